@@ -1,0 +1,46 @@
+# make demo   does the main job on sample data; results in demo-output/
+# make test   runs every check
+# Both need nothing but Python 3.11 or newer, git and make; everything is installed into .venv.
+
+PYTHON ?= python3
+# On Linux plain "torch" brings CUDA along. Where the package index has no CPU build:
+#   make demo TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
+TORCH ?= torch==2.13.0
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test lint bench pictures clean
+
+demo: .venv/installed
+	$(BIN)/napari-xanes demo -o demo-output
+
+test: .venv/tested lint
+	$(BIN)/python -m pytest
+
+lint: .venv/tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/npe2 validate src/napari_xanes/napari.yaml
+
+bench: .venv/tested
+	$(BIN)/python benchmarks/fit_maps.py
+	$(BIN)/python benchmarks/import_time.py
+
+pictures: .venv/tested
+	$(BIN)/python docs/make_pictures.py
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) --upgrade "pip>=25.1"
+	$(PIP) --constraint constraints.txt $(TORCH)
+	$(PIP) --constraint constraints.txt --editable ".[all]"
+	touch $@
+
+.venv/tested: .venv/installed
+	$(PIP) --constraint constraints.txt --group test
+	touch $@
+
+clean:
+	rm -rf .venv demo-output

@@ -1,0 +1,59 @@
+"""X-ray absorption image stacks: read, clean, map, in napari, from Python and from the command line.
+
+Everything is loaded on first use, so that ``import napari_xanes`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from napari_xanes import io, maps, ops, sample
+    from napari_xanes.history import Source, Step
+    from napari_xanes.io import read, read_maps, read_spectra, write
+    from napari_xanes.recipe import Recipe, run
+    from napari_xanes.spectrum import Spectrum
+    from napari_xanes.stack import MapSet, ParameterMap, SpectralStack
+
+__all__ = [
+    "MapSet",
+    "ParameterMap",
+    "Recipe",
+    "Source",
+    "SpectralStack",
+    "Spectrum",
+    "Step",
+    "io",
+    "maps",
+    "ops",
+    "read",
+    "read_maps",
+    "read_spectra",
+    "run",
+    "sample",
+    "write",
+]
+
+_HOMES = {
+    "history": ("Source", "Step"),
+    "io": ("read", "read_maps", "read_spectra", "write"),
+    "recipe": ("Recipe", "run"),
+    "spectrum": ("Spectrum",),
+    "stack": ("MapSet", "ParameterMap", "SpectralStack"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME_OF:
+        return getattr(import_module(f"napari_xanes.{_HOME_OF[name]}"), name)
+    if name in __all__:
+        return import_module(f"napari_xanes.{name}")
+    raise AttributeError(f"module 'napari_xanes' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,151 @@
+"""Work on a stack block by block: in cache, on all cores, with progress, in memory or from a file.
+
+Pixels are counted along the flattened image, so that a block is a matrix (E, P) of whole spectra. Blocks never look at
+each other; what has to be known about the whole stack is found before.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.progress import Progress
+
+Block = NDArray[Any]
+"""A matrix (E, P) of the spectra of P neighbouring pixels."""
+
+CACHE_BYTES = 1 << 20
+"""Size of a block: small enough that it stays in a core's second-level cache while it is worked on."""
+
+SLAB_BYTES = 64 << 20
+"""How much of a lazy stack is read at once."""
+
+
+def pixels_per_block(n_energies: int, itemsize: int = 4) -> int:
+    """How many spectra make a block that stays in cache."""
+    return max(64, CACHE_BYTES // (n_energies * itemsize))
+
+
+def over_pixels(
+    kernel: Callable[[Block, slice], None],
+    data: Any,
+    *,
+    progress: Progress | None = None,
+    message: str = "",
+    threads: int | None = None,
+) -> None:
+    """Call ``kernel(block, pixels)`` for all pixels of a stack, in blocks, on several threads.
+
+    Parameters
+    ----------
+    kernel : callable
+        Gets a block (E, P), which it must not change, and the slice of flattened pixels that it covers.
+    data : numpy or dask array, shape (E, ...)
+        A dask array is read in slabs of whole rows, one after the other.
+    progress : callable, optional
+        Told the fraction of pixels done; it may raise `Cancelled`.
+    message : str
+        What to tell `progress`.
+    threads : int, optional
+        Number of threads; all cores by default.
+
+    Raises
+    ------
+    Exception
+        Whatever the kernel or the progress raises; blocks not yet begun are dropped.
+    """
+    n_pixels = prod(data.shape[1:])
+    if isinstance(data, np.ndarray):
+        _in_threads(kernel, data.reshape(data.shape[0], -1), 0, n_pixels, progress, message, threads)
+        return
+    row = prod(data.shape[2:])
+    rows = max(1, SLAB_BYTES // max(1, row * data.shape[0] * data.dtype.itemsize))
+    for start in range(0, data.shape[1], rows):
+        slab = np.asarray(data[:, start : start + rows])
+        _in_threads(kernel, slab.reshape(slab.shape[0], -1), start * row, n_pixels, progress, message, threads)
+
+
+def _in_threads(
+    kernel: Callable[[Block, slice], None],
+    spectra: Block,
+    offset: int,
+    n_pixels: int,
+    progress: Progress | None,
+    message: str,
+    threads: int | None,
+) -> None:
+    from threadpoolctl import threadpool_limits
+
+    size = pixels_per_block(*spectra.shape[:1], itemsize=max(4, spectra.dtype.itemsize))
+    bounds = [(a, min(a + size, spectra.shape[1])) for a in range(0, spectra.shape[1], size)]
+    threads = min(threads or os.cpu_count() or 1, len(bounds))
+
+    def work(bound: tuple[int, int]) -> int:
+        a, b = bound
+        kernel(spectra[:, a:b], slice(offset + a, offset + b))
+        return b - a
+
+    done = offset
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        waiting = {pool.submit(work, bound) for bound in bounds}
+        try:
+            while waiting:
+                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                done += sum(future.result() for future in finished)
+                if progress is not None:
+                    progress(done / n_pixels, message)
+        except BaseException:
+            for future in waiting:
+                future.cancel()
+            raise
+
+
+def transform(
+    kernel: Callable[[Block, slice], Block],
+    data: Any,
+    *,
+    progress: Progress | None = None,
+    message: str = "",
+) -> Any:
+    """A stack of the kernel's results, float32, with the shape of `data`; lazy if `data` are.
+
+    Parameters
+    ----------
+    kernel : callable
+        Gets a block (E, P) and its slice of flattened pixels, returns the new block (E, P).
+    data : numpy or dask array, shape (E, ...)
+        The stack.
+    progress, message
+        As in `over_pixels`; a lazy stack is computed later, without progress.
+    """
+    if not isinstance(data, np.ndarray):
+        return _transform_later(kernel, data)
+    out = np.empty(data.shape, dtype=np.float32)
+    flat = out.reshape(out.shape[0], -1)
+
+    def fill(block: Block, pixels: slice) -> None:
+        flat[:, pixels] = kernel(block, pixels)
+
+    over_pixels(fill, data, progress=progress, message=message)
+    return out
+
+
+def _transform_later(kernel: Callable[[Block, slice], Block], data: Any) -> Any:
+    import dask.array as da
+
+    row = prod(data.shape[2:])
+    whole = data.rechunk({0: -1, 1: "auto", **dict.fromkeys(range(2, data.ndim), -1)})
+
+    def slab(values: Block, block_info: Any = None) -> Block:
+        start = block_info[0]["array-location"][1][0] * row
+        spectra = values.reshape(values.shape[0], -1)
+        made = kernel(spectra, slice(start, start + spectra.shape[1]))
+        return np.asarray(made, dtype=np.float32).reshape(values.shape)
+
+    return da.map_blocks(slab, whole, dtype=np.float32, meta=np.empty((0,) * data.ndim, np.float32))

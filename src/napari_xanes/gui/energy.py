@@ -1,0 +1,166 @@
+"""The stack that a window looks at, and its energy: one per viewer, shown as text over the image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, Signal
+
+from napari_xanes.gui.layers import is_stack
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+_FOLLOWERS: WeakKeyDictionary[Any, StackFollower] = WeakKeyDictionary()
+
+
+def plain_viewer(viewer: Viewer) -> Viewer:
+    """The viewer behind napari's proxy, which plugins get and which does not live as long as the window."""
+    return getattr(viewer, "__wrapped__", viewer)
+
+
+def energies_of(layer: Layer) -> NDArray[np.float64]:
+    """Photon energies of a stack layer in eV, shape (E,)."""
+    return np.asarray(layer.metadata["xanes"]["energy_eV"], dtype=np.float64)
+
+
+def energy_of_step(layer: Layer, step: int) -> float:
+    """Photon energy of a frame in eV; steps beyond the ends give the first or last."""
+    energies = energies_of(layer)
+    return float(energies[min(max(step, 0), energies.size - 1)])
+
+
+def step_of_energy(layer: Layer, energy: float) -> int:
+    """The frame whose energy is nearest to `energy` (eV)."""
+    return int(np.argmin(np.abs(energies_of(layer) - energy)))
+
+
+def energy_axis(viewer: Viewer, layer: Layer) -> int:
+    """The viewer's axis along which the layer's energies lie."""
+    return int(viewer.dims.ndim - layer.ndim)
+
+
+def current_step(viewer: Viewer, layer: Layer) -> int:
+    """The frame of the layer that the slider shows."""
+    position = layer.world_to_data(viewer.dims.point)[0]
+    return int(min(max(round(float(position)), 0), energies_of(layer).size - 1))
+
+
+def go_to_step(viewer: Viewer, layer: Layer, step: int) -> None:
+    """Move the slider to a frame of the layer."""
+    position = np.zeros(layer.ndim)
+    position[0] = step
+    viewer.dims.set_point(energy_axis(viewer, layer), float(layer.data_to_world(position)[0]))
+
+
+def attach_energy(viewer: Viewer) -> StackFollower:
+    """The viewer's follower of its current stack; the first call also puts the energy over the image.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer; calling again for it changes nothing.
+    """
+    viewer = plain_viewer(viewer)
+    if viewer not in _FOLLOWERS:
+        _FOLLOWERS[viewer] = StackFollower(viewer)
+    return _FOLLOWERS[viewer]
+
+
+class StackFollower(QObject):
+    """Which stack layer is the current one, and which frame of it is shown.
+
+    The current stack is the selected layer if that is a stack, otherwise the one that was current before (so that
+    selecting a regions layer to brush changes nothing), otherwise the topmost visible stack.
+
+    Signals
+    -------
+    layer_changed : Layer or None
+        The current stack changed, or its energies did.
+    step_changed : int
+        Another frame of the current stack is shown.
+    """
+
+    layer_changed = Signal(object)
+    step_changed = Signal(int)
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = ref(viewer)
+        self._layer: Any = None
+        self._step = -1
+        self._writes_text = False
+        viewer.layers.events.inserted.connect(self.refresh)
+        viewer.layers.events.removed.connect(self.refresh)
+        viewer.layers.selection.events.active.connect(self.refresh)
+        viewer.dims.events.point.connect(self._follow_slider)
+        viewer.dims.events.order.connect(self._follow_slider)
+        self.refresh()
+
+    @property
+    def layer(self) -> Layer | None:
+        """The current stack layer."""
+        return self._layer
+
+    @property
+    def step(self) -> int:
+        """The frame of the current stack that is shown."""
+        viewer = self._viewer()
+        return current_step(viewer, self._layer) if viewer is not None and self._layer is not None else -1
+
+    def refresh(self, event: Any = None) -> None:
+        """Look again which stack is the current one; also after energies were given to a layer."""
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        layer = self._choose(viewer)
+        if layer is not self._layer:
+            if self._layer is not None:
+                self._layer.events.metadata.disconnect(self._renew)
+            if layer is not None:
+                layer.events.metadata.connect(self._renew)
+            self._layer, self._step = layer, -1
+            self.layer_changed.emit(layer)
+        self._follow_slider()
+
+    def _renew(self, event: Any = None) -> None:
+        if self._layer is not None and not is_stack(self._layer):
+            return self.refresh()
+        self._step = -1
+        self.layer_changed.emit(self._layer)
+        self._follow_slider()
+
+    def _choose(self, viewer: Viewer) -> Layer | None:
+        active = viewer.layers.selection.active
+        if active is not None and is_stack(active):
+            return active
+        if self._layer is not None and self._layer in viewer.layers and is_stack(self._layer):
+            return self._layer
+        stacks = [layer for layer in reversed(viewer.layers) if is_stack(layer)]
+        return next((layer for layer in stacks if layer.visible), stacks[0] if stacks else None)
+
+    def _follow_slider(self, event: Any = None) -> None:
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        step = self.step
+        if step != self._step and self._layer is not None:
+            self._step = step
+            self.step_changed.emit(step)
+        self._show(viewer)
+
+    def _show(self, viewer: Viewer) -> None:
+        """Write the energy over the image; leave the text alone when it is somebody else's."""
+        overlay = viewer.canvas.overlays.text if hasattr(viewer, "canvas") else viewer.text_overlay
+        layer = self._layer
+        if layer is None or energy_axis(viewer, layer) in viewer.dims.displayed:
+            if self._writes_text:
+                overlay.visible, overlay.text, self._writes_text = False, "", False
+            return
+        overlay.text = f"{energy_of_step(layer, self._step):.1f} eV"
+        if not self._writes_text:
+            overlay.font_size, overlay.visible, self._writes_text = 12, True, True

@@ -1,0 +1,135 @@
+"""Form fields that need the viewer: references, I0, regions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QFileDialog
+
+from napari_xanes.gui.choosing import LayerBox, is_region, mask_of
+from napari_xanes.gui.forms import Field, FieldMaker
+from napari_xanes.gui.references import ReferenceList, references_of
+from napari_xanes.parameters import Parameter
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+
+def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
+    """Makers of the fields for references, I0 and regions.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Its layers and references are offered.
+    stacks : LayerBox
+        Chooses the stack that the form is about.
+    """
+
+    def references(parameter: Parameter) -> Field:
+        chosen = references_of(viewer)
+        view = ReferenceList(viewer)
+
+        def get() -> Any:
+            spectra = list(chosen.checked)
+            if not spectra and not parameter.optional:
+                raise ValueError("no reference is ticked; load files, or take one from a brushed region")
+            return spectra or None
+
+        def fill(value: Any) -> None:
+            for spectrum in value or ():
+                if spectrum not in chosen.spectra:
+                    chosen.add([spectrum])
+
+        return Field(view, get, fill, chosen.changed)
+
+    def incident(parameter: Parameter) -> Field:
+        box = SourceBox(viewer, stacks, {"automatic": "auto", "flats of the file": "flat", "empty area": "empty"})
+        return Field(box, box.value, box.choose_value, box.chosen)
+
+    def region(parameter: Parameter) -> Field:
+        box = SourceBox(viewer, stacks, {"whole image": None}, files=False)
+        return Field(box, box.value, box.choose_value, box.chosen)
+
+    return {"references": references, "i0": incident, "region": region}
+
+
+class SourceBox(LayerBox):
+    """A box of fixed choices, the viewer's region layers and, if wanted, a file.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Its region layers are offered.
+    stacks : LayerBox
+        Chooses the stack that a region is a part of.
+    fixed : mapping of str to object
+        Choices by what they are called.
+    files : bool
+        Offer a file too.
+    """
+
+    _FILE = "file…"
+
+    def __init__(self, viewer: Viewer, stacks: LayerBox, fixed: Mapping[str, Any], *, files: bool = True) -> None:
+        self._fixed, self._stacks, self._files = dict(fixed), stacks, files
+        self._kept: dict[str, Any] = {}
+        super().__init__(viewer, is_region)
+        self.activated.connect(self._on_activated)
+
+    def refresh(self, *_: object) -> None:
+        """List the fixed choices, what was chosen before, the region layers and the file."""
+        before = self.currentText()
+        self.blockSignals(True)
+        self.clear()
+        for text in (*self._fixed, *self._kept):
+            self.addItem(text)
+        for layer in self.layers():
+            self.addItem(f"region: {layer.name}", layer)
+        if self._files:
+            self.addItem(self._FILE)
+        self.setCurrentIndex(max(0, self.findText(before)))
+        self.blockSignals(False)
+
+    def _follow(self, *_: object) -> None:
+        """A source is chosen by hand only."""
+
+    def value(self) -> Any:
+        """The choice as the parameter's value.
+
+        Raises
+        ------
+        ValueError
+            If the region is empty or of another size.
+        """
+        text = self.currentText()
+        if text in self._fixed:
+            return self._fixed[text]
+        if text in self._kept:
+            return self._kept[text]
+        region, stack = self.currentData(), self._stacks.layer()
+        if region is None or stack is None:
+            raise ValueError("choose a layer first")
+        return mask_of(region, stack)
+
+    def choose_value(self, value: Any) -> None:
+        """Show a value; one that is none of the choices is added to them."""
+        for text, fixed in self._fixed.items():
+            if value is fixed or (isinstance(value, str) and value == fixed):
+                self.setCurrentText(text)
+                return
+        text = Path(value).name if isinstance(value, str | Path) else getattr(value, "name", "from the recipe")
+        self._kept = {str(text): value}
+        self.refresh()
+        self.setCurrentText(str(text))
+
+    def _on_activated(self, _: int) -> None:
+        if self.currentText() != self._FILE:
+            return
+        path, _filter = QFileDialog.getOpenFileName(self, "I0 spectrum or stack of flats")
+        if path:
+            self.choose_value(path)
+        else:
+            self.setCurrentIndex(0)

@@ -1,0 +1,215 @@
+"""A form for any operation or estimator, made from its declared parameters.
+
+Numbers are typed as text, so that 1e-6 and 12658 are kept exactly as typed and an empty field means "automatic".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, SpinBox, Widget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_xanes.parameters import Parameter
+from napari_xanes.registry import Method
+
+
+@dataclass(frozen=True)
+class Field:
+    """One parameter's widget, how to read it and how to fill it.
+
+    ``get`` raises a ValueError if what was typed is not of the parameter's kind.
+    """
+
+    widget: QWidget
+    get: Callable[[], Any]
+    set: Callable[[Any], None]
+    changed: Any
+
+
+FieldMaker = Callable[[Parameter], Field]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number") from None
+
+
+def _text_of(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple):
+        return ", ".join(_text_of(item) for item in value)
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _line(parameter: Parameter, read: Callable[[str], Any]) -> Field:
+    """A text field; empty stands for None where the parameter may be left out."""
+    line = LineEdit()
+    if parameter.optional:
+        line.native.setPlaceholderText(f"automatic: {parameter.spec.auto}" if parameter.spec.auto else "automatic")
+
+    def get() -> Any:
+        text = line.value.strip()
+        if not text and parameter.optional:
+            return None
+        return read(text)
+
+    return Field(line.native, get, lambda value: setattr(line, "value", _text_of(value)), line.changed)
+
+
+def _pair(parameter: Parameter) -> Field:
+    """Two text fields for a range, lower and upper end."""
+    ends = [LineEdit(), LineEdit()]
+    row = Container(widgets=ends, layout="horizontal", labels=False)
+    row.margins = (0, 0, 0, 0)
+    for end, hint in zip(ends, ("from", "to"), strict=True):
+        end.native.setPlaceholderText("automatic" if parameter.optional else hint)
+
+    def get() -> tuple[float, float] | None:
+        texts = [end.value.strip() for end in ends]
+        if not any(texts) and parameter.optional:
+            return None
+        if not all(texts):
+            raise ValueError("give both ends of the range, or none")
+        low, high = (_number(text) for text in texts)
+        if low >= high:
+            raise ValueError(f"the range must go up, not from {low:g} to {high:g}")
+        return low, high
+
+    def fill(value: Any) -> None:
+        for end, part in zip(ends, value or (None, None), strict=True):
+            end.value = _text_of(part)
+
+    return Field(row.native, get, fill, row.changed)
+
+
+def _choice(parameter: Parameter) -> Field:
+    box = ComboBox(choices=[(choice.replace("_", " "), choice) for choice in parameter.choices])
+    return _plain(box)
+
+
+def _whole(parameter: Parameter) -> Field:
+    low, high = parameter.spec.ge, parameter.spec.le
+    box = SpinBox(min=int(-(2**31) if low is None else low), max=int(2**31 - 1 if high is None else high))
+    return _plain(box)
+
+
+def _plain(widget: Widget) -> Field:
+    return Field(widget.native, lambda: widget.value, lambda value: setattr(widget, "value", value), widget.changed)
+
+
+def _floats(text: str) -> list[float]:
+    return [_number(part) for part in text.replace(";", ",").split(",") if part.strip()]
+
+
+MAKERS: dict[str, FieldMaker] = {
+    "float": lambda p: _line(p, _number),
+    "int": _whole,
+    "bool": lambda p: _plain(CheckBox(text="")),
+    "text": lambda p: _line(p, str),
+    "choice": _choice,
+    "range": _pair,
+    "numbers": lambda p: _line(p, _floats),
+}
+"""How each kind of plain parameter is shown; kinds that need the viewer are given to the form."""
+
+
+class Form(QWidget):
+    """The parameters of one method, to be filled in.
+
+    Parameters
+    ----------
+    method : Method
+        The operation or estimator.
+    makers : mapping of str to callable, optional
+        Makers of fields for the kinds that need the viewer ("references", "i0", "region").
+    parent : QWidget, optional
+        Parent widget.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self, method: Method[Any], makers: Mapping[str, FieldMaker] | None = None, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.method = method
+        self._fields: dict[str, Field] = {}
+        self._problem = QLabel()
+        self._problem.setWordWrap(True)
+        self._problem.setStyleSheet("color: #D55E00;")
+        self._problem.hide()
+        rows = QFormLayout()
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        known = {**MAKERS, **(makers or {})}
+        for parameter in method.parameters.values():
+            field = known[parameter.kind](parameter)
+            if not parameter.required:
+                field.set(parameter.default)
+            field.widget.setToolTip(_tooltip(parameter))
+            unit = f" ({parameter.spec.unit})" if parameter.spec.unit else ""
+            label = QLabel(f"{parameter.label}{unit}")
+            label.setToolTip(_tooltip(parameter))
+            if parameter.kind == "references":
+                rows.addRow(label)
+                rows.addRow(field.widget)
+            else:
+                rows.addRow(label, field.widget)
+            field.changed.connect(self._on_change)
+            self._fields[parameter.name] = field
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(rows)
+        layout.addWidget(self._problem)
+
+    def _on_change(self, *_: Any) -> None:
+        self.mark(None)
+        self.changed.emit()
+
+    def field(self, name: str) -> Field:
+        """The field of a parameter."""
+        return self._fields[name]
+
+    def fill(self, values: Mapping[str, Any]) -> None:
+        """Put values into their fields."""
+        for name, value in values.items():
+            self._fields[name].set(value)
+
+    def values(self) -> dict[str, Any]:
+        """What the form says, checked; the field that is wrong is marked.
+
+        Raises
+        ------
+        ValueError
+            If a field can't be read or its value is not allowed.
+        """
+        self.mark(None)
+        read: dict[str, Any] = {}
+        for name, field in self._fields.items():
+            try:
+                read[name] = field.get()
+                self.method.parameters[name].check(read[name])
+            except ValueError as error:
+                self.mark(name, str(error))
+                raise ValueError(f"{self.method.parameters[name].label}: {error}") from None
+        return read
+
+    def mark(self, name: str | None, text: str = "") -> None:
+        """Mark the field that an error is about, or none."""
+        for each, field in self._fields.items():
+            field.widget.setStyleSheet("border: 1px solid #D55E00;" if each == name else "")
+        self._problem.setText(text)
+        self._problem.setVisible(bool(text))
+
+
+def _tooltip(parameter: Parameter) -> str:
+    spec = parameter.spec
+    bounds = f" Allowed: {spec.allowed()}." if spec.ge is not None or spec.le is not None else ""
+    return f"<p>{parameter.description}{bounds}</p>"

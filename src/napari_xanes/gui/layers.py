@@ -1,0 +1,212 @@
+"""Stacks and maps as napari layers, and back. What the package knows lives in ``layer.metadata["xanes"]``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+
+from napari_xanes.colours import OKABE_ITO as OKABE_ITO
+from napari_xanes.colours import colour_of
+from napari_xanes.history import Source, Step
+from napari_xanes.stack import MapSet, ParameterMap, SpectralStack
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+def _spatial(pixel_size: tuple[float, ...] | None, n_axes: int) -> dict[str, Any]:
+    """Scale, units and axis labels of the spatial axes of a layer."""
+    return {
+        "scale": pixel_size or (1.0,) * n_axes,
+        "units": ("um" if pixel_size else "pixel",) * n_axes,
+        "axis_labels": ("z", "y", "x")[-n_axes:],
+    }
+
+
+def stack_to_layer(stack: SpectralStack, *, name: str | None = None) -> LayerData:
+    """One image layer for a stack.
+
+    napari can't put an uneven energy axis into a scale, so the energies go into the metadata and the slider counts
+    frames.
+
+    Parameters
+    ----------
+    stack : SpectralStack
+        The stack; its data are not copied.
+    name : str, optional
+        Name of the layer; by default the stack's, with what it holds.
+    """
+    space = _spatial(stack.pixel_size, len(stack.shape) - 1)
+    keywords = {
+        "name": name or f"{stack.name} · {stack.quantity.replace('_', ' ')}",
+        "scale": (1.0, *space["scale"]),
+        "units": ("pixel", *space["units"]),
+        "axis_labels": ("energy", *space["axis_labels"]),
+        "contrast_limits": _contrast(stack.data),
+        "metadata": {"xanes": _stack_metadata(stack)},
+    }
+    return stack.data, keywords, "image"
+
+
+def _stack_metadata(stack: SpectralStack) -> dict[str, Any]:
+    return {
+        "kind": "stack",
+        "energy_eV": stack.energy,
+        "quantity": stack.quantity,
+        "unit": stack.unit,
+        "pixel_size_um": stack.pixel_size,
+        "history": [step.to_plain(exact=True) for step in stack.history],
+        "source": stack.source.to_plain() if stack.source else None,
+        "metadata": dict(stack.metadata) | {"name": stack.name},
+    }
+
+
+def _contrast(data: Any) -> tuple[float, float]:
+    """Display limits from a few frames, so that a lazy stack is not read for them."""
+    frames = data[:: max(1, data.shape[0] // 4)][:5] if isinstance(data, np.ndarray) else data[:1]
+    sample = np.asarray(frames[..., ::4, ::4])
+    values = sample[np.isfinite(sample)]
+    if values.size == 0:
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(values, (0.5, 99.5)))
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def is_stack(layer: Layer) -> bool:
+    """Whether a layer carries energies."""
+    xanes = layer.metadata.get("xanes")
+    return isinstance(xanes, Mapping) and xanes.get("kind") == "stack"
+
+
+def stack_of(layer: Layer) -> SpectralStack:
+    """The stack that a layer shows; its data are not copied.
+
+    Raises
+    ------
+    ValueError
+        If the layer carries no energies.
+    """
+    if not is_stack(layer):
+        raise ValueError(f"layer {layer.name!r} has no energies; open its file with napari-xanes or attach a text file")
+    xanes = layer.metadata["xanes"]
+    name = xanes["metadata"].get("name") or layer.name
+    return stack_from(layer.data, {**xanes, "metadata": {**xanes["metadata"], "name": name}})
+
+
+def stack_from(data: Any, xanes: Mapping[str, Any]) -> SpectralStack:
+    """The stack of a layer's data and its ``metadata["xanes"]``."""
+    return SpectralStack(
+        data,
+        xanes["energy_eV"],
+        xanes["quantity"],
+        xanes["pixel_size_um"],
+        tuple(Step.from_plain(step) for step in xanes["history"]),
+        Source.from_plain(xanes["source"]),
+        xanes["metadata"],
+    )
+
+
+def maps_to_layers(maps: MapSet) -> list[LayerData]:
+    """Layers for a set of maps: parameters as images, labels as a labels layer, companions and sigmas hidden.
+
+    Values outside a map's mask are NaN in its layer, so that they have no colour; the whole map is in the metadata.
+    """
+    group = uuid4().hex
+    values = [name for name, m in maps.items() if m.labels is None and not m.companion]
+    shown = "valence" if "valence" in maps else (values[0] if values else "")
+    layers: list[LayerData] = []
+    for name, one in maps.items():
+        if one.sigma is not None:
+            layers.append(_image(maps, name, one, "sigma", group, visible=False))
+        if one.labels is not None:
+            layers.append(_labels(maps, name, one, group, visible=not values))
+        else:
+            layers.append(_image(maps, name, one, "value", group, visible=name == shown))
+    # napari puts the last layer on top: companions go first, the map to look at last.
+    return sorted(layers, key=lambda layer: (layer[1]["visible"], not layer[1]["metadata"]["xanes"]["companion"]))
+
+
+def _image(maps: MapSet, name: str, one: ParameterMap, role: str, group: str, *, visible: bool) -> LayerData:
+    data = one.data if role == "value" else one.sigma
+    shown = np.where(one.mask, data, np.nan).astype(np.float32)  # type: ignore[arg-type]
+    finite = shown[np.isfinite(shown)]
+    low, high = (float(v) for v in np.percentile(finite, (1, 99))) if finite.size else (0.0, 1.0)
+    title = name if role == "value" else f"{name} ± σ"
+    unit = f" ({one.unit})" if one.unit not in ("", "1") else ""
+    keywords = {
+        "name": f"{title}{unit} · {maps.name}",
+        "colormap": "viridis" if role == "value" and not one.companion else "magma",
+        "contrast_limits": (low, high if high > low else low + 1.0),
+        "visible": visible,
+        "metadata": {"xanes": _map_metadata(maps, name, one, role, group)},
+        **_spatial(maps.pixel_size, one.data.ndim),
+    }
+    return shown, keywords, "image"
+
+
+def _labels(maps: MapSet, name: str, one: ParameterMap, group: str, *, visible: bool) -> LayerData:
+    colours: dict[int | None, str] = {label: colour_of(label) for label in one.labels or {}}
+    keywords = {
+        "name": f"{name} · {maps.name}",
+        "colormap": colours | {0: "transparent", None: "transparent"},
+        "visible": visible,
+        "metadata": {"xanes": _map_metadata(maps, name, one, "value", group)},
+        **_spatial(maps.pixel_size, one.data.ndim),
+    }
+    return one.valid(), keywords, "labels"
+
+
+def _map_metadata(maps: MapSet, name: str, one: ParameterMap, role: str, group: str) -> dict[str, Any]:
+    return {
+        "kind": "map",
+        "map": name,
+        "role": role,
+        "group": group,
+        "unit": one.unit,
+        "labels": dict(one.labels) if one.labels is not None else None,
+        "companion": one.companion or (name if role == "sigma" else None),
+        "whole": one,
+        "history": [step.to_plain(exact=True) for step in maps.history],
+        "source": maps.source.to_plain() if maps.source else None,
+        "pixel_size_um": maps.pixel_size,
+        "metadata": dict(maps.metadata) | {"name": maps.name},
+    }
+
+
+def is_map(layer: Layer) -> bool:
+    """Whether a layer is one of a set of maps."""
+    xanes = layer.metadata.get("xanes")
+    return isinstance(xanes, Mapping) and xanes.get("kind") == "map"
+
+
+def maps_of(layers: Iterable[Mapping[str, Any]]) -> MapSet:
+    """The set of maps that some layers belong to.
+
+    Parameters
+    ----------
+    layers : iterable of mapping
+        The layers' ``metadata["xanes"]``; sigmas may be among them, they come with their map anyway.
+
+    Raises
+    ------
+    ValueError
+        If none is a map, or they come from different runs.
+    """
+    found = [xanes for xanes in layers if xanes.get("kind") == "map"]
+    if not found:
+        raise ValueError("none of these layers is a parameter map")
+    if len({xanes["group"] for xanes in found}) > 1:
+        raise ValueError("these maps come from different runs; save each run's maps in a file of its own")
+    first = found[0]
+    return MapSet(
+        {xanes["map"]: xanes["whole"] for xanes in found},
+        tuple(Step.from_plain(step) for step in first["history"]),
+        Source.from_plain(first["source"]),
+        first["pixel_size_um"],
+        first["metadata"],
+    )

@@ -1,0 +1,78 @@
+"""The Map dock: from a stack to maps of a physical parameter, with their error bars."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.utils.notifications import show_info
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_xanes.gui.layers import is_map, maps_to_layers
+from napari_xanes.gui.map_results import MapResults
+from napari_xanes.gui.references import references_of
+from napari_xanes.gui.runner import Runner, scrolled
+from napari_xanes.history import Step
+from napari_xanes.maps import ESTIMATORS
+from napari_xanes.stack import MapSet, SpectralStack
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+
+def steps_to_absorption(stack: SpectralStack) -> list[Step]:
+    """What turns a stack into absorption, so that a newcomer may map counts straight away."""
+    return [Step("optical_depth")] if stack.quantity in ("counts", "transmission") else []
+
+
+class MapDock(QWidget):
+    """Choose a stack and an estimator, run it, look at the maps.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self.runner = Runner(napari_viewer, ESTIMATORS, steps_before=steps_to_absorption, what="estimator")
+        self.runner.run_button.setToolTip("Make the maps; the window stays usable meanwhile")
+        self.results = MapResults(napari_viewer)
+        content = QWidget()
+        layout = QVBoxLayout(content)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.runner)
+        layout.addWidget(self.results)
+        layout.addStretch()
+        scrolled(content, self)
+        self.runner.finished.connect(self._show)
+        self.runner.stacks.chosen.connect(self._offer_references)
+        self._offer_references()
+
+    def _offer_references(self) -> None:
+        """The references that came with the chosen stack, unless the user has some already."""
+        layer, references = self.runner.stacks.layer(), references_of(self._viewer)
+        own = layer.metadata["xanes"]["metadata"].get("references") if layer is not None else None
+        if own and not references.spectra:
+            references.add(list(own))
+
+    def _show(self, maps: MapSet) -> None:
+        layers = add_layers(self._viewer, maps)
+        self.results.show_maps(maps, layers, self.runner.warn(maps.metadata))
+        show_info(f"{len(maps)} maps of {maps.name}")
+
+
+def add_layers(viewer: Viewer, maps: MapSet) -> list[Layer]:
+    """Add maps to the viewer as layers, each image with its colour bar."""
+    added = []
+    for data, keywords, kind in maps_to_layers(maps):
+        layer = getattr(viewer, f"add_{kind}")(data, **keywords)
+        if kind == "image":
+            layer.colorbar.visible = True
+        added.append(layer)
+    shown = [layer for layer in added if layer.visible and is_map(layer)]
+    if shown:
+        viewer.layers.selection.active = shown[-1]
+    return added

@@ -1,0 +1,171 @@
+"""What a run gave: each map with its typical value, its legend, and what can be done with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtWidgets import (
+    QApplication,
+    QButtonGroup,
+    QFileDialog,
+    QGridLayout,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QRadioButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_xanes.colours import colour_of
+from napari_xanes.recipe import Recipe, as_python
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+    from napari_xanes.stack import MapSet, ParameterMap
+
+
+def in_words(one: ParameterMap) -> str:
+    """The median of a map inside its mask, with its typical standard error and unit."""
+    values = one.data[one.mask]
+    if one.labels is not None or values.size == 0:
+        return f"{100 * float(np.mean(one.mask)):.0f} % of pixels"  # type: ignore[arg-type]
+    unit = "" if one.unit in ("", "1") else f" {one.unit}"
+    middle = float(np.nanmedian(values))
+    if one.sigma is None or not np.isfinite(one.sigma[one.mask]).any():
+        return f"{middle:.4g}{unit}"
+    error = float(np.nanmedian(one.sigma[one.mask]))
+    digits = max(0, 1 - int(np.floor(np.log10(error)))) if error > 0 else 3
+    return f"{middle:.{digits}f} ± {error:.{digits}f}{unit}"
+
+
+class MapResults(QGroupBox):
+    """The maps of the latest run.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer that holds the layers.
+    """
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__("results (median ± typical σ)", parent)
+        self._viewer = viewer
+        self._maps: MapSet | None = None
+        self._layers: list[Layer] = []
+        self._radios = QButtonGroup(self)
+        self._rows = QGridLayout()
+        self._rows.setColumnStretch(0, 1)
+        self._legend = QLabel()
+        self._legend.setWordWrap(True)
+        self._warnings = QLabel()
+        self._warnings.setWordWrap(True)
+        buttons = QHBoxLayout()
+        for text, tip, action in (
+            ("save maps…", "NeXus HDF5 or TIFF, with sigma, mask, units and history", self._save),
+            ("recipe…", "The steps as YAML, to run on other stacks: napari-xanes run", self._save_recipe),
+            ("as Python", "Copy a script that does the same to the clipboard", self._copy_python),
+        ):
+            button = QPushButton(text)
+            button.setToolTip(tip)
+            button.clicked.connect(action)
+            buttons.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.addLayout(self._rows)
+        layout.addWidget(self._legend)
+        layout.addWidget(self._warnings)
+        layout.addLayout(buttons)
+        self.hide()
+
+    def show_maps(self, maps: MapSet, layers: list[Layer], warnings: str) -> None:
+        """List the maps of a run and link them to their layers."""
+        self._maps, self._layers = maps, layers
+        while self._rows.count():
+            self._rows.takeAt(0).widget().deleteLater()
+        for row, (name, one) in enumerate(maps.items()):
+            radio = QRadioButton(name)
+            radio.setToolTip("Show this map, hide the other maps of this run")
+            radio.setChecked(any(self._shows(layer, name) and layer.visible for layer in layers))
+            radio.clicked.connect(lambda _=False, name=name: self.show_only(name))
+            self._radios.addButton(radio)
+            self._rows.addWidget(radio, row, 0)
+            self._rows.addWidget(QLabel(in_words(one)), row, 1)
+            if one.sigma is not None:
+                sigma = QToolButton()
+                sigma.setText("± σ")
+                sigma.setToolTip("Show the standard error of this map")
+                sigma.clicked.connect(lambda _=False, name=name: self.show_only(name, role="sigma"))
+                self._rows.addWidget(sigma, row, 2)
+        self._legend.setText(_legend(maps))
+        self._legend.setVisible(bool(self._legend.text()))
+        self._warnings.setText(warnings)
+        self._warnings.setVisible(bool(warnings))
+        self.show()
+
+    @staticmethod
+    def _shows(layer: Layer, name: str, role: str = "value") -> bool:
+        xanes = layer.metadata["xanes"]
+        return bool(xanes["map"] == name and xanes["role"] == role)
+
+    def show_only(self, name: str, *, role: str = "value") -> None:
+        """Show one map of the run and hide its others."""
+        for layer in self._layers:
+            if layer in self._viewer.layers:
+                layer.visible = self._shows(layer, name, role)
+                if layer.visible:
+                    self._viewer.layers.selection.active = layer
+
+    def _save(self) -> None:
+        path, _filter = QFileDialog.getSaveFileName(
+            self, "Save maps", "maps.h5", "NeXus HDF5 (*.h5 *.nxs);;TIFF (*.tif)"
+        )
+        if path:
+            self.save(path)
+
+    def save(self, path: str) -> None:
+        """Write the maps; an error becomes a notification."""
+        from napari_xanes.io import write
+
+        try:
+            write(self._maps, path)
+        except (OSError, ValueError) as error:
+            show_error(str(error))
+        else:
+            show_info(f"saved {path}")
+
+    def _save_recipe(self) -> None:
+        path, _filter = QFileDialog.getSaveFileName(self, "Save recipe", "recipe.yaml", "YAML (*.yaml *.yml)")
+        if not path or self._maps is None:
+            return
+        try:
+            Recipe(self._maps.history).save(Path(path))
+        except OSError as error:
+            show_error(f"can't write {path}: {error}")
+
+    def _copy_python(self) -> None:
+        if self._maps is not None:
+            source = self._maps.source.path if self._maps.source else "path/to/stack"
+            QApplication.clipboard().setText(as_python(self._maps.history, source))
+            show_info("script copied to the clipboard")
+
+
+def _legend(maps: MapSet) -> str:
+    """The legend of the label maps, with counts and shares, as rich text."""
+    lines = []
+    for name, one in maps.items():
+        if one.labels is None:
+            continue
+        total = max(1, int((one.data != 0).sum()))
+        lines.append(f"<b>{name}</b>")
+        for label, text in one.labels.items():
+            count = int((one.data == label).sum())
+            square = f"<span style='color:{colour_of(label)}'>&#9632;</span>"
+            lines.append(f"{square} {text}: {count} px, {100 * count / total:.0f} %")
+    return "<br>".join(lines)

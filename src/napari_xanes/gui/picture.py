@@ -1,0 +1,68 @@
+"""Open a napari window on a stack, make its maps, take a picture: ``python -m napari_xanes.gui.picture STACK PNG``."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+_PATIENCE = 60.0  # s for the maps of a sample
+
+
+def open_docks(stack: Path) -> tuple[Viewer, dict[str, Any]]:
+    """A laptop-sized window with a stack, and the Spectra and Map docks beside it."""
+    import napari
+
+    viewer = napari.Viewer()
+    viewer.window.resize(1366, 768)
+    viewer.open(str(stack), plugin="napari-xanes")
+    docks = {}
+    for name in ("Spectra", "Map"):
+        docks[name] = viewer.window.add_plugin_dock_widget("napari-xanes", name)[1]
+    return viewer, docks
+
+
+def wait_until(condition: Any, *, seconds: float = _PATIENCE) -> None:
+    """Keep the window alive until a condition holds.
+
+    Raises
+    ------
+    TimeoutError
+        If it does not in time.
+    """
+    from qtpy.QtWidgets import QApplication
+
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError("the window did not finish its work in time")
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+def main() -> None:
+    """Entry point."""
+    import napari
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("stack", type=Path)
+    parser.add_argument("picture", type=Path)
+    parser.add_argument("--stay", action="store_true", help="keep the window open")
+    asked = parser.parse_args()
+    viewer, docks = open_docks(asked.stack)
+    runner = docks["Map"].runner
+    runner.start()
+    wait_until(lambda: not runner.job.running)
+    wait_until(lambda: len(viewer.layers) > 1, seconds=5)
+    viewer.screenshot(str(asked.picture), canvas_only=False, flash=False)
+    if asked.stay:
+        napari.run()
+    viewer.close()
+
+
+if __name__ == "__main__":
+    main()

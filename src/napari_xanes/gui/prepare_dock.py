@@ -1,0 +1,55 @@
+"""The Prepare dock: correct, crop and normalize a stack; every result is a new layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.utils.notifications import show_info
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from napari_xanes.gui.layers import stack_of, stack_to_layer
+from napari_xanes.gui.runner import Runner, scrolled
+from napari_xanes.ops import OPERATIONS
+from napari_xanes.stack import SpectralStack
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+
+class PrepareDock(QWidget):
+    """Choose a stack and an operation, run it, get a new stack layer.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self.runner = Runner(napari_viewer, OPERATIONS, verb="Apply to stack", what="step")
+        self._history = QLabel()
+        self._history.setWordWrap(True)
+        content = QWidget()
+        layout = QVBoxLayout(content)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.runner)
+        layout.addWidget(self._history)
+        layout.addStretch()
+        scrolled(content, self)
+        self.runner.finished.connect(self._show)
+        self.runner.stacks.chosen.connect(self._show_history)
+        self._show_history()
+
+    def _show(self, stack: SpectralStack) -> None:
+        self.runner.warn(stack.metadata)
+        data, keywords, _kind = stack_to_layer(stack)
+        self._viewer.add_image(data, **keywords)
+        show_info(f"{stack.history[-1].name.replace('_', ' ')}: {stack.name}")
+
+    def _show_history(self) -> None:
+        layer = self.runner.stacks.layer()
+        steps = stack_of(layer).history if layer is not None else ()
+        names = [f"{i}. {step.name.replace('_', ' ')}" for i, step in enumerate(steps, start=1)]
+        self._history.setText("Done so far: " + ", ".join(names) if names else "")

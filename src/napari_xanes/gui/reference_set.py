@@ -1,0 +1,140 @@
+"""The reference spectra of a window: one set per viewer, which all docks see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_xanes.colours import colour_of
+from napari_xanes.gui.energy import plain_viewer
+from napari_xanes.spectrum import Spectrum
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+_SETS: WeakKeyDictionary[Any, ReferenceSet] = WeakKeyDictionary()
+_FIRST_COLOUR = 5  # regions begin with colour 1
+
+
+def references_of(viewer: Viewer) -> ReferenceSet:
+    """The viewer's set of references."""
+    viewer = plain_viewer(viewer)
+    if viewer not in _SETS:
+        _SETS[viewer] = ReferenceSet()
+    return _SETS[viewer]
+
+
+class ReferenceSet(QObject):
+    """Reference spectra with names that differ.
+
+    Signals
+    -------
+    changed :
+        Spectra were added, removed, renamed, checked or not, or got another valence.
+    """
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._spectra: list[Spectrum] = []
+        self._colours: dict[str, str] = {}
+        self._unchecked: set[str] = set()
+        self._seen: list[Spectrum] = []
+
+    @property
+    def spectra(self) -> list[Spectrum]:
+        """The references, in the order in which they came."""
+        return list(self._spectra)
+
+    @property
+    def checked(self) -> list[Spectrum]:
+        """The references that are ticked: drawn in the plot and used in fits."""
+        return [spectrum for spectrum in self._spectra if self.is_checked(spectrum.name)]
+
+    def is_checked(self, name: str) -> bool:
+        """Whether a reference is ticked."""
+        return name not in self._unchecked
+
+    def set_checked(self, name: str, checked: bool) -> None:
+        """Tick a reference, or not."""
+        if checked != self.is_checked(name):
+            (self._unchecked.discard if checked else self._unchecked.add)(name)
+            self.changed.emit()
+
+    def add(self, spectra: Iterable[Spectrum]) -> list[Spectrum]:
+        """Add spectra, checked, but none twice; a name that is taken gets a number. Returns them as added."""
+        added: list[Spectrum] = []
+        for spectrum in spectra:
+            self._seen.append(spectrum)
+            if any(_same(spectrum, old) for old in self._spectra):
+                continue
+            name = self._free(spectrum.name)
+            spectrum = spectrum if name == spectrum.name else replace(spectrum, name=name)
+            self._colours[spectrum.name] = colour_of(_FIRST_COLOUR + len(self._spectra))
+            self._spectra.append(spectrum)
+            added.append(spectrum)
+        if added:
+            self.changed.emit()
+        return added
+
+    def offer(self, layer: Layer) -> None:
+        """Add the references that came with a layer's file; each is offered once, so that removing it lasts."""
+        found = layer.metadata["xanes"]["metadata"].get("references") or ()
+        self.add([s for s in found if isinstance(s, Spectrum) and not any(s is old for old in self._seen)])
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Take references away, by name."""
+        kept = [spectrum for spectrum in self._spectra if spectrum.name not in names]
+        if len(kept) != len(self._spectra):
+            self._spectra = kept
+            self._unchecked -= set(names)
+            self.changed.emit()
+
+    def set_valence(self, name: str, valence: float | None) -> None:
+        """Give a reference its valence; None when unknown."""
+        self._replace(name, valence=valence)
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a reference another name; fits name their maps after it.
+
+        Raises
+        ------
+        ValueError
+            If the name is empty or taken.
+        """
+        new = new.strip()
+        if new == name:
+            return
+        if not new or any(spectrum.name == new for spectrum in self._spectra):
+            raise ValueError(f"the name {new!r} is {'taken' if new else 'empty'}; each reference needs one of its own")
+        self._colours[new] = self._colours[name]
+        if name in self._unchecked:
+            self._unchecked.add(new)
+        self._replace(name, name=new)
+
+    def colour(self, name: str) -> str:
+        """The colour of a reference in plots and lists."""
+        return self._colours[name]
+
+    def _replace(self, name: str, **changes: Any) -> None:
+        self._spectra = [replace(s, **changes) if s.name == name else s for s in self._spectra]
+        self.changed.emit()
+
+    def _free(self, name: str) -> str:
+        taken = {spectrum.name for spectrum in self._spectra}
+        number, free = 1, name
+        while free in taken:
+            number += 1
+            free = f"{name} ({number})"
+        return free
+
+
+def _same(one: Spectrum, other: Spectrum) -> bool:
+    return one.name == other.name and np.array_equal(one.energy, other.energy) and np.array_equal(one.mu, other.mu)

@@ -1,0 +1,162 @@
+"""The list of references as a widget, for every dock that needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QKeySequence, QPixmap, QShortcut
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+import napari_xanes as nx
+from napari_xanes.gui.energy import plain_viewer
+from napari_xanes.gui.reference_set import ReferenceSet, references_of
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+__all__ = ["ReferenceList", "ReferenceSet", "references_of", "swatch"]
+
+_FILES = "Spectra (*.xdi *.prj *.nor *.csv *.txt *.dat *.xsp *.xmu);;All files (*)"
+
+
+def swatch(colour: str) -> QPixmap:
+    """A small square of a colour, for lists."""
+    pixmap = QPixmap(10, 10)
+    pixmap.fill(QColor(colour))
+    return pixmap
+
+
+class ReferenceList(QWidget):
+    """Load, check, rename and remove references, and give them valences.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The references, and which of them are checked, are the viewer's: all lists show the same.
+    """
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = plain_viewer(viewer)
+        self.references = references_of(viewer)
+        self._empty = QLabel("No references yet: load files or take them from brushed regions")
+        self._empty.setWordWrap(True)
+        self._table = QTableWidget(0, 2)
+        self._table.setHorizontalHeaderLabels(["reference", "valence"])
+        self._table.verticalHeader().hide()
+        self._table.verticalHeader().setDefaultSectionSize(22)
+        self._table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self._table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Fixed)
+        self._table.setColumnWidth(1, 64)
+        self._table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self._table.setMinimumHeight(70)
+        self._table.setToolTip(
+            "Check what is used; double-click to rename or to give a valence (empty: unknown); Delete removes"
+        )
+        self._table.itemChanged.connect(self._on_edit)
+        buttons = QHBoxLayout()
+        buttons.setContentsMargins(0, 0, 0, 0)
+        self._load = self._button("Load…", "Load spectra from files: XDI, Athena, CSV or columns of text", self.ask)
+        self._take = self._button("From regions", "Take the mean spectra of the brushed regions", self.take_regions)
+        self._remove = self._button("Remove", "Remove the selected references (Delete)", self.remove_selected)
+        for button in (self._load, self._take, self._remove):
+            buttons.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)
+        layout.addWidget(self._empty)
+        layout.addWidget(self._table, 1)
+        layout.addLayout(buttons)
+        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self._table, self.remove_selected)
+        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        self.references.changed.connect(self._rebuild)
+        self._rebuild()
+
+    def ask(self) -> None:
+        """Let the user choose files, and load them."""
+        paths, _ = QFileDialog.getOpenFileNames(self, "Load references", "", _FILES)
+        self.load(paths)
+
+    def load(self, paths: list[str] | list[Path]) -> None:
+        """Add all spectra of some files; if one can't be read, nothing is added and a notification says why."""
+        try:
+            spectra = [spectrum for path in paths for spectrum in nx.read_spectra(path)]
+        except (OSError, ValueError) as error:
+            show_error(str(error))
+            return
+        self.references.add(spectra)
+
+    def take_regions(self) -> None:
+        """Add the mean spectra of the brushed regions."""
+        from napari_xanes.gui.spectra.regions import region_spectra
+
+        try:
+            spectra = region_spectra(self._viewer)
+        except (OSError, ValueError) as error:
+            show_error(f"The regions can't be references: {error}")
+            return
+        if not spectra:
+            show_error("There are no regions to take spectra from: brush one first (Spectra > Regions > Brush)")
+            return
+        self.references.add(spectra)
+
+    def remove_selected(self) -> None:
+        """Remove the references whose rows are selected."""
+        rows = {index.row() for index in self._table.selectedIndexes()}
+        self.references.remove([self._names[row] for row in rows])
+
+    def _button(self, text: str, tip: str, action: Callable[[], Any]) -> QPushButton:
+        button = QPushButton(text)
+        button.setToolTip(tip)
+        button.clicked.connect(lambda _checked=False: action())
+        return button
+
+    def _rebuild(self) -> None:
+        spectra = self.references.spectra
+        self._names = [spectrum.name for spectrum in spectra]
+        self._table.blockSignals(True)
+        self._table.setRowCount(len(spectra))
+        for row, spectrum in enumerate(spectra):
+            name = QTableWidgetItem(spectrum.name)
+            name.setData(Qt.ItemDataRole.DecorationRole, swatch(self.references.colour(spectrum.name)))
+            name.setFlags(name.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+            on = self.references.is_checked(spectrum.name)
+            name.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+            first, last = spectrum.energy[0], spectrum.energy[-1]
+            name.setToolTip(f"{spectrum.name}: {spectrum.energy.size} energies, {first:.1f} to {last:.1f} eV")
+            valence = QTableWidgetItem("" if spectrum.valence is None else f"{spectrum.valence:g}")
+            valence.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
+            self._table.setItem(row, 0, name)
+            self._table.setItem(row, 1, valence)
+        self._table.blockSignals(False)
+        self._empty.setVisible(not spectra)
+        self._table.setVisible(bool(spectra))
+        self._remove.setEnabled(bool(spectra))
+
+    def _on_edit(self, item: QTableWidgetItem) -> None:
+        name, text = self._names[item.row()], item.text().strip()
+        try:
+            if item.column() == 1:
+                self.references.set_valence(name, float(text.replace(",", ".").rstrip("+")) if text else None)
+            elif text != name:
+                self.references.rename(name, text)
+            else:
+                self.references.set_checked(name, item.checkState() == Qt.CheckState.Checked)
+        except ValueError as error:
+            show_error(f"valence of {name!r}: {text!r} is not a number" if item.column() == 1 else str(error))
+            self._rebuild()

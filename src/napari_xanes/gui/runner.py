@@ -1,0 +1,200 @@
+"""What the Map and Prepare docks share: choose a stack and a method, fill in its form, run it, cancel it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error, show_warning
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_xanes.gui.choosing import LayerBox
+from napari_xanes.gui.fields import viewer_fields
+from napari_xanes.gui.forms import Form
+from napari_xanes.gui.jobs import Job
+from napari_xanes.gui.layers import stack_of
+from napari_xanes.history import Step
+from napari_xanes.recipe import run
+from napari_xanes.registry import Registry
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_xanes.progress import Progress
+    from napari_xanes.stack import MapSet, SpectralStack
+
+EMPTY_STATE = "Drop a stack here, or open the sample:\nFile > Open Sample > napari-xanes"
+DOCK_WIDTH = 360
+
+
+class Runner(QWidget):
+    """Choose, fill in, run.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer.
+    registry : Registry
+        The methods to choose from.
+    steps_before : callable, optional
+        Steps that a stack needs before the chosen method, and are run with it.
+    verb : str
+        What the button says.
+    """
+
+    finished = Signal(object)
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        registry: Registry,
+        *,
+        steps_before: Callable[[SpectralStack], list[Step]] = lambda stack: [],
+        verb: str = "Run",
+        what: str = "method",
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self._registry, self._steps_before = viewer, registry, steps_before
+        self._forms: dict[str, Form] = {}
+        self.job = Job(self)
+        self.stacks = LayerBox(viewer)
+        self.methods = QComboBox()
+        self.methods.setToolTip("What to do; its parameters are below")
+        for name in registry:
+            self.methods.addItem(name.replace("_", " "), name)
+        self._note = QLabel()
+        self._note.setWordWrap(True)
+        self._body = QVBoxLayout()
+        self.run_button = QPushButton(verb)
+        self.cancel_button = QPushButton("Cancel")
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(True)
+        self._lay_out(what)
+        self._connect()
+        self._show_form()
+        self._show_state()
+
+    def _lay_out(self, what: str) -> None:
+        top = QFormLayout()
+        top.setContentsMargins(0, 0, 0, 0)
+        top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        top.addRow("stack", self.stacks)
+        top.addRow(what, self.methods)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.run_button, 1)
+        buttons.addWidget(self.cancel_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(top)
+        layout.addWidget(self._note)
+        layout.addLayout(self._body)
+        layout.addLayout(buttons)
+        layout.addWidget(self._bar)
+
+    def _connect(self) -> None:
+        self.methods.currentIndexChanged.connect(lambda _: self._show_form())
+        self.stacks.chosen.connect(self._show_state)
+        self.run_button.clicked.connect(self.start)
+        self.cancel_button.clicked.connect(self.job.cancel)
+        self.job.progressed.connect(self._show_progress)
+        self.job.done.connect(self.finished)
+        self.job.failed.connect(self._failed)
+        self.job.ended.connect(self._show_state)
+
+    def form(self) -> Form:
+        """The form of the chosen method; what was typed into it is kept while the dock lives."""
+        name = self.methods.currentData()
+        if name not in self._forms:
+            self._forms[name] = Form(self._registry[name], viewer_fields(self._viewer, self.stacks))
+            self._body.addWidget(self._forms[name])
+        return self._forms[name]
+
+    def _show_form(self) -> None:
+        shown = self.form()
+        for form in self._forms.values():
+            form.setVisible(form is shown)
+
+    def _show_state(self) -> None:
+        layer, running = self.stacks.layer(), self.job.running
+        self.run_button.setEnabled(layer is not None and not running)
+        self.cancel_button.setEnabled(running)
+        self._bar.setVisible(running)
+        text = EMPTY_STATE
+        if layer is not None:
+            before = self._steps_before(stack_of(layer))
+            text = "First: " + ", ".join(s.name.replace("_", " ") for s in before) if before else ""
+        self._note.setText(text)
+        self._note.setVisible(bool(text))
+
+    def _show_progress(self, done: float, message: str) -> None:
+        self._bar.setValue(round(100 * done))
+        self._bar.setFormat(f"{message} %p %")
+
+    def steps(self) -> list[Step]:
+        """The steps that the button runs.
+
+        Raises
+        ------
+        ValueError
+            If there is no stack, or a field is wrong.
+        """
+        layer = self.stacks.layer()
+        if layer is None:
+            raise ValueError("there is no stack yet; drop one into the viewer or open the sample")
+        return [*self._steps_before(stack_of(layer)), Step(self.methods.currentData(), self.form().values())]
+
+    def start(self) -> None:
+        """Run the steps in a worker; an error becomes a notification and changes nothing."""
+        try:
+            steps = self.steps()
+            stack = stack_of(self.stacks.layer())
+        except ValueError as error:
+            show_error(str(error))
+            return
+
+        def work(progress: Progress) -> SpectralStack | MapSet:
+            progress(0.0, "starting")
+            return run(steps, stack, progress=progress)
+
+        self.job.start(work, f"{self.run_button.text()}: {self.methods.currentText()}")
+        self._bar.setValue(0)
+        self._show_state()
+
+    def _failed(self, error: Exception) -> None:
+        for name in self.form().method.parameters:
+            if isinstance(error, ValueError) and f"{name} = " in str(error):
+                self.form().mark(name, str(error))
+        show_error(str(error))
+
+    def warn(self, notes: Mapping[str, Any]) -> str:
+        """The warnings of a result as text for the dock; the user is told once more by napari."""
+        texts = list(notes.get("warnings", ()))
+        if texts:
+            show_warning("\n".join(texts))
+        return "\n".join(f"• {text}" for text in texts)
+
+
+def scrolled(content: QWidget, dock: QWidget) -> None:
+    """Put the content into a dock so that it scrolls where the screen is small, and never sideways."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(content)
+    layout = QVBoxLayout(dock)
+    layout.setContentsMargins(4, 4, 4, 4)
+    layout.addWidget(area)
+    dock.setMinimumSize(QSize(DOCK_WIDTH, 240))

@@ -1,0 +1,19 @@
+"""Sample data for File > Open Sample."""
+
+from __future__ import annotations
+
+from napari_xanes import sample
+from napari_xanes.gui.layers import LayerData, stack_to_layer
+from napari_xanes.gui.readers import show_energies
+
+
+def nmc_ni_k() -> list[LayerData]:
+    """The NMC particle at the Ni K edge, counts with flats."""
+    show_energies()
+    return [stack_to_layer(sample.nmc_ni_k().stack)]
+
+
+def mn_oxides_l() -> list[LayerData]:
+    """Manganese oxides at the Mn L edge, counts with an empty area."""
+    show_energies()
+    return [stack_to_layer(sample.mn_oxides_l().stack)]

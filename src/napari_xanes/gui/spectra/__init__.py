@@ -1,0 +1,5 @@
+"""The Spectra dock: what the measured spectra look like, under the cursor and in regions."""
+
+from napari_xanes.gui.spectra.dock import SpectraDock, spectra_dock_of
+
+__all__ = ["SpectraDock", "spectra_dock_of"]

@@ -1,0 +1,139 @@
+"""Layers that hold regions, and the pixels of a stack that they cover."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels, Shapes
+from napari.utils.colormaps import CyclicLabelColormap
+from numpy.typing import NDArray
+
+from napari_xanes.colours import OKABE_ITO, colour_of
+from napari_xanes.gui.layers import is_map
+from napari_xanes.gui.spectra.model import MAX_REGIONS, array_of
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+_AREAS = ("polygon", "rectangle", "ellipse")
+
+Boxes = dict[int, tuple[tuple[Any, ...], NDArray[np.bool_]]]
+"""Bounding box in the image's pixels, and mask within it, of each region."""
+
+
+def region_layers(viewer: Viewer, stack: Layer) -> list[Layer]:
+    """The visible Labels layers that are no maps, and Shapes layers, that lie over a stack."""
+    return [layer for layer in viewer.layers if layer.visible and _lies_over(layer, stack)]
+
+
+def _lies_over(layer: Layer, stack: Layer) -> bool:
+    if isinstance(layer, Shapes):
+        return True
+    if not isinstance(layer, Labels) or is_map(layer) or layer.multiscale:
+        return False
+    shape = array_of(stack).shape[1:]
+    if layer.data.shape not in (shape, shape[-2:]):
+        return False
+    corners = [layer.data_to_world(corner) for corner in (np.zeros(layer.ndim), np.array(layer.data.shape) - 1)]
+    ours = [stack.world_to_data((0,) * (stack.ndim - 2) + tuple(corner[-2:]))[-2:] for corner in corners]
+    return bool(np.allclose(ours, [(0, 0), np.array(shape[-2:]) - 1], atol=0.5))
+
+
+def new_labels(viewer: Viewer, stack: Layer) -> Labels:
+    """Add an empty layer of regions over a stack, in the common colours."""
+    shape = array_of(stack).shape[1:]
+    layer = Labels(
+        np.zeros(shape, dtype=np.uint8),
+        name=f"regions · {stack.name}",
+        scale=stack.scale[1:],
+        translate=stack.translate[1:],
+        units=stack.units[1:],
+        axis_labels=stack.axis_labels[1:],
+        colormap=CyclicLabelColormap(colors=["#00000000", *OKABE_ITO]),
+        metadata={"xanes": {"kind": "regions", "names": {}}},
+    )
+    viewer.add_layer(layer)
+    return layer
+
+
+def new_shapes(viewer: Viewer, stack: Layer) -> Shapes:
+    """Add an empty layer of drawn regions over a stack."""
+    layer = Shapes(
+        ndim=2,
+        name=f"drawn regions · {stack.name}",
+        scale=stack.scale[-2:],
+        translate=stack.translate[-2:],
+        units=stack.units[-2:],
+        axis_labels=stack.axis_labels[-2:],
+        face_color="#ffffff20",
+        edge_color=colour_of(1),
+        edge_width=1,
+        metadata={"xanes": {"kind": "regions", "names": {}}},
+    )
+    viewer.add_layer(layer)
+    return layer
+
+
+def shape_boxes(layer: Shapes, stack: Layer) -> Boxes:
+    """Bounding box and mask of each drawn area, in the stack's pixels; lines and paths have no area."""
+    from skimage.draw import polygon
+
+    found: Boxes = {}
+    height, width = array_of(stack).shape[-2:]
+    for number, (corners, kind) in enumerate(zip(layer.data, layer.shape_type, strict=True), start=1):
+        if kind not in _AREAS or number > MAX_REGIONS:
+            continue
+        if kind == "ellipse":
+            angle = np.linspace(0, 2 * np.pi, 65)[:-1, np.newaxis]
+            middle = corners.mean(axis=0)
+            corners = (
+                middle + np.cos(angle) * (corners[1] - corners[0]) / 2 + np.sin(angle) * (corners[2] - corners[1]) / 2
+            )
+        world = [layer.data_to_world(corner)[-2:] for corner in corners]
+        ours = np.array([stack.world_to_data((0,) * (stack.ndim - 2) + tuple(p))[-2:] for p in world])
+        rows, columns = polygon(ours[:, 0], ours[:, 1], (height, width))
+        if rows.size:
+            box = (slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1))
+            mask = np.zeros((np.ptp(rows) + 1, np.ptp(columns) + 1), dtype=bool)
+            mask[rows - rows.min(), columns - columns.min()] = True
+            found[number] = (box, mask)
+    return found
+
+
+def depth_of(viewer: Viewer, stack: Layer) -> tuple[int, ...]:
+    """The slice of a volume that is shown, (z,); nothing for a flat stack."""
+    if stack.ndim == 3:
+        return ()
+    z = round(float(stack.world_to_data(viewer.dims.point)[1]))
+    return (min(max(z, 0), array_of(stack).shape[1] - 1),)
+
+
+def plane_of(layer: Labels, depth: tuple[int, ...], stack: Layer) -> NDArray[Any]:
+    """The labels over the image that is shown; a view, so that brushing goes on while it is read."""
+    return np.asarray(layer.data[depth] if layer.data.ndim == stack.ndim - 1 else layer.data)
+
+
+def rename_region(layer: Layer, number: int, name: str) -> None:
+    """Give a region a name, which its layer keeps."""
+    xanes = layer.metadata.setdefault("xanes", {"kind": "regions", "names": {}})
+    xanes.setdefault("names", {})[number] = name
+    layer.events.metadata()
+
+
+def name_of(layer: Layer, number: int) -> str:
+    """What the user calls a region."""
+    names = (layer.metadata.get("xanes") or {}).get("names") or {}
+    return names.get(number) or f"{'region' if isinstance(layer, Labels) else 'shape'} {number}"
+
+
+def colour_in(layer: Layer, number: int) -> str:
+    """The colour that the layer itself gives a region."""
+    if isinstance(layer, Labels):
+        colour = layer.get_color(number)
+    else:
+        colour = layer.edge_color[number - 1] if number <= len(layer.edge_color) else None
+    if colour is None:
+        return colour_of(number)
+    return "#{:02x}{:02x}{:02x}".format(*(round(float(c) * 255) for c in colour[:3]))

@@ -1,0 +1,132 @@
+"""The spectrum under the mouse cursor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_xanes.gui.energy import attach_energy, plain_viewer
+from napari_xanes.gui.spectra.model import array_of, box_spectrum, in_memory, pixel_at
+from napari_xanes.gui.spectra.worker import Newest
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+INTERVAL = 16
+"""Shortest time between two spectra in ms: one frame of the screen."""
+
+
+class CursorFollower(QObject):
+    """Follows the mouse over the current stack; each dock that wants to know makes its own.
+
+    Signals
+    -------
+    moved : Layer, tuple of int or None
+        The cursor is over another pixel, (y, x) or (z, y, x), of the current stack; None outside the image.
+    arrived : tuple of int, array of shape (E,)
+        The mean spectrum of the box around a pixel. Lazy data are read in a thread, so it may come later.
+    failed : object
+        The exception when the data could not be read.
+    """
+
+    moved = Signal(object, object)
+    arrived = Signal(object, object)
+    failed = Signal(object)
+
+    def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        viewer = plain_viewer(viewer)
+        self._viewer = ref(viewer)
+        self._stacks = attach_energy(viewer)
+        self._box = 1
+        self._index: tuple[int, ...] | None = None
+        self._started = False
+        self._due = False
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(INTERVAL)
+        self._timer.timeout.connect(self._catch_up)
+        self._newest = Newest(self)
+        self._newest.done.connect(self._receive)
+        self._newest.failed.connect(lambda key, error: self.failed.emit(error))
+
+    @property
+    def box(self) -> int:
+        """Edge of the averaging box in pixels."""
+        return self._box
+
+    @box.setter
+    def box(self, size: int) -> None:
+        self._box = size
+        self.again()
+
+    @property
+    def index(self) -> tuple[int, ...] | None:
+        """The pixel under the cursor, None outside the image."""
+        return self._index
+
+    def start(self) -> None:
+        """Begin to follow."""
+        viewer = self._viewer()
+        if not self._started and viewer is not None:
+            viewer.cursor.events.position.connect(self._on_move)
+            self._stacks.layer_changed.connect(self.again)
+            self._started = True
+
+    def stop(self) -> None:
+        """Follow no longer; nothing is computed or emitted until `start`."""
+        if not self._started:
+            return
+        self._started = False
+        self._timer.stop()
+        self._newest.forget()
+        self._stacks.layer_changed.disconnect(self.again)
+        viewer = self._viewer()
+        if viewer is not None:
+            viewer.cursor.events.position.disconnect(self._on_move)
+
+    def again(self, *_: Any) -> None:
+        """Compute the spectrum once more, although the cursor did not move."""
+        self._index = None
+        if self._started:
+            self._update()
+
+    def _on_move(self, event: Any = None) -> None:
+        if self._timer.isActive():
+            self._due = True
+            return
+        self._timer.start()
+        self._update()
+
+    def _catch_up(self) -> None:
+        if self._due:
+            self._due = False
+            self._on_move()
+
+    def _update(self) -> None:
+        viewer, layer = self._viewer(), self._stacks.layer
+        if viewer is None:
+            return
+        index = None
+        if layer is not None and viewer.dims.ndisplay == 2 and len(viewer.cursor.position) >= layer.ndim:
+            index = pixel_at(layer, viewer.cursor.position)
+        if index == self._index:
+            return
+        self._index = index
+        self.moved.emit(layer, index)
+        if index is None:
+            self._newest.forget()
+            return
+        data, box = array_of(layer), self._box
+        if in_memory(data):
+            self.arrived.emit(index, box_spectrum(data, index, box))
+        else:
+            self._newest.submit((index, box, layer), lambda: box_spectrum(data, index, box))
+
+    def _receive(self, key: Any, values: Any) -> None:
+        index, box, layer = key
+        # An older pixel is shown too: over a slow disk the curve then trails the cursor instead of standing still.
+        if self._started and self._index is not None and box == self._box and layer is self._stacks.layer:
+            self.arrived.emit(index, values)

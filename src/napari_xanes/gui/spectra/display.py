@@ -1,0 +1,81 @@
+"""How spectra are shown: as measured, normalized, or as derivative."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from napari_xanes.gui.spectra.model import QUANTITY_LABELS, Curve, Values, laid_over
+
+MODES = ("as measured", "normalized", "derivative")
+
+
+def axis_label(mode: str, quantity: str) -> str:
+    """What the values of a mode are, with their unit."""
+    if mode == "normalized":
+        return "normalized absorption"
+    label = QUANTITY_LABELS[quantity]
+    if mode == "derivative":
+        unit = {"optical_depth": "OD/eV", "counts": "counts/eV", "fluorescence": "a.u./eV"}.get(quantity, "1/eV")
+        return f"derivative ({unit})"
+    return label
+
+
+def shown(curve: Curve, mode: str) -> Curve:
+    """A measured curve in a mode.
+
+    Raises
+    ------
+    ValueError
+        If it can't be normalized.
+    """
+    if mode == "as measured":
+        return curve
+    if mode == "derivative":
+        return replace(curve, values=derivative(curve.energy, curve.values), spread=None)
+    values, jump = normalized(curve.energy, curve.values)
+    return replace(curve, values=values, spread=None if curve.spread is None else curve.spread / jump)
+
+
+def reference_shown(curve: Curve, mode: str, target: Curve | None) -> Curve | None:
+    """A reference in a mode, laid over the measured curve `target`; None if they share no energies.
+
+    Raises
+    ------
+    ValueError
+        If it can't be normalized.
+    """
+    if mode == "normalized":
+        return shown(curve, mode)
+    if target is not None:
+        values = laid_over(curve.energy, curve.values, target.energy, target.values)
+        if values is None:
+            return None
+        curve = replace(curve, name=f"{curve.name} (scaled)", values=values)
+    return shown(curve, mode)
+
+
+def derivative(energy: Values, values: Values) -> Values:
+    """First derivative with respect to energy, on the same energies."""
+    return np.gradient(values, energy) if energy.size > 1 else np.full_like(values, np.nan)
+
+
+def normalized(energy: Values, values: Values) -> tuple[Values, float]:
+    """A spectrum with pre-edge 0 and edge jump 1, and the jump that it had.
+
+    Raises
+    ------
+    ValueError
+        If the energies do not reach far enough around an edge, or there is no jump.
+    """
+    from napari_xanes import edge
+
+    good = np.isfinite(values)
+    result: Any = edge.normalize_mu(energy[good], values[good])
+    flat = np.full(values.shape, np.nan)
+    flat[good] = result
+    # The jump is what the normalization divided by: how much less the spectrum varies now.
+    before, after = np.ptp(values[good]), np.ptp(flat[good])
+    return flat, float(before / after) if after > 0 else 1.0

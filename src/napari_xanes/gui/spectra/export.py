@@ -1,0 +1,95 @@
+"""Writing what the plot shows: numbers as CSV or XDI, the picture as PNG."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import napari_xanes as nx
+from napari_xanes.gui.spectra.model import Curve
+
+
+def table(curves: Sequence[Curve], unit: str, separator: str = ",") -> str:
+    """The curves as text, one column of energies for all curves that share them.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+        What is shown.
+    unit : str
+        What the values are, for the headings.
+    separator : str
+        A comma for files, a tabulator for pasting into a spreadsheet.
+    """
+    axes: list[tuple[Any, list[Curve]]] = []
+    for curve in curves:
+        for axis, group in axes:
+            if np.array_equal(axis, curve.energy):
+                group.append(curve)
+                break
+        else:
+            axes.append((curve.energy, [curve]))
+    columns: list[list[str]] = []
+    for axis, group in axes:
+        columns.append(["energy (eV)", *(f"{value:.10g}" for value in axis)])
+        for curve in group:
+            columns.append([f"{curve.name} · {unit}", *(_number(value) for value in curve.values)])
+            if curve.spread is not None:
+                columns.append([f"{curve.name} · standard deviation", *(_number(value) for value in curve.spread)])
+    text = io.StringIO()
+    csv.writer(text, delimiter=separator, lineterminator="\n").writerows(zip_longest(*columns, fillvalue=""))
+    return text.getvalue()
+
+
+def save_csv(curves: Sequence[Curve], unit: str, path: Path) -> None:
+    """Write the curves as a CSV file.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written.
+    """
+    path.write_text(table(curves, unit), encoding="utf-8")
+
+
+def save_xdi(curves: Sequence[Curve], path: Path) -> None:
+    """Write the curves as XDI.
+
+    Raises
+    ------
+    OSError, ValueError
+        If they can't be written.
+    """
+    spectra = []
+    for curve in curves:
+        good = np.isfinite(curve.values)
+        spectra.append(nx.Spectrum(curve.name, curve.energy[good], curve.values[good]))
+    nx.write(spectra, path)
+
+
+def save_png(plot: Any, path: Path, *, width: int = 1600) -> None:
+    """Write the plot as a picture, `width` pixels wide.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written.
+    """
+    from pyqtgraph.exporters import ImageExporter
+
+    exporter = ImageExporter(plot.scene())
+    exporter.parameters()["width"] = width
+    exporter.parameters()["antialias"] = True
+    image = exporter.export(toBytes=True)
+    if not image.save(str(path)):
+        raise OSError(f"{path}: the picture can't be written there")
+
+
+def _number(value: float) -> str:
+    return f"{value:.8g}" if np.isfinite(value) else ""

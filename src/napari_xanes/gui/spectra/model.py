@@ -1,0 +1,187 @@
+"""What the Spectra dock computes: spectra of pixels and regions, and how references are laid over them. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+Values = NDArray[np.float64]
+
+QUANTITY_LABELS = {
+    "counts": "counts",
+    "transmission": "transmission",
+    "optical_depth": "optical depth (OD)",
+    "fluorescence": "fluorescence (a.u.)",
+    "normalized": "normalized absorption",
+}
+"""Axis label of each quantity."""
+
+MAX_REGIONS = 32
+"""Regions beyond this many are not drawn: nobody could tell the curves apart."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A spectrum as the plot and the exports show it.
+
+    Parameters
+    ----------
+    name : str
+        Name for legends and columns.
+    energy, values : array, shape (E,)
+        Photon energies in eV and what is shown at them.
+    kind : str
+        ``cursor``, ``region``, ``pin``, ``reference`` or ``fit``.
+    colour : str
+        As ``#rrggbb``; empty for the theme's own.
+    spread : array, shape (E,), optional
+        Standard deviation between the pixels of a region.
+    """
+
+    name: str
+    energy: Values
+    values: Values
+    kind: str
+    colour: str = ""
+    spread: Values | None = None
+
+
+def array_of(layer: Layer) -> Any:
+    """The full-resolution data of a layer."""
+    return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+
+
+def in_memory(data: Any) -> bool:
+    """Whether reading a pixel is instant; a memory map may have to wait for a disk."""
+    return isinstance(data, np.ndarray) and not isinstance(data, np.memmap)
+
+
+def pixel_at(layer: Layer, position: Sequence[float]) -> tuple[int, ...] | None:
+    """The pixel (y, x) or (z, y, x) of a stack layer at a world position, None outside the image."""
+    inside = layer.world_to_data(position)[1:]
+    index = tuple(int(i) for i in np.floor(np.asarray(inside) + 0.5))
+    shape = array_of(layer).shape[1:]
+    return index if all(0 <= i < n for i, n in zip(index, shape, strict=True)) else None
+
+
+def box_spectrum(data: Any, index: tuple[int, ...], size: int = 1) -> Values:
+    """Mean spectrum of a box of pixels, NaN where no pixel has a value.
+
+    Parameters
+    ----------
+    data : array, shape (E, Y, X) or (E, Z, Y, X)
+        The stack; what is read of it is the box only.
+    index : tuple of int
+        Pixel at the middle of the box.
+    size : int
+        Edge of the box in pixels, odd; it is cut off at the image's border and is one slice thick.
+    """
+    *slices, y, x = index
+    half = size // 2
+    rows, columns = slice(max(y - half, 0), y + half + 1), slice(max(x - half, 0), x + half + 1)
+    box = np.asarray(data[(slice(None), *slices, rows, columns)]).reshape(data.shape[0], -1)
+    if box.shape[1] == 1:
+        return box[:, 0].astype(np.float64)
+    mean = box.mean(axis=1, dtype=np.float64)
+    for i in np.flatnonzero(~np.isfinite(mean)):
+        good = box[i][np.isfinite(box[i])]
+        mean[i] = good.mean(dtype=np.float64) if good.size else np.nan
+    return mean
+
+
+def region_spectrum(data: Any, box: tuple[Any, ...], mask: NDArray[np.bool_]) -> tuple[Values, Values]:
+    """Mean spectrum of a region and the standard deviation between its pixels.
+
+    Parameters
+    ----------
+    data : array, shape (E, Y, X) or (E, Z, Y, X)
+        The stack.
+    box : tuple of slice or int
+        Where the region's bounding box lies, without the energy axis.
+    mask : array of bool
+        The region within its bounding box.
+
+    Notes
+    -----
+    Frame by frame, with a dot product for each sum: six times faster than a boolean index, and no copy of the box.
+    """
+    values = np.asarray(data[(slice(None), *box)])
+    weights = mask.astype(np.float32).ravel()
+    count = float(weights.sum())
+    mean, spread = np.empty(len(values)), np.empty(len(values))
+    for i, frame in enumerate(values):
+        flat = frame.ravel().astype(np.float32, copy=False)
+        mean[i] = flat @ weights / count
+        if not np.isfinite(mean[i]):
+            good = frame[mask & np.isfinite(frame)].astype(np.float64)
+            mean[i], spread[i] = (good.mean(), good.std()) if good.size else (np.nan, np.nan)
+            continue
+        away = flat - np.float32(mean[i])
+        # The mean of a large region loses digits in float32; the deviations' own mean gives them back.
+        shift = away @ weights / count
+        away *= away
+        mean[i] = float(np.float32(mean[i])) + shift
+        spread[i] = np.sqrt(max(away @ weights / count - shift**2, 0.0))
+    return mean, spread
+
+
+def boxes_of(labels: NDArray[Any]) -> dict[int, tuple[tuple[slice, ...], NDArray[np.bool_]]]:
+    """Bounding box and mask within it of each label, the lowest `MAX_REGIONS` labels only."""
+    from scipy.ndimage import find_objects
+
+    top = int(labels.max(initial=0))
+    if top <= 0:
+        return {}
+    # Counting is ten times faster than sorting, but needs a place for every number up to the largest.
+    counted = np.flatnonzero(np.bincount(np.maximum(labels, 0).ravel())) if top < 2**16 else np.unique(labels)
+    present = [int(label) for label in counted if label > 0][:MAX_REGIONS]
+    if present[-1] < 2**16:
+        places = find_objects(labels, max_label=present[-1])
+        found = {label: places[label - 1] for label in present}
+    else:
+        found = {label: find_objects(labels == label)[0] for label in present}
+    return {label: (box, labels[box] == label) for label, box in found.items()}
+
+
+def laid_over(energy: Values, mu: Values, target_energy: Values, target: Values) -> Values | None:
+    """A reference, scaled and shifted so that it lies over a measured spectrum (least squares).
+
+    None if they share fewer than three energies. A reference that would have to be turned upside down is made flat,
+    since it looks like nothing in the measured spectrum.
+    """
+    at = np.interp(target_energy, energy, mu, np.nan, np.nan)
+    both = np.isfinite(at) & np.isfinite(target)
+    if both.sum() < 3:
+        return None
+    x, y = at[both], target[both]
+    variance = x.var()
+    slope = max(((x - x.mean()) * (y - y.mean())).mean() / variance, 0.0) if variance > 0 else 0.0
+    return slope * (mu - x.mean()) + y.mean()
+
+
+def readout(layer: Layer, index: tuple[int, ...], energy: float, value: float) -> str:
+    """The line under the plot: where the cursor is, and what is there."""
+    xanes = layer.metadata["xanes"]
+    axes = ("z", "y", "x")[-len(index) :]
+    size = xanes.get("pixel_size_um")
+    places = [i * s for i, s in zip(index, size, strict=True)] if size else list(index)
+    where = " ".join(f"{axis} {place:.4g}" for axis, place in reversed(list(zip(axes, places, strict=True))))
+    return f"{where} {'µm' if size else 'px'} · {energy:.1f} eV · {with_unit(value, xanes)}"
+
+
+def with_unit(value: float, xanes: Any) -> str:
+    """A value with the quantity's unit, as people say it."""
+    number = "no value" if not np.isfinite(value) else f"{value:.4g}"
+    quantity = xanes["quantity"]
+    if quantity == "optical_depth":
+        return f"OD {number}"
+    if quantity == "counts":
+        return f"{number} counts"
+    return f"{quantity.replace('_', ' ')} {number}"

@@ -1,0 +1,120 @@
+"""What the dock shows when there is no stack to look at, and how to make one of an ordinary image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from napari.layers import Image
+from napari.utils.notifications import show_error
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_xanes.gui.layers import is_map, is_stack, stack_to_layer
+from napari_xanes.stack import Quantity, SpectralStack
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+
+def lacks_energies(layer: Layer | None) -> bool:
+    """Whether a layer could be a stack, if only it had energies."""
+    return (
+        isinstance(layer, Image)
+        and not (layer.rgb or layer.multiscale or is_stack(layer) or is_map(layer))
+        and layer.data.ndim in (3, 4)
+    )
+
+
+def attach_energies(layer: Image, path: Path, quantity: Quantity) -> None:
+    """Make an image layer a stack, with the energies in a text file.
+
+    Parameters
+    ----------
+    layer : Image
+        (E, Y, X) or (E, Z, Y, X); changed only if everything fits.
+    path : Path
+        One energy a line, in eV or keV, in the order of the frames.
+    quantity : str
+        What the values are.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ValueError
+        If it holds no energies, or not one for each frame, or they do not increase.
+    """
+    from napari_xanes.io.energies import read_energies
+
+    energies, _ = read_energies(path)
+    in_um = all(str(unit) in ("um", "micrometer", "µm") for unit in layer.units[1:])
+    size = tuple(float(s) for s in layer.scale[1:]) if in_um else None
+    stack = SpectralStack(layer.data, energies, quantity, size, metadata={"name": layer.name})
+    _, keywords, _ = stack_to_layer(stack)
+    layer.metadata = {**layer.metadata, **keywords["metadata"]}
+
+
+class EmptyPage(QWidget):
+    """Says how to get a stack."""
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        label = QLabel("Drop a stack here or open the sample:\nFile > Open Sample > napari-xanes")
+        label.setWordWrap(True)
+        label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        button = QPushButton("Open the sample")
+        button.setToolTip("A simulated NMC particle at the Ni K-edge, in a second")
+        button.clicked.connect(self.open_sample)
+        _centred(self, label, button)
+
+    def open_sample(self) -> None:
+        """Open the first sample."""
+        try:
+            self._viewer.open_sample("napari-xanes", "nmc_ni_k")
+        except (KeyError, ValueError, OSError) as error:
+            show_error(f"The sample can't be opened: {error}")
+
+
+class EnergiesPage(QWidget):
+    """Offers to give energies to the selected image."""
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        label = QLabel("This layer has no energies")
+        label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.quantity = QComboBox()
+        for quantity in get_args(Quantity):
+            self.quantity.addItem(quantity.replace("_", " "), quantity)
+        self.quantity.setToolTip("What the values of the image are")
+        button = QPushButton("Attach energies…")
+        button.setToolTip("Read a text file with one photon energy a line (eV or keV), in the order of the frames")
+        button.clicked.connect(lambda _checked=False: self.ask())
+        _centred(self, label, self.quantity, button)
+
+    def ask(self) -> None:
+        """Let the user choose the file, and attach its energies."""
+        path, _ = QFileDialog.getOpenFileName(self, "Energies", "", "Text (*.txt *.csv *.dat);;All files (*)")
+        if path:
+            self.attach(Path(path))
+
+    def attach(self, path: Path) -> None:
+        """Attach the energies in a file to the selected image; a notification says if they do not fit."""
+        layer = self._viewer.layers.selection.active
+        if not lacks_energies(layer):
+            return
+        try:
+            attach_energies(layer, path, self.quantity.currentData())
+        except (OSError, ValueError) as error:
+            show_error(f"{path.name} was not attached: {error}")
+
+
+def _centred(page: QWidget, *widgets: QWidget) -> None:
+    layout = QVBoxLayout(page)
+    layout.addStretch(1)
+    for widget in widgets:
+        layout.addWidget(widget)
+    layout.addStretch(2)

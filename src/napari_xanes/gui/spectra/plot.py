@@ -1,0 +1,257 @@
+"""The plot: curves, bands, the energy line and, below, a residual."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from qtpy.QtCore import Qt, Signal
+
+from napari_xanes.gui.spectra.model import Curve, Values
+from napari_xanes.gui.theme import plot_colours, readable
+
+_STYLES = {
+    "cursor": (Qt.PenStyle.SolidLine, 2),
+    "region": (Qt.PenStyle.SolidLine, 2),
+    "pin": (Qt.PenStyle.DotLine, 2),
+    "reference": (Qt.PenStyle.DashLine, 1),
+    "fit": (Qt.PenStyle.SolidLine, 1),
+}
+_LEGEND_LIMIT = 12
+"""With more curves than this the legend would hide them; the lists below the plot have the same colours."""
+
+
+class SpectrumPlot(pg.GraphicsLayoutWidget):
+    """Spectra over photon energy.
+
+    Signals
+    -------
+    energy_asked : float
+        The user moved the energy line, or clicked, at an energy in eV.
+    """
+
+    energy_asked = Signal(float)
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self.ci.layout.setContentsMargins(2, 4, 6, 0)
+        self.ci.layout.setSpacing(0)
+        self.main: pg.PlotItem = self.addPlot(row=0, col=0)
+        self.residual: pg.PlotItem = self.addPlot(row=1, col=0)
+        for plot in (self.main, self.residual):
+            plot.hideButtons()
+            plot.setMenuEnabled(False)
+            plot.disableAutoRange()
+            plot.showGrid(x=True, y=True, alpha=0.12)
+            for side in ("left", "bottom"):
+                plot.getAxis(side).enableAutoSIPrefix(False)
+            plot.getAxis("left").setWidth(54)
+        self.ci.layout.setRowStretchFactor(0, 3)
+        self.ci.layout.setRowStretchFactor(1, 1)
+        self.residual.setXLink(self.main)
+        self.residual.setVisible(False)
+        self.legend = self.main.addLegend(offset=(8, 4), labelTextSize="8pt", verSpacing=-4)
+        self.line = pg.InfiniteLine(movable=True, angle=90)
+        # The line starts at 0 eV: with its bounds the range would begin there.
+        self.main.addItem(self.line, ignoreBounds=True)
+        self.line.sigDragged.connect(lambda line: self.energy_asked.emit(float(line.value())))
+        self.line.hide()
+        self.scene().sigMouseClicked.connect(self._on_click)
+        for plot in (self.main, self.residual):
+            plot.vb.sigRangeChangedManually.connect(self._on_zoom)
+        self._curves: dict[str, Curve] = {}
+        self._items: dict[str, pg.PlotCurveItem] = {}
+        self._bands: dict[str, pg.PlotCurveItem] = {}
+        self._residual_item: pg.PlotCurveItem | None = None
+        self._whole = True
+        self._labels: list[tuple[str, str]] = []
+        self.painted = 0
+        self.set_theme("dark")
+
+    def paintEvent(self, event: Any) -> None:
+        """Count the paintings, for the tests and the benchmark."""
+        super().paintEvent(event)
+        self.painted += 1
+
+    @property
+    def curves(self) -> list[Curve]:
+        """The curves shown, in the order of the legend."""
+        return list(self._curves.values())
+
+    def set_theme(self, theme: str) -> None:
+        """Take the colours of a napari theme."""
+        self._colours = colours = plot_colours(theme)
+        self.setBackground(colours.background)
+        for plot in (self.main, self.residual):
+            for side in ("left", "bottom"):
+                plot.getAxis(side).setPen(colours.foreground)
+                plot.getAxis(side).setTextPen(colours.foreground)
+        self.line.setPen(pg.mkPen(readable(colours.accent, colours.background, 2), width=1))
+        self.line.setHoverPen(pg.mkPen(colours.foreground, width=2))
+        fill = pg.mkColor(colours.background)
+        fill.setAlpha(190)
+        self.legend.setBrush(fill)
+        self.legend.setLabelTextColor(colours.foreground)
+        for key, curve in getattr(self, "_curves", {}).items():
+            self._paint(key, curve)
+        self._renew_legend(force=True)
+
+    def set_labels(self, left: str, bottom: str = "photon energy (eV)") -> None:
+        """Name the axes."""
+        self.main.setLabel("left", left)
+        self.residual.setLabel("left", "residual")
+        self._bottom = bottom
+        self._label_bottom()
+
+    def set_curves(self, curves: Sequence[tuple[str, Curve]]) -> None:
+        """Show these curves, each under a key of its own, and no others."""
+        for key in set(self._curves) - {key for key, _ in curves}:
+            self._remove(key)
+        ordered = {key: self._curves.pop(key, None) for key, _ in curves}
+        self._curves = {}
+        for key, curve in curves:
+            self._put(key, curve, old=ordered[key])
+        self._renew_legend()
+        self._fit_range()
+
+    def set_curve(self, key: str, curve: Curve | None) -> None:
+        """Replace, add or (None) remove one curve, which is quick enough for every move of the mouse."""
+        new = key not in self._curves
+        if curve is None:
+            if new:
+                return
+            self._remove(key)
+        else:
+            self._put(key, curve, old=self._curves.get(key))
+        if new or curve is None:
+            self._renew_legend()
+        self._fit_range()
+
+    def show_energy(self, energy: float | None) -> None:
+        """Put the energy line at an energy (eV), unless the user holds it."""
+        self.line.setVisible(energy is not None)
+        if energy is not None and not self.line.moving:
+            self.line.setValue(energy)
+
+    def show_residual(self, energy: Values | None, residual: Values | None) -> None:
+        """Draw a residual below the spectra; None hides the panel."""
+        if energy is None or residual is None:
+            self.residual.setVisible(False)
+        else:
+            if self._residual_item is None:
+                self._residual_item = pg.PlotCurveItem(connect="finite")
+                self.residual.addItem(self._residual_item)
+                self.residual.addItem(pg.InfiniteLine(0, 0, pen=pg.mkPen("#888888", style=Qt.PenStyle.DotLine)))
+            self._residual_item.setData(energy, residual, pen=pg.mkPen(self._colours.foreground))
+            reach = float(np.nanmax(np.abs(residual), initial=0.0)) or 1.0
+            self.residual.setYRange(-reach, reach)
+            self.residual.setVisible(True)
+        self._label_bottom()
+
+    def show_all(self) -> None:
+        """Fit the range to the curves, and keep doing so."""
+        self._whole = True
+        self._fit_range(anew=True)
+
+    def _label_bottom(self) -> None:
+        """The energy axis is written out once, under the lower plot."""
+        lower = self.residual.isVisible()
+        self.main.getAxis("bottom").setStyle(showValues=not lower)
+        self.main.getAxis("bottom").setLabel(None if lower else self._bottom)
+        self.main.getAxis("bottom").showLabel(not lower)
+        self.residual.getAxis("bottom").setLabel(self._bottom)
+
+    def _put(self, key: str, curve: Curve, old: Curve | None) -> None:
+        self._curves[key] = curve
+        if key not in self._items:
+            self._items[key] = pg.PlotCurveItem(connect="finite")
+            self._items[key].setZValue({"reference": 1, "region": 2, "pin": 3, "cursor": 4}.get(curve.kind, 5))
+            self.main.addItem(self._items[key])
+        if old is None or (old.colour, old.kind) != (curve.colour, curve.kind):
+            self._paint(key, curve)
+        self._items[key].setData(curve.energy, curve.values)
+        self._put_band(key, curve)
+
+    def _put_band(self, key: str, curve: Curve) -> None:
+        band = self._bands.get(key)
+        if curve.spread is None:
+            if band is not None:
+                self.main.removeItem(self._bands.pop(key))
+            return
+        if band is None:
+            band = self._bands[key] = pg.PlotCurveItem(fillLevel="enclosed", pen=None)
+            band.setZValue(0)
+            self.main.addItem(band)
+            self._paint(key, curve)
+        good = np.isfinite(curve.values) & np.isfinite(curve.spread)
+        energy, values, spread = curve.energy[good], curve.values[good], curve.spread[good]
+        band.setData(np.r_[energy, energy[::-1]], np.r_[values + spread, (values - spread)[::-1]])
+
+    def _paint(self, key: str, curve: Curve) -> None:
+        style, width = _STYLES[curve.kind]
+        colour = readable(curve.colour, self._colours.background) if curve.colour else self._colours.foreground
+        self._items[key].setPen(pg.mkPen(colour, width=width, style=style))
+        if key in self._bands:
+            fill = pg.mkColor(colour)
+            fill.setAlpha(55)
+            self._bands[key].setBrush(fill)
+
+    def _remove(self, key: str) -> None:
+        del self._curves[key]
+        self.main.removeItem(self._items.pop(key))
+        if key in self._bands:
+            self.main.removeItem(self._bands.pop(key))
+
+    def _renew_legend(self, *, force: bool = False) -> None:
+        labels = [(key, curve.name) for key, curve in getattr(self, "_curves", {}).items()]
+        if labels == getattr(self, "_labels", []) and not force:
+            return
+        self._labels = labels
+        self.legend.clear()
+        self.legend.setVisible(0 < len(labels) <= _LEGEND_LIMIT)
+        if self.legend.isVisible():
+            for key, name in labels:
+                self.legend.addItem(self._items[key], name if len(name) < 29 else f"{name[:27]}…")
+
+    def _fit_range(self, *, anew: bool = False) -> None:
+        """Keep all curves in view, but do not let the axis jump with every noisy pixel."""
+        if not self._whole or not self._curves:
+            return
+        measured = [curve for curve in self._curves.values() if curve.kind != "reference"] or self.curves
+        ends = [end for curve in measured for end in (curve.energy[0], curve.energy[-1])]
+        low_x, high_x = min(ends), max(ends)
+        view = self.main.vb.viewRange()
+        slack = 0.02 * (high_x - low_x or 1.0)
+        if abs(view[0][0] - low_x) > slack or abs(view[0][1] - high_x) > slack:
+            self.main.setXRange(low_x, high_x, padding=0.01)
+        spans = [_span(curve) for curve in self._curves.values()]
+        spans = [span for span in spans if span is not None]
+        if not spans:
+            return
+        low, high = min(s[0] for s in spans), max(s[1] for s in spans)
+        height = (high - low) or abs(high) or 1.0
+        shown = view[1][1] - view[1][0]
+        if anew or low < view[1][0] or high > view[1][1] or shown > 2.2 * height:
+            self.main.setYRange(low - 0.06 * height, high + 0.14 * height, padding=0)
+
+    def _on_zoom(self, *_: Any) -> None:
+        self._whole = False
+
+    def _on_click(self, event: Any) -> None:
+        inside = self.main.vb.sceneBoundingRect().contains(event.scenePos())
+        if not inside or event.button() != Qt.MouseButton.LeftButton:
+            return
+        if event.double():
+            self.show_all()
+        elif not event.isAccepted():
+            self.energy_asked.emit(float(self.main.vb.mapSceneToView(event.scenePos()).x()))
+
+
+def _span(curve: Curve) -> tuple[float, float] | None:
+    """Lowest and highest finite value of a curve with its band."""
+    spread = 0.0 if curve.spread is None else np.nan_to_num(curve.spread)
+    low, high = curve.values - spread, curve.values + spread
+    good = np.isfinite(low) & np.isfinite(high)
+    return (float(low[good].min()), float(high[good].max())) if good.any() else None

@@ -1,0 +1,109 @@
+"""The list of regions, with the buttons that make them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Labels, Shapes
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
+
+from napari_xanes.gui.energy import attach_energy
+from napari_xanes.gui.references import swatch
+from napari_xanes.gui.spectra.areas import new_labels, new_shapes, region_layers, rename_region
+from napari_xanes.gui.spectra.regions import Region, RegionTracker
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+
+class RegionList(QWidget):
+    """Shows the regions of a tracker; brush and draw begin new ones."""
+
+    def __init__(self, viewer: Viewer, tracker: RegionTracker, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer, self._tracker = viewer, tracker
+        self._regions: list[Region] = []
+        self._empty = QLabel("No regions yet: brush or draw one on the image")
+        self._empty.setWordWrap(True)
+        self._list = QListWidget()
+        self._list.setMinimumHeight(70)
+        self._list.setToolTip("Click a region to go on brushing it; double-click to rename it")
+        self._list.itemClicked.connect(self._choose)
+        self._list.itemChanged.connect(self._rename)
+        self.brush_button, self.draw_button = QPushButton("Brush"), QPushButton("Draw")
+        self.brush_button.setToolTip("Brush a new region (1: erase, 2 or P: brush, [ and ]: brush size, Space: move)")
+        self.draw_button.setToolTip("Draw a polygon around a new region; double-click or Esc ends it")
+        self.brush_button.clicked.connect(lambda _checked=False: self.brush())
+        self.draw_button.clicked.connect(lambda _checked=False: self.draw())
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.brush_button)
+        buttons.addWidget(self.draw_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)
+        layout.addWidget(self._empty)
+        layout.addWidget(self._list, 1)
+        layout.addLayout(buttons)
+        tracker.changed.connect(self.rebuild)
+        self.rebuild()
+
+    def brush(self) -> None:
+        """Select the regions layer, or add one, with the brush on the first label that is free."""
+        stack = attach_energy(self._viewer).layer
+        if stack is None:
+            return
+        layers = [layer for layer in region_layers(self._viewer, stack) if isinstance(layer, Labels)]
+        active = self._viewer.layers.selection.active
+        layer = active if active in layers else (layers[-1] if layers else new_labels(self._viewer, stack))
+        used = set(np.unique(layer.data).tolist()) - {0}
+        layer.selected_label = next(n for n in range(1, len(used) + 2) if n not in used)
+        layer.mode = "paint"
+        self._viewer.layers.selection.active = layer
+
+    def draw(self) -> None:
+        """Select the drawn regions, or add a layer for them, with the polygon tool."""
+        stack = attach_energy(self._viewer).layer
+        if stack is None:
+            return
+        layers = [layer for layer in region_layers(self._viewer, stack) if isinstance(layer, Shapes)]
+        layer = layers[-1] if layers else new_shapes(self._viewer, stack)
+        self._viewer.layers.selection.active = layer
+        layer.mode = "add_polygon"
+
+    def rebuild(self) -> None:
+        """Show the tracker's regions."""
+        self._regions = list(self._tracker.regions)
+        self._list.blockSignals(True)
+        while self._list.count() > len(self._regions):
+            self._list.takeItem(self._list.count() - 1)
+        while self._list.count() < len(self._regions):
+            item = QListWidgetItem()
+            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
+            self._list.addItem(item)
+        for row, region in enumerate(self._regions):
+            item = self._list.item(row)
+            item.setText(f"{region.name} · {region.pixels} px")
+            item.setData(Qt.ItemDataRole.DecorationRole, swatch(region.colour))
+        self._list.blockSignals(False)
+        self._empty.setVisible(not self._regions)
+        self._list.setVisible(bool(self._regions))
+
+    def texts(self) -> list[str]:
+        """What the list says."""
+        return [self._list.item(row).text() for row in range(self._list.count())]
+
+    def _choose(self, item: QListWidgetItem) -> None:
+        region = self._regions[self._list.row(item)]
+        self._viewer.layers.selection.active = region.layer
+        if isinstance(region.layer, Labels):
+            region.layer.selected_label = region.number
+            region.layer.mode = "paint"
+
+    def _rename(self, item: QListWidgetItem) -> None:
+        region = self._regions[self._list.row(item)]
+        name = item.text().split(" · ")[0].strip()
+        if name and name != region.name:
+            rename_region(region.layer, region.number, name)
+        self.rebuild()

@@ -1,0 +1,236 @@
+"""The spectra of brushed and drawn regions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import numpy as np
+from napari.layers import Labels, Shapes
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_xanes.gui.energy import attach_energy, energies_of, plain_viewer
+from napari_xanes.gui.spectra.areas import colour_in, depth_of, name_of, plane_of, region_layers, shape_boxes
+from napari_xanes.gui.spectra.model import MAX_REGIONS, Values, array_of, boxes_of, region_spectrum
+from napari_xanes.gui.spectra.worker import Newest
+from napari_xanes.spectrum import Spectrum
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+_WAIT = 30  # ms between two computations while brushing
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A region and its spectrum.
+
+    Parameters
+    ----------
+    name : str
+        What the user calls it.
+    layer : Labels or Shapes
+        The layer that it lies in.
+    number : int
+        Its label, or the place of its shape counted from 1.
+    colour : str
+        As ``#rrggbb``, the same as in the layer.
+    pixels : int
+        How many pixels it has in the image that is shown.
+    mean, spread : array, shape (E,)
+        Mean, and standard deviation between the pixels.
+    """
+
+    name: str
+    layer: Layer
+    number: int
+    colour: str
+    pixels: int
+    mean: Values
+    spread: Values
+
+
+class RegionTracker(QObject):
+    """Keeps the spectra of all regions over the current stack up to date, while they are brushed.
+
+    Everything is computed in a thread; a region whose pixels did not change is not computed again.
+
+    Signals
+    -------
+    changed :
+        `regions` holds other regions or other spectra.
+    failed : object
+        The exception when the data could not be read.
+    """
+
+    changed = Signal()
+    failed = Signal(object)
+
+    def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        viewer = plain_viewer(viewer)
+        self._viewer = ref(viewer)
+        self._stacks = attach_energy(viewer)
+        self.regions: list[Region] = []
+        self._watched: list[Layer] = []
+        self._known: dict[Any, tuple[Values, Values]] = {}
+        self._known_data: Any = None
+        self._started = False
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_WAIT)
+        self._timer.timeout.connect(self._compute)
+        self._newest = Newest(self)
+        self._newest.done.connect(self._receive)
+        self._newest.failed.connect(lambda key, error: self.failed.emit(error))
+
+    def start(self) -> None:
+        """Begin to watch."""
+        viewer = self._viewer()
+        if not self._started and viewer is not None:
+            self._started = True
+            viewer.layers.events.inserted.connect(self.rewatch)
+            viewer.layers.events.removed.connect(self.rewatch)
+            viewer.dims.events.point.connect(self._on_slider)
+            self._stacks.layer_changed.connect(self.rewatch)
+            self.rewatch()
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        if not self._started:
+            return
+        self._started = False
+        self._timer.stop()
+        self._newest.forget()
+        self._stacks.layer_changed.disconnect(self.rewatch)
+        self._unwatch()
+        viewer = self._viewer()
+        if viewer is not None:
+            viewer.layers.events.inserted.disconnect(self.rewatch)
+            viewer.layers.events.removed.disconnect(self.rewatch)
+            viewer.dims.events.point.disconnect(self._on_slider)
+
+    def rewatch(self, *_: Any) -> None:
+        """Look again which layers hold regions."""
+        viewer = self._viewer()
+        if viewer is None or not self._started:
+            return
+        self._unwatch()
+        self._watched = [layer for layer in viewer.layers if isinstance(layer, Labels | Shapes)]
+        for layer in self._watched:
+            for emitter in _emitters(layer):
+                emitter.connect(self._later)
+        if self._stacks.layer is not None:
+            self._stacks.layer.events.data.connect(self._later)
+            self._watched.append(self._stacks.layer)
+        self._later()
+
+    def _unwatch(self) -> None:
+        for layer in self._watched:
+            for emitter in _emitters(layer):
+                emitter.disconnect(self._later)
+        self._watched = []
+
+    def _later(self, event: Any = None) -> None:
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def _on_slider(self, event: Any = None) -> None:
+        # Only in a volume do other pixels come into view when a slider moves.
+        if self._stacks.layer is not None and self._stacks.layer.ndim == 4:
+            self._later()
+
+    def _compute(self) -> None:
+        viewer, stack = self._viewer(), self._stacks.layer
+        if viewer is None or stack is None:
+            self._set([])
+            return
+        data = array_of(stack)
+        if data is not self._known_data:
+            self._known, self._known_data = {}, data
+        depth = depth_of(viewer, stack)
+        layers = region_layers(viewer, stack)
+        sources = [_source(layer, depth, stack) for layer in layers]
+        known = self._known
+        self._newest.submit((stack, data, layers), lambda: _spectra(data, depth, sources, known))
+
+    def _receive(self, key: Any, results: Any) -> None:
+        stack, data, layers = key
+        viewer = self._viewer()
+        if not self._started or viewer is None or stack is not self._stacks.layer or data is not array_of(stack):
+            return
+        regions = []
+        for layer, found in zip(layers, results, strict=True):
+            if layer in viewer.layers:
+                regions += [
+                    Region(name_of(layer, number), layer, number, colour_in(layer, number), *values)
+                    for number, values in found.items()
+                ]
+        self._set(regions)
+
+    def _set(self, regions: list[Region]) -> None:
+        if regions or self.regions:
+            self.regions = regions
+            self.changed.emit()
+
+
+def region_spectra(viewer: Viewer) -> list[Spectrum]:
+    """The mean spectra of all regions over the current stack, as references; sigma is the mean's standard error."""
+    viewer = plain_viewer(viewer)
+    stack = attach_energy(viewer).layer
+    if stack is None:
+        return []
+    depth = depth_of(viewer, stack)
+    spectra = []
+    for layer in region_layers(viewer, stack):
+        source = _source(layer, depth, stack)
+        for number, (pixels, mean, spread) in _spectra(array_of(stack), depth, [source], {})[0].items():
+            spectra.append(as_spectrum(name_of(layer, number), stack, mean, spread / np.sqrt(pixels)))
+    return spectra
+
+
+def as_spectrum(name: str, stack: Layer, values: Values, sigma: Values | None = None) -> Spectrum:
+    """A measured spectrum of a stack layer; frames without a value are left out."""
+    good = np.isfinite(values)
+    metadata = {"quantity": stack.metadata["xanes"]["quantity"], "stack": stack.name, "normalized": False}
+    error = None if sigma is None else sigma[good]
+    return Spectrum(name, energies_of(stack)[good], values[good], None, error, metadata)
+
+
+def _source(layer: Layer, depth: tuple[int, ...], stack: Layer) -> Any:
+    """What `_spectra` needs of a layer: labels as an image, drawn areas as boxes."""
+    return shape_boxes(layer, stack) if isinstance(layer, Shapes) else plane_of(layer, depth, stack)
+
+
+def _spectra(data: Any, depth: tuple[int, ...], sources: list[Any], known: dict[Any, Any]) -> list[dict[int, Any]]:
+    """Pixels, mean and spread of each region of each source; runs in a thread."""
+    results = []
+    for source in sources:
+        found = source if isinstance(source, dict) else boxes_of(source)
+        spectra = {}
+        for number, (box, mask) in found.items():
+            place = tuple((s.start, s.stop) for s in box)
+            key = (depth, place, mask.tobytes())
+            if key not in known:
+                if len(known) > 4 * MAX_REGIONS:
+                    known.clear()
+                known[key] = region_spectrum(data, (*depth, *box), mask)
+            spectra[number] = (int(mask.sum()), *known[key])
+        results.append(spectra)
+    return results
+
+
+def _emitters(layer: Layer) -> list[Any]:
+    """The events after which a layer's regions may have changed."""
+    events = layer.events
+    if isinstance(layer, Labels):
+        return [events.labels_update, events.paint, events.data, events.set_data, events.colormap, *_common(events)]
+    if isinstance(layer, Shapes):
+        return [events.data, events.set_data, events.edge_color, *_common(events)]
+    return [events.data]
+
+
+def _common(events: Any) -> list[Any]:
+    return [events.visible, events.name, events.scale, events.translate, events.metadata]

@@ -1,0 +1,63 @@
+"""Plots that follow napari's theme."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PlotColours:
+    """Colours of a plot, as hex text."""
+
+    background: str
+    foreground: str
+    grid: str
+    accent: str
+
+
+def plot_colours(theme: str) -> PlotColours:
+    """The colours of a napari theme (``viewer.theme``) for a plot."""
+    from napari.utils.theme import get_theme
+
+    colours = get_theme(theme)
+    return PlotColours(
+        colours.background.as_hex(format="long"),
+        colours.text.as_hex(format="long"),
+        colours.secondary.as_hex(format="long"),
+        colours.current.as_hex(format="long"),
+    )
+
+
+def readable(colour: str, background: str, contrast: float = 2.5) -> str:
+    """The colour, moved towards black or white until it stands out from the background.
+
+    Parameters
+    ----------
+    colour, background : str
+        Colours as ``#rrggbb``.
+    contrast : float
+        Ratio of luminances to reach, as in the Web Content Accessibility Guidelines.
+
+    Examples
+    --------
+    >>> readable("#E69F00", "#262930"), readable("#F0E442", "#ffffff")
+    ('#e69f00', '#aaa22f')
+    """
+    red, green, blue = _channels(colour)
+    light = _luminance(_channels(background))
+    target = 255 if light < 0.2 else 0
+    for part in range(21):
+        mixed = tuple(round(c + (target - c) * part / 20) for c in (red, green, blue))
+        high, low = sorted((_luminance(mixed), light), reverse=True)
+        if (high + 0.05) / (low + 0.05) >= contrast:
+            break
+    return "#{:02x}{:02x}{:02x}".format(*mixed)
+
+
+def _channels(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def _luminance(channels: tuple[int, ...]) -> float:
+    linear = [c / 3294.6 if c <= 10.3 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

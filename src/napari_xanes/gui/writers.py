@@ -1,0 +1,100 @@
+"""What napari calls to save layers: stacks, maps, and the mean spectra of regions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_xanes import io
+from napari_xanes.gui.layers import LayerData, maps_of, stack_from
+from napari_xanes.spectrum import Spectrum
+from napari_xanes.stack import SpectralStack
+
+
+def _xanes(meta: Mapping[str, Any]) -> Mapping[str, Any]:
+    return meta.get("metadata", {}).get("xanes", {})  # type: ignore[no-any-return]
+
+
+def write_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Write one image layer: a stack, or a map with its sigma and mask.
+
+    An ordinary image goes to napari's own writer, so that choosing this one loses nothing.
+    """
+    xanes = _xanes(meta)
+    if xanes.get("kind") == "stack":
+        io.write(stack_from(data, xanes), path)
+        return [path]
+    if xanes.get("kind") == "map":
+        io.write(maps_of([xanes]), path)
+        return [path]
+    from napari_builtins.io import napari_write_image
+
+    written = napari_write_image(path, data, meta)
+    return [written] if written else []
+
+
+def write_maps(path: str, layers: list[LayerData]) -> list[str]:
+    """Write the maps of one run into one file, each with sigma, mask, unit and labels.
+
+    Raises
+    ------
+    ValueError
+        If the layers are not maps of one run.
+    """
+    io.write(maps_of([_xanes(meta) for _, meta, _ in layers]), path)
+    return [path]
+
+
+def write_spectra(path: str, layers: list[LayerData]) -> list[str]:
+    """Write the mean spectrum of each region of a stack, with its standard deviation.
+
+    Parameters
+    ----------
+    path : str
+        CSV or XDI file.
+    layers : list of layer data
+        One stack, and the Labels or Shapes layers with the regions; without them the whole image is the region.
+
+    Raises
+    ------
+    ValueError
+        If there is no stack among the layers, or a region is of another size.
+    """
+    stacks = [(data, meta) for data, meta, kind in layers if kind == "image" and _xanes(meta).get("kind") == "stack"]
+    if len(stacks) != 1:
+        raise ValueError("select one stack, with the regions whose spectra to save")
+    stack = stack_from(stacks[0][0], _xanes(stacks[0][1]))
+    regions = {
+        f"{meta['name']} {label}": marked
+        for data, meta, kind in layers
+        if kind != "image"
+        for label, marked in _marked(data, kind, stack.shape[1:]).items()
+    }
+    whole = {"all pixels": np.ones(stack.shape[1:], dtype=bool)}
+    io.write([region_spectrum(stack, mask, name) for name, mask in (regions or whole).items()], path)
+    return [str(Path(path))]
+
+
+def _marked(data: Any, kind: str, shape: tuple[int, ...]) -> dict[int, Any]:
+    """The mask of each label or shape."""
+    if kind == "shapes":
+        from napari.layers import Shapes
+
+        masks = Shapes(data).to_masks(mask_shape=shape[-2:])
+        return dict(enumerate(masks, start=1))
+    labels = np.asarray(data)
+    if labels.shape not in (shape, shape[-2:]):
+        raise ValueError(f"the labels have {labels.shape} pixels, the stack {shape}")
+    return {int(label): labels == label for label in np.unique(labels) if label}
+
+
+def region_spectrum(stack: SpectralStack, mask: Any, name: str) -> Spectrum:
+    """Mean and standard deviation over a mask, frame by frame."""
+    mask = np.broadcast_to(mask, stack.shape[1:])
+    inside = [np.asarray(frame)[mask].astype(np.float64) for frame in stack.data]
+    mean = np.array([values.mean() for values in inside])
+    spread = np.array([values.std() for values in inside])
+    return Spectrum(name, stack.energy, mean, sigma=spread)

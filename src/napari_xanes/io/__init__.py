@@ -1,0 +1,233 @@
+"""Files in and out. Adding a format is a file here and a line below.
+
+Every format is recognised by its content, never by its name. Nothing is imported before a file asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from napari_xanes.io.files import fingerprint
+from napari_xanes.io.frames import ordered
+from napari_xanes.io.reader import Reader, SpectraReader, Writer, kind_of, naming
+from napari_xanes.spectrum import Spectrum
+from napari_xanes.stack import MapSet, Quantity, SpectralStack
+
+READERS: tuple[Reader, ...] = (
+    Reader("nexus", "NeXus NXstxm", ("*.h5", "*.hdf5", "*.nxs", "*.hdf", "*.stxm")),
+    Reader("fxi", "NSLS-II FXI", ("*.h5", "*.hdf5", "*.hdf")),
+    Reader("sdf", "STXM_Control SDF", ("*.hdr",), directories=True),
+    Reader("tiff", "TIFF with energies", ("*.tif", "*.tiff")),
+    Reader("arrays", "NumPy arrays", ("*.npz",)),
+)
+"""Formats of stacks, in the order in which they are asked."""
+
+SPECTRA_READERS: tuple[SpectraReader, ...] = (
+    SpectraReader("athena", "Athena project", ("*.prj",)),
+    SpectraReader("xdi", "XDI", ("*.xdi", "*.nor")),
+    SpectraReader("csv", "spectra of napari-xanes", ("*.csv",)),
+    SpectraReader("columns", "columns of text", ("*.txt", "*.dat", "*.csv", "*.xsp", "*.nor", "*.xmu", "*.t", "*.r")),
+)
+"""Formats of spectra, in the order in which they are asked."""
+
+WRITERS: tuple[Writer, ...] = (
+    Writer("hdf5_writer", "NeXus HDF5", (".h5", ".hdf5", ".nxs"), ("stack", "maps")),
+    Writer("tiff_writer", "ImageJ TIFF", (".tif", ".tiff"), ("stack", "maps")),
+    Writer("csv", "CSV", (".csv",), ("spectra",)),
+    Writer("xdi", "XDI", (".xdi",), ("spectra",)),
+)
+"""Formats to write, by suffix."""
+
+MAP_READERS = ("hdf5_maps", "tiff_maps")
+"""Modules that read maps, each with ``declines(path)`` and ``read_maps(path)``."""
+
+__all__ = [
+    "MAP_READERS",
+    "READERS",
+    "SPECTRA_READERS",
+    "WRITERS",
+    "Reader",
+    "SpectraReader",
+    "Writer",
+    "fingerprint",
+    "holds_maps",
+    "ordered",
+    "read",
+    "read_maps",
+    "read_spectra",
+    "write",
+]
+
+
+def read(
+    path_or_paths: str | Path | Iterable[str | Path], *, energies: Any = None, quantity: Quantity | None = None
+) -> SpectralStack:
+    """Read a stack from a file or folder of any known format.
+
+    Parameters
+    ----------
+    path_or_paths : path or list of paths
+        A file or a folder. Of several files exactly one must be a stack; a text of energies may be with it.
+    energies : array_like of eV, or path of a text file, optional
+        Replaces the energies that are found. A text may be in keV.
+    quantity : {"counts", "transmission", "optical_depth", "fluorescence", "normalized"}, optional
+        Replaces the guess of what the values are.
+
+    Returns
+    -------
+    SpectralStack
+        Energies in eV and increasing. What had to be done to the frames is in ``metadata["notes"]``, what a user
+        should know in ``metadata["warnings"]`` and given as UserWarning.
+
+    Raises
+    ------
+    OSError
+        If a file can't be read.
+    ValueError
+        If no format fits, with each format's reason, or the file can't be used.
+    """
+    if isinstance(path_or_paths, str | Path):
+        path = Path(path_or_paths)
+    else:
+        path, energies = _one_of([Path(p) for p in path_or_paths], energies)
+    reader, reasons = _reader_of(path, energies)
+    if reader is None:
+        raise ValueError(f"{path}: {reasons}")
+    return reader.read(path, energies=energies, quantity=quantity)
+
+
+def _reader_of(path: Path, energies: Any) -> tuple[Reader | None, str]:
+    """The first reader that takes the file, or why none does."""
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: there is no such file or folder")
+    if holds_maps(path):
+        return None, "holds parameter maps, not a stack; open it with napari_xanes.read_maps"
+    reasons: list[tuple[Reader, str]] = []
+    for reader in READERS:
+        reason = reader.declines(path, energies=energies)
+        if reason is None:
+            return reader, ""
+        reasons.append((reader, reason))
+    # Only formats whose files have such names can explain this one; with an unknown name all of them speak.
+    usual = [item for item in reasons if item[0].usual(path)]
+    told = "; ".join(f"{reader.title}: {reason}" for reader, reason in usual or reasons)
+    return None, f"no stack that napari-xanes can read. {told}"
+
+
+def _one_of(paths: list[Path], energies: Any) -> tuple[Path, Any]:
+    """The one stack among several files, and the energies that lie with it."""
+    if len(paths) == 1:
+        return paths[0], energies
+    texts = [path for path in paths if path.suffix.lower() in (".txt", ".dat", ".csv")]
+    if energies is None and len(texts) == 1 and len(paths) == 2:
+        energies = texts[0]
+    stacks = [path for path in paths if path not in texts and _reader_of(path, energies)[0]]
+    if len(stacks) != 1:
+        names = ", ".join(path.name for path in paths[:5]) or "nothing"
+        raise ValueError(f"{len(stacks)} of {len(paths)} files are stacks ({names}); open one stack at a time")
+    return stacks[0], energies
+
+
+def read_spectra(path: str | Path) -> list[Spectrum]:
+    """Read all spectra in a file of any known format.
+
+    Parameters
+    ----------
+    path : path
+        XDI, Athena project or ``.nor``, CSV, or columns of text in eV or keV.
+
+    Returns
+    -------
+    list of Spectrum
+        At least one; ``metadata["path"]`` is the file.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ValueError
+        If it holds no spectrum; the message says what each format misses.
+    """
+    path = Path(path)
+    reasons: list[tuple[SpectraReader, str]] = []
+    for reader in SPECTRA_READERS:
+        reason = reader.declines(path)
+        if reason is None:
+            return reader.read(path)
+        reasons.append((reader, reason))
+    usual = [item for item in reasons if item[0].usual(path)]
+    told = "; ".join(f"{reader.title}: {reason}" for reader, reason in usual or reasons)
+    raise ValueError(f"{path}: no spectra that napari-xanes can read. {told}")
+
+
+def holds_maps(path: str | Path) -> bool:
+    """Whether a file holds parameter maps that napari-xanes wrote.
+
+    Raises
+    ------
+    OSError
+        If the file can't be opened.
+    """
+    return _maps_module(Path(path)) is not None
+
+
+def _maps_module(path: Path) -> Any:
+    from importlib import import_module
+
+    if path.is_dir():
+        return None
+    with naming(path):
+        modules = (import_module(f"napari_xanes.io.{name}") for name in MAP_READERS)
+        return next((module for module in modules if module.declines(path) is None), None)
+
+
+def read_maps(path: str | Path) -> MapSet:
+    """Read parameter maps that `write` wrote.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ValueError
+        If it holds no maps of napari-xanes.
+    """
+    path = Path(path)
+    module = _maps_module(path)
+    if module is None:
+        raise ValueError(f"{path}: holds no parameter maps that napari-xanes wrote")
+    with naming(path):
+        maps: MapSet = module.read_maps(path)
+    return maps
+
+
+def write(value: SpectralStack | MapSet | Spectrum | list[Spectrum], path: str | Path) -> None:
+    """Write a stack, maps or spectra; the suffix decides the format.
+
+    Parameters
+    ----------
+    value : SpectralStack, MapSet, Spectrum, or list of Spectrum
+        What to write.
+    path : path
+        Stacks and maps: ``.h5``, ``.hdf5``, ``.nxs`` (everything is kept) or ``.tif``, ``.tiff`` (float32, for
+        ImageJ). Spectra: ``.csv`` or ``.xdi``. The file appears whole or not at all.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written; one that was there is as it was.
+    TypeError
+        If the value is none of these.
+    ValueError
+        If the suffix is unknown or does not go with the value.
+    """
+    path = Path(path)
+    kind = kind_of(value)
+    fitting = [writer for writer in WRITERS if kind in writer.takes]
+    for writer in fitting:
+        if path.suffix.lower() in writer.suffixes:
+            writer.write(kind, [value] if isinstance(value, Spectrum) else value, path)
+            return
+    known = ", ".join(suffix for writer in fitting for suffix in writer.suffixes)
+    raise ValueError(f"{path}: {kind} can't be written with the suffix {path.suffix!r}; take one of {known}")

@@ -1,0 +1,131 @@
+"""Parameters that may be given as a file: references, I0, regions. What is a path is read here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BeforeValidator
+
+from napari_xanes.history import mask_from_plain
+from napari_xanes.parameters import Param
+from napari_xanes.spectrum import Spectrum
+from napari_xanes.stack import SpectralStack
+
+
+def load_references(value: Any) -> list[Spectrum]:
+    """Spectra from Spectrum objects, paths, or mappings such as ``{path: NiO.txt, name: NiO, valence: 2}``.
+
+    Parameters
+    ----------
+    value : Spectrum, path, mapping, or a list of them
+        A mapping with a path may name one of several spectra in the file, or give the only one a new name.
+
+    Raises
+    ------
+    ValueError
+        If there is none, two have one name, or a file does not hold the named spectrum.
+    """
+    items = list(value) if isinstance(value, list | tuple) else [value]
+    spectra = [spectrum for item in items for spectrum in _spectra(item)]
+    if not spectra:
+        raise ValueError("no reference spectra; load at least one")
+    names = [spectrum.name for spectrum in spectra]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"two references are called {name!r}; give them different names")
+    return spectra
+
+
+def _spectra(item: Any) -> list[Spectrum]:
+    from napari_xanes.io import read_spectra
+
+    if isinstance(item, Spectrum):
+        return [item]
+    if isinstance(item, str | Path):
+        return read_spectra(item)
+    if not isinstance(item, Mapping):
+        raise ValueError(f"a reference is a Spectrum, a path, or a mapping with a path, not {item!r}")
+    if "mu" in item:
+        return [Spectrum.from_plain(item)]
+    unknown = set(item) - {"path", "name", "valence"}
+    if "path" not in item or unknown:
+        raise ValueError(f"a reference has path, name and valence, not {', '.join(map(str, item)) or 'nothing'}")
+    found = read_spectra(item["path"])
+    named = [spectrum for spectrum in found if spectrum.name == item.get("name")]
+    if "name" in item and not named and len(found) > 1:
+        raise ValueError(f"{item['path']} holds {', '.join(s.name for s in found)}, but no {item['name']!r}")
+    return [
+        Spectrum(str(item.get("name", s.name)), s.energy, s.mu, item.get("valence", s.valence), s.sigma, s.metadata)
+        for s in named or found
+    ]
+
+
+def load_i0(value: Any) -> Any:
+    """I0 as ``"auto"``, ``"flat"`` or ``"empty"``, a Spectrum, a stack of flats, a mask, or a box.
+
+    Parameters
+    ----------
+    value : str, path, Spectrum, SpectralStack, mapping, mask, or box (y0, y1, x0, x1)
+        A path may lead to a spectrum or to a stack of flats.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these, or the file holds neither.
+    """
+    if isinstance(value, str | Path) and str(value) not in ("auto", "flat", "empty"):
+        return _spectrum_or_stack(Path(value))
+    if isinstance(value, Mapping) and "mu" in value:
+        return Spectrum.from_plain(value)
+    if isinstance(value, Mapping) and "path" in value:
+        return _spectrum_or_stack(Path(str(value["path"])))
+    if isinstance(value, str | Spectrum | SpectralStack):
+        return value
+    return load_region(value)
+
+
+def _spectrum_or_stack(path: Path) -> Spectrum | SpectralStack:
+    from napari_xanes.io import read, read_spectra
+
+    if not path.exists():
+        raise ValueError(f"I0 is 'auto', 'flat', 'empty', a region, or a file; there is no file {str(path)!r}")
+    try:
+        spectra = read_spectra(path)
+    except ValueError:
+        return read(path)
+    if len(spectra) != 1:
+        raise ValueError(f"{path} holds {len(spectra)} spectra, but there is one I0; save it in a file of its own")
+    return spectra[0]
+
+
+def load_region(value: Any) -> Any:
+    """A boolean mask, or a box (y0, y1, x0, x1) in pixels, from any of their written forms.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if value is None:
+        return None
+    if isinstance(value, Mapping) and {"shape", "runs"} <= set(value):
+        return mask_from_plain(value)
+    array = np.asarray(value)
+    if array.dtype == bool and array.ndim >= 2:
+        return array
+    if array.shape == (4,) and array.dtype.kind in "iuf" and (array == array.astype(int)).all():
+        return tuple(int(v) for v in array)
+    raise ValueError(f"a region is a boolean mask or a box (y0, y1, x0, x1) in pixels, not {value!r}")
+
+
+References = Annotated[Any, BeforeValidator(load_references), Param(kind="references")]
+"""A list of Spectrum, given as objects or as files."""
+
+I0 = Annotated[Any, BeforeValidator(load_i0), Param(kind="i0", label="I0", auto="flats, I0 spectrum or empty area")]
+"""The incident intensity: where it comes from, or what it is."""
+
+Region = Annotated[Any, BeforeValidator(load_region), Param(kind="region")]
+"""A part of the image: a mask or a box."""

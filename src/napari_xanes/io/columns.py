@@ -1,0 +1,220 @@
+"""Spectra as columns of text: energy first, in eV or keV, then one or more signals. Recognised by content."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.io.energies import looks_like_energies, to_ev
+from napari_xanes.io.files import read_text
+from napari_xanes.io.frames import ordered
+from napari_xanes.spectrum import Spectrum
+
+_MOST_COLUMNS = 200
+_UNIT = re.compile(r"(?<![A-Za-z])(k?eV)(?![A-Za-z])", re.IGNORECASE)
+
+NORMALIZED = ("norm", "normmu", "nmu", "norm_mu", "normalized", "flat", "flattened")
+RAW = ("mutrans", "mufluor", "mu", "xmu", "murefer")
+"""Columns that are mu(E), normalized or as measured; of several in one file the first in this order is taken."""
+OTHER = ("i0", "itrans", "it", "i1", "ifluor", "if", "irefer", "i2", "nbkg", "bkg", "fbkg", "der", "stddev", "background")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Numbers in columns, and what the text says about them.
+
+    Parameters
+    ----------
+    values : array, shape (rows, columns)
+        The numbers.
+    names : list of str, optional
+        Name of each column, if a line says so.
+    comments : list of str
+        Lines that are no data, without their comment sign.
+    """
+
+    values: NDArray[np.float64]
+    names: list[str] | None
+    comments: list[str]
+
+
+def declines(path: Path) -> str | None:
+    """Why the file has no spectra in columns; None if it has."""
+    try:
+        table = parse_table(read_text(path))
+        _energies(table)
+    except ValueError as error:
+        return str(error).removeprefix(f"{path}: ")
+    return None
+
+
+def read_spectra(path: Path) -> list[Spectrum]:
+    """One spectrum per signal column, or the one of columns with known names (``energy i0 itrans``).
+
+    Raises
+    ------
+    ValueError
+        If the text has no such columns.
+    """
+    table = parse_table(read_text(path))
+    energy, unit = _energies(table)
+    return spectra_of(energy, table.values, table.names, path.stem, {"path": str(path), "energy_unit": unit})
+
+
+def parse_table(text: str) -> Table:
+    """Numbers in columns parted by blanks, tabs, commas or semicolons; ``#``, ``*`` and ``%`` begin comments.
+
+    Raises
+    ------
+    ValueError
+        If there are no two columns of numbers, rows differ in length, or text comes after the first number.
+    """
+    rows: list[list[float]] = []
+    comments: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.strip()
+        if not line:
+            continue
+        if line[0] in "#*%":
+            comments.append(line.lstrip("#*% \t"))
+            continue
+        row = _numbers(line)
+        if row is None and not rows:
+            comments.append(line)
+        elif row is None:
+            raise ValueError(f"line {number} is not a row of numbers: {line[:60]!r}")
+        elif rows and len(row) != len(rows[0]):
+            raise ValueError(f"line {number} has {len(row)} columns, the lines before it {len(rows[0])}")
+        else:
+            rows.append(row)
+    if not rows or len(rows[0]) < 2:
+        raise ValueError("it has no two columns of numbers")
+    if len(rows[0]) > _MOST_COLUMNS:
+        raise ValueError(f"{len(rows[0])} columns are an image rather than spectra")
+    values = np.array(rows)
+    return Table(values, _names(comments, values.shape[1]), comments)
+
+
+def _numbers(line: str) -> list[float] | None:
+    """The numbers of a line, None if anything in it is none."""
+    if ";" in line:
+        # A semicolon between columns leaves the comma for decimals, as spreadsheets in much of Europe write them.
+        fields = [field.strip().replace(",", ".") for field in line.rstrip("; ").split(";")]
+    elif "," in line:
+        fields = [field.strip() for field in line.rstrip(", ").split(",")]
+    else:
+        fields = line.split()
+    try:
+        return [float(field) for field in fields]
+    except ValueError:
+        return None
+
+
+def _names(comments: list[str], n_columns: int) -> list[str] | None:
+    """Column names from the last line before the numbers, if it has as many words as there are columns."""
+    for line in reversed(comments[-2:]):
+        for parted in (re.split(r"[;,]", line), line.split("\t"), line.split()):
+            words = [word.strip().strip('"').strip() for word in parted]
+            if len(words) == n_columns and all(words):
+                return words
+    return None
+
+
+def _energies(table: Table) -> tuple[NDArray[np.float64], str]:
+    """The first column in eV, and how its unit was known."""
+    said = table.names[0] if table.names else " ".join(table.comments)
+    units = {match.lower() for match in _UNIT.findall(said)}
+    column = table.values[:, 0]
+    if not looks_like_energies(column):
+        raise ValueError("its first column is no list of photon energies in eV or keV")
+    return to_ev(column, units.pop() if len(units) == 1 else None)
+
+
+def spectra_of(
+    energy: NDArray[np.float64],
+    values: NDArray[np.float64],
+    names: list[str] | None,
+    name: str,
+    metadata: dict[str, Any],
+    *,
+    normalized: bool | None = None,
+) -> list[Spectrum]:
+    """Spectra from columns, after the names of these.
+
+    Parameters
+    ----------
+    energy : array, shape (rows,)
+        eV, in any order; rows are sorted and repeats averaged.
+    values : array, shape (rows, columns)
+        All columns, the energy first.
+    names : list of str, optional
+        Column names.
+    name : str
+        Name of the spectrum if there is only one.
+    metadata : dict
+        For each spectrum.
+    normalized : bool, optional
+        Whether columns of unknown names are normalized.
+
+    Raises
+    ------
+    ValueError
+        If the columns have known names but no mu(E) can be made of them.
+    """
+    known = [column.lower() for column in names] if names else []
+    if any(column in (*NORMALIZED, *RAW, *OTHER) for column in known[1:]):
+        mu, is_normalized, how = _mu(known, values)
+        return [_spectrum(name, energy, mu, metadata | {"normalized": is_normalized, "column": how})]
+    if normalized is not None:
+        metadata = metadata | {"normalized": normalized}
+    if values.shape[1] == 2:
+        return [_spectrum(name, energy, values[:, 1], metadata)]
+    columns = names[1:] if names else [f"{name} {i}" for i in range(1, values.shape[1])]
+    made = [_spectrum(column, energy, values[:, i], metadata) for i, column in enumerate(unique_names(columns), 1)]
+    return made
+
+
+def _mu(known: list[str], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool, str]:
+    """mu(E), whether it is normalized, and what it was made of."""
+    at = {column: i for i, column in reversed(list(enumerate(known)))}
+    for column in (*NORMALIZED, *RAW):
+        if column in at:
+            return values[:, at[column]], column in NORMALIZED, column
+    i0 = values[:, at["i0"]] if "i0" in at else None
+    transmitted = next((column for column in ("itrans", "it", "i1") if column in at), None)
+    emitted = next((column for column in ("ifluor", "if") if column in at), None)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if i0 is not None and transmitted:
+            return np.log(i0 / values[:, at[transmitted]]), False, f"ln(i0/{transmitted})"
+        if i0 is not None and emitted:
+            return values[:, at[emitted]] / i0, False, f"{emitted}/i0"
+    raise ValueError(f"no mu(E) can be made of the columns {', '.join(known)}")
+
+
+def _spectrum(name: str, energy: NDArray[np.float64], mu: NDArray[np.float64], metadata: dict[str, Any]) -> Spectrum:
+    mu, axis, notes = ordered(mu, energy)
+    return Spectrum(name, axis, mu, metadata=metadata | ({"notes": notes} if notes else {}))
+
+
+def unique_names(names: list[str]) -> list[str]:
+    """The names, repeated ones numbered.
+
+    Examples
+    --------
+    >>> unique_names(["NiO", "NiO"])
+    ['NiO', 'NiO (2)']
+    """
+    taken: set[str] = set()
+    unique = []
+    for name in names:
+        candidate, number = name, 2
+        while candidate in taken:
+            candidate, number = f"{name} ({number})", number + 1
+        taken.add(candidate)
+        unique.append(candidate)
+    return unique

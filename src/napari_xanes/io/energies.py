@@ -1,0 +1,136 @@
+"""Photon energies from text: numbers, their unit, and whether they can be energies at all."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_xanes.io.files import read_text
+
+KEV_BELOW = 100.0
+"""Axes without a unit that end below this are taken for keV."""
+
+JOULE = 1.602176634e-19
+"""One electronvolt in J (exact, SI 2019)."""
+
+_UNITS = {"ev": 1.0, "electronvolt": 1.0, "electronvolts": 1.0, "kev": 1e3, "j": 1 / JOULE, "joule": 1 / JOULE}
+_UNIT_WORD = re.compile(r"(?<![A-Za-z])(k?eV)(?![A-Za-z])", re.IGNORECASE)
+
+
+def to_ev(values: ArrayLike, unit: str | None = None) -> tuple[NDArray[np.float64], str]:
+    """Energies in eV, and how their unit was known.
+
+    Parameters
+    ----------
+    values : array_like, shape (E,)
+        Photon energies.
+    unit : str, optional
+        eV, keV or J as the file says; anything else is guessed from the size of the numbers.
+
+    Returns
+    -------
+    energy : array of float64, shape (E,)
+        In eV.
+    source : str
+        ``"eV"`` where the file said so, ``"keV (guessed: below 100)"`` where not.
+
+    Examples
+    --------
+    >>> to_ev([8.33, 8.34])
+    (array([8330., 8340.]), 'keV (guessed: below 100)')
+    """
+    axis = np.array(values, dtype=np.float64).ravel()
+    factor = _UNITS.get((unit or "").strip().lower())
+    if factor is not None:
+        source = str(unit).strip()
+    elif axis.size and np.nanmax(np.where(np.isfinite(axis), axis, -np.inf)) < KEV_BELOW:
+        factor, source = 1e3, f"keV (guessed: below {KEV_BELOW:g})"
+    else:
+        factor, source = 1.0, f"eV (guessed: {KEV_BELOW:g} or more)"
+    # 8.3331 keV is meant as 8333.1 eV, not as 8333.100000000002.
+    return (axis if factor == 1.0 else np.round(axis * factor, 9)), source
+
+
+def looks_like_energies(values: ArrayLike) -> bool:
+    """Whether numbers can be an energy axis: 1 to 100 keV or 20 eV to 100 keV, and mostly going one way.
+
+    Examples
+    --------
+    >>> looks_like_energies([7100, 7110, 7120]), looks_like_energies([0, 255, 3, 17])
+    (True, False)
+    """
+    axis = np.asarray(values, dtype=np.float64)
+    if axis.size == 0 or not np.isfinite(axis).all():
+        return False
+    low, high = axis.min(), axis.max()
+    if not (20 <= low and high <= 1e5) and not (1 <= low and high < KEV_BELOW):
+        return False
+    steps = np.sign(np.diff(axis))
+    return bool(axis.size < 3 or max((steps >= 0).mean(), (steps <= 0).mean()) >= 0.8)
+
+
+def first_column(text: str) -> tuple[NDArray[np.float64] | None, str | None]:
+    """The numbers of a text of one number a line, or of its first column, and the unit if the text names one.
+
+    Lines that begin with ``*`` or ``#`` are comments, and so is everything before the first number.
+
+    Returns
+    -------
+    values : array of float64, or None
+        None if a line after the first number does not begin with a number.
+    unit : str or None
+        eV or keV, if a comment says so.
+    """
+    values: list[float] = []
+    comments: list[str] = []
+    for line in text.splitlines():
+        line = line.strip()
+        if not line:
+            continue
+        if line[0] in "*#":
+            comments.append(line)
+            continue
+        try:
+            values.append(float(re.split(r"[\s,;]+", line, maxsplit=1)[0]))
+        except ValueError:
+            if values:
+                return None, None
+            comments.append(line)
+    found = {word.lower() for line in comments for word in _UNIT_WORD.findall(line)}
+    unit = {"ev": "eV", "kev": "keV"}[found.pop()] if len(found) == 1 else None
+    return (np.array(values) if values else None), unit
+
+
+def read_energies(path: Path) -> tuple[NDArray[np.float64], str]:
+    """The energies in a text file, in eV, and how their unit was known.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ValueError
+        If it does not hold one number a line.
+    """
+    values, unit = first_column(read_text(path))
+    if values is None:
+        raise ValueError(f"{path}: no energies; write one number a line, in eV or keV")
+    return to_ev(values, unit)
+
+
+def given_energies(energies: Any) -> tuple[NDArray[np.float64], str]:
+    """What a caller gave as energies: numbers in eV, or the path of a text file.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ValueError
+        If there are no numbers.
+    """
+    if isinstance(energies, str | Path):
+        return read_energies(Path(energies))
+    return np.array(energies, dtype=np.float64).ravel(), "eV (given)"

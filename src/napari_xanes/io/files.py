@@ -1,0 +1,137 @@
+"""Files as such: their content hash, their text, and writing them whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+WHOLE_BYTES = 64 << 20
+"""Files up to this size are hashed whole."""
+
+END_BYTES = 1 << 20
+"""How much of each end of a larger file is hashed."""
+
+TEXT_BYTES = 64 << 20
+"""No text file of energies or spectra is larger than this."""
+
+
+def fingerprint(path: str | Path) -> str:
+    """A hash that tells whether a file is still the one that was read.
+
+    Parameters
+    ----------
+    path : path
+        A file, or a folder.
+
+    Returns
+    -------
+    str
+        ``sha256:...`` of the whole content up to 64 MB; ``sha256-ends:...`` of size, first and last MiB of a larger
+        file; ``sha256-listing:...`` of the names and sizes in a folder.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    """
+    path = Path(path)
+    digest = hashlib.sha256()
+    if path.is_dir():
+        for item in sorted(path.iterdir()):
+            digest.update(f"{item.name}\0{item.stat().st_size if item.is_file() else ''}\n".encode())
+        return f"sha256-listing:{digest.hexdigest()}"
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        if size <= WHOLE_BYTES:
+            while block := file.read(1 << 20):
+                digest.update(block)
+            return f"sha256:{digest.hexdigest()}"
+        digest.update(f"{size}\n".encode())
+        digest.update(file.read(END_BYTES))
+        file.seek(-END_BYTES, os.SEEK_END)
+        digest.update(file.read(END_BYTES))
+    return f"sha256-ends:{digest.hexdigest()}"
+
+
+def starts_with(path: Path, n_bytes: int) -> bytes:
+    """The first bytes of a file; none of a folder.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    """
+    if path.is_dir():
+        return b""
+    with path.open("rb") as file:
+        return file.read(n_bytes)
+
+
+def read_text(path: Path, *, limit: int = TEXT_BYTES) -> str:
+    """The text of a file, in UTF-8 (with or without a byte order mark), UTF-16 or Latin-1.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ValueError
+        If it is larger than `limit` bytes, or not text.
+    """
+    with path.open("rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise ValueError(f"{path}: more than {limit >> 20} MB is too long for such a text file")
+    return decoded(content, path)
+
+
+def decoded(content: bytes, path: Path) -> str:
+    """Bytes of a text file as text; see `read_text`."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        try:
+            return content.decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path}: not text ({error.reason})") from None
+    if b"\0" in content:
+        raise ValueError(f"{path}: not text, it holds zero bytes")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+@contextmanager
+def replacing(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """Temporary names beside the targets, which take the targets' places when the block has succeeded.
+
+    If the block fails the targets are as they were and nothing is left beside them.
+
+    Parameters
+    ----------
+    *paths : Path
+        The files to write.
+
+    Raises
+    ------
+    OSError
+        If the folder does not exist or can't be written, or a target is a folder.
+    """
+    targets = [path.resolve() for path in paths]
+    for target in targets:
+        if not target.parent.is_dir():
+            raise FileNotFoundError(f"{target}: there is no folder {target.parent}")
+        if target.is_dir():
+            raise IsADirectoryError(f"{target} is a folder; name a file")
+    token = secrets.token_hex(4)
+    drafts = tuple(target.with_name(f".{target.name}.{token}.part") for target in targets)
+    try:
+        yield drafts
+        for draft, target in zip(drafts, targets, strict=True):
+            os.replace(draft, target)
+    finally:
+        for draft in drafts:
+            draft.unlink(missing_ok=True)

@@ -1,0 +1,117 @@
+"""Frames and their energies: sorted, repeats averaged, the empty end of an interrupted scan cut off."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+LAZY_BYTES = 2 << 30
+"""Stacks larger than this stay in their file and become dask arrays."""
+
+Duplicates = Literal["average", "error"]
+
+
+def ordered(
+    data: Any, energy: ArrayLike, *, duplicates: Duplicates = "average"
+) -> tuple[Any, NDArray[np.float64], list[str]]:
+    """Frames sorted by energy, with repeats of one energy averaged.
+
+    Parameters
+    ----------
+    data : numpy or dask array, shape (E, ...)
+        One frame per energy. Returned as it is when already in order; integers become float32 where they are averaged.
+    energy : array_like, shape (E,)
+        Photon energies, in any order.
+    duplicates : {"average", "error"}
+        What to do with several frames of one energy.
+
+    Returns
+    -------
+    data, energy : array, array
+        The frames and their energies, which increase strictly.
+    notes : list of str
+        What was done, for people.
+
+    Raises
+    ------
+    ValueError
+        If there is not one energy per frame, an energy is not a number, or one repeats and may not.
+
+    Examples
+    --------
+    >>> ordered(np.array([[1.0], [3.0], [5.0]]), [8340, 8330, 8330])[:2]
+    (array([[4.],
+           [1.]]), array([8330., 8340.]))
+    """
+    axis = np.asarray(energy, dtype=np.float64)
+    if axis.ndim != 1 or axis.size != data.shape[0]:
+        raise ValueError(f"{axis.size} energies for {data.shape[0]} frames; there must be one energy per frame")
+    if not np.isfinite(axis).all():
+        raise ValueError(f"energy {int(np.flatnonzero(~np.isfinite(axis))[0])} is not a number")
+    groups = frame_groups(axis)
+    if groups is None:
+        return data, axis, []
+    repeated = [axis[group[0]] for group in groups if len(group) > 1]
+    if repeated and duplicates == "error":
+        raise ValueError(f"energy {repeated[0]:g} eV occurs more than once (one of {len(repeated)} repeated energies)")
+    notes = []
+    if (np.diff(axis) < 0).any():
+        notes.append("frames sorted by energy")
+    if repeated:
+        notes.append(f"repeats of {len(repeated)} energies averaged: {axis.size} frames became {len(groups)}")
+    return grouped(data, groups), np.array([axis[group[0]] for group in groups]), notes
+
+
+def frame_groups(energy: NDArray[np.float64]) -> list[NDArray[np.intp]] | None:
+    """The frames of each different energy, in order of energy; None if every frame already stands in its place."""
+    if (np.diff(energy) > 0).all():
+        return None
+    order = np.argsort(energy, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(energy[order]) > 0) + 1)
+
+
+def grouped(data: Any, groups: list[NDArray[np.intp]]) -> Any:
+    """One frame per group, the mean of its frames."""
+    if all(len(group) == 1 for group in groups):
+        return data[np.concatenate(groups)]
+    dtype = data.dtype if data.dtype.kind == "f" else np.dtype(np.float32)
+    if not isinstance(data, np.ndarray):
+        import dask.array as da
+
+        return da.stack([data[group].mean(axis=0, dtype=np.float64).astype(dtype) for group in groups])
+    out = np.empty((len(groups), *data.shape[1:]), dtype=dtype)
+    for i, group in enumerate(groups):
+        # A frame of its own is copied, not averaged: the mean of one large float64 may differ in its last bit.
+        out[i] = data[group[0]] if len(group) == 1 else data[group].mean(axis=0, dtype=np.float64)
+    return out
+
+
+def shared_length(n_frames: int, n_energies: int) -> tuple[int, list[str]]:
+    """How many frames an interrupted scan really has, and what to tell about the rest."""
+    kept = min(n_frames, n_energies)
+    if n_frames > kept:
+        return kept, [
+            f"{n_frames} frames but only {n_energies} energies: the last {n_frames - kept} frames are dropped"
+        ]
+    if n_energies > kept:
+        return kept, [
+            f"{n_energies} energies but only {n_frames} frames, as interrupted scans leave them: "
+            f"the last {n_energies - kept} energies are dropped"
+        ]
+    return kept, []
+
+
+def filled_length(data: Any) -> int:
+    """The number of frames up to the last one that holds anything but zeros or NaN.
+
+    Microscopes reserve the whole stack before a scan; what an interrupted one never reached stays empty.
+    """
+    for length in range(data.shape[0], 0, -1):
+        frame = np.asarray(data[length - 1])
+        if frame.dtype.kind == "f":
+            frame = np.nan_to_num(frame, nan=0.0)
+        if frame.any():
+            return length
+    return 0

@@ -1,0 +1,121 @@
+"""TIFF files that were written by others: opened carefully, and what napari-xanes notes in its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from napari_xanes.io import frames
+from napari_xanes.io.files import starts_with
+
+_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_ALWAYS_BELIEVED = 64 << 20
+_MOST_COMPRESSED = 1100
+
+KEY = "napari_xanes"
+"""Key of the JSON text in ImageJ's Info that marks a file of our own; its value is the kind and version."""
+STACK = "stack 1"
+MAPS = "maps 1"
+
+
+def is_tiff(path: Path) -> bool:
+    """Whether the file begins as TIFF or BigTIFF files do."""
+    return starts_with(path, 4) in _MAGIC
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tifffile.TiffFile]:
+    """The file, open for reading; other files that it may name are not followed.
+
+    Raises
+    ------
+    OSError
+        If it is damaged or cut short.
+    """
+    try:
+        tiff = tifffile.TiffFile(path, is_ome=False, is_mmstack=False, is_ndtiff=False)
+    except OSError:
+        raise
+    except Exception as error:
+        # tifffile lets through whatever a damaged header makes it stumble over.
+        raise OSError(f"{path}: can't be opened as TIFF, it is damaged or cut short ({error})") from error
+    with tiff:
+        yield tiff
+
+
+def own_notes(tiff: tifffile.TiffFile, kind: str) -> dict[str, Any] | None:
+    """What napari-xanes noted in a file of that kind, None in any other file."""
+    info = (tiff.imagej_metadata or {}).get("Info") if tiff.is_imagej else None
+    if not isinstance(info, str) or f'"{KEY}"' not in info[:100]:
+        return None
+    try:
+        notes = json.loads(info)
+    except ValueError:
+        return None
+    return notes if isinstance(notes, dict) and notes.get(KEY) == kind else None
+
+
+def images(tiff: tifffile.TiffFile) -> tifffile.TiffPageSeries:
+    """The file's first series of images of one shape.
+
+    Raises
+    ------
+    OSError
+        If it is cut short.
+    ValueError
+        If there is none, or it promises more than the file can hold.
+    """
+    if not tiff.series:
+        raise ValueError("it holds no image")
+    series = tiff.series[0]
+    size = tiff.filehandle.size
+    if series.nbytes > _ALWAYS_BELIEVED and series.nbytes > size * _MOST_COMPRESSED:
+        raise ValueError(f"it promises {series.nbytes >> 20} MB, but the file has {size >> 10} kB")
+    announced = (tiff.imagej_metadata or {}).get("images", 1) if tiff.is_imagej else 1
+    if int(np.prod(series.shape[:-2], dtype=np.int64)) < announced:
+        raise OSError(f"it announces {announced} images but holds {int(np.prod(series.shape[:-2]))}: cut short")
+    if series.dataoffset is not None:
+        end = series.dataoffset + series.nbytes
+    else:
+        ends = [o + n for page in series.pages if page for o, n in zip(page.dataoffsets, page.databytecounts, strict=False)]
+        end = max(ends, default=0)
+    if end > size:
+        raise OSError(f"its images end at byte {end}, the file at {size}: cut short")
+    return series
+
+
+class _Pages:
+    """Pages that are read one by one from a file that is opened for each, for dask."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: Any) -> None:
+        self.path, self.shape, self.dtype, self.ndim = path, shape, dtype, len(shape)
+
+    def __getitem__(self, index: Any) -> Any:
+        first, *rest = index if isinstance(index, tuple) else (index,)
+        with opened(self.path) as tiff:
+            pages = tiff.series[0].pages[first]
+            read = np.stack([page.asarray() for page in (pages if isinstance(pages, list) else [pages])])
+        return read[(slice(None), *rest)]
+
+
+def load(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path) -> Any:
+    """The images: a NumPy array, or a dask array over the file if larger than `frames.LAZY_BYTES`."""
+    if series.nbytes <= frames.LAZY_BYTES:
+        data = np.asarray(series.asarray())
+        return data.astype(data.dtype.newbyteorder("="), copy=False)
+    import dask.array as da
+
+    if series.dataoffset is not None:
+        dtype = series.dtype.newbyteorder(tiff.byteorder)
+        source: Any = np.memmap(path, dtype=dtype, mode="r", offset=series.dataoffset, shape=series.shape)
+    else:
+        source = _Pages(path.resolve(), (len(series.pages), *series.shape[-2:]), series.dtype)
+    thickness = max(1, (32 << 20) // max(1, series.nbytes // source.shape[0]))
+    lazy = da.from_array(source, chunks=(thickness, *source.shape[1:]), name=False)
+    return lazy.astype(source.dtype.newbyteorder("=")).reshape(series.shape)

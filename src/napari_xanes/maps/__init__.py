@@ -1,0 +1,24 @@
+"""Estimators: stack in, maps of physical parameters out. Adding one is a file here and a line below."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_xanes.registry import Registry
+
+ESTIMATORS = Registry(
+    "napari_xanes.maps",
+    {
+        "fit_references": "references",
+        "edge_energy": "edges",
+    },
+)
+
+__all__ = ["ESTIMATORS", "edge_energy", "fit_references"]
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        return ESTIMATORS[name]
+    except KeyError:
+        raise AttributeError(f"there is no estimator {name!r}; there are {', '.join(ESTIMATORS)}") from None

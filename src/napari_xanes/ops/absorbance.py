@@ -1,0 +1,255 @@
+"""From what the detector counted to optical depth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes import blocks
+from napari_xanes.io.arguments import I0
+from napari_xanes.progress import Progress
+from napari_xanes.registry import method
+from napari_xanes.spectrum import Spectrum
+from napari_xanes.stack import SpectralStack, as_mask
+
+Pixels = slice
+Rows = NDArray[Any]
+
+
+def _settle_i0(stack: SpectralStack, *, i0: Any) -> Mapping[str, Any]:
+    """I0 as the data decide it: "flat", "none" for transmission, or a spectrum from a file or a region."""
+    if stack.quantity not in ("counts", "transmission"):
+        raise ValueError(
+            f"optical_depth needs counts or transmission, but {stack.name!r} holds {stack.quantity.replace('_', ' ')}"
+        )
+    if isinstance(i0, str) and i0 == "auto":
+        i0 = _best_i0(stack)
+    if isinstance(i0, str) and i0 == "flat" and "flat" not in stack.metadata:
+        raise ValueError(
+            f"{stack.name!r} has no flat frames; give I0 as a spectrum file, a stack of flats, "
+            "a brushed region, or 'empty'"
+        )
+    if isinstance(i0, str) and i0 == "empty":
+        i0 = empty_area(stack)
+    if isinstance(i0, np.ndarray | tuple):
+        i0 = _mean_in(stack, as_mask(i0, stack.shape[1:]))
+    if isinstance(i0, Spectrum):
+        i0 = _covering(i0, stack)
+    return {"i0": i0}
+
+
+def _best_i0(stack: SpectralStack) -> Any:
+    if stack.quantity == "transmission":
+        return Spectrum("I0", stack.energy, np.ones(stack.energy.size))
+    if "flat" in stack.metadata:
+        return "flat"
+    if "i0" in stack.metadata:
+        return Spectrum("I0", stack.energy, stack.metadata["i0"])
+    return "empty"
+
+
+def _covering(i0: Spectrum, stack: SpectralStack) -> Spectrum:
+    """The I0 spectrum on the stack's energies."""
+    values = i0.at(stack.energy)
+    if np.isnan(values).any():
+        raise ValueError(
+            f"I0 {i0.name!r} covers {i0.energy[0]:g} to {i0.energy[-1]:g} eV, the stack {stack.energy[0]:g} to "
+            f"{stack.energy[-1]:g} eV; measure I0 over the whole range or crop the stack"
+        )
+    if (values <= 0).any():
+        raise ValueError(f"I0 {i0.name!r} is not positive at {stack.energy[int(np.argmax(values <= 0))]:g} eV")
+    return Spectrum(i0.name, stack.energy, values)
+
+
+def _mean_in(stack: SpectralStack, mask: NDArray[np.bool_]) -> Spectrum:
+    """The mean of the dark-corrected counts inside a mask, frame by frame."""
+    dark = _dark(stack)
+    flat = mask.ravel()
+    means = np.empty(stack.energy.size)
+    for i in range(means.size):
+        values = np.asarray(stack.data[i]).ravel()[flat].astype(np.float64) - dark(i, flat)
+        values = values[np.isfinite(values)]
+        if values.size == 0:
+            raise ValueError(f"the I0 region holds no finite value in frame {i} ({stack.energy[i]:.1f} eV)")
+        means[i] = values.mean()
+    return Spectrum("I0", stack.energy, means)
+
+
+def empty_area(stack: SpectralStack) -> NDArray[np.bool_]:
+    """Pixels without sample: the brightest ones, as far as they agree with each other.
+
+    Parameters
+    ----------
+    stack : SpectralStack, shape (E, Y, X)
+        Counts without flats, so that the empty area shows I0 itself.
+
+    Returns
+    -------
+    ndarray of bool, shape (Y, X)
+        True where the mean over all energies lies within 0.05 optical depth of the brightest 3 %.
+
+    Raises
+    ------
+    ValueError
+        If no pixel is lit.
+
+    Notes
+    -----
+    A stack without any empty area can't be told from one with a uniform film everywhere; look at the mask.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    total = np.zeros(stack.shape[1:])
+    for frame in stack.data:
+        values = np.asarray(frame, dtype=np.float64)
+        total += np.where(np.isfinite(values), values, 0)
+    total = gaussian_filter(total / stack.shape[0], 1.0)
+    lit = total > 0
+    if not lit.any():
+        raise ValueError("no pixel is lit, so there is no empty area to take I0 from")
+    depth = np.full(total.shape, np.inf)
+    depth[lit] = -np.log(total[lit])
+    found: NDArray[np.bool_] = depth <= np.percentile(depth[lit], 3) + 0.05
+    return found
+
+
+def _dark(stack: SpectralStack) -> Callable[[Any, Any], Any]:
+    """A function of frames and pixels that gives the dark counts there."""
+    dark = stack.metadata.get("dark")
+    if dark is None:
+        return lambda frames, pixels: 0.0
+    values = np.asarray(dark, dtype=np.float32)
+    if values.shape not in (stack.shape, stack.shape[1:], (1, *stack.shape[1:])):
+        raise ValueError(f"the dark has shape {values.shape}, the stack {stack.shape}")
+    if values.shape == stack.shape:
+        spectra = values.reshape(values.shape[0], -1)
+        return lambda frames, pixels: spectra[frames][..., pixels]
+    image = values.reshape(-1)
+    return lambda frames, pixels: image[pixels]
+
+
+def _incident(stack: SpectralStack, i0: Any) -> Callable[[Pixels], Any]:
+    """A function that gives I0 for a slice of pixels, ready to divide a block (E, P) by."""
+    if isinstance(i0, Spectrum):
+        column = i0.mu.astype(np.float32)[:, None]
+        return lambda pixels: column
+    flats, energy, dark = _flats(stack, i0)
+    scale = _exposure_ratio(stack)
+    if flats.shape == stack.shape[1:]:
+        image = np.asarray(flats, dtype=np.float32).reshape(-1)
+        return lambda pixels: (image[pixels] - dark(0, pixels)) * scale
+    spectra = flats.reshape(flats.shape[0], -1)
+    low, weight = _neighbours(energy, stack.energy)
+
+    def between(pixels: Pixels) -> Any:
+        block = np.asarray(spectra[:, pixels], dtype=np.float32) - dark(slice(None), pixels)
+        if weight.any():
+            block = block[low] * (1 - weight) + block[np.minimum(low + 1, len(block) - 1)] * weight
+        return block * scale
+
+    return between
+
+
+def _flats(stack: SpectralStack, i0: Any) -> tuple[Any, NDArray[np.float64], Callable[[Any, Any], Any]]:
+    """The flats, the energies that they were taken at, and their dark."""
+    if isinstance(i0, SpectralStack):
+        if i0.shape[1:] != stack.shape[1:]:
+            raise ValueError(f"the flats are {i0.shape[1:]} pixels, the stack {stack.shape[1:]}")
+        return i0.data, i0.energy, _dark(i0 if "dark" in i0.metadata or i0.shape != stack.shape else stack)
+    flat = stack.metadata["flat"]
+    flat = flat if hasattr(flat, "shape") else np.asarray(flat)
+    if flat.shape == (1, *stack.shape[1:]):
+        flat = flat[0]
+    if flat.shape not in (stack.shape, stack.shape[1:]):
+        raise ValueError(f"the flat has shape {flat.shape}, the stack {stack.shape}")
+    return flat, stack.energy, _dark(stack)
+
+
+def _neighbours(known: NDArray[np.float64], wanted: NDArray[np.float64]) -> tuple[Any, NDArray[np.float32]]:
+    """For each wanted energy the known one below it and the weight of the one above, 0 where they agree to 0.1 eV."""
+    outside = (wanted < known[0] - 0.1) | (wanted > known[-1] + 0.1)
+    if outside.any():
+        raise ValueError(
+            f"the flats cover {known[0]:g} to {known[-1]:g} eV, the stack {wanted[0]:g} to {wanted[-1]:g} eV"
+        )
+    nearest = np.abs(known[None, :] - wanted[:, None]).argmin(axis=1)
+    if np.all(np.abs(known[nearest] - wanted) <= 0.1) and known.size == wanted.size:
+        return nearest, np.zeros((wanted.size, 1), np.float32)
+    low = np.clip(np.searchsorted(known, wanted, side="right") - 1, 0, known.size - 1)
+    width = known[np.minimum(low + 1, known.size - 1)] - known[low]
+    weight = np.divide(wanted - known[low], width, out=np.zeros_like(wanted), where=width > 0)
+    return low, weight.clip(0, 1).astype(np.float32)[:, None]
+
+
+def _exposure_ratio(stack: SpectralStack) -> Any:
+    """Sample exposure over flat exposure, where both are known, as a factor on the flats."""
+    exposure, flat_exposure = (stack.metadata.get(key) for key in ("exposure", "flat_exposure"))
+    if exposure is None or flat_exposure is None:
+        return np.float32(1)
+    ratio = np.asarray(exposure, dtype=np.float32) / np.asarray(flat_exposure, dtype=np.float32)
+    return ratio[:, None] if ratio.ndim else np.float32(ratio)
+
+
+@method(fit=_settle_i0)
+def optical_depth(stack: SpectralStack, /, *, i0: I0 = "auto", progress: Progress | None = None) -> SpectralStack:
+    """Optical depth, -ln((I - dark) / (I0 - dark)).
+
+    Parameters
+    ----------
+    stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
+        Counts or transmission. Flats, darks and exposures are taken from its metadata.
+    i0 : "auto", "flat", "empty", spectrum, file, stack of flats, mask or box (y0, y1, x0, x1)
+        Incident intensity: the flats, an I0 spectrum (in counts, dark subtracted), flats of another file (interpolated
+        between their energies), or the mean over a region without sample. "auto" takes the flats, else the I0 spectrum
+        that came with the stack, else the empty area found by itself; transmission needs none.
+
+    Returns
+    -------
+    SpectralStack
+        float32, quantity "optical_depth". NaN where the intensity or I0 is not positive. Where the counts of one photon
+        are known (metadata ``gain``), ``metadata["noise"]`` describes the photon noise for the error bars that follow.
+
+    Raises
+    ------
+    ValueError
+        If the stack is neither counts nor transmission, I0 is absent, not positive or does not cover the energies, or
+        flats and stack differ in shape.
+
+    Examples
+    --------
+    >>> counts = np.full((2, 1, 1), 50, np.uint16)
+    >>> stack = SpectralStack(counts, [8330, 8340], "counts", metadata={"flat": 2 * counts})
+    >>> optical_depth(stack).data.ravel().round(3)
+    array([0.693, 0.693], dtype=float32)
+    """
+    dark = _dark(stack)
+    incident = _incident(stack, i0)
+
+    def absorb(block: NDArray[Any], pixels: Pixels) -> NDArray[np.float32]:
+        counted = block.astype(np.float32)
+        counted -= dark(slice(None), pixels)
+        with np.errstate(all="ignore"):
+            counted /= incident(pixels)
+            counted[~(counted > 0) | np.isinf(counted)] = np.nan
+            np.log(counted, out=counted)
+        return np.negative(counted, out=counted)
+
+    data = blocks.transform(absorb, stack.data, progress=progress, message="optical depth")
+    return stack.with_data(data, quantity="optical_depth", metadata=_noise(stack, i0))
+
+
+def _noise(stack: SpectralStack, i0: Any) -> dict[str, Any]:
+    """What the photon noise of the optical depth follows from, where the gain (counts per photon) is known."""
+    gain = stack.metadata.get("gain")
+    if gain is None or stack.quantity != "counts" or isinstance(i0, SpectralStack):
+        return {}
+    if isinstance(i0, Spectrum):
+        return {"noise": {"kind": "poisson", "i0": i0.mu / gain, "n_flat": np.inf}}
+    flat = np.asarray(stack.metadata["flat"], dtype=np.float32)
+    if "dark" in stack.metadata:
+        flat = flat - np.asarray(stack.metadata["dark"], dtype=np.float32)
+    photons = flat * (np.reshape(_exposure_ratio(stack), (-1, *(1,) * (len(stack.shape) - 1))) / gain)
+    return {"noise": {"kind": "poisson", "i0": photons, "n_flat": stack.metadata.get("n_flat", 1)}}

@@ -1,0 +1,107 @@
+"""Edge-step normalization: every pixel's spectrum from 0 below the edge to 1 above it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes import blocks
+from napari_xanes.edge import EdgeLines, Lines, raise_if_frame_empty, require_absorption, settle_edge
+from napari_xanes.parameters import Param
+from napari_xanes.progress import Progress
+from napari_xanes.registry import method
+from napari_xanes.stack import ParameterMap, SpectralStack
+
+Range = tuple[float, float]
+
+
+def _settle(
+    stack: SpectralStack, *, e0: float | None, pre: Range | None, post: Range | None, min_jump: float | None, **_: Any
+) -> Mapping[str, Any]:
+    """E0, ranges and the smallest jump, as the data decide them."""
+    require_absorption(stack, "normalize_edge", normalized=False)
+    edge, least = settle_edge(stack, e0, pre, post, min_jump)
+    return {"e0": edge.e0, "pre": edge.pre, "post": edge.post, "min_jump": least}
+
+
+@method(fit=_settle)
+def normalize_edge(
+    stack: SpectralStack,
+    /,
+    *,
+    e0: Annotated[float | None, Param(unit="eV", ge=0, label="E0", auto="steepest rise")] = None,
+    pre: Annotated[Range | None, Param(unit="eV from E0", label="pre-edge", auto="from the energies")] = None,
+    post: Annotated[Range | None, Param(unit="eV from E0", label="post-edge", auto="from the energies")] = None,
+    flatten: bool = False,
+    min_jump: Annotated[float | None, Param(ge=0, label="smallest jump", auto="4 sigma of the noise")] = None,
+    progress: Progress | None = None,
+) -> SpectralStack:
+    """Normalized absorption, (mu - pre-edge line) / edge jump, pixel by pixel.
+
+    Parameters
+    ----------
+    stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
+        Optical depth or fluorescence.
+    e0 : float, optional
+        Energy of the edge in eV, one for all pixels; found as the steepest rise of the mean spectrum.
+    pre : tuple of float, optional
+        Range of the pre-edge line, in eV relative to E0: (-60, -15), for example.
+    post : tuple of float, optional
+        Range of the post-edge line, in eV relative to E0: (30, 110), for example.
+    flatten : bool
+        Take the slope of the post-edge line out above E0, as Athena does.
+    min_jump : float, optional
+        Pixels with a smaller edge jump become NaN, because noise divided by nothing is no spectrum. In the unit of the stack.
+
+    Returns
+    -------
+    SpectralStack
+        float32, quantity "normalized". ``metadata["edge_jump"]`` is a ParameterMap of the jump with its standard error
+        (from the residuals of the pre-edge line) and the mask of the pixels that were normalized.
+
+    Raises
+    ------
+    ValueError
+        If the stack is not absorption, is normalized already, has no edge in range, or nothing in it passes `min_jump`.
+
+    Examples
+    --------
+    >>> energy = np.arange(8280.0, 8450.0, 2.0)
+    >>> data = np.tile(0.2 + 0.5 * (energy > 8343)[:, None, None], (1, 2, 2)).astype(np.float32)
+    >>> made = normalize_edge(SpectralStack(data, energy, "optical_depth"))
+    >>> made.data[[0, -1], 0, 0].round(4).tolist(), round(float(made.metadata["edge_jump"].data[0, 0]), 4)
+    ([0.0, 1.0], 0.5)
+    """
+    require_absorption(stack, "normalize_edge", normalized=False)
+    assert e0 is not None
+    assert pre is not None
+    assert post is not None
+    edge, least = EdgeLines(stack.energy, e0, pre, post), float(min_jump or 0.0)
+    n_pixels = int(np.prod(stack.shape[1:]))
+    jump, sigma = (np.full(n_pixels, np.nan, dtype=np.float32) for _ in range(2))
+    mask = np.zeros(n_pixels, dtype=bool)
+
+    def measure(block: NDArray[Any], pixels: slice) -> Lines:
+        with np.errstate(invalid="ignore", over="ignore"):
+            lines = edge.measure(block)
+            kept = np.isfinite(block.sum(axis=0, dtype=np.float32)) & (lines.jump > least)
+        jump[pixels], sigma[pixels], mask[pixels] = lines.jump, lines.sigma, kept
+        return lines._replace(jump=np.where(kept, lines.jump, np.nan))
+
+    def normalize(block: NDArray[Any], pixels: slice) -> NDArray[np.float32]:
+        return edge.normalize(block, measure(block, pixels), flatten=flatten)
+
+    def only_measure(block: NDArray[Any], pixels: slice) -> None:
+        measure(block, pixels)
+
+    if stack.is_lazy:
+        blocks.over_pixels(only_measure, stack.data, progress=progress, message="edge jump")
+    data = blocks.transform(normalize, stack.data, progress=progress, message="edge normalization")
+    if not mask.any():
+        raise_if_frame_empty(stack)
+    shape = stack.shape[1:]
+    step = ParameterMap(jump.reshape(shape), stack.unit, sigma.reshape(shape), mask.reshape(shape))
+    return stack.with_data(data, quantity="normalized", metadata={"edge_jump": step})

@@ -1,0 +1,254 @@
+"""Parameters, declared once: a function's signature gives the form, the command line, the recipe and the docs.
+
+A parameter is written ``name: Annotated[type, Param(...)] = default``. Everything else is read off that.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import annotated_types
+
+
+@dataclass(frozen=True)
+class Param(annotated_types.GroupedMetadata):
+    """Unit and bounds of a parameter, for people and for validation.
+
+    Parameters
+    ----------
+    unit : str
+        Unit in which the number is given; empty for none.
+    ge, le : float, optional
+        Smallest and largest value allowed.
+    step : float, optional
+        A sensible increment in a form.
+    kind : str, optional
+        What a value of a type of our own is ("references", "i0", "region"), for a form to offer the right field.
+    label : str, optional
+        What a form calls it, where the name with spaces is not good enough.
+    auto : str, optional
+        What leaving it out means, in a few words ("from the data").
+    """
+
+    unit: str = ""
+    ge: float | None = None
+    le: float | None = None
+    step: float | None = None
+    kind: str | None = None
+    label: str | None = None
+    auto: str | None = None
+
+    def __iter__(self) -> Iterator[annotated_types.BaseMetadata]:
+        """The bounds as validators; ranges and unions are checked on each of their numbers."""
+        if self.ge is not None or self.le is not None:
+            yield annotated_types.Predicate(self.holds)
+
+    def holds(self, value: Any) -> bool:
+        """Whether a number, or each number of a range, lies within the bounds."""
+        numbers = value if isinstance(value, tuple | list) else [value]
+        return all(
+            (self.ge is None or n >= self.ge) and (self.le is None or n <= self.le)
+            for n in numbers
+            if isinstance(n, int | float)
+        )
+
+    def allowed(self) -> str:
+        """The bounds in words."""
+        low = "" if self.ge is None else f"{self.ge:g}"
+        high = "" if self.le is None else f"{self.le:g}"
+        words = [f"at least {low}"] * bool(low) + [f"at most {high}"] * bool(high)
+        return f"{' and '.join(words)} {self.unit}".strip()
+
+
+Kind = Literal["float", "int", "bool", "text", "choice", "range", "numbers", "references", "i0", "region"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of an operation or estimator, as its signature declares it.
+
+    ``kind`` is what a form needs to know; ``annotation`` is what validation needs.
+    """
+
+    name: str
+    kind: Kind
+    default: Any
+    optional: bool
+    choices: tuple[str, ...]
+    spec: Param
+    description: str
+    annotation: Any
+
+    @property
+    def label(self) -> str:
+        """The name for people."""
+        return self.spec.label or self.name.replace("_", " ")
+
+    @property
+    def required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is inspect.Parameter.empty
+
+    @property
+    def default_text(self) -> str:
+        """The default in words."""
+        if self.default is None:
+            return self.spec.auto or "none"
+        return ("no", "yes")[self.default] if isinstance(self.default, bool) else str(self.default)
+
+    def check(self, value: Any) -> None:
+        """Check one value against the bounds.
+
+        Raises
+        ------
+        ValueError
+            If it lies outside.
+        """
+        if not self.spec.holds(value):
+            raise ValueError(f"{value!r} is out of bounds; allowed: {self.spec.allowed()}")
+
+    def describe(self) -> dict[str, Any]:
+        """Everything about the parameter in plain values."""
+        from napari_xanes.history import to_plain
+
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "required": self.required,
+            "default": None if self.required else to_plain(self.default),
+            "optional": self.optional,
+            "choices": list(self.choices),
+            "unit": self.spec.unit,
+            "minimum": self.spec.ge,
+            "maximum": self.spec.le,
+            "description": self.description,
+        }
+
+
+def _kind(hint: Any) -> tuple[Kind, tuple[str, ...]]:
+    if hint is bool:
+        return "bool", ()
+    if hint in (int, float):
+        return ("int" if hint is int else "float"), ()
+    if hint is str:
+        return "text", ()
+    if get_origin(hint) is Literal:
+        return "choice", tuple(str(value) for value in get_args(hint))
+    if get_origin(hint) is tuple and get_args(hint) == (float, float):
+        return "range", ()
+    if get_origin(hint) is list and get_args(hint) == (float,):
+        return "numbers", ()
+    raise TypeError(f"no form knows a parameter of type {hint!r}")
+
+
+def _without_none(hint: Any) -> tuple[Any, bool]:
+    if get_origin(hint) in (Union, UnionType):
+        rest = tuple(arg for arg in get_args(hint) if arg is not NoneType)
+        if len(rest) < len(get_args(hint)):
+            return (rest[0] if len(rest) == 1 else Union[rest]), True  # noqa: UP007
+    return hint, False
+
+
+def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
+    """The parameters of an operation or estimator: its keyword-only arguments, but for ``progress``.
+
+    Parameters
+    ----------
+    function : callable
+        A function whose keyword-only arguments are annotated and described in its docstring.
+
+    Raises
+    ------
+    TypeError
+        If a parameter is not annotated with a type that a form knows.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    descriptions = _descriptions(function)
+    found: dict[str, Parameter] = {}
+    for name, argument in inspect.signature(function).parameters.items():
+        if argument.kind is not inspect.Parameter.KEYWORD_ONLY or name == "progress":
+            continue
+        hint, spec = hints[name], Param()
+        if get_origin(hint) is Annotated:
+            spec = next((m for m in hint.__metadata__ if isinstance(m, Param)), spec)
+        bare, optional = _without_none(hint.__origin__ if get_origin(hint) is Annotated else hint)
+        kind, choices = (spec.kind, ()) if spec.kind else _kind(bare)
+        found[name] = Parameter(
+            name,
+            kind,  # type: ignore[arg-type]
+            argument.default,
+            optional,
+            choices,
+            spec,
+            descriptions.get(name, ""),
+            hints[name],
+        )
+    return found
+
+
+def _descriptions(function: Callable[..., Any]) -> dict[str, str]:
+    """Each parameter's text from the docstring's Parameters section, as one line."""
+    found: dict[str, str] = {}
+    lines = (inspect.getdoc(function) or "").splitlines()
+    try:
+        start = lines.index("Parameters") + 2
+    except ValueError:
+        return found
+    names: list[str] = []
+    for line, following in zip(lines[start:], [*lines[start + 1 :], ""], strict=True):
+        if following.startswith("---"):
+            break
+        if line.startswith(" ") and names:
+            for name in names:
+                found[name] = f"{found.get(name, '')} {line.strip()}".strip()
+        elif " : " in line:
+            names = [name.strip() for name in line.split(" : ")[0].split(",")]
+    return found
+
+
+def validator(owner: str, parameters: Mapping[str, Parameter]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """A function that checks and completes the parameters of `owner`.
+
+    It raises a ValueError that names the parameter, the value and what is allowed.
+    """
+    from pydantic import ConfigDict, ValidationError, create_model
+
+    fields: dict[str, Any] = {p.name: (p.annotation, ... if p.required else p.default) for p in parameters.values()}
+    model = create_model(
+        owner,
+        __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True, validate_default=False),
+        **fields,
+    )
+
+    def check(values: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            made = model(**values)
+        except ValidationError as error:
+            raise ValueError(_explain(owner, parameters, error)) from None
+        return {name: getattr(made, name) for name in fields}
+
+    return check
+
+
+def _explain(owner: str, parameters: Mapping[str, Parameter], error: Any) -> str:
+    lines = []
+    for problem in error.errors(include_url=False):
+        name = str(problem["loc"][0]) if problem["loc"] else ""
+        parameter = parameters.get(name)
+        if parameter is None:
+            lines.append(f"{owner} has no parameter {name!r}; it has {', '.join(parameters) or 'none'}")
+            continue
+        value = repr(problem["input"])
+        value = value if len(value) <= 80 else value[:77] + "..."
+        if problem["type"] == "missing" and len(problem["loc"]) == 1:
+            lines.append(f"{owner} needs {name}: {parameter.description}")
+        elif problem["type"] == "predicate_failed":
+            lines.append(f"{owner}: {name} = {value} is out of bounds; allowed: {parameter.spec.allowed()}")
+        else:
+            text = str(problem["msg"]).removeprefix("Value error, ")
+            lines.append(f"{owner}: {name} = {value}: {text}")
+    return "; ".join(dict.fromkeys(lines))

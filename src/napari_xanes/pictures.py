@@ -1,0 +1,187 @@
+"""Pictures for the eye: maps with colour bars and legends, spectra with their fits. Drawn without a window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_xanes.colours import colour_of
+from napari_xanes.spectrum import Spectrum
+from napari_xanes.stack import MapSet, ParameterMap, SpectralStack
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_NOWHERE = "#d9d9d9"
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def unit_text(unit: str) -> str:
+    """A unit in brackets, nothing where there is none.
+
+    Examples
+    --------
+    >>> unit_text("eV"), unit_text("1")
+    (' (eV)', '')
+    """
+    return "" if unit in ("", "1") else f" ({unit})"
+
+
+def _plane(values: Any) -> Any:
+    """The image of a map; of a volume, its middle slice."""
+    return values if values.ndim == 2 else values[values.shape[0] // 2]
+
+
+def _extent(maps: MapSet, shape: tuple[int, ...]) -> tuple[float, float, float, float] | None:
+    if maps.pixel_size is None:
+        return None
+    return (0, shape[1] * maps.pixel_size[-1], shape[0] * maps.pixel_size[-2], 0)
+
+
+def draw_map(axes: Any, maps: MapSet, name: str) -> None:
+    """Draw one map with its colour bar or legend; what its mask excludes stays grey.
+
+    Parameters
+    ----------
+    axes : matplotlib axes
+        Where to draw.
+    maps : MapSet
+        The set.
+    name : str
+        Which of its maps.
+    """
+    one = maps[name]
+    values = _plane(one.valid())
+    length = "µm" if maps.pixel_size else "pixel"
+    axes.set(xlabel=f"x ({length})", ylabel=f"y ({length})", title=f"{name}{unit_text(one.unit)}", facecolor=_NOWHERE)
+    if one.labels is not None:
+        _draw_labels(axes, maps, one, values)
+        return
+    finite = values[np.isfinite(values)]
+    low, high = np.percentile(finite, (1, 99)) if finite.size else (0.0, 1.0)
+    colours = "magma" if one.companion else "viridis"
+    image = axes.imshow(values, cmap=colours, vmin=low, vmax=max(high, low + 1e-9), extent=_extent(maps, values.shape))
+    axes.figure.colorbar(image, ax=axes, shrink=0.85)
+    if one.sigma is not None and finite.size:
+        typical = float(np.nanmedian(np.where(one.mask, one.sigma, np.nan)))  # type: ignore[arg-type]
+        axes.set_title(f"{name}{unit_text(one.unit)}, median ± {typical:.2g}")
+
+
+def _draw_labels(axes: Any, maps: MapSet, one: ParameterMap, values: Any) -> None:
+    from matplotlib.colors import to_rgb
+    from matplotlib.patches import Patch
+
+    picture = np.full((*values.shape, 3), to_rgb(_NOWHERE))
+    patches = []
+    total = max(1, int((values != 0).sum()))
+    for label, text in (one.labels or {}).items():
+        picture[values == label] = to_rgb(colour_of(label))
+        share = 100 * int((values == label).sum()) / total
+        patches.append(Patch(color=colour_of(label), label=f"{text} {share:.0f} %"))
+    axes.imshow(picture, extent=_extent(maps, values.shape))
+    axes.legend(handles=patches, fontsize="small", loc="upper right")
+
+
+def save_maps(maps: MapSet, folder: Path) -> list[Path]:
+    """One PNG per map, with unit, colour bar or legend, and a page with the maps that matter.
+
+    Parameters
+    ----------
+    maps : MapSet
+        The maps.
+    folder : Path
+        Existing folder; files are named after the maps.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+    """
+    written = []
+    for name in maps:
+        figure = _figure(4.6, 4.0)
+        draw_map(figure.add_subplot(), maps, name)
+        written.append(folder / f"{file_name(name)}.png")
+        figure.savefig(written[-1], dpi=130)
+    main = [name for name, one in maps.items() if not one.companion]
+    columns = min(3, len(main))
+    rows = -(-len(main) // columns)
+    figure = _figure(4.3 * columns, 3.8 * rows)
+    figure.suptitle(maps.name)
+    for axes, name in zip(figure.subplots(rows, columns, squeeze=False).ravel(), main, strict=False):
+        draw_map(axes, maps, name)
+    for axes in figure.axes[len(main) : rows * columns]:
+        axes.set_visible(False)
+    written.append(folder / "maps.png")
+    figure.savefig(written[-1], dpi=110)
+    return written
+
+
+def file_name(text: str) -> str:
+    """A name as a file name: letters, digits, dot, plus and minus stay, the rest becomes an underscore.
+
+    Examples
+    --------
+    >>> file_name("Ni2+ model / rim")
+    'Ni2+_model_rim'
+    """
+    kept = "".join(c if c.isalnum() or c in "+-." else " " for c in text)
+    return "_".join(kept.split()).strip(".") or "map"
+
+
+def save_spectra(spectra: Sequence[Spectrum], path: Path, *, ylabel: str, title: str = "") -> None:
+    """A PNG of spectra over photon energy, with a band of ± one sigma where it is known.
+
+    Parameters
+    ----------
+    spectra : sequence of Spectrum
+        The curves, in the order of the colours.
+    path : Path
+        File to write.
+    ylabel : str
+        What the values are, with their unit.
+    title : str
+        Title of the picture.
+    """
+    figure = _figure(6.4, 4.2)
+    axes = figure.add_subplot()
+    for number, spectrum in enumerate(spectra, start=1):
+        colour = colour_of(number)
+        axes.plot(spectrum.energy, spectrum.mu, color=colour, label=spectrum.name, linewidth=1.5)
+        if spectrum.sigma is not None:
+            low, high = spectrum.mu - spectrum.sigma, spectrum.mu + spectrum.sigma
+            axes.fill_between(spectrum.energy, low, high, color=colour, alpha=0.2, linewidth=0)
+    axes.set(xlabel="photon energy (eV)", ylabel=ylabel, title=title)
+    axes.legend(fontsize="small")
+    figure.savefig(path, dpi=130)
+
+
+def save_frame(stack: SpectralStack, path: Path) -> None:
+    """A PNG of the frame in the middle of a stack, with a colour bar in the stack's unit.
+
+    Parameters
+    ----------
+    stack : SpectralStack
+        The stack.
+    path : Path
+        File to write.
+    """
+    index = stack.energy.size // 2
+    frame = _plane(np.asarray(stack.data[index], dtype=np.float32))
+    figure = _figure(4.6, 4.0)
+    axes = figure.add_subplot()
+    image = axes.imshow(frame, cmap="gray")
+    figure.colorbar(image, ax=axes, label=f"{stack.quantity.replace('_', ' ')}{unit_text(stack.unit)}", shrink=0.85)
+    axes.set(title=f"{stack.name}, {stack.energy[index]:.1f} eV", xlabel="x (pixel)", ylabel="y (pixel)")
+    figure.savefig(path, dpi=130)

@@ -1,0 +1,211 @@
+"""A recipe is a list of steps; `run` is the only way that a stack is changed, recorded and replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from napari_xanes.history import Step
+from napari_xanes.maps import ESTIMATORS
+from napari_xanes.ops import OPERATIONS
+from napari_xanes.progress import Progress, part
+from napari_xanes.registry import Method
+from napari_xanes.stack import MapSet, SpectralStack
+
+_FORMAT = "napari-xanes recipe 1"
+
+
+def method_of(name: str) -> Method[Any]:
+    """The operation or estimator of a name.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    for registry in (OPERATIONS, ESTIMATORS):
+        if name in registry:
+            return registry[name]
+    raise ValueError(
+        f"there is no step {name!r}; operations: {', '.join(OPERATIONS)}; estimators: {', '.join(ESTIMATORS)}"
+    )
+
+
+def run(
+    steps: Recipe | Iterable[Step], stack: SpectralStack, *, progress: Progress | None = None
+) -> SpectralStack | MapSet:
+    """Carry out steps on a stack, one after the other; every step gives a new value.
+
+    Parameters
+    ----------
+    steps : Recipe or iterable of Step
+        Operations, and at most one estimator, which comes last.
+    stack : SpectralStack
+        Where to start. It is left as it is.
+    progress : callable, optional
+        Called with the fraction done and a message; it may raise `Cancelled`.
+
+    Returns
+    -------
+    SpectralStack or MapSet
+        What the last step gives, with all steps in its history.
+
+    Raises
+    ------
+    ValueError
+        If a step is unknown, follows an estimator, or its parameters do not fit; checked before anything runs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> stack = SpectralStack(np.ones((3, 2, 2), np.float32), [8330, 8340, 8350], "optical_depth")
+    >>> run([Step("crop", {"energy": (8335, 8360)})], stack).shape
+    (2, 2, 2)
+    """
+    steps = list(steps)
+    methods = [method_of(step.name) for step in steps]
+    for method, step in zip(methods, steps, strict=True):
+        method.validated(step.parameters)
+    for method, following in pairwise(methods):
+        if method.name in ESTIMATORS:
+            raise ValueError(f"{following.name} can't follow {method.name}: maps are the end of a recipe")
+    value: Any = stack
+    for i, (method, step) in enumerate(zip(methods, steps, strict=True)):
+        value = method.apply(value, step, progress=part(progress, i / len(steps), (i + 1) / len(steps)))
+    return value  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Recipe(Sequence[Step]):
+    """Steps that can be saved, shared and run on the next hundred stacks.
+
+    Parameters
+    ----------
+    steps : iterable of Step
+        Operations, and at most one estimator at the end.
+
+    Examples
+    --------
+    >>> Recipe.from_yaml(Recipe([Step("crop", {"energy": [8300, 8400]})]).to_yaml())[0].parameters["energy"]
+    [8300, 8400]
+    """
+
+    steps: tuple[Step, ...]
+
+    def __init__(self, steps: Iterable[Step]) -> None:
+        object.__setattr__(self, "steps", tuple(steps))
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.steps[index]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def afresh(self) -> Recipe:
+        """The same steps without what they learned from the stack that they ran on."""
+        return Recipe(Step(step.name, step.parameters) for step in self)
+
+    def to_yaml(self, *, exact: bool = False) -> str:
+        """The recipe as YAML text.
+
+        Parameters
+        ----------
+        exact : bool
+            Write what each step learned from its stack too, so that a replay gives the same numbers. Without it the
+            recipe adapts itself to the next stack.
+        """
+        import yaml
+
+        plain = {"format": _FORMAT, "steps": [step.to_plain(exact=exact) for step in self]}
+        return yaml.safe_dump(plain, sort_keys=False, default_flow_style=None, width=110)
+
+    @classmethod
+    def from_yaml(cls, text: str, *, folder: Path | None = None) -> Recipe:
+        """The recipe of a YAML text.
+
+        Parameters
+        ----------
+        text : str
+            What `to_yaml` wrote, or a bare list of steps.
+        folder : Path, optional
+            Folder that relative paths of references and I0 files start from.
+
+        Raises
+        ------
+        ValueError
+            If the text is no recipe, or a step in it is unknown or has wrong parameters.
+        """
+        import yaml
+
+        try:
+            plain = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ValueError(f"not YAML: {' '.join(str(error).split())}") from None
+        if isinstance(plain, dict):
+            if plain.get("format", _FORMAT) != _FORMAT:
+                raise ValueError(f"recipe format {plain['format']!r} is not known; this version reads {_FORMAT!r}")
+            plain = plain.get("steps")
+        if not isinstance(plain, list) or not plain:
+            raise ValueError("a recipe is a list of steps, under 'steps:'")
+        steps = [Step.from_plain(item) for item in plain]
+        if folder is not None:
+            steps = [Step(s.name, _rooted(s.parameters, folder), s.state, s.version) for s in steps]
+        for step in steps:
+            method_of(step.name)
+        return cls(steps)
+
+    def save(self, path: str | Path, *, exact: bool = False) -> None:
+        """Write the recipe to a YAML file."""
+        Path(path).write_text(self.to_yaml(exact=exact), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Recipe:
+        """Read a recipe from a YAML file; paths in it are relative to its folder.
+
+        Raises
+        ------
+        OSError
+            If the file can't be read.
+        ValueError
+            If it is no recipe; the message names the file.
+        """
+        path = Path(path)
+        try:
+            return cls.from_yaml(path.read_text(encoding="utf-8"), folder=path.resolve().parent)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+
+def _rooted(parameters: Any, folder: Path) -> Any:
+    """The parameters with relative paths of files that exist beside the recipe made absolute."""
+
+    def rooted(value: Any) -> Any:
+        if isinstance(value, str) and not Path(value).is_absolute() and (folder / value).is_file():
+            return str(folder / value)
+        if isinstance(value, list):
+            return [rooted(item) for item in value]
+        if isinstance(value, dict) and "path" in value and "mu" not in value:
+            return {**value, "path": rooted(value["path"])}
+        return value
+
+    return {name: rooted(value) for name, value in parameters.items()}
+
+
+def as_python(steps: Iterable[Step], source: str) -> str:
+    """A short script that repeats the steps on a file.
+
+    Parameters
+    ----------
+    steps : iterable of Step
+        The steps.
+    source : str
+        Path of the stack to read.
+    """
+    from napari_xanes.history import to_plain
+
+    lines = ["import napari_xanes as nx", "", f"stack = nx.read({source!r})", "result = nx.run(", "    ["]
+    lines += [f"        nx.Step({s.name!r}, {to_plain(s.parameters)!r})," for s in steps]
+    return "\n".join([*lines, "    ],", "    stack,", ")", ""])

@@ -1,0 +1,41 @@
+"""What a run leaves on disk: the result, pictures of it, and the recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_xanes import pictures
+from napari_xanes.io import write
+from napari_xanes.recipe import Recipe
+from napari_xanes.stack import MapSet, SpectralStack
+
+
+def save_result(result: SpectralStack | MapSet, folder: Path) -> list[Path]:
+    """Write a result, its pictures and its recipe into a folder.
+
+    Parameters
+    ----------
+    result : SpectralStack or MapSet
+        What a recipe gave.
+    folder : Path
+        Made if it does not exist.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(result, MapSet):
+        written = [folder / "maps.h5", folder / "maps.tif"]
+        for path in written:
+            write(result, path)
+        written += pictures.save_maps(result, folder)
+    else:
+        written = [folder / "stack.h5", folder / "stack.png"]
+        write(result, written[0])
+        pictures.save_frame(result, written[1])
+    for name, exact in (("recipe.yaml", False), ("recipe-as-run.yaml", True)):
+        Recipe(result.history).save(folder / name, exact=exact)
+        written.append(folder / name)
+    return written

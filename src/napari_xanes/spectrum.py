@@ -1,0 +1,141 @@
+"""One absorption spectrum: a reference, an I0 curve, a region's mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_xanes.history import to_plain
+
+_KEV_LIMIT = 30.0
+"""Axes that end below this are taken for keV: no absorption edge that is imaged lies below 30 eV."""
+
+
+def checked_energy(energy: ArrayLike, *, what: str) -> NDArray[np.float64]:
+    """The energy axis as float64 in eV, or an error that says what is wrong with it.
+
+    Parameters
+    ----------
+    energy : array_like, shape (E,)
+        Photon energies in eV.
+    what : str
+        What the energies belong to, for the message.
+
+    Raises
+    ------
+    ValueError
+        If the axis is empty, not one-dimensional, not finite, not strictly increasing, or in keV.
+    """
+    axis = np.array(energy, dtype=np.float64)
+    if axis.ndim != 1 or axis.size == 0:
+        raise ValueError(f"{what}: the energies must be a list of at least one value, not shape {axis.shape}")
+    if not np.isfinite(axis).all():
+        raise ValueError(f"{what}: energy {int(np.flatnonzero(~np.isfinite(axis))[0])} is not a number")
+    if axis.max() < _KEV_LIMIT:
+        raise ValueError(
+            f"{what}: energies of {axis.min():g} to {axis.max():g} eV look like keV; multiply them by 1000"
+        )
+    wrong = np.flatnonzero(np.diff(axis) <= 0)
+    if wrong.size:
+        i = int(wrong[0])
+        kind = "twice" if axis[i] == axis[i + 1] else "out of order"
+        raise ValueError(
+            f"{what}: energies must increase strictly, but {axis[i + 1]:g} eV at position {i + 1} comes {kind} "
+            f"(after {axis[i]:g} eV); napari_xanes.io.ordered(data, energy) sorts frames and averages repeats"
+        )
+    return axis
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """An absorption spectrum on its own energy axis.
+
+    Parameters
+    ----------
+    name : str
+        What was measured, for legends and as the name of its map.
+    energy : array_like, shape (E,)
+        Photon energies in eV, strictly increasing.
+    mu : array_like, shape (E,)
+        Absorption (or I0, or any other signal) at these energies.
+    valence : float, optional
+        Formal valence of the absorbing element, when known.
+    sigma : array_like, shape (E,), optional
+        Standard error of `mu`.
+    metadata : mapping, optional
+        Whatever the file said. ``normalized`` is False for a measured spectrum that still has its
+        background, True after normalization, absent when unknown; ``path`` is the file.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, the energies do not increase, or they look like keV.
+
+    Examples
+    --------
+    >>> Spectrum("NiO", [8330, 8350, 8400], [0.0, 1.4, 1.0], valence=2).at([8340])
+    array([0.7])
+    """
+
+    name: str
+    energy: NDArray[np.float64]
+    mu: NDArray[np.float64]
+    valence: float | None = None
+    sigma: NDArray[np.float64] | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        energy = checked_energy(self.energy, what=f"spectrum {self.name!r}")
+        object.__setattr__(self, "energy", energy)
+        for label in ("mu", "sigma"):
+            values = getattr(self, label)
+            if values is None:
+                continue
+            values = np.array(values, dtype=np.float64)
+            if values.shape != energy.shape:
+                raise ValueError(f"spectrum {self.name!r}: {energy.size} energies but {label} has shape {values.shape}")
+            object.__setattr__(self, label, values)
+        if self.valence is not None:
+            object.__setattr__(self, "valence", float(self.valence))
+        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+
+    def at(self, energy: ArrayLike) -> NDArray[np.float64]:
+        """The spectrum interpolated linearly to other energies, NaN outside its own range.
+
+        Parameters
+        ----------
+        energy : array_like
+            Photon energies in eV.
+        """
+        return np.interp(np.asarray(energy, dtype=np.float64), self.energy, self.mu, np.nan, np.nan)
+
+    def to_plain(self) -> dict[str, Any]:
+        """The spectrum as plain values, all its numbers included, so that a recipe needs no other file."""
+        plain: dict[str, Any] = {"name": self.name}
+        if self.valence is not None:
+            plain["valence"] = self.valence
+        plain |= {key: to_plain(self.metadata[key]) for key in ("path", "normalized") if key in self.metadata}
+        plain |= {"energy": to_plain(self.energy), "mu": to_plain(self.mu)}
+        if self.sigma is not None:
+            plain["sigma"] = to_plain(self.sigma)
+        return plain
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Spectrum:
+        """The spectrum that `to_plain` wrote.
+
+        Raises
+        ------
+        ValueError
+            If name, energy or mu is absent or they do not fit together.
+        """
+        missing = [key for key in ("name", "energy", "mu") if key not in plain]
+        if missing:
+            raise ValueError(f"a spectrum needs name, energy and mu; {missing[0]!r} is missing")
+        metadata = {key: plain[key] for key in ("path", "normalized") if key in plain}
+        return cls(plain["name"], plain["energy"], plain["mu"], plain.get("valence"), plain.get("sigma"), metadata)

@@ -1,0 +1,69 @@
+"""What all tests share: small stacks, and the real files where they are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_xanes import SpectralStack, Spectrum
+
+DATA = Path(os.environ.get("NAPARI_XANES_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real files; tests that need it skip where it is not."""
+    if not DATA.is_dir():
+        pytest.skip(f"no real data in {DATA}; set NAPARI_XANES_DATA to their folder")
+    return DATA
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20180417)
+
+
+def edge(energy: np.ndarray, e0: float = 8345.0, white_line: float = 0.5) -> np.ndarray:
+    """A plain absorption edge: a broadened step with a white line."""
+    de = np.asarray(energy, dtype=float) - e0
+    return 0.5 + np.arctan(de) / np.pi + white_line * np.exp(-(((de - 4) / 2.5) ** 2))
+
+
+@pytest.fixture
+def references() -> list[Spectrum]:
+    """Two references with valences, 2 eV apart."""
+    grid = np.arange(8250.0, 8500.0, 0.5)
+    return [
+        Spectrum("two", grid, edge(grid, 8345, 0.6), 2.0, metadata={"normalized": True}),
+        Spectrum("three", grid, edge(grid, 8347, 0.4), 3.0, metadata={"normalized": True}),
+    ]
+
+
+@pytest.fixture
+def depth_stack(rng: np.random.Generator, references: list[Spectrum]) -> SpectralStack:
+    """Optical depth of 6 x 7 pixels at 50 energies: known mixtures on a sloping background, a little noise."""
+    energy = np.concatenate([np.arange(8270, 8330, 6.0), np.arange(8330, 8360, 1.0), np.arange(8360, 8460, 10.0)])
+    share = rng.uniform(0, 1, (6, 7))
+    jump = rng.uniform(0.3, 1.0, (6, 7))
+    spectra = np.array([r.at(energy) for r in references])
+    depth = jump * ((1 - share) * spectra[0][:, None, None] + share * spectra[1][:, None, None])
+    depth += 0.4 - 0.001 * (energy - 8345)[:, None, None]
+    depth += 0.002 * rng.standard_normal(depth.shape)
+    return SpectralStack(depth.astype(np.float32), energy, "optical_depth", 0.05, metadata={"name": "mixture"})
+
+
+@pytest.fixture
+def count_stack(depth_stack: SpectralStack, rng: np.random.Generator) -> SpectralStack:
+    """The same as counts, with flats and a dark."""
+    flat = rng.uniform(900, 1100, depth_stack.shape).astype(np.float32)
+    counts = flat * np.exp(-depth_stack.data) + 50
+    return SpectralStack(
+        counts.astype(np.float32),
+        depth_stack.energy,
+        "counts",
+        0.05,
+        metadata={"flat": flat + 50, "dark": np.full(depth_stack.shape[1:], 50.0, np.float32), "n_flat": 10},
+    )

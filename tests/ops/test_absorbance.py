@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import napari_xanes as nx
+from napari_xanes import SpectralStack, Spectrum, Step
+from napari_xanes.ops.absorbance import empty_area
+
+ENERGY = np.array([8330.0, 8340.0, 8350.0])
+
+
+def counts(**metadata: object) -> SpectralStack:
+    data = np.full((3, 4, 5), 100, np.uint16)
+    data[:, 1:3, 1:3] = 50
+    return SpectralStack(data, ENERGY, "counts", metadata=metadata)
+
+
+def test_flats_and_dark_give_back_the_depth(count_stack: SpectralStack, depth_stack: SpectralStack) -> None:
+    found = nx.ops.optical_depth(count_stack)
+    assert found.quantity == "optical_depth"
+    assert found.data.dtype == np.float32
+    np.testing.assert_allclose(found.data, depth_stack.data, atol=2e-5)
+
+
+@pytest.mark.parametrize("flat", [np.full((3, 4, 5), 200.0), np.full((4, 5), 200.0), np.full((1, 4, 5), 200)])
+def test_one_flat_or_one_per_energy(flat: np.ndarray) -> None:
+    found = nx.ops.optical_depth(counts(flat=flat), i0="flat")
+    np.testing.assert_allclose(found.data[:, 0, 0], np.log(2), rtol=1e-6)
+
+
+def test_a_dark_per_energy() -> None:
+    dark = np.broadcast_to(np.array([10.0, 20.0, 30.0])[:, None, None], (3, 4, 5))
+    found = nx.ops.optical_depth(counts(flat=np.full((3, 4, 5), 200.0), dark=dark))
+    np.testing.assert_allclose(found.data[:, 0, 0], -np.log([90 / 190, 80 / 180, 70 / 170]), rtol=1e-5)
+
+
+def test_an_i0_spectrum_is_interpolated() -> None:
+    found = nx.ops.optical_depth(counts(), i0=Spectrum("I0", [8300, 8400], [100, 200]))
+    np.testing.assert_allclose(found.data[:, 0, 0], np.log([1.3, 1.4, 1.5]), rtol=1e-6)
+
+
+def test_a_box_and_its_mask_are_one_thing() -> None:
+    box = nx.ops.optical_depth(counts(), i0=(1, 3, 1, 3))
+    mask = np.zeros((4, 5), bool)
+    mask[1:3, 1:3] = True
+    np.testing.assert_array_equal(box.data, nx.ops.optical_depth(counts(), i0=mask).data)
+    np.testing.assert_allclose(box.data[0, 1, 1], 0, atol=1e-7)
+
+
+def test_transmission_needs_no_i0() -> None:
+    stack = SpectralStack(np.full((3, 2, 2), 0.5, np.float32), ENERGY, "transmission")
+    np.testing.assert_allclose(nx.ops.optical_depth(stack).data, np.log(2), rtol=1e-6)
+
+
+def test_the_empty_area_is_found(rng: np.random.Generator) -> None:
+    sample = nx.sample.mn_oxides_l(size=60)
+    found = empty_area(sample.stack)
+    particle = sample.truth["valence"].mask
+    assert found.sum() > 0.3 * (~particle).sum()
+    assert (found & particle).sum() < 0.01 * found.sum()
+
+
+def test_flats_of_another_file_are_interpolated_between_their_energies() -> None:
+    flats = SpectralStack(np.stack([np.full((4, 5), v) for v in (100.0, 300.0)]), [8330, 8350], "counts")
+    found = nx.ops.optical_depth(counts(), i0=_saved(flats))
+    np.testing.assert_allclose(found.data[:, 0, 0], np.log([1, 2, 3]), atol=1e-6)
+
+
+def _saved(stack: SpectralStack) -> SpectralStack:
+    return stack.with_data(stack.data, source=nx.Source("flats.h5"))
+
+
+def test_exposures_are_divided_out() -> None:
+    stack = counts(flat=np.full((4, 5), 100.0), exposure=0.5, flat_exposure=0.3)
+    np.testing.assert_allclose(nx.ops.optical_depth(stack).data[0, 0, 0], np.log(0.5 / 0.3), rtol=1e-6)
+
+
+def test_what_is_not_positive_is_nan_not_zero() -> None:
+    data = np.array([0, 5, np.nan, 100], np.float32).reshape(1, 2, 2)
+    stack = SpectralStack(data, [8330], metadata={"flat": np.array([[[10.0, 0.0], [10.0, 10.0]]])})
+    found = nx.ops.optical_depth(stack).data.ravel()
+    assert np.isnan(found[:3]).all()
+    assert found[3] == pytest.approx(-np.log(10))
+
+
+def test_what_was_learned_is_kept_and_replayed(tmp_path: Path) -> None:
+    whole = nx.ops.optical_depth(counts(), i0="empty")
+    step = whole.history[-1]
+    assert step.parameters["i0"] == "empty"
+    assert step.state is not None
+    tile = counts().with_data(counts().data[:, 1:3])
+    replayed = nx.run([Step(step.name, step.parameters, step.state)], tile)
+    np.testing.assert_array_equal(replayed.data, whole.data[:, 1:3])
+
+
+def test_photon_noise_is_described_where_the_gain_is_known(count_stack: SpectralStack) -> None:
+    assert "noise" not in nx.ops.optical_depth(count_stack).metadata
+    known = count_stack.with_data(count_stack.data, metadata={"gain": 2.0})
+    noise = nx.ops.optical_depth(known).metadata["noise"]
+    np.testing.assert_allclose(noise["i0"], (count_stack.metadata["flat"] - 50) / 2, rtol=1e-6)
+    assert noise["n_flat"] == 10
+
+
+@pytest.mark.parametrize(
+    ("i0", "text"),
+    [
+        ("flat", "has no flat frames"),
+        ("nowhere.txt", "there is no file 'nowhere.txt'"),
+        (Spectrum("I0", [8330, 8340], [1, 1]), "I0 'I0' covers 8330 to 8340 eV"),
+        (Spectrum("I0", [8300, 8400], [0, 0]), "is not positive at 8330"),
+        ((0, 9, 0, 2), "does not lie"),
+        (np.zeros((4, 5), bool), "empty"),
+        (np.zeros((5, 5), bool), "has shape"),
+    ],
+)
+def test_wrong_i0_is_named(i0: object, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        nx.ops.optical_depth(counts(), i0=i0)
+
+
+def test_depth_of_a_depth_is_refused(depth_stack: SpectralStack) -> None:
+    with pytest.raises(ValueError, match="'mixture' holds optical depth"):
+        nx.ops.optical_depth(depth_stack)
+
+
+def test_flats_of_another_size_are_refused() -> None:
+    with pytest.raises(ValueError, match="flat has shape"):
+        nx.ops.optical_depth(counts(flat=np.ones((3, 4, 6))))

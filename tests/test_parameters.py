@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import pytest
+
+from napari_xanes.parameters import Param, parameters_of, validator
+
+
+def example(
+    stack: object,
+    /,
+    *,
+    e0: Annotated[float | None, Param(unit="eV", ge=0, le=1e5, auto="from the data")] = None,
+    window: Annotated[tuple[float, float], Param(unit="eV", ge=-200)] = (-60.0, -15.0),
+    order: Annotated[int, Param(ge=0, le=3)] = 1,
+    shape: Literal["line", "step"] = "line",
+    flatten: bool = False,
+    progress: object = None,
+) -> None:
+    """Do nothing.
+
+    Parameters
+    ----------
+    stack : object
+        Anything.
+    e0 : float, optional
+        Edge energy,
+        on two lines.
+    window : tuple of float
+        Range.
+    order, flatten : int
+        Shared text.
+
+    Returns
+    -------
+    None
+        Nothing.
+    """
+
+
+def test_the_signature_is_the_only_declaration() -> None:
+    found = parameters_of(example)
+    assert list(found) == ["e0", "window", "order", "shape", "flatten"]
+    assert (found["e0"].kind, found["e0"].optional, found["e0"].spec.unit) == ("float", True, "eV")
+    assert found["e0"].description == "Edge energy, on two lines."
+    assert found["order"].description == found["flatten"].description == "Shared text."
+    assert found["shape"].choices == ("line", "step")
+    assert found["window"].kind == "range"
+    assert found["e0"].describe()["maximum"] == 1e5
+
+
+def test_parameters_are_completed_and_converted() -> None:
+    check = validator("example", parameters_of(example))
+    assert check({"window": [-50, -10]}) == {
+        "e0": None,
+        "window": (-50.0, -10.0),
+        "order": 1,
+        "shape": "line",
+        "flatten": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"e0": -1}, "e0 = -1 is out of bounds; allowed: at least 0 and at most 100000 eV"),
+        ({"window": (-300, 0)}, "window = .* out of bounds"),
+        ({"order": 1.5}, "order = 1.5"),
+        ({"shape": "curve"}, "shape = 'curve'.*'line' or 'step'"),
+        ({"flaten": True}, "no parameter 'flaten'; it has e0, window"),
+        ({"e0": "edge"}, "e0 = 'edge'"),
+    ],
+)
+def test_errors_name_parameter_value_and_way_out(values: dict, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        validator("example", parameters_of(example))(values)
+
+
+def test_a_type_that_no_form_knows_is_refused() -> None:
+    def odd(stack: object, /, *, thing: dict[str, int]) -> None: ...
+
+    with pytest.raises(TypeError, match="no form knows"):
+        parameters_of(odd)
