@@ -29,8 +29,7 @@ def needed(references: list[Spectrum]) -> dict[str, dict[str, Any]]:
     """Values for the parameters that have no default."""
     by_kind = {"references": references}
     return {
-        name: {p.name: by_kind[p.kind] for p in method_of(name).parameters.values() if p.required}
-        for name in METHODS
+        name: {p.name: by_kind[p.kind] for p in method_of(name).parameters.values() if p.required} for name in METHODS
     }
 
 

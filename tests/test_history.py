@@ -21,7 +21,9 @@ def test_runs_that_do_not_fill_the_shape_are_refused() -> None:
         mask_from_plain({"shape": [2, 2], "runs": [1, 2]})
 
 
-@given(st.dictionaries(st.text(min_size=1), numbers | st.lists(numbers)), st.none() | st.dictionaries(st.text(), numbers))
+@given(
+    st.dictionaries(st.text(min_size=1), numbers | st.lists(numbers)), st.none() | st.dictionaries(st.text(), numbers)
+)
 def test_steps_survive_plain_values(parameters: dict, state: dict | None) -> None:
     step = Step("crop", parameters, state, "1.2.3")
     assert Step.from_plain(step.to_plain(exact=True)) == step

@@ -303,9 +303,9 @@ class EdgeLines:
             design[above, 2], design[above, 1] = offset[above], 0
         line = np.stack([lines.low, lines.low_slope, lines.high_slope])
         terms = 3 if flatten else 2
-        out = block * scale.astype(np.float32)
+        out = np.multiply(block, scale.astype(np.float32), dtype=np.float32)
         out -= design[:, :terms] @ (line[:terms] * scale).astype(np.float32)
-        return out  # type: ignore[no-any-return]
+        return out
 
 
 class Lines(NamedTuple):

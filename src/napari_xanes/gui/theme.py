@@ -28,7 +28,7 @@ def plot_colours(theme: str) -> PlotColours:
     )
 
 
-def readable(colour: str, background: str, contrast: float = 2.5) -> str:
+def readable(colour: str, background: str, contrast: float = 3.0) -> str:
     """The colour, moved towards black or white until it stands out from the background.
 
     Parameters

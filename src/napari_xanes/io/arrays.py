@@ -47,7 +47,7 @@ def read(path: Path, energies: Any = None) -> Found:
             data = archive["data"]
             energy = archive["energy"] if "energy" in archive else np.zeros(data.shape[:1])
             quantity = str(archive["quantity"]) if "quantity" in archive else "counts"
-            size = archive["pixel_size"] if "pixel_size" in archive else None
+            size = archive.get("pixel_size")
     except (zipfile.BadZipFile, EOFError) as error:
         raise OSError(f"{path}: damaged or cut short ({error})") from error
     if data.ndim not in (3, 4) or data.dtype.kind not in "fiu":

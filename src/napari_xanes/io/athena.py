@@ -33,7 +33,9 @@ _PARAMETERS = {
     "bkg_eshift": "energy_shift",
 }
 _STATEMENT = re.compile(r"^(?:@(\w+)\s*=\s*\(|(\[record\]))", re.MULTILINE)
-_TOKEN = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([\[\](){}])|(=>|,)|([^\s,'"\[\](){}=]+))""", re.DOTALL)
+_TOKEN = re.compile(
+    r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([\[\](){}])|(=>|,)|([^\s,'"\[\](){}=]+))""", re.DOTALL
+)
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -59,7 +61,8 @@ def read_spectra(path: Path) -> list[Spectrum]:
         If the file is damaged or holds no mu(E).
     """
     text = decoded(_unpacked(path), path)
-    records, current = [], {}
+    records: list[dict[str, list[Any]]] = []
+    current: dict[str, list[Any]] = {}
     at = 0
     while (statement := _STATEMENT.search(text, at)) is not None:
         at = statement.end()
@@ -105,7 +108,7 @@ def _list(text: str, at: int) -> tuple[list[Any], int]:
     while closing:
         match = _TOKEN.match(text, at)
         if match is None:
-            raise ValueError(f"the project's list is broken after {text[max(0, at - 30):at]!r}")
+            raise ValueError(f"the project's list is broken after {text[max(0, at - 30) : at]!r}")
         at = match.end()
         single, double, bracket, _, bare = match.groups()
         if bracket in _CLOSING:
@@ -114,7 +117,7 @@ def _list(text: str, at: int) -> tuple[list[Any], int]:
             closing.append(_CLOSING[bracket])
         elif bracket:
             if bracket != closing.pop():
-                raise ValueError(f"the project's brackets do not match at {text[max(0, at - 30):at]!r}")
+                raise ValueError(f"the project's brackets do not match at {text[max(0, at - 30) : at]!r}")
         elif len(closing) == 1:
             quoted = single if single is not None else double
             if quoted is not None:
@@ -125,7 +128,9 @@ def _list(text: str, at: int) -> tuple[list[Any], int]:
 
 
 def _spectrum(record: dict[str, list[Any]], arguments: dict[Any, Any], path: Path) -> Spectrum | None:
-    if arguments.get("datatype") in ("chi", "rsp", "qsp") or any(_number(arguments, f"is_{k}") for k in ("chi", "rsp", "qsp")):
+    if arguments.get("datatype") in ("chi", "rsp", "qsp") or any(
+        _number(arguments, f"is_{k}") for k in ("chi", "rsp", "qsp")
+    ):
         return None
     energy, mu = (np.array(record.get(key, []), dtype=np.float64) for key in ("x", "y"))
     if energy.size < 2 or energy.size != mu.size or not looks_like_energies(energy):

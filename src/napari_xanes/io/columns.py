@@ -21,7 +21,22 @@ _UNIT = re.compile(r"(?<![A-Za-z])(k?eV)(?![A-Za-z])", re.IGNORECASE)
 NORMALIZED = ("norm", "normmu", "nmu", "norm_mu", "normalized", "flat", "flattened")
 RAW = ("mutrans", "mufluor", "mu", "xmu", "murefer")
 """Columns that are mu(E), normalized or as measured; of several in one file the first in this order is taken."""
-OTHER = ("i0", "itrans", "it", "i1", "ifluor", "if", "irefer", "i2", "nbkg", "bkg", "fbkg", "der", "stddev", "background")
+OTHER = (
+    "i0",
+    "itrans",
+    "it",
+    "i1",
+    "ifluor",
+    "if",
+    "irefer",
+    "i2",
+    "nbkg",
+    "bkg",
+    "fbkg",
+    "der",
+    "stddev",
+    "background",
+)
 
 
 @dataclass(frozen=True)

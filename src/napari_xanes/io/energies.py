@@ -67,7 +67,7 @@ def looks_like_energies(values: ArrayLike) -> bool:
     if axis.size == 0 or not np.isfinite(axis).all():
         return False
     low, high = axis.min(), axis.max()
-    if not (20 <= low and high <= 1e5) and not (1 <= low and high < KEV_BELOW):
+    if not (low >= 20 and high <= 1e5) and not (low >= 1 and high < KEV_BELOW):
         return False
     steps = np.sign(np.diff(axis))
     return bool(axis.size < 3 or max((steps >= 0).mean(), (steps <= 0).mean()) >= 0.8)

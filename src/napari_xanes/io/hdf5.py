@@ -13,16 +13,14 @@ import numpy as np
 from napari_xanes.io import frames
 from napari_xanes.io.files import starts_with
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
-
 _ALWAYS_BELIEVED = 64 << 20
 _MOST_COMPRESSED = 1100
 """No deflated data shrink by more than this (zlib: 1032)."""
 
 
 def is_hdf5(path: Path) -> bool:
-    """Whether the file begins as HDF5 files do."""
-    return starts_with(path, len(SIGNATURE)) == SIGNATURE
+    """Whether the file is HDF5; its signature may follow a block of other content, as in files of PolLux."""
+    return bool(starts_with(path, 1)) and h5py.is_hdf5(path)
 
 
 @contextmanager
@@ -113,7 +111,7 @@ def load(dataset: h5py.Dataset) -> Any:
     import dask.array as da
 
     thickness = max(1, (32 << 20) // max(1, n_bytes // dataset.shape[0]))
-    lazy = da.from_array(InFile(dataset), chunks=(thickness, *dataset.shape[1:]), name=False)
+    lazy = da.from_array(InFile(dataset), chunks=(thickness, *dataset.shape[1:]), name=False)  # type: ignore[no-untyped-call]
     return lazy.astype(dataset.dtype.newbyteorder("="))
 
 

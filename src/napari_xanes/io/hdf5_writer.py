@@ -33,15 +33,16 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
         entry = _entry(file, "data")
         write_texts(entry, {"definition": "NXstxm", "title": stack.name})
         data = entry.create_group("data")
-        axes = ("energy", "sample_z", "sample_y", "sample_x")
-        axes = axes if stack.data.ndim == 4 else ("energy", "sample_y", "sample_x")
+        axes = ("energy", *("sample_z", "sample_y", "sample_x")[-len(stack.shape) + 1 :])
         _nxdata(data, "data", axes)
         write_array(data, "data", stack.data).attrs["units"] = np.bytes_(UNITS[stack.quantity])
         data["energy"] = stack.energy
         data["energy"].attrs["units"] = np.bytes_("eV")
         _positions(data, axes[1:], stack.shape[1:], stack.pixel_size)
         exposure = np.asarray(stack.metadata.get("exposure", np.nan), dtype=np.float64)
-        data["count_time"] = np.broadcast_to(exposure if exposure.size in (1, stack.energy.size) else np.nan, stack.energy.shape)
+        data["count_time"] = np.broadcast_to(
+            exposure if exposure.size in (1, stack.energy.size) else np.nan, stack.energy.shape
+        )
         data["count_time"].attrs["units"] = np.bytes_("s")
         write_texts(data, {"stxm_scan_type": "sample image stack"})
         write_own(entry, STACK, stack).attrs["quantity"] = stack.quantity

@@ -95,14 +95,23 @@ def _axes(group: h5py.Group, ndim: int) -> list[str]:
     names = texts(group.attrs["axes"]) if "axes" in group.attrs else []
     if len(names) == ndim:
         return ["energy" if name == "photon_energy" else name for name in names]
-    numbered = {}
+    numbered: dict[int, str] = {}
     for name in ("energy", "photon_energy", "sample_y", "sample_x"):
-        number = np.ravel(field.attrs.get("axis", ())) if (field := array(group, name)) is not None else ()
-        if len(number) == 1 and int(number[0]) - 1 in range(ndim):
-            numbered[int(number[0]) - 1] = "energy" if name == "photon_energy" else name
+        field = array(group, name)
+        number = -1 if field is None else _integer(field.attrs.get("axis")) - 1
+        if number in range(ndim):
+            numbered[number] = "energy" if name == "photon_energy" else name
     if len(numbered) == ndim == 3:
         return [numbered[i] for i in range(ndim)]
     return ["energy", "sample_z", "sample_y", "sample_x"] if ndim == 4 else ["energy", "sample_y", "sample_x"]
+
+
+def _integer(value: Any) -> int:
+    """An attribute that is a whole number, as a number, text or array of one; 0 if it is none."""
+    try:
+        return int(np.ravel(value)[0])
+    except (TypeError, ValueError, IndexError):
+        return 0
 
 
 def _stack(group: h5py.Group, available: list[str]) -> Found:
@@ -111,7 +120,7 @@ def _stack(group: h5py.Group, available: list[str]) -> Found:
     if signal is None or field is None:
         raise ValueError(f"{group.name} has no energies; pass energies=")
     axes = _axes(group, signal.ndim)
-    wanted = [name for name in ("energy", "sample_z", "sample_y", "sample_x") if name in axes]
+    wanted: list[str] = [name for name in ("energy", "sample_z", "sample_y", "sample_x") if name in axes]
     data = load(signal)
     if len(wanted) == signal.ndim:
         data = data.transpose([axes.index(name) for name in wanted])

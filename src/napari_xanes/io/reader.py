@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from importlib import import_module
@@ -214,31 +215,27 @@ class Writer:
         getattr(import_module(f"napari_xanes.io.{self.name}"), f"write_{kind}")(value, path)
 
 
-class naming:  # noqa: N801
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
     """Makes every error of the block an OSError or a ValueError that names the file.
 
     The libraries below raise whatever a damaged file makes them stumble over; the original error stays as the cause.
     """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, Exception) or isinstance(error, Warning):
-            return
-        named = str(self.path) in str(error) or self.path.name in str(error)
+    try:
+        yield
+    except Warning:
+        raise
+    except Exception as error:
+        named = str(path) in str(error) or path.name in str(error)
         if isinstance(error, OSError | ValueError) and named:
-            return
+            raise
         if isinstance(error, OSError):
-            raise OSError(f"{self.path}: {error}") from error
-        if isinstance(error, MemoryError):
-            raise ValueError(f"{self.path}: does not fit into memory ({error})") from error
+            raise OSError(f"{path}: {error}") from error
         if isinstance(error, ValueError):
-            raise ValueError(f"{self.path}: {error}") from error
-        raise ValueError(f"{self.path}: damaged or not understood ({type(error).__name__}: {error})") from error
+            raise ValueError(f"{path}: {error}") from error
+        if isinstance(error, MemoryError):
+            raise ValueError(f"{path}: does not fit into memory ({error})") from error
+        raise ValueError(f"{path}: damaged or not understood ({type(error).__name__}: {error})") from error
 
 
 def _matches(path: Path, patterns: tuple[str, ...]) -> bool:

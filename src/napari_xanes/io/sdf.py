@@ -1,4 +1,4 @@
-"""STXM_Control SDF: a ``.hdr`` text and one ``.xim`` text per image (ALS 5.3.2 and 11.0.2, CLS, SLS, MAX IV, MAXYMUS)."""
+"""STXM_Control SDF: a ``.hdr`` text and one ``.xim`` text per image (ALS, CLS, SLS, MAX IV, MAXYMUS)."""
 
 from __future__ import annotations
 
@@ -180,8 +180,8 @@ def _i0(path: Path, energy: NDArray[np.float64], told: list[str]) -> dict[str, A
     i0 = spectrum.at(energy)
     if not np.isfinite(i0).all():
         told.append(
-            f"{path.name} beside the header is not used: it covers {spectrum.energy[0]:g} to {spectrum.energy[-1]:g} eV, "
-            f"the stack {energy.min():g} to {energy.max():g} eV"
+            f"{path.name} beside the header is not used: it covers {spectrum.energy[0]:g} to "
+            f"{spectrum.energy[-1]:g} eV, the stack {energy.min():g} to {energy.max():g} eV"
         )
         return {}
-    return {"i0": i0, "i0_source": str(path)}
+    return {"i0": i0, "i0_source": str(path.resolve())}

@@ -38,9 +38,7 @@ def parse_header(text: str) -> dict[str, Any]:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self.tokens = [
-            (match.lastindex, match[match.lastindex or 0]) for match in _TOKEN.finditer(text)
-        ]
+        self.tokens = [(match.lastindex, match[match.lastindex or 0]) for match in _TOKEN.finditer(text)]
         self.at = 0
 
     def peek(self) -> str | None:

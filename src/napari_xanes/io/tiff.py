@@ -78,7 +78,7 @@ def read(path: Path, energies: Any = None) -> Found:
         if beside is None:
             raise ValueError(f"no energies found beside it: put them one per line in {path.stem}.txt")
         values, where = beside.values, beside.path.name
-        metadata = {"energy_unit": beside.unit, "energy_source": str(beside.path)}
+        metadata = {"energy_unit": beside.unit, "energy_source": str(beside.path.resolve())}
     if data.ndim == 4 and data.shape[0] != values.size == data.shape[1]:
         data = data.swapaxes(0, 1)
     if data.shape[0] != values.size:

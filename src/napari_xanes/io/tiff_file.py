@@ -83,7 +83,9 @@ def images(tiff: tifffile.TiffFile) -> tifffile.TiffPageSeries:
     if series.dataoffset is not None:
         end = series.dataoffset + series.nbytes
     else:
-        ends = [o + n for page in series.pages if page for o, n in zip(page.dataoffsets, page.databytecounts, strict=False)]
+        ends = [
+            o + n for page in series.pages if page for o, n in zip(page.dataoffsets, page.databytecounts, strict=False)
+        ]
         end = max(ends, default=0)
     if end > size:
         raise OSError(f"its images end at byte {end}, the file at {size}: cut short")
@@ -100,7 +102,7 @@ class _Pages:
         first, *rest = index if isinstance(index, tuple) else (index,)
         with opened(self.path) as tiff:
             pages = tiff.series[0].pages[first]
-            read = np.stack([page.asarray() for page in (pages if isinstance(pages, list) else [pages])])
+            read = np.stack([page.asarray() for page in (pages if isinstance(pages, list) else [pages]) if page])
         return read[(slice(None), *rest)]
 
 
@@ -117,5 +119,5 @@ def load(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path) -
     else:
         source = _Pages(path.resolve(), (len(series.pages), *series.shape[-2:]), series.dtype)
     thickness = max(1, (32 << 20) // max(1, series.nbytes // source.shape[0]))
-    lazy = da.from_array(source, chunks=(thickness, *source.shape[1:]), name=False)
+    lazy = da.from_array(source, chunks=(thickness, *source.shape[1:]), name=False)  # type: ignore[no-untyped-call]
     return lazy.astype(source.dtype.newbyteorder("=")).reshape(series.shape)

@@ -61,7 +61,7 @@ def read_spectra(path: Path) -> list[Spectrum]:
         energy,
         table.values[:, order],
         columns if normalized is not None else [column.split()[0] for column in columns],
-        fields.get("sample.name") or path.stem,
+        " ".join(fields.get("sample.name", "").split()) or path.stem,
         metadata | {f"sample_{k[7:]}": v for k, v in fields.items() if k.startswith("sample.") and k != "sample.name"},
         normalized=normalized,
     )

@@ -84,21 +84,27 @@ def normalize_edge(
     jump, sigma = (np.full(n_pixels, np.nan, dtype=np.float32) for _ in range(2))
     mask = np.zeros(n_pixels, dtype=bool)
 
-    def measure(block: NDArray[Any], pixels: slice) -> Lines:
+    def measure(block: NDArray[Any]) -> tuple[Lines, NDArray[np.bool_]]:
         with np.errstate(invalid="ignore", over="ignore"):
             lines = edge.measure(block)
             kept = np.isfinite(block.sum(axis=0, dtype=np.float32)) & (lines.jump > least)
-        jump[pixels], sigma[pixels], mask[pixels] = lines.jump, lines.sigma, kept
-        return lines._replace(jump=np.where(kept, lines.jump, np.nan))
+        return lines._replace(jump=np.where(kept, lines.jump, np.nan)), kept
+
+    def note(block: NDArray[Any], pixels: slice) -> Lines:
+        lines, mask[pixels] = measure(block)
+        jump[pixels], sigma[pixels] = lines.jump, lines.sigma
+        return lines
 
     def normalize(block: NDArray[Any], pixels: slice) -> NDArray[np.float32]:
-        return edge.normalize(block, measure(block, pixels), flatten=flatten)
+        # Later, on demand and perhaps in another process, nothing may be noted any more.
+        lines = measure(block)[0] if stack.is_lazy else note(block, pixels)
+        return edge.normalize(block, lines, flatten=flatten)
 
-    def only_measure(block: NDArray[Any], pixels: slice) -> None:
-        measure(block, pixels)
+    def only_note(block: NDArray[Any], pixels: slice) -> None:
+        note(block, pixels)
 
     if stack.is_lazy:
-        blocks.over_pixels(only_measure, stack.data, progress=progress, message="edge jump")
+        blocks.over_pixels(only_note, stack.data, progress=progress, message="edge jump")
     data = blocks.transform(normalize, stack.data, progress=progress, message="edge normalization")
     if not mask.any():
         raise_if_frame_empty(stack)

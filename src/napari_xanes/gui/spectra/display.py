@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from napari_xanes.gui.spectra.model import QUANTITY_LABELS, Curve, Values, laid_over
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MODES = ("as measured", "normalized", "derivative")
 
@@ -55,6 +59,60 @@ def reference_shown(curve: Curve, mode: str, target: Curve | None) -> Curve | No
             return None
         curve = replace(curve, name=f"{curve.name} (scaled)", values=values)
     return shown(curve, mode)
+
+
+class Composer:
+    """Puts together what the plot shows, and remembers the curves that did not change since."""
+
+    def __init__(self) -> None:
+        self._mode = MODES[0]
+        self._done: WeakKeyDictionary[Curve, Curve] = WeakKeyDictionary()
+
+    def compose(
+        self, mode: str, measured: Sequence[tuple[str, Curve]], references: Sequence[Curve]
+    ) -> tuple[list[tuple[str, Curve]], str]:
+        """The curves in a mode, by key, and what could not be shown so.
+
+        Parameters
+        ----------
+        mode : str
+            One of `MODES`.
+        measured : sequence of key and Curve
+            Measured curves and fits. References are laid over the first of them.
+        references : sequence of Curve
+            The references.
+        """
+        if mode != self._mode:
+            self._mode = mode
+            self._done.clear()
+        problem = ""
+        curves: list[tuple[str, Curve]] = []
+        for key, curve in measured:
+            if curve not in self._done:
+                try:
+                    self._done[curve] = shown(curve, mode)
+                except ValueError as error:
+                    problem = f"{curve.name} is shown as measured: {error}"
+            curves.append((key, self._done.get(curve, curve)))
+        target = measured[0][1] if measured else None
+        for curve in references:
+            try:
+                laid = self._reference(curve, mode, target)
+            except ValueError as error:
+                problem = f"{curve.name} is not shown: {error}"
+                continue
+            if laid is None:
+                problem = f"{curve.name} is not shown: it shares no energies with the stack"
+            else:
+                curves.append((f"reference {curve.name}", laid))
+        return curves, problem
+
+    def _reference(self, curve: Curve, mode: str, target: Curve | None) -> Curve | None:
+        if mode != "normalized":
+            return reference_shown(curve, mode, target)
+        if curve not in self._done:
+            self._done[curve] = shown(curve, mode)
+        return self._done[curve]
 
 
 def derivative(energy: Values, values: Values) -> Values:

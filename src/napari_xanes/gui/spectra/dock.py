@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
-from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QSize, Qt, Signal
+from napari.utils.notifications import show_info
+from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import (
-    QApplication,
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
-    QMenu,
     QPushButton,
     QSizePolicy,
     QStackedWidget,
     QTabWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_xanes.colours import colour_of
 from napari_xanes.gui.energy import attach_energy, energies_of, energy_of_step, go_to_step, plain_viewer, step_of_energy
 from napari_xanes.gui.layers import is_stack
 from napari_xanes.gui.references import ReferenceList, references_of
-from napari_xanes.gui.spectra import export
 from napari_xanes.gui.spectra.box import OddSpinBox
 from napari_xanes.gui.spectra.cursor import CursorFollower
-from napari_xanes.gui.spectra.display import MODES, axis_label, reference_shown, shown
+from napari_xanes.gui.spectra.display import MODES, Composer, axis_label
+from napari_xanes.gui.spectra.export_button import ExportButton
 from napari_xanes.gui.spectra.model import Curve, Values, readout
 from napari_xanes.gui.spectra.pages import EmptyPage, EnergiesPage, lacks_energies
 from napari_xanes.gui.spectra.pins import PinList
@@ -49,3 +45,320 @@ def spectra_dock_of(viewer: napari.viewer.Viewer) -> SpectraDock | None:
     """The viewer's Spectra dock, if it was opened."""
     known = _DOCKS.get(plain_viewer(viewer))
     return known() if known is not None else None
+
+
+class SpectraDock(QWidget):
+    """Spectra of the current stack: under the cursor, in regions, pinned, with references and fits.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The window.
+
+    Signals
+    -------
+    cursor_moved : Layer, tuple of int or None
+        The cursor is over another pixel, (y, x) or (z, y, x), of the current stack; None outside the image.
+    """
+
+    cursor_moved = Signal(object, object)
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        viewer = plain_viewer(napari_viewer)
+        self._viewer = viewer
+        self.stacks = attach_energy(viewer)
+        self.cursor = CursorFollower(viewer, self)
+        self.tracker = RegionTracker(viewer, self)
+        self._composer = Composer()
+        self._live = False
+        self._values: Values | None = None
+        self._measured: Curve | None = None
+        self._regions: list[Curve] = []
+        self._references: list[Curve] = []
+        self._fits: list[Curve] = []
+        self._build(viewer)
+        self._connect()
+        _DOCKS[viewer] = ref(self)
+
+    def sizeHint(self) -> QSize:
+        """Narrow enough for a small laptop."""
+        return QSize(380, 640)
+
+    def minimumSizeHint(self) -> QSize:
+        """Narrower than this the plot's axis would leave no room for curves."""
+        return QSize(300, 420)
+
+    def _build(self, viewer: napari.viewer.Viewer) -> None:
+        self.stack_box = QComboBox()
+        self.stack_box.setToolTip("The stack to look at; the same as the layer that is selected")
+        self.stack_box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.box = OddSpinBox()
+        self.box.setToolTip("Edge of the box of pixels whose mean is shown under the cursor")
+        self.plot = SpectrumPlot()
+        self.plot.setMinimumHeight(190)
+        self.plot.setToolTip(
+            "Click or drag the line: move to an energy. Wheel: zoom. Drag: move. Double-click: show all"
+        )
+        self.readout = QLabel(" ")
+        self.message = QLabel()
+        for label in (self.readout, self.message):
+            label.setWordWrap(True)
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.message.hide()
+        self.mode = QComboBox()
+        self.mode.addItems(MODES)
+        self.mode.setToolTip("How all curves are shown")
+        self.pin_button = QPushButton("Pin")
+        self.pin_button.setToolTip("Keep the spectrum under the cursor (P, or click in the image)")
+        self.export_button = ExportButton(self.plot, self._label)
+        self.regions = RegionList(viewer, self.tracker)
+        self.reference_list = ReferenceList(viewer)
+        self.pins = PinList()
+        self.tabs = QTabWidget()
+        for name, page in (("Regions", self.regions), ("References", self.reference_list), ("Pins", self.pins)):
+            page.layout().setContentsMargins(4, 4, 4, 4)
+            self.tabs.addTab(page, name)
+        self.tabs.setMaximumHeight(210)
+        page = QWidget()
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(_row((self.stack_box, 1), (QLabel("box"), 0), (self.box, 0)))
+        layout.addWidget(self.plot, 1)
+        layout.addWidget(self.readout)
+        layout.addWidget(self.message)
+        layout.addLayout(_row((QLabel("show"), 0), (self.mode, 1), (self.pin_button, 0), (self.export_button, 0)))
+        layout.addWidget(self.tabs)
+        self.pages = QStackedWidget()
+        for one in (page, EmptyPage(viewer), EnergiesPage(viewer)):
+            self.pages.addWidget(one)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(6, 4, 6, 4)
+        outer.addWidget(self.pages)
+
+    def _connect(self) -> None:
+        self.cursor.moved.connect(self._on_cursor)
+        self.cursor.arrived.connect(self._on_spectrum)
+        self.cursor.failed.connect(lambda error: self._say(f"The spectrum can't be read: {error}"))
+        self.tracker.changed.connect(self._on_regions)
+        self.tracker.failed.connect(lambda error: self._say(f"The regions can't be read: {error}"))
+        references_of(self._viewer).changed.connect(self._on_references)
+        self.pins.changed.connect(self._on_pins)
+        self.box.valueChanged.connect(lambda size: setattr(self.cursor, "box", size))
+        self.mode.currentTextChanged.connect(self._on_mode)
+        self.pin_button.clicked.connect(lambda _checked=False: self.pin())
+        self.stack_box.activated.connect(self._on_stack_chosen)
+        self.plot.energy_asked.connect(self._on_energy_asked)
+        self.plot.line.sigPositionChangeFinished.connect(lambda *_: self._on_step())
+
+    def showEvent(self, event: Any) -> None:
+        """Begin to follow the window."""
+        super().showEvent(event)
+        if self._live:
+            return
+        self._live = True
+        viewer = self._viewer
+        viewer.events.theme.connect(self._on_theme)
+        viewer.layers.events.connect(self._on_layers)
+        viewer.layers.selection.events.active.connect(self._on_layers)
+        viewer.mouse_drag_callbacks.append(self._on_press)
+        viewer.bind_key("P", self._on_key, overwrite=True)
+        self.stacks.layer_changed.connect(self._on_stack)
+        self.stacks.step_changed.connect(self._on_step)
+        self._on_theme()
+        self._on_stack()
+        self._on_references()
+        self.cursor.start()
+        self.tracker.start()
+
+    def hideEvent(self, event: Any) -> None:
+        """Stop: a closed dock that somebody still refers to must not go on drawing."""
+        super().hideEvent(event)
+        if not self._live:
+            return
+        self._live = False
+        self.cursor.stop()
+        self.tracker.stop()
+        viewer = self._viewer
+        viewer.events.theme.disconnect(self._on_theme)
+        viewer.layers.events.disconnect(self._on_layers)
+        viewer.layers.selection.events.active.disconnect(self._on_layers)
+        viewer.mouse_drag_callbacks.remove(self._on_press)
+        viewer.bind_key("P", None)
+        self.stacks.layer_changed.disconnect(self._on_stack)
+        self.stacks.step_changed.disconnect(self._on_step)
+
+    def show_fit(
+        self, fits: Sequence[tuple[str, Values, Values]], residual: tuple[Values, Values] | None = None
+    ) -> None:
+        """Lay curves over the measured spectra, for example a pixel's fit.
+
+        Parameters
+        ----------
+        fits : sequence of (name, energy in eV, mu)
+            The curves, in the unit of the measured ones.
+        residual : (energy in eV, residual), optional
+            Drawn in a panel below.
+        """
+        self._fits = [Curve(name, e, mu, "fit", colour_of(6 - i)) for i, (name, e, mu) in enumerate(fits)]
+        self.plot.show_residual(*(residual or (None, None)))
+        self._redraw()
+
+    def clear_fit(self) -> None:
+        """Take the fit and its residual away."""
+        self._fits = []
+        self.plot.show_residual(None, None)
+        self._redraw()
+
+    def pin(self) -> None:
+        """Keep the spectrum under the cursor."""
+        layer, index = self.stacks.layer, self.cursor.index
+        if layer is None or self._measured is None or index is None:
+            show_info("Move the cursor over the image first: what is under it is pinned")
+            return
+        self.pins.pin(self._measured.energy, self._measured.values, place(layer, index))
+
+    def _label(self) -> str:
+        layer = self.stacks.layer
+        return axis_label(self.mode.currentText(), layer.metadata["xanes"]["quantity"]) if layer is not None else ""
+
+    def _on_theme(self, event: Any = None) -> None:
+        self.plot.set_theme(self._viewer.theme)
+
+    def _on_layers(self, event: Any = None) -> None:
+        """Choose the page, and list the stacks."""
+        active, layer = self._viewer.layers.selection.active, self.stacks.layer
+        self.pages.setCurrentIndex(2 if lacks_energies(active) else (1 if layer is None else 0))
+        stacks = [one for one in reversed(self._viewer.layers) if is_stack(one)]
+        names = [one.name for one in stacks]
+        if names != [self.stack_box.itemText(i) for i in range(self.stack_box.count())]:
+            self.stack_box.clear()
+            self.stack_box.addItems(names)
+        if layer in stacks:
+            self.stack_box.setCurrentIndex(stacks.index(layer))
+
+    def _on_stack_chosen(self, row: int) -> None:
+        stacks = [one for one in reversed(self._viewer.layers) if is_stack(one)]
+        if row < len(stacks):
+            self._viewer.layers.selection.active = stacks[row]
+
+    def _on_stack(self, layer: Any = None) -> None:
+        """Another stack is the current one, or none."""
+        layer = self.stacks.layer
+        self._values = self._measured = None
+        self.readout.setText("Move the cursor over the image")
+        self._on_layers()
+        if layer is not None:
+            references_of(self._viewer).offer(layer)
+            self.plot.set_labels(self._label())
+        self._on_step()
+        self._redraw()
+        self.plot.show_all()
+
+    def _on_step(self, step: Any = None) -> None:
+        layer = self.stacks.layer
+        self.plot.show_energy(energy_of_step(layer, self.stacks.step) if layer is not None else None)
+        self._read_out()
+
+    def _on_energy_asked(self, energy: float) -> None:
+        layer = self.stacks.layer
+        if layer is not None:
+            step = step_of_energy(layer, energy)
+            if step != self.stacks.step:
+                go_to_step(self._viewer, layer, step)
+
+    def _on_cursor(self, layer: Any, index: Any) -> None:
+        if index is None:
+            self._values = self._measured = None
+            self.readout.setText("Move the cursor over the image")
+            self._redraw()
+        self.cursor_moved.emit(layer, index)
+
+    def _on_spectrum(self, index: Any, values: Values) -> None:
+        layer = self.stacks.layer
+        if layer is None or values.size != energies_of(layer).size:
+            return
+        self._values = values
+        self._measured = Curve("cursor", energies_of(layer), values, "cursor")
+        self._redraw()
+        self._read_out()
+
+    def _read_out(self) -> None:
+        layer, index, step = self.stacks.layer, self.cursor.index, self.stacks.step
+        if layer is not None and index is not None and self._values is not None:
+            self.readout.setText(readout(layer, index, energy_of_step(layer, step), self._values[step]))
+
+    def _on_regions(self) -> None:
+        layer, found = self.stacks.layer, self.tracker.regions
+        energy = energies_of(layer) if layer is not None else None
+        self._regions = [
+            Curve(r.name, energy, r.mean, "region", r.colour, r.spread) for r in found if energy is not None
+        ]
+        self._count(0, "Regions", len(found))
+        self._redraw()
+
+    def _on_references(self) -> None:
+        references = references_of(self._viewer)
+        checked = references.checked
+        self._references = [Curve(s.name, s.energy, s.mu, "reference", references.colour(s.name)) for s in checked]
+        self._count(1, "References", len(references.spectra))
+        self._redraw()
+
+    def _on_pins(self) -> None:
+        self._count(2, "Pins", len(self.pins.pins))
+        self._redraw()
+
+    def _on_mode(self, mode: str) -> None:
+        self.plot.set_labels(self._label())
+        self._redraw()
+        self.plot.show_all()
+
+    def _on_press(self, viewer: Any, event: Any) -> Any:
+        """Pin on a click, but not on a drag, nor while the mouse has another task."""
+        layer = viewer.layers.selection.active
+        if event.button != 1 or (layer is not None and str(layer.mode) != "pan_zoom"):
+            return
+        yield
+        if event.type != "mouse_move" and self.cursor.index is not None:
+            self.pin()
+
+    def _on_key(self, viewer: Any) -> None:
+        self.pin()
+
+    def _count(self, tab: int, name: str, number: int) -> None:
+        self.tabs.setTabText(tab, f"{name} {number}" if number else name)
+
+    def _say(self, text: str) -> None:
+        self.message.setText(text)
+        self.message.setVisible(bool(text))
+
+    def _redraw(self) -> None:
+        """Bring the plot up to date; nothing is drawn while the dock is hidden."""
+        if not self._live:
+            return
+        measured = [("cursor", self._measured)] if self._measured is not None else []
+        measured += [(f"region {i}", curve) for i, curve in enumerate(self._regions)]
+        measured += [(pin.curve.name, pin.curve) for pin in self.pins.pins]
+        measured += [(f"fit {i}", curve) for i, curve in enumerate(self._fits)]
+        curves, problem = self._composer.compose(self.mode.currentText(), measured, self._references)
+        self.plot.set_curves(curves)
+        self._say(problem)
+
+
+def place(layer: Any, index: tuple[int, ...]) -> str:
+    """Where a pixel is, in pixels and, if their size is known, in µm."""
+    in_pixels = ", ".join(str(i) for i in reversed(index))
+    size = layer.metadata["xanes"].get("pixel_size_um")
+    if not size:
+        return f"({in_pixels}) px"
+    lengths = ", ".join(f"{i * s:.4g}" for i, s in reversed(list(zip(index, size, strict=True))))
+    return f"({in_pixels}) px · ({lengths}) µm"
+
+
+def _row(*widgets: tuple[QWidget, int]) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(4)
+    for widget, stretch in widgets:
+        row.addWidget(widget, stretch)
+    return row

@@ -16,7 +16,7 @@ _STYLES = {
     "cursor": (Qt.PenStyle.SolidLine, 2),
     "region": (Qt.PenStyle.SolidLine, 2),
     "pin": (Qt.PenStyle.DotLine, 2),
-    "reference": (Qt.PenStyle.DashLine, 1),
+    "reference": (Qt.PenStyle.DashLine, 2),
     "fit": (Qt.PenStyle.SolidLine, 1),
 }
 _LEGEND_LIMIT = 12
@@ -44,15 +44,14 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
             plot.hideButtons()
             plot.setMenuEnabled(False)
             plot.disableAutoRange()
-            plot.showGrid(x=True, y=True, alpha=0.12)
+            plot.showGrid(x=True, y=True, alpha=0.08)
             for side in ("left", "bottom"):
                 plot.getAxis(side).enableAutoSIPrefix(False)
             plot.getAxis("left").setWidth(54)
-        self.ci.layout.setRowStretchFactor(0, 3)
-        self.ci.layout.setRowStretchFactor(1, 1)
         self.residual.setXLink(self.main)
-        self.residual.setVisible(False)
-        self.legend = self.main.addLegend(offset=(8, 4), labelTextSize="8pt", verSpacing=-4)
+        self._place_residual(False)
+        # Before an edge the curves are low, behind it high: the lower right corner is most often free.
+        self.legend = self.main.addLegend(offset=(-6, -6), labelTextSize="8pt", verSpacing=-4)
         self.line = pg.InfiniteLine(movable=True, angle=90)
         # The line starts at 0 eV: with its bounds the range would begin there.
         self.main.addItem(self.line, ignoreBounds=True)
@@ -88,7 +87,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
             for side in ("left", "bottom"):
                 plot.getAxis(side).setPen(colours.foreground)
                 plot.getAxis(side).setTextPen(colours.foreground)
-        self.line.setPen(pg.mkPen(readable(colours.accent, colours.background, 2), width=1))
+        self.line.setPen(pg.mkPen(readable(colours.accent, colours.background, 4), width=1))
         self.line.setHoverPen(pg.mkPen(colours.foreground, width=2))
         fill = pg.mkColor(colours.background)
         fill.setAlpha(190)
@@ -138,7 +137,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
     def show_residual(self, energy: Values | None, residual: Values | None) -> None:
         """Draw a residual below the spectra; None hides the panel."""
         if energy is None or residual is None:
-            self.residual.setVisible(False)
+            self._place_residual(False)
         else:
             if self._residual_item is None:
                 self._residual_item = pg.PlotCurveItem(connect="finite")
@@ -147,13 +146,20 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
             self._residual_item.setData(energy, residual, pen=pg.mkPen(self._colours.foreground))
             reach = float(np.nanmax(np.abs(residual), initial=0.0)) or 1.0
             self.residual.setYRange(-reach, reach)
-            self.residual.setVisible(True)
+            self._place_residual(True)
         self._label_bottom()
 
     def show_all(self) -> None:
         """Fit the range to the curves, and keep doing so."""
         self._whole = True
         self._fit_range(anew=True)
+
+    def _place_residual(self, shown: bool) -> None:
+        """Give the residual a quarter of the height, or none."""
+        self.residual.setVisible(shown)
+        self.residual.setMaximumHeight(16777215 if shown else 0)
+        self.ci.layout.setRowStretchFactor(0, 3)
+        self.ci.layout.setRowStretchFactor(1, 1 if shown else 0)
 
     def _label_bottom(self) -> None:
         """The energy axis is written out once, under the lower plot."""
@@ -165,6 +171,8 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
 
     def _put(self, key: str, curve: Curve, old: Curve | None) -> None:
         self._curves[key] = curve
+        if old is curve:
+            return
         if key not in self._items:
             self._items[key] = pg.PlotCurveItem(connect="finite")
             self._items[key].setZValue({"reference": 1, "region": 2, "pin": 3, "cursor": 4}.get(curve.kind, 5))

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import napari_xanes as nx
+from napari_xanes import Recipe, SpectralStack, Spectrum, Step
+from napari_xanes.cli import app, main
+
+
+def invoke(*words: object) -> str:
+    result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def counts_file(tmp_path: Path, count_stack: SpectralStack) -> Path:
+    nx.write(count_stack, tmp_path / "counts.h5")
+    return tmp_path / "counts.h5"
+
+
+@pytest.fixture
+def recipe_file(tmp_path: Path, references: list[Spectrum]) -> Path:
+    steps = [Step("optical_depth"), Step("fit_references", {"references": references, "slope": True})]
+    Recipe(steps).save(tmp_path / "recipe.yaml")
+    return tmp_path / "recipe.yaml"
+
+
+def test_info_of_a_stack(counts_file: Path) -> None:
+    facts = json.loads(invoke("info", counts_file, "--json"))
+    assert facts["shape"] == [50, 6, 7]
+    assert facts["quantity"] == "counts"
+    assert facts["energy_first_eV"] == 8270
+    assert facts["pixel_size_um"] == [0.05, 0.05]
+    assert {"flat", "dark"} <= set(facts["corrections"])
+    text = invoke("info", counts_file)
+    assert "8270" in text
+    assert "counts" in text
+
+
+def test_info_of_spectra_and_maps(tmp_path: Path, references: list[Spectrum], depth_stack: SpectralStack) -> None:
+    nx.write(references, tmp_path / "references.csv")
+    nx.write(nx.maps.fit_references(depth_stack, references=references), tmp_path / "maps.h5")
+    spectra, maps = json.loads(invoke("info", tmp_path / "references.csv", tmp_path / "maps.h5", "--json"))
+    assert [s["name"] for s in spectra["spectra"]] == ["two", "three"]
+    assert "valence" in maps["maps"]
+    assert maps["history"] == ["fit_references"]
+
+
+def test_run_is_the_same_as_python(tmp_path: Path, counts_file: Path, recipe_file: Path) -> None:
+    invoke("run", recipe_file, counts_file, "-o", tmp_path / "out")
+    written = nx.read_maps(tmp_path / "out" / "counts" / "maps.h5")
+    direct = nx.run(Recipe.load(recipe_file), nx.read(counts_file))
+    assert list(written) == list(direct)
+    for name in direct:
+        np.testing.assert_array_equal(written[name].data, direct[name].data)
+    replayed = nx.run(Recipe.load(tmp_path / "out" / "counts" / "recipe-as-run.yaml"), nx.read(counts_file))
+    np.testing.assert_array_equal(replayed["valence"].data, direct["valence"].data)
+
+
+def test_run_of_operations_gives_a_stack(tmp_path: Path, counts_file: Path) -> None:
+    (tmp_path / "depth.yaml").write_text("- optical_depth\n")
+    invoke("run", tmp_path / "depth.yaml", counts_file, "-o", tmp_path / "out")
+    assert nx.read(tmp_path / "out" / "counts" / "stack.h5").quantity == "optical_depth"
+
+
+def test_results_are_not_overwritten_unasked(tmp_path: Path, counts_file: Path, recipe_file: Path) -> None:
+    invoke("run", recipe_file, counts_file, "-o", tmp_path / "out")
+    before = (tmp_path / "out" / "counts" / "maps.h5").read_bytes()
+    with pytest.raises(FileExistsError, match="--overwrite"):
+        invoke("run", recipe_file, counts_file, "-o", tmp_path / "out")
+    assert (tmp_path / "out" / "counts" / "maps.h5").read_bytes() == before
+    invoke("run", recipe_file, counts_file, "-o", tmp_path / "out", "--overwrite")
+
+
+def test_ops_lists_every_parameter() -> None:
+    from napari_xanes.recipe import method_of
+
+    listed = json.loads(invoke("ops", "--json"))
+    for group in listed.values():
+        for entry in group:
+            method = method_of(entry["name"])
+            assert [p["name"] for p in entry["parameters"]] == list(method.parameters)
+    text = invoke("ops")
+    assert "eV" in text
+    assert "fit_references" in text
+
+
+def test_errors_are_one_line(tmp_path: Path, counts_file: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("- crop: {energy: [1, 2]}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "napari_xanes.cli", "run", tmp_path / "bad.yaml", counts_file, "-o", tmp_path / "out"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip().startswith("napari-xanes: no frame lies between 1 and 2 eV")
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_entry_point_exits_with_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr(sys, "argv", ["napari-xanes", "info", "nowhere.h5"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 1
+    assert "nowhere.h5" in capsys.readouterr().err
