@@ -30,5 +30,6 @@ def test_the_counts_are_what_the_truth_predicts(key: str) -> None:
     sample = SAMPLES[key](size=40)
     stack, inside = sample.stack, sample.truth["valence"].mask
     outside = ~inside & (sample.truth["edge_jump"].data == 0)
-    corrected = stack.data - stack.metadata.get("dark", 0)
+    dark = stack.metadata.get("dark", 0)
+    corrected = (stack.data - dark) / (stack.metadata.get("flat", 1 + dark) - dark)
     assert corrected[:, outside].mean() > 1.2 * corrected[:, inside].mean()

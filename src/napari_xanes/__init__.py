@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from napari_xanes.version import __version__
 
 if TYPE_CHECKING:
     from napari_xanes import io, maps, ops, sample
@@ -26,6 +26,7 @@ __all__ = [
     "SpectralStack",
     "Spectrum",
     "Step",
+    "__version__",
     "io",
     "maps",
     "ops",

@@ -8,27 +8,33 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.progress import Progress
 
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
 Block = NDArray[Any]
 """A matrix (E, P) of the spectra of P neighbouring pixels."""
 
-CACHE_BYTES = 1 << 20
-"""Size of a block: small enough that it stays in a core's second-level cache while it is worked on."""
+CACHE_BYTES = 2 << 20
+"""Size of a block: small enough to stay in cache, large enough that Python's share of the work is small: below a
+megabyte
+threads wait for the interpreter more than for memory."""
 
 SLAB_BYTES = 64 << 20
 """How much of a lazy stack is read at once."""
 
 
 def pixels_per_block(n_energies: int, itemsize: int = 4) -> int:
-    """How many spectra make a block that stays in cache."""
+    """How many spectra make a block of `CACHE_BYTES`."""
     return max(64, CACHE_BYTES // (n_energies * itemsize))
 
 
@@ -80,9 +86,7 @@ def _in_threads(
     message: str,
     threads: int | None,
 ) -> None:
-    from threadpoolctl import threadpool_limits
-
-    size = pixels_per_block(*spectra.shape[:1], itemsize=max(4, spectra.dtype.itemsize))
+    size = pixels_per_block(spectra.shape[0], max(4, spectra.dtype.itemsize))
     bounds = [(a, min(a + size, spectra.shape[1])) for a in range(0, spectra.shape[1], size)]
     threads = min(threads or os.cpu_count() or 1, len(bounds))
 
@@ -92,18 +96,23 @@ def _in_threads(
         return b - a
 
     done = offset
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
-        waiting = {pool.submit(work, bound) for bound in bounds}
+    with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         try:
-            while waiting:
-                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                done += sum(future.result() for future in finished)
+            for count in pool.map(work, bounds):
+                done += count
                 if progress is not None:
                     progress(done / n_pixels, message)
         except BaseException:
-            for future in waiting:
-                future.cancel()
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """The linear algebra libraries of this process; looking for them takes longer than a block."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def transform(
@@ -148,4 +157,6 @@ def _transform_later(kernel: Callable[[Block, slice], Block], data: Any) -> Any:
         made = kernel(spectra, slice(start, start + spectra.shape[1]))
         return np.asarray(made, dtype=np.float32).reshape(values.shape)
 
-    return da.map_blocks(slab, whole, dtype=np.float32, meta=np.empty((0,) * data.ndim, np.float32))
+    return da.map_blocks(  # type: ignore[no-untyped-call]
+        slab, whole, dtype=np.float32, meta=np.empty((0,) * data.ndim, np.float32)
+    )

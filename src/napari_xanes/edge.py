@@ -1,7 +1,7 @@
 """The absorption edge: where it lies, the lines below and above it, and the step between them.
 
-Formulas follow the pre-edge and post-edge normalization of Athena (Ravel & Newville, J. Synchrotron Rad. 12, 537, 2005),
-with straight lines on both sides. Ranges are in eV relative to E0, as there.
+Formulas follow the pre-edge and post-edge normalization of Athena (Ravel & Newville, J. Synchrotron Rad. 12, 537,
+2005), with straight lines on both sides. Ranges are in eV relative to E0, as there.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from napari_xanes.stack import SpectralStack
 Range = tuple[float, float]
 Floats = NDArray[np.float64]
 
-_SAMPLE_PIXELS = 1 << 16
+_SAMPLE_PIXELS = 1 << 14
 """How many spectra are enough to find E0 and the noise of a stack."""
 
 
 class Normalized(NamedTuple):
-    """A normalized spectrum and what normalized it: ``mu`` (E,), ``jump``, ``e0`` (eV), ``pre``, ``post`` (eV from E0)."""
+    """A normalized spectrum (E,) and what normalized it: its jump, E0 in eV, ranges in eV from E0."""
 
     mu: Floats
     jump: float
@@ -157,8 +157,8 @@ def default_ranges(energy: ArrayLike, e0: float) -> tuple[Range, Range]:
     Returns
     -------
     pre, post : tuple of float
-        At a hard X-ray edge from 150 (or all there is) to 15 eV below, and from 30 to 200 eV above; closer where the axis
-        is shorter, as at L edges. At least two, mostly three, points each.
+        At a hard X-ray edge from 150 (or all there is) to 15 eV below, and from 30 to 200 eV above; closer where the
+        axis is shorter, as at L edges. At least two, mostly three, points each.
 
     Raises
     ------
@@ -179,8 +179,8 @@ def default_ranges(energy: ArrayLike, e0: float) -> tuple[Range, Range]:
     for points, side, name in ((below, "below", "pre"), (above, "above", "post")):
         if points.size < 2:
             raise ValueError(
-                f"{points.size} energy lies {side} E0 = {e0:g} eV (axis {axis[0]:g} to {axis[-1]:g} eV), but the {name}-edge "
-                "line needs at least 2: measure more points there, give another e0, or skip the normalization"
+                f"{points.size} of the energies {axis[0]:g} to {axis[-1]:g} eV lie {side} E0 = {e0:g} eV, but "
+                f"the {name}-edge line needs at least 2: measure more points there, give another e0, or skip the normalization"
             )
     pre = (max(float(below[0]), -150.0), -min(15.0, -0.35 * float(below[0])))
     post = (min(30.0, 0.65 * float(above[-1])), min(float(above[-1]), 200.0))
@@ -244,7 +244,7 @@ class EdgeLines:
             frames = self._within(limits)
             offset = self.energy[frames] - self.e0
             design = np.stack([np.ones_like(offset), offset], axis=1)
-            sides.append((frames, design, np.linalg.pinv(design)))
+            sides.append((frames, design, np.asarray(np.linalg.pinv(design), dtype=np.float64)))
         return sides
 
     @cached_property
@@ -266,7 +266,9 @@ class EdgeLines:
         Lines
             Float64. The noise is that of the residuals of the pre-edge line, where it has four points, else of both.
         """
-        fits, squares, free = [], [], []
+        fits: list[Floats] = []
+        squares: list[Floats] = []
+        free: list[int] = []
         for frames, design, weights in self._sides:
             values = block[frames].astype(np.float64)
             fit = weights @ values
@@ -275,10 +277,8 @@ class EdgeLines:
                 values -= design @ fit
                 squares.append(np.einsum("ep,ep->p", values, values))
                 free.append(values.shape[0] - 2)
-        if sum(free) > 0:
-            noise = np.sqrt(sum(squares) / sum(free))
-        else:
-            noise = np.full(block.shape[1], np.nan)
+        freedom = sum(free)
+        noise = np.sqrt(sum(squares) / freedom) if freedom else np.full(block.shape[1], np.nan)
         (low, low_slope), (high, high_slope) = fits
         jump = high - low
         return Lines(low, low_slope, high_slope, jump, noise, noise * np.sqrt(sum(self.variances)))
@@ -303,13 +303,14 @@ class EdgeLines:
             design[above, 2], design[above, 1] = offset[above], 0
         line = np.stack([lines.low, lines.low_slope, lines.high_slope])
         terms = 3 if flatten else 2
-        out = np.multiply(block, scale.astype(np.float32), dtype=np.float32)
+        out: NDArray[np.float32] = np.multiply(block, scale.astype(np.float32), dtype=np.float32)
         out -= design[:, :terms] @ (line[:terms] * scale).astype(np.float32)
         return out
 
 
 class Lines(NamedTuple):
-    """What `EdgeLines.measure` finds, all of shape (P,): the pre-edge line at E0, both slopes per eV, jump, noise, sigma."""
+    """What `EdgeLines.measure` finds, all (P,): the pre-edge line at E0, slopes per eV, jump, noise and jump's
+    sigma."""
 
     low: Floats
     low_slope: Floats
@@ -407,7 +408,9 @@ def require_absorption(stack: SpectralStack, method: str, *, normalized: bool) -
         If it holds counts or transmission, or is normalized already where that is not wanted.
     """
     if stack.quantity in ("counts", "transmission"):
-        raise ValueError(f"{method} needs absorption, but {stack.name!r} holds {stack.quantity}: run optical_depth first")
+        raise ValueError(
+            f"{method} needs absorption, but {stack.name!r} holds {stack.quantity}: run optical_depth first"
+        )
     if stack.quantity == "normalized" and not normalized:
         raise ValueError(f"{stack.name!r} is normalized already; leave {method} out")
 
@@ -463,8 +466,9 @@ def settle_edge(
         raise_if_frame_empty(stack)
         raise ValueError(f"no pixel of {stack.name!r} holds finite values at all energies; crop to where it does")
     raise ValueError(
-        f"no pixel of {stack.name!r} has an edge jump above {least:.3g}: the largest is {largest:.3g} at E0 = {edge.e0:.1f} eV "
-        f"(pre {edge.pre[0]:g} to {edge.pre[1]:g} eV, post {edge.post[0]:g} to {edge.post[1]:g} eV); check these or lower min_jump"
+        f"no pixel of {stack.name!r} has an edge jump above {least:.3g}: the largest is {largest:.3g} at "
+        f"E0 = {edge.e0:.1f} eV (pre {edge.pre[0]:g} to {edge.pre[1]:g} eV, post {edge.post[0]:g} to "
+        f"{edge.post[1]:g} eV); check these or lower min_jump"
     )
 
 
@@ -482,4 +486,5 @@ def _strongest(spectra: NDArray[np.float32]) -> Floats:
     n = spectra.shape[0]
     rise = spectra[n // 2 :].mean(axis=0) - spectra[: max(1, n // 10)].mean(axis=0)
     strong = rise >= 0.5 * np.percentile(rise, 99.5)
-    return spectra[:, strong if strong.any() else slice(None)].mean(axis=1, dtype=np.float64)
+    mean: Floats = spectra[:, strong if strong.any() else slice(None)].mean(axis=1, dtype=np.float64)
+    return mean

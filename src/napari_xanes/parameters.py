@@ -181,7 +181,7 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
             name,
             kind,  # type: ignore[arg-type]
             argument.default,
-            optional,
+            optional or argument.default is None,
             choices,
             spec,
             descriptions.get(name, ""),

@@ -93,7 +93,7 @@ class Method(Generic[R]):
         if "progress" in inspect.signature(self.function).parameters:
             settled["progress"] = progress
         result: R = self.function(stack, **settled)
-        from napari_xanes import __version__
+        from napari_xanes.version import __version__
 
         done = Step(self.name, _plain(asked), _plain(state) if self.fit else None, __version__)
         return replace(result, history=(*stack.history, done), source=stack.source)

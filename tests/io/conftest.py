@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -13,17 +12,15 @@ import h5py
 import numpy as np
 import pytest
 
-DATA = Path(os.environ.get("NAPARI_XANES_DATA") or Path(__file__).parents[2] / ".." / "shared" / "data")
-
 
 @pytest.fixture(scope="session")
-def real() -> Callable[[str], Path]:
+def real(real_data: Path) -> Callable[[str], Path]:
     """Path of a real file, or a skip that says which is not there."""
 
     def find(name: str) -> Path:
-        path = DATA / name
+        path = real_data / name
         if not path.exists():
-            pytest.skip(f"real data {name} is not in {DATA} (set NAPARI_XANES_DATA)")
+            pytest.skip(f"real data {name} is not in {real_data}")
         return path
 
     return find
@@ -38,9 +35,6 @@ def truth(real: Callable[[str], Path]) -> dict[str, Any]:
 def frames() -> np.ndarray:
     """A stack whose every value is different, so that a swapped axis shows."""
     return np.arange(4 * 3 * 5, dtype=np.float32).reshape(4, 3, 5) / 64 + 0.5
-
-
-ENERGY = (7100.0, 7110.5, 7112.25, 7130.0)
 
 
 @pytest.fixture
@@ -98,7 +92,8 @@ def write_sdf() -> Callable[..., Path]:
         x = ", ".join(f"{-10 + 0.2 * i:.3f}" for i in range(width))
         y = ", ".join(f"{5 + 0.1 * i:.3f}" for i in range(height))
         e = ", ".join(f"{v}" for v in energy)
-        header = f"""ScanDefinition = {{ Label = "{stem}.hdr"; Type = "NEXAFS Image Scan"; Flags = "{flags}"; Dwell = 2.0;
+        header = f"""ScanDefinition = {{ Label = "{stem}.hdr"; Type = "NEXAFS Image Scan"; Flags = "{flags}";
+	Dwell = 2.0;
 \tRegions = (1,
 {{
 \t\t\tPAxis = {{ Name = "Sample X"; Unit = "um"; Min = -10; Max = 0; Dir = 1;

@@ -94,11 +94,13 @@ class StackFollower(QObject):
         self._layer: Any = None
         self._step = -1
         self._writes_text = False
-        viewer.layers.events.inserted.connect(self.refresh)
-        viewer.layers.events.removed.connect(self.refresh)
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.selection.events.active.connect(self.refresh)
         viewer.dims.events.point.connect(self._follow_slider)
         viewer.dims.events.order.connect(self._follow_slider)
+        for layer in viewer.layers:
+            layer.events.metadata.connect(self._on_metadata)
         self.refresh()
 
     @property
@@ -113,26 +115,30 @@ class StackFollower(QObject):
         return current_step(viewer, self._layer) if viewer is not None and self._layer is not None else -1
 
     def refresh(self, event: Any = None) -> None:
-        """Look again which stack is the current one; also after energies were given to a layer."""
+        """Look again which stack is the current one."""
         viewer = self._viewer()
         if viewer is None:
             return
         layer = self._choose(viewer)
         if layer is not self._layer:
-            if self._layer is not None:
-                self._layer.events.metadata.disconnect(self._renew)
-            if layer is not None:
-                layer.events.metadata.connect(self._renew)
             self._layer, self._step = layer, -1
             self.layer_changed.emit(layer)
         self._follow_slider()
 
-    def _renew(self, event: Any = None) -> None:
-        if self._layer is not None and not is_stack(self._layer):
-            return self.refresh()
-        self._step = -1
-        self.layer_changed.emit(self._layer)
-        self._follow_slider()
+    def _on_inserted(self, event: Any) -> None:
+        event.value.events.metadata.connect(self._on_metadata)
+        self.refresh()
+
+    def _on_removed(self, event: Any) -> None:
+        event.value.events.metadata.disconnect(self._on_metadata)
+        self.refresh()
+
+    def _on_metadata(self, event: Any) -> None:
+        """A layer may have been given energies, or others."""
+        if event.source is self._layer and is_stack(self._layer):
+            self._step = -1
+            self.layer_changed.emit(self._layer)
+        self.refresh()
 
     def _choose(self, viewer: Viewer) -> Layer | None:
         active = viewer.layers.selection.active

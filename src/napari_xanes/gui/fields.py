@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtWidgets import QFileDialog
 
 from napari_xanes.gui.choosing import LayerBox, is_region, mask_of
+from napari_xanes.gui.energy import energies_of
 from napari_xanes.gui.forms import Field, FieldMaker
-from napari_xanes.gui.references import ReferenceList, references_of
+from napari_xanes.gui.references import ReferenceList
+from napari_xanes.gui.reference_set import references_of
 from napari_xanes.parameters import Parameter
+from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -33,15 +38,21 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
         view = ReferenceList(viewer)
 
         def get() -> Any:
-            spectra = list(chosen.checked)
-            if not spectra and not parameter.optional:
-                raise ValueError("no reference is ticked; load files, or take one from a brushed region")
-            return spectra or None
+            """The ticked references; those of another edge are for another stack."""
+            layer = stacks.layer()
+            energies = None if layer is None else energies_of(layer)
+            spectra = [s for s in chosen.checked if energies is None or _meets(s, energies)]
+            if parameter.optional:  # wanted for their valences
+                spectra = [s for s in spectra if s.valence is not None]
+                return spectra if len(spectra) > 1 else None
+            if not spectra:
+                raise ValueError(
+                    "no ticked reference covers the energies of this stack; load files, or take one from a region"
+                )
+            return spectra
 
         def fill(value: Any) -> None:
-            for spectrum in value or ():
-                if spectrum not in chosen.spectra:
-                    chosen.add([spectrum])
+            chosen.add(value or ())
 
         return Field(view, get, fill, chosen.changed)
 
@@ -54,6 +65,10 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
         return Field(box, box.value, box.choose_value, box.chosen)
 
     return {"references": references, "i0": incident, "region": region}
+
+
+def _meets(spectrum: Spectrum, energies: NDArray[np.float64]) -> bool:
+    return bool(spectrum.energy[0] < energies[-1] and spectrum.energy[-1] > energies[0])
 
 
 class SourceBox(LayerBox):

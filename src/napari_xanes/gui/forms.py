@@ -105,7 +105,7 @@ def _plain(widget: Widget) -> Field:
 
 
 def _floats(text: str) -> list[float]:
-    return [_number(part) for part in text.replace(";", ",").split(",") if part.strip()]
+    return [_number(part.strip()) for part in text.replace(";", ",").split(",") if part.strip()]
 
 
 MAKERS: dict[str, FieldMaker] = {

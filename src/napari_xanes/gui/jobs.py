@@ -60,7 +60,7 @@ class Job(QObject):
             raise RuntimeError("something is running already; wait for it or cancel it")
         self._stop = threading.Event()
         self._bar = activity(total=100, desc=title)
-        worker = thread_worker(work, start_thread=False)(self._reporter(self._stop))
+        worker = thread_worker(work, start_thread=False, ignore_errors=True)(self._reporter(self._stop))
         worker.returned.connect(self._returned)
         worker.errored.connect(self._errored)
         self._worker = worker
@@ -85,9 +85,10 @@ class Job(QObject):
         return report
 
     def _show(self, done: float, message: str) -> None:
-        if self._bar is not None:
-            self._bar.update(round(100 * done) - self._bar.n)
-            self._bar.set_description(message)
+        bar = self._bar  # drawing it handles events, and one of them may end the job
+        if bar is not None:
+            bar.set_description(message)
+            bar.update(round(100 * done) - bar.n)
 
     def _returned(self, result: Any) -> None:
         stopped = self._stop.is_set()

@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_xanes.gui.layers import is_map, maps_to_layers
 from napari_xanes.gui.map_results import MapResults
-from napari_xanes.gui.references import references_of
-from napari_xanes.gui.runner import Runner, scrolled
+from napari_xanes.gui.reference_set import references_of
+from napari_xanes.gui.runner import Runner
 from napari_xanes.history import Step
 from napari_xanes.maps import ESTIMATORS
 from napari_xanes.stack import MapSet, SpectralStack
@@ -40,27 +40,24 @@ class MapDock(QWidget):
         self.runner = Runner(napari_viewer, ESTIMATORS, steps_before=steps_to_absorption, what="estimator")
         self.runner.run_button.setToolTip("Make the maps; the window stays usable meanwhile")
         self.results = MapResults(napari_viewer)
-        content = QWidget()
-        layout = QVBoxLayout(content)
+        self.runner.put_below(self.results)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.runner)
-        layout.addWidget(self.results)
-        layout.addStretch()
-        scrolled(content, self)
         self.runner.finished.connect(self._show)
         self.runner.stacks.chosen.connect(self._offer_references)
         self._offer_references()
 
     def _offer_references(self) -> None:
-        """The references that came with the chosen stack, unless the user has some already."""
-        layer, references = self.runner.stacks.layer(), references_of(self._viewer)
-        own = layer.metadata["xanes"]["metadata"].get("references") if layer is not None else None
-        if own and not references.spectra:
-            references.add(list(own))
+        """The references that came with the chosen stack."""
+        layer = self.runner.stacks.layer()
+        if layer is not None:
+            references_of(self._viewer).offer(layer)
 
     def _show(self, maps: MapSet) -> None:
         layers = add_layers(self._viewer, maps)
         self.results.show_maps(maps, layers, self.runner.warn(maps.metadata))
+        self.runner.scroll_to(self.results)
         show_info(f"{len(maps)} maps of {maps.name}")
 
 

@@ -90,7 +90,7 @@ class MapResults(QGroupBox):
         while self._rows.count():
             self._rows.takeAt(0).widget().deleteLater()
         for row, (name, one) in enumerate(maps.items()):
-            radio = QRadioButton(name)
+            radio = QRadioButton(name.replace("_", " "))
             radio.setToolTip("Show this map, hide the other maps of this run")
             radio.setChecked(any(self._shows(layer, name) and layer.visible for layer in layers))
             radio.clicked.connect(lambda _=False, name=name: self.show_only(name))
@@ -163,7 +163,7 @@ def _legend(maps: MapSet) -> str:
         if one.labels is None:
             continue
         total = max(1, int((one.data != 0).sum()))
-        lines.append(f"<b>{name}</b>")
+        lines.append(f"<b>{name.replace('_', ' ')}</b>")
         for label, text in one.labels.items():
             count = int((one.data == label).sum())
             square = f"<span style='color:{colour_of(label)}'>&#9632;</span>"

@@ -8,7 +8,7 @@ from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_xanes.gui.layers import stack_of, stack_to_layer
-from napari_xanes.gui.runner import Runner, scrolled
+from napari_xanes.gui.runner import Runner
 from napari_xanes.ops import OPERATIONS
 from napari_xanes.stack import SpectralStack
 
@@ -31,13 +31,10 @@ class PrepareDock(QWidget):
         self.runner = Runner(napari_viewer, OPERATIONS, verb="Apply to stack", what="step")
         self._history = QLabel()
         self._history.setWordWrap(True)
-        content = QWidget()
-        layout = QVBoxLayout(content)
+        self.runner.put_below(self._history)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.runner)
-        layout.addWidget(self._history)
-        layout.addStretch()
-        scrolled(content, self)
         self.runner.finished.connect(self._show)
         self.runner.stacks.chosen.connect(self._show_history)
         self._show_history()

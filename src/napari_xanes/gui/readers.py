@@ -20,9 +20,11 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | 
         What was dropped; several paths are read one by one.
     """
     paths = [path] if isinstance(path, str) else path
-    if all(io.holds_maps(p) or io.why_not(p) is None for p in map(Path, paths)):
-        return read_layers
-    return None
+    return read_layers if all(_takes(Path(one)) for one in paths) else None
+
+
+def _takes(path: Path) -> bool:
+    return io.holds_maps(path) or any(reader.declines(path) is None for reader in io.READERS)
 
 
 def read_layers(path: PathOrPaths) -> list[LayerData]:
@@ -39,7 +41,7 @@ def read_layers(path: PathOrPaths) -> list[LayerData]:
         if io.holds_maps(one):
             layers += maps_to_layers(io.read_maps(one))
         else:
-            layers.append(stack_to_layer(io.read(one, memory_limit=memory_limit())))
+            layers.append(stack_to_layer(io.read(one)))
     show_energies()
     return layers
 

@@ -123,7 +123,7 @@ class ReferenceSet(QObject):
         """The colour of a reference in plots and lists."""
         return self._colours[name]
 
-    def _replace(self, name: str, **changes: Any) -> None:
+    def _replace(self, name: str, /, **changes: Any) -> None:
         self._spectra = [replace(s, **changes) if s.name == name else s for s in self._spectra]
         self.changed.emit()
 

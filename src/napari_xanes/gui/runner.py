@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_warning
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -77,7 +77,7 @@ class Runner(QWidget):
             self.methods.addItem(name.replace("_", " "), name)
         self._note = QLabel()
         self._note.setWordWrap(True)
-        self._body = QVBoxLayout()
+        self._body, self._below = QVBoxLayout(), QVBoxLayout()
         self.run_button = QPushButton(verb)
         self.cancel_button = QPushButton("Cancel")
         self._bar = QProgressBar()
@@ -96,13 +96,25 @@ class Runner(QWidget):
         buttons = QHBoxLayout()
         buttons.addWidget(self.run_button, 1)
         buttons.addWidget(self.cancel_button)
+        content = QWidget()
+        scrolled = QVBoxLayout(content)
+        scrolled.setContentsMargins(0, 0, 6, 0)
+        scrolled.addLayout(self._body)
+        scrolled.addLayout(self._below)
+        scrolled.addStretch()
+        self._area = QScrollArea()
+        self._area.setWidgetResizable(True)
+        self._area.setFrameShape(QFrame.Shape.NoFrame)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._area.setWidget(content)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(4, 4, 4, 4)
         layout.addLayout(top)
         layout.addWidget(self._note)
-        layout.addLayout(self._body)
+        layout.addWidget(self._area, 1)
         layout.addLayout(buttons)
         layout.addWidget(self._bar)
+        self.setMinimumSize(QSize(DOCK_WIDTH, 220))
 
     def _connect(self) -> None:
         self.methods.currentIndexChanged.connect(lambda _: self._show_form())
@@ -122,6 +134,14 @@ class Runner(QWidget):
             self._body.addWidget(self._forms[name])
         return self._forms[name]
 
+    def put_below(self, widget: QWidget) -> None:
+        """Put a widget under the form; it scrolls with it, while the button stays in view."""
+        self._below.addWidget(widget)
+
+    def scroll_to(self, widget: QWidget) -> None:
+        """Bring a widget under the form into view once it has its size."""
+        QTimer.singleShot(50, lambda: self._area.verticalScrollBar().setValue(widget.y()))
+
     def _show_form(self) -> None:
         shown = self.form()
         for form in self._forms.values():
@@ -135,7 +155,8 @@ class Runner(QWidget):
         text = EMPTY_STATE
         if layer is not None:
             before = self._steps_before(stack_of(layer))
-            text = "First: " + ", ".join(s.name.replace("_", " ") for s in before) if before else ""
+            names = ", ".join(step.name.replace("_", " ") for step in before)
+            text = f"First: {names} (defaults; the Prepare dock has them all)" if before else ""
         self._note.setText(text)
         self._note.setVisible(bool(text))
 
@@ -186,15 +207,3 @@ class Runner(QWidget):
             show_warning("\n".join(texts))
         return "\n".join(f"• {text}" for text in texts)
 
-
-def scrolled(content: QWidget, dock: QWidget) -> None:
-    """Put the content into a dock so that it scrolls where the screen is small, and never sideways."""
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidget(content)
-    layout = QVBoxLayout(dock)
-    layout.setContentsMargins(4, 4, 4, 4)
-    layout.addWidget(area)
-    dock.setMinimumSize(QSize(DOCK_WIDTH, 240))

@@ -60,6 +60,8 @@ class Table:
 
 def declines(path: Path) -> str | None:
     """Why the file has no spectra in columns; None if it has."""
+    if path.is_dir():
+        return "a folder, not a file"
     try:
         table = parse_table(read_text(path))
         _energies(table)

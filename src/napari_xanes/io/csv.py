@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_xanes.io.files import read_text, replacing, starts_with
+from napari_xanes.io.files import one_line, read_text, replacing, starts_with
 from napari_xanes.io.values import fetch_inline, keep_inline, pack_mapping, unpack
 from napari_xanes.spectrum import Spectrum
 
@@ -75,7 +75,7 @@ def write_spectra(spectra: list[Spectrum], path: Path) -> None:
     about: list[dict[str, Any]] = []
 
     def column(title: str, values: Any) -> int:
-        titles.append(" ".join(title.replace(",", " ").replace('"', " ").split()))
+        titles.append(one_line(title, without=',"'))
         columns.append(values)
         return len(columns) - 1
 

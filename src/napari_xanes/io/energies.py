@@ -69,8 +69,8 @@ def looks_like_energies(values: ArrayLike) -> bool:
     low, high = axis.min(), axis.max()
     if not (low >= 20 and high <= 1e5) and not (low >= 1 and high < KEV_BELOW):
         return False
-    steps = np.sign(np.diff(axis))
-    return bool(axis.size < 3 or max((steps >= 0).mean(), (steps <= 0).mean()) >= 0.8)
+    steps = np.diff(axis)
+    return bool(min((steps < 0).sum(), (steps > 0).sum()) <= max(1, 0.2 * steps.size))
 
 
 def first_column(text: str) -> tuple[NDArray[np.float64] | None, str | None]:

@@ -15,6 +15,8 @@ WHOLE_BYTES = 64 << 20
 END_BYTES = 1 << 20
 """How much of each end of a larger file is hashed."""
 
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
 TEXT_BYTES = 64 << 20
 """No text file of energies or spectra is larger than this."""
 
@@ -83,7 +85,9 @@ def read_text(path: Path, *, limit: int = TEXT_BYTES) -> str:
         If it is larger than `limit` bytes, or not text.
     """
     with path.open("rb") as file:
-        content = file.read(limit + 1)
+        content = file.read(4096)
+        if b"\0" not in content or content[:2] in _UTF_16:
+            content += file.read(limit + 1 - len(content))
     if len(content) > limit:
         raise ValueError(f"{path}: more than {limit >> 20} MB is too long for such a text file")
     return decoded(content, path)
@@ -91,7 +95,7 @@ def read_text(path: Path, *, limit: int = TEXT_BYTES) -> str:
 
 def decoded(content: bytes, path: Path) -> str:
     """Bytes of a text file as text; see `read_text`."""
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if content[:2] in _UTF_16:
         try:
             return content.decode("utf-16")
         except UnicodeDecodeError as error:
@@ -102,6 +106,17 @@ def decoded(content: bytes, path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("latin-1")
+
+
+def one_line(text: str, *, without: str = "") -> str:
+    """A text as one line of printable signs, for headers that people read.
+
+    Examples
+    --------
+    >>> one_line("NiO,\\n  annealed", without=",")
+    'NiO annealed'
+    """
+    return " ".join("".join(c if c.isprintable() and c not in without else " " for c in text).split())
 
 
 @contextmanager

@@ -81,7 +81,8 @@ def grouped(data: Any, groups: list[NDArray[np.intp]]) -> Any:
         import dask.array as da
 
         return da.stack(  # type: ignore[no-untyped-call]
-            [data[group].mean(axis=0, dtype=np.float64).astype(dtype) for group in groups])
+            [data[group].mean(axis=0, dtype=np.float64).astype(dtype) for group in groups]
+        )
     out = np.empty((len(groups), *data.shape[1:]), dtype=dtype)
     for i, group in enumerate(groups):
         # A frame of its own is copied, not averaged: the mean of one large float64 may differ in its last bit.

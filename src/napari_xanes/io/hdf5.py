@@ -90,6 +90,9 @@ def array(group: h5py.Group, name: str) -> h5py.Dataset | None:
     return dataset
 
 
+_LONGEST_TEXT = 1 << 20
+
+
 class InFile:
     """A dataset that is opened for each piece that is read, so that no file stays open and dask may copy it around."""
 
@@ -118,7 +121,12 @@ def load(dataset: h5py.Dataset) -> Any:
 def text(value: Any) -> str:
     """A string as files hold it (bytes or text, bare or as an array of one) as text; empty if it is none."""
     if isinstance(value, h5py.Dataset):
-        if value.shape is None or value.size != 1 or value.dtype.kind not in "SO":
+        if (
+            value.shape is None
+            or value.size != 1
+            or value.dtype.kind not in "SO"
+            or value.dtype.itemsize > _LONGEST_TEXT
+        ):
             return ""
         value = value[()]
     if isinstance(value, np.ndarray):

@@ -36,6 +36,8 @@ def read_maps(path: Path) -> MapSet:
         entry, own = found
         groups = [child(entry, name) for name in sorted(entry) if name.startswith("map_")]
         maps = dict(_map(group) for group in groups if isinstance(group, h5py.Group))
+        if len(maps) != own.attrs.get("maps"):
+            raise ValueError(f"{len(maps)} maps are left of {own.attrs.get('maps')}: the file is damaged")
         return MapSet(maps, **read_own(own))
 
 

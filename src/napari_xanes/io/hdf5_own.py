@@ -38,7 +38,7 @@ def write_array(group: h5py.Group, name: str, data: Any) -> h5py.Dataset:
 
 def write_own(entry: h5py.Group, kind: str, value: SpectralStack | MapSet) -> h5py.Group:
     """The group with history, source, pixel size and metadata of a stack or of maps."""
-    from napari_xanes import __version__
+    from napari_xanes.version import __version__
 
     group = entry.create_group(GROUP)
     group.attrs["NX_class"] = np.bytes_("NXcollection")

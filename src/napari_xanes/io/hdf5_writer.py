@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from napari_xanes.io.files import replacing
-from napari_xanes.io.hdf5_own import GROUP, MAPS, STACK, write_array, write_own, write_texts
+from napari_xanes.io.hdf5_own import MAPS, STACK, write_array, write_own, write_texts
 from napari_xanes.stack import UNITS, MapSet, SpectralStack
 
 
@@ -78,8 +78,7 @@ def write_maps(maps: MapSet, path: Path) -> None:
             about = {"name": name, "companion": one.companion, "unit": one.unit}
             about["labels"] = None if one.labels is None else list(map(list, one.labels.items()))  # type: ignore[assignment]
             group.attrs["map"] = json.dumps(about)
-        assert GROUP not in entry
-        write_own(entry, MAPS, maps)
+        write_own(entry, MAPS, maps).attrs["maps"] = len(maps)
 
 
 def _entry(file: h5py.File, default: str) -> h5py.Group:

@@ -128,7 +128,8 @@ def _stack(group: h5py.Group, available: list[str]) -> Found:
     metadata: dict[str, Any] = {"detector": available[0], "available": available, "energy_unit": unit}
     times = array(group, "count_time")
     if times is not None and times.size in (1, data.shape[0]):
-        exposure = np.ravel(times[()]).astype(np.float64)
+        unit_of_time = 1e-3 if text(times.attrs.get("units", "")) == "ms" else 1.0
+        exposure = np.ravel(times[()]).astype(np.float64) * unit_of_time
         metadata["exposure"] = float(exposure[0]) if (exposure == exposure[0]).all() else exposure
     for name in ("title", "start_time"):
         if said := text(child(group.parent, name)):
@@ -156,4 +157,4 @@ def _own_stack(entry: h5py.Group, own: h5py.Group) -> Found:
     quantity = text(own.attrs.get("quantity", ""))
     if data is None or energy is None or quantity not in get_args(Quantity):
         raise ValueError(f"{own.name}: data, energy or quantity is missing: the file is damaged")
-    return Found(load(data), energy[()], quantity, **read_own(own))  # type: ignore[arg-type]
+    return Found(load(data), energy[()], quantity, own=True, **read_own(own))  # type: ignore[arg-type]

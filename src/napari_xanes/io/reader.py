@@ -48,6 +48,8 @@ class Found:
         What was done to the data while reading.
     interruptible : bool
         Whether the format leaves empty frames or spare energies at the end of an interrupted scan.
+    own : bool
+        Whether napari-xanes wrote the file: then nothing is added to its metadata.
     history : tuple of Step
         For files of our own.
     source : Source, optional
@@ -62,6 +64,7 @@ class Found:
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     interruptible: bool = False
+    own: bool = False
     history: tuple[Step, ...] = ()
     source: Source | None = None
 
@@ -244,7 +247,8 @@ def _matches(path: Path, patterns: tuple[str, ...]) -> bool:
 
 def _finished(path: Path, found: Found, energies: Any, quantity: Quantity | None, title: str) -> SpectralStack:
     """The stack of what was found: given energies put in, empty ends cut off, frames in order, the user told."""
-    metadata, data, energy = {"format": title} | found.metadata, found.data, found.energy
+    metadata = dict(found.metadata) if found.own else {"format": title} | found.metadata
+    data, energy = found.data, found.energy
     n_frames = data.shape[0]
     if energies is not None:
         energy, metadata["energy_unit"] = given_energies(energies)

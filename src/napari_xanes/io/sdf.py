@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.energies import to_ev
+from napari_xanes.io.energies import given_energies, to_ev
 from napari_xanes.io.files import read_text, starts_with
 from napari_xanes.io.hdf5 import length_in_um
 from napari_xanes.io.reader import Found
@@ -72,9 +72,10 @@ def read(path: Path, energies: Any = None) -> Found:
     metadata["detector"] = metadata["available"][_CHANNEL * len(regions) + _REGION]
     if isinstance(scan.get("Dwell"), float):
         metadata["exposure"] = scan["Dwell"] * 1e-3
-    if energies is None:
-        energy = energy[there]
-    metadata |= _i0(header.parent / "i0.xsp", energy, told)
+    energy = energy[there]
+    used = energy if energies is None else given_energies(energies)[0]
+    if used.size == energy.size:
+        metadata |= _i0(header.parent / "i0.xsp", used, told)
     size = _pixel_size(regions[_REGION])
     return Found(data, energy, "counts", size, metadata, told)
 

@@ -97,7 +97,8 @@ class _Parser:
         if not found:
             return found
         if found[0] != len(found) - 1:
-            raise ValueError(f"the header announces {found[0]} items in a list of {len(found) - 1}")
+            announced = f"{found[0]:.0f}" if isinstance(found[0], float) else repr(found[0])
+            raise ValueError(f"the header announces {announced} items in a list of {len(found) - 1}")
         return found[1:]
 
 

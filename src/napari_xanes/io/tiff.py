@@ -65,9 +65,9 @@ def read(path: Path, energies: Any = None) -> Found:
         If there is another number of energies than of pages.
     """
     with opened(path) as tiff:
-        series = images(tiff)
-        data = load(tiff, series, path)
-        if notes := own_notes(tiff, STACK):
+        notes = own_notes(tiff, STACK)
+        data = load(tiff, images(tiff, own=notes is not None), path)
+        if notes is not None:
             return _own(data, notes)
         size = _pixel_size(tiff)
     if energies is not None:
@@ -95,6 +95,7 @@ def _own(data: Any, notes: dict[str, Any]) -> Found:
         notes["quantity"],
         None if size is None else tuple(size),
         unpack(notes["metadata"], fetch_inline),
+        own=True,
         history=tuple(Step.from_plain(step) for step in notes["history"]),
         source=Source.from_plain(notes["source"]),
     )
@@ -133,10 +134,10 @@ def _energies_in(path: Path) -> _Energies | None:
 
 def _quantity(path: Path, data: Any) -> tuple[Quantity, str]:
     """What the values are, and how that was decided."""
-    names = [path.name, *(p.name for p in path.parent.iterdir() if p.suffix.lower() in _TEXT_SUFFIXES)]
-    hint = next((n for n in names if any(word in n.lower() for word in _XRF_WORDS)), None)
-    if hint is not None or (path.parent / "maps_log_tiff.txt").is_file():
-        return "fluorescence", f"guessed from the file name {hint or 'maps_log_tiff.txt'}"
+    logs = (p.name for p in path.parent.iterdir() if p.name.startswith("maps_log"))
+    hint = path.name if any(word in path.name.lower() for word in _XRF_WORDS) else next(logs, None)
+    if hint is not None:
+        return "fluorescence", f"guessed from the file name {hint}"
     if data.dtype.kind in "iu":
         return "counts", "guessed: whole numbers"
     largest = np.nanmax(np.asarray(data[:: max(1, data.shape[0] // 8)]), initial=0.0)

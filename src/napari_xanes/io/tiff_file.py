@@ -61,8 +61,15 @@ def own_notes(tiff: tifffile.TiffFile, kind: str) -> dict[str, Any] | None:
     return notes if isinstance(notes, dict) and notes.get(KEY) == kind else None
 
 
-def images(tiff: tifffile.TiffFile) -> tifffile.TiffPageSeries:
+def images(tiff: tifffile.TiffFile, *, own: bool = False) -> tifffile.TiffPageSeries:
     """The file's first series of images of one shape.
+
+    Parameters
+    ----------
+    tiff : TiffFile
+        The file.
+    own : bool
+        Whether napari-xanes wrote it and knows the shape: tifffile takes images of a single pixel for one image.
 
     Raises
     ------
@@ -77,7 +84,7 @@ def images(tiff: tifffile.TiffFile) -> tifffile.TiffPageSeries:
     size = tiff.filehandle.size
     if series.nbytes > _ALWAYS_BELIEVED and series.nbytes > size * _MOST_COMPRESSED:
         raise ValueError(f"it promises {series.nbytes >> 20} MB, but the file has {size >> 10} kB")
-    announced = (tiff.imagej_metadata or {}).get("images", 1) if tiff.is_imagej else 1
+    announced = (tiff.imagej_metadata or {}).get("images", 1) if tiff.is_imagej and not own else 1
     if int(np.prod(series.shape[:-2], dtype=np.int64)) < announced:
         raise OSError(f"it announces {announced} images but holds {int(np.prod(series.shape[:-2]))}: cut short")
     if series.dataoffset is not None:

@@ -34,7 +34,7 @@ def read_maps(path: Path) -> MapSet:
         notes = own_notes(tiff, MAPS)
         if notes is None:
             raise ValueError("not written by napari-xanes")
-        planes = images(tiff).asarray().reshape(-1, *notes["shape"])
+        planes = images(tiff, own=True).asarray().reshape(-1, *notes["shape"])
     maps, at = {}, 0
     for one in notes["maps"]:
         value, sigma, mask = planes[at], None, planes[at + 1]

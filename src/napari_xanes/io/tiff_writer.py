@@ -99,7 +99,7 @@ def _write(
     shape: tuple[int, ...],
     labels: list[str] | None = None,
 ) -> None:
-    from napari_xanes import __version__
+    from napari_xanes.version import __version__
 
     counts = (count,) if isinstance(count, int) else tuple(count)
     if int(np.prod((*counts, *shape), dtype=np.int64)) * 4 > _LARGEST:

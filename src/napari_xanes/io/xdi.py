@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.columns import parse_table, spectra_of, unique_names
 from napari_xanes.io.energies import looks_like_energies, to_ev
-from napari_xanes.io.files import read_text, replacing, starts_with
+from napari_xanes.io.files import one_line, read_text, replacing, starts_with
 from napari_xanes.io.values import fetch_inline, keep_inline, pack_mapping, unpack
 from napari_xanes.spectrum import Spectrum
 
@@ -146,16 +146,16 @@ def write_spectra(spectra: list[Spectrum], path: Path) -> None:
         if spectrum.sigma is not None:
             columns.append(spectrum.sigma)
             labels.append(f"{labels[-1]}_sigma")
-    from napari_xanes import __version__
+    from napari_xanes.version import __version__
 
     head = [f"XDI/1.0 napari-xanes/{__version__}"]
     head += [f"Column.{i}: {label}" for i, label in enumerate(labels, 1)]
     for field, key in (("Element.symbol", "element"), ("Element.edge", "edge")):
         said = {str(s.metadata[key]) for s in spectra if s.metadata.get(key)}
         if len(said) == 1:
-            head.append(f"{field}: {' '.join(said.pop().split())}")
+            head.append(f"{field}: {one_line(said.pop())}")
     if len(spectra) == 1:
-        head.append(f"Sample.name: {' '.join(spectra[0].name.split())}")
+        head.append(f"Sample.name: {one_line(spectra[0].name)}")
     head += [f"{_OURS}: {json.dumps(about)}", "///", "-" * 12, "  ".join(label.split()[0] for label in labels)]
     rows = ["  ".join(repr(float(v)) for v in row) for row in zip(*columns, strict=True)]
     lines = [f"# {head[0]}", *(f"# {line}" for line in head[1:-2]), f"#{head[-2]}", f"# {head[-1]}", *rows]

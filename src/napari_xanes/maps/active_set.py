@@ -1,10 +1,10 @@
 """Least squares with non-negative coefficients, exact, for all pixels of a block at once.
 
-The optimum of non-negative least squares is an ordinary least squares fit on some subset of the columns (its support). With
-few columns all supports can be tried, and the feasible one with the smallest residual is the optimum: no iteration, no
-tolerance. Pixels whose ordinary fit is feasible, usually most, are done at once. Same optimum as Lawson & Hanson, Solving
-Least Squares Problems (1974), ch. 23; why it pays to share the algebra among pixels: Van Benthem & Keenan, J. Chemometrics 18,
-441 (2004).
+The optimum of non-negative least squares is an ordinary least squares fit on some subset of the columns (its support).
+With few columns all supports can be tried, and the feasible one with the smallest residual is the optimum: no
+iteration, no tolerance. Pixels whose ordinary fit is feasible, usually most, are done at once. Same optimum as Lawson
+& Hanson, Solving Least Squares Problems (1974), ch. 23; why it pays to share the algebra among pixels: Van Benthem &
+Keenan, J. Chemometrics 18, 441 (2004).
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class ActiveSets:
         k = r.shape[1]
         if nonnegative and k > MAX_COLUMNS:
             raise ValueError(
-                f"{k} references are too many for an exact non-negative fit; choose at most {MAX_COLUMNS}, those that the "
-                "sample can hold, or set nonnegative to no"
+                f"{k} references are too many for an exact non-negative fit; choose at most {MAX_COLUMNS}, those that "
+                "the sample can hold, or set nonnegative to no"
             )
         self.nonnegative = nonnegative
         everything = tuple(range(k))

@@ -1,4 +1,4 @@
-"""The kernel of the edge maps: half-step crossing, steepest rise and white line of a block of pixels, with their errors.
+"""The kernel of the edge maps: half-step crossing, steepest rise and white line of a block, with their errors.
 
 Everything runs along rows of (E, P) matrices, so that the work is the same for each pixel and stays in cache.
 """
@@ -47,14 +47,15 @@ class EdgeFit:
         first, last = np.searchsorted(stack.energy, (energy[0] - 1e-6, energy[1] + 1e-6))
         if last - first < 5:
             raise ValueError(
-                f"{last - first} energies lie in the search range {energy[0]:g} to {energy[1]:g} eV, but at least 5 are needed; "
-                f"the stack covers {stack.energy[0]:g} to {stack.energy[-1]:g} eV"
+                f"{last - first} energies lie in the search range {energy[0]:g} to {energy[1]:g} eV, but at least 5 "
+                f"are needed; the stack covers {stack.energy[0]:g} to {stack.energy[-1]:g} eV"
             )
         self._frames = slice(int(first), int(last))
         axis = stack.energy[self._frames]
         self.searched = float(axis[0]), float(axis[-1])
         self._offset = axis - edge.e0
         self._slopes = three_point_slope(axis)
+        self._number: NDArray[Any] = np.arange(axis.size, dtype=np.uint8 if axis.size < 256 else np.uint32)[:, None]
         n_pixels = int(np.prod(stack.shape[1:]))
         self.energies = {
             name: (np.full(n_pixels, np.nan, np.float32), np.full(n_pixels, np.nan, np.float32))
@@ -75,7 +76,7 @@ class EdgeFit:
                 mu, noise = self._scaled(near, lines.low, lines.low_slope, lines.jump), lines.noise / lines.jump
             self.good[pixels] = good
             self.jump[pixels], self.jump_sigma[pixels] = lines.jump, lines.sigma
-            top = _last_argmax(mu)
+            top = self._last_argmax(mu)
             found = {
                 "edge_energy": self._crossing(mu, top),
                 "derivative_maximum": self._steepest(mu, top),
@@ -91,16 +92,16 @@ class EdgeFit:
         """The search range of the normalized spectra."""
         line = np.stack([low / jump, slope / jump]).astype(np.float32)
         design = np.stack([np.ones_like(self._offset), self._offset], axis=1).astype(np.float32)
-        mu = np.multiply(near, (1 / jump).astype(np.float32), dtype=np.float32)
+        mu: Rows = np.multiply(near, (1 / jump).astype(np.float32), dtype=np.float32)
         mu -= design @ line
         return mu
 
     def _crossing(self, mu: Rows, top: NDArray[np.intp]) -> tuple[Floats, Floats]:
         """The last crossing of the level below the maximum, and its error for noise of 1."""
-        below = np.zeros(top.size, dtype=np.intp)
-        for i in range(mu.shape[0] - 1):
-            # A crossing that is not yet at the maximum replaces the one before.
-            np.copyto(below, i + 1, where=(mu[i] < self._level) & (mu[i + 1] >= self._level) & (top > i))
+        under = mu < self._level
+        crosses = under[:-1] & ~under[1:]
+        crosses &= self._number[: len(crosses)] < top
+        below = _last_true(crosses, self._number[: len(crosses)] + 1)
         none = below == 0
         i = np.maximum(below - 1, 0)
         columns = np.arange(top.size)
@@ -119,12 +120,8 @@ class EdgeFit:
         slope = left * mu[:-2]
         slope += middle * mu[1:-1]
         slope += right * mu[2:]
-        best = np.full(top.size, -np.inf, np.float32)
-        j = np.zeros(top.size, dtype=np.intp)
-        for i in range(slope.shape[0]):
-            steeper = (slope[i] > best) & (i + 1 <= top)
-            np.copyto(best, slope[i], where=steeper)
-            np.copyto(j, i, where=steeper)
+        np.copyto(slope, np.float32(-np.inf), where=self._number[1:-1] > top)
+        j = self._last_argmax(slope)
         inside = (j > 0) & (j < slope.shape[0] - 1)
         j = np.clip(j, 1, slope.shape[0] - 2)
         at, (g0, g1, g2) = _parabola(self._offset[1:-1], slope, j)
@@ -138,6 +135,10 @@ class EdgeFit:
         )
         return np.where(inside, at, np.nan), np.sqrt(sum(w**2 for w in weights))
 
+    def _last_argmax(self, rows: Rows) -> NDArray[np.intp]:
+        """Index of the largest row of each column; two passes along rows are much faster than numpy's argmax."""
+        return _last_true(rows == rows.max(axis=0), self._number[: len(rows)])
+
     def _vertex(self, mu: Rows, top: NDArray[np.intp]) -> tuple[Floats, Floats]:
         """The vertex of the parabola through the highest point and its neighbours."""
         inside = (top > 0) & (top < mu.shape[0] - 1)
@@ -146,15 +147,10 @@ class EdgeFit:
         return np.where(inside, at, np.nan), np.sqrt(sum(g**2 for g in gradient))
 
 
-def _last_argmax(rows: Rows) -> NDArray[np.intp]:
-    """Index of the largest row of each column; a loop over rows is much faster than numpy's argmax along them."""
-    best = rows[0].copy()
-    index = np.zeros(best.size, dtype=np.intp)
-    for i in range(1, rows.shape[0]):
-        higher = rows[i] > best
-        np.copyto(best, rows[i], where=higher)
-        np.copyto(index, i, where=higher)
-    return index
+def _last_true(found: NDArray[np.bool_], number: NDArray[Any]) -> NDArray[np.intp]:
+    """The largest `number` (n, 1) among the rows where a column is True, 0 if there is none."""
+    result: NDArray[np.intp] = (found * number).max(axis=0).astype(np.intp)
+    return result
 
 
 def _parabola(axis: Floats, rows: Rows, j: NDArray[np.intp]) -> tuple[Floats, tuple[Floats, Floats, Floats]]:

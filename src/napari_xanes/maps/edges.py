@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BeforeValidator
 
 from napari_xanes import blocks
-from napari_xanes.edge import EdgeLines, normalize_spectrum, raise_if_frame_empty, require_absorption, settle_edge
+from napari_xanes.edge import (
+    EdgeLines,
+    default_ranges,
+    normalize_spectrum,
+    raise_if_frame_empty,
+    require_absorption,
+    settle_edge,
+)
 from napari_xanes.io.arguments import load_references
 from napari_xanes.maps.edge_fit import EdgeFit
 from napari_xanes.parameters import Param
@@ -82,35 +88,38 @@ def edge_energy(
     level : float
         Fraction of the edge step whose energy is the edge energy; one half by custom.
     references : list of Spectrum, or files, optional
-        At least two references with valences. A straight line through their own edge energies turns energy into valence.
+        At least two references with valences. A straight line through their own edge energies turns energy into
+        valence.
     e0 : float, optional
         Energy of the edge in eV, where both lines are compared; found as the steepest rise of the mean spectrum.
     pre : tuple of float, optional
-        Range of the pre-edge line, in eV relative to E0.
+        Range of the pre-edge line, in eV from E0.
     post : tuple of float, optional
-        Range of the post-edge line, in eV relative to E0.
+        Range of the post-edge line, in eV from E0.
     min_jump : float, optional
         Pixels with a smaller edge jump are NaN. In the unit of the stack.
 
     Returns
     -------
     MapSet
-        ``edge_energy``, the last crossing of `level` below the maximum, linearly between two energies; ``derivative_maximum``,
-        the vertex of a parabola through the three-point slopes around the steepest; ``white_line``, the vertex of a parabola
-        through the highest point and its neighbours (all eV); ``edge_jump``; and ``valence`` if calibrated. NaN, and masked, where
-        the jump is too small, a value is missing, or the feature lies at an end of the range.
+        ``edge_energy``, the last crossing of `level` below the maximum, linearly between two energies;
+        ``derivative_maximum``, the vertex of a parabola through the three-point slopes around the steepest;
+        ``white_line``, the vertex of a parabola through the highest point and its neighbours (all eV); ``edge_jump``;
+        and ``valence`` if calibrated. NaN, and masked, where the jump is too small, a value is missing, or the feature
+        lies at an end of the range.
 
     Raises
     ------
     ValueError
-        If the stack is not absorption, there is no edge, fewer than five energies lie in the search range, or the references
-        can't calibrate.
+        If the stack is not absorption, there is no edge, fewer than five energies lie in the search range, or the
+        references can't calibrate.
 
     Notes
     -----
-    Standard errors are those of first-order propagation of the noise of the pre-edge residuals (both lines where the pre-edge has
-    fewer than four points). They hold for one noisy spectrum around the right maximum; where noise moves the maximum to another
-    point the scatter is larger.
+    Standard errors are those of first-order propagation of the noise of the pre-edge residuals (both lines where the
+    pre-edge has fewer than four points). They hold for one noisy spectrum around the right maximum; where noise moves
+    the maximum to another point the scatter is larger. The edge energy of a mixture of edges further apart than they
+    are wide lies nearer to the lower one than its composition says; fit references there.
 
     Examples
     --------
@@ -155,7 +164,9 @@ def _doubts(stack: SpectralStack, fit: EdgeFit) -> list[str]:
     if lost <= 0.05 * max(1, int(fit.good.sum())):
         return []
     low, high = fit.searched
-    return [f"{lost} of {int(fit.good.sum())} pixels with an edge do not cross the level between {low:g} and {high:g} eV"]
+    return [
+        f"{lost} of {int(fit.good.sum())} pixels with an edge do not cross the level between {low:g} and {high:g} eV"
+    ]
 
 
 def _calibration(references: list[Spectrum], energy: Range, level: float) -> dict[str, Any]:
@@ -163,8 +174,8 @@ def _calibration(references: list[Spectrum], energy: Range, level: float) -> dic
     known = [reference for reference in references if reference.valence is not None]
     if len(known) < 2:
         raise ValueError(
-            f"a calibration needs at least two references with valences, but {len(known)} of {len(references)} have one; "
-            "give the others theirs, or leave references out"
+            f"a calibration needs at least two references with valences, but {len(known)} of {len(references)} have "
+            "one; give the others theirs, or leave references out"
         )
     at = np.array([_edge_of(reference, energy, level) for reference in known])
     charges = np.array([reference.valence for reference in known], dtype=np.float64)
@@ -172,7 +183,8 @@ def _calibration(references: list[Spectrum], energy: Range, level: float) -> dic
     spread = float(np.sum((at - centre) ** 2))
     if spread < 1e-4:
         raise ValueError(
-            f"the edges of {', '.join(s.name for s in known)} lie at the same energy ({centre:.2f} eV), so they can't tell valences apart"
+            f"the edges of {', '.join(s.name for s in known)} lie at the same energy ({centre:.2f} eV), "
+            "so they can't tell valences apart"
         )
     per_ev = float(np.sum((at - centre) * charges) / spread)
     residual = charges - charges.mean() - per_ev * (at - centre)
@@ -188,17 +200,17 @@ def _calibration(references: list[Spectrum], energy: Range, level: float) -> dic
 
 def _edge_of(reference: Spectrum, energy: Range, level: float) -> float:
     """The edge energy of a reference, found as in a pixel."""
+    normalized = normalize_spectrum(reference)
+    e0 = normalized.metadata["e0"]
     if reference.metadata.get("normalized") is False:
-        reference = normalize_spectrum(reference)
-    reference = replace(reference, metadata={})
+        reference = normalized
     stack = SpectralStack(reference.mu[:, None, None], reference.energy, "normalized")
-    edge, _ = settle_edge(stack, None, None, None, 0.0)
-    fit = EdgeFit(edge, stack, energy, level, 0.0)
+    fit = EdgeFit(EdgeLines(stack.energy, e0, *default_ranges(stack.energy, e0)), stack, energy, level, 0.0)
     fit.block(stack.data[:, :, 0], slice(0, 1))
     found = float(fit.energies["edge_energy"][0][0])
     if not np.isfinite(found):
         raise ValueError(
-            f"reference {reference.name!r} does not cross {level:g} of its edge step between {energy[0]:g} and {energy[1]:g} eV; "
-            "widen the search range or leave it out"
+            f"reference {reference.name!r} does not cross {level:g} of its edge step between {energy[0]:g} and "
+            f"{energy[1]:g} eV; widen the search range or leave it out"
         )
     return found

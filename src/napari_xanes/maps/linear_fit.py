@@ -19,15 +19,15 @@ Floats = NDArray[np.float64]
 _RESERVED = ("edge_jump", "valence", "dominant", "residual_rms", "chi_square", "constant", "slope")
 
 _SINGULAR = 1e-9
-"""References whose difference is smaller than this, relative to them, are the same: float32 data can't tell them apart."""
+"""References that differ by less than this, relative to them, are the same."""
 
 
 @dataclass(frozen=True)
 class Design:
     """The columns of a fit and their factors, ``matrix = [references, backgrounds]``.
 
-    ``free`` (E, F) spans the backgrounds and ``basis`` (E, K) what the references add to them, both orthonormal; ``corner`` (F, K)
-    and ``solver`` hold the rest of the triangular factor.
+    ``free`` (E, F) spans the backgrounds and ``basis`` (E, K) what the references add to them, both orthonormal;
+    ``corner`` (F, K) and ``solver`` hold the rest of the triangular factor.
     """
 
     frames: slice
@@ -133,9 +133,10 @@ def _common(
     if covered.sum() < n_columns + 1:
         worst = min(references, key=lambda s: np.sum(inside & (axis >= s.energy[0]) & (axis <= s.energy[-1])))
         raise ValueError(
-            f"{covered.sum()} energies are common to the stack ({axis[0]:g} to {axis[-1]:g} eV, {inside.sum()} of them in "
-            f"{wanted[0]:g} to {wanted[1]:g} eV) and all references, but a fit of {n_columns} columns needs at least "
-            f"{n_columns + 1}; {worst.name!r} covers {worst.energy[0]:g} to {worst.energy[-1]:g} eV: leave it out or fit fewer columns"
+            f"a fit of {n_columns} columns needs at least {n_columns + 1} energies, but the stack "
+            f"({axis[0]:g} to {axis[-1]:g} eV, {inside.sum()} energies in {wanted[0]:g} to {wanted[1]:g} eV) shares {covered.sum()} with "
+            f"all references; {worst.name!r} covers {worst.energy[0]:g} to {worst.energy[-1]:g} eV: leave it out, or "
+            "widen energy"
         )
     used = np.flatnonzero(covered)
     first, last = int(used[0]), int(used[-1])
@@ -144,7 +145,9 @@ def _common(
     lost = int(np.sum(axis < low)) if first > 0 and axis[first - 1] < low else 0
     lost += int(np.sum(axis > high)) if last < axis.size - 1 and axis[last + 1] > high else 0
     if lost:
-        warnings.append(f"{lost} of {axis.size} energies lie outside the references ({low:g}-{high:g} eV) and are not used")
+        warnings.append(
+            f"{lost} of {axis.size} energies lie outside the references ({low:g}-{high:g} eV) and are not used"
+        )
     return slice(first, last + 1)
 
 
@@ -228,6 +231,8 @@ class LinearFit:
     ) -> None:
         k, n_energies = x.shape[0], residual.shape[0]
         squares = np.einsum("ep,ep->p", residual, residual)
+        finite = np.isfinite(squares)
+        x[:, ~finite] = u[:, ~finite] = squares[~finite] = np.nan
         freedom = n_energies - u.shape[0] - self.design.solver.members.sum(axis=1)[support]
         covariance = np.zeros((self._pair_weight.size, x.shape[1]))
         if variance is None:
@@ -240,7 +245,6 @@ class LinearFit:
             covariance = self._pair_basis @ variance
         sigma = self._sigma(support, covariance)
         jump = x.sum(axis=0)
-        finite = np.isfinite(squares)
         least = 3 * sigma[k] if self.min_jump is None else self.min_jump
         good = finite & (jump > least)
         self.finite[pixels], self.good[pixels] = finite, good
@@ -251,7 +255,7 @@ class LinearFit:
             share = x / jump
             own, mixed, total = (forms @ covariance for forms in self._fraction_forms)
             self.shown[:, pixels] = np.where(jump != 0, share, np.nan)
-            self.shown_sigma[:, pixels] = np.sqrt(own - 2 * share * mixed + share**2 * total) / np.abs(jump)
+            self.shown_sigma[:, pixels] = _root(own - 2 * share * mixed + share**2 * total) / np.abs(jump)
         else:
             self.shown[:, pixels], self.shown_sigma[:, pixels] = x, sigma[:k]
         self.dominant[pixels] = np.where(good, x.argmax(axis=0) + 1, 0)
@@ -259,7 +263,7 @@ class LinearFit:
         valence = np.where(good & (counted > 0), self._charge @ x / counted, np.nan)
         charge, mixed, total = self._valence_forms @ covariance
         self.valence[pixels] = valence
-        self.valence_sigma[pixels] = np.sqrt(charge - 2 * valence * mixed + valence**2 * total) / counted
+        self.valence_sigma[pixels] = _root(charge - 2 * valence * mixed + valence**2 * total) / counted
 
     def _sigma(self, support: NDArray[np.intp], covariance: Floats) -> Floats:
         """Standard errors (K + 1, P) of coefficients and jump, each pixel on its own support."""
@@ -271,8 +275,13 @@ class LinearFit:
             else:
                 here = np.flatnonzero(support == i)
                 out[:, here] = self._own_forms[i] @ covariance[:, here]
-        result: Floats = np.sqrt(out, out=out)
-        return result
+        return _root(out)
+
+
+def _root(variance: Floats) -> Floats:
+    """Square root of a variance, which rounding may have made a little negative."""
+    result: Floats = np.sqrt(np.maximum(variance, 0))
+    return result
 
 
 def _photon_noise(stack: SpectralStack, frames: slice) -> Callable[[Floats, slice], Floats] | None:

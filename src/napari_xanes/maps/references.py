@@ -21,7 +21,9 @@ Range = tuple[float, float]
 When = Literal["auto", "always", "never"]
 
 
-def _settle(stack: SpectralStack, *, references: list[Spectrum], energy: Range | None, **others: Any) -> Mapping[str, Any]:
+def _settle(
+    stack: SpectralStack, *, references: list[Spectrum], energy: Range | None, **others: Any
+) -> Mapping[str, Any]:
     """The energies that all references cover."""
     require_absorption(stack, "fit_references", normalized=True)
     design = prepare(stack, references, energy, **{name: others[name] for name in _DESIGN})
@@ -76,28 +78,30 @@ def fit_references(
     Returns
     -------
     MapSet
-        One map per reference, named after it; ``edge_jump``, their sum; ``valence``, the mean of the references' valences weighted
-        by the coefficients; ``dominant``, the reference with the largest one; ``residual_rms``; ``chi_square``, reduced; and
-        ``constant``, ``slope`` (per eV, 0 at the middle energy) as far as fitted. Pixels with NaN have NaN everywhere; in pixels
-        with too small a jump the coefficients stay, masked, and valence and dominant are empty.
+        One map per reference, named after it; ``edge_jump``, their sum; ``valence``, the mean of the references'
+        valences weighted by the coefficients; ``dominant``, the reference with the largest one; ``residual_rms``;
+        ``chi_square``, reduced; and ``constant``, ``slope`` (per eV, 0 at the middle energy) as far as fitted. Pixels
+        with NaN have NaN everywhere; in pixels with too small a jump the coefficients stay, masked, and valence and
+        dominant are empty.
 
     Raises
     ------
     ValueError
-        If the stack is not absorption, a reference does not reach it, too few energies are left, references can't be told apart,
-        or a reference is named as one of the other maps.
+        If the stack is not absorption, a reference does not reach it, too few energies are left, references can't be
+        told apart, or a reference is named as one of the other maps.
 
     Notes
     -----
-    Standard errors follow from the noise of the data. An optical depth with the photons counted (``metadata["noise"]``, see
-    `optical_depth`) has the variance ``(exp(mu) + 1/n_flat) / i0``, and the errors are those of an unweighted fit to such data,
-    ``(A'A)^-1 A'VA (A'A)^-1``. Otherwise the variance is that of the pixel's residuals, misfit included. A coefficient above 0 has
-    its error among those that are above 0; one at 0 has the error that it would have if it alone were added. Fractions and valence
-    take the error of the fit without bounds, so that a pure pixel is not given an error of zero.
+    Standard errors follow from the noise of the data. An optical depth with the photons counted
+    (``metadata["noise"]``, see `optical_depth`) has the variance ``(exp(mu) + 1/n_flat) / i0``, and the errors are
+    those of an unweighted fit to such data, ``(A'A)^-1 A'VA (A'A)^-1``. Otherwise the variance is that of the pixel's
+    residuals, misfit included. A coefficient above 0 has its error among those that are above 0; one at 0 has the
+    error that it would have if it alone were added. Fractions and valence take the error of the fit without bounds, so
+    that a pure pixel is not given an error of zero.
 
-    ``chi_square`` is the sum of squared residuals over the variance and the degrees of freedom. Without known noise the variance is
-    half the mean squared difference of neighbouring residuals (von Neumann, Ann. Math. Stat. 12, 367, 1941): 1 where residuals
-    are white, larger where the misfit has structure.
+    ``chi_square`` is the sum of squared residuals over the variance and the degrees of freedom. Without known noise
+    the variance is half the mean squared difference of neighbouring residuals (von Neumann, Ann. Math. Stat. 12, 367,
+    1941): 1 where residuals are white, larger where the misfit has structure.
 
     Examples
     --------
@@ -143,7 +147,9 @@ def _maps(stack: SpectralStack, design: Design, fit: LinearFit) -> MapSet:
         maps["valence"] = one(fit.valence, "1", fit.valence_sigma, mask & np.isfinite(fit.valence).reshape(shape))
     maps["dominant"] = one(fit.dominant, "1", labels=dict(enumerate(names, start=1)))
     maps["residual_rms"] = one(fit.rms, unit, companion="fit")
-    maps["chi_square"] = one(fit.chi_square, "1", mask=mask & np.isfinite(fit.chi_square).reshape(shape), companion="fit")
+    maps["chi_square"] = one(
+        fit.chi_square, "1", mask=mask & np.isfinite(fit.chi_square).reshape(shape), companion="fit"
+    )
     for i, name in enumerate(design.backgrounds):
         maps[name] = one(fit.background[i], {"constant": unit, "slope": f"{unit}/eV"}[name], companion="fit")
     warnings = list(design.warnings)

@@ -48,13 +48,14 @@ def normalize_edge(
     e0 : float, optional
         Energy of the edge in eV, one for all pixels; found as the steepest rise of the mean spectrum.
     pre : tuple of float, optional
-        Range of the pre-edge line, in eV relative to E0: (-60, -15), for example.
+        Range of the pre-edge line, in eV from E0: (-60, -15), for example.
     post : tuple of float, optional
-        Range of the post-edge line, in eV relative to E0: (30, 110), for example.
+        Range of the post-edge line, in eV from E0: (30, 110), for example.
     flatten : bool
         Take the slope of the post-edge line out above E0, as Athena does.
     min_jump : float, optional
-        Pixels with a smaller edge jump become NaN, because noise divided by nothing is no spectrum. In the unit of the stack.
+        Pixels with a smaller edge jump become NaN, because noise divided by nothing is no spectrum. In the unit of the
+        stack.
 
     Returns
     -------

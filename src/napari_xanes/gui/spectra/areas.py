@@ -93,6 +93,8 @@ def shape_boxes(layer: Shapes, stack: Layer) -> Boxes:
             )
         world = [layer.data_to_world(corner)[-2:] for corner in corners]
         ours = np.array([stack.world_to_data((0,) * (stack.ndim - 2) + tuple(p))[-2:] for p in world])
+        # A border drawn on a pixel's middle belongs to the area, whatever the scaling's last digit is.
+        ours = np.round(ours, 6)
         rows, columns = polygon(ours[:, 0], ours[:, 1], (height, width))
         if rows.size:
             box = (slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1))

@@ -74,6 +74,7 @@ class CursorFollower(QObject):
             viewer.cursor.events.position.connect(self._on_move)
             self._stacks.layer_changed.connect(self.again)
             self._started = True
+            self.again()
 
     def stop(self) -> None:
         """Follow no longer; nothing is computed or emitted until `start`."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from napari_xanes.edge import normalize_mu
 from napari_xanes.gui.spectra.model import QUANTITY_LABELS, Curve, Values, laid_over
 
 if TYPE_CHECKING:
@@ -128,12 +129,8 @@ def normalized(energy: Values, values: Values) -> tuple[Values, float]:
     ValueError
         If the energies do not reach far enough around an edge, or there is no jump.
     """
-    from napari_xanes import edge
-
     good = np.isfinite(values)
-    result: Any = edge.normalize_mu(energy[good], values[good])
-    flat = np.full(values.shape, np.nan)
-    flat[good] = result
-    # The jump is what the normalization divided by: how much less the spectrum varies now.
-    before, after = np.ptp(values[good]), np.ptp(flat[good])
-    return flat, float(before / after) if after > 0 else 1.0
+    result = normalize_mu(energy[good], values[good])
+    whole = np.full(values.shape, np.nan)
+    whole[good] = result.mu
+    return whole, float(result.jump)

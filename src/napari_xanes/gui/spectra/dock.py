@@ -22,18 +22,18 @@ from qtpy.QtWidgets import (
 
 from napari_xanes.colours import colour_of
 from napari_xanes.gui.energy import attach_energy, energies_of, energy_of_step, go_to_step, plain_viewer, step_of_energy
-from napari_xanes.gui.layers import is_stack
 from napari_xanes.gui.references import ReferenceList, references_of
 from napari_xanes.gui.spectra.box import OddSpinBox
 from napari_xanes.gui.spectra.cursor import CursorFollower
 from napari_xanes.gui.spectra.display import MODES, Composer, axis_label
 from napari_xanes.gui.spectra.export_button import ExportButton
-from napari_xanes.gui.spectra.model import Curve, Values, readout
+from napari_xanes.gui.spectra.model import Curve, Values, place, readout
 from napari_xanes.gui.spectra.pages import EmptyPage, EnergiesPage, lacks_energies
 from napari_xanes.gui.spectra.pins import PinList
 from napari_xanes.gui.spectra.plot import SpectrumPlot
 from napari_xanes.gui.spectra.region_list import RegionList
 from napari_xanes.gui.spectra.regions import RegionTracker
+from napari_xanes.gui.spectra.stack_box import StackBox
 
 if TYPE_CHECKING:
     import napari
@@ -90,9 +90,7 @@ class SpectraDock(QWidget):
         return QSize(300, 420)
 
     def _build(self, viewer: napari.viewer.Viewer) -> None:
-        self.stack_box = QComboBox()
-        self.stack_box.setToolTip("The stack to look at; the same as the layer that is selected")
-        self.stack_box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.stack_box = StackBox(viewer)
         self.box = OddSpinBox()
         self.box.setToolTip("Edge of the box of pixels whose mean is shown under the cursor")
         self.plot = SpectrumPlot()
@@ -148,7 +146,6 @@ class SpectraDock(QWidget):
         self.box.valueChanged.connect(lambda size: setattr(self.cursor, "box", size))
         self.mode.currentTextChanged.connect(self._on_mode)
         self.pin_button.clicked.connect(lambda _checked=False: self.pin())
-        self.stack_box.activated.connect(self._on_stack_chosen)
         self.plot.energy_asked.connect(self._on_energy_asked)
         self.plot.line.sigPositionChangeFinished.connect(lambda *_: self._on_step())
 
@@ -230,18 +227,7 @@ class SpectraDock(QWidget):
         """Choose the page, and list the stacks."""
         active, layer = self._viewer.layers.selection.active, self.stacks.layer
         self.pages.setCurrentIndex(2 if lacks_energies(active) else (1 if layer is None else 0))
-        stacks = [one for one in reversed(self._viewer.layers) if is_stack(one)]
-        names = [one.name for one in stacks]
-        if names != [self.stack_box.itemText(i) for i in range(self.stack_box.count())]:
-            self.stack_box.clear()
-            self.stack_box.addItems(names)
-        if layer in stacks:
-            self.stack_box.setCurrentIndex(stacks.index(layer))
-
-    def _on_stack_chosen(self, row: int) -> None:
-        stacks = [one for one in reversed(self._viewer.layers) if is_stack(one)]
-        if row < len(stacks):
-            self._viewer.layers.selection.active = stacks[row]
+        self.stack_box.refresh()
 
     def _on_stack(self, layer: Any = None) -> None:
         """Another stack is the current one, or none."""
@@ -344,16 +330,6 @@ class SpectraDock(QWidget):
         curves, problem = self._composer.compose(self.mode.currentText(), measured, self._references)
         self.plot.set_curves(curves)
         self._say(problem)
-
-
-def place(layer: Any, index: tuple[int, ...]) -> str:
-    """Where a pixel is, in pixels and, if their size is known, in µm."""
-    in_pixels = ", ".join(str(i) for i in reversed(index))
-    size = layer.metadata["xanes"].get("pixel_size_um")
-    if not size:
-        return f"({in_pixels}) px"
-    lengths = ", ".join(f"{i * s:.4g}" for i, s in reversed(list(zip(index, size, strict=True))))
-    return f"({in_pixels}) px · ({lengths}) µm"
 
 
 def _row(*widgets: tuple[QWidget, int]) -> QHBoxLayout:

@@ -146,7 +146,7 @@ def boxes_of(labels: NDArray[Any]) -> dict[int, tuple[tuple[slice, ...], NDArray
         places = find_objects(labels, max_label=present[-1])
         found = {label: places[label - 1] for label in present}
     else:
-        found = {label: find_objects(labels == label)[0] for label in present}
+        found = {label: find_objects((labels == label).astype(np.uint8))[0] for label in present}
     return {label: (box, labels[box] == label) for label, box in found.items()}
 
 
@@ -174,6 +174,16 @@ def readout(layer: Layer, index: tuple[int, ...], energy: float, value: float) -
     places = [i * s for i, s in zip(index, size, strict=True)] if size else list(index)
     where = " ".join(f"{axis} {place:.4g}" for axis, place in reversed(list(zip(axes, places, strict=True))))
     return f"{where} {'µm' if size else 'px'} · {energy:.1f} eV · {with_unit(value, xanes)}"
+
+
+def place(layer: Any, index: tuple[int, ...]) -> str:
+    """Where a pixel is, in pixels and, if their size is known, in µm."""
+    in_pixels = ", ".join(str(i) for i in reversed(index))
+    size = layer.metadata["xanes"].get("pixel_size_um")
+    if not size:
+        return f"({in_pixels}) px"
+    lengths = ", ".join(f"{i * s:.4g}" for i, s in reversed(list(zip(index, size, strict=True))))
+    return f"({in_pixels}) px · ({lengths}) µm"
 
 
 def with_unit(value: float, xanes: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QFontMetrics
 
 from napari_xanes.gui.spectra.model import Curve, Values
 from napari_xanes.gui.theme import plot_colours, readable
@@ -19,6 +20,7 @@ _STYLES = {
     "reference": (Qt.PenStyle.DashLine, 2),
     "fit": (Qt.PenStyle.SolidLine, 1),
 }
+_LEGEND_ROW = 15  # px
 _LEGEND_LIMIT = 12
 """With more curves than this the legend would hide them; the lists below the plot have the same colours."""
 
@@ -36,7 +38,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
-        self.ci.layout.setContentsMargins(2, 4, 6, 0)
+        self.ci.layout.setContentsMargins(2, 4, 6, 4)
         self.ci.layout.setSpacing(0)
         self.main: pg.PlotItem = self.addPlot(row=0, col=0)
         self.residual: pg.PlotItem = self.addPlot(row=1, col=0)
@@ -50,8 +52,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
             plot.getAxis("left").setWidth(54)
         self.residual.setXLink(self.main)
         self._place_residual(False)
-        # Before an edge the curves are low, behind it high: the lower right corner is most often free.
-        self.legend = self.main.addLegend(offset=(-6, -6), labelTextSize="8pt", verSpacing=-4)
+        self.legend = self.main.addLegend(offset=(4, 1), labelTextSize="8pt", verSpacing=-4)
         self.line = pg.InfiniteLine(movable=True, angle=90)
         # The line starts at 0 eV: with its bounds the range would begin there.
         self.main.addItem(self.line, ignoreBounds=True)
@@ -65,8 +66,10 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         self._bands: dict[str, pg.PlotCurveItem] = {}
         self._residual_item: pg.PlotCurveItem | None = None
         self._whole = True
+        self._headroom = 0
         self._labels: list[tuple[str, str]] = []
         self.painted = 0
+        self.main.vb.sigResized.connect(self._on_resize)
         self.set_theme("dark")
 
     def paintEvent(self, event: Any) -> None:
@@ -93,7 +96,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         fill.setAlpha(190)
         self.legend.setBrush(fill)
         self.legend.setLabelTextColor(colours.foreground)
-        for key, curve in getattr(self, "_curves", {}).items():
+        for key, curve in self._curves.items():
             self._paint(key, curve)
         self._renew_legend(force=True)
 
@@ -112,21 +115,9 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         self._curves = {}
         for key, curve in curves:
             self._put(key, curve, old=ordered[key])
+        room = self._headroom
         self._renew_legend()
-        self._fit_range()
-
-    def set_curve(self, key: str, curve: Curve | None) -> None:
-        """Replace, add or (None) remove one curve, which is quick enough for every move of the mouse."""
-        new = key not in self._curves
-        if curve is None:
-            if new:
-                return
-            self._remove(key)
-        else:
-            self._put(key, curve, old=self._curves.get(key))
-        if new or curve is None:
-            self._renew_legend()
-        self._fit_range()
+        self._fit_range(anew=room != self._headroom)
 
     def show_energy(self, energy: float | None) -> None:
         """Put the energy line at an energy (eV), unless the user holds it."""
@@ -213,15 +204,24 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
             self.main.removeItem(self._bands.pop(key))
 
     def _renew_legend(self, *, force: bool = False) -> None:
-        labels = [(key, curve.name) for key, curve in getattr(self, "_curves", {}).items()]
-        if labels == getattr(self, "_labels", []) and not force:
+        labels = [(key, curve.name) for key, curve in self._curves.items()]
+        if labels == self._labels and not force:
             return
         self._labels = labels
         self.legend.clear()
+        self._headroom = 0
         self.legend.setVisible(0 < len(labels) <= _LEGEND_LIMIT)
-        if self.legend.isVisible():
-            for key, name in labels:
-                self.legend.addItem(self._items[key], name if len(name) < 29 else f"{name[:27]}…")
+        if not self.legend.isVisible():
+            return
+        names = [name if len(name) < 29 else f"{name[:27]}…" for _, name in labels]
+        font = self.font()
+        font.setPointSize(8)
+        widest = max(QFontMetrics(font).horizontalAdvance(name) for name in names) + 34
+        columns = max(1, min(len(names), int(self.main.vb.width() // widest)))
+        self.legend.setColumnCount(columns)
+        for (key, _), name in zip(labels, names, strict=True):
+            self.legend.addItem(self._items[key], name)
+        self._headroom = -(-len(names) // columns) * _LEGEND_ROW + 6
 
     def _fit_range(self, *, anew: bool = False) -> None:
         """Keep all curves in view, but do not let the axis jump with every noisy pixel."""
@@ -240,9 +240,17 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
             return
         low, high = min(s[0] for s in spans), max(s[1] for s in spans)
         height = (high - low) or abs(high) or 1.0
-        shown = view[1][1] - view[1][0]
-        if anew or low < view[1][0] or high > view[1][1] or shown > 2.2 * height:
-            self.main.setYRange(low - 0.06 * height, high + 0.14 * height, padding=0)
+        # The legend has the top of the plot to itself, however many rows it needs.
+        free = max(self.main.vb.height() - self._headroom, 0.4 * self.main.vb.height())
+        part = free / max(self.main.vb.height(), 1.0)
+        bottom, top = view[1][0], view[1][0] + part * (view[1][1] - view[1][0])
+        if anew or low < bottom or high > top or (top - bottom) > 2.2 * height:
+            bottom = low - 0.05 * height
+            self.main.setYRange(bottom, bottom + 1.1 * height / part, padding=0)
+
+    def _on_resize(self, *_: Any) -> None:
+        self._renew_legend(force=True)
+        self._fit_range(anew=True)
 
     def _on_zoom(self, *_: Any) -> None:
         self._whole = False

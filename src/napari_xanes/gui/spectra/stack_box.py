@@ -1,0 +1,44 @@
+"""The box that says, and chooses, which stack is looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+
+from napari_xanes.gui.energy import attach_energy
+from napari_xanes.gui.layers import is_stack
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+
+class StackBox(QComboBox):
+    """The stacks of a window; choosing one selects its layer."""
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._stacks = attach_energy(viewer)
+        self.setToolTip("The stack to look at; choosing one selects its layer")
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.activated.connect(self._choose)
+
+    def refresh(self) -> None:
+        """List the stacks there are now."""
+        stacks = self._all()
+        names = [layer.name for layer in stacks]
+        if names != [self.itemText(row) for row in range(self.count())]:
+            self.clear()
+            self.addItems(names)
+        if self._stacks.layer in stacks:
+            self.setCurrentIndex(stacks.index(self._stacks.layer))
+
+    def _all(self) -> list[Layer]:
+        return [layer for layer in reversed(self._viewer.layers) if is_stack(layer)]
+
+    def _choose(self, row: int) -> None:
+        stacks = self._all()
+        if row < len(stacks):
+            self._viewer.layers.selection.active = stacks[row]

@@ -1,0 +1,98 @@
+"""Real windows for the tests; without a display or OpenGL these tests are skipped."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+# Before napari is imported: the tests must not write into the user's settings.
+os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp(prefix="napari-xanes-")) / "settings.yaml")
+
+import numpy as np
+import pytest
+
+from napari_xanes import SpectralStack, Spectrum
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in Path(item.fspath).parents:
+            item.add_marker("window")
+
+
+def _why_no_window(request: pytest.FixtureRequest) -> str:
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return "no display; install xvfb"
+    from qtpy.QtGui import QGuiApplication, QOpenGLContext
+
+    request.getfixturevalue("qapp")
+    if QGuiApplication.platformName() in ("offscreen", "minimal"):
+        return f"the Qt platform {QGuiApplication.platformName()} has no OpenGL"
+    return "" if QOpenGLContext().create() else "no OpenGL"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _needs_window(request: pytest.FixtureRequest) -> None:
+    reason = _why_no_window(request)
+    if reason:
+        pytest.skip(reason)
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
+    """A window on the (virtual) screen."""
+    return make_napari_viewer(show=True)
+
+
+@pytest.fixture
+def wait(qtbot: Any) -> Callable[..., None]:
+    """Let the window work until a condition holds."""
+
+    def until(condition: Callable[[], Any] | None = None, ms: int = 60) -> None:
+        if condition is None:
+            qtbot.wait(ms)
+        else:
+            qtbot.waitUntil(lambda: bool(condition()), timeout=4000)
+
+    return until
+
+
+@pytest.fixture
+def stack(rng: np.random.Generator) -> SpectralStack:
+    """A stack of 30 energies and 24 x 32 pixels, each of them different, with two references."""
+    energy = np.sort(8340 + np.cumsum(rng.uniform(0.5, 3.0, 30)) - 30)
+    edge = 0.5 + np.arctan(energy - 8345) / np.pi
+    data = edge[:, None, None] * rng.uniform(0.5, 1.5, (24, 32)) + rng.normal(0, 0.01, (30, 24, 32))
+    references = [Spectrum("low", energy, edge, 2), Spectrum("high", energy, np.roll(edge, 2))]
+    metadata = {"name": "particle", "references": references}
+    return SpectralStack(data.astype(np.float32), energy, "optical_depth", 0.05, metadata=metadata)
+
+
+@pytest.fixture
+def add_stack(viewer: Any, stack: SpectralStack) -> Callable[..., Any]:
+    """Add the stack, or another, to the window."""
+    from napari_xanes.gui.layers import stack_to_layer
+
+    def add(other: SpectralStack | None = None, **keywords: Any) -> Any:
+        data, mine, _ = stack_to_layer(other if other is not None else stack)
+        return viewer.add_image(data, **(mine | keywords))
+
+    return add
+
+
+@pytest.fixture
+def errors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The error notifications that appear."""
+    found: list[str] = []
+    import napari_xanes.gui.spectra  # noqa: F401  the modules to patch must be loaded
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith("napari_xanes.gui") and hasattr(module, "show_error"):
+            monkeypatch.setattr(module, "show_error", found.append)
+    return found

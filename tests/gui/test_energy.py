@@ -1,0 +1,68 @@
+"""The energy over the image, and the stack that it belongs to."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_xanes.gui.energy import attach_energy, energy_of_step, go_to_step, step_of_energy
+
+
+def text_of(viewer):
+    overlay = viewer.canvas.overlays.text
+    return overlay.text if overlay.visible else ""
+
+
+def test_energy_follows_the_slider(viewer, add_stack, stack):
+    follower = attach_energy(viewer)
+    assert attach_energy(viewer) is follower
+    assert text_of(viewer) == ""
+    layer = add_stack()
+    viewer.dims.set_current_step(0, 7)
+    assert text_of(viewer) == f"{stack.energy[7]:.1f} eV"
+    assert follower.step == 7
+    go_to_step(viewer, layer, 3)
+    assert viewer.dims.current_step[0] == 3
+    assert text_of(viewer) == f"{stack.energy[3]:.1f} eV"
+
+
+def test_steps_and_energies_of_a_layer(viewer, add_stack, stack):
+    layer = add_stack()
+    assert energy_of_step(layer, 4) == stack.energy[4]
+    assert energy_of_step(layer, 999) == stack.energy[-1]
+    assert step_of_energy(layer, stack.energy[9] + 0.1) == 9
+    assert step_of_energy(layer, 0.0) == 0
+
+
+def test_the_current_stack(viewer, add_stack, stack):
+    follower = attach_energy(viewer)
+    seen = []
+    follower.layer_changed.connect(seen.append)
+    first = add_stack()
+    second = add_stack(name="second")
+    assert follower.layer is second
+    viewer.layers.selection.active = first
+    labels = viewer.add_labels(np.zeros((24, 32), int))
+    assert viewer.layers.selection.active is labels
+    assert follower.layer is first  # selecting a layer to brush changes nothing
+    viewer.layers.remove(first)
+    assert follower.layer is second
+    viewer.layers.clear()
+    assert follower.layer is None
+    assert text_of(viewer) == ""
+    assert seen == [first, second, first, second, None]
+
+
+def test_a_displayed_energy_axis_has_no_energy(viewer, add_stack):
+    attach_energy(viewer)
+    add_stack()
+    viewer.dims.order = (1, 0, 2)
+    assert text_of(viewer) == ""
+    viewer.dims.order = (0, 1, 2)
+    assert text_of(viewer).endswith(" eV")
+
+
+def test_energies_with_a_shifted_axis(viewer, add_stack, stack):
+    attach_energy(viewer)
+    layer = add_stack(translate=(100, 0, 0), scale=(2, 0.05, 0.05))
+    go_to_step(viewer, layer, 5)
+    assert text_of(viewer) == f"{stack.energy[5]:.1f} eV"

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from napari_xanes import SpectralStack, Spectrum, Step
+from napari_xanes.gui.choosing import LayerBox
+from napari_xanes.gui.fields import viewer_fields
+from napari_xanes.gui.forms import Form
+from napari_xanes.maps import ESTIMATORS
+from napari_xanes.ops import OPERATIONS
+from napari_xanes.parameters import Param
+from napari_xanes.recipe import method_of
+from napari_xanes.registry import method
+
+METHODS = [*OPERATIONS, *ESTIMATORS]
+
+
+@method()
+def everything(
+    stack: SpectralStack,
+    /,
+    *,
+    number: Annotated[float, Param(unit="eV")] = 1e-6,
+    automatic: Annotated[float | None, Param(unit="eV", ge=0, auto="from the data")] = None,
+    window: tuple[float, float] | None = None,
+    values: list[float] | None = None,
+    count: Annotated[int, Param(ge=0, le=9)] = 3,
+    kind: Literal["line", "broad_step"] = "line",
+    text: str = "",
+    flag: bool = False,
+) -> SpectralStack:
+    """Show every kind of field."""
+    return stack
+
+
+@pytest.fixture
+def form(qtbot: Any) -> Form:
+    made = Form(everything)
+    qtbot.addWidget(made)
+    return made
+
+
+numbers = st.floats(-1e9, 1e9, allow_nan=False) | st.sampled_from([1e-6, 12658.0, 1e-300, 0.1 + 0.2])
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    number=numbers,
+    automatic=st.none() | st.floats(0, 1e6),
+    window=st.none() | st.tuples(numbers, numbers).filter(lambda w: w[0] < w[1]),
+    values=st.none() | st.lists(numbers, min_size=1, max_size=4),
+    count=st.integers(0, 9),
+    kind=st.sampled_from(["line", "broad_step"]),
+    flag=st.booleans(),
+)
+def test_what_is_filled_in_comes_out(form: Form, **values: Any) -> None:
+    form.fill(values)
+    found = form.values()
+    assert {name: found[name] for name in values} == values
+
+
+def test_defaults_are_shown_and_empty_is_automatic(form: Form) -> None:
+    found = form.values()
+    assert found["number"] == 1e-6
+    assert found["automatic"] is None
+    assert form.field("automatic").widget.placeholderText() == "automatic: from the data"
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "text"),
+    [
+        ("number", "edge", "number: 'edge' is not a number"),
+        ("automatic", "-3", "automatic: -3.0 is out of bounds; allowed: at least 0 eV"),
+        ("values", "1, x", "values: 'x' is not a number"),
+    ],
+)
+def test_a_wrong_field_is_marked(form: Form, name: str, typed: str, text: str) -> None:
+    form.field(name).widget.setText(typed)
+    with pytest.raises(ValueError, match=text):
+        form.values()
+    assert "D55E00" in form.field(name).widget.styleSheet()
+    form.field(name).widget.setText("1")
+    assert form.field(name).widget.styleSheet() == ""
+
+
+def test_half_a_range_is_refused(form: Form) -> None:
+    form.fill({"window": (1.0, 2.0)})
+    assert form.values()["window"] == (1.0, 2.0)
+    form.fill({"window": (5.0, 2.0)})
+    with pytest.raises(ValueError, match="must go up"):
+        form.values()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_form_of_every_method_gives_a_valid_step(name: str, viewer: Any, add_stack: Any, qtbot: Any) -> None:
+    layer = add_stack()
+    from napari_xanes.gui.reference_set import references_of
+
+    references_of(viewer).offer(layer)
+    stacks = LayerBox(viewer)
+    qtbot.addWidget(stacks)
+    form = Form(method_of(name), viewer_fields(viewer, stacks))
+    qtbot.addWidget(form)
+    values = form.values()
+    assert set(values) == set(method_of(name).parameters)
+    for key, parameter in method_of(name).parameters.items():
+        assert parameter.kind == "references" or values[key] == parameter.default
+    assert method_of(name).validated(Step(name, values).parameters)
+
+
+def test_a_region_layer_can_be_chosen(viewer: Any, add_stack: Any, qtbot: Any) -> None:
+    add_stack()
+    labels = np.zeros((24, 32), int)
+    labels[2:5, 3:9] = 2
+    viewer.add_labels(labels, name="empty corner", scale=(0.05, 0.05))
+    stacks = LayerBox(viewer)
+    qtbot.addWidget(stacks)
+    form = Form(OPERATIONS["optical_depth"], viewer_fields(viewer, stacks))
+    qtbot.addWidget(form)
+    box = form.field("i0").widget
+    box.setCurrentText("region: empty corner")
+    np.testing.assert_array_equal(form.values()["i0"], labels > 0)
+    viewer.layers["empty corner"].data = np.zeros((24, 32), int)
+    with pytest.raises(ValueError, match="marks no pixel"):
+        form.values()
+    spectrum = Spectrum("I0 of yesterday", [8000, 9000], [1, 1])
+    form.fill({"i0": spectrum})
+    assert box.currentText() == "I0 of yesterday"
+    assert form.values()["i0"] is spectrum

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import napari_xanes as nx
+from napari_xanes import MapSet, SpectralStack, Spectrum
+from napari_xanes.gui import readers, writers
+from napari_xanes.gui.layers import maps_of, maps_to_layers, stack_of
+from napari_xanes.gui.map_dock import add_layers
+
+
+@pytest.fixture
+def maps(depth_stack: SpectralStack, references: list[Spectrum]) -> MapSet:
+    return nx.maps.fit_references(depth_stack, references=references, slope=True)
+
+
+def test_a_stack_survives_its_layer(add_stack: Any, stack: SpectralStack) -> None:
+    layer = add_stack()
+    back = stack_of(layer)
+    assert np.shares_memory(back.data, stack.data)
+    np.testing.assert_array_equal(back.energy, stack.energy)
+    assert (back.quantity, back.pixel_size, back.name) == (stack.quantity, stack.pixel_size, "particle")
+    assert tuple(layer.scale) == (1, 0.05, 0.05)
+    assert [str(unit) for unit in layer.units] == ["pixel", "micrometer", "micrometer"]
+    assert tuple(layer.axis_labels) == ("energy", "y", "x")
+
+
+def test_maps_become_layers_with_units_masks_and_hidden_companions(viewer: Any, maps: MapSet) -> None:
+    layers = {layer.name.split(" · ")[0]: layer for layer in add_layers(viewer, maps)}
+    assert [name for name, layer in layers.items() if layer.visible] == ["valence"]
+    assert "edge_jump (OD)" in layers
+    assert "valence ± σ" in layers
+    assert layers["dominant"].__class__.__name__ == "Labels"
+    assert viewer.layers[-1] is layers["valence"]
+    assert tuple(layers["valence"].scale) == (0.05, 0.05)
+
+
+def test_masked_pixels_have_no_colour(viewer: Any, depth_stack: SpectralStack, references: list[Spectrum]) -> None:
+    data = depth_stack.data.copy()
+    data[:, 0, 0] = np.nan
+    data[:, 1, 1] = 0.001
+    maps = nx.maps.fit_references(depth_stack.with_data(data), references=references)
+    for layer in add_layers(viewer, maps):
+        values = layer.data[(0, 1), (0, 1)]
+        assert (values == 0).all() if layer.metadata["xanes"]["labels"] else np.isnan(values).all()
+
+
+def test_a_set_of_maps_survives_its_layers(viewer: Any, maps: MapSet) -> None:
+    added = add_layers(viewer, maps)
+    back = maps_of([layer.metadata["xanes"] for layer in added])
+    assert set(back) == set(maps)
+    for name, one in maps.items():
+        np.testing.assert_array_equal(back[name].data, one.data)
+    assert back.history == maps.history
+
+
+def test_maps_of_two_runs_are_not_mixed(maps: MapSet) -> None:
+    metas = [layer[1]["metadata"]["xanes"] for run in range(2) for layer in maps_to_layers(maps)]
+    with pytest.raises(ValueError, match="different runs"):
+        maps_of(metas)
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".nxs", ".tif"])
+def test_what_napari_saves_comes_back(viewer: Any, add_stack: Any, maps: MapSet, tmp_path: Path, suffix: str) -> None:
+    layer = add_stack()
+    target = tmp_path / f"stack{suffix}"
+    assert layer.save(str(target), plugin="napari-xanes") == [str(target)]
+    viewer.layers.clear()
+    (again,) = viewer.open(str(target), plugin="napari-xanes")
+    np.testing.assert_array_equal(again.data, layer.data)
+    np.testing.assert_array_equal(again.metadata["xanes"]["energy_eV"], layer.metadata["xanes"]["energy_eV"])
+    assert tuple(again.scale) == tuple(layer.scale)
+
+    viewer.layers.clear()
+    added = add_layers(viewer, maps)
+    target = tmp_path / f"maps{suffix}"
+    viewer.layers.save(str(target), plugin="napari-xanes")
+    viewer.layers.clear()
+    viewer.open(str(target), plugin="napari-xanes")
+    assert {layer.name for layer in viewer.layers} == {layer.name for layer in added}
+    back = maps_of([layer.metadata["xanes"] for layer in viewer.layers])
+    assert back.history == maps.history
+    np.testing.assert_array_equal(back["valence"].data, maps["valence"].data)
+    np.testing.assert_array_equal(back["valence"].sigma, maps["valence"].sigma)
+
+
+def test_region_spectra_are_saved(viewer: Any, add_stack: Any, stack: SpectralStack, tmp_path: Path) -> None:
+    add_stack()
+    labels = np.zeros((24, 32), int)
+    labels[2:5, 3:9] = 1
+    labels[10:20, 3:9] = 4
+    viewer.add_labels(labels, name="region", scale=(0.05, 0.05))
+    viewer.layers.save(str(tmp_path / "regions.csv"), plugin="napari-xanes")
+    first, fourth = nx.read_spectra(tmp_path / "regions.csv")
+    assert [first.name, fourth.name] == ["region 1", "region 4"]
+    np.testing.assert_allclose(first.mu, stack.data[:, 2:5, 3:9].mean(axis=(1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(fourth.sigma, stack.data[:, 10:20, 3:9].std(axis=(1, 2)), rtol=1e-4)
+
+
+def test_an_ordinary_image_is_left_to_napari(viewer: Any, tmp_path: Path) -> None:
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "photo.tif", np.zeros((5, 8, 8), np.uint8))
+    assert readers.get_reader(str(tmp_path / "photo.tif")) is None
+    image = viewer.add_image(np.arange(12.0).reshape(3, 4), name="plain")
+    data, meta, _ = image.as_layer_data_tuple()
+    assert writers.write_layer(str(tmp_path / "plain.tif"), data, meta) == [str(tmp_path / "plain.tif")]
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "plain.tif"), data)
+
+
+def test_an_unwritable_target_leaves_layers_and_files(add_stack: Any, tmp_path: Path) -> None:
+    layer = add_stack()
+    before = layer.data.copy()
+    with pytest.raises(OSError, match="nowhere"):
+        layer.save(str(tmp_path / "nowhere" / "stack.h5"), plugin="napari-xanes")
+    assert list(tmp_path.iterdir()) == []
+    np.testing.assert_array_equal(layer.data, before)

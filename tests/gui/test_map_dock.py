@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QApplication
+
+import napari_xanes as nx
+from napari_xanes import Recipe, SpectralStack, Step
+from napari_xanes.gui.map_dock import MapDock
+from napari_xanes.gui.prepare_dock import PrepareDock
+from napari_xanes.sample import nmc_ni_k
+
+
+@pytest.fixture
+def dock(viewer: Any) -> MapDock:
+    made = MapDock(viewer)
+    viewer.window.add_dock_widget(made, name="Map")
+    return made
+
+
+def run(dock: Any, wait: Any) -> None:
+    dock.runner.start()
+    wait(lambda: not dock.runner.job.running)
+
+
+def test_empty_state_says_what_to_do(dock: MapDock) -> None:
+    assert "Drop a stack here" in dock.runner._note.text()
+    assert not dock.runner.run_button.isEnabled()
+
+
+def test_three_clicks_give_the_right_map(viewer: Any, dock: MapDock, wait: Any) -> None:
+    sample = nmc_ni_k(size=64)
+    from napari_xanes.gui.layers import stack_to_layer
+
+    data, keywords, _ = stack_to_layer(sample.stack)
+    viewer.add_image(data, **keywords)
+    assert "optical depth" in dock.runner._note.text()
+    run(dock, wait)
+    references = sample.stack.metadata["references"]
+    values = dock.runner.form().values()
+    assert [r.name for r in values["references"]] == [r.name for r in references]
+    expected = nx.run([Step("optical_depth"), Step("fit_references", values)], sample.stack)
+    layer = next(layer for layer in viewer.layers if layer.name.startswith("valence ·"))
+    np.testing.assert_array_equal(layer.data, expected["valence"].valid())
+    assert layer.visible
+    assert viewer.layers.selection.active is layer
+    assert "Ni2+ model" in dock.results._legend.text()
+
+
+def test_cancelling_leaves_nothing_behind(viewer: Any, dock: MapDock, add_stack: Any, wait: Any, qtbot: Any) -> None:
+    add_stack()
+    names = [layer.name for layer in viewer.layers]
+    dock.runner.start()
+    dock.runner.job.cancel()
+    wait(lambda: not dock.runner.job.running)
+    qtbot.wait(50)
+    assert [layer.name for layer in viewer.layers] == names
+    assert dock.runner.run_button.isEnabled()
+    assert dock.results.isHidden()
+
+
+def test_a_failure_is_a_notification_and_changes_nothing(
+    viewer: Any, dock: MapDock, add_stack: Any, wait: Any, errors: list[str]
+) -> None:
+    add_stack()
+    dock.runner.form().field("energy").set((100.0, 200.0))
+    run(dock, wait)
+    assert len(errors) == 1
+    assert "eV" in errors[0]
+    assert len(viewer.layers) == 1
+    dock.runner.form().field("energy").set((8400.0, 200.0))
+    dock.runner.start()
+    assert "must go up" in errors[1]
+    assert not dock.runner.job.running
+
+
+def test_results_show_one_map_at_a_time_and_its_sigma(dock: MapDock, viewer: Any, add_stack: Any, wait: Any) -> None:
+    add_stack()
+    run(dock, wait)
+    maps = [layer for layer in viewer.layers if layer.metadata["xanes"]["kind"] == "map"]
+    dock.results.show_only("low")
+    assert [layer.metadata["xanes"]["map"] for layer in maps if layer.visible] == ["low"]
+    dock.results.show_only("low", role="sigma")
+    assert [layer.metadata["xanes"]["role"] for layer in maps if layer.visible] == ["sigma"]
+
+
+def test_recipe_and_script_repeat_the_run(
+    dock: MapDock, viewer: Any, add_stack: Any, stack: SpectralStack, wait: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    add_stack()
+    run(dock, wait)
+    layer = next(layer for layer in viewer.layers if layer.name.startswith("edge_jump ("))
+    from qtpy.QtWidgets import QFileDialog
+
+    target = tmp_path / "recipe.yaml"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(target), ""))
+    dock.results._save_recipe()
+    again = nx.run(Recipe.load(target), stack)
+    np.testing.assert_array_equal(again["edge_jump"].valid(), layer.data)
+    dock.results._copy_python()
+    assert "nx.Step('fit_references'" in QApplication.clipboard().text()
+
+
+def test_closing_the_window_mid_run_is_clean(viewer: Any, dock: MapDock, add_stack: Any) -> None:
+    add_stack()
+    dock.runner.start()
+    viewer.close()
+
+
+def test_prepare_adds_a_new_stack(viewer: Any, add_stack: Any, stack: SpectralStack, wait: Any) -> None:
+    add_stack()
+    dock = PrepareDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Prepare")
+    dock.runner.methods.setCurrentIndex(dock.runner.methods.findData("crop"))
+    dock.runner.form().field("energy").set((float(stack.energy[3]), float(stack.energy[9])))
+    run(dock, wait)
+    assert len(viewer.layers) == 2
+    assert viewer.layers[1].data.shape[0] == 7
+    assert viewer.layers[0].data.shape[0] == 30
+    assert "1. crop" in dock._history.text()
+
+
+def test_references_of_another_edge_are_not_used(viewer: Any, dock: MapDock, add_stack: Any, errors: list[str]) -> None:
+    from napari_xanes.gui.reference_set import references_of
+
+    add_stack()
+    references = references_of(viewer)
+    references.add([nx.Spectrum("Fe", [7100.0, 7120.0, 7150.0], [0.0, 1.0, 1.0])])
+    assert [s.name for s in dock.runner.form().values()["references"]] == ["low", "high"]
+    references.remove(["low", "high"])
+    dock.runner.start()
+    assert "no ticked reference covers" in errors[0]

@@ -1,0 +1,282 @@
+"""The Spectra dock in a real window."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+
+import dask.array as da
+import numpy as np
+import pytest
+from app_model.types import KeyBinding
+
+from napari_xanes import SpectralStack
+from napari_xanes.gui.references import references_of
+from napari_xanes.gui.spectra import SpectraDock, spectra_dock_of
+
+
+@pytest.fixture
+def dock(viewer):
+    dock = SpectraDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Spectra", area="right")
+    return dock
+
+
+def curve(dock, name):
+    return next((c for c in dock.plot.curves if c.name.startswith(name)), None)
+
+
+@pytest.fixture
+def point_at(viewer, dock, wait):
+    """Put the cursor over a pixel (y, x) of a layer, and wait for its spectrum."""
+
+    def point(layer, *pixel):
+        came = [dock.cursor.index]
+        dock.cursor.arrived.connect(lambda index, values: came.append(index))
+        viewer.cursor.position = tuple(layer.data_to_world((0, *pixel)))
+        wait(lambda: pixel in came)
+
+    return point
+
+
+def test_cursor_shows_the_pixel_under_it(viewer, dock, add_stack, point_at, stack, wait):
+    layer = add_stack()
+    point_at(layer, 5, 9)
+    np.testing.assert_allclose(curve(dock, "cursor").values, stack.data[:, 5, 9])
+    np.testing.assert_array_equal(curve(dock, "cursor").energy, stack.energy)
+    assert dock.readout.text().startswith("x 0.45 y 0.25 µm · ")
+    assert f"{stack.energy[0]:.1f} eV · OD " in dock.readout.text() or " eV · OD " in dock.readout.text()
+    viewer.cursor.position = (0.0, 99.0, 99.0)
+    wait(lambda: curve(dock, "cursor") is None)
+
+
+def test_fast_moves_end_at_the_last_pixel(viewer, dock, add_stack, stack, wait):
+    layer = add_stack()
+    for x in range(30):
+        viewer.cursor.position = tuple(layer.data_to_world((0, 3, x)))
+    wait(lambda: dock.cursor.index == (3, 29))
+    np.testing.assert_allclose(curve(dock, "cursor").values, stack.data[:, 3, 29])
+
+
+def test_box_average_and_gaps(viewer, dock, add_stack, point_at, stack, wait):
+    data = stack.data.copy()
+    data[4, 8:13, 8:13] = np.nan
+    data[6, 10, 10] = np.nan
+    layer = add_stack(stack.with_data(data))
+    dock.box.setValue(3)
+    point_at(layer, 10, 10)
+    expected = np.nanmean(np.delete(data, 4, 0)[:, 9:12, 9:12], axis=(1, 2))
+    np.testing.assert_allclose(np.delete(curve(dock, "cursor").values, 4), expected, rtol=1e-5)
+    assert np.isnan(curve(dock, "cursor").values[4])
+    dock.box.setValue(5)
+    point_at(layer, 0, 0)
+    np.testing.assert_allclose(curve(dock, "cursor").values, data[:, :3, :3].mean((1, 2)), rtol=1e-5)
+    dock.box.lineEdit().setText("8")
+    dock.box.interpretText()
+    assert dock.box.value() == 9
+
+
+def test_scaled_translated_and_reordered(viewer, dock, add_stack, point_at, stack, wait):
+    layer = add_stack(scale=(1, 0.5, 0.25), translate=(0, -3, 7))
+    point_at(layer, 20, 30)
+    viewer.dims.order = (0, 2, 1)
+    point_at(layer, 2, 31)
+    np.testing.assert_allclose(curve(dock, "cursor").values, stack.data[:, 2, 31])
+
+
+def test_a_volume_shows_the_slice_in_view(viewer, dock, add_stack, stack, wait):
+    volume = np.stack([stack.data, stack.data * 2, stack.data * 3], axis=1)
+    layer = add_stack(SpectralStack(volume, stack.energy, "optical_depth", 0.05))
+    viewer.dims.set_current_step(1, 2)
+    viewer.cursor.position = (0, viewer.dims.point[1], 0.2, 0.3)
+    wait(lambda: dock.cursor.index == (2, 4, 6))
+    np.testing.assert_allclose(curve(dock, "cursor").values, volume[:, 2, 4, 6])
+    dock.regions.brush()
+    viewer.layers[-1].data[2, 3:5, 3:5] = 1
+    viewer.layers[-1].refresh()
+    wait(lambda: curve(dock, "region 1") is not None)
+    np.testing.assert_allclose(curve(dock, "region 1").values, volume[:, 2, 3:5, 3:5].mean((1, 2)), rtol=1e-5)
+    assert layer in viewer.layers
+
+
+def test_slider_and_line_move_each_other(viewer, dock, add_stack, stack, wait):
+    add_stack()
+    viewer.dims.set_current_step(0, 11)
+    assert dock.plot.line.value() == pytest.approx(stack.energy[11])
+    dock.plot.line.setValue(stack.energy[20] + 0.1)
+    dock.plot.line.sigDragged.emit(dock.plot.line)
+    assert viewer.dims.current_step[0] == 20
+    dock.plot.line.sigPositionChangeFinished.emit(dock.plot.line)
+    assert dock.plot.line.value() == pytest.approx(stack.energy[20])
+    low, high = dock.plot.main.vb.viewRange()[0]
+    assert low > 8000  # a line that starts at 0 eV must not be in the range
+    assert high - low < 1.1 * np.ptp(stack.energy) + 1 or not dock.plot.curves
+
+
+def test_pins(viewer, dock, add_stack, point_at, stack, wait):
+    layer = add_stack()
+    point_at(layer, 5, 9)
+    viewer.keymap[KeyBinding.from_str("P")](viewer)
+    point_at(layer, 6, 10)
+    dock.pin_button.click()
+    np.testing.assert_allclose(curve(dock, "pin 1").values, stack.data[:, 5, 9])
+    np.testing.assert_allclose(curve(dock, "pin 2").values, stack.data[:, 6, 10])
+    assert dock.pins.pins[0].place == "(9, 5) px · (0.45, 0.25) µm"
+    dock.pins._list.setCurrentRow(0)
+    dock.pins.remove_selected()
+    assert curve(dock, "pin 1") is None
+    assert curve(dock, "pin 2") is not None
+    dock.pins.clear()
+    assert curve(dock, "pin") is None
+
+
+def test_a_click_pins_but_a_drag_does_not(viewer, dock, add_stack, point_at, wait):
+    layer = add_stack()
+    point_at(layer, 5, 9)
+
+    class Event:
+        button, type = 1, "mouse_press"
+
+    for last, pins in (("mouse_move", 0), ("mouse_release", 1)):
+        event = Event()
+        press = dock._on_press(viewer, event)
+        next(press)
+        event.type = last
+        with pytest.raises(StopIteration):
+            next(press)
+        assert len(dock.pins.pins) == pins
+
+
+def test_lazy_data_are_read_in_a_thread(viewer, dock, add_stack, point_at, stack, wait):
+    main, threads = threading.get_ident(), set()
+
+    def block(values):
+        if watching:
+            threads.add(threading.get_ident())
+        return values
+
+    watching = []
+    lazy = da.from_array(stack.data, chunks=(30, 8, 8)).map_blocks(block, dtype=np.float32, meta=np.empty((0, 0, 0)))
+    layer = add_stack(stack.with_data(lazy))
+    wait()
+    watching.append(True)
+    point_at(layer, 5, 9)
+    np.testing.assert_allclose(curve(dock, "cursor").values, stack.data[:, 5, 9])
+    assert threads
+    assert main not in threads
+
+
+def test_a_hidden_dock_does_nothing(viewer, dock, add_stack, point_at, wait):
+    layer = add_stack()
+    point_at(layer, 5, 9)
+    wait()
+    dock.parentWidget().hide()
+    before, shown = dock.plot.painted, dock.plot.curves
+    viewer.cursor.position = (0.0, 0.05, 0.05)
+    viewer.dims.set_current_step(0, 3)
+    viewer.add_labels(np.ones((24, 32), int), scale=(0.05, 0.05))
+    wait(ms=150)
+    assert dock.plot.painted == before
+    assert dock.plot.curves == shown
+    assert dock.cursor.index == (5, 9)
+    assert KeyBinding.from_str("P") not in viewer.keymap
+    dock.parentWidget().show()
+    wait(lambda: curve(dock, "region 1") is not None)
+
+
+def test_theme(viewer, dock, add_stack):
+    add_stack()
+    viewer.theme = "light"
+    light = dock.plot.backgroundBrush().color().lightness()
+    viewer.theme = "dark"
+    assert light > 200
+    assert dock.plot.backgroundBrush().color().lightness() < 80
+
+
+def test_modes(viewer, dock, add_stack, point_at, stack, wait):
+    layer = add_stack()
+    point_at(layer, 5, 9)
+    wait(lambda: curve(dock, "low (scaled)") is not None)
+    low, cursor = curve(dock, "low"), curve(dock, "cursor")
+    assert np.abs(low.values - cursor.values).max() < 0.06
+    dock.mode.setCurrentText("derivative")
+    np.testing.assert_allclose(
+        curve(dock, "cursor").values, np.gradient(stack.data[:, 5, 9].astype(float), stack.energy)
+    )
+    assert "OD/eV" in dock.plot.main.getAxis("left").labelText
+    dock.mode.setCurrentText("normalized")
+    assert curve(dock, "cursor") is not None
+
+
+def test_what_cannot_be_normalized_is_said(viewer, dock, add_stack, point_at, stack, wait):
+    flat = SpectralStack(np.ones((4, 5, 6), np.float32), [8000, 8001, 8002, 8003], "counts")
+    layer = add_stack(flat)
+    dock.mode.setCurrentText("normalized")
+    point_at(layer, 2, 2)
+    wait(lambda: dock.message.text())
+    assert "shown as measured" in dock.message.text()
+
+
+def test_references_come_with_the_layer(viewer, dock, add_stack, stack, wait):
+    references = references_of(viewer)
+    add_stack()
+    assert [s.name for s in references.spectra] == ["low", "high"]
+    references.set_valence("high", 3.0)
+    assert references.spectra[1].valence == 3.0
+    references.set_checked("low", False)
+    assert [s.name for s in references.checked] == ["high"]
+    assert curve(dock, "low") is None
+    references.remove(["low"])
+    add_stack(name="again")
+    assert [s.name for s in references.spectra] == ["high"]
+    with pytest.raises(ValueError, match="empty"):
+        references.rename("high", " ")
+
+
+def test_fit_overlay(viewer, dock, add_stack, stack):
+    add_stack()
+    dock.show_fit([("fit", stack.energy, stack.data[:, 0, 0])], (stack.energy, np.zeros(30)))
+    assert curve(dock, "fit") is not None
+    assert dock.plot.residual.isVisible()
+    dock.clear_fit()
+    assert curve(dock, "fit") is None
+    assert not dock.plot.residual.isVisible()
+    assert spectra_dock_of(viewer) is dock
+
+
+def test_layers_come_and_go(viewer, dock, add_stack, point_at, stack, wait):
+    assert dock.pages.currentIndex() == 1
+    first = add_stack()
+    assert dock.pages.currentIndex() == 0
+    point_at(first, 5, 9)
+    second = add_stack(SpectralStack(np.ones((3, 4, 5)), [700, 710, 720], "counts"))
+    wait(lambda: curve(dock, "cursor") is None or curve(dock, "cursor").values.size == 3)
+    assert dock.stack_box.count() == 2
+    dock.stack_box.activated.emit(1)
+    assert viewer.layers.selection.active is first
+    viewer.layers.remove(first)
+    assert dock.stacks.layer is second
+    viewer.layers.remove(second)
+    assert dock.pages.currentIndex() == 1
+    assert dock.plot.curves == [] or all(c.kind == "reference" for c in dock.plot.curves)
+
+
+def test_a_closed_dock_is_freed(viewer, dock, add_stack, wait):
+    add_stack()
+    wait()
+    gone = weakref.ref(dock)
+    viewer.window.remove_dock_widget(dock)
+    dock.deleteLater()
+    wait()
+    del dock
+    assert gone()._live is False
+    gc.collect()
+
+
+def test_cursor_signal(viewer, dock, add_stack, point_at, wait):
+    seen = []
+    dock.cursor_moved.connect(lambda layer, index: seen.append((layer, index)))
+    layer = add_stack()
+    point_at(layer, 5, 9)
+    wait(lambda: seen and seen[-1] == (layer, (5, 9)))

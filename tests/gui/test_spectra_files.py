@@ -1,0 +1,112 @@
+"""What the Spectra dock reads and writes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtGui import QImage
+from qtpy.QtWidgets import QApplication
+
+import napari_xanes as nx
+from napari_xanes.gui.layers import is_stack, stack_of
+from napari_xanes.gui.references import references_of
+from napari_xanes.gui.spectra import SpectraDock
+
+
+@pytest.fixture
+def dock(viewer):
+    dock = SpectraDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Spectra", area="right")
+    return dock
+
+
+@pytest.fixture
+def shown(viewer, dock, add_stack, wait):
+    """A dock with a curve under the cursor and two references."""
+    add_stack()
+    viewer.cursor.position = (0, 0.25, 0.45)
+    wait(lambda: any(c.kind == "cursor" for c in dock.plot.curves))
+    return dock
+
+
+def test_csv(shown, stack, tmp_path):
+    shown.export_button.save(tmp_path / "out.csv")
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[0].split(",")[:2] == ["energy (eV)", "cursor · optical depth (OD)"]
+    numbers = np.array([line.split(",")[:2] for line in lines[1:]], float)
+    np.testing.assert_allclose(numbers, np.c_[stack.energy, stack.data[:, 5, 9]], rtol=1e-6)
+
+
+def test_xdi(shown, stack, tmp_path):
+    shown.export_button.save(tmp_path / "out.xdi")
+    spectra = [s for path in sorted(tmp_path.glob("out*.xdi")) for s in nx.read_spectra(path)]
+    assert len(spectra) == 3
+    assert any(s.mu.size == 30 and np.allclose(s.mu, stack.data[:, 5, 9], rtol=1e-5) for s in spectra)
+
+
+def test_png(shown, tmp_path):
+    shown.export_button.save(tmp_path / "out.png")
+    assert QImage(str(tmp_path / "out.png")).width() == 1600
+
+
+def test_copy(shown):
+    shown.export_button.copy_values()
+    assert QApplication.clipboard().text().startswith("energy (eV)\tcursor")
+    shown.export_button.copy_picture()
+    assert not QApplication.clipboard().image().isNull()
+
+
+def test_an_export_that_fails_is_said(shown, tmp_path, errors):
+    shown.export_button.save(tmp_path / "nowhere" / "out.csv")
+    shown.export_button.save(tmp_path / "out.doc")
+    assert "out.csv was not written" in errors[0]
+    assert ".doc" in errors[1]
+
+
+def test_load_references(viewer, dock, tmp_path, errors):
+    energy = np.arange(8300.0, 8400.0)
+    for name in ("a", "b"):
+        np.savetxt(tmp_path / f"{name}.txt", np.c_[energy, np.arctan(energy - 8345)])
+    dock.reference_list.load([tmp_path / "a.txt", tmp_path / "b.txt"])
+    names = [s.name for s in references_of(viewer).spectra]
+    assert len(names) == 2
+    (tmp_path / "bad.txt").write_text("nothing here")
+    dock.reference_list.load([tmp_path / "a.txt", tmp_path / "bad.txt"])
+    assert "bad.txt" in errors[0]
+    assert [s.name for s in references_of(viewer).spectra] == names
+    table = dock.reference_list._table
+    table.item(0, 1).setText("3+")
+    assert references_of(viewer).spectra[0].valence == 3
+    table.item(0, 1).setText("three")
+    assert "not a number" in errors[1]
+    assert references_of(viewer).spectra[0].valence == 3
+    table.item(0, 0).setText("NiO")
+    assert references_of(viewer).spectra[0].name == "NiO"
+    table.selectRow(0)
+    dock.reference_list.remove_selected()
+    assert [s.name for s in references_of(viewer).spectra] == names[1:]
+
+
+def test_attach_energies(viewer, dock, tmp_path, errors, wait):
+    layer = viewer.add_image(np.random.default_rng(0).random((4, 6, 7), np.float32), scale=(1, 0.1, 0.1))
+    layer.units = ("pixel", "um", "um")
+    assert dock.pages.currentIndex() == 2
+    page = dock.pages.currentWidget()
+    (tmp_path / "three.txt").write_text("8300\n8310\n8320\n")
+    page.attach(tmp_path / "three.txt")
+    assert "3 energies for 4 frames" in errors[0]
+    assert not is_stack(layer)
+    (tmp_path / "four.txt").write_text("8.300\n8.310\n8.320\n8.330\n")
+    page.quantity.setCurrentText("optical depth")
+    page.attach(tmp_path / "four.txt")
+    stack = stack_of(layer)
+    np.testing.assert_allclose(stack.energy, [8300, 8310, 8320, 8330])
+    assert stack.quantity == "optical_depth"
+    assert stack.pixel_size == pytest.approx((0.1, 0.1))
+    assert dock.pages.currentIndex() == 0
+    assert viewer.canvas.overlays.text.text == f"{stack.energy[viewer.dims.current_step[0]]:.1f} eV"
+
+
+def test_no_page_for_pictures(viewer, dock):
+    viewer.add_image(np.zeros((5, 6)))
+    assert dock.pages.currentIndex() == 1

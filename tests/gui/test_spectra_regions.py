@@ -1,0 +1,112 @@
+"""Regions, brushed and drawn, in a real window."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_xanes.colours import colour_of
+from napari_xanes.gui.references import references_of
+from napari_xanes.gui.spectra import SpectraDock
+
+
+@pytest.fixture
+def dock(viewer, add_stack):
+    add_stack()
+    dock = SpectraDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Spectra", area="right")
+    return dock
+
+
+def curve(dock, name):
+    return next((c for c in dock.plot.curves if c.name.startswith(name)), None)
+
+
+def test_brushing_gives_mean_and_spread(viewer, dock, stack, wait):
+    dock.regions.brush_button.click()
+    layer = viewer.layers[-1]
+    assert layer.mode == "paint"
+    assert layer.data.shape == (24, 32)
+    np.testing.assert_allclose(layer.scale, (0.05, 0.05))
+    layer.brush_size = 5
+    layer.paint((10, 10), 1)
+    wait(lambda: curve(dock, "region 1") is not None)
+    inside = stack.data[:, layer.data == 1].astype(float)
+    np.testing.assert_allclose(curve(dock, "region 1").values, inside.mean(1), rtol=1e-5)
+    np.testing.assert_allclose(curve(dock, "region 1").spread, inside.std(1), rtol=1e-4)
+    assert curve(dock, "region 1").colour.lower() == colour_of(1).lower()
+    assert dock.regions.texts() == [f"region 1 · {inside.shape[1]} px"]
+    layer.paint((15, 20), 1)
+    wait(lambda: dock.regions.texts() == [f"region 1 · {(layer.data == 1).sum()} px"])
+    inside = stack.data[:, layer.data == 1].astype(float)
+    np.testing.assert_allclose(curve(dock, "region 1").values, inside.mean(1), rtol=1e-5)
+    layer.undo()
+    layer.undo()
+    wait(lambda: not dock.regions.texts())
+
+
+def test_the_next_brush_is_a_new_region(viewer, dock, wait):
+    dock.regions.brush()
+    layer = viewer.layers[-1]
+    layer.paint((5, 5), layer.selected_label)
+    dock.regions.brush()
+    assert viewer.layers[-1] is layer
+    assert layer.selected_label == 2
+    layer.paint((15, 25), 2)
+    wait(lambda: len(dock.regions.texts()) == 2)
+    known = dict(dock.tracker._known)
+    layer.paint((18, 25), 2)
+    wait(lambda: len(dock.tracker._known) > len(known))
+    assert set(known) < set(dock.tracker._known)  # the first region was not computed again
+    item = dock.regions._list.item(0)
+    item.setText("core · 81 px")
+    wait(lambda: dock.regions.texts()[0].startswith("core · "))
+    assert layer.metadata["xanes"]["names"] == {1: "core"}
+    dock.regions._choose(item)
+    assert layer.selected_label == 1
+
+
+def test_regions_become_references(viewer, dock, stack, wait, errors):
+    references = references_of(viewer)
+    references.remove([s.name for s in references.spectra])
+    dock.reference_list.take_regions()
+    assert "brush one" in errors[0]
+    dock.regions.brush()
+    viewer.layers[-1].paint((5, 5), 1)
+    dock.reference_list.take_regions()
+    (reference,) = references.spectra
+    assert reference.name == "region 1"
+    inside = stack.data[:, viewer.layers[-1].data == 1].astype(float)
+    np.testing.assert_allclose(reference.mu, inside.mean(1), rtol=1e-5)
+    np.testing.assert_allclose(reference.sigma, inside.std(1) / np.sqrt(inside.shape[1]), rtol=1e-4)
+
+
+def test_drawn_regions(viewer, dock, stack, wait):
+    dock.regions.draw_button.click()
+    shapes = viewer.layers[-1]
+    assert shapes.mode == "add_polygon"
+    shapes.add_rectangles([[2, 3], [2, 8], [6, 8], [6, 3]])
+    shapes.add_ellipses([[10, 10], [10, 20], [20, 20], [20, 10]])
+    shapes.add_paths([[0, 0], [5, 5]])
+    wait(lambda: len(dock.regions.texts()) == 2)
+    np.testing.assert_allclose(curve(dock, "shape 1").values, stack.data[:, 2:7, 3:9].mean((1, 2)), rtol=1e-5)
+    pixels = int(dock.regions.texts()[1].split(" · ")[1].split()[0])
+    assert pixels == pytest.approx(np.pi * 25, rel=0.15)
+    shapes.data = shapes.data[:1]
+    wait(lambda: len(dock.regions.texts()) == 1)
+
+
+def test_other_labels_are_no_regions(viewer, dock, wait):
+    viewer.add_labels(np.ones((5, 5), int))
+    viewer.add_labels(np.ones((24, 32), int))  # not scaled: it does not lie over the image
+    viewer.add_labels(np.ones((24, 32), int), scale=(0.05, 0.05), metadata={"xanes": {"kind": "map"}})
+    wait(ms=150)
+    assert dock.regions.texts() == []
+    mine = viewer.add_labels(np.full((24, 32), 1_000_000_000), scale=(0.05, 0.05))
+    wait(lambda: len(dock.regions.texts()) == 1)
+    mine.visible = False
+    wait(lambda: dock.regions.texts() == [])
+    mine.visible = True
+    wait(lambda: len(dock.regions.texts()) == 1)
+    viewer.layers.remove(mine)
+    wait(lambda: dock.regions.texts() == [])

@@ -1,0 +1,150 @@
+"""What holds for every reader and writer, those to come included; and damaged files, by the hundred."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import warnings
+
+import h5py
+import numpy as np
+import pytest
+
+from napari_xanes import MapSet, ParameterMap, SpectralStack, Spectrum, io
+
+ENERGY = (7100.0, 7110.5, 7112.25, 7130.0)
+
+
+def test_importing_io_is_cheap():
+    heavy = "h5py", "tifffile", "dask", "scipy", "napari", "pydantic", "yaml"
+    code = f"import sys, napari_xanes.io, json; print(json.dumps([m for m in {heavy!r} if m in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []
+
+
+@pytest.mark.parametrize("reader", io.READERS, ids=lambda r: r.name)
+def test_reader(reader, tmp_path):
+    assert reader.title
+    assert reader.patterns
+    for content in (b"", b"hello\n", b"\0" * 100, "µ\n1 2 3\n".encode("latin-1")):
+        path = tmp_path / ("a" + reader.patterns[0][1:])
+        path.write_bytes(content)
+        reason = reader.declines(path)
+        assert reason
+        assert "\n" not in reason
+    (tmp_path / "folder").mkdir()
+    assert reader.declines(tmp_path / "folder")
+    with pytest.raises(OSError, match="nothing"):
+        reader.declines(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("reader", io.SPECTRA_READERS, ids=lambda r: r.name)
+def test_spectra_reader(reader, tmp_path):
+    for content in (b"", b"hello\n", b"\0" * 100):
+        path = tmp_path / ("a" + reader.patterns[0][1:])
+        path.write_bytes(content)
+        assert reader.declines(path)
+
+
+def test_every_writer_has_a_reader(tmp_path, depth_stack):
+    values = {
+        "stack": depth_stack,
+        "maps": MapSet({"e0": ParameterMap(np.ones((2, 3), np.float32), "eV")}),
+        "spectra": [Spectrum("a", [7100, 7110], [0, 1])],
+    }
+    readers = {"stack": io.read, "maps": io.read_maps, "spectra": io.read_spectra}
+    for writer in io.WRITERS:
+        for suffix in writer.suffixes:
+            for kind in writer.takes:
+                path = tmp_path / f"{kind}{suffix.upper()}"
+                io.write(values[kind], path)
+                assert type(readers[kind](path)) is type(values[kind])
+
+
+def _examples(tmp_path, write_nxstxm, write_sdf, write_tiff, frames):
+    stack = SpectralStack(frames, ENERGY, "optical_depth", 0.1, metadata={"i0": np.ones(4)})
+    maps = MapSet({"e0": ParameterMap(frames[0], "eV", frames[1])})
+    pair = [Spectrum("a", ENERGY, np.arange(4.0), 2), Spectrum("b", ENERGY, np.arange(4.0), sigma=np.ones(4))]
+    write_nxstxm(tmp_path / "nexus.nxs", frames, ENERGY)
+    write_sdf(tmp_path, frames, ENERGY, stem="sdf")
+    write_tiff(tmp_path / "pages.tif", frames)
+    (tmp_path / "pages.txt").write_text("".join(f"{e}\n" for e in ENERGY))
+    np.savez(tmp_path / "arrays.npz", data=frames, energy=np.array(ENERGY))
+    io.write(stack, tmp_path / "own.h5")
+    io.write(stack, tmp_path / "own.tif")
+    for name in ("maps.h5", "maps.tif"):
+        io.write(maps, tmp_path / name)
+    for name in ("spectra.csv", "spectra.xdi"):
+        io.write(pair, tmp_path / name)
+    project = (
+        "# Athena project file\n@args = ('label','a','titles',['x']);\n@x = ('7100','7110');\n@y = (1,2);\n[record]\n"
+    )
+    (tmp_path / "project.prj").write_text(project)
+    (tmp_path / "columns.dat").write_text("# energy mu\n7100 0.1\n7110 0.2\n")
+    (tmp_path / "athena.xdi").write_text("# XDI/1.0\n# Column.1: energy eV\n# Column.2: mu\n#---\n7100 0.1\n7110 0.2\n")
+
+
+EXAMPLES = {
+    **dict.fromkeys(["nexus.nxs", "sdf.hdr", "sdf_a001.xim", "pages.tif", "pages.txt", "arrays.npz"], io.read),
+    **dict.fromkeys(["own.h5", "own.tif"], io.read),
+    **dict.fromkeys(["maps.h5", "maps.tif"], io.read_maps),
+    **dict.fromkeys(["spectra.csv", "spectra.xdi", "project.prj", "columns.dat", "athena.xdi"], io.read_spectra),
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_damaged_files_give_an_answer_or_a_documented_error(
+    name, tmp_path, write_nxstxm, write_sdf, write_tiff, frames
+):
+    _examples(tmp_path, write_nxstxm, write_sdf, write_tiff, frames)
+    path = tmp_path / name
+    opened = {"sdf_a001.xim": tmp_path / "sdf.hdr", "pages.txt": tmp_path / "pages.tif"}.get(name, path)
+    whole = path.read_bytes()
+    dice = random.Random(name)
+    for _ in range(100):
+        # The HDF5 library itself can crash on a changed byte, so HDF5 files are damaged through the library.
+        (_rearrange if path.suffix in (".nxs", ".h5") else _scribble)(path, whole, dice)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            try:
+                assert EXAMPLES[name](opened)
+            except (OSError, ValueError) as error:
+                assert opened.name in str(error)  # noqa: PT017
+
+
+def _scribble(path, whole, dice):
+    """Changes some bytes, mostly near the beginning, where headers are, and cuts some files short."""
+    content = bytearray(whole)
+    for _ in range(dice.choice((1, 3, 20))):
+        content[min(int(dice.expovariate(4) * len(content)), len(content) - 1)] = dice.randrange(256)
+    if dice.random() < 0.3:
+        del content[dice.randrange(len(content)) :]
+    path.write_bytes(content)
+
+
+def _rearrange(path, whole, dice):
+    """Removes objects and attributes, or puts others in their place."""
+    path.write_bytes(whole)
+    wrong = [3, b"text", "[1, {", "null", np.zeros((0, 2)), np.full(3, np.nan), np.arange(24.0), np.array([b"a", b"b"])]
+    wrong += [h5py.SoftLink("/nowhere"), h5py.ExternalLink("other.h5", "/"), h5py.Empty("f4"), np.zeros((2, 3, 5, 4))]
+    with h5py.File(path, "a") as file:
+        names = []
+        file.visit(names.append)
+        for _ in range(dice.choice((1, 1, 2, 4))):
+            name = dice.choice(names)
+            if name not in file or file.get(name, getlink=True).__class__ is not h5py.HardLink:
+                continue
+            attributes = file[name].attrs
+            if len(attributes) and dice.random() < 0.5:
+                key = dice.choice(list(attributes))
+                del attributes[key]
+                if dice.random() < 0.7:
+                    attributes[key] = dice.choice([value for value in wrong if not hasattr(value, "path")])
+                continue
+            del file[name]
+            if dice.random() < 0.7:
+                file[name] = dice.choice(wrong)
+    if dice.random() < 0.1:
+        path.write_bytes(path.read_bytes()[: dice.randrange(path.stat().st_size)])

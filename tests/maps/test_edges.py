@@ -1,0 +1,146 @@
+"""edge_energy: closed forms, errors, calibration, messages."""
+
+from __future__ import annotations
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from napari_xanes import SpectralStack, Spectrum
+from napari_xanes.maps import edge_energy
+from napari_xanes.ops import normalize_edge
+
+AXIS = np.concatenate([np.arange(8270, 8330, 6.0), np.arange(8330, 8362, 0.5), np.arange(8362, 8461, 3.0)])
+
+
+def edge(energy: np.ndarray, e0: float, white_line: float = 0.6, width: float = 1.5) -> np.ndarray:
+    """An error function with a Gaussian white line, so that it ends where it should."""
+    from scipy.special import erf
+
+    return 0.5 * (1 + erf((energy - e0) / width)) + white_line * np.exp(-(((energy - e0 - 4) / 2.5) ** 2))
+
+
+def shifted(shifts: np.ndarray, noise: float = 0.0, jump: float = 0.8) -> SpectralStack:
+    rng = np.random.default_rng(5)
+    flat = np.stack([edge(AXIS, 8343 + s) for s in shifts.ravel()], axis=1)
+    data = 0.2 + jump * flat - 0.001 * (AXIS - 8343)[:, None] + noise * rng.standard_normal(flat.shape)
+    return SpectralStack(data.reshape(AXIS.size, *shifts.shape).astype(np.float32), AXIS, "optical_depth", 0.04)
+
+
+def test_shifts_come_back() -> None:
+    shifts = np.linspace(-2, 2, 12).reshape(3, 4)
+    maps = edge_energy(shifted(shifts))
+    assert list(maps) == ["edge_energy", "derivative_maximum", "white_line", "edge_jump"]
+    for name in ("edge_energy", "derivative_maximum", "white_line"):
+        found = maps[name]
+        assert found.unit == "eV"
+        np.testing.assert_allclose(found.data - found.data.mean(), shifts, atol=0.08, err_msg=name)
+    grid = np.arange(8330, 8360, 0.001)
+    pure = edge(grid, 8343)
+    centre = {name: maps[name].data.mean() for name in maps}
+    assert centre["edge_energy"] == pytest.approx(grid[np.argmax(pure > 0.5)], abs=0.05)
+    assert centre["derivative_maximum"] == pytest.approx(grid[np.argmax(np.gradient(pure))], abs=0.1)
+    assert centre["white_line"] == pytest.approx(grid[np.argmax(pure)], abs=0.05)
+    np.testing.assert_allclose(maps["edge_jump"].data, 0.8, atol=0.01)
+
+
+def test_crossing_is_exact_between_two_points_at_any_level() -> None:
+    axis = np.array([8270.0, 8280, 8300, 8320, 8340, 8344, 8346, 8350, 8360, 8380, 8400, 8420])
+    mu = np.array([0.0, 0, 0, 0, 0, 0.4, 0.8, 1.2, 1.0, 1.0, 1.0, 1.0])
+    stack = SpectralStack(mu[:, None, None], axis, "optical_depth")
+    for level, expected in ((0.5, 8344.5), (0.2, 8342.0), (0.8, 8346.0)):
+        maps = edge_energy(stack, level=level, e0=8344.0, pre=(-74, -20), post=(30, 80), energy=(8320, 8400))
+        assert maps["edge_energy"].data[0, 0] == pytest.approx(expected, abs=2e-3)
+
+
+def test_normalized_first_or_on_the_way_is_the_same() -> None:
+    stack = shifted(np.linspace(-1, 1, 12).reshape(3, 4), 0.005)
+    direct, after = edge_energy(stack), edge_energy(normalize_edge(stack))
+    for name in ("edge_energy", "derivative_maximum", "white_line"):
+        np.testing.assert_allclose(after[name].data, direct[name].data, atol=0.01, err_msg=name)
+        np.testing.assert_allclose(after[name].sigma, direct[name].sigma, rtol=0.01, err_msg=name)
+    np.testing.assert_allclose(after["edge_jump"].data, 1, atol=1e-4)
+
+
+def test_errors_cover_small_noise() -> None:
+    stack = shifted(np.zeros((40, 40)), 0.004)
+    maps, clean = edge_energy(stack), edge_energy(shifted(np.zeros((1, 1))))
+    for name in ("edge_energy", "derivative_maximum", "white_line"):
+        one = maps[name]
+        assert one.sigma is not None
+        scatter = np.std(one.data - clean[name].data[0, 0])
+        typical = np.sqrt(np.mean(one.sigma.astype(float) ** 2))
+        assert typical == pytest.approx(scatter, rel=0.25), name
+
+
+def test_references_calibrate_the_valence() -> None:
+    refs = [
+        Spectrum(f"v{v}", AXIS, 2 * edge(AXIS, e0) + 1, v, metadata={"normalized": False})
+        for v, e0 in ((2, 8342.0), (3, 8343.5), (4, 8345.0))
+    ]
+    shifts = np.linspace(-0.8, 1.8, 12).reshape(3, 4)
+    maps = edge_energy(shifted(shifts, 0.002), references=refs)
+    valence = maps["valence"]
+    np.testing.assert_allclose(valence.data, 2 + (shifts + 1) / 1.5, atol=0.06)
+    assert valence.sigma is not None
+    np.testing.assert_allclose(valence.sigma, maps["edge_energy"].sigma / 1.5, rtol=0.1, atol=0.02)
+    assert maps.metadata["calibration"]["per_eV"] == pytest.approx(1 / 1.5, rel=0.03)
+    again = edge_energy.apply(shifted(shifts, 0.002), maps.history[-1])
+    np.testing.assert_array_equal(again["valence"].data, valence.data)
+
+
+def test_empty_and_spoilt_pixels_are_masked() -> None:
+    stack = shifted(np.zeros((4, 5)), 0.005)
+    data = stack.data.copy()
+    data[:, 0, 0], data[3, 1, 1], data[:, 2, 2] = np.nan, np.nan, 0.2
+    maps = edge_energy(stack.with_data(data))
+    for name, one in maps.items():
+        assert not one.mask[[0, 1, 2], [0, 1, 2]].any(), name
+        assert one.mask.sum() == 17, name
+    assert np.isnan(maps["edge_energy"].data[2, 2])
+
+
+def test_tiles_and_lazy_agree_with_the_whole() -> None:
+    stack = shifted(np.linspace(-1, 1, 42).reshape(6, 7), 0.01)
+    whole = edge_energy(stack)
+    tile = edge_energy.apply(stack.with_data(stack.data[:, 2:4]), whole.history[-1])
+    lazy = edge_energy(stack.with_data(da.from_array(stack.data, chunks=(9, 2, 3))))
+    for name, one in whole.items():
+        np.testing.assert_allclose(tile[name].data, one.data[2:4], rtol=1e-6, err_msg=name)
+        np.testing.assert_allclose(lazy[name].data, one.data, rtol=1e-6, err_msg=name)
+
+
+def test_no_white_line_in_a_rising_edge_is_no_value() -> None:
+    mu = 0.5 + np.arctan((AXIS - 8343) / 1.5) / np.pi
+    maps = edge_energy(SpectralStack(np.tile(mu[:, None, None], (1, 2, 2)), AXIS, "optical_depth"))
+    assert maps["edge_energy"].mask.all()
+    assert not maps["white_line"].mask.any()
+
+
+def test_a_long_search_range_is_no_trouble() -> None:
+    axis = np.arange(8270.0, 8460.0, 0.4)
+    stack = SpectralStack(np.tile(edge(axis, 8343)[:, None, None], (1, 2, 2)), axis, "optical_depth")
+    whole, near = edge_energy(stack, energy=(8271, 8459)), edge_energy(stack)
+    for name in ("edge_energy", "derivative_maximum", "white_line"):
+        np.testing.assert_allclose(whole[name].data, near[name].data, atol=1e-3)
+
+
+def test_messages_name_the_way_out() -> None:
+    stack = shifted(np.zeros((2, 2)))
+    with pytest.raises(ValueError, match="run optical_depth first"):
+        edge_energy(SpectralStack(stack.data, AXIS, "counts"))
+    with pytest.raises(ValueError, match=r"2 energies lie in the search range 8340 to 8340.6 eV"):
+        edge_energy(stack, energy=(8340, 8340.6))
+    one = Spectrum("NiO", AXIS, edge(AXIS, 8342), 2)
+    with pytest.raises(ValueError, match="at least two references with valences, but 1 of 2 have one"):
+        edge_energy(stack, references=[one, Spectrum("x", AXIS, edge(AXIS, 8344))])
+    with pytest.raises(ValueError, match="lie at the same energy"):
+        edge_energy(stack, references=[one, Spectrum("x", AXIS, edge(AXIS, 8342), 3)])
+    with pytest.raises(ValueError, match="'far' does not cross"):
+        edge_energy(stack, references=[one, Spectrum("far", AXIS, edge(AXIS, 8410), 3)])
+    empty = stack.data.copy()
+    empty[12] = np.nan
+    with pytest.raises(ValueError, match="frame 12 "):
+        edge_energy(stack.with_data(empty))
+    crossed = edge_energy(stack, energy=(8350, 8380))
+    assert "do not cross the level between" in crossed.metadata["warnings"][0]

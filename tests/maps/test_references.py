@@ -1,0 +1,305 @@
+"""fit_references: against scipy, against closed forms, and whether its errors cover."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import lsq_linear, nnls
+
+from napari_xanes import SpectralStack, Spectrum, Step
+from napari_xanes.maps import fit_references
+from napari_xanes.maps.references import fitted_spectrum
+
+AXIS = np.concatenate([np.arange(8330, 8362, 1.0), np.arange(8362, 8401, 3.0)])
+
+
+def curve(energy: np.ndarray, e0: float, white_line: float) -> np.ndarray:
+    return 0.5 + np.arctan(energy - e0) / np.pi + white_line * np.exp(-(((energy - e0 - 4) / 2.5) ** 2))
+
+
+def made(name: str, e0: float, white_line: float, valence: float | None = None, **metadata: Any) -> Spectrum:
+    grid = np.arange(8200.0, 8500.0, 0.5)
+    return Spectrum(name, grid, curve(grid, e0, white_line), valence, metadata={"normalized": True, **metadata})
+
+
+REFS = [made("two", 8344, 0.6, 2), made("three", 8345.5, 0.5, 3), made("four", 8347, 0.3, 4)]
+
+
+def stack_of(
+    amounts: np.ndarray, refs: list[Spectrum], noise: float = 0.0, seed: int = 0, **more: Any
+) -> SpectralStack:
+    """Amounts (K, Y, X) of the references on a sloping background."""
+    rng = np.random.default_rng(seed)
+    data = np.einsum("ke,kyx->eyx", [ref.at(AXIS) for ref in refs], amounts)
+    data += 0.3 - 0.002 * (AXIS - AXIS.mean())[:, None, None]
+    data += noise * rng.standard_normal(data.shape)
+    return SpectralStack(data.astype(np.float32), AXIS, "optical_depth", 0.04, **more)
+
+
+def columns(refs: list[Spectrum], *, constant: bool, slope: bool) -> np.ndarray:
+    free = [np.ones_like(AXIS)] * constant + [AXIS - (AXIS[0] + AXIS[-1]) / 2] * slope
+    return np.stack([*(ref.at(AXIS) for ref in refs), *free], axis=1)
+
+
+@settings(deadline=None, max_examples=25, derandomize=True)
+@given(
+    seed=st.integers(0, 10**6),
+    k=st.integers(1, 6),
+    apart=st.sampled_from([2.0, 0.2, 0.02]),
+    constant=st.booleans(),
+    slope=st.booleans(),
+)
+def test_it_is_the_optimum_of_scipy(seed: int, k: int, apart: float, constant: bool, slope: bool) -> None:
+    rng = np.random.default_rng(seed)
+    refs = [made(f"r{i}", 8343 + apart * i, rng.uniform(0.2, 0.8)) for i in range(k)]
+    stack = stack_of(rng.standard_normal((k, 3, 4)), refs, 0.02, seed)
+    maps = fit_references(stack, references=refs, constant=constant, slope=slope)
+    a = columns(refs, constant=constant, slope=slope)
+    # A free column is the difference of two that are not negative.
+    doubled = np.concatenate([a, -a[:, k:]], axis=1)
+    found = np.array([maps[name].data.ravel() for name in maps.metadata["fit"]["names"]])
+    for column, x in zip(stack.data.reshape(AXIS.size, -1).T.astype(np.float64), found.T, strict=True):
+        expected = nnls(doubled, column)[0][:k]
+        np.testing.assert_allclose(x[:k], expected, atol=1e-6 * max(1, np.abs(expected).max()), rtol=1e-6)
+    free = fit_references(stack, references=refs, constant=constant, slope=slope, nonnegative=False)
+    found = np.array([free[name].data.ravel() for name in free.metadata["fit"]["names"]])
+    expected = np.linalg.lstsq(a, stack.data.reshape(AXIS.size, -1).astype(np.float64), rcond=None)[0]
+    np.testing.assert_allclose(found, expected, atol=1e-6 * max(1, np.abs(expected).max()), rtol=1e-6)
+
+
+def test_bounds_and_free_columns_agree_with_lsq_linear() -> None:
+    rng = np.random.default_rng(7)
+    stack = stack_of(rng.standard_normal((3, 3, 4)), REFS, 0.02)
+    maps = fit_references(stack, references=REFS, slope=True)
+    a = columns(REFS, constant=True, slope=True)
+    for index in np.ndindex(3, 4):
+        column = stack.data[(slice(None), *index)].astype(np.float64)
+        low = [0, 0, 0, -np.inf, -np.inf]
+        expected = lsq_linear(a, column, (low, np.inf), tol=1e-14, method="bvls").x
+        np.testing.assert_allclose([maps[n].data[index] for n in maps.metadata["fit"]["names"]], expected, atol=2e-6)
+        fit = fitted_spectrum(maps, index)
+        np.testing.assert_allclose(fit.mu, a @ expected, atol=1e-5)
+        rms = np.sqrt(np.mean((column - a @ expected) ** 2))
+        assert maps["residual_rms"].data[index] == pytest.approx(rms, rel=1e-4)
+
+
+def test_known_mixtures_come_back() -> None:
+    rng = np.random.default_rng(1)
+    amounts = rng.uniform(0.1, 1, (3, 5, 6))
+    maps = fit_references(stack_of(amounts, REFS), references=REFS, slope=True)
+    assert list(maps) == [
+        "two", "three", "four", "edge_jump", "valence", "dominant", "residual_rms", "chi_square", "constant", "slope",
+    ]  # fmt: skip
+    total = amounts.sum(axis=0)
+    for name, amount in zip(("two", "three", "four"), amounts, strict=True):
+        np.testing.assert_allclose(maps[name].data, amount, atol=1e-4)
+        assert maps[name].unit == "OD"
+    np.testing.assert_allclose(maps["edge_jump"].data, total, atol=1e-4)
+    np.testing.assert_allclose(maps["valence"].data, np.tensordot([2, 3, 4], amounts, 1) / total, atol=1e-4)
+    np.testing.assert_array_equal(maps["dominant"].data, amounts.argmax(axis=0) + 1)
+    assert maps["dominant"].labels == {1: "two", 2: "three", 3: "four"}
+    assert maps["slope"].unit == "OD/eV"
+    np.testing.assert_allclose(maps["slope"].data, -0.002, atol=1e-5)
+    assert {name for name in maps if maps[name].companion} == {"residual_rms", "chi_square", "constant", "slope"}
+    shares = fit_references(stack_of(amounts, REFS), references=REFS, slope=True, fractions=True)
+    np.testing.assert_allclose(shares["two"].data, amounts[0] / total, atol=1e-4)
+    assert shares["two"].unit == "1"
+    np.testing.assert_allclose(fitted_spectrum(shares, (1, 2)).mu, fitted_spectrum(maps, (1, 2)).mu, atol=1e-5)
+
+
+def test_fractions_that_sum_to_one() -> None:
+    rng = np.random.default_rng(2)
+    shares = rng.dirichlet((1, 1, 1), (4, 5)).transpose(2, 0, 1)
+    maps = fit_references(stack_of(shares, REFS, 0.01), references=REFS, slope=True, sum_to_one=True)
+    np.testing.assert_allclose(maps["edge_jump"].data, 1, atol=1e-5)
+    np.testing.assert_allclose(sum(maps[r.name].data for r in REFS), 1, atol=1e-5)
+    assert min(maps[r.name].data.min() for r in REFS) >= 0
+
+
+@pytest.mark.parametrize("known_noise", [True, False])
+def test_errors_cover_as_they_should(known_noise: bool) -> None:
+    rng = np.random.default_rng(4)
+    amounts = np.broadcast_to(np.array([0.5, 0.6, 0.4])[:, None, None], (3, 60, 60))
+    clean = stack_of(amounts, REFS)
+    photons = np.linspace(2000, 40000, AXIS.size)
+    if known_noise:
+        lit = photons[:, None, None]
+        counted = rng.poisson(lit * np.exp(-clean.data)) / (rng.poisson(10 * lit, clean.shape) / 10)
+        noise = {"noise": {"kind": "poisson", "i0": photons, "n_flat": 10}}
+        stack = clean.with_data(-np.log(counted).astype(np.float32), metadata=noise)
+    else:
+        stack = stack_of(amounts, REFS, 0.01, 4)
+    for fractions in (False, True):
+        maps = fit_references(stack, references=REFS, slope=True, fractions=fractions)
+        truths = dict(zip(("two", "three", "four"), (0.5, 0.6, 0.4), strict=True))
+        truths = {name: value / 1.5 if fractions else value for name, value in truths.items()}
+        for name, truth in {**truths, "edge_jump": 1.5, "valence": 4.4 / 1.5}.items():
+            sigma = maps[name].sigma
+            assert sigma is not None
+            covered = np.mean(np.abs(maps[name].data - truth) < sigma)
+            assert 0.64 < covered < 0.72, f"{name}: {covered}"
+        assert np.mean(maps["chi_square"].data) == pytest.approx(1, abs=0.06)
+
+
+def test_a_pure_pixel_has_an_error_too() -> None:
+    amounts = np.zeros((3, 40, 40))
+    amounts[0] = 1
+    maps = fit_references(stack_of(amounts, REFS, 0.01), references=REFS, slope=True, fractions=True)
+    for name in ("two", "four", "valence"):
+        sigma = maps[name].sigma
+        assert sigma is not None
+        assert (sigma > 0).all()
+    sigma = maps["valence"].sigma
+    assert sigma is not None
+    assert np.mean(np.abs(maps["valence"].data - 2) < sigma) > 0.6
+
+
+def test_the_photons_may_come_in_any_shape() -> None:
+    amounts = np.full((3, 4, 5), 0.5)
+    photons = np.linspace(3000, 5000, AXIS.size)
+    found = []
+    for i0 in (photons, photons[:, None, None], np.broadcast_to(photons[:, None, None], (AXIS.size, 4, 5))):
+        noise = {"noise": {"kind": "poisson", "i0": i0, "n_flat": np.inf}}
+        found.append(fit_references(stack_of(amounts, REFS, 0.01, metadata=noise), references=REFS)["two"].sigma)
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-6)
+    np.testing.assert_allclose(found[2], found[0], rtol=1e-6)
+    image = {"noise": {"kind": "poisson", "i0": np.full((4, 5), 4000.0), "n_flat": 1}}
+    assert fit_references(stack_of(amounts, REFS, 0.01, metadata=image), references=REFS)["two"].mask.all()
+    wrong = {"noise": {"kind": "poisson", "i0": np.ones((2, 2)), "n_flat": 1}}
+    with pytest.raises(ValueError, match=r"photons of the noise have shape \(2, 2\)"):
+        fit_references(stack_of(amounts, REFS, 0.01, metadata=wrong), references=REFS)
+
+
+def test_misfit_with_structure_raises_chi_square() -> None:
+    amounts = np.full((3, 20, 20), 0.5)
+    stack = stack_of(amounts, REFS, 0.01)
+    good = fit_references(stack, references=REFS, slope=True)["chi_square"]
+    poor = fit_references(stack, references=REFS[:1], slope=True)["chi_square"]
+    assert np.median(poor.data) > 3 * np.median(good.data)
+
+
+def test_one_reference_is_a_scale() -> None:
+    maps = fit_references(
+        stack_of(np.full((1, 2, 2), 0.7), REFS[:1], 0.001), references=REFS[:1], slope=True, fractions=True
+    )
+    np.testing.assert_allclose(maps["edge_jump"].data, 0.7, atol=0.01)
+    np.testing.assert_allclose(maps["two"].data, 1)
+    np.testing.assert_allclose(maps["valence"].data, 2)
+
+
+def test_empty_and_spoilt_pixels_are_masked() -> None:
+    amounts = np.full((3, 4, 5), 0.5)
+    amounts[:, 0] = 0
+    stack = stack_of(amounts, REFS, 0.01, 9)
+    data = stack.data.copy()
+    data[:, 1, 1], data[20, 2, 2], data[3, 3, 3], data[:, 0, 0] = np.nan, np.nan, np.inf, 0
+    maps = fit_references(stack.with_data(data), references=REFS)
+    spoilt = ([1, 2, 3], [1, 2, 3])
+    for name, one in maps.items():
+        assert not one.mask[spoilt].any(), name
+        if one.labels is None:
+            assert np.isnan(one.data[spoilt]).all(), name
+    assert np.isfinite(maps["two"].data[0]).all()
+    assert maps["two"].data[0, 0] == 0
+    assert not maps["two"].mask[0, 0]
+    assert np.isnan(maps["valence"].data[0, 0])
+    assert maps["dominant"].data[0, 0] == 0
+    clear = fit_references(stack.with_data(data), references=REFS, min_jump=0.5)
+    assert not clear["two"].mask[0].any()
+    assert clear["two"].mask[1:].sum() == 12
+    none = fit_references(stack, references=REFS, min_jump=9.0)
+    assert not none["two"].mask.any()
+    assert "no pixel has an edge jump above 9 (the largest is 1" in none.metadata["warnings"][0]
+
+
+def test_tiles_lazy_and_replay_agree_with_the_whole() -> None:
+    rng = np.random.default_rng(3)
+    stack = stack_of(rng.uniform(-0.5, 1, (3, 6, 7)), REFS, 0.01)
+    whole = fit_references(stack, references=REFS)
+    step = whole.history[-1]
+    assert step.state == {"energy": [8330.0, 8398.0]}
+    tile = fit_references.apply(stack.with_data(stack.data[:, 2:4]), Step.from_plain(step.to_plain(exact=True)))
+    lazy = fit_references(stack.with_data(da.from_array(stack.data, chunks=(9, 2, 3))), references=REFS)
+    for name, one in whole.items():
+        np.testing.assert_allclose(tile[name].data, one.data[2:4], rtol=1e-5, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(lazy[name].data, one.data, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def test_energies_beyond_the_references_are_left_out_and_told() -> None:
+    stack = stack_of(np.full((3, 2, 2), 0.5), REFS, 0.001)
+    short = [Spectrum(r.name, r.energy[260:390], r.mu[260:390], r.valence, metadata=r.metadata) for r in REFS]
+    maps = fit_references(stack, references=short)
+    low, high = short[0].energy[[0, -1]]
+    assert maps.metadata["warnings"] == [
+        f"2 of {AXIS.size} energies lie outside the references ({low:g}-{high:g} eV) and are not used"
+    ]
+    assert maps.metadata["fit"]["energy"][-1] <= high
+    replayed = fit_references.apply(stack, maps.history[-1])
+    assert replayed.metadata["warnings"] == maps.metadata["warnings"]
+    chosen = fit_references(stack, references=REFS, energy=(8335, 8380))
+    assert chosen.metadata["warnings"] == []
+    assert chosen.metadata["fit"]["energy"][0] == 8335
+
+
+def test_references_with_background_are_normalized_first() -> None:
+    grid = np.arange(8200.0, 8500.0, 0.5)
+    raw = [
+        Spectrum(r.name, grid, 3 * r.mu + 5 - 0.002 * grid / 8, r.valence, metadata={"normalized": False}) for r in REFS
+    ]
+    stack = stack_of(np.full((3, 2, 2), 0.5), REFS)
+    maps = fit_references(stack, references=raw, slope=True)
+    np.testing.assert_allclose(maps["edge_jump"].data, 1.5, rtol=0.05)
+    as_is = fit_references(stack, references=raw, slope=True, normalize_references="never")
+    np.testing.assert_allclose(as_is["edge_jump"].data, 0.5, rtol=0.01)
+    peak = Spectrum("peak", grid, -REFS[0].mu, metadata={"normalized": False})
+    told = fit_references(stack, references=[*REFS[1:], peak])
+    assert told.metadata["warnings"][0].startswith("taken as it is, not normalized: spectrum 'peak'")
+    with pytest.raises(ValueError, match="spectrum 'peak'"):
+        fit_references(stack, references=[Spectrum("peak", grid, -REFS[0].mu)], normalize_references="always")
+
+
+def test_references_without_valence() -> None:
+    stack = stack_of(np.full((3, 2, 2), 0.5), REFS, 0.001)
+    none = [Spectrum(r.name, r.energy, r.mu) for r in REFS]
+    assert "valence" not in fit_references(stack, references=none)
+    some = fit_references(stack, references=[*REFS[:2], none[2]], slope=True)
+    np.testing.assert_allclose(some["valence"].data, 2.5, atol=0.05)
+    assert "leaves out what has no valence: four" in some.metadata["warnings"][0]
+
+
+def test_messages_name_the_way_out() -> None:
+    stack = stack_of(np.full((3, 2, 2), 0.5), REFS, 0.001)
+    with pytest.raises(ValueError, match="holds transmission: run optical_depth first"):
+        fit_references(SpectralStack(stack.data, AXIS, "transmission"), references=REFS)
+    with pytest.raises(ValueError, match="can't be called 'valence'"):
+        fit_references(stack, references=[made("valence", 8344, 0.5)])
+    far = Spectrum("Fe", np.arange(7000.0, 7100), np.arange(100.0))
+    with pytest.raises(ValueError, match=r"8330 to 8398 eV.*shares 0 with all references; 'Fe' covers 7000 to 7099 eV"):
+        fit_references(stack, references=[*REFS, far])
+    with pytest.raises(ValueError, match="'twin' is a combination of two, three, four and the background"):
+        fit_references(stack, references=[*REFS, made("twin", 8344, 0.6)])
+    with pytest.raises(ValueError, match="'zero' is nothing but background"):
+        fit_references(stack, references=[Spectrum("zero", AXIS, 0 * AXIS)])
+    holed = Spectrum("holed", AXIS, np.where(AXIS == 8340, np.nan, 1.0))
+    with pytest.raises(ValueError, match="'holed' has no value at 8340 eV"):
+        fit_references(stack, references=[holed])
+    few = SpectralStack(stack.data[:3], AXIS[:3], "optical_depth")
+    with pytest.raises(ValueError, match="a fit of 4 columns needs at least 5 energies"):
+        fit_references(few, references=REFS)
+    empty = stack.data.copy()
+    empty[12] = np.nan
+    with pytest.raises(ValueError, match=r"frame 12 \(8342.0 eV\)"):
+        fit_references(stack.with_data(empty), references=REFS)
+    with pytest.raises(ValueError, match="holds no fit of references"):
+        fitted_spectrum(type(fit_references(stack, references=REFS))({}), (0, 0))
+
+
+def test_three_energies_are_enough_for_one_reference() -> None:
+    few = SpectralStack(REFS[0].at([8330, 8348, 8390])[:, None, None], [8330, 8348, 8390], "optical_depth")
+    maps = fit_references(few, references=REFS[:1])
+    assert maps["edge_jump"].data[0, 0] == pytest.approx(1, abs=1e-6)

@@ -1,0 +1,117 @@
+"""normalize_edge: closed forms, thresholds, messages."""
+
+from __future__ import annotations
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from napari_xanes import SpectralStack
+from napari_xanes.ops import normalize_edge
+
+AXIS = np.concatenate([np.arange(8270, 8330, 6.0), np.arange(8330, 8362, 1.0), np.arange(8362, 8461, 3.0)])
+E0 = 8343.0
+
+
+@pytest.fixture
+def stack(rng: np.random.Generator) -> SpectralStack:
+    """Steps of known height over known lines; the last row is empty."""
+    jump = rng.uniform(0.3, 1.0, (6, 5))
+    jump[-1] = 0
+    offset = (AXIS - E0)[:, None, None]
+    data = jump * (offset > 0) + rng.uniform(0, 1, (6, 5)) + rng.uniform(-1e-3, 1e-3, (6, 5)) * offset
+    data += 0.003 * rng.standard_normal(data.shape)
+    return SpectralStack(data.astype(np.float32), AXIS, "optical_depth", 0.04, metadata={"truth": jump})
+
+
+def test_steps_become_one(stack: SpectralStack) -> None:
+    made = normalize_edge(stack, e0=E0)
+    step, truth = made.metadata["edge_jump"], stack.metadata["truth"]
+    assert made.quantity == "normalized"
+    assert made.data.dtype == np.float32
+    assert step.unit == "OD"
+    assert not step.mask[-1].any()
+    assert step.mask[:-1].all()
+    assert np.isnan(made.data[:, -1]).all()
+    np.testing.assert_allclose(step.data[:-1], truth[:-1], atol=0.01)
+    assert (np.abs(step.data - truth)[:-1] < 4 * step.sigma[:-1]).all()
+    high, low = AXIS > E0 + 30, AXIS < E0 - 15
+    np.testing.assert_allclose(made.data[high][:, :-1].mean(axis=0), 1, atol=0.15)
+    np.testing.assert_allclose(made.data[low][:, :-1].mean(axis=0), 0, atol=1e-3)
+
+
+def test_flattening_takes_the_slope_out_above(stack: SpectralStack) -> None:
+    tilted = stack.with_data(
+        stack.data + np.float32(0.002) * np.maximum(AXIS - E0, 0)[:, None, None].astype(np.float32)
+    )
+    plain, flat = (normalize_edge(tilted, e0=E0, flatten=f).data[:, :-1] for f in (False, True))
+    np.testing.assert_array_equal(plain[AXIS <= E0], flat[AXIS <= E0])
+    above = AXIS > E0 + 30
+    assert np.ptp(plain[above].mean(axis=(1, 2))) > 0.15
+    assert np.ptp(flat[above].mean(axis=(1, 2))) < 0.02
+
+
+def test_what_was_found_is_in_the_history_and_replays(stack: SpectralStack) -> None:
+    made = normalize_edge(stack)
+    state = made.history[-1].state
+    assert state is not None
+    assert set(state) == {"e0", "pre", "post", "min_jump"}
+    part = stack.with_data(stack.data[:, -1:])
+    replayed = normalize_edge.apply(part, made.history[-1])
+    np.testing.assert_allclose(replayed.data, made.data[:, -1:], rtol=1e-5)
+    assert np.isnan(replayed.data).all()  # an empty tile is no error
+
+
+def test_lazy_stays_lazy_and_agrees(stack: SpectralStack) -> None:
+    whole = normalize_edge(stack, flatten=True)
+    lazy = normalize_edge(stack.with_data(da.from_array(stack.data, chunks=(10, 2, 3))), flatten=True)
+    assert lazy.is_lazy
+    np.testing.assert_allclose(np.asarray(lazy.data), whole.data, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(lazy.metadata["edge_jump"].data, whole.metadata["edge_jump"].data, rtol=1e-5, atol=1e-6)
+
+
+def test_one_missing_value_costs_one_pixel(stack: SpectralStack) -> None:
+    data = stack.data.copy()
+    data[30, 1, 1], data[2, 2, 2] = np.nan, np.inf
+    made = normalize_edge(stack.with_data(data))
+    assert np.isnan(made.data[:, [1, 2], [1, 2]]).all()
+    assert np.isfinite(made.data[:, 0]).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.uint16, np.int32])
+def test_any_real_numbers_will_do(dtype: type) -> None:
+    data = np.tile(100 + 1000 * (AXIS > E0)[:, None, None], (1, 2, 2)).astype(dtype)
+    made = normalize_edge(SpectralStack(data, AXIS, "fluorescence"), e0=E0)
+    assert made.data.dtype == np.float32
+    assert made.metadata["edge_jump"].unit == "a.u."
+    np.testing.assert_allclose(made.data[AXIS > E0], 1, atol=1e-5)
+
+
+def test_messages_name_the_way_out(stack: SpectralStack) -> None:
+    counts = SpectralStack(stack.data, AXIS, "counts")
+    with pytest.raises(ValueError, match="holds counts: run optical_depth first"):
+        normalize_edge(counts)
+    with pytest.raises(ValueError, match="normalized already"):
+        normalize_edge(normalize_edge(stack))
+    empty = stack.data.copy()
+    empty[12] = np.nan
+    with pytest.raises(ValueError, match=r"frame 12 \(8332.0 eV\) holds no finite value: drop it with crop"):
+        normalize_edge(stack.with_data(empty))
+    with pytest.raises(ValueError, match=r"no pixel of .* has an edge jump above 5: the largest is 0\.\d+ at E0"):
+        normalize_edge(stack, min_jump=5.0)
+    with pytest.raises(ValueError, match="lies outside"):
+        normalize_edge(stack, e0=9000.0)
+    with pytest.raises(ValueError, match="widen post"):
+        normalize_edge(stack, post=(500.0, 600.0))
+    spoilt = stack.data.copy()
+    spoilt[5, ::2], spoilt[6, 1::2] = np.nan, np.nan
+    with pytest.raises(ValueError, match="no pixel of .* holds finite values at all energies"):
+        normalize_edge(stack.with_data(spoilt))
+
+
+def test_three_energies_are_too_few_for_two_lines() -> None:
+    axis = np.array([8330.0, 8345.0, 8400.0])
+    with pytest.raises(ValueError, match="give e0 in eV"):
+        normalize_edge(SpectralStack(np.ones((3, 2, 2)), axis, "optical_depth"))
+    with pytest.raises(ValueError, match="needs at least 2"):
+        normalize_edge(SpectralStack(np.ones((3, 2, 2)), axis, "optical_depth"), e0=8340.0)

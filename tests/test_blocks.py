@@ -1,0 +1,87 @@
+"""Block by block is the same as all at once."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from napari_xanes import blocks
+from napari_xanes.progress import Cancelled
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "CACHE_BYTES", 4096)
+    monkeypatch.setattr(blocks, "SLAB_BYTES", 40_000)
+
+
+def double(block: np.ndarray, pixels: slice) -> np.ndarray:
+    assert block.shape[1] == pixels.stop - pixels.start
+    return 2 * block + np.arange(pixels.start, pixels.stop)
+
+
+@pytest.mark.parametrize("shape", [(3, 40, 50), (5, 4, 30, 20), (2, 1, 1)])
+@pytest.mark.parametrize("lazy", [False, True])
+def test_every_pixel_is_seen_once(shape: tuple[int, ...], lazy: bool, rng: np.random.Generator) -> None:
+    data = rng.random(shape, dtype=np.float32)
+    n_pixels = int(np.prod(shape[1:]))
+    given = da.from_array(data, chunks=(2, 7, *shape[2:])) if lazy else data
+    seen = np.zeros(n_pixels, int)
+
+    def count(block: Any, pixels: slice) -> None:
+        seen[pixels] += 1
+        np.testing.assert_array_equal(block, data.reshape(shape[0], -1)[:, pixels])
+
+    blocks.over_pixels(count, given)
+    np.testing.assert_array_equal(seen, 1)
+    expected = (2 * data.reshape(shape[0], -1) + np.arange(n_pixels)).reshape(shape)
+    made = blocks.transform(double, given)
+    assert isinstance(made, np.ndarray) is not lazy
+    assert made.dtype == np.float32
+    np.testing.assert_allclose(np.asarray(made), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_progress_rises_to_one(threads: int, rng: np.random.Generator) -> None:
+    seen: list[float] = []
+    data = rng.random((3, 40, 50))
+    blocks.over_pixels(
+        lambda block, pixels: None,
+        data,
+        progress=lambda done, text: seen.append(done),
+        message="looking",
+        threads=threads,
+    )
+    assert len(seen) > 3
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+
+
+def test_cancelling_drops_the_rest(rng: np.random.Generator) -> None:
+    seen: list[int] = []
+    lock = threading.Lock()
+
+    def kernel(block: Any, pixels: slice) -> None:
+        with lock:
+            seen.append(pixels.start)
+        threading.Event().wait(0.005)
+
+    def cancel(done: float, text: str) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        blocks.over_pixels(kernel, rng.random((3, 100, 100)), progress=cancel, threads=2)
+    assert len(seen) < 20
+
+
+def test_an_error_in_a_block_is_raised(rng: np.random.Generator) -> None:
+    def kernel(block: Any, pixels: slice) -> None:
+        if pixels.start:
+            raise ValueError("spoilt")
+
+    with pytest.raises(ValueError, match="spoilt"):
+        blocks.over_pixels(kernel, rng.random((3, 100, 100)))
