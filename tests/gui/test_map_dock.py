@@ -43,6 +43,8 @@ def test_three_clicks_give_the_right_map(viewer: Any, dock: MapDock, wait: Any) 
     values = dock.runner.form().values()
     assert [r.name for r in values["references"]] == [r.name for r in references]
     expected = nx.run([Step("optical_depth"), Step("fit_references", values)], sample.stack)
+    assert viewer.layers[1].name == "NMC particle, Ni K-edge · optical depth"
+    assert dock.runner.stacks.layer() is viewer.layers[1]
     layer = next(layer for layer in viewer.layers if layer.name.startswith("valence ·"))
     np.testing.assert_array_equal(layer.data, expected["valence"].valid())
     assert layer.visible

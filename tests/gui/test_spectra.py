@@ -140,7 +140,7 @@ def test_a_click_pins_but_a_drag_does_not(viewer, dock, add_stack, point_at, wai
 
     for last, pins in (("mouse_move", 0), ("mouse_release", 1)):
         event = Event()
-        press = dock._on_press(viewer, event)
+        press = dock._gestures.on_press(viewer, event)
         next(press)
         event.type = last
         with pytest.raises(StopIteration):
@@ -280,3 +280,25 @@ def test_cursor_signal(viewer, dock, add_stack, point_at, wait):
     layer = add_stack()
     point_at(layer, 5, 9)
     wait(lambda: seen and seen[-1] == (layer, (5, 9)))
+
+
+def test_closing_while_data_are_read(viewer, dock, add_stack, stack, wait):
+    started, hold = threading.Event(), threading.Event()
+
+    def slow(values):
+        if armed:
+            started.set()
+            hold.wait(2)
+        return values
+
+    armed = []
+    lazy = da.from_array(stack.data, chunks=(30, 8, 8)).map_blocks(slow, dtype=np.float32, meta=np.empty((0, 0, 0)))
+    layer = add_stack(stack.with_data(lazy))
+    wait(lambda: dock._live)
+    armed.append(True)
+    viewer.cursor.position = tuple(layer.data_to_world((0, 20, 20)))
+    wait(started.is_set)
+    viewer.close()
+    hold.set()
+    wait(ms=100)
+    assert not dock._live

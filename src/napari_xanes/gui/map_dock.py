@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_xanes.gui.layers import is_map, maps_to_layers
+from napari_xanes.gui.layers import is_map, maps_to_layers, stack_to_layer
 from napari_xanes.gui.map_results import MapResults
 from napari_xanes.gui.reference_set import references_of
 from napari_xanes.gui.runner import Runner
@@ -44,6 +44,7 @@ class MapDock(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.runner)
+        self.runner.prepared.connect(self._show_prepared)
         self.runner.finished.connect(self._show)
         self.runner.stacks.chosen.connect(self._offer_references)
         self._offer_references()
@@ -53,6 +54,15 @@ class MapDock(QWidget):
         layer = self.runner.stacks.layer()
         if layer is not None:
             references_of(self._viewer).offer(layer)
+
+    def _show_prepared(self, stack: SpectralStack) -> None:
+        """Add the stack that the maps come from, in place of the counts: its spectra are what was fitted."""
+        layer = self.runner.stacks.layer()
+        data, keywords, _kind = stack_to_layer(stack)
+        added = self._viewer.add_image(data, **keywords)
+        if layer is not None:
+            layer.visible = False
+        self._viewer.layers.selection.active = added
 
     def _show(self, maps: MapSet) -> None:
         layers = add_layers(self._viewer, maps)

@@ -26,6 +26,12 @@ def open_docks(stack: Path) -> tuple[Viewer, dict[str, Any]]:
     return viewer, docks
 
 
+def settle(seconds: float = 0.5) -> None:
+    """Let the window draw, and its short-lived notifications come and go."""
+    end = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() > end)
+
+
 def wait_until(condition: Any, *, seconds: float = _PATIENCE) -> None:
     """Keep the window alive until a condition holds.
 
@@ -57,7 +63,7 @@ def main() -> None:
     runner = docks["Map"].runner
     runner.start()
     wait_until(lambda: not runner.job.running)
-    wait_until(lambda: len(viewer.layers) > 1, seconds=5)
+    settle()
     viewer.screenshot(str(asked.picture), canvas_only=False, flash=False)
     if asked.stay:
         napari.run()

@@ -26,6 +26,7 @@ from napari_xanes.gui.forms import Form
 from napari_xanes.gui.jobs import Job
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.history import Step
+from napari_xanes.progress import part
 from napari_xanes.recipe import run
 from napari_xanes.registry import Registry
 
@@ -52,8 +53,20 @@ class Runner(QWidget):
         Steps that a stack needs before the chosen method, and are run with it.
     verb : str
         What the button says.
+    what : str
+        What the methods are called.
+    parent : QWidget, optional
+        Parent widget.
+
+    Signals
+    -------
+    prepared : SpectralStack
+        What the steps before the method gave, if there are any; just before `finished`.
+    finished : SpectralStack or MapSet
+        What the method gave.
     """
 
+    prepared = Signal(object)
     finished = Signal(object)
 
     def __init__(
@@ -122,7 +135,7 @@ class Runner(QWidget):
         self.run_button.clicked.connect(self.start)
         self.cancel_button.clicked.connect(self.job.cancel)
         self.job.progressed.connect(self._show_progress)
-        self.job.done.connect(self.finished)
+        self.job.done.connect(self._done)
         self.job.failed.connect(self._failed)
         self.job.ended.connect(self._show_state)
 
@@ -164,35 +177,35 @@ class Runner(QWidget):
         self._bar.setValue(round(100 * done))
         self._bar.setFormat(f"{message} %p %")
 
-    def steps(self) -> list[Step]:
-        """The steps that the button runs.
-
-        Raises
-        ------
-        ValueError
-            If there is no stack, or a field is wrong.
-        """
+    def start(self) -> None:
+        """Run the method in a worker; an error becomes a notification and changes nothing."""
         layer = self.stacks.layer()
         if layer is None:
-            raise ValueError("there is no stack yet; drop one into the viewer or open the sample")
-        return [*self._steps_before(stack_of(layer)), Step(self.methods.currentData(), self.form().values())]
-
-    def start(self) -> None:
-        """Run the steps in a worker; an error becomes a notification and changes nothing."""
+            show_error("there is no stack yet; drop one into the viewer or open the sample")
+            return
         try:
-            steps = self.steps()
-            stack = stack_of(self.stacks.layer())
+            stack = stack_of(layer)
+            step = Step(self.methods.currentData(), self.form().values())
         except ValueError as error:
             show_error(str(error))
             return
+        before = self._steps_before(stack)
 
-        def work(progress: Progress) -> SpectralStack | MapSet:
+        def work(progress: Progress) -> tuple[SpectralStack | None, SpectralStack | MapSet]:
             progress(0.0, "starting")
-            return run(steps, stack, progress=progress)
+            ready = run(before, stack, progress=part(progress, 0.0, 0.5)) if before else stack
+            result = run([step], ready, progress=part(progress, 0.5 if before else 0.0, 1.0))
+            return ready if before else None, result
 
         self.job.start(work, f"{self.run_button.text()}: {self.methods.currentText()}")
         self._bar.setValue(0)
         self._show_state()
+
+    def _done(self, results: tuple[SpectralStack | None, SpectralStack | MapSet]) -> None:
+        ready, result = results
+        if ready is not None:
+            self.prepared.emit(ready)
+        self.finished.emit(result)
 
     def _failed(self, error: Exception) -> None:
         for name in self.form().method.parameters:

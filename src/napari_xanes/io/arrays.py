@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.files import starts_with
-from napari_xanes.io.reader import Found
+from napari_xanes.io.found import Found
 from napari_xanes.stack import Quantity
 
 

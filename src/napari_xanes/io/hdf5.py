@@ -141,10 +141,3 @@ def texts(value: Any) -> list[str]:
     if isinstance(value, bytes | str):
         return [part.strip() for part in text(value).strip("[]").replace(":", ",").split(",") if part.strip()]
     return [text(item) for item in np.ravel(np.asarray(value, dtype=object))]
-
-
-def length_in_um(unit: str) -> float | None:
-    """How many µm a unit of length is; None if it is not known."""
-    factors = {"um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "nm": 1e-3}
-    factors |= {"nanometer": 1e-3, "mm": 1e3, "m": 1e6, "angstrom": 1e-4, "": 1.0}
-    return factors.get(unit.strip().lower())

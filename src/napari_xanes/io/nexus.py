@@ -12,9 +12,10 @@ import h5py
 import numpy as np
 
 from napari_xanes.io.energies import to_ev
-from napari_xanes.io.hdf5 import array, child, is_hdf5, length_in_um, load, opened, text, texts
+from napari_xanes.io.found import Found
+from napari_xanes.io.hdf5 import array, child, is_hdf5, load, opened, text, texts
 from napari_xanes.io.hdf5_own import STACK, own_group, read_own
-from napari_xanes.io.reader import Found
+from napari_xanes.io.lengths import length_in_um
 from napari_xanes.stack import Quantity
 
 _SCANS = {

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.energies import given_energies, to_ev
 from napari_xanes.io.files import read_text, starts_with
-from napari_xanes.io.hdf5 import length_in_um
-from napari_xanes.io.reader import Found
+from napari_xanes.io.found import Found
+from napari_xanes.io.lengths import length_in_um
 from napari_xanes.io.sdf_header import parse_header
 
 _MARK = b"ScanDefinition"

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from napari_xanes.history import Source, Step
 from napari_xanes.io.energies import first_column, given_energies, looks_like_energies, to_ev
 from napari_xanes.io.files import read_text
-from napari_xanes.io.reader import Found
+from napari_xanes.io.found import Found
+from napari_xanes.io.lengths import length_in_um
 from napari_xanes.io.tiff_file import MAPS, STACK, images, is_tiff, load, opened, own_notes
 from napari_xanes.io.values import fetch_inline, unpack
 from napari_xanes.stack import Quantity
@@ -148,8 +149,6 @@ def _quantity(path: Path, data: Any) -> tuple[Quantity, str]:
 
 def _pixel_size(tiff: tifffile.TiffFile) -> tuple[float, float] | None:
     """µm per pixel from ImageJ's unit and the resolution tags; None without a unit of length."""
-    from napari_xanes.io.hdf5 import length_in_um
-
     unit = str((tiff.imagej_metadata or {}).get("unit", "")) if tiff.is_imagej else ""
     factor = length_in_um(unit.replace("\\u00B5", "µ")) if unit.strip() else None
     if factor is None:

@@ -35,6 +35,8 @@ def read_maps(path: Path) -> MapSet:
         if notes is None:
             raise ValueError("not written by napari-xanes")
         planes = images(tiff, own=True).asarray().reshape(-1, *notes["shape"])
+    if planes.dtype != np.float32:
+        raise ValueError(f"its images are {planes.dtype}, not float32: the file is damaged or was changed")
     maps, at = {}, 0
     for one in notes["maps"]:
         value, sigma, mask = planes[at], None, planes[at + 1]
@@ -42,9 +44,9 @@ def read_maps(path: Path) -> MapSet:
             sigma, mask = planes[at + 1], planes[at + 2]
         at += 3 if one["sigma"] else 2
         labels = None if one["labels"] is None else {int(label): name for label, name in one["labels"]}
-        maps[one["name"]] = ParameterMap(
-            value.astype(np.dtype(one["dtype"])), one["unit"], sigma, mask > 0.5, labels, one["companion"]
-        )
+        with np.errstate(invalid="ignore"):
+            value = value.astype(np.dtype(one["dtype"]))
+        maps[one["name"]] = ParameterMap(value, one["unit"], sigma, mask > 0.5, labels, one["companion"])
     size = notes["pixel_size"]
     return MapSet(
         maps,

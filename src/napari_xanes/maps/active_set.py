@@ -1,15 +1,14 @@
 """Least squares with non-negative coefficients, exact, for all pixels of a block at once.
 
 The optimum of non-negative least squares is an ordinary least squares fit on some subset of the columns (its support).
-With few columns all supports can be tried, and the feasible one with the smallest residual is the optimum: no
-iteration, no tolerance. Pixels whose ordinary fit is feasible, usually most, are done at once. Same optimum as Lawson
-& Hanson, Solving Least Squares Problems (1974), ch. 23; why it pays to share the algebra among pixels: Van Benthem &
-Keenan, J. Chemometrics 18, 441 (2004).
+The fits on all subsets of a few columns are prepared once, as matrices. Each pixel then looks for its support by block
+principal pivoting: columns that came out negative leave, columns that would help enter (Kim & Park, SIAM J. Sci.
+Comput. 33, 3261, 2011). That ends at the optimum or, seldom, goes in circles; then all supports are tried and the
+feasible one with the smallest residual is the optimum, without iteration or tolerance. The result is that of Lawson &
+Hanson, Solving Least Squares Problems (1974), ch. 23.
 """
 
 from __future__ import annotations
-
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 MAX_COLUMNS = 10
-"""Most columns that may be bound to be non-negative: 1023 supports, each tried on each pixel that needs it."""
+"""Most columns that may be bound to be non-negative: 1024 supports are prepared."""
+
+_ROUNDS = 12
+"""Pivots that are tried before all supports are."""
 
 
 class ActiveSets:
@@ -51,20 +53,15 @@ class ActiveSets:
                 f"{k} references are too many for an exact non-negative fit; choose at most {MAX_COLUMNS}, those that "
                 "the sample can hold, or set nonnegative to no"
             )
-        self.nonnegative = nonnegative
-        everything = tuple(range(k))
-        supports = [everything]
-        if nonnegative:
-            smallest = 1 if sum_to_one else 0
-            supports += [s for size in range(k - 1, smallest - 1, -1) for s in combinations(everything, size)]
-        self.members = np.zeros((len(supports), k), dtype=bool)
-        for i, support in enumerate(supports):
-            self.members[i, list(support)] = True
-        solved = [_affine(r, list(support), sum_to_one) for support in supports]
+        self.nonnegative, self._sum_to_one = nonnegative, sum_to_one
+        # Bit j of a support's number says that column j is not in it; so number 0 is all of them.
+        self._bits = 1 << np.arange(k)
+        numbers = np.arange(1 << k if nonnegative else 1)
+        self.members = (numbers[:, None] & self._bits) == 0
+        solved = [_affine(r, np.flatnonzero(members), sum_to_one) for members in self.members]
         self.gain = np.array([gain for gain, _ in solved])
         self.offset = np.array([offset for _, offset in solved])
-        self._misfit = np.eye(k) - r @ self.gain
-        self._misfit_offset = -(self.offset @ r.T)
+        self._r = r
 
     def solve(self, q: Floats) -> tuple[Floats, NDArray[np.intp]]:
         """The coefficients and the number of the support of each pixel.
@@ -86,15 +83,39 @@ class ActiveSets:
         if self.nonnegative:
             rest = np.flatnonzero((x < 0).any(axis=0))
             if rest.size:
-                x[:, rest], support[rest] = self._best(q[:, rest])
+                x[:, rest], support[rest] = self._pivot(q[:, rest], x[:, rest])
+        return x, support
+
+    def _pivot(self, q: Floats, x: Floats) -> tuple[Floats, NDArray[np.intp]]:
+        """The optimum by exchanging columns, for pixels whose fit `x` on all columns is not feasible."""
+        support = self._bits @ (x < 0)
+        open_ = np.arange(support.size)
+        for _ in range(_ROUNDS):
+            number, wanted = support[open_], q[:, open_]
+            members = self.members[number].T
+            tried = np.einsum("pij,jp->ip", self.gain[number], wanted) + self.offset[number].T
+            pull = self._r.T @ (wanted - self._r @ tried)
+            if self._sum_to_one:
+                pull -= np.sum(pull * members, axis=0) / np.maximum(members.sum(axis=0), 1)
+            wrong = np.where(members, tried < 0, pull > 0)
+            if self._sum_to_one:
+                wrong[:, number == len(self.members) - 1] = True
+            x[:, open_] = tried
+            unsolved = wrong.any(axis=0)
+            open_ = open_[unsolved]
+            if open_.size == 0:
+                return x, support
+            support[open_] ^= self._bits @ wrong[:, unsolved]
+        x[:, open_], support[open_] = self._best(q[:, open_])
         return x, support
 
     def _best(self, q: Floats) -> tuple[Floats, NDArray[np.intp]]:
+        """The optimum by trying every support."""
         best = np.full(q.shape[1], np.inf)
         x, support = np.zeros_like(q), np.zeros(q.shape[1], dtype=np.intp)
-        for i in range(1, len(self.members)):
+        for i in range(1, len(self.members) - self._sum_to_one):
             tried = self.gain[i] @ q + self.offset[i][:, None]
-            misfit = self._misfit[i] @ q + self._misfit_offset[i][:, None]
+            misfit = q - self._r @ tried
             squares = np.einsum("kp,kp->p", misfit, misfit)
             better = np.flatnonzero((tried.min(axis=0) >= 0) & (squares < best))
             best[better], support[better] = squares[better], i
@@ -110,18 +131,15 @@ class ActiveSets:
             Row ``[s, i]`` times ``q`` is coefficient i (but for a constant). Standard errors follow from it.
         """
         rows = self.gain.copy()
-        number = {tuple(members): i for i, members in enumerate(self.members.tolist())}
         for i, members in enumerate(self.members):
             for j in np.flatnonzero(~members):
-                larger = members.copy()
-                larger[j] = True
-                rows[i, j] = self.gain[number[tuple(larger.tolist())], j]
+                rows[i, j] = self.gain[i ^ self._bits[j], j]
         return rows
 
 
-def _affine(r: Floats, support: list[int], sum_to_one: bool) -> tuple[Floats, Floats]:
+def _affine(r: Floats, support: NDArray[np.intp], sum_to_one: bool) -> tuple[Floats, Floats]:
     """The fit on a support as ``x = gain @ q + offset``, with zeros off the support."""
-    k, size = r.shape[1], len(support)
+    k, size = r.shape[1], support.size
     gain, offset = np.zeros((k, k)), np.zeros(k)
     if size == 0:
         return gain, offset

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
-from napari.utils.notifications import show_info
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import (
     QComboBox,
@@ -15,25 +14,24 @@ from qtpy.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QStackedWidget,
-    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_xanes.colours import colour_of
 from napari_xanes.gui.energy import attach_energy, energies_of, energy_of_step, go_to_step, plain_viewer, step_of_energy
-from napari_xanes.gui.references import ReferenceList, references_of
+from napari_xanes.gui.references import references_of
 from napari_xanes.gui.spectra.box import OddSpinBox
 from napari_xanes.gui.spectra.cursor import CursorFollower
 from napari_xanes.gui.spectra.display import MODES, Composer, axis_label
 from napari_xanes.gui.spectra.export_button import ExportButton
 from napari_xanes.gui.spectra.model import Curve, Values, place, readout
 from napari_xanes.gui.spectra.pages import EmptyPage, EnergiesPage, lacks_energies
-from napari_xanes.gui.spectra.pins import PinList
+from napari_xanes.gui.spectra.pinning import PinGestures
 from napari_xanes.gui.spectra.plot import SpectrumPlot
-from napari_xanes.gui.spectra.region_list import RegionList
 from napari_xanes.gui.spectra.regions import RegionTracker
 from napari_xanes.gui.spectra.stack_box import StackBox
+from napari_xanes.gui.spectra.tabs import SpectraTabs
 
 if TYPE_CHECKING:
     import napari
@@ -70,6 +68,7 @@ class SpectraDock(QWidget):
         self.stacks = attach_energy(viewer)
         self.cursor = CursorFollower(viewer, self)
         self.tracker = RegionTracker(viewer, self)
+        self._gestures = PinGestures(viewer, self.pin)
         self._composer = Composer()
         self._live = False
         self._values: Values | None = None
@@ -92,6 +91,7 @@ class SpectraDock(QWidget):
     def _build(self, viewer: napari.viewer.Viewer) -> None:
         self.stack_box = StackBox(viewer)
         self.box = OddSpinBox()
+        self.box.setMaximumWidth(96)
         self.box.setToolTip("Edge of the box of pixels whose mean is shown under the cursor")
         self.plot = SpectrumPlot()
         self.plot.setMinimumHeight(190)
@@ -110,14 +110,8 @@ class SpectraDock(QWidget):
         self.pin_button = QPushButton("Pin")
         self.pin_button.setToolTip("Keep the spectrum under the cursor (P, or click in the image)")
         self.export_button = ExportButton(self.plot, self._label)
-        self.regions = RegionList(viewer, self.tracker)
-        self.reference_list = ReferenceList(viewer)
-        self.pins = PinList()
-        self.tabs = QTabWidget()
-        for name, page in (("Regions", self.regions), ("References", self.reference_list), ("Pins", self.pins)):
-            page.layout().setContentsMargins(4, 4, 4, 4)
-            self.tabs.addTab(page, name)
-        self.tabs.setMaximumHeight(210)
+        self.tabs = SpectraTabs(viewer, self.tracker)
+        self.regions, self.reference_list, self.pins = self.tabs.regions, self.tabs.references, self.tabs.pins
         page = QWidget()
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -142,7 +136,7 @@ class SpectraDock(QWidget):
         self.tracker.changed.connect(self._on_regions)
         self.tracker.failed.connect(lambda error: self._say(f"The regions can't be read: {error}"))
         references_of(self._viewer).changed.connect(self._on_references)
-        self.pins.changed.connect(self._on_pins)
+        self.pins.changed.connect(self._redraw)
         self.box.valueChanged.connect(lambda size: setattr(self.cursor, "box", size))
         self.mode.currentTextChanged.connect(self._on_mode)
         self.pin_button.clicked.connect(lambda _checked=False: self.pin())
@@ -159,8 +153,7 @@ class SpectraDock(QWidget):
         viewer.events.theme.connect(self._on_theme)
         viewer.layers.events.connect(self._on_layers)
         viewer.layers.selection.events.active.connect(self._on_layers)
-        viewer.mouse_drag_callbacks.append(self._on_press)
-        viewer.bind_key("P", self._on_key, overwrite=True)
+        self._gestures.attach()
         self.stacks.layer_changed.connect(self._on_stack)
         self.stacks.step_changed.connect(self._on_step)
         self._on_theme()
@@ -181,8 +174,7 @@ class SpectraDock(QWidget):
         viewer.events.theme.disconnect(self._on_theme)
         viewer.layers.events.disconnect(self._on_layers)
         viewer.layers.selection.events.active.disconnect(self._on_layers)
-        viewer.mouse_drag_callbacks.remove(self._on_press)
-        viewer.bind_key("P", None)
+        self._gestures.detach()
         self.stacks.layer_changed.disconnect(self._on_stack)
         self.stacks.step_changed.disconnect(self._on_step)
 
@@ -211,10 +203,8 @@ class SpectraDock(QWidget):
     def pin(self) -> None:
         """Keep the spectrum under the cursor."""
         layer, index = self.stacks.layer, self.cursor.index
-        if layer is None or self._measured is None or index is None:
-            show_info("Move the cursor over the image first: what is under it is pinned")
-            return
-        self.pins.pin(self._measured.energy, self._measured.values, place(layer, index))
+        if layer is not None and self._measured is not None and index is not None:
+            self.pins.pin(self._measured.energy, self._measured.values, place(layer, index))
 
     def _label(self) -> str:
         layer = self.stacks.layer
@@ -281,39 +271,18 @@ class SpectraDock(QWidget):
         self._regions = [
             Curve(r.name, energy, r.mean, "region", r.colour, r.spread) for r in found if energy is not None
         ]
-        self._count(0, "Regions", len(found))
         self._redraw()
 
     def _on_references(self) -> None:
         references = references_of(self._viewer)
         checked = references.checked
         self._references = [Curve(s.name, s.energy, s.mu, "reference", references.colour(s.name)) for s in checked]
-        self._count(1, "References", len(references.spectra))
-        self._redraw()
-
-    def _on_pins(self) -> None:
-        self._count(2, "Pins", len(self.pins.pins))
         self._redraw()
 
     def _on_mode(self, mode: str) -> None:
         self.plot.set_labels(self._label())
         self._redraw()
         self.plot.show_all()
-
-    def _on_press(self, viewer: Any, event: Any) -> Any:
-        """Pin on a click, but not on a drag, nor while the mouse has another task."""
-        layer = viewer.layers.selection.active
-        if event.button != 1 or (layer is not None and str(layer.mode) != "pan_zoom"):
-            return
-        yield
-        if event.type != "mouse_move" and self.cursor.index is not None:
-            self.pin()
-
-    def _on_key(self, viewer: Any) -> None:
-        self.pin()
-
-    def _count(self, tab: int, name: str, number: int) -> None:
-        self.tabs.setTabText(tab, f"{name} {number}" if number else name)
 
     def _say(self, text: str) -> None:
         self.message.setText(text)
@@ -329,6 +298,9 @@ class SpectraDock(QWidget):
         measured += [(f"fit {i}", curve) for i, curve in enumerate(self._fits)]
         curves, problem = self._composer.compose(self.mode.currentText(), measured, self._references)
         self.plot.set_curves(curves)
+        self.pin_button.setEnabled(self._measured is not None)
+        known = references_of(self._viewer).spectra
+        self.tabs.count_items(len(self._regions), len(known), len(self.pins.pins))
         self._say(problem)
 
 

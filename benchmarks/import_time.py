@@ -1,0 +1,25 @@
+"""How long `import napari_xanes` takes, beside NumPy's import: best of seven fresh interpreters."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+CODE = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
+
+
+def best(module: str, runs: int = 7) -> float:
+    times = [
+        float(subprocess.run([sys.executable, "-c", CODE.format(module)], capture_output=True, check=True).stdout)
+        for _ in range(runs)
+    ]
+    return min(times)
+
+
+def main() -> None:
+    own, numpy = best("napari_xanes"), best("numpy")
+    print(f"import napari_xanes: {own * 1e3:.1f} ms, {own / numpy:.2f} of importing numpy ({numpy * 1e3:.1f} ms)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""The pictures in the docs: ``make pictures``. Look at them before committing them.
+
+Needs a screen; without one: ``xvfb-run -a -s "-screen 0 1366x768x24" make pictures``.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent / "pictures"
+os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")  # not the user's own settings
+
+import numpy as np  # noqa: E402
+
+from napari_xanes.gui.picture import open_docks, settle, wait_until  # noqa: E402
+from napari_xanes.io import write  # noqa: E402
+from napari_xanes.sample import nmc_ni_k  # noqa: E402
+
+
+def brush_regions(viewer: object, size: int) -> None:
+    """Two brushed regions, as a user would: the middle and the rim."""
+    y, x = np.indices((size, size)) - size / 2
+    labels = np.zeros((size, size), np.uint8)
+    labels[np.hypot(y + 8, x - 4) < 12] = 1
+    labels[np.hypot(y - 30, x + 38) < 8] = 2
+    layer = viewer.layers["regions"]
+    layer.data = labels
+
+
+def main() -> None:
+    """Make all pictures, dark and light."""
+    size = 160
+    folder = Path(tempfile.mkdtemp())
+    write(nmc_ni_k(size=size).stack, folder / "NMC particle.h5")
+    for theme in ("dark", "light"):
+        viewer, docks = open_docks(folder / "NMC particle.h5")
+        viewer.theme = theme
+        settle()
+        viewer.screenshot(str(HERE / f"dropped-{theme}.png"), canvas_only=False, flash=False)
+        docks["Map"].runner.start()
+        wait_until(lambda docks=docks: not docks["Map"].runner.job.running)
+        docks["Spectra"].brush()
+        brush_regions(viewer, size)
+        viewer.layers.selection.active = viewer.layers[1]
+        viewer.cursor.position = (30, 2.4, 3.1)
+        settle()
+        viewer.screenshot(str(HERE / f"window-{theme}.png"), canvas_only=False, flash=False)
+        for name, dock in docks.items():
+            dock.grab().save(str(HERE / f"{name.lower()}-{theme}.png"))
+        viewer.close()
+
+
+if __name__ == "__main__":
+    main()

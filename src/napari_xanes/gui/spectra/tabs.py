@@ -1,0 +1,37 @@
+"""The lists under the plot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QTabWidget, QWidget
+
+from napari_xanes.gui.references import ReferenceList
+from napari_xanes.gui.spectra.pins import PinList
+from napari_xanes.gui.spectra.region_list import RegionList
+from napari_xanes.gui.spectra.regions import RegionTracker
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+_HEIGHT = 210  # px; on a small screen the plot needs the rest
+
+
+class SpectraTabs(QTabWidget):
+    """Regions, references and pins, each tab with the number of what it holds."""
+
+    def __init__(self, viewer: Viewer, tracker: RegionTracker, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.regions = RegionList(viewer, tracker)
+        self.references = ReferenceList(viewer)
+        self.pins = PinList()
+        self._names = ("Regions", "References", "Pins")
+        for name, page in zip(self._names, (self.regions, self.references, self.pins), strict=True):
+            page.layout().setContentsMargins(4, 4, 4, 4)
+            self.addTab(page, name)
+        self.setMaximumHeight(_HEIGHT)
+
+    def count_items(self, regions: int, references: int, pins: int) -> None:
+        """Write the numbers on the tabs."""
+        for tab, number in enumerate((regions, references, pins)):
+            self.setTabText(tab, f"{self._names[tab]} {number}" if number else self._names[tab])

@@ -1,0 +1,135 @@
+"""What a reader finds in a file, and what every stack goes through before a user gets it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.history import Source, Step
+from napari_xanes.io.energies import given_energies
+from napari_xanes.io.files import fingerprint
+from napari_xanes.io.frames import filled_length, frame_groups, grouped, ordered, shared_length
+from napari_xanes.stack import Quantity, SpectralStack
+
+_PER_FRAME = ("i0", "exposure", "ring_current", "flat", "dark")
+"""Metadata with one entry per frame, which follow the frames when these are sorted or dropped."""
+
+
+@dataclass
+class Found:
+    """What a reader found in a file, before frames are sorted and the empty end of a scan is dropped.
+
+    Parameters
+    ----------
+    data : numpy or dask array, shape (E, Y, X) or (E, Z, Y, X)
+        The frames as they lie in the file.
+    energy : array of float64, shape (E,)
+        eV, in the file's order; may be longer or shorter than the frames if `interruptible`.
+    quantity : str
+        What the values are.
+    pixel_size : tuple of float, optional
+        µm, (Y, X) or (Z, Y, X).
+    metadata : dict
+        What else the file said.
+    warnings : list of str
+        What the user must be told.
+    notes : list of str
+        What was done to the data while reading.
+    interruptible : bool
+        Whether the format leaves empty frames or spare energies at the end of an interrupted scan.
+    own : bool
+        Whether napari-xanes wrote the file: then nothing is added to its metadata.
+    history : tuple of Step
+        For files of our own.
+    source : Source, optional
+        Where the data of a file of our own came from.
+    """
+
+    data: Any
+    energy: NDArray[np.float64]
+    quantity: Quantity = "counts"
+    pixel_size: tuple[float, ...] | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    interruptible: bool = False
+    own: bool = False
+    history: tuple[Step, ...] = ()
+    source: Source | None = None
+
+
+def finished(path: Path, found: Found, energies: Any, quantity: Quantity | None, title: str) -> SpectralStack:
+    """The stack of what was found: given energies put in, empty ends cut off, frames in order, the user told.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder, for the source and for messages.
+    found : Found
+        What the reader found.
+    energies : array_like of eV, or path of a text file, or None
+        Replaces the energies that were found.
+    quantity : str or None
+        Replaces the guess of what the values are.
+    title : str
+        What people call the format.
+
+    Raises
+    ------
+    OSError
+        If a text of energies can't be read.
+    ValueError
+        If there is not one energy per frame, or every frame is empty.
+    """
+    metadata = dict(found.metadata) if found.own else {"format": title} | found.metadata
+    data, energy = found.data, found.energy
+    n_frames = data.shape[0]
+    if energies is not None:
+        energy, metadata["energy_unit"] = given_energies(energies)
+        if energy.size != n_frames:
+            where = str(energies) if isinstance(energies, str | Path) else "energies="
+            raise ValueError(f"{energy.size} energies in {where} for {n_frames} frames")
+    if found.interruptible:
+        kept, told = shared_length(n_frames, energy.size)
+        found.warnings += told
+        filled = filled_length(data[:kept])
+        if filled == 0:
+            raise ValueError(f"all {kept} frames are empty: nothing but zeros and NaN")
+        if filled < kept:
+            found.warnings.append(f"the last {kept - filled} of {kept} frames are empty and dropped: the scan stopped")
+        if filled < n_frames:
+            data = data[:filled]
+        energy = energy[:filled]
+        metadata = _follow(metadata, n_frames, lambda values: values[:filled])
+        n_frames = filled
+    data, axis, told = ordered(data, energy)
+    if (groups := frame_groups(energy)) is not None:
+        metadata = _follow(metadata, n_frames, lambda values: grouped(values, groups))
+    for key, lines in (("warnings", found.warnings), ("notes", found.notes + told)):
+        if lines:
+            metadata[key] = [*metadata.get(key, []), *lines]
+    stack = SpectralStack(
+        data,
+        axis,
+        quantity or found.quantity,
+        found.pixel_size,
+        found.history,
+        found.source or (None if found.history else Source(str(path.resolve()), fingerprint(path))),
+        metadata,
+    )
+    for line in found.warnings:
+        warnings.warn(f"{path.name}: {line}", UserWarning, stacklevel=4)
+    return stack
+
+
+def _follow(metadata: Mapping[str, Any], n_frames: int, change: Callable[[Any], Any]) -> dict[str, Any]:
+    return {
+        key: change(value) if key in _PER_FRAME and getattr(value, "shape", ())[:1] == (n_frames,) else value
+        for key, value in metadata.items()
+    }
