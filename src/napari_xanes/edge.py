@@ -19,6 +19,9 @@ from napari_xanes.stack import SpectralStack
 Range = tuple[float, float]
 Floats = NDArray[np.float64]
 
+_HARD = 2000.0
+"""Above this energy, in eV, edges are steps with a white line on top; below, they are lines over a small step."""
+
 _SAMPLE_PIXELS = 1 << 14
 """How many spectra are enough to find E0 and the noise of a stack."""
 
@@ -78,8 +81,10 @@ def three_point_slope(energy: Floats) -> tuple[Floats, Floats, Floats]:
 def find_e0(energy: ArrayLike, mu: ArrayLike, *, near: float | None = None) -> float:
     """The energy of the steepest rise, which is what beamlines call E0.
 
-    The edge is found on a slope smoothed over about 3 eV at a K edge (0.5 eV below 1 keV), so that neither noise nor a
-    narrow pre-edge peak passes for it, and then refined by a parabola through the three-point slopes around it.
+    The slope is smoothed over about 1 eV at a K edge (0.3 eV at soft X-rays) against noise. Above 2 keV a rise that is
+    undone within 25 eV, as that of a pre-edge peak, is passed over for one that stays, if that is at least a fifth as
+    steep; soft X-ray L edges are such peaks themselves. The position is then refined by a parabola through the
+    three-point slopes around it.
 
     Parameters
     ----------
@@ -106,17 +111,18 @@ def find_e0(energy: ArrayLike, mu: ArrayLike, *, near: float | None = None) -> f
     >>> round(find_e0(energy, np.arctan((energy - 8343.4) / 2)), 1)
     8343.4
     """
-    from scipy.ndimage import gaussian_filter1d
+    from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 
     axis, values = checked_energy(energy, what="find_e0"), np.asarray(mu, dtype=np.float64)
     finite = np.isfinite(values)
     axis, values = axis[finite], values[finite]
     if axis.size < 5:
         raise ValueError(f"E0 can't be found from {axis.size} finite values; at least 5 are needed: give e0 in eV")
-    width = float(np.clip(6e-4 * axis.mean(), 0.5, 3.0))
+    width = float(np.clip(1.2e-4 * axis.mean(), 0.3, 1.2))
     step = width / 6
     grid = np.arange(axis[0], axis[-1] + step, step)
-    slope = gaussian_filter1d(np.interp(grid, axis, values), width / step, order=1, mode="nearest")
+    drawn = np.interp(grid, axis, values)
+    level, slope = (gaussian_filter1d(drawn, width / step, order=order, mode="nearest") for order in (0, 1))
     inside = (grid > axis[0] + width) & (grid < axis[-1] - width)
     if near is not None and (inside & (np.abs(grid - near) < 30)).any():
         inside &= np.abs(grid - near) < 30
@@ -124,7 +130,14 @@ def find_e0(energy: ArrayLike, mu: ArrayLike, *, near: float | None = None) -> f
         raise ValueError(
             f"nothing rises between {axis[0]:g} and {axis[-1]:g} eV, so there is no edge to find: give e0 in eV"
         )
-    coarse = float(grid[inside][slope[inside].argmax()])
+    chosen = inside
+    if axis[0] > _HARD:
+        bends = inside & (slope >= np.roll(slope, 1)) & (slope >= np.roll(slope, -1))
+        reach = int(25 / step)
+        lowest_to_come = minimum_filter1d(level, reach, origin=-(reach // 2))
+        stays = bends & (slope > 0.2 * slope[inside].max()) & (lowest_to_come >= level)
+        chosen = stays if stays.any() else inside
+    coarse = float(grid[chosen][slope[chosen].argmax()])
     return _refined(axis, values, coarse, 1.5 * width)
 
 

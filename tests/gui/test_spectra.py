@@ -234,6 +234,13 @@ def test_references_come_with_the_layer(viewer, dock, add_stack, stack, wait):
         references.rename("high", " ")
 
 
+def test_references_are_not_laid_over_counts(viewer, dock, add_stack, stack, wait):
+    add_stack(SpectralStack(np.exp(-stack.data), stack.energy, "transmission", 0.05, metadata=dict(stack.metadata)))
+    wait(lambda: "optical depth" in dock.message.text())
+    assert curve(dock, "low") is None
+    assert len(references_of(viewer).spectra) == 2
+
+
 def test_fit_overlay(viewer, dock, add_stack, stack):
     add_stack()
     dock.show_fit([("fit", stack.energy, stack.data[:, 0, 0])], (stack.energy, np.zeros(30)))

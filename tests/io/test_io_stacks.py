@@ -10,7 +10,6 @@ import pytest
 import tifffile
 
 from napari_xanes import io
-from napari_xanes.io import frames as frames_module
 
 ENERGY = (7100.0, 7110.5, 7112.25, 7130.0)
 KEV = tuple(e / 1000 for e in ENERGY)
@@ -203,15 +202,15 @@ def test_fxi_empty_tail(tmp_path, frames):
         assert io.read(write_fxi(tmp_path / "a.h5", frames, KEV)).shape[0] == 2
 
 
-def test_large_stacks_stay_in_the_file(tmp_path, frames, monkeypatch):
-    monkeypatch.setattr(frames_module, "LAZY_BYTES", 100)
-    stack = io.read(write_fxi(tmp_path / "a.h5", frames, KEV[::-1]))
+def test_large_stacks_stay_in_the_file(tmp_path, frames):
+    stack = io.read(write_fxi(tmp_path / "a.h5", frames, KEV[::-1]), memory_limit=100)
     assert stack.is_lazy
     np.testing.assert_array_equal(np.asarray(stack.data), frames[::-1])
     io.write(stack, tmp_path / "b.h5")
-    assert io.read(tmp_path / "b.h5").is_lazy
+    assert io.read(tmp_path / "b.h5", memory_limit=100).is_lazy
+    assert not io.read(tmp_path / "b.h5").is_lazy
     io.write(stack, tmp_path / "b.tif")
-    lazy = io.read(tmp_path / "b.tif")
+    lazy = io.read(tmp_path / "b.tif", memory_limit=100)
     assert lazy.is_lazy
     np.testing.assert_array_equal(np.asarray(lazy.data), frames[::-1])
 

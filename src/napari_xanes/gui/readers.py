@@ -41,7 +41,7 @@ def read_layers(path: PathOrPaths) -> list[LayerData]:
         if io.holds_maps(one):
             layers += maps_to_layers(io.read_maps(one))
         else:
-            layers.append(stack_to_layer(io.read(one)))
+            layers.append(stack_to_layer(io.read(one, memory_limit=memory_limit())))
     show_energies()
     return layers
 

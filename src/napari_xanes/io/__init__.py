@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_xanes.io.files import fingerprint
-from napari_xanes.io.frames import ordered
+from napari_xanes.io.frames import MEMORY_LIMIT, ordered
 from napari_xanes.io.reader import Reader, SpectraReader, Writer, kind_of, naming
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import MapSet, Quantity, SpectralStack
@@ -62,7 +62,11 @@ __all__ = [
 
 
 def read(
-    path_or_paths: str | Path | Iterable[str | Path], *, energies: Any = None, quantity: Quantity | None = None
+    path_or_paths: str | Path | Iterable[str | Path],
+    *,
+    energies: Any = None,
+    quantity: Quantity | None = None,
+    memory_limit: int | None = None,
 ) -> SpectralStack:
     """Read a stack from a file or folder of any known format.
 
@@ -74,6 +78,8 @@ def read(
         Replaces the energies that are found. A text may be in keV.
     quantity : {"counts", "transmission", "optical_depth", "fluorescence", "normalized"}, optional
         Replaces the guess of what the values are.
+    memory_limit : int, optional
+        Stacks of more bytes stay in their file and are read piece by piece; 2 GiB by default.
 
     Returns
     -------
@@ -95,7 +101,13 @@ def read(
     reader, reasons = _reader_of(path, energies)
     if reader is None:
         raise ValueError(f"{path}: {reasons}")
-    return reader.read(path, energies=energies, quantity=quantity)
+    if memory_limit is None:
+        return reader.read(path, energies=energies, quantity=quantity)
+    token = MEMORY_LIMIT.set(memory_limit)
+    try:
+        return reader.read(path, energies=energies, quantity=quantity)
+    finally:
+        MEMORY_LIMIT.reset(token)
 
 
 def _reader_of(path: Path, energies: Any) -> tuple[Reader | None, str]:
@@ -185,6 +197,16 @@ def _maps_module(path: Path) -> Any:
 
 def read_maps(path: str | Path) -> MapSet:
     """Read parameter maps that `write` wrote.
+
+    Parameters
+    ----------
+    path : path
+        HDF5 or TIFF file.
+
+    Returns
+    -------
+    MapSet
+        The maps with their units, sigmas, masks, labels and history.
 
     Raises
     ------

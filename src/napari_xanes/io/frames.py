@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-LAZY_BYTES = 2 << 30
-"""Stacks larger than this stay in their file and become dask arrays."""
+MEMORY_LIMIT: ContextVar[int] = ContextVar("memory_limit", default=2 << 30)
+"""Stacks of more bytes than this stay in their file and become dask arrays."""
 
 Duplicates = Literal["average", "error"]
 

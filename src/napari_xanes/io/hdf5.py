@@ -106,9 +106,9 @@ class InFile:
 
 
 def load(dataset: h5py.Dataset) -> Any:
-    """The values: a NumPy array, or a dask array over the file if larger than `frames.LAZY_BYTES`."""
+    """The values: a NumPy array, or a dask array over the file if larger than the memory limit."""
     n_bytes = dataset.size * dataset.dtype.itemsize
-    if n_bytes <= frames.LAZY_BYTES or dataset.ndim < 3:
+    if n_bytes <= frames.MEMORY_LIMIT.get() or dataset.ndim < 3:
         values = np.asarray(dataset[()])
         return values.astype(values.dtype.newbyteorder("="), copy=False)
     import dask.array as da

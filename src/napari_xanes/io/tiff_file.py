@@ -114,8 +114,8 @@ class _Pages:
 
 
 def load(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path) -> Any:
-    """The images: a NumPy array, or a dask array over the file if larger than `frames.LAZY_BYTES`."""
-    if series.nbytes <= frames.LAZY_BYTES:
+    """The images: a NumPy array, or a dask array over the file if larger than the memory limit."""
+    if series.nbytes <= frames.MEMORY_LIMIT.get():
         data = np.asarray(series.asarray())
         return data.astype(data.dtype.newbyteorder("="), copy=False)
     import dask.array as da

@@ -25,7 +25,7 @@ from napari_xanes.gui.spectra.box import OddSpinBox
 from napari_xanes.gui.spectra.cursor import CursorFollower
 from napari_xanes.gui.spectra.display import MODES, Composer, axis_label
 from napari_xanes.gui.spectra.export_button import ExportButton
-from napari_xanes.gui.spectra.model import Curve, Values, place, readout
+from napari_xanes.gui.spectra.model import ABSORPTION, Curve, Values, place, readout
 from napari_xanes.gui.spectra.pages import EmptyPage, EnergiesPage, lacks_energies
 from napari_xanes.gui.spectra.pinning import PinGestures
 from napari_xanes.gui.spectra.plot import SpectrumPlot
@@ -296,7 +296,12 @@ class SpectraDock(QWidget):
         measured += [(f"region {i}", curve) for i, curve in enumerate(self._regions)]
         measured += [(pin.curve.name, pin.curve) for pin in self.pins.pins]
         measured += [(f"fit {i}", curve) for i, curve in enumerate(self._fits)]
-        curves, problem = self._composer.compose(self.mode.currentText(), measured, self._references)
+        layer = self.stacks.layer
+        quantity = layer.metadata["xanes"]["quantity"] if layer is not None else ABSORPTION[0]
+        references = self._references if quantity in ABSORPTION else []
+        curves, problem = self._composer.compose(self.mode.currentText(), measured, references)
+        if len(references) < len(self._references):
+            problem = problem or f"References are absorption: turn {quantity} into optical depth (Prepare) to compare"
         self.plot.set_curves(curves)
         self.pin_button.setEnabled(self._measured is not None)
         known = references_of(self._viewer).spectra

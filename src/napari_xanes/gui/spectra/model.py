@@ -23,6 +23,9 @@ QUANTITY_LABELS = {
 }
 """Axis label of each quantity."""
 
+ABSORPTION = ("optical_depth", "fluorescence", "normalized")
+"""Quantities that rise at an edge, as references do."""
+
 MAX_REGIONS = 32
 """Regions beyond this many are not drawn: nobody could tell the curves apart."""
 

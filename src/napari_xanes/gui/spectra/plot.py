@@ -216,7 +216,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         names = [name if len(name) < 29 else f"{name[:27]}…" for _, name in labels]
         font = self.font()
         font.setPointSize(8)
-        widest = max(QFontMetrics(font).horizontalAdvance(name) for name in names) + 34
+        widest = max(QFontMetrics(font).horizontalAdvance(name) for name in names) + 46
         columns = max(1, min(len(names), int(self.main.vb.width() // widest)))
         self.legend.setColumnCount(columns)
         for (key, _), name in zip(labels, names, strict=True):
