@@ -25,8 +25,7 @@ def brush_regions(viewer: object, size: int) -> None:
     labels = np.zeros((size, size), np.uint8)
     labels[np.hypot(y + 8, x - 4) < 12] = 1
     labels[np.hypot(y - 30, x + 38) < 8] = 2
-    layer = viewer.layers["regions"]
-    layer.data = labels
+    viewer.add_labels(labels, name="regions", scale=(0.04, 0.04), units=("um", "um"), opacity=0.5)
 
 
 def main() -> None:
@@ -41,10 +40,9 @@ def main() -> None:
         viewer.screenshot(str(HERE / f"dropped-{theme}.png"), canvas_only=False, flash=False)
         docks["Map"].runner.start()
         wait_until(lambda docks=docks: not docks["Map"].runner.job.running)
-        docks["Spectra"].brush()
         brush_regions(viewer, size)
         viewer.layers.selection.active = viewer.layers[1]
-        viewer.cursor.position = (30, 2.4, 3.1)
+        viewer.cursor.position = (30, 2.4, 3.9)
         settle()
         viewer.screenshot(str(HERE / f"window-{theme}.png"), canvas_only=False, flash=False)
         for name, dock in docks.items():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from napari_xanes import SpectralStack, Spectrum
+from napari_xanes import SpectralStack, Spectrum, read_spectra
 from napari_xanes.edge import (
     EdgeLines,
     default_ranges,
@@ -58,6 +60,20 @@ def test_a_known_element_says_where_to_look() -> None:
     assert find_e0(axis, mu, near=tabulated_e0("Fe")) == pytest.approx(7112, abs=2)
     assert tabulated_e0("Xx") is None
     assert tabulated_e0(None) is None
+
+
+@pytest.mark.parametrize(
+    ("file", "element"),
+    [("fe_k/Fe_metal_rt_01.xdi", "Fe"), ("ni_k/Ni_metal_rt_01.xdi", "Ni"), ("co_k/co_metal_rt.xdi", "Co")],
+)
+def test_metal_foils_have_the_tabulated_edge(real_data: Path, file: str, element: str) -> None:
+    foil = read_spectra(real_data / "references" / file)[0]
+    assert normalize_mu(foil.energy, foil.mu).e0 == pytest.approx(tabulated_e0(element), abs=2)
+
+
+def test_a_white_line_above_the_post_edge_is_part_of_the_edge(real_data: Path) -> None:
+    oxide = read_spectra(real_data / "references" / "ni_k" / "ref_LiNiO2.txt")[0]  # a shoulder lies at 8339 eV
+    assert find_e0(oxide.energy, oxide.mu) == pytest.approx(8347, abs=1)
 
 
 def test_values_that_are_not_numbers_are_left_out() -> None:

@@ -109,7 +109,7 @@ def _in_threads(
 
 @cache
 def _blas() -> ThreadpoolController:
-    """The linear algebra libraries of this process; looking for them takes longer than a block."""
+    """The linear algebra libraries loaded so far (numpy's); looking for them takes longer than a block."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

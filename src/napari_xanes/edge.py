@@ -82,9 +82,9 @@ def find_e0(energy: ArrayLike, mu: ArrayLike, *, near: float | None = None) -> f
     """The energy of the steepest rise, which is what beamlines call E0.
 
     The slope is smoothed over about 1 eV at a K edge (0.3 eV at soft X-rays) against noise. Above 2 keV a rise that is
-    undone within 25 eV, as that of a pre-edge peak, is passed over for one that stays, if that is at least a fifth as
-    steep; soft X-ray L edges are such peaks themselves. The position is then refined by a parabola through the
-    three-point slopes around it.
+    mostly undone within 25 eV, as that of a pre-edge peak, is passed over for one that stays, if that is at least a
+    fifth as steep; soft X-ray L edges are such peaks themselves. The position is then refined by a parabola through
+    the three-point slopes around it.
 
     Parameters
     ----------
@@ -134,8 +134,9 @@ def find_e0(energy: ArrayLike, mu: ArrayLike, *, near: float | None = None) -> f
     if axis[0] > _HARD:
         bends = inside & (slope >= np.roll(slope, 1)) & (slope >= np.roll(slope, -1))
         reach = int(25 / step)
-        lowest_to_come = minimum_filter1d(level, reach, origin=-(reach // 2))
-        stays = bends & (slope > 0.2 * slope[inside].max()) & (lowest_to_come >= level)
+        foot = minimum_filter1d(level, reach, origin=(reach - 1) // 2)
+        later = minimum_filter1d(level, reach, origin=-(reach // 2))
+        stays = bends & (slope > 0.2 * slope[inside].max()) & (later - foot >= 0.6 * (level - foot))
         chosen = stays if stays.any() else inside
     coarse = float(grid[chosen][slope[chosen].argmax()])
     return _refined(axis, values, coarse, 1.5 * width)
@@ -193,7 +194,7 @@ def default_ranges(energy: ArrayLike, e0: float) -> tuple[Range, Range]:
         if points.size < 2:
             raise ValueError(
                 f"{points.size} of the energies {axis[0]:g} to {axis[-1]:g} eV lie {side} E0 = {e0:g} eV, but "
-                f"the {name}-edge line needs at least 2: measure more points there, give another e0, or skip the normalization"
+                f"the {name}-edge line needs at least 2: measure more points there, give another e0, or do without it"
             )
     pre = (max(float(below[0]), -150.0), -min(15.0, -0.35 * float(below[0])))
     post = (min(30.0, 0.65 * float(above[-1])), min(float(above[-1]), 200.0))
@@ -242,7 +243,8 @@ class EdgeLines:
             if found < 2:
                 raise ValueError(
                     f"{name} = {low:g} to {high:g} eV from E0 = {self.e0:g} eV holds {found} of the stack's energies "
-                    f"({self.energy[0]:g} to {self.energy[-1]:g} eV), but a line needs at least 2: widen {name}"
+                    f"({self.energy[0]:g} to {self.energy[-1]:g} eV), but a line needs at least 2: widen {name}, "
+                    "which counts from E0"
                 )
 
     def _within(self, limits: Range) -> slice:

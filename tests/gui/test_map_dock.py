@@ -135,3 +135,24 @@ def test_references_of_another_edge_are_not_used(viewer: Any, dock: MapDock, add
     references.remove(["low", "high"])
     dock.runner.start()
     assert "no ticked reference covers" in errors[0]
+
+
+def test_the_fit_lies_over_the_spectrum(viewer: Any, dock: MapDock, add_stack: Any, wait: Any) -> None:
+    from napari_xanes.maps.references import fitted_spectrum
+
+    spectra = viewer.window.add_plugin_dock_widget("napari-xanes", "Spectra")[1]
+    layer = add_stack()
+    run(dock, wait)
+    maps = dock.overlay._maps
+    viewer.cursor.position = (3, 10 * 0.05, 20 * 0.05)
+    wait(lambda: "±" in dock.overlay.text())
+    name, energy, mu = spectra._fits[0].name, spectra._fits[0].energy, spectra._fits[0].values
+    assert name == "fit"
+    expected = fitted_spectrum(maps, (10, 20))
+    np.testing.assert_allclose(mu, expected.mu)
+    np.testing.assert_allclose(energy, expected.energy)
+    assert f"{maps['valence'].data[10, 20]:.4g}" in dock.overlay.text() or "valence" not in maps
+    viewer.layers.remove(layer)
+    viewer.cursor.position = (3, 11 * 0.05, 20 * 0.05)
+    wait()
+    assert spectra._fits == []

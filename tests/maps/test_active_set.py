@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import lsq_linear, nnls
 
+from napari_xanes.maps import active_set
 from napari_xanes.maps.active_set import MAX_COLUMNS, ActiveSets
 
 
@@ -32,6 +33,17 @@ def test_it_is_the_non_negative_optimum(seed: int, k: int, alike: float) -> None
     assert (x >= 0).all()
     expected = np.array([nnls(a, column)[0] for column in b.T]).T
     np.testing.assert_allclose(x, expected, rtol=0, atol=1e-6 * max(1.0, np.abs(expected).max()))
+
+
+def test_trying_every_support_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed, sum_to_one in ((1, False), (2, True)):
+        a, b = problem(seed, 5, 0.3, 60)
+        x, support = solved(a, b, nonnegative=True, sum_to_one=sum_to_one)
+        with monkeypatch.context() as patch:
+            patch.setattr(active_set, "_ROUNDS", 0)
+            tried, same = solved(a, b, nonnegative=True, sum_to_one=sum_to_one)
+        np.testing.assert_allclose(tried, x, atol=1e-12)
+        np.testing.assert_array_equal(same, support)
 
 
 def test_it_is_the_optimum_for_as_many_columns_as_allowed() -> None:

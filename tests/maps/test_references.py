@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import lsq_linear, nnls
 
-from napari_xanes import SpectralStack, Spectrum, Step
+from napari_xanes import SpectralStack, Spectrum, Step, read_spectra
 from napari_xanes.maps import fit_references
 from napari_xanes.maps.references import fitted_spectrum
 
@@ -303,3 +304,21 @@ def test_three_energies_are_enough_for_one_reference() -> None:
     few = SpectralStack(REFS[0].at([8330, 8348, 8390])[:, None, None], [8330, 8348, 8390], "optical_depth")
     maps = fit_references(few, references=REFS[:1])
     assert maps["edge_jump"].data[0, 0] == pytest.approx(1, abs=1e-6)
+
+
+def test_nine_measured_references_agree_with_scipy(real_data: Path) -> None:
+    import tifffile
+
+    folder = real_data / "hxn_fe_k"
+    axis = np.loadtxt(folder / "test_energy.txt")
+    data = tifffile.imread(folder / "test_stack.tiff")[:, 20:60:3, 20:60:3]
+    refs = read_spectra(folder / "test_ref_athena.nor")
+    assert len(refs) == 9
+    maps = fit_references(SpectralStack(data, axis, "fluorescence"), references=refs)
+    assert maps.metadata["warnings"] == ["20 of 57 energies lie outside the references (7100-7139 eV) and are not used"]
+    used = maps.metadata["fit"]["energy"]
+    design = np.stack([*(r.at(used) for r in refs), np.ones_like(used), -np.ones_like(used)], axis=1)
+    spectra = data[np.isin(axis, used)].reshape(used.size, -1).astype(np.float64)
+    expected = np.array([nnls(design, column)[0][:9] for column in spectra.T]).T
+    found = np.array([maps[r.name].data.ravel() for r in refs])
+    np.testing.assert_allclose(found, expected, atol=1e-6 * expected.max())

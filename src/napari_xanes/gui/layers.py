@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import numpy as np
 
-from napari_xanes.colours import OKABE_ITO as OKABE_ITO
 from napari_xanes.colours import colour_of
 from napari_xanes.history import Source, Step
 from napari_xanes.stack import MapSet, ParameterMap, SpectralStack

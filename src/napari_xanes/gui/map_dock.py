@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_xanes.gui.fit_overlay import FitOverlay
 from napari_xanes.gui.layers import is_map, maps_to_layers, stack_to_layer
 from napari_xanes.gui.map_results import MapResults
 from napari_xanes.gui.reference_set import references_of
@@ -40,6 +41,8 @@ class MapDock(QWidget):
         self.runner = Runner(napari_viewer, ESTIMATORS, steps_before=steps_to_absorption, what="estimator")
         self.runner.run_button.setToolTip("Make the maps; the window stays usable meanwhile")
         self.results = MapResults(napari_viewer)
+        self.overlay = FitOverlay(napari_viewer)
+        self.runner.put_below(self.overlay)
         self.runner.put_below(self.results)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -65,9 +68,10 @@ class MapDock(QWidget):
         self._viewer.layers.selection.active = added
 
     def _show(self, maps: MapSet) -> None:
+        self.overlay.set_maps(maps, self.runner.stacks.layer())
         layers = add_layers(self._viewer, maps)
         self.results.show_maps(maps, layers, self.runner.warn(maps.metadata))
-        self.runner.scroll_to(self.results)
+        self.runner.scroll_to(self.overlay)
         show_info(f"{len(maps)} maps of {maps.name}")
 
 

@@ -135,8 +135,8 @@ def _common(
         raise ValueError(
             f"a fit of {n_columns} columns needs at least {n_columns + 1} energies, but the stack "
             f"({axis[0]:g} to {axis[-1]:g} eV, {inside.sum()} energies in {wanted[0]:g} to {wanted[1]:g} eV) shares "
-            f"{covered.sum()} with all references; {worst.name!r} covers {worst.energy[0]:g} to {worst.energy[-1]:g} eV: "
-            "leave it out, or widen energy"
+            f"{covered.sum()} with all references; {worst.name!r} covers {worst.energy[0]:g} to {worst.energy[-1]:g} "
+            "eV: leave it out, or widen energy"
         )
     used = np.flatnonzero(covered)
     first, last = int(used[0]), int(used[-1])

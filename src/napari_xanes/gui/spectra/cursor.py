@@ -12,6 +12,7 @@ from napari_xanes.gui.spectra.model import array_of, box_spectrum, in_memory, pi
 from napari_xanes.gui.spectra.worker import Newest
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
 INTERVAL = 16
@@ -66,6 +67,11 @@ class CursorFollower(QObject):
     def index(self) -> tuple[int, ...] | None:
         """The pixel under the cursor, None outside the image."""
         return self._index
+
+    @property
+    def layer(self) -> Layer | None:
+        """The stack that the cursor is over."""
+        return self._stacks.layer
 
     def start(self) -> None:
         """Begin to follow."""

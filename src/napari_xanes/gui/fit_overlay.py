@@ -1,0 +1,120 @@
+"""A pixel's fit: its values in words in the Map dock, its curve and residual over the spectrum in the Spectra dock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import numpy as np
+from qtpy.QtWidgets import QLabel, QWidget
+
+from napari_xanes.gui.energy import attach_energy, plain_viewer
+from napari_xanes.gui.spectra import spectra_dock_of
+from napari_xanes.gui.spectra.cursor import CursorFollower
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+    from napari_xanes.stack import MapSet
+
+
+def pixel_in_words(maps: MapSet, index: tuple[int, ...]) -> str:
+    """What the maps say at a pixel, with errors and units.
+
+    Parameters
+    ----------
+    maps : MapSet
+        The maps.
+    index : tuple of int
+        Pixel, (y, x) or (z, y, x).
+    """
+    main = {name: one for name, one in maps.items() if not one.companion}
+    first = next(iter(main.values()), None)
+    if first is None or any(not 0 <= i < n for i, n in zip(index, first.data.shape, strict=True)):
+        return ""
+    said = []
+    for name, one in main.items():
+        if not one.mask[index]:
+            continue
+        if one.labels is not None:
+            said.append(f"{name.replace('_', ' ')} {one.labels.get(int(one.data[index]), '')}")
+            continue
+        error = f" ± {one.sigma[index]:.2g}" if one.sigma is not None and np.isfinite(one.sigma[index]) else ""
+        unit = "" if one.unit in ("", "1") else f" {one.unit}"
+        said.append(f"{name.replace('_', ' ')} {one.data[index]:.4g}{error}{unit}")
+    return " · ".join(said) or "masked: the signal is too low here"
+
+
+class FitOverlay(QLabel):
+    """Follows the cursor over the stack that was mapped.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer.
+    parent : QWidget, optional
+        Parent widget.
+    """
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWordWrap(True)
+        self._viewer = ref(plain_viewer(viewer))
+        self._maps: MapSet | None = None
+        self._stack: Any = lambda: None
+        self._cursor = CursorFollower(viewer, self)
+        self._cursor.arrived.connect(self._show)
+        self._cursor.moved.connect(self._leave)
+        attach_energy(viewer).layer_changed.connect(self._on_stack)
+        self.hide()
+
+    def set_maps(self, maps: MapSet, stack: Layer | None) -> None:
+        """Follow the cursor over the stack's layer and say what these maps hold there."""
+        self._maps = maps
+        self._stack = ref(stack) if stack is not None else lambda: None
+        self.setText("Move the cursor over the image to see a pixel's fit")
+        self.show()
+
+    def showEvent(self, event: Any) -> None:
+        """Follow while shown."""
+        super().showEvent(event)
+        self._cursor.start()
+
+    def hideEvent(self, event: Any) -> None:
+        """Follow no longer; nothing is drawn for a hidden dock."""
+        self._cursor.stop()
+        self._clear()
+        super().hideEvent(event)
+
+    def _show(self, index: tuple[int, ...], values: Any) -> None:
+        layer, viewer = self._stack(), self._viewer()
+        if self._maps is None or layer is None or viewer is None or self._cursor.layer is not layer:
+            return self._clear()
+        self.setText(pixel_in_words(self._maps, index))
+        dock = spectra_dock_of(viewer)
+        if dock is None or "fit" not in self._maps.metadata or not dock.isVisible():
+            return None
+        from napari_xanes.maps.references import fitted_spectrum
+
+        fit = fitted_spectrum(self._maps, index)
+        if not np.isfinite(fit.mu).all():
+            return dock.clear_fit()
+        energies = layer.metadata["xanes"]["energy_eV"]
+        used = np.isin(energies, fit.energy)
+        dock.show_fit([("fit", fit.energy, fit.mu)], (fit.energy, np.asarray(values)[used] - fit.mu))
+        return None
+
+    def _on_stack(self, layer: Any) -> None:
+        if layer is not self._stack():
+            self._clear()
+
+    def _leave(self, layer: Any, index: Any) -> None:
+        if index is None:
+            self._clear()
+
+    def _clear(self) -> None:
+        viewer = self._viewer()
+        dock = spectra_dock_of(viewer) if viewer is not None else None
+        if dock is not None:
+            dock.clear_fit()
