@@ -43,7 +43,7 @@ def main() -> None:
         brush_regions(viewer, size)
         viewer.layers.selection.active = viewer.layers[1]
         viewer.cursor.position = (30, 2.4, 3.9)
-        settle()
+        settle(6.0)  # until the notifications are gone
         viewer.screenshot(str(HERE / f"window-{theme}.png"), canvas_only=False, flash=False)
         for name, dock in docks.items():
             dock.grab().save(str(HERE / f"{name.lower()}-{theme}.png"))

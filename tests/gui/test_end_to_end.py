@@ -52,7 +52,8 @@ def maps_in(viewer: Any) -> dict[str, Any]:
 def test_hxn_from_drop_to_saved_map(
     viewer: Any, drop: Any, wait: Any, real_data: Path, tmp_path: Path, qtbot: Any
 ) -> None:
-    stack_file, reference_file = real_data / "hxn_fe_k" / "test_stack.tiff", real_data / "hxn_fe_k" / "test_ref_athena.nor"
+    folder = real_data / "hxn_fe_k"
+    stack_file, reference_file = folder / "test_stack.tiff", folder / "test_ref_athena.nor"
     spectra = viewer.window.add_plugin_dock_widget("napari-xanes", "Spectra")[1]
     mapping = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
 
@@ -137,7 +138,7 @@ def test_fxi_file_is_transmission_in_ev(viewer: Any, drop: Any, tmp_path: Path) 
     assert layer.scale[-1] == pytest.approx(0.039)
 
 
-def test_als_fit_is_the_same_from_the_window_and_from_python(viewer: Any, drop: Any, wait: Any, real_data: Path) -> None:
+def test_als_fit_is_the_same_in_window_and_python(viewer: Any, drop: Any, wait: Any, real_data: Path) -> None:
     folder = real_data / "als_fe_l"
     mapping = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
     layer = drop(folder / "71214078.hdr")

@@ -197,7 +197,7 @@ def test_theme(viewer, dock, add_stack):
 def test_modes(viewer, dock, add_stack, point_at, stack, wait):
     layer = add_stack()
     point_at(layer, 5, 9)
-    wait(lambda: curve(dock, "low (scaled)") is not None)
+    wait(lambda: curve(dock, "low") is not None)
     low, cursor = curve(dock, "low"), curve(dock, "cursor")
     assert np.abs(low.values - cursor.values).max() < 0.06
     dock.mode.setCurrentText("derivative")

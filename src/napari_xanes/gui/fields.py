@@ -13,8 +13,8 @@ from qtpy.QtWidgets import QFileDialog
 from napari_xanes.gui.choosing import LayerBox, is_region, mask_of
 from napari_xanes.gui.energy import energies_of
 from napari_xanes.gui.forms import Field, FieldMaker
-from napari_xanes.gui.references import ReferenceList
 from napari_xanes.gui.reference_set import references_of
+from napari_xanes.gui.references import ReferenceList
 from napari_xanes.parameters import Parameter
 from napari_xanes.spectrum import Spectrum
 

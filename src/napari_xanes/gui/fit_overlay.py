@@ -9,6 +9,7 @@ import numpy as np
 from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_xanes.gui.energy import attach_energy, plain_viewer
+from napari_xanes.gui.map_results import with_error
 from napari_xanes.gui.spectra import spectra_dock_of
 from napari_xanes.gui.spectra.cursor import CursorFollower
 
@@ -40,9 +41,8 @@ def pixel_in_words(maps: MapSet, index: tuple[int, ...]) -> str:
         if one.labels is not None:
             said.append(f"{name.replace('_', ' ')} {one.labels.get(int(one.data[index]), '')}")
             continue
-        error = f" ± {one.sigma[index]:.2g}" if one.sigma is not None and np.isfinite(one.sigma[index]) else ""
-        unit = "" if one.unit in ("", "1") else f" {one.unit}"
-        said.append(f"{name.replace('_', ' ')} {one.data[index]:.4g}{error}{unit}")
+        error = float("nan") if one.sigma is None else float(one.sigma[index])
+        said.append(f"{name.replace('_', ' ')} {with_error(float(one.data[index]), error, one.unit)}")
     return " · ".join(said) or "masked: the signal is too low here"
 
 
@@ -67,14 +67,13 @@ class FitOverlay(QLabel):
         self._cursor.arrived.connect(self._show)
         self._cursor.moved.connect(self._leave)
         attach_energy(viewer).layer_changed.connect(self._on_stack)
-        self.hide()
+        self.setText("No maps yet: press Run")
 
     def set_maps(self, maps: MapSet, stack: Layer | None) -> None:
         """Follow the cursor over the stack's layer and say what these maps hold there."""
         self._maps = maps
         self._stack = ref(stack) if stack is not None else lambda: None
         self.setText("Move the cursor over the image to see a pixel's fit")
-        self.show()
 
     def showEvent(self, event: Any) -> None:
         """Follow while shown."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.fit_overlay import FitOverlay
 from napari_xanes.gui.layers import is_map, maps_to_layers, stack_to_layer
 from napari_xanes.gui.map_results import MapResults
@@ -37,13 +37,12 @@ class MapDock(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        self._viewer = napari_viewer
-        self.runner = Runner(napari_viewer, ESTIMATORS, steps_before=steps_to_absorption, what="estimator")
+        self._viewer = viewer = plain_viewer(napari_viewer)
+        self.runner = Runner(viewer, ESTIMATORS, steps_before=steps_to_absorption, what="estimator")
         self.runner.run_button.setToolTip("Make the maps; the window stays usable meanwhile")
-        self.results = MapResults(napari_viewer)
-        self.overlay = FitOverlay(napari_viewer)
-        self.runner.put_below(self.overlay)
-        self.runner.put_below(self.results)
+        self.results = MapResults(viewer)
+        self.overlay = FitOverlay(viewer)
+        self.runner.add_tab("results", self.overlay, self.results)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.runner)
@@ -66,13 +65,13 @@ class MapDock(QWidget):
         if layer is not None:
             layer.visible = False
         self._viewer.layers.selection.active = added
+        self.runner.stacks.choose(added)
 
     def _show(self, maps: MapSet) -> None:
         self.overlay.set_maps(maps, self.runner.stacks.layer())
         layers = add_layers(self._viewer, maps)
         self.results.show_maps(maps, layers, self.runner.warn(maps.metadata))
-        self.runner.scroll_to(self.overlay)
-        show_info(f"{len(maps)} maps of {maps.name}")
+        self.runner.show_tab("results")
 
 
 def add_layers(viewer: Viewer, maps: MapSet) -> list[Layer]:

@@ -37,13 +37,24 @@ def in_words(one: ParameterMap) -> str:
     values = one.data[one.mask]
     if one.labels is not None or values.size == 0:
         return f"{100 * float(np.mean(one.mask)):.0f} % of pixels"  # type: ignore[arg-type]
-    unit = "" if one.unit in ("", "1") else f" {one.unit}"
-    middle = float(np.nanmedian(values))
-    if one.sigma is None or not np.isfinite(one.sigma[one.mask]).any():
-        return f"{middle:.4g}{unit}"
-    error = float(np.nanmedian(one.sigma[one.mask]))
-    digits = max(0, 1 - int(np.floor(np.log10(error)))) if error > 0 else 3
-    return f"{middle:.{digits}f} ± {error:.{digits}f}{unit}"
+    known = one.sigma is not None and np.isfinite(one.sigma[one.mask]).any()
+    error = float(np.nanmedian(one.sigma[one.mask])) if known else float("nan")
+    return with_error(float(np.nanmedian(values)), error, one.unit)
+
+
+def with_error(value: float, error: float, unit: str) -> str:
+    """A value with its standard error, both to the error's second digit, and its unit.
+
+    Examples
+    --------
+    >>> with_error(2.9083, 0.0731, "1"), with_error(8345.21, float("nan"), "eV")
+    ('2.908 ± 0.073', '8345 eV')
+    """
+    unit = "" if unit in ("", "1") else f" {unit}"
+    if not np.isfinite(error) or error <= 0:
+        return f"{value:.4g}{unit}"
+    digits = max(0, 1 - int(np.floor(np.log10(error))))
+    return f"{value:.{digits}f} ± {error:.{digits}f}{unit}"
 
 
 class MapResults(QGroupBox):

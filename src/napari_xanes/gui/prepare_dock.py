@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.layers import stack_of, stack_to_layer
 from napari_xanes.gui.runner import Runner
 from napari_xanes.ops import OPERATIONS
@@ -27,11 +27,11 @@ class PrepareDock(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        self._viewer = napari_viewer
-        self.runner = Runner(napari_viewer, OPERATIONS, verb="Apply to stack", what="step")
+        self._viewer = viewer = plain_viewer(napari_viewer)
+        self.runner = Runner(viewer, OPERATIONS, verb="Apply to stack", what="step")
         self._history = QLabel()
         self._history.setWordWrap(True)
-        self.runner.put_below(self._history)
+        self.runner.add_tab("history", self._history)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.runner)
@@ -43,7 +43,6 @@ class PrepareDock(QWidget):
         self.runner.warn(stack.metadata)
         data, keywords, _kind = stack_to_layer(stack)
         self._viewer.add_image(data, **keywords)
-        show_info(f"{stack.history[-1].name.replace('_', ' ')}: {stack.name}")
 
     def _show_history(self) -> None:
         layer = self.runner.stacks.layer()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_warning
-from qtpy.QtCore import QSize, Qt, QTimer, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QProgressBar,
     QPushButton,
     QScrollArea,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -90,7 +91,10 @@ class Runner(QWidget):
             self.methods.addItem(name.replace("_", " "), name)
         self._note = QLabel()
         self._note.setWordWrap(True)
-        self._body, self._below = QVBoxLayout(), QVBoxLayout()
+        self._note.setToolTip("Done with its defaults before the maps; to choose differently, use the Prepare dock")
+        self._body = QVBoxLayout()
+        self._body.addStretch()
+        self._tabs = QTabWidget()
         self.run_button = QPushButton(verb)
         self.cancel_button = QPushButton("Cancel")
         self._bar = QProgressBar()
@@ -109,22 +113,14 @@ class Runner(QWidget):
         buttons = QHBoxLayout()
         buttons.addWidget(self.run_button, 1)
         buttons.addWidget(self.cancel_button)
-        content = QWidget()
-        scrolled = QVBoxLayout(content)
-        scrolled.setContentsMargins(0, 0, 6, 0)
-        scrolled.addLayout(self._body)
-        scrolled.addLayout(self._below)
-        scrolled.addStretch()
-        self._area = QScrollArea()
-        self._area.setWidgetResizable(True)
-        self._area.setFrameShape(QFrame.Shape.NoFrame)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._area.setWidget(content)
+        form = QWidget()
+        form.setLayout(self._body)
+        self._tabs.addTab(scrolled(form), "parameters")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addLayout(top)
         layout.addWidget(self._note)
-        layout.addWidget(self._area, 1)
+        layout.addWidget(self._tabs, 1)
         layout.addLayout(buttons)
         layout.addWidget(self._bar)
         self.setMinimumSize(QSize(DOCK_WIDTH, 220))
@@ -144,16 +140,22 @@ class Runner(QWidget):
         name = self.methods.currentData()
         if name not in self._forms:
             self._forms[name] = Form(self._registry[name], viewer_fields(self._viewer, self.stacks))
-            self._body.addWidget(self._forms[name])
+            self._body.insertWidget(0, self._forms[name])
         return self._forms[name]
 
-    def put_below(self, widget: QWidget) -> None:
-        """Put a widget under the form; it scrolls with it, while the button stays in view."""
-        self._below.addWidget(widget)
+    def add_tab(self, title: str, *widgets: QWidget) -> None:
+        """Add a tab beside the parameters; the button stays in view."""
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(4, 4, 4, 4)
+        for widget in widgets:
+            column.addWidget(widget)
+        column.addStretch()
+        self._tabs.addTab(scrolled(page), title)
 
-    def scroll_to(self, widget: QWidget) -> None:
-        """Bring a widget under the form into view once it has its size."""
-        QTimer.singleShot(50, lambda: self._area.verticalScrollBar().setValue(widget.y()))
+    def show_tab(self, title: str) -> None:
+        """Bring a tab to the front."""
+        self._tabs.setCurrentIndex([self._tabs.tabText(i) for i in range(self._tabs.count())].index(title))
 
     def _show_form(self) -> None:
         shown = self.form()
@@ -169,7 +171,7 @@ class Runner(QWidget):
         if layer is not None:
             before = self._steps_before(stack_of(layer))
             names = ", ".join(step.name.replace("_", " ") for step in before)
-            text = f"First: {names} (defaults; the Prepare dock has them all)" if before else ""
+            text = f"First: {names}" if before else ""
         self._note.setText(text)
         self._note.setVisible(bool(text))
 
@@ -220,3 +222,12 @@ class Runner(QWidget):
             show_warning("\n".join(texts))
         return "\n".join(f"• {text}" for text in texts)
 
+
+def scrolled(content: QWidget) -> QScrollArea:
+    """The widget in an area that scrolls up and down where the screen is small, never sideways."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(content)
+    return area

@@ -245,7 +245,7 @@ class LinearFit:
             covariance = self._pair_basis @ variance
         sigma = self._sigma(support, covariance)
         jump = x.sum(axis=0)
-        least = 3 * sigma[k] if self.min_jump is None else self.min_jump
+        least = 5 * sigma[k] if self.min_jump is None else self.min_jump
         good = finite & (jump > least)
         self.finite[pixels], self.good[pixels] = finite, good
         self.jump[pixels], self.jump_sigma[pixels] = jump, sigma[k]

@@ -41,12 +41,12 @@ def fit_references(
     *,
     references: References,
     constant: bool = True,
-    slope: bool = False,
+    slope: bool = True,
     nonnegative: bool = True,
     sum_to_one: bool = False,
     fractions: bool = False,
     energy: Annotated[Range | None, Param(unit="eV", ge=0, auto="all that the references cover")] = None,
-    min_jump: Annotated[float | None, Param(ge=0, label="smallest jump", auto="3 sigma")] = None,
+    min_jump: Annotated[float | None, Param(ge=0, label="smallest jump", auto="5 sigma")] = None,
     normalize_references: When = "auto",
     progress: Progress | None = None,
 ) -> MapSet:
@@ -71,7 +71,8 @@ def fit_references(
     energy : tuple of float, optional
         Range of energies to fit in eV, both ends included.
     min_jump : float, optional
-        Pixels whose edge jump (sum of coefficients) is not larger are masked. In the unit of the stack.
+        Pixels whose edge jump (sum of coefficients) is not larger are masked. In the unit of the stack; by default
+        five times the pixel's own standard error.
     normalize_references : {"auto", "always", "never"}
         Normalize references to an edge jump of 1 first: with "auto", those whose metadata say that they are not.
 
@@ -154,7 +155,7 @@ def _maps(stack: SpectralStack, design: Design, fit: LinearFit) -> MapSet:
         maps[name] = one(fit.background[i], {"constant": unit, "slope": f"{unit}/eV"}[name], companion="fit")
     warnings = list(design.warnings)
     if fit.finite.any() and not fit.good.any():
-        least = "three times its error" if fit.min_jump is None else f"{fit.min_jump:g}"
+        least = "five times its error" if fit.min_jump is None else f"{fit.min_jump:g}"
         largest = float(np.nanmax(fit.jump))
         warnings.append(f"no pixel has an edge jump above {least} (the largest is {largest:.3g}), so all are masked")
     metadata = {

@@ -58,7 +58,7 @@ def reference_shown(curve: Curve, mode: str, target: Curve | None) -> Curve | No
         values = laid_over(curve.energy, curve.values, target.energy, target.values)
         if values is None:
             return None
-        curve = replace(curve, name=f"{curve.name} (scaled)", values=values)
+        curve = replace(curve, values=values)
     return shown(curve, mode)
 
 

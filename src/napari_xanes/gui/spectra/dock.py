@@ -106,7 +106,9 @@ class SpectraDock(QWidget):
         self.message.hide()
         self.mode = QComboBox()
         self.mode.addItems(MODES)
-        self.mode.setToolTip("How all curves are shown")
+        self.mode.setToolTip(
+            "How all curves are shown. As measured, the references (dashed) are scaled and shifted onto the spectrum"
+        )
         self.pin_button = QPushButton("Pin")
         self.pin_button.setToolTip("Keep the spectrum under the cursor (P, or click in the image)")
         self.export_button = ExportButton(self.plot, self._label)
@@ -190,7 +192,7 @@ class SpectraDock(QWidget):
         residual : (energy in eV, residual), optional
             Drawn in a panel below.
         """
-        self._fits = [Curve(name, e, mu, "fit", colour_of(6 - i)) for i, (name, e, mu) in enumerate(fits)]
+        self._fits = [Curve(name, e, mu, "fit", colour_of(4 + i)) for i, (name, e, mu) in enumerate(fits)]
         self.plot.show_residual(*(residual or (None, None)))
         self._redraw()
 

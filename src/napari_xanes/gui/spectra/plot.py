@@ -65,6 +65,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         self._items: dict[str, pg.PlotCurveItem] = {}
         self._bands: dict[str, pg.PlotCurveItem] = {}
         self._residual_item: pg.PlotCurveItem | None = None
+        self._bottom = "photon energy (eV)"
         self._whole = True
         self._headroom = 0
         self._labels: list[tuple[str, str]] = []
@@ -148,7 +149,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
     def _place_residual(self, shown: bool) -> None:
         """Give the residual a quarter of the height, or none."""
         self.residual.setVisible(shown)
-        self.residual.setMaximumHeight(16777215 if shown else 0)
+        self.residual.setMaximumHeight(70 if shown else 0)
         self.ci.layout.setRowStretchFactor(0, 3)
         self.ci.layout.setRowStretchFactor(1, 1 if shown else 0)
 
@@ -210,13 +211,14 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         self._labels = labels
         self.legend.clear()
         self._headroom = 0
-        self.legend.setVisible(0 < len(labels) <= _LEGEND_LIMIT)
+        roomy = self.main.vb.height() >= _LEGEND_ROW * 7
+        self.legend.setVisible(0 < len(labels) <= _LEGEND_LIMIT and roomy)
         if not self.legend.isVisible():
             return
         names = [name if len(name) < 29 else f"{name[:27]}…" for _, name in labels]
         font = self.font()
         font.setPointSize(8)
-        widest = max(QFontMetrics(font).horizontalAdvance(name) for name in names) + 46
+        widest = max(QFontMetrics(font).horizontalAdvance(name) for name in names) + 40
         columns = max(1, min(len(names), int(self.main.vb.width() // widest)))
         self.legend.setColumnCount(columns)
         for (key, _), name in zip(labels, names, strict=True):

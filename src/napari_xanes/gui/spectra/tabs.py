@@ -14,7 +14,7 @@ from napari_xanes.gui.spectra.regions import RegionTracker
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-_HEIGHT = 210  # px; on a small screen the plot needs the rest
+_HEIGHT = 150  # px; on a small screen the plot needs the rest
 
 
 class SpectraTabs(QTabWidget):
