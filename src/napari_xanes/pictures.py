@@ -63,8 +63,9 @@ def draw_map(axes: Any, maps: MapSet, name: str) -> None:
     """
     one = maps[name]
     values = _plane(one.valid())
+    title = name.replace("_", " ")
     length = "µm" if maps.pixel_size else "pixel"
-    axes.set(xlabel=f"x ({length})", ylabel=f"y ({length})", title=f"{name}{unit_text(one.unit)}", facecolor=_NOWHERE)
+    axes.set(xlabel=f"x ({length})", ylabel=f"y ({length})", title=f"{title}{unit_text(one.unit)}", facecolor=_NOWHERE)
     if one.labels is not None:
         _draw_labels(axes, maps, one, values)
         return
@@ -75,7 +76,7 @@ def draw_map(axes: Any, maps: MapSet, name: str) -> None:
     axes.figure.colorbar(image, ax=axes, shrink=0.85)
     if one.sigma is not None and finite.size:
         typical = float(np.nanmedian(np.where(one.mask, one.sigma, np.nan)))  # type: ignore[arg-type]
-        axes.set_title(f"{name}{unit_text(one.unit)}, median ± {typical:.2g}")
+        axes.set_title(f"{title}{unit_text(one.unit)}, median ± {typical:.2g}")
 
 
 def _draw_labels(axes: Any, maps: MapSet, one: ParameterMap, values: Any) -> None:

@@ -104,10 +104,6 @@ class Recipe(Sequence[Step]):
     def __len__(self) -> int:
         return len(self.steps)
 
-    def afresh(self) -> Recipe:
-        """The same steps without what they learned from the stack that they ran on."""
-        return Recipe(Step(step.name, step.parameters) for step in self)
-
     def to_yaml(self, *, exact: bool = False) -> str:
         """The recipe as YAML text.
 
@@ -119,7 +115,7 @@ class Recipe(Sequence[Step]):
         """
         import yaml
 
-        plain = {"format": _FORMAT, "steps": [step.to_plain(exact=exact) for step in self]}
+        plain = {"format": _FORMAT, "steps": [_short_first(step.to_plain(exact=exact)) for step in self]}
         return yaml.safe_dump(plain, sort_keys=False, default_flow_style=None, width=110)
 
     @classmethod
@@ -177,6 +173,13 @@ class Recipe(Sequence[Step]):
             return cls.from_yaml(path.read_text(encoding="utf-8"), folder=path.resolve().parent)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
+
+
+def _short_first(plain: dict[str, Any]) -> dict[str, Any]:
+    """A step with its spectra and masks last, so that the parameters that people change stand at the top."""
+    name, *others = plain
+    parameters = dict(sorted(plain[name].items(), key=lambda item: len(str(item[1])) > 200))
+    return {name: parameters, **{key: plain[key] for key in others}}
 
 
 def _rooted(parameters: Any, folder: Path) -> Any:

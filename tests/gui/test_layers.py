@@ -101,6 +101,37 @@ def test_region_spectra_are_saved(viewer: Any, add_stack: Any, stack: SpectralSt
     np.testing.assert_allclose(fourth.sigma, stack.data[:, 10:20, 3:9].std(axis=(1, 2)), rtol=1e-4)
 
 
+def test_drawn_regions_are_saved_too(viewer: Any, add_stack: Any, stack: SpectralStack, tmp_path: Path) -> None:
+    add_stack()
+    corners = np.array([[1.5, 2.5], [1.5, 8.5], [4.5, 8.5], [4.5, 2.5]])
+    viewer.add_shapes([corners], shape_type="polygon", name="drawn", scale=(0.05, 0.05))
+    viewer.layers.save(str(tmp_path / "regions.xdi"), plugin="napari-xanes")
+    (drawn,) = nx.read_spectra(tmp_path / "regions.xdi")
+    np.testing.assert_allclose(drawn.mu, stack.data[:, 2:5, 3:9].mean(axis=(1, 2)), rtol=1e-4)
+
+
+def test_a_file_dropped_onto_a_dock_opens(viewer: Any, stack: SpectralStack, tmp_path: Path, errors: list[str]) -> None:
+    import tifffile
+    from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent
+    from qtpy.QtWidgets import QApplication
+
+    nx.write(stack, tmp_path / "stack.h5")
+    tifffile.imwrite(tmp_path / "photo.tif", np.zeros((5, 8, 8), np.uint8))
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
+    for name in ("stack.h5", "photo.tif"):
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(tmp_path / name))])
+        keys = (Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+        enter = QDragEnterEvent(QPoint(9, 9), Qt.DropAction.CopyAction, data, *keys)
+        QApplication.sendEvent(dock, enter)
+        assert enter.isAccepted()
+        QApplication.sendEvent(dock, QDropEvent(QPointF(9, 9), Qt.DropAction.CopyAction, data, *keys))
+    assert [layer.metadata["xanes"]["kind"] for layer in viewer.layers] == ["stack"]
+    assert len(errors) == 1
+    assert "no energies found" in errors[0]
+
+
 def test_an_ordinary_image_is_left_to_napari(viewer: Any, tmp_path: Path) -> None:
     import tifffile
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_xanes.gui.dropping import DropTarget
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.fit_overlay import FitOverlay
 from napari_xanes.gui.layers import is_map, maps_to_layers, stack_to_layer
@@ -48,6 +49,7 @@ class MapDock(QWidget):
         layout.addWidget(self.runner)
         self.runner.prepared.connect(self._show_prepared)
         self.runner.finished.connect(self._show)
+        DropTarget(self, viewer)
         self.runner.stacks.chosen.connect(self._offer_references)
         self._offer_references()
 

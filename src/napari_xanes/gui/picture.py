@@ -64,6 +64,9 @@ def main() -> None:
     runner.start()
     wait_until(lambda: not runner.job.running)
     settle()
+    centre = viewer.layers[0].data.shape[1:]
+    viewer.cursor.position = viewer.layers[0].data_to_world((0, *(n / 2 for n in centre)))
+    settle()
     viewer.screenshot(str(asked.picture), canvas_only=False, flash=False)
     if asked.stay:
         napari.run()

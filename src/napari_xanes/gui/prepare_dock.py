@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from napari_xanes.gui.dropping import DropTarget
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.layers import stack_of, stack_to_layer
 from napari_xanes.gui.runner import Runner
@@ -36,6 +37,7 @@ class PrepareDock(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.runner)
         self.runner.finished.connect(self._show)
+        DropTarget(self, viewer)
         self.runner.stacks.chosen.connect(self._show_history)
         self._show_history()
 

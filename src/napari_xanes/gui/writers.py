@@ -71,19 +71,19 @@ def write_spectra(path: str, layers: list[LayerData]) -> list[str]:
         f"{meta['name']} {label}": marked
         for data, meta, kind in layers
         if kind != "image"
-        for label, marked in _marked(data, kind, stack.shape[1:]).items()
+        for label, marked in _marked(data, meta, kind, stack.shape[1:]).items()
     }
     whole = {"all pixels": np.ones(stack.shape[1:], dtype=bool)}
     io.write([region_spectrum(stack, mask, name) for name, mask in (regions or whole).items()], path)
     return [str(Path(path))]
 
 
-def _marked(data: Any, kind: str, shape: tuple[int, ...]) -> dict[int, Any]:
+def _marked(data: Any, meta: Mapping[str, Any], kind: str, shape: tuple[int, ...]) -> dict[int, Any]:
     """The mask of each label or shape."""
     if kind == "shapes":
         from napari.layers import Shapes
 
-        masks = Shapes(data).to_masks(mask_shape=shape[-2:])
+        masks = Shapes(data, shape_type=meta["shape_type"]).to_masks(mask_shape=shape[-2:])
         return dict(enumerate(masks, start=1))
     labels = np.asarray(data)
     if labels.shape not in (shape, shape[-2:]):

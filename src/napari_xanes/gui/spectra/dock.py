@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_xanes.colours import colour_of
+from napari_xanes.gui.dropping import DropTarget
 from napari_xanes.gui.energy import attach_energy, energies_of, energy_of_step, go_to_step, plain_viewer, step_of_energy
 from napari_xanes.gui.references import references_of
 from napari_xanes.gui.spectra.box import OddSpinBox
@@ -79,6 +80,7 @@ class SpectraDock(QWidget):
         self._build(viewer)
         self._connect()
         _DOCKS[viewer] = ref(self)
+        DropTarget(self, viewer)
 
     def sizeHint(self) -> QSize:
         """Narrow enough for a small laptop."""
