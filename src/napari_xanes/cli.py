@@ -48,10 +48,12 @@ def info(
 
 
 def _words(value: Any) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "".join(f"\n    {_words(item)}" for item in value)
     if isinstance(value, list):
         return ", ".join(map(_words, value)) or "none"
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_words(item)}" for key, item in value.items()) or "none"
+        return ", ".join(f"{key.replace('_', ' ')} {_words(item)}" for key, item in value.items()) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
