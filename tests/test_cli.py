@@ -113,3 +113,11 @@ def test_the_entry_point_exits_with_1(monkeypatch: pytest.MonkeyPatch, capsys: p
         main()
     assert caught.value.code == 1
     assert "nowhere.h5" in capsys.readouterr().err
+
+
+def test_simulated_spectra_are_written(tmp_path: Path) -> None:
+    invoke("simulate", "--ion", "Mn2+", "--ten-dq", "0.9", "--ten-dq", "1.2", "-o", tmp_path / "mno.csv")
+    first, second = nx.read_spectra(tmp_path / "mno.csv")
+    assert (first.name, first.valence) == ("Mn2+ 10Dq 0.9 eV", 2)
+    assert first.energy[first.mu.argmax()] == pytest.approx(640.5, abs=0.2)
+    assert not np.array_equal(first.mu, second.mu)

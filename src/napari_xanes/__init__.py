@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_xanes.version import __version__
 
 if TYPE_CHECKING:
-    from napari_xanes import io, maps, ops, sample
+    from napari_xanes import io, maps, ops, sample, theory
     from napari_xanes.history import Source, Step
     from napari_xanes.io import read, read_maps, read_spectra, write
     from napari_xanes.recipe import Recipe, run
@@ -35,6 +35,7 @@ __all__ = [
     "read_spectra",
     "run",
     "sample",
+    "theory",
     "write",
 ]
 

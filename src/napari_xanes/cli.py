@@ -210,6 +210,44 @@ def _progress(title: str) -> Progress | None:
 
 
 @app.command()
+def simulate(
+    ion: Annotated[str, typer.Option(help="Ion, such as Mn2+.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="CSV or XDI file to write.")],
+    ten_dq: Annotated[list[float], typer.Option(help="Crystal field 10Dq in eV; repeat for several spectra.")],
+    ds: Annotated[float, typer.Option(help="Tetragonal field Ds in eV.")] = 0.0,
+    dt: Annotated[float, typer.Option(help="Tetragonal field Dt in eV.")] = 0.0,
+    slater_scale: Annotated[float, typer.Option(help="Factor on the Slater integrals.")] = 0.8,
+    delta: Annotated[float | None, typer.Option(help="Charge transfer energy in eV; without it, none.")] = None,
+    v_eg: Annotated[float, typer.Option(help="Hopping to e_g in eV; to t2g it is half.")] = 2.0,
+    gauss: Annotated[float, typer.Option(help="Gaussian full width in eV.")] = 0.25,
+    energy: Annotated[tuple[float, float] | None, typer.Option(help="Range in eV.")] = None,
+) -> None:
+    """Simulate L2,3 spectra of an ion and write them as reference spectra."""
+    import napari_xanes as nx
+    from napari_xanes.theory.atomic import parse_ion
+    from napari_xanes.theory.spectra import simulated
+
+    element, charge = parse_ion(ion)
+    transfer = None if delta is None else nx.theory.ChargeTransfer(delta, v_eg)
+    spectra = [
+        simulated(
+            element,
+            charge,
+            value,
+            energy=energy,
+            gauss=gauss,
+            ds=ds,
+            dt=dt,
+            slater_scale=slater_scale,
+            charge_transfer=transfer,
+        )
+        for value in ten_dq
+    ]
+    nx.write(spectra, output)
+    _say(str(output))
+
+
+@app.command()
 def demo(
     output: Folder = Path("demo-output"),
     headless: Annotated[bool, typer.Option(help="Write everything, keep no window open.")] = False,

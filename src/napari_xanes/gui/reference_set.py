@@ -84,6 +84,14 @@ class ReferenceSet(QObject):
             self.changed.emit()
         return added
 
+    def put(self, spectrum: Spectrum) -> None:
+        """Add a spectrum, or replace the one of its name; for curves that change while a user watches."""
+        if any(old.name == spectrum.name for old in self._spectra):
+            self._spectra = [spectrum if old.name == spectrum.name else old for old in self._spectra]
+            self.changed.emit()
+        else:
+            self.add([spectrum])
+
     def offer(self, layer: Layer) -> None:
         """Add the references that came with a layer's file; each is offered once, so that removing it lasts."""
         found = layer.metadata["xanes"]["metadata"].get("references") or ()

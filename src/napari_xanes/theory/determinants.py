@@ -46,7 +46,8 @@ def twice_mj(dets: Bits) -> NDArray[np.int64]:
 
 def _passed(dets: Bits, bit: int) -> NDArray[np.int64]:
     """+1 or -1: the sign of taking out, or putting in, an electron behind those in lower orbitals."""
-    return 1 - 2 * (np.bitwise_count(dets & ((1 << bit) - 1)).astype(np.int64) & 1)
+    below: Bits = np.bitwise_count(dets & ((1 << bit) - 1)).astype(np.int64)
+    return 1 - 2 * (below & 1)
 
 
 def one_body(terms: Iterable[tuple[int, int, float]], bra: Bits, ket: Bits) -> Any:

@@ -56,7 +56,7 @@ def _fillings(n: int) -> NDArray[np.int64]:
 
 @cache
 def _annihilators(n: int) -> tuple[Any, ...]:
-    """For each orbital of a d shell, the matrix that empties it, from n electrons to n - 1; signs of this shell only."""
+    """For each orbital of a d shell, the matrix that empties it, n electrons to n - 1; signs of this shell only."""
     from scipy.sparse import csr_matrix
 
     ket, bra = _fillings(n), _fillings(n - 1)

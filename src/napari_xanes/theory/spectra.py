@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_xanes.spectrum import Spectrum
 from napari_xanes.theory.atomic import Ion, find_ion
 from napari_xanes.theory.sticks import l_edge_sticks
 
@@ -51,10 +52,10 @@ def binned(energy: Floats, intensity: Floats) -> tuple[Floats, Floats]:
     low = np.floor(position).astype(np.int64)
     share = position - low
     first = int(low.min())
-    heights: Floats = np.bincount(low - first, intensity * (1 - share), minlength=int(low.max()) - first + 2)
+    heights = np.bincount(low - first, intensity * (1 - share), minlength=int(low.max()) - first + 2)
     heights += np.bincount(low - first + 1, intensity * share, minlength=heights.size)
     filled = np.flatnonzero(heights)
-    return (filled + first) * BIN, heights[filled]
+    return np.asarray((filled + first) * BIN, dtype=np.float64), np.asarray(heights[filled], dtype=np.float64)
 
 
 def broadened(
@@ -179,6 +180,43 @@ def l_edge_spectrum(
         gauss=gauss,
         growth=growth,
     )
+
+
+def simulated(
+    element: str, charge: int, ten_dq: float, *, energy: tuple[float, float] | None = None, **parameters: Any
+) -> Spectrum:
+    """A simulated spectrum as a reference: highest line 1, valence and parameters with it.
+
+    Parameters
+    ----------
+    element, charge, ten_dq
+        The ion and its crystal field 10Dq in eV.
+    energy : tuple of float, optional
+        Range in eV; by default 10 eV below the L3 maximum to 12 eV above the L2 edge.
+    **parameters
+        More parameters of `l_edge_spectrum`.
+
+    Raises
+    ------
+    ValueError
+        As in `l_edge_spectrum`, or if the range holds no line.
+
+    Examples
+    --------
+    >>> spectrum = simulated("Mn", 2, 0.9)
+    >>> spectrum.name, spectrum.valence
+    ('Mn2+ 10Dq 0.9 eV', 2.0)
+    """
+    ion = find_ion(element, charge)
+    zero = parameters.get("offset", "empirical")
+    centre = empirical_offset(ion) if zero == "empirical" else float(zero)
+    low, high = energy or (centre - 12.0, centre + 1.5 * ion.final.zeta_2p + 12.0)
+    axis = np.arange(low, high + 0.05, 0.1).round(6)
+    mu = l_edge_spectrum(axis, element=element, charge=charge, ten_dq=ten_dq, **parameters)
+    if not mu.max() > 0:
+        raise ValueError(f"{ion.name} has no L2,3 line between {low:g} and {high:g} eV")
+    metadata = {"element": element, "edge": "L3", "normalized": True, "simulated": f"{ion.name}, 10Dq {ten_dq:g} eV"}
+    return Spectrum(f"{ion.name} 10Dq {ten_dq:g} eV", axis, mu / mu.max(), float(charge), metadata=metadata)
 
 
 def between_l3_and_l2(ion: Ion, energy: Floats, intensity: Floats) -> float:

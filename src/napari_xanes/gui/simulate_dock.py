@@ -1,0 +1,240 @@
+"""The Simulate dock: a theory spectrum that follows its sliders, drawn over the measured ones in the Spectra dock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QSignalBlocker, Qt, QTimer
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_xanes.gui.energy import attach_energy, energies_of, plain_viewer
+from napari_xanes.gui.reference_set import references_of
+from napari_xanes.gui.runner import DOCK_WIDTH, scrolled
+from napari_xanes.gui.spectra.worker import Newest
+from napari_xanes.spectrum import Spectrum
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+
+@dataclass(frozen=True)
+class Knob:
+    """A number that a slider moves: its name, what it is called, range, step, start and unit."""
+
+    name: str
+    label: str
+    low: float
+    high: float
+    step: float
+    start: float
+    unit: str
+    tip: str
+
+
+FIELD = (
+    Knob("ten_dq", "10Dq", -1.0, 4.0, 0.05, 1.0, "eV", "Cubic crystal field splitting"),
+    Knob("ds", "Ds", -0.6, 0.6, 0.01, 0.0, "eV", "Tetragonal field"),
+    Knob("dt", "Dt", -0.4, 0.4, 0.01, 0.0, "eV", "Tetragonal field"),
+    Knob(
+        "slater_scale", "Slater integrals", 0.4, 1.0, 0.01, 0.8, "", "Factor on the Hartree-Fock values; 0.8: free ion"
+    ),
+    Knob("spin_orbit_scale", "2p spin-orbit", 0.9, 1.1, 0.01, 1.0, "", "Factor on the Hartree-Fock value"),
+    Knob(
+        "shift", "shift", -4.0, 4.0, 0.05, 0.0, "eV", "Added to the empirical position, which theory does not predict"
+    ),
+    Knob("lorentz_l3", "Lorentz L3", 0.05, 1.5, 0.05, 0.2, "eV", "Full width of the L3 lines"),
+    Knob("lorentz_l2", "Lorentz L2", 0.05, 2.0, 0.05, 0.4, "eV", "Full width of the L2 lines"),
+    Knob("gauss", "Gauss", 0.05, 1.5, 0.05, 0.25, "eV", "Full width of the instrument's resolution"),
+)
+TRANSFER = (
+    Knob("delta", "Δ", -5.0, 12.0, 0.1, 4.0, "eV", "Charge transfer energy: d^(n+1)L above d^n"),
+    Knob("v_eg", "V(e_g)", 0.0, 4.0, 0.05, 2.0, "eV", "Hopping to e_g; to t2g it is half"),
+    Knob("u_dd", "U(dd)", 0.0, 10.0, 0.1, 6.0, "eV", "Repulsion of 3d electrons"),
+    Knob("u_pd", "U(pd)", 0.0, 12.0, 0.1, 7.2, "eV", "Attraction by the 2p hole"),
+)
+
+
+class KnobRow(QWidget):
+    """A slider and a number field that show one value."""
+
+    def __init__(self, knob: Knob, changed: Any) -> None:
+        super().__init__()
+        self._knob = knob
+        self._slider = QSlider(Qt.Orientation.Horizontal)
+        self._slider.setRange(0, round((knob.high - knob.low) / knob.step))
+        self.box = QDoubleSpinBox()
+        self.box.setRange(knob.low, knob.high)
+        self.box.setDecimals(2)
+        self.box.setSingleStep(knob.step)
+        self.box.setSuffix(f" {knob.unit}" if knob.unit else "")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._slider, 1)
+        row.addWidget(self.box)
+        self.setToolTip(knob.tip)
+        self.box.setValue(knob.start)
+        self._follow(knob.start)
+        self._slider.valueChanged.connect(lambda n: self.box.setValue(knob.low + n * knob.step))
+        self.box.valueChanged.connect(self._follow)
+        self.box.valueChanged.connect(lambda _: changed())
+
+    def _follow(self, value: float) -> None:
+        with QSignalBlocker(self._slider):
+            self._slider.setValue(round((value - self._knob.low) / self._knob.step))
+
+    def value(self) -> float:
+        """The number."""
+        return round(self.box.value(), 6)
+
+
+def simulate(ion: str, values: dict[str, float], energies: Any) -> Spectrum:
+    """The spectrum that the sliders ask for, named after the ion so that it replaces the one before.
+
+    Parameters
+    ----------
+    ion : str
+        Such as ``Mn2+``.
+    values : mapping
+        The knobs' values; with ``delta`` among them, charge transfer is on.
+    energies : ndarray or None
+        Energies in eV of the stack in view: their range is covered if the edge lies in it.
+    """
+    from napari_xanes import theory
+    from napari_xanes.theory.atomic import find_ion, parse_ion
+    from napari_xanes.theory.spectra import empirical_offset, simulated
+
+    values = dict(values)
+    element, charge = parse_ion(ion)
+    centre = empirical_offset(find_ion(element, charge)) + values.pop("shift")
+    inside = energies is not None and energies[0] < centre < energies[-1]
+    names = {knob.name for knob in TRANSFER}
+    transfer = {name: values.pop(name) for name in names & set(values)}
+    made = simulated(
+        element,
+        charge,
+        values.pop("ten_dq"),
+        energy=(float(energies[0]), float(energies[-1])) if inside else None,
+        offset=centre,
+        charge_transfer=theory.ChargeTransfer(**transfer) if transfer else None,
+        **values,
+    )
+    return Spectrum(f"theory {ion}", made.energy, made.mu, made.valence, metadata=made.metadata)
+
+
+class SimulateDock(QWidget):
+    """Sliders for an ion in a ligand field; the spectrum is one of the references while the dock is open.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        from napari_xanes.theory.atomic import ions
+
+        self._viewer = viewer = plain_viewer(napari_viewer)
+        self.references = references_of(viewer)
+        self.ion = QComboBox()
+        self.ion.addItems(ions())
+        self.ion.setCurrentText("Mn2+")
+        self.transfer = QCheckBox("charge transfer")
+        self.knobs = {knob.name: KnobRow(knob, self._later) for knob in (*FIELD, *TRANSFER)}
+        self.keep = QPushButton("Keep as reference")
+        self.keep.setToolTip("Keep this curve under a name of its own; the sliders go on with another")
+        self.message = QLabel()
+        self.message.setWordWrap(True)
+        self._latest: Spectrum | None = None
+        self._timer = QTimer(self, singleShot=True, interval=16)
+        self._timer.timeout.connect(self._submit)
+        self._newest = Newest(self)
+        self._newest.done.connect(self._draw)
+        self._newest.failed.connect(lambda _key, error: self.message.setText(str(error)))
+        self._lay_out()
+        self.ion.currentTextChanged.connect(lambda _: self._later())
+        self.transfer.toggled.connect(self._on_transfer)
+        self.keep.clicked.connect(self._keep)
+        self._on_transfer(False)
+
+    def _lay_out(self) -> None:
+        rows = QFormLayout()
+        rows.addRow("ion", self.ion)
+        for knob in FIELD:
+            rows.addRow(knob.label, self.knobs[knob.name])
+        rows.addRow(self.transfer)
+        for knob in TRANSFER:
+            rows.addRow(knob.label, self.knobs[knob.name])
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.addLayout(rows)
+        column.addWidget(self.keep)
+        column.addWidget(self.message)
+        column.addStretch()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scrolled(content))
+        self.setMinimumSize(DOCK_WIDTH, 220)
+
+    def showEvent(self, event: Any) -> None:
+        """Draw the first spectrum."""
+        super().showEvent(event)
+        self._later()
+
+    def hideEvent(self, event: Any) -> None:
+        """Take the moving curve away; kept ones stay."""
+        self._timer.stop()
+        self._newest.forget()
+        self.references.remove([self._name()])
+        super().hideEvent(event)
+
+    def _name(self) -> str:
+        return self._latest.name if self._latest is not None else ""
+
+    def _on_transfer(self, on: bool) -> None:
+        for knob in TRANSFER:
+            self.knobs[knob.name].setEnabled(on)
+        self._later()
+
+    def _later(self) -> None:
+        if self.isVisible():
+            self._timer.start()
+
+    def values(self) -> dict[str, float]:
+        """The knobs' values; those of charge transfer only if it is on."""
+        shown = (*FIELD, *TRANSFER) if self.transfer.isChecked() else FIELD
+        return {knob.name: self.knobs[knob.name].value() for knob in shown}
+
+    def _submit(self) -> None:
+        layer = attach_energy(self._viewer).layer
+        energies = None if layer is None else np.asarray(energies_of(layer))
+        ion, values = self.ion.currentText(), self.values()
+        self._newest.submit(ion, lambda: simulate(ion, values, energies))
+
+    def _draw(self, _ion: str, spectrum: Spectrum) -> None:
+        if not self.isVisible():
+            return
+        if self._latest is not None and self._latest.name != spectrum.name:
+            self.references.remove([self._latest.name])
+        self._latest = spectrum
+        self.references.put(spectrum)
+        self.message.setText("Drawn in the Spectra dock, scaled onto the spectrum under the cursor")
+
+    def _keep(self) -> None:
+        if self._latest is not None:
+            one = self._latest
+            name = str(one.metadata["simulated"])
+            self.references.add([Spectrum(name, one.energy, one.mu, one.valence, metadata=one.metadata)])

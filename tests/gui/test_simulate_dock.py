@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_xanes import theory
+from napari_xanes.gui.layers import stack_to_layer
+from napari_xanes.gui.reference_set import references_of
+from napari_xanes.gui.simulate_dock import SimulateDock, simulate
+from napari_xanes.sample import mn_oxides_l
+
+
+@pytest.fixture
+def dock(viewer: Any) -> SimulateDock:
+    data, keywords, _ = stack_to_layer(mn_oxides_l(size=24).stack)
+    viewer.add_image(data, **keywords)
+    return viewer.window.add_plugin_dock_widget("napari-xanes", "Simulate")[1]
+
+
+def test_the_curve_follows_the_sliders(viewer: Any, dock: SimulateDock, wait: Any) -> None:
+    references = references_of(viewer)
+    wait(lambda: references.spectra)
+    first = references.spectra[0]
+    assert first.name == "theory Mn2+"
+    expected = theory.l_edge_spectrum(first.energy, element="Mn", charge=2, ten_dq=1.0)
+    np.testing.assert_allclose(first.mu, expected / expected.max(), atol=1e-9)
+    dock.knobs["ten_dq"].box.setValue(0.5)
+    wait(lambda: not np.array_equal(references.spectra[0].mu, first.mu))
+    assert len(references.spectra) == 1
+    dock.ion.setCurrentText("Mn4+")
+    wait(lambda: references.spectra[0].name == "theory Mn4+")
+    assert references.spectra[0].valence == 4
+
+
+def test_charge_transfer_is_a_choice(dock: SimulateDock) -> None:
+    assert "delta" not in dock.values()
+    dock.transfer.setChecked(True)
+    assert dock.values()["delta"] == 4.0
+    assert dock.knobs["delta"].isEnabled()
+
+
+def test_a_curve_can_be_kept_and_the_moving_one_goes_with_the_dock(viewer: Any, dock: SimulateDock, wait: Any) -> None:
+    references = references_of(viewer)
+    wait(lambda: references.spectra)
+    dock.keep.click()
+    assert [s.name for s in references.spectra] == ["theory Mn2+", "Mn2+, 10Dq 1 eV"]
+    dock.hide()
+    assert [s.name for s in references.spectra] == ["Mn2+, 10Dq 1 eV"]
+
+
+def test_impossible_ions_say_why(dock: SimulateDock, wait: Any) -> None:
+    dock.ion.setCurrentText("Ni1+")
+    wait(lambda: "Drawn" in dock.message.text())
+
+
+def test_the_stack_decides_the_range() -> None:
+    values = {"ten_dq": 1.0, "shift": 0.0, "gauss": 0.3}
+    assert simulate("Mn2+", values, np.array([630.0, 670.0])).energy[0] == 630
+    far = simulate("Ni2+", values, np.array([630.0, 670.0]))
+    assert far.energy[0] > 800
