@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QProgressBar,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -124,6 +125,8 @@ class Runner(QWidget):
         layout.addLayout(buttons)
         layout.addWidget(self._bar)
         self.setMinimumSize(QSize(DOCK_WIDTH, 220))
+        # napari fills what is left under a dock that does not want to grow with nothing
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
     def _connect(self) -> None:
         self.methods.currentIndexChanged.connect(lambda _: self._show_form())

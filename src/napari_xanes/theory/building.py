@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_xanes.progress import Progress, part
-from napari_xanes.theory.atomic import find_ion, parse_ion
+from napari_xanes.theory.atomic import Ion, find_ion, parse_ion
 from napari_xanes.theory.charge_transfer import ChargeTransfer
 from napari_xanes.theory.library import STEP, Library
-from napari_xanes.theory.spectra import between_l3_and_l2, broadened, empirical_offset
+from napari_xanes.theory.spectra import broadened, empirical_offset
 from napari_xanes.theory.sticks import l_edge_sticks
 
 Floats = NDArray[np.float64]
@@ -215,7 +215,16 @@ def _simulated(point: Mapping[str, Any], how: Mapping[str, float]) -> Floats:
     parameters = {name: value for name, value in point.items() if name != "offset"}
     sticks = l_edge_sticks(**parameters, temperature=how["temperature"])
     widths = {name: how[name] for name in ("lorentz_l3", "lorentz_l2", "growth")}
-    return broadened(AXIS, *sticks, split=between_l3_and_l2(ion, *sticks), gauss=0.0, **widths)
+    return broadened(AXIS, *sticks, split=_between_edges(ion, *sticks), gauss=0.0, **widths)
+
+
+def _between_edges(ion: Ion, energy: Floats, intensity: Floats) -> float:
+    """An energy between L3 and L2 that moves smoothly with 10Dq, as the strongest line would not.
+
+    The edges are 3/2 zeta_2p apart and the lower one has about two thirds of the intensity: their middle lies zeta_2p / 4
+    above the centroid of both.
+    """
+    return float(energy @ intensity / intensity.sum() + ion.final.zeta_2p / 4)
 
 
 def _table(points: list[dict[str, Any]]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from napari_xanes.theory.library import STEP, UNITS, Library
 
 _FORMAT = "napari-xanes library 1"
 
-LOSS = 3e-5
+LOSS = 2e-4
 """Largest error of a spectrum in a compressed file, in units of the library's highest value."""
 
 
@@ -51,33 +51,30 @@ def save_library(library: Library, path: str | Path, *, compress: bool = False) 
 
 
 def _compressed(library: Library) -> dict[str, Any]:
+    """Weights (rank, M) and patterns (rank, R) as integers of one unit, so that faint patterns have small ones."""
     spectra = library.spectra.astype(np.float64)
     u, s, vt = np.linalg.svd(spectra, full_matrices=False)
-    scale = spectra.max()
-    rank = 8
+    weights, patterns = (u * np.sqrt(s)).T, vt * np.sqrt(s)[:, None]
+    allowed = LOSS * spectra.max()
+    rank = 1
+    while rank < s.size and np.abs(weights[:rank].T @ patterns[:rank] - spectra).max() > allowed / 2:
+        rank = min(s.size, rank + 1 + rank // 8)
+    unit = max(np.abs(weights).max(), np.abs(patterns).max()) / 32767
+    found = _integers(weights[:rank], patterns[:rank], unit)
     while True:
-        weights, patterns = u[:, :rank] * np.sqrt(s[:rank]), vt[:rank] * np.sqrt(s[:rank])[:, None]
-        made = {name: _integers(array.T).T for name, array in (("weights", weights.T), ("patterns", patterns))}
-        steps = {f"{name}_step": _step(array.T) for name, array in (("weights", weights.T), ("patterns", patterns))}
-        found = _expand({**made, **steps})
-        if np.abs(found - spectra).max() <= LOSS * scale or rank >= s.size:
-            return made | steps
-        rank = min(s.size, rank + 8)
+        tried = _integers(weights[:rank], patterns[:rank], 2 * unit)
+        if np.abs(_expanded(tried) - spectra).max() > allowed:
+            return found
+        found, unit = tried, 2 * unit
 
 
-def _step(columns: Any) -> Any:
-    """The unit of each column's integers, so that its largest value is 32767."""
-    return np.maximum(np.abs(columns).max(axis=0), 1e-300) / 32767
+def _integers(weights: Any, patterns: Any, unit: float) -> dict[str, Any]:
+    made = {name: np.rint(array / unit).astype(np.int16) for name, array in (("w", weights), ("p", patterns))}
+    return {"weights": made["w"], "patterns": made["p"], "unit": np.float64(unit)}
 
 
-def _integers(columns: Any) -> Any:
-    return np.rint(columns / _step(columns)).astype(np.int16)
-
-
-def _expand(content: Any) -> Any:
-    weights = content["weights"] * content["weights_step"][:, None]
-    patterns = content["patterns"] * content["patterns_step"][:, None]
-    return weights.T @ patterns
+def _expanded(content: Any) -> Any:
+    return (content["weights"].T * float(content["unit"]) ** 2) @ content["patterns"].astype(np.float64)
 
 
 def read_library(path: str | Path) -> Library:
@@ -98,7 +95,7 @@ def read_library(path: str | Path) -> Library:
         raise ValueError(f"{path}: no library of napari-xanes ({error})") from None
     if not isinstance(content, dict) or str(content.get("format")) != _FORMAT:
         raise ValueError(f"{path}: no library of napari-xanes; load_library makes one of spectra in text files")
-    spectra = content["spectra"] if "spectra" in content else _expand(content)
+    spectra = content["spectra"] if "spectra" in content else _expanded(content)
     table = {name: content[f"column_{name}"] for name in UNITS if f"column_{name}" in content}
     axis = float(content["start"]) + STEP * np.arange(spectra.shape[1])
     return Library(str(content["name"]), axis, spectra, table, json.loads(str(content["provenance"])))

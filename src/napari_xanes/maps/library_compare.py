@@ -1,0 +1,124 @@
+"""Mean spectra of a stack beside a library, at any energy offset and broadening."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.maps.library_nodes import Floats
+from napari_xanes.theory.library import STEP, Library
+
+_NARROWEST, _WIDEST = 0.1, 2.0
+_FWHM = 2 * np.sqrt(2 * np.log(2))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Compares unit spectra (E, G), background taken out, with some members of a library.
+
+    Parameters
+    ----------
+    library : Library
+        The library.
+    rows : ndarray of int, shape (M,)
+        Its members to compare with.
+    energy : ndarray, shape (E,)
+        Photon energies in eV.
+    free : ndarray, shape (E, F)
+        Orthonormal columns of the background.
+    means, weights : ndarray, shape (E, G) and (G,)
+        The spectra, and how much each counts.
+    """
+
+    library: Library
+    rows: NDArray[np.intp]
+    energy: Floats
+    free: Floats
+    means: Floats
+    weights: Floats
+    _broad: dict[float, Floats] = field(default_factory=dict)
+
+    def squares(self, offset: float, width: float) -> Floats:
+        """Misfit of each mean with each member, shape (G, M), as a share of the mean's square."""
+        if width not in self._broad:
+            self._broad[width] = self._broadened(width)
+        broad, zero = self._broad[width], self.library.table["offset"][self.rows] + offset
+        drawn = np.empty((self.rows.size, self.energy.size))
+        for value in np.unique(zero):
+            place = np.clip((self.energy - value - self.library.energy[0]) / STEP, 0, broad.shape[1] - 1.001)
+            low = place.astype(np.intp)
+            part = place - low
+            here = zero == value
+            own = broad[here]
+            drawn[here] = own[:, low] * (1 - part) + own[:, low + 1] * part
+        drawn -= (drawn @ self.free) @ self.free.T
+        drawn /= np.maximum(np.linalg.norm(drawn, axis=1, keepdims=True), 1e-12)
+        result: Floats = 1 - np.maximum(self.means.T @ drawn.T, 0) ** 2
+        return result
+
+    def _broadened(self, width: float) -> Floats:
+        """The members with a Gaussian of full width `width`, on the library's axis."""
+        spectra = self.library.spectra[self.rows]
+        n = spectra.shape[1] + 64
+        filter_ = np.exp(-2 * (np.pi * np.fft.rfftfreq(n, STEP) * width / _FWHM) ** 2)
+        padded = np.pad(spectra, ((0, 0), (0, 64)), mode="edge")
+        broad: Floats = np.fft.irfft(np.fft.rfft(padded, axis=1) * filter_, n, axis=1)[:, : spectra.shape[1]]
+        return broad
+
+    def total(self, offset: float, width: float) -> float:
+        """Misfit of all means, each with its best member."""
+        return float(self.weights @ self.squares(offset, width).min(axis=1))
+
+    def searched(self, offsets: Floats, widths: tuple[float, ...], width: float | None) -> tuple[float, float]:
+        """The best of some offsets and widths (or of a given width), refined."""
+        tried = widths if width is None else (width,)
+        table = np.array([[self.total(by, wide) for by in offsets] for wide in tried])
+        i, j = np.unravel_index(int(table.argmin()), table.shape)
+        free_offset = offsets.size > 1
+        return self.refined(float(offsets[j]), float(tried[i]), free_offset=free_offset, free_width=width is None)
+
+    def refined(self, offset: float, width: float, *, free_offset: bool, free_width: bool) -> tuple[float, float]:
+        """Offset and width at the nearest minimum, by steps that are halved where none helps."""
+        near = Comparison(self.library, self._near(offset, width), self.energy, self.free, self.means, self.weights)
+        best, step, factor = near.total(offset, width), 0.1, 1.25
+        while step > 0.004:
+            moves = [(by, 1.0) for by in (-step, step)] if free_offset else []
+            moves += [(0.0, times) for times in (1 / factor, factor)] if free_width else []
+            inside = [(by, times) for by, times in moves if _NARROWEST <= width * times <= _WIDEST]
+            tries = [(near.total(offset + by, width * times), offset + by, width * times) for by, times in inside]
+            if tries and min(tries)[0] < best:
+                best, offset, width = min(tries)
+            else:
+                step, factor = step / 2, factor**0.5
+        return offset, width
+
+    def _near(self, offset: float, width: float) -> NDArray[np.intp]:
+        """The best members and those beside them in 10Dq."""
+        chosen = self.rows[self.squares(offset, width).argmin(axis=1)]
+        ten_dq = self.library.column("ten_dq")
+        near: set[int] = set()
+        for rows in self.library.tracks:
+            for row in np.intersect1d(rows, chosen):
+                close = (np.abs(ten_dq[rows] - ten_dq[row]) <= 0.25) | (rows == row)
+                near.update(rows[close].tolist())
+        return np.array(sorted(near), dtype=np.intp)
+
+    def unsure(self, offsets: Floats, offset: float, width: float, as_good: float) -> list[float]:
+        """Charges that another charge explains as well when the whole axis is moved by any of `offsets`, in eV.
+
+        As well means that the misfit of all means together is at most `as_good` times the best.
+        """
+        charge = self.library.table["charge"][self.rows]
+        squares = self.squares(offset, width)
+        own, best = charge[squares.argmin(axis=1)], float(self.weights @ squares.min(axis=1))
+        found: set[float] = set()
+        for by in offset + offsets:
+            moved = self.squares(by, width)
+            if self.weights @ moved.min(axis=1) > as_good * best:
+                continue
+            for before, after in zip(own, charge[moved.argmin(axis=1)], strict=True):
+                if before != after and np.isfinite([before, after]).all():
+                    found |= {float(before), float(after)}
+        return sorted(found)
