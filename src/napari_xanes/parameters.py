@@ -27,7 +27,7 @@ class Param(annotated_types.GroupedMetadata):
     step : float, optional
         A sensible increment in a form.
     kind : str, optional
-        What a value of a type of our own is ("references", "i0", "region"), for a form to offer the right field.
+        What a value of a type of our own is ("references", "i0", "region", "library"), for a form to offer the right field.
     label : str, optional
         What a form calls it, where the name with spaces is not good enough.
     auto : str, optional
@@ -64,7 +64,7 @@ class Param(annotated_types.GroupedMetadata):
         return f"{' and '.join(words)} {self.unit}".strip()
 
 
-Kind = Literal["float", "int", "bool", "text", "choice", "range", "numbers", "references", "i0", "region"]
+Kind = Literal["float", "int", "bool", "text", "choice", "range", "numbers", "references", "i0", "region", "library"]
 
 
 @dataclass(frozen=True)

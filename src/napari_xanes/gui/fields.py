@@ -64,7 +64,13 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
         box = SourceBox(viewer, stacks, {"whole image": None}, files=False)
         return Field(box, box.value, box.choose_value, box.chosen)
 
-    return {"references": references, "i0": incident, "region": region}
+    def library(parameter: Parameter) -> Field:
+        from napari_xanes.theory.shipped import GRIDS
+
+        box = SourceBox(viewer, stacks, {name: name for name in GRIDS}, regions=False)
+        return Field(box, box.value, box.choose_value, box.chosen)
+
+    return {"references": references, "i0": incident, "region": region, "library": library}
 
 
 def _meets(spectrum: Spectrum, energies: NDArray[np.float64]) -> bool:
@@ -82,14 +88,22 @@ class SourceBox(LayerBox):
         Chooses the stack that a region is a part of.
     fixed : mapping of str to object
         Choices by what they are called.
-    files : bool
-        Offer a file too.
+    regions, files : bool
+        Offer region layers, or a file, too.
     """
 
     _FILE = "file…"
 
-    def __init__(self, viewer: Viewer, stacks: LayerBox, fixed: Mapping[str, Any], *, files: bool = True) -> None:
-        self._fixed, self._stacks, self._files = dict(fixed), stacks, files
+    def __init__(
+        self,
+        viewer: Viewer,
+        stacks: LayerBox,
+        fixed: Mapping[str, Any],
+        *,
+        regions: bool = True,
+        files: bool = True,
+    ) -> None:
+        self._fixed, self._stacks, self._regions, self._files = dict(fixed), stacks, regions, files
         self._kept: dict[str, Any] = {}
         super().__init__(viewer, is_region)
         self.activated.connect(self._on_activated)
@@ -101,7 +115,7 @@ class SourceBox(LayerBox):
         self.clear()
         for text in (*self._fixed, *self._kept):
             self.addItem(text)
-        for layer in self.layers():
+        for layer in self.layers() if self._regions else ():
             self.addItem(f"region: {layer.name}", layer)
         if self._files:
             self.addItem(self._FILE)
@@ -143,7 +157,7 @@ class SourceBox(LayerBox):
     def _on_activated(self, _: int) -> None:
         if self.currentText() != self._FILE:
             return
-        path, _filter = QFileDialog.getOpenFileName(self, "I0 spectrum or stack of flats")
+        path, _filter = QFileDialog.getOpenFileName(self, "Choose a file")
         if path:
             self.choose_value(path)
         else:
