@@ -67,3 +67,18 @@ def count_stack(depth_stack: SpectralStack, rng: np.random.Generator) -> Spectra
         0.05,
         metadata={"flat": flat + 50, "dark": np.full(depth_stack.shape[1:], 50.0, np.float32), "n_flat": 10},
     )
+
+
+@pytest.fixture
+def l_edge_stack(rng: np.random.Generator) -> SpectralStack:
+    """Optical depth of 6 x 7 pixels at 60 energies of the Mn L2,3 edge, each one ion of the library ``mn-l23-oh``."""
+    from napari_xanes.theory import load_library
+
+    library = load_library("mn-l23-oh")
+    energy = np.concatenate([np.arange(636, 648, 0.3), np.arange(648, 660, 0.6)])
+    rows = rng.integers(0, len(library), 42)
+    depth = library.at(energy, broadening=0.4, rows=rows)
+    depth *= rng.uniform(0.5, 1.5, (42, 1)) / depth.max(axis=1, keepdims=True)
+    depth += 0.3 - 0.002 * (energy - 640) + 0.01 * rng.standard_normal(depth.shape)
+    data = depth.T.reshape(energy.size, 6, 7).astype(np.float32)
+    return SpectralStack(data, energy, "optical_depth", 0.05, metadata={"name": "Mn oxides"})

@@ -20,17 +20,22 @@ METHODS = [*OPERATIONS, *ESTIMATORS]
 
 
 @pytest.fixture
-def stack_for(count_stack: SpectralStack, depth_stack: SpectralStack) -> Mapping[str, SpectralStack]:
-    return {name: count_stack if name == "optical_depth" else depth_stack for name in METHODS}
+def stack_for(
+    count_stack: SpectralStack, depth_stack: SpectralStack, l_edge_stack: SpectralStack
+) -> Mapping[str, SpectralStack]:
+    special = {"optical_depth": count_stack, "match_library": l_edge_stack}
+    return {name: special.get(name, depth_stack) for name in METHODS}
 
 
 @pytest.fixture
 def needed(references: list[Spectrum]) -> dict[str, dict[str, Any]]:
     """Values for the parameters that have no default."""
     by_kind = {"references": references}
-    return {
+    made = {
         name: {p.name: by_kind[p.kind] for p in method_of(name).parameters.values() if p.required} for name in METHODS
     }
+    made["match_library"] = {"library": "mn-l23-oh"}
+    return made
 
 
 def values_of(result: SpectralStack | MapSet) -> dict[str, np.ndarray]:

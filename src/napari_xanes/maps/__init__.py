@@ -11,10 +11,11 @@ ESTIMATORS = Registry(
     {
         "fit_references": "references",
         "edge_energy": "edges",
+        "match_library": "library",
     },
 )
 
-__all__ = ["ESTIMATORS", "edge_energy", "fit_references"]
+__all__ = ["ESTIMATORS", "edge_energy", "fit_references", "match_library"]
 
 
 def __getattr__(name: str) -> Any:

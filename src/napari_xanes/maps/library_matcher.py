@@ -77,6 +77,7 @@ class Matcher:
     doubt: NDArray[np.uint8] = field(init=False)
     row: NDArray[np.int32] = field(init=False)
 
+    fits_shift = True
     NAMES = (
         "ten_dq",
         "ten_dq_noise",

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.theory.library import Library
+from napari_xanes.theory.placement import background_columns
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -28,14 +29,6 @@ _MOST_DIRECT = 600
 
 _PER_CELL = 3
 """How many times its own share of the nodes a cell lists, so that noise at its border loses nothing."""
-
-
-def background_basis(energy: Floats, background: str) -> Floats:
-    """Orthonormal columns (E, 0 to 2) of a constant and a slope."""
-    axis = (energy - energy.mean()) / max(float(np.ptp(energy)), 1e-9)
-    columns = np.stack([np.ones_like(axis), axis], axis=1)[:, : {"none": 0, "constant": 1, "linear": 2}[background]]
-    basis: Floats = np.linalg.qr(columns)[0]
-    return basis
 
 
 @dataclass(frozen=True)
@@ -134,7 +127,7 @@ def prepare_nodes(
     dimensions : int
         How many patterns to keep.
     """
-    free = background_basis(energy, background)
+    free = background_columns(energy, background)
     n_each_side = int(np.ceil(shift / FINE - 1e-9)) if shift > 0 else 0
     shifts = FINE * np.arange(-n_each_side, n_each_side + 1)
     drawn = np.empty((shifts.size, len(library), energy.size), dtype=np.float32)

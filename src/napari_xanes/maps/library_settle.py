@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.maps.library_matcher import Limits, Matcher
 from napari_xanes.maps.library_compare import Comparison
-from napari_xanes.maps.library_nodes import Floats, background_basis, prepare_nodes
+from napari_xanes.maps.library_nodes import Floats, prepare_nodes
 from napari_xanes.stack import SpectralStack
 from napari_xanes.theory.library import Library
+from napari_xanes.theory.placement import background_columns
 
 REACH = 2.0
 """How far, in eV, the energies of a stack may be off when nobody says by how much."""
@@ -26,6 +27,9 @@ _MEMBERS = 240
 _WIDTHS = (0.15, 0.25, 0.4, 0.6, 0.9)
 _AS_GOOD = 1.5
 """Another offset explains the stack too if its misfit (sum of squares) is at most this many times the best."""
+
+_PASSES = 3
+"""How often the sample is matched at most, each time with a better offset and width."""
 
 _ALIKE = 0.06
 """Pixels whose shift is that of the stack, within this many eV, are averaged to find the broadening."""
@@ -129,7 +133,7 @@ def sample_of(stack: SpectralStack, window: Window, background: str) -> Sample:
     else:
         raise_if_frame_empty(stack)
         raise ValueError(f"no pixel of {stack.name!r} holds finite values at all energies; crop to where it does")
-    free = background_basis(window.energy, background).astype(np.float32)
+    free = background_columns(window.energy, background).astype(np.float32)
     clean = spectra - free @ (free.T @ spectra)
     # What changes from one energy to the next is mostly noise; what is left over it is signal.
     power = np.einsum("ep,ep->p", clean, clean) - 0.5 * np.sum(np.diff(clean, axis=0) ** 2, axis=0)
@@ -191,20 +195,21 @@ def settle(
     gives their shifts; those without one are averaged and give the width anew, because shifts blur other means.
     """
     rows = np.arange(0, len(library), max(1, len(library) // _MEMBERS))
-    free = background_basis(window.energy, background)
+    free = background_columns(window.energy, background)
     compare = Comparison(library, rows, window.energy, free, sample.means, sample.weights)
     offsets = np.arange(-REACH, REACH + 0.01, 0.2)
     found, width = compare.searched(offsets if offset is None else np.array([offset]), _WIDTHS, broadening)
-    common, measured, still = _matched(library, window, sample, found, width, shift, background, dimensions)
-    if still is not None:
-        means, weights = still
-        compare = Comparison(library, rows, window.energy, free, means, weights)
-        before = width
-        at = found + (common if offset is None else 0.0)
-        found, width = compare.refined(at, width, free_offset=False, free_width=broadening is None)
-        if abs(np.log(width / before)) > 0.05:
-            common, measured, _ = _matched(library, window, sample, found, width, shift, background, dimensions)
-            found += common if offset is None else 0.0
+    measured = 0.0
+    for _ in range(_PASSES):
+        common, measured, still = _matched(library, window, sample, found, width, shift, background, dimensions)
+        if still is None:
+            break
+        common, before = (0.0 if offset is not None else common), width
+        found += common
+        compare = Comparison(library, rows, window.energy, free, *still)
+        _, width = compare.refined(found, width, free_offset=False, free_width=broadening is None)
+        if abs(np.log(width / before)) < 0.05 and abs(common) < 0.005:
+            break
     unsure = [] if offset is not None else compare.unsure(offsets, found, width, _AS_GOOD)
     return Settled(found, width, measured if spread is None else spread, unsure)
 

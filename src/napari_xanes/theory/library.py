@@ -228,8 +228,9 @@ class Library:
         for key in ("shipped", "path"):
             if key in self.provenance:
                 return self.provenance[key]
-        if "build" in self.provenance:
-            return {"build": dict(self.provenance["build"])}
+        for key in ("build", "spectra"):
+            if key in self.provenance:
+                return {key: self.provenance[key]}
         raise ValueError(
             f"library {self.name!r} is in no file, so a recipe can't name it: save it with its method save"
         )

@@ -14,7 +14,7 @@ from napari_xanes.theory.library import STEP, UNITS, Library
 
 _FORMAT = "napari-xanes library 1"
 
-LOSS = 2e-4
+LOSS = 3e-4
 """Largest error of a spectrum in a compressed file, in units of the library's highest value."""
 
 

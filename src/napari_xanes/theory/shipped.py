@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -10,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from napari_xanes.spectrum import Spectrum
+from napari_xanes.progress import Progress
 from napari_xanes.theory.building import Grid, build_library, rebuild
 from napari_xanes.theory.charge_transfer import ChargeTransfer
 from napari_xanes.theory.library import Library
+from napari_xanes.theory.library_file import read_library, save_library
 
 _FOLDER = Path(__file__).parent / "libraries"
 
@@ -31,12 +33,19 @@ _TWO_EDGES = (1.0, 1.04, 1.08)
 """Factors on zeta_2p; measured Mn oxides want 1.02 to 1.09."""
 
 _MN = (
+    Grid("Mn2+", _steps(0, 2.5, 0.1), (0.7, 0.8, 0.9), _TWO_EDGES),
     Grid(
         "Mn2+",
         _steps(0, 1.6, 0.1),
         (0.7, 0.8, 0.9),
         _TWO_EDGES,
-        charge_transfer=(None, ChargeTransfer(8, 1.1), ChargeTransfer(5, 1.8)),
+        charge_transfer=(ChargeTransfer(8, 1.1), ChargeTransfer(5, 1.8)),
+        offsets=(642.47, 642.32),
+    ),
+    Grid("Mn3+", _steps(0, 2.5, 0.1), (0.8,), _TWO_EDGES),
+    Grid("Mn3+", _steps(0, 2.5, 0.1), (0.65,), _TWO_EDGES, offsets=(644.3,)),
+    Grid(
+        "Mn3+", _steps(0.4, 2.4, 0.2), (0.65, 0.8), _TWO_EDGES, fields=_tetragonal(0.8, 1.6, 2.4), offsets=(644.15,)
     ),
     Grid(
         "Mn3+",
@@ -44,16 +53,22 @@ _MN = (
         (0.65, 0.8),
         _TWO_EDGES,
         fields=_tetragonal(0, 0.8, 1.6, 2.4),
-        charge_transfer=(None, ChargeTransfer(4, 1.8), ChargeTransfer(1, 2.3)),
+        charge_transfer=(ChargeTransfer(4, 1.8), ChargeTransfer(1, 2.3)),
+        offsets=(644.3, 644.3),
     ),
+    Grid("Mn4+", _steps(0, 2.8, 0.1), (0.8,), _TWO_EDGES),
+    Grid("Mn4+", _steps(0, 2.8, 0.1), (0.65,), _TWO_EDGES, offsets=(644.8,)),
     Grid(
         "Mn4+",
         _steps(0.8, 2.8, 0.1),
         (0.65, 0.8),
         _TWO_EDGES,
-        charge_transfer=(None, ChargeTransfer(3, 2.0), ChargeTransfer(1, 2.3), ChargeTransfer(-2, 3.0)),
+        charge_transfer=(ChargeTransfer(3, 2.0), ChargeTransfer(1, 2.3), ChargeTransfer(-2, 3.0)),
+        offsets=(645.05, 645.2, 645.3),
     ),
 )
+"""Offsets are those with which the members fit measured MnO, LaMnO3 and SrMnO3 best (the spectra digitised for
+MnEdgeNet), with 10Dq, width and scales free."""
 
 
 def _oh(*ions: str, ten_dq: tuple[float, ...] = _steps(0, 2.4, 0.1)) -> tuple[Grid, ...]:
@@ -73,3 +88,62 @@ GRIDS: Mapping[str, tuple[Grid, ...]] = MappingProxyType(
     }
 )
 """What each library was computed on. ``mn-l23-oh`` has the 78 spectra of Suzuki et al. (2018)."""
+
+
+def load_library(source: Any) -> Library:
+    """A library by its name, from files, or from spectra.
+
+    Parameters
+    ----------
+    source : str, path, list, Spectrum, mapping or Library
+        One of the names in `GRIDS` (``mn-l23``, ``mn-l23-oh``, ``ti-l23``, ``v-l23``, ``cr-l23``, ``fe-l23``,
+        ``co-l23``, ``ni-l23``); an ``.npz`` file that a library was saved to; text files with spectra (CSV, XDI, Athena,
+        Quanty or Crispy, CTM4XAS ``.xy``, FEFF ``xmu.dat``), one path, a folder or a list; a list of measured
+        `Spectrum`, with valences; or what `Library.to_plain` gave. A file called like ``Mn2+ 10Dq 0.9.xy`` tells ion and
+        crystal field.
+
+    Raises
+    ------
+    OSError
+        If a file can't be read.
+    ValueError
+        If there is no such library, a file holds no spectra, or they share no energies.
+
+    Examples
+    --------
+    >>> load_library("mn-l23-oh")
+    Library('mn-l23-oh', 78 spectra of Mn2+, Mn3+, Mn4+)
+    """
+    if isinstance(source, Library):
+        return source
+    if isinstance(source, str) and source in GRIDS:
+        return _shipped(source)
+    if isinstance(source, Mapping) and "build" in source:
+        return rebuild(source["build"])
+    if isinstance(source, str | Path) and Path(source).suffix == ".npz":
+        found = read_library(source)
+        return replace(found, provenance={**found.provenance, "path": str(Path(source).resolve())})
+    from napari_xanes.theory.sources import library_of_spectra
+
+    if isinstance(source, str) and not Path(source).exists():
+        raise ValueError(f"there is no library and no file {source!r}; libraries: {', '.join(GRIDS)}")
+    return library_of_spectra(source)
+
+
+@cache
+def _shipped(name: str) -> Library:
+    found = read_library(_FOLDER / f"{name}.npz")
+    return replace(found, provenance={**found.provenance, "shipped": name})
+
+
+def write_shipped(name: str, folder: Path = _FOLDER, *, progress: Progress | None = None) -> None:
+    """Compute a library of `GRIDS` anew and write it where `load_library` looks for it.
+
+    For developers, after a change of the grids or the engine: ``mn-l23`` takes five minutes, the others ten seconds.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written.
+    """
+    save_library(build_library(GRIDS[name], name=name, progress=progress), folder / f"{name}.npz", compress=True)
