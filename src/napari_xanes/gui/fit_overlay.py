@@ -12,6 +12,7 @@ from napari_xanes.gui.energy import attach_energy, plain_viewer
 from napari_xanes.gui.map_results import with_error
 from napari_xanes.gui.spectra import spectra_dock_of
 from napari_xanes.gui.spectra.cursor import CursorFollower
+from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -44,6 +45,36 @@ def pixel_in_words(maps: MapSet, index: tuple[int, ...]) -> str:
         error = float("nan") if one.sigma is None else float(one.sigma[index])
         said.append(f"{name.replace('_', ' ')} {with_error(float(one.data[index]), error, one.unit)}")
     return " · ".join(said) or "masked: the signal is too low here"
+
+
+def fits_at(maps: MapSet, index: tuple[int, ...], energy: Any, values: Any) -> list[Spectrum]:
+    """What the maps say that a pixel's spectrum should look like: its fit, or the best members of a library.
+
+    Parameters
+    ----------
+    maps : MapSet
+        The maps.
+    index : tuple of int
+        Pixel, (y, x) or (z, y, x).
+    energy, values : ndarray, shape (E,)
+        The pixel's measured spectrum.
+
+    Returns
+    -------
+    list of Spectrum
+        The best first; empty where there is none.
+    """
+    if "fit" in maps.metadata:
+        from napari_xanes.maps.references import fitted_spectrum
+
+        fit = fitted_spectrum(maps, index)
+        return [fit] if np.isfinite(fit.mu).all() else []
+    if "match" not in maps.metadata or not np.isfinite(values).all():
+        return []
+    from napari_xanes.maps.library_drawing import best_matches
+
+    shift = float(maps["shift"].data[index]) if "shift" in maps else 0.0
+    return best_matches(maps, Spectrum("pixel", energy, values), shift=shift if np.isfinite(shift) else 0.0)
 
 
 class FitOverlay(QLabel):
@@ -92,16 +123,16 @@ class FitOverlay(QLabel):
             return self._clear()
         self.setText(pixel_in_words(self._maps, index))
         dock = spectra_dock_of(viewer)
-        if dock is None or "fit" not in self._maps.metadata or not dock.isVisible():
+        if dock is None or not dock.isVisible():
             return None
-        from napari_xanes.maps.references import fitted_spectrum
-
-        fit = fitted_spectrum(self._maps, index)
-        if not np.isfinite(fit.mu).all():
+        energies = np.asarray(layer.metadata["xanes"]["energy_eV"])
+        fits = fits_at(self._maps, index, energies, np.asarray(values, dtype=np.float64))
+        if not fits:
             return dock.clear_fit()
-        energies = layer.metadata["xanes"]["energy_eV"]
-        used = np.isin(energies, fit.energy)
-        dock.show_fit([("fit", fit.energy, fit.mu)], (fit.energy, np.asarray(values)[used] - fit.mu))
+        best = fits[0]
+        used = np.isin(energies, best.energy)
+        residual = (best.energy, np.asarray(values)[used] - best.mu)
+        dock.show_fit([(fit.name, fit.energy, fit.mu) for fit in fits], residual)
         return None
 
     def _on_stack(self, layer: Any) -> None:

@@ -115,31 +115,33 @@ class Matcher:
         if not finite.all():
             y[:, ~finite] = 0
         y -= nodes.free @ (nodes.free.T @ y)
-        whole = np.einsum("ep,ep->p", y, y).astype(np.float64)
-        a = (nodes.patterns.T @ y).T
+        inside = nodes.patterns.T @ y
+        a = np.ascontiguousarray(inside.T)
         held = np.einsum("pk,pk->p", a, a).astype(np.float64)
+        # What is left is summed as such: as a difference of squares single precision would lose it.
+        y -= nodes.patterns @ inside
+        left = np.einsum("ep,ep->p", y, y).astype(np.float64)
         n_free, n_patterns = nodes.free.shape[1], nodes.patterns.shape[1]
-        left = np.maximum(whole - held, 1e-9 * whole + 1e-30)
-        noise = left / max(n_energies - n_free - n_patterns, 1)
+        noise = (left + 1e-12 * held + 1e-30) / max(n_energies - n_free - n_patterns, 1)
         spread = max(self.limits.spread, _LEAST_SPREAD)
         penalty = noise / (2 * spread**2 * np.sqrt(held + 1e-30))
         looks = np.concatenate([a, penalty[:, None]], axis=1, dtype=np.float32)
         scores, places = zip(*(search.best(looks) for search in nodes.searches), strict=True)
         order = np.argsort(-np.stack(scores), axis=0, kind="stable")
-        at, pixels = np.stack(places), np.arange(whole.size)
-        first = self._refined(a, whole, noise, spread, at[order[0], pixels])
+        at, pixels = np.stack(places), np.arange(left.size)
+        first = self._refined(a, left, noise, spread, at[order[0], pixels])
         freedom = max(n_energies - n_free - 3, 1)
         if len(scores) > 1:
-            second = self._refined(a, whole, noise, spread, at[order[1], pixels])
+            second = self._refined(a, left, noise, spread, at[order[1], pixels])
             swap = second.squares < first.squares
             best = Refined(*(np.where(swap, b, f) for f, b in zip(first, second, strict=True)))
             other = np.where(swap, first.squares, second.squares)
             margin = 1 - np.sqrt(best.squares / np.maximum(other, 1e-30))
         else:
-            best, margin, other = first, np.ones(whole.size), np.full(whole.size, np.inf)
+            best, margin, other = first, np.ones(left.size), np.full(left.size, np.inf)
         return self._judged(best, margin, other, n_energies, freedom, finite)
 
-    def _refined(self, a: Singles, whole: Floats, noise: Floats, spread: float, node: Indices) -> Refined:
+    def _refined(self, a: Singles, left: Floats, noise: Floats, spread: float, node: Indices) -> Refined:
         """Gauss-Newton steps from a node in 10Dq and shift; each goes to the next node and on from there."""
         nodes, tracks = self.nodes, self.nodes.tracks
         track = nodes.track[node]
@@ -153,7 +155,7 @@ class Matcher:
             local = node - tracks.start[track]
             field_at, shift_at = local // n_shifts, nodes.shifts[local % n_shifts]
             products = np.matmul(nodes.tangents[node], a[:, :, None])[:, :, 0].astype(np.float64)
-            amplitude = np.maximum(products[:, 0], 1e-12 * np.sqrt(whole) + 1e-30)
+            amplitude = np.maximum(products[:, 0], 1e-9 * np.sqrt(left) + 1e-30)
             qq, qs, ss = nodes.metric[node].T
             qq = np.where(free_field, qq + 1e-12, 1.0)
             prior = noise / (amplitude * spread) ** 2
@@ -170,10 +172,12 @@ class Matcher:
             to_field = np.clip(np.rint((ten_dq - first) * unstep), 0, n_fields - 1).astype(np.intp)
             to_shift = np.clip(np.rint(shift / pitch) + middle, 0, n_shifts - 1).astype(np.intp)
             node = tracks.start[track] + to_field * n_shifts + to_shift
-        gained = move_q * products[:, 1] * amplitude + move_s * products[:, 2] * amplitude
         share = nodes.share[last]
-        fitted = (amplitude**2 + np.maximum(gained, 0.0)) / share**2
-        squares = np.maximum(whole - fitted, 1e-9 * whole + 1e-30)
+        moves = np.stack([np.ones_like(move_q), np.where(free_field, move_q, 0), move_s if free_shift else 0 * move_s])
+        off = a - np.matmul((amplitude * moves).T[:, None, :].astype(np.float32), nodes.tangents[last])[:, 0]
+        # Of the fit itself a part lies beside the patterns too, as large as that of the member.
+        beside = np.maximum(left - amplitude**2 * (1 / share**2 - 1), 0.1 * left)
+        squares = beside + np.einsum("pk,pk->p", off, off) + 1e-30
         limit = first + (n_fields - 1) * step
         inside = np.clip(ten_dq, first, limit)
         per_noise = 1 / amplitude**2
