@@ -21,6 +21,8 @@ def test_the_demo_writes_everything_and_tells_the_truth(tmp_path: Path, monkeypa
         assert "valence" in read_maps(folder / "maps.h5")
         assert abs(errors["valence bias"]) < 0.05, key
         assert errors["valence within 2 sigma"] > 0.85, key
+    assert figures["mn_oxides_l"]["charge right"] > 0.98
+    assert "ten_dq" in read_maps(tmp_path / "mn_oxides_l" / "match" / "maps.h5")
     assert any("apt install" in line for line in said)
 
 

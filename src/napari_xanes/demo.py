@@ -32,6 +32,11 @@ RECIPES: Mapping[str, tuple[Step, ...]] = {
 }
 """The steps for each sample; the references come with the sample."""
 
+MATCHES: Mapping[str, tuple[Step, ...]] = {
+    "mn_oxides_l": (Step("optical_depth"), Step("match_library", {"library": "mn-l23-oh"})),
+}
+"""Steps for the samples whose spectra a library of theory holds."""
+
 
 def run_demo(output: Path, *, window: bool | None, say: Callable[[str], None]) -> dict[str, dict[str, float]]:
     """Do the main job for every sample and write everything into a folder.
@@ -55,7 +60,10 @@ def run_demo(output: Path, *, window: bool | None, say: Callable[[str], None]) -
     for key, make in SAMPLES.items():
         folder = output / key
         folder.mkdir(parents=True, exist_ok=True)
-        figures[key] = _one(make(), RECIPES[key], folder, say)
+        sample = make()
+        figures[key] = _one(sample, RECIPES[key], folder, say)
+        if key in MATCHES:
+            figures[key] |= _match(sample, MATCHES[key], folder, say)
     _look(output, window, say)
     say(f"everything is in {output}/")
     return figures
@@ -81,6 +89,20 @@ def _one(sample: Sample, steps: tuple[Step, ...], folder: Path, say: Callable[[s
     for name, value in figures.items():
         say(f"  {name:32} {value: .4f}")
     return figures
+
+
+def _match(sample: Sample, steps: tuple[Step, ...], folder: Path, say: Callable[[str], None]) -> dict[str, float]:
+    """Charge and 10Dq without references, and how often the charge of nearly pure pixels is right."""
+    maps = run(Recipe(steps), read(folder / "counts.h5"))
+    assert isinstance(maps, MapSet)
+    save_result(maps, folder / "match")
+    found = maps["charge"]
+    shares = np.array([sample.truth[r.name].data for r in sample.stack.metadata["references"]])
+    charges = np.array([round(r.valence or 0) for r in sample.stack.metadata["references"]])
+    pure = (shares.max(axis=0) > 0.95) & sample.truth["valence"].mask & found.mask
+    right = float(np.mean(found.data[pure] == charges[shares.argmax(axis=0)][pure]))
+    say(f"  {'charge right (theory library)':32} {right: .4f}")
+    return {"charge right": right}
 
 
 def _with_references(step: Step, path: Path) -> Step:

@@ -1,7 +1,7 @@
 """Sample data with known truth, made from a seed in a second: for the demo, the tests and the first look.
 
-The spectra are model curves (steps, lines, damped oscillations) in the places where the real ones have them; they are
-not measurements and carry "model" in their names.
+The spectra are model curves (a step, a line, damped oscillations at the K edge; multiplets in a crystal field at the L
+edge) in the places where the real ones have them; they are not measurements and carry "model" in their names.
 """
 
 from __future__ import annotations
@@ -46,15 +46,17 @@ def _k_edge(energy: ArrayLike, e0: float, white_line: float, ripple: float) -> N
     return result
 
 
-def _l_edge(energy: ArrayLike, lines: Mapping[float, float], e0: float) -> NDArray[np.float64]:
-    """An L edge: Lorentzian lines at given energies with given heights over a small double step."""
+def _l_edge(energy: ArrayLike, charge: int, ten_dq: float) -> NDArray[np.float64]:
+    """A simulated Mn L edge, its highest line 1.4, over a small double step."""
+    from napari_xanes.theory import l_edge_spectrum
+
     axis = np.asarray(energy, dtype=np.float64)
-    mu = 0.12 * (0.5 + np.arctan((axis - e0 - 3.0) / 0.8) / np.pi)
-    mu += 0.06 * (0.5 + np.arctan((axis - e0 - 14.0) / 0.8) / np.pi)
-    for position, height in lines.items():
-        half = 0.45 if position < e0 + 8 else 0.8
-        mu += height / (1 + ((axis - position) / half) ** 2)
-    return mu
+    lines = l_edge_spectrum(axis, element="Mn", charge=charge, ten_dq=ten_dq, gauss=0.35)
+    steps = 0.04 * (0.5 + np.arctan((axis - 643.0) / 0.8) / np.pi) + 0.02 * (
+        0.5 + np.arctan((axis - 654.0) / 0.8) / np.pi
+    )
+    result: NDArray[np.float64] = 1.4 * lines / lines.max() + steps
+    return result
 
 
 def _noise_texture(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> Image:
@@ -153,6 +155,8 @@ def nmc_ni_k(*, seed: int = 0, size: int = 160, photons: float = 4000.0) -> Samp
 def mn_oxides_l(*, seed: int = 0, size: int = 120, photons: float = 1500.0) -> Sample:
     """Manganese oxides at the Mn L2,3 edge, as a scanning microscope counts them: no flats, an empty area instead.
 
+    Grains are mixtures of Mn2+ (10Dq 0.9 eV), Mn3+ (1.5 eV) and Mn4+ (2.0 eV), most of them of nearly one charge.
+
     Parameters
     ----------
     seed : int
@@ -178,14 +182,10 @@ def mn_oxides_l(*, seed: int = 0, size: int = 120, photons: float = 1500.0) -> S
         [np.arange(630, 638, 0.8), np.arange(638, 648, 0.15), np.arange(648, 658, 0.25), np.arange(658, 668.1, 0.8)]
     )
     grid = np.arange(625.0, 673.0, 0.05)
-    models = {
-        "Mn2+ model": ({638.9: 0.25, 640.5: 1.5, 641.9: 0.45, 643.8: 0.3, 651.4: 0.45, 653.0: 0.30}, 2.0),
-        "Mn3+ model": ({640.8: 0.45, 642.3: 1.0, 643.2: 0.55, 653.0: 0.45, 654.0: 0.30}, 3.0),
-        "Mn4+ model": ({641.0: 0.55, 643.4: 1.25, 644.3: 0.5, 653.6: 0.40, 654.8: 0.35}, 4.0),
-    }
+    models = {"Mn2+ model": (2, 0.9), "Mn3+ model": (3, 1.5), "Mn4+ model": (4, 2.0)}
     references = [
-        Spectrum(name, grid, _l_edge(grid, lines, 640.0), valence, metadata={"normalized": True})
-        for name, (lines, valence) in models.items()
+        Spectrum(name, grid, _l_edge(grid, charge, ten_dq), charge, metadata={"normalized": True})
+        for name, (charge, ten_dq) in models.items()
     ]
     shape = (size, size)
     y, x = np.indices(shape) / size
@@ -210,7 +210,7 @@ def mn_oxides_l(*, seed: int = 0, size: int = 120, photons: float = 1500.0) -> S
     }
     stack = SpectralStack(counts, energy, "counts", (0.05, 0.05), metadata=metadata)
     fractions = dict(zip(models, shares, strict=True))
-    valences = {name: valence for name, (_, valence) in models.items()}
+    valences = {name: float(charge) for name, (charge, _) in models.items()}
     return Sample(stack, _truth(stack, fractions, amount, valences, present))
 
 

@@ -40,6 +40,13 @@ def _number(text: str) -> float:
         raise ValueError(f"{text!r} is not a number") from None
 
 
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a whole number") from None
+
+
 def _text_of(value: Any) -> str:
     if value is None:
         return ""
@@ -110,7 +117,7 @@ def _floats(text: str) -> list[float]:
 
 MAKERS: dict[str, FieldMaker] = {
     "float": lambda p: _line(p, _number),
-    "int": _whole,
+    "int": lambda p: _line(p, _integer) if p.optional else _whole(p),
     "bool": lambda p: _plain(CheckBox(text="")),
     "text": lambda p: _line(p, str),
     "choice": _choice,

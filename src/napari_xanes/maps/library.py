@@ -152,11 +152,11 @@ def match_library(
     -------
     MapSet
         ``charge``, labels such as Mn2+, or ambiguous; ``ten_dq`` (eV), where the library has it; ``shift`` (eV), beyond
-        the stack's offset. Companions: ``signal``, the height of the spectrum; ``misfit``, the root mean square residual
-        over it; ``margin``, by how much the next charge fits worse: 0 as well, 1 not at all; ``assigned``, 1 where
-        nothing is doubtful, and ``doubt``, why not; ``ten_dq_noise``, ``ten_dq_grid`` and ``ten_dq_model``, the parts of
-        the error of 10Dq. With `mixture` a fraction of atoms per end member, named after its charge, and ``valence``.
-        Offset, broadening and what should be known of them are in ``metadata["library"]`` and ``warnings``.
+        the stack's offset. Companions: ``signal``, the height of the spectrum; ``misfit``, the root mean square
+        residual over it; ``margin``, by how much the next charge fits worse: 0 as well, 1 not at all; ``assigned``, 1
+        where nothing is doubtful, and ``doubt``, why not; ``ten_dq_noise``, ``ten_dq_grid`` and ``ten_dq_model``, the
+        parts of the error of 10Dq. With `mixture` a fraction of atoms per end member, named after its charge, and
+        ``valence``. Offset, broadening and what should be known of them are in ``metadata["library"]`` and ``warnings``.
 
     Raises
     ------
@@ -172,8 +172,8 @@ def match_library(
 
     The error of 10Dq has three parts, added in squares: noise, from the pixel's residual; grid, from drawing spectra
     between members; model, how far Slater integrals that are 10 % off move it, at least 0.15 eV (0.2 for d3, 0.5 for
-    Jahn-Teller ions such as Mn3+, whose 10Dq an L edge does not tell). Charge and 10Dq of Mn after Suzuki et al. (2018),
-    who placed measured spectra in an embedding of simulated ones.
+    Jahn-Teller ions such as Mn3+, whose 10Dq an L edge does not tell). The idea of placing measured spectra among
+    simulated ones to read charge and 10Dq is that of Suzuki et al. (2018).
 
     Examples
     --------
@@ -198,6 +198,7 @@ def match_library(
         offset=offset,
         broadening=broadening,
         shift=shift,
+        spread=shift_spread,
         background=background,
         dimensions=_patterns(dimensions, embedding, window.energy.size),
     )
@@ -210,9 +211,7 @@ def match_library(
             nodes, window.frames, limits, n_pixels, library, embedding, _dimensions(dimensions, embedding)
         )
     share = 0.6 if mixture else 1.0
-    blocks.over_pixels(
-        matcher.block, stack.data, progress=part(progress, 0.0, share), message="matching the library"
-    )
+    blocks.over_pixels(matcher.block, stack.data, progress=part(progress, 0.0, share), message="matching the library")
     if (matcher.doubt == 5).all():
         raise_if_frame_empty(stack)
     maps = _maps(stack, library, matcher)
@@ -225,7 +224,12 @@ def match_library(
         )
         maps |= more
         warnings += told
-    metadata = {"name": stack.name, "warnings": warnings, "library": how, "match": {**fit, "library": library.to_plain()}}
+    metadata = {
+        "name": stack.name,
+        "warnings": warnings,
+        "library": how,
+        "match": {**fit, "library": library.to_plain()},
+    }
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
 
 
@@ -280,8 +284,8 @@ def _doubts(library: Library, matcher: Matcher, ambiguous: list[float]) -> list[
         return ["no pixel has enough signal, so all are masked; lower min_signal or check the stack's quantity"]
     if names and seen[3]:
         told.append(
-            f"{' and '.join(names)} fit about equally well at different energy offsets: their pixels are ambiguous; give "
-            "offset if the energy axis is calibrated to 0.3 eV"
+            f"{' and '.join(names)} fit about equally well at different energy offsets: their pixels are ambiguous; "
+            "give offset if the energy axis is calibrated to 0.3 eV"
         )
     if seen[4] > 0.005 * n_signal:
         ends = library.column("ten_dq")

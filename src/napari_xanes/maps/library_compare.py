@@ -38,7 +38,7 @@ class Comparison:
     free: Floats
     means: Floats
     weights: Floats
-    _broad: dict[float, Floats] = field(default_factory=dict)
+    _broad: dict[float, Floats] = field(default_factory=dict, init=False)
 
     def squares(self, offset: float, width: float) -> Floats:
         """Misfit of each mean with each member, shape (G, M), as a share of the mean's square."""

@@ -1,7 +1,7 @@
 """The kernel of `match_library`: species, 10Dq and shift of each pixel of a block, and their errors.
 
-The best of the first looks is refined by Gauss-Newton steps on the compressed spectra. With a pixel's shift drawn from a
-normal distribution of known width, what is minimized is ``|y - A m(10Dq, s)|² / noise² + s² / spread²``.
+The best of the first looks is refined by Gauss-Newton steps on the compressed spectra. With a pixel's shift drawn from
+a normal distribution of known width, what is minimized is ``|y - A m(10Dq, s)|² / noise² + s² / spread²``.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Matcher:
         """Everything about the spectra (E, P) of some pixels; see `NAMES`."""
         nodes, n_energies = self.nodes, spectra.shape[0]
         y = spectra.astype(np.float32)
-        finite = np.isfinite(y).all(axis=0)
+        finite: NDArray[np.bool_] = np.asarray(np.isfinite(y).all(axis=0))
         if not finite.all():
             y[:, ~finite] = 0
         y -= nodes.free @ (nodes.free.T @ y)
@@ -211,7 +211,7 @@ class Matcher:
         species = nodes.tracks.species[nodes.track[best.node]]
         least = 5 * signal_sigma if limits.min_signal is None else limits.min_signal
         weak = ~(signal > least)
-        unclear = limits.ambiguous[species] | ((other - best.squares) / variance < limits.min_evidence)
+        unclear = np.asarray(limits.ambiguous[species]) | ((other - best.squares) / variance < limits.min_evidence)
         doubt = np.select(
             [weak, misfit > limits.max_misfit, unclear, best.beyond > np.maximum(noise, 0.05)], [1, 2, 3, 4], 0
         )

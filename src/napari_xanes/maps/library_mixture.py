@@ -27,9 +27,7 @@ _WORTH = 0.01
 """An end member stays if without it the sum of squared residuals grows by more than this share."""
 
 
-def find_endmembers(
-    library: Library, window: Window, sample: Sample, settled: Settled, background: str
-) -> list[float]:
+def find_endmembers(library: Library, window: Window, sample: Sample, settled: Settled, background: str) -> list[float]:
     """Rows of the members, one per charge, whose mixtures fit the sample best.
 
     Charge after charge, the member is exchanged for the one with which non-negative mixtures leave the least. Charges
@@ -122,9 +120,7 @@ def mixture_maps(
     }
     if np.isfinite(charges).all():
         valence = fit.valence.reshape(shape)
-        maps["valence"] = ParameterMap(
-            valence, "1", fit.valence_sigma.reshape(shape), good & np.isfinite(valence)
-        )
+        maps["valence"] = ParameterMap(valence, "1", fit.valence_sigma.reshape(shape), good & np.isfinite(valence))
     maps["mixture_rms"] = ParameterMap(fit.rms.reshape(shape), stack.unit, mask=good, companion="charge")
     said = ", ".join(library.label(row) for row in rows)
     return maps, [f"mixed from {said}: fractions count atoms, by the intensity per atom that theory gives"]

@@ -47,9 +47,7 @@ class Neighbours(Matcher):
         order = np.lexsort((np.nan_to_num(away), nodes.row[candidates]))
         first = np.unique(nodes.row[candidates][order], return_index=True)[1]
         self._node = candidates[order][first]
-        self._embedding: Embedding = embed_spectra(
-            nodes.tangents[self._node, 0].astype(np.float64), method, dimensions
-        )
+        self._embedding: Embedding = embed_spectra(nodes.tangents[self._node, 0].astype(np.float64), method, dimensions)
 
     def _ten_dq_of(self, node: NDArray[np.intp]) -> NDArray[np.float64]:
         tracks = self.nodes.tracks

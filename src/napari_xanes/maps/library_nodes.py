@@ -7,6 +7,7 @@ library and its slopes best. Between members that differ in 10Dq only, spectra a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,9 +77,9 @@ class Search:
 class Nodes:
     """The compressed library.
 
-    ``free`` (E, F) spans the background, ``patterns`` (E, K) the library beside it. Per node (N): ``tangents`` (N, 3, K),
-    the unit spectrum and its derivatives by 10Dq and shift; ``metric`` (N, 3), their products; ``share``, how much of
-    the whole norm the patterns hold; ``height``, peak to peak over norm; ``model`` and ``grid``, errors of 10Dq in eV
+    ``free`` (E, F) spans the background, ``patterns`` (E, K) the library beside it. Per node (N): ``tangents``
+    (N, 3, K), the unit spectrum and its derivatives by 10Dq and shift; ``metric`` (N, 3), their products; ``share``,
+    how much of the whole norm the patterns hold; ``height``, peak to peak over norm; ``model`` and ``grid``, errors of 10Dq in eV
     from the theory and from drawing spectra between members; ``row``, the nearest member.
     """
 
@@ -105,6 +106,7 @@ def prepare_nodes(
     offset: float,
     broadening: float,
     shift: float,
+    spread: float,
     background: str,
     dimensions: int,
 ) -> Nodes:
@@ -122,6 +124,8 @@ def prepare_nodes(
         Full width of the instrument's Gaussian in eV.
     shift : float
         Largest shift of a pixel, in eV.
+    spread : float
+        Standard deviation of the pixels' shifts in eV; the first look leaves out shifts beyond three of them.
     background : {"none", "constant", "linear"}
         What is projected out.
     dimensions : int
@@ -129,7 +133,7 @@ def prepare_nodes(
     """
     free = background_columns(energy, background)
     n_each_side = int(np.ceil(shift / FINE - 1e-9)) if shift > 0 else 0
-    shifts = FINE * np.arange(-n_each_side, n_each_side + 1)
+    shifts: Floats = FINE * np.arange(-n_each_side, n_each_side + 1, dtype=np.float64)
     drawn = np.empty((shifts.size, len(library), energy.size), dtype=np.float32)
     for i, by in enumerate(shifts):
         spectra = library.at(energy, broadening=broadening, shift=offset + by)
@@ -139,11 +143,15 @@ def prepare_nodes(
     norms = np.sqrt(np.einsum("sme,sme->sm", drawn, drawn))
     if not (norms > 1e-6 * norms.max()).all():
         lost = int(np.flatnonzero((norms <= 1e-6 * norms.max()).any(axis=0))[0])
-        raise ValueError(f"{library.label(lost)} of library {library.name!r} is nothing but background on these energies")
+        raise ValueError(
+            f"{library.label(lost)} of library {library.name!r} is nothing but background on these energies"
+        )
     patterns = _patterns(drawn / norms[:, :, None], library, dimensions)
     compressed = (drawn @ patterns.astype(np.float32)).astype(np.float64)
     lost = np.maximum(norms.astype(np.float64) ** 2 - np.sum(compressed**2, axis=2), 0.0)
-    return _assembled(library, free, patterns, shifts, compressed, lost, height)
+    looked = np.arange(n_each_side % _COARSE, shifts.size, _COARSE)
+    looked = looked[np.abs(shifts[looked]) <= 3 * spread + 1e-9]
+    return _assembled(library, free, patterns, shifts, looked, compressed, lost, height)
 
 
 def _patterns(unit: Singles, library: Library, dimensions: int) -> Floats:
@@ -167,6 +175,7 @@ def _assembled(
     free: Floats,
     patterns: Floats,
     shifts: Floats,
+    looked: Indices,
     compressed: Floats,
     lost: Floats,
     height: Floats,
@@ -177,14 +186,14 @@ def _assembled(
     names = list(dict.fromkeys(library.species))
     ten_dq, sigma = library.column("ten_dq"), np.nan_to_num(library.column("ten_dq_sigma"))
     start, n_fields, first, step, kind = [], [], [], [], []
-    parts: list[tuple[Floats, ...]] = []
+    parts: list[tuple[NDArray[Any], ...]] = []
     looks: list[list[Indices]] = [[] for _ in names]
     total = 0
     for rows in library.tracks:
         fields = ten_dq[rows]
         if rows.size > 1:
             per = max(1, int(np.ceil(np.diff(fields).min() / FINE - 1e-6)))
-            fine = np.linspace(fields[0], fields[-1], per * int(round((fields[-1] - fields[0]) / np.diff(fields).min())) + 1)
+            fine = np.linspace(fields[0], fields[-1], per * round((fields[-1] - fields[0]) / np.diff(fields).min()) + 1)
             curve = CubicSpline(fields, compressed[:, rows], axis=1)
             spectra, by_field = curve(fine), curve(fine, 1)
             whole = np.maximum(CubicSpline(fields, lost[:, rows], axis=1)(fine), 0.0)
@@ -204,7 +213,6 @@ def _assembled(
         step.append(fine[1] - fine[0] if fine.size > 1 else 0.0)
         number = names.index(library.species[rows[0]])
         kind.append(number)
-        looked = np.arange((shifts.size // 2) % _COARSE, shifts.size, _COARSE)
         looks[number].append((total + at_member[:, None] * shifts.size + looked).ravel())
         total += fine.size * shifts.size
     tangents, metric, share, tall_, model_, grid_, row = (np.concatenate(items) for items in zip(*parts, strict=True))
@@ -238,7 +246,7 @@ def _tangents(
     height: Floats,
     grid: Floats,
     rows: Indices,
-) -> tuple[Floats, ...]:
+) -> tuple[NDArray[Any], ...]:
     """Unit spectra and their slopes, at right angles to them, of (S, Q, K) in the order of the nodes."""
     n_shifts = spectra.shape[0]
     flat = [np.swapaxes(one, 0, 1).reshape(-1, spectra.shape[2]) for one in (spectra, by_field, by_shift)]
@@ -286,8 +294,8 @@ def _search(unit: Singles, nodes: Indices, shifts: Floats) -> Search:
     cells = [
         np.union1d(np.argpartition(-close[:, i], size - 1)[:size], np.flatnonzero(own == i)) for i in range(n_cells)
     ]
-    mean = [looks[own == i, -1].mean() if (own == i).any() else 0.0 for i in range(n_cells)]
-    joined = np.concatenate([centres, np.array(mean)[:, None]], axis=1).astype(np.float32)
+    # A cell holds many shifts, so the penalty on them waits for its members.
+    joined = np.concatenate([centres, np.zeros((n_cells, 1))], axis=1).astype(np.float32)
     return Search(np.ascontiguousarray(looks), nodes, joined, cells)
 
 

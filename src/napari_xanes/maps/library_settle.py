@@ -1,16 +1,16 @@
-"""What `match_library` has to know of a whole stack: energy offset, broadening, how pixels shift, what can't be told."""
+"""What `match_library` has to know of a whole stack: offset, broadening, how pixels shift, what can't be told."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.edge import raise_if_frame_empty
-from napari_xanes.maps.library_matcher import Limits, Matcher
 from napari_xanes.maps.library_compare import Comparison
+from napari_xanes.maps.library_matcher import Limits, Matcher
 from napari_xanes.maps.library_nodes import Floats, prepare_nodes
 from napari_xanes.stack import SpectralStack
 from napari_xanes.theory.library import Library
@@ -159,7 +159,9 @@ def _groups(clean: Floats) -> tuple[Floats, Floats]:
     centres = points[seeds]
     for _ in range(10):
         own = np.argmin([np.sum((points - centre) ** 2, axis=1) for centre in centres], axis=0)
-        centres = np.array([points[own == i].mean(axis=0) if (own == i).any() else centres[i] for i in range(len(centres))])
+        centres = np.array(
+            [points[own == i].mean(axis=0) if (own == i).any() else centres[i] for i in range(len(centres))]
+        )
     filled = [i for i in range(len(centres)) if (own == i).sum() > max(1, 0.01 * len(points)) or len(points) < 50]
     filled = [i for i in filled if (own == i).any()]
     means = np.stack([clean[:, own == i].mean(axis=1) for i in filled], axis=1)
@@ -210,7 +212,10 @@ def settle(
         _, width = compare.refined(found, width, free_offset=False, free_width=broadening is None)
         if abs(np.log(width / before)) < 0.05 and abs(common) < 0.005:
             break
-    unsure = [] if offset is not None else compare.unsure(offsets, found, width, _AS_GOOD)
+    unsure = []
+    if offset is None:
+        every = replace(compare, rows=np.arange(len(library)))
+        unsure = every.unsure(offsets, found, width, _AS_GOOD)
     return Settled(found, width, measured if spread is None else spread, unsure)
 
 
@@ -231,6 +236,7 @@ def _matched(
         offset=offset,
         broadening=width,
         shift=shift,
+        spread=shift,
         background=background,
         dimensions=dimensions,
     )

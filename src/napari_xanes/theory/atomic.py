@@ -9,6 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+_METALS = ("Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu")
+"""The elements of the table; Sc has three electrons outside the argon shells, each next one more."""
+
 
 @dataclass(frozen=True)
 class Integrals:
@@ -98,13 +101,15 @@ def find_ion(element: str, charge: int) -> Ion:
     Raises
     ------
     ValueError
-        If the table does not have it; the message says what it has.
+        If 3d is full, or the table does not have the ion; the message says what it has.
     """
     name = f"{element}{charge}+"
     known = _table()
     if name not in known:
+        if element in _METALS and _METALS.index(element) + 3 - charge > 9:
+            raise ValueError(f"{name} has a full 3d shell: there is no 2p to 3d absorption")
         same = [other for other in known if parse_ion(other)[0] == element]
-        there = f"of {element} there are {', '.join(same)}" if same else "elements: Sc, Ti, V, Cr, Mn, Fe, Co, Ni, Cu"
+        there = f"of {element} there are {', '.join(same)}" if same else f"elements: {', '.join(_METALS)}"
         raise ValueError(f"there are no atomic integrals for {name}; {there}")
     entry = known[name]
     return Ion(element, charge, entry["n_3d"], Integrals(**entry["initial"]), Integrals(**entry["final"]))

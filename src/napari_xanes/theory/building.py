@@ -12,19 +12,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_xanes.progress import Progress, part
 from napari_xanes.theory.atomic import Ion, find_ion, parse_ion
+from napari_xanes.theory.broadening import broadened
 from napari_xanes.theory.charge_transfer import ChargeTransfer
 from napari_xanes.theory.library import STEP, Library
-from napari_xanes.theory.spectra import broadened, empirical_offset
+from napari_xanes.theory.spectra import empirical_offset
 from napari_xanes.theory.sticks import l_edge_sticks
 
 Floats = NDArray[np.float64]
 
-AXIS = STEP * np.arange(-440, 761)
+AXIS: Floats = STEP * np.arange(-440, 761, dtype=np.float64)
 """-22 to 38 eV from the difference of configuration averages: L3 and L2 of every 3d ion, and room around them."""
 
 MODEL_FLOOR = {3: 0.2, 4: 0.5, 9: 0.5}
-"""Least model error of 10Dq in eV by number of 3d electrons, where it is not 0.15 (MnO). d3 has the effective splitting,
-which charge transfer moves; of Jahn-Teller ions 0.7 to 2.5 eV fit measured spectra equally well."""
+"""Least model error of 10Dq in eV by number of 3d electrons, where it is not 0.15 (MnO). d3 has the effective
+splitting, which charge transfer moves; of Jahn-Teller ions 0.7 to 2.5 eV fit measured spectra equally well."""
 
 _LEAST_MODEL = 0.15
 _SLATER_ERROR = 0.1
@@ -160,7 +161,7 @@ def build_library(
     grids = [
         item
         if isinstance(item, Grid)
-        else Grid(item, **values, fields=tuple(fields), charge_transfer=tuple(charge_transfer))
+        else Grid(str(item), **values, fields=tuple(fields), charge_transfer=tuple(charge_transfer))
         for item in items
     ]
     points = [point for grid in grids for point in grid.points()]
@@ -214,15 +215,15 @@ def _simulated(point: Mapping[str, Any], how: Mapping[str, float]) -> Floats:
     ion = find_ion(point["element"], point["charge"])
     parameters = {name: value for name, value in point.items() if name != "offset"}
     sticks = l_edge_sticks(**parameters, temperature=how["temperature"])
-    widths = {name: how[name] for name in ("lorentz_l3", "lorentz_l2", "growth")}
+    widths: dict[str, Any] = {name: how[name] for name in ("lorentz_l3", "lorentz_l2", "growth")}
     return broadened(AXIS, *sticks, split=_between_edges(ion, *sticks), gauss=0.0, **widths)
 
 
 def _between_edges(ion: Ion, energy: Floats, intensity: Floats) -> float:
     """An energy between L3 and L2 that moves smoothly with 10Dq, as the strongest line would not.
 
-    The edges are 3/2 zeta_2p apart and the lower one has about two thirds of the intensity: their middle lies zeta_2p / 4
-    above the centroid of both.
+    The edges are 3/2 zeta_2p apart and the lower one has about two thirds of the intensity: their middle lies
+    zeta_2p / 4 above the centroid of both.
     """
     return float(energy @ intensity / intensity.sum() + ion.final.zeta_2p / 4)
 
@@ -282,4 +283,5 @@ def _unit(spectra: NDArray[np.float32]) -> NDArray[np.float32]:
 
     wide: NDArray[np.float32] = gaussian_filter1d(spectra, 0.15 / (2 * STEP), axis=1)
     wide -= wide.mean(axis=1, keepdims=True)
-    return wide / np.linalg.norm(wide, axis=1, keepdims=True)
+    wide /= np.linalg.norm(wide, axis=1, keepdims=True)
+    return wide

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
@@ -57,7 +58,7 @@ class Embedding:
     @property
     def n_components(self) -> int:
         """Number of coordinates."""
-        return self.coordinates.shape[1]
+        return int(self.coordinates.shape[1])
 
 
 def embed(
@@ -194,12 +195,12 @@ def _smacof(distances: Floats, start: Floats) -> Floats:
 
 
 def _isomap(features: Floats, n_components: int) -> tuple[Floats, Any]:
+    from scipy.sparse.csgraph import connected_components
     from sklearn.manifold import Isomap
+    from sklearn.neighbors import kneighbors_graph
 
     # Charges far from each other may need more neighbours to be joined.
     for n_neighbors in range(min(NEIGHBOURS, len(features) - 1), len(features)):
-        from sklearn.neighbors import kneighbors_graph
-        from scipy.sparse.csgraph import connected_components
 
         graph = kneighbors_graph(features, n_neighbors)
         if connected_components(graph, directed=False)[0] == 1:
@@ -222,7 +223,7 @@ def _tsne(features: Floats, n_components: int) -> tuple[Floats, Any]:
 
 def _umap(features: Floats, n_components: int) -> tuple[Floats, Any]:
     try:
-        import umap
+        umap = import_module("umap")
     except ImportError:
         raise ImportError("UMAP needs umap-learn: pip install napari-xanes[umap], or choose another method") from None
     model = umap.UMAP(n_components=n_components, n_neighbors=NEIGHBOURS, random_state=SEED, n_jobs=1)

@@ -104,7 +104,8 @@ class Library:
                 raise ValueError(f"library {self.name!r}: {len(spectra)} spectra, but column {name} is {column.shape}")
             if UNITS[name]:
                 table[name] = column.astype(np.float64)
-        for array in (energy, spectra, *table.values()):
+        arrays: list[NDArray[Any]] = [energy, spectra, *table.values()]
+        for array in arrays:
             array.flags.writeable = False
         object.__setattr__(self, "energy", energy)
         object.__setattr__(self, "spectra", spectra)

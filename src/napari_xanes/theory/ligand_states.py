@@ -32,12 +32,13 @@ _DENSE = 400
 """Blocks up to this size are diagonalized; of larger ones Lanczos finds what is needed."""
 
 _VECTORS = 300
-"""Lanczos vectors per starting state: with widths of 0.2 eV, spectra are right to 1e-6 of their maximum."""
+"""Lanczos vectors per starting state: right to 1e-6 of a spectrum's maximum with a Lorentzian of 0.2 and a Gaussian of
+0.25 eV, to 1e-3 with a Lorentzian of 0.3 eV alone, in the largest blocks (Mn3+, Mn4+)."""
 
 _LOWEST = 8
-"""Initial states that are found in a large block: more than are populated at room temperature."""
+"""Initial states that are sought first in a large block: enough at room temperature."""
 
-_POPULATED = 1e-3
+_POPULATED = 1e-4
 """Initial states with less population are left out; each costs a Lanczos run."""
 
 _SHELL = [SPIN_ORBITALS[bit][1:] for bit in D_SHELL]
@@ -198,7 +199,8 @@ def _solve(
 ) -> crystal_field.Sticks:
     before, after = _side(6, ion.n_3d), _side(5, ion.n_3d + 1)
     shares = crystal_field.representatives(ion.n_3d)
-    solved = {c: _lowest(before.hamiltonian(c, start)) for c in shares if before.rows(c).size}
+    reach = -np.log(_POPULATED) * crystal_field.BOLTZMANN * temperature
+    solved = {c: _lowest(before.hamiltonian(c, start), reach) for c in shares if before.rows(c).size}
     occupied = crystal_field.populations({c: w for c, (w, _) in solved.items()}, shares, temperature)
     wanted: dict[int, list[tuple[Floats, float]]] = {}
     for c, (levels, states) in solved.items():
@@ -221,17 +223,20 @@ def _solve(
     )
 
 
-def _lowest(matrix: Any) -> tuple[Floats, Floats]:
-    """The lowest levels of a block and their states."""
-    if matrix.shape[0] <= _DENSE:
-        levels, states = np.linalg.eigh(matrix.toarray())
-        return levels, states
+def _lowest(matrix: Any, reach: float) -> tuple[Floats, Floats]:
+    """The levels of a block up to at least `reach` eV above its lowest, and their states."""
     from scipy.sparse.linalg import eigsh
 
-    first = np.random.default_rng(0).standard_normal(matrix.shape[0])
-    levels, states = eigsh(matrix, k=_LOWEST, which="SA", ncv=5 * _LOWEST, tol=1e-9, v0=first)
-    order = np.argsort(levels)
-    return levels[order], states[:, order]
+    size, wanted = matrix.shape[0], _LOWEST
+    first = np.random.default_rng(0).standard_normal(size)
+    while size > max(_DENSE, 8 * wanted):
+        levels, states = eigsh(matrix, k=wanted, which="SA", ncv=5 * wanted, tol=1e-9, v0=first)
+        order = np.argsort(levels)
+        if levels[order[-1]] - levels[order[0]] >= reach:
+            return levels[order], states[:, order]
+        wanted *= 2
+    levels, states = np.linalg.eigh(matrix.toarray())
+    return levels, states
 
 
 def _spectra(matrix: Any, starts: Floats) -> Iterable[tuple[Floats, Floats]]:

@@ -44,9 +44,7 @@ _MN = (
     ),
     Grid("Mn3+", _steps(0, 2.5, 0.1), (0.8,), _TWO_EDGES),
     Grid("Mn3+", _steps(0, 2.5, 0.1), (0.65,), _TWO_EDGES, offsets=(644.3,)),
-    Grid(
-        "Mn3+", _steps(0.4, 2.4, 0.2), (0.65, 0.8), _TWO_EDGES, fields=_tetragonal(0.8, 1.6, 2.4), offsets=(644.15,)
-    ),
+    Grid("Mn3+", _steps(0.4, 2.4, 0.2), (0.65, 0.8), _TWO_EDGES, fields=_tetragonal(0.8, 1.6, 2.4), offsets=(644.15,)),
     Grid(
         "Mn3+",
         _steps(0.4, 2.4, 0.2),
@@ -97,10 +95,10 @@ def load_library(source: Any) -> Library:
     ----------
     source : str, path, list, Spectrum, mapping or Library
         One of the names in `GRIDS` (``mn-l23``, ``mn-l23-oh``, ``ti-l23``, ``v-l23``, ``cr-l23``, ``fe-l23``,
-        ``co-l23``, ``ni-l23``); an ``.npz`` file that a library was saved to; text files with spectra (CSV, XDI, Athena,
-        Quanty or Crispy, CTM4XAS ``.xy``, FEFF ``xmu.dat``), one path, a folder or a list; a list of measured
-        `Spectrum`, with valences; or what `Library.to_plain` gave. A file called like ``Mn2+ 10Dq 0.9.xy`` tells ion and
-        crystal field.
+        ``co-l23``, ``ni-l23``); an ``.npz`` file that a library was saved to; text files with spectra (CSV, XDI,
+        Athena, Quanty or Crispy, CTM4XAS ``.xy``, FEFF ``xmu.dat``), one path, a folder or a list; a list of measured
+        `Spectrum`, with valences; or what `Library.to_plain` gave. A file called like ``Mn2+ 10Dq 0.9.xy`` tells ion
+        and crystal field.
 
     Raises
     ------

@@ -104,7 +104,8 @@ def l_edge_sticks(
     0.8
     """
     ion = find_ion(element, charge)
-    _check(ion, polarization, temperature, ten_dq=ten_dq, ds=ds, dt=dt, slater=slater_scale, so=spin_orbit_scale)
+    _check(polarization, temperature, ten_dq=ten_dq, ds=ds, dt=dt)
+    _check_scales(slater_scale=slater_scale, spin_orbit_scale=spin_orbit_scale)
     field = Field(ten_dq, ds, dt, slater_scale, spin_orbit_scale)
     if charge_transfer is not None:
         from napari_xanes.theory.ligand_states import charge_transfer_sticks
@@ -116,9 +117,7 @@ def l_edge_sticks(
         return crystal_field_sticks(ion, field, temperature, polarization)
 
 
-def _check(ion: Ion, polarization: str, temperature: float, **numbers: float) -> None:
-    if ion.n_3d > 9:
-        raise ValueError(f"{ion.name} has a full 3d shell: there is no 2p to 3d absorption")
+def _check(polarization: str, temperature: float, **numbers: float) -> None:
     if polarization not in ("isotropic", "x", "y", "z"):
         raise ValueError(f"polarization {polarization!r} is none of isotropic, x, y, z")
     if not (np.isfinite(temperature) and temperature >= 0):
@@ -126,6 +125,12 @@ def _check(ion: Ion, polarization: str, temperature: float, **numbers: float) ->
     for name, value in numbers.items():
         if not np.isfinite(value):
             raise ValueError(f"{name} must be a number, not {value!r}")
+
+
+def _check_scales(**scales: float) -> None:
+    for name, value in scales.items():
+        if not (np.isfinite(value) and value >= 0):
+            raise ValueError(f"{name} must be a factor of at least 0, not {value!r}")
 
 
 def weights_of(polarization: Polarization, cubic: bool) -> dict[int, float]:
