@@ -156,7 +156,7 @@ def match_library(
         residual over it; ``margin``, by how much the next charge fits worse: 0 as well, 1 not at all; ``assigned``, 1
         where nothing is doubtful, and ``doubt``, why not; ``ten_dq_noise``, ``ten_dq_grid`` and ``ten_dq_model``, the
         parts of the error of 10Dq. With `mixture` a fraction of atoms per end member, named after its charge, and
-        ``valence``. Offset, broadening and what should be known of them are in ``metadata["library"]`` and ``warnings``.
+        ``valence``. Offset and broadening are in ``metadata["library"]``, what should be known in ``warnings``.
 
     Raises
     ------

@@ -79,8 +79,8 @@ class Nodes:
 
     ``free`` (E, F) spans the background, ``patterns`` (E, K) the library beside it. Per node (N): ``tangents``
     (N, 3, K), the unit spectrum and its derivatives by 10Dq and shift; ``metric`` (N, 3), their products; ``share``,
-    how much of the whole norm the patterns hold; ``height``, peak to peak over norm; ``model`` and ``grid``, errors of 10Dq in eV
-    from the theory and from drawing spectra between members; ``row``, the nearest member.
+    how much of the whole norm the patterns hold; ``height``, peak to peak over norm; ``model`` and ``grid``, errors
+    of 10Dq in eV from the theory and from drawing spectra between members; ``row``, the nearest member.
     """
 
     free: Singles

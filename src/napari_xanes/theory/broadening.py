@@ -15,7 +15,7 @@ _CELL = 1e-3
 """Sticks closer than this share of the narrowest line count as one."""
 
 _LATTICE = 0.04
-"""Step of the lattice as a share of a line's width: interpolation over 8 points is then right to 1e-7 of the maximum."""
+"""Step of the lattice as a share of a line's width: interpolation over 8 points is then right to 1e-7."""
 
 _POINTS = 8
 

@@ -226,7 +226,7 @@ class Library:
         ValueError
             If a recipe could not find it again.
         """
-        for key in ("shipped", "path"):
+        for key in ("path", "shipped"):
             if key in self.provenance:
                 return self.provenance[key]
         for key in ("build", "spectra"):
