@@ -14,7 +14,6 @@ from napari_xanes import theory
 from napari_xanes.theory import ligand_states
 from napari_xanes.theory.atomic import Integrals, Ion, find_ion, ions, parse_ion
 from napari_xanes.theory.operators import configuration, dipole
-from napari_xanes.theory.spectra import binned, broadened
 from napari_xanes.theory.sticks import BOLTZMANN, Field, crystal_field_sticks, l_edge_sticks
 
 HUND = {1: (2, 5), 2: (3, 7), 3: (4, 7), 4: (5, 5), 5: (6, 1), 6: (5, 5), 7: (4, 7), 8: (3, 7), 9: (2, 5)}
@@ -207,26 +206,6 @@ def test_measured_mno_has_its_maximum_where_theory_puts_it(real_data: Path) -> N
     grid = np.arange(636, 660, 0.05)
     mu = theory.l_edge_spectrum(grid, element="Mn", charge=2, ten_dq=0.9)
     assert grid[mu.argmax()] == pytest.approx(with_offset.energy[with_offset.mu.argmax()], abs=0.3)
-
-
-def test_binning_keeps_intensity_and_centroid() -> None:
-    rng = np.random.default_rng(3)
-    energy, intensity = rng.uniform(-5, 5, 500), rng.uniform(0, 1, 500)
-    centre, height = binned(energy, intensity)
-    assert height.sum() == pytest.approx(intensity.sum())
-    assert centre @ height == pytest.approx(energy @ intensity)
-
-
-def test_broadening_keeps_the_area_and_grows_above_l3() -> None:
-    grid = np.arange(-400, 400, 0.05)
-    shape = {"split": 5.0, "lorentz_l3": 0.2, "lorentz_l2": 0.4, "gauss": 0.3}
-    sticks = np.array([-2.0, 8.0]), np.array([2.0, 1.0])
-    narrow = broadened(grid, *sticks, **shape)
-    wide = broadened(grid, *sticks, **shape, growth=0.1)
-    assert np.trapezoid(narrow, grid) == pytest.approx(3, rel=2e-3)
-    near = np.abs(grid + 2) < 0.5
-    np.testing.assert_allclose(narrow[near], wide[near], rtol=2e-2)
-    assert wide[np.abs(grid - 8) < 0.03].max() < 0.7 * narrow[np.abs(grid - 8) < 0.03].max()
 
 
 @pytest.mark.parametrize(
