@@ -1,8 +1,8 @@
 """How well and how fast `match_library` finds charge and 10Dq, beside the bars that it has to pass.
 
 Run ``python benchmarks/theory_match.py [--quick]``. Truths are simulated off the library's grid; measured spectra are
-looked for in ``../shared/data`` or ``$NAPARI_XANES_DATA``. Speed is the best of three runs: other work on the machine only
-ever makes it slower.
+looked for in ``../shared/data`` or ``$NAPARI_XANES_DATA``. Speed is the best of three runs: other work on the machine
+only ever makes it slower.
 """
 
 from __future__ import annotations
@@ -52,9 +52,8 @@ def measured(truth: Library, n: int, snr: float, *, perturbed: bool, seed: int =
 
 
 def accuracy(truth: Library, n: int) -> None:
-    print(
-        f"\n{'simulated, ' + str(n) + ' spectra':34s} {'charge':>8s} {'10Dq MAE':>9s} {'bar':>5s}  in 1, 2 sigma (noise and grid)"
-    )
+    title = f"simulated, {n} spectra"
+    print(f"\n{title:34s} {'charge':>8s} {'10Dq MAE':>9s} {'bar':>5s}  in 1, 2 sigma (noise and grid)")
     for library in ("mn-l23-oh", "mn-l23"):
         for snr, perturbed, bar in ((100, False, 0.01), (30, False, 0.02), (10, False, 0.06), (30, True, 0.05)):
             stack, charge, ten_dq = measured(truth, n, snr, perturbed=perturbed)

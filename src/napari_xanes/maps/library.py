@@ -183,8 +183,8 @@ def match_library(
     >>> maps = match_library(SpectralStack(data, energy, "optical_depth"), library=library, offset=0, broadening=0.25)
     >>> [maps["charge"].labels[label] for label in maps["charge"].data.ravel()]
     ['Mn2+', 'Mn4+']
-    >>> maps["ten_dq"].data.round(2).tolist()
-    [[0.9, 0.8]]
+    >>> [f"{value:.2f}" for value in maps["ten_dq"].data.ravel()]
+    ['0.90', '0.80']
     """
     require_absorption(stack, "match_library", normalized=True)
     library = load_library(library)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.maps.library_nodes import Floats
+from napari_xanes.maps.library_search import Floats
 from napari_xanes.theory.library import STEP, Library
 
 _NARROWEST, _WIDEST = 0.1, 2.0

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.maps.library_nodes import Floats, Indices, Nodes, Singles
+from napari_xanes.maps.library_nodes import Nodes
+from napari_xanes.maps.library_search import Floats, Indices, Singles
 
 _STEPS = 2
 _LEAST_SPREAD = 1e-3

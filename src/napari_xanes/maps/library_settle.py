@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.maps.library_compare import Comparison
 from napari_xanes.maps.library_matcher import Limits, Matcher
-from napari_xanes.maps.library_nodes import Floats, prepare_nodes
+from napari_xanes.maps.library_nodes import prepare_nodes
+from napari_xanes.maps.library_search import Floats
 from napari_xanes.stack import SpectralStack
 from napari_xanes.theory.library import Library
 from napari_xanes.theory.placement import background_columns

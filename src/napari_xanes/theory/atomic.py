@@ -103,7 +103,7 @@ def find_ion(element: str, charge: int) -> Ion:
     ValueError
         If 3d is full, or the table does not have the ion; the message says what it has.
     """
-    name = f"{element}{charge}+"
+    name = f"{element}{charge:g}+"  # tables of parameters hold charges as floats
     known = _table()
     if name not in known:
         if element in _METALS and _METALS.index(element) + 3 - charge > 9:
@@ -112,4 +112,4 @@ def find_ion(element: str, charge: int) -> Ion:
         there = f"of {element} there are {', '.join(same)}" if same else f"elements: {', '.join(_METALS)}"
         raise ValueError(f"there are no atomic integrals for {name}; {there}")
     entry = known[name]
-    return Ion(element, charge, entry["n_3d"], Integrals(**entry["initial"]), Integrals(**entry["final"]))
+    return Ion(element, int(charge), entry["n_3d"], Integrals(**entry["initial"]), Integrals(**entry["final"]))

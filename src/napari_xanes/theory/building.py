@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_xanes.progress import Progress, part
-from napari_xanes.theory.atomic import Ion, find_ion, parse_ion
-from napari_xanes.theory.broadening import broadened
+from napari_xanes.theory.atomic import find_ion, parse_ion
+from napari_xanes.theory.broadening import between_l3_and_l2, broadened
 from napari_xanes.theory.charge_transfer import ChargeTransfer
 from napari_xanes.theory.library import STEP, Library
 from napari_xanes.theory.spectra import empirical_offset
@@ -212,20 +212,10 @@ def _spectra(points: list[dict[str, Any]], how: Mapping[str, float], progress: P
 
 
 def _simulated(point: Mapping[str, Any], how: Mapping[str, float]) -> Floats:
-    ion = find_ion(point["element"], point["charge"])
     parameters = {name: value for name, value in point.items() if name != "offset"}
     sticks = l_edge_sticks(**parameters, temperature=how["temperature"])
     widths: dict[str, Any] = {name: how[name] for name in ("lorentz_l3", "lorentz_l2", "growth")}
-    return broadened(AXIS, *sticks, split=_between_edges(ion, *sticks), gauss=0.0, **widths)
-
-
-def _between_edges(ion: Ion, energy: Floats, intensity: Floats) -> float:
-    """An energy between L3 and L2 that moves smoothly with 10Dq, as the strongest line would not.
-
-    The edges are 3/2 zeta_2p apart and the lower one has about two thirds of the intensity: their middle lies
-    zeta_2p / 4 above the centroid of both.
-    """
-    return float(energy @ intensity / intensity.sum() + ion.final.zeta_2p / 4)
+    return broadened(AXIS, *sticks, split=between_l3_and_l2(*sticks), gauss=0.0, **widths)
 
 
 def _table(points: list[dict[str, Any]]) -> dict[str, Any]:

@@ -201,7 +201,6 @@ def _isomap(features: Floats, n_components: int) -> tuple[Floats, Any]:
 
     # Charges far from each other may need more neighbours to be joined.
     for n_neighbors in range(min(NEIGHBOURS, len(features) - 1), len(features)):
-
         graph = kneighbors_graph(features, n_neighbors)
         if connected_components(graph, directed=False)[0] == 1:
             break

@@ -211,6 +211,11 @@ def _solve(
             for level, vector, share in zip(levels[kept], moved.T, occupied[c][kept], strict=True):
                 if vector @ vector > 1e-12:
                     wanted.setdefault(target, []).append((vector * np.sqrt(weight * share), float(level)))
+    if not wanted:
+        raise ValueError(
+            f"the ground state of {ion.name} with this charge transfer does not absorb: its 3d shell is full, and "
+            "nothing mixes it with others; raise delta or the hopping"
+        )
     found = [
         (energies - level, weights)
         for target, starts in wanted.items()

@@ -96,7 +96,7 @@ def _by_landmarks(embedding: Embedding, features: Floats) -> Floats:
     own = np.sum(features**2, axis=1)
     to = np.take_along_axis(cross, near, axis=1)
     gram = products[near[:, :, None], near[:, None, :]] - to[:, :, None] - to[:, None, :] + own[:, None, None]
-    # Neighbours count less the further they are, so that noise is not drawn from opposite ones; a member has only itself.
+    # Neighbours count less the further they are, so that noise is not drawn from opposite ones; a member has itself.
     away = np.diagonal(gram, axis1=1, axis2=2)
     gram[:, np.arange(n_near), np.arange(n_near)] += 0.1 * away + 1e-9 * away.mean(axis=1, keepdims=True) + 1e-15
     weights = np.linalg.solve(gram, np.ones((len(features), n_near, 1)))[:, :, 0]

@@ -73,7 +73,8 @@ def library_of_spectra(source: Any) -> Library:
         name = Path(items[0]).stem
     else:
         provenance = {"spectra": [spectrum.to_plain() for spectrum in spectra]}
-    return Library(name, axis, np.stack([spectrum.at(axis) for spectrum in spectra]), table, provenance)
+    drawn = np.stack([np.interp(axis, spectrum.energy, spectrum.mu) for spectrum in spectra])
+    return Library(name, axis, drawn, table, provenance)
 
 
 def _spectra(item: Any) -> list[Spectrum]:

@@ -50,9 +50,9 @@ class Field:
 
 
 def l_edge_sticks(
-    element: str,
-    charge: int,
-    ten_dq: float,
+    element: str = "Mn",
+    charge: int = 2,
+    ten_dq: float = 0.9,
     *,
     slater_scale: float = 0.8,
     spin_orbit_scale: float = 1.0,
@@ -95,7 +95,8 @@ def l_edge_sticks(
     Raises
     ------
     ValueError
-        If the ion is unknown or has no 3d hole, or a parameter is not a finite number in its range.
+        If the ion is unknown or has no 3d hole, a parameter is not a finite number in its range, or charge transfer
+        fills 3d for good.
 
     Examples
     --------
@@ -111,10 +112,7 @@ def l_edge_sticks(
         from napari_xanes.theory.ligand_states import charge_transfer_sticks
 
         return charge_transfer_sticks(ion, field, charge_transfer, temperature, polarization)
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, "blas"):  # the matrices are small: more threads only wait for each other
-        return crystal_field_sticks(ion, field, temperature, polarization)
+    return crystal_field_sticks(ion, field, temperature, polarization)
 
 
 def _check(polarization: str, temperature: float, **numbers: float) -> None:
@@ -160,6 +158,13 @@ def populations(levels: dict[int, Floats], shares: dict[int, int], temperature: 
 
 def crystal_field_sticks(ion: Ion, field: Field, temperature: float, polarization: Polarization) -> Sticks:
     """The sticks without charge transfer; see `l_edge_sticks`."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "blas"):  # the matrices are small: more threads only wait for each other
+        return _solve(ion, field, temperature, polarization)
+
+
+def _solve(ion: Ion, field: Field, temperature: float, polarization: Polarization) -> Sticks:
     initial, final = configuration(6, ion.n_3d), configuration(5, ion.n_3d + 1)
     shares = representatives(ion.n_3d)
     before = {c: _eigen(initial, c, field.parameters(ion.initial)) for c in shares}

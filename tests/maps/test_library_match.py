@@ -1,0 +1,222 @@
+"""`match_library`: simulated truths, mixtures, bad input, and measured spectra."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_xanes import SpectralStack, Spectrum, read_spectra
+from napari_xanes.maps import match_library
+from napari_xanes.maps.library_drawing import best_matches
+from napari_xanes.maps.library_mixture import endmember_rows
+from napari_xanes.theory import Library, build_library, load_library
+
+ENERGY = np.linspace(635, 663, 140)
+OH = "mn-l23-oh"
+
+
+@pytest.fixture(scope="module")
+def truth() -> Library:
+    """Ions at 10Dq between the library's steps."""
+    ten_dq = np.arange(0.15, 2.4, 0.17)
+    return build_library(["Mn2+", "Mn3+", "Mn4+"], ten_dq, model_error=False, name="truth")
+
+
+def stack_of(
+    truth: Library, snr: float, n: int = 1024, *, spread: float = 0.0, offset: float = 0.0, seed: int = 0
+) -> tuple[SpectralStack, Any, Any]:
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, len(truth), n)
+    shifts = np.linspace(-spread, spread, 13) if spread else np.zeros(1)
+    which = rng.integers(0, shifts.size, n)
+    data = np.empty((n, ENERGY.size))
+    for i, shift in enumerate(shifts):
+        here = which == i
+        data[here] = truth.at(ENERGY, broadening=0.35, shift=offset + shift, rows=rows[here])
+    data /= data.max(axis=1, keepdims=True)
+    data += rng.standard_normal(data.shape) / snr
+    data = data * rng.uniform(0.5, 2, (n, 1)) + rng.uniform(0, 1, (n, 1)) - 0.01 * (ENERGY - 650)
+    stack = SpectralStack(data.T.reshape(ENERGY.size, -1, 32).astype(np.float32), ENERGY, "optical_depth")
+    return stack, truth.table["charge"][rows].reshape(-1, 32), truth.table["ten_dq"][rows].reshape(-1, 32)
+
+
+@pytest.mark.parametrize(("snr", "bar"), [(100, 0.01), (30, 0.022), (10, 0.06)])
+def test_charge_and_ten_dq_off_the_grid(truth: Library, snr: float, bar: float) -> None:
+    stack, charge, ten_dq = stack_of(truth, snr)
+    maps = match_library(stack, library=OH)
+    assert np.mean(maps["charge"].data == charge) >= 0.999
+    off = np.abs(maps["ten_dq"].data - ten_dq)
+    assert np.nanmean(off) < bar
+    noise = np.hypot(maps["ten_dq_noise"].data, maps["ten_dq_grid"].data)
+    assert 0.62 < np.mean(off < noise) < 0.74
+    assert 0.91 < np.mean(off < 2 * noise) < 0.98
+    assert np.mean(maps["assigned"].data) > 0.98
+    state = maps.history[-1].state
+    assert state is not None
+    assert state["offset"] == pytest.approx(0, abs=0.01)
+    assert state["broadening"] == pytest.approx(0.35, abs=0.05)
+    assert state["shift_spread"] < 0.02
+    assert state["ambiguous"] == []
+
+
+def test_shifted_pixels_and_a_shifted_axis(truth: Library) -> None:
+    stack, charge, ten_dq = stack_of(truth, 30, spread=0.25, offset=0.9)
+    maps = match_library(stack, library=OH)
+    assert np.mean(maps["charge"].data == charge) >= 0.995
+    assert np.nanmean(np.abs(maps["ten_dq"].data - ten_dq)) < 0.05
+    state = maps.history[-1].state
+    assert state is not None
+    assert state["offset"] == pytest.approx(0.9, abs=0.06)
+    assert state["shift_spread"] == pytest.approx(0.25 / np.sqrt(3), rel=0.2)
+    assert maps.metadata["library"]["offset_eV"] == state["offset"]
+
+
+def test_the_model_error_is_honest(truth: Library) -> None:
+    stack, charge, _ = stack_of(truth, 100)
+    maps = match_library(stack, library=OH)
+    sigma = maps["ten_dq"].sigma
+    assert sigma is not None
+    assert (sigma[charge == 3] >= 0.5).all()
+    assert (sigma >= 0.15).all()
+    parts = [maps[f"ten_dq_{name}"].data for name in ("noise", "grid", "model")]
+    np.testing.assert_allclose(sigma, np.sqrt(np.sum(np.square(parts), axis=0)), rtol=1e-5)
+
+
+def test_other_slater_integrals_stay_within_sigma() -> None:
+    other = build_library("Mn2+", np.arange(0.3, 1.6, 0.1), slater_scale=0.7, model_error=False)
+    stack, _, ten_dq = stack_of(other, 100, 256)
+    one = match_library(stack, library=OH, offset=0)["ten_dq"]
+    assert one.sigma is not None
+    assert np.mean(np.abs(one.data - ten_dq) < 2 * one.sigma) > 0.9
+
+
+@pytest.mark.parametrize(("low", "high"), [(2, 3), (2, 4)])
+def test_mixtures(truth: Library, low: int, high: int) -> None:
+    rng = np.random.default_rng(2)
+    ends = [int(np.flatnonzero(truth.table["charge"] == c)[i]) for c, i in ((low, 4), (high, 9))]
+    share = rng.uniform(0, 1, 512)
+    pure = truth.at(ENERGY, broadening=0.35, rows=ends)
+    data = np.outer(share, pure[0]) + np.outer(1 - share, pure[1])
+    data += data.max(axis=1, keepdims=True) * rng.standard_normal(data.shape) / 30
+    stack = SpectralStack(data.T.reshape(ENERGY.size, -1, 32).astype(np.float32), ENERGY, "optical_depth")
+    maps = match_library(stack, library=OH, mixture=True)
+    found = maps[f"Mn{low}+"]
+    assert np.sqrt(np.mean((found.data.ravel() - share) ** 2)) < 0.05
+    valence = maps["valence"]
+    assert valence.sigma is not None
+    np.testing.assert_allclose(np.mean(valence.data), np.mean(low * share + high * (1 - share)), atol=0.1)
+    rows = endmember_rows(maps)
+    assert {low, high} <= set(load_library(OH).table["charge"][rows])
+    chosen = match_library(stack, library=OH, mixture=True, endmembers=[9.0, 45.0, 70.0])
+    assert {"Mn2+", "Mn3+", "Mn4+", "valence"} <= set(chosen)
+    with pytest.raises(ValueError, match="numbers of the library's 78 members"):
+        match_library(stack, library=OH, mixture=True, endmembers=[99.0])
+
+
+@pytest.mark.parametrize("embedding", ["mds", "isomap", "tsne"])
+def test_embeddings_in_two_dimensions(truth: Library, embedding: str) -> None:
+    stack, charge, ten_dq = stack_of(truth, 100, 256)
+    maps = match_library(stack, library=OH, embedding=embedding)
+    assert np.mean(maps["charge"].data == charge) > 0.95
+    assert np.nanmean(np.abs(maps["ten_dq"].data - ten_dq)) < 0.1
+    assert "shift" not in maps
+
+
+def test_empty_negative_and_spoilt_pixels(truth: Library) -> None:
+    stack, _, _ = stack_of(truth, 50, 256)
+    data = stack.data.copy()
+    data[:, 0, 0], data[:, 0, 1], data[7, 0, 2] = 0, -data[:, 0, 1], np.nan
+    data[:, 0, 3] = 0.01 * np.random.default_rng(0).standard_normal(ENERGY.size)
+    data[:, 0, 4] = np.exp(-(((ENERGY - 650) / 0.7) ** 2))
+    maps = match_library(stack.with_data(data), library=OH)
+    assert not maps["assigned"].data[0, :5].any()
+    assert not maps["ten_dq"].mask[0, :5].any()
+    assert maps["charge"].data[0, [0, 1, 2, 3]].tolist() == [0, 0, 0, 0]
+    assert maps["doubt"].data[0, [0, 2, 3]].tolist() == [1, 5, 1]
+    assert maps["assigned"].data[1:].mean() > 0.99
+
+
+def test_ten_dq_beyond_the_library_is_said() -> None:
+    far = build_library("Mn2+", [0.5, 1.0, 2.0], model_error=False)
+    stack, _, ten_dq = stack_of(far, 100, 256)
+    library = load_library(OH)
+    narrow = library.members(np.flatnonzero((library.table["charge"] != 2) | (library.table["ten_dq"] < 1.45)))
+    with pytest.raises(ValueError, match="save it with its method save"):
+        match_library(stack, library=narrow)
+    low = build_library(["Mn2+", "Mn4+"], np.arange(0.2, 1.5, 0.1), model_error=False)
+    maps = match_library(stack, library=low, offset=0)
+    assert not maps["ten_dq"].mask[ten_dq == 2.0].any()
+    assert maps["ten_dq"].mask[ten_dq < 2].all()
+    assert set(np.unique(maps["doubt"].data[ten_dq == 2.0])) <= {2, 3, 4}
+
+
+def test_part_of_the_edge(truth: Library) -> None:
+    stack, charge, _ = stack_of(truth, 50, 256)
+
+    def cut(low: float, high: float) -> SpectralStack:
+        inside = (low <= ENERGY) & (high >= ENERGY)
+        return SpectralStack(stack.data[inside], ENERGY[inside], "optical_depth")
+
+    maps = match_library(cut(635, 648), library=OH)
+    assert "before the L2 edge is over" in maps.metadata["warnings"][0]
+    assert np.mean(maps["charge"].data == charge) > 0.98
+    with pytest.raises(ValueError, match="of the L3 edge of library 'mn-l23-oh'"):
+        match_library(cut(647, 663), library=OH)
+
+
+def test_messages_name_the_way_out(truth: Library) -> None:
+    stack, _, _ = stack_of(truth, 50, 256)
+    counts = SpectralStack(stack.data, ENERGY, "counts")
+    with pytest.raises(ValueError, match="run optical_depth first"):
+        match_library(counts, library=OH)
+    iron = SpectralStack(stack.data, ENERGY + 70, "optical_depth")
+    with pytest.raises(ValueError, match="choose the library of the element and edge"):
+        match_library(iron, library=OH)
+    with pytest.raises(ValueError, match="1 energies"):
+        match_library(SpectralStack(stack.data[:1], ENERGY[:1], "optical_depth"), library=OH)
+    with pytest.raises(ValueError, match="has an edge: its spectra are flat"):
+        match_library(SpectralStack(np.zeros_like(stack.data), ENERGY, "optical_depth"), library=OH)
+    with pytest.raises(ValueError, match="there is no library and no file 'mn'"):
+        match_library(stack, library="mn")
+
+
+def test_measured_references_are_a_library(truth: Library) -> None:
+    ends = [truth.spectrum(i, ENERGY) for i in (3, 20, 35)]
+    references = [Spectrum(f"phase {i}", s.energy, s.mu, s.valence) for i, s in enumerate(ends)]
+    stack, _, _ = stack_of(truth, 50, 128)
+    maps = match_library(stack, library=references, offset=0)
+    assert "ten_dq" not in maps
+    assert set((maps["charge"].labels or {}).values()) == {"phase 0", "phase 1", "phase 2", "ambiguous"}
+
+
+def test_the_best_and_the_next(truth: Library) -> None:
+    stack, charge, ten_dq = stack_of(truth, 100, 128)
+    maps = match_library(stack, library=OH)
+    found = best_matches(maps, Spectrum("pixel", ENERGY, stack.data[:, 0, 0]))
+    assert found[0].metadata["parameters"]["charge"] == charge[0, 0]
+    assert found[0].metadata["parameters"]["ten_dq"] == pytest.approx(ten_dq[0, 0], abs=0.06)
+    assert found[0].metadata["misfit"] < found[1].metadata["misfit"]
+    assert np.abs(found[0].mu - stack.data[:, 0, 0]).max() < 0.2
+    with pytest.raises(ValueError, match="run match_library first"):
+        best_matches(type(maps)({}), Spectrum("pixel", ENERGY, ENERGY))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "ten_dq", "off"),
+    [("MnO", "Mn2+", 0.9, 0.15), ("LaMnO3", "Mn3+", 1.9, 0.6), ("SrMnO3", "Mn4+", 2.2, 0.4)],
+)
+def test_measured_oxides(real_data: Path, name: str, expected: str, ten_dq: float, off: float) -> None:
+    axis = np.arange(637, 661, 0.1)
+    mu = read_spectra(real_data / "mn_l_edge" / f"Data2_{name}.csv")[0].at(axis)
+    for shift in (-0.3, 0.0, 0.3):
+        stack = SpectralStack(np.tile(mu[:, None, None], (1, 3, 3)), axis + shift, "optical_depth")
+        maps = match_library(stack, offset=0.0)
+        charge = maps["charge"]
+        assert (charge.labels or {})[int(charge.data[0, 0])] == expected
+        assert maps["ten_dq"].data[0, 0] == pytest.approx(ten_dq, abs=off)
+    if name == "SrMnO3":
+        free = match_library(stack)["charge"]
+        assert (free.labels or {})[int(free.data[0, 0])] == "ambiguous"

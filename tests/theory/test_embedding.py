@@ -1,0 +1,87 @@
+"""Embeddings of the paper's 78 spectra, and other spectra placed in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_xanes import read_spectra
+from napari_xanes.theory import Embedding, embed, load_library, place
+
+METHODS = ("pca", "mds", "isomap", "tsne")
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, Embedding]:
+    library = load_library("mn-l23-oh")
+    return {method: embed(library, method) for method in METHODS}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_branches_and_order(made: dict[str, Embedding], method: str) -> None:
+    """Charges are apart, and 10Dq orders itself along each: members next in 10Dq lie next to each other."""
+    one = made[method]
+    library = load_library("mn-l23-oh")
+    assert one.coordinates.shape == (78, 2)
+    assert one.trustworthiness > 0.9
+    distance = np.linalg.norm(one.coordinates[:, None] - one.coordinates, axis=2) + np.diag(np.full(78, np.inf))
+    nearest = distance.argmin(axis=1)
+    charge, ten_dq = library.table["charge"], library.table["ten_dq"]
+    assert np.mean(charge[nearest] == charge) > 0.95
+    assert np.median(np.abs(ten_dq[nearest] - ten_dq)) <= 0.11
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_embeddings_are_the_same_every_time(made: dict[str, Embedding], method: str) -> None:
+    again = embed(load_library("mn-l23-oh"), method)  # type: ignore[arg-type]
+    np.testing.assert_allclose(again.coordinates, made[method].coordinates, atol=1e-9)
+
+
+def test_mds_has_less_stress_than_its_start(made: dict[str, Embedding]) -> None:
+    assert made["mds"].stress < made["pca"].stress < 0.5
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_members_are_placed_near_themselves(made: dict[str, Embedding], method: str) -> None:
+    one = made[method]
+    library = load_library("mn-l23-oh")
+    spectra = 3 * library.at(one.energy, broadening=0.3) + 0.5 - 0.01 * (one.energy - 640)
+    extent = np.ptp(one.coordinates, axis=0).max()
+    np.testing.assert_allclose(place(one, spectra), one.coordinates, atol=1e-3 * extent)
+    rng = np.random.default_rng(0)
+    noisy = spectra + 0.03 * spectra.max(axis=1, keepdims=True) * rng.standard_normal(spectra.shape)
+    off = np.linalg.norm(place(one, noisy) - one.coordinates, axis=1)
+    assert np.median(off) < 0.05 * extent
+
+
+def test_what_can_not_be_placed_is_nan(made: dict[str, Embedding]) -> None:
+    one = made["mds"]
+    spectra = np.ones((2, one.energy.size))
+    spectra[1, 3] = np.nan
+    assert np.isnan(place(one, spectra)).all()
+    with pytest.raises(ValueError, match="spectra to place are"):
+        place(one, np.ones((2, 7)))
+
+
+def test_three_dimensions_and_bad_requests() -> None:
+    library = load_library("mn-l23-oh")
+    assert embed(library, "mds", 3).coordinates.shape == (78, 3)
+    with pytest.raises(ValueError, match="'ica' is none of pca"):
+        embed(library, "ica")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="within the library"):
+        embed(library, energy=np.arange(700.0, 720.0))
+    with pytest.raises(ValueError, match="can't be embedded in 90 dimensions"):
+        embed(library, "pca", 90)
+
+
+def test_measured_mno_lies_on_the_branch_of_mn2(made: dict[str, Embedding], real_data: Path) -> None:
+    spectrum = read_spectra(real_data / "mn_l_edge" / "Data2_MnO.csv")[0]
+    axis = np.arange(637.0, 661.0, 0.1)
+    library = load_library("mn-l23-oh")
+    one = embed(library, "mds", energy=axis, broadening=0.5)
+    at = place(one, spectrum.at(axis)[None])[0]
+    nearest = int(np.linalg.norm(one.coordinates - at, axis=1).argmin())
+    assert library.species[nearest] == "Mn2+"
+    assert library.table["ten_dq"][nearest] == pytest.approx(0.95, abs=0.2)
