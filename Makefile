@@ -27,6 +27,8 @@ lint: .venv/tested
 bench: .venv/tested
 	$(BIN)/python benchmarks/fit_maps.py
 	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python benchmarks/theory_engine.py
+	$(BIN)/python benchmarks/theory_match.py
 
 pictures: .venv/tested
 	$(BIN)/python docs/make_pictures.py

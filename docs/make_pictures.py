@@ -14,9 +14,11 @@ os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")  #
 
 import numpy as np  # noqa: E402
 
+from napari_xanes.gui.layers import stack_to_layer  # noqa: E402
 from napari_xanes.gui.picture import open_docks, settle, wait_until  # noqa: E402
 from napari_xanes.io import write  # noqa: E402
-from napari_xanes.sample import nmc_ni_k  # noqa: E402
+from napari_xanes.ops import optical_depth  # noqa: E402
+from napari_xanes.sample import mn_oxides_l, nmc_ni_k  # noqa: E402
 
 
 def brush_regions(viewer: object, size: int) -> None:
@@ -48,6 +50,37 @@ def main() -> None:
         for name, dock in docks.items():
             dock.grab().save(str(HERE / f"{name.lower()}-{theme}.png"))
         viewer.close()
+        theory_docks(theme)
+
+
+def theory_docks(theme: str) -> None:
+    """The Embedding and Simulate docks on the Mn sample."""
+    import napari
+
+    stack = optical_depth(mn_oxides_l().stack)
+    viewer = napari.Viewer()
+    viewer.window.resize(1366, 768)
+    viewer.theme = theme
+    data, keywords, _kind = stack_to_layer(stack)
+    viewer.add_image(data, **keywords)
+    embedding = viewer.window.add_plugin_dock_widget("napari-xanes", "Embedding")[1]
+    embedding.start()
+    wait_until(lambda: not embedding.job.running)
+    viewer.cursor.position = (60, 2.4, 3.0)
+    settle()
+    viewer.screenshot(str(HERE / f"embedding-{theme}.png"), canvas_only=False, flash=False)
+    embedding.parent().hide()
+    spectra = viewer.window.add_plugin_dock_widget("napari-xanes", "Spectra")[1]
+    references = spectra.reference_list.references
+    for reference in references.spectra:
+        references.set_checked(reference.name, False)
+    simulate = viewer.window.add_plugin_dock_widget("napari-xanes", "Simulate")[1]
+    simulate.ion.setCurrentText("Mn3+")
+    simulate.knobs["ten_dq"].box.setValue(1.5)
+    viewer.cursor.position = (60, 2.4, 3.05)
+    settle(1.0)
+    viewer.screenshot(str(HERE / f"simulate-{theme}.png"), canvas_only=False, flash=False)
+    viewer.close()
 
 
 if __name__ == "__main__":

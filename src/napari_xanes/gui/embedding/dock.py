@@ -86,10 +86,11 @@ class EmbeddingDock(QWidget):
         rows = QFormLayout()
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         rows.addRow("stack", self.stacks)
+        rows.addRow("library", self.library)
         both = QHBoxLayout()
-        for widget in (self.library, self.method, self.offset):
+        for widget in (self.method, QLabel("offset"), self.offset):
             both.addWidget(widget)
-        rows.addRow("library", both)
+        rows.addRow("method", both)
         buttons = QHBoxLayout()
         for widget in (self.run_button, self.cancel_button, self.lasso_button):
             buttons.addWidget(widget)
