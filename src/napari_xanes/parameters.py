@@ -27,7 +27,8 @@ class Param(annotated_types.GroupedMetadata):
     step : float, optional
         A sensible increment in a form.
     kind : str, optional
-        What a value of a type of our own is ("references", "i0", "region", "library"), for a form to offer the right field.
+        What a value of a type of our own is ("references", "i0", "region", "library"), for a form to offer the right
+        field.
     label : str, optional
         What a form calls it, where the name with spaces is not good enough.
     auto : str, optional
