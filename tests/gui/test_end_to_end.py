@@ -26,6 +26,7 @@ def drop(viewer: Any) -> Callable[[Path], Any]:
     from napari.settings import get_settings
 
     def dropped(path: Path) -> Any:
+        path = path.resolve()  # as a file manager names it
         pattern = f"*{path.suffix}" if path.is_file() else f"{path}/"
         get_settings().plugins.extension2reader = {pattern: "napari-xanes"}
         data = QMimeData()

@@ -237,11 +237,25 @@ def _lowest(matrix: Any, reach: float) -> tuple[Floats, Floats]:
     while size > max(_DENSE, 8 * wanted):
         levels, states = eigsh(matrix, k=wanted, which="SA", ncv=5 * wanted, tol=1e-9, v0=first)
         order = np.argsort(levels)
-        if levels[order[-1]] - levels[order[0]] >= reach:
+        top = levels[order[0]] + max(reach, 1e-6)
+        if levels[order[-1]] >= top and _lowest_besides(matrix, states, 2 * reach + 1) > top:
             return levels[order], states[:, order]
         wanted *= 2
     levels, states = np.linalg.eigh(matrix.toarray())
     return levels, states
+
+
+def _lowest_besides(matrix: Any, states: Floats, lift: float) -> float:
+    """The lowest level once `states` are lifted out of the way: of equal levels, Lanczos may have seen only one."""
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    def lifted(vector: Floats) -> Floats:
+        result: Floats = matrix @ vector + lift * (states @ (states.T @ vector))
+        return result
+
+    rest = LinearOperator(matrix.shape, matvec=lifted, dtype=np.float64)
+    first = np.random.default_rng(1).standard_normal(matrix.shape[0])
+    return float(eigsh(rest, k=1, which="SA", tol=1e-6, v0=first, return_eigenvectors=False)[0])
 
 
 def _spectra(matrix: Any, starts: Floats) -> Iterable[tuple[Floats, Floats]]:
