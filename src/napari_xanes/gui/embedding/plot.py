@@ -117,7 +117,11 @@ class EmbeddingPlot(pg.PlotWidget):
                 self._parts.append(part)
             self._write_10dq(library, rows, coordinates, colour)
         self._show_density(picture)
+        self.legend.setColumnCount(max(1, len(branches(library))))
+        # The legend has a strip at the top to itself.
+        low, high = float(coordinates[:, 1].min()), float(coordinates[:, 1].max())
         self.autoRange()
+        self.setYRange(low - 0.04 * (high - low), high + 0.16 * (high - low), padding=0)
 
     def _write_10dq(self, library: Any, rows: Any, coordinates: Any, colour: str) -> None:
         for row in rows[::_MARKS_EVERY]:

@@ -30,11 +30,6 @@ class Newest(QObject):
         self._waiting: tuple[Any, Callable[[], Any]] | None = None
         self._ended.connect(self._next)
 
-    @property
-    def busy(self) -> bool:
-        """Whether a request is under way."""
-        return self._running
-
     def submit(self, key: Any, work: Callable[[], Any]) -> None:
         """Run `work` as soon as the running request, if any, has ended."""
         if self._running:
