@@ -63,6 +63,23 @@ def _spectra(item: Any) -> list[Spectrum]:
     ]
 
 
+def load_reference(value: Any) -> Spectrum | None:
+    """One spectrum, as `load_references` takes them, or None.
+
+    Raises
+    ------
+    ValueError
+        If there are several.
+    """
+    if value is None:
+        return None
+    found = load_references(value)
+    if len(found) > 1:
+        names = ", ".join(spectrum.name for spectrum in found)
+        raise ValueError(f"one spectrum is wanted, not {len(found)} ({names}); name one: {{path: ..., name: ...}}")
+    return found[0]
+
+
 def load_i0(value: Any) -> Any:
     """I0 as ``"auto"``, ``"flat"`` or ``"empty"``, a Spectrum, a stack of flats, a mask, or a box.
 
@@ -123,6 +140,9 @@ def load_region(value: Any) -> Any:
 
 References = Annotated[Any, BeforeValidator(load_references), Param(kind="references")]
 """A list of Spectrum, given as objects or as files."""
+
+Reference = Annotated[Any, BeforeValidator(load_reference), Param(kind="reference")]
+"""One Spectrum, given as an object or as a file, or None."""
 
 I0 = Annotated[Any, BeforeValidator(load_i0), Param(kind="i0", label="I0", auto="flats, I0 spectrum or empty area")]
 """The incident intensity: where it comes from, or what it is."""

@@ -39,6 +39,9 @@ UNITS: Mapping[str, str] = MappingProxyType(
 STEP = 0.05
 """Spacing in eV of the axis of every library: a line of 0.2 eV full width is sampled to 3e-6 of its height."""
 
+_HARD = 2000.0
+"""Above this energy in eV an edge of a 3d metal is its K edge: a step, whose shape holds the neighbours too."""
+
 _FWHM = 2 * np.sqrt(2 * np.log(2))
 
 
@@ -157,6 +160,16 @@ class Library:
         offset = self.table["offset"]
         return float(self.energy[0] + offset.max()), float(self.energy[-1] + offset.min())
 
+    @property
+    def is_k_edge(self) -> bool:
+        """Whether the spectra are steps at a hard X-ray edge, not lines at a soft one."""
+        return at_k_edge(*self.span)
+
+    @property
+    def needs_calibration(self) -> bool:
+        """Whether its energies are those of a theory that does not tell where an edge lies to some eV."""
+        return self.provenance.get("energies") == "theory"
+
     def at(self, energy: ArrayLike, *, broadening: float = 0.25, shift: float = 0.0, rows: Any = slice(None)) -> Floats:
         """The spectra at photon energies.
 
@@ -216,7 +229,8 @@ class Library:
     def members(self, rows: Any) -> Library:
         """A library of some of the members."""
         table = {name: column[rows] for name, column in self.table.items()}
-        return replace(self, spectra=self.spectra[rows], table=table, provenance={"part of": self.name})
+        kept = {"energies": "theory"} if self.needs_calibration else {}
+        return replace(self, spectra=self.spectra[rows], table=table, provenance={"part of": self.name, **kept})
 
     def to_plain(self) -> Any:
         """The library as a recipe names it: a name, a path, or how to build it again.
@@ -241,6 +255,17 @@ class Library:
         from napari_xanes.theory.library_file import save_library
 
         save_library(self, path)
+
+
+def at_k_edge(low: float, high: float) -> bool:
+    """Whether energies (eV) from `low` to `high` are around a K edge of a 3d metal, not its L2,3 edge.
+
+    Examples
+    --------
+    >>> at_k_edge(8300.0, 8400.0), at_k_edge(630.0, 660.0)
+    (True, False)
+    """
+    return (low + high) / 2 > _HARD
 
 
 def _weights(axis: Floats, energy: Floats, fwhm: float) -> Floats:

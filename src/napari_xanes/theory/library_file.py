@@ -18,7 +18,7 @@ LOSS = 3e-4
 """Largest error of a spectrum in a compressed file, in units of the library's highest value."""
 
 
-def save_library(library: Library, path: str | Path, *, compress: bool = False) -> None:
+def save_library(library: Library, path: str | Path, *, compress: bool = False, every: int = 1) -> None:
     """Write a library to an ``.npz`` file; it appears whole or not at all.
 
     Parameters
@@ -29,12 +29,18 @@ def save_library(library: Library, path: str | Path, *, compress: bool = False) 
         Where to.
     compress : bool
         Keep only as many patterns (singular vectors) as reproduce every spectrum to `LOSS`, in 16-bit integers.
+    every : int
+        Keep only every so many-th point, for spectra that are smooth; reading draws a spline through them.
 
     Raises
     ------
     OSError
         If the file can't be written.
+    ValueError
+        If the last point would not be kept.
     """
+    if (library.energy.size - 1) % every:
+        raise ValueError(f"{library.energy.size} points can't be thinned to every {every}-th: the last would be lost")
     content: dict[str, Any] = {
         "format": _FORMAT,
         "name": library.name,
@@ -45,7 +51,7 @@ def save_library(library: Library, path: str | Path, *, compress: bool = False) 
     if compress:
         content |= _compressed(library)
     else:
-        content["spectra"] = library.spectra
+        content |= {"spectra": library.spectra[:, ::every], "every": every}
     with replacing(Path(path)) as (draft,), draft.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **content)
 
@@ -97,5 +103,10 @@ def read_library(path: str | Path) -> Library:
         raise ValueError(f"{path}: no library of napari-xanes; load_library makes one of spectra in text files")
     spectra = content["spectra"] if "spectra" in content else _expanded(content)
     table = {name: content[f"column_{name}"] for name in UNITS if f"column_{name}" in content}
-    axis = float(content["start"]) + STEP * np.arange(spectra.shape[1])
+    every = int(content.get("every", 1))
+    axis = float(content["start"]) + STEP * np.arange((spectra.shape[1] - 1) * every + 1)
+    if every > 1:
+        from scipy.interpolate import CubicSpline
+
+        spectra = CubicSpline(axis[::every], spectra, axis=1)(axis)
     return Library(str(content["name"]), axis, spectra, table, json.loads(str(content["provenance"])))

@@ -17,7 +17,8 @@ from napari_xanes.theory.charge_transfer import ChargeTransfer
 from napari_xanes.theory.library import Library
 from napari_xanes.theory.library_file import read_library, save_library
 
-_FOLDER = Path(__file__).parent / "libraries"
+FOLDER = Path(__file__).parent / "libraries"
+"""Where the libraries lie."""
 
 
 def _steps(first: float, last: float, step: float) -> tuple[float, ...]:
@@ -85,7 +86,13 @@ GRIDS: Mapping[str, tuple[Grid, ...]] = MappingProxyType(
         "ni-l23": _oh("Ni2+", "Ni3+", "Ni4+"),
     }
 )
-"""What each library was computed on. ``mn-l23-oh`` has the 78 spectra of Suzuki et al. (2018)."""
+"""What each library of L2,3 edges was computed on. ``mn-l23-oh`` has the 78 spectra of Suzuki et al. (2018)."""
+
+K_EDGES = ("ni-k", "mn-k", "fe-k", "co-k")
+"""Libraries of K edges, computed by FEFF10; see `napari_xanes.theory.feff`."""
+
+LIBRARIES = (*GRIDS, *K_EDGES)
+"""The names that `load_library` knows."""
 
 
 def load_library(source: Any) -> Library:
@@ -94,11 +101,12 @@ def load_library(source: Any) -> Library:
     Parameters
     ----------
     source : str, path, list, Spectrum, mapping or Library
-        One of the names in `GRIDS` (``mn-l23``, ``mn-l23-oh``, ``ti-l23``, ``v-l23``, ``cr-l23``, ``fe-l23``,
-        ``co-l23``, ``ni-l23``); an ``.npz`` file that a library was saved to; text files with spectra (CSV, XDI,
-        Athena, Quanty or Crispy, CTM4XAS ``.xy``, FEFF ``xmu.dat``), one path, a folder or a list; a list of measured
-        `Spectrum`, with valences; or what `Library.to_plain` gave. A file called like ``Mn2+ 10Dq 0.9.xy`` tells ion
-        and crystal field.
+        One of the names in `LIBRARIES` (``mn-l23``, ``mn-l23-oh``, ``ti-l23``, ``v-l23``, ``cr-l23``, ``fe-l23``,
+        ``co-l23``, ``ni-l23``; ``ni-k``, ``mn-k``, ``fe-k``, ``co-k``); an ``.npz`` file that a library was saved to;
+        text files with spectra (CSV, XDI, Athena, Quanty or Crispy, CTM4XAS ``.xy``, FEFF ``xmu.dat``), one path, a
+        folder or a list; a list of measured `Spectrum`, with valences; or what `Library.to_plain` gave. A file called
+        like ``Mn2+ 10Dq 0.9.xy`` tells ion and crystal field. Spectra of a K edge whose files say that they are raw
+        are normalized.
 
     Raises
     ------
@@ -114,7 +122,7 @@ def load_library(source: Any) -> Library:
     """
     if isinstance(source, Library):
         return source
-    if isinstance(source, str) and source in GRIDS:
+    if isinstance(source, str) and source in LIBRARIES:
         return _shipped(source)
     if isinstance(source, Mapping) and "build" in source:
         return rebuild(source["build"])
@@ -124,17 +132,17 @@ def load_library(source: Any) -> Library:
     from napari_xanes.theory.sources import library_of_spectra
 
     if isinstance(source, str) and not Path(source).exists():
-        raise ValueError(f"there is no library and no file {source!r}; libraries: {', '.join(GRIDS)}")
+        raise ValueError(f"there is no library and no file {source!r}; libraries: {', '.join(LIBRARIES)}")
     return library_of_spectra(source)
 
 
 @cache
 def _shipped(name: str) -> Library:
-    found = read_library(_FOLDER / f"{name}.npz")
+    found = read_library(FOLDER / f"{name}.npz")
     return replace(found, provenance={**found.provenance, "shipped": name})
 
 
-def write_shipped(name: str, folder: Path = _FOLDER, *, progress: Progress | None = None) -> None:
+def write_shipped(name: str, folder: Path = FOLDER, *, progress: Progress | None = None) -> None:
     """Compute a library of `GRIDS` anew and write it where `load_library` looks for it.
 
     For developers, after a change of the grids or the engine: ``mn-l23`` takes five minutes, the others ten seconds.

@@ -10,18 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.edge import normalize_spectrum
 from napari_xanes.io import read_spectra
 from napari_xanes.io.columns import parse_table
 from napari_xanes.io.files import read_text
 from napari_xanes.io.frames import ordered
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.theory.atomic import find_ion, parse_ion
-from napari_xanes.theory.library import STEP, Library
+from napari_xanes.theory.library import STEP, Library, at_k_edge
 from napari_xanes.theory.spectra import empirical_offset
 
 _ION = re.compile(r"(?<![A-Za-z])([A-Z][a-z]?)[ _-]?(\d)\+")
 _TEN_DQ = re.compile(r"10 ?dq[ _=]*(-?\d+(?:\.\d+)?)", re.IGNORECASE)
 _SIGNAL = ("mu", "xmu", "intensity")
+_FEFF = "xmu.dat"
 _RELATIVE = 100.0
 """Axes that end below this many eV count from the ion's mean energy, as codes for multiplets write them."""
 
@@ -49,6 +51,7 @@ def library_of_spectra(source: Any) -> Library:
     spectra = [spectrum for item in items for spectrum in _spectra(item)]
     if not spectra:
         raise ValueError("a library needs at least one spectrum")
+    spectra = [_per_atom(spectrum) for spectrum in spectra]
     low, high = max(s.energy[0] for s in spectra), min(s.energy[-1] for s in spectra)
     if high - low < 10 * STEP:
         widest = ", ".join(f"{s.name!r} {s.energy[0]:g}-{s.energy[-1]:g}" for s in spectra[:4])
@@ -73,6 +76,8 @@ def library_of_spectra(source: Any) -> Library:
         name = Path(items[0]).stem
     else:
         provenance = {"spectra": [spectrum.to_plain() for spectrum in spectra]}
+    if any(path.lower().endswith(_FEFF) for path in paths):
+        provenance["energies"] = "theory"
     drawn = np.stack([np.interp(axis, spectrum.energy, spectrum.mu) for spectrum in spectra])
     return Library(name, axis, drawn, table, provenance)
 
@@ -86,10 +91,16 @@ def _spectra(item: Any) -> list[Spectrum]:
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
         return [spectrum for file in files for spectrum in _spectra(file)]
-    if path.name.lower().endswith("xmu.dat"):
+    if path.name.lower().endswith(_FEFF):
         return [_feff(path)]
     multiplet = _multiplet(path)
     return read_spectra(path) if multiplet is None else [multiplet]
+
+
+def _per_atom(spectrum: Spectrum) -> Spectrum:
+    """A spectrum of a K edge with an edge jump of 1, where its file says that it is not normalized yet."""
+    raw = spectrum.metadata.get("normalized") is False
+    return normalize_spectrum(spectrum) if raw and at_k_edge(*spectrum.energy[[0, -1]]) else spectrum
 
 
 def _feff(path: Path) -> Spectrum:

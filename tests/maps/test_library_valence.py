@@ -1,0 +1,281 @@
+"""Valence from libraries of K edges: calibration, mixtures, errors, measured libraries, real spectra."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import napari_xanes as nx
+from napari_xanes import SpectralStack, Spectrum
+from napari_xanes.io.arguments import load_reference
+from napari_xanes.maps.library_calibration import calibrate, known_phase
+from napari_xanes.maps.library_valence import model_error
+from napari_xanes.maps.references import fitted_spectrum
+from napari_xanes.theory import Library, load_library
+
+ENERGY = np.concatenate([np.arange(8308, 8330, 4.0), np.arange(8330, 8370, 1.0), np.arange(8370, 8400, 4.0)])
+SHIFT, WIDTH = 1.3, 2.0
+NIO, LNO, NI4 = 0, 2, 5
+
+
+@pytest.fixture(scope="module")
+def library() -> Library:
+    return load_library("ni-k")
+
+
+def measured(library: Library, row: int, name: str | None = None, valence: float | None = None) -> Spectrum:
+    """A member as a beamline would measure it: moved, broadened, thick, on a background."""
+    axis = np.arange(8302, 8402, 0.5)
+    mu = 1.7 * library.at(axis, broadening=WIDTH, shift=SHIFT, rows=[row])[0] + 0.4 - 0.002 * (axis - 8350)
+    return Spectrum(library.species[row] if name is None else name, axis, mu, valence)
+
+
+@pytest.fixture(scope="module")
+def mixed(library: Library) -> tuple[SpectralStack, np.ndarray]:
+    """Mixtures of three members, the valences known: 6 x 8 pixels with noise, and one pixel without material."""
+    rng = np.random.default_rng(7)
+    shares = rng.dirichlet(np.ones(3), 48)
+    members = library.at(ENERGY, broadening=WIDTH, shift=SHIFT, rows=[NIO, LNO, NI4])
+    depth = rng.uniform(0.4, 1.5, (48, 1)) * (shares @ members) + 0.3 - 0.001 * (ENERGY - 8350)
+    depth[5] = 0.3
+    depth += 0.003 * rng.standard_normal(depth.shape)
+    stack = SpectralStack(depth.T.reshape(-1, 6, 8).astype(np.float32), ENERGY, "optical_depth", 0.05)
+    return stack, (shares @ [2.0, 3.0, 4.0]).reshape(6, 8)
+
+
+def match(stack: SpectralStack, **parameters: Any) -> nx.MapSet:
+    return nx.maps.match_library(stack, **{"library": "ni-k", **parameters})
+
+
+def test_calibration_finds_shift_and_width(library: Library) -> None:
+    found = calibrate(library, measured(library, NIO), "linear")
+    assert found.offset == pytest.approx(SHIFT, abs=0.02)
+    assert found.broadening == pytest.approx(WIDTH, abs=0.05)
+    assert found.misfit < 1e-3
+    assert found.members == ["NiO"]
+    kept = calibrate(library, measured(library, NIO), "linear", offset=0.5)
+    assert kept.offset == 0.5
+    assert kept.misfit > found.misfit
+
+
+def test_mixtures_have_their_valence_within_sigma(library: Library, mixed: tuple[SpectralStack, np.ndarray]) -> None:
+    stack, truth = mixed
+    maps = match(stack, calibration=measured(library, NIO))
+    valence, clear = maps["valence"], np.ones((6, 8), dtype=bool)
+    clear[0, 5] = False
+    np.testing.assert_array_equal(valence.mask, clear)
+    error = (valence.data - truth)[clear]
+    assert np.abs(error).mean() < 0.03
+    noise, model = maps["valence_noise"].data, maps["valence_model"].data
+    assert (np.abs(error) < 3 * noise[clear]).mean() > 0.95
+    np.testing.assert_allclose(model[clear], 0.15)
+    np.testing.assert_allclose(valence.sigma[clear], np.hypot(noise, model)[clear], rtol=1e-5)
+    assert maps["doubt"].labels[int(maps["doubt"].data[0, 5])] == "weak signal"
+    assert maps["misfit"].data[clear].max() < 0.05
+    assert maps.metadata["library"]["offset_eV"] == pytest.approx(SHIFT, abs=0.02)
+    assert maps["valence"].companion is None or not maps["valence"].companion
+    shares = sum(maps[name].data for name in library.species)
+    np.testing.assert_allclose(shares[clear], 1, atol=1e-5)
+    fit = fitted_spectrum(maps, (2, 3))
+    assert np.abs(fit.mu - stack.data[np.isin(stack.energy, fit.energy), 2, 3]).max() < 0.02
+
+
+def test_a_wrong_energy_axis_shifts_the_valence(library: Library, mixed: tuple[SpectralStack, np.ndarray]) -> None:
+    stack, truth = mixed
+    moved = SpectralStack(stack.data, stack.energy + 1.0, "optical_depth", 0.05)
+    higher = match(moved, calibration=measured(library, NIO))["valence"]
+    assert (higher.data - truth)[higher.mask].mean() > 0.2  # no shift per pixel makes up for it
+
+
+def test_without_calibration_it_says_what_to_give(mixed: tuple[SpectralStack, np.ndarray]) -> None:
+    stack, _ = mixed
+    with pytest.raises(ValueError, match=r"give calibration, one spectrum .* valence or called as .*NiO, La2NiO4"):
+        match(stack)
+    with pytest.raises(ValueError, match="give calibration"):
+        match(stack, offset=1.0)
+    given = match(stack, offset=SHIFT, broadening=WIDTH)
+    assert given["valence"].mask.any()
+    assert "calibration" not in given.metadata["library"]
+
+
+def test_the_phase_is_the_name_or_the_valence_or_a_mixture(library: Library) -> None:
+    def rows(name: str, valence: float | None) -> list[str]:
+        chosen, _, _ = known_phase(library, Spectrum(name, ENERGY, np.ones_like(ENERGY), valence))
+        return [library.species[row] for row in chosen]
+
+    assert rows("ref_NiO", None) == ["NiO"]
+    assert rows("NiO2 charged", None) == ["NiO2"]
+    assert rows("standard", 4) == ["NiO2", "BaNiO3"]
+    assert rows("LiNiO2 half charged", 3.5) == library.species  # the name alone would say 3
+    with pytest.raises(ValueError, match=r"'foil' is of no known phase: give its valence, or call it .*NiO"):
+        rows("foil", None)
+    with pytest.raises(ValueError, match="has valence 0, but library 'ni-k' holds 2 to 4"):
+        rows("foil", 0)
+
+
+def test_a_mixture_calibrates_by_its_valence(library: Library) -> None:
+    halves = measured(library, NIO).mu / 2 + measured(library, LNO).mu / 2
+    found = calibrate(library, Spectrum("mixture", measured(library, NIO).energy, halves, 2.5), "linear")
+    assert found.offset == pytest.approx(SHIFT, abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "sigma", "told"),
+    [
+        ("ni-k", 0, 0.15, ""),
+        ("ni-k", 5, 0.15, ""),
+        ("mn-k", 0, 0.5, "right to 0.5 only; calibrated on 3+ or more, 0.3 is reached"),
+        ("mn-k", 7, 0.3, ""),
+        ("fe-k", 0, 0.33, "unreliable"),
+        ("fe-k", 3, 0.15, ""),
+        ("co-k", 0, 0.5, "unvalidated"),
+    ],
+)
+def test_model_error_depends_on_element_and_calibration(name: str, row: int, sigma: float, told: str) -> None:
+    library = load_library(name)
+    low, high = library.span
+    axis = np.arange(low + 1, high, 0.5)
+    spectrum = Spectrum(library.species[row], axis, library.at(axis, broadening=2.0, rows=[row])[0])
+    error, said = model_error(library, calibrate(library, spectrum, "linear"))
+    assert error == sigma
+    assert told in " ".join(said)
+    assert bool(said) == bool(told)
+
+
+def test_a_phase_that_is_no_member_is_not_trusted(library: Library) -> None:
+    error, told = model_error(library, calibrate(library, measured(library, NIO, "hydroxide", 2.0), "linear"))
+    assert error == 0.5
+    assert "no member of the library by name" in told[0]
+    assert model_error(library, None) == (error, told)
+
+
+def test_a_poor_calibration_is_told(library: Library, mixed: tuple[SpectralStack, np.ndarray]) -> None:
+    other = measured(library, 4, name="NiO")
+    maps = match(mixed[0], calibration=other)
+    assert any("poorly" in warning for warning in maps.metadata["warnings"])
+
+
+def test_misfits_are_not_assigned(library: Library, mixed: tuple[SpectralStack, np.ndarray]) -> None:
+    data = mixed[0].data.copy()
+    data[:, 3, 4] += 0.6 * np.sin(ENERGY)
+    maps = match(mixed[0].with_data(data), calibration=measured(library, NIO))
+    assert not maps["valence"].mask[3, 4]
+    assert maps["doubt"].labels[int(maps["doubt"].data[3, 4])] == "poor fit"
+    assert np.isfinite(maps["valence"].sigma[maps["valence"].mask]).all()
+
+
+def test_measured_libraries_need_no_calibration(library: Library, mixed: tuple[SpectralStack, np.ndarray]) -> None:
+    stack, truth = mixed
+    ends = [measured(library, row, valence=valence) for row, valence in ((NIO, 2.0), (LNO, 3.0), (NI4, 4.0))]
+    flat = [Spectrum(s.name, s.energy, (s.mu - 0.4 + 0.002 * (s.energy - 8350)) / 1.7, s.valence) for s in ends]
+    maps = match(stack, library=flat)
+    valence = maps["valence"]
+    assert np.abs((valence.data - truth)[valence.mask]).mean() < 0.03
+    assert "valence_model" not in maps
+    without = [Spectrum(s.name, s.energy, s.mu) for s in flat]
+    with pytest.raises(ValueError, match="has no valences"):
+        match(stack, library=without)
+
+
+def test_raw_measured_spectra_are_normalized(library: Library) -> None:
+    axis = np.arange(8240, 8470, 1.0)
+    step = 0.5 + np.arctan((axis - 8345) / 1.5) / np.pi
+    raw = Spectrum("thick", axis, 3 * step + 1, 2.0, metadata={"normalized": False})
+    thin = Spectrum("thin", axis, step, 3.0, metadata={"normalized": True})
+    loaded = load_library([raw, thin])
+    ends = loaded.at([8270.0, 8450.0], broadening=0.0)
+    np.testing.assert_allclose(ends[:, 1] - ends[:, 0], 1, atol=0.05)
+
+
+def test_feff_output_counts_as_theory(tmp_path: Path) -> None:
+    axis = np.arange(8310, 8400, 1.0)
+    mu = 0.5 + np.arctan(axis - 8340) / np.pi
+    rows = "\n".join(f"{e} {e - 8333} 0 {m} {m} 0" for e, m in zip(axis, mu, strict=True))
+    (tmp_path / "xmu.dat").write_text(f"# omega e k mu mu0 chi\n{rows}\n")
+    assert load_library(tmp_path / "xmu.dat").needs_calibration
+
+
+def test_edges_that_do_not_meet_are_refused(
+    library: Library, l_edge_stack: SpectralStack, mixed: tuple[SpectralStack, np.ndarray]
+) -> None:
+    nio = measured(library, NIO)
+    with pytest.raises(ValueError, match=r"636 to .*needs 83\d\d to 83\d\d eV"):
+        match(l_edge_stack, calibration=nio)
+    stack = mixed[0]
+    short = stack.energy < 8335
+    with pytest.raises(ValueError, match="choose the library of the element and edge"):
+        match(SpectralStack(stack.data[short], stack.energy[short], "optical_depth"), calibration=nio)
+    with pytest.raises(ValueError, match="calibration is for K edges"):
+        nx.maps.match_library(l_edge_stack, library="mn-l23-oh", calibration=nio)
+    with pytest.raises(ValueError, match="energies in the library 'mn-k'"):
+        match(stack, library="mn-k", calibration=measured(library, NIO, valence=2.0))
+
+
+def test_replay_and_recipe_give_the_same(
+    library: Library, mixed: tuple[SpectralStack, np.ndarray], tmp_path: Path
+) -> None:
+    stack = mixed[0]
+    nx.write([measured(library, NIO, valence=2.0)], tmp_path / "standard.csv")
+    recipe = "- match_library:\n    library: ni-k\n    calibration: {path: standard.csv, name: NiO}\n"
+    (tmp_path / "recipe.yaml").write_text(recipe)
+    first = nx.run(nx.Recipe.load(tmp_path / "recipe.yaml"), stack)
+    exact = nx.Recipe.from_yaml(nx.Recipe([first.history[-1]]).to_yaml(exact=True))
+    again = nx.run(exact, stack)
+    np.testing.assert_array_equal(first["valence"].data, again["valence"].data)
+    assert set(first.history[-1].state) == {"offset", "broadening"}
+
+
+def test_one_reference_is_one(tmp_path: Path) -> None:
+    spectra = [Spectrum(name, ENERGY, np.ones_like(ENERGY)) for name in ("a", "b")]
+    with pytest.raises(ValueError, match=r"not 2 \(a, b\); name one"):
+        load_reference(spectra)
+    assert load_reference(None) is None
+    assert load_reference(spectra[:1]) is spectra[0]
+
+
+REAL = {
+    "ni-k": [("ni_k/ref_NiO.txt", None, "NiO", 2), ("ni_k/ref_LiNiO2.txt", None, "LiNiO2", 3)],
+    "mn-k": [
+        ("athena/Mn.prj", "MnO", "MnO", 2),
+        ("athena/Mn.prj", "Mn3O4", "Mn3O4", 8 / 3),
+        ("athena/Mn.prj", "Mn2O3x", "Mn2O3", 3),
+        ("athena/Mn.prj", "Pyrolusite", "MnO2", 4),
+    ],
+    "fe-k": [
+        ("fe_k/FeO_rt_01.xdi", None, "FeO", 2),
+        ("fe_k/Fe3O4_rt_01.xdi", None, "Fe3O4", 8 / 3),
+        ("fe_k/Fe2O3_rt_01.xdi", None, "Fe2O3", 3),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "phase", "bar"),
+    [
+        ("ni-k", "NiO", 0.15),
+        ("ni-k", "LiNiO2", 0.15),
+        ("mn-k", "MnO2", 0.25),
+        ("mn-k", "MnO", 0.35),
+        ("fe-k", "Fe2O3", 0.25),
+    ],
+)
+def test_real_oxides_within_what_is_claimed(real_data: Path, name: str, phase: str, bar: float) -> None:
+    oxides = []
+    for path, spectrum, called, valence in REAL[name]:
+        item = {"path": real_data / "references" / path, "valence": valence}
+        found = load_reference(item | ({"name": spectrum} if spectrum else {}))
+        assert found is not None
+        if found.metadata.get("normalized") is False:
+            found = nx.edge.normalize_spectrum(found)
+        oxides.append(Spectrum(called, found.energy, found.mu, valence))
+    low, high = load_library(name).span
+    energy = np.arange(low + 5, high - 5, 1.0)
+    data = np.stack([one.at(energy) for one in oxides], axis=1)[:, None].astype(np.float32)
+    calibration = next(one for one in oxides if one.name == phase)
+    maps = match(SpectralStack(data, energy, "normalized"), library=name, calibration=calibration)
+    error = np.abs(maps["valence"].data[0] - [one.valence for one in oxides])
+    assert error.mean() < bar
+    assert (error < 2 * maps["valence"].sigma[0]).all()
