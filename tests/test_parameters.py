@@ -77,6 +77,14 @@ def test_errors_name_parameter_value_and_way_out(values: dict, text: str) -> Non
         validator("example", parameters_of(example))(values)
 
 
+@pytest.mark.parametrize("word", ["auto", "fit"])
+def test_a_number_from_the_data_has_a_word(word: str) -> None:
+    check = validator("example", parameters_of(example))
+    assert check({"e0": word})["e0"] is None
+    with pytest.raises(ValueError, match=f"order = '{word}'"):
+        check({"order": word})
+
+
 def test_a_type_that_no_form_knows_is_refused() -> None:
     def odd(stack: object, /, *, thing: dict[str, int]) -> None: ...
 

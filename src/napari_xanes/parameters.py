@@ -27,8 +27,8 @@ class Param(annotated_types.GroupedMetadata):
     step : float, optional
         A sensible increment in a form.
     kind : str, optional
-        What a value of a type of our own is ("references", "i0", "region", "library"), for a form to offer the right
-        field.
+        What a value of a type of our own is ("references", "reference", "i0", "region", "library"), for a form to
+        offer the right field.
     label : str, optional
         What a form calls it, where the name with spaces is not good enough.
     auto : str, optional
@@ -65,7 +65,12 @@ class Param(annotated_types.GroupedMetadata):
         return f"{' and '.join(words)} {self.unit}".strip()
 
 
-Kind = Literal["float", "int", "bool", "text", "choice", "range", "numbers", "references", "i0", "region", "library"]
+AUTOMATIC = ("auto", "fit")
+"""Words for None where a number may be left out and then comes from the data (`Param.auto`)."""
+
+Kind = Literal[
+    "float", "int", "bool", "text", "choice", "range", "numbers", "references", "reference", "i0", "region", "library"
+]
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,12 @@ class Parameter:
         if self.default is None:
             return self.spec.auto or "none"
         return ("no", "yes")[self.default] if isinstance(self.default, bool) else str(self.default)
+
+    def meant(self, value: Any) -> Any:
+        """A value as the function takes it: None for one of `AUTOMATIC`, in place of a number that may be left out."""
+        numeric = self.kind in ("float", "int", "range", "numbers")
+        asked = isinstance(value, str) and value in AUTOMATIC
+        return None if asked and numeric and self.optional and self.spec.auto else value
 
     def check(self, value: Any) -> None:
         """Check one value against the bounds.
@@ -226,8 +237,9 @@ def validator(owner: str, parameters: Mapping[str, Parameter]) -> Callable[[Mapp
     )
 
     def check(values: Mapping[str, Any]) -> dict[str, Any]:
+        meant = {name: parameters[name].meant(value) if name in parameters else value for name, value in values.items()}
         try:
-            made = model(**values)
+            made = model(**meant)
         except ValidationError as error:
             raise ValueError(_explain(owner, parameters, error)) from None
         return {name: getattr(made, name) for name in fields}

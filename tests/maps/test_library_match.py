@@ -10,12 +10,15 @@ import pytest
 
 from napari_xanes import SpectralStack, Spectrum, read_spectra
 from napari_xanes.maps import match_library
+from napari_xanes.maps.library_basis import basis_of
 from napari_xanes.maps.library_drawing import best_matches
 from napari_xanes.maps.library_mixture import endmember_rows
+from napari_xanes.maps.library_nodes import RAREST
 from napari_xanes.theory import Library, build_library, load_library
 
 ENERGY = np.linspace(635, 663, 140)
 OH = "mn-l23-oh"
+FULL = "mn-l23"
 
 
 @pytest.fixture(scope="module")
@@ -220,3 +223,83 @@ def test_measured_oxides(real_data: Path, name: str, expected: str, ten_dq: floa
     if name == "SrMnO3":
         free = match_library(stack)["charge"]
         assert (free.labels or {})[int(free.data[0, 0])] == "ambiguous"
+
+
+@pytest.mark.parametrize(("snr", "spread", "bar"), [(30, 0.0, 0.022), (30, 0.25, 0.05), (10, 0.0, 0.065)])
+def test_a_large_library_is_as_good_as_the_right_one(truth: Library, snr: float, spread: float, bar: float) -> None:
+    stack, charge, ten_dq = stack_of(truth, snr, 2048, spread=spread)
+    maps = match_library(stack, library=FULL)
+    assert np.mean(maps["charge"].data == charge) >= 0.999
+    off = np.abs(maps["ten_dq"].data - ten_dq)
+    assert np.nanmean(off) < bar
+    noise = np.hypot(maps["ten_dq_noise"].data, maps["ten_dq_grid"].data)
+    assert 0.6 < np.mean(off < noise) < 0.76
+    assert 0.9 < np.mean(off < 2 * noise) < 0.985
+    state = maps.history[-1].state
+    assert state is not None
+    assert state["broadening"] == pytest.approx(0.35, abs=0.04)
+    library = load_library(FULL)
+    common = [
+        library.parameters(int(library.tracks[i][0])) for i in np.flatnonzero(np.array(state["track_weights"]) > 0.5)
+    ]
+    assert [(own["charge"], own["slater_scale"], own["spin_orbit_scale"]) for own in common] == [
+        (charge, 0.8, 1.0) for charge in (2.0, 3.0, 4.0)
+    ]
+
+
+def test_a_rare_phase_is_not_lost(truth: Library) -> None:
+    other = build_library("Mn2+", np.arange(0.35, 1.4, 0.17), slater_scale=0.7, model_error=False)
+    stack, _, ten_dq = stack_of(truth, 50, 2048)
+    rare, _, own = stack_of(other, 50, 32)
+    data, known = stack.data.copy(), ten_dq.copy()
+    data[:, 7], known[7] = rare.data[:, 0], own[0]
+    maps = match_library(stack.with_data(data), library=FULL)
+    found = maps["ten_dq"]
+    assert (maps["charge"].data[7] == 2).all()
+    assert np.mean(np.abs(found.data - known)[7]) < 0.03
+    # The same spectra by the common tracks alone are off by more than that.
+    library, state = load_library(FULL), maps.history[-1].state
+    assert state is not None
+    assert min(state["track_weights"]) == pytest.approx(RAREST, abs=1e-4)
+    common = library.members(
+        np.concatenate([library.tracks[i] for i in np.flatnonzero(np.array(state["track_weights"]) > 0.5)])
+    )
+    table = {name: common.table[name] for name in ("element", "charge", "ten_dq", "offset", "ten_dq_sigma")}
+    alone = Library("common", common.energy, common.spectra, table, {"build": {}})
+    blind = match_library(stack.with_data(data), library=alone, offset=0)
+    assert np.mean(np.abs(blind["ten_dq"].data - known)[7]) > 0.045
+
+
+def test_many_phases_do_not_pass_for_a_broad_instrument() -> None:
+    library = load_library(FULL)
+    field = library.column("ten_dq")
+    stack, charge, ten_dq = stack_of(library.members(np.flatnonzero((field > 0.3) & (field < 1.6))), 100, 1024)
+    maps = match_library(stack, library=FULL)
+    assert np.mean(maps["charge"].data == charge) > 0.999
+    assert np.nanmean(np.abs(maps["ten_dq"].data - ten_dq)) < 0.025
+    assert maps.metadata["library"]["broadening_eV"] == pytest.approx(0.35, abs=0.04)
+
+
+def test_state_replays_and_weights_are_checked(truth: Library) -> None:
+    stack, _, _ = stack_of(truth, 30, 256)
+    maps = match_library(stack, library=OH, broadening="fit", offset="auto")
+    state = maps.history[-1].state
+    assert state is not None
+    again = match_library(stack, library=OH, **state)
+    np.testing.assert_array_equal(again["ten_dq"].data, maps["ten_dq"].data)
+    with pytest.raises(ValueError, match="2 track_weights, but library 'mn-l23-oh' has 3 tracks"):
+        match_library(stack, library=OH, track_weights=[1.0, 1.0])
+
+
+def test_the_patterns_of_a_library_draw_its_members() -> None:
+    library = load_library(FULL)
+    basis = basis_of(library)
+    assert basis.weights.shape[1] < len(library) / 5
+    expected = library.at(ENERGY, broadening=0.3, shift=0.45)
+    drawn = basis.weights @ basis.at(ENERGY, np.array([-0.05, 0.0, 0.05]), broadening=0.3, offset=0.4)[2]
+    np.testing.assert_allclose(drawn, expected, atol=3e-3 * expected.max())
+    assert np.sqrt(np.mean((drawn - expected) ** 2)) < 3e-4 * expected.max()
+    some = np.arange(40, 60)
+    np.testing.assert_allclose(
+        basis.members(some).at(ENERGY, np.zeros(1), broadening=0.3, offset=0.45)[0], drawn[some], atol=1e-4
+    )

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from napari_xanes import read_spectra
+from napari_xanes.progress import Cancelled
 from napari_xanes.theory import Embedding, embed, load_library, place
+from napari_xanes.theory.embedding import LANDMARKS
 
-METHODS = ("pca", "mds", "isomap", "tsne")
+_NO_UMAP = pytest.mark.skipif(find_spec("umap") is None, reason="umap-learn is not installed; it is in the extra umap")
+METHODS = ("pca", "mds", "isomap", "tsne", pytest.param("umap", marks=_NO_UMAP))
 
 
 @pytest.fixture(scope="module")
-def made() -> dict[str, Embedding]:
-    library = load_library("mn-l23-oh")
-    return {method: embed(library, method) for method in METHODS}  # type: ignore[arg-type]
+def made() -> Callable[[str], Embedding]:
+    return cache(lambda method: embed(load_library("mn-l23-oh"), method))
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_branches_and_order(made: dict[str, Embedding], method: str) -> None:
+def test_branches_and_order(made: Callable[[str], Embedding], method: str) -> None:
     """Charges are apart, and 10Dq orders itself along each: members next in 10Dq lie next to each other."""
-    one = made[method]
+    one = made(method)
     library = load_library("mn-l23-oh")
     assert one.coordinates.shape == (78, 2)
     assert one.trustworthiness > 0.9
@@ -34,18 +40,18 @@ def test_branches_and_order(made: dict[str, Embedding], method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_embeddings_are_the_same_every_time(made: dict[str, Embedding], method: str) -> None:
+def test_embeddings_are_the_same_every_time(made: Callable[[str], Embedding], method: str) -> None:
     again = embed(load_library("mn-l23-oh"), method)  # type: ignore[arg-type]
-    np.testing.assert_allclose(again.coordinates, made[method].coordinates, atol=1e-9)
+    np.testing.assert_allclose(again.coordinates, made(method).coordinates, atol=1e-9)
 
 
-def test_mds_has_less_stress_than_its_start(made: dict[str, Embedding]) -> None:
-    assert made["mds"].stress < made["pca"].stress < 0.5
+def test_mds_has_less_stress_than_its_start(made: Callable[[str], Embedding]) -> None:
+    assert made("mds").stress < made("pca").stress < 0.5
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_members_are_placed_near_themselves(made: dict[str, Embedding], method: str) -> None:
-    one = made[method]
+def test_members_are_placed_near_themselves(made: Callable[[str], Embedding], method: str) -> None:
+    one = made(method)
     library = load_library("mn-l23-oh")
     spectra = 3 * library.at(one.energy, broadening=0.3) + 0.5 - 0.01 * (one.energy - 640)
     extent = np.ptp(one.coordinates, axis=0).max()
@@ -56,8 +62,41 @@ def test_members_are_placed_near_themselves(made: dict[str, Embedding], method: 
     assert np.median(off) < 0.05 * extent
 
 
-def test_what_can_not_be_placed_is_nan(made: dict[str, Embedding]) -> None:
-    one = made["mds"]
+@pytest.mark.parametrize("method", ["mds", "isomap", "tsne"])
+def test_a_large_library_is_embedded_by_landmarks(method: str) -> None:
+    """Members that are no landmarks are placed where their spectra belong: neighbours stay neighbours."""
+    library = load_library("mn-l23")
+    assert len(library) > 2 * LANDMARKS
+    one = embed(library, method)  # type: ignore[arg-type]
+    assert one.coordinates.shape == (len(library), 2)
+    assert one.trustworthiness > 0.94
+    np.testing.assert_allclose(
+        place(one, one.features[::50] @ np.eye(one.energy.size)), one.coordinates[::50], atol=0.3
+    )
+
+
+@pytest.mark.parametrize("method", ["mds", "tsne"])
+def test_embedding_tells_its_progress_and_can_be_stopped(method: str) -> None:
+    library, told = load_library("mn-l23-oh"), []
+    embed(library, method, progress=lambda done, text: told.append(done))  # type: ignore[arg-type]
+    assert told == sorted(told)
+    assert len(told) == (3 if method == "tsne" else 1)  # SMACOF of so few members ends in its first round
+
+    def stop(done: float, text: str) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        embed(library, method, progress=stop)  # type: ignore[arg-type]
+
+
+def test_umap_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "umap", None)
+    with pytest.raises(ImportError, match=r"napari-xanes\[umap\]"):
+        embed(load_library("mn-l23-oh"), "umap")
+
+
+def test_what_can_not_be_placed_is_nan(made: Callable[[str], Embedding]) -> None:
+    one = made("mds")
     spectra = np.ones((2, one.energy.size))
     spectra[1, 3] = np.nan
     assert np.isnan(place(one, spectra)).all()
@@ -76,7 +115,7 @@ def test_three_dimensions_and_bad_requests() -> None:
         embed(library, "pca", 90)
 
 
-def test_measured_mno_lies_on_the_branch_of_mn2(made: dict[str, Embedding], real_data: Path) -> None:
+def test_measured_mno_lies_on_the_branch_of_mn2(made: Callable[[str], Embedding], real_data: Path) -> None:
     spectrum = read_spectra(real_data / "mn_l_edge" / "Data2_MnO.csv")[0]
     axis = np.arange(637.0, 661.0, 0.1)
     library = load_library("mn-l23-oh")

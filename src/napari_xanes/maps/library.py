@@ -1,4 +1,4 @@
-"""Charge and crystal field of each pixel from a library of simulated or measured spectra."""
+"""Charge and crystal field, or valence, of each pixel from a library of simulated or measured spectra."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from pydantic import BeforeValidator
 
 from napari_xanes import blocks
 from napari_xanes.edge import raise_if_frame_empty, require_absorption
-from napari_xanes.maps.library_matcher import DOUBTS, Limits, Matcher
+from napari_xanes.io.arguments import Reference
+from napari_xanes.maps.library_maps import charge_maps, charge_of, doubts
+from napari_xanes.maps.library_matcher import Limits, Matcher
 from napari_xanes.maps.library_mixture import find_endmembers, mixture_maps
 from napari_xanes.maps.library_neighbours import Neighbours
 from napari_xanes.maps.library_nodes import prepare_nodes
-from napari_xanes.maps.library_settle import sample_of, settle, usable
+from napari_xanes.maps.library_sample import sample_of, usable
+from napari_xanes.maps.library_settle import settle
+from napari_xanes.maps.library_valence import settle_valence, valence_maps
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
 from napari_xanes.registry import method
-from napari_xanes.stack import MapSet, ParameterMap, SpectralStack
-from napari_xanes.theory.library import Library
+from napari_xanes.stack import MapSet, SpectralStack
 from napari_xanes.theory.shipped import load_library
 
 LibraryArgument = Annotated[Any, BeforeValidator(load_library), Param(kind="library")]
@@ -44,11 +47,13 @@ def _settle(
     stack: SpectralStack,
     *,
     library: Any,
+    calibration: Any,
     shift: float,
     offset: float | None,
     background: Background,
     broadening: float | None,
     shift_spread: float | None,
+    track_weights: list[float] | None,
     ambiguous: list[float] | None,
     mixture: bool,
     endmembers: list[float] | None,
@@ -60,19 +65,26 @@ def _settle(
     require_absorption(stack, "match_library", normalized=True)
     library = load_library(library)
     library.to_plain()  # what a recipe can't name is refused before the work, not after it
+    if library.is_k_edge:
+        return settle_valence(stack, library, calibration, offset, broadening, background)
+    if calibration is not None:
+        raise ValueError(f"calibration is for K edges; library {library.name!r} takes offset, or finds it")
     window = usable(stack, library, offset, _N_COLUMNS[background])
-    sample = sample_of(stack, window, background)
-    found = settle(
-        library,
-        window,
-        sample,
-        offset=offset,
-        broadening=broadening,
-        spread=shift_spread,
-        shift=shift,
-        background=background,
-        dimensions=_patterns(dimensions, embedding, window.energy.size),
-    )
+    # These products are so small that threads would wait for each other longer than they work.
+    with blocks.single_threaded_blas():
+        sample = sample_of(stack, window, background)
+        found = settle(
+            library,
+            window,
+            sample,
+            offset=offset,
+            broadening=broadening,
+            spread=shift_spread,
+            weights=track_weights,
+            shift=shift,
+            background=background,
+            dimensions=_patterns(dimensions, embedding, window.energy.size),
+        )
     usable(stack, library, found.offset, _N_COLUMNS[background])
     if mixture and endmembers is None:
         endmembers = find_endmembers(library, window, sample, found, background)
@@ -80,6 +92,7 @@ def _settle(
         "offset": found.offset,
         "broadening": found.broadening,
         "shift_spread": found.spread,
+        "track_weights": found.weights,
         "ambiguous": found.unsure if ambiguous is None else ambiguous,
         "endmembers": endmembers,
     }
@@ -94,6 +107,7 @@ def match_library(
     /,
     *,
     library: LibraryArgument = "mn-l23",
+    calibration: Annotated[Reference, Param(kind="reference", auto="none; K edges of theory need one")] = None,
     shift: Annotated[float, Param(unit="eV", ge=0, le=1, step=0.05, label="shift per pixel")] = 0.3,
     offset: Annotated[float | None, Param(unit="eV", ge=-10, le=10, step=0.1, auto="from the data")] = None,
     background: Background = "linear",
@@ -105,24 +119,32 @@ def match_library(
     embedding: Method = "pca",
     dimensions: Annotated[int | None, Param(ge=2, le=128, auto="32 for pca, 2 for the others")] = None,
     shift_spread: Annotated[float | None, Param(unit="eV", ge=0, le=1, auto="from the data")] = None,
+    track_weights: Annotated[list[float] | None, Param(ge=1e-6, le=1, auto="from the data")] = None,
     ambiguous: Annotated[list[float] | None, Param(label="ambiguous charges", auto="from the data")] = None,
     endmembers: Annotated[list[float] | None, Param(label="end members", auto="from the data")] = None,
     progress: Progress | None = None,
 ) -> MapSet:
-    """Charge and 10Dq of each pixel, by the spectrum of a library that fits it best.
+    """Charge and 10Dq of each pixel of an L edge, or valence at a K edge, by the spectra of a library that fit it best.
 
     Parameters
     ----------
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
-        Optical depth, fluorescence or normalized absorption, with at least the L3 edge of the library's element.
+        Optical depth, fluorescence or normalized absorption, with at least the L3 edge of the library's element, or
+        its K edge from 3 eV below to 15 eV above half height.
     library : Library, name or file
-        What to match: ``mn-l23``, ``mn-l23-oh``, ``ti-l23`` ... ``ni-l23``, or whatever `load_library` reads.
+        What to match: ``mn-l23``, ``mn-l23-oh``, ``ti-l23`` ... ``ni-l23``; ``ni-k``, ``mn-k``, ``fe-k``, ``co-k``; or
+        whatever `load_library` reads.
+    calibration : Spectrum or file, optional
+        K edges only: one spectrum of known phase, measured as the stack was. It fixes the energy shift and the width
+        of a library of theory, which is not used without. It has a valence, or is called as a member of the library;
+        a member's name says the phase best: ``{path: standard.txt, name: NiO}``.
     shift : float
-        How far a pixel's energies may be from the stack's, in eV; 0 for not at all.
+        How far a pixel's energies may be from the stack's, in eV; 0 for not at all. Of no meaning at a K edge, where a
+        free shift would spoil the valence.
     offset : float, optional
         How much too high the stack's energies read, in eV, when that is known: 0 says that the axis is calibrated (to
         0.3 eV or better). Found within 2 eV otherwise, and then charges that only the axis could tell apart are
-        ``ambiguous``.
+        ``ambiguous``. At a K edge from `calibration`.
     background : {"linear", "constant", "none"}
         What is fitted beside the spectrum, of either sign: a constant and a slope in energy, a constant, or nothing.
     broadening : float, optional
@@ -143,6 +165,9 @@ def match_library(
         How many dimensions the embedding has.
     shift_spread : float, optional
         Standard deviation of the pixels' shifts in eV. The smaller it is, the less noise a pixel's shift adds to 10Dq.
+    track_weights : list of float, optional
+        How common each track of the library (members that differ in 10Dq only) is on this stack, beside the commonest
+        of its charge: all pixels together tell tracks apart that one pixel's noise mixes up.
     ambiguous : list of float, optional
         Charges that can't be told from each other on this stack.
     endmembers : list of float, optional
@@ -157,20 +182,28 @@ def match_library(
         where nothing is doubtful, and ``doubt``, why not; ``ten_dq_noise``, ``ten_dq_grid`` and ``ten_dq_model``, the
         parts of the error of 10Dq. With `mixture` a fraction of atoms per end member, named after its charge, and
         ``valence``. Offset and broadening are in ``metadata["library"]``, what should be known in ``warnings``.
+        At a K edge ``valence``, the mean of the members' valences in the non-negative mixture that fits best, and
+        ``edge_jump``; companions ``valence_noise`` and ``valence_model``, ``misfit``, ``assigned``, ``doubt``, and each
+        member's share.
 
     Raises
     ------
     ValueError
         If the stack is not absorption, does not overlap with the library, misses the L3 edge, has too few energies, or
         is flat.
+        A K-edge library of theory needs a calibration.
 
     Notes
     -----
     Library and pixel have the background projected out. Scores are cosines in the space of the library's principal
     components, at steps of 0.1 eV in 10Dq and 0.15 eV in shift; the best is refined by Gauss-Newton steps on spectra
-    drawn by splines. The shifts of a stack's pixels have a spread that is measured first and then used as their prior.
+    drawn by splines. The shifts of a stack's pixels have a spread that is measured first and then used as their prior;
+    so are the weights of the library's tracks, by maximum likelihood (expectation maximization). A track that no pixel
+    prefers costs 9 of chi-square, so that a rare phase is found where it is 3 sigma clear. 10Dq is averaged over the
+    tracks that fit a pixel about as well.
 
-    The error of 10Dq has three parts, added in squares: noise, from the pixel's residual; grid, from drawing spectra
+    The error of 10Dq has three parts, added in squares: noise, from the pixel's residual and the spread of 10Dq among
+    tracks; grid, from drawing spectra
     between members; model, how far Slater integrals that are 10 % off move it, at least 0.15 eV (0.2 for d3, 0.5 for
     Jahn-Teller ions such as Mn3+, whose 10Dq an L edge does not tell). The idea of placing measured spectra among
     simulated ones to read charge and 10Dq is that of Suzuki et al. (2018).
@@ -190,20 +223,34 @@ def match_library(
     library = load_library(library)
     assert offset is not None
     assert broadening is not None
+    if library.is_k_edge:
+        return valence_maps(
+            stack,
+            library,
+            calibration=calibration,
+            offset=offset,
+            broadening=broadening,
+            background=background,
+            min_signal=min_signal,
+            max_misfit=max_misfit,
+            progress=progress,
+        )
     assert shift_spread is not None
     window = usable(stack, library, offset, _N_COLUMNS[background])
-    nodes = prepare_nodes(
-        library,
-        window.energy,
-        offset=offset,
-        broadening=broadening,
-        shift=shift,
-        spread=shift_spread,
-        background=background,
-        dimensions=_patterns(dimensions, embedding, window.energy.size),
-    )
-    unsure = np.array([_charge_of(library, name) in (ambiguous or []) for name in nodes.species])
-    limits = Limits(shift_spread, min_signal, max_misfit, min_evidence, unsure)
+    with blocks.single_threaded_blas():
+        nodes = prepare_nodes(
+            library,
+            window.energy,
+            offset=offset,
+            broadening=broadening,
+            shift=shift,
+            spread=shift_spread,
+            background=background,
+            dimensions=_patterns(dimensions, embedding, window.energy.size),
+            weights=track_weights,
+        )
+    unsure = np.array([charge_of(library, name) in (ambiguous or []) for name in nodes.species])
+    limits = Limits(min_signal, max_misfit, min_evidence, unsure)
     n_pixels = int(np.prod(stack.shape[1:]))
     matcher = Matcher(nodes, window.frames, limits, n_pixels)
     if embedding != "pca":
@@ -214,8 +261,8 @@ def match_library(
     blocks.over_pixels(matcher.block, stack.data, progress=part(progress, 0.0, share), message="matching the library")
     if (matcher.doubt == 5).all():
         raise_if_frame_empty(stack)
-    maps = _maps(stack, library, matcher)
-    warnings = [*window.warnings, *_doubts(library, matcher, ambiguous or [])]
+    maps = charge_maps(stack, library, matcher)
+    warnings = [*window.warnings, *doubts(library, matcher, ambiguous or [])]
     how = {"name": library.name, "offset_eV": offset, "broadening_eV": broadening, "shift_spread_eV": shift_spread}
     fit = {"offset": offset, "broadening": broadening, "energy": window.energy, "background": background}
     if mixture:
@@ -231,68 +278,3 @@ def match_library(
         "match": {**fit, "library": library.to_plain()},
     }
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
-
-
-def _charge_of(library: Library, species: str) -> float:
-    return float(library.table["charge"][library.species.index(species)])
-
-
-def _labels(library: Library, species: list[str]) -> tuple[dict[int, str], int]:
-    """Label of each species, its charge where that is unique, and the label of ambiguous pixels."""
-    charges = [_charge_of(library, name) for name in species]
-    whole = all(charge == round(charge) and charge > 0 for charge in charges) and len(set(charges)) == len(charges)
-    labels = [int(charge) for charge in charges] if whole else list(range(1, len(species) + 1))
-    return dict(zip(labels, species, strict=True)), max(labels) + 1
-
-
-def _maps(stack: SpectralStack, library: Library, matcher: Matcher) -> dict[str, ParameterMap]:
-    """The filled arrays as maps."""
-    shape = stack.shape[1:]
-    values = {name: array.reshape(shape) for name, array in matcher.values.items()}
-    doubt, species = matcher.doubt.reshape(shape), matcher.species.reshape(shape)
-    signal = np.isfinite(values["signal"]) & (doubt != 1) & (doubt != 5)
-    assigned = doubt == 0
-    names, ambiguous = _labels(library, matcher.nodes.species)
-    label = np.array([*names, 0], dtype=np.int16)[species]
-    label = np.where(doubt == 3, ambiguous, np.where(signal & (doubt != 2), label, 0)).astype(np.int16)
-    told = {**names, ambiguous: "ambiguous"}
-    maps = {"charge": ParameterMap(label, mask=label != 0, labels=told)}
-    if np.isfinite(library.column("ten_dq")).any():
-        parts = {name: values[f"ten_dq_{name}"] for name in ("noise", "grid", "model")}
-        total = np.sqrt(sum(one.astype(np.float64) ** 2 for one in parts.values()))
-        maps["ten_dq"] = ParameterMap(values["ten_dq"], "eV", total, assigned & np.isfinite(values["ten_dq"]))
-        for name, one in parts.items():
-            maps[f"ten_dq_{name}"] = ParameterMap(one, "eV", mask=assigned, companion="ten_dq")
-    certain = signal & (doubt != 2)
-    if matcher.fits_shift:
-        maps["shift"] = ParameterMap(values["shift"], "eV", values["shift_sigma"], certain)
-    maps["signal"] = ParameterMap(values["signal"], stack.unit, values["signal_sigma"], signal, companion="charge")
-    for name in ("misfit", "margin"):
-        maps[name] = ParameterMap(values[name], "1", mask=signal, companion="charge")
-    maps["assigned"] = ParameterMap(assigned.astype(np.uint8), labels={1: "assigned"}, companion="charge")
-    maps["doubt"] = ParameterMap(doubt, mask=(doubt != 0) & (doubt != 5), labels=DOUBTS, companion="charge")
-    return maps
-
-
-def _doubts(library: Library, matcher: Matcher, ambiguous: list[float]) -> list[str]:
-    """What a user should hear about the result."""
-    told = []
-    seen = np.bincount(matcher.doubt, minlength=6)
-    n_signal = int(seen[0] + seen[2:5].sum())
-    names = [name for name in matcher.nodes.species if _charge_of(library, name) in ambiguous]
-    if n_signal == 0:
-        return ["no pixel has enough signal, so all are masked; lower min_signal or check the stack's quantity"]
-    if names and seen[3]:
-        told.append(
-            f"{' and '.join(names)} fit about equally well at different energy offsets: their pixels are ambiguous; "
-            "give offset if the energy axis is calibrated to 0.3 eV"
-        )
-    if seen[4] > 0.005 * n_signal:
-        ends = library.column("ten_dq")
-        told.append(
-            f"10Dq of {seen[4]} of {n_signal} pixels lies beyond the library ({np.nanmin(ends):g} to "
-            f"{np.nanmax(ends):g} eV) and is masked"
-        )
-    if seen[2] > 0.05 * n_signal:
-        told.append(f"{seen[2]} of {n_signal} pixels fit no member of the library to max_misfit: not assigned")
-    return told

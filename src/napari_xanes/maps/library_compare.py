@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.maps.library_search import Floats
+from napari_xanes.maps.library_basis import basis_of
+from napari_xanes.maps.library_search import Floats, Singles
 from napari_xanes.theory.library import STEP, Library
 
-_NARROWEST, _WIDEST = 0.1, 2.0
+NARROWEST, WIDEST = 0.1, 2.0
 _FWHM = 2 * np.sqrt(2 * np.log(2))
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Compares unit spectra (E, G), background taken out, with some members of a library.
+    """Compares spectra (E, G) with some members of a library.
 
     Parameters
     ----------
@@ -38,34 +39,25 @@ class Comparison:
     free: Floats
     means: Floats
     weights: Floats
-    _broad: dict[float, Floats] = field(default_factory=dict, init=False)
+    _broad: dict[float, Singles] = field(default_factory=dict, init=False)
 
     def squares(self, offset: float, width: float) -> Floats:
         """Misfit of each mean with each member, shape (G, M), as a share of the mean's square."""
+        basis = basis_of(self.library)
         if width not in self._broad:
-            self._broad[width] = self._broadened(width)
-        broad, zero = self._broad[width], self.library.table["offset"][self.rows] + offset
-        drawn = np.empty((self.rows.size, self.energy.size))
-        for value in np.unique(zero):
-            place = np.clip((self.energy - value - self.library.energy[0]) / STEP, 0, broad.shape[1] - 1.001)
-            low = place.astype(np.intp)
-            part = place - low
-            here = zero == value
-            own = broad[here]
-            drawn[here] = own[:, low] * (1 - part) + own[:, low + 1] * part
-        drawn -= (drawn @ self.free) @ self.free.T
-        drawn /= np.maximum(np.linalg.norm(drawn, axis=1, keepdims=True), 1e-12)
-        result: Floats = 1 - np.maximum(self.means.T @ drawn.T, 0) ** 2
+            self._broad[width] = _broadened(basis.patterns.spectra, width)
+        broad, axis = self._broad[width], basis.patterns.energy
+        zero = basis.patterns.table["offset"][0] + offset
+        place = np.clip((self.energy - zero - axis[0]) / STEP, 0, axis.size - 1.001)
+        low = place.astype(np.intp)
+        part = (place - low).astype(np.float32)
+        patterns = broad[:, low] * (1 - part) + broad[:, low + 1] * part
+        patterns -= ((patterns @ self.free) @ self.free.T).astype(np.float32)
+        weights = basis.weights[self.rows]
+        norms = np.sqrt(np.einsum("me,me->m", *[weights @ patterns] * 2))
+        cosines = (weights @ (patterns @ self.means)).T / np.maximum(norms, 1e-12)
+        result: Floats = 1 - np.maximum(cosines, 0) ** 2
         return result
-
-    def _broadened(self, width: float) -> Floats:
-        """The members with a Gaussian of full width `width`, on the library's axis."""
-        spectra = self.library.spectra[self.rows]
-        n = spectra.shape[1] + 64
-        filter_ = np.exp(-2 * (np.pi * np.fft.rfftfreq(n, STEP) * width / _FWHM) ** 2)
-        padded = np.pad(spectra, ((0, 0), (0, 64)), mode="edge")
-        broad: Floats = np.fft.irfft(np.fft.rfft(padded, axis=1) * filter_, n, axis=1)[:, : spectra.shape[1]]
-        return broad
 
     def total(self, offset: float, width: float) -> float:
         """Misfit of all means, each with its best member."""
@@ -86,7 +78,7 @@ class Comparison:
         while step > 0.004:
             moves = [(by, 1.0) for by in (-step, step)] if free_offset else []
             moves += [(0.0, times) for times in (1 / factor, factor)] if free_width else []
-            inside = [(by, times) for by, times in moves if _NARROWEST <= width * times <= _WIDEST]
+            inside = [(by, times) for by, times in moves if NARROWEST <= width * times <= WIDEST]
             tries = [(near.total(offset + by, width * times), offset + by, width * times) for by, times in inside]
             if tries and min(tries)[0] < best:
                 best, offset, width = min(tries)
@@ -122,3 +114,14 @@ class Comparison:
                 if before != after and np.isfinite([before, after]).all():
                     found |= {float(before), float(after)}
         return sorted(found)
+
+
+def _broadened(spectra: Singles, width: float) -> Singles:
+    """Spectra with a Gaussian of full width `width`, on the library's axis."""
+    from scipy.fft import irfft, rfft, rfftfreq
+
+    n = spectra.shape[1] + 64
+    filter_ = np.exp(-2 * (np.pi * rfftfreq(n, STEP) * width / _FWHM) ** 2).astype(np.float32)
+    padded = np.pad(spectra, ((0, 0), (0, 64)), mode="edge")
+    broad: Singles = irfft(rfft(padded, axis=1) * filter_, n, axis=1)[:, : spectra.shape[1]]
+    return broad

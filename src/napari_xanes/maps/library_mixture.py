@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from napari_xanes import blocks
 from napari_xanes.maps.active_set import ActiveSets
+from napari_xanes.maps.library_sample import Sample, Window
 from napari_xanes.maps.library_search import Floats
-from napari_xanes.maps.library_settle import Sample, Settled, Window
+from napari_xanes.maps.library_settle import Settled
 from napari_xanes.maps.linear_fit import LinearFit, prepare
 from napari_xanes.progress import Progress
 from napari_xanes.spectrum import Spectrum

@@ -6,13 +6,15 @@ library and its slopes best. Between members that differ in 10Dq only, spectra a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_xanes.maps.library_basis import basis_of
 from napari_xanes.maps.library_search import Floats, Indices, Search, Singles, search_of
+from napari_xanes.maps.library_splines import between_members, splines_of
 from napari_xanes.theory.library import Library
 from napari_xanes.theory.placement import background_columns
 
@@ -22,31 +24,44 @@ FINE = 0.05
 _COARSE = 3
 """Every how many shifts are looked at first."""
 
+_LEAST_SPREAD = 1e-3
+"""In eV: shifts that spread less are one."""
+
+
+RAREST = float(np.exp(-4.5))
+"""The least weight of a track: 9 of chi-square, 3 sigma, are enough for a pixel of a phase that no other pixel has."""
+
 
 @dataclass(frozen=True)
 class Tracks:
-    """Where the nodes of each track (members that differ in 10Dq only) lie, all (T,); nodes count shift fastest."""
+    """Where the nodes of each track (members that differ in 10Dq only) lie, all (T,); nodes count shift fastest.
+
+    ``weight`` is how common a track is, beside the commonest of its species.
+    """
 
     start: Indices
     n_fields: Indices
     first: Floats
     step: Floats
     species: Indices
+    weight: Floats
 
 
 @dataclass(frozen=True)
 class Nodes:
     """The compressed library.
 
-    ``free`` (E, F) spans the background, ``patterns`` (E, K) the library beside it. Per node (N): ``tangents``
-    (N, 3, K), the unit spectrum and its derivatives by 10Dq and shift; ``metric`` (N, 3), their products; ``share``,
-    how much of the whole norm the patterns hold; ``height``, peak to peak over norm; ``model`` and ``grid``, errors
-    of 10Dq in eV from the theory and from drawing spectra between members; ``row``, the nearest member.
+    ``free`` (E, F) spans the background, ``patterns`` (E, K) the library beside it; ``spread`` is that of the shifts in
+    eV. Per node (N): ``tangents`` (N, 3, K), the unit spectrum and its derivatives by 10Dq and shift; ``metric``
+    (N, 3), their products; ``share``, how much of the whole norm the patterns hold; ``height``, peak to peak over norm;
+    ``model`` and ``grid``, errors of 10Dq in eV from the theory and from drawing spectra between members; ``row``, the
+    nearest member. Per species: ``searches`` among all tracks, and ``common``, among those above `RAREST`.
     """
 
     free: Singles
     patterns: Singles
     shifts: Floats
+    spread: float
     tracks: Tracks
     track: Indices
     tangents: Singles
@@ -58,6 +73,33 @@ class Nodes:
     row: Indices
     species: list[str]
     searches: list[Search]
+    common: list[Search]
+
+
+def checked_weights(library: Library, weights: Sequence[float] | None) -> Floats:
+    """How common each track of a library is, all as common by default.
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer weights than tracks.
+    """
+    n_tracks = len(library.tracks)
+    if weights is not None and len(weights) != n_tracks:
+        raise ValueError(f"{len(weights)} track_weights, but library {library.name!r} has {n_tracks} tracks")
+    return np.ones(n_tracks) if weights is None else np.array(weights, dtype=np.float64)
+
+
+class _Members(NamedTuple):
+    """Per member: ``compressed`` (M, S, K), ``lost`` (M, S), the square of what lies beside the patterns, ``height``.
+
+    ``place`` (M of the library,) says where among them a member of the library is.
+    """
+
+    place: Indices
+    compressed: Singles
+    lost: Floats
+    height: Floats
 
 
 def prepare_nodes(
@@ -70,6 +112,8 @@ def prepare_nodes(
     spread: float,
     background: str,
     dimensions: int,
+    weights: Sequence[float] | None = None,
+    tracks: Indices | None = None,
 ) -> Nodes:
     """Compress a library for an energy axis.
 
@@ -91,152 +135,157 @@ def prepare_nodes(
         What is projected out.
     dimensions : int
         How many patterns to keep.
+    weights : sequence of float, optional
+        How common each of the library's tracks is, beside the commonest of its species; all as common by default.
+    tracks : ndarray of int, optional
+        Which of the library's tracks to keep; all by default.
+
+    Raises
+    ------
+    ValueError
+        If a member is nothing but background on these energies, or there are more or fewer weights than tracks.
     """
     free = background_columns(energy, background)
     n_each_side = int(np.ceil(shift / FINE - 1e-9)) if shift > 0 else 0
     shifts: Floats = FINE * np.arange(-n_each_side, n_each_side + 1, dtype=np.float64)
-    drawn = np.empty((shifts.size, len(library), energy.size), dtype=np.float32)
-    for i, by in enumerate(shifts):
-        spectra = library.at(energy, broadening=broadening, shift=offset + by)
-        if i == n_each_side:
-            height = np.ptp(spectra, axis=1)
-        drawn[i] = spectra - (spectra @ free) @ free.T
-    norms = np.sqrt(np.einsum("sme,sme->sm", drawn, drawn))
-    if not (norms > 1e-6 * norms.max()).all():
-        lost = int(np.flatnonzero((norms <= 1e-6 * norms.max()).any(axis=0))[0])
-        raise ValueError(
-            f"{library.label(lost)} of library {library.name!r} is nothing but background on these energies"
-        )
-    patterns = _patterns(drawn / norms[:, :, None], library, dimensions)
-    compressed = (drawn @ patterns.astype(np.float32)).astype(np.float64)
-    lost = np.maximum(norms.astype(np.float64) ** 2 - np.sum(compressed**2, axis=2), 0.0)
     looked = np.arange(n_each_side % _COARSE, shifts.size, _COARSE)
     looked = looked[np.abs(shifts[looked]) <= 3 * spread + 1e-9]
-    return _assembled(library, free, patterns, shifts, looked, compressed, lost, height)
+    chosen = np.arange(len(library.tracks)) if tracks is None else tracks
+    kept, common = [library.tracks[number] for number in chosen], checked_weights(library, weights)[chosen]
+    basis = basis_of(library).members(np.concatenate(kept))
+    raw = basis.at(energy, shifts, broadening=broadening, offset=offset)
+    clean = raw - ((raw @ free) @ free.T).astype(np.float32)
+    patterns, members = _compressed(library, kept, basis.weights, raw, clean, dimensions)
+    return _assembled(library, kept, free, patterns, shifts, max(spread, _LEAST_SPREAD), looked, members, common)
 
 
-def _patterns(unit: Singles, library: Library, dimensions: int) -> Floats:
-    """The principal directions of the spectra and of their steps in shift and 10Dq, which tell 10Dq apart."""
-    sets = [unit[unit.shape[0] // 2 :: 2]]
-    if unit.shape[0] > 1:
-        sets.append(np.diff(unit, axis=0)[::2] * 2)
-    for rows in library.tracks:
-        if rows.size > 1:
-            sets.append(np.diff(unit[unit.shape[0] // 2][rows], axis=0)[None])
-    gram = np.zeros((unit.shape[2],) * 2)
-    for one in sets:
-        flat = one.reshape(-1, unit.shape[2])
-        gram += (flat.T @ flat).astype(np.float64)
-    directions: Floats = np.linalg.eigh(gram)[1][:, ::-1][:, :dimensions]
-    return directions
+def _compressed(
+    library: Library, tracks: list[Indices], weights: Singles, raw: Singles, clean: Singles, dimensions: int
+) -> tuple[Singles, _Members]:
+    """The principal directions (E, K) of the spectra and of their steps in shift and 10Dq, and the members there.
+
+    What is left beside the directions changes little with the shift: three shifts tell it for all.
+    """
+    n_shifts, middle = len(clean), len(clean) // 2
+    rows = np.concatenate(tracks)
+    place = np.zeros(len(library), np.intp)
+    place[rows] = np.arange(rows.size)
+    places = sorted({0, middle, n_shifts - 1})
+    whole = [weights @ clean[i] for i in places]
+    squares = np.stack([np.einsum("me,me->m", one, one) for one in whole], axis=1).astype(np.float64)
+    norms = np.sqrt(squares)
+    if not (norms > 1e-6 * norms.max()).all():
+        empty = int(rows[(norms <= 1e-6 * norms.max()).any(axis=1)][0])
+        raise ValueError(
+            f"{library.label(empty)} of library {library.name!r} is nothing but background on these energies"
+        )
+    unit = [one / norms[:, i : i + 1].astype(np.float32) for i, one in enumerate(whole)]
+    still = unit[places.index(middle)]
+    steps = [still[place[one[1:]]] - still[place[one[:-1]]] for one in tracks if one.size > 1]
+    if n_shifts > 1:
+        steps += [unit[1] - unit[0], unit[2] - unit[1]]
+    gram = sum((one.T @ one).astype(np.float64) for one in (*unit, *([np.concatenate(steps)] if steps else [])))
+    patterns = np.linalg.eigh(gram)[1][:, ::-1][:, :dimensions].astype(np.float32)
+    compressed = np.matmul(weights, clean @ patterns).swapaxes(0, 1)
+    inside = np.einsum("msk,msk->ms", compressed[:, places], compressed[:, places])
+    lost = np.maximum(squares - inside, 0)
+    if n_shifts > 1:
+        at = (np.arange(n_shifts) - middle) / middle
+        lost = lost @ np.stack([at * (at - 1) / 2, 1 - at**2, at * (at + 1) / 2])
+    return patterns, _Members(place, compressed, np.maximum(lost, 0), np.ptp(weights @ raw[middle], axis=1))
 
 
 def _assembled(
     library: Library,
+    kept: list[Indices],
     free: Floats,
-    patterns: Floats,
+    patterns: Singles,
     shifts: Floats,
+    spread: float,
     looked: Indices,
-    compressed: Floats,
-    lost: Floats,
-    height: Floats,
+    members: _Members,
+    weight: Floats,
 ) -> Nodes:
-    """Nodes of all tracks behind each other."""
-    from scipy.interpolate import CubicSpline
-
-    names = list(dict.fromkeys(library.species))
-    ten_dq, sigma = library.column("ten_dq"), np.nan_to_num(library.column("ten_dq_sigma"))
-    start, n_fields, first, step, kind = [], [], [], [], []
-    parts: list[tuple[NDArray[Any], ...]] = []
+    """Nodes of all tracks behind each other, those with the same steps of 10Dq together."""
+    names = list(dict.fromkeys(library.species[int(rows[0])] for rows in kept))
+    kinds = {name: i for i, name in enumerate(names)}
+    ten_dq = np.nan_to_num(library.column("ten_dq"))
+    alike: dict[tuple[float, ...], list[int]] = {}
+    for number, rows in enumerate(kept):
+        alike.setdefault(tuple(ten_dq[rows].round(6)), []).append(number)
+    n_tracks = len(kept)
+    start, n_fields, species = (np.zeros(n_tracks, np.intp) for _ in range(3))
+    first, step = np.zeros(n_tracks), np.zeros(n_tracks)
+    parts, owners, total = [], [], 0
     looks: list[list[Indices]] = [[] for _ in names]
-    total = 0
-    for rows in library.tracks:
-        fields = ten_dq[rows]
-        if rows.size > 1:
-            per = max(1, int(np.ceil(np.diff(fields).min() / FINE - 1e-6)))
-            fine = np.linspace(fields[0], fields[-1], per * round((fields[-1] - fields[0]) / np.diff(fields).min()) + 1)
-            curve = CubicSpline(fields, compressed[:, rows], axis=1)
-            spectra, by_field = curve(fine), curve(fine, 1)
-            whole = np.maximum(CubicSpline(fields, lost[:, rows], axis=1)(fine), 0.0)
-            near = np.abs(fine[:, None] - fields).argmin(axis=1)
-            at_member = np.unique(np.abs(fields[:, None] - fine).argmin(axis=1))
-            model, tall = np.interp(fine, fields, sigma[rows]), np.interp(fine, fields, height[rows])
-            grid = np.interp(fine, fields, _between_members(fields, compressed[shifts.size // 2, rows]))
-        else:
-            fine, near, at_member = np.nan_to_num(fields), np.zeros(1, np.intp), np.zeros(1, np.intp)
-            spectra, by_field, whole = compressed[:, rows], np.zeros_like(compressed[:, rows]), lost[:, rows]
-            model, tall, grid = sigma[rows], height[rows], np.zeros(1)
-        by_shift = np.gradient(spectra, FINE, axis=0, edge_order=2) if shifts.size > 2 else np.zeros_like(spectra)
-        parts.append(_tangents(spectra, by_field, by_shift, whole, model, tall, grid, rows[near]))
-        start.append(total)
-        n_fields.append(fine.size)
-        first.append(fine[0])
-        step.append(fine[1] - fine[0] if fine.size > 1 else 0.0)
-        number = names.index(library.species[rows[0]])
-        kind.append(number)
-        looks[number].append((total + at_member[:, None] * shifts.size + looked).ravel())
-        total += fine.size * shifts.size
-    tangents, metric, share, tall_, model_, grid_, row = (np.concatenate(items) for items in zip(*parts, strict=True))
-    tracks = Tracks(np.array(start), np.array(n_fields), np.array(first), np.array(step), np.array(kind))
-    track = np.repeat(np.arange(len(start)), tracks.n_fields * shifts.size)
-    searches = [search_of(tangents[:, 0], np.concatenate(nodes), shifts) for nodes in looks]
+    for fields, numbers in alike.items():
+        splines = splines_of(fields, FINE)
+        rows = np.stack([kept[number] for number in numbers])
+        parts.append(_tangents(fields, rows, members, np.nan_to_num(library.column("ten_dq_sigma")), shifts.size))
+        size = splines.fine.size * shifts.size
+        start[numbers] = total + size * np.arange(len(numbers))
+        n_fields[numbers], first[numbers] = splines.fine.size, fields[0]
+        species[numbers] = [kinds[library.species[row]] for row in rows[:, 0]]
+        step[numbers] = splines.fine[1] - splines.fine[0] if splines.fine.size > 1 else 0.0
+        owners.append(np.repeat(numbers, size))
+        total += size * len(numbers)
+        at = (splines.at_member[:, None] * shifts.size + looked).ravel()
+        for number in numbers:
+            looks[species[number]].append(start[number] + at)
+    tangents, metric, share, height, model, grid, row = (np.concatenate(x) for x in zip(*parts, strict=True))
+    tracks, track = Tracks(start, n_fields, first, step, species, weight), np.concatenate(owners)
+    penalty = np.tile((shifts / spread) ** 2, track.size // shifts.size) - 2 * np.log(weight[track])
+    every = [np.concatenate(nodes) for nodes in looks]
+    searches = [search_of(tangents[:, 0], track, penalty, nodes) for nodes in every]
+    often = [nodes[weight[track[nodes]] > 1.01 * RAREST] for nodes in every]
+    common = [
+        search if nodes.size == some.size else search_of(tangents[:, 0], track, penalty, some)
+        for search, nodes, some in zip(searches, every, often, strict=True)
+    ]
     return Nodes(
         free=free.astype(np.float32),
-        patterns=patterns.astype(np.float32),
+        patterns=patterns,
         shifts=shifts,
+        spread=spread,
         tracks=tracks,
         track=track,
         tangents=tangents,
         metric=metric,
         share=share,
-        height=tall_,
-        model=model_,
-        grid=grid_,
-        row=row.astype(np.intp),
+        height=height,
+        model=model,
+        grid=grid,
+        row=row,
         species=names,
         searches=searches,
+        common=common,
     )
 
 
 def _tangents(
-    spectra: Floats,
-    by_field: Floats,
-    by_shift: Floats,
-    lost: Floats,
-    model: Floats,
-    height: Floats,
-    grid: Floats,
-    rows: Indices,
-) -> tuple[NDArray[Any], ...]:
-    """Unit spectra and their slopes, at right angles to them, of (S, Q, K) in the order of the nodes."""
-    n_shifts = spectra.shape[0]
-    flat = [np.swapaxes(one, 0, 1).reshape(-1, spectra.shape[2]) for one in (spectra, by_field, by_shift)]
-    norm = np.linalg.norm(flat[0], axis=1, keepdims=True)
-    whole = np.sqrt(norm[:, 0] ** 2 + lost.T.ravel())
-    unit, *slopes = (one / norm for one in flat)
-    slopes = [one - np.sum(one * unit, axis=1, keepdims=True) * unit for one in slopes]
-    q, s = slopes
-    metric = np.stack([np.sum(q * q, axis=1), np.sum(q * s, axis=1), np.sum(s * s, axis=1)], axis=1)
-    tangents = np.stack([unit, q, s], axis=1).astype(np.float32)
-    tall, spread, between, row = (np.repeat(one, n_shifts) for one in (height, model, grid, rows))
-    return tangents, metric, norm[:, 0] / whole, tall / whole, spread, between, row
-
-
-def _between_members(fields: Floats, spectra: Floats) -> Floats:
-    """By how much 10Dq may be wrong because spectra are drawn between members, per member (Q,) in eV.
-
-    Every second member is left out and drawn from the others; the error of a cubic spline goes with the fourth power of
-    the step, so a sixteenth of what is found remains. That holds across a change of the ground state too: it is large.
-    """
-    from scipy.interpolate import CubicSpline
-
-    if fields.size < 6:
-        return np.full(fields.size, float(np.diff(fields).max()) / 4)
-    wrong = np.zeros(fields.size)
-    for first in (0, 1):
-        curve = CubicSpline(fields[first::2], spectra[first::2])
-        left_out = slice(1 - first, None, 2)
-        slope = curve(fields[left_out], 1)
-        off = curve(fields[left_out]) - spectra[left_out]
-        wrong[left_out] = np.abs(np.sum(off * slope, axis=1)) / np.maximum(np.sum(slope**2, axis=1), 1e-30) / 16
-    return np.minimum(wrong, float(np.diff(fields).max()) / 2)
+    fields: tuple[float, ...], rows: Indices, members: _Members, sigma: Floats, n_shifts: int
+) -> tuple[np.ndarray, ...]:
+    """Unit spectra and their slopes, at right angles to them, of the nodes of like tracks with members (T, Q)."""
+    splines, at = splines_of(fields, FINE), members.place[rows]
+    own = members.compressed[at]
+    flat = own.reshape(*rows.shape, -1)
+    spectra = (splines.values @ flat).reshape(-1, n_shifts, own.shape[-1])
+    by_field = (splines.slopes @ flat).reshape(spectra.shape)
+    by_shift = np.gradient(spectra, FINE, axis=1, edge_order=2) if n_shifts > 2 else np.zeros_like(spectra)
+    lost = np.maximum(splines.values @ members.lost[at], 0).ravel()
+    tangents = np.stack([spectra, by_field, by_shift], axis=2).reshape(-1, 3, own.shape[-1])
+    squares = np.einsum("nk,nk->n", tangents[:, 0], tangents[:, 0])
+    tangents /= np.sqrt(squares)[:, None, None]
+    along = np.einsum("nik,nk->ni", tangents[:, 1:], tangents[:, 0])
+    tangents[:, 1:] -= along[:, :, None] * tangents[:, :1]
+    q, s = tangents[:, 1], tangents[:, 2]
+    metric = np.stack([np.einsum("nk,nk->n", *pair) for pair in ((q, q), (q, s), (s, s))], axis=1).astype(np.float64)
+    whole = np.sqrt(squares + lost)
+    between = between_members(fields, own[:, :, n_shifts // 2].astype(np.float64))
+    drawn = [
+        np.repeat((splines.straight @ one[:, :, None]).ravel(), n_shifts)
+        for one in (members.height[at].astype(np.float64), sigma[rows], between)
+    ]
+    height, model, grid = drawn
+    nearest = np.repeat(rows[:, splines.near].ravel(), n_shifts)
+    return tangents, metric, np.sqrt(squares) / whole, height / whole, model, grid, nearest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_xanes.edge import normalize_spectrum
 from napari_xanes.maps.active_set import ActiveSets
+from napari_xanes.noise import amount_noise, photon_noise
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
@@ -185,7 +185,8 @@ class LinearFit:
         )
         self.dominant = np.zeros(n_pixels, np.uint8)
         self.finite, self.good = (np.zeros(n_pixels, dtype=bool) for _ in range(2))
-        self._variance = _photon_noise(stack, design.frames)
+        self._noise = photon_noise(stack, design.frames)
+        self._amount_noise = amount_noise(stack, design.frames)
         first, second = np.triu_indices(k)
         self._pair = first, second
         self._pair_weight = np.where(first == second, 1.0, 2.0)
@@ -222,7 +223,7 @@ class LinearFit:
             q = design.basis.T @ data
             x, support = design.solver.solve(q)
             u = design.free_inverse @ (design.free.T @ data - design.corner @ x)
-            variance = None if self._variance is None else self._variance(data, pixels)
+            variance = None if self._noise is None else self._noise.variance(data, pixels)
             data -= design.matrix @ np.concatenate([x, u])
             self._keep(x, u, support, data, variance, pixels)
 
@@ -239,7 +240,11 @@ class LinearFit:
             step = np.diff(residual, axis=0)
             white = np.einsum("ep,ep->p", step, step) / (2 * (n_energies - 1))
             self.chi_square[pixels] = squares / freedom / white
-            covariance[self._pair[0] == self._pair[1]] = squares / freedom
+            if self._amount_noise is None:
+                covariance[self._pair[0] == self._pair[1]] = squares / freedom
+            else:
+                parts = self._amount_noise.sources(self.design.basis, pixels)
+                covariance = np.einsum("imp,imp->ip", parts[self._pair[0]], parts[self._pair[1]])
         else:
             self.chi_square[pixels] = np.einsum("ep,ep,ep->p", residual, residual, 1 / variance) / freedom
             covariance = self._pair_basis @ variance
@@ -282,23 +287,3 @@ def _root(variance: Floats) -> Floats:
     """Square root of a variance, which rounding may have made a little negative."""
     result: Floats = np.sqrt(np.maximum(variance, 0))
     return result
-
-
-def _photon_noise(stack: SpectralStack, frames: slice) -> Callable[[Floats, slice], Floats] | None:
-    """A function of data (E, P) and pixels that gives the variance, where the photons are known."""
-    noise = stack.metadata.get("noise")
-    if stack.quantity != "optical_depth" or not noise or noise.get("kind") != "poisson":
-        return None
-    photons, flats = noise["i0"], 1 / float(noise.get("n_flat", 1))
-    photons = photons if hasattr(photons, "shape") else np.asarray(photons)
-    n_energies = stack.energy.size
-    if photons.shape == stack.shape:
-        spectra = photons.reshape(n_energies, -1)[frames]
-        return lambda data, pixels: (np.exp(data) + flats) / np.asarray(spectra[:, pixels])
-    if photons.shape == stack.shape[1:]:
-        image = np.asarray(photons).reshape(-1)
-        return lambda data, pixels: (np.exp(data) + flats) / image[pixels]
-    if photons.shape[:1] == (n_energies,) and photons.size == n_energies:
-        column = np.asarray(photons, dtype=np.float64).reshape(-1, 1)[frames]
-        return lambda data, pixels: (np.exp(data) + flats) / column
-    raise ValueError(f"the photons of the noise have shape {photons.shape}, the stack {stack.shape}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_xanes.theory.embedding import NEIGHBOURS, Embedding
+from napari_xanes.theory.embedding import Embedding
+from napari_xanes.theory.embedding_methods import NEIGHBOURS
 
 Floats = NDArray[np.float64]
 
@@ -25,10 +26,11 @@ def place(embedding: Embedding, spectra: ArrayLike) -> Floats:
     Returns
     -------
     ndarray, shape (N, D)
-        NaN for a spectrum that is not finite or flat. Exact for principal components; Isomap by the shortest paths to
-        the members (its own transform); for the other methods the members nearby are landmarks: the weights that draw
-        the spectrum from them (Roweis & Saul, Science 290, 2323, 2000) draw its coordinates from theirs, so that a
-        member is placed on itself.
+        NaN for a spectrum that is not finite or flat. Exact for principal components. For the other methods, which
+        have no formula for a new point or a slow one, the eight members nearest to the spectrum are landmarks: the
+        weights that draw it from them (Roweis & Saul, Science 290, 2323, 2000) draw its coordinates from theirs, so
+        that a member is placed on itself. What lies far from all members is therefore drawn near them too; the misfit
+        of `match_library` tells.
 
     Raises
     ------
@@ -75,26 +77,24 @@ def unit_rows(spectra: Floats, free: Floats) -> Floats:
 
 
 def _placed(embedding: Embedding, features: Floats) -> Floats:
-    if embedding.method == "pca":
-        mean, axes = embedding.model
-        result: Floats = (features - mean) @ axes.T
-        return result
-    if embedding.method in ("isomap", "umap"):
-        result = np.asarray(embedding.model.transform(features), dtype=np.float64)
+    if embedding.axes is not None:
+        mean, directions = embedding.axes
+        result: Floats = (features - mean) @ directions.T
         return result
     return _by_landmarks(embedding, features)
 
 
 def _by_landmarks(embedding: Embedding, features: Floats) -> Floats:
-    known = embedding.features
-    squares = np.sum(features**2, axis=1)[:, None] - 2 * features @ known.T + np.sum(known**2, axis=1)
-    n_near = min(NEIGHBOURS, len(known))
-    near = np.argpartition(squares, n_near - 1, axis=1)[:, :n_near]
-    # Inner products of the differences to the neighbours, from those of the spectra: no (N, 8, E) array.
-    products = known @ known.T
-    cross = features @ known.T
-    own = np.sum(features**2, axis=1)
+    products, cross = embedding.products, features @ embedding.features.T
+    lengths = np.diagonal(products)
+    # Neighbours are looked for around the nearest member only: sorting all of a large library takes most of the time.
+    near = embedding.circles[np.argmax(cross - lengths / 2, axis=1)]
     to = np.take_along_axis(cross, near, axis=1)
+    n_near = min(NEIGHBOURS, near.shape[1])
+    order = np.argpartition(lengths[near] - 2 * to, n_near - 1, axis=1)[:, :n_near]
+    near, to = np.take_along_axis(near, order, axis=1), np.take_along_axis(to, order, axis=1)
+    # Inner products of the differences to the neighbours, from those of the spectra: no (N, 8, E) array.
+    own = np.sum(features**2, axis=1)
     gram = products[near[:, :, None], near[:, None, :]] - to[:, :, None] - to[:, None, :] + own[:, None, None]
     # Neighbours count less the further they are, so that noise is not drawn from opposite ones; a member has itself.
     away = np.diagonal(gram, axis1=1, axis2=2)
