@@ -121,3 +121,33 @@ def test_simulated_spectra_are_written(tmp_path: Path) -> None:
     assert (first.name, first.valence) == ("Mn2+ 10Dq 0.9 eV", 2)
     assert first.energy[first.mu.argmax()] == pytest.approx(640.5, abs=0.2)
     assert not np.array_equal(first.mu, second.mu)
+
+
+def test_members_of_a_library_are_written(tmp_path: Path) -> None:
+    library = nx.theory.load_library("mn-l23-oh")
+    invoke("simulate", "--library", "mn-l23-oh", "--broadening", "0.5", "-o", tmp_path / "all.csv")
+    spectra = nx.read_spectra(tmp_path / "all.csv")
+    assert len(spectra) == len({one.name for one in spectra}) == 78
+    np.testing.assert_allclose(spectra[9].mu, library.at(spectra[9].energy, broadening=0.5, rows=[9])[0], atol=1e-6)
+    assert spectra[9].metadata["parameters"] == library.parameters(9)
+    again = nx.theory.load_library(tmp_path / "all.csv")
+    assert again.species == library.species
+    np.testing.assert_array_equal(again.column("ten_dq"), library.column("ten_dq"))
+    some = ("simulate", "--library", "mn-l23-oh", "--charge", 2, "--charge", 4, "--ten-dq", 0.9, "-o")
+    for name in ("some.xdi", "some.npz"):
+        invoke(*some, tmp_path / name)
+        assert nx.theory.load_library(tmp_path / name).species == ["Mn2+", "Mn4+"]
+
+
+def test_what_can_not_be_simulated_says_why(tmp_path: Path) -> None:
+    for words, why in (
+        ((), "either --ion"),
+        (("--ion", "Mn2+", "--library", "mn-l23"), "either --ion"),
+        (("--ion", "Mn2+"), "add --ten-dq"),
+        (("--library", "mn-l23-oh", "--charge", "7"), "has charge 7"),
+        (("--library", "mn-l23"), "too many columns for XDI"),
+        (("--library", "mn-l99"), "no library and no file 'mn-l99'"),
+    ):
+        with pytest.raises(ValueError, match=why):
+            invoke("simulate", *words, "-o", tmp_path / "out.xdi")
+    assert not any(tmp_path.iterdir())

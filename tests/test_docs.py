@@ -1,10 +1,12 @@
-"""The tutorial says nothing that does not run; the README's commands exist."""
+"""The pages say nothing that does not run; the README's commands exist."""
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -15,20 +17,53 @@ ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"```(python|console)\n(.*?)```", re.DOTALL)
 
 
-def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    scope: dict = {}
-    blocks = BLOCK.findall((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8"))
-    assert len(blocks) > 5
-    for kind, text in blocks:
+def blocks_of(page: str) -> list[tuple[str, str]]:
+    return BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
+
+
+def run_blocks(page: str) -> dict[str, Any]:
+    """Run a page's blocks one after the other, as a reader would; what they defined is returned."""
+    scope: dict[str, Any] = {}
+    for kind, text in blocks_of(page):
         if kind == "python":
-            exec(compile(text, "docs/tutorial.md", "exec"), scope)
+            exec(compile(text, f"docs/{page}", "exec"), scope)
             continue
         for line in text.strip().splitlines():
             words = shlex.split(line.removeprefix("$ napari-xanes "))
             result = CliRunner().invoke(app, words, catch_exceptions=False)
             assert result.exit_code == 0, result.output
+    return scope
+
+
+def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert len(blocks_of("tutorial.md")) > 5
+    run_blocks("tutorial.md")
     assert (tmp_path / "results" / "particle" / "maps.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("page", ["theory.md", "methods.md"])
+def test_the_blocks_of_other_pages_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert blocks_of(page), f"{page} has no block to run"
+    run_blocks(page)
+
+
+def test_the_figure_of_the_theory_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = importlib.util.spec_from_file_location("figures", ROOT / "docs" / "figures.py")
+    assert spec is not None
+    assert spec.loader is not None
+    figures = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(figures)
+    assert figures.draw(tmp_path / "without.png", tmp_path / "nowhere.csv") == {}
+    assert (tmp_path / "without.png").stat().st_size > 20_000
+    printed = capsys.readouterr().out
+    assert printed.count("stress") == printed.count("trustworthiness") == 3
+    if not figures.MEASURED.is_file():
+        pytest.skip("the measured spectrum of MnO is not here; set NAPARI_XANES_DATA to the folder of real files")
+    nearest = figures.draw(tmp_path / "with.png")
+    assert set(nearest) == {"MDS", "Isomap", "t-SNE"}
+    assert set(nearest.values()) <= {"Mn2+ 10Dq 0.9 eV", "Mn2+ 10Dq 1 eV"}
 
 
 @pytest.mark.parametrize(
@@ -44,3 +79,14 @@ def test_the_readme_names_commands_that_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"^make (\w+)", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE):
         assert f"\n{target}:" in makefile
+
+
+def test_the_readme_gives_options_that_exist() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^napari-xanes (.+)$", text, re.MULTILINE)
+    assert len(lines) > 3
+    for line in lines:
+        name, *words = shlex.split(line, comments=True)
+        known = CliRunner().invoke(app, [name, "--help"], terminal_width=200).output
+        for option in (word for word in words if word.startswith("--")):
+            assert option in known, f"napari-xanes {name} has no {option}"

@@ -58,7 +58,8 @@ def wait(qtbot: Any) -> Callable[..., None]:
         if condition is None:
             qtbot.wait(ms)
         else:
-            qtbot.waitUntil(lambda: bool(condition()), timeout=4000)
+            # Long, for busy machines: what is there already is not waited for.
+            qtbot.waitUntil(lambda: bool(condition()), timeout=15_000)
 
     return until
 

@@ -123,8 +123,8 @@ def test_pins(viewer, dock, add_stack, point_at, stack, wait):
     np.testing.assert_allclose(curve(dock, "pin 1").values, stack.data[:, 5, 9])
     np.testing.assert_allclose(curve(dock, "pin 2").values, stack.data[:, 6, 10])
     assert dock.pins.pins[0].place == "(9, 5) px · (0.45, 0.25) µm"
-    dock.pins._list.setCurrentRow(0)
-    dock.pins.remove_selected()
+    dock.tabs.pins._list.setCurrentRow(0)
+    dock.tabs.pins.remove_selected()
     assert curve(dock, "pin 1") is None
     assert curve(dock, "pin 2") is not None
     dock.pins.clear()

@@ -64,13 +64,17 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
         box = SourceBox(viewer, stacks, {"whole image": None}, files=False)
         return Field(box, box.value, box.choose_value, box.chosen)
 
-    def library(parameter: Parameter) -> Field:
-        from napari_xanes.theory.shipped import GRIDS
-
-        box = SourceBox(viewer, stacks, {name: name for name in GRIDS}, regions=False)
+    def reference(parameter: Parameter) -> Field:
+        box = SourceBox(viewer, stacks, {"none": None}, regions=False)
         return Field(box, box.value, box.choose_value, box.chosen)
 
-    return {"references": references, "i0": incident, "region": region, "library": library}
+    def library(parameter: Parameter) -> Field:
+        from napari_xanes.theory.shipped import LIBRARIES
+
+        box = SourceBox(viewer, stacks, {name: name for name in LIBRARIES}, regions=False)
+        return Field(box, box.value, box.choose_value, box.chosen)
+
+    return {"references": references, "reference": reference, "i0": incident, "region": region, "library": library}
 
 
 def _meets(spectrum: Spectrum, energies: NDArray[np.float64]) -> bool:

@@ -9,11 +9,12 @@ from typing import Any
 
 from napari.qt.threading import thread_worker
 from napari.utils import progress as activity
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_xanes.progress import Cancelled, Progress
 
 _REPORT_EVERY = 0.05  # s; more often would keep the window busy with drawing progress
+_PATIENCE = 500  # ms that a cancelled job has to stop by itself
 
 
 class Job(QObject):
@@ -28,7 +29,7 @@ class Job(QObject):
     failed : object
         The exception.
     ended :
-        After any of done, failed, or a cancel; nothing runs any more.
+        After any of done, failed, or a cancel; nothing comes any more.
     """
 
     progressed = Signal(float, str)
@@ -41,6 +42,8 @@ class Job(QObject):
         self._stop = threading.Event()
         self._worker: Any = None
         self._bar: Any = None
+        self._patience = QTimer(self, singleShot=True, interval=_PATIENCE)
+        self._patience.timeout.connect(self._give_up)
         self.progressed.connect(self._show)
 
     @property
@@ -67,8 +70,10 @@ class Job(QObject):
         worker.start()
 
     def cancel(self) -> None:
-        """Ask the work to stop; it does at its next report, and leaves nothing behind."""
+        """Ask the work to stop, which it does at its next report; if that takes long, go on without it."""
         self._stop.set()
+        if self.running:
+            self._patience.start()
 
     def _reporter(self, stop: threading.Event) -> Progress:
         last = 0.0
@@ -103,7 +108,16 @@ class Job(QObject):
             self.failed.emit(error)
         self.ended.emit()
 
+    def _give_up(self) -> None:
+        """Hear no more of work that was cancelled and has not stopped; its thread ends by itself."""
+        if self._worker is not None:
+            self._worker.returned.disconnect(self._returned)
+            self._worker.errored.disconnect(self._errored)
+            self._clear()
+            self.ended.emit()
+
     def _clear(self) -> None:
+        self._patience.stop()
         self._worker = None
         if self._bar is not None:
             self._bar.close()

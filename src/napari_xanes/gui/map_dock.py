@@ -27,6 +27,16 @@ def steps_to_absorption(stack: SpectralStack) -> list[Step]:
     return [Step("optical_depth")] if stack.quantity in ("counts", "transmission") else []
 
 
+def show_prepared(viewer: Viewer, layer: Layer | None, stack: SpectralStack) -> Layer:
+    """Add the absorption that was made of a layer's counts, in their place: its spectra are what is fitted."""
+    data, keywords, _kind = stack_to_layer(stack)
+    added = viewer.add_image(data, **keywords)
+    if layer is not None:
+        layer.visible = False
+    viewer.layers.selection.active = added
+    return added
+
+
 class MapDock(QWidget):
     """Choose a stack and an estimator, run it, look at the maps.
 
@@ -60,14 +70,7 @@ class MapDock(QWidget):
             references_of(self._viewer).offer(layer)
 
     def _show_prepared(self, stack: SpectralStack) -> None:
-        """Add the stack that the maps come from, in place of the counts: its spectra are what was fitted."""
-        layer = self.runner.stacks.layer()
-        data, keywords, _kind = stack_to_layer(stack)
-        added = self._viewer.add_image(data, **keywords)
-        if layer is not None:
-            layer.visible = False
-        self._viewer.layers.selection.active = added
-        self.runner.stacks.choose(added)
+        self.runner.stacks.choose(show_prepared(self._viewer, self.runner.stacks.layer(), stack))
 
     def _show(self, maps: MapSet) -> None:
         self.overlay.set_maps(maps, self.runner.stacks.layer())

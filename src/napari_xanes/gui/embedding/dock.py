@@ -6,42 +6,51 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.utils.notifications import show_error
+from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QComboBox,
-    QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
     QSizePolicy,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_xanes.colours import OKABE_ITO
 from napari_xanes.gui.choosing import LayerBox
 from napari_xanes.gui.dropping import DropTarget
-from napari_xanes.gui.embedding.model import Picture, picture_of
+from napari_xanes.gui.embedding.lasso import add_label
+from napari_xanes.gui.embedding.libraries import LibraryBox, element_of
+from napari_xanes.gui.embedding.marks import pins_in, regions_in
+from napari_xanes.gui.embedding.matched import match_of, reading, settled_in_words
+from napari_xanes.gui.embedding.memory import Memory
+from napari_xanes.gui.embedding.model import Picture, matched, picture_of, shared
 from napari_xanes.gui.embedding.plot import EmbeddingPlot
-from napari_xanes.gui.energy import plain_viewer
+from napari_xanes.gui.energy import attach_energy, energies_of, plain_viewer
 from napari_xanes.gui.jobs import Job
 from napari_xanes.gui.layers import stack_of
-from napari_xanes.gui.map_dock import steps_to_absorption
-from napari_xanes.gui.runner import DOCK_WIDTH, EMPTY_STATE
-from napari_xanes.gui.spectra.areas import region_layers
+from napari_xanes.gui.map_dock import show_prepared, steps_to_absorption
+from napari_xanes.gui.runner import DOCK_WIDTH
+from napari_xanes.gui.spectra.areas import depth_of
 from napari_xanes.gui.spectra.cursor import CursorFollower
+from napari_xanes.gui.spectra.pages import EmptyPage
+from napari_xanes.gui.spectra.pin_set import pins_of
 from napari_xanes.gui.spectra.regions import RegionTracker
+from napari_xanes.gui.spectra.worker import Newest
+from napari_xanes.progress import part
 from napari_xanes.recipe import run
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_xanes.progress import Progress
+    from napari_xanes.stack import MapSet, SpectralStack
 
 METHODS = {"MDS": "mds", "Isomap": "isomap", "t-SNE": "tsne", "PCA": "pca"}
-SELECTION = "embedding selection"
-_MOST_POINTS = 3000
+_PRESS = "Press Embed to place the pixels of the stack among the spectra of the library"
 
 
 class EmbeddingDock(QWidget):
@@ -55,189 +64,251 @@ class EmbeddingDock(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        from napari_xanes.theory.shipped import GRIDS
-
         self._viewer = viewer = plain_viewer(napari_viewer)
         self.picture: Picture | None = None
         self._layer: Any = None
-        self._cache: dict[Any, Picture] = {}
+        self._memory = Memory()
+        self._live = False
         self.job = Job(self)
-        self.stacks = LayerBox(viewer)
-        self.library = QComboBox()
-        self.library.addItems(sorted(GRIDS, key=lambda name: name != "mn-l23-oh"))
-        self.library.setToolTip("Simulated spectra to compare with; -oh is the small library of the paper")
-        self.method = QComboBox()
+        self.stacks, self.library, self.method = LayerBox(viewer), LibraryBox(), QComboBox()
         self.method.addItems(METHODS)
-        self.offset = QDoubleSpinBox(minimum=-10, maximum=10, singleStep=0.1, decimals=2, suffix=" eV")
-        self.offset.setToolTip("How much too high the energies of the stack read; match_library finds it")
+        self.method.setToolTip("How members and pixels are drawn in a plane; what was drawn once comes back at once")
         self.run_button, self.cancel_button = QPushButton("Embed"), QPushButton("Cancel")
         self.lasso_button = QPushButton("Lasso → label")
         self.lasso_button.setCheckable(True)
         self.lasso_button.setToolTip("Draw around points; their pixels become a label in the image")
-        self.plot = EmbeddingPlot()
-        self.readout, self.quality, self._bar = QLabel(EMPTY_STATE), QLabel(), QProgressBar()
+        self.plot, self.message = EmbeddingPlot(), QLabel()
+        self.readout, self.quality, self._bar = QLabel(), QLabel(), QProgressBar()
+        self._pages = QStackedWidget()
         self._cursor, self._tracker = CursorFollower(viewer, self), RegionTracker(viewer, self)
-        self._lay_out()
+        self._lasso = Newest(self)
+        self._lay_out(viewer)
         self._connect()
-        self._show_state()
+        self._on_layer()
         DropTarget(self, viewer)
 
-    def _lay_out(self) -> None:
+    def _lay_out(self, viewer: Viewer) -> None:
         rows = QFormLayout()
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         rows.addRow("stack", self.stacks)
-        rows.addRow("library", self.library)
         both = QHBoxLayout()
-        for widget in (self.method, QLabel("offset"), self.offset):
-            both.addWidget(widget)
-        rows.addRow("method", both)
+        both.addWidget(self.library, 1)
+        both.addWidget(QLabel("method"))
+        both.addWidget(self.method)
+        rows.addRow("library", both)
         buttons = QHBoxLayout()
         for widget in (self.run_button, self.cancel_button, self.lasso_button):
             buttons.addWidget(widget)
+        self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.message.setContentsMargins(24, 0, 24, 0)
+        for page in (self.plot, self.message, EmptyPage(viewer, "mn_oxides_l")):
+            self._pages.addWidget(page)
+        self.plot.setMinimumHeight(110)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addLayout(rows)
-        layout.addWidget(self.plot, 1)
-        for label in (self.readout, self.quality):
+        layout.addWidget(self._pages, 1)
+        for label in (self.message, self.readout, self.quality):
             label.setWordWrap(True)
+        for label in (self.readout, self.quality):
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
             layout.addWidget(label)
+        self.quality.setToolTip(
+            "Stress: how far distances in the plane are from those between spectra, 0 is perfect. Trustworthiness: "
+            "how many neighbours in the plane are neighbours as spectra, 1 is all. Numbers along branches: 10Dq in eV"
+        )
         layout.addLayout(buttons)
         layout.addWidget(self._bar)
-        self.plot.setMinimumHeight(160)
-        self.setMinimumSize(DOCK_WIDTH, 300)
+        self.setMinimumSize(DOCK_WIDTH, 250)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
     def _connect(self) -> None:
-        self.run_button.clicked.connect(self.start)
+        self.run_button.clicked.connect(lambda _checked=False: self.start())
         self.cancel_button.clicked.connect(self.job.cancel)
         self.method.currentIndexChanged.connect(lambda _: self.picture is not None and self.start())
+        self.library.chosen.connect(self._on_choice)
+        self.stacks.chosen.connect(self._on_layer)
         self.lasso_button.toggled.connect(self.plot.set_lasso)
-        self.plot.lassoed.connect(self._label)
-        self.stacks.chosen.connect(self._show_state)
-        self.job.done.connect(self._show)
+        self.plot.lassoed.connect(self._select)
+        self._lasso.done.connect(self._label)
+        self._lasso.failed.connect(lambda _key, error: show_error(str(error)))
+        self.job.done.connect(self._done)
         self.job.failed.connect(lambda error: show_error(str(error)))
-        self.job.ended.connect(self._show_state)
-        self.job.progressed.connect(lambda done, text: self._bar.setValue(round(100 * done)))
+        self.job.ended.connect(self._on_ended)
+        self.job.progressed.connect(self._show_progress)
         self._cursor.moved.connect(self._on_cursor)
         self._tracker.changed.connect(self._light_up)
+        pins_of(self._viewer).changed.connect(self._light_up)
 
     def showEvent(self, event: Any) -> None:
         """Follow cursor, regions and theme while shown."""
         super().showEvent(event)
-        self.plot.set_theme(self._viewer.theme)
+        if self._live:
+            return
+        self._live = True
         self._viewer.events.theme.connect(self._on_theme)
         self._cursor.start()
         self._tracker.start()
+        self._on_theme()
 
     def hideEvent(self, event: Any) -> None:
         """Draw nothing while hidden."""
-        self._viewer.events.theme.disconnect(self._on_theme)
-        self._cursor.stop()
-        self._tracker.stop()
         super().hideEvent(event)
+        if self._live:
+            self._live = False
+            self._viewer.events.theme.disconnect(self._on_theme)
+            self._cursor.stop()
+            self._tracker.stop()
 
     def _on_theme(self, event: Any = None) -> None:
         self.plot.set_theme(self._viewer.theme)
         if self.picture is not None:
             self.plot.show_picture(self.picture)
+            self._light_up()
+
+    def _on_layer(self) -> None:
+        """Another stack is chosen: take the library of its match, or that of its edge."""
+        layer = self.stacks.layer()
+        if layer is not None and layer is not self._layer:
+            match = match_of(self._viewer.layers, layer)
+            with QSignalBlocker(self.library):
+                self.library.suggest(energies_of(layer), element_of(layer))
+                if match is not None:
+                    self.library.choose(str(match.metadata["library"]["name"]))
+        self._layer = layer
+        self._on_choice()
+
+    def _on_choice(self) -> None:
+        """Show what is known of the chosen stack and library, or say what to do."""
+        self.picture, problem = None, ""
+        if self._layer is not None:
+            try:
+                shared(energies_of(self._layer), self.library.library())
+            except (OSError, ValueError) as error:
+                problem = str(error)
+            known = self._memory.of(self._layer).get(self._key(match_of(self._viewer.layers, self._layer)))
+            if known is not None:
+                self._show(known)
+        self.message.setText(problem[:1].upper() + problem[1:] or _PRESS)
+        self._fits = not problem
+        self._show_state()
+
+    def _key(self, match: MapSet | None) -> tuple[Any, ...]:
+        """What a picture of a layer depends on; a match by its settings, since maps are made anew from the layers."""
+        how = "" if match is None else repr(sorted(match.metadata["library"].items()))
+        return self.library.source(), METHODS[self.method.currentText()], how
 
     def _show_state(self) -> None:
-        layer, running = self.stacks.layer(), self.job.running
-        self.run_button.setEnabled(layer is not None and not running)
+        running = self.job.running
+        self._pages.setCurrentIndex(2 if self._layer is None else int(self.picture is None))
+        self.run_button.setEnabled(self._layer is not None and self._fits and not running)
         self.cancel_button.setEnabled(running)
-        self.lasso_button.setEnabled(self.picture is not None)
+        for box in (self.stacks, self.library, self.method):
+            box.setEnabled(not running)
+        self.lasso_button.setEnabled(self.picture is not None and not running)
         self._bar.setVisible(running)
-        if layer is None:
-            self.readout.setText(EMPTY_STATE)
-        elif self.picture is None:
-            self.readout.setText("Press Embed to place the pixels of the stack among the spectra of the library")
+        for label in (self.readout, self.quality):
+            label.setVisible(self.picture is not None)
+
+    def _show_progress(self, done: float, text: str) -> None:
+        self._bar.setValue(round(100 * done))
+        self._bar.setFormat(f"{text} %p %")
 
     def start(self) -> None:
         """Embed the library and place the pixels, in a worker unless it was done before."""
-        layer = self.stacks.layer()
-        if layer is None or self.job.running:
+        layer = self._layer
+        if layer is None or self.job.running or not self._fits:
             return
-        stack = stack_of(layer)
-        name, method, offset = self.library.currentText(), METHODS[self.method.currentText()], self.offset.value()
-        key = (id(layer.data), name, method, offset)
-        if key in self._cache:
-            self._show((key, layer, self._cache[key]))
+        match = match_of(self._viewer.layers, layer)
+        key, memory = self._key(match), self._memory.of(layer)
+        if key in memory:
+            self._show(memory[key])
             return
+        source, method, how = key
+        match = match or memory.get((source, how))
+        stack, library = stack_of(layer), self.library.library()
 
-        def work(progress: Progress) -> tuple[Any, Any, Picture]:
-            from napari_xanes.theory import load_library
-
-            progress(0.0, "embedding the library")
+        def work(progress: Progress) -> tuple[Any, Any, SpectralStack | None, Picture]:
             before = steps_to_absorption(stack)
-            ready = run(before, stack) if before else stack
-            return key, layer, picture_of(ready, load_library(name), method, offset, progress)
+            ready = run(before, stack, progress=part(progress, 0.0, 0.2)) if before else stack
+            maps = match or matched(ready, library, part(progress, 0.2, 0.4))
+            made = picture_of(ready, library, method, maps, part(progress, 0.4, 1.0))
+            return key, layer, ready if before else None, made
 
-        self.job.start(work, f"Embed {name}")
+        self._bar.setValue(0)
+        self.job.start(work, f"Embed {library.name}")
         self._show_state()
 
-    def _show(self, found: tuple[Any, Any, Picture]) -> None:
-        key, self._layer, self.picture = found
-        self._cache[key] = self.picture
-        self.plot.show_picture(self.picture)
-        made = self.picture.embedding
-        placed = np.isfinite(self.picture.pixels[..., 0]).mean()
+    def _done(self, found: tuple[Any, Any, SpectralStack | None, Picture]) -> None:
+        key, layer, prepared, picture = found
+        if layer not in self._viewer.layers:
+            return
+        if prepared is not None:
+            # Spectra, pins and regions are compared with what was placed: with absorption, not with counts.
+            layer = show_prepared(self._viewer, layer, prepared)
+        memory = self._memory.of(layer)
+        source, _method, how = key
+        memory[key], memory[source, how] = picture, picture.maps
+        if layer is self._layer:
+            self._show(picture)
+
+    def _on_ended(self) -> None:
+        if self.picture is not None:
+            # After a cancel the box names the method that is shown.
+            shown = next(name for name, method in METHODS.items() if method == self.picture.embedding.method)
+            with QSignalBlocker(self.method):
+                self.method.setCurrentText(shown)
+        self._show_state()
+
+    def _show(self, picture: Picture) -> None:
+        self.picture = picture
+        self.plot.show_picture(picture)
+        made = picture.embedding
         self.quality.setText(
-            f"stress {made.stress:.2f} · trustworthiness {made.trustworthiness:.3f} · {100 * placed:.0f} % of pixels "
-            "placed · numbers: 10Dq (eV)"
+            f"stress {made.stress:.2f} · trustworthiness {made.trustworthiness:.3f} · {100 * picture.placed:.0f} % of "
+            f"pixels placed · {settled_in_words(picture.maps)}"
         )
-        self.readout.setText("Move the cursor over the image to see where a pixel lies")
         self._show_state()
+        self._on_cursor(self._cursor.layer, self._cursor.index)
         self._light_up()
 
     def _on_cursor(self, layer: Any, index: Any) -> None:
-        if self.picture is None or index is None or any(i >= n for i, n in zip(index, self._shape(), strict=False)):
+        if self.picture is None or layer is not self._layer or index is None:
             self.plot.show_cursor(None)
+            self.readout.setText("Move the cursor over the image to see where a pixel lies")
             return
         point = self.picture.pixels[index]
         self.plot.show_cursor(point)
-        if np.isfinite(point).all():
-            member = self.picture.nearest(point)
-            self.readout.setText(f"here: nearest {self.picture.library.label(member)}")
-        else:
-            self.readout.setText("here: too little signal to be placed")
-
-    def _shape(self) -> tuple[int, ...]:
-        return self.picture.pixels.shape[:-1] if self.picture is not None else ()
+        placed = np.isfinite(point).all()
+        self.readout.setText(
+            f"here: {reading(self.picture.maps, index) if placed else 'too little signal to be placed'}"
+        )
 
     def _light_up(self) -> None:
-        """Show the pixels of brushed regions as points in the regions' colours."""
-        if self.picture is None or self._layer not in self._viewer.layers:
-            self.plot.show_regions([])
+        """Show the pixels of regions as points in the regions' colours, their means and the pins as marks."""
+        if self.picture is None or not self._live:
             return
-        groups = []
-        for region in self._tracker.regions:
-            if region.layer.name == SELECTION or not hasattr(region.layer, "selected_label"):
-                continue
-            marked = np.asarray(region.layer.data) == region.number
-            if marked.shape == self._shape():
-                points = self.picture.pixels[marked]
-                groups.append((region.colour, points[:: max(1, len(points) // _MOST_POINTS)]))
+        groups, marks = [], []
+        if attach_energy(self._viewer).layer is self._layer:
+            depth = depth_of(self._viewer, self._layer)
+            groups, marks = regions_in(self.picture, self._tracker.regions, self._layer, depth)
+        marks += pins_in(self.picture, pins_of(self._viewer).pins)
         self.plot.show_regions(groups)
+        self.plot.show_marks(marks)
 
-    def _label(self, polygon: Any) -> None:
+    def _select(self, polygon: Any) -> None:
+        picture = self.picture
+        if picture is not None:
+            self._lasso.submit((picture, self._layer), lambda: picture.inside(polygon))
+
+    def _label(self, key: Any, inside: Any) -> None:
         """Turn the pixels inside the lasso into the next label of a Labels layer."""
-        if self.picture is None or self._layer not in self._viewer.layers:
+        picture, layer = key
+        if picture is not self.picture or layer not in self._viewer.layers:
             return
-        inside = self.picture.inside(polygon)
-        if not inside.any():
-            show_error("no pixel lies inside the lasso; draw around coloured points")
+        try:
+            labels, number = add_label(self._viewer, layer, inside)
+        except ValueError as error:
+            show_error(str(error))
             return
-        layer = next((one for one in region_layers(self._viewer, self._layer) if one.name == SELECTION), None)
-        if layer is None:
-            colours: dict[Any, str] = dict(enumerate(OKABE_ITO, start=1))
-            layer = self._viewer.add_labels(
-                np.zeros(self._shape(), np.uint8),
-                name=SELECTION,
-                scale=self._layer.scale[1:],
-                units=self._layer.units[1:],
-                translate=self._layer.translate[1:],
-                colormap=colours | {0: "transparent", None: "#999999"},
-            )
-        number = int(layer.data.max()) + 1
-        layer.data = np.where(inside, np.uint8(number), layer.data)
-        self.readout.setText(f"{int(inside.sum())} pixels are label {number} of “{SELECTION}”")
+        self.readout.setText(f"{int(inside.sum())} pixels are label {number} of “{labels.name}”")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes import blocks
-from napari_xanes.progress import Progress
-from napari_xanes.stack import SpectralStack
+from napari_xanes.colours import colour_of
+from napari_xanes.progress import Progress, part
+from napari_xanes.stack import MapSet, SpectralStack
 from napari_xanes.theory.embedding import Embedding, embed
 from napari_xanes.theory.library import Library
 from napari_xanes.theory.placement import place
@@ -19,6 +22,12 @@ Floats = NDArray[np.float64]
 
 _CLEAR = 3.0
 """A pixel is placed when its spectrum has this many times the variance of the noise between neighbouring energies."""
+
+_FEWEST = 8
+"""Energies that a stack and a library must share."""
+
+BINS = 200
+"""The density of pixels has this many cells on each side: about the pixels that the plot has on a laptop."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,15 +38,15 @@ class Picture:
     ----------
     embedding : Embedding
         The library's members.
-    frames : slice
-        The stack's energies that the library covers.
     pixels : ndarray, shape (*image, 2)
         float32 coordinates, NaN where a pixel has too little signal to be placed.
+    maps : MapSet
+        What `match_library` says of the pixels.
     """
 
     embedding: Embedding
-    frames: slice
     pixels: NDArray[np.float32]
+    maps: MapSet
 
     @property
     def library(self) -> Library:
@@ -45,33 +54,134 @@ class Picture:
         assert self.embedding.library is not None
         return self.embedding.library
 
-    def nearest(self, point: NDArray[Any]) -> int:
-        """The member nearest to a point."""
-        return int(np.argmin(np.sum((self.embedding.coordinates - point) ** 2, axis=1)))
+    @cached_property
+    def placed(self) -> float:
+        """Which share of the pixels has enough signal to be placed."""
+        return float(np.isfinite(self.pixels[..., 0]).mean())
 
-    def density(self, bins: int = 160) -> tuple[Floats, tuple[float, float, float, float]]:
-        """How many pixels lie where: counts (bins, bins) over x and y, and the range (x0, x1, y0, y1)."""
+    @cached_property
+    def limits(self) -> tuple[float, float, float, float]:
+        """The range (x0, x1, y0, y1) of the library and all but the last thousandth of the pixels."""
+        known = self.embedding.coordinates
         points = self.pixels.reshape(-1, 2)
-        points = points[np.isfinite(points).all(axis=1)]
-        everything = np.concatenate([points, self.embedding.coordinates]) if points.size else self.embedding.coordinates
-        (x0, y0), (x1, y1) = everything.min(axis=0), everything.max(axis=0)
-        limits = (float(x0), float(x1), float(y0), float(y1))
-        counts = np.histogram2d(points[:, 0], points[:, 1], bins, ((x0, x1), (y0, y1)))[0]
-        return counts, limits
+        sample = points[:: max(1, len(points) // 100_000)]
+        sample = sample[np.isfinite(sample[:, 0])]
+        ends = np.percentile(sample, (0.1, 99.9), axis=0) if len(sample) else known
+        low, high = np.minimum(known.min(axis=0), ends[0]), np.maximum(known.max(axis=0), ends[-1])
+        margin = 0.02 * (high - low) + 1e-9
+        (x0, y0), (x1, y1) = low - margin, high + margin
+        return float(x0), float(x1), float(y0), float(y1)
+
+    @cached_property
+    def density(self) -> NDArray[np.intp]:
+        """How many pixels lie where within `limits`, (BINS, BINS) over x and y; those beyond are counted at the rim."""
+        x0, x1, y0, y1 = self.limits
+        points = self.pixels.reshape(-1, 2)
+        points = points[np.isfinite(points[:, 0])]
+        scale = np.array([BINS / (x1 - x0), BINS / (y1 - y0)], dtype=np.float32)
+        cells = np.clip((points - np.float32([x0, y0])) * scale, 0, BINS - 1).astype(np.intp)
+        return np.bincount(cells[:, 0] * BINS + cells[:, 1], minlength=BINS**2).reshape(BINS, BINS)
+
+    def point_of(self, energy: Floats, values: Floats) -> Floats:
+        """Where a spectrum lies, (2,): the mean of a region, or a pin; NaN if it lacks some of the energies."""
+        axis = self.embedding.energy
+        assert axis is not None
+        at: Floats = place(self.embedding, np.interp(axis, energy, values, np.nan, np.nan)[None])[0]
+        return at
 
     def inside(self, polygon: NDArray[Any]) -> NDArray[np.bool_]:
         """The pixels whose point lies inside a polygon (N, 2)."""
         from matplotlib.path import Path
 
         points = self.pixels.reshape(-1, 2)
-        found = np.zeros(len(points), dtype=bool)
-        good = np.isfinite(points).all(axis=1)
-        found[good] = Path(polygon).contains_points(points[good])
+        # Most pixels are told apart by the polygon's box, which is a hundred times faster; NaN is in no box.
+        found = ((points >= polygon.min(axis=0)) & (points <= polygon.max(axis=0))).all(axis=1)
+        found[found] = Path(polygon).contains_points(points[found])
         return found.reshape(self.pixels.shape[:-1])
 
 
+@dataclass(frozen=True, eq=False)
+class Branch:
+    """The members of one species.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``Mn2+``.
+    colour : str
+        That of the species in the charge map.
+    line : ndarray of int
+        Rows of the track with most members, by increasing 10Dq: what a line can be drawn along.
+    members : ndarray of int
+        Rows of all members.
+    """
+
+    name: str
+    colour: str
+    line: NDArray[np.intp]
+    members: NDArray[np.intp]
+
+
+def branches(library: Library, labels: Mapping[int, str] | None = None) -> list[Branch]:
+    """The species of a library.
+
+    Parameters
+    ----------
+    library : Library
+        The library.
+    labels : mapping of int to str, optional
+        Labels of a charge map, which decide the colours; otherwise species are counted.
+    """
+    lines: dict[str, NDArray[np.intp]] = {}
+    for rows in library.tracks:
+        name = library.species[int(rows[0])]
+        if name not in lines or rows.size > lines[name].size:
+            lines[name] = rows
+    known = {name: label for label, name in (labels or {}).items()}
+    species = np.array(library.species)
+    return [
+        Branch(name, colour_of(known.get(name, number)), line, np.flatnonzero(species == name))
+        for number, (name, line) in enumerate(lines.items(), start=1)
+    ]
+
+
+def shared(energy: Floats, library: Library, offset: float = 0.0) -> slice:
+    """The stack's frames that a library covers.
+
+    Raises
+    ------
+    ValueError
+        If they are too few; the message says what to do.
+    """
+    low, high = library.span
+    inside = np.flatnonzero((energy >= low + offset) & (energy <= high + offset))
+    if inside.size < _FEWEST:
+        raise ValueError(
+            f"the stack's energies, {energy[0]:g} to {energy[-1]:g} eV, and those of the library {library.name!r}, "
+            f"{low:.0f} to {high:.0f} eV, do not overlap: choose the library of the element and edge that was "
+            "measured, or open a library file"
+        )
+    return slice(int(inside[0]), int(inside[-1]) + 1)
+
+
+def matched(stack: SpectralStack, library: Library, progress: Progress | None = None) -> MapSet:
+    """What `match_library` says of a stack, with its defaults; see there.
+
+    Its first part, offset and width, runs on one thread: threads that wait for each other while the window draws take
+    many times as long.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from napari_xanes.maps import match_library
+
+    if progress is not None:
+        progress(0.0, "finding offset and width")
+    with threadpool_limits(1):
+        return match_library(stack, library=library, progress=progress)
+
+
 def picture_of(
-    stack: SpectralStack, library: Library, method: Any, offset: float, progress: Progress | None = None
+    stack: SpectralStack, library: Library, method: Any, maps: MapSet, progress: Progress | None = None
 ) -> Picture:
     """Embed a library on a stack's energies and place all pixels.
 
@@ -83,25 +193,27 @@ def picture_of(
         What to embed.
     method : str
         As in `napari_xanes.theory.embed`.
-    offset : float
-        How much too high the stack's energies read, in eV.
+    maps : MapSet
+        What `match_library` gave for the stack: energy offset and broadening are taken from it.
     progress : callable, optional
-        Told the fraction of pixels placed.
+        Told the fraction done.
 
     Raises
     ------
     ValueError
         If stack and library share too few energies.
     """
-    low, high = library.span
-    inside = np.flatnonzero((stack.energy >= low + offset) & (stack.energy <= high + offset))
-    if inside.size < 8:
-        raise ValueError(
-            f"{stack.name!r} ({stack.energy[0]:g} to {stack.energy[-1]:g} eV) shares {inside.size} energies with the "
-            f"library {library.name!r} ({low:.0f} to {high:.0f} eV): choose the library of its element"
-        )
-    frames = slice(int(inside[0]), int(inside[-1]) + 1)
-    made = embed(library, method, energy=stack.energy[frames], offset=offset)
+    how = maps.metadata["library"]
+    offset, broadening = float(how["offset_eV"]), float(how["broadening_eV"])
+    frames = shared(stack.energy, library, offset)
+    made = embed(
+        library,
+        method,
+        energy=stack.energy[frames],
+        offset=offset,
+        broadening=broadening,
+        progress=part(progress, 0.0, 0.3),
+    )
     pixels = np.full((int(np.prod(stack.shape[1:])), 2), np.nan, dtype=np.float32)
 
     def put(block: NDArray[Any], where: slice) -> None:
@@ -112,29 +224,20 @@ def picture_of(
             points[clear] = place(made, spectra[clear])
         pixels[where] = points
 
-    blocks.over_pixels(put, stack.data[frames], progress=progress, message="placing pixels")
-    return Picture(made, frames, pixels.reshape(*stack.shape[1:], 2))
+    placing = part(progress, 0.3, 1.0)
+    blocks.over_pixels(put, stack.data[frames], progress=placing, message="placing pixels")
+    picture = Picture(made, pixels.reshape(*stack.shape[1:], 2), maps)
+    # Computed here, in the worker: on the main thread they would hold the window up.
+    _ = picture.density, picture.placed
+    return picture
 
 
 def has_signal(spectra: Floats, free: Floats | None) -> NDArray[np.bool_]:
-    """Whether spectra (N, E) are more than a background with noise: by their variance and that of their differences."""
+    """Which spectra (N, E) stand out from their noise, as neighbouring energies show it."""
     good = np.isfinite(spectra).all(axis=1)
     clean = np.where(good[:, None], spectra, 0.0)
     if free is not None:
-        clean = clean - (clean @ free) @ free.T
+        clean -= (clean @ free) @ free.T
     noise = np.mean(np.diff(clean, axis=1) ** 2, axis=1) / 2
     found: NDArray[np.bool_] = good & (np.mean(clean**2, axis=1) > _CLEAR * noise)
     return found
-
-
-def branches(library: Library) -> list[tuple[str, NDArray[np.intp]]]:
-    """The members of each species by increasing 10Dq, those of the middle of a grid of other parameters only.
-
-    A branch is what a line can be drawn along: one track per species, the one with most members.
-    """
-    found: dict[str, NDArray[np.intp]] = {}
-    for rows in library.tracks:
-        name = library.species[int(rows[0])]
-        if name not in found or rows.size > found[name].size:
-            found[name] = rows
-    return list(found.items())

@@ -1,4 +1,4 @@
-"""The picture of an embedding: branches of the library, the density of pixels, marks, and a lasso."""
+"""The picture of an embedding: branches of the library, the density of pixels, and marks."""
 
 from __future__ import annotations
 
@@ -7,43 +7,18 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
+from numpy.typing import NDArray
 from qtpy.QtCore import QSize, Qt, Signal
+from scipy.ndimage import gaussian_filter
 
-from napari_xanes.colours import colour_of
-from napari_xanes.gui.embedding.model import Picture, branches
+from napari_xanes.gui.embedding.lasso import LassoView
+from napari_xanes.gui.embedding.marks import Mark
+from napari_xanes.gui.embedding.matched import labels_of
+from napari_xanes.gui.embedding.model import Branch, Picture, branches
 from napari_xanes.gui.theme import plot_colours, readable
 
-_MARKS_EVERY = 5
-"""Every how many members of a branch its 10Dq is written."""
-
-
-class LassoView(pg.ViewBox):
-    """A view in which dragging with the left button draws a line around points, while `lasso` is on."""
-
-    drawn = Signal(object)
-
-    def __init__(self) -> None:
-        super().__init__(enableMenu=False)
-        self.lasso = False
-        self._points: list[tuple[float, float]] = []
-        self._line = pg.PlotCurveItem(pen=pg.mkPen("#E69F00", width=2))
-        self.addItem(self._line, ignoreBounds=True)
-
-    def mouseDragEvent(self, event: Any, axis: Any = None) -> None:
-        """Draw, or move the view as usual."""
-        if not self.lasso or event.button() != Qt.MouseButton.LeftButton:
-            super().mouseDragEvent(event, axis)
-            return
-        event.accept()
-        if event.isStart():
-            self._points = []
-        position = self.mapSceneToView(event.scenePos())
-        self._points.append((position.x(), position.y()))
-        self._line.setData(*np.array(self._points).T)
-        if event.isFinish():
-            self._line.setData([], [])
-            if len(self._points) > 2:
-                self.drawn.emit(np.array(self._points))
+_NUMBERS = 6
+"""About how many values of 10Dq are written along a branch."""
 
 
 class EmbeddingPlot(pg.PlotWidget):
@@ -64,21 +39,26 @@ class EmbeddingPlot(pg.PlotWidget):
         self._colours = plot_colours("dark")
         self.hideAxis("left")
         self.hideAxis("bottom")
-        self.setAspectLocked(False)
+        self.hideButtons()
         self._density = pg.ImageItem()
         self._density.setZValue(5)
-        self.addItem(self._density)
-        self._regions = pg.ScatterPlotItem(size=4, pen=None)
-        self._cursor = pg.ScatterPlotItem(size=16, symbol="x")
-        self._cursor.setZValue(20)
+        self._regions: list[pg.ScatterPlotItem] = []
+        self._marks: list[Any] = []
         self._parts: list[Any] = []
-        for item in (self._regions, self._cursor):
-            self.addItem(item, ignoreBounds=True)
-        self.legend = self.addLegend(offset=(4, 1), labelTextSize="8pt")
+        # A ring: what lies under it can be seen.
+        self._cursor = pg.ScatterPlotItem(size=15, symbol="o", brush=None)
+        self._cursor.setZValue(20)
+        self.addItem(self._density)
+        self.addItem(self._cursor, ignoreBounds=True)
+        self.setToolTip("Wheel: zoom. Drag: move. Double-click: show all")
 
     def sizeHint(self) -> QSize:
         """Narrow enough for a small laptop."""
         return QSize(340, 320)
+
+    def mouseDoubleClickEvent(self, event: Any) -> None:
+        """Show all."""
+        self.show_all()
 
     def set_lasso(self, on: bool) -> None:
         """Whether dragging draws a lasso."""
@@ -89,68 +69,114 @@ class EmbeddingPlot(pg.PlotWidget):
         """Take the colours of a napari theme."""
         self._colours = plot_colours(theme)
         self.setBackground(self._colours.background)
-        self.legend.setLabelTextColor(self._colours.foreground)
-        self._cursor.setPen(pg.mkPen(self._colours.foreground, width=3))
+        self._cursor.setPen(pg.mkPen(self._colours.foreground, width=2.5))
+        colour = pg.mkColor(self._colours.foreground)
+        # Pixels have the colour of the text, the more the denser, so that colours are left to the charges.
+        table = np.array([(*colour.getRgb()[:3], alpha) for alpha in np.linspace(70, 255, 256)], dtype=np.uint8)
+        self._density.setLookupTable(table)
 
     def show_picture(self, picture: Picture) -> None:
         """Draw the library's branches and the density of the pixels."""
-        for part in self._parts:
-            self.removeItem(part)
-        self._parts = []
-        self.legend.clear()
+        self._parts = self._renewed(self._parts, [])
+        for branch in branches(picture.library, labels_of(picture.maps)):
+            self._draw(branch, picture)
+        # Blurred by a cell, so that a spot of a few alike pixels can be seen beside the lines.
+        counts = gaussian_filter(picture.density.astype(np.float32), 1.0)
+        shown = np.where(counts > 0.02, np.log1p(counts), np.nan)
+        top = float(np.nanmax(shown, initial=1.0))
+        self._density.setImage(shown, autoLevels=False, levels=(0.0, top))
+        x0, x1, y0, y1 = picture.limits
+        self._density.setRect(x0, y0, x1 - x0, y1 - y0)
+        self.show_all()
+
+    def show_all(self) -> None:
+        """Show the whole picture, with room for what is written beside it."""
+        self._view.autoRange(padding=0.08)
+
+    def _draw(self, branch: Branch, picture: Picture) -> None:
         coordinates, library = picture.embedding.coordinates, picture.library
-        for number, (name, rows) in enumerate(branches(library), start=1):
-            colour = readable(colour_of(number), self._colours.background)
-            same = [i for i, species in enumerate(library.species) if species == name]
-            others = pg.ScatterPlotItem(*coordinates[same].T, size=3, pen=None, brush=pg.mkBrush(colour + "60"))
-            line = pg.PlotDataItem(
-                *coordinates[rows].T,
-                pen=pg.mkPen(colour, width=2),
-                symbol="o",
-                symbolSize=5,
-                symbolBrush=colour,
-                symbolPen=None,
-                name=name,
-            )
-            for part in (others, line):
-                self.addItem(part)
-                self._parts.append(part)
-            self._write_10dq(library, rows, coordinates, colour)
-        self._show_density(picture)
-        self.legend.setColumnCount(max(1, len(branches(library))))
-        # The legend has a strip at the top to itself.
-        low, high = float(coordinates[:, 1].min()), float(coordinates[:, 1].max())
-        self.autoRange()
-        self.setYRange(low - 0.04 * (high - low), high + 0.16 * (high - low), padding=0)
-
-    def _write_10dq(self, library: Any, rows: Any, coordinates: Any, colour: str) -> None:
-        for row in rows[::_MARKS_EVERY]:
-            value = library.column("ten_dq")[row]
-            if np.isfinite(value):
-                text = pg.TextItem(f"{value:g}", color=colour, anchor=(0, 1))
-                text.setPos(*coordinates[row])
-                self.addItem(text, ignoreBounds=True)
-                self._parts.append(text)
-
-    def _show_density(self, picture: Picture) -> None:
-        counts, (x0, x1, y0, y1) = picture.density()
-        shown = np.log1p(counts)
-        shown[counts == 0] = np.nan
-        self._density.setImage(shown, autoLevels=False, levels=(0, max(float(np.nanmax(shown, initial=1.0)), 1.0)))
-        self._density.setRect(x0, y0, max(x1 - x0, 1e-9), max(y1 - y0, 1e-9))
-        self._density.setColorMap(pg.colormap.get("viridis"))
-        self._density.setOpacity(0.85)
+        colour = readable(branch.colour, self._colours.background)
+        others = np.setdiff1d(branch.members, branch.line)
+        dots = pg.ScatterPlotItem(*coordinates[others].T, size=3, pen=None, brush=pg.mkBrush(colour + "60"))
+        line = pg.PlotDataItem(
+            *coordinates[branch.line].T,
+            pen=pg.mkPen(colour, width=2),
+            symbol="o",
+            symbolSize=5,
+            symbolBrush=colour,
+            symbolPen=None,
+        )
+        texts = [
+            _text(f"{value:g}", colour, coordinates[row])
+            for row, value in _numbered(branch.line, library.column("ten_dq"))
+        ]
+        # The name stands above the topmost or below the lowest member, away from the middle of the picture.
+        own, middle = coordinates[branch.members], coordinates[:, 1].mean()
+        outer = own[np.argmax(np.abs(own[:, 1] - middle))]
+        anchor = (0.5, 1.5 if outer[1] > middle else -0.5)
+        texts.append(_text(branch.name, colour, outer, anchor=anchor, size=11))
+        for item in (dots, line):
+            self.addItem(item)
+        for item in texts:
+            self.addItem(item, ignoreBounds=True)
+        self._parts += [dots, line, *texts]
 
     def show_cursor(self, point: Any) -> None:
         """Mark the pixel under the cursor; None or NaN for none."""
         known = point is not None and np.isfinite(point).all()
         self._cursor.setData([float(point[0])] if known else [], [float(point[1])] if known else [])
 
-    def show_regions(self, groups: Sequence[tuple[str, Any]]) -> None:
+    def show_regions(self, groups: Sequence[tuple[str, NDArray[Any]]]) -> None:
         """Light up the pixels of regions: a colour and points (N, 2) each."""
-        spots = [
-            {"pos": point, "brush": pg.mkBrush(colour)}
-            for colour, points in groups
-            for point in points[np.isfinite(points).all(axis=1)]
-        ]
-        self._regions.setData(spots)
+        items = []
+        for colour, points in groups:
+            points = points[np.isfinite(points).all(axis=1)]
+            items.append(pg.ScatterPlotItem(*points.T, size=4, pen=None, brush=pg.mkBrush(colour)))
+            items[-1].setZValue(10)
+        self._regions = self._renewed(self._regions, items)
+
+    def show_marks(self, marks: Sequence[Mark]) -> None:
+        """Show regions' means and pins as points with their names."""
+        items: list[Any] = []
+        (low, high), _ = self._view.viewRange()
+        for number, mark in enumerate(marks):
+            if not np.isfinite(mark.point).all():
+                continue
+            colour = readable(mark.colour, self._colours.background)
+            pen = pg.mkPen(self._colours.foreground, width=1.5)
+            spot = pg.ScatterPlotItem([mark.point[0]], [mark.point[1]], size=11, pen=pen, brush=pg.mkBrush(mark.colour))
+            # Left of the point, since 10Dq stands on the right, unless there is no room; every other name lower, for
+            # points close together.
+            side = 1.15 if mark.point[0] > low + 0.25 * (high - low) else -0.15
+            items += [spot, _text(mark.name, colour, mark.point, anchor=(side, 0.0 if number % 2 else 1.0))]
+        for item in items:
+            item.setZValue(15)
+        self._marks = self._renewed(self._marks, items)
+
+    def _renewed(self, old: list[Any], new: list[Any]) -> list[Any]:
+        for item in old:
+            self.removeItem(item)
+        for item in new:
+            self.addItem(item, ignoreBounds=True)
+        return new
+
+
+def _numbered(rows: NDArray[np.intp], ten_dq: NDArray[np.float64]) -> list[tuple[int, float]]:
+    """The members of a branch whose 10Dq is written: those at round values, as many as there is room for."""
+    values = ten_dq[rows]
+    if not np.isfinite(values).all() or rows.size < 2:
+        return []
+    every = next(step for step in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, np.inf) if np.ptp(values) / step <= _NUMBERS)
+    round_ = np.abs(values / every - np.rint(values / every)) < 1e-6
+    return [(int(row), float(value)) for row, value in zip(rows[round_], values[round_], strict=True)]
+
+
+def _text(text: str, colour: str, at: Any, *, anchor: tuple[float, float] = (-0.1, 0.5), size: int = 9) -> pg.TextItem:
+    item = pg.TextItem(text, color=colour, anchor=anchor)
+    font = item.textItem.font()
+    font.setPointSize(size)
+    font.setBold(size > 10)
+    item.setFont(font)
+    item.setPos(float(at[0]), float(at[1]))
+    item.setZValue(8)
+    return item

@@ -117,6 +117,17 @@ def plane_of(layer: Labels, depth: tuple[int, ...], stack: Layer) -> NDArray[Any
     return np.asarray(layer.data[depth] if layer.data.ndim == stack.ndim - 1 else layer.data)
 
 
+def pixels_of(layer: Layer, number: int, depth: tuple[int, ...], stack: Layer) -> NDArray[np.bool_]:
+    """Where a region lies in the image that is shown, (Y, X)."""
+    if not isinstance(layer, Shapes):
+        return plane_of(layer, depth, stack) == number
+    mask = np.zeros(array_of(stack).shape[-2:], dtype=bool)
+    found = shape_boxes(layer, stack).get(number)
+    if found is not None:
+        mask[found[0]] = found[1]
+    return mask
+
+
 def rename_region(layer: Layer, number: int, name: str) -> None:
     """Give a region a name, which its layer keeps."""
     xanes = layer.metadata.setdefault("xanes", {"kind": "regions", "names": {}})

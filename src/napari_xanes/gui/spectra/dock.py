@@ -28,6 +28,7 @@ from napari_xanes.gui.spectra.display import MODES, Composer, axis_label
 from napari_xanes.gui.spectra.export_button import ExportButton
 from napari_xanes.gui.spectra.model import ABSORPTION, Curve, Values, place, readout
 from napari_xanes.gui.spectra.pages import EmptyPage, EnergiesPage, lacks_energies
+from napari_xanes.gui.spectra.pin_set import pins_of
 from napari_xanes.gui.spectra.pinning import PinGestures
 from napari_xanes.gui.spectra.plot import SpectrumPlot
 from napari_xanes.gui.spectra.regions import RegionTracker
@@ -115,7 +116,7 @@ class SpectraDock(QWidget):
         self.pin_button.setToolTip("Keep the spectrum under the cursor (P, or click in the image)")
         self.export_button = ExportButton(self.plot, self._label)
         self.tabs = SpectraTabs(viewer, self.tracker)
-        self.regions, self.reference_list, self.pins = self.tabs.regions, self.tabs.references, self.tabs.pins
+        self.regions, self.reference_list, self.pins = self.tabs.regions, self.tabs.references, pins_of(viewer)
         page = QWidget()
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -208,7 +209,8 @@ class SpectraDock(QWidget):
         """Keep the spectrum under the cursor."""
         layer, index = self.stacks.layer, self.cursor.index
         if layer is not None and self._measured is not None and index is not None:
-            self.pins.pin(self._measured.energy, self._measured.values, place(layer, index))
+            quantity = layer.metadata["xanes"]["quantity"]
+            self.pins.pin(self._measured.energy, self._measured.values, place(layer, index), quantity)
 
     def _label(self) -> str:
         layer = self.stacks.layer

@@ -57,23 +57,31 @@ def attach_energies(layer: Image, path: Path, quantity: Quantity) -> None:
 
 
 class EmptyPage(QWidget):
-    """Says how to get a stack."""
+    """Says how to get a stack, and opens a sample.
 
-    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer.
+    sample : str
+        Key of the sample.
+    """
+
+    def __init__(self, viewer: Viewer, sample: str = "nmc_ni_k", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._viewer = viewer
+        self._viewer, self._sample = viewer, sample
         label = QLabel("Drop a stack here or open the sample:\nFile > Open Sample > napari-xanes")
         label.setWordWrap(True)
         label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         button = QPushButton("Open the sample")
-        button.setToolTip("A simulated NMC particle at the Ni K-edge, in a second")
+        button.setToolTip("Simulated, in a second")
         button.clicked.connect(self.open_sample)
         _centred(self, label, button)
 
     def open_sample(self) -> None:
-        """Open the first sample."""
+        """Open the sample."""
         try:
-            self._viewer.open_sample("napari-xanes", "nmc_ni_k")
+            self._viewer.open_sample("napari-xanes", self._sample)
         except (KeyError, ValueError, OSError) as error:
             show_error(f"The sample can't be opened: {error}")
 

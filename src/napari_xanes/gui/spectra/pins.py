@@ -1,45 +1,26 @@
-"""Spectra that were pinned, to compare others with them."""
+"""The list of pinned spectra, to compare others with them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
-from napari_xanes.colours import colour_of
 from napari_xanes.gui.references import swatch
-from napari_xanes.gui.spectra.model import Curve, Values
+from napari_xanes.gui.spectra.pin_set import pins_of
 
-_FIRST_COLOUR = 3  # regions begin with colour 1, references with 5
-
-
-@dataclass(frozen=True, eq=False)
-class Pin:
-    """A pinned spectrum: its curve and where it was measured."""
-
-    curve: Curve
-    place: str
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
 
 
 class PinList(QWidget):
-    """The pinned spectra as a list.
+    """The viewer's pinned spectra as a list."""
 
-    Signals
-    -------
-    changed :
-        A spectrum was pinned or taken away.
-    """
-
-    changed = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.pins: list[Pin] = []
-        self._numbers = count(1)
+        self._set = pins_of(viewer)
         self._empty = QLabel("Click in the image, or press P, to pin the spectrum under the cursor")
         self._empty.setWordWrap(True)
         self._list = QListWidget()
@@ -50,7 +31,7 @@ class PinList(QWidget):
         remove.setToolTip("Remove the selected pins (Delete)")
         clear.setToolTip("Remove all pins")
         remove.clicked.connect(lambda _checked=False: self.remove_selected())
-        clear.clicked.connect(lambda _checked=False: self.clear())
+        clear.clicked.connect(lambda _checked=False: self._set.clear())
         buttons = QHBoxLayout()
         buttons.addWidget(remove)
         buttons.addWidget(clear)
@@ -62,33 +43,18 @@ class PinList(QWidget):
         layout.addLayout(buttons)
         delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self._list, self.remove_selected)
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        self._set.changed.connect(self._rebuild)
         self._rebuild()
-
-    def pin(self, energy: Values, values: Values, place: str) -> Pin:
-        """Keep a spectrum; `place` says where it was measured."""
-        number = next(self._numbers)
-        pin = Pin(Curve(f"pin {number}", energy, values, "pin", colour_of(_FIRST_COLOUR + number - 1)), place)
-        self.pins.append(pin)
-        self._rebuild()
-        return pin
 
     def remove_selected(self) -> None:
         """Take the selected pins away."""
-        rows = {index.row() for index in self._list.selectedIndexes()}
-        self.pins = [pin for row, pin in enumerate(self.pins) if row not in rows]
-        self._rebuild()
-
-    def clear(self) -> None:
-        """Take all pins away."""
-        self.pins, self._numbers = [], count(1)
-        self._rebuild()
+        self._set.remove(index.row() for index in self._list.selectedIndexes())
 
     def _rebuild(self) -> None:
         self._list.clear()
-        for pin in self.pins:
+        for pin in self._set.pins:
             item: Any = QListWidgetItem(f"{pin.curve.name} · {pin.place}")
             item.setData(Qt.ItemDataRole.DecorationRole, swatch(pin.curve.colour))
             self._list.addItem(item)
-        self._empty.setVisible(not self.pins)
-        self._list.setVisible(bool(self.pins))
-        self.changed.emit()
+        self._empty.setVisible(not self._set.pins)
+        self._list.setVisible(bool(self._set.pins))

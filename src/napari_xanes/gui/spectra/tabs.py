@@ -24,7 +24,7 @@ class SpectraTabs(QTabWidget):
         super().__init__(parent)
         self.regions = RegionList(viewer, tracker)
         self.references = ReferenceList(viewer)
-        self.pins = PinList()
+        self.pins = PinList(viewer)
         self._names = ("Regions", "References", "Pins")
         for name, page in zip(self._names, (self.regions, self.references, self.pins), strict=True):
             page.layout().setContentsMargins(4, 4, 4, 4)

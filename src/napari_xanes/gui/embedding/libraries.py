@@ -1,0 +1,136 @@
+"""Choosing a library: those that come with the package, and the user's own files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.utils.notifications import show_error
+from numpy.typing import NDArray
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy, QWidget
+
+from napari_xanes.edge import tabulated_e0
+from napari_xanes.theory.library import Library
+from napari_xanes.theory.shipped import LIBRARIES, load_library
+
+_OPEN = "open a library file…"
+_SMALL = "-oh"
+
+
+def suggested(names: Iterable[str], energy: NDArray[np.float64], element: str | None = None) -> str | None:
+    """The library whose edge lies among the energies of a stack; None if there is none.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names such as ``mn-l23`` or ``ni-k``: element, edge, and what tells it from others of the edge.
+    energy : ndarray, shape (E,)
+        The stack's energies in eV.
+    element : str, optional
+        The stack's element, where its file says so.
+
+    Examples
+    --------
+    >>> suggested(["mn-l23", "mn-l23-oh", "ni-l23"], np.linspace(630, 660, 50))
+    'mn-l23-oh'
+    """
+    middle = (energy[0] + energy[-1]) / 2
+    fitting = []
+    for name in names:
+        symbol, _, edge = name.partition("-")
+        at = tabulated_e0(symbol.capitalize(), "L3" if edge.startswith("l") else edge[:1].upper())
+        if at is not None and energy[0] < at < energy[-1]:
+            # The small library makes the clearer picture; of several elements the one in the middle is meant.
+            other = element is not None and symbol.capitalize() != element
+            fitting.append((other, abs(at - middle), not name.endswith(_SMALL), name))
+    return min(fitting)[-1] if fitting else None
+
+
+class LibraryBox(QComboBox):
+    """A box of libraries.
+
+    Signals
+    -------
+    chosen :
+        Another library is chosen.
+    """
+
+    chosen = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        for name in LIBRARIES:
+            self.addItem(name, name)
+        self.addItem(_OPEN)
+        self.setToolTip("Spectra of known parameters to compare with; -oh is the small library of the paper")
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._last = 0
+        self._by_hand = False
+        self.activated.connect(self._on_activated)
+        self.currentIndexChanged.connect(self._on_changed)
+
+    def source(self) -> str:
+        """The name or path of the chosen library."""
+        return str(self.itemData(self._last))
+
+    def library(self) -> Library:
+        """The chosen library.
+
+        Raises
+        ------
+        OSError, ValueError
+            If its file has gone or changed.
+        """
+        return load_library(self.source())
+
+    def choose(self, source: str) -> None:
+        """Choose a library by its name or path, if it is in the list."""
+        index = self.findData(source)
+        if index >= 0:
+            self.setCurrentIndex(index)
+            self._on_changed(index)  # also where the box's signals are blocked
+
+    def suggest(self, energy: NDArray[np.float64], element: str | None) -> None:
+        """Choose the library that fits a stack, if there is one and nobody chose another that overlaps with it."""
+        low, high = self.library().span if self._by_hand else (np.inf, -np.inf)
+        if not (low < energy[-1] and energy[0] < high):
+            self.choose(suggested(LIBRARIES, energy, element) or "")
+
+    def open_file(self, path: str) -> None:
+        """Add a file and choose it; one that is no library becomes a notification."""
+        try:
+            load_library(path)
+        except (OSError, ValueError) as error:
+            show_error(str(error))
+            return
+        if self.findData(path) < 0:
+            self.insertItem(self.count() - 1, Path(path).name, path)
+        self.choose(path)
+
+    def _on_activated(self, index: int) -> None:
+        self._by_hand = True
+        if self.itemText(index) != _OPEN:
+            return
+        path, _filter = QFileDialog.getOpenFileName(
+            self,
+            "Open a library",
+            "",
+            "Libraries and spectra (*.npz *.csv *.xdi *.txt *.dat *.xy *.nor *.prj);;All (*)",
+        )
+        if path:
+            self.open_file(path)
+        with QSignalBlocker(self):
+            self.setCurrentIndex(self._last)
+
+    def _on_changed(self, index: int) -> None:
+        if self.itemData(index) is not None and index != self._last:
+            self._last = index
+            self.chosen.emit()
+
+
+def element_of(layer: Any) -> str | None:
+    """The element of a stack layer, where its file says so."""
+    return layer.metadata["xanes"]["metadata"].get("element")

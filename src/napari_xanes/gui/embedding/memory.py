@@ -1,0 +1,25 @@
+"""What was computed for the layers of a window."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from napari_xanes.gui.spectra.model import array_of
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+
+class Memory:
+    """Results by layer and key, forgotten with the layer or when its data are replaced."""
+
+    def __init__(self) -> None:
+        self._known: WeakKeyDictionary[Layer, tuple[Any, dict[Any, Any]]] = WeakKeyDictionary()
+
+    def of(self, layer: Layer) -> dict[Any, Any]:
+        """The results for a layer's present data, to look up and to add to."""
+        data = array_of(layer)
+        if layer not in self._known or self._known[layer][0] is not data:
+            self._known[layer] = (data, {})
+        return self._known[layer][1]

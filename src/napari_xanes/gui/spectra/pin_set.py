@@ -1,0 +1,76 @@
+"""The pinned spectra of a window: one set per viewer, which all docks see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_xanes.colours import colour_of
+from napari_xanes.gui.energy import plain_viewer
+from napari_xanes.gui.spectra.model import Curve, Values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari.viewer import Viewer
+
+_SETS: WeakKeyDictionary[Any, PinSet] = WeakKeyDictionary()
+_FIRST_COLOUR = 3  # regions begin with colour 1, references with 5
+
+
+def pins_of(viewer: Viewer) -> PinSet:
+    """The viewer's set of pins."""
+    viewer = plain_viewer(viewer)
+    if viewer not in _SETS:
+        _SETS[viewer] = PinSet()
+    return _SETS[viewer]
+
+
+@dataclass(frozen=True, eq=False)
+class Pin:
+    """A pinned spectrum: its curve, where it was measured, and the quantity of its stack."""
+
+    curve: Curve
+    place: str
+    quantity: str
+
+
+class PinSet(QObject):
+    """Pinned spectra, numbered in the order in which they were pinned.
+
+    Signals
+    -------
+    changed :
+        A spectrum was pinned or taken away.
+    """
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pins: list[Pin] = []
+        self._numbers = count(1)
+
+    def pin(self, energy: Values, values: Values, place: str, quantity: str) -> Pin:
+        """Keep a spectrum; `place` says where it was measured."""
+        number = next(self._numbers)
+        curve = Curve(f"pin {number}", energy, values, "pin", colour_of(_FIRST_COLOUR + number - 1))
+        pin = Pin(curve, place, quantity)
+        self.pins.append(pin)
+        self.changed.emit()
+        return pin
+
+    def remove(self, rows: Iterable[int]) -> None:
+        """Take pins away, by their places in the list."""
+        gone = set(rows)
+        self.pins = [pin for row, pin in enumerate(self.pins) if row not in gone]
+        self.changed.emit()
+
+    def clear(self) -> None:
+        """Take all pins away."""
+        self.pins, self._numbers = [], count(1)
+        self.changed.emit()
