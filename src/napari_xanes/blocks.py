@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -96,7 +97,7 @@ def _in_threads(
         return b - a
 
     done = offset
-    with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+    with single_threaded_blas(), ThreadPoolExecutor(threads) as pool:
         try:
             for count in pool.map(work, bounds):
                 done += count
@@ -105,6 +106,12 @@ def _in_threads(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def single_threaded_blas() -> AbstractContextManager[Any]:
+    """While it lasts, a matrix product takes one core, for the others have blocks of their own."""
+    limited: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
+    return limited
 
 
 @cache

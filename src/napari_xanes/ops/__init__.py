@@ -10,12 +10,13 @@ OPERATIONS = Registry(
     "napari_xanes.ops",
     {
         "crop": "cropping",
+        "denoise": "denoising",
         "optical_depth": "absorbance",
         "normalize_edge": "normalization",
     },
 )
 
-__all__ = ["OPERATIONS", "crop", "normalize_edge", "optical_depth"]
+__all__ = ["OPERATIONS", "crop", "denoise", "normalize_edge", "optical_depth"]
 
 
 def __getattr__(name: str) -> Any:

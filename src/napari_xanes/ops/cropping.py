@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -91,16 +92,18 @@ def _frames(keep: np.ndarray) -> Any:
 
 def _cut(key: str, value: Any, stack: SpectralStack, frames: Any, box: tuple[Any, ...]) -> Any:
     """What is known per frame or per pixel of the stack, cut like the stack."""
-    shape = getattr(value, "shape", None)
-    if key == "noise":
-        return {**value, "i0": _cut("i0", value["i0"], stack, frames, box)}
+    if isinstance(value, Mapping):
+        return {name: _cut(name, item, stack, frames, box) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_cut(key, item, stack, frames, box) for item in value]
+    shape = getattr(value, "shape", ())
     if isinstance(value, ParameterMap) and box:
         sigma, mask = (None if part is None else part[box] for part in (value.sigma, value.mask))
         return replace(value, data=value.data[box], sigma=sigma, mask=mask)
-    if key == "i0" and shape == (stack.energy.size,):
+    if key in ("i0", "columns") and shape[:1] == stack.shape[:1] and len(shape) < 3:
         return value[frames]
     if shape == stack.shape:
         return value[frames][box] if box else value[frames]
-    if shape == stack.shape[1:] and box:
+    if shape[1 - len(stack.shape) :] == stack.shape[1:] and box:
         return value[box]
     return value

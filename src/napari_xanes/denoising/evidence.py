@@ -1,0 +1,142 @@
+"""From spectra to maps: amounts of the references, the edge jump, and what is known of each fraction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.denoising.background import Background, Composition, Design
+from napari_xanes.denoising.bands import Singles, coarse, over_bands, times
+from napari_xanes.denoising.measure import SQUARE, Measured, Squares
+from napari_xanes.progress import Progress
+
+Floats = NDArray[np.float64]
+
+
+def amounts_of(
+    measured: Measured, design: Design, offset: Floats, progress: Progress | None = None
+) -> tuple[Singles, Singles]:
+    """Amount of each column of the design in each pixel (K + F, Y, X), and the mean squared residual (Y, X).
+
+    Parameters
+    ----------
+    measured : Measured
+        The stack.
+    design : Design
+        What is fitted.
+    offset : ndarray, shape (E,)
+        Spectrum to subtract from every pixel.
+    """
+    stack, solver = measured.stack, design.solver()
+    amounts = np.empty((solver.shape[0], *stack.shape[1:]), np.float32)
+    squares = np.empty(stack.shape[1:], np.float32)
+    basis = np.linalg.qr(design.all)[0].astype(np.float32)
+    root = design.root.astype(np.float32)[:, None, None]
+    shift = (solver @ offset).astype(np.float32)[:, None, None]
+    by = offset.astype(np.float32)[:, None, None]
+    freedom = stack.energy.size - solver.shape[0]
+
+    def fit(band: Singles, rows: slice) -> None:
+        values = measured.depth(band, rows)
+        amounts[:, rows] = times(solver, values) - shift
+        values -= by
+        values *= root
+        inside = times(basis.T, values)
+        left = np.einsum("eyx,eyx->yx", values, values) - np.einsum("kyx,kyx->yx", inside, inside)
+        squares[rows] = left / freedom
+
+    over_bands(fit, stack.data, progress=progress, message="fit of the references")
+    return amounts, squares
+
+
+def without_background(amounts: Singles, background: Background | None, design: Design) -> Singles:
+    """Amounts without what patterns add to them."""
+    if background is None:
+        return amounts
+    solver = np.linalg.pinv(design.all)
+    result: Singles = amounts - background.enlarged(solver @ background.modes, amounts.shape[1:])
+    return result
+
+
+@dataclass(frozen=True)
+class Fractions:
+    """What is known of the fraction of each reference, (K, Y, X): estimate times information, and information."""
+
+    num: Singles
+    den: Singles
+
+
+def jump_of(amounts: Singles, precision: Singles, design: Design) -> tuple[Singles, Singles]:
+    """Edge jump (sum of the amounts of the references) and its standard error, (Y, X)."""
+    k = design.references.shape[1] if design.sums else 1
+    variance = float(design.covariance()[:k, :k].sum())
+    least = 1e-4 * float(np.median(precision[precision > 0]))
+    sigma = np.sqrt(variance / np.maximum(precision, least))
+    return amounts[:k].sum(axis=0), sigma.astype(np.float32)
+
+
+def fractions_of(amounts: Singles, jump: Singles, precision: Singles, design: Design) -> Fractions:
+    """Fractions and their information where the edge jump is known.
+
+    Parameters
+    ----------
+    amounts : ndarray, shape (K + F, Y, X)
+        Of the references and the free columns.
+    jump : ndarray, shape (Y, X)
+        Edge jump, cleaned of noise, above 0.
+    precision : ndarray, shape (Y, X)
+        One over the variance of a usual energy.
+    """
+    k = design.references.shape[1]
+    covariance = design.covariance()[:k, :k]
+    if not design.sums:
+        alone = (1 / np.diag(covariance)).astype(np.float32)[:, None, None] * (jump**2 * precision)
+        return Fractions(alone * (amounts[:k] / jump), alone)
+    if k == 1:
+        alone = (jump**2 * precision)[None]
+        return Fractions(alone, alone)
+    to_sum = covariance.sum(axis=1) / covariance.sum()
+    given_sum = covariance - np.outer(to_sum, covariance.sum(axis=0))
+    beyond = amounts[:k].sum(axis=0) - jump
+    share = (amounts[:k] - to_sum.astype(np.float32)[:, None, None] * beyond) / jump
+    information = (1 / np.diag(given_sum)).astype(np.float32)[:, None, None] * (jump**2 * precision)
+    return Fractions(information * share, information)
+
+
+def composition_of(
+    squares: Squares, precision: Singles, jump: Singles, fractions: Singles, design: Design, spread: float
+) -> Composition:
+    """What the squares hold beyond the mixtures that are expected.
+
+    Parameters
+    ----------
+    squares : Squares
+        Means over squares, divided by the noise.
+    precision : ndarray, shape (Y, X)
+        Of the pixels that the squares of the sample are means of, 0 for others.
+    jump, fractions : ndarray, shape (Y, X) and (K, Y, X)
+        What is expected.
+    spread : float
+        Standard error of the expected fractions.
+    """
+    weight = np.maximum(coarse(precision, SQUARE), 1e-30)
+    sums = np.einsum("kyx,yx->k", fractions, jump * precision, optimize=True)
+    mean = sums / sums.sum()
+    mixture = design.references @ mean
+    slow = np.linalg.qr(np.concatenate([mixture[:, None], design.free], axis=1))[0]
+    beside = design.references - slow @ (slow.T @ design.references)
+    directions, sizes, _ = np.linalg.svd(beside, full_matrices=False)
+    directions = directions[:, sizes > 1e-6 * sizes[0]][:, : design.references.shape[1] - 1]
+    away = (fractions - mean.astype(np.float32)[:, None, None]) * (jump * precision)
+    expected = times(directions.T @ design.references, (coarse(away, SQUARE) / weight).astype(np.float32))
+    contrast = float(np.linalg.norm(directions.T @ (design.references - mixture[:, None]), axis=0).sum())
+    own_jump = np.maximum(coarse(jump * precision, SQUARE) / weight, 0.005)
+    sure = np.where(
+        squares.sample_precision > 0,
+        1 / (1 / np.maximum(squares.sample_precision, 1e-30) + (contrast * own_jump * spread) ** 2),
+        0,
+    )
+    left = times(directions.T, squares.sample) - expected
+    return Composition(directions, left.astype(np.float32), sure.astype(np.float32))

@@ -1,0 +1,160 @@
+"""What was done to a stack, as values that travel with it and as words for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.denoising.background import Design
+from napari_xanes.denoising.bands import Singles
+from napari_xanes.denoising.novelty import CLEAR
+from napari_xanes.denoising.pipeline import Cleaned, Look
+from napari_xanes.spectrum import Spectrum
+
+_WORTH_SAYING = 0.002
+"""Share of the absorption below which a removed background is called none."""
+
+
+def mixed(columns: NDArray[Any], maps: Singles) -> Any:
+    """``columns (E, N) @ maps (N, Y, X)`` as a dask array, computed frame by frame when looked at."""
+    import dask.array as da
+
+    spectra = da.from_array(np.asarray(columns, np.float32), chunks=(8, -1))  # type: ignore[no-untyped-call]
+    images = da.from_array(maps.astype(np.float32), chunks=(-1, 256, -1))  # type: ignore[no-untyped-call]
+    return da.tensordot(spectra, images, axes=1)
+
+
+def removed(cleaned: Cleaned, design: Design, shape: tuple[int, ...]) -> tuple[NDArray[Any], Singles]:
+    """Columns (E, N) and maps (N, Y, X) of what was taken away beside noise: offsets and patterns."""
+    columns, maps = cleaned.offset[:, None], np.ones((1, *shape), np.float32)
+    patterns = cleaned.background
+    if patterns is not None:
+        columns = np.concatenate([columns, patterns.modes / design.root[:, None]], axis=1)
+        maps = np.concatenate([maps, patterns.enlarged(np.eye(patterns.modes.shape[1]), shape)])
+    return columns, maps
+
+
+def companions(
+    cleaned: Cleaned, design: Design, names: list[str], offset: float, seen: Look, how: str
+) -> dict[str, Any]:
+    """What belongs to a cleaned stack, for ``metadata["denoise"]``.
+
+    Parameters
+    ----------
+    cleaned, design, seen
+        The result, what it is a combination of, and what was measured.
+    names : list of str
+        Names of the references; none where spectra were learned.
+    offset : float
+        By how much the references were moved, in eV.
+    how : str
+        What cleaned the maps, in words.
+    """
+    stack = seen.measured.stack
+    shape = cleaned.jump.shape
+    columns, maps = removed(cleaned, design, shape)
+    features = [
+        {
+            "spectrum": Spectrum(f"new feature {i + 1}", stack.energy, direction / design.root),
+            "map": amount,
+        }
+        for i, (direction, amount) in enumerate(zip(cleaned.directions.new.T, cleaned.new, strict=True))
+    ]
+    return {
+        "names": names,
+        "fractions": cleaned.fractions,
+        "fraction_sigma": cleaned.fraction_sigma,
+        "edge_jump": cleaned.jump,
+        "edge_jump_sigma": cleaned.jump_sigma,
+        "background": mixed(columns, maps),
+        "novelty": cleaned.novelty,
+        "novel": features,
+        "report": report(cleaned, design, names, offset, seen, how, columns[:, 1:], maps[1:]),
+    }
+
+
+def noise_of(cleaned: Cleaned, design: Design) -> dict[str, Any]:
+    """The errors of the cleaned stack as those of its amounts, for ``metadata["noise"]``.
+
+    The first source is the edge jump, the others are the fractions, whose errors add up to zero.
+    """
+    fractions, sigma, jump = cleaned.fractions, cleaned.fraction_sigma, cleaned.jump
+    k = len(fractions)
+    factors = np.zeros((k, 1 + k, *jump.shape), np.float32)
+    factors[:, 0] = fractions * cleaned.jump_sigma
+    factors[np.arange(k), 1 + np.arange(k)] = jump * sigma
+    if design.sums and k > 1:
+        share = sigma**2 / np.maximum((sigma**2).sum(axis=0), 1e-30)
+        factors[:, 1:] -= share[:, None] * (jump * sigma)[None]
+        length = np.sqrt((factors[:, 1:] ** 2).sum(axis=1))
+        factors[:, 1:] *= (jump * sigma / np.maximum(length, 1e-30))[:, None]
+    columns = design.references / design.root[:, None]
+    return {"kind": "amounts", "columns": columns.astype(np.float32), "factors": factors}
+
+
+def report(
+    cleaned: Cleaned,
+    design: Design,
+    names: list[str],
+    offset: float,
+    seen: Look,
+    how: str,
+    modes: NDArray[Any],
+    patterns: Singles,
+) -> dict[str, Any]:
+    """Numbers, and ``text``: a list of sentences."""
+    from scipy.ndimage import label
+
+    inside = ~seen.air & (seen.measured.precision > 0)
+    gram = modes.T @ modes / len(modes)
+    power = np.einsum("nyx,nm,myx->yx", patterns, gram, patterns, optimize=True) if len(patterns) else 0 * cleaned.jump
+    depth = float(np.sqrt(np.mean(power[inside]))) if inside.any() else 0.0
+    usual = float(np.mean(seen.measured.total[inside])) - float(cleaned.offset.mean()) if inside.any() else 0.0
+    share = depth / max(usual, 1e-9)
+    spots = int(label(cleaned.novelty > CLEAR)[1]) if cleaned.directions.new.shape[1] else 0
+    text = []
+    if cleaned.background is not None and share > _WORTH_SAYING:
+        text.append(f"Removed {share:.1%} of the absorption that came from the beam, in {modes.shape[1]} patterns.")
+    elif not cleaned.has_air:
+        text.append(
+            "There is no empty area, so a background of the beam whose spectrum looks like the sample's can't be told "
+            "from it: slow changes across the image may not be real."
+        )
+    else:
+        text.append("No background of the beam was found.")
+    if offset:
+        word = "low" if offset > 0 else "high"
+        text.append(f"The references lay {abs(offset):.2f} eV too {word} and were moved; check the energy calibration.")
+    if cleaned.directions.new.shape[1]:
+        what = "the references" if names else "the learned spectra"
+        text.append(f"{spots} {'place is' if spots == 1 else 'places are'} not explained by {what}; kept as measured.")
+    if cleaned.directions.nuisance.shape[1]:
+        text.append("Edges of the sample change from frame to frame: the frames may not be aligned.")
+    if seen.measured.photons and cleaned.chi_square > 1.5:
+        text.append(
+            f"Residuals are {np.sqrt(cleaned.chi_square):.1f} times the photon noise: there is noise of another kind, "
+            "or references are missing."
+        )
+    text.append(f"Maps were cleaned by {how}.")
+    if cleaned.adapted is not None:
+        change = f"the error of what it had not seen went to {cleaned.adapted.gain:.1%}"
+        text.append(
+            f"The network was adapted to this stack: {change}."
+            if cleaned.adapted.accepted
+            else f"Adapting the network did not help ({change}), so it was left as it was."
+        )
+    return {
+        "text": text,
+        "background_share": share,
+        "background_patterns": int(modes.shape[1]),
+        "empty_area": bool(cleaned.has_air),
+        "reference_offset_eV": offset,
+        "new_features": int(cleaned.directions.new.shape[1]),
+        "new_places": spots,
+        "misregistration": bool(cleaned.directions.nuisance.shape[1]),
+        "chi_square": cleaned.chi_square,
+        "photons_known": seen.measured.photons,
+        "adapted": None if cleaned.adapted is None else cleaned.adapted.accepted,
+    }

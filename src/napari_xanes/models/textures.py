@@ -1,0 +1,253 @@
+"""Random images of many kinds: what particles look like, how thick they are, where their composition changes.
+
+They teach the network what images of fractions may look like, so they are many and unlike each other on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.float32]
+Shape = tuple[int, int]
+Random = np.random.Generator
+
+
+def log_uniform(rng: Random, low: float, high: float) -> float:
+    """A number whose logarithm is uniform."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def single(image: Any) -> Image:
+    """An image in single precision."""
+    return np.asarray(image, dtype=np.float32)
+
+
+def unit(image: NDArray[np.floating]) -> Image:
+    """An image stretched to the range 0 to 1."""
+    low, high = float(image.min()), float(image.max())
+    return single((image - low) / max(high - low, 1e-9))
+
+
+def smooth(rng: Random, shape: Shape, scale: float) -> Image:
+    """Gaussian noise of unit standard deviation, blurred over `scale` pixels."""
+    fy, fx = np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1])
+    square = fy[:, None] ** 2 + fx**2
+    return _filtered(rng, shape, np.exp(-2 * (np.pi * scale) ** 2 * square))
+
+
+def fractal(rng: Random, shape: Shape, exponent: float) -> Image:
+    """Noise whose amplitude falls with a power of the spatial frequency."""
+    fy, fx = np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1])
+    frequency = np.hypot(fy[:, None], fx)
+    frequency[0, 0] = np.inf
+    return _filtered(rng, shape, frequency**-exponent)
+
+
+def rings(rng: Random, shape: Shape, period: float) -> Image:
+    """Noise of one spatial period, as of fringes and rings."""
+    fy, fx = np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1])
+    away = (np.hypot(fy[:, None], fx) * period - 1) / 0.25
+    return _filtered(rng, shape, np.exp(-0.5 * away**2))
+
+
+def _filtered(rng: Random, shape: Shape, transfer: NDArray[np.float64]) -> Image:
+    spectrum = np.fft.rfft2(rng.standard_normal(shape)) * transfer
+    spectrum[0, 0] = 0
+    image = np.fft.irfft2(spectrum, s=shape)
+    return single(image / max(float(image.std()), 1e-9))
+
+
+def warped(rng: Random, shape: Shape) -> tuple[Image, Image]:
+    """Coordinates y and x in pixels, turned, stretched and bent."""
+    y, x = np.indices(shape).astype(np.float32)
+    angle, stretch = rng.uniform(0, np.pi), log_uniform(rng, 1, 2.5)
+    cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    scale = log_uniform(rng, 6, 40)
+    bend = rng.uniform(0, 0.5) * scale
+    u = (cos * y - sin * x) * np.float32(stretch) + np.float32(bend) * smooth(rng, shape, scale)
+    v = sin * y + cos * x + np.float32(bend) * smooth(rng, shape, scale)
+    return u, v
+
+
+def grains(rng: Random, shape: Shape) -> tuple[NDArray[np.intp], Image]:
+    """Cells around random seeds: the number of each pixel's cell, and how far it lies from the border in pixels."""
+    from scipy.spatial import cKDTree
+
+    u, v = warped(rng, shape)
+    size = log_uniform(rng, 4, 40)
+    low, high = (u.min(), v.min()), (u.max(), v.max())
+    count = int(np.clip((high[0] - low[0]) * (high[1] - low[1]) / size**2, 3, 3000))
+    tree = cKDTree(rng.uniform(low, high, (count, 2)))
+    distance, cell = tree.query(np.stack([u.ravel(), v.ravel()], axis=1), k=2)
+    away = (distance[:, 1] - distance[:, 0]).reshape(shape).astype(np.float32)
+    return cell[:, 0].reshape(shape), away
+
+
+def levels(rng: Random, cell: NDArray[np.intp]) -> Image:
+    """A value per cell: of any size, or of a few phases."""
+    count = int(cell.max()) + 1
+    values = rng.random(count)
+    if rng.random() < 0.3:
+        phases = rng.random(int(rng.integers(2, 5)))
+        values = phases[rng.integers(0, phases.size, count)]
+    image: Image = values.astype(np.float32)[cell]
+    return image
+
+
+def granular(rng: Random, shape: Shape) -> Image:
+    """Grains of a value each, now and then with a course inside."""
+    cell, away = grains(rng, shape)
+    image = levels(rng, cell)
+    if rng.random() < 0.4:
+        image = image + np.float32(rng.uniform(-0.5, 0.5)) * unit(np.minimum(away, np.percentile(away, 95)))
+    return image
+
+
+def domains(rng: Random, shape: Shape) -> Image:
+    """Two phases with a border as sharp as the pixels or wider."""
+    field = smooth(rng, shape, log_uniform(rng, 1.5, 20))
+    width = log_uniform(rng, 0.02, 1.0)
+    return single(0.5 + 0.5 * np.tanh((field - rng.uniform(-0.8, 0.8)) / width))
+
+
+def lamellae(rng: Random, shape: Shape) -> Image:
+    """Bent layers."""
+    u, _ = warped(rng, shape)
+    wave = np.sin(2 * np.pi * u / log_uniform(rng, 6, 60) + rng.uniform(0, 6.3))
+    return single(0.5 + 0.5 * np.tanh(wave * log_uniform(rng, 0.5, 8)))
+
+
+def radial(rng: Random, shape: Shape) -> Image:
+    """Round particles whose composition changes from the core outwards."""
+    image = np.zeros(shape, np.float32)
+    y, x = np.indices(shape).astype(np.float32)
+    bump = 1 + 0.15 * smooth(rng, shape, log_uniform(rng, 4, 20))
+    for _ in range(int(rng.integers(1, 12))):
+        radius = log_uniform(rng, 8, 1.0 * max(shape))
+        cy, cx = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
+        away = np.hypot(y - cy, x - cx) / radius * bump
+        low, high = rng.random(2)
+        course = low + (high - low) * np.clip(away, 0, 1) ** log_uniform(rng, 0.5, 6)
+        image = np.where(away < 1, course, image).astype(np.float32)
+    return image
+
+
+def soft(rng: Random, shape: Shape) -> Image:
+    """Smooth noise of one scale."""
+    return unit(smooth(rng, shape, log_uniform(rng, 1.0, 30)))
+
+
+def rough(rng: Random, shape: Shape) -> Image:
+    """Fractal noise."""
+    return unit(fractal(rng, shape, rng.uniform(0.8, 2.2)))
+
+
+def inclusions(rng: Random, shape: Shape) -> Image:
+    """Small round spots of another composition."""
+    y, x = np.indices(shape).astype(np.float32)
+    image = np.full(shape, rng.random(), np.float32)
+    for _ in range(int(rng.integers(2, 40))):
+        radius = log_uniform(rng, 1.0, 9.0)
+        cy, cx = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
+        spot = 1 / (1 + np.exp(np.clip((np.hypot(y - cy, x - cx) - radius) * 2, -40, 40)))
+        image += np.float32(rng.uniform(-1, 1)) * spot.astype(np.float32)
+    return image
+
+
+def cracks(rng: Random, shape: Shape) -> Image:
+    """1 in thin lines, 0 elsewhere."""
+    if rng.random() < 0.6:
+        _, away = grains(rng, shape)
+        part = smooth(rng, shape, log_uniform(rng, 5, 30)) > rng.uniform(-1.0, 1.0)
+    else:
+        away = 12 * np.abs(smooth(rng, shape, log_uniform(rng, 4, 20)))
+        part = np.ones(shape, bool)
+    return single(np.exp(-((away / rng.uniform(0.8, 2.5)) ** 2)) * part)
+
+
+FAMILIES: tuple[Callable[[Random, Shape], Image], ...] = (
+    granular,
+    granular,
+    domains,
+    lamellae,
+    radial,
+    radial,
+    soft,
+    rough,
+    inclusions,
+)
+
+
+def composition(rng: Random, shape: Shape) -> Image:
+    """A map of a fraction between 0 and 1, a mixture of one to three families."""
+    image = np.zeros(shape, np.float32)
+    for _ in range(int(rng.choice([1, 2, 3], p=[0.35, 0.4, 0.25]))):
+        image = image + np.float32(log_uniform(rng, 0.1, 1.0)) * FAMILIES[int(rng.integers(len(FAMILIES)))](rng, shape)
+    if rng.random() < 0.3:
+        image = image + np.float32(rng.uniform(-0.6, 0.6)) * cracks(rng, shape)
+    if rng.random() < 0.3:
+        image = image + np.float32(log_uniform(rng, 0.01, 0.1)) * smooth(rng, shape, rng.uniform(0.5, 1.5))
+    contrast = log_uniform(rng, 0.05, 0.4)
+    centred = (image - image.mean()) / max(float(image.std()), 1e-6)
+    return single(np.clip(rng.uniform(0.15, 0.85) + contrast * centred, 0, 1))
+
+
+def thickness(rng: Random, shape: Shape) -> Image:
+    """How much there is, 0 to 1: particles, films, with air between or without."""
+    y, x = np.indices(shape).astype(np.float32)
+    kind = rng.random()
+    if kind < 0.55:
+        image = np.zeros(shape, np.float32)
+        bump = 1 + 0.12 * smooth(rng, shape, log_uniform(rng, 3, 20))
+        for _ in range(int(rng.integers(1, 9))):
+            radius = log_uniform(rng, 12, 1.2 * max(shape))
+            cy, cx = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
+            away = np.hypot((y - cy) * rng.uniform(0.7, 1.4), x - cx) / radius * bump
+            image = np.maximum(image, rng.uniform(0.3, 1) * np.clip(1 - away**2, 0, 1) ** rng.uniform(0.2, 0.8))
+    elif kind < 0.75:
+        cell, away = grains(rng, shape)
+        values = np.where(rng.random(int(cell.max()) + 1) < 0.25, 0.0, rng.uniform(0.3, 1, int(cell.max()) + 1))
+        image = values[cell] * np.clip(away / rng.uniform(0.5, 4), 0.2, 1)
+    else:
+        image = rng.uniform(0.3, 1) + 0.25 * smooth(rng, shape, log_uniform(rng, 2, 40))
+    image = image * (1 + rng.uniform(0, 0.2) * smooth(rng, shape, log_uniform(rng, 0.7, 8)))
+    if rng.random() < 0.5:
+        image = image * (1 - rng.uniform(0.2, 0.9) * cracks(rng, shape))
+    return single(np.clip(image, 0, 1.3))
+
+
+def particles(rng: Random, shape: Shape) -> tuple[Image, Image]:
+    """Fraction and amount of round particles of many grains, charged from the outside or from the inside.
+
+    Each grain has its own composition, borders are thin, cracks have reacted further, some grains are of another kind.
+    """
+    y, x = np.indices(shape).astype(np.float32)
+    amount, fraction = np.zeros(shape), np.full(shape, rng.random())
+    bump = 1 + rng.uniform(0, 0.12) * smooth(rng, shape, log_uniform(rng, 3, 25))
+    core, course, power = rng.uniform(0.1, 0.9), rng.uniform(-0.6, 0.6), log_uniform(rng, 0.7, 4)
+    for _ in range(int(rng.integers(1, 7))):
+        radius = log_uniform(rng, 15, 1.2 * max(shape))
+        cy, cx = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
+        away = np.hypot(y - cy, x - cx) / radius * bump
+        thick = rng.uniform(0.4, 1) * np.clip(1 - away**2, 0, 1) ** rng.uniform(0.3, 0.7)
+        on_top = thick > amount
+        own = core + rng.normal(0, 0.1) + course * np.clip(away, 0, 1) ** power
+        amount = np.where(on_top, thick, amount)
+        fraction = np.where(on_top, own, fraction)
+    cell, border = grains(rng, shape)
+    fraction = fraction + log_uniform(rng, 0.02, 0.3) * rng.standard_normal(int(cell.max()) + 1)[cell]
+    amount = amount * (1 + rng.uniform(0, 0.2) * rng.standard_normal(int(cell.max()) + 1)[cell].clip(-2, 2))
+    amount = amount * np.where(border < rng.uniform(0, 2.5), rng.uniform(0.3, 1), 1)
+    if rng.random() < 0.5:
+        lines = cracks(rng, shape)
+        amount = amount * (1 - rng.uniform(0.2, 0.9) * lines)
+        fraction = fraction + rng.uniform(-0.4, 0.4) * lines
+    if rng.random() < 0.4:
+        other = rng.random(int(cell.max()) + 1)[cell] < 0.06
+        fraction = np.where(other, rng.random(), fraction)
+    amount = amount * (1 + rng.uniform(0, 0.1) * smooth(rng, shape, log_uniform(rng, 0.7, 8)))
+    return single(np.clip(fraction, 0, 1)), single(np.clip(amount, 0, 1.3))

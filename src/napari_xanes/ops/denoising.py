@@ -1,0 +1,267 @@
+"""The stack without what the beam, the detector and the counting added to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BeforeValidator
+
+from napari_xanes.denoising.background import Design, find_background
+from napari_xanes.denoising.learned import learned_design
+from napari_xanes.denoising.pipeline import Cleaned, Look, clean, look, parts, put_together, with_design
+from napari_xanes.denoising.references import REACH, Offset, design_of, find_offset
+from napari_xanes.denoising.report import companions, mixed, noise_of, removed
+from napari_xanes.edge import normalize_spectrum, require_absorption
+from napari_xanes.io.arguments import load_references
+from napari_xanes.models.cleaning import device_of, load_network
+from napari_xanes.ops.absorbance import optical_depth
+from napari_xanes.parameters import Param
+from napari_xanes.progress import Progress, part
+from napari_xanes.registry import method
+from napari_xanes.spectrum import Spectrum
+from napari_xanes.stack import SpectralStack
+
+OptionalReferences = Annotated[
+    Any,
+    BeforeValidator(lambda value: None if value is None else load_references(value)),
+    Param(kind="references", auto="learned from the stack"),
+]
+
+_LEAST_ENERGIES = 8
+_CERTAIN = 0.25
+"""Offsets of references up to this, in eV, may come from what the model leaves out, and are not corrected."""
+
+
+def _settle(
+    stack: SpectralStack,
+    *,
+    references: list[Spectrum] | None,
+    reference_offset: float | None,
+    background: str,
+    **_: Any,
+) -> Mapping[str, Any]:
+    """By how much the references are off, where the data tell."""
+    _check(stack, references)
+    if references is None or reference_offset is not None:
+        return {"reference_offset": reference_offset or 0.0}
+    seen = look(_absorption(stack if len(stack.shape) == 3 else _slice(stack, stack.shape[1] // 2)))
+    ready = _normalized(references)
+    found = _offset(seen, ready, background == "auto", 0.0)
+    if abs(found.value) > _CERTAIN:
+        # A shift leaves spectra that look like patterns; once it is nearly right, it leaves few.
+        found = _offset(seen, ready, background == "auto", found.value)
+    certain = abs(found.value) > max(4 * found.sigma, _CERTAIN) and abs(found.value) < REACH - 0.05
+    return {"reference_offset": found.value if certain else 0.0}
+
+
+def _offset(seen: Look, references: list[Spectrum], background: bool, start: float) -> Offset:
+    """Where the references fit best once the beam's patterns, as the air shows them, are taken away."""
+    energy, weight = seen.measured.stack.energy, seen.measured.weight
+    design = design_of(references, energy, weight, start)
+    seen, _, has_air = with_design(seen, design)
+    squares, sample = seen.squares, seen.squares.sample
+    patterns = find_background(squares, design, from_sample=False) if has_air and background else None
+    if patterns is not None:
+        sample = sample - np.tensordot(patterns.modes.astype(np.float32), patterns.maps, 1)
+    moments = np.einsum("eyx,fyx,yx->ef", sample, sample, squares.sample_precision, optimize=True)
+    return find_offset(moments, references, energy, weight)
+
+
+def _check(stack: SpectralStack, references: list[Spectrum] | None) -> None:
+    if (stack.metadata.get("noise") or {}).get("kind") == "amounts":
+        raise ValueError(f"{stack.name!r} is denoised already; denoise what it was made from")
+    if stack.quantity not in ("counts", "transmission"):
+        require_absorption(stack, "denoise", normalized=True)
+    if stack.energy.size < _LEAST_ENERGIES:
+        raise ValueError(
+            f"denoise needs at least {_LEAST_ENERGIES} energies to tell signal from noise; {stack.name!r} has "
+            f"{stack.energy.size}"
+        )
+    for one in references or ():
+        low, high = one.energy[0] - REACH, one.energy[-1] + REACH
+        if stack.energy[0] < low or stack.energy[-1] > high:
+            raise ValueError(
+                f"reference {one.name!r} covers {one.energy[0]:g} to {one.energy[-1]:g} eV, the stack "
+                f"{stack.energy[0]:g} to {stack.energy[-1]:g} eV: crop the stack to what all references cover"
+            )
+
+
+def _normalized(references: list[Spectrum]) -> list[Spectrum]:
+    return [normalize_spectrum(one) if one.metadata.get("normalized") is False else one for one in references]
+
+
+def _absorption(stack: SpectralStack) -> SpectralStack:
+    return optical_depth(stack) if stack.quantity in ("counts", "transmission") else stack
+
+
+@method(fit=_settle)
+def denoise(
+    stack: SpectralStack,
+    /,
+    *,
+    references: OptionalReferences = None,
+    background: Literal["auto", "none"] = "auto",
+    noise: Literal["auto", "tv", "network", "none"] = "auto",
+    adapt: bool = False,
+    keep_new: bool = True,
+    reference_offset: Annotated[float | None, Param(unit="eV", ge=-5, le=5, step=0.1, auto="from the data")] = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    seed: Annotated[int, Param(ge=0, le=2**31)] = 0,
+    progress: Progress | None = None,
+) -> SpectralStack:
+    """Absorption without beam background and noise: in each pixel a combination of spectra, and what is new.
+
+    Parameters
+    ----------
+    stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
+        Counts with what corrects them, or optical depth, fluorescence or normalized absorption. Slices of a volume are
+        cleaned one by one.
+    references : list of Spectrum, or files, optional
+        Spectra that the sample is made of. Without them up to six are learned from the stack.
+    background : {"auto", "none"}
+        Whether to remove patterns of the beam that changed between sample and flat. They are told from the sample by
+        its empty area; without one they stay, and the report says so.
+    noise : {"auto", "tv", "network", "none"}
+        What cleans the maps of the fractions: the trained network ("auto" too), or total variation guided by the
+        absorption, which was never trained on anything. "none" only removes the background.
+    adapt : bool
+        Adapt the network to this stack first: one half of the energies must foretell the other. The adapted network is
+        only taken if it does so better in places that it has not seen.
+    keep_new : bool
+        Look for spectra that the references do not explain, and keep them at full amplitude.
+    reference_offset : float, optional
+        By how much the references lie too low, in eV. Found from the data, and corrected for when it is certain.
+    device : {"auto", "cpu", "cuda"}
+        Where the network computes.
+    seed : int
+        Of what is random in the adaptation.
+
+    Returns
+    -------
+    SpectralStack
+        float32 absorption. ``metadata["denoise"]`` holds ``fractions`` and ``fraction_sigma`` (K, Y, X), ``names`` of
+        the references, ``edge_jump`` and ``edge_jump_sigma``, ``background`` (what was taken away but noise, as a dask
+        array (E, Y, X)), ``novelty`` (significance of what is new, in standard errors), ``novel`` (list of spectra with
+        their maps), and ``report``: numbers, and ``text`` for people.
+
+    Raises
+    ------
+    ValueError
+        If the stack is denoised already, there are fewer than eight energies, a reference does not cover the stack or
+        can't be told from the others, or no pixel is usable.
+
+    Notes
+    -----
+    After Li et al., npj Comput. Mater. 10 (2024), 10.1038/s41524-024-01313-7: what is cleaned is a combination of
+    spectra. The background is found by kriging, the maps of fractions are cleaned in units of what the photons tell
+    about them, and what does not fit is tested on squares that it was not learned from.
+
+    Examples
+    --------
+    >>> from napari_xanes.sample import nmc_ni_k
+    >>> sample = nmc_ni_k(size=48, photons=500)
+    >>> clean = denoise(sample.stack, references=sample.stack.metadata["references"], noise="tv")
+    >>> clean.quantity, clean.metadata["denoise"]["fractions"].shape
+    ('optical_depth', (2, 48, 48))
+    """
+    assert reference_offset is not None
+    _check(stack, references)
+    if len(stack.shape) == 4:
+        return _slice_by_slice(
+            stack, progress, references=references, background=background, noise=noise, adapt=adapt, keep_new=keep_new,
+            reference_offset=reference_offset, device=device, seed=seed,
+        )  # fmt: skip
+    absorption = _absorption(stack)
+    seen = look(absorption, part(progress, 0.0, 0.15))
+    ready = _normalized(references) if references else []
+    weight, where = seen.measured.weight, device_of(device)
+    design = design_of(ready, stack.energy, weight, reference_offset) if ready else learned_design(
+        seen.squares, stack.energy, weight
+    )  # fmt: skip
+    cleaned = clean(
+        seen,
+        design,
+        background=background == "auto",
+        network=load_network(where) if noise in ("auto", "network") else None,
+        adapt=adapt,
+        keep_new=keep_new,
+        device=where,
+        seed=seed,
+        progress=part(progress, 0.15, 0.9),
+    )
+    data = _filled(absorption, stack, cleaned, design, noise, part(progress, 0.9, 1.0))
+    how = {"tv": "guided total variation", "none": "nothing"}.get(noise, "the trained network")
+    about = companions(cleaned, design, [one.name for one in ready], reference_offset, seen, how)
+    metadata = {
+        "denoise": about,
+        "noise": absorption.metadata.get("noise") if noise == "none" else noise_of(cleaned, design),
+    }
+    return absorption.with_data(data, metadata=metadata)
+
+
+def _filled(
+    absorption: SpectralStack,
+    stack: SpectralStack,
+    cleaned: Cleaned,
+    design: Design,
+    noise: str,
+    progress: Progress | None,
+) -> Any:
+    """The new frames: computed on demand if the stack is lazy, else in the memory of what was made from it."""
+    if noise == "none":
+        columns, maps = removed(cleaned, design, absorption.shape[1:])
+        left = (absorption.data - mixed(columns, maps)).astype(np.float32)
+        return left if stack.is_lazy else left.compute()
+    columns, maps = parts(cleaned, design)
+    if stack.is_lazy:
+        return mixed(columns, maps)
+    out = np.empty(absorption.shape, np.float32) if absorption is stack else absorption.data
+    return put_together(columns, maps, out, progress)
+
+
+def _slice_by_slice(stack: SpectralStack, progress: Progress | None, **parameters: Any) -> SpectralStack:
+    """Clean each slice of a volume (E, Z, Y, X) and put them on each other."""
+    import dask.array as da
+
+    if parameters["references"] is None:
+        raise ValueError("slices of a volume would each learn spectra of their own: give references")
+    count = stack.shape[1]
+    done = [
+        denoise.function(_slice(stack, z), progress=part(progress, z / count, (z + 1) / count), **parameters)
+        for z in range(count)
+    ]
+    frames = [one.data for one in done]
+    data = da.stack(frames, axis=1) if stack.is_lazy else np.stack(frames, axis=1)  # type: ignore[no-untyped-call]
+    slices = [one.metadata["denoise"] for one in done]
+    about = {**slices[0], **{name: np.stack([one[name] for one in slices], axis=-3) for name in _MAPS}}
+    about["background"] = da.stack([one["background"] for one in slices], axis=1)  # type: ignore[no-untyped-call]
+    about["novel"] = []  # each slice has directions of its own
+    text = [f"slice {z}: {line}" for z, one in enumerate(slices) for line in one["report"]["text"]]
+    about["report"] = {**slices[0]["report"], "text": text}
+    own = done[0].metadata["noise"]
+    if own is not None and own["kind"] == "amounts":
+        factors = [one.metadata["noise"]["factors"] for one in done]
+        own = {**own, "factors": np.stack(factors, axis=-3)}
+    elif "noise" in stack.metadata:
+        own = stack.metadata["noise"]
+    return stack.with_data(data, quantity=done[0].quantity, metadata={"denoise": about, "noise": own})
+
+
+def _slice(stack: SpectralStack, z: int) -> SpectralStack:
+    """One slice of a volume."""
+    size = None if stack.pixel_size is None else stack.pixel_size[1:]
+    metadata = _slice_of(dict(stack.metadata), z, stack.shape[1:])
+    return replace(stack, data=stack.data[:, z], pixel_size=size, metadata=metadata)
+
+
+def _slice_of(value: Any, z: int, shape: tuple[int, ...]) -> Any:
+    """What is known of each voxel of a volume, for one slice of it."""
+    if isinstance(value, Mapping):
+        return {name: _slice_of(item, z, shape) for name, item in value.items()}
+    return value[..., z, :, :] if getattr(value, "shape", ())[-3:] == shape else value
+
+
+_MAPS = ("fractions", "fraction_sigma", "edge_jump", "edge_jump_sigma", "novelty")
