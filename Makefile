@@ -29,9 +29,12 @@ bench: .venv/tested
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/theory_engine.py
 	$(BIN)/python benchmarks/theory_match.py
+	$(BIN)/python benchmarks/valence.py
+	$(BIN)/python -m benchmarks.denoise --quick
 
 pictures: .venv/tested
 	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python docs/figures.py
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

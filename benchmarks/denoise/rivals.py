@@ -1,0 +1,250 @@
+"""The rivals: what people do today, and the best that can be done without a network, each as strong as it can be.
+
+All get the same optical depth, with bad pixels repaired and the empty area brought to zero in every frame, and the
+same reference fit with a constant and E^-3 as background. The tuned ones try a grid of strengths; the benchmark then
+takes the best one of each measurement WITH its truth, which no user can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from benchmarks.denoise.cases import Measurement
+from benchmarks.denoise.edges import positions
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+NLM_STRENGTHS = (0.5, 0.8, 1.1, 1.5, 2.2)
+TV_STRENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+REACH = (-1.0, 2.0)
+"""Valences are cut to this range, for all alike: a quotient of two noisy numbers has no finite variance."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Optical depth (E, Y, X), its weight 1/variance (E, Y, X), the design (E, K + 2), and the K references' places."""
+
+    depth: Array
+    weight: Array
+    design: Array
+    where: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a method says.
+
+    Parameters
+    ----------
+    valence : array, shape (Y, X)
+        0 for the lowest reference to 1 for the highest.
+    depth : array, shape (E, Y, X), optional
+        The cleaned stack.
+    sigma : array, shape (Y, X), optional
+        Standard error of the valence.
+    novelty : array, shape (Y, X), optional
+        How certain a pixel is to hold something new.
+    n_new : int
+        Number of new spectra found.
+    offset : float, optional
+        What was added to the references' energies, in eV.
+    """
+
+    valence: Array
+    depth: Array | None = None
+    sigma: Array | None = None
+    novelty: Array | None = None
+    n_new: int = 0
+    offset: float | None = None
+
+
+def prepare(one: Measurement) -> Prepared:
+    """Bring a measurement to what all rivals start from.
+
+    The empty area is where the median optical depth is lowest; without an edge step in its mean it is empty indeed and
+    its mean is subtracted from every frame, otherwise nothing is.
+    """
+    from scipy.ndimage import gaussian_filter, median_filter
+
+    stack = one.stack
+    counts = np.maximum(stack.data, 0.5)
+    flats = np.maximum(stack.metadata["flat"], 0.05)
+    depth = np.log(flats / counts)
+    weight = 1 / (1 / counts + 1 / (flats * stack.metadata["n_flat"]))
+
+    light = flats.mean(axis=0)
+    usual = median_filter(light, 7)
+    bad = np.abs(light / usual - 1) > 0.25
+    for frame in depth:
+        frame[bad] = median_filter(frame, 5)[bad]
+    weight[:, bad] = np.median(weight[:, ~bad], axis=1)[:, None]
+
+    references = [reference.at(stack.energy) for reference in stack.metadata["references"]]
+    power = (stack.energy / stack.energy[0]) ** -3
+    design = np.column_stack([*references, np.ones_like(power), power - power.mean()]).astype(np.float32)
+    smooth = gaussian_filter(np.median(depth, axis=0), 2)
+    empty = smooth < np.percentile(smooth, 3) + 0.06
+    if empty.sum() < 200:
+        empty = smooth < np.percentile(smooth, 3)
+    level = (depth[:, empty] * weight[:, empty]).sum(axis=1) / weight[:, empty].sum(axis=1)
+    step = _amounts(np.stack([level, depth[:, ~empty].mean(axis=1)], axis=1), design)[:-2].sum(axis=0)
+    if step[0] < 0.15 * step[1]:
+        depth -= level[:, None, None]
+    return Prepared(depth.astype(np.float32), weight.astype(np.float32), design, positions(one.edge.references))
+
+
+def _amounts(spectra: NDArray[np.floating], design: Array) -> Array:
+    """Unweighted least squares: amounts (K + 2, ...) in spectra (E, ...)."""
+    return np.tensordot(np.linalg.pinv(design), spectra, 1).astype(np.float32)
+
+
+def valence_of(amounts: NDArray[np.floating], where: NDArray[np.float64]) -> Array:
+    """Mean valence of amounts (K, ...), cut to `REACH`; in the middle where there is nothing."""
+    total = amounts.sum(axis=0)
+    ratio = np.tensordot(where, amounts, 1) / np.where(np.abs(total) < 1e-4, 1e-4, total)
+    return np.clip(ratio, *REACH).astype(np.float32)
+
+
+def _fitted(depth: Array, data: Prepared) -> Estimate:
+    """The reference fit of a cleaned stack."""
+    k = len(data.where)
+    return Estimate(valence_of(_amounts(depth, data.design)[:k], data.where), depth)
+
+
+def raw(data: Prepared) -> Estimate:
+    """The reference fit pixel by pixel, with the standard error that follows from the photons."""
+    k = len(data.where)
+    solver = np.linalg.pinv(data.design)
+    amounts = np.tensordot(solver, data.depth, 1)[:k]
+    valence = valence_of(amounts, data.where)
+    lever = np.tensordot(data.where, solver[:k], 1)[:, None, None] - valence * solver[:k].sum(axis=0)[:, None, None]
+    sigma = np.sqrt((lever**2 / data.weight).sum(axis=0)) / np.abs(amounts.sum(axis=0)).clip(1e-4)
+    return Estimate(valence, data.depth, sigma.astype(np.float32))
+
+
+def _components(data: Prepared) -> tuple[Array, Array, Array, Array]:
+    """PCA of the stack in units of its noise: scores (N, Y, X) with noise 1, spectra (E, N), mean (E,), values (N,)."""
+    n_energies, *shape = data.depth.shape
+    per_energy = np.sqrt(data.weight.mean(axis=(1, 2)))[:, None]
+    per_pixel = np.sqrt(data.weight.mean(axis=0)).reshape(1, -1)
+    flat = data.depth.reshape(n_energies, -1) * per_energy
+    mean = (flat * per_pixel**2).sum(axis=1, keepdims=True) / (per_pixel**2).sum()
+    white = (flat - mean) * (per_pixel / per_energy.mean())
+    values, vectors = np.linalg.eigh(white @ white.T / white.shape[1])
+    vectors = vectors[:, ::-1]
+    scores = (vectors.T @ (flat - mean)).reshape(n_energies, *shape)
+    return scores, vectors / per_energy, mean / per_energy, values[::-1]
+
+
+def significant(values: Array, n_pixels: int, *, draws: int = 3) -> int:
+    """Parallel analysis: how many components exceed those of noise alone of the same size (Horn, Psychometrika 1965).
+
+    Parameters
+    ----------
+    values : array, shape (N,)
+        Variances of the components in units of the noise, the largest first.
+    n_pixels : int
+        Number of spectra that they come from.
+    """
+    rng = np.random.default_rng(0)
+    largest = []
+    for _ in range(draws):
+        noise = rng.standard_normal((len(values), n_pixels), dtype=np.float32)
+        largest.append(np.linalg.eigvalsh(noise @ noise.T / n_pixels)[::-1])
+    return max(1, int(np.argmin(values > np.max(largest, axis=0) * 1.02)))
+
+
+def pca(data: Prepared, k: int | None = 5) -> Estimate:
+    """The `k` largest components (None: parallel analysis), then the reference fit."""
+    scores, spectra, mean, values = _components(data)
+    k = significant(values, data.depth[0].size) if k is None else k
+    return _fitted(np.tensordot(spectra[:, :k], scores[:k], 1) + mean[..., None], data)
+
+
+def pca_nlm(data: Prepared, k: int = 5) -> Iterator[Estimate]:
+    """Non-local means on each of `k` score images in units of their noise, then the reference fit; one per strength."""
+    from skimage.restoration import denoise_nl_means
+
+    scores, spectra, mean, _ = _components(data)
+    level = np.median(np.sqrt(data.weight.mean(axis=0) / data.weight.mean()))
+    for h in NLM_STRENGTHS:
+        clean = np.array(
+            [
+                denoise_nl_means(one, patch_size=5, patch_distance=8, h=h / level, sigma=1 / level, fast_mode=True)
+                for one in scores[:k]
+            ]
+        )
+        yield _fitted(np.tensordot(spectra[:, :k], clean, 1) + mean[..., None], data)
+
+
+def likelihood_tv(data: Prepared) -> Iterator[Estimate]:
+    """The amounts of the references that maximize likelihood minus their joint total variation; one per strength.
+
+    The likelihood is that of the counts to second order (weights are the photons'), its background left free in each
+    pixel. The amounts are rotated to where their errors are uncorrelated and 1 on average, so that one strength fits.
+    """
+    k = len(data.where)
+    n_energies, *shape = data.depth.shape
+    weight = data.weight.reshape(n_energies, -1)
+    gram = np.einsum("ei,ej,ep->pij", data.design, data.design, weight, optimize=True)
+    right = (data.design.T @ (weight * data.depth.reshape(n_energies, -1))).T
+    # The background is eliminated, pixel by pixel, by the Schur complement.
+    over = gram[:, :k, k:] @ np.linalg.inv(gram[:, k:, k:])
+    information = gram[:, :k, :k] - over @ gram[:, k:, :k]
+    right = right[:, :k] - (over @ right[:, k:, None])[..., 0]
+    turn = np.linalg.inv(np.linalg.cholesky(information.mean(axis=0))).T
+    information = turn.T @ information @ turn
+    right = right @ turn
+    start = np.linalg.solve(information + 1e-3 * np.eye(k), right[..., None])[..., 0]
+    images = (start.T.reshape(k, *shape)).astype(np.float32)
+    pieces = np.moveaxis(information, 0, -1).reshape(k, k, *shape)
+    target = right.T.reshape(k, *shape).astype(np.float32)
+    for strength in TV_STRENGTHS:
+        images = _vector_tv(images, pieces, target, strength)
+        yield Estimate(valence_of(np.tensordot(turn, images, 1), data.where))
+
+
+def _vector_tv(
+    start: Array, information: NDArray[np.floating], target: Array, strength: float, rounds: int = 160
+) -> Array:
+    """Minimize ``u'Hu/2 - t'u + strength * sum |grad u|`` over vector images u (K, Y, X).
+
+    The length of the gradient runs over both directions and all K, so that edges are where several images have them.
+    Primal-dual steps of Chambolle and Pock, J. Math. Imaging Vis. 40 (2011), 120.
+    """
+    k = len(start)
+    step = np.float32(0.35)
+    inverse = np.linalg.inv(np.moveaxis(information, (0, 1), (-2, -1)) * step + np.eye(k))
+    inverse = np.ascontiguousarray(np.moveaxis(inverse, (-2, -1), (0, 1)), np.float32)
+    primal, bar = start.copy(), start.copy()
+    down, across = np.zeros_like(start), np.zeros_like(start)
+    for _ in range(rounds):
+        down[:, :-1] += step * (bar[:, 1:] - bar[:, :-1])
+        across[:, :, :-1] += step * (bar[:, :, 1:] - bar[:, :, :-1])
+        length = np.sqrt((down**2).sum(axis=0) + (across**2).sum(axis=0))
+        shrink = 1 / np.maximum(1, length / np.float32(strength))
+        down *= shrink
+        across *= shrink
+        moved = down + across
+        moved[:, 1:] -= down[:, :-1]
+        moved[:, :, 1:] -= across[:, :, :-1]
+        moved = primal + step * (moved + target)
+        new = np.array([sum(inverse[i, j] * moved[j] for j in range(k)) for i in range(k)])
+        bar = 2 * new - primal
+        primal = new
+    return primal
+
+
+PLAIN: Mapping[str, Callable[[Prepared], Estimate]] = MappingProxyType(
+    {"raw LCF": raw, "PCA k=5": pca, "PCA auto": lambda data: pca(data, None)}
+)
+"""Methods without a strength to tune."""
+
+TUNED: Mapping[str, Callable[[Prepared], Iterator[Estimate]]] = MappingProxyType(
+    {"PCA + NLM": pca_nlm, "ML-LCF + TV": likelihood_tv}
+)
+"""Methods that are tuned with the truth, one estimate per strength."""

@@ -1,0 +1,80 @@
+"""Results as text: a table for each case beside its bars, and the seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from benchmarks.denoise.bars import bar
+from benchmarks.denoise.runs import OURS, Outcome, interval, mean_score, ratios
+
+COLUMNS: Mapping[str, str] = {
+    "rmse": "RMSE",
+    "bias": "|bias|",
+    "contrast": "contrast",
+    "precision": "spots AP",
+    "precision_stack": "in stack",
+    "kept": "kept",
+    "within_1": "1 sigma",
+    "within_2": "2 sigma",
+    "offset_error": "off by",
+    "invented": "invented",
+    "n_new": "n new",
+}
+"""Titles of the scores."""
+
+
+def case_table(name: str, outcomes: Sequence[Outcome]) -> str:
+    """Scores of all methods on one case, the paired ratio to the best rival, and the bars."""
+    lines = [f"{name + f' ({len(outcomes)} seeds)':26s}" + "".join(f"{title:>9s}" for title in COLUMNS.values())]
+    for method in outcomes[0].scores:
+        values = vars(mean_score(outcomes, method))
+        cells = ("" if np.isnan(values[key]) else f"{values[key]:.3f}" for key in COLUMNS)
+        lines.append(f"{method:26s}" + "".join(f"{cell:>9s}" for cell in cells))
+    ratio = ratios(outcomes)
+    low, high = interval(ratio)
+    lines.append(
+        f"to the best rival of each seed: {ratio.mean():.3f} (95 % {low:.3f} to {high:.3f}), worst {ratio.max():.3f}"
+    )
+    lines += [f"  {'holds ' if held else 'MISSED'} {text}" for text, held in verdicts(name, outcomes)]
+    return "\n".join(lines)
+
+
+def verdicts(name: str, outcomes: Sequence[Outcome]) -> list[tuple[str, bool]]:
+    """Each bar of a case in words, and whether it holds."""
+    asked, ours, ratio = bar(name), mean_score(outcomes, OURS), ratios(outcomes)
+    times = mean_score(outcomes, "PCA k=5").rmse / ours.rmse
+    low, high = asked.covered
+    found = [
+        (f"ratio {ratio.mean():.3f} at most {asked.ratio}", ratio.mean() <= asked.ratio),
+        (f"worst ratio {ratio.max():.3f} at most {asked.worst}", ratio.max() <= asked.worst),
+        (f"2 sigma cover {ours.within_2:.3f}, {low} to {high}", low <= ours.within_2 <= high),
+    ]
+    for title, value, most in (
+        ("|bias|", ours.bias, asked.bias),
+        ("RMSE", ours.rmse, asked.rmse),
+        ("invented share", ours.invented, asked.invented),
+        ("new spectra", ours.n_new, asked.invented),
+        ("error of the offset", ours.offset_error, asked.offset),
+    ):
+        if most is not None:
+            found.append((f"{title} {value:.4f} at most {most}", value <= most))
+    for title, value, least in (
+        ("times better than PCA", times, asked.times_pca),
+        ("contrast gain", ours.contrast, asked.contrast),
+        ("precision of spots", ours.precision, asked.precision),
+        ("amplitude kept", ours.kept, asked.kept),
+    ):
+        if least is not None:
+            found.append((f"{title} {value:.3f} at least {least}", value >= least))
+    return [(text, bool(held)) for text, held in found]
+
+
+def timing_table(outcomes: Sequence[Outcome]) -> str:
+    """Seconds of each method on one measurement, the best of all, and their ratio to the plain reference fit."""
+    names = list(outcomes[0].seconds)
+    best = {name: min(one.seconds[name] for one in outcomes) for name in names}
+    plain = best[names[0]]
+    lines = [f"{'method (one strength)':26s}{'s':>9s}{'/ raw':>9s}"]
+    lines += [f"{name:26s}{seconds:9.2f}{seconds / plain:9.1f}" for name, seconds in best.items()]
+    return "\n".join(lines)

@@ -1,0 +1,148 @@
+"""The scores of the denoising benchmark on closed forms, and its simulation; the benchmark itself is not run here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import erf, sqrt
+
+import numpy as np
+import pytest
+
+pytest.importorskip("benchmarks.denoise", reason="benchmarks are importable from the repository's root only")
+
+from benchmarks.denoise.bars import BARS
+from benchmarks.denoise.cases import CASES, simulate
+from benchmarks.denoise.edges import k_edge, l_edge, positions
+from benchmarks.denoise.figure import photons_for
+from benchmarks.denoise.rivals import TV_STRENGTHS, likelihood_tv, pca, prepare, raw, significant, valence_of
+from benchmarks.denoise.runs import interval
+from benchmarks.denoise.scores import (
+    amplitude_kept,
+    average_precision,
+    contrast_gain,
+    coverage,
+    high_passed,
+    near,
+    rmse,
+    score,
+    stranger_amount,
+)
+
+EVERYWHERE = np.ones((96, 96), bool)
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_coverage_of_gaussian_errors_is_that_of_the_normal_distribution(rng, factor):
+    sigma = rng.uniform(0.5, 2.0, (200, 200))
+    covered = coverage(sigma * rng.standard_normal(sigma.shape), sigma, 0 * sigma, np.ones(sigma.shape, bool), factor)
+    assert covered == pytest.approx(erf(factor / sqrt(2)), abs=0.01)
+
+
+def test_contrast_gain_is_the_share_of_fine_structure_kept_whatever_the_noise(rng):
+    truth = rng.standard_normal(EVERYWHERE.shape)
+    assert contrast_gain(truth, truth, EVERYWHERE) == pytest.approx(1)
+    assert contrast_gain(0.3 * truth + 7, truth, EVERYWHERE) == pytest.approx(0.3)
+    noise = rng.standard_normal(truth.shape)
+    assert contrast_gain(0.3 * truth + noise, truth, EVERYWHERE) == pytest.approx(0.3, abs=0.05)
+    assert np.isnan(contrast_gain(truth, 0 * truth + 0.5, EVERYWHERE))
+
+
+def test_high_pass_takes_no_notice_of_what_is_outside():
+    where = EVERYWHERE.copy()
+    where[:, 48:] = False
+    assert np.allclose(high_passed(np.where(where, 3.0, np.nan), where), 0)
+
+
+def test_amplitude_and_errors_in_closed_form():
+    truth = np.arange(16.0).reshape(4, 4)
+    where = truth > 4
+    assert amplitude_kept(0.25 * truth, truth, where) == pytest.approx(0.25)
+    assert rmse(truth + 3 * where, truth, where) == pytest.approx(3)
+    assert average_precision(truth, where) == pytest.approx(1)
+    assert average_precision(0 * truth, where) == pytest.approx(where.mean())
+
+
+def test_near_grows_a_mask():
+    where = np.zeros((9, 9), bool)
+    where[4, 4] = True
+    assert near(where, 2).sum() == 13
+
+
+@pytest.mark.parametrize("edge", [k_edge(), l_edge(), l_edge(3)], ids=["K", "L", "L three"])
+def test_amount_of_the_stranger_is_blind_to_references_and_background(edge):
+    spectra = np.array([one.at(edge.energy) for one in (*edge.references, edge.stranger)])
+    assert np.isfinite(spectra).all()
+    assert edge.energy.size == 80
+    mixed = np.tensordot(spectra.T, np.array([*[0.3] * len(edge.references), 0.2])[:, None, None], 1) + 0.4
+    assert stranger_amount(mixed, edge) == pytest.approx(0.2)
+    assert positions(edge.references)[[0, -1]].tolist() == [0, 1]
+
+
+def test_photons_for_an_error_follow_a_power_law():
+    photons = [100, 1000, 10000]
+    errors = [0.1, 0.1 / sqrt(10), 0.01]
+    assert photons_for(0.1 / sqrt(3), photons, errors) == pytest.approx(300)
+    assert np.isnan(photons_for(0.001, photons, errors))
+
+
+def test_interval_of_two_values_is_that_of_student():
+    assert interval(np.array([0.0, 2.0])) == pytest.approx((1 - 12.706, 1 + 12.706), abs=1e-3)
+    assert np.isnan(interval(np.array([1.0]))[0])
+
+
+def test_parallel_analysis_counts_what_is_above_noise(rng):
+    values = np.linspace(1.2, 0.8, 30)
+    assert significant(values * 0.8, 500) == 1
+    values[:3] = 9, 5, 3
+    assert significant(values, 500) == 3
+
+
+def test_valence_is_the_share_of_the_last_reference():
+    amounts = np.array([[[0.3]], [[0.1]]])
+    assert valence_of(amounts, np.array([0.0, 1.0])) == pytest.approx(0.25)
+
+
+def test_simulation_repeats_itself_and_shows_one_specimen_at_all_doses():
+    one, again, brighter = (simulate(CASES[name], 3, size=64) for name in ("200", "200", "5000"))
+    assert np.array_equal(one.stack.data, again.stack.data)
+    assert np.array_equal(one.truth.valence, brighter.truth.valence)
+    assert not np.array_equal(one.stack.data, simulate(CASES["200"], 4, size=64).stack.data)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_case_is_as_promised(name):
+    case, one = CASES[name], simulate(CASES[name], 0, size=64)
+    inside = one.truth.jump > 0
+    assert one.stack.shape == (80, 64, 64)
+    assert one.truth.jump.max() <= 0.3 * case.dilution + 1e-9
+    assert one.truth.jump[inside].min() >= 0.06 * case.dilution - 1e-9
+    assert inside.all() == (case.texture == "filled")
+    assert abs(one.offset) == case.offset
+    if case.null:
+        assert not one.truth.stranger.any()
+        assert np.ptp(one.truth.valence) == 0
+    else:
+        assert one.truth.stranger.any()
+        assert one.truth.valence[one.scored].std() == pytest.approx(0.21, abs=0.03)
+
+
+@pytest.mark.parametrize("name", ["1000", "L edge, three"])
+def test_rivals_find_the_truth_without_noise_and_patterns(name):
+    one = simulate(replace(CASES[name], photons=1e9, pattern=0), 0, size=64)
+    good = one.stack.metadata["flat"].mean(axis=0)
+    one = replace(one, scored=one.scored & (np.abs(good / np.median(good) - 1) < 0.25))
+    data = prepare(one)
+    for estimate in (raw(data), pca(data), next(likelihood_tv(data))):
+        assert score(estimate, one).rmse < 0.01
+    assert score(raw(data), one).kept == pytest.approx(1, abs=0.01)
+
+
+def test_stronger_total_variation_gives_flatter_maps():
+    one = simulate(CASES["1000"], 0, size=64)
+    spread = [np.abs(np.diff(each.valence, axis=0))[one.scored[1:]].mean() for each in likelihood_tv(prepare(one))]
+    assert len(spread) == len(TV_STRENGTHS)
+    assert spread == sorted(spread, reverse=True)
+
+
+def test_bars_belong_to_cases():
+    assert set(BARS) <= set(CASES)
