@@ -16,6 +16,7 @@ import numpy as np  # noqa: E402
 
 from napari_xanes.gui.layers import stack_to_layer  # noqa: E402
 from napari_xanes.gui.picture import open_docks, settle, wait_until  # noqa: E402
+from napari_xanes.gui.spectra.pin_set import pins_of  # noqa: E402
 from napari_xanes.io import write  # noqa: E402
 from napari_xanes.ops import optical_depth  # noqa: E402
 from napari_xanes.sample import mn_oxides_l, nmc_ni_k  # noqa: E402
@@ -50,7 +51,28 @@ def main() -> None:
         for name, dock in docks.items():
             dock.grab().save(str(HERE / f"{name.lower()}-{theme}.png"))
         viewer.close()
+        denoise_dock(theme)
         theory_docks(theme)
+
+
+def denoise_dock(theme: str) -> None:
+    """The Denoise dock on few photons."""
+    import napari
+
+    stack = optical_depth(nmc_ni_k(size=160, photons=500).stack)
+    viewer = napari.Viewer()
+    viewer.window.resize(1366, 768)
+    viewer.theme = theme
+    data, keywords, _kind = stack_to_layer(stack)
+    viewer.add_image(data, **keywords)
+    denoise = viewer.window.add_plugin_dock_widget("napari-xanes", "Denoise")[1]
+    denoise.runner.start()
+    wait_until(lambda: not denoise.runner.job.running)
+    viewer.dims.set_current_step(0, 40)
+    viewer.cursor.position = (40, 3.2, 3.9)
+    settle(6.0)
+    viewer.screenshot(str(HERE / f"denoise-{theme}.png"), canvas_only=False, flash=False)
+    viewer.close()
 
 
 def theory_docks(theme: str) -> None:
@@ -62,15 +84,24 @@ def theory_docks(theme: str) -> None:
     viewer.window.resize(1366, 768)
     viewer.theme = theme
     data, keywords, _kind = stack_to_layer(stack)
-    viewer.add_image(data, **keywords)
+    layer = viewer.add_image(data, **keywords)
     embedding = viewer.window.add_plugin_dock_widget("napari-xanes", "Embedding")[1]
     embedding.start()
     wait_until(lambda: not embedding.job.running)
+    labels = np.zeros(stack.shape[1:], np.uint8)
+    labels[30:38, 55:65] = 1
+    viewer.add_labels(labels, name="regions", scale=(0.05, 0.05), units=("um", "um"), opacity=0.5)
+    viewer.layers.selection.active = layer
+    for row, column in ((100, 60), (60, 98)):
+        pins_of(viewer).pin(stack.energy, stack.data[:, row, column].astype(float), "", stack.quantity)
     viewer.cursor.position = (60, 2.4, 3.0)
     settle()
     viewer.screenshot(str(HERE / f"embedding-{theme}.png"), canvas_only=False, flash=False)
     embedding.parent().hide()
+    pins_of(viewer).clear()
+    viewer.layers.remove("regions")
     spectra = viewer.window.add_plugin_dock_widget("napari-xanes", "Spectra")[1]
+    settle()  # until the references of the sample are there
     references = spectra.reference_list.references
     for reference in references.spectra:
         references.set_checked(reference.name, False)

@@ -30,7 +30,7 @@ from napari_xanes.gui.layers import stack_of
 from napari_xanes.history import Step
 from napari_xanes.progress import part
 from napari_xanes.recipe import run
-from napari_xanes.registry import Registry
+from napari_xanes.registry import Method
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -49,7 +49,7 @@ class Runner(QWidget):
     ----------
     viewer : napari.viewer.Viewer
         The viewer.
-    registry : Registry
+    registry : mapping of str to Method
         The methods to choose from.
     steps_before : callable, optional
         Steps that a stack needs before the chosen method, and are run with it.
@@ -74,7 +74,7 @@ class Runner(QWidget):
     def __init__(
         self,
         viewer: Viewer,
-        registry: Registry,
+        registry: Mapping[str, Method[Any]],
         *,
         steps_before: Callable[[SpectralStack], list[Step]] = lambda stack: [],
         verb: str = "Run",
@@ -110,7 +110,8 @@ class Runner(QWidget):
         top.setContentsMargins(0, 0, 0, 0)
         top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         top.addRow("stack", self.stacks)
-        top.addRow(what, self.methods)
+        if self.methods.count() > 1:
+            top.addRow(what, self.methods)
         buttons = QHBoxLayout()
         buttons.addWidget(self.run_button, 1)
         buttons.addWidget(self.cancel_button)
