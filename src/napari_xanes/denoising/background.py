@@ -81,6 +81,19 @@ class Background:
     trust: Singles
     freely: Singles
 
+    def extrapolation(self, squares: Squares) -> float:
+        """How much larger the patterns are where there is sample than where there is none.
+
+        The beam does not know of the sample, so it is about 1; what is much larger is the sample's own.
+        """
+        gram = self.modes.T @ self.modes
+        power = np.einsum("nyx,nm,myx->yx", self.maps, gram, self.maps, optimize=True)
+        inside, outside = (
+            float(np.sum(power * (weight > 0)) / max(np.sum(weight > 0), 1))
+            for weight in (squares.sample_precision, squares.air_precision)
+        )
+        return float(np.sqrt(inside / max(outside, 1e-30)))
+
     def enlarged(self, matrix: Floats, shape: tuple[int, ...]) -> Singles:
         """The maps of ``matrix (M, N) @ maps`` for every pixel, (M, Y, X)."""
         small = np.tensordot(matrix, self.maps, 1)

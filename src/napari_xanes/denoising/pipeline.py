@@ -43,6 +43,7 @@ _EDGE_IN_AIR, _EDGE_IN_THIN_AIR = 0.15, 0.5
 """Air whose spectrum holds more than this share of the sample's edge is not air. A beam that drifts makes edges where
 there are none, so more is let pass where hardly anything is absorbed."""
 
+_EXTRAPOLATION = 3.0
 _DEPTH_OF_AIR = 0.25
 """Share of the sample's mean absorption below which that is so."""
 
@@ -91,6 +92,13 @@ def with_design(seen: Look, design: Design) -> tuple[Look, Floats, bool]:
     by, factor = (one.astype(np.float32)[:, None, None] for one in (offset, root))
     squares = replace(squares, air=(squares.air - by) * factor, sample=(squares.sample - by) * factor)
     return replace(seen, squares=squares), offset, has_air
+
+
+def plausible_background(squares: Squares, design: Design, *, from_sample: bool = True) -> Background | None:
+    """Patterns of the beam, unless they are much larger in the sample than beside it: then they are the sample's own,
+    which the design does not explain."""
+    found = find_background(squares, design, from_sample=from_sample)
+    return found if found is not None and found.extrapolation(squares) < _EXTRAPOLATION else None
 
 
 def _joined(squares: Squares) -> Squares:
@@ -164,7 +172,7 @@ def clean(
     seen, offset, has_air = with_design(seen, design)
     raw, squares_left = amounts_of(measured, design, offset, part(progress, 0.0, 0.15))
     precision = _rescaled(measured, squares_left)
-    patterns = find_background(seen.squares, design) if background and has_air else None
+    patterns = plausible_background(seen.squares, design) if background and has_air else None
     if progress is not None:
         progress(0.3, "background")
     amounts = without_background(raw, patterns, design)

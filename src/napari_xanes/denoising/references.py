@@ -18,10 +18,11 @@ _STEP = 0.05
 
 @dataclass(frozen=True)
 class Offset:
-    """By how much the references lie too low, in eV, and its standard error."""
+    """By how much the references lie too low, in eV, and how well they explain the data then: 1 is as well as noise
+    lets them."""
 
     value: float
-    sigma: float
+    chi_square: float
 
 
 def design_of(references: list[Spectrum], energy: Floats, weight: Floats, shift: float = 0.0) -> Design:
@@ -60,7 +61,7 @@ def find_offset(moments: Floats, references: list[Spectrum], energy: Floats, wei
     Parameters
     ----------
     moments : ndarray, shape (E, E)
-        Sum over places of the outer products of spectra divided by their noise.
+        Mean over places of the outer products of spectra divided by their noise.
     references, energy, weight
         As in `design_of`.
     """
@@ -73,4 +74,5 @@ def find_offset(moments: Floats, references: list[Spectrum], energy: Floats, wei
     bend = (left[best - 1] - 2 * left[best] + left[best + 1]) / _STEP**2
     slope = (left[best + 1] - left[best - 1]) / (2 * _STEP)
     value = float(shifts[best] - np.clip(slope / max(bend, 1e-30), -_STEP, _STEP))
-    return Offset(round(value, 4), float(np.sqrt(2 / max(bend, 1e-30))))
+    freedom = energy.size - len(references) - 2
+    return Offset(round(value, 4), float(left[best]) / freedom)

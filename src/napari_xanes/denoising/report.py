@@ -71,7 +71,7 @@ def companions(
         "background": mixed(columns, maps),
         "novelty": cleaned.novelty,
         "novel": features,
-        "report": report(cleaned, design, names, offset, seen, how, columns[:, 1:], maps[1:]),
+        "report": report(cleaned, design, names, offset, seen, how),
     }
 
 
@@ -101,22 +101,23 @@ def report(
     offset: float,
     seen: Look,
     how: str,
-    modes: NDArray[Any],
-    patterns: Singles,
 ) -> dict[str, Any]:
     """Numbers, and ``text``: a list of sentences."""
     from scipy.ndimage import label
 
     inside = ~seen.air & (seen.measured.precision > 0)
-    gram = modes.T @ modes / len(modes)
-    power = np.einsum("nyx,nm,myx->yx", patterns, gram, patterns, optimize=True) if len(patterns) else 0 * cleaned.jump
-    depth = float(np.sqrt(np.mean(power[inside]))) if inside.any() else 0.0
+    depth, count = 0.0, 0
+    if cleaned.background is not None:
+        modes = cleaned.background.modes / design.root[:, None]
+        within = cleaned.background.maps[:, seen.squares.sample_precision > 0]
+        depth = float(np.sqrt(np.mean(np.sum((modes.T @ modes @ within) * within, axis=0)) / len(modes)))
+        count = modes.shape[1]
     usual = float(np.mean(seen.measured.total[inside])) - float(cleaned.offset.mean()) if inside.any() else 0.0
     share = depth / max(usual, 1e-9)
     spots = int(label(cleaned.novelty > CLEAR)[1]) if cleaned.directions.new.shape[1] else 0
     text = []
     if cleaned.background is not None and share > _WORTH_SAYING:
-        text.append(f"Removed {share:.1%} of the absorption that came from the beam, in {modes.shape[1]} patterns.")
+        text.append(f"Removed {share:.1%} of the absorption that came from the beam, in {count} patterns.")
     elif not cleaned.has_air:
         text.append(
             "There is no empty area, so a background of the beam whose spectrum looks like the sample's can't be told "
@@ -132,10 +133,11 @@ def report(
         text.append(f"{spots} {'place is' if spots == 1 else 'places are'} not explained by {what}; kept as measured.")
     if cleaned.directions.nuisance.shape[1]:
         text.append("Edges of the sample change from frame to frame: the frames may not be aligned.")
-    if seen.measured.photons and cleaned.chi_square > 1.5:
+    if cleaned.chi_square > (1.5 if seen.measured.photons else 3.0):
+        noise = "photon noise" if seen.measured.photons else "noise between neighbouring energies"
         text.append(
-            f"Residuals are {np.sqrt(cleaned.chi_square):.1f} times the photon noise: there is noise of another kind, "
-            "or references are missing."
+            f"Residuals are {np.sqrt(cleaned.chi_square):.1f} times the {noise}: references are missing or lie at the "
+            "wrong energy, or there is noise of another kind. Do not trust these maps before that is settled."
         )
     text.append(f"Maps were cleaned by {how}.")
     if cleaned.adapted is not None:
@@ -148,7 +150,7 @@ def report(
     return {
         "text": text,
         "background_share": share,
-        "background_patterns": int(modes.shape[1]),
+        "background_patterns": count,
         "empty_area": bool(cleaned.has_air),
         "reference_offset_eV": offset,
         "new_features": int(cleaned.directions.new.shape[1]),

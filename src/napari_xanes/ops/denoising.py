@@ -9,9 +9,18 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator
 
-from napari_xanes.denoising.background import Design, find_background
+from napari_xanes.denoising.background import Design
 from napari_xanes.denoising.learned import learned_design
-from napari_xanes.denoising.pipeline import Cleaned, Look, clean, look, parts, put_together, with_design
+from napari_xanes.denoising.pipeline import (
+    Cleaned,
+    Look,
+    clean,
+    look,
+    parts,
+    plausible_background,
+    put_together,
+    with_design,
+)
 from napari_xanes.denoising.references import REACH, Offset, design_of, find_offset
 from napari_xanes.denoising.report import companions, mixed, noise_of, removed
 from napari_xanes.edge import normalize_spectrum, require_absorption
@@ -31,8 +40,9 @@ OptionalReferences = Annotated[
 ]
 
 _LEAST_ENERGIES = 8
-_CERTAIN = 0.25
-"""Offsets of references up to this, in eV, may come from what the model leaves out, and are not corrected."""
+_CERTAIN, _EXPLAINED = 0.25, 6.0
+"""Offsets of references up to this, in eV, may come from what the model leaves out, and are not corrected; nor are any
+where even then the residuals of squares of pixels have this many times the power of the noise."""
 
 
 def _settle(
@@ -53,7 +63,7 @@ def _settle(
     if abs(found.value) > _CERTAIN:
         # A shift leaves spectra that look like patterns; once it is nearly right, it leaves few.
         found = _offset(seen, ready, background == "auto", found.value)
-    certain = abs(found.value) > max(4 * found.sigma, _CERTAIN) and abs(found.value) < REACH - 0.05
+    certain = _CERTAIN < abs(found.value) < REACH - 0.05 and found.chi_square < _EXPLAINED
     return {"reference_offset": found.value if certain else 0.0}
 
 
@@ -63,11 +73,11 @@ def _offset(seen: Look, references: list[Spectrum], background: bool, start: flo
     design = design_of(references, energy, weight, start)
     seen, _, has_air = with_design(seen, design)
     squares, sample = seen.squares, seen.squares.sample
-    patterns = find_background(squares, design, from_sample=False) if has_air and background else None
+    patterns = plausible_background(squares, design, from_sample=False) if has_air and background else None
     if patterns is not None:
         sample = sample - np.tensordot(patterns.modes.astype(np.float32), patterns.maps, 1)
     moments = np.einsum("eyx,fyx,yx->ef", sample, sample, squares.sample_precision, optimize=True)
-    return find_offset(moments, references, energy, weight)
+    return find_offset(moments / (squares.sample_precision > 0).sum(), references, energy, weight)
 
 
 def _check(stack: SpectralStack, references: list[Spectrum] | None) -> None:
