@@ -27,8 +27,8 @@ class Param(annotated_types.GroupedMetadata):
     step : float, optional
         A sensible increment in a form.
     kind : str, optional
-        What a value of a type of our own is ("references", "reference", "i0", "region", "library"), for a form to
-        offer the right field.
+        What a value of a type of our own is ("references", "calibration" for references with valences, "reference",
+        "i0", "region", "library"), for a form to offer the right field.
     label : str, optional
         What a form calls it, where the name with spaces is not good enough.
     auto : str, optional
@@ -69,8 +69,9 @@ AUTOMATIC = ("auto", "fit")
 """Words for None where a number may be left out and then comes from the data (`Param.auto`)."""
 
 Kind = Literal[
-    "float", "int", "bool", "text", "choice", "range", "numbers", "references", "reference", "i0", "region", "library"
-]
+    "float", "int", "bool", "text", "choice", "range", "numbers",
+    "references", "calibration", "reference", "i0", "region", "library",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -2,39 +2,61 @@
 
 from __future__ import annotations
 
+import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import napari_xanes as nx
-from napari_xanes.gui.denoise_dock import DenoiseDock
+from napari_xanes import SpectralStack, Spectrum
+from napari_xanes.gui.denoising import DenoiseDock
+from napari_xanes.gui.denoising.overlay import in_view
 from napari_xanes.gui.layers import stack_of
+from napari_xanes.gui.runner import time_left
+from napari_xanes.models.cleaning import WEIGHTS
+from napari_xanes.noise import amount_noise
 from napari_xanes.sample import nmc_ni_k
+
+SIZE = 48
+PIXEL = 0.04  # µm
+
+
+@pytest.fixture(scope="module")
+def counts() -> SpectralStack:
+    return nmc_ni_k(size=SIZE, photons=800).stack
 
 
 @pytest.fixture
 def dock(viewer: Any) -> DenoiseDock:
-    return viewer.window.add_plugin_dock_widget("napari-xanes", "Denoise")[1]
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Denoise")[1]
+    dock.runner.form().field("noise").set("tv")
+    return dock
 
 
 @pytest.fixture
-def layer(dock: DenoiseDock, add_stack: Any) -> Any:
-    return add_stack(nx.ops.optical_depth(nmc_ni_k(size=48, photons=800).stack))
+def layer(dock: DenoiseDock, add_stack: Any, counts: SpectralStack) -> Any:
+    return add_stack(nx.ops.optical_depth(counts))
 
 
 def run(dock: DenoiseDock, wait: Any) -> None:
-    dock.runner.form().field("noise").set("tv")
     dock.runner.start()
     wait(lambda: not dock.runner.job.running)
 
 
-def test_empty_state_says_what_to_do(dock: DenoiseDock) -> None:
+def names(viewer: Any) -> list[str]:
+    return [layer.name for layer in viewer.layers]
+
+
+def test_empty_state_says_what_to_do(viewer: Any, dock: DenoiseDock) -> None:
     assert "Drop a stack here" in dock.runner._note.text()
     assert not dock.preview_button.isEnabled()
+    assert "Preview here or Run" in dock.report.text()
+    assert dock.compare.isHidden()
 
 
-def test_a_run_gives_the_cleaned_stack_and_its_companions(
+def test_a_run_gives_the_cleaned_stack_and_hidden_companions(
     viewer: Any, dock: DenoiseDock, layer: Any, wait: Any
 ) -> None:
     run(dock, wait)
@@ -42,51 +64,267 @@ def test_a_run_gives_the_cleaned_stack_and_its_companions(
     assert result.name == "denoised · NMC particle, Ni K-edge"
     expected = nx.run(stack_of(result).history[-1:], stack_of(layer))
     np.testing.assert_allclose(result.data, expected.data, atol=1e-5)
-    hidden = [one.name for one in viewer.layers if not one.visible]
-    assert "removed background · NMC particle, Ni K-edge" in hidden
-    assert any(name.startswith("edge_jump (OD) ·") for name in hidden)
+    hidden = {one.name: one for one in viewer.layers if not one.visible}
+    background = hidden["removed background · NMC particle, Ni K-edge"]
+    assert not isinstance(background.data, np.ndarray)
+    np.testing.assert_allclose(background.data, expected.metadata["denoise"]["background"], atol=1e-5)
+    sigma = hidden["fraction Ni4+ model ± σ · NMC particle, Ni K-edge"]
+    shown = np.isfinite(sigma.data)
+    assert 0.1 < shown.mean() < 0.9
+    np.testing.assert_array_equal(sigma.data[shown], expected.metadata["denoise"]["fraction_sigma"][1][shown])
+    assert {"fraction Ni2+ model", "edge_jump (OD)"} <= {name.split(" · ")[0] for name in hidden}
+    assert dock.runner.stacks.layer() is layer, "the cleaned stack can't be cleaned again"
+    assert dock.runner.stacks.count() == 2, "only what was not denoised yet is offered"
+
+
+def test_the_report_is_shown_with_the_device(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any) -> None:
+    dock.runner.form().fill({"device": "cpu"})
+    run(dock, wait)
+    report = viewer.layers.selection.active.metadata["xanes"]["metadata"]["denoise"]["report"]
+    lines = dock.report.text().split("\n")
+    assert lines[:-1] == [f"• {line}" for line in report["text"]]
     assert "guided total variation" in dock.report.text()
-    assert dock.runner.stacks.layer() is result
+    assert lines[-1] == "• Computed on the processor (CPU)."
 
 
-def test_before_and_after(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any) -> None:
+@pytest.mark.skipif(not WEIGHTS.exists(), reason="no trained weights")
+def test_the_network_cleans_counts(viewer: Any, dock: DenoiseDock, add_stack: Any, counts: Any, wait: Any) -> None:
+    layer = add_stack(counts)
+    dock.runner.form().fill({"noise": "auto"})
+    assert "First: optical depth" in dock.runner._note.text()
+    run(dock, wait)
+    assert "trained network" in dock.report.text()
+    before = viewer.layers[1]
+    assert before.name == "NMC particle, Ni K-edge · optical depth"
+    assert not layer.visible
+    result = viewer.layers.selection.active
+    assert [step.name for step in stack_of(result).history] == ["optical_depth", "denoise"]
+    truth = nmc_ni_k(size=SIZE, photons=1e7).stack
+    clean = nx.ops.optical_depth(truth).data
+    assert np.std(result.data - clean) < 0.4 * np.std(before.data - clean)
+
+
+def test_the_swipe_shows_before_on_the_left(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any, qtbot: Any) -> None:
     run(dock, wait)
     result = viewer.layers.selection.active
-    dock.compare.switch.setChecked(False)
-    assert not result.visible
-    assert layer.visible
-    dock.compare.switch.setChecked(True)
-    assert result.visible
-    viewer.cursor.position = (3, 24 * 0.04, 20 * 0.04)
-    wait(lambda: dock.compare._curves["after"].yData is not None)
-    np.testing.assert_allclose(dock.compare._curves["after"].yData, result.data[:, 24, 20])
-    np.testing.assert_allclose(dock.compare._curves["before"].yData, layer.data[:, 24, 20])
-    assert (dock.compare._edges[1].yData > dock.compare._edges[0].yData).all()
+    viewer.dims.set_current_step(0, 5)
+    for one in (layer, result):
+        one.contrast_limits = (-0.2, 0.6)
+    number = len(viewer.layers)
+    qtbot.wait(50)
+    after = viewer.screenshot(flash=False).astype(int)
+    dock.compare.slider.setValue(100)
+    qtbot.wait(50)
+    half = viewer.screenshot(flash=False).astype(int)
+    cover = viewer.layers["before"]
+    assert viewer.layers.index(cover) == viewer.layers.index(result) + 1
+    np.testing.assert_array_equal(cover.data, layer.data[..., : SIZE // 2])
+    changed = np.abs(half - after).sum(axis=(0, 2)) > 0
+    middle = changed.size // 2
+    assert changed[:middle].any()
+    assert not changed[middle + 2 :].any()
+    viewer.window._qt_viewer.canvas.native.setFocus()
+    dock.compare.slider.setValue(200)
+    qtbot.wait(50)
+    whole = viewer.screenshot(flash=False)
+    result.visible = False
+    viewer.layers["before"].visible = False
+    qtbot.wait(50)
+    np.testing.assert_array_equal(whole, viewer.screenshot(flash=False), "all of it is as before")
+    dock.compare.slider.setValue(0)
+    assert len(viewer.layers) == number
+    assert viewer.layers.selection.active is result
 
 
-def test_a_preview_lies_over_the_image_and_goes(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any) -> None:
-    dock.runner.form().field("noise").set("tv")
+def test_a_key_switches_between_before_and_after(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any) -> None:
+    run(dock, wait)
+    key = viewer.keymap["B"]
+    key(viewer)
+    assert viewer.layers["before"].data.shape == layer.data.shape
+    key(viewer)
+    assert "before" not in names(viewer)
+    dock.parent().hide()
+    assert viewer.keymap.get("B") is None
+
+
+def test_a_hidden_dock_uncovers_the_image(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any) -> None:
+    run(dock, wait)
+    dock.compare.slider.setValue(100)
+    dock.parent().hide()
+    assert "before" not in names(viewer)
+    dock.parent().show()
+    wait(lambda: "before" in names(viewer))
+    viewer.layers.remove("denoised · NMC particle, Ni K-edge")
+    assert "before" not in names(viewer)
+    assert dock.compare.isHidden()
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_both_spectra_under_the_cursor_with_the_band(
+    lazy: bool, viewer: Any, dock: DenoiseDock, add_stack: Any, counts: SpectralStack, wait: Any
+) -> None:
+    import dask.array as da
+
+    stack = nx.ops.optical_depth(counts)
+    stack = stack.with_data(da.from_array(stack.data, chunks=(8, 16, 16)) if lazy else stack.data)
+    add_stack(stack)
+    run(dock, wait)
+    result = viewer.layers.selection.active
+    assert isinstance(result.data, np.ndarray) is not lazy
+    viewer.cursor.position = (3, 24 * PIXEL, 20 * PIXEL)
+    expected = np.asarray(result.data[:, 24, 20])
+
+    def drawn() -> dict[str, Any]:
+        return {curve.name: curve for curve in dock.compare.plot.curves}
+
+    wait(lambda: "after ± σ" in drawn() and np.allclose(drawn()["after ± σ"].values, expected))
+    np.testing.assert_allclose(drawn()["before"].values, np.asarray(stack.data[:, 24, 20]), rtol=1e-6)
+    noise = amount_noise(stack_of(result))
+    covariance = np.einsum("en,nm,km,fk->ef", noise.columns, *[noise.factors(slice(0, None))[:, :, 24 * SIZE + 20]] * 2,
+                           noise.columns)  # fmt: skip
+    np.testing.assert_allclose(drawn()["after ± σ"].spread, np.sqrt(np.diag(covariance)), rtol=1e-4)
+    assert dock.compare.plot.line.value() == pytest.approx(stack.energy[viewer.dims.current_step[0]])
+
+
+def test_a_preview_lies_over_what_is_in_view_and_goes(
+    viewer: Any, dock: DenoiseDock, add_stack: Any, wait: Any
+) -> None:
+    layer = add_stack(nmc_ni_k(size=96, photons=800).stack)
+    viewer.camera.center = (0, 2.4, 2.0)
+    viewer.camera.zoom *= 2
+    wait(lambda: layer.corner_pixels[0, 1] > 0)
+    y0, y1, x0, x1 = in_view(layer)
+    assert 48 <= y1 - y0 < 96
     for _ in range(2):
         dock.preview()
-        wait(lambda: not dock.preview_job.running)
-        assert [one.name for one in viewer.layers].count("denoised preview") == 1
+        wait(lambda: not dock.runner.job.running)
+        assert len(viewer.layers) == 2
+        preview = viewer.layers["denoised preview"]
+    assert preview.data.shape[1:] == (y1 - y0, x1 - x0)
+    np.testing.assert_allclose(preview.translate[1:], (y0 * PIXEL, x0 * PIXEL))
     assert viewer.layers.selection.active is layer
+    assert f"Preview of {x1 - x0} × {y1 - y0} pixels" in dock.report.text()
+    dock.compare.slider.setValue(200)
+    depth = nx.ops.optical_depth(nx.ops.crop(stack_of(layer), region=(y0, y1, x0, x1)))
+    np.testing.assert_allclose(viewer.layers["before"].data, depth.data)
+    np.testing.assert_allclose(viewer.layers["before"].translate, preview.translate)
     run(dock, wait)
-    assert "denoised preview" not in viewer.layers
+    assert "denoised preview" not in names(viewer)
+    assert viewer.layers["before"].data.shape[1:] == (96, 96)
+
+
+def test_a_preview_is_never_too_small_nor_too_large(viewer: Any, add_stack: Any) -> None:
+    layer = add_stack(SpectralStack(np.ones((3, 600, 700), np.float32), [1.0, 2.0, 3.0], "optical_depth"))
+    for corners, box in (
+        (((0, 0), (599, 699)), (172, 428, 222, 478)),
+        (((595, 690), (599, 699)), (552, 600, 652, 700)),
+        (((10, 300), (109, 449)), (10, 110, 300, 450)),
+    ):
+        layer.corner_pixels = np.array([(0, *corner) for corner in corners])
+        assert in_view(layer) == box
+
+
+def test_what_is_not_explained_can_be_shown(viewer: Any, dock: DenoiseDock, add_stack: Any, wait: Any) -> None:
+    stack = nx.ops.optical_depth(nmc_ni_k(size=96, photons=4000).stack)
+    data = stack.data.copy()
+    data[:, 44:50, 46:52] += 0.3 * np.exp(-(((stack.energy - 8333) / 2) ** 2))[:, None, None].astype(np.float32)
+    add_stack(stack.with_data(data))
+    run(dock, wait)
+    novelty = next(layer for layer in viewer.layers if layer.name.startswith("novelty"))
+    assert not novelty.visible
+    from qtpy.QtWidgets import QToolButton
+
+    button = dock.report.findChild(QToolButton)
+    button.click()
+    assert novelty.visible
+    assert viewer.layers[-1] is novelty
+    places = np.argwhere(np.isfinite(novelty.data))
+    assert len(places)
+    assert np.abs(np.median(places, axis=0) - (46.5, 48.5)).max() < 3
+    button.click()
+    assert not novelty.visible
+
+
+def test_references_without_valences_are_used(viewer: Any, dock: DenoiseDock, layer: Any) -> None:
+    from napari_xanes.gui.reference_set import references_of
+
+    shared = references_of(viewer)
+    for spectrum in shared.spectra:
+        shared.set_valence(spectrum.name, None)
+    form = dock.runner.form()
+    assert [one.name for one in form.values()["references"]] == ["Ni2+ model", "Ni4+ model"]
+    for spectrum in shared.spectra:
+        shared.set_checked(spectrum.name, False)
+    assert form.values()["references"] is None, "learned from the stack"
 
 
 def test_cancelling_leaves_nothing_behind(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any) -> None:
-    dock.runner.start()
-    dock.runner.job.cancel()
-    wait(lambda: not dock.runner.job.running)
-    assert list(viewer.layers) == [layer]
+    for start in (dock.runner.start, dock.preview):
+        start()
+        assert not dock.preview_button.isEnabled()
+        dock.runner.job.cancel()
+        wait(lambda: not dock.runner.job.running)
+        wait()
+        assert list(viewer.layers) == [layer]
+        assert dock.preview_button.isEnabled()
+        assert dock.compare.isHidden()
 
 
-def test_a_failure_is_a_notification(
-    viewer: Any, dock: DenoiseDock, add_stack: Any, wait: Any, errors: list[str]
+def test_a_failure_is_a_notification_and_marks_the_field(
+    viewer: Any, dock: DenoiseDock, layer: Any, wait: Any, errors: list[str]
 ) -> None:
-    stack = nx.ops.optical_depth(nmc_ni_k(size=24).stack)
-    add_stack(stack.with_data(stack.data[:5], energy=stack.energy[:5], metadata={"noise": None}))
+    from napari_xanes.gui.reference_set import references_of
+
+    energy = stack_of(layer).energy
+    references_of(viewer).add([Spectrum("short", energy[20:30], np.linspace(0, 1, 10))])
     run(dock, wait)
-    assert "at least 8 energies" in errors[0]
-    assert len(viewer.layers) == 1
+    assert "'short' covers" in errors[0]
+    form = dock.runner.form()
+    assert "border" in form.field("references").widget.styleSheet()
+    assert not form.field("noise").widget.styleSheet()
+    assert list(viewer.layers) == [layer]
+    form.fill({"reference_offset": 9.0})
+    dock.runner.start()
+    assert "out of bounds" in errors[1]
+    assert "border" in form.field("reference_offset").widget.styleSheet()
+    assert not dock.runner.job.running
+
+
+def test_closing_the_window_mid_run_is_clean(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any, qtbot: Any) -> None:
+    run(dock, wait)
+    dock.compare.slider.setValue(100)
+    dock.runner.start()
+    before = threading.active_count()
+    viewer.close()
+    qtbot.wait(500)
+    assert threading.active_count() <= before
+
+
+def test_the_result_can_be_saved_reopened_and_mapped(
+    viewer: Any, dock: DenoiseDock, layer: Any, wait: Any, tmp_path: Path
+) -> None:
+    run(dock, wait)
+    result = viewer.layers.selection.active
+    result.save(str(tmp_path / "clean.h5"), plugin="napari-xanes")
+    viewer.layers.clear()
+    (again,) = viewer.open(str(tmp_path / "clean.h5"), plugin="napari-xanes")
+    assert again.name == result.name
+    np.testing.assert_array_equal(again.data, result.data)
+    about, old = (one.metadata["xanes"]["metadata"]["denoise"] for one in (again, result))
+    assert about["report"] == old["report"]
+    np.testing.assert_array_equal(about["fraction_sigma"], old["fraction_sigma"])
+    np.testing.assert_allclose(about["background"], old["background"], atol=1e-6)
+    maps = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
+    assert maps.runner.stacks.layer() is again
+    maps.runner.start()
+    wait(lambda: not maps.runner.job.running)
+    valence = next(one for one in viewer.layers if one.name.startswith("valence ·"))
+    truth = nmc_ni_k(size=SIZE).truth["valence"]
+    core = nmc_ni_k(size=SIZE).truth["edge_jump"].data > 0.15
+    assert np.nanstd((valence.data - truth.data)[core]) < 0.15
+
+
+def test_time_left() -> None:
+    assert time_left(1.0, 0.5) == time_left(10.0, 0.01) == ""
+    assert time_left(10.0, 0.4) == " · 15 s left"
+    assert time_left(100.0, 0.2) == " · 7 min left"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -200,6 +201,20 @@ def test_cropping_cuts_the_companions(cleaned: SpectralStack) -> None:
     assert cut.metadata["denoise"]["fractions"].shape == (2, 40, 60)
     assert cut.metadata["noise"]["factors"].shape[-2:] == (40, 60)
     assert len(cut.metadata["noise"]["columns"]) == cut.energy.size
+
+
+def test_references_that_do_not_explain_real_data_change_nothing_and_are_told(real_data: Path) -> None:
+    folder = real_data / "hxn_fe_k"
+    wanted = ("Pyrite", "STRENGITE", "VIVIANITE")
+    references = [
+        one for one in nx.read_spectra(folder / "test_ref_athena.nor") if any(name in one.name for name in wanted)
+    ]
+    stack = nx.read(folder / "test_stack.tiff", energies=folder / "test_energy.txt")
+    stack = nx.ops.crop(stack, energy=(7100, 7139))
+    report = nx.ops.denoise(stack, references=references).metadata["denoise"]["report"]
+    assert report["background_share"] < 0.05
+    assert report["reference_offset_eV"] == 0
+    assert any("references are missing" in line for line in report["text"])
 
 
 def test_twice_is_refused(cleaned: SpectralStack, references: list[Spectrum]) -> None:

@@ -42,9 +42,11 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
             layer = stacks.layer()
             energies = None if layer is None else energies_of(layer)
             spectra = [s for s in chosen.checked if energies is None or _meets(s, energies)]
-            if parameter.optional:  # wanted for their valences
+            if parameter.kind == "calibration":
                 spectra = [s for s in spectra if s.valence is not None]
                 return spectra if len(spectra) > 1 else None
+            if parameter.optional and not spectra:
+                return None
             if not spectra:
                 raise ValueError(
                     "no ticked reference covers the energies of this stack; load files, or take one from a region"
@@ -74,7 +76,14 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
         box = SourceBox(viewer, stacks, {name: name for name in LIBRARIES}, regions=False)
         return Field(box, box.value, box.choose_value, box.chosen)
 
-    return {"references": references, "reference": reference, "i0": incident, "region": region, "library": library}
+    return {
+        "references": references,
+        "calibration": references,
+        "reference": reference,
+        "i0": incident,
+        "region": region,
+        "library": library,
+    }
 
 
 def _meets(spectrum: Spectrum, energies: NDArray[np.float64]) -> bool:

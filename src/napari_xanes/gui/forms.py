@@ -164,7 +164,7 @@ class Form(QWidget):
             unit = f" ({parameter.spec.unit})" if parameter.spec.unit else ""
             label = QLabel(f"{parameter.label}{unit}")
             label.setToolTip(_tooltip(parameter))
-            if parameter.kind == "references":
+            if parameter.kind in ("references", "calibration"):
                 rows.addRow(label)
                 rows.addRow(field.widget)
             else:

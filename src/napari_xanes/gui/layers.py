@@ -42,7 +42,7 @@ def stack_to_layer(stack: SpectralStack, *, name: str | None = None) -> LayerDat
     """
     space = _spatial(stack.pixel_size, len(stack.shape) - 1)
     keywords = {
-        "name": name or f"{stack.name} · {stack.quantity.replace('_', ' ')}",
+        "name": name or _title(stack),
         "scale": (1.0, *space["scale"]),
         "units": ("pixel", *space["units"]),
         "axis_labels": ("energy", *space["axis_labels"]),
@@ -50,6 +50,11 @@ def stack_to_layer(stack: SpectralStack, *, name: str | None = None) -> LayerDat
         "metadata": {"xanes": _stack_metadata(stack)},
     }
     return stack.data, keywords, "image"
+
+
+def _title(stack: SpectralStack) -> str:
+    denoised = "denoise" in stack.metadata
+    return f"denoised · {stack.name}" if denoised else f"{stack.name} · {stack.quantity.replace('_', ' ')}"
 
 
 def _stack_metadata(stack: SpectralStack) -> dict[str, Any]:

@@ -1,8 +1,10 @@
-"""What the Map and Prepare docks share: choose a stack and a method, fill in its form, run it, cancel it."""
+"""What the Map, Prepare and Denoise docks share: choose a stack and a method, fill in its form, run it, cancel it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_warning
@@ -26,20 +28,27 @@ from napari_xanes.gui.choosing import LayerBox
 from napari_xanes.gui.fields import viewer_fields
 from napari_xanes.gui.forms import Form
 from napari_xanes.gui.jobs import Job
-from napari_xanes.gui.layers import stack_of
+from napari_xanes.gui.layers import is_stack, stack_of
 from napari_xanes.history import Step
 from napari_xanes.progress import part
 from napari_xanes.recipe import run
 from napari_xanes.registry import Method
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
+    from napari_xanes.parameters import Parameter
     from napari_xanes.progress import Progress
     from napari_xanes.stack import MapSet, SpectralStack
 
 EMPTY_STATE = "Drop a stack here, or open the sample:\nFile > Open Sample > napari-xanes"
 DOCK_WIDTH = 360
+_SHARE_BEFORE = 0.2
+"""Share of the work that the steps before the method are; they are quick ones."""
+_SOON = 2.0  # s; nothing is foretold from less
+
+StepsBefore = Callable[["SpectralStack"], list[Step]]
 
 
 class Runner(QWidget):
@@ -57,6 +66,8 @@ class Runner(QWidget):
         What the button says.
     what : str
         What the methods are called.
+    qualifies : callable
+        Which layers to offer.
     parent : QWidget, optional
         Parent widget.
 
@@ -76,16 +87,20 @@ class Runner(QWidget):
         viewer: Viewer,
         registry: Mapping[str, Method[Any]],
         *,
-        steps_before: Callable[[SpectralStack], list[Step]] = lambda stack: [],
+        steps_before: StepsBefore = lambda stack: [],
         verb: str = "Run",
         what: str = "method",
+        qualifies: Callable[[Layer], bool] = is_stack,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._viewer, self._registry, self._steps_before = viewer, registry, steps_before
         self._forms: dict[str, Form] = {}
+        self.source: Layer | None = None
+        self._then: Callable[[SpectralStack | None, Any], None] = self._tell
+        self._began = 0.0
         self.job = Job(self)
-        self.stacks = LayerBox(viewer)
+        self.stacks = LayerBox(viewer, qualifies)
         self.methods = QComboBox()
         self.methods.setToolTip("What to do; its parameters are below")
         for name in registry:
@@ -97,6 +112,8 @@ class Runner(QWidget):
         self._body.addStretch()
         self._tabs = QTabWidget()
         self.run_button = QPushButton(verb)
+        self._starters = [self.run_button]
+        self._buttons = QHBoxLayout()
         self.cancel_button = QPushButton("Cancel")
         self._bar = QProgressBar()
         self._bar.setTextVisible(True)
@@ -112,9 +129,8 @@ class Runner(QWidget):
         top.addRow("stack", self.stacks)
         if self.methods.count() > 1:
             top.addRow(what, self.methods)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.run_button, 1)
-        buttons.addWidget(self.cancel_button)
+        self._buttons.addWidget(self.run_button, 1)
+        self._buttons.addWidget(self.cancel_button)
         form = QWidget()
         form.setLayout(self._body)
         self._tabs.addTab(scrolled(form), "parameters")
@@ -123,7 +139,7 @@ class Runner(QWidget):
         layout.addLayout(top)
         layout.addWidget(self._note)
         layout.addWidget(self._tabs, 1)
-        layout.addLayout(buttons)
+        layout.addLayout(self._buttons)
         layout.addWidget(self._bar)
         self.setMinimumSize(QSize(DOCK_WIDTH, 220))
         # napari fills what is left under a dock that does not want to grow with nothing
@@ -147,6 +163,16 @@ class Runner(QWidget):
             self._body.insertWidget(0, self._forms[name])
         return self._forms[name]
 
+    def add_button(self, text: str, tip: str, action: Callable[[], None]) -> QPushButton:
+        """Add a button that starts something else; it can be pressed whenever the method can be run."""
+        button = QPushButton(text)
+        button.setToolTip(tip)
+        button.clicked.connect(lambda _checked=False: action())
+        self._buttons.insertWidget(0, button)
+        self._starters.append(button)
+        self._show_state()
+        return button
+
     def add_tab(self, title: str, *widgets: QWidget) -> None:
         """Add a tab beside the parameters; the button stays in view."""
         page = QWidget()
@@ -168,7 +194,8 @@ class Runner(QWidget):
 
     def _show_state(self) -> None:
         layer, running = self.stacks.layer(), self.job.running
-        self.run_button.setEnabled(layer is not None and not running)
+        for button in self._starters:
+            button.setEnabled(layer is not None and not running)
         self.cancel_button.setEnabled(running)
         self._bar.setVisible(running)
         text = EMPTY_STATE
@@ -181,10 +208,24 @@ class Runner(QWidget):
 
     def _show_progress(self, done: float, message: str) -> None:
         self._bar.setValue(round(100 * done))
-        self._bar.setFormat(f"{message} %p %")
+        self._bar.setFormat(f"{message} %p %{time_left(monotonic() - self._began, done)}")
 
     def start(self) -> None:
         """Run the method in a worker; an error becomes a notification and changes nothing."""
+        self.launch(self.run_button.text(), self._steps_before, self._tell)
+
+    def launch(self, title: str, steps_before: StepsBefore, then: Callable[[SpectralStack | None, Any], None]) -> None:
+        """Run the method on the chosen layer, which becomes `source`, in a worker.
+
+        Parameters
+        ----------
+        title : str
+            What napari's activity dock calls it.
+        steps_before : callable
+            Steps that the layer's stack needs first.
+        then : callable
+            Gets what the steps before gave (None if there are none) and what the method gave.
+        """
         layer = self.stacks.layer()
         if layer is None:
             show_error("there is no stack yet; drop one into the viewer or open the sample")
@@ -195,28 +236,33 @@ class Runner(QWidget):
         except ValueError as error:
             show_error(str(error))
             return
-        before = self._steps_before(stack)
+        before = steps_before(stack)
 
         def work(progress: Progress) -> tuple[SpectralStack | None, SpectralStack | MapSet]:
             progress(0.0, "starting")
-            ready = run(before, stack, progress=part(progress, 0.0, 0.5)) if before else stack
-            result = run([step], ready, progress=part(progress, 0.5 if before else 0.0, 1.0))
+            share = _SHARE_BEFORE if before else 0.0
+            ready = run(before, stack, progress=part(progress, 0.0, share)) if before else stack
+            result = run([step], ready, progress=part(progress, share, 1.0))
             return ready if before else None, result
 
-        self.job.start(work, f"{self.run_button.text()}: {self.methods.currentText()}")
+        self.source, self._then, self._began = layer, then, monotonic()
+        self.job.start(work, f"{title}: {self.methods.currentText()}")
         self._bar.setValue(0)
         self._show_state()
 
     def _done(self, results: tuple[SpectralStack | None, SpectralStack | MapSet]) -> None:
-        ready, result = results
+        self._then(*results)
+
+    def _tell(self, ready: SpectralStack | None, result: SpectralStack | MapSet) -> None:
         if ready is not None:
             self.prepared.emit(ready)
         self.finished.emit(result)
 
     def _failed(self, error: Exception) -> None:
-        for name in self.form().method.parameters:
-            if isinstance(error, ValueError) and f"{name} = " in str(error):
+        for name, parameter in self.form().method.parameters.items():
+            if isinstance(error, ValueError) and is_about(str(error), parameter):
                 self.form().mark(name, str(error))
+                self.show_tab("parameters")
         show_error(str(error))
 
     def warn(self, notes: Mapping[str, Any]) -> str:
@@ -225,6 +271,26 @@ class Runner(QWidget):
         if texts:
             show_warning("\n".join(texts))
         return "\n".join(f"• {text}" for text in texts)
+
+
+def is_about(message: str, parameter: Parameter) -> bool:
+    """Whether an error names a parameter: with a value, or references by what they are."""
+    named = re.search(rf"\b{parameter.name} ?=", message)
+    return bool(named or (parameter.kind == "references" and re.search(r"\breferences?\b", message)))
+
+
+def time_left(elapsed: float, done: float) -> str:
+    """How long work will still take, in words, from the seconds that a share of it took; empty at its beginning.
+
+    Examples
+    --------
+    >>> time_left(10.0, 0.4), time_left(100.0, 0.2), time_left(1.0, 0.5)
+    (' · 15 s left', ' · 7 min left', '')
+    """
+    if elapsed < _SOON or done < 0.05:
+        return ""
+    left = elapsed * (1 - done) / done
+    return f" · {left:.0f} s left" if left < 100 else f" · {left / 60:.0f} min left"
 
 
 def scrolled(content: QWidget) -> QScrollArea:

@@ -32,7 +32,7 @@ def _load_if_any(value: Any) -> Any:
     return load_references(value) if value else None
 
 
-Calibration = Annotated[Any, BeforeValidator(_load_if_any), Param(kind="references", auto="not calibrated")]
+Calibration = Annotated[Any, BeforeValidator(_load_if_any), Param(kind="calibration", auto="not calibrated")]
 """References with valences, or None."""
 
 

@@ -1,0 +1,175 @@
+"""Before and after: a swipe over the image, and the spectrum under the cursor in both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+
+from napari_xanes.gui.denoising.overlay import Swipe
+from napari_xanes.gui.energy import attach_energy, energy_of_step, go_to_step, step_of_energy
+from napari_xanes.gui.spectra.cursor import CursorFollower
+from napari_xanes.gui.spectra.model import QUANTITY_LABELS, Curve, box_spectrum, in_memory, pixel_at
+from napari_xanes.gui.spectra.plot import SpectrumPlot
+from napari_xanes.gui.spectra.worker import Newest
+from napari_xanes.noise import AmountNoise, amount_noise
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+    from napari_xanes.stack import SpectralStack
+
+KEY = "B"
+_BEFORE, _AFTER = "#999999", "#E69F00"
+_HEIGHT = 220  # px
+_WHOLE = 200  # steps of the slider
+
+
+class BeforeAfter(QWidget):
+    """A stack and what was made of it.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer.
+    """
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer, self._stacks = viewer, attach_energy(viewer)
+        self._before: SpectralStack | None = None
+        self._after: SpectralStack | None = None
+        self._layer: Layer | None = None
+        self._noise: AmountNoise | None = None
+        self._live = False
+        self._swipe = Swipe(viewer)
+        self._cursor, self._newest = CursorFollower(viewer, self), Newest(self)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, _WHOLE)
+        self.plot = SpectrumPlot()
+        self.plot.setFixedHeight(_HEIGHT)
+        self.plot.setToolTip("The spectrum under the cursor; the band is ± 1 σ. Click: move to an energy")
+        row, names = QHBoxLayout(), [QLabel("before"), QLabel("after")]
+        for widget in (names[0], self.slider, names[1]):
+            widget.setToolTip(
+                f"Left of the handle the image is as before, right of it as after; {KEY}: all before, all after"
+            )
+            row.addWidget(widget, int(widget is self.slider))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 6, 0, 0)
+        layout.addLayout(row)
+        layout.addWidget(self.plot)
+        self.hide()
+        self.slider.valueChanged.connect(self._cover)
+        self._cursor.moved.connect(self._follow)
+        self._newest.done.connect(self._show)
+        self.plot.energy_asked.connect(self._go_to)
+
+    def start(self) -> None:
+        """Begin to follow the window."""
+        if self._live:
+            return
+        self._live = True
+        viewer = self._viewer
+        viewer.bind_key(KEY, self._on_key, overwrite=True)
+        viewer.events.theme.connect(self._on_theme)
+        viewer.layers.events.removed.connect(self._on_removed)
+        self._stacks.step_changed.connect(self._on_step)
+        self._cursor.start()
+        self._on_theme()
+        self._cover()
+
+    def stop(self) -> None:
+        """Follow no longer, and uncover the image."""
+        if not self._live:
+            return
+        self._live = False
+        viewer = self._viewer
+        viewer.bind_key(KEY, None)
+        viewer.events.theme.disconnect(self._on_theme)
+        viewer.layers.events.removed.disconnect(self._on_removed)
+        self._stacks.step_changed.disconnect(self._on_step)
+        self._cursor.stop()
+        self._newest.forget()
+        self._swipe.cover(0)
+
+    def set_stacks(self, before: SpectralStack, after: SpectralStack, layer: Layer) -> None:
+        """Compare two stacks of the same shape and quantity; `layer` shows the second."""
+        self._before, self._after, self._layer = before, after, layer
+        self._noise = amount_noise(after)
+        self._swipe.set_layer(layer, before.data)
+        self.plot.set_labels(QUANTITY_LABELS[after.quantity])
+        self.plot.set_curves([])
+        self.show()
+        self._cover()
+        self._on_step()
+        self._read(pixel_at(layer, self._viewer.cursor.position) or tuple(n // 2 for n in after.shape[1:]))
+        self.plot.show_all()
+
+    def _cover(self, *_: Any) -> None:
+        if self._live:
+            self._swipe.cover(self.slider.value() / _WHOLE)
+
+    def _on_key(self, viewer: Any) -> None:
+        self.slider.setValue(0 if self.slider.value() else _WHOLE)
+
+    def _on_theme(self, event: Any = None) -> None:
+        self.plot.set_theme(self._viewer.theme)
+
+    def _on_removed(self, event: Any) -> None:
+        if event.value is self._layer:
+            self._swipe.cover(0)
+            self._before = self._after = self._layer = None
+            self.hide()
+
+    def _on_step(self, *_: Any) -> None:
+        layer = self._stacks.layer
+        self.plot.show_energy(energy_of_step(layer, self._stacks.step) if layer is not None else None)
+
+    def _go_to(self, energy: float) -> None:
+        layer = self._stacks.layer
+        if layer is not None:
+            go_to_step(self._viewer, layer, step_of_energy(layer, energy))
+
+    def _follow(self, *_: Any) -> None:
+        index = pixel_at(self._layer, self._viewer.cursor.position) if self._layer is not None else None
+        if index is not None and self.plot.isVisible():
+            self._read(index)
+
+    def _read(self, index: tuple[int, ...]) -> None:
+        """Show a pixel's spectra; lazy ones are read in a thread."""
+        before, after = self._before, self._after
+
+        def read() -> list[NDArray[np.float64]]:
+            return [box_spectrum(stack.data, index) for stack in (before, after)]
+
+        if in_memory(before.data) and in_memory(after.data):
+            self._show((index, after), read())
+        else:
+            self._newest.submit((index, after), read)
+
+    def _show(self, key: tuple[tuple[int, ...], SpectralStack], spectra: list[NDArray[np.float64]]) -> None:
+        index, after = key
+        if after is not self._after:
+            return  # another result came meanwhile
+        error = None
+        if self._noise is not None:
+            error = band(self._noise, int(np.ravel_multi_index(index, after.shape[1:])))
+        before, cleaned = spectra
+        name = "after ± σ" if error is not None else "after"
+        curves = [
+            ("before", Curve("before", after.energy, before, "region", _BEFORE)),
+            ("after", Curve(name, after.energy, cleaned, "cursor", _AFTER, error)),
+        ]
+        self.plot.set_curves(curves)
+
+
+def band(noise: AmountNoise, pixel: int) -> NDArray[np.float64]:
+    """Standard error of a cleaned pixel's spectrum, (E,); pixels are counted along the flattened image."""
+    parts = noise.columns @ noise.factors(slice(pixel, pixel + 1))[:, :, 0]
+    result: NDArray[np.float64] = np.sqrt((parts**2).sum(axis=1))
+    return result

@@ -1,0 +1,133 @@
+"""The Denoise dock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_xanes.gui.denoising.compare import BeforeAfter
+from napari_xanes.gui.denoising.overlay import in_view, lay_over, preview_layer
+from napari_xanes.gui.denoising.report import ReportView
+from napari_xanes.gui.denoising.results import companion_layers, is_noisy, report_lines
+from napari_xanes.gui.dropping import DropTarget
+from napari_xanes.gui.energy import plain_viewer
+from napari_xanes.gui.layers import stack_of, stack_to_layer
+from napari_xanes.gui.map_dock import show_prepared, steps_to_absorption
+from napari_xanes.gui.reference_set import references_of
+from napari_xanes.gui.runner import Runner
+from napari_xanes.history import Step
+from napari_xanes.ops import OPERATIONS
+from napari_xanes.stack import SpectralStack
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+
+class DenoiseDock(QWidget):
+    """Choose a stack, try on what is in view, clean it, compare before and after.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer = plain_viewer(napari_viewer)
+        self._preview: Layer | None = None
+        self._novelty: Layer | None = None
+        self.runner = Runner(
+            viewer, {"denoise": OPERATIONS["denoise"]}, steps_before=steps_to_absorption, qualifies=is_noisy
+        )
+        self.runner.run_button.setToolTip("Clean the whole stack; the window stays usable meanwhile")
+        self.preview_button = self.runner.add_button(
+            "Preview here", "Clean what is in view, at most 256 x 256 pixels, and lay it over the image", self.preview
+        )
+        self.report, self.compare = ReportView(), BeforeAfter(viewer)
+        self.runner.add_tab("result", self.report, self.compare)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.runner)
+        self.runner.prepared.connect(self._show_prepared)
+        self.runner.finished.connect(self._show)
+        self.runner.stacks.chosen.connect(self._offer_references)
+        self.report.show_asked.connect(self._show_novelty)
+        DropTarget(self, viewer)
+        self._offer_references()
+
+    def showEvent(self, event: Any) -> None:
+        """Compare while shown."""
+        super().showEvent(event)
+        self.compare.start()
+
+    def hideEvent(self, event: Any) -> None:
+        """Compare no longer: a hidden dock must not leave half an image covered."""
+        self.compare.stop()
+        super().hideEvent(event)
+
+    def _offer_references(self) -> None:
+        """The references that came with the chosen stack."""
+        layer = self.runner.stacks.layer()
+        if layer is not None:
+            references_of(self._viewer).offer(layer)
+
+    def preview(self) -> None:
+        """Clean what is in view, in a worker, and lay it over the image."""
+        layer = self.runner.stacks.layer()
+        if layer is None:
+            return
+        box = in_view(layer)
+        self.runner.launch(
+            self.preview_button.text(),
+            lambda stack: [Step("crop", {"region": box}), *steps_to_absorption(stack)],
+            lambda ready, cleaned: self._show_preview(layer, box, ready, cleaned),
+        )
+
+    def _show_preview(
+        self, layer: Layer, box: tuple[int, int, int, int], before: SpectralStack, after: SpectralStack
+    ) -> None:
+        self._drop_preview()
+        if layer not in self._viewer.layers:
+            return
+        self._preview = preview_layer(after, layer, box)
+        lay_over(self._viewer, self._preview, layer)
+        height, width = after.shape[-2:]
+        self.report.set_lines(report_lines(after), f"Preview of {width} × {height} pixels")
+        self._compare(before, after, self._preview)
+
+    def _drop_preview(self) -> None:
+        if self._preview in self._viewer.layers:
+            self._viewer.layers.remove(self._preview)
+        self._preview = None
+
+    def _show_prepared(self, stack: SpectralStack) -> None:
+        self.runner.source = show_prepared(self._viewer, self.runner.source, stack)
+
+    def _show(self, cleaned: SpectralStack) -> None:
+        """Add the cleaned stack, its companions hidden, and say what was done."""
+        viewer, source = self._viewer, self.runner.source
+        self._drop_preview()
+        self._novelty = None
+        for data, keywords, _kind in companion_layers(cleaned):
+            added = viewer.add_image(data, **keywords)
+            if added.metadata["xanes"].get("map") == "novelty":
+                self._novelty = added
+        data, keywords, _kind = stack_to_layer(cleaned)
+        result = viewer.add_image(data, **keywords)
+        viewer.layers.selection.active = result
+        self.runner.stacks.choose(source)  # to try other parameters on
+        self.report.set_lines(report_lines(cleaned), can_show=self._novelty is not None)
+        self._compare(stack_of(source), cleaned, result)
+
+    def _compare(self, before: SpectralStack, after: SpectralStack, layer: Layer) -> None:
+        self.compare.set_stacks(before, after, layer)
+        self.runner.show_tab("result")
+
+    def _show_novelty(self, shown: bool) -> None:
+        layers = self._viewer.layers
+        if self._novelty in layers:
+            self._novelty.visible = shown
+            layers.move(layers.index(self._novelty), len(layers))

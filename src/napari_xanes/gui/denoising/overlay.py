@@ -1,0 +1,94 @@
+"""Temporary layers over an image: a preview of a part of it, and what it was before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_xanes.gui.layers import stack_to_layer
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Layer
+    from napari.viewer import Viewer
+
+    from napari_xanes.stack import SpectralStack
+
+_LEAST, _MOST = 48, 256  # px, sides of a preview: enough to learn from, and done in seconds
+_LOOK = ("contrast_limits", "colormap", "gamma")
+
+
+def in_view(layer: Layer) -> tuple[int, int, int, int]:
+    """The box (y0, y1, x0, x1) of a layer's pixels that is seen, grown or cut around its middle to a useful size."""
+    box: list[int] = []
+    for axis in (-2, -1):
+        n = layer.data.shape[axis]
+        low, high = (int(corner) for corner in np.clip(layer.corner_pixels[:, axis] + (0, 1), 0, n))
+        side = min(n, max(_LEAST, min(_MOST, high - low)))
+        start = min(max((low + high - side) // 2, 0), n - side)
+        box += [start, start + side]
+    return box[0], box[1], box[2], box[3]
+
+
+def preview_layer(cleaned: SpectralStack, layer: Layer, box: tuple[int, int, int, int]) -> Image:
+    """A layer for the cleaned box of another layer; it is no stack, since it will go."""
+    from napari.layers import Image
+
+    data, keywords, _kind = stack_to_layer(cleaned, name="denoised preview")
+    offset = np.zeros(layer.ndim)
+    offset[-2:] = np.array([box[0], box[2]]) * layer.scale[-2:]
+    return Image(data, **keywords | {"translate": layer.translate + offset, "metadata": {}})
+
+
+def lay_over(viewer: Viewer, layer: Layer, below: Layer) -> None:
+    """Put a layer right over another; what was selected stays selected."""
+    active = viewer.layers.selection.active
+    viewer.layers.insert(viewer.layers.index(below) + 1, layer)
+    viewer.layers.selection.active = active
+
+
+class Swipe:
+    """Covers the left part of an image layer with other data of its size.
+
+    napari can't clip images in 2D, so the cover is a layer of its own, a view of the data up to a column.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self._data: Any = None
+        self._below: Layer | None = None
+        self._cover: Image | None = None
+
+    def set_layer(self, below: Layer, data: Any) -> None:
+        """The layer to cover, and with what."""
+        self.cover(0)
+        self._below, self._data = below, data
+
+    def cover(self, share: float) -> None:
+        """Cover a share (0 to 1) of the layer's width."""
+        layers, below = self._viewer.layers, self._below
+        columns = 0 if below not in layers else round(share * self._data.shape[-1])
+        if columns == 0:
+            if self._cover in layers:
+                layers.remove(self._cover)
+            self._cover = None
+        elif self._cover in layers:
+            self._cover.data = self._data[..., :columns]
+        else:
+            self._cover = self._covering(self._data[..., :columns])
+            lay_over(self._viewer, self._cover, below)
+
+    def _covering(self, data: Any) -> Image:
+        from napari.experimental import link_layers
+        from napari.layers import Image
+
+        below = self._below
+        look = {name: getattr(below, name) for name in (*_LOOK, "scale", "translate", "units", "axis_labels")}
+        cover = Image(data, name="before", **look)
+        link_layers([below, cover], (*_LOOK, "visible"))
+        return cover

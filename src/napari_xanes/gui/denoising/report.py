@@ -1,0 +1,78 @@
+"""The report of a denoised stack as a list, with a button where there is something to show."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+_UNEXPLAINED = "not explained"
+"""What sentences about places say that can be shown."""
+
+_EMPTY = "No result yet: press Preview here or Run"
+
+
+class ReportView(QWidget):
+    """Sentences one below the other.
+
+    Signals
+    -------
+    show_asked : bool
+        Places that are not explained shall be shown, or hidden.
+    """
+
+    show_asked = Signal(bool)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._rows = QVBoxLayout(self)
+        self._rows.setContentsMargins(0, 0, 0, 0)
+        self._rows.setSpacing(4)
+        self._rows.addWidget(_sentence(_EMPTY))
+
+    def set_lines(self, lines: list[str], title: str = "", *, can_show: bool = False) -> None:
+        """Show a report.
+
+        Parameters
+        ----------
+        lines : list of str
+            Its sentences.
+        title : str
+            What they are about, if not the whole stack.
+        can_show : bool
+            Whether there is a layer of the places that are not explained.
+        """
+        while self._rows.count():
+            self._rows.takeAt(0).widget().deleteLater()
+        if title:
+            self._rows.addWidget(_sentence(f"<b>{title}</b>"))
+        for line in lines:
+            self._rows.addWidget(self._row(line, can_show and _UNEXPLAINED in line))
+
+    def text(self) -> str:
+        """All of it, one sentence a line."""
+        rows = [self._rows.itemAt(i).widget() for i in range(self._rows.count())]
+        labels = [row if isinstance(row, QLabel) else row.findChild(QLabel) for row in rows]
+        return "\n".join(label.text() for label in labels)
+
+    def _row(self, line: str, can_show: bool) -> QWidget:
+        label = _sentence(f"• {line}")
+        if not can_show:
+            return label
+        button = QToolButton()
+        button.setText("show")
+        button.setCheckable(True)
+        button.setToolTip("Mark these places in the image (layer novelty)")
+        button.toggled.connect(self.show_asked)
+        row = QWidget()
+        columns = QHBoxLayout(row)
+        columns.setContentsMargins(0, 0, 0, 0)
+        columns.addWidget(label, 1)
+        columns.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        return row
+
+
+def _sentence(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label

@@ -1,0 +1,71 @@
+"""What a denoised stack brings along: hidden layers, and a report in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from napari_xanes.gui.layers import LayerData, is_stack, maps_to_layers, stack_to_layer
+from napari_xanes.stack import MapSet, ParameterMap, SpectralStack
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+_JUMP_CLEAR = 3
+"""Edge jumps of at least this many standard errors have fractions worth looking at."""
+
+
+def is_noisy(layer: Layer) -> bool:
+    """Whether a layer is a stack that was not denoised yet."""
+    return is_stack(layer) and "denoise" not in layer.metadata["xanes"]["metadata"]
+
+
+def companion_layers(stack: SpectralStack) -> list[LayerData]:
+    """Hidden layers of what was removed, of the fractions and their errors, and of what is new.
+
+    Parameters
+    ----------
+    stack : SpectralStack
+        As `denoise` made it.
+    """
+    background = replace(stack, data=stack.metadata["denoise"]["background"], metadata={"name": stack.name})
+    layers = [
+        stack_to_layer(background, name=f"removed background · {stack.name}"),
+        *maps_to_layers(companion_maps(stack)),
+    ]
+    for _data, keywords, _kind in layers:
+        keywords["visible"] = False
+    return layers
+
+
+def companion_maps(stack: SpectralStack) -> MapSet:
+    """Fractions and edge jump with their errors, and the significance of what is new, where it is clear, as maps."""
+    from napari_xanes.denoising.novelty import CLEAR
+
+    about = stack.metadata["denoise"]
+    names = about["names"] or [f"learned {i + 1}" for i in range(len(about["fractions"]))]
+    jump, jump_sigma, novelty = about["edge_jump"], about["edge_jump_sigma"], about["novelty"]
+    clear = jump > _JUMP_CLEAR * jump_sigma
+    maps = {
+        f"fraction {name}": ParameterMap(value, "1", sigma, clear)
+        for name, value, sigma in zip(names, about["fractions"], about["fraction_sigma"], strict=True)
+    }
+    maps["edge_jump"] = ParameterMap(jump, stack.unit, jump_sigma)
+    if (novelty > CLEAR).any():
+        maps["novelty"] = ParameterMap(novelty, "σ", mask=novelty > CLEAR)
+    return MapSet(maps, stack.history, stack.source, stack.pixel_size, {"name": stack.name})
+
+
+def report_lines(stack: SpectralStack) -> list[str]:
+    """The report of a denoised stack, and where it was computed."""
+    return [*stack.metadata["denoise"]["report"]["text"], _device_in_words(stack.history[-1].parameters["device"])]
+
+
+def _device_in_words(device: str) -> str:
+    import torch
+
+    from napari_xanes.models.cleaning import device_of
+
+    if device_of(device) == "cpu":
+        return "Computed on the processor (CPU)."
+    return f"Computed on the graphics card (GPU), {torch.cuda.get_device_name()}."
