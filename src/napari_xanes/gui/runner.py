@@ -174,12 +174,12 @@ class Runner(QWidget):
         return button
 
     def add_tab(self, title: str, *widgets: QWidget) -> None:
-        """Add a tab beside the parameters; the button stays in view."""
+        """Add a tab beside the parameters; the button stays in view. Widgets that want to grow share what is left."""
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(4, 4, 4, 4)
         for widget in widgets:
-            column.addWidget(widget)
+            column.addWidget(widget, int(widget.sizePolicy().verticalPolicy() == QSizePolicy.Policy.Expanding))
         column.addStretch()
         self._tabs.addTab(scrolled(page), title)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
 from napari_xanes.gui.denoising.overlay import Swipe
 from napari_xanes.gui.energy import attach_energy, energy_of_step, go_to_step, step_of_energy
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 KEY = "B"
 _BEFORE, _AFTER = "#999999", "#E69F00"
-_HEIGHT = 220  # px
+_HEIGHT = 200  # px, at least
 _WHOLE = 200  # steps of the slider
 
 
@@ -51,7 +51,7 @@ class BeforeAfter(QWidget):
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _WHOLE)
         self.plot = SpectrumPlot()
-        self.plot.setFixedHeight(_HEIGHT)
+        self.plot.setMinimumHeight(_HEIGHT)
         self.plot.setToolTip("The spectrum under the cursor; the band is ± 1 σ. Click: move to an energy")
         row, names = QHBoxLayout(), [QLabel("before"), QLabel("after")]
         for widget in (names[0], self.slider, names[1]):
@@ -62,7 +62,8 @@ class BeforeAfter(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 6, 0, 0)
         layout.addLayout(row)
-        layout.addWidget(self.plot)
+        layout.addWidget(self.plot, 1)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.hide()
         self.slider.valueChanged.connect(self._cover)
         self._cursor.moved.connect(self._follow)
