@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QToolButton
+from qtpy.QtWidgets import QPushButton
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum
 from napari_xanes.gui.denoising import DenoiseDock
 from napari_xanes.gui.denoising.overlay import in_view
+from napari_xanes.gui.denoising.results import device_in_words
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.runner import time_left
 from napari_xanes.models.cleaning import WEIGHTS
@@ -89,6 +90,15 @@ def test_the_report_is_shown_with_the_device(viewer: Any, dock: DenoiseDock, lay
     assert lines[-1] == "• Computed on the processor (CPU)."
 
 
+def test_a_graphics_card_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Card 1")
+    assert device_in_words("auto") == "Computed on the graphics card (GPU), Card 1."
+    assert "CPU" in device_in_words("cpu")
+
+
 @pytest.mark.skipif(not WEIGHTS.exists(), reason="no trained weights")
 def test_the_network_cleans_counts(viewer: Any, dock: DenoiseDock, add_stack: Any, counts: Any, wait: Any) -> None:
     layer = add_stack(counts)
@@ -121,6 +131,7 @@ def test_the_swipe_shows_before_on_the_left(viewer: Any, dock: DenoiseDock, laye
     cover = viewer.layers["before"]
     assert viewer.layers.index(cover) == viewer.layers.index(result) + 1
     np.testing.assert_array_equal(cover.data, layer.data[..., : SIZE // 2])
+    assert cover.contrast_limits == result.contrast_limits == [-0.2, 0.6]
     changed = np.abs(half - after).sum(axis=(0, 2)) > 0
     middle = changed.size // 2
     assert changed[:middle].any()
@@ -187,18 +198,20 @@ def test_both_spectra_under_the_cursor_with_the_band(
     covariance = np.einsum("en,nm,km,fk->ef", noise.columns, *[noise.factors(slice(0, None))[:, :, 24 * SIZE + 20]] * 2,
                            noise.columns)  # fmt: skip
     np.testing.assert_allclose(drawn()["after ± σ"].spread, np.sqrt(np.diag(covariance)), rtol=1e-4)
+    dock.compare.slider.setValue(100)
+    np.testing.assert_allclose(viewer.layers["before"].data, stack.data[..., : SIZE // 2])
     assert dock.compare.plot.line.value() == pytest.approx(stack.energy[viewer.dims.current_step[0]])
 
 
 def test_a_preview_lies_over_what_is_in_view_and_goes(
     viewer: Any, dock: DenoiseDock, add_stack: Any, wait: Any
 ) -> None:
-    layer = add_stack(nmc_ni_k(size=96, photons=800).stack)
-    viewer.scene.camera.center = (0, 2.4, 2.0)
+    layer = add_stack(nmc_ni_k(size=64, photons=800).stack)
+    viewer.scene.camera.center = (0, 1.4, 1.5)
     viewer.scene.camera.zoom *= 2
     wait(lambda: layer.corner_pixels[0, 1] > 0)
     y0, y1, x0, x1 = in_view(layer)
-    assert 48 <= y1 - y0 < 96
+    assert 48 <= y1 - y0 < 64
     for _ in range(2):
         dock.preview()
         wait(lambda: not dock.runner.job.running)
@@ -214,7 +227,7 @@ def test_a_preview_lies_over_what_is_in_view_and_goes(
     np.testing.assert_allclose(viewer.layers["before"].translate, preview.translate)
     run(dock, wait)
     assert "denoised preview" not in names(viewer)
-    assert viewer.layers["before"].data.shape[1:] == (96, 96)
+    assert viewer.layers["before"].data.shape[1:] == (64, 64)
 
 
 def test_a_preview_is_never_too_small_nor_too_large(viewer: Any, add_stack: Any) -> None:
@@ -229,20 +242,20 @@ def test_a_preview_is_never_too_small_nor_too_large(viewer: Any, add_stack: Any)
 
 
 def test_what_is_not_explained_can_be_shown(viewer: Any, dock: DenoiseDock, add_stack: Any, wait: Any) -> None:
-    stack = nx.ops.optical_depth(nmc_ni_k(size=96, photons=4000).stack)
+    stack = nx.ops.optical_depth(nmc_ni_k(size=64, photons=4000).stack)
     data = stack.data.copy()
-    data[:, 39:55, 41:57] += 0.1 * np.exp(-(((stack.energy - 8333) / 2) ** 2))[:, None, None].astype(np.float32)
+    data[:, 23:39, 25:41] += 0.1 * np.exp(-(((stack.energy - 8333) / 2) ** 2))[:, None, None].astype(np.float32)
     add_stack(stack.with_data(data))
     run(dock, wait)
     novelty = next(layer for layer in viewer.layers if layer.name.startswith("novelty"))
     assert not novelty.visible
-    button = dock.report.findChild(QToolButton)
+    button = dock.report.findChild(QPushButton)
     button.click()
     assert novelty.visible
     assert viewer.layers[-1] is novelty
     places = np.argwhere(np.isfinite(novelty.data))
     assert len(places)
-    assert np.abs(np.median(places, axis=0) - (46.5, 48.5)).max() < 3
+    assert np.abs(np.median(places, axis=0) - (30.5, 32.5)).max() < 3
     button.click()
     assert not novelty.visible
 

@@ -52,6 +52,8 @@ class BeforeAfter(QWidget):
         self.slider.setRange(0, _WHOLE)
         self.plot = SpectrumPlot()
         self.plot.setMinimumHeight(_HEIGHT)
+        # Its own wish is so large that the dock would scroll.
+        self.plot.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
         self.plot.setToolTip("The spectrum under the cursor; the band is ± 1 σ. Click: move to an energy")
         row, names = QHBoxLayout(), [QLabel("before"), QLabel("after")]
         for widget in (names[0], self.slider, names[1]):
@@ -108,7 +110,7 @@ class BeforeAfter(QWidget):
         self.show()
         self._cover()
         self._on_step()
-        self._read(pixel_at(layer, self._viewer.cursor.position) or tuple(n // 2 for n in after.shape[1:]))
+        self._read(tuple(n // 2 for n in after.shape[1:]))  # the cursor is over the dock
         self.plot.show_all()
 
     def _cover(self, *_: Any) -> None:

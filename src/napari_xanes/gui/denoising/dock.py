@@ -12,7 +12,7 @@ from napari_xanes.gui.denoising.report import ReportView
 from napari_xanes.gui.denoising.results import companion_layers, is_noisy, report_lines
 from napari_xanes.gui.dropping import DropTarget
 from napari_xanes.gui.energy import plain_viewer
-from napari_xanes.gui.layers import stack_of, stack_to_layer
+from napari_xanes.gui.layers import is_map, stack_of, stack_to_layer
 from napari_xanes.gui.map_dock import show_prepared, steps_to_absorption
 from napari_xanes.gui.reference_set import references_of
 from napari_xanes.gui.runner import Runner
@@ -113,6 +113,7 @@ class DenoiseDock(QWidget):
         self._novelty = None
         for data, keywords, _kind in companion_layers(cleaned):
             added = viewer.add_image(data, **keywords)
+            added.colorbar.visible = is_map(added)
             if added.metadata["xanes"].get("map") == "novelty":
                 self._novelty = added
         data, keywords, _kind = stack_to_layer(cleaned)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 _UNEXPLAINED = "not explained"
 """What sentences about places say that can be shown."""
@@ -58,8 +58,7 @@ class ReportView(QWidget):
         label = _sentence(f"• {line}")
         if not can_show:
             return label
-        button = QToolButton()
-        button.setText("show")
+        button = QPushButton("show")
         button.setCheckable(True)
         button.setToolTip("Mark these places in the image (layer novelty)")
         button.toggled.connect(self.show_asked)

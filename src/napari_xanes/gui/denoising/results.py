@@ -58,10 +58,11 @@ def companion_maps(stack: SpectralStack) -> MapSet:
 
 def report_lines(stack: SpectralStack) -> list[str]:
     """The report of a denoised stack, and where it was computed."""
-    return [*stack.metadata["denoise"]["report"]["text"], _device_in_words(stack.history[-1].parameters["device"])]
+    return [*stack.metadata["denoise"]["report"]["text"], device_in_words(stack.history[-1].parameters["device"])]
 
 
-def _device_in_words(device: str) -> str:
+def device_in_words(device: str) -> str:
+    """Where the parameter `device` has things computed."""
     import torch
 
     from napari_xanes.models.cleaning import device_of
