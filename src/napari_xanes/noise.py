@@ -85,6 +85,12 @@ class AmountNoise:
         result: Block = np.tensordot(basis.T @ self.columns, self.factors(pixels), 1)
         return result
 
+    def sigma(self, pixels: slice) -> Block:
+        """Standard errors of the spectra of some pixels, (E, P)."""
+        parts = np.tensordot(self.columns, self.factors(pixels), 1)
+        result: Block = np.sqrt((parts**2).sum(axis=1))
+        return result
+
 
 def amount_noise(stack: SpectralStack, frames: slice = slice(None)) -> AmountNoise | None:
     """The noise of a stack that `denoise` made, None for others.

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.denoising.bands import Singles
+from napari_xanes.denoising.design import Design
 from napari_xanes.denoising.measure import SQUARE, Squares
 
 Floats = NDArray[np.float64]
@@ -27,35 +28,6 @@ _STEPS, _TOLERANCE = 40, 1e-5
 _MARGIN = 10  # squares; keeps what lies at one edge from reaching round to the other
 _CUT = 0.07  # cycles per pixel: finer patterns are left to the noise
 _BINS = 40
-
-
-@dataclass(frozen=True)
-class Design:
-    """Columns of the fit, each row divided by the noise of its energy: references (E, K) and free ones (E, F).
-
-    ``root`` (E,) is the factor that the rows were multiplied by. With ``sums`` the amounts of the references add up to
-    the edge jump; without, they are scores of learned components, the first of which stands for the jump.
-    """
-
-    references: Floats
-    free: Floats
-    root: Floats
-    sums: bool = True
-
-    @property
-    def all(self) -> Floats:
-        """All columns, references first."""
-        return np.concatenate([self.references, self.free], axis=1)
-
-    def solver(self) -> Floats:
-        """What spectra (not divided by the noise) are multiplied with to get the amounts, (K + F, E)."""
-        result: Floats = np.linalg.pinv(self.all).astype(np.float64) * self.root
-        return result
-
-    def covariance(self) -> Floats:
-        """Of the amounts, for pixels of unit precision."""
-        result: Floats = np.linalg.inv(self.all.T @ self.all).astype(np.float64)
-        return result
 
 
 @dataclass(frozen=True)
@@ -81,15 +53,23 @@ class Background:
     trust: Singles
     freely: Singles
 
+    def on_squares(self) -> Singles:
+        """The patterns (E, y, x), divided by the noise."""
+        return _mixed(self.modes, self)
+
+    def power_on_squares(self, modes: Floats) -> Floats:
+        """Sum over energies of the squared patterns (y, x), with their spectra in the units of `modes` (E, N)."""
+        power: Floats = np.einsum("nyx,nm,myx->yx", self.maps, modes.T @ modes, self.maps, optimize=True)
+        return power
+
     def extrapolation(self, squares: Squares) -> float:
         """How much larger the patterns are where there is sample than where there is none.
 
         The beam does not know of the sample, so it is about 1; what is much larger is the sample's own.
         """
-        gram = self.modes.T @ self.modes
-        power = np.einsum("nyx,nm,myx->yx", self.maps, gram, self.maps, optimize=True)
+        power = self.power_on_squares(self.modes)
         inside, outside = (
-            float(np.sum(power * (weight > 0)) / max(np.sum(weight > 0), 1))
+            float(np.sum(power * (weight > 0))) / max(int(np.sum(weight > 0)), 1)
             for weight in (squares.sample_precision, squares.air_precision)
         )
         return float(np.sqrt(inside / max(outside, 1e-30)))

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.denoising.background import Background, Composition, Design
+from napari_xanes.denoising.background import Background, Composition
 from napari_xanes.denoising.bands import Singles, coarse, over_bands, times
-from napari_xanes.denoising.measure import SQUARE, Measured, Squares
+from napari_xanes.denoising.design import Design
+from napari_xanes.denoising.measure import SQUARE, Measured, Squares, used_precision
 from napari_xanes.progress import Progress
 
 Floats = NDArray[np.float64]
@@ -72,8 +73,7 @@ def jump_of(amounts: Singles, precision: Singles, design: Design) -> tuple[Singl
     """Edge jump (sum of the amounts of the references) and its standard error, (Y, X)."""
     k = design.references.shape[1] if design.sums else 1
     variance = float(design.covariance()[:k, :k].sum())
-    least = 1e-4 * float(np.median(precision[precision > 0]))
-    sigma = np.sqrt(variance / np.maximum(precision, least))
+    sigma = np.sqrt(variance / used_precision(precision))
     return amounts[:k].sum(axis=0), sigma.astype(np.float32)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.denoising.background import Design
+from napari_xanes.denoising.design import Design
 from napari_xanes.denoising.measure import Squares
 
 Floats = NDArray[np.float64]

@@ -110,22 +110,35 @@ class Squares:
     sample_precision: Singles
 
 
+def used_precision(precision: Singles) -> Singles:
+    """A precision above 0 everywhere, so that it can be divided by; unusable pixels keep next to none."""
+    least = 1e-4 * float(np.median(precision[precision > 0]))
+    return np.maximum(precision, least)
+
+
+def mean_of_used(image: Singles, used: Mask, radius: float) -> Singles:
+    """Gaussian mean over the usable pixels of an image."""
+    from scipy.ndimage import gaussian_filter
+
+    share = np.maximum(gaussian_filter(used * 1.0, radius), 1e-6)
+    mean: Singles = gaussian_filter(np.where(used, image, 0), radius) / share
+    return mean
+
+
 def find_air(total: Singles, precision: Singles) -> Mask:
     """Where there is probably no sample: where the mean optical depth is that of the thinnest part.
 
-    Whether that part is really empty, its spectrum must tell; see `holds_edge`.
+    Whether that part is really empty, its spectrum must tell.
 
     Parameters
     ----------
     total, precision : ndarray, shape (Y, X)
         Mean optical depth, and the precision of one energy, 0 where unusable.
     """
-    from scipy.ndimage import gaussian_filter
-
     used = precision > 0
-    smooth = gaussian_filter(np.where(used, total, 0), 2) / np.maximum(gaussian_filter(used * 1.0, 2), 1e-6)
-    least = np.percentile(smooth[used], 3)
-    spread = np.percentile(smooth[used], 90) - least
+    smooth = mean_of_used(total, used, 2)
+    least = float(np.percentile(smooth[used], 3))
+    spread = float(np.percentile(smooth[used], 90)) - least
     air: Mask = used & (smooth < least + min(0.06, 0.25 * spread))
     return air
 
@@ -145,8 +158,7 @@ def sums(measured: Measured, air: Mask, progress: Progress | None = None) -> tup
     stack = measured.stack
     inner = binary_erosion(air)  # what borders the sample may hold some of it
     sure_air = np.where(inner, measured.precision, 0).astype(np.float32)
-    sure = np.where(air, 0, measured.precision).astype(np.float32)
-    sure[air & ~inner] = measured.precision[air & ~inner]
+    sure = np.where(inner, 0, measured.precision).astype(np.float32)
     weights = [coarse(one, SQUARE) for one in (sure_air, sure)]
     found = [np.zeros((stack.energy.size, *weights[0].shape), np.float32) for _ in range(2)]
     mean = np.zeros((stack.shape[1], stack.energy.size))

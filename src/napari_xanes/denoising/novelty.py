@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.denoising.background import Background, Design
+from napari_xanes.denoising.background import Background
 from napari_xanes.denoising.bands import Singles, over_bands, times
+from napari_xanes.denoising.design import Design
 from napari_xanes.denoising.measure import SQUARE, Measured, Squares
 from napari_xanes.progress import Progress
 
@@ -61,7 +62,7 @@ def find_directions(squares: Squares, design: Design, background: Background | N
     basis = np.linalg.qr(design.all)[0]
     values, precision = squares.sample, squares.sample_precision
     if background is not None:
-        values = values - np.tensordot(background.modes.astype(np.float32), background.maps, 1)
+        values = values - background.on_squares()
     if not has_air:
         values = np.stack([_quick_part(one, precision, _SLOW / SQUARE) for one in values])
     used = precision > 0.25 * np.percentile(precision[precision > 0], 90)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.denoising.background import Design
+from napari_xanes.denoising.design import Design
 from napari_xanes.spectrum import Spectrum
 
 Floats = NDArray[np.float64]

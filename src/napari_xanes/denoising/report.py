@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.denoising.background import Design
 from napari_xanes.denoising.bands import Singles
+from napari_xanes.denoising.design import Design
+from napari_xanes.denoising.looking import Look
 from napari_xanes.denoising.novelty import CLEAR
-from napari_xanes.denoising.pipeline import Cleaned, Look
+from napari_xanes.denoising.pipeline import Cleaned
 from napari_xanes.spectrum import Spectrum
 
 _WORTH_SAYING = 0.002
@@ -109,8 +110,8 @@ def report(
     depth, count = 0.0, 0
     if cleaned.background is not None:
         modes = cleaned.background.modes / design.root[:, None]
-        within = cleaned.background.maps[:, seen.squares.sample_precision > 0]
-        depth = float(np.sqrt(np.mean(np.sum((modes.T @ modes @ within) * within, axis=0)) / len(modes)))
+        power = cleaned.background.power_on_squares(modes)[seen.squares.sample_precision > 0]
+        depth = float(np.sqrt(np.mean(power) / len(modes)))
         count = modes.shape[1]
     usual = float(np.mean(seen.measured.total[inside])) - float(cleaned.offset.mean()) if inside.any() else 0.0
     share = depth / max(usual, 1e-9)

@@ -11,7 +11,6 @@ from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.fit_overlay import FitOverlay
 from napari_xanes.gui.layers import is_map, maps_to_layers, stack_to_layer
 from napari_xanes.gui.map_results import MapResults
-from napari_xanes.gui.reference_set import references_of
 from napari_xanes.gui.runner import Runner
 from napari_xanes.history import Step
 from napari_xanes.maps import ESTIMATORS
@@ -60,14 +59,6 @@ class MapDock(QWidget):
         self.runner.prepared.connect(self._show_prepared)
         self.runner.finished.connect(self._show)
         DropTarget(self, viewer)
-        self.runner.stacks.chosen.connect(self._offer_references)
-        self._offer_references()
-
-    def _offer_references(self) -> None:
-        """The references that came with the chosen stack."""
-        layer = self.runner.stacks.layer()
-        if layer is not None:
-            references_of(self._viewer).offer(layer)
 
     def _show_prepared(self, stack: SpectralStack) -> None:
         self.runner.stacks.choose(show_prepared(self._viewer, self.runner.stacks.layer(), stack))

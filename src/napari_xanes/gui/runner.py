@@ -29,6 +29,7 @@ from napari_xanes.gui.fields import viewer_fields
 from napari_xanes.gui.forms import Form
 from napari_xanes.gui.jobs import Job
 from napari_xanes.gui.layers import is_stack, stack_of
+from napari_xanes.gui.reference_set import references_of
 from napari_xanes.history import Step
 from napari_xanes.progress import part
 from napari_xanes.recipe import run
@@ -121,6 +122,7 @@ class Runner(QWidget):
         self._connect()
         self._show_form()
         self._show_state()
+        self._offer_references()
 
     def _lay_out(self, what: str) -> None:
         top = QFormLayout()
@@ -148,6 +150,7 @@ class Runner(QWidget):
     def _connect(self) -> None:
         self.methods.currentIndexChanged.connect(lambda _: self._show_form())
         self.stacks.chosen.connect(self._show_state)
+        self.stacks.chosen.connect(self._offer_references)
         self.run_button.clicked.connect(self.start)
         self.cancel_button.clicked.connect(self.job.cancel)
         self.job.progressed.connect(self._show_progress)
@@ -191,6 +194,12 @@ class Runner(QWidget):
         shown = self.form()
         for form in self._forms.values():
             form.setVisible(form is shown)
+
+    def _offer_references(self) -> None:
+        """The references that came with the chosen stack."""
+        layer = self.stacks.layer()
+        if layer is not None:
+            references_of(self._viewer).offer(layer)
 
     def _show_state(self) -> None:
         layer, running = self.stacks.layer(), self.job.running

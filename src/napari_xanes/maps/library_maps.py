@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_xanes.maps.library_matcher import DOUBTS, Matcher
 from napari_xanes.stack import ParameterMap, SpectralStack
@@ -46,9 +47,18 @@ def charge_maps(stack: SpectralStack, library: Library, matcher: Matcher) -> dic
     maps["signal"] = ParameterMap(values["signal"], stack.unit, values["signal_sigma"], signal, companion="charge")
     for name in ("misfit", "margin"):
         maps[name] = ParameterMap(values[name], "1", mask=signal, companion="charge")
-    maps["assigned"] = ParameterMap(assigned.astype(np.uint8), labels={1: "assigned"}, companion="charge")
-    maps["doubt"] = ParameterMap(doubt, mask=(doubt != 0) & (doubt != 5), labels=DOUBTS, companion="charge")
-    return maps
+    return maps | doubt_maps(doubt, "charge")
+
+
+NO_SIGNAL = "no pixel has enough signal, so all are masked; lower min_signal or check the stack's quantity"
+
+
+def doubt_maps(doubt: NDArray[np.uint8], companion: str) -> dict[str, ParameterMap]:
+    """Which pixels are assigned without doubt, and what is doubtful of the others."""
+    return {
+        "assigned": ParameterMap((doubt == 0).astype(np.uint8), labels={1: "assigned"}, companion=companion),
+        "doubt": ParameterMap(doubt, mask=(doubt != 0) & (doubt != 5), labels=DOUBTS, companion=companion),
+    }
 
 
 def doubts(library: Library, matcher: Matcher, ambiguous: list[float]) -> list[str]:
@@ -58,7 +68,7 @@ def doubts(library: Library, matcher: Matcher, ambiguous: list[float]) -> list[s
     n_signal = int(seen[0] + seen[2:5].sum())
     names = [name for name in matcher.nodes.species if charge_of(library, name) in ambiguous]
     if n_signal == 0:
-        return ["no pixel has enough signal, so all are masked; lower min_signal or check the stack's quantity"]
+        return [NO_SIGNAL]
     if names and seen[3]:
         told.append(
             f"{' and '.join(names)} fit about equally well at different energy offsets: their pixels are ambiguous; "

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_xanes import blocks
 from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.maps.library_calibration import Calibration, calibrate
-from napari_xanes.maps.library_matcher import DOUBTS
+from napari_xanes.maps.library_maps import NO_SIGNAL, doubt_maps
 from napari_xanes.maps.linear_fit import Design, LinearFit, prepare
 from napari_xanes.progress import Progress
 from napari_xanes.spectrum import Spectrum
@@ -185,8 +185,7 @@ def _maps(
         maps["valence_model"] = one(flat, mask=valued, companion="valence")
     maps["edge_jump"] = one(fit.jump, stack.unit, fit.jump_sigma)
     maps["misfit"] = one(misfit, companion="valence")
-    maps["assigned"] = ParameterMap(assigned.astype(np.uint8), labels={1: "assigned"}, companion="valence")
-    maps["doubt"] = ParameterMap(doubt, mask=(doubt != 0) & (doubt != _EMPTY), labels=DOUBTS, companion="valence")
+    maps |= doubt_maps(doubt, "valence")
     for i, name in enumerate(design.names):
         maps[name] = one(fit.shown[i], "1", fit.shown_sigma[i], companion="members")
     units = {"constant": stack.unit, "slope": f"{stack.unit}/eV"}
@@ -206,7 +205,7 @@ def _told(doubt: NDArray[np.uint8]) -> list[str]:
     n_signal = int(np.isin(doubt, (0, _POOR)).sum())
     n_poor = int((doubt == _POOR).sum())
     if n_signal == 0:
-        return ["no pixel has enough signal, so all are masked; lower min_signal or check the stack's quantity"]
+        return [NO_SIGNAL]
     if n_poor > 0.05 * n_signal:
         return [f"{n_poor} of {n_signal} pixels fit no mixture of the library to max_misfit: not assigned"]
     return []

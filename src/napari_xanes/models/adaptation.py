@@ -139,10 +139,12 @@ def _pair(halves: Halves, place: tuple[slice, slice], device: str) -> list[dict[
 
 def _loss(network: Any, pair: list[dict[str, Any]]) -> Any:
     """Squared error against the other half, in units of its noise."""
+    from napari_xanes.models.candidates import VARIATION
+
     total: Any = 0.0
     for half in pair:
         clean, _ = network(half["candidates"], half["features"])
-        usual = (half["weight"] * (half["candidates"][:, 6] - half["target"]) ** 2).mean()
+        usual = (half["weight"] * (half["candidates"][:, VARIATION] - half["target"]) ** 2).mean()
         total = total + (half["weight"] * (clean - half["target"]) ** 2).mean() / usual
     return total / len(pair)
 

@@ -19,6 +19,11 @@ GUIDES = ((5.0, 0.0), (10.0, 1.0), (20.0, 1.4))
 
 N_CANDIDATES = 1 + len(POOLS) + len(STRENGTHS) + len(GUIDES)
 N_FEATURES = N_CANDIDATES + 8
+VARIATIONS = slice(1 + len(POOLS), 1 + len(POOLS) + len(STRENGTHS))
+"""Which candidates are total variation, from the weakest to the strongest."""
+
+VARIATION = VARIATIONS.start + STRENGTHS.index(1.0)
+GUIDED_VARIATIONS = slice(N_CANDIDATES - 2, N_CANDIDATES)
 TAU = 0.3
 """Standard deviation of a fraction from pixel to pixel that is expected before the data are seen."""
 

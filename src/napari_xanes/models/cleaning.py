@@ -15,7 +15,6 @@ Singles = NDArray[np.float32]
 
 WEIGHTS = Path(__file__).parent / "weights.pt"
 _TILE = 768
-_GUIDED, _WEAK, _STRONG, _POOL = 9, 5, 7, 2  # candidates; see candidates.candidates
 
 
 def device_of(name: str) -> str:
@@ -72,7 +71,7 @@ def clean_maps(
     """
     import torch
 
-    from napari_xanes.models.candidates import Evidence, candidates
+    from napari_xanes.models.candidates import GUIDED_VARIATIONS, VARIATIONS, Evidence, candidates
 
     cleaned, errors = np.empty_like(num), np.empty_like(num)
     beside = [torch.from_numpy(np.ascontiguousarray(one))[None].to(device) for one in (jump, total, total_sigma)]
@@ -89,9 +88,9 @@ def clean_maps(
                 clean, log_error = _in_tiles(network, found, features)
                 error = log_error.exp()
             else:
-                clean = found[:, _GUIDED]
+                clean = found[:, GUIDED_VARIATIONS.start]
                 pooled = 1 / (seen.den * 4 * torch.pi * 4 + 11)
-                error = (pooled + (found[:, _WEAK] - found[:, _STRONG]) ** 2 / 4).sqrt()
+                error = (pooled + (found[:, VARIATIONS.start] - found[:, VARIATIONS.stop - 1]) ** 2 / 4).sqrt()
         cleaned[i], errors[i] = clean[0].cpu().numpy(), error[0].cpu().numpy()
     return cleaned, errors
 

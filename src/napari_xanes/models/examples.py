@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_xanes.models.non_local import clean_jump
 from napari_xanes.models.textures import (
     Image,
     Random,
@@ -19,7 +20,6 @@ from napari_xanes.models.textures import (
     log_uniform,
     particles,
     rings,
-    single,
     smooth,
     thickness,
 )
@@ -85,21 +85,6 @@ def example(rng: Random, shape: Shape) -> Example:
         truth=fraction.astype(np.float32),
         weight=weight.astype(np.float32),
     )
-
-
-def clean_jump(jump: Image, sigma: Image) -> Image:
-    """An edge jump cleaned by non-local means, in units of its own error; at least 0.001.
-
-    Parameters
-    ----------
-    jump, sigma : ndarray, shape (Y, X)
-        Edge jump in OD and its standard error.
-    """
-    from skimage.restoration import denoise_nl_means
-
-    scaled = (jump / sigma).astype(np.float32)
-    clean = denoise_nl_means(scaled, patch_size=5, patch_distance=6, h=0.7, sigma=1.0, fast_mode=True)
-    return single(np.maximum(clean * sigma, 1e-3))
 
 
 def _sample(rng: Random, shape: Shape) -> tuple[Image, Image]:

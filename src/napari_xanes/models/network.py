@@ -8,13 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_xanes.models.candidates import N_CANDIDATES, N_FEATURES, TAU
+from napari_xanes.models.candidates import GUIDED_VARIATIONS, N_CANDIDATES, N_FEATURES, TAU, VARIATION
 
 WIDTHS = (16, 48, 64, 96)
 HALO = 96
 """How far, in pixels, an output can depend on an input; a multiple of the coarsest pixel, 8."""
-
-_GUIDED, _VARIATION = slice(9, 11), 6  # candidates that are good before anything is learned
 
 
 class Block(nn.Module):
@@ -59,8 +57,9 @@ class MixtureNet(nn.Module):
         for head in (self.choice, self.error):
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)  # type: ignore[arg-type]
-        self.choice.bias.data[_VARIATION] = 1.5  # type: ignore[union-attr]
-        self.choice.bias.data[_GUIDED] = 1.0  # type: ignore[union-attr]
+        # What is good before anything is learned.
+        self.choice.bias.data[VARIATION] = 1.5  # type: ignore[union-attr]
+        self.choice.bias.data[GUIDED_VARIATIONS] = 1.0  # type: ignore[union-attr]
         nn.init.constant_(self.error.bias, -1.5)  # type: ignore[arg-type]
 
     def forward(self, candidates: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:

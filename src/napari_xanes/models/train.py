@@ -20,7 +20,7 @@ import torch
 import typer
 from torch import Tensor
 
-from napari_xanes.models.candidates import STRENGTHS, Evidence, candidates
+from napari_xanes.models.candidates import VARIATION, VARIATIONS, Evidence, candidates
 from napari_xanes.models.examples import Example, example
 from napari_xanes.models.network import MixtureNet
 
@@ -33,7 +33,6 @@ KEEP = 192
 """Examples in memory: each is seen about four times, turned and mirrored, before newer ones take its place."""
 
 PEAK_RATE, WARM_UP, DECAY = 1.5e-3, 60, 0.995
-_VARIATIONS = slice(5, 5 + len(STRENGTHS))
 _HELD_OUT = 10**6  # the number of a round that training never reaches
 
 
@@ -186,7 +185,7 @@ def _loss(clean: Tensor, log_error: Tensor, batch: dict[str, Tensor]) -> tuple[T
         return (image * weight).sum((1, 2)) / norm
 
     off = clean - truth
-    rival = mean((batch["candidates"][:, 6] - truth) ** 2) + 3e-4
+    rival = mean((batch["candidates"][:, VARIATION] - truth) ** 2) + 3e-4
     squares = (mean(off**2) / rival).clamp(max=20.0)
     across = ((off[:, :, 1:] - off[:, :, :-1]) ** 2 * weight[:, :, 1:]).sum((1, 2)) / norm
     down = ((off[:, 1:] - off[:, :-1]) ** 2 * weight[:, 1:]).sum((1, 2)) / norm
@@ -204,7 +203,7 @@ def score(network: MixtureNet, examples: list[dict[str, Tensor]]) -> dict[str, f
         clean, _ = network(batch["candidates"], batch["features"])
         weight = batch["weight"] / batch["weight"].sum()
         own = ((clean - batch["truth"]) ** 2 * weight).sum().sqrt()
-        rivals = ((batch["candidates"][0, _VARIATIONS] - batch["truth"]) ** 2 * weight).sum((1, 2)).sqrt()
+        rivals = ((batch["candidates"][0, VARIATIONS] - batch["truth"]) ** 2 * weight).sum((1, 2)).sqrt()
         fixed.append((own + 0.005) / (rivals[1] + 0.005))
         best.append((own + 0.005) / (rivals.min() + 0.005))
     return {

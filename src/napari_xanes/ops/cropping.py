@@ -72,7 +72,7 @@ def crop(
         (y0, x0), (y1, x1) = where.min(axis=0).tolist(), where.max(axis=0).tolist()
         box = (..., slice(y0, y1 + 1), slice(x0, x1 + 1))
     frames = _frames(keep)
-    cut = {key: _cut(key, value, stack, frames, box) for key, value in stack.metadata.items()}
+    cut = cut_metadata(stack, frames, box)
     data = stack.data[frames]
     return stack.with_data(data[box] if box else data, energy=stack.energy[frames], metadata=cut)
 
@@ -88,6 +88,11 @@ def _frames(keep: np.ndarray) -> Any:
     if kept[-1] - kept[0] + 1 == kept.size:
         return slice(int(kept[0]), int(kept[-1]) + 1)
     return kept
+
+
+def cut_metadata(stack: SpectralStack, frames: Any, box: tuple[Any, ...]) -> dict[str, Any]:
+    """Everything that is known of a stack, for some of its frames and the pixels of a box (an index; empty for all)."""
+    return {key: _cut(key, value, stack, frames, box) for key, value in stack.metadata.items()}
 
 
 def _cut(key: str, value: Any, stack: SpectralStack, frames: Any, box: tuple[Any, ...]) -> Any:

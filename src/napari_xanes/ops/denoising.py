@@ -9,24 +9,17 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator
 
-from napari_xanes.denoising.background import Design
+from napari_xanes.denoising.design import Design
 from napari_xanes.denoising.learned import learned_design
-from napari_xanes.denoising.pipeline import (
-    Cleaned,
-    Look,
-    clean,
-    look,
-    parts,
-    plausible_background,
-    put_together,
-    with_design,
-)
+from napari_xanes.denoising.looking import Look, look, plausible_background, with_design
+from napari_xanes.denoising.pipeline import Cleaned, clean, parts, put_together
 from napari_xanes.denoising.references import REACH, Offset, design_of, find_offset
-from napari_xanes.denoising.report import companions, mixed, noise_of, removed
+from napari_xanes.denoising.report import companions, mixed, noise_of
 from napari_xanes.edge import normalize_spectrum, require_absorption
 from napari_xanes.io.arguments import load_references
 from napari_xanes.models.cleaning import device_of, load_network
 from napari_xanes.ops.absorbance import optical_depth
+from napari_xanes.ops.cropping import cut_metadata
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
 from napari_xanes.registry import method
@@ -75,7 +68,7 @@ def _offset(seen: Look, references: list[Spectrum], background: bool, start: flo
     squares, sample = seen.squares, seen.squares.sample
     patterns = plausible_background(squares, design, from_sample=False) if has_air and background else None
     if patterns is not None:
-        sample = sample - np.tensordot(patterns.modes.astype(np.float32), patterns.maps, 1)
+        sample = sample - patterns.on_squares()
     moments = np.einsum("eyx,fyx,yx->ef", sample, sample, squares.sample_precision, optimize=True)
     return find_offset(moments / (squares.sample_precision > 0).sum(), references, energy, weight)
 
@@ -202,14 +195,13 @@ def denoise(
         seed=seed,
         progress=part(progress, 0.15, 0.9),
     )
-    data = _filled(absorption, stack, cleaned, design, noise, part(progress, 0.9, 1.0))
     how = {"tv": "guided total variation", "none": "nothing"}.get(noise, "the trained network")
     about = companions(cleaned, design, [one.name for one in ready], reference_offset, seen, how)
-    metadata = {
-        "denoise": about,
-        "noise": absorption.metadata.get("noise") if noise == "none" else noise_of(cleaned, design),
-    }
-    return absorption.with_data(data, metadata=metadata)
+    if noise == "none":
+        left = (absorption.data - about["background"]).astype(np.float32)
+        return absorption.with_data(left if stack.is_lazy else left.compute(), metadata={"denoise": about})
+    data = _filled(absorption, stack, cleaned, design, part(progress, 0.9, 1.0))
+    return absorption.with_data(data, metadata={"denoise": about, "noise": noise_of(cleaned, design)})
 
 
 def _filled(
@@ -217,14 +209,9 @@ def _filled(
     stack: SpectralStack,
     cleaned: Cleaned,
     design: Design,
-    noise: str,
     progress: Progress | None,
 ) -> Any:
     """The new frames: computed on demand if the stack is lazy, else in the memory of what was made from it."""
-    if noise == "none":
-        columns, maps = removed(cleaned, design, absorption.shape[1:])
-        left = (absorption.data - mixed(columns, maps)).astype(np.float32)
-        return left if stack.is_lazy else left.compute()
     columns, maps = parts(cleaned, design)
     if stack.is_lazy:
         return mixed(columns, maps)
@@ -251,7 +238,7 @@ def _slice_by_slice(stack: SpectralStack, progress: Progress | None, **parameter
     about["novel"] = []  # each slice has directions of its own
     text = [f"slice {z}: {line}" for z, one in enumerate(slices) for line in one["report"]["text"]]
     about["report"] = {**slices[0]["report"], "text": text}
-    own = done[0].metadata["noise"]
+    own = done[0].metadata.get("noise")
     if own is not None and own["kind"] == "amounts":
         factors = [one.metadata["noise"]["factors"] for one in done]
         own = {**own, "factors": np.stack(factors, axis=-3)}
@@ -263,15 +250,8 @@ def _slice_by_slice(stack: SpectralStack, progress: Progress | None, **parameter
 def _slice(stack: SpectralStack, z: int) -> SpectralStack:
     """One slice of a volume."""
     size = None if stack.pixel_size is None else stack.pixel_size[1:]
-    metadata = _slice_of(dict(stack.metadata), z, stack.shape[1:])
+    metadata = cut_metadata(stack, slice(None), (..., z, slice(None), slice(None)))
     return replace(stack, data=stack.data[:, z], pixel_size=size, metadata=metadata)
-
-
-def _slice_of(value: Any, z: int, shape: tuple[int, ...]) -> Any:
-    """What is known of each voxel of a volume, for one slice of it."""
-    if isinstance(value, Mapping):
-        return {name: _slice_of(item, z, shape) for name, item in value.items()}
-    return value[..., z, :, :] if getattr(value, "shape", ())[-3:] == shape else value
 
 
 _MAPS = ("fractions", "fraction_sigma", "edge_jump", "edge_jump_sigma", "novelty")

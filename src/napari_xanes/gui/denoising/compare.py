@@ -161,7 +161,8 @@ class BeforeAfter(QWidget):
             return  # another result came meanwhile
         error = None
         if self._noise is not None:
-            error = band(self._noise, int(np.ravel_multi_index(index, after.shape[1:])))
+            pixel = int(np.ravel_multi_index(index, after.shape[1:]))
+            error = self._noise.sigma(slice(pixel, pixel + 1))[:, 0]
         before, cleaned = spectra
         name = "after ± σ" if error is not None else "after"
         curves = [
@@ -169,10 +170,3 @@ class BeforeAfter(QWidget):
             ("after", Curve(name, after.energy, cleaned, "cursor", _AFTER, error)),
         ]
         self.plot.set_curves(curves)
-
-
-def band(noise: AmountNoise, pixel: int) -> NDArray[np.float64]:
-    """Standard error of a cleaned pixel's spectrum, (E,); pixels are counted along the flattened image."""
-    parts = noise.columns @ noise.factors(slice(pixel, pixel + 1))[:, :, 0]
-    result: NDArray[np.float64] = np.sqrt((parts**2).sum(axis=1))
-    return result

@@ -14,7 +14,6 @@ from napari_xanes.gui.dropping import DropTarget
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.layers import is_map, stack_of, stack_to_layer
 from napari_xanes.gui.map_dock import show_prepared, steps_to_absorption
-from napari_xanes.gui.reference_set import references_of
 from napari_xanes.gui.runner import Runner
 from napari_xanes.history import Step
 from napari_xanes.ops import OPERATIONS
@@ -53,10 +52,8 @@ class DenoiseDock(QWidget):
         layout.addWidget(self.runner)
         self.runner.prepared.connect(self._show_prepared)
         self.runner.finished.connect(self._show)
-        self.runner.stacks.chosen.connect(self._offer_references)
         self.report.show_asked.connect(self._show_novelty)
         DropTarget(self, viewer)
-        self._offer_references()
 
     def showEvent(self, event: Any) -> None:
         """Compare while shown."""
@@ -67,12 +64,6 @@ class DenoiseDock(QWidget):
         """Compare no longer: a hidden dock must not leave half an image covered."""
         self.compare.stop()
         super().hideEvent(event)
-
-    def _offer_references(self) -> None:
-        """The references that came with the chosen stack."""
-        layer = self.runner.stacks.layer()
-        if layer is not None:
-            references_of(self._viewer).offer(layer)
 
     def preview(self) -> None:
         """Clean what is in view, in a worker, and lay it over the image."""
