@@ -1,4 +1,4 @@
-"""``python -m benchmarks.denoise [--quick] [--seeds 8] [--cases 200 1000 ...] [--figure]``."""
+"""``python -m benchmarks.denoise [--quick] [--seeds 8] [--cases 200 1000 ...] [--adapt] [--figure | --cost]``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.denoise.cases import CASES, LEAST_JUMP, SIZE
+from benchmarks.denoise.cost import cost_table, costs
 from benchmarks.denoise.figure import DOSES, dose_curves, dose_figure, dose_gains
 from benchmarks.denoise.runs import run
 from benchmarks.denoise.tables import case_table, timing_table
@@ -22,8 +23,14 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", choices=CASES, metavar="CASE", help=", ".join(CASES))
     parser.add_argument("--noise", default="auto", help="the denoiser's parameter of that name")
     parser.add_argument("--figure", action="store_true", help=f"only the dose figure, to {PICTURE.name}")
+    parser.add_argument("--cost", action="store_true", help="only seconds and memory over the size of the stack")
+    parser.add_argument("--adapt", action="store_true", help="adapt the network to each measurement first")
     chosen = parser.parse_args()
     seeds = chosen.seeds or (2 if chosen.quick else 8)
+
+    if chosen.cost:
+        print(cost_table(costs(chosen.noise, chosen.adapt)))
+        return
 
     if chosen.figure:
         curves = dose_curves(seeds, chosen.noise)

@@ -267,3 +267,27 @@ def test_bad_input_is_explained(
     }
     with pytest.raises(ValueError, match=message):
         nx.ops.denoise(stack, references=wrong.get(change.get("references", ""), references))
+
+
+def test_a_single_small_feature_is_found_and_kept(sample: Sample, references: list[Spectrum]) -> None:
+    metal = 0.5 + np.arctan((sample.stack.energy - 8333.0) / 1.0) / np.pi
+    there = np.zeros(sample.stack.shape[1:], bool)
+    there[50:56, 47:53] = True
+    counts = (sample.stack.data - 100) * np.exp(-0.1 * metal[:, None, None] * there) + 100
+    about = nx.ops.denoise(
+        sample.stack.with_data(counts.astype(np.float32)), references=references, noise="tv"
+    ).metadata["denoise"]
+    assert len(about["novel"]) == 1
+    assert (about["novelty"] > 4.5)[there].mean() > 0.9
+    assert (about["novelty"] > 4.5)[~there].mean() < 0.01
+
+
+def test_a_feature_too_small_to_be_told_from_artefacts_is_reported(sample: Sample, references: list[Spectrum]) -> None:
+    counts = sample.stack.data.copy()
+    counts[:, 50, 47] *= np.random.default_rng(0).uniform(0.3, 1.7, len(counts)).astype(np.float32)
+    report = nx.ops.denoise(sample.stack.with_data(counts), references=references, noise="tv").metadata["denoise"][
+        "report"
+    ]
+    assert report["unexplained_places"] == 1
+    assert report["new_features"] == 0
+    assert any("far beyond the noise" in line for line in report["text"])

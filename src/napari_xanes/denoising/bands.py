@@ -65,8 +65,8 @@ def _rounded(rows: int, multiple: int) -> int:
 
 def times(matrix: NDArray[Any], band: Singles) -> Singles:
     """A matrix (K, E) times the spectra of a band (E, R, X): (K, R, X)."""
-    n_energies = band.shape[0]
-    made = np.asarray(matrix, np.float32) @ band.reshape(n_energies, -1)
+    pixels = band.shape[1] * band.shape[2]
+    made = np.asarray(matrix, np.float32) @ band.reshape(band.shape[0], pixels)
     return made.reshape(matrix.shape[0], *band.shape[1:])
 
 

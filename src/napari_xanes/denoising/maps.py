@@ -16,9 +16,12 @@ from napari_xanes.models.non_local import non_local_mean
 
 
 def clean_fractions(known: Fractions, beside: tuple[Singles, ...], how: dict[str, Any]) -> tuple[Singles, Singles]:
-    """Cleaned fractions and their errors; a single reference is all there is."""
+    """Cleaned fractions and their errors; a single reference is all there is, and of two one tells the other."""
     if len(known.num) == 1:
         return np.ones_like(known.num), np.zeros_like(known.num)
+    if len(known.num) == 2:
+        first, error = clean_maps(known.num[:1], known.den[:1], *beside, **how)
+        return np.concatenate([first, 1 - first]), np.concatenate([error, error])
     return clean_maps(known.num, known.den, *beside, **how)
 
 

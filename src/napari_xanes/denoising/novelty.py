@@ -20,7 +20,9 @@ from napari_xanes.progress import Progress
 
 Floats = NDArray[np.float64]
 
-_MOST = 4
+MOST = 4
+"""New features that are looked for."""
+
 _SLOW = 8.0  # pixels
 _CLEAR, _ENOUGH, _ALIKE = 3.5, 5, 0.35
 """A direction is found if it is this clear, in standard errors, in so many squares that it was not learned from, and if
@@ -41,14 +43,18 @@ _HEAD_START = 3.0
 
 @dataclass(frozen=True)
 class Directions:
-    """Orthonormal spectra (E, N) beside the design, divided by the noise: new features, and ``nuisance`` (E, M)."""
+    """Orthonormal spectra (E, N) beside the design, divided by the noise: new features, and ``nuisance`` (E, M).
+
+    ``unexplained`` places are far beyond noise, but nothing that could be kept.
+    """
 
     new: Floats
     nuisance: Floats
+    unexplained: int
 
 
-def find_directions(squares: Squares, design: Design, background: Background | None, *, has_air: bool) -> Directions:
-    """Spectra that are shared by some squares and are not in the design.
+def residual_squares(squares: Squares, design: Design, background: Background | None, *, has_air: bool) -> Singles:
+    """What squares of the sample hold beside the design and the background, (E, y, x).
 
     Parameters
     ----------
@@ -59,27 +65,41 @@ def find_directions(squares: Squares, design: Design, background: Background | N
     has_air : bool
         Whether patterns of the beam could be told from the sample. Where not, what changes slowly is taken for one.
     """
-    basis = np.linalg.qr(design.all)[0]
-    values, precision = squares.sample, squares.sample_precision
+    basis = np.linalg.qr(design.all)[0].astype(np.float32)
+    values = squares.sample
     if background is not None:
         values = values - background.on_squares()
     if not has_air:
-        values = np.stack([_quick_part(one, precision, _SLOW / SQUARE) for one in values])
+        values = np.stack([_quick_part(one, squares.sample_precision, _SLOW / SQUARE) for one in values])
+    return values - times(basis, times(basis.T, values))
+
+
+def find_directions(left: Singles, precision: Singles, n_explained: int) -> tuple[Floats, Floats]:
+    """Spectra that are shared by some squares: of new features (E, N), and of what misregistration makes (E, M).
+
+    Parameters
+    ----------
+    left : ndarray, shape (E, y, x)
+        As from `residual_squares`.
+    precision : ndarray, shape (y, x)
+        Precision of the squares, 0 where there is no sample.
+    n_explained : int
+        Dimension of what was taken away from each spectrum.
+    """
     used = precision > 0.25 * np.percentile(precision[precision > 0], 90)
-    left = values[:, used] - (basis.astype(np.float32) @ (basis.T.astype(np.float32) @ values[:, used]))
-    left = (left * np.sqrt(precision[used])).astype(np.float64)
-    left /= np.sqrt(np.median(np.einsum("ep,ep->p", left, left)) / (len(left) - basis.shape[1]))
+    rest = (left[:, used] * np.sqrt(precision[used])).astype(np.float64)
+    rest /= np.sqrt(np.median(np.einsum("ep,ep->p", rest, rest)) / (len(rest) - n_explained))
     colour = (np.indices(precision.shape).sum(axis=0) % 2)[used]
     found: dict[bool, list[Floats]] = {True: [], False: []}
-    for _ in range(2 * _MOST):
-        new = _next(left, colour)
-        if new is None or len(found[True]) == _MOST:
+    for _ in range(2 * MOST):
+        clearest = _next(rest, colour)
+        if clearest is None or len(found[True]) == MOST:
             break
-        direction, one_sided = new
+        direction, one_sided = clearest
         found[one_sided].append(direction)
-        left -= np.outer(direction, direction @ left)
-    width = len(left)
-    return Directions(*(np.array(found[kind]).reshape(-1, width).T for kind in (True, False)))
+        rest -= np.outer(direction, direction @ rest)
+    new, nuisance = (np.array(found[kind]).reshape(-1, len(rest)).T for kind in (True, False))
+    return new, nuisance
 
 
 def _next(left: NDArray[Any], colour: NDArray[np.intp]) -> tuple[Floats, bool] | None:

@@ -12,7 +12,8 @@ from napari_xanes.denoising.background import Background, find_background
 from napari_xanes.denoising.bands import Singles, over_bands, times
 from napari_xanes.denoising.design import Design
 from napari_xanes.denoising.evidence import amounts_of, composition_of, fractions_of, jump_of, without_background
-from napari_xanes.denoising.looking import Look, plausible_background, with_design
+from napari_xanes.denoising.lone import lone_directions
+from napari_xanes.denoising.looking import Look, plausible_background
 from napari_xanes.denoising.maps import (
     as_measured,
     clean_fractions,
@@ -24,10 +25,12 @@ from napari_xanes.denoising.maps import (
 from napari_xanes.denoising.measure import Mask, Measured, mean_of_used, used_precision
 from napari_xanes.denoising.novelty import (
     CLEAR,
+    MOST,
     Directions,
     amounts_along,
     find_directions,
     kept_amounts,
+    residual_squares,
     significance,
 )
 from napari_xanes.models.adaptation import Adapted, Halves
@@ -70,7 +73,9 @@ class Cleaned:
 def clean(
     seen: Look,
     design: Design,
+    offset: Floats,
     *,
+    has_air: bool,
     background: bool,
     network: Any | None,
     adapt: bool,
@@ -84,9 +89,13 @@ def clean(
     Parameters
     ----------
     seen : Look
-        The stack.
+        The stack; its squares without the offset and divided by the noise, as `with_design` makes them.
     design : Design
         What it is a combination of.
+    offset : ndarray, shape (E,)
+        Spectrum to subtract from every pixel.
+    has_air : bool
+        Whether that is the spectrum of an empty area.
     background : bool
         Whether to look for patterns of the beam.
     network : MixtureNet or None
@@ -101,7 +110,6 @@ def clean(
         Of what is random in the adaptation.
     """
     measured = seen.measured
-    seen, offset, has_air = with_design(seen, design)
     raw, squares_left = amounts_of(measured, design, offset, part(progress, 0.0, 0.15))
     precision = _rescaled(measured, squares_left)
     patterns = plausible_background(seen.squares, design) if background and has_air else None
@@ -205,14 +213,33 @@ def _new_features(
     nothing = np.zeros((0, *precision.shape), np.float32)
     none = np.zeros((design.root.size, 0))
     if not keep_new:
-        return Directions(none, none), nothing, nothing.astype(bool), np.zeros_like(precision)
-    directions = find_directions(seen.squares, design, patterns, has_air=has_air)
+        return Directions(none, none, 0), nothing, nothing.astype(bool), np.zeros_like(precision)
+    directions = _directions(seen, design, patterns, has_air, part(progress, 0.0, 0.5))
     if directions.new.shape[1] == 0:
         return directions, nothing, nothing.astype(bool), np.zeros_like(precision)
     inside = np.where(seen.air, 0, precision).astype(np.float32)
-    along = amounts_along(seen.measured, directions.new, design, offset, patterns, progress, has_air=has_air)
+    along = amounts_along(
+        seen.measured, directions.new, design, offset, patterns, part(progress, 0.5, 1.0), has_air=has_air
+    )
     clearness = significance(along, inside)
     return directions, along, clearness > CLEAR, clearness.max(axis=0)
+
+
+def _directions(
+    seen: Look, design: Design, patterns: Background | None, has_air: bool, progress: Progress | None
+) -> Directions:
+    """Spectra that many squares share, and those of few squares that are far beyond noise."""
+    precision = seen.squares.sample_precision
+    left = residual_squares(seen.squares, design, patterns, has_air=has_air)
+    explained = design.all.shape[1]
+    new, nuisance = find_directions(left, precision, explained)
+    known = np.concatenate([new, nuisance], axis=1)
+    left -= times(known, times(known.T, left))
+    known = np.concatenate([np.linalg.qr(design.all)[0], known], axis=1)
+    lone = lone_directions(
+        left, precision, known, seen.measured, design, ~seen.air, most=MOST - new.shape[1], progress=progress
+    )
+    return Directions(np.concatenate([new, lone.directions], axis=1), nuisance, lone.unexplained)
 
 
 def _absorption(

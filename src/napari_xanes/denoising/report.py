@@ -132,6 +132,12 @@ def report(
     if cleaned.directions.new.shape[1]:
         what = "the references" if names else "the learned spectra"
         text.append(f"{spots} {'place is' if spots == 1 else 'places are'} not explained by {what}; kept as measured.")
+    unexplained = cleaned.directions.unexplained
+    if unexplained:
+        text.append(
+            f"{unexplained} {'place has' if unexplained == 1 else 'places have'} residuals far beyond the noise that "
+            "can't be told from artefacts; nothing of them was kept: look at the stack before denoising there."
+        )
     if cleaned.directions.nuisance.shape[1]:
         text.append("Edges of the sample change from frame to frame: the frames may not be aligned.")
     if cleaned.chi_square > (1.5 if seen.measured.photons else 3.0):
@@ -156,6 +162,7 @@ def report(
         "reference_offset_eV": offset,
         "new_features": int(cleaned.directions.new.shape[1]),
         "new_places": spots,
+        "unexplained_places": unexplained,
         "misregistration": bool(cleaned.directions.nuisance.shape[1]),
         "chi_square": cleaned.chi_square,
         "photons_known": seen.measured.photons,

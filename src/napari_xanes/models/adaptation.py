@@ -110,7 +110,7 @@ def _pair(halves: Halves, place: tuple[slice, slice], device: str) -> list[dict[
     """Candidates of either half and what they have to foretell, one batch per half."""
     import torch
 
-    from napari_xanes.models.candidates import Evidence, candidates
+    from napari_xanes.models.candidates import Evidence, candidates, overview
 
     def images(array: Singles) -> Any:
         cut = np.ascontiguousarray(array[(..., *place)])
@@ -123,7 +123,8 @@ def _pair(halves: Halves, place: tuple[slice, slice], device: str) -> list[dict[
         num, den = images(halves.num[own]), images(halves.den[own])
         mean = (num.sum((1, 2)) / den.sum((1, 2)).clamp(min=1e-12)).clamp(0, 1)
         with torch.inference_mode():
-            found, features = candidates(Evidence(num, den, beside[0], beside[1], beside[2], mean))
+            seen = Evidence(num, den, beside[0], beside[1], beside[2], mean)
+            found, features = candidates(seen, overview(seen))
         weight = images(halves.den[other])
         target = images(halves.num[other]) / weight.clamp(min=1e-12)
         made.append(

@@ -1,4 +1,4 @@
-"""What the network chooses from: one map cleaned in eleven classical ways, and what tells where each is good.
+"""What the network chooses from: one map cleaned in twelve classical ways, and what tells where each is good.
 
 A map of a fraction is known from two images: its information ``den`` (one over the variance of a pixel's estimate) and
 ``num``, the estimate times the information. Pooled over a neighbourhood, both just add up.
@@ -6,26 +6,37 @@ A map of a fraction is known from two images: its information ``den`` (one over 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_xanes.models.kriging import kriged
+
 POOLS = (1.0, 2.0, 4.0, 8.0)
-STRENGTHS = (0.5, 1.0, 2.0)
-GUIDES = ((5.0, 0.0), (10.0, 1.0), (20.0, 1.4))
-"""Radius in pixels of the local fit on the guide, and the strength of the total variation of what it leaves."""
+STRENGTHS = (1.0, 2.0)
+EDGES = ((4.0, 0.03), (2.0, 0.1))
+"""Strength of the total variation that may change where the absorption does, and by what share it must change there."""
 
-N_CANDIDATES = 1 + len(POOLS) + len(STRENGTHS) + len(GUIDES)
-N_FEATURES = N_CANDIDATES + 8
+REACH, GUIDED_REACH, GUIDED_STRENGTH = 5.0, 10.0, 1.0
+"""Radius in pixels of the local fit on the guide alone, and of the one whose rest is cleaned by total variation."""
+
+N_CANDIDATES = 1 + len(POOLS) + len(STRENGTHS) + len(EDGES) + 3
+N_FEATURES = N_CANDIDATES + 9
 VARIATIONS = slice(1 + len(POOLS), 1 + len(POOLS) + len(STRENGTHS))
-"""Which candidates are total variation, from the weakest to the strongest."""
+"""Which candidates are plain total variation, from the weakest to the strongest."""
 
-VARIATION = VARIATIONS.start + STRENGTHS.index(1.0)
-GUIDED_VARIATIONS = slice(N_CANDIDATES - 2, N_CANDIDATES)
+VARIATION = VARIATIONS.start
+GUIDED_VARIATION, KRIGED = N_CANDIDATES - 2, N_CANDIDATES - 1
 TAU = 0.3
 """Standard deviation of a fraction from pixel to pixel that is expected before the data are seen."""
+
+_RIDGE = 0.02 / TAU**2
+"""Information that the mean fraction adds to each pixel where total variation is sought."""
+
+_EARLY = 60
+"""Iterations of the candidates: from a pooled map on the way to the least variation the error has its minimum."""
 
 _STEP = 0.35  # times the norm of the gradient, sqrt(8), less than 1: the iteration converges
 
@@ -46,6 +57,42 @@ class Evidence:
     mean: Tensor
 
 
+@dataclass(frozen=True)
+class Overview:
+    """What is known of maps as a whole before parts of them are cleaned.
+
+    ``guide``, the local contrast of the absorption, and ``kriged``, the most likely map, (B, H, W); ``usual`` (B, 1,
+    1), the information of a usual pixel; ``jump_scale`` and ``total_scale`` (B, 1, 1), large edge jumps and
+    absorptions.
+    """
+
+    guide: Tensor
+    kriged: Tensor
+    usual: Tensor
+    jump_scale: Tensor
+    total_scale: Tensor
+
+
+def overview(seen: Evidence) -> Overview:
+    """Look at whole maps."""
+    total_scale = _quantile(seen.total, 0.995).clamp(min=0.05)
+    guide = _guide(seen, total_scale)
+    return Overview(
+        guide=guide,
+        kriged=kriged(seen.num, seen.den, guide, seen.mean),
+        usual=torch.stack([_usual(one) for one in seen.den + _RIDGE])[:, None, None],
+        jump_scale=_quantile(seen.jump, 0.998).clamp(min=0.02),
+        total_scale=total_scale,
+    )
+
+
+def cut(seen: Evidence, over: Overview, rows: slice, columns: slice) -> tuple[Evidence, Overview]:
+    """A part of the maps; what was found in the whole stays."""
+    place = (slice(None), rows, columns)
+    images = {name: getattr(seen, name)[place] for name in ("num", "den", "jump", "total", "total_sigma")}
+    return replace(seen, **images), replace(over, guide=over.guide[place], kriged=over.kriged[place])
+
+
 def blurred(images: Tensor, sigma: float) -> Tensor:
     """Gaussian blur of (B, H, W); a wide one on a grid of every fourth pixel, where nothing is lost by it."""
     if sigma >= 8 and min(images.shape[-2:]) >= 32:
@@ -62,7 +109,15 @@ def blurred(images: Tensor, sigma: float) -> Tensor:
     return F.conv2d(F.pad(one, (reach, reach, 0, 0), mode="replicate"), kernel[None, None, None])[:, 0]
 
 
-def least_variation(num: Tensor, den: Tensor, strength: Tensor, *, iterations: int = 150) -> Tensor:
+def least_variation(
+    num: Tensor,
+    den: Tensor,
+    strength: Tensor,
+    weight: Tensor | None = None,
+    *,
+    usual: Tensor | None = None,
+    iterations: int = 150,
+) -> Tensor:
     """The map v with the least ``sum den / 2 (v - num / den)**2 + strength * s * TV(v)``, s the root of a usual den.
 
     Chambolle and Pock's primal-dual steps (J. Math. Imaging Vis. 40, 120, 2011).
@@ -73,10 +128,16 @@ def least_variation(num: Tensor, den: Tensor, strength: Tensor, *, iterations: i
         Estimate times information, and information.
     strength : Tensor, shape (B,)
         Weight of the total variation, in standard errors of a usual pixel.
+    weight : Tensor, shape (B, H, W), optional
+        What the variation of each pixel counts, more than 0.
+    usual : Tensor, shape (B, 1, 1), optional
+        The usual den, where it is not to be taken from the maps.
     iterations : int
         How many steps.
     """
-    scale = torch.stack([_usual(one) for one in den]).sqrt()[:, None, None]
+    if usual is None:
+        usual = torch.stack([_usual(one) for one in den])[:, None, None]
+    scale = usual.sqrt()
     d, q = den / scale, num / scale
     v = blurred(q, 2.0) / blurred(d, 2.0)
     ahead = v.clone()
@@ -84,6 +145,8 @@ def least_variation(num: Tensor, den: Tensor, strength: Tensor, *, iterations: i
     shrink = 1 / (1 + _STEP * d)
     pull = _STEP * q
     bound = 1 / strength[:, None, None]
+    if weight is not None:
+        bound = bound / weight
     for _ in range(iterations):
         torch.sub(ahead[:, :, 1:], ahead[:, :, :-1], out=across_step[:, :, :-1])
         torch.sub(ahead[:, 1:], ahead[:, :-1], out=down_step[:, :-1])
@@ -107,10 +170,10 @@ def _usual(den: Tensor) -> Tensor:
     return den[den > 0.15 * thin.quantile(0.9) if thin.numel() < 1 << 24 else den > 0].median()
 
 
-def candidates(seen: Evidence) -> tuple[Tensor, Tensor]:
+def candidates(seen: Evidence, over: Overview) -> tuple[Tensor, Tensor]:
     """The cleaned maps (B, N_CANDIDATES, H, W), and features (B, N_FEATURES, H, W) of about unit size."""
     mean = seen.mean[:, None, None]
-    num, den = seen.num, seen.den
+    num, den, guide = seen.num, seen.den, over.guide
     prior = 1 / TAU**2
     nums, dens = [num], [den]
     for sigma in POOLS:
@@ -119,34 +182,33 @@ def candidates(seen: Evidence) -> tuple[Tensor, Tensor]:
     gains = [1.0, *(4 * torch.pi * sigma**2 for sigma in POOLS)]
     found = [(gain * n + prior * mean) / (gain * d + prior) for n, d, gain in zip(nums, dens, gains, strict=True)]
 
-    ridge = 0.02 * prior
-    guide, total_scale = _guide(seen)
-    slopes = [_local_fit(num - den * mean, den, guide, radius) for radius, _ in GUIDES]
-    slope, level, guide_level = slopes[0]
-    offsets = [slopes[i][0] * guide for i, (_, strength) in enumerate(GUIDES) if strength]
-    strengths = [*STRENGTHS, *(strength for _, strength in GUIDES if strength)]
-    inputs = [num] * len(STRENGTHS) + [num - den * offset for offset in offsets]
-    batch = num.shape[0]
-    together = least_variation(
-        torch.cat([one + ridge * mean for one in inputs]),
-        (den + ridge).repeat(len(inputs), 1, 1),
-        torch.tensor(strengths, device=num.device).repeat_interleave(batch),
-    )
-    smoothed = [together[i : i + batch] for i in range(0, len(together), batch)]
-    found += smoothed[: len(STRENGTHS)]
+    slope, level, guide_level = _local_fit(num - den * mean, den, guide, REACH)
+    far_slope = _local_fit(num - den * mean, den, guide, GUIDED_REACH)[0]
+    offset = far_slope * guide
+    evenness = [_evenness(seen, over.total_scale, share) for _, share in EDGES]
+
+    def varied(image: Tensor, strength: float, weight: Tensor | None = None) -> Tensor:
+        strengths = torch.full((len(num),), strength, device=num.device)
+        return least_variation(
+            image + _RIDGE * mean, den + _RIDGE, strengths, weight, usual=over.usual, iterations=_EARLY
+        )
+
+    found += [varied(num, strength) for strength in STRENGTHS]
+    found += [varied(num, strength, even) for (strength, _), even in zip(EDGES, evenness, strict=True)]
     found.append(mean + level + slope * (guide - guide_level))
-    found += [offset + one for offset, one in zip(offsets, smoothed[len(STRENGTHS) :], strict=True)]
+    found.append(offset + varied(num - den * offset, GUIDED_STRENGTH))
+    found.append(over.kriged)
 
     known = [torch.log10(dens[i] * gains[i] * TAU**2 + 1e-2) / 2 for i in (0, 1, 3)]
-    jump_scale = _quantile(seen.jump, 0.998).clamp(min=0.02)
     features = [((one - mean) / TAU).clamp(-4, 4) for one in found]
     features += [
         *known,
-        slopes[2][0].clamp(-2, 2),
-        seen.jump / jump_scale,
-        seen.total / total_scale,
+        far_slope.clamp(-2, 2),
+        seen.jump / over.jump_scale,
+        seen.total / over.total_scale,
         3 * guide,
-        torch.log10(seen.total_sigma / total_scale + 1e-4) + 2,
+        evenness[0],
+        torch.log10(seen.total_sigma / over.total_scale + 1e-4) + 2,
     ]
     return torch.stack(found, dim=1), torch.stack(features, dim=1)
 
@@ -157,12 +219,22 @@ def _quantile(images: Tensor, share: float) -> Tensor:
     return flat[:, :: max(1, flat.shape[1] >> 20)].quantile(share, dim=1)[:, None, None]
 
 
-def _guide(seen: Evidence) -> tuple[Tensor, Tensor]:
-    """The local contrast of the total absorption, and the scale of that absorption."""
-    scale = _quantile(seen.total, 0.995).clamp(min=0.05)
+def _guide(seen: Evidence, scale: Tensor) -> Tensor:
+    """The local contrast of the total absorption, whose scale is given."""
     sharp, wide = blurred(seen.total, 0.6), blurred(seen.total, 3.0)
     noise = seen.total_sigma.mean(dim=(1, 2), keepdim=True)
-    return ((sharp - wide) / (wide.clamp(min=0) + 0.1 * scale + 3 * noise)).clamp(-0.6, 0.6), scale
+    return ((sharp - wide) / (wide.clamp(min=0) + 0.1 * scale + 3 * noise)).clamp(-0.6, 0.6)
+
+
+def _evenness(seen: Evidence, scale: Tensor, share: float) -> Tensor:
+    """1 where the absorption is even, towards 0 where it changes from pixel to pixel by much more than a share."""
+    around = blurred(seen.total, 4.0).clamp(min=0) + 0.05 * scale
+    soft = blurred(seen.total / around, 0.5)
+    noise = (seen.total_sigma / around) ** 2
+    square = torch.zeros_like(soft)
+    square[:, :, :-1] += (soft[:, :, 1:] - soft[:, :, :-1]) ** 2
+    square[:, :-1] += (soft[:, 1:] - soft[:, :-1]) ** 2
+    return (1 / (1 + square / (share**2 + noise))).clamp(min=0.03)
 
 
 def _local_fit(num: Tensor, den: Tensor, guide: Tensor, radius: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.progress import Progress
+from napari_xanes.progress import Progress, part
 
 Singles = NDArray[np.float32]
 
 WEIGHTS = Path(__file__).parent / "weights.pt"
-_TILE = 768
+WEIGHTS_SHA256 = "a403b59739b6e79e51101317500eed45874c9aa9698a43edf8c755f368076902"
+
+TILE = 320
+"""Side in pixels of what is cleaned at a time; memory goes with it."""
 
 
 def device_of(name: str) -> str:
@@ -35,13 +40,22 @@ def device_of(name: str) -> str:
 
 @cache
 def load_network(device: str) -> Any:
-    """The trained network, ready to be used."""
+    """The trained network, ready to be used.
+
+    Raises
+    ------
+    OSError
+        If its weights are not those that were published.
+    """
     import torch
 
     from napari_xanes.models.network import MixtureNet
 
+    content = WEIGHTS.read_bytes()
+    if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
+        raise OSError(f"the network's weights in {WEIGHTS} are damaged: install napari-xanes anew")
     network = MixtureNet()
-    network.load_state_dict({k: v.float() for k, v in torch.load(WEIGHTS, weights_only=True).items()})
+    network.load_state_dict({k: v.float() for k, v in torch.load(io.BytesIO(content), weights_only=True).items()})
     return network.to(device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
 
@@ -65,13 +79,13 @@ def clean_maps(
     jump, total, total_sigma : ndarray, shape (Y, X)
         Edge jump, mean absorption and its error: where structure may be.
     network : MixtureNet or None
-        What chooses among the candidates; without one, total variation guided by the absorption is taken.
+        What chooses among the candidates; without one, the mean of guided total variation and kriging is taken.
     device : str
         ``cpu`` or ``cuda``.
     """
     import torch
 
-    from napari_xanes.models.candidates import GUIDED_VARIATIONS, VARIATIONS, Evidence, candidates
+    from napari_xanes.models.candidates import Evidence, overview
 
     cleaned, errors = np.empty_like(num), np.empty_like(num)
     beside = [torch.from_numpy(np.ascontiguousarray(one))[None].to(device) for one in (jump, total, total_sigma)]
@@ -83,33 +97,36 @@ def clean_maps(
         centre = torch.tensor([min(max(mean, 0.0), 1.0)], dtype=torch.float32, device=device)
         with torch.inference_mode():
             seen = Evidence(maps[0], maps[1], beside[0], beside[1], beside[2], centre)
-            found, features = candidates(seen)
-            if network is not None:
-                clean, log_error = _in_tiles(network, found, features)
-                error = log_error.exp()
-            else:
-                clean = found[:, GUIDED_VARIATIONS.start]
-                pooled = 1 / (seen.den * 4 * torch.pi * 4 + 11)
-                error = (pooled + (found[:, VARIATIONS.start] - found[:, VARIATIONS.stop - 1]) ** 2 / 4).sqrt()
-        cleaned[i], errors[i] = clean[0].cpu().numpy(), error[0].cpu().numpy()
+            part_done = part(progress, i / len(num), (i + 1) / len(num))
+            _clean_in_tiles(seen, overview(seen), network, cleaned[i], errors[i], part_done)
     return cleaned, errors
 
 
-def _in_tiles(network: Any, found: Any, features: Any) -> tuple[Any, Any]:
-    """The network's answer on tiles that see as far as it looks; the same as on the whole."""
+def _clean_in_tiles(
+    seen: Any, over: Any, network: Any | None, cleaned: Singles, errors: Singles, progress: Progress | None
+) -> None:
+    """Fill the map and its error tile by tile; each sees as far around as it makes a difference."""
     import torch
 
+    from napari_xanes.models.candidates import GUIDED_VARIATION, KRIGED, candidates, cut
     from napari_xanes.models.network import HALO
 
-    height, width = features.shape[-2:]
-    clean, log_error = torch.empty_like(found[:, 0]), torch.empty_like(found[:, 0])
-    for top in range(0, height, _TILE):
-        for left in range(0, width, _TILE):
-            y0, x0 = max(0, top - HALO), max(0, left - HALO)
-            there = slice(y0, top + _TILE + HALO), slice(x0, left + _TILE + HALO)
-            inner = slice(top - y0, top - y0 + _TILE), slice(left - x0, left - x0 + _TILE)
-            tile = (slice(None), slice(None), *there)
-            answers = network(found[tile], features[tile].contiguous(memory_format=torch.channels_last))
-            for out, answer in zip((clean, log_error), answers, strict=True):
-                out[:, top : top + _TILE, left : left + _TILE] = answer[(slice(None), *inner)]
-    return clean, log_error
+    height, width = cleaned.shape
+    starts = [(top, left) for top in range(0, height, TILE) for left in range(0, width, TILE)]
+    for number, (top, left) in enumerate(starts):
+        if progress is not None:
+            progress(number / len(starts), "cleaning the maps")
+        y0, x0 = max(0, top - HALO), max(0, left - HALO)
+        here, over_here = cut(seen, over, slice(y0, top + TILE + HALO), slice(x0, left + TILE + HALO))
+        found, features = candidates(here, over_here)
+        if network is not None:
+            clean, log_error = network(found, features.contiguous(memory_format=torch.channels_last))
+            error = log_error.exp()
+        else:
+            pair = found[:, [GUIDED_VARIATION, KRIGED]]
+            clean = pair.mean(dim=1)
+            pooled = 1 / (here.den * 4 * torch.pi * 4 + 11)
+            error = (pooled + (pair[:, 0] - pair[:, 1]) ** 2).sqrt()
+        there = (slice(top, top + TILE), slice(left, left + TILE))
+        inner = (0, slice(top - y0, top - y0 + TILE), slice(left - x0, left - x0 + TILE))
+        cleaned[there], errors[there] = clean[inner].cpu().numpy(), error[inner].cpu().numpy()

@@ -69,7 +69,7 @@ def example(rng: Random, shape: Shape) -> Example:
     ratio = jump / cleaned
     measured = ratio * fraction + (ratio - 1) * rng.uniform(-0.7, -0.3) + sigma / cleaned * rng.standard_normal(shape)
     measured += _leftover(rng, shape, height, at_usual) / cleaned
-    weight = np.clip(jump / (0.3 * np.percentile(jump, 99) + 1e-9), 0, 1) ** 2
+    weight = np.clip(jump / (0.15 * np.percentile(jump, 99) + 1e-9), 0, 1) ** 2
     if rng.random() < 0.3:
         spots = _spots(rng, shape)
         measured += rng.uniform(-0.8, 0.8) * spots
@@ -90,13 +90,13 @@ def example(rng: Random, shape: Shape) -> Example:
 def _sample(rng: Random, shape: Shape) -> tuple[Image, Image]:
     """Fraction and amount: of one structure, of two that have nothing in common, or of one composition."""
     kind = rng.random()
-    if kind > 0.65:
+    if kind > 0.5:
         return particles(rng, shape)
     amount = thickness(rng, shape)
-    if kind < 0.08:
+    if kind < 0.06:
         return np.full(shape, rng.uniform(0.02, 0.98), np.float32), amount
     fraction = composition(rng, shape)
-    if kind < 0.5:
+    if kind < 0.4:
         # Where the composition changes, so does the density; cracks are thin and react first.
         amount = amount * np.clip(1 + rng.uniform(-0.8, 0.8) * (fraction - fraction.mean()), 0.1, 2)
         if rng.random() < 0.4:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_xanes.models.candidates import GUIDED_VARIATIONS, N_CANDIDATES, N_FEATURES, TAU, VARIATION
+from napari_xanes.models.candidates import KRIGED, N_CANDIDATES, N_FEATURES, TAU, VARIATION
 
 WIDTHS = (16, 48, 64, 96)
 HALO = 96
@@ -58,8 +58,8 @@ class MixtureNet(nn.Module):
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)  # type: ignore[arg-type]
         # What is good before anything is learned.
-        self.choice.bias.data[VARIATION] = 1.5  # type: ignore[union-attr]
-        self.choice.bias.data[GUIDED_VARIATIONS] = 1.0  # type: ignore[union-attr]
+        self.choice.bias.data[VARIATION] = 1.0  # type: ignore[union-attr]
+        self.choice.bias.data[KRIGED] = 2.0  # type: ignore[union-attr]
         nn.init.constant_(self.error.bias, -1.5)  # type: ignore[arg-type]
 
     def forward(self, candidates: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:

@@ -240,8 +240,12 @@ def particles(rng: Random, shape: Shape) -> tuple[Image, Image]:
         fraction = np.where(on_top, own, fraction)
     cell, border = grains(rng, shape)
     fraction = fraction + log_uniform(rng, 0.02, 0.3) * rng.standard_normal(int(cell.max()) + 1)[cell]
+    fraction = fraction + log_uniform(rng, 0.005, 0.15) * smooth(rng, shape, log_uniform(rng, 1, 40))
     amount = amount * (1 + rng.uniform(0, 0.2) * rng.standard_normal(int(cell.max()) + 1)[cell].clip(-2, 2))
-    amount = amount * np.where(border < rng.uniform(0, 2.5), rng.uniform(0.3, 1), 1)
+    if rng.random() < 0.6:
+        # Borders of grains are thin and react first, how far from them it goes differs.
+        amount = amount * (1 - rng.uniform(0, 0.6) * np.exp(-border / log_uniform(rng, 0.4, 2)))
+        fraction = fraction + rng.uniform(-0.25, 0.25) * np.exp(-border / log_uniform(rng, 0.5, 4))
     if rng.random() < 0.5:
         lines = cracks(rng, shape)
         amount = amount * (1 - rng.uniform(0.2, 0.9) * lines)
@@ -249,5 +253,9 @@ def particles(rng: Random, shape: Shape) -> tuple[Image, Image]:
     if rng.random() < 0.4:
         other = rng.random(int(cell.max()) + 1)[cell] < 0.06
         fraction = np.where(other, rng.random(), fraction)
+    if rng.random() < 0.4:
+        spots = smooth(rng, shape, log_uniform(rng, 1, 4)) > rng.uniform(1.5, 3)
+        fraction = np.where(spots, fraction + rng.uniform(-0.6, 0.6), fraction)
+        amount = amount * np.where(spots, rng.uniform(0.3, 1.3), 1)
     amount = amount * (1 + rng.uniform(0, 0.1) * smooth(rng, shape, log_uniform(rng, 0.7, 8)))
     return single(np.clip(fraction, 0, 1)), single(np.clip(amount, 0, 1.3))

@@ -20,20 +20,23 @@ import torch
 import typer
 from torch import Tensor
 
-from napari_xanes.models.candidates import VARIATION, VARIATIONS, Evidence, candidates
+from napari_xanes.models.candidates import KRIGED, VARIATION, Evidence, candidates, overview
 from napari_xanes.models.examples import Example, example
 from napari_xanes.models.network import MixtureNet
 
 SIZE = 128
 BATCH = 4
-ROUND = 16
-"""Examples drawn, and steps taken, between two looks at the clock."""
+ROUND, FRESH = 16, 8
+"""Steps taken, and examples drawn, in a round."""
 
-KEEP = 192
-"""Examples in memory: each is seen about four times, turned and mirrored, before newer ones take its place."""
+KEEP = 256
+"""Examples in memory: each is seen about eight times, turned and mirrored, before newer ones take its place."""
 
 PEAK_RATE, WARM_UP, DECAY = 1.5e-3, 60, 0.995
-_HELD_OUT = 10**6  # the number of a round that training never reaches
+HELD_OUT, REPORT = 64, 320
+"""Examples that are never learned from, and steps between two reports on them."""
+
+_NEVER = 10**6  # the number of a round that training does not reach
 
 
 def main(
@@ -46,16 +49,16 @@ def main(
 ) -> None:
     """Train, print how it goes, and save."""
     state = _start(out, seed, steps, device)
-    test = _prepared([_drawn(seed, _HELD_OUT, i) for i in range(64)], device)
+    test = _prepared([_drawn(seed, _NEVER, i) for i in range(HELD_OUT)], device)
     stored: list[dict[str, Tensor]] = []
     with ProcessPoolExecutor(workers) if workers else nullcontext() as pool:
-        first = max(0, state.step // ROUND - KEEP // ROUND)
+        first = max(0, state.step // ROUND - KEEP // FRESH)
         for number, fresh in enumerate(_rounds(seed, first, steps // ROUND, pool), first):
             stored = (stored + _prepared(fresh, device))[-KEEP:]
             if number * ROUND < state.step:
                 continue
             report = state.train(stored)
-            if state.step % 320 == 0 or state.step >= steps:
+            if state.step % REPORT == 0 or state.step >= steps:
                 typer.echo(json.dumps({"step": state.step, **report, **score(state.average, test)}))
                 state.save(out)
     if weights is not None:
@@ -67,12 +70,12 @@ def _rounds(seed: int, first: int, last: int, pool: Any) -> Iterator[list[Exampl
     """The examples of each round, drawn ahead where there is a pool."""
     if pool is None:
         for number in range(first, last):
-            yield [_drawn(seed, number, i) for i in range(ROUND)]
+            yield [_drawn(seed, number, i) for i in range(FRESH)]
         return
     waiting: list[Any] = []
     for number in range(first, last + 2):
         if number < last:
-            waiting.append([pool.submit(_drawn, seed, number, i) for i in range(ROUND)])
+            waiting.append([pool.submit(_drawn, seed, number, i) for i in range(FRESH)])
         if (len(waiting) > 2 or number >= last) and waiting:
             yield [one.result() for one in waiting.pop(0)]
 
@@ -89,9 +92,8 @@ def _prepared(examples: list[Example], device: str) -> list[dict[str, Tensor]]:
 
     mean = torch.tensor([one.mean for one in examples], dtype=torch.float32, device=device)
     with torch.no_grad():
-        found, features = candidates(
-            Evidence(images("num"), images("den"), images("jump"), images("total"), images("total_sigma"), mean)
-        )
+        seen = Evidence(images("num"), images("den"), images("jump"), images("total"), images("total_sigma"), mean)
+        found, features = candidates(seen, overview(seen))
     truth, weight = images("truth"), images("weight")
     return [
         {"candidates": c.half(), "features": f.half(), "truth": t, "weight": w}
@@ -177,7 +179,7 @@ def _batch(chosen: list[dict[str, Tensor]], rng: np.random.Generator) -> dict[st
 
 
 def _loss(clean: Tensor, log_error: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, np.ndarray[Any, Any]]:
-    """Squared error against that of plain total variation, so that clean and noisy maps count alike."""
+    """Squared error against that of plain methods, so that clean and noisy maps count alike."""
     truth, weight = batch["truth"], batch["weight"]
     norm = weight.sum((1, 2)).clamp(min=50.0)
 
@@ -185,7 +187,8 @@ def _loss(clean: Tensor, log_error: Tensor, batch: dict[str, Tensor]) -> tuple[T
         return (image * weight).sum((1, 2)) / norm
 
     off = clean - truth
-    rival = mean((batch["candidates"][:, VARIATION] - truth) ** 2) + 3e-4
+    rivals = [mean((batch["candidates"][:, i] - truth) ** 2) for i in (VARIATION, KRIGED)]
+    rival = 0.5 * sum(rivals) + 3e-4
     squares = (mean(off**2) / rival).clamp(max=20.0)
     across = ((off[:, :, 1:] - off[:, :, :-1]) ** 2 * weight[:, :, 1:]).sum((1, 2)) / norm
     down = ((off[:, 1:] - off[:, :-1]) ** 2 * weight[:, 1:]).sum((1, 2)) / norm
@@ -196,20 +199,17 @@ def _loss(clean: Tensor, log_error: Tensor, batch: dict[str, Tensor]) -> tuple[T
 
 @torch.no_grad()
 def score(network: MixtureNet, examples: list[dict[str, Tensor]]) -> dict[str, float]:
-    """Root mean square error as a share of that of total variation, its strength fixed or the best for each map."""
-    fixed, best = [], []
+    """Root mean square error as a share of that of plain candidates, fixed or the best for each map."""
+    shares = []
     for one in examples:
         batch = {name: value.float()[None] for name, value in one.items()}
         clean, _ = network(batch["candidates"], batch["features"])
         weight = batch["weight"] / batch["weight"].sum()
         own = ((clean - batch["truth"]) ** 2 * weight).sum().sqrt()
-        rivals = ((batch["candidates"][0, VARIATIONS] - batch["truth"]) ** 2 * weight).sum((1, 2)).sqrt()
-        fixed.append((own + 0.005) / (rivals[1] + 0.005))
-        best.append((own + 0.005) / (rivals.min() + 0.005))
-    return {
-        "to_variation": round(torch.stack(fixed).mean().item(), 4),
-        "to_best_variation": round(torch.stack(best).mean().item(), 4),
-    }
+        rivals = ((batch["candidates"][0] - batch["truth"]) ** 2 * weight).sum((1, 2)).sqrt()
+        shares.append((own + 0.005) / (torch.stack([rivals[VARIATION], rivals[KRIGED], rivals.min()]) + 0.005))
+    means = torch.stack(shares).mean(dim=0).tolist()
+    return {name: round(mean, 4) for name, mean in zip(("to_variation", "to_kriged", "to_best"), means, strict=True)}
 
 
 if __name__ == "__main__":

@@ -184,9 +184,12 @@ def denoise(
     design = design_of(ready, stack.energy, weight, reference_offset) if ready else learned_design(
         seen.squares, stack.energy, weight
     )  # fmt: skip
+    seen, offset, has_air = with_design(seen, design)
     cleaned = clean(
         seen,
         design,
+        offset,
+        has_air=has_air,
         background=background == "auto",
         network=load_network(where) if noise in ("auto", "network") else None,
         adapt=adapt,

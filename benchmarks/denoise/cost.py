@@ -1,0 +1,108 @@
+"""Seconds and memory of a denoising over the size of the stack, each size in a fresh process."""
+
+from __future__ import annotations
+
+import resource
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIZES = (256, 512, 1024)
+ENERGIES = 100
+PHOTONS = 1000.0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one denoising of an optical depth (E, N, N) took; ``fit_seconds`` are those of the plain reference fit."""
+
+    size: int
+    seconds: float
+    fit_seconds: float
+    stack_bytes: int
+    peak_bytes: int
+
+
+def costs(noise: str, adapt: bool) -> list[Cost]:
+    """Costs of all sizes."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+        return [pool.submit(_cost, size, noise, adapt).result() for size in SIZES]
+
+
+def _cost(size: int, noise: str, adapt: bool) -> Cost:
+    import napari_xanes as nx
+    from napari_xanes.denoising import pipeline  # noqa: F401 - loaded before memory is looked at
+    from napari_xanes.models.cleaning import load_network
+
+    load_network("cpu")
+    stack = _stack(size)
+    references = stack.metadata["references"]
+    before = _memory("VmRSS")
+    start = time.perf_counter()
+    nx.maps.fit_references(stack, references=references)
+    fit_seconds = time.perf_counter() - start
+    _forget_peak()
+    start = time.perf_counter()
+    nx.ops.denoise(stack, references=references, noise=noise, adapt=adapt)
+    seconds = time.perf_counter() - start
+    return Cost(size, seconds, fit_seconds, stack.data.nbytes, _memory("VmHWM") - before + stack.data.nbytes)
+
+
+def _stack(size: int) -> object:
+    """An optical depth of the benchmark's particles, without the beam's part, made band by band."""
+    from benchmarks.denoise.edges import k_edge
+    from benchmarks.denoise.specimens import particles
+
+    from napari_xanes import SpectralStack
+
+    rng = np.random.default_rng(0)
+    edge = k_edge()
+    energy = np.linspace(edge.energy[0], edge.energy[-1], ENERGIES)
+    references = list(edge.references)
+    made = particles(rng, size)
+    columns = np.column_stack([*(one.at(energy) for one in references), (energy / energy[0]) ** -3])
+    data = np.empty((ENERGIES, size, size), np.float32)
+    for rows in range(size):
+        jump, valence = made.jump[rows], made.valence[rows]
+        depth = columns @ np.stack([jump * (1 - valence), jump * valence, made.matrix[rows]])
+        data[:, rows] = _measured(rng, depth)
+    return SpectralStack(data, energy, quantity="optical_depth", metadata={"references": references})
+
+
+def _measured(rng: np.random.Generator, depth: NDArray[np.float64]) -> NDArray[np.float64]:
+    counted = np.maximum(rng.poisson(PHOTONS * np.exp(-depth)), 0.5)
+    result: NDArray[np.float64] = np.log(PHOTONS / counted)
+    return result
+
+
+def _memory(name: str) -> int:
+    """Resident memory of this process in bytes, now (VmRSS) or at most (VmHWM)."""
+    try:
+        with open("/proc/self/status") as lines:
+            return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _forget_peak() -> None:
+    """Let the largest memory be that from now on, where the system can."""
+    try:
+        with open("/proc/self/clear_refs", "w") as switch:
+            switch.write("5")
+    except OSError:
+        pass
+
+
+def cost_table(found: list[Cost]) -> str:
+    """The costs as text."""
+    lines = [f"{'pixels':>14s}{'s':>9s}{'us/pixel':>10s}{'/ fit':>9s}{'memory / stack':>16s}"]
+    lines += [
+        f"{f'{ENERGIES} x {one.size}^2':>14s}{one.seconds:9.1f}{1e6 * one.seconds / one.size**2:10.1f}"
+        f"{one.seconds / one.fit_seconds:9.1f}{one.peak_bytes / one.stack_bytes:16.2f}"
+        for one in found
+    ]
+    return "\n".join(lines)
