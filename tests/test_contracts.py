@@ -18,7 +18,7 @@ from napari_xanes.recipe import method_of
 
 METHODS = [*OPERATIONS, *ESTIMATORS]
 
-PIXELWISE = [name for name in METHODS if name != "denoise"]
+PIXELWISE = [name for name in METHODS if not name.startswith("denoise")]
 """Methods that look at each pixel for itself, after what they settled once. What holds for the others instead is in
 their own tests."""
 

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from napari_xanes.history import Step, to_plain
 from napari_xanes.parameters import Parameter, parameters_of, validator
-from napari_xanes.progress import Progress
+from napari_xanes.progress import Progress, part
 from napari_xanes.stack import MapSet, SpectralStack
 
 R = TypeVar("R", bound=SpectralStack | MapSet)
@@ -32,7 +32,8 @@ class Method(Generic[R]):
     fit : callable, optional
         ``fit(stack, **parameters)`` returns the parameters that the data decide (an automatic E0), as a mapping of
         names to values. They are found once on the whole stack, kept in the history as the step's state, and
-        replace what was asked for; so the function itself can work block by block.
+        replace what was asked for; so the function itself can work block by block. A fit that takes long has a
+        keyword ``progress`` and is given one.
     """
 
     def __init__(self, function: Callable[..., R], fit: Callable[..., Mapping[str, Any]] | None = None) -> None:
@@ -86,12 +87,16 @@ class Method(Generic[R]):
         if not isinstance(stack, SpectralStack):
             raise TypeError(f"{self.name} works on a SpectralStack, not on a {type(stack).__name__}")
         asked = self.validated(step.parameters)
-        state = step.state
+        state, rest = step.state, progress
         if state is None:
-            state = self.fit(stack, **asked) if self.fit else {}
+            state = {}
+            if self.fit:
+                told = "progress" in inspect.signature(self.fit).parameters
+                early, rest = (part(progress, 0.0, 0.2), part(progress, 0.2, 1.0)) if told else (None, progress)
+                state = self.fit(stack, **asked, **({"progress": early} if told else {}))
         settled = self.validated({**asked, **state})
         if "progress" in inspect.signature(self.function).parameters:
-            settled["progress"] = progress
+            settled["progress"] = rest
         result: R = self.function(stack, **settled)
         from napari_xanes.version import __version__
 

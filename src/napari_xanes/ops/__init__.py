@@ -11,12 +11,24 @@ OPERATIONS = Registry(
     {
         "crop": "cropping",
         "denoise": "denoising",
+        "denoise_blind_spot": "denoising_blind_spot",
+        "denoise_nlm": "denoising_nlm",
+        "denoise_pca": "denoising_pca",
         "optical_depth": "absorbance",
         "normalize_edge": "normalization",
     },
 )
 
-__all__ = ["OPERATIONS", "crop", "denoise", "normalize_edge", "optical_depth"]
+__all__ = [
+    "OPERATIONS",
+    "crop",
+    "denoise",
+    "denoise_blind_spot",
+    "denoise_nlm",
+    "denoise_pca",
+    "normalize_edge",
+    "optical_depth",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -44,13 +44,14 @@ def _settle(
     references: list[Spectrum] | None,
     reference_offset: float | None,
     background: str,
+    progress: Progress | None = None,
     **_: Any,
 ) -> Mapping[str, Any]:
     """By how much the references are off, where the data tell."""
     _check(stack, references)
     if references is None or reference_offset is not None:
         return {"reference_offset": reference_offset or 0.0}
-    seen = look(_absorption(stack if len(stack.shape) == 3 else _slice(stack, stack.shape[1] // 2)))
+    seen = look(_absorption(stack if len(stack.shape) == 3 else _slice(stack, stack.shape[1] // 2)), progress)
     ready = _normalized(references)
     found = _offset(seen, ready, background == "auto", 0.0)
     if abs(found.value) > _CERTAIN:

@@ -39,7 +39,10 @@ class DenoiseDock(QWidget):
         self._preview: Layer | None = None
         self._novelty: Layer | None = None
         self.runner = Runner(
-            viewer, {"denoise": OPERATIONS["denoise"]}, steps_before=steps_to_absorption, qualifies=is_noisy
+            viewer,
+            {name: OPERATIONS[name] for name in OPERATIONS if name.startswith("denoise")},
+            steps_before=steps_to_absorption,
+            qualifies=is_noisy,
         )
         self.runner.run_button.setToolTip("Clean the whole stack; the window stays usable meanwhile")
         self.preview_button = self.runner.add_button(

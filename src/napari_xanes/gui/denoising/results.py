@@ -26,8 +26,10 @@ def companion_layers(stack: SpectralStack) -> list[LayerData]:
     Parameters
     ----------
     stack : SpectralStack
-        As `denoise` made it.
+        As `denoise` made it; plainer methods tell no more than the stack.
     """
+    if "background" not in stack.metadata["denoise"]:
+        return []
     background = replace(stack, data=stack.metadata["denoise"]["background"], metadata={"name": stack.name})
     layers = [
         stack_to_layer(background, name=f"removed background · {stack.name}"),
@@ -58,7 +60,8 @@ def companion_maps(stack: SpectralStack) -> MapSet:
 
 def report_lines(stack: SpectralStack) -> list[str]:
     """The report of a denoised stack, and where it was computed."""
-    return [*stack.metadata["denoise"]["report"]["text"], device_in_words(stack.history[-1].parameters["device"])]
+    device = stack.history[-1].parameters.get("device", "cpu")
+    return [*stack.metadata["denoise"]["report"]["text"], device_in_words(device)]
 
 
 def device_in_words(device: str) -> str:

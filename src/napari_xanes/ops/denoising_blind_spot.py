@@ -1,0 +1,70 @@
+"""A network that learns from the stack alone to foretell pixels from their neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from napari_xanes.denoising.components import find_components, rebuilt
+from napari_xanes.models.blind_spot import blind_spot
+from napari_xanes.models.cleaning import device_of
+from napari_xanes.ops.denoising_pca import Count
+from napari_xanes.parameters import Param
+from napari_xanes.progress import Progress, part
+from napari_xanes.registry import method
+from napari_xanes.stack import SpectralStack
+
+
+@method()
+def denoise_blind_spot(
+    stack: SpectralStack,
+    /,
+    *,
+    components: Count = None,
+    steps: Annotated[int, Param(ge=10, le=20000)] = 300,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    seed: Annotated[int, Param(ge=0, le=2**31)] = 0,
+    progress: Progress | None = None,
+) -> SpectralStack:
+    """Blind-spot network: each pixel of the principal components foretold from what surrounds it.
+
+    Parameters
+    ----------
+    stack : SpectralStack, shape (E, Y, X)
+        Optical depth, fluorescence or normalized absorption.
+    components : int, optional
+        How many; found by parallel analysis if not given.
+    steps : int
+        How long the network learns.
+    device : {"auto", "cpu", "cuda"}
+        Where it computes.
+    seed : int
+        Of what it starts from and which pixels are hidden.
+
+    Returns
+    -------
+    SpectralStack
+        float32 absorption without known errors; NaN in pixels that could not be used.
+
+    Raises
+    ------
+    ValueError
+        If the stack is no absorption or a volume, or no pixel is usable.
+
+    Notes
+    -----
+    After Krull, Buchholz and Jug, Noise2Void, CVPR 2019.
+
+    Examples
+    --------
+    >>> from napari_xanes.ops import optical_depth
+    >>> from napari_xanes.sample import nmc_ni_k
+    >>> depth = optical_depth(nmc_ni_k(size=48, photons=500).stack)
+    >>> denoise_blind_spot(depth, components=3, steps=20).metadata["denoise"]["report"]["components"]
+    3
+    """
+    parts = find_components(stack, components, part(progress, 0.0, 0.2))
+    scores = blind_spot(
+        parts.scores, steps=steps, seed=seed, device=device_of(device), progress=part(progress, 0.2, 1.0)
+    )
+    return rebuilt(stack, replace(parts, scores=scores), "A blind-spot network on images")

@@ -1,0 +1,48 @@
+"""Principal components cleaned by non-local means: the strongest of the usual ways."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from napari_xanes.denoising.components import each_cleaned, find_components, rebuilt
+from napari_xanes.models.non_local import non_local_mean
+from napari_xanes.ops.denoising_pca import Count
+from napari_xanes.progress import Progress, part
+from napari_xanes.registry import method
+from napari_xanes.stack import SpectralStack
+
+
+@method()
+def denoise_nlm(
+    stack: SpectralStack, /, *, components: Count = None, progress: Progress | None = None
+) -> SpectralStack:
+    """Non-local means: images of the principal components, each averaged over patches that look alike.
+
+    Parameters
+    ----------
+    stack : SpectralStack, shape (E, Y, X)
+        Optical depth, fluorescence or normalized absorption.
+    components : int, optional
+        How many; found by parallel analysis if not given.
+
+    Returns
+    -------
+    SpectralStack
+        float32 absorption without known errors; NaN in pixels that could not be used.
+
+    Raises
+    ------
+    ValueError
+        If the stack is no absorption or a volume, or no pixel is usable.
+
+    Examples
+    --------
+    >>> from napari_xanes.ops import optical_depth
+    >>> from napari_xanes.sample import nmc_ni_k
+    >>> depth = optical_depth(nmc_ni_k(size=48, photons=500).stack)
+    >>> denoise_nlm(depth, components=3).metadata["denoise"]["report"]["components"]
+    3
+    """
+    parts = find_components(stack, components, part(progress, 0.0, 0.5))
+    scores = each_cleaned(parts.scores, non_local_mean, part(progress, 0.5, 1.0))
+    return rebuilt(stack, replace(parts, scores=scores), "Non-local means")
