@@ -7,10 +7,11 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack
-from napari_xanes.denoising.components import find_components, eigenvalues_of_noise
+from napari_xanes.denoising.components import eigenvalues_of_noise, find_components
 from napari_xanes.ops import OPERATIONS
 from napari_xanes.progress import Cancelled
 from napari_xanes.sample import Sample, nmc_ni_k
@@ -92,7 +93,7 @@ def test_all_components_give_the_stack_back(absorption: SpectralStack) -> None:
 def test_parallel_analysis_counts_what_is_there(n_true: int) -> None:
     rng = np.random.default_rng(n_true)
     energy = np.linspace(8300, 8400, 40)
-    spectra = rng.standard_normal((40, n_true))
+    spectra = gaussian_filter1d(rng.standard_normal((40, n_true)), 4, axis=0) * 3
     amounts = rng.uniform(0, 1, (n_true, 48, 48))
     data = np.tensordot(spectra, amounts, 1) + 0.2 * rng.standard_normal((40, 48, 48))
     stack = SpectralStack(data.astype(np.float32), energy, "fluorescence")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.denoising.bands import Singles, over_bands, times
-from napari_xanes.denoising.measure import measure
+from napari_xanes.denoising.measure import Measured, mean_of_used, measure, used_precision
 from napari_xanes.denoising.report import mixed
 from napari_xanes.edge import require_absorption
 from napari_xanes.progress import Progress, part
@@ -57,7 +57,7 @@ def find_components(stack: SpectralStack, count: int | None, progress: Progress 
         raise ValueError(f"components are sought in images (E, Y, X); {stack.name!r} has shape {stack.shape}")
     measured = measure(stack, part(progress, 0.0, 0.3))
     root = np.sqrt(measured.weight)
-    precision = measured.precision
+    precision = _smoothed(measured)
     used = int((precision > 0).sum())
     sums = np.zeros((stack.shape[1], stack.energy.size))
     squares = np.zeros((stack.shape[1], stack.energy.size, stack.energy.size))
@@ -90,6 +90,15 @@ def find_components(stack: SpectralStack, count: int | None, progress: Progress 
     with np.errstate(divide="ignore"):
         error = np.where(precision > 0, 1 / np.sqrt(precision), np.nan).astype(np.float32)
     return Components(mean, chosen / root[:, None], scores, error)
+
+
+def _smoothed(measured: Measured) -> Singles:
+    """The precision; where it was estimated from each pixel's own noise, its mean over a neighbourhood."""
+    precision, used = measured.precision, measured.precision > 0
+    if measured.photons:
+        return precision
+    variance = mean_of_used(1 / used_precision(precision), used, 2)
+    return np.asarray(np.where(used, 1 / variance, 0), np.float32)
 
 
 def eigenvalues_of_noise(n_energies: int, n_pixels: int) -> tuple[Floats, float]:
