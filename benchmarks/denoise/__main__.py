@@ -1,4 +1,4 @@
-"""``python -m benchmarks.denoise [--quick] [--seeds 8] [--cases 200 1000 ...] [--adapt] [--figure | --cost]``."""
+"""``python -m benchmarks.denoise [--quick] [--seeds 8] [--cases 200 1000 ...] [--figure | --cost | --real FOLDER]``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.denoise.cases import CASES, LEAST_JUMP, SIZE
 from benchmarks.denoise.cost import cost_table, costs
 from benchmarks.denoise.figure import DOSES, dose_curves, dose_figure, dose_gains
+from benchmarks.denoise.real import real_table
 from benchmarks.denoise.runs import run
 from benchmarks.denoise.tables import case_table, timing_table
 
@@ -22,18 +23,25 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--cases", nargs="+", choices=CASES, metavar="CASE", help=", ".join(CASES))
     parser.add_argument("--noise", default="auto", help="the denoiser's parameter of that name")
+    parser.add_argument("--background", default="auto", help="the denoiser's parameter of that name")
     parser.add_argument("--figure", action="store_true", help=f"only the dose figure, to {PICTURE.name}")
     parser.add_argument("--cost", action="store_true", help="only seconds and memory over the size of the stack")
     parser.add_argument("--adapt", action="store_true", help="adapt the network to each measurement first")
+    parser.add_argument("--real", type=Path, metavar="FOLDER", help="only real stacks, half of each against the rest")
     chosen = parser.parse_args()
+    how = {"noise": chosen.noise, "background": chosen.background, "adapt": chosen.adapt}
     seeds = chosen.seeds or (2 if chosen.quick else 8)
 
     if chosen.cost:
-        print(cost_table(costs(chosen.noise, chosen.adapt)))
+        print(cost_table(costs(how)))
+        return
+
+    if chosen.real is not None:
+        print(real_table(chosen.real))
         return
 
     if chosen.figure:
-        curves = dose_curves(seeds, chosen.noise)
+        curves = dose_curves(seeds, how)
         dose_figure(PICTURE, curves)
         print(f"{'photons':28s}" + "".join(f"{dose:>9d}" for dose in DOSES))
         for title, rows, digits in (("RMSE", curves, 3), ("times fewer than", dose_gains(curves), 1)):
@@ -47,7 +55,7 @@ def main() -> None:
     )
     every = []
     for name in chosen.cases or (QUICK if chosen.quick else CASES):
-        outcomes = [run(CASES[name], seed, chosen.noise) for seed in range(chosen.first, chosen.first + seeds)]
+        outcomes = [run(CASES[name], seed, how) for seed in range(chosen.first, chosen.first + seeds)]
         every += outcomes
         print(case_table(name, outcomes), end="\n\n", flush=True)
     print(timing_table(every))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import resource
 import time
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_xanes import SpectralStack
 
 SIZES = (256, 512, 1024)
 ENERGIES = 100
@@ -27,13 +31,13 @@ class Cost:
     peak_bytes: int
 
 
-def costs(noise: str, adapt: bool) -> list[Cost]:
+def costs(how: Mapping[str, Any]) -> list[Cost]:
     """Costs of all sizes."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        return [pool.submit(_cost, size, noise, adapt).result() for size in SIZES]
+        return [pool.submit(_cost, size, dict(how)).result() for size in SIZES]
 
 
-def _cost(size: int, noise: str, adapt: bool) -> Cost:
+def _cost(size: int, how: dict[str, Any]) -> Cost:
     import napari_xanes as nx
     from napari_xanes.denoising import pipeline  # noqa: F401 - loaded before memory is looked at
     from napari_xanes.models.cleaning import load_network
@@ -47,17 +51,15 @@ def _cost(size: int, noise: str, adapt: bool) -> Cost:
     fit_seconds = time.perf_counter() - start
     _forget_peak()
     start = time.perf_counter()
-    nx.ops.denoise(stack, references=references, noise=noise, adapt=adapt)
+    nx.ops.denoise(stack, references=references, **how)
     seconds = time.perf_counter() - start
     return Cost(size, seconds, fit_seconds, stack.data.nbytes, _memory("VmHWM") - before + stack.data.nbytes)
 
 
-def _stack(size: int) -> object:
+def _stack(size: int) -> SpectralStack:
     """An optical depth of the benchmark's particles, without the beam's part, made band by band."""
     from benchmarks.denoise.edges import k_edge
     from benchmarks.denoise.specimens import particles
-
-    from napari_xanes import SpectralStack
 
     rng = np.random.default_rng(0)
     edge = k_edge()

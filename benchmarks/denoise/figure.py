@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import nan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from benchmarks.denoise.cases import CASES
@@ -37,12 +38,12 @@ def photons_for(error: float, photons: Sequence[float], errors: Sequence[float])
     return float(np.exp(np.interp(-np.log(error), -np.log(falling), np.log(photons))))
 
 
-def dose_curves(seeds: int, noise: str = "auto", doses: Sequence[float] = DOSES) -> dict[str, list[float]]:
+def dose_curves(seeds: int, how: Mapping[str, Any], doses: Sequence[float] = DOSES) -> dict[str, list[float]]:
     """Mean valence error of each method at each dose."""
     curves: dict[str, list[float]] = {name: [] for name in METHODS}
     for photons in doses:
         case = replace(CASES["1000"], photons=photons)
-        outcomes = [run(case, seed, noise) for seed in range(seeds)]
+        outcomes = [run(case, seed, how) for seed in range(seeds)]
         for name in METHODS:
             curves[name].append(mean_score(outcomes, name).rmse)
     return curves

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 import numpy as np
 from benchmarks.denoise.cases import Measurement
 from benchmarks.denoise.edges import positions
@@ -10,16 +14,16 @@ from benchmarks.denoise.rivals import REACH, Estimate
 import napari_xanes as nx
 
 
-def denoised(one: Measurement, noise: str = "auto") -> Estimate:
+def denoised(one: Measurement, how: Mapping[str, Any] = MappingProxyType({})) -> Estimate:
     """Clean a measurement with the references that belong to it.
 
     Parameters
     ----------
     one : Measurement
-    noise : str
-        The parameter of the same name.
+    how : mapping
+        Parameters of the denoiser.
     """
-    result = nx.ops.denoise(one.stack, references=one.stack.metadata["references"], noise=noise)
+    result = nx.ops.denoise(one.stack, references=one.stack.metadata["references"], **how)
     about = result.metadata["denoise"]
     where = positions(one.edge.references)
     valence = np.tensordot(where, about["fractions"], 1)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import nan
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from benchmarks.denoise.cases import Case, simulate
@@ -25,8 +27,11 @@ class Outcome:
     seconds: dict[str, float]
 
 
-def run(case: Case, seed: int, noise: str = "auto") -> Outcome:
-    """Simulate a case and let every method try; the strength of the tuned ones is chosen with the truth."""
+def run(case: Case, seed: int, how: Mapping[str, Any] = MappingProxyType({})) -> Outcome:
+    """Simulate a case and let every method try; the strength of the tuned ones is chosen with the truth.
+
+    `how` are parameters of the denoiser.
+    """
     one = simulate(case, seed)
     scores, seconds = {}, {}
 
@@ -41,7 +46,7 @@ def run(case: Case, seed: int, noise: str = "auto") -> Outcome:
         timed(name, lambda plain=plain: [score(plain(data), one)])  # type: ignore[misc]
     for name, tuned in TUNED.items():
         timed(name, lambda tuned=tuned: [score(each, one) for each in tuned(data)])  # type: ignore[misc]
-    timed(OURS, lambda: [score(denoised(one, noise), one)])
+    timed(OURS, lambda: [score(denoised(one, how), one)])
     return Outcome(scores, seconds)
 
 

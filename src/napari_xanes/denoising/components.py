@@ -97,7 +97,7 @@ def _smoothed(measured: Measured) -> Singles:
     precision, used = measured.precision, measured.precision > 0
     if measured.photons:
         return precision
-    variance = mean_of_used(1 / used_precision(precision), used, 2)
+    variance = mean_of_used((1 / used_precision(precision)).astype(np.float32), used, 2)
     return np.asarray(np.where(used, 1 / variance, 0), np.float32)
 
 

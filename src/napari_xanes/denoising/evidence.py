@@ -72,9 +72,14 @@ class Fractions:
 def jump_of(amounts: Singles, precision: Singles, design: Design) -> tuple[Singles, Singles]:
     """Edge jump (sum of the amounts of the references) and its standard error, (Y, X)."""
     k = design.references.shape[1] if design.sums else 1
-    variance = float(design.covariance()[:k, :k].sum())
-    sigma = np.sqrt(variance / used_precision(precision))
+    sigma = np.sqrt(edge_variance(design) / used_precision(precision))
     return amounts[:k].sum(axis=0), sigma.astype(np.float32)
+
+
+def edge_variance(design: Design) -> float:
+    """Variance of the edge jump for pixels of unit precision."""
+    k = design.references.shape[1] if design.sums else 1
+    return float(design.covariance()[:k, :k].sum())
 
 
 def fractions_of(amounts: Singles, jump: Singles, precision: Singles, design: Design) -> Fractions:
@@ -103,6 +108,29 @@ def fractions_of(amounts: Singles, jump: Singles, precision: Singles, design: De
     share = (amounts[:k] - to_sum.astype(np.float32)[:, None, None] * beyond) / jump
     information = (1 / np.diag(given_sum)).astype(np.float32)[:, None, None] * (jump**2 * precision)
     return Fractions(information * share, information)
+
+
+def left_over(squares: Squares, design: Design, background: Background | None) -> float:
+    """Variance per energy of what neither design, background nor noise explain, in usual squares, at least 0.
+
+    What patterns of the beam leave beside the design, they leave within it too, where they can't be seen.
+    """
+    values = squares.sample if background is None else squares.sample - background.on_squares()
+    basis = np.linalg.qr(design.all)[0].astype(np.float32)
+    inside = times(basis.T, values)
+    used = squares.sample_precision > 0
+    power = np.einsum("eyx,eyx->yx", values, values)[used] - np.einsum("kyx,kyx->yx", inside, inside)[used]
+    return max(0.0, float(np.median(power / (len(basis) - basis.shape[1]) - 1 / squares.sample_precision[used])))
+
+
+def spread_of_left_over(variance: float, jump: Singles, design: Design) -> Singles:
+    """Variance that this adds to each fraction, (K, Y, X)."""
+    k = design.references.shape[1]
+    covariance = design.covariance()[:k, :k]
+    if design.sums:
+        covariance = covariance - np.outer(covariance.sum(axis=1), covariance.sum(axis=0)) / covariance.sum()
+    result: Singles = (variance * np.diag(covariance)).astype(np.float32)[:, None, None] / jump**2
+    return result
 
 
 def composition_of(

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from napari_xanes.denoising.background import Background, find_background
 from napari_xanes.denoising.bands import Singles, over_bands, times
 from napari_xanes.denoising.design import Design
-from napari_xanes.denoising.evidence import amounts_of, composition_of, fractions_of, jump_of, without_background
+from napari_xanes.denoising.evidence import (
+    amounts_of,
+    composition_of,
+    edge_variance,
+    fractions_of,
+    jump_of,
+    left_over,
+    spread_of_left_over,
+    without_background,
+)
 from napari_xanes.denoising.lone import lone_directions
 from napari_xanes.denoising.looking import Look, plausible_background
 from napari_xanes.denoising.maps import (
@@ -42,6 +51,11 @@ Floats = NDArray[np.float64]
 
 PASSES = ((2.0, 0.06), (1.4, 0.05))
 """Strength of the total variation of the expected composition, and how well it is known, each time round."""
+
+
+_NOISE_LEFT, _AROUND = 0.6, 2.0
+"""Least share of an edge jump's noise that is believed to be left, and radius in pixels over which what is gone is
+measured: where little is, much is left; where more is than there was noise, structure went with it."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +156,13 @@ def clean(
     fractions, sigma = (clean_fractions if design.sums else clean_ratios)(known_fractions, beside, how)
     if clear.any() and len(fractions) > 1:
         fractions, sigma = as_measured(fractions, sigma, fractions_of(amounts, jump, precision, design), clear)
+    unseen = left_over(seen.squares, design, patterns)
+    if not has_air:  # what the offset may hold within the design is as large as what it holds beside it
+        unseen += float(np.sum((offset * design.root) ** 2)) / (offset.size - design.all.shape[1])
     if design.sums and len(fractions) > 1:
+        sigma = np.sqrt(sigma**2 + spread_of_left_over(unseen, jump, design))
         fractions, sigma = summed_to_one(fractions, sigma)
+    jump_sigma = np.hypot(jump_sigma, np.sqrt(unseen * edge_variance(design))).astype(np.float32)
     free = clean_free(amounts, jump * fractions, precision, design)
     return Cleaned(
         fractions=fractions,
@@ -193,10 +212,14 @@ def _rescaled(measured: Measured, squares_left: Singles) -> Singles:
 
 
 def _clean_jump(amounts: Singles, precision: Singles, design: Design) -> tuple[Singles, Singles]:
-    """Edge jump cleaned, at least 0.001, and its standard error."""
+    """Edge jump cleaned, at least 0.001, and its standard error: of the noise left, and of structure that went."""
+    from scipy.ndimage import gaussian_filter
+
     jump, sigma = jump_of(amounts, precision, design)
     cleaned = clean_jump(jump, sigma)
-    return cleaned, (0.4 * sigma).astype(np.float32)
+    removed = np.sqrt(gaussian_filter((jump - cleaned) ** 2 / sigma**2, _AROUND))
+    left = np.maximum(np.abs(1 - removed), _NOISE_LEFT)
+    return cleaned, (left * sigma).astype(np.float32)
 
 
 def _new_features(

@@ -12,8 +12,11 @@ from napari_xanes.spectrum import Spectrum
 
 Floats = NDArray[np.float64]
 
-REACH = 2.0
-_STEP = 0.05
+REACH, _STEP = 2.0, 0.05
+"""How far, in eV, and how finely offsets are tried."""
+
+_OFFSET_ERROR = 0.07
+"""Standard error in eV of an offset that was found, as simulated stacks with patterns of the beam show it."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,18 @@ def design_of(references: list[Spectrum], energy: Floats, weight: Floats, shift:
         names = ", ".join(one.name for one in references)
         raise ValueError(f"on these energies {names} and the background can't be told apart: leave one out")
     return Design(every[:, : len(references)], every[:, len(references) :], root)
+
+
+def spread_of_offset(
+    fractions: Floats, references: list[Spectrum], design: Design, energy: Floats, shift: float
+) -> Floats:
+    """Standard error (K, ...) of fractions (K, ...) from that of the references' energies after they were moved."""
+    weight = design.root**2
+    moved = [design_of(references, energy, weight, shift + step).references for step in (-_OFFSET_ERROR, _OFFSET_ERROR)]
+    change = (np.linalg.pinv(design.all) @ ((moved[1] - moved[0]) / 2))[: len(references)]
+    amounts = np.tensordot(change, fractions, 1)
+    result: Floats = np.abs(amounts - fractions * amounts.sum(axis=0))
+    return result
 
 
 def find_offset(moments: Floats, references: list[Spectrum], energy: Floats, weight: Floats) -> Offset:

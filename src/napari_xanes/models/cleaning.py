@@ -16,7 +16,7 @@ from napari_xanes.progress import Progress, part
 Singles = NDArray[np.float32]
 
 WEIGHTS = Path(__file__).parent / "weights.pt"
-WEIGHTS_SHA256 = "a403b59739b6e79e51101317500eed45874c9aa9698a43edf8c755f368076902"
+WEIGHTS_SHA256 = "99621d392148bf48fe161c659efdeda90055c7d87fe49bddbe5b50822e6d213a"
 
 TILE = 320
 """Side in pixels of what is cleaned at a time; memory goes with it."""

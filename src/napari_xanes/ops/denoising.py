@@ -13,7 +13,7 @@ from napari_xanes.denoising.design import Design
 from napari_xanes.denoising.learned import learned_design
 from napari_xanes.denoising.looking import Look, look, plausible_background, with_design
 from napari_xanes.denoising.pipeline import Cleaned, clean, parts, put_together
-from napari_xanes.denoising.references import REACH, Offset, design_of, find_offset
+from napari_xanes.denoising.references import REACH, Offset, design_of, find_offset, spread_of_offset
 from napari_xanes.denoising.report import companions, mixed, noise_of
 from napari_xanes.edge import normalize_spectrum, require_absorption
 from napari_xanes.io.arguments import load_references
@@ -199,6 +199,9 @@ def denoise(
         seed=seed,
         progress=part(progress, 0.15, 0.9),
     )
+    if reference_offset and len(ready) > 1:
+        unsure = spread_of_offset(cleaned.fractions.astype(np.float64), ready, design, stack.energy, reference_offset)
+        cleaned = replace(cleaned, fraction_sigma=np.hypot(cleaned.fraction_sigma, unsure).astype(np.float32))
     how = {"tv": "guided total variation", "none": "nothing"}.get(noise, "the trained network")
     about = companions(cleaned, design, [one.name for one in ready], reference_offset, seen, how)
     if noise == "none":
