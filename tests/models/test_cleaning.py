@@ -139,3 +139,21 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["--out", str(tmp_path / "run"), "--steps", "32"])
     assert isinstance(result.exception, ValueError)
     assert "seed 0 and 16 steps" in str(result.exception)
+
+
+def test_where_the_card_is_too_small_the_processor_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = drawn(5)
+    expected = cleaned(one)
+    real = cleaning._clean_in_tiles
+    asked = []
+
+    def full(seen: object, *others: object) -> None:
+        asked.append(seen)
+        if len(asked) == 1:
+            raise torch.OutOfMemoryError("out of memory")
+        real(seen, *others)
+
+    monkeypatch.setattr(cleaning, "_clean_in_tiles", full)
+    for found, right in zip(cleaned(one, device="cpu:0"), expected, strict=True):
+        np.testing.assert_allclose(found, right, atol=1e-6)
+    assert len(asked) == 2

@@ -177,6 +177,8 @@ def test_volumes_are_cleaned_slice_by_slice(sample: Sample, references: list[Spe
     alone = nx.ops.denoise(flat, references=references, noise="tv")
     np.testing.assert_allclose(made.data[:, 1], alone.data, atol=1e-5)
     assert made.metadata["denoise"]["fractions"].shape == (2, 2, 96, 96)
+    left = nx.ops.denoise(volume, references=references, noise="none", keep_new=False)
+    assert left.metadata["noise"]["i0"].shape == volume.shape
     with pytest.raises(ValueError, match="give references"):
         nx.ops.denoise(volume)
 
@@ -291,3 +293,21 @@ def test_a_feature_too_small_to_be_told_from_artefacts_is_reported(sample: Sampl
     assert report["unexplained_places"] == 1
     assert report["new_features"] == 0
     assert any("far beyond the noise" in line for line in report["text"])
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.6])
+def test_a_stack_that_was_smoothed_before_is_known(sample: Sample, references: list[Spectrum], sigma: float) -> None:
+    from scipy.ndimage import gaussian_filter
+
+    stack = nx.ops.optical_depth(sample.stack)
+    stack = stack.with_data(gaussian_filter(stack.data, (0, sigma, sigma)))
+    text = nx.ops.denoise(stack, references=references, noise="tv").metadata["denoise"]["report"]["text"]
+    assert any("smoothed or resampled" in line for line in text) == (sigma > 0)
+
+
+def test_saturated_flats_are_told(sample: Sample, references: list[Spectrum]) -> None:
+    flat = np.asarray(sample.stack.metadata["flat"])
+    bright = np.minimum(flat, np.percentile(flat, 90)).astype(np.float32)
+    stack = sample.stack.with_data(sample.stack.data, metadata={"flat": bright})
+    text = nx.ops.denoise(stack, references=references, noise="tv").metadata["denoise"]["report"]["text"]
+    assert any("saturated" in line for line in text)

@@ -16,10 +16,21 @@ from napari_xanes.progress import Progress
 Floats = NDArray[np.float64]
 
 
-def amounts_of(
-    measured: Measured, design: Design, offset: Floats, progress: Progress | None = None
-) -> tuple[Singles, Singles]:
-    """Amount of each column of the design in each pixel (K + F, Y, X), and the mean squared residual (Y, X).
+@dataclass(frozen=True)
+class Fit:
+    """Amount of each column of a design in each pixel (K + F, Y, X), and the mean squared residual (Y, X).
+
+    ``alike`` tells whether the noise of neighbours is: the mean squared difference of residuals one pixel apart over
+    that two pixels apart, 1 for noise of each pixel's own.
+    """
+
+    amounts: Singles
+    squares: Singles
+    alike: float
+
+
+def amounts_of(measured: Measured, design: Design, offset: Floats, progress: Progress | None = None) -> Fit:
+    """Fit the design to each pixel.
 
     Parameters
     ----------
@@ -33,6 +44,7 @@ def amounts_of(
     stack, solver = measured.stack, design.solver()
     amounts = np.empty((solver.shape[0], *stack.shape[1:]), np.float32)
     squares = np.empty(stack.shape[1:], np.float32)
+    apart = np.zeros((stack.shape[1], 2))
     basis = np.linalg.qr(design.all)[0].astype(np.float32)
     root = design.root.astype(np.float32)[:, None, None]
     shift = (solver @ offset).astype(np.float32)[:, None, None]
@@ -47,9 +59,16 @@ def amounts_of(
         inside = times(basis.T, values)
         left = np.einsum("eyx,eyx->yx", values, values) - np.einsum("kyx,kyx->yx", inside, inside)
         squares[rows] = left / freedom
+        row = values[:, :1] - times(basis, inside[:, :1])
+        row *= np.sqrt(measured.precision[rows][:1])
+        used = measured.precision[rows][0] > 0
+        for step in (1, 2):
+            both = used[step:] & used[:-step]
+            apart[rows.start, step - 1] = np.sum((row[:, 0, step:] - row[:, 0, :-step])[:, both] ** 2)
 
     over_bands(fit, stack.data, progress=progress, message="fit of the references")
-    return amounts, squares
+    near, far = apart.sum(axis=0)
+    return Fit(amounts, squares, float(near / far) if far > 0 else 1.0)
 
 
 def without_background(amounts: Singles, background: Background | None, design: Design) -> Singles:

@@ -65,7 +65,7 @@ class Cleaned:
     ``fractions``, ``fraction_sigma`` (K, ...) of the references; ``jump``, ``jump_sigma``; ``free`` (F, ...), amounts
     of the free columns; ``new`` (N, ...), amounts of the new features, ``novelty``, their significance; ``offset``
     (E,); ``chi_square``, the mean squared residual over the noise; ``used`` (Y, X), where pixels
-    could be used; ``adapted``, how the adaptation ended.
+    could be used; ``adapted``, how the adaptation ended; ``alike``, as in `Fit`.
     """
 
     fractions: Singles
@@ -82,6 +82,7 @@ class Cleaned:
     has_air: bool
     used: Mask
     adapted: Adapted | None
+    alike: float
 
 
 def clean(
@@ -124,7 +125,8 @@ def clean(
         Of what is random in the adaptation.
     """
     measured = seen.measured
-    raw, squares_left = amounts_of(measured, design, offset, part(progress, 0.0, 0.15))
+    fit = amounts_of(measured, design, offset, part(progress, 0.0, 0.15))
+    raw, squares_left = fit.amounts, fit.squares
     precision = _rescaled(measured, squares_left)
     patterns = plausible_background(seen.squares, design) if background and has_air else None
     if progress is not None:
@@ -179,6 +181,7 @@ def clean(
         has_air=has_air,
         used=measured.precision > 0,
         adapted=adapted,
+        alike=fit.alike,
     )
 
 
@@ -197,7 +200,7 @@ def _halves(
         half = (np.arange(design.root.size) % 2 == first).astype(np.float64)
         columns = (one * half[:, None] for one in (design.references, design.free))
         part_of = replace(design, **dict(zip(("references", "free"), columns, strict=True)), root=design.root * half)
-        amounts = without_background(amounts_of(measured, part_of, offset)[0], patterns, part_of)
+        amounts = without_background(amounts_of(measured, part_of, offset).amounts, patterns, part_of)
         known.append(fractions_of(amounts, jump, precision, part_of))
     return Halves(np.stack([one.num for one in known]), np.stack([one.den for one in known]), beside)
 

@@ -13,9 +13,16 @@ from napari_xanes.denoising.looking import Look
 from napari_xanes.denoising.novelty import CLEAR
 from napari_xanes.denoising.pipeline import Cleaned
 from napari_xanes.spectrum import Spectrum
+from napari_xanes.stack import SpectralStack
 
 _WORTH_SAYING = 0.002
 """Share of the absorption below which a removed background is called none."""
+
+
+_ALIKE = 0.85
+"""As `Fit.alike`; smoothing by half a pixel gives 0.7."""
+
+_SATURATED = 0.001
 
 
 def mixed(columns: NDArray[Any], maps: Singles) -> Any:
@@ -95,6 +102,15 @@ def noise_of(cleaned: Cleaned, design: Design) -> dict[str, Any]:
     return {"kind": "amounts", "columns": columns.astype(np.float32), "factors": factors}
 
 
+def saturated_share(stack: SpectralStack) -> float:
+    """Share of the flat that stands at its largest value, in the frame in the middle; 0 where there is no flat."""
+    photons: Any = (stack.metadata.get("noise") or {}).get("i0")
+    if getattr(photons, "ndim", 0) < 2:
+        return 0.0
+    frame = np.asarray(photons[len(photons) // 2] if photons.shape == stack.shape else photons)
+    return float(np.mean(frame == frame.max()))
+
+
 def report(
     cleaned: Cleaned,
     design: Design,
@@ -146,9 +162,20 @@ def report(
             f"Residuals are {np.sqrt(cleaned.chi_square):.1f} times the {noise}: references are missing or lie at the "
             "wrong energy, or there is noise of another kind. Do not trust these maps before that is settled."
         )
+    if cleaned.alike < _ALIKE:
+        text.append(
+            "The noise of neighbouring pixels is alike: the stack was smoothed or resampled before, and errors come "
+            "out too small; better denoise what was measured."
+        )
+    saturated = saturated_share(seen.measured.stack)
+    if saturated > _SATURATED:
+        text.append(
+            f"{saturated:.1%} of the flat stand at its largest value: the detector was probably saturated there, and "
+            "the absorption comes out too small."
+        )
     text.append(f"Maps were cleaned by {how}.")
     if cleaned.adapted is not None:
-        change = f"the error of what it had not seen went to {cleaned.adapted.gain:.1%}"
+        change = f"the error where it had not learned changed by {cleaned.adapted.gain - 1:+.1%}"
         text.append(
             f"The network was adapted to this stack: {change}."
             if cleaned.adapted.accepted
@@ -165,6 +192,8 @@ def report(
         "unexplained_places": unexplained,
         "misregistration": bool(cleaned.directions.nuisance.shape[1]),
         "chi_square": cleaned.chi_square,
+        "noise_alike": cleaned.alike,
+        "saturated_share": saturated,
         "photons_known": seen.measured.photons,
         "adapted": None if cleaned.adapted is None else cleaned.adapted.accepted,
     }

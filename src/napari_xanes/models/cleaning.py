@@ -81,14 +81,34 @@ def clean_maps(
     network : MixtureNet or None
         What chooses among the candidates; without one, the mean of guided total variation and kriging is taken.
     device : str
-        ``cpu`` or ``cuda``.
+        ``cpu`` or ``cuda``. Where its memory does not suffice, the processor goes on.
     """
+    import torch
+
+    try:
+        return _clean_on(device, num, den, (jump, total, total_sigma), network, progress)
+    except torch.OutOfMemoryError:
+        if device == "cpu":
+            raise
+        torch.cuda.empty_cache()
+        here = None if network is None else network.to("cpu")
+        return _clean_on("cpu", num, den, (jump, total, total_sigma), here, progress)
+
+
+def _clean_on(
+    device: str,
+    num: Singles,
+    den: Singles,
+    around: tuple[Singles, Singles, Singles],
+    network: Any | None,
+    progress: Progress | None,
+) -> tuple[Singles, Singles]:
     import torch
 
     from napari_xanes.models.candidates import Evidence, overview
 
     cleaned, errors = np.empty_like(num), np.empty_like(num)
-    beside = [torch.from_numpy(np.ascontiguousarray(one))[None].to(device) for one in (jump, total, total_sigma)]
+    beside = [torch.from_numpy(np.ascontiguousarray(one))[None].to(device) for one in around]
     for i in range(len(num)):
         if progress is not None:
             progress(i / len(num), "cleaning the maps")

@@ -204,6 +204,7 @@ def denoise(
         cleaned = replace(cleaned, fraction_sigma=np.hypot(cleaned.fraction_sigma, unsure).astype(np.float32))
     how = {"tv": "guided total variation", "none": "nothing"}.get(noise, "the trained network")
     about = companions(cleaned, design, [one.name for one in ready], reference_offset, seen, how)
+    about["report"]["device"] = where
     if noise == "none":
         left = (absorption.data - about["background"]).astype(np.float32)
         return absorption.with_data(left if stack.is_lazy else left.compute(), metadata={"denoise": about})
@@ -244,13 +245,12 @@ def _slice_by_slice(stack: SpectralStack, progress: Progress | None, **parameter
     about["background"] = da.stack([one["background"] for one in slices], axis=1)  # type: ignore[no-untyped-call]
     about["novel"] = []  # each slice has directions of its own
     text = [f"slice {z}: {line}" for z, one in enumerate(slices) for line in one["report"]["text"]]
-    about["report"] = {**slices[0]["report"], "text": text}
+    counted = {name: sum(one["report"][name] for one in slices) for name in _COUNTS}
+    about["report"] = {**slices[0]["report"], **counted, "text": text}
     own = done[0].metadata.get("noise")
-    if own is not None and own["kind"] == "amounts":
-        factors = [one.metadata["noise"]["factors"] for one in done]
-        own = {**own, "factors": np.stack(factors, axis=-3)}
-    elif "noise" in stack.metadata:
-        own = stack.metadata["noise"]
+    for name in ("factors", "i0"):  # what there is for each pixel
+        if own is not None and np.ndim(own.get(name)) >= 2:
+            own = {**own, name: np.stack([np.asarray(one.metadata["noise"][name]) for one in done], axis=-3)}
     return stack.with_data(data, quantity=done[0].quantity, metadata={"denoise": about, "noise": own})
 
 
@@ -261,4 +261,5 @@ def _slice(stack: SpectralStack, z: int) -> SpectralStack:
     return replace(stack, data=stack.data[:, z], pixel_size=size, metadata=metadata)
 
 
+_COUNTS = ("new_features", "new_places", "unexplained_places")
 _MAPS = ("fractions", "fraction_sigma", "edge_jump", "edge_jump_sigma", "novelty")
