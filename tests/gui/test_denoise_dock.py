@@ -45,7 +45,7 @@ def layer(dock: DenoiseDock, add_stack: Any, counts: SpectralStack) -> Any:
 
 def run(dock: DenoiseDock, wait: Any) -> None:
     dock.runner.start()
-    wait(lambda: not dock.runner.job.running)
+    wait(lambda: not dock.runner.job.running and not dock.arriving)
 
 
 def names(viewer: Any) -> list[str]:

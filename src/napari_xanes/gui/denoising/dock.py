@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_xanes.gui.denoising.compare import BeforeAfter
@@ -12,7 +13,7 @@ from napari_xanes.gui.denoising.report import ReportView
 from napari_xanes.gui.denoising.results import companion_layers, is_noisy, report_lines
 from napari_xanes.gui.dropping import DropTarget
 from napari_xanes.gui.energy import plain_viewer
-from napari_xanes.gui.layers import is_map, stack_of, stack_to_layer
+from napari_xanes.gui.layers import LayerData, is_map, stack_of, stack_to_layer
 from napari_xanes.gui.map_dock import show_prepared, steps_to_absorption
 from napari_xanes.gui.runner import Runner
 from napari_xanes.history import Step
@@ -38,6 +39,10 @@ class DenoiseDock(QWidget):
         self._viewer = viewer = plain_viewer(napari_viewer)
         self._preview: Layer | None = None
         self._novelty: Layer | None = None
+        self._result: Layer | None = None
+        self._arriving: list[LayerData] = []
+        self._turn = QTimer(self, interval=0)
+        self._turn.timeout.connect(self._add_next)
         self.runner = Runner(
             viewer,
             {name: OPERATIONS[name] for name in OPERATIONS if name.startswith("denoise")},
@@ -101,21 +106,42 @@ class DenoiseDock(QWidget):
         self.runner.source = show_prepared(self._viewer, self.runner.source, stack)
 
     def _show(self, cleaned: SpectralStack) -> None:
-        """Add the cleaned stack, its companions hidden, and say what was done."""
+        """Add the cleaned stack, say what was done, and let its companions follow."""
         viewer, source = self._viewer, self.runner.source
         self._drop_preview()
         self._novelty = None
-        for data, keywords, _kind in companion_layers(cleaned):
-            added = viewer.add_image(data, **keywords)
-            added.colorbar.visible = is_map(added)
-            if added.metadata["xanes"].get("map") == "novelty":
-                self._novelty = added
         data, keywords, _kind = stack_to_layer(cleaned)
-        result = viewer.add_image(data, **keywords)
-        viewer.layers.selection.active = result
+        self._result = viewer.add_image(data, **keywords)
+        self._arriving = companion_layers(cleaned)
+        can_show = any(_is_novelty(keywords) for _data, keywords, _kind in self._arriving)
+        viewer.layers.selection.active = self._result
         self.runner.stacks.choose(source)  # to try other parameters on
-        self.report.set_lines(report_lines(cleaned), can_show=self._novelty is not None)
-        self._compare(stack_of(source), cleaned, result)
+        self.report.set_lines(report_lines(cleaned), can_show=can_show)
+        self._compare(stack_of(source), cleaned, self._result)
+        self._turn.start()
+
+    @property
+    def arriving(self) -> bool:
+        """Whether companions of the result are still to be added."""
+        return bool(self._arriving)
+
+    def _add_next(self) -> None:
+        """Add one hidden companion below the result; one in each turn of the event loop, so that nothing freezes."""
+        layers = self._viewer.layers
+        if self._result not in layers:
+            self._arriving = []
+        if not self._arriving:
+            self._turn.stop()
+            return
+        active, chosen = layers.selection.active, self.runner.stacks.layer()
+        data, keywords, _kind = self._arriving.pop(0)
+        added = self._viewer.add_image(data, **keywords)
+        layers.move(len(layers) - 1, layers.index(self._result))
+        layers.selection.active = active
+        self.runner.stacks.choose(chosen)
+        added.colorbar.visible = is_map(added)
+        if _is_novelty(keywords):
+            self._novelty = added
 
     def _compare(self, before: SpectralStack, after: SpectralStack, layer: Layer) -> None:
         self.compare.set_stacks(before, after, layer)
@@ -126,3 +152,7 @@ class DenoiseDock(QWidget):
         if self._novelty in layers:
             self._novelty.visible = shown
             layers.move(layers.index(self._novelty), len(layers))
+
+
+def _is_novelty(keywords: dict[str, Any]) -> bool:
+    return bool(keywords["metadata"]["xanes"].get("map") == "novelty")
