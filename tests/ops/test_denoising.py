@@ -311,3 +311,10 @@ def test_saturated_flats_are_told(sample: Sample, references: list[Spectrum]) ->
     stack = sample.stack.with_data(sample.stack.data, metadata={"flat": bright})
     text = nx.ops.denoise(stack, references=references, noise="tv").metadata["denoise"]["report"]["text"]
     assert any("saturated" in line for line in text)
+
+
+def test_references_that_are_off_are_found_on_large_images_too(references: list[Spectrum]) -> None:
+    large = nmc_ni_k(size=520, photons=500)
+    off = [Spectrum(one.name, one.energy - 0.8, one.mu, one.valence) for one in references]
+    state = nx.ops.denoise.fit(large.stack, references=off, reference_offset=None, background="auto")
+    assert state["reference_offset"] == pytest.approx(0.8, abs=0.15)
