@@ -16,7 +16,7 @@ from napari_xanes.progress import Progress, part
 Singles = NDArray[np.float32]
 
 WEIGHTS = Path(__file__).parent / "weights.pt"
-WEIGHTS_SHA256 = "99621d392148bf48fe161c659efdeda90055c7d87fe49bddbe5b50822e6d213a"
+WEIGHTS_SHA256 = "4755e861815cbd17505ad73d00b677f27ee566394bef161565734f56abfc80ac"
 
 TILE = 320
 """Side in pixels of what is cleaned at a time; memory goes with it."""
