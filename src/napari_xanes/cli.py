@@ -23,6 +23,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+Select = Annotated[
+    str | None,
+    typer.Option(help="Which of several stacks in a file (region, detector, projection), as `info` lists them."),
+]
 Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder for the results; made if it does not exist.")]
 
 
@@ -34,9 +38,10 @@ def _say(text: str) -> None:
 def info(
     paths: Annotated[list[Path], typer.Argument(help="Stacks or spectra: files, or folders of a scan.")],
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+    select: Select = None,
 ) -> None:
     """Say what files hold: size, energies, quantity, pixel size, history."""
-    found = [_described(path) for path in paths]
+    found = [_described(path, select) for path in paths]
     if as_json:
         _say(json.dumps(found if len(found) > 1 else found[0], indent=1))
         return
@@ -57,14 +62,14 @@ def _words(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _described(path: Path) -> dict[str, Any]:
+def _described(path: Path, select: str | None) -> dict[str, Any]:
     """What a path holds, as plain values: maps, a stack or spectra, whichever reads it."""
     import napari_xanes as nx
 
     if nx.io.holds_maps(path):
         return {"path": str(path), **_describe_maps(nx.read_maps(path))}
     try:
-        return {"path": str(path), **_describe_stack(nx.read(path))}
+        return {"path": str(path), **_describe_stack(nx.read(path, select=select))}
     except ValueError as no_stack:
         try:
             return {"path": str(path), **_describe_spectra(nx.read_spectra(path))}
@@ -88,6 +93,8 @@ def _describe_stack(stack: SpectralStack) -> dict[str, Any]:
         "energies": len(stack.energy),
         "pixel_size_um": to_plain(stack.pixel_size),
         "in_memory": not stack.is_lazy,
+        "available": list(metadata.get("available", ())),
+        "selected": metadata.get("detector"),
         "corrections": [key for key in ("flat", "dark", "i0") if key in metadata],
         "references": [reference.name for reference in metadata.get("references", ())],
         "history": [step.name for step in stack.history],
@@ -171,6 +178,7 @@ def run(
         Path | None, typer.Option(help="Text file with the energies, where the stack has none.")
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace results that are there already.")] = False,
+    select: Select = None,
 ) -> None:
     """Run a recipe on stacks: maps (NeXus, TIFF and PNG) or the processed stack, and the recipe as carried out."""
     import napari_xanes as nx
@@ -185,7 +193,7 @@ def run(
         target = output / name
         if not overwrite and target.exists() and any(target.iterdir()):
             raise FileExistsError(f"{target} holds results already; choose another folder or add --overwrite")
-        stack = nx.read(path, energies=energies)
+        stack = nx.read(path, energies=energies, select=select)
         result = nx.run(steps, stack, progress=_progress(path.name))
         for file in save_result(result, target):
             _say(str(file))

@@ -5,6 +5,7 @@ Every format is recognised by its content, never by its name. Nothing is importe
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -67,19 +68,24 @@ def read(
     energies: Any = None,
     quantity: Quantity | None = None,
     memory_limit: int | None = None,
+    select: str | int | None = None,
 ) -> SpectralStack:
     """Read a stack from a file or folder of any known format.
 
     Parameters
     ----------
     path_or_paths : path or list of paths
-        A file or a folder. Of several files exactly one must be a stack; a text of energies may be with it.
+        A file or a folder. Of several files exactly one must be a stack, or each of them one energy of a format whose
+        scans are a series of files; a text of energies may be with them.
     energies : array_like of eV, or path of a text file, optional
         Replaces the energies that are found. A text may be in keV.
     quantity : {"counts", "transmission", "optical_depth", "fluorescence", "normalized"}, optional
         Replaces the guess of what the values are.
     memory_limit : int, optional
         Stacks of more bytes stay in their file and are read piece by piece; 2 GiB by default.
+    select : str or int, optional
+        Which of several stacks in one file (regions, detectors, projections): a name, or a number from 0, as in
+        ``metadata["available"]``. The first one by default, named in ``metadata["detector"]``.
 
     Returns
     -------
@@ -94,18 +100,16 @@ def read(
     ValueError
         If no format fits, with each format's reason, or the file can't be used.
     """
-    if isinstance(path_or_paths, str | Path):
-        path = Path(path_or_paths)
-    else:
-        path, energies = _one_of([Path(p) for p in path_or_paths], energies)
-    reader, reasons = _reader_of(path, energies)
+    paths = [Path(path_or_paths)] if isinstance(path_or_paths, str | Path) else [Path(p) for p in path_or_paths]
+    files, energies = _together(paths, energies)
+    reader, reasons = _reader_of(files[0], energies if len(files) == 1 else None)
     if reader is None:
-        raise ValueError(f"{path}: {reasons}")
-    if memory_limit is None:
-        return reader.read(path, energies=energies, quantity=quantity)
-    token = MEMORY_LIMIT.set(memory_limit)
+        raise ValueError(f"{files[0]}: {reasons}")
+    one = {} if len(files) == 1 else {"files": files}
+    path = files[0] if len(files) == 1 else Path(os.path.commonpath([file.resolve().parent for file in files]))
+    token = MEMORY_LIMIT.set(MEMORY_LIMIT.get() if memory_limit is None else memory_limit)
     try:
-        return reader.read(path, energies=energies, quantity=quantity)
+        return reader.read(path, energies=energies, quantity=quantity, select=select, **one)
     finally:
         MEMORY_LIMIT.reset(token)
 
@@ -128,18 +132,22 @@ def _reader_of(path: Path, energies: Any) -> tuple[Reader | None, str]:
     return None, f"no stack that napari-xanes can read. {told}"
 
 
-def _one_of(paths: list[Path], energies: Any) -> tuple[Path, Any]:
-    """The one stack among several files, and the energies that lie with it."""
+def _together(paths: list[Path], energies: Any) -> tuple[list[Path], Any]:
+    """The files of the one stack among several, and the energies that lie with it."""
     if len(paths) == 1:
-        return paths[0], energies
+        return paths, energies
     texts = [path for path in paths if path.suffix.lower() in (".txt", ".dat", ".csv")]
     if energies is None and len(texts) == 1 and len(paths) == 2:
         energies = texts[0]
-    stacks = [path for path in paths if path not in texts and _reader_of(path, energies)[0]]
+    readers = {path: _reader_of(path, energies)[0] for path in paths if path not in texts}
+    stacks = [path for path, reader in readers.items() if reader]
+    kinds = {reader.name: reader.series for reader in readers.values() if reader}
+    if len(kinds) == 1 and all(kinds.values()):
+        return stacks, energies
     if len(stacks) != 1:
         names = ", ".join(path.name for path in paths[:5]) or "nothing"
         raise ValueError(f"{len(stacks)} of {len(paths)} files are stacks ({names}); open one stack at a time")
-    return stacks[0], energies
+    return stacks, energies
 
 
 def read_spectra(path: str | Path) -> list[Spectrum]:

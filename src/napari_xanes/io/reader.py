@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -31,12 +31,18 @@ class Reader:
         File names that such files usually have, for file dialogs. Recognised they are by content.
     directories : bool
         Whether a folder can be one.
+    selects : bool
+        Whether one file can hold several stacks: then ``read`` takes ``select=`` too.
+    series : bool
+        Whether several files, one energy each, make one stack: then ``read`` takes ``files=`` too.
     """
 
     name: str
     title: str
     patterns: tuple[str, ...]
     directories: bool = False
+    selects: bool = False
+    series: bool = False
 
     def _module(self) -> ModuleType:
         return import_module(f"napari_xanes.io.{self.name}")
@@ -63,7 +69,15 @@ class Reader:
             reason: str | None = self._module().declines(path, energies)
         return reason
 
-    def read(self, path: str | Path, *, energies: Any = None, quantity: Quantity | None = None) -> SpectralStack:
+    def read(
+        self,
+        path: str | Path,
+        *,
+        energies: Any = None,
+        quantity: Quantity | None = None,
+        select: str | int | None = None,
+        files: Sequence[Path] | None = None,
+    ) -> SpectralStack:
         """The stack in a file of this format.
 
         Parameters
@@ -74,19 +88,28 @@ class Reader:
             Replaces the energies that are found.
         quantity : str, optional
             Replaces the guess of what the values are.
+        select : str or int, optional
+            Which of several stacks, by its name or its number in ``metadata["available"]``.
+        files : sequence of path, optional
+            Of the folder `path` only these, for formats that are a `series`.
 
         Raises
         ------
         OSError
             If the file can't be read or is cut short.
         ValueError
-            If what it holds is no stack; the message names the file.
+            If what it holds is no stack, or there is nothing to select; the message names the file.
         """
         path = Path(path)
         if quantity is not None and quantity not in get_args(Quantity):
             raise ValueError(f"quantity {quantity!r} is none of {', '.join(get_args(Quantity))}")
+        if select is not None and not self.selects:
+            raise ValueError(f"{path}: a {self.title} holds one stack, there is nothing to select; leave select out")
+        keywords: dict[str, Any] = {"select": select} if self.selects else {}
+        if files is not None:
+            keywords["files"] = files
         with naming(path):
-            found: Found = self._module().read(path, energies)
+            found: Found = self._module().read(path, energies, **keywords)
             return finished(path, found, energies, quantity, self.title)
 
 
