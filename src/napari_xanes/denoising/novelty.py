@@ -37,6 +37,9 @@ OWN, AROUND = 0.7, (1.2, 2.0)
 CLEAR = 4.5
 """Standard errors above which a new feature is kept as it is."""
 
+_NOISE_BESIDE = 0.7
+"""Share of a pixel's noise that differs from that of the mean around it."""
+
 _HEAD_START = 3.0
 """Standard errors that a pixel in a clear neighbourhood need not have of its own."""
 
@@ -203,12 +206,19 @@ def significance(along: Singles, precision: Singles) -> Singles:
 
 
 def kept_amounts(along: Singles, precision: Singles, clear: NDArray[np.bool_]) -> Singles:
-    """Amounts of the new features where they are clear, barely smoothed, 0 elsewhere, (N, Y, X)."""
+    """Amounts of the new features where they are clear, 0 elsewhere, (N, Y, X).
+
+    Each is a mean of the pixel's own and that of its neighbours; its own counts the more, the more neighbours differ
+    beyond noise.
+    """
     from scipy.ndimage import gaussian_filter
 
     kept = np.zeros_like(along)
     for i, one in enumerate(along):
         weight = np.where(clear[i], precision, 0).astype(np.float32)
-        pooled = gaussian_filter(one * weight, 0.6) / np.maximum(gaussian_filter(weight, 0.6), 1e-30)
-        kept[i] = np.where(clear[i], np.maximum(pooled, 0), 0)
+        there = np.maximum(gaussian_filter(weight, OWN), 1e-30)
+        pooled = gaussian_filter(one * weight, OWN) / there
+        beyond = gaussian_filter(weight**2 * (one - pooled) ** 2, OWN) / np.maximum(gaussian_filter(weight, OWN), 1e-30)
+        gain = np.maximum(beyond - _NOISE_BESIDE, 0) / np.maximum(beyond - _NOISE_BESIDE + 1, 1)
+        kept[i] = np.where(clear[i], np.maximum(pooled + gain * (one - pooled), 0), 0)
     return kept
