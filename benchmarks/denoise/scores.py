@@ -113,7 +113,7 @@ def stranger_amount(depth: NDArray[np.floating], edge: Edge) -> Image:
     new = edge.stranger.at(edge.energy)
     beside = new - known @ np.linalg.lstsq(known, new, rcond=None)[0]
     amount: Image = np.tensordot(beside / (beside @ beside), depth, 1)
-    return amount
+    return np.nan_to_num(amount)  # nothing is said of pixels that could not be used
 
 
 def near(where: Mask, distance: int = 4) -> Mask:

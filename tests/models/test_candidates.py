@@ -125,3 +125,17 @@ def test_a_part_is_cleaned_as_in_the_whole() -> None:
     whole = candidates(seen, over)[0]
     part = candidates(*cut(seen, over, slice(0, 192), slice(0, 192)))[0]
     torch.testing.assert_close(part[..., :96, :96], whole[..., :96, :96], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_noise_alone_is_no_structure(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    den = rng.uniform(5, 50, (1, 96, 96)) * (np.indices((96, 96)).sum(axis=0) > 60)
+    num = den * 0.4 + np.sqrt(den) * rng.standard_normal(den.shape)
+    images = [torch.from_numpy(one.astype(np.float32)) for one in (num, den, den, den, den)]
+    assert overview(Evidence(*images, torch.tensor([float(num.sum() / den.sum())]))).seen.item() < 0.2
+
+
+def test_faint_structure_is_seen() -> None:
+    _, seen = noisy_map(96, noise=1.5)
+    assert overview(seen).seen.item() == 1

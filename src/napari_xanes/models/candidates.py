@@ -38,6 +38,11 @@ _RIDGE = 0.02 / TAU**2
 _EARLY = 60
 """Iterations of the candidates: from a pooled map on the way to the least variation the error has its minimum."""
 
+_SCALES = (2.0, 4.0, 8.0, 16.0)
+_NOTHING, _SURELY = 3.0, 8.0
+"""Radii in pixels on which structure is looked for, and standard errors up to which it is taken for noise and from
+which on it is believed."""
+
 _STEP = 0.35  # times the norm of the gradient, sqrt(8), less than 1: the iteration converges
 
 
@@ -61,13 +66,14 @@ class Evidence:
 class Overview:
     """What is known of maps as a whole before parts of them are cleaned.
 
-    ``guide``, the local contrast of the absorption, and ``kriged``, the most likely map, (B, H, W); ``usual`` (B, 1,
-    1), the information of a usual pixel; ``jump_scale`` and ``total_scale`` (B, 1, 1), large edge jumps and
-    absorptions.
+    ``guide``, the local contrast of the absorption, and ``kriged``, the most likely map, (B, H, W). All others are
+    (B, 1, 1): ``seen``, from 0 where nothing but noise is seen around the mean to 1 where something surely is;
+    ``usual``, the information of a usual pixel; ``jump_scale`` and ``total_scale``, large edge jumps and absorptions.
     """
 
     guide: Tensor
     kriged: Tensor
+    seen: Tensor
     usual: Tensor
     jump_scale: Tensor
     total_scale: Tensor
@@ -80,6 +86,7 @@ def overview(seen: Evidence) -> Overview:
     return Overview(
         guide=guide,
         kriged=kriged(seen.num, seen.den, guide, seen.mean),
+        seen=_structure_seen(seen),
         usual=torch.stack([_usual(one) for one in seen.den + _RIDGE])[:, None, None],
         jump_scale=_quantile(seen.jump, 0.998).clamp(min=0.02),
         total_scale=total_scale,
@@ -162,6 +169,24 @@ def least_variation(
         torch.sub(new, v, out=ahead).add_(new)
         v = new
     return v
+
+
+def _structure_seen(seen: Evidence) -> Tensor:
+    """Whether a map differs from its mean by more than noise on any scale, (B, 1, 1)."""
+    mean = seen.mean[:, None, None]
+    clearest = torch.zeros_like(mean)
+    for scale in _SCALES:
+        if scale > min(seen.den.shape[-2:]) / 4:
+            break
+        den = blurred(seen.den, scale).clamp(min=1e-12)
+        off = blurred(seen.num, scale) / den - mean
+        variance = blurred(seen.den, scale / 2**0.5) / (4 * torch.pi * scale**2 * den**2)
+        used = den > 0.1 * den.amax(dim=(1, 2), keepdim=True)
+        count = used.sum(dim=(1, 2), keepdim=True)
+        excess = (off**2 / variance.clamp(min=1e-12) * used).sum(dim=(1, 2), keepdim=True) / count - 1
+        # Of Gaussian means of pure noise, as many are independent as discs of their size fit in.
+        clearest = torch.maximum(clearest, excess / (8 * torch.pi * scale**2 / count).sqrt())
+    return ((clearest - _NOTHING) / (_SURELY - _NOTHING)).clamp(0, 1)
 
 
 def _usual(den: Tensor) -> Tensor:

@@ -158,6 +158,7 @@ def _clean_in_tiles(
             clean = pair.mean(dim=1)
             pooled = 1 / (here.den * 4 * torch.pi * 4 + 11)
             error = (pooled + (pair[:, 0] - pair[:, 1]) ** 2).sqrt()
+        clean = here.mean[:, None, None] + over.seen * (clean - here.mean[:, None, None])
         there = (slice(top, top + TILE), slice(left, left + TILE))
         inner = (0, slice(top - y0, top - y0 + TILE), slice(left - x0, left - x0 + TILE))
         cleaned[there], errors[there] = clean[inner].cpu().numpy(), error[inner].cpu().numpy()
