@@ -52,9 +52,14 @@ def info(
             _say(f"  {name.replace('_', ' '):{width}}  {_words(value)}")
 
 
+_MOST_WORDS = 30
+
+
 def _words(value: Any) -> str:
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return "".join(f"\n    {_words(item)}" for item in value)
+    if isinstance(value, list) and len(value) > _MOST_WORDS:
+        return f"{_words(value[:_MOST_WORDS])} ... ({len(value)} in all)"
     if isinstance(value, list):
         return ", ".join(map(_words, value)) or "none"
     if isinstance(value, dict):

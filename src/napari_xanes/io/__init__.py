@@ -17,11 +17,24 @@ from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import MapSet, Quantity, SpectralStack
 
 READERS: tuple[Reader, ...] = (
-    Reader("nexus", "NeXus NXstxm", ("*.h5", "*.hdf5", "*.nxs", "*.hdf", "*.stxm")),
+    Reader("nexus", "NeXus NXstxm", ("*.h5", "*.hdf5", "*.nxs", "*.hdf", "*.stxm"), selects=True),
+    Reader("hermes", "HERMES and SoftiMAX", ("*.h5", "*.hdf5"), selects=True),
+    Reader("mistral", "ALBA MISTRAL", ("*.h5", "*.hdf5"), selects=True),
+    Reader("pyxas", "PyXAS", ("*.h5", "*.hdf5")),
     Reader("fxi", "NSLS-II FXI", ("*.h5", "*.hdf5", "*.hdf")),
-    Reader("sdf", "STXM_Control SDF", ("*.hdr",), directories=True),
-    Reader("tiff", "TIFF with energies", ("*.tif", "*.tiff")),
-    Reader("arrays", "NumPy arrays", ("*.npz",)),
+    Reader("fxi_tomography", "FXI tomography", ("*.h5",), directories=True, selects=True, series=True),
+    Reader("exchange", "APS Data Exchange", ("*.h5", "*.hdf5", "*.hdf")),
+    Reader("exchange_mantis", "MANTiS Data Exchange", ("*.hdf5", "*.h5", "*.hdf")),
+    Reader("ptychography", "ptychographic CXI", ("*.cxi", "*.h5", "*.hdf5"), directories=True, series=True),
+    Reader("xrm_series", "Zeiss XRM series", ("*.xrm",), directories=True, selects=True, series=True),
+    Reader("zeiss", "Zeiss XRM", ("*.xrm", "*.txrm"), selects=True),
+    Reader("stony_brook", "Stony Brook", ("*.stk",)),
+    Reader("axis", "aXis2000", ("*.ncb", "*.dat")),
+    Reader("sdf", "STXM_Control SDF", ("*.hdr",), directories=True, selects=True),
+    Reader("zarr_folder", "OME-Zarr and Zarr", ("*.zarr",), directories=True),
+    Reader("tiff", "TIFF with energies", ("*.tif", "*.tiff"), directories=True),
+    Reader("mrc", "MRC with energies", ("*.mrc", "*.mrcs", "*.st", "*.rec")),
+    Reader("arrays", "NumPy arrays", ("*.npz", "*.npy")),
 )
 """Formats of stacks, in the order in which they are asked."""
 
@@ -36,15 +49,20 @@ SPECTRA_READERS: tuple[SpectraReader, ...] = (
 WRITERS: tuple[Writer, ...] = (
     Writer("hdf5_writer", "NeXus HDF5", (".h5", ".hdf5", ".nxs"), ("stack", "maps")),
     Writer("tiff_writer", "ImageJ TIFF", (".tif", ".tiff"), ("stack", "maps")),
+    Writer("zarr_writer", "OME-Zarr", (".zarr",), ("stack",)),
     Writer("csv", "CSV", (".csv",), ("spectra",)),
     Writer("xdi", "XDI", (".xdi",), ("spectra",)),
 )
 """Formats to write, by suffix."""
 
+LAYOUTS: dict[str, Writer] = {"fxi": Writer("fxi_writer", "NSLS-II FXI", (".h5", ".hdf5", ".hdf"), ("stack",))}
+"""Formats to write whose suffix is another's, by the ``layout`` that asks for them."""
+
 MAP_READERS = ("hdf5_maps", "tiff_maps")
 """Modules that read maps, each with ``declines(path)`` and ``read_maps(path)``."""
 
 __all__ = [
+    "LAYOUTS",
     "MAP_READERS",
     "READERS",
     "SPECTRA_READERS",
@@ -102,14 +120,15 @@ def read(
     """
     paths = [Path(path_or_paths)] if isinstance(path_or_paths, str | Path) else [Path(p) for p in path_or_paths]
     files, energies = _together(paths, energies)
-    reader, reasons = _reader_of(files[0], energies if len(files) == 1 else None)
+    path, several = files[0], files if len(files) > 1 else None
+    reader, reasons = _reader_of(path, energies)
     if reader is None:
-        raise ValueError(f"{files[0]}: {reasons}")
-    one = {} if len(files) == 1 else {"files": files}
-    path = files[0] if len(files) == 1 else Path(os.path.commonpath([file.resolve().parent for file in files]))
+        raise ValueError(f"{path}: {reasons}")
+    if several:
+        path = Path(os.path.commonpath([file.resolve().parent for file in several]))
     token = MEMORY_LIMIT.set(MEMORY_LIMIT.get() if memory_limit is None else memory_limit)
     try:
-        return reader.read(path, energies=energies, quantity=quantity, select=select, **one)
+        return reader.read(path, energies=energies, quantity=quantity, select=select, files=several)
     finally:
         MEMORY_LIMIT.reset(token)
 
@@ -136,7 +155,7 @@ def _together(paths: list[Path], energies: Any) -> tuple[list[Path], Any]:
     """The files of the one stack among several, and the energies that lie with it."""
     if len(paths) == 1:
         return paths, energies
-    texts = [path for path in paths if path.suffix.lower() in (".txt", ".dat", ".csv")]
+    texts = [p for p in paths if p.suffix.lower() in (".txt", ".dat", ".csv") and _reader_of(p, None)[0] is None]
     if energies is None and len(texts) == 1 and len(paths) == 2:
         energies = texts[0]
     readers = {path: _reader_of(path, energies)[0] for path in paths if path not in texts}
@@ -144,6 +163,8 @@ def _together(paths: list[Path], energies: Any) -> tuple[list[Path], Any]:
     kinds = {reader.name: reader.series for reader in readers.values() if reader}
     if len(kinds) == 1 and all(kinds.values()):
         return stacks, energies
+    if len(stacks) == 2 and len(kinds) == 1 and stacks[0].with_suffix("") == stacks[1].with_suffix(""):
+        return stacks[:1], energies  # images and the text that belongs to them: either opens both
     if len(stacks) != 1:
         names = ", ".join(path.name for path in paths[:5]) or "nothing"
         raise ValueError(f"{len(stacks)} of {len(paths)} files are stacks ({names}); open one stack at a time")
@@ -232,7 +253,9 @@ def read_maps(path: str | Path) -> MapSet:
     return maps
 
 
-def write(value: SpectralStack | MapSet | Spectrum | list[Spectrum], path: str | Path) -> None:
+def write(
+    value: SpectralStack | MapSet | Spectrum | list[Spectrum], path: str | Path, *, layout: str | None = None
+) -> None:
     """Write a stack, maps or spectra; the suffix decides the format.
 
     Parameters
@@ -241,7 +264,10 @@ def write(value: SpectralStack | MapSet | Spectrum | list[Spectrum], path: str |
         What to write.
     path : path
         Stacks and maps: ``.h5``, ``.hdf5``, ``.nxs`` (everything is kept) or ``.tif``, ``.tiff`` (float32, for
-        ImageJ). Spectra: ``.csv`` or ``.xdi``. The file appears whole or not at all.
+        ImageJ). Stacks: ``.zarr`` (everything is kept). Spectra: ``.csv`` or ``.xdi``. The file appears whole or not
+        at all.
+    layout : {"fxi"}, optional
+        ``"fxi"`` writes a stack's transmission to ``.h5`` as the beamline FXI does, for PyXAS.
 
     Raises
     ------
@@ -250,11 +276,14 @@ def write(value: SpectralStack | MapSet | Spectrum | list[Spectrum], path: str |
     TypeError
         If the value is none of these.
     ValueError
-        If the suffix is unknown or does not go with the value.
+        If the suffix or layout is unknown or does not go with the value.
     """
     path = Path(path)
     kind = kind_of(value)
-    fitting = [writer for writer in WRITERS if kind in writer.takes]
+    if layout is not None and layout not in LAYOUTS:
+        raise ValueError(f"{path}: layout {layout!r} is none of {', '.join(LAYOUTS)}; without one the suffix decides")
+    known_writers = WRITERS if layout is None else (LAYOUTS[layout],)
+    fitting = [writer for writer in known_writers if kind in writer.takes]
     for writer in fitting:
         if path.suffix.lower() in writer.suffixes:
             writer.write(kind, [value] if isinstance(value, Spectrum) else value, path)

@@ -1,4 +1,4 @@
-"""NumPy archives (``.npz``) with the arrays ``data`` and ``energy``."""
+"""NumPy files: ``.npz`` with the arrays ``data`` and ``energy``, ``.npy`` with energies in a text beside it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,28 @@ from typing import Any, get_args
 
 import numpy as np
 
-from napari_xanes.io.energies import to_ev
+from napari_xanes.io.beside import only_fitting, same_stem
+from napari_xanes.io.energies import given_energies, to_ev
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.found import Found
+from napari_xanes.io.mapped import mapped
 from napari_xanes.stack import Quantity
+
+_NPY = b"\x93NUMPY"
 
 
 def declines(path: Path, energies: Any = None) -> str | None:
-    """Why the file is no archive of a stack; None if it is."""
-    if starts_with(path, 4) != b"PK\x03\x04":
-        return "not an .npz archive"
+    """Why the file is no array or archive of a stack; None if it is."""
+    begins = starts_with(path, 6)
+    if begins == _NPY:
+        shape = _mapped(path).shape
+        if len(shape) not in (3, 4):
+            return f"an array of shape {shape}, not (E, Y, X)"
+        if energies is None and not (same_stem(path) or only_fitting(path.parent, shape[:1])):
+            return f"no energies found beside it: put them one per line in {path.stem}.txt, or pass energies="
+        return None
+    if begins[:4] != b"PK\x03\x04":
+        return "not an .npz archive or .npy array"
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -34,10 +46,12 @@ def read(path: Path, energies: Any = None) -> Found:
     Raises
     ------
     OSError
-        If the archive is damaged.
+        If the file is damaged.
     ValueError
         If an array holds Python objects: these are never loaded.
     """
+    if starts_with(path, 6) == _NPY:
+        return _array(path, energies)
     try:
         with zipfile.ZipFile(path) as archive:
             promised = sum(item.file_size for item in archive.infolist())
@@ -50,10 +64,40 @@ def read(path: Path, energies: Any = None) -> Found:
             size = archive.get("pixel_size")
     except (zipfile.BadZipFile, EOFError) as error:
         raise OSError(f"{path}: damaged or cut short ({error})") from error
-    if data.ndim not in (3, 4) or data.dtype.kind not in "fiu":
-        raise ValueError(f"its data are {data.dtype} of shape {data.shape}, not numbers (E, Y, X)")
+    _check(data)
     if quantity not in get_args(Quantity):
         raise ValueError(f"its quantity {quantity!r} is none of {', '.join(get_args(Quantity))}")
     values, unit = to_ev(energy)
     sizes = None if size is None else tuple(float(s) for s in np.broadcast_to(size, (data.ndim - 1,)))
     return Found(data, values, quantity, sizes, {"energy_unit": unit})  # type: ignore[arg-type]
+
+
+def _array(path: Path, energies: Any) -> Found:
+    data = _mapped(path)
+    _check(data)
+    if energies is not None:
+        values, unit = given_energies(energies)
+        metadata: dict[str, Any] = {"energy_unit": unit}
+    else:
+        beside = same_stem(path) or only_fitting(path.parent, data.shape[:1])
+        if beside is None:
+            raise ValueError(f"no energies found beside it: put them one per line in {path.stem}.txt")
+        values = beside.values
+        metadata = {"energy_unit": beside.unit, "energy_source": str(beside.path.resolve())}
+    if values.size != data.shape[0]:
+        raise ValueError(f"{values.size} energies for {data.shape[0]} images")
+    metadata["quantity_source"] = "an array does not say; pass quantity= if they are not counts"
+    return Found(mapped(data), values, "counts", None, metadata)
+
+
+def _mapped(path: Path) -> Any:
+    """The array, left in its file; the length of the file is checked before anything is allocated."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (EOFError, SyntaxError, TypeError, OverflowError) as error:
+        raise OSError(f"{path}: damaged or cut short ({error})") from error
+
+
+def _check(data: Any) -> None:
+    if data.ndim not in (3, 4) or data.dtype.kind not in "fiu":
+        raise ValueError(f"its data are {data.dtype} of shape {data.shape}, not numbers (E, Y, X)")

@@ -52,7 +52,7 @@ def read(path: Path, energies: Any = None) -> Found:
         for name in ("uid", "note"):
             if said := text(child(file, name)):
                 metadata[name] = said
-        size = _pixel_size(file)
+        size = nominal_pixel_size(file)
         n_axes = images.ndim - 1
         return Found(
             load(images),
@@ -65,7 +65,7 @@ def read(path: Path, energies: Any = None) -> Found:
         )
 
 
-def _pixel_size(file: h5py.File) -> float | None:
+def nominal_pixel_size(file: h5py.Group) -> float | None:
     """``Pixel Size`` in µm; it is a text such as "39.0nm", in older files a bare number of nm."""
     said = text(child(file, "Pixel Size"))
     match = re.fullmatch(r"([0-9.]+(?:[eE][-+]?\d+)?)\s*([A-Za-zµμ]*)", said)

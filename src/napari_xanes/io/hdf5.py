@@ -70,8 +70,8 @@ def _resolved(group: h5py.Group, name: str, hops: int) -> Any:
     return here
 
 
-def array(group: h5py.Group, name: str) -> h5py.Dataset | None:
-    """The dataset of real numbers of a name, None if there is none.
+def array(group: h5py.Group, name: str, kinds: str = "fiu") -> h5py.Dataset | None:
+    """The dataset of numbers of a name, real ones unless other NumPy `kinds` are wanted; None if there is none.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def array(group: h5py.Group, name: str) -> h5py.Dataset | None:
         If its values lie in other files, or it is larger than the file can hold.
     """
     dataset = child(group, name)
-    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None or dataset.dtype.kind not in "fiu":
+    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None or dataset.dtype.kind not in kinds:
         return None
     if dataset.is_virtual or dataset.external:
         raise ValueError(f"the values of {dataset.name} lie in other files, which are not followed; open those")

@@ -14,8 +14,9 @@ import numpy as np
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.found import Found
 from napari_xanes.io.hdf5 import array, child, is_hdf5, load, opened, text, texts
+from napari_xanes.io.hdf5_frames import spacing
 from napari_xanes.io.hdf5_own import STACK, own_group, read_own
-from napari_xanes.io.lengths import length_in_um
+from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.stack import Quantity
 
 _SCANS = {
@@ -37,24 +38,48 @@ def declines(path: Path, energies: Any = None) -> str | None:
         return None if _entries(file) else "no NXentry in it has the definition NXstxm"
 
 
-def read(path: Path, energies: Any = None) -> Found:
-    """The first image stack in the file; which others there are is in ``metadata["available"]``.
+def read(path: Path, energies: Any = None, select: str | int | None = None) -> Found:
+    """An image stack, the first one unless selected; which there are is in ``metadata["available"]``.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    energies : ignored
+        `finished` puts given energies in.
+    select : str or int, optional
+        Which region and detector, such as ``"entry1/counter0"``.
 
     Raises
     ------
     ValueError
-        If the file holds scans, but none of them a stack.
+        If the file holds scans, but none of them a stack, or not the selected one.
     """
     with opened(path) as file:
         own = own_group(file, STACK)
         if own is not None:
+            if select is not None:
+                raise ValueError("napari-xanes wrote one stack into it, there is nothing to select; leave select out")
             return _own_stack(*own)
-        scans = [(group, _scan(group)) for entry in _entries(file) for group in _detectors(entry)]
-        stacks = [group for group, what in scans if what is None]
-        if not stacks:
-            found = ", ".join(dict.fromkeys(what for _, what in scans if what)) or "no data"
-            raise ValueError(f"no image stack in this NXstxm file; it holds {found}")
-        return _stack(stacks[0], [group.name.lstrip("/") for group in stacks])
+        return selected_stack([group for entry in _entries(file) for group in _detectors(entry)], select, energies)
+
+
+def selected_stack(detectors: list[h5py.Group], select: str | int | None, energies: Any) -> Found:
+    """The selected image stack of groups with ``data``, ``energy`` and positions.
+
+    Raises
+    ------
+    ValueError
+        If none of them is a stack, or not the selected one.
+    """
+    scans = [(group, _scan(group)) for group in detectors]
+    stacks = [group for group, what in scans if what is None]
+    if not stacks:
+        found = ", ".join(dict.fromkeys(what for _, what in scans if what)) or "no data"
+        raise ValueError(f"no image stack in it; it holds {found}")
+    available = [group.name.lstrip("/") for group in stacks]
+    at = chosen(select, available)
+    return _stack(stacks[at], at, available, energies)
 
 
 def _entries(file: h5py.File) -> list[h5py.Group]:
@@ -115,18 +140,21 @@ def _integer(value: Any) -> int:
         return 0
 
 
-def _stack(group: h5py.Group, available: list[str]) -> Found:
+def _stack(group: h5py.Group, at: int, available: list[str], energies: Any) -> Found:
     signal = _signal(group)
     field = next((f for name in ("energy", "photon_energy") if (f := array(group, name)) is not None), None)
-    if signal is None or field is None:
+    if signal is None or (field is None and energies is None):
         raise ValueError(f"{group.name} has no energies; pass energies=")
     axes = _axes(group, signal.ndim)
     wanted: list[str] = [name for name in ("energy", "sample_z", "sample_y", "sample_x") if name in axes]
     data = load(signal)
     if len(wanted) == signal.ndim:
         data = data.transpose([axes.index(name) for name in wanted])
-    energy, unit = to_ev(np.ravel(field[()]), text(field.attrs.get("units", "")))
-    metadata: dict[str, Any] = {"detector": available[0], "available": available, "energy_unit": unit}
+    if field is None:
+        energy, unit = np.zeros(data.shape[0]), ""
+    else:
+        energy, unit = to_ev(np.ravel(field[()]), text(field.attrs.get("units", "")))
+    metadata: dict[str, Any] = {"detector": available[at], "available": available, "energy_unit": unit}
     times = array(group, "count_time")
     if times is not None and times.size in (1, data.shape[0]):
         unit_of_time = 1e-3 if text(times.attrs.get("units", "")) == "ms" else 1.0
@@ -135,22 +163,14 @@ def _stack(group: h5py.Group, available: list[str]) -> Found:
     for name in ("title", "start_time"):
         if said := text(child(group.parent, name)):
             metadata[name] = said
-    return Found(data, energy, "counts", _pixel_size(group, wanted[1:]), metadata, interruptible=True)
+    size = _pixel_size(group, wanted[1:])
+    return Found(data, energy, "counts", size, metadata, notes=choice_note(at, available), interruptible=True)
 
 
 def _pixel_size(group: h5py.Group, axes: list[str]) -> tuple[float, ...] | None:
     """Distance of neighbouring positions along each axis in µm, None if one is not known."""
-    sizes = []
-    for name in axes:
-        positions = array(group, name)
-        factor = None if positions is None else length_in_um(text(positions.attrs.get("units", "")))
-        if positions is None or factor is None or positions.ndim != 1 or positions.size < 2:
-            return None
-        step = float(np.median(np.abs(np.diff(positions[()].astype(np.float64))))) * factor
-        if not (np.isfinite(step) and step > 0):
-            return None
-        sizes.append(round(step, 9))
-    return tuple(sizes) or None
+    sizes = [size for name in axes if (size := spacing(array(group, name))) is not None]
+    return tuple(sizes) if axes and len(sizes) == len(axes) else None
 
 
 def _own_stack(entry: h5py.Group, own: h5py.Group) -> Found:

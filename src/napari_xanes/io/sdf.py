@@ -14,10 +14,10 @@ from napari_xanes.io.files import read_text, starts_with
 from napari_xanes.io.found import Found
 from napari_xanes.io.lengths import length_in_um
 from napari_xanes.io.sdf_header import parse_header
+from napari_xanes.io.selection import choice_note, chosen
 
 _MARK = b"ScanDefinition"
-_CHANNEL, _REGION = 0, 0
-"""Which of several detectors and scanned regions is read."""
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def declines(path: Path, energies: Any = None) -> str | None:
@@ -35,11 +35,20 @@ def _headers(folder: Path) -> list[Path]:
     return [p for p in candidates if _MARK in starts_with(p, 4096)]
 
 
-def read(path: Path, energies: Any = None) -> Found:
-    """The images of the first detector and region, float32.
+def read(path: Path, energies: Any = None, select: str | int | None = None) -> Found:
+    """The images of one detector and region, the first ones unless selected, float32.
 
     Images that are missing or incomplete are left out, and the user is told. An ``i0.xsp`` beside the header becomes
     the stack's I0.
+
+    Parameters
+    ----------
+    path : Path
+        The header, or the folder with it.
+    energies : array_like of eV, or path of a text file, optional
+        Energies that I0 is wanted on.
+    select : str or int, optional
+        Which detector and region, such as ``"counter1, region 0"``.
 
     Raises
     ------
@@ -56,28 +65,30 @@ def read(path: Path, energies: Any = None) -> Found:
     regions, channels = _blocks(scan, "Regions"), _blocks(scan, "Channels")
     if not regions:
         raise ValueError("the header names no region")
-    x, y = (_points(regions[_REGION], axis) for axis in ("PAxis", "QAxis"))
+    named = [str(channel.get("Name", f"channel {i}")) for i, channel in enumerate(channels)]
+    detectors = [
+        f"{name} ({letter})" if named.count(name) > 1 else name for name, letter in zip(named, _LETTERS, strict=False)
+    ] or ["channel 0"]
+    available = [f"{detector}, region {r}" for detector in detectors for r in range(len(regions))]
+    at = chosen(select, available)
+    letter, region = _LETTERS[at // len(regions)], at % len(regions)
+    x, y = (_points(regions[region], axis) for axis in ("PAxis", "QAxis"))
     planned = _points(scan, "StackAxis")
     energy, unit = to_ev(planned, _text(scan, "StackAxis", "Unit"))
-    names = [f"{header.stem}_{chr(97 + _CHANNEL)}{i:03d}" for i in range(energy.size)]
+    names = [f"{header.stem}_{letter}{i:03d}" for i in range(energy.size)]
     if len(regions) > 1:
-        names = [f"{name}{_REGION}" for name in names]
+        names = [f"{name}{region}" for name in names]
     data, there = _images([header.parent / f"{name}.xim" for name in names], (y.size, x.size))
     told = _missing(there, energy)
-    detectors = [str(channel.get("Name", f"channel {i}")) for i, channel in enumerate(channels)]
-    metadata: dict[str, Any] = {
-        "energy_unit": unit,
-        "available": [f"{d}, region {r}" for d in detectors or ["channel 0"] for r in range(len(regions))],
-    }
-    metadata["detector"] = metadata["available"][_CHANNEL * len(regions) + _REGION]
+    metadata: dict[str, Any] = {"energy_unit": unit, "available": available, "detector": available[at]}
     if isinstance(scan.get("Dwell"), float):
         metadata["exposure"] = scan["Dwell"] * 1e-3
     energy = energy[there]
     used = energy if energies is None else given_energies(energies)[0]
     if used.size == energy.size:
         metadata |= _i0(header.parent / "i0.xsp", used, told)
-    size = _pixel_size(regions[_REGION])
-    return Found(data, energy, "counts", size, metadata, told)
+    size = _pixel_size(regions[region])
+    return Found(data, energy, "counts", size, metadata, told, choice_note(at, available))
 
 
 def _check_is_stack(scan: Mapping[str, Any]) -> None:

@@ -13,6 +13,8 @@ import tifffile
 
 from napari_xanes.io import frames
 from napari_xanes.io.files import starts_with
+from napari_xanes.io.lengths import length_in_um
+from napari_xanes.io.tiff_ome import ome_header
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ALWAYS_BELIEVED = 64 << 20
@@ -128,3 +130,22 @@ def load(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path) -
     thickness = max(1, (32 << 20) // max(1, series.nbytes // source.shape[0]))
     lazy = da.from_array(source, chunks=(thickness, *source.shape[1:]), name=False)  # type: ignore[no-untyped-call]
     return lazy.astype(source.dtype.newbyteorder("=")).reshape(series.shape)
+
+
+def pixel_size(tiff: tifffile.TiffFile) -> tuple[float, float] | None:
+    """µm per pixel (Y, X) from the OME header, or ImageJ's unit and the resolution tags; None without a unit."""
+    first: Any = tiff.pages[0]
+    if ome := ome_header(first.description):
+        return ome.pixel_size
+    unit = str((tiff.imagej_metadata or {}).get("unit", "")) if tiff.is_imagej else ""
+    factor = length_in_um(unit.replace("\\u00B5", "µ")) if unit.strip() else None
+    if factor is None:
+        return None
+    sizes = []
+    for name in ("YResolution", "XResolution"):
+        tag = first.tags.get(name)
+        per_unit = tag.value if tag is not None else (0, 1)
+        if not per_unit[0] or not per_unit[1]:
+            return None
+        sizes.append(round(per_unit[1] / per_unit[0] * factor, 9))
+    return (sizes[0], sizes[1]) if min(sizes) > 0 else None

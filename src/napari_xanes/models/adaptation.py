@@ -18,7 +18,10 @@ from napari_xanes.progress import Progress
 Singles = NDArray[np.float32]
 
 SIZE = 128
-_STEPS, _RATE, _ANCHOR = 40, 2e-4, 1e-3
+_STEPS, _RATE, _ANCHOR = 40, 5e-5, 1e-3
+_THICK = 0.05
+"""Share of the largest information from which on pixels count alike: thick parts must not teach alone."""
+
 _BATCH = 2
 _MOST_PLACES = 16
 _CLEARLY = 1.0
@@ -125,8 +128,10 @@ def _pair(halves: Halves, place: tuple[slice, slice], device: str) -> list[dict[
         with torch.inference_mode():
             seen = Evidence(num, den, beside[0], beside[1], beside[2], mean)
             found, features = candidates(seen, overview(seen))
-        weight = images(halves.den[other])
-        target = images(halves.num[other]) / weight.clamp(min=1e-12)
+        information = images(halves.den[other])
+        target = images(halves.num[other]) / information.clamp(min=1e-12)
+        enough = _THICK * information.flatten()[:: max(1, information.numel() >> 20)].quantile(0.99)
+        weight = information * enough / (information + enough).clamp(min=1e-12)
         made.append(
             {
                 "candidates": found.clone(),

@@ -1,0 +1,90 @@
+"""Energies beside an image: in a text of the same stem, in a log of PyXRF, or in the only text that fits."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.io.energies import first_column, looks_like_energies, to_ev
+from napari_xanes.io.files import read_text
+
+_TEXT_SUFFIXES = (".txt", ".dat", ".csv")
+_MOST_TEXTS = 100
+_TEXT_BYTES = 4 << 20
+_LOGGED = re.compile(r"incident energy = (\d+\.\d+) keV(?: \(corrected to (\d+\.\d+) keV\))?")
+
+
+@dataclass(frozen=True)
+class Energies:
+    """Energies that were found beside an image.
+
+    Parameters
+    ----------
+    values : array of float64, shape (E,)
+        In eV.
+    unit : str
+        How their unit was known.
+    path : Path
+        The text that holds them.
+    notes : tuple of str
+        What people should know of them.
+    """
+
+    values: NDArray[np.float64]
+    unit: str
+    path: Path
+    notes: tuple[str, ...] = ()
+
+
+def same_stem(path: Path) -> Energies | None:
+    """The energies in ``<stem>.txt`` or ``<stem>_energ*``, whatever their number.
+
+    So a wrong number of energies is not passed over in silence.
+    """
+    stem = path.stem.lower()
+    texts = _texts(path.parent)
+    same = [p for p in texts if p.stem.lower() == stem and p.suffix.lower() == ".txt"]
+    named = [p for p in texts if p.stem.lower().startswith(f"{stem}_energ")]
+    return next((found for candidate in (*same, *named) if (found := _energies_in(candidate))), None)
+
+
+def only_fitting(folder: Path, counts: tuple[int, ...]) -> Energies | None:
+    """The energies in the only text or log of PyXRF in a folder that has as many as there are images."""
+    texts = _texts(folder)
+    if len(texts) > _MOST_TEXTS:
+        return None
+    fitting = [found for p in texts if (found := _energies_in(p)) and found.values.size in counts]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _texts(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in _TEXT_SUFFIXES)
+
+
+def _energies_in(path: Path) -> Energies | None:
+    try:
+        content = read_text(path, limit=_TEXT_BYTES)
+    except (OSError, ValueError):
+        return None
+    if logged := _LOGGED.findall(content):
+        return _logged(logged, path)
+    values, unit = first_column(content)
+    if values is None or not looks_like_energies(values):
+        return None
+    energy, source = to_ev(values, unit)
+    return Energies(energy, source, path)
+
+
+def _logged(lines: list[tuple[str, str]], path: Path) -> Energies | None:
+    """Energies of a log of PyXRF, corrected by the shift that its user gave, as PyXRF itself fits them."""
+    measured = np.array([float(energy) for energy, _ in lines])
+    corrected = np.array([float(shifted or energy) for energy, shifted in lines])
+    if not looks_like_energies(corrected):
+        return None
+    shift = np.round(np.median(corrected - measured) * 1e3, 3)
+    notes = (f"energies as corrected by {shift:+g} eV in {path.name}",) if shift else ()
+    return Energies(to_ev(corrected, "keV")[0], "keV", path, notes)

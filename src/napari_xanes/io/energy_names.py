@@ -1,0 +1,63 @@
+"""Photon energies in names of files, of slices and of channels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.io.energies import looks_like_energies
+
+_LETTERS = r"[A-Za-zµμ]"
+_TOKENS = (
+    re.compile(rf"(?<![\d.])(?P<whole>\d{{1,6}})_(?P<part>\d{{1,2}})[ _-]?(?P<unit>ev)(?!{_LETTERS})", re.IGNORECASE),
+    re.compile(rf"(?<![\d.])(?P<whole>\d{{1,2}})_(?P<part>\d{{2,6}})[ _-]?(?P<unit>kev)(?!{_LETTERS})", re.IGNORECASE),
+    re.compile(
+        rf"(?<![\d.])(?P<whole>\d{{1,6}})(?:[.p](?P<part>\d{{1,9}}))?[ _-]?(?P<unit>k?ev)(?!{_LETTERS})", re.IGNORECASE
+    ),
+)
+_LOWEST, _HIGHEST = 20.0, 1e5
+
+
+def energy_in(name: str) -> tuple[float, str, tuple[int, int]] | None:
+    """The photon energy that a name tells, with its unit.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``NiO_8333.5eV``, ``8.333keV``, ``fov07_8250_0eV`` (the underscore stands for the point).
+
+    Returns
+    -------
+    energy : float
+        In eV, between 20 eV and 100 keV.
+    unit : str
+        eV or keV, as the name says.
+    span : tuple of int
+        Where in the name it stands.
+
+    Examples
+    --------
+    >>> energy_in("rep01_NiO_08324.5_eV_001of010"), energy_in("fov07_8250_0eV"), energy_in("cells_0001")
+    ((8324.5, 'eV', (10, 20)), (8250.0, 'eV', (6, 14)), None)
+    """
+    for token in _TOKENS:
+        for match in token.finditer(name):
+            unit = "keV" if match["unit"].lower() == "kev" else "eV"
+            number = float(f"{match['whole']}.{match['part'] or 0}")
+            energy = round(number * 1e3, 9) if unit == "keV" else number
+            if _LOWEST <= energy <= _HIGHEST:
+                return energy, unit, match.span()
+    return None
+
+
+def energies_in(names: Iterable[str]) -> tuple[NDArray[np.float64], str] | None:
+    """The photon energies of names, in eV, shape (E,), and their unit; None unless every name tells one."""
+    found = [energy_in(name) for name in names]
+    told = [one for one in found if one is not None]
+    if not told or len(told) < len(found):
+        return None
+    energy = np.array([one[0] for one in told])
+    return (energy, told[0][1]) if looks_like_energies(np.sort(energy)) else None

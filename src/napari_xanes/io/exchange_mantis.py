@@ -1,0 +1,85 @@
+"""MANTiS stacks in Data Exchange: ``/exchange/data`` (X, Y, E) with positions, and I0 as a spectrum."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.io.energies import given_energies, to_ev
+from napari_xanes.io.exchange import is_x_y_e, lacks
+from napari_xanes.io.found import Found
+from napari_xanes.io.frames import filled_length
+from napari_xanes.io.hdf5 import array, child, is_hdf5, load, opened, text
+from napari_xanes.io.hdf5_frames import spacing
+
+_NORMALIZATION = "spectromicroscopy/normalization"
+
+
+def declines(path: Path, energies: Any = None) -> str | None:
+    """Why the file was not written by MANTiS; None if it was."""
+    if not is_hdf5(path):
+        return "not an HDF5 file"
+    with opened(path) as file:
+        if "exchange" not in text(child(file, "implements")).lower():
+            return "no /implements in it that says exchange"
+        if reason := lacks(file, energies):
+            return reason
+        return None if is_x_y_e(file) else "its images are (E, Y, X), as APS writes them"
+
+
+def read(path: Path, energies: Any = None) -> Found:
+    """The images turned to (E, Y, X), with I0, flat and dark in the metadata where the file has them.
+
+    Raises
+    ------
+    ValueError
+        If images or energies are not those of a stack.
+    """
+    with opened(path) as file:
+        images, axis = array(file, "exchange/data"), array(file, "exchange/energy")
+        if images is None or images.ndim != 3 or 0 in images.shape:
+            shape = None if images is None else images.shape
+            raise ValueError(f"/exchange/data must be (X, Y, E), its shape is {shape}; of a tilt series save one angle")
+        if axis is None and energies is None:
+            raise ValueError("/exchange/energy holds no numbers; pass energies=")
+        metadata: dict[str, Any] = {}
+        energy = np.zeros(images.shape[2])
+        if axis is not None:
+            energy, metadata["energy_unit"] = to_ev(axis[()], text(axis.attrs.get("units", "")))
+        told: list[str] = []
+        for name, key in (("white_data", "flat"), ("dark_data", "dark")):
+            taken = array(file, f"exchange/{name}")
+            if taken is not None and taken.shape in (images.shape, images.shape[:2]):
+                if filled_length(taken):
+                    metadata[key] = load(taken).T
+            elif taken is not None and taken.size > 1:
+                told.append(f"/exchange/{name} has shape {taken.shape}, the images {images.shape}; it is left out")
+        metadata |= _i0(file, energy if energies is None else given_energies(energies)[0], told)
+        sizes = [spacing(array(file, f"exchange/{name}")) for name in "yx"]
+        size = (sizes[0], sizes[1]) if sizes[0] and sizes[1] else None
+        return Found(load(images).T, energy, "counts", size, metadata, told, interruptible=True)
+
+
+def _i0(file: h5py.File, energy: NDArray[np.float64], told: list[str]) -> dict[str, Any]:
+    """I0 on the stack's energies, from the spectrum that MANTiS keeps with the stack."""
+    white, keys = (array(file, f"{_NORMALIZATION}/white_spectrum{end}") for end in ("", "_energy"))
+    if white is None or white.size < 2:
+        return {}
+    values = np.ravel(white[()]).astype(np.float64)
+    known = energy if keys is None else to_ev(keys[()], text(keys.attrs.get("units", "")))[0]
+    if known.size != values.size or not (values > 0).all():
+        told.append("the white spectrum of the file is no I0 and left out: it must be positive at each of its energies")
+        return {}
+    order = np.argsort(known, kind="stable")
+    i0 = np.interp(energy, known[order], values[order], left=np.nan, right=np.nan)
+    if not np.isfinite(i0).all():
+        told.append(
+            f"the white spectrum of the file is left out: it covers {known.min():g} to {known.max():g} eV, "
+            f"the stack {energy.min():g} to {energy.max():g} eV"
+        )
+        return {}
+    return {"i0": i0}

@@ -1,0 +1,162 @@
+"""Frames and positions of HDF5 files: means of flats, stacks of one frame per file, distances of positions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.io import frames
+from napari_xanes.io.hdf5 import is_hdf5, opened, text
+from napari_xanes.io.lengths import length_in_um
+
+Fact = TypeVar("Fact")
+
+_BLOCK_BYTES = 64 << 20
+
+SUFFIXES = (".h5", ".hdf5", ".hdf", ".nxs", ".cxi")
+
+
+def mean_frame(dataset: h5py.Dataset) -> tuple[NDArray[np.float32], int]:
+    """The mean of frames (N, Y, X), and of how many; empty ones, reserved and never taken, do not count.
+
+    Raises
+    ------
+    ValueError
+        If there is no frame in it.
+    """
+    if dataset.ndim != 3 or not dataset.size:
+        raise ValueError(f"{dataset.name} has shape {dataset.shape}, it should hold frames (N, Y, X)")
+    total, n_frames = np.zeros(dataset.shape[1:]), 0
+    rows = max(1, _BLOCK_BYTES // max(1, 8 * total.size))
+    for start in range(0, dataset.shape[0], rows):
+        block = dataset[start : start + rows]
+        taken = (np.nan_to_num(block) if block.dtype.kind == "f" else block).any(axis=(1, 2))
+        total += (block if taken.all() else block[taken]).sum(axis=0, dtype=np.float64)
+        n_frames += int(taken.sum())
+    return (total / max(1, n_frames)).astype(np.float32), n_frames
+
+
+def spacing(positions: h5py.Dataset | None) -> float | None:
+    """Distance of neighbouring positions (N,) in µm; None if it is not known."""
+    factor = None if positions is None else length_in_um(text(positions.attrs.get("units", "")))
+    if positions is None or factor is None or positions.ndim != 1 or positions.size < 2:
+        return None
+    step = float(np.median(np.abs(np.diff(positions[()].astype(np.float64))))) * factor
+    return round(step, 9) if np.isfinite(step) and step > 0 else None
+
+
+def hdf5_files(folder: Path) -> Iterator[Path]:
+    """The HDF5 files in a folder, in the order of the numbers in their names."""
+    named = [p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
+    return (p for p in sorted(named, key=_in_order) if p.is_file() and is_hdf5(p))
+
+
+def _in_order(path: Path) -> tuple[list[tuple[int, str]], str]:
+    parts = re.split(r"(\d+)", path.name)
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts], path.name
+
+
+def any_in(folder: Path, test: Callable[[h5py.File], bool]) -> bool:
+    """Whether a folder holds an HDF5 file that passes; damaged ones, and what leads out of a file, do not."""
+    for path in hdf5_files(folder):
+        try:
+            with opened(path) as file:
+                if test(file):
+                    return True
+        except (OSError, ValueError):
+            continue
+    return False
+
+
+def facts_of(paths: Sequence[Path], look: Callable[[h5py.File, Path], Fact | None], told: list[str]) -> list[Fact]:
+    """What `look` finds in each of several files; those where it is None are passed over.
+
+    Of several files those that can't be opened, as an interrupted scan leaves its last one, are told and left out.
+
+    Raises
+    ------
+    OSError
+        If the only file can't be opened.
+    ValueError
+        If what a file holds is not as it should be, or no file is left.
+    """
+    found, damaged = [], []
+    for path in paths:
+        try:
+            with opened(path) as file:
+                fact = look(file, path)
+        except OSError:
+            if len(paths) == 1:
+                raise
+            damaged.append(path.name)
+            continue
+        except ValueError as error:
+            raise ValueError(f"{path.name}: {error}") from error
+        if fact is not None:
+            found.append(fact)
+    if damaged:
+        told.append(f"{len(damaged)} of {len(paths)} files are damaged or cut short and left out: {listed(damaged)}")
+    if not found:
+        raise ValueError(f"none of {len(paths)} files can be used; {listed(damaged)} damaged or cut short")
+    return found
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few of some names, for messages."""
+    return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
+
+
+def of_one_shape(shapes: Sequence[tuple[int, ...]], paths: Sequence[Path]) -> tuple[int, ...]:
+    """The shape that all frames have.
+
+    Raises
+    ------
+    ValueError
+        If one differs.
+    """
+    for shape, path in zip(shapes, paths, strict=True):
+        if shape != shapes[0]:
+            raise ValueError(
+                f"{path.name}: its frame is {shape}, that of {paths[0].name} {shapes[0]}; "
+                "open only files of one scan, or bring them to one size"
+            )
+    return shapes[0]
+
+
+def repeated_energies(energy: NDArray[np.float64]) -> list[str]:
+    """What to tell if several files have one energy."""
+    repeated = energy.size - np.unique(energy).size
+    if not repeated:
+        return []
+    return [f"{repeated} files repeat the energy of another and are averaged with it; open the files of one scan only"]
+
+
+def one_per_file(parts: Sequence[Callable[[], NDArray[Any]]], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    """Frames that each come from a file of their own: NumPy, or dask if larger than the memory limit.
+
+    Parameters
+    ----------
+    parts : sequence of callable
+        Each reads one frame of `shape` and `dtype`; must be picklable.
+    shape : tuple of int
+        (Y, X).
+    dtype : numpy dtype
+        Of the frames.
+    """
+    if len(parts) * int(np.prod(shape)) * dtype.itemsize <= frames.MEMORY_LIMIT.get():
+        out = np.empty((len(parts), *shape), dtype)
+        for i, part in enumerate(parts):
+            out[i] = part()
+        return out
+    import dask
+    import dask.array as da
+
+    return da.stack(  # type: ignore[no-untyped-call]
+        [da.from_delayed(dask.delayed(part, pure=False)(), shape, dtype) for part in parts]  # type: ignore[attr-defined, no-untyped-call]
+    )

@@ -1,0 +1,85 @@
+"""PyXAS: images that it has processed, ``img_xanes`` or ``img`` with ``XEng`` or ``X_eng`` in keV.
+
+Image and energy lie side by side at the top of the file; the user types their names, these are the usual ones. A file
+that also says what FXI's export says is FXI's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from napari_xanes.io.energies import to_ev
+from napari_xanes.io.found import Found
+from napari_xanes.io.hdf5 import array, is_hdf5, load, opened, text
+from napari_xanes.stack import Quantity
+
+_IMAGES = ("img_xanes", "img")
+_ENERGIES = ("XEng", "X_eng")
+_MARKS_OF_FXI = ("uid", "note", "scan_time", "Magnification", "Pixel Size", "img_bkg", "img_dark")
+_MOST_ABSORBING = 100.0
+
+
+def declines(path: Path, energies: Any = None) -> str | None:
+    """Why the file was not saved by PyXAS; None if it was."""
+    if not is_hdf5(path):
+        return "not an HDF5 file"
+    with opened(path) as file:
+        images, keys = _names(file)
+        if not images or not keys:
+            return f"no /{' or /'.join(_ENERGIES if images else _IMAGES)} in it"
+        fxi = [name for name in _MARKS_OF_FXI if name in file] if (images, keys) == ("img_xanes", "X_eng") else []
+        return f"/{fxi[0]} marks it as an export of FXI" if fxi else None
+
+
+def _names(file: h5py.File) -> tuple[str | None, str | None]:
+    images = next((name for name in _IMAGES if name in file), None)
+    return images, next((name for name in _ENERGIES if name in file), None)
+
+
+def read(path: Path, energies: Any = None) -> Found:
+    """The images (E, Y, X); whether they are transmission or optical depth is guessed from how they change.
+
+    Raises
+    ------
+    ValueError
+        If images or energies are not numbers, or all images were taken at one energy.
+    """
+    with opened(path) as file:
+        names = _names(file)
+        images, keys = (array(file, name or "") for name in names)
+        if images is None or images.ndim != 3 or 0 in images.shape or keys is None:
+            shapes = [None if item is None else item.shape for item in (images, keys)]
+            raise ValueError(f"/{names[0]} must be (E, Y, X) and /{names[1]} (E,), not {shapes[0]} and {shapes[1]}")
+        if keys.size == 1 < images.shape[0] and energies is None:
+            raise ValueError(
+                f"{images.shape[0]} images at one energy: a tomogram and no stack; pass energies= if it is one"
+            )
+        if not keys.size and energies is None:
+            raise ValueError(f"/{names[1]} is empty; pass energies=")
+        energy, unit = to_ev(keys[()], text(keys.attrs.get("units", "")))
+        data = load(images)
+        quantity, source = _quantity(data, energy)
+    metadata: dict[str, Any] = {"energy_unit": unit, "quantity_source": source}
+    return Found(data, energy, quantity, None, metadata, interruptible=True)
+
+
+def _quantity(data: Any, energy: Any) -> tuple[Quantity, str]:
+    """What the values are, and how that was decided. Above an edge a sample absorbs more than below it."""
+    if data.dtype.kind in "iu":
+        return "counts", "guessed: whole numbers"
+    kept = min(len(data), energy.size)
+    order = np.argsort(energy[:kept], kind="stable") if kept else [0, len(data) - 1]
+    first, last = (np.asarray(data[int(order[i])], dtype=np.float64) for i in (0, -1))
+    usable = np.isfinite(first) & np.isfinite(last)
+    if not usable.any():
+        return "optical_depth", "guessed: decimal numbers; pass quantity= if they are something else"
+    first, last = first[usable], last[usable]
+    if max(first.max(), last.max()) > _MOST_ABSORBING:
+        return "counts", f"guessed: values up to {max(first.max(), last.max()):g} can be no optical depth"
+    if last.any() and last.mean() < first.mean():
+        return "transmission", "guessed: the images darken from the lowest to the highest energy; quantity= overrides"
+    return "optical_depth", "guessed: the images brighten from the lowest to the highest energy; quantity= overrides"

@@ -1,0 +1,258 @@
+"""A series of Zeiss ``.xrm`` files, one image each, as SSRL 6-2c and APS 8-BM write them.
+
+The energy of an image and what it belongs to stand in the names, such as
+``rep01_000051_ref_NiO_08324.0_eV_001of010.xrm`` and ``fov07_xanessoc01_8250_0eV.xrm``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.io.energy_names import energy_in
+from napari_xanes.io.found import Found
+from napari_xanes.io.hdf5_frames import one_per_file
+from napari_xanes.io.selection import choice_note, chosen
+from napari_xanes.io.zeiss_file import Content, content, image, why_not
+
+_REFERENCE = re.compile(r"(?:^|(?<=_))ref(?=_|$)", re.IGNORECASE)
+_REPEAT = re.compile(r"^rep\d+_(?:\d{6}_(?=ref_))?|_\d+of\d+(?=_|$)", re.IGNORECASE)
+_MOST_APART = 5.0
+"""eV by which the energy of a header may differ from the one in the name; beyond, it is that of something else."""
+
+
+@dataclass(frozen=True)
+class _Named:
+    """What the name of a file tells: energy in eV, which scan, and whether it is a reference."""
+
+    path: Path
+    energy: float
+    scan: str
+    is_reference: bool
+
+
+def declines(path: Path, energies: Any = None) -> str | None:
+    """Why the folder, or the folder of the file, holds no series; None if it does."""
+    if not path.is_dir():
+        if reason := why_not(path):
+            return reason
+        if energy_in(path.stem) is None or path.suffix.lower() != ".xrm":
+            return "no .xrm with its energy in the name"
+    named = _named(_listed(path if path.is_dir() else path.parent))
+    if path.is_dir():
+        samples = [one for one in named if not one.is_reference]
+        return None if any(_is_zeiss(one.path) for one in samples) else "no .xrm with energies in their names in it"
+    scan = _scan_of(path, named)
+    if scan is None:
+        return "a reference without images that belong to it"
+    together = {one.energy for one in _samples(named, scan)}
+    alone = len(together) < 2 and not _references(named, scan)
+    return "no .xrm of other energies beside it" if alone else None
+
+
+def read(
+    path: Path, energies: Any = None, select: str | int | None = None, files: Sequence[Path] | None = None
+) -> Found:
+    """One image per energy, repeats averaged; references become ``flat`` (E, Y, X), float32.
+
+    Counts are as measured. ``exposure`` and ``flat_exposure`` are in s; where exposures change with energy, the flats
+    are scaled to those of the images. Energies are those of the headers where all of them agree with the names.
+
+    Parameters
+    ----------
+    path : Path
+        A folder, or one file of the series in it.
+    energies : ignored
+        `finished` puts given energies in.
+    select : str or int, optional
+        Which of several scans in a folder, as in ``metadata["available"]``.
+    files : sequence of Path, optional
+        Of the folder only these.
+
+    Raises
+    ------
+    OSError
+        If a file that looked whole can't be read.
+    ValueError
+        If no image is whole, or images differ in size.
+    """
+    named = _named(files if files is not None else _listed(path if path.is_dir() else path.parent))
+    available = sorted({one.scan for one in named if not one.is_reference})
+    if not available:
+        raise ValueError(f"{path}: references alone; put the images of the sample with them")
+    opened = _scan_of(path, named) if files is None and not path.is_dir() else None
+    at = chosen(select, available) if select is not None or opened is None else available.index(opened)
+    told: list[str] = []
+    samples = _whole(_samples(named, available[at]), "images", told)
+    if not samples:
+        raise ValueError(f"{path}: no image of the scan {available[at]!r} is whole: {'; '.join(told)}")
+    flats = _whole(_references(named, available[at]), "references", told)
+    groups = _by_energy(samples)
+    first = next(iter(groups.values()))[0]
+    for one in (*(c for g in groups.values() for c in g), *(c for _, c in flats)):
+        if one.shape != first.shape:
+            raise ValueError(f"{one.path}: {one.shape} pixels, {first.path.name} has {first.shape}; select one scan")
+    names = np.array(list(groups))
+    energy, notes = _energies(groups, names)
+    metadata: dict[str, Any] = {
+        "energy_unit": "eV" if energy is not names else "eV (file names)",
+        "energy_in_names": names.tolist(),
+        "available": available,
+        "detector": available[at],
+    }
+    exposure = _exposures(list(groups.values()))
+    if exposure is not None:
+        metadata["exposure"] = _plain(exposure)
+    if flats:
+        metadata |= _flats(_by_energy(flats), names, exposure, notes, told)
+    averaged = sum(len(group) > 1 for group in groups.values())
+    if averaged:
+        notes.append(f"repeats of {averaged} energies averaged: {len(samples)} images became {len(groups)}")
+    dtype = np.dtype(np.float32) if averaged else np.result_type(*(c.dtype for _, c in samples)).newbyteorder("=")
+    data = one_per_file([partial(_mean, group, 1.0, dtype) for group in groups.values()], first.shape, dtype)
+    size = None if first.pixel_size is None else (first.pixel_size, first.pixel_size)
+    return Found(data, energy, "counts", size, metadata, told, notes + choice_note(at, available))
+
+
+def _listed(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() == ".xrm" and not p.name.startswith("."))
+
+
+def _is_zeiss(path: Path) -> bool:
+    try:
+        return why_not(path) is None
+    except OSError:
+        return False
+
+
+def _named(paths: Iterable[Path]) -> list[_Named]:
+    """What the names of the files tell; files without an energy in the name are left out."""
+    return [told for path in paths if (told := _told_by(path)) is not None]
+
+
+@lru_cache(maxsize=10_000)
+def _told_by(path: Path) -> _Named | None:
+    found = energy_in(path.stem)
+    if found is None:
+        return None
+    energy, _, (start, end) = found
+    rest = f"{path.stem[:start].rstrip('_')}_{path.stem[end:].lstrip('_')}".strip("_")
+    scan = re.sub("_{2,}", "_", _REFERENCE.sub("", _REPEAT.sub("", rest))).strip("_")
+    return _Named(path, energy, scan, bool(_REFERENCE.search(path.stem)))
+
+
+def _samples(named: list[_Named], scan: str) -> list[_Named]:
+    return [one for one in named if one.scan == scan and not one.is_reference]
+
+
+def _references(named: list[_Named], scan: str) -> list[_Named]:
+    """The references of a scan: those of its name or of the end of it, or all where there is no other scan."""
+    found = [one for one in named if one.is_reference]
+    own = [one for one in found if scan == one.scan or (one.scan and scan.endswith(f"_{one.scan}"))]
+    alone = len({one.scan for one in named if not one.is_reference}) == 1
+    return own or (found if alone else [])
+
+
+def _scan_of(path: Path, named: list[_Named]) -> str | None:
+    """The scan that a file belongs to; of a reference the first one that it serves."""
+    this = next((one for one in named if one.path.name == path.name), None)
+    if this is None or not this.is_reference:
+        return None if this is None else this.scan
+    scans = sorted({one.scan for one in named if not one.is_reference})
+    return next((scan for scan in scans if this in _references(named, scan)), None)
+
+
+def _whole(named: list[_Named], what: str, told: list[str]) -> list[tuple[float, Content]]:
+    """Headers of the files that hold their image, with the energies of the names; the user is told of the others."""
+    whole, lost = [], []
+    for one in named:
+        try:
+            header = content(one.path)
+        except (OSError, ValueError):
+            header = None
+        if header is not None and header.images:
+            whole.append((one.energy, header))
+        else:
+            lost.append(one.path.name)
+    if lost:
+        listed = ", ".join(lost[:3]) + (" ..." if len(lost) > 3 else "")
+        told.append(f"{len(lost)} of {len(named)} {what} are aborted exposures or damaged, and are dropped: {listed}")
+    return whole
+
+
+def _by_energy(shots: list[tuple[float, Content]]) -> dict[float, list[Content]]:
+    groups: dict[float, list[Content]] = {}
+    for energy, header in sorted(shots, key=lambda shot: (shot[0], shot[1].path.name)):
+        groups.setdefault(energy, []).append(header)
+    return groups
+
+
+def _energies(groups: dict[float, list[Content]], names: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[str]]:
+    """The energies of the headers if all agree with those of the names and differ from each other, else the latter."""
+    means = []
+    for name, group in groups.items():
+        told = np.array([c.energy[0] if c.energy.size else 0.0 for c in group])
+        if not (np.abs(told - name) <= _MOST_APART).all():
+            if (told > 0).any():
+                worst = told[np.argmax(np.abs(told - name))]
+                return names, [f"energies of the file names: a header says {worst:g} eV where the name says {name:g}"]
+            return names, ["energies of the file names: not all headers have one"]
+        means.append(told.mean())
+    energy = np.array(means)
+    if (np.diff(energy) <= 0).any():
+        return names, ["energies of the file names: those of the headers repeat"]
+    apart = np.abs(energy - names).max()
+    return energy, [f"energies of the headers; those of the file names differ by up to {apart:.2f} eV"]
+
+
+def _exposures(groups: Sequence[list[Content]]) -> NDArray[np.float64] | None:
+    """Mean exposure of each group in s, None if one is not known."""
+    times = [[c.exposure[0] if c.exposure.size else 0.0 for c in group] for group in groups]
+    known = all(0 < time < np.inf for group in times for time in group)
+    return np.array([np.mean(group) for group in times]) if known else None
+
+
+def _plain(exposure: NDArray[np.float64]) -> Any:
+    return float(exposure[0]) if np.ptp(exposure) <= 1e-6 * exposure[0] else exposure
+
+
+def _flats(
+    flats: dict[float, list[Content]],
+    energy: NDArray[np.float64],
+    exposure: NDArray[np.float64] | None,
+    notes: list[str],
+    told: list[str],
+) -> dict[str, Any]:
+    """For each energy the mean of its references, or of those of the nearest energy that has some."""
+    known = np.array(list(flats))
+    nearest = known[np.abs(known[None, :] - energy[:, None]).argmin(axis=1)]
+    if missing := int((nearest != energy).sum()):
+        apart = np.abs(nearest - energy).max()
+        notes.append(f"{missing} energies have no reference; the nearest ones, up to {apart:g} eV away, are taken")
+    groups = [flats[e] for e in nearest]
+    times = _exposures(groups)
+    found: dict[str, Any] = {"n_flat": min(len(group) for group in groups)}
+    scale = np.ones(energy.size)
+    if exposure is None or times is None:
+        told.append("exposure times are not known; images and references are taken to be exposed alike")
+    elif isinstance(_plain(exposure), float) and isinstance(_plain(times), float):
+        found["flat_exposure"] = _plain(times)
+    else:
+        scale = exposure / times
+        notes.append("references scaled to the exposure times of the images")
+    single = np.dtype(np.float32)
+    parts = [partial(_mean, group, float(s), single) for group, s in zip(groups, scale, strict=True)]
+    return found | {"flat": one_per_file(parts, groups[0][0].shape, single)}
+
+
+def _mean(group: list[Content], scale: float, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The mean image of some files, times a factor."""
+    total = sum(image(c.path, c.images[0], c.shape, c.dtype).astype(np.float64) for c in group)
+    return np.asarray(total / len(group) * scale).astype(dtype)

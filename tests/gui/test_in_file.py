@@ -1,0 +1,49 @@
+"""Regions and detectors of a file, opened beside each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from napari_xanes import SpectralStack
+from napari_xanes.gui.prepare_dock import PrepareDock
+
+
+@pytest.fixture
+def two_detectors(tmp_path: Path) -> Path:
+    path = tmp_path / "scan.hdf5"
+    with h5py.File(path, "w") as file:
+        entry = file.create_group("entry1")
+        entry.attrs["NX_class"] = "NXentry"
+        entry["definition"] = "NXstxm"
+        for i, name in enumerate(("counter0", "counter1")):
+            group = entry.create_group(name)
+            group.attrs.update(NX_class="NXdata", signal="data", axes=["energy", "sample_y", "sample_x"])
+            group["data"] = np.full((4, 5, 6), 10.0 * (i + 1), np.float32)
+            group["energy"] = np.array([700.0, 701, 702, 703])
+            group["energy"].attrs["units"] = "eV"
+            group["sample_y"], group["sample_x"] = np.arange(5.0), np.arange(6.0)
+            group["stxm_scan_type"] = "sample image stack"
+    return path
+
+
+def test_another_detector_is_opened_beside(viewer: Any, two_detectors: Path, wait: Any) -> None:
+    viewer.open(two_detectors, plugin="napari-xanes")
+    dock = PrepareDock(viewer)
+    row = dock.in_file
+    assert [row.names.itemText(i) for i in range(row.names.count())] == ["entry1/counter0", "entry1/counter1"]
+    assert not row.isHidden()
+    row.names.setCurrentIndex(1)
+    row.open_button.click()
+    wait(lambda: not row.job.running and len(viewer.layers) == 2)
+    assert viewer.layers[1].data.max() == 20
+    assert "counter1" in viewer.layers[1].name
+
+
+def test_a_file_of_one_stack_needs_no_choice(viewer: Any, add_stack: Any, stack: SpectralStack) -> None:
+    add_stack(stack)
+    assert PrepareDock(viewer).in_file.isHidden()

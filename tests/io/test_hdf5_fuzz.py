@@ -1,0 +1,256 @@
+"""Damaged files of each HDF5 layout, 500 each: they give the right answer or an error that is documented."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from napari_xanes import io
+
+ENERGY = (7130.0, 7100.0, 7112.25, 7110.5)
+KEV = tuple(e / 1000 for e in ENERGY)
+FRAMES = np.arange(4 * 3 * 5, dtype=np.float32).reshape(4, 3, 5) / 64 + 0.5
+JOULE = 1.602176634e-19
+
+
+def _fill(path, items):
+    with h5py.File(path, "w") as file:
+        for name, value in items.items():
+            file[name] = value
+
+
+def _nxstxm(path):
+    group = {
+        "data": FRAMES,
+        "energy": ENERGY,
+        "sample_x": np.arange(5.0),
+        "sample_y": np.arange(3.0),
+        "count_time": 0.1,
+    }
+    items = {f"{entry}/{name}/{key}": value for entry in ("e1", "e2") for name in "ab" for key, value in group.items()}
+    _fill(path, items | {"e1/definition": [b"NXstxm"], "e2/definition": "NXstxm"})
+    with h5py.File(path, "a") as file:
+        for name in ("e1/a", "e1/b", "e2/a", "e2/b"):
+            file[name].attrs["NX_class"] = b"NXdata"
+            for number, field in enumerate(("energy", "sample_y", "sample_x"), 1):
+                file[name][field].attrs["axis"] = number
+        file["e1/b"].attrs["axes"] = [b"energy", b"sample_y", b"sample_x"]
+    return "e1/a/data", "e1/a/energy"
+
+
+def _hermes(path):
+    group = {"data": FRAMES, "energy": ENERGY, "sample_x": np.arange(5.0), "sample_y": np.arange(3.0)}
+    items = {f"entry1/{name}/{key}": value for name in ("Counter0", "Counter1") for key, value in group.items()}
+    _fill(path, items | {"entry1/collection/beamline": "Hermes", "entry1/control/data": FRAMES})
+    return "entry1/Counter0/data", "entry1/Counter0/energy"
+
+
+def _aps(path):
+    items = {"exchange/data": FRAMES, "exchange/energy": KEV, "exchange/data_white": FRAMES, "implements": "exchange"}
+    _fill(path, items | {"exchange/data_dark": FRAMES[:2], "process/acquisition/start_date": "2016"})
+    return "exchange/data", "exchange/energy"
+
+
+def _mantis(path):
+    items = {"exchange/data": FRAMES.T, "exchange/energy": ENERGY, "exchange/white_data": FRAMES.T}
+    items |= {"exchange/x": np.arange(5.0), "exchange/y": np.arange(3.0), "exchange/dark_data": FRAMES[0].T}
+    items |= {"spectromicroscopy/normalization/white_spectrum": [1.0, 2, 3, 4], "implements": "information:exchange"}
+    _fill(path, items | {"spectromicroscopy/normalization/white_spectrum_energy": ENERGY})
+    with h5py.File(path, "a") as file:
+        file["exchange/data"].attrs["axes"] = "x:y"
+        file["exchange/energy"].attrs["units"] = "eV"
+    return "exchange/data", "exchange/energy"
+
+
+def _pyxas(path):
+    _fill(path, {"img": FRAMES, "XEng": KEV, "scan_id": 3})
+    return "img", "XEng"
+
+
+def _fxi(path):
+    items = {"img_xanes": FRAMES, "X_eng": KEV, "note": "NMC", "Pixel Size": "39.0nm", "Magnification": 300.0}
+    _fill(path, items | {"img_bkg": FRAMES, "img_dark": FRAMES[:1], "uid": "b2", "scan_id": 3})
+    return "img_xanes", "X_eng"
+
+
+def _mistral(path):
+    items = {"spectroscopy_normalized_aligned": FRAMES, "spectroscopy_normalized": FRAMES, "energy": ENERGY}
+    items |= {"x_pixel_size": [0.1], "y_pixel_size": [0.1], "ExpTimes": np.ones(4), "Currents": np.ones(4)}
+    _fill(path, {f"SpecNormalized/{name}": value for name, value in (items | {"rotation_angle": np.ones(4)}).items()})
+    return "SpecNormalized/spectroscopy_normalized_aligned", "SpecNormalized/energy"
+
+
+def _fly(path):
+    """A series: the file at the path is the second of four."""
+    for i, (frame, kev) in enumerate(zip(FRAMES, KEV, strict=True)):
+        items = {"img_tomo": np.stack([frame, frame + 1]), "X_eng": kev, "angle": np.arange(2.0), "note": "NMC"}
+        items |= {"img_bkg": FRAMES, "img_dark": FRAMES[:1], "Pixel Size": "20nm"}
+        _fill(path if i == 1 else path.with_name(f"{i}.h5"), items)
+    return "img_tomo", "X_eng"
+
+
+def _zfly(path):
+    for i, (frame, kev) in enumerate(zip(FRAMES, KEV, strict=True)):
+        items = {"data": np.stack([frame, frame + 1]), "angle": np.arange(2.0), "flat": FRAMES, "dark": FRAMES[:1]}
+        items = {f"Exchange/{name}": value for name, value in items.items()}
+        items |= {"Experiment/X_eng (keV)": kev, "Experiment/Pixel Size": "20nm"}
+        _fill(path if i == 1 else path.with_name(f"{i}.h5"), items)
+    return "Exchange/data", "Experiment/X_eng (keV)"
+
+
+def _cxi(path):
+    for i, (frame, ev) in enumerate(zip(FRAMES, ENERGY, strict=True)):
+        items = {
+            "image_1/data": np.sqrt(frame) * np.exp(1j),
+            "instrument_1/source_1/energy": ev * JOULE,
+            "start_time": "2",
+        }
+        _fill(
+            path if i == 1 else path.with_name(f"{i}.h5"), {f"entry_1/{name}": value for name, value in items.items()}
+        )
+    return "entry_1/image_1/data", "entry_1/instrument_1/source_1/energy"
+
+
+LAYOUTS = (_nxstxm, _hermes, _aps, _mantis, _pyxas, _fxi, _mistral, _fly, _zfly, _cxi)
+SERIES = (_fly, _zfly, _cxi)
+
+VALUES = [
+    np.float32(3),
+    np.int8(-1),
+    b"text",
+    "[1, {",
+    np.zeros((0, 2)),
+    np.zeros((0, 3, 5), np.float32),
+    np.full(4, np.nan),
+    np.full((4, 3, 5), np.nan, np.float32),
+    np.zeros((4, 3, 5), np.uint16),
+    np.array([7.1, np.inf, 7.2, -np.inf]),
+    np.array([1e300, -1e300, 0, 5]),
+    np.full(4, 7.1),
+    np.arange(24.0),
+    np.arange(60.0).reshape(3, 5, 4),
+    np.arange(15, dtype=">u2").reshape(1, 3, 5),
+    np.array([b"a", b"b"]),
+    np.ones((2, 3, 5, 4)),
+    np.ones((4, 3, 5), bool),
+    np.ones((4, 3, 5), np.complex64),
+    np.ones((3, 5), np.complex64),
+    np.ones((4, 3, 5), np.float16),
+    np.zeros(4, [("a", "i4"), ("b", "f8")]),
+    h5py.Empty("f4"),
+    h5py.SoftLink("/nowhere"),
+    h5py.SoftLink("/"),
+    h5py.ExternalLink("other.h5", "/"),
+    "huge",
+    "group",
+]
+FLAWS = st.lists(
+    st.tuples(
+        st.sampled_from(["delete", "replace", "rename", "shorten", "empty end", "attribute", "unit"]),
+        st.integers(0, 99),
+        st.integers(0, len(VALUES) - 1),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+def _damage(path, flaws):
+    """Applies flaws; returns the names of the objects that were touched."""
+    touched = set()
+    with h5py.File(path, "a") as file:
+        names = []
+        file.visit(names.append)
+        for what, which, value in flaws:
+            name = names[which % len(names)]
+            if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+                continue
+            touched.add(name)
+            item = file[name]
+            if what == "attribute":
+                attribute = ["axes", "axis", "units", "signal", "NX_class"][which % 5]
+                item.attrs[attribute] = VALUES[value] if isinstance(VALUES[value], np.ndarray | bytes | str) else 3
+            elif what == "unit":
+                item.attrs["units"] = ["eV", "keV", "J", "nm", "furlong"][value % 5]
+            elif what in ("shorten", "empty end"):
+                if not isinstance(item, h5py.Dataset) or not item.shape or item.shape[0] < 2:
+                    continue
+                content = item[()]
+                if what == "shorten":
+                    content = content[: 1 + value % len(content)]
+                elif content.dtype.kind in "fiuc":
+                    content[-1 - value % len(content) :] = np.nan if content.dtype.kind in "fc" and which % 2 else 0
+                del file[name]
+                file[name] = content
+            else:
+                if what == "rename":
+                    file[f"{name} of old"] = item
+                del file[name]
+                if what == "replace":
+                    _put(file, name, VALUES[value])
+    return touched
+
+
+def _put(file, name, value):
+    if isinstance(value, str) and value == "huge":
+        file.create_dataset(name, (4, 100_000, 100_000), "f4", chunks=(1, 100, 100))
+    elif isinstance(value, str) and value == "group":
+        file.create_group(name)
+    else:
+        file[name] = value
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda f: f.__name__[1:])
+def test_damaged(layout, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    images, keys = layout(folder / "a1.h5")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        whole = io.read(folder if layout in SERIES else folder / "a1.h5")
+    np.testing.assert_allclose(whole.energy, np.sort(ENERGY))
+    np.testing.assert_allclose(whole.data, FRAMES[np.argsort(ENERGY)], rtol=1e-6)
+    seen = {"read": 0, "refused": 0}
+
+    @settings(max_examples=500, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(
+        flaws=FLAWS,
+        cut=st.one_of(st.none(), st.none(), st.none(), st.floats(0.0, 0.999)),
+        lazy=st.booleans(),
+        select=st.sampled_from([None, None, None, 1, "b"]),
+    )
+    def damaged(flaws, cut, lazy, select):
+        target = folder.with_name("damaged")
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(folder, target)
+        path = target / "a1.h5"
+        touched = _damage(path, flaws)
+        if cut is not None:
+            content = path.read_bytes()
+            path.write_bytes(content[: int(len(content) * cut)])
+        opened = target if layout in SERIES else path
+        reader = (
+            next((r for r in io.READERS if r.selects and r.declines(opened) is None), None) if cut is None else None
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                stack = io.read(opened, memory_limit=50 if lazy else None, select=select if reader else None)
+                data = np.asarray(stack.data)
+            except (OSError, ValueError) as error:
+                assert opened.name in str(error)  # noqa: PT017
+                seen["refused"] += 1
+                return
+        seen["read"] += 1
+        assert data.shape[0] == stack.energy.size > 0
+        parents = {name.rsplit("/", n)[0] for name in (images, keys) for n in range(name.count("/") + 1)}
+        if cut is None and not touched & (parents | {images, keys}) and not (reader and select is not None):
+            assert {tuple(frame.ravel()) for frame in data} <= {tuple(frame.ravel()) for frame in whole.data}
+
+    damaged()
+    assert min(seen.values()) > 20, seen
