@@ -54,6 +54,16 @@ def test_unsorted_energies_dwell_times_and_uneven_positions(tmp_path, frames):
     assert stack.pixel_size is None
 
 
+def test_positions_that_are_no_numbers_are_unknown(tmp_path, frames):
+    content = bytearray(stk(frames))
+    content[32:36] = b"\x7f\x80\x00\x01"  # a NaN that processors signal
+    path = tmp_path / "a.stk"
+    path.write_bytes(content)
+    stack = io.read(path)
+    np.testing.assert_array_equal(stack.data, frames)
+    assert stack.pixel_size is None
+
+
 def test_large_stacks_stay_in_their_file(tmp_path, frames):
     path = tmp_path / "a.stk"
     path.write_bytes(stk(frames))

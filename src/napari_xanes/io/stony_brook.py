@@ -46,7 +46,9 @@ def read(path: Path, energies: Any = None) -> Found:
         raise ValueError(f"{path}: {reason}")
     with path.open("rb") as file:
         columns, rows, images = (int(n) for n in np.frombuffer(file.read(3 * _HEAD.itemsize), _HEAD))
-        lists = np.frombuffer(file.read(_NUMBER.itemsize * (columns + rows + 2 * images)), _NUMBER).astype(np.float64)
+        content = file.read(_NUMBER.itemsize * (columns + rows + 2 * images))
+        with np.errstate(invalid="ignore"):  # numbers that are none stay so
+            lists = np.frombuffer(content, _NUMBER).astype(np.float64)
         start = file.tell()
     x, y, energy, dwell = np.split(lists, np.cumsum([columns, rows, images]))
     if energies is None and not looks_like_energies(np.sort(energy)):

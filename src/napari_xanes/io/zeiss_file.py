@@ -182,7 +182,8 @@ def _opened(path: Path) -> Iterator[olefile.OleFileIO]:
 
 
 def _numbers(ole: olefile.OleFileIO, name: str) -> NDArray[np.float64]:
-    return _stream(ole, name, "<f4").astype(np.float64)
+    with np.errstate(invalid="ignore"):  # numbers that are none stay so
+        return _stream(ole, name, "<f4").astype(np.float64)
 
 
 def _whole_number(ole: olefile.OleFileIO, name: str) -> int:
