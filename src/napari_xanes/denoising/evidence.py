@@ -122,11 +122,17 @@ def fractions_of(amounts: Singles, jump: Singles, precision: Singles, design: De
         alone = (jump**2 * precision)[None]
         return Fractions(alone, alone)
     to_sum = covariance.sum(axis=1) / covariance.sum()
-    given_sum = covariance - np.outer(to_sum, covariance.sum(axis=0))
+    given_sum = _given_sum(covariance)
     beyond = amounts[:k].sum(axis=0) - jump
     share = (amounts[:k] - to_sum.astype(np.float32)[:, None, None] * beyond) / jump
     information = (1 / np.diag(given_sum)).astype(np.float32)[:, None, None] * (jump**2 * precision)
     return Fractions(information * share, information)
+
+
+def _given_sum(covariance: Floats) -> Floats:
+    """Covariance of amounts (K, K) once their sum is known."""
+    result: Floats = covariance - np.outer(covariance.sum(axis=1) / covariance.sum(), covariance.sum(axis=0))
+    return result
 
 
 def left_over(squares: Squares, design: Design, background: Background | None) -> float:
@@ -147,7 +153,7 @@ def spread_of_left_over(variance: float, jump: Singles, design: Design) -> Singl
     k = design.references.shape[1]
     covariance = design.covariance()[:k, :k]
     if design.sums:
-        covariance = covariance - np.outer(covariance.sum(axis=1), covariance.sum(axis=0)) / covariance.sum()
+        covariance = _given_sum(covariance)
     result: Singles = (variance * np.diag(covariance)).astype(np.float32)[:, None, None] / jump**2
     return result
 

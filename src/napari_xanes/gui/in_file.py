@@ -44,7 +44,7 @@ class OtherStacks(QWidget):
         self.job.failed.connect(lambda error: show_error(str(error)))
         self.job.ended.connect(self.refresh)
         row = QHBoxLayout(self)
-        row.setContentsMargins(4, 0, 4, 0)
+        row.setContentsMargins(4, 4, 4, 0)
         row.addWidget(QLabel("in the file"))
         row.addWidget(self.names, 1)
         row.addWidget(self.open_button)

@@ -8,8 +8,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from napari_xanes.io.beside import only_fitting, same_stem
-from napari_xanes.io.energies import given_energies, to_ev
+from napari_xanes.io.beside import given_or_beside, only_fitting, same_stem
+from napari_xanes.io.energies import to_ev
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.found import Found
 from napari_xanes.io.mapped import mapped
@@ -75,19 +75,9 @@ def read(path: Path, energies: Any = None) -> Found:
 def _array(path: Path, energies: Any) -> Found:
     data = _mapped(path)
     _check(data)
-    if energies is not None:
-        values, unit = given_energies(energies)
-        metadata: dict[str, Any] = {"energy_unit": unit}
-    else:
-        beside = same_stem(path) or only_fitting(path.parent, data.shape[:1])
-        if beside is None:
-            raise ValueError(f"no energies found beside it: put them one per line in {path.stem}.txt")
-        values = beside.values
-        metadata = {"energy_unit": beside.unit, "energy_source": str(beside.path.resolve())}
-    if values.size != data.shape[0]:
-        raise ValueError(f"{values.size} energies for {data.shape[0]} images")
+    values, metadata, notes = given_or_beside(path, data.shape[0], energies)
     metadata["quantity_source"] = "an array does not say; pass quantity= if they are not counts"
-    return Found(mapped(data), values, "counts", None, metadata)
+    return Found(mapped(data), values, "counts", None, metadata, notes=notes)
 
 
 def _mapped(path: Path) -> Any:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_xanes.io.energies import looks_like_energies, to_ev
 from napari_xanes.io.files import read_text
 from napari_xanes.io.found import Found
-from napari_xanes.io.stony_brook import in_memory_or_lazy
+from napari_xanes.io.mapped import mapped
 
 _TEXT_BYTES = 4 << 20
 
@@ -108,7 +108,7 @@ def read(path: Path, energies: Any = None) -> Found:
     binary, said = _pair(path)
     if energies is None and not looks_like_energies(np.sort(said.energy)):
         raise ValueError(f"{path}: the energies in the text can't be any; pass energies=")
-    data = in_memory_or_lazy(np.memmap(binary, said.dtype, "r", shape=said.shape))
+    data = mapped(np.memmap(binary, said.dtype, "r", shape=said.shape))
     data = data if said.scale < 0 else (data / np.float32(said.scale)).astype(np.float32, copy=False)
     notes = []
     for axis, (name, (first, last)) in enumerate((("y", said.y), ("x", said.x)), start=1):

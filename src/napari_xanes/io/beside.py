@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.energies import first_column, looks_like_energies, to_ev
+from napari_xanes.io.energies import first_column, given_energies, looks_like_energies, to_ev
 from napari_xanes.io.files import read_text
 
 _TEXT_SUFFIXES = (".txt", ".dat", ".csv")
@@ -59,6 +60,29 @@ def only_fitting(folder: Path, counts: tuple[int, ...]) -> Energies | None:
         return None
     fitting = [found for p in texts if (found := _energies_in(p)) and found.values.size in counts]
     return fitting[0] if len(fitting) == 1 else None
+
+
+def given_or_beside(path: Path, n_images: int, energies: Any) -> tuple[NDArray[np.float64], dict[str, Any], list[str]]:
+    """The energies of an image file in eV, given or from a text beside it, with metadata and notes that say which.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or another number than images.
+    """
+    notes: list[str] = []
+    if energies is not None:
+        values, unit = given_energies(energies)
+        metadata: dict[str, Any] = {"energy_unit": unit}
+    else:
+        found = same_stem(path) or only_fitting(path.parent, (n_images,))
+        if found is None:
+            raise ValueError(f"no energies found beside it: put them one per line in {path.stem}.txt")
+        values, notes = found.values, list(found.notes)
+        metadata = {"energy_unit": found.unit, "energy_source": str(found.path.resolve())}
+    if values.size != n_images:
+        raise ValueError(f"{values.size} energies for {n_images} images")
+    return values, metadata, notes
 
 
 def _texts(folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, Literal
 
@@ -118,3 +119,28 @@ def filled_length(data: Any) -> int:
         if frame.any():
             return length
     return 0
+
+
+def one_per_file(parts: Sequence[Callable[[], NDArray[Any]]], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    """Frames that each come from a file of their own: NumPy, or dask if larger than the memory limit.
+
+    Parameters
+    ----------
+    parts : sequence of callable
+        Each reads one frame of `shape` and `dtype`; must be picklable.
+    shape : tuple of int
+        (Y, X).
+    dtype : numpy dtype
+        Of the frames.
+    """
+    if len(parts) * int(np.prod(shape)) * dtype.itemsize <= MEMORY_LIMIT.get():
+        out = np.empty((len(parts), *shape), dtype)
+        for i, part in enumerate(parts):
+            out[i] = part()
+        return out
+    import dask
+    import dask.array as da
+
+    return da.stack(  # type: ignore[no-untyped-call]
+        [da.from_delayed(dask.delayed(part, pure=False)(), shape, dtype) for part in parts]  # type: ignore[attr-defined, no-untyped-call]
+    )

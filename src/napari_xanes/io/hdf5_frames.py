@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io import frames
 from napari_xanes.io.hdf5 import is_hdf5, opened, text
 from napari_xanes.io.lengths import length_in_um
 
@@ -135,28 +134,3 @@ def repeated_energies(energy: NDArray[np.float64]) -> list[str]:
     if not repeated:
         return []
     return [f"{repeated} files repeat the energy of another and are averaged with it; open the files of one scan only"]
-
-
-def one_per_file(parts: Sequence[Callable[[], NDArray[Any]]], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
-    """Frames that each come from a file of their own: NumPy, or dask if larger than the memory limit.
-
-    Parameters
-    ----------
-    parts : sequence of callable
-        Each reads one frame of `shape` and `dtype`; must be picklable.
-    shape : tuple of int
-        (Y, X).
-    dtype : numpy dtype
-        Of the frames.
-    """
-    if len(parts) * int(np.prod(shape)) * dtype.itemsize <= frames.MEMORY_LIMIT.get():
-        out = np.empty((len(parts), *shape), dtype)
-        for i, part in enumerate(parts):
-            out[i] = part()
-        return out
-    import dask
-    import dask.array as da
-
-    return da.stack(  # type: ignore[no-untyped-call]
-        [da.from_delayed(dask.delayed(part, pure=False)(), shape, dtype) for part in parts]  # type: ignore[attr-defined, no-untyped-call]
-    )

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_xanes.io.beside import Energies, only_fitting, same_stem
-from napari_xanes.io.energies import given_energies
+from napari_xanes.io.beside import given_or_beside, only_fitting, same_stem
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.found import Found
 from napari_xanes.io.mapped import mapped
@@ -42,7 +41,7 @@ def declines(path: Path, energies: Any = None) -> str | None:
     header = _header(content)
     if header.shape[0] < 2:
         return "it holds a single image"
-    if energies is None and _beside(path, header) is None:
+    if energies is None and not (same_stem(path) or only_fitting(path.parent, header.shape[:1])):
         return f"no energies found beside it: put them one per line in {path.stem}.txt, or pass energies="
     return None
 
@@ -61,26 +60,11 @@ def read(path: Path, energies: Any = None) -> Found:
     needed = header.offset + prod(header.shape) * header.dtype.itemsize
     if needed > (held := path.stat().st_size):
         raise OSError(f"its images end at byte {needed}, the file at {held}: cut short")
-    if energies is not None:
-        values, unit = given_energies(energies)
-        metadata: dict[str, Any] = {"energy_unit": unit}
-        notes: tuple[str, ...] = ()
-    else:
-        beside = _beside(path, header)
-        if beside is None:
-            raise ValueError(f"no energies found beside it: put them one per line in {path.stem}.txt")
-        values, notes = beside.values, beside.notes
-        metadata = {"energy_unit": beside.unit, "energy_source": str(beside.path.resolve())}
-    if values.size != header.shape[0]:
-        raise ValueError(f"{values.size} energies for {header.shape[0]} images")
+    values, metadata, notes = given_or_beside(path, header.shape[0], energies)
     data = mapped(np.memmap(path, header.dtype, "r", header.offset, header.shape))
     whole = data.dtype.kind in "iu"
     metadata["quantity_source"] = f"guessed: {'whole' if whole else 'decimal'} numbers; pass quantity= if wrong"
-    return Found(data, values, "counts" if whole else "optical_depth", header.pixel_size, metadata, notes=list(notes))
-
-
-def _beside(path: Path, header: _Header) -> Energies | None:
-    return same_stem(path) or only_fitting(path.parent, header.shape[:1])
+    return Found(data, values, "counts" if whole else "optical_depth", header.pixel_size, metadata, notes=notes)
 
 
 def _header(content: bytes) -> _Header:

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.found import Found
+from napari_xanes.io.frames import one_per_file
 from napari_xanes.io.hdf5 import array, child, is_hdf5, opened, text
-from napari_xanes.io.hdf5_frames import any_in, facts_of, hdf5_files, of_one_shape, one_per_file, repeated_energies
+from napari_xanes.io.hdf5_frames import any_in, facts_of, hdf5_files, of_one_shape, repeated_energies
 
 _IMAGE = "entry_1/image_1/data"
 _ENERGY = "entry_1/instrument_1/source_1/energy"

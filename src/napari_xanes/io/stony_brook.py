@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from napari_xanes.io import frames
 from napari_xanes.io.energies import looks_like_energies, to_ev
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.found import Found
+from napari_xanes.io.mapped import mapped
 
 _HEAD = np.dtype(">i4")
 _NUMBER = np.dtype(">f4")
@@ -57,7 +57,7 @@ def read(path: Path, energies: Any = None) -> Found:
     metadata: dict[str, Any] = {"energy_unit": unit}
     if np.isfinite(dwell).all() and (dwell > 0).all():
         metadata["exposure"] = dwell[0] * 1e-3 if np.ptp(dwell) == 0 else dwell * 1e-3
-    data = in_memory_or_lazy(np.memmap(path, _NUMBER, "r", start, (images, rows, columns)))
+    data = mapped(np.memmap(path, _NUMBER, "r", start, (images, rows, columns)))
     sizes = [step(y), step(x)]
     known = [size for size in sizes if size is not None]
     return Found(data, values, "counts", (known[0], known[1]) if len(known) == 2 else None, metadata)
@@ -70,14 +70,3 @@ def step(positions: Any) -> float | None:
     mean = abs(float(positions[-1] - positions[0])) / (positions.size - 1)
     even = np.ptp(np.diff(positions)) <= max(0.2 * mean, 4e-7 * np.abs(positions).max())
     return round(mean, 7) if even and mean > 1e-7 else None
-
-
-def in_memory_or_lazy(mapped: Any) -> Any:
-    """A memory map (E, Y, X) as a native array, or as dask if larger than the memory limit."""
-    native = mapped.dtype.newbyteorder("=")
-    if mapped.nbytes <= frames.MEMORY_LIMIT.get():
-        return np.asarray(mapped).astype(native)
-    import dask.array as da
-
-    thickness = max(1, (32 << 20) // max(1, mapped.nbytes // mapped.shape[0]))
-    return da.from_array(mapped, chunks=(thickness, *mapped.shape[1:]), name=False).astype(native)  # type: ignore[no-untyped-call]

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io import frames
 from napari_xanes.io.beside import only_fitting
 from napari_xanes.io.energies import given_energies
 from napari_xanes.io.energy_names import energies_in, energy_in
 from napari_xanes.io.found import Found
+from napari_xanes.io.frames import one_per_file
 from napari_xanes.io.tiff_file import images, is_tiff, opened, pixel_size
 
 _FLAT = re.compile(r"(?<![a-z])(flats?|refs?|references?|white|bkg|background)(?![a-z])")
@@ -138,14 +139,7 @@ def _load(series: Sequence[Path]) -> tuple[Any, tuple[float, float] | None]:
     for path, kind in zip(series, kinds, strict=True):
         if kind != kinds[0]:
             raise ValueError(f"{path.name} is {kind[1]} of shape {kind[0]}, but {series[0].name} {dtype} of {shape}")
-    if int(np.prod(shape, dtype=np.int64)) * dtype.itemsize * len(series) <= frames.MEMORY_LIMIT.get():
-        return np.stack([_frame(path) for path in series]), size
-    import dask
-    import dask.array as da
-
-    lazy = dask.delayed(_frame, pure=False)  # type: ignore[attr-defined]
-    one = [da.from_delayed(lazy(path.resolve()), shape, dtype.newbyteorder("=")) for path in series]  # type: ignore[no-untyped-call]
-    return da.stack(one), size  # type: ignore[no-untyped-call]
+    return one_per_file([partial(_frame, path.resolve()) for path in series], shape, dtype.newbyteorder("=")), size
 
 
 def _correction(files: Sequence[Path], axis: NDArray[np.float64]) -> Any:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.energy_names import energy_in
 from napari_xanes.io.found import Found
-from napari_xanes.io.hdf5_frames import one_per_file
+from napari_xanes.io.frames import one_per_file
 from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.io.zeiss_file import REFERENCE, Content, content, image, why_not
 

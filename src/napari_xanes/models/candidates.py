@@ -24,11 +24,9 @@ REACH, GUIDED_REACH, GUIDED_STRENGTH = 5.0, 10.0, 1.0
 
 N_CANDIDATES = 1 + len(POOLS) + len(STRENGTHS) + len(EDGES) + 3
 N_FEATURES = N_CANDIDATES + 9
-VARIATIONS = slice(1 + len(POOLS), 1 + len(POOLS) + len(STRENGTHS))
-"""Which candidates are plain total variation, from the weakest to the strongest."""
+VARIATION, GUIDED_VARIATION, KRIGED = 1 + len(POOLS), N_CANDIDATES - 2, N_CANDIDATES - 1
+"""Where in the list the plain total variation of unit strength, the guided one and kriging stand."""
 
-VARIATION = VARIATIONS.start
-GUIDED_VARIATION, KRIGED = N_CANDIDATES - 2, N_CANDIDATES - 1
 TAU = 0.3
 """Standard deviation of a fraction from pixel to pixel that is expected before the data are seen."""
 
