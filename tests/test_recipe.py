@@ -101,5 +101,5 @@ def test_the_python_script_does_the_same(tmp_path: Path, count_stack: SpectralSt
     nx.write(count_stack, tmp_path / "counts.h5")
     expected = nx.run([Step("optical_depth"), Step("crop", {"energy": (8300, 8400)})], count_stack)
     scope: dict = {}
-    exec(as_python(expected.history, str(tmp_path / "counts.h5")), scope)
+    exec(as_python(expected.history, nx.Source(str(tmp_path / "counts.h5"))), scope)
     np.testing.assert_array_equal(scope["result"].data, expected.data)

@@ -27,6 +27,9 @@ Select = Annotated[
     str | None,
     typer.Option(help="Which of several stacks in a file (region, detector, projection), as `info` lists them."),
 ]
+Repeat = Annotated[
+    int | None, typer.Option(help="Of several frames of one energy take only this one, from 1, not their mean.")
+]
 Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder for the results; made if it does not exist.")]
 
 
@@ -39,9 +42,10 @@ def info(
     paths: Annotated[list[Path], typer.Argument(help="Stacks or spectra: files, or folders of a scan.")],
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
     select: Select = None,
+    repeat: Repeat = None,
 ) -> None:
     """Say what files hold: size, energies, quantity, pixel size, history."""
-    found = [_described(path, select) for path in paths]
+    found = [_described(path, {"select": select, "repeat": repeat}) for path in paths]
     if as_json:
         _say(json.dumps(found if len(found) > 1 else found[0], indent=1))
         return
@@ -67,14 +71,14 @@ def _words(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _described(path: Path, select: str | None) -> dict[str, Any]:
+def _described(path: Path, reading: dict[str, Any]) -> dict[str, Any]:
     """What a path holds, as plain values: maps, a stack or spectra, whichever reads it."""
     import napari_xanes as nx
 
     if nx.io.holds_maps(path):
         return {"path": str(path), **_describe_maps(nx.read_maps(path))}
     try:
-        return {"path": str(path), **_describe_stack(nx.read(path, select=select))}
+        return {"path": str(path), **_describe_stack(nx.read(path, **reading))}
     except ValueError as no_stack:
         try:
             return {"path": str(path), **_describe_spectra(nx.read_spectra(path))}
@@ -100,6 +104,7 @@ def _describe_stack(stack: SpectralStack) -> dict[str, Any]:
         "in_memory": not stack.is_lazy,
         "available": list(metadata.get("available", ())),
         "selected": metadata.get("detector"),
+        "repeats": metadata.get("repeats", 1),
         "corrections": [key for key in ("flat", "dark", "i0") if key in metadata],
         "references": [reference.name for reference in metadata.get("references", ())],
         "history": [step.name for step in stack.history],
@@ -184,6 +189,7 @@ def run(
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace results that are there already.")] = False,
     select: Select = None,
+    repeat: Repeat = None,
 ) -> None:
     """Run a recipe on stacks: maps (NeXus, TIFF and PNG) or the processed stack, and the recipe as carried out."""
     import napari_xanes as nx
@@ -198,7 +204,7 @@ def run(
         target = output / name
         if not overwrite and target.exists() and any(target.iterdir()):
             raise FileExistsError(f"{target} holds results already; choose another folder or add --overwrite")
-        stack = nx.read(path, energies=energies, select=select)
+        stack = nx.read(path, energies=energies, select=select, repeat=repeat)
         result = nx.run(steps, stack, progress=_progress(path.name))
         for file in save_result(result, target):
             _say(str(file))

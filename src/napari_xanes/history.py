@@ -169,19 +169,46 @@ class Source:
         Absolute path at the time of reading.
     fingerprint : str, optional
         Content hash, prefixed by what was hashed (see `napari_xanes.io.fingerprint`).
+    reading : mapping, optional
+        How it was read, where not by default: keywords of `napari_xanes.read`, and ``files``, the names of those in
+        the folder `path` that were read.
+    notes : tuple of str
+        What reading did to the frames: sorted, averaged, dropped.
+
+    Examples
+    --------
+    >>> Source("/data/scan.h5", reading={"select": "counter1"}).to_read()
+    ('/data/scan.h5', {'select': 'counter1'})
     """
 
     path: str
     fingerprint: str | None = None
+    reading: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reading", MappingProxyType(dict(self.reading)))
+        object.__setattr__(self, "notes", tuple(self.notes))
 
     def __str__(self) -> str:
         return self.path
 
+    def to_read(self) -> tuple[str | list[str], dict[str, Any]]:
+        """What `napari_xanes.read` takes to read it once more: the path, or several, and the keywords."""
+        keywords = dict(self.reading)
+        names = keywords.pop("files", None)
+        return ([str(Path(self.path) / name) for name in names] if names else self.path), keywords
+
     def to_plain(self) -> dict[str, Any]:
         """The source as a mapping."""
-        return {"path": self.path, "fingerprint": self.fingerprint}
+        plain = {"path": self.path, "fingerprint": self.fingerprint}
+        said = {"reading": to_plain(self.reading), "notes": list(self.notes)}
+        return plain | {name: value for name, value in said.items() if value}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any] | None) -> Source | None:
         """The source that `to_plain` wrote."""
-        return None if plain is None else cls(str(plain["path"]), plain.get("fingerprint"))
+        if plain is None:
+            return None
+        notes = tuple(map(str, plain.get("notes", ())))
+        return cls(str(plain["path"]), plain.get("fingerprint"), plain.get("reading") or {}, notes)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from napari_xanes.history import Step
+from napari_xanes.history import Source, Step, to_plain
 from napari_xanes.maps import ESTIMATORS
 from napari_xanes.ops import OPERATIONS
 from napari_xanes.progress import Progress, part
@@ -197,18 +197,18 @@ def _rooted(parameters: Any, folder: Path) -> Any:
     return {name: rooted(value) for name, value in parameters.items()}
 
 
-def as_python(steps: Iterable[Step], source: str) -> str:
+def as_python(steps: Iterable[Step], source: Source) -> str:
     """A short script that repeats the steps on a file.
 
     Parameters
     ----------
     steps : iterable of Step
         The steps.
-    source : str
-        Path of the stack to read.
+    source : Source
+        The file or files of the stack, and how they were read.
     """
-    from napari_xanes.history import to_plain
-
-    lines = ["import napari_xanes as nx", "", f"stack = nx.read({source!r})", "result = nx.run(", "    ["]
+    paths, keywords = source.to_read()
+    read = ", ".join([repr(paths), *(f"{name}={to_plain(value)!r}" for name, value in keywords.items())])
+    lines = ["import napari_xanes as nx", "", f"stack = nx.read({read})", "result = nx.run(", "    ["]
     lines += [f"        nx.Step({s.name!r}, {to_plain(s.parameters)!r})," for s in steps]
     return "\n".join([*lines, "    ],", "    stack,", ")", ""])

@@ -139,7 +139,7 @@ class SpectralStack:
         return replace(self, data=data, metadata=metadata, **changes)
 
     def to_plain(self) -> dict[str, Any]:
-        """The stack by the file that it came from, as a recipe names it.
+        """The stack by the file that it came from, as a recipe names it, with the steps that were taken since.
 
         Raises
         ------
@@ -148,7 +148,8 @@ class SpectralStack:
         """
         if self.source is None:
             raise ValueError(f"{self.name!r} came from no file, so a recipe can't name it; write it to a file first")
-        return self.source.to_plain()
+        steps = [step.to_plain(exact=True) for step in self.history]
+        return self.source.to_plain() | ({"steps": steps} if steps else {})
 
     def __repr__(self) -> str:
         size = " x ".join(str(n) for n in self.shape)

@@ -80,7 +80,7 @@ def test_ssrl_names_repeats_and_exposures(tmp_path):
     assert (stack.data.dtype, stack.metadata["n_flat"]) == (np.float32, 4)
     np.testing.assert_allclose(stack.metadata["flat"][0], image(301)[0] + 0.5)
     assert (stack.metadata["exposure"], stack.metadata["flat_exposure"]) == (0.5, 0.3)
-    assert "repeats of 2 energies averaged: 12 images became 2" in stack.metadata["notes"][1]
+    assert "repeats of 2 energies averaged: 12 frames became 2" in stack.metadata["notes"]
     depth = nx.ops.optical_depth(stack).data[0]
     np.testing.assert_allclose(depth, -np.log(image(117)[0] / (image(301)[0] + 0.5) * 0.3 / 0.5), rtol=1e-4)
 

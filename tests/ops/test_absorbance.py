@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,9 +74,28 @@ def _saved(stack: SpectralStack) -> SpectralStack:
     return stack.with_data(stack.data, source=nx.Source("flats.h5"))
 
 
+def test_a_recipe_says_that_its_flats_were_changed_after_reading() -> None:
+    flats = SpectralStack(np.full((3, 4, 5), 200.0), ENERGY)
+    cropped = nx.ops.crop(_saved(flats), region=(0, 3, 0, 5))
+    stack = nx.ops.crop(counts(), region=(0, 3, 0, 5))
+    step = nx.ops.optical_depth(stack, i0=cropped).history[-1]
+    with pytest.raises(ValueError, match=r"flats.h5 were changed after reading \(crop\).*write them to a file"):
+        nx.run([step], stack)
+
+
 def test_exposures_are_divided_out() -> None:
     stack = counts(flat=np.full((4, 5), 100.0), exposure=0.5, flat_exposure=0.3)
     np.testing.assert_allclose(nx.ops.optical_depth(stack).data[0, 0, 0], np.log(0.5 / 0.3), rtol=1e-6)
+
+
+@pytest.mark.parametrize("exposure", [0.5, np.array([0.5, 0.5, 1.0])])
+def test_exposures_of_flats_of_another_file_are_divided_out(exposure: Any) -> None:
+    seconds = np.array([0.3, 0.6])
+    frames = 1000 * seconds[:, None, None] * np.ones((2, 4, 5))
+    flats = SpectralStack(frames, [8330, 8350], metadata={"exposure": seconds})
+    found = nx.ops.optical_depth(counts(exposure=exposure), i0=_saved(flats))
+    expected = np.log(1000 * np.broadcast_to(exposure, 3) / 100)
+    np.testing.assert_allclose(found.data[:, 0, 0], expected, rtol=1e-5)
 
 
 def test_what_is_not_positive_is_nan_not_zero() -> None:

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_xanes.colours import colour_of
+from napari_xanes.history import Source
 from napari_xanes.recipe import Recipe, as_python
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class MapResults(QGroupBox):
 
     def _copy_python(self) -> None:
         if self._maps is not None:
-            source = self._maps.source.path if self._maps.source else "path/to/stack"
+            source = self._maps.source or Source("path/to/stack")
             QApplication.clipboard().setText(as_python(self._maps.history, source))
             show_info("script copied to the clipboard")
 

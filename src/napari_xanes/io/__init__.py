@@ -87,6 +87,7 @@ def read(
     quantity: Quantity | None = None,
     memory_limit: int | None = None,
     select: str | int | None = None,
+    repeat: int | None = None,
 ) -> SpectralStack:
     """Read a stack from a file or folder of any known format.
 
@@ -104,12 +105,15 @@ def read(
     select : str or int, optional
         Which of several stacks in one file (regions, detectors, projections): a name, or a number from 0, as in
         ``metadata["available"]``. The first one by default, named in ``metadata["detector"]``.
+    repeat : int, optional
+        Where energies were measured more than once (``metadata["repeats"]`` times): take only this frame of each,
+        from 1, or the last one of those that have fewer. Their mean by default.
 
     Returns
     -------
     SpectralStack
-        Energies in eV and increasing. What had to be done to the frames is in ``metadata["notes"]``, what a user
-        should know in ``metadata["warnings"]`` and given as UserWarning.
+        Energies in eV and increasing. What had to be done to the frames is in ``metadata["notes"]`` and in the
+        source, what a user should know in ``metadata["warnings"]`` and given as UserWarning.
 
     Raises
     ------
@@ -128,7 +132,7 @@ def read(
         path = Path(os.path.commonpath([file.resolve().parent for file in several]))
     token = MEMORY_LIMIT.set(MEMORY_LIMIT.get() if memory_limit is None else memory_limit)
     try:
-        return reader.read(path, energies=energies, quantity=quantity, select=select, files=several)
+        return reader.read(path, energies=energies, quantity=quantity, select=select, repeat=repeat, files=several)
     finally:
         MEMORY_LIMIT.reset(token)
 
@@ -155,10 +159,17 @@ def _together(paths: list[Path], energies: Any) -> tuple[list[Path], Any]:
     """The files of the one stack among several, and the energies that lie with it."""
     if len(paths) == 1:
         return paths, energies
-    texts = [p for p in paths if p.suffix.lower() in (".txt", ".dat", ".csv") and _reader_of(p, None)[0] is None]
+    texts = {p for p in paths if p.suffix.lower() in (".txt", ".dat", ".csv") and _reader_of(p, None)[0] is None}
     if energies is None and len(texts) == 1 and len(paths) == 2:
-        energies = texts[0]
-    readers = {path: _reader_of(path, energies)[0] for path in paths if path not in texts}
+        (energies,) = texts
+    readers: dict[Path, Reader | None] = {}
+    last: Reader | None = None
+    for path in paths:
+        if path not in texts:
+            # The next file of a series is of the same format: hundreds of files need not ask every reader.
+            if not (last and last.series and path.is_file() and last.declines(path, energies=energies) is None):
+                last = _reader_of(path, energies)[0]
+            readers[path] = last
     stacks = [path for path, reader in readers.items() if reader]
     kinds = {reader.name: reader.series for reader in readers.values() if reader}
     if len(kinds) == 1 and all(kinds.values()):

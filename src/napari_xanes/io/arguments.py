@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator
 
-from napari_xanes.history import mask_from_plain
+from napari_xanes.history import Source, Step, mask_from_plain
 from napari_xanes.parameters import Param
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
@@ -98,17 +98,26 @@ def load_i0(value: Any) -> Any:
     if isinstance(value, Mapping) and "mu" in value:
         return Spectrum.from_plain(value)
     if isinstance(value, Mapping) and "path" in value:
-        return _spectrum_or_stack(Path(str(value["path"])))
+        if steps := value.get("steps"):
+            names = ", ".join(Step.from_plain(step).name for step in steps)
+            raise ValueError(
+                f"the flats from {value['path']} were changed after reading ({names}), which a recipe can't repeat; "
+                "write them to a file and give that as I0"
+            )
+        return _spectrum_or_stack(Path(str(value["path"])), Source.from_plain(value))
     if isinstance(value, str | Spectrum | SpectralStack):
         return value
     return load_region(value)
 
 
-def _spectrum_or_stack(path: Path) -> Spectrum | SpectralStack:
+def _spectrum_or_stack(path: Path, source: Source | None = None) -> Spectrum | SpectralStack:
     from napari_xanes.io import read, read_spectra
 
     if not path.exists():
         raise ValueError(f"I0 is 'auto', 'flat', 'empty', a region, or a file; there is no file {str(path)!r}")
+    if source and source.reading:
+        paths, keywords = source.to_read()
+        return read(paths, **keywords)
     try:
         spectra = read_spectra(path)
     except ValueError:

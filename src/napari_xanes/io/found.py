@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_xanes.history import Source, Step
 from napari_xanes.io.energies import given_energies
 from napari_xanes.io.files import fingerprint
-from napari_xanes.io.frames import filled_length, frame_groups, grouped, ordered, shared_length
+from napari_xanes.io.frames import filled_length, frame_groups, grouped, ordered, shared_length, taken
 from napari_xanes.stack import Quantity, SpectralStack
 
 _PER_FRAME = ("i0", "exposure", "ring_current", "flat", "dark")
@@ -64,7 +64,16 @@ class Found:
     source: Source | None = None
 
 
-def finished(path: Path, found: Found, energies: Any, quantity: Quantity | None, title: str) -> SpectralStack:
+def finished(
+    path: Path,
+    found: Found,
+    title: str,
+    *,
+    energies: Any,
+    quantity: Quantity | None,
+    repeat: int | None,
+    reading: Mapping[str, Any],
+) -> SpectralStack:
     """The stack of what was found: given energies put in, empty ends cut off, frames in order, the user told.
 
     Parameters
@@ -73,19 +82,23 @@ def finished(path: Path, found: Found, energies: Any, quantity: Quantity | None,
         The file or folder, for the source and for messages.
     found : Found
         What the reader found.
+    title : str
+        What people call the format.
     energies : array_like of eV, or path of a text file, or None
         Replaces the energies that were found.
     quantity : str or None
         Replaces the guess of what the values are.
-    title : str
-        What people call the format.
+    repeat : int or None
+        Which of several frames of one energy to take, from 1; None averages them.
+    reading : mapping
+        How the file was read, for the source.
 
     Raises
     ------
     OSError
         If a text of energies can't be read.
     ValueError
-        If there is not one energy per frame, or every frame is empty.
+        If there is not one energy per frame, every frame is empty, or no energy has as many repeats.
     """
     metadata = dict(found.metadata) if found.own else {"format": title} | found.metadata
     data, energy = found.data, found.energy
@@ -108,19 +121,29 @@ def finished(path: Path, found: Found, energies: Any, quantity: Quantity | None,
         energy = energy[:filled]
         metadata = _follow(metadata, n_frames, lambda values: values[:filled])
         n_frames = filled
-    data, axis, told = ordered(data, energy)
+    data, axis, told = ordered(data, energy, repeat=repeat)
     if (groups := frame_groups(energy)) is not None:
-        metadata = _follow(metadata, n_frames, lambda values: grouped(values, groups))
-    for key, lines in (("warnings", found.warnings), ("notes", found.notes + told)):
+        if (most := max(map(len, groups))) > 1:
+            metadata["repeats"] = most
+        wanted, _ = taken(groups, repeat)
+        metadata = _follow(metadata, n_frames, lambda values: grouped(values, wanted))
+    if (repeat or 1) > (most := metadata.get("repeats", 1)):
+        often = "once" if most == 1 else f"{most} times"
+        raise ValueError(f"repeat={repeat}: no energy was measured more than {often}")
+    notes = found.notes + told
+    for key, lines in (("warnings", found.warnings), ("notes", notes)):
         if lines:
             metadata[key] = [*metadata.get(key, []), *lines]
+    source = found.source
+    if source is None and not found.history:
+        source = Source(str(path.resolve()), fingerprint(path), reading, (*notes, *found.warnings))
     stack = SpectralStack(
         data,
         axis,
         quantity or found.quantity,
         found.pixel_size,
         found.history,
-        found.source or (None if found.history else Source(str(path.resolve()), fingerprint(path))),
+        source,
         metadata,
     )
     for line in found.warnings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,11 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 MEMORY_LIMIT: ContextVar[int] = ContextVar("memory_limit", default=2 << 30)
 """Stacks of more bytes than this stay in their file and become dask arrays."""
 
+REPEAT: ContextVar[int | None] = ContextVar("repeat", default=None)
+"""Which of several frames of one energy is read, from 1; None reads their mean."""
+
 Duplicates = Literal["average", "error"]
+
+Group = TypeVar("Group", list[Any], NDArray[np.intp])
 
 
 def ordered(
-    data: Any, energy: ArrayLike, *, duplicates: Duplicates = "average"
+    data: Any, energy: ArrayLike, *, duplicates: Duplicates = "average", repeat: int | None = None
 ) -> tuple[Any, NDArray[np.float64], list[str]]:
     """Frames sorted by energy, with repeats of one energy averaged.
 
@@ -28,6 +33,8 @@ def ordered(
         Photon energies, in any order.
     duplicates : {"average", "error"}
         What to do with several frames of one energy.
+    repeat : int, optional
+        Take only this one of them, from 1, or the last one where there are fewer; nothing is averaged then.
 
     Returns
     -------
@@ -61,8 +68,8 @@ def ordered(
     notes = []
     if (np.diff(axis) < 0).any():
         notes.append("frames sorted by energy")
-    if repeated:
-        notes.append(f"repeats of {len(repeated)} energies averaged: {axis.size} frames became {len(groups)}")
+    groups, told = taken(groups, repeat)
+    notes += told
     return grouped(data, groups), np.array([axis[group[0]] for group in groups]), notes
 
 
@@ -72,6 +79,31 @@ def frame_groups(energy: NDArray[np.float64]) -> list[NDArray[np.intp]] | None:
         return None
     order = np.argsort(energy, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(energy[order]) > 0) + 1)
+
+
+def taken(groups: list[Group], repeat: int | None) -> tuple[list[Group], list[str]]:
+    """Which frames of each energy are averaged, and what to note about it.
+
+    Parameters
+    ----------
+    groups : list of list or array
+        The frames of each energy, as they were taken.
+    repeat : int or None
+        As in `ordered`; None is all of them.
+
+    Examples
+    --------
+    >>> taken([["a1", "a2"], ["b1"]], 2)
+    ([['a2'], ['b1']], ['repeat 2 of 1 energies taken, their other frames left out'])
+    """
+    repeated = sum(len(group) > 1 for group in groups)
+    if not repeated:
+        return list(groups), []
+    if repeat is None:
+        n_frames = sum(map(len, groups))
+        return list(groups), [f"repeats of {repeated} energies averaged: {n_frames} frames became {len(groups)}"]
+    kept = [group[min(repeat, len(group)) - 1 :][:1] for group in groups]
+    return kept, [f"repeat {repeat} of {repeated} energies taken, their other frames left out"]
 
 
 def grouped(data: Any, groups: list[NDArray[np.intp]]) -> Any:

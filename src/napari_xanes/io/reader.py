@@ -11,7 +11,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
 
+from napari_xanes.history import to_plain
 from napari_xanes.io.found import Found, finished
+from napari_xanes.io.frames import REPEAT
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import MapSet, Quantity, SpectralStack
 
@@ -76,6 +78,7 @@ class Reader:
         energies: Any = None,
         quantity: Quantity | None = None,
         select: str | int | None = None,
+        repeat: int | None = None,
         files: Sequence[Path] | None = None,
     ) -> SpectralStack:
         """The stack in a file of this format.
@@ -90,6 +93,8 @@ class Reader:
             Replaces the guess of what the values are.
         select : str or int, optional
             Which of several stacks, by its name or its number in ``metadata["available"]``.
+        repeat : int, optional
+            Which of several frames of one energy, from 1; their mean by default.
         files : sequence of path, optional
             Of the folder `path` only these, for formats that are a `series`.
 
@@ -101,16 +106,33 @@ class Reader:
             If what it holds is no stack, or there is nothing to select; the message names the file.
         """
         path = Path(path)
+        within = None if files is None else [str(file.resolve().relative_to(path.resolve())) for file in files]
         if quantity is not None and quantity not in get_args(Quantity):
             raise ValueError(f"quantity {quantity!r} is none of {', '.join(get_args(Quantity))}")
         if select is not None and not self.selects:
             raise ValueError(f"{path}: a {self.title} holds one stack, there is nothing to select; leave select out")
+        if repeat is not None and repeat < 1:
+            raise ValueError(f"{path}: repeat={repeat}: repeats count from 1")
         keywords: dict[str, Any] = {"select": select} if self.selects else {}
         if files is not None:
             keywords["files"] = files
-        with naming(path):
-            found: Found = self._module().read(path, energies, **keywords)
-            return finished(path, found, energies, quantity, self.title)
+        token = REPEAT.set(repeat)
+        try:
+            with naming(path):
+                found: Found = self._module().read(path, energies, **keywords)
+                asked: dict[str, Any] = {
+                    "energies": str(Path(energies).resolve()) if isinstance(energies, str | Path) else energies,
+                    "quantity": quantity,
+                    "select": select,
+                    "repeat": repeat,
+                    "files": within,
+                }
+                reading = {name: to_plain(value) for name, value in asked.items() if value is not None}
+                return finished(
+                    path, found, self.title, energies=energies, quantity=quantity, repeat=repeat, reading=reading
+                )
+        finally:
+            REPEAT.reset(token)
 
 
 @dataclass(frozen=True)

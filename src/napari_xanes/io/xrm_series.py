@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.energy_names import energy_in
 from napari_xanes.io.found import Found
-from napari_xanes.io.frames import one_per_file
+from napari_xanes.io.frames import REPEAT, one_per_file, taken
 from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.io.zeiss_file import Content, content, image, why_not
 
@@ -94,7 +94,9 @@ def read(
     if not samples:
         raise ValueError(f"{path}: no image of the scan {available[at]!r} is whole: {'; '.join(told)}")
     flats = _whole(_references(named, available[at]), "references", told)
-    groups = _by_energy(samples)
+    repeats = _by_energy(samples)
+    kept, averaging = taken(list(repeats.values()), REPEAT.get())
+    groups = dict(zip(repeats, kept, strict=True))
     first = next(iter(groups.values()))[0]
     for one in (*(c for g in groups.values() for c in g), *(c for _, c in flats)):
         if one.shape != first.shape:
@@ -106,19 +108,19 @@ def read(
         "energy_in_names": names.tolist(),
         "available": available,
         "detector": available[at],
+        "repeats": max(map(len, repeats.values())),
     }
     exposure = _exposures(list(groups.values()))
     if exposure is not None:
         metadata["exposure"] = _plain(exposure)
     if flats:
         metadata |= _flats(_by_energy(flats), names, exposure, notes, told)
-    averaged = sum(len(group) > 1 for group in groups.values())
-    if averaged:
-        notes.append(f"repeats of {averaged} energies averaged: {len(samples)} images became {len(groups)}")
-    dtype = np.dtype(np.float32) if averaged else np.result_type(*(c.dtype for _, c in samples)).newbyteorder("=")
+    averaged = any(len(group) > 1 for group in groups.values())
+    whole = np.result_type(*(c.dtype for _, c in samples)).newbyteorder("=")
+    dtype = np.dtype(np.float32) if averaged else whole
     data = one_per_file([partial(_mean, group, 1.0, dtype) for group in groups.values()], first.shape, dtype)
     size = None if first.pixel_size is None else (first.pixel_size, first.pixel_size)
-    return Found(data, energy, "counts", size, metadata, told, notes + choice_note(at, available))
+    return Found(data, energy, "counts", size, metadata, told, notes + averaging + choice_note(at, available))
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -137,7 +137,9 @@ def _incident(stack: SpectralStack, i0: Any) -> Callable[[Pixels], Any]:
         column = i0.mu.astype(np.float32)[:, None]
         return lambda pixels: column
     flats, energy, dark = _flats(stack, i0)
-    scale = _exposure_ratio(stack)
+    scale, shutter = _exposure_ratio(stack), np.float32(1)
+    if isinstance(i0, SpectralStack):
+        scale, shutter = _exposures_of_both(stack, i0)
     if flats.shape == stack.shape[1:]:
         image = np.asarray(flats, dtype=np.float32).reshape(-1)
         return lambda pixels: (image[pixels] - dark(0, pixels)) * scale
@@ -146,6 +148,7 @@ def _incident(stack: SpectralStack, i0: Any) -> Callable[[Pixels], Any]:
 
     def between(pixels: Pixels) -> Any:
         block = np.asarray(spectra[:, pixels], dtype=np.float32) - dark(slice(None), pixels)
+        block /= shutter
         if weight.any():
             block = block[low] * (1 - weight) + block[np.minimum(low + 1, len(block) - 1)] * weight
         return block * scale
@@ -193,6 +196,15 @@ def _exposure_ratio(stack: SpectralStack) -> Any:
     return ratio[:, None] if ratio.ndim else np.float32(ratio)
 
 
+def _exposures_of_both(stack: SpectralStack, flats: SpectralStack) -> tuple[Any, Any]:
+    """Exposure of the sample and of flats that are a stack of their own, as columns; 1 and 1 unless both are known."""
+    times = [one.metadata.get("exposure") for one in (stack, flats)]
+    if any(time is None for time in times):
+        return np.float32(1), np.float32(1)
+    sample, flat = (np.reshape(np.asarray(time, dtype=np.float32), (-1, 1)) for time in times)
+    return sample, flat
+
+
 @method(fit=_settle_i0)
 def optical_depth(stack: SpectralStack, /, *, i0: I0 = "auto", progress: Progress | None = None) -> SpectralStack:
     """Optical depth, -ln((I - dark) / (I0 - dark)).
@@ -203,8 +215,9 @@ def optical_depth(stack: SpectralStack, /, *, i0: I0 = "auto", progress: Progres
         Counts or transmission. Flats, darks and exposures are taken from its metadata.
     i0 : "auto", "flat", "empty", spectrum, file, stack of flats, mask or box (y0, y1, x0, x1)
         Incident intensity: the flats, an I0 spectrum (in counts, dark subtracted), flats of another file (interpolated
-        between their energies), or the mean over a region without sample. "auto" takes the flats, else the I0 spectrum
-        that came with the stack, else the empty area found by itself; transmission needs none.
+        between their energies, exposure times divided out where both files have them), or the mean over a region
+        without sample. "auto" takes the flats, else the I0 spectrum that came with the stack, else the empty area
+        found by itself; transmission needs none.
 
     Returns
     -------

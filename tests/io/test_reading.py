@@ -1,0 +1,115 @@
+"""How a file was read is kept with its source: repeats apart, selections, given energies; and it is read so again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.io.test_xrm_series import aps, ssrl
+from typer.testing import CliRunner
+
+import napari_xanes as nx
+from napari_xanes import io
+from napari_xanes.cli import app
+from napari_xanes.recipe import as_python
+
+ENERGY = [7120.0, 7100.0, 7110.0, 7100.0, 7120.0, 7100.0]
+FRAMES = np.arange(6, dtype=np.float32)[:, None, None] + np.zeros((6, 2, 3), np.float32)
+
+
+@pytest.fixture
+def repeated(tmp_path: Path) -> Path:
+    np.savez(tmp_path / "scan.npz", data=FRAMES, energy=ENERGY)
+    return tmp_path / "scan.npz"
+
+
+@pytest.mark.parametrize(("repeat", "expected"), [(None, [3, 2, 2]), (1, [1, 2, 0]), (2, [3, 2, 4]), (3, [5, 2, 4])])
+def test_repeats_are_averaged_or_kept_apart(repeated: Path, repeat: int | None, expected: list[float]) -> None:
+    stack = io.read(repeated, repeat=repeat)
+    np.testing.assert_array_equal(stack.energy, [7100, 7110, 7120])
+    np.testing.assert_array_equal(stack.data[:, 0, 0], expected)
+    assert stack.metadata["repeats"] == 3
+    note = "6 frames became 3" if repeat is None else f"repeat {repeat} of 2 energies taken"
+    assert any(note in line for line in stack.metadata["notes"])
+    assert stack.source is not None
+    assert stack.source.notes == tuple(stack.metadata["notes"])
+
+
+@pytest.mark.parametrize(("repeat", "text"), [(4, "more than 3 times"), (0, "count from 1"), (-1, "count from 1")])
+def test_repeats_that_are_not_there(repeated: Path, repeat: int, text: str) -> None:
+    with pytest.raises(ValueError, match=rf"scan\.npz.*{text}"):
+        io.read(repeated, repeat=repeat)
+
+
+def test_nothing_repeated(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", data=FRAMES, energy=np.arange(6) + 7000.0)
+    assert "repeats" not in io.read(tmp_path / "a.npz", repeat=1).metadata
+    with pytest.raises(ValueError, match="no energy was measured more than once"):
+        io.read(tmp_path / "a.npz", repeat=2)
+
+
+def test_metadata_follow_the_repeat(tmp_path: Path, repeated: Path) -> None:
+    counts = nx.SpectralStack(FRAMES, np.arange(6) + 7000.0, metadata={"exposure": np.arange(6.0)})
+    nx.write(counts, tmp_path / "own.h5")
+    stack = io.read(tmp_path / "own.h5", energies=ENERGY, repeat=2)
+    np.testing.assert_array_equal(stack.metadata["exposure"], [3, 2, 4])
+
+
+def test_repeats_of_a_series_of_files(tmp_path: Path) -> None:
+    stack = io.read(ssrl(tmp_path), repeat=4)
+    np.testing.assert_array_equal(stack.data[:, 0, 0], [121, 221])
+    assert (stack.data.dtype, stack.metadata["repeats"]) == (np.uint16, 6)
+    assert "repeat 4 of 2 energies taken, their other frames left out" in stack.metadata["notes"]
+    with pytest.raises(ValueError, match="more than 6 times"):
+        io.read(tmp_path, repeat=7)
+
+
+def again(source: nx.Source) -> nx.SpectralStack:
+    paths, keywords = source.to_read()
+    return io.read(paths, **keywords)
+
+
+def test_the_source_says_how_to_read_it_again(tmp_path: Path, repeated: Path) -> None:
+    text = tmp_path / "other.txt"
+    text.write_text("\n".join(str(e + 5) for e in ENERGY))
+    first = io.read(repeated, repeat=2, energies=str(text), quantity="fluorescence")
+    assert first.source is not None
+    told = {"energies": str(text.resolve()), "quantity": "fluorescence", "repeat": 2}
+    assert dict(first.source.reading) == told
+    for path in ("stack.h5", "stack.tif"):
+        nx.write(first, tmp_path / path)
+        assert io.read(tmp_path / path).source == first.source
+    second = again(first.source)
+    np.testing.assert_array_equal(second.data, first.data)
+    np.testing.assert_array_equal(second.energy, first.energy)
+    assert (second.quantity, second.source) == ("fluorescence", first.source)
+
+
+def test_files_of_a_series_are_found_again(tmp_path: Path) -> None:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    files = sorted(aps(folder).glob("*_8250_*")) + sorted(folder.glob("*_8353_*"))
+    first = io.read(files)
+    assert first.source is not None
+    assert first.source.reading["files"] == [file.name for file in files]
+    assert again(first.source).source == first.source
+    scope: dict = {}
+    exec(as_python(nx.run([nx.Step("optical_depth")], first).history, first.source), scope)
+    np.testing.assert_array_equal(scope["stack"].data, first.data)
+
+
+def test_a_recipe_reads_its_flats_as_they_were_read(tmp_path: Path, repeated: Path) -> None:
+    flats = io.read(repeated, repeat=3)
+    stack = nx.SpectralStack(flats.data * 2 + 1, flats.energy)
+    depth = nx.ops.optical_depth(stack, i0=flats)
+    nx.Recipe(depth.history).save(tmp_path / "recipe.yaml")
+    np.testing.assert_array_equal(nx.run(nx.Recipe.load(tmp_path / "recipe.yaml"), stack).data, depth.data)
+
+
+def test_on_the_command_line(repeated: Path) -> None:
+    result = CliRunner().invoke(app, ["info", str(repeated), "--json", "--repeat", "2"], catch_exceptions=False)
+    facts = json.loads(result.output)
+    assert facts["repeats"] == 3
+    assert "repeat 2 of 2 energies taken, their other frames left out" in facts["notes"]
