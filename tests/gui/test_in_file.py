@@ -44,6 +44,21 @@ def test_another_detector_is_opened_beside(viewer: Any, two_detectors: Path, wai
     assert "counter1" in viewer.layers[1].name
 
 
+def test_repeats_are_opened_one_by_one(viewer: Any, tmp_path: Path, wait: Any) -> None:
+    data = np.arange(6, dtype=np.float32)[:, None, None] * np.ones((6, 4, 5), np.float32)
+    np.savez(tmp_path / "scan.npz", data=data, energy=[700, 701, 702, 700, 701, 702])
+    viewer.open(tmp_path / "scan.npz", plugin="napari-xanes")
+    dock = PrepareDock(viewer)
+    row = dock.in_file
+    assert (row.isHidden(), row.names.isHidden(), row.repeats.currentText()) == (False, True, "mean of repeats")
+    np.testing.assert_array_equal(viewer.layers[0].data[:, 0, 0], [1.5, 2.5, 3.5])
+    row.repeats.setCurrentText("repeat 2 of 2")
+    row.open_button.click()
+    wait(lambda: not row.job.running and len(viewer.layers) == 2)
+    np.testing.assert_array_equal(viewer.layers[1].data[:, 0, 0], [3, 4, 5])
+    assert viewer.layers[1].name.endswith("repeat 2")
+
+
 def test_a_file_of_one_stack_needs_no_choice(viewer: Any, add_stack: Any, stack: SpectralStack) -> None:
     add_stack(stack)
     assert PrepareDock(viewer).in_file.isHidden()

@@ -46,23 +46,20 @@ class DropTarget(QObject):
         return [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
 
     def open(self, paths: list[str]) -> None:
-        """Open files; one that can't be read becomes a notification with the reason."""
+        """Open files, the parts of one stack together; what can't be read becomes a notification with its reason."""
+        from napari.layers import Layer
+
+        from napari_xanes.gui.readers import parts, read_layers
+
         viewer = self._viewer()
-        for path in paths if viewer is not None else ():
+        if viewer is None:
+            return
+        for part in parts(paths):
             try:
-                viewer.open(path, plugin="napari-xanes")
+                layers = read_layers([str(path) for path in part])
             except (OSError, ValueError) as error:
-                show_error(_reason(path, error))
-
-
-def _reason(path: str, error: Exception) -> str:
-    """Why a file can't be opened; napari only knows that its reader was refused."""
-    from napari_xanes import io
-
-    if "refused the file" not in str(error):
-        return str(error)
-    try:
-        io.read(path)
-    except (OSError, ValueError) as told:
-        return str(told)
-    return str(error)
+                show_error(str(error))
+                continue
+            for layer in layers:
+                if len(layer) > 1:
+                    viewer.add_layer(Layer.create(*layer))

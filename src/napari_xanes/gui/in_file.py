@@ -1,8 +1,7 @@
-"""Other stacks of the same file: its regions and detectors, to open beside the one that was read."""
+"""Other stacks of the same file: regions, detectors and repeats, to open beside the one that was read."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
@@ -36,6 +35,8 @@ class OtherStacks(QWidget):
         self.names = QComboBox()
         self.names.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.names.setToolTip("Regions and detectors in this file")
+        self.repeats = QComboBox()
+        self.repeats.setToolTip("Energies that were measured more than once: the mean of their frames, or one of them")
         self.open_button = QPushButton("Open")
         self.open_button.setToolTip("Add this one as another layer")
         self.open_button.clicked.connect(self.open)
@@ -47,6 +48,7 @@ class OtherStacks(QWidget):
         row.setContentsMargins(4, 4, 4, 0)
         row.addWidget(QLabel("in the file"))
         row.addWidget(self.names, 1)
+        row.addWidget(self.repeats)
         row.addWidget(self.open_button)
         stacks.chosen.connect(self.refresh)
         self.refresh()
@@ -59,7 +61,14 @@ class OtherStacks(QWidget):
         self.names.addItems([str(name) for name in names])
         if stack is not None:
             self.names.setCurrentText(str(stack.metadata.get("detector", "")))
-        self.setVisible(len(names) > 1)
+        n_repeats = 1 if stack is None or stack.source is None else int(stack.metadata.get("repeats", 1))
+        self.repeats.clear()
+        self.repeats.addItems(["mean of repeats", *(f"repeat {i} of {n_repeats}" for i in range(1, n_repeats + 1))])
+        if stack is not None and stack.source is not None:
+            self.repeats.setCurrentIndex(int(stack.source.reading.get("repeat", 0)))
+        self.names.setVisible(len(names) > 1)
+        self.repeats.setVisible(n_repeats > 1)
+        self.setVisible(len(names) > 1 or n_repeats > 1)
         self.open_button.setEnabled(not self.job.running)
 
     def open(self) -> None:
@@ -67,9 +76,12 @@ class OtherStacks(QWidget):
         stack = self._stack()
         if stack is None or stack.source is None or self.job.running:
             return
-        path, name, limit = Path(stack.source.path), self.names.currentText(), memory_limit()
+        paths, asked = stack.source.to_read()
+        name, limit = self.names.currentText() or stack.name, memory_limit()
+        asked["select"] = self.names.currentText() or None
+        asked["repeat"] = self.repeats.currentIndex() or None
         self.open_button.setEnabled(False)
-        self.job.start(lambda progress: io.read(path, select=name, memory_limit=limit), f"reading {name}")
+        self.job.start(lambda progress: io.read(paths, memory_limit=limit, **asked), f"reading {name}")
 
     def _stack(self) -> SpectralStack | None:
         layer = self._stacks.layer()
@@ -77,7 +89,7 @@ class OtherStacks(QWidget):
 
     def _add(self, stack: Any) -> None:
         data, keywords, _kind = stack_to_layer(stack)
-        detector = stack.metadata.get("detector")
-        if detector:
-            keywords["name"] = f"{keywords['name']} · {detector}"
+        repeat = stack.source and stack.source.reading.get("repeat")
+        which = [stack.metadata.get("detector"), repeat and f"repeat {repeat}"]
+        keywords["name"] = " · ".join([keywords["name"], *filter(None, which)])
         self._viewer.add_image(data, **keywords)

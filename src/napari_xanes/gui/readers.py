@@ -2,48 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from napari_xanes import io
-from napari_xanes.gui.layers import LayerData, maps_to_layers, stack_to_layer
+from napari_xanes.gui.layers import LayerData, is_stack, maps_to_layers, stack_to_layer
 
 PathOrPaths = str | list[str]
 
 
-def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | None:
+def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[Any]] | None:
     """The reader for a path, or None to leave it to napari: ordinary images carry no energies.
 
     Parameters
     ----------
     path : str or list of str
-        What was dropped; several paths are read one by one.
+        What was dropped; several paths may be the parts of one stack.
     """
-    paths = [path] if isinstance(path, str) else path
-    return read_layers if all(_takes(Path(one)) for one in paths) else None
+    if isinstance(path, str):
+        return read_layers if _takes(Path(path)) else None
+    paths = [Path(one) for one in path]
+    others = [one for one, reader in io.readers_of(paths).items() if reader is None]
+    strange = [one for one in others if not io.is_text_name(one) and not io.holds_maps(one)]
+    return read_layers if not strange and (len(others) < len(paths) or any(map(io.holds_maps, others))) else None
 
 
 def _takes(path: Path) -> bool:
     return io.holds_maps(path) or any(reader.declines(path) is None for reader in io.READERS)
 
 
-def read_layers(path: PathOrPaths) -> list[LayerData]:
-    """Layers for a stack or for saved maps.
+def read_layers(path: PathOrPaths) -> list[Any]:
+    """Layers for a stack or for saved maps; of several paths one stack, if they are its parts.
 
     Raises
     ------
     OSError, ValueError
-        If the file can't be read; the message names it and says what is wrong.
+        If a file can't be read; the message names it and says what is wrong.
     """
-    paths = [path] if isinstance(path, str) else path
-    layers: list[LayerData] = []
-    for one in map(Path, paths):
-        if io.holds_maps(one):
-            layers += maps_to_layers(io.read_maps(one))
-        else:
-            layers.append(stack_to_layer(io.read(one, memory_limit=memory_limit())))
+    layers = [layer for part in parts([path] if isinstance(path, str) else path) for layer in _layers(part)]
     show_energies()
-    return layers
+    return layers or [(None,)]
+
+
+def parts(paths: Sequence[str]) -> list[list[Path]]:
+    """Several paths, those of one stack together."""
+    found = [Path(one) for one in paths]
+    return [found] if len(found) == 1 or io.are_one_stack(found) else [[one] for one in found]
+
+
+def _layers(paths: list[Path]) -> list[LayerData]:
+    if len(paths) == 1 and io.holds_maps(paths[0]):
+        return maps_to_layers(io.read_maps(paths[0]))
+    if len(paths) == 1 and is_shown(paths[0]):
+        return []
+    return [stack_to_layer(io.read(paths, memory_limit=memory_limit()))]
+
+
+def is_shown(path: Path) -> bool:
+    """Whether a file is part of a series that the current viewer shows as it was read.
+
+    Any file of a series opens all of it, and napari opens dropped files one by one.
+    """
+    import napari
+
+    viewer = napari.current_viewer()
+    for layer in viewer.layers if viewer is not None else ():
+        xanes = layer.metadata.get("xanes")
+        if is_stack(layer) and not xanes["history"] and xanes["source"] and path.name in _files(xanes):
+            source = Path(xanes["source"]["path"])
+            if path.resolve().parent == (source if source.is_dir() else source.parent):
+                return True
+    return False
+
+
+def _files(xanes: Mapping[str, Any]) -> Sequence[str]:
+    files: Sequence[str] = xanes["metadata"].get("files", ())
+    return files
 
 
 def memory_limit() -> int:

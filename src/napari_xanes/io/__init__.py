@@ -29,6 +29,7 @@ READERS: tuple[Reader, ...] = (
     Reader("xrm_series", "Zeiss XRM series", ("*.xrm",), directories=True, selects=True, series=True),
     Reader("zeiss", "Zeiss XRM", ("*.xrm", "*.txrm"), selects=True),
     Reader("stony_brook", "Stony Brook", ("*.stk",)),
+    Reader("edf_series", "ESRF EDF series", ("*.edf",), directories=True, selects=True, series=True),
     Reader("axis", "aXis2000", ("*.ncb", "*.dat")),
     Reader("sdf", "STXM_Control SDF", ("*.hdr",), directories=True, selects=True),
     Reader("zarr_folder", "OME-Zarr and Zarr", ("*.zarr",), directories=True),
@@ -70,12 +71,15 @@ __all__ = [
     "Reader",
     "SpectraReader",
     "Writer",
+    "are_one_stack",
     "fingerprint",
     "holds_maps",
+    "is_text_name",
     "ordered",
     "read",
     "read_maps",
     "read_spectra",
+    "readers_of",
     "write",
 ]
 
@@ -155,21 +159,32 @@ def _reader_of(path: Path, energies: Any) -> tuple[Reader | None, str]:
     return None, f"no stack that napari-xanes can read. {told}"
 
 
+def readers_of(paths: Iterable[Path], energies: Any = None) -> dict[Path, Reader | None]:
+    """The format of each of several files, None where no format takes it.
+
+    Raises
+    ------
+    OSError
+        If one does not exist or can't be opened.
+    """
+    found: dict[Path, Reader | None] = {}
+    last: Reader | None = None
+    for path in paths:
+        # The next file of a series is of the same format: hundreds of files need not ask every reader.
+        if not (last and last.series and path.is_file() and last.declines(path, energies=energies) is None):
+            last = _reader_of(path, energies)[0]
+        found[path] = last
+    return found
+
+
 def _together(paths: list[Path], energies: Any) -> tuple[list[Path], Any]:
     """The files of the one stack among several, and the energies that lie with it."""
     if len(paths) == 1:
         return paths, energies
-    texts = {p for p in paths if p.suffix.lower() in (".txt", ".dat", ".csv") and _reader_of(p, None)[0] is None}
+    texts = {p for p in paths if is_text_name(p) and _reader_of(p, None)[0] is None}
     if energies is None and len(texts) == 1 and len(paths) == 2:
         (energies,) = texts
-    readers: dict[Path, Reader | None] = {}
-    last: Reader | None = None
-    for path in paths:
-        if path not in texts:
-            # The next file of a series is of the same format: hundreds of files need not ask every reader.
-            if not (last and last.series and path.is_file() and last.declines(path, energies=energies) is None):
-                last = _reader_of(path, energies)[0]
-            readers[path] = last
+    readers = readers_of((path for path in paths if path not in texts), energies)
     stacks = [path for path, reader in readers.items() if reader]
     kinds = {reader.name: reader.series for reader in readers.values() if reader}
     if len(kinds) == 1 and all(kinds.values()):
@@ -180,6 +195,26 @@ def _together(paths: list[Path], energies: Any) -> tuple[list[Path], Any]:
         names = ", ".join(path.name for path in paths[:5]) or "nothing"
         raise ValueError(f"{len(stacks)} of {len(paths)} files are stacks ({names}); open one stack at a time")
     return stacks, energies
+
+
+def are_one_stack(paths: list[Path]) -> bool:
+    """Whether several files are the parts of one stack: a series, or images and the text of their energies.
+
+    Raises
+    ------
+    OSError
+        If one does not exist or can't be opened.
+    """
+    try:
+        files, _ = _together(paths, None)
+    except ValueError:
+        return False
+    return all(path in files or is_text_name(path) for path in paths)
+
+
+def is_text_name(path: Path) -> bool:
+    """Whether a file is called as texts of energies are, which may lie among the files of a stack."""
+    return path.suffix.lower() in (".txt", ".dat", ".csv")
 
 
 def read_spectra(path: str | Path) -> list[Spectrum]:

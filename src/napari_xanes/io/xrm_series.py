@@ -6,8 +6,9 @@ The energy of an image and what it belongs to stand in the names, such as
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -32,10 +33,15 @@ _MOST_APART = 5.0
 class _Named:
     """What the name of a file tells: energy in eV, which scan, and whether it is a reference."""
 
-    path: Path
+    folder: str
+    name: str
     energy: float
     scan: str
     is_reference: bool
+
+    @property
+    def path(self) -> Path:
+        return Path(self.folder, self.name)
 
 
 def declines(path: Path, energies: Any = None) -> str | None:
@@ -45,7 +51,7 @@ def declines(path: Path, energies: Any = None) -> str | None:
             return reason
         if energy_in(path.stem) is None or path.suffix.lower() != ".xrm":
             return "no .xrm with its energy in the name"
-    named = _named(_listed(path if path.is_dir() else path.parent))
+    named = _in_folder(path if path.is_dir() else path.parent)
     if path.is_dir():
         samples = [one for one in named if not one.is_reference]
         return None if any(_is_zeiss(one.path) for one in samples) else "no .xrm with energies in their names in it"
@@ -83,7 +89,11 @@ def read(
     ValueError
         If no image is whole, or images differ in size.
     """
-    named = _named(files if files is not None else _listed(path if path.is_dir() else path.parent))
+    if files is None:
+        named = _in_folder(path if path.is_dir() else path.parent)
+    else:
+        told_by = (_told_by(str(file.parent), file.name) for file in files)
+        named = [one for one in told_by if one is not None]
     available = sorted({one.scan for one in named if not one.is_reference})
     if not available:
         raise ValueError(f"{path}: references alone; put the images of the sample with them")
@@ -108,8 +118,10 @@ def read(
         "energy_in_names": names.tolist(),
         "available": available,
         "detector": available[at],
-        "repeats": max(map(len, repeats.values())),
+        "files": [content.path.name for _, content in samples + flats],
     }
+    if (most := max(map(len, repeats.values()))) > 1:
+        metadata["repeats"] = most
     exposure = _exposures(list(groups.values()))
     if exposure is not None:
         metadata["exposure"] = _plain(exposure)
@@ -123,8 +135,10 @@ def read(
     return Found(data, energy, "counts", size, metadata, told, notes + averaging + choice_note(at, available))
 
 
-def _listed(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() == ".xrm" and not p.name.startswith("."))
+def _in_folder(folder: Path) -> list[_Named]:
+    """What the names of the files in a folder tell; files without an energy in the name are left out."""
+    names = sorted(name for name in os.listdir(folder) if name.lower().endswith(".xrm") and name[0] != ".")
+    return [told for name in names if (told := _told_by(str(folder), name)) is not None]
 
 
 def _is_zeiss(path: Path) -> bool:
@@ -134,20 +148,16 @@ def _is_zeiss(path: Path) -> bool:
         return False
 
 
-def _named(paths: Iterable[Path]) -> list[_Named]:
-    """What the names of the files tell; files without an energy in the name are left out."""
-    return [told for path in paths if (told := _told_by(path)) is not None]
-
-
 @lru_cache(maxsize=10_000)
-def _told_by(path: Path) -> _Named | None:
-    found = energy_in(path.stem)
+def _told_by(folder: str, name: str) -> _Named | None:
+    stem = Path(name).stem
+    found = energy_in(stem)
     if found is None:
         return None
     energy, _, (start, end) = found
-    rest = f"{path.stem[:start].rstrip('_')}_{path.stem[end:].lstrip('_')}".strip("_")
+    rest = f"{stem[:start].rstrip('_')}_{stem[end:].lstrip('_')}".strip("_")
     scan = re.sub("_{2,}", "_", _REFERENCE.sub("", _REPEAT.sub("", rest))).strip("_")
-    return _Named(path, energy, scan, bool(_REFERENCE.search(path.stem)))
+    return _Named(folder, name, energy, scan, bool(_REFERENCE.search(stem)))
 
 
 def _samples(named: list[_Named], scan: str) -> list[_Named]:
@@ -164,7 +174,7 @@ def _references(named: list[_Named], scan: str) -> list[_Named]:
 
 def _scan_of(path: Path, named: list[_Named]) -> str | None:
     """The scan that a file belongs to; of a reference the first one that it serves."""
-    this = next((one for one in named if one.path.name == path.name), None)
+    this = next((one for one in named if one.name == path.name), None)
     if this is None or not this.is_reference:
         return None if this is None else this.scan
     scans = sorted({one.scan for one in named if not one.is_reference})
@@ -182,7 +192,7 @@ def _whole(named: list[_Named], what: str, told: list[str]) -> list[tuple[float,
         if header is not None and header.images:
             whole.append((one.energy, header))
         else:
-            lost.append(one.path.name)
+            lost.append(one.name)
     if lost:
         listed = ", ".join(lost[:3]) + (" ..." if len(lost) > 3 else "")
         told.append(f"{len(lost)} of {len(named)} {what} are aborted exposures or damaged, and are dropped: {listed}")
