@@ -45,6 +45,22 @@ def test_every_pixel_is_seen_once(shape: tuple[int, ...], lazy: bool, rng: np.ra
     np.testing.assert_allclose(np.asarray(made), expected, rtol=1e-6)
 
 
+def test_a_frame_is_read_once_for_every_slab(monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
+    data = rng.random((4, 40, 50), dtype=np.float32)
+    monkeypatch.setattr(blocks, "SLAB_BYTES", data.nbytes // 2)
+    asked = []
+
+    class Frames:
+        shape, dtype, ndim = data.shape, data.dtype, data.ndim
+
+        def __getitem__(self, index: Any) -> np.ndarray:
+            asked.extend([index] if data[index].size else [])  # dask also asks for nothing, to see what it gets
+            return data[index]
+
+    blocks.over_pixels(lambda block, pixels: None, da.from_array(Frames(), chunks=(1, 40, 50), name=False))
+    assert len(asked) == 8
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_progress_rises_to_one(threads: int, rng: np.random.Generator) -> None:
     seen: list[float] = []

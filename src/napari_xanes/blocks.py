@@ -30,13 +30,18 @@ CACHE_BYTES = 2 << 20
 megabyte
 threads wait for the interpreter more than for memory."""
 
-SLAB_BYTES = 64 << 20
-"""How much of a lazy stack is read at once."""
+SLAB_BYTES = 512 << 20
+"""How much of a lazy stack is read at once. Files compressed frame by frame are decoded once for every slab."""
 
 
 def pixels_per_block(n_energies: int, itemsize: int = 4) -> int:
     """How many spectra make a block of `CACHE_BYTES`."""
     return max(64, CACHE_BYTES // (n_energies * itemsize))
+
+
+def rows_per_slab(shape: tuple[int, ...], itemsize: int = 4) -> int:
+    """How many rows of all frames, along the first axis of the image, make a slab of `SLAB_BYTES`."""
+    return max(1, SLAB_BYTES // max(1, shape[0] * prod(shape[2:]) * itemsize))
 
 
 def over_pixels(
@@ -71,11 +76,19 @@ def over_pixels(
     if isinstance(data, np.ndarray):
         _in_threads(kernel, data.reshape(data.shape[0], -1), 0, n_pixels, progress, message, threads)
         return
-    row = prod(data.shape[2:])
-    rows = max(1, SLAB_BYTES // max(1, row * data.shape[0] * data.dtype.itemsize))
+    row, rows = prod(data.shape[2:]), rows_per_slab(data.shape, data.dtype.itemsize)
     for start in range(0, data.shape[1], rows):
-        slab = np.asarray(data[:, start : start + rows])
+        slab = loaded(data[:, start : start + rows])
         _in_threads(kernel, slab.reshape(slab.shape[0], -1), start * row, n_pixels, progress, message, threads)
+
+
+def loaded(data: Any) -> NDArray[Any]:
+    """The values of a dask array, chunk by chunk into one array: nothing is held twice."""
+    import dask.array as da
+
+    out = np.empty(data.shape, data.dtype)
+    da.store(data, out, lock=False)  # type: ignore[no-untyped-call]
+    return out
 
 
 def _in_threads(
@@ -141,7 +154,35 @@ def transform(
         As in `over_pixels`; a lazy stack is computed later, without progress.
     """
     if not isinstance(data, np.ndarray):
-        return _transform_later(kernel, data)
+        return _later(lambda block, _, pixels: kernel(block, pixels), data.rechunk({0: -1}))
+    return _now(kernel, data, progress, message)
+
+
+def transform_frames(
+    kernel: Callable[[Block, slice, slice], Block],
+    data: Any,
+    *,
+    progress: Progress | None = None,
+    message: str = "",
+) -> Any:
+    """As `transform`, for kernels that change every value for itself: of a lazy stack one frame is computed alone.
+
+    Parameters
+    ----------
+    kernel : callable
+        Gets a block (F, P) with its slice of frames and its slice of flattened pixels, returns the new block (F, P).
+    data, progress, message
+        As in `transform`.
+    """
+    if not isinstance(data, np.ndarray):
+        return _later(kernel, data)
+    frames = slice(0, data.shape[0])
+    return _now(lambda block, pixels: kernel(block, frames, pixels), data, progress, message)
+
+
+def _now(
+    kernel: Callable[[Block, slice], Block], data: NDArray[Any], progress: Progress | None, message: str
+) -> NDArray[np.float32]:
     out = np.empty(data.shape, dtype=np.float32)
     flat = out.reshape(out.shape[0], -1)
 
@@ -152,16 +193,17 @@ def transform(
     return out
 
 
-def _transform_later(kernel: Callable[[Block, slice], Block], data: Any) -> Any:
+def _later(kernel: Callable[[Block, slice, slice], Block], data: Any) -> Any:
+    """The kernel's results as a dask array, in chunks of whole rows, as many as a slab: a slab computes no others."""
     import dask.array as da
 
     row = prod(data.shape[2:])
-    whole = data.rechunk({0: -1, 1: "auto", **dict.fromkeys(range(2, data.ndim), -1)})
+    whole = data.rechunk({1: rows_per_slab(data.shape), **dict.fromkeys(range(2, data.ndim), -1)})
 
     def slab(values: Block, block_info: Any = None) -> Block:
-        start = block_info[0]["array-location"][1][0] * row
+        (first, last), (top, _) = block_info[0]["array-location"][:2]
         spectra = values.reshape(values.shape[0], -1)
-        made = kernel(spectra, slice(start, start + spectra.shape[1]))
+        made = kernel(spectra, slice(first, last), slice(top * row, top * row + spectra.shape[1]))
         return np.asarray(made, dtype=np.float32).reshape(values.shape)
 
     return da.map_blocks(  # type: ignore[no-untyped-call]

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 
@@ -68,6 +69,40 @@ def test_flats_of_another_file_are_interpolated_between_their_energies() -> None
     flats = SpectralStack(np.stack([np.full((4, 5), v) for v in (100.0, 300.0)]), [8330, 8350], "counts")
     found = nx.ops.optical_depth(counts(), i0=_saved(flats))
     np.testing.assert_allclose(found.data[:, 0, 0], np.log([1, 2, 3]), atol=1e-6)
+
+
+def test_flats_at_more_energies_than_the_stack_has() -> None:
+    flats = SpectralStack(np.stack([np.full((4, 5), 100.0 * i) for i in range(1, 6)]), 8320 + 10 * np.arange(5))
+    found = nx.ops.optical_depth(counts(), i0=_saved(flats))
+    np.testing.assert_allclose(found.data[:, 0, 0], np.log([2, 3, 4]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "i0"),
+    [
+        ({"flat": np.arange(60.0).reshape(3, 4, 5) + 200, "dark": np.full((4, 5), 3.0)}, "auto"),
+        ({"flat": np.arange(20.0).reshape(4, 5) + 200, "exposure": np.array([1, 2, 1]), "flat_exposure": 0.5}, "auto"),
+        ({"dark": np.ones((3, 4, 5)), "i0": np.array([200.0, 210, 220])}, "auto"),
+        ({"exposure": np.array([1, 2, 4])}, "stack"),
+    ],
+)
+def test_one_frame_of_a_lazy_stack_needs_no_other(metadata: dict, i0: Any) -> None:
+    stack = counts(**metadata)
+    if i0 == "stack":
+        i0 = _saved(SpectralStack(np.full((2, 4, 5), 300.0), [8320, 8355], metadata={"exposure": np.array([1, 3])}))
+    asked = []
+
+    def frame(block_info: Any = None) -> np.ndarray:
+        at = block_info[None]["chunk-location"][0]
+        asked.append(at)
+        return stack.data[at : at + 1]
+
+    data = da.map_blocks(frame, chunks=((1, 1, 1), (4,), (5,)), dtype=stack.data.dtype, meta=np.empty((0, 0, 0), "u2"))
+    lazy = nx.ops.optical_depth(stack.with_data(data), i0=i0)
+    whole = nx.ops.optical_depth(stack, i0=i0)
+    np.testing.assert_array_equal(np.asarray(lazy.data[1]), whole.data[1])
+    assert asked == [1]
+    np.testing.assert_array_equal(np.asarray(lazy.data), whole.data)
 
 
 def _saved(stack: SpectralStack) -> SpectralStack:

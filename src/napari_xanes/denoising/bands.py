@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.blocks import CACHE_BYTES, SLAB_BYTES, single_threaded_blas
+from napari_xanes.blocks import CACHE_BYTES, SLAB_BYTES, loaded, single_threaded_blas
 from napari_xanes.progress import Progress
 
 Singles = NDArray[np.float32]
@@ -45,7 +45,7 @@ def over_bands(
     done = 0
     with single_threaded_blas(), ThreadPoolExecutor(os.cpu_count()) as pool:
         for top in range(0, height, slab):
-            part = np.asarray(data[:, top : top + slab])
+            part = loaded(data[:, top : top + slab]) if lazy else data[:, top : top + slab]
             starts = range(0, part.shape[1], rows)
             work = [pool.submit(kernel, part[:, a : a + rows], slice(top + a, top + a + rows)) for a in starts]
             try:

@@ -15,9 +15,6 @@ from napari_xanes.registry import method
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack, as_mask
 
-Pixels = slice
-Rows = NDArray[Any]
-
 
 def _settle_i0(stack: SpectralStack, *, i0: Any) -> Mapping[str, Any]:
     """I0 as the data decide it: "flat", "none" for transmission, or a spectrum from a file or a region."""
@@ -131,27 +128,35 @@ def _dark(stack: SpectralStack) -> Callable[[Any, Any], Any]:
     return lambda frames, pixels: image[pixels]
 
 
-def _incident(stack: SpectralStack, i0: Any) -> Callable[[Pixels], Any]:
-    """A function that gives I0 for a slice of pixels, ready to divide a block (E, P) by."""
+def _incident(stack: SpectralStack, i0: Any) -> Callable[[slice, slice], Any]:
+    """A function that gives I0 for slices of frames and of pixels, ready to divide a block (F, P) by."""
     if isinstance(i0, Spectrum):
         column = i0.mu.astype(np.float32)[:, None]
-        return lambda pixels: column
+        return lambda frames, pixels: column[frames]
     flats, energy, dark = _flats(stack, i0)
-    scale, shutter = _exposure_ratio(stack), np.float32(1)
+    if flats.shape == stack.shape[1:]:
+        image, ratio = np.asarray(flats, dtype=np.float32).reshape(-1), _exposure_ratio(stack)
+        return lambda frames, pixels: (image[pixels] - dark(0, pixels)) * ratio[frames]
     if isinstance(i0, SpectralStack):
         scale, shutter = _exposures_of_both(stack, i0)
-    if flats.shape == stack.shape[1:]:
-        image = np.asarray(flats, dtype=np.float32).reshape(-1)
-        return lambda pixels: (image[pixels] - dark(0, pixels)) * scale
+    else:
+        scale, shutter = _exposure_ratio(stack), np.ones((energy.size, 1), np.float32)
     spectra = flats.reshape(flats.shape[0], -1)
     low, weight = _neighbours(energy, stack.energy)
+    high = np.minimum(low + 1, energy.size - 1)
+    if np.array_equal(low, np.arange(energy.size)) and not weight.any():
+        factor = scale / shutter
+        return lambda frames, pixels: (
+            (np.asarray(spectra[frames, pixels], dtype=np.float32) - dark(frames, pixels)) * factor[frames]
+        )
 
-    def between(pixels: Pixels) -> Any:
-        block = np.asarray(spectra[:, pixels], dtype=np.float32) - dark(slice(None), pixels)
-        block /= shutter
-        if weight.any():
-            block = block[low] * (1 - weight) + block[np.minimum(low + 1, len(block) - 1)] * weight
-        return block * scale
+    def between(frames: slice, pixels: slice) -> Any:
+        near = slice(low[frames].min(), high[frames].max() + 1)
+        block = np.asarray(spectra[near, pixels], dtype=np.float32) - dark(near, pixels)
+        block /= shutter[near]
+        below, above, share = low[frames] - near.start, high[frames] - near.start, weight[frames]
+        block = block[below] * (1 - share) + block[above] * share if share.any() else block[below]
+        return block * scale[frames]
 
     return between
 
@@ -187,22 +192,22 @@ def _neighbours(known: NDArray[np.float64], wanted: NDArray[np.float64]) -> tupl
     return low, weight.clip(0, 1).astype(np.float32)[:, None]
 
 
-def _exposure_ratio(stack: SpectralStack) -> Any:
-    """Sample exposure over flat exposure, where both are known, as a factor on the flats."""
+def _exposure_ratio(stack: SpectralStack) -> NDArray[np.float32]:
+    """Sample exposure over flat exposure, a factor on the flats, (E, 1); 1 unless both are known."""
     exposure, flat_exposure = (stack.metadata.get(key) for key in ("exposure", "flat_exposure"))
-    if exposure is None or flat_exposure is None:
-        return np.float32(1)
-    ratio = np.asarray(exposure, dtype=np.float32) / np.asarray(flat_exposure, dtype=np.float32)
-    return ratio[:, None] if ratio.ndim else np.float32(ratio)
+    known = exposure is not None and flat_exposure is not None
+    return _column(np.asarray(exposure) / np.asarray(flat_exposure) if known else 1, stack.shape[0])
 
 
-def _exposures_of_both(stack: SpectralStack, flats: SpectralStack) -> tuple[Any, Any]:
-    """Exposure of the sample and of flats that are a stack of their own, as columns; 1 and 1 unless both are known."""
+def _exposures_of_both(stack: SpectralStack, flats: SpectralStack) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Exposures of the sample and of flats that are a stack of their own, (E, 1) each; 1 unless both are known."""
     times = [one.metadata.get("exposure") for one in (stack, flats)]
-    if any(time is None for time in times):
-        return np.float32(1), np.float32(1)
-    sample, flat = (np.reshape(np.asarray(time, dtype=np.float32), (-1, 1)) for time in times)
-    return sample, flat
+    sample, flat = times if all(time is not None for time in times) else (1, 1)
+    return _column(sample, stack.shape[0]), _column(flat, flats.shape[0])
+
+
+def _column(values: Any, n_frames: int) -> NDArray[np.float32]:
+    return np.broadcast_to(np.reshape(np.asarray(values, dtype=np.float32), (-1, 1)), (n_frames, 1))
 
 
 @method(fit=_settle_i0)
@@ -241,16 +246,16 @@ def optical_depth(stack: SpectralStack, /, *, i0: I0 = "auto", progress: Progres
     dark = _dark(stack)
     incident = _incident(stack, i0)
 
-    def absorb(block: NDArray[Any], pixels: Pixels) -> NDArray[np.float32]:
+    def absorb(block: NDArray[Any], frames: slice, pixels: slice) -> NDArray[np.float32]:
         counted = block.astype(np.float32)
-        counted -= dark(slice(None), pixels)
+        counted -= dark(frames, pixels)
         with np.errstate(all="ignore"):
-            counted /= incident(pixels)
+            counted /= incident(frames, pixels)
             counted[~(counted > 0) | np.isinf(counted)] = np.nan
             np.log(counted, out=counted)
         return np.negative(counted, out=counted)
 
-    data = blocks.transform(absorb, stack.data, progress=progress, message="optical depth")
+    data = blocks.transform_frames(absorb, stack.data, progress=progress, message="optical depth")
     return stack.with_data(data, quantity="optical_depth", metadata=_noise(stack, i0))
 
 
@@ -264,5 +269,8 @@ def _noise(stack: SpectralStack, i0: Any) -> dict[str, Any]:
     flat = np.asarray(stack.metadata["flat"], dtype=np.float32)
     if "dark" in stack.metadata:
         flat = flat - np.asarray(stack.metadata["dark"], dtype=np.float32)
-    photons = flat * (np.reshape(_exposure_ratio(stack), (-1, *(1,) * (len(stack.shape) - 1))) / gain)
+    scale = _exposure_ratio(stack) / gain
+    if (scale == scale[0]).all():
+        scale = scale[:1]  # one flat for all frames stays one image
+    photons = flat * scale.reshape(-1, *(1,) * (len(stack.shape) - 1))
     return {"noise": {"kind": "poisson", "i0": photons, "n_flat": stack.metadata.get("n_flat", 1)}}

@@ -1,0 +1,106 @@
+"""A stack larger than memory: how long it takes to open, what it costs in memory, and how it is to work with.
+
+``python benchmarks/large_stack.py --gib 10 --folder /somewhere/large``
+
+Writes NXstxm stacks of 200 energies, once as plain numbers and once compressed frame by frame (a fifth of the size),
+opens each in a fresh interpreter and prints for it: seconds and megabytes to open, seconds for a frame, for a pixel's
+spectrum, for a frame of its optical depth, and for a map of its edge jump.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+N_ENERGIES = 200
+
+WORK = """
+import json, resource, sys, time
+import numpy as np
+import napari_xanes as nx
+from napari_xanes.gui.spectra.model import box_spectrum
+from napari_xanes.gui.layers import stack_to_layer
+
+def megabytes():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+import dask.array, h5py, napari.layers  # what napari has loaded already
+told, began, start = {}, megabytes(), time.perf_counter()
+
+def lap(name):
+    global start
+    told[name] = round(time.perf_counter() - start, 3)
+    start = time.perf_counter()
+
+stack = nx.read(sys.argv[1])
+stack_to_layer(stack)
+lap("open")
+told["open_mb"] = round(megabytes() - began)
+height, width = stack.shape[1:]
+np.asarray(stack.data[100]); lap("frame")
+box_spectrum(stack.data, (height // 2, width // 2), 5); lap("pixel")
+empty = (0, 8, 0, width)
+depth = nx.ops.optical_depth(stack, i0=nx.Spectrum("I0", stack.energy, np.full(stack.energy.size, 60000.0)))
+np.asarray(depth.data[100]); lap("optical_depth_frame")
+before = megabytes()
+references = [nx.Spectrum("edge", stack.energy, 0.5 + np.arctan(stack.energy - 7112) / np.pi)]
+nx.maps.fit_references(depth, references=references); lap("map")
+told["peak_mb"] = round(megabytes() - began)
+print(json.dumps(told))
+"""
+
+
+def write(path: Path, gib: float, *, compressed: bool) -> tuple[int, ...]:
+    """A stack of counts whose frames differ, uint16, noise in every pixel."""
+    edge = int(np.sqrt(gib * 2**30 / N_ENERGIES / 2)) // 16 * 16
+    rng = np.random.default_rng(1)
+    noise = rng.integers(0, 256, (edge, edge), dtype=np.uint16)
+    energy = np.linspace(7000, 7200, N_ENERGIES)
+    with h5py.File(path, "w") as file:
+        entry = file.create_group("entry1")
+        entry["definition"] = "NXstxm"
+        entry.attrs["NX_class"] = "NXentry"
+        group = entry.create_group("counter0")
+        group.attrs.update({"NX_class": "NXdata", "signal": "data", "axes": ["energy", "sample_y", "sample_x"]})
+        group["energy"], group["stxm_scan_type"] = energy, "sample image stack"
+        group["energy"].attrs["units"] = "eV"
+        for name in ("sample_y", "sample_x"):
+            group[name] = np.arange(edge) * 0.05
+            group[name].attrs["units"] = "um"
+        options = {"chunks": (1, edge, edge), "compression": "gzip", "compression_opts": 1} if compressed else {}
+        data = group.create_dataset("data", (N_ENERGIES, edge, edge), np.uint16, **options)
+        for i, value in enumerate(0.5 + np.arctan(energy - 7112) / np.pi):
+            data[i] = np.roll(noise, 7 * i, axis=1) + np.uint16(60000 * np.exp(-value))
+        return tuple(data.shape)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--gib", type=float, default=1.0, help="size of the plain stack")
+    options.add_argument("--folder", type=Path, default=None, help="where to write; it needs room for 1.2 times the size")
+    asked = options.parse_args()
+    with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
+        for name, gib, compressed in (("plain", asked.gib, False), ("frames compressed", asked.gib / 5, True)):
+            path = Path(folder) / "stack.hdf5"
+            shape = write(path, gib, compressed=compressed)
+            # The limit is set so that a small stack stays in its file too.
+            code = WORK.replace("nx.read(sys.argv[1])", "nx.read(sys.argv[1], memory_limit=1)")
+            run = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+            told = json.loads(run.stdout.splitlines()[-1])
+            print(f"{name}: {' x '.join(map(str, shape))} uint16, {np.prod(shape, dtype=float) * 2 / 2**30:.1f} GiB")
+            print(f"  open {told['open']:.2f} s, {told['open_mb']} MB; frame {told['frame']:.2f} s, ", end="")
+            print(f"spectrum of 5 x 5 pixels {told['pixel']:.2f} s")
+            print(f"  optical depth, one frame {told['optical_depth_frame']:.2f} s; ", end="")
+            print(f"map {told['map']:.0f} s; memory in all {told['peak_mb']} MB")
+            path.unlink()
+
+
+if __name__ == "__main__":
+    main()
