@@ -87,7 +87,7 @@ def loaded(data: Any) -> NDArray[Any]:
     import dask.array as da
 
     out = np.empty(data.shape, data.dtype)
-    da.store(data, out, lock=False)  # type: ignore[no-untyped-call]
+    da.store(data, out, lock=False)
     return out
 
 
@@ -181,7 +181,7 @@ def transform_frames(
 
 
 def _now(
-    kernel: Callable[[Block, slice], Block], data: NDArray[Any], progress: Progress | None, message: str
+    kernel: Callable[[Block, slice], Block], data: Any, progress: Progress | None, message: str
 ) -> NDArray[np.float32]:
     out = np.empty(data.shape, dtype=np.float32)
     flat = out.reshape(out.shape[0], -1)
@@ -201,7 +201,7 @@ def _later(kernel: Callable[[Block, slice, slice], Block], data: Any) -> Any:
     whole = data.rechunk({1: rows_per_slab(data.shape), **dict.fromkeys(range(2, data.ndim), -1)})
 
     def slab(values: Block, block_info: Any = None) -> Block:
-        (first, last), (top, _) = block_info[0]["array-location"][:2]
+        (first, last), (top, _), *_rest = block_info[0]["array-location"]
         spectra = values.reshape(values.shape[0], -1)
         made = kernel(spectra, slice(first, last), slice(top * row, top * row + spectra.shape[1]))
         return np.asarray(made, dtype=np.float32).reshape(values.shape)

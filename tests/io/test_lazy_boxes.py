@@ -1,0 +1,72 @@
+"""A pixel of a stack that stays in its file is read without the frames around it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+import napari_xanes as nx
+from napari_xanes import io
+from napari_xanes.io import hdf5
+
+ENERGY = np.linspace(7100.0, 7150, 6)
+FRAMES = np.arange(6 * 40 * 30, dtype=np.float32).reshape(6, 40, 30)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many values each piece had that was read from an HDF5 file."""
+    sizes: list[int] = []
+    plain = hdf5.InFile.__getitem__
+
+    def counted(self: Any, index: Any) -> Any:
+        piece = plain(self, index)
+        sizes.append(piece.size)
+        return piece
+
+    monkeypatch.setattr(hdf5.InFile, "__getitem__", counted)
+    return sizes
+
+
+def own(path: Path) -> None:
+    nx.write(nx.SpectralStack(FRAMES, ENERGY), path)
+
+
+def fxi(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["img_xanes"], file["X_eng"], file["scan_id"] = FRAMES, ENERGY / 1000, 7
+
+
+def mantis(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["implements"] = "information:exchange:spectromicroscopy"
+        file["exchange/data"], file["exchange/energy"] = FRAMES.T, ENERGY
+        file["exchange/data"].attrs["axes"] = "x:y"
+
+
+def nxstxm(path: Path, order: tuple[int, int, int] = (0, 1, 2)) -> None:
+    names = np.array(["energy", "sample_y", "sample_x"])
+    with h5py.File(path, "w") as file:
+        entry = file.create_group("entry")
+        entry.attrs["NX_class"], entry["definition"] = "NXentry", "NXstxm"
+        group = entry.create_group("counter0")
+        group.attrs.update({"NX_class": "NXdata", "signal": "data", "axes": [str(names[n]) for n in order]})
+        group["data"], group["energy"] = FRAMES.transpose(order), ENERGY
+        group["sample_y"], group["sample_x"] = np.arange(40.0), np.arange(30.0)
+        group["stxm_scan_type"] = "sample image stack"
+
+
+@pytest.mark.parametrize("write", [own, fxi, mantis, nxstxm, lambda path: nxstxm(path, (1, 2, 0))])
+def test_a_pixel_is_read_alone(tmp_path: Path, asked: list[int], write: Any) -> None:
+    write(tmp_path / "scan.hdf5")
+    stack = io.read(tmp_path / "scan.hdf5", memory_limit=10)
+    assert stack.is_lazy
+    asked.clear()
+    np.testing.assert_array_equal(np.asarray(stack.data[:, 7, 9]), FRAMES[:, 7, 9])
+    np.testing.assert_array_equal(np.asarray(stack.data[2:4, 7:9, 9:12]), FRAMES[2:4, 7:9, 9:12])
+    assert sum(asked) == 6 + 2 * 2 * 3
+    np.testing.assert_array_equal(np.asarray(stack.data), FRAMES)
