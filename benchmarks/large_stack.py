@@ -84,7 +84,9 @@ def write(path: Path, gib: float, *, compressed: bool) -> tuple[int, ...]:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--gib", type=float, default=1.0, help="size of the plain stack")
-    options.add_argument("--folder", type=Path, default=None, help="where to write; it needs room for 1.2 times the size")
+    options.add_argument(
+        "--folder", type=Path, default=None, help="where to write; it needs room for 1.2 times the size"
+    )
     asked = options.parse_args()
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
         for name, gib, compressed in (("plain", asked.gib, False), ("frames compressed", asked.gib / 5, True)):

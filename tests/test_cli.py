@@ -151,3 +151,37 @@ def test_what_can_not_be_simulated_says_why(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=why):
             invoke("simulate", *words, "-o", tmp_path / "out.xdi")
     assert not any(tmp_path.iterdir())
+
+
+def test_convert_keeps_the_stack(tmp_path: Path, counts_file: Path) -> None:
+    invoke("convert", counts_file, "-o", tmp_path / "a.zarr")
+    invoke("convert", tmp_path / "a.zarr", "-o", tmp_path / "b.nxs")
+    first, last = nx.read(counts_file), nx.read(tmp_path / "b.nxs")
+    np.testing.assert_array_equal(last.data, first.data)
+    np.testing.assert_array_equal(last.metadata["flat"], first.metadata["flat"])
+    with pytest.raises(FileExistsError, match=r"b\.nxs is there already.*--overwrite"):
+        invoke("convert", counts_file, "-o", tmp_path / "b.nxs")
+    invoke("convert", counts_file, "-o", tmp_path / "b.nxs", "--overwrite")
+
+
+def test_convert_reads_as_it_is_told(tmp_path: Path) -> None:
+    data = np.arange(4, dtype=np.float32)[:, None, None] * np.ones((4, 2, 3), np.float32)
+    np.save(tmp_path / "a.npy", data)
+    (tmp_path / "e.txt").write_text("7100\n7110\n7100\n7110\n")
+    told = ["--energies", tmp_path / "e.txt", "--quantity", "fluorescence", "--repeat", "2"]
+    invoke("convert", tmp_path / "a.npy", "-o", tmp_path / "a.h5", *told)
+    stack = nx.read(tmp_path / "a.h5")
+    np.testing.assert_array_equal(stack.data[:, 0, 0], [2, 3])
+    assert stack.quantity == "fluorescence"
+
+
+def test_convert_spectra_and_maps(tmp_path: Path, references: list[Spectrum], depth_stack: SpectralStack) -> None:
+    for spectrum in references:
+        nx.write(spectrum, tmp_path / f"{spectrum.name}.csv")
+    invoke("convert", *sorted(tmp_path.glob("*.csv")), "-o", tmp_path / "all.xdi")
+    assert {s.name for s in nx.read_spectra(tmp_path / "all.xdi")} == {s.name for s in references}
+    nx.write(nx.maps.fit_references(depth_stack, references=references), tmp_path / "maps.h5")
+    invoke("convert", tmp_path / "maps.h5", "-o", tmp_path / "maps.tif")
+    assert list(nx.read_maps(tmp_path / "maps.tif")) == list(nx.read_maps(tmp_path / "maps.h5"))
+    with pytest.raises(ValueError, match=r"0 of 2 files are stacks \(maps\.h5, all\.xdi\)"):
+        invoke("convert", tmp_path / "maps.h5", tmp_path / "all.xdi", "-o", tmp_path / "x.h5")

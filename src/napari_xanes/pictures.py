@@ -43,6 +43,10 @@ def _plane(values: Any) -> Any:
     return values if values.ndim == 2 else values[values.shape[0] // 2]
 
 
+def _slice_text(shape: tuple[int, ...]) -> str:
+    return "" if len(shape) == 2 else f", slice {shape[0] // 2 + 1} of {shape[0]}"
+
+
 def _extent(maps: MapSet, shape: tuple[int, ...]) -> tuple[float, float, float, float] | None:
     if maps.pixel_size is None:
         return None
@@ -50,7 +54,7 @@ def _extent(maps: MapSet, shape: tuple[int, ...]) -> tuple[float, float, float, 
 
 
 def draw_map(axes: Any, maps: MapSet, name: str) -> None:
-    """Draw one map with its colour bar or legend; what its mask excludes stays grey.
+    """Draw one map, or the middle slice of a volume, with its colour bar or legend; what its mask excludes stays grey.
 
     Parameters
     ----------
@@ -63,9 +67,9 @@ def draw_map(axes: Any, maps: MapSet, name: str) -> None:
     """
     one = maps[name]
     values = _plane(one.valid())
-    title = name.replace("_", " ")
+    title = f"{name.replace('_', ' ')}{unit_text(one.unit)}{_slice_text(one.data.shape)}"
     length = "µm" if maps.pixel_size else "pixel"
-    axes.set(xlabel=f"x ({length})", ylabel=f"y ({length})", title=f"{title}{unit_text(one.unit)}", facecolor=_NOWHERE)
+    axes.set(xlabel=f"x ({length})", ylabel=f"y ({length})", title=title, facecolor=_NOWHERE)
     if one.labels is not None:
         _draw_labels(axes, maps, one, values)
         return
@@ -75,8 +79,8 @@ def draw_map(axes: Any, maps: MapSet, name: str) -> None:
     image = axes.imshow(values, cmap=colours, vmin=low, vmax=max(high, low + 1e-9), extent=_extent(maps, values.shape))
     axes.figure.colorbar(image, ax=axes, shrink=0.85)
     if one.sigma is not None and finite.size:
-        typical = float(np.nanmedian(np.where(one.mask, one.sigma, np.nan)))  # type: ignore[arg-type]
-        axes.set_title(f"{title}{unit_text(one.unit)}, median ± {typical:.2g}")
+        typical = float(np.nanmedian(np.where(_plane(one.mask), _plane(one.sigma), np.nan)))
+        axes.set_title(f"{title}, median ± {typical:.2g}")
 
 
 def _draw_labels(axes: Any, maps: MapSet, one: ParameterMap, values: Any) -> None:

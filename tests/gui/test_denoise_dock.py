@@ -74,7 +74,8 @@ def test_a_run_gives_the_cleaned_stack_and_hidden_companions(
     sigma = hidden["fraction Ni4+ model ± σ · NMC particle, Ni K-edge"]
     shown = np.isfinite(sigma.data)
     assert 0.1 < shown.mean() < 0.9
-    np.testing.assert_array_equal(sigma.data[shown], expected.metadata["denoise"]["fraction_sigma"][1][shown])
+    # Two runs agree but for the last digits, which depend on where the arrays lie in memory.
+    np.testing.assert_allclose(sigma.data[shown], expected.metadata["denoise"]["fraction_sigma"][1][shown], rtol=1e-4)
     assert {"fraction Ni2+ model", "edge_jump (OD)"} <= {name.split(" · ")[0] for name in hidden}
     assert dock.runner.stacks.layer() is layer, "the cleaned stack can't be cleaned again"
     assert dock.runner.stacks.count() == 2, "only what was not denoised yet is offered"

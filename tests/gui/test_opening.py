@@ -33,6 +33,7 @@ def test_files_of_a_series_dropped_one_by_one_open_it_once(
     files = names(aps(tmp_path))
     viewer.open(files, plugin="napari-xanes")
     assert [layer.data.shape for layer in viewer.layers] == [(3, 4, 5)]
+    assert f"{Path(files[-1]).name} is part of {viewer.layers[0].name}" in viewer.status
     viewer.layers.clear()
     viewer.open(files[:2], plugin="napari-xanes")
     assert len(viewer.layers) == 1, "a series that was closed opens again"

@@ -13,7 +13,7 @@ from app_model.types import KeyBinding
 
 from napari_xanes import SpectralStack
 from napari_xanes.gui.references import references_of
-from napari_xanes.gui.spectra import SpectraDock, spectra_dock_of
+from napari_xanes.gui.spectra import SpectraDock, spectra_dock_of, tiles
 
 
 @pytest.fixture
@@ -148,7 +148,8 @@ def test_a_click_pins_but_a_drag_does_not(viewer, dock, add_stack, point_at, wai
         assert len(dock.pins.pins) == pins
 
 
-def test_lazy_data_are_read_in_a_thread(viewer, dock, add_stack, point_at, stack, wait):
+def test_lazy_data_are_read_in_a_thread(viewer, dock, add_stack, point_at, stack, wait, monkeypatch):
+    monkeypatch.setattr(tiles, "EDGE", 4)
     main, threads = threading.get_ident(), set()
 
     def block(values):
@@ -289,7 +290,45 @@ def test_cursor_signal(viewer, dock, add_stack, point_at, wait):
     wait(lambda: seen and seen[-1] == (layer, (5, 9)))
 
 
-def test_closing_while_data_are_read(viewer, dock, add_stack, stack, wait):
+def test_neighbouring_pixels_of_lazy_data_are_there_at_once(viewer, dock, add_stack, point_at, stack, wait):
+    layer = add_stack(stack.with_data(da.from_array(stack.data, chunks=(30, 8, 8))))
+    point_at(layer, 5, 9)
+    wait(lambda: dock.cursor._tiles.spectrum(layer.data, (5, 9), 1) is not None)
+    came = []
+    dock.cursor.arrived.connect(lambda index, values: came.append((index, values)))
+    viewer.cursor.position = tuple(layer.data_to_world((0, 6, 11)))
+    wait(lambda: dock.cursor.index == (6, 11))
+    assert came[-1][0] == (6, 11)
+    np.testing.assert_allclose(came[-1][1], stack.data[:, 6, 11])
+
+
+def test_what_was_waited_for_does_not_replace_what_came_later(viewer, dock, add_stack, stack, wait, monkeypatch):
+    monkeypatch.setattr(tiles, "EDGE", 8)
+    hold = threading.Event()
+
+    def slow(values):
+        if armed:
+            hold.wait(5)
+        return values
+
+    armed = []
+    data = da.from_array(stack.data, chunks=(30, 8, 8)).map_blocks(slow, dtype=np.float32, meta=np.empty((0, 0, 0)))
+    layer = add_stack(stack.with_data(data))
+    viewer.cursor.position = tuple(layer.data_to_world((0, 1, 1)))
+    wait(lambda: dock.cursor._tiles.spectrum(data, (1, 1), 1) is not None)
+    armed.append(True)
+    viewer.cursor.position = tuple(layer.data_to_world((0, 20, 20)))
+    wait(lambda: dock.cursor.index == (20, 20))
+    viewer.cursor.position = tuple(layer.data_to_world((0, 2, 2)))
+    wait(lambda: dock.cursor.index == (2, 2))
+    hold.set()
+    wait(lambda: dock.cursor._tiles.spectrum(data, (20, 20), 1) is not None)
+    wait(ms=100)
+    np.testing.assert_allclose(curve(dock, "cursor").values, stack.data[:, 2, 2])
+
+
+def test_closing_while_data_are_read(viewer, dock, add_stack, stack, wait, monkeypatch):
+    monkeypatch.setattr(tiles, "EDGE", 4)
     started, hold = threading.Event(), threading.Event()
 
     def slow(values):

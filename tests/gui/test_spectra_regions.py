@@ -70,10 +70,12 @@ def test_regions_become_references(viewer, dock, stack, wait, errors):
     references = references_of(viewer)
     references.remove([s.name for s in references.spectra])
     dock.reference_list.take_regions()
+    wait(lambda: errors)
     assert "brush one" in errors[0]
     dock.regions.brush()
     viewer.layers[-1].paint((5, 5), 1)
     dock.reference_list.take_regions()
+    wait(lambda: references.spectra)
     (reference,) = references.spectra
     assert reference.name == "region 1"
     inside = stack.data[:, viewer.layers[-1].data == 1].astype(float)

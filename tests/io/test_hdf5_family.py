@@ -137,6 +137,36 @@ def test_mantis_i0(tmp_path, frames):
             assert "i0" not in io.read(write_mantis(tmp_path / "a.hdf5", frames, ENERGY, **more | wrong)).metadata
 
 
+def test_mantis_optical_depth_saved_as_pre_normalized(tmp_path, frames):
+    white = "spectromicroscopy/normalization/white_spectrum"
+    depth = frames.T.astype("f4") / 99
+    more = {"exchange/data": depth, white: np.ones(4), f"{white}_energy": np.array(ENERGY)}
+    more |= {"spectromicroscopy/optical_density": depth.astype("f8").reshape((-1, 4), order="F")}
+    for limit in (None, 100):
+        stack = io.read(write_mantis(tmp_path / "a.hdf5", frames, ENERGY, **more), memory_limit=limit)
+        assert stack.quantity == "optical_depth"
+        assert "pre-normalized" in stack.metadata["quantity_source"]
+        assert "i0" not in stack.metadata
+    wrong = [
+        {white: np.full(4, 2.0)},
+        {"spectromicroscopy/optical_density": None},
+        {"spectromicroscopy/optical_density": -np.log(depth).reshape((-1, 4), order="F")},
+        {"spectromicroscopy/optical_density": np.ones((3, 4))},
+    ]
+    for other in wrong:
+        stack = io.read(write_mantis(tmp_path / "a.hdf5", frames, ENERGY, **more | other))
+        assert (stack.quantity, "i0" in stack.metadata) == ("counts", True)
+
+
+def test_mantis_pixel_numbers_are_no_positions(tmp_path, frames):
+    pixels = {"exchange/x": np.arange(5.0), "exchange/y": np.arange(3.0)}
+    assert io.read(write_mantis(tmp_path / "a.hdf5", frames, ENERGY, **pixels)).pixel_size is None
+    said = {f"{name}__units": "um" for name in pixels}
+    assert io.read(write_mantis(tmp_path / "a.hdf5", frames, ENERGY, **pixels | said)).pixel_size == (1.0, 1.0)
+    moved = {name: values + 5 for name, values in pixels.items()}
+    assert io.read(write_mantis(tmp_path / "a.hdf5", frames, ENERGY, **moved)).pixel_size == (1.0, 1.0)
+
+
 def test_mantis_flat_and_dark(tmp_path, frames):
     more = {"exchange/white_data": frames.T + 9, "exchange/dark_data": frames[0].T}
     stack = io.read(write_mantis(tmp_path / "a.hdf5", frames[::-1], ENERGY, **more))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import napari_xanes as nx
-from napari_xanes import io
+from napari_xanes import blocks, io
 from napari_xanes.io import hdf5
 
 ENERGY = np.linspace(7100.0, 7150, 6)
@@ -70,3 +70,18 @@ def test_a_pixel_is_read_alone(tmp_path: Path, asked: list[int], write: Any) -> 
     np.testing.assert_array_equal(np.asarray(stack.data[2:4, 7:9, 9:12]), FRAMES[2:4, 7:9, 9:12])
     assert sum(asked) == 6 + 2 * 2 * 3
     np.testing.assert_array_equal(np.asarray(stack.data), FRAMES)
+
+
+def test_a_slab_of_optical_depth_reads_its_own_rows(
+    tmp_path: Path, asked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "SLAB_BYTES", 6 * 30 * 4 * 8)  # eight rows
+    own(tmp_path / "scan.h5")
+    stack = io.read(tmp_path / "scan.h5", memory_limit=10)
+    depth = nx.ops.optical_depth(stack, i0=nx.Spectrum("I0", ENERGY, np.full(6, 1e5)))
+    asked.clear()
+    np.testing.assert_allclose(np.asarray(depth.data[:, 8:16]), -np.log(FRAMES[:, 8:16] / 1e5), rtol=1e-4)
+    assert sum(asked) == 6 * 8 * 30
+    asked.clear()
+    blocks.over_pixels(lambda block, pixels: None, depth.data)
+    assert sum(asked) == FRAMES.size

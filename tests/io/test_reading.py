@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from unittest import mock
 
+import dask.array as da
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.io.test_xrm_series import aps, ssrl
 from typer.testing import CliRunner
 
 import napari_xanes as nx
 from napari_xanes import io
 from napari_xanes.cli import app
+from napari_xanes.io import frames
 from napari_xanes.recipe import as_python
 
 ENERGY = [7120.0, 7100.0, 7110.0, 7100.0, 7120.0, 7100.0]
@@ -113,3 +118,14 @@ def test_on_the_command_line(repeated: Path) -> None:
     facts = json.loads(result.output)
     assert facts["repeats"] == 3
     assert "repeat 2 of 2 energies taken, their other frames left out" in facts["notes"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from([0, 0, 0, 1, np.nan]), min_size=1, max_size=40), st.sampled_from([1, 48, 10_000]))
+def test_the_end_of_an_interrupted_scan(values: list[float], look: int) -> None:
+    data = np.zeros((len(values), 2, 3), np.float32)
+    data[:, 1, 2] = values
+    expected = max((i + 1 for i, value in enumerate(values) if value == 1), default=0)
+    with mock.patch.object(frames, "_LOOK_BYTES", look):
+        assert frames.filled_length(data) == expected
+        assert frames.filled_length(da.from_array(data, chunks=(3, 2, 3))) == expected

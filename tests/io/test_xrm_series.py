@@ -137,6 +137,66 @@ def test_several_scans_in_a_folder(tmp_path):
     assert io.read(tmp_path / "fov08_xanessoc01_8340_0eV.xrm").metadata["detector"] == "fov08_xanessoc01"
 
 
+def ssrl_tomography(folder, angles=("-010.00", "+000.00", "+010.50", "+100.00"), energies=(8324.0, 8330.25)):
+    """Value 1000 * number of the angle + 100 * number of the energy; references 5000 + 100 * number of the energy."""
+    for i, energy in enumerate(energies):
+        for k in (1, 2):
+            name = f"rep01_{i + 1:06d}_ref_NCA_fov08_{energy:08.2f}_eV_{k:03d}of002.xrm"
+            write(folder / name, image(5000 + 100 * i + k), [0.0], [0.3])
+        for n, angle in enumerate(angles):
+            name = f"rep01_NCA_fov08_{angle}deg_{energy:08.2f}_eV_001of001.xrm"
+            write(folder / name, image(1000 * n + 100 * i), [0.0], [0.5])
+    return folder
+
+
+def test_each_angle_of_a_tomography_is_a_stack_of_its_own(tmp_path):
+    stack = io.read(ssrl_tomography(tmp_path))
+    assert stack.metadata["available"] == [
+        "NCA_fov08, -010.00deg",
+        "NCA_fov08, +000.00deg",
+        "NCA_fov08, +010.50deg",
+        "NCA_fov08, +100.00deg",
+    ]
+    for n, (select, angle) in enumerate([(None, -10), ("+000.00deg", 0), ("NCA_fov08, +010.50deg", 10.5), (3, 100)]):
+        stack = io.read(tmp_path, select=select)
+        np.testing.assert_array_equal(stack.energy, [8324, 8330.25])
+        np.testing.assert_array_equal(stack.data, np.concatenate([image(1000 * n), image(1000 * n + 100)]))
+        flats = np.concatenate([image(5001), image(5101)]) + 0.5
+        np.testing.assert_array_equal(stack.metadata["flat"], flats)
+        assert (stack.metadata["angle"], stack.metadata["n_flat"]) == (angle, 2)
+        assert (stack.metadata["exposure"], stack.metadata["flat_exposure"]) == (0.5, 0.3)
+        assert len(stack.metadata["files"]) == 2 + 4
+
+
+def test_any_file_of_a_tomography_opens_its_angle(tmp_path):
+    ssrl_tomography(tmp_path)
+    stack = io.read(tmp_path / "rep01_NCA_fov08_+010.50deg_08330.25_eV_001of001.xrm")
+    assert (stack.metadata["detector"], stack.shape) == ("NCA_fov08, +010.50deg", (2, 4, 5))
+    stack = io.read(tmp_path / "rep01_000002_ref_NCA_fov08_08330.25_eV_001of002.xrm")
+    assert stack.metadata["detector"] == "NCA_fov08, -010.00deg"
+
+
+def test_references_of_one_angle_serve_those_without(tmp_path):
+    ssrl_tomography(tmp_path, ("+000.00", "+090.00"), (8324.0,))
+    for path in sorted(tmp_path.glob("*_ref_*")):
+        path.rename(tmp_path / path.name.replace("fov08", "fov08_+000.00deg"))
+    for n in (0, 1):
+        flat = io.read(tmp_path, select=n).metadata["flat"]
+        np.testing.assert_array_equal(flat, image(5001) + 0.5)
+    write(tmp_path / "ref_NCA_fov08_+090.00deg_08324.00_eV.xrm", image(7000), [0.0], [0.3])
+    np.testing.assert_array_equal(io.read(tmp_path, select=0).metadata["flat"], image(5001) + 0.5)
+    np.testing.assert_array_equal(io.read(tmp_path, select=1).metadata["flat"], image(7000))
+
+
+def test_two_samples_of_a_tomography_keep_their_references(tmp_path):
+    ssrl_tomography(tmp_path, ("+000.00",))
+    for path in sorted(tmp_path.iterdir()):
+        if "deg" in path.name:
+            write(tmp_path / path.name.replace("NCA", "NMC"), image(10), [0.0], [0.5])
+    assert "flat" in io.read(tmp_path, select="NCA_fov08, +000.00deg").metadata
+    assert "flat" not in io.read(tmp_path, select="NMC_fov08, +000.00deg").metadata
+
+
 def test_images_of_different_sizes_are_refused(tmp_path):
     aps(tmp_path)
     write(tmp_path / "fov07_xanessoc01_8340_0eV.xrm", image(1)[:, :3], [8340.0])

@@ -65,6 +65,14 @@ def test_the_empty_area_is_found(rng: np.random.Generator) -> None:
     assert (found & particle).sum() < 0.01 * found.sum()
 
 
+def test_the_empty_area_of_a_slice_is_its_own() -> None:
+    data = np.full((2, 2, 12, 12), 1000.0, np.float32)
+    data[:, 1] = 20
+    found = empty_area(SpectralStack(data, [8330, 8340]))
+    assert found[0].all()
+    assert not found[1].any()
+
+
 def test_flats_of_another_file_are_interpolated_between_their_energies() -> None:
     flats = SpectralStack(np.stack([np.full((4, 5), v) for v in (100.0, 300.0)]), [8330, 8350], "counts")
     found = nx.ops.optical_depth(counts(), i0=_saved(flats))

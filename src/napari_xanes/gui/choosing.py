@@ -111,11 +111,13 @@ def mask_of(region: Layer, image: Layer) -> NDArray[np.bool_]:
     """
     from napari.layers import Shapes
 
+    from napari_xanes.gui.spectra.areas import drawn_pixels
+
     shape = tuple(image.data.shape[1:])
     if isinstance(region, Shapes):
         if not region.data:
             raise ValueError(f"layer {region.name!r} has no shape; draw one")
-        mask = np.any(region.to_masks(mask_shape=shape[-2:]), axis=0)
+        mask = drawn_pixels(region, image)
     else:
         marked = np.asarray(region.data) != 0
         mask = marked.any(axis=0) if marked.ndim > len(shape) else marked

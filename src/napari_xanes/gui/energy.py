@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
+from napari_xanes.gui.contrast import settle_limits
 from napari_xanes.gui.layers import is_stack
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class StackFollower(QObject):
         viewer.dims.events.point.connect(self._follow_slider)
         viewer.dims.events.order.connect(self._follow_slider)
         for layer in viewer.layers:
-            layer.events.metadata.connect(self._on_metadata)
+            self._watch(layer)
         self.refresh()
 
     @property
@@ -126,8 +127,13 @@ class StackFollower(QObject):
         self._follow_slider()
 
     def _on_inserted(self, event: Any) -> None:
-        event.value.events.metadata.connect(self._on_metadata)
+        self._watch(event.value)
         self.refresh()
+
+    def _watch(self, layer: Layer) -> None:
+        layer.events.metadata.connect(self._on_metadata)
+        if is_stack(layer):
+            settle_limits(layer)
 
     def _on_removed(self, event: Any) -> None:
         event.value.events.metadata.disconnect(self._on_metadata)

@@ -9,6 +9,7 @@ from uuid import uuid4
 import numpy as np
 
 from napari_xanes.colours import colour_of
+from napari_xanes.gui.contrast import limits_of, thinned
 from napari_xanes.history import Source, Step
 from napari_xanes.stack import MapSet, ParameterMap, SpectralStack
 
@@ -46,7 +47,7 @@ def stack_to_layer(stack: SpectralStack, *, name: str | None = None) -> LayerDat
         "scale": (1.0, *space["scale"]),
         "units": ("pixel", *space["units"]),
         "axis_labels": ("energy", *space["axis_labels"]),
-        "contrast_limits": _contrast(stack.data),
+        "contrast_limits": limits_of(stack.data),
         "metadata": {"xanes": _stack_metadata(stack)},
     }
     return stack.data, keywords, "image"
@@ -68,17 +69,6 @@ def _stack_metadata(stack: SpectralStack) -> dict[str, Any]:
         "source": stack.source.to_plain() if stack.source else None,
         "metadata": dict(stack.metadata) | {"name": stack.name},
     }
-
-
-def _contrast(data: Any) -> tuple[float, float]:
-    """Display limits from a few frames, so that a lazy stack is not read for them."""
-    frames = data[:: max(1, data.shape[0] // 4)][:5] if isinstance(data, np.ndarray) else data[:1]
-    sample = np.asarray(frames[..., ::4, ::4])
-    values = sample[np.isfinite(sample)]
-    if values.size == 0:
-        return 0.0, 1.0
-    low, high = (float(v) for v in np.percentile(values, (0.5, 99.5)))
-    return (low, high) if high > low else (low, low + 1.0)
 
 
 def is_stack(layer: Layer) -> bool:
@@ -138,7 +128,8 @@ def maps_to_layers(maps: MapSet) -> list[LayerData]:
 def _image(maps: MapSet, name: str, one: ParameterMap, role: str, group: str, *, visible: bool) -> LayerData:
     data = one.data if role == "value" else one.sigma
     shown = np.where(one.mask, data, np.nan).astype(np.float32)  # type: ignore[arg-type]
-    finite = shown[np.isfinite(shown)]
+    sample = thinned(shown)
+    finite = sample[np.isfinite(sample)]
     low, high = (float(v) for v in np.percentile(finite, (1, 99))) if finite.size else (0.0, 1.0)
     title = name if role == "value" else f"{name} ± σ"
     unit = f" ({one.unit})" if one.unit not in ("", "1") else ""

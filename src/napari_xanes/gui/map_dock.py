@@ -61,10 +61,11 @@ class MapDock(QWidget):
         DropTarget(self, viewer)
 
     def _show_prepared(self, stack: SpectralStack) -> None:
-        self.runner.stacks.choose(show_prepared(self._viewer, self.runner.stacks.layer(), stack))
+        self.runner.source = show_prepared(self._viewer, self.runner.source, stack)
+        self.runner.stacks.choose(self.runner.source)
 
     def _show(self, maps: MapSet) -> None:
-        self.overlay.set_maps(maps, self.runner.stacks.layer())
+        self.overlay.set_maps(maps, self.runner.source)
         layers = add_layers(self._viewer, maps)
         self.results.show_maps(maps, layers, self.runner.warn(maps.metadata))
         self.runner.show_tab("results")

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_xanes.colours import colour_of
+from napari_xanes.gui.contrast import thinned
 from napari_xanes.history import Source
 from napari_xanes.recipe import Recipe, as_python
 
@@ -35,11 +36,12 @@ if TYPE_CHECKING:
 
 def in_words(one: ParameterMap) -> str:
     """The median of a map inside its mask, with its typical standard error and unit."""
-    values = one.data[one.mask]
+    assert one.mask is not None
+    values = thinned(one.data[one.mask])
     if one.labels is not None or values.size == 0:
-        return f"{100 * float(np.mean(one.mask)):.0f} % of pixels"  # type: ignore[arg-type]
-    known = one.sigma is not None and np.isfinite(one.sigma[one.mask]).any()
-    error = float(np.nanmedian(one.sigma[one.mask])) if known else float("nan")
+        return f"{100 * float(np.mean(one.mask)):.0f} % of pixels"
+    sigma = np.empty(0) if one.sigma is None else thinned(one.sigma[one.mask])
+    error = float(np.nanmedian(sigma)) if np.isfinite(sigma).any() else float("nan")
     return with_error(float(np.nanmedian(values)), error, one.unit)
 
 

@@ -54,13 +54,17 @@ def parts(paths: Sequence[str]) -> list[list[Path]]:
 def _layers(paths: list[Path]) -> list[LayerData]:
     if len(paths) == 1 and io.holds_maps(paths[0]):
         return maps_to_layers(io.read_maps(paths[0]))
-    if len(paths) == 1 and is_shown(paths[0]):
+    if len(paths) == 1 and (shown := layer_of(paths[0])):
+        import napari
+
+        # Not a notification: of a series that is dropped file by file there would be hundreds.
+        napari.current_viewer().status = f"{paths[0].name} is part of {shown}, which is open already"
         return []
     return [stack_to_layer(io.read(paths, memory_limit=memory_limit()))]
 
 
-def is_shown(path: Path) -> bool:
-    """Whether a file is part of a series that the current viewer shows as it was read.
+def layer_of(path: Path) -> str | None:
+    """The layer of the current viewer that shows, as it was read, the series that a file is part of; None if none does.
 
     Any file of a series opens all of it, and napari opens dropped files one by one.
     """
@@ -72,8 +76,8 @@ def is_shown(path: Path) -> bool:
         if is_stack(layer) and not xanes["history"] and xanes["source"] and path.name in _files(xanes):
             source = Path(xanes["source"]["path"])
             if path.resolve().parent == (source if source.is_dir() else source.parent):
-                return True
-    return False
+                return str(layer.name)
+    return None
 
 
 def _files(xanes: Mapping[str, Any]) -> Sequence[str]:

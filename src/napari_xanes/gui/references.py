@@ -25,6 +25,8 @@ from qtpy.QtWidgets import (
 import napari_xanes as nx
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.reference_set import ReferenceSet, references_of
+from napari_xanes.gui.worker import Newest
+from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -85,6 +87,9 @@ class ReferenceList(QWidget):
         delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self._table, self.remove_selected)
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
         self.references.changed.connect(self._rebuild)
+        self._newest = Newest(self)
+        self._newest.done.connect(lambda _key, spectra: self._add_regions(spectra))
+        self._newest.failed.connect(lambda _key, error: show_error(f"The regions can't be references: {error}"))
         self._rebuild()
 
     def ask(self) -> None:
@@ -102,14 +107,12 @@ class ReferenceList(QWidget):
         self.references.add(spectra)
 
     def take_regions(self) -> None:
-        """Add the mean spectra of the brushed regions."""
+        """Add the mean spectra of the brushed regions, once they are read."""
         from napari_xanes.gui.spectra.regions import region_spectra
 
-        try:
-            spectra = region_spectra(self._viewer)
-        except (OSError, ValueError) as error:
-            show_error(f"The regions can't be references: {error}")
-            return
+        self._newest.submit(None, region_spectra(self._viewer))
+
+    def _add_regions(self, spectra: list[Spectrum]) -> None:
         if not spectra:
             show_error("There are no regions to take spectra from: brush one first (Spectra > Regions > Brush)")
             return

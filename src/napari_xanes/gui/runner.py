@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_xanes.gui.choosing import LayerBox
+from napari_xanes.gui.energy import attach_energy
 from napari_xanes.gui.fields import viewer_fields
 from napari_xanes.gui.forms import Form
 from napari_xanes.gui.jobs import Job
@@ -95,6 +96,7 @@ class Runner(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        attach_energy(viewer)
         self._viewer, self._registry, self._steps_before = viewer, registry, steps_before
         self._forms: dict[str, Form] = {}
         self.source: Layer | None = None
@@ -223,7 +225,13 @@ class Runner(QWidget):
         """Run the method in a worker; an error becomes a notification and changes nothing."""
         self.launch(self.run_button.text(), self._steps_before, self._tell)
 
-    def launch(self, title: str, steps_before: StepsBefore, then: Callable[[SpectralStack | None, Any], None]) -> None:
+    def launch(
+        self,
+        title: str,
+        steps_before: StepsBefore,
+        then: Callable[[SpectralStack | None, Any], None],
+        part_of: Callable[[SpectralStack], SpectralStack] = lambda stack: stack,
+    ) -> None:
         """Run the method on the chosen layer, which becomes `source`, in a worker.
 
         Parameters
@@ -234,13 +242,15 @@ class Runner(QWidget):
             Steps that the layer's stack needs first.
         then : callable
             Gets what the steps before gave (None if there are none) and what the method gave.
+        part_of : callable
+            What to take of the layer's stack.
         """
         layer = self.stacks.layer()
         if layer is None:
             show_error("there is no stack yet; drop one into the viewer or open the sample")
             return
         try:
-            stack = stack_of(layer)
+            stack = part_of(stack_of(layer))
             step = Step(self.methods.currentData(), self.form().values())
         except ValueError as error:
             show_error(str(error))

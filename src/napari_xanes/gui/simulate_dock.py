@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 from napari_xanes.gui.energy import attach_energy, energies_of, plain_viewer
 from napari_xanes.gui.reference_set import references_of
 from napari_xanes.gui.runner import DOCK_WIDTH, scrolled
-from napari_xanes.gui.spectra.worker import Newest
+from napari_xanes.gui.worker import Newest
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zipfile
+from math import prod
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
-from napari_xanes.io.beside import given_or_beside, only_fitting, same_stem
+from napari_xanes.io import promises
+from napari_xanes.io.beside import given_or_beside, missing, only_fitting, same_stem
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.found import Found
@@ -16,6 +18,8 @@ from napari_xanes.io.mapped import mapped
 from napari_xanes.stack import Quantity
 
 _NPY = b"\x93NUMPY"
+_WANTED = ("data.npy", "energy.npy", "quantity.npy", "pixel_size.npy")
+_HEADER_2 = np.lib.format.read_array_header_2_0
 
 
 def declines(path: Path, energies: Any = None) -> str | None:
@@ -26,7 +30,7 @@ def declines(path: Path, energies: Any = None) -> str | None:
         if len(shape) not in (3, 4):
             return f"an array of shape {shape}, not (E, Y, X)"
         if energies is None and not (same_stem(path) or only_fitting(path.parent, shape[:1])):
-            return f"no energies found beside it: put them one per line in {path.stem}.txt, or pass energies="
+            return missing(path)
         return None
     if begins[:4] != b"PK\x03\x04":
         return "not an .npz archive or .npy array"
@@ -36,8 +40,8 @@ def declines(path: Path, energies: Any = None) -> str | None:
     except zipfile.BadZipFile as error:
         raise OSError(f"{path}: damaged or cut short ({error})") from error
     needed = ["data.npy"] if energies is not None else ["data.npy", "energy.npy"]
-    missing = [name.removesuffix(".npy") for name in needed if name not in names]
-    return f"it has no array {missing[0]!r}" if missing else None
+    lacking = [name.removesuffix(".npy") for name in needed if name not in names]
+    return f"it has no array {lacking[0]!r}" if lacking else None
 
 
 def read(path: Path, energies: Any = None) -> Found:
@@ -53,10 +57,7 @@ def read(path: Path, energies: Any = None) -> Found:
     if starts_with(path, 6) == _NPY:
         return _array(path, energies)
     try:
-        with zipfile.ZipFile(path) as archive:
-            promised = sum(item.file_size for item in archive.infolist())
-        if promised > (64 << 20) and promised > path.stat().st_size * 1100:
-            raise ValueError(f"it promises {promised >> 20} MB, but the file has {path.stat().st_size >> 10} kB")
+        _check_archive(path)
         with np.load(path, allow_pickle=False) as archive:
             data = archive["data"]
             energy = archive["energy"] if "energy" in archive else np.zeros(data.shape[:1])
@@ -86,6 +87,31 @@ def _mapped(path: Path) -> Any:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (EOFError, SyntaxError, TypeError, OverflowError) as error:
         raise OSError(f"{path}: damaged or cut short ({error})") from error
+
+
+def _check_archive(path: Path) -> None:
+    """Refuses an archive that unpacks to too much, or whose arrays say that they are larger than what is packed.
+
+    NumPy allocates an array before it reads it.
+
+    Raises
+    ------
+    ValueError
+        If it does.
+    """
+    with zipfile.ZipFile(path) as archive:
+        items = [item for item in archive.infolist() if item.filename in _WANTED]
+        unpacked = sum(item.file_size for item in items)
+        promises.check("it", unpacked, path.stat().st_size, piece=unpacked)
+        for item in items:
+            with archive.open(item) as file:
+                version = np.lib.format.read_magic(file)
+                header = np.lib.format.read_array_header_1_0 if version == (1, 0) else _HEADER_2
+                shape, _, dtype = header(file)
+            if prod(shape) * dtype.itemsize > item.file_size:
+                raise ValueError(f"{item.filename} promises {dtype} of shape {shape}, more than is packed in it")
+            if item.filename != "data.npy" and prod(shape) > promises.LONGEST_LIST:
+                raise ValueError(f"{item.filename} has shape {shape}, no list of energies is so long")
 
 
 def _check(data: Any) -> None:

@@ -10,17 +10,19 @@ import re
 import warnings
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_xanes.io.columns import unique_names
 from napari_xanes.io.energies import looks_like_energies
 from napari_xanes.io.files import decoded, starts_with
 from napari_xanes.io.frames import ordered
+from napari_xanes.io.promises import LONGEST_LIST
 from napari_xanes.spectrum import Spectrum
 
-UNPACKED_BYTES = 200 << 20
+UNPACKED_BYTES = 32 << 20
 """No project is larger than this when unpacked."""
 
 _PARAMETERS = {
@@ -34,8 +36,11 @@ _PARAMETERS = {
 }
 _STATEMENT = re.compile(r"^(?:@(\w+)\s*=\s*\(|(\[record\]))", re.MULTILINE)
 _TOKEN = re.compile(
-    r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([\[\](){}])|(=>|,)|([^\s,'"\[\](){}=]+))""", re.DOTALL
+    r"""\s*(?:'([^'\\]*(?:\\.[^'\\]*)*)'|"([^"\\]*(?:\\.[^"\\]*)*)"|([\[\](){}])|(=>|,)|([^\s,'"\[\](){}=]+))""",
+    re.DOTALL,
 )
+_MOST_NESTED = 100
+_MOST_RECORDS = 10_000
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -61,24 +66,28 @@ def read_spectra(path: Path) -> list[Spectrum]:
         If the file is damaged or holds no mu(E).
     """
     text = decoded(_unpacked(path), path)
-    records: list[dict[str, list[Any]]] = []
-    current: dict[str, list[Any]] = {}
+    spectra: list[Spectrum] = []
+    left: list[str] = []
+    arguments: dict[Any, Any] = {}
+    columns: dict[str, NDArray[np.float64]] = {}
     at = 0
     while (statement := _STATEMENT.search(text, at)) is not None:
         at = statement.end()
-        if statement[2]:
-            records.append(current)
-            current = {}
-        elif statement[1] in ("args", "x", "y"):
-            current[statement[1]], at = _list(text, at)
-    spectra, left = [], []
-    for record in records:
-        arguments = dict(zip(record.get("args", [])[::2], record.get("args", [])[1::2], strict=False))
-        spectrum = _spectrum(record, arguments, path)
-        if spectrum is None:
-            left.append(str(arguments.get("label", "?")))
-        else:
-            spectra.append(spectrum)
+        if statement[1] == "args":
+            items, at = _list(text, at)
+            arguments = dict(zip(items[::2], items[1::2], strict=False))
+        elif statement[1] in ("x", "y"):
+            items, at = _list(text, at)
+            columns[statement[1]] = np.array(items, dtype=np.float64)
+        elif statement[2]:
+            if len(spectra) + len(left) == _MOST_RECORDS:
+                raise ValueError(f"the project has more than {_MOST_RECORDS} records")
+            spectrum = _spectrum(columns, arguments, path)
+            if spectrum is None:
+                left.append(str(arguments.get("label", "?")))
+            else:
+                spectra.append(spectrum)
+            arguments, columns = {}, {}
     if not spectra:
         raise ValueError("the project holds no mu(E)")
     if left:
@@ -90,10 +99,11 @@ def read_spectra(path: Path) -> list[Spectrum]:
 def _unpacked(path: Path) -> bytes:
     try:
         if starts_with(path, 2) != b"\x1f\x8b":
-            content = path.read_bytes()
+            with path.open("rb") as file:
+                content = _up_to(file, UNPACKED_BYTES + 1)
         else:
             with gzip.open(path) as file:
-                content = file.read(UNPACKED_BYTES + 1)
+                content = _up_to(file, UNPACKED_BYTES + 1)
     except (EOFError, zlib.error) as error:
         raise ValueError(f"{path}: its gzip content is damaged ({error})") from error
     if len(content) > UNPACKED_BYTES:
@@ -101,11 +111,21 @@ def _unpacked(path: Path) -> bytes:
     return content
 
 
+def _up_to(file: BinaryIO | gzip.GzipFile, n_bytes: int) -> bytes:
+    """The first bytes of a file, without memory for those that it does not have."""
+    content = bytearray()
+    while len(content) < n_bytes and (block := file.read(min(1 << 20, n_bytes - len(content)))):
+        content += block
+    return bytes(content)
+
+
 def _list(text: str, at: int) -> tuple[list[Any], int]:
     """The Perl list whose opening bracket ends at `at`, and where it ends; nested lists become None."""
     items: list[Any] = []
     closing = [")"]
     while closing:
+        if len(items) > LONGEST_LIST or len(closing) > _MOST_NESTED:
+            raise ValueError("the project's lists are too long or nested too deeply")
         match = _TOKEN.match(text, at)
         if match is None:
             raise ValueError(f"the project's list is broken after {text[max(0, at - 30) : at]!r}")
@@ -127,12 +147,12 @@ def _list(text: str, at: int) -> tuple[list[Any], int]:
     return items, at
 
 
-def _spectrum(record: dict[str, list[Any]], arguments: dict[Any, Any], path: Path) -> Spectrum | None:
+def _spectrum(columns: dict[str, NDArray[np.float64]], arguments: dict[Any, Any], path: Path) -> Spectrum | None:
     if arguments.get("datatype") in ("chi", "rsp", "qsp") or any(
         _number(arguments, f"is_{k}") for k in ("chi", "rsp", "qsp")
     ):
         return None
-    energy, mu = (np.array(record.get(key, []), dtype=np.float64) for key in ("x", "y"))
+    energy, mu = (columns.get(key, np.empty(0)) for key in ("x", "y"))
     if energy.size < 2 or energy.size != mu.size or not looks_like_energies(energy):
         return None
     metadata: dict[str, Any] = {

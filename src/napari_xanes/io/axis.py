@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.energies import looks_like_energies, to_ev
-from napari_xanes.io.files import read_text
+from napari_xanes.io.files import files_in, lines_of, not_followed, read_text
 from napari_xanes.io.found import Found
 from napari_xanes.io.mapped import mapped
 
@@ -59,10 +59,10 @@ def _pair(path: Path) -> tuple[Path, _Sidecar]:
     is_text = path.suffix.lower() == ".dat"
     wanted = ".ncb" if is_text else ".dat"
     # Suffixes may be written in capitals; only the folder of the file is looked at.
-    beside = [p for p in path.parent.iterdir() if p.stem == path.stem and p.suffix.lower() == wanted and p.is_file()]
-    if len(beside) != 1:
-        raise ValueError(f"no {path.stem}{wanted} beside it")
-    text, binary = (path, beside[0]) if is_text else (beside[0], path)
+    files, links = ([p for p in found if p.stem == path.stem] for found in files_in(path.parent, (wanted,)))
+    if len(files) != 1:
+        raise ValueError("; ".join([f"no {path.stem}{wanted} beside it", *not_followed(links)]))
+    text, binary = (path, files[0]) if is_text else (files[0], path)
     return binary, _parsed(text)
 
 
@@ -74,7 +74,7 @@ def _parsed(path: Path) -> _Sidecar:
     ValueError
         If it is laid out otherwise.
     """
-    lines = [line.split() for line in read_text(path, limit=_TEXT_BYTES).splitlines() if line.strip()]
+    lines = [line.split(maxsplit=9) for line in lines_of(read_text(path, limit=_TEXT_BYTES)) if line.strip()]
     try:
         columns, rows, scale = int(lines[0][0]), int(lines[0][1]), float(lines[0][2])
         x, y = ((float(line[0]), float(line[1])) for line in lines[1:3])

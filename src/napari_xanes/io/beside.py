@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.energies import first_column, given_energies, looks_like_energies, to_ev
-from napari_xanes.io.files import read_text
+from napari_xanes.io.energies import TEXT_BYTES, first_column, given_energies, looks_like_energies, to_ev
+from napari_xanes.io.files import files_in, not_followed, read_text
 
 _TEXT_SUFFIXES = (".txt", ".dat", ".csv")
 _MOST_TEXTS = 100
-_TEXT_BYTES = 4 << 20
 _LOGGED = re.compile(r"incident energy = (\d+\.\d+) keV(?: \(corrected to (\d+\.\d+) keV\))?")
 
 
@@ -47,7 +46,7 @@ def same_stem(path: Path) -> Energies | None:
     So a wrong number of energies is not passed over in silence.
     """
     stem = path.stem.lower()
-    texts = _texts(path.parent)
+    texts = _texts(path.parent)[0]
     same = [p for p in texts if p.stem.lower() == stem and p.suffix.lower() == ".txt"]
     named = [p for p in texts if p.stem.lower().startswith(f"{stem}_energ")]
     return next((found for candidate in (*same, *named) if (found := _energies_in(candidate))), None)
@@ -55,11 +54,17 @@ def same_stem(path: Path) -> Energies | None:
 
 def only_fitting(folder: Path, counts: tuple[int, ...]) -> Energies | None:
     """The energies in the only text or log of PyXRF in a folder that has as many as there are images."""
-    texts = _texts(folder)
+    texts = _texts(folder)[0]
     if len(texts) > _MOST_TEXTS:
         return None
     fitting = [found for p in texts if (found := _energies_in(p)) and found.values.size in counts]
     return fitting[0] if len(fitting) == 1 else None
+
+
+def missing(path: Path) -> str:
+    """What to tell where no energies are found for an image file."""
+    told = f"no energies found beside it: put them one per line in {path.stem}.txt, or pass energies="
+    return "; ".join([told, *not_followed(_texts(path.parent)[1])])
 
 
 def given_or_beside(path: Path, n_images: int, energies: Any) -> tuple[NDArray[np.float64], dict[str, Any], list[str]]:
@@ -77,7 +82,7 @@ def given_or_beside(path: Path, n_images: int, energies: Any) -> tuple[NDArray[n
     else:
         found = same_stem(path) or only_fitting(path.parent, (n_images,))
         if found is None:
-            raise ValueError(f"no energies found beside it: put them one per line in {path.stem}.txt")
+            raise ValueError(missing(path))
         values, notes = found.values, list(found.notes)
         metadata = {"energy_unit": found.unit, "energy_source": str(found.path.resolve())}
     if values.size != n_images:
@@ -85,13 +90,13 @@ def given_or_beside(path: Path, n_images: int, energies: Any) -> tuple[NDArray[n
     return values, metadata, notes
 
 
-def _texts(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in _TEXT_SUFFIXES)
+def _texts(folder: Path) -> tuple[list[Path], list[Path]]:
+    return files_in(folder, _TEXT_SUFFIXES)
 
 
 def _energies_in(path: Path) -> Energies | None:
     try:
-        content = read_text(path, limit=_TEXT_BYTES)
+        content = read_text(path, limit=TEXT_BYTES)
     except (OSError, ValueError):
         return None
     if logged := _LOGGED.findall(content):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.energies import looks_like_energies, to_ev
-from napari_xanes.io.files import read_text
+from napari_xanes.io.files import lines_of, read_text
 from napari_xanes.io.frames import ordered
 from napari_xanes.spectrum import Spectrum
 
 _MOST_COLUMNS = 200
+_MOST_COMMENTS = 10_000
+_LONGEST_LINE = 1 << 16
 _UNIT = re.compile(r"(?<![A-Za-z])(k?eV)(?![A-Za-z])", re.IGNORECASE)
 
 NORMALIZED = ("norm", "normmu", "nmu", "norm_mu", "normalized", "flat", "flattened")
@@ -91,30 +94,34 @@ def parse_table(text: str) -> Table:
     ValueError
         If there are no two columns of numbers, rows differ in length, or text comes after the first number.
     """
-    rows: list[list[float]] = []
+    values, width = array("d"), 0
     comments: list[str] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(lines_of(text), 1):
         line = line.strip()
         if not line:
             continue
+        if len(comments) > _MOST_COMMENTS:
+            raise ValueError(f"more than {_MOST_COMMENTS} lines of it are no numbers")
         if line[0] in "#*%":
             comments.append(line.lstrip("#*% \t"))
             continue
+        if len(line) > _LONGEST_LINE:
+            raise ValueError(f"line {number} has {len(line)} signs: an image rather than spectra")
         row = _numbers(line)
-        if row is None and not rows:
+        if row is None and not values:
             comments.append(line)
         elif row is None:
             raise ValueError(f"line {number} is not a row of numbers: {line[:60]!r}")
-        elif rows and len(row) != len(rows[0]):
-            raise ValueError(f"line {number} has {len(row)} columns, the lines before it {len(rows[0])}")
+        elif values and len(row) != width:
+            raise ValueError(f"line {number} has {len(row)} columns, the lines before it {width}")
+        elif len(row) > _MOST_COLUMNS:
+            raise ValueError(f"{len(row)} columns are an image rather than spectra")
         else:
-            rows.append(row)
-    if not rows or len(rows[0]) < 2:
+            values.extend(row)
+            width = len(row)
+    if width < 2:
         raise ValueError("it has no two columns of numbers")
-    if len(rows[0]) > _MOST_COLUMNS:
-        raise ValueError(f"{len(rows[0])} columns are an image rather than spectra")
-    values = np.array(rows)
-    return Table(values, _names(comments, values.shape[1]), comments)
+    return Table(np.array(values).reshape(-1, width), _names(comments, width), comments)
 
 
 def _numbers(line: str) -> list[float] | None:
@@ -134,7 +141,7 @@ def _numbers(line: str) -> list[float] | None:
 
 def _names(comments: list[str], n_columns: int) -> list[str] | None:
     """Column names from the last line before the numbers, if it has as many words as there are columns."""
-    for line in reversed(comments[-2:]):
+    for line in (line for line in reversed(comments[-2:]) if len(line) <= _LONGEST_LINE):
         for parted in (re.split(r"[;,]", line), line.split("\t"), line.split()):
             words = [word.strip().strip('"').strip() for word in parted]
             if len(words) == n_columns and all(words):
@@ -145,7 +152,7 @@ def _names(comments: list[str], n_columns: int) -> list[str] | None:
 def _energies(table: Table) -> tuple[NDArray[np.float64], str]:
     """The first column in eV, and how its unit was known."""
     said = table.names[0] if table.names else " ".join(table.comments)
-    units = {match.lower() for match in _UNIT.findall(said)}
+    units = {match[1].lower() for match in _UNIT.finditer(said)}
     column = table.values[:, 0]
     if not looks_like_energies(column):
         raise ValueError("its first column is no list of photon energies in eV or keV")
@@ -227,11 +234,13 @@ def unique_names(names: list[str]) -> list[str]:
     ['NiO', 'NiO (2)']
     """
     taken: set[str] = set()
+    numbers: dict[str, int] = {}
     unique = []
     for name in names:
-        candidate, number = name, 2
+        candidate = name
         while candidate in taken:
-            candidate, number = f"{name} ({number})", number + 1
+            numbers[name] = numbers.get(name, 1) + 1
+            candidate = f"{name} ({numbers[name]})"
         taken.add(candidate)
         unique.append(candidate)
     return unique

@@ -1,23 +1,28 @@
 """Spectra as CSV that spreadsheets open and that reads back as the same spectra.
 
-The first line is a comment with all that columns can't say. Spectra on one energy axis share its column; others have
-one each, shorter columns end in empty fields.
+The first line is a comment with all that columns can't say, the second one names the columns, in words without blanks
+and as a comment too, for programs that take every other line for numbers. Spectra on one energy axis share its column;
+others have one each, shorter columns end in empty fields.
 """
 
 from __future__ import annotations
 
 import json
+from array import array
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_xanes.io.files import one_line, read_text, replacing, starts_with
+from napari_xanes.io.files import lines_of, one_line, read_text, replacing, starts_with
 from napari_xanes.io.values import fetch_inline, keep_inline, pack_mapping, unpack
 from napari_xanes.spectrum import Spectrum
 
 _MARK = "# napari-xanes spectra 1: "
+_TEXT_BYTES = 32 << 20
+_MOST_COLUMNS = 100_000
 
 
 def declines(path: Path) -> str | None:
@@ -34,21 +39,28 @@ def read_spectra(path: Path) -> list[Spectrum]:
     ValueError
         If the file is damaged.
     """
-    lines = read_text(path).splitlines()
-    about = json.loads(lines[0].removeprefix(_MARK))
-    rows = [line.split(",") for line in lines[2:] if line.strip(", ")]
-    columns = [[field for field in column if field.strip()] for column in zip_longest(*rows, fillvalue="")]
+    lines = lines_of(read_text(path, limit=_TEXT_BYTES))
+    about = json.loads(next(lines).removeprefix(_MARK))
+    titles = next(lines, "").count(",") + 1
+    if titles > _MOST_COLUMNS:
+        raise ValueError(f"it has {titles} columns, no more than {_MOST_COLUMNS} are read")
+    columns = [array("d") for _ in range(titles)]
+    for line in lines:
+        # Columns of shorter spectra end in empty fields.
+        for column, field in zip(columns, line.split(",", titles), strict=False):
+            if field.strip():
+                column.append(float(field))
 
-    def numbers(number: Any) -> list[float]:
-        return [float(field) for field in columns[int(number)]]
+    def numbers(number: Any) -> NDArray[np.float64]:
+        return np.array(columns[int(number)])
 
     return [
         Spectrum(
             str(one["name"]),
-            numbers(one["energy"]),  # type: ignore[arg-type]
-            numbers(one["mu"]),  # type: ignore[arg-type]
+            numbers(one["energy"]),
+            numbers(one["mu"]),
             one["valence"],
-            None if one["sigma"] is None else numbers(one["sigma"]),  # type: ignore[arg-type]
+            None if one["sigma"] is None else numbers(one["sigma"]),
             {**unpack(one["metadata"], fetch_inline), "path": str(path)},
         )
         for one in about
@@ -75,7 +87,7 @@ def write_spectra(spectra: list[Spectrum], path: Path) -> None:
     about: list[dict[str, Any]] = []
 
     def column(title: str, values: Any) -> int:
-        titles.append(one_line(title, without=',"'))
+        titles.append(one_line(title, without=',"').replace(" ", "_"))
         columns.append(values)
         return len(columns) - 1
 
@@ -97,6 +109,6 @@ def write_spectra(spectra: list[Spectrum], path: Path) -> None:
             }
         )
     rows = zip_longest(*([repr(float(v)) for v in values] for values in columns), fillvalue="")
-    lines = [_MARK + json.dumps(about), ",".join(titles), *(",".join(row) for row in rows)]
+    lines = [_MARK + json.dumps(about), f"# {','.join(titles)}", *(",".join(row) for row in rows)]
     with replacing(path) as (draft,):
         draft.write_text("\n".join([*lines, ""]), encoding="utf-8")

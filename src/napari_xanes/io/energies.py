@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from array import array
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_xanes.io.files import read_text
+from napari_xanes.io.files import lines_of, read_text
+from napari_xanes.io.promises import LONGEST_LIST
 
 KEV_BELOW = 100.0
 """Axes without a unit that end below this are taken for keV."""
@@ -18,6 +20,10 @@ JOULE = 1.602176634e-19
 """One electronvolt in J (exact, SI 2019)."""
 
 _UNITS = {"ev": 1.0, "electronvolt": 1.0, "electronvolts": 1.0, "kev": 1e3, "j": 1 / JOULE, "joule": 1 / JOULE}
+TEXT_BYTES = 4 << 20
+"""No text of energies is larger than this."""
+
+_MOST_COMMENTS = 10_000
 _UNIT_WORD = re.compile(r"(?<![A-Za-z])(k?eV)(?![A-Za-z])", re.IGNORECASE)
 
 
@@ -81,16 +87,18 @@ def first_column(text: str) -> tuple[NDArray[np.float64] | None, str | None]:
     Returns
     -------
     values : array of float64, or None
-        None if a line after the first number does not begin with a number.
+        None if a line after the first number does not begin with a number, or it is longer than any such list.
     unit : str or None
         eV or keV, if a comment says so.
     """
-    values: list[float] = []
+    values = array("d")
     comments: list[str] = []
-    for line in text.splitlines():
+    for line in lines_of(text):
         line = line.strip()
         if not line:
             continue
+        if len(values) == LONGEST_LIST or len(comments) == _MOST_COMMENTS:
+            return None, None
         if line[0] in "*#":
             comments.append(line)
             continue
@@ -100,7 +108,7 @@ def first_column(text: str) -> tuple[NDArray[np.float64] | None, str | None]:
             if values:
                 return None, None
             comments.append(line)
-    found = {word.lower() for line in comments for word in _UNIT_WORD.findall(line)}
+    found = {word[1].lower() for line in comments for word in _UNIT_WORD.finditer(line)}
     unit = {"ev": "eV", "kev": "keV"}[found.pop()] if len(found) == 1 else None
     return (np.array(values) if values else None), unit
 
@@ -115,7 +123,7 @@ def read_energies(path: Path) -> tuple[NDArray[np.float64], str]:
     ValueError
         If it does not hold one number a line.
     """
-    values, unit = first_column(read_text(path))
+    values, unit = first_column(read_text(path, limit=TEXT_BYTES))
     if values is None:
         raise ValueError(f"{path}: no energies; write one number a line, in eV or keV")
     return to_ev(values, unit)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.found import Found
-from napari_xanes.io.hdf5 import array, child, is_hdf5, load, opened, text, texts
+from napari_xanes.io.hdf5 import array, child, is_hdf5, load, opened, row, text, texts
 from napari_xanes.io.hdf5_frames import mean_frame
 
 
@@ -37,7 +37,7 @@ def is_x_y_e(file: h5py.File) -> bool:
 
     The number of energies tells, where only one axis has it; else MANTiS's own group, or its axes.
     """
-    data, energy = array(file, "exchange/data"), array(file, "exchange/energy")
+    data, energy = array(file, "exchange/data"), row(file, "exchange/energy")
     if data is None or data.ndim not in (3, 4):
         return False
     axes = texts(data.attrs["axes"]) if "axes" in data.attrs else []
@@ -59,7 +59,7 @@ def read(path: Path, energies: Any = None) -> Found:
         If images or energies are not those of an energy scan.
     """
     with opened(path) as file:
-        images, axis = array(file, "exchange/data"), array(file, "exchange/energy")
+        images, axis = array(file, "exchange/data"), row(file, "exchange/energy")
         if images is None or images.ndim != 3 or 0 in images.shape:
             shape = None if images is None else images.shape
             raise ValueError(f"/exchange/data must be numbers (E, Y, X), its shape is {shape}")

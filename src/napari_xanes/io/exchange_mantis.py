@@ -13,8 +13,9 @@ from napari_xanes.io.energies import given_energies, to_ev
 from napari_xanes.io.exchange import is_x_y_e, lacks
 from napari_xanes.io.found import Found
 from napari_xanes.io.frames import filled_length
-from napari_xanes.io.hdf5 import array, child, is_hdf5, load, opened, text
+from napari_xanes.io.hdf5 import array, child, is_hdf5, load, opened, row, text
 from napari_xanes.io.hdf5_frames import spacing
+from napari_xanes.stack import Quantity
 
 _NORMALIZATION = "spectromicroscopy/normalization"
 
@@ -40,7 +41,7 @@ def read(path: Path, energies: Any = None) -> Found:
         If images or energies are not those of a stack.
     """
     with opened(path) as file:
-        images, axis = array(file, "exchange/data"), array(file, "exchange/energy")
+        images, axis = array(file, "exchange/data"), row(file, "exchange/energy")
         if images is None or images.ndim != 3 or 0 in images.shape:
             shape = None if images is None else images.shape
             raise ValueError(f"/exchange/data must be (X, Y, E), its shape is {shape}; of a tilt series save one angle")
@@ -55,18 +56,45 @@ def read(path: Path, energies: Any = None) -> Found:
             taken = array(file, f"exchange/{name}")
             if taken is not None and taken.shape in (images.shape, images.shape[:2]):
                 if filled_length(taken):
-                    metadata[key] = load(taken).T
+                    metadata[key] = load(taken, range(taken.ndim)[::-1])
             elif taken is not None and taken.size > 1:
                 told.append(f"/exchange/{name} has shape {taken.shape}, the images {images.shape}; it is left out")
-        metadata |= _i0(file, energy if energies is None else given_energies(energies)[0], told)
-        sizes = [spacing(array(file, f"exchange/{name}")) for name in "yx"]
+        quantity: Quantity = "counts"
+        if _is_optical_depth(file, images):
+            quantity = "optical_depth"
+            metadata["quantity_source"] = "the images are the file's own optical density, of pre-normalized data"
+        else:
+            metadata |= _i0(file, energy if energies is None else given_energies(energies)[0], told)
+        sizes = [_spacing(row(file, f"exchange/{name}")) for name in "yx"]
         size = (sizes[0], sizes[1]) if sizes[0] and sizes[1] else None
-        return Found(load(images).T, energy, "counts", size, metadata, told, interruptible=True)
+        return Found(load(images, range(images.ndim)[::-1]), energy, quantity, size, metadata, told, interruptible=True)
+
+
+def _spacing(positions: h5py.Dataset | None) -> float | None:
+    """Distance of pixels in µm, None where the positions are the numbers 0, 1, 2 ... of the pixels and no lengths."""
+    if positions is None or "units" in positions.attrs:
+        return spacing(positions)
+    return None if np.array_equal(positions[()], np.arange(positions.size)) else spacing(positions)
+
+
+def _is_optical_depth(file: h5py.File, images: h5py.Dataset) -> bool:
+    """Whether the images are the optical density that the file has as well, with an I0 of 1, as MANTiS saves both."""
+    white, density = row(file, f"{_NORMALIZATION}/white_spectrum"), array(file, "spectromicroscopy/optical_density")
+    if white is None or density is None or not white.size or (white[()] != 1).any():
+        return False
+    nx, ny, n_energies = images.shape
+    if density.shape != (nx * ny, n_energies):
+        return False
+    # Counts are never their own logarithm: the first and the last frame tell.
+    return all(
+        np.allclose(density[:, at].reshape((nx, ny), order="F"), images[:, :, at], rtol=1e-5, equal_nan=True)
+        for at in (0, n_energies - 1)
+    )
 
 
 def _i0(file: h5py.File, energy: NDArray[np.float64], told: list[str]) -> dict[str, Any]:
     """I0 on the stack's energies, from the spectrum that MANTiS keeps with the stack."""
-    white, keys = (array(file, f"{_NORMALIZATION}/white_spectrum{end}") for end in ("", "_energy"))
+    white, keys = (row(file, f"{_NORMALIZATION}/white_spectrum{end}") for end in ("", "_energy"))
     if white is None or white.size < 2:
         return {}
     values = np.ravel(white[()]).astype(np.float64)

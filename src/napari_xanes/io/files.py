@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,8 +18,8 @@ END_BYTES = 1 << 20
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
-TEXT_BYTES = 64 << 20
-"""No text file of energies or spectra is larger than this."""
+TEXT_BYTES = 16 << 20
+"""No text file of spectra is larger than this; what is made of text takes several times its size."""
 
 
 def fingerprint(path: str | Path) -> str:
@@ -74,6 +75,53 @@ def starts_with(path: Path, n_bytes: int) -> bytes:
         return file.read(n_bytes)
 
 
+def inside(folder: Path, path: Path) -> bool:
+    """Whether a file lies in a folder where links lead; folder and file may themselves be reached through links."""
+    # Unlike Path.resolve, realpath takes links that lead in a circle.
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def files_in(folder: Path, suffixes: tuple[str, ...]) -> tuple[list[Path], list[Path]]:
+    """The files of a folder, and the links in it that lead out of it, which nobody asked to open.
+
+    Parameters
+    ----------
+    folder : Path
+        As the user named it.
+    suffixes : tuple of str
+        Ends of the names of the files that are wanted, lower case.
+
+    Returns
+    -------
+    files, links : list of Path, list of Path
+        By name; hidden ones are left out.
+
+    Raises
+    ------
+    OSError
+        If the folder can't be read.
+    """
+    files, links = [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or not entry.name.lower().endswith(suffixes):
+                continue
+            path = folder / entry.name
+            if entry.is_symlink() and not inside(folder, path):
+                links.append(path)
+            elif path.is_file():
+                files.append(path)
+    return sorted(files), sorted(links)
+
+
+def not_followed(links: Sequence[Path]) -> list[str]:
+    """What to tell of links that lead out of a folder; nothing if there are none."""
+    if not links:
+        return []
+    names = ", ".join(link.name for link in links[:5]) + (" ..." if len(links) > 5 else "")
+    return [f"links out of the folder are not followed: {names}; open the files where they lie, or copy them"]
+
+
 def read_text(path: Path, *, limit: int = TEXT_BYTES) -> str:
     """The text of a file, in UTF-8 (with or without a byte order mark), UTF-16 or Latin-1.
 
@@ -106,6 +154,16 @@ def decoded(content: bytes, path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("latin-1")
+
+
+def lines_of(text: str) -> Iterator[str]:
+    """The lines of a text one by one, so that a long text is not in memory a second time."""
+    start = 0
+    for end in re.finditer(r"\r\n?|\n", text):
+        yield text[start : end.start()]
+        start = end.end()
+    if start < len(text):
+        yield text[start:]
 
 
 def one_line(text: str, *, without: str = "") -> str:

@@ -15,6 +15,9 @@ MEMORY_LIMIT: ContextVar[int] = ContextVar("memory_limit", default=2 << 30)
 REPEAT: ContextVar[int | None] = ContextVar("repeat", default=None)
 """Which of several frames of one energy is read, from 1; None reads their mean."""
 
+_LOOK_BYTES = 16 << 20
+"""How much is read at once to find where an interrupted scan ends."""
+
 Duplicates = Literal["average", "error"]
 
 Group = TypeVar("Group", list[Any], NDArray[np.intp])
@@ -144,12 +147,17 @@ def filled_length(data: Any) -> int:
 
     Microscopes reserve the whole stack before a scan; what an interrupted one never reached stays empty.
     """
-    for length in range(data.shape[0], 0, -1):
-        frame = np.asarray(data[length - 1])
-        if frame.dtype.kind == "f":
-            frame = np.nan_to_num(frame, nan=0.0)
-        if frame.any():
-            return length
+    end, step = data.shape[0], 1
+    most = max(1, _LOOK_BYTES // max(1, data.nbytes // max(1, end)))
+    while end:
+        start = max(0, end - step)
+        frames = np.asarray(data[start:end])
+        if frames.dtype.kind == "f":
+            frames = np.nan_to_num(frames, nan=0.0)
+        filled = np.flatnonzero(frames.reshape(end - start, -1).any(axis=1))
+        if filled.size:
+            return int(start + filled[-1] + 1)
+        end, step = start, min(2 * step, most)
     return 0
 
 

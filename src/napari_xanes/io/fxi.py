@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.found import Found
-from napari_xanes.io.hdf5 import array, child, is_hdf5, load, opened, text
+from napari_xanes.io.hdf5 import array, child, is_hdf5, load, opened, row, text
 from napari_xanes.io.lengths import length_in_um
 
 _NUMBERS = ("scan_id", "scan_time", "Magnification")
@@ -26,7 +26,7 @@ def declines(path: Path, energies: Any = None) -> str | None:
     if not is_hdf5(path):
         return "not an HDF5 file"
     with opened(path) as file:
-        missing = [name for name in ("img_xanes", "X_eng") if name not in file]
+        missing = [name for name in ("img_xanes", "X_eng") if child(file, name) is None]
         return f"no /{missing[0]} in it" if missing else None
 
 
@@ -39,14 +39,14 @@ def read(path: Path, energies: Any = None) -> Found:
         If images or energies are not what FXI writes.
     """
     with opened(path) as file:
-        images, keys = array(file, "img_xanes"), array(file, "X_eng")
+        images, keys = array(file, "img_xanes"), row(file, "X_eng")
         if images is None or images.ndim not in (3, 4) or keys is None:
             shapes = [None if item is None else item.shape for item in (images, keys)]
             raise ValueError(f"/img_xanes must be (E, Y, X) and /X_eng (E,), not {shapes[0]} and {shapes[1]}")
         energy, unit = to_ev(keys[()], text(keys.attrs.get("units", "")))
         metadata: dict[str, Any] = {"energy_unit": unit}
         for name in _NUMBERS:
-            number = array(file, name)
+            number = row(file, name)
             if number is not None and number.size == 1:
                 metadata[name] = np.ravel(number[()])[0].item()
         for name in ("uid", "note"):

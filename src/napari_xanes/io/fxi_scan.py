@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.fxi import nominal_pixel_size
-from napari_xanes.io.hdf5 import array, child, opened, text
+from napari_xanes.io.hdf5 import array, child, opened, row, text
 from napari_xanes.io.hdf5_frames import mean_frame
 
 
@@ -65,7 +65,7 @@ def layout_of(file: h5py.File) -> Layout | None:
     """The layout of a file with projections at one energy; None if it is another."""
     for layout in _LAYOUTS:
         if isinstance(child(file, layout.images), h5py.Dataset):
-            energy = array(file, layout.energy)
+            energy = row(file, layout.energy)
             if energy is not None and energy.size == 1:
                 return layout
     return None
@@ -82,7 +82,8 @@ def scan_of(file: h5py.File, path: Path) -> Scan | None:
     layout = layout_of(file)
     if layout is None:
         return None
-    images, energy, angles = (array(file, name) for name in (layout.images, layout.energy, layout.angles))
+    images = array(file, layout.images)
+    energy, angles = (row(file, name) for name in (layout.energy, layout.angles))
     if images is None or energy is None or images.ndim != 3 or 0 in images.shape:
         shape = None if images is None else images.shape
         raise ValueError(f"/{layout.images} must be projections (angle, Y, X), its shape is {shape}")

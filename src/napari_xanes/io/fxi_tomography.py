@@ -21,10 +21,12 @@ from napari_xanes.io.hdf5_frames import (
     any_in,
     facts_of,
     hdf5_files,
+    links_in,
     listed,
     of_one_shape,
     repeated_energies,
 )
+from napari_xanes.io.promises import room
 from napari_xanes.io.selection import choice_note, chosen
 
 _MOST_APART = 0.5
@@ -34,7 +36,9 @@ _MOST_APART = 0.5
 def declines(path: Path, energies: Any = None) -> str | None:
     """Why the file or folder holds no projections of FXI; None if it does."""
     if path.is_dir():
-        return None if any_in(path, lambda file: layout_of(file) is not None) else "no tomography of FXI in the folder"
+        if any_in(path, lambda file: layout_of(file) is not None):
+            return None
+        return "; ".join(["no tomography of FXI in the folder", *links_in(path)])
     if not is_hdf5(path):
         return "not an HDF5 file"
     with opened(path) as file:
@@ -64,7 +68,7 @@ def read(
     ValueError
         If frames differ in size, or the projection is in none of the files.
     """
-    told: list[str] = []
+    told = links_in(path) if files is None and path.is_dir() else []
     scans = facts_of(files or (list(hdf5_files(path)) if path.is_dir() else [path]), scan_of, told)
     available = [f"projection {i}" for i in range(max(scan.shape[0] for scan in scans))]
     at = chosen(select, available)
@@ -84,11 +88,13 @@ def read(
         metadata["angle"] = float(angles[0])
         if np.ptp(angles) > _MOST_APART:
             told.append(f"{available[at]} was taken at {angles.min():g} to {angles.max():g} degrees: not one view")
+    held = sum(scan.path.stat().st_size for scan in scans)
     for key in ("flat", "dark"):
         names = [scan.frames.get(key) for scan in scans]
         if all(names):
             means = [partial(mean, scan.path, str(name)) for scan, name in zip(scans, names, strict=True)]
-            metadata[key] = one_per_file(means, shape, np.dtype(np.float32))
+            with room(held):
+                metadata[key] = one_per_file(means, shape, np.dtype(np.float32))
         elif any(names):
             told.append(f"{names.count(None)} of {len(scans)} files have no {key}; the others' are left out")
     if "flat" in metadata:
@@ -96,7 +102,8 @@ def read(
     if len(scans) > 1:
         metadata["files"] = [scan.path.name for scan in scans]
     dtype = np.result_type(*(scan.dtype for scan in scans))
-    data = one_per_file([partial(projection, scan.path, scan.images, at) for scan in scans], shape, dtype)
+    with room(held):
+        data = one_per_file([partial(projection, scan.path, scan.images, at) for scan in scans], shape, dtype)
     size = scans[0].pixel_size
     return Found(
         data,

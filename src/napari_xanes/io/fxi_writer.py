@@ -44,6 +44,8 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
             images[start : start + rows] = np.exp(-slab.astype(np.float64)) if depth else slab
         file["X_eng"] = stack.energy / 1e3
         file["X_eng"].attrs["units"] = "keV"
+        # PyXAS looks for this name unless told otherwise, and without it gives an empty stack and no error.
+        file["XEng"] = file["X_eng"]
         made = "exp(-optical depth)" if depth else "transmission"
         file["note"] = f"{stack.name}: {made}, written by napari-xanes"
         if size:

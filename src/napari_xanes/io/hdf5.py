@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from napari_xanes.io import frames
+from napari_xanes.io import frames, promises
 from napari_xanes.io.files import starts_with
-
-_ALWAYS_BELIEVED = 64 << 20
-_MOST_COMPRESSED = 1100
-"""No deflated data shrink by more than this (zlib: 1032)."""
 
 
 def is_hdf5(path: Path) -> bool:
@@ -79,48 +76,100 @@ def array(group: h5py.Group, name: str, kinds: str = "fiu") -> h5py.Dataset | No
         If its values lie in other files, or it is larger than the file can hold.
     """
     dataset = child(group, name)
-    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None or dataset.dtype.kind not in kinds:
+    if not isinstance(dataset, h5py.Dataset):
         return None
+    _check_own(dataset)
+    if dataset.shape is None or dataset.dtype.kind not in kinds:
+        return None
+    item = dataset.dtype.itemsize
+    # A chunk is unpacked whole, and a dataset is read by its first axis.
+    piece = item * max(prod(dataset.chunks or (1,)), prod(dataset.shape[1:] if dataset.ndim > 2 else dataset.shape))
+    promises.check(dataset.name, item * dataset.size, held(dataset), piece=piece)
+    return dataset
+
+
+def row(group: h5py.Group, name: str) -> h5py.Dataset | None:
+    """The dataset of a name that holds one number or a list of them: energies, positions, times; None if there is none.
+
+    Raises
+    ------
+    ValueError
+        As of `array`, or if it is longer than any such list.
+    """
+    dataset = array(group, name)
+    if dataset is not None and dataset.size > promises.LONGEST_LIST:
+        raise ValueError(f"{dataset.name} has {dataset.size} numbers, too many for a list of energies or positions")
+    return dataset
+
+
+def held(item: h5py.HLObject) -> int:
+    """How many bytes the file of a group or dataset has."""
+    return Path(item.file.filename).stat().st_size
+
+
+def _check_own(dataset: h5py.Dataset) -> None:
+    """Refuses values that lie in other files, before anything asks for them: their shape may open these."""
     if dataset.is_virtual or dataset.external:
         raise ValueError(f"the values of {dataset.name} lie in other files, which are not followed; open those")
-    promised = dataset.size * dataset.dtype.itemsize
-    held = Path(dataset.file.filename).stat().st_size
-    if promised > _ALWAYS_BELIEVED and promised > held * _MOST_COMPRESSED:
-        raise ValueError(f"{dataset.name} promises {promised >> 20} MB, but the file has {held >> 10} kB")
-    return dataset
 
 
 _LONGEST_TEXT = 1 << 20
 
 
 class InFile:
-    """A dataset that is opened for each piece that is read, so that no file stays open and dask may copy it around."""
+    """A dataset that is opened for each piece that is read, so that no file stays open and dask may copy it around.
 
-    def __init__(self, dataset: h5py.Dataset) -> None:
-        self.path, self.name = Path(dataset.file.filename).resolve(), dataset.name
-        self.shape, self.dtype, self.ndim = dataset.shape, dataset.dtype, dataset.ndim
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        What to read.
+    order : sequence of int
+        Which of its axes come first, second, ...
+    """
 
-    def __getitem__(self, index: Any) -> Any:
+    def __init__(self, dataset: h5py.Dataset, order: Sequence[int]) -> None:
+        self.path, self.name, self.order = Path(dataset.file.filename).resolve(), dataset.name, tuple(order)
+        self.shape, self.dtype, self.ndim = tuple(dataset.shape[n] for n in order), dataset.dtype, dataset.ndim
+
+    def __getitem__(self, index: tuple[Any, ...]) -> Any:
+        # A single number drops its axis, which has to wait until the axes are in order.
+        single = [isinstance(i, int | np.integer) for i in index]
+        there = [slice(i, i + 1) if one else i for i, one in zip(index, single, strict=True)]
         with opened(self.path) as file:
-            return file[self.name][index]
+            piece = file[self.name][tuple(there[self.order.index(n)] for n in range(self.ndim))]
+        return piece.transpose(self.order)[tuple(0 if one else slice(None) for one in single)]
 
 
-def load(dataset: h5py.Dataset) -> Any:
-    """The values: a NumPy array, or a dask array over the file if larger than the memory limit."""
+def load(dataset: h5py.Dataset, order: Sequence[int] | None = None) -> Any:
+    """The values: a NumPy array, or a dask array over the file if larger than the memory limit.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        What to read.
+    order : sequence of int, optional
+        Which of its axes come first, second, ...; as they lie by default. Transposing a dask array afterwards would
+        read whole frames for every pixel.
+    """
+    order = range(dataset.ndim) if order is None else order
     n_bytes = dataset.size * dataset.dtype.itemsize
-    if n_bytes <= frames.MEMORY_LIMIT.get() or dataset.ndim < 3:
+    with promises.room(held(dataset)):
+        at_once = n_bytes <= frames.MEMORY_LIMIT.get() or dataset.ndim < 3
+    if at_once:
         values = np.asarray(dataset[()])
-        return values.astype(values.dtype.newbyteorder("="), copy=False)
+        return values.astype(values.dtype.newbyteorder("="), copy=False).transpose(order)
     import dask.array as da
 
-    thickness = max(1, (32 << 20) // max(1, n_bytes // dataset.shape[0]))
-    lazy = da.from_array(InFile(dataset), chunks=(thickness, *dataset.shape[1:]), name=False)  # type: ignore[no-untyped-call]
+    source = InFile(dataset, order)
+    thickness = max(1, (32 << 20) // max(1, n_bytes // source.shape[0]))
+    lazy = da.from_array(source, chunks=(thickness, *source.shape[1:]), name=False)  # type: ignore[no-untyped-call]
     return lazy.astype(dataset.dtype.newbyteorder("="))
 
 
 def text(value: Any) -> str:
     """A string as files hold it (bytes or text, bare or as an array of one) as text; empty if it is none."""
     if isinstance(value, h5py.Dataset):
+        _check_own(value)
         if (
             value.shape is None
             or value.size != 1

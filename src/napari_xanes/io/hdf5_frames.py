@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.io.files import files_in, not_followed
 from napari_xanes.io.hdf5 import is_hdf5, opened, text
 from napari_xanes.io.lengths import length_in_um
 
@@ -52,8 +53,12 @@ def spacing(positions: h5py.Dataset | None) -> float | None:
 
 def hdf5_files(folder: Path) -> Iterator[Path]:
     """The HDF5 files in a folder, in the order of the numbers in their names."""
-    named = [p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
-    return (p for p in sorted(named, key=_in_order) if p.is_file() and is_hdf5(p))
+    return (p for p in sorted(files_in(folder, SUFFIXES)[0], key=_in_order) if is_hdf5(p))
+
+
+def links_in(folder: Path) -> list[str]:
+    """What to tell of HDF5 files in a folder that are links out of it."""
+    return not_followed(files_in(folder, SUFFIXES)[1])
 
 
 def _in_order(path: Path) -> tuple[list[tuple[int, str]], str]:

@@ -43,8 +43,8 @@ def read_maps(path: Path) -> MapSet:
 
 def _map(group: h5py.Group) -> tuple[str, ParameterMap]:
     about = json.loads(text(group.attrs.get("map", "")))
-    value, sigma, mask = array(group, "value"), array(group, "sigma"), child(group, "mask")
-    if value is None or not isinstance(mask, h5py.Dataset) or mask.shape != value.shape:
+    value, sigma, mask = array(group, "value"), array(group, "sigma"), array(group, "mask", "biu")
+    if value is None or mask is None or mask.shape != value.shape:
         raise ValueError(f"{group.name} has no value or no mask: the file is damaged")
     return str(about["name"]), ParameterMap(
         value[()],

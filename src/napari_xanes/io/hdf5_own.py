@@ -12,7 +12,8 @@ import h5py
 import numpy as np
 
 from napari_xanes.history import Source, Step
-from napari_xanes.io.hdf5 import array, child, load, text
+from napari_xanes.io.hdf5 import array, child, held, load, text
+from napari_xanes.io.promises import counted
 from napari_xanes.io.values import pack_mapping, unpack
 from napari_xanes.stack import MapSet, SpectralStack
 
@@ -45,6 +46,7 @@ def write_own(entry: h5py.Group, kind: str, value: SpectralStack | MapSet) -> h5
     group.attrs["format"] = kind
     group.attrs["version"] = __version__
     arrays = group.create_group("arrays")
+    arrays.attrs["NX_class"] = np.bytes_("NXcollection")
 
     def keep(name: str, data: Any) -> str:
         key = re.sub(r"[^A-Za-z0-9_.\-]", "_", name).strip(".") or "array"
@@ -84,8 +86,7 @@ def read_own(group: h5py.Group) -> dict[str, Any]:
     """
 
     def fetch(key: Any) -> Any:
-        dataset = _stored(group, str(key))
-        return load(dataset)
+        return load(_stored(group, str(key)))
 
     parts = {name: json.loads(_json(group, name)) for name in ("metadata", "history", "source", "pixel_size")}
     size = parts["pixel_size"]
@@ -93,26 +94,24 @@ def read_own(group: h5py.Group) -> dict[str, Any]:
         "history": tuple(Step.from_plain(step) for step in parts["history"]),
         "source": Source.from_plain(parts["source"]),
         "pixel_size": None if size is None else tuple(size),
-        "metadata": unpack(parts["metadata"], fetch),
+        "metadata": unpack(parts["metadata"], counted(fetch, held(group))),
     }
 
 
 def _json(group: h5py.Group, name: str) -> str:
     value = child(group, name)
-    if not isinstance(value, h5py.Dataset) or value.shape != ():
+    own = isinstance(value, h5py.Dataset) and not value.is_virtual and not value.external
+    if not own or value.shape != () or value.dtype.itemsize > held(group):
         raise ValueError(f"{group.name}/{name} is missing: the file is damaged")
     return value.asstr()[()]  # type: ignore[no-any-return]
 
 
 def _stored(group: h5py.Group, key: str) -> h5py.Dataset:
     arrays = child(group, "arrays")
-    found = child(arrays, key) if isinstance(arrays, h5py.Group) else None
-    if isinstance(found, h5py.Dataset) and found.dtype.kind == "b":
-        return found
-    numbers = array(arrays, key) if found is not None else None
-    if numbers is None:
+    found = array(arrays, key, "fiub") if isinstance(arrays, h5py.Group) else None
+    if found is None:
         raise ValueError(f"{group.name}/arrays/{key} is missing: the file is damaged")
-    return numbers
+    return found
 
 
 def write_texts(parent: h5py.Group, values: Mapping[str, str]) -> None:

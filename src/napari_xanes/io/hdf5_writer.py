@@ -8,6 +8,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_xanes.io.files import replacing
 from napari_xanes.io.hdf5_own import MAPS, STACK, write_array, write_own, write_texts
@@ -39,10 +40,7 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
         data["energy"] = stack.energy
         data["energy"].attrs["units"] = np.bytes_("eV")
         _positions(data, axes[1:], stack.shape[1:], stack.pixel_size)
-        exposure = np.asarray(stack.metadata.get("exposure", np.nan), dtype=np.float64)
-        data["count_time"] = np.broadcast_to(
-            exposure if exposure.size in (1, stack.energy.size) else np.nan, stack.energy.shape
-        )
+        data["count_time"] = _count_time(stack)
         data["count_time"].attrs["units"] = np.bytes_("s")
         write_texts(data, {"stxm_scan_type": "sample image stack"})
         write_own(entry, STACK, stack).attrs["quantity"] = stack.quantity
@@ -73,6 +71,8 @@ def write_maps(maps: MapSet, path: Path) -> None:
             write_array(group, "value", one.data).attrs["units"] = one.unit
             if one.sigma is not None:
                 write_array(group, "sigma", one.sigma).attrs["units"] = one.unit
+                # The same dataset by the name under which programs that plot NeXus look for error bars.
+                group["value_errors"] = group["sigma"]
             group["mask"] = one.mask
             _positions(group, axes, one.data.shape, maps.pixel_size)
             about = {"name": name, "companion": one.companion, "unit": one.unit}
@@ -104,6 +104,15 @@ def _positions(
     for number, (axis, length) in enumerate(zip(axes, shape, strict=True)):
         group[axis] = np.arange(length) * (pixel_size[number] if pixel_size else 1.0)
         group[axis].attrs["units"] = np.bytes_("um" if pixel_size else "pixel")
+
+
+def _count_time(stack: SpectralStack) -> NDArray[np.float64]:
+    """Exposures in s (E,), 1 where they are not known: MANTiS divides by them and takes 1 as well."""
+    exposure = np.asarray(stack.metadata.get("exposure", 1.0), dtype=np.float64)
+    if exposure.size not in (1, stack.energy.size):
+        return np.ones(stack.energy.size)
+    known = np.where(np.isfinite(exposure) & (exposure > 0), exposure, 1.0)
+    return np.broadcast_to(known.ravel(), stack.energy.shape)
 
 
 def _plain_name(name: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.found import Found
-from napari_xanes.io.hdf5 import array, child, is_hdf5, load, opened, text
+from napari_xanes.io.hdf5 import array, child, is_hdf5, load, opened, row, text
 from napari_xanes.io.selection import choice_note, chosen
 
 _STACKS = ("spectroscopy_normalized_aligned", "spectroscopy_normalized")
@@ -25,7 +25,11 @@ def declines(path: Path, energies: Any = None) -> str | None:
         group = child(file, "SpecNormalized")
         if not isinstance(group, h5py.Group):
             return "no /SpecNormalized in it"
-        return None if any(name in group for name in _STACKS) else f"no {_STACKS[1]} in /SpecNormalized"
+        return None if _names(group) else f"no {_STACKS[1]} in /SpecNormalized"
+
+
+def _names(group: h5py.Group) -> list[str]:
+    return [name for name in _STACKS if child(group, name) is not None]
 
 
 def read(path: Path, energies: Any = None, select: str | int | None = None) -> Found:
@@ -47,9 +51,9 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> F
     """
     with opened(path) as file:
         group = child(file, "SpecNormalized")
-        available = [name for name in _STACKS if name in group]
+        available = _names(group)
         at = chosen(select, available)
-        images, axis = array(group, available[at]), array(group, "energy")
+        images, axis = array(group, available[at]), row(group, "energy")
         if images is None or images.ndim != 3 or 0 in images.shape:
             shape = None if images is None else images.shape
             raise ValueError(f"/SpecNormalized/{available[at]} must be numbers (E, Y, X), its shape is {shape}")
@@ -60,10 +64,10 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> F
         if axis is not None:
             energy, metadata["energy_unit"] = to_ev(axis[()], text(axis.attrs.get("units", "")))
         for name, key in _PER_FRAME.items():
-            values = array(group, name)
+            values = row(group, name)
             if values is not None and values.shape == images.shape[:1]:
                 metadata[key] = values[()].astype(np.float64)
-        angle = array(group, "rotation_angle")
+        angle = row(group, "rotation_angle")
         if angle is not None and angle.size:
             metadata["angle"] = float(np.ravel(angle[()])[0])
         return Found(
@@ -80,7 +84,7 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> F
 def _pixel_size(group: h5py.Group) -> tuple[float, float] | None:
     sizes = []
     for name in ("y_pixel_size", "x_pixel_size"):
-        field = array(group, name)
+        field = row(group, name)
         value = float(np.ravel(field[()])[0]) if field is not None and field.size == 1 else np.nan
         if not (np.isfinite(value) and value > 0):
             return None

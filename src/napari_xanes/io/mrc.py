@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from napari_xanes.io.beside import given_or_beside, only_fitting, same_stem
+from napari_xanes.io.beside import given_or_beside, missing, only_fitting, same_stem
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.found import Found
+from napari_xanes.io.guessing import guessed
 from napari_xanes.io.mapped import mapped
 
 _HEADER_BYTES = 1024
@@ -42,7 +43,7 @@ def declines(path: Path, energies: Any = None) -> str | None:
     if header.shape[0] < 2:
         return "it holds a single image"
     if energies is None and not (same_stem(path) or only_fitting(path.parent, header.shape[:1])):
-        return f"no energies found beside it: put them one per line in {path.stem}.txt, or pass energies="
+        return missing(path)
     return None
 
 
@@ -62,9 +63,8 @@ def read(path: Path, energies: Any = None) -> Found:
         raise OSError(f"its images end at byte {needed}, the file at {held}: cut short")
     values, metadata, notes = given_or_beside(path, header.shape[0], energies)
     data = mapped(np.memmap(path, header.dtype, "r", header.offset, header.shape))
-    whole = data.dtype.kind in "iu"
-    metadata["quantity_source"] = f"guessed: {'whole' if whole else 'decimal'} numbers; pass quantity= if wrong"
-    return Found(data, values, "counts" if whole else "optical_depth", header.pixel_size, metadata, notes=notes)
+    quantity, metadata["quantity_source"] = guessed(data)
+    return Found(data, values, quantity, header.pixel_size, metadata, notes=notes)
 
 
 def _header(content: bytes) -> _Header:

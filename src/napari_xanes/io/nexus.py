@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.found import Found
-from napari_xanes.io.hdf5 import array, child, is_hdf5, load, opened, text, texts
+from napari_xanes.io.hdf5 import array, child, is_hdf5, load, opened, row, text, texts
 from napari_xanes.io.hdf5_frames import spacing
 from napari_xanes.io.hdf5_own import STACK, own_group, read_own
 from napari_xanes.io.selection import choice_note, chosen
@@ -123,7 +123,7 @@ def _axes(group: h5py.Group, ndim: int) -> list[str]:
         return ["energy" if name == "photon_energy" else name for name in names]
     numbered: dict[int, str] = {}
     for name in ("energy", "photon_energy", "sample_y", "sample_x"):
-        field = array(group, name)
+        field = row(group, name)
         number = -1 if field is None else _integer(field.attrs.get("axis")) - 1
         if number in range(ndim):
             numbered[number] = "energy" if name == "photon_energy" else name
@@ -142,20 +142,18 @@ def _integer(value: Any) -> int:
 
 def _stack(group: h5py.Group, at: int, available: list[str], energies: Any) -> Found:
     signal = _signal(group)
-    field = next((f for name in ("energy", "photon_energy") if (f := array(group, name)) is not None), None)
+    field = next((f for name in ("energy", "photon_energy") if (f := row(group, name)) is not None), None)
     if signal is None or (field is None and energies is None):
         raise ValueError(f"{group.name} has no energies; pass energies=")
     axes = _axes(group, signal.ndim)
     wanted: list[str] = [name for name in ("energy", "sample_z", "sample_y", "sample_x") if name in axes]
-    data = load(signal)
-    if len(wanted) == signal.ndim:
-        data = data.transpose([axes.index(name) for name in wanted])
+    data = load(signal, [axes.index(name) for name in wanted] if len(wanted) == signal.ndim else None)
     if field is None:
         energy, unit = np.zeros(data.shape[0]), ""
     else:
         energy, unit = to_ev(np.ravel(field[()]), text(field.attrs.get("units", "")))
     metadata: dict[str, Any] = {"detector": available[at], "available": available, "energy_unit": unit}
-    times = array(group, "count_time")
+    times = row(group, "count_time")
     if times is not None and times.size in (1, data.shape[0]):
         unit_of_time = 1e-3 if text(times.attrs.get("units", "")) == "ms" else 1.0
         exposure = np.ravel(times[()]).astype(np.float64) * unit_of_time
@@ -169,12 +167,12 @@ def _stack(group: h5py.Group, at: int, available: list[str], energies: Any) -> F
 
 def _pixel_size(group: h5py.Group, axes: list[str]) -> tuple[float, ...] | None:
     """Distance of neighbouring positions along each axis in µm, None if one is not known."""
-    sizes = [size for name in axes if (size := spacing(array(group, name))) is not None]
+    sizes = [size for name in axes if (size := spacing(row(group, name))) is not None]
     return tuple(sizes) if axes and len(sizes) == len(axes) else None
 
 
 def _own_stack(entry: h5py.Group, own: h5py.Group) -> Found:
-    data, energy = array(entry, "data/data"), array(entry, "data/energy")
+    data, energy = array(entry, "data/data"), row(entry, "data/energy")
     quantity = text(own.attrs.get("quantity", ""))
     if data is None or energy is None or quantity not in get_args(Quantity):
         raise ValueError(f"{own.name}: data, energy or quantity is missing: the file is damaged")

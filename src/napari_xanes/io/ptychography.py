@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.found import Found
 from napari_xanes.io.frames import one_per_file
-from napari_xanes.io.hdf5 import array, child, is_hdf5, opened, text
-from napari_xanes.io.hdf5_frames import any_in, facts_of, hdf5_files, of_one_shape, repeated_energies
+from napari_xanes.io.hdf5 import array, is_hdf5, opened, row, text
+from napari_xanes.io.hdf5_frames import any_in, facts_of, hdf5_files, links_in, of_one_shape, repeated_energies
+from napari_xanes.io.promises import room
 
 _IMAGE = "entry_1/image_1/data"
 _ENERGY = "entry_1/instrument_1/source_1/energy"
@@ -40,7 +41,9 @@ class _Image:
 def declines(path: Path, energies: Any = None) -> str | None:
     """Why the file or folder holds no ptychographic image; None if it does."""
     if path.is_dir():
-        return None if any_in(path, _is_one) else "no ptychographic CXI file in the folder"
+        return (
+            None if any_in(path, _is_one) else "; ".join(["no ptychographic CXI file in the folder", *links_in(path)])
+        )
     if not is_hdf5(path):
         return "not an HDF5 file"
     with opened(path) as file:
@@ -48,8 +51,8 @@ def declines(path: Path, energies: Any = None) -> str | None:
 
 
 def _is_one(file: h5py.File) -> bool:
-    image = child(file, _IMAGE)
-    return isinstance(image, h5py.Dataset) and image.dtype.kind == "c" and bool(image.shape)
+    image = array(file, _IMAGE, "c")
+    return image is not None and bool(image.shape)
 
 
 def read(path: Path, energies: Any = None, files: Sequence[Path] | None = None) -> Found:
@@ -71,11 +74,13 @@ def read(path: Path, energies: Any = None, files: Sequence[Path] | None = None) 
     ValueError
         If images differ in size, or a file has no energy.
     """
-    told: list[str] = []
+    told = links_in(path) if files is None and path.is_dir() else []
     look = partial(_image, needs_energy=energies is None)
     images = facts_of(files or (list(hdf5_files(path)) if path.is_dir() else [path]), look, told)
     shape = of_one_shape([image.shape for image in images], [image.path for image in images])
-    data = one_per_file([partial(_transmission, image.path) for image in images], shape, np.dtype(np.float32))
+    parts = [partial(_transmission, image.path) for image in images]
+    with room(sum(image.path.stat().st_size for image in images)):
+        data = one_per_file(parts, shape, np.dtype(np.float32))
     energy = np.array([image.energy for image in images])
     metadata: dict[str, Any] = {"energy_unit": images[0].unit}
     if len(images) > 1:
@@ -93,7 +98,7 @@ def _image(file: h5py.File, path: Path, *, needs_energy: bool) -> _Image | None:
     if image is None or image.ndim != 2 or 0 in image.shape:
         shape = None if image is None else image.shape
         raise ValueError(f"/{_IMAGE} must be one image (Y, X), its shape is {shape}")
-    field = array(file, _ENERGY)
+    field = row(file, _ENERGY)
     if field is None or field.size != 1:
         if needs_energy:
             raise ValueError(f"no energy /{_ENERGY} in it; pass energies=")

@@ -14,13 +14,13 @@ import numpy as np
 
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.found import Found
-from napari_xanes.io.hdf5 import array, is_hdf5, load, opened, text
+from napari_xanes.io.guessing import guessed
+from napari_xanes.io.hdf5 import array, child, is_hdf5, load, opened, row, text
 from napari_xanes.stack import Quantity
 
 _IMAGES = ("img_xanes", "img")
 _ENERGIES = ("XEng", "X_eng")
 _MARKS_OF_FXI = ("uid", "note", "scan_time", "Magnification", "Pixel Size", "img_bkg", "img_dark")
-_MOST_ABSORBING = 100.0
 
 
 def declines(path: Path, energies: Any = None) -> str | None:
@@ -28,20 +28,23 @@ def declines(path: Path, energies: Any = None) -> str | None:
     if not is_hdf5(path):
         return "not an HDF5 file"
     with opened(path) as file:
-        images, keys = _names(file)
+        images, keys = names_in(file)
         if not images or not keys:
             return f"no /{' or /'.join(_ENERGIES if images else _IMAGES)} in it"
-        fxi = [name for name in _MARKS_OF_FXI if name in file] if (images, keys) == ("img_xanes", "X_eng") else []
-        return f"/{fxi[0]} marks it as an export of FXI" if fxi else None
+        fxi = [name for name in _MARKS_OF_FXI if child(file, name) is not None]
+        if fxi and images == "img_xanes" and child(file, "X_eng") is not None:
+            return f"/{fxi[0]} marks it as an export of FXI"
+        return None
 
 
-def _names(file: h5py.File) -> tuple[str | None, str | None]:
-    images = next((name for name in _IMAGES if name in file), None)
-    return images, next((name for name in _ENERGIES if name in file), None)
+def names_in(file: h5py.File) -> tuple[str | None, str | None]:
+    """Which of the usual names the images and the energies have; None where there are none."""
+    images = next((name for name in _IMAGES if child(file, name) is not None), None)
+    return images, next((name for name in _ENERGIES if child(file, name) is not None), None)
 
 
 def read(path: Path, energies: Any = None) -> Found:
-    """The images (E, Y, X); whether they are transmission or optical depth is guessed from how they change.
+    """The images (E, Y, X) or volumes (E, Z, Y, X); what they are is guessed from how they change with energy.
 
     Raises
     ------
@@ -49,11 +52,12 @@ def read(path: Path, energies: Any = None) -> Found:
         If images or energies are not numbers, or all images were taken at one energy.
     """
     with opened(path) as file:
-        names = _names(file)
-        images, keys = (array(file, name or "") for name in names)
-        if images is None or images.ndim != 3 or 0 in images.shape or keys is None:
+        names = names_in(file)
+        images, keys = array(file, names[0] or ""), row(file, names[1] or "")
+        if images is None or images.ndim not in (3, 4) or 0 in images.shape or keys is None:
             shapes = [None if item is None else item.shape for item in (images, keys)]
-            raise ValueError(f"/{names[0]} must be (E, Y, X) and /{names[1]} (E,), not {shapes[0]} and {shapes[1]}")
+            wanted = f"/{names[0]} must be (E, Y, X) or (E, Z, Y, X) and /{names[1]} (E,)"
+            raise ValueError(f"{wanted}, not {shapes[0]} and {shapes[1]}")
         if keys.size == 1 < images.shape[0] and energies is None:
             raise ValueError(
                 f"{images.shape[0]} images at one energy: a tomogram and no stack; pass energies= if it is one"
@@ -69,17 +73,14 @@ def read(path: Path, energies: Any = None) -> Found:
 
 def _quantity(data: Any, energy: Any) -> tuple[Quantity, str]:
     """What the values are, and how that was decided. Above an edge a sample absorbs more than below it."""
-    if data.dtype.kind in "iu":
-        return "counts", "guessed: whole numbers"
     kept = min(len(data), energy.size)
     order = np.argsort(energy[:kept], kind="stable") if kept else [0, len(data) - 1]
     first, last = (np.asarray(data[int(order[i])], dtype=np.float64) for i in (0, -1))
     usable = np.isfinite(first) & np.isfinite(last)
-    if not usable.any():
-        return "optical_depth", "guessed: decimal numbers; pass quantity= if they are something else"
+    told = guessed(np.stack([first, last])[:, usable].astype(data.dtype))
+    if told[0] == "counts" or not usable.any():
+        return told
     first, last = first[usable], last[usable]
-    if max(first.max(), last.max()) > _MOST_ABSORBING:
-        return "counts", f"guessed: values up to {max(first.max(), last.max()):g} can be no optical depth"
     if last.any() and last.mean() < first.mean():
         return "transmission", "guessed: the images darken from the lowest to the highest energy; quantity= overrides"
     return "optical_depth", "guessed: the images brighten from the lowest to the highest energy; quantity= overrides"

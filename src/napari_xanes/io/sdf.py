@@ -10,13 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.energies import given_energies, to_ev
-from napari_xanes.io.files import read_text, starts_with
+from napari_xanes.io.files import files_in, inside, lines_of, not_followed, read_text, starts_with
 from napari_xanes.io.found import Found
 from napari_xanes.io.lengths import length_in_um
 from napari_xanes.io.sdf_header import parse_header
 from napari_xanes.io.selection import choice_note, chosen
 
 _MARK = b"ScanDefinition"
+_IMAGE_BYTES = 64 << 20
+_LONGEST_NUMBER = 100
+_TEXT_BYTES = 4 << 20
+_MOST_REGIONS = 1000
+_MOST_IMAGES = 100_000
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -25,14 +30,14 @@ def declines(path: Path, energies: Any = None) -> str | None:
     if path.is_dir():
         headers = _headers(path)
         if len(headers) != 1:
-            return f"the folder holds {len(headers)} .hdr files of STXM_Control; open one .hdr"
+            told = f"the folder holds {len(headers)} .hdr files of STXM_Control; open one .hdr"
+            return "; ".join([told, *not_followed(files_in(path, (".hdr",))[1])])
         return None
     return None if _MARK in starts_with(path, 4096) else "no ScanDefinition at its beginning"
 
 
 def _headers(folder: Path) -> list[Path]:
-    candidates = [p for p in sorted(folder.iterdir()) if p.suffix.lower() == ".hdr" and p.is_file()]
-    return [p for p in candidates if _MARK in starts_with(p, 4096)]
+    return [p for p in files_in(folder, (".hdr",))[0] if _MARK in starts_with(p, 4096)]
 
 
 def read(path: Path, energies: Any = None, select: str | int | None = None) -> Found:
@@ -58,13 +63,13 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> F
         If the scan is no image stack or the header is damaged.
     """
     header = _headers(path)[0] if path.is_dir() else path
-    scan = parse_header(read_text(header)).get("ScanDefinition")
+    scan = parse_header(read_text(header, limit=_TEXT_BYTES)).get("ScanDefinition")
     if not isinstance(scan, Mapping):
         raise ValueError("the header has no ScanDefinition block")
     _check_is_stack(scan)
     regions, channels = _blocks(scan, "Regions"), _blocks(scan, "Channels")
-    if not regions:
-        raise ValueError("the header names no region")
+    if not 0 < len(regions) <= _MOST_REGIONS:
+        raise ValueError(f"the header names {len(regions) or 'no'} regions")
     named = [str(channel.get("Name", f"channel {i}")) for i, channel in enumerate(channels)]
     detectors = [
         f"{name} ({letter})" if named.count(name) > 1 else name for name, letter in zip(named, _LETTERS, strict=False)
@@ -75,6 +80,8 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> F
     x, y = (_points(regions[region], axis) for axis in ("PAxis", "QAxis"))
     planned = _points(scan, "StackAxis")
     energy, unit = to_ev(planned, _text(scan, "StackAxis", "Unit"))
+    if energy.size > _MOST_IMAGES:
+        raise ValueError(f"the header names {energy.size} energies, more than any scan has")
     names = [f"{header.stem}_{letter}{i:03d}" for i in range(energy.size)]
     if len(regions) > 1:
         names = [f"{name}{region}" for name in names]
@@ -154,15 +161,24 @@ def _image(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
     ValueError
         If it does not have the shape that the header announces.
     """
-    text = read_text(path)
-    try:
-        values = np.array(text.split(), dtype=np.float32)
-    except ValueError as error:
-        raise ValueError(f"{path.name}: {error}") from None
-    rows = sum(1 for line in text.splitlines() if line.strip())
-    if rows != shape[0] or values.size != shape[0] * shape[1]:
-        raise ValueError(f"{path.name}: {rows} rows with {values.size} values, the header announces {shape}")
-    return values.reshape(shape)
+    if path.is_symlink() and not inside(path.parent, path):
+        raise OSError(f"{path}: {not_followed([path])[0]}")
+    rows: list[NDArray[np.float32]] = []
+    for line in lines_of(read_text(path, limit=_IMAGE_BYTES)):
+        if not line.strip():
+            continue
+        if len(line) > _LONGEST_NUMBER * shape[1]:
+            raise ValueError(f"{path.name}: a row has {len(line)} signs, the header announces {shape[1]} values")
+        try:
+            rows.append(np.array(line.split(), dtype=np.float32))
+        except ValueError as error:
+            raise ValueError(f"{path.name}: {error}") from None
+        if len(rows) > shape[0] or rows[-1].size != shape[1]:
+            break
+    if len(rows) != shape[0] or rows[-1].size != shape[1]:
+        size = rows[-1].size if rows else 0
+        raise ValueError(f"{path.name}: {len(rows)} rows, the last of {size} values; the header announces {shape}")
+    return np.stack(rows)
 
 
 def _missing(there: NDArray[np.bool_], energy: NDArray[np.float64]) -> list[str]:
@@ -181,6 +197,9 @@ def _missing(there: NDArray[np.bool_], energy: NDArray[np.float64]) -> list[str]
 def _i0(path: Path, energy: NDArray[np.float64], told: list[str]) -> dict[str, Any]:
     """I0 on the stack's energies from a spectrum beside the header, if there is one that covers them."""
     if not path.is_file():
+        return {}
+    if not inside(path.parent, path):
+        told += not_followed([path])
         return {}
     from napari_xanes.io import read_spectra
 

@@ -38,32 +38,32 @@ def parse_header(text: str) -> dict[str, Any]:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self.tokens = [(match.lastindex, match[match.lastindex or 0]) for match in _TOKEN.finditer(text)]
-        self.at = 0
+        self.coming = _TOKEN.finditer(text)
+        self.current: tuple[int | None, str] | None = None
+        self.next()
+
+    def next(self) -> None:
+        """Goes on to the next token; `current` is None at the end."""
+        match = next(self.coming, None)
+        self.current = None if match is None else (match.lastindex, match[match.lastindex or 0])
 
     def peek(self) -> str | None:
         """The next sign of punctuation, None if something else comes next."""
-        if self.at < len(self.tokens):
-            kind, token = self.tokens[self.at]
-            return token if kind == 2 else None
-        raise ValueError("the header ends in the middle of a block or list: it is cut short")
+        if self.current is None:
+            raise ValueError("the header ends in the middle of a block or list: it is cut short")
+        return self.current[1] if self.current[0] == 2 else None
 
     def block(self, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        while self.at < len(self.tokens):
-            sign = self.peek()
-            if sign == "}":
-                self.at += 1
-                if depth:
+        while self.current is not None:
+            kind, token = self.current
+            self.next()
+            if kind == 2:
+                if token == "}" and depth:
                     return found
-            elif sign is not None:
-                self.at += 1
-            else:
-                name = self.tokens[self.at][1]
-                self.at += 1
-                if self.at < len(self.tokens) and self.peek() == "=":
-                    self.at += 1
-                    found.setdefault(name, self.value(depth))
+            elif self.current is not None and self.peek() == "=":
+                self.next()
+                found.setdefault(token, self.value(depth))
         if depth:
             raise ValueError("the header ends inside a block: it is cut short")
         return found
@@ -73,27 +73,27 @@ class _Parser:
             raise ValueError("the header's blocks are nested too deeply")
         sign = self.peek()
         if sign == "{":
-            self.at += 1
+            self.next()
             return self.block(depth + 1)
         if sign == "(":
-            self.at += 1
+            self.next()
             return self.items(depth + 1)
-        if sign is not None:
+        if sign is not None or self.current is None:
             return ""
-        kind, token = self.tokens[self.at]
-        self.at += 1
+        kind, token = self.current
+        self.next()
         return token if kind == 1 else _number(token)
 
     def items(self, depth: int) -> list[Any]:
         found: list[Any] = []
         while (sign := self.peek()) != ")":
             if sign in (",", ";"):
-                self.at += 1
+                self.next()
             elif sign in ("}", "="):
                 raise ValueError(f"the header has {sign!r} inside a list")
             else:
                 found.append(self.value(depth))
-        self.at += 1
+        self.next()
         if not found:
             return found
         if found[0] != len(found) - 1:

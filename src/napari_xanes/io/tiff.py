@@ -10,18 +10,17 @@ import tifffile
 
 from napari_xanes.history import Source, Step
 from napari_xanes.io import tiff_folder
-from napari_xanes.io.beside import only_fitting, same_stem
+from napari_xanes.io.beside import missing, only_fitting, same_stem
 from napari_xanes.io.energies import given_energies
 from napari_xanes.io.energy_names import energies_in
 from napari_xanes.io.found import Found
-from napari_xanes.io.tiff_file import MAPS, STACK, images, is_tiff, load, opened, own_notes, pixel_size
+from napari_xanes.io.guessing import guessed
+from napari_xanes.io.tiff_file import MAPS, STACK, images, is_tiff, load, opened, own_notes, pixel_size, slice_distance
 from napari_xanes.io.tiff_ome import Ome, ome_header
 from napari_xanes.io.values import fetch_inline, unpack
 from napari_xanes.stack import Quantity
 
 _XRF_WORDS = ("xrf", "fluorescence", "fluo")
-_MOST_ABSORBING = 100.0
-"""No optical depth is larger: the beam behind it would be weakened by e^100."""
 
 
 def declines(path: Path, energies: Any = None) -> str | None:
@@ -48,7 +47,7 @@ def declines(path: Path, energies: Any = None) -> str | None:
         if ome and ome.planes != np.prod(counts):
             return f"its OME header announces {ome.planes} images, {np.prod(counts)} are in this file; open the folder"
         if energies is None and not _energies(path, tiff, ome, counts):
-            return f"no energies found beside it: put them one per line in {path.stem}.txt, or pass energies="
+            return missing(path)
     return None
 
 
@@ -74,7 +73,8 @@ def read(path: Path, energies: Any = None) -> Found:
         data = load(tiff, images(tiff, own=notes is not None), path)
         if notes is not None:
             return _own(data, notes)
-        size = pixel_size(tiff)
+        size: tuple[float, ...] | None = pixel_size(tiff)
+        depth, axes = slice_distance(tiff), tiff.series[0].axes
         ome = _ome(tiff)
         counts = _counts(data.shape, ome)
         told = None if energies is not None else _energies(path, tiff, ome, counts)
@@ -85,14 +85,18 @@ def read(path: Path, energies: Any = None) -> Found:
     elif told is not None:
         values, where, metadata, lines = told
     else:
-        raise ValueError(f"no energies found beside it: put them one per line in {path.stem}.txt")
+        raise ValueError(missing(path))
     data = data.reshape(*counts, *data.shape[-2:])
+    volume = axes[1:2]
     if data.ndim == 4 and data.shape[0] != values.size == data.shape[1]:
-        data = data.swapaxes(0, 1)
+        data, volume = data.swapaxes(0, 1), axes[:1]
     if data.shape[0] != values.size:
         raise ValueError(f"{path}: {data.shape[0]} images but {values.size} energies in {where}")
     quantity, metadata["quantity_source"] = _quantity(path, data)
-    return Found(data, values, quantity, size if data.ndim == 3 else None, metadata, notes=list(lines))
+    if data.ndim == 4:
+        # ImageJ's distance is that of slices, not of times or channels.
+        size = (depth, *size) if size and depth and volume == "Z" else None
+    return Found(data, values, quantity, size, metadata, notes=list(lines))
 
 
 def _own(data: Any, notes: dict[str, Any]) -> Found:
@@ -146,9 +150,4 @@ def _quantity(path: Path, data: Any) -> tuple[Quantity, str]:
     hint = path.name if any(word in path.name.lower() for word in _XRF_WORDS) else next(logs, None)
     if hint is not None:
         return "fluorescence", f"guessed from the file name {hint}"
-    if data.dtype.kind in "iu":
-        return "counts", "guessed: whole numbers"
-    largest = np.nanmax(np.asarray(data[:: max(1, data.shape[0] // 8)]), initial=0.0)
-    if np.isfinite(largest) and largest > _MOST_ABSORBING:
-        return "counts", f"guessed: values up to {largest:g} can be no optical depth"
-    return "optical_depth", "guessed: decimal numbers; pass quantity= if they are something else"
+    return guessed(data)

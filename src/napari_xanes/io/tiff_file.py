@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from napari_xanes.io import frames
+from napari_xanes.io import frames, promises
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.lengths import length_in_um
 from napari_xanes.io.tiff_ome import ome_header
+from napari_xanes.io.unpacked import unpacked_size
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_ALWAYS_BELIEVED = 64 << 20
-_MOST_COMPRESSED = 1100
+_CODECS = {8: ("zlib", 1100), 32946: ("zlib", 1100), 34925: ("lzma", 10_000)}
+"""Compressions that tifffile unpacks by itself, whatever comes out of them, and by how much they can have shrunk."""
 
 KEY = "napari_xanes"
 """Key of the JSON text in ImageJ's Info that marks a file of our own; its value is the kind and version."""
@@ -84,8 +85,7 @@ def images(tiff: tifffile.TiffFile, *, own: bool = False) -> tifffile.TiffPageSe
         raise ValueError("it holds no image")
     series = tiff.series[0]
     size = tiff.filehandle.size
-    if series.nbytes > _ALWAYS_BELIEVED and series.nbytes > size * _MOST_COMPRESSED:
-        raise ValueError(f"it promises {series.nbytes >> 20} MB, but the file has {size >> 10} kB")
+    promises.check("it", series.nbytes, size)
     announced = (tiff.imagej_metadata or {}).get("images", 1) if tiff.is_imagej and not own else 1
     if int(np.prod(series.shape[:-2], dtype=np.int64)) < announced:
         raise OSError(f"it announces {announced} images but holds {int(np.prod(series.shape[:-2]))}: cut short")
@@ -98,7 +98,32 @@ def images(tiff: tifffile.TiffFile, *, own: bool = False) -> tifffile.TiffPageSe
         end = max(ends, default=0)
     if end > size:
         raise OSError(f"its images end at byte {end}, the file at {size}: cut short")
+    if series.dataoffset is None:
+        for page in filter(None, series.pages):
+            _check_page(tiff, page)
     return series
+
+
+def _check_page(tiff: tifffile.TiffFile, page: Any) -> None:
+    """Refuses an image that is too large in one piece, or whose strips or tiles unpack to more than they should.
+
+    Raises
+    ------
+    ValueError
+        If it does.
+    """
+    held, key = tiff.filehandle.size, page.keyframe
+    rows, columns = (key.tilelength, key.tilewidth) if key.is_tiled else (key.rowsperstrip, key.imagewidth)
+    pixel = key.samplesperpixel * max(1, key.bitspersample // 8)
+    part = min(rows, max(key.imagelength, key.tilelength)) * columns * max(1, key.tiledepth) * pixel
+    promises.check("an image of it", key.nbytes, held, piece=max(key.nbytes, part))
+    codec, packed = _CODECS.get(key.compression, ("", 0))
+    for offset, length in zip(page.dataoffsets, page.databytecounts, strict=False):
+        # Only long strips can become too much for the memory: others need not be unpacked twice.
+        if length * packed > promises.at_once(held):
+            tiff.filehandle.seek(offset)
+            if unpacked_size(codec, tiff.filehandle.read(length), part) > part:
+                raise ValueError(f"a strip or tile of it unpacks to more than its {part} bytes: damaged")
 
 
 class _Pages:
@@ -117,7 +142,9 @@ class _Pages:
 
 def load(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path) -> Any:
     """The images: a NumPy array, or a dask array over the file if larger than the memory limit."""
-    if series.nbytes <= frames.MEMORY_LIMIT.get():
+    with promises.room(tiff.filehandle.size):
+        at_once = series.nbytes <= frames.MEMORY_LIMIT.get()
+    if at_once:
         data = np.asarray(series.asarray())
         return data.astype(data.dtype.newbyteorder("="), copy=False)
     import dask.array as da
@@ -132,13 +159,26 @@ def load(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path) -
     return lazy.astype(source.dtype.newbyteorder("=")).reshape(series.shape)
 
 
+def slice_distance(tiff: tifffile.TiffFile) -> float | None:
+    """µm from one slice of a volume to the next, from ImageJ's ``spacing``; None without one or without a unit."""
+    about: dict[str, Any] = (tiff.imagej_metadata or {}) if tiff.is_imagej else {}
+    spacing, factor = about.get("spacing"), _imagej_unit(str(about.get("zunit", about.get("unit", ""))))
+    if factor is None or not isinstance(spacing, int | float) or not np.isfinite(spacing) or spacing <= 0:
+        return None
+    return round(spacing * factor, 9) or None
+
+
+def _imagej_unit(unit: str) -> float | None:
+    """How many µm a unit is as ImageJ writes it; None without one, for then lengths are in pixels."""
+    return length_in_um(unit.replace("\\u00B5", "µ")) if unit.strip() else None
+
+
 def pixel_size(tiff: tifffile.TiffFile) -> tuple[float, float] | None:
     """µm per pixel (Y, X) from the OME header, or ImageJ's unit and the resolution tags; None without a unit."""
     first: Any = tiff.pages[0]
     if ome := ome_header(first.description):
         return ome.pixel_size
-    unit = str((tiff.imagej_metadata or {}).get("unit", "")) if tiff.is_imagej else ""
-    factor = length_in_um(unit.replace("\\u00B5", "µ")) if unit.strip() else None
+    factor = _imagej_unit(str((tiff.imagej_metadata or {}).get("unit", ""))) if tiff.is_imagej else None
     if factor is None:
         return None
     sizes = []

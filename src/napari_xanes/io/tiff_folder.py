@@ -9,29 +9,37 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 
 from napari_xanes.io.beside import only_fitting
 from napari_xanes.io.energies import given_energies
 from napari_xanes.io.energy_names import energies_in, energy_in
+from napari_xanes.io.files import files_in, not_followed
 from napari_xanes.io.found import Found
 from napari_xanes.io.frames import one_per_file
-from napari_xanes.io.tiff_file import images, is_tiff, opened, pixel_size
+from napari_xanes.io.promises import room
+from napari_xanes.io.tiff_file import images, is_tiff, opened, pixel_size, slice_distance
 
+_SUFFIXES = (".tif", ".tiff")
 _FLAT = re.compile(r"(?<![a-z])(flats?|refs?|references?|white|bkg|background)(?![a-z])")
 _DARK = re.compile(r"(?<![a-z])darks?(?![a-z])")
 
 
 def tiffs_in(folder: Path) -> list[Path]:
     """The files named as TIFF in a folder, by name, with 2 before 10."""
-    found = (p for p in folder.iterdir() if p.suffix.lower() in (".tif", ".tiff") and not p.name.startswith("."))
-    return sorted((p for p in found if p.is_file()), key=_natural)
+    return sorted(files_in(folder, _SUFFIXES)[0], key=_natural)
+
+
+def links_in(folder: Path) -> list[str]:
+    """What to tell of TIFF files in a folder that are links out of it."""
+    return not_followed(files_in(folder, _SUFFIXES)[1])
 
 
 def declines(folder: Path, files: Sequence[Path], energies: Any = None) -> str | None:
     """Why TIFF files are no series with an energy for each; None if they are."""
     if not files:
-        return "no TIFF files in the folder"
+        return "; ".join(["no TIFF files in the folder", *links_in(folder)])
     if not is_tiff(files[0]):
         return f"{files[0].name} is not a TIFF file"
     if energies is not None:
@@ -75,7 +83,7 @@ def read(folder: Path, files: Sequence[Path], energies: Any = None) -> Found:
         axis, metadata["energy_unit"], notes = beside.values, beside.unit, beside.notes
         metadata["energy_source"] = str(beside.path.resolve())
     data, size = _load(series)
-    warnings = []
+    warnings = links_in(folder)
     for name, others in (("flat", flats), ("dark", darks)):
         if not others:
             continue
@@ -84,7 +92,7 @@ def read(folder: Path, files: Sequence[Path], energies: Any = None) -> Found:
             metadata[name] = image
         else:
             warnings.append(f"{len(others)} files called {name} do not fit the images and are left out")
-    return Found(data, axis, "counts", size if data.ndim == 3 else None, metadata, warnings, list(notes))
+    return Found(data, axis, "counts", size, metadata, warnings, list(notes))
 
 
 def _natural(path: Path) -> list[tuple[bool, int, str]]:
@@ -124,7 +132,15 @@ def _frame(path: Path) -> NDArray[Any]:
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def _load(series: Sequence[Path]) -> tuple[Any, tuple[float, float] | None]:
+def _size(tiff: tifffile.TiffFile, axes: str) -> tuple[float, ...] | None:
+    """µm per pixel of an image (Y, X), or of a volume (Z, Y, X) if ImageJ says how far its slices are apart."""
+    size, depth = pixel_size(tiff), slice_distance(tiff)
+    if len(axes) == 2:
+        return size
+    return (depth, *size) if size and depth and axes[0] == "Z" else None
+
+
+def _load(series: Sequence[Path]) -> tuple[Any, tuple[float, ...] | None]:
     """One image or volume per file: a NumPy array, or a dask array if larger than the memory limit."""
     kinds = []
     for path in series:
@@ -132,14 +148,16 @@ def _load(series: Sequence[Path]) -> tuple[Any, tuple[float, float] | None]:
             found = images(tiff)
             kinds.append((tuple(found.shape), found.dtype))
             if path == series[0]:
-                size = pixel_size(tiff)
+                size = _size(tiff, found.axes)
     shape, dtype = kinds[0]
     if len(shape) not in (2, 3) or dtype is None or dtype.kind not in "fiu":
         raise ValueError(f"{series[0].name} holds {dtype} of shape {shape}, not a grey image or volume")
     for path, kind in zip(series, kinds, strict=True):
         if kind != kinds[0]:
             raise ValueError(f"{path.name} is {kind[1]} of shape {kind[0]}, but {series[0].name} {dtype} of {shape}")
-    return one_per_file([partial(_frame, path.resolve()) for path in series], shape, dtype.newbyteorder("=")), size
+    parts = [partial(_frame, path.resolve()) for path in series]
+    with room(sum(path.stat().st_size for path in series)):
+        return one_per_file(parts, shape, dtype.newbyteorder("=")), size
 
 
 def _correction(files: Sequence[Path], axis: NDArray[np.float64]) -> Any:

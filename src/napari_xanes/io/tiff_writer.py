@@ -120,6 +120,8 @@ def _write(
         about["Labels"] = labels
     if size:
         about["unit"] = "um"
+    if value.pixel_size and len(value.pixel_size) == 3:
+        about["spacing"] = value.pixel_size[0]
     tifffile.imwrite(
         draft,
         iter(planes),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.columns import parse_table, spectra_of, unique_names
 from napari_xanes.io.energies import looks_like_energies, to_ev
-from napari_xanes.io.files import one_line, read_text, replacing, starts_with
+from napari_xanes.io.files import lines_of, one_line, read_text, replacing, starts_with
 from napari_xanes.io.values import fetch_inline, keep_inline, pack_mapping, unpack
 from napari_xanes.spectrum import Spectrum
 
@@ -70,7 +70,7 @@ def read_spectra(path: Path) -> list[Spectrum]:
 def _fields(text: str) -> dict[str, str]:
     """The header fields ``# Family.key: value``, names in lower case, up to the first row of numbers."""
     fields: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in lines_of(text):
         line = line.strip()
         if line and not line.startswith("#"):
             break

@@ -1,12 +1,12 @@
 """A series of Zeiss ``.xrm`` files, one image each, as SSRL 6-2c and APS 8-BM write them.
 
 The energy of an image and what it belongs to stand in the names, such as
-``rep01_000051_ref_NiO_08324.0_eV_001of010.xrm`` and ``fov07_xanessoc01_8250_0eV.xrm``.
+``rep01_000051_ref_NiO_08324.0_eV_001of010.xrm`` and ``fov07_xanessoc01_8250_0eV.xrm``. Of a tomography,
+``rep01_NiO_+010.00deg_08324.0_eV_001of003.xrm``, each angle is a scan; references of no angle belong to all of them.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,30 +18,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.energy_names import energy_in
+from napari_xanes.io.files import files_in, not_followed
 from napari_xanes.io.found import Found
 from napari_xanes.io.frames import REPEAT, one_per_file, taken
 from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.io.zeiss_file import Content, content, image, why_not
 
-_REFERENCE = re.compile(r"(?:^|(?<=_))ref(?=_|$)", re.IGNORECASE)
+REFERENCE_NAME = re.compile(r"(?:^|(?<=_))ref(?=_|$)", re.IGNORECASE)
+_ANGLE = re.compile(r"(?:^|(?<=_))([+-]?\d+(?:\.\d+)?)_?deg(?=_|$)", re.IGNORECASE)
 _REPEAT = re.compile(r"^rep\d+_(?:\d{6}_(?=ref_))?|_\d+of\d+(?=_|$)", re.IGNORECASE)
-_MOST_APART = 5.0
+MOST_APART = 5.0
 """eV by which the energy of a header may differ from the one in the name; beyond, it is that of something else."""
 
 
 @dataclass(frozen=True)
 class _Named:
-    """What the name of a file tells: energy in eV, which scan, and whether it is a reference."""
+    """What the name of a file tells: energy in eV, of which sample, at which angle, and whether it is a reference."""
 
     folder: str
     name: str
     energy: float
-    scan: str
+    sample: str
+    angle: str
     is_reference: bool
 
     @property
     def path(self) -> Path:
         return Path(self.folder, self.name)
+
+    @property
+    def scan(self) -> str:
+        """Which scan it belongs to: those of a tomography are its angles."""
+        return ", ".join(part for part in (self.sample, self.angle) if part)
+
+    @property
+    def degrees(self) -> float:
+        return float(self.angle.removesuffix("deg") or "-inf")
 
 
 def declines(path: Path, energies: Any = None) -> str | None:
@@ -51,16 +63,18 @@ def declines(path: Path, energies: Any = None) -> str | None:
             return reason
         if energy_in(path.stem) is None or path.suffix.lower() != ".xrm":
             return "no .xrm with its energy in the name"
-    named = _in_folder(path if path.is_dir() else path.parent)
+    named, links = _in_folder(path)
     if path.is_dir():
         samples = [one for one in named if not one.is_reference]
-        return None if any(_is_zeiss(one.path) for one in samples) else "no .xrm with energies in their names in it"
+        if any(_is_zeiss(one.path) for one in samples):
+            return None
+        return "; ".join(["no .xrm with energies in their names in it", *links])
     scan = _scan_of(path, named)
     if scan is None:
         return "a reference without images that belong to it"
     together = {one.energy for one in _samples(named, scan)}
     alone = len(together) < 2 and not _references(named, scan)
-    return "no .xrm of other energies beside it" if alone else None
+    return "; ".join(["no .xrm of other energies beside it", *links]) if alone else None
 
 
 def read(
@@ -89,18 +103,19 @@ def read(
     ValueError
         If no image is whole, or images differ in size.
     """
+    told: list[str] = []
     if files is None:
-        named = _in_folder(path if path.is_dir() else path.parent)
+        named, told = _in_folder(path)
     else:
         told_by = (_told_by(str(file.parent), file.name) for file in files)
         named = [one for one in told_by if one is not None]
-    available = sorted({one.scan for one in named if not one.is_reference})
+    available = _scans(named)
     if not available:
         raise ValueError(f"{path}: references alone; put the images of the sample with them")
     opened = _scan_of(path, named) if files is None and not path.is_dir() else None
     at = chosen(select, available) if select is not None or opened is None else available.index(opened)
-    told: list[str] = []
-    samples = _whole(_samples(named, available[at]), "images", told)
+    of_scan = _samples(named, available[at])
+    samples = _whole(of_scan, "images", told)
     if not samples:
         raise ValueError(f"{path}: no image of the scan {available[at]!r} is whole: {'; '.join(told)}")
     flats = _whole(_references(named, available[at]), "references", told)
@@ -122,6 +137,8 @@ def read(
     }
     if (most := max(map(len, repeats.values()))) > 1:
         metadata["repeats"] = most
+    if of_scan[0].angle:
+        metadata["angle"] = of_scan[0].degrees
     exposure = _exposures(list(groups.values()))
     if exposure is not None:
         metadata["exposure"] = _plain(exposure)
@@ -135,10 +152,16 @@ def read(
     return Found(data, energy, "counts", size, metadata, told, notes + averaging + choice_note(at, available))
 
 
-def _in_folder(folder: Path) -> list[_Named]:
-    """What the names of the files in a folder tell; files without an energy in the name are left out."""
-    names = sorted(name for name in os.listdir(folder) if name.lower().endswith(".xrm") and name[0] != ".")
-    return [told for name in names if (told := _told_by(str(folder), name)) is not None]
+def _in_folder(path: Path) -> tuple[list[_Named], list[str]]:
+    """What the names of the files in a folder, or around a file, tell, and what to tell of links out of it.
+
+    Files without an energy in the name are left out.
+    """
+    folder = path if path.is_dir() else path.parent
+    files, links = files_in(folder, (".xrm",))
+    names = {file.name for file in files} | {link.name for link in links if link.name == path.name}
+    named = (_told_by(str(folder), name) for name in sorted(names))
+    return [one for one in named if one is not None], not_followed([link for link in links if link.name not in names])
 
 
 def _is_zeiss(path: Path) -> bool:
@@ -156,8 +179,15 @@ def _told_by(folder: str, name: str) -> _Named | None:
         return None
     energy, _, (start, end) = found
     rest = f"{stem[:start].rstrip('_')}_{stem[end:].lstrip('_')}".strip("_")
-    scan = re.sub("_{2,}", "_", _REFERENCE.sub("", _REPEAT.sub("", rest))).strip("_")
-    return _Named(folder, name, energy, scan, bool(_REFERENCE.search(stem)))
+    angle = _ANGLE.search(rest)
+    sample = re.sub("_{2,}", "_", _ANGLE.sub("", REFERENCE_NAME.sub("", _REPEAT.sub("", rest)))).strip("_")
+    return _Named(folder, name, energy, sample, f"{angle[1]}deg" if angle else "", bool(REFERENCE_NAME.search(stem)))
+
+
+def _scans(named: list[_Named]) -> list[str]:
+    """The scans that there are images of, those of a sample in order of angle."""
+    found = {one.scan: one for one in named if not one.is_reference}
+    return sorted(found, key=lambda scan: (found[scan].sample, found[scan].degrees))
 
 
 def _samples(named: list[_Named], scan: str) -> list[_Named]:
@@ -165,11 +195,16 @@ def _samples(named: list[_Named], scan: str) -> list[_Named]:
 
 
 def _references(named: list[_Named], scan: str) -> list[_Named]:
-    """The references of a scan: those of its name or of the end of it, or all where there is no other scan."""
+    """The references of a scan: those of its sample or of the end of its name, or all where there is no other sample.
+
+    Those of an angle of their own serve other angles only where there are no others.
+    """
+    this = next(one for one in named if one.scan == scan)
     found = [one for one in named if one.is_reference]
-    own = [one for one in found if scan == one.scan or (one.scan and scan.endswith(f"_{one.scan}"))]
-    alone = len({one.scan for one in named if not one.is_reference}) == 1
-    return own or (found if alone else [])
+    own = [one for one in found if this.sample == one.sample or (one.sample and this.sample.endswith(f"_{one.sample}"))]
+    alone = len({one.sample for one in named if not one.is_reference}) == 1
+    served = own or (found if alone else [])
+    return [one for one in served if one.angle in ("", this.angle)] or served
 
 
 def _scan_of(path: Path, named: list[_Named]) -> str | None:
@@ -177,8 +212,7 @@ def _scan_of(path: Path, named: list[_Named]) -> str | None:
     this = next((one for one in named if one.name == path.name), None)
     if this is None or not this.is_reference:
         return None if this is None else this.scan
-    scans = sorted({one.scan for one in named if not one.is_reference})
-    return next((scan for scan in scans if this in _references(named, scan)), None)
+    return next((scan for scan in _scans(named) if this in _references(named, scan)), None)
 
 
 def _whole(named: list[_Named], what: str, told: list[str]) -> list[tuple[float, Content]]:
@@ -211,7 +245,7 @@ def _energies(groups: dict[float, list[Content]], names: NDArray[np.float64]) ->
     means = []
     for name, group in groups.items():
         told = np.array([c.energy[0] if c.energy.size else 0.0 for c in group])
-        if not (np.abs(told - name) <= _MOST_APART).all():
+        if not (np.abs(told - name) <= MOST_APART).all():
             if (told > 0).any():
                 worst = told[np.argmax(np.abs(told - name))]
                 return names, [f"energies of the file names: a header says {worst:g} eV where the name says {name:g}"]

@@ -11,8 +11,10 @@ import numpy as np
 from napari_xanes.history import Source, Step
 from napari_xanes.io.beside import only_fitting, same_stem
 from napari_xanes.io.energies import given_energies, looks_like_energies, to_ev
-from napari_xanes.io.files import one_line, read_text
+from napari_xanes.io.files import inside, one_line, read_text
 from napari_xanes.io.found import Found
+from napari_xanes.io.guessing import guessed
+from napari_xanes.io.promises import LONGEST_LIST, counted
 from napari_xanes.io.values import unpack
 from napari_xanes.io.zarr_ome import Image, energies_of, image_of
 
@@ -33,6 +35,8 @@ def declines(path: Path, energies: Any = None) -> str | None:
     if not marks:
         return "not a folder with zarr.json, .zgroup or .zarray"
     try:
+        if not inside(path, marks[0]):
+            raise ValueError("it leads out of the folder, which is not followed")
         if not isinstance(json.loads(read_text(marks[0])), dict):
             raise ValueError("it is no JSON object")
     except ValueError as error:
@@ -84,9 +88,7 @@ def read(path: Path, energies: Any = None) -> Found:
     data, size = image.arranged(data, values.size)
     quantity = root.attrs.get("quantity")
     if quantity not in ("counts", "transmission", "optical_depth", "fluorescence", "normalized"):
-        whole = data.dtype.kind in "iu"
-        quantity = "counts" if whole else "optical_depth"
-        metadata["quantity_source"] = f"guessed: {'whole' if whole else 'decimal'} numbers; pass quantity= if wrong"
+        quantity, metadata["quantity_source"] = guessed(data)
     return Found(data, values, quantity, size, metadata)
 
 
@@ -100,7 +102,7 @@ def _energies(path: Path, root: Any, image: Image) -> tuple[Any, dict[str, Any]]
             said = place.attrs.get(name)
             beside = None if hasattr(place, "shape") else zarr_store.child(place, name)
             unit = place.attrs.get(f"{name}_unit")
-            if beside is not None and hasattr(beside, "shape") and beside.ndim == 1:
+            if beside is not None and hasattr(beside, "shape") and beside.ndim == 1 and beside.size <= LONGEST_LIST:
                 said = zarr_store.load(zarr_store.checked(beside, path))
                 unit = beside.attrs.get("units") or beside.attrs.get("unit")
             if isinstance(said, list | np.ndarray) and looks_like_energies(np.sort(np.asarray(said, np.float64))):
@@ -130,7 +132,7 @@ def _own(path: Path, root: Any) -> Found:
         np.asarray(zarr_store.load(zarr_store.checked(root["energy"], path)), dtype=np.float64),
         about["quantity"],
         None if size is None else tuple(size),
-        unpack(notes["metadata"], fetch),
+        unpack(notes["metadata"], counted(fetch, zarr_store.held(path / OWN))),
         own=True,
         history=tuple(Step.from_plain(step) for step in notes["history"]),
         source=Source.from_plain(notes["source"]),

@@ -73,7 +73,12 @@ class Image:
             raise ValueError(f"an image of shape {data.shape} has too many axes; write one field or time at a time")
         order = [axis, *kept, data.ndim - 2, data.ndim - 1]
         dropped = [n for n in leading if n not in order]
-        arranged = data.transpose([*dropped, *order]).reshape([data.shape[n] for n in order])
+        arranged = data
+        if [*dropped, *order] != list(range(data.ndim)):
+            # Only where it must be: dask reads whole chunks for every pixel of what is turned.
+            arranged = data.transpose([*dropped, *order])
+        if dropped:
+            arranged = arranged.reshape([data.shape[n] for n in order])
         sizes = [self._step(n) for n in order[1:]]
         return arranged, tuple(s for s in sizes if s) if all(sizes) else None
 

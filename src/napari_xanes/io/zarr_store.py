@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import accumulate, islice
 from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from napari_xanes.io import frames
+from napari_xanes.io import frames, promises
+from napari_xanes.io.files import inside
+from napari_xanes.io.unpacked import unpacked_size
 
 try:
     import zarr
@@ -22,12 +25,15 @@ except ImportError as error:
         f"Zarr is read and written by the package zarr; install it: pip install 'zarr>=3.1' ({error})"
     ) from (error)
 
-_ALWAYS_BELIEVED = 64 << 20
 _MOST_COMPRESSED = 100_000
 """Constant chunks shrink to some ten thousandths."""
 _MOST_CHUNKS = 1_000_000
+_MANY_CHUNKS = 10_000
+"""Of so many chunks a hundredth must be there: to look for each of them takes time."""
 _LAZY_BYTES = 32 << 20
 
+_METADATA = (".zarray", ".zattrs", ".zgroup", ".zmetadata", "zarr.json")
+_COMPRESSORS = ("blosc", "zlib", "gzip", "bz2", "lzma", "zstd", "lz4")
 _CODECS = (
     *("blosc", "zlib", "gzip", "bz2", "lzma", "zstd", "lz4", "packbits", "bytes", "transpose", "sharding_indexed"),
     *("shuffle", "delta", "fixedscaleoffset", "quantize", "bitround", "astype"),
@@ -37,24 +43,37 @@ _CODECS = (
 
 
 class _Folder(LocalStore):
-    """A folder that no link leads out of."""
+    """A folder that no link leads out of, and whose chunks do not unpack to more than they should."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, read_only=True)
+        self.chunks: dict[str, tuple[str, int]] = {}
+        """For the path of an array how its chunks are compressed, and the most bytes of one."""
 
     def _inside(self, key: str) -> None:
-        path = (self.root / key).resolve()
-        if not path.is_relative_to(self.root.resolve()):
-            raise OSError(f"{key} leads out of the folder to {path}, which is not followed")
+        path = self.root / key
+        if not inside(self.root, path):
+            raise OSError(f"{key} leads out of the folder to {path.resolve()}, which is not followed")
+
+    def _whole(self, key: str, packed: Buffer | None) -> Buffer | None:
+        codec, most = next((said for array, said in self.chunks.items() if key.startswith(array)), ("", 0))
+        if packed is None or not codec or key.endswith(_METADATA):
+            return packed
+        if unpacked_size(codec, packed.to_bytes(), most) > most:
+            raise ValueError(f"{key} unpacks to more than the {most >> 10} kB that a chunk can have: damaged")
+        return packed
 
     def get_sync(
         self, key: str, *, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         self._inside(key)
-        return super().get_sync(key, prototype=prototype, byte_range=byte_range)
+        return self._whole(key, super().get_sync(key, prototype=prototype, byte_range=byte_range))
 
     async def get(
         self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         self._inside(key)
-        return await super().get(key, prototype, byte_range)
+        return self._whole(key, await super().get(key, prototype, byte_range))
 
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
@@ -73,7 +92,9 @@ def opened(path: Path) -> Any:
     OSError, ValueError
         If it is damaged.
     """
-    store = _Folder(path.resolve(), read_only=True)
+    store = _Folder(path.resolve())
+    if links := [name for name in ("zarr.json", ".zgroup", ".zarray") if not inside(path, path / name)]:
+        raise OSError(f"{path}: {links[0]} leads out of the folder, which is not followed")
     version: Literal[2, 3] = 3 if (path / "zarr.json").is_file() else 2
     if version == 3 or (path / ".zgroup").is_file():
         try:
@@ -118,23 +139,44 @@ def checked(array: Any, root: Path) -> Any:
     if 0 in chunks and array.size:
         raise ValueError(f"{array.path} has chunks of shape {chunks}")
     n_chunks = prod(-(-length // chunk) for length, chunk in zip(array.shape, chunks, strict=True) if chunk)
-    promised = max(array.nbytes, prod(chunks) * array.dtype.itemsize)
-    if promised > _ALWAYS_BELIEVED and not _holds(root / array.path, promised // _MOST_COMPRESSED):
-        raise ValueError(f"{array.path or 'the array'} promises {promised >> 20} MB, but its files are far too small")
+    item = array.dtype.itemsize
+    promised = max(array.nbytes, prod(chunks) * item)
+    piece = item * max(prod(chunks), prod(array.shape[1:] if array.ndim > 2 else array.shape))
+    least = max(promised // _MOST_COMPRESSED, piece - promises.ONE_PIECE)
+    if max(promised, 2 * piece) > promises.ALWAYS_BELIEVED and not _holds(root / array.path, least):
+        raise ValueError(
+            f"{array.path or 'the array'} promises {promised >> 20} MB and {piece >> 20} MB in one piece, "
+            "but its files are far too small"
+        )
     if n_chunks > _MOST_CHUNKS:
         raise ValueError(f"{array.path or 'the array'} has {n_chunks} chunks, too many to be read; make them larger")
+    wanted = n_chunks // 100 if n_chunks > _MANY_CHUNKS else 0
+    if sum(1 for _ in islice(_sizes(root / array.path), wanted)) < wanted:
+        raise ValueError(f"{array.path or 'the array'} has {n_chunks} chunks, of which hardly any is there")
+    compressors = sorted(used.intersection(_COMPRESSORS))
+    if len(compressors) > 1:
+        raise ValueError(f"{array.path or 'the array'} is compressed more than once ({', '.join(compressors)})")
+    store = array.store
+    if compressors and not array.shards and isinstance(store, _Folder):
+        # Filters may turn numbers into larger ones.
+        store.chunks[f"{array.path}/".lstrip("/")] = compressors[0], prod(chunks) * max(8, item) + 4096
     return array
 
 
 def load(array: Any) -> Any:
     """The values: a NumPy array, or a dask array of whole chunks if larger than the memory limit."""
     dtype = array.dtype.newbyteorder("=")
-    if array.nbytes <= frames.MEMORY_LIMIT.get() or array.ndim < 3:
+    unpacked = array.nbytes - promises.ALWAYS_BELIEVED
+    believed = unpacked <= 0 or _holds(array.store.root / array.path, unpacked // 2)
+    if (array.nbytes <= frames.MEMORY_LIMIT.get() and believed) or array.ndim < 3:
         return np.asarray(array[...]).astype(dtype, copy=False)
     import dask.array as da
 
+    # Thin along the energies, so that a frame decodes no others than it must.
+    wanted = (array.chunks[0], *("auto",) * (array.ndim - 1))
+    size = max(_LAZY_BYTES, prod(array.chunks) * dtype.itemsize)
     chunks = da.core.normalize_chunks(  # type: ignore[no-untyped-call]
-        "auto", array.shape, _LAZY_BYTES, dtype, previous_chunks=array.chunks
+        wanted, array.shape, size, dtype, previous_chunks=array.chunks
     )
     lazy = da.from_array(array, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
     return lazy.astype(dtype)
@@ -151,11 +193,16 @@ def _codecs(metadata: Any) -> set[str]:
     return {name} | _codecs([inner.get(key) for key in ("codecs", "index_codecs")])
 
 
+def held(folder: Path) -> int:
+    """How many bytes the files in a folder and in those below it have."""
+    return sum(_sizes(folder))
+
+
 def _holds(folder: Path, least: int) -> bool:
-    held = 0
+    return least <= 0 or any(held >= least for held in accumulate(_sizes(folder)))
+
+
+def _sizes(folder: Path) -> Iterator[int]:
     for here, _, names in os.walk(folder):
         for name in names:
-            held += os.lstat(os.path.join(here, name)).st_size
-            if held >= least:
-                return True
-    return False
+            yield os.lstat(os.path.join(here, name)).st_size

@@ -80,12 +80,12 @@ def empty_area(stack: SpectralStack) -> NDArray[np.bool_]:
 
     Parameters
     ----------
-    stack : SpectralStack, shape (E, Y, X)
+    stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
         Counts without flats, so that the empty area shows I0 itself.
 
     Returns
     -------
-    ndarray of bool, shape (Y, X)
+    ndarray of bool, shape (Y, X) or (Z, Y, X)
         True where the mean over all energies lies within 0.05 optical depth of the brightest 3 %.
 
     Raises
@@ -103,7 +103,8 @@ def empty_area(stack: SpectralStack) -> NDArray[np.bool_]:
     for frame in stack.data:
         values = np.asarray(frame, dtype=np.float64)
         total += np.where(np.isfinite(values), values, 0)
-    total = gaussian_filter(total / stack.shape[0], 1.0)
+    # Slices of a volume are images of their own.
+    total = gaussian_filter(total / stack.shape[0], 1.0, axes=(-2, -1))
     lit = total > 0
     if not lit.any():
         raise ValueError("no pixel is lit, so there is no empty area to take I0 from")

@@ -21,6 +21,7 @@ from napari_xanes.io.arguments import load_references
 from napari_xanes.models.cleaning import device_of, load_network
 from napari_xanes.ops.absorbance import optical_depth
 from napari_xanes.ops.cropping import cut_metadata
+from napari_xanes.ops.slices import each_slice, put_on_each_other, sentences, slices_of
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
 from napari_xanes.registry import method
@@ -53,7 +54,7 @@ def _settle(
     _check(stack, references)
     if references is None or reference_offset is not None:
         return {"reference_offset": reference_offset or 0.0}
-    image = stack if len(stack.shape) == 3 else _slice(stack, stack.shape[1] // 2)
+    image = stack if len(stack.shape) == 3 else slices_of(stack, stack.shape[1] // 2)
     seen = look(_absorption(_thinned(image)), progress)
     ready = _normalized(references)
     found = _offset(seen, ready, background == "auto", 0.0)
@@ -241,36 +242,21 @@ def _filled(
 
 def _slice_by_slice(stack: SpectralStack, progress: Progress | None, **parameters: Any) -> SpectralStack:
     """Clean each slice of a volume (E, Z, Y, X) and put them on each other."""
-    import dask.array as da
-
     if parameters["references"] is None:
         raise ValueError("slices of a volume would each learn spectra of their own: give references")
-    count = stack.shape[1]
-    done = [
-        denoise.function(_slice(stack, z), progress=part(progress, z / count, (z + 1) / count), **parameters)
-        for z in range(count)
-    ]
-    frames = [one.data for one in done]
-    data = da.stack(frames, axis=1) if stack.is_lazy else np.stack(frames, axis=1)  # type: ignore[no-untyped-call]
+    done = each_slice(stack, lambda one, told: denoise.function(one, progress=told, **parameters), progress)
+    data = put_on_each_other([one.data for one in done])
     slices = [one.metadata["denoise"] for one in done]
     about = {**slices[0], **{name: np.stack([one[name] for one in slices], axis=-3) for name in _MAPS}}
-    about["background"] = da.stack([one["background"] for one in slices], axis=1)  # type: ignore[no-untyped-call]
+    about["background"] = put_on_each_other([one["background"] for one in slices])
     about["novel"] = []  # each slice has directions of its own
-    text = [f"slice {z}: {line}" for z, one in enumerate(slices) for line in one["report"]["text"]]
     counted = {name: sum(one["report"][name] for one in slices) for name in _COUNTS}
-    about["report"] = {**slices[0]["report"], **counted, "text": text}
+    about["report"] = {**slices[0]["report"], **counted, "text": sentences(done)}
     own = done[0].metadata.get("noise")
     for name in ("factors", "i0"):  # what there is for each pixel
         if own is not None and np.ndim(own.get(name)) >= 2:
             own = {**own, name: np.stack([np.asarray(one.metadata["noise"][name]) for one in done], axis=-3)}
     return stack.with_data(data, quantity=done[0].quantity, metadata={"denoise": about, "noise": own})
-
-
-def _slice(stack: SpectralStack, z: int) -> SpectralStack:
-    """One slice of a volume."""
-    size = None if stack.pixel_size is None else stack.pixel_size[1:]
-    metadata = cut_metadata(stack, slice(None), (..., z, slice(None), slice(None)))
-    return replace(stack, data=stack.data[:, z], pixel_size=size, metadata=metadata)
 
 
 _COUNTS = ("new_features", "new_places", "unexplained_places")

@@ -9,6 +9,7 @@ from napari_xanes.denoising.components import find_components, rebuilt
 from napari_xanes.models.blind_spot import blind_spot
 from napari_xanes.models.cleaning import device_of
 from napari_xanes.ops.denoising_pca import Count
+from napari_xanes.ops.slices import by_slices
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
 from napari_xanes.registry import method
@@ -30,8 +31,9 @@ def denoise_blind_spot(
 
     Parameters
     ----------
-    stack : SpectralStack, shape (E, Y, X)
-        Optical depth, fluorescence or normalized absorption.
+    stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
+        Optical depth, fluorescence or normalized absorption. Slices of a volume are cleaned one by one, each with
+        components of its own.
     components : int, optional
         How many; found by parallel analysis if not given.
     steps : int
@@ -49,7 +51,7 @@ def denoise_blind_spot(
     Raises
     ------
     ValueError
-        If the stack is no absorption or a volume, or no pixel is usable.
+        If the stack is no absorption, or no pixel of a slice is usable.
 
     Notes
     -----
@@ -63,8 +65,12 @@ def denoise_blind_spot(
     >>> denoise_blind_spot(depth, components=3, steps=20).metadata["denoise"]["report"]["components"]
     3
     """
-    parts = find_components(stack, components, part(progress, 0.0, 0.2))
-    scores = blind_spot(
-        parts.scores, steps=steps, seed=seed, device=device_of(device), progress=part(progress, 0.2, 1.0)
-    )
-    return rebuilt(stack, replace(parts, scores=scores), "A blind-spot network on images")
+
+    def clean(image: SpectralStack, progress: Progress | None) -> SpectralStack:
+        parts = find_components(image, components, part(progress, 0.0, 0.2))
+        scores = blind_spot(
+            parts.scores, steps=steps, seed=seed, device=device_of(device), progress=part(progress, 0.2, 1.0)
+        )
+        return rebuilt(image, replace(parts, scores=scores), "A blind-spot network on images")
+
+    return by_slices(stack, clean, progress)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from napari_xanes.denoising.components import each_cleaned, find_components, rebuilt
 from napari_xanes.models.non_local import non_local_mean
 from napari_xanes.ops.denoising_pca import Count
+from napari_xanes.ops.slices import by_slices
 from napari_xanes.progress import Progress, part
 from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
@@ -20,8 +21,9 @@ def denoise_nlm(
 
     Parameters
     ----------
-    stack : SpectralStack, shape (E, Y, X)
-        Optical depth, fluorescence or normalized absorption.
+    stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
+        Optical depth, fluorescence or normalized absorption. Slices of a volume are cleaned one by one, each with
+        components of its own.
     components : int, optional
         How many; found by parallel analysis if not given.
 
@@ -33,7 +35,7 @@ def denoise_nlm(
     Raises
     ------
     ValueError
-        If the stack is no absorption or a volume, or no pixel is usable.
+        If the stack is no absorption, or no pixel of a slice is usable.
 
     Examples
     --------
@@ -43,6 +45,10 @@ def denoise_nlm(
     >>> denoise_nlm(depth, components=3).metadata["denoise"]["report"]["components"]
     3
     """
-    parts = find_components(stack, components, part(progress, 0.0, 0.5))
-    scores = each_cleaned(parts.scores, non_local_mean, part(progress, 0.5, 1.0))
-    return rebuilt(stack, replace(parts, scores=scores), "Non-local means")
+
+    def clean(image: SpectralStack, progress: Progress | None) -> SpectralStack:
+        parts = find_components(image, components, part(progress, 0.0, 0.5))
+        scores = each_cleaned(parts.scores, non_local_mean, part(progress, 0.5, 1.0))
+        return rebuilt(image, replace(parts, scores=scores), "Non-local means")
+
+    return by_slices(stack, clean, progress)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from napari_xanes.denoising.components import find_components, rebuilt
+from napari_xanes.ops.slices import by_slices
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
 from napari_xanes.registry import method
@@ -21,8 +22,9 @@ def denoise_pca(
 
     Parameters
     ----------
-    stack : SpectralStack, shape (E, Y, X)
-        Optical depth, fluorescence or normalized absorption.
+    stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
+        Optical depth, fluorescence or normalized absorption. Slices of a volume are cleaned one by one, each with
+        components of its own.
     components : int, optional
         How many; found by parallel analysis if not given.
 
@@ -34,7 +36,7 @@ def denoise_pca(
     Raises
     ------
     ValueError
-        If the stack is no absorption or a volume, or no pixel is usable.
+        If the stack is no absorption, or no pixel of a slice is usable.
 
     Examples
     --------
@@ -44,4 +46,8 @@ def denoise_pca(
     >>> denoise_pca(depth, components=3).metadata["denoise"]["report"]["components"]
     3
     """
-    return rebuilt(stack, find_components(stack, components, progress), "Principal component analysis")
+
+    def clean(image: SpectralStack, progress: Progress | None) -> SpectralStack:
+        return rebuilt(image, find_components(image, components, progress), "Principal component analysis")
+
+    return by_slices(stack, clean, progress)

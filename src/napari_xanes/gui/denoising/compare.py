@@ -11,10 +11,11 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QVBoxLayou
 
 from napari_xanes.gui.denoising.overlay import Swipe
 from napari_xanes.gui.energy import attach_energy, energy_of_step, go_to_step, step_of_energy
+from napari_xanes.gui.spectra.areas import depth_of
 from napari_xanes.gui.spectra.cursor import CursorFollower
 from napari_xanes.gui.spectra.model import QUANTITY_LABELS, Curve, box_spectrum, in_memory, pixel_at
 from napari_xanes.gui.spectra.plot import SpectrumPlot
-from napari_xanes.gui.spectra.worker import Newest
+from napari_xanes.gui.worker import Newest
 from napari_xanes.noise import AmountNoise, amount_noise
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ class BeforeAfter(QWidget):
         self.show()
         self._cover()
         self._on_step()
-        self._read(tuple(n // 2 for n in after.shape[1:]))  # the cursor is over the dock
+        middle = tuple(n // 2 for n in after.shape[-2:])
+        self._read((*depth_of(self._viewer, layer), *middle))  # the cursor is over the dock
         self.plot.show_all()
 
     def _cover(self, *_: Any) -> None:
@@ -139,8 +141,10 @@ class BeforeAfter(QWidget):
             go_to_step(self._viewer, layer, step_of_energy(layer, energy))
 
     def _follow(self, *_: Any) -> None:
-        index = pixel_at(self._layer, self._viewer.cursor.position) if self._layer is not None else None
-        if index is not None and self.plot.isVisible():
+        if self._layer is None or self._viewer.dims.ndisplay == 3 or not self.plot.isVisible():
+            return
+        index = pixel_at(self._layer, self._viewer.cursor.position)
+        if index is not None:
             self._read(index)
 
     def _read(self, index: tuple[int, ...]) -> None:

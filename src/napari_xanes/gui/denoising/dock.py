@@ -16,8 +16,10 @@ from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.layers import LayerData, is_map, stack_of, stack_to_layer
 from napari_xanes.gui.map_dock import show_prepared, steps_to_absorption
 from napari_xanes.gui.runner import Runner
+from napari_xanes.gui.spectra.areas import depth_of
 from napari_xanes.history import Step
 from napari_xanes.ops import OPERATIONS
+from napari_xanes.ops.slices import slices_of
 from napari_xanes.stack import SpectralStack
 
 if TYPE_CHECKING:
@@ -78,20 +80,26 @@ class DenoiseDock(QWidget):
         layer = self.runner.stacks.layer()
         if layer is None:
             return
-        box = in_view(layer)
+        depth, box = depth_of(self._viewer, layer), in_view(layer)
         self.runner.launch(
             self.preview_button.text(),
             lambda stack: [Step("crop", {"region": box}), *steps_to_absorption(stack)],
-            lambda ready, cleaned: self._show_preview(layer, box, ready, cleaned),
+            lambda ready, cleaned: self._show_preview(layer, depth, box, ready, cleaned),
+            lambda stack: slices_of(stack, slice(depth[0], depth[0] + 1)) if depth else stack,
         )
 
     def _show_preview(
-        self, layer: Layer, box: tuple[int, int, int, int], before: SpectralStack, after: SpectralStack
+        self,
+        layer: Layer,
+        depth: tuple[int, ...],
+        box: tuple[int, int, int, int],
+        before: SpectralStack,
+        after: SpectralStack,
     ) -> None:
         self._drop_preview()
         if layer not in self._viewer.layers:
             return
-        self._preview = preview_layer(after, layer, box)
+        self._preview = preview_layer(after, layer, depth, box)
         lay_over(self._viewer, self._preview, layer)
         height, width = after.shape[-2:]
         self.report.set_lines(report_lines(after), f"Preview of {width} × {height} pixels")

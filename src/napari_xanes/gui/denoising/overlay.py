@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_xanes.gui.contrast import settle_limits
 from napari_xanes.gui.layers import stack_to_layer
 
 if TYPE_CHECKING:
@@ -30,14 +31,17 @@ def in_view(layer: Layer) -> tuple[int, int, int, int]:
     return box[0], box[1], box[2], box[3]
 
 
-def preview_layer(cleaned: SpectralStack, layer: Layer, box: tuple[int, int, int, int]) -> Image:
-    """A layer for the cleaned box of another layer; it is no stack, since it will go."""
+def preview_layer(
+    cleaned: SpectralStack, layer: Layer, depth: tuple[int, ...], box: tuple[int, int, int, int]
+) -> Image:
+    """A layer for the cleaned box of another layer, at a depth (z,) of a volume; it is no stack, since it will go."""
     from napari.layers import Image
 
     data, keywords, _kind = stack_to_layer(cleaned, name="denoised preview")
-    offset = np.zeros(layer.ndim)
-    offset[-2:] = np.array([box[0], box[2]]) * layer.scale[-2:]
-    return Image(data, **keywords | {"translate": layer.translate + offset, "metadata": {}})
+    offset = np.array([0, *depth, box[0], box[2]]) * layer.scale
+    preview = Image(data, **keywords | {"translate": layer.translate + offset, "metadata": {}})
+    settle_limits(preview)
+    return preview
 
 
 def lay_over(viewer: Viewer, layer: Layer, below: Layer) -> None:

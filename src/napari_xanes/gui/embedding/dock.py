@@ -39,7 +39,7 @@ from napari_xanes.gui.spectra.cursor import CursorFollower
 from napari_xanes.gui.spectra.pages import EmptyPage
 from napari_xanes.gui.spectra.pin_set import pins_of
 from napari_xanes.gui.spectra.regions import RegionTracker
-from napari_xanes.gui.spectra.worker import Newest
+from napari_xanes.gui.worker import Newest
 from napari_xanes.progress import part
 from napari_xanes.recipe import run
 

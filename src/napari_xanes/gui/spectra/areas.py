@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_xanes.colours import OKABE_ITO, colour_of
 from napari_xanes.gui.layers import is_map
-from napari_xanes.gui.spectra.model import MAX_REGIONS, array_of
+from napari_xanes.gui.spectra.model import array_of
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -36,9 +36,15 @@ def _lies_over(layer: Layer, stack: Layer) -> bool:
     shape = array_of(stack).shape[1:]
     if layer.data.shape not in (shape, shape[-2:]):
         return False
-    corners = [layer.data_to_world(corner) for corner in (np.zeros(layer.ndim), np.array(layer.data.shape) - 1)]
-    ours = [stack.world_to_data((0,) * (stack.ndim - 2) + tuple(corner[-2:]))[-2:] for corner in corners]
-    return bool(np.allclose(ours, [(0, 0), np.array(shape[-2:]) - 1], atol=0.5))
+    ends = np.array([np.zeros(layer.ndim), np.array(layer.data.shape) - 1])
+    return bool(np.allclose(_in_stack(layer, ends, stack)[:, -layer.ndim :], ends, atol=0.5))
+
+
+def _in_stack(layer: Layer, points: NDArray[Any], stack: Layer) -> NDArray[Any]:
+    """Points (N, ndim) of a layer in a stack's own pixels, (N, stack.ndim); axes that the layer lacks are 0."""
+    world = np.array([layer.data_to_world(point)[-stack.ndim :] for point in points])
+    missing = np.zeros((len(world), stack.ndim - world.shape[1]))
+    return np.array([stack.world_to_data(point) for point in np.hstack([missing, world])])
 
 
 def new_labels(viewer: Viewer, stack: Layer) -> Labels:
@@ -76,14 +82,17 @@ def new_shapes(viewer: Viewer, stack: Layer) -> Shapes:
     return layer
 
 
-def shape_boxes(layer: Shapes, stack: Layer) -> Boxes:
-    """Bounding box and mask of each drawn area, in the stack's pixels; lines and paths have no area."""
+def shape_boxes(layer: Shapes, depth: tuple[int, ...], stack: Layer) -> Boxes:
+    """Bounding box and mask of each drawn area, in the stack's pixels; lines and paths have no area.
+
+    An area that was drawn in a slice of a volume belongs to that slice, one without a depth to all of them.
+    """
     from skimage.draw import polygon
 
     found: Boxes = {}
     height, width = array_of(stack).shape[-2:]
     for number, (corners, kind) in enumerate(zip(layer.data, layer.shape_type, strict=True), start=1):
-        if kind not in _AREAS or number > MAX_REGIONS:
+        if kind not in _AREAS:
             continue
         if kind == "ellipse":
             angle = np.linspace(0, 2 * np.pi, 65)[:-1, np.newaxis]
@@ -91,17 +100,28 @@ def shape_boxes(layer: Shapes, stack: Layer) -> Boxes:
             corners = (
                 middle + np.cos(angle) * (corners[1] - corners[0]) / 2 + np.sin(angle) * (corners[2] - corners[1]) / 2
             )
-        world = [layer.data_to_world(corner)[-2:] for corner in corners]
-        ours = np.array([stack.world_to_data((0,) * (stack.ndim - 2) + tuple(p))[-2:] for p in world])
         # A border drawn on a pixel's middle belongs to the area, whatever the scaling's last digit is.
-        ours = np.round(ours, 6)
-        rows, columns = polygon(ours[:, 0], ours[:, 1], (height, width))
+        ours = np.round(_in_stack(layer, corners, stack), 6)
+        if depth and layer.ndim > 2 and round(float(ours[0, 1])) != depth[0]:
+            continue
+        rows, columns = polygon(ours[:, -2], ours[:, -1], (height, width))
         if rows.size:
             box = (slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1))
             mask = np.zeros((np.ptp(rows) + 1, np.ptp(columns) + 1), dtype=bool)
             mask[rows - rows.min(), columns - columns.min()] = True
             found[number] = (box, mask)
     return found
+
+
+def drawn_pixels(layer: Shapes, stack: Layer) -> NDArray[np.bool_]:
+    """Where areas were drawn in a stack, (Y, X), or (Z, Y, X) where they belong to slices of a volume."""
+    shape = array_of(stack).shape[1:]
+    deep = len(shape) == 3 and layer.ndim > 2
+    mask = np.zeros(shape if deep else shape[-2:], dtype=bool)
+    for depth in [(z,) for z in range(shape[0])] if deep else [()]:
+        for box, inside in shape_boxes(layer, depth, stack).values():
+            mask[(*depth, *box)] |= inside
+    return mask
 
 
 def depth_of(viewer: Viewer, stack: Layer) -> tuple[int, ...]:
@@ -122,7 +142,7 @@ def pixels_of(layer: Layer, number: int, depth: tuple[int, ...], stack: Layer) -
     if not isinstance(layer, Shapes):
         return plane_of(layer, depth, stack) == number
     mask = np.zeros(array_of(stack).shape[-2:], dtype=bool)
-    found = shape_boxes(layer, stack).get(number)
+    found = shape_boxes(layer, depth, stack).get(number)
     if found is not None:
         mask[found[0]] = found[1]
     return mask

@@ -9,7 +9,8 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_xanes.gui.energy import attach_energy, plain_viewer
 from napari_xanes.gui.spectra.model import array_of, box_spectrum, in_memory, pixel_at
-from napari_xanes.gui.spectra.worker import Newest
+from napari_xanes.gui.spectra.tiles import Tiles
+from napari_xanes.gui.worker import Newest
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -43,12 +44,14 @@ class CursorFollower(QObject):
         self._stacks = attach_energy(viewer)
         self._box = 1
         self._index: tuple[int, ...] | None = None
+        self._is_current = False
         self._started = False
         self._due = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(INTERVAL)
         self._timer.timeout.connect(self._catch_up)
+        self._tiles = Tiles()
         self._newest = Newest(self)
         self._newest.done.connect(self._receive)
         self._newest.failed.connect(lambda key, error: self.failed.emit(error))
@@ -127,13 +130,18 @@ class CursorFollower(QObject):
             self._newest.forget()
             return
         data, box = array_of(layer), self._box
-        if in_memory(data):
-            self.arrived.emit(index, box_spectrum(data, index, box))
+        values = box_spectrum(data, index, box) if in_memory(data) else self._tiles.spectrum(data, index, box)
+        if values is not None:
+            self._newest.forget()
+            self._is_current = True
+            self.arrived.emit(index, values)
         else:
-            self._newest.submit((index, box, layer), lambda: box_spectrum(data, index, box))
+            self._is_current = False
+            self._newest.submit((index, box, layer), lambda: self._tiles.read(data, index, box))
 
     def _receive(self, key: Any, values: Any) -> None:
         index, box, layer = key
         # An older pixel is shown too: over a slow disk the curve then trails the cursor instead of standing still.
-        if self._started and self._index is not None and box == self._box and layer is self._stacks.layer:
+        late = self._is_current or self._index is None
+        if self._started and not late and box == self._box and layer is self._stacks.layer:
             self.arrived.emit(index, values)

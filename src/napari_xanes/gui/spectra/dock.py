@@ -229,7 +229,7 @@ class SpectraDock(QWidget):
         """Another stack is the current one, or none."""
         layer = self.stacks.layer
         self._values = self._measured = None
-        self.readout.setText("Move the cursor over the image")
+        self._ask_for_cursor()
         self._on_layers()
         if layer is not None:
             references_of(self._viewer).offer(layer)
@@ -253,9 +253,15 @@ class SpectraDock(QWidget):
     def _on_cursor(self, layer: Any, index: Any) -> None:
         if index is None:
             self._values = self._measured = None
-            self.readout.setText("Move the cursor over the image")
+            self._ask_for_cursor()
             self._redraw()
         self.cursor_moved.emit(layer, index)
+
+    def _ask_for_cursor(self) -> None:
+        flat = self._viewer.dims.ndisplay == 2
+        self.readout.setText(
+            "Move the cursor over the image" if flat else "In the 3D view no pixel is under the cursor"
+        )
 
     def _on_spectrum(self, index: Any, values: Values) -> None:
         layer = self.stacks.layer

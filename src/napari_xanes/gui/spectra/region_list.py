@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
+_EMPTY = "No regions yet: brush or draw one on the image"
+_EMPTY_SLICE = "No regions in this slice: brush or draw one on the image, or move to another slice"
+
+
 class RegionList(QWidget):
     """Shows the regions of a tracker; brush and draw begin new ones."""
 
@@ -25,7 +29,7 @@ class RegionList(QWidget):
         super().__init__(parent)
         self._viewer, self._tracker = viewer, tracker
         self._regions: list[Region] = []
-        self._empty = QLabel("No regions yet: brush or draw one on the image")
+        self._empty = QLabel()
         self._empty.setWordWrap(True)
         self._list = QListWidget()
         self._list.setMinimumHeight(70)
@@ -87,6 +91,8 @@ class RegionList(QWidget):
             item.setText(f"{region.name} · {region.pixels} px")
             item.setData(Qt.ItemDataRole.DecorationRole, swatch(region.colour))
         self._list.blockSignals(False)
+        stack = attach_energy(self._viewer).layer
+        self._empty.setText(_EMPTY if stack is None or stack.ndim == 3 else _EMPTY_SLICE)
         self._empty.setVisible(not self._regions)
         self._list.setVisible(bool(self._regions))
 

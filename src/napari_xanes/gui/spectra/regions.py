@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -13,7 +14,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_xanes.gui.energy import attach_energy, energies_of, plain_viewer
 from napari_xanes.gui.spectra.areas import colour_in, depth_of, name_of, plane_of, region_layers, shape_boxes
 from napari_xanes.gui.spectra.model import MAX_REGIONS, Values, array_of, boxes_of, region_spectrum
-from napari_xanes.gui.spectra.worker import Newest
+from napari_xanes.gui.worker import Newest
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -176,19 +177,27 @@ class RegionTracker(QObject):
             self.changed.emit()
 
 
-def region_spectra(viewer: Viewer) -> list[Spectrum]:
-    """The mean spectra of all regions over the current stack, as references; sigma is the mean's standard error."""
+def region_spectra(viewer: Viewer) -> Callable[[], list[Spectrum]]:
+    """What reads the mean spectra of all regions over the current stack, as references, in whatever thread calls it.
+
+    Sigma is the mean's standard error.
+    """
     viewer = plain_viewer(viewer)
     stack = attach_energy(viewer).layer
     if stack is None:
-        return []
-    depth = depth_of(viewer, stack)
-    spectra = []
-    for layer in region_layers(viewer, stack):
-        source = _source(layer, depth, stack)
-        for number, (pixels, mean, spread) in _spectra(array_of(stack), depth, [source], {})[0].items():
-            spectra.append(as_spectrum(name_of(layer, number), stack, mean, spread / np.sqrt(pixels)))
-    return spectra
+        return list
+    data, depth = array_of(stack), depth_of(viewer, stack)
+    layers = region_layers(viewer, stack)
+    sources = [_source(layer, depth, stack) for layer in layers]
+
+    def read() -> list[Spectrum]:
+        return [
+            as_spectrum(name_of(layer, number), stack, mean, spread / np.sqrt(pixels))
+            for layer, found in zip(layers, _spectra(data, depth, sources, {}), strict=True)
+            for number, (pixels, mean, spread) in found.items()
+        ]
+
+    return read
 
 
 def as_spectrum(name: str, stack: Layer, values: Values, sigma: Values | None = None) -> Spectrum:
@@ -201,7 +210,9 @@ def as_spectrum(name: str, stack: Layer, values: Values, sigma: Values | None = 
 
 def _source(layer: Layer, depth: tuple[int, ...], stack: Layer) -> Any:
     """What `_spectra` needs of a layer: labels as an image, drawn areas as boxes."""
-    return shape_boxes(layer, stack) if isinstance(layer, Shapes) else plane_of(layer, depth, stack)
+    if not isinstance(layer, Shapes):
+        return plane_of(layer, depth, stack)
+    return {number: box for number, box in shape_boxes(layer, depth, stack).items() if number <= MAX_REGIONS}
 
 
 def _spectra(data: Any, depth: tuple[int, ...], sources: list[Any], known: dict[Any, Any]) -> list[dict[int, Any]]:

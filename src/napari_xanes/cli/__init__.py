@@ -1,0 +1,49 @@
+"""The command line: the same readers, recipes and maps, without a window."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_xanes.cli.converting import convert
+from napari_xanes.cli.info import info
+from napari_xanes.cli.methods import ops
+from napari_xanes.cli.options import Folder, say, warn
+from napari_xanes.cli.running import run
+from napari_xanes.cli.simulating import simulate
+
+app = typer.Typer(
+    help="X-ray absorption image stacks: what a file holds, other formats, recipes on files, the demo.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (info, convert, run, ops, simulate):
+    app.command()(command)
+
+
+@app.command()
+def demo(
+    output: Folder = Path("demo-output"),
+    headless: Annotated[bool, typer.Option(help="Write everything, keep no window open.")] = False,
+    window: Annotated[bool, typer.Option(help="Open napari with the result and keep it open.")] = False,
+) -> None:
+    """Run the main job on sample data and write maps, spectra, pictures, the recipe and a picture of the window."""
+    from napari_xanes.demo import run_demo
+
+    run_demo(output, window=False if headless else window or None, say=say)
+
+
+def main() -> None:
+    """Entry point: errors that a user can mend are one line, without a traceback."""
+    warnings.showwarning = lambda message, *_args, **_more: warn(str(message))
+    try:
+        app()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        typer.secho(f"napari-xanes: {text}", err=True, fg="red")
+        sys.exit(1)

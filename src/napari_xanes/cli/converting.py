@@ -1,0 +1,56 @@
+"""``convert``: from one format into another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_xanes.cli.options import Energies, Overwrite, Repeat, Select, say
+
+
+def convert(
+    paths: Annotated[
+        list[Path], typer.Argument(help="A stack (or the files of one), saved maps, or files of spectra.")
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            help="File to write; the suffix decides: .nxs, .h5, .tif, .zarr; .csv and .xdi for spectra.",
+        ),
+    ],
+    energies: Energies = None,
+    quantity: Annotated[
+        str | None, typer.Option(help="What the values are: counts, transmission, optical_depth, fluorescence.")
+    ] = None,
+    select: Select = None,
+    repeat: Repeat = None,
+    layout: Annotated[str | None, typer.Option(help="fxi writes .h5 as the beamline FXI does, for PyXAS.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a stack, maps or spectra in another format."""
+    import napari_xanes as nx
+
+    if output.exists() and not overwrite:
+        raise FileExistsError(f"{output} is there already; choose another name or add --overwrite")
+    reading = {"energies": energies, "quantity": quantity, "select": select, "repeat": repeat}
+    nx.write(_read(paths, reading), output, layout=layout)
+    say(str(output))
+
+
+def _read(paths: list[Path], reading: dict[str, Any]) -> Any:
+    """Maps, a stack or spectra, whichever the paths hold."""
+    import napari_xanes as nx
+
+    if len(paths) == 1 and nx.io.holds_maps(paths[0]):
+        return nx.read_maps(paths[0])
+    try:
+        return nx.read(paths, **reading)
+    except ValueError as no_stack:
+        try:
+            return [spectrum for path in paths for spectrum in nx.read_spectra(path)]
+        except (ValueError, OSError):
+            raise no_stack from None

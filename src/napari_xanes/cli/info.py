@@ -1,0 +1,114 @@
+"""``info``: what files hold."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_xanes.cli.options import Repeat, Select, say
+
+if TYPE_CHECKING:
+    from napari_xanes.stack import MapSet, SpectralStack
+
+
+def info(
+    paths: Annotated[list[Path], typer.Argument(help="Stacks or spectra: files, or folders of a scan.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+    select: Select = None,
+    repeat: Repeat = None,
+) -> None:
+    """Say what files hold: size, energies, quantity, pixel size, history."""
+    found = [_described(path, {"select": select, "repeat": repeat}) for path in paths]
+    if as_json:
+        say(json.dumps(found if len(found) > 1 else found[0], indent=1))
+        return
+    for facts in found:
+        say(str(facts.pop("path")))
+        width = max(len(name) for name in facts)
+        for name, value in facts.items():
+            say(f"  {name.replace('_', ' '):{width}}  {_words(value)}")
+
+
+_MOST_WORDS = 30
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "".join(f"\n    {_words(item)}" for item in value)
+    if isinstance(value, list) and len(value) > _MOST_WORDS:
+        return f"{_words(value[:_MOST_WORDS])} ... ({len(value)} in all)"
+    if isinstance(value, list):
+        return ", ".join(map(_words, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {_words(item)}" for key, item in value.items()) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _described(path: Path, reading: dict[str, Any]) -> dict[str, Any]:
+    """What a path holds, as plain values: maps, a stack or spectra, whichever reads it."""
+    import napari_xanes as nx
+
+    if nx.io.holds_maps(path):
+        return {"path": str(path), **_describe_maps(nx.read_maps(path))}
+    try:
+        return {"path": str(path), **_describe_stack(nx.read(path, **reading))}
+    except ValueError as no_stack:
+        try:
+            return {"path": str(path), **_describe_spectra(nx.read_spectra(path))}
+        except ValueError:
+            raise no_stack from None
+
+
+def _describe_stack(stack: SpectralStack) -> dict[str, Any]:
+    from napari_xanes.history import to_plain
+
+    metadata = stack.metadata
+    return {
+        "kind": "stack",
+        "name": stack.name,
+        "shape": list(stack.shape),
+        "dtype": str(stack.data.dtype),
+        "quantity": stack.quantity,
+        "unit": stack.unit,
+        "energy_first_eV": float(stack.energy[0]),
+        "energy_last_eV": float(stack.energy[-1]),
+        "energies": len(stack.energy),
+        "pixel_size_um": to_plain(stack.pixel_size),
+        "in_memory": not stack.is_lazy,
+        "available": list(metadata.get("available", ())),
+        "selected": metadata.get("detector"),
+        "repeats": metadata.get("repeats", 1),
+        "corrections": [key for key in ("flat", "dark", "i0") if key in metadata],
+        "references": [reference.name for reference in metadata.get("references", ())],
+        "history": [step.name for step in stack.history],
+        "notes": [*metadata.get("notes", ()), *metadata.get("warnings", ())],
+    }
+
+
+def _describe_maps(maps: MapSet) -> dict[str, Any]:
+    return {
+        "kind": "maps",
+        "name": maps.name,
+        "maps": list(maps),
+        "shape": list(next(iter(maps.values())).data.shape),
+        "history": [step.name for step in maps.history],
+    }
+
+
+def _describe_spectra(spectra: Any) -> dict[str, Any]:
+    return {
+        "kind": "spectra",
+        "spectra": [
+            {
+                "name": s.name,
+                "points": len(s.energy),
+                "energy_first_eV": float(s.energy[0]),
+                "energy_last_eV": float(s.energy[-1]),
+                "valence": s.valence,
+            }
+            for s in spectra
+        ],
+    }

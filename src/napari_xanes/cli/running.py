@@ -1,0 +1,44 @@
+"""``run``: recipes on files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_xanes.cli.options import Energies, Folder, Overwrite, Repeat, Select, progress_on_a_line, say, warn
+
+
+def run(
+    recipe: Annotated[Path, typer.Argument(help="Recipe (YAML), as the Map dock or `Recipe.save` writes it.")],
+    paths: Annotated[list[Path], typer.Argument(help="Stacks to run it on.")],
+    output: Folder,
+    energies: Energies = None,
+    overwrite: Overwrite = False,
+    select: Select = None,
+    repeat: Repeat = None,
+) -> None:
+    """Run a recipe on stacks: maps (NeXus, TIFF and PNG) or the processed stack, and the recipe as carried out."""
+    import napari_xanes as nx
+    from napari_xanes.results import save_result
+
+    steps = nx.Recipe.load(recipe)
+    names = [_result_name(path) for path in paths]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"two inputs would both be written to {output / name}; run them into different folders")
+    for path, name in zip(paths, names, strict=True):
+        target = output / name
+        if not overwrite and target.exists() and any(target.iterdir()):
+            raise FileExistsError(f"{target} holds results already; choose another folder or add --overwrite")
+        stack = nx.read(path, energies=energies, select=select, repeat=repeat)
+        result = nx.run(steps, stack, progress=progress_on_a_line(path.name))
+        for file in save_result(result, target):
+            say(str(file))
+        for warning in result.metadata.get("warnings", ()):
+            warn(warning)
+
+
+def _result_name(path: Path) -> str:
+    return path.resolve().stem

@@ -1,0 +1,64 @@
+"""Display limits of stacks: at once where the data are in memory, from a worker where they are still in a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+Limits = tuple[float, float]
+
+_ENOUGH = 1_000_000
+
+LATER: Limits = (0.0, 1.0)
+"""Limits of a lazy stack until a frame of it was read."""
+
+
+def limits_of(data: Any) -> Limits:
+    """Display limits of a stack (E, ...): those of a few of its images if they are in memory, `LATER` if it is lazy."""
+    if not isinstance(data, np.ndarray):
+        return LATER
+    return _spread(data[tuple(slice(None, None, max(1, n // 4)) for n in data.shape[:-2])])
+
+
+def thinned(values: NDArray[Any]) -> NDArray[Any]:
+    """About a million of the values (N,), spread over all: sorting a whole volume would hold the window up."""
+    # An odd step is no multiple of a usual width, so that it does not stay in a few columns.
+    return values.ravel()[:: values.size // _ENOUGH | 1]
+
+
+def settle_limits(layer: Image) -> None:
+    """Give a lazy layer that has no display limits yet those of the image in its middle, which is read in a worker."""
+    from napari.qt.threading import create_worker
+
+    if isinstance(layer.data, np.ndarray) or tuple(layer.contrast_limits) != LATER:
+        return
+    known = ref(layer)
+
+    def show(limits: Limits) -> None:
+        layer = known()
+        if layer is not None and tuple(layer.contrast_limits) == LATER:
+            layer.contrast_limits = layer.contrast_limits_range = limits
+
+    # An error is none of its own: napari meets the same one when it shows the frame.
+    create_worker(_of_middle, layer.data, _connect={"returned": show}, _ignore_errors=True)
+
+
+def _of_middle(data: Any) -> Limits:
+    """The limits of the image that napari shows first."""
+    return _spread(data[tuple(n // 2 for n in data.shape[:-2])])
+
+
+def _spread(values: Any) -> Limits:
+    """The range without half a percent of the values at either end; every fourth row and column is enough."""
+    sample = np.asarray(values[..., ::4, ::4])
+    finite = sample[np.isfinite(sample)]
+    if finite.size == 0:
+        return LATER
+    low, high = (float(v) for v in np.percentile(finite, (0.5, 99.5)))
+    return (low, high) if high > low else (low, low + 1.0)

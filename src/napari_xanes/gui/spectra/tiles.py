@@ -1,0 +1,61 @@
+"""Tiles of a stack that stays in its file: a pixel costs about as much to read as the pixels around it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+
+from napari_xanes.gui.spectra.model import Values, box_spectrum
+
+EDGE = 64
+"""Edge of a tile in pixels. Of frames compressed whole any size costs the same, of plain ones this twice a pixel."""
+
+KEPT_BYTES = 256 << 20
+"""How much is kept; the tiles that were read last stay."""
+
+Key = tuple[int, ...]
+
+
+class Tiles:
+    """The last tiles that were read of one stack. Reading and looking may happen in different threads."""
+
+    def __init__(self) -> None:
+        self._of: Any = None
+        self._kept: OrderedDict[Key, Any] = OrderedDict()
+
+    def spectrum(self, data: Any, index: tuple[int, ...], size: int) -> Values | None:
+        """The mean spectrum of a box as `box_spectrum` gives it, None if its tile has yet to be read."""
+        key = _key(index, size)
+        if data is not self._of or (tile := self._kept.get(key)) is None:
+            return None
+        return _within(tile, key, index, size)
+
+    def read(self, data: Any, index: tuple[int, ...], size: int) -> Values:
+        """The mean spectrum of a box, read with its tile, which is kept."""
+        key = _key(index, size)
+        tile = np.asarray(data[(slice(None), *key[:-3], *_range(key))])
+        if data is not self._of:
+            self._of, self._kept = data, OrderedDict()
+        self._kept[key] = tile
+        while len(self._kept) > 1 and sum(one.nbytes for one in list(self._kept.values())) > KEPT_BYTES:
+            self._kept.popitem(last=False)
+        return _within(tile, key, index, size)
+
+
+def _key(index: tuple[int, ...], size: int) -> Key:
+    """Slices, row and column of the tile that a pixel lies in, and the margin that its box needs around the tile."""
+    *slices, y, x = index
+    return (*slices, y // EDGE, x // EDGE, size // 2)
+
+
+def _range(key: Key) -> tuple[slice, slice]:
+    row, column, margin = key[-3:]
+    rows, columns = (slice(max(n * EDGE - margin, 0), (n + 1) * EDGE + margin) for n in (row, column))
+    return rows, columns
+
+
+def _within(tile: Any, key: Key, index: tuple[int, ...], size: int) -> Values:
+    rows, columns = _range(key)
+    return box_spectrum(tile, (index[-2] - rows.start, index[-1] - columns.start), size)

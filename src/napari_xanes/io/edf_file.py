@@ -1,0 +1,240 @@
+"""What lies in one EDF file of the ESRF: images, one after the other, each below a header of text.
+
+The sizes in a header are checked before any pixel is read. Compressed and external pixels are not read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.io.energies import to_ev
+from napari_xanes.io.files import starts_with
+
+_FIRST_BYTES = 8192
+_MOST_HEADER = 1 << 18
+_MOST_FRAMES = 100_000
+_BLANK = b" \t\r\n\v\f\0"
+_MARKS = re.compile(rb"\b(HeaderID|EDF_DataBlockID|ByteOrder|DataType|Dim_1|Dim_2)\s*=", re.IGNORECASE)
+_END = re.compile(rb"\}\r?\n")
+_WHOLE = re.compile(r"\d{1,12}", re.ASCII)
+_NUMBER = re.compile(r"([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3})?)\s*([A-Za-z]*)", re.ASCII)
+_LOWEST, _HIGHEST = 20.0, 1e5
+"""eV; numbers beyond are no photon energies."""
+
+_TYPES = {
+    "u1": ("UnsignedByte", "Unsigned8"),
+    "i1": ("SignedByte", "Signed8"),
+    "u2": ("UnsignedShort", "Unsigned16", "UnsignedShortInteger"),
+    "i2": ("SignedShort", "Signed16"),
+    "u4": ("UnsignedInteger", "UnsignedLong", "Unsigned32"),
+    "i4": ("SignedInteger", "SignedLong", "Signed32"),
+    "u8": ("Unsigned64",),
+    "i8": ("Signed64",),
+    "f4": ("FloatValue", "FLOATVALUE", "FLOAT", "Float", "FloatIEEE32", "Float32"),
+    "f8": ("Double", "DoubleValue", "FloatIEEE64", "DoubleIEEE64"),
+}
+_DTYPES = {name: np.dtype(code) for code, names in _TYPES.items() for name in names}
+
+_ENERGY = ("energy", "photon_energy", "nrj", "mono")
+_EXPOSURE = ("exposure_time", "acq_expo_time", "count_time")
+_LISTS = ("counter_mne", "counter_pos", "motor_mne", "motor_pos")
+_SIZES = ("size", "edf_binarysize", "edf_binaryfilename", "compression", "datatype", "byteorder")
+_KEPT = {*_ENERGY, *_EXPOSURE, *_LISTS, *_SIZES, "nb_frames", "roi", *(f"dim_{axis}" for axis in range(1, 10))}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One image of a file, which is whole.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    start : int
+        Where in the file its pixels begin.
+    shape : tuple of int
+        (Y, X).
+    stored : numpy dtype
+        Of the pixels, in the byte order of the file.
+    header : mapping
+        Values by their names in lower case, of those that anything here asks for.
+    """
+
+    path: Path
+    start: int
+    shape: tuple[int, int]
+    stored: np.dtype[Any]
+    header: Mapping[str, str]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the pixels, in the byte order of this computer."""
+        return self.stored.newbyteorder("=")
+
+
+def why_not(path: Path) -> str | None:
+    """Why the file is no EDF file; None if it is.
+
+    Raises
+    ------
+    OSError
+        If it can't be read.
+    """
+    first = starts_with(path, _FIRST_BYTES).lstrip(_BLANK)
+    if not first.startswith(b"{"):
+        return "not an EDF file, which begins with {"
+    if len({mark.lower() for mark in _MARKS.findall(_END.split(first)[0])}) < 3:
+        return "not an EDF file, its header names neither Dim_1 nor DataType nor ByteOrder"
+    return None
+
+
+def frames(path: Path) -> tuple[list[Frame], bool]:
+    """The images of a file that are whole, and whether something that is not follows them; no pixel is read.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ValueError
+        If the first header is not understood: unknown types, sizes that are none, compressed or external data.
+    """
+    found: list[Frame] = []
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = 0
+        while start < size and len(found) < _MOST_FRAMES:
+            file.seek(start)
+            try:
+                header, data = _header(file, path)
+                if header is None:
+                    break
+                shape, dtype, stored = _layout(header, path)
+            except ValueError:
+                if found:
+                    return found, True
+                raise
+            if data + shape[0] * shape[1] * dtype.itemsize > size:
+                return found, True
+            found.append(Frame(path, data, shape, dtype, header))
+            start = data + stored
+    return found, len(found) == _MOST_FRAMES
+
+
+def image(frame: Frame) -> NDArray[Any]:
+    """The pixels (Y, X) of one image.
+
+    Raises
+    ------
+    OSError
+        If the file has been cut short since its header was read.
+    """
+    count = frame.shape[0] * frame.shape[1]
+    with frame.path.open("rb") as file:
+        file.seek(frame.start)
+        pixels = np.fromfile(file, frame.stored, count)
+    if pixels.size != count:
+        raise OSError(f"{frame.path.name}: cut short since its header was read")
+    return pixels.reshape(frame.shape).astype(frame.dtype, copy=False)
+
+
+def energy_in_header(header: Mapping[str, str]) -> tuple[float, str, str] | None:
+    """The photon energy of a header in eV, which entry it is, and how its unit was known.
+
+    It stands for itself, or in the lists of counters and motors (``counter_mne``, ``motor_mne``) of SPEC.
+
+    Examples
+    --------
+    >>> energy_in_header({"energy": "7.112 keV"})
+    (7112.0, 'energy', 'keV')
+    >>> energy_in_header({"motor_mne": "sz nrj", "motor_pos": "1 7.1125"})
+    (7112.5, 'motor nrj', 'keV (guessed: below 100)')
+    """
+    entries = {name: header[name] for name in _ENERGY if name in header}
+    for kind in ("counter", "motor"):
+        names, values = (header.get(f"{kind}_{part}", "").split() for part in ("mne", "pos"))
+        if len(names) == len(values):
+            listed = {name.lower(): value for name, value in zip(names, values, strict=True)}
+            entries |= {f"{kind} {name}": listed[name] for name in _ENERGY if name in listed}
+    for source, text in entries.items():
+        told = _NUMBER.fullmatch(text)
+        if told:
+            (energy,), unit = to_ev([float(told[1])], told[2])
+            if _LOWEST <= energy <= _HIGHEST:
+                return float(energy), source, unit
+    return None
+
+
+def exposure_in_header(header: Mapping[str, str]) -> float:
+    """The exposure of one camera frame in s, 0 if it is not known."""
+    told = next((_NUMBER.fullmatch(header[name]) for name in _EXPOSURE if name in header), None)
+    value = float(told[1]) if told else 0.0
+    return value if 1e-9 < value < 1e6 else 0.0
+
+
+def frames_in_header(header: Mapping[str, str]) -> int:
+    """How many camera frames were summed in the image, 1 if the header does not say."""
+    told = _WHOLE.fullmatch(header.get("nb_frames", ""))
+    return int(told[0]) if told and 0 < int(told[0]) < 1e6 else 1
+
+
+def _header(file: BinaryIO, path: Path) -> tuple[dict[str, str] | None, int]:
+    """The header that begins here and where its image begins; None if nothing but blanks follow."""
+    start = file.tell()
+    block = file.read(_FIRST_BYTES)
+    begin = len(block) - len(block.lstrip(_BLANK))
+    if begin == len(block):
+        return None, start
+    if block[begin : begin + 1] != b"{" or begin >= 512:
+        raise ValueError(f"{path.name}: no EDF header at byte {start}")
+    while (end := _END.search(block, begin)) is None:
+        more = file.read(_FIRST_BYTES)
+        if not more or len(block) > _MOST_HEADER:
+            raise ValueError(f"{path.name}: the EDF header at byte {start} has no end: damaged or cut short")
+        block += more
+    header = {}
+    for line in block[begin + 1 : end.start()].split(b";"):
+        key, _, value = line.partition(b"=")
+        name = key.strip(_BLANK).decode("latin-1").lower()
+        if name in _KEPT:
+            header[name] = value.strip(_BLANK).decode("latin-1")
+    return header, start + end.end()
+
+
+def _layout(header: Mapping[str, str], path: Path) -> tuple[tuple[int, int], np.dtype[Any], int]:
+    """Shape (Y, X) and type of the image below a header, and the bytes up to the next header."""
+    if header.get("compression", "none").lower()[:2] != "no":
+        raise ValueError(f"{path.name}: compressed with {header['compression']}; save it uncompressed")
+    if "edf_binaryfilename" in header:
+        raise ValueError(
+            f"{path.name}: its pixels are in the file {header['edf_binaryfilename']!r}; save them in one file"
+        )
+    if any(name.startswith("dim_") and name not in ("dim_1", "dim_2") and header[name] != "1" for name in header):
+        raise ValueError(f"{path.name}: more than two axes in one EDF image; save one image per energy")
+    columns, rows = (_size(header, name, path) for name in ("dim_1", "dim_2"))
+    dtype = _DTYPES.get(header.get("datatype", ""))
+    if dtype is None:
+        raise ValueError(f"{path.name}: DataType {header.get('datatype')!r} is none that is known")
+    order = header.get("byteorder", "").lower()
+    if order not in ("lowbytefirst", "highbytefirst"):
+        raise ValueError(
+            f"{path.name}: ByteOrder {header.get('byteorder')!r} is neither LowByteFirst nor HighByteFirst"
+        )
+    needed = rows * columns * dtype.itemsize
+    stored = next((_size(header, name, path) for name in ("size", "edf_binarysize") if name in header), needed)
+    if stored < needed:
+        raise ValueError(f"{path.name}: {columns} x {rows} pixels need {needed} bytes, the header promises {stored}")
+    return (rows, columns), dtype.newbyteorder("<" if order == "lowbytefirst" else ">"), stored
+
+
+def _size(header: Mapping[str, str], name: str, path: Path) -> int:
+    told = _WHOLE.fullmatch(header.get(name, ""))
+    if not told or not int(told[0]):
+        raise ValueError(f"{path.name}: {name} in its header is {header.get(name)!r}, it should be a number above 0")
+    return int(told[0])

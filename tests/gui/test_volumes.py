@@ -1,0 +1,353 @@
+"""Volumes (E, Z, Y, X) in every dock: the right slice is looked at, and what is made lies where it belongs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import napari_xanes as nx
+from napari_xanes import SpectralStack
+from napari_xanes.gui.denoising import DenoiseDock
+from napari_xanes.gui.fit_overlay import pixel_in_words
+from napari_xanes.gui.layers import is_map, is_stack, stack_of
+from napari_xanes.gui.spectra import SpectraDock
+from napari_xanes.gui.spectra.pin_set import pins_of
+from napari_xanes.sample import mn_oxides_l, nmc_ni_k
+
+SLICES, SIZE = 3, 48
+SCALE = (0.1, 0.04, 0.04)  # µm
+
+
+@pytest.fixture(scope="module")
+def volume() -> SpectralStack:
+    """Counts of three different particles on each other."""
+    slices = [nmc_ni_k(seed=z, size=SIZE, photons=2000).stack for z in range(SLICES)]
+    known = {name: np.stack([one.metadata[name] for one in slices], axis=-3) for name in ("flat", "dark")}
+    metadata = {**slices[0].metadata, **known, "name": "volume"}
+    data = np.stack([one.data for one in slices], axis=1)
+    return SpectralStack(data, slices[0].energy, "counts", SCALE, metadata=metadata)
+
+
+@pytest.fixture
+def layer(viewer: Any, volume: SpectralStack, tmp_path: Path) -> Any:
+    """The volume, opened as a user opens it."""
+    nx.write(volume, tmp_path / "volume.h5")
+    (layer,) = viewer.open(str(tmp_path / "volume.h5"), plugin="napari-xanes")
+    return layer
+
+
+@pytest.fixture
+def spectra(viewer: Any) -> SpectraDock:
+    dock: SpectraDock = viewer.window.add_plugin_dock_widget("napari-xanes", "Spectra")[1]
+    return dock
+
+
+def look_at(viewer: Any, layer: Any, index: tuple[int, int, int, int]) -> None:
+    """Move the sliders and the mouse to (e, z, y, x)."""
+    world = layer.data_to_world(index)
+    viewer.dims.set_point(range(4), world)
+    viewer.cursor.position = tuple(world)
+
+
+def go_to_slice(viewer: Any, layer: Any, z: int) -> None:
+    viewer.dims.set_point(1, float(layer.data_to_world((0, z, 0, 0))[1]))
+
+
+def run(dock: Any, wait: Any, method: str | None = None) -> None:
+    if method:
+        dock.runner.methods.setCurrentIndex(dock.runner.methods.findData(method))
+    dock.runner.start()
+    wait(lambda: not dock.runner.job.running)
+    wait()
+
+
+def test_cursor_and_pins_are_of_the_slice_in_view(
+    viewer: Any, layer: Any, spectra: SpectraDock, volume: SpectralStack, wait: Any
+) -> None:
+    look_at(viewer, layer, (7, 2, 20, 25))
+    wait(lambda: np.array_equal(spectra._values, volume.data[:, 2, 20, 25]))
+    assert "x 1 y 0.8 z 0.2 µm · 8312.0 eV" in spectra.readout.text()
+    go_to_slice(viewer, layer, 1)  # the mouse stays where it is
+    wait(lambda: np.array_equal(spectra._values, volume.data[:, 1, 20, 25]))
+    spectra.box.setValue(3)
+    wait(lambda: np.allclose(spectra._values, volume.data[:, 1, 19:22, 24:27].mean(axis=(-2, -1))))
+    spectra.pin()
+    (pin,) = pins_of(viewer).pins
+    assert pin.place == "(25, 20, 1) px · (1, 0.8, 0.1) µm"
+    np.testing.assert_allclose(pin.curve.values, volume.data[:, 1, 19:22, 24:27].mean(axis=(-2, -1)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("deep", [True, False])
+def test_regions_are_measured_in_the_slice_in_view(
+    viewer: Any, layer: Any, spectra: SpectraDock, volume: SpectralStack, wait: Any, tmp_path: Path, deep: bool
+) -> None:
+    look_at(viewer, layer, (7, 2, 20, 25))
+    if deep:
+        spectra.regions.brush()
+    else:
+        viewer.add_labels(np.zeros((SIZE, SIZE), np.uint8), scale=layer.scale[-2:], units=layer.units[-2:])
+    labels = viewer.layers[-1]
+    labels.data[(2, slice(10, 20), slice(5, 15)) if deep else (slice(10, 20), slice(5, 15))] = 1
+    labels.events.paint(value=[])
+    wait(lambda: spectra.regions.texts() == ["region 1 · 100 px"])
+
+    def mean(z: int) -> Any:
+        return volume.data[:, z, 10:20, 5:15].mean(axis=(-2, -1), dtype=np.float64)
+
+    np.testing.assert_allclose(spectra.tracker.regions[0].mean, mean(2), rtol=1e-5)
+    spectra.export_button.save(tmp_path / "spectra.csv")
+    column = (tmp_path / "spectra.csv").read_text().splitlines()[0].split(",").index("region 1 · counts")
+    exported = np.genfromtxt(tmp_path / "spectra.csv", delimiter=",", skip_header=1)[:, column]
+    np.testing.assert_allclose(exported[np.isfinite(exported)], mean(2), rtol=1e-5)
+
+    go_to_slice(viewer, layer, 0)
+    if deep:
+        wait(lambda: spectra.regions.texts() == [])
+        assert "in this slice" in spectra.regions._empty.text()
+    else:
+        wait(lambda: np.allclose(spectra.tracker.regions[0].mean, mean(0), rtol=1e-5))
+
+
+def test_an_area_drawn_in_a_slice_belongs_to_it(
+    viewer: Any, layer: Any, spectra: SpectraDock, volume: SpectralStack, wait: Any
+) -> None:
+    from napari_xanes.gui.choosing import mask_of
+
+    corners = np.array([(0, 2, y, x) for y, x in ((10, 5), (10, 14), (19, 14), (19, 5))], dtype=float)
+    look_at(viewer, layer, (7, 2, 20, 25))
+    shapes = viewer.add_shapes([corners], ndim=4, scale=layer.scale, units=layer.units)
+    wait(lambda: spectra.regions.texts() == ["shape 1 · 100 px"])
+    expected = np.zeros(volume.shape[1:], dtype=bool)
+    expected[2, 10:20, 5:15] = True
+    np.testing.assert_array_equal(mask_of(shapes, layer), expected)
+    go_to_slice(viewer, layer, 1)
+    wait(lambda: spectra.regions.texts() == [])
+
+
+def test_a_drawn_area_is_taken_where_it_is_seen(viewer: Any, layer: Any) -> None:
+    from napari_xanes.gui.choosing import mask_of
+
+    corners = np.array([(10, 5), (10, 14), (19, 14), (19, 5)]) * 0.04
+    shapes = viewer.add_shapes([corners], units=layer.units[-2:])  # in µm, not in the stack's pixels
+    expected = np.zeros((SIZE, SIZE), dtype=bool)
+    expected[10:20, 5:15] = True
+    np.testing.assert_array_equal(mask_of(shapes, layer), expected)
+
+
+@pytest.mark.parametrize("deep", [True, False])
+def test_i0_of_a_brushed_region(viewer: Any, layer: Any, volume: SpectralStack, wait: Any, deep: bool) -> None:
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Prepare")[1]
+    marked = np.zeros(volume.shape[1:] if deep else (SIZE, SIZE), np.uint8)
+    marked[(1, slice(0, 6), slice(0, 6)) if deep else (slice(0, 6), slice(0, 6))] = 1
+    viewer.add_labels(marked, scale=SCALE[-marked.ndim :], units=layer.units[-marked.ndim :], name="air")
+    viewer.layers.selection.active = layer
+    dock.runner.methods.setCurrentIndex(dock.runner.methods.findData("optical_depth"))
+    dock.runner.form().field("i0").widget.setCurrentText("region: air")
+    run(dock, wait)
+    dark = volume.metadata["dark"]
+    inside = (volume.data - dark)[:, 1:2, :6, :6] if deep else (volume.data - dark)[:, :, :6, :6]
+    i0 = inside.mean(axis=(1, 2, 3), dtype=np.float64)
+    made = viewer.layers[-1]
+    expected = -np.log((volume.data - dark) / i0[:, None, None, None])
+    np.testing.assert_allclose(made.data, expected, rtol=1e-3, atol=1e-4)
+    assert tuple(made.scale) == (1, *SCALE)
+    assert tuple(made.axis_labels) == ("energy", "z", "y", "x")
+
+
+def test_crop_to_a_brushed_region_keeps_all_slices(viewer: Any, layer: Any, volume: SpectralStack, wait: Any) -> None:
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Prepare")[1]
+    marked = np.zeros(volume.shape[1:], np.uint8)
+    marked[1, 10:30, 5:45] = 1
+    viewer.add_labels(marked, scale=SCALE, units=layer.units[1:], name="part")
+    viewer.layers.selection.active = layer
+    dock.runner.methods.setCurrentIndex(dock.runner.methods.findData("crop"))
+    dock.runner.form().field("region").widget.setCurrentText("region: part")
+    run(dock, wait)
+    made = stack_of(viewer.layers[-1])
+    np.testing.assert_array_equal(made.data, volume.data[..., 10:30, 5:45])
+    np.testing.assert_array_equal(made.metadata["flat"], volume.metadata["flat"][..., 10:30, 5:45])
+
+
+@pytest.mark.parametrize("estimator", ["fit_references", "edge_energy"])
+def test_maps_of_a_volume(
+    viewer: Any, layer: Any, spectra: SpectraDock, volume: SpectralStack, wait: Any, tmp_path: Path, estimator: str
+) -> None:
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
+    run(dock, wait, estimator)
+    maps = [one for one in viewer.layers if is_map(one)]
+    assert maps
+    for one in maps:
+        assert one.data.shape == volume.shape[1:]
+        assert tuple(one.scale) == SCALE
+        assert tuple(one.axis_labels) == ("z", "y", "x")
+        assert [str(unit) for unit in one.units] == ["micrometer"] * 3
+    shown = spectra.stacks.layer
+    assert shown is not layer
+    depth = nx.ops.optical_depth(volume)
+    method = nx.maps.ESTIMATORS[estimator]
+    flat = [
+        method.apply(_slice(depth, z), nx.Step(estimator, history.parameters, history.state))
+        for history in [dock.results._maps.history[-1]]
+        for z in range(SLICES)
+    ]
+    for name, whole in dock.results._maps.items():
+        for z in range(SLICES):
+            np.testing.assert_allclose(whole.data[z], flat[z][name].data, rtol=2e-4, atol=2e-5, err_msg=name)
+
+    look_at(viewer, shown, (7, 2, 24, 24))
+    wait(lambda: dock.overlay.text() == pixel_in_words(dock.results._maps, (2, 24, 24)))
+    assert "edge jump" in dock.overlay.text()
+    if estimator == "fit_references":
+        (fit,) = (one for one in spectra.plot.curves if one.kind == "fit")
+        np.testing.assert_allclose(fit.values, depth.data[:, 2, 24, 24], atol=0.1)
+    for suffix in ("h5", "tif"):
+        dock.results.save(str(tmp_path / f"maps.{suffix}"))
+        back = viewer.open(str(tmp_path / f"maps.{suffix}"), plugin="napari-xanes")
+        by_name = {one.name: one for one in maps}
+        for one in back:
+            # napari numbers names that are taken
+            before = by_name[one.name.rsplit(" [", 1)[0]]
+            np.testing.assert_allclose(one.data, before.data, rtol=1e-6, err_msg=one.name)
+            np.testing.assert_allclose(one.scale, before.scale)
+            assert tuple(one.axis_labels) == ("z", "y", "x")
+
+
+def _slice(stack: SpectralStack, z: int) -> SpectralStack:
+    from napari_xanes.ops.slices import slices_of
+
+    return slices_of(stack, z)
+
+
+def test_maps_belong_to_the_stack_that_was_run(viewer: Any, layer: Any, volume: SpectralStack, wait: Any) -> None:
+    """Whatever is selected while the run goes on."""
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
+    other = viewer.add_image(layer.data * 2, **{"metadata": layer.metadata, "scale": layer.scale, "name": "other"})
+    viewer.layers.selection.active = layer
+    dock.runner.start()
+    viewer.layers.selection.active = other
+    wait(lambda: not dock.runner.job.running)
+    assert not layer.visible, "its absorption took its place"
+    assert other.visible
+    assert dock.overlay._stack().name == "volume · optical depth"
+
+
+@pytest.fixture
+def denoise(viewer: Any) -> DenoiseDock:
+    dock: DenoiseDock = viewer.window.add_plugin_dock_widget("napari-xanes", "Denoise")[1]
+    dock.runner.form().field("noise").set("tv")
+    return dock
+
+
+def test_a_preview_is_of_the_slice_in_view(
+    viewer: Any, layer: Any, denoise: DenoiseDock, volume: SpectralStack, wait: Any
+) -> None:
+    go_to_slice(viewer, layer, 2)
+    denoise.preview()
+    wait(lambda: not denoise.runner.job.running)
+    preview = next(one for one in viewer.layers if one.name == "denoised preview")
+    assert preview.data.shape == (volume.energy.size, 1, SIZE, SIZE)
+    assert tuple(preview.translate) == (0, 2 * SCALE[0], 0, 0)
+    depth = nx.ops.optical_depth(volume).data[:, 2]
+    assert np.abs(preview.data[:, 0] - depth).mean() < 0.03
+    assert "slice" not in denoise.report.text()
+    before = next(one for one in denoise.compare.plot.curves if one.name == "before")
+    np.testing.assert_allclose(before.values, depth[:, SIZE // 2, SIZE // 2], rtol=1e-5)
+
+
+def test_a_cleaned_volume_is_compared_in_the_slice_in_view(
+    viewer: Any, layer: Any, denoise: DenoiseDock, volume: SpectralStack, wait: Any
+) -> None:
+    look_at(viewer, layer, (7, 2, SIZE // 2, SIZE // 2))
+    run(denoise, wait)
+    wait(lambda: not denoise.arriving)
+    cleaned = viewer.layers.selection.active
+    assert cleaned.data.shape == volume.shape
+    depth = nx.ops.optical_depth(volume).data
+    curves = {one.name: one for one in denoise.compare.plot.curves}
+    np.testing.assert_allclose(curves["before"].values, depth[:, 2, SIZE // 2, SIZE // 2], rtol=1e-5)
+    np.testing.assert_allclose(curves["after ± σ"].values, cleaned.data[:, 2, SIZE // 2, SIZE // 2], rtol=1e-5)
+    assert denoise.report.text().count("Maps were cleaned") == 1, "what all slices say is said once"
+    look_at(viewer, cleaned, (7, 0, 10, 30))
+    wait(lambda: np.allclose(denoise.compare.plot.curves[0].values, depth[:, 0, 10, 30], rtol=1e-5))
+    denoise.compare.slider.setValue(100)
+    cover = next(one for one in viewer.layers if one.name == "before")
+    np.testing.assert_array_equal(cover.data, depth[..., : SIZE // 2])
+    for one in viewer.layers:
+        assert one.data.shape[-3] == SLICES, one.name
+        assert tuple(one.scale[-3:]) == SCALE, one.name
+
+
+def test_a_volume_of_nothing_known_asks_for_references(
+    viewer: Any, layer: Any, denoise: DenoiseDock, wait: Any, errors: list[str]
+) -> None:
+    from napari_xanes.gui.references import references_of
+
+    for one in references_of(viewer).spectra:
+        references_of(viewer).set_checked(one.name, False)
+    run(denoise, wait)
+    assert "give references" in errors[0]
+    assert [one.name for one in viewer.layers] == [layer.name]
+
+
+@pytest.fixture
+def oxides() -> SpectralStack:
+    slices = [mn_oxides_l(seed=z, size=24).stack for z in range(SLICES)]
+    data = np.stack([one.data for one in slices], axis=1)
+    return nx.ops.optical_depth(
+        SpectralStack(data, slices[0].energy, "counts", SCALE, metadata={**slices[0].metadata, "name": "oxides"}),
+        i0=(0, 2, 0, 24),
+    )
+
+
+def test_a_library_is_matched_and_embedded_slice_for_slice(
+    viewer: Any, add_stack: Any, oxides: SpectralStack, wait: Any
+) -> None:
+    layer = add_stack(oxides)
+    mapping = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
+    mapping.runner.methods.setCurrentIndex(mapping.runner.methods.findData("match_library"))
+    mapping.runner.form().fill({"offset": 0.0, "broadening": 0.3})
+    run(mapping, wait)
+    charge = mapping.results._maps["charge"]
+    assert charge.data.shape == oxides.shape[1:]
+    viewer.layers.selection.active = layer
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Embedding")[1]
+    dock.method.setCurrentText("PCA")
+    dock.start()
+    wait(lambda: dock.picture is not None)
+    assert dock.picture.pixels.shape == (*oxides.shape[1:], 2)
+    z, y, x = np.argwhere(charge.mask & np.isfinite(dock.picture.pixels[..., 0]))[-1]
+    look_at(viewer, layer, (7, z, y, x))
+    wait(lambda: f"here: {charge.labels[int(charge.data[z, y, x])]}" in dock.readout.text())
+    inside = np.zeros(oxides.shape[1:], dtype=bool)
+    inside[2, 5:9, 5:9] = True
+    dock._label((dock.picture, layer), inside)
+    selection = next(one for one in viewer.layers if one.name == "embedding selection")
+    np.testing.assert_array_equal(selection.data, inside)
+    assert tuple(selection.scale) == SCALE
+
+
+def test_a_recipe_from_a_volume_replays(viewer: Any, layer: Any, volume: SpectralStack, wait: Any) -> None:
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
+    run(dock, wait, "fit_references")
+    maps = dock.results._maps
+    again = nx.run(nx.Recipe.from_yaml(nx.Recipe(maps.history).to_yaml(exact=True)), volume)
+    for name, one in maps.items():
+        np.testing.assert_allclose(again[name].data, one.data, rtol=1e-5, atol=1e-6, err_msg=name)
+    assert all(one.data.ndim == 4 for one in viewer.layers if is_stack(one))
+
+
+def test_the_3d_view_says_that_it_has_no_cursor(viewer: Any, layer: Any, spectra: SpectraDock, wait: Any) -> None:
+    look_at(viewer, layer, (7, 2, 20, 25))
+    wait(lambda: "y 0.8" in spectra.readout.text())
+    viewer.dims.ndisplay = 3
+    viewer.cursor.position = (7, 0.1, 0.4, 0.4)
+    wait(lambda: "3D view" in spectra.readout.text())
+    assert not spectra.pin_button.isEnabled()
+
+
+def test_display_limits_of_a_volume_are_those_of_all_its_slices(layer: Any, volume: SpectralStack) -> None:
+    low, high = layer.contrast_limits
+    np.testing.assert_allclose((low, high), np.percentile(volume.data, (0.5, 99.5)), rtol=0.05)

@@ -1,0 +1,104 @@
+"""A process that reads damaged files under a limit of memory and time: ``python -m tests.io.limited``.
+
+It takes a JSON list of [what, folder, opened, target] on stdin: what to read ("stack", "spectra" or "maps"), a folder
+of whole files, the name to open, and the name of the file to damage (none: the files are bombs as they are). It prints
+a line for every file that was not read or refused as documented, and at last how many were read and refused.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import json
+import os
+import resource
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import dask.array  # noqa: F401  what readers load is loaded before memory is counted
+import h5py  # noqa: F401
+import numpy as np
+import olefile  # noqa: F401
+import tifffile  # noqa: F401
+import zarr  # noqa: F401
+from tests.io.damage import damaged
+
+from napari_xanes import io
+
+SPARE = 200_000_000
+SECONDS = 30
+READERS = {"stack": io.read, "spectra": io.read_spectra, "maps": io.read_maps}
+_NO_MEMORY = ("allocate", "fit into memory", "out of memory", "filter returned failure")
+
+
+def read(what: str, path: Path, memory_limit: int | None) -> None:
+    """Reads a file and, of a lazy stack, a frame."""
+    if what != "stack":
+        READERS[what](path)
+        return
+    stack = io.read(path, memory_limit=memory_limit)
+    for values in (stack.data, *stack.metadata.values()):
+        if not isinstance(values, np.ndarray) and hasattr(values, "dask"):
+            values[-1].compute(scheduler="synchronous")
+
+
+def flaw_of(what: str, path: Path, memory_limit: int | None = None) -> str | None:
+    """What is wrong with how a file was read: '' if it was read, None if it was refused as documented."""
+    held = sum(p.stat().st_size for p in (path.parent.rglob("*") if path.is_file() else path.rglob("*")) if p.is_file())
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * os.sysconf("SC_PAGE_SIZE") + 2 * held + SPARE
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+    faulthandler.dump_traceback_later(SECONDS, exit=True)
+    try:
+        read(what, path, memory_limit)
+    except Exception as error:
+        chain = " <- ".join(f"{type(e).__name__}: {e}" for e in _chain(error))
+        if any(isinstance(e, MemoryError) for e in _chain(error)) or any(word in chain for word in _NO_MEMORY):
+            return f"asked for more memory than {2 * held + SPARE:,} bytes: {chain}"
+        if not isinstance(error, OSError | ValueError) or path.name not in str(error):
+            return f"an error that is not documented: {chain}"
+        return None
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        gc.collect()
+    return ""
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def main() -> None:
+    """See the module."""
+    warnings.simplefilter("ignore")
+    gc.freeze()  # collecting what a case leaves need not look at the libraries
+    seen = {"read": 0, "refused": 0}
+    for what, folder, opened, target in json.load(sys.stdin):
+        if target is not None:
+            # Libraries are loaded and threads started before memory is counted.
+            read(what, Path(folder) / opened, None)
+        with tempfile.TemporaryDirectory() as scratch:
+            content = b"" if target is None else (Path(folder) / target).read_bytes()
+            cases = [("", content)] if target is None else damaged(content)
+            copy = Path(folder) if target is None else Path(shutil.copytree(folder, Path(scratch) / "copy"))
+            for i, (label, damage) in enumerate(cases):
+                case = f"{folder}/{target or opened}: {label}"
+                sys.stderr.write(f"{case}\n")
+                if target is not None:
+                    (copy / target).write_bytes(damage)
+                flaw = flaw_of(what, copy / opened, 1000 if i % 3 == 2 else None)
+                seen["refused" if flaw is None else "read"] += 1
+                if flaw:
+                    sys.stdout.write(f"{case}: {flaw}\n")
+    sys.stdout.write(json.dumps(seen))
+
+
+if __name__ == "__main__":
+    main()

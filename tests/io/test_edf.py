@@ -1,0 +1,418 @@
+"""EDF series of the ESRF, written byte by byte: energies, references, darks, exposures, damaged and hostile files."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import napari_xanes as nx
+from napari_xanes import io
+from napari_xanes.io import edf_file, edf_series
+
+NAMES = {"u1": "UnsignedByte", "u2": "UnsignedShort", "i4": "SignedInteger", "f4": "FloatValue", "f8": "DoubleValue"}
+
+
+def edf(pixels, header=None, *, big=False, pad=512, **changes):
+    """The bytes of one image: a header of text in blocks of 512 bytes, then rows from the first to the last."""
+    order = ">" if big else "<"
+    entries = {
+        "HeaderID": "EH:000001:000000:000000",
+        "Image": "1",
+        "ByteOrder": "HighByteFirst" if big else "LowByteFirst",
+        "DataType": NAMES[f"{pixels.dtype.kind}{pixels.dtype.itemsize}"],
+        "Dim_1": str(pixels.shape[1]),
+        "Dim_2": str(pixels.shape[0]),
+        "Size": str(pixels.nbytes),
+        **(header or {}),
+        **changes,
+    }
+    text = "{\n" + "".join(f"{key} = {value} ;\n" for key, value in entries.items() if value is not None)
+    text += " " * (-(len(text) + 2) % pad) + "}\n"
+    rows = b"".join(pixels[y].astype(pixels.dtype.newbyteorder(order)).tobytes() for y in range(pixels.shape[0]))
+    return text.encode("latin-1") + rows
+
+
+def picture(value, shape=(4, 5)):
+    return (value + np.arange(shape[0] * shape[1]).reshape(shape)).astype("u2")
+
+
+def id21(folder, *, energies=(7.1, 7.11, 7.12), time=0.1, summed=2, repeats=1, refs=True, darks=True, stem="map1"):
+    """A series as ID21 names it; the image of energy i is 1000 (i + 1), its references 3000 and 3010 (i + 1)."""
+    told = {"exposure_time": time, "nb_frames": summed, "roi": "<0,0>-<5x4>"}
+    for i, energy in enumerate(energies):
+        head = {"energy": energy, **told}
+        for k in range(repeats):
+            path = folder / f"{stem}_data_0000_{i:04d}_{k:04d}.edf"
+            path.write_bytes(edf(picture(1000 * (i + 1) + 10 * k), head))
+        for k in range(2 * refs):
+            path = folder / f"{stem}_ref_0000_{i:04d}_{k:04d}.edf"
+            path.write_bytes(edf(picture(3000 * (i + 1) + 10 * k), head))
+    for k in range(2 * darks):
+        head = {"exposure_time": time, "nb_frames": 10, "roi": "<0,0>-<5x4>"}
+        (folder / f"{stem}_dark_{time}_{k:04d}.edf").write_bytes(edf(np.full((4, 5), 90 + 20 * k, "u2"), head))
+    return folder
+
+
+def test_id21(tmp_path):
+    stack = io.read(id21(tmp_path))
+    np.testing.assert_array_equal(stack.energy, [7100, 7110, 7120])
+    np.testing.assert_array_equal(stack.data, [picture(1000), picture(2000), picture(3000)])
+    assert (stack.data.dtype, stack.quantity, stack.pixel_size) == (np.uint16, "counts", None)
+    np.testing.assert_allclose(stack.metadata["flat"], [picture(3005), picture(6005), picture(9005)])
+    np.testing.assert_allclose(stack.metadata["dark"], np.full((4, 5), 20.0))  # 100 in 10 frames, two are in an image
+    assert (stack.metadata["exposure"], stack.metadata["n_flat"]) == (pytest.approx(0.2), 2)
+    assert stack.metadata["energy_unit"] == "keV (guessed: below 100)"
+    assert "notes" not in stack.metadata
+    depth = nx.ops.optical_depth(stack).data
+    np.testing.assert_allclose(depth[0], -np.log((picture(1000) - 20.0) / (picture(3005) - 20.0)), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name", ["map1_data_0000_0001_0000.edf", "map1_ref_0000_0002_0001.edf", "map1_dark_0.1_0000.edf"]
+)
+def test_any_file_opens_its_series(tmp_path, name):
+    assert io.read(id21(tmp_path) / name).shape == (3, 4, 5)
+
+
+def test_some_files_of_a_folder(tmp_path):
+    files = sorted(id21(tmp_path).glob("*_0002_*")) + sorted(tmp_path.glob("*_0000_0000_0000*"))
+    stack = io.read(files)
+    np.testing.assert_array_equal(stack.energy, [7100, 7120])
+    np.testing.assert_array_equal(stack.data[1], picture(3000))
+    np.testing.assert_allclose(stack.metadata["flat"][0], picture(3000))
+    assert "dark" not in stack.metadata
+
+
+def test_names_that_are_not_in_the_order_of_energies(tmp_path):
+    stack = io.read(id21(tmp_path, energies=(7.12, 7.1, 7.11)))
+    np.testing.assert_array_equal(stack.energy, [7100, 7110, 7120])
+    np.testing.assert_array_equal(stack.data[0], picture(2000))
+    np.testing.assert_allclose(stack.metadata["flat"][2], picture(3005))
+
+
+def test_repeats(tmp_path):
+    stack = io.read(id21(tmp_path, repeats=3))
+    np.testing.assert_allclose(stack.data[1], picture(2010))
+    assert (stack.data.dtype, stack.metadata["repeats"]) == (np.float32, 3)
+    assert "repeats of 3 energies averaged: 9 frames became 3" in stack.metadata["notes"]
+    np.testing.assert_array_equal(io.read(tmp_path, repeat=2).data[1], picture(2010))
+
+
+def test_references_are_interpolated_where_they_are_missing(tmp_path):
+    id21(tmp_path, energies=(7.1, 7.104, 7.12, 7.13))
+    for path in [*tmp_path.glob("*_ref_0000_0001*"), *tmp_path.glob("*_ref_0000_0003*")]:
+        path.unlink()
+    stack = io.read(tmp_path)
+    np.testing.assert_allclose(stack.metadata["flat"][1], 0.8 * picture(3005) + 0.2 * picture(9005), rtol=1e-6)
+    np.testing.assert_allclose(stack.metadata["flat"][3], picture(9005))
+    assert "2 energies have no reference; it is interpolated between those of others" in stack.metadata["notes"]
+
+
+def test_references_without_energies_serve_all(tmp_path):
+    id21(tmp_path, refs=False)
+    for k in range(2):
+        (tmp_path / f"refHST000{k}.edf").write_bytes(
+            edf(picture(5000 + 10 * k), {"exposure_time": 0.1, "nb_frames": 2})
+        )
+    with pytest.warns(UserWarning, match="roi in their headers differ"):
+        flat = io.read(tmp_path).metadata["flat"]
+    np.testing.assert_allclose(flat, [picture(5005)] * 3)
+
+
+def test_exposures_that_differ(tmp_path):
+    """Zone 1 is exposed longer, its references shorter and oftener; each has a dark of its own exposure."""
+    id21(tmp_path, energies=(7.1,), time=0.1, summed=1)
+    light, dark = np.full((4, 5), 1000.0), {0.1: 10, 0.5: 30, 0.2: 15}
+
+    def counts(time, summed, factor):
+        return (factor * time * summed * light + summed * dark[time]).astype("u2")
+
+    shots = {"data_0001_0000_0000": (0.5, 2, 4), "ref_0001_0000_0000": (0.2, 8, 10)}
+    for name, (time, summed, factor) in shots.items():
+        head = {"energy": 7.11, "exposure_time": time, "nb_frames": summed, "roi": "<0,0>-<5x4>"}
+        (tmp_path / f"map1_{name}.edf").write_bytes(edf(counts(time, summed, factor), head))
+    for time in (0.2, 0.5):
+        head = {"exposure_time": time, "nb_frames": 3, "roi": "<0,0>-<5x4>"}
+        (tmp_path / f"map1_dark_{time}.edf").write_bytes(edf(np.full((4, 5), 3 * dark[time], "u2"), head))
+    stack = io.read(tmp_path)
+    np.testing.assert_allclose(stack.metadata["exposure"], [0.1, 1.0])
+    np.testing.assert_allclose(stack.metadata["dark"][:, 0, 0], [10, 60])
+    depth = nx.ops.optical_depth(stack).data
+    np.testing.assert_allclose(depth[1], np.log(10 / 4), rtol=1e-5)
+    np.testing.assert_allclose(depth[0], -np.log((picture(1000) - 10.0) / (picture(3005) - 10.0)), rtol=1e-5)
+    assert "references scaled to the exposures of the images" in stack.metadata["notes"]
+    (tmp_path / "map1_dark_0.2.edf").unlink()
+    stack = io.read(tmp_path)  # the reference has no dark of its own: 10 and 30 at 0.1 and 0.5 s give 15 at 0.2 s
+    np.testing.assert_allclose(nx.ops.optical_depth(stack).data[1], np.log(10 / 4), rtol=1e-5)
+
+
+def test_unknown_exposures_are_told(tmp_path):
+    id21(tmp_path, time=0)
+    with pytest.warns(UserWarning, match="exposure times are not known"):
+        stack = io.read(tmp_path)
+    assert "exposure" not in stack.metadata
+    np.testing.assert_allclose(stack.metadata["flat"][0], picture(3005), rtol=1e-6)
+
+
+@pytest.mark.parametrize("cut", [300, 540, 0])
+@pytest.mark.parametrize("number", [1, 3])
+def test_aborted_files_are_dropped_and_told(tmp_path, cut, number):
+    id21(tmp_path, energies=(7.1, 7.11, 7.12, 7.13))
+    path = tmp_path / f"map1_data_0000_{number:04d}_0000.edf"
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.warns(UserWarning, match=rf"1 of 14 files are damaged or cut short.* {path.name}"):
+        stack = io.read(tmp_path)
+    left = [i for i in range(4) if i != number]
+    np.testing.assert_array_equal(stack.energy, np.array([7100, 7110, 7120, 7130])[left])
+    np.testing.assert_array_equal(stack.data, [picture(1000 * (i + 1)) for i in left])
+    np.testing.assert_allclose(stack.metadata["flat"], [picture(3000 * (i + 1) + 5) for i in left])
+    if cut:
+        with pytest.warns(UserWarning, match="damaged or cut short"):
+            assert io.read(path).shape == (3, 4, 5)
+
+
+def test_a_frame_of_another_size_is_named(tmp_path):
+    id21(tmp_path)
+    path = tmp_path / "map1_ref_0000_0001_0001.edf"
+    path.write_bytes(edf(picture(1, (4, 6)), {"energy": 7.11}))
+    with pytest.raises(ValueError, match=r"ref_0000_0001_0001\.edf: \(4, 6\) pixels, .* has \(4, 5\)"):
+        io.read(tmp_path)
+
+
+def test_several_scans_in_a_folder(tmp_path):
+    id21(id21(tmp_path), stem="map2", energies=(7.0, 7.2))
+    stack = io.read(tmp_path, select="map2")
+    assert (stack.shape, stack.metadata["available"]) == ((2, 4, 5), ["map1", "map2"])
+    assert "one of 2 stacks" in io.read(tmp_path).metadata["notes"][-1]
+    assert io.read(tmp_path / "map2_data_0000_0001_0000.edf").metadata["detector"] == "map2"
+    np.testing.assert_allclose(stack.metadata["flat"][0], picture(3005))
+
+
+@pytest.mark.parametrize(
+    ("header", "energy"),
+    [
+        ({"energy": "7.112"}, 7112),
+        ({"Energy": "7112.5"}, 7112.5),
+        ({"energy": "7112 eV"}, 7112),
+        ({"counter_mne": "sec nrj", "counter_pos": "1 7.112"}, 7112),
+        ({"motor_mne": "sz Energy sy", "motor_pos": "1 7.1125 2"}, 7112.5),
+        ({"motor_mne": "mono sz", "motor_pos": "7.11 1"}, 7110),
+        ({"energy": "unknown", "motor_mne": "mono", "motor_pos": "7.11"}, 7110),
+    ],
+)
+def test_where_the_energy_stands(tmp_path, header, energy):
+    (tmp_path / "foil_0001.edf").write_bytes(edf(picture(1), header))
+    (tmp_path / "foil_0002.edf").write_bytes(edf(picture(2), {"energy": 9.0}))
+    stack = io.read(tmp_path)
+    np.testing.assert_array_equal(stack.energy, [energy, 9000])
+    assert stack.metadata["available"] == ["foil"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {},
+        {"energy": "0"},
+        {"energy": "nan"},
+        {"energy": "1e300"},
+        {"energy": "-7.1"},
+        {"motor_mne": "nrj sz", "motor_pos": "7.1"},
+        {"motor_mne": "nrj", "motor_pos": "7.1mm7"},
+    ],
+)
+def test_what_is_no_energy(header):
+    assert edf_file.energy_in_header({key.lower(): value for key, value in header.items()}) is None
+
+
+def test_energies_in_the_names(tmp_path):
+    for i, energy in enumerate((7112.5, 7110.0)):
+        (tmp_path / f"foil_{energy}eV_{i:04d}.edf").write_bytes(edf(picture(i)))
+    (tmp_path / "dark_0000.edf").write_bytes(edf(picture(7)))
+    stack = io.read(tmp_path)
+    np.testing.assert_array_equal(stack.energy, [7110, 7112.5])
+    np.testing.assert_array_equal(stack.data[0], picture(1))
+    assert stack.metadata["energy_unit"] == "eV (file names)"
+    assert stack.metadata["notes"] == ["energies from the names of the files"]
+    np.testing.assert_allclose(stack.metadata["dark"], picture(7))
+
+
+def test_several_images_in_a_file(tmp_path):
+    path = tmp_path / "stack.edf"
+    blocks = [edf(picture(i).astype("f4") / 8, {"energy": 7.1 + 0.01 * i}, big=i == 1, pad=64) for i in range(3)]
+    path.write_bytes(b"".join(blocks) + b"\0" * 100)
+    stack = io.read(path)
+    np.testing.assert_array_equal(stack.energy, [7100, 7110, 7120])
+    np.testing.assert_array_equal(stack.data, [picture(i) / np.float32(8) for i in range(3)])
+    assert (stack.data.dtype, stack.data.dtype.isnative) == (np.float32, True)
+    assert io.read(path, energies=[7101, 7111, 7121]).energy.tolist() == [7101, 7111, 7121]
+    path.write_bytes(b"".join(blocks)[:-7])
+    with pytest.warns(UserWarning, match="1 of 1 files are damaged or cut short"):
+        assert io.read(path).energy.tolist() == [7100, 7110]
+
+
+def test_images_without_energies_take_those_that_are_given(tmp_path):
+    path = tmp_path / "stack.edf"
+    path.write_bytes(edf(picture(1)) + edf(picture(2)))
+    with pytest.raises(ValueError, match="ESRF EDF series: no energy in its header or name"):
+        io.read(path)
+    np.testing.assert_array_equal(io.read(path, energies=[7112, 7110]).data, [picture(2), picture(1)])
+    (tmp_path / "map").mkdir()
+    for i in range(2):
+        (tmp_path / "map" / f"a_{i}.edf").write_bytes(edf(picture(i)))
+    assert io.read(tmp_path / "map", energies=[7110, 7112]).shape == (2, 4, 5)
+    with pytest.raises(ValueError, match="3 energies in energies= for 2 frames"):
+        io.read(tmp_path / "map", energies=[7110, 7112, 7113])
+
+
+def test_lazy(tmp_path):
+    id21(tmp_path, repeats=2)
+    whole, lazy = io.read(tmp_path), io.read(tmp_path, memory_limit=10)
+    for one, other in ((lazy.data, whole.data), (lazy.metadata["flat"], whole.metadata["flat"])):
+        assert not isinstance(one, np.ndarray)
+        np.testing.assert_array_equal(np.asarray(one), other)
+
+
+@pytest.mark.parametrize("code", NAMES)
+@pytest.mark.parametrize("big", [False, True])
+def test_types_and_byte_orders(tmp_path, code, big):
+    pixels = np.arange(20).reshape(4, 5).astype(code) * np.array(3, code)
+    (tmp_path / "a_7000eV.edf").write_bytes(edf(pixels, big=big))
+    (tmp_path / "a_7001eV.edf").write_bytes(edf(pixels + np.array(1, code), big=big, Size=None, Dim_3=1))
+    stack = io.read(tmp_path)
+    assert stack.data.dtype == np.dtype(code)
+    np.testing.assert_array_equal(stack.data, [pixels, pixels + 1])
+
+
+def test_other_text_in_braces_is_left_to_others(tmp_path):
+    (reader,) = (reader for reader in io.READERS if reader.name == "edf_series")
+    (tmp_path / "list.edf").write_text('{"energy": 7.1, "Dim_1": 3}\n')
+    assert "not an EDF file" in reader.declines(tmp_path / "list.edf")
+
+
+HOSTILE = {
+    "too many pixels": ({"Dim_1": "1000000000", "Dim_2": "1000000000", "Size": None}, "cut short"),
+    "more bytes than the file": ({"Dim_1": "50000", "Dim_2": "50000", "Size": "5000000000"}, "cut short"),
+    "negative sizes": ({"Dim_1": "-5", "Dim_2": "-4"}, "dim_1 in its header is '-5'"),
+    "no pixels": ({"Dim_1": "0"}, "dim_1 in its header is '0'"),
+    "sizes that are no numbers": ({"Dim_2": "four"}, "dim_2 in its header is 'four'"),
+    "a size that goes back": ({"Size": "-512"}, "size in its header is '-512'"),
+    "a size of nothing": ({"Size": "0"}, "size in its header is '0'"),
+    "a size that is too small": ({"Size": "39"}, "5 x 4 pixels need 40 bytes, the header promises 39"),
+    "an unknown type": ({"DataType": "ComplexFloat"}, "DataType 'ComplexFloat' is none that is known"),
+    "no type": ({"DataType": None}, "DataType None is none that is known"),
+    "no byte order": ({"ByteOrder": "Middle"}, "ByteOrder 'Middle' is neither"),
+    "compressed": ({"Compression": "GzipCompression"}, "compressed with GzipCompression"),
+    "in another file": ({"EDF_BinaryFileName": "secret.bin"}, "its pixels are in the file 'secret.bin'"),
+    "a volume": ({"Dim_3": "2"}, "more than two axes"),
+}
+
+
+@pytest.mark.parametrize(("changes", "reason"), HOSTILE.values(), ids=HOSTILE)
+def test_hostile_headers_are_refused_before_memory_is_taken(tmp_path, changes, reason):
+    path = tmp_path / "a_7000eV.edf"
+    (tmp_path / "secret.bin").write_bytes(b"\0" * 40)
+    path.write_bytes(edf(picture(1), {"energy": 7.0}, **changes))
+    tracemalloc.start()
+    try:
+        assert reason in edf_series.declines(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 5e6
+    with pytest.raises(ValueError, match=rf"a_7000eV\.edf: no stack .*ESRF EDF series: .*{reason}"):
+        io.read(path)
+
+
+@pytest.mark.parametrize(("changes", "reason"), HOSTILE.values(), ids=HOSTILE)
+def test_hostile_files_of_a_series_are_dropped(tmp_path, changes, reason):
+    path = id21(tmp_path) / "map1_data_0000_0001_0000.edf"
+    path.write_bytes(edf(picture(1), {"energy": 7.0}, **changes))
+    with pytest.warns(UserWarning, match=rf"1 of 11 files are damaged or cut short.*: {path.name}"):
+        assert io.read(tmp_path).shape == (2, 4, 5)
+
+
+def test_a_long_header_of_a_file_is_not_kept(tmp_path):
+    path = tmp_path / "a_7000eV.edf"
+    path.write_bytes(edf(picture(1), {f"k{i}": i for i in range(15_000)}))
+    assert set(edf_file.frames(path)[0][0].header) == {"byteorder", "datatype", "dim_1", "dim_2", "size"}
+    path.write_bytes(edf(picture(1), {f"k{i}": i for i in range(30_000)}))
+    with pytest.raises(ValueError, match="has no end"):
+        edf_file.frames(path)
+
+
+def test_what_is_no_series(tmp_path):
+    lone = tmp_path / "a_7000eV.edf"
+    lone.write_bytes(edf(picture(1), {"energy": 7.0}))
+    assert "no EDF images of several energies" in edf_series.declines(lone)
+    assert "several energies in it" in edf_series.declines(tmp_path)
+    (tmp_path / "b.edf").write_bytes(edf(picture(1)))
+    assert "no energy in its header or name" in edf_series.declines(tmp_path / "b.edf")
+    lone.write_bytes(edf(picture(1), {"energy": 7.0})[:-1])
+    assert "cut short" in edf_series.declines(lone)
+    lone.write_bytes(b"{\nDim_1 = 5 ;\nDim_2 = 4 ;\nDataType = UnsignedShort ;\n" + b" " * 1_000_000)
+    assert "has no end" in edf_series.declines(lone)
+
+
+PLACES = st.one_of(st.integers(0, 250), st.integers(0, 2 * 552 - 1))
+SIGNS = st.one_of(st.sampled_from(b"0123456789-;={}\n \0.eD_"), st.integers(0, 255))
+
+
+@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@given(data=st.data())
+def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data):
+    folder = tmp_path_factory.getbasetemp() / "edf_fuzz"
+    folder.mkdir(exist_ok=True)
+    images = [picture(1), picture(2)]
+    whole = b"".join(edf(one, {"energy": 7.1 + i}) for i, one in enumerate(images))
+    content = bytearray(whole)
+    for at, value in data.draw(st.lists(st.tuples(PLACES, SIGNS), max_size=6)):
+        content[at] = value
+    del content[data.draw(st.one_of(st.just(len(whole)), st.integers(0, len(whole)))) :]
+    path = folder / "fuzz.edf"
+    path.write_bytes(content)
+    untouched = content[:512] == whole[:512] and len(content) >= 552
+    try:
+        if edf_series.declines(path) is None:
+            found = edf_series.read(path)
+            assert found.data.shape[0] == found.energy.size
+            assert found.data.nbytes <= 8 * len(whole)
+            if untouched and 7100 in found.energy:
+                first = found.data[found.energy.tolist().index(7100)]
+                np.testing.assert_array_equal(first, np.frombuffer(content[512:552], "<u2").reshape(4, 5))
+    except (OSError, ValueError) as error:
+        assert path.name in str(error)  # noqa: PT017
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@given(data=st.data())
+def test_a_damaged_file_in_a_series_spoils_no_other(tmp_path_factory, data):
+    folder = tmp_path_factory.getbasetemp() / "edf_series_fuzz"
+    if not folder.exists():
+        folder.mkdir()
+        id21(folder, energies=(7.1, 7.11))
+    path = folder / data.draw(st.sampled_from(sorted(p.name for p in folder.iterdir())))
+    whole = path.read_bytes()
+    content = bytearray(whole)
+    for at, value in data.draw(st.lists(st.tuples(st.integers(0, len(whole) - 1), SIGNS), max_size=6)):
+        content[at] = value
+    del content[data.draw(st.one_of(st.just(len(whole)), st.integers(0, len(whole)))) :]
+    path.write_bytes(content)
+    try:
+        if edf_series.declines(folder) is None:
+            found = edf_series.read(folder)
+            assert found.data.shape == (found.energy.size, 4, 5)
+            for i, energy in enumerate((7100, 7110)):
+                if energy in found.energy and f"data_0000_000{i}" not in path.name and found.data.shape[0] == 2:
+                    np.testing.assert_array_equal(
+                        found.data[found.energy.tolist().index(energy)], picture(1000 * (i + 1))
+                    )
+            assert found.metadata.get("flat", found.data).shape == found.data.shape
+            assert found.metadata.get("dark", found.data).shape[-2:] == (4, 5)
+    except (OSError, ValueError) as error:
+        assert folder.name in str(error) or path.name in str(error)  # noqa: PT017
+    finally:
+        path.write_bytes(whole)

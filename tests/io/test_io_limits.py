@@ -1,0 +1,82 @@
+"""No file, damaged or made to harm, costs more memory than twice its size and 200 MB, hangs, or ends Python."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.io import bombs, samples
+
+from napari_xanes import io
+from napari_xanes.io.unpacked import unpacked_size
+
+SAMPLES = {"stack": samples.STACKS, "spectra": samples.SPECTRA, "maps": samples.MAPS}
+BOMBS = {"stack": bombs.STACKS, "spectra": bombs.SPECTRA, "maps": {}}
+GROUPS = {
+    "hdf5": ("nexus", "hermes", "mistral", "pyxas", "fxi", "exchange", "exchange_mantis", "hdf5_maps"),
+    "series": ("fxi_tomography", "pyxas_series", "ptychography", "xrm_series", "txrm_series", "edf_series"),
+    "images": ("tiff", "tiff_maps", "zeiss", "mrc", "arrays", "stony_brook", "stony_brook_netcdf", "axis"),
+    "text": ("zarr_folder", "sdf", "texts", "athena", "xdi", "csv", "columns"),
+}
+"""Readers whose files are read by one process; loading the libraries takes longer than reading them."""
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="memory of a process can be limited on Linux only")
+
+
+def test_every_reader_is_tried():
+    assert set(samples.STACKS) == {reader.name for reader in io.READERS}
+    assert set(samples.SPECTRA) == {reader.name for reader in io.SPECTRA_READERS}
+    assert set(samples.MAPS) == set(io.MAP_READERS)
+    tried = [name for names in GROUPS.values() for name in names]
+    assert sorted(tried) == sorted({name for table in (SAMPLES, BOMBS) for kind in table.values() for name in kind})
+
+
+@linux
+@pytest.mark.parametrize("group", GROUPS)
+def test_memory_and_time(group, tmp_path):
+    cases = []
+    for kind, table in (("samples", SAMPLES), ("bombs", BOMBS)):
+        for what, writers in table.items():
+            for name in set(GROUPS[group]) & set(writers):
+                folder = tmp_path / kind / name
+                folder.mkdir(parents=True)
+                for written in writers[name](folder):
+                    opened, target = written if kind == "samples" else (written, None)
+                    cases.append((what, str(folder), opened, target))
+    done = _read(sorted(cases, key=lambda case: case[3] is None))
+    *flaws, seen = done.stdout.splitlines() or [""]
+    last = "\n".join(done.stderr.splitlines()[-60:])
+    assert done.returncode == 0, f"the interpreter ended with {done.returncode} while reading\n{last}"
+    assert not flaws, "\n".join(flaws)
+    assert min(json.loads(seen).values()) > 50, seen
+
+
+def _read(cases: list[tuple[str, str, str, str | None]]) -> subprocess.CompletedProcess[str]:
+    # Each thread reserves room for itself, which is no memory of the file.
+    alone = {"MALLOC_ARENA_MAX": "1", "OMP_NUM_THREADS": "1", "ZARR_THREADING__MAX_WORKERS": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "tests.io.limited"],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | alone,
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("codec", ["zlib", "gzip", "bz2", "lzma", "blosc", "lz4", "zstd"])
+@pytest.mark.parametrize("size", [100, 5_000, 3 << 20])
+def test_unpacked_size(codec, size):
+    import numcodecs
+
+    content = bytes(range(100)) * (size // 100)
+    packed = bytes(numcodecs.get_codec({"id": codec}).encode(content))
+    assert unpacked_size(codec, packed, size) == len(content)
+    assert unpacked_size(codec, packed, 50) > 50
+    unpacked_size(codec, packed[: len(packed) // 2], size)
+    unpacked_size(codec, b"", size)

@@ -1,0 +1,134 @@
+"""The layouts that other programs look for in the files that are written."""
+
+from __future__ import annotations
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+
+from napari_xanes import MapSet, ParameterMap, SpectralStack, Spectrum, io
+
+ENERGY = (7100.0, 7110.5, 7112.25, 7130.0)
+
+
+@pytest.fixture
+def volumes(frames):
+    """A stack (E, Z, Y, X)."""
+    return np.stack([frames, frames + 10], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("exposure", "written"),
+    [
+        (None, [1, 1, 1, 1]),
+        (0.2, [0.2, 0.2, 0.2, 0.2]),
+        (np.nan, [1, 1, 1, 1]),
+        (0.0, [1, 1, 1, 1]),
+        (np.array([0.1, np.nan, np.inf, -1.0]), [0.1, 1, 1, 1]),
+        (np.array([0.1, 0.2]), [1, 1, 1, 1]),
+    ],
+)
+def test_mantis_divides_by_the_count_time(tmp_path, frames, exposure, written):
+    metadata = {} if exposure is None else {"exposure": exposure}
+    io.write(SpectralStack(frames, ENERGY, metadata=metadata), tmp_path / "a.nxs")
+    with h5py.File(tmp_path / "a.nxs") as file:
+        np.testing.assert_array_equal(file["entry/data/count_time"], written)
+    back = io.read(tmp_path / "a.nxs").metadata
+    assert ("exposure" in back) == (exposure is not None)
+    if exposure is not None:
+        np.testing.assert_array_equal(back["exposure"], exposure)
+
+
+def test_arrays_of_our_own_have_a_class(tmp_path, frames):
+    io.write(SpectralStack(frames, ENERGY, metadata={"flat": frames}), tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5") as file:
+        classes = {}
+        file["entry"].visititems(lambda name, item: classes.update({name: item.attrs.get("NX_class")}))
+        assert classes["napari_xanes/arrays"] == b"NXcollection"
+        assert all(kind for name, kind in classes.items() if isinstance(file["entry"][name], h5py.Group))
+
+
+def test_plot_programs_find_the_errors_of_maps(tmp_path, frames):
+    maps = MapSet({"e0": ParameterMap(frames[0], "eV", frames[1]), "jump": ParameterMap(frames[2])})
+    io.write(maps, tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert file["entry/map_000_e0/value_errors"] == file["entry/map_000_e0/sigma"]
+        assert "value_errors" not in file["entry/map_001_jump"]
+    back = io.read_maps(tmp_path / "a.h5")
+    np.testing.assert_array_equal(back["e0"].sigma, frames[1])
+    assert back["jump"].sigma is None
+
+
+def test_imagej_gets_the_distance_of_slices(tmp_path, volumes):
+    io.write(SpectralStack(volumes, ENERGY, "optical_depth", (0.3, 0.1, 0.2)), tmp_path / "a.tif")
+    maps = MapSet({"e0": ParameterMap(volumes[0], "eV")}, pixel_size=(0.3, 0.1, 0.2))
+    io.write(maps, tmp_path / "maps.tif")
+    for name in ("a.tif", "maps.tif"):
+        with tifffile.TiffFile(tmp_path / name) as tiff:
+            assert (tiff.imagej_metadata["spacing"], tiff.imagej_metadata["unit"]) == (0.3, "um")
+    io.write(SpectralStack(volumes[:, 0], ENERGY, "optical_depth", (0.1, 0.2)), tmp_path / "flat.tif")
+    with tifffile.TiffFile(tmp_path / "flat.tif") as tiff:
+        assert "spacing" not in tiff.imagej_metadata
+
+
+@pytest.mark.parametrize(
+    ("more", "size"),
+    [
+        ({"unit": "um", "spacing": 0.3}, (0.3, 0.1, 0.2)),
+        ({"unit": "nm", "spacing": 300.0}, (0.3, 0.0001, 0.0002)),
+        ({"unit": "um", "spacing": 300.0, "zunit": "nm"}, (0.3, 0.1, 0.2)),
+        ({"unit": "um"}, None),
+        ({"unit": "um", "spacing": 0}, None),
+        ({"unit": "um", "spacing": "far"}, None),
+        ({"spacing": 0.3}, None),
+    ],
+)
+def test_distance_of_slices_from_imagej(tmp_path, volumes, more, size):
+    about = {"imagej": True, "resolution": (5, 10), "photometric": "minisblack"}
+    tifffile.imwrite(tmp_path / "a.tif", volumes, metadata={"axes": "TZYX"} | more, **about)
+    assert io.read(tmp_path / "a.tif", energies=ENERGY).pixel_size == size
+    (tmp_path / "folder").mkdir()
+    for energy, volume in zip(ENERGY, volumes, strict=True):
+        tifffile.imwrite(tmp_path / "folder" / f"a_{energy}eV.tif", volume, metadata={"axes": "ZYX"} | more, **about)
+    assert io.read(tmp_path / "folder").pixel_size == size
+
+
+def test_distance_of_slices_is_none_of_times(tmp_path, volumes):
+    about = {"imagej": True, "resolution": (5, 10), "photometric": "minisblack"}
+    more = {"axes": "TZYX", "unit": "um", "spacing": 0.3}
+    tifffile.imwrite(tmp_path / "a.tif", volumes.swapaxes(0, 1), metadata=more, **about)
+    stack = io.read(tmp_path / "a.tif", energies=ENERGY)
+    assert (stack.shape, stack.pixel_size) == (volumes.shape, None)
+
+
+def test_pyxas_looks_for_xeng(tmp_path, depth_stack):
+    io.write(depth_stack, tmp_path / "a.h5", layout="fxi")
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert file["XEng"] == file["X_eng"]
+    back = io.read(tmp_path / "a.h5")
+    assert (back.quantity, back.metadata["format"]) == ("transmission", "NSLS-II FXI")
+
+
+def test_csv_has_a_header_that_larch_numpy_and_mantis_skip(tmp_path):
+    pair = [Spectrum("Fe metal", ENERGY, np.arange(4.0)), Spectrum('Fe2O3, "hematite"', ENERGY, np.ones(4), 3.0)]
+    io.write(pair, tmp_path / "a.csv")
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    assert lines[1] == "# energy_eV,Fe_metal,Fe2O3_hematite"
+    table = np.loadtxt(tmp_path / "a.csv", delimiter=",")
+    np.testing.assert_array_equal(table.T, [ENERGY, np.arange(4.0), np.ones(4)])
+    assert [spectrum.name for spectrum in io.read_spectra(tmp_path / "a.csv")] == ["Fe metal", 'Fe2O3, "hematite"']
+    # Without our line it is a table like others.
+    (tmp_path / "b.csv").write_text("\n".join(lines[1:]))
+    assert [spectrum.name for spectrum in io.read_spectra(tmp_path / "b.csv")] == ["Fe_metal", "Fe2O3_hematite"]
+
+
+def test_csv_with_the_header_of_before_is_still_read(tmp_path):
+    about = [{"name": "Fe metal", "energy": 0, "mu": 1, "sigma": None, "valence": 0.0, "metadata": {}}]
+    (tmp_path / "a.csv").write_text(
+        f"# napari-xanes spectra 1: {json.dumps(about)}\nenergy_eV,Fe metal\n7100.0,0.1\n7110.0,0.9\n"
+    )
+    (spectrum,) = io.read_spectra(tmp_path / "a.csv")
+    assert (spectrum.name, spectrum.valence, spectrum.mu.tolist()) == ("Fe metal", 0.0, [0.1, 0.9])

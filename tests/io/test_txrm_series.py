@@ -1,0 +1,296 @@
+"""Zeiss tomographies, a file per energy: energies, views, references and exposures of them; and damaged ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.io.ole2 import write_zeiss as write
+
+import napari_xanes as nx
+from napari_xanes import io
+from napari_xanes.io import txrm_series
+
+ENERGY = (8330.0, 8340.0, 8350.5)
+ANGLES = [-10.0, 0.0, 10.0]
+
+
+def projections(i: int) -> np.ndarray:
+    """Those of the energy i: no value occurs twice in the series."""
+    return (100 * i + 1 + np.arange(3 * 4 * 5).reshape(3, 4, 5)).astype("<u2")
+
+
+def reference(i: int) -> np.ndarray:
+    return (1000 * (i + 1) + np.arange(20).reshape(4, 5)).astype("<f4")
+
+
+def series(folder, energies=ENERGY, *, header=True, name="scan_{:.1f}eV", exposure=0.5, flat=0.25, **more):
+    """Files of rising energy; a `reference` in each that was exposed for `flat` s, unless that is None."""
+    folder.mkdir(exist_ok=True)
+    paths = []
+    for i, energy in enumerate(energies):
+        corrections = {} if flat is None else {"reference": (reference(i), flat)}
+        told = [energy + 0.125] * 3 if header else [0.0]
+        about = {"Angles": ANGLES} | corrections | more
+        paths.append(write(folder / f"{name.format(energy)}.txrm", projections(i), told, [exposure] * 3, **about))
+    return paths
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize(("select", "number"), [(None, 0), (2, 2), ("projection 1", 1)])
+def test_folder(tmp_path, lazy, select, number):
+    series(tmp_path / "a")
+    stack = io.read(tmp_path / "a", select=select, memory_limit=100 if lazy else None)
+    assert stack.is_lazy == lazy
+    np.testing.assert_array_equal(np.asarray(stack.data), [projections(i)[number] for i in range(3)])
+    np.testing.assert_array_equal(np.asarray(stack.metadata["flat"]), [reference(i) for i in range(3)])
+    np.testing.assert_array_equal(stack.energy, np.add(ENERGY, 0.125))
+    assert (stack.quantity, stack.data.dtype, stack.pixel_size) == ("counts", np.uint16, (0.03, 0.03))
+    told = {key: stack.metadata[key] for key in ("format", "detector", "angle", "exposure", "flat_exposure", "n_flat")}
+    assert told == {
+        "format": "Zeiss tomographies",
+        "detector": f"projection {number}",
+        "angle": ANGLES[number],
+        "exposure": 0.5,
+        "flat_exposure": 0.25,
+        "n_flat": 1,
+    }
+    assert stack.metadata["available"] == ["projection 0", "projection 1", "projection 2"]
+    assert stack.metadata["files"] == ["scan_8330.0eV.txrm", "scan_8340.0eV.txrm", "scan_8350.5eV.txrm"]
+    assert (stack.metadata["energy_unit"], stack.metadata["energy_in_names"]) == ("eV", list(ENERGY))
+    assert "differ by up to 0.12 eV" in stack.metadata["notes"][0]
+    with pytest.raises(ValueError, match="select='projection 3' is none of"):
+        io.read(tmp_path / "a", select="projection 3")
+
+
+def test_optical_depth_with_the_reference_of_each_energy(tmp_path):
+    series(tmp_path / "a")
+    depth = nx.ops.optical_depth(io.read(tmp_path / "a", select=1)).data
+    for i in range(3):
+        np.testing.assert_allclose(depth[i], np.log(reference(i) * 0.5 / 0.25 / projections(i)[1]), rtol=1e-5)
+
+
+def test_several_files_are_one_stack_and_one_is_itself(tmp_path):
+    paths = series(tmp_path / "a")
+    assert io.are_one_stack(paths[1:])
+    stack = io.read([paths[2], paths[1]], select=1)
+    np.testing.assert_array_equal(stack.data, [projections(i)[1] for i in (1, 2)])
+    np.testing.assert_array_equal(stack.metadata["flat"], [reference(1), reference(2)])
+    assert stack.metadata["files"] == [path.name for path in paths[1:]]
+    one = io.read(paths[1], select=1)
+    np.testing.assert_array_equal(one.data, projections(1)[1:2])
+    assert (one.energy.tolist(), one.metadata["angle"], "files" in one.metadata) == ([8340.125], 0, False)
+    # Images whose user knows the energy of each are no projections.
+    paths = series(tmp_path / "b", flat=None)
+    np.testing.assert_array_equal(io.read(paths[1], energies=ENERGY).data, projections(1))
+
+
+def test_a_lone_tomography_and_other_files_are_left_to_the_reader_of_one_file(tmp_path):
+    (lone,) = series(tmp_path / "a", ENERGY[:1])
+    assert "no .txrm of other energies beside it" in txrm_series.declines(lone)
+    assert io.read(lone).metadata["format"] == "Zeiss XRM"
+    assert txrm_series.declines(lone.parent) == "a single .txrm in the folder; open the file"
+    with pytest.raises(ValueError, match="a single .txrm in the folder; open the file"):
+        io.read(lone.parent)
+    series(lone.parent, [8330.25], name="again")
+    assert "no .txrm of several energies, one each" in txrm_series.declines(lone.parent)
+    assert "no .txrm of other energies" in txrm_series.declines(lone)
+    stack = write(tmp_path / "stack.txrm", projections(0), list(ENERGY), Angles=[0.0] * 3)
+    write(tmp_path / "b.txrm", projections(0), list(ENERGY), Angles=[0.0] * 3)
+    assert "no .txrm of several energies, one each" in txrm_series.declines(tmp_path)
+    assert txrm_series.declines(stack) == "a stack of several energies by itself"
+    np.testing.assert_array_equal(io.read(stack).energy, ENERGY)
+    assert txrm_series.declines(write(tmp_path / "b.xrm", projections(0), [8330.0])) == "not a .txrm"
+
+
+def test_energies_of_names(tmp_path):
+    series(tmp_path / "none", header=False)
+    stack = io.read(tmp_path / "none")
+    np.testing.assert_array_equal(stack.energy, ENERGY)
+    assert stack.metadata["energy_unit"] == "eV (file names)"
+    # One header that is off, or of which images differ while the sample turns: then all are of the names.
+    for i, header in enumerate(([7112.0] * 3, [8341.0, 8340.0, 8339.0])):
+        paths = series(tmp_path / f"off{i}")
+        write(paths[1], projections(1), header, [0.5] * 3, reference=(reference(1), 0.25), Angles=ANGLES)
+        np.testing.assert_array_equal(io.read(tmp_path / f"off{i}").energy, ENERGY)
+    # Headers that stand still while the names go on.
+    paths = series(tmp_path / "stuck", (8330, 8332, 8334))
+    for path in paths:
+        write(path, projections(0), [8332.0] * 3)
+    np.testing.assert_array_equal(io.read(tmp_path / "stuck").energy, [8330, 8332, 8334])
+
+
+def test_energies_of_headers(tmp_path):
+    paths = series(tmp_path / "a", ENERGY[::-1], name="sam_{:.0f}")
+    stack = io.read(tmp_path / "a")
+    np.testing.assert_array_equal(stack.energy, np.add(ENERGY, 0.125))
+    np.testing.assert_array_equal(stack.data[0], projections(2)[0])
+    assert "energy_in_names" not in stack.metadata
+    # The monochromator wanders a little; headers have zeros between and behind.
+    write(paths[1], projections(1), [8340.0, 0.0, 8340.5, 0.0, 0.0], [0.5] * 3)
+    with pytest.warns(UserWarning, match="1 of 3 files have no whole reference, none is used: sam_8340.txrm"):
+        assert io.read(tmp_path / "a").energy[1] == 8340.25
+
+
+def test_without_energies(tmp_path):
+    series(tmp_path / "a", header=False, name="n{:.0f}")
+    with pytest.raises(ValueError, match=r"n8330\.txrm: no energy in its header or its name; put it.*energies=.*of 3"):
+        io.read(tmp_path / "a")
+    stack = io.read(tmp_path / "a", energies=[7100, 7110, 7120])
+    np.testing.assert_array_equal(stack.energy, [7100, 7110, 7120])
+    np.testing.assert_array_equal(stack.data, [projections(i)[0] for i in range(3)])
+    series(tmp_path / "mixed", ENERGY[:2], header=False)
+    write(tmp_path / "mixed" / "last.txrm", projections(2), [8350.0])
+    with pytest.warns(UserWarning, match="no whole reference"):
+        stack = io.read(tmp_path / "mixed")
+    assert (stack.energy.tolist(), stack.metadata["energy_unit"]) == ([8330, 8340, 8350], "eV (headers and file names)")
+
+
+def test_repeated_energies(tmp_path):
+    series(tmp_path / "a", (8330, 8340))
+    series(tmp_path / "a", (8330, 8340), name="again_{:.1f}eV", exposure=1.5)
+    with pytest.warns(UserWarning, match="2 files repeat the energy of another and are averaged"):
+        stack = io.read(tmp_path / "a")
+    np.testing.assert_array_equal(stack.data, [projections(0)[0], projections(1)[0]])
+    assert stack.metadata["repeats"] == 2
+    np.testing.assert_array_equal(stack.metadata["exposure"], [1.0, 1.0])
+
+
+def test_other_views_are_told(tmp_path):
+    paths = series(tmp_path / "a")
+    write(paths[2], projections(2), [8350.5] * 3, [0.5] * 3, reference=(reference(2), 0.25), Angles=[-9.7, 0.6, 10])
+    assert "warnings" not in io.read(tmp_path / "a").metadata
+    with pytest.warns(UserWarning, match=r"projection 1 was taken at 0 to 0\.6 degrees: not one view"):
+        assert io.read(tmp_path / "a", select=1).metadata["angle"] == 0
+
+
+def test_exposures_that_change_with_energy(tmp_path):
+    paths = series(tmp_path / "a")
+    write(paths[1], projections(1), [8340.0] * 3, [2.0, 1.0, 1.0], reference=(reference(1), 0.25), Angles=ANGLES)
+    stack = io.read(tmp_path / "a")
+    np.testing.assert_array_equal(stack.metadata["exposure"], [0.5, 2, 0.5])
+    assert "flat_exposure" not in stack.metadata
+    depth = nx.ops.optical_depth(stack).data
+    for i, factor in enumerate((2, 8, 2)):
+        np.testing.assert_allclose(depth[i], np.log(reference(i) * factor / projections(i)[0]), rtol=1e-5)
+    series(tmp_path / "unknown", flat=0.0)
+    with pytest.warns(UserWarning, match="exposure times are not known"):
+        np.testing.assert_array_equal(io.read(tmp_path / "unknown").metadata["flat"][1], reference(1))
+
+
+def test_without_references_and_with_corrected_projections(tmp_path):
+    series(tmp_path / "a", flat=None)
+    assert "flat" not in io.read(tmp_path / "a").metadata
+    paths = series(tmp_path / "b", OriginalDataRefCorrected=1)
+    stack = io.read(tmp_path / "b")
+    assert (stack.quantity, "flat" in stack.metadata) == ("transmission", False)
+    write(paths[0], projections(0), [8330.0])
+    with pytest.raises(ValueError, match="in 2 of 3 files the microscope has divided by the reference"):
+        io.read(tmp_path / "b")
+
+
+def test_projections_that_are_missing(tmp_path):
+    paths = series(tmp_path / "a")
+    gone = {"ImageData1/Image3": None, "reference": (reference(0), 0.25)}
+    write(paths[0], projections(0), [8330.0] * 3, [0.5] * 3, Angles=ANGLES, **gone)
+    np.testing.assert_array_equal(io.read(tmp_path / "a", select=1).data[0], projections(0)[1])
+    with pytest.warns(UserWarning, match=r"1 of 3 files have no projection 2 and are left out: scan_8330\.0eV"):
+        stack = io.read(tmp_path / "a", select=2)
+    np.testing.assert_array_equal(stack.energy, np.add(ENERGY[1:], 0.125))
+    np.testing.assert_array_equal(stack.data, [projections(i)[2] for i in (1, 2)])
+
+
+def test_files_that_can_not_be_used_are_left_out_and_told(tmp_path):
+    paths = series(tmp_path / "a", (8330, 8340, 8350, 8360, 8370, 8380))
+    paths[0].write_bytes(paths[0].read_bytes()[:900])
+    write(paths[2], projections(2)[:0], [])
+    write(paths[3], projections(3), [8360, 8370, 8380], Angles=[0.0] * 3)
+    with pytest.warns(UserWarning, match="left out"):
+        stack = io.read(tmp_path / "a")
+    assert stack.metadata["warnings"] == [
+        "2 of 6 files are damaged, cut short or without an image; left out: scan_8330.0eV.txrm, scan_8350.0eV.txrm",
+        "1 of 6 files are stacks of several energies by themselves; left out: scan_8360.0eV.txrm",
+    ]
+    np.testing.assert_array_equal(stack.data, [projections(i)[0] for i in (1, 4, 5)])
+    with pytest.warns(UserWarning, match="1 of 3 files are damaged"):
+        assert io.read([paths[1], paths[2], paths[4]]).energy.size == 2
+    for path in paths:
+        write(path, projections(0)[:0], [])
+    with pytest.raises(ValueError, match="none of 6 .txrm files can be used"):
+        txrm_series.read(tmp_path / "a")
+
+
+def test_files_of_references_by_name_are_left_out(tmp_path):
+    paths = series(tmp_path / "a", flat=None)
+    (ref,) = series(tmp_path / "a", [8400], name="ref_{:.1f}eV", flat=None)
+    assert io.read(tmp_path / "a").energy.size == 3
+    with pytest.warns(UserWarning, match="1 of 4 files are references by their names.*left out: ref_8400"):
+        assert io.read([*paths, ref]).energy.size == 3
+    for path in paths[1:]:
+        path.unlink()
+    assert "a single .txrm" in txrm_series.declines(tmp_path / "a")
+
+
+def test_projections_of_other_sizes_are_refused(tmp_path):
+    paths = series(tmp_path / "a")
+    write(paths[1], projections(1)[:, :3], [8340.0] * 3)
+    with pytest.raises(ValueError, match=r"scan_8340\.0eV\.txrm: its frame is \(3, 5\)"):
+        io.read(tmp_path / "a")
+
+
+def test_pixel_sizes_and_types_that_differ(tmp_path):
+    paths = series(tmp_path / "a", flat=None)
+    write(paths[1], projections(1).astype("<f4") / 4, [8340.0] * 3, PixelSize=[0.031])
+    stack = io.read(tmp_path / "a")
+    assert (stack.data.dtype, stack.pixel_size) == (np.float32, (0.03, 0.03))
+    np.testing.assert_array_equal(stack.data[:2], [projections(0)[0], projections(1)[0] / 4])
+    assert "pixels are 0.03 to 0.031 µm in the headers; 0.03 µm is taken" in stack.metadata["notes"]
+
+
+def test_links_out_of_the_folder_are_not_followed(tmp_path):
+    series(tmp_path / "a", ENERGY[:2])
+    (secret,) = series(tmp_path / "b", ENERGY[2:])
+    (tmp_path / "a" / secret.name).symlink_to(secret)
+    with pytest.warns(UserWarning, match=r"links out of the folder are not followed: scan_8350\.5eV\.txrm"):
+        assert io.read(tmp_path / "a").energy.size == 2
+    (tmp_path / "a" / "scan_8340.0eV.txrm").unlink()
+    assert "links out of the folder are not followed" in txrm_series.declines(tmp_path / "a")
+
+
+@settings(max_examples=700, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@given(data=st.data())
+def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data):
+    folder = tmp_path_factory.getbasetemp() / "txrm_fuzz"
+    if not folder.exists():
+        series(folder, ENERGY[:2])
+    path = folder / data.draw(st.sampled_from(sorted(p.name for p in folder.iterdir())))
+    whole = path.read_bytes()
+    content = bytearray(whole)
+    place = st.one_of(st.integers(0, 160), st.integers(0, len(whole) - 1))
+    for at, value in data.draw(st.lists(st.tuples(place, st.sampled_from([0, 1, 2, 127, 128, 254, 255])), max_size=6)):
+        content[at] = value
+    del content[data.draw(st.one_of(st.just(len(whole)), st.integers(0, len(whole)))) :]
+    path.write_bytes(content)
+    try:
+        for opened in (folder, path):
+            if txrm_series.declines(opened) is None:
+                found = txrm_series.read(opened)
+                assert np.asarray(found.data).shape[0] == found.energy.size
+                assert "flat" not in found.metadata or np.asarray(found.metadata["flat"]).shape[-2:] == (4, 5)
+    except (OSError, ValueError) as error:
+        assert folder.name in str(error)  # noqa: PT017
+    finally:
+        path.write_bytes(whole)
+
+
+def test_real_tomography_at_several_energies(real, truth, tmp_path):
+    name = "zeiss/txrm_test_chip_tomo.txrm"
+    for energy in (9100, 9200, 9210):
+        (tmp_path / f"chip_{energy}_0eV.txrm").write_bytes(real(name).read_bytes())
+    stack = io.read(tmp_path, select="projection 6")
+    # The header of each says 9200 eV.
+    assert stack.energy.tolist() == [9100, 9200, 9210]
+    assert [frame.sum() for frame in stack.data] == [truth[name]["sum_last_frame"]] * 3
+    assert stack.metadata["angle"] == pytest.approx(44.985878, abs=1e-5)
+    assert stack.metadata["exposure"] == 5

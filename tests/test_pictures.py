@@ -1,0 +1,23 @@
+"""What stands on pictures of maps."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_xanes import MapSet, ParameterMap
+from napari_xanes.pictures import _figure, draw_map
+
+
+def test_a_volume_says_which_slice_is_drawn_and_tells_of_that_one() -> None:
+    sigma = np.full((3, 4, 5), 9.0, np.float32)
+    sigma[1] = 0.25
+    maps = MapSet({"edge_jump": ParameterMap(np.ones((3, 4, 5), np.float32), "OD", sigma)})
+    axes = _figure(4, 4).add_subplot()
+    draw_map(axes, maps, "edge_jump")
+    assert axes.get_title() == "edge jump (OD), slice 2 of 3, median ± 0.25"
+
+
+def test_an_image_has_no_slices() -> None:
+    axes = _figure(4, 4).add_subplot()
+    draw_map(axes, MapSet({"valence": ParameterMap(np.ones((4, 5), np.float32))}), "valence")
+    assert axes.get_title() == "valence"
