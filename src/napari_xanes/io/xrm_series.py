@@ -1,16 +1,9 @@
-"""A series of Zeiss ``.xrm`` files, one image each, as SSRL 6-2c and APS 8-BM write them.
-
-The energy of an image and what it belongs to stand in the names, such as
-``rep01_000051_ref_NiO_08324.0_eV_001of010.xrm`` and ``fov07_xanessoc01_8250_0eV.xrm``. Of a tomography,
-``rep01_NiO_+010.00deg_08324.0_eV_001of003.xrm``, each angle is a scan; references of no angle belong to all of them.
-"""
+"""A series of Zeiss ``.xrm`` files, one image each, as SSRL 6-2c and APS 8-BM write them."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,38 +15,11 @@ from napari_xanes.io.files import files_in, not_followed
 from napari_xanes.io.found import Found
 from napari_xanes.io.frames import REPEAT, one_per_file, taken
 from napari_xanes.io.selection import choice_note, chosen
+from napari_xanes.io.xrm_names import Named, references_of, samples_of, scan_of, scans_in, told_by
 from napari_xanes.io.zeiss_file import Content, content, image, why_not
 
-REFERENCE_NAME = re.compile(r"(?:^|(?<=_))ref(?=_|$)", re.IGNORECASE)
-_ANGLE = re.compile(r"(?:^|(?<=_))([+-]?\d+(?:\.\d+)?)_?deg(?=_|$)", re.IGNORECASE)
-_REPEAT = re.compile(r"^rep\d+_(?:\d{6}_(?=ref_))?|_\d+of\d+(?=_|$)", re.IGNORECASE)
 MOST_APART = 5.0
 """eV by which the energy of a header may differ from the one in the name; beyond, it is that of something else."""
-
-
-@dataclass(frozen=True)
-class _Named:
-    """What the name of a file tells: energy in eV, of which sample, at which angle, and whether it is a reference."""
-
-    folder: str
-    name: str
-    energy: float
-    sample: str
-    angle: str
-    is_reference: bool
-
-    @property
-    def path(self) -> Path:
-        return Path(self.folder, self.name)
-
-    @property
-    def scan(self) -> str:
-        """Which scan it belongs to: those of a tomography are its angles."""
-        return ", ".join(part for part in (self.sample, self.angle) if part)
-
-    @property
-    def degrees(self) -> float:
-        return float(self.angle.removesuffix("deg") or "-inf")
 
 
 def declines(path: Path, energies: Any = None) -> str | None:
@@ -69,11 +35,11 @@ def declines(path: Path, energies: Any = None) -> str | None:
         if any(_is_zeiss(one.path) for one in samples):
             return None
         return "; ".join(["no .xrm with energies in their names in it", *links])
-    scan = _scan_of(path, named)
+    scan = scan_of(path, named)
     if scan is None:
         return "a reference without images that belong to it"
-    together = {one.energy for one in _samples(named, scan)}
-    alone = len(together) < 2 and not _references(named, scan)
+    together = {one.energy for one in samples_of(named, scan)}
+    alone = len(together) < 2 and not references_of(named, scan)
     return "; ".join(["no .xrm of other energies beside it", *links]) if alone else None
 
 
@@ -107,18 +73,18 @@ def read(
     if files is None:
         named, told = _in_folder(path)
     else:
-        told_by = (_told_by(str(file.parent), file.name) for file in files)
-        named = [one for one in told_by if one is not None]
-    available = _scans(named)
+        told_by_names = (told_by(str(file.parent), file.name) for file in files)
+        named = [one for one in told_by_names if one is not None]
+    available = scans_in(named)
     if not available:
         raise ValueError(f"{path}: references alone; put the images of the sample with them")
-    opened = _scan_of(path, named) if files is None and not path.is_dir() else None
+    opened = scan_of(path, named) if files is None and not path.is_dir() else None
     at = chosen(select, available) if select is not None or opened is None else available.index(opened)
-    of_scan = _samples(named, available[at])
+    of_scan = samples_of(named, available[at])
     samples = _whole(of_scan, "images", told)
     if not samples:
         raise ValueError(f"{path}: no image of the scan {available[at]!r} is whole: {'; '.join(told)}")
-    flats = _whole(_references(named, available[at]), "references", told)
+    flats = _whole(references_of(named, available[at]), "references", told)
     repeats = _by_energy(samples)
     kept, averaging = taken(list(repeats.values()), REPEAT.get())
     groups = dict(zip(repeats, kept, strict=True))
@@ -152,7 +118,7 @@ def read(
     return Found(data, energy, "counts", size, metadata, told, notes + averaging + choice_note(at, available))
 
 
-def _in_folder(path: Path) -> tuple[list[_Named], list[str]]:
+def _in_folder(path: Path) -> tuple[list[Named], list[str]]:
     """What the names of the files in a folder, or around a file, tell, and what to tell of links out of it.
 
     Files without an energy in the name are left out.
@@ -160,7 +126,7 @@ def _in_folder(path: Path) -> tuple[list[_Named], list[str]]:
     folder = path if path.is_dir() else path.parent
     files, links = files_in(folder, (".xrm",))
     names = {file.name for file in files} | {link.name for link in links if link.name == path.name}
-    named = (_told_by(str(folder), name) for name in sorted(names))
+    named = (told_by(str(folder), name) for name in sorted(names))
     return [one for one in named if one is not None], not_followed([link for link in links if link.name not in names])
 
 
@@ -171,51 +137,7 @@ def _is_zeiss(path: Path) -> bool:
         return False
 
 
-@lru_cache(maxsize=10_000)
-def _told_by(folder: str, name: str) -> _Named | None:
-    stem = Path(name).stem
-    found = energy_in(stem)
-    if found is None:
-        return None
-    energy, _, (start, end) = found
-    rest = f"{stem[:start].rstrip('_')}_{stem[end:].lstrip('_')}".strip("_")
-    angle = _ANGLE.search(rest)
-    sample = re.sub("_{2,}", "_", _ANGLE.sub("", REFERENCE_NAME.sub("", _REPEAT.sub("", rest)))).strip("_")
-    return _Named(folder, name, energy, sample, f"{angle[1]}deg" if angle else "", bool(REFERENCE_NAME.search(stem)))
-
-
-def _scans(named: list[_Named]) -> list[str]:
-    """The scans that there are images of, those of a sample in order of angle."""
-    found = {one.scan: one for one in named if not one.is_reference}
-    return sorted(found, key=lambda scan: (found[scan].sample, found[scan].degrees))
-
-
-def _samples(named: list[_Named], scan: str) -> list[_Named]:
-    return [one for one in named if one.scan == scan and not one.is_reference]
-
-
-def _references(named: list[_Named], scan: str) -> list[_Named]:
-    """The references of a scan: those of its sample or of the end of its name, or all where there is no other sample.
-
-    Those of an angle of their own serve other angles only where there are no others.
-    """
-    this = next(one for one in named if one.scan == scan)
-    found = [one for one in named if one.is_reference]
-    own = [one for one in found if this.sample == one.sample or (one.sample and this.sample.endswith(f"_{one.sample}"))]
-    alone = len({one.sample for one in named if not one.is_reference}) == 1
-    served = own or (found if alone else [])
-    return [one for one in served if one.angle in ("", this.angle)] or served
-
-
-def _scan_of(path: Path, named: list[_Named]) -> str | None:
-    """The scan that a file belongs to; of a reference the first one that it serves."""
-    this = next((one for one in named if one.name == path.name), None)
-    if this is None or not this.is_reference:
-        return None if this is None else this.scan
-    return next((scan for scan in _scans(named) if this in _references(named, scan)), None)
-
-
-def _whole(named: list[_Named], what: str, told: list[str]) -> list[tuple[float, Content]]:
+def _whole(named: list[Named], what: str, told: list[str]) -> list[tuple[float, Content]]:
     """Headers of the files that hold their image, with the energies of the names; the user is told of the others."""
     whole, lost = [], []
     for one in named:
