@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,8 @@ def array(group: h5py.Group, name: str, kinds: str = "fiu") -> h5py.Dataset | No
     Raises
     ------
     ValueError
-        If its values lie in other files, or it is larger than the file can hold.
+        If its values lie in other files, are compressed in a way that can't be undone here, or are more than the file
+        can hold.
     """
     dataset = child(group, name)
     if not isinstance(dataset, h5py.Dataset):
@@ -81,6 +83,7 @@ def array(group: h5py.Group, name: str, kinds: str = "fiu") -> h5py.Dataset | No
     _check_own(dataset)
     if dataset.shape is None or dataset.dtype.kind not in kinds:
         return None
+    _check_filters(dataset)
     item = dataset.dtype.itemsize
     # A chunk is unpacked whole, and a dataset is read by its first axis.
     piece = item * max(prod(dataset.chunks or (1,)), prod(dataset.shape[1:] if dataset.ndim > 2 else dataset.shape))
@@ -111,6 +114,21 @@ def _check_own(dataset: h5py.Dataset) -> None:
     """Refuses values that lie in other files, before anything asks for them: their shape may open these."""
     if dataset.is_virtual or dataset.external:
         raise ValueError(f"the values of {dataset.name} lie in other files, which are not followed; open those")
+
+
+def _check_filters(dataset: h5py.Dataset) -> None:
+    """Refuses values compressed by a filter that is not there; libhdf5 would only say that it can't read."""
+    created = dataset.id.get_create_plist()
+    used = [created.get_filter(i)[0] for i in range(created.get_nfilters())]
+    missing = [code for code in used if not h5py.h5z.filter_avail(code)]
+    if missing:
+        with suppress(ImportError):
+            import_module("hdf5plugin")  # it adds its filters to libhdf5
+        if not h5py.h5z.filter_avail(missing[0]):
+            raise ValueError(
+                f"{dataset.name} is compressed by the HDF5 filter {missing[0]}, which is not there; "
+                "most of them come with: pip install 'napari-xanes[hdf5plugin]'"
+            )
 
 
 _LONGEST_TEXT = 1 << 20

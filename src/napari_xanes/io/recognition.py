@@ -1,0 +1,121 @@
+"""Which format a file has, and which files are one stack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from napari_xanes.io.formats import MAP_READERS, READERS
+from napari_xanes.io.reader import Reader, naming
+
+
+def holds_maps(path: str | Path) -> bool:
+    """Whether a file holds parameter maps that napari-xanes wrote.
+
+    Raises
+    ------
+    OSError
+        If the file can't be opened.
+    """
+    return maps_module(Path(path)) is not None
+
+
+def maps_module(path: Path) -> Any:
+    """The module that reads the maps in a file; None if it holds none."""
+    if path.is_dir():
+        return None
+    with naming(path):
+        modules = (import_module(f"napari_xanes.io.{name}") for name in MAP_READERS)
+        return next((module for module in modules if module.declines(path) is None), None)
+
+
+def reader_of(path: Path, energies: Any) -> tuple[Reader | None, str]:
+    """The first reader that takes the file, or why none does.
+
+    Raises
+    ------
+    OSError
+        If it does not exist or can't be opened.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: there is no such file or folder")
+    if holds_maps(path):
+        return None, "holds parameter maps, not a stack; open it with napari_xanes.read_maps"
+    reasons: list[tuple[Reader, str]] = []
+    for reader in READERS:
+        reason = reader.declines(path, energies=energies)
+        if reason is None:
+            return reader, ""
+        reasons.append((reader, reason))
+    # Only formats whose files have such names can explain this one; with an unknown name all of them speak.
+    usual = [item for item in reasons if item[0].usual(path)]
+    told = "; ".join(f"{reader.title}: {reason}" for reader, reason in usual or reasons)
+    return None, f"no stack that napari-xanes can read. {told}"
+
+
+def readers_of(paths: Iterable[Path], energies: Any = None) -> dict[Path, Reader | None]:
+    """The format of each of several files, None where no format takes it.
+
+    Raises
+    ------
+    OSError
+        If one does not exist or can't be opened.
+    """
+    found: dict[Path, Reader | None] = {}
+    last: Reader | None = None
+    for path in paths:
+        # The next file of a series is of the same format: hundreds of files need not ask every reader.
+        if not (last and last.series and path.is_file() and last.declines(path, energies=energies) is None):
+            last = reader_of(path, energies)[0]
+        found[path] = last
+    return found
+
+
+def together(paths: list[Path], energies: Any) -> tuple[list[Path], Any]:
+    """The files of the one stack among several, and the energies that lie with it.
+
+    Raises
+    ------
+    OSError
+        If one does not exist or can't be opened.
+    ValueError
+        If there is no stack among them, or several.
+    """
+    if len(paths) == 1:
+        return paths, energies
+    texts = {p for p in paths if is_text_name(p) and reader_of(p, None)[0] is None}
+    if energies is None and len(texts) == 1 and len(paths) == 2:
+        (energies,) = texts
+    readers = readers_of((path for path in paths if path not in texts), energies)
+    stacks = [path for path, reader in readers.items() if reader]
+    kinds = {reader.name: reader.series for reader in readers.values() if reader}
+    if len(kinds) == 1 and all(kinds.values()):
+        return stacks, energies
+    if len(stacks) == 2 and len(kinds) == 1 and stacks[0].with_suffix("") == stacks[1].with_suffix(""):
+        return stacks[:1], energies  # images and the text that belongs to them: either opens both
+    if len(stacks) != 1:
+        names = ", ".join(path.name for path in paths[:5]) or "nothing"
+        raise ValueError(f"{len(stacks)} of {len(paths)} files are stacks ({names}); open one stack at a time")
+    return stacks, energies
+
+
+def are_one_stack(paths: list[Path]) -> bool:
+    """Whether several files are the parts of one stack: a series, or images and the text of their energies.
+
+    Raises
+    ------
+    OSError
+        If one does not exist or can't be opened.
+    """
+    try:
+        files, _ = together(paths, None)
+    except ValueError:
+        return False
+    return all(path in files or is_text_name(path) for path in paths)
+
+
+def is_text_name(path: Path) -> bool:
+    """Whether a file is called as texts of energies are, which may lie among the files of a stack."""
+    return path.suffix.lower() in (".txt", ".dat", ".csv")
