@@ -31,6 +31,7 @@ bench: .venv/tested
 	$(BIN)/python benchmarks/theory_match.py
 	$(BIN)/python benchmarks/valence.py
 	$(BIN)/python -m benchmarks.denoise --quick
+	$(BIN)/python benchmarks/large_stack.py --gib 1
 
 pictures: .venv/tested
 	$(BIN)/python docs/make_pictures.py

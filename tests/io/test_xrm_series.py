@@ -58,6 +58,35 @@ def test_energies_of_names_where_headers_have_none_or_others(tmp_path):
     np.testing.assert_array_equal(io.read(tmp_path, energies=[8251, 8341, 8354]).energy, [8251, 8341, 8354])
 
 
+def numbered(folder, energies, *, angles=None, stem="scan"):
+    """Files of a microscope that counts them and writes the energy into the header."""
+    for i, energy in enumerate(energies):
+        angle = {} if angles is None else {"angles": [angles[i]]}
+        write(folder / f"{stem}_{i:04d}.xrm", image(100 * (i + 1)), [energy], [35.0], **angle)
+    return folder
+
+
+def test_energies_in_headers_alone(tmp_path):
+    numbered(tmp_path, [8350.2, 8340.1, 8330.0])
+    numbered(tmp_path, [8330.05, 8340.1, 8350.2], stem="scan_ref")
+    stack = io.read(tmp_path)
+    np.testing.assert_allclose(stack.energy, [8330.0, 8340.1, 8350.2], atol=1e-3)
+    np.testing.assert_array_equal(stack.data, np.concatenate([image(300), image(200), image(100)]))
+    np.testing.assert_array_equal(stack.metadata["flat"], np.concatenate([image(100), image(200), image(300)]))
+    assert "energy_in_names" not in stack.metadata
+    assert "energies of the headers, the names have none" in stack.metadata["notes"]
+    assert io.read(tmp_path / "scan_0001.xrm").shape == (1, 4, 5)
+
+
+def test_a_tomography_at_one_energy_is_no_series(tmp_path):
+    numbered(tmp_path, [8350.2, 8350.1, 8350.15])
+    with pytest.raises(ValueError, match="or of several energies, in it"):
+        io.read(tmp_path)
+    numbered(tmp_path, [8350.2, 8360.1, 8370.15], angles=[0.0, 1.0, 2.0])
+    with pytest.raises(ValueError, match="or of several energies, in it"):
+        io.read(tmp_path)
+
+
 def ssrl(folder, *, energies=(8324.0, 8330.5), sample=0.5, reference=0.3, repeats=2):
     n = 0
     for i, energy in enumerate(energies):

@@ -20,8 +20,8 @@ from napari_xanes.io.found import Found
 from napari_xanes.io.frames import one_per_file
 from napari_xanes.io.hdf5_frames import listed, of_one_shape, repeated_energies
 from napari_xanes.io.selection import choice_note, chosen
-from napari_xanes.io.txrm_tomography import SAME_VIEW, Tomography, energies_of, flat, projection, tomography
-from napari_xanes.io.xrm_names import REFERENCE_NAME
+from napari_xanes.io.txrm_tomography import Tomography, energies_of, flat, projection, tomography
+from napari_xanes.io.xrm_names import REFERENCE_NAME, SAME_VIEW
 from napari_xanes.io.zeiss_file import why_not
 
 

@@ -11,14 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.energy_names import energy_in
+from napari_xanes.io.xrm_names import SAME_ENERGY, SAME_VIEW
 from napari_xanes.io.xrm_series import MOST_APART
 from napari_xanes.io.zeiss_file import REFERENCE, Content, content, image
-
-SAME_VIEW = 0.5
-"""Projections whose angles differ by more degrees do not show the same thing."""
-
-_SAME_ENERGY = 0.5
-"""eV by which a monochromator may wander during a tomography."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,7 @@ class Tomography:
     def differs(self, other: Tomography) -> bool:
         """Whether the energy is another, or may be, as far as headers and names tell."""
         apart = np.abs([self.header - other.header, self.named - other.named])
-        return bool(np.isnan(apart).all() or np.nanmax(apart) > _SAME_ENERGY)
+        return bool(np.isnan(apart).all() or np.nanmax(apart) > SAME_ENERGY)
 
 
 def tomography(path: Path) -> Tomography | None:
@@ -61,7 +56,7 @@ def tomography(path: Path) -> Tomography | None:
     except (OSError, ValueError):
         return None
     told = held.energy[np.isfinite(held.energy) & (held.energy > 0)]
-    agree = told.size > 0 and np.ptp(told) <= _SAME_ENERGY
+    agree = told.size > 0 and np.ptp(told) <= SAME_ENERGY
     named = energy_in(path.stem)
     found = Tomography(path, held, float(told.mean()) if agree else np.nan, np.nan if named is None else named[0])
     return found if held.images else None

@@ -15,7 +15,7 @@ from napari_xanes.io.files import files_in, not_followed
 from napari_xanes.io.found import Found
 from napari_xanes.io.frames import REPEAT, one_per_file, taken
 from napari_xanes.io.selection import choice_note, chosen
-from napari_xanes.io.xrm_names import Named, references_of, samples_of, scan_of, scans_in, told_by
+from napari_xanes.io.xrm_names import Named, references_of, samples_of, scan_of, scans_in, told_by, told_by_headers
 from napari_xanes.io.zeiss_file import Content, content, image, why_not
 
 MOST_APART = 5.0
@@ -23,7 +23,10 @@ MOST_APART = 5.0
 
 
 def declines(path: Path, energies: Any = None) -> str | None:
-    """Why the folder, or the folder of the file, holds no series; None if it does."""
+    """Why the folder, or the folder of the file, holds no series; None if it does.
+
+    Any file with its energy in the name opens its series; where energies are in the headers alone, the folder does.
+    """
     if not path.is_dir():
         if reason := why_not(path):
             return reason
@@ -34,7 +37,7 @@ def declines(path: Path, energies: Any = None) -> str | None:
         samples = [one for one in named if not one.is_reference]
         if any(_is_zeiss(one.path) for one in samples):
             return None
-        return "; ".join(["no .xrm with energies in their names in it", *links])
+        return "; ".join(["no .xrm with energies in their names, or of several energies, in it", *links])
     scan = scan_of(path, named)
     if scan is None:
         return "a reference without images that belong to it"
@@ -93,10 +96,13 @@ def read(
         if one.shape != first.shape:
             raise ValueError(f"{one.path}: {one.shape} pixels, {first.path.name} has {first.shape}; select one scan")
     names = np.array(list(groups))
-    energy, notes = _energies(groups, names)
+    if energy_in(Path(of_scan[0].name).stem):
+        energy, notes = _energies(groups, names)
+        known = {"energy_unit": "eV" if energy is not names else "eV (file names)", "energy_in_names": names.tolist()}
+    else:
+        energy, notes, known = names, ["energies of the headers, the names have none"], {"energy_unit": "eV"}
     metadata: dict[str, Any] = {
-        "energy_unit": "eV" if energy is not names else "eV (file names)",
-        "energy_in_names": names.tolist(),
+        **known,
         "available": available,
         "detector": available[at],
         "files": [content.path.name for _, content in samples + flats],
@@ -121,13 +127,16 @@ def read(
 def _in_folder(path: Path) -> tuple[list[Named], list[str]]:
     """What the names of the files in a folder, or around a file, tell, and what to tell of links out of it.
 
-    Files without an energy in the name are left out.
+    Files without an energy in the name are left out, unless none has one: then the headers tell.
     """
     folder = path if path.is_dir() else path.parent
     files, links = files_in(folder, (".xrm",))
     names = {file.name for file in files} | {link.name for link in links if link.name == path.name}
-    named = (told_by(str(folder), name) for name in sorted(names))
-    return [one for one in named if one is not None], not_followed([link for link in links if link.name not in names])
+    told = (told_by(str(folder), name) for name in sorted(names))
+    named = [one for one in told if one is not None]
+    if path.is_dir() and not named:
+        named = told_by_headers(files)
+    return named, not_followed([link for link in links if link.name not in names])
 
 
 def _is_zeiss(path: Path) -> bool:
