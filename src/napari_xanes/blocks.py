@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -206,6 +207,8 @@ def _later(kernel: Callable[[Block, slice, slice], Block], data: Any) -> Any:
         made = kernel(spectra, slice(first, last), slice(top * row, top * row + spectra.shape[1]))
         return np.asarray(made, dtype=np.float32).reshape(values.shape)
 
+    # With a name of its own dask need not hash the kernel, which may hold large flats.
+    name = f"{kernel.__name__}-{uuid4().hex}"
     return da.map_blocks(  # type: ignore[no-untyped-call]
-        slab, whole, dtype=np.float32, meta=np.empty((0,) * data.ndim, np.float32)
+        slab, whole, dtype=np.float32, meta=np.empty((0,) * data.ndim, np.float32), name=name
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -60,6 +62,23 @@ def test_what_was_found_is_in_the_history_and_replays(stack: SpectralStack) -> N
     replayed = normalize_edge.apply(part, made.history[-1])
     np.testing.assert_allclose(replayed.data, made.data[:, -1:], rtol=1e-5)
     assert np.isnan(replayed.data).all()  # an empty tile is no error
+
+
+@pytest.mark.parametrize("flatten", [False, True])
+def test_one_frame_of_a_lazy_stack_needs_no_other(stack: SpectralStack, flatten: bool) -> None:
+    asked = []
+
+    def frame(block_info: Any = None) -> np.ndarray:
+        at = block_info[None]["chunk-location"][0]
+        asked.append(at)
+        return stack.data[at : at + 1]
+
+    chunks = ((1,) * AXIS.size, (6,), (5,))
+    lazy = stack.with_data(da.map_blocks(frame, chunks=chunks, dtype=np.float32, meta=np.empty((0, 0, 0), np.float32)))
+    made, whole = normalize_edge(lazy, flatten=flatten), normalize_edge(stack, flatten=flatten)
+    asked.clear()
+    np.testing.assert_allclose(np.asarray(made.data[40]), whole.data[40], rtol=1e-5, atol=1e-6)
+    assert asked == [40]
 
 
 def test_lazy_stays_lazy_and_agrees(stack: SpectralStack) -> None:

@@ -120,20 +120,24 @@ class EdgeLines:
         jump = high - low
         return Lines(low, low_slope, high_slope, jump, noise, noise * np.sqrt(sum(self.variances)))
 
-    def normalize(self, block: NDArray[Any], lines: Lines, *, flatten: bool = False) -> NDArray[np.float32]:
+    def normalize(
+        self, block: NDArray[Any], lines: Lines, *, flatten: bool = False, frames: slice = slice(None)
+    ) -> NDArray[np.float32]:
         """``(mu - pre) / jump``; flattened, the post-edge line's slope is taken out above E0.
 
         Parameters
         ----------
         block : ndarray, shape (E, P)
-            Spectra in columns.
+            Spectra in columns, or some of their energies.
         lines : Lines
             What `measure` found; a jump of NaN gives a spectrum of NaN.
         flatten : bool
             Flatten as Athena does.
+        frames : slice
+            Which energies are in the block.
         """
         scale = 1 / lines.jump
-        offset = (self.energy - self.e0).astype(np.float32)
+        offset = (self.energy[frames] - self.e0).astype(np.float32)
         design = np.stack([np.ones_like(offset), offset, np.zeros_like(offset)], axis=1)
         if flatten:
             above = offset > 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import numpy as np
@@ -85,30 +85,48 @@ def normalize_edge(
     jump, sigma = (np.full(n_pixels, np.nan, dtype=np.float32) for _ in range(2))
     mask = np.zeros(n_pixels, dtype=bool)
 
-    def measure(block: NDArray[Any]) -> tuple[Lines, NDArray[np.bool_]]:
+    def measure(block: NDArray[Any], pixels: slice) -> Lines:
         with np.errstate(invalid="ignore", over="ignore"):
             lines = edge.measure(block)
-            kept = np.isfinite(block.sum(axis=0, dtype=np.float32)) & (lines.jump > least)
-        return lines._replace(jump=np.where(kept, lines.jump, np.nan)), kept
-
-    def note(block: NDArray[Any], pixels: slice) -> Lines:
-        lines, mask[pixels] = measure(block)
-        jump[pixels], sigma[pixels] = lines.jump, lines.sigma
-        return lines
-
-    def normalize(block: NDArray[Any], pixels: slice) -> NDArray[np.float32]:
-        # Later, on demand and perhaps in another process, nothing may be noted any more.
-        lines = measure(block)[0] if stack.is_lazy else note(block, pixels)
-        return edge.normalize(block, lines, flatten=flatten)
-
-    def only_note(block: NDArray[Any], pixels: slice) -> None:
-        note(block, pixels)
+            mask[pixels] = np.isfinite(block.sum(axis=0, dtype=np.float32)) & (lines.jump > least)
+        jump[pixels], sigma[pixels] = np.where(mask[pixels], lines.jump, np.nan), lines.sigma
+        return lines._replace(jump=np.where(mask[pixels], lines.jump, np.nan))
 
     if stack.is_lazy:
-        blocks.over_pixels(only_note, stack.data, progress=progress, message="edge jump")
-    data = blocks.transform(normalize, stack.data, progress=progress, message="edge normalization")
+        data = _later(stack, edge, measure, flatten=flatten, progress=progress)
+    else:
+        data = blocks.transform(
+            lambda block, pixels: edge.normalize(block, measure(block, pixels), flatten=flatten),
+            stack.data,
+            progress=progress,
+            message="edge normalization",
+        )
     if not mask.any():
         raise_if_frame_empty(stack)
     shape = stack.shape[1:]
     step = ParameterMap(jump.reshape(shape), stack.unit, sigma.reshape(shape), mask.reshape(shape))
     return stack.with_data(data, quantity="normalized", metadata={"edge_jump": step})
+
+
+def _later(
+    stack: SpectralStack,
+    edge: EdgeLines,
+    measure: Callable[[NDArray[Any], slice], Lines],
+    *,
+    flatten: bool,
+    progress: Progress | None,
+) -> Any:
+    """The normalized data of a lazy stack: the lines are measured now, so that one frame can be normalized alone."""
+    kept = np.empty((4, int(np.prod(stack.shape[1:]))), dtype=np.float32)
+
+    def note(block: NDArray[Any], pixels: slice) -> None:
+        lines = measure(block, pixels)
+        kept[:, pixels] = lines.low, lines.low_slope, lines.high_slope, lines.jump
+
+    def normalize(block: NDArray[Any], frames: slice, pixels: slice) -> NDArray[np.float32]:
+        unasked = np.empty(0)
+        lines = Lines(*kept[:, pixels].astype(np.float64), noise=unasked, sigma=unasked)
+        return edge.normalize(block, lines, flatten=flatten, frames=frames)
+
+    blocks.over_pixels(note, stack.data, progress=progress, message="edge normalization")
+    return blocks.transform_frames(normalize, stack.data)
