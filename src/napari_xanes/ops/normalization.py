@@ -124,8 +124,9 @@ def _later(
         kept[:, pixels] = lines.low, lines.low_slope, lines.high_slope, lines.jump
 
     def normalize(block: NDArray[Any], frames: slice, pixels: slice) -> NDArray[np.float32]:
+        low, low_slope, high_slope, jump = kept[:, pixels].astype(np.float64)
         unasked = np.empty(0)
-        lines = Lines(*kept[:, pixels].astype(np.float64), noise=unasked, sigma=unasked)
+        lines = Lines(low, low_slope, high_slope, jump, noise=unasked, sigma=unasked)
         return edge.normalize(block, lines, flatten=flatten, frames=frames)
 
     blocks.over_pixels(note, stack.data, progress=progress, message="edge normalization")
