@@ -48,6 +48,17 @@ def test_what_is_refused(tmp_path, frames):
         io.read(tmp_path / "a.npy", energies=ENERGY[:3])
 
 
+def test_compressed_archive_of_counts(tmp_path):
+    """Counts that shrink to a quarter; but zeros without end are refused."""
+    data = np.random.default_rng(0).poisson(3, (12, 1024, 2048)).astype("u2")
+    np.savez_compressed(tmp_path / "a.npz", data=data, energy=7100.0 + np.arange(12))
+    assert (tmp_path / "a.npz").stat().st_size < data.nbytes // 4
+    np.testing.assert_array_equal(io.read(tmp_path / "a.npz").data, data)
+    np.savez_compressed(tmp_path / "b.npz", data=np.zeros((70, 1024, 1024), "u1"), energy=7100.0 + np.arange(70))
+    with pytest.raises(ValueError, match=r"b\.npz.* unpacks to 70 MB.* save it with numpy\.savez"):
+        io.read(tmp_path / "b.npz")
+
+
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.integers(0, 130), st.integers(0, 255)), min_size=1, max_size=4),

@@ -109,7 +109,8 @@ def test_references_are_interpolated_where_they_are_missing(tmp_path):
     stack = io.read(tmp_path)
     np.testing.assert_allclose(stack.metadata["flat"][1], 0.8 * picture(3005) + 0.2 * picture(9005), rtol=1e-6)
     np.testing.assert_allclose(stack.metadata["flat"][3], picture(9005))
-    assert "2 energies have no reference; it is interpolated between those of others" in stack.metadata["notes"]
+    note = "2 energies have no reference; it is interpolated between others, or the nearest is taken"
+    assert note in stack.metadata["notes"]
 
 
 def test_references_without_energies_serve_all(tmp_path):
@@ -266,6 +267,39 @@ def test_images_without_energies_take_those_that_are_given(tmp_path):
     assert io.read(tmp_path / "map", energies=[7110, 7112]).shape == (2, 4, 5)
     with pytest.raises(ValueError, match="3 energies in energies= for 2 frames"):
         io.read(tmp_path / "map", energies=[7110, 7112, 7113])
+
+
+def test_given_energies_meet_images_without_any_in_the_order_of_their_numbers(tmp_path):
+    for i in range(1, 12):
+        (tmp_path / f"a_{i}.edf").write_bytes(edf(picture(1000 * i)))
+    stack = io.read(tmp_path, energies=7100.0 + np.arange(1, 12))
+    np.testing.assert_array_equal(stack.data[:, 0, 0], 1000 * np.arange(1, 12))
+    files = [tmp_path / "a_3.edf", tmp_path / "a_1.edf"]
+    np.testing.assert_array_equal(io.read(files, energies=[7103, 7101]).data, [picture(1000), picture(3000)])
+
+
+def test_references_are_looked_for_at_given_energies(tmp_path):
+    id21(tmp_path, energies=(7.1, 7.12))
+    for path in tmp_path.glob("*_data_*"):
+        path.write_bytes(path.read_bytes().replace(b"energy", b"nobody"))
+    stack = io.read(tmp_path, energies=[7120, 7105])
+    np.testing.assert_array_equal(stack.data, [picture(2000), picture(1000)])
+    expected = [0.75 * picture(3005) + 0.25 * picture(6005), picture(6005)]
+    np.testing.assert_allclose(stack.metadata["flat"], expected, rtol=1e-6)
+
+
+def test_given_energies_in_another_order_than_those_of_the_images(tmp_path):
+    id21(tmp_path, energies=(7.12, 7.11, 7.1), repeats=2)
+    assert io.read(tmp_path, energies=[7101, 7111, 7121]).energy.tolist() == [7101, 7111, 7121]
+    with pytest.raises(ValueError, match=r"sorted by their own energies \(7100 to 7120 eV\).* do not increase"):
+        io.read(tmp_path, energies=[7121, 7111, 7101])
+
+
+def test_references_of_one_energy_are_noted(tmp_path):
+    id21(tmp_path)
+    for path in (*tmp_path.glob("*_ref_0000_0001*"), *tmp_path.glob("*_ref_0000_0002*")):
+        path.unlink()
+    assert "2 energies have no reference" in io.read(tmp_path).metadata["notes"][0]
 
 
 def test_lazy(tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_xanes import io, ops
+from napari_xanes.io import hdf5, promises, ptychography
 
 ENERGY = (7100.0, 7110.5, 7112.25, 7130.0)
 KEV = tuple(e / 1000 for e in ENERGY)
@@ -132,6 +133,9 @@ def test_mantis_i0(tmp_path, frames):
     np.testing.assert_allclose(stack.metadata["i0"], np.array(ENERGY) - 6900)
     stack = io.read(write_mantis(tmp_path / "a.hdf5", frames, ENERGY, **{white: [1.0, 2, 3, 4]}))
     np.testing.assert_array_equal(stack.metadata["i0"], [1, 2, 3, 4])
+    path = write_mantis(tmp_path / "a.hdf5", frames, (*ENERGY, 7140, 7150), **{white: np.arange(1.0, 7)})
+    with pytest.warns(UserWarning, match="the last 2 energies are dropped"):
+        np.testing.assert_array_equal(io.read(path).metadata["i0"], [1, 2, 3, 4])
     for wrong in ({f"{white}_energy": np.array([7105.0, 7200.0])}, {white: [0.0, 1.0]}, {white: [1.0, 2.0, 3.0]}):
         with pytest.warns(UserWarning, match="left out"):
             assert "i0" not in io.read(write_mantis(tmp_path / "a.hdf5", frames, ENERGY, **more | wrong)).metadata
@@ -215,6 +219,25 @@ def test_pyxas_guesses_the_quantity_and_says_so(tmp_path, frames):
         assert "guessed" in stack.metadata["quantity_source"]
     assert io.read(write(tmp_path / "a.h5", img=(frames * 99).astype("u2"), XEng=KEV)).quantity == "counts"
     assert io.read(tmp_path / "a.h5", quantity="fluorescence").quantity == "fluorescence"
+
+
+def test_pyxas_guesses_from_frames_that_were_taken(tmp_path, frames):
+    """The end of an interrupted scan is darker than any sample."""
+    falling = 1 - frames / frames.max() / 2
+    falling[3] = 0
+    with pytest.warns(UserWarning, match="the last 1 of 4 frames are empty"):
+        assert io.read(write(tmp_path / "a.h5", img=falling, XEng=KEV)).quantity == "transmission"
+    path = write(tmp_path / "b.h5", img=falling[:3], XEng=7.1)
+    assert io.read(path, energies=ENERGY[:3]).quantity == "transmission"
+    assert io.read(path, energies=ENERGY[2::-1]).quantity == "optical_depth"
+
+
+def test_none_of_several_files(tmp_path, frames):
+    paths = [write_cxi(tmp_path / f"a_{i}.cxi", frames[i], 1.1e-16) for i in range(2)]
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:900])
+    with pytest.raises(ValueError, match=r"none of 2 files can be used: 2 of 2 .* damaged .* a_0\.cxi, a_1\.cxi"):
+        ptychography.read(tmp_path)
 
 
 def test_pyxas_leaves_what_fxi_exported_to_fxi(tmp_path, frames):
@@ -514,3 +537,33 @@ def test_nothing_outside_the_file_is_read(tmp_path, frames, reader):
                 file.create_virtual_dataset(name, layout)
         with pytest.raises(ValueError, match=r"lie in other files|lies in another file"):
             io.read(path)
+
+
+# NXstxm with lists as long as the stack
+
+
+def test_times_and_positions_of_every_pixel_are_left_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(promises, "LONGEST_LIST", 50)
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        entry = file.create_group("entry")
+        entry.attrs["NX_class"], entry["definition"] = "NXentry", "NXstxm"
+        group = entry.create_group("counter0")
+        group.attrs.update({"NX_class": "NXdata", "signal": "data", "axes": ["energy", "sample_y", "sample_x"]})
+        group["data"], group["energy"] = np.ones((3, 4, 5)), [7100.0, 7110, 7120]
+        group["count_time"] = np.full((3, 4, 5), 0.1)
+        group["sample_x"] = group["sample_y"] = np.zeros(60)
+        group["stxm_scan_type"] = "sample image stack"
+    stack = io.read(tmp_path / "a.hdf5")
+    assert (stack.shape, stack.pixel_size, "exposure" in stack.metadata) == ((3, 4, 5), None, False)
+
+
+def test_an_axis_of_one_is_no_piece(tmp_path, monkeypatch):
+    monkeypatch.setattr(promises, "ONE_PIECE", 4096)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        data = np.zeros((1, 40, 32, 32), np.float32)
+        data[..., 0] = np.arange(40)[:, None]
+        file.create_dataset("data", data=data, chunks=(1, 1, 32, 32), compression="gzip")
+        assert hdf5.array(file, "data") is not None
+        file.create_dataset("whole", data=data, chunks=(1, 40, 32, 32), compression="gzip")
+        with pytest.raises(ValueError, match="in one piece"):
+            hdf5.array(file, "whole")

@@ -80,3 +80,13 @@ def test_unpacked_size(codec, size):
     assert unpacked_size(codec, packed, 50) > 50
     unpacked_size(codec, packed[: len(packed) // 2], size)
     unpacked_size(codec, b"", size)
+
+
+def test_unpacked_size_of_zstandard_without_one():
+    """The most that the blocks can become: of stored ones their length, of a repeated byte as often as it is there."""
+    head, block = b"\x28\xb5\x2f\xfd\0\x58", 128 << 10
+    stored, repeated = (700 << 3).to_bytes(3, "little") + bytes(700), (block << 3 | 1 << 1).to_bytes(3, "little") + b"a"
+    compressed = (5 << 3 | 2 << 1 | 1).to_bytes(3, "little") + bytes(5)
+    assert unpacked_size("zstd", head + stored + repeated + compressed + stored, 1 << 20) == 700 + 2 * block
+    assert unpacked_size("zstd", head + repeated * 1000, 1 << 20) > 1 << 20
+    assert unpacked_size("zstd", head + stored[:2], 1 << 20) == 0

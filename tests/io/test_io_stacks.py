@@ -234,6 +234,13 @@ def test_sdf_whole_numbers(tmp_path, write_sdf):
     np.testing.assert_array_equal(io.read(write_sdf(tmp_path, counts, (700.0,))).data, counts)
 
 
+@pytest.mark.parametrize(("dwell", "exposure"), [("2.5", 0.0025), ("0", None), ("nan", None)])
+def test_sdf_exposure(tmp_path, write_sdf, frames, dwell, exposure):
+    path = write_sdf(tmp_path, frames, (700.0, 705.0, 710.0, 720.0))
+    path.write_text(path.read_text().replace("Dwell = 2.0", f"Dwell = {dwell}"))
+    assert io.read(path).metadata.get("exposure") == exposure
+
+
 def test_sdf_missing_images(tmp_path, write_sdf, frames):
     path = write_sdf(tmp_path, frames, (700.0, 705.0, 710.0, 720.0), skip=(1, 3))
     with pytest.warns(UserWarning, match="missing or incomplete") as told:

@@ -88,7 +88,7 @@ def test_what_is_named_may_be_a_link_or_lie_behind_one(what, name, tmp_path):
             np.testing.assert_array_equal(np.asarray(behind.data), np.asarray(first.data))
 
 
-@pytest.mark.parametrize("name", ["xrm_series", "columns", "mrc"])
+@pytest.mark.parametrize("name", ["xrm_series", "edf_series", "columns", "mrc"])
 def test_a_named_file_may_be_a_link_out_of_its_folder(name, tmp_path):
     what = "spectra" if name == "columns" else "stack"
     (tmp_path / "scan").mkdir()
@@ -100,6 +100,13 @@ def test_a_named_file_may_be_a_link_out_of_its_folder(name, tmp_path):
     path.symlink_to(tmp_path / "elsewhere" / path.name)
     after = READ[what](path)
     assert len(after) == len(before) if what == "spectra" else after.shape == before.shape
+
+
+def test_files_come_in_the_order_of_their_numbers(tmp_path):
+    for name in ("a_10.tif", "a_2.tif", "a_02b.tif", "B1.tif", "a.tif"):
+        (tmp_path / name).write_bytes(b"x")
+    files, _ = files_in(tmp_path, (".tif",))
+    assert [p.name for p in files] == ["B1.tif", "a.tif", "a_2.tif", "a_02b.tif", "a_10.tif"]
 
 
 def test_inside(tmp_path):

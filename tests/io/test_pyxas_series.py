@@ -38,7 +38,7 @@ def test_folder(tmp_path, volumes, key, lazy):
     assert (stack.quantity, stack.metadata["format"]) == ("optical_depth", "PyXAS tomograms")
     assert stack.metadata["quantity_source"].startswith("guessed: ")
     assert stack.metadata["energy_unit"].startswith("keV")
-    assert stack.metadata["files"] == [f"ali_recon_{number}.h5" for number in (98, 99, 100, 101)]
+    assert stack.metadata["files"] == [f"ali_recon_{number}.h5" for number in (101, 100, 99, 98)]
 
 
 def test_several_files(tmp_path, volumes):

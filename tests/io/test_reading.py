@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.io.test_edf import id21
 from tests.io.test_xrm_series import aps, ssrl
 from typer.testing import CliRunner
 
@@ -60,6 +61,31 @@ def test_metadata_follow_the_repeat(tmp_path: Path, repeated: Path) -> None:
     nx.write(counts, tmp_path / "own.h5")
     stack = io.read(tmp_path / "own.h5", energies=ENERGY, repeat=2)
     np.testing.assert_array_equal(stack.metadata["exposure"], [3, 2, 4])
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (4, 3, 2)])
+def test_one_image_for_all_frames_stays_as_it_is(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """A dark (Y, X) with as many rows, or (Z, Y, X) with as many slices, as there are frames."""
+    dark = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    counts = nx.SpectralStack(np.ones((4, *shape)), np.arange(4) + 7000.0, metadata={"dark": dark})
+    nx.write(counts, tmp_path / "own.h5")
+    stack = io.read(tmp_path / "own.h5", energies=[7003, 7002, 7001, 7001])
+    np.testing.assert_array_equal(stack.metadata["dark"], dark)
+
+
+def test_repeats_that_were_averaged_before_the_file_was_written(tmp_path: Path, repeated: Path) -> None:
+    nx.write(io.read(repeated), tmp_path / "own.h5")
+    assert io.read(tmp_path / "own.h5").metadata["repeats"] == 3
+    with pytest.raises(ValueError, match="in it no energy stands more than once; leave repeat out"):
+        io.read(tmp_path / "own.h5", repeat=2)
+
+
+def test_a_lazy_stack_of_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    id21(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    stack = io.read(".", memory_limit=10)
+    monkeypatch.chdir("/")
+    np.testing.assert_array_equal(np.asarray(stack.data), io.read(tmp_path).data)
 
 
 def test_repeats_of_a_series_of_files(tmp_path: Path) -> None:

@@ -66,6 +66,20 @@ def numbered(folder, energies, *, angles=None, stem="scan"):
     return folder
 
 
+def test_repeats_count_as_people_do(tmp_path):
+    for i in range(1, 12):
+        write(tmp_path / f"a_8330.0_eV_{i}of11.xrm", image(i), [0.0])
+        write(tmp_path / f"a_8340.0_eV_{i}of11.xrm", image(100 + i), [0.0])
+    stack = io.read(tmp_path, repeat=2)
+    np.testing.assert_array_equal(stack.data, np.concatenate([image(2), image(102)]))
+
+
+def test_given_energies_that_fall_do_not_fit_sorted_images(tmp_path):
+    aps(tmp_path)
+    with pytest.raises(ValueError, match=r"sorted by their own energies \(8250 to 8353 eV\).*give them in that order"):
+        io.read(tmp_path, energies=[8354, 8341, 8251])
+
+
 def test_energies_in_headers_alone(tmp_path):
     numbered(tmp_path, [8350.2, 8340.1, 8330.0])
     numbered(tmp_path, [8330.05, 8340.1, 8350.2], stem="scan_ref")

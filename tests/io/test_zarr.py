@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 
+import numcodecs
 import numpy as np
 import pytest
 import zarr
@@ -102,6 +103,28 @@ def test_ome_axes_tell_the_energies(tmp_path, frames, version, form, unit):
     np.testing.assert_array_equal(stack.data, frames)
     np.testing.assert_allclose(stack.energy, [7100, 7110, 7120, 7130])
     assert stack.pixel_size == (0.04, 0.02)
+
+
+def test_axes_of_length_one_before_the_energies(tmp_path):
+    """As ome-zarr writes images (T, C, Z, Y, X); packed to a quarter."""
+    data = np.random.default_rng(0).poisson(3, (12, 1024, 2048)).astype("u2")
+    root = zarr.open_group(str(tmp_path / "a.zarr"), mode="w", zarr_format=2)
+    root.create_array("0", data=data[None, :, None], chunks=(1, 1, 1, 512, 512))
+    root.attrs["energy"] = (7100.0 + np.arange(12)).tolist()
+    ome(root, "0", [{"name": name} for name in "tczyx"], [{"type": "scale", "scale": [1] * 5}])
+    np.testing.assert_array_equal(io.read(tmp_path / "a.zarr").data, data)
+    lazy = io.read(tmp_path / "a.zarr", memory_limit=10).data
+    assert lazy.chunks[0] == (1,) * 12
+    np.testing.assert_array_equal(np.asarray(lazy[3]), data[3])
+
+
+def test_zstandard_without_sizes(tmp_path, frames):
+    """As programs write it that pack while they compute; here in blocks that are not compressed."""
+    array = zarr.create_array(str(tmp_path / "a.zarr"), data=frames, zarr_format=2, compressors=numcodecs.Zstd())
+    array.attrs["energy"] = ENERGY.tolist()
+    block = (frames.nbytes << 3 | 1).to_bytes(3, "little")
+    (tmp_path / "a.zarr" / "0.0.0").write_bytes(b"\x28\xb5\x2f\xfd\0\x58" + block + frames.tobytes())
+    np.testing.assert_array_equal(io.read(tmp_path / "a.zarr").data, frames)
 
 
 def test_channel_names_tell_the_energies(tmp_path, frames):

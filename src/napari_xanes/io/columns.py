@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.energies import looks_like_energies, to_ev
+from napari_xanes.io.energies import MOST_COMMENTS, looks_like_energies, to_ev, unit_in
 from napari_xanes.io.files import lines_of, read_text
 from napari_xanes.io.frames import ordered
 from napari_xanes.spectrum import Spectrum
 
 _MOST_COLUMNS = 200
-_MOST_COMMENTS = 10_000
 _LONGEST_LINE = 1 << 16
-_UNIT = re.compile(r"(?<![A-Za-z])(k?eV)(?![A-Za-z])", re.IGNORECASE)
 
 NORMALIZED = ("norm", "normmu", "nmu", "norm_mu", "normalized", "flat", "flattened")
 RAW = ("mutrans", "mufluor", "mu", "xmu", "murefer")
@@ -100,8 +98,8 @@ def parse_table(text: str) -> Table:
         line = line.strip()
         if not line:
             continue
-        if len(comments) > _MOST_COMMENTS:
-            raise ValueError(f"more than {_MOST_COMMENTS} lines of it are no numbers")
+        if len(comments) > MOST_COMMENTS:
+            raise ValueError(f"more than {MOST_COMMENTS} lines of it are no numbers")
         if line[0] in "#*%":
             comments.append(line.lstrip("#*% \t"))
             continue
@@ -151,12 +149,10 @@ def _names(comments: list[str], n_columns: int) -> list[str] | None:
 
 def _energies(table: Table) -> tuple[NDArray[np.float64], str]:
     """The first column in eV, and how its unit was known."""
-    said = table.names[0] if table.names else " ".join(table.comments)
-    units = {match[1].lower() for match in _UNIT.finditer(said)}
     column = table.values[:, 0]
     if not looks_like_energies(column):
         raise ValueError("its first column is no list of photon energies in eV or keV")
-    return to_ev(column, units.pop() if len(units) == 1 else None)
+    return to_ev(column, unit_in(table.names[:1] if table.names else table.comments))
 
 
 def spectra_of(

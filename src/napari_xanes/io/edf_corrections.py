@@ -47,7 +47,7 @@ def dark_images(darks: Darks, groups: Sequence[list[Shot]], notes: list[str]) ->
     """
     cameras = {(one.time, one.summed) for group in groups for one in group}
     if missing := {time for time, _ in cameras} - set(darks):
-        notes.append(f"no darks of {len(missing)} exposure times; they are interpolated from those of others")
+        notes.append(f"no darks of {len(missing)} exposure times; those of the times around, or the nearest, are taken")
     if len(cameras) == 1:
         return _single(_dark, darks, groups[0])
     shape = next(iter(darks.values())).shape
@@ -67,7 +67,7 @@ def flats(
     Parameters
     ----------
     refs : mapping
-        References by their energies, which increase.
+        References by their energies, which increase; 0 if they are for all.
     energy : array, shape (E,)
         Of the images. Between those of the references these are interpolated, beyond them the last one is taken.
     groups : sequence of list of Shot, length E
@@ -79,8 +79,10 @@ def flats(
     """
     known, of_energy = list(refs), list(refs.values())
     missing = sum(one not in refs for one in energy.tolist())
-    if missing and len(known) > 1:
-        notes.append(f"{missing} energies have no reference; it is interpolated between those of others")
+    if missing and known != [0.0]:
+        notes.append(
+            f"{missing} energies have no reference; it is interpolated between others, or the nearest is taken"
+        )
     times, own = [exposure(group) for group in groups], [exposure(group) for group in of_energy]
     if min(times + own) == 0:
         told.append("exposure times are not known; images and references are taken to be exposed alike")

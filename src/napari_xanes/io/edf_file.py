@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.energies import to_ev
+from napari_xanes.io.energies import HIGHEST, LOWEST, to_ev
 from napari_xanes.io.files import starts_with
 
 _FIRST_BYTES = 8192
@@ -25,8 +25,6 @@ _MARKS = re.compile(rb"\b(HeaderID|EDF_DataBlockID|ByteOrder|DataType|Dim_1|Dim_
 _END = re.compile(rb"\}\r?\n")
 _WHOLE = re.compile(r"\d{1,12}", re.ASCII)
 _NUMBER = re.compile(r"([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3})?)\s*([A-Za-z]*)", re.ASCII)
-_LOWEST, _HIGHEST = 20.0, 1e5
-"""eV; numbers beyond are no photon energies."""
 
 _TYPES = {
     "u1": ("UnsignedByte", "Unsigned8"),
@@ -166,7 +164,7 @@ def energy_in_header(header: Mapping[str, str]) -> tuple[float, str, str] | None
         told = _NUMBER.fullmatch(text)
         if told:
             (energy,), unit = to_ev([float(told[1])], told[2])
-            if _LOWEST <= energy <= _HIGHEST:
+            if LOWEST <= energy <= HIGHEST:
                 return float(energy), source, unit
     return None
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_xanes.io.edf_corrections import dark_frames, dark_images, flats
 from napari_xanes.io.edf_file import why_not
@@ -29,6 +30,7 @@ from napari_xanes.io.edf_shots import (
     shots_of,
     whole_shots,
 )
+from napari_xanes.io.energies import given_energies, refuse_unsorted
 from napari_xanes.io.files import files_in, inside, not_followed
 from napari_xanes.io.found import Found
 from napari_xanes.io.frames import REPEAT, one_per_file, taken
@@ -88,8 +90,9 @@ def read(
     ----------
     path : Path
         A folder, or one file of the series in it.
-    energies : any
-        Whether there are some, which `finished` puts in: then images need no energy and come in the order of names.
+    energies : array_like of eV, or path of a text file, optional
+        Then images need no energy. `finished` puts them in the place of those that are found, which increase; where an
+        image has none, all are taken in the order of their files.
     select : str or int, optional
         Which of several scans in a folder, as in ``metadata["available"]``.
     files : sequence of Path, optional
@@ -100,9 +103,9 @@ def read(
     OSError
         If a file that looked whole can't be read.
     ValueError
-        If no image is whole or has an energy, or images differ in size.
+        If no image is whole or has an energy, images differ in size, or given energies are in another order.
     """
-    found, links = files_in(path if path.is_dir() else path.parent, (".edf",))
+    found, links = files_in(path if path.is_dir() else path.parent, (".edf",), named=path)
     told = not_followed(links) if files is None else []
     shots = whole_shots(found if files is None else files, told)
     available = sorted({one.scan for one in shots if one.role == "data"})
@@ -126,12 +129,15 @@ def read(
     if sources := {one.source for one in data} - {"", "energy"}:
         notes.append(f"energies from {', '.join(sorted(sources))}")
     energy = np.array(list(repeats))
+    if energies is not None:
+        energy = _given(energies, energy, in_order)
     metadata: dict[str, Any] = {
         "energy_unit": data[0].unit,
         "available": available,
         "detector": available[at],
-        "repeats": max(map(len, repeats.values())),
     }
+    if (most := max(map(len, repeats.values()))) > 1:
+        metadata["repeats"] = most
     times = np.array([exposure(group) for group in groups])
     if times.min() > 0:
         metadata["exposure"] = float(times[0]) if np.ptp(times) <= 1e-6 * times[0] else times
@@ -165,6 +171,21 @@ def _check_alike(shots: Sequence[Shot], told: list[str]) -> None:
             )
     if len({one.frame.header.get("roi") for one in shots}) > 1:
         told.append("images may show different regions of the camera: the roi in their headers differ")
+
+
+def _given(energies: Any, found: NDArray[np.float64], in_order: bool) -> NDArray[np.float64]:
+    """Energies that references are looked for at: those given for images without any, else the ones that are found.
+
+    Raises
+    ------
+    ValueError
+        If images are sorted by their own energies, and those given are not.
+    """
+    if not in_order:
+        refuse_unsorted(energies, found)
+        return found
+    given = given_energies(energies)[0]
+    return given if given.size == found.size else found  # `finished` refuses others
 
 
 def _with_energy(shots: list[Shot], what: str, told: list[str]) -> list[Shot]:

@@ -21,6 +21,7 @@ from napari_xanes.io.edf_file import (
     why_not,
 )
 from napari_xanes.io.energy_names import energy_in
+from napari_xanes.io.files import listed
 
 _ROLE = re.compile(r"(?:^|_)(data|ref|flat|dark)(?:end|hst)?(?=[_\d]|$)", re.IGNORECASE)
 _COUNTER = re.compile(r"[_-]?\d{3,}$|[_-]\d+$")
@@ -104,16 +105,17 @@ def shots_of(path: Path) -> tuple[list[Shot], str | None]:
 
 
 def whole_shots(paths: Sequence[Path], told: list[str]) -> list[Shot]:
-    """The images of files, in the order of their names; the user is told of files that are not whole."""
+    """The images of files, in their order; the user is told of files that are not whole."""
     shots, lost = [], []
-    for path in sorted(paths, key=lambda path: path.name):
+    for path in paths:
         own, problem = shots_of(path)
         shots += own
         if problem:
             lost.append(path.name)
     if lost:
-        names = ", ".join(lost[:3]) + (" ..." if len(lost) > 3 else "")
-        told.append(f"{len(lost)} of {len(paths)} files are damaged or cut short, what is missing is left out: {names}")
+        told.append(
+            f"{len(lost)} of {len(paths)} files are damaged or cut short, what is missing is left out: {listed(lost)}"
+        )
     return shots
 
 

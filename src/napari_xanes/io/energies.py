@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from napari_xanes.io.promises import LONGEST_LIST
 KEV_BELOW = 100.0
 """Axes without a unit that end below this are taken for keV."""
 
+LOWEST, HIGHEST = 20.0, 1e5
+"""eV; numbers beyond are no photon energies."""
+
 JOULE = 1.602176634e-19
 """One electronvolt in J (exact, SI 2019)."""
 
@@ -23,7 +27,9 @@ _UNITS = {"ev": 1.0, "electronvolt": 1.0, "electronvolts": 1.0, "kev": 1e3, "j":
 TEXT_BYTES = 4 << 20
 """No text of energies is larger than this."""
 
-_MOST_COMMENTS = 10_000
+MOST_COMMENTS = 10_000
+"""No text has more lines that are no numbers."""
+
 _UNIT_WORD = re.compile(r"(?<![A-Za-z])(k?eV)(?![A-Za-z])", re.IGNORECASE)
 
 
@@ -73,7 +79,7 @@ def looks_like_energies(values: ArrayLike) -> bool:
     if axis.size == 0 or not np.isfinite(axis).all():
         return False
     low, high = axis.min(), axis.max()
-    if not (low >= 20 and high <= 1e5) and not (low >= 1 and high < KEV_BELOW):
+    if not (low >= LOWEST and high <= HIGHEST) and not (low >= 1 and high < KEV_BELOW):
         return False
     steps = np.diff(axis)
     return bool(min((steps < 0).sum(), (steps > 0).sum()) <= max(1, 0.2 * steps.size))
@@ -97,7 +103,7 @@ def first_column(text: str) -> tuple[NDArray[np.float64] | None, str | None]:
         line = line.strip()
         if not line:
             continue
-        if len(values) == LONGEST_LIST or len(comments) == _MOST_COMMENTS:
+        if len(values) == LONGEST_LIST or len(comments) == MOST_COMMENTS:
             return None, None
         if line[0] in "*#":
             comments.append(line)
@@ -108,9 +114,19 @@ def first_column(text: str) -> tuple[NDArray[np.float64] | None, str | None]:
             if values:
                 return None, None
             comments.append(line)
-    found = {word[1].lower() for line in comments for word in _UNIT_WORD.finditer(line)}
-    unit = {"ev": "eV", "kev": "keV"}[found.pop()] if len(found) == 1 else None
-    return (np.array(values) if values else None), unit
+    return (np.array(values) if values else None), unit_in(comments)
+
+
+def unit_in(lines: Iterable[str]) -> str | None:
+    """The unit that lines of text name; None if it is none or both.
+
+    Examples
+    --------
+    >>> unit_in(["# Energy (kev)"]), unit_in(["eV or keV"])
+    ('keV', None)
+    """
+    found = {word[1].lower() for line in lines for word in _UNIT_WORD.finditer(line)}
+    return {"ev": "eV", "kev": "keV"}[found.pop()] if len(found) == 1 else None
 
 
 def read_energies(path: Path) -> tuple[NDArray[np.float64], str]:
@@ -142,3 +158,21 @@ def given_energies(energies: Any) -> tuple[NDArray[np.float64], str]:
     if isinstance(energies, str | Path):
         return read_energies(Path(energies))
     return np.array(energies, dtype=np.float64).ravel(), "eV (given)"
+
+
+def refuse_unsorted(energies: Any, found: NDArray[np.float64]) -> None:
+    """Refuses given energies that do not increase, for images that are sorted by energies of their own.
+
+    Raises
+    ------
+    OSError
+        If a text of energies can't be read.
+    ValueError
+        If they do not.
+    """
+    given = given_energies(energies)[0]
+    if given.size == found.size and (np.diff(given) < 0).any():
+        raise ValueError(
+            f"images are sorted by their own energies ({found[0]:g} to {found[-1]:g} eV), but those of energies= do "
+            "not increase; give them in that order, one for each different energy"
+        )

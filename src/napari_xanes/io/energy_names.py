@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.energies import looks_like_energies
+from napari_xanes.io.energies import HIGHEST, LOWEST, looks_like_energies
 
 _LETTERS = r"[A-Za-zµμ]"
 _TOKENS = (
@@ -18,7 +18,6 @@ _TOKENS = (
         rf"(?<![\d.])(?P<whole>\d{{1,6}})(?:[.p](?P<part>\d{{1,9}}))?[ _-]?(?P<unit>k?ev)(?!{_LETTERS})", re.IGNORECASE
     ),
 )
-_LOWEST, _HIGHEST = 20.0, 1e5
 
 
 def energy_in(name: str) -> tuple[float, str, tuple[int, int]] | None:
@@ -48,7 +47,7 @@ def energy_in(name: str) -> tuple[float, str, tuple[int, int]] | None:
             unit = "keV" if match["unit"].lower() == "kev" else "eV"
             number = float(f"{match['whole']}.{match['part'] or 0}")
             energy = round(number * 1e3, 9) if unit == "keV" else number
-            if _LOWEST <= energy <= _HIGHEST:
+            if LOWEST <= energy <= HIGHEST:
                 return energy, unit, match.span()
     return None
 

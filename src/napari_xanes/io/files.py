@@ -81,7 +81,7 @@ def inside(folder: Path, path: Path) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
-def files_in(folder: Path, suffixes: tuple[str, ...]) -> tuple[list[Path], list[Path]]:
+def files_in(folder: Path, suffixes: tuple[str, ...], *, named: Path | None = None) -> tuple[list[Path], list[Path]]:
     """The files of a folder, and the links in it that lead out of it, which nobody asked to open.
 
     Parameters
@@ -90,11 +90,13 @@ def files_in(folder: Path, suffixes: tuple[str, ...]) -> tuple[list[Path], list[
         As the user named it.
     suffixes : tuple of str
         Ends of the names of the files that are wanted, lower case.
+    named : Path, optional
+        A file in it that the user named, which is followed where it leads.
 
     Returns
     -------
     files, links : list of Path, list of Path
-        By name; hidden ones are left out.
+        By name, with 2 before 10, which is the order that given energies are meant in; hidden ones are left out.
 
     Raises
     ------
@@ -107,18 +109,28 @@ def files_in(folder: Path, suffixes: tuple[str, ...]) -> tuple[list[Path], list[
             if entry.name.startswith(".") or not entry.name.lower().endswith(suffixes):
                 continue
             path = folder / entry.name
-            if entry.is_symlink() and not inside(folder, path):
+            if entry.is_symlink() and path != named and not inside(folder, path):
                 links.append(path)
-            elif path.is_file():
+            elif entry.is_file(follow_symlinks=False) or path.is_file():
                 files.append(path)
-    return sorted(files), sorted(links)
+    return sorted(files, key=_natural), sorted(links, key=_natural)
+
+
+def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
+    parts = re.split(r"(\d+)", path.name)
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts], path.name
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few of some names, for messages."""
+    return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
 
 
 def not_followed(links: Sequence[Path]) -> list[str]:
     """What to tell of links that lead out of a folder; nothing if there are none."""
     if not links:
         return []
-    names = ", ".join(link.name for link in links[:5]) + (" ..." if len(links) > 5 else "")
+    names = listed([link.name for link in links])
     return [f"links out of the folder are not followed: {names}; open the files where they lie, or copy them"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from napari_xanes.io.frames import filled_length, frame_groups, grouped, ordered
 from napari_xanes.stack import Quantity, SpectralStack
 
 _PER_FRAME = ("i0", "exposure", "ring_current", "flat", "dark")
-"""Metadata with one entry per frame, which follow the frames when these are sorted or dropped."""
+"""Metadata that may have one entry per frame, which then follow the frames when these are sorted or dropped."""
 
 
 @dataclass
@@ -118,18 +118,23 @@ def finished(
             found.warnings.append(f"the last {kept - filled} of {kept} frames are empty and dropped: the scan stopped")
         if filled < n_frames:
             data = data[:filled]
+        metadata = _follow(metadata, (n_frames, energy.size), data.ndim, lambda values: values[:filled], range(filled))
         energy = energy[:filled]
-        metadata = _follow(metadata, n_frames, lambda values: values[:filled])
         n_frames = filled
     data, axis, told = ordered(data, energy, repeat=repeat)
+    # Those that a file of our own tells of were averaged before it was written.
+    most = 1 if found.own else metadata.get("repeats", 1)
     if (groups := frame_groups(energy)) is not None:
-        if (most := max(map(len, groups))) > 1:
-            metadata["repeats"] = most
+        if (longest := max(map(len, groups))) > 1:
+            most = metadata["repeats"] = longest
         wanted, _ = taken(groups, repeat)
-        metadata = _follow(metadata, n_frames, lambda values: grouped(values, wanted))
-    if (repeat or 1) > (most := metadata.get("repeats", 1)):
+        metadata = _follow(
+            metadata, (n_frames,), data.ndim, lambda values: grouped(values, wanted), np.concatenate(wanted)
+        )
+    if (repeat or 1) > most:
         often = "once" if most == 1 else f"{most} times"
-        raise ValueError(f"repeat={repeat}: no energy was measured more than {often}")
+        what = "in it no energy stands" if found.own else "no energy was measured"
+        raise ValueError(f"repeat={repeat}: {what} more than {often}; leave repeat out")
     notes = found.notes + told
     for key, lines in (("warnings", found.warnings), ("notes", notes)):
         if lines:
@@ -151,8 +156,34 @@ def finished(
     return stack
 
 
-def _follow(metadata: Mapping[str, Any], n_frames: int, change: Callable[[Any], Any]) -> dict[str, Any]:
-    return {
-        key: change(value) if key in _PER_FRAME and getattr(value, "shape", ())[:1] == (n_frames,) else value
-        for key, value in metadata.items()
-    }
+def _follow(
+    metadata: Mapping[str, Any],
+    lengths: tuple[int, ...],
+    n_axes: int,
+    change: Callable[[Any], Any],
+    frames: Iterable[int],
+) -> dict[str, Any]:
+    """The metadata of some frames.
+
+    Parameters
+    ----------
+    metadata : mapping
+        Of all frames.
+    lengths : tuple of int
+        How many frames and energies there are: what has as many entries follows.
+    n_axes : int
+        Of the stack. An image or volume with fewer serves all frames, whatever its shape.
+    change : callable
+        Takes the entries of these frames.
+    frames : iterable of int
+        Which these are, for the names of their files.
+    """
+
+    def follows(key: str, value: Any) -> bool:
+        shape: tuple[int, ...] = getattr(value, "shape", ())
+        return key in _PER_FRAME and len(shape) in (1, n_axes) and shape[0] in lengths
+
+    followed = {key: change(value) if follows(key, value) else value for key, value in metadata.items()}
+    if isinstance(files := metadata.get("files"), list) and len(files) in lengths:
+        followed["files"] = [files[i] for i in frames]
+    return followed

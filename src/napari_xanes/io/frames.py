@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -184,3 +185,29 @@ def one_per_file(parts: Sequence[Callable[[], NDArray[Any]]], shape: tuple[int, 
     return da.stack(  # type: ignore[no-untyped-call]
         [da.from_delayed(dask.delayed(part, pure=False)(), shape, dtype) for part in parts]  # type: ignore[attr-defined, no-untyped-call]
     )
+
+
+def of_one_shape(shapes: Sequence[tuple[int, ...]], paths: Sequence[Path]) -> tuple[int, ...]:
+    """The shape that all frames have.
+
+    Raises
+    ------
+    ValueError
+        If one differs.
+    """
+    for shape, path in zip(shapes, paths, strict=True):
+        if shape != shapes[0]:
+            raise ValueError(
+                f"{path.name}: its frame is {shape}, that of {paths[0].name} {shapes[0]}; "
+                "open only files of one scan, or bring them to one size"
+            )
+    return shapes[0]
+
+
+def repeated_energies(energy: NDArray[np.float64]) -> list[str]:
+    """What to tell if several files have one energy."""
+    repeated = energy.size - np.unique(energy).size
+    if not repeated:
+        return []
+    what = "are averaged with it" if REPEAT.get() is None else "one of them is taken"
+    return [f"{repeated} files repeat the energy of another and {what}; open the files of one scan only"]

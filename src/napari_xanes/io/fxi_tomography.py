@@ -13,19 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from napari_xanes.io.files import listed
 from napari_xanes.io.found import Found
-from napari_xanes.io.frames import one_per_file
+from napari_xanes.io.frames import of_one_shape, one_per_file, repeated_energies
 from napari_xanes.io.fxi_scan import layout_of, mean, projection, scan_of
 from napari_xanes.io.hdf5 import is_hdf5, opened
-from napari_xanes.io.hdf5_frames import (
-    any_in,
-    facts_of,
-    hdf5_files,
-    links_in,
-    listed,
-    of_one_shape,
-    repeated_energies,
-)
+from napari_xanes.io.hdf5_frames import any_in, facts_of, hdf5_files, links_in
 from napari_xanes.io.promises import room
 from napari_xanes.io.selection import choice_note, chosen
 

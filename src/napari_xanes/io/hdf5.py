@@ -85,24 +85,25 @@ def array(group: h5py.Group, name: str, kinds: str = "fiu") -> h5py.Dataset | No
         return None
     _check_filters(dataset)
     item = dataset.dtype.itemsize
-    # A chunk is unpacked whole, and a dataset is read by its first axis.
-    piece = item * max(prod(dataset.chunks or (1,)), prod(dataset.shape[1:] if dataset.ndim > 2 else dataset.shape))
+    # A chunk is unpacked whole, and a dataset is read by its first axis, not counting those of length 1.
+    axes = [length for length in dataset.shape if length > 1]
+    piece = item * max(prod(dataset.chunks or (1,)), prod(axes[1:] if len(axes) > 2 else axes))
     promises.check(dataset.name, item * dataset.size, held(dataset), piece=piece)
     return dataset
 
 
 def row(group: h5py.Group, name: str) -> h5py.Dataset | None:
-    """The dataset of a name that holds one number or a list of them: energies, positions, times; None if there is none.
+    """The dataset of a name that holds one number or a list of them: energies, positions, times.
+
+    None if there is none, or it has one number per pixel, as some files have positions and times.
 
     Raises
     ------
     ValueError
-        As of `array`, or if it is longer than any such list.
+        As of `array`.
     """
     dataset = array(group, name)
-    if dataset is not None and dataset.size > promises.LONGEST_LIST:
-        raise ValueError(f"{dataset.name} has {dataset.size} numbers, too many for a list of energies or positions")
-    return dataset
+    return None if dataset is None or dataset.size > promises.LONGEST_LIST else dataset
 
 
 def held(item: h5py.HLObject) -> int:

@@ -1,8 +1,7 @@
-"""Frames and positions of HDF5 files: means of flats, stacks of one frame per file, distances of positions."""
+"""Frames and positions of HDF5 files: means of flats, what several files hold, distances of positions."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -11,7 +10,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.files import files_in, not_followed
+from napari_xanes.io.files import files_in, listed, not_followed
 from napari_xanes.io.hdf5 import is_hdf5, opened, text
 from napari_xanes.io.lengths import length_in_um
 
@@ -53,17 +52,12 @@ def spacing(positions: h5py.Dataset | None) -> float | None:
 
 def hdf5_files(folder: Path) -> Iterator[Path]:
     """The HDF5 files in a folder, in the order of the numbers in their names."""
-    return (p for p in sorted(files_in(folder, SUFFIXES)[0], key=_in_order) if is_hdf5(p))
+    return filter(is_hdf5, files_in(folder, SUFFIXES)[0])
 
 
 def links_in(folder: Path) -> list[str]:
     """What to tell of HDF5 files in a folder that are links out of it."""
     return not_followed(files_in(folder, SUFFIXES)[1])
-
-
-def _in_order(path: Path) -> tuple[list[tuple[int, str]], str]:
-    parts = re.split(r"(\d+)", path.name)
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts], path.name
 
 
 def any_in(folder: Path, test: Callable[[h5py.File], bool]) -> bool:
@@ -107,35 +101,6 @@ def facts_of(paths: Sequence[Path], look: Callable[[h5py.File, Path], Fact | Non
     if damaged:
         told.append(f"{len(damaged)} of {len(paths)} files are damaged or cut short and left out: {listed(damaged)}")
     if not found:
-        raise ValueError(f"none of {len(paths)} files can be used; {listed(damaged)} damaged or cut short")
+        why = told[-1] if damaged else "they hold something else"
+        raise ValueError(f"none of {len(paths)} files can be used: {why}")
     return found
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first few of some names, for messages."""
-    return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
-
-
-def of_one_shape(shapes: Sequence[tuple[int, ...]], paths: Sequence[Path]) -> tuple[int, ...]:
-    """The shape that all frames have.
-
-    Raises
-    ------
-    ValueError
-        If one differs.
-    """
-    for shape, path in zip(shapes, paths, strict=True):
-        if shape != shapes[0]:
-            raise ValueError(
-                f"{path.name}: its frame is {shape}, that of {paths[0].name} {shapes[0]}; "
-                "open only files of one scan, or bring them to one size"
-            )
-    return shapes[0]
-
-
-def repeated_energies(energy: NDArray[np.float64]) -> list[str]:
-    """What to tell if several files have one energy."""
-    repeated = energy.size - np.unique(energy).size
-    if not repeated:
-        return []
-    return [f"{repeated} files repeat the energy of another and are averaged with it; open the files of one scan only"]

@@ -12,8 +12,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from napari_xanes.io.energies import to_ev
+from napari_xanes.io.energies import given_energies, to_ev
 from napari_xanes.io.found import Found
+from napari_xanes.io.frames import filled_length
 from napari_xanes.io.guessing import guessed
 from napari_xanes.io.hdf5 import array, child, is_hdf5, load, opened, row, text
 from napari_xanes.stack import Quantity
@@ -66,14 +67,17 @@ def read(path: Path, energies: Any = None) -> Found:
             raise ValueError(f"/{names[1]} is empty; pass energies=")
         energy, unit = to_ev(keys[()], text(keys.attrs.get("units", "")))
         data = load(images)
-        quantity, source = _quantity(data, energy)
+        quantity, source = _quantity(data, energy if energies is None else given_energies(energies)[0])
     metadata: dict[str, Any] = {"energy_unit": unit, "quantity_source": source}
     return Found(data, energy, quantity, None, metadata, interruptible=True)
 
 
 def _quantity(data: Any, energy: Any) -> tuple[Quantity, str]:
-    """What the values are, and how that was decided. Above an edge a sample absorbs more than below it."""
-    kept = min(len(data), energy.size)
+    """What the values are, and how that was decided. Above an edge a sample absorbs more than below it.
+
+    Frames that an interrupted scan left empty are not looked at.
+    """
+    kept = min(filled_length(data), energy.size)
     order = np.argsort(energy[:kept], kind="stable") if kept else [0, len(data) - 1]
     first, last = (np.asarray(data[int(order[i])], dtype=np.float64) for i in (0, -1))
     usable = np.isfinite(first) & np.isfinite(last)

@@ -16,18 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.energies import to_ev
+from napari_xanes.io.files import listed
 from napari_xanes.io.found import Found
-from napari_xanes.io.frames import one_per_file
+from napari_xanes.io.frames import of_one_shape, one_per_file, repeated_energies
 from napari_xanes.io.hdf5 import array, is_hdf5, opened, row, text
-from napari_xanes.io.hdf5_frames import (
-    any_in,
-    facts_of,
-    hdf5_files,
-    links_in,
-    listed,
-    of_one_shape,
-    repeated_energies,
-)
+from napari_xanes.io.hdf5_frames import any_in, facts_of, hdf5_files, links_in
 from napari_xanes.io.promises import room
 from napari_xanes.io.pyxas import names_in
 

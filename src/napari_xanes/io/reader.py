@@ -105,7 +105,8 @@ class Reader:
         ValueError
             If what it holds is no stack, or there is nothing to select; the message names the file.
         """
-        path = Path(path)
+        # A lazy stack is read later, perhaps from another folder.
+        path, files = Path(path).absolute(), None if files is None else [file.absolute() for file in files]
         within = None if files is None else [str(file.resolve().relative_to(path.resolve())) for file in files]
         if quantity is not None and quantity not in get_args(Quantity):
             raise ValueError(f"quantity {quantity!r} is none of {', '.join(get_args(Quantity))}")

@@ -88,8 +88,8 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> F
     data, there = _images([header.parent / f"{name}.xim" for name in names], (y.size, x.size))
     told = _missing(there, energy)
     metadata: dict[str, Any] = {"energy_unit": unit, "available": available, "detector": available[at]}
-    if isinstance(scan.get("Dwell"), float):
-        metadata["exposure"] = scan["Dwell"] * 1e-3
+    if isinstance(dwell := scan.get("Dwell"), float) and 0 < dwell < np.inf:
+        metadata["exposure"] = dwell * 1e-3
     energy = energy[there]
     used = energy if energies is None else given_energies(energies)[0]
     if used.size == energy.size:

@@ -16,16 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.files import files_in, not_followed, starts_with
+from napari_xanes.io.energies import HIGHEST, LOWEST
+from napari_xanes.io.files import files_in, listed, not_followed, starts_with
 from napari_xanes.io.found import Found
-from napari_xanes.io.frames import one_per_file
-from napari_xanes.io.hdf5_frames import listed, of_one_shape, repeated_energies
+from napari_xanes.io.frames import of_one_shape, one_per_file, repeated_energies
 from napari_xanes.io.netcdf3 import Header, Variable, header, is_netcdf3
 from napari_xanes.io.selection import choice_note, chosen
 
 _FAST, _SLOW = "n_fast_pixels", "n_slow_pixels"
 _SUFFIXES = (".sm", ".nc")
-_LOWEST, _HIGHEST = 20.0, 1e5
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,7 @@ def _scan(path: Path, any_energy: bool) -> _Scan:
     if any(name and not name.startswith(axis) for name, axis in zip(devices, "XY", strict=True)):
         raise ValueError(f"{path.name}: a scan of {' and '.join(devices)}, not an image of x and y")
     energy = _number(found, "start_ev")
-    if not _LOWEST <= energy <= _HIGHEST and not any_energy:
+    if not LOWEST <= energy <= HIGHEST and not any_energy:
         raise ValueError(f"{path.name}: no photon energy, start_ev is {energy:g}; pass energies=")
     lengths = dict(zip(images.dimensions, images.shape, strict=True))
     shape = lengths[_SLOW], lengths[_FAST]

@@ -28,7 +28,7 @@ _DARK = re.compile(r"(?<![a-z])darks?(?![a-z])")
 
 def tiffs_in(folder: Path) -> list[Path]:
     """The files named as TIFF in a folder, by name, with 2 before 10."""
-    return sorted(files_in(folder, _SUFFIXES)[0], key=_natural)
+    return files_in(folder, _SUFFIXES)[0]
 
 
 def links_in(folder: Path) -> list[str]:
@@ -93,11 +93,6 @@ def read(folder: Path, files: Sequence[Path], energies: Any = None) -> Found:
         else:
             warnings.append(f"{len(others)} files called {name} do not fit the images and are left out")
     return Found(data, axis, "counts", size, metadata, warnings, list(notes))
-
-
-def _natural(path: Path) -> list[tuple[bool, int, str]]:
-    parts = re.split(r"(\d+)", path.name)
-    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
 
 
 def _sorted_out(files: Sequence[Path]) -> tuple[list[Path], list[Path], list[Path]]:

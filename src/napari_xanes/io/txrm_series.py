@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io import zeiss
-from napari_xanes.io.files import files_in, not_followed
+from napari_xanes.io.files import files_in, listed, not_followed
 from napari_xanes.io.found import Found
-from napari_xanes.io.frames import one_per_file
-from napari_xanes.io.hdf5_frames import listed, of_one_shape, repeated_energies
+from napari_xanes.io.frames import of_one_shape, one_per_file, repeated_energies
 from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.io.txrm_tomography import Tomography, energies_of, flat, projection, tomography
 from napari_xanes.io.xrm_names import REFERENCE_NAME, SAME_VIEW

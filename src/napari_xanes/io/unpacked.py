@@ -8,6 +8,9 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+ZSTD_BLOCK = 128 << 10
+"""No block of Zstandard becomes more bytes."""
+
 _STEP = 1 << 20
 _STREAMS: dict[str, Callable[[], Any]] = {
     "zlib": zlib.decompressobj,
@@ -18,6 +21,7 @@ _STREAMS: dict[str, Callable[[], Any]] = {
 _SIZES = {"blosc": slice(4, 8), "lz4": slice(0, 4)}
 """Where the size stands in the bytes, little-endian."""
 _ZSTD = b"\x28\xb5\x2f\xfd"
+_REPEATED, _COMPRESSED = 1, 2
 
 
 def unpacked_size(codec: str, packed: bytes, limit: int) -> int:
@@ -58,12 +62,23 @@ def unpacked_size(codec: str, packed: bytes, limit: int) -> int:
 
 
 def _zstd_size(packed: bytes, limit: int) -> int:
-    """The size in the header of a frame (RFC 8878, 3.1.1.1); beyond the limit if the header does not tell it."""
+    """The size in the header of a frame (RFC 8878, 3.1.1.1); where that is left out, the most its blocks can become."""
     if packed[:4] != _ZSTD or len(packed) < 5:
         return 0
     flag, single, dictionary = packed[4] >> 6, packed[4] >> 5 & 1, (0, 1, 2, 4)[packed[4] & 3]
     length = (single, 2, 4, 8)[flag]
-    if not length:
-        return limit + 1
     start = 5 + (not single) + dictionary
+    if not length:
+        return _zstd_blocks(packed, start, limit)
     return int.from_bytes(packed[start : start + length], "little") + (256 if flag == 1 else 0)
+
+
+def _zstd_blocks(packed: bytes, at: int, limit: int) -> int:
+    """The most bytes that the blocks of a frame become (RFC 8878, 3.1.1.2)."""
+    size, last = 0, False
+    while not last and at + 3 <= len(packed) and size <= limit:
+        header = int.from_bytes(packed[at : at + 3], "little")
+        last, kind, length = bool(header & 1), header >> 1 & 3, header >> 3
+        size += ZSTD_BLOCK if kind == _COMPRESSED else length
+        at += 3 + (1 if kind == _REPEATED else length)
+    return size

@@ -48,6 +48,10 @@ class Named:
         """Which scan it belongs to: those of a tomography are its angles."""
         return ", ".join(part for part in (self.sample, self.angle) if part)
 
+    def serves(self, image: Named) -> bool:
+        """Whether a reference has the name of an image's sample, or of the end of it."""
+        return image.sample == self.sample or (bool(self.sample) and image.sample.endswith(f"_{self.sample}"))
+
     @property
     def degrees(self) -> float:
         """The angle as a number, to sort by."""
@@ -111,7 +115,7 @@ def references_of(named: list[Named], scan: str) -> list[Named]:
     """
     this = next(one for one in named if one.scan == scan)
     found = [one for one in named if one.is_reference]
-    own = [one for one in found if this.sample == one.sample or (one.sample and this.sample.endswith(f"_{one.sample}"))]
+    own = [one for one in found if one.serves(this)]
     alone = len({one.sample for one in named if not one.is_reference}) == 1
     served = own or (found if alone else [])
     return [one for one in served if one.angle in ("", this.angle)] or served

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.io.energies import refuse_unsorted
 from napari_xanes.io.energy_names import energy_in
-from napari_xanes.io.files import files_in, not_followed
+from napari_xanes.io.files import files_in, listed, not_followed
 from napari_xanes.io.found import Found
 from napari_xanes.io.frames import REPEAT, one_per_file, taken
 from napari_xanes.io.selection import choice_note, chosen
@@ -32,6 +34,8 @@ def declines(path: Path, energies: Any = None) -> str | None:
             return reason
         if energy_in(path.stem) is None or path.suffix.lower() != ".xrm":
             return "no .xrm with its energy in the name"
+        if _has_company(path):
+            return None
     named, links = _in_folder(path)
     if path.is_dir():
         samples = [one for one in named if not one.is_reference]
@@ -58,8 +62,8 @@ def read(
     ----------
     path : Path
         A folder, or one file of the series in it.
-    energies : ignored
-        `finished` puts given energies in.
+    energies : array_like of eV, or path of a text file, optional
+        One for each different energy of the names, which images are sorted by; `finished` puts them in.
     select : str or int, optional
         Which of several scans in a folder, as in ``metadata["available"]``.
     files : sequence of Path, optional
@@ -96,6 +100,8 @@ def read(
         if one.shape != first.shape:
             raise ValueError(f"{one.path}: {one.shape} pixels, {first.path.name} has {first.shape}; select one scan")
     names = np.array(list(groups))
+    if energies is not None:
+        refuse_unsorted(energies, names)
     if energy_in(Path(of_scan[0].name).stem):
         energy, notes = _energies(groups, names)
         known = {"energy_unit": "eV" if energy is not names else "eV (file names)", "energy_in_names": names.tolist()}
@@ -130,13 +136,30 @@ def _in_folder(path: Path) -> tuple[list[Named], list[str]]:
     Files without an energy in the name are left out, unless none has one: then the headers tell.
     """
     folder = path if path.is_dir() else path.parent
-    files, links = files_in(folder, (".xrm",))
-    names = {file.name for file in files} | {link.name for link in links if link.name == path.name}
-    told = (told_by(str(folder), name) for name in sorted(names))
+    files, links = files_in(folder, (".xrm",), named=path)
+    told = (told_by(str(folder), file.name) for file in files)
     named = [one for one in told if one is not None]
     if path.is_dir() and not named:
         named = told_by_headers(files)
-    return named, not_followed([link for link in links if link.name not in names])
+    return named, not_followed(links)
+
+
+def _has_company(path: Path) -> bool:
+    """Whether a file that clearly belongs to the same scan lies beside one, as the first few names usually tell.
+
+    Hundreds of files may be asked one after the other.
+    """
+    this = told_by(str(path.parent), path.name)
+    with os.scandir(path.parent) as entries:
+        for entry in entries:
+            if this is None or not entry.name.lower().endswith(".xrm") or entry.name.startswith("."):
+                continue
+            other = told_by(str(path.parent), entry.name)
+            if other is None or other.is_reference or not entry.is_file(follow_symlinks=False):
+                continue
+            if this.serves(other) if this.is_reference else other.scan == this.scan and other.energy != this.energy:
+                return True
+    return False
 
 
 def _is_zeiss(path: Path) -> bool:
@@ -159,14 +182,15 @@ def _whole(named: list[Named], what: str, told: list[str]) -> list[tuple[float, 
         else:
             lost.append(one.name)
     if lost:
-        listed = ", ".join(lost[:3]) + (" ..." if len(lost) > 3 else "")
-        told.append(f"{len(lost)} of {len(named)} {what} are aborted exposures or damaged, and are dropped: {listed}")
+        told.append(
+            f"{len(lost)} of {len(named)} {what} are aborted exposures or damaged, and are dropped: {listed(lost)}"
+        )
     return whole
 
 
 def _by_energy(shots: list[tuple[float, Content]]) -> dict[float, list[Content]]:
     groups: dict[float, list[Content]] = {}
-    for energy, header in sorted(shots, key=lambda shot: (shot[0], shot[1].path.name)):
+    for energy, header in sorted(shots, key=lambda shot: shot[0]):
         groups.setdefault(energy, []).append(header)
     return groups
 

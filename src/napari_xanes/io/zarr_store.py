@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_xanes.io import frames, promises
 from napari_xanes.io.files import inside
-from napari_xanes.io.unpacked import unpacked_size
+from napari_xanes.io.unpacked import ZSTD_BLOCK, unpacked_size
 
 try:
     import zarr
@@ -141,7 +141,9 @@ def checked(array: Any, root: Path) -> Any:
     n_chunks = prod(-(-length // chunk) for length, chunk in zip(array.shape, chunks, strict=True) if chunk)
     item = array.dtype.itemsize
     promised = max(array.nbytes, prod(chunks) * item)
-    piece = item * max(prod(chunks), prod(array.shape[1:] if array.ndim > 2 else array.shape))
+    # OME images have axes of length 1; without them the first one is read piece by piece.
+    lengths = [length for length in array.shape if length != 1]
+    piece = item * max(prod(chunks), prod(lengths[1:] if len(lengths) > 2 else lengths))
     least = max(promised // _MOST_COMPRESSED, piece - promises.ONE_PIECE)
     if max(promised, 2 * piece) > promises.ALWAYS_BELIEVED and not _holds(root / array.path, least):
         raise ValueError(
@@ -158,8 +160,8 @@ def checked(array: Any, root: Path) -> Any:
         raise ValueError(f"{array.path or 'the array'} is compressed more than once ({', '.join(compressors)})")
     store = array.store
     if compressors and not array.shards and isinstance(store, _Folder):
-        # Filters may turn numbers into larger ones.
-        store.chunks[f"{array.path}/".lstrip("/")] = compressors[0], prod(chunks) * max(8, item) + 4096
+        # Filters may turn numbers into larger ones, and a size that Zstandard does not tell is known to a block only.
+        store.chunks[f"{array.path}/".lstrip("/")] = compressors[0], prod(chunks) * max(8, item) + ZSTD_BLOCK
     return array
 
 
@@ -172,8 +174,9 @@ def load(array: Any) -> Any:
         return np.asarray(array[...]).astype(dtype, copy=False)
     import dask.array as da
 
-    # Thin along the energies, so that a frame decodes no others than it must.
-    wanted = (array.chunks[0], *("auto",) * (array.ndim - 1))
+    # Thin along the energies, the first axis that is longer than 1, so that a frame decodes no others than it must.
+    energy = next((axis for axis, length in enumerate(array.shape) if length > 1), 0)
+    wanted = [chunk if axis <= energy else "auto" for axis, chunk in enumerate(array.chunks)]
     size = max(_LAZY_BYTES, prod(array.chunks) * dtype.itemsize)
     chunks = da.core.normalize_chunks(  # type: ignore[no-untyped-call]
         wanted, array.shape, size, dtype, previous_chunks=array.chunks
