@@ -190,10 +190,17 @@ def test_exchange_is_told_apart_whatever_the_shape(tmp_path, shape):
     np.testing.assert_array_equal(io.read(write_aps(tmp_path / "b.h5", images, energy / 1000)).data, images)
 
 
-def test_mantis_refuses_tilt_series(tmp_path, frames):
-    path = write_mantis(tmp_path / "a.hdf5", frames, ENERGY, **{"exchange/data": np.ones((5, 3, 4, 2))})
-    with pytest.raises(ValueError, match=r"must be \(X, Y, E\).*save one angle"):
-        io.read(path)
+@pytest.mark.parametrize("memory_limit", [None, 10])
+def test_mantis_tilt_series(tmp_path, frames, memory_limit):
+    both = np.stack([frames.T, frames.T + 1000], axis=-1)
+    more = {"exchange/data": both, "exchange/theta": np.array([-20.0, 35.5]), "exchange/white_data": both}
+    path = write_mantis(tmp_path / "a.hdf5", frames, ENERGY, **more)
+    first, second = (io.read(path, select=select, memory_limit=memory_limit) for select in (None, "35.5 degrees"))
+    np.testing.assert_array_equal(np.asarray(first.data), frames)
+    np.testing.assert_array_equal(np.asarray(second.data), frames + 1000)
+    np.testing.assert_array_equal(np.asarray(second.metadata["flat"]), frames + 1000)
+    assert second.metadata["available"] == ["-20 degrees", "35.5 degrees"]
+    assert "'-20 degrees' was read, one of 2 stacks" in first.metadata["notes"][0]
 
 
 # PyXAS

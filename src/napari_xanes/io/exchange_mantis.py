@@ -1,4 +1,7 @@
-"""MANTiS stacks in Data Exchange: ``/exchange/data`` (X, Y, E) with positions, and I0 as a spectrum."""
+"""MANTiS stacks in Data Exchange: ``/exchange/data`` (X, Y, E) with positions, and I0 as a spectrum.
+
+Those of a tilt series are (X, Y, E, angle): each angle is a stack.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from napari_xanes.io.found import Found
 from napari_xanes.io.frames import filled_length
 from napari_xanes.io.hdf5 import array, child, is_hdf5, load, opened, row, text
 from napari_xanes.io.hdf5_frames import spacing
+from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.stack import Quantity
 
 _NORMALIZATION = "spectromicroscopy/normalization"
@@ -32,8 +36,17 @@ def declines(path: Path, energies: Any = None) -> str | None:
         return None if is_x_y_e(file) else "its images are (E, Y, X), as APS writes them"
 
 
-def read(path: Path, energies: Any = None) -> Found:
+def read(path: Path, energies: Any = None, select: str | int | None = None) -> Found:
     """The images turned to (E, Y, X), with I0, flat and dark in the metadata where the file has them.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    energies : array_like of eV, or path of a text file, optional
+        Energies that I0 is wanted on.
+    select : str or int, optional
+        Which angle of a tilt series, as in ``metadata["available"]``.
 
     Raises
     ------
@@ -42,12 +55,14 @@ def read(path: Path, energies: Any = None) -> Found:
     """
     with opened(path) as file:
         images, axis = array(file, "exchange/data"), row(file, "exchange/energy")
-        if images is None or images.ndim != 3 or 0 in images.shape:
+        if images is None or images.ndim not in (3, 4) or 0 in images.shape:
             shape = None if images is None else images.shape
-            raise ValueError(f"/exchange/data must be (X, Y, E), its shape is {shape}; of a tilt series save one angle")
+            raise ValueError(f"/exchange/data must be (X, Y, E) or (X, Y, E, angle), its shape is {shape}")
+        angles = _angles(file, images.shape[3:])
+        at = chosen(select, angles)
         if axis is None and energies is None:
             raise ValueError("/exchange/energy holds no numbers; pass energies=")
-        metadata: dict[str, Any] = {}
+        metadata: dict[str, Any] = {"available": angles, "detector": angles[at]} if images.ndim == 4 else {}
         energy = np.zeros(images.shape[2])
         if axis is not None:
             energy, metadata["energy_unit"] = to_ev(axis[()], text(axis.attrs.get("units", "")))
@@ -56,7 +71,7 @@ def read(path: Path, energies: Any = None) -> Found:
             taken = array(file, f"exchange/{name}")
             if taken is not None and taken.shape in (images.shape, images.shape[:2]):
                 if filled_length(taken):
-                    metadata[key] = load(taken, range(taken.ndim)[::-1])
+                    metadata[key] = _turned(taken, at)
             elif taken is not None and taken.size > 1:
                 told.append(f"/exchange/{name} has shape {taken.shape}, the images {images.shape}; it is left out")
         quantity: Quantity = "counts"
@@ -67,7 +82,24 @@ def read(path: Path, energies: Any = None) -> Found:
             metadata |= _i0(file, energy if energies is None else given_energies(energies)[0], told)
         sizes = [_spacing(row(file, f"exchange/{name}")) for name in "yx"]
         size = (sizes[0], sizes[1]) if sizes[0] and sizes[1] else None
-        return Found(load(images, range(images.ndim)[::-1]), energy, quantity, size, metadata, told, interruptible=True)
+        notes = choice_note(at, angles)
+        return Found(_turned(images, at), energy, quantity, size, metadata, told, notes, interruptible=True)
+
+
+def _angles(file: h5py.File, lengths: tuple[int, ...]) -> list[str]:
+    """The names of a tilt series' stacks; of a stack without an axis of angles, one."""
+    if not lengths:
+        return [""]
+    angles = row(file, "exchange/theta")
+    if angles is None or angles.size != lengths[0]:
+        return [f"projection {i}" for i in range(lengths[0])]
+    return [f"{angle:g} degrees" for angle in np.ravel(angles[()])]
+
+
+def _turned(values: h5py.Dataset, at: int) -> Any:
+    """Values (X, Y), (X, Y, E) or (X, Y, E, angle) as (Y, X) or (E, Y, X)."""
+    turned = load(values, range(values.ndim)[::-1])
+    return turned[at] if values.ndim == 4 else turned
 
 
 def _spacing(positions: h5py.Dataset | None) -> float | None:
@@ -81,6 +113,8 @@ def _is_optical_depth(file: h5py.File, images: h5py.Dataset) -> bool:
     """Whether the images are the optical density that the file has as well, with an I0 of 1, as MANTiS saves both."""
     white, density = row(file, f"{_NORMALIZATION}/white_spectrum"), array(file, "spectromicroscopy/optical_density")
     if white is None or density is None or not white.size or (white[()] != 1).any():
+        return False
+    if images.ndim == 4:
         return False
     nx, ny, n_energies = images.shape
     if density.shape != (nx * ny, n_energies):

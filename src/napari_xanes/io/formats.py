@@ -16,7 +16,7 @@ READERS: tuple[Reader, ...] = (
     Reader("fxi", "NSLS-II FXI", ("*.h5", "*.hdf5", "*.hdf")),
     Reader("fxi_tomography", "FXI tomography", ("*.h5",), directories=True, selects=True, series=True),
     Reader("exchange", "APS Data Exchange", ("*.h5", "*.hdf5", "*.hdf")),
-    Reader("exchange_mantis", "MANTiS Data Exchange", ("*.hdf5", "*.h5", "*.hdf")),
+    Reader("exchange_mantis", "MANTiS Data Exchange", ("*.hdf5", "*.h5", "*.hdf"), selects=True),
     Reader("ptychography", "ptychographic CXI", ("*.cxi", "*.h5", "*.hdf5"), directories=True, series=True),
     Reader("xrm_series", "Zeiss XRM series", ("*.xrm",), directories=True, selects=True, series=True),
     Reader("txrm_series", "Zeiss tomographies", ("*.txrm",), directories=True, selects=True, series=True),
