@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
@@ -14,10 +15,12 @@ from qtpy.QtWidgets import QPushButton
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum
 from napari_xanes.gui.denoising import DenoiseDock
+from napari_xanes.gui.denoising.compare import BeforeAfter
 from napari_xanes.gui.denoising.overlay import in_view
 from napari_xanes.gui.denoising.results import device_in_words
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.runner import time_left
+from napari_xanes.gui.spectra import tiles
 from napari_xanes.models.cleaning import WEIGHTS
 from napari_xanes.noise import amount_noise
 from napari_xanes.sample import nmc_ni_k
@@ -344,3 +347,30 @@ def test_time_left() -> None:
     assert time_left(1.0, 0.5) == time_left(10.0, 0.01) == ""
     assert time_left(10.0, 0.4) == " · 15 s left"
     assert time_left(100.0, 0.2) == " · 7 min left"
+
+
+def test_a_pixel_that_was_waited_for_does_not_replace_a_later_one(
+    viewer: Any, add_stack: Any, counts: SpectralStack, wait: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiles, "EDGE", 8)
+    depth = nx.ops.optical_depth(counts)
+    armed, hold = threading.Event(), threading.Event()
+
+    def slow(values: Any) -> Any:
+        if armed.is_set():
+            hold.wait(5)
+        return values
+
+    chunks = da.from_array(depth.data, chunks=(-1, 8, 8))
+    lazy = depth.with_data(chunks.map_blocks(slow, dtype=np.float32, meta=np.empty((0, 0, 0))))
+    view = BeforeAfter(viewer)
+    viewer.window.add_dock_widget(view)
+    view.set_stacks(lazy, lazy, add_stack(lazy))
+    wait(lambda: view.plot.curves)
+    armed.set()
+    view._read((40, 40))
+    view._read((25, 25))
+    hold.set()
+    wait(lambda: view._tiles[1].spectrum((40, 40), 1) is not None)
+    wait(ms=100)
+    np.testing.assert_allclose(view.plot.curves[0].values, depth.data[:, 25, 25], rtol=1e-5)

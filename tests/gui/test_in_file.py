@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from napari_xanes import SpectralStack
+from napari_xanes.gui.in_file import OtherStacks
 from napari_xanes.gui.prepare_dock import PrepareDock
 
 
@@ -50,9 +51,9 @@ def test_repeats_are_opened_one_by_one(viewer: Any, tmp_path: Path, wait: Any) -
     viewer.open(tmp_path / "scan.npz", plugin="napari-xanes")
     dock = PrepareDock(viewer)
     row = dock.in_file
-    assert (row.isHidden(), row.names.isHidden(), row.repeats.currentText()) == (False, True, "mean of repeats")
+    assert (row.isHidden(), row.names.isHidden(), row.repeats.currentText()) == (False, True, "mean of 2")
     np.testing.assert_array_equal(viewer.layers[0].data[:, 0, 0], [1.5, 2.5, 3.5])
-    row.repeats.setCurrentText("repeat 2 of 2")
+    row.repeats.setCurrentText("repeat 2")
     row.open_button.click()
     wait(lambda: not row.job.running and len(viewer.layers) == 2)
     np.testing.assert_array_equal(viewer.layers[1].data[:, 0, 0], [3, 4, 5])
@@ -62,3 +63,14 @@ def test_repeats_are_opened_one_by_one(viewer: Any, tmp_path: Path, wait: Any) -
 def test_a_file_of_one_stack_needs_no_choice(viewer: Any, add_stack: Any, stack: SpectralStack) -> None:
     add_stack(stack)
     assert PrepareDock(viewer).in_file.isHidden()
+
+
+def test_the_row_is_never_a_window_of_its_own(
+    viewer: Any, two_detectors: Path, wait: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[bool] = []
+    monkeypatch.setattr(OtherStacks, "showEvent", lambda row, event: shown.append(row.isWindow()))
+    viewer.open(two_detectors, plugin="napari-xanes")
+    viewer.window.add_plugin_dock_widget("napari-xanes", "Prepare")
+    wait(lambda: shown)
+    assert not any(shown)

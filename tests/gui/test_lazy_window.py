@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import dask.array as da
 import numpy as np
@@ -114,19 +115,39 @@ def test_looking_computes_nothing_on_the_main_thread(
     assert embedding.stacks.layer() is other
 
 
+def test_a_closed_stack_is_given_up(viewer: Any, add_stack: Any, depth: SpectralStack, wait: Any) -> None:
+    dock, layer = spectra_dock(viewer), add_stack(depth)
+    look_at(viewer, layer, (7, *(0,) * (layer.ndim - 3), 10, 5))
+    wait(lambda: dock._values is not None)
+    kept = ref(dock.cursor._tiles)
+    assert kept() is not None
+    viewer.layers.clear()
+    wait(lambda: kept() is None)
+
+
 def test_contrast_comes_from_a_worker(
     viewer: Any, depth: SpectralStack, wait: Any, watch: _Watch, tmp_path: Path
 ) -> None:
     spectra_dock(viewer)
     nx.write(depth.with_data(np.asarray(depth.data)), tmp_path / "stack.h5")
     layer = _open_lazily(viewer, tmp_path / "stack.h5")
-    middle = np.asarray(depth.data)[tuple(n // 2 for n in depth.shape[:-2])]
+    before, after = (np.asarray(depth.data)[(i, *(n // 2 for n in depth.shape[1:-2]))] for i in (0, -1))
     wait(lambda: tuple(layer.contrast_limits) != (0.0, 1.0))
     low, high = layer.contrast_limits
     assert watch.guilty == []
-    assert middle.min() <= low < np.percentile(middle, 2)
-    assert np.percentile(middle, 98) < high <= middle.max()
+    assert before.min() <= low < np.percentile(before, 5), "what is seen before the edge"
+    assert np.percentile(after, 95) < high, "is seen after it too"
     assert tuple(layer.contrast_limits_range) == (low, high)
+
+
+def test_contrast_of_a_lazy_stack_holds_both_sides_of_its_edge(viewer: Any, add_stack: Any, wait: Any) -> None:
+    spectra_dock(viewer)
+    counts = np.where(np.arange(20) < 12, 1000, 200)[:, None, None] + np.arange(16.0)
+    layer = add_stack(SpectralStack(da.from_array(np.tile(counts, (1, 16, 1))), 8300 + np.arange(20.0), "counts"))
+    wait(lambda: tuple(layer.contrast_limits) != (0.0, 1.0))
+    low, high = layer.contrast_limits
+    assert low < 220
+    assert high > 1000
 
 
 def _open_lazily(viewer: Any, path: Path) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QScrollArea
 
 import napari_xanes as nx
 from napari_xanes import Recipe, SpectralStack, Step
@@ -48,6 +48,29 @@ def test_three_clicks_give_the_right_map(viewer: Any, dock: MapDock, wait: Any) 
     assert layer.visible
     assert viewer.layers.selection.active is layer
     assert "Ni2+ model" in dock.results._legend.text()
+
+
+def test_results_fit_a_narrow_dock(viewer: Any, dock: MapDock, wait: Any) -> None:
+    from napari_xanes.gui.layers import stack_to_layer
+
+    data, keywords, _ = stack_to_layer(nx.ops.optical_depth(nmc_ni_k(size=32).stack))
+    viewer.add_image(data, **keywords)
+    dock.runner.methods.setCurrentIndex(dock.runner.methods.findData("edge_energy"))
+    run(dock, wait)
+    (area,) = [one for one in dock.findChildren(QScrollArea) if one.isAncestorOf(dock.results)]
+    taken = area.verticalScrollBar().sizeHint().width() + dock.width() - area.viewport().width()
+    assert area.widget().minimumSizeHint().width() <= dock.minimumSizeHint().width() - taken
+
+
+def test_another_stack_has_no_numbers_of_the_one_that_was_mapped(
+    viewer: Any, dock: MapDock, add_stack: Any, wait: Any
+) -> None:
+    layer = add_stack()
+    run(dock, wait)
+    viewer.cursor.position = tuple(layer.data_to_world((0, 5, 9)))
+    wait(lambda: "edge jump" in dock.overlay.text())
+    add_stack(name="other")
+    wait(lambda: "Move the cursor" in dock.overlay.text())
 
 
 def test_cancelling_leaves_nothing_behind(viewer: Any, dock: MapDock, add_stack: Any, wait: Any, qtbot: Any) -> None:

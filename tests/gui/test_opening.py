@@ -66,6 +66,24 @@ def test_images_and_their_energies_dropped_together(viewer: Any, tmp_path: Path)
     np.testing.assert_array_equal(viewer.layers[0].metadata["xanes"]["energy_eV"], [7100, 7110, 7120])
 
 
+def test_files_that_are_gone_are_told(viewer: Any, tmp_path: Path, errors: list[str]) -> None:
+    DropTarget(QWidget(), viewer).open([str(tmp_path / "a.h5"), str(tmp_path / "b.h5")])
+    assert len(errors) == 1
+    assert "a.h5" in errors[0]
+    assert not viewer.layers
+
+
+def test_what_cannot_be_read_is_told_at_once(viewer: Any, tmp_path: Path, errors: list[str]) -> None:
+    for i in range(10):
+        (tmp_path / f"{i}.h5").write_bytes(b"no HDF5")
+    np.savez(tmp_path / "a.npz", data=np.ones((3, 4, 5)), energy=[7100, 7110, 7120])
+    DropTarget(QWidget(), viewer).open(names(tmp_path))
+    assert len(viewer.layers) == 1
+    (told,) = errors
+    assert told.startswith("0.h5")
+    assert told.endswith("and 2 more")
+
+
 def test_photos_among_the_files_are_left_to_napari(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "photo.tif", np.ones((4, 5), np.uint8))
     np.savez(tmp_path / "a.npz", data=np.ones((3, 4, 5)), energy=[7100, 7110, 7120])

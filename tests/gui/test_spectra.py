@@ -14,6 +14,7 @@ from app_model.types import KeyBinding
 from napari_xanes import SpectralStack
 from napari_xanes.gui.references import references_of
 from napari_xanes.gui.spectra import SpectraDock, spectra_dock_of, tiles
+from napari_xanes.gui.spectra.model import with_unit
 
 
 @pytest.fixture
@@ -293,7 +294,7 @@ def test_cursor_signal(viewer, dock, add_stack, point_at, wait):
 def test_neighbouring_pixels_of_lazy_data_are_there_at_once(viewer, dock, add_stack, point_at, stack, wait):
     layer = add_stack(stack.with_data(da.from_array(stack.data, chunks=(30, 8, 8))))
     point_at(layer, 5, 9)
-    wait(lambda: dock.cursor._tiles.spectrum(layer.data, (5, 9), 1) is not None)
+    wait(lambda: dock.cursor._tiles.spectrum((5, 9), 1) is not None)
     came = []
     dock.cursor.arrived.connect(lambda index, values: came.append((index, values)))
     viewer.cursor.position = tuple(layer.data_to_world((0, 6, 11)))
@@ -315,14 +316,14 @@ def test_what_was_waited_for_does_not_replace_what_came_later(viewer, dock, add_
     data = da.from_array(stack.data, chunks=(30, 8, 8)).map_blocks(slow, dtype=np.float32, meta=np.empty((0, 0, 0)))
     layer = add_stack(stack.with_data(data))
     viewer.cursor.position = tuple(layer.data_to_world((0, 1, 1)))
-    wait(lambda: dock.cursor._tiles.spectrum(data, (1, 1), 1) is not None)
+    wait(lambda: curve(dock, "cursor") is not None)
     armed.append(True)
     viewer.cursor.position = tuple(layer.data_to_world((0, 20, 20)))
     wait(lambda: dock.cursor.index == (20, 20))
     viewer.cursor.position = tuple(layer.data_to_world((0, 2, 2)))
     wait(lambda: dock.cursor.index == (2, 2))
     hold.set()
-    wait(lambda: dock.cursor._tiles.spectrum(data, (20, 20), 1) is not None)
+    wait(lambda: dock.cursor._tiles.spectrum((20, 20), 1) is not None)
     wait(ms=100)
     np.testing.assert_allclose(curve(dock, "cursor").values, stack.data[:, 2, 2])
 
@@ -348,3 +349,15 @@ def test_closing_while_data_are_read(viewer, dock, add_stack, stack, wait, monke
     hold.set()
     wait(ms=100)
     assert not dock._live
+
+
+@pytest.mark.parametrize(("value", "said"), [(22982.0, "22982 counts"), (389.25, "389.2 counts"), (np.nan, "no value")])
+def test_counts_are_written_out(value, said):
+    assert with_unit(value, {"quantity": "counts"}).startswith(said)
+
+
+def test_a_single_energy_says_that_there_is_no_curve(viewer, dock, add_stack):
+    add_stack(SpectralStack(np.ones((1, 4, 5), np.float32), [8350], "counts"))
+    assert "One energy" in dock.message.text()
+    add_stack(SpectralStack(np.ones((2, 4, 5), np.float32), [8350, 8360], "counts"))
+    assert dock.message.isHidden()

@@ -8,6 +8,7 @@ import pytest
 from napari_xanes.colours import colour_of
 from napari_xanes.gui.references import references_of
 from napari_xanes.gui.spectra import SpectraDock
+from napari_xanes.gui.spectra.areas import next_label, pixels_of
 
 
 @pytest.fixture
@@ -96,6 +97,29 @@ def test_drawn_regions(viewer, dock, stack, wait):
     assert pixels == pytest.approx(np.pi * 25, rel=0.15)
     shapes.data = shapes.data[:1]
     wait(lambda: len(dock.regions.texts()) == 1)
+
+
+def test_labels_as_napari_makes_them_are_regions_at_every_energy(viewer, dock, stack, wait):
+    viewer.dims.set_current_step(0, 3)
+    viewer._new_labels()
+    layer = viewer.layers[-1]
+    assert layer.data.shape == stack.shape
+    layer.data[3, 4:8, 5:10] = 1
+    layer.data[20, 10:12, 5:10] = 2
+    layer.events.paint(value=[])
+    wait(lambda: dock.regions.texts() == ["region 1 · 20 px", "region 2 · 10 px"])
+    np.testing.assert_allclose(curve(dock, "region 1").values, stack.data[:, 4:8, 5:10].mean((1, 2)), rtol=1e-5)
+    expected = np.zeros((24, 32), dtype=bool)
+    expected[10:12, 5:10] = True
+    np.testing.assert_array_equal(pixels_of(layer, 2, (), viewer.layers[0]), expected)
+    dock.regions.brush()
+    assert viewer.layers.selection.active is layer
+    assert layer.selected_label == 3
+
+
+@pytest.mark.parametrize(("labels", "free"), [([0, 0], 1), ([0, 7], 8), ([255, 1], 2)])
+def test_a_new_region_has_a_label_of_its_own(labels, free):
+    assert next_label(np.array(labels, np.uint8)) == free
 
 
 def test_other_labels_are_no_regions(viewer, dock, wait):

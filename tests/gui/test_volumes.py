@@ -111,6 +111,21 @@ def test_regions_are_measured_in_the_slice_in_view(
         wait(lambda: np.allclose(spectra.tracker.regions[0].mean, mean(0), rtol=1e-5))
 
 
+def test_labels_as_napari_makes_them_are_of_the_slice_in_view(
+    viewer: Any, layer: Any, spectra: SpectraDock, volume: SpectralStack, wait: Any
+) -> None:
+    look_at(viewer, layer, (7, 2, 20, 25))
+    viewer._new_labels()
+    labels = viewer.layers[-1]
+    labels.data[7, 2, 10:20, 5:15] = 1
+    labels.events.paint(value=[])
+    wait(lambda: spectra.regions.texts() == ["region 1 · 100 px"])
+    expected = volume.data[:, 2, 10:20, 5:15].mean(axis=(-2, -1), dtype=np.float64)
+    np.testing.assert_allclose(spectra.tracker.regions[0].mean, expected, rtol=1e-5)
+    go_to_slice(viewer, layer, 0)
+    wait(lambda: spectra.regions.texts() == [])
+
+
 def test_an_area_drawn_in_a_slice_belongs_to_it(
     viewer: Any, layer: Any, spectra: SpectraDock, volume: SpectralStack, wait: Any
 ) -> None:
@@ -280,15 +295,17 @@ def test_a_cleaned_volume_is_compared_in_the_slice_in_view(
         assert tuple(one.scale[-3:]) == SCALE, one.name
 
 
-def test_a_volume_of_nothing_known_asks_for_references(
-    viewer: Any, layer: Any, denoise: DenoiseDock, wait: Any, errors: list[str]
+def test_a_volume_of_nothing_known_asks_for_references_before_anything_is_computed(
+    viewer: Any, layer: Any, denoise: DenoiseDock, errors: list[str]
 ) -> None:
     from napari_xanes.gui.references import references_of
 
     for one in references_of(viewer).spectra:
         references_of(viewer).set_checked(one.name, False)
-    run(denoise, wait)
+    denoise.runner.start()
+    assert not denoise.runner.job.running
     assert "give references" in errors[0]
+    assert "border" in denoise.runner.form().field("references").widget.styleSheet()
     assert [one.name for one in viewer.layers] == [layer.name]
 
 

@@ -65,6 +65,14 @@ def test_the_empty_area_is_found(rng: np.random.Generator) -> None:
     assert (found & particle).sum() < 0.01 * found.sum()
 
 
+def test_looking_for_the_empty_area_tells_how_far_it_is() -> None:
+    told: list[tuple[float, str]] = []
+    nx.ops.optical_depth(counts(), progress=lambda done, text: told.append((done, text)))
+    assert [text for _, text in told][:6] == ["empty area"] * 3 + ["I0"] * 3
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1] == (1.0, "optical depth")
+
+
 def test_the_empty_area_of_a_slice_is_its_own() -> None:
     data = np.full((2, 2, 12, 12), 1000.0, np.float32)
     data[:, 1] = 20

@@ -33,7 +33,7 @@ def thinned(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def settle_limits(layer: Image) -> None:
-    """Give a lazy layer that has no display limits yet those of the image in its middle, which is read in a worker."""
+    """Give a lazy layer that has no display limits yet those of a few of its images, which are read in a worker."""
     from napari.qt.threading import create_worker
 
     if isinstance(layer.data, np.ndarray) or tuple(layer.contrast_limits) != LATER:
@@ -46,12 +46,13 @@ def settle_limits(layer: Image) -> None:
             layer.contrast_limits = layer.contrast_limits_range = limits
 
     # An error is none of its own: napari meets the same one when it shows the frame.
-    create_worker(_of_middle, layer.data, _connect={"returned": show}, _ignore_errors=True)
+    create_worker(_of_few, layer.data, _connect={"returned": show}, _ignore_errors=True)
 
 
-def _of_middle(data: Any) -> Limits:
-    """The limits of the image that napari shows first."""
-    return _spread(data[tuple(n // 2 for n in data.shape[:-2])])
+def _of_few(data: Any) -> Limits:
+    """The limits of the images at the first, middle and last energy: across an edge one alone would tell nothing."""
+    depth = tuple(n // 2 for n in data.shape[1:-2])
+    return _spread(np.stack([np.asarray(data[(i, *depth)]) for i in (0, len(data) // 2, -1)]))
 
 
 def _spread(values: Any) -> Limits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -11,6 +12,9 @@ from qtpy.QtWidgets import QWidget
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+
+_MOST = 8
+"""Reasons in a notification."""
 
 
 class DropTarget(QObject):
@@ -46,7 +50,7 @@ class DropTarget(QObject):
         return [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
 
     def open(self, paths: list[str]) -> None:
-        """Open files, the parts of one stack together; what can't be read becomes a notification with its reason."""
+        """Open files, the parts of one stack together; of what can't be read one notification gives the reasons."""
         from napari.layers import Layer
 
         from napari_xanes.gui.readers import parts, read_layers
@@ -54,12 +58,22 @@ class DropTarget(QObject):
         viewer = self._viewer()
         if viewer is None:
             return
-        for part in parts(paths):
+        try:
+            together = parts(paths)
+        except OSError as error:
+            show_error(str(error))
+            return
+        told = []
+        for part in together:
             try:
                 layers = read_layers([str(path) for path in part])
             except (OSError, ValueError) as error:
-                show_error(str(error))
+                # Of a long line napari shows the beginning: the name of the file, not its folder.
+                told.append(str(error).replace(f"{part[0].parent}{os.sep}", "", 1))
                 continue
             for layer in layers:
                 if len(layer) > 1:
                     viewer.add_layer(Layer.create(*layer))
+        if told:
+            more = [f"and {len(told) - _MOST} more"] if len(told) > _MOST else []
+            show_error("\n".join([*told[:_MOST], *more]))

@@ -104,7 +104,7 @@ class FitOverlay(QLabel):
         """Follow the cursor over the stack's layer and say what these maps hold there."""
         self._maps = maps
         self._stack = ref(stack) if stack is not None else lambda: None
-        self.setText("Move the cursor over the image to see a pixel's fit")
+        self._clear()
 
     def showEvent(self, event: Any) -> None:
         """Follow while shown."""
@@ -144,6 +144,8 @@ class FitOverlay(QLabel):
             self._clear()
 
     def _clear(self) -> None:
+        if self._maps is not None:
+            self.setText("Move the cursor over the stack that was mapped to see a pixel's fit")
         viewer = self._viewer()
         dock = spectra_dock_of(viewer) if viewer is not None else None
         if dock is not None:

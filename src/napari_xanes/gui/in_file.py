@@ -27,15 +27,15 @@ class OtherStacks(QWidget):
         Where other stacks are added.
     stacks : LayerBox
         Tells which stack is chosen.
+    parent : QWidget, optional
+        Parent widget; without one the row would be a window of its own for a moment.
     """
 
-    def __init__(self, viewer: Viewer, stacks: LayerBox) -> None:
-        super().__init__()
+    def __init__(self, viewer: Viewer, stacks: LayerBox, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self._viewer, self._stacks = viewer, stacks
-        self.names = QComboBox()
-        self.names.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.names.setToolTip("Regions and detectors in this file")
-        self.repeats = QComboBox()
+        self.names, self.repeats = QComboBox(), QComboBox()
+        self.names.setToolTip("Regions, detectors or projections in this file")
         self.repeats.setToolTip("Energies that were measured more than once: the mean of their frames, or one of them")
         self.open_button = QPushButton("Open")
         self.open_button.setToolTip("Add this one as another layer")
@@ -44,11 +44,13 @@ class OtherStacks(QWidget):
         self.job.done.connect(self._add)
         self.job.failed.connect(lambda error: show_error(str(error)))
         self.job.ended.connect(self.refresh)
+        for box in (self.names, self.repeats):
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         row = QHBoxLayout(self)
         row.setContentsMargins(4, 4, 4, 0)
         row.addWidget(QLabel("in the file"))
-        row.addWidget(self.names, 1)
-        row.addWidget(self.repeats)
+        row.addWidget(self.names, 3)
+        row.addWidget(self.repeats, 2)
         row.addWidget(self.open_button)
         stacks.chosen.connect(self.refresh)
         self.refresh()
@@ -63,7 +65,7 @@ class OtherStacks(QWidget):
             self.names.setCurrentText(str(stack.metadata.get("detector", "")))
         n_repeats = 1 if stack is None or stack.source is None else int(stack.metadata.get("repeats", 1))
         self.repeats.clear()
-        self.repeats.addItems(["mean of repeats", *(f"repeat {i} of {n_repeats}" for i in range(1, n_repeats + 1))])
+        self.repeats.addItems([f"mean of {n_repeats}", *(f"repeat {i}" for i in range(1, n_repeats + 1))])
         if stack is not None and stack.source is not None:
             self.repeats.setCurrentIndex(int(stack.source.reading.get("repeat", 0)))
         self.names.setVisible(len(names) > 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_xanes.stack import MapSet, ParameterMap
+
+
+_NAME_WIDTH = 16
+"""Letters of a map's name in a line: its value, error and unit need the rest of a narrow dock."""
 
 
 def in_words(one: ParameterMap) -> str:
@@ -76,7 +81,7 @@ class MapResults(QGroupBox):
         self._layers: list[Layer] = []
         self._radios = QButtonGroup(self)
         self._rows = QGridLayout()
-        self._rows.setColumnStretch(0, 1)
+        self._rows.setColumnStretch(1, 1)
         self._legend = QLabel()
         self._legend.setWordWrap(True)
         self._warnings = QLabel()
@@ -92,6 +97,7 @@ class MapResults(QGroupBox):
             button.clicked.connect(action)
             buttons.addWidget(button)
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 8, 4, 4)
         layout.addLayout(self._rows)
         layout.addWidget(self._legend)
         layout.addWidget(self._warnings)
@@ -104,13 +110,15 @@ class MapResults(QGroupBox):
         while self._rows.count():
             self._rows.takeAt(0).widget().deleteLater()
         for row, (name, one) in enumerate(maps.items()):
-            radio = QRadioButton(name.replace("_", " "))
+            radio = QRadioButton(fill(name.replace("_", " "), _NAME_WIDTH))
             radio.setToolTip("Show this map, hide the other maps of this run")
             radio.setChecked(any(self._shows(layer, name) and layer.visible for layer in layers))
             radio.clicked.connect(lambda _=False, name=name: self.show_only(name))
             self._radios.addButton(radio)
             self._rows.addWidget(radio, row, 0)
-            self._rows.addWidget(QLabel(in_words(one)), row, 1)
+            value = QLabel(in_words(one))
+            value.setWordWrap(True)
+            self._rows.addWidget(value, row, 1)
             if one.sigma is not None:
                 sigma = QToolButton()
                 sigma.setText("± σ")

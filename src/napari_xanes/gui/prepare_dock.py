@@ -36,7 +36,7 @@ class PrepareDock(QWidget):
         self.runner.add_tab("history", self._history)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        self.in_file = OtherStacks(viewer, self.runner.stacks)
+        self.in_file = OtherStacks(viewer, self.runner.stacks, self)
         layout.addWidget(self.in_file)
         layout.addWidget(self.runner)
         self.runner.finished.connect(self._show)

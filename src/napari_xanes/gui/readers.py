@@ -46,7 +46,13 @@ def read_layers(path: PathOrPaths) -> list[Any]:
 
 
 def parts(paths: Sequence[str]) -> list[list[Path]]:
-    """Several paths, those of one stack together."""
+    """Several paths, those of one stack together.
+
+    Raises
+    ------
+    OSError
+        If one does not exist or can't be opened.
+    """
     found = [Path(one) for one in paths]
     return [found] if len(found) == 1 or io.are_one_stack(found) else [[one] for one in found]
 

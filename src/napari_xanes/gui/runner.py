@@ -70,6 +70,8 @@ class Runner(QWidget):
         What the methods are called.
     qualifies : callable
         Which layers to offer.
+    require : callable
+        Raises a ValueError if a step can't be taken on a stack, before those steps are.
     parent : QWidget, optional
         Parent widget.
 
@@ -93,11 +95,12 @@ class Runner(QWidget):
         verb: str = "Run",
         what: str = "method",
         qualifies: Callable[[Layer], bool] = is_stack,
+        require: Callable[[SpectralStack, Step], None] = lambda stack, step: None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         attach_energy(viewer)
-        self._viewer, self._registry, self._steps_before = viewer, registry, steps_before
+        self._viewer, self._registry, self._steps_before, self._require = viewer, registry, steps_before, require
         self._forms: dict[str, Form] = {}
         self.source: Layer | None = None
         self._then: Callable[[SpectralStack | None, Any], None] = self._tell
@@ -254,6 +257,11 @@ class Runner(QWidget):
             step = Step(self.methods.currentData(), self.form().values())
         except ValueError as error:
             show_error(str(error))
+            return
+        try:
+            self._require(stack, step)
+        except ValueError as error:
+            self._failed(error)
             return
         before = steps_before(stack)
 

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from napari_xanes import blocks
 from napari_xanes.io.arguments import I0
-from napari_xanes.progress import Progress
+from napari_xanes.progress import Progress, part
 from napari_xanes.registry import method
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack, as_mask
 
 
-def _settle_i0(stack: SpectralStack, *, i0: Any) -> Mapping[str, Any]:
+def _settle_i0(stack: SpectralStack, *, i0: Any, progress: Progress | None = None) -> Mapping[str, Any]:
     """I0 as the data decide it: "flat", "none" for transmission, or a spectrum from a file or a region."""
     if stack.quantity not in ("counts", "transmission"):
         raise ValueError(
@@ -30,9 +30,9 @@ def _settle_i0(stack: SpectralStack, *, i0: Any) -> Mapping[str, Any]:
             "a brushed region, or 'empty'"
         )
     if isinstance(i0, str) and i0 == "empty":
-        i0 = empty_area(stack)
+        i0 = empty_area(stack, progress=part(progress, 0.0, 0.5))
     if isinstance(i0, np.ndarray | tuple):
-        i0 = _mean_in(stack, as_mask(i0, stack.shape[1:]))
+        i0 = _mean_in(stack, as_mask(i0, stack.shape[1:]), part(progress, 0.5, 1.0))
     if isinstance(i0, Spectrum):
         i0 = _covering(i0, stack)
     return {"i0": i0}
@@ -61,7 +61,7 @@ def _covering(i0: Spectrum, stack: SpectralStack) -> Spectrum:
     return Spectrum(i0.name, stack.energy, values)
 
 
-def _mean_in(stack: SpectralStack, mask: NDArray[np.bool_]) -> Spectrum:
+def _mean_in(stack: SpectralStack, mask: NDArray[np.bool_], progress: Progress | None) -> Spectrum:
     """The mean of the dark-corrected counts inside a mask, frame by frame."""
     dark = _dark(stack)
     flat = mask.ravel()
@@ -72,16 +72,20 @@ def _mean_in(stack: SpectralStack, mask: NDArray[np.bool_]) -> Spectrum:
         if values.size == 0:
             raise ValueError(f"the I0 region holds no finite value in frame {i} ({stack.energy[i]:.1f} eV)")
         means[i] = values.mean()
+        if progress is not None:
+            progress((i + 1) / means.size, "I0")
     return Spectrum("I0", stack.energy, means)
 
 
-def empty_area(stack: SpectralStack) -> NDArray[np.bool_]:
+def empty_area(stack: SpectralStack, *, progress: Progress | None = None) -> NDArray[np.bool_]:
     """Pixels without sample: the brightest ones, as far as they agree with each other.
 
     Parameters
     ----------
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
         Counts without flats, so that the empty area shows I0 itself.
+    progress : callable, optional
+        Called with the fraction done and what is being done.
 
     Returns
     -------
@@ -100,9 +104,11 @@ def empty_area(stack: SpectralStack) -> NDArray[np.bool_]:
     from scipy.ndimage import gaussian_filter
 
     total = np.zeros(stack.shape[1:])
-    for frame in stack.data:
+    for i, frame in enumerate(stack.data):
         values = np.asarray(frame, dtype=np.float64)
         total += np.where(np.isfinite(values), values, 0)
+        if progress is not None:
+            progress((i + 1) / stack.shape[0], "empty area")
     # Slices of a volume are images of their own.
     total = gaussian_filter(total / stack.shape[0], 1.0, axes=(-2, -1))
     lit = total > 0

@@ -51,7 +51,7 @@ def _settle(
     **_: Any,
 ) -> Mapping[str, Any]:
     """By how much the references are off, where the data tell."""
-    _check(stack, references)
+    require_cleanable(stack, references)
     if references is None or reference_offset is not None:
         return {"reference_offset": reference_offset or 0.0}
     image = stack if len(stack.shape) == 3 else slices_of(stack, stack.shape[1] // 2)
@@ -87,7 +87,15 @@ def _offset(seen: Look, references: list[Spectrum], background: bool, start: flo
     return find_offset(moments / (squares.sample_precision > 0).sum(), references, energy, weight)
 
 
-def _check(stack: SpectralStack, references: list[Spectrum] | None) -> None:
+def require_cleanable(stack: SpectralStack, references: list[Spectrum] | None) -> None:
+    """Refuse what `denoise` can't work on; nothing of the stack's data is looked at.
+
+    Raises
+    ------
+    ValueError
+        As `denoise`: denoised already, no absorption, too few energies, a volume without references, or references
+        that do not cover the energies.
+    """
     if (stack.metadata.get("noise") or {}).get("kind") == "amounts":
         raise ValueError(f"{stack.name!r} is denoised already; denoise what it was made from")
     if stack.quantity not in ("counts", "transmission"):
@@ -97,6 +105,8 @@ def _check(stack: SpectralStack, references: list[Spectrum] | None) -> None:
             f"denoise needs at least {_LEAST_ENERGIES} energies to tell signal from noise; {stack.name!r} has "
             f"{stack.energy.size}"
         )
+    if len(stack.shape) == 4 and references is None:
+        raise ValueError(f"slices of {stack.name!r} would each learn spectra of their own: give references")
     for one in references or ():
         low, high = one.energy[0] - REACH, one.energy[-1] + REACH
         if stack.energy[0] < low or stack.energy[-1] > high:
@@ -185,7 +195,7 @@ def denoise(
     ('optical_depth', (2, 48, 48))
     """
     assert reference_offset is not None
-    _check(stack, references)
+    require_cleanable(stack, references)
     if len(stack.shape) == 4:
         return _slice_by_slice(
             stack, progress, references=references, background=background, noise=noise, adapt=adapt, keep_new=keep_new,
@@ -242,8 +252,6 @@ def _filled(
 
 def _slice_by_slice(stack: SpectralStack, progress: Progress | None, **parameters: Any) -> SpectralStack:
     """Clean each slice of a volume (E, Z, Y, X) and put them on each other."""
-    if parameters["references"] is None:
-        raise ValueError("slices of a volume would each learn spectra of their own: give references")
     done = each_slice(stack, lambda one, told: denoise.function(one, progress=told, **parameters), progress)
     data = put_on_each_other([one.data for one in done])
     slices = [one.metadata["denoise"] for one in done]

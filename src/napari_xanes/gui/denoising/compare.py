@@ -15,6 +15,7 @@ from napari_xanes.gui.spectra.areas import depth_of
 from napari_xanes.gui.spectra.cursor import CursorFollower
 from napari_xanes.gui.spectra.model import QUANTITY_LABELS, Curve, box_spectrum, in_memory, pixel_at
 from napari_xanes.gui.spectra.plot import SpectrumPlot
+from napari_xanes.gui.spectra.tiles import Tiles
 from napari_xanes.gui.worker import Newest
 from napari_xanes.noise import AmountNoise, amount_noise
 
@@ -42,8 +43,9 @@ class BeforeAfter(QWidget):
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer, self._stacks = viewer, attach_energy(viewer)
-        self._before: SpectralStack | None = None
         self._after: SpectralStack | None = None
+        self._tiles: tuple[Tiles, ...] = ()
+        self._is_current = False
         self._layer: Layer | None = None
         self._noise: AmountNoise | None = None
         self._live = False
@@ -70,7 +72,7 @@ class BeforeAfter(QWidget):
         self.hide()
         self.slider.valueChanged.connect(self._cover)
         self._cursor.moved.connect(self._follow)
-        self._newest.done.connect(self._show)
+        self._newest.done.connect(self._receive)
         self.plot.energy_asked.connect(self._go_to)
 
     def start(self) -> None:
@@ -103,7 +105,8 @@ class BeforeAfter(QWidget):
 
     def set_stacks(self, before: SpectralStack, after: SpectralStack, layer: Layer) -> None:
         """Compare two stacks of the same shape and quantity; `layer` shows the second."""
-        self._before, self._after, self._layer = before, after, layer
+        self._after, self._layer = after, layer
+        self._tiles = tuple(Tiles(stack.data) for stack in (before, after))
         self._noise = amount_noise(after)
         self._swipe.set_layer(layer, before.data)
         self.plot.set_labels(QUANTITY_LABELS[after.quantity])
@@ -128,7 +131,8 @@ class BeforeAfter(QWidget):
     def _on_removed(self, event: Any) -> None:
         if event.value is self._layer:
             self._swipe.cover(0)
-            self._before = self._after = self._layer = None
+            self._after = self._layer = None
+            self._tiles = ()
             self.hide()
 
     def _on_step(self, *_: Any) -> None:
@@ -149,20 +153,25 @@ class BeforeAfter(QWidget):
 
     def _read(self, index: tuple[int, ...]) -> None:
         """Show a pixel's spectra; lazy ones are read in a thread."""
-        before, after = self._before, self._after
-
-        def read() -> list[NDArray[np.float64]]:
-            return [box_spectrum(stack.data, index) for stack in (before, after)]
-
-        if in_memory(before.data) and in_memory(after.data):
-            self._show((index, after), read())
+        tiles = self._tiles
+        spectra = [
+            box_spectrum(one.data, index) if in_memory(one.data) else one.spectrum(index, size=1) for one in tiles
+        ]
+        self._is_current = all(one is not None for one in spectra)
+        if self._is_current:
+            self._newest.forget()
+            self._show(index, spectra)
         else:
-            self._newest.submit((index, after), read)
+            self._newest.submit((index, self._after), lambda: [one.read(index, size=1) for one in tiles])
 
-    def _show(self, key: tuple[tuple[int, ...], SpectralStack], spectra: list[NDArray[np.float64]]) -> None:
+    def _receive(self, key: tuple[tuple[int, ...], SpectralStack], spectra: list[NDArray[np.float64]]) -> None:
+        """Show what was read, unless a later pixel was there already or another result came meanwhile."""
         index, after = key
-        if after is not self._after:
-            return  # another result came meanwhile
+        if after is self._after and not self._is_current:
+            self._show(index, spectra)
+
+    def _show(self, index: tuple[int, ...], spectra: list[NDArray[np.float64]]) -> None:
+        after = self._after
         error = None
         if self._noise is not None:
             pixel = int(np.ravel_multi_index(index, after.shape[1:]))

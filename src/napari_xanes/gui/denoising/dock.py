@@ -50,6 +50,7 @@ class DenoiseDock(QWidget):
             {name: OPERATIONS[name] for name in OPERATIONS if name.startswith("denoise")},
             steps_before=steps_to_absorption,
             qualifies=is_noisy,
+            require=_require_cleanable,
         )
         self.runner.run_button.setToolTip("Clean the whole stack; the window stays usable meanwhile")
         self.preview_button = self.runner.add_button(
@@ -160,6 +161,14 @@ class DenoiseDock(QWidget):
         if self._novelty in layers:
             self._novelty.visible = shown
             layers.move(layers.index(self._novelty), len(layers))
+
+
+def _require_cleanable(stack: SpectralStack, step: Step) -> None:
+    """What `denoise` refuses is refused before the optical depth is computed."""
+    from napari_xanes.ops.denoising import require_cleanable
+
+    if step.name == "denoise":
+        require_cleanable(stack, step.parameters["references"])
 
 
 def _is_novelty(keywords: dict[str, Any]) -> bool:

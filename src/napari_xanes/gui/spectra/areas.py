@@ -33,8 +33,8 @@ def _lies_over(layer: Layer, stack: Layer) -> bool:
         return True
     if not isinstance(layer, Labels) or is_map(layer) or layer.multiscale:
         return False
-    shape = array_of(stack).shape[1:]
-    if layer.data.shape not in (shape, shape[-2:]):
+    shape = array_of(stack).shape
+    if layer.data.shape not in (shape, shape[1:], shape[-2:]):
         return False
     ends = np.array([np.zeros(layer.ndim), np.array(layer.data.shape) - 1])
     return bool(np.allclose(_in_stack(layer, ends, stack)[:, -layer.ndim :], ends, atol=0.5))
@@ -133,14 +133,31 @@ def depth_of(viewer: Viewer, stack: Layer) -> tuple[int, ...]:
 
 
 def plane_of(layer: Labels, depth: tuple[int, ...], stack: Layer) -> NDArray[Any]:
-    """The labels over the image that is shown; a view, so that brushing goes on while it is read."""
-    return np.asarray(layer.data[depth] if layer.data.ndim == stack.ndim - 1 else layer.data)
+    """The labels over the image that is shown; a view, so that brushing goes on while it is read.
+
+    They are (Y, X), or (E, Y, X) in a layer as napari's own button makes it, with a place for labels at each energy.
+    """
+    missing = stack.ndim - layer.ndim
+    return np.asarray(layer.data[(slice(None), *depth) if missing == 0 else depth if missing == 1 else ()])
+
+
+def flattened(labels: NDArray[Any]) -> NDArray[Any]:
+    """Labels (Y, X) of a plane (Y, X) or (E, Y, X): a pixel belongs to a region at whatever energy it was brushed."""
+    return labels.max(axis=0) if labels.ndim > 2 else labels
+
+
+def next_label(labels: NDArray[Any]) -> int:
+    """A label that no pixel has: the next one or, where there is none, the lowest that is free."""
+    top = int(labels.max())
+    if top < np.iinfo(labels.dtype).max:
+        return top + 1
+    return next(number for number in range(1, top + 1) if not (labels == number).any())
 
 
 def pixels_of(layer: Layer, number: int, depth: tuple[int, ...], stack: Layer) -> NDArray[np.bool_]:
     """Where a region lies in the image that is shown, (Y, X)."""
     if not isinstance(layer, Shapes):
-        return plane_of(layer, depth, stack) == number
+        return flattened(plane_of(layer, depth, stack)) == number
     mask = np.zeros(array_of(stack).shape[-2:], dtype=bool)
     found = shape_boxes(layer, depth, stack).get(number)
     if found is not None:

@@ -51,7 +51,7 @@ class CursorFollower(QObject):
         self._timer.setSingleShot(True)
         self._timer.setInterval(INTERVAL)
         self._timer.timeout.connect(self._catch_up)
-        self._tiles = Tiles()
+        self._tiles: Tiles | None = None
         self._newest = Newest(self)
         self._newest.done.connect(self._receive)
         self._newest.failed.connect(lambda key, error: self.failed.emit(error))
@@ -92,6 +92,7 @@ class CursorFollower(QObject):
         self._started = False
         self._timer.stop()
         self._newest.forget()
+        self._tiles = None
         self._stacks.layer_changed.disconnect(self.again)
         viewer = self._viewer()
         if viewer is not None:
@@ -119,6 +120,8 @@ class CursorFollower(QObject):
         viewer, layer = self._viewer(), self._stacks.layer
         if viewer is None:
             return
+        if layer is None:
+            self._tiles = None  # a closed stack is given up
         index = None
         if layer is not None and viewer.dims.ndisplay == 2 and len(viewer.cursor.position) >= layer.ndim:
             index = pixel_at(layer, viewer.cursor.position)
@@ -130,14 +133,15 @@ class CursorFollower(QObject):
             self._newest.forget()
             return
         data, box = array_of(layer), self._box
-        values = box_spectrum(data, index, box) if in_memory(data) else self._tiles.spectrum(data, index, box)
+        tiles = self._tiles = Tiles(data) if self._tiles is None or self._tiles.data is not data else self._tiles
+        values = box_spectrum(data, index, box) if in_memory(data) else tiles.spectrum(index, box)
         if values is not None:
             self._newest.forget()
             self._is_current = True
             self.arrived.emit(index, values)
         else:
             self._is_current = False
-            self._newest.submit((index, box, layer), lambda: self._tiles.read(data, index, box))
+            self._newest.submit((index, box, layer), lambda: tiles.read(index, box))
 
     def _receive(self, key: Any, values: Any) -> None:
         index, box, layer = key

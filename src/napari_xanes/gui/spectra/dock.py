@@ -99,7 +99,8 @@ class SpectraDock(QWidget):
         self.plot = SpectrumPlot()
         self.plot.setMinimumHeight(190)
         self.plot.setToolTip(
-            "Click or drag the line: move to an energy. Wheel: zoom. Drag: move. Double-click: show all"
+            "Click or drag the line: move to an energy. Wheel: zoom. Drag: move. Double-click: show all. "
+            "Δ: what a fit leaves over"
         )
         self.readout = QLabel(" ")
         self.message = QLabel()
@@ -314,6 +315,8 @@ class SpectraDock(QWidget):
         curves, problem = self._composer.compose(self.mode.currentText(), measured, references)
         if len(references) < len(self._references):
             problem = problem or f"References are absorption: turn {quantity} into optical depth (Prepare) to compare"
+        if layer is not None and energies_of(layer).size == 1:
+            problem = problem or "One energy: every spectrum is a single value, which is no curve"
         self.plot.set_curves(curves)
         self.pin_button.setEnabled(self._measured is not None)
         known = references_of(self._viewer).spectra

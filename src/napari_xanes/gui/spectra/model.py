@@ -191,7 +191,8 @@ def place(layer: Any, index: tuple[int, ...]) -> str:
 
 def with_unit(value: float, xanes: Any) -> str:
     """A value with the quantity's unit, as people say it."""
-    number = "no value" if not np.isfinite(value) else f"{value:.4g}"
+    large = 1e4 <= abs(value) < 1e9  # would be 2.298e+04
+    number = "no value" if not np.isfinite(value) else f"{value:.0f}" if large else f"{value:.4g}"
     quantity = xanes["quantity"]
     if quantity == "optical_depth":
         return f"OD {number}"

@@ -49,7 +49,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
             plot.showGrid(x=True, y=True, alpha=0.08)
             for side in ("left", "bottom"):
                 plot.getAxis(side).enableAutoSIPrefix(False)
-            plot.getAxis("left").setWidth(54)
+            plot.getAxis("left").setWidth(60)
         self.residual.setXLink(self.main)
         self._place_residual(False)
         self.legend = self.main.addLegend(offset=(4, 1), labelTextSize="8pt", verSpacing=-4)
@@ -104,7 +104,8 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
     def set_labels(self, left: str, bottom: str = "photon energy (eV)") -> None:
         """Name the axes."""
         self.main.setLabel("left", left)
-        self.residual.setLabel("left", "residual")
+        # The panel is so low that the word would run into the name of the axis above.
+        self.residual.setLabel("left", "Δ")
         self._bottom = bottom
         self._label_bottom()
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from napari.layers import Labels, Shapes
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from napari_xanes.gui.energy import attach_energy
 from napari_xanes.gui.references import swatch
-from napari_xanes.gui.spectra.areas import new_labels, new_shapes, region_layers, rename_region
+from napari_xanes.gui.spectra.areas import new_labels, new_shapes, next_label, region_layers, rename_region
 from napari_xanes.gui.spectra.regions import Region, RegionTracker
 
 if TYPE_CHECKING:
@@ -54,15 +53,14 @@ class RegionList(QWidget):
         self.rebuild()
 
     def brush(self) -> None:
-        """Select the regions layer, or add one, with the brush on the first label that is free."""
+        """Select the regions layer, or add one, with the brush on the next label."""
         stack = attach_energy(self._viewer).layer
         if stack is None:
             return
         layers = [layer for layer in region_layers(self._viewer, stack) if isinstance(layer, Labels)]
         active = self._viewer.layers.selection.active
         layer = active if active in layers else (layers[-1] if layers else new_labels(self._viewer, stack))
-        used = set(np.unique(layer.data).tolist()) - {0}
-        layer.selected_label = next(n for n in range(1, len(used) + 2) if n not in used)
+        layer.selected_label = next_label(layer.data)
         layer.mode = "paint"
         self._viewer.layers.selection.active = layer
 

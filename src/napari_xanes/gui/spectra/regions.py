@@ -12,7 +12,7 @@ from napari.layers import Labels, Shapes
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_xanes.gui.energy import attach_energy, energies_of, plain_viewer
-from napari_xanes.gui.spectra.areas import colour_in, depth_of, name_of, plane_of, region_layers, shape_boxes
+from napari_xanes.gui.spectra.areas import colour_in, depth_of, flattened, name_of, plane_of, region_layers, shape_boxes
 from napari_xanes.gui.spectra.model import MAX_REGIONS, Values, array_of, boxes_of, region_spectrum
 from napari_xanes.gui.worker import Newest
 from napari_xanes.spectrum import Spectrum
@@ -146,6 +146,7 @@ class RegionTracker(QObject):
     def _compute(self) -> None:
         viewer, stack = self._viewer(), self._stacks.layer
         if viewer is None or stack is None:
+            self._known, self._known_data = {}, None
             self._set([])
             return
         data = array_of(stack)
@@ -219,7 +220,7 @@ def _spectra(data: Any, depth: tuple[int, ...], sources: list[Any], known: dict[
     """Pixels, mean and spread of each region of each source; runs in a thread."""
     results = []
     for source in sources:
-        found = source if isinstance(source, dict) else boxes_of(source)
+        found = source if isinstance(source, dict) else boxes_of(flattened(source))
         spectra = {}
         for number, (box, mask) in found.items():
             place = tuple((s.start, s.stop) for s in box)

@@ -19,26 +19,28 @@ Key = tuple[int, ...]
 
 
 class Tiles:
-    """The last tiles that were read of one stack. Reading and looking may happen in different threads."""
+    """The last tiles that were read of a stack. Reading and looking may happen in different threads.
 
-    def __init__(self) -> None:
-        self._of: Any = None
+    Parameters
+    ----------
+    data : array, shape (E, Y, X) or (E, Z, Y, X)
+        The stack.
+    """
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
         self._kept: OrderedDict[Key, Any] = OrderedDict()
 
-    def spectrum(self, data: Any, index: tuple[int, ...], size: int) -> Values | None:
+    def spectrum(self, index: tuple[int, ...], size: int) -> Values | None:
         """The mean spectrum of a box as `box_spectrum` gives it, None if its tile has yet to be read."""
         key = _key(index, size)
-        if data is not self._of or (tile := self._kept.get(key)) is None:
-            return None
-        return _within(tile, key, index, size)
+        tile = self._kept.get(key)
+        return None if tile is None else _within(tile, key, index, size)
 
-    def read(self, data: Any, index: tuple[int, ...], size: int) -> Values:
+    def read(self, index: tuple[int, ...], size: int) -> Values:
         """The mean spectrum of a box, read with its tile, which is kept."""
         key = _key(index, size)
-        tile = np.asarray(data[(slice(None), *key[:-3], *_range(key))])
-        if data is not self._of:
-            self._of, self._kept = data, OrderedDict()
-        self._kept[key] = tile
+        tile = self._kept[key] = np.asarray(self.data[(slice(None), *key[:-3], *_range(key))])
         while len(self._kept) > 1 and sum(one.nbytes for one in list(self._kept.values())) > KEPT_BYTES:
             self._kept.popitem(last=False)
         return _within(tile, key, index, size)
