@@ -8,6 +8,7 @@ import dask.array as da
 import numpy as np
 import pytest
 
+import napari_xanes as nx
 from napari_xanes import SpectralStack
 from napari_xanes.ops import normalize_edge
 
@@ -134,3 +135,11 @@ def test_three_energies_are_too_few_for_two_lines() -> None:
         normalize_edge(SpectralStack(np.ones((3, 2, 2)), axis, "optical_depth"))
     with pytest.raises(ValueError, match="needs at least 2"):
         normalize_edge(SpectralStack(np.ones((3, 2, 2)), axis, "optical_depth"), e0=8340.0)
+
+
+def test_a_lazy_stack_is_looked_through_with_progress(stack: SpectralStack) -> None:
+    lazy = stack.with_data(da.from_array(stack.data, chunks=(1, 6, 5)))
+    seen: list[tuple[float, str]] = []
+    nx.run([nx.Step("normalize_edge")], lazy, progress=lambda done, text: seen.append((done, text)))
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert sum(text == "looking for the edge" for _, text in seen) == AXIS.size

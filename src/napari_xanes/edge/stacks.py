@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from napari_xanes.edge.lines import EdgeLines
 from napari_xanes.edge.position import Floats, Range, default_ranges, find_e0, tabulated_e0
+from napari_xanes.progress import Progress, part
 from napari_xanes.stack import SpectralStack
 
 _SAMPLE_PIXELS = 1 << 14
@@ -45,7 +46,13 @@ def raise_if_frame_empty(stack: SpectralStack) -> None:
 
 
 def settle_edge(
-    stack: SpectralStack, e0: float | None, pre: Range | None, post: Range | None, min_jump: float | None = None
+    stack: SpectralStack,
+    e0: float | None,
+    pre: Range | None,
+    post: Range | None,
+    min_jump: float | None = None,
+    *,
+    progress: Progress | None = None,
 ) -> tuple[EdgeLines, float]:
     """E0, ranges and the smallest jump to trust, from the mean spectrum of a stack's strongest pixels and its noise.
 
@@ -55,6 +62,8 @@ def settle_edge(
         Optical depth, fluorescence or normalized.
     e0, pre, post, min_jump
         What is given stays as it is. The smallest jump is four times the median standard error of a pixel's jump.
+    progress : callable, optional
+        Told how much of a lazy stack has been looked through.
 
     Raises
     ------
@@ -65,7 +74,7 @@ def settle_edge(
     step = min(step, stack.shape[-2])
     largest = np.nan
     for start in range(step):
-        spectra = np.asarray(stack.data[..., start::step, :], dtype=np.float32).reshape(stack.energy.size, -1)
+        spectra = _sampled(stack, start, step, part(progress, start / step, (start + 1) / step))
         spectra = spectra[:, np.isfinite(spectra).all(axis=0)]
         if spectra.shape[1] == 0:
             continue
@@ -84,6 +93,18 @@ def settle_edge(
         f"E0 = {edge.e0:.1f} eV (pre {edge.pre[0]:g} to {edge.pre[1]:g} eV, post {edge.post[0]:g} to "
         f"{edge.post[1]:g} eV); check these or lower min_jump"
     )
+
+
+def _sampled(stack: SpectralStack, start: int, step: int, progress: Progress | None) -> NDArray[np.float32]:
+    """The spectra (E, P) of every so many rows, of a lazy stack frame by frame."""
+    if not stack.is_lazy:
+        return np.asarray(stack.data[..., start::step, :], dtype=np.float32).reshape(stack.energy.size, -1)
+    found = []
+    for i, frame in enumerate(stack.data, start=1):
+        found.append(np.asarray(frame[..., start::step, :], dtype=np.float32).ravel())
+        if progress is not None:
+            progress(i / stack.energy.size, "looking for the edge")
+    return np.stack(found)
 
 
 def _edge_of(stack: SpectralStack, mu: Floats, e0: float | None, pre: Range | None, post: Range | None) -> EdgeLines:

@@ -44,11 +44,12 @@ def _settle(
     pre: Range | None,
     post: Range | None,
     min_jump: float | None,
+    progress: Progress | None = None,
     **_: Any,
 ) -> Mapping[str, Any]:
     """E0, ranges, smallest jump and where to search, as the data decide them."""
     require_absorption(stack, "edge_energy", normalized=True)
-    edge, least = settle_edge(stack, e0, pre, post, min_jump)
+    edge, least = settle_edge(stack, e0, pre, post, min_jump, progress=progress)
     return {"e0": edge.e0, "pre": edge.pre, "post": edge.post, "min_jump": least, "energy": energy or _search(edge)}
 
 

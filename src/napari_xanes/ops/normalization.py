@@ -19,11 +19,18 @@ Range = tuple[float, float]
 
 
 def _settle(
-    stack: SpectralStack, *, e0: float | None, pre: Range | None, post: Range | None, min_jump: float | None, **_: Any
+    stack: SpectralStack,
+    *,
+    e0: float | None,
+    pre: Range | None,
+    post: Range | None,
+    min_jump: float | None,
+    progress: Progress | None = None,
+    **_: Any,
 ) -> Mapping[str, Any]:
     """E0, ranges and the smallest jump, as the data decide them."""
     require_absorption(stack, "normalize_edge", normalized=False)
-    edge, least = settle_edge(stack, e0, pre, post, min_jump)
+    edge, least = settle_edge(stack, e0, pre, post, min_jump, progress=progress)
     return {"e0": edge.e0, "pre": edge.pre, "post": edge.post, "min_jump": least}
 
 
