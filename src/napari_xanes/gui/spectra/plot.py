@@ -139,6 +139,10 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
             self._residual_item.setData(energy, residual, pen=pg.mkPen(self._colours.foreground))
             reach = float(np.nanmax(np.abs(residual), initial=0.0)) or 1.0
             self.residual.setYRange(-reach, reach)
+            # Two ticks, half way up and down: the panel is too low for more, or for texts at its ends.
+            step = 10.0 ** np.floor(np.log10(reach / 2))
+            tick = float(step * np.floor(reach / 2 / step))
+            self.residual.getAxis("left").setTicks([[(-tick, f"{-tick:g}"), (tick, f"{tick:g}")]])
             self._place_residual(True)
         self._label_bottom()
 
