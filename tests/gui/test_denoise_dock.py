@@ -19,8 +19,8 @@ from napari_xanes.gui.denoising.compare import BeforeAfter
 from napari_xanes.gui.denoising.overlay import in_view
 from napari_xanes.gui.denoising.results import device_in_words
 from napari_xanes.gui.layers import stack_of
-from napari_xanes.gui.runner import time_left
 from napari_xanes.gui.spectra import tiles
+from napari_xanes.gui.wording import time_left
 from napari_xanes.models.cleaning import WEIGHTS
 from napari_xanes.noise import amount_noise
 from napari_xanes.sample import nmc_ni_k

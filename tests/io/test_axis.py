@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.io.fuzzing import drawn
 
 from napari_xanes import io
 from napari_xanes.io import axis
@@ -107,12 +108,10 @@ def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data
     folder.mkdir(exist_ok=True)
     path = write(folder, np.ones((4, 3, 5), np.float32))
     name = data.draw(st.sampled_from(["a.dat", "a.dat", "a.dat", "a.ncb"]))
-    content = bytearray((folder / name).read_bytes())
-    place = st.one_of(st.integers(0, 30), st.integers(0, len(content) - 1))
+    whole = (folder / name).read_bytes()
+    place = st.one_of(st.integers(0, 30), st.integers(0, len(whole) - 1))
     value = st.one_of(st.sampled_from(list(b"0123456789 -.\neE")), st.integers(0, 255))
-    for at, new in data.draw(st.lists(st.tuples(place, value), max_size=6)):
-        content[at] = new
-    del content[data.draw(st.one_of(st.just(len(content)), st.integers(0, len(content)))) :]
+    content = drawn(data, whole, place, value)
     (folder / name).write_bytes(content)
     try:
         if axis.declines(path) is None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.io.fuzzing import drawn
 
 from napari_xanes import io
 from napari_xanes.io import stony_brook
@@ -102,11 +103,8 @@ def test_energies_that_can_be_none(tmp_path, frames):
 @given(data=st.data())
 def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data):
     whole = stk(np.ones((4, 3, 5), np.float32))
-    content = bytearray(whole)
     place = st.one_of(st.integers(0, 11), st.integers(12, 76), st.integers(0, len(whole) - 1))
-    for at, value in data.draw(st.lists(st.tuples(place, st.integers(0, 255)), max_size=6)):
-        content[at] = value
-    del content[data.draw(st.one_of(st.just(len(whole)), st.integers(0, len(whole)))) :]
+    content = drawn(data, whole, place, st.integers(0, 255))
     path = tmp_path_factory.getbasetemp() / "fuzz.stk"
     path.write_bytes(content)
     try:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.io.fuzzing import drawn
 
 from napari_xanes import io
 from napari_xanes.io import netcdf3, stony_brook_netcdf
@@ -208,11 +209,8 @@ def test_hostile_headers_are_refused(tmp_path, was, becomes):
 def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data):
     whole = sm(picture())
     pixels = len(whole) - 60
-    content = bytearray(whole)
     place = st.one_of(st.integers(0, 100), st.integers(pixels - 80, pixels - 1), st.integers(0, len(whole) - 1))
-    for at, value in data.draw(st.lists(st.tuples(place, st.integers(0, 255)), max_size=6)):
-        content[at] = value
-    del content[data.draw(st.one_of(st.just(len(whole)), st.integers(0, len(whole)))) :]
+    content = drawn(data, whole, place, st.integers(0, 255))
     path = tmp_path_factory.getbasetemp() / "fuzz.sm"
     path.write_bytes(content)
     try:

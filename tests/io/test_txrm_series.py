@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.io.fuzzing import TABLES, drawn
 from tests.io.ole2 import write_zeiss as write
 
 import napari_xanes as nx
@@ -266,11 +267,8 @@ def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data
         series(folder, ENERGY[:2])
     path = folder / data.draw(st.sampled_from(sorted(p.name for p in folder.iterdir())))
     whole = path.read_bytes()
-    content = bytearray(whole)
     place = st.one_of(st.integers(0, 160), st.integers(0, len(whole) - 1))
-    for at, value in data.draw(st.lists(st.tuples(place, st.sampled_from([0, 1, 2, 127, 128, 254, 255])), max_size=6)):
-        content[at] = value
-    del content[data.draw(st.one_of(st.just(len(whole)), st.integers(0, len(whole)))) :]
+    content = drawn(data, whole, place, TABLES)
     path.write_bytes(content)
     try:
         for opened in (folder, path):

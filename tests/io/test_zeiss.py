@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.io.fuzzing import TABLES, drawn
 from tests.io.ole2 import ole2
 from tests.io.ole2 import write_zeiss as write
 
@@ -143,13 +144,10 @@ def sample(tmp_path_factory):
 @given(data=st.data())
 def test_damaged_files_give_a_stack_or_a_documented_error(sample, data):
     path, whole = sample
-    content = bytearray(whole)
     # Half of the changes go where the tables are: the header and the directory with the lists behind the images.
     tail = len(whole) - 8 * 512
     place = st.one_of(st.integers(0, 160), st.integers(tail, len(whole) - 1), st.integers(0, len(whole) - 1))
-    for at, value in data.draw(st.lists(st.tuples(place, st.sampled_from([0, 1, 2, 127, 128, 254, 255])), max_size=6)):
-        content[at] = value
-    del content[data.draw(st.one_of(st.just(len(whole)), st.integers(0, len(whole)))) :]
+    content = drawn(data, whole, place, TABLES)
     path.write_bytes(content)
     try:
         if zeiss.declines(path) is None:

@@ -53,7 +53,7 @@ class DropTarget(QObject):
         """Open files, the parts of one stack together; of what can't be read one notification gives the reasons."""
         from napari.layers import Layer
 
-        from napari_xanes.gui.readers import parts, read_layers
+        from napari_xanes.gui.readers import layers_of, parts, show_energies
 
         viewer = self._viewer()
         if viewer is None:
@@ -66,14 +66,14 @@ class DropTarget(QObject):
         told = []
         for part in together:
             try:
-                layers = read_layers([str(path) for path in part])
+                layers = layers_of(part)
             except (OSError, ValueError) as error:
                 # Of a long line napari shows the beginning: the name of the file, not its folder.
                 told.append(str(error).replace(f"{part[0].parent}{os.sep}", "", 1))
                 continue
             for layer in layers:
-                if len(layer) > 1:
-                    viewer.add_layer(Layer.create(*layer))
+                viewer.add_layer(Layer.create(*layer))
+        show_energies()
         if told:
             more = [f"and {len(told) - _MOST} more"] if len(told) > _MOST else []
             show_error("\n".join([*told[:_MOST], *more]))

@@ -40,7 +40,7 @@ def read_layers(path: PathOrPaths) -> list[Any]:
     OSError, ValueError
         If a file can't be read; the message names it and says what is wrong.
     """
-    layers = [layer for part in parts([path] if isinstance(path, str) else path) for layer in _layers(part)]
+    layers = [layer for part in parts([path] if isinstance(path, str) else path) for layer in layers_of(part)]
     show_energies()
     return layers or [(None,)]
 
@@ -57,7 +57,14 @@ def parts(paths: Sequence[str]) -> list[list[Path]]:
     return [found] if len(found) == 1 or io.are_one_stack(found) else [[one] for one in found]
 
 
-def _layers(paths: list[Path]) -> list[LayerData]:
+def layers_of(paths: list[Path]) -> list[LayerData]:
+    """Layers for one stack, which may be in several files, or for saved maps; none if the viewer shows it already.
+
+    Raises
+    ------
+    OSError, ValueError
+        As of `read_layers`.
+    """
     if len(paths) == 1 and io.holds_maps(paths[0]):
         return maps_to_layers(io.read_maps(paths[0]))
     if len(paths) == 1 and (shown := layer_of(paths[0])):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -31,6 +30,7 @@ from napari_xanes.gui.forms import Form
 from napari_xanes.gui.jobs import Job
 from napari_xanes.gui.layers import is_stack, stack_of
 from napari_xanes.gui.reference_set import references_of
+from napari_xanes.gui.wording import is_about, time_left
 from napari_xanes.history import Step
 from napari_xanes.progress import part
 from napari_xanes.recipe import run
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-    from napari_xanes.parameters import Parameter
     from napari_xanes.progress import Progress
     from napari_xanes.stack import MapSet, SpectralStack
 
@@ -48,7 +47,6 @@ EMPTY_STATE = "Drop a stack here, or open the sample:\nFile > Open Sample > napa
 DOCK_WIDTH = 360
 _SHARE_BEFORE = 0.2
 """Share of the work that the steps before the method are; they are quick ones."""
-_SOON = 2.0  # s; nothing is foretold from less
 
 StepsBefore = Callable[["SpectralStack"], list[Step]]
 
@@ -298,26 +296,6 @@ class Runner(QWidget):
         if texts:
             show_warning("\n".join(texts))
         return "\n".join(f"• {text}" for text in texts)
-
-
-def is_about(message: str, parameter: Parameter) -> bool:
-    """Whether an error names a parameter: with a value, or references by what they are."""
-    named = re.search(rf"\b{parameter.name} ?=", message)
-    return bool(named or (parameter.kind == "references" and re.search(r"\breferences?\b", message)))
-
-
-def time_left(elapsed: float, done: float) -> str:
-    """How long work will still take, in words, from the seconds that a share of it took; empty at its beginning.
-
-    Examples
-    --------
-    >>> time_left(10.0, 0.4), time_left(100.0, 0.2), time_left(1.0, 0.5)
-    (' · 15 s left', ' · 7 min left', '')
-    """
-    if elapsed < _SOON or done < 0.05:
-        return ""
-    left = elapsed * (1 - done) / done
-    return f" · {left:.0f} s left" if left < 100 else f" · {left / 60:.0f} min left"
 
 
 def scrolled(content: QWidget) -> QScrollArea:

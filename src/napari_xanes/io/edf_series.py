@@ -7,7 +7,6 @@ ID21 writes ``<radix>_data_<zone>_<energy>_<repeat>.edf``, references as ``<radi
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
@@ -23,7 +22,6 @@ from napari_xanes.io.edf_shots import (
     Shot,
     by_energy,
     exposure,
-    is_named,
     mean,
     named,
     of_scan,
@@ -31,9 +29,9 @@ from napari_xanes.io.edf_shots import (
     whole_shots,
 )
 from napari_xanes.io.energies import given_energies, refuse_unsorted
-from napari_xanes.io.files import files_in, inside, not_followed
+from napari_xanes.io.files import files_in, look_through, not_followed
 from napari_xanes.io.found import Found
-from napari_xanes.io.frames import REPEAT, one_per_file, taken
+from napari_xanes.io.frames import REPEAT, one_if_alike, one_per_file, taken
 from napari_xanes.io.selection import choice_note, chosen
 
 
@@ -64,16 +62,11 @@ def _beside(path: Path) -> Iterator[Shot]:
     Thousands of files may lie in a folder, and each be asked: it is looked through only as far as need be.
     """
     role, scan = named(path)
-    with os.scandir(path if path.is_dir() else path.parent) as entries:
-        for entry in entries:
-            if not is_named(entry.name) or entry.name == path.name or not entry.is_file():
-                continue
-            file = Path(entry.path)
-            if entry.is_symlink() and not inside(file.parent, file):
-                continue
-            kind, other = named(file)
-            if kind == "data" and (path.is_dir() or role != "data" or other == scan):
-                yield from shots_of(file)[0]
+    for file, is_link in look_through(path if path.is_dir() else path.parent, (".edf",)):
+        kind, other = named(file)
+        wanted = kind == "data" and (path.is_dir() or role != "data" or other == scan)
+        if wanted and not is_link and file.name != path.name:
+            yield from shots_of(file)[0]
 
 
 def read(
@@ -140,7 +133,7 @@ def read(
         metadata["repeats"] = most
     times = np.array([exposure(group) for group in groups])
     if times.min() > 0:
-        metadata["exposure"] = float(times[0]) if np.ptp(times) <= 1e-6 * times[0] else times
+        metadata["exposure"] = one_if_alike(times)
     dark = dark_frames(darks)
     if dark:
         metadata["dark"] = dark_images(dark, groups, notes)

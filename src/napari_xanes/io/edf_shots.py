@@ -59,11 +59,6 @@ class Shot:
     summed: int
 
 
-def is_named(name: str) -> bool:
-    """Whether a file has the name of an EDF file."""
-    return name.lower().endswith(".edf") and not name.startswith(".")
-
-
 def named(path: Path, several: bool = False) -> tuple[str, str]:
     """Role and scan that the name of a file tells; a file with several images is a scan of its own.
 

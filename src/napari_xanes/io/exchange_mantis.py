@@ -89,7 +89,7 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> F
 def _angles(file: h5py.File, lengths: tuple[int, ...]) -> list[str]:
     """The names of a tilt series' stacks; of a stack without an axis of angles, one."""
     if not lengths:
-        return [""]
+        return ["the stack"]
     angles = row(file, "exchange/theta")
     if angles is None or angles.size != lengths[0]:
         return [f"projection {i}" for i in range(lengths[0])]

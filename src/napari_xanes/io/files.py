@@ -103,17 +103,26 @@ def files_in(folder: Path, suffixes: tuple[str, ...], *, named: Path | None = No
     OSError
         If the folder can't be read.
     """
-    files, links = [], []
+    files: list[Path] = []
+    links: list[Path] = []
+    for path, is_link in look_through(folder, suffixes, named=named):
+        (links if is_link else files).append(path)
+    return sorted(files, key=_natural), sorted(links, key=_natural)
+
+
+def look_through(folder: Path, suffixes: tuple[str, ...], *, named: Path | None = None) -> Iterator[tuple[Path, bool]]:
+    """The same one by one, in no order, each with whether it is a link that leads out.
+
+    Thousands of files may lie in a folder, and the first few often tell enough.
+    """
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(".") or not entry.name.lower().endswith(suffixes):
                 continue
             path = folder / entry.name
-            if entry.is_symlink() and path != named and not inside(folder, path):
-                links.append(path)
-            elif entry.is_file(follow_symlinks=False) or path.is_file():
-                files.append(path)
-    return sorted(files, key=_natural), sorted(links, key=_natural)
+            is_link = entry.is_symlink() and path != named and not inside(folder, path)
+            if is_link or entry.is_file(follow_symlinks=False) or path.is_file():
+                yield path, is_link
 
 
 def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:

@@ -187,6 +187,11 @@ def one_per_file(parts: Sequence[Callable[[], NDArray[Any]]], shape: tuple[int, 
     )
 
 
+def one_if_alike(times: NDArray[np.float64]) -> Any:
+    """Exposures (E,) as one number if all are the same."""
+    return float(times[0]) if np.ptp(times) <= 1e-6 * times[0] else times
+
+
 def of_one_shape(shapes: Sequence[tuple[int, ...]], paths: Sequence[Path]) -> tuple[int, ...]:
     """The shape that all frames have.
 

@@ -13,17 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from napari_xanes.io.files import listed
 from napari_xanes.io.found import Found
 from napari_xanes.io.frames import of_one_shape, one_per_file, repeated_energies
 from napari_xanes.io.fxi_scan import layout_of, mean, projection, scan_of
 from napari_xanes.io.hdf5 import is_hdf5, opened
 from napari_xanes.io.hdf5_frames import any_in, facts_of, hdf5_files, links_in
+from napari_xanes.io.projections import those_with, view
 from napari_xanes.io.promises import room
 from napari_xanes.io.selection import choice_note, chosen
-
-_MOST_APART = 0.5
-"""Projections whose angles differ by more degrees do not show the same thing."""
 
 
 def declines(path: Path, energies: Any = None) -> str | None:
@@ -65,10 +62,7 @@ def read(
     scans = facts_of(files or (list(hdf5_files(path)) if path.is_dir() else [path]), scan_of, told)
     available = [f"projection {i}" for i in range(max(scan.shape[0] for scan in scans))]
     at = chosen(select, available)
-    short = [scan.path.name for scan in scans if scan.shape[0] <= at]
-    if short:
-        told.append(f"{len(short)} of {len(scans)} files have no {available[at]} and are left out: {listed(short)}")
-        scans = [scan for scan in scans if scan.shape[0] > at]
+    scans = those_with(scans, lambda scan: scan.shape[0] > at, available[at], told)
     shape = of_one_shape([scan.shape[1:] for scan in scans], [scan.path for scan in scans])
     energy = np.array([scan.energy for scan in scans])
     metadata: dict[str, Any] = {
@@ -77,10 +71,7 @@ def read(
         "available": available,
     }
     angles = np.array([scan.angles[at] for scan in scans if scan.angles.size == scan.shape[0]])
-    if angles.size:
-        metadata["angle"] = float(angles[0])
-        if np.ptp(angles) > _MOST_APART:
-            told.append(f"{available[at]} was taken at {angles.min():g} to {angles.max():g} degrees: not one view")
+    metadata |= view(angles, available[at], told)
     held = sum(scan.path.stat().st_size for scan in scans)
     for key in ("flat", "dark"):
         names = [scan.frames.get(key) for scan in scans]

@@ -18,9 +18,10 @@ from napari_xanes.io import zeiss
 from napari_xanes.io.files import files_in, listed, not_followed
 from napari_xanes.io.found import Found
 from napari_xanes.io.frames import of_one_shape, one_per_file, repeated_energies
+from napari_xanes.io.projections import those_with, view
 from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.io.txrm_tomography import Tomography, energies_of, flat, projection, tomography
-from napari_xanes.io.xrm_names import REFERENCE_NAME, SAME_VIEW
+from napari_xanes.io.xrm_names import REFERENCE_NAME
 from napari_xanes.io.zeiss_file import why_not
 
 
@@ -80,9 +81,7 @@ def read(
     available = [f"projection {i}" for i in numbers]
     at = chosen(select, available)
     number = numbers[at]
-    if short := [one.path.name for one in found if number not in one.held.at]:
-        told.append(f"{len(short)} of {len(found)} files have no {available[at]} and are left out: {listed(short)}")
-        found = [one for one in found if number in one.held.at]
+    found = those_with(found, lambda one: number in one.held.at, available[at], told)
     shape = of_one_shape([one.held.shape for one in found], [one.path for one in found])
     metadata: dict[str, Any] = {"detector": available[at], "available": available}
     energy = np.zeros(len(found))
@@ -92,7 +91,8 @@ def read(
         found, energy = [found[i] for i in order], energy[order]
         notes.append(note)
         told += repeated_energies(energy)
-    metadata |= _view([one.held.angle for one in found], number, told) | _names(found)
+    angles = np.array([angle for one in found for angle in one.held.angle[number : number + 1] if np.isfinite(angle)])
+    metadata |= view(angles, available[at], told) | _names(found)
     exposure = _times([one.held.exposure[number : number + 1] for one in found])
     if exposure is not None:
         metadata["exposure"] = float(exposure[0]) if np.ptp(exposure) == 0 else exposure
@@ -172,16 +172,6 @@ def _tomographies(paths: Sequence[Path], told: list[str]) -> list[Tomography]:
     if not found:
         raise ValueError(f"none of {len(paths)} .txrm files can be used: {'; '.join(told)}")
     return found
-
-
-def _view(angles: Sequence[NDArray[np.float64]], number: int, told: list[str]) -> dict[str, Any]:
-    """The angle of a projection in degrees; the user is told if it is not the same in all files."""
-    known = np.array([one[number] for one in angles if one.size > number and np.isfinite(one[number])])
-    if not known.size:
-        return {}
-    if np.ptp(known) > SAME_VIEW:
-        told.append(f"projection {number} was taken at {known.min():g} to {known.max():g} degrees: not one view")
-    return {"angle": float(known[0])}
 
 
 def _names(found: Sequence[Tomography]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.energy_names import energy_in
-from napari_xanes.io.xrm_names import SAME_ENERGY, SAME_VIEW
-from napari_xanes.io.xrm_series import MOST_APART
+from napari_xanes.io.projections import SAME_VIEW
+from napari_xanes.io.xrm_names import MOST_APART, SAME_ENERGY
 from napari_xanes.io.zeiss_file import REFERENCE, Content, content, image
 
 

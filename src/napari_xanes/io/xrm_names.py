@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from napari_xanes.io.energy_names import energy_in
+from napari_xanes.io.projections import SAME_VIEW
 from napari_xanes.io.zeiss_file import content
 
 REFERENCE_NAME = re.compile(r"(?:^|(?<=_))ref(?=_|$)", re.IGNORECASE)
@@ -21,8 +22,8 @@ _ANGLE = re.compile(r"(?:^|(?<=_))([+-]?\d+(?:\.\d+)?)_?deg(?=_|$)", re.IGNORECA
 _COUNTER = re.compile(r"[_-]?\d+$")
 _REPEAT = re.compile(r"^rep\d+_(?:\d{6}_(?=ref_))?|_\d+of\d+(?=_|$)", re.IGNORECASE)
 
-SAME_VIEW = 0.5
-"""Images whose angles differ by more degrees do not show the same thing."""
+MOST_APART = 5.0
+"""eV by which the energy of a header may differ from the one in the name; beyond, it is that of something else."""
 SAME_ENERGY = 0.5
 """eV by which a monochromator may wander at one energy."""
 
@@ -70,6 +71,12 @@ def told_by(folder: str, name: str) -> Named | None:
     angle = _ANGLE.search(rest)
     sample = re.sub("_{2,}", "_", _ANGLE.sub("", REFERENCE_NAME.sub("", _REPEAT.sub("", rest)))).strip("_")
     return Named(folder, name, energy, sample, f"{angle[1]}deg" if angle else "", bool(REFERENCE_NAME.search(stem)))
+
+
+def told_by_names(paths: Sequence[Path]) -> list[Named]:
+    """What the names of files tell; those without an energy in the name are left out."""
+    told = (told_by(str(path.parent), path.name) for path in paths)
+    return [one for one in told if one is not None]
 
 
 def told_by_headers(paths: Sequence[Path]) -> list[Named]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,15 +12,22 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.energies import refuse_unsorted
 from napari_xanes.io.energy_names import energy_in
-from napari_xanes.io.files import files_in, listed, not_followed
+from napari_xanes.io.files import files_in, listed, look_through, not_followed
 from napari_xanes.io.found import Found
-from napari_xanes.io.frames import REPEAT, one_per_file, taken
+from napari_xanes.io.frames import REPEAT, one_if_alike, one_per_file, taken
 from napari_xanes.io.selection import choice_note, chosen
-from napari_xanes.io.xrm_names import Named, references_of, samples_of, scan_of, scans_in, told_by, told_by_headers
+from napari_xanes.io.xrm_names import (
+    MOST_APART,
+    Named,
+    references_of,
+    samples_of,
+    scan_of,
+    scans_in,
+    told_by,
+    told_by_headers,
+    told_by_names,
+)
 from napari_xanes.io.zeiss_file import Content, content, image, why_not
-
-MOST_APART = 5.0
-"""eV by which the energy of a header may differ from the one in the name; beyond, it is that of something else."""
 
 
 def declines(path: Path, energies: Any = None) -> str | None:
@@ -76,12 +82,7 @@ def read(
     ValueError
         If no image is whole, or images differ in size.
     """
-    told: list[str] = []
-    if files is None:
-        named, told = _in_folder(path)
-    else:
-        told_by_names = (told_by(str(file.parent), file.name) for file in files)
-        named = [one for one in told_by_names if one is not None]
+    named, told = _in_folder(path) if files is None else (told_by_names(files), [])
     available = scans_in(named)
     if not available:
         raise ValueError(f"{path}: references alone; put the images of the sample with them")
@@ -119,7 +120,7 @@ def read(
         metadata["angle"] = of_scan[0].degrees
     exposure = _exposures(list(groups.values()))
     if exposure is not None:
-        metadata["exposure"] = _plain(exposure)
+        metadata["exposure"] = one_if_alike(exposure)
     if flats:
         metadata |= _flats(_by_energy(flats), names, exposure, notes, told)
     averaged = any(len(group) > 1 for group in groups.values())
@@ -137,8 +138,7 @@ def _in_folder(path: Path) -> tuple[list[Named], list[str]]:
     """
     folder = path if path.is_dir() else path.parent
     files, links = files_in(folder, (".xrm",), named=path)
-    told = (told_by(str(folder), file.name) for file in files)
-    named = [one for one in told if one is not None]
+    named = told_by_names(files)
     if path.is_dir() and not named:
         named = told_by_headers(files)
     return named, not_followed(links)
@@ -150,16 +150,16 @@ def _has_company(path: Path) -> bool:
     Hundreds of files may be asked one after the other.
     """
     this = told_by(str(path.parent), path.name)
-    with os.scandir(path.parent) as entries:
-        for entry in entries:
-            if this is None or not entry.name.lower().endswith(".xrm") or entry.name.startswith("."):
-                continue
-            other = told_by(str(path.parent), entry.name)
-            if other is None or other.is_reference or not entry.is_file(follow_symlinks=False):
-                continue
-            if this.serves(other) if this.is_reference else other.scan == this.scan and other.energy != this.energy:
-                return True
-    return False
+    if this is None:
+        return False
+    others = (
+        told_by(str(file.parent), file.name) for file, is_link in look_through(path.parent, (".xrm",)) if not is_link
+    )
+    return any(
+        this.serves(other) if this.is_reference else other.scan == this.scan and other.energy != this.energy
+        for other in others
+        if other is not None and not other.is_reference
+    )
 
 
 def _is_zeiss(path: Path) -> bool:
@@ -220,10 +220,6 @@ def _exposures(groups: Sequence[list[Content]]) -> NDArray[np.float64] | None:
     return np.array([np.mean(group) for group in times]) if known else None
 
 
-def _plain(exposure: NDArray[np.float64]) -> Any:
-    return float(exposure[0]) if np.ptp(exposure) <= 1e-6 * exposure[0] else exposure
-
-
 def _flats(
     flats: dict[float, list[Content]],
     energy: NDArray[np.float64],
@@ -243,8 +239,8 @@ def _flats(
     scale = np.ones(energy.size)
     if exposure is None or times is None:
         told.append("exposure times are not known; images and references are taken to be exposed alike")
-    elif isinstance(_plain(exposure), float) and isinstance(_plain(times), float):
-        found["flat_exposure"] = _plain(times)
+    elif isinstance(one_if_alike(exposure), float) and isinstance(one_if_alike(times), float):
+        found["flat_exposure"] = one_if_alike(times)
     else:
         scale = exposure / times
         notes.append("references scaled to the exposure times of the images")
