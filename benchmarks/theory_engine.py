@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from napari_xanes import theory
-from napari_xanes.theory import ligand_states
-from napari_xanes.theory.atomic import Integrals, Ion, find_ion, ions, parse_ion
-from napari_xanes.theory.broadening import between_l3_and_l2, broadened
-from napari_xanes.theory.sticks import Field, Sticks, crystal_field_sticks, l_edge_sticks
+from napari_xanes.theory.multiplet import ligand_states
+from napari_xanes.theory.multiplet.atomic import Integrals, Ion, find_ion, ions, parse_ion
+from napari_xanes.theory.multiplet.broadening import between_l3_and_l2, broadened
+from napari_xanes.theory.multiplet.crystal_field import Field, Sticks, crystal_field_sticks, l_edge_sticks
 
 DATA = Path(os.environ.get("NAPARI_XANES_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 GRID = np.arange(800) * 0.05 - 15

@@ -40,7 +40,7 @@ def costs(how: Mapping[str, Any]) -> list[Cost]:
 def _cost(size: int, how: dict[str, Any]) -> Cost:
     import napari_xanes as nx
     from napari_xanes.denoising import pipeline  # noqa: F401 - loaded before memory is looked at
-    from napari_xanes.models.cleaning import load_network
+    from napari_xanes.denoising.network.cleaning import load_network
 
     load_network("cpu")
     stack = _stack(size)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_xanes._typing import Float64Array
 from napari_xanes.spectrum import Spectrum
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class Edge:
         A phase outside the references, normalized too.
     """
 
-    energy: Floats
+    energy: Float64Array
     references: tuple[Spectrum, ...]
     stranger: Spectrum
 
@@ -35,16 +33,16 @@ class Edge:
         return replace(self, references=tuple(replace(one, energy=one.energy + shift) for one in self.references))
 
 
-def positions(references: tuple[Spectrum, ...]) -> Floats:
+def positions(references: tuple[Spectrum, ...]) -> Float64Array:
     """Valences of the references (K,), from 0 for the lowest to 1 for the highest: the scale of all scores."""
     valences = np.array([one.valence for one in references], dtype=np.float64)
-    scaled: Floats = (valences - valences.min()) / np.ptp(valences)
+    scaled: Float64Array = (valences - valences.min()) / np.ptp(valences)
     return scaled
 
 
 def _k_curve(
-    offset: Floats, rise: float, line: float, width: float, bond: float, wave: float, prepeak: float
-) -> Floats:
+    offset: Float64Array, rise: float, line: float, width: float, bond: float, wave: float, prepeak: float
+) -> Float64Array:
     """A K edge in closed form over eV from E0: step, white line, 1s-3d peak, one shell of neighbours at `bond` Å."""
     step = 1 / (1 + np.exp(-offset / rise))
     white = line / (1 + ((offset - 3.5) / width) ** 2)
@@ -52,7 +50,7 @@ def _k_curve(
     k = np.sqrt(np.maximum(offset - 8.0, 0.0) * 0.2625)
     shell = wave * np.sin(2 * bond * k + 0.6) * np.exp(-0.06 * k**2) * -np.expm1(-(k**2))
     peak = prepeak * np.exp(-(((offset + 11.0) / 1.1) ** 2))
-    curve: Floats = step + white + shell + peak
+    curve: Float64Array = step + white + shell + peak
     return curve
 
 

@@ -15,10 +15,8 @@ from numpy.typing import NDArray
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum
+from napari_xanes._typing import BoolArray
 from napari_xanes.ops.cropping import cut_metadata
-
-Mask = NDArray[np.bool_]
-
 
 THIN = 0.1
 
@@ -122,7 +120,7 @@ def _row(name: str, errors: list[float]) -> str:
     return f"{name:28s}{cells}{errors[0] / errors[1]:16.1f}"
 
 
-def _error(pair: list[NDArray[Any]], where: Mask) -> float:
+def _error(pair: list[NDArray[Any]], where: BoolArray) -> float:
     """Standard deviation of the difference of maps (K, Y, X), without its mean."""
     difference = (pair[0] - pair[1])[:, where]
     return float(np.sqrt(np.nanvar(difference, axis=1).mean()))

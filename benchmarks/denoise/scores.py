@@ -11,8 +11,9 @@ from benchmarks.denoise.edges import Edge
 from benchmarks.denoise.rivals import Estimate
 from numpy.typing import NDArray
 
+from napari_xanes._typing import BoolArray
+
 Image = NDArray[np.floating]
-Mask = NDArray[np.bool_]
 
 FINE = 2.0
 """Structures finer than a Gaussian of this many pixels count as fine contrast."""
@@ -64,12 +65,12 @@ class Score:
     n_new: float = nan
 
 
-def rmse(estimate: Image, truth: Image, where: Mask) -> float:
+def rmse(estimate: Image, truth: Image, where: BoolArray) -> float:
     """Root of the mean squared error over the pixels of a mask."""
     return float(np.sqrt(np.mean((estimate[where] - truth[where]) ** 2)))
 
 
-def high_passed(image: Image, where: Mask, sigma: float = FINE) -> Image:
+def high_passed(image: Image, where: BoolArray, sigma: float = FINE) -> Image:
     """An image minus its Gaussian mean of `sigma` pixels, in which only pixels of the mask take part."""
     from scipy.ndimage import gaussian_filter
 
@@ -79,7 +80,7 @@ def high_passed(image: Image, where: Mask, sigma: float = FINE) -> Image:
     return result
 
 
-def contrast_gain(estimate: Image, truth: Image, where: Mask) -> float:
+def contrast_gain(estimate: Image, truth: Image, where: BoolArray) -> float:
     """Slope of the regression of the estimate's fine structures on the truth's: 1 if all are kept, 0 if none.
 
     Noise in the estimate doesn't change its expectation. NaN where the truth has no fine structure.
@@ -89,19 +90,19 @@ def contrast_gain(estimate: Image, truth: Image, where: Mask) -> float:
     return float(np.mean(fine * true)) / power if power > 1e-8 else nan
 
 
-def average_precision(score: Image, truth: Mask) -> float:
+def average_precision(score: Image, truth: BoolArray) -> float:
     """Area under precision over recall, pixels taken in the order of falling score; equal scores count at once."""
     from sklearn.metrics import average_precision_score
 
     return float(average_precision_score(truth.ravel(), score.ravel())) if truth.any() else nan
 
 
-def amplitude_kept(estimate: Image, truth: Image, where: Mask) -> float:
+def amplitude_kept(estimate: Image, truth: Image, where: BoolArray) -> float:
     """Slope through the origin of estimated over true amounts in the pixels of a mask."""
     return float(np.sum(estimate[where] * truth[where]) / np.sum(truth[where] ** 2)) if where.any() else nan
 
 
-def coverage(estimate: Image, sigma: Image, truth: Image, where: Mask, factor: float) -> float:
+def coverage(estimate: Image, sigma: Image, truth: Image, where: BoolArray, factor: float) -> float:
     """Share of the pixels of a mask whose error is at most `factor` standard errors."""
     return float(np.mean(np.abs(estimate[where] - truth[where]) <= factor * sigma[where]))
 
@@ -116,11 +117,11 @@ def stranger_amount(depth: NDArray[np.floating], edge: Edge) -> Image:
     return np.nan_to_num(amount)  # nothing is said of pixels that could not be used
 
 
-def near(where: Mask, distance: int = 4) -> Mask:
+def near(where: BoolArray, distance: int = 4) -> BoolArray:
     """The pixels of a mask and those at most `distance` pixels up, down, left or right of them."""
     from scipy.ndimage import binary_dilation
 
-    result: Mask = binary_dilation(where, iterations=distance)
+    result: BoolArray = binary_dilation(where, iterations=distance)
     return result
 
 

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QPushButton
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum
+from napari_xanes.denoising.network.cleaning import WEIGHTS
 from napari_xanes.gui.denoising import DenoiseDock
 from napari_xanes.gui.denoising.compare import BeforeAfter
 from napari_xanes.gui.denoising.overlay import in_view
@@ -21,7 +22,6 @@ from napari_xanes.gui.denoising.results import device_in_words
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.spectra import tiles
 from napari_xanes.gui.wording import time_left
-from napari_xanes.models.cleaning import WEIGHTS
 from napari_xanes.noise import amount_noise
 from napari_xanes.sample import nmc_ni_k
 

@@ -16,7 +16,7 @@ from napari_xanes.gui.layers import stack_to_layer
 from napari_xanes.gui.map_dock import add_layers
 from napari_xanes.gui.spectra.pin_set import pins_of
 from napari_xanes.maps import match_library
-from napari_xanes.theory.shipped import LIBRARIES
+from napari_xanes.theory.library.shipped import LIBRARIES
 
 STRIPES = (("Mn2+", 0.9), ("Mn3+", 1.5), ("Mn4+", 2.0))
 

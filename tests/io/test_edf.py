@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import napari_xanes as nx
 from napari_xanes import io
-from napari_xanes.io import edf_file, edf_series
+from napari_xanes.io.edf import file as edf_file
+from napari_xanes.io.edf import series as edf_series
 
 NAMES = {"u1": "UnsignedByte", "u2": "UnsignedShort", "i4": "SignedInteger", "f4": "FloatValue", "f8": "DoubleValue"}
 

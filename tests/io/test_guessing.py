@@ -8,7 +8,7 @@ import zarr
 from tests.io.test_mrc import write_mrc
 
 from napari_xanes import io
-from napari_xanes.io.guessing import guessed
+from napari_xanes.io.quantity_guess import guessed
 
 ENERGY = (7100.0, 7110.5, 7112.25, 7130.0)
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from napari_xanes import io, ops
-from napari_xanes.io import hdf5, promises, ptychography
+from napari_xanes.io import allocation_limits
+from napari_xanes.io.hdf5 import file as hdf5
+from napari_xanes.io.hdf5 import ptychography
 
 ENERGY = (7100.0, 7110.5, 7112.25, 7130.0)
 KEV = tuple(e / 1000 for e in ENERGY)
@@ -550,7 +552,7 @@ def test_nothing_outside_the_file_is_read(tmp_path, frames, reader):
 
 
 def test_times_and_positions_of_every_pixel_are_left_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(promises, "LONGEST_LIST", 50)
+    monkeypatch.setattr(allocation_limits, "LONGEST_LIST", 50)
     with h5py.File(tmp_path / "a.hdf5", "w") as file:
         entry = file.create_group("entry")
         entry.attrs["NX_class"], entry["definition"] = "NXentry", "NXstxm"
@@ -565,7 +567,7 @@ def test_times_and_positions_of_every_pixel_are_left_out(tmp_path, monkeypatch):
 
 
 def test_an_axis_of_one_is_no_piece(tmp_path, monkeypatch):
-    monkeypatch.setattr(promises, "ONE_PIECE", 4096)
+    monkeypatch.setattr(allocation_limits, "ONE_PIECE", 4096)
     with h5py.File(tmp_path / "a.h5", "w") as file:
         data = np.zeros((1, 40, 32, 32), np.float32)
         data[..., 0] = np.arange(40)[:, None]

@@ -12,7 +12,7 @@ import pytest
 from tests.io import bombs, samples
 
 from napari_xanes import io
-from napari_xanes.io.unpacked import unpacked_size
+from napari_xanes.io.unpacked_size import unpacked_size
 
 SAMPLES = {"stack": samples.STACKS, "spectra": samples.SPECTRA, "maps": samples.MAPS}
 BOMBS = {"stack": bombs.STACKS, "spectra": bombs.SPECTRA, "maps": {}}

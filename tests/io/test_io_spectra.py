@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_xanes import io
-from napari_xanes.io import athena, columns
+from napari_xanes.io.spectra import athena, columns
 
 ROWS = "7100 0.1 0.2\n7110 0.3 0.4\n7120 0.9 0.8\n"
 

@@ -11,7 +11,7 @@ import pytest
 
 import napari_xanes as nx
 from napari_xanes import blocks, io
-from napari_xanes.io import hdf5
+from napari_xanes.io.hdf5 import file as hdf5
 
 ENERGY = np.linspace(7100.0, 7150, 6)
 FRAMES = np.arange(6 * 40 * 30, dtype=np.float32).reshape(6, 40, 30)

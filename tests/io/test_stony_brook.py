@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.io.fuzzing import drawn
 
 from napari_xanes import io
-from napari_xanes.io import stony_brook
+from napari_xanes.io.stxm import stony_brook
 
 ENERGY = [280.0, 285.5, 290.25, 320.0]
 

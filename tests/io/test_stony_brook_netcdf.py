@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.io.fuzzing import drawn
 
 from napari_xanes import io
-from napari_xanes.io import netcdf3, stony_brook_netcdf
+from napari_xanes.io.stxm import netcdf3, stony_brook_netcdf
 
 CODES = {"b": 1, "s": 2, "h": 3, "i": 4, "f": 5, "d": 6}
 FAST, SLOW, DATA = "n_fast_pixels", "n_slow_pixels", "n_data"

@@ -11,7 +11,7 @@ from tests.io.ole2 import write_zeiss as write
 
 import napari_xanes as nx
 from napari_xanes import io
-from napari_xanes.io import txrm_series
+from napari_xanes.io.zeiss import txrm_series
 
 ENERGY = (8330.0, 8340.0, 8350.5)
 ANGLES = [-10.0, 0.0, 10.0]

@@ -11,7 +11,7 @@ from tests.io.ole2 import write_zeiss as write
 
 import napari_xanes as nx
 from napari_xanes import io
-from napari_xanes.io import xrm_series
+from napari_xanes.io.zeiss import xrm_series
 
 
 def image(value: float) -> np.ndarray:

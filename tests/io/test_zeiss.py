@@ -12,7 +12,7 @@ from tests.io.ole2 import write_zeiss as write
 
 import napari_xanes as nx
 from napari_xanes import io
-from napari_xanes.io import zeiss
+from napari_xanes.io.zeiss import reader as zeiss
 
 IMAGES = np.arange(1, 1 + 3 * 4 * 5, dtype=np.uint16).reshape(3, 4, 5)
 ENERGY = [8330.0, 8340.0, 8350.5]

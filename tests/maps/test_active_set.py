@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import lsq_linear, nnls
 
-from napari_xanes.maps import active_set
-from napari_xanes.maps.active_set import MAX_COLUMNS, ActiveSets
+from napari_xanes.maps.fitting import active_set
+from napari_xanes.maps.fitting.active_set import MAX_COLUMNS, ActiveSets
 
 
 def problem(seed: int, k: int, alike: float, n_pixels: int = 12) -> tuple[np.ndarray, np.ndarray]:

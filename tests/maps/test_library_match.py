@@ -10,10 +10,10 @@ import pytest
 
 from napari_xanes import SpectralStack, Spectrum, read_spectra
 from napari_xanes.maps import match_library
-from napari_xanes.maps.library_basis import basis_of
-from napari_xanes.maps.library_drawing import best_matches
-from napari_xanes.maps.library_mixture import endmember_rows
-from napari_xanes.maps.library_nodes import RAREST
+from napari_xanes.maps.matching.basis import basis_of
+from napari_xanes.maps.matching.best_matches import best_matches
+from napari_xanes.maps.matching.mixture import endmember_rows
+from napari_xanes.maps.matching.search_grid import RAREST
 from napari_xanes.theory import Library, build_library, load_library
 
 ENERGY = np.linspace(635, 663, 140)

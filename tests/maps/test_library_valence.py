@@ -10,9 +10,9 @@ import pytest
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum
-from napari_xanes.io.arguments import load_reference
-from napari_xanes.maps.library_calibration import calibrate, known_phase
-from napari_xanes.maps.library_valence import model_error
+from napari_xanes.arguments import load_reference
+from napari_xanes.maps.matching.k_edge import model_error
+from napari_xanes.maps.matching.k_edge_calibration import calibrate, known_phase
 from napari_xanes.maps.references import fitted_spectrum
 from napari_xanes.theory import Library, load_library
 

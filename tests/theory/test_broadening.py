@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.special import voigt_profile
 
 from napari_xanes import theory
-from napari_xanes.theory.atomic import ions, parse_ion
-from napari_xanes.theory.broadening import between_l3_and_l2, broadened, merged
+from napari_xanes.theory.multiplet.atomic import ions, parse_ion
+from napari_xanes.theory.multiplet.broadening import between_l3_and_l2, broadened, merged
 
 WIDTHS = {"split": 5.0, "lorentz_l3": 0.2, "lorentz_l2": 0.4, "gauss": 0.3}
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from napari_xanes import theory
-from napari_xanes.theory import ligand_states
-from napari_xanes.theory.atomic import find_ion, parse_ion
-from napari_xanes.theory.broadening import broadened
-from napari_xanes.theory.sticks import BOLTZMANN, Field, l_edge_sticks, representatives
+from napari_xanes.theory.multiplet import ligand_states
+from napari_xanes.theory.multiplet.atomic import find_ion, parse_ion
+from napari_xanes.theory.multiplet.broadening import broadened
+from napari_xanes.theory.multiplet.crystal_field import BOLTZMANN, Field, l_edge_sticks, representatives
 
 NICKEL = theory.ChargeTransfer(4.7, 2.06, 1.21, 7.3, 8.5)
 

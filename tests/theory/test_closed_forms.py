@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_xanes import theory
-from napari_xanes.theory import ligand_states
-from napari_xanes.theory.atomic import Integrals, Ion, find_ion, parse_ion
-from napari_xanes.theory.ligand_states import charge_transfer_sticks
-from napari_xanes.theory.operators import configuration
-from napari_xanes.theory.sticks import Field, crystal_field_sticks, l_edge_sticks
+from napari_xanes.theory.multiplet import ligand_states
+from napari_xanes.theory.multiplet.atomic import Integrals, Ion, find_ion, parse_ion
+from napari_xanes.theory.multiplet.crystal_field import Field, crystal_field_sticks, l_edge_sticks
+from napari_xanes.theory.multiplet.ligand_states import charge_transfer_sticks
+from napari_xanes.theory.multiplet.operators import configuration
 
 FIELDS = {"ten_dq": st.floats(-2, 3), "ds": st.floats(-0.4, 0.4), "dt": st.floats(-0.2, 0.2)}
 

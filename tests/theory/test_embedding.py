@@ -14,7 +14,7 @@ import pytest
 from napari_xanes import read_spectra
 from napari_xanes.progress import Cancelled
 from napari_xanes.theory import Embedding, embed, load_library, place
-from napari_xanes.theory.embedding import LANDMARKS
+from napari_xanes.theory.embedding.embed import LANDMARKS
 
 _NO_UMAP = pytest.mark.skipif(find_spec("umap") is None, reason="umap-learn is not installed; it is in the extra umap")
 METHODS = ("pca", "mds", "isomap", "tsne", pytest.param("umap", marks=_NO_UMAP))

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_xanes import theory
-from napari_xanes.theory import ligand_states
-from napari_xanes.theory.atomic import Integrals, Ion, find_ion, ions, parse_ion
-from napari_xanes.theory.operators import configuration, dipole
-from napari_xanes.theory.sticks import BOLTZMANN, Field, crystal_field_sticks, l_edge_sticks
+from napari_xanes.theory.multiplet import ligand_states
+from napari_xanes.theory.multiplet.atomic import Integrals, Ion, find_ion, ions, parse_ion
+from napari_xanes.theory.multiplet.crystal_field import BOLTZMANN, Field, crystal_field_sticks, l_edge_sticks
+from napari_xanes.theory.multiplet.operators import configuration, dipole
 
 HUND = {1: (2, 5), 2: (3, 7), 3: (4, 7), 4: (5, 5), 5: (6, 1), 6: (5, 5), 7: (4, 7), 8: (3, 7), 9: (2, 5)}
 """Ground terms of d^n: spin and orbital multiplicity (2S + 1, 2L + 1)."""

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tools.feff.crystals import CRYSTALS, NI
+from tools.feff.geometry import GENERATORS, Site, cluster, lattice, multiplicity, orbit
+from tools.feff.program import feff_input, read_result, run_feff
 
 from napari_xanes.theory import load_library
-from napari_xanes.theory.feff.crystals import CRYSTALS, NI
-from napari_xanes.theory.feff.geometry import GENERATORS, Site, cluster, lattice, multiplicity, orbit
-from napari_xanes.theory.feff.program import feff_input, read_result, run_feff
-from napari_xanes.theory.shipped import FOLDER, K_EDGES
+from napari_xanes.theory.library.shipped import FOLDER, K_EDGES
 
 EVERY = {
     (crystal.name, site.label): (crystal, site)

@@ -9,8 +9,8 @@ import pytest
 
 from napari_xanes import Spectrum
 from napari_xanes.theory import ChargeTransfer, Grid, Library, build_library, l_edge_spectrum, load_library
-from napari_xanes.theory.library_file import save_library
-from napari_xanes.theory.shipped import GRIDS
+from napari_xanes.theory.library.file import save_library
+from napari_xanes.theory.library.shipped import GRIDS
 
 AXIS = np.arange(600, 660.01, 0.05)
 

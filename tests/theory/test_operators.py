@@ -7,7 +7,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from napari_xanes.theory.operators import configuration, dipole
+from napari_xanes.theory.multiplet.operators import configuration, dipole
 
 TERMS = {"3F": (21, -8, 0), "1D": (5, -3, 2), "3P": (9, 7, 0), "1G": (9, 4, 2), "1S": (1, 14, 7)}
 """Terms of d2 and d8: states, and how often Racah's B and C are in the energy (Condon & Shortley 1935, Racah 1942)."""

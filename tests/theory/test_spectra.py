@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from napari_xanes import theory
-from napari_xanes.theory.atomic import find_ion, ions, parse_ion
-from napari_xanes.theory.broadening import broadened
-from napari_xanes.theory.spectra import empirical_offset
+from napari_xanes.theory.multiplet.atomic import find_ion, ions, parse_ion
+from napari_xanes.theory.multiplet.broadening import broadened
+from napari_xanes.theory.multiplet.spectra import empirical_offset
 
 MNO = {"element": "Mn", "charge": 2, "ten_dq": 0.9}
 NOT_THE_HIGHEST = [

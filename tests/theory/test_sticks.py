@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from napari_xanes.theory import l_edge_sticks
-from napari_xanes.theory.atomic import find_ion
-from napari_xanes.theory.operators import configuration
-from napari_xanes.theory.sticks import Field, populations, representatives
+from napari_xanes.theory.multiplet.atomic import find_ion
+from napari_xanes.theory.multiplet.crystal_field import Field, populations, representatives
+from napari_xanes.theory.multiplet.operators import configuration
 
 
 @pytest.mark.parametrize("polarization", ["x", "y", "z"])

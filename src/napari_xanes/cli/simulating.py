@@ -36,13 +36,13 @@ def simulate(
     the library's own width and range.
     """
     import napari_xanes as nx
-    from napari_xanes.theory.atomic import parse_ion
-    from napari_xanes.theory.spectra import simulated
+    from napari_xanes.theory.multiplet.atomic import parse_ion
+    from napari_xanes.theory.multiplet.spectra import simulated
 
     if (ion is None) == (library is None):
         raise ValueError("give either --ion, such as --ion Mn2+ --ten-dq 0.9, or --library, such as --library mn-l23")
     if library is not None:
-        from napari_xanes.theory.library_export import export_library
+        from napari_xanes.theory.library.export import export_library
 
         members = nx.theory.load_library(library)
         export_library(members, output, charges=charge, ten_dq=ten_dq, energy=energy, broadening=gauss)

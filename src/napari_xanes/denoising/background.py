@@ -14,11 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.denoising.bands import Singles
+from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.denoising.design import Design
 from napari_xanes.denoising.measure import SQUARE, Squares
-
-Floats = NDArray[np.float64]
 
 _MODES, _MORE_MODES = 16, 6
 _ROUNDS = 4
@@ -38,28 +36,28 @@ class Composition:
     the data have along them beyond the mixture that is expected, ``precision`` (y, x) how well that is known.
     """
 
-    directions: Floats
-    left: Singles
-    precision: Singles
+    directions: Float64Array
+    left: Float32Array
+    precision: Float32Array
 
 
 @dataclass(frozen=True)
 class Background:
     """Patterns: spectra (E, N), divided by the noise as the design is, and their maps on squares (N, y, x)."""
 
-    modes: Floats
-    maps: Singles
-    power: Floats
-    trust: Singles
-    freely: Singles
+    modes: Float64Array
+    maps: Float32Array
+    power: Float64Array
+    trust: Float32Array
+    freely: Float32Array
 
-    def on_squares(self) -> Singles:
+    def on_squares(self) -> Float32Array:
         """The patterns (E, y, x), divided by the noise."""
         return _mixed(self.modes, self)
 
-    def power_on_squares(self, modes: Floats) -> Floats:
+    def power_on_squares(self, modes: Float64Array) -> Float64Array:
         """Sum over energies of the squared patterns (y, x), with their spectra in the units of `modes` (E, N)."""
-        power: Floats = np.einsum("nyx,nm,myx->yx", self.maps, modes.T @ modes, self.maps, optimize=True)
+        power: Float64Array = np.einsum("nyx,nm,myx->yx", self.maps, modes.T @ modes, self.maps, optimize=True)
         return power
 
     def extrapolation(self, squares: Squares) -> float:
@@ -74,7 +72,7 @@ class Background:
         )
         return float(np.sqrt(inside / max(outside, 1e-30)))
 
-    def enlarged(self, matrix: Floats, shape: tuple[int, ...]) -> Singles:
+    def enlarged(self, matrix: Float64Array, shape: tuple[int, ...]) -> Float32Array:
         """The maps of ``matrix (M, N) @ maps`` for every pixel, (M, Y, X)."""
         small = np.tensordot(matrix, self.maps, 1)
         return np.stack([_enlarged(one, shape) for one in small]) if len(small) else np.zeros((0, *shape), np.float32)
@@ -138,9 +136,9 @@ def find_background(
     return found
 
 
-def _first_power(frequency: Floats) -> Floats:
+def _first_power(frequency: Float64Array) -> Float64Array:
     """Power over spatial frequency (cycles per pixel) before any is measured."""
-    result: Floats = 1 / (1 + (frequency / _CUT) ** 12) / (1 + (frequency / 0.03) ** 2)
+    result: Float64Array = 1 / (1 + (frequency / _CUT) ** 12) / (1 + (frequency / 0.03) ** 2)
     return result
 
 
@@ -168,8 +166,8 @@ class _Problem:
             self.left = _fast_part(known, start)
 
     def modes(
-        self, values: Singles, precision: Singles, most: int, *, besides: Floats | None = None
-    ) -> tuple[Floats, Floats]:
+        self, values: Float32Array, precision: Float32Array, most: int, *, besides: Float64Array | None = None
+    ) -> tuple[Float64Array, Float64Array]:
         """Spectra (E, N) that squares share beyond noise, and their variances."""
         from scipy.ndimage import gaussian_filter
 
@@ -216,7 +214,7 @@ class _Problem:
             state = np.concatenate([state, np.zeros((modes.shape[1], *self.padded), np.float32)])
         return more, state
 
-    def solved(self, found: Background, state: Any) -> Singles:
+    def solved(self, found: Background, state: Any) -> Float32Array:
         """Whitened maps (N, y, x), padded, by conjugate gradients from `state`."""
         squares, trust = self.squares, found.trust
         grams = self._grams(found)
@@ -231,7 +229,7 @@ class _Problem:
             sure = self.known.precision * trust
             right = right + np.tensordot(gains, self.left * sure, 1)
 
-        def normal(maps: Singles) -> Singles:
+        def normal(maps: Float32Array) -> Float32Array:
             flat = maps.reshape(len(maps), -1)
             out = (grams[0] @ flat) * weights[0].ravel() + (grams[1] @ flat) * weights[1].ravel()
             if gains is not None:
@@ -241,10 +239,10 @@ class _Problem:
         root = np.sqrt(found.power).astype(np.float32)
         y, x = self.size
 
-        def forth(z: Singles) -> Singles:
+        def forth(z: Float32Array) -> Float32Array:
             return self._filtered(z, root)[:, :y, :x]
 
-        def back(maps: Singles) -> Singles:
+        def back(maps: Float32Array) -> Float32Array:
             padded = np.zeros((len(maps), *self.padded), np.float32)
             padded[:, :y, :x] = maps
             return self._filtered(padded, root)
@@ -265,17 +263,17 @@ class _Problem:
             way = rest + np.float32(size / before) * way
         return z
 
-    def maps(self, found: Background, state: Singles) -> Singles:
+    def maps(self, found: Background, state: Float32Array) -> Float32Array:
         """The maps (N, y, x) on the padded squares."""
         return self._filtered(state, np.sqrt(found.power).astype(np.float32))
 
-    def _filtered(self, maps: Singles, transfer: Singles) -> Singles:
+    def _filtered(self, maps: Float32Array, transfer: Float32Array) -> Float32Array:
         from scipy.fft import irfft2, rfft2
 
-        result: Singles = irfft2(rfft2(maps, workers=-1) * transfer, s=self.padded, workers=-1)
+        result: Float32Array = irfft2(rfft2(maps, workers=-1) * transfer, s=self.padded, workers=-1)
         return result
 
-    def _grams(self, found: Background) -> list[Singles]:
+    def _grams(self, found: Background) -> list[Float32Array]:
         inner = found.modes.T @ found.modes
         out = []
         for basis in (self.free, self.every):
@@ -283,7 +281,7 @@ class _Problem:
             out.append((inner - within.T @ within).astype(np.float32))
         return out
 
-    def trust(self, found: Background) -> Singles:
+    def trust(self, found: Background) -> Float32Array:
         """Weight of each square: less where the model does not explain what is left, compared with its neighbours."""
         from scipy.ndimage import median_filter
 
@@ -300,7 +298,7 @@ class _Problem:
         usual = np.maximum(np.maximum(median_filter(chi, 9), np.median(chi)), 1.0)
         return np.asarray(np.minimum(1, (1.6 * usual / np.maximum(chi, 1e-9)) ** 2), np.float32)
 
-    def power(self, found: Background, state: Singles) -> Floats:
+    def power(self, found: Background, state: Float32Array) -> Float64Array:
         """Power of each map over frequency: that of the map itself, and of what noise leaves unknown."""
         from scipy.fft import rfft2
         from scipy.ndimage import gaussian_filter1d
@@ -319,7 +317,7 @@ class _Problem:
         return out
 
 
-def _without(basis: Floats, values: NDArray[Any]) -> NDArray[Any]:
+def _without(basis: Float64Array, values: NDArray[Any]) -> NDArray[Any]:
     """What is left of values (E, ...) beside an orthonormal basis (E, N)."""
     flat = values.reshape(len(values), -1)
     thin = basis.astype(flat.dtype)
@@ -327,11 +325,11 @@ def _without(basis: Floats, values: NDArray[Any]) -> NDArray[Any]:
     return result
 
 
-def _mixed(modes: Floats, found: Background) -> Singles:
+def _mixed(modes: Float64Array, found: Background) -> Float32Array:
     return np.tensordot(modes.astype(np.float32), found.maps, 1)
 
 
-def _fast_part(known: Composition, start: Background) -> Singles:
+def _fast_part(known: Composition, start: Background) -> Float32Array:
     """What is left beyond the composition, its slow changes replaced by those that were found without it.
 
     A smoothed composition is biased, and slow changes of a bias would be taken for patterns.
@@ -341,7 +339,7 @@ def _fast_part(known: Composition, start: Background) -> Singles:
     weight = gaussian_filter(known.precision, 3.0) + 1e-9
     before = np.tensordot((known.directions.T @ start.modes[:, : len(start.freely)]), start.freely, 1)
 
-    def slow(image: Singles) -> Singles:
+    def slow(image: Float32Array) -> Float32Array:
         return np.asarray(gaussian_filter(image * known.precision, 3.0) / weight, np.float32)
 
     return np.stack(
@@ -349,7 +347,7 @@ def _fast_part(known: Composition, start: Background) -> Singles:
     )
 
 
-def _enlarged(small: Floats, shape: tuple[int, ...]) -> Singles:
+def _enlarged(small: Float64Array, shape: tuple[int, ...]) -> Float32Array:
     """A map on squares for each pixel, such that its means over squares are those given."""
     out = _zoomed(small, shape)
     if shape[0] % SQUARE == 0 and shape[1] % SQUARE == 0:
@@ -359,10 +357,10 @@ def _enlarged(small: Floats, shape: tuple[int, ...]) -> Singles:
     return out
 
 
-def _zoomed(small: Floats, shape: tuple[int, ...]) -> Singles:
+def _zoomed(small: Float64Array, shape: tuple[int, ...]) -> Float32Array:
     from scipy.ndimage import zoom
 
     padded = np.pad(np.asarray(small, np.float32), 2, mode="edge")
     large = zoom(padded, SQUARE, order=3, mode="nearest", grid_mode=True)
-    cut: Singles = large[2 * SQUARE : 2 * SQUARE + shape[0], 2 * SQUARE : 2 * SQUARE + shape[1]]
+    cut: Float32Array = large[2 * SQUARE : 2 * SQUARE + shape[0], 2 * SQUARE : 2 * SQUARE + shape[1]]
     return cut.copy()

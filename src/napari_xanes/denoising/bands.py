@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes._typing import Float32Array
 from napari_xanes.blocks import CACHE_BYTES, SLAB_BYTES, loaded, single_threaded_blas
 from napari_xanes.progress import Progress
-
-Singles = NDArray[np.float32]
 
 
 def over_bands(
@@ -63,14 +62,14 @@ def _rounded(rows: int, multiple: int) -> int:
     return max(1, rows // multiple) * multiple
 
 
-def times(matrix: NDArray[Any], band: Singles) -> Singles:
+def times(matrix: NDArray[Any], band: Float32Array) -> Float32Array:
     """A matrix (K, E) times the spectra of a band (E, R, X): (K, R, X)."""
     pixels = band.shape[1] * band.shape[2]
     made = np.asarray(matrix, np.float32) @ band.reshape(band.shape[0], pixels)
     return made.reshape(matrix.shape[0], *band.shape[1:])
 
 
-def coarse(images: Singles, step: int) -> Singles:
+def coarse(images: Float32Array, step: int) -> Float32Array:
     """Sums over squares of `step` pixels, (..., Y, X) to (..., y, x); squares at the far edges may be cut."""
     height, width = images.shape[-2:]
     lead = images.shape[:-2]
@@ -78,5 +77,5 @@ def coarse(images: Singles, step: int) -> Singles:
         margins = [(0, 0)] * len(lead) + [(0, -height % step), (0, -width % step)]
         images = np.pad(images, margins)
     y, x = images.shape[-2] // step, images.shape[-1] // step
-    summed: Singles = images.reshape(*lead, y, step, x, step).sum(axis=(-3, -1))
+    summed: Float32Array = images.reshape(*lead, y, step, x, step).sum(axis=(-3, -1))
     return summed

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_xanes.denoising.bands import Singles, over_bands, times
+from napari_xanes._typing import Float32Array, Float64Array
+from napari_xanes.denoising.bands import over_bands, times
 from napari_xanes.denoising.measure import Measured, mean_of_used, measure, used_precision
 from napari_xanes.denoising.report import mixed
 from napari_xanes.edge import require_absorption
 from napari_xanes.progress import Progress, part
 from napari_xanes.stack import SpectralStack
-
-Floats = NDArray[np.float64]
 
 _DRAWS = 20
 _SEED = 0  # parallel analysis asks what noise does on the average, so it need not differ from run to run
@@ -30,10 +28,10 @@ class Components:
     can't be used; ``noise`` (Y, X), the standard error of a usual energy, NaN where a pixel can't be used.
     """
 
-    mean: Floats
-    spectra: Floats
-    scores: Singles
-    noise: Singles
+    mean: Float64Array
+    spectra: Float64Array
+    scores: Float32Array
+    noise: Float32Array
 
 
 def find_components(stack: SpectralStack, count: int | None, progress: Progress | None = None) -> Components:
@@ -62,7 +60,7 @@ def find_components(stack: SpectralStack, count: int | None, progress: Progress 
     sums = np.zeros((stack.shape[1], stack.energy.size))
     squares = np.zeros((stack.shape[1], stack.energy.size, stack.energy.size))
 
-    def add(band: Singles, rows: slice) -> None:
+    def add(band: Float32Array, rows: slice) -> None:
         values = measured.depth(band, rows)
         sums[rows.start] = np.einsum("eyx,yx->e", values, precision[rows], optimize=True)
         flat = (values * np.sqrt(precision[rows])).reshape(len(values), -1)
@@ -82,7 +80,7 @@ def find_components(stack: SpectralStack, count: int | None, progress: Progress 
     scores = np.empty((chosen.shape[1], *stack.shape[1:]), np.float32)
     shift = (chosen.T @ (root * mean)).astype(np.float32)[:, None, None]
 
-    def project(band: Singles, rows: slice) -> None:
+    def project(band: Float32Array, rows: slice) -> None:
         values = times(chosen.T * root, measured.depth(band, rows)) - shift
         scores[:, rows] = values * np.sqrt(precision[rows])
 
@@ -92,7 +90,7 @@ def find_components(stack: SpectralStack, count: int | None, progress: Progress 
     return Components(mean, chosen / root[:, None], scores, error)
 
 
-def _smoothed(measured: Measured) -> Singles:
+def _smoothed(measured: Measured) -> Float32Array:
     """The precision; where it was estimated from each pixel's own noise, its mean over a neighbourhood."""
     precision, used = measured.precision, measured.precision > 0
     if measured.photons:
@@ -101,7 +99,7 @@ def _smoothed(measured: Measured) -> Singles:
     return np.asarray(np.where(used, 1 / variance, 0), np.float32)
 
 
-def eigenvalues_of_noise(n_energies: int, n_pixels: int) -> tuple[Floats, float]:
+def eigenvalues_of_noise(n_energies: int, n_pixels: int) -> tuple[Float64Array, float]:
     """Eigenvalues (E,) of the covariance of noise of unit variance, the largest first, and what the first stays below.
 
     Such a matrix is drawn by its Cholesky factor (Bartlett, Proc. R. Soc. Edinb. 53, 260, 1933), at no cost per pixel.
@@ -135,7 +133,9 @@ def rebuilt(stack: SpectralStack, parts: Components, method: str) -> SpectralSta
     return stack.with_data(made, metadata={"denoise": about, "noise": None})
 
 
-def each_cleaned(scores: Singles, clean: Callable[[Singles], Singles], progress: Progress | None = None) -> Singles:
+def each_cleaned(
+    scores: Float32Array, clean: Callable[[Float32Array], Float32Array], progress: Progress | None = None
+) -> Float32Array:
     """Score images (N, Y, X), each cleaned by itself."""
     done = np.empty_like(scores)
     for i, one in enumerate(scores):

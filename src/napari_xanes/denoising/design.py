@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from napari_xanes._typing import Float64Array
 
 
 @dataclass(frozen=True)
@@ -18,22 +17,22 @@ class Design:
     the edge jump; without, they are scores of learned components, the first of which stands for the jump.
     """
 
-    references: Floats
-    free: Floats
-    root: Floats
+    references: Float64Array
+    free: Float64Array
+    root: Float64Array
     sums: bool = True
 
     @property
-    def all(self) -> Floats:
+    def all(self) -> Float64Array:
         """All columns, references first."""
         return np.concatenate([self.references, self.free], axis=1)
 
-    def solver(self) -> Floats:
+    def solver(self) -> Float64Array:
         """What spectra (not divided by the noise) are multiplied with to get the amounts, (K + F, E)."""
-        result: Floats = np.linalg.pinv(self.all).astype(np.float64) * self.root
+        result: Float64Array = np.linalg.pinv(self.all).astype(np.float64) * self.root
         return result
 
-    def covariance(self) -> Floats:
+    def covariance(self) -> Float64Array:
         """Of the amounts, for pixels of unit precision."""
-        result: Floats = np.linalg.inv(self.all.T @ self.all).astype(np.float64)
+        result: Float64Array = np.linalg.inv(self.all.T @ self.all).astype(np.float64)
         return result

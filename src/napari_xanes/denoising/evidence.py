@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.denoising.background import Background, Composition
-from napari_xanes.denoising.bands import Singles, coarse, over_bands, times
+from napari_xanes.denoising.bands import coarse, over_bands, times
 from napari_xanes.denoising.design import Design
 from napari_xanes.denoising.measure import SQUARE, Measured, Squares, used_precision
 from napari_xanes.progress import Progress
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -24,12 +22,12 @@ class Fit:
     that two pixels apart, 1 for noise of each pixel's own.
     """
 
-    amounts: Singles
-    squares: Singles
+    amounts: Float32Array
+    squares: Float32Array
     alike: float
 
 
-def amounts_of(measured: Measured, design: Design, offset: Floats, progress: Progress | None = None) -> Fit:
+def amounts_of(measured: Measured, design: Design, offset: Float64Array, progress: Progress | None = None) -> Fit:
     """Fit the design to each pixel.
 
     Parameters
@@ -51,7 +49,7 @@ def amounts_of(measured: Measured, design: Design, offset: Floats, progress: Pro
     by = offset.astype(np.float32)[:, None, None]
     freedom = stack.energy.size - solver.shape[0]
 
-    def fit(band: Singles, rows: slice) -> None:
+    def fit(band: Float32Array, rows: slice) -> None:
         values = measured.depth(band, rows)
         amounts[:, rows] = times(solver, values) - shift
         values -= by
@@ -71,12 +69,12 @@ def amounts_of(measured: Measured, design: Design, offset: Floats, progress: Pro
     return Fit(amounts, squares, float(near / far) if far > 0 else 1.0)
 
 
-def without_background(amounts: Singles, background: Background | None, design: Design) -> Singles:
+def without_background(amounts: Float32Array, background: Background | None, design: Design) -> Float32Array:
     """Amounts without what patterns add to them."""
     if background is None:
         return amounts
     solver = np.linalg.pinv(design.all)
-    result: Singles = amounts - background.enlarged(solver @ background.modes, amounts.shape[1:])
+    result: Float32Array = amounts - background.enlarged(solver @ background.modes, amounts.shape[1:])
     return result
 
 
@@ -84,11 +82,11 @@ def without_background(amounts: Singles, background: Background | None, design: 
 class Fractions:
     """What is known of the fraction of each reference, (K, Y, X): estimate times information, and information."""
 
-    num: Singles
-    den: Singles
+    num: Float32Array
+    den: Float32Array
 
 
-def jump_of(amounts: Singles, precision: Singles, design: Design) -> tuple[Singles, Singles]:
+def jump_of(amounts: Float32Array, precision: Float32Array, design: Design) -> tuple[Float32Array, Float32Array]:
     """Edge jump (sum of the amounts of the references) and its standard error, (Y, X)."""
     k = design.references.shape[1] if design.sums else 1
     sigma = np.sqrt(edge_variance(design) / used_precision(precision))
@@ -101,7 +99,7 @@ def edge_variance(design: Design) -> float:
     return float(design.covariance()[:k, :k].sum())
 
 
-def fractions_of(amounts: Singles, jump: Singles, precision: Singles, design: Design) -> Fractions:
+def fractions_of(amounts: Float32Array, jump: Float32Array, precision: Float32Array, design: Design) -> Fractions:
     """Fractions and their information where the edge jump is known.
 
     Parameters
@@ -129,9 +127,9 @@ def fractions_of(amounts: Singles, jump: Singles, precision: Singles, design: De
     return Fractions(information * share, information)
 
 
-def _given_sum(covariance: Floats) -> Floats:
+def _given_sum(covariance: Float64Array) -> Float64Array:
     """Covariance of amounts (K, K) once their sum is known."""
-    result: Floats = covariance - np.outer(covariance.sum(axis=1) / covariance.sum(), covariance.sum(axis=0))
+    result: Float64Array = covariance - np.outer(covariance.sum(axis=1) / covariance.sum(), covariance.sum(axis=0))
     return result
 
 
@@ -148,18 +146,23 @@ def left_over(squares: Squares, design: Design, background: Background | None) -
     return max(0.0, float(np.median(power / (len(basis) - basis.shape[1]) - 1 / squares.sample_precision[used])))
 
 
-def spread_of_left_over(variance: float, jump: Singles, design: Design) -> Singles:
+def spread_of_left_over(variance: float, jump: Float32Array, design: Design) -> Float32Array:
     """Variance that this adds to each fraction, (K, Y, X)."""
     k = design.references.shape[1]
     covariance = design.covariance()[:k, :k]
     if design.sums:
         covariance = _given_sum(covariance)
-    result: Singles = (variance * np.diag(covariance)).astype(np.float32)[:, None, None] / jump**2
+    result: Float32Array = (variance * np.diag(covariance)).astype(np.float32)[:, None, None] / jump**2
     return result
 
 
 def composition_of(
-    squares: Squares, precision: Singles, jump: Singles, fractions: Singles, design: Design, spread: float
+    squares: Squares,
+    precision: Float32Array,
+    jump: Float32Array,
+    fractions: Float32Array,
+    design: Design,
+    spread: float,
 ) -> Composition:
     """What the squares hold beyond the mixtures that are expected.
 

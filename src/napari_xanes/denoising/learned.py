@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_xanes._typing import Float64Array
 from napari_xanes.denoising.design import Design
 from napari_xanes.denoising.measure import Squares
-
-Floats = NDArray[np.float64]
 
 MOST = 6
 
 
-def learned_design(squares: Squares, energy: Floats, weight: Floats) -> Design:
+def learned_design(squares: Squares, energy: Float64Array, weight: Float64Array) -> Design:
     """The spectra that squares share beyond noise, the mean one first, beside a constant and an E**-3 background.
 
     How many there are is read off the eigenvalues: those of noise alone stay below a known edge (Marchenko and Pastur,

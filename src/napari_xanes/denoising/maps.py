@@ -7,15 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.denoising.bands import Singles, times
+from napari_xanes._typing import Float32Array
+from napari_xanes.denoising.bands import times
 from napari_xanes.denoising.design import Design
 from napari_xanes.denoising.evidence import Fractions
+from napari_xanes.denoising.filters.non_local_means import non_local_mean
 from napari_xanes.denoising.measure import used_precision
-from napari_xanes.models.cleaning import clean_maps
-from napari_xanes.models.non_local import non_local_mean
+from napari_xanes.denoising.network.cleaning import clean_maps
 
 
-def clean_fractions(known: Fractions, beside: tuple[Singles, ...], how: dict[str, Any]) -> tuple[Singles, Singles]:
+def clean_fractions(
+    known: Fractions, beside: tuple[Float32Array, ...], how: dict[str, Any]
+) -> tuple[Float32Array, Float32Array]:
     """Cleaned fractions and their errors; a single reference is all there is, and of two one tells the other."""
     if len(known.num) == 1:
         return np.ones_like(known.num), np.zeros_like(known.num)
@@ -25,7 +28,9 @@ def clean_fractions(known: Fractions, beside: tuple[Singles, ...], how: dict[str
     return clean_maps(known.num, known.den, *beside, **how)
 
 
-def clean_ratios(known: Fractions, beside: tuple[Singles, ...], how: dict[str, Any]) -> tuple[Singles, Singles]:
+def clean_ratios(
+    known: Fractions, beside: tuple[Float32Array, ...], how: dict[str, Any]
+) -> tuple[Float32Array, Float32Array]:
     """Ratios of scores to the first one, stretched to look like fractions, cleaned, and brought back."""
     ratios, sigma = np.ones_like(known.num), np.zeros_like(known.num)
     num, den = known.num[1:], known.den[1:]
@@ -45,23 +50,23 @@ def clean_ratios(known: Fractions, beside: tuple[Singles, ...], how: dict[str, A
     return ratios, sigma
 
 
-def expected_fractions(known: Fractions, strength: float) -> Singles:
+def expected_fractions(known: Fractions, strength: float) -> Float32Array:
     """Fractions by total variation, summed to one."""
     import torch
 
-    from napari_xanes.models.candidates import least_variation
+    from napari_xanes.denoising.network.candidates import least_variation
 
     num, den = (torch.from_numpy(np.ascontiguousarray(one)) for one in (known.num, known.den))
     mean = num.sum(dim=(1, 2), keepdim=True) / den.sum(dim=(1, 2), keepdim=True)
     ridge = 8.0
     found = least_variation(num + ridge * mean, den + ridge, torch.full((len(num),), strength)).numpy()
-    result: Singles = found / np.maximum(found.sum(axis=0), 0.1)
+    result: Float32Array = found / np.maximum(found.sum(axis=0), 0.1)
     return result
 
 
 def as_measured(
-    fractions: Singles, sigma: Singles, measured: Fractions, clear: NDArray[np.bool_]
-) -> tuple[Singles, Singles]:
+    fractions: Float32Array, sigma: Float32Array, measured: Fractions, clear: NDArray[np.bool_]
+) -> tuple[Float32Array, Float32Array]:
     """Where there is something new, fractions are not smoothed: nothing is known of what they should be."""
     from scipy.ndimage import gaussian_filter
 
@@ -75,7 +80,7 @@ def as_measured(
     return fractions, sigma
 
 
-def summed_to_one(fractions: Singles, sigma: Singles) -> tuple[Singles, Singles]:
+def summed_to_one(fractions: Float32Array, sigma: Float32Array) -> tuple[Float32Array, Float32Array]:
     """Fractions whose sum is one, the excess taken from the least certain; of two, both have the same error."""
     share = sigma**2 / np.maximum((sigma**2).sum(axis=0), 1e-30)
     fractions = fractions + share * (1 - fractions.sum(axis=0))
@@ -84,7 +89,7 @@ def summed_to_one(fractions: Singles, sigma: Singles) -> tuple[Singles, Singles]
     return fractions, sigma
 
 
-def clean_free(amounts: Singles, known: Singles, precision: Singles, design: Design) -> Singles:
+def clean_free(amounts: Float32Array, known: Float32Array, precision: Float32Array, design: Design) -> Float32Array:
     """Amounts of the free columns, refitted with those of the references known, cleaned by non-local means."""
     k = len(known)
     basis = np.linalg.pinv(design.free)

@@ -6,16 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_xanes.denoising.bands import Singles, coarse, over_bands
+from napari_xanes._typing import BoolArray, Float32Array, Float64Array
+from napari_xanes.denoising.bands import coarse, over_bands
 from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.noise import photon_noise
 from napari_xanes.progress import Progress
 from napari_xanes.stack import SpectralStack
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 SQUARE = 4
 """Side in pixels of the squares on which the background is sought."""
@@ -35,10 +32,10 @@ class Measured:
     """
 
     stack: SpectralStack
-    depth: Callable[[Singles, slice], Singles] = field(repr=False)
-    precision: Singles
-    weight: Floats
-    total: Singles
+    depth: Callable[[Float32Array, slice], Float32Array] = field(repr=False)
+    precision: Float32Array
+    weight: Float64Array
+    total: Float32Array
     photons: bool
 
 
@@ -59,10 +56,10 @@ def measure(stack: SpectralStack, progress: Progress | None = None) -> Measured:
     noise = photon_noise(stack)
     shape = stack.shape[1:]
 
-    def pixels_of(band: Singles, rows: slice) -> slice:
+    def pixels_of(band: Float32Array, rows: slice) -> slice:
         return slice(rows.start * shape[1], (rows.start + band.shape[1]) * shape[1])
 
-    def depth(band: Singles, rows: slice) -> Singles:
+    def depth(band: Float32Array, rows: slice) -> Float32Array:
         values = np.array(band, dtype=np.float32)
         if noise is not None:
             flat = values.reshape(values.shape[0], -1)
@@ -74,7 +71,7 @@ def measure(stack: SpectralStack, progress: Progress | None = None) -> Measured:
     total, precision = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     weights = np.zeros((shape[0], stack.energy.size))
 
-    def look(band: Singles, rows: slice) -> None:
+    def look(band: Float32Array, rows: slice) -> None:
         values = depth(band, rows)
         flat = values.reshape(values.shape[0], -1)
         with np.errstate(all="ignore"):
@@ -93,7 +90,7 @@ def measure(stack: SpectralStack, progress: Progress | None = None) -> Measured:
     return Measured(stack, depth, precision, weight / weight.mean(), total, noise is not None)
 
 
-def _roughness(spectra: Singles) -> Singles:
+def _roughness(spectra: Float32Array) -> Float32Array:
     """A precision (E, P) from second differences, in which there is noise and little else but at the edge."""
     bend = spectra[1:-1] - 0.5 * (spectra[:-2] + spectra[2:])
     usual = np.median(bend**2, axis=0) / (1.5 * 0.4549)  # 0.4549: the median of chi-square with one degree of freedom
@@ -104,28 +101,28 @@ def _roughness(spectra: Singles) -> Singles:
 class Squares:
     """Means over squares of pixels and their precision, air and sample apart: (E, y, x) and (y, x)."""
 
-    air: Singles
-    air_precision: Singles
-    sample: Singles
-    sample_precision: Singles
+    air: Float32Array
+    air_precision: Float32Array
+    sample: Float32Array
+    sample_precision: Float32Array
 
 
-def used_precision(precision: Singles) -> Singles:
+def used_precision(precision: Float32Array) -> Float32Array:
     """A precision above 0 everywhere, so that it can be divided by; unusable pixels keep next to none."""
     least = 1e-4 * float(np.median(precision[precision > 0]))
     return np.maximum(precision, least)
 
 
-def mean_of_used(image: Singles, used: Mask, radius: float) -> Singles:
+def mean_of_used(image: Float32Array, used: BoolArray, radius: float) -> Float32Array:
     """Gaussian mean over the usable pixels of an image."""
     from scipy.ndimage import gaussian_filter
 
     share = np.maximum(gaussian_filter(used * 1.0, radius), 1e-6)
-    mean: Singles = gaussian_filter(np.where(used, image, 0), radius) / share
+    mean: Float32Array = gaussian_filter(np.where(used, image, 0), radius) / share
     return mean
 
 
-def find_air(total: Singles, precision: Singles) -> Mask:
+def find_air(total: Float32Array, precision: Float32Array) -> BoolArray:
     """Where there is probably no sample: where the mean optical depth is that of the thinnest part.
 
     Whether that part is really empty, its spectrum must tell.
@@ -139,11 +136,11 @@ def find_air(total: Singles, precision: Singles) -> Mask:
     smooth = mean_of_used(total, used, 2)
     least = float(np.percentile(smooth[used], 3))
     spread = float(np.percentile(smooth[used], 90)) - least
-    air: Mask = used & (smooth < least + min(0.06, 0.25 * spread))
+    air: BoolArray = used & (smooth < least + min(0.06, 0.25 * spread))
     return air
 
 
-def sums(measured: Measured, air: Mask, progress: Progress | None = None) -> tuple[Floats, Squares]:
+def sums(measured: Measured, air: BoolArray, progress: Progress | None = None) -> tuple[Float64Array, Squares]:
     """Mean spectrum of the air (E,), 0 without air, and means over squares.
 
     Parameters
@@ -163,7 +160,7 @@ def sums(measured: Measured, air: Mask, progress: Progress | None = None) -> tup
     found = [np.zeros((stack.energy.size, *weights[0].shape), np.float32) for _ in range(2)]
     mean = np.zeros((stack.shape[1], stack.energy.size))
 
-    def add(band: Singles, rows: slice) -> None:
+    def add(band: Float32Array, rows: slice) -> None:
         values = measured.depth(band, rows)
         squares = slice(rows.start // SQUARE, rows.start // SQUARE - (-values.shape[1] // SQUARE))
         for out, one in zip(found, (sure_air, sure), strict=True):

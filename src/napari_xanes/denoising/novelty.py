@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.denoising.background import Background
-from napari_xanes.denoising.bands import Singles, over_bands, times
+from napari_xanes.denoising.bands import over_bands, times
 from napari_xanes.denoising.design import Design
 from napari_xanes.denoising.measure import SQUARE, Measured, Squares
 from napari_xanes.progress import Progress
-
-Floats = NDArray[np.float64]
 
 MOST = 4
 """New features that are looked for."""
@@ -51,12 +50,12 @@ class Directions:
     ``unexplained`` places are far beyond noise, but nothing that could be kept.
     """
 
-    new: Floats
-    nuisance: Floats
+    new: Float64Array
+    nuisance: Float64Array
     unexplained: int
 
 
-def residual_squares(squares: Squares, design: Design, background: Background | None, *, has_air: bool) -> Singles:
+def residual_squares(squares: Squares, design: Design, background: Background | None, *, has_air: bool) -> Float32Array:
     """What squares of the sample hold beside the design and the background, (E, y, x).
 
     Parameters
@@ -77,7 +76,7 @@ def residual_squares(squares: Squares, design: Design, background: Background | 
     return values - times(basis, times(basis.T, values))
 
 
-def find_directions(left: Singles, precision: Singles, n_explained: int) -> tuple[Floats, Floats]:
+def find_directions(left: Float32Array, precision: Float32Array, n_explained: int) -> tuple[Float64Array, Float64Array]:
     """Spectra that are shared by some squares: of new features (E, N), and of what misregistration makes (E, M).
 
     Parameters
@@ -93,7 +92,7 @@ def find_directions(left: Singles, precision: Singles, n_explained: int) -> tupl
     rest = (left[:, used] * np.sqrt(precision[used])).astype(np.float64)
     rest /= np.sqrt(np.median(np.einsum("ep,ep->p", rest, rest)) / (len(rest) - n_explained))
     colour = (np.indices(precision.shape).sum(axis=0) % 2)[used]
-    found: dict[bool, list[Floats]] = {True: [], False: []}
+    found: dict[bool, list[Float64Array]] = {True: [], False: []}
     for _ in range(2 * MOST):
         clearest = _next(rest, colour)
         if clearest is None or len(found[True]) == MOST:
@@ -105,7 +104,7 @@ def find_directions(left: Singles, precision: Singles, n_explained: int) -> tupl
     return new, nuisance
 
 
-def _next(left: NDArray[Any], colour: NDArray[np.intp]) -> tuple[Floats, bool] | None:
+def _next(left: NDArray[Any], colour: NDArray[np.intp]) -> tuple[Float64Array, bool] | None:
     """The clearest direction that is found on both colours, and whether it only adds."""
     learned = [_leading(left[:, colour == one]) for one in (0, 1)]
     tested = [direction @ left[:, colour != one] for one, direction in enumerate(learned)]
@@ -120,7 +119,7 @@ def _next(left: NDArray[Any], colour: NDArray[np.intp]) -> tuple[Floats, bool] |
     return direction, more > _ONE_SIDED * fewer
 
 
-def _leading(left: NDArray[Any]) -> Floats:
+def _leading(left: NDArray[Any]) -> Float64Array:
     """The spectrum that some squares share most clearly: found from each of those with the most unexplained."""
     power = np.einsum("ep,ep->p", left, left)
     best, most = left[:, 0], -1.0
@@ -134,7 +133,7 @@ def _leading(left: NDArray[Any]) -> Floats:
     return best
 
 
-def _refined(left: NDArray[Any], direction: Floats) -> Floats:
+def _refined(left: NDArray[Any], direction: Float64Array) -> Float64Array:
     """The mean spectrum of the squares that hold clearly something along a direction, again and again."""
     for _ in range(_REFINEMENTS):
         seen = direction @ left
@@ -148,14 +147,14 @@ def _refined(left: NDArray[Any], direction: Floats) -> Floats:
 
 def amounts_along(
     measured: Measured,
-    directions: Floats,
+    directions: Float64Array,
     design: Design,
-    offset: Floats,
+    offset: Float64Array,
     background: Background | None,
     progress: Progress | None = None,
     *,
     has_air: bool,
-) -> Singles:
+) -> Float32Array:
     """How much of each direction every pixel holds beside the design and the background, (N, Y, X).
 
     Without air, what changes slowly is left out, as in `find_directions`.
@@ -164,7 +163,7 @@ def amounts_along(
     shift = (row @ offset).astype(np.float32)[:, None, None]
     along = np.empty((len(row), *measured.stack.shape[1:]), np.float32)
 
-    def project(band: Singles, rows: slice) -> None:
+    def project(band: Float32Array, rows: slice) -> None:
         along[:, rows] = times(row, measured.depth(band, rows)) - shift
 
     over_bands(project, measured.stack.data, progress=progress, message="new features")
@@ -175,7 +174,7 @@ def amounts_along(
     return along
 
 
-def _quick_part(image: Singles, precision: Singles, radius: float) -> Singles:
+def _quick_part(image: Float32Array, precision: Float32Array, radius: float) -> Float32Array:
     """An image without what changes over more than a radius."""
     from scipy.ndimage import gaussian_filter
 
@@ -183,7 +182,7 @@ def _quick_part(image: Singles, precision: Singles, radius: float) -> Singles:
     return np.asarray(image - slow, np.float32)
 
 
-def significance(along: Singles, precision: Singles) -> Singles:
+def significance(along: Float32Array, precision: Float32Array) -> Float32Array:
     """By how many standard errors each direction stands out, (N, Y, X).
 
     Where the neighbourhood is clear, a pixel counts for itself, and less is asked of it; elsewhere it is the
@@ -195,7 +194,7 @@ def significance(along: Singles, precision: Singles) -> Singles:
     for i, one in enumerate(along):
         usual = max(1.4826 * float(np.median(np.abs(one * np.sqrt(precision))[precision > 0])), 1e-9)
 
-        def pooled(scale: float, one: Singles = one, usual: float = usual) -> Singles:
+        def pooled(scale: float, one: Float32Array = one, usual: float = usual) -> Float32Array:
             weight = np.maximum(gaussian_filter(precision, scale), 1e-30)
             score = gaussian_filter(one * precision, scale) / np.sqrt(weight)
             return np.asarray(score * np.sqrt(4 * np.pi) * scale / usual, np.float32)
@@ -205,7 +204,7 @@ def significance(along: Singles, precision: Singles) -> Singles:
     return out
 
 
-def kept_amounts(along: Singles, precision: Singles, clear: NDArray[np.bool_]) -> Singles:
+def kept_amounts(along: Float32Array, precision: Float32Array, clear: NDArray[np.bool_]) -> Float32Array:
     """Amounts of the new features where they are clear, 0 elsewhere, (N, Y, X).
 
     Each is a mean of the pixel's own and that of its neighbours; its own counts the more, the more neighbours differ

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 from napari_xanes.denoising.background import Background, find_background
-from napari_xanes.denoising.bands import Singles, over_bands, times
+from napari_xanes.denoising.bands import over_bands, times
 from napari_xanes.denoising.design import Design
 from napari_xanes.denoising.evidence import (
     amounts_of,
@@ -21,8 +22,7 @@ from napari_xanes.denoising.evidence import (
     spread_of_left_over,
     without_background,
 )
-from napari_xanes.denoising.lone import lone_directions
-from napari_xanes.denoising.looking import Look, plausible_background
+from napari_xanes.denoising.filters.non_local_means import clean_jump
 from napari_xanes.denoising.maps import (
     as_measured,
     clean_fractions,
@@ -31,7 +31,9 @@ from napari_xanes.denoising.maps import (
     expected_fractions,
     summed_to_one,
 )
-from napari_xanes.denoising.measure import Mask, Measured, mean_of_used, used_precision
+from napari_xanes.denoising.measure import Measured, mean_of_used, used_precision
+from napari_xanes.denoising.network.adaptation import Adapted, Halves
+from napari_xanes.denoising.network.adaptation import adapt as adapt_network
 from napari_xanes.denoising.novelty import (
     CLEAR,
     MOST,
@@ -42,12 +44,9 @@ from napari_xanes.denoising.novelty import (
     residual_squares,
     significance,
 )
-from napari_xanes.models.adaptation import Adapted, Halves
-from napari_xanes.models.adaptation import adapt as adapt_network
-from napari_xanes.models.non_local import clean_jump
+from napari_xanes.denoising.small_features import lone_directions
+from napari_xanes.denoising.survey import Look, plausible_background
 from napari_xanes.progress import Progress, part
-
-Floats = NDArray[np.float64]
 
 PASSES = ((2.0, 0.06), (1.4, 0.05))
 """Strength of the total variation of the expected composition, and how well it is known, each time round."""
@@ -68,19 +67,19 @@ class Cleaned:
     could be used; ``adapted``, how the adaptation ended; ``alike``, as in `Fit`.
     """
 
-    fractions: Singles
-    fraction_sigma: Singles
-    jump: Singles
-    jump_sigma: Singles
-    free: Singles
-    new: Singles
-    novelty: Singles
-    offset: Floats
+    fractions: Float32Array
+    fraction_sigma: Float32Array
+    jump: Float32Array
+    jump_sigma: Float32Array
+    free: Float32Array
+    new: Float32Array
+    novelty: Float32Array
+    offset: Float64Array
     background: Background | None
     directions: Directions
     chi_square: float
     has_air: bool
-    used: Mask
+    used: BoolArray
     adapted: Adapted | None
     alike: float
 
@@ -88,7 +87,7 @@ class Cleaned:
 def clean(
     seen: Look,
     design: Design,
-    offset: Floats,
+    offset: Float64Array,
     *,
     has_air: bool,
     background: bool,
@@ -188,11 +187,11 @@ def clean(
 def _halves(
     measured: Measured,
     design: Design,
-    offset: Floats,
+    offset: Float64Array,
     patterns: Background | None,
-    jump: Singles,
-    precision: Singles,
-    beside: tuple[Singles, Singles, Singles],
+    jump: Float32Array,
+    precision: Float32Array,
+    beside: tuple[Float32Array, Float32Array, Float32Array],
 ) -> Halves:
     """What every second energy tells of the fractions, and what the others tell."""
     known = []
@@ -205,7 +204,7 @@ def _halves(
     return Halves(np.stack([one.num for one in known]), np.stack([one.den for one in known]), beside)
 
 
-def _rescaled(measured: Measured, squares_left: Singles) -> Singles:
+def _rescaled(measured: Measured, squares_left: Float32Array) -> Float32Array:
     """The precision, by the residuals where the photons are not known; squares_left is overwritten."""
     squares_left *= measured.precision
     if measured.photons:
@@ -214,7 +213,7 @@ def _rescaled(measured: Measured, squares_left: Singles) -> Singles:
     return np.asarray(measured.precision / np.maximum(usual, 1e-6), np.float32)
 
 
-def _clean_jump(amounts: Singles, precision: Singles, design: Design) -> tuple[Singles, Singles]:
+def _clean_jump(amounts: Float32Array, precision: Float32Array, design: Design) -> tuple[Float32Array, Float32Array]:
     """Edge jump cleaned, at least 0.001, and its standard error: of the noise left, and of structure that went."""
     from scipy.ndimage import gaussian_filter
 
@@ -229,12 +228,12 @@ def _new_features(
     seen: Look,
     design: Design,
     patterns: Background | None,
-    offset: Floats,
-    precision: Singles,
+    offset: Float64Array,
+    precision: Float32Array,
     has_air: bool,
     keep_new: bool,
     progress: Progress | None,
-) -> tuple[Directions, Singles, NDArray[np.bool_], Singles]:
+) -> tuple[Directions, Float32Array, NDArray[np.bool_], Float32Array]:
     """Directions, amounts along them, where they are clear, and the largest significance."""
     nothing = np.zeros((0, *precision.shape), np.float32)
     none = np.zeros((design.root.size, 0))
@@ -269,8 +268,8 @@ def _directions(
 
 
 def _absorption(
-    measured: Measured, patterns: Background | None, design: Design, offset: Floats, precision: Singles
-) -> tuple[Singles, Singles]:
+    measured: Measured, patterns: Background | None, design: Design, offset: Float64Array, precision: Float32Array
+) -> tuple[Float32Array, Float32Array]:
     """Mean optical depth without background, and its standard error."""
     total = measured.total - np.float32(offset.mean())
     if patterns is not None:
@@ -279,7 +278,7 @@ def _absorption(
     return total, (1 / np.sqrt(used_precision(precision) * design.root.size)).astype(np.float32)
 
 
-def parts(cleaned: Cleaned, design: Design) -> tuple[Floats, Singles]:
+def parts(cleaned: Cleaned, design: Design) -> tuple[Float64Array, Float32Array]:
     """Columns (E, N) and maps (N, Y, X) whose product is the cleaned stack; NaN in pixels that could not be used."""
     columns = np.concatenate([design.all, cleaned.directions.new], axis=1) / design.root[:, None]
     maps = np.concatenate([cleaned.jump * cleaned.fractions, cleaned.free, cleaned.new])
@@ -287,10 +286,12 @@ def parts(cleaned: Cleaned, design: Design) -> tuple[Floats, Singles]:
     return columns, maps
 
 
-def put_together(columns: Floats, maps: Singles, out: Singles, progress: Progress | None = None) -> Singles:
+def put_together(
+    columns: Float64Array, maps: Float32Array, out: Float32Array, progress: Progress | None = None
+) -> Float32Array:
     """Fill `out` (E, Y, X) with the product of columns and maps."""
 
-    def fill(band: Singles, rows: slice) -> None:
+    def fill(band: Float32Array, rows: slice) -> None:
         band[...] = times(columns, np.ascontiguousarray(maps[:, rows]))
 
     over_bands(fill, out, progress=progress, message="putting together")

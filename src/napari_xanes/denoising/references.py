@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_xanes._typing import Float64Array
 from napari_xanes.denoising.design import Design
 from napari_xanes.spectrum import Spectrum
-
-Floats = NDArray[np.float64]
 
 REACH, _STEP = 2.0, 0.05
 """How far, in eV, and how finely offsets are tried."""
@@ -28,7 +26,7 @@ class Offset:
     chi_square: float
 
 
-def design_of(references: list[Spectrum], energy: Floats, weight: Floats, shift: float = 0.0) -> Design:
+def design_of(references: list[Spectrum], energy: Float64Array, weight: Float64Array, shift: float = 0.0) -> Design:
     """References moved up by `shift` (eV), a constant and an E**-3 background, divided by the noise.
 
     Parameters
@@ -59,18 +57,20 @@ def design_of(references: list[Spectrum], energy: Floats, weight: Floats, shift:
 
 
 def spread_of_offset(
-    fractions: Floats, references: list[Spectrum], design: Design, energy: Floats, shift: float
-) -> Floats:
+    fractions: Float64Array, references: list[Spectrum], design: Design, energy: Float64Array, shift: float
+) -> Float64Array:
     """Standard error (K, ...) of fractions (K, ...) from that of the references' energies after they were moved."""
     weight = design.root**2
     moved = [design_of(references, energy, weight, shift + step).references for step in (-_OFFSET_ERROR, _OFFSET_ERROR)]
     change = (np.linalg.pinv(design.all) @ ((moved[1] - moved[0]) / 2))[: len(references)]
     amounts = np.tensordot(change, fractions, 1)
-    result: Floats = np.abs(amounts - fractions * amounts.sum(axis=0))
+    result: Float64Array = np.abs(amounts - fractions * amounts.sum(axis=0))
     return result
 
 
-def find_offset(moments: Floats, references: list[Spectrum], energy: Floats, weight: Floats) -> Offset:
+def find_offset(
+    moments: Float64Array, references: list[Spectrum], energy: Float64Array, weight: Float64Array
+) -> Offset:
     """The shift of the references that leaves the least of the data unexplained.
 
     Parameters

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.denoising.bands import Singles
+from napari_xanes._typing import Float32Array
 from napari_xanes.denoising.design import Design
-from napari_xanes.denoising.looking import Look
 from napari_xanes.denoising.novelty import CLEAR
 from napari_xanes.denoising.pipeline import Cleaned
+from napari_xanes.denoising.survey import Look
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
@@ -25,7 +25,7 @@ _ALIKE = 0.85
 _SATURATED = 0.001
 
 
-def mixed(columns: NDArray[Any], maps: Singles) -> Any:
+def mixed(columns: NDArray[Any], maps: Float32Array) -> Any:
     """``columns (E, N) @ maps (N, Y, X)`` as a dask array, computed frame by frame when looked at."""
     import dask.array as da
 
@@ -34,7 +34,7 @@ def mixed(columns: NDArray[Any], maps: Singles) -> Any:
     return da.tensordot(spectra, images, axes=1)
 
 
-def removed(cleaned: Cleaned, design: Design, shape: tuple[int, ...]) -> tuple[NDArray[Any], Singles]:
+def removed(cleaned: Cleaned, design: Design, shape: tuple[int, ...]) -> tuple[NDArray[Any], Float32Array]:
     """Columns (E, N) and maps (N, Y, X) of what was taken away beside noise: offsets and patterns."""
     columns, maps = cleaned.offset[:, None], np.ones((1, *shape), np.float32)
     patterns = cleaned.background

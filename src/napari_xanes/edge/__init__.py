@@ -1,12 +1,13 @@
 """The absorption edge: where it lies, the lines on its two sides, and the step between them."""
 
+from napari_xanes._typing import Float64Array
 from napari_xanes.edge.lines import EdgeLines, Lines, Normalized, normalize_mu, normalize_spectrum
-from napari_xanes.edge.position import Floats, Range, default_ranges, find_e0, tabulated_e0, three_point_slope
+from napari_xanes.edge.position import Range, default_ranges, find_e0, tabulated_e0, three_point_slope
 from napari_xanes.edge.stacks import raise_if_frame_empty, require_absorption, settle_edge
 
 __all__ = [
     "EdgeLines",
-    "Floats",
+    "Float64Array",
     "Lines",
     "Normalized",
     "Range",

@@ -13,14 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_xanes.edge.position import Floats, Range, default_ranges, find_e0, tabulated_e0
+from napari_xanes._typing import Float64Array
+from napari_xanes.edge.position import Range, default_ranges, find_e0, tabulated_e0
 from napari_xanes.spectrum import Spectrum, checked_energy
 
 
 class Normalized(NamedTuple):
     """A normalized spectrum (E,) and what normalized it: its jump, E0 in eV, ranges in eV from E0."""
 
-    mu: Floats
+    mu: Float64Array
     jump: float
     e0: float
     pre: Range
@@ -53,7 +54,7 @@ class EdgeLines:
     array([2.])
     """
 
-    energy: Floats
+    energy: Float64Array
     e0: float
     pre: Range
     post: Range
@@ -74,7 +75,7 @@ class EdgeLines:
         return slice(int(low), int(high))
 
     @cached_property
-    def _sides(self) -> list[tuple[slice, Floats, Floats]]:
+    def _sides(self) -> list[tuple[slice, Float64Array, Float64Array]]:
         """Per side its frames, its design (n, 2) of value at E0 and slope, and the weights (2, n) that fit it."""
         sides = []
         for limits in (self.pre, self.post):
@@ -103,8 +104,8 @@ class EdgeLines:
         Lines
             Float64. The noise is that of the residuals of the pre-edge line, where it has four points, else of both.
         """
-        fits: list[Floats] = []
-        squares: list[Floats] = []
+        fits: list[Float64Array] = []
+        squares: list[Float64Array] = []
         free: list[int] = []
         for frames, design, weights in self._sides:
             values = block[frames].astype(np.float64)
@@ -153,12 +154,12 @@ class Lines(NamedTuple):
     """What `EdgeLines.measure` finds, all (P,): the pre-edge line at E0, slopes per eV, jump, noise and jump's
     sigma."""
 
-    low: Floats
-    low_slope: Floats
-    high_slope: Floats
-    jump: Floats
-    noise: Floats
-    sigma: Floats
+    low: Float64Array
+    low_slope: Float64Array
+    high_slope: Float64Array
+    jump: Float64Array
+    noise: Float64Array
+    sigma: Float64Array
 
 
 def normalize_mu(

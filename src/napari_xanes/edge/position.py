@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from napari_xanes._typing import Float64Array
 from napari_xanes.spectrum import checked_energy
 
 Range = tuple[float, float]
-Floats = NDArray[np.float64]
 
 _HARD = 2000.0
 """Above this energy, in eV, edges are steps with a white line on top; below, they are lines over a small step."""
@@ -37,7 +37,7 @@ def tabulated_e0(element: str | None, edge: str | None = None) -> float | None:
         return None
 
 
-def three_point_slope(energy: Floats) -> tuple[Floats, Floats, Floats]:
+def three_point_slope(energy: Float64Array) -> tuple[Float64Array, Float64Array, Float64Array]:
     """Weights of the left, middle and right neighbour in the slope of the parabola through three points.
 
     Parameters
@@ -120,7 +120,7 @@ def find_e0(energy: ArrayLike, mu: ArrayLike, *, near: float | None = None) -> f
     return _refined(axis, values, coarse, 1.5 * width)
 
 
-def _refined(axis: Floats, values: Floats, coarse: float, reach: float) -> float:
+def _refined(axis: Float64Array, values: Float64Array, coarse: float, reach: float) -> float:
     """The maximum of the three-point slope within `reach` of `coarse`, by a parabola where it has neighbours."""
     left, middle, right = three_point_slope(axis)
     slope, at = left * values[:-2] + middle * values[1:-1] + right * values[2:], axis[1:-1]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes._typing import Float64Array
 from napari_xanes.edge.lines import EdgeLines
-from napari_xanes.edge.position import Floats, Range, default_ranges, find_e0, tabulated_e0
+from napari_xanes.edge.position import Range, default_ranges, find_e0, tabulated_e0
 from napari_xanes.progress import Progress, part
 from napari_xanes.stack import SpectralStack
 
@@ -107,7 +108,9 @@ def _sampled(stack: SpectralStack, start: int, step: int, progress: Progress | N
     return np.stack(found)
 
 
-def _edge_of(stack: SpectralStack, mu: Floats, e0: float | None, pre: Range | None, post: Range | None) -> EdgeLines:
+def _edge_of(
+    stack: SpectralStack, mu: Float64Array, e0: float | None, pre: Range | None, post: Range | None
+) -> EdgeLines:
     if e0 is None:
         e0 = find_e0(stack.energy, mu, near=tabulated_e0(stack.metadata.get("element"), stack.metadata.get("edge")))
     if pre is None or post is None:
@@ -116,10 +119,10 @@ def _edge_of(stack: SpectralStack, mu: Floats, e0: float | None, pre: Range | No
     return EdgeLines(stack.energy, e0, pre, post)
 
 
-def _strongest(spectra: NDArray[np.float32]) -> Floats:
+def _strongest(spectra: NDArray[np.float32]) -> Float64Array:
     """The mean of the spectra that rise at least half as much as the steepest of them do."""
     n = spectra.shape[0]
     rise = spectra[n // 2 :].mean(axis=0) - spectra[: max(1, n // 10)].mean(axis=0)
     strong = rise >= 0.5 * np.percentile(rise, 99.5)
-    mean: Floats = spectra[:, strong if strong.any() else slice(None)].mean(axis=1, dtype=np.float64)
+    mean: Float64Array = spectra[:, strong if strong.any() else slice(None)].mean(axis=1, dtype=np.float64)
     return mean

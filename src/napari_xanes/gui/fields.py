@@ -71,7 +71,7 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
         return Field(box, box.value, box.choose_value, box.chosen)
 
     def library(parameter: Parameter) -> Field:
-        from napari_xanes.theory.shipped import LIBRARIES
+        from napari_xanes.theory.library.shipped import LIBRARIES
 
         box = SourceBox(viewer, stacks, {name: name for name in LIBRARIES}, regions=False)
         return Field(box, box.value, box.choose_value, box.chosen)

@@ -71,7 +71,7 @@ def fits_at(maps: MapSet, index: tuple[int, ...], energy: Any, values: Any) -> l
         return [fit] if np.isfinite(fit.mu).all() else []
     if "match" not in maps.metadata or not np.isfinite(values).all():
         return []
-    from napari_xanes.maps.library_drawing import best_matches
+    from napari_xanes.maps.matching.best_matches import best_matches
 
     shift = float(maps["shift"].data[index]) if "shift" in maps else 0.0
     return best_matches(maps, Spectrum("pixel", energy, values), shift=shift if np.isfinite(shift) else 0.0)

@@ -114,8 +114,8 @@ def simulate(ion: str, values: dict[str, float], energies: Any) -> Spectrum:
         Energies in eV of the stack in view: their range is covered if the edge lies in it.
     """
     from napari_xanes import theory
-    from napari_xanes.theory.atomic import find_ion, parse_ion
-    from napari_xanes.theory.spectra import empirical_offset, simulated
+    from napari_xanes.theory.multiplet.atomic import find_ion, parse_ion
+    from napari_xanes.theory.multiplet.spectra import empirical_offset, simulated
 
     values = dict(values)
     element, charge = parse_ion(ion)
@@ -146,7 +146,7 @@ class SimulateDock(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        from napari_xanes.theory.atomic import ions
+        from napari_xanes.theory.multiplet.atomic import ions
 
         self._viewer = viewer = plain_viewer(napari_viewer)
         self.references = references_of(viewer)

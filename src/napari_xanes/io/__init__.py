@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from napari_xanes.io.files import fingerprint
-from napari_xanes.io.formats import LAYOUTS, MAP_READERS, READERS, SPECTRA_READERS, WRITERS
 from napari_xanes.io.frames import MEMORY_LIMIT, ordered
 from napari_xanes.io.reader import Reader, SpectraReader, Writer, kind_of, naming
 from napari_xanes.io.recognition import (
@@ -20,6 +19,7 @@ from napari_xanes.io.recognition import (
     readers_of,
     together,
 )
+from napari_xanes.io.registry import LAYOUTS, MAP_READERS, READERS, SPECTRA_READERS, WRITERS
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import MapSet, Quantity, SpectralStack
 

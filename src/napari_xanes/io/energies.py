@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_xanes.io.allocation_limits import LONGEST_LIST
 from napari_xanes.io.files import lines_of, read_text
-from napari_xanes.io.promises import LONGEST_LIST
 
 KEV_BELOW = 100.0
 """Axes without a unit that end below this are taken for keV."""

@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import Any, get_args
 
 from napari_xanes.history import to_plain
-from napari_xanes.io.found import Found, finished
 from napari_xanes.io.frames import REPEAT
+from napari_xanes.io.raw_stack import Found, finished
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import MapSet, Quantity, SpectralStack
 
@@ -25,7 +25,9 @@ class Reader:
     Parameters
     ----------
     name : str
-        Name of the module of this package that does it: ``declines(path, energies)`` and ``read(path, energies)``,
+        What the format is called in code.
+    home : str
+        Module of this package that does it: ``declines(path, energies)`` and ``read(path, energies)``,
         the latter returning `Found`.
     title : str
         What people call the format.
@@ -40,6 +42,7 @@ class Reader:
     """
 
     name: str
+    home: str
     title: str
     patterns: tuple[str, ...]
     directories: bool = False
@@ -47,7 +50,7 @@ class Reader:
     series: bool = False
 
     def _module(self) -> ModuleType:
-        return import_module(f"napari_xanes.io.{self.name}")
+        return import_module(f"napari_xanes.io.{self.home}")
 
     def usual(self, path: Path) -> bool:
         """Whether files of this format usually have such a name."""
@@ -143,7 +146,9 @@ class SpectraReader:
     Parameters
     ----------
     name : str
-        Name of the module of this package that does it: ``declines(path)`` and ``read_spectra(path)``.
+        What the format is called in code.
+    home : str
+        Module of this package that does it: ``declines(path)`` and ``read_spectra(path)``.
     title : str
         What people call the format.
     patterns : tuple of str
@@ -151,11 +156,12 @@ class SpectraReader:
     """
 
     name: str
+    home: str
     title: str
     patterns: tuple[str, ...]
 
     def _module(self) -> ModuleType:
-        return import_module(f"napari_xanes.io.{self.name}")
+        return import_module(f"napari_xanes.io.{self.home}")
 
     def usual(self, path: Path) -> bool:
         """Whether files of this format usually have such a name."""
@@ -191,7 +197,9 @@ class Writer:
     Parameters
     ----------
     name : str
-        Name of the module of this package that does it: ``write_stack``, ``write_maps`` or ``write_spectra``, each
+        What the format is called in code.
+    home : str
+        Module of this package that does it: ``write_stack``, ``write_maps`` or ``write_spectra``, each
         ``(value, path)``.
     title : str
         What people call the format.
@@ -202,13 +210,14 @@ class Writer:
     """
 
     name: str
+    home: str
     title: str
     suffixes: tuple[str, ...]
     takes: tuple[str, ...]
 
     def write(self, kind: str, value: Any, path: Path) -> None:
         """Write a value of one of the kinds that it `takes`; an existing file stays intact on failure."""
-        getattr(import_module(f"napari_xanes.io.{self.name}"), f"write_{kind}")(value, path)
+        getattr(import_module(f"napari_xanes.io.{self.home}"), f"write_{kind}")(value, path)
 
 
 @contextmanager

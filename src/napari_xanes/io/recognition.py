@@ -7,8 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from napari_xanes.io.formats import MAP_READERS, READERS
 from napari_xanes.io.reader import Reader, naming
+from napari_xanes.io.registry import MAP_READERS, READERS
 
 
 def holds_maps(path: str | Path) -> bool:

@@ -11,7 +11,7 @@ ESTIMATORS = Registry(
     {
         "fit_references": "references",
         "edge_energy": "edges",
-        "match_library": "library",
+        "match_library": "library_match",
     },
 )
 

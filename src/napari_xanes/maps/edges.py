@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BeforeValidator
 
 from napari_xanes import blocks
+from napari_xanes.arguments import load_references
 from napari_xanes.edge import (
     EdgeLines,
     default_ranges,
@@ -17,8 +18,7 @@ from napari_xanes.edge import (
     require_absorption,
     settle_edge,
 )
-from napari_xanes.io.arguments import load_references
-from napari_xanes.maps.edge_fit import EdgeFit
+from napari_xanes.maps.fitting.edge_fit import EdgeFit
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
 from napari_xanes.registry import method

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from napari_xanes import blocks
+from napari_xanes.arguments import References
 from napari_xanes.edge import raise_if_frame_empty, require_absorption
-from napari_xanes.io.arguments import References
-from napari_xanes.maps.linear_fit import Design, LinearFit, prepare
+from napari_xanes.maps.fitting.linear_fit import Design, LinearFit, prepare
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
 from napari_xanes.registry import method

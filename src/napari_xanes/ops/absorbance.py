@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes import blocks
-from napari_xanes.io.arguments import I0
+from napari_xanes.arguments import I0
 from napari_xanes.progress import Progress, part
 from napari_xanes.registry import method
 from napari_xanes.spectrum import Spectrum

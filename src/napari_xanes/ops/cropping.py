@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from napari_xanes.io.arguments import Region
+from napari_xanes.arguments import Region
 from napari_xanes.parameters import Param
 from napari_xanes.registry import method
 from napari_xanes.stack import ParameterMap, SpectralStack, as_mask

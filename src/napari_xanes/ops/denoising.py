@@ -10,15 +10,15 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator
 
+from napari_xanes.arguments import load_references
 from napari_xanes.denoising.design import Design
 from napari_xanes.denoising.learned import learned_design
-from napari_xanes.denoising.looking import Look, look, plausible_background, with_design
+from napari_xanes.denoising.network.cleaning import device_of, load_network
 from napari_xanes.denoising.pipeline import Cleaned, clean, parts, put_together
 from napari_xanes.denoising.references import REACH, Offset, design_of, find_offset, spread_of_offset
 from napari_xanes.denoising.report import companions, mixed, noise_of
+from napari_xanes.denoising.survey import Look, look, plausible_background, with_design
 from napari_xanes.edge import normalize_spectrum, require_absorption
-from napari_xanes.io.arguments import load_references
-from napari_xanes.models.cleaning import device_of, load_network
 from napari_xanes.ops.absorbance import optical_depth
 from napari_xanes.ops.cropping import cut_metadata
 from napari_xanes.ops.slices import each_slice, put_on_each_other, sentences, slices_of

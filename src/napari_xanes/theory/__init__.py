@@ -6,26 +6,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_xanes.theory.building import Grid, build_library
-    from napari_xanes.theory.charge_transfer import ChargeTransfer
-    from napari_xanes.theory.embedding import Embedding, embed
-    from napari_xanes.theory.library import Library
-    from napari_xanes.theory.placement import place
-    from napari_xanes.theory.shipped import load_library
-    from napari_xanes.theory.spectra import l_edge_spectrum
-    from napari_xanes.theory.sticks import l_edge_sticks
+    from napari_xanes.theory.embedding.embed import Embedding, embed
+    from napari_xanes.theory.embedding.placement import place
+    from napari_xanes.theory.library.building import Grid, build_library
+    from napari_xanes.theory.library.model import Library
+    from napari_xanes.theory.library.shipped import load_library
+    from napari_xanes.theory.multiplet.charge_transfer import ChargeTransfer
+    from napari_xanes.theory.multiplet.crystal_field import l_edge_sticks
+    from napari_xanes.theory.multiplet.spectra import l_edge_spectrum
 
 _HOMES = {
-    "ChargeTransfer": "charge_transfer",
-    "Embedding": "embedding",
-    "Grid": "building",
-    "Library": "library",
-    "build_library": "building",
-    "embed": "embedding",
-    "l_edge_spectrum": "spectra",
-    "l_edge_sticks": "sticks",
-    "load_library": "shipped",
-    "place": "placement",
+    "ChargeTransfer": "multiplet.charge_transfer",
+    "Embedding": "embedding.embed",
+    "Grid": "library.building",
+    "Library": "library.model",
+    "build_library": "library.building",
+    "embed": "embedding.embed",
+    "l_edge_spectrum": "multiplet.spectra",
+    "l_edge_sticks": "multiplet.crystal_field",
+    "load_library": "library.shipped",
+    "place": "embedding.placement",
 }
 
 __all__ = [

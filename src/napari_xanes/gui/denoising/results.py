@@ -68,7 +68,7 @@ def device_in_words(device: str) -> str:
     """Where the parameter `device` has things computed."""
     import torch
 
-    from napari_xanes.models.cleaning import device_of
+    from napari_xanes.denoising.network.cleaning import device_of
 
     if device_of(device) == "cpu":
         return "Computed on the processor (CPU)."

@@ -13,8 +13,8 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy, QWidget
 
 from napari_xanes.edge import tabulated_e0
-from napari_xanes.theory.library import Library
-from napari_xanes.theory.shipped import LIBRARIES, load_library
+from napari_xanes.theory.library.model import Library
+from napari_xanes.theory.library.shipped import LIBRARIES, load_library
 
 _OPEN = "open a library file…"
 _SMALL = "-oh"

@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes import blocks
+from napari_xanes._typing import Float64Array
 from napari_xanes.colours import colour_of
 from napari_xanes.progress import Progress, part
 from napari_xanes.stack import MapSet, SpectralStack
-from napari_xanes.theory.embedding import Embedding, embed
-from napari_xanes.theory.library import Library
-from napari_xanes.theory.placement import place
-
-Floats = NDArray[np.float64]
+from napari_xanes.theory.embedding.embed import Embedding, embed
+from napari_xanes.theory.embedding.placement import place
+from napari_xanes.theory.library.model import Library
 
 _CLEAR = 3.0
 """A pixel is placed when its spectrum has this many times the variance of the noise between neighbouring energies."""
@@ -82,11 +81,11 @@ class Picture:
         cells = np.clip((points - np.float32([x0, y0])) * scale, 0, BINS - 1).astype(np.intp)
         return np.bincount(cells[:, 0] * BINS + cells[:, 1], minlength=BINS**2).reshape(BINS, BINS)
 
-    def point_of(self, energy: Floats, values: Floats) -> Floats:
+    def point_of(self, energy: Float64Array, values: Float64Array) -> Float64Array:
         """Where a spectrum lies, (2,): the mean of a region, or a pin; NaN if it lacks some of the energies."""
         axis = self.embedding.energy
         assert axis is not None
-        at: Floats = place(self.embedding, np.interp(axis, energy, values, np.nan, np.nan)[None])[0]
+        at: Float64Array = place(self.embedding, np.interp(axis, energy, values, np.nan, np.nan)[None])[0]
         return at
 
     def inside(self, polygon: NDArray[Any]) -> NDArray[np.bool_]:
@@ -145,7 +144,7 @@ def branches(library: Library, labels: Mapping[int, str] | None = None) -> list[
     ]
 
 
-def shared(energy: Floats, library: Library, offset: float = 0.0) -> slice:
+def shared(energy: Float64Array, library: Library, offset: float = 0.0) -> slice:
     """The stack's frames that a library covers.
 
     Raises
@@ -232,7 +231,7 @@ def picture_of(
     return picture
 
 
-def has_signal(spectra: Floats, free: Floats | None) -> NDArray[np.bool_]:
+def has_signal(spectra: Float64Array, free: Float64Array | None) -> NDArray[np.bool_]:
     """Which spectra (N, E) stand out from their noise, as neighbouring energies show it."""
     good = np.isfinite(spectra).all(axis=1)
     clean = np.where(good[:, None], spectra, 0.0)

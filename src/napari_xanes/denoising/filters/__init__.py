@@ -1,0 +1,1 @@
+"""Classical filters that the denoiser compares and combines."""

@@ -1,0 +1,1 @@
+"""EDF files of the ESRF."""

@@ -1,0 +1,1 @@
+"""Readers and writers of HDF5 files."""

@@ -1,0 +1,105 @@
+"""APS 32-ID energy scans in Data Exchange: ``/exchange/data`` (E, Y, X), ``/exchange/energy``, flats and darks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.io.energies import to_ev
+from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text, texts
+from napari_xanes.io.hdf5.frames import mean_frame
+from napari_xanes.io.raw_stack import Found
+
+
+def declines(path: Path, energies: Any = None) -> str | None:
+    """Why the file is no energy scan of APS; None if it is."""
+    if not is_hdf5(path):
+        return "not an HDF5 file"
+    with opened(path) as file:
+        if reason := lacks(file, energies):
+            return reason
+        return "its images are (X, Y, E), as MANTiS writes them" if is_x_y_e(file) else None
+
+
+def lacks(file: h5py.File, energies: Any) -> str | None:
+    """What of an energy scan in Data Exchange is missing; None if nothing is."""
+    needed = ("exchange/data",) if energies is not None else ("exchange/data", "exchange/energy")
+    missing = [name for name in needed if not isinstance(child(file, name), h5py.Dataset)]
+    return f"no /{missing[0]} in it" if missing else None
+
+
+def is_x_y_e(file: h5py.File) -> bool:
+    """Whether the images are (X, Y, E), as MANTiS writes them, and not (E, Y, X).
+
+    The number of energies tells, where only one axis has it; else MANTiS's own group, or its axes.
+    """
+    data, energy = array(file, "exchange/data"), row(file, "exchange/energy")
+    if data is None or data.ndim not in (3, 4):
+        return False
+    axes = texts(data.attrs["axes"]) if "axes" in data.attrs else []
+    theirs = axes[:1] == ["x"] or child(file, "spectromicroscopy") is not None
+    if energy is not None and data.ndim == 3 and (data.shape[0] == energy.size) != (data.shape[2] == energy.size):
+        # One energy fits an image of one line as well, and says nothing.
+        return theirs if energy.size == 1 else bool(data.shape[2] == energy.size)
+    return theirs
+
+
+def read(path: Path, energies: Any = None) -> Found:
+    """The images as they were counted, with ``flat`` and ``dark`` in the metadata.
+
+    Flats that were taken at every energy stay (E, Y, X), others are averaged to one (Y, X), and so are darks.
+
+    Raises
+    ------
+    ValueError
+        If images or energies are not those of an energy scan.
+    """
+    with opened(path) as file:
+        images, axis = array(file, "exchange/data"), row(file, "exchange/energy")
+        if images is None or images.ndim != 3 or 0 in images.shape:
+            shape = None if images is None else images.shape
+            raise ValueError(f"/exchange/data must be numbers (E, Y, X), its shape is {shape}")
+        if axis is None and energies is None:
+            raise ValueError("/exchange/energy holds no numbers; pass energies=")
+        metadata: dict[str, Any] = {}
+        energy = np.zeros(images.shape[0])
+        if axis is not None:
+            energy, metadata["energy_unit"] = to_ev(axis[()], text(axis.attrs.get("units", "")))
+        if energy.size == 1 < images.shape[0] and energies is None:
+            raise ValueError(f"{images.shape[0]} images at one energy: a tomogram and no stack")
+        told: list[str] = []
+        metadata |= _corrections(file, images, told)
+        for name in ("start_date", "end_date"):
+            if said := text(child(file, f"process/acquisition/{name}")):
+                metadata[name] = said
+        return Found(load(images), energy, "counts", None, metadata, told, interruptible=True)
+
+
+def _corrections(file: h5py.File, images: h5py.Dataset, told: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, key in (("data_white", "flat"), ("data_dark", "dark")):
+        taken = array(file, f"exchange/{name}")
+        if taken is None or not taken.size:
+            continue
+        if taken.shape[-2:] != images.shape[1:] or taken.ndim not in (2, 3):
+            told.append(f"/exchange/{name} has shape {taken.shape}, the images {images.shape}; it is left out")
+        elif key == "flat" and taken.shape == images.shape:
+            found |= {"flat": load(taken), "n_flat": 1}
+        else:
+            mean, n_frames = _mean(taken)
+            if key == "flat" and not mean.any():
+                told.append(f"/exchange/{name} holds nothing but zeros; it is left out")
+                continue
+            found[key] = mean
+            if key == "flat":
+                found["n_flat"] = n_frames
+                told.append(f"{n_frames} flats for {images.shape[0]} images: their mean is used at every energy")
+    return found
+
+
+def _mean(taken: h5py.Dataset) -> tuple[NDArray[np.float32], int]:
+    return (np.asarray(taken[()], np.float32), 1) if taken.ndim == 2 else mean_frame(taken)

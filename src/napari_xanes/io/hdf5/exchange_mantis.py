@@ -1,0 +1,147 @@
+"""MANTiS stacks in Data Exchange: ``/exchange/data`` (X, Y, E) with positions, and I0 as a spectrum.
+
+Those of a tilt series are (X, Y, E, angle): each angle is a stack.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.io.energies import given_energies, to_ev
+from napari_xanes.io.frames import filled_length
+from napari_xanes.io.hdf5.exchange import is_x_y_e, lacks
+from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text
+from napari_xanes.io.hdf5.frames import spacing
+from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.selection import choice_note, chosen
+from napari_xanes.stack import Quantity
+
+_NORMALIZATION = "spectromicroscopy/normalization"
+
+
+def declines(path: Path, energies: Any = None) -> str | None:
+    """Why the file was not written by MANTiS; None if it was."""
+    if not is_hdf5(path):
+        return "not an HDF5 file"
+    with opened(path) as file:
+        if "exchange" not in text(child(file, "implements")).lower():
+            return "no /implements in it that says exchange"
+        if reason := lacks(file, energies):
+            return reason
+        return None if is_x_y_e(file) else "its images are (E, Y, X), as APS writes them"
+
+
+def read(path: Path, energies: Any = None, select: str | int | None = None) -> Found:
+    """The images turned to (E, Y, X), with I0, flat and dark in the metadata where the file has them.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    energies : array_like of eV, or path of a text file, optional
+        Energies that I0 is wanted on.
+    select : str or int, optional
+        Which angle of a tilt series, as in ``metadata["available"]``.
+
+    Raises
+    ------
+    ValueError
+        If images or energies are not those of a stack.
+    """
+    with opened(path) as file:
+        images, axis = array(file, "exchange/data"), row(file, "exchange/energy")
+        if images is None or images.ndim not in (3, 4) or 0 in images.shape:
+            shape = None if images is None else images.shape
+            raise ValueError(f"/exchange/data must be (X, Y, E) or (X, Y, E, angle), its shape is {shape}")
+        angles = _angles(file, images.shape[3:])
+        at = chosen(select, angles)
+        if axis is None and energies is None:
+            raise ValueError("/exchange/energy holds no numbers; pass energies=")
+        metadata: dict[str, Any] = {"available": angles, "detector": angles[at]} if images.ndim == 4 else {}
+        energy = np.zeros(images.shape[2])
+        if axis is not None:
+            energy, metadata["energy_unit"] = to_ev(axis[()], text(axis.attrs.get("units", "")))
+        told: list[str] = []
+        for name, key in (("white_data", "flat"), ("dark_data", "dark")):
+            taken = array(file, f"exchange/{name}")
+            if taken is not None and taken.shape in (images.shape, images.shape[:2]):
+                if filled_length(taken):
+                    metadata[key] = _turned(taken, at)
+            elif taken is not None and taken.size > 1:
+                told.append(f"/exchange/{name} has shape {taken.shape}, the images {images.shape}; it is left out")
+        quantity: Quantity = "counts"
+        if _is_optical_depth(file, images):
+            quantity = "optical_depth"
+            metadata["quantity_source"] = "the images are the file's own optical density, of pre-normalized data"
+        else:
+            metadata |= _i0(file, energy if energies is None else given_energies(energies)[0], told)
+        sizes = [_spacing(row(file, f"exchange/{name}")) for name in "yx"]
+        size = (sizes[0], sizes[1]) if sizes[0] and sizes[1] else None
+        notes = choice_note(at, angles)
+        return Found(_turned(images, at), energy, quantity, size, metadata, told, notes, interruptible=True)
+
+
+def _angles(file: h5py.File, lengths: tuple[int, ...]) -> list[str]:
+    """The names of a tilt series' stacks; of a stack without an axis of angles, one."""
+    if not lengths:
+        return ["the stack"]
+    angles = row(file, "exchange/theta")
+    if angles is None or angles.size != lengths[0]:
+        return [f"projection {i}" for i in range(lengths[0])]
+    return [f"{angle:g} degrees" for angle in np.ravel(angles[()])]
+
+
+def _turned(values: h5py.Dataset, at: int) -> Any:
+    """Values (X, Y), (X, Y, E) or (X, Y, E, angle) as (Y, X) or (E, Y, X)."""
+    turned = load(values, range(values.ndim)[::-1])
+    return turned[at] if values.ndim == 4 else turned
+
+
+def _spacing(positions: h5py.Dataset | None) -> float | None:
+    """Distance of pixels in µm, None where the positions are the numbers 0, 1, 2 ... of the pixels and no lengths."""
+    if positions is None or "units" in positions.attrs:
+        return spacing(positions)
+    return None if np.array_equal(positions[()], np.arange(positions.size)) else spacing(positions)
+
+
+def _is_optical_depth(file: h5py.File, images: h5py.Dataset) -> bool:
+    """Whether the images are the optical density that the file has as well, with an I0 of 1, as MANTiS saves both."""
+    white, density = row(file, f"{_NORMALIZATION}/white_spectrum"), array(file, "spectromicroscopy/optical_density")
+    if white is None or density is None or not white.size or (white[()] != 1).any():
+        return False
+    if images.ndim == 4:
+        return False
+    nx, ny, n_energies = images.shape
+    if density.shape != (nx * ny, n_energies):
+        return False
+    # Counts are never their own logarithm: the first and the last frame tell.
+    return all(
+        np.allclose(density[:, at].reshape((nx, ny), order="F"), images[:, :, at], rtol=1e-5, equal_nan=True)
+        for at in (0, n_energies - 1)
+    )
+
+
+def _i0(file: h5py.File, energy: NDArray[np.float64], told: list[str]) -> dict[str, Any]:
+    """I0 on the stack's energies, from the spectrum that MANTiS keeps with the stack."""
+    white, keys = (row(file, f"{_NORMALIZATION}/white_spectrum{end}") for end in ("", "_energy"))
+    if white is None or white.size < 2:
+        return {}
+    values = np.ravel(white[()]).astype(np.float64)
+    known = energy if keys is None else to_ev(keys[()], text(keys.attrs.get("units", "")))[0]
+    if known.size != values.size or not (values > 0).all():
+        told.append("the white spectrum of the file is no I0 and left out: it must be positive at each of its energies")
+        return {}
+    order = np.argsort(known, kind="stable")
+    i0 = np.interp(energy, known[order], values[order], left=np.nan, right=np.nan)
+    if not np.isfinite(i0).all():
+        told.append(
+            f"the white spectrum of the file is left out: it covers {known.min():g} to {known.max():g} eV, "
+            f"the stack {energy.min():g} to {energy.max():g} eV"
+        )
+        return {}
+    return {"i0": i0}

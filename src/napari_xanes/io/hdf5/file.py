@@ -1,0 +1,211 @@
+"""HDF5 files that were written by others: opened carefully, read into memory or left in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from napari_xanes.io import allocation_limits, frames
+from napari_xanes.io.files import starts_with
+
+
+def is_hdf5(path: Path) -> bool:
+    """Whether the file is HDF5; its signature may follow a block of other content, as in files of PolLux."""
+    return bool(starts_with(path, 1)) and h5py.is_hdf5(path)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[h5py.File]:
+    """The file, open for reading.
+
+    Raises
+    ------
+    OSError
+        If it is damaged or cut short.
+    """
+    try:
+        file = h5py.File(path, "r", locking="best-effort")
+    except OSError as error:
+        raise OSError(f"{path}: can't be opened as HDF5, it is damaged or cut short ({error})") from error
+    with file:
+        yield file
+
+
+def child(group: h5py.Group, name: str) -> Any:
+    """The group or dataset of a name, None if there is none.
+
+    Raises
+    ------
+    ValueError
+        If the way there leaves the file: links into other files are not followed.
+    """
+    return _resolved(group, name, 16)
+
+
+def _resolved(group: h5py.Group, name: str, hops: int) -> Any:
+    here: Any = group.file["/"] if name.startswith("/") else group
+    for part in filter(None, name.split("/")):
+        if not isinstance(here, h5py.Group):
+            return None
+        link = here.get(part, getlink=True)
+        if link is None:
+            return None
+        if isinstance(link, h5py.ExternalLink):
+            raise ValueError(f"{name} lies in another file ({link.filename}), which is not followed; open that file")
+        if isinstance(link, h5py.SoftLink):
+            here = _resolved(here, link.path, hops - 1) if hops else None
+        else:
+            here = here.get(part)
+        if here is None:
+            return None
+    return here
+
+
+def array(group: h5py.Group, name: str, kinds: str = "fiu") -> h5py.Dataset | None:
+    """The dataset of numbers of a name, real ones unless other NumPy `kinds` are wanted; None if there is none.
+
+    Raises
+    ------
+    ValueError
+        If its values lie in other files, are compressed in a way that can't be undone here, or are more than the file
+        can hold.
+    """
+    dataset = child(group, name)
+    if not isinstance(dataset, h5py.Dataset):
+        return None
+    _check_own(dataset)
+    if dataset.shape is None or dataset.dtype.kind not in kinds:
+        return None
+    _check_filters(dataset)
+    item = dataset.dtype.itemsize
+    # A chunk is unpacked whole, and a dataset is read by its first axis, not counting those of length 1.
+    axes = [length for length in dataset.shape if length > 1]
+    piece = item * max(prod(dataset.chunks or (1,)), prod(axes[1:] if len(axes) > 2 else axes))
+    allocation_limits.check(dataset.name, item * dataset.size, held(dataset), piece=piece)
+    return dataset
+
+
+def row(group: h5py.Group, name: str) -> h5py.Dataset | None:
+    """The dataset of a name that holds one number or a list of them: energies, positions, times.
+
+    None if there is none, or it has one number per pixel, as some files have positions and times.
+
+    Raises
+    ------
+    ValueError
+        As of `array`.
+    """
+    dataset = array(group, name)
+    return None if dataset is None or dataset.size > allocation_limits.LONGEST_LIST else dataset
+
+
+def held(item: h5py.HLObject) -> int:
+    """How many bytes the file of a group or dataset has."""
+    return Path(item.file.filename).stat().st_size
+
+
+def _check_own(dataset: h5py.Dataset) -> None:
+    """Refuses values that lie in other files, before anything asks for them: their shape may open these."""
+    if dataset.is_virtual or dataset.external:
+        raise ValueError(f"the values of {dataset.name} lie in other files, which are not followed; open those")
+
+
+def _check_filters(dataset: h5py.Dataset) -> None:
+    """Refuses values compressed by a filter that is not there; libhdf5 would only say that it can't read."""
+    created = dataset.id.get_create_plist()
+    used = [created.get_filter(i)[0] for i in range(created.get_nfilters())]
+    missing = [code for code in used if not h5py.h5z.filter_avail(code)]
+    if missing:
+        with suppress(ImportError):
+            import_module("hdf5plugin")  # it adds its filters to libhdf5
+        if not h5py.h5z.filter_avail(missing[0]):
+            raise ValueError(
+                f"{dataset.name} is compressed by the HDF5 filter {missing[0]}, which is not there; "
+                "most of them come with: pip install 'napari-xanes[hdf5plugin]'"
+            )
+
+
+_LONGEST_TEXT = 1 << 20
+
+
+class InFile:
+    """A dataset that is opened for each piece that is read, so that no file stays open and dask may copy it around.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        What to read.
+    order : sequence of int
+        Which of its axes come first, second, ...
+    """
+
+    def __init__(self, dataset: h5py.Dataset, order: Sequence[int]) -> None:
+        self.path, self.name, self.order = Path(dataset.file.filename).resolve(), dataset.name, tuple(order)
+        self.shape, self.dtype, self.ndim = tuple(dataset.shape[n] for n in order), dataset.dtype, dataset.ndim
+
+    def __getitem__(self, index: tuple[Any, ...]) -> Any:
+        # A single number drops its axis, which has to wait until the axes are in order.
+        single = [isinstance(i, int | np.integer) for i in index]
+        there = [slice(i, i + 1) if one else i for i, one in zip(index, single, strict=True)]
+        with opened(self.path) as file:
+            piece = file[self.name][tuple(there[self.order.index(n)] for n in range(self.ndim))]
+        return piece.transpose(self.order)[tuple(0 if one else slice(None) for one in single)]
+
+
+def load(dataset: h5py.Dataset, order: Sequence[int] | None = None) -> Any:
+    """The values: a NumPy array, or a dask array over the file if larger than the memory limit.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        What to read.
+    order : sequence of int, optional
+        Which of its axes come first, second, ...; as they lie by default. Transposing a dask array afterwards would
+        read whole frames for every pixel.
+    """
+    order = range(dataset.ndim) if order is None else order
+    n_bytes = dataset.size * dataset.dtype.itemsize
+    with allocation_limits.room(held(dataset)):
+        at_once = n_bytes <= frames.MEMORY_LIMIT.get() or dataset.ndim < 3
+    if at_once:
+        values = np.asarray(dataset[()])
+        return values.astype(values.dtype.newbyteorder("="), copy=False).transpose(order)
+    import dask.array as da
+
+    source = InFile(dataset, order)
+    thickness = max(1, (32 << 20) // max(1, n_bytes // source.shape[0]))
+    lazy = da.from_array(source, chunks=(thickness, *source.shape[1:]), name=False)  # type: ignore[no-untyped-call]
+    return lazy.astype(dataset.dtype.newbyteorder("="))
+
+
+def text(value: Any) -> str:
+    """A string as files hold it (bytes or text, bare or as an array of one) as text; empty if it is none."""
+    if isinstance(value, h5py.Dataset):
+        _check_own(value)
+        if (
+            value.shape is None
+            or value.size != 1
+            or value.dtype.kind not in "SO"
+            or value.dtype.itemsize > _LONGEST_TEXT
+        ):
+            return ""
+        value = value[()]
+    if isinstance(value, np.ndarray):
+        value = value.ravel()[0] if value.size == 1 else ""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").strip("\0 ")
+    return value.strip("\0 ") if isinstance(value, str) else ""
+
+
+def texts(value: Any) -> list[str]:
+    """Several strings as text, from an array, or from one string with commas or colons between them."""
+    if isinstance(value, bytes | str):
+        return [part.strip() for part in text(value).strip("[]").replace(":", ",").split(",") if part.strip()]
+    return [text(item) for item in np.ravel(np.asarray(value, dtype=object))]

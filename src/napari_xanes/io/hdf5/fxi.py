@@ -1,0 +1,78 @@
+"""NSLS-II 18-ID FXI: the file that the beamline's ``export_xanes_scan`` writes.
+
+Its images are transmission already, (sample - dark) / (flat - dark), with NaN and Inf replaced by 0. The flats and
+darks in the file have been applied, so they are left where they are.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from napari_xanes.io.energies import to_ev
+from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text
+from napari_xanes.io.length_units import length_in_um
+from napari_xanes.io.raw_stack import Found
+
+_NUMBERS = ("scan_id", "scan_time", "Magnification")
+
+
+def declines(path: Path, energies: Any = None) -> str | None:
+    """Why the file is no export of FXI; None if it is."""
+    if not is_hdf5(path):
+        return "not an HDF5 file"
+    with opened(path) as file:
+        missing = [name for name in ("img_xanes", "X_eng") if child(file, name) is None]
+        return f"no /{missing[0]} in it" if missing else None
+
+
+def read(path: Path, energies: Any = None) -> Found:
+    """The transmission images; zeros where the exporter had put them for NaN stay zeros.
+
+    Raises
+    ------
+    ValueError
+        If images or energies are not what FXI writes.
+    """
+    with opened(path) as file:
+        images, keys = array(file, "img_xanes"), row(file, "X_eng")
+        if images is None or images.ndim not in (3, 4) or keys is None:
+            shapes = [None if item is None else item.shape for item in (images, keys)]
+            raise ValueError(f"/img_xanes must be (E, Y, X) and /X_eng (E,), not {shapes[0]} and {shapes[1]}")
+        energy, unit = to_ev(keys[()], text(keys.attrs.get("units", "")))
+        metadata: dict[str, Any] = {"energy_unit": unit}
+        for name in _NUMBERS:
+            number = row(file, name)
+            if number is not None and number.size == 1:
+                metadata[name] = np.ravel(number[()])[0].item()
+        for name in ("uid", "note"):
+            if said := text(child(file, name)):
+                metadata[name] = said
+        size = nominal_pixel_size(file)
+        n_axes = images.ndim - 1
+        return Found(
+            load(images),
+            energy,
+            "transmission",
+            None if size is None else (size,) * n_axes,
+            metadata,
+            notes=["flats and darks were applied by the beamline's export"],
+            interruptible=True,
+        )
+
+
+def nominal_pixel_size(file: h5py.Group) -> float | None:
+    """``Pixel Size`` in µm; it is a text such as "39.0nm", in older files a bare number of nm."""
+    said = text(child(file, "Pixel Size"))
+    match = re.fullmatch(r"([0-9.]+(?:[eE][-+]?\d+)?)\s*([A-Za-zµμ]*)", said)
+    if match and (factor := length_in_um(match[2] or "nm")):
+        try:
+            size = float(match[1]) * factor
+        except ValueError:
+            return None
+        return round(size, 9) if 0 < size < 1e6 else None
+    return None

@@ -1,0 +1,54 @@
+"""SOLEIL HERMES and MAX IV SoftiMAX: HDF5 files laid out like NXstxm, but without its definition and classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from napari_xanes.io.hdf5.file import array, child, is_hdf5, opened, text
+from napari_xanes.io.hdf5.nexus import selected_stack
+from napari_xanes.io.raw_stack import Found
+
+_BEAMLINES = ("hermes", "softimax")
+
+
+def declines(path: Path, energies: Any = None) -> str | None:
+    """Why the file is not of these beamlines; None if it is."""
+    if not is_hdf5(path):
+        return "not an HDF5 file"
+    with opened(path) as file:
+        return None if _detectors(file) else "no entry of HERMES or SoftiMAX with a counter in it"
+
+
+def read(path: Path, energies: Any = None, select: str | int | None = None) -> Found:
+    """An image stack, the first one unless selected; see `napari_xanes.io.hdf5.nexus.read`.
+
+    Raises
+    ------
+    ValueError
+        If the file holds scans, but none of them a stack, or not the selected one.
+    """
+    with opened(path) as file:
+        return selected_stack(_detectors(file), select, energies)
+
+
+def _detectors(file: h5py.File) -> list[h5py.Group]:
+    """The groups with measured values of all entries of these beamlines."""
+    entries = [group for group in _groups(file) if _is_theirs(group)]
+    return [group for entry in entries for group in _groups(entry) if array(group, "data") is not None]
+
+
+def _is_theirs(entry: h5py.Group) -> bool:
+    try:
+        said = text(child(entry, "collection/beamline")).lower()
+    except ValueError:
+        return False
+    return any(name in said for name in _BEAMLINES)
+
+
+def _groups(parent: h5py.Group) -> list[h5py.Group]:
+    inside = [name for name in parent if not isinstance(parent.get(name, getlink=True), h5py.ExternalLink)]
+    found = [child(parent, name) for name in inside if name != "control"]
+    return [group for group in found if isinstance(group, h5py.Group)]

@@ -1,0 +1,56 @@
+"""Maps in the HDF5 files that napari-xanes writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from napari_xanes.io.hdf5.file import array, child, is_hdf5, opened, text
+from napari_xanes.io.hdf5.native import MAPS, own_group, read_own
+from napari_xanes.stack import MapSet, ParameterMap
+
+
+def declines(path: Path) -> str | None:
+    """Why the file holds no maps of ours; None if it does."""
+    if not is_hdf5(path):
+        return "not an HDF5 file"
+    with opened(path) as file:
+        return None if own_group(file, MAPS) else "not written by napari-xanes"
+
+
+def read_maps(path: Path) -> MapSet:
+    """The maps in a file that `hdf5_writer.write_maps` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged.
+    """
+    with opened(path) as file:
+        found = own_group(file, MAPS)
+        if found is None:
+            raise ValueError("not written by napari-xanes")
+        entry, own = found
+        groups = [child(entry, name) for name in sorted(entry) if name.startswith("map_")]
+        maps = dict(_map(group) for group in groups if isinstance(group, h5py.Group))
+        if len(maps) != own.attrs.get("maps"):
+            raise ValueError(f"{len(maps)} maps are left of {own.attrs.get('maps')}: the file is damaged")
+        return MapSet(maps, **read_own(own))
+
+
+def _map(group: h5py.Group) -> tuple[str, ParameterMap]:
+    about = json.loads(text(group.attrs.get("map", "")))
+    value, sigma, mask = array(group, "value"), array(group, "sigma"), array(group, "mask", "biu")
+    if value is None or mask is None or mask.shape != value.shape:
+        raise ValueError(f"{group.name} has no value or no mask: the file is damaged")
+    return str(about["name"]), ParameterMap(
+        value[()],
+        about["unit"],
+        None if sigma is None else sigma[()],
+        np.asarray(mask[()], dtype=bool),
+        None if about["labels"] is None else {int(label): name for label, name in about["labels"]},
+        about["companion"],
+    )

@@ -1,0 +1,120 @@
+"""What napari-xanes adds to an HDF5 file that it writes: the history, the source, and all that corrects the data."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+
+from napari_xanes.history import Source, Step
+from napari_xanes.io.allocation_limits import counted
+from napari_xanes.io.hdf5.file import array, child, held, load, text
+from napari_xanes.io.metadata_json import pack_mapping, unpack
+from napari_xanes.stack import MapSet, SpectralStack
+
+GROUP = "napari_xanes"
+STACK = "stack 1"
+MAPS = "maps 1"
+
+_SLAB_BYTES = 64 << 20
+
+
+def write_array(group: h5py.Group, name: str, data: Any) -> h5py.Dataset:
+    """A dataset of the array's own type; lazy arrays are computed slab by slab."""
+    dataset = group.create_dataset(name, shape=data.shape, dtype=data.dtype)
+    if isinstance(data, np.ndarray):
+        if data.size:
+            dataset[...] = data
+        return dataset
+    rows = max(1, _SLAB_BYTES // max(1, data.nbytes // max(1, data.shape[0])))
+    for start in range(0, data.shape[0], rows):
+        dataset[start : start + rows] = np.asarray(data[start : start + rows])
+    return dataset
+
+
+def write_own(entry: h5py.Group, kind: str, value: SpectralStack | MapSet) -> h5py.Group:
+    """The group with history, source, pixel size and metadata of a stack or of maps."""
+    from napari_xanes.version import __version__
+
+    group = entry.create_group(GROUP)
+    group.attrs["NX_class"] = np.bytes_("NXcollection")
+    group.attrs["format"] = kind
+    group.attrs["version"] = __version__
+    arrays = group.create_group("arrays")
+    arrays.attrs["NX_class"] = np.bytes_("NXcollection")
+
+    def keep(name: str, data: Any) -> str:
+        key = re.sub(r"[^A-Za-z0-9_.\-]", "_", name).strip(".") or "array"
+        while key in arrays:
+            key += "_"
+        write_array(arrays, key, data)
+        return key
+
+    metadata, lost = pack_mapping(value.metadata, keep)
+    if lost:
+        warnings.warn(f"HDF5 can't hold the metadata {', '.join(lost)}; they are left out", UserWarning, stacklevel=5)
+    group["metadata"] = json.dumps(metadata)
+    group["history"] = json.dumps([step.to_plain(exact=True) for step in value.history])
+    group["source"] = json.dumps(value.source.to_plain() if value.source else None)
+    group["pixel_size"] = json.dumps(value.pixel_size)
+    return group
+
+
+def own_group(file: h5py.File, kind: str) -> tuple[h5py.Group, h5py.Group] | None:
+    """The entry and our group in it, if we wrote the file and it is of that kind."""
+    for name in file:
+        entry = child(file, name) if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
+        if isinstance(entry, h5py.Group):
+            group = child(entry, GROUP)
+            if isinstance(group, h5py.Group) and text(group.attrs.get("format", "")) == kind:
+                return entry, group
+    return None
+
+
+def read_own(group: h5py.Group) -> dict[str, Any]:
+    """History, source, pixel size and metadata, as arguments of a stack or of maps.
+
+    Raises
+    ------
+    ValueError
+        If they are damaged.
+    """
+
+    def fetch(key: Any) -> Any:
+        return load(_stored(group, str(key)))
+
+    parts = {name: json.loads(_json(group, name)) for name in ("metadata", "history", "source", "pixel_size")}
+    size = parts["pixel_size"]
+    return {
+        "history": tuple(Step.from_plain(step) for step in parts["history"]),
+        "source": Source.from_plain(parts["source"]),
+        "pixel_size": None if size is None else tuple(size),
+        "metadata": unpack(parts["metadata"], counted(fetch, held(group))),
+    }
+
+
+def _json(group: h5py.Group, name: str) -> str:
+    value = child(group, name)
+    own = isinstance(value, h5py.Dataset) and not value.is_virtual and not value.external
+    if not own or value.shape != () or value.dtype.itemsize > held(group):
+        raise ValueError(f"{group.name}/{name} is missing: the file is damaged")
+    return value.asstr()[()]  # type: ignore[no-any-return]
+
+
+def _stored(group: h5py.Group, key: str) -> h5py.Dataset:
+    arrays = child(group, "arrays")
+    found = array(arrays, key, "fiub") if isinstance(arrays, h5py.Group) else None
+    if found is None:
+        raise ValueError(f"{group.name}/arrays/{key} is missing: the file is damaged")
+    return found
+
+
+def write_texts(parent: h5py.Group, values: Mapping[str, str]) -> None:
+    """Fixed-length strings, each as an array of one, the way microscopes and older readers have them."""
+    for name, value in values.items():
+        parent[name] = np.array([value.encode()])

@@ -1,0 +1,179 @@
+"""NeXus NXstxm: PolLux, MAXYMUS, HERMES, SoftiMAX, CLS, ALS, Diamond I08, BESSY, and what napari-xanes writes.
+
+Application definition: https://manual.nexusformat.org/classes/applications/NXstxm.html
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import h5py
+import numpy as np
+
+from napari_xanes.io.energies import to_ev
+from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text, texts
+from napari_xanes.io.hdf5.frames import spacing
+from napari_xanes.io.hdf5.native import STACK, own_group, read_own
+from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.selection import choice_note, chosen
+from napari_xanes.stack import Quantity
+
+_SCANS = {
+    "sample focus": "a focus scan",
+    "osa focus": "a focus scan",
+    "osa image": "an image of the order-sorting aperture",
+    "detector image": "an image of the detector",
+    "sample image": "a single image",
+    "sample line spectrum": "a line scan",
+    "sample point spectrum": "a point spectrum",
+}
+
+
+def declines(path: Path, energies: Any = None) -> str | None:
+    """Why the file is no NXstxm; None if it is."""
+    if not is_hdf5(path):
+        return "not an HDF5 file"
+    with opened(path) as file:
+        return None if _entries(file) else "no NXentry in it has the definition NXstxm"
+
+
+def read(path: Path, energies: Any = None, select: str | int | None = None) -> Found:
+    """An image stack, the first one unless selected; which there are is in ``metadata["available"]``.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    energies : ignored
+        `finished` puts given energies in.
+    select : str or int, optional
+        Which region and detector, such as ``"entry1/counter0"``.
+
+    Raises
+    ------
+    ValueError
+        If the file holds scans, but none of them a stack, or not the selected one.
+    """
+    with opened(path) as file:
+        own = own_group(file, STACK)
+        if own is not None:
+            if select is not None:
+                raise ValueError("napari-xanes wrote one stack into it, there is nothing to select; leave select out")
+            return _own_stack(*own)
+        return selected_stack([group for entry in _entries(file) for group in _detectors(entry)], select, energies)
+
+
+def selected_stack(detectors: list[h5py.Group], select: str | int | None, energies: Any) -> Found:
+    """The selected image stack of groups with ``data``, ``energy`` and positions.
+
+    Raises
+    ------
+    ValueError
+        If none of them is a stack, or not the selected one.
+    """
+    scans = [(group, _scan(group)) for group in detectors]
+    stacks = [group for group, what in scans if what is None]
+    if not stacks:
+        found = ", ".join(dict.fromkeys(what for _, what in scans if what)) or "no data"
+        raise ValueError(f"no image stack in it; it holds {found}")
+    available = [group.name.lstrip("/") for group in stacks]
+    at = chosen(select, available)
+    return _stack(stacks[at], at, available, energies)
+
+
+def _entries(file: h5py.File) -> list[h5py.Group]:
+    """The entries that say they follow NXstxm, in the file's order."""
+    found = []
+    for name in file:
+        if isinstance(file.get(name, getlink=True), h5py.ExternalLink):
+            continue
+        entry = child(file, name)
+        if isinstance(entry, h5py.Group) and text(child(entry, "definition")) == "NXstxm":
+            found.append(entry)
+    return found
+
+
+def _detectors(entry: h5py.Group) -> list[h5py.Group]:
+    """The groups of measured values: every NXdata child. An NXmonitor (ring current) is none."""
+    links = {name: entry.get(name, getlink=True) for name in entry}
+    children = [child(entry, name) for name, link in links.items() if not isinstance(link, h5py.ExternalLink)]
+    return [g for g in children if isinstance(g, h5py.Group) and text(g.attrs.get("NX_class", "")) == "NXdata"]
+
+
+def _signal(group: h5py.Group) -> h5py.Dataset | None:
+    return array(group, text(group.attrs.get("signal", "")) or "data")
+
+
+def _scan(group: h5py.Group) -> str | None:
+    """What a detector's data are if not an image stack, None if they are one."""
+    kind = text(child(group, "stxm_scan_type")).lower()
+    data = _signal(group)
+    if kind in _SCANS:
+        return f"{_SCANS[kind]} ({kind!r})"
+    if data is None:
+        return f"nothing in {group.name}"
+    return None if data.ndim in (3, 4) else f"data of shape {data.shape} (scan type {kind or 'not given'!r})"
+
+
+def _axes(group: h5py.Group, ndim: int) -> list[str]:
+    """Name of each axis of the data, from the group's ``@axes`` or, in old files, each field's ``@axis``."""
+    names = texts(group.attrs["axes"]) if "axes" in group.attrs else []
+    if len(names) == ndim:
+        return ["energy" if name == "photon_energy" else name for name in names]
+    numbered: dict[int, str] = {}
+    for name in ("energy", "photon_energy", "sample_y", "sample_x"):
+        field = row(group, name)
+        number = -1 if field is None else _integer(field.attrs.get("axis")) - 1
+        if number in range(ndim):
+            numbered[number] = "energy" if name == "photon_energy" else name
+    if len(numbered) == ndim == 3:
+        return [numbered[i] for i in range(ndim)]
+    return ["energy", "sample_z", "sample_y", "sample_x"] if ndim == 4 else ["energy", "sample_y", "sample_x"]
+
+
+def _integer(value: Any) -> int:
+    """An attribute that is a whole number, as a number, text or array of one; 0 if it is none."""
+    try:
+        return int(np.ravel(value)[0])
+    except (TypeError, ValueError, IndexError):
+        return 0
+
+
+def _stack(group: h5py.Group, at: int, available: list[str], energies: Any) -> Found:
+    signal = _signal(group)
+    field = next((f for name in ("energy", "photon_energy") if (f := row(group, name)) is not None), None)
+    if signal is None or (field is None and energies is None):
+        raise ValueError(f"{group.name} has no energies; pass energies=")
+    axes = _axes(group, signal.ndim)
+    wanted: list[str] = [name for name in ("energy", "sample_z", "sample_y", "sample_x") if name in axes]
+    data = load(signal, [axes.index(name) for name in wanted] if len(wanted) == signal.ndim else None)
+    if field is None:
+        energy, unit = np.zeros(data.shape[0]), ""
+    else:
+        energy, unit = to_ev(np.ravel(field[()]), text(field.attrs.get("units", "")))
+    metadata: dict[str, Any] = {"detector": available[at], "available": available, "energy_unit": unit}
+    times = row(group, "count_time")
+    if times is not None and times.size in (1, data.shape[0]):
+        unit_of_time = 1e-3 if text(times.attrs.get("units", "")) == "ms" else 1.0
+        exposure = np.ravel(times[()]).astype(np.float64) * unit_of_time
+        metadata["exposure"] = float(exposure[0]) if (exposure == exposure[0]).all() else exposure
+    for name in ("title", "start_time"):
+        if said := text(child(group.parent, name)):
+            metadata[name] = said
+    size = _pixel_size(group, wanted[1:])
+    return Found(data, energy, "counts", size, metadata, notes=choice_note(at, available), interruptible=True)
+
+
+def _pixel_size(group: h5py.Group, axes: list[str]) -> tuple[float, ...] | None:
+    """Distance of neighbouring positions along each axis in µm, None if one is not known."""
+    sizes = [size for name in axes if (size := spacing(row(group, name))) is not None]
+    return tuple(sizes) if axes and len(sizes) == len(axes) else None
+
+
+def _own_stack(entry: h5py.Group, own: h5py.Group) -> Found:
+    data, energy = array(entry, "data/data"), row(entry, "data/energy")
+    quantity = text(own.attrs.get("quantity", ""))
+    if data is None or energy is None or quantity not in get_args(Quantity):
+        raise ValueError(f"{own.name}: data, energy or quantity is missing: the file is damaged")
+    return Found(load(data), energy[()], quantity, own=True, **read_own(own))  # type: ignore[arg-type]

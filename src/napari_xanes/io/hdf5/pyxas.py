@@ -1,0 +1,90 @@
+"""PyXAS: images that it has processed, ``img_xanes`` or ``img`` with ``XEng`` or ``X_eng`` in keV.
+
+Image and energy lie side by side at the top of the file; the user types their names, these are the usual ones. A file
+that also says what FXI's export says is FXI's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from napari_xanes.io.energies import given_energies, to_ev
+from napari_xanes.io.frames import filled_length
+from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text
+from napari_xanes.io.quantity_guess import guessed
+from napari_xanes.io.raw_stack import Found
+from napari_xanes.stack import Quantity
+
+_IMAGES = ("img_xanes", "img")
+_ENERGIES = ("XEng", "X_eng")
+_MARKS_OF_FXI = ("uid", "note", "scan_time", "Magnification", "Pixel Size", "img_bkg", "img_dark")
+
+
+def declines(path: Path, energies: Any = None) -> str | None:
+    """Why the file was not saved by PyXAS; None if it was."""
+    if not is_hdf5(path):
+        return "not an HDF5 file"
+    with opened(path) as file:
+        images, keys = names_in(file)
+        if not images or not keys:
+            return f"no /{' or /'.join(_ENERGIES if images else _IMAGES)} in it"
+        fxi = [name for name in _MARKS_OF_FXI if child(file, name) is not None]
+        if fxi and images == "img_xanes" and child(file, "X_eng") is not None:
+            return f"/{fxi[0]} marks it as an export of FXI"
+        return None
+
+
+def names_in(file: h5py.File) -> tuple[str | None, str | None]:
+    """Which of the usual names the images and the energies have; None where there are none."""
+    images = next((name for name in _IMAGES if child(file, name) is not None), None)
+    return images, next((name for name in _ENERGIES if child(file, name) is not None), None)
+
+
+def read(path: Path, energies: Any = None) -> Found:
+    """The images (E, Y, X) or volumes (E, Z, Y, X); what they are is guessed from how they change with energy.
+
+    Raises
+    ------
+    ValueError
+        If images or energies are not numbers, or all images were taken at one energy.
+    """
+    with opened(path) as file:
+        names = names_in(file)
+        images, keys = array(file, names[0] or ""), row(file, names[1] or "")
+        if images is None or images.ndim not in (3, 4) or 0 in images.shape or keys is None:
+            shapes = [None if item is None else item.shape for item in (images, keys)]
+            wanted = f"/{names[0]} must be (E, Y, X) or (E, Z, Y, X) and /{names[1]} (E,)"
+            raise ValueError(f"{wanted}, not {shapes[0]} and {shapes[1]}")
+        if keys.size == 1 < images.shape[0] and energies is None:
+            raise ValueError(
+                f"{images.shape[0]} images at one energy: a tomogram and no stack; pass energies= if it is one"
+            )
+        if not keys.size and energies is None:
+            raise ValueError(f"/{names[1]} is empty; pass energies=")
+        energy, unit = to_ev(keys[()], text(keys.attrs.get("units", "")))
+        data = load(images)
+        quantity, source = _quantity(data, energy if energies is None else given_energies(energies)[0])
+    metadata: dict[str, Any] = {"energy_unit": unit, "quantity_source": source}
+    return Found(data, energy, quantity, None, metadata, interruptible=True)
+
+
+def _quantity(data: Any, energy: Any) -> tuple[Quantity, str]:
+    """What the values are, and how that was decided. Above an edge a sample absorbs more than below it.
+
+    Frames that an interrupted scan left empty are not looked at.
+    """
+    kept = min(filled_length(data), energy.size)
+    order = np.argsort(energy[:kept], kind="stable") if kept else [0, len(data) - 1]
+    first, last = (np.asarray(data[int(order[i])], dtype=np.float64) for i in (0, -1))
+    usable = np.isfinite(first) & np.isfinite(last)
+    told = guessed(np.stack([first, last])[:, usable].astype(data.dtype))
+    if told[0] == "counts" or not usable.any():
+        return told
+    first, last = first[usable], last[usable]
+    if last.any() and last.mean() < first.mean():
+        return "transmission", "guessed: the images darken from the lowest to the highest energy; quantity= overrides"
+    return "optical_depth", "guessed: the images brighten from the lowest to the highest energy; quantity= overrides"

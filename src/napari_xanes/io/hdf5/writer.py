@@ -1,0 +1,119 @@
+"""Stacks and maps as NeXus HDF5: NXstxm that MANTiS opens, with everything else that we know beside it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.io.files import replacing
+from napari_xanes.io.hdf5.native import MAPS, STACK, write_array, write_own, write_texts
+from napari_xanes.stack import UNITS, MapSet, SpectralStack
+
+
+def write_stack(stack: SpectralStack, path: Path) -> None:
+    """Write a stack, its history and its metadata; reading it back gives the same stack.
+
+    Parameters
+    ----------
+    stack : SpectralStack, (E, Y, X) or (E, Z, Y, X)
+        Data keep their type; lazy data are computed slab by slab.
+    path : Path
+        The file to write.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written.
+    """
+    with replacing(path) as (draft,), h5py.File(draft, "x") as file:
+        entry = _entry(file, "data")
+        write_texts(entry, {"definition": "NXstxm", "title": stack.name})
+        data = entry.create_group("data")
+        axes = ("energy", *("sample_z", "sample_y", "sample_x")[-len(stack.shape) + 1 :])
+        _nxdata(data, "data", axes)
+        write_array(data, "data", stack.data).attrs["units"] = np.bytes_(UNITS[stack.quantity])
+        data["energy"] = stack.energy
+        data["energy"].attrs["units"] = np.bytes_("eV")
+        _positions(data, axes[1:], stack.shape[1:], stack.pixel_size)
+        data["count_time"] = _count_time(stack)
+        data["count_time"].attrs["units"] = np.bytes_("s")
+        write_texts(data, {"stxm_scan_type": "sample image stack"})
+        write_own(entry, STACK, stack).attrs["quantity"] = stack.quantity
+
+
+def write_maps(maps: MapSet, path: Path) -> None:
+    """Write maps with their standard errors, masks, units and labels; reading them back gives the same maps.
+
+    Parameters
+    ----------
+    maps : MapSet
+        Each map becomes one NXdata group with the datasets value, sigma and mask.
+    path : Path
+        The file to write.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written.
+    """
+    with replacing(path) as (draft,), h5py.File(draft, "x") as file:
+        entry = _entry(file, f"map_000_{_plain_name(next(iter(maps), ''))}")
+        write_texts(entry, {"title": maps.name})
+        for number, (name, one) in enumerate(maps.items()):
+            group = entry.create_group(f"map_{number:03d}_{_plain_name(name)}")
+            axes = ("sample_z", "sample_y", "sample_x")[-one.data.ndim :]
+            _nxdata(group, "value", axes)
+            write_array(group, "value", one.data).attrs["units"] = one.unit
+            if one.sigma is not None:
+                write_array(group, "sigma", one.sigma).attrs["units"] = one.unit
+                # The same dataset by the name under which programs that plot NeXus look for error bars.
+                group["value_errors"] = group["sigma"]
+            group["mask"] = one.mask
+            _positions(group, axes, one.data.shape, maps.pixel_size)
+            about = {"name": name, "companion": one.companion, "unit": one.unit}
+            about["labels"] = None if one.labels is None else list(map(list, one.labels.items()))  # type: ignore[assignment]
+            group.attrs["map"] = json.dumps(about)
+        write_own(entry, MAPS, maps).attrs["maps"] = len(maps)
+
+
+def _entry(file: h5py.File, default: str) -> h5py.Group:
+    file.attrs["default"] = "entry"
+    entry = file.create_group("entry")
+    entry.attrs["NX_class"] = np.bytes_("NXentry")
+    entry.attrs["default"] = default
+    return entry
+
+
+def _nxdata(group: h5py.Group, signal: str, axes: tuple[str, ...]) -> None:
+    group.attrs["NX_class"] = np.bytes_("NXdata")
+    group.attrs["signal"] = np.bytes_(signal)
+    group.attrs["axes"] = np.array([axis.encode() for axis in axes])
+    for number, axis in enumerate(axes):
+        group.attrs[f"{axis}_indices"] = np.array([number], dtype=np.uint32)
+
+
+def _positions(
+    group: h5py.Group, axes: tuple[str, ...], shape: tuple[int, ...], pixel_size: tuple[float, ...] | None
+) -> None:
+    """Positions in µm along each axis; pixel numbers where the pixel size is not known."""
+    for number, (axis, length) in enumerate(zip(axes, shape, strict=True)):
+        group[axis] = np.arange(length) * (pixel_size[number] if pixel_size else 1.0)
+        group[axis].attrs["units"] = np.bytes_("um" if pixel_size else "pixel")
+
+
+def _count_time(stack: SpectralStack) -> NDArray[np.float64]:
+    """Exposures in s (E,), 1 where they are not known: MANTiS divides by them and takes 1 as well."""
+    exposure = np.asarray(stack.metadata.get("exposure", 1.0), dtype=np.float64)
+    if exposure.size not in (1, stack.energy.size):
+        return np.ones(stack.energy.size)
+    known = np.where(np.isfinite(exposure) & (exposure > 0), exposure, 1.0)
+    return np.broadcast_to(known.ravel(), stack.energy.shape)
+
+
+def _plain_name(name: str) -> str:
+    return re.sub(r"\W", "_", name, flags=re.ASCII)

@@ -1,0 +1,1 @@
+"""Plain arrays whose energies lie in a text beside them."""

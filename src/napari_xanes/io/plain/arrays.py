@@ -1,0 +1,123 @@
+"""NumPy files: ``.npz`` with the arrays ``data`` and ``energy``, ``.npy`` with energies in a text beside it."""
+
+from __future__ import annotations
+
+import zipfile
+from math import prod
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from napari_xanes.io import allocation_limits
+from napari_xanes.io.energies import to_ev
+from napari_xanes.io.files import starts_with
+from napari_xanes.io.raw_arrays import mapped
+from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.sidecar import given_or_beside, missing, only_fitting, same_stem
+from napari_xanes.stack import Quantity
+
+_NPY = b"\x93NUMPY"
+_WANTED = ("data.npy", "energy.npy", "quantity.npy", "pixel_size.npy")
+_HEADER_2 = np.lib.format.read_array_header_2_0
+
+
+def declines(path: Path, energies: Any = None) -> str | None:
+    """Why the file is no array or archive of a stack; None if it is."""
+    begins = starts_with(path, 6)
+    if begins == _NPY:
+        shape = _mapped(path).shape
+        if len(shape) not in (3, 4):
+            return f"an array of shape {shape}, not (E, Y, X)"
+        if energies is None and not (same_stem(path) or only_fitting(path.parent, shape[:1])):
+            return missing(path)
+        return None
+    if begins[:4] != b"PK\x03\x04":
+        return "not an .npz archive or .npy array"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile as error:
+        raise OSError(f"{path}: damaged or cut short ({error})") from error
+    needed = ["data.npy"] if energies is not None else ["data.npy", "energy.npy"]
+    lacking = [name.removesuffix(".npy") for name in needed if name not in names]
+    return f"it has no array {lacking[0]!r}" if lacking else None
+
+
+def read(path: Path, energies: Any = None) -> Found:
+    """The arrays ``data`` (E, Y, X) and ``energy`` (E,), and if there ``quantity`` and ``pixel_size`` (µm).
+
+    Raises
+    ------
+    OSError
+        If the file is damaged.
+    ValueError
+        If an array holds Python objects: these are never loaded.
+    """
+    if starts_with(path, 6) == _NPY:
+        return _array(path, energies)
+    try:
+        _check_archive(path)
+        with np.load(path, allow_pickle=False) as archive:
+            data = archive["data"]
+            energy = archive["energy"] if "energy" in archive else np.zeros(data.shape[:1])
+            quantity = str(archive["quantity"]) if "quantity" in archive else "counts"
+            size = archive.get("pixel_size")
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise OSError(f"{path}: damaged or cut short ({error})") from error
+    _check(data)
+    if quantity not in get_args(Quantity):
+        raise ValueError(f"its quantity {quantity!r} is none of {', '.join(get_args(Quantity))}")
+    values, unit = to_ev(energy)
+    sizes = None if size is None else tuple(float(s) for s in np.broadcast_to(size, (data.ndim - 1,)))
+    return Found(data, values, quantity, sizes, {"energy_unit": unit})  # type: ignore[arg-type]
+
+
+def _array(path: Path, energies: Any) -> Found:
+    data = _mapped(path)
+    _check(data)
+    values, metadata, notes = given_or_beside(path, data.shape[0], energies)
+    metadata["quantity_source"] = "an array does not say; pass quantity= if they are not counts"
+    return Found(mapped(data), values, "counts", None, metadata, notes=notes)
+
+
+def _mapped(path: Path) -> Any:
+    """The array, left in its file; the length of the file is checked before anything is allocated."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (EOFError, SyntaxError, TypeError, OverflowError) as error:
+        raise OSError(f"{path}: damaged or cut short ({error})") from error
+
+
+def _check_archive(path: Path) -> None:
+    """Refuses an archive that unpacks to too much, or whose arrays say that they are larger than what is packed.
+
+    NumPy allocates an array before it reads it.
+
+    Raises
+    ------
+    ValueError
+        If it does.
+    """
+    with zipfile.ZipFile(path) as archive:
+        items = [item for item in archive.infolist() if item.filename in _WANTED]
+        unpacked = sum(item.file_size for item in items)
+        if unpacked > allocation_limits.at_once(held := path.stat().st_size):
+            raise ValueError(
+                f"it unpacks to {unpacked >> 20} MB, too much for its {held >> 10} kB; save it with numpy.savez, which "
+                "does not compress"
+            )
+        for item in items:
+            with archive.open(item) as file:
+                version = np.lib.format.read_magic(file)
+                header = np.lib.format.read_array_header_1_0 if version == (1, 0) else _HEADER_2
+                shape, _, dtype = header(file)
+            if prod(shape) * dtype.itemsize > item.file_size:
+                raise ValueError(f"{item.filename} promises {dtype} of shape {shape}, more than is packed in it")
+            if item.filename != "data.npy" and prod(shape) > allocation_limits.LONGEST_LIST:
+                raise ValueError(f"{item.filename} has shape {shape}, no list of energies is so long")
+
+
+def _check(data: Any) -> None:
+    if data.ndim not in (3, 4) or data.dtype.kind not in "fiu":
+        raise ValueError(f"its data are {data.dtype} of shape {data.shape}, not numbers (E, Y, X)")

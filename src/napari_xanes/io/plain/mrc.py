@@ -1,0 +1,106 @@
+"""MRC 2014 image stacks, as tomography programs write them, with energies in a text beside them.
+
+The layout is that of Cheng et al., J. Struct. Biol. 192 (2015) 146: a header of 1024 bytes, then the images.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_xanes.io.files import starts_with
+from napari_xanes.io.quantity_guess import guessed
+from napari_xanes.io.raw_arrays import mapped
+from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.sidecar import given_or_beside, missing, only_fitting, same_stem
+
+_HEADER_BYTES = 1024
+_IMOD = 1146047817
+_MODES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What the first 1024 bytes say."""
+
+    shape: tuple[int, int, int]
+    dtype: np.dtype[Any]
+    offset: int
+    pixel_size: tuple[float, float] | None
+
+
+def declines(path: Path, energies: Any = None) -> str | None:
+    """Why the file is no MRC stack with energies; None if it is."""
+    content = starts_with(path, _HEADER_BYTES)
+    if content[208:211] != b"MAP":
+        return "not an MRC file"
+    header = _header(content)
+    if header.shape[0] < 2:
+        return "it holds a single image"
+    if energies is None and not (same_stem(path) or only_fitting(path.parent, header.shape[:1])):
+        return missing(path)
+    return None
+
+
+def read(path: Path, energies: Any = None) -> Found:
+    """The sections as frames (E, Y, X).
+
+    Raises
+    ------
+    OSError
+        If the file is cut short.
+    ValueError
+        If it holds no real numbers, or there is another number of energies than of sections.
+    """
+    header = _header(starts_with(path, _HEADER_BYTES))
+    needed = header.offset + prod(header.shape) * header.dtype.itemsize
+    if needed > (held := path.stat().st_size):
+        raise OSError(f"its images end at byte {needed}, the file at {held}: cut short")
+    values, metadata, notes = given_or_beside(path, header.shape[0], energies)
+    data = mapped(np.memmap(path, header.dtype, "r", header.offset, header.shape))
+    quantity, metadata["quantity_source"] = guessed(data)
+    return Found(data, values, quantity, header.pixel_size, metadata, notes=notes)
+
+
+def _header(content: bytes) -> _Header:
+    if len(content) < _HEADER_BYTES:
+        raise OSError("its header is cut short")
+    # The machine stamp is 0x11 0x11 where the writer was big-endian; where it is wrong the order of the axes tells.
+    order = ">" if content[212] == 0x11 else "<"
+    if not _standard(content, order) and _standard(content, "<>"[order == "<"]):
+        order = "<>"[order == "<"]
+    nx, ny, nz, mode = struct.unpack_from(f"{order}4i", content)
+    if min(nx, ny, nz) < 1:
+        raise ValueError(f"its header names images of {nx} x {ny} x {nz} pixels: damaged")
+    if mode not in _MODES:
+        raise ValueError(f"its mode {mode} is none of real numbers ({', '.join(map(str, _MODES))})")
+    if not _standard(content, order):
+        raise ValueError("its columns, rows and sections are not x, y and z, which is not read")
+    kind = _MODES[mode]
+    (stamp, flags) = struct.unpack_from(f"{order}2i", content, 152)
+    if mode == 0 and stamp == _IMOD and not flags & 1:
+        kind = "u1"
+    (extended,) = struct.unpack_from(f"{order}i", content, 92)
+    if extended < 0:
+        raise ValueError(f"its extended header has {extended} bytes: damaged")
+    grid = struct.unpack_from(f"{order}2i", content, 28)
+    cell = struct.unpack_from(f"{order}2f", content, 40)
+    sizes = [
+        round(length / n * 1e-4, 9) if n > 0 and np.isfinite(length) else 0.0
+        for n, length in zip(grid, cell, strict=True)
+    ]
+    # A pixel of 1 Å is what programs write that do not know it.
+    known = all(0 < size < 1e6 and size != 1e-4 for size in sizes)
+    return _Header(
+        (nz, ny, nx), np.dtype(order + kind), _HEADER_BYTES + extended, (sizes[1], sizes[0]) if known else None
+    )
+
+
+def _standard(content: bytes, order: str) -> bool:
+    """Whether columns, rows and sections are x, y and z in that order of bytes; old files leave it open."""
+    return struct.unpack_from(f"{order}3i", content, 64) in ((1, 2, 3), (0, 0, 0))

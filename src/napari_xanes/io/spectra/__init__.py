@@ -1,0 +1,1 @@
+"""Files of spectra, read and written."""

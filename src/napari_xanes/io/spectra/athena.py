@@ -1,0 +1,178 @@
+"""Athena projects: gzipped Perl lists, written by Athena (Ifeffit and Demeter) and by Larch.
+
+The lists are read as text, sign by sign; nothing in them is ever run.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import warnings
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.io.allocation_limits import LONGEST_LIST
+from napari_xanes.io.energies import looks_like_energies
+from napari_xanes.io.files import decoded, starts_with
+from napari_xanes.io.frames import ordered
+from napari_xanes.io.spectra.columns import unique_names
+from napari_xanes.spectrum import Spectrum
+
+UNPACKED_BYTES = 32 << 20
+"""No project is larger than this when unpacked."""
+
+_PARAMETERS = {
+    "bkg_e0": "e0",
+    "bkg_pre1": "pre1",
+    "bkg_pre2": "pre2",
+    "bkg_nor1": "norm1",
+    "bkg_nor2": "norm2",
+    "bkg_step": "edge_step",
+    "bkg_eshift": "energy_shift",
+}
+_STATEMENT = re.compile(r"^(?:@(\w+)\s*=\s*\(|(\[record\]))", re.MULTILINE)
+_TOKEN = re.compile(
+    r"""\s*(?:'([^'\\]*(?:\\.[^'\\]*)*)'|"([^"\\]*(?:\\.[^"\\]*)*)"|([\[\](){}])|(=>|,)|([^\s,'"\[\](){}=]+))""",
+    re.DOTALL,
+)
+_MOST_NESTED = 100
+_MOST_RECORDS = 10_000
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+
+
+def declines(path: Path) -> str | None:
+    """Why the file is no Athena project; None if it is."""
+    if starts_with(path, 2) == b"\x1f\x8b":
+        try:
+            with gzip.open(path) as file:
+                first = file.read(200)
+        except (OSError, EOFError, zlib.error) as error:
+            return f"its gzip content is damaged ({error})"
+    else:
+        first = starts_with(path, 200)
+    return None if b"Athena project file" in first else "it does not begin as an Athena project"
+
+
+def read_spectra(path: Path) -> list[Spectrum]:
+    """mu(E) of every record, its energy shift applied; records in k or R are left out with a warning.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or holds no mu(E).
+    """
+    text = decoded(_unpacked(path), path)
+    spectra: list[Spectrum] = []
+    left: list[str] = []
+    arguments: dict[Any, Any] = {}
+    columns: dict[str, NDArray[np.float64]] = {}
+    at = 0
+    while (statement := _STATEMENT.search(text, at)) is not None:
+        at = statement.end()
+        if statement[1] == "args":
+            items, at = _list(text, at)
+            arguments = dict(zip(items[::2], items[1::2], strict=False))
+        elif statement[1] in ("x", "y"):
+            items, at = _list(text, at)
+            columns[statement[1]] = np.array(items, dtype=np.float64)
+        elif statement[2]:
+            if len(spectra) + len(left) == _MOST_RECORDS:
+                raise ValueError(f"the project has more than {_MOST_RECORDS} records")
+            spectrum = _spectrum(columns, arguments, path)
+            if spectrum is None:
+                left.append(str(arguments.get("label", "?")))
+            else:
+                spectra.append(spectrum)
+            arguments, columns = {}, {}
+    if not spectra:
+        raise ValueError("the project holds no mu(E)")
+    if left:
+        warnings.warn(f"{path.name}: no mu(E) in {', '.join(left)}; left out", UserWarning, stacklevel=3)
+    names = unique_names([s.name for s in spectra])
+    return [Spectrum(name, s.energy, s.mu, metadata=s.metadata) for name, s in zip(names, spectra, strict=True)]
+
+
+def _unpacked(path: Path) -> bytes:
+    try:
+        if starts_with(path, 2) != b"\x1f\x8b":
+            with path.open("rb") as file:
+                content = _up_to(file, UNPACKED_BYTES + 1)
+        else:
+            with gzip.open(path) as file:
+                content = _up_to(file, UNPACKED_BYTES + 1)
+    except (EOFError, zlib.error) as error:
+        raise ValueError(f"{path}: its gzip content is damaged ({error})") from error
+    if len(content) > UNPACKED_BYTES:
+        raise ValueError(f"{path}: more than {UNPACKED_BYTES >> 20} MB unpacked is too much for a project")
+    return content
+
+
+def _up_to(file: BinaryIO | gzip.GzipFile, n_bytes: int) -> bytes:
+    """The first bytes of a file, without memory for those that it does not have."""
+    content = bytearray()
+    while len(content) < n_bytes and (block := file.read(min(1 << 20, n_bytes - len(content)))):
+        content += block
+    return bytes(content)
+
+
+def _list(text: str, at: int) -> tuple[list[Any], int]:
+    """The Perl list whose opening bracket ends at `at`, and where it ends; nested lists become None."""
+    items: list[Any] = []
+    closing = [")"]
+    while closing:
+        if len(items) > LONGEST_LIST or len(closing) > _MOST_NESTED:
+            raise ValueError("the project's lists are too long or nested too deeply")
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise ValueError(f"the project's list is broken after {text[max(0, at - 30) : at]!r}")
+        at = match.end()
+        single, double, bracket, _, bare = match.groups()
+        if bracket in _CLOSING:
+            if len(closing) == 1:
+                items.append(None)
+            closing.append(_CLOSING[bracket])
+        elif bracket:
+            if bracket != closing.pop():
+                raise ValueError(f"the project's brackets do not match at {text[max(0, at - 30) : at]!r}")
+        elif len(closing) == 1:
+            quoted = single if single is not None else double
+            if quoted is not None:
+                items.append(re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL))
+            elif bare is not None:
+                items.append(bare)
+    return items, at
+
+
+def _spectrum(columns: dict[str, NDArray[np.float64]], arguments: dict[Any, Any], path: Path) -> Spectrum | None:
+    if arguments.get("datatype") in ("chi", "rsp", "qsp") or any(
+        _number(arguments, f"is_{k}") for k in ("chi", "rsp", "qsp")
+    ):
+        return None
+    energy, mu = (columns.get(key, np.empty(0)) for key in ("x", "y"))
+    if energy.size < 2 or energy.size != mu.size or not looks_like_energies(energy):
+        return None
+    metadata: dict[str, Any] = {
+        "path": str(path),
+        "normalized": bool(_number(arguments, "is_nor")) or arguments.get("datatype") == "norm",
+    }
+    for key, name in (("bkg_z", "element"), ("fft_edge", "edge")):
+        if arguments.get(key):
+            metadata[name] = str(arguments[key]).capitalize()
+    numbers = {name: _number(arguments, key) for key, name in _PARAMETERS.items()}
+    metadata["athena"] = {name: number for name, number in numbers.items() if number is not None}
+    mu, energy, notes = ordered(mu, energy + (numbers["energy_shift"] or 0.0))
+    if notes:
+        metadata["notes"] = notes
+    return Spectrum(str(arguments.get("label") or path.stem), energy, mu, metadata=metadata)
+
+
+def _number(arguments: dict[Any, Any], key: str) -> float | None:
+    try:
+        number = float(arguments.get(key, ""))
+    except (TypeError, ValueError):
+        return None
+    return number if np.isfinite(number) else None

@@ -1,0 +1,114 @@
+"""Spectra as CSV that spreadsheets open and that reads back as the same spectra.
+
+The first line is a comment with all that columns can't say, the second one names the columns, in words without blanks
+and as a comment too, for programs that take every other line for numbers. Spectra on one energy axis share its column;
+others have one each, shorter columns end in empty fields.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.io.files import lines_of, one_line, read_text, replacing, starts_with
+from napari_xanes.io.metadata_json import fetch_inline, keep_inline, pack_mapping, unpack
+from napari_xanes.spectrum import Spectrum
+
+_MARK = "# napari-xanes spectra 1: "
+_TEXT_BYTES = 32 << 20
+_MOST_COLUMNS = 100_000
+
+
+def declines(path: Path) -> str | None:
+    """Why the file is none that `write_spectra` wrote; None if it is."""
+    first = starts_with(path, len(_MARK) + 3).removeprefix(b"\xef\xbb\xbf")
+    return None if first.startswith(_MARK.encode()) else "not written by napari-xanes"
+
+
+def read_spectra(path: Path) -> list[Spectrum]:
+    """The spectra that `write_spectra` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged.
+    """
+    lines = lines_of(read_text(path, limit=_TEXT_BYTES))
+    about = json.loads(next(lines).removeprefix(_MARK))
+    titles = next(lines, "").count(",") + 1
+    if titles > _MOST_COLUMNS:
+        raise ValueError(f"it has {titles} columns, no more than {_MOST_COLUMNS} are read")
+    columns = [array("d") for _ in range(titles)]
+    for line in lines:
+        # Columns of shorter spectra end in empty fields.
+        for column, field in zip(columns, line.split(",", titles), strict=False):
+            if field.strip():
+                column.append(float(field))
+
+    def numbers(number: Any) -> NDArray[np.float64]:
+        return np.array(columns[int(number)])
+
+    return [
+        Spectrum(
+            str(one["name"]),
+            numbers(one["energy"]),
+            numbers(one["mu"]),
+            one["valence"],
+            None if one["sigma"] is None else numbers(one["sigma"]),
+            {**unpack(one["metadata"], fetch_inline), "path": str(path)},
+        )
+        for one in about
+    ]
+
+
+def write_spectra(spectra: list[Spectrum], path: Path) -> None:
+    """Write spectra, on one or on several energy axes.
+
+    Parameters
+    ----------
+    spectra : list of Spectrum
+        Numbers are written so that they read back exactly.
+    path : Path
+        The file to write.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written.
+    """
+    titles: list[str] = []
+    columns: list[Any] = []
+    about: list[dict[str, Any]] = []
+
+    def column(title: str, values: Any) -> int:
+        titles.append(one_line(title, without=',"').replace(" ", "_"))
+        columns.append(values)
+        return len(columns) - 1
+
+    axes: list[tuple[Any, int]] = []
+    for spectrum in spectra:
+        shared = next((number for axis, number in axes if np.array_equal(axis, spectrum.energy)), None)
+        if shared is None:
+            shared = column("energy_eV", spectrum.energy)
+            axes.append((spectrum.energy, shared))
+        metadata = pack_mapping({k: v for k, v in spectrum.metadata.items() if k != "path"}, keep_inline)[0]
+        about.append(
+            {
+                "name": spectrum.name,
+                "energy": shared,
+                "mu": column(spectrum.name, spectrum.mu),
+                "sigma": None if spectrum.sigma is None else column(f"{spectrum.name} sigma", spectrum.sigma),
+                "valence": spectrum.valence,
+                "metadata": metadata,
+            }
+        )
+    rows = zip_longest(*([repr(float(v)) for v in values] for values in columns), fillvalue="")
+    lines = [_MARK + json.dumps(about), f"# {','.join(titles)}", *(",".join(row) for row in rows)]
+    with replacing(path) as (draft,):
+        draft.write_text("\n".join([*lines, ""]), encoding="utf-8")

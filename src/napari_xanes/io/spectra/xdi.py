@@ -1,0 +1,171 @@
+"""XDI, the XAS Data Interchange format (https://github.com/XraySpectroscopy/XAS-Data-Interchange), and Athena's .nor.
+
+Several spectra on one energy axis go into one file, a column each; Athena and Larch read it as columns.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.io.energies import looks_like_energies, to_ev
+from napari_xanes.io.files import lines_of, one_line, read_text, replacing, starts_with
+from napari_xanes.io.metadata_json import fetch_inline, keep_inline, pack_mapping, unpack
+from napari_xanes.io.spectra.columns import parse_table, spectra_of, unique_names
+from napari_xanes.spectrum import Spectrum
+
+_FIELD = re.compile(r"([A-Za-z][\w-]*)\.([\w-]+)\s*:\s*(.*)")
+_OURS = "Napari_xanes.spectra"
+
+
+def declines(path: Path) -> str | None:
+    """Why the file is no XDI; None if it is."""
+    first = starts_with(path, 64).lstrip(b"\xef\xbb\xbf# \t")
+    return None if first.startswith(b"XDI/") else "it does not begin with '# XDI/'"
+
+
+def read_spectra(path: Path) -> list[Spectrum]:
+    """The spectra of the file: one of known columns (mutrans, norm, i0 and itrans ...), or one per named column.
+
+    Raises
+    ------
+    ValueError
+        If there is no energy column or no mu(E) can be made of the others.
+    """
+    text = read_text(path)
+    fields = _fields(text)
+    table = parse_table(text)
+    labels = {int(key[7:]): said for key, said in fields.items() if re.fullmatch(r"column\.\d{1,4}", key)}
+    names = [labels.get(i, f"column {i}") for i in range(1, table.values.shape[1] + 1)]
+    at, unit = _energy_column(names)
+    energy, unit_source = to_ev(table.values[:, at], unit)
+    if not looks_like_energies(energy):
+        raise ValueError(f"column {at + 1} ({names[at]}) is no list of photon energies")
+    order = [at, *(i for i in range(len(names)) if i != at)]
+    metadata: dict[str, Any] = {"path": str(path), "energy_unit": unit_source}
+    for key, name in (("element.symbol", "element"), ("element.edge", "edge")):
+        if fields.get(key):
+            metadata[name] = fields[key]
+    if _OURS.lower() in fields:
+        return _ours(json.loads(fields[_OURS.lower()]), energy, table.values, metadata)
+    kind = fields.get("demeter.output_filetype", "").lower()
+    normalized = True if "normalized" in kind else (False if "mu(e)" in kind else None)
+    # Known columns are single words; what follows the word is a unit or a remark.
+    columns = [names[i] for i in order]
+    return spectra_of(
+        energy,
+        table.values[:, order],
+        columns if normalized is not None else [column.split()[0] for column in columns],
+        " ".join(fields.get("sample.name", "").split()) or path.stem,
+        metadata | {f"sample_{k[7:]}": v for k, v in fields.items() if k.startswith("sample.") and k != "sample.name"},
+        normalized=normalized,
+    )
+
+
+def _fields(text: str) -> dict[str, str]:
+    """The header fields ``# Family.key: value``, names in lower case, up to the first row of numbers."""
+    fields: dict[str, str] = {}
+    for line in lines_of(text):
+        line = line.strip()
+        if line and not line.startswith("#"):
+            break
+        match = _FIELD.fullmatch(line.lstrip("# \t"))
+        if match:
+            fields.setdefault(f"{match[1]}.{match[2]}".lower(), match[3].strip())
+        if line.lstrip("# \t").startswith("///"):
+            break
+    return fields
+
+
+def _energy_column(names: list[str]) -> tuple[int, str | None]:
+    for i, name in enumerate(names):
+        words = name.split()
+        if words and words[0].lower() == "energy":
+            return i, words[1] if len(words) > 1 else None
+    if names[0] == "column 1":
+        return 0, None
+    raise ValueError(f"no energy among its columns: {', '.join(names)}")
+
+
+def _ours(
+    about: list[dict[str, Any]], energy: NDArray[np.float64], values: NDArray[np.float64], metadata: dict[str, Any]
+) -> list[Spectrum]:
+    return [
+        Spectrum(
+            one["name"],
+            energy,
+            values[:, one["column"]],
+            one["valence"],
+            values[:, one["column"] + 1] if one["sigma"] else None,
+            {**unpack(one["metadata"], fetch_inline), "path": metadata["path"]},
+        )
+        for one in about
+    ]
+
+
+def write_spectra(spectra: list[Spectrum], path: Path) -> None:
+    """Write spectra that share one energy axis, a column each, with a column of standard errors where known.
+
+    Parameters
+    ----------
+    spectra : list of Spectrum
+        On one energy axis.
+    path : Path
+        The file to write.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written.
+    ValueError
+        If the spectra are on different energies.
+    """
+    energy = spectra[0].energy
+    if any(not np.array_equal(s.energy, energy) for s in spectra):
+        raise ValueError(f"{path}: XDI has one energy axis, these spectra have several; write .csv, or one file each")
+    columns, labels, about = [energy], ["energy eV"], []
+    words = unique_names([_word(s) for s in spectra] if len(spectra) > 1 else [_standard(spectra[0])])
+    for spectrum, word in zip(spectra, words, strict=True):
+        metadata = pack_mapping({k: v for k, v in spectrum.metadata.items() if k != "path"}, keep_inline)[0]
+        about.append(
+            {
+                "name": spectrum.name,
+                "column": len(columns),
+                "valence": spectrum.valence,
+                "sigma": spectrum.sigma is not None,
+                "metadata": metadata,
+            }
+        )
+        columns.append(spectrum.mu)
+        labels.append(word.replace(" ", "_"))
+        if spectrum.sigma is not None:
+            columns.append(spectrum.sigma)
+            labels.append(f"{labels[-1]}_sigma")
+    from napari_xanes.version import __version__
+
+    head = [f"XDI/1.0 napari-xanes/{__version__}"]
+    head += [f"Column.{i}: {label}" for i, label in enumerate(labels, 1)]
+    for field, key in (("Element.symbol", "element"), ("Element.edge", "edge")):
+        said = {str(s.metadata[key]) for s in spectra if s.metadata.get(key)}
+        if len(said) == 1:
+            head.append(f"{field}: {one_line(said.pop())}")
+    if len(spectra) == 1:
+        head.append(f"Sample.name: {one_line(spectra[0].name)}")
+    head += [f"{_OURS}: {json.dumps(about)}", "///", "-" * 12, "  ".join(label.split()[0] for label in labels)]
+    rows = ["  ".join(repr(float(v)) for v in row) for row in zip(*columns, strict=True)]
+    lines = [f"# {head[0]}", *(f"# {line}" for line in head[1:-2]), f"#{head[-2]}", f"# {head[-1]}", *rows]
+    with replacing(path) as (draft,):
+        draft.write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def _word(spectrum: Spectrum) -> str:
+    return re.sub(r"[^\w.()+-]+", "_", spectrum.name, flags=re.ASCII).strip("_") or "spectrum"
+
+
+def _standard(spectrum: Spectrum) -> str:
+    return "norm" if spectrum.metadata.get("normalized") else "mu"

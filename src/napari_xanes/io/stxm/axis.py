@@ -1,0 +1,130 @@
+"""aXis2000 ``.ncb``: images in a bare binary file, everything else in a text ``.dat`` of the same stem."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.io.energies import looks_like_energies, to_ev
+from napari_xanes.io.files import files_in, lines_of, not_followed, read_text
+from napari_xanes.io.raw_arrays import mapped
+from napari_xanes.io.raw_stack import Found
+
+_TEXT_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class _Sidecar:
+    """What the text says: (E, Y, X), the divisor of whole numbers (negative for floats), ends in µm, eV and s."""
+
+    shape: tuple[int, int, int]
+    scale: float
+    x: tuple[float, float]
+    y: tuple[float, float]
+    energy: NDArray[np.float64]
+    dwell: NDArray[np.float64]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype("<f4" if self.scale < 0 else "<i2")
+
+
+def declines(path: Path, energies: Any = None) -> str | None:
+    """Why the file is no stack of aXis2000; None if it is."""
+    try:
+        binary, sidecar = _pair(path)
+    except ValueError as error:
+        return str(error)
+    needed = int(np.prod(sidecar.shape, dtype=object)) * sidecar.dtype.itemsize
+    size = binary.stat().st_size
+    return None if size == needed else f"its text needs {needed} bytes of images, {binary.name} has {size}"
+
+
+def _pair(path: Path) -> tuple[Path, _Sidecar]:
+    """The images and what the text beside them says, whichever of the two is named.
+
+    Raises
+    ------
+    ValueError
+        If one of them is missing or the text is another one.
+    """
+    os.stat(path)
+    if path.is_dir():
+        raise ValueError("a folder, not a file")
+    is_text = path.suffix.lower() == ".dat"
+    wanted = ".ncb" if is_text else ".dat"
+    # Suffixes may be written in capitals; only the folder of the file is looked at.
+    files, links = ([p for p in found if p.stem == path.stem] for found in files_in(path.parent, (wanted,)))
+    if len(files) != 1:
+        raise ValueError("; ".join([f"no {path.stem}{wanted} beside it", *not_followed(links)]))
+    text, binary = (path, files[0]) if is_text else (files[0], path)
+    return binary, _parsed(text)
+
+
+def _parsed(path: Path) -> _Sidecar:
+    """The text.
+
+    Raises
+    ------
+    ValueError
+        If it is laid out otherwise.
+    """
+    lines = [line.split(maxsplit=9) for line in lines_of(read_text(path, limit=_TEXT_BYTES)) if line.strip()]
+    try:
+        columns, rows, scale = int(lines[0][0]), int(lines[0][1]), float(lines[0][2])
+        x, y = ((float(line[0]), float(line[1])) for line in lines[1:3])
+        images = int(lines[3][0])
+        if len(lines) < 4 + images:
+            raise ValueError(f"{len(lines) - 4} energies instead of {images}")
+        energy = np.array([float(line[0]) for line in lines[4 : 4 + images]])
+        dwell = [float(line[-1]) if len(line) > 1 else np.nan for line in lines[4 + images : 4 + 2 * images]]
+    except (ValueError, IndexError, OverflowError) as error:
+        raise ValueError(f"{path.name} is no text of aXis2000 ({error})") from None
+    if min(columns, rows, images) < 1 or scale == 0 or not np.isfinite([scale, *x, *y]).all():
+        raise ValueError(f"{path.name} announces {columns} x {rows} pixels, {images} images and the scale {scale:g}")
+    return _Sidecar((images, rows, columns), scale, x, y, energy, np.array(dwell))
+
+
+def read(path: Path, energies: Any = None) -> Found:
+    """The images, float32 (E, Y, X), with x and y increasing; dwell times are taken for ms.
+
+    Whole numbers are divided by the text's scale. Images that were scanned from right to left, or from top to bottom,
+    are turned.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ValueError
+        If sizes do not add up, or the energies can't be any.
+    """
+    if reason := declines(path):
+        raise ValueError(f"{path}: {reason}")
+    binary, said = _pair(path)
+    if energies is None and not looks_like_energies(np.sort(said.energy)):
+        raise ValueError(f"{path}: the energies in the text can't be any; pass energies=")
+    data = mapped(np.memmap(binary, said.dtype, "r", shape=said.shape))
+    data = data if said.scale < 0 else (data / np.float32(said.scale)).astype(np.float32, copy=False)
+    notes = []
+    for axis, (name, (first, last)) in enumerate((("y", said.y), ("x", said.x)), start=1):
+        if first > last:
+            data = data[:, ::-1] if axis == 1 else data[:, :, ::-1]
+            notes.append(f"{name} runs from {first:g} to {last:g} in the file; the images are turned to increase")
+    values, unit = to_ev(said.energy)
+    metadata: dict[str, Any] = {"energy_unit": unit}
+    if said.dwell.size == said.energy.size and np.isfinite(said.dwell).all() and (said.dwell > 0).all():
+        metadata["exposure"] = said.dwell * 1e-3
+    sizes = [_step(ends, n) for ends, n in zip((said.y, said.x), said.shape[1:], strict=True)]
+    known = [size for size in sizes if size is not None]
+    return Found(data, values, "counts", (known[0], known[1]) if len(known) == 2 else None, metadata, notes=notes)
+
+
+def _step(ends: tuple[float, float], n: int) -> float | None:
+    """Distance of neighbouring pixels in µm, whose first and last centre are given."""
+    size = abs(ends[1] - ends[0]) / (n - 1) if n > 1 else 0.0
+    return round(size, 7) if 1e-7 < size < 1e6 else None

@@ -1,0 +1,218 @@
+"""STXM_Control SDF: a ``.hdr`` text and one ``.xim`` text per image (ALS, CLS, SLS, MAX IV, MAXYMUS)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.io.energies import given_energies, to_ev
+from napari_xanes.io.files import files_in, inside, lines_of, not_followed, read_text, starts_with
+from napari_xanes.io.length_units import length_in_um
+from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.selection import choice_note, chosen
+from napari_xanes.io.stxm.sdf_header import parse_header
+
+_MARK = b"ScanDefinition"
+_IMAGE_BYTES = 64 << 20
+_LONGEST_NUMBER = 100
+_TEXT_BYTES = 4 << 20
+_MOST_REGIONS = 1000
+_MOST_IMAGES = 100_000
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def declines(path: Path, energies: Any = None) -> str | None:
+    """Why the file or folder is no SDF scan; None if it is."""
+    if path.is_dir():
+        headers = _headers(path)
+        if len(headers) != 1:
+            told = f"the folder holds {len(headers)} .hdr files of STXM_Control; open one .hdr"
+            return "; ".join([told, *not_followed(files_in(path, (".hdr",))[1])])
+        return None
+    return None if _MARK in starts_with(path, 4096) else "no ScanDefinition at its beginning"
+
+
+def _headers(folder: Path) -> list[Path]:
+    return [p for p in files_in(folder, (".hdr",))[0] if _MARK in starts_with(p, 4096)]
+
+
+def read(path: Path, energies: Any = None, select: str | int | None = None) -> Found:
+    """The images of one detector and region, the first ones unless selected, float32.
+
+    Images that are missing or incomplete are left out, and the user is told. An ``i0.xsp`` beside the header becomes
+    the stack's I0.
+
+    Parameters
+    ----------
+    path : Path
+        The header, or the folder with it.
+    energies : array_like of eV, or path of a text file, optional
+        Energies that I0 is wanted on.
+    select : str or int, optional
+        Which detector and region, such as ``"counter1, region 0"``.
+
+    Raises
+    ------
+    OSError
+        If no image can be read.
+    ValueError
+        If the scan is no image stack or the header is damaged.
+    """
+    header = _headers(path)[0] if path.is_dir() else path
+    scan = parse_header(read_text(header, limit=_TEXT_BYTES)).get("ScanDefinition")
+    if not isinstance(scan, Mapping):
+        raise ValueError("the header has no ScanDefinition block")
+    _check_is_stack(scan)
+    regions, channels = _blocks(scan, "Regions"), _blocks(scan, "Channels")
+    if not 0 < len(regions) <= _MOST_REGIONS:
+        raise ValueError(f"the header names {len(regions) or 'no'} regions")
+    named = [str(channel.get("Name", f"channel {i}")) for i, channel in enumerate(channels)]
+    detectors = [
+        f"{name} ({letter})" if named.count(name) > 1 else name for name, letter in zip(named, _LETTERS, strict=False)
+    ] or ["channel 0"]
+    available = [f"{detector}, region {r}" for detector in detectors for r in range(len(regions))]
+    at = chosen(select, available)
+    letter, region = _LETTERS[at // len(regions)], at % len(regions)
+    x, y = (_points(regions[region], axis) for axis in ("PAxis", "QAxis"))
+    planned = _points(scan, "StackAxis")
+    energy, unit = to_ev(planned, _text(scan, "StackAxis", "Unit"))
+    if energy.size > _MOST_IMAGES:
+        raise ValueError(f"the header names {energy.size} energies, more than any scan has")
+    names = [f"{header.stem}_{letter}{i:03d}" for i in range(energy.size)]
+    if len(regions) > 1:
+        names = [f"{name}{region}" for name in names]
+    data, there = _images([header.parent / f"{name}.xim" for name in names], (y.size, x.size))
+    told = _missing(there, energy)
+    metadata: dict[str, Any] = {"energy_unit": unit, "available": available, "detector": available[at]}
+    if isinstance(dwell := scan.get("Dwell"), float) and 0 < dwell < np.inf:
+        metadata["exposure"] = dwell * 1e-3
+    energy = energy[there]
+    used = energy if energies is None else given_energies(energies)[0]
+    if used.size == energy.size:
+        metadata |= _i0(header.parent / "i0.xsp", used, told)
+    size = _pixel_size(regions[region])
+    return Found(data, energy, "counts", size, metadata, told, choice_note(at, available))
+
+
+def _check_is_stack(scan: Mapping[str, Any]) -> None:
+    kind, flags = str(scan.get("Type", "")), str(scan.get("Flags", ""))
+    if "Image Stack" not in flags or "StackAxis" not in scan:
+        raise ValueError(f"no image stack but a {kind or 'scan of unknown type'!r} ({flags or 'no flags'})")
+
+
+def _blocks(scan: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    found = scan.get(name)
+    return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
+
+
+def _text(block: Mapping[str, Any], axis: str, name: str) -> str:
+    about = block.get(axis)
+    return str(about.get(name, "")) if isinstance(about, Mapping) else ""
+
+
+def _points(block: Mapping[str, Any], axis: str) -> NDArray[np.float64]:
+    about = block.get(axis)
+    points = about.get("Points") if isinstance(about, Mapping) else None
+    if not isinstance(points, list) or not points or not all(isinstance(p, float) for p in points):
+        raise ValueError(f"the header has no list of points for {axis}")
+    return np.array(points)
+
+
+def _pixel_size(region: Mapping[str, Any]) -> tuple[float, float] | None:
+    sizes = []
+    for axis in ("QAxis", "PAxis"):
+        points, factor = _points(region, axis), length_in_um(_text(region, axis, "Unit"))
+        if points.size < 2 or factor is None:
+            return None
+        # Positions are written to a nm: their mean distance is better than any single one.
+        sizes.append(round(abs(points[-1] - points[0]) / (points.size - 1) * factor, 9))
+    return (sizes[0], sizes[1]) if all(np.isfinite(s) and s > 0 for s in sizes) else None
+
+
+def _images(paths: list[Path], shape: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The images that are there and whole, and which these are."""
+    frames = []
+    there = np.zeros(len(paths), dtype=bool)
+    problem = ""
+    for i, path in enumerate(paths):
+        try:
+            frames.append(_image(path, shape))
+            there[i] = True
+        except FileNotFoundError:
+            continue
+        except ValueError as error:
+            problem = problem or str(error)
+    if not frames:
+        raise FileNotFoundError(problem or f"none of the {len(paths)} images is there; the first is {paths[0].name}")
+    return np.stack(frames), there
+
+
+def _image(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """One image, its rows along y.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not there.
+    ValueError
+        If it does not have the shape that the header announces.
+    """
+    if path.is_symlink() and not inside(path.parent, path):
+        raise OSError(f"{path}: {not_followed([path])[0]}")
+    rows: list[NDArray[np.float32]] = []
+    for line in lines_of(read_text(path, limit=_IMAGE_BYTES)):
+        if not line.strip():
+            continue
+        if len(line) > _LONGEST_NUMBER * shape[1]:
+            raise ValueError(f"{path.name}: a row has {len(line)} signs, the header announces {shape[1]} values")
+        try:
+            rows.append(np.array(line.split(), dtype=np.float32))
+        except ValueError as error:
+            raise ValueError(f"{path.name}: {error}") from None
+        if len(rows) > shape[0] or rows[-1].size != shape[1]:
+            break
+    if len(rows) != shape[0] or rows[-1].size != shape[1]:
+        size = rows[-1].size if rows else 0
+        raise ValueError(f"{path.name}: {len(rows)} rows, the last of {size} values; the header announces {shape}")
+    return np.stack(rows)
+
+
+def _missing(there: NDArray[np.bool_], energy: NDArray[np.float64]) -> list[str]:
+    """What to tell about images that are not there or incomplete."""
+    last = int(np.flatnonzero(there)[-1])
+    told = []
+    gaps = energy[: last + 1][~there[: last + 1]]
+    if gaps.size:
+        listed = ", ".join(f"{e:g}" for e in gaps[:10]) + (" ..." if gaps.size > 10 else "")
+        told.append(f"{gaps.size} images are missing or incomplete in between; dropped: {listed} eV")
+    if last + 1 < there.size:
+        told.append(f"the last {there.size - last - 1} of {there.size} images are missing or incomplete and dropped")
+    return told
+
+
+def _i0(path: Path, energy: NDArray[np.float64], told: list[str]) -> dict[str, Any]:
+    """I0 on the stack's energies from a spectrum beside the header, if there is one that covers them."""
+    if not path.is_file():
+        return {}
+    if not inside(path.parent, path):
+        told += not_followed([path])
+        return {}
+    from napari_xanes.io import read_spectra
+
+    try:
+        spectrum = read_spectra(path)[0]
+    except ValueError as error:
+        told.append(f"{path.name} beside the header is not used: {error}")
+        return {}
+    i0 = spectrum.at(energy)
+    if not np.isfinite(i0).all():
+        told.append(
+            f"{path.name} beside the header is not used: it covers {spectrum.energy[0]:g} to "
+            f"{spectrum.energy[-1]:g} eV, the stack {energy.min():g} to {energy.max():g} eV"
+        )
+        return {}
+    return {"i0": i0, "i0_source": str(path.resolve())}

@@ -1,0 +1,191 @@
+"""TIFF files that were written by others: opened carefully, and what napari-xanes notes in its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from napari_xanes.io import allocation_limits, frames
+from napari_xanes.io.files import starts_with
+from napari_xanes.io.length_units import length_in_um
+from napari_xanes.io.tiff.ome import ome_header
+from napari_xanes.io.unpacked_size import unpacked_size
+
+_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_CODECS = {8: ("zlib", 1100), 32946: ("zlib", 1100), 34925: ("lzma", 10_000)}
+"""Compressions that tifffile unpacks by itself, whatever comes out of them, and by how much they can have shrunk."""
+
+KEY = "napari_xanes"
+"""Key of the JSON text in ImageJ's Info that marks a file of our own; its value is the kind and version."""
+STACK = "stack 1"
+MAPS = "maps 1"
+
+
+def is_tiff(path: Path) -> bool:
+    """Whether the file begins as TIFF or BigTIFF files do."""
+    return starts_with(path, 4) in _MAGIC
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tifffile.TiffFile]:
+    """The file, open for reading; other files that it may name are not followed.
+
+    Raises
+    ------
+    OSError
+        If it is damaged or cut short.
+    """
+    try:
+        tiff = tifffile.TiffFile(path, is_ome=False, is_mmstack=False, is_ndtiff=False)
+    except OSError:
+        raise
+    except Exception as error:
+        # tifffile lets through whatever a damaged header makes it stumble over.
+        raise OSError(f"{path}: can't be opened as TIFF, it is damaged or cut short ({error})") from error
+    with tiff:
+        yield tiff
+
+
+def own_notes(tiff: tifffile.TiffFile, kind: str) -> dict[str, Any] | None:
+    """What napari-xanes noted in a file of that kind, None in any other file."""
+    info = (tiff.imagej_metadata or {}).get("Info") if tiff.is_imagej else None
+    if not isinstance(info, str) or f'"{KEY}"' not in info[:100]:
+        return None
+    try:
+        notes = json.loads(info)
+    except ValueError:
+        return None
+    return notes if isinstance(notes, dict) and notes.get(KEY) == kind else None
+
+
+def images(tiff: tifffile.TiffFile, *, own: bool = False) -> tifffile.TiffPageSeries:
+    """The file's first series of images of one shape.
+
+    Parameters
+    ----------
+    tiff : TiffFile
+        The file.
+    own : bool
+        Whether napari-xanes wrote it and knows the shape: tifffile takes images of a single pixel for one image.
+
+    Raises
+    ------
+    OSError
+        If it is cut short.
+    ValueError
+        If there is none, or it promises more than the file can hold.
+    """
+    if not tiff.series:
+        raise ValueError("it holds no image")
+    series = tiff.series[0]
+    size = tiff.filehandle.size
+    allocation_limits.check("it", series.nbytes, size)
+    announced = (tiff.imagej_metadata or {}).get("images", 1) if tiff.is_imagej and not own else 1
+    if int(np.prod(series.shape[:-2], dtype=np.int64)) < announced:
+        raise OSError(f"it announces {announced} images but holds {int(np.prod(series.shape[:-2]))}: cut short")
+    if series.dataoffset is not None:
+        end = series.dataoffset + series.nbytes
+    else:
+        ends = [
+            o + n for page in series.pages if page for o, n in zip(page.dataoffsets, page.databytecounts, strict=False)
+        ]
+        end = max(ends, default=0)
+    if end > size:
+        raise OSError(f"its images end at byte {end}, the file at {size}: cut short")
+    if series.dataoffset is None:
+        for page in filter(None, series.pages):
+            _check_page(tiff, page)
+    return series
+
+
+def _check_page(tiff: tifffile.TiffFile, page: Any) -> None:
+    """Refuses an image that is too large in one piece, or whose strips or tiles unpack to more than they should.
+
+    Raises
+    ------
+    ValueError
+        If it does.
+    """
+    held, key = tiff.filehandle.size, page.keyframe
+    rows, columns = (key.tilelength, key.tilewidth) if key.is_tiled else (key.rowsperstrip, key.imagewidth)
+    pixel = key.samplesperpixel * max(1, key.bitspersample // 8)
+    part = min(rows, max(key.imagelength, key.tilelength)) * columns * max(1, key.tiledepth) * pixel
+    allocation_limits.check("an image of it", key.nbytes, held, piece=max(key.nbytes, part))
+    codec, packed = _CODECS.get(key.compression, ("", 0))
+    for offset, length in zip(page.dataoffsets, page.databytecounts, strict=False):
+        # Only long strips can become too much for the memory: others need not be unpacked twice.
+        if length * packed > allocation_limits.at_once(held):
+            tiff.filehandle.seek(offset)
+            if unpacked_size(codec, tiff.filehandle.read(length), part) > part:
+                raise ValueError(f"a strip or tile of it unpacks to more than its {part} bytes: damaged")
+
+
+class _Pages:
+    """Pages that are read one by one from a file that is opened for each, for dask."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: Any) -> None:
+        self.path, self.shape, self.dtype, self.ndim = path, shape, dtype, len(shape)
+
+    def __getitem__(self, index: Any) -> Any:
+        first, *rest = index if isinstance(index, tuple) else (index,)
+        with opened(self.path) as tiff:
+            pages = tiff.series[0].pages[first]
+            read = np.stack([page.asarray() for page in (pages if isinstance(pages, list) else [pages]) if page])
+        return read[(slice(None), *rest)]
+
+
+def load(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path) -> Any:
+    """The images: a NumPy array, or a dask array over the file if larger than the memory limit."""
+    with allocation_limits.room(tiff.filehandle.size):
+        at_once = series.nbytes <= frames.MEMORY_LIMIT.get()
+    if at_once:
+        data = np.asarray(series.asarray())
+        return data.astype(data.dtype.newbyteorder("="), copy=False)
+    import dask.array as da
+
+    if series.dataoffset is not None:
+        dtype = series.dtype.newbyteorder(tiff.byteorder)
+        source: Any = np.memmap(path, dtype=dtype, mode="r", offset=series.dataoffset, shape=series.shape)
+    else:
+        source = _Pages(path.resolve(), (len(series.pages), *series.shape[-2:]), series.dtype)
+    thickness = max(1, (32 << 20) // max(1, series.nbytes // source.shape[0]))
+    lazy = da.from_array(source, chunks=(thickness, *source.shape[1:]), name=False)  # type: ignore[no-untyped-call]
+    return lazy.astype(source.dtype.newbyteorder("=")).reshape(series.shape)
+
+
+def slice_distance(tiff: tifffile.TiffFile) -> float | None:
+    """µm from one slice of a volume to the next, from ImageJ's ``spacing``; None without one or without a unit."""
+    about: dict[str, Any] = (tiff.imagej_metadata or {}) if tiff.is_imagej else {}
+    spacing, factor = about.get("spacing"), _imagej_unit(str(about.get("zunit", about.get("unit", ""))))
+    if factor is None or not isinstance(spacing, int | float) or not np.isfinite(spacing) or spacing <= 0:
+        return None
+    return round(spacing * factor, 9) or None
+
+
+def _imagej_unit(unit: str) -> float | None:
+    """How many µm a unit is as ImageJ writes it; None without one, for then lengths are in pixels."""
+    return length_in_um(unit.replace("\\u00B5", "µ")) if unit.strip() else None
+
+
+def pixel_size(tiff: tifffile.TiffFile) -> tuple[float, float] | None:
+    """µm per pixel (Y, X) from the OME header, or ImageJ's unit and the resolution tags; None without a unit."""
+    first: Any = tiff.pages[0]
+    if ome := ome_header(first.description):
+        return ome.pixel_size
+    factor = _imagej_unit(str((tiff.imagej_metadata or {}).get("unit", ""))) if tiff.is_imagej else None
+    if factor is None:
+        return None
+    sizes = []
+    for name in ("YResolution", "XResolution"):
+        tag = first.tags.get(name)
+        per_unit = tag.value if tag is not None else (0, 1)
+        if not per_unit[0] or not per_unit[1]:
+            return None
+        sizes.append(round(per_unit[1] / per_unit[0] * factor, 9))
+    return (sizes[0], sizes[1]) if min(sizes) > 0 else None

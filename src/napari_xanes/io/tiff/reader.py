@@ -1,0 +1,153 @@
+"""TIFF stacks: a page per energy, the energies beside it in a text, in the names of its images, or noted by us."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from napari_xanes.history import Source, Step
+from napari_xanes.io.energies import given_energies
+from napari_xanes.io.energy_names import energies_in
+from napari_xanes.io.metadata_json import fetch_inline, unpack
+from napari_xanes.io.quantity_guess import guessed
+from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.sidecar import missing, only_fitting, same_stem
+from napari_xanes.io.tiff import folder
+from napari_xanes.io.tiff.file import MAPS, STACK, images, is_tiff, load, opened, own_notes, pixel_size, slice_distance
+from napari_xanes.io.tiff.ome import Ome, ome_header
+from napari_xanes.stack import Quantity
+
+_XRF_WORDS = ("xrf", "fluorescence", "fluo")
+
+
+def declines(path: Path, energies: Any = None) -> str | None:
+    """Why the file is no TIFF stack with energies, or the folder no series of TIFFs; None if it is."""
+    if path.is_dir():
+        files = folder.tiffs_in(path)
+        if len(files) != 1:
+            return folder.declines(path, files, energies)
+        path = files[0]
+    if not is_tiff(path):
+        return "not a TIFF file"
+    with opened(path) as tiff:
+        if own_notes(tiff, STACK):
+            return None
+        if own_notes(tiff, MAPS):
+            return "it holds parameter maps; napari_xanes.read_maps reads them"
+        axes, shape = tiff.series[0].axes if tiff.series else "", tiff.series[0].shape if tiff.series else ()
+        if "S" in axes:
+            return "a colour image"
+        ome = _ome(tiff)
+        counts = _counts(shape, ome)
+        if len(counts) not in (1, 2):
+            return f"no stack of images but data of shape {shape}"
+        if ome and ome.planes != np.prod(counts):
+            return f"its OME header announces {ome.planes} images, {np.prod(counts)} are in this file; open the folder"
+        if energies is None and not _energies(path, tiff, ome, counts):
+            return missing(path)
+    return None
+
+
+def read(path: Path, energies: Any = None) -> Found:
+    """The pages as frames (E, Y, X) or (E, Z, Y, X); of a folder, its files.
+
+    Raises
+    ------
+    OSError
+        If a file is cut short.
+    ValueError
+        If there is another number of energies than of pages.
+    """
+    if path.is_dir():
+        files = folder.tiffs_in(path)
+        if len(files) != 1:
+            found = folder.read(path, files, energies)
+            found.quantity, found.metadata["quantity_source"] = _quantity(files[0], found.data)
+            return found
+        path = files[0]
+    with opened(path) as tiff:
+        notes = own_notes(tiff, STACK)
+        data = load(tiff, images(tiff, own=notes is not None), path)
+        if notes is not None:
+            return _own(data, notes)
+        size: tuple[float, ...] | None = pixel_size(tiff)
+        depth, axes = slice_distance(tiff), tiff.series[0].axes
+        ome = _ome(tiff)
+        counts = _counts(data.shape, ome)
+        told = None if energies is not None else _energies(path, tiff, ome, counts)
+    if energies is not None:
+        values, unit, where = *given_energies(energies), "the energies given"
+        metadata: dict[str, Any] = {"energy_unit": unit}
+        lines: tuple[str, ...] = ()
+    elif told is not None:
+        values, where, metadata, lines = told
+    else:
+        raise ValueError(missing(path))
+    data = data.reshape(*counts, *data.shape[-2:])
+    volume = axes[1:2]
+    if data.ndim == 4 and data.shape[0] != values.size == data.shape[1]:
+        data, volume = data.swapaxes(0, 1), axes[:1]
+    if data.shape[0] != values.size:
+        raise ValueError(f"{path}: {data.shape[0]} images but {values.size} energies in {where}")
+    quantity, metadata["quantity_source"] = _quantity(path, data)
+    if data.ndim == 4:
+        # ImageJ's distance is that of slices, not of times or channels.
+        size = (depth, *size) if size and depth and volume == "Z" else None
+    return Found(data, values, quantity, size, metadata, notes=list(lines))
+
+
+def _own(data: Any, notes: dict[str, Any]) -> Found:
+    size = notes["pixel_size"]
+    return Found(
+        data.reshape(notes["shape"]),
+        np.array(notes["energy"], dtype=np.float64),
+        notes["quantity"],
+        None if size is None else tuple(size),
+        unpack(notes["metadata"], fetch_inline),
+        own=True,
+        history=tuple(Step.from_plain(step) for step in notes["history"]),
+        source=Source.from_plain(notes["source"]),
+    )
+
+
+def _ome(tiff: tifffile.TiffFile) -> Ome | None:
+    return ome_header(tiff.pages[0].description)  # type: ignore[union-attr]
+
+
+def _counts(shape: tuple[int, ...], ome: Ome | None) -> tuple[int, ...]:
+    """Lengths of the axes before (Y, X), slowest first: tifffile, told to ignore OME, sees one long row of pages."""
+    counts = tuple(shape[:-2])
+    if ome and len(counts) == 1 and ome.planes == counts[0] and ome.counts:
+        return ome.counts
+    return counts
+
+
+def _energies(path: Path, tiff: tifffile.TiffFile, ome: Ome | None, counts: tuple[int, ...]) -> Any:
+    """Energies in eV, what to call their place, metadata, notes; None if there are none.
+
+    A text of the file's own name comes first, because a user put it there; then the names of the images.
+    """
+    beside = same_stem(path)
+    if beside is None:
+        labels = (tiff.imagej_metadata or {}).get("Labels") if tiff.is_imagej else (ome.channels if ome else None)
+        named = energies_in(map(str, labels)) if isinstance(labels, list | tuple) else None
+        if named is not None and named[0].size in counts:
+            about = {"energy_unit": named[1], "energy_source": "names of the images"}
+            return named[0], "the names of the images", about, ()
+        beside = only_fitting(path.parent, counts)
+    if beside is None:
+        return None
+    about = {"energy_unit": beside.unit, "energy_source": str(beside.path.resolve())}
+    return beside.values, beside.path.name, about, beside.notes
+
+
+def _quantity(path: Path, data: Any) -> tuple[Quantity, str]:
+    """What the values are, and how that was decided."""
+    logs = (p.name for p in path.parent.iterdir() if p.name.startswith("maps_log"))
+    hint = path.name if any(word in path.name.lower() for word in _XRF_WORDS) else next(logs, None)
+    if hint is not None:
+        return "fluorescence", f"guessed from the file name {hint}"
+    return guessed(data)

@@ -1,0 +1,134 @@
+"""Stacks and maps as float32 TIFF for ImageJ and Fiji, with what napari-xanes knows in ImageJ's Info text."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from napari_xanes.io.files import replacing
+from napari_xanes.io.metadata_json import keep_inline, pack_mapping
+from napari_xanes.io.tiff.file import KEY, MAPS, STACK
+from napari_xanes.stack import MapSet, SpectralStack
+
+_LARGEST = 0xFFFF_0000
+"""ImageJ's TIFF counts bytes with 32 bits; some are left for the header."""
+
+
+def write_stack(stack: SpectralStack, path: Path) -> None:
+    """Write a stack as an ImageJ stack, and its energies in eV, one a line, in a ``.txt`` of the same stem.
+
+    Parameters
+    ----------
+    stack : SpectralStack, (E, Y, X) or (E, Z, Y, X)
+        Written as float32; flats, darks and other images in its metadata are left out, with a warning.
+    path : Path
+        The file to write.
+
+    Raises
+    ------
+    OSError
+        If a file can't be written.
+    ValueError
+        If it is larger than 4 GB.
+    """
+    energies = "".join(f"{float(energy)!r}\n" for energy in stack.energy)
+    notes = {"energy": stack.energy.tolist(), "shape": list(stack.shape), "quantity": stack.quantity}
+    with replacing(path, path.with_suffix(".txt")) as (draft, text):
+        planes = (np.asarray(frame, dtype=np.float32).reshape(-1, *stack.shape[-2:]) for frame in stack.data)
+        count = stack.shape[0] if stack.data.ndim == 3 else stack.shape[:2]
+        _write(draft, STACK, stack, notes, (plane for frame in planes for plane in frame), count, stack.shape[-2:])
+        text.write_text(energies, encoding="ascii")
+
+
+def write_maps(maps: MapSet, path: Path) -> None:
+    """Write maps as an ImageJ stack: of each map its value, its standard error if known, and its mask (1 or 0).
+
+    Parameters
+    ----------
+    maps : MapSet
+        Written as float32; reading them back gives their own types.
+    path : Path
+        The file to write.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written.
+    ValueError
+        If there is no map.
+    """
+    if not maps:
+        raise ValueError(f"{path}: there is no map to write")
+    about, planes, labels = [], [], []
+    for name, one in maps.items():
+        layers = {name: one.data, f"{name} sigma": one.sigma, f"{name} mask": one.mask}
+        about.append(
+            {
+                "name": name,
+                "unit": one.unit,
+                "dtype": one.data.dtype.str,
+                "sigma": one.sigma is not None,
+                "labels": None if one.labels is None else list(map(list, one.labels.items())),
+                "companion": one.companion,
+            }
+        )
+        for label, layer in layers.items():
+            if layer is not None:
+                stacked = layer.astype(np.float32).reshape(-1, *layer.shape[-2:])
+                planes += list(stacked)
+                labels += [f"{label} ({one.unit})" if one.unit != "1" and "mask" not in label else label] * len(stacked)
+    shape = next(iter(maps.values())).data.shape
+    notes = {"maps": about, "shape": list(shape)}
+    with replacing(path) as (draft,):
+        _write(draft, MAPS, maps, notes, planes, len(planes), shape[-2:], labels)
+
+
+def _write(
+    draft: Path,
+    kind: str,
+    value: SpectralStack | MapSet,
+    notes: dict[str, Any],
+    planes: Iterable[Any],
+    count: int | tuple[int, ...],
+    shape: tuple[int, ...],
+    labels: list[str] | None = None,
+) -> None:
+    from napari_xanes.version import __version__
+
+    counts = (count,) if isinstance(count, int) else tuple(count)
+    if int(np.prod((*counts, *shape), dtype=np.int64)) * 4 > _LARGEST:
+        raise ValueError("a TIFF for ImageJ holds at most 4 GB; write .h5 instead")
+    metadata, lost = pack_mapping(value.metadata, keep_inline)
+    if lost:
+        warnings.warn(f"TIFF can't hold {', '.join(lost)}; write .h5 to keep them", UserWarning, stacklevel=5)
+    info = {KEY: kind, "version": __version__} | notes
+    info |= {
+        "pixel_size": value.pixel_size,
+        "history": [step.to_plain(exact=True) for step in value.history],
+        "source": value.source.to_plain() if value.source else None,
+        "metadata": metadata,
+    }
+    size = value.pixel_size[-2:] if value.pixel_size else None
+    about: dict[str, Any] = {"axes": "TZYX"[-len(counts) - 2 :], "Info": json.dumps(info)}
+    if labels:
+        about["Labels"] = labels
+    if size:
+        about["unit"] = "um"
+    if value.pixel_size and len(value.pixel_size) == 3:
+        about["spacing"] = value.pixel_size[0]
+    tifffile.imwrite(
+        draft,
+        iter(planes),
+        shape=(*counts, *shape),
+        dtype=np.float32,
+        imagej=True,
+        photometric="minisblack",
+        metadata=about,
+        resolution=(1 / size[1], 1 / size[0]) if size else None,
+    )

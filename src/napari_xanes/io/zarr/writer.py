@@ -1,0 +1,155 @@
+"""Stacks as OME-Zarr 0.4 (Zarr 2): chunks that serve both images and spectra, everything else we know beside them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_xanes.io.metadata_json import pack_mapping
+from napari_xanes.io.zarr.reader import OWN, STACK
+from napari_xanes.stack import SpectralStack
+
+_CHUNK = (10, 128, 128)
+_SLAB_BYTES = 64 << 20
+
+
+def write_stack(stack: SpectralStack, path: Path) -> None:
+    """Write a stack, its history and its metadata; reading it back gives the same stack.
+
+    Parameters
+    ----------
+    stack : SpectralStack, (E, Y, X) or (E, Z, Y, X)
+        Data keep their type; lazy data are computed slab by slab.
+    path : Path
+        The folder to write. One that is there is replaced only if napari-xanes wrote it.
+
+    Raises
+    ------
+    OSError
+        If it can't be written.
+    ValueError
+        If the package zarr is not installed.
+    """
+    from napari_xanes.io.zarr import store as zarr_store
+    from napari_xanes.version import __version__
+
+    with _replacing(path) as draft:
+        root = zarr_store.created(draft)
+        write_array(root, "0", stack.data)
+        write_array(root, "energy", stack.energy).attrs["units"] = "eV"
+        arrays = root.create_group(OWN)
+
+        def keep(name: str, data: Any) -> str:
+            key = f"{len(arrays)}_" + re.sub(r"[^A-Za-z0-9_\-]", "_", name)[:40]
+            write_array(arrays, key, data)
+            return key
+
+        metadata, lost = pack_mapping(stack.metadata, keep)
+        if lost:
+            warnings.warn(
+                f"Zarr can't hold the metadata {', '.join(lost)}; they are left out", UserWarning, stacklevel=4
+            )
+        # As texts, because JSON of attributes knows no infinity.
+        root.attrs[OWN] = {
+            "format": STACK,
+            "version": __version__,
+            "quantity": stack.quantity,
+            "metadata": json.dumps(metadata),
+            "history": json.dumps([step.to_plain(exact=True) for step in stack.history]),
+            "source": json.dumps(stack.source.to_plain() if stack.source else None),
+            "pixel_size": json.dumps(stack.pixel_size),
+        }
+        root.attrs["multiscales"] = [_multiscale(stack)]
+
+
+def write_array(group: Any, name: str, data: Any) -> Any:
+    """An array of the data's own type; lazy data are computed slab by slab."""
+    shape = tuple(data.shape)
+    wanted = _CHUNK if len(shape) == 3 else (_CHUNK[0], 8, *_CHUNK[1:]) if len(shape) == 4 else shape
+    frame = data.dtype.itemsize * int(np.prod(shape[1:], dtype=np.int64))
+    rows = max(1, _SLAB_BYTES // max(1, frame))
+    chunks = tuple(max(1, min(pair)) for pair in zip(shape, wanted, strict=True))
+    if len(shape) > 2:
+        chunks = (min(chunks[0], rows), *chunks[1:])
+    array = group.create_array(
+        name,
+        shape=shape,
+        chunks=chunks,
+        dtype=data.dtype,
+        fill_value=0,
+        chunk_key_encoding={"name": "v2", "separator": "/"},
+        config={"write_empty_chunks": True},
+    )
+    if not shape:
+        array[...] = np.asarray(data)
+        return array
+    rows = max(chunks[0], rows // chunks[0] * chunks[0])
+    for start in range(0, shape[0] if array.size else 0, rows):
+        array[start : start + rows] = np.asarray(data[start : start + rows])
+    return array
+
+
+def _multiscale(stack: SpectralStack) -> dict[str, Any]:
+    """The OME metadata. An energy axis has a unit only where its energies are even: OME knows no others."""
+    energy = stack.energy
+    step = (energy[-1] - energy[0]) / max(1, energy.size - 1) or 1.0
+    even = bool(np.allclose(energy, energy[0] + step * np.arange(energy.size), rtol=0, atol=1e-6))
+    axes: list[dict[str, str]] = [{"name": "energy", "type": "energy"}]
+    if even:
+        axes[0]["unit"] = "electronvolt"
+    for name in "zyx"[-stack.data.ndim + 1 :]:
+        axes.append({"name": name, "type": "space"} | ({"unit": "micrometer"} if stack.pixel_size else {}))
+    sizes = list(stack.pixel_size or (1.0,) * (stack.data.ndim - 1))
+    origin = [float(energy[0]) if even else 0.0, *[0.0] * len(sizes)]
+    steps = [
+        {"type": "scale", "scale": [float(step) if even else 1.0, *sizes]},
+        {"type": "translation", "translation": origin},
+    ]
+    return {
+        "version": "0.4",
+        "name": stack.name,
+        "axes": axes,
+        "datasets": [{"path": "0", "coordinateTransformations": steps}],
+    }
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A temporary folder beside the target, which takes the target's place when the block has succeeded."""
+    target = path.resolve()
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{target}: there is no folder {target.parent}")
+    if target.exists() and not _ours(target):
+        raise FileExistsError(f"{target} is there and was not written by napari-xanes; name another or move it away")
+    token = secrets.token_hex(4)
+    draft, old = (target.with_name(f".{target.name}.{token}.{end}") for end in ("part", "old"))
+    try:
+        yield draft
+        if target.exists():
+            os.replace(target, old)
+        try:
+            os.replace(draft, target)
+        except OSError:
+            if old.exists():
+                os.replace(old, target)
+            raise
+    finally:
+        for leftover in (draft, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _ours(target: Path) -> bool:
+    try:
+        return OWN in json.loads((target / ".zattrs").read_bytes())
+    except (OSError, ValueError):
+        return False

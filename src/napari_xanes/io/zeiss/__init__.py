@@ -1,0 +1,1 @@
+"""Files of Zeiss (Xradia) microscopes."""

@@ -1,0 +1,1 @@
+"""Least-squares fits of a block of spectra: references and edges."""

@@ -1,0 +1,1 @@
+"""Matching spectra to a library: at L edges, at K edges, as mixtures."""

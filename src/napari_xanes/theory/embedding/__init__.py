@@ -1,0 +1,1 @@
+"""Libraries as points in few dimensions."""

@@ -1,0 +1,124 @@
+"""The methods behind `embed`: coordinates (M, D) of features (M, K), the same every time."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from importlib import import_module
+
+import numpy as np
+
+from napari_xanes._typing import Float64Array
+
+Tell = Callable[[float], None]
+
+SEED = 0
+NEIGHBOURS = 8
+"""How many neighbours Isomap joins, and a spectrum is placed by."""
+
+_STAGES = 3
+"""In how many stages of 250 steps t-SNE runs; between them it can be stopped."""
+
+_ROUNDS, _STEPS = 10, 30
+"""Rounds and steps in each of SMACOF."""
+
+
+def distances_of(points: Float64Array) -> Float64Array:
+    """Distances (M, M) of points (M, D)."""
+    squares = np.sum(points**2, axis=1)
+    result: Float64Array = np.sqrt(np.maximum(squares[:, None] + squares - 2 * points @ points.T, 0))
+    return result
+
+
+def principal_axes(features: Float64Array, n_components: int) -> tuple[Float64Array, Float64Array]:
+    """The mean and the principal directions."""
+    mean = features.mean(axis=0)
+    axes = np.linalg.svd(features - mean, full_matrices=False)[2][:n_components]
+    # A singular vector has no sign of its own: its largest element is made positive.
+    axes *= np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]
+    return mean, axes
+
+
+def _pca(features: Float64Array, n_components: int, tell: Tell) -> Float64Array:
+    mean, axes = principal_axes(features, n_components)
+    result: Float64Array = (features - mean) @ axes.T
+    return result
+
+
+def _mds(features: Float64Array, n_components: int, tell: Tell) -> Float64Array:
+    from sklearn.manifold import smacof
+
+    # Classical scaling of Euclidean distances is PCA. A random start of SMACOF leaves end points in wrong places.
+    coordinates, distances = _pca(features, n_components, tell), distances_of(features)
+    for round_ in range(_ROUNDS):
+        tell(round_ / _ROUNDS)
+        coordinates, _, n_steps = smacof(
+            distances,
+            n_components=n_components,
+            init=coordinates,
+            n_init=1,
+            max_iter=_STEPS,
+            eps=1e-6,
+            normalized_stress=False,
+            return_n_iter=True,
+        )
+        if n_steps < _STEPS:
+            break
+    return np.asarray(coordinates)
+
+
+def _isomap(features: Float64Array, n_components: int, tell: Tell) -> Float64Array:
+    from scipy.sparse.csgraph import connected_components
+    from sklearn.manifold import Isomap
+    from sklearn.neighbors import kneighbors_graph
+
+    # Charges far from each other may need more neighbours to be joined.
+    for n_neighbors in range(min(NEIGHBOURS, len(features) - 1), len(features)):
+        graph = kneighbors_graph(features, n_neighbors)
+        if connected_components(graph, directed=False)[0] == 1:
+            break
+    model = Isomap(n_neighbors=n_neighbors, n_components=n_components, eigen_solver="dense")
+    coordinates: Float64Array = model.fit_transform(features)
+    return coordinates
+
+
+def _tsne(features: Float64Array, n_components: int, tell: Tell) -> Float64Array:
+    from sklearn.manifold import TSNE
+
+    coordinates = _pca(features, n_components, tell)
+    coordinates *= 1e-4 / coordinates[:, 0].std()
+    rate = max(len(features) / 48, 50.0)  # the usual one, for attraction that is exaggerated twelve times
+    for stage in range(_STAGES):
+        tell(stage / _STAGES)
+        model = TSNE(
+            n_components,
+            perplexity=min(20.0, (len(features) - 1) / 3),
+            init=coordinates.astype(np.float32),
+            random_state=SEED,
+            method="barnes_hut" if n_components < 4 else "exact",
+            max_iter=250,
+            early_exaggeration=1.0 if stage else 12.0,
+            learning_rate=4 * rate if stage else rate,
+        )
+        coordinates = np.asarray(model.fit_transform(features.astype(np.float32)), dtype=np.float64)
+    return coordinates
+
+
+def _umap(features: Float64Array, n_components: int, tell: Tell) -> Float64Array:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ImportWarning)  # of TensorFlow, which is for networks that nobody asked for
+            umap = import_module("umap")
+    except ImportError:
+        raise ImportError("UMAP needs umap-learn: pip install napari-xanes[umap], or choose another method") from None
+    model = umap.UMAP(n_components=n_components, n_neighbors=NEIGHBOURS, random_state=SEED, n_jobs=1)
+    return np.asarray(model.fit_transform(features), dtype=np.float64)
+
+
+METHODS: dict[str, Callable[[Float64Array, int, Tell], Float64Array]] = {
+    "pca": _pca,
+    "mds": _mds,
+    "isomap": _isomap,
+    "tsne": _tsne,
+    "umap": _umap,
+}

@@ -1,0 +1,285 @@
+"""A library: spectra of known parameters, on one axis, to be drawn at any energies, width and shift."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_xanes._typing import Float64Array
+from napari_xanes.spectrum import Spectrum
+
+UNITS: Mapping[str, str] = MappingProxyType(
+    {
+        "name": "",
+        "element": "",
+        "charge": "1",
+        "ten_dq": "eV",
+        "slater_scale": "1",
+        "spin_orbit_scale": "1",
+        "ds": "eV",
+        "dt": "eV",
+        "delta": "eV",
+        "v_eg": "eV",
+        "v_t2g": "eV",
+        "u_dd": "eV",
+        "u_pd": "eV",
+        "offset": "eV",
+        "ten_dq_sigma": "eV",
+    }
+)
+"""The columns that a library may have. A member without a value in a column of numbers has NaN there."""
+
+STEP = 0.05
+"""Spacing in eV of the axis of every library: a line of 0.2 eV full width is sampled to 3e-6 of its height."""
+
+_HARD = 2000.0
+"""Above this energy in eV an edge of a 3d metal is its K edge: a step, whose shape holds the neighbours too."""
+
+_FWHM = 2 * np.sqrt(2 * np.log(2))
+
+
+@dataclass(frozen=True, eq=False)
+class Library:
+    """Spectra of known parameters.
+
+    Parameters
+    ----------
+    name : str
+        What to call it.
+    energy : array_like, shape (R,)
+        Energies in eV in steps of 0.05, counted from each member's offset.
+    spectra : array_like, shape (M, R)
+        Absorption per atom, kept as float32. Those of theory have their lifetime width, not yet the instrument's.
+    table : mapping of str to array_like, shape (M,)
+        Parameters of the members, by the names in `UNITS`. At least ``charge`` and ``offset`` (eV: the photon energy
+        at 0 of the axis).
+    provenance : mapping, optional
+        How the spectra came about, in plain values.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, a column is unknown or missing, the axis is not even, or a spectrum is not finite or zero.
+
+    Examples
+    --------
+    >>> axis = np.arange(630, 660, 0.05)
+    >>> line = np.exp(-((axis - 640) ** 2))
+    >>> table = {"name": ["a", "b"], "charge": [2, 3], "offset": [0, 1]}
+    >>> library = Library("lines", axis, [line, line], table)
+    >>> library.at([640.0, 641.0], broadening=0.0).round(3).tolist()
+    [[1.0, 0.368], [0.368, 1.0]]
+    """
+
+    name: str
+    energy: Float64Array
+    spectra: NDArray[np.float32]
+    table: Mapping[str, NDArray[Any]]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        energy = np.array(self.energy, dtype=np.float64)
+        spectra = np.array(self.spectra, dtype=np.float32)
+        if energy.ndim != 1 or energy.size < 2 or not np.allclose(np.diff(energy), STEP, rtol=0, atol=1e-6):
+            raise ValueError(f"library {self.name!r}: the axis must have even steps of {STEP} eV")
+        if spectra.ndim != 2 or spectra.shape[1] != energy.size or spectra.shape[0] == 0:
+            raise ValueError(f"library {self.name!r}: {energy.size} energies but spectra of shape {spectra.shape}")
+        wrong = ~np.isfinite(spectra).all(axis=1) | ~spectra.any(axis=1)
+        if wrong.any():
+            raise ValueError(f"library {self.name!r}: spectrum {int(wrong.argmax())} is not finite or zero everywhere")
+        table = {name: np.array(column) for name, column in self.table.items()}
+        unknown = sorted(set(table) - set(UNITS))
+        missing = sorted({"charge", "offset"} - set(table))
+        if unknown or missing:
+            raise ValueError(
+                f"library {self.name!r}: "
+                + (f"no column is called {unknown[0]!r}; known: {', '.join(UNITS)}" if unknown else f"no {missing[0]}")
+            )
+        for name, column in table.items():
+            if column.shape != spectra.shape[:1]:
+                raise ValueError(f"library {self.name!r}: {len(spectra)} spectra, but column {name} is {column.shape}")
+            if UNITS[name]:
+                table[name] = column.astype(np.float64)
+        arrays: list[NDArray[Any]] = [energy, spectra, *table.values()]
+        for array in arrays:
+            array.flags.writeable = False
+        object.__setattr__(self, "energy", energy)
+        object.__setattr__(self, "spectra", spectra)
+        object.__setattr__(self, "table", MappingProxyType(table))
+        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+
+    def __len__(self) -> int:
+        return len(self.spectra)
+
+    def __repr__(self) -> str:
+        return f"Library({self.name!r}, {len(self)} spectra of {', '.join(dict.fromkeys(self.species))})"
+
+    @cached_property
+    def species(self) -> list[str]:
+        """What each member is a spectrum of: ``Mn2+``, or its own name where charge or element are unknown."""
+        charges = self.table["charge"]
+        names = self.table.get("name", np.array([f"{self.name} {i}" for i in range(len(self))]))
+        elements = self.table.get("element", np.array([""] * len(self)))
+        return [
+            f"{element}{charge:.0f}+" if element and charge == round(charge) else str(name)
+            for element, charge, name in zip(elements, np.nan_to_num(charges, nan=0.5), names, strict=True)
+        ]
+
+    @cached_property
+    def tracks(self) -> list[NDArray[np.intp]]:
+        """Rows of members that differ in 10Dq only, increasing in it; a member without 10Dq is a track of its own."""
+        n = len(self)
+        ten_dq = self.column("ten_dq")
+        keys = [
+            self.table[name].round(6).astype(str) if UNITS[name] else self.table[name]
+            for name in self.table
+            if name not in ("ten_dq", "ten_dq_sigma", "offset", "name")
+        ]
+        alone = np.where(np.isnan(ten_dq), np.arange(n), -1).astype(str)
+        _, number = np.unique(np.stack([*(k.astype(str) for k in keys), alone], axis=1), axis=0, return_inverse=True)
+        number = number.ravel()
+        first = [int(np.flatnonzero(number == i)[0]) for i in range(number.max() + 1)]
+        rows = [np.flatnonzero(number == number[i]) for i in sorted(first)]
+        return [r[np.argsort(ten_dq[r], kind="stable")] for r in rows]
+
+    def column(self, name: str) -> Float64Array:
+        """A column of numbers, NaN throughout where the library does not have it."""
+        column: Float64Array = self.table.get(name, np.full(len(self), np.nan))
+        return column
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The photon energies in eV that all members cover."""
+        offset = self.table["offset"]
+        return float(self.energy[0] + offset.max()), float(self.energy[-1] + offset.min())
+
+    @property
+    def is_k_edge(self) -> bool:
+        """Whether the spectra are steps at a hard X-ray edge, not lines at a soft one."""
+        return at_k_edge(*self.span)
+
+    @property
+    def needs_calibration(self) -> bool:
+        """Whether its energies are those of a theory that does not tell where an edge lies to some eV."""
+        return self.provenance.get("energies") == "theory"
+
+    def at(
+        self, energy: ArrayLike, *, broadening: float = 0.25, shift: float = 0.0, rows: Any = slice(None)
+    ) -> Float64Array:
+        """The spectra at photon energies.
+
+        Parameters
+        ----------
+        energy : array_like, shape (E,)
+            Photon energies in eV.
+        broadening : float
+            Full width of a Gaussian in eV, the instrument's. Below 0.1 the spectra are interpolated instead.
+        shift : float
+            Moves every member up by this, in eV.
+        rows : slice or array of int
+            Members to draw.
+
+        Returns
+        -------
+        ndarray, shape (M, E)
+            Float64. 0 beyond a member's axis.
+        """
+        axis = np.asarray(energy, dtype=np.float64)
+        spectra, offset = self.spectra[rows], self.table["offset"][rows] + shift
+        out = np.empty((len(spectra), axis.size))
+        for value in np.unique(offset):
+            here = offset == value
+            out[here] = spectra[here] @ _weights(self.energy, axis - value, broadening).astype(np.float32)
+        return out
+
+    def spectrum(self, row: int, energy: ArrayLike | None = None, *, broadening: float = 0.25) -> Spectrum:
+        """One member as a `Spectrum`, for a plot or as a reference.
+
+        Parameters
+        ----------
+        row : int
+            Which member.
+        energy : array_like, shape (E,), optional
+            Photon energies in eV; the member's own without it.
+        broadening : float
+            Full width of a Gaussian in eV.
+        """
+        offset = float(self.table["offset"][row])
+        axis = self.energy + offset if energy is None else np.asarray(energy, dtype=np.float64)
+        charge = float(self.table["charge"][row])
+        mu = self.at(axis, broadening=broadening, rows=[row])[0]
+        metadata = {"normalized": True, "parameters": self.parameters(row), "library": self.name}
+        return Spectrum(self.label(row), axis, mu, None if np.isnan(charge) else charge, metadata=metadata)
+
+    def parameters(self, row: int) -> dict[str, Any]:
+        """The parameters of a member that it has, as plain values."""
+        values = {name: column[row].item() for name, column in self.table.items()}
+        return {name: value for name, value in values.items() if value == value and value != ""}
+
+    def label(self, row: int) -> str:
+        """A member's name for a legend, such as ``Mn2+ 10Dq 0.9 eV``."""
+        ten_dq = self.column("ten_dq")[row]
+        return self.species[row] if np.isnan(ten_dq) else f"{self.species[row]} 10Dq {ten_dq:.2g} eV"
+
+    def members(self, rows: Any) -> Library:
+        """A library of some of the members."""
+        table = {name: column[rows] for name, column in self.table.items()}
+        kept = {"energies": "theory"} if self.needs_calibration else {}
+        return replace(self, spectra=self.spectra[rows], table=table, provenance={"part of": self.name, **kept})
+
+    def to_plain(self) -> Any:
+        """The library as a recipe names it: a name, a path, or how to build it again.
+
+        Raises
+        ------
+        ValueError
+            If a recipe could not find it again.
+        """
+        for key in ("path", "shipped"):
+            if key in self.provenance:
+                return self.provenance[key]
+        for key in ("build", "spectra"):
+            if key in self.provenance:
+                return {key: self.provenance[key]}
+        raise ValueError(
+            f"library {self.name!r} is in no file, so a recipe can't name it: save it with its method save"
+        )
+
+    def save(self, path: Any) -> None:
+        """Write the library to an ``.npz`` file, whole or not at all; see `napari_xanes.theory.library.file`."""
+        from napari_xanes.theory.library.file import save_library
+
+        save_library(self, path)
+
+
+def at_k_edge(low: float, high: float) -> bool:
+    """Whether energies (eV) from `low` to `high` are around a K edge of a 3d metal, not its L2,3 edge.
+
+    Examples
+    --------
+    >>> at_k_edge(8300.0, 8400.0), at_k_edge(630.0, 660.0)
+    (True, False)
+    """
+    return (low + high) / 2 > _HARD
+
+
+def _weights(axis: Float64Array, energy: Float64Array, fwhm: float) -> Float64Array:
+    """What each point of the axis adds to the values at `energy`, shape (R, E)."""
+    away = energy - axis[:, None]
+    if fwhm < 2 * STEP:
+        weights: Float64Array = np.maximum(0.0, 1 - np.abs(away) / STEP)
+        return weights
+    # The sum over the points is the convolution integral, because what it samples is band-limited far below 1/STEP.
+    sigma = fwhm / _FWHM
+    weights = np.exp(-0.5 * (away / sigma) ** 2)
+    # At the ends of the axis part of the Gaussian is missing; a spectrum that does not end at 0 must not fall off.
+    total = weights.sum(axis=0)
+    inside = (energy >= axis[0] - STEP / 2) & (energy <= axis[-1] + STEP / 2)
+    weights *= np.where(inside, 1 / np.maximum(total, 1e-300), 0.0)
+    return weights

@@ -1,0 +1,1 @@
+"""Multiplet theory of 2p to 3d absorption."""

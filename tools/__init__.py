@@ -1,0 +1,1 @@
+"""What only the makers of napari-xanes run: training of the network, computation of the K-edge libraries."""

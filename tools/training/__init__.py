@@ -1,0 +1,1 @@
+"""How the denoising network is trained: random samples, examples made of them, the training itself."""
