@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from napari_xanes import SpectralStack
-from napari_xanes.gui.in_file import OtherStacks
+from napari_xanes.gui.in_file import StackSelector
 from napari_xanes.gui.prepare_dock import PrepareDock
 
 
@@ -69,7 +69,7 @@ def test_the_row_is_never_a_window_of_its_own(
     viewer: Any, two_detectors: Path, wait: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[bool] = []
-    monkeypatch.setattr(OtherStacks, "showEvent", lambda row, event: shown.append(row.isWindow()))
+    monkeypatch.setattr(StackSelector, "showEvent", lambda row, event: shown.append(row.isWindow()))
     viewer.open(two_detectors, plugin="napari-xanes")
     viewer.window.add_plugin_dock_widget("napari-xanes", "Prepare")
     wait(lambda: shown)

@@ -20,7 +20,7 @@ def test_array_with_energies_beside(tmp_path, frames, kind, order):
     data = np.asarray(frames * 10, dtype=kind, order=order)
     np.save(tmp_path / "a.npy", data)
     (reader,) = (reader for reader in io.READERS if reader.name == "arrays")
-    assert "no energies" in reader.declines(tmp_path / "a.npy")
+    assert "no energies" in reader.why_not_readable(tmp_path / "a.npy")
     np.testing.assert_array_equal(io.read(tmp_path / "a.npy", energies=ENERGY).data, data)
     (tmp_path / "a.txt").write_text(TEXT)
     stack = io.read(tmp_path / "a.npy")

@@ -92,9 +92,9 @@ def test_text_and_images_must_agree(tmp_path, frames, change, reason):
 def test_what_is_missing_is_told(tmp_path, frames):
     path = write(tmp_path, frames)
     (tmp_path / "a.dat").write_text("\n".join(sidecar().splitlines()[:6]))
-    assert "2 energies instead of 4" in axis.declines(path)
+    assert "2 energies instead of 4" in axis.why_not_readable(path)
     (tmp_path / "a.dat").unlink()
-    assert axis.declines(path) == "no a.dat beside it"
+    assert axis.why_not_readable(path) == "no a.dat beside it"
     other = write(tmp_path, frames, energy=(1.0, 2.0, 0.0, -5.0))
     with pytest.raises(ValueError, match="energies in the text can't be any"):
         io.read(other)
@@ -114,7 +114,7 @@ def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data
     content = drawn(data, whole, place, value)
     (folder / name).write_bytes(content)
     try:
-        if axis.declines(path) is None:
+        if axis.why_not_readable(path) is None:
             found = axis.read(path)
             assert found.data.shape[0] == found.energy.size
             assert found.data.size * axis._pair(path)[1].dtype.itemsize == path.stat().st_size

@@ -325,7 +325,7 @@ def test_types_and_byte_orders(tmp_path, code, big):
 def test_other_text_in_braces_is_left_to_others(tmp_path):
     (reader,) = (reader for reader in io.READERS if reader.name == "edf_series")
     (tmp_path / "list.edf").write_text('{"energy": 7.1, "Dim_1": 3}\n')
-    assert "not an EDF file" in reader.declines(tmp_path / "list.edf")
+    assert "not an EDF file" in reader.why_not_readable(tmp_path / "list.edf")
 
 
 HOSTILE = {
@@ -353,7 +353,7 @@ def test_hostile_headers_are_refused_before_memory_is_taken(tmp_path, changes, r
     path.write_bytes(edf(picture(1), {"energy": 7.0}, **changes))
     tracemalloc.start()
     try:
-        assert reason in edf_series.declines(path)
+        assert reason in edf_series.why_not_readable(path)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -382,14 +382,14 @@ def test_a_long_header_of_a_file_is_not_kept(tmp_path):
 def test_what_is_no_series(tmp_path):
     lone = tmp_path / "a_7000eV.edf"
     lone.write_bytes(edf(picture(1), {"energy": 7.0}))
-    assert "no EDF images of several energies" in edf_series.declines(lone)
-    assert "several energies in it" in edf_series.declines(tmp_path)
+    assert "no EDF images of several energies" in edf_series.why_not_readable(lone)
+    assert "several energies in it" in edf_series.why_not_readable(tmp_path)
     (tmp_path / "b.edf").write_bytes(edf(picture(1)))
-    assert "no energy in its header or name" in edf_series.declines(tmp_path / "b.edf")
+    assert "no energy in its header or name" in edf_series.why_not_readable(tmp_path / "b.edf")
     lone.write_bytes(edf(picture(1), {"energy": 7.0})[:-1])
-    assert "cut short" in edf_series.declines(lone)
+    assert "cut short" in edf_series.why_not_readable(lone)
     lone.write_bytes(b"{\nDim_1 = 5 ;\nDim_2 = 4 ;\nDataType = UnsignedShort ;\n" + b" " * 1_000_000)
-    assert "has no end" in edf_series.declines(lone)
+    assert "has no end" in edf_series.why_not_readable(lone)
 
 
 PLACES = st.one_of(st.integers(0, 250), st.integers(0, 2 * 552 - 1))
@@ -411,7 +411,7 @@ def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data
     path.write_bytes(content)
     untouched = content[:512] == whole[:512] and len(content) >= 552
     try:
-        if edf_series.declines(path) is None:
+        if edf_series.why_not_readable(path) is None:
             found = edf_series.read(path)
             assert found.data.shape[0] == found.energy.size
             assert found.data.nbytes <= 8 * len(whole)
@@ -437,7 +437,7 @@ def test_a_damaged_file_in_a_series_spoils_no_other(tmp_path_factory, data):
     del content[data.draw(st.one_of(st.just(len(whole)), st.integers(0, len(whole)))) :]
     path.write_bytes(content)
     try:
-        if edf_series.declines(folder) is None:
+        if edf_series.why_not_readable(folder) is None:
             found = edf_series.read(folder)
             assert found.data.shape == (found.energy.size, 4, 5)
             for i, energy in enumerate((7100, 7110)):

@@ -19,7 +19,7 @@ JOULE = 1.602176634e-19
 
 
 def reader_of(path):
-    return next(reader.name for reader in io.READERS if reader.declines(path) is None)
+    return next(reader.name for reader in io.READERS if reader.why_not_readable(path) is None)
 
 
 def read_and_told(path, **keywords):

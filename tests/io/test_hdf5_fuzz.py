@@ -244,7 +244,9 @@ def test_damaged(layout, tmp_path_factory):
             path.write_bytes(content[: int(len(content) * cut)])
         opened = target if layout in SERIES else path
         reader = (
-            next((r for r in io.READERS if r.selects and r.declines(opened) is None), None) if cut is None else None
+            next((r for r in io.READERS if r.selects and r.why_not_readable(opened) is None), None)
+            if cut is None
+            else None
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

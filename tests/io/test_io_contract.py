@@ -31,13 +31,13 @@ def test_reader(reader, tmp_path):
     for content in (b"", b"hello\n", b"\0" * 100, "µ\n1 2 3\n".encode("latin-1")):
         path = tmp_path / ("a" + reader.patterns[0][1:])
         path.write_bytes(content)
-        reason = reader.declines(path)
+        reason = reader.why_not_readable(path)
         assert reason
         assert "\n" not in reason
     (tmp_path / "folder").mkdir()
-    assert reader.declines(tmp_path / "folder")
+    assert reader.why_not_readable(tmp_path / "folder")
     with pytest.raises(OSError, match="nothing"):
-        reader.declines(tmp_path / "nothing")
+        reader.why_not_readable(tmp_path / "nothing")
 
 
 @pytest.mark.parametrize("reader", io.SPECTRA_READERS, ids=lambda r: r.name)
@@ -45,7 +45,7 @@ def test_spectra_reader(reader, tmp_path):
     for content in (b"", b"hello\n", b"\0" * 100):
         path = tmp_path / ("a" + reader.patterns[0][1:])
         path.write_bytes(content)
-        assert reader.declines(path)
+        assert reader.why_not_readable(path)
 
 
 def test_every_writer_has_a_reader(tmp_path, depth_stack):

@@ -362,14 +362,14 @@ def test_tiff_quantity_from_names_and_sizes(tmp_path, write_tiff, frames):
 def test_ordinary_tiff_is_declined(tmp_path, write_tiff, frames):
     path = write_tiff(tmp_path / "cells.tif", frames)
     (tiff,) = (reader for reader in io.READERS if reader.name == "tiff")
-    assert "no energies found" in tiff.declines(path)
+    assert "no energies found" in tiff.why_not_readable(path)
     with pytest.raises(ValueError, match=r"one per line in cells\.txt, or pass energies="):
         io.read(path)
     colour = write_tiff(tmp_path / "rgb.tif", np.zeros((4, 3, 5), np.uint8), samples=3)
-    assert tiff.declines(colour) is not None
+    assert tiff.why_not_readable(colour) is not None
     tifffile.imwrite(tmp_path / "c.tif", np.zeros((4, 6, 5, 3), np.uint8), photometric="rgb")
-    assert tiff.declines(tmp_path / "c.tif", energies=ENERGY) == "a colour image"
-    assert "shape (3, 5)" in tiff.declines(write_tiff(tmp_path / "one.tif", frames[:1]))
+    assert tiff.why_not_readable(tmp_path / "c.tif", energies=ENERGY) == "a colour image"
+    assert "shape (3, 5)" in tiff.why_not_readable(write_tiff(tmp_path / "one.tif", frames[:1]))
 
 
 def test_tiff_with_a_wrong_number_of_energies(tmp_path, write_tiff, frames):

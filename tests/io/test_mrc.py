@@ -63,7 +63,7 @@ def test_what_is_declined_or_refused(tmp_path, frames):
     with pytest.raises(ValueError, match="3 energies"):
         io.read(path, energies=ENERGY[:3])
     path.with_suffix(".txt").unlink()
-    assert "no energies found beside it" in reader.declines(path)
+    assert "no energies found beside it" in reader.why_not_readable(path)
     np.testing.assert_array_equal(io.read(path, energies=ENERGY).data, frames)
     for wrong, told in (({"mode": 4}, "mode 4"), ({"axes": (3, 2, 1)}, "not x, y and z")):
         with pytest.raises(ValueError, match=told):

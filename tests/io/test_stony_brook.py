@@ -108,7 +108,7 @@ def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data
     path = tmp_path_factory.getbasetemp() / "fuzz.stk"
     path.write_bytes(content)
     try:
-        if stony_brook.declines(path) is None:
+        if stony_brook.why_not_readable(path) is None:
             found = stony_brook.read(path)
             assert found.data.shape == (found.energy.size, 3, 5)
             np.testing.assert_array_equal(found.data, np.frombuffer(content[76:], ">f4").reshape(4, 3, 5))

@@ -172,9 +172,9 @@ def test_lazy(tmp_path):
 def test_what_is_no_file_of_the_microscope(tmp_path):
     path = tmp_path / "a.nc"
     path.write_bytes(sm(picture()).replace(b"image_data", b"other_data"))
-    assert "no image_data of n_fast_pixels" in stony_brook_netcdf.declines(path)
+    assert "no image_data of n_fast_pixels" in stony_brook_netcdf.why_not_readable(path)
     path.write_bytes(b"CDF\x05" + sm(picture())[4:])
-    assert stony_brook_netcdf.declines(path) == "not a netCDF-3 file"
+    assert stony_brook_netcdf.why_not_readable(path) == "not a netCDF-3 file"
 
 
 HOSTILE = {
@@ -214,7 +214,7 @@ def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data
     path = tmp_path_factory.getbasetemp() / "fuzz.sm"
     path.write_bytes(content)
     try:
-        if stony_brook_netcdf.declines(path) is None:
+        if stony_brook_netcdf.why_not_readable(path) is None:
             found = stony_brook_netcdf.read(path)
             assert found.data.nbytes <= len(whole)
             if content[:pixels] == whole[:pixels]:

@@ -99,7 +99,7 @@ def test_energies_in_a_text_beside_the_files(tmp_path, frames, write_tiff):
     for n, frame in enumerate(frames):
         write_tiff(tmp_path / f"slice{n + 8}.tif", frame[None])
     (reader,) = (reader for reader in io.READERS if reader.name == "tiff")
-    assert "no energies in names such as slice8.tif" in reader.declines(tmp_path)
+    assert "no energies in names such as slice8.tif" in reader.why_not_readable(tmp_path)
     np.testing.assert_array_equal(io.read(tmp_path, energies=ENERGY).data, frames)
     (tmp_path / "list.txt").write_text("# keV\n" + "".join(f"{e / 1e3}\n" for e in ENERGY))
     stack = io.read(tmp_path)

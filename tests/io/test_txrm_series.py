@@ -89,20 +89,20 @@ def test_several_files_are_one_stack_and_one_is_itself(tmp_path):
 
 def test_a_lone_tomography_and_other_files_are_left_to_the_reader_of_one_file(tmp_path):
     (lone,) = series(tmp_path / "a", ENERGY[:1])
-    assert "no .txrm of other energies beside it" in txrm_series.declines(lone)
+    assert "no .txrm of other energies beside it" in txrm_series.why_not_readable(lone)
     assert io.read(lone).metadata["format"] == "Zeiss XRM"
-    assert txrm_series.declines(lone.parent) == "a single .txrm in the folder; open the file"
+    assert txrm_series.why_not_readable(lone.parent) == "a single .txrm in the folder; open the file"
     with pytest.raises(ValueError, match="a single .txrm in the folder; open the file"):
         io.read(lone.parent)
     series(lone.parent, [8330.25], name="again")
-    assert "no .txrm of several energies, one each" in txrm_series.declines(lone.parent)
-    assert "no .txrm of other energies" in txrm_series.declines(lone)
+    assert "no .txrm of several energies, one each" in txrm_series.why_not_readable(lone.parent)
+    assert "no .txrm of other energies" in txrm_series.why_not_readable(lone)
     stack = write(tmp_path / "stack.txrm", projections(0), list(ENERGY), Angles=[0.0] * 3)
     write(tmp_path / "b.txrm", projections(0), list(ENERGY), Angles=[0.0] * 3)
-    assert "no .txrm of several energies, one each" in txrm_series.declines(tmp_path)
-    assert txrm_series.declines(stack) == "a stack of several energies by itself"
+    assert "no .txrm of several energies, one each" in txrm_series.why_not_readable(tmp_path)
+    assert txrm_series.why_not_readable(stack) == "a stack of several energies by itself"
     np.testing.assert_array_equal(io.read(stack).energy, ENERGY)
-    assert txrm_series.declines(write(tmp_path / "b.xrm", projections(0), [8330.0])) == "not a .txrm"
+    assert txrm_series.why_not_readable(write(tmp_path / "b.xrm", projections(0), [8330.0])) == "not a .txrm"
 
 
 def test_energies_of_names(tmp_path):
@@ -230,7 +230,7 @@ def test_files_of_references_by_name_are_left_out(tmp_path):
         assert io.read([*paths, ref]).energy.size == 3
     for path in paths[1:]:
         path.unlink()
-    assert "a single .txrm" in txrm_series.declines(tmp_path / "a")
+    assert "a single .txrm" in txrm_series.why_not_readable(tmp_path / "a")
 
 
 def test_projections_of_other_sizes_are_refused(tmp_path):
@@ -256,7 +256,7 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path):
     with pytest.warns(UserWarning, match=r"links out of the folder are not followed: scan_8350\.5eV\.txrm"):
         assert io.read(tmp_path / "a").energy.size == 2
     (tmp_path / "a" / "scan_8340.0eV.txrm").unlink()
-    assert "links out of the folder are not followed" in txrm_series.declines(tmp_path / "a")
+    assert "links out of the folder are not followed" in txrm_series.why_not_readable(tmp_path / "a")
 
 
 @settings(max_examples=700, deadline=None, suppress_health_check=list(HealthCheck), database=None)
@@ -272,7 +272,7 @@ def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data
     path.write_bytes(content)
     try:
         for opened in (folder, path):
-            if txrm_series.declines(opened) is None:
+            if txrm_series.why_not_readable(opened) is None:
                 found = txrm_series.read(opened)
                 assert np.asarray(found.data).shape[0] == found.energy.size
                 assert "flat" not in found.metadata or np.asarray(found.metadata["flat"]).shape[-2:] == (4, 5)

@@ -250,11 +250,11 @@ def test_images_of_different_sizes_are_refused(tmp_path):
 
 def test_what_is_no_series(tmp_path):
     lone = write(tmp_path / "a_8333_0eV.xrm", image(1), [0.0])
-    assert "no .xrm of other energies beside it" in xrm_series.declines(lone)
+    assert "no .xrm of other energies beside it" in xrm_series.why_not_readable(lone)
     assert io.read(lone).metadata["format"] == "Zeiss XRM"
-    assert "with its energy in the name" in xrm_series.declines(write(tmp_path / "b.xrm", image(1), [8333.0]))
+    assert "with its energy in the name" in xrm_series.why_not_readable(write(tmp_path / "b.xrm", image(1), [8333.0]))
     (tmp_path / "text_8340_0eV.xrm").write_text("8340 eV")
-    assert "not an OLE2" in xrm_series.declines(tmp_path / "text_8340_0eV.xrm")
+    assert "not an OLE2" in xrm_series.why_not_readable(tmp_path / "text_8340_0eV.xrm")
 
 
 @settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck), database=None)
@@ -270,7 +270,7 @@ def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data
     content = drawn(data, whole, place, TABLES)
     path.write_bytes(content)
     try:
-        if xrm_series.declines(folder) is None:
+        if xrm_series.why_not_readable(folder) is None:
             found = xrm_series.read(folder)
             assert np.asarray(found.data).shape[0] == found.energy.size
             assert "flat" not in found.metadata or np.asarray(found.metadata["flat"]).shape == found.data.shape

@@ -161,9 +161,9 @@ def test_plain_zarr(tmp_path, frames, form):
 def test_ordinary_zarr_is_declined(tmp_path):
     (reader,) = (reader for reader in io.READERS if reader.name == "zarr_folder")
     zarr.create_array(str(tmp_path / "a.zarr"), data=np.zeros((4, 5)))
-    assert "no image stack" in reader.declines(tmp_path / "a.zarr")
+    assert "no image stack" in reader.why_not_readable(tmp_path / "a.zarr")
     zarr.open_group(str(tmp_path / "b.zarr"), mode="w")
-    assert "no image stack" in reader.declines(tmp_path / "b.zarr")
+    assert "no image stack" in reader.why_not_readable(tmp_path / "b.zarr")
 
 
 def test_a_failed_write_leaves_the_old_store(tmp_path, depth_stack):
@@ -217,7 +217,8 @@ def test_without_the_package_zarr(tmp_path, depth_stack):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "install it: pip install 'zarr>=3.1'" in done.stderr.splitlines()[-1]
     ordinary = (
-        f"import sys; sys.modules['zarr'] = None; from napari_xanes import io; io.READERS[-1].declines({str(path)!r})"
+        "import sys; sys.modules['zarr'] = None; from napari_xanes import io; "
+        f"io.READERS[-1].why_not_readable({str(path)!r})"
     )
     subprocess.run([sys.executable, "-c", ordinary], check=True)
 

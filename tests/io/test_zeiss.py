@@ -129,7 +129,7 @@ def test_impossible_headers(tmp_path, wrong, message):
 def test_other_ole2_files_are_declined(tmp_path):
     path = tmp_path / "letter.xrm"
     path.write_bytes(ole2({"WordDocument": b"text"}))
-    assert "no ImageInfo" in zeiss.declines(path)
+    assert "no ImageInfo" in zeiss.why_not_readable(path)
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def test_damaged_files_give_a_stack_or_a_documented_error(sample, data):
     content = drawn(data, whole, place, TABLES)
     path.write_bytes(content)
     try:
-        if zeiss.declines(path) is None:
+        if zeiss.why_not_readable(path) is None:
             found = zeiss.read(path)
             assert np.asarray(found.data).shape[0] == found.energy.size
     except (OSError, ValueError) as error:

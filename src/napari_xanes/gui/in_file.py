@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-class OtherStacks(QWidget):
+class StackSelector(QWidget):
     """A row that is there where the chosen stack's file holds more than one.
 
     Parameters

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_xanes.gui.dropping import DropTarget
 from napari_xanes.gui.energy import plain_viewer
-from napari_xanes.gui.in_file import OtherStacks
+from napari_xanes.gui.in_file import StackSelector
 from napari_xanes.gui.layers import stack_of, stack_to_layer
 from napari_xanes.gui.runner import Runner
 from napari_xanes.ops import OPERATIONS
@@ -36,7 +36,7 @@ class PrepareDock(QWidget):
         self.runner.add_tab("history", self._history)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        self.in_file = OtherStacks(viewer, self.runner.stacks, self)
+        self.in_file = StackSelector(viewer, self.runner.stacks, self)
         layout.addWidget(self.in_file)
         layout.addWidget(self.runner)
         self.runner.finished.connect(self._show)

@@ -29,7 +29,7 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[Any]] | None:
 
 
 def _takes(path: Path) -> bool:
-    return io.holds_maps(path) or any(reader.declines(path) is None for reader in io.READERS)
+    return io.holds_maps(path) or any(reader.why_not_readable(path) is None for reader in io.READERS)
 
 
 def read_layers(path: PathOrPaths) -> list[Any]:

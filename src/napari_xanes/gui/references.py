@@ -25,7 +25,7 @@ from qtpy.QtWidgets import (
 import napari_xanes as nx
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.reference_set import ReferenceSet, references_of
-from napari_xanes.gui.worker import Newest
+from napari_xanes.gui.worker import LatestOnlyWorker
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class ReferenceList(QWidget):
         delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self._table, self.remove_selected)
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
         self.references.changed.connect(self._rebuild)
-        self._newest = Newest(self)
+        self._newest = LatestOnlyWorker(self)
         self._newest.done.connect(lambda _key, spectra: self._add_regions(spectra))
         self._newest.failed.connect(lambda _key, error: show_error(f"The regions can't be references: {error}"))
         self._rebuild()

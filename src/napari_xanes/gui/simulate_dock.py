@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 from napari_xanes.gui.energy import attach_energy, energies_of, plain_viewer
 from napari_xanes.gui.reference_set import references_of
 from napari_xanes.gui.runner import DOCK_WIDTH, scrolled
-from napari_xanes.gui.worker import Newest
+from napari_xanes.gui.worker import LatestOnlyWorker
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class SimulateDock(QWidget):
         self._latest: Spectrum | None = None
         self._timer = QTimer(self, singleShot=True, interval=16)
         self._timer.timeout.connect(self._submit)
-        self._newest = Newest(self)
+        self._newest = LatestOnlyWorker(self)
         self._newest.done.connect(self._draw)
         self._newest.failed.connect(lambda _key, error: self.message.setText(str(error)))
         self._lay_out()

@@ -9,7 +9,7 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 
 
-class Newest(QObject):
+class LatestOnlyWorker(QObject):
     """Run one request at a time in a thread; of those that come meanwhile keep the last one only.
 
     Signals

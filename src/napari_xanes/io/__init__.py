@@ -9,15 +9,15 @@ from typing import Any
 
 from napari_xanes.io.files import fingerprint
 from napari_xanes.io.frames import MEMORY_LIMIT, ordered
-from napari_xanes.io.reader import Reader, SpectraReader, Writer, kind_of, naming
+from napari_xanes.io.reader import Reader, SpectraReader, Writer, kind_of, wrap_read_errors
 from napari_xanes.io.recognition import (
     are_one_stack,
+    group_paths,
     holds_maps,
     is_text_name,
     maps_module,
     reader_of,
     readers_of,
-    together,
 )
 from napari_xanes.io.registry import LAYOUTS, MAP_READERS, READERS, SPECTRA_READERS, WRITERS
 from napari_xanes.spectrum import Spectrum
@@ -88,7 +88,7 @@ def read(
         If no format fits, with each format's reason, or the file can't be used.
     """
     paths = [Path(path_or_paths)] if isinstance(path_or_paths, str | Path) else [Path(p) for p in path_or_paths]
-    files, energies = together(paths, energies)
+    files, energies = group_paths(paths, energies)
     path, several = files[0], files if len(files) > 1 else None
     reader, reasons = reader_of(path, energies)
     if reader is None:
@@ -125,11 +125,11 @@ def read_spectra(path: str | Path) -> list[Spectrum]:
     path = Path(path)
     reasons: list[tuple[SpectraReader, str]] = []
     for reader in SPECTRA_READERS:
-        reason = reader.declines(path)
+        reason = reader.why_not_readable(path)
         if reason is None:
             return reader.read(path)
         reasons.append((reader, reason))
-    usual = [item for item in reasons if item[0].usual(path)]
+    usual = [item for item in reasons if item[0].name_matches(path)]
     told = "; ".join(f"{reader.title}: {reason}" for reader, reason in usual or reasons)
     raise ValueError(f"{path}: no spectra that napari-xanes can read. {told}")
 
@@ -158,7 +158,7 @@ def read_maps(path: str | Path) -> MapSet:
     module = maps_module(path)
     if module is None:
         raise ValueError(f"{path}: holds no parameter maps that napari-xanes wrote")
-    with naming(path):
+    with wrap_read_errors(path):
         maps: MapSet = module.read_maps(path)
     return maps
 

@@ -22,7 +22,7 @@ _PER_FRAME = ("i0", "exposure", "ring_current", "flat", "dark")
 
 
 @dataclass
-class Found:
+class RawStack:
     """What a reader found in a file, before frames are sorted and the empty end of a scan is dropped.
 
     Parameters
@@ -64,9 +64,9 @@ class Found:
     source: Source | None = None
 
 
-def finished(
+def finalize(
     path: Path,
-    found: Found,
+    found: RawStack,
     title: str,
     *,
     energies: Any,
@@ -80,7 +80,7 @@ def finished(
     ----------
     path : Path
         The file or folder, for the source and for messages.
-    found : Found
+    found : RawStack
         What the reader found.
     title : str
         What people call the format.

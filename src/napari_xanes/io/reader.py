@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from napari_xanes.history import to_plain
 from napari_xanes.io.frames import REPEAT
-from napari_xanes.io.raw_stack import Found, finished
+from napari_xanes.io.raw_stack import RawStack, finalize
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import MapSet, Quantity, SpectralStack
 
@@ -27,8 +27,8 @@ class Reader:
     name : str
         What the format is called in code.
     home : str
-        Module of this package that does it: ``declines(path, energies)`` and ``read(path, energies)``,
-        the latter returning `Found`.
+        Module of this package that does it: ``why_not_readable(path, energies)`` and ``read(path, energies)``,
+        the latter returning `RawStack`.
     title : str
         What people call the format.
     patterns : tuple of str
@@ -52,11 +52,11 @@ class Reader:
     def _module(self) -> ModuleType:
         return import_module(f"napari_xanes.io.{self.home}")
 
-    def usual(self, path: Path) -> bool:
+    def name_matches(self, path: Path) -> bool:
         """Whether files of this format usually have such a name."""
         return path.is_dir() if self.directories and path.is_dir() else _matches(path, self.patterns)
 
-    def declines(self, path: str | Path, *, energies: Any = None) -> str | None:
+    def why_not_readable(self, path: str | Path, *, energies: Any = None) -> str | None:
         """One line why the file is not of this format, None if it is.
 
         A file that is of this format but can't be used (a focus scan, a wrong number of energies) is not declined:
@@ -70,8 +70,8 @@ class Reader:
         path = Path(path)
         if path.is_dir() and not self.directories:
             return "a folder, not a file"
-        with naming(path):
-            reason: str | None = self._module().declines(path, energies)
+        with wrap_read_errors(path):
+            reason: str | None = self._module().why_not_readable(path, energies)
         return reason
 
     def read(
@@ -122,8 +122,8 @@ class Reader:
             keywords["files"] = files
         token = REPEAT.set(repeat)
         try:
-            with naming(path):
-                found: Found = self._module().read(path, energies, **keywords)
+            with wrap_read_errors(path):
+                found: RawStack = self._module().read(path, energies, **keywords)
                 asked: dict[str, Any] = {
                     "energies": str(Path(energies).resolve()) if isinstance(energies, str | Path) else energies,
                     "quantity": quantity,
@@ -132,7 +132,7 @@ class Reader:
                     "files": within,
                 }
                 reading = {name: to_plain(value) for name, value in asked.items() if value is not None}
-                return finished(
+                return finalize(
                     path, found, self.title, energies=energies, quantity=quantity, repeat=repeat, reading=reading
                 )
         finally:
@@ -148,7 +148,7 @@ class SpectraReader:
     name : str
         What the format is called in code.
     home : str
-        Module of this package that does it: ``declines(path)`` and ``read_spectra(path)``.
+        Module of this package that does it: ``why_not_readable(path)`` and ``read_spectra(path)``.
     title : str
         What people call the format.
     patterns : tuple of str
@@ -163,14 +163,14 @@ class SpectraReader:
     def _module(self) -> ModuleType:
         return import_module(f"napari_xanes.io.{self.home}")
 
-    def usual(self, path: Path) -> bool:
+    def name_matches(self, path: Path) -> bool:
         """Whether files of this format usually have such a name."""
         return _matches(path, self.patterns)
 
-    def declines(self, path: str | Path) -> str | None:
+    def why_not_readable(self, path: str | Path) -> str | None:
         """One line why the file is not of this format, None if it is."""
-        with naming(Path(path)):
-            reason: str | None = self._module().declines(Path(path))
+        with wrap_read_errors(Path(path)):
+            reason: str | None = self._module().why_not_readable(Path(path))
         return reason
 
     def read(self, path: str | Path) -> list[Spectrum]:
@@ -183,7 +183,7 @@ class SpectraReader:
         ValueError
             If it holds no spectrum; the message names the file.
         """
-        with naming(Path(path)):
+        with wrap_read_errors(Path(path)):
             spectra: list[Spectrum] = self._module().read_spectra(Path(path))
             if not spectra:
                 raise ValueError("it holds no spectrum")
@@ -221,7 +221,7 @@ class Writer:
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
+def wrap_read_errors(path: Path) -> Iterator[None]:
     """Makes every error of the block an OSError or a ValueError that names the file.
 
     The libraries below raise whatever a damaged file makes them stumble over; the original error stays as the cause.

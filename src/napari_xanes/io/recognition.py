@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from napari_xanes.io.reader import Reader, naming
+from napari_xanes.io.reader import Reader, wrap_read_errors
 from napari_xanes.io.registry import MAP_READERS, READERS
 
 
@@ -26,9 +26,9 @@ def maps_module(path: Path) -> Any:
     """The module that reads the maps in a file; None if it holds none."""
     if path.is_dir():
         return None
-    with naming(path):
+    with wrap_read_errors(path):
         modules = (import_module(f"napari_xanes.io.{name}") for name in MAP_READERS)
-        return next((module for module in modules if module.declines(path) is None), None)
+        return next((module for module in modules if module.why_not_readable(path) is None), None)
 
 
 def reader_of(path: Path, energies: Any) -> tuple[Reader | None, str]:
@@ -45,12 +45,12 @@ def reader_of(path: Path, energies: Any) -> tuple[Reader | None, str]:
         return None, "holds parameter maps, not a stack; open it with napari_xanes.read_maps"
     reasons: list[tuple[Reader, str]] = []
     for reader in READERS:
-        reason = reader.declines(path, energies=energies)
+        reason = reader.why_not_readable(path, energies=energies)
         if reason is None:
             return reader, ""
         reasons.append((reader, reason))
     # Only formats whose files have such names can explain this one; with an unknown name all of them speak.
-    usual = [item for item in reasons if item[0].usual(path)]
+    usual = [item for item in reasons if item[0].name_matches(path)]
     told = "; ".join(f"{reader.title}: {reason}" for reader, reason in usual or reasons)
     return None, f"no stack that napari-xanes can read. {told}"
 
@@ -67,13 +67,13 @@ def readers_of(paths: Iterable[Path], energies: Any = None) -> dict[Path, Reader
     last: Reader | None = None
     for path in paths:
         # The next file of a series is of the same format: hundreds of files need not ask every reader.
-        if not (last and last.series and path.is_file() and last.declines(path, energies=energies) is None):
+        if not (last and last.series and path.is_file() and last.why_not_readable(path, energies=energies) is None):
             last = reader_of(path, energies)[0]
         found[path] = last
     return found
 
 
-def together(paths: list[Path], energies: Any) -> tuple[list[Path], Any]:
+def group_paths(paths: list[Path], energies: Any) -> tuple[list[Path], Any]:
     """The files of the one stack among several, and the energies that lie with it.
 
     Raises
@@ -110,7 +110,7 @@ def are_one_stack(paths: list[Path]) -> bool:
         If one does not exist or can't be opened.
     """
     try:
-        files, _ = together(paths, None)
+        files, _ = group_paths(paths, None)
     except ValueError:
         return False
     return all(path in files or is_text_name(path) for path in paths)

@@ -96,4 +96,4 @@ LAYOUTS: dict[str, Writer] = {
 """Formats to write whose suffix is another's, by the ``layout`` that asks for them."""
 
 MAP_READERS = ("hdf5.maps", "tiff.maps")
-"""Modules that read maps, each with ``declines(path)`` and ``read_maps(path)``."""
+"""Modules that read maps, each with ``why_not_readable(path)`` and ``read_maps(path)``."""

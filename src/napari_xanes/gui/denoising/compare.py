@@ -16,7 +16,7 @@ from napari_xanes.gui.spectra.cursor import CursorFollower
 from napari_xanes.gui.spectra.model import QUANTITY_LABELS, Curve, box_spectrum, in_memory, pixel_at
 from napari_xanes.gui.spectra.plot import SpectrumPlot
 from napari_xanes.gui.spectra.tiles import Tiles
-from napari_xanes.gui.worker import Newest
+from napari_xanes.gui.worker import LatestOnlyWorker
 from napari_xanes.noise import AmountNoise, amount_noise
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class BeforeAfter(QWidget):
         self._noise: AmountNoise | None = None
         self._live = False
         self._swipe = Swipe(viewer)
-        self._cursor, self._newest = CursorFollower(viewer, self), Newest(self)
+        self._cursor, self._newest = CursorFollower(viewer, self), LatestOnlyWorker(self)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _WHOLE)
         self.plot = SpectrumPlot()

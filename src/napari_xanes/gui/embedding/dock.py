@@ -39,7 +39,7 @@ from napari_xanes.gui.spectra.cursor import CursorFollower
 from napari_xanes.gui.spectra.pages import EmptyPage
 from napari_xanes.gui.spectra.pin_set import pins_of
 from napari_xanes.gui.spectra.regions import RegionTracker
-from napari_xanes.gui.worker import Newest
+from napari_xanes.gui.worker import LatestOnlyWorker
 from napari_xanes.progress import part
 from napari_xanes.recipe import run
 
@@ -81,7 +81,7 @@ class EmbeddingDock(QWidget):
         self.readout, self.quality, self._bar = QLabel(), QLabel(), QProgressBar()
         self._pages = QStackedWidget()
         self._cursor, self._tracker = CursorFollower(viewer, self), RegionTracker(viewer, self)
-        self._lasso = Newest(self)
+        self._lasso = LatestOnlyWorker(self)
         self._lay_out(viewer)
         self._connect()
         self._on_layer()

@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_xanes.gui.energy import attach_energy, plain_viewer
 from napari_xanes.gui.spectra.model import array_of, box_spectrum, in_memory, pixel_at
 from napari_xanes.gui.spectra.tiles import Tiles
-from napari_xanes.gui.worker import Newest
+from napari_xanes.gui.worker import LatestOnlyWorker
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -52,7 +52,7 @@ class CursorFollower(QObject):
         self._timer.setInterval(INTERVAL)
         self._timer.timeout.connect(self._catch_up)
         self._tiles: Tiles | None = None
-        self._newest = Newest(self)
+        self._newest = LatestOnlyWorker(self)
         self._newest.done.connect(self._receive)
         self._newest.failed.connect(lambda key, error: self.failed.emit(error))
 

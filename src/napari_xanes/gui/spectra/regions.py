@@ -14,7 +14,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_xanes.gui.energy import attach_energy, energies_of, plain_viewer
 from napari_xanes.gui.spectra.areas import colour_in, depth_of, flattened, name_of, plane_of, region_layers, shape_boxes
 from napari_xanes.gui.spectra.model import MAX_REGIONS, Values, array_of, boxes_of, region_spectrum
-from napari_xanes.gui.worker import Newest
+from napari_xanes.gui.worker import LatestOnlyWorker
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class RegionTracker(QObject):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_WAIT)
         self._timer.timeout.connect(self._compute)
-        self._newest = Newest(self)
+        self._newest = LatestOnlyWorker(self)
         self._newest.done.connect(self._receive)
         self._newest.failed.connect(lambda key, error: self.failed.emit(error))
 

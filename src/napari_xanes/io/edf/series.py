@@ -31,11 +31,11 @@ from napari_xanes.io.edf.shots import (
 from napari_xanes.io.energies import given_energies, refuse_unsorted
 from napari_xanes.io.files import files_in, look_through, not_followed
 from napari_xanes.io.frames import REPEAT, one_if_alike, one_per_file, taken
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.selection import choice_note, chosen
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the folder, or the file with those around it, holds no series; None if they do."""
     own: list[Shot] = []
     problem = None
@@ -71,7 +71,7 @@ def _beside(path: Path) -> Iterator[Shot]:
 
 def read(
     path: Path, energies: Any = None, select: str | int | None = None, files: Sequence[Path] | None = None
-) -> Found:
+) -> RawStack:
     """One image per energy, repeats averaged; references become ``flat`` (E, Y, X), darks ``dark``, both float32.
 
     Counts are as measured. ``exposure`` is that of the whole image in s: ``exposure_time`` times ``nb_frames``. An
@@ -84,7 +84,7 @@ def read(
     path : Path
         A folder, or one file of the series in it.
     energies : array_like of eV, or path of a text file, optional
-        Then images need no energy. `finished` puts them in the place of those that are found, which increase; where an
+        Then images need no energy. `finalize` puts them in the place of those that are found, which increase; where an
         image has none, all are taken in the order of their files.
     select : str or int, optional
         Which of several scans in a folder, as in ``metadata["available"]``.
@@ -144,7 +144,7 @@ def read(
     averaged = any(len(group) > 1 for group in groups)
     dtype = np.dtype(np.float32) if averaged else np.result_type(*(one.frame.dtype for one in data))
     stack = one_per_file([partial(mean, group, dtype) for group in groups], data[0].frame.shape, dtype)
-    return Found(stack, energy, "counts", None, metadata, told, notes + choice_note(at, available))
+    return RawStack(stack, energy, "counts", None, metadata, told, notes + choice_note(at, available))
 
 
 def _check_alike(shots: Sequence[Shot], told: list[str]) -> None:
@@ -178,7 +178,7 @@ def _given(energies: Any, found: NDArray[np.float64], in_order: bool) -> NDArray
         refuse_unsorted(energies, found)
         return found
     given = given_energies(energies)[0]
-    return given if given.size == found.size else found  # `finished` refuses others
+    return given if given.size == found.size else found  # `finalize` refuses others
 
 
 def _with_energy(shots: list[Shot], what: str, told: list[str]) -> list[Shot]:

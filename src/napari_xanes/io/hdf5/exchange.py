@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text, texts
 from napari_xanes.io.hdf5.frames import mean_frame
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the file is no energy scan of APS; None if it is."""
     if not is_hdf5(path):
         return "not an HDF5 file"
@@ -48,7 +48,7 @@ def is_x_y_e(file: h5py.File) -> bool:
     return theirs
 
 
-def read(path: Path, energies: Any = None) -> Found:
+def read(path: Path, energies: Any = None) -> RawStack:
     """The images as they were counted, with ``flat`` and ``dark`` in the metadata.
 
     Flats that were taken at every energy stay (E, Y, X), others are averaged to one (Y, X), and so are darks.
@@ -76,7 +76,7 @@ def read(path: Path, energies: Any = None) -> Found:
         for name in ("start_date", "end_date"):
             if said := text(child(file, f"process/acquisition/{name}")):
                 metadata[name] = said
-        return Found(load(images), energy, "counts", None, metadata, told, interruptible=True)
+        return RawStack(load(images), energy, "counts", None, metadata, told, interruptible=True)
 
 
 def _corrections(file: h5py.File, images: h5py.Dataset, told: list[str]) -> dict[str, Any]:

@@ -17,14 +17,14 @@ from napari_xanes.io.frames import filled_length
 from napari_xanes.io.hdf5.exchange import is_x_y_e, lacks
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text
 from napari_xanes.io.hdf5.frames import spacing
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.stack import Quantity
 
 _NORMALIZATION = "spectromicroscopy/normalization"
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the file was not written by MANTiS; None if it was."""
     if not is_hdf5(path):
         return "not an HDF5 file"
@@ -36,7 +36,7 @@ def declines(path: Path, energies: Any = None) -> str | None:
         return None if is_x_y_e(file) else "its images are (E, Y, X), as APS writes them"
 
 
-def read(path: Path, energies: Any = None, select: str | int | None = None) -> Found:
+def read(path: Path, energies: Any = None, select: str | int | None = None) -> RawStack:
     """The images turned to (E, Y, X), with I0, flat and dark in the metadata where the file has them.
 
     Parameters
@@ -83,7 +83,7 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> F
         sizes = [_spacing(row(file, f"exchange/{name}")) for name in "yx"]
         size = (sizes[0], sizes[1]) if sizes[0] and sizes[1] else None
         notes = choice_note(at, angles)
-        return Found(_turned(images, at), energy, quantity, size, metadata, told, notes, interruptible=True)
+        return RawStack(_turned(images, at), energy, quantity, size, metadata, told, notes, interruptible=True)
 
 
 def _angles(file: h5py.File, lengths: tuple[int, ...]) -> list[str]:

@@ -16,12 +16,12 @@ import numpy as np
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text
 from napari_xanes.io.length_units import length_in_um
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 
 _NUMBERS = ("scan_id", "scan_time", "Magnification")
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the file is no export of FXI; None if it is."""
     if not is_hdf5(path):
         return "not an HDF5 file"
@@ -30,7 +30,7 @@ def declines(path: Path, energies: Any = None) -> str | None:
         return f"no /{missing[0]} in it" if missing else None
 
 
-def read(path: Path, energies: Any = None) -> Found:
+def read(path: Path, energies: Any = None) -> RawStack:
     """The transmission images; zeros where the exporter had put them for NaN stay zeros.
 
     Raises
@@ -54,7 +54,7 @@ def read(path: Path, energies: Any = None) -> Found:
                 metadata[name] = said
         size = nominal_pixel_size(file)
         n_axes = images.ndim - 1
-        return Found(
+        return RawStack(
             load(images),
             energy,
             "transmission",

@@ -19,11 +19,11 @@ from napari_xanes.io.hdf5.file import is_hdf5, opened
 from napari_xanes.io.hdf5.frames import any_in, facts_of, hdf5_files, links_in
 from napari_xanes.io.hdf5.fxi_scan import layout_of, mean, projection, scan_of
 from napari_xanes.io.projections import those_with, view
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.selection import choice_note, chosen
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the file or folder holds no projections of FXI; None if it does."""
     if path.is_dir():
         if any_in(path, lambda file: layout_of(file) is not None):
@@ -37,7 +37,7 @@ def declines(path: Path, energies: Any = None) -> str | None:
 
 def read(
     path: Path, energies: Any = None, select: str | int | None = None, files: Sequence[Path] | None = None
-) -> Found:
+) -> RawStack:
     """One projection per energy, the first unless selected, with ``flat`` and ``dark`` (E, Y, X) in the metadata.
 
     Parameters
@@ -45,7 +45,7 @@ def read(
     path : Path
         One file, or the folder of a scan.
     energies : ignored
-        `finished` puts given energies in.
+        `finalize` puts given energies in.
     select : str or int, optional
         Which projection, from 0; ``metadata["angle"]`` is its angle in degrees.
     files : sequence of Path, optional
@@ -89,7 +89,7 @@ def read(
     with room(held):
         data = one_per_file([partial(projection, scan.path, scan.images, at) for scan in scans], shape, dtype)
     size = scans[0].pixel_size
-    return Found(
+    return RawStack(
         data,
         energy,
         "counts",

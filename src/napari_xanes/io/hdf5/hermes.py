@@ -9,12 +9,12 @@ import h5py
 
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, opened, text
 from napari_xanes.io.hdf5.nexus import selected_stack
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 
 _BEAMLINES = ("hermes", "softimax")
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the file is not of these beamlines; None if it is."""
     if not is_hdf5(path):
         return "not an HDF5 file"
@@ -22,7 +22,7 @@ def declines(path: Path, energies: Any = None) -> str | None:
         return None if _detectors(file) else "no entry of HERMES or SoftiMAX with a counter in it"
 
 
-def read(path: Path, energies: Any = None, select: str | int | None = None) -> Found:
+def read(path: Path, energies: Any = None, select: str | int | None = None) -> RawStack:
     """An image stack, the first one unless selected; see `napari_xanes.io.hdf5.nexus.read`.
 
     Raises

@@ -13,7 +13,7 @@ from napari_xanes.io.hdf5.native import MAPS, own_group, read_own
 from napari_xanes.stack import MapSet, ParameterMap
 
 
-def declines(path: Path) -> str | None:
+def why_not_readable(path: Path) -> str | None:
     """Why the file holds no maps of ours; None if it does."""
     if not is_hdf5(path):
         return "not an HDF5 file"

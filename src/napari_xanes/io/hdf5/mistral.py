@@ -10,14 +10,14 @@ import numpy as np
 
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.selection import choice_note, chosen
 
 _STACKS = ("spectroscopy_normalized_aligned", "spectroscopy_normalized")
 _PER_FRAME = {"ExpTimes": "exposure", "Currents": "ring_current"}
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the file is not of MISTRAL; None if it is."""
     if not is_hdf5(path):
         return "not an HDF5 file"
@@ -32,7 +32,7 @@ def _names(group: h5py.Group) -> list[str]:
     return [name for name in _STACKS if child(group, name) is not None]
 
 
-def read(path: Path, energies: Any = None, select: str | int | None = None) -> Found:
+def read(path: Path, energies: Any = None, select: str | int | None = None) -> RawStack:
     """The normalized images, the aligned ones where there are such unless the others are selected.
 
     Parameters
@@ -40,7 +40,7 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> F
     path : Path
         The file; images are (E, Y, X), energies in eV, pixel sizes in µm, exposures in s.
     energies : ignored
-        `finished` puts given energies in.
+        `finalize` puts given energies in.
     select : str or int, optional
         ``"spectroscopy_normalized"`` takes the images before alignment.
 
@@ -70,7 +70,7 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> F
         angle = row(group, "rotation_angle")
         if angle is not None and angle.size:
             metadata["angle"] = float(np.ravel(angle[()])[0])
-        return Found(
+        return RawStack(
             load(images),
             energy,
             "transmission",

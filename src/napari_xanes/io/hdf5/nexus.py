@@ -15,7 +15,7 @@ from napari_xanes.io.energies import to_ev
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text, texts
 from napari_xanes.io.hdf5.frames import spacing
 from napari_xanes.io.hdf5.native import STACK, own_group, read_own
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.stack import Quantity
 
@@ -30,7 +30,7 @@ _SCANS = {
 }
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the file is no NXstxm; None if it is."""
     if not is_hdf5(path):
         return "not an HDF5 file"
@@ -38,7 +38,7 @@ def declines(path: Path, energies: Any = None) -> str | None:
         return None if _entries(file) else "no NXentry in it has the definition NXstxm"
 
 
-def read(path: Path, energies: Any = None, select: str | int | None = None) -> Found:
+def read(path: Path, energies: Any = None, select: str | int | None = None) -> RawStack:
     """An image stack, the first one unless selected; which there are is in ``metadata["available"]``.
 
     Parameters
@@ -46,7 +46,7 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> F
     path : Path
         The file.
     energies : ignored
-        `finished` puts given energies in.
+        `finalize` puts given energies in.
     select : str or int, optional
         Which region and detector, such as ``"entry1/counter0"``.
 
@@ -64,7 +64,7 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> F
         return selected_stack([group for entry in _entries(file) for group in _detectors(entry)], select, energies)
 
 
-def selected_stack(detectors: list[h5py.Group], select: str | int | None, energies: Any) -> Found:
+def selected_stack(detectors: list[h5py.Group], select: str | int | None, energies: Any) -> RawStack:
     """The selected image stack of groups with ``data``, ``energy`` and positions.
 
     Raises
@@ -140,7 +140,7 @@ def _integer(value: Any) -> int:
         return 0
 
 
-def _stack(group: h5py.Group, at: int, available: list[str], energies: Any) -> Found:
+def _stack(group: h5py.Group, at: int, available: list[str], energies: Any) -> RawStack:
     signal = _signal(group)
     field = next((f for name in ("energy", "photon_energy") if (f := row(group, name)) is not None), None)
     if signal is None or (field is None and energies is None):
@@ -162,7 +162,7 @@ def _stack(group: h5py.Group, at: int, available: list[str], energies: Any) -> F
         if said := text(child(group.parent, name)):
             metadata[name] = said
     size = _pixel_size(group, wanted[1:])
-    return Found(data, energy, "counts", size, metadata, notes=choice_note(at, available), interruptible=True)
+    return RawStack(data, energy, "counts", size, metadata, notes=choice_note(at, available), interruptible=True)
 
 
 def _pixel_size(group: h5py.Group, axes: list[str]) -> tuple[float, ...] | None:
@@ -171,9 +171,9 @@ def _pixel_size(group: h5py.Group, axes: list[str]) -> tuple[float, ...] | None:
     return tuple(sizes) if axes and len(sizes) == len(axes) else None
 
 
-def _own_stack(entry: h5py.Group, own: h5py.Group) -> Found:
+def _own_stack(entry: h5py.Group, own: h5py.Group) -> RawStack:
     data, energy = array(entry, "data/data"), row(entry, "data/energy")
     quantity = text(own.attrs.get("quantity", ""))
     if data is None or energy is None or quantity not in get_args(Quantity):
         raise ValueError(f"{own.name}: data, energy or quantity is missing: the file is damaged")
-    return Found(load(data), energy[()], quantity, own=True, **read_own(own))  # type: ignore[arg-type]
+    return RawStack(load(data), energy[()], quantity, own=True, **read_own(own))  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from napari_xanes.io.energies import to_ev
 from napari_xanes.io.frames import of_one_shape, one_per_file, repeated_energies
 from napari_xanes.io.hdf5.file import array, is_hdf5, opened, row, text
 from napari_xanes.io.hdf5.frames import any_in, facts_of, hdf5_files, links_in
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 
 _IMAGE = "entry_1/image_1/data"
 _ENERGY = "entry_1/instrument_1/source_1/energy"
@@ -38,7 +38,7 @@ class _Image:
     unit: str
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the file or folder holds no ptychographic image; None if it does."""
     if path.is_dir():
         return (
@@ -55,7 +55,7 @@ def _is_one(file: h5py.File) -> bool:
     return image is not None and bool(image.shape)
 
 
-def read(path: Path, energies: Any = None, files: Sequence[Path] | None = None) -> Found:
+def read(path: Path, energies: Any = None, files: Sequence[Path] | None = None) -> RawStack:
     """The squared modulus of each image, which is the transmission of intensity, float32.
 
     Parameters
@@ -88,7 +88,7 @@ def read(path: Path, energies: Any = None, files: Sequence[Path] | None = None) 
     notes = ["transmission is the squared modulus of the complex image; its phase is not read"]
     if energies is None:
         told += repeated_energies(energy)
-    return Found(data, energy, "transmission", None, metadata, told, notes, interruptible=True)
+    return RawStack(data, energy, "transmission", None, metadata, told, notes, interruptible=True)
 
 
 def _image(file: h5py.File, path: Path, *, needs_energy: bool) -> _Image | None:

@@ -22,7 +22,7 @@ from napari_xanes.io.frames import of_one_shape, one_per_file, repeated_energies
 from napari_xanes.io.hdf5.file import array, is_hdf5, opened, row, text
 from napari_xanes.io.hdf5.frames import any_in, facts_of, hdf5_files, links_in
 from napari_xanes.io.hdf5.pyxas import names_in
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 
 _ALIGNED = "ali_recon"
 _IMAGE = "img"
@@ -39,7 +39,7 @@ class _Tomogram:
     unit: str
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the file or folder holds no tomograms of PyXAS; None if it does."""
     if path.is_dir():
         return None if any_in(path, _is_one) else "; ".join(["no tomogram of PyXAS in the folder", *links_in(path)])
@@ -57,7 +57,7 @@ def _is_one(file: h5py.File) -> bool:
     return image == _IMAGE and images is not None and images.ndim == 3 and keys is not None and keys.size == 1
 
 
-def read(path: Path, energies: Any = None, files: Sequence[Path] | None = None) -> Found:
+def read(path: Path, energies: Any = None, files: Sequence[Path] | None = None) -> RawStack:
     """The tomograms (E, Z, Y, X), whose absorption per length is proportional to optical depth.
 
     Parameters
@@ -65,7 +65,7 @@ def read(path: Path, energies: Any = None, files: Sequence[Path] | None = None) 
     path : Path
         The folder of a series, or one file, which is refused.
     energies : ignored
-        `finished` puts given energies in.
+        `finalize` puts given energies in.
     files : sequence of Path, optional
         Of the folder only these; else the aligned ones, if there are such.
 
@@ -96,7 +96,7 @@ def read(path: Path, energies: Any = None, files: Sequence[Path] | None = None) 
     parts = [partial(_volume, one.path, dtype) for one in tomograms]
     with room(sum(one.path.stat().st_size for one in tomograms)):
         data = one_per_file(parts, shape, dtype)
-    return Found(data, energy, "optical_depth", None, metadata, told, interruptible=True)
+    return RawStack(data, energy, "optical_depth", None, metadata, told, interruptible=True)
 
 
 def _of_folder(folder: Path, told: list[str]) -> list[Path]:

@@ -13,7 +13,7 @@ from napari_xanes.io import allocation_limits
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.raw_arrays import mapped
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.sidecar import given_or_beside, missing, only_fitting, same_stem
 from napari_xanes.stack import Quantity
 
@@ -22,7 +22,7 @@ _WANTED = ("data.npy", "energy.npy", "quantity.npy", "pixel_size.npy")
 _HEADER_2 = np.lib.format.read_array_header_2_0
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the file is no array or archive of a stack; None if it is."""
     begins = starts_with(path, 6)
     if begins == _NPY:
@@ -44,7 +44,7 @@ def declines(path: Path, energies: Any = None) -> str | None:
     return f"it has no array {lacking[0]!r}" if lacking else None
 
 
-def read(path: Path, energies: Any = None) -> Found:
+def read(path: Path, energies: Any = None) -> RawStack:
     """The arrays ``data`` (E, Y, X) and ``energy`` (E,), and if there ``quantity`` and ``pixel_size`` (µm).
 
     Raises
@@ -70,15 +70,15 @@ def read(path: Path, energies: Any = None) -> Found:
         raise ValueError(f"its quantity {quantity!r} is none of {', '.join(get_args(Quantity))}")
     values, unit = to_ev(energy)
     sizes = None if size is None else tuple(float(s) for s in np.broadcast_to(size, (data.ndim - 1,)))
-    return Found(data, values, quantity, sizes, {"energy_unit": unit})  # type: ignore[arg-type]
+    return RawStack(data, values, quantity, sizes, {"energy_unit": unit})  # type: ignore[arg-type]
 
 
-def _array(path: Path, energies: Any) -> Found:
+def _array(path: Path, energies: Any) -> RawStack:
     data = _mapped(path)
     _check(data)
     values, metadata, notes = given_or_beside(path, data.shape[0], energies)
     metadata["quantity_source"] = "an array does not say; pass quantity= if they are not counts"
-    return Found(mapped(data), values, "counts", None, metadata, notes=notes)
+    return RawStack(mapped(data), values, "counts", None, metadata, notes=notes)
 
 
 def _mapped(path: Path) -> Any:

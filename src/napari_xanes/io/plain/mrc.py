@@ -16,7 +16,7 @@ import numpy as np
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.quantity_guess import guessed
 from napari_xanes.io.raw_arrays import mapped
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.sidecar import given_or_beside, missing, only_fitting, same_stem
 
 _HEADER_BYTES = 1024
@@ -34,7 +34,7 @@ class _Header:
     pixel_size: tuple[float, float] | None
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the file is no MRC stack with energies; None if it is."""
     content = starts_with(path, _HEADER_BYTES)
     if content[208:211] != b"MAP":
@@ -47,7 +47,7 @@ def declines(path: Path, energies: Any = None) -> str | None:
     return None
 
 
-def read(path: Path, energies: Any = None) -> Found:
+def read(path: Path, energies: Any = None) -> RawStack:
     """The sections as frames (E, Y, X).
 
     Raises
@@ -64,7 +64,7 @@ def read(path: Path, energies: Any = None) -> Found:
     values, metadata, notes = given_or_beside(path, header.shape[0], energies)
     data = mapped(np.memmap(path, header.dtype, "r", header.offset, header.shape))
     quantity, metadata["quantity_source"] = guessed(data)
-    return Found(data, values, quantity, header.pixel_size, metadata, notes=notes)
+    return RawStack(data, values, quantity, header.pixel_size, metadata, notes=notes)
 
 
 def _header(content: bytes) -> _Header:

@@ -44,7 +44,7 @@ _MOST_RECORDS = 10_000
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
-def declines(path: Path) -> str | None:
+def why_not_readable(path: Path) -> str | None:
     """Why the file is no Athena project; None if it is."""
     if starts_with(path, 2) == b"\x1f\x8b":
         try:

@@ -59,7 +59,7 @@ class Table:
     comments: list[str]
 
 
-def declines(path: Path) -> str | None:
+def why_not_readable(path: Path) -> str | None:
     """Why the file has no spectra in columns; None if it has."""
     if path.is_dir():
         return "a folder, not a file"

@@ -25,7 +25,7 @@ _TEXT_BYTES = 32 << 20
 _MOST_COLUMNS = 100_000
 
 
-def declines(path: Path) -> str | None:
+def why_not_readable(path: Path) -> str | None:
     """Why the file is none that `write_spectra` wrote; None if it is."""
     first = starts_with(path, len(_MARK) + 3).removeprefix(b"\xef\xbb\xbf")
     return None if first.startswith(_MARK.encode()) else "not written by napari-xanes"

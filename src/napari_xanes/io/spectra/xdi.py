@@ -23,7 +23,7 @@ _FIELD = re.compile(r"([A-Za-z][\w-]*)\.([\w-]+)\s*:\s*(.*)")
 _OURS = "Napari_xanes.spectra"
 
 
-def declines(path: Path) -> str | None:
+def why_not_readable(path: Path) -> str | None:
     """Why the file is no XDI; None if it is."""
     first = starts_with(path, 64).lstrip(b"\xef\xbb\xbf# \t")
     return None if first.startswith(b"XDI/") else "it does not begin with '# XDI/'"

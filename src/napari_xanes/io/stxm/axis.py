@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_xanes.io.energies import looks_like_energies, to_ev
 from napari_xanes.io.files import files_in, lines_of, not_followed, read_text
 from napari_xanes.io.raw_arrays import mapped
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 
 _TEXT_BYTES = 4 << 20
 
@@ -34,7 +34,7 @@ class _Sidecar:
         return np.dtype("<f4" if self.scale < 0 else "<i2")
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the file is no stack of aXis2000; None if it is."""
     try:
         binary, sidecar = _pair(path)
@@ -90,7 +90,7 @@ def _parsed(path: Path) -> _Sidecar:
     return _Sidecar((images, rows, columns), scale, x, y, energy, np.array(dwell))
 
 
-def read(path: Path, energies: Any = None) -> Found:
+def read(path: Path, energies: Any = None) -> RawStack:
     """The images, float32 (E, Y, X), with x and y increasing; dwell times are taken for ms.
 
     Whole numbers are divided by the text's scale. Images that were scanned from right to left, or from top to bottom,
@@ -103,7 +103,7 @@ def read(path: Path, energies: Any = None) -> Found:
     ValueError
         If sizes do not add up, or the energies can't be any.
     """
-    if reason := declines(path):
+    if reason := why_not_readable(path):
         raise ValueError(f"{path}: {reason}")
     binary, said = _pair(path)
     if energies is None and not looks_like_energies(np.sort(said.energy)):
@@ -121,7 +121,7 @@ def read(path: Path, energies: Any = None) -> Found:
         metadata["exposure"] = said.dwell * 1e-3
     sizes = [_step(ends, n) for ends, n in zip((said.y, said.x), said.shape[1:], strict=True)]
     known = [size for size in sizes if size is not None]
-    return Found(data, values, "counts", (known[0], known[1]) if len(known) == 2 else None, metadata, notes=notes)
+    return RawStack(data, values, "counts", (known[0], known[1]) if len(known) == 2 else None, metadata, notes=notes)
 
 
 def _step(ends: tuple[float, float], n: int) -> float | None:

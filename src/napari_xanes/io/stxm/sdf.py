@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_xanes.io.energies import given_energies, to_ev
 from napari_xanes.io.files import files_in, inside, lines_of, not_followed, read_text, starts_with
 from napari_xanes.io.length_units import length_in_um
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.io.stxm.sdf_header import parse_header
 
@@ -25,7 +25,7 @@ _MOST_IMAGES = 100_000
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the file or folder is no SDF scan; None if it is."""
     if path.is_dir():
         headers = _headers(path)
@@ -40,7 +40,7 @@ def _headers(folder: Path) -> list[Path]:
     return [p for p in files_in(folder, (".hdr",))[0] if _MARK in starts_with(p, 4096)]
 
 
-def read(path: Path, energies: Any = None, select: str | int | None = None) -> Found:
+def read(path: Path, energies: Any = None, select: str | int | None = None) -> RawStack:
     """The images of one detector and region, the first ones unless selected, float32.
 
     Images that are missing or incomplete are left out, and the user is told. An ``i0.xsp`` beside the header becomes
@@ -95,7 +95,7 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> F
     if used.size == energy.size:
         metadata |= _i0(header.parent / "i0.xsp", used, told)
     size = _pixel_size(regions[region])
-    return Found(data, energy, "counts", size, metadata, told, choice_note(at, available))
+    return RawStack(data, energy, "counts", size, metadata, told, choice_note(at, available))
 
 
 def _check_is_stack(scan: Mapping[str, Any]) -> None:

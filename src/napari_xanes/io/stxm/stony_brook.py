@@ -10,13 +10,13 @@ import numpy as np
 from napari_xanes.io.energies import looks_like_energies, to_ev
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.raw_arrays import mapped
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 
 _HEAD = np.dtype(">i4")
 _NUMBER = np.dtype(">f4")
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the file is no Stony Brook stack; None if it is."""
     head = starts_with(path, 3 * _HEAD.itemsize)
     if len(head) < 3 * _HEAD.itemsize:
@@ -32,7 +32,7 @@ def _bytes(columns: int, rows: int, images: int) -> int:
     return 3 * _HEAD.itemsize + _NUMBER.itemsize * (columns + rows + 2 * images + columns * rows * images)
 
 
-def read(path: Path, energies: Any = None) -> Found:
+def read(path: Path, energies: Any = None) -> RawStack:
     """The images in native float32 (E, Y, X), with dwell times as ``exposure`` in s; positions are taken for µm.
 
     Raises
@@ -42,7 +42,7 @@ def read(path: Path, energies: Any = None) -> Found:
     ValueError
         If the sizes do not add up, or the energies can't be any.
     """
-    if reason := declines(path):
+    if reason := why_not_readable(path):
         raise ValueError(f"{path}: {reason}")
     with path.open("rb") as file:
         columns, rows, images = (int(n) for n in np.frombuffer(file.read(3 * _HEAD.itemsize), _HEAD))
@@ -60,7 +60,7 @@ def read(path: Path, energies: Any = None) -> Found:
     data = mapped(np.memmap(path, _NUMBER, "r", start, (images, rows, columns)))
     sizes = [step(y), step(x)]
     known = [size for size in sizes if size is not None]
-    return Found(data, values, "counts", (known[0], known[1]) if len(known) == 2 else None, metadata)
+    return RawStack(data, values, "counts", (known[0], known[1]) if len(known) == 2 else None, metadata)
 
 
 def step(positions: Any) -> float | None:

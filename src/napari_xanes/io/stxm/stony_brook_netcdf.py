@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from napari_xanes.io.energies import HIGHEST, LOWEST
 from napari_xanes.io.files import files_in, listed, not_followed, starts_with
 from napari_xanes.io.frames import of_one_shape, one_per_file, repeated_energies
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.io.stxm.netcdf3 import Header, Variable, header, is_netcdf3
 
@@ -40,7 +40,7 @@ class _Scan:
     dwell: float
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the file or folder holds no images of STXM 5; None if it does."""
     if path.is_dir():
         files, links = files_in(path, _SUFFIXES)
@@ -54,7 +54,7 @@ def declines(path: Path, energies: Any = None) -> str | None:
 
 def read(
     path: Path, energies: Any = None, select: str | int | None = None, files: Sequence[Path] | None = None
-) -> Found:
+) -> RawStack:
     """The images of one detector, the first unless selected, one file per energy; ``exposure`` is the dwell time in s.
 
     Parameters
@@ -62,7 +62,7 @@ def read(
     path : Path
         One file, or the folder of a scan.
     energies : any
-        Whether there are some, which `finished` puts in: then files need no energy.
+        Whether there are some, which `finalize` puts in: then files need no energy.
     select : str or int, optional
         Which detector, from 0.
     files : sequence of Path, optional
@@ -95,7 +95,7 @@ def read(
     data = one_per_file([partial(_image, scan, at, dtype) for scan in scans], shape, dtype)
     told += [] if energies is not None else repeated_energies(energy)
     size = sizes.pop() if len(sizes) == 1 else None
-    return Found(data, energy, "counts", size, metadata, told, choice_note(at, available), interruptible=True)
+    return RawStack(data, energy, "counts", size, metadata, told, choice_note(at, available), interruptible=True)
 
 
 def _holds_images(path: Path) -> bool:

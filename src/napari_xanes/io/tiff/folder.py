@@ -17,7 +17,7 @@ from napari_xanes.io.energies import given_energies
 from napari_xanes.io.energy_names import energies_in, energy_in
 from napari_xanes.io.files import files_in, not_followed
 from napari_xanes.io.frames import one_per_file
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.sidecar import only_fitting
 from napari_xanes.io.tiff.file import images, is_tiff, opened, pixel_size, slice_distance
 
@@ -36,7 +36,7 @@ def links_in(folder: Path) -> list[str]:
     return not_followed(files_in(folder, _SUFFIXES)[1])
 
 
-def declines(folder: Path, files: Sequence[Path], energies: Any = None) -> str | None:
+def why_not_readable(folder: Path, files: Sequence[Path], energies: Any = None) -> str | None:
     """Why TIFF files are no series with an energy for each; None if they are."""
     if not files:
         return "; ".join(["no TIFF files in the folder", *links_in(folder)])
@@ -52,7 +52,7 @@ def declines(folder: Path, files: Sequence[Path], energies: Any = None) -> str |
     return f"no energies in names such as {files[0].name}, nor a text with {len(files)} of them beside the files"
 
 
-def read(folder: Path, files: Sequence[Path], energies: Any = None) -> Found:
+def read(folder: Path, files: Sequence[Path], energies: Any = None) -> RawStack:
     """The files as frames (E, Y, X), or (E, Z, Y, X) where each is a volume.
 
     Files called flat, ref, white or background with the same energies become ``metadata["flat"]`` (E, Y, X), files
@@ -92,7 +92,7 @@ def read(folder: Path, files: Sequence[Path], energies: Any = None) -> Found:
             metadata[name] = image
         else:
             warnings.append(f"{len(others)} files called {name} do not fit the images and are left out")
-    return Found(data, axis, "counts", size, metadata, warnings, list(notes))
+    return RawStack(data, axis, "counts", size, metadata, warnings, list(notes))
 
 
 def _sorted_out(files: Sequence[Path]) -> tuple[list[Path], list[Path], list[Path]]:

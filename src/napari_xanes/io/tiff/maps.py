@@ -12,7 +12,7 @@ from napari_xanes.io.tiff.file import MAPS, images, is_tiff, opened, own_notes
 from napari_xanes.stack import MapSet, ParameterMap
 
 
-def declines(path: Path) -> str | None:
+def why_not_readable(path: Path) -> str | None:
     """Why the file holds no maps of ours; None if it does."""
     if not is_tiff(path):
         return "not a TIFF file"

@@ -13,7 +13,7 @@ from napari_xanes.io.energies import given_energies
 from napari_xanes.io.energy_names import energies_in
 from napari_xanes.io.metadata_json import fetch_inline, unpack
 from napari_xanes.io.quantity_guess import guessed
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.sidecar import missing, only_fitting, same_stem
 from napari_xanes.io.tiff import folder
 from napari_xanes.io.tiff.file import MAPS, STACK, images, is_tiff, load, opened, own_notes, pixel_size, slice_distance
@@ -23,12 +23,12 @@ from napari_xanes.stack import Quantity
 _XRF_WORDS = ("xrf", "fluorescence", "fluo")
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the file is no TIFF stack with energies, or the folder no series of TIFFs; None if it is."""
     if path.is_dir():
         files = folder.tiffs_in(path)
         if len(files) != 1:
-            return folder.declines(path, files, energies)
+            return folder.why_not_readable(path, files, energies)
         path = files[0]
     if not is_tiff(path):
         return "not a TIFF file"
@@ -51,7 +51,7 @@ def declines(path: Path, energies: Any = None) -> str | None:
     return None
 
 
-def read(path: Path, energies: Any = None) -> Found:
+def read(path: Path, energies: Any = None) -> RawStack:
     """The pages as frames (E, Y, X) or (E, Z, Y, X); of a folder, its files.
 
     Raises
@@ -96,12 +96,12 @@ def read(path: Path, energies: Any = None) -> Found:
     if data.ndim == 4:
         # ImageJ's distance is that of slices, not of times or channels.
         size = (depth, *size) if size and depth and volume == "Z" else None
-    return Found(data, values, quantity, size, metadata, notes=list(lines))
+    return RawStack(data, values, quantity, size, metadata, notes=list(lines))
 
 
-def _own(data: Any, notes: dict[str, Any]) -> Found:
+def _own(data: Any, notes: dict[str, Any]) -> RawStack:
     size = notes["pixel_size"]
-    return Found(
+    return RawStack(
         data.reshape(notes["shape"]),
         np.array(notes["energy"], dtype=np.float64),
         notes["quantity"],

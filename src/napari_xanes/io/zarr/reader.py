@@ -14,7 +14,7 @@ from napari_xanes.io.energies import given_energies, looks_like_energies, to_ev
 from napari_xanes.io.files import inside, one_line, read_text
 from napari_xanes.io.metadata_json import unpack
 from napari_xanes.io.quantity_guess import guessed
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.sidecar import only_fitting, same_stem
 from napari_xanes.io.zarr.ome import Image, energies_of, image_of
 
@@ -26,7 +26,7 @@ _MARKS = ("zarr.json", ".zgroup", ".zarray")
 _ENERGY_NAMES = ("energy", "energies", "energy_eV", "energy_ev", "photon_energy", "X_eng", "eng_list")
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the folder is no Zarr store of a stack with energies; None if it is."""
     if path.is_file():
         return "a file; a Zarr store is a folder"
@@ -58,7 +58,7 @@ def declines(path: Path, energies: Any = None) -> str | None:
     return None
 
 
-def read(path: Path, energies: Any = None) -> Found:
+def read(path: Path, energies: Any = None) -> RawStack:
     """The images (E, Y, X) or (E, Z, Y, X) at full resolution.
 
     Raises
@@ -89,7 +89,7 @@ def read(path: Path, energies: Any = None) -> Found:
     quantity = root.attrs.get("quantity")
     if quantity not in ("counts", "transmission", "optical_depth", "fluorescence", "normalized"):
         quantity, metadata["quantity_source"] = guessed(data)
-    return Found(data, values, quantity, size, metadata)
+    return RawStack(data, values, quantity, size, metadata)
 
 
 def _energies(path: Path, root: Any, image: Image) -> tuple[Any, dict[str, Any]] | None:
@@ -114,7 +114,7 @@ def _energies(path: Path, root: Any, image: Image) -> tuple[Any, dict[str, Any]]
     return (found.values, {"energy_unit": found.unit, "energy_source": str(found.path.resolve())}) if found else None
 
 
-def _own(path: Path, root: Any) -> Found:
+def _own(path: Path, root: Any) -> RawStack:
     from napari_xanes.io.zarr import store as zarr_store
 
     about = root.attrs[OWN]
@@ -127,7 +127,7 @@ def _own(path: Path, root: Any) -> Found:
         return zarr_store.load(zarr_store.checked(root[f"{OWN}/{key}"], path))
 
     size = notes["pixel_size"]
-    return Found(
+    return RawStack(
         zarr_store.load(zarr_store.checked(root["0"], path)),
         np.asarray(zarr_store.load(zarr_store.checked(root["energy"], path)), dtype=np.float64),
         about["quantity"],

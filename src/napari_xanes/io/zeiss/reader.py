@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.energy_names import energy_in
 from napari_xanes.io.frames import one_per_file
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.io.zeiss.file import REFERENCE, Content, content, image, why_not
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the file is none of a Zeiss microscope; None if it is."""
     return why_not(path)
 
 
-def read(path: Path, energies: Any = None, select: str | int | None = None) -> Found:
+def read(path: Path, energies: Any = None, select: str | int | None = None) -> RawStack:
     """The images as counts; of a tomography at one energy one projection, the first unless selected.
 
     A reference in the file becomes ``flat`` (Y, X); ``exposure`` and ``flat_exposure`` are in s.
@@ -84,7 +84,7 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> F
     parts = [partial(image, found.path, name, found.shape, found.dtype) for name in names]
     data = one_per_file(parts, found.shape, found.dtype.newbyteorder("="))
     size = None if found.pixel_size is None else (found.pixel_size, found.pixel_size)
-    return Found(data, energy, "transmission" if found.corrected else "counts", size, metadata, told, notes)
+    return RawStack(data, energy, "transmission" if found.corrected else "counts", size, metadata, told, notes)
 
 
 def _energies(found: Content, at: NDArray[np.intp]) -> tuple[NDArray[np.float64], str]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from napari_xanes.io.files import files_in, listed, not_followed
 from napari_xanes.io.frames import of_one_shape, one_per_file, repeated_energies
 from napari_xanes.io.projections import those_with, view
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.io.zeiss import reader as zeiss
 from napari_xanes.io.zeiss.file import why_not
@@ -25,7 +25,7 @@ from napari_xanes.io.zeiss.txrm_tomography import Tomography, energies_of, flat,
 from napari_xanes.io.zeiss.xrm_names import REFERENCE_NAME
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the folder, or the file and those beside it, are no tomographies of several energies; None if they are."""
     if path.is_dir():
         paths, links = _in_folder(path)
@@ -47,7 +47,7 @@ def declines(path: Path, energies: Any = None) -> str | None:
 
 def read(
     path: Path, energies: Any = None, select: str | int | None = None, files: Sequence[Path] | None = None
-) -> Found:
+) -> RawStack:
     """One projection per energy, the first unless selected, as counts; references become ``flat`` (E, Y, X), float32.
 
     Energies are those of the headers, unless the names tell others. ``exposure`` and ``flat_exposure`` are in s; where
@@ -111,7 +111,7 @@ def read(
         notes.append(f"pixels are {min(sizes):g} to {max(sizes):g} µm in the headers; {sizes[0]:g} µm is taken")
     dtype = np.result_type(*(one.held.dtype for one in found)).newbyteorder("=")
     data = one_per_file([partial(projection, one.held, number, dtype) for one in found], shape, dtype)
-    return Found(
+    return RawStack(
         data,
         energy,
         "transmission" if corrected else "counts",

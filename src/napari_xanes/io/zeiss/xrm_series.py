@@ -14,7 +14,7 @@ from napari_xanes.io.energies import refuse_unsorted
 from napari_xanes.io.energy_names import energy_in
 from napari_xanes.io.files import files_in, listed, look_through, not_followed
 from napari_xanes.io.frames import REPEAT, one_if_alike, one_per_file, taken
-from napari_xanes.io.raw_stack import Found
+from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.io.zeiss.file import Content, content, image, why_not
 from napari_xanes.io.zeiss.xrm_names import (
@@ -30,7 +30,7 @@ from napari_xanes.io.zeiss.xrm_names import (
 )
 
 
-def declines(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Why the folder, or the folder of the file, holds no series; None if it does.
 
     Any file with its energy in the name opens its series; where energies are in the headers alone, the folder does.
@@ -58,7 +58,7 @@ def declines(path: Path, energies: Any = None) -> str | None:
 
 def read(
     path: Path, energies: Any = None, select: str | int | None = None, files: Sequence[Path] | None = None
-) -> Found:
+) -> RawStack:
     """One image per energy, repeats averaged; references become ``flat`` (E, Y, X), float32.
 
     Counts are as measured. ``exposure`` and ``flat_exposure`` are in s; where exposures change with energy, the flats
@@ -69,7 +69,7 @@ def read(
     path : Path
         A folder, or one file of the series in it.
     energies : array_like of eV, or path of a text file, optional
-        One for each different energy of the names, which images are sorted by; `finished` puts them in.
+        One for each different energy of the names, which images are sorted by; `finalize` puts them in.
     select : str or int, optional
         Which of several scans in a folder, as in ``metadata["available"]``.
     files : sequence of Path, optional
@@ -128,7 +128,7 @@ def read(
     dtype = np.dtype(np.float32) if averaged else whole
     data = one_per_file([partial(_mean, group, 1.0, dtype) for group in groups.values()], first.shape, dtype)
     size = None if first.pixel_size is None else (first.pixel_size, first.pixel_size)
-    return Found(data, energy, "counts", size, metadata, told, notes + averaging + choice_note(at, available))
+    return RawStack(data, energy, "counts", size, metadata, told, notes + averaging + choice_note(at, available))
 
 
 def _in_folder(path: Path) -> tuple[list[Named], list[str]]:
