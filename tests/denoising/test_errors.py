@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from napari_xanes import Spectrum
-from napari_xanes.denoising.evidence import left_over, spread_of_left_over
-from napari_xanes.denoising.measure import Squares
-from napari_xanes.denoising.references import design_of, spread_of_offset
+from napari_xanes.denoising.binning import Squares
+from napari_xanes.denoising.design_matrix import design_of
+from napari_xanes.denoising.energy_offset import spread_of_offset
+from napari_xanes.denoising.fractions.estimate import left_over, spread_of_left_over
 
 ENERGY = np.linspace(8300.0, 8400.0, 60)
 

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack
-from napari_xanes.denoising.components import eigenvalues_of_noise, find_components
+from napari_xanes.denoising.principal_components import eigenvalues_of_noise, find_components
 from napari_xanes.ops import OPERATIONS
 from napari_xanes.progress import Cancelled
 from napari_xanes.sample import Sample, nmc_ni_k

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes._typing import Float32Array
+from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.blocks import CACHE_BYTES, SLAB_BYTES, loaded, single_threaded_blas
 from napari_xanes.progress import Progress
 
@@ -79,3 +79,24 @@ def coarse(images: Float32Array, step: int) -> Float32Array:
     y, x = images.shape[-2] // step, images.shape[-1] // step
     summed: Float32Array = images.reshape(*lead, y, step, x, step).sum(axis=(-3, -1))
     return summed
+
+
+def mixed(columns: NDArray[Any], maps: Float32Array) -> Any:
+    """``columns (E, N) @ maps (N, Y, X)`` as a dask array, computed frame by frame when looked at."""
+    import dask.array as da
+
+    spectra = da.from_array(np.asarray(columns, np.float32), chunks=(8, -1))  # type: ignore[no-untyped-call]
+    images = da.from_array(maps.astype(np.float32), chunks=(-1, 256, -1))  # type: ignore[no-untyped-call]
+    return da.tensordot(spectra, images, axes=1)
+
+
+def put_together(
+    columns: Float64Array, maps: Float32Array, out: Float32Array, progress: Progress | None = None
+) -> Float32Array:
+    """Fill `out` (E, Y, X) with the product of columns and maps."""
+
+    def fill(band: Float32Array, rows: slice) -> None:
+        band[...] = times(columns, np.ascontiguousarray(maps[:, rows]))
+
+    over_bands(fill, out, progress=progress, message="putting together")
+    return out

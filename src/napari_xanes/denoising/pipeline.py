@@ -6,24 +6,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array
-from napari_xanes.denoising.background import Background, find_background
-from napari_xanes.denoising.bands import over_bands, times
-from napari_xanes.denoising.design import Design
-from napari_xanes.denoising.evidence import (
-    amounts_of,
-    composition_of,
-    edge_variance,
-    fractions_of,
-    jump_of,
-    left_over,
-    spread_of_left_over,
-    without_background,
+from napari_xanes.denoising.background.composition import composition_of
+from napari_xanes.denoising.background.patterns import Background
+from napari_xanes.denoising.background.search import (
+    find_background,
+    plausible_background,
 )
+from napari_xanes.denoising.design_matrix import Design
 from napari_xanes.denoising.filters.non_local_means import clean_jump
-from napari_xanes.denoising.maps import (
+from napari_xanes.denoising.fractions.cleaning import (
     as_measured,
     clean_fractions,
     clean_free,
@@ -31,26 +24,31 @@ from napari_xanes.denoising.maps import (
     expected_fractions,
     summed_to_one,
 )
-from napari_xanes.denoising.measure import Measured, mean_of_used, used_precision
+from napari_xanes.denoising.fractions.estimate import (
+    edge_variance,
+    fractions_of,
+    jump_of,
+    left_over,
+    spread_of_left_over,
+)
+from napari_xanes.denoising.fractions.fit import amounts_of, without_background
 from napari_xanes.denoising.network.adaptation import Adapted, Halves
 from napari_xanes.denoising.network.adaptation import adapt as adapt_network
-from napari_xanes.denoising.novelty import (
-    CLEAR,
-    MOST,
-    Directions,
-    amounts_along,
-    find_directions,
+from napari_xanes.denoising.novelty.amounts import (
     kept_amounts,
-    residual_squares,
-    significance,
 )
-from napari_xanes.denoising.small_features import lone_directions
-from napari_xanes.denoising.survey import Look, plausible_background
+from napari_xanes.denoising.novelty.search import new_features
+from napari_xanes.denoising.novelty.shared_features import (
+    Directions,
+)
+from napari_xanes.denoising.precision import Measured, mean_of_used, used_precision
+from napari_xanes.denoising.survey import (
+    Look,
+)
 from napari_xanes.progress import Progress, part
 
 PASSES = ((2.0, 0.06), (1.4, 0.05))
 """Strength of the total variation of the expected composition, and how well it is known, each time round."""
-
 
 _NOISE_LEFT, _AROUND = 0.6, 2.0
 """Least share of an edge jump's noise that is believed to be left, and radius in pixels over which what is gone is
@@ -142,7 +140,7 @@ def clean(
             jump, jump_sigma = _clean_jump(amounts, precision, design)
     if progress is not None:
         progress(0.5, "new features")
-    directions, along, clear, novelty = _new_features(
+    directions, along, clear, novelty = new_features(
         seen, design, patterns, offset, precision, has_air, keep_new, part(progress, 0.5, 0.6)
     )
     ordinary = np.where(clear.any(axis=0), 0, precision) if len(clear) else precision
@@ -224,49 +222,6 @@ def _clean_jump(amounts: Float32Array, precision: Float32Array, design: Design) 
     return cleaned, (left * sigma).astype(np.float32)
 
 
-def _new_features(
-    seen: Look,
-    design: Design,
-    patterns: Background | None,
-    offset: Float64Array,
-    precision: Float32Array,
-    has_air: bool,
-    keep_new: bool,
-    progress: Progress | None,
-) -> tuple[Directions, Float32Array, NDArray[np.bool_], Float32Array]:
-    """Directions, amounts along them, where they are clear, and the largest significance."""
-    nothing = np.zeros((0, *precision.shape), np.float32)
-    none = np.zeros((design.root.size, 0))
-    if not keep_new:
-        return Directions(none, none, 0), nothing, nothing.astype(bool), np.zeros_like(precision)
-    directions = _directions(seen, design, patterns, has_air, part(progress, 0.0, 0.5))
-    if directions.new.shape[1] == 0:
-        return directions, nothing, nothing.astype(bool), np.zeros_like(precision)
-    inside = np.where(seen.air, 0, precision).astype(np.float32)
-    along = amounts_along(
-        seen.measured, directions.new, design, offset, patterns, part(progress, 0.5, 1.0), has_air=has_air
-    )
-    clearness = significance(along, inside)
-    return directions, along, clearness > CLEAR, clearness.max(axis=0)
-
-
-def _directions(
-    seen: Look, design: Design, patterns: Background | None, has_air: bool, progress: Progress | None
-) -> Directions:
-    """Spectra that many squares share, and those of few squares that are far beyond noise."""
-    precision = seen.squares.sample_precision
-    left = residual_squares(seen.squares, design, patterns, has_air=has_air)
-    explained = design.all.shape[1]
-    new, nuisance = find_directions(left, precision, explained)
-    known = np.concatenate([new, nuisance], axis=1)
-    left -= times(known, times(known.T, left))
-    known = np.concatenate([np.linalg.qr(design.all)[0], known], axis=1)
-    lone = lone_directions(
-        left, precision, known, seen.measured, design, ~seen.air, most=MOST - new.shape[1], progress=progress
-    )
-    return Directions(np.concatenate([new, lone.directions], axis=1), nuisance, lone.unexplained)
-
-
 def _absorption(
     measured: Measured, patterns: Background | None, design: Design, offset: Float64Array, precision: Float32Array
 ) -> tuple[Float32Array, Float32Array]:
@@ -284,15 +239,3 @@ def parts(cleaned: Cleaned, design: Design) -> tuple[Float64Array, Float32Array]
     maps = np.concatenate([cleaned.jump * cleaned.fractions, cleaned.free, cleaned.new])
     maps[:, ~cleaned.used] = np.nan
     return columns, maps
-
-
-def put_together(
-    columns: Float64Array, maps: Float32Array, out: Float32Array, progress: Progress | None = None
-) -> Float32Array:
-    """Fill `out` (E, Y, X) with the product of columns and maps."""
-
-    def fill(band: Float32Array, rows: slice) -> None:
-        band[...] = times(columns, np.ascontiguousarray(maps[:, rows]))
-
-    over_bands(fill, out, progress=progress, message="putting together")
-    return out

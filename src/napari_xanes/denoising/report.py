@@ -8,30 +8,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array
-from napari_xanes.denoising.design import Design
-from napari_xanes.denoising.novelty import CLEAR
-from napari_xanes.denoising.pipeline import Cleaned
-from napari_xanes.denoising.survey import Look
+from napari_xanes.denoising.bands import mixed
+from napari_xanes.denoising.design_matrix import Design
+from napari_xanes.denoising.novelty.amounts import (
+    CLEAR,
+)
+from napari_xanes.denoising.pipeline import (
+    Cleaned,
+)
+from napari_xanes.denoising.survey import (
+    Look,
+)
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
 _WORTH_SAYING = 0.002
 """Share of the absorption below which a removed background is called none."""
 
-
 _ALIKE = 0.85
 """As `Fit.alike`; smoothing by half a pixel gives 0.7."""
 
 _SATURATED = 0.001
-
-
-def mixed(columns: NDArray[Any], maps: Float32Array) -> Any:
-    """``columns (E, N) @ maps (N, Y, X)`` as a dask array, computed frame by frame when looked at."""
-    import dask.array as da
-
-    spectra = da.from_array(np.asarray(columns, np.float32), chunks=(8, -1))  # type: ignore[no-untyped-call]
-    images = da.from_array(maps.astype(np.float32), chunks=(-1, 256, -1))  # type: ignore[no-untyped-call]
-    return da.tensordot(spectra, images, axes=1)
 
 
 def removed(cleaned: Cleaned, design: Design, shape: tuple[int, ...]) -> tuple[NDArray[Any], Float32Array]:

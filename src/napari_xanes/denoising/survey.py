@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_xanes._typing import BoolArray, Float64Array
-from napari_xanes.denoising.background import Background, find_background
 from napari_xanes.denoising.bands import times
-from napari_xanes.denoising.design import Design
-from napari_xanes.denoising.measure import Measured, Squares, find_air, measure, sums
+from napari_xanes.denoising.binning import Squares, find_air, sums
+from napari_xanes.denoising.design_matrix import Design
+from napari_xanes.denoising.precision import Measured, measure
 from napari_xanes.progress import Progress, part
 from napari_xanes.stack import SpectralStack
 
@@ -20,8 +20,6 @@ there are none, so more is let pass where hardly anything is absorbed."""
 
 _DEPTH_OF_AIR = 0.25
 """Share of the sample's mean absorption below which that is so."""
-
-_EXTRAPOLATION = 3.0
 
 
 @dataclass(frozen=True)
@@ -68,13 +66,6 @@ def with_design(seen: Look, design: Design) -> tuple[Look, Float64Array, bool]:
     by, factor = (one.astype(np.float32)[:, None, None] for one in (offset, root))
     squares = replace(squares, air=(squares.air - by) * factor, sample=(squares.sample - by) * factor)
     return replace(seen, squares=squares), offset, has_air
-
-
-def plausible_background(squares: Squares, design: Design, *, from_sample: bool = True) -> Background | None:
-    """Patterns of the beam, unless they are much larger in the sample than beside it: then they are the sample's own,
-    which the design does not explain."""
-    found = find_background(squares, design, from_sample=from_sample)
-    return found if found is not None and found.extrapolation(squares) < _EXTRAPOLATION else None
 
 
 def _joined(squares: Squares) -> Squares:

@@ -11,13 +11,14 @@ import numpy as np
 from pydantic import BeforeValidator
 
 from napari_xanes.arguments import load_references
-from napari_xanes.denoising.design import Design
-from napari_xanes.denoising.learned import learned_design
+from napari_xanes.denoising.background.search import plausible_background
+from napari_xanes.denoising.bands import mixed, put_together
+from napari_xanes.denoising.design_matrix import Design, design_of, learned_design
+from napari_xanes.denoising.energy_offset import REACH, Offset, find_offset, spread_of_offset
 from napari_xanes.denoising.network.cleaning import device_of, load_network
-from napari_xanes.denoising.pipeline import Cleaned, clean, parts, put_together
-from napari_xanes.denoising.references import REACH, Offset, design_of, find_offset, spread_of_offset
-from napari_xanes.denoising.report import companions, mixed, noise_of
-from napari_xanes.denoising.survey import Look, look, plausible_background, with_design
+from napari_xanes.denoising.pipeline import Cleaned, clean, parts
+from napari_xanes.denoising.report import companions, noise_of
+from napari_xanes.denoising.survey import Look, look, with_design
 from napari_xanes.edge import normalize_spectrum, require_absorption
 from napari_xanes.ops.absorbance import optical_depth
 from napari_xanes.ops.cropping import cut_metadata

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from napari_xanes.denoising.components import find_components, rebuilt
 from napari_xanes.denoising.network.blind_spot import blind_spot
 from napari_xanes.denoising.network.cleaning import device_of
+from napari_xanes.denoising.principal_components import find_components, rebuilt
 from napari_xanes.ops.denoising_pca import Count
 from napari_xanes.ops.slices import by_slices
 from napari_xanes.parameters import Param

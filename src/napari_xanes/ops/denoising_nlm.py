@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from napari_xanes.denoising.components import each_cleaned, find_components, rebuilt
 from napari_xanes.denoising.filters.non_local_means import non_local_mean
+from napari_xanes.denoising.principal_components import each_cleaned, find_components, rebuilt
 from napari_xanes.ops.denoising_pca import Count
 from napari_xanes.ops.slices import by_slices
 from napari_xanes.progress import Progress, part

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from napari_xanes.denoising.components import find_components, rebuilt
+from napari_xanes.denoising.principal_components import find_components, rebuilt
 from napari_xanes.ops.slices import by_slices
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress

@@ -32,7 +32,7 @@ def cleaned(one: Example, **how: object) -> tuple[np.ndarray, np.ndarray]:
 def test_the_published_weights_are_those_of_the_model_card() -> None:
     found = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
     assert found == WEIGHTS_SHA256
-    card = Path(__file__).parents[2] / "docs" / "model-card.md"
+    card = Path(__file__).parents[3] / "docs" / "model-card.md"
     assert found in card.read_text(encoding="utf-8")
     assert WEIGHTS.stat().st_size < 4e6
 

@@ -42,7 +42,7 @@ def companion_layers(stack: SpectralStack) -> list[LayerData]:
 
 def companion_maps(stack: SpectralStack) -> MapSet:
     """Fractions and edge jump with their errors, and the significance of what is new, where it is clear, as maps."""
-    from napari_xanes.denoising.novelty import CLEAR
+    from napari_xanes.denoising.novelty.amounts import CLEAR
 
     about = stack.metadata["denoise"]
     names = about["names"] or [f"learned {i + 1}" for i in range(len(about["fractions"]))]

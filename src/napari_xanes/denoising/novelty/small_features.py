@@ -12,8 +12,9 @@ import numpy as np
 
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 from napari_xanes.denoising.bands import coarse, over_bands
-from napari_xanes.denoising.design import Design
-from napari_xanes.denoising.measure import SQUARE, Measured
+from napari_xanes.denoising.binning import SQUARE
+from napari_xanes.denoising.design_matrix import Design
+from napari_xanes.denoising.precision import Measured
 from napari_xanes.progress import Progress
 
 _BEYOND = 6.5
@@ -26,6 +27,7 @@ _LARGEST = 64
 """Squares; a larger place would have been found among many, and a smooth change is not a feature."""
 
 _MOST_PLACES = 16
+
 _ELSEWHERE = 5.0
 """Standard errors; a direction with more squares that lack it so clearly than squares that have it is no new phase."""
 

@@ -8,141 +8,30 @@ dependence lies within the references can't be told from the sample but by those
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array
-from napari_xanes.denoising.design import Design
-from napari_xanes.denoising.measure import SQUARE, Squares
-
-_MODES, _MORE_MODES = 16, 6
-_ROUNDS = 4
-"""Times that the maps' power spectra are measured anew from the maps."""
+from napari_xanes.denoising.background.composition import Composition
+from napari_xanes.denoising.background.patterns import Background, mix
+from napari_xanes.denoising.binning import SQUARE, Squares
+from napari_xanes.denoising.design_matrix import Design
 
 _STEPS, _TOLERANCE = 40, 1e-5
+
 _MARGIN = 10  # squares; keeps what lies at one edge from reaching round to the other
+
 _CUT = 0.07  # cycles per pixel: finer patterns are left to the noise
+
 _BINS = 40
 
-
-@dataclass(frozen=True)
-class Composition:
-    """What is left of each square when its composition is known.
-
-    ``directions`` (E, D), orthonormal, hold what other mixtures than the mean one would add; ``left`` (D, y, x) is what
-    the data have along them beyond the mixture that is expected, ``precision`` (y, x) how well that is known.
-    """
-
-    directions: Float64Array
-    left: Float32Array
-    precision: Float32Array
+_MORE_MODES = 6
 
 
-@dataclass(frozen=True)
-class Background:
-    """Patterns: spectra (E, N), divided by the noise as the design is, and their maps on squares (N, y, x)."""
-
-    modes: Float64Array
-    maps: Float32Array
-    power: Float64Array
-    trust: Float32Array
-    freely: Float32Array
-
-    def on_squares(self) -> Float32Array:
-        """The patterns (E, y, x), divided by the noise."""
-        return _mixed(self.modes, self)
-
-    def power_on_squares(self, modes: Float64Array) -> Float64Array:
-        """Sum over energies of the squared patterns (y, x), with their spectra in the units of `modes` (E, N)."""
-        power: Float64Array = np.einsum("nyx,nm,myx->yx", self.maps, modes.T @ modes, self.maps, optimize=True)
-        return power
-
-    def extrapolation(self, squares: Squares) -> float:
-        """How much larger the patterns are where there is sample than where there is none.
-
-        The beam does not know of the sample, so it is about 1; what is much larger is the sample's own.
-        """
-        power = self.power_on_squares(self.modes)
-        inside, outside = (
-            float(np.sum(power * (weight > 0))) / max(int(np.sum(weight > 0)), 1)
-            for weight in (squares.sample_precision, squares.air_precision)
-        )
-        return float(np.sqrt(inside / max(outside, 1e-30)))
-
-    def enlarged(self, matrix: Float64Array, shape: tuple[int, ...]) -> Float32Array:
-        """The maps of ``matrix (M, N) @ maps`` for every pixel, (M, Y, X)."""
-        small = np.tensordot(matrix, self.maps, 1)
-        return np.stack([_enlarged(one, shape) for one in small]) if len(small) else np.zeros((0, *shape), np.float32)
-
-
-def find_background(
-    squares: Squares,
-    design: Design,
-    *,
-    known: Composition | None = None,
-    start: Background | None = None,
-    from_sample: bool = True,
-) -> Background | None:
-    """Patterns of the beam.
-
-    Parameters
-    ----------
-    squares : Squares
-        Means over squares, divided by the noise of each energy as the design is.
-    design : Design
-        What the sample may hold.
-    known : Composition, optional
-        What is known of the sample already. Its slow changes are not believed but kept as in `start`.
-    start : Background, optional
-        An earlier result to improve.
-    from_sample : bool
-        Whether patterns are learned from what the design leaves of the sample too, not from the air alone.
-
-    Returns
-    -------
-    Background or None
-        None where no pattern stands out from the noise.
-    """
-    problem = _Problem(squares, design, known, start)
-    if start is None:
-        modes, variance = problem.modes(problem.air, squares.air_precision, _MODES)
-        if modes.shape[1] == 0:
-            return None
-        shape = _first_power(problem.frequency)
-        found = Background(
-            modes=modes,
-            maps=np.zeros((modes.shape[1], *problem.size), np.float32),
-            power=np.stack([2 * v * shape * problem.n_padded / (shape * problem.doubled).sum() for v in variance]),
-            trust=np.ones(problem.size, np.float32),
-            freely=np.zeros(0, np.float32),
-        )
-    else:
-        found = start
-    rounds = _ROUNDS if start is None else 1
-    state = None
-    for number in range(rounds + 1):
-        if from_sample and start is None and number in (1, 3):
-            found, state = problem.with_more_modes(found, state)
-        state = problem.solved(found, state)
-        found = replace(found, maps=problem.maps(found, state)[:, : problem.size[0], : problem.size[1]])
-        found = replace(found, trust=problem.trust(found))
-        if number < rounds:
-            found = replace(found, power=problem.power(found, state))
-    if start is None:
-        found = replace(found, freely=found.maps)
-    return found
-
-
-def _first_power(frequency: Float64Array) -> Float64Array:
-    """Power over spatial frequency (cycles per pixel) before any is measured."""
-    result: Float64Array = 1 / (1 + (frequency / _CUT) ** 12) / (1 + (frequency / 0.03) ** 2)
-    return result
-
-
-class _Problem:
+class Problem:
     """The squares without what the sample may hold, and the linear system for the maps."""
 
     def __init__(self, squares: Squares, design: Design, known: Composition | None, start: Background | None) -> None:
@@ -192,7 +81,7 @@ class _Problem:
         squares = self.squares
         precision = squares.air_precision + squares.sample_precision
         left = sum(
-            (one - _mixed(quotient, found)) * weight
+            (one - mix(quotient, found)) * weight
             for one, quotient, weight in (
                 (self.air, _without(self.free, found.modes), squares.air_precision),
                 (self.sample, _without(self.every, found.modes), squares.sample_precision),
@@ -202,7 +91,7 @@ class _Problem:
         modes, variance = self.modes(left, precision * (found.trust > 0.5), _MORE_MODES, besides=found.modes)
         if modes.shape[1] == 0:
             return found, state
-        shape = _first_power(self.frequency)
+        shape = first_power(self.frequency)
         power = [v * shape * self.n_padded / (shape * self.doubled).sum() for v in variance]
         more = replace(
             found,
@@ -291,7 +180,7 @@ class _Problem:
             (self.air, self.free, squares.air_precision),
             (self.sample, self.every, squares.sample_precision),
         ):
-            left = one - _mixed(_without(basis, found.modes), found)
+            left = one - mix(_without(basis, found.modes), found)
             chi += np.einsum("eyx,eyx->yx", left, left) * weight
         parts = (squares.air_precision > 0) * 1.0 + (squares.sample_precision > 0)
         chi /= np.maximum(parts, 1) * (len(self.air) - 4)
@@ -317,16 +206,18 @@ class _Problem:
         return out
 
 
+def first_power(frequency: Float64Array) -> Float64Array:
+    """Power over spatial frequency (cycles per pixel) before any is measured."""
+    result: Float64Array = 1 / (1 + (frequency / _CUT) ** 12) / (1 + (frequency / 0.03) ** 2)
+    return result
+
+
 def _without(basis: Float64Array, values: NDArray[Any]) -> NDArray[Any]:
     """What is left of values (E, ...) beside an orthonormal basis (E, N)."""
     flat = values.reshape(len(values), -1)
     thin = basis.astype(flat.dtype)
     result: NDArray[Any] = (flat - thin @ (thin.T @ flat)).reshape(values.shape)
     return result
-
-
-def _mixed(modes: Float64Array, found: Background) -> Float32Array:
-    return np.tensordot(modes.astype(np.float32), found.maps, 1)
 
 
 def _fast_part(known: Composition, start: Background) -> Float32Array:
@@ -345,22 +236,3 @@ def _fast_part(known: Composition, start: Background) -> Float32Array:
     return np.stack(
         [one - slow(one) + slow(np.asarray(old, np.float32)) for one, old in zip(known.left, before, strict=True)]
     )
-
-
-def _enlarged(small: Float64Array, shape: tuple[int, ...]) -> Float32Array:
-    """A map on squares for each pixel, such that its means over squares are those given."""
-    out = _zoomed(small, shape)
-    if shape[0] % SQUARE == 0 and shape[1] % SQUARE == 0:
-        from napari_xanes.denoising.bands import coarse
-
-        out += _zoomed(small - coarse(out, SQUARE) / SQUARE**2, shape)
-    return out
-
-
-def _zoomed(small: Float64Array, shape: tuple[int, ...]) -> Float32Array:
-    from scipy.ndimage import zoom
-
-    padded = np.pad(np.asarray(small, np.float32), 2, mode="edge")
-    large = zoom(padded, SQUARE, order=3, mode="nearest", grid_mode=True)
-    cut: Float32Array = large[2 * SQUARE : 2 * SQUARE + shape[0], 2 * SQUARE : 2 * SQUARE + shape[1]]
-    return cut.copy()

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from napari_xanes._typing import Float32Array, Float64Array
-from napari_xanes.denoising.bands import over_bands, times
-from napari_xanes.denoising.measure import Measured, mean_of_used, measure, used_precision
-from napari_xanes.denoising.report import mixed
+from napari_xanes.denoising.bands import mixed, over_bands, times
+from napari_xanes.denoising.precision import Measured, mean_of_used, measure, used_precision
 from napari_xanes.edge import require_absorption
 from napari_xanes.progress import Progress, part
 from napari_xanes.stack import SpectralStack
 
 _DRAWS = 20
+
 _SEED = 0  # parallel analysis asks what noise does on the average, so it need not differ from run to run
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.denoising.design import Design
+from napari_xanes.denoising.design_matrix import Design, design_of
 from napari_xanes.spectrum import Spectrum
 
 REACH, _STEP = 2.0, 0.05
@@ -24,36 +24,6 @@ class Offset:
 
     value: float
     chi_square: float
-
-
-def design_of(references: list[Spectrum], energy: Float64Array, weight: Float64Array, shift: float = 0.0) -> Design:
-    """References moved up by `shift` (eV), a constant and an E**-3 background, divided by the noise.
-
-    Parameters
-    ----------
-    references : list of Spectrum
-        Normalized to an edge jump of 1.
-    energy : ndarray, shape (E,)
-        Energies of the stack in eV.
-    weight : ndarray, shape (E,)
-        Precision of each energy, 1 on the average.
-    shift : float
-        In eV; beyond its ends a reference goes on as it ended.
-
-    Raises
-    ------
-    ValueError
-        If references can't be told from each other and the background.
-    """
-    columns = np.stack([np.interp(energy - shift, one.energy, one.mu) for one in references], axis=1)
-    cubic = (energy / energy[0]) ** -3
-    free = np.stack([np.ones_like(energy), cubic - cubic.mean()], axis=1)
-    root = np.sqrt(weight)
-    every = np.concatenate([columns, free], axis=1) * root[:, None]
-    if np.linalg.cond(every / np.linalg.norm(every, axis=0)) > 1e6:
-        names = ", ".join(one.name for one in references)
-        raise ValueError(f"on these energies {names} and the background can't be told apart: leave one out")
-    return Design(every[:, : len(references)], every[:, len(references) :], root)
 
 
 def spread_of_offset(

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array
 from napari_xanes.denoising.bands import times
-from napari_xanes.denoising.design import Design
-from napari_xanes.denoising.evidence import Fractions
+from napari_xanes.denoising.design_matrix import Design
 from napari_xanes.denoising.filters.non_local_means import non_local_mean
-from napari_xanes.denoising.measure import used_precision
+from napari_xanes.denoising.fractions.estimate import (
+    Fractions,
+)
 from napari_xanes.denoising.network.cleaning import clean_maps
+from napari_xanes.denoising.precision import used_precision
 
 
 def clean_fractions(

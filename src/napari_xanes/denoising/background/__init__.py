@@ -1,0 +1,1 @@
+"""Patterns of the beam that changed between sample and flat field."""

@@ -1,0 +1,1 @@
+"""Amounts and fractions of the references: fit, estimate with errors, cleaning."""

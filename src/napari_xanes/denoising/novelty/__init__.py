@@ -1,0 +1,1 @@
+"""Spectra that the references do not explain."""
