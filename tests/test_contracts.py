@@ -51,8 +51,7 @@ def values_of(result: SpectralStack | MapSet) -> dict[str, np.ndarray]:
 
 def tile(stack: SpectralStack, rows: slice) -> SpectralStack:
     """Some rows of a stack, with what belongs to them."""
-    cut = {k: v[..., rows, :] for k, v in stack.metadata.items() if getattr(v, "shape", ())[-2:] == stack.shape[-2:]}
-    return stack.with_data(stack.data[:, rows], metadata=cut)
+    return stack.isel(box=(rows, slice(None)))
 
 
 def as_lazy(stack: SpectralStack) -> SpectralStack:

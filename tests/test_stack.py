@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_xanes import MapSet, ParameterMap, SpectralStack
-from napari_xanes.stack import as_mask
+from napari_xanes import SpectralStack
 
 
 @pytest.mark.parametrize(
@@ -37,43 +36,3 @@ def test_data_are_neither_copied_nor_converted() -> None:
 def test_volumes_have_three_pixel_sizes() -> None:
     stack = SpectralStack(np.zeros((2, 3, 4, 5), np.float32), [8330, 8340], pixel_size=(0.1, 0.04, 0.04))
     assert stack.pixel_size == (0.1, 0.04, 0.04)
-
-
-def test_maps_trust_what_is_finite() -> None:
-    one = ParameterMap(np.array([[1.0, np.nan]]), "eV")
-    assert one.mask.tolist() == [[True, False]]
-    assert one.data.dtype == np.float32
-
-
-def test_what_the_mask_excludes_has_no_value() -> None:
-    one = ParameterMap(np.array([[1.0, 2.0]]), mask=np.array([[True, False]]))
-    assert np.isnan(one.valid()[0, 1])
-    labels = ParameterMap(np.array([[1, 2]]), labels={1: "a", 2: "b"}, mask=np.array([[True, False]]))
-    assert labels.valid().tolist() == [[1, 0]]
-
-
-def test_a_label_without_a_name_is_refused() -> None:
-    with pytest.raises(ValueError, match="label 2"):
-        ParameterMap(np.array([[1, 2]]), labels={1: "a"})
-
-
-def test_maps_of_one_set_have_one_shape() -> None:
-    with pytest.raises(ValueError, match="one shape"):
-        MapSet({"a": ParameterMap(np.zeros((2, 2))), "b": ParameterMap(np.zeros((2, 3)))})
-    with pytest.raises(KeyError, match="there are a"):
-        MapSet({"a": ParameterMap(np.zeros((2, 2)))})["b"]
-
-
-@pytest.mark.parametrize(
-    ("region", "text"),
-    [
-        (np.zeros((4, 5), bool), "empty"),
-        (np.ones((5, 4), bool), "has shape"),
-        ((0, 5, 0, 5), "does not lie"),
-        ((2, 2, 0, 5), "does not lie"),
-        ((1, 2), "is a boolean mask or a box"),
-    ],
-)
-def test_regions_that_do_not_fit_are_refused(region: object, text: str) -> None:
-    with pytest.raises(ValueError, match=text):
-        as_mask(region, (4, 5))  # type: ignore[arg-type]

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from napari_xanes import io, maps, ops, sample, theory
     from napari_xanes.history import Source, Step
     from napari_xanes.io import read, read_maps, read_spectra, write
+    from napari_xanes.parameter_map import MapSet, ParameterMap
     from napari_xanes.recipe import Recipe, run
     from napari_xanes.spectrum import Spectrum
-    from napari_xanes.stack import MapSet, ParameterMap, SpectralStack
+    from napari_xanes.stack import SpectralStack
 
 __all__ = [
     "MapSet",
@@ -42,9 +43,10 @@ __all__ = [
 _HOMES = {
     "history": ("Source", "Step"),
     "io": ("read", "read_maps", "read_spectra", "write"),
+    "parameter_map": ("MapSet", "ParameterMap"),
     "recipe": ("Recipe", "run"),
     "spectrum": ("Spectrum",),
-    "stack": ("MapSet", "ParameterMap", "SpectralStack"),
+    "stack": ("SpectralStack",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from pydantic import BeforeValidator
 
+from napari_xanes._typing import BoolArray
 from napari_xanes.history import Source, Step, mask_from_plain
 from napari_xanes.parameters import Param
 from napari_xanes.spectrum import Spectrum
@@ -158,3 +160,43 @@ I0 = Annotated[Any, BeforeValidator(load_i0), Param(kind="i0", label="I0", auto=
 
 Region = Annotated[Any, BeforeValidator(load_region), Param(kind="region")]
 """A part of the image: a mask or a box."""
+
+
+def as_mask(region: ArrayLike, shape: tuple[int, ...]) -> BoolArray:
+    """A region of an image as a boolean mask of the image's shape.
+
+    Parameters
+    ----------
+    region : array_like of bool with the image's shape, or (y0, y1, x0, x1)
+        A mask, or a box in pixels, its upper ends excluded.
+    shape : tuple
+        Shape of the image, (Y, X) or (Z, Y, X).
+
+    Raises
+    ------
+    ValueError
+        If the region does not fit the image or is empty.
+
+    Examples
+    --------
+    >>> int(as_mask((0, 2, 1, 3), (4, 4)).sum())
+    4
+    """
+    region = np.asarray(region)
+    if region.dtype == bool:
+        if region.shape != shape and region.shape != shape[-2:]:
+            raise ValueError(f"the region has shape {region.shape}, the image {shape}")
+        mask = np.broadcast_to(region, shape)
+    elif region.shape == (4,):
+        y0, y1, x0, x1 = (int(v) for v in region)
+        if not (0 <= y0 < y1 <= shape[-2] and 0 <= x0 < x1 <= shape[-1]):
+            raise ValueError(
+                f"box y {y0}-{y1}, x {x0}-{x1} does not lie in an image of {shape[-2]} x {shape[-1]} pixels"
+            )
+        mask = np.zeros(shape, dtype=bool)
+        mask[..., y0:y1, x0:x1] = True
+    else:
+        raise ValueError(f"a region is a boolean mask or a box (y0, y1, x0, x1), not {region!r}")
+    if not mask.any():
+        raise ValueError("the region is empty: brush or draw at least one pixel")
+    return mask

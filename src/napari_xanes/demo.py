@@ -14,11 +14,12 @@ import numpy as np
 from napari_xanes import pictures
 from napari_xanes.history import Step
 from napari_xanes.io import read, write
+from napari_xanes.parameter_map import MapSet
 from napari_xanes.recipe import Recipe, run
 from napari_xanes.results import save_result
 from napari_xanes.sample import SAMPLES, Sample
 from napari_xanes.spectrum import Spectrum
-from napari_xanes.stack import MapSet, SpectralStack
+from napari_xanes.stack import SpectralStack
 
 WINDOW_PACKAGES = (
     "xvfb xauth libegl1 libgl1 libgl1-mesa-dri libglx-mesa0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 "

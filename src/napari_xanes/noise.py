@@ -1,110 +1,165 @@
-"""The noise of a stack, where its metadata tell how it was counted."""
+"""Error models of a stack: counted photons, or the errors of the amounts that a cleaned stack was put together from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_xanes.stack import SpectralStack
-
-Block = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class PhotonNoise:
-    """Noise of an optical depth from counted photons.
-
-    ``photons(pixels)`` gives the photons without sample for a slice of flattened pixels, to be broadcast to (E, P);
-    ``flats`` is one over the number of frames averaged into a flat.
-    """
-
-    photons: Callable[[slice], Block] = field(repr=False)
-    flats: float
-
-    def variance(self, mu: Block, pixels: slice) -> Block:
-        """Variance of an optical depth (E, P)."""
-        result: Block = (np.exp(mu) + self.flats) / self.photons(pixels)
-        return result
-
-    def bias(self, mu: Block, pixels: slice) -> Block:
-        """By how much the logarithm of so few counts comes out too high, (E, P): half the relative variances."""
-        result: Block = 0.5 * (np.exp(mu) - self.flats) / self.photons(pixels)
-        return result
+from napari_xanes._typing import Block
+from napari_xanes.corrections import Box, Frames
+from napari_xanes.field_mapping import FieldMapping
 
 
-def photon_noise(stack: SpectralStack, frames: slice = slice(None)) -> PhotonNoise | None:
-    """The noise of an optical depth whose photons are known, None where they are not.
+@dataclass(frozen=True, eq=False)
+class PhotonNoise(FieldMapping):
+    """Error model of an optical depth that was measured by counting photons.
 
     Parameters
     ----------
-    stack : SpectralStack, shape (E, Y, X)
-        As `optical_depth` made it; its noise is in ``metadata["noise"]``.
-    frames : slice
-        The energies that the data will have.
+    i0 : numpy or dask array, shape (E, Y, X), (E, 1, 1) or (1, Y, X); of a volume with an axis Z before Y
+        Photons without sample. An axis of length 1 serves all energies or pixels.
+    n_flat : float or ndarray of shape (E,)
+        Number of frames that were averaged into a flat; infinite where I0 has no noise.
+    """
+
+    kind: str = field(default="poisson", init=False)
+    i0: Any
+    n_flat: Any = 1
+
+    @cached_property
+    def _flat_i0(self) -> Any:
+        return self.i0.reshape(self.i0.shape[0], -1)
+
+    def _photons(self, pixels: slice) -> Block:
+        """Return the photons of some flattened pixels, (E, P), (E, 1), or (1, P)."""
+        photons = self._flat_i0
+        return np.asarray(photons if photons.shape[1] == 1 else photons[:, pixels])
+
+    @property
+    def _share_of_flat(self) -> Any:
+        """Variance of the flat relative to that of one frame without sample, a number or (E, 1)."""
+        if np.ndim(self.n_flat) == 0:
+            return 1 / float(self.n_flat)
+        return (1 / np.asarray(self.n_flat, dtype=np.float32)).reshape(-1, 1)
+
+    def variance(self, mu: Block, pixels: slice) -> Block:
+        """Return the variance of the optical depth `mu` (E, P) in a slice of flattened pixels."""
+        result: Block = (np.exp(mu) + self._share_of_flat) / self._photons(pixels)
+        return result
+
+    def bias(self, mu: Block, pixels: slice) -> Block:
+        """Return by how much the logarithm of few counts is too high, (E, P): half the relative variances."""
+        result: Block = 0.5 * (np.exp(mu) - self._share_of_flat) / self._photons(pixels)
+        return result
+
+    def isel(self, frames: Frames = slice(None), box: Box | None = None) -> PhotonNoise:
+        """Return the noise of some frames and pixels, as `SpectralStack.isel` does."""
+        i0, n_flat = self.i0, self.n_flat
+        if box is not None:
+            i0 = i0[(slice(None), *(_within(index, n) for index, n in zip(box, i0.shape[1:], strict=True)))]
+        if i0.shape[0] > 1:
+            i0 = i0[frames]
+        if np.size(n_flat) > 1:
+            n_flat = np.asarray(n_flat)[frames]
+        return replace(self, i0=i0, n_flat=n_flat)
+
+
+def _within(index: slice | int, length: int) -> slice | int:
+    """Return the index of an axis, adapted to an axis of length 1 that serves all pixels."""
+    if length > 1:
+        return index
+    return slice(None) if isinstance(index, slice) else 0
+
+
+@dataclass(frozen=True, eq=False)
+class AmountNoise(FieldMapping):
+    """Error model: ``columns @ factors``, one column per independent source of unit variance.
+
+    Parameters
+    ----------
+    columns : ndarray, shape (E, N)
+        The N spectra that the stack is a combination of.
+    factors : ndarray, shape (N, M, Y, X); of a volume (N, M, Z, Y, X)
+        Error of the amount of each spectrum that comes from each of M independent sources of unit variance.
+    """
+
+    kind: str = field(default="amounts", init=False)
+    columns: Any
+    factors: Any
+
+    @cached_property
+    def _flat_factors(self) -> Block:
+        factors = np.asarray(self.factors)
+        return factors.reshape(*factors.shape[:2], -1)
+
+    def sources(self, basis: Block, pixels: slice) -> Block:
+        """Return the errors of projections on a basis (E, K) that come from each source, (K, M, P)."""
+        result: Block = np.tensordot(basis.T @ self.columns, self._flat_factors[:, :, pixels], 1)
+        return result
+
+    def sigma(self, pixels: slice) -> Block:
+        """Return the standard errors of the spectra in a slice of flattened pixels, (E, P)."""
+        parts = np.tensordot(self.columns, self._flat_factors[:, :, pixels], 1)
+        result: Block = np.sqrt((parts**2).sum(axis=1))
+        return result
+
+    def isel(self, frames: Frames = slice(None), box: Box | None = None) -> AmountNoise:
+        """Return the noise of some frames and pixels, as `SpectralStack.isel` does."""
+        factors = self.factors if box is None else self.factors[(slice(None), slice(None), *box)]
+        return replace(self, columns=self.columns[frames], factors=factors)
+
+
+Noise = PhotonNoise | AmountNoise
+
+
+def as_noise(value: Any, shape: tuple[int, ...]) -> Noise | None:
+    """Return the error model that a stack's metadata describe.
+
+    Parameters
+    ----------
+    value : Noise, mapping or None
+        ``metadata["noise"]``. A mapping, as files hold it, has ``kind`` and the fields of the class of that kind; the
+        photons of ``poisson`` may have the shape of the stack, of an image, or of a spectrum.
+    shape : tuple of int
+        Shape of the stack's data.
 
     Raises
     ------
     ValueError
-        If the photons have neither the shape of the stack, nor of an image, nor of a spectrum.
+        If the photons have none of these shapes.
     """
-    noise = stack.metadata.get("noise")
-    if stack.quantity != "optical_depth" or not noise or noise.get("kind") != "poisson":
+    if isinstance(value, AmountNoise):
+        return value
+    if not isinstance(value, Mapping):
         return None
-    photons, flats = noise["i0"], 1 / float(noise.get("n_flat", 1))
-    photons = photons if hasattr(photons, "shape") else np.asarray(photons)
-    n_energies = stack.energy.size
-    if photons.shape == stack.shape:
-        spectra = photons.reshape(n_energies, -1)[frames]
-        return PhotonNoise(lambda pixels: np.asarray(spectra[:, pixels]), flats)
-    if photons.shape == stack.shape[1:]:
-        image = np.asarray(photons).reshape(-1)
-        return PhotonNoise(lambda pixels: image[pixels], flats)
-    if photons.shape[:1] == (n_energies,) and photons.size == n_energies:
-        column = np.asarray(photons, dtype=np.float64).reshape(-1, 1)[frames]
-        return PhotonNoise(lambda pixels: column, flats)
-    raise ValueError(f"the photons of the noise have shape {photons.shape}, the stack {stack.shape}")
-
-
-@dataclass(frozen=True)
-class AmountNoise:
-    """Errors of a stack that was put together from a few spectra: those of the spectra's amounts.
-
-    Of the errors at an energy and a pixel, ``columns`` (E, N) @ ``factors(pixels)`` (N, M, P) is the part of each of M
-    independent sources with unit variance.
-    """
-
-    columns: Block
-    factors: Callable[[slice], Block] = field(repr=False)
-
-    def sources(self, basis: Block, pixels: slice) -> Block:
-        """The errors of projections on a basis (E, K), as parts of the sources, (K, M, P)."""
-        result: Block = np.tensordot(basis.T @ self.columns, self.factors(pixels), 1)
-        return result
-
-    def sigma(self, pixels: slice) -> Block:
-        """Standard errors of the spectra of some pixels, (E, P)."""
-        parts = np.tensordot(self.columns, self.factors(pixels), 1)
-        result: Block = np.sqrt((parts**2).sum(axis=1))
-        return result
-
-
-def amount_noise(stack: SpectralStack, frames: slice = slice(None)) -> AmountNoise | None:
-    """The noise of a stack that `denoise` made, None for others.
-
-    Parameters
-    ----------
-    stack : SpectralStack, shape (E, Y, X)
-        Its noise is in ``metadata["noise"]``: ``columns`` (E, N) and ``factors`` (N, M, Y, X).
-    frames : slice
-        The energies that the data will have.
-    """
-    noise = stack.metadata.get("noise")
-    if not noise or noise.get("kind") != "amounts":
+    if value.get("kind") == "amounts":
+        return AmountNoise(np.asarray(value["columns"]), np.asarray(value["factors"]))
+    if value.get("kind") != "poisson":
         return None
-    factors = np.asarray(noise["factors"])
-    flat = factors.reshape(*factors.shape[:2], -1)
-    return AmountNoise(np.asarray(noise["columns"])[frames], lambda pixels: flat[:, :, pixels])
+    i0 = value["i0"] if hasattr(value["i0"], "shape") else np.asarray(value["i0"], dtype=np.float64)
+    if i0.shape == shape[1:]:
+        i0 = i0.reshape(1, *i0.shape)
+    elif i0.shape == shape[:1]:
+        i0 = i0.reshape(-1, *(1,) * (len(shape) - 1))
+    elif len(i0.shape) != len(shape) or any(n not in (1, m) for n, m in zip(i0.shape, shape, strict=True)):
+        raise ValueError(f"the photons of the noise have shape {i0.shape}, the stack {shape}")
+    return PhotonNoise(i0, value.get("n_flat", 1))
+
+
+def join_slices(slices: Sequence[Noise | None]) -> Noise | None:
+    """Return the error model of a volume from those of its slices; None unless all are of one kind."""
+
+    def stacked(parts: list[Any]) -> Block:
+        return np.stack([np.asarray(part) for part in parts], axis=-3)
+
+    photons = [noise for noise in slices if isinstance(noise, PhotonNoise)]
+    amounts = [noise for noise in slices if isinstance(noise, AmountNoise)]
+    if len(photons) == len(slices):
+        return replace(photons[0], i0=stacked([noise.i0 for noise in photons]))
+    if len(amounts) == len(slices):
+        return replace(amounts[0], factors=stacked([noise.factors for noise in amounts]))
+    return None

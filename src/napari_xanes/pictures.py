@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_xanes.colours import colour_of
+from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.spectrum import Spectrum
-from napari_xanes.stack import MapSet, ParameterMap, SpectralStack
+from napari_xanes.stack import SpectralStack
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,9 +11,10 @@ from typing import Any
 from napari_xanes.history import Source, Step, to_plain
 from napari_xanes.maps import ESTIMATORS
 from napari_xanes.ops import OPERATIONS
+from napari_xanes.parameter_map import MapSet
 from napari_xanes.progress import Progress, part
 from napari_xanes.registry import Method
-from napari_xanes.stack import MapSet, SpectralStack
+from napari_xanes.stack import SpectralStack
 
 _FORMAT = "napari-xanes recipe 1"
 

@@ -15,9 +15,10 @@ from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from napari_xanes.history import Step, to_plain
+from napari_xanes.parameter_map import MapSet
 from napari_xanes.parameters import Parameter, parameters_of, validator
 from napari_xanes.progress import Progress, part
-from napari_xanes.stack import MapSet, SpectralStack
+from napari_xanes.stack import SpectralStack
 
 R = TypeVar("R", bound=SpectralStack | MapSet)
 

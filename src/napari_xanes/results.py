@@ -6,8 +6,9 @@ from pathlib import Path
 
 from napari_xanes import pictures
 from napari_xanes.io import write
+from napari_xanes.parameter_map import MapSet
 from napari_xanes.recipe import Recipe
-from napari_xanes.stack import MapSet, SpectralStack
+from napari_xanes.stack import SpectralStack
 
 
 def save_result(result: SpectralStack | MapSet, folder: Path) -> list[Path]:

@@ -13,8 +13,9 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.spectrum import Spectrum
-from napari_xanes.stack import MapSet, ParameterMap, SpectralStack
+from napari_xanes.stack import SpectralStack
 
 Image = NDArray[np.float64]
 

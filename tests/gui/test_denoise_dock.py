@@ -22,7 +22,7 @@ from napari_xanes.gui.denoising.results import device_in_words
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.spectra import tiles
 from napari_xanes.gui.wording import time_left
-from napari_xanes.noise import amount_noise
+from napari_xanes.noise import AmountNoise
 from napari_xanes.sample import nmc_ni_k
 
 SIZE = 48
@@ -198,9 +198,10 @@ def test_both_spectra_under_the_cursor_with_the_band(
 
     wait(lambda: "after ± σ" in drawn() and np.allclose(drawn()["after ± σ"].values, expected))
     np.testing.assert_allclose(drawn()["before"].values, np.asarray(stack.data[:, 24, 20]), rtol=1e-6)
-    noise = amount_noise(stack_of(result))
-    covariance = np.einsum("en,nm,km,fk->ef", noise.columns, *[noise.factors(slice(0, None))[:, :, 24 * SIZE + 20]] * 2,
-                           noise.columns)  # fmt: skip
+    noise = stack_of(result).noise
+    assert isinstance(noise, AmountNoise)
+    factors = noise.factors[:, :, 24, 20]
+    covariance = np.einsum("en,nm,km,fk->ef", noise.columns, factors, factors, noise.columns)
     np.testing.assert_allclose(drawn()["after ± σ"].spread, np.sqrt(np.diag(covariance)), rtol=1e-4)
     dock.compare.slider.setValue(100)
     np.testing.assert_allclose(viewer.layers["before"].data, stack.data[..., : SIZE // 2])

@@ -11,7 +11,8 @@ import typer
 from napari_xanes.cli.options import Repeat, Select, say
 
 if TYPE_CHECKING:
-    from napari_xanes.stack import MapSet, SpectralStack
+    from napari_xanes.parameter_map import MapSet
+    from napari_xanes.stack import SpectralStack
 
 
 def info(
@@ -81,7 +82,7 @@ def _describe_stack(stack: SpectralStack) -> dict[str, Any]:
         "available": list(metadata.get("available", ())),
         "selected": metadata.get("detector"),
         "repeats": metadata.get("repeats", 1),
-        "corrections": [key for key in ("flat", "dark", "i0") if key in metadata],
+        "corrections": [name for name in stack.corrections if name in ("flat", "dark", "i0")],
         "references": [reference.name for reference in metadata.get("references", ())],
         "history": [step.name for step in stack.history],
         "notes": [*metadata.get("notes", ()), *metadata.get("warnings", ())],

@@ -10,7 +10,7 @@ import numpy as np
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 from napari_xanes.denoising.bands import over_bands
 from napari_xanes.edge import raise_if_frame_empty
-from napari_xanes.noise import photon_noise
+from napari_xanes.noise import PhotonNoise
 from napari_xanes.progress import Progress
 from napari_xanes.stack import SpectralStack
 
@@ -47,7 +47,7 @@ def measure(stack: SpectralStack, progress: Progress | None = None) -> Measured:
     ValueError
         If no pixel has a whole finite spectrum.
     """
-    noise = photon_noise(stack)
+    noise = stack.noise if isinstance(stack.noise, PhotonNoise) else None
     shape = stack.shape[1:]
 
     def pixels_of(band: Float32Array, rows: slice) -> slice:

@@ -19,6 +19,7 @@ from napari_xanes.denoising.pipeline import (
 from napari_xanes.denoising.survey import (
     Look,
 )
+from napari_xanes.noise import AmountNoise, PhotonNoise
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
@@ -80,7 +81,7 @@ def companions(
     }
 
 
-def noise_of(cleaned: Cleaned, design: Design) -> dict[str, Any]:
+def noise_of(cleaned: Cleaned, design: Design) -> AmountNoise:
     """The errors of the cleaned stack as those of its amounts, for ``metadata["noise"]``.
 
     The first source is the edge jump, the others are the fractions, whose errors add up to zero.
@@ -96,15 +97,17 @@ def noise_of(cleaned: Cleaned, design: Design) -> dict[str, Any]:
         length = np.sqrt((factors[:, 1:] ** 2).sum(axis=1))
         factors[:, 1:] *= (jump * sigma / np.maximum(length, 1e-30))[:, None]
     columns = design.references / design.root[:, None]
-    return {"kind": "amounts", "columns": columns.astype(np.float32), "factors": factors}
+    return AmountNoise(columns.astype(np.float32), factors)
 
 
 def saturated_share(stack: SpectralStack) -> float:
     """Share of the flat that stands at its largest value, in the frame in the middle; 0 where there is no flat."""
-    photons: Any = (stack.metadata.get("noise") or {}).get("i0")
-    if getattr(photons, "ndim", 0) < 2:
+    if not isinstance(stack.noise, PhotonNoise):
         return 0.0
-    frame = np.asarray(photons[len(photons) // 2] if photons.shape == stack.shape else photons)
+    photons = stack.noise.i0
+    frame = np.asarray(photons[len(photons) // 2])
+    if frame.size == 1 < stack.data[0].size:
+        return 0.0
     return float(np.mean(frame == frame.max()))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-    from napari_xanes.stack import MapSet
+    from napari_xanes.parameter_map import MapSet
 
 
 def pixel_in_words(maps: MapSet, index: tuple[int, ...]) -> str:

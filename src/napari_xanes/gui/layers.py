@@ -11,7 +11,8 @@ import numpy as np
 from napari_xanes.colours import colour_of
 from napari_xanes.gui.contrast import limits_of, thinned
 from napari_xanes.history import Source, Step
-from napari_xanes.stack import MapSet, ParameterMap, SpectralStack
+from napari_xanes.parameter_map import MapSet, ParameterMap
+from napari_xanes.stack import SpectralStack
 
 if TYPE_CHECKING:
     from napari.layers import Layer

@@ -14,7 +14,8 @@ from napari_xanes.gui.map_results import MapResults
 from napari_xanes.gui.runner import Runner
 from napari_xanes.history import Step
 from napari_xanes.maps import ESTIMATORS
-from napari_xanes.stack import MapSet, SpectralStack
+from napari_xanes.parameter_map import MapSet
+from napari_xanes.stack import SpectralStack
 
 if TYPE_CHECKING:
     from napari.layers import Layer

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-    from napari_xanes.stack import MapSet, ParameterMap
+    from napari_xanes.parameter_map import MapSet, ParameterMap
 
 
 _NAME_WIDTH = 16

@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
+    from napari_xanes.parameter_map import MapSet
     from napari_xanes.progress import Progress
-    from napari_xanes.stack import MapSet, SpectralStack
+    from napari_xanes.stack import SpectralStack
 
 EMPTY_STATE = "Drop a stack here, or open the sample:\nFile > Open Sample > napari-xanes"
 DOCK_WIDTH = 360

@@ -20,8 +20,9 @@ from napari_xanes.io.recognition import (
     readers_of,
 )
 from napari_xanes.io.registry import LAYOUTS, MAP_READERS, READERS, SPECTRA_READERS, WRITERS
+from napari_xanes.parameter_map import MapSet
 from napari_xanes.spectrum import Spectrum
-from napari_xanes.stack import MapSet, Quantity, SpectralStack
+from napari_xanes.stack import Quantity, SpectralStack
 
 __all__ = [
     "LAYOUTS",

@@ -11,14 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.corrections import PER_FRAME, frame_count, take_frames
 from napari_xanes.history import Source, Step
 from napari_xanes.io.energies import given_energies
 from napari_xanes.io.files import fingerprint
 from napari_xanes.io.frames import filled_length, frame_groups, grouped, ordered, shared_length, taken
 from napari_xanes.stack import Quantity, SpectralStack
-
-_PER_FRAME = ("i0", "exposure", "ring_current", "flat", "dark")
-"""Metadata that may have one entry per frame, which then follow the frames when these are sorted or dropped."""
 
 
 @dataclass
@@ -178,12 +176,8 @@ def _follow(
     frames : iterable of int
         Which these are, for the names of their files.
     """
-
-    def follows(key: str, value: Any) -> bool:
-        shape: tuple[int, ...] = getattr(value, "shape", ())
-        return key in _PER_FRAME and len(shape) in (1, n_axes) and shape[0] in lengths
-
-    followed = {key: change(value) if follows(key, value) else value for key, value in metadata.items()}
-    if isinstance(files := metadata.get("files"), list) and len(files) in lengths:
-        followed["files"] = [files[i] for i in frames]
+    followed = dict(metadata)
+    for key, value in metadata.items():
+        if frame_count(key, value, n_axes) in lengths:
+            followed[key] = take_frames(value, np.asarray(frames)) if key in PER_FRAME else change(np.asarray(value))
     return followed

@@ -14,8 +14,9 @@ from typing import Any, get_args
 from napari_xanes.history import to_plain
 from napari_xanes.io.frames import REPEAT
 from napari_xanes.io.raw_stack import RawStack, finalize
+from napari_xanes.parameter_map import MapSet
 from napari_xanes.spectrum import Spectrum
-from napari_xanes.stack import MapSet, Quantity, SpectralStack
+from napari_xanes.stack import Quantity, SpectralStack
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,12 @@ from napari_xanes.edge import (
     settle_edge,
 )
 from napari_xanes.maps.fitting.edge_fit import EdgeFit
+from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
 from napari_xanes.registry import method
 from napari_xanes.spectrum import Spectrum
-from napari_xanes.stack import MapSet, ParameterMap, SpectralStack
+from napari_xanes.stack import SpectralStack
 
 Range = tuple[float, float]
 

@@ -19,10 +19,11 @@ from napari_xanes.maps.matching.mixture import find_endmembers, mixture_maps
 from napari_xanes.maps.matching.nearest_neighbours import Neighbours
 from napari_xanes.maps.matching.projection import sample_of, usable
 from napari_xanes.maps.matching.search_grid import prepare_nodes
+from napari_xanes.parameter_map import MapSet
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
 from napari_xanes.registry import method
-from napari_xanes.stack import MapSet, SpectralStack
+from napari_xanes.stack import SpectralStack
 from napari_xanes.theory.library.shipped import load_library
 
 LibraryArgument = Annotated[Any, BeforeValidator(load_library), Param(kind="library")]

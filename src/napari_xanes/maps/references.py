@@ -11,11 +11,12 @@ from napari_xanes import blocks
 from napari_xanes.arguments import References
 from napari_xanes.edge import raise_if_frame_empty, require_absorption
 from napari_xanes.maps.fitting.linear_fit import Design, LinearFit, prepare
+from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
 from napari_xanes.registry import method
 from napari_xanes.spectrum import Spectrum
-from napari_xanes.stack import MapSet, ParameterMap, SpectralStack
+from napari_xanes.stack import SpectralStack
 
 Range = tuple[float, float]
 When = Literal["auto", "always", "never"]

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes import blocks
-from napari_xanes.arguments import I0
+from napari_xanes.arguments import I0, as_mask
+from napari_xanes.noise import PhotonNoise
 from napari_xanes.progress import Progress, part
 from napari_xanes.registry import method
 from napari_xanes.spectrum import Spectrum
-from napari_xanes.stack import SpectralStack, as_mask
+from napari_xanes.stack import SpectralStack
 
 
 def _settle_i0(stack: SpectralStack, *, i0: Any, progress: Progress | None = None) -> Mapping[str, Any]:
@@ -24,7 +25,7 @@ def _settle_i0(stack: SpectralStack, *, i0: Any, progress: Progress | None = Non
         )
     if isinstance(i0, str) and i0 == "auto":
         i0 = _best_i0(stack)
-    if isinstance(i0, str) and i0 == "flat" and "flat" not in stack.metadata:
+    if isinstance(i0, str) and i0 == "flat" and stack.corrections.flat is None:
         raise ValueError(
             f"{stack.name!r} has no flat frames; give I0 as a spectrum file, a stack of flats, "
             "a brushed region, or 'empty'"
@@ -41,10 +42,10 @@ def _settle_i0(stack: SpectralStack, *, i0: Any, progress: Progress | None = Non
 def _best_i0(stack: SpectralStack) -> Any:
     if stack.quantity == "transmission":
         return Spectrum("I0", stack.energy, np.ones(stack.energy.size))
-    if "flat" in stack.metadata:
+    if stack.corrections.flat is not None:
         return "flat"
-    if "i0" in stack.metadata:
-        return Spectrum("I0", stack.energy, stack.metadata["i0"])
+    if stack.corrections.i0 is not None:
+        return Spectrum("I0", stack.energy, stack.corrections.i0)
     return "empty"
 
 
@@ -122,7 +123,7 @@ def empty_area(stack: SpectralStack, *, progress: Progress | None = None) -> NDA
 
 def _dark(stack: SpectralStack) -> Callable[[Any, Any], Any]:
     """A function of frames and pixels that gives the dark counts there."""
-    dark = stack.metadata.get("dark")
+    dark = stack.corrections.dark
     if dark is None:
         return lambda frames, pixels: 0.0
     values = np.asarray(dark, dtype=np.float32)
@@ -143,7 +144,7 @@ def _incident(stack: SpectralStack, i0: Any) -> Callable[[slice, slice], Any]:
     flats, energy, dark = _flats(stack, i0)
     if flats.shape == stack.shape[1:]:
         image, ratio = np.asarray(flats, dtype=np.float32).reshape(-1), _exposure_ratio(stack)
-        return lambda frames, pixels: (image[pixels] - dark(0, pixels)) * ratio[frames]
+        return lambda frames, pixels: (image[pixels] - dark(frames, pixels)) * ratio[frames]
     if isinstance(i0, SpectralStack):
         scale, shutter = _exposures_of_both(stack, i0)
     else:
@@ -173,8 +174,8 @@ def _flats(stack: SpectralStack, i0: Any) -> tuple[Any, NDArray[np.float64], Cal
     if isinstance(i0, SpectralStack):
         if i0.shape[1:] != stack.shape[1:]:
             raise ValueError(f"the flats are {i0.shape[1:]} pixels, the stack {stack.shape[1:]}")
-        return i0.data, i0.energy, _dark(i0 if "dark" in i0.metadata or i0.shape != stack.shape else stack)
-    flat = stack.metadata["flat"]
+        return i0.data, i0.energy, _dark(i0 if i0.corrections.dark is not None or i0.shape != stack.shape else stack)
+    flat = stack.corrections.flat
     flat = flat if hasattr(flat, "shape") else np.asarray(flat)
     if flat.shape == (1, *stack.shape[1:]):
         flat = flat[0]
@@ -201,15 +202,17 @@ def _neighbours(known: NDArray[np.float64], wanted: NDArray[np.float64]) -> tupl
 
 def _exposure_ratio(stack: SpectralStack) -> NDArray[np.float32]:
     """Sample exposure over flat exposure, a factor on the flats, (E, 1); 1 unless both are known."""
-    exposure, flat_exposure = (stack.metadata.get(key) for key in ("exposure", "flat_exposure"))
-    known = exposure is not None and flat_exposure is not None
-    return _column(np.asarray(exposure) / np.asarray(flat_exposure) if known else 1, stack.shape[0])
+    exposure, flat_exposure = stack.corrections.exposure, stack.corrections.flat_exposure
+    if exposure is None or flat_exposure is None:
+        exposure = flat_exposure = 1
+    return _column(np.asarray(exposure) / np.asarray(flat_exposure), stack.shape[0])
 
 
 def _exposures_of_both(stack: SpectralStack, flats: SpectralStack) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Exposures of the sample and of flats that are a stack of their own, (E, 1) each; 1 unless both are known."""
-    times = [one.metadata.get("exposure") for one in (stack, flats)]
-    sample, flat = times if all(time is not None for time in times) else (1, 1)
+    sample, flat = stack.corrections.exposure, flats.corrections.exposure
+    if sample is None or flat is None:
+        sample = flat = 1
     return _column(sample, stack.shape[0]), _column(flat, flats.shape[0])
 
 
@@ -263,21 +266,25 @@ def optical_depth(stack: SpectralStack, /, *, i0: I0 = "auto", progress: Progres
         return np.negative(counted, out=counted)
 
     data = blocks.transform_frames(absorb, stack.data, progress=progress, message="optical depth")
-    return stack.with_data(data, quantity="optical_depth", metadata=_noise(stack, i0))
+    noise = _photon_noise(stack, i0)
+    return stack.with_data(data, quantity="optical_depth", metadata={} if noise is None else {"noise": noise})
 
 
-def _noise(stack: SpectralStack, i0: Any) -> dict[str, Any]:
-    """What the photon noise of the optical depth follows from, where the gain (counts per photon) is known."""
-    gain = stack.metadata.get("gain")
+def _photon_noise(stack: SpectralStack, i0: Any) -> PhotonNoise | None:
+    """Return the photon noise of the optical depth, None where the gain (counts per photon) is not known."""
+    flat, dark, gain = stack.corrections.flat, stack.corrections.dark, stack.corrections.gain
     if gain is None or stack.quantity != "counts" or isinstance(i0, SpectralStack):
-        return {}
+        return None
     if isinstance(i0, Spectrum):
-        return {"noise": {"kind": "poisson", "i0": i0.mu / gain, "n_flat": np.inf}}
-    flat = np.asarray(stack.metadata["flat"], dtype=np.float32)
-    if "dark" in stack.metadata:
-        flat = flat - np.asarray(stack.metadata["dark"], dtype=np.float32)
-    scale = _exposure_ratio(stack) / gain
-    if (scale == scale[0]).all():
-        scale = scale[:1]  # one flat for all frames stays one image
-    photons = flat * scale.reshape(-1, *(1,) * (len(stack.shape) - 1))
-    return {"noise": {"kind": "poisson", "i0": photons, "n_flat": stack.metadata.get("n_flat", 1)}}
+        return PhotonNoise((i0.mu / gain).reshape(-1, *(1,) * (len(stack.shape) - 1)), np.inf)
+    counts = np.asarray(flat, dtype=np.float32)
+    if dark is not None:
+        counts = counts - np.asarray(dark, dtype=np.float32)
+    if counts.ndim < len(stack.shape):
+        counts = counts[None]
+    factor = _exposure_ratio(stack) / gain
+    if (factor == factor[0]).all():
+        factor = factor[:1]  # one flat for all frames stays one image
+    photons = counts * factor.reshape(-1, *(1,) * (len(stack.shape) - 1))
+    n_flat = stack.corrections.n_flat
+    return PhotonNoise(photons, 1 if n_flat is None else n_flat)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
 
-from napari_xanes.arguments import Region
+from napari_xanes._typing import BoolArray
+from napari_xanes.arguments import Region, as_mask
+from napari_xanes.corrections import Frames
 from napari_xanes.parameters import Param
 from napari_xanes.registry import method
-from napari_xanes.stack import ParameterMap, SpectralStack, as_mask
+from napari_xanes.stack import SpectralStack
 
 
 @method()
@@ -28,23 +28,23 @@ def crop(
     Parameters
     ----------
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
-        Any quantity. What belongs to its frames (flats, darks, I0) is cut with it.
+        Any quantity. Everything that belongs to its frames and pixels (flats, exposures, noise) is cut with it.
     energy : tuple of float, optional
         Lowest and highest energy to keep, in eV, both included.
     region : box (y0, y1, x0, x1) in pixels, or mask of shape (Y, X), optional
-        Box to keep; of a mask, the smallest box around it.
+        Box to keep, or a mask: then the smallest box around it is kept.
     drop_empty : bool
-        Drop frames that hold nothing but zeros or NaN, as interrupted scans leave them.
+        Drop frames that hold only zeros or NaN, as interrupted scans leave them.
 
     Returns
     -------
     SpectralStack
-        The part, without a copy of the data where only energies are cut.
+        The part that is kept; the data are copied only where frames between others are dropped.
 
     Raises
     ------
     ValueError
-        If nothing would be left.
+        If no frame or pixel would be left.
 
     Examples
     --------
@@ -62,53 +62,28 @@ def crop(
                 f"the stack covers {stack.energy[0]:g} to {stack.energy[-1]:g} eV"
             )
     if drop_empty:
-        keep &= [_holds_something(frame) for frame in stack.data]
+        keep &= [_is_filled(frame) for frame in stack.data]
         if not keep.any():
-            raise ValueError("every frame is empty: nothing but zeros and NaN")
-    box: tuple[Any, ...] = ()
-    if region is not None:
-        mask = as_mask(region, stack.shape[1:])
-        where = np.argwhere(mask)[:, -2:]
-        (y0, x0), (y1, x1) = where.min(axis=0).tolist(), where.max(axis=0).tolist()
-        box = (..., slice(y0, y1 + 1), slice(x0, x1 + 1))
-    frames = _frames(keep)
-    cut = cut_metadata(stack, frames, box)
-    data = stack.data[frames]
-    return stack.with_data(data[box] if box else data, energy=stack.energy[frames], metadata=cut)
+            raise ValueError("every frame is empty: it holds only zeros or NaN")
+    return stack.isel(_frames(keep), None if region is None else _box(as_mask(region, stack.shape[1:])))
 
 
-def _holds_something(frame: Any) -> bool:
+def _box(mask: BoolArray) -> tuple[slice, ...]:
+    """Return the smallest box (Y, X) around a mask; all slices of a volume (Z, Y, X) are kept."""
+    where = np.argwhere(mask)[:, -2:]
+    (y0, x0), (y1, x1) = where.min(axis=0).tolist(), where.max(axis=0).tolist()
+    return (*(slice(None),) * (mask.ndim - 2), slice(y0, y1 + 1), slice(x0, x1 + 1))
+
+
+def _is_filled(frame: Any) -> bool:
+    """Return whether a frame holds a finite value other than zero."""
     values = np.asarray(frame)
     return bool((np.isfinite(values) & (values != 0)).any())
 
 
-def _frames(keep: np.ndarray) -> Any:
-    """The kept frames as a slice where they are neighbours, so that nothing is copied."""
+def _frames(keep: BoolArray) -> Frames:
+    """Return the kept frames, as a slice where they are neighbours: slicing copies nothing."""
     kept = np.flatnonzero(keep)
     if kept[-1] - kept[0] + 1 == kept.size:
         return slice(int(kept[0]), int(kept[-1]) + 1)
     return kept
-
-
-def cut_metadata(stack: SpectralStack, frames: Any, box: tuple[Any, ...]) -> dict[str, Any]:
-    """Everything that is known of a stack, for some of its frames and the pixels of a box (an index; empty for all)."""
-    return {key: _cut(key, value, stack, frames, box) for key, value in stack.metadata.items()}
-
-
-def _cut(key: str, value: Any, stack: SpectralStack, frames: Any, box: tuple[Any, ...]) -> Any:
-    """What is known per frame or per pixel of the stack, cut like the stack."""
-    if isinstance(value, Mapping):
-        return {name: _cut(name, item, stack, frames, box) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_cut(key, item, stack, frames, box) for item in value]
-    shape = getattr(value, "shape", ())
-    if isinstance(value, ParameterMap) and box:
-        sigma, mask = (None if part is None else part[box] for part in (value.sigma, value.mask))
-        return replace(value, data=value.data[box], sigma=sigma, mask=mask)
-    if key in ("i0", "columns") and shape[:1] == stack.shape[:1] and len(shape) < 3:
-        return value[frames]
-    if shape == stack.shape:
-        return value[frames][box] if box else value[frames]
-    if shape[1 - len(stack.shape) :] == stack.shape[1:] and box:
-        return value[box]
-    return value

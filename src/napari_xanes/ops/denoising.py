@@ -20,8 +20,8 @@ from napari_xanes.denoising.pipeline import Cleaned, clean, parts
 from napari_xanes.denoising.report import companions, noise_of
 from napari_xanes.denoising.survey import Look, look, with_design
 from napari_xanes.edge import normalize_spectrum, require_absorption
+from napari_xanes.noise import AmountNoise, join_slices
 from napari_xanes.ops.absorbance import optical_depth
-from napari_xanes.ops.cropping import cut_metadata
 from napari_xanes.ops.slices import each_slice, put_on_each_other, sentences, slices_of
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
@@ -71,8 +71,7 @@ def _thinned(stack: SpectralStack) -> SpectralStack:
     step = isqrt(stack.shape[1] * stack.shape[2] // _ENOUGH)
     if step < 2:
         return stack
-    box = (..., slice(None, None, step), slice(None, None, step))
-    return replace(stack, data=stack.data[box], metadata=cut_metadata(stack, slice(None), box))
+    return stack.isel(box=(slice(None, None, step), slice(None, None, step)))
 
 
 def _offset(seen: Look, references: list[Spectrum], background: bool, start: float) -> Offset:
@@ -97,8 +96,6 @@ def require_cleanable(stack: SpectralStack, references: list[Spectrum] | None) -
         As `denoise`: denoised already, no absorption, too few energies, a volume without references, or references
         that do not cover the energies.
     """
-    if (stack.metadata.get("noise") or {}).get("kind") == "amounts":
-        raise ValueError(f"{stack.name!r} is denoised already; denoise what it was made from")
     if stack.quantity not in ("counts", "transmission"):
         require_absorption(stack, "denoise", normalized=True)
     if stack.energy.size < _LEAST_ENERGIES:
@@ -106,6 +103,8 @@ def require_cleanable(stack: SpectralStack, references: list[Spectrum] | None) -
             f"denoise needs at least {_LEAST_ENERGIES} energies to tell signal from noise; {stack.name!r} has "
             f"{stack.energy.size}"
         )
+    if isinstance(stack.noise, AmountNoise):
+        raise ValueError(f"{stack.name!r} is denoised already; denoise what it was made from")
     if len(stack.shape) == 4 and references is None:
         raise ValueError(f"slices of {stack.name!r} would each learn spectra of their own: give references")
     for one in references or ():
@@ -261,11 +260,8 @@ def _slice_by_slice(stack: SpectralStack, progress: Progress | None, **parameter
     about["novel"] = []  # each slice has directions of its own
     counted = {name: sum(one["report"][name] for one in slices) for name in _COUNTS}
     about["report"] = {**slices[0]["report"], **counted, "text": sentences(done)}
-    own = done[0].metadata.get("noise")
-    for name in ("factors", "i0"):  # what there is for each pixel
-        if own is not None and np.ndim(own.get(name)) >= 2:
-            own = {**own, name: np.stack([np.asarray(one.metadata["noise"][name]) for one in done], axis=-3)}
-    return stack.with_data(data, quantity=done[0].quantity, metadata={"denoise": about, "noise": own})
+    errors = join_slices([one.noise for one in done])
+    return stack.with_data(data, quantity=done[0].quantity, metadata={"denoise": about, "noise": errors})
 
 
 _COUNTS = ("new_features", "new_places", "unexplained_places")

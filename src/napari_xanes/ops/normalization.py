@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from napari_xanes import blocks
 from napari_xanes.edge import EdgeLines, Lines, raise_if_frame_empty, require_absorption, settle_edge
+from napari_xanes.parameter_map import ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
 from napari_xanes.registry import method
-from napari_xanes.stack import ParameterMap, SpectralStack
+from napari_xanes.stack import SpectralStack
 
 Range = tuple[float, float]
 

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from napari_xanes.ops.cropping import cut_metadata
 from napari_xanes.progress import Progress, part
 from napari_xanes.stack import SpectralStack
 
 
 def slices_of(stack: SpectralStack, z: int | slice) -> SpectralStack:
     """A slice of a volume (E, Z, Y, X) as images (E, Y, X), or some slices as a volume, with what belongs to them."""
-    size = stack.pixel_size if isinstance(z, slice) or stack.pixel_size is None else stack.pixel_size[1:]
-    metadata = cut_metadata(stack, slice(None), (..., z, slice(None), slice(None)))
-    return replace(stack, data=stack.data[:, z], pixel_size=size, metadata=metadata)
+    return stack.isel(box=(z, slice(None), slice(None)))
 
 
 def each_slice(

@@ -17,7 +17,7 @@ from napari_xanes.gui.spectra.model import QUANTITY_LABELS, Curve, box_spectrum,
 from napari_xanes.gui.spectra.plot import SpectrumPlot
 from napari_xanes.gui.spectra.tiles import Tiles
 from napari_xanes.gui.worker import LatestOnlyWorker
-from napari_xanes.noise import AmountNoise, amount_noise
+from napari_xanes.noise import AmountNoise
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -107,7 +107,7 @@ class BeforeAfter(QWidget):
         """Compare two stacks of the same shape and quantity; `layer` shows the second."""
         self._after, self._layer = after, layer
         self._tiles = tuple(Tiles(stack.data) for stack in (before, after))
-        self._noise = amount_noise(after)
+        self._noise = after.noise if isinstance(after.noise, AmountNoise) else None
         self._swipe.set_layer(layer, before.data)
         self.plot.set_labels(QUANTITY_LABELS[after.quantity])
         self.plot.set_curves([])

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_xanes.gui.layers import LayerData, is_stack, maps_to_layers, stack_to_layer
-from napari_xanes.stack import MapSet, ParameterMap, SpectralStack
+from napari_xanes.parameter_map import MapSet, ParameterMap
+from napari_xanes.stack import SpectralStack
 
 if TYPE_CHECKING:
     from napari.layers import Layer

@@ -46,8 +46,9 @@ from napari_xanes.recipe import run
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from napari_xanes.parameter_map import MapSet
     from napari_xanes.progress import Progress
-    from napari_xanes.stack import MapSet, SpectralStack
+    from napari_xanes.stack import SpectralStack
 
 METHODS = {"MDS": "mds", "Isomap": "isomap", "t-SNE": "tsne", "PCA": "pca"}
 _PRESS = "Press Embed to place the pixels of the stack among the spectra of the library"

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_xanes.gui.layers import is_map, maps_of
 from napari_xanes.gui.map_results import with_error
-from napari_xanes.stack import MapSet, ParameterMap
+from napari_xanes.parameter_map import MapSet, ParameterMap
 
 if TYPE_CHECKING:
     from napari.layers import Layer

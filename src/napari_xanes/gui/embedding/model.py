@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from napari_xanes import blocks
 from napari_xanes._typing import Float64Array
 from napari_xanes.colours import colour_of
+from napari_xanes.parameter_map import MapSet
 from napari_xanes.progress import Progress, part
-from napari_xanes.stack import MapSet, SpectralStack
+from napari_xanes.stack import SpectralStack
 from napari_xanes.theory.embedding.embed import Embedding, embed
 from napari_xanes.theory.embedding.placement import place
 from napari_xanes.theory.library.model import Library

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, opened, text
 from napari_xanes.io.hdf5.native import MAPS, own_group, read_own
-from napari_xanes.stack import MapSet, ParameterMap
+from napari_xanes.parameter_map import MapSet, ParameterMap
 
 
 def why_not_readable(path: Path) -> str | None:

@@ -15,7 +15,8 @@ from napari_xanes.history import Source, Step
 from napari_xanes.io.allocation_limits import counted
 from napari_xanes.io.hdf5.file import array, child, held, load, text
 from napari_xanes.io.metadata_json import pack_mapping, unpack
-from napari_xanes.stack import MapSet, SpectralStack
+from napari_xanes.parameter_map import MapSet
+from napari_xanes.stack import SpectralStack
 
 GROUP = "napari_xanes"
 STACK = "stack 1"

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.files import replacing
 from napari_xanes.io.hdf5.native import MAPS, STACK, write_array, write_own, write_texts
-from napari_xanes.stack import UNITS, MapSet, SpectralStack
+from napari_xanes.parameter_map import MapSet
+from napari_xanes.stack import UNITS, SpectralStack
 
 
 def write_stack(stack: SpectralStack, path: Path) -> None:
@@ -108,7 +109,8 @@ def _positions(
 
 def _count_time(stack: SpectralStack) -> NDArray[np.float64]:
     """Exposures in s (E,), 1 where they are not known: MANTiS divides by them and takes 1 as well."""
-    exposure = np.asarray(stack.metadata.get("exposure", 1.0), dtype=np.float64)
+    seconds = stack.corrections.exposure
+    exposure = np.asarray(1.0 if seconds is None else seconds, dtype=np.float64)
     if exposure.size not in (1, stack.energy.size):
         return np.ones(stack.energy.size)
     known = np.where(np.isfinite(exposure) & (exposure > 0), exposure, 1.0)

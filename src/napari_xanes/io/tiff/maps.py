@@ -9,7 +9,7 @@ import numpy as np
 from napari_xanes.history import Source, Step
 from napari_xanes.io.metadata_json import fetch_inline, unpack
 from napari_xanes.io.tiff.file import MAPS, images, is_tiff, opened, own_notes
-from napari_xanes.stack import MapSet, ParameterMap
+from napari_xanes.parameter_map import MapSet, ParameterMap
 
 
 def why_not_readable(path: Path) -> str | None:

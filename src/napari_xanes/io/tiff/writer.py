@@ -14,7 +14,8 @@ import tifffile
 from napari_xanes.io.files import replacing
 from napari_xanes.io.metadata_json import keep_inline, pack_mapping
 from napari_xanes.io.tiff.file import KEY, MAPS, STACK
-from napari_xanes.stack import MapSet, SpectralStack
+from napari_xanes.parameter_map import MapSet
+from napari_xanes.stack import SpectralStack
 
 _LARGEST = 0xFFFF_0000
 """ImageJ's TIFF counts bytes with 32 bits; some are left for the header."""

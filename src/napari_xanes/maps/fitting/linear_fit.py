@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_xanes._typing import Float64Array
 from napari_xanes.edge import normalize_spectrum
 from napari_xanes.maps.fitting.active_set import ActiveSets
-from napari_xanes.noise import amount_noise, photon_noise
+from napari_xanes.noise import AmountNoise, PhotonNoise
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
@@ -184,8 +184,9 @@ class LinearFit:
         )
         self.dominant = np.zeros(n_pixels, np.uint8)
         self.finite, self.good = (np.zeros(n_pixels, dtype=bool) for _ in range(2))
-        self._noise = photon_noise(stack, design.frames)
-        self._amount_noise = amount_noise(stack, design.frames)
+        noise = stack.noise and stack.noise.isel(design.frames)
+        self._photon_noise = noise if isinstance(noise, PhotonNoise) else None
+        self._amount_noise = noise if isinstance(noise, AmountNoise) else None
         first, second = np.triu_indices(k)
         self._pair = first, second
         self._pair_weight = np.where(first == second, 1.0, 2.0)
@@ -222,7 +223,7 @@ class LinearFit:
             q = design.basis.T @ data
             x, support = design.solver.solve(q)
             u = design.free_inverse @ (design.free.T @ data - design.corner @ x)
-            variance = None if self._noise is None else self._noise.variance(data, pixels)
+            variance = None if self._photon_noise is None else self._photon_noise.variance(data, pixels)
             data -= design.matrix @ np.concatenate([x, u])
             self._keep(x, u, support, data, variance, pixels)
 

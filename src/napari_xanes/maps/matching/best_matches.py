@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_xanes.parameter_map import MapSet
 from napari_xanes.spectrum import Spectrum
-from napari_xanes.stack import MapSet
 from napari_xanes.theory.embedding.placement import background_columns
 from napari_xanes.theory.library.shipped import load_library
 

@@ -14,9 +14,10 @@ from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.maps.fitting.linear_fit import Design, LinearFit, prepare
 from napari_xanes.maps.matching.k_edge_calibration import Calibration, calibrate
 from napari_xanes.maps.matching.l_edge_maps import NO_SIGNAL, doubt_maps
+from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.progress import Progress
 from napari_xanes.spectrum import Spectrum
-from napari_xanes.stack import MapSet, ParameterMap, SpectralStack
+from napari_xanes.stack import SpectralStack
 from napari_xanes.theory.library.model import Library
 
 MODEL_ERRORS: Mapping[str, tuple[float, float]] = MappingProxyType(

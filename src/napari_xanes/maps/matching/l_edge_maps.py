@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.maps.matching.l_edge import DOUBTS, Matcher
-from napari_xanes.stack import ParameterMap, SpectralStack
+from napari_xanes.parameter_map import ParameterMap
+from napari_xanes.stack import SpectralStack
 from napari_xanes.theory.library.model import Library
 
 

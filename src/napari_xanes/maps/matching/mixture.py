@@ -13,9 +13,10 @@ from napari_xanes.maps.fitting.active_set import ActiveSets
 from napari_xanes.maps.fitting.linear_fit import LinearFit, prepare
 from napari_xanes.maps.matching.fit_state import Settled
 from napari_xanes.maps.matching.projection import Sample, Window
+from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.progress import Progress
 from napari_xanes.spectrum import Spectrum
-from napari_xanes.stack import MapSet, ParameterMap, SpectralStack
+from napari_xanes.stack import SpectralStack
 from napari_xanes.theory.embedding.placement import background_columns
 from napari_xanes.theory.library.model import Library
 
