@@ -1,53 +1,65 @@
-"""Real windows for the tests; without a display or OpenGL these tests are skipped."""
+"""Viewers and docks on a (virtual) screen. Without a screen, or OpenGL for a real window, tests are skipped."""
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
-
-# Before napari is imported: the tests must not write into the user's settings.
-os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp(prefix="napari-xanes-")) / "settings.yaml")
 
 import numpy as np
 import pytest
 
 from napari_xanes import SpectralStack, Spectrum
 
-HERE = Path(__file__).parent
 
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if HERE in Path(item.fspath).parents:
-            item.add_marker("window")
-
-
-def _why_no_window(request: pytest.FixtureRequest) -> str:
+def _why_no_display(request: pytest.FixtureRequest) -> str:
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return "no display; install xvfb"
+    request.getfixturevalue("qapp")
+    return ""
+
+
+def _why_no_canvas() -> str:
     from qtpy.QtGui import QGuiApplication, QOpenGLContext
 
-    request.getfixturevalue("qapp")
     if QGuiApplication.platformName() in ("offscreen", "minimal"):
         return f"the Qt platform {QGuiApplication.platformName()} has no OpenGL"
     return "" if QOpenGLContext().create() else "no OpenGL"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _needs_window(request: pytest.FixtureRequest) -> None:
-    reason = _why_no_window(request)
+def _needs_display(request: pytest.FixtureRequest) -> None:
+    reason = _why_no_display(request)
     if reason:
         pytest.skip(reason)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_garbage_collection(_needs_display: None) -> None:
+    """Leave napari's modules out of garbage collection: napari collects at each change of its layers."""
+    import napari._qt.qt_main_window  # noqa: F401  and all that it imports
+
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
-def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
-    """A window on the (virtual) screen."""
-    return make_napari_viewer(show=True)
+def viewer(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A viewer without canvas; for a test marked `window`, napari's own window on the (virtual) screen."""
+    if request.node.get_closest_marker("window"):
+        reason = _why_no_canvas()
+        if reason:
+            pytest.skip(reason)
+        yield request.getfixturevalue("make_napari_viewer")(show=True)
+        return
+    from tests.gui.plain_viewer import PlainViewer
+
+    viewer = PlainViewer()
+    viewer.window.show()
+    yield viewer
+    viewer.close()
 
 
 @pytest.fixture

@@ -120,6 +120,7 @@ def test_the_network_cleans_counts(viewer: Any, dock: DenoiseDock, add_stack: An
     assert np.std(result.data - clean) < 0.4 * np.std(before.data - clean)
 
 
+@pytest.mark.window
 def test_the_swipe_shows_before_on_the_left(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any, qtbot: Any) -> None:
     run(dock, wait)
     result = viewer.layers.selection.active
@@ -152,6 +153,7 @@ def test_the_swipe_shows_before_on_the_left(viewer: Any, dock: DenoiseDock, laye
     assert viewer.layers.selection.active is result
 
 
+@pytest.mark.window
 def test_a_key_switches_between_before_and_after(
     viewer: Any, dock: DenoiseDock, layer: Any, wait: Any, qtbot: Any
 ) -> None:
@@ -208,6 +210,7 @@ def test_both_spectra_under_the_cursor_with_the_band(
     assert dock.compare.plot.line.value() == pytest.approx(stack.energy[viewer.dims.current_step[0]])
 
 
+@pytest.mark.window
 def test_a_preview_lies_over_what_is_in_view_and_goes(
     viewer: Any, dock: DenoiseDock, add_stack: Any, wait: Any
 ) -> None:
@@ -310,6 +313,7 @@ def test_a_failure_is_a_notification_and_marks_the_field(
     assert not dock.runner.job.running
 
 
+@pytest.mark.window
 def test_closing_the_window_mid_run_is_clean(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any, qtbot: Any) -> None:
     run(dock, wait)
     dock.compare.slider.setValue(100)

@@ -17,6 +17,7 @@ from napari_xanes import Recipe, Step
 from napari_xanes.cli import app
 from napari_xanes.gui.layers import is_stack
 
+pytestmark = pytest.mark.window
 CHOSEN = ("Pyrite_NMNH_recal_2_15_tr.avg", "VIVIANITE_006_XANES_tr.avg", "STRENGITE_XTL_007_XANES_tr.avg")
 
 

@@ -65,6 +65,7 @@ def test_a_file_of_one_stack_needs_no_choice(viewer: Any, add_stack: Any, stack:
     assert PrepareDock(viewer).in_file.isHidden()
 
 
+@pytest.mark.window
 def test_the_row_is_never_a_window_of_its_own(
     viewer: Any, two_detectors: Path, wait: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,6 +89,7 @@ def spectra_dock(viewer: Any) -> SpectraDock:
     return dock
 
 
+@pytest.mark.window
 def test_looking_computes_nothing_on_the_main_thread(
     viewer: Any, add_stack: Any, depth: SpectralStack, wait: Any, watch: _Watch
 ) -> None:

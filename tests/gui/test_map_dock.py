@@ -50,6 +50,7 @@ def test_three_clicks_give_the_right_map(viewer: Any, dock: MapDock, wait: Any) 
     assert "Ni2+ model" in dock.results._legend.text()
 
 
+@pytest.mark.window
 def test_results_fit_a_narrow_dock(viewer: Any, dock: MapDock, wait: Any) -> None:
     from napari_xanes.gui.layers import stack_to_layer
 
@@ -127,6 +128,7 @@ def test_recipe_and_script_repeat_the_run(
     assert "nx.Step('fit_references'" in QApplication.clipboard().text()
 
 
+@pytest.mark.window
 def test_closing_the_window_mid_run_is_clean(viewer: Any, dock: MapDock, add_stack: Any) -> None:
     add_stack()
     dock.runner.start()

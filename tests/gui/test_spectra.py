@@ -271,6 +271,7 @@ def test_layers_come_and_go(viewer, dock, add_stack, point_at, stack, wait):
     assert dock.plot.curves == [] or all(c.kind == "reference" for c in dock.plot.curves)
 
 
+@pytest.mark.window
 def test_a_closed_dock_is_freed(viewer, dock, add_stack, wait):
     add_stack()
     wait()
@@ -328,6 +329,7 @@ def test_what_was_waited_for_does_not_replace_what_came_later(viewer, dock, add_
     np.testing.assert_allclose(curve(dock, "cursor").values, stack.data[:, 2, 2])
 
 
+@pytest.mark.window
 def test_closing_while_data_are_read(viewer, dock, add_stack, stack, wait, monkeypatch):
     monkeypatch.setattr(tiles, "EDGE", 4)
     started, hold = threading.Event(), threading.Event()
