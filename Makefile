@@ -15,7 +15,7 @@ demo: .venv/installed
 	$(BIN)/napari-xanes demo -o demo-output
 
 test: .venv/tested lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
 
 lint: .venv/tested
 	$(BIN)/ruff check .

@@ -1,16 +1,28 @@
-"""What all tests share: small stacks, and the real files where they are."""
+"""Fixtures of all tests: small stacks, and the folder of real files."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from napari_xanes import SpectralStack, Spectrum
 
 DATA = Path(os.environ.get("NAPARI_XANES_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep this process to itself: one thread, as there is one process per core, and napari settings of its own."""
+    for library in ("OMP", "OPENBLAS", "MKL", "LP"):  # for libraries that are loaded later, and for child processes
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    threadpool_limits(limits=1)
+    settings = tempfile.TemporaryDirectory(prefix="napari-xanes-", ignore_cleanup_errors=True)
+    config.add_cleanup(settings.cleanup)
+    os.environ["NAPARI_CONFIG"] = str(Path(settings.name) / "settings.yaml")
 
 
 @pytest.fixture(scope="session")
