@@ -20,7 +20,7 @@ from napari_xanes.registry import method
 METHODS = [*OPERATIONS, *ESTIMATORS]
 
 
-@method()
+@method(looks_at="frame")
 def everything(
     stack: SpectralStack,
     /,

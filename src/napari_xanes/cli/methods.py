@@ -25,6 +25,7 @@ def ops(as_json: Annotated[bool, typer.Option("--json", help="Machine-readable o
                 {
                     "name": method.name,
                     "summary": method.summary,
+                    "looks_at": method.looks_at,
                     "parameters": [parameter.describe() for parameter in method.parameters.values()],
                 }
                 for method in registry.values()

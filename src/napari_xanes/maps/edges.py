@@ -65,7 +65,7 @@ def _search(edge: EdgeLines) -> Range:
     return low, high
 
 
-@method(fit=_settle)
+@method(looks_at="pixel", fit=_settle)
 def edge_energy(
     stack: SpectralStack,
     /,

@@ -102,7 +102,7 @@ def _settle(
 _N_COLUMNS = {"none": 0, "constant": 1, "linear": 2}
 
 
-@method(fit=_settle)
+@method(looks_at="pixel", fit=_settle)
 def match_library(
     stack: SpectralStack,
     /,

@@ -35,7 +35,7 @@ def _settle(
 _DESIGN = ("constant", "slope", "nonnegative", "sum_to_one", "normalize_references")
 
 
-@method(fit=_settle)
+@method(looks_at="pixel", fit=_settle)
 def fit_references(
     stack: SpectralStack,
     /,

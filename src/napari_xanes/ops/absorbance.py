@@ -220,7 +220,7 @@ def _column(values: Any, n_frames: int) -> NDArray[np.float32]:
     return np.broadcast_to(np.reshape(np.asarray(values, dtype=np.float32), (-1, 1)), (n_frames, 1))
 
 
-@method(fit=_settle_i0)
+@method(looks_at="frame", fit=_settle_i0)
 def optical_depth(stack: SpectralStack, /, *, i0: I0 = "auto", progress: Progress | None = None) -> SpectralStack:
     """Optical depth, -ln((I - dark) / (I0 - dark)).
 

@@ -14,7 +14,7 @@ from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
 
 
-@method()
+@method(looks_at="frame")
 def crop(
     stack: SpectralStack,
     /,

@@ -124,7 +124,7 @@ def _absorption(stack: SpectralStack) -> SpectralStack:
     return optical_depth(stack) if stack.quantity in ("counts", "transmission") else stack
 
 
-@method(fit=_settle)
+@method(looks_at="stack", fit=_settle)
 def denoise(
     stack: SpectralStack,
     /,

@@ -16,7 +16,7 @@ from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
 
 
-@method()
+@method(looks_at="stack")
 def denoise_blind_spot(
     stack: SpectralStack,
     /,

@@ -13,7 +13,7 @@ from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
 
 
-@method()
+@method(looks_at="stack")
 def denoise_nlm(
     stack: SpectralStack, /, *, components: Count = None, progress: Progress | None = None
 ) -> SpectralStack:

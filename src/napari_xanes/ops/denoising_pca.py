@@ -14,7 +14,7 @@ from napari_xanes.stack import SpectralStack
 Count = Annotated[int | None, Param(ge=1, le=50, auto="from the noise")]
 
 
-@method()
+@method(looks_at="stack")
 def denoise_pca(
     stack: SpectralStack, /, *, components: Count = None, progress: Progress | None = None
 ) -> SpectralStack:

@@ -35,7 +35,7 @@ def _settle(
     return {"e0": edge.e0, "pre": edge.pre, "post": edge.post, "min_jump": least}
 
 
-@method(fit=_settle)
+@method(looks_at="pixel", fit=_settle)
 def normalize_edge(
     stack: SpectralStack,
     /,
