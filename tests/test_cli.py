@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,26 @@ def test_ops_lists_every_parameter() -> None:
     text = invoke("ops")
     assert "eV" in text
     assert "fit_references" in text
+
+
+def test_ops_tells_what_a_method_looks_at() -> None:
+    operations = {entry["name"]: entry for entry in json.loads(invoke("ops", "--json"))["operations"]}
+    assert operations["crop"]["looks_at"] == "frame"
+    assert operations["denoise_pca"]["looks_at"] == "stack"
+
+
+@pytest.mark.parametrize(("flags", "levels"), [((), ()), (("-v",), ("INFO",)), (("-v", "-v"), ("INFO", "DEBUG"))])
+def test_the_log_goes_to_stderr_when_asked(
+    flags: tuple[str, ...], levels: tuple[str, ...], tmp_path: Path, counts_file: Path, recipe_file: Path
+) -> None:
+    words = [*flags, "run", recipe_file, counts_file, "-o", tmp_path / "out"]
+    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert [line for line in done.stdout.splitlines() if not Path(line).is_file()] == []
+    assert ("step 1 of 2: optical_depth" in done.stderr) is ("INFO" in levels)
+    assert ("optical_depth: from 'counts': i0 = 'flat'" in done.stderr) is ("INFO" in levels)
+    assert ("fit took" in done.stderr) is ("DEBUG" in levels)
+    logger = logging.getLogger("napari_xanes")
+    assert (logger.level, logger.handlers) == (logging.NOTSET, [])
 
 
 def test_errors_are_one_line(tmp_path: Path, counts_file: Path) -> None:

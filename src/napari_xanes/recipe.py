@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +16,8 @@ from napari_xanes.parameter_map import MapSet
 from napari_xanes.progress import Progress, part
 from napari_xanes.registry import Method
 from napari_xanes.stack import SpectralStack
+
+logger = logging.getLogger(__name__)
 
 _FORMAT = "napari-xanes recipe 1"
 
@@ -75,6 +78,7 @@ def run(
             raise ValueError(f"{following.name} can't follow {method.name}: maps are the end of a recipe")
     value: Any = stack
     for i, (method, step) in enumerate(zip(methods, steps, strict=True)):
+        logger.info("step %d of %d: %s", i + 1, len(steps), method.name)
         value = method.apply(value, step, progress=part(progress, i / len(steps), (i + 1) / len(steps)))
     return value  # type: ignore[no-any-return]
 

@@ -11,17 +11,31 @@ import typer
 
 from napari_xanes.cli.converting import convert
 from napari_xanes.cli.info import info
+from napari_xanes.cli.logs import log_to_stderr
 from napari_xanes.cli.methods import ops
 from napari_xanes.cli.options import Folder, say, warn
 from napari_xanes.cli.running import run
 from napari_xanes.cli.simulating import simulate
 
 app = typer.Typer(
-    help="X-ray absorption image stacks: what a file holds, other formats, recipes on files, the demo.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    verbose: Annotated[
+        int,
+        typer.Option("-v", "--verbose", count=True, help="Log to standard error what is done; twice for timings too."),
+    ] = 0,
+) -> None:
+    """X-ray absorption image stacks: what a file holds, other formats, recipes on files, the demo."""
+    context.call_on_close(log_to_stderr(verbose))
+
+
 for command in (info, convert, run, ops, simulate):
     app.command()(command)
 
