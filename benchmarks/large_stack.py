@@ -26,7 +26,7 @@ WORK = """
 import json, resource, sys, time
 import numpy as np
 import napari_xanes as nx
-from napari_xanes.gui.spectra.model import box_spectrum
+from napari_xanes.gui.pixels.spectra import box_spectrum
 from napari_xanes.gui.layers import stack_to_layer
 
 def megabytes():

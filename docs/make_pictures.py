@@ -15,7 +15,7 @@ os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")  #
 import numpy as np  # noqa: E402
 
 from napari_xanes.gui.layers import stack_to_layer  # noqa: E402
-from napari_xanes.gui.picture import open_docks, settle, wait_until  # noqa: E402
+from napari_xanes.gui.screenshot import open_docks, settle, wait_until  # noqa: E402
 from napari_xanes.gui.spectra.pin_set import pins_of  # noqa: E402
 from napari_xanes.io import write  # noqa: E402
 from napari_xanes.ops import optical_depth  # noqa: E402

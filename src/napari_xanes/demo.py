@@ -158,7 +158,7 @@ def _look(output: Path, window: bool | None, say: Callable[[str], None]) -> None
         raise OSError("there is no screen to keep a window on; leave --window out to get a picture of it instead")
     folder = output / next(iter(SAMPLES))
     picture = output / "window.png"
-    command = [sys.executable, "-m", "napari_xanes.gui.picture", str(folder / "counts.h5"), str(picture)]
+    command = [sys.executable, "-m", "napari_xanes.gui.screenshot", str(folder / "counts.h5"), str(picture)]
     if not has_screen:
         if shutil.which("xvfb-run") is None:
             say(f"no picture of the window: no screen and no Xvfb; on Debian or Ubuntu: apt install {WINDOW_PACKAGES}")

@@ -20,7 +20,7 @@ from napari_xanes.gui.denoising.compare import BeforeAfter
 from napari_xanes.gui.denoising.overlay import in_view
 from napari_xanes.gui.denoising.results import device_in_words
 from napari_xanes.gui.layers import stack_of
-from napari_xanes.gui.spectra import tiles
+from napari_xanes.gui.pixels import tiles
 from napari_xanes.gui.wording import time_left
 from napari_xanes.noise import AmountNoise
 from napari_xanes.sample import nmc_ni_k
@@ -269,7 +269,7 @@ def test_what_is_not_explained_can_be_shown(viewer: Any, dock: DenoiseDock, add_
 
 
 def test_references_without_valences_are_used(viewer: Any, dock: DenoiseDock, layer: Any) -> None:
-    from napari_xanes.gui.reference_set import references_of
+    from napari_xanes.gui.references.reference_set import references_of
 
     shared = references_of(viewer)
     for spectrum in shared.spectra:
@@ -296,7 +296,7 @@ def test_cancelling_leaves_nothing_behind(viewer: Any, dock: DenoiseDock, layer:
 def test_a_failure_is_a_notification_and_marks_the_field(
     viewer: Any, dock: DenoiseDock, layer: Any, wait: Any, errors: list[str]
 ) -> None:
-    from napari_xanes.gui.reference_set import references_of
+    from napari_xanes.gui.references.reference_set import references_of
 
     energy = stack_of(layer).energy
     references_of(viewer).add([Spectrum("short", energy[20:30], np.linspace(0, 1, 10))])

@@ -13,7 +13,7 @@ from napari_xanes.gui.embedding.libraries import suggested
 from napari_xanes.gui.embedding.matched import match_of, reading
 from napari_xanes.gui.embedding.model import BINS, branches, has_signal, picture_of
 from napari_xanes.gui.layers import stack_to_layer
-from napari_xanes.gui.map_dock import add_layers
+from napari_xanes.gui.maps.dock import add_layers
 from napari_xanes.gui.spectra.pin_set import pins_of
 from napari_xanes.maps import match_library
 from napari_xanes.theory.library.shipped import LIBRARIES

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_xanes import SpectralStack, Spectrum, Step
-from napari_xanes.gui.choosing import LayerBox
-from napari_xanes.gui.fields import viewer_fields
-from napari_xanes.gui.forms import Form
+from napari_xanes.gui.forms.form import Form
+from napari_xanes.gui.forms.layer_box import LayerBox
+from napari_xanes.gui.forms.viewer_fields import viewer_fields
 from napari_xanes.maps import ESTIMATORS
 from napari_xanes.ops import OPERATIONS
 from napari_xanes.parameters import Param
@@ -99,7 +99,7 @@ def test_half_a_range_is_refused(form: Form) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_the_form_of_every_method_gives_a_valid_step(name: str, viewer: Any, add_stack: Any, qtbot: Any) -> None:
     layer = add_stack()
-    from napari_xanes.gui.reference_set import references_of
+    from napari_xanes.gui.references.reference_set import references_of
 
     references_of(viewer).offer(layer)
     stacks = LayerBox(viewer)

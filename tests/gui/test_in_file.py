@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from napari_xanes import SpectralStack
-from napari_xanes.gui.in_file import StackSelector
-from napari_xanes.gui.prepare_dock import PrepareDock
+from napari_xanes.gui.prepare.dock import PrepareDock
+from napari_xanes.gui.prepare.stack_selector import StackSelector
 
 
 @pytest.fixture

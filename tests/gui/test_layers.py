@@ -8,9 +8,9 @@ import pytest
 
 import napari_xanes as nx
 from napari_xanes import MapSet, SpectralStack, Spectrum
-from napari_xanes.gui import readers, writers
+from napari_xanes.gui.files import readers, writers
 from napari_xanes.gui.layers import maps_of, maps_to_layers, stack_of
-from napari_xanes.gui.map_dock import add_layers
+from napari_xanes.gui.maps.dock import add_layers
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from dask.callbacks import Callback
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum
 from napari_xanes.gui.denoising import DenoiseDock
-from napari_xanes.gui.references import references_of
+from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.gui.spectra import SpectraDock
 from napari_xanes.gui.spectra.pin_set import pins_of
 from napari_xanes.sample import nmc_ni_k

@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QApplication, QScrollArea
 
 import napari_xanes as nx
 from napari_xanes import Recipe, SpectralStack, Step
-from napari_xanes.gui.map_dock import MapDock
-from napari_xanes.gui.prepare_dock import PrepareDock
+from napari_xanes.gui.maps.dock import MapDock
+from napari_xanes.gui.prepare.dock import PrepareDock
 from napari_xanes.sample import nmc_ni_k
 
 
@@ -148,7 +148,7 @@ def test_prepare_adds_a_new_stack(viewer: Any, add_stack: Any, stack: SpectralSt
 
 
 def test_references_of_another_edge_are_not_used(viewer: Any, dock: MapDock, add_stack: Any, errors: list[str]) -> None:
-    from napari_xanes.gui.reference_set import references_of
+    from napari_xanes.gui.references.reference_set import references_of
 
     add_stack()
     references = references_of(viewer)

@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QWidget
 from tests.io.test_xrm_series import aps
 
 import napari_xanes as nx
-from napari_xanes.gui import readers
-from napari_xanes.gui.dropping import DropTarget
+from napari_xanes.gui.files import readers
+from napari_xanes.gui.files.drop_target import DropTarget
 
 
 def names(folder: Path, pattern: str = "*") -> list[str]:

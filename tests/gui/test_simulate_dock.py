@@ -7,8 +7,8 @@ import pytest
 
 from napari_xanes import theory
 from napari_xanes.gui.layers import stack_to_layer
-from napari_xanes.gui.reference_set import references_of
-from napari_xanes.gui.simulate_dock import SimulateDock, simulate
+from napari_xanes.gui.references.reference_set import references_of
+from napari_xanes.gui.simulate.dock import SimulateDock, simulate
 from napari_xanes.sample import mn_oxides_l
 
 

@@ -12,9 +12,10 @@ import pytest
 from app_model.types import KeyBinding
 
 from napari_xanes import SpectralStack
-from napari_xanes.gui.references import references_of
-from napari_xanes.gui.spectra import SpectraDock, spectra_dock_of, tiles
-from napari_xanes.gui.spectra.model import with_unit
+from napari_xanes.gui.pixels import tiles
+from napari_xanes.gui.references.reference_set import references_of
+from napari_xanes.gui.spectra import SpectraDock, spectra_dock_of
+from napari_xanes.gui.spectra.curves import with_unit
 
 
 @pytest.fixture

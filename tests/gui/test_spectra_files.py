@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QApplication
 
 import napari_xanes as nx
 from napari_xanes.gui.layers import is_stack, stack_of
-from napari_xanes.gui.references import references_of
+from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.gui.spectra import SpectraDock
 
 

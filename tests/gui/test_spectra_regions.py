@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from napari_xanes.colours import colour_of
-from napari_xanes.gui.references import references_of
+from napari_xanes.gui.pixels.areas import next_label, pixels_of
+from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.gui.spectra import SpectraDock
-from napari_xanes.gui.spectra.areas import next_label, pixels_of
 
 
 @pytest.fixture

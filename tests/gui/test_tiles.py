@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_xanes.gui.spectra import tiles
-from napari_xanes.gui.spectra.model import box_spectrum
-from napari_xanes.gui.spectra.tiles import Tiles
+from napari_xanes.gui.pixels import tiles
+from napari_xanes.gui.pixels.spectra import box_spectrum
+from napari_xanes.gui.pixels.tiles import Tiles
 
 DATA = np.random.default_rng(0).random((4, 3, 150, 131), dtype=np.float32)
 

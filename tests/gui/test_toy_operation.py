@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from napari_xanes import SpectralStack
-from napari_xanes.gui.forms import Form
+from napari_xanes.gui.forms.form import Form
 from napari_xanes.ops import OPERATIONS
 from napari_xanes.parameters import Param
 from napari_xanes.registry import method

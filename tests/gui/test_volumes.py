@@ -11,8 +11,8 @@ import pytest
 import napari_xanes as nx
 from napari_xanes import SpectralStack
 from napari_xanes.gui.denoising import DenoiseDock
-from napari_xanes.gui.fit_overlay import pixel_in_words
 from napari_xanes.gui.layers import is_map, is_stack, stack_of
+from napari_xanes.gui.maps.fit_overlay import pixel_in_words
 from napari_xanes.gui.spectra import SpectraDock
 from napari_xanes.gui.spectra.pin_set import pins_of
 from napari_xanes.sample import mn_oxides_l, nmc_ni_k
@@ -129,7 +129,7 @@ def test_labels_as_napari_makes_them_are_of_the_slice_in_view(
 def test_an_area_drawn_in_a_slice_belongs_to_it(
     viewer: Any, layer: Any, spectra: SpectraDock, volume: SpectralStack, wait: Any
 ) -> None:
-    from napari_xanes.gui.choosing import mask_of
+    from napari_xanes.gui.pixels.masks import mask_of
 
     corners = np.array([(0, 2, y, x) for y, x in ((10, 5), (10, 14), (19, 14), (19, 5))], dtype=float)
     look_at(viewer, layer, (7, 2, 20, 25))
@@ -143,7 +143,7 @@ def test_an_area_drawn_in_a_slice_belongs_to_it(
 
 
 def test_a_drawn_area_is_taken_where_it_is_seen(viewer: Any, layer: Any) -> None:
-    from napari_xanes.gui.choosing import mask_of
+    from napari_xanes.gui.pixels.masks import mask_of
 
     corners = np.array([(10, 5), (10, 14), (19, 14), (19, 5)]) * 0.04
     shapes = viewer.add_shapes([corners], units=layer.units[-2:])  # in µm, not in the stack's pixels
@@ -298,7 +298,7 @@ def test_a_cleaned_volume_is_compared_in_the_slice_in_view(
 def test_a_volume_of_nothing_known_asks_for_references_before_anything_is_computed(
     viewer: Any, layer: Any, denoise: DenoiseDock, errors: list[str]
 ) -> None:
-    from napari_xanes.gui.references import references_of
+    from napari_xanes.gui.references.reference_set import references_of
 
     for one in references_of(viewer).spectra:
         references_of(viewer).set_checked(one.name, False)

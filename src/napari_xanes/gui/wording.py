@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from napari_xanes.parameters import Parameter
 
@@ -29,3 +31,18 @@ def time_left(elapsed: float, done: float) -> str:
         return ""
     left = elapsed * (1 - done) / done
     return f" · {left:.0f} s left" if left < 100 else f" · {left / 60:.0f} min left"
+
+
+def with_error(value: float, error: float, unit: str) -> str:
+    """A value with its standard error, both to the error's second digit, and its unit.
+
+    Examples
+    --------
+    >>> with_error(2.9083, 0.0731, "1"), with_error(8345.21, float("nan"), "eV")
+    ('2.908 ± 0.073', '8345 eV')
+    """
+    unit = "" if unit in ("", "1") else f" {unit}"
+    if not np.isfinite(error) or error <= 0:
+        return f"{value:.4g}{unit}"
+    digits = max(0, 1 - int(np.floor(np.log10(error))))
+    return f"{value:.{digits}f} ± {error:.{digits}f}{unit}"

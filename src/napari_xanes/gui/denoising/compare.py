@@ -11,12 +11,13 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QVBoxLayou
 
 from napari_xanes.gui.denoising.overlay import Swipe
 from napari_xanes.gui.energy import attach_energy, energy_of_step, go_to_step, step_of_energy
-from napari_xanes.gui.spectra.areas import depth_of
-from napari_xanes.gui.spectra.cursor import CursorFollower
-from napari_xanes.gui.spectra.model import QUANTITY_LABELS, Curve, box_spectrum, in_memory, pixel_at
+from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
+from napari_xanes.gui.pixels.areas import depth_of
+from napari_xanes.gui.pixels.cursor import CursorFollower
+from napari_xanes.gui.pixels.spectra import box_spectrum, in_memory, pixel_at
+from napari_xanes.gui.pixels.tiles import Tiles
+from napari_xanes.gui.spectra.curves import QUANTITY_LABELS, Curve
 from napari_xanes.gui.spectra.plot import SpectrumPlot
-from napari_xanes.gui.spectra.tiles import Tiles
-from napari_xanes.gui.worker import LatestOnlyWorker
 from napari_xanes.noise import AmountNoise
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from napari_xanes.gui.denoising.compare import BeforeAfter
 from napari_xanes.gui.denoising.overlay import in_view, lay_over, preview_layer
 from napari_xanes.gui.denoising.report import ReportView
 from napari_xanes.gui.denoising.results import companion_layers, is_noisy, report_lines
-from napari_xanes.gui.dropping import DropTarget
 from napari_xanes.gui.energy import plain_viewer
+from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.layers import LayerData, is_map, stack_of, stack_to_layer
-from napari_xanes.gui.map_dock import show_prepared, steps_to_absorption
-from napari_xanes.gui.runner import Runner
-from napari_xanes.gui.spectra.areas import depth_of
+from napari_xanes.gui.pixels.areas import depth_of
+from napari_xanes.gui.running.absorption import show_prepared, steps_to_absorption
+from napari_xanes.gui.running.runner import Runner
 from napari_xanes.history import Step
 from napari_xanes.ops import OPERATIONS
 from napari_xanes.ops.slices import slices_of

@@ -20,8 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_xanes.gui.choosing import LayerBox
-from napari_xanes.gui.dropping import DropTarget
+from napari_xanes.gui.dock_layout import DOCK_WIDTH
 from napari_xanes.gui.embedding.lasso import add_label
 from napari_xanes.gui.embedding.libraries import LibraryBox, element_of
 from napari_xanes.gui.embedding.marks import pins_in, regions_in
@@ -30,16 +29,17 @@ from napari_xanes.gui.embedding.memory import Memory
 from napari_xanes.gui.embedding.model import Picture, matched, picture_of, shared
 from napari_xanes.gui.embedding.plot import EmbeddingPlot
 from napari_xanes.gui.energy import attach_energy, energies_of, plain_viewer
-from napari_xanes.gui.jobs import Job
+from napari_xanes.gui.files.drop_target import DropTarget
+from napari_xanes.gui.forms.layer_box import LayerBox
+from napari_xanes.gui.job import Job
+from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.layers import stack_of
-from napari_xanes.gui.map_dock import show_prepared, steps_to_absorption
-from napari_xanes.gui.runner import DOCK_WIDTH
-from napari_xanes.gui.spectra.areas import depth_of
-from napari_xanes.gui.spectra.cursor import CursorFollower
+from napari_xanes.gui.pixels.areas import depth_of
+from napari_xanes.gui.pixels.cursor import CursorFollower
+from napari_xanes.gui.pixels.regions import RegionTracker
+from napari_xanes.gui.running.absorption import show_prepared, steps_to_absorption
 from napari_xanes.gui.spectra.pages import EmptyPage
 from napari_xanes.gui.spectra.pin_set import pins_of
-from napari_xanes.gui.spectra.regions import RegionTracker
-from napari_xanes.gui.worker import LatestOnlyWorker
 from napari_xanes.progress import part
 from napari_xanes.recipe import run
 

@@ -9,7 +9,7 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt, Signal
 
-from napari_xanes.gui.spectra.areas import new_labels, region_layers
+from napari_xanes.gui.pixels.areas import new_labels, region_layers
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer

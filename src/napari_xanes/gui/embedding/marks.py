@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from napari_xanes.gui.embedding.model import Picture
 from napari_xanes.gui.energy import energies_of
-from napari_xanes.gui.spectra.areas import pixels_of
-from napari_xanes.gui.spectra.model import ABSORPTION
+from napari_xanes.gui.pixels.areas import pixels_of
+from napari_xanes.gui.spectra.curves import ABSORPTION
 
 if TYPE_CHECKING:
     from napari.layers import Layer
 
+    from napari_xanes.gui.pixels.regions import Region
     from napari_xanes.gui.spectra.pin_set import Pin
-    from napari_xanes.gui.spectra.regions import Region
 
 _MOST_POINTS = 3000
 """Of a larger region so many points are drawn, spread over it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from napari_xanes.gui.spectra.model import array_of
+from napari_xanes.gui.pixels.spectra import array_of
 
 if TYPE_CHECKING:
     from napari.layers import Layer

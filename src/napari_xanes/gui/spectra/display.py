@@ -9,7 +9,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from napari_xanes.edge import normalize_mu
-from napari_xanes.gui.spectra.model import QUANTITY_LABELS, Curve, Values, laid_over
+from napari_xanes.gui.pixels.spectra import Values
+from napari_xanes.gui.spectra.curves import QUANTITY_LABELS, Curve, laid_over
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

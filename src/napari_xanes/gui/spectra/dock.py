@@ -19,19 +19,20 @@ from qtpy.QtWidgets import (
 )
 
 from napari_xanes.colours import colour_of
-from napari_xanes.gui.dropping import DropTarget
 from napari_xanes.gui.energy import attach_energy, energies_of, energy_of_step, go_to_step, plain_viewer, step_of_energy
-from napari_xanes.gui.references import references_of
+from napari_xanes.gui.files.drop_target import DropTarget
+from napari_xanes.gui.pixels.cursor import CursorFollower
+from napari_xanes.gui.pixels.regions import RegionTracker
+from napari_xanes.gui.pixels.spectra import Values
+from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.gui.spectra.box import OddSpinBox
-from napari_xanes.gui.spectra.cursor import CursorFollower
+from napari_xanes.gui.spectra.curves import ABSORPTION, Curve, place, readout
 from napari_xanes.gui.spectra.display import MODES, Composer, axis_label
 from napari_xanes.gui.spectra.export_button import ExportButton
-from napari_xanes.gui.spectra.model import ABSORPTION, Curve, Values, place, readout
 from napari_xanes.gui.spectra.pages import EmptyPage, EnergiesPage, lacks_energies
 from napari_xanes.gui.spectra.pin_set import pins_of
 from napari_xanes.gui.spectra.pinning import PinGestures
 from napari_xanes.gui.spectra.plot import SpectrumPlot
-from napari_xanes.gui.spectra.regions import RegionTracker
 from napari_xanes.gui.spectra.stack_box import StackBox
 from napari_xanes.gui.spectra.tabs import SpectraTabs
 

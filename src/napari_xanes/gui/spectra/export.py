@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import napari_xanes as nx
-from napari_xanes.gui.spectra.model import Curve
+from napari_xanes.gui.spectra.curves import Curve
 
 
 def table(curves: Sequence[Curve], unit: str, separator: str = ",") -> str:

@@ -11,7 +11,8 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_xanes.colours import colour_of
 from napari_xanes.gui.energy import plain_viewer
-from napari_xanes.gui.spectra.model import Curve, Values
+from napari_xanes.gui.pixels.spectra import Values
+from napari_xanes.gui.spectra.curves import Curve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
-from napari_xanes.gui.references import swatch
+from napari_xanes.gui.references.reference_list import swatch
 from napari_xanes.gui.spectra.pin_set import pins_of
 
 if TYPE_CHECKING:

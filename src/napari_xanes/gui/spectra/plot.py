@@ -10,7 +10,8 @@ import pyqtgraph as pg
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QFontMetrics
 
-from napari_xanes.gui.spectra.model import Curve, Values
+from napari_xanes.gui.pixels.spectra import Values
+from napari_xanes.gui.spectra.curves import Curve
 from napari_xanes.gui.theme import plot_colours, readable
 
 _STYLES = {

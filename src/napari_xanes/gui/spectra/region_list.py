@@ -9,9 +9,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from napari_xanes.gui.energy import attach_energy
-from napari_xanes.gui.references import swatch
-from napari_xanes.gui.spectra.areas import new_labels, new_shapes, next_label, region_layers, rename_region
-from napari_xanes.gui.spectra.regions import Region, RegionTracker
+from napari_xanes.gui.pixels.areas import new_labels, new_shapes, next_label, region_layers, rename_region
+from napari_xanes.gui.pixels.regions import Region, RegionTracker
+from napari_xanes.gui.references.reference_list import swatch
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QTabWidget, QWidget
 
-from napari_xanes.gui.references import ReferenceList
+from napari_xanes.gui.pixels.regions import RegionTracker
+from napari_xanes.gui.references.reference_list import ReferenceList
 from napari_xanes.gui.spectra.pins import PinList
 from napari_xanes.gui.spectra.region_list import RegionList
-from napari_xanes.gui.spectra.regions import RegionTracker
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from napari_xanes import sample
+from napari_xanes.gui.files.readers import show_energies
 from napari_xanes.gui.layers import LayerData, stack_to_layer
-from napari_xanes.gui.readers import show_energies
 
 
 def nmc_ni_k() -> list[LayerData]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_xanes import io
+from napari_xanes.gui.energy import attach_energy
 from napari_xanes.gui.layers import LayerData, is_stack, maps_to_layers, stack_to_layer
 
 PathOrPaths = str | list[str]
@@ -108,8 +109,6 @@ def memory_limit() -> int:
 def show_energies() -> None:
     """Have the current viewer show the energy of the frame in view."""
     import napari
-
-    from napari_xanes.gui.energy import attach_energy
 
     viewer = napari.current_viewer()
     if viewer is not None:

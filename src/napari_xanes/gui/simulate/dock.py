@@ -21,10 +21,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_xanes.gui.dock_layout import DOCK_WIDTH, scrolled
 from napari_xanes.gui.energy import attach_energy, energies_of, plain_viewer
-from napari_xanes.gui.reference_set import references_of
-from napari_xanes.gui.runner import DOCK_WIDTH, scrolled
-from napari_xanes.gui.worker import LatestOnlyWorker
+from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
+from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_xanes.gui.dropping import DropTarget
 from napari_xanes.gui.energy import plain_viewer
-from napari_xanes.gui.fit_overlay import FitOverlay
-from napari_xanes.gui.layers import is_map, maps_to_layers, stack_to_layer
-from napari_xanes.gui.map_results import MapResults
-from napari_xanes.gui.runner import Runner
-from napari_xanes.history import Step
+from napari_xanes.gui.files.drop_target import DropTarget
+from napari_xanes.gui.layers import is_map, maps_to_layers
+from napari_xanes.gui.maps.fit_overlay import FitOverlay
+from napari_xanes.gui.maps.results import MapResults
+from napari_xanes.gui.running.absorption import show_prepared, steps_to_absorption
+from napari_xanes.gui.running.runner import Runner
 from napari_xanes.maps import ESTIMATORS
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.stack import SpectralStack
@@ -20,21 +20,6 @@ from napari_xanes.stack import SpectralStack
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
-
-
-def steps_to_absorption(stack: SpectralStack) -> list[Step]:
-    """What turns a stack into absorption, so that a newcomer may map counts straight away."""
-    return [Step("optical_depth")] if stack.quantity in ("counts", "transmission") else []
-
-
-def show_prepared(viewer: Viewer, layer: Layer | None, stack: SpectralStack) -> Layer:
-    """Add the absorption that was made of a layer's counts, in their place: its spectra are what is fitted."""
-    data, keywords, _kind = stack_to_layer(stack)
-    added = viewer.add_image(data, **keywords)
-    if layer is not None:
-        layer.visible = False
-    viewer.layers.selection.active = added
-    return added
 
 
 class MapDock(QWidget):

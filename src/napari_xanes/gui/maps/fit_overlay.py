@@ -9,9 +9,9 @@ import numpy as np
 from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_xanes.gui.energy import attach_energy, plain_viewer
-from napari_xanes.gui.map_results import with_error
+from napari_xanes.gui.pixels.cursor import CursorFollower
 from napari_xanes.gui.spectra import spectra_dock_of
-from napari_xanes.gui.spectra.cursor import CursorFollower
+from napari_xanes.gui.wording import with_error
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_xanes.colours import OKABE_ITO, colour_of
 from napari_xanes.gui.layers import is_map
-from napari_xanes.gui.spectra.model import array_of
+from napari_xanes.gui.pixels.spectra import array_of
 
 if TYPE_CHECKING:
     from napari.layers import Layer

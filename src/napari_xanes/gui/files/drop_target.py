@@ -10,6 +10,8 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
+from napari_xanes.gui.files.readers import layers_of, parts, show_energies
+
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
@@ -52,8 +54,6 @@ class DropTarget(QObject):
     def open(self, paths: list[str]) -> None:
         """Open files, the parts of one stack together; of what can't be read one notification gives the reasons."""
         from napari.layers import Layer
-
-        from napari_xanes.gui.readers import layers_of, parts, show_energies
 
         viewer = self._viewer()
         if viewer is None:

@@ -1,4 +1,7 @@
-"""Open a napari window on a stack, make its maps, take a picture: ``python -m napari_xanes.gui.picture STACK PNG``."""
+"""Open a stack in a napari window, make its maps and save a picture of the window.
+
+Run it as ``python -m napari_xanes.gui.screenshot STACK PNG``.
+"""
 
 from __future__ import annotations
 

@@ -5,23 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
-from napari_xanes.gui.layers import is_map, is_stack
+from napari_xanes.gui.layers import is_stack
 
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
-
-
-def is_region(layer: Layer) -> bool:
-    """Whether a layer holds regions that a user brushed or drew."""
-    from napari.layers import Labels, Shapes
-
-    return isinstance(layer, Labels | Shapes) and not is_map(layer)
 
 
 class LayerBox(QComboBox):
@@ -92,37 +83,3 @@ class LayerBox(QComboBox):
         active = self._viewer.layers.selection.active
         if active is not None:
             self.choose(active)
-
-
-def mask_of(region: Layer, image: Layer) -> NDArray[np.bool_]:
-    """Where a Labels or Shapes layer marks pixels of an image layer.
-
-    Parameters
-    ----------
-    region : Labels or Shapes layer
-        Any label counts; shapes are filled.
-    image : Image layer, data (E, Y, X) or (E, Z, Y, X)
-        Gives the size of the mask.
-
-    Raises
-    ------
-    ValueError
-        If nothing is marked or the sizes differ.
-    """
-    from napari.layers import Shapes
-
-    from napari_xanes.gui.spectra.areas import drawn_pixels
-
-    shape = tuple(image.data.shape[1:])
-    if isinstance(region, Shapes):
-        if not region.data:
-            raise ValueError(f"layer {region.name!r} has no shape; draw one")
-        mask = drawn_pixels(region, image)
-    else:
-        marked = np.asarray(region.data) != 0
-        mask = marked.any(axis=0) if marked.ndim > len(shape) else marked
-    if mask.shape not in (shape, shape[-2:]):
-        raise ValueError(f"layer {region.name!r} has {mask.shape} pixels, the stack {shape}")
-    if not mask.any():
-        raise ValueError(f"layer {region.name!r} marks no pixel; brush at least one")
-    return mask

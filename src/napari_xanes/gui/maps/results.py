@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 
 from napari_xanes.colours import colour_of
 from napari_xanes.gui.contrast import thinned
+from napari_xanes.gui.wording import with_error
 from napari_xanes.history import Source
 from napari_xanes.recipe import Recipe, as_python
 
@@ -48,21 +49,6 @@ def in_words(one: ParameterMap) -> str:
     sigma = np.empty(0) if one.sigma is None else thinned(one.sigma[one.mask])
     error = float(np.nanmedian(sigma)) if np.isfinite(sigma).any() else float("nan")
     return with_error(float(np.nanmedian(values)), error, one.unit)
-
-
-def with_error(value: float, error: float, unit: str) -> str:
-    """A value with its standard error, both to the error's second digit, and its unit.
-
-    Examples
-    --------
-    >>> with_error(2.9083, 0.0731, "1"), with_error(8345.21, float("nan"), "eV")
-    ('2.908 ± 0.073', '8345 eV')
-    """
-    unit = "" if unit in ("", "1") else f" {unit}"
-    if not np.isfinite(error) or error <= 0:
-        return f"{value:.4g}{unit}"
-    digits = max(0, 1 - int(np.floor(np.log10(error))))
-    return f"{value:.{digits}f} ± {error:.{digits}f}{unit}"
 
 
 class MapResults(QGroupBox):

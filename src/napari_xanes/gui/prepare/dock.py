@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from napari_xanes.gui.dropping import DropTarget
 from napari_xanes.gui.energy import plain_viewer
-from napari_xanes.gui.in_file import StackSelector
+from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.layers import stack_of, stack_to_layer
-from napari_xanes.gui.runner import Runner
+from napari_xanes.gui.prepare.stack_selector import StackSelector
+from napari_xanes.gui.running.runner import Runner
 from napari_xanes.ops import OPERATIONS
 from napari_xanes.stack import SpectralStack
 

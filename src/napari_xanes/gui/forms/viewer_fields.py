@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QFileDialog
 
-from napari_xanes.gui.choosing import LayerBox, is_region, mask_of
 from napari_xanes.gui.energy import energies_of
-from napari_xanes.gui.forms import Field, FieldMaker
-from napari_xanes.gui.reference_set import references_of
-from napari_xanes.gui.references import ReferenceList
+from napari_xanes.gui.forms.form import Field, FieldMaker
+from napari_xanes.gui.forms.layer_box import LayerBox
+from napari_xanes.gui.pixels.masks import is_region, mask_of
+from napari_xanes.gui.references.reference_list import ReferenceList
+from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.parameters import Parameter
 from napari_xanes.spectrum import Spectrum
 

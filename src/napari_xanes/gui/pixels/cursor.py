@@ -8,9 +8,9 @@ from weakref import ref
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_xanes.gui.energy import attach_energy, plain_viewer
-from napari_xanes.gui.spectra.model import array_of, box_spectrum, in_memory, pixel_at
-from napari_xanes.gui.spectra.tiles import Tiles
-from napari_xanes.gui.worker import LatestOnlyWorker
+from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
+from napari_xanes.gui.pixels.spectra import array_of, box_spectrum, in_memory, pixel_at
+from napari_xanes.gui.pixels.tiles import Tiles
 
 if TYPE_CHECKING:
     from napari.layers import Layer

@@ -7,29 +7,28 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_warning
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
-    QFrame,
     QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_xanes.gui.choosing import LayerBox
+from napari_xanes.gui.dock_layout import DOCK_WIDTH, EMPTY_STATE, scrolled
 from napari_xanes.gui.energy import attach_energy
-from napari_xanes.gui.fields import viewer_fields
-from napari_xanes.gui.forms import Form
-from napari_xanes.gui.jobs import Job
+from napari_xanes.gui.forms.form import Form
+from napari_xanes.gui.forms.layer_box import LayerBox
+from napari_xanes.gui.forms.viewer_fields import viewer_fields
+from napari_xanes.gui.job import Job
 from napari_xanes.gui.layers import is_stack, stack_of
-from napari_xanes.gui.reference_set import references_of
+from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.gui.wording import is_about, time_left
 from napari_xanes.history import Step
 from napari_xanes.progress import part
@@ -44,8 +43,6 @@ if TYPE_CHECKING:
     from napari_xanes.progress import Progress
     from napari_xanes.stack import SpectralStack
 
-EMPTY_STATE = "Drop a stack here, or open the sample:\nFile > Open Sample > napari-xanes"
-DOCK_WIDTH = 360
 _SHARE_BEFORE = 0.2
 """Share of the work that the steps before the method are; they are quick ones."""
 
@@ -297,13 +294,3 @@ class Runner(QWidget):
         if texts:
             show_warning("\n".join(texts))
         return "\n".join(f"• {text}" for text in texts)
-
-
-def scrolled(content: QWidget) -> QScrollArea:
-    """The widget in an area that scrolls up and down where the screen is small, never sideways."""
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidget(content)
-    return area

@@ -24,14 +24,13 @@ from qtpy.QtWidgets import (
 
 import napari_xanes as nx
 from napari_xanes.gui.energy import plain_viewer
-from napari_xanes.gui.reference_set import ReferenceSet, references_of
-from napari_xanes.gui.worker import LatestOnlyWorker
+from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
+from napari_xanes.gui.pixels.regions import region_spectra
+from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-
-__all__ = ["ReferenceList", "ReferenceSet", "references_of", "swatch"]
 
 _FILES = "Spectra (*.xdi *.prj *.nor *.csv *.txt *.dat *.xsp *.xmu);;All files (*)"
 
@@ -108,8 +107,6 @@ class ReferenceList(QWidget):
 
     def take_regions(self) -> None:
         """Add the mean spectra of the brushed regions, once they are read."""
-        from napari_xanes.gui.spectra.regions import region_spectra
-
         self._newest.submit(None, region_spectra(self._viewer))
 
     def _add_regions(self, spectra: list[Spectrum]) -> None:

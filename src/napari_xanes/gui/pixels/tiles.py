@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_xanes.gui.spectra.model import Values, box_spectrum
+from napari_xanes.gui.pixels.spectra import Values, box_spectrum
 
 EDGE = 64
 """Edge of a tile in pixels. Of frames compressed whole any size costs the same, of plain ones this twice a pixel."""

@@ -12,9 +12,9 @@ from napari.layers import Labels, Shapes
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_xanes.gui.energy import attach_energy, energies_of, plain_viewer
-from napari_xanes.gui.spectra.areas import colour_in, depth_of, flattened, name_of, plane_of, region_layers, shape_boxes
-from napari_xanes.gui.spectra.model import MAX_REGIONS, Values, array_of, boxes_of, region_spectrum
-from napari_xanes.gui.worker import LatestOnlyWorker
+from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
+from napari_xanes.gui.pixels.areas import colour_in, depth_of, flattened, name_of, plane_of, region_layers, shape_boxes
+from napari_xanes.gui.pixels.spectra import MAX_REGIONS, Values, array_of, boxes_of, region_spectrum
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from napari_xanes import io
-from napari_xanes.gui.choosing import LayerBox
-from napari_xanes.gui.jobs import Job
+from napari_xanes.gui.files.readers import memory_limit
+from napari_xanes.gui.forms.layer_box import LayerBox
+from napari_xanes.gui.job import Job
 from napari_xanes.gui.layers import stack_of, stack_to_layer
-from napari_xanes.gui.readers import memory_limit
 from napari_xanes.stack import SpectralStack
 
 if TYPE_CHECKING:

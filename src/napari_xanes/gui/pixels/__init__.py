@@ -1,0 +1,1 @@
+"""Spectra of pixels: under the cursor and in regions."""

@@ -1,0 +1,1 @@
+"""The reference spectra of a window and their list."""
