@@ -8,7 +8,7 @@ import warnings
 import h5py
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from napari_xanes import io
@@ -226,7 +226,8 @@ def test_damaged(layout, tmp_path_factory):
     np.testing.assert_allclose(first, FRAMES[np.argsort(ENERGY)], rtol=1e-6)
     seen = {"read": 0, "refused": 0}
 
-    @settings(max_examples=500, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @seed(0)  # the same examples always, whatever is changed in this function
+    @settings(max_examples=500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(
         flaws=FLAWS,
         cut=st.one_of(st.none(), st.none(), st.none(), st.floats(0.0, 0.999)),
@@ -243,14 +244,12 @@ def test_damaged(layout, tmp_path_factory):
             content = path.read_bytes()
             path.write_bytes(content[: int(len(content) * cut)])
         opened = target if layout in SERIES else path
-        reader = (
-            next((r for r in io.READERS if r.selects and r.why_not_readable(opened) is None), None)
-            if cut is None
-            else None
-        )
+        reader = None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
+                if cut is None:
+                    reader = next((r for r in io.READERS if r.can_select and r.why_not_readable(opened) is None), None)
                 stack = io.read(opened, memory_limit=50 if lazy else None, select=select if reader else None)
                 data = np.asarray(stack.data)
             except (OSError, ValueError) as error:

@@ -11,6 +11,7 @@ import warnings
 import h5py
 import numpy as np
 import pytest
+from tests.io import contracts
 
 from napari_xanes import MapSet, ParameterMap, SpectralStack, Spectrum, io
 
@@ -26,26 +27,18 @@ def test_importing_io_is_cheap():
 
 @pytest.mark.parametrize("reader", io.READERS, ids=lambda r: r.name)
 def test_reader(reader, tmp_path):
-    assert reader.title
-    assert reader.patterns
-    for content in (b"", b"hello\n", b"\0" * 100, "µ\n1 2 3\n".encode("latin-1")):
-        path = tmp_path / ("a" + reader.patterns[0][1:])
-        path.write_bytes(content)
-        reason = reader.why_not_readable(path)
-        assert reason
-        assert "\n" not in reason
-    (tmp_path / "folder").mkdir()
-    assert reader.why_not_readable(tmp_path / "folder")
-    with pytest.raises(OSError, match="nothing"):
-        reader.why_not_readable(tmp_path / "nothing")
+    contracts.check_reader(reader, tmp_path)
 
 
 @pytest.mark.parametrize("reader", io.SPECTRA_READERS, ids=lambda r: r.name)
 def test_spectra_reader(reader, tmp_path):
-    for content in (b"", b"hello\n", b"\0" * 100):
-        path = tmp_path / ("a" + reader.patterns[0][1:])
-        path.write_bytes(content)
-        assert reader.why_not_readable(path)
+    # The last content is a spectrum in columns of text.
+    contracts.check_reader(reader, tmp_path, contracts.FOREIGN[:3])
+
+
+@pytest.mark.parametrize("reader", io.MAP_READERS, ids=lambda r: r.name)
+def test_maps_reader(reader, tmp_path):
+    contracts.check_reader(reader, tmp_path)
 
 
 def test_every_writer_has_a_reader(tmp_path, depth_stack):
@@ -57,10 +50,9 @@ def test_every_writer_has_a_reader(tmp_path, depth_stack):
     readers = {"stack": io.read, "maps": io.read_maps, "spectra": io.read_spectra}
     for writer in io.WRITERS:
         for suffix in writer.suffixes:
-            for kind in writer.takes:
-                path = tmp_path / f"{kind}{suffix.upper()}"
-                io.write(values[kind], path)
-                assert type(readers[kind](path)) is type(values[kind])
+            path = tmp_path / f"{writer.name}{suffix.upper()}"
+            io.write(values[writer.kind], path, layout=writer.layout)
+            assert type(readers[writer.kind](path)) is type(values[writer.kind])
 
 
 def _examples(tmp_path, write_nxstxm, write_sdf, write_tiff, frames):

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 MEMORY_LIMIT: ContextVar[int] = ContextVar("memory_limit", default=2 << 30)
-"""Stacks of more bytes than this stay in their file and become dask arrays."""
+"""Stacks of more bytes than this stay in their file and become dask arrays.
 
-REPEAT: ContextVar[int | None] = ContextVar("repeat", default=None)
-"""Which of several frames of one energy is read, from 1; None reads their mean."""
+A context variable and no argument: every reader would have to hand it down to the one function that loads its pixels,
+and a reader that forgot to would ignore the limit without a sign.
+"""
 
 _LOOK_BYTES = 16 << 20
 """How much is read at once to find where an interrupted scan ends."""
@@ -209,10 +210,10 @@ def of_one_shape(shapes: Sequence[tuple[int, ...]], paths: Sequence[Path]) -> tu
     return shapes[0]
 
 
-def repeated_energies(energy: NDArray[np.float64]) -> list[str]:
-    """What to tell if several files have one energy."""
-    repeated = energy.size - np.unique(energy).size
-    if not repeated:
+def repeated_energies(energy: NDArray[np.float64], repeat: int | None) -> list[str]:
+    """Return a warning if several files have the same energy; `repeat` as in `ordered`."""
+    n_repeated = energy.size - np.unique(energy).size
+    if not n_repeated:
         return []
-    what = "are averaged with it" if REPEAT.get() is None else "one of them is taken"
-    return [f"{repeated} files repeat the energy of another and {what}; open the files of one scan only"]
+    what = "are averaged with it" if repeat is None else "one of them is taken"
+    return [f"{n_repeated} files repeat the energy of another and {what}; open the files of one scan only"]

@@ -15,7 +15,15 @@ from napari_xanes.corrections import PER_FRAME, frame_count, take_frames
 from napari_xanes.history import Source, Step
 from napari_xanes.io.energies import given_energies
 from napari_xanes.io.files import fingerprint
-from napari_xanes.io.frames import filled_length, frame_groups, grouped, ordered, shared_length, taken
+from napari_xanes.io.frames import (
+    filled_length,
+    frame_groups,
+    grouped,
+    ordered,
+    repeated_energies,
+    shared_length,
+    taken,
+)
 from napari_xanes.stack import Quantity, SpectralStack
 
 
@@ -27,8 +35,9 @@ class RawStack:
     ----------
     data : numpy or dask array, shape (E, Y, X) or (E, Z, Y, X)
         The frames as they lie in the file.
-    energy : array of float64, shape (E,)
-        eV, in the file's order; may be longer or shorter than the frames if `interruptible`.
+    energy : array of float64, shape (E,), or None
+        eV, in the file's order; may be longer or shorter than the frames if `interruptible`. None if the file has none:
+        then the caller must give some.
     quantity : str
         What the values are.
     pixel_size : tuple of float, optional
@@ -50,7 +59,7 @@ class RawStack:
     """
 
     data: Any
-    energy: NDArray[np.float64]
+    energy: NDArray[np.float64] | None
     quantity: Quantity = "counts"
     pixel_size: tuple[float, ...] | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -106,6 +115,10 @@ def finalize(
         if energy.size != n_frames:
             where = str(energies) if isinstance(energies, str | Path) else "energies="
             raise ValueError(f"{energy.size} energies in {where} for {n_frames} frames")
+    elif energy is None:
+        raise ValueError("the file has no energies; pass energies=")
+    elif len(metadata.get("files", ())) == n_frames:
+        found.warnings += repeated_energies(energy, repeat)
     if found.interruptible:
         kept, told = shared_length(n_frames, energy.size)
         found.warnings += told

@@ -2,57 +2,74 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
-from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from napari_xanes.io.reader import Reader, wrap_read_errors
+from napari_xanes.io.formats import Format, Reader
 from napari_xanes.io.registry import MAP_READERS, READERS
+
+_log = logging.getLogger(__name__)
+
+F = TypeVar("F", bound=Format)
 
 
 def holds_maps(path: str | Path) -> bool:
-    """Whether a file holds parameter maps that napari-xanes wrote.
+    """Return whether a file holds parameter maps that napari-xanes wrote.
 
     Raises
     ------
     OSError
         If the file can't be opened.
     """
-    return maps_module(Path(path)) is not None
+    return first_reader(MAP_READERS, Path(path))[0] is not None
 
 
-def maps_module(path: Path) -> Any:
-    """The module that reads the maps in a file; None if it holds none."""
-    if path.is_dir():
-        return None
-    with wrap_read_errors(path):
-        modules = (import_module(f"napari_xanes.io.{name}") for name in MAP_READERS)
-        return next((module for module in modules if module.why_not_readable(path) is None), None)
+def first_reader(readers: Iterable[F], path: Path, energies: Any = None) -> tuple[F | None, str]:
+    """Return the first reader that can read a file, or None and why none can.
 
-
-def reader_of(path: Path, energies: Any) -> tuple[Reader | None, str]:
-    """The first reader that takes the file, or why none does.
+    Parameters
+    ----------
+    readers : iterable of Format
+        In the order of asking.
+    path : Path
+        The file or folder.
+    energies : array_like of eV, or path of a text file, optional
+        Energies that the caller gave: then the file need not have any.
 
     Raises
     ------
     OSError
-        If it does not exist or can't be opened.
+        If the file can't be opened.
+    """
+    reasons: list[tuple[F, str]] = []
+    for reader in readers:
+        reason = reader.why_not_readable(path, energies=energies)
+        if reason is None:
+            _log.debug("%s: %s can read it", path, reader.name)
+            return reader, ""
+        _log.debug("%s: %s can't read it: %s", path, reader.name, reason)
+        reasons.append((reader, reason))
+    # Only formats whose files usually have such a name explain this one; if there is none, all of them do.
+    by_name = [(reader, reason) for reader, reason in reasons if reader.name_matches(path)]
+    return None, "; ".join(f"{reader.title}: {reason}" for reader, reason in by_name or reasons)
+
+
+def reader_of(path: Path, energies: Any) -> tuple[Reader | None, str]:
+    """Return the first reader that can read a stack in a file, or None and why none can.
+
+    Raises
+    ------
+    OSError
+        If the file does not exist or can't be opened.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file or folder")
     if holds_maps(path):
         return None, "holds parameter maps, not a stack; open it with napari_xanes.read_maps"
-    reasons: list[tuple[Reader, str]] = []
-    for reader in READERS:
-        reason = reader.why_not_readable(path, energies=energies)
-        if reason is None:
-            return reader, ""
-        reasons.append((reader, reason))
-    # Only formats whose files have such names can explain this one; with an unknown name all of them speak.
-    usual = [item for item in reasons if item[0].name_matches(path)]
-    told = "; ".join(f"{reader.title}: {reason}" for reader, reason in usual or reasons)
-    return None, f"no stack that napari-xanes can read. {told}"
+    reader, reasons = first_reader(READERS, path, energies)
+    return reader, reasons and f"no stack that napari-xanes can read. {reasons}"
 
 
 def readers_of(paths: Iterable[Path], energies: Any = None) -> dict[Path, Reader | None]:
@@ -67,7 +84,7 @@ def readers_of(paths: Iterable[Path], energies: Any = None) -> dict[Path, Reader
     last: Reader | None = None
     for path in paths:
         # The next file of a series is of the same format: hundreds of files need not ask every reader.
-        if not (last and last.series and path.is_file() and last.why_not_readable(path, energies=energies) is None):
+        if not (last and last.is_series and path.is_file() and last.why_not_readable(path, energies=energies) is None):
             last = reader_of(path, energies)[0]
         found[path] = last
     return found
@@ -90,7 +107,7 @@ def group_paths(paths: list[Path], energies: Any) -> tuple[list[Path], Any]:
         (energies,) = texts
     readers = readers_of((path for path in paths if path not in texts), energies)
     stacks = [path for path, reader in readers.items() if reader]
-    kinds = {reader.name: reader.series for reader in readers.values() if reader}
+    kinds = {reader.name: reader.is_series for reader in readers.values() if reader}
     if len(kinds) == 1 and all(kinds.values()):
         return stacks, energies
     if len(stacks) == 2 and len(kinds) == 1 and stacks[0].with_suffix("") == stacks[1].with_suffix(""):

@@ -1,99 +1,227 @@
-"""The formats that there are. Adding one is a file in this package and a line here.
+"""The registry of formats: decorators that declare a reader or a writer, and the formats in the order of asking.
 
-Every format is recognised by its content, never by its name. Nothing is imported before a file asks for it.
+A format is one file with a decorated function, and one line here. Formats from outside the package need no line: the
+decorator alone adds them. Every format is recognised by its content, never by its name.
 """
 
 from __future__ import annotations
 
-from napari_xanes.io.reader import Reader, SpectraReader, Writer
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar, overload
 
-READERS: tuple[Reader, ...] = (
-    Reader("nexus", "hdf5.nexus", "NeXus NXstxm", ("*.h5", "*.hdf5", "*.nxs", "*.hdf", "*.stxm"), selects=True),
-    Reader("hermes", "hdf5.hermes", "HERMES and SoftiMAX", ("*.h5", "*.hdf5"), selects=True),
-    Reader("mistral", "hdf5.mistral", "ALBA MISTRAL", ("*.h5", "*.hdf5"), selects=True),
-    Reader("pyxas_series", "hdf5.pyxas_series", "PyXAS tomograms", ("*.h5",), directories=True, series=True),
-    Reader("pyxas", "hdf5.pyxas", "PyXAS", ("*.h5", "*.hdf5")),
-    Reader("fxi", "hdf5.fxi", "NSLS-II FXI", ("*.h5", "*.hdf5", "*.hdf")),
-    Reader(
-        "fxi_tomography",
-        "hdf5.fxi_tomography",
-        "FXI tomography",
-        ("*.h5",),
-        directories=True,
-        selects=True,
-        series=True,
-    ),
-    Reader("exchange", "hdf5.exchange", "APS Data Exchange", ("*.h5", "*.hdf5", "*.hdf")),
-    Reader(
-        "exchange_mantis", "hdf5.exchange_mantis", "MANTiS Data Exchange", ("*.hdf5", "*.h5", "*.hdf"), selects=True
-    ),
-    Reader(
-        "ptychography",
-        "hdf5.ptychography",
-        "ptychographic CXI",
-        ("*.cxi", "*.h5", "*.hdf5"),
-        directories=True,
-        series=True,
-    ),
-    Reader(
-        "xrm_series", "zeiss.xrm_series", "Zeiss XRM series", ("*.xrm",), directories=True, selects=True, series=True
-    ),
-    Reader(
-        "txrm_series",
-        "zeiss.txrm_series",
-        "Zeiss tomographies",
-        ("*.txrm",),
-        directories=True,
-        selects=True,
-        series=True,
-    ),
-    Reader("zeiss", "zeiss.reader", "Zeiss XRM", ("*.xrm", "*.txrm"), selects=True),
-    Reader("stony_brook", "stxm.stony_brook", "Stony Brook", ("*.stk",)),
-    Reader(
-        "stony_brook_netcdf",
-        "stxm.stony_brook_netcdf",
-        "Stony Brook netCDF",
-        ("*.sm", "*.nc"),
-        directories=True,
-        selects=True,
-        series=True,
-    ),
-    Reader("edf_series", "edf.series", "ESRF EDF series", ("*.edf",), directories=True, selects=True, series=True),
-    Reader("axis", "stxm.axis", "aXis2000", ("*.ncb", "*.dat")),
-    Reader("sdf", "stxm.sdf", "STXM_Control SDF", ("*.hdr",), directories=True, selects=True),
-    Reader("zarr_folder", "zarr.reader", "OME-Zarr and Zarr", ("*.zarr",), directories=True),
-    Reader("tiff", "tiff.reader", "TIFF with energies", ("*.tif", "*.tiff"), directories=True),
-    Reader("mrc", "plain.mrc", "MRC with energies", ("*.mrc", "*.mrcs", "*.st", "*.rec")),
-    Reader("arrays", "plain.arrays", "NumPy arrays", ("*.npz", "*.npy")),
+from napari_xanes.io.formats import MapsReader, Reader, SpectraReader, Writer
+from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.parameter_map import MapSet
+from napari_xanes.spectrum import Spectrum
+
+Check = Callable[..., str | None]
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def module(self) -> str: ...
+
+
+F = TypeVar("F", bound=_Named)
+StackFunction = TypeVar("StackFunction", bound=Callable[..., RawStack])
+SpectraFunction = TypeVar("SpectraFunction", bound=Callable[[Path], list[Spectrum]])
+MapsFunction = TypeVar("MapsFunction", bound=Callable[[Path], MapSet])
+WriterFunction = TypeVar("WriterFunction", bound=Callable[[Any, Path], None])
+
+
+class Registry(Sequence[F], Generic[F]):
+    """Formats in the order in which they are asked.
+
+    Importing the package stays cheap: the modules of its formats are imported when the formats are first looked at.
+
+    Parameters
+    ----------
+    *modules : str
+        Modules of `napari_xanes.io` that declare formats, in the order of asking. Formats from elsewhere come first.
+    """
+
+    def __init__(self, *modules: str) -> None:
+        self._modules = [f"{__package__}.{module}" for module in modules]
+        self._formats: dict[str, F] = {}
+
+    def register(self, item: F) -> None:
+        """Add a format.
+
+        Raises
+        ------
+        ValueError
+            If another format has its name.
+        """
+        if item.name in self._formats:
+            raise ValueError(f"the name {item.name!r} is taken by the format in {self._formats[item.name].module}")
+        self._formats[item.name] = item
+
+    def unregister(self, name: str) -> None:
+        """Remove the format of this name.
+
+        Raises
+        ------
+        KeyError
+            If there is none.
+        """
+        del self._formats[name]
+
+    def _ordered(self) -> list[F]:
+        for module in self._modules:
+            import_module(module)
+        order = {module: number for number, module in enumerate(self._modules)}
+        return sorted(self._formats.values(), key=lambda item: order.get(item.module, -1))
+
+    @overload
+    def __getitem__(self, index: int) -> F: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[F]: ...
+    def __getitem__(self, index: int | slice) -> F | list[F]:
+        return self._ordered()[index]
+
+    def __iter__(self) -> Iterator[F]:
+        return iter(self._ordered())
+
+    def __len__(self) -> int:
+        return len(self._ordered())
+
+
+READERS: Registry[Reader] = Registry(
+    "hdf5.nexus",
+    "hdf5.hermes",
+    "hdf5.mistral",
+    "hdf5.pyxas_series",
+    "hdf5.pyxas",
+    "hdf5.fxi",
+    "hdf5.fxi_tomography",
+    "hdf5.exchange",
+    "hdf5.exchange_mantis",
+    "hdf5.ptychography",
+    "zeiss.xrm_series",
+    "zeiss.txrm_series",
+    "zeiss.reader",
+    "stxm.stony_brook",
+    "stxm.stony_brook_netcdf",
+    "edf.series",
+    "stxm.axis",
+    "stxm.sdf",
+    "zarr.reader",
+    "tiff.reader",
+    "plain.mrc",
+    "plain.arrays",
 )
-"""Formats of stacks, in the order in which they are asked."""
+"""Formats of stacks."""
 
-SPECTRA_READERS: tuple[SpectraReader, ...] = (
-    SpectraReader("athena", "spectra.athena", "Athena project", ("*.prj",)),
-    SpectraReader("xdi", "spectra.xdi", "XDI", ("*.xdi", "*.nor")),
-    SpectraReader("csv", "spectra.csv", "spectra of napari-xanes", ("*.csv",)),
-    SpectraReader(
-        "columns",
-        "spectra.columns",
-        "columns of text",
-        ("*.txt", "*.dat", "*.csv", "*.xsp", "*.nor", "*.xmu", "*.t", "*.r"),
-    ),
+SPECTRA_READERS: Registry[SpectraReader] = Registry("spectra.athena", "spectra.xdi", "spectra.csv", "spectra.columns")
+"""Formats of spectra."""
+
+MAP_READERS: Registry[MapsReader] = Registry("hdf5.maps", "tiff.maps")
+"""Formats of parameter maps."""
+
+WRITERS: Registry[Writer] = Registry(
+    "hdf5.writer", "tiff.writer", "zarr.writer", "spectra.csv", "spectra.xdi", "hdf5.fxi_writer"
 )
-"""Formats of spectra, in the order in which they are asked."""
+"""Formats to write."""
 
-WRITERS: tuple[Writer, ...] = (
-    Writer("hdf5_writer", "hdf5.writer", "NeXus HDF5", (".h5", ".hdf5", ".nxs"), ("stack", "maps")),
-    Writer("tiff_writer", "tiff.writer", "ImageJ TIFF", (".tif", ".tiff"), ("stack", "maps")),
-    Writer("zarr_writer", "zarr.writer", "OME-Zarr", (".zarr",), ("stack",)),
-    Writer("csv", "spectra.csv", "CSV", (".csv",), ("spectra",)),
-    Writer("xdi", "spectra.xdi", "XDI", (".xdi",), ("spectra",)),
-)
-"""Formats to write, by suffix."""
 
-LAYOUTS: dict[str, Writer] = {
-    "fxi": Writer("fxi_writer", "hdf5.fxi_writer", "NSLS-II FXI", (".h5", ".hdf5", ".hdf"), ("stack",))
-}
-"""Formats to write whose suffix is another's, by the ``layout`` that asks for them."""
+def reader(
+    name: str, *, title: str, patterns: Sequence[str], why_not_readable: Check, folders: bool = False
+) -> Callable[[StackFunction], StackFunction]:
+    """Declare a function that reads stacks of one format.
 
-MAP_READERS = ("hdf5.maps", "tiff.maps")
-"""Modules that read maps, each with ``why_not_readable(path)`` and ``read_maps(path)``."""
+    Parameters
+    ----------
+    name : str
+        Name of the format in code.
+    title : str
+        Name of the format for people.
+    patterns : sequence of str
+        Usual file names, such as ``("*.h5",)``.
+    why_not_readable : callable
+        ``why_not_readable(path)`` gives one line why the file is not of this format, or None if it is. It may also take
+        ``energies``.
+    folders : bool
+        Whether a folder can be of this format.
+
+    Returns
+    -------
+    callable
+        Decorator that registers the function ``read(path, ...)`` and returns it unchanged. What the function can do
+        besides follows from its parameters; see `napari_xanes.io.formats.Reader`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def why_not_numbers(path):
+    ...     return None if path.read_bytes()[:7] == b"NUMBERS" else "does not begin with NUMBERS"
+    >>> @reader("numbers", title="Numbers", patterns=("*.numbers",), why_not_readable=why_not_numbers)
+    ... def read_numbers(path):
+    ...     return RawStack(np.ones((2, 3, 4)), np.array([700.0, 710.0]))
+    >>> READERS[0].name
+    'numbers'
+    >>> READERS.unregister("numbers")
+    """
+
+    def register(function: StackFunction) -> StackFunction:
+        READERS.register(Reader(name, title, tuple(patterns), why_not_readable, function, folders))
+        return function
+
+    return register
+
+
+def spectra_reader(
+    name: str, *, title: str, patterns: Sequence[str], why_not_readable: Check
+) -> Callable[[SpectraFunction], SpectraFunction]:
+    """Declare a function ``read_spectra(path)`` that reads spectra of one format; see `reader`."""
+
+    def register(function: SpectraFunction) -> SpectraFunction:
+        SPECTRA_READERS.register(SpectraReader(name, title, tuple(patterns), why_not_readable, function))
+        return function
+
+    return register
+
+
+def maps_reader(
+    name: str, *, title: str, patterns: Sequence[str], why_not_readable: Check
+) -> Callable[[MapsFunction], MapsFunction]:
+    """Declare a function ``read_maps(path)`` that reads parameter maps of one format; see `reader`."""
+
+    def register(function: MapsFunction) -> MapsFunction:
+        MAP_READERS.register(MapsReader(name, title, tuple(patterns), why_not_readable, function))
+        return function
+
+    return register
+
+
+def writer(
+    name: str, *, title: str, suffixes: Sequence[str], layout: str | None = None
+) -> Callable[[WriterFunction], WriterFunction]:
+    """Declare a function ``write(value, path)`` that writes values of one kind.
+
+    Parameters
+    ----------
+    name : str
+        Name of the format in code.
+    title : str
+        Name of the format for people.
+    suffixes : sequence of str
+        Ends of file names, lower case, with the dot.
+    layout : str, optional
+        The ``layout`` that asks for this format; without one the suffix decides.
+
+    Returns
+    -------
+    callable
+        Decorator that registers the function and returns it unchanged. The annotation of its first parameter
+        (SpectralStack, MapSet or list[Spectrum]) says which kind of values the function writes.
+    """
+
+    def register(function: WriterFunction) -> WriterFunction:
+        WRITERS.register(Writer(name, title, tuple(suffixes), function, layout))
+        return function
+
+    return register

@@ -30,8 +30,9 @@ from napari_xanes.io.edf.shots import (
 )
 from napari_xanes.io.energies import given_energies, refuse_unsorted
 from napari_xanes.io.files import files_in, look_through, not_followed
-from napari_xanes.io.frames import REPEAT, one_if_alike, one_per_file, taken
+from napari_xanes.io.frames import one_if_alike, one_per_file, taken
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import choice_note, chosen
 
 
@@ -69,8 +70,13 @@ def _beside(path: Path) -> Iterator[Shot]:
             yield from shots_of(file)[0]
 
 
+@reader("edf_series", title="ESRF EDF series", patterns=("*.edf",), why_not_readable=why_not_readable, folders=True)
 def read(
-    path: Path, energies: Any = None, select: str | int | None = None, files: Sequence[Path] | None = None
+    path: Path,
+    energies: Any = None,
+    select: str | int | None = None,
+    repeat: int | None = None,
+    files: Sequence[Path] | None = None,
 ) -> RawStack:
     """One image per energy, repeats averaged; references become ``flat`` (E, Y, X), darks ``dark``, both float32.
 
@@ -88,6 +94,8 @@ def read(
         image has none, all are taken in the order of their files.
     select : str or int, optional
         Which of several scans in a folder, as in ``metadata["available"]``.
+    repeat : int, optional
+        Which of several images of one energy, from 1; their mean by default.
     files : sequence of Path, optional
         Of the folder only these.
 
@@ -118,7 +126,7 @@ def read(
         refs = _with_energy(refs, "references", told)
     in_order = any(one.energy is None for one in data)
     repeats = {float(i): [one] for i, one in enumerate(data)} if in_order else by_energy(data)
-    groups, notes = taken(list(repeats.values()), REPEAT.get())
+    groups, notes = taken(list(repeats.values()), repeat)
     if sources := {one.source for one in data} - {"", "energy"}:
         notes.append(f"energies from {', '.join(sorted(sources))}")
     energy = np.array(list(repeats))

@@ -13,6 +13,7 @@ from napari_xanes.io.energies import to_ev
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text, texts
 from napari_xanes.io.hdf5.frames import mean_frame
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 
 
 def why_not_readable(path: Path, energies: Any = None) -> str | None:
@@ -48,6 +49,7 @@ def is_x_y_e(file: h5py.File) -> bool:
     return theirs
 
 
+@reader("exchange", title="APS Data Exchange", patterns=("*.h5", "*.hdf5", "*.hdf"), why_not_readable=why_not_readable)
 def read(path: Path, energies: Any = None) -> RawStack:
     """The images as they were counted, with ``flat`` and ``dark`` in the metadata.
 

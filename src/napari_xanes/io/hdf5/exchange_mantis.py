@@ -18,6 +18,7 @@ from napari_xanes.io.hdf5.exchange import is_x_y_e, lacks
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text
 from napari_xanes.io.hdf5.frames import spacing
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.stack import Quantity
 
@@ -36,6 +37,12 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
         return None if is_x_y_e(file) else "its images are (E, Y, X), as APS writes them"
 
 
+@reader(
+    "exchange_mantis",
+    title="MANTiS Data Exchange",
+    patterns=("*.hdf5", "*.h5", "*.hdf"),
+    why_not_readable=why_not_readable,
+)
 def read(path: Path, energies: Any = None, select: str | int | None = None) -> RawStack:
     """The images turned to (E, Y, X), with I0, flat and dark in the metadata where the file has them.
 

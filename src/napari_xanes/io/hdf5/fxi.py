@@ -17,11 +17,12 @@ from napari_xanes.io.energies import to_ev
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text
 from napari_xanes.io.length_units import length_in_um
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 
 _NUMBERS = ("scan_id", "scan_time", "Magnification")
 
 
-def why_not_readable(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path) -> str | None:
     """Why the file is no export of FXI; None if it is."""
     if not is_hdf5(path):
         return "not an HDF5 file"
@@ -30,7 +31,8 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
         return f"no /{missing[0]} in it" if missing else None
 
 
-def read(path: Path, energies: Any = None) -> RawStack:
+@reader("fxi", title="NSLS-II FXI", patterns=("*.h5", "*.hdf5", "*.hdf"), why_not_readable=why_not_readable)
+def read(path: Path) -> RawStack:
     """The transmission images; zeros where the exporter had put them for NaN stay zeros.
 
     Raises

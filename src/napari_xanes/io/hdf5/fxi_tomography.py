@@ -14,16 +14,17 @@ from typing import Any
 import numpy as np
 
 from napari_xanes.io.allocation_limits import room
-from napari_xanes.io.frames import of_one_shape, one_per_file, repeated_energies
+from napari_xanes.io.frames import of_one_shape, one_per_file
 from napari_xanes.io.hdf5.file import is_hdf5, opened
 from napari_xanes.io.hdf5.frames import any_in, facts_of, hdf5_files, links_in
 from napari_xanes.io.hdf5.fxi_scan import layout_of, mean, projection, scan_of
 from napari_xanes.io.projections import those_with, view
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import choice_note, chosen
 
 
-def why_not_readable(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path) -> str | None:
     """Why the file or folder holds no projections of FXI; None if it does."""
     if path.is_dir():
         if any_in(path, lambda file: layout_of(file) is not None):
@@ -35,17 +36,14 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
         return None if layout_of(file) else "no /img_tomo or /Exchange/data with one energy in it"
 
 
-def read(
-    path: Path, energies: Any = None, select: str | int | None = None, files: Sequence[Path] | None = None
-) -> RawStack:
+@reader("fxi_tomography", title="FXI tomography", patterns=("*.h5",), why_not_readable=why_not_readable, folders=True)
+def read(path: Path, select: str | int | None = None, files: Sequence[Path] | None = None) -> RawStack:
     """One projection per energy, the first unless selected, with ``flat`` and ``dark`` (E, Y, X) in the metadata.
 
     Parameters
     ----------
     path : Path
         One file, or the folder of a scan.
-    energies : ignored
-        `finalize` puts given energies in.
     select : str or int, optional
         Which projection, from 0; ``metadata["angle"]`` is its angle in degrees.
     files : sequence of Path, optional
@@ -95,7 +93,7 @@ def read(
         "counts",
         None if size is None else (size, size),
         metadata,
-        told + ([] if energies is not None else repeated_energies(energy)),
+        told,
         choice_note(at, available),
         interruptible=True,
     )

@@ -8,11 +8,13 @@ import h5py
 import numpy as np
 
 from napari_xanes.io.files import replacing
+from napari_xanes.io.registry import writer
 from napari_xanes.stack import SpectralStack
 
 _SLAB_BYTES = 64 << 20
 
 
+@writer("fxi_stack", title="NSLS-II FXI", suffixes=(".h5", ".hdf5", ".hdf"), layout="fxi")
 def write_stack(stack: SpectralStack, path: Path) -> None:
     """Write the transmission of a stack as float32; of its metadata, ``note`` says what was written.
 

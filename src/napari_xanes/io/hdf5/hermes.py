@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import h5py
 
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, opened, text
 from napari_xanes.io.hdf5.nexus import selected_stack
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 
 _BEAMLINES = ("hermes", "softimax")
 
 
-def why_not_readable(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path) -> str | None:
     """Why the file is not of these beamlines; None if it is."""
     if not is_hdf5(path):
         return "not an HDF5 file"
@@ -22,7 +22,8 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
         return None if _detectors(file) else "no entry of HERMES or SoftiMAX with a counter in it"
 
 
-def read(path: Path, energies: Any = None, select: str | int | None = None) -> RawStack:
+@reader("hermes", title="HERMES and SoftiMAX", patterns=("*.h5", "*.hdf5"), why_not_readable=why_not_readable)
+def read(path: Path, select: str | int | None = None) -> RawStack:
     """An image stack, the first one unless selected; see `napari_xanes.io.hdf5.nexus.read`.
 
     Raises
@@ -31,7 +32,7 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> R
         If the file holds scans, but none of them a stack, or not the selected one.
     """
     with opened(path) as file:
-        return selected_stack(_detectors(file), select, energies)
+        return selected_stack(_detectors(file), select)
 
 
 def _detectors(file: h5py.File) -> list[h5py.Group]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, opened, text
 from napari_xanes.io.hdf5.native import MAPS, own_group, read_own
+from napari_xanes.io.registry import maps_reader
 from napari_xanes.parameter_map import MapSet, ParameterMap
 
 
@@ -21,6 +22,9 @@ def why_not_readable(path: Path) -> str | None:
         return None if own_group(file, MAPS) else "not written by napari-xanes"
 
 
+@maps_reader(
+    "hdf5_maps", title="maps in NeXus HDF5", patterns=("*.h5", "*.hdf5", "*.nxs"), why_not_readable=why_not_readable
+)
 def read_maps(path: Path) -> MapSet:
     """The maps in a file that `hdf5_writer.write_maps` wrote.
 

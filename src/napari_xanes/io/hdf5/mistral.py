@@ -11,13 +11,14 @@ import numpy as np
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import choice_note, chosen
 
 _STACKS = ("spectroscopy_normalized_aligned", "spectroscopy_normalized")
 _PER_FRAME = {"ExpTimes": "exposure", "Currents": "ring_current"}
 
 
-def why_not_readable(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path) -> str | None:
     """Why the file is not of MISTRAL; None if it is."""
     if not is_hdf5(path):
         return "not an HDF5 file"
@@ -32,15 +33,14 @@ def _names(group: h5py.Group) -> list[str]:
     return [name for name in _STACKS if child(group, name) is not None]
 
 
-def read(path: Path, energies: Any = None, select: str | int | None = None) -> RawStack:
+@reader("mistral", title="ALBA MISTRAL", patterns=("*.h5", "*.hdf5"), why_not_readable=why_not_readable)
+def read(path: Path, select: str | int | None = None) -> RawStack:
     """The normalized images, the aligned ones where there are such unless the others are selected.
 
     Parameters
     ----------
     path : Path
         The file; images are (E, Y, X), energies in eV, pixel sizes in µm, exposures in s.
-    energies : ignored
-        `finalize` puts given energies in.
     select : str or int, optional
         ``"spectroscopy_normalized"`` takes the images before alignment.
 
@@ -57,10 +57,8 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> R
         if images is None or images.ndim != 3 or 0 in images.shape:
             shape = None if images is None else images.shape
             raise ValueError(f"/SpecNormalized/{available[at]} must be numbers (E, Y, X), its shape is {shape}")
-        if axis is None and energies is None:
-            raise ValueError("/SpecNormalized has no energies; pass energies=")
         metadata: dict[str, Any] = {"detector": available[at], "available": available}
-        energy = np.zeros(images.shape[0])
+        energy = None
         if axis is not None:
             energy, metadata["energy_unit"] = to_ev(axis[()], text(axis.attrs.get("units", "")))
         for name, key in _PER_FRAME.items():

@@ -16,6 +16,7 @@ from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, 
 from napari_xanes.io.hdf5.frames import spacing
 from napari_xanes.io.hdf5.native import STACK, own_group, read_own
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.stack import Quantity
 
@@ -30,7 +31,7 @@ _SCANS = {
 }
 
 
-def why_not_readable(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path) -> str | None:
     """Why the file is no NXstxm; None if it is."""
     if not is_hdf5(path):
         return "not an HDF5 file"
@@ -38,15 +39,19 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
         return None if _entries(file) else "no NXentry in it has the definition NXstxm"
 
 
-def read(path: Path, energies: Any = None, select: str | int | None = None) -> RawStack:
+@reader(
+    "nexus",
+    title="NeXus NXstxm",
+    patterns=("*.h5", "*.hdf5", "*.nxs", "*.hdf", "*.stxm"),
+    why_not_readable=why_not_readable,
+)
+def read(path: Path, select: str | int | None = None) -> RawStack:
     """An image stack, the first one unless selected; which there are is in ``metadata["available"]``.
 
     Parameters
     ----------
     path : Path
         The file.
-    energies : ignored
-        `finalize` puts given energies in.
     select : str or int, optional
         Which region and detector, such as ``"entry1/counter0"``.
 
@@ -61,10 +66,10 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> R
             if select is not None:
                 raise ValueError("napari-xanes wrote one stack into it, there is nothing to select; leave select out")
             return _own_stack(*own)
-        return selected_stack([group for entry in _entries(file) for group in _detectors(entry)], select, energies)
+        return selected_stack([group for entry in _entries(file) for group in _detectors(entry)], select)
 
 
-def selected_stack(detectors: list[h5py.Group], select: str | int | None, energies: Any) -> RawStack:
+def selected_stack(detectors: list[h5py.Group], select: str | int | None) -> RawStack:
     """The selected image stack of groups with ``data``, ``energy`` and positions.
 
     Raises
@@ -79,7 +84,7 @@ def selected_stack(detectors: list[h5py.Group], select: str | int | None, energi
         raise ValueError(f"no image stack in it; it holds {found}")
     available = [group.name.lstrip("/") for group in stacks]
     at = chosen(select, available)
-    return _stack(stacks[at], at, available, energies)
+    return _stack(stacks[at], at, available)
 
 
 def _entries(file: h5py.File) -> list[h5py.Group]:
@@ -140,19 +145,18 @@ def _integer(value: Any) -> int:
         return 0
 
 
-def _stack(group: h5py.Group, at: int, available: list[str], energies: Any) -> RawStack:
+def _stack(group: h5py.Group, at: int, available: list[str]) -> RawStack:
     signal = _signal(group)
     field = next((f for name in ("energy", "photon_energy") if (f := row(group, name)) is not None), None)
-    if signal is None or (field is None and energies is None):
-        raise ValueError(f"{group.name} has no energies; pass energies=")
+    if signal is None:
+        raise ValueError(f"{group.name} has no images")
     axes = _axes(group, signal.ndim)
     wanted: list[str] = [name for name in ("energy", "sample_z", "sample_y", "sample_x") if name in axes]
     data = load(signal, [axes.index(name) for name in wanted] if len(wanted) == signal.ndim else None)
-    if field is None:
-        energy, unit = np.zeros(data.shape[0]), ""
-    else:
-        energy, unit = to_ev(np.ravel(field[()]), text(field.attrs.get("units", "")))
-    metadata: dict[str, Any] = {"detector": available[at], "available": available, "energy_unit": unit}
+    metadata: dict[str, Any] = {"detector": available[at], "available": available}
+    energy = None
+    if field is not None:
+        energy, metadata["energy_unit"] = to_ev(np.ravel(field[()]), text(field.attrs.get("units", "")))
     times = row(group, "count_time")
     if times is not None and times.size in (1, data.shape[0]):
         unit_of_time = 1e-3 if text(times.attrs.get("units", "")) == "ms" else 1.0

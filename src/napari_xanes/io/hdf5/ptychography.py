@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.allocation_limits import room
 from napari_xanes.io.energies import to_ev
-from napari_xanes.io.frames import of_one_shape, one_per_file, repeated_energies
+from napari_xanes.io.frames import of_one_shape, one_per_file
 from napari_xanes.io.hdf5.file import array, is_hdf5, opened, row, text
 from napari_xanes.io.hdf5.frames import any_in, facts_of, hdf5_files, links_in
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 
 _IMAGE = "entry_1/image_1/data"
 _ENERGY = "entry_1/instrument_1/source_1/energy"
@@ -38,7 +39,7 @@ class _Image:
     unit: str
 
 
-def why_not_readable(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path) -> str | None:
     """Why the file or folder holds no ptychographic image; None if it does."""
     if path.is_dir():
         return (
@@ -55,6 +56,13 @@ def _is_one(file: h5py.File) -> bool:
     return image is not None and bool(image.shape)
 
 
+@reader(
+    "ptychography",
+    title="ptychographic CXI",
+    patterns=("*.cxi", "*.h5", "*.hdf5"),
+    why_not_readable=why_not_readable,
+    folders=True,
+)
 def read(path: Path, energies: Any = None, files: Sequence[Path] | None = None) -> RawStack:
     """The squared modulus of each image, which is the transmission of intensity, float32.
 
@@ -86,8 +94,6 @@ def read(path: Path, energies: Any = None, files: Sequence[Path] | None = None) 
     if len(images) > 1:
         metadata["files"] = [image.path.name for image in images]
     notes = ["transmission is the squared modulus of the complex image; its phase is not read"]
-    if energies is None:
-        told += repeated_energies(energy)
     return RawStack(data, energy, "transmission", None, metadata, told, notes, interruptible=True)
 
 

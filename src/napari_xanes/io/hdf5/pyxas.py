@@ -17,6 +17,7 @@ from napari_xanes.io.frames import filled_length
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text
 from napari_xanes.io.quantity_guess import guessed
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 from napari_xanes.stack import Quantity
 
 _IMAGES = ("img_xanes", "img")
@@ -24,7 +25,7 @@ _ENERGIES = ("XEng", "X_eng")
 _MARKS_OF_FXI = ("uid", "note", "scan_time", "Magnification", "Pixel Size", "img_bkg", "img_dark")
 
 
-def why_not_readable(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path) -> str | None:
     """Why the file was not saved by PyXAS; None if it was."""
     if not is_hdf5(path):
         return "not an HDF5 file"
@@ -44,6 +45,7 @@ def names_in(file: h5py.File) -> tuple[str | None, str | None]:
     return images, next((name for name in _ENERGIES if child(file, name) is not None), None)
 
 
+@reader("pyxas", title="PyXAS", patterns=("*.h5", "*.hdf5"), why_not_readable=why_not_readable)
 def read(path: Path, energies: Any = None) -> RawStack:
     """The images (E, Y, X) or volumes (E, Z, Y, X); what they are is guessed from how they change with energy.
 

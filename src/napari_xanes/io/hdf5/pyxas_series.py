@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from napari_xanes.io.allocation_limits import room
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.files import listed
-from napari_xanes.io.frames import of_one_shape, one_per_file, repeated_energies
+from napari_xanes.io.frames import of_one_shape, one_per_file
 from napari_xanes.io.hdf5.file import array, is_hdf5, opened, row, text
 from napari_xanes.io.hdf5.frames import any_in, facts_of, hdf5_files, links_in
 from napari_xanes.io.hdf5.pyxas import names_in
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 
 _ALIGNED = "ali_recon"
 _IMAGE = "img"
@@ -57,15 +58,14 @@ def _is_one(file: h5py.File) -> bool:
     return image == _IMAGE and images is not None and images.ndim == 3 and keys is not None and keys.size == 1
 
 
-def read(path: Path, energies: Any = None, files: Sequence[Path] | None = None) -> RawStack:
+@reader("pyxas_series", title="PyXAS tomograms", patterns=("*.h5",), why_not_readable=why_not_readable, folders=True)
+def read(path: Path, files: Sequence[Path] | None = None) -> RawStack:
     """The tomograms (E, Z, Y, X), whose absorption per length is proportional to optical depth.
 
     Parameters
     ----------
     path : Path
         The folder of a series, or one file, which is refused.
-    energies : ignored
-        `finalize` puts given energies in.
     files : sequence of Path, optional
         Of the folder only these; else the aligned ones, if there are such.
 
@@ -91,8 +91,6 @@ def read(path: Path, energies: Any = None, files: Sequence[Path] | None = None) 
         "quantity_source": "guessed: what is reconstructed, absorption per length, is proportional to optical depth",
         "files": [one.path.name for one in tomograms],
     }
-    if energies is None:
-        told += repeated_energies(energy)
     parts = [partial(_volume, one.path, dtype) for one in tomograms]
     with room(sum(one.path.stat().st_size for one in tomograms)):
         data = one_per_file(parts, shape, dtype)

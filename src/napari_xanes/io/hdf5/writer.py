@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.files import replacing
 from napari_xanes.io.hdf5.native import MAPS, STACK, write_array, write_own, write_texts
+from napari_xanes.io.registry import writer
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.stack import UNITS, SpectralStack
 
+_SUFFIXES = (".h5", ".hdf5", ".nxs")
 
+
+@writer("hdf5_stack", title="NeXus HDF5", suffixes=_SUFFIXES)
 def write_stack(stack: SpectralStack, path: Path) -> None:
     """Write a stack, its history and its metadata; reading it back gives the same stack.
 
@@ -47,6 +51,7 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
         write_own(entry, STACK, stack).attrs["quantity"] = stack.quantity
 
 
+@writer("hdf5_maps", title="NeXus HDF5", suffixes=_SUFFIXES)
 def write_maps(maps: MapSet, path: Path) -> None:
     """Write maps with their standard errors, masks, units and labels; reading them back gives the same maps.
 
@@ -109,8 +114,7 @@ def _positions(
 
 def _count_time(stack: SpectralStack) -> NDArray[np.float64]:
     """Exposures in s (E,), 1 where they are not known: MANTiS divides by them and takes 1 as well."""
-    seconds = stack.corrections.exposure
-    exposure = np.asarray(1.0 if seconds is None else seconds, dtype=np.float64)
+    exposure = np.asarray(stack.metadata.get("exposure", 1.0), dtype=np.float64)
     if exposure.size not in (1, stack.energy.size):
         return np.ones(stack.energy.size)
     known = np.where(np.isfinite(exposure) & (exposure > 0), exposure, 1.0)

@@ -14,6 +14,7 @@ from napari_xanes.io.energies import to_ev
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.raw_arrays import mapped
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 from napari_xanes.io.sidecar import given_or_beside, missing, only_fitting, same_stem
 from napari_xanes.stack import Quantity
 
@@ -44,6 +45,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
     return f"it has no array {lacking[0]!r}" if lacking else None
 
 
+@reader("arrays", title="NumPy arrays", patterns=("*.npz", "*.npy"), why_not_readable=why_not_readable)
 def read(path: Path, energies: Any = None) -> RawStack:
     """The arrays ``data`` (E, Y, X) and ``energy`` (E,), and if there ``quantity`` and ``pixel_size`` (µm).
 

@@ -17,6 +17,7 @@ from napari_xanes.io.files import starts_with
 from napari_xanes.io.quantity_guess import guessed
 from napari_xanes.io.raw_arrays import mapped
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 from napari_xanes.io.sidecar import given_or_beside, missing, only_fitting, same_stem
 
 _HEADER_BYTES = 1024
@@ -47,6 +48,9 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
     return None
 
 
+@reader(
+    "mrc", title="MRC with energies", patterns=("*.mrc", "*.mrcs", "*.st", "*.rec"), why_not_readable=why_not_readable
+)
 def read(path: Path, energies: Any = None) -> RawStack:
     """The sections as frames (E, Y, X).
 

@@ -19,6 +19,7 @@ from napari_xanes.io.allocation_limits import LONGEST_LIST
 from napari_xanes.io.energies import looks_like_energies
 from napari_xanes.io.files import decoded, starts_with
 from napari_xanes.io.frames import ordered
+from napari_xanes.io.registry import spectra_reader
 from napari_xanes.io.spectra.columns import unique_names
 from napari_xanes.spectrum import Spectrum
 
@@ -57,6 +58,7 @@ def why_not_readable(path: Path) -> str | None:
     return None if b"Athena project file" in first else "it does not begin as an Athena project"
 
 
+@spectra_reader("athena", title="Athena project", patterns=("*.prj",), why_not_readable=why_not_readable)
 def read_spectra(path: Path) -> list[Spectrum]:
     """mu(E) of every record, its energy shift applied; records in k or R are left out with a warning.
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_xanes.io.energies import MOST_COMMENTS, looks_like_energies, to_ev, unit_in
 from napari_xanes.io.files import lines_of, read_text
 from napari_xanes.io.frames import ordered
+from napari_xanes.io.registry import spectra_reader
 from napari_xanes.spectrum import Spectrum
 
 _MOST_COLUMNS = 200
@@ -71,6 +72,12 @@ def why_not_readable(path: Path) -> str | None:
     return None
 
 
+@spectra_reader(
+    "columns",
+    title="columns of text",
+    patterns=("*.txt", "*.dat", "*.csv", "*.xsp", "*.nor", "*.xmu", "*.t", "*.r"),
+    why_not_readable=why_not_readable,
+)
 def read_spectra(path: Path) -> list[Spectrum]:
     """One spectrum per signal column, or the one of columns with known names (``energy i0 itrans``).
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.files import lines_of, one_line, read_text, replacing, starts_with
 from napari_xanes.io.metadata_json import fetch_inline, keep_inline, pack_mapping, unpack
+from napari_xanes.io.registry import spectra_reader, writer
 from napari_xanes.spectrum import Spectrum
 
 _MARK = "# napari-xanes spectra 1: "
@@ -31,6 +32,7 @@ def why_not_readable(path: Path) -> str | None:
     return None if first.startswith(_MARK.encode()) else "not written by napari-xanes"
 
 
+@spectra_reader("csv", title="spectra of napari-xanes", patterns=("*.csv",), why_not_readable=why_not_readable)
 def read_spectra(path: Path) -> list[Spectrum]:
     """The spectra that `write_spectra` wrote.
 
@@ -67,6 +69,7 @@ def read_spectra(path: Path) -> list[Spectrum]:
     ]
 
 
+@writer("csv", title="CSV", suffixes=(".csv",))
 def write_spectra(spectra: list[Spectrum], path: Path) -> None:
     """Write spectra, on one or on several energy axes.
 

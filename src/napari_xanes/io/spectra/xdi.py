@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from napari_xanes.io.energies import looks_like_energies, to_ev
 from napari_xanes.io.files import lines_of, one_line, read_text, replacing, starts_with
 from napari_xanes.io.metadata_json import fetch_inline, keep_inline, pack_mapping, unpack
+from napari_xanes.io.registry import spectra_reader, writer
 from napari_xanes.io.spectra.columns import parse_table, spectra_of, unique_names
 from napari_xanes.spectrum import Spectrum
 
@@ -29,6 +30,7 @@ def why_not_readable(path: Path) -> str | None:
     return None if first.startswith(b"XDI/") else "it does not begin with '# XDI/'"
 
 
+@spectra_reader("xdi", title="XDI", patterns=("*.xdi", "*.nor"), why_not_readable=why_not_readable)
 def read_spectra(path: Path) -> list[Spectrum]:
     """The spectra of the file: one of known columns (mutrans, norm, i0 and itrans ...), or one per named column.
 
@@ -108,6 +110,7 @@ def _ours(
     ]
 
 
+@writer("xdi", title="XDI", suffixes=(".xdi",))
 def write_spectra(spectra: list[Spectrum], path: Path) -> None:
     """Write spectra that share one energy axis, a column each, with a column of standard errors where known.
 

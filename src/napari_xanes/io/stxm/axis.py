@@ -14,6 +14,7 @@ from napari_xanes.io.energies import looks_like_energies, to_ev
 from napari_xanes.io.files import files_in, lines_of, not_followed, read_text
 from napari_xanes.io.raw_arrays import mapped
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 
 _TEXT_BYTES = 4 << 20
 
@@ -34,7 +35,7 @@ class _Sidecar:
         return np.dtype("<f4" if self.scale < 0 else "<i2")
 
 
-def why_not_readable(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path) -> str | None:
     """Why the file is no stack of aXis2000; None if it is."""
     try:
         binary, sidecar = _pair(path)
@@ -90,6 +91,7 @@ def _parsed(path: Path) -> _Sidecar:
     return _Sidecar((images, rows, columns), scale, x, y, energy, np.array(dwell))
 
 
+@reader("axis", title="aXis2000", patterns=("*.ncb", "*.dat"), why_not_readable=why_not_readable)
 def read(path: Path, energies: Any = None) -> RawStack:
     """The images, float32 (E, Y, X), with x and y increasing; dwell times are taken for ms.
 

@@ -13,6 +13,8 @@ from napari_xanes.io.energies import given_energies, to_ev
 from napari_xanes.io.files import files_in, inside, lines_of, not_followed, read_text, starts_with
 from napari_xanes.io.length_units import length_in_um
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.reading import read_spectra
+from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.io.stxm.sdf_header import parse_header
 
@@ -25,7 +27,7 @@ _MOST_IMAGES = 100_000
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def why_not_readable(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path) -> str | None:
     """Why the file or folder is no SDF scan; None if it is."""
     if path.is_dir():
         headers = _headers(path)
@@ -40,6 +42,7 @@ def _headers(folder: Path) -> list[Path]:
     return [p for p in files_in(folder, (".hdr",))[0] if _MARK in starts_with(p, 4096)]
 
 
+@reader("sdf", title="STXM_Control SDF", patterns=("*.hdr",), why_not_readable=why_not_readable, folders=True)
 def read(path: Path, energies: Any = None, select: str | int | None = None) -> RawStack:
     """The images of one detector and region, the first ones unless selected, float32.
 
@@ -201,8 +204,6 @@ def _i0(path: Path, energy: NDArray[np.float64], told: list[str]) -> dict[str, A
     if not inside(path.parent, path):
         told += not_followed([path])
         return {}
-    from napari_xanes.io import read_spectra
-
     try:
         spectrum = read_spectra(path)[0]
     except ValueError as error:

@@ -11,6 +11,7 @@ from napari_xanes.io.energies import looks_like_energies, to_ev
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.raw_arrays import mapped
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 
 _HEAD = np.dtype(">i4")
 _NUMBER = np.dtype(">f4")
@@ -32,6 +33,7 @@ def _bytes(columns: int, rows: int, images: int) -> int:
     return 3 * _HEAD.itemsize + _NUMBER.itemsize * (columns + rows + 2 * images + columns * rows * images)
 
 
+@reader("stony_brook", title="Stony Brook", patterns=("*.stk",), why_not_readable=why_not_readable)
 def read(path: Path, energies: Any = None) -> RawStack:
     """The images in native float32 (E, Y, X), with dwell times as ``exposure`` in s; positions are taken for µm.
 

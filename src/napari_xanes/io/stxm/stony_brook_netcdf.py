@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.energies import HIGHEST, LOWEST
 from napari_xanes.io.files import files_in, listed, not_followed, starts_with
-from napari_xanes.io.frames import of_one_shape, one_per_file, repeated_energies
+from napari_xanes.io.frames import of_one_shape, one_per_file
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.io.stxm.netcdf3 import Header, Variable, header, is_netcdf3
 
@@ -40,7 +41,7 @@ class _Scan:
     dwell: float
 
 
-def why_not_readable(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path) -> str | None:
     """Why the file or folder holds no images of STXM 5; None if it does."""
     if path.is_dir():
         files, links = files_in(path, _SUFFIXES)
@@ -52,6 +53,13 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
     return None if _holds_images(path) else "no image_data of n_fast_pixels and n_slow_pixels in it"
 
 
+@reader(
+    "stony_brook_netcdf",
+    title="Stony Brook netCDF",
+    patterns=("*.sm", "*.nc"),
+    why_not_readable=why_not_readable,
+    folders=True,
+)
 def read(
     path: Path, energies: Any = None, select: str | int | None = None, files: Sequence[Path] | None = None
 ) -> RawStack:
@@ -93,7 +101,6 @@ def read(
     energy = np.array([scan.energy for scan in scans])
     dtype = np.result_type(*(_pixel_type(scan.images.dtype) for scan in scans))
     data = one_per_file([partial(_image, scan, at, dtype) for scan in scans], shape, dtype)
-    told += [] if energies is not None else repeated_energies(energy)
     size = sizes.pop() if len(sizes) == 1 else None
     return RawStack(data, energy, "counts", size, metadata, told, choice_note(at, available), interruptible=True)
 

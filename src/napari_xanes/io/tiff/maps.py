@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_xanes.history import Source, Step
 from napari_xanes.io.metadata_json import fetch_inline, unpack
+from napari_xanes.io.registry import maps_reader
 from napari_xanes.io.tiff.file import MAPS, images, is_tiff, opened, own_notes
 from napari_xanes.parameter_map import MapSet, ParameterMap
 
@@ -20,6 +21,7 @@ def why_not_readable(path: Path) -> str | None:
         return None if own_notes(tiff, MAPS) else "not written by napari-xanes"
 
 
+@maps_reader("tiff_maps", title="maps in ImageJ TIFF", patterns=("*.tif", "*.tiff"), why_not_readable=why_not_readable)
 def read_maps(path: Path) -> MapSet:
     """The maps in a file that `tiff_writer.write_maps` wrote.
 

@@ -14,6 +14,7 @@ from napari_xanes.io.energy_names import energies_in
 from napari_xanes.io.metadata_json import fetch_inline, unpack
 from napari_xanes.io.quantity_guess import guessed
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 from napari_xanes.io.sidecar import missing, only_fitting, same_stem
 from napari_xanes.io.tiff import folder
 from napari_xanes.io.tiff.file import MAPS, STACK, images, is_tiff, load, opened, own_notes, pixel_size, slice_distance
@@ -51,6 +52,9 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
     return None
 
 
+@reader(
+    "tiff", title="TIFF with energies", patterns=("*.tif", "*.tiff"), why_not_readable=why_not_readable, folders=True
+)
 def read(path: Path, energies: Any = None) -> RawStack:
     """The pages as frames (E, Y, X) or (E, Z, Y, X); of a folder, its files.
 

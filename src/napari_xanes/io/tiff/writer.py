@@ -13,14 +13,17 @@ import tifffile
 
 from napari_xanes.io.files import replacing
 from napari_xanes.io.metadata_json import keep_inline, pack_mapping
+from napari_xanes.io.registry import writer
 from napari_xanes.io.tiff.file import KEY, MAPS, STACK
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.stack import SpectralStack
 
+_SUFFIXES = (".tif", ".tiff")
 _LARGEST = 0xFFFF_0000
 """ImageJ's TIFF counts bytes with 32 bits; some are left for the header."""
 
 
+@writer("tiff_stack", title="ImageJ TIFF", suffixes=_SUFFIXES)
 def write_stack(stack: SpectralStack, path: Path) -> None:
     """Write a stack as an ImageJ stack, and its energies in eV, one a line, in a ``.txt`` of the same stem.
 
@@ -47,6 +50,7 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
         text.write_text(energies, encoding="ascii")
 
 
+@writer("tiff_maps", title="ImageJ TIFF", suffixes=_SUFFIXES)
 def write_maps(maps: MapSet, path: Path) -> None:
     """Write maps as an ImageJ stack: of each map its value, its standard error if known, and its mask (1 or 0).
 

@@ -15,6 +15,7 @@ from napari_xanes.io.files import inside, one_line, read_text
 from napari_xanes.io.metadata_json import unpack
 from napari_xanes.io.quantity_guess import guessed
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 from napari_xanes.io.sidecar import only_fitting, same_stem
 from napari_xanes.io.zarr.ome import Image, energies_of, image_of
 
@@ -58,6 +59,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
     return None
 
 
+@reader("zarr_folder", title="OME-Zarr and Zarr", patterns=("*.zarr",), why_not_readable=why_not_readable, folders=True)
 def read(path: Path, energies: Any = None) -> RawStack:
     """The images (E, Y, X) or (E, Z, Y, X) at full resolution.
 

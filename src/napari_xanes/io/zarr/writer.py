@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes.io.metadata_json import pack_mapping
+from napari_xanes.io.registry import writer
 from napari_xanes.io.zarr.reader import OWN, STACK
 from napari_xanes.stack import SpectralStack
 
@@ -23,6 +24,7 @@ _CHUNK = (10, 128, 128)
 _SLAB_BYTES = 64 << 20
 
 
+@writer("zarr_stack", title="OME-Zarr", suffixes=(".zarr",))
 def write_stack(stack: SpectralStack, path: Path) -> None:
     """Write a stack, its history and its metadata; reading it back gives the same stack.
 

@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 from napari_xanes.io.energy_names import energy_in
 from napari_xanes.io.frames import one_per_file
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.io.zeiss.file import REFERENCE, Content, content, image, why_not
 
 
-def why_not_readable(path: Path, energies: Any = None) -> str | None:
+def why_not_readable(path: Path) -> str | None:
     """Why the file is none of a Zeiss microscope; None if it is."""
     return why_not(path)
 
 
+@reader("zeiss", title="Zeiss XRM", patterns=("*.xrm", "*.txrm"), why_not_readable=why_not_readable)
 def read(path: Path, energies: Any = None, select: str | int | None = None) -> RawStack:
     """The images as counts; of a tomography at one energy one projection, the first unless selected.
 

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.files import files_in, listed, not_followed
-from napari_xanes.io.frames import of_one_shape, one_per_file, repeated_energies
+from napari_xanes.io.frames import of_one_shape, one_per_file
 from napari_xanes.io.projections import those_with, view
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.io.zeiss import reader as zeiss
 from napari_xanes.io.zeiss.file import why_not
@@ -45,6 +46,9 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
     return None if _are_series([path, *beside], energies) else "no .txrm of other energies beside it"
 
 
+@reader(
+    "txrm_series", title="Zeiss tomographies", patterns=("*.txrm",), why_not_readable=why_not_readable, folders=True
+)
 def read(
     path: Path, energies: Any = None, select: str | int | None = None, files: Sequence[Path] | None = None
 ) -> RawStack:
@@ -90,7 +94,6 @@ def read(
         order = np.argsort(energy, kind="stable")
         found, energy = [found[i] for i in order], energy[order]
         notes.append(note)
-        told += repeated_energies(energy)
     angles = np.array([angle for one in found for angle in one.held.angle[number : number + 1] if np.isfinite(angle)])
     metadata |= view(angles, available[at], told) | _names(found)
     exposure = _times([one.held.exposure[number : number + 1] for one in found])

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from napari_xanes.io.energies import refuse_unsorted
 from napari_xanes.io.energy_names import energy_in
 from napari_xanes.io.files import files_in, listed, look_through, not_followed
-from napari_xanes.io.frames import REPEAT, one_if_alike, one_per_file, taken
+from napari_xanes.io.frames import one_if_alike, one_per_file, taken
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import choice_note, chosen
 from napari_xanes.io.zeiss.file import Content, content, image, why_not
 from napari_xanes.io.zeiss.xrm_names import (
@@ -56,8 +57,13 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
     return "; ".join(["no .xrm of other energies beside it", *links]) if alone else None
 
 
+@reader("xrm_series", title="Zeiss XRM series", patterns=("*.xrm",), why_not_readable=why_not_readable, folders=True)
 def read(
-    path: Path, energies: Any = None, select: str | int | None = None, files: Sequence[Path] | None = None
+    path: Path,
+    energies: Any = None,
+    select: str | int | None = None,
+    repeat: int | None = None,
+    files: Sequence[Path] | None = None,
 ) -> RawStack:
     """One image per energy, repeats averaged; references become ``flat`` (E, Y, X), float32.
 
@@ -72,6 +78,8 @@ def read(
         One for each different energy of the names, which images are sorted by; `finalize` puts them in.
     select : str or int, optional
         Which of several scans in a folder, as in ``metadata["available"]``.
+    repeat : int, optional
+        Which of several images of one energy, from 1; their mean by default.
     files : sequence of Path, optional
         Of the folder only these.
 
@@ -94,7 +102,7 @@ def read(
         raise ValueError(f"{path}: no image of the scan {available[at]!r} is whole: {'; '.join(told)}")
     flats = _whole(references_of(named, available[at]), "references", told)
     repeats = _by_energy(samples)
-    kept, averaging = taken(list(repeats.values()), REPEAT.get())
+    kept, averaging = taken(list(repeats.values()), repeat)
     groups = dict(zip(repeats, kept, strict=True))
     first = next(iter(groups.values()))[0]
     for one in (*(c for g in groups.values() for c in g), *(c for _, c in flats)):

@@ -1,0 +1,126 @@
+"""Read stacks, spectra and maps: the content of the file decides the format."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from napari_xanes.io.frames import MEMORY_LIMIT
+from napari_xanes.io.recognition import first_reader, group_paths, reader_of
+from napari_xanes.io.registry import MAP_READERS, SPECTRA_READERS
+from napari_xanes.parameter_map import MapSet
+from napari_xanes.spectrum import Spectrum
+from napari_xanes.stack import Quantity, SpectralStack
+
+
+def read(
+    path_or_paths: str | Path | Iterable[str | Path],
+    *,
+    energies: Any = None,
+    quantity: Quantity | None = None,
+    memory_limit: int | None = None,
+    select: str | int | None = None,
+    repeat: int | None = None,
+) -> SpectralStack:
+    """Read a stack from a file or folder of any known format.
+
+    Parameters
+    ----------
+    path_or_paths : path or list of paths
+        A file or a folder. Of several files exactly one must be a stack, or each of them one energy of a format whose
+        scans are a series of files; a text of energies may be with them.
+    energies : array_like of eV, or path of a text file, optional
+        Replaces the energies that are found. A text may be in keV.
+    quantity : {"counts", "transmission", "optical_depth", "fluorescence", "normalized"}, optional
+        Replaces the guess of what the values are.
+    memory_limit : int, optional
+        Stacks of more bytes stay in their file and are read piece by piece; 2 GiB by default.
+    select : str or int, optional
+        Which of several stacks in one file (regions, detectors, projections): a name, or a number from 0, as in
+        ``metadata["available"]``. The first one by default, named in ``metadata["detector"]``.
+    repeat : int, optional
+        Where energies were measured more than once (``metadata["repeats"]`` times): take only this frame of each,
+        from 1, or the last one of those that have fewer. Their mean by default.
+
+    Returns
+    -------
+    SpectralStack
+        Energies in eV and increasing. What had to be done to the frames is in ``metadata["notes"]`` and in the
+        source, what a user should know in ``metadata["warnings"]`` and given as UserWarning.
+
+    Raises
+    ------
+    OSError
+        If a file can't be read.
+    ValueError
+        If no format fits, with each format's reason, or the file can't be used.
+    """
+    paths = [Path(path_or_paths)] if isinstance(path_or_paths, str | Path) else [Path(path) for path in path_or_paths]
+    paths, energies = group_paths(paths, energies)
+    reader, reasons = reader_of(paths[0], energies)
+    if reader is None:
+        raise ValueError(f"{paths[0]}: {reasons}")
+    path, files = paths[0], None
+    if len(paths) > 1:
+        path, files = Path(os.path.commonpath([file.resolve().parent for file in paths])), paths
+    token = MEMORY_LIMIT.set(MEMORY_LIMIT.get() if memory_limit is None else memory_limit)
+    try:
+        return reader.read(path, energies=energies, quantity=quantity, select=select, repeat=repeat, files=files)
+    finally:
+        MEMORY_LIMIT.reset(token)
+
+
+def read_spectra(path: str | Path) -> list[Spectrum]:
+    """Read all spectra in a file of any known format.
+
+    Parameters
+    ----------
+    path : path
+        XDI, Athena project or ``.nor``, CSV, or columns of text in eV or keV.
+
+    Returns
+    -------
+    list of Spectrum
+        At least one; ``metadata["path"]`` is the file.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ValueError
+        If it holds no spectrum; the message says what each format misses.
+    """
+    path = Path(path)
+    reader, reasons = first_reader(SPECTRA_READERS, path)
+    if reader is None:
+        raise ValueError(f"{path}: no spectra that napari-xanes can read. {reasons}")
+    return reader.read(path)
+
+
+def read_maps(path: str | Path) -> MapSet:
+    """Read parameter maps that `write` wrote.
+
+    Parameters
+    ----------
+    path : path
+        HDF5 or TIFF file.
+
+    Returns
+    -------
+    MapSet
+        The maps with their units, sigmas, masks, labels and history.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ValueError
+        If it holds no maps of napari-xanes.
+    """
+    path = Path(path)
+    reader, _ = first_reader(MAP_READERS, path)
+    if reader is None:
+        raise ValueError(f"{path}: holds no parameter maps that napari-xanes wrote")
+    return reader.read(path)
