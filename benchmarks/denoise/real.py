@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum
 from napari_xanes._typing import BoolArray
-from napari_xanes.ops.cropping import cut_metadata
 
 THIN = 0.1
 
@@ -53,15 +52,8 @@ CASES: dict[str, Callable[[Path], RealCase]] = {"hxn_fe_k": _hxn_fe_k, "als_fe_l
 
 def halves(stack: SpectralStack) -> list[SpectralStack]:
     """Every second energy, and the others."""
-    return [
-        replace(
-            stack,
-            data=np.ascontiguousarray(stack.data[some]),
-            energy=stack.energy[some],
-            metadata=cut_metadata(stack, some, ()),
-        )
-        for some in (slice(0, None, 2), slice(1, None, 2))
-    ]
+    parts = [stack.isel(slice(first, None, 2)) for first in (0, 1)]
+    return [half.with_data(np.ascontiguousarray(half.data)) for half in parts]
 
 
 def thinned(counts: SpectralStack) -> list[SpectralStack]:

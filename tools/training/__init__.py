@@ -1,1 +1,1 @@
-"""How the denoising network is trained: random samples, examples made of them, the training itself."""
+"""Training of the denoising network: random samples, examples made from them, and the training itself."""

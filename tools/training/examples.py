@@ -1,7 +1,7 @@
-"""Examples to learn from: what a fit of two references gives for a random sample, and the truth behind it.
+"""Training examples: the result of a fit of two references to a random sample, and the true fraction.
 
-Not the frames are simulated but the fitted amounts and their errors, which is the same for the network and a thousand
-times cheaper; so no example need be seen twice.
+The fitted amounts and their errors are simulated, not the frames. For the network this is equivalent, and it is a
+thousand times cheaper, so every example can be new.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_xanes.denoising.filters.non_local_means import clean_jump
+from napari_xanes.denoising.filters.non_local_means import clean_edge_jump
 from tools.training.textures import (
     Image,
     Random,
@@ -27,25 +27,25 @@ from tools.training.textures import (
 
 @dataclass(frozen=True)
 class Example:
-    """One map to be cleaned, as in `candidates.Evidence`, with the true fraction and how much each pixel counts."""
+    """One map to be cleaned, as in `candidates.NoisyMaps`, with the true fraction and the weight of each pixel."""
 
-    num: Image
-    den: Image
+    weighted_estimate: Image
+    information: Image
     jump: Image
-    total: Image
-    total_sigma: Image
+    absorption: Image
+    absorption_sigma: Image
     mean: float
     truth: Image
     weight: Image
 
 
 def example(rng: Random, shape: Shape) -> Example:
-    """A random sample as a fit sees it.
+    """Draw a random sample and simulate the result of a fit.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Where all chance comes from.
+        Source of all random numbers.
     shape : tuple of int
         Height and width in pixels.
     """
@@ -53,34 +53,34 @@ def example(rng: Random, shape: Shape) -> Example:
     height = log_uniform(rng, 0.02, 1.5)
     jump = height * amount
     matrix = _matrix(rng, shape, jump, fraction)
-    total = jump + matrix
+    absorption = jump + matrix
 
     # Standard error of one energy's optical depth, up to a factor that the signal-to-noise ratio below replaces.
-    error = np.sqrt(np.exp(np.clip(total, 0, 6)) + rng.choice([0.1, 0.5, 1.0]))
+    error = np.sqrt(np.exp(np.clip(absorption, 0, 6)) + rng.choice([0.1, 0.5, 1.0]))
     error = error * log_uniform(rng, 0.9, 1.1) ** smooth(rng, shape, 20)
-    usual = float(np.median(error[jump >= np.percentile(jump, 60)]))
-    at_usual = log_uniform(rng, 0.02, 2.5)  # error of a pixel's fraction where there is much
-    sigma = at_usual * height * error / usual  # of the difference of the two amounts
+    typical_error = float(np.median(error[jump >= np.percentile(jump, 60)]))
+    fraction_error = log_uniform(rng, 0.02, 2.5)  # error of a pixel's fraction where there is much material
+    sigma = fraction_error * height * error / typical_error  # of the difference of the two amounts
     jump_sigma = sigma * log_uniform(rng, 0.08, 0.6)
-    total_sigma = sigma * log_uniform(rng, 0.02, 0.3)
+    absorption_sigma = sigma * log_uniform(rng, 0.02, 0.3)
 
-    cleaned = clean_jump(jump + jump_sigma * rng.standard_normal(shape), jump_sigma)
-    den = (cleaned / sigma) ** 2
+    cleaned = clean_edge_jump(jump + jump_sigma * rng.standard_normal(shape), jump_sigma)
+    information = (cleaned / sigma) ** 2
     ratio = jump / cleaned
     measured = ratio * fraction + (ratio - 1) * rng.uniform(-0.7, -0.3) + sigma / cleaned * rng.standard_normal(shape)
-    measured += _leftover(rng, shape, height, at_usual) / cleaned
+    measured += _residual_patterns(rng, shape, height, fraction_error) / cleaned
     weight = np.clip(jump / (0.15 * np.percentile(jump, 99) + 1e-9), 0, 1) ** 2
     if rng.random() < 0.3:
         spots = _spots(rng, shape)
         measured += rng.uniform(-0.8, 0.8) * spots
         weight = weight * (spots < 0.02)
-    mean = float(np.clip((measured * den).sum() / den.sum(), 0, 1))
+    mean = float(np.clip((measured * information).sum() / information.sum(), 0, 1))
     return Example(
-        num=(measured * den).astype(np.float32),
-        den=den.astype(np.float32),
+        weighted_estimate=(measured * information).astype(np.float32),
+        information=information.astype(np.float32),
         jump=cleaned.astype(np.float32),
-        total=(total + total_sigma * rng.standard_normal(shape)).astype(np.float32),
-        total_sigma=total_sigma.astype(np.float32),
+        absorption=(absorption + absorption_sigma * rng.standard_normal(shape)).astype(np.float32),
+        absorption_sigma=absorption_sigma.astype(np.float32),
         mean=mean,
         truth=fraction.astype(np.float32),
         weight=weight.astype(np.float32),
@@ -88,7 +88,7 @@ def example(rng: Random, shape: Shape) -> Example:
 
 
 def _sample(rng: Random, shape: Shape) -> tuple[Image, Image]:
-    """Fraction and amount: of one structure, of two that have nothing in common, or of one composition."""
+    """Draw fraction and amount: of round particles, of two independent structures, or of one composition."""
     kind = rng.random()
     if kind > 0.5:
         return particles(rng, shape)
@@ -97,7 +97,7 @@ def _sample(rng: Random, shape: Shape) -> tuple[Image, Image]:
         return np.full(shape, rng.uniform(0.02, 0.98), np.float32), amount
     fraction = composition(rng, shape)
     if kind < 0.4:
-        # Where the composition changes, so does the density; cracks are thin and react first.
+        # Where the composition changes, the density changes; cracks are thin and react first.
         amount = amount * np.clip(1 + rng.uniform(-0.8, 0.8) * (fraction - fraction.mean()), 0.1, 2)
         if rng.random() < 0.4:
             lines = cracks(rng, shape)
@@ -107,28 +107,28 @@ def _sample(rng: Random, shape: Shape) -> tuple[Image, Image]:
 
 
 def _matrix(rng: Random, shape: Shape, jump: Image, fraction: Image) -> Image:
-    """What absorbs beside the edge: the same particles, and things that have nothing to do with them."""
+    """Draw the absorption without an edge: of the particles themselves, and of unrelated material."""
     matrix = rng.uniform(0.2, 3.0) * jump * (1 + rng.uniform(-0.5, 0.5) * fraction)
     if rng.random() < 0.5:
         matrix = matrix + log_uniform(rng, 0.01, 0.5) * thickness(rng, shape)
     return np.asarray(matrix, np.float32)
 
 
-def _leftover(rng: Random, shape: Shape, height: float, at_usual: float) -> Image:
-    """What patterns of the beam leave in the difference of the amounts after they were removed."""
-    left = np.zeros(shape, np.float32)
+def _residual_patterns(rng: Random, shape: Shape, height: float, fraction_error: float) -> Image:
+    """Draw the error of the amounts' difference that patterns of the beam leave after their removal."""
+    residual = np.zeros(shape, np.float32)
     if rng.random() < 0.7:
-        # Removal can't see what lies under the noise of a neighbourhood, so what is left goes with it.
-        size = height * np.hypot(at_usual * log_uniform(rng, 0.005, 0.1), log_uniform(rng, 0.001, 0.03))
+        # The removal can't detect patterns below the noise of a neighbourhood, so their size grows with the noise.
+        size = height * np.hypot(fraction_error * log_uniform(rng, 0.005, 0.1), log_uniform(rng, 0.001, 0.03))
         wave = smooth(rng, shape, log_uniform(rng, 3, 40))
         if rng.random() < 0.5:
             wave = 0.7 * wave + 0.7 * rings(rng, shape, log_uniform(rng, 8, 60))
-        left = np.float32(size) * wave
-    return left
+        residual = np.float32(size) * wave
+    return residual
 
 
 def _spots(rng: Random, shape: Shape) -> Image:
-    """Spots of a phase that no reference knows, which the fit takes for a wrong fraction."""
+    """Draw spots of an unknown phase, which the fit takes for a wrong fraction."""
     y, x = np.indices(shape).astype(np.float32)
     image = np.zeros(shape, np.float32)
     for _ in range(int(rng.integers(1, 8))):

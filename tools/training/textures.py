@@ -1,6 +1,6 @@
-"""Random images of many kinds: what particles look like, how thick they are, where their composition changes.
+"""Random images of many kinds: shapes and thickness of particles, and changes of their composition.
 
-They teach the network what images of fractions may look like, so they are many and unlike each other on purpose.
+The network learns from them how maps of fractions may look, so the kinds are many and very different.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ Random = np.random.Generator
 
 
 def log_uniform(rng: Random, low: float, high: float) -> float:
-    """A number whose logarithm is uniform."""
+    """Draw a number whose logarithm is uniformly distributed."""
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def single(image: Any) -> Image:
-    """An image in single precision."""
+    """Convert an image to single precision."""
     return np.asarray(image, dtype=np.float32)
 
 
 def unit(image: NDArray[np.floating]) -> Image:
-    """An image stretched to the range 0 to 1."""
+    """Scale an image to the range 0 to 1."""
     low, high = float(image.min()), float(image.max())
     return single((image - low) / max(high - low, 1e-9))
 
 
 def smooth(rng: Random, shape: Shape, scale: float) -> Image:
-    """Gaussian noise of unit standard deviation, blurred over `scale` pixels."""
+    """Draw Gaussian noise blurred over `scale` pixels, of unit standard deviation."""
     fy, fx = np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1])
     square = fy[:, None] ** 2 + fx**2
     return _filtered(rng, shape, np.exp(-2 * (np.pi * scale) ** 2 * square))
 
 
 def fractal(rng: Random, shape: Shape, exponent: float) -> Image:
-    """Noise whose amplitude falls with a power of the spatial frequency."""
+    """Draw noise whose amplitude falls with a power of the spatial frequency."""
     fy, fx = np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1])
     frequency = np.hypot(fy[:, None], fx)
     frequency[0, 0] = np.inf
@@ -48,7 +48,7 @@ def fractal(rng: Random, shape: Shape, exponent: float) -> Image:
 
 
 def rings(rng: Random, shape: Shape, period: float) -> Image:
-    """Noise of one spatial period, as of fringes and rings."""
+    """Draw noise of one spatial period, like fringes and rings."""
     fy, fx = np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1])
     away = (np.hypot(fy[:, None], fx) * period - 1) / 0.25
     return _filtered(rng, shape, np.exp(-0.5 * away**2))
@@ -62,7 +62,7 @@ def _filtered(rng: Random, shape: Shape, transfer: NDArray[np.float64]) -> Image
 
 
 def warped(rng: Random, shape: Shape) -> tuple[Image, Image]:
-    """Coordinates y and x in pixels, turned, stretched and bent."""
+    """Return coordinates y and x in pixels, rotated, stretched and bent."""
     y, x = np.indices(shape).astype(np.float32)
     angle, stretch = rng.uniform(0, np.pi), log_uniform(rng, 1, 2.5)
     cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
@@ -74,7 +74,7 @@ def warped(rng: Random, shape: Shape) -> tuple[Image, Image]:
 
 
 def grains(rng: Random, shape: Shape) -> tuple[NDArray[np.intp], Image]:
-    """Cells around random seeds: the number of each pixel's cell, and how far it lies from the border in pixels."""
+    """Draw cells around random seeds; return the cell number of each pixel and its distance to a border in pixels."""
     from scipy.spatial import cKDTree
 
     u, v = warped(rng, shape)
@@ -88,7 +88,7 @@ def grains(rng: Random, shape: Shape) -> tuple[NDArray[np.intp], Image]:
 
 
 def levels(rng: Random, cell: NDArray[np.intp]) -> Image:
-    """A value per cell: of any size, or of a few phases."""
+    """Draw a value per cell: arbitrary values, or those of a few phases."""
     count = int(cell.max()) + 1
     values = rng.random(count)
     if rng.random() < 0.3:
@@ -99,7 +99,7 @@ def levels(rng: Random, cell: NDArray[np.intp]) -> Image:
 
 
 def granular(rng: Random, shape: Shape) -> Image:
-    """Grains of a value each, now and then with a course inside."""
+    """Draw grains of one value each, sometimes with a gradient inside."""
     cell, away = grains(rng, shape)
     image = levels(rng, cell)
     if rng.random() < 0.4:
@@ -108,21 +108,21 @@ def granular(rng: Random, shape: Shape) -> Image:
 
 
 def domains(rng: Random, shape: Shape) -> Image:
-    """Two phases with a border as sharp as the pixels or wider."""
+    """Draw two phases whose border is as sharp as the pixels or wider."""
     field = smooth(rng, shape, log_uniform(rng, 1.5, 20))
     width = log_uniform(rng, 0.02, 1.0)
     return single(0.5 + 0.5 * np.tanh((field - rng.uniform(-0.8, 0.8)) / width))
 
 
 def lamellae(rng: Random, shape: Shape) -> Image:
-    """Bent layers."""
+    """Draw bent layers."""
     u, _ = warped(rng, shape)
     wave = np.sin(2 * np.pi * u / log_uniform(rng, 6, 60) + rng.uniform(0, 6.3))
     return single(0.5 + 0.5 * np.tanh(wave * log_uniform(rng, 0.5, 8)))
 
 
 def radial(rng: Random, shape: Shape) -> Image:
-    """Round particles whose composition changes from the core outwards."""
+    """Draw round particles whose composition changes from the core outwards."""
     image = np.zeros(shape, np.float32)
     y, x = np.indices(shape).astype(np.float32)
     bump = 1 + 0.15 * smooth(rng, shape, log_uniform(rng, 4, 20))
@@ -137,17 +137,17 @@ def radial(rng: Random, shape: Shape) -> Image:
 
 
 def soft(rng: Random, shape: Shape) -> Image:
-    """Smooth noise of one scale."""
+    """Draw smooth noise of one scale."""
     return unit(smooth(rng, shape, log_uniform(rng, 1.0, 30)))
 
 
 def rough(rng: Random, shape: Shape) -> Image:
-    """Fractal noise."""
+    """Draw fractal noise."""
     return unit(fractal(rng, shape, rng.uniform(0.8, 2.2)))
 
 
 def inclusions(rng: Random, shape: Shape) -> Image:
-    """Small round spots of another composition."""
+    """Draw small round spots of another composition."""
     y, x = np.indices(shape).astype(np.float32)
     image = np.full(shape, rng.random(), np.float32)
     for _ in range(int(rng.integers(2, 40))):
@@ -159,7 +159,7 @@ def inclusions(rng: Random, shape: Shape) -> Image:
 
 
 def cracks(rng: Random, shape: Shape) -> Image:
-    """1 in thin lines, 0 elsewhere."""
+    """Draw thin lines: 1 on the lines, 0 elsewhere."""
     if rng.random() < 0.6:
         _, away = grains(rng, shape)
         part = smooth(rng, shape, log_uniform(rng, 5, 30)) > rng.uniform(-1.0, 1.0)
@@ -183,7 +183,7 @@ FAMILIES: tuple[Callable[[Random, Shape], Image], ...] = (
 
 
 def composition(rng: Random, shape: Shape) -> Image:
-    """A map of a fraction between 0 and 1, a mixture of one to three families."""
+    """Draw a map of a fraction between 0 and 1, a mixture of one to three families."""
     image = np.zeros(shape, np.float32)
     for _ in range(int(rng.choice([1, 2, 3], p=[0.35, 0.4, 0.25]))):
         image = image + np.float32(log_uniform(rng, 0.1, 1.0)) * FAMILIES[int(rng.integers(len(FAMILIES)))](rng, shape)
@@ -197,7 +197,7 @@ def composition(rng: Random, shape: Shape) -> Image:
 
 
 def thickness(rng: Random, shape: Shape) -> Image:
-    """How much there is, 0 to 1: particles, films, with air between or without."""
+    """Draw the amount of material, 0 to 1: particles or films, with or without air between them."""
     y, x = np.indices(shape).astype(np.float32)
     kind = rng.random()
     if kind < 0.55:
@@ -221,9 +221,10 @@ def thickness(rng: Random, shape: Shape) -> Image:
 
 
 def particles(rng: Random, shape: Shape) -> tuple[Image, Image]:
-    """Fraction and amount of round particles of many grains, charged from the outside or from the inside.
+    """Draw fraction and amount of round particles of many grains, charged from the outside or from the inside.
 
-    Each grain has its own composition, borders are thin, cracks have reacted further, some grains are of another kind.
+    Each grain has its own composition; borders are thin, cracks have reacted further, and some grains are of another
+    phase.
     """
     y, x = np.indices(shape).astype(np.float32)
     amount, fraction = np.zeros(shape), np.full(shape, rng.random())
@@ -243,7 +244,7 @@ def particles(rng: Random, shape: Shape) -> tuple[Image, Image]:
     fraction = fraction + log_uniform(rng, 0.005, 0.15) * smooth(rng, shape, log_uniform(rng, 1, 40))
     amount = amount * (1 + rng.uniform(0, 0.2) * rng.standard_normal(int(cell.max()) + 1)[cell].clip(-2, 2))
     if rng.random() < 0.6:
-        # Borders of grains are thin and react first, how far from them it goes differs.
+        # Borders of grains are thin and react first; the width of the reacted zone differs.
         amount = amount * (1 - rng.uniform(0, 0.6) * np.exp(-border / log_uniform(rng, 0.4, 2)))
         fraction = fraction + rng.uniform(-0.25, 0.25) * np.exp(-border / log_uniform(rng, 0.5, 4))
     if rng.random() < 0.5:

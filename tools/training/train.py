@@ -1,7 +1,7 @@
 """Train the denoising network: ``python -m tools.training.train --steps 12000 --out checkpoint.pt``.
 
-Everything random comes from the seed and the number of the round, so a run that was broken off goes on as if it had
-not been. The checkpoint is the whole state of a run; ``--weights`` writes what the package ships.
+All random numbers follow from the seed and the number of the round, so an interrupted run can be resumed with the same
+result. The checkpoint holds the whole state of a run; ``--weights`` writes the file that the package ships.
 """
 
 from __future__ import annotations
@@ -20,36 +20,39 @@ import torch
 import typer
 from torch import Tensor
 
-from napari_xanes.denoising.network.candidates import KRIGED, VARIATION, Evidence, candidates, overview
+from napari_xanes.denoising.network.candidates import KRIGED, VARIATION, NoisyMaps, candidates, map_statistics
 from napari_xanes.denoising.network.mixture_net import MixtureNet
-from tools.training.examples import Example, example
+from tools.training.examples import Example
+from tools.training.examples import example as draw_example
 
 SIZE = 128
 BATCH = 4
 ROUND, FRESH = 16, 8
-"""Steps taken, and examples drawn, in a round."""
+"""Training steps, and new examples, in a round."""
+
+_IMAGES = ("weighted_estimate", "information", "jump", "absorption", "absorption_sigma")
 
 KEEP = 256
-"""Examples in memory: each is seen about eight times, turned and mirrored, before newer ones take its place."""
+"""Examples in memory: each is used about eight times, rotated and mirrored, before newer ones replace it."""
 
 PEAK_RATE, WARM_UP, DECAY = 1.5e-3, 60, 0.995
 HELD_OUT, REPORT = 64, 320
-"""Examples that are never learned from, and steps between two reports on them."""
+"""Examples that are not used for training, and steps between two reports on them."""
 
-_NEVER = 10**6  # the number of a round that training does not reach
+_HELD_OUT_ROUND = 10**6  # a number of a round that the training does not reach
 
 
 def main(
     out: Annotated[Path, typer.Option(help="Checkpoint; an existing one is resumed.")],
-    steps: Annotated[int, typer.Option(help="Steps of the whole schedule.")] = 12000,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    steps: Annotated[int, typer.Option(help="Training steps of the whole schedule.")] = 12000,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    workers: Annotated[int, typer.Option(help="Processes that draw examples; 0: none beside this one.")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes that draw examples; 0 draws them in this process.")] = 0,
     weights: Annotated[Path | None, typer.Option(help="Write the averaged weights here at the end.")] = None,
 ) -> None:
-    """Train, print how it goes, and save."""
+    """Train the network, print scores, and save."""
     state = _start(out, seed, steps, device)
-    test = _prepared([_drawn(seed, _NEVER, i) for i in range(HELD_OUT)], device)
+    test = _prepared([_drawn(seed, _HELD_OUT_ROUND, i) for i in range(HELD_OUT)], device)
     stored: list[dict[str, Tensor]] = []
     with ProcessPoolExecutor(workers) if workers else nullcontext() as pool:
         first = max(0, state.step // ROUND - KEEP // FRESH)
@@ -67,7 +70,7 @@ def main(
 
 
 def _rounds(seed: int, first: int, last: int, pool: Any) -> Iterator[list[Example]]:
-    """The examples of each round, drawn ahead where there is a pool."""
+    """Yield the examples of each round; with a pool of processes they are drawn ahead."""
     if pool is None:
         for number in range(first, last):
             yield [_drawn(seed, number, i) for i in range(FRESH)]
@@ -77,32 +80,32 @@ def _rounds(seed: int, first: int, last: int, pool: Any) -> Iterator[list[Exampl
         if number < last:
             waiting.append([pool.submit(_drawn, seed, number, i) for i in range(FRESH)])
         if (len(waiting) > 2 or number >= last) and waiting:
-            yield [one.result() for one in waiting.pop(0)]
+            yield [job.result() for job in waiting.pop(0)]
 
 
 def _drawn(seed: int, number: int, i: int) -> Example:
-    return example(np.random.default_rng((seed, number, i)), (SIZE, SIZE))
+    return draw_example(np.random.default_rng((seed, number, i)), (SIZE, SIZE))
 
 
 def _prepared(examples: list[Example], device: str) -> list[dict[str, Tensor]]:
-    """Candidates, features, truth and weight of each example, in half precision to save memory."""
+    """Return candidates, features, truth and weight of each example; half precision saves memory."""
 
     def images(name: str) -> Tensor:
-        return torch.from_numpy(np.stack([getattr(one, name) for one in examples])).to(device)
+        return torch.from_numpy(np.stack([getattr(example, name) for example in examples])).to(device)
 
-    mean = torch.tensor([one.mean for one in examples], dtype=torch.float32, device=device)
+    mean = torch.tensor([example.mean for example in examples], dtype=torch.float32, device=device)
     with torch.no_grad():
-        seen = Evidence(images("num"), images("den"), images("jump"), images("total"), images("total_sigma"), mean)
-        found, features = candidates(seen, overview(seen))
+        maps = NoisyMaps(**{name: images(name) for name in _IMAGES}, mean=mean)
+        cleaned, features = candidates(maps, map_statistics(maps))
     truth, weight = images("truth"), images("weight")
     return [
         {"candidates": c.half(), "features": f.half(), "truth": t, "weight": w}
-        for c, f, t, w in zip(found, features, truth, weight, strict=True)
+        for c, f, t, w in zip(cleaned, features, truth, weight, strict=True)
     ]
 
 
 class _State:
-    """A run: network, its running average, optimizer, and how far it is."""
+    """A training run: network, its running average, optimizer, and number of steps."""
 
     def __init__(self, seed: int, steps: int, device: str) -> None:
         torch.manual_seed(seed)
@@ -114,16 +117,16 @@ class _State:
         self.seed, self.steps, self.step, self.device = seed, steps, 0, device
 
     def save(self, path: Path) -> None:
-        """Write the whole state, whole or not at all."""
+        """Write the whole state; an interruption leaves the old file."""
         part = path.with_suffix(".part")
         parts = {name: getattr(self, name).state_dict() for name in ("network", "average", "optimizer")}
         torch.save({**parts, "step": self.step, "seed": self.seed, "steps": self.steps}, part)
         part.replace(path)
 
     def train(self, stored: list[dict[str, Tensor]]) -> dict[str, float]:
-        """One round of steps on random batches of what is stored."""
+        """Train one round of steps on random batches of the stored examples."""
         rng = np.random.default_rng((self.seed, self.step, 7))
-        seen = np.zeros(2)
+        sums = np.zeros(2)
         for _ in range(ROUND):
             rate = PEAK_RATE * min(1.0, (self.step + 1) / WARM_UP)
             rate *= 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / self.steps))) + 0.003
@@ -132,7 +135,7 @@ class _State:
             batch = _batch([stored[i] for i in rng.integers(len(stored), size=BATCH)], rng)
             with torch.autocast(self.device, torch.bfloat16):
                 clean, log_error = self.network(batch["candidates"], batch["features"])
-            loss, parts = _loss(clean, log_error, batch)
+            loss, losses = _loss(clean, log_error, batch)
             self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 0.5)
@@ -142,23 +145,25 @@ class _State:
             with torch.no_grad():
                 for mean, now in zip(self.average.parameters(), self.network.parameters(), strict=True):
                     mean.mul_(keep).add_(now, alpha=1 - keep)
-            seen += parts
-        return {"loss": round(seen[0] / ROUND, 4), "nll": round(seen[1] / ROUND, 3)}
+            sums += losses
+        return {"loss": round(sums[0] / ROUND, 4), "nll": round(sums[1] / ROUND, 3)}
 
 
 def _start(path: Path, seed: int, steps: int, device: str) -> _State:
-    """A new run, or the one in the checkpoint.
+    """Return a new run, or resume the one in the checkpoint.
 
     Raises
     ------
     ValueError
-        If the checkpoint is of a run with another seed or schedule.
+        If the checkpoint belongs to a run with another seed or schedule.
     """
     state = _State(seed, steps, device)
     if path.exists():
         saved = torch.load(path, map_location=device, weights_only=True)
         if (saved["seed"], saved["steps"]) != (seed, steps):
-            raise ValueError(f"{path} is of seed {saved['seed']} and {saved['steps']} steps, not {seed} and {steps}")
+            raise ValueError(
+                f"{path} belongs to a run with seed {saved['seed']} and {saved['steps']} steps, not {seed} and {steps}"
+            )
         for name in ("network", "average", "optimizer"):
             getattr(state, name).load_state_dict(saved[name])
         state.step = saved["step"]
@@ -166,11 +171,11 @@ def _start(path: Path, seed: int, steps: int, device: str) -> _State:
 
 
 def _batch(chosen: list[dict[str, Tensor]], rng: np.random.Generator) -> dict[str, Tensor]:
-    """Examples stacked, all turned and mirrored the same way."""
+    """Stack examples, all rotated and mirrored in the same way."""
     turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
 
     def placed(name: str) -> Tensor:
-        stack = torch.rot90(torch.stack([one[name] for one in chosen]).float(), turns, (-2, -1))
+        stack = torch.rot90(torch.stack([example[name] for example in chosen]).float(), turns, (-2, -1))
         return stack.flip(-1) if mirrored else stack
 
     batch = {name: placed(name) for name in chosen[0]}
@@ -179,36 +184,36 @@ def _batch(chosen: list[dict[str, Tensor]], rng: np.random.Generator) -> dict[st
 
 
 def _loss(clean: Tensor, log_error: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, np.ndarray[Any, Any]]:
-    """Squared error against that of plain methods, so that clean and noisy maps count alike."""
+    """Return the loss: squared error relative to that of two plain candidates, so that noisy maps do not dominate."""
     truth, weight = batch["truth"], batch["weight"]
     norm = weight.sum((1, 2)).clamp(min=50.0)
 
     def mean(image: Tensor) -> Tensor:
         return (image * weight).sum((1, 2)) / norm
 
-    off = clean - truth
-    rivals = [mean((batch["candidates"][:, i] - truth) ** 2) for i in (VARIATION, KRIGED)]
-    rival = 0.5 * sum(rivals) + 3e-4
-    squares = (mean(off**2) / rival).clamp(max=20.0)
-    across = ((off[:, :, 1:] - off[:, :, :-1]) ** 2 * weight[:, :, 1:]).sum((1, 2)) / norm
-    down = ((off[:, 1:] - off[:, :-1]) ** 2 * weight[:, 1:]).sum((1, 2)) / norm
-    likely = mean(0.5 * (off.detach() * torch.exp(-log_error)) ** 2 + log_error)
-    loss = squares.mean() + 0.3 * ((across + down) / rival).mean() + 0.02 * likely.mean()
-    return loss, np.array([squares.mean().item(), likely.mean().item()])
+    error = clean - truth
+    plain = [mean((batch["candidates"][:, i] - truth) ** 2) for i in (VARIATION, KRIGED)]
+    plain_error = 0.5 * sum(plain) + 3e-4
+    squares = (mean(error**2) / plain_error).clamp(max=20.0)
+    across = ((error[:, :, 1:] - error[:, :, :-1]) ** 2 * weight[:, :, 1:]).sum((1, 2)) / norm
+    down = ((error[:, 1:] - error[:, :-1]) ** 2 * weight[:, 1:]).sum((1, 2)) / norm
+    likelihood = mean(0.5 * (error.detach() * torch.exp(-log_error)) ** 2 + log_error)
+    loss = squares.mean() + 0.3 * ((across + down) / plain_error).mean() + 0.02 * likelihood.mean()
+    return loss, np.array([squares.mean().item(), likelihood.mean().item()])
 
 
 @torch.no_grad()
 def score(network: MixtureNet, examples: list[dict[str, Tensor]]) -> dict[str, float]:
-    """Root mean square error as a share of that of plain candidates, fixed or the best for each map."""
-    shares = []
-    for one in examples:
-        batch = {name: value.float()[None] for name, value in one.items()}
+    """Return the root mean square error relative to that of fixed candidates, and of the best one for each map."""
+    ratios = []
+    for example in examples:
+        batch = {name: value.float()[None] for name, value in example.items()}
         clean, _ = network(batch["candidates"], batch["features"])
         weight = batch["weight"] / batch["weight"].sum()
-        own = ((clean - batch["truth"]) ** 2 * weight).sum().sqrt()
-        rivals = ((batch["candidates"][0] - batch["truth"]) ** 2 * weight).sum((1, 2)).sqrt()
-        shares.append((own + 0.005) / (torch.stack([rivals[VARIATION], rivals[KRIGED], rivals.min()]) + 0.005))
-    means = torch.stack(shares).mean(dim=0).tolist()
+        error = ((clean - batch["truth"]) ** 2 * weight).sum().sqrt()
+        plain = ((batch["candidates"][0] - batch["truth"]) ** 2 * weight).sum((1, 2)).sqrt()
+        ratios.append((error + 0.005) / (torch.stack([plain[VARIATION], plain[KRIGED], plain.min()]) + 0.005))
+    means = torch.stack(ratios).mean(dim=0).tolist()
     return {name: round(mean, 4) for name, mean in zip(("to_variation", "to_kriged", "to_best"), means, strict=True)}
 
 

@@ -1,1 +1,1 @@
-"""How a stack is cleaned: what is measured of it, its background, its fractions, what is new in it."""
+"""Decompose a noisy absorption stack: beam background, fractions of the references, new features, and their errors."""

@@ -1,4 +1,4 @@
-"""What has to be known of a stack before it is cleaned: its noise, where there is no sample, sums over squares."""
+"""Means of a stack over bins of 4 x 4 pixels, for the empty area and the sample apart."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array
-from napari_xanes.denoising.bands import coarse, over_bands
-from napari_xanes.denoising.precision import Measured, mean_of_used
+from napari_xanes.denoising.bands import over_bands
+from napari_xanes.denoising.precision import WeightedStack, masked_mean
 from napari_xanes.progress import Progress
 
-SQUARE = 4
-"""Side in pixels of the squares on which the background is sought."""
+BIN = 4
+"""Side of a bin in pixels."""
 
-_LEAST_AIR = 0.01
-"""Share of the image that must be free of sample for it to be used."""
+_MIN_AIR_SHARE, _MIN_AIR_PIXELS = 0.01, 150
+"""Smallest share of the image, and number of pixels, without sample whose mean spectrum is used."""
 
 
 @dataclass(frozen=True)
-class Squares:
-    """Means over squares of pixels and their precision, air and sample apart: (E, y, x) and (y, x)."""
+class BinnedStack:
+    """Means over bins (E, y, x) and their precision (y, x), for pixels of air (no sample) and of the sample apart."""
 
     air: Float32Array
     air_precision: Float32Array
@@ -28,54 +28,77 @@ class Squares:
     sample_precision: Float32Array
 
 
-def find_air(total: Float32Array, precision: Float32Array) -> BoolArray:
-    """Where there is probably no sample: where the mean optical depth is that of the thinnest part.
+def bin_sums(images: Float32Array) -> Float32Array:
+    """Sum images (..., Y, X) over bins; the result is (..., y, x). Bins at the last rows and columns may be smaller."""
+    height, width = images.shape[-2:]
+    leading = images.shape[:-2]
+    if height % BIN or width % BIN:
+        margins = [(0, 0)] * len(leading) + [(0, -height % BIN), (0, -width % BIN)]
+        images = np.pad(images, margins)
+    y, x = images.shape[-2] // BIN, images.shape[-1] // BIN
+    sums: Float32Array = images.reshape(*leading, y, BIN, x, BIN).sum(axis=(-3, -1))
+    return sums
 
-    Whether that part is really empty, its spectrum must tell.
+
+def find_air(mean_depth: Float32Array, precision: Float32Array) -> BoolArray:
+    """Return where there is probably no sample: where the mean optical depth is near its minimum.
+
+    Whether that area is really empty must be decided by its spectrum.
 
     Parameters
     ----------
-    total, precision : ndarray, shape (Y, X)
-        Mean optical depth, and the precision of one energy, 0 where unusable.
+    mean_depth, precision : ndarray, shape (Y, X)
+        Mean optical depth, and the precision at one energy, 0 where unusable.
     """
     used = precision > 0
-    smooth = mean_of_used(total, used, 2)
-    least = float(np.percentile(smooth[used], 3))
-    spread = float(np.percentile(smooth[used], 90)) - least
-    air: BoolArray = used & (smooth < least + min(0.06, 0.25 * spread))
+    smooth = masked_mean(mean_depth, used, 2)
+    minimum = float(np.percentile(smooth[used], 3))
+    spread = float(np.percentile(smooth[used], 90)) - minimum
+    air: BoolArray = used & (smooth < minimum + min(0.06, 0.25 * spread))
     return air
 
 
-def sums(measured: Measured, air: BoolArray, progress: Progress | None = None) -> tuple[Float64Array, Squares]:
-    """Mean spectrum of the air (E,), 0 without air, and means over squares.
+def bin_rows(rows: slice, n_rows: int) -> slice:
+    """Return the rows of bins that a band of `n_rows` pixel rows from ``rows.start`` fills."""
+    first = rows.start // BIN
+    return slice(first, first - (-n_rows // BIN))
+
+
+def bin_stack(
+    weighted: WeightedStack, air: BoolArray, progress: Progress | None = None
+) -> tuple[Float64Array, BinnedStack]:
+    """Return the mean spectrum of the air (E,), 0 if there is too little air, and means over bins.
 
     Parameters
     ----------
-    measured : Measured
+    weighted : WeightedStack
         The stack.
     air : ndarray of bool, shape (Y, X)
         Pixels without sample.
     """
     from scipy.ndimage import binary_erosion
 
-    stack = measured.stack
-    inner = binary_erosion(air)  # what borders the sample may hold some of it
-    sure_air = np.where(inner, measured.precision, 0).astype(np.float32)
-    sure = np.where(inner, 0, measured.precision).astype(np.float32)
-    weights = [coarse(one, SQUARE) for one in (sure_air, sure)]
-    found = [np.zeros((stack.energy.size, *weights[0].shape), np.float32) for _ in range(2)]
-    mean = np.zeros((stack.shape[1], stack.energy.size))
+    stack = weighted.stack
+    inner = binary_erosion(air)  # pixels next to the sample may hold some of it
+    air_precision = np.where(inner, weighted.precision, 0).astype(np.float32)
+    sample_precision = np.where(inner, 0, weighted.precision).astype(np.float32)
+    precisions = (air_precision, sample_precision)
+    totals = [bin_sums(precision) for precision in precisions]
+    means = [np.zeros((stack.energy.size, *totals[0].shape), np.float32) for _ in precisions]
+    air_sums = np.zeros((stack.shape[1], stack.energy.size))
 
     def add(band: Float32Array, rows: slice) -> None:
-        values = measured.depth(band, rows)
-        squares = slice(rows.start // SQUARE, rows.start // SQUARE - (-values.shape[1] // SQUARE))
-        for out, one in zip(found, (sure_air, sure), strict=True):
-            out[:, squares] = coarse(values * one[rows], SQUARE)
-        mean[rows.start] = np.einsum("eyx,yx->e", values, sure_air[rows], optimize=True)
+        values = weighted.unbiased(band, rows)
+        bins = bin_rows(rows, values.shape[1])
+        for mean, precision in zip(means, precisions, strict=True):
+            mean[:, bins] = bin_sums(values * precision[rows])
+        air_sums[rows.start] = np.einsum("eyx,yx->e", values, air_precision[rows], optimize=True)
 
-    over_bands(add, stack.data, multiple=SQUARE, progress=progress, message="sums")
-    enough = inner.sum() >= max(150, _LEAST_AIR * air.size)
-    spectrum = mean.sum(axis=0) / max(float(sure_air.sum()), 1e-30) if enough else np.zeros(stack.energy.size)
-    for out, one in zip(found, weights, strict=True):
-        out /= np.maximum(one, 1e-30)
-    return spectrum, Squares(found[0], weights[0], found[1], weights[1])
+    over_bands(add, stack.data, multiple=BIN, progress=progress, message="means over bins")
+    if inner.sum() >= max(_MIN_AIR_PIXELS, _MIN_AIR_SHARE * air.size):
+        spectrum = air_sums.sum(axis=0) / max(float(air_precision.sum()), 1e-30)
+    else:
+        spectrum = np.zeros(stack.energy.size)
+    for mean, total in zip(means, totals, strict=True):
+        mean /= np.maximum(total, 1e-30)
+    return spectrum, BinnedStack(means[0], totals[0], means[1], totals[1])

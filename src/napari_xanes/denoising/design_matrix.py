@@ -1,4 +1,4 @@
-"""Spectra learned from the stack itself, where no references are given."""
+"""The design matrix of the linear fit: spectra whose combinations a stack is fitted with."""
 
 from __future__ import annotations
 
@@ -7,43 +7,64 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.denoising.binning import Squares
+from napari_xanes.denoising.binning import BinnedStack
 from napari_xanes.spectrum import Spectrum
 
-MOST = 6
+_MAX_LEARNED = 6
+_NULL_EDGE_MARGIN = 1.1  # factor on the largest eigenvalue that noise alone reaches
 
 
 @dataclass(frozen=True)
-class Design:
-    """Columns of the fit, each row divided by the noise of its energy: references (E, K) and free ones (E, F).
+class DesignMatrix:
+    """Columns of the fit, each row divided by the noise of its energy: references (E, K) and baseline (E, F).
 
-    ``root`` (E,) is the factor that the rows were multiplied by. With ``sums`` the amounts of the references add up to
-    the edge jump; without, they are scores of learned components, the first of which stands for the jump.
+    ``root_weight`` (E,) is the factor that the rows were multiplied with. If the references are ``learned``, they are
+    components of the stack and the amount of the first one stands for the edge jump; otherwise the amounts of the
+    references add up to the edge jump.
     """
 
     references: Float64Array
-    free: Float64Array
-    root: Float64Array
-    sums: bool = True
+    baseline: Float64Array
+    root_weight: Float64Array
+    learned: bool = False
 
     @property
-    def all(self) -> Float64Array:
-        """All columns, references first."""
-        return np.concatenate([self.references, self.free], axis=1)
+    def columns(self) -> Float64Array:
+        """All columns, references first, (E, K + F)."""
+        return np.concatenate([self.references, self.baseline], axis=1)
+
+    @property
+    def basis(self) -> Float64Array:
+        """Orthonormal basis of the columns, (E, K + F)."""
+        return np.linalg.qr(self.columns)[0]
+
+    @property
+    def unscaled_references(self) -> Float64Array:
+        """The references without the division by the noise, (E, K)."""
+        return self.references / self.root_weight[:, None]
 
     def solver(self) -> Float64Array:
-        """What spectra (not divided by the noise) are multiplied with to get the amounts, (K + F, E)."""
-        result: Float64Array = np.linalg.pinv(self.all).astype(np.float64) * self.root
+        """Return the matrix (K + F, E) that gives the amounts when multiplied with spectra not divided by the noise."""
+        result: Float64Array = np.linalg.pinv(self.columns).astype(np.float64) * self.root_weight
         return result
 
     def covariance(self) -> Float64Array:
-        """Of the amounts, for pixels of unit precision."""
-        result: Float64Array = np.linalg.inv(self.all.T @ self.all).astype(np.float64)
+        """Return the covariance of the amounts, (K + F, K + F), for pixels of unit precision."""
+        columns = self.columns
+        result: Float64Array = np.linalg.inv(columns.T @ columns).astype(np.float64)
         return result
 
 
-def design_of(references: list[Spectrum], energy: Float64Array, weight: Float64Array, shift: float = 0.0) -> Design:
-    """References moved up by `shift` (eV), a constant and an E**-3 background, divided by the noise.
+def baseline_columns(energy: Float64Array) -> Float64Array:
+    """Return a constant and an E**-3 background, (E, 2)."""
+    cubic = (energy / energy[0]) ** -3
+    return np.stack([np.ones_like(energy), cubic - cubic.mean()], axis=1)
+
+
+def design_from_references(
+    references: list[Spectrum], energy: Float64Array, weight: Float64Array, shift: float = 0.0
+) -> DesignMatrix:
+    """Build the design matrix of references moved up by `shift` (eV), a constant and an E**-3 background.
 
     Parameters
     ----------
@@ -52,60 +73,59 @@ def design_of(references: list[Spectrum], energy: Float64Array, weight: Float64A
     energy : ndarray, shape (E,)
         Energies of the stack in eV.
     weight : ndarray, shape (E,)
-        Precision of each energy, 1 on the average.
+        Precision of each energy, 1 on average.
     shift : float
-        In eV; beyond its ends a reference goes on as it ended.
+        In eV; beyond its ends a reference keeps its last value.
 
     Raises
     ------
     ValueError
-        If references can't be told from each other and the background.
+        If the references and the background are not linearly independent on these energies.
     """
-    columns = np.stack([np.interp(energy - shift, one.energy, one.mu) for one in references], axis=1)
-    cubic = (energy / energy[0]) ** -3
-    free = np.stack([np.ones_like(energy), cubic - cubic.mean()], axis=1)
+    spectra = [np.interp(energy - shift, reference.energy, reference.mu) for reference in references]
     root = np.sqrt(weight)
-    every = np.concatenate([columns, free], axis=1) * root[:, None]
-    if np.linalg.cond(every / np.linalg.norm(every, axis=0)) > 1e6:
-        names = ", ".join(one.name for one in references)
+    columns = np.concatenate([np.stack(spectra, axis=1), baseline_columns(energy)], axis=1) * root[:, None]
+    if np.linalg.cond(columns / np.linalg.norm(columns, axis=0)) > 1e6:
+        names = ", ".join(reference.name for reference in references)
         raise ValueError(f"on these energies {names} and the background can't be told apart: leave one out")
-    return Design(every[:, : len(references)], every[:, len(references) :], root)
+    return DesignMatrix(columns[:, : len(references)], columns[:, len(references) :], root)
 
 
-def learned_design(squares: Squares, energy: Float64Array, weight: Float64Array) -> Design:
-    """The spectra that squares share beyond noise, the mean one first, beside a constant and an E**-3 background.
+def design_from_data(binned: BinnedStack, energy: Float64Array, weight: Float64Array) -> DesignMatrix:
+    """Learn the spectra that bins share beyond noise, the mean spectrum first; the baseline is as for references.
 
-    How many there are is read off the eigenvalues: those of noise alone stay below a known edge (Marchenko and Pastur,
-    Math. USSR Sb. 1, 457, 1967).
+    The number of spectra follows from the eigenvalues: those of noise alone stay below a known limit (Marchenko and
+    Pastur, Math. USSR Sb. 1, 457, 1967).
 
     Parameters
     ----------
-    squares : Squares
-        Means over squares, as measured.
+    binned : BinnedStack
+        Means over bins, as measured.
     energy, weight : ndarray, shape (E,)
-        Energies in eV, and the precision of each, 1 on the average.
+        Energies in eV, and the precision of each, 1 on average.
 
     Raises
     ------
     ValueError
-        If nothing stands out from the noise.
+        If nothing differs from the background.
     """
     root = np.sqrt(weight)
-    cubic = (energy / energy[0]) ** -3
-    free = np.stack([np.ones_like(energy), cubic - cubic.mean()], axis=1) * root[:, None]
-    basis = np.linalg.qr(free)[0]
-    used = squares.sample_precision > 0
-    values = squares.sample[:, used].astype(np.float64) * root[:, None]
-    values -= basis @ (basis.T @ values)
-    precision = squares.sample_precision[used].astype(np.float64)
-    mean = values @ precision
+    baseline = baseline_columns(energy) * root[:, None]
+    basis = np.linalg.qr(baseline)[0]
+    used = binned.sample_precision > 0
+    spectra = binned.sample[:, used].astype(np.float64) * root[:, None]
+    spectra -= basis @ (basis.T @ spectra)
+    precision = binned.sample_precision[used].astype(np.float64)
+    mean = spectra @ precision
     if not mean.any():
-        raise ValueError("the stack holds nothing but background: there is nothing to learn spectra from")
+        raise ValueError("the stack holds nothing but background: there are no spectra to learn")
     first = mean / np.linalg.norm(mean)
-    scaled = (values - np.outer(first, first @ values)) * np.sqrt(precision)
-    size, vectors = np.linalg.eigh(scaled @ scaled.T / scaled.shape[1])
-    size, vectors = size[::-1], vectors[:, ::-1]
-    noise = float(np.median(size[: -3 - basis.shape[1]])) if size.size > 12 else 1.0
-    edge = noise * (1 + np.sqrt(size.size / scaled.shape[1])) ** 2 * 1.1
-    count = int(np.clip((size > edge).sum(), 0, MOST - 1))
-    return Design(np.concatenate([first[:, None], vectors[:, :count]], axis=1), free, root, sums=False)
+    scaled = (spectra - np.outer(first, first @ spectra)) * np.sqrt(precision)
+    eigenvalues, vectors = np.linalg.eigh(scaled @ scaled.T / scaled.shape[1])
+    eigenvalues, vectors = eigenvalues[::-1], vectors[:, ::-1]
+    n_energies = eigenvalues.size
+    noise = float(np.median(eigenvalues[: -3 - basis.shape[1]])) if n_energies > 12 else 1.0
+    limit = noise * (1 + np.sqrt(n_energies / scaled.shape[1])) ** 2 * _NULL_EDGE_MARGIN
+    count = int(np.clip((eigenvalues > limit).sum(), 0, _MAX_LEARNED - 1))
+    learned = np.concatenate([first[:, None], vectors[:, :count]], axis=1)
+    return DesignMatrix(learned, baseline, root, learned=True)

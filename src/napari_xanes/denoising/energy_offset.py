@@ -1,4 +1,4 @@
-"""The columns that a stack is fitted with, and whether the references lie at the right energy."""
+"""Test whether the references lie at the right energies."""
 
 from __future__ import annotations
 
@@ -7,57 +7,98 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.denoising.design_matrix import Design, design_of
+from napari_xanes.denoising.background.search import plausible_background
+from napari_xanes.denoising.design_matrix import DesignMatrix, design_from_references
+from napari_xanes.denoising.survey import Survey, subtract_offset
 from napari_xanes.spectrum import Spectrum
 
-REACH, _STEP = 2.0, 0.05
-"""How far, in eV, and how finely offsets are tried."""
+MAX_OFFSET, _STEP = 2.0, 0.05
+"""Largest offset, and step between offsets, that are tried, in eV."""
 
 _OFFSET_ERROR = 0.07
-"""Standard error in eV of an offset that was found, as simulated stacks with patterns of the beam show it."""
+"""Standard error of a fitted offset in eV, from simulated stacks with patterns of the beam."""
+
+_MIN_CORRECTED, _MAX_CHI_SQUARE = 0.25, 6.0
+"""Smaller offsets, in eV, may come from what the model leaves out and are not corrected. No offset is corrected if the
+residuals of the bins then still have this many times the power of the noise."""
 
 
 @dataclass(frozen=True)
-class Offset:
-    """By how much the references lie too low, in eV, and how well they explain the data then: 1 is as well as noise
-    lets them."""
+class EnergyOffset:
+    """By how much the references lie too low, in eV, and the chi-square per degree of freedom at this offset."""
 
     value: float
     chi_square: float
 
 
-def spread_of_offset(
-    fractions: Float64Array, references: list[Spectrum], design: Design, energy: Float64Array, shift: float
-) -> Float64Array:
-    """Standard error (K, ...) of fractions (K, ...) from that of the references' energies after they were moved."""
-    weight = design.root**2
-    moved = [design_of(references, energy, weight, shift + step).references for step in (-_OFFSET_ERROR, _OFFSET_ERROR)]
-    change = (np.linalg.pinv(design.all) @ ((moved[1] - moved[0]) / 2))[: len(references)]
-    amounts = np.tensordot(change, fractions, 1)
-    result: Float64Array = np.abs(amounts - fractions * amounts.sum(axis=0))
-    return result
+def detect_energy_offset(survey: Survey, references: list[Spectrum], *, background: bool) -> float:
+    """Return by how much the references lie too low, in eV; 0 if that is not certain.
+
+    Parameters
+    ----------
+    survey : Survey
+        The stack.
+    references : list of Spectrum
+        Normalized to an edge jump of 1.
+    background : bool
+        Whether to remove patterns of the beam first.
+    """
+    offset = _fit_in_survey(survey, references, background, 0.0)
+    if abs(offset.value) > _MIN_CORRECTED:
+        # A shift leaves residuals that look like patterns. Once it is nearly right, there are few.
+        offset = _fit_in_survey(survey, references, background, offset.value)
+    certain = _MIN_CORRECTED < abs(offset.value) < MAX_OFFSET - _STEP and offset.chi_square < _MAX_CHI_SQUARE
+    return offset.value if certain else 0.0
 
 
-def find_offset(
+def _fit_in_survey(survey: Survey, references: list[Spectrum], background: bool, start: float) -> EnergyOffset:
+    """Fit the offset to the binned means, without the patterns that the air shows."""
+    energy, weight = survey.weighted.stack.energy, survey.weighted.weight
+    design = design_from_references(references, energy, weight, start)
+    survey, _, has_air = subtract_offset(survey, design)
+    binned, sample = survey.binned, survey.binned.sample
+    patterns = plausible_background(binned, design, from_sample=False) if has_air and background else None
+    if patterns is not None:
+        sample = sample - patterns.on_bins()
+    moments = np.einsum("eyx,fyx,yx->ef", sample, sample, binned.sample_precision, optimize=True)
+    return fit_energy_offset(moments / (binned.sample_precision > 0).sum(), references, energy, weight)
+
+
+def fit_energy_offset(
     moments: Float64Array, references: list[Spectrum], energy: Float64Array, weight: Float64Array
-) -> Offset:
-    """The shift of the references that leaves the least of the data unexplained.
+) -> EnergyOffset:
+    """Return the shift of the references with the smallest residual.
 
     Parameters
     ----------
     moments : ndarray, shape (E, E)
-        Mean over places of the outer products of spectra divided by their noise.
+        Mean over pixels or bins of the outer products of spectra divided by their noise.
     references, energy, weight
-        As in `design_of`.
+        As in `design_from_references`.
     """
-    shifts = np.arange(-REACH, REACH + _STEP / 2, _STEP)
-    left = np.empty(shifts.size)
+    shifts = np.arange(-MAX_OFFSET, MAX_OFFSET + _STEP / 2, _STEP)
+    residuals = np.empty(shifts.size)
     for i, shift in enumerate(shifts):
-        basis = np.linalg.qr(design_of(references, energy, weight, float(shift)).all)[0]
-        left[i] = np.trace(moments) - np.sum((moments @ basis) * basis)
-    best = int(left[1:-1].argmin()) + 1
-    bend = (left[best - 1] - 2 * left[best] + left[best + 1]) / _STEP**2
-    slope = (left[best + 1] - left[best - 1]) / (2 * _STEP)
-    value = float(shifts[best] - np.clip(slope / max(bend, 1e-30), -_STEP, _STEP))
-    freedom = energy.size - len(references) - 2
-    return Offset(round(value, 4), float(left[best]) / freedom)
+        basis = design_from_references(references, energy, weight, float(shift)).basis
+        residuals[i] = np.trace(moments) - np.sum((moments @ basis) * basis)
+    best = int(residuals[1:-1].argmin()) + 1
+    curvature = (residuals[best - 1] - 2 * residuals[best] + residuals[best + 1]) / _STEP**2
+    slope = (residuals[best + 1] - residuals[best - 1]) / (2 * _STEP)
+    value = float(shifts[best] - np.clip(slope / max(curvature, 1e-30), -_STEP, _STEP))
+    degrees_of_freedom = energy.size - len(references) - 2
+    return EnergyOffset(round(value, 4), float(residuals[best]) / degrees_of_freedom)
+
+
+def offset_uncertainty(
+    fractions: Float64Array, references: list[Spectrum], design: DesignMatrix, energy: Float64Array, shift: float
+) -> Float64Array:
+    """Return the standard error of fractions (K, ...) that comes from the error of a fitted energy offset."""
+    weight = design.root_weight**2
+    low, high = (
+        design_from_references(references, energy, weight, shift + step).references
+        for step in (-_OFFSET_ERROR, _OFFSET_ERROR)
+    )
+    change = (np.linalg.pinv(design.columns) @ ((high - low) / 2))[: len(references)]
+    amounts = np.tensordot(change, fractions, 1)
+    result: Float64Array = np.abs(amounts - fractions * amounts.sum(axis=0))
+    return result

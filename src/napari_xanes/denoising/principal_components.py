@@ -1,4 +1,4 @@
-"""Principal components of a stack in units of its noise, and how many of them are more than noise."""
+"""Principal components of a stack in units of its noise, and how many of them stand out from the noise."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from napari_xanes._typing import Float32Array, Float64Array
-from napari_xanes.denoising.bands import mixed, over_bands, times
-from napari_xanes.denoising.precision import Measured, mean_of_used, measure, used_precision
+from napari_xanes.denoising.bands import apply_matrix, lazy_product, over_bands
+from napari_xanes.denoising.precision import WeightedStack, estimate_precision, masked_mean, positive_precision
+from napari_xanes.denoising.result import DenoisingReport, DenoisingResult
 from napari_xanes.edge import require_absorption
 from napari_xanes.progress import Progress, part
 from napari_xanes.stack import SpectralStack
 
 _DRAWS = 20
-
-_SEED = 0  # parallel analysis asks what noise does on the average, so it need not differ from run to run
+_SEED = 0  # parallel analysis needs the average over noise, so it need not differ from run to run
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Components:
     """A stack as ``mean + spectra @ (scores * noise)``.
 
     ``mean`` (E,); ``spectra`` (E, N); ``scores`` (N, Y, X), in which the noise has unit variance, 0 where a pixel
-    can't be used; ``noise`` (Y, X), the standard error of a usual energy, NaN where a pixel can't be used.
+    can't be used; ``noise`` (Y, X), the standard error at an average energy, NaN where a pixel can't be used.
     """
 
     mean: Float64Array
@@ -35,15 +35,15 @@ class Components:
 
 
 def find_components(stack: SpectralStack, count: int | None, progress: Progress | None = None) -> Components:
-    """The largest principal components.
+    """Find the largest principal components.
 
     Parameters
     ----------
     stack : SpectralStack, shape (E, Y, X)
         Absorption.
     count : int, optional
-        How many; None takes those that are larger than noise alone would make them (Horn's parallel analysis,
-        Psychometrika 30, 179, 1965), at least one.
+        Number of components. None takes those that are larger than noise alone would make them (Horn's parallel
+        analysis, Psychometrika 30, 179, 1965), at least one.
 
     Raises
     ------
@@ -52,94 +52,107 @@ def find_components(stack: SpectralStack, count: int | None, progress: Progress 
     """
     require_absorption(stack, "denoise", normalized=True)
     if len(stack.shape) != 3:
-        raise ValueError(f"components are sought in images (E, Y, X); {stack.name!r} has shape {stack.shape}")
-    measured = measure(stack, part(progress, 0.0, 0.3))
-    root = np.sqrt(measured.weight)
-    precision = _smoothed(measured)
-    used = int((precision > 0).sum())
-    sums = np.zeros((stack.shape[1], stack.energy.size))
-    squares = np.zeros((stack.shape[1], stack.energy.size, stack.energy.size))
-
-    def add(band: Float32Array, rows: slice) -> None:
-        values = measured.depth(band, rows)
-        sums[rows.start] = np.einsum("eyx,yx->e", values, precision[rows], optimize=True)
-        flat = (values * np.sqrt(precision[rows])).reshape(len(values), -1)
-        squares[rows.start] = flat @ flat.T
-
-    over_bands(add, stack.data, progress=part(progress, 0.3, 0.6), message="components")
-    total = float(precision.sum())
-    mean = sums.sum(axis=0) / total
-    covariance = (squares.sum(axis=0) - total * np.outer(mean, mean)) * np.outer(root, root) / used
-    sizes, vectors = np.linalg.eigh(covariance)
-    sizes, vectors = sizes[::-1], vectors[:, ::-1]
+        raise ValueError(f"components are computed from images (E, Y, X); {stack.name!r} has shape {stack.shape}")
+    weighted = estimate_precision(stack, part(progress, 0.0, 0.3))
+    precision = _smoothed_precision(weighted)
+    root = np.sqrt(weighted.weight)
+    mean, covariance = _moments(weighted, precision, part(progress, 0.3, 0.6))
+    variances, vectors = np.linalg.eigh(covariance)
+    variances, vectors = variances[::-1], vectors[:, ::-1]
     if count is None:
-        usual, most = eigenvalues_of_noise(stack.energy.size, used)
-        noise = 1.0 if measured.photons else float(np.median(sizes) / np.median(usual))
-        count = max(1, int((sizes / noise > most).sum()))
+        count = _significant(variances, int((precision > 0).sum()), weighted.photons_known)
     chosen = vectors[:, : min(count, len(root))]
     scores = np.empty((chosen.shape[1], *stack.shape[1:]), np.float32)
     shift = (chosen.T @ (root * mean)).astype(np.float32)[:, None, None]
 
     def project(band: Float32Array, rows: slice) -> None:
-        values = times(chosen.T * root, measured.depth(band, rows)) - shift
+        values = apply_matrix(chosen.T * root, weighted.unbiased(band, rows)) - shift
         scores[:, rows] = values * np.sqrt(precision[rows])
 
     over_bands(project, stack.data, progress=part(progress, 0.6, 1.0), message="components")
     with np.errstate(divide="ignore"):
-        error = np.where(precision > 0, 1 / np.sqrt(precision), np.nan).astype(np.float32)
-    return Components(mean, chosen / root[:, None], scores, error)
+        noise = np.where(precision > 0, 1 / np.sqrt(precision), np.nan).astype(np.float32)
+    return Components(mean, chosen / root[:, None], scores, noise)
 
 
-def _smoothed(measured: Measured) -> Float32Array:
-    """The precision; where it was estimated from each pixel's own noise, its mean over a neighbourhood."""
-    precision, used = measured.precision, measured.precision > 0
-    if measured.photons:
+def _moments(
+    weighted: WeightedStack, precision: Float32Array, progress: Progress | None
+) -> tuple[Float64Array, Float64Array]:
+    """Return the mean spectrum (E,), and the covariance (E, E) in units of the noise."""
+    stack, root = weighted.stack, np.sqrt(weighted.weight)
+    n_energies = stack.energy.size
+    sums = np.zeros((stack.shape[1], n_energies))
+    products = np.zeros((stack.shape[1], n_energies, n_energies))
+
+    def add(band: Float32Array, rows: slice) -> None:
+        values = weighted.unbiased(band, rows)
+        sums[rows.start] = np.einsum("eyx,yx->e", values, precision[rows], optimize=True)
+        flat = (values * np.sqrt(precision[rows])).reshape(len(values), -1)
+        products[rows.start] = flat @ flat.T
+
+    over_bands(add, stack.data, progress=progress, message="components")
+    total = float(precision.sum())
+    mean = sums.sum(axis=0) / total
+    centred = products.sum(axis=0) - total * np.outer(mean, mean)
+    return mean, centred * np.outer(root, root) / int((precision > 0).sum())
+
+
+def _smoothed_precision(weighted: WeightedStack) -> Float32Array:
+    """Return the precision; if it was estimated from the noise of each pixel, its mean over a neighbourhood."""
+    precision, used = weighted.precision, weighted.precision > 0
+    if weighted.photons_known:
         return precision
-    variance = mean_of_used((1 / used_precision(precision)).astype(np.float32), used, 2)
+    variance = masked_mean((1 / positive_precision(precision)).astype(np.float32), used, 2)
     return np.asarray(np.where(used, 1 / variance, 0), np.float32)
 
 
-def eigenvalues_of_noise(n_energies: int, n_pixels: int) -> tuple[Float64Array, float]:
-    """Eigenvalues (E,) of the covariance of noise of unit variance, the largest first, and what the first stays below.
+def _significant(variances: Float64Array, n_pixels: int, photons_known: bool) -> int:
+    """Count the variances above the largest one of noise, at least 1."""
+    typical, limit = eigenvalues_of_noise(variances.size, n_pixels)
+    noise = 1.0 if photons_known else float(np.median(variances) / np.median(typical))
+    return max(1, int((variances / noise > limit).sum()))
 
-    Such a matrix is drawn by its Cholesky factor (Bartlett, Proc. R. Soc. Edinb. 53, 260, 1933), at no cost per pixel.
+
+def eigenvalues_of_noise(n_energies: int, n_pixels: int) -> tuple[Float64Array, float]:
+    """Return the mean eigenvalues (E,) of the covariance of unit noise, largest first, and a limit for the first one.
+
+    The covariance is drawn by its Cholesky factor (Bartlett, Proc. R. Soc. Edinb. 53, 260, 1933), at no cost per pixel.
     """
     rng = np.random.default_rng(_SEED)
-    freedom = np.maximum(n_pixels - 1 - np.arange(n_energies), 1)
-    found = np.zeros((_DRAWS, n_energies))
-    for one in found:
+    degrees_of_freedom = np.maximum(n_pixels - 1 - np.arange(n_energies), 1)
+    eigenvalues = np.zeros((_DRAWS, n_energies))
+    for row in eigenvalues:
         factor = np.tril(rng.standard_normal((n_energies, n_energies)), -1)
-        factor[np.diag_indices(n_energies)] = np.sqrt(rng.chisquare(freedom))
-        one[:] = np.linalg.eigvalsh(factor @ factor.T)[::-1] / n_pixels
-    return found.mean(axis=0), float(found[:, 0].mean() + 4 * found[:, 0].std())
+        factor[np.diag_indices(n_energies)] = np.sqrt(rng.chisquare(degrees_of_freedom))
+        row[:] = np.linalg.eigvalsh(factor @ factor.T)[::-1] / n_pixels
+    return eigenvalues.mean(axis=0), float(eigenvalues[:, 0].mean() + 4 * eigenvalues[:, 0].std())
 
 
-def rebuilt(stack: SpectralStack, parts: Components, method: str) -> SpectralStack:
-    """The stack that components add up to, with a report that names the method; its noise is not known any more.
+def recombine(stack: SpectralStack, components: Components, method: str) -> SpectralStack:
+    """Return the sum of the components as a stack, with a report that names the method; its noise is not known.
 
-    A lazy stack gives one that is put together when looked at.
+    A lazy stack gives a lazy result.
     """
-    count = parts.spectra.shape[1]
-    columns = np.concatenate([parts.mean[:, None], parts.spectra], axis=1)
-    level = np.where(np.isfinite(parts.noise), 1, np.nan).astype(np.float32)
-    maps = np.concatenate([level[None], parts.scores * parts.noise])
-    data: Any = mixed(columns, maps)
+    count = components.spectra.shape[1]
+    columns = np.concatenate([components.mean[:, None], components.spectra], axis=1)
+    usable = np.where(np.isfinite(components.noise), 1, np.nan).astype(np.float32)
+    maps = np.concatenate([usable[None], components.scores * components.noise])
+    data: Any = lazy_product(columns, maps)
     text = [
         f"{method} of {count} {'component' if count == 1 else 'components'}.",
-        "It knows nothing of the references, gives no errors, and what it smooths away can't be told from noise.",
+        "It does not use the references and gives no errors. Details that it smooths away can't be told from noise.",
     ]
-    about = {"report": {"text": text, "components": count}}
-    made = data if stack.is_lazy else data.compute()
-    return stack.with_data(made, metadata={"denoise": about, "noise": None})
+    result = DenoisingResult(report=DenoisingReport(text, components=count))
+    return stack.with_data(data if stack.is_lazy else data.compute(), metadata={"denoise": result, "noise": None})
 
 
-def each_cleaned(
-    scores: Float32Array, clean: Callable[[Float32Array], Float32Array], progress: Progress | None = None
+def clean_each(
+    images: Float32Array, clean: Callable[[Float32Array], Float32Array], progress: Progress | None = None
 ) -> Float32Array:
-    """Score images (N, Y, X), each cleaned by itself."""
-    done = np.empty_like(scores)
-    for i, one in enumerate(scores):
+    """Apply a function to each image of (N, Y, X)."""
+    cleaned = np.empty_like(images)
+    for i, image in enumerate(images):
         if progress is not None:
-            progress(i / len(scores), "cleaning the components")
-        done[i] = clean(one)
-    return done
+            progress(i / len(images), "cleaning the components")
+        cleaned[i] = clean(image)
+    return cleaned

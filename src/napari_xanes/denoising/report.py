@@ -1,4 +1,4 @@
-"""What was done to a stack, as values that travel with it and as words for people."""
+"""Describe a decomposition: results beside the cleaned stack, errors, and sentences for people."""
 
 from __future__ import annotations
 
@@ -8,100 +8,101 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array
-from napari_xanes.denoising.bands import mixed
-from napari_xanes.denoising.design_matrix import Design
-from napari_xanes.denoising.novelty.amounts import (
-    CLEAR,
-)
-from napari_xanes.denoising.pipeline import (
-    Cleaned,
-)
-from napari_xanes.denoising.survey import (
-    Look,
-)
+from napari_xanes.denoising.bands import lazy_product
+from napari_xanes.denoising.design_matrix import DesignMatrix
+from napari_xanes.denoising.novelty.amounts import CLEAR_SIGMA
+from napari_xanes.denoising.pipeline import Decomposition
+from napari_xanes.denoising.result import DenoisingReport, DenoisingResult, NovelFeature
+from napari_xanes.denoising.survey import Survey
 from napari_xanes.noise import AmountNoise, PhotonNoise
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
-_WORTH_SAYING = 0.002
-"""Share of the absorption below which a removed background is called none."""
+_MIN_BACKGROUND_SHARE = 0.002
+"""Share of the absorption below which the report does not mention a removed background."""
 
-_ALIKE = 0.85
-"""As `Fit.alike`; smoothing by half a pixel gives 0.7."""
+_MIN_NEIGHBOUR_RATIO = 0.85
+"""`PixelFit.neighbour_ratio` below which the noise counts as smoothed; smoothing by half a pixel gives 0.7."""
 
-_SATURATED = 0.001
+_MAX_SATURATED_SHARE = 0.001
+_MAX_CHI_SQUARE, _MAX_CHI_SQUARE_UNKNOWN_PHOTONS = 1.5, 3.0
 
 
-def removed(cleaned: Cleaned, design: Design, shape: tuple[int, ...]) -> tuple[NDArray[Any], Float32Array]:
-    """Columns (E, N) and maps (N, Y, X) of what was taken away beside noise: offsets and patterns."""
-    columns, maps = cleaned.offset[:, None], np.ones((1, *shape), np.float32)
-    patterns = cleaned.background
+def describe(
+    parts: Decomposition,
+    design: DesignMatrix,
+    survey: Survey,
+    *,
+    names: list[str],
+    reference_offset: float,
+    method: str,
+    device: str,
+) -> DenoisingResult:
+    """Return the results beside the cleaned stack, for ``metadata["denoise"]``.
+
+    Parameters
+    ----------
+    parts, design, survey
+        The decomposition, the columns of the fit, and the survey of the stack.
+    names : list of str
+        Names of the references; empty if the spectra were learned.
+    reference_offset : float
+        By how much the references were moved, in eV.
+    method : str
+        Name of the method that cleaned the maps, for the report.
+    device : str
+        Device of the network.
+    """
+    energy = survey.weighted.stack.energy
+    spectra = (parts.directions.new / design.root_weight[:, None]).T
+    features = [
+        NovelFeature(Spectrum(f"new feature {i}", energy, spectrum), amounts)
+        for i, (spectrum, amounts) in enumerate(zip(spectra, parts.new, strict=True), 1)
+    ]
+    return DenoisingResult(
+        names=names,
+        fractions=parts.fractions,
+        fraction_sigma=parts.fraction_sigma,
+        edge_jump=parts.jump,
+        edge_jump_sigma=parts.jump_sigma,
+        background=lazy_product(*_removed_background(parts, design)),
+        novelty=parts.novelty,
+        novel=features,
+        report=_report(parts, design, survey, names, reference_offset, method, device),
+    )
+
+
+def _removed_background(parts: Decomposition, design: DesignMatrix) -> tuple[NDArray[Any], Float32Array]:
+    """Return columns (E, N) and maps (N, Y, X) of the offset and of the patterns of the beam."""
+    shape = parts.jump.shape
+    columns, maps = parts.offset[:, None], np.ones((1, *shape), np.float32)
+    patterns = parts.background
     if patterns is not None:
-        columns = np.concatenate([columns, patterns.modes / design.root[:, None]], axis=1)
+        columns = np.concatenate([columns, patterns.modes / design.root_weight[:, None]], axis=1)
         maps = np.concatenate([maps, patterns.enlarged(np.eye(patterns.modes.shape[1]), shape)])
     return columns, maps
 
 
-def companions(
-    cleaned: Cleaned, design: Design, names: list[str], offset: float, seen: Look, how: str
-) -> dict[str, Any]:
-    """What belongs to a cleaned stack, for ``metadata["denoise"]``.
+def amount_noise(parts: Decomposition, design: DesignMatrix) -> AmountNoise:
+    """Return the error model of the cleaned stack: the errors of its amounts.
 
-    Parameters
-    ----------
-    cleaned, design, seen
-        The result, what it is a combination of, and what was measured.
-    names : list of str
-        Names of the references; none where spectra were learned.
-    offset : float
-        By how much the references were moved, in eV.
-    how : str
-        What cleaned the maps, in words.
+    The first source of errors is the edge jump. The others are the fractions, whose errors add up to zero.
     """
-    stack = seen.measured.stack
-    shape = cleaned.jump.shape
-    columns, maps = removed(cleaned, design, shape)
-    features = [
-        {
-            "spectrum": Spectrum(f"new feature {i + 1}", stack.energy, direction / design.root),
-            "map": amount,
-        }
-        for i, (direction, amount) in enumerate(zip(cleaned.directions.new.T, cleaned.new, strict=True))
-    ]
-    return {
-        "names": names,
-        "fractions": cleaned.fractions,
-        "fraction_sigma": cleaned.fraction_sigma,
-        "edge_jump": cleaned.jump,
-        "edge_jump_sigma": cleaned.jump_sigma,
-        "background": mixed(columns, maps),
-        "novelty": cleaned.novelty,
-        "novel": features,
-        "report": report(cleaned, design, names, offset, seen, how),
-    }
-
-
-def noise_of(cleaned: Cleaned, design: Design) -> AmountNoise:
-    """The errors of the cleaned stack as those of its amounts, for ``metadata["noise"]``.
-
-    The first source is the edge jump, the others are the fractions, whose errors add up to zero.
-    """
-    fractions, sigma, jump = cleaned.fractions, cleaned.fraction_sigma, cleaned.jump
-    k = len(fractions)
-    factors = np.zeros((k, 1 + k, *jump.shape), np.float32)
-    factors[:, 0] = fractions * cleaned.jump_sigma
-    factors[np.arange(k), 1 + np.arange(k)] = jump * sigma
-    if design.sums and k > 1:
+    fractions, sigma, jump = parts.fractions, parts.fraction_sigma, parts.jump
+    count = len(fractions)
+    factors = np.zeros((count, 1 + count, *jump.shape), np.float32)
+    factors[:, 0] = fractions * parts.jump_sigma
+    factors[np.arange(count), 1 + np.arange(count)] = jump * sigma
+    if not design.learned and count > 1:
         share = sigma**2 / np.maximum((sigma**2).sum(axis=0), 1e-30)
         factors[:, 1:] -= share[:, None] * (jump * sigma)[None]
         length = np.sqrt((factors[:, 1:] ** 2).sum(axis=1))
         factors[:, 1:] *= (jump * sigma / np.maximum(length, 1e-30))[:, None]
-    columns = design.references / design.root[:, None]
-    return AmountNoise(columns.astype(np.float32), factors)
+    return AmountNoise(design.unscaled_references.astype(np.float32), factors)
 
 
 def saturated_share(stack: SpectralStack) -> float:
-    """Share of the flat that stands at its largest value, in the frame in the middle; 0 where there is no flat."""
+    """Return the share of the flat at its largest value, in the middle frame; 0 without a flat."""
     if not isinstance(stack.noise, PhotonNoise):
         return 0.0
     photons = stack.noise.i0
@@ -111,89 +112,122 @@ def saturated_share(stack: SpectralStack) -> float:
     return float(np.mean(frame == frame.max()))
 
 
-def report(
-    cleaned: Cleaned,
-    design: Design,
+def _report(
+    parts: Decomposition,
+    design: DesignMatrix,
+    survey: Survey,
     names: list[str],
-    offset: float,
-    seen: Look,
-    how: str,
-) -> dict[str, Any]:
-    """Numbers, and ``text``: a list of sentences."""
+    reference_offset: float,
+    method: str,
+    device: str,
+) -> DenoisingReport:
+    """Collect the numbers of the report and put them into words."""
     from scipy.ndimage import label
 
-    inside = ~seen.air & (seen.measured.precision > 0)
-    depth, count = 0.0, 0
-    if cleaned.background is not None:
-        modes = cleaned.background.modes / design.root[:, None]
-        power = cleaned.background.power_on_squares(modes)[seen.squares.sample_precision > 0]
-        depth = float(np.sqrt(np.mean(power) / len(modes)))
-        count = modes.shape[1]
-    usual = float(np.mean(seen.measured.total[inside])) - float(cleaned.offset.mean()) if inside.any() else 0.0
-    share = depth / max(usual, 1e-9)
-    spots = int(label(cleaned.novelty > CLEAR)[1]) if cleaned.directions.new.shape[1] else 0
-    text = []
-    if cleaned.background is not None and share > _WORTH_SAYING:
-        text.append(f"Removed {share:.1%} of the absorption that came from the beam, in {count} patterns.")
-    elif not cleaned.has_air:
+    n_new = parts.directions.new.shape[1]
+    report = DenoisingReport(
+        text=[],
+        background_share=_background_share(parts, design, survey),
+        background_patterns=0 if parts.background is None else parts.background.modes.shape[1],
+        empty_area=parts.has_air,
+        reference_offset_eV=reference_offset,
+        new_features=n_new,
+        new_places=int(label(parts.novelty > CLEAR_SIGMA)[1]) if n_new else 0,
+        unexplained_places=parts.directions.unexplained,
+        misregistration=bool(parts.directions.nuisance.shape[1]),
+        chi_square=parts.chi_square,
+        noise_alike=parts.neighbour_ratio,
+        saturated_share=saturated_share(survey.weighted.stack),
+        photons_known=survey.weighted.photons_known,
+        adapted=parts.adaptation is not None and parts.adaptation.accepted,
+        device=device,
+    )
+    text = [
+        *_background_text(report, has_background=parts.background is not None),
+        *_reference_text(report, learned=not names),
+        *_quality_text(report),
+        f"Maps were cleaned by {method}.",
+    ]
+    if parts.adaptation is not None:
+        change = f"the error at held-out places changed by {parts.adaptation.error_ratio - 1:+.1%}"
         text.append(
-            "There is no empty area, so a background of the beam whose spectrum looks like the sample's can't be told "
-            "from it: slow changes across the image may not be real."
+            f"The network was adapted to this stack: {change}."
+            if parts.adaptation.accepted
+            else f"Adapting the network did not help ({change}), so the original network was used."
         )
-    else:
-        text.append("No background of the beam was found.")
+    report.text.extend(text)
+    return report
+
+
+def _background_share(parts: Decomposition, design: DesignMatrix, survey: Survey) -> float:
+    """Return the root mean square of the patterns over the mean absorption of the sample."""
+    if parts.background is None:
+        return 0.0
+    modes = parts.background.modes / design.root_weight[:, None]
+    squares = parts.background.squared_sum(modes)[survey.binned.sample_precision > 0]
+    depth = float(np.sqrt(np.mean(squares) / len(modes)))
+    inside = ~survey.air & (survey.weighted.precision > 0)
+    absorption = survey.weighted.mean_depth[inside]
+    mean = float(np.mean(absorption)) - float(parts.offset.mean()) if absorption.size else 0.0
+    return depth / max(mean, 1e-9)
+
+
+def _background_text(report: DenoisingReport, *, has_background: bool) -> list[str]:
+    share = report.background_share or 0.0
+    if has_background and share > _MIN_BACKGROUND_SHARE:
+        count = report.background_patterns
+        return [f"Removed {count} patterns of the beam, {share:.1%} of the absorption."]
+    if not report.empty_area:
+        return [
+            "There is no empty area. A background of the beam whose spectrum looks like the sample's can't be told "
+            "from the sample: slow changes across the image may not be real."
+        ]
+    return ["No background of the beam was found."]
+
+
+def _reference_text(report: DenoisingReport, *, learned: bool) -> list[str]:
+    text = []
+    offset = report.reference_offset_eV
     if offset:
         word = "low" if offset > 0 else "high"
         text.append(f"The references lay {abs(offset):.2f} eV too {word} and were moved; check the energy calibration.")
-    if cleaned.directions.new.shape[1]:
-        what = "the references" if names else "the learned spectra"
-        text.append(f"{spots} {'place is' if spots == 1 else 'places are'} not explained by {what}; kept as measured.")
-    unexplained = cleaned.directions.unexplained
-    if unexplained:
+    if report.new_features:
+        spectra = "the learned spectra" if learned else "the references"
+        places = _counted(report.new_places, "place is", "places are")
+        text.append(f"{places} not explained by {spectra}; kept as measured.")
+    if report.unexplained_places:
+        places = _counted(report.unexplained_places, "place has", "places have")
         text.append(
-            f"{unexplained} {'place has' if unexplained == 1 else 'places have'} residuals far beyond the noise that "
-            "can't be told from artefacts; nothing of them was kept: look at the stack before denoising there."
+            f"{places} residuals far beyond the noise that can't be told from artefacts. They were not kept: "
+            "look at the stack before denoising there."
         )
-    if cleaned.directions.nuisance.shape[1]:
+    return text
+
+
+def _quality_text(report: DenoisingReport) -> list[str]:
+    text = []
+    if report.misregistration:
         text.append("Edges of the sample change from frame to frame: the frames may not be aligned.")
-    if cleaned.chi_square > (1.5 if seen.measured.photons else 3.0):
-        noise = "photon noise" if seen.measured.photons else "noise between neighbouring energies"
+    known, chi_square = report.photons_known, report.chi_square or 0.0
+    if chi_square > (_MAX_CHI_SQUARE if known else _MAX_CHI_SQUARE_UNKNOWN_PHOTONS):
+        noise = "photon noise" if known else "noise between neighbouring energies"
         text.append(
-            f"Residuals are {np.sqrt(cleaned.chi_square):.1f} times the {noise}: references are missing or lie at the "
-            "wrong energy, or there is noise of another kind. Do not trust these maps before that is settled."
+            f"Residuals are {np.sqrt(chi_square):.1f} times the {noise}: references are missing or lie at the "
+            "wrong energy, or there is noise of another kind. Do not trust these maps before the cause is found."
         )
-    if cleaned.alike < _ALIKE:
+    if report.noise_alike is not None and report.noise_alike < _MIN_NEIGHBOUR_RATIO:
         text.append(
-            "The noise of neighbouring pixels is alike: the stack was smoothed or resampled before, and errors come "
-            "out too small; better denoise what was measured."
+            "Neighbouring pixels have similar noise: the stack was smoothed or resampled before, and the errors are "
+            "too small. Denoise the measured stack instead."
         )
-    saturated = saturated_share(seen.measured.stack)
-    if saturated > _SATURATED:
+    saturated = report.saturated_share or 0.0
+    if saturated > _MAX_SATURATED_SHARE:
         text.append(
-            f"{saturated:.1%} of the flat stand at its largest value: the detector was probably saturated there, and "
-            "the absorption comes out too small."
+            f"{saturated:.1%} of the flat are at its largest value: the detector was probably saturated there, and "
+            "the absorption is too small."
         )
-    text.append(f"Maps were cleaned by {how}.")
-    if cleaned.adapted is not None:
-        change = f"the error where it had not learned changed by {cleaned.adapted.gain - 1:+.1%}"
-        text.append(
-            f"The network was adapted to this stack: {change}."
-            if cleaned.adapted.accepted
-            else f"Adapting the network did not help ({change}), so it was left as it was."
-        )
-    return {
-        "text": text,
-        "background_share": share,
-        "background_patterns": count,
-        "empty_area": bool(cleaned.has_air),
-        "reference_offset_eV": offset,
-        "new_features": int(cleaned.directions.new.shape[1]),
-        "new_places": spots,
-        "unexplained_places": unexplained,
-        "misregistration": bool(cleaned.directions.nuisance.shape[1]),
-        "chi_square": cleaned.chi_square,
-        "noise_alike": cleaned.alike,
-        "saturated_share": saturated,
-        "photons_known": seen.measured.photons,
-        "adapted": None if cleaned.adapted is None else cleaned.adapted.accepted,
-    }
+    return text
+
+
+def _counted(count: int | None, singular: str, plural: str) -> str:
+    return f"{count} {singular if count == 1 else plural}"

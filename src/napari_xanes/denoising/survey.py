@@ -1,4 +1,4 @@
-"""A stack as it is looked at before it is taken apart: its noise, its empty area, its squares, patterns of the beam."""
+"""First look at a stack before it is fitted: its noise, its empty area, and means over bins."""
 
 from __future__ import annotations
 
@@ -7,70 +7,91 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_xanes._typing import BoolArray, Float64Array
-from napari_xanes.denoising.bands import times
-from napari_xanes.denoising.binning import Squares, find_air, sums
-from napari_xanes.denoising.design_matrix import Design
-from napari_xanes.denoising.precision import Measured, measure
+from napari_xanes.denoising.bands import apply_matrix
+from napari_xanes.denoising.binning import BinnedStack, bin_stack, find_air
+from napari_xanes.denoising.design_matrix import DesignMatrix
+from napari_xanes.denoising.precision import WeightedStack, estimate_precision
 from napari_xanes.progress import Progress, part
 from napari_xanes.stack import SpectralStack
 
-_EDGE_IN_AIR, _EDGE_IN_THIN_AIR = 0.15, 0.5
-"""Air whose spectrum holds more than this share of the sample's edge is not air. A beam that drifts makes edges where
-there are none, so more is let pass where hardly anything is absorbed."""
+_MAX_EDGE, _MAX_EDGE_IN_THIN_AIR = 0.15, 0.5
+"""Air whose spectrum has more than this share of the sample's edge jump is not air. A drifting beam can imitate an
+edge, so more is accepted where hardly anything is absorbed."""
 
-_DEPTH_OF_AIR = 0.25
-"""Share of the sample's mean absorption below which that is so."""
+_THIN = 0.25
+"""Share of the sample's mean absorption below which air counts as thin."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """A stack as measured: its noise, where there is no sample, means over squares, and the air's spectrum (E,)."""
+class Survey:
+    """Results that do not depend on the references.
 
-    measured: Measured
-    air: BoolArray
-    squares: Squares
-    spectrum: Float64Array
-
-
-def look(stack: SpectralStack, progress: Progress | None = None) -> Look:
-    """Measure a stack: what does not depend on the references."""
-    measured = measure(stack, part(progress, 0.0, 0.5))
-    air = find_air(measured.total, measured.precision)
-    spectrum, squares = sums(measured, air, part(progress, 0.5, 1.0))
-    return Look(measured, air, squares, spectrum)
-
-
-def with_design(seen: Look, design: Design) -> tuple[Look, Float64Array, bool]:
-    """The squares without the offset of each energy and divided by its noise; that offset (E,); whether air was used.
-
-    Without air, of an offset only what is beside the design can be known.
+    ``weighted``, the stack with its noise; ``air`` (Y, X), where there is no sample; ``binned``, means over bins;
+    ``air_spectrum`` (E,), the mean spectrum of the air, 0 without air.
     """
-    squares, root = seen.squares, design.root
-    solver = design.solver()
-    k = design.references.shape[1]
-    edges = times(solver[:k], squares.sample).sum(axis=0)
-    usual = np.percentile(edges[squares.sample_precision > 0], 75) if (squares.sample_precision > 0).any() else 0.0
-    edge = abs(float((solver[:k] @ seen.spectrum).sum())) / max(abs(usual), 1e-30)
-    thick = float(np.percentile(seen.measured.total[~seen.air], 75)) if not seen.air.all() else 0.0
-    thin = abs(float(seen.spectrum.mean())) < _DEPTH_OF_AIR * thick
-    has_air = bool(seen.spectrum.any()) and edge < (_EDGE_IN_THIN_AIR if thin else _EDGE_IN_AIR)
+
+    weighted: WeightedStack
+    air: BoolArray
+    binned: BinnedStack
+    air_spectrum: Float64Array
+
+
+def survey_stack(stack: SpectralStack, progress: Progress | None = None) -> Survey:
+    """Estimate the noise, find the air and compute means over bins."""
+    weighted = estimate_precision(stack, part(progress, 0.0, 0.5))
+    air = find_air(weighted.mean_depth, weighted.precision)
+    spectrum, binned = bin_stack(weighted, air, part(progress, 0.5, 1.0))
+    return Survey(weighted, air, binned, spectrum)
+
+
+def subtract_offset(survey: Survey, design: DesignMatrix) -> tuple[Survey, Float64Array, bool]:
+    """Subtract the offset of each energy from the binned means and divide them by the noise.
+
+    The offset is the spectrum of the air. Without air, only the part of an offset outside the design can be known.
+
+    Returns
+    -------
+    tuple
+        The survey with the new binned means, the offset (E,), and whether it is the spectrum of air.
+    """
+    has_air = _is_air(survey, design)
     if has_air:
-        offset = seen.spectrum
+        binned, offset = survey.binned, survey.air_spectrum
     else:
-        squares = _joined(squares)
-        sure = squares.sample_precision
-        mean = np.tensordot(squares.sample, sure, 2) / sure.sum()
-        basis = np.linalg.qr(design.all)[0]
-        white = mean * root
-        offset = (white - basis @ (basis.T @ white)) / root
-    by, factor = (one.astype(np.float32)[:, None, None] for one in (offset, root))
-    squares = replace(squares, air=(squares.air - by) * factor, sample=(squares.sample - by) * factor)
-    return replace(seen, squares=squares), offset, has_air
+        binned = _all_as_sample(survey.binned)
+        offset = _mean_outside_design(binned, design)
+    shift, factor = (spectrum.astype(np.float32)[:, None, None] for spectrum in (offset, design.root_weight))
+    binned = replace(binned, air=(binned.air - shift) * factor, sample=(binned.sample - shift) * factor)
+    return replace(survey, binned=binned), offset, has_air
 
 
-def _joined(squares: Squares) -> Squares:
-    """Air that is none, counted as sample."""
-    precision = squares.air_precision + squares.sample_precision
-    mean = squares.air * squares.air_precision + squares.sample * squares.sample_precision
-    nothing = np.zeros_like(precision)
-    return Squares(np.zeros_like(mean), nothing, mean / np.maximum(precision, 1e-30), precision)
+def _is_air(survey: Survey, design: DesignMatrix) -> bool:
+    """Decide by the edge in its spectrum whether the supposed air is really empty."""
+    binned = survey.binned
+    solver = design.solver()[: design.references.shape[1]]
+    edges = apply_matrix(solver, binned.sample).sum(axis=0)
+    used = binned.sample_precision > 0
+    sample_edge = np.percentile(edges[used], 75) if used.any() else 0.0
+    relative_edge = abs(float((solver @ survey.air_spectrum).sum())) / max(abs(sample_edge), 1e-30)
+    sample_depth = survey.weighted.mean_depth[~survey.air]
+    thick = float(np.percentile(sample_depth, 75)) if sample_depth.size else 0.0
+    thin = abs(float(survey.air_spectrum.mean())) < _THIN * thick
+    return bool(survey.air_spectrum.any()) and relative_edge < (_MAX_EDGE_IN_THIN_AIR if thin else _MAX_EDGE)
+
+
+def _mean_outside_design(binned: BinnedStack, design: DesignMatrix) -> Float64Array:
+    """Return the part of the mean spectrum (E,) that the design does not explain."""
+    precision = binned.sample_precision
+    mean = np.tensordot(binned.sample, precision, 2) / precision.sum()
+    basis = design.basis
+    scaled = mean * design.root_weight
+    residual: Float64Array = (scaled - basis @ (basis.T @ scaled)) / design.root_weight
+    return residual
+
+
+def _all_as_sample(binned: BinnedStack) -> BinnedStack:
+    """Count the supposed air as sample."""
+    precision = binned.air_precision + binned.sample_precision
+    sums = binned.air * binned.air_precision + binned.sample * binned.sample_precision
+    mean = sums / np.maximum(precision, 1e-30)
+    return BinnedStack(np.zeros_like(mean), np.zeros_like(precision), mean, precision)

@@ -1,13 +1,13 @@
-"""A network that learns from the stack alone to foretell pixels from their neighbours."""
+"""Denoise by a network that learns from the stack alone to predict pixels from their neighbours."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from napari_xanes.denoising.network.blind_spot import blind_spot
-from napari_xanes.denoising.network.cleaning import device_of
-from napari_xanes.denoising.principal_components import find_components, rebuilt
+from napari_xanes.denoising.network.blind_spot import clean_blind_spot
+from napari_xanes.denoising.network.cleaning import resolve_device
+from napari_xanes.denoising.principal_components import find_components, recombine
 from napari_xanes.ops.denoising_pca import Count
 from napari_xanes.ops.slices import by_slices
 from napari_xanes.parameters import Param
@@ -27,7 +27,7 @@ def denoise_blind_spot(
     seed: Annotated[int, Param(ge=0, le=2**31)] = 0,
     progress: Progress | None = None,
 ) -> SpectralStack:
-    """Blind-spot network: each pixel of the principal components foretold from what surrounds it.
+    """Blind-spot network: predict each pixel of the principal components from its surroundings.
 
     Parameters
     ----------
@@ -35,13 +35,13 @@ def denoise_blind_spot(
         Optical depth, fluorescence or normalized absorption. Slices of a volume are cleaned one by one, each with
         components of its own.
     components : int, optional
-        How many; found by parallel analysis if not given.
+        Number of components; found by parallel analysis if not given.
     steps : int
-        How long the network learns.
+        Number of training steps.
     device : {"auto", "cpu", "cuda"}
-        Where it computes.
+        Device of the network.
     seed : int
-        Of what it starts from and which pixels are hidden.
+        Seed of the network's first weights and of the hidden pixels.
 
     Returns
     -------
@@ -67,10 +67,9 @@ def denoise_blind_spot(
     """
 
     def clean(image: SpectralStack, progress: Progress | None) -> SpectralStack:
-        parts = find_components(image, components, part(progress, 0.0, 0.2))
-        scores = blind_spot(
-            parts.scores, steps=steps, seed=seed, device=device_of(device), progress=part(progress, 0.2, 1.0)
-        )
-        return rebuilt(image, replace(parts, scores=scores), "A blind-spot network on images")
+        pca = find_components(image, components, part(progress, 0.0, 0.2))
+        training = part(progress, 0.2, 1.0)
+        scores = clean_blind_spot(pca.scores, steps=steps, seed=seed, device=resolve_device(device), progress=training)
+        return recombine(image, replace(pca, scores=scores), "A blind-spot network on images")
 
     return by_slices(stack, clean, progress)

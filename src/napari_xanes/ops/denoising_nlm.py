@@ -1,11 +1,11 @@
-"""Principal components cleaned by non-local means: the strongest of the usual ways."""
+"""Denoise by non-local means of principal components: the strongest of the common methods."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from napari_xanes.denoising.filters.non_local_means import non_local_mean
-from napari_xanes.denoising.principal_components import each_cleaned, find_components, rebuilt
+from napari_xanes.denoising.filters.non_local_means import non_local_means
+from napari_xanes.denoising.principal_components import clean_each, find_components, recombine
 from napari_xanes.ops.denoising_pca import Count
 from napari_xanes.ops.slices import by_slices
 from napari_xanes.progress import Progress, part
@@ -17,7 +17,7 @@ from napari_xanes.stack import SpectralStack
 def denoise_nlm(
     stack: SpectralStack, /, *, components: Count = None, progress: Progress | None = None
 ) -> SpectralStack:
-    """Non-local means: images of the principal components, each averaged over patches that look alike.
+    """Non-local means: average similar patches in the images of the principal components.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def denoise_nlm(
         Optical depth, fluorescence or normalized absorption. Slices of a volume are cleaned one by one, each with
         components of its own.
     components : int, optional
-        How many; found by parallel analysis if not given.
+        Number of components; found by parallel analysis if not given.
 
     Returns
     -------
@@ -47,8 +47,8 @@ def denoise_nlm(
     """
 
     def clean(image: SpectralStack, progress: Progress | None) -> SpectralStack:
-        parts = find_components(image, components, part(progress, 0.0, 0.5))
-        scores = each_cleaned(parts.scores, non_local_mean, part(progress, 0.5, 1.0))
-        return rebuilt(image, replace(parts, scores=scores), "Non-local means")
+        pca = find_components(image, components, part(progress, 0.0, 0.5))
+        scores = clean_each(pca.scores, non_local_means, part(progress, 0.5, 1.0))
+        return recombine(image, replace(pca, scores=scores), "Non-local means")
 
     return by_slices(stack, clean, progress)

@@ -1,10 +1,10 @@
-"""Principal components: what most users denoise with today."""
+"""Denoise by principal components: what most users do today."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from napari_xanes.denoising.principal_components import find_components, rebuilt
+from napari_xanes.denoising.principal_components import find_components, recombine
 from napari_xanes.ops.slices import by_slices
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
@@ -18,7 +18,7 @@ Count = Annotated[int | None, Param(ge=1, le=50, auto="from the noise")]
 def denoise_pca(
     stack: SpectralStack, /, *, components: Count = None, progress: Progress | None = None
 ) -> SpectralStack:
-    """Principal components: keep the largest, leave out the rest as noise.
+    """Principal components: keep the largest ones, drop the rest as noise.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def denoise_pca(
         Optical depth, fluorescence or normalized absorption. Slices of a volume are cleaned one by one, each with
         components of its own.
     components : int, optional
-        How many; found by parallel analysis if not given.
+        Number of components; found by parallel analysis if not given.
 
     Returns
     -------
@@ -48,6 +48,6 @@ def denoise_pca(
     """
 
     def clean(image: SpectralStack, progress: Progress | None) -> SpectralStack:
-        return rebuilt(image, find_components(image, components, progress), "Principal component analysis")
+        return recombine(image, find_components(image, components, progress), "Principal component analysis")
 
     return by_slices(stack, clean, progress)

@@ -1,4 +1,4 @@
-"""Volumes slice by slice, for methods that look at images."""
+"""Apply methods for images to volumes, slice by slice."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from napari_xanes.denoising.result import DenoisingReport, DenoisingResult, denoising_result
 from napari_xanes.progress import Progress, part
 from napari_xanes.stack import SpectralStack
 
 
 def slices_of(stack: SpectralStack, z: int | slice) -> SpectralStack:
-    """A slice of a volume (E, Z, Y, X) as images (E, Y, X), or some slices as a volume, with what belongs to them."""
+    """Return a slice of a volume (E, Z, Y, X) as images (E, Y, X), or several slices as a volume."""
     return stack.isel(box=(z, slice(None), slice(None)))
 
 
@@ -21,26 +22,26 @@ def each_slice(
     clean: Callable[[SpectralStack, Progress | None], SpectralStack],
     progress: Progress | None = None,
 ) -> list[SpectralStack]:
-    """The slices of a volume, each cleaned by itself.
+    """Clean each slice of a volume by itself.
 
     Raises
     ------
     ValueError
-        If one can't be cleaned; the message says which.
+        If a slice can't be cleaned; the message names the slice.
     """
-    done = []
+    cleaned = []
     count = stack.shape[1]
     for z in range(count):
         try:
-            done.append(clean(slices_of(stack, z), part(progress, z / count, (z + 1) / count)))
+            cleaned.append(clean(slices_of(stack, z), part(progress, z / count, (z + 1) / count)))
         except ValueError as error:
             raise ValueError(f"slice {z} of {stack.name!r}: {error}") from None
-    return done
+    return cleaned
 
 
-def put_on_each_other(frames: list[Any]) -> Any:
-    """Slices (E, Y, X) as one volume (E, Z, Y, X), lazy if they are."""
-    if all(isinstance(one, np.ndarray) for one in frames):
+def stack_slices(frames: list[Any]) -> Any:
+    """Return slices (E, Y, X) as one volume (E, Z, Y, X); it is lazy if a slice is."""
+    if all(isinstance(images, np.ndarray) for images in frames):
         return np.stack(frames, axis=1)
     import dask.array as da
 
@@ -52,29 +53,34 @@ def by_slices(
     clean: Callable[[SpectralStack, Progress | None], SpectralStack],
     progress: Progress | None = None,
 ) -> SpectralStack:
-    """An image stack cleaned, or each slice of a volume; of the slices' reports the sentences stay."""
+    """Clean a stack of images, or each slice of a volume; of the reports of slices only the sentences are kept."""
     if len(stack.shape) == 3:
         return clean(stack, progress)
-    done = each_slice(stack, clean, progress)
-    about = {"denoise": {"report": {"text": sentences(done)}}, "noise": None}
-    return stack.with_data(put_on_each_other([one.data for one in done]), metadata=about)
+    slices = each_slice(stack, clean, progress)
+    result = DenoisingResult(report=DenoisingReport(joined_sentences(slices)))
+    data = stack_slices([cleaned.data for cleaned in slices])
+    return stack.with_data(data, metadata={"denoise": result, "noise": None})
 
 
-def sentences(slices: list[SpectralStack]) -> list[str]:
-    """What the reports of cleaned slices say; what not all of them say with the numbers of those that do."""
-    where: dict[str, list[int]] = {}
-    for z, one in enumerate(slices):
-        for line in one.metadata["denoise"]["report"]["text"]:
-            where.setdefault(line, []).append(z)
-    return [line if len(found) == len(slices) else f"{_named(found)}: {line}" for line, found in where.items()]
+def joined_sentences(slices: list[SpectralStack]) -> list[str]:
+    """Return the sentences of all reports; one that some slices lack begins with the numbers of the others."""
+    numbers: dict[str, list[int]] = {}
+    for z, cleaned in enumerate(slices):
+        result = denoising_result(cleaned)
+        for sentence in result.report.text if result else ():
+            numbers.setdefault(sentence, []).append(z)
+    return [
+        sentence if len(present) == len(slices) else f"{_numbers_in_words(present)}: {sentence}"
+        for sentence, present in numbers.items()
+    ]
 
 
-def _named(numbers: list[int]) -> str:
-    """Increasing numbers of slices in words.
+def _numbers_in_words(numbers: list[int]) -> str:
+    """Return increasing numbers of slices in words.
 
     Examples
     --------
-    >>> _named([4]), _named([0, 2, 3, 4])
+    >>> _numbers_in_words([4]), _numbers_in_words([0, 2, 3, 4])
     ('slice 4', 'slices 0, 2-4')
     """
     runs: list[list[int]] = []

@@ -1,76 +1,85 @@
-"""The beam's background: patterns of the white field that changed between sample and flat, told from the sample.
-
-On squares of some pixels, the optical depth is a sum of what the sample may hold (references and a smooth matrix, free
-in every square), of patterns (a few spectra times smooth maps), and of noise. Where there is no sample, patterns are
-seen as they are; the statistics of their maps carry them over to where there is (kriging). Patterns whose energy
-dependence lies within the references can't be told from the sample but by those statistics.
-"""
+"""The value that holds the patterns of the beam: spectra and their maps on bins."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array
-from napari_xanes.denoising.bands import coarse
-from napari_xanes.denoising.binning import SQUARE, Squares
+from napari_xanes.denoising.binning import BIN, BinnedStack, bin_sums
 
 
 @dataclass(frozen=True)
 class Background:
-    """Patterns: spectra (E, N), divided by the noise as the design is, and their maps on squares (N, y, x)."""
+    """Patterns of the beam.
+
+    ``modes`` (E, N) are their spectra, divided by the noise as the design matrix is; ``maps`` (N, y, x), their maps on
+    bins; ``power`` (N, fy, fx), the power spectra of the maps; ``weight`` (y, x), less than 1 in bins that the model
+    does not explain; ``initial_maps`` (M, y, x), the maps of the first M modes before a composition was known.
+    """
 
     modes: Float64Array
     maps: Float32Array
     power: Float64Array
-    trust: Float32Array
-    freely: Float32Array
+    weight: Float32Array
+    initial_maps: Float32Array
 
-    def on_squares(self) -> Float32Array:
-        """The patterns (E, y, x), divided by the noise."""
-        return mix(self.modes, self)
+    def on_bins(self) -> Float32Array:
+        """Return the patterns (E, y, x), divided by the noise."""
+        return combine(self.modes, self.maps)
 
-    def power_on_squares(self, modes: Float64Array) -> Float64Array:
-        """Sum over energies of the squared patterns (y, x), with their spectra in the units of `modes` (E, N)."""
-        power: Float64Array = np.einsum("nyx,nm,myx->yx", self.maps, modes.T @ modes, self.maps, optimize=True)
-        return power
+    def squared_sum(self, modes: Float64Array) -> Float64Array:
+        """Return the sum over energies of the squared patterns (y, x), with spectra in the units of `modes` (E, N)."""
+        sums: Float64Array = np.einsum("nyx,nm,myx->yx", self.maps, modes.T @ modes, self.maps, optimize=True)
+        return sums
 
-    def extrapolation(self, squares: Squares) -> float:
-        """How much larger the patterns are where there is sample than where there is none.
+    def sample_to_air_ratio(self, binned: BinnedStack) -> float:
+        """Return how much larger the patterns are in the sample than in the air.
 
-        The beam does not know of the sample, so it is about 1; what is much larger is the sample's own.
+        The beam does not depend on the sample, so the ratio is about 1 for patterns of the beam.
         """
-        power = self.power_on_squares(self.modes)
-        inside, outside = (
-            float(np.sum(power * (weight > 0))) / max(int(np.sum(weight > 0)), 1)
-            for weight in (squares.sample_precision, squares.air_precision)
+        squares = self.squared_sum(self.modes)
+        sample, air = (
+            float(np.sum(squares * (precision > 0))) / max(int(np.sum(precision > 0)), 1)
+            for precision in (binned.sample_precision, binned.air_precision)
         )
-        return float(np.sqrt(inside / max(outside, 1e-30)))
+        return float(np.sqrt(sample / max(air, 1e-30)))
 
     def enlarged(self, matrix: Float64Array, shape: tuple[int, ...]) -> Float32Array:
-        """The maps of ``matrix (M, N) @ maps`` for every pixel, (M, Y, X)."""
-        small = np.tensordot(matrix, self.maps, 1)
-        return np.stack([_enlarged(one, shape) for one in small]) if len(small) else np.zeros((0, *shape), np.float32)
+        """Return the maps of ``matrix (M, N) @ maps`` for every pixel of an image, (M, Y, X)."""
+        maps = np.tensordot(matrix, self.maps, 1)
+        return np.stack([_enlarge(image, shape) for image in maps]) if len(maps) else np.zeros((0, *shape), np.float32)
 
 
-def mix(modes: Float64Array, found: Background) -> Float32Array:
-    """Return the sum of spectra (E, N) times their maps on squares, (E, y, x)."""
-    return np.tensordot(modes.astype(np.float32), found.maps, 1)
+def combine(modes: Float64Array, maps: Float32Array) -> Float32Array:
+    """Return the sum of spectra (E, N) times their maps (N, y, x), as (E, y, x)."""
+    return np.tensordot(modes.astype(np.float32), maps, 1)
 
 
-def _enlarged(small: Float64Array, shape: tuple[int, ...]) -> Float32Array:
-    """A map on squares for each pixel, such that its means over squares are those given."""
-    out = _zoomed(small, shape)
-    if shape[0] % SQUARE == 0 and shape[1] % SQUARE == 0:
-        out += _zoomed(small - coarse(out, SQUARE) / SQUARE**2, shape)
-    return out
+def outside(basis: Float64Array, values: NDArray[Any]) -> NDArray[Any]:
+    """Return the part of values (E, ...) outside an orthonormal basis (E, N)."""
+    flat = values.reshape(len(values), -1)
+    typed = basis.astype(flat.dtype)
+    result: NDArray[Any] = (flat - typed @ (typed.T @ flat)).reshape(values.shape)
+    return result
 
 
-def _zoomed(small: Float64Array, shape: tuple[int, ...]) -> Float32Array:
+def _enlarge(binned: Float64Array, shape: tuple[int, ...]) -> Float32Array:
+    """Enlarge a map on bins to all pixels such that its means over bins stay."""
+    enlarged = _zoom(binned, shape)
+    if shape[0] % BIN == 0 and shape[1] % BIN == 0:
+        enlarged += _zoom(binned - bin_sums(enlarged) / BIN**2, shape)
+    return enlarged
+
+
+def _zoom(binned: Float64Array, shape: tuple[int, ...]) -> Float32Array:
+    """Interpolate a map on bins with cubic splines."""
     from scipy.ndimage import zoom
 
-    padded = np.pad(np.asarray(small, np.float32), 2, mode="edge")
-    large = zoom(padded, SQUARE, order=3, mode="nearest", grid_mode=True)
-    cut: Float32Array = large[2 * SQUARE : 2 * SQUARE + shape[0], 2 * SQUARE : 2 * SQUARE + shape[1]]
-    return cut.copy()
+    padded = np.pad(np.asarray(binned, np.float32), 2, mode="edge")
+    large = zoom(padded, BIN, order=3, mode="nearest", grid_mode=True)
+    inner: Float32Array = large[2 * BIN : 2 * BIN + shape[0], 2 * BIN : 2 * BIN + shape[1]]
+    return inner.copy()

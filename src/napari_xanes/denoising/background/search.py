@@ -1,94 +1,81 @@
-"""The beam's background: patterns of the white field that changed between sample and flat, told from the sample.
-
-On squares of some pixels, the optical depth is a sum of what the sample may hold (references and a smooth matrix, free
-in every square), of patterns (a few spectra times smooth maps), and of noise. Where there is no sample, patterns are
-seen as they are; the statistics of their maps carry them over to where there is (kriging). Patterns whose energy
-dependence lies within the references can't be told from the sample but by those statistics.
-"""
+"""Find the patterns of the beam in a surveyed stack."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
-from napari_xanes.denoising.background.composition import Composition
+from napari_xanes._typing import Float32Array
+from napari_xanes.denoising.background.composition import CompositionPrior
 from napari_xanes.denoising.background.patterns import Background
-from napari_xanes.denoising.background.solver import (
-    Problem,
-    first_power,
-)
-from napari_xanes.denoising.binning import Squares
-from napari_xanes.denoising.design_matrix import Design
-
-_MODES = 16
+from napari_xanes.denoising.background.solver import PatternSystem
+from napari_xanes.denoising.binning import BinnedStack
+from napari_xanes.denoising.design_matrix import DesignMatrix
 
 _ROUNDS = 4
-"""Times that the maps' power spectra are measured anew from the maps."""
+"""How often the power spectra of the maps are measured."""
 
-_EXTRAPOLATION = 3.0
+_MAX_SAMPLE_TO_AIR = 3.0
 
 
-def find_background(
-    squares: Squares,
-    design: Design,
-    *,
-    known: Composition | None = None,
-    start: Background | None = None,
-    from_sample: bool = True,
-) -> Background | None:
-    """Patterns of the beam.
+def find_background(binned: BinnedStack, design: DesignMatrix, *, from_sample: bool = True) -> Background | None:
+    """Find the patterns of the beam.
 
     Parameters
     ----------
-    squares : Squares
-        Means over squares, divided by the noise of each energy as the design is.
-    design : Design
-        What the sample may hold.
-    known : Composition, optional
-        What is known of the sample already. Its slow changes are not believed but kept as in `start`.
-    start : Background, optional
-        An earlier result to improve.
+    binned : BinnedStack
+        Means over bins, divided by the noise of each energy as the design matrix is.
+    design : DesignMatrix
+        Spectra that the sample may hold.
     from_sample : bool
-        Whether patterns are learned from what the design leaves of the sample too, not from the air alone.
+        Whether to learn patterns also from the residuals of the sample, not from the air alone.
 
     Returns
     -------
     Background or None
-        None where no pattern stands out from the noise.
+        None if no pattern stands out from the noise.
     """
-    problem = Problem(squares, design, known, start)
-    if start is None:
-        modes, variance = problem.modes(problem.air, squares.air_precision, _MODES)
-        if modes.shape[1] == 0:
-            return None
-        shape = first_power(problem.frequency)
-        found = Background(
-            modes=modes,
-            maps=np.zeros((modes.shape[1], *problem.size), np.float32),
-            power=np.stack([2 * v * shape * problem.n_padded / (shape * problem.doubled).sum() for v in variance]),
-            trust=np.ones(problem.size, np.float32),
-            freely=np.zeros(0, np.float32),
-        )
-    else:
-        found = start
-    rounds = _ROUNDS if start is None else 1
-    state = None
-    for number in range(rounds + 1):
-        if from_sample and start is None and number in (1, 3):
-            found, state = problem.with_more_modes(found, state)
-        state = problem.solved(found, state)
-        found = replace(found, maps=problem.maps(found, state)[:, : problem.size[0], : problem.size[1]])
-        found = replace(found, trust=problem.trust(found))
-        if number < rounds:
-            found = replace(found, power=problem.power(found, state))
-    if start is None:
-        found = replace(found, freely=found.maps)
-    return found
+    system = PatternSystem(binned, design, None)
+    background = system.initial_background()
+    if background is None:
+        return None
+    state: Float32Array | None = None
+    for number in range(_ROUNDS + 1):
+        if from_sample and number in (1, 3):
+            background, state = system.with_more_modes(background, state)
+        background, state = _solved(system, background, state)
+        if number < _ROUNDS:
+            background = replace(background, power=system.updated_power(background, state))
+    return replace(background, initial_maps=background.maps)
 
 
-def plausible_background(squares: Squares, design: Design, *, from_sample: bool = True) -> Background | None:
-    """Patterns of the beam, unless they are much larger in the sample than beside it: then they are the sample's own,
-    which the design does not explain."""
-    found = find_background(squares, design, from_sample=from_sample)
-    return found if found is not None and found.extrapolation(squares) < _EXTRAPOLATION else None
+def refine_background(
+    background: Background, binned: BinnedStack, design: DesignMatrix, prior: CompositionPrior
+) -> Background:
+    """Improve patterns with an expected composition of the sample.
+
+    Slow changes of the composition are not used; those of the initial patterns stay.
+    """
+    system = PatternSystem(binned, design, prior.with_slow_part_of(background))
+    background, state = _solved(system, background, None)
+    background = replace(background, power=system.updated_power(background, state))
+    return _solved(system, background, state)[0]
+
+
+def _solved(
+    system: PatternSystem, background: Background, state: Float32Array | None
+) -> tuple[Background, Float32Array]:
+    """Return the background with new maps and weights, and the whitened maps."""
+    state = system.solve(background, state)
+    background = replace(background, maps=system.grid.crop(system.padded_maps(background, state)))
+    return replace(background, weight=system.updated_weight(background)), state
+
+
+def plausible_background(binned: BinnedStack, design: DesignMatrix, *, from_sample: bool = True) -> Background | None:
+    """Find patterns of the beam; return None if they are much larger in the sample than in the air.
+
+    Such patterns are structures of the sample that the design matrix does not explain.
+    """
+    background = find_background(binned, design, from_sample=from_sample)
+    if background is None or background.sample_to_air_ratio(binned) >= _MAX_SAMPLE_TO_AIR:
+        return None
+    return background

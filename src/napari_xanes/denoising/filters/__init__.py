@@ -1,1 +1,1 @@
-"""Classical filters that the denoiser compares and combines."""
+"""Classical image filters that the denoiser compares and combines."""

@@ -1,89 +1,100 @@
-"""Maps of fractions and of the free columns, cleaned."""
+"""Clean the maps of fractions and of the baseline."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_xanes._typing import Float32Array
-from napari_xanes.denoising.bands import times
-from napari_xanes.denoising.design_matrix import Design
-from napari_xanes.denoising.filters.non_local_means import non_local_mean
-from napari_xanes.denoising.fractions.estimate import (
-    Fractions,
-)
-from napari_xanes.denoising.network.cleaning import clean_maps
-from napari_xanes.denoising.precision import used_precision
+from napari_xanes._typing import BoolArray, Float32Array
+from napari_xanes.denoising.bands import apply_matrix
+from napari_xanes.denoising.design_matrix import DesignMatrix
+from napari_xanes.denoising.filters.non_local_means import non_local_means
+from napari_xanes.denoising.fractions.estimate import FractionEstimate
+from napari_xanes.denoising.precision import positive_precision
+
+MapCleaner = Callable[[Float32Array, Float32Array], tuple[Float32Array, Float32Array]]
+"""Takes weighted estimates and information (K, Y, X), and returns cleaned maps and their standard errors."""
+
+_RIDGE = 8.0  # information of the mean fraction in each pixel, for total variation
+_TARGET_SPREAD = 0.2  # standard deviation that ratios are scaled to, as fractions usually have
+_MEASURED_RADIUS = 0.6  # pixels
 
 
-def clean_fractions(
-    known: Fractions, beside: tuple[Float32Array, ...], how: dict[str, Any]
-) -> tuple[Float32Array, Float32Array]:
-    """Cleaned fractions and their errors; a single reference is all there is, and of two one tells the other."""
-    if len(known.num) == 1:
-        return np.ones_like(known.num), np.zeros_like(known.num)
-    if len(known.num) == 2:
-        first, error = clean_maps(known.num[:1], known.den[:1], *beside, **how)
+def clean_fractions(estimate: FractionEstimate, clean: MapCleaner) -> tuple[Float32Array, Float32Array]:
+    """Return cleaned fractions and their errors.
+
+    The fraction of a single reference is 1. Of two fractions, one is cleaned and the other is the rest.
+    """
+    weighted, information = estimate.weighted_estimate, estimate.information
+    if len(weighted) == 1:
+        return np.ones_like(weighted), np.zeros_like(weighted)
+    if len(weighted) == 2:
+        first, error = clean(weighted[:1], information[:1])
         return np.concatenate([first, 1 - first]), np.concatenate([error, error])
-    return clean_maps(known.num, known.den, *beside, **how)
+    return clean(weighted, information)
 
 
-def clean_ratios(
-    known: Fractions, beside: tuple[Float32Array, ...], how: dict[str, Any]
-) -> tuple[Float32Array, Float32Array]:
-    """Ratios of scores to the first one, stretched to look like fractions, cleaned, and brought back."""
-    ratios, sigma = np.ones_like(known.num), np.zeros_like(known.num)
-    num, den = known.num[1:], known.den[1:]
-    if len(num) == 0:
+def clean_ratios(estimate: FractionEstimate, clean: MapCleaner) -> tuple[Float32Array, Float32Array]:
+    """Clean the ratios of learned components to the first one.
+
+    The ratios are scaled to the mean and spread of fractions, cleaned, and scaled back.
+    """
+    ratios, sigma = np.ones_like(estimate.weighted_estimate), np.zeros_like(estimate.weighted_estimate)
+    weighted, information = estimate.weighted_estimate[1:], estimate.information[1:]
+    if len(weighted) == 0:
         return ratios, sigma
-    total = den.sum(axis=(1, 2))
-    mean = num.sum(axis=(1, 2)) / total
-    value = num / np.maximum(den, 1e-30) - mean[:, None, None]
-    noise = (den > 0).sum(axis=(1, 2)) / total
-    spread = np.sqrt(np.maximum((den * value**2).sum(axis=(1, 2)) / total - noise, 0.01 * noise))
-    scale, shift = (0.2 / spread)[:, None, None], (0.5 - 0.2 * mean / spread)[:, None, None]
-    thin = (den / scale**2).astype(np.float32)
-    cleaned, errors = clean_maps(
-        (scale * num * thin / np.maximum(den, 1e-30) + shift * thin).astype(np.float32), thin, *beside, **how
-    )
+    total = information.sum(axis=(1, 2))
+    mean = weighted.sum(axis=(1, 2)) / total
+    deviation = weighted / np.maximum(information, 1e-30) - mean[:, None, None]
+    noise = (information > 0).sum(axis=(1, 2)) / total
+    variance = (information * deviation**2).sum(axis=(1, 2)) / total - noise
+    spread = np.sqrt(np.maximum(variance, 0.01 * noise))
+    scale = (_TARGET_SPREAD / spread)[:, None, None]
+    shift = (0.5 - _TARGET_SPREAD * mean / spread)[:, None, None]
+    scaled_information = (information / scale**2).astype(np.float32)
+    scaled = scale * weighted * scaled_information / np.maximum(information, 1e-30) + shift * scaled_information
+    cleaned, errors = clean(scaled.astype(np.float32), scaled_information)
     ratios[1:], sigma[1:] = (cleaned - shift) / scale, errors / scale
     return ratios, sigma
 
 
-def expected_fractions(known: Fractions, strength: float) -> Float32Array:
-    """Fractions by total variation, summed to one."""
+def expected_fractions(estimate: FractionEstimate, strength: float) -> Float32Array:
+    """Return smooth fractions (K, Y, X) by total variation; their sum is 1."""
     import torch
 
-    from napari_xanes.denoising.network.candidates import least_variation
+    from napari_xanes.denoising.filters.variation import total_variation
 
-    num, den = (torch.from_numpy(np.ascontiguousarray(one)) for one in (known.num, known.den))
-    mean = num.sum(dim=(1, 2), keepdim=True) / den.sum(dim=(1, 2), keepdim=True)
-    ridge = 8.0
-    found = least_variation(num + ridge * mean, den + ridge, torch.full((len(num),), strength)).numpy()
-    result: Float32Array = found / np.maximum(found.sum(axis=0), 0.1)
-    return result
+    weighted, information = (
+        torch.from_numpy(np.ascontiguousarray(maps)) for maps in (estimate.weighted_estimate, estimate.information)
+    )
+    mean = weighted.sum(dim=(1, 2), keepdim=True) / information.sum(dim=(1, 2), keepdim=True)
+    strengths = torch.full((len(weighted),), strength)
+    maps = total_variation(weighted + _RIDGE * mean, information + _RIDGE, strengths).numpy()
+    fractions: Float32Array = maps / np.maximum(maps.sum(axis=0), 0.1)
+    return fractions
 
 
-def as_measured(
-    fractions: Float32Array, sigma: Float32Array, measured: Fractions, clear: NDArray[np.bool_]
+def restore_measured(
+    fractions: Float32Array, sigma: Float32Array, measured: FractionEstimate, clear: BoolArray
 ) -> tuple[Float32Array, Float32Array]:
-    """Where there is something new, fractions are not smoothed: nothing is known of what they should be."""
+    """Replace cleaned fractions by measured ones where new features are clear, (N, Y, X).
+
+    There the composition is unlike the rest of the sample, so it can't be smoothed.
+    """
     from scipy.ndimage import gaussian_filter
 
-    there = clear.any(axis=0)
+    new = clear.any(axis=0)
     for i in range(len(fractions)):
-        den = np.where(there, measured.den[i], 0)
-        pooled = gaussian_filter(den, 0.6) + 1e-6
-        own = gaussian_filter(np.where(there, measured.num[i], 0), 0.6) / pooled
-        fractions[i] = np.where(there, np.clip(own, -0.3, 1.3), fractions[i])
-        sigma[i] = np.where(there, np.sqrt(1 / (pooled * 4.5 + 11)), sigma[i])
+        information = gaussian_filter(np.where(new, measured.information[i], 0), _MEASURED_RADIUS) + 1e-6
+        pooled = gaussian_filter(np.where(new, measured.weighted_estimate[i], 0), _MEASURED_RADIUS) / information
+        fractions[i] = np.where(new, np.clip(pooled, -0.3, 1.3), fractions[i])
+        sigma[i] = np.where(new, np.sqrt(1 / (information * 4.5 + 11)), sigma[i])
     return fractions, sigma
 
 
-def summed_to_one(fractions: Float32Array, sigma: Float32Array) -> tuple[Float32Array, Float32Array]:
-    """Fractions whose sum is one, the excess taken from the least certain; of two, both have the same error."""
+def normalize_sum(fractions: Float32Array, sigma: Float32Array) -> tuple[Float32Array, Float32Array]:
+    """Make the sum of fractions 1; the least certain ones change most. Two fractions get the same error."""
     share = sigma**2 / np.maximum((sigma**2).sum(axis=0), 1e-30)
     fractions = fractions + share * (1 - fractions.sum(axis=0))
     if len(fractions) == 2:
@@ -91,15 +102,33 @@ def summed_to_one(fractions: Float32Array, sigma: Float32Array) -> tuple[Float32
     return fractions, sigma
 
 
-def clean_free(amounts: Float32Array, known: Float32Array, precision: Float32Array, design: Design) -> Float32Array:
-    """Amounts of the free columns, refitted with those of the references known, cleaned by non-local means."""
-    k = len(known)
-    basis = np.linalg.pinv(design.free)
-    refitted = amounts[k:] + times(basis @ design.references, amounts[:k] - known)
-    # In units of the noise, each direction apart.
-    covariance = np.linalg.inv(design.free.T @ design.free)
-    root = np.linalg.cholesky(covariance)
-    scale = np.sqrt(used_precision(precision))
-    white = times(np.linalg.inv(root), refitted) * scale
-    cleaned = np.stack([non_local_mean(one) for one in white])
-    return times(root, (cleaned / scale).astype(np.float32))
+def clean_baseline(
+    amounts: Float32Array, references: Float32Array, precision: Float32Array, design: DesignMatrix
+) -> Float32Array:
+    """Refit the amounts of the baseline with cleaned amounts of the references, and clean them.
+
+    Parameters
+    ----------
+    amounts : ndarray, shape (K + F, Y, X)
+        Fitted amounts.
+    references : ndarray, shape (K, Y, X)
+        Cleaned amounts of the references.
+    precision : ndarray, shape (Y, X)
+        One over the variance at an average energy.
+    design : DesignMatrix
+        Columns of the fit.
+
+    Returns
+    -------
+    ndarray, shape (F, Y, X)
+        Amounts of the baseline.
+    """
+    count = len(references)
+    solver = np.linalg.pinv(design.baseline)
+    refitted = amounts[count:] + apply_matrix(solver @ design.references, amounts[:count] - references)
+    # Non-local means needs independent maps of unit noise: rotate by the Cholesky factor of the covariance.
+    root = np.linalg.cholesky(np.linalg.inv(design.baseline.T @ design.baseline))
+    scale = np.sqrt(positive_precision(precision))
+    whitened = apply_matrix(np.linalg.inv(root), refitted) * scale
+    cleaned = np.stack([non_local_means(image) for image in whitened])
+    return apply_matrix(root, (cleaned / scale).astype(np.float32))

@@ -1,4 +1,4 @@
-"""From spectra to maps: amounts of the references, the edge jump, and what is known of each fraction."""
+"""Edge jump and fractions from fitted amounts, with their standard errors."""
 
 from __future__ import annotations
 
@@ -8,85 +8,92 @@ import numpy as np
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.denoising.background.patterns import Background
-from napari_xanes.denoising.bands import times
-from napari_xanes.denoising.binning import Squares
-from napari_xanes.denoising.design_matrix import Design
-from napari_xanes.denoising.precision import used_precision
+from napari_xanes.denoising.bands import apply_matrix
+from napari_xanes.denoising.binning import BinnedStack
+from napari_xanes.denoising.design_matrix import DesignMatrix
+from napari_xanes.denoising.precision import positive_precision
 
 
 @dataclass(frozen=True)
-class Fractions:
-    """What is known of the fraction of each reference, (K, Y, X): estimate times information, and information."""
+class FractionEstimate:
+    """Estimated fraction of each reference times its information, and the information: one over variance, (K, Y, X)."""
 
-    num: Float32Array
-    den: Float32Array
-
-
-def jump_of(amounts: Float32Array, precision: Float32Array, design: Design) -> tuple[Float32Array, Float32Array]:
-    """Edge jump (sum of the amounts of the references) and its standard error, (Y, X)."""
-    k = design.references.shape[1] if design.sums else 1
-    sigma = np.sqrt(edge_variance(design) / used_precision(precision))
-    return amounts[:k].sum(axis=0), sigma.astype(np.float32)
+    weighted_estimate: Float32Array
+    information: Float32Array
 
 
-def edge_variance(design: Design) -> float:
-    """Variance of the edge jump for pixels of unit precision."""
-    k = design.references.shape[1] if design.sums else 1
-    return float(design.covariance()[:k, :k].sum())
+def estimate_edge_jump(
+    amounts: Float32Array, precision: Float32Array, design: DesignMatrix
+) -> tuple[Float32Array, Float32Array]:
+    """Return the edge jump (sum of the amounts of the references) and its standard error, (Y, X)."""
+    sigma = np.sqrt(edge_jump_variance(design) / positive_precision(precision))
+    return amounts[: _n_jump_columns(design)].sum(axis=0), sigma.astype(np.float32)
 
 
-def fractions_of(amounts: Float32Array, jump: Float32Array, precision: Float32Array, design: Design) -> Fractions:
-    """Fractions and their information where the edge jump is known.
+def edge_jump_variance(design: DesignMatrix) -> float:
+    """Return the variance of the edge jump for pixels of unit precision."""
+    count = _n_jump_columns(design)
+    return float(design.covariance()[:count, :count].sum())
+
+
+def _n_jump_columns(design: DesignMatrix) -> int:
+    return 1 if design.learned else design.references.shape[1]
+
+
+def estimate_fractions(
+    amounts: Float32Array, jump: Float32Array, precision: Float32Array, design: DesignMatrix
+) -> FractionEstimate:
+    """Divide amounts by a known edge jump.
 
     Parameters
     ----------
     amounts : ndarray, shape (K + F, Y, X)
-        Of the references and the free columns.
+        Amounts of the references and of the baseline.
     jump : ndarray, shape (Y, X)
         Edge jump, cleaned of noise, above 0.
     precision : ndarray, shape (Y, X)
-        One over the variance of a usual energy.
+        One over the variance at an average energy.
     """
-    k = design.references.shape[1]
-    covariance = design.covariance()[:k, :k]
-    if not design.sums:
-        alone = (1 / np.diag(covariance)).astype(np.float32)[:, None, None] * (jump**2 * precision)
-        return Fractions(alone * (amounts[:k] / jump), alone)
-    if k == 1:
-        alone = (jump**2 * precision)[None]
-        return Fractions(alone, alone)
-    to_sum = covariance.sum(axis=1) / covariance.sum()
-    given_sum = _given_sum(covariance)
-    beyond = amounts[:k].sum(axis=0) - jump
-    share = (amounts[:k] - to_sum.astype(np.float32)[:, None, None] * beyond) / jump
-    information = (1 / np.diag(given_sum)).astype(np.float32)[:, None, None] * (jump**2 * precision)
-    return Fractions(information * share, information)
+    count = design.references.shape[1]
+    covariance = design.covariance()[:count, :count]
+    scale = jump**2 * precision
+    if design.learned:
+        information = (1 / np.diag(covariance)).astype(np.float32)[:, None, None] * scale
+        return FractionEstimate(information * (amounts[:count] / jump), information)
+    if count == 1:
+        return FractionEstimate(scale[None], scale[None])
+    sum_share = covariance.sum(axis=1) / covariance.sum()
+    excess = amounts[:count].sum(axis=0) - jump
+    fractions = (amounts[:count] - sum_share.astype(np.float32)[:, None, None] * excess) / jump
+    information = (1 / np.diag(_given_sum(covariance))).astype(np.float32)[:, None, None] * scale
+    return FractionEstimate(information * fractions, information)
 
 
 def _given_sum(covariance: Float64Array) -> Float64Array:
-    """Covariance of amounts (K, K) once their sum is known."""
+    """Return the covariance of amounts (K, K) if their sum is known."""
     result: Float64Array = covariance - np.outer(covariance.sum(axis=1) / covariance.sum(), covariance.sum(axis=0))
     return result
 
 
-def left_over(squares: Squares, design: Design, background: Background | None) -> float:
-    """Variance per energy of what neither design, background nor noise explain, in usual squares, at least 0.
+def unexplained_variance(binned: BinnedStack, design: DesignMatrix, background: Background | None) -> float:
+    """Return the variance per energy that design, background and noise do not explain, in a typical bin, at least 0.
 
-    What patterns of the beam leave beside the design, they leave within it too, where they can't be seen.
+    Patterns of the beam that were not removed are as large within the design, where they can't be seen, as outside.
     """
-    values = squares.sample if background is None else squares.sample - background.on_squares()
-    basis = np.linalg.qr(design.all)[0].astype(np.float32)
-    inside = times(basis.T, values)
-    used = squares.sample_precision > 0
-    power = np.einsum("eyx,eyx->yx", values, values)[used] - np.einsum("kyx,kyx->yx", inside, inside)[used]
-    return max(0.0, float(np.median(power / (len(basis) - basis.shape[1]) - 1 / squares.sample_precision[used])))
+    values = binned.sample if background is None else binned.sample - background.on_bins()
+    basis = design.basis.astype(np.float32)
+    explained = apply_matrix(basis.T, values)
+    used = binned.sample_precision > 0
+    square = np.einsum("eyx,eyx->yx", values, values)[used] - np.einsum("kyx,kyx->yx", explained, explained)[used]
+    degrees_of_freedom = len(basis) - basis.shape[1]
+    return max(0.0, float(np.median(square / degrees_of_freedom - 1 / binned.sample_precision[used])))
 
 
-def spread_of_left_over(variance: float, jump: Float32Array, design: Design) -> Float32Array:
-    """Variance that this adds to each fraction, (K, Y, X)."""
-    k = design.references.shape[1]
-    covariance = design.covariance()[:k, :k]
-    if design.sums:
+def unexplained_fraction_variance(variance: float, jump: Float32Array, design: DesignMatrix) -> Float32Array:
+    """Return the variance (K, Y, X) that an unexplained variance per energy adds to each fraction."""
+    count = design.references.shape[1]
+    covariance = design.covariance()[:count, :count]
+    if not design.learned:
         covariance = _given_sum(covariance)
     result: Float32Array = (variance * np.diag(covariance)).astype(np.float32)[:, None, None] / jump**2
     return result

@@ -1,1 +1,1 @@
-"""The denoising networks and their trained weights."""
+"""The denoising network: its input, weights, application in tiles and adaptation to one stack."""

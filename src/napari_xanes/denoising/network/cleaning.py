@@ -1,4 +1,4 @@
-"""Maps cleaned by the network or by total variation alone, with their standard errors."""
+"""Clean maps by the network, or by total variation and kriging alone, and estimate their standard errors."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ WEIGHTS = Path(__file__).parent / "weights.pt"
 WEIGHTS_SHA256 = "4755e861815cbd17505ad73d00b677f27ee566394bef161565734f56abfc80ac"
 
 TILE = 320
-"""Side in pixels of what is cleaned at a time; memory goes with it."""
+"""Side in pixels of the tiles that are cleaned one after the other; the memory grows with it."""
 
 
-def device_of(name: str) -> str:
-    """The device to compute on: ``auto`` takes a graphics card where there is one.
+def resolve_device(name: str) -> str:
+    """Return the device to compute on; ``auto`` means a graphics card if there is one.
 
     Raises
     ------
     ValueError
-        If there is no such device.
+        If ``cuda`` is asked for and torch finds no graphics card.
     """
     import torch
 
-    there = torch.cuda.is_available()
-    if name == "cuda" and not there:
-        raise ValueError("no graphics card that torch can use; take device='cpu'")
-    return "cuda" if name != "cpu" and there else "cpu"
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise ValueError("torch finds no graphics card for device='cuda'; use device='cpu'")
+    return "cuda" if name != "cpu" and available else "cpu"
 
 
 @cache
 def load_network(device: str) -> Any:
-    """The trained network, ready to be used.
+    """Load the trained network.
 
     Raises
     ------
     OSError
-        If its weights are not those that were published.
+        If the file of weights is not the published one.
     """
     import torch
 
@@ -51,94 +51,94 @@ def load_network(device: str) -> Any:
 
     content = WEIGHTS.read_bytes()
     if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
-        raise OSError(f"the network's weights in {WEIGHTS} are damaged: install napari-xanes anew")
+        raise OSError(f"the file of network weights {WEIGHTS} is damaged: reinstall napari-xanes")
     network = MixtureNet()
     network.load_state_dict({k: v.float() for k, v in torch.load(io.BytesIO(content), weights_only=True).items()})
     return network.to(device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
 
 def clean_maps(
-    num: Float32Array,
-    den: Float32Array,
+    weighted_estimate: Float32Array,
+    information: Float32Array,
     jump: Float32Array,
-    total: Float32Array,
-    total_sigma: Float32Array,
+    absorption: Float32Array,
+    absorption_sigma: Float32Array,
     *,
     network: Any | None,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> tuple[Float32Array, Float32Array]:
-    """Cleaned maps of fractions and their standard errors, each (K, Y, X).
+    """Clean maps of fractions and return them with their standard errors, each (K, Y, X).
 
     Parameters
     ----------
-    num, den : ndarray, shape (K, Y, X)
+    weighted_estimate, information : ndarray, shape (K, Y, X)
         Estimate times information, and information (one over variance), of each map.
-    jump, total, total_sigma : ndarray, shape (Y, X)
-        Edge jump, mean absorption and its error: where structure may be.
+    jump, absorption, absorption_sigma : ndarray, shape (Y, X)
+        Edge jump, mean absorption and its error: they show where structure may be.
     network : MixtureNet or None
-        What chooses among the candidates; without one, the mean of guided total variation and kriging is taken.
+        Chooses among the candidates. Without a network, the mean of guided total variation and kriging is taken.
     device : str
-        ``cpu`` or ``cuda``. Where its memory does not suffice, the processor goes on.
+        ``cpu`` or ``cuda``. If the memory of the graphics card does not suffice, the processor does the work.
     """
     import torch
 
+    images = (jump, absorption, absorption_sigma)
     try:
-        return _clean_on(device, num, den, (jump, total, total_sigma), network, progress)
+        return _clean_on(device, weighted_estimate, information, images, network, progress)
     except torch.OutOfMemoryError:
         if device == "cpu":
             raise
         torch.cuda.empty_cache()
-        here = None if network is None else network.to("cpu")
-        return _clean_on("cpu", num, den, (jump, total, total_sigma), here, progress)
+        moved = None if network is None else network.to("cpu")
+        return _clean_on("cpu", weighted_estimate, information, images, moved, progress)
 
 
 def _clean_on(
     device: str,
-    num: Float32Array,
-    den: Float32Array,
-    around: tuple[Float32Array, Float32Array, Float32Array],
+    weighted_estimate: Float32Array,
+    information: Float32Array,
+    images: tuple[Float32Array, Float32Array, Float32Array],
     network: Any | None,
     progress: Progress | None,
 ) -> tuple[Float32Array, Float32Array]:
+    """Clean maps (K, Y, X) one after the other on one device."""
     import torch
 
-    from napari_xanes.denoising.network.candidates import Evidence, overview
+    from napari_xanes.denoising.network.candidates import NoisyMaps, map_statistics
 
-    cleaned, errors = np.empty_like(num), np.empty_like(num)
-    beside = [torch.from_numpy(np.ascontiguousarray(one))[None].to(device) for one in around]
-    for i in range(len(num)):
+    cleaned, errors = np.empty_like(weighted_estimate), np.empty_like(weighted_estimate)
+
+    def tensor(image: Float32Array) -> Any:
+        return torch.from_numpy(np.ascontiguousarray(image))[None].to(device)
+
+    jump, absorption, absorption_sigma = (tensor(image) for image in images)
+    count = len(weighted_estimate)
+    for i in range(count):
         if progress is not None:
-            progress(i / len(num), "cleaning the maps")
-        mean = float(num[i].sum() / max(float(den[i].sum()), 1e-30))
-        maps = [torch.from_numpy(np.ascontiguousarray(one[i]))[None].to(device) for one in (num, den)]
+            progress(i / count, "cleaning the maps")
+        mean = float(weighted_estimate[i].sum() / max(float(information[i].sum()), 1e-30))
         centre = torch.tensor([min(max(mean, 0.0), 1.0)], dtype=torch.float32, device=device)
+        estimate = tensor(weighted_estimate[i]), tensor(information[i])
+        maps = NoisyMaps(*estimate, jump, absorption, absorption_sigma, centre)
         with torch.inference_mode():
-            seen = Evidence(maps[0], maps[1], beside[0], beside[1], beside[2], centre)
-            part_done = part(progress, i / len(num), (i + 1) / len(num))
-            _clean_in_tiles(seen, overview(seen), network, cleaned[i], errors[i], part_done)
+            map_progress = part(progress, i / count, (i + 1) / count)
+            _clean_in_tiles(maps, map_statistics(maps), network, cleaned[i], errors[i], map_progress)
     return cleaned, errors
 
 
-def _both_ways(network: Any, found: Any, features: Any) -> tuple[Any, Any]:
-    """The mean of the answers for the maps as they lie and transposed: no direction is special, and two err less."""
-    import torch
-
-    lying = network(found, features.contiguous(memory_format=torch.channels_last))
-    turned = network(
-        *(one.transpose(-2, -1).contiguous(memory_format=torch.channels_last) for one in (found, features))
-    )
-    clean, log_error = ((a + b.transpose(-2, -1)) / 2 for a, b in zip(lying, turned, strict=True))
-    return clean, log_error.exp()
-
-
 def _clean_in_tiles(
-    seen: Any, over: Any, network: Any | None, cleaned: Float32Array, errors: Float32Array, progress: Progress | None
+    maps: Any,
+    statistics: Any,
+    network: Any | None,
+    cleaned: Float32Array,
+    errors: Float32Array,
+    progress: Progress | None,
 ) -> None:
-    """Fill the map and its error tile by tile; each sees as far around as it makes a difference."""
+    """Fill a map and its error tile by tile; each tile is computed with the surroundings that influence it."""
     import torch
 
-    from napari_xanes.denoising.network.candidates import GUIDED_VARIATION, KRIGED, candidates, cut
+    from napari_xanes.denoising.network.candidates import candidates, crop_maps
     from napari_xanes.denoising.network.mixture_net import HALO
 
     height, width = cleaned.shape
@@ -147,16 +147,38 @@ def _clean_in_tiles(
         if progress is not None:
             progress(number / len(starts), "cleaning the maps")
         y0, x0 = max(0, top - HALO), max(0, left - HALO)
-        here, over_here = cut(seen, over, slice(y0, top + TILE + HALO), slice(x0, left + TILE + HALO))
-        found, features = candidates(here, over_here)
-        if network is not None:
-            clean, error = _both_ways(network, found, features)
+        box = slice(y0, top + TILE + HALO), slice(x0, left + TILE + HALO)
+        tile, tile_statistics = crop_maps(maps, statistics, *box)
+        images, features = candidates(tile, tile_statistics)
+        if network is None:
+            clean, error = _average(images, tile.information)
         else:
-            pair = found[:, [GUIDED_VARIATION, KRIGED]]
-            clean = pair.mean(dim=1)
-            pooled = 1 / (here.den * 4 * torch.pi * 4 + 11)
-            error = (pooled + (pair[:, 0] - pair[:, 1]) ** 2).sqrt()
-        clean = here.mean[:, None, None] + over.seen * (clean - here.mean[:, None, None])
-        there = (slice(top, top + TILE), slice(left, left + TILE))
+            clean, error = _apply(network, images, features.contiguous(memory_format=torch.channels_last))
+        mean = tile.mean[:, None, None]
+        clean = mean + tile_statistics.structure * (clean - mean)
+        target = (slice(top, top + TILE), slice(left, left + TILE))
         inner = (0, slice(top - y0, top - y0 + TILE), slice(left - x0, left - x0 + TILE))
-        cleaned[there], errors[there] = clean[inner].cpu().numpy(), error[inner].cpu().numpy()
+        cleaned[target], errors[target] = clean[inner].cpu().numpy(), error[inner].cpu().numpy()
+
+
+def _average(images: Any, information: Any) -> tuple[Any, Any]:
+    """Return the mean of guided total variation and kriging, and its error: noise and their difference."""
+    import torch
+
+    from napari_xanes.denoising.network.candidates import GUIDED_VARIATION, KRIGED
+
+    pair = images[:, [GUIDED_VARIATION, KRIGED]]
+    noise = 1 / (information * 4 * torch.pi * 4 + 11)
+    return pair.mean(dim=1), (noise + (pair[:, 0] - pair[:, 1]) ** 2).sqrt()
+
+
+def _apply(network: Any, images: Any, features: Any) -> tuple[Any, Any]:
+    """Apply the network to the maps as they are and transposed; the mean of both has a smaller error."""
+    import torch
+
+    direct = network(images, features)
+    transposed = network(
+        *(image.transpose(-2, -1).contiguous(memory_format=torch.channels_last) for image in (images, features))
+    )
+    clean, log_error = ((a + b.transpose(-2, -1)) / 2 for a, b in zip(direct, transposed, strict=True))
+    return clean, log_error.exp()

@@ -1,4 +1,4 @@
-"""The denoising network: a choice among candidates, pixel by pixel, and a small correction of its own."""
+"""The denoising network: it chooses among cleaned candidates, pixel by pixel, and adds a small correction."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_xanes.denoising.network.candidates import KRIGED, N_CANDIDATES, N_FEATURES, TAU, VARIATION
+from napari_xanes.denoising.network.candidates import FRACTION_SPREAD, KRIGED, N_CANDIDATES, N_FEATURES, VARIATION
 
 WIDTHS = (16, 48, 64, 96)
 HALO = 96
-"""How far, in pixels, an output can depend on an input; a multiple of the coarsest pixel, 8."""
+"""Largest distance in pixels at which an input can change an output; a multiple of the coarsest pixel, 8."""
 
 
 class Block(nn.Module):
-    """Two convolutions whose result is added to the input."""
+    """Two convolutions; their result is added to the input."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Block(nn.Module):
         self.second.weight.data *= 0.3
 
     def forward(self, x: Tensor) -> Tensor:
-        """The features, refined, (B, width, H, W)."""
+        """Return the refined features, (B, width, H, W)."""
         out: Tensor = x + self.second(F.leaky_relu(self.first(x), 0.1))
         return out
 
@@ -36,10 +36,10 @@ def _smooth(n_in: int, n_out: int) -> nn.Sequential:
 
 
 class MixtureNet(nn.Module):
-    """A U-Net that gives a weight to each candidate and a bounded correction, and the logarithm of the error.
+    """A U-Net that returns a weight for each candidate, a bounded correction, and the logarithm of the error.
 
-    Its output can only be far from all candidates where it must: the physics is in the candidates. The error is read
-    off features that it does not shape, because shaped by both aims the network gets worse at either.
+    The physics is in the candidates, so the output stays close to them. The error is computed from features that its
+    loss does not train: with both losses the features get worse for either.
     """
 
     def __init__(self) -> None:
@@ -57,13 +57,13 @@ class MixtureNet(nn.Module):
         for head in (self.choice, self.error):
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)  # type: ignore[arg-type]
-        # What is good before anything is learned.
+        # Training starts from the two candidates that are good without any training.
         self.choice.bias.data[VARIATION] = 1.0  # type: ignore[union-attr]
         self.choice.bias.data[KRIGED] = 2.0  # type: ignore[union-attr]
         nn.init.constant_(self.error.bias, -1.5)  # type: ignore[arg-type]
 
     def forward(self, candidates: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-        """The cleaned map and the logarithm of its error, both (B, H, W), from `candidates` and their features."""
+        """Return the cleaned map and the logarithm of its error, both (B, H, W)."""
         height, width = features.shape[-2:]
         x = F.pad(features, (0, -width % 8, 0, -height % 8), mode="replicate")
         levels = [self.first(x)]
@@ -75,8 +75,9 @@ class MixtureNet(nn.Module):
             x = self.decode[k - 1](x + levels[k]) if k else self.last(torch.cat([x, levels[0]], dim=1))
         noise = features[:, N_CANDIDATES : N_CANDIDATES + 1]
         x = x[..., :height, :width]
-        chosen = self.choice(x).float()
-        share = torch.softmax(chosen[:, :N_CANDIDATES], dim=1)
-        clean = (share * candidates.clamp(-0.3, 1.3)).sum(dim=1) + TAU * torch.tanh(chosen[:, N_CANDIDATES])
+        choice = self.choice(x).float()
+        share = torch.softmax(choice[:, :N_CANDIDATES], dim=1)
+        correction = FRACTION_SPREAD * torch.tanh(choice[:, N_CANDIDATES])
+        clean = (share * candidates.clamp(-0.3, 1.3)).sum(dim=1) + correction
         log_error = self.error(torch.cat([x, noise], dim=1).detach()).float()[:, 0]
         return clean, log_error.clamp(-3.5, 1.0) - 1.2

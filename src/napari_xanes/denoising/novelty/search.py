@@ -1,71 +1,95 @@
-"""The whole way from an optical depth to cleaned maps: background, amounts, new features, fractions."""
+"""Search a surveyed stack for new features."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass
 
-from napari_xanes._typing import Float32Array, Float64Array
+import numpy as np
+
+from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 from napari_xanes.denoising.background.patterns import Background
-from napari_xanes.denoising.bands import times
-from napari_xanes.denoising.design_matrix import MOST, Design
-from napari_xanes.denoising.novelty.amounts import (
-    CLEAR,
-    amounts_along,
-    significance,
-)
+from napari_xanes.denoising.bands import apply_matrix
+from napari_xanes.denoising.design_matrix import DesignMatrix
+from napari_xanes.denoising.novelty.amounts import CLEAR_SIGMA, amounts_along, significance
 from napari_xanes.denoising.novelty.shared_features import (
-    Directions,
-    find_directions,
-    residual_squares,
+    MAX_FEATURES,
+    NovelDirections,
+    find_shared_features,
+    residual_bins,
 )
-from napari_xanes.denoising.novelty.small_features import (
-    lone_directions,
-)
-from napari_xanes.denoising.survey import (
-    Look,
-)
+from napari_xanes.denoising.novelty.small_features import find_small_features
+from napari_xanes.denoising.survey import Survey
 from napari_xanes.progress import Progress, part
 
 
-def new_features(
-    seen: Look,
-    design: Design,
-    patterns: Background | None,
+@dataclass(frozen=True)
+class Novelty:
+    """New features: their spectra, amounts (N, Y, X), where they are clear (N, Y, X), and significance (Y, X)."""
+
+    directions: NovelDirections
+    amounts: Float32Array
+    clear: BoolArray
+    significance: Float32Array
+
+
+def no_novelty(n_energies: int, shape: tuple[int, ...], directions: NovelDirections | None = None) -> Novelty:
+    """Return the result of a search that found no new feature."""
+    if directions is None:
+        nothing = np.zeros((n_energies, 0))
+        directions = NovelDirections(nothing, nothing, 0)
+    empty = np.zeros((0, *shape), np.float32)
+    return Novelty(directions, empty, empty.astype(bool), np.zeros(shape, np.float32))
+
+
+def find_novelty(
+    survey: Survey,
+    design: DesignMatrix,
+    background: Background | None,
     offset: Float64Array,
     precision: Float32Array,
+    *,
     has_air: bool,
-    keep_new: bool,
     progress: Progress | None,
-) -> tuple[Directions, Float32Array, NDArray[np.bool_], Float32Array]:
-    """Directions, amounts along them, where they are clear, and the largest significance."""
-    nothing = np.zeros((0, *precision.shape), np.float32)
-    none = np.zeros((design.root.size, 0))
-    if not keep_new:
-        return Directions(none, none, 0), nothing, nothing.astype(bool), np.zeros_like(precision)
-    directions = _directions(seen, design, patterns, has_air, part(progress, 0.0, 0.5))
+) -> Novelty:
+    """Find new features and their amounts in every pixel.
+
+    Parameters
+    ----------
+    survey : Survey
+        The stack; its binned means are those of `subtract_offset`.
+    design, background, offset
+        Explained parts of the data: columns, patterns of the beam, spectrum (E,) of every pixel.
+    precision : ndarray, shape (Y, X)
+        One over the variance at an average energy.
+    has_air : bool
+        Whether the offset is the spectrum of air.
+    """
+    directions = _directions(survey, design, background, has_air, part(progress, 0.0, 0.5))
     if directions.new.shape[1] == 0:
-        return directions, nothing, nothing.astype(bool), np.zeros_like(precision)
-    inside = np.where(seen.air, 0, precision).astype(np.float32)
-    along = amounts_along(
-        seen.measured, directions.new, design, offset, patterns, part(progress, 0.5, 1.0), has_air=has_air
-    )
-    clearness = significance(along, inside)
-    return directions, along, clearness > CLEAR, clearness.max(axis=0)
+        return no_novelty(len(offset), precision.shape, directions)
+    weighted, half = survey.weighted, part(progress, 0.5, 1.0)
+    amounts = amounts_along(weighted, directions.new, design, offset, background, half, has_air=has_air)
+    scores = significance(amounts, np.where(survey.air, 0, precision).astype(np.float32))
+    return Novelty(directions, amounts, scores > CLEAR_SIGMA, scores.max(axis=0))
 
 
 def _directions(
-    seen: Look, design: Design, patterns: Background | None, has_air: bool, progress: Progress | None
-) -> Directions:
-    """Spectra that many squares share, and those of few squares that are far beyond noise."""
-    precision = seen.squares.sample_precision
-    left = residual_squares(seen.squares, design, patterns, has_air=has_air)
-    explained = design.all.shape[1]
-    new, nuisance = find_directions(left, precision, explained)
-    known = np.concatenate([new, nuisance], axis=1)
-    left -= times(known, times(known.T, left))
-    known = np.concatenate([np.linalg.qr(design.all)[0], known], axis=1)
-    lone = lone_directions(
-        left, precision, known, seen.measured, design, ~seen.air, most=MOST - new.shape[1], progress=progress
+    survey: Survey, design: DesignMatrix, background: Background | None, has_air: bool, progress: Progress | None
+) -> NovelDirections:
+    """Find spectra that several bins share, and those of single places far beyond the noise."""
+    precision = survey.binned.sample_precision
+    residual = residual_bins(survey.binned, design, background, has_air=has_air)
+    new, nuisance = find_shared_features(residual, precision, design.columns.shape[1])
+    shared = np.concatenate([new, nuisance], axis=1)
+    residual -= apply_matrix(shared, apply_matrix(shared.T, residual))
+    small = find_small_features(
+        residual,
+        precision,
+        np.concatenate([design.basis, shared], axis=1),
+        survey.weighted,
+        design,
+        ~survey.air,
+        most=MAX_FEATURES - new.shape[1],
+        progress=progress,
     )
-    return Directions(np.concatenate([new, lone.directions], axis=1), nuisance, lone.unexplained)
+    return NovelDirections(np.concatenate([new, small.directions], axis=1), nuisance, small.unexplained)

@@ -1,7 +1,7 @@
-"""What the references do not explain: spectra that some places share, told from noise and from misregistration.
+"""Find spectra outside the design matrix that several bins share, and tell them from noise and misregistration.
 
-A direction is learned on one colour of a checkerboard of squares and must be found again on the other, where the noise
-is another. A new phase only adds; shifts between frames add here what they take there.
+A direction (unit spectrum) is learned on one colour of a checkerboard of bins and must be found on the other, where the
+noise is independent. A new phase only adds to the absorption; shifts between frames add here and subtract there.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.denoising.background.patterns import Background
-from napari_xanes.denoising.bands import times
-from napari_xanes.denoising.binning import SQUARE, Squares
-from napari_xanes.denoising.design_matrix import Design
-from napari_xanes.denoising.novelty.amounts import (
-    SLOW,
-    quick_part,
-)
+from napari_xanes.denoising.bands import apply_matrix
+from napari_xanes.denoising.binning import BIN, BinnedStack
+from napari_xanes.denoising.design_matrix import DesignMatrix
+from napari_xanes.denoising.novelty.amounts import SLOW, high_pass
 
-MOST = 4
-"""New features that are looked for."""
+MAX_FEATURES = 4
+"""Largest number of new features."""
 
-_CLEAR, _ENOUGH, _ALIKE = 3.5, 5, 0.35
-"""A direction is found if it is this clear, in standard errors, in so many squares that it was not learned from, and if
-what both colours teach is so much alike (cosine). By chance one of 2000 squares is as clear; and chance directions in
-80 energies are as alike once in a thousand times."""
+_CLEAR, _MIN_BINS, _MIN_COSINE = 3.5, 5, 0.35
+"""A direction is accepted if it is this clear, in standard errors, in so many bins of the other colour, and if the
+directions learned on both colours have at least this cosine. By chance, one of 2000 bins is as clear; chance directions
+at 80 energies are as similar once in a thousand times."""
 
 _ONE_SIDED = 3.0
+"""Ratio of bins that gain to bins that lose absorption above which a direction counts as a new phase."""
 
 _STARTS, _REFINEMENTS = 8, 6
+_SOFT_THRESHOLD = 2.5  # standard errors
 
 
 @dataclass(frozen=True)
-class Directions:
-    """Orthonormal spectra (E, N) beside the design, divided by the noise: new features, and ``nuisance`` (E, M).
+class NovelDirections:
+    """Orthonormal spectra outside the design matrix, divided by the noise.
 
-    ``unexplained`` places are far beyond noise, but nothing that could be kept.
+    ``new`` (E, N) are new features and ``nuisance`` (E, M) the effects of misregistration. ``unexplained`` places are
+    far beyond the noise but can't be told from artefacts, and are not kept.
     """
 
     new: Float64Array
@@ -47,91 +47,95 @@ class Directions:
     unexplained: int
 
 
-def residual_squares(squares: Squares, design: Design, background: Background | None, *, has_air: bool) -> Float32Array:
-    """What squares of the sample hold beside the design and the background, (E, y, x).
+def residual_bins(
+    binned: BinnedStack, design: DesignMatrix, background: Background | None, *, has_air: bool
+) -> Float32Array:
+    """Return the binned sample without the design and the background, (E, y, x).
 
     Parameters
     ----------
-    squares : Squares
-        Means over squares, divided by the noise.
+    binned : BinnedStack
+        Means over bins, divided by the noise.
     design, background
-        What is explained.
+        Explained parts of the data.
     has_air : bool
-        Whether patterns of the beam could be told from the sample. Where not, what changes slowly is taken for one.
+        Whether patterns of the beam could be told from the sample. If not, all slow changes are taken for patterns.
     """
-    basis = np.linalg.qr(design.all)[0].astype(np.float32)
-    values = squares.sample
+    basis = design.basis.astype(np.float32)
+    values = binned.sample
     if background is not None:
-        values = values - background.on_squares()
+        values = values - background.on_bins()
     if not has_air:
-        values = np.stack([quick_part(one, squares.sample_precision, SLOW / SQUARE) for one in values])
-    return values - times(basis, times(basis.T, values))
+        values = np.stack([high_pass(image, binned.sample_precision, SLOW / BIN) for image in values])
+    return values - apply_matrix(basis, apply_matrix(basis.T, values))
 
 
-def find_directions(left: Float32Array, precision: Float32Array, n_explained: int) -> tuple[Float64Array, Float64Array]:
-    """Spectra that are shared by some squares: of new features (E, N), and of what misregistration makes (E, M).
+def find_shared_features(
+    residual: Float32Array, precision: Float32Array, n_explained: int
+) -> tuple[Float64Array, Float64Array]:
+    """Find spectra that several bins share: new features (E, N), and effects of misregistration (E, M).
 
     Parameters
     ----------
-    left : ndarray, shape (E, y, x)
-        As from `residual_squares`.
+    residual : ndarray, shape (E, y, x)
+        As from `residual_bins`.
     precision : ndarray, shape (y, x)
-        Precision of the squares, 0 where there is no sample.
+        Precision of the bins, 0 where there is no sample.
     n_explained : int
-        Dimension of what was taken away from each spectrum.
+        Number of dimensions that were subtracted from each spectrum.
     """
     used = precision > 0.25 * np.percentile(precision[precision > 0], 90)
-    rest = (left[:, used] * np.sqrt(precision[used])).astype(np.float64)
-    rest /= np.sqrt(np.median(np.einsum("ep,ep->p", rest, rest)) / (len(rest) - n_explained))
+    scores = (residual[:, used] * np.sqrt(precision[used])).astype(np.float64)
+    scores /= np.sqrt(np.median(np.einsum("ep,ep->p", scores, scores)) / (len(scores) - n_explained))
     colour = (np.indices(precision.shape).sum(axis=0) % 2)[used]
-    found: dict[bool, list[Float64Array]] = {True: [], False: []}
-    for _ in range(2 * MOST):
-        clearest = _next(rest, colour)
-        if clearest is None or len(found[True]) == MOST:
+    directions: dict[bool, list[Float64Array]] = {True: [], False: []}
+    for _ in range(2 * MAX_FEATURES):
+        clearest = _clearest_direction(scores, colour)
+        if clearest is None or len(directions[True]) == MAX_FEATURES:
             break
         direction, one_sided = clearest
-        found[one_sided].append(direction)
-        rest -= np.outer(direction, direction @ rest)
-    new, nuisance = (np.array(found[kind]).reshape(-1, len(rest)).T for kind in (True, False))
+        directions[one_sided].append(direction)
+        scores -= np.outer(direction, direction @ scores)
+    new, nuisance = (np.array(directions[kind]).reshape(-1, len(scores)).T for kind in (True, False))
     return new, nuisance
 
 
-def _next(left: NDArray[Any], colour: NDArray[np.intp]) -> tuple[Float64Array, bool] | None:
-    """The clearest direction that is found on both colours, and whether it only adds."""
-    learned = [_leading(left[:, colour == one]) for one in (0, 1)]
-    tested = [direction @ left[:, colour != one] for one, direction in enumerate(learned)]
-    above = [int((t > _CLEAR).sum()) for t in tested]
-    below = [int((t < -_CLEAR).sum()) for t in tested]
-    if sum(above) + sum(below) < _ENOUGH or abs(learned[0] @ learned[1]) < _ALIKE:
+def _clearest_direction(scores: NDArray[Any], colour: NDArray[np.intp]) -> tuple[Float64Array, bool] | None:
+    """Return the clearest direction that both colours confirm, and whether it only adds absorption."""
+    learned = [_leading_direction(scores[:, colour == i]) for i in (0, 1)]
+    tested = [direction @ scores[:, colour != i] for i, direction in enumerate(learned)]
+    above = [int((amounts > _CLEAR).sum()) for amounts in tested]
+    below = [int((amounts < -_CLEAR).sum()) for amounts in tested]
+    if sum(above) + sum(below) < _MIN_BINS or abs(learned[0] @ learned[1]) < _MIN_COSINE:
         return None
     signs = [1.0 if a >= b else -1.0 for a, b in zip(above, below, strict=True)]
     start = signs[0] * learned[0] + signs[1] * learned[1]
-    direction = _refined(left, start / np.linalg.norm(start))
+    direction = _refined(scores, start / np.linalg.norm(start))
     more, fewer = (sum(sorted(pair)[k] for pair in zip(above, below, strict=True)) for k in (1, 0))
     return direction, more > _ONE_SIDED * fewer
 
 
-def _leading(left: NDArray[Any]) -> Float64Array:
-    """The spectrum that some squares share most clearly: found from each of those with the most unexplained."""
-    power = np.einsum("ep,ep->p", left, left)
-    best, most = left[:, 0], -1.0
+def _leading_direction(scores: NDArray[Any]) -> Float64Array:
+    """Return the direction that other bins share most clearly, starting from each of the strongest bins."""
+    power = np.einsum("ep,ep->p", scores, scores)
+    best, best_clarity = scores[:, 0], -1.0
     for start in np.argsort(power)[-_STARTS:]:
-        direction = _refined(left, left[:, start] / np.sqrt(power[start]))
-        seen = np.abs(direction @ left)
-        seen[start] = 0  # that a square looks like itself says nothing
-        clear = float(np.sum(np.maximum(seen - 3, 0) ** 2))
-        if clear > most:
-            best, most = direction, clear
+        direction = _refined(scores, scores[:, start] / np.sqrt(power[start]))
+        amounts = np.abs(direction @ scores)
+        amounts[start] = 0  # the bin itself is no confirmation
+        clarity = float(np.sum(np.maximum(amounts - 3, 0) ** 2))
+        if clarity > best_clarity:
+            best, best_clarity = direction, clarity
     return best
 
 
-def _refined(left: NDArray[Any], direction: Float64Array) -> Float64Array:
-    """The mean spectrum of the squares that hold clearly something along a direction, again and again."""
+def _refined(scores: NDArray[Any], direction: Float64Array) -> Float64Array:
+    """Replace a direction repeatedly by the mean spectrum of the bins where its amount is clear."""
     for _ in range(_REFINEMENTS):
-        seen = direction @ left
-        new = left @ (np.sign(seen) * np.maximum(np.abs(seen) - 2.5, 0))
-        size = float(np.linalg.norm(new))
+        amounts = direction @ scores
+        mean = scores @ (np.sign(amounts) * np.maximum(np.abs(amounts) - _SOFT_THRESHOLD, 0))
+        size = float(np.linalg.norm(mean))
         if size == 0:
             break
-        direction = new / size
+        direction = mean / size
     return direction

@@ -50,7 +50,7 @@ class DenoiseDock(QWidget):
             {name: OPERATIONS[name] for name in OPERATIONS if name.startswith("denoise")},
             steps_before=steps_to_absorption,
             qualifies=is_noisy,
-            require=_require_cleanable,
+            require=_require_denoisable,
         )
         self.runner.run_button.setToolTip("Clean the whole stack; the window stays usable meanwhile")
         self.preview_button = self.runner.add_button(
@@ -163,12 +163,12 @@ class DenoiseDock(QWidget):
             layers.move(layers.index(self._novelty), len(layers))
 
 
-def _require_cleanable(stack: SpectralStack, step: Step) -> None:
+def _require_denoisable(stack: SpectralStack, step: Step) -> None:
     """What `denoise` refuses is refused before the optical depth is computed."""
-    from napari_xanes.ops.denoising import require_cleanable
+    from napari_xanes.ops.denoising import require_denoisable
 
     if step.name == "denoise":
-        require_cleanable(stack, step.parameters["references"])
+        require_denoisable(stack, step.parameters["references"])
 
 
 def _is_novelty(keywords: dict[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from napari_xanes.denoising.result import as_denoising_result
 from napari_xanes.gui.layers import LayerData, is_stack, maps_to_layers, stack_to_layer
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.stack import SpectralStack
@@ -29,9 +30,10 @@ def companion_layers(stack: SpectralStack) -> list[LayerData]:
     stack : SpectralStack
         As `denoise` made it; plainer methods tell no more than the stack.
     """
-    if "background" not in stack.metadata["denoise"]:
+    result = as_denoising_result(stack.metadata["denoise"])
+    if result.background is None:
         return []
-    background = replace(stack, data=stack.metadata["denoise"]["background"], metadata={"name": stack.name})
+    background = replace(stack, data=result.background, metadata={"name": stack.name})
     layers = [
         stack_to_layer(background, name=f"removed background · {stack.name}"),
         *maps_to_layers(companion_maps(stack)),
@@ -43,34 +45,34 @@ def companion_layers(stack: SpectralStack) -> list[LayerData]:
 
 def companion_maps(stack: SpectralStack) -> MapSet:
     """Fractions and edge jump with their errors, and the significance of what is new, where it is clear, as maps."""
-    from napari_xanes.denoising.novelty.amounts import CLEAR
+    from napari_xanes.denoising.novelty.amounts import CLEAR_SIGMA
 
-    about = stack.metadata["denoise"]
-    names = about["names"] or [f"learned {i + 1}" for i in range(len(about["fractions"]))]
-    jump, jump_sigma, novelty = about["edge_jump"], about["edge_jump_sigma"], about["novelty"]
+    result = as_denoising_result(stack.metadata["denoise"])
+    names = result.names or [f"learned {i + 1}" for i in range(len(result.fractions))]
+    jump, jump_sigma, novelty = result.edge_jump, result.edge_jump_sigma, result.novelty
     clear = jump > _JUMP_CLEAR * jump_sigma
     maps = {
         f"fraction {name}": ParameterMap(value, "1", sigma, clear)
-        for name, value, sigma in zip(names, about["fractions"], about["fraction_sigma"], strict=True)
+        for name, value, sigma in zip(names, result.fractions, result.fraction_sigma, strict=True)
     }
     maps["edge_jump"] = ParameterMap(jump, stack.unit, jump_sigma)
-    if (novelty > CLEAR).any():
-        maps["novelty"] = ParameterMap(novelty, "σ", mask=novelty > CLEAR)
+    if (novelty > CLEAR_SIGMA).any():
+        maps["novelty"] = ParameterMap(novelty, "σ", mask=novelty > CLEAR_SIGMA)
     return MapSet(maps, stack.history, stack.source, stack.pixel_size, {"name": stack.name})
 
 
 def report_lines(stack: SpectralStack) -> list[str]:
     """The report of a denoised stack, and where it was computed."""
     device = stack.history[-1].parameters.get("device", "cpu")
-    return [*stack.metadata["denoise"]["report"]["text"], device_in_words(device)]
+    return [*as_denoising_result(stack.metadata["denoise"]).report.text, device_in_words(device)]
 
 
 def device_in_words(device: str) -> str:
     """Where the parameter `device` has things computed."""
     import torch
 
-    from napari_xanes.denoising.network.cleaning import device_of
+    from napari_xanes.denoising.network.cleaning import resolve_device
 
-    if device_of(device) == "cpu":
+    if resolve_device(device) == "cpu":
         return "Computed on the processor (CPU)."
     return f"Computed on the graphics card (GPU), {torch.cuda.get_device_name()}."

@@ -1,0 +1,91 @@
+"""The report of `denoise`: limits and problems of a stack are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import napari_xanes as nx
+from napari_xanes import Spectrum
+from napari_xanes.denoising.network import adaptation
+from napari_xanes.sample import Sample, nmc_ni_k
+
+
+@pytest.fixture(scope="module")
+def sample() -> Sample:
+    return nmc_ni_k(size=96, photons=800)
+
+
+@pytest.fixture(scope="module")
+def references(sample: Sample) -> list[Spectrum]:
+    return sample.stack.metadata["references"]
+
+
+def test_without_air_the_report_names_the_limits(sample: Sample, references: list[Spectrum]) -> None:
+    inner = nx.ops.crop(sample.stack, region=(36, 60, 36, 60))
+    report = nx.ops.denoise(inner, references=references).metadata["denoise"]["report"]
+    assert not report["empty_area"]
+    assert any("no empty area" in line for line in report["text"])
+
+
+def test_references_that_do_not_explain_real_data_change_nothing_and_are_reported(real_data: Path) -> None:
+    folder = real_data / "hxn_fe_k"
+    wanted = ("Pyrite", "STRENGITE", "VIVIANITE")
+    references = [
+        reference
+        for reference in nx.read_spectra(folder / "test_ref_athena.nor")
+        if any(name in reference.name for name in wanted)
+    ]
+    stack = nx.read(folder / "test_stack.tiff", energies=folder / "test_energy.txt")
+    stack = nx.ops.crop(stack, energy=(7100, 7139))
+    report = nx.ops.denoise(stack, references=references).metadata["denoise"]["report"]
+    assert report["background_share"] < 0.05
+    assert report["reference_offset_eV"] == 0
+    assert any("references are missing" in line for line in report["text"])
+
+
+def test_adaptation_is_kept_only_if_it_helps(
+    sample: Sample, references: list[Spectrum], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adaptation, "SIZE", 32)  # so that the image has enough places to train on
+    monkeypatch.setattr(adaptation, "_STEPS", 3)
+    monkeypatch.setattr(adaptation, "_MAX_PLACES", 6)
+    denoised = nx.ops.denoise(sample.stack, references=references, adapt=True)
+    again = nx.ops.denoise(sample.stack, references=references, adapt=True)
+    np.testing.assert_allclose(denoised.data, again.data, atol=1e-5)
+    report = denoised.metadata["denoise"]["report"]
+    assert report["adapted"] in (True, False)
+    sentence = next(line for line in report["text"] if "dapt" in line)
+    assert ("did not help" in sentence) != report["adapted"]
+    assert "+0.0%" not in sentence, "the network was not trained"
+
+
+def test_a_feature_too_small_to_be_told_from_artefacts_is_reported(sample: Sample, references: list[Spectrum]) -> None:
+    counts = sample.stack.data.copy()
+    counts[:, 50, 47] *= np.random.default_rng(0).uniform(0.3, 1.7, len(counts)).astype(np.float32)
+    report = nx.ops.denoise(sample.stack.with_data(counts), references=references, noise="tv").metadata["denoise"][
+        "report"
+    ]
+    assert report["unexplained_places"] == 1
+    assert report["new_features"] == 0
+    assert any("far beyond the noise" in line for line in report["text"])
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.6])
+def test_earlier_smoothing_is_detected(sample: Sample, references: list[Spectrum], sigma: float) -> None:
+    from scipy.ndimage import gaussian_filter
+
+    stack = nx.ops.optical_depth(sample.stack)
+    stack = stack.with_data(gaussian_filter(stack.data, (0, sigma, sigma)))
+    text = nx.ops.denoise(stack, references=references, noise="tv").metadata["denoise"]["report"]["text"]
+    assert any("smoothed or resampled" in line for line in text) == (sigma > 0)
+
+
+def test_saturated_flats_are_reported(sample: Sample, references: list[Spectrum]) -> None:
+    flat = np.asarray(sample.stack.metadata["flat"])
+    bright = np.minimum(flat, np.percentile(flat, 90)).astype(np.float32)
+    stack = sample.stack.with_data(sample.stack.data, metadata={"flat": bright})
+    text = nx.ops.denoise(stack, references=references, noise="tv").metadata["denoise"]["report"]["text"]
+    assert any("saturated" in line for line in text)
