@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
-from typing import Any
+from dataclasses import MISSING, fields
+from typing import Any, Self
 
 
 class FieldMapping(Mapping[str, Any]):
@@ -34,6 +34,27 @@ class FieldMapping(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    @classmethod
+    def from_mapping(cls, values: Any) -> Self | None:
+        """Return `values` as this type, so that a mapping from a file can be used by attribute.
+
+        Parameters
+        ----------
+        values : object
+            A value of this type, which is returned as it is, or a mapping with at least the fields without default.
+
+        Returns
+        -------
+        FieldMapping or None
+            None if `values` is neither.
+        """
+        if isinstance(values, cls):
+            return values
+        required = [field.name for field in fields(cls) if field.default is MISSING]  # type: ignore[arg-type]
+        if not isinstance(values, Mapping) or any(name not in values for name in required):
+            return None
+        return cls(**{name: values[name] for name in cls._names() if name in values})
 
     @classmethod
     def _names(cls) -> list[str]:
