@@ -1,4 +1,4 @@
-"""Where each pixel's edge lies: its half-step energy, steepest rise and white line."""
+"""`edge_energy`: half-step energy, steepest rise and white line of each pixel's edge."""
 
 from __future__ import annotations
 
@@ -28,16 +28,21 @@ from napari_xanes.stack import SpectralStack
 
 Range = tuple[float, float]
 
+_MIN_SQUARES = 1e-4
+"""Edges of references with a smaller sum of squared distances from their mean (eV²) are taken as equal."""
 
-def _load_if_any(value: Any) -> Any:
+
+def _load_optional_references(value: Any) -> Any:
     return load_references(value) if value else None
 
 
-Calibration = Annotated[Any, BeforeValidator(_load_if_any), Param(kind="calibration", auto="not calibrated")]
+Calibration = Annotated[
+    Any, BeforeValidator(_load_optional_references), Param(kind="calibration", auto="not calibrated")
+]
 """References with valences, or None."""
 
 
-def _settle(
+def _fit_state(
     stack: SpectralStack,
     *,
     energy: Range | None,
@@ -48,24 +53,25 @@ def _settle(
     progress: Progress | None = None,
     **_: Any,
 ) -> Mapping[str, Any]:
-    """E0, ranges, smallest jump and where to search, as the data decide them."""
+    """Estimate E0, the ranges, the smallest jump and the search range that were left as None."""
     require_absorption(stack, "edge_energy", normalized=True)
-    edge, least = settle_edge(stack, e0, pre, post, min_jump, progress=progress)
-    return {"e0": edge.e0, "pre": edge.pre, "post": edge.post, "min_jump": least, "energy": energy or _search(edge)}
+    edge, min_jump = settle_edge(stack, e0, pre, post, min_jump, progress=progress)
+    state = {"e0": edge.e0, "pre": edge.pre, "post": edge.post, "min_jump": min_jump}
+    return {**state, "energy": energy or _search_range(edge)}
 
 
-def _search(edge: EdgeLines) -> Range:
-    """From somewhat below E0 (within the pre-edge line's end) to where the white line has surely passed."""
+def _search_range(edge: EdgeLines) -> Range:
+    """The search range in eV: from 20 eV below E0 to 40 eV above, but not into the ranges of the lines."""
     low = max(edge.e0 - 20.0, edge.e0 + edge.pre[1])
     high = min(edge.e0 + 40.0, edge.e0 + edge.post[0])
     inside = (edge.energy >= low) & (edge.energy <= high)
     if inside.sum() < 5:
-        near = np.sort(np.abs(edge.energy - edge.e0).argsort()[: min(7, edge.energy.size)])
-        return float(edge.energy[near[0]]), float(edge.energy[near[-1]])
+        nearest = np.sort(np.abs(edge.energy - edge.e0).argsort()[: min(7, edge.energy.size)])
+        return float(edge.energy[nearest[0]]), float(edge.energy[nearest[-1]])
     return low, high
 
 
-@method(looks_at="pixel", fit=_settle)
+@method(looks_at="pixel", fit=_fit_state)
 def edge_energy(
     stack: SpectralStack,
     /,
@@ -79,21 +85,21 @@ def edge_energy(
     min_jump: Annotated[float | None, Param(ge=0, label="smallest jump", auto="4 sigma of the noise")] = None,
     progress: Progress | None = None,
 ) -> MapSet:
-    """Edge energy and white line of each pixel, and the valence where references calibrate it.
+    """Edge energy and white line of each pixel, and the valence if references calibrate it.
 
     Parameters
     ----------
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
-        Optical depth or fluorescence, which is normalized on the way as by `normalize_edge`; or normalized absorption.
+        Optical depth or fluorescence, which is normalized first as by `normalize_edge`, or normalized absorption.
     energy : tuple of float, optional
-        Range in which edge and white line are searched, in eV.
+        Range in eV that is searched for edge and white line.
     level : float
-        Fraction of the edge step whose energy is the edge energy; one half by custom.
+        Fraction of the edge step that defines the edge energy; usually one half.
     references : list of Spectrum, or files, optional
-        At least two references with valences. A straight line through their own edge energies turns energy into
+        At least two references with valences. A straight line through their own edge energies converts energy to
         valence.
     e0 : float, optional
-        Energy of the edge in eV, where both lines are compared; found as the steepest rise of the mean spectrum.
+        Energy of the edge in eV, where both lines are compared; by default the steepest rise of the mean spectrum.
     pre : tuple of float, optional
         Range of the pre-edge line, in eV from E0.
     post : tuple of float, optional
@@ -107,21 +113,21 @@ def edge_energy(
         ``edge_energy``, the last crossing of `level` below the maximum, linearly between two energies;
         ``derivative_maximum``, the vertex of a parabola through the three-point slopes around the steepest;
         ``white_line``, the vertex of a parabola through the highest point and its neighbours (all eV); ``edge_jump``;
-        and ``valence`` if calibrated. NaN, and masked, where the jump is too small, a value is missing, or the feature
-        lies at an end of the range.
+        and ``valence`` if calibrated. A pixel is NaN and masked if its jump is too small, a value is missing, or the
+        feature lies at an end of the range.
 
     Raises
     ------
     ValueError
         If the stack is not absorption, there is no edge, fewer than five energies lie in the search range, or the
-        references can't calibrate.
+        references do not define a calibration line.
 
     Notes
     -----
-    Standard errors are those of first-order propagation of the noise of the pre-edge residuals (both lines where the
-    pre-edge has fewer than four points). They hold for one noisy spectrum around the right maximum; where noise moves
-    the maximum to another point the scatter is larger. The edge energy of a mixture of edges further apart than they
-    are wide lies nearer to the lower one than its composition says; fit references there.
+    Standard errors are those of first-order propagation of the noise, which is measured by the residuals of the
+    pre-edge line (of both lines where the pre-edge has fewer than four points). Where noise moves the maximum to
+    another point, the scatter is larger than the standard error. In a mixture of two edges that are further apart than
+    they are wide, the edge energy lies nearer to the lower edge than the composition says: use `fit_references` there.
 
     Examples
     --------
@@ -138,7 +144,7 @@ def edge_energy(
     assert energy is not None
     edge = EdgeLines(stack.energy, e0, pre, post)
     fit = EdgeFit(edge, stack, energy, level, float(min_jump or 0.0))
-    line = None if references is None else _calibration(references, energy, level)
+    calibration = None if references is None else _calibration(references, energy, level)
     blocks.over_pixels(fit.block, stack.data, progress=progress, message="edge energies")
     if not fit.good.any():
         raise_if_frame_empty(stack)
@@ -147,61 +153,72 @@ def edge_energy(
         name: ParameterMap(values.reshape(shape), "eV", sigma.reshape(shape))
         for name, (values, sigma) in fit.energies.items()
     }
-    mask = fit.good.reshape(shape)
-    maps["edge_jump"] = ParameterMap(fit.jump.reshape(shape), stack.unit, fit.jump_sigma.reshape(shape), mask)
-    metadata: dict[str, Any] = {"name": stack.name, "warnings": _doubts(stack, fit)}
-    if line is not None:
-        at = maps["edge_energy"]
-        assert at.sigma is not None
-        valence = line["at"] + line["per_eV"] * (at.data.astype(np.float64) - line["energy"])
-        sigma = np.hypot(line["per_eV"] * at.sigma, line["scatter"])
-        maps["valence"] = ParameterMap(valence, "1", sigma, at.mask)
-        metadata["calibration"] = line
+    good = fit.good.reshape(shape)
+    maps["edge_jump"] = ParameterMap(fit.jump.reshape(shape), stack.unit, fit.jump_sigma.reshape(shape), good)
+    metadata: dict[str, Any] = {"name": stack.name, "warnings": _warnings(fit)}
+    if calibration is not None:
+        maps["valence"] = _valence(maps["edge_energy"], calibration)
+        metadata["calibration"] = calibration
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
 
 
-def _doubts(stack: SpectralStack, fit: EdgeFit) -> list[str]:
-    """What a user should hear: pixels with signal whose edge could not be found."""
-    lost = int((fit.good & ~np.isfinite(fit.energies["edge_energy"][0])).sum())
-    if lost <= 0.05 * max(1, int(fit.good.sum())):
+def _valence(edge_energies: ParameterMap, calibration: Mapping[str, Any]) -> ParameterMap:
+    """The valence of each edge energy on the calibration line."""
+    assert edge_energies.sigma is not None
+    per_ev = calibration["per_eV"]
+    valence = calibration["at"] + per_ev * (edge_energies.data.astype(np.float64) - calibration["energy"])
+    sigma = np.hypot(per_ev * edge_energies.sigma, calibration["scatter"])
+    return ParameterMap(valence, "1", sigma, edge_energies.mask)
+
+
+def _warnings(fit: EdgeFit) -> list[str]:
+    """Say how many pixels have a jump but no edge energy, if they are more than a few."""
+    n_good = int(fit.good.sum())
+    n_without = int((fit.good & ~np.isfinite(fit.energies["edge_energy"][0])).sum())
+    if n_without <= 0.05 * max(1, n_good):
         return []
     low, high = fit.searched
-    return [
-        f"{lost} of {int(fit.good.sum())} pixels with an edge do not cross the level between {low:g} and {high:g} eV"
-    ]
+    return [f"{n_without} of {n_good} pixels with an edge do not cross the level between {low:g} and {high:g} eV"]
 
 
 def _calibration(references: list[Spectrum], energy: Range, level: float) -> dict[str, Any]:
-    """The line from edge energy to valence through the references' own edge energies."""
-    known = [reference for reference in references if reference.valence is not None]
-    if len(known) < 2:
+    """Fit a straight line to the valences of the references over their own edge energies.
+
+    Returns
+    -------
+    dict
+        ``at``, the mean valence, at the mean edge ``energy`` (eV); the slope ``per_eV``; ``scatter``, the standard
+        deviation of the valences about the line; and the edge energy of each of the ``references``.
+    """
+    with_valence = [reference for reference in references if reference.valence is not None]
+    if len(with_valence) < 2:
         raise ValueError(
-            f"a calibration needs at least two references with valences, but {len(known)} of {len(references)} have "
-            "one; give the others theirs, or leave references out"
+            f"a calibration needs at least two references with valences, but {len(with_valence)} of {len(references)} "
+            "have one; give the others their valence, or leave references out"
         )
-    at = np.array([_edge_of(reference, energy, level) for reference in known])
-    charges = np.array([reference.valence for reference in known], dtype=np.float64)
-    centre = at.mean()
-    spread = float(np.sum((at - centre) ** 2))
-    if spread < 1e-4:
+    edges = np.array([_edge_of(reference, energy, level) for reference in with_valence])
+    valences = np.array([reference.valence for reference in with_valence], dtype=np.float64)
+    distance = edges - edges.mean()
+    squares = float(np.sum(distance**2))
+    if squares < _MIN_SQUARES:
         raise ValueError(
-            f"the edges of {', '.join(s.name for s in known)} lie at the same energy ({centre:.2f} eV), "
-            "so they can't tell valences apart"
+            f"the edges of {', '.join(reference.name for reference in with_valence)} lie at the same energy "
+            f"({edges.mean():.2f} eV), so they can't tell valences apart: choose references with different edges"
         )
-    per_ev = float(np.sum((at - centre) * charges) / spread)
-    residual = charges - charges.mean() - per_ev * (at - centre)
-    scatter = float(np.sqrt(np.sum(residual**2) / (len(known) - 2))) if len(known) > 2 else 0.0
+    per_ev = float(np.sum(distance * valences) / squares)
+    residual = valences - valences.mean() - per_ev * distance
+    freedom = len(with_valence) - 2
     return {
-        "energy": float(centre),
-        "at": float(charges.mean()),
+        "energy": float(edges.mean()),
+        "at": float(valences.mean()),
         "per_eV": per_ev,
-        "scatter": scatter,
-        "references": {reference.name: float(e) for reference, e in zip(known, at, strict=True)},
+        "scatter": float(np.sqrt(np.sum(residual**2) / freedom)) if freedom else 0.0,
+        "references": {reference.name: float(edge) for reference, edge in zip(with_valence, edges, strict=True)},
     }
 
 
 def _edge_of(reference: Spectrum, energy: Range, level: float) -> float:
-    """The edge energy of a reference, found as in a pixel."""
+    """The edge energy of a reference in eV, computed as for a pixel."""
     normalized = normalize_spectrum(reference)
     e0 = normalized.metadata["e0"]
     if reference.metadata.get("normalized") is False:
@@ -209,10 +226,10 @@ def _edge_of(reference: Spectrum, energy: Range, level: float) -> float:
     stack = SpectralStack(reference.mu[:, None, None], reference.energy, "normalized")
     fit = EdgeFit(EdgeLines(stack.energy, e0, *default_ranges(stack.energy, e0)), stack, energy, level, 0.0)
     fit.block(stack.data[:, :, 0], slice(0, 1))
-    found = float(fit.energies["edge_energy"][0][0])
-    if not np.isfinite(found):
+    edge = float(fit.energies["edge_energy"][0][0])
+    if not np.isfinite(edge):
         raise ValueError(
             f"reference {reference.name!r} does not cross {level:g} of its edge step between {energy[0]:g} and "
-            f"{energy[1]:g} eV; widen the search range or leave it out"
+            f"{energy[1]:g} eV; widen the search range or leave this reference out"
         )
-    return found
+    return edge

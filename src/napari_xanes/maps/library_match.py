@@ -1,4 +1,4 @@
-"""Charge and crystal field, or valence, of each pixel from a library of simulated or measured spectra."""
+"""`match_library`: charge and crystal field, or valence, of each pixel from a library of spectra."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from pydantic import BeforeValidator
 from napari_xanes import blocks
 from napari_xanes.arguments import Reference
 from napari_xanes.edge import raise_if_frame_empty, require_absorption
-from napari_xanes.maps.matching.fit_state import settle
-from napari_xanes.maps.matching.k_edge import settle_valence, valence_maps
-from napari_xanes.maps.matching.l_edge import Limits, Matcher
-from napari_xanes.maps.matching.l_edge_maps import charge_maps, charge_of, doubts
+from napari_xanes.maps.matching.doubts import Doubt
+from napari_xanes.maps.matching.energy_window import energy_window
+from napari_xanes.maps.matching.fit_state import estimate_fit_state
+from napari_xanes.maps.matching.k_edge import k_edge_maps, k_edge_state
+from napari_xanes.maps.matching.l_edge_maps import charge_of, l_edge_maps, l_edge_warnings
+from napari_xanes.maps.matching.l_edge_matcher import Limits, Matcher
 from napari_xanes.maps.matching.mixture import find_endmembers, mixture_maps
-from napari_xanes.maps.matching.nearest_neighbours import Neighbours
-from napari_xanes.maps.matching.projection import sample_of, usable
-from napari_xanes.maps.matching.search_grid import prepare_nodes
+from napari_xanes.maps.matching.nearest_neighbours import NearestNeighbourMatcher
+from napari_xanes.maps.matching.pixel_sample import sample_pixels
+from napari_xanes.maps.matching.result import LibraryMatch, LibrarySettings
+from napari_xanes.maps.matching.search_grid import build_search_grid
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
@@ -32,19 +35,19 @@ LibraryArgument = Annotated[Any, BeforeValidator(load_library), Param(kind="libr
 Method = Literal["pca", "mds", "isomap", "tsne"]
 Background = Literal["linear", "constant", "none"]
 
-_PATTERNS, _PICTURE = 32, 2
+_N_COMPONENTS = 32
+"""Principal components of the library by default; enough for all libraries of theory."""
+
+_EMBEDDING_DIMENSIONS = 2
 
 
-def _dimensions(asked: int | None, embedding: Method) -> int:
-    return asked or (_PATTERNS if embedding == "pca" else _PICTURE)
-
-
-def _patterns(asked: int | None, embedding: Method, n_energies: int) -> int:
-    wanted = _dimensions(asked, embedding) if embedding == "pca" else _PATTERNS
+def _n_components(dimensions: int | None, embedding: Method, n_energies: int) -> int:
+    """How many principal components the library is compressed to."""
+    wanted = dimensions if dimensions and embedding == "pca" else _N_COMPONENTS
     return max(1, min(wanted, n_energies - 4))
 
 
-def _settle(
+def _fit_state(
     stack: SpectralStack,
     *,
     library: Any,
@@ -62,47 +65,44 @@ def _settle(
     dimensions: int | None,
     **_: Any,
 ) -> Mapping[str, Any]:
-    """Energy offset, broadening and spread of shifts, and what can't be told, from a sample of the pixels."""
+    """Estimate the parameters that were left as None from a sample of the pixels."""
     require_absorption(stack, "match_library", normalized=True)
     library = load_library(library)
-    library.to_plain()  # what a recipe can't name is refused before the work, not after it
+    library.to_plain()  # A library that no recipe can name is refused here, before the work.
     if library.is_k_edge:
-        return settle_valence(stack, library, calibration, offset, broadening, background)
+        return k_edge_state(stack, library, calibration, offset, broadening, background)
     if calibration is not None:
-        raise ValueError(f"calibration is for K edges; library {library.name!r} takes offset, or finds it")
-    window = usable(stack, library, offset, _N_COLUMNS[background])
-    # These products are so small that threads would wait for each other longer than they work.
+        raise ValueError(f"calibration is for K edges: leave it out for library {library.name!r}, and give offset")
+    window = energy_window(stack, library, offset, background)
+    # The matrix products are so small that several threads would wait for each other longer than they work.
     with blocks.single_threaded_blas():
-        sample = sample_of(stack, window, background)
-        found = settle(
+        sample = sample_pixels(stack, window, background)
+        state = estimate_fit_state(
             library,
             window,
             sample,
             offset=offset,
             broadening=broadening,
-            spread=shift_spread,
-            weights=track_weights,
+            shift_spread=shift_spread,
+            track_weights=track_weights,
             shift=shift,
             background=background,
-            dimensions=_patterns(dimensions, embedding, window.energy.size),
+            n_components=_n_components(dimensions, embedding, window.energy.size),
         )
-    usable(stack, library, found.offset, _N_COLUMNS[background])
+    energy_window(stack, library, state.offset, background)
     if mixture and endmembers is None:
-        endmembers = find_endmembers(library, window, sample, found, background)
+        endmembers = find_endmembers(library, window, sample, state, background)
     return {
-        "offset": found.offset,
-        "broadening": found.broadening,
-        "shift_spread": found.spread,
-        "track_weights": found.weights,
-        "ambiguous": found.unsure if ambiguous is None else ambiguous,
+        "offset": state.offset,
+        "broadening": state.broadening,
+        "shift_spread": state.shift_spread,
+        "track_weights": state.track_weights,
+        "ambiguous": state.ambiguous if ambiguous is None else ambiguous,
         "endmembers": endmembers,
     }
 
 
-_N_COLUMNS = {"none": 0, "constant": 1, "linear": 2}
-
-
-@method(looks_at="pixel", fit=_settle)
+@method(looks_at="pixel", fit=_fit_state)
 def match_library(
     stack: SpectralStack,
     /,
@@ -125,89 +125,89 @@ def match_library(
     endmembers: Annotated[list[float] | None, Param(label="end members", auto="from the data")] = None,
     progress: Progress | None = None,
 ) -> MapSet:
-    """Charge and 10Dq of each pixel of an L edge, or valence at a K edge, by the spectra of a library that fit it best.
+    """Charge and 10Dq of each pixel of an L edge, or valence at a K edge, from the best fitting library spectra.
 
     Parameters
     ----------
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
-        Optical depth, fluorescence or normalized absorption, with at least the L3 edge of the library's element, or
-        its K edge from 3 eV below to 15 eV above half height.
+        Optical depth, fluorescence or normalized absorption. It must cover at least the L3 edge of the library's
+        element, or its K edge from 3 eV below to 15 eV above half height.
     library : Library, name or file
-        What to match: ``mn-l23``, ``mn-l23-oh``, ``ti-l23`` ... ``ni-l23``; ``ni-k``, ``mn-k``, ``fe-k``, ``co-k``; or
-        whatever `load_library` reads.
+        The spectra to match: ``mn-l23``, ``mn-l23-oh``, ``ti-l23`` ... ``ni-l23``; ``ni-k``, ``mn-k``, ``fe-k``,
+        ``co-k``; or anything that `load_library` reads.
     calibration : Spectrum or file, optional
-        K edges only: one spectrum of known phase, measured as the stack was. It fixes the energy shift and the width
-        of a library of theory, which is not used without. It has a valence, or is called as a member of the library;
-        a member's name says the phase best: ``{path: standard.txt, name: NiO}``.
+        K edges only: one spectrum of known phase, measured as the stack was. It gives the energy shift and the width of
+        a library of theory, which is not used without. The spectrum has a valence, or the name of a member of the
+        library in its name, which is better: ``{path: standard.txt, name: NiO}``.
     shift : float
-        How far a pixel's energies may be from the stack's, in eV; 0 for not at all. Of no meaning at a K edge, where a
+        Largest shift of a pixel's energies against the stack's, in eV; 0 for none. It is not used at a K edge, where a
         free shift would spoil the valence.
     offset : float, optional
-        How much too high the stack's energies read, in eV, when that is known: 0 says that the axis is calibrated (to
-        0.3 eV or better). Found within 2 eV otherwise, and then charges that only the axis could tell apart are
-        ``ambiguous``. At a K edge from `calibration`.
+        How much too high the stack's energies read, in eV, if this is known: 0 says that the energy axis is calibrated
+        (to 0.3 eV or better). Otherwise it is searched within 2 eV, and charges that only a calibrated axis could tell
+        apart are ``ambiguous``. At a K edge it comes from `calibration`.
     background : {"linear", "constant", "none"}
         What is fitted beside the spectrum, of either sign: a constant and a slope in energy, a constant, or nothing.
     broadening : float, optional
-        Full width of a Gaussian in eV that stands for the instrument.
+        Full width in eV of the Gaussian that describes the instrument.
     min_signal : float, optional
-        Pixels whose spectrum is not higher (peak to peak, in the stack's unit) are masked. By default five times the
-        pixel's own error of it.
+        Pixels whose spectrum has a smaller peak-to-peak height, in the stack's unit, are masked. By default five times
+        the pixel's own error of the height.
     max_misfit : float
-        Pixels with a larger root mean square residual, as a share of the height of their spectrum, are not assigned.
+        Pixels whose root mean square residual is a larger share of the height of their spectrum are not assigned.
     min_evidence : float
-        Least rise of chi-square when the next charge is taken instead; below it a pixel is ambiguous. 9 is 3 sigma.
+        Least increase of chi-square when the next charge is taken instead; a pixel with less is ambiguous. 9 is 3
+        sigma.
     mixture : bool
-        Take each pixel for a mixture of one member per charge, and give their fractions and the mean valence too.
+        Fit each pixel as a mixture of one member per charge too, and return their fractions and the mean valence.
     embedding : {"pca", "mds", "isomap", "tsne"}
-        Where pixels and library are compared: in the patterns that hold the library best, or, to compare methods, in an
-        embedding of few dimensions by the nearest members.
+        Where pixels and library are compared: in the library's principal components, or, to compare methods, with the
+        nearest members in an embedding of few dimensions.
     dimensions : int, optional
-        How many dimensions the embedding has.
+        Number of dimensions of the embedding.
     shift_spread : float, optional
         Standard deviation of the pixels' shifts in eV. The smaller it is, the less noise a pixel's shift adds to 10Dq.
     track_weights : list of float, optional
-        How common each track of the library (members that differ in 10Dq only) is on this stack, beside the commonest
-        of its charge: all pixels together tell tracks apart that one pixel's noise mixes up.
+        How common each track of the library (members that differ in 10Dq only) is on this stack, relative to the
+        commonest of its charge. All pixels together distinguish tracks that the noise of one pixel confuses.
     ambiguous : list of float, optional
-        Charges that can't be told from each other on this stack.
+        Charges that can't be told apart on this stack.
     endmembers : list of float, optional
-        Numbers of the library's members, counted from 0, that `mixture` mixes.
+        Numbers of the library's members, counted from 0, that `mixture` uses.
 
     Returns
     -------
     MapSet
-        ``charge``, labels such as Mn2+, or ambiguous; ``ten_dq`` (eV), where the library has it; ``shift`` (eV), beyond
-        the stack's offset. Companions: ``signal``, the height of the spectrum; ``misfit``, the root mean square
-        residual over it; ``margin``, by how much the next charge fits worse: 0 as well, 1 not at all; ``assigned``, 1
-        where nothing is doubtful, and ``doubt``, why not; ``ten_dq_noise``, ``ten_dq_grid`` and ``ten_dq_model``, the
-        parts of the error of 10Dq. With `mixture` a fraction of atoms per end member, named after its charge, and
-        ``valence``. Offset and broadening are in ``metadata["library"]``, what should be known in ``warnings``.
+        ``charge``, labels such as Mn2+, or ambiguous; ``ten_dq`` (eV), if the library has it; ``shift`` (eV), in
+        addition to the stack's offset. Companions: ``signal``, the height of the spectrum; ``misfit``, the root mean
+        square residual over the height; ``margin``, how much worse the next charge fits: 0 equally well, 1 not at all;
+        ``assigned``, 1 where nothing is doubtful, and ``doubt``, why not; ``ten_dq_noise``, ``ten_dq_grid`` and
+        ``ten_dq_model``, the parts of the error of 10Dq. With `mixture`, a fraction of atoms per end member, named
+        after its charge, and ``valence``. ``metadata["library"]`` has offset and broadening, ``warnings`` what a user
+        should know.
         At a K edge ``valence``, the mean of the members' valences in the non-negative mixture that fits best, and
-        ``edge_jump``; companions ``valence_noise`` and ``valence_model``, ``misfit``, ``assigned``, ``doubt``, and each
-        member's share.
+        ``edge_jump``; companions ``valence_noise`` and ``valence_model``, ``misfit``, ``assigned``, ``doubt``, and the
+        share of each member.
 
     Raises
     ------
     ValueError
         If the stack is not absorption, does not overlap with the library, misses the L3 edge, has too few energies, or
-        is flat.
-        A K-edge library of theory needs a calibration.
+        is flat; if a K-edge library of theory has no calibration.
 
     Notes
     -----
-    Library and pixel have the background projected out. Scores are cosines in the space of the library's principal
-    components, at steps of 0.1 eV in 10Dq and 0.15 eV in shift; the best is refined by Gauss-Newton steps on spectra
-    drawn by splines. The shifts of a stack's pixels have a spread that is measured first and then used as their prior;
-    so are the weights of the library's tracks, by maximum likelihood (expectation maximization). A track that no pixel
-    prefers costs 9 of chi-square, so that a rare phase is found where it is 3 sigma clear. 10Dq is averaged over the
-    tracks that fit a pixel about as well.
+    The background is projected out of library and pixel. Both are compared as unit vectors in the space of the
+    library's principal components. A coarse search takes steps of 0.1 eV in 10Dq and 0.15 eV in shift; its best node
+    is refined by Gauss-Newton steps on spectra that are interpolated by splines. The spread of the pixels' shifts is
+    estimated first and then used as their prior, and so are the weights of the library's tracks, by maximum likelihood
+    (expectation maximization). A track that no pixel prefers costs 9 of chi-square, so a rare phase is found where it
+    is 3 sigma better. 10Dq is averaged over the tracks that fit a pixel about equally well.
 
     The error of 10Dq has three parts, added in squares: noise, from the pixel's residual and the spread of 10Dq among
-    tracks; grid, from drawing spectra
-    between members; model, how far Slater integrals that are 10 % off move it, at least 0.15 eV (0.2 for d3, 0.5 for
-    Jahn-Teller ions such as Mn3+, whose 10Dq an L edge does not tell). The idea of placing measured spectra among
-    simulated ones to read charge and 10Dq is that of Suzuki et al. (2018).
+    tracks; grid, from the interpolation between members; model, from Slater integrals that are 10 % off, at least 0.15
+    eV (0.2 for d3, 0.5 for Jahn-Teller ions such as Mn3+, whose 10Dq an L edge does not determine). The idea of placing
+    measured spectra among simulated ones to read charge and 10Dq is that of Suzuki et al. (2018).
 
     Examples
     --------
@@ -225,7 +225,7 @@ def match_library(
     assert offset is not None
     assert broadening is not None
     if library.is_k_edge:
-        return valence_maps(
+        return k_edge_maps(
             stack,
             library,
             calibration=calibration,
@@ -237,9 +237,9 @@ def match_library(
             progress=progress,
         )
     assert shift_spread is not None
-    window = usable(stack, library, offset, _N_COLUMNS[background])
+    window = energy_window(stack, library, offset, background)
     with blocks.single_threaded_blas():
-        nodes = prepare_nodes(
+        grid = build_search_grid(
             library,
             window.energy,
             offset=offset,
@@ -247,35 +247,40 @@ def match_library(
             shift=shift,
             spread=shift_spread,
             background=background,
-            dimensions=_patterns(dimensions, embedding, window.energy.size),
+            n_components=_n_components(dimensions, embedding, window.energy.size),
             weights=track_weights,
         )
-    unsure = np.array([charge_of(library, name) in (ambiguous or []) for name in nodes.species])
-    limits = Limits(min_signal, max_misfit, min_evidence, unsure)
+    ambiguous = ambiguous or []
+    flags = np.array([charge_of(library, name) in ambiguous for name in grid.species])
     n_pixels = int(np.prod(stack.shape[1:]))
-    matcher = Matcher(nodes, window.frames, limits, n_pixels)
+    matcher_arguments = grid, window.frames, Limits(min_signal, max_misfit, min_evidence, flags), n_pixels
+    matcher = Matcher(*matcher_arguments)
     if embedding != "pca":
-        matcher = Neighbours(
-            nodes, window.frames, limits, n_pixels, library, embedding, _dimensions(dimensions, embedding)
-        )
+        n_dimensions = dimensions or _EMBEDDING_DIMENSIONS
+        matcher = NearestNeighbourMatcher(*matcher_arguments, library, embedding, n_dimensions)
     share = 0.6 if mixture else 1.0
     blocks.over_pixels(matcher.block, stack.data, progress=part(progress, 0.0, share), message="matching the library")
-    if (matcher.doubt == 5).all():
+    if (matcher.doubt == Doubt.NOT_FINITE).all():
         raise_if_frame_empty(stack)
-    maps = charge_maps(stack, library, matcher)
-    warnings = [*window.warnings, *doubts(library, matcher, ambiguous or [])]
-    how = {"name": library.name, "offset_eV": offset, "broadening_eV": broadening, "shift_spread_eV": shift_spread}
-    fit = {"offset": offset, "broadening": broadening, "energy": window.energy, "background": background}
+    maps = l_edge_maps(stack, library, matcher)
+    warnings = [*window.warnings, *l_edge_warnings(library, matcher, ambiguous)]
     if mixture:
-        more, told = mixture_maps(
-            stack, library, window, endmembers or [], offset, broadening, background, part(progress, share, 1.0)
+        fractions, mixture_warnings = mixture_maps(
+            stack,
+            library,
+            window,
+            endmembers or [],
+            offset=offset,
+            broadening=broadening,
+            background=background,
+            progress=part(progress, share, 1.0),
         )
-        maps |= more
-        warnings += told
+        maps |= fractions
+        warnings += mixture_warnings
     metadata = {
         "name": stack.name,
         "warnings": warnings,
-        "library": how,
-        "match": {**fit, "library": library.to_plain()},
+        "library": LibrarySettings(library.name, offset, broadening, shift_spread),
+        "match": LibraryMatch(offset, broadening, window.energy, background, library.to_plain()),
     }
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)

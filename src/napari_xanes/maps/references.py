@@ -1,4 +1,4 @@
-"""Linear combination of reference spectra, pixel by pixel."""
+"""`fit_references`: linear combination of reference spectra in each pixel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy as np
 from napari_xanes import blocks
 from napari_xanes.arguments import References
 from napari_xanes.edge import raise_if_frame_empty, require_absorption
-from napari_xanes.maps.fitting.linear_fit import Design, LinearFit, prepare
+from napari_xanes.maps.fitting.design import Design, build_design
+from napari_xanes.maps.fitting.linear_fit import LinearFit
+from napari_xanes.maps.fitting.result import ReferenceFit, reference_fit
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
@@ -22,20 +24,20 @@ Range = tuple[float, float]
 When = Literal["auto", "always", "never"]
 
 
-def _settle(
-    stack: SpectralStack, *, references: list[Spectrum], energy: Range | None, **others: Any
-) -> Mapping[str, Any]:
-    """The energies that all references cover."""
-    require_absorption(stack, "fit_references", normalized=True)
-    design = prepare(stack, references, energy, **{name: others[name] for name in _DESIGN})
-    used = design.energy
-    return {"energy": (float(used[0]), float(used[-1]))}
-
-
 _DESIGN = ("constant", "slope", "nonnegative", "sum_to_one", "normalize_references")
+"""The parameters of `fit_references` that are those of `build_design`."""
 
 
-@method(looks_at="pixel", fit=_settle)
+def _fit_state(
+    stack: SpectralStack, *, references: list[Spectrum], energy: Range | None, **parameters: Any
+) -> Mapping[str, Any]:
+    """Find the range of energies that all references cover."""
+    require_absorption(stack, "fit_references", normalized=True)
+    design = build_design(stack, references, energy, **{name: parameters[name] for name in _DESIGN})
+    return {"energy": (float(design.energy[0]), float(design.energy[-1]))}
+
+
+@method(looks_at="pixel", fit=_fit_state)
 def fit_references(
     stack: SpectralStack,
     /,
@@ -58,48 +60,48 @@ def fit_references(
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
         Optical depth, fluorescence or normalized absorption.
     references : list of Spectrum, or files
-        Spectra to combine, interpolated linearly onto the stack's energies. At most ten when non-negative.
+        Spectra to combine, interpolated linearly onto the stack's energies. At most ten if non-negative.
     constant : bool
-        Fit a constant background too, of either sign.
+        Fit a constant background of either sign.
     slope : bool
-        Fit a background linear in energy too, of either sign.
+        Fit a background that is linear in energy, of either sign.
     nonnegative : bool
-        Bind the coefficients of the references to be at least 0; the fit is the exact optimum.
+        Require that the coefficients of the references are at least 0. The fit is the exact optimum.
     sum_to_one : bool
-        Bind them to sum to 1, for normalized stacks.
+        Require that the coefficients sum to 1; for normalized stacks.
     fractions : bool
-        Give each coefficient divided by their sum, instead of the coefficient in the stack's unit.
+        Return each coefficient divided by their sum, instead of the coefficient in the stack's unit.
     energy : tuple of float, optional
         Range of energies to fit in eV, both ends included.
     min_jump : float, optional
         Pixels whose edge jump (sum of coefficients) is not larger are masked. In the unit of the stack; by default
         five times the pixel's own standard error.
     normalize_references : {"auto", "always", "never"}
-        Normalize references to an edge jump of 1 first: with "auto", those whose metadata say that they are not.
+        Normalize references to an edge jump of 1 first; "auto" normalizes those whose metadata say that they are not.
 
     Returns
     -------
     MapSet
         One map per reference, named after it; ``edge_jump``, their sum; ``valence``, the mean of the references'
-        valences weighted by the coefficients; ``dominant``, the reference with the largest one; ``residual_rms``;
-        ``chi_square``, reduced; and ``constant``, ``slope`` (per eV, 0 at the middle energy) as far as fitted. Pixels
-        with NaN have NaN everywhere; in pixels with too small a jump the coefficients stay, masked, and valence and
-        dominant are empty.
+        valences weighted by the coefficients; ``dominant``, the reference with the largest coefficient;
+        ``residual_rms``; ``chi_square``, reduced; and ``constant`` and ``slope`` (per eV, 0 at the middle energy) if
+        they were fitted. Pixels with NaN have NaN in all maps. In pixels with too small a jump, the coefficients are
+        masked, and valence and dominant are empty.
 
     Raises
     ------
     ValueError
-        If the stack is not absorption, a reference does not reach it, too few energies are left, references can't be
-        told apart, or a reference is named as one of the other maps.
+        If the stack is not absorption, a reference does not overlap with it, too few energies are left, references are
+        not independent, or a reference has the name of another map.
 
     Notes
     -----
-    Standard errors follow from the noise of the data. An optical depth with the photons counted
+    Standard errors follow from the noise of the data. An optical depth with known photon counts
     (``metadata["noise"]``, see `optical_depth`) has the variance ``(exp(mu) + 1/n_flat) / i0``, and the errors are
     those of an unweighted fit to such data, ``(A'A)^-1 A'VA (A'A)^-1``. Otherwise the variance is that of the pixel's
-    residuals, misfit included. A coefficient above 0 has its error among those that are above 0; one at 0 has the
-    error that it would have if it alone were added. Fractions and valence take the error of the fit without bounds, so
-    that a pure pixel is not given an error of zero.
+    residuals, misfit included. A coefficient above 0 has its error in the fit of those that are above 0; a coefficient
+    at 0 has the error that it would have if it alone were added. The errors of fractions and valence are those of the
+    fit without bounds, so that a pure pixel does not get an error of zero.
 
     ``chi_square`` is the sum of squared residuals over the variance and the degrees of freedom. Without known noise
     the variance is half the mean squared difference of neighbouring residuals (von Neumann, Ann. Math. Stat. 12, 367,
@@ -116,7 +118,7 @@ def fit_references(
     (2.5, 0.4)
     """
     require_absorption(stack, "fit_references", normalized=True)
-    design = prepare(
+    design = build_design(
         stack,
         references,
         energy,
@@ -134,63 +136,64 @@ def fit_references(
 
 
 def _maps(stack: SpectralStack, design: Design, fit: LinearFit) -> MapSet:
-    """The filled arrays as maps."""
+    """The arrays of a fit as maps."""
     shape, unit, names = stack.shape[1:], stack.unit, design.names
-    mask = fit.good.reshape(shape)
+    good = fit.good.reshape(shape)
 
-    def one(values: Any, unit: str, sigma: Any = None, mask: Any = mask, **more: Any) -> ParameterMap:
+    def map_of(values: Any, unit: str, sigma: Any = None, mask: Any = good, **more: Any) -> ParameterMap:
         sigma = None if sigma is None else sigma.reshape(shape)
         return ParameterMap(values.reshape(shape), unit, sigma, mask, **more)
 
+    def good_and_finite(values: Any) -> Any:
+        return good & np.isfinite(values).reshape(shape)
+
     shown_unit = "1" if fit.fractions else unit
-    maps = {name: one(fit.shown[i], shown_unit, fit.shown_sigma[i]) for i, name in enumerate(names)}
-    maps["edge_jump"] = one(fit.jump, unit, fit.jump_sigma)
+    maps = {name: map_of(fit.shown[i], shown_unit, fit.shown_sigma[i]) for i, name in enumerate(names)}
+    maps["edge_jump"] = map_of(fit.jump, unit, fit.jump_sigma)
     if design.with_valence.any():
-        maps["valence"] = one(fit.valence, "1", fit.valence_sigma, mask & np.isfinite(fit.valence).reshape(shape))
-    maps["dominant"] = one(fit.dominant, "1", labels=dict(enumerate(names, start=1)))
-    maps["residual_rms"] = one(fit.rms, unit, companion="fit")
-    maps["chi_square"] = one(
-        fit.chi_square, "1", mask=mask & np.isfinite(fit.chi_square).reshape(shape), companion="fit"
-    )
+        maps["valence"] = map_of(fit.valence, "1", fit.valence_sigma, good_and_finite(fit.valence))
+    maps["dominant"] = map_of(fit.dominant, "1", labels=dict(enumerate(names, start=1)))
+    maps["residual_rms"] = map_of(fit.rms, unit, companion="fit")
+    maps["chi_square"] = map_of(fit.chi_square, "1", mask=good_and_finite(fit.chi_square), companion="fit")
+    units = {"constant": unit, "slope": f"{unit}/eV"}
     for i, name in enumerate(design.backgrounds):
-        maps[name] = one(fit.background[i], {"constant": unit, "slope": f"{unit}/eV"}[name], companion="fit")
-    warnings = list(design.warnings)
-    if fit.finite.any() and not fit.good.any():
-        least = "five times its error" if fit.min_jump is None else f"{fit.min_jump:g}"
-        largest = float(np.nanmax(fit.jump))
-        warnings.append(f"no pixel has an edge jump above {least} (the largest is {largest:.3g}), so all are masked")
+        maps[name] = map_of(fit.background[i], units[name], companion="fit")
     metadata = {
         "name": stack.name,
-        "warnings": warnings,
-        "fit": {
-            "energy": design.energy,
-            "design": design.matrix,
-            "names": [*names, *design.backgrounds],
-            "fractions": fit.fractions,
-        },
+        "warnings": [*design.warnings, *_warnings(fit)],
+        "fit": ReferenceFit(design.energy, design.matrix, [*names, *design.backgrounds], fit.fractions),
     }
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
 
 
+def _warnings(fit: LinearFit) -> list[str]:
+    """Say that all pixels are masked, if they are."""
+    if fit.good.any() or not fit.finite.any():
+        return []
+    least = "five times its error" if fit.min_jump is None else f"{fit.min_jump:g}"
+    largest = float(np.nanmax(fit.jump))
+    return [f"no pixel has an edge jump above {least} (the largest is {largest:.3g}), so all pixels are masked"]
+
+
 def fitted_spectrum(maps: MapSet, index: tuple[int, ...]) -> Spectrum:
-    """The fit of one pixel, to draw over its measured spectrum.
+    """Return the fit of one pixel, to draw over its measured spectrum.
 
     Parameters
     ----------
     maps : MapSet
-        What `fit_references` gave.
+        Maps of `fit_references`, or of `match_library` at a K edge.
     index : tuple of int
         Pixel, (y, x) or (z, y, x).
 
     Returns
     -------
     Spectrum
-        On the energies that were fitted, NaN where the pixel has no fit.
+        On the fitted energies; NaN if the pixel has no fit.
 
     Raises
     ------
     ValueError
-        If the maps were not made by `fit_references`.
+        If the maps hold no such fit.
 
     Examples
     --------
@@ -200,11 +203,11 @@ def fitted_spectrum(maps: MapSet, index: tuple[int, ...]) -> Spectrum:
     >>> bool(np.allclose(fitted_spectrum(maps, (0, 0)).mu, stack.data[:, 0, 0]))
     True
     """
-    fit = maps.metadata.get("fit")
-    if not isinstance(fit, Mapping) or "design" not in fit:
+    fit = reference_fit(maps.metadata)
+    if fit is None:
         raise ValueError(f"{maps!r} holds no fit of references; run fit_references first")
-    coefficients = np.array([maps[name].data[index] for name in fit["names"]], dtype=np.float64)
-    if fit["fractions"]:
-        n_references = len([name for name in fit["names"] if maps[name].companion != "fit"])
+    coefficients = np.array([maps[name].data[index] for name in fit.names], dtype=np.float64)
+    if fit.fractions:
+        n_references = len([name for name in fit.names if maps[name].companion != "fit"])
         coefficients[:n_references] *= float(maps["edge_jump"].data[index])
-    return Spectrum("fit", fit["energy"], np.asarray(fit["design"]) @ coefficients)
+    return Spectrum("fit", fit.energy, np.asarray(fit.design) @ coefficients)

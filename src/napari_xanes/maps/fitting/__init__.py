@@ -1,1 +1,1 @@
-"""Least-squares fits of a block of spectra: references and edges."""
+"""Least-squares fits of all spectra of a block at once: references and edges."""

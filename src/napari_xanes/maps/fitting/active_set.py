@@ -1,43 +1,42 @@
 """Least squares with non-negative coefficients, exact, for all pixels of a block at once.
 
-The optimum of non-negative least squares is an ordinary least squares fit on some subset of the columns (its support).
-The fits on all subsets of a few columns are prepared once, as matrices. Each pixel then looks for its support by block
-principal pivoting: columns that came out negative leave, columns that would help enter (Kim & Park, SIAM J. Sci.
-Comput. 33, 3261, 2011). That ends at the optimum or, seldom, goes in circles; then all supports are tried and the
-feasible one with the smallest residual is the optimum, without iteration or tolerance. The result is that of Lawson &
+The optimum of non-negative least squares is an ordinary least squares fit on some subset of the columns, the support.
+The fits on all subsets of a few columns are prepared once, as matrices. The support of each pixel is then found by
+block principal pivoting: columns with a negative coefficient leave, columns that would lower the residual enter (Kim &
+Park, SIAM J. Sci. Comput. 33, 3261, 2011). This ends at the optimum or, seldom, cycles. For a pixel that cycles, all
+supports are tried, and the feasible one with the smallest residual is the optimum. The result is that of Lawson &
 Hanson, Solving Least Squares Problems (1974), ch. 23.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_xanes._typing import Float64Array
+from napari_xanes._typing import Float64Array, IndexArray
 
 MAX_COLUMNS = 10
-"""Most columns that may be bound to be non-negative: 1024 supports are prepared."""
+"""Largest number of non-negative columns: 1024 supports are prepared."""
 
 _ROUNDS = 12
-"""Pivots that are tried before all supports are."""
+"""Number of pivots before all supports are tried."""
 
 
 class ActiveSets:
-    """Minimize ``|R x - q|`` for many right-hand sides, under the constraints asked for.
+    """Minimize ``|R x - q|`` for many right-hand sides, under constraints.
 
     Parameters
     ----------
     r : ndarray, shape (K, K)
-        Triangular factor of the design, ``A = Q R``; so errors of the data are not squared by normal equations.
+        Triangular factor of the design, ``A = Q R``; normal equations would square its condition number.
     nonnegative : bool
-        Bind all coefficients to be at least 0.
+        Whether all coefficients must be at least 0.
     sum_to_one : bool
-        Bind their sum to be exactly 1.
+        Whether the sum of the coefficients must be exactly 1.
 
     Raises
     ------
     ValueError
-        If more than `MAX_COLUMNS` columns are bound to be non-negative.
+        If more than `MAX_COLUMNS` columns must be non-negative.
 
     Examples
     --------
@@ -50,11 +49,11 @@ class ActiveSets:
         k = r.shape[1]
         if nonnegative and k > MAX_COLUMNS:
             raise ValueError(
-                f"{k} references are too many for an exact non-negative fit; choose at most {MAX_COLUMNS}, those that "
-                "the sample can hold, or set nonnegative to no"
+                f"{k} references are too many for an exact non-negative fit; choose at most {MAX_COLUMNS} that the "
+                "sample can contain, or set nonnegative to no"
             )
         self.nonnegative, self._sum_to_one = nonnegative, sum_to_one
-        # Bit j of a support's number says that column j is not in it; so number 0 is all of them.
+        # Bit j of a support's number is set if column j is not in the support: number 0 has all columns.
         self._bits = 1 << np.arange(k)
         numbers = np.arange(1 << k if nonnegative else 1)
         self.members = (numbers[:, None] & self._bits) == 0
@@ -63,13 +62,13 @@ class ActiveSets:
         self.offset = np.array([offset for _, offset in solved])
         self._r = r
 
-    def solve(self, q: Float64Array) -> tuple[Float64Array, NDArray[np.intp]]:
-        """The coefficients and the number of the support of each pixel.
+    def solve(self, q: Float64Array) -> tuple[Float64Array, IndexArray]:
+        """Return the coefficients and the support of each pixel.
 
         Parameters
         ----------
         q : ndarray, shape (K, P)
-            ``Q.T @ data``. A pixel with NaN gets NaN on the full support.
+            ``Q.T @ data``. A pixel with NaN has NaN coefficients and the full support.
 
         Returns
         -------
@@ -81,54 +80,56 @@ class ActiveSets:
         x = self.gain[0] @ q + self.offset[0][:, None]
         support = np.zeros(q.shape[1], dtype=np.intp)
         if self.nonnegative:
-            rest = np.flatnonzero((x < 0).any(axis=0))
-            if rest.size:
-                x[:, rest], support[rest] = self._pivot(q[:, rest], x[:, rest])
+            infeasible = np.flatnonzero((x < 0).any(axis=0))
+            if infeasible.size:
+                x[:, infeasible], support[infeasible] = self._pivot(q[:, infeasible], x[:, infeasible])
         return x, support
 
-    def _pivot(self, q: Float64Array, x: Float64Array) -> tuple[Float64Array, NDArray[np.intp]]:
-        """The optimum by exchanging columns, for pixels whose fit `x` on all columns is not feasible."""
+    def _pivot(self, q: Float64Array, x: Float64Array) -> tuple[Float64Array, IndexArray]:
+        """Find the optimum by exchanging columns, for pixels whose fit `x` on all columns is not feasible."""
         support = self._bits @ (x < 0)
-        open_ = np.arange(support.size)
+        unsolved = np.arange(support.size)
         for _ in range(_ROUNDS):
-            number, wanted = support[open_], q[:, open_]
+            number, target = support[unsolved], q[:, unsolved]
             members = self.members[number].T
-            tried = np.einsum("pij,jp->ip", self.gain[number], wanted) + self.offset[number].T
-            pull = self._r.T @ (wanted - self._r @ tried)
+            trial = np.einsum("pij,jp->ip", self.gain[number], target) + self.offset[number].T
+            gradient = self._r.T @ (target - self._r @ trial)
             if self._sum_to_one:
-                pull -= np.sum(pull * members, axis=0) / np.maximum(members.sum(axis=0), 1)
-            wrong = np.where(members, tried < 0, pull > 0)
+                gradient -= np.sum(gradient * members, axis=0) / np.maximum(members.sum(axis=0), 1)
+            wrong = np.where(members, trial < 0, gradient > 0)
             if self._sum_to_one:
                 wrong[:, number == len(self.members) - 1] = True
-            x[:, open_] = tried
-            unsolved = wrong.any(axis=0)
-            open_ = open_[unsolved]
-            if open_.size == 0:
+            x[:, unsolved] = trial
+            is_wrong = wrong.any(axis=0)
+            unsolved = unsolved[is_wrong]
+            if unsolved.size == 0:
                 return x, support
-            support[open_] ^= self._bits @ wrong[:, unsolved]
-        x[:, open_], support[open_] = self._best(q[:, open_])
+            support[unsolved] ^= self._bits @ wrong[:, is_wrong]
+        x[:, unsolved], support[unsolved] = self._best(q[:, unsolved])
         return x, support
 
-    def _best(self, q: Float64Array) -> tuple[Float64Array, NDArray[np.intp]]:
-        """The optimum by trying every support."""
+    def _best(self, q: Float64Array) -> tuple[Float64Array, IndexArray]:
+        """Find the optimum by trying every support."""
         best = np.full(q.shape[1], np.inf)
         x, support = np.zeros_like(q), np.zeros(q.shape[1], dtype=np.intp)
         for i in range(1, len(self.members) - self._sum_to_one):
-            tried = self.gain[i] @ q + self.offset[i][:, None]
-            misfit = q - self._r @ tried
+            trial = self.gain[i] @ q + self.offset[i][:, None]
+            misfit = q - self._r @ trial
             squares = np.einsum("kp,kp->p", misfit, misfit)
-            better = np.flatnonzero((tried.min(axis=0) >= 0) & (squares < best))
+            better = np.flatnonzero((trial.min(axis=0) >= 0) & (squares < best))
             best[better], support[better] = squares[better], i
-            x[:, better] = tried[:, better]
+            x[:, better] = trial[:, better]
         return x, support
 
     def freed(self) -> Float64Array:
-        """Per support, how each coefficient answers to the data: one off the support as if it were the next to enter.
+        """Return the linear map from data to coefficients on each support, from which standard errors follow.
+
+        A coefficient off the support is treated as if it alone were added to the support.
 
         Returns
         -------
         ndarray, shape (S, K, K)
-            Row ``[s, i]`` times ``q`` is coefficient i (but for a constant). Standard errors follow from it.
+            Row ``[s, i]`` times ``q`` is coefficient i on support s, up to a constant.
         """
         rows = self.gain.copy()
         for i, members in enumerate(self.members):
@@ -137,8 +138,8 @@ class ActiveSets:
         return rows
 
 
-def _affine(r: Float64Array, support: NDArray[np.intp], sum_to_one: bool) -> tuple[Float64Array, Float64Array]:
-    """The fit on a support as ``x = gain @ q + offset``, with zeros off the support."""
+def _affine(r: Float64Array, support: IndexArray, sum_to_one: bool) -> tuple[Float64Array, Float64Array]:
+    """Return the fit on a support as ``x = gain @ q + offset``, with zeros off the support."""
     k, size = r.shape[1], support.size
     gain, offset = np.zeros((k, k)), np.zeros(k)
     if size == 0:

@@ -1,6 +1,6 @@
-"""The kernel of the edge maps: half-step crossing, steepest rise and white line of a block, with their errors.
+"""The kernel of `edge_energy`: half-step crossing, steepest rise and white line of a block, with their errors.
 
-Everything runs along rows of (E, P) matrices, so that the work is the same for each pixel and stays in cache.
+All work is done along the rows of (E, P) matrices: each step is the same for every pixel and stays in the cache.
 """
 
 from __future__ import annotations
@@ -10,22 +10,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes._typing import Float64Array
+from napari_xanes._typing import Block, BoolArray, Float32Array, Float64Array, IndexArray
 from napari_xanes.edge import EdgeLines, three_point_slope
 from napari_xanes.stack import SpectralStack
 
-Rows = NDArray[np.float32]
+_MIN_ENERGIES = 5
 
 
 class EdgeFit:
-    """Finds the edges of block after block of a stack, into flat float32 arrays of one value per pixel.
+    """Finds the edges of block after block of a stack, in flat float32 arrays with one value per pixel.
+
+    ``energies`` holds the values and errors (P,) of each map in eV; ``jump``, ``jump_sigma`` the edge jump; ``good``
+    says which pixels are finite and have a sufficient jump; ``searched`` is the range that was searched, in eV.
 
     Parameters
     ----------
     edge : EdgeLines
-        How to normalize; of a normalized stack, where to take the noise.
+        The lines that normalize a spectrum; for a normalized stack they only give the noise.
     stack : SpectralStack
-        Where to; only its shape and quantity are looked at.
+        The stack; only its shape, energies and quantity are used here.
     energy : tuple of float
         Search range in eV.
     level : float
@@ -44,13 +47,7 @@ class EdgeFit:
     ) -> None:
         self._edge, self._level, self._min_jump = edge, level, min_jump
         self._normalized = stack.quantity == "normalized"
-        first, last = np.searchsorted(stack.energy, (energy[0] - 1e-6, energy[1] + 1e-6))
-        if last - first < 5:
-            raise ValueError(
-                f"{last - first} energies lie in the search range {energy[0]:g} to {energy[1]:g} eV, but at least 5 "
-                f"are needed; the stack covers {stack.energy[0]:g} to {stack.energy[-1]:g} eV"
-            )
-        self._frames = slice(int(first), int(last))
+        self._frames = _search_frames(stack.energy, energy)
         axis = stack.energy[self._frames]
         self.searched = float(axis[0]), float(axis[-1])
         self._offset = axis - edge.e0
@@ -64,58 +61,60 @@ class EdgeFit:
         self.jump, self.jump_sigma = (np.full(n_pixels, np.nan, np.float32) for _ in range(2))
         self.good = np.zeros(n_pixels, dtype=bool)
 
-    def block(self, block: NDArray[Any], pixels: slice) -> None:
-        """Find the edges of a block (E, P) and keep them."""
+    def block(self, block: Block, pixels: slice) -> None:
+        """Find the edges of a block (E, P) and store the results."""
         with np.errstate(all="ignore"):
             lines = self._edge.measure(block)
             good = np.isfinite(block.sum(axis=0, dtype=np.float32)) & (lines.jump > self._min_jump)
-            near = block[self._frames]
+            raw = block[self._frames]
             if self._normalized:
-                mu, noise = near.astype(np.float32, copy=False), lines.noise
+                mu, noise = raw.astype(np.float32, copy=False), lines.noise
             else:
-                mu, noise = self._scaled(near, lines.low, lines.low_slope, lines.jump), lines.noise / lines.jump
+                mu, noise = self._scaled(raw, lines.low, lines.low_slope, lines.jump), lines.noise / lines.jump
             self.good[pixels] = good
             self.jump[pixels], self.jump_sigma[pixels] = lines.jump, lines.sigma
             top = self._last_argmax(mu)
-            found = {
+            results = {
                 "edge_energy": self._crossing(mu, top),
                 "derivative_maximum": self._steepest(mu, top),
                 "white_line": self._vertex(mu, top),
             }
-            for name, (at, sigma) in found.items():
+            for name, (offset, sigma) in results.items():
                 values, errors = self.energies[name]
-                kept = good & np.isfinite(at)
-                values[pixels] = np.where(kept, at + self._edge.e0, np.nan)
-                errors[pixels] = np.where(kept, sigma * noise, np.nan)
+                valid = good & np.isfinite(offset)
+                values[pixels] = np.where(valid, offset + self._edge.e0, np.nan)
+                errors[pixels] = np.where(valid, sigma * noise, np.nan)
 
-    def _scaled(self, near: NDArray[Any], low: Float64Array, slope: Float64Array, jump: Float64Array) -> Rows:
-        """The search range of the normalized spectra."""
+    def _scaled(self, raw: Block, low: Float64Array, slope: Float64Array, jump: Float64Array) -> Float32Array:
+        """Normalized spectra in the search range."""
         line = np.stack([low / jump, slope / jump]).astype(np.float32)
         design = np.stack([np.ones_like(self._offset), self._offset], axis=1).astype(np.float32)
-        mu: Rows = np.multiply(near, (1 / jump).astype(np.float32), dtype=np.float32)
+        mu: Float32Array = np.multiply(raw, (1 / jump).astype(np.float32), dtype=np.float32)
         mu -= design @ line
         return mu
 
-    def _crossing(self, mu: Rows, top: NDArray[np.intp]) -> tuple[Float64Array, Float64Array]:
-        """The last crossing of the level below the maximum, and its error for noise of 1."""
+    def _crossing(self, mu: Float32Array, top: IndexArray) -> tuple[Float64Array, Float64Array]:
+        """The last crossing of the level below the maximum in eV from E0, and its error for noise of 1."""
         under = mu < self._level
         crosses = under[:-1] & ~under[1:]
         crosses &= self._number[: len(crosses)] < top
-        below = _last_true(crosses, self._number[: len(crosses)] + 1)
-        none = below == 0
-        i = np.maximum(below - 1, 0)
+        number_after = _last_true(crosses, self._number[: len(crosses)] + 1)
+        i = np.maximum(number_after - 1, 0)
         columns = np.arange(top.size)
-        left, right = mu[i, columns].astype(np.float64), mu[i + 1, columns].astype(np.float64)
+        below, above = mu[i, columns].astype(np.float64), mu[i + 1, columns].astype(np.float64)
         width = self._offset[i + 1] - self._offset[i]
-        share = (self._level - left) / (right - left)
-        at = self._offset[i] + share * width
+        share = (self._level - below) / (above - below)
+        offset = self._offset[i] + share * width
         pre, post = self._edge.variances
         lines = (1 - self._level) ** 2 * pre + self._level**2 * post
-        sigma = width / (right - left) * np.sqrt((1 - share) ** 2 + share**2 + lines)
-        return np.where(none, np.nan, at), sigma
+        sigma = width / (above - below) * np.sqrt((1 - share) ** 2 + share**2 + lines)
+        return np.where(number_after == 0, np.nan, offset), sigma
 
-    def _steepest(self, mu: Rows, top: NDArray[np.intp]) -> tuple[Float64Array, Float64Array]:
-        """The vertex of the parabola through the slopes around the steepest below the maximum."""
+    def _steepest(self, mu: Float32Array, top: IndexArray) -> tuple[Float64Array, Float64Array]:
+        """The steepest rise below the maximum in eV from E0, and its error for noise of 1.
+
+        It is the vertex of the parabola through the three slopes around the largest one.
+        """
         left, middle, right = (weights.astype(np.float32)[:, None] for weights in self._slopes)
         slope = left * mu[:-2]
         slope += middle * mu[1:-1]
@@ -124,7 +123,7 @@ class EdgeFit:
         j = self._last_argmax(slope)
         inside = (j > 0) & (j < slope.shape[0] - 1)
         j = np.clip(j, 1, slope.shape[0] - 2)
-        at, (g0, g1, g2) = _parabola(self._offset[1:-1], slope, j)
+        offset, (g0, g1, g2) = _parabola(self._offset[1:-1], slope, j)
         a, b, c = self._slopes
         weights = (
             g0 * a[j - 1],
@@ -133,30 +132,41 @@ class EdgeFit:
             g1 * c[j] + g2 * b[j + 1],
             g2 * c[j + 1],
         )
-        return np.where(inside, at, np.nan), np.sqrt(sum(w**2 for w in weights))
+        return np.where(inside, offset, np.nan), np.sqrt(sum(w**2 for w in weights))
 
-    def _last_argmax(self, rows: Rows) -> NDArray[np.intp]:
+    def _last_argmax(self, rows: Float32Array) -> IndexArray:
         """Index of the largest row of each column; two passes along rows are much faster than numpy's argmax."""
         return _last_true(rows == rows.max(axis=0), self._number[: len(rows)])
 
-    def _vertex(self, mu: Rows, top: NDArray[np.intp]) -> tuple[Float64Array, Float64Array]:
-        """The vertex of the parabola through the highest point and its neighbours."""
+    def _vertex(self, mu: Float32Array, top: IndexArray) -> tuple[Float64Array, Float64Array]:
+        """The vertex of the parabola around the highest point in eV from E0, and its error for noise of 1."""
         inside = (top > 0) & (top < mu.shape[0] - 1)
         j = np.clip(top, 1, mu.shape[0] - 2)
-        at, gradient = _parabola(self._offset, mu, j)
-        return np.where(inside, at, np.nan), np.sqrt(sum(g**2 for g in gradient))
+        offset, gradient = _parabola(self._offset, mu, j)
+        return np.where(inside, offset, np.nan), np.sqrt(sum(g**2 for g in gradient))
 
 
-def _last_true(found: NDArray[np.bool_], number: NDArray[Any]) -> NDArray[np.intp]:
+def _search_frames(axis: Float64Array, energy: tuple[float, float]) -> slice:
+    """The frames in a search range (eV)."""
+    first, last = np.searchsorted(axis, (energy[0] - 1e-6, energy[1] + 1e-6))
+    if last - first < _MIN_ENERGIES:
+        raise ValueError(
+            f"{last - first} energies lie in the search range {energy[0]:g} to {energy[1]:g} eV, but at least "
+            f"{_MIN_ENERGIES} are needed; the stack covers {axis[0]:g} to {axis[-1]:g} eV: widen energy"
+        )
+    return slice(int(first), int(last))
+
+
+def _last_true(flags: BoolArray, number: NDArray[Any]) -> IndexArray:
     """The largest `number` (n, 1) among the rows where a column is True, 0 if there is none."""
-    result: NDArray[np.intp] = (found * number).max(axis=0).astype(np.intp)
+    result: IndexArray = (flags * number).max(axis=0).astype(np.intp)
     return result
 
 
 def _parabola(
-    axis: Float64Array, rows: Rows, j: NDArray[np.intp]
+    axis: Float64Array, rows: Float32Array, j: IndexArray
 ) -> tuple[Float64Array, tuple[Float64Array, Float64Array, Float64Array]]:
-    """Vertex of the parabola through three neighbouring rows, and how it answers to each of the three values.
+    """Vertex of the parabola through three neighbouring rows, and its derivatives by the three values.
 
     With h the steps to the left and to the right and d the differences of neighbours over them, the vertex lies at
     ``x + (d_left * h_right + d_right * h_left) / (2 * (d_left - d_right))``.

@@ -1,1 +1,1 @@
-"""Matching spectra to a library: at L edges, at K edges, as mixtures."""
+"""Matching the spectra of a stack to a library: single members at L edges, mixtures, and valences at K edges."""

@@ -1,176 +1,208 @@
-"""What `match_library` has to know of a whole stack: offset, broadening, how pixels shift, what can't be told."""
+"""What `match_library` estimates once for a whole stack: offset, broadening, spread of shifts, ambiguous charges."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
-from napari_xanes._typing import Float32Array, Float64Array, IndexArray
-from napari_xanes.maps.matching.compare import NARROWEST, WIDEST, Comparison
-from napari_xanes.maps.matching.l_edge import Limits, Matcher
-from napari_xanes.maps.matching.projection import Sample, Window
-from napari_xanes.maps.matching.refinement import seen
-from napari_xanes.maps.matching.search_grid import RAREST, Nodes, checked_weights, prepare_nodes
-from napari_xanes.maps.matching.track_weights import track_weights
+from napari_xanes._typing import Float32Array, Float64Array
+from napari_xanes.maps.matching.energy_window import EnergyWindow
+from napari_xanes.maps.matching.l_edge_matcher import Limits, Matcher
+from napari_xanes.maps.matching.mean_misfit import NARROWEST, WIDEST, MeanMisfit
+from napari_xanes.maps.matching.pixel_sample import PixelSample
+from napari_xanes.maps.matching.projection import project
+from napari_xanes.maps.matching.search_grid import SearchGrid, build_search_grid, checked_weights, is_common
+from napari_xanes.maps.matching.track_weights import estimate_track_weights
 from napari_xanes.theory.embedding.placement import background_columns
 from napari_xanes.theory.library.model import Library
 
-REACH = 2.0
-"""How far, in eV, the energies of a stack may be off when nobody says by how much."""
+MAX_OFFSET = 2.0
+"""Largest offset of a stack's energies that is searched, in eV."""
 
-_MEMBERS = 240
-"""How many members are enough to find the offset with."""
+_OFFSET_STEP = 0.2
 
-_WIDTHS = (0.2, 0.4, 0.8)
-_AS_GOOD = 1.5
-"""Another offset explains the stack too if its misfit (sum of squares) is at most this many times the best."""
+_MAX_MEMBERS = 240
+"""So many members are enough to find the offset."""
 
-_FACTORS = (1.25, 1.1, 1.05)
-"""The sample is matched so often at most, each time with a better offset and width, tried at these factors."""
+_START_WIDTHS = (0.2, 0.4, 0.8)
 
-_AS_WIDE = 0.03
-"""Widths whose logarithms differ by less are as good."""
+_OFFSET_TOLERANCE = 1.5
+"""Another offset is possible if its misfit (sum of squares) is at most this many times the least."""
 
-_WEIGHED_AS_WIDE = 0.07
-"""By what share the width may change before the tracks are weighed again."""
+_WIDTH_FACTORS = (1.25, 1.1, 1.05)
+"""The sample is matched at most once per factor. Each time the width is improved among width / factor, width, width *
+factor."""
 
-_ALIKE = 0.06
-"""Pixels whose shift is that of the stack, within this many eV, are averaged to find the broadening."""
+_WIDTH_TOLERANCE = 0.03
+"""The width has converged when its logarithm changes by less."""
 
-_MEANS, _BIN = 24, 0.05
-"""Of how many of the commonest 10Dq means are made, and what counts as the same 10Dq, in eV."""
+_OFFSET_CONVERGED = 0.005
+"""The offset has converged when it changes by less, in eV."""
+
+_REWEIGHT_TOLERANCE = 0.07
+"""The track weights are estimated again when the width has changed by a larger share."""
+
+_ALIGNED = 0.06
+"""Pixels whose shift is within this many eV of the mean shift are averaged to estimate the broadening."""
+
+_MAX_MEANS, _TEN_DQ_BIN = 24, 0.05
+"""Number of mean spectra, and the width in eV of the 10Dq bins that they are means of."""
+
+_MIN_PIXELS_FOR_SPREAD = 20
 
 
 @dataclass(frozen=True)
-class Settled:
-    """Offset, broadening and spread of shifts of a stack in eV, the weights of tracks, charges that can't be told."""
+class FitState:
+    """Properties of a whole stack.
+
+    Parameters
+    ----------
+    offset : float
+        How much too high the stack's energies read, in eV.
+    broadening : float
+        Full width of the instrument's Gaussian in eV.
+    shift_spread : float
+        Standard deviation of the pixels' shifts in eV.
+    track_weights : list of float
+        Weight of each track of the library.
+    ambiguous : list of float
+        Charges that can't be told apart on this stack.
+    """
 
     offset: float
     broadening: float
+    shift_spread: float
+    track_weights: list[float]
+    ambiguous: list[float]
+
+
+class MeanSpectra(NamedTuple):
+    """Mean spectra (E, G) of unit length without background, and the weight of each (G,)."""
+
+    means: Float64Array
+    weights: Float64Array
+
+
+class ShiftStatistics(NamedTuple):
+    """Mean shift of the pixels and its spread beyond noise, both in eV, and means of the pixels at the mean shift."""
+
+    mean: float
     spread: float
-    weights: list[float]
-    unsure: list[float]
+    aligned: MeanSpectra | None
 
 
-def settle(
+def estimate_fit_state(
     library: Library,
-    window: Window,
-    sample: Sample,
+    window: EnergyWindow,
+    sample: PixelSample,
     *,
     offset: float | None,
     broadening: float | None,
-    spread: float | None,
-    weights: Sequence[float] | None,
+    shift_spread: float | None,
+    track_weights: Sequence[float] | None,
     shift: float,
     background: str,
-    dimensions: int,
-) -> Settled:
-    """What the data decide of what is None.
+    n_components: int,
+) -> FitState:
+    """Estimate every parameter that was left as None.
 
-    First the offset and width with which means of like pixels fit best. Then, up to three times, the library's tracks
-    are weighed, and pixels are matched one by one with the common ones, which gives their shifts; those without one are
-    averaged and give the width anew, because shifts blur other means.
+    Offset and width start where means of similar pixels fit best. Then, up to three times, the library's tracks are
+    weighted, and the sample is matched pixel by pixel with the common tracks, which gives the shifts of the pixels.
+    Pixels without a shift of their own are averaged and give a better width: in other means the shifts blur the lines.
 
     Raises
     ------
     ValueError
         If there are more or fewer weights than tracks.
     """
-
-    def at(offset: float, width: float, *, shift: float, spread: float, tracks: IndexArray | None = None) -> Nodes:
-        return prepare_nodes(
-            library,
-            window.energy,
-            offset=offset,
-            broadening=width,
-            shift=shift,
-            spread=spread,
-            background=background,
-            dimensions=dimensions,
-            tracks=tracks,
-        )
-
-    rows = np.arange(0, len(library), max(1, len(library) // _MEMBERS))
-    free = background_columns(window.energy, background)
-    compare = Comparison(library, rows, window.energy, free, sample.means, sample.weights)
-    offsets = np.arange(-REACH, REACH + 0.01, 0.2)
-    found, width = compare.searched(offsets if offset is None else np.array([offset]), _WIDTHS, broadening)
-    shares = checked_weights(library, weights).tolist()
-    measured, weighed, still = (shift if spread is None else spread), np.inf, None
-    for factor in _FACTORS:
-        if weights is None and abs(width / weighed - 1) > _WEIGHED_AS_WIDE:
-            nodes = at(found, width, shift=shift, spread=measured)
-            shares, weighed = track_weights(nodes, sample.spectra).round(4).tolist(), width
-        if offset is not None and broadening is not None and spread is not None:
+    grid_at = partial(build_search_grid, library, window.energy, background=background, n_components=n_components)
+    columns = background_columns(window.energy, background)
+    subset = np.arange(0, len(library), max(1, len(library) // _MAX_MEMBERS))
+    misfit = MeanMisfit(library, subset, window.energy, columns, sample.means, sample.weights)
+    offsets = np.arange(-MAX_OFFSET, MAX_OFFSET + 0.01, _OFFSET_STEP) if offset is None else np.array([offset])
+    total_offset, width = misfit.minimum(offsets, _START_WIDTHS, broadening)
+    weights = checked_weights(library, track_weights).tolist()
+    spread = shift if shift_spread is None else shift_spread
+    weighted_width, aligned = np.inf, None
+    for factor in _WIDTH_FACTORS:
+        if track_weights is None and abs(width / weighted_width - 1) > _REWEIGHT_TOLERANCE:
+            grid = grid_at(offset=total_offset, broadening=width, shift=shift, spread=spread)
+            weights, weighted_width = estimate_track_weights(grid, sample.spectra).round(4).tolist(), width
+        if offset is not None and broadening is not None and shift_spread is not None:
             break
-        near = np.flatnonzero(np.array(shares) > 1.01 * RAREST)
-        nodes = at(found, width, shift=shift, spread=shift, tracks=near)
-        common, beyond_noise, still = _matched(nodes, sample.spectra, shift)
-        measured = beyond_noise if spread is None else spread
-        if still is None:
+        common = np.flatnonzero(is_common(np.array(weights)))
+        grid = grid_at(offset=total_offset, broadening=width, shift=shift, spread=shift, tracks=common)
+        shifts = _measure_shifts(grid, sample.spectra, shift)
+        spread, aligned = (shifts.spread if shift_spread is None else shift_spread), shifts.aligned
+        if aligned is None:
             break
-        common, before = (0.0 if offset is not None else common), width
-        found += common
+        mean_shift, previous_width = (0.0 if offset is not None else shifts.mean), width
+        total_offset += mean_shift
         if broadening is None:
-            nodes_at = partial(at, found, shift=min(shift, _ALIKE), spread=_ALIKE, tracks=near)
-            width = _width(nodes_at, *still, width, factor)
-        if abs(np.log(width / before)) < _AS_WIDE and abs(common) < 0.005:
+            grid_of_width = partial(grid_at, offset=total_offset, shift=min(shift, _ALIGNED), spread=_ALIGNED)
+            width = _improve_width(partial(grid_of_width, tracks=common), aligned, width, factor)
+        if abs(np.log(width / previous_width)) < _WIDTH_TOLERANCE and abs(mean_shift) < _OFFSET_CONVERGED:
             break
-    unsure = []
+    ambiguous = []
     if offset is None:
-        means, counts = (sample.means, sample.weights) if still is None else still
-        every = Comparison(library, np.arange(len(library)), window.energy, free, means, counts)
-        unsure = every.unsure(offsets, found, width, _AS_GOOD)
-    return Settled(found, width, measured, shares, unsure)
+        means, counts = aligned or (sample.means, sample.weights)
+        misfit = MeanMisfit(library, np.arange(len(library)), window.energy, columns, means, counts)
+        ambiguous = misfit.ambiguous_charges(offsets, total_offset, width, _OFFSET_TOLERANCE)
+    return FitState(total_offset, width, spread, weights, ambiguous)
 
 
-def _matched(
-    nodes: Nodes, spectra: Float32Array, shift: float
-) -> tuple[float, float, tuple[Float64Array, Float64Array] | None]:
-    """Of spectra (E, P) the mean shift and its spread beyond noise (eV), and means at that shift."""
-    none = np.zeros(len(nodes.species), dtype=bool)
-    matcher = Matcher(nodes, slice(None), Limits(None, 1.0, 0.0, none), spectra.shape[1])
-    found = matcher.match(spectra)
-    good = (found["doubt"] == 0) & (np.abs(found["shift"]) <= shift)
-    if good.sum() < 1:
-        return 0.0, shift / 3, None
-    shifts, errors = found["shift"][good], found["shift_sigma"][good]
-    common = float(np.average(shifts, weights=1 / (errors**2 + np.var(shifts) + 1e-12)))
-    spread = np.sqrt(max(0.0, float(np.mean((shifts - common) ** 2) - np.mean(errors**2))))
-    if good.sum() < 20:
+def _measure_shifts(grid: SearchGrid, spectra: Float32Array, shift: float) -> ShiftStatistics:
+    """Match spectra (E, P) and return the statistics of their shifts; `shift` is the largest allowed."""
+    matcher = _plain_matcher(grid, spectra.shape[1])
+    match = matcher.match(spectra)
+    good = (match.doubt == 0) & (np.abs(match.shift) <= shift)
+    if not good.any():
+        return ShiftStatistics(0.0, shift / 3, None)
+    shifts, errors = match.shift[good], match.shift_sigma[good]
+    mean = float(np.average(shifts, weights=1 / (errors**2 + np.var(shifts) + 1e-12)))
+    spread = np.sqrt(max(0.0, float(np.mean((shifts - mean) ** 2) - np.mean(errors**2))))
+    if good.sum() < _MIN_PIXELS_FOR_SPREAD:
         spread = shift / 3
-    alike = np.flatnonzero(good)[np.abs(shifts - common) <= _ALIKE]
-    bins = np.nan_to_num(found["ten_dq"][alike] / _BIN).round() + 1e3 * nodes.track[found["node"][alike]]
-    means = _means(spectra[:, alike], bins, nodes.free) if alike.size else None
-    return common, float(np.round(spread, 6)), means
+    aligned = np.flatnonzero(good)[np.abs(shifts - mean) <= _ALIGNED]
+    bins = np.nan_to_num(match.ten_dq[aligned] / _TEN_DQ_BIN).round() + 1e3 * grid.track[match.node[aligned]]
+    means = _means_of_bins(spectra[:, aligned], bins, grid.background) if aligned.size else None
+    return ShiftStatistics(mean, float(np.round(spread, 6)), means)
 
 
-def _means(spectra: Float32Array, kind: Float64Array, free: Float32Array) -> tuple[Float64Array, Float64Array]:
-    """Unit means (E, G) of the spectra of a kind, of the commonest kinds, and how many each stands for."""
-    kinds, counts = np.unique(kind, return_counts=True)
-    chosen = np.argsort(-counts, kind="stable")[:_MEANS]
-    means = np.stack([spectra[:, kind == one].mean(axis=1) for one in kinds[chosen]], axis=1)
-    means -= free @ (free.T @ means)
-    return (means / np.linalg.norm(means, axis=0)).astype(np.float64), counts[chosen].astype(np.float64)
+def _plain_matcher(grid: SearchGrid, n_pixels: int) -> Matcher:
+    """A matcher that doubts weak pixels only."""
+    no_species = np.zeros(len(grid.species), dtype=bool)
+    return Matcher(grid, slice(None), Limits(None, 1.0, 0.0, no_species), n_pixels)
 
 
-def _width(
-    nodes_at: Callable[[float], Nodes], means: Float64Array, weights: Float64Array, width: float, factor: float
+def _means_of_bins(spectra: Float32Array, bins: Float64Array, background: Float32Array) -> MeanSpectra:
+    """Mean spectra of the bins with most spectra, weighted by their number."""
+    numbers, counts = np.unique(bins, return_counts=True)
+    largest = np.argsort(-counts, kind="stable")[:_MAX_MEANS]
+    means = np.stack([spectra[:, bins == number].mean(axis=1) for number in numbers[largest]], axis=1)
+    means -= background @ (background.T @ means)
+    return MeanSpectra((means / np.linalg.norm(means, axis=0)).astype(np.float64), counts[largest].astype(np.float64))
+
+
+def _improve_width(
+    grid_of_width: Callable[..., SearchGrid], spectra: MeanSpectra, width: float, factor: float
 ) -> float:
-    """The width at which means are most likely, each with its own noise: the vertex of a parabola.
+    """The width at which mean spectra are most likely, each with its own noise: the vertex of a parabola.
 
-    Means, for with the noise of single spectra, whose 10Dq and shift are free, narrow lines fit better than true ones.
+    Means are used because narrow lines fit single noisy spectra, with free 10Dq and shift, better than the true lines.
     """
     steps = np.log(factor) * np.array([-1.0, 0.0, 1.0])
     cost = []
     for step in steps:
-        nodes = nodes_at(width * float(np.exp(step)))
-        matcher = Matcher(nodes, slice(None), Limits(None, 1.0, 0.0, np.zeros(0, bool)), weights.size)
-        squares = matcher.fitted(seen(nodes, means.astype(np.float32)), len(means))[0].squares
-        cost.append(float(np.average(np.log(squares), weights=weights)))
-    curve, slope, _ = np.polyfit(steps, cost, 2)
-    move = -slope / (2 * curve) if curve > 0 else -np.sign(slope) * 2 * steps[2]
-    return float(np.clip(width * np.exp(np.clip(move, -2 * steps[2], 2 * steps[2])), NARROWEST, WIDEST))
+        grid = grid_of_width(broadening=width * float(np.exp(step)))
+        projection = project(grid, spectra.means.astype(np.float32))
+        fits = _plain_matcher(grid, spectra.weights.size).fit_species(projection, len(spectra.means))
+        cost.append(float(np.average(np.log(fits.best.squares), weights=spectra.weights)))
+    curvature, slope, _ = np.polyfit(steps, cost, 2)
+    limit = 2 * steps[2]
+    move = -slope / (2 * curvature) if curvature > 0 else -np.sign(slope) * limit
+    return float(np.clip(width * np.exp(np.clip(move, -limit, limit)), NARROWEST, WIDEST))

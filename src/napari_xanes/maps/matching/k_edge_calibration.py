@@ -1,39 +1,59 @@
-"""Where a theory's K edges lie on a beamline: one energy shift and one width, from one spectrum of a known phase."""
+"""Calibration of a K-edge library of theory on a beamline: one energy shift and one width, from one known spectrum."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_xanes._typing import Float64Array
+from napari_xanes._typing import Float64Array, IndexArray
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.theory.embedding.placement import background_columns
 from napari_xanes.theory.library.model import Library
 
-REACH = 8.0
-"""How far, in eV, an edge may lie from where the library has it."""
+MAX_OFFSET = 8.0
+"""Largest distance of a measured edge from the library's edge that is searched, in eV."""
 
 WIDTHS = (0.5, 4.5)
-"""Full widths in eV of the Gaussian that may have to be added. More would fit some spectra better, by hiding what the
-theory lacks, and give no better valences."""
+"""Smallest and largest full width in eV of the Gaussian that is added. A larger width would fit some spectra better,
+because it hides what the theory lacks, and would not improve the valences."""
 
-_STEP = 0.5
-_DRAWN = 0.25
-_AGREE = 0.1
-"""A spectrum is that of the member it is called after if its valence is within this."""
+_OFFSET_STEP = 0.5
+_WIDTH_STEP = 1.0
+_FINE_STEP = 0.25
+"""Steps in eV: of the offsets and widths that are tried, and of the energies at which members are computed for that."""
 
-_FEWEST = 12
+_NAME_TOLERANCE = 0.1
+"""A spectrum is of the member in its name if their valences differ by less."""
+
+_VALENCE_TOLERANCE = 0.01
+
+_MIN_ENERGIES = 12
+
+_VALENCE_WEIGHT = 1e3
+"""Weight of the condition that the mixture has the valence of the phase, relative to the spectrum."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far a library's energies have to be moved up and its Gaussian full width, in eV, and how well that fits.
+    """The shift and width of a library on a beamline.
 
-    ``misfit`` is the root mean square residual as a share of the edge jump, ``members`` are those taken for the phase,
-    ``named`` says whether it is one that the spectrum is called after, ``valence`` is that of the phase.
+    Parameters
+    ----------
+    offset : float
+        Shift of the library to higher energies, in eV.
+    broadening : float
+        Full width of the added Gaussian, in eV.
+    misfit : float
+        Root mean square residual as a share of the edge jump.
+    members : list of str
+        The members that the phase is made of.
+    named : bool
+        Whether the spectrum is named after the member.
+    valence : float
+        Valence of the phase.
     """
 
     offset: float
@@ -44,33 +64,44 @@ class Calibration:
     valence: float
 
 
-def known_phase(library: Library, spectrum: Spectrum) -> tuple[NDArray[np.intp], bool, float]:
-    """The members that a measured spectrum may be made of, whether it is called after it, and its valence.
+def known_phase(library: Library, spectrum: Spectrum) -> tuple[IndexArray, bool, float]:
+    """Find the phase of a calibration spectrum.
 
-    The member whose name stands in the spectrum's; else those of its valence; else all, as a mixture of its valence.
+    The phase is the member whose name stands in the spectrum's name; else the members of the spectrum's valence; else
+    a mixture of all members with this valence.
+
+    Returns
+    -------
+    rows : ndarray of int
+        Rows of the members that the phase is made of.
+    named : bool
+        Whether the spectrum is named after the member.
+    valence : float
+        Valence of the phase.
 
     Raises
     ------
     ValueError
-        If it has neither a valence nor the name of a member, or its valence is beyond the library.
+        If the spectrum has neither a valence nor the name of a member, or its valence is beyond the library.
     """
     names, charges = [str(name) for name in library.species], library.table["charge"]
     words = re.findall(r"[A-Za-z0-9]+", spectrum.name)
-    named = [row for row, name in enumerate(names) if name in words]
-    valence = charges[named[0]] if named and spectrum.valence is None else spectrum.valence
+    rows_by_name = [row for row, name in enumerate(names) if name in words]
+    valence = charges[rows_by_name[0]] if rows_by_name and spectrum.valence is None else spectrum.valence
     if valence is None:
         raise ValueError(
-            f"calibration spectrum {spectrum.name!r} is of no known phase: give its valence, or call it as a member of "
-            f"the library ({', '.join(names)})"
+            f"calibration spectrum {spectrum.name!r} is of no known phase: give its valence, or name it after a member "
+            f"of the library ({', '.join(names)})"
         )
     if not charges.min() - 1e-6 <= valence <= charges.max() + 1e-6:
         raise ValueError(
             f"calibration spectrum {spectrum.name!r} has valence {valence:g}, but library {library.name!r} holds "
             f"{charges.min():g} to {charges.max():g}: choose another phase"
         )
-    named = [row for row in named if abs(charges[row] - valence) < _AGREE][:1]
-    rows = named or np.flatnonzero(np.abs(charges - valence) < 0.01).tolist() or list(range(len(library)))
-    return np.array(rows), bool(named), float(valence)
+    rows_by_name = [row for row in rows_by_name if abs(charges[row] - valence) < _NAME_TOLERANCE][:1]
+    rows_by_valence = np.flatnonzero(np.abs(charges - valence) < _VALENCE_TOLERANCE).tolist()
+    rows = rows_by_name or rows_by_valence or list(range(len(library)))
+    return np.array(rows), bool(rows_by_name), float(valence)
 
 
 def calibrate(
@@ -81,7 +112,7 @@ def calibrate(
     offset: float | None = None,
     broadening: float | None = None,
 ) -> Calibration:
-    """The shift and width with which a library fits a measured spectrum of known phase.
+    """Fit the shift and the width of a library to a measured spectrum of known phase.
 
     Parameters
     ----------
@@ -97,56 +128,104 @@ def calibrate(
     Raises
     ------
     ValueError
-        If the spectrum is of no known phase, misses the edge, or fits nowhere.
+        If the spectrum is of no known phase, misses the edge, or fits at no offset.
     """
     rows, named, valence = known_phase(library, spectrum)
+    energy, mu = _on_library(library, spectrum, MAX_OFFSET if offset is None else abs(offset))
+    phase = _Phase(library, rows, valence, energy, mu, background_columns(energy, background))
+    point = _grid_search(phase, offset, broadening)
+    if point is None:
+        raise ValueError(
+            f"calibration spectrum {spectrum.name!r} fits no edge of library {library.name!r}: choose the library of "
+            "its element and edge"
+        )
+    if offset is None or broadening is None:
+        point = _simplex_search(phase, point, offset, broadening)
+    final_offset, width = point
+    fit = phase.fit(phase.members(final_offset, width))
+    names = [str(library.species[row]) for row in rows]
+    return Calibration(round(final_offset, 4), round(width, 4), fit.rms / fit.height, names, named, valence)
+
+
+def _on_library(library: Library, spectrum: Spectrum, margin: float) -> tuple[Float64Array, Float64Array]:
+    """Finite energies and absorption of a spectrum, at least `margin` (eV) within the library."""
     low, high = library.span
-    reach = REACH if offset is None else abs(offset)
-    finite = np.isfinite(spectrum.mu)
-    inside = finite & (spectrum.energy >= low + reach) & (spectrum.energy <= high - reach)
-    energy, mu = spectrum.energy[inside], spectrum.mu[inside]
-    if energy.size < _FEWEST:
+    low, high = low + margin, high - margin
+    inside = np.isfinite(spectrum.mu) & (spectrum.energy >= low) & (spectrum.energy <= high)
+    n_inside = int(inside.sum())
+    if n_inside < _MIN_ENERGIES:
         raise ValueError(
             f"calibration spectrum {spectrum.name!r} ({spectrum.energy[0]:g} to {spectrum.energy[-1]:g} eV) has "
-            f"{energy.size} energies in the library {library.name!r} ({low + reach:.0f} to {high - reach:.0f} eV), but "
-            f"{_FEWEST} are needed: is it of another edge?"
+            f"{n_inside} energies in the library {library.name!r} ({low:.0f} to {high:.0f} eV), but {_MIN_ENERGIES} "
+            "are needed: give a spectrum of the library's edge"
         )
-    free = background_columns(energy, background)
-    steer = 1e3 * np.linalg.norm(mu - mu.mean()) * (library.table["charge"][rows] - valence)
-    fine = np.arange(low, high, _DRAWN)
+    return spectrum.energy[inside], spectrum.mu[inside]
 
-    def residual(drawn: Float64Array) -> tuple[float, float]:
-        """Root mean square residual and height of the best mixture with the phase's valence."""
+
+class _PhaseFit(NamedTuple):
+    """Root mean square residual and edge jump of a fitted mixture."""
+
+    rms: float
+    height: float
+
+
+@dataclass(frozen=True)
+class _Phase:
+    """The measured spectrum ``mu`` (E,) of a phase that is a mixture of some members with a known valence."""
+
+    library: Library
+    rows: IndexArray
+    valence: float
+    energy: Float64Array
+    mu: Float64Array
+    background: Float64Array
+
+    def members(self, offset: float, width: float) -> Float64Array:
+        """The members (M, E) with an offset and a width in eV."""
+        return self.library.at(self.energy, broadening=width, shift=offset, rows=self.rows)
+
+    def fit(self, members: Float64Array) -> _PhaseFit:
+        """Fit the best non-negative mixture of members (M, E) with the phase's valence."""
         from scipy.optimize import nnls
 
-        clean = drawn.T - free @ (free.T @ drawn.T)
-        measured = mu - free @ (free.T @ mu)
-        amounts, rest = nnls(np.vstack([clean, steer]), np.append(measured, 0.0))
-        return float(rest / np.sqrt(energy.size)), float(amounts.sum())
+        difference = self.library.table["charge"][self.rows] - self.valence
+        condition = _VALENCE_WEIGHT * np.linalg.norm(self.mu - self.mu.mean()) * difference
+        columns = members.T - self.background @ (self.background.T @ members.T)
+        measured = self.mu - self.background @ (self.background.T @ self.mu)
+        amounts, norm = nnls(np.vstack([columns, condition]), np.append(measured, 0.0))
+        return _PhaseFit(float(norm / np.sqrt(self.energy.size)), float(amounts.sum()))
 
-    tried = []
-    for width in [broadening] if broadening is not None else np.arange(*WIDTHS, 2 * _STEP):
-        wide = library.at(fine, broadening=float(width), rows=rows)
-        for move in [offset] if offset is not None else np.arange(-REACH, REACH + _STEP / 2, _STEP):
-            rms, height = residual(np.array([np.interp(energy - move, fine, one) for one in wide]))
-            tried.append((rms if height > 0 else np.inf, float(move), float(width)))
-    rms, move, width = min(tried)
-    if not np.isfinite(rms):
-        raise ValueError(f"calibration spectrum {spectrum.name!r} looks like no edge of library {library.name!r}")
 
-    def at(point: Float64Array) -> tuple[float, float, Float64Array]:
-        here = float(point[0]) if offset is None else offset
-        wide = float(np.clip(point[1], *WIDTHS)) if broadening is None else broadening
-        return here, wide, library.at(energy, broadening=wide, shift=here, rows=rows)
+def _grid_search(phase: _Phase, offset: float | None, broadening: float | None) -> tuple[float, float] | None:
+    """The best offset and width (eV) on a coarse grid; None if no mixture has a positive edge jump."""
+    fine = np.arange(*phase.library.span, _FINE_STEP)
+    widths = [broadening] if broadening is not None else np.arange(*WIDTHS, _WIDTH_STEP)
+    offsets = [offset] if offset is not None else np.arange(-MAX_OFFSET, MAX_OFFSET + _OFFSET_STEP / 2, _OFFSET_STEP)
+    trials = []
+    for width in widths:
+        broadened = phase.library.at(fine, broadening=float(width), rows=phase.rows)
+        for shift in offsets:
+            fit = phase.fit(np.array([np.interp(phase.energy - shift, fine, member) for member in broadened]))
+            trials.append((fit.rms if fit.height > 0 else np.inf, float(shift), float(width)))
+    rms, best_offset, best_width = min(trials)
+    return (best_offset, best_width) if np.isfinite(rms) else None
 
-    best = np.array([move, width])
-    if offset is None or broadening is None:
-        from scipy.optimize import minimize
 
-        simplex = best + np.array([[0, 0], [_STEP / 2, 0], [0, -_STEP / 2]])
-        options = {"initial_simplex": simplex, "xatol": 2e-3, "fatol": 1e-7, "maxfev": 120}
-        best = minimize(lambda point: residual(at(point)[2])[0], best, method="Nelder-Mead", options=options).x
-    move, width, drawn = at(best)
-    rms, height = residual(drawn)
-    names = [str(library.species[row]) for row in rows]
-    return Calibration(round(move, 4), round(width, 4), rms / height, names, named, valence)
+def _simplex_search(
+    phase: _Phase, start: tuple[float, float], offset: float | None, broadening: float | None
+) -> tuple[float, float]:
+    """The best offset and width (eV) near a start point, by the method of Nelder and Mead."""
+    from scipy.optimize import minimize
+
+    def limited(point: Float64Array) -> tuple[float, float]:
+        return (
+            float(point[0]) if offset is None else offset,
+            float(np.clip(point[1], *WIDTHS)) if broadening is None else broadening,
+        )
+
+    simplex = np.array(start) + np.array([[0, 0], [_OFFSET_STEP / 2, 0], [0, -_OFFSET_STEP / 2]])
+    options = {"initial_simplex": simplex, "xatol": 2e-3, "fatol": 1e-7, "maxfev": 120}
+    result = minimize(
+        lambda point: phase.fit(phase.members(*limited(point))).rms, start, method="Nelder-Mead", options=options
+    )
+    return limited(result.x)

@@ -1,7 +1,8 @@
-"""From a node to the best 10Dq and shift nearby, and the average over tracks that fit about as well.
+"""Refinement from a node of the search grid to the best 10Dq and shift, and the average over similar tracks.
 
-The best of the first looks is refined by Gauss-Newton steps on the compressed spectra. With a pixel's shift drawn from
-a normal distribution of known width, what is minimized is ``|y - A m(10Dq, s)|² / noise² + s² / spread²``.
+The best node of the coarse search is refined by Gauss-Newton steps on the compressed spectra. The shift of a pixel has
+a normal prior of known spread, so ``|y - A m(10Dq, s)|² / noise² + s² / spread²`` is minimized, with the amplitude A,
+the library spectrum m and the shift s.
 """
 
 from __future__ import annotations
@@ -9,37 +10,23 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_xanes._typing import Float32Array, Float64Array, IndexArray
-from napari_xanes.maps.matching.search_grid import Nodes
+from napari_xanes._typing import Float64Array, IndexArray
+from napari_xanes.maps.matching.projection import Projection
+from napari_xanes.maps.matching.search_grid import SearchGrid
 
 _STEPS = 2
+_LARGEST_MOVE = 0.15
+"""Largest change of 10Dq and of shift in a step, in eV."""
 
 
-class Seen(NamedTuple):
-    """Spectra as the library's patterns see them, (P, ...): what lies in them, (P, K), its square, what lies beside.
+class RefinedFit(NamedTuple):
+    """The fit of each pixel, all arrays (P,).
 
-    ``noise`` is the variance of a point, from what is left beside background and patterns.
+    ``node`` is the nearest node; ``ten_dq`` and ``shift`` are in eV; ``beyond`` is how far (eV) 10Dq would have gone
+    beyond the library; ``squares`` are the squared residuals; ``ten_dq_variance`` and ``shift_variance`` are for a
+    noise variance of 1; ``amplitude`` is the norm of the fitted spectrum.
     """
-
-    inside: Float32Array
-    held: Float64Array
-    left: Float64Array
-    noise: Float64Array
-
-    def looks(self) -> Float32Array:
-        """Rows to score with a `Search`: with the weight of what a node costs beforehand."""
-        weight = self.noise / (2 * np.sqrt(self.held + 1e-30))
-        return np.concatenate([self.inside, weight[:, None]], axis=1, dtype=np.float32)
-
-    def rows(self, rows: Any) -> Seen:
-        """Some of the spectra."""
-        return Seen(*(one[rows] for one in self))
-
-
-class Refined(NamedTuple):
-    """Where the fit of each pixel ended, all (P,)."""
 
     node: IndexArray
     ten_dq: Float64Array
@@ -51,117 +38,170 @@ class Refined(NamedTuple):
     amplitude: Float64Array
 
 
-def seen(nodes: Nodes, spectra: NDArray[np.float32]) -> Seen:
-    """Spectra (E, P) without background in the patterns of a library; what they hold is overwritten."""
-    spectra -= nodes.free @ (nodes.free.T @ spectra)
-    inside = nodes.patterns.T @ spectra
-    a = np.ascontiguousarray(inside.T)
-    held = np.einsum("pk,pk->p", a, a).astype(np.float64)
-    # What is left is summed as such: as a difference of squares single precision would lose it.
-    spectra -= nodes.patterns @ inside
-    left = np.einsum("ep,ep->p", spectra, spectra).astype(np.float64)
-    freedom = max(len(spectra) - nodes.free.shape[1] - nodes.patterns.shape[1], 1)
-    return Seen(a, held, left, (left + 1e-12 * held + 1e-30) / freedom)
+class _Step(NamedTuple):
+    """A Gauss-Newton step (P,): amplitude, moves and new values in eV, and the inverse of the normal matrix."""
+
+    spectrum_product: Float64Array
+    amplitude: Float64Array
+    ten_dq_move: Float64Array
+    shift_move: Float64Array
+    ten_dq: Float64Array
+    shift: Float64Array
+    ten_dq_inverse: Float64Array
+    shift_inverse: Float64Array
 
 
-def refined(nodes: Nodes, pixels: Seen, node: IndexArray) -> Refined:
-    """Gauss-Newton steps from a node (P,) in 10Dq and shift; each goes to the next node and on from there."""
-    a, left, noise, tracks = pixels.inside, pixels.left, pixels.noise, nodes.tracks
-    track = nodes.track[node]
-    n_shifts, n_fields = nodes.shifts.size, tracks.n_fields[track]
-    first, step = tracks.first[track], tracks.step[track]
-    unstep = 1 / np.where(step > 0, step, 1.0)
-    middle = n_shifts // 2
-    pitch = nodes.shifts[1] - nodes.shifts[0] if n_shifts > 1 else 1.0
-    free_field, free_shift = n_fields > 1, n_shifts > 1
-    for _ in range(_STEPS):
-        local = node - tracks.start[track]
-        field_at, shift_at = local // n_shifts, nodes.shifts[local % n_shifts]
-        products = np.matmul(nodes.tangents[node], a[:, :, None])[:, :, 0].astype(np.float64)
-        amplitude = np.maximum(products[:, 0], 1e-9 * np.sqrt(left) + 1e-30)
-        qq, qs, ss = nodes.metric[node].T
-        qq = np.where(free_field, qq + 1e-12, 1.0)
-        prior = noise / (amplitude * nodes.spread) ** 2
-        ss = ss + prior if free_shift else np.ones_like(prior)
-        pull_q = np.where(free_field, products[:, 1] / amplitude, 0.0)
-        pull_s = products[:, 2] / amplitude - prior * shift_at if free_shift else np.zeros_like(prior)
-        qs = np.where(free_field, qs, 0.0) if free_shift else np.zeros_like(qs)
-        determinant = np.maximum(qq * ss - qs * qs, 1e-12)
-        move_q = np.clip((ss * pull_q - qs * pull_s) / determinant, -0.15, 0.15)
-        move_s = np.clip((qq * pull_s - qs * pull_q) / determinant, -0.15, 0.15)
-        ten_dq = first + field_at * step + move_q
-        shift = shift_at + move_s
-        last = node
-        to_field = np.clip(np.rint((ten_dq - first) * unstep), 0, n_fields - 1).astype(np.intp)
-        to_shift = np.clip(np.rint(shift / pitch) + middle, 0, n_shifts - 1).astype(np.intp)
-        node = tracks.start[track] + to_field * n_shifts + to_shift
-    share = nodes.share[last]
-    moves = np.stack([np.ones_like(move_q), np.where(free_field, move_q, 0), move_s if free_shift else 0 * move_s])
-    off = a - np.matmul((amplitude * moves).T[:, None, :].astype(np.float32), nodes.tangents[last])[:, 0]
-    # Of the fit itself a part lies beside the patterns too, as large as that of the member.
-    beside = np.maximum(left - amplitude**2 * (1 / share**2 - 1), 0.1 * left)
-    squares = beside + np.einsum("pk,pk->p", off, off) + 1e-30
-    limit = first + (n_fields - 1) * step
-    inside = np.clip(ten_dq, first, limit)
-    per_noise = 1 / amplitude**2
-    return Refined(
-        node=last,
-        ten_dq=inside,
-        beyond=np.where(free_field, np.abs(ten_dq - inside), 0.0),
-        shift=np.clip(shift, nodes.shifts[0], nodes.shifts[-1]),
-        squares=squares,
-        ten_dq_variance=np.where(free_field, ss / determinant * per_noise, 0.0),
-        shift_variance=qq / determinant * per_noise if free_shift else np.zeros_like(qq),
-        amplitude=np.where(products[:, 0] > 0, amplitude / share, 0.0),
-    )
-
-
-def averaged(nodes: Nodes, first: Refined, others: list[tuple[IndexArray, Refined]], freedom: int) -> Refined:
-    """The best of some fits on different tracks, with 10Dq averaged over them by how well each fits.
-
-    A fit counts with its track's weight times exp(-chi-square / 2); the variance of 10Dq holds its spread among them.
+def refine(grid: SearchGrid, projection: Projection, node: IndexArray) -> RefinedFit:
+    """Refine 10Dq and shift from a node of each pixel.
 
     Parameters
     ----------
-    nodes : Nodes
-        The library.
-    first : Refined
+    grid : SearchGrid
+        The library on the stack's energies.
+    projection : Projection
+        The projected spectra of P pixels.
+    node : ndarray of int, shape (P,)
+        Where to start. Each step begins at the node that is nearest to the end of the last one, in the same track.
+    """
+    nearest = node
+    for _ in range(_STEPS):
+        node = nearest
+        step = _gauss_newton_step(grid, projection, node)
+        nearest = _nearest_node(grid, grid.track[node], step)
+    return _fit_at(grid, projection, node, step)
+
+
+def _gauss_newton_step(grid: SearchGrid, projection: Projection, node: IndexArray) -> _Step:
+    """Solve the linearized fit around a node."""
+    tracks, track, n_shifts = grid.tracks, grid.track[node], grid.shifts.size
+    free_ten_dq, free_shift = tracks.n_ten_dq[track] > 1, n_shifts > 1
+    within_track = node - tracks.start[track]
+    node_shift = grid.shifts[within_track % n_shifts]
+    products = np.matmul(grid.nodes.tangents[node], projection.scores[:, :, None])[:, :, 0].astype(np.float64)
+    amplitude = np.maximum(products[:, 0], 1e-9 * np.sqrt(projection.residual_squares) + 1e-30)
+    # The normal matrix [[qq, qs], [qs, ss]] and the gradient, of 10Dq (q) and shift (s).
+    qq, qs, ss = grid.nodes.gram[node].T
+    qq = np.where(free_ten_dq, qq + 1e-12, 1.0)
+    prior = projection.noise_variance / (amplitude * grid.spread) ** 2
+    ss = ss + prior if free_shift else np.ones_like(prior)
+    gradient_q = np.where(free_ten_dq, products[:, 1] / amplitude, 0.0)
+    gradient_s = products[:, 2] / amplitude - prior * node_shift if free_shift else np.zeros_like(prior)
+    qs = np.where(free_ten_dq, qs, 0.0) if free_shift else np.zeros_like(qs)
+    determinant = np.maximum(qq * ss - qs * qs, 1e-12)
+    move_q = np.clip((ss * gradient_q - qs * gradient_s) / determinant, -_LARGEST_MOVE, _LARGEST_MOVE)
+    move_s = np.clip((qq * gradient_s - qs * gradient_q) / determinant, -_LARGEST_MOVE, _LARGEST_MOVE)
+    return _Step(
+        spectrum_product=products[:, 0],
+        amplitude=amplitude,
+        ten_dq_move=move_q,
+        shift_move=move_s,
+        ten_dq=tracks.first_ten_dq[track] + within_track // n_shifts * tracks.ten_dq_step[track] + move_q,
+        shift=node_shift + move_s,
+        ten_dq_inverse=ss / determinant,
+        shift_inverse=qq / determinant,
+    )
+
+
+def _nearest_node(grid: SearchGrid, track: IndexArray, step: _Step) -> IndexArray:
+    """The node of a track that is nearest to the 10Dq and shift of a step."""
+    tracks, n_shifts = grid.tracks, grid.shifts.size
+    spacing = tracks.ten_dq_step[track]
+    per_ten_dq = 1 / np.where(spacing > 0, spacing, 1.0)
+    shift_spacing = grid.shifts[1] - grid.shifts[0] if n_shifts > 1 else 1.0
+    ten_dq_index = np.rint((step.ten_dq - tracks.first_ten_dq[track]) * per_ten_dq)
+    ten_dq_index = np.clip(ten_dq_index, 0, tracks.n_ten_dq[track] - 1).astype(np.intp)
+    shift_index = np.clip(np.rint(step.shift / shift_spacing) + n_shifts // 2, 0, n_shifts - 1).astype(np.intp)
+    result: IndexArray = tracks.start[track] + ten_dq_index * n_shifts + shift_index
+    return result
+
+
+def _fit_at(grid: SearchGrid, projection: Projection, node: IndexArray, step: _Step) -> RefinedFit:
+    """The fit after a step from a node: residual, and 10Dq and shift within the library."""
+    tracks, track, free_shift = grid.tracks, grid.track[node], grid.shifts.size > 1
+    free_ten_dq, amplitude = tracks.n_ten_dq[track] > 1, step.amplitude
+    norm_fraction, residual = grid.nodes.norm_fraction[node], projection.residual_squares
+    ten_dq_move = np.where(free_ten_dq, step.ten_dq_move, 0)
+    moves = np.stack([np.ones_like(amplitude), ten_dq_move, step.shift_move if free_shift else 0 * step.shift_move])
+    fitted = np.matmul((amplitude * moves).T[:, None, :].astype(np.float32), grid.nodes.tangents[node])[:, 0]
+    difference = projection.scores - fitted
+    # The fitted spectrum too has a part outside the components, as large as that of the library spectrum.
+    outside = np.maximum(residual - amplitude**2 * (1 / norm_fraction**2 - 1), 0.1 * residual)
+    first = tracks.first_ten_dq[track]
+    ten_dq = np.clip(step.ten_dq, first, first + (tracks.n_ten_dq[track] - 1) * tracks.ten_dq_step[track])
+    per_variance = 1 / amplitude**2
+    return RefinedFit(
+        node=node,
+        ten_dq=ten_dq,
+        beyond=np.where(free_ten_dq, np.abs(step.ten_dq - ten_dq), 0.0),
+        shift=np.clip(step.shift, grid.shifts[0], grid.shifts[-1]),
+        squares=outside + np.einsum("pk,pk->p", difference, difference) + 1e-30,
+        ten_dq_variance=np.where(free_ten_dq, step.ten_dq_inverse * per_variance, 0.0),
+        shift_variance=step.shift_inverse * per_variance if free_shift else np.zeros_like(amplitude),
+        amplitude=np.where(step.spectrum_product > 0, amplitude / norm_fraction, 0.0),
+    )
+
+
+def average_over_tracks(
+    grid: SearchGrid, first: RefinedFit, alternatives: list[tuple[IndexArray, RefinedFit]], freedom: int
+) -> RefinedFit:
+    """Return the best fit of each spectrum, with 10Dq averaged over its fits on different tracks.
+
+    A fit has the weight of its track times exp(-chi-square / 2). The variance of 10Dq includes the scatter of 10Dq
+    among the fits.
+
+    Parameters
+    ----------
+    grid : SearchGrid
+        The library on the stack's energies.
+    first : RefinedFit
         A fit of each of P spectra.
-    others : list of (ndarray of int, Refined)
-        Which of the spectra have another fit, and that.
+    alternatives : list of (ndarray of int, RefinedFit)
+        Fits on other tracks, each with the positions of its spectra among the P.
     freedom : int
         Degrees of freedom of a fit.
     """
-    if not others:
+    if not alternatives:
         return first
     squares = first.squares.copy()
-    for rows, fit in others:
+    for rows, fit in alternatives:
         squares[rows] = np.minimum(squares[rows], fit.squares)
     variance = squares / freedom
-    costs = [_cost(nodes, first, variance), *(_cost(nodes, fit, variance[rows]) for rows, fit in others)]
-    kept: tuple[Any, ...] = tuple(values.copy() for values in first)
-    least, best = costs[0].copy(), Refined(*kept)
-    for cost, (rows, fit) in zip(costs[1:], others, strict=True):
-        better = cost < least[rows]
-        for values, new in zip(best, fit, strict=True):
-            values[rows[better]] = new[better]
-        least[rows] = np.minimum(least[rows], cost)
-    # Moments about the best, by the weights of all.
-    weight = np.exp((least - costs[0]) / 2)
-    away = first.ten_dq - best.ten_dq
-    total, mean, square = weight.copy(), weight * away, weight * (first.ten_dq_variance * variance + away**2)
-    for cost, (rows, fit) in zip(costs[1:], others, strict=True):
-        weight, away = np.exp((least[rows] - cost) / 2), fit.ten_dq - best.ten_dq[rows]
+    costs = [_cost(grid, fit, variance[rows]) for rows, fit in alternatives]
+    first_cost = _cost(grid, first, variance)
+    best, least = _cheapest(first, first_cost, alternatives, costs)
+    # Moments of 10Dq about the best fit, weighted by the likelihood of each fit.
+    weight, distance = np.exp((least - first_cost) / 2), first.ten_dq - best.ten_dq
+    total, mean = weight.copy(), weight * distance
+    second_moment = weight * (first.ten_dq_variance * variance + distance**2)
+    for cost, (rows, fit) in zip(costs, alternatives, strict=True):
+        weight, distance = np.exp((least[rows] - cost) / 2), fit.ten_dq - best.ten_dq[rows]
         total[rows] += weight
-        mean[rows] += weight * away
-        square[rows] += weight * (fit.ten_dq_variance * variance[rows] + away**2)
+        mean[rows] += weight * distance
+        second_moment[rows] += weight * (fit.ten_dq_variance * variance[rows] + distance**2)
     mean /= total
-    scattered = np.maximum(square / total - mean**2, 0) / variance
-    return best._replace(ten_dq=best.ten_dq + mean, ten_dq_variance=scattered)
+    ten_dq_variance = np.maximum(second_moment / total - mean**2, 0) / variance
+    return best._replace(ten_dq=best.ten_dq + mean, ten_dq_variance=ten_dq_variance)
 
 
-def _cost(nodes: Nodes, fit: Refined, variance: Float64Array) -> Float64Array:
-    """Chi-square of a fit, with what its shift and its track cost."""
-    weight = nodes.tracks.weight[nodes.track[fit.node]]
-    result: Float64Array = fit.squares / variance + (fit.shift / nodes.spread) ** 2 - 2 * np.log(weight)
+def _cheapest(
+    first: RefinedFit,
+    first_cost: Float64Array,
+    alternatives: list[tuple[IndexArray, RefinedFit]],
+    costs: list[Float64Array],
+) -> tuple[RefinedFit, Float64Array]:
+    """The fit of least cost of each spectrum, and that cost."""
+    copies: tuple[Any, ...] = tuple(values.copy() for values in first)
+    best, least = RefinedFit(*copies), first_cost.copy()
+    for cost, (rows, fit) in zip(costs, alternatives, strict=True):
+        better = cost < least[rows]
+        for values, alternative in zip(best, fit, strict=True):
+            values[rows[better]] = alternative[better]
+        least[rows] = np.minimum(least[rows], cost)
+    return best, least
+
+
+def _cost(grid: SearchGrid, fit: RefinedFit, variance: Float64Array) -> Float64Array:
+    """Chi-square of a fit, plus the penalties of its shift and of its track."""
+    weight = grid.tracks.weight[grid.track[fit.node]]
+    result: Float64Array = fit.squares / variance + (fit.shift / grid.spread) ** 2 - 2 * np.log(weight)
     return result

@@ -1,84 +1,99 @@
-"""A library made ready for one energy axis: compressed spectra at many 10Dq and shifts, and how they change there.
+"""A library prepared for one energy axis: a grid of compressed spectra over tracks, 10Dq and shift.
 
-Every spectrum has the background projected out and is compressed to the patterns (principal components) that hold the
-library and its slopes best. Between members that differ in 10Dq only, spectra are cubic splines in 10Dq.
+The background is projected out of every spectrum. A track is a set of members that differ in 10Dq only; between its
+members spectra are cubic splines in 10Dq. A node of the grid is a track at one 10Dq and one shift.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
-from napari_xanes._typing import Float32Array, Float64Array, IndexArray
-from napari_xanes.maps.matching.basis import basis_of
-from napari_xanes.maps.matching.coarse_search import Search, search_of
-from napari_xanes.maps.matching.splines import between_members, splines_of
+from napari_xanes._typing import BoolArray, Float32Array, Float64Array, IndexArray
+from napari_xanes.maps.matching.coarse_search import CoarseSearch, coarse_search
+from napari_xanes.maps.matching.grid_nodes import SPACING, GridNodes, grid_nodes
+from napari_xanes.maps.matching.library_compression import compress
+from napari_xanes.maps.matching.ten_dq_splines import ten_dq_splines
 from napari_xanes.theory.embedding.placement import background_columns
 from napari_xanes.theory.library.model import Library
 
-FINE = 0.05
-"""Spacing in eV of the nodes in 10Dq and in shift: from a node to where a pixel lies slopes are straight."""
+_COARSE_STEP = 3
+"""The coarse search uses every third shift."""
 
-_COARSE = 3
-"""Every how many shifts are looked at first."""
+_MIN_SPREAD = 1e-3
+"""Least spread of shifts in eV, so that no prior divides by zero."""
 
-_LEAST_SPREAD = 1e-3
-"""In eV: shifts that spread less are one."""
-
-
-RAREST = float(np.exp(-4.5))
-"""The least weight of a track: 9 of chi-square, 3 sigma, are enough for a pixel of a phase that no other pixel has."""
+MIN_TRACK_WEIGHT = float(np.exp(-4.5))
+"""Least weight of a track. It costs 9 of chi-square (3 sigma), which a rare phase can overcome."""
 
 
 @dataclass(frozen=True)
 class Tracks:
-    """Where the nodes of each track (members that differ in 10Dq only) lie, all (T,); nodes count shift fastest.
+    """Where the nodes of T tracks lie in the grid, all arrays (T,).
 
-    ``weight`` is how common a track is, beside the commonest of its species.
+    ``start`` is the first node, ``n_ten_dq`` the number of 10Dq, ``first_ten_dq`` and ``ten_dq_step`` are in eV,
+    ``species`` is a position in `SearchGrid.species`, ``weight`` the prior weight of the track, 1 for the commonest of
+    its species.
     """
 
     start: IndexArray
-    n_fields: IndexArray
-    first: Float64Array
-    step: Float64Array
+    n_ten_dq: IndexArray
+    first_ten_dq: Float64Array
+    ten_dq_step: Float64Array
     species: IndexArray
     weight: Float64Array
 
 
 @dataclass(frozen=True)
-class Nodes:
+class SearchGrid:
     """The compressed library.
 
-    ``free`` (E, F) spans the background, ``patterns`` (E, K) the library beside it; ``spread`` is that of the shifts in
-    eV. Per node (N): ``tangents`` (N, 3, K), the unit spectrum and its derivatives by 10Dq and shift; ``metric``
-    (N, 3), their products; ``share``, how much of the whole norm the patterns hold; ``height``, peak to peak over norm;
-    ``model`` and ``grid``, errors of 10Dq in eV from the theory and from drawing spectra between members; ``row``, the
-    nearest member. Per species: ``searches`` among all tracks, and ``common``, among those above `RAREST`.
+    Parameters
+    ----------
+    background : ndarray, shape (E, F)
+        Orthonormal columns of the background.
+    components : ndarray, shape (E, K)
+        Orthonormal principal components of the library.
+    shifts : ndarray, shape (S,)
+        Shifts of the nodes in eV.
+    spread : float
+        Standard deviation of the pixels' shifts in eV.
+    tracks : Tracks
+        Where the nodes of each track lie.
+    track : ndarray of int, shape (N,)
+        The track of each node.
+    nodes : GridNodes
+        The N nodes.
+    species : list of str
+        Names of the species, such as Mn2+.
+    searches : list of CoarseSearch
+        For each species, the search among all its tracks.
+    common_searches : list of CoarseSearch
+        For each species, the search among its common tracks, see `is_common`.
     """
 
-    free: Float32Array
-    patterns: Float32Array
+    background: Float32Array
+    components: Float32Array
     shifts: Float64Array
     spread: float
     tracks: Tracks
     track: IndexArray
-    tangents: Float32Array
-    metric: Float64Array
-    share: Float64Array
-    height: Float64Array
-    model: Float64Array
-    grid: Float64Array
-    row: IndexArray
+    nodes: GridNodes
     species: list[str]
-    searches: list[Search]
-    common: list[Search]
+    searches: list[CoarseSearch]
+    common_searches: list[CoarseSearch]
+
+
+def is_common(weights: Float64Array) -> BoolArray:
+    """Return which track weights are above the least one."""
+    result: BoolArray = weights > 1.01 * MIN_TRACK_WEIGHT
+    return result
 
 
 def checked_weights(library: Library, weights: Sequence[float] | None) -> Float64Array:
-    """How common each track of a library is, all as common by default.
+    """Return the weight of each track of a library, 1 for all tracks by default.
 
     Raises
     ------
@@ -87,23 +102,14 @@ def checked_weights(library: Library, weights: Sequence[float] | None) -> Float6
     """
     n_tracks = len(library.tracks)
     if weights is not None and len(weights) != n_tracks:
-        raise ValueError(f"{len(weights)} track_weights, but library {library.name!r} has {n_tracks} tracks")
+        raise ValueError(
+            f"{len(weights)} track_weights, but library {library.name!r} has {n_tracks} tracks: give one per track, or "
+            "leave track_weights out"
+        )
     return np.ones(n_tracks) if weights is None else np.array(weights, dtype=np.float64)
 
 
-class _Members(NamedTuple):
-    """Per member: ``compressed`` (M, S, K), ``lost`` (M, S), the square of what lies beside the patterns, ``height``.
-
-    ``place`` (M of the library,) says where among them a member of the library is.
-    """
-
-    place: IndexArray
-    compressed: Float32Array
-    lost: Float64Array
-    height: Float64Array
-
-
-def prepare_nodes(
+def build_search_grid(
     library: Library,
     energy: Float64Array,
     *,
@@ -112,32 +118,32 @@ def prepare_nodes(
     shift: float,
     spread: float,
     background: str,
-    dimensions: int,
+    n_components: int,
     weights: Sequence[float] | None = None,
     tracks: IndexArray | None = None,
-) -> Nodes:
+) -> SearchGrid:
     """Compress a library for an energy axis.
 
     Parameters
     ----------
     library : Library
-        What to match.
+        The library to match.
     energy : ndarray, shape (E,)
         Photon energies in eV.
     offset : float
-        How far the stack's energies read too high, in eV.
+        How much too high the stack's energies read, in eV.
     broadening : float
         Full width of the instrument's Gaussian in eV.
     shift : float
         Largest shift of a pixel, in eV.
     spread : float
-        Standard deviation of the pixels' shifts in eV; the first look leaves out shifts beyond three of them.
+        Standard deviation of the pixels' shifts in eV; the coarse search leaves out shifts beyond three of them.
     background : {"none", "constant", "linear"}
         What is projected out.
-    dimensions : int
-        How many patterns to keep.
+    n_components : int
+        How many principal components to keep.
     weights : sequence of float, optional
-        How common each of the library's tracks is, beside the commonest of its species; all as common by default.
+        Weight of each of the library's tracks, relative to the commonest of its species; 1 by default.
     tracks : ndarray of int, optional
         Which of the library's tracks to keep; all by default.
 
@@ -146,152 +152,107 @@ def prepare_nodes(
     ValueError
         If a member is nothing but background on these energies, or there are more or fewer weights than tracks.
     """
-    free = background_columns(energy, background)
-    n_each_side = int(np.ceil(shift / FINE - 1e-9)) if shift > 0 else 0
-    shifts: Float64Array = FINE * np.arange(-n_each_side, n_each_side + 1, dtype=np.float64)
-    looked = np.arange(n_each_side % _COARSE, shifts.size, _COARSE)
-    looked = looked[np.abs(shifts[looked]) <= 3 * spread + 1e-9]
-    chosen = np.arange(len(library.tracks)) if tracks is None else tracks
-    kept, common = [library.tracks[number] for number in chosen], checked_weights(library, weights)[chosen]
-    basis = basis_of(library).members(np.concatenate(kept))
-    raw = basis.at(energy, shifts, broadening=broadening, offset=offset)
-    clean = raw - ((raw @ free) @ free.T).astype(np.float32)
-    patterns, members = _compressed(library, kept, basis.weights, raw, clean, dimensions)
-    return _assembled(library, kept, free, patterns, shifts, max(spread, _LEAST_SPREAD), looked, members, common)
-
-
-def _compressed(
-    library: Library,
-    tracks: list[IndexArray],
-    weights: Float32Array,
-    raw: Float32Array,
-    clean: Float32Array,
-    dimensions: int,
-) -> tuple[Float32Array, _Members]:
-    """The principal directions (E, K) of the spectra and of their steps in shift and 10Dq, and the members there.
-
-    What is left beside the directions changes little with the shift: three shifts tell it for all.
-    """
-    n_shifts, middle = len(clean), len(clean) // 2
-    rows = np.concatenate(tracks)
-    place = np.zeros(len(library), np.intp)
-    place[rows] = np.arange(rows.size)
-    places = sorted({0, middle, n_shifts - 1})
-    whole = [weights @ clean[i] for i in places]
-    squares = np.stack([np.einsum("me,me->m", one, one) for one in whole], axis=1).astype(np.float64)
-    norms = np.sqrt(squares)
-    if not (norms > 1e-6 * norms.max()).all():
-        empty = int(rows[(norms <= 1e-6 * norms.max()).any(axis=1)][0])
-        raise ValueError(
-            f"{library.label(empty)} of library {library.name!r} is nothing but background on these energies"
-        )
-    unit = [one / norms[:, i : i + 1].astype(np.float32) for i, one in enumerate(whole)]
-    still = unit[places.index(middle)]
-    steps = [still[place[one[1:]]] - still[place[one[:-1]]] for one in tracks if one.size > 1]
-    if n_shifts > 1:
-        steps += [unit[1] - unit[0], unit[2] - unit[1]]
-    gram = sum((one.T @ one).astype(np.float64) for one in (*unit, *([np.concatenate(steps)] if steps else [])))
-    patterns = np.linalg.eigh(gram)[1][:, ::-1][:, :dimensions].astype(np.float32)
-    compressed = np.matmul(weights, clean @ patterns).swapaxes(0, 1)
-    inside = np.einsum("msk,msk->ms", compressed[:, places], compressed[:, places])
-    lost = np.maximum(squares - inside, 0)
-    if n_shifts > 1:
-        at = (np.arange(n_shifts) - middle) / middle
-        lost = lost @ np.stack([at * (at - 1) / 2, 1 - at**2, at * (at + 1) / 2])
-    return patterns, _Members(place, compressed, np.maximum(lost, 0), np.ptp(weights @ raw[middle], axis=1))
-
-
-def _assembled(
-    library: Library,
-    kept: list[IndexArray],
-    free: Float64Array,
-    patterns: Float32Array,
-    shifts: Float64Array,
-    spread: float,
-    looked: IndexArray,
-    members: _Members,
-    weight: Float64Array,
-) -> Nodes:
-    """Nodes of all tracks behind each other, those with the same steps of 10Dq together."""
-    names = list(dict.fromkeys(library.species[int(rows[0])] for rows in kept))
-    kinds = {name: i for i, name in enumerate(names)}
-    ten_dq = np.nan_to_num(library.column("ten_dq"))
-    alike: dict[tuple[float, ...], list[int]] = {}
-    for number, rows in enumerate(kept):
-        alike.setdefault(tuple(ten_dq[rows].round(6)), []).append(number)
-    n_tracks = len(kept)
-    start, n_fields, species = (np.zeros(n_tracks, np.intp) for _ in range(3))
-    first, step = np.zeros(n_tracks), np.zeros(n_tracks)
-    parts, owners, total = [], [], 0
-    looks: list[list[IndexArray]] = [[] for _ in names]
-    for fields, numbers in alike.items():
-        splines = splines_of(fields, FINE)
-        rows = np.stack([kept[number] for number in numbers])
-        parts.append(_tangents(fields, rows, members, np.nan_to_num(library.column("ten_dq_sigma")), shifts.size))
-        size = splines.fine.size * shifts.size
-        start[numbers] = total + size * np.arange(len(numbers))
-        n_fields[numbers], first[numbers] = splines.fine.size, fields[0]
-        species[numbers] = [kinds[library.species[row]] for row in rows[:, 0]]
-        step[numbers] = splines.fine[1] - splines.fine[0] if splines.fine.size > 1 else 0.0
-        owners.append(np.repeat(numbers, size))
-        total += size * len(numbers)
-        at = (splines.at_member[:, None] * shifts.size + looked).ravel()
-        for number in numbers:
-            looks[species[number]].append(start[number] + at)
-    tangents, metric, share, height, model, grid, row = (np.concatenate(x) for x in zip(*parts, strict=True))
-    tracks, track = Tracks(start, n_fields, first, step, species, weight), np.concatenate(owners)
-    penalty = np.tile((shifts / spread) ** 2, track.size // shifts.size) - 2 * np.log(weight[track])
-    every = [np.concatenate(nodes) for nodes in looks]
-    searches = [search_of(tangents[:, 0], track, penalty, nodes) for nodes in every]
-    often = [nodes[weight[track[nodes]] > 1.01 * RAREST] for nodes in every]
-    common = [
-        search if nodes.size == some.size else search_of(tangents[:, 0], track, penalty, some)
-        for search, nodes, some in zip(searches, every, often, strict=True)
-    ]
-    return Nodes(
-        free=free.astype(np.float32),
-        patterns=patterns,
+    columns = background_columns(energy, background)
+    n_each_side = int(np.ceil(shift / SPACING - 1e-9)) if shift > 0 else 0
+    shifts: Float64Array = SPACING * np.arange(-n_each_side, n_each_side + 1, dtype=np.float64)
+    coarse_shifts = np.arange(n_each_side % _COARSE_STEP, shifts.size, _COARSE_STEP)
+    coarse_shifts = coarse_shifts[np.abs(shifts[coarse_shifts]) <= 3 * spread + 1e-9]
+    numbers = np.arange(len(library.tracks)) if tracks is None else tracks
+    kept = [library.tracks[number] for number in numbers]
+    compressed = compress(
+        library,
+        kept,
+        energy,
+        columns,
+        shifts,
+        broadening=broadening,
+        offset=offset,
+        n_components=n_components,
+    )
+    groups = _grouped_by_ten_dq(library, kept)
+    species = list(dict.fromkeys(library.species[int(rows[0])] for rows in kept))
+    layout = _layout(library, kept, groups, species, shifts.size, checked_weights(library, weights)[numbers])
+    row_groups = {ten_dq: [kept[number] for number in members] for ten_dq, members in groups.items()}
+    nodes = grid_nodes(library, row_groups, compressed, shifts.size)
+    order = np.argsort(layout.start)
+    track = np.repeat(order, layout.n_ten_dq[order] * shifts.size)
+    spread = max(spread, _MIN_SPREAD)
+    penalty = np.tile((shifts / spread) ** 2, track.size // shifts.size) - 2 * np.log(layout.weight[track])
+    searches, common_searches = _searches(
+        nodes, layout, track, penalty, _coarse_nodes(groups, layout, len(species), shifts.size, coarse_shifts)
+    )
+    return SearchGrid(
+        background=columns.astype(np.float32),
+        components=compressed.components,
         shifts=shifts,
         spread=spread,
-        tracks=tracks,
+        tracks=layout,
         track=track,
-        tangents=tangents,
-        metric=metric,
-        share=share,
-        height=height,
-        model=model,
-        grid=grid,
-        row=row,
-        species=names,
+        nodes=nodes,
+        species=species,
         searches=searches,
-        common=common,
+        common_searches=common_searches,
     )
 
 
-def _tangents(
-    fields: tuple[float, ...], rows: IndexArray, members: _Members, sigma: Float64Array, n_shifts: int
-) -> tuple[np.ndarray, ...]:
-    """Unit spectra and their slopes, at right angles to them, of the nodes of like tracks with members (T, Q)."""
-    splines, at = splines_of(fields, FINE), members.place[rows]
-    own = members.compressed[at]
-    flat = own.reshape(*rows.shape, -1)
-    spectra = (splines.values @ flat).reshape(-1, n_shifts, own.shape[-1])
-    by_field = (splines.slopes @ flat).reshape(spectra.shape)
-    by_shift = np.gradient(spectra, FINE, axis=1, edge_order=2) if n_shifts > 2 else np.zeros_like(spectra)
-    lost = np.maximum(splines.values @ members.lost[at], 0).ravel()
-    tangents = np.stack([spectra, by_field, by_shift], axis=2).reshape(-1, 3, own.shape[-1])
-    squares = np.einsum("nk,nk->n", tangents[:, 0], tangents[:, 0])
-    tangents /= np.sqrt(squares)[:, None, None]
-    along = np.einsum("nik,nk->ni", tangents[:, 1:], tangents[:, 0])
-    tangents[:, 1:] -= along[:, :, None] * tangents[:, :1]
-    q, s = tangents[:, 1], tangents[:, 2]
-    metric = np.stack([np.einsum("nk,nk->n", *pair) for pair in ((q, q), (q, s), (s, s))], axis=1).astype(np.float64)
-    whole = np.sqrt(squares + lost)
-    between = between_members(fields, own[:, :, n_shifts // 2].astype(np.float64))
-    drawn = [
-        np.repeat((splines.straight @ one[:, :, None]).ravel(), n_shifts)
-        for one in (members.height[at].astype(np.float64), sigma[rows], between)
+def _grouped_by_ten_dq(library: Library, tracks: list[IndexArray]) -> dict[tuple[float, ...], list[int]]:
+    """Positions of the tracks, grouped by the 10Dq of their members: each group shares its splines."""
+    ten_dq = np.nan_to_num(library.column("ten_dq"))
+    groups: dict[tuple[float, ...], list[int]] = {}
+    for number, rows in enumerate(tracks):
+        groups.setdefault(tuple(ten_dq[rows].round(6)), []).append(number)
+    return groups
+
+
+def _layout(
+    library: Library,
+    tracks: list[IndexArray],
+    groups: dict[tuple[float, ...], list[int]],
+    species: list[str],
+    n_shifts: int,
+    weight: Float64Array,
+) -> Tracks:
+    """Where the nodes of each track lie, when the groups follow each other."""
+    start, n_ten_dq = np.zeros(len(tracks), np.intp), np.zeros(len(tracks), np.intp)
+    first, step = np.zeros(len(tracks)), np.zeros(len(tracks))
+    total = 0
+    for ten_dq, numbers in groups.items():
+        fine = ten_dq_splines(ten_dq, SPACING).ten_dq
+        size = fine.size * n_shifts
+        start[numbers] = total + size * np.arange(len(numbers))
+        n_ten_dq[numbers], first[numbers] = fine.size, ten_dq[0]
+        step[numbers] = fine[1] - fine[0] if fine.size > 1 else 0.0
+        total += size * len(numbers)
+    species_index = np.array([species.index(library.species[int(rows[0])]) for rows in tracks], dtype=np.intp)
+    return Tracks(start, n_ten_dq, first, step, species_index, weight)
+
+
+def _coarse_nodes(
+    groups: dict[tuple[float, ...], list[int]],
+    layout: Tracks,
+    n_species: int,
+    n_shifts: int,
+    coarse_shifts: IndexArray,
+) -> list[IndexArray]:
+    """For each species the nodes of the coarse search: those nearest to members, at the coarse shifts."""
+    nodes: list[list[IndexArray]] = [[] for _ in range(n_species)]
+    for ten_dq, numbers in groups.items():
+        points = ten_dq_splines(ten_dq, SPACING).nearest_point
+        within_track = (points[:, None] * n_shifts + coarse_shifts).ravel()
+        for number in numbers:
+            nodes[layout.species[number]].append(layout.start[number] + within_track)
+    return [np.concatenate(parts) for parts in nodes]
+
+
+def _searches(
+    nodes: GridNodes, layout: Tracks, track: IndexArray, penalty: Float64Array, coarse: list[IndexArray]
+) -> tuple[list[CoarseSearch], list[CoarseSearch]]:
+    """For each species the coarse search among all tracks, and among the common tracks."""
+    unit = nodes.tangents[:, 0]
+    searches = [coarse_search(unit, track, penalty, candidates) for candidates in coarse]
+    common = [candidates[is_common(layout.weight[track[candidates]])] for candidates in coarse]
+    common_searches = [
+        search if candidates.size == search.nodes.size else coarse_search(unit, track, penalty, candidates)
+        for search, candidates in zip(searches, common, strict=True)
     ]
-    height, model, grid = drawn
-    nearest = np.repeat(rows[:, splines.near].ravel(), n_shifts)
-    return tangents, metric, np.sqrt(squares) / whole, height / whole, model, grid, nearest
+    return searches, common_searches

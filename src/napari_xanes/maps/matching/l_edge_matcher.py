@@ -1,0 +1,192 @@
+"""The kernel of `match_library` at L edges: species, 10Dq and shift of each pixel of a block, with their errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes._typing import Block, BoolArray, Float32Array, Float64Array, IndexArray
+from napari_xanes.maps.matching.doubts import Doubt
+from napari_xanes.maps.matching.projection import Projection, project
+from napari_xanes.maps.matching.refinement import RefinedFit, average_over_tracks, refine
+from napari_xanes.maps.matching.search_grid import SearchGrid
+
+_COMMON_TRACKS = 3
+"""On how many common tracks of its species a spectrum is refined: the coarse search is too coarse to choose one."""
+
+_MIN_BEYOND = 0.05
+"""10Dq that ends less than this (eV) beyond the library is not doubtful."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of what is assigned without doubt; see `match_library`. ``ambiguous`` has one flag per species."""
+
+    min_signal: float | None
+    max_misfit: float
+    min_evidence: float
+    ambiguous: BoolArray
+
+
+class PixelMatch(NamedTuple):
+    """The match of P spectra, all arrays (P,).
+
+    ``doubt`` is 0 or a `Doubt`, ``species`` a position in the grid's species, ``node`` the nearest node. The other
+    values are those of the maps of `match_library`; ``*_sigma`` are standard errors.
+    """
+
+    finite: BoolArray
+    doubt: NDArray[Any]
+    species: IndexArray
+    node: IndexArray
+    ten_dq: Float64Array
+    ten_dq_noise: Float64Array
+    ten_dq_model: Float64Array
+    ten_dq_grid: Float64Array
+    shift: Float64Array
+    shift_sigma: Float64Array
+    signal: Float64Array
+    signal_sigma: Float64Array
+    misfit: Float64Array
+    margin: Float64Array
+
+
+_VALUES = PixelMatch._fields[4:]
+
+
+class SpeciesFits(NamedTuple):
+    """The best fit of each of P spectra, and the squared residual with the next best species (infinite without one)."""
+
+    best: RefinedFit
+    next_squares: Float64Array
+
+
+@dataclass
+class Matcher:
+    """Matches block after block of a stack into flat arrays, one value per pixel.
+
+    Parameters
+    ----------
+    grid : SearchGrid
+        The library on the stack's energies.
+    frames : slice
+        The frames of the stack that are used.
+    limits : Limits
+        When a pixel is doubtful.
+    n_pixels : int
+        Number of pixels of the stack.
+    """
+
+    grid: SearchGrid
+    frames: slice
+    limits: Limits
+    n_pixels: int
+    values: dict[str, Float32Array] = field(init=False)
+    species: NDArray[np.int16] = field(init=False)
+    doubt: NDArray[np.uint8] = field(init=False)
+
+    fits_shift = True
+
+    def __post_init__(self) -> None:
+        self.values = {name: np.full(self.n_pixels, np.nan, np.float32) for name in _VALUES}
+        self.species = np.full(self.n_pixels, -1, np.int16)
+        self.doubt = np.zeros(self.n_pixels, np.uint8)
+
+    def block(self, spectra: Block, pixels: slice) -> None:
+        """Match the spectra (E, P) of some pixels and store the values."""
+        match = self.match(spectra[self.frames])
+        self.doubt[pixels] = np.where(match.finite, match.doubt, Doubt.NOT_FINITE)
+        self.species[pixels] = np.where(match.finite, match.species, -1)
+        for name, stored in self.values.items():
+            stored[pixels] = np.where(match.finite, getattr(match, name), np.nan)
+
+    def match(self, spectra: Block) -> PixelMatch:
+        """Match spectra (E, P) on the energies of the grid."""
+        measured = spectra.astype(np.float32)
+        finite: BoolArray = np.asarray(np.isfinite(measured).all(axis=0))
+        if not finite.all():
+            measured[:, ~finite] = 0
+        n_energies = spectra.shape[0]
+        freedom = max(n_energies - self.grid.background.shape[1] - 3, 1)
+        fits = self.fit_species(project(self.grid, measured), freedom)
+        return self._with_errors(fits, n_energies, freedom, finite)
+
+    def fit_species(self, projection: Projection, freedom: int) -> SpeciesFits:
+        """Fit the two most similar species to each spectrum; `freedom` is the degrees of freedom of a fit."""
+        grid, each = self.grid, np.arange(len(projection.scores))
+        queries = projection.queries()
+        candidates = [search.best(queries, 1) for search in grid.searches]
+        scores, nodes = (np.concatenate(parts) for parts in zip(*candidates, strict=True))
+        order = np.argsort(-scores, axis=0, kind="stable")
+        first = refine(grid, projection, nodes[order[0], each])
+        alternatives = self._on_common_tracks(projection, queries, first, order[0])
+        best = average_over_tracks(grid, first, alternatives, freedom)
+        if len(grid.searches) == 1:
+            return SpeciesFits(best, np.full(each.size, np.inf))
+        second = refine(grid, projection, nodes[order[1], each])
+        swap = second.squares < best.squares
+        next_squares = np.where(swap, best.squares, second.squares)
+        best = RefinedFit(*(np.where(swap, b, a) for a, b in zip(best, second, strict=True)))
+        return SpeciesFits(best, next_squares)
+
+    def _on_common_tracks(
+        self, projection: Projection, queries: Float32Array, first: RefinedFit, species: IndexArray
+    ) -> list[tuple[IndexArray, RefinedFit]]:
+        """Fits on other common tracks of the same species, each with the positions of its spectra."""
+        grid, fits = self.grid, []
+        for number, search in enumerate(grid.common_searches):
+            pixels = np.flatnonzero(species == number)
+            if pixels.size == 0 or grid.searches[number].n_tracks == 1:
+                continue
+            scores, nodes = search.best(queries[pixels], min(_COMMON_TRACKS, search.n_tracks))
+            other_track = np.isfinite(scores) & (grid.track[nodes] != grid.track[first.node[pixels]])
+            for rows, node in zip(other_track, nodes, strict=True):
+                if rows.any():
+                    fits.append((pixels[rows], refine(grid, projection.rows(pixels[rows]), node[rows])))
+        return fits
+
+    def _with_errors(self, fits: SpeciesFits, n_energies: int, freedom: int, finite: BoolArray) -> PixelMatch:
+        """The match with errors from the residual, and the doubtful pixels."""
+        grid, best = self.grid, fits.best
+        nodes, variance = grid.nodes, best.squares / freedom
+        height = nodes.height[best.node]
+        signal, signal_sigma = best.amplitude * height, np.sqrt(variance) * height
+        noise = np.sqrt(best.ten_dq_variance * variance)
+        misfit = np.sqrt(best.squares / n_energies) / np.maximum(signal, 1e-30)
+        species = grid.tracks.species[grid.track[best.node]]
+        weak = ~(signal > (5 * signal_sigma if self.limits.min_signal is None else self.limits.min_signal))
+        margin = 1 - np.sqrt(best.squares / np.maximum(fits.next_squares, 1e-30))
+        return PixelMatch(
+            finite=finite,
+            doubt=self._doubt(weak, misfit, species, (fits.next_squares - best.squares) / variance, best.beyond, noise),
+            species=species,
+            node=best.node,
+            ten_dq=np.where(weak, np.nan, best.ten_dq),
+            ten_dq_noise=noise,
+            ten_dq_model=nodes.model_error[best.node],
+            ten_dq_grid=nodes.grid_error[best.node],
+            shift=np.where(weak, np.nan, best.shift),
+            shift_sigma=np.sqrt(best.shift_variance * variance),
+            signal=signal,
+            signal_sigma=signal_sigma,
+            misfit=np.where(weak, np.nan, misfit),
+            margin=np.where(weak, np.nan, np.clip(margin, 0, 1)),
+        )
+
+    def _doubt(
+        self,
+        weak: BoolArray,
+        misfit: Float64Array,
+        species: IndexArray,
+        evidence: Float64Array,
+        beyond: Float64Array,
+        noise: Float64Array,
+    ) -> NDArray[Any]:
+        """The most important doubt about each pixel; `evidence` is the increase of chi-square with the next species."""
+        limits = self.limits
+        ambiguous = np.asarray(limits.ambiguous[species]) | (evidence < limits.min_evidence)
+        conditions = [weak, misfit > limits.max_misfit, ambiguous, beyond > np.maximum(noise, _MIN_BEYOND)]
+        return np.select(conditions, [Doubt.WEAK, Doubt.POOR, Doubt.AMBIGUOUS, Doubt.BEYOND_LIBRARY], 0)

@@ -1,0 +1,147 @@
+"""Misfit of mean spectra of a stack to a library, as a function of energy offset and broadening."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from napari_xanes._typing import Float32Array, Float64Array, IndexArray
+from napari_xanes.maps.matching.low_rank_library import low_rank
+from napari_xanes.theory.library.model import STEP, Library
+
+NARROWEST, WIDEST = 0.1, 2.0
+"""Limits of the broadening in eV."""
+
+_FWHM = 2 * np.sqrt(2 * np.log(2))
+
+
+@dataclass(frozen=True)
+class MeanMisfit:
+    """The misfit of G mean spectra to M members of a library.
+
+    Parameters
+    ----------
+    library : Library
+        The library.
+    rows : ndarray of int, shape (M,)
+        Rows of the members that are compared.
+    energy : ndarray, shape (E,)
+        Photon energies in eV.
+    background : ndarray, shape (E, F)
+        Orthonormal columns that span the background.
+    means : ndarray, shape (E, G)
+        Mean spectra of unit length, without background.
+    weights : ndarray, shape (G,)
+        Weight of each mean spectrum.
+    """
+
+    library: Library
+    rows: IndexArray
+    energy: Float64Array
+    background: Float64Array
+    means: Float64Array
+    weights: Float64Array
+    _broadened: dict[float, Float32Array] = field(default_factory=dict, init=False)
+
+    def squares(self, offset: float, width: float) -> Float64Array:
+        """Return the squared residual of each mean with each member, shape (G, M), as a share of the mean's square."""
+        reduced = low_rank(self.library)
+        if width not in self._broadened:
+            self._broadened[width] = _broaden(reduced.components.spectra, width)
+        broadened, axis = self._broadened[width], reduced.components.energy
+        zero = reduced.components.table["offset"][0] + offset
+        position = np.clip((self.energy - zero - axis[0]) / STEP, 0, axis.size - 1.001)
+        lower = position.astype(np.intp)
+        fraction = (position - lower).astype(np.float32)
+        components = broadened[:, lower] * (1 - fraction) + broadened[:, lower + 1] * fraction
+        components -= ((components @ self.background) @ self.background.T).astype(np.float32)
+        weights = reduced.weights[self.rows]
+        norms = np.sqrt(np.einsum("me,me->m", *[weights @ components] * 2))
+        cosines = (weights @ (components @ self.means)).T / np.maximum(norms, 1e-12)
+        result: Float64Array = 1 - np.maximum(cosines, 0) ** 2
+        return result
+
+    def total(self, offset: float, width: float) -> float:
+        """Return the weighted sum of the misfits of all means, each with its best member."""
+        return float(self.weights @ self.squares(offset, width).min(axis=1))
+
+    def minimum(self, offsets: Float64Array, widths: tuple[float, ...], width: float | None) -> tuple[float, float]:
+        """Return the offset and width of least misfit in eV, from a grid search and a local refinement.
+
+        Parameters
+        ----------
+        offsets : ndarray, shape (N,)
+            Offsets to start from. A single offset is kept.
+        widths : tuple of float
+            Widths to start from.
+        width : float, optional
+            Width to keep, instead of searching one.
+        """
+        starts = widths if width is None else (width,)
+        table = np.array([[self.total(offset, start) for offset in offsets] for start in starts])
+        i, j = np.unravel_index(int(table.argmin()), table.shape)
+        free_offset = offsets.size > 1
+        return self._refined(float(offsets[j]), float(starts[i]), free_offset=free_offset, free_width=width is None)
+
+    def _refined(self, offset: float, width: float, *, free_offset: bool, free_width: bool) -> tuple[float, float]:
+        """Offset and width at the nearest minimum: a pattern search whose steps are halved where none helps."""
+        nearby = replace(self, rows=self._neighbouring_members(offset, width))
+        least, step, factor = nearby.total(offset, width), 0.1, 1.25
+        while step > 0.004:
+            moves = [(move, 1.0) for move in (-step, step)] if free_offset else []
+            moves += [(0.0, scale) for scale in (1 / factor, factor)] if free_width else []
+            points = [(offset + move, width * scale) for move, scale in moves if NARROWEST <= width * scale <= WIDEST]
+            trials = [(nearby.total(*point), *point) for point in points]
+            if trials and min(trials)[0] < least:
+                least, offset, width = min(trials)
+            else:
+                step, factor = step / 2, factor**0.5
+        return offset, width
+
+    def _neighbouring_members(self, offset: float, width: float) -> IndexArray:
+        """Rows of the best members and of their neighbours in 10Dq."""
+        best = self.rows[self.squares(offset, width).argmin(axis=1)]
+        ten_dq = self.library.column("ten_dq")
+        neighbours: set[int] = set()
+        for track in self.library.tracks:
+            for row in np.intersect1d(track, best):
+                close = (np.abs(ten_dq[track] - ten_dq[row]) <= 0.25) | (track == row)
+                neighbours.update(track[close].tolist())
+        return np.array(sorted(neighbours), dtype=np.intp)
+
+    def ambiguous_charges(self, moves: Float64Array, offset: float, width: float, tolerance: float) -> list[float]:
+        """Return the charges that can be mistaken for each other because the energy axis is not calibrated.
+
+        Parameters
+        ----------
+        moves : ndarray, shape (N,)
+            Changes of the offset to try, in eV.
+        offset, width : float
+            The best offset and width in eV.
+        tolerance : float
+            A changed offset is possible if its total misfit is at most this many times the best.
+        """
+        charge = self.library.table["charge"][self.rows]
+        squares = self.squares(offset, width)
+        charge_at_best, least = charge[squares.argmin(axis=1)], float(self.weights @ squares.min(axis=1))
+        ambiguous: set[float] = set()
+        for moved in offset + moves:
+            squares = self.squares(moved, width)
+            if self.weights @ squares.min(axis=1) > tolerance * least:
+                continue
+            for before, after in zip(charge_at_best, charge[squares.argmin(axis=1)], strict=True):
+                if before != after and np.isfinite([before, after]).all():
+                    ambiguous |= {float(before), float(after)}
+        return sorted(ambiguous)
+
+
+def _broaden(spectra: Float32Array, width: float) -> Float32Array:
+    """Convolve spectra with a Gaussian of full width `width` in eV, on the library's energy axis."""
+    from scipy.fft import irfft, rfft, rfftfreq
+
+    n = spectra.shape[1] + 64
+    transfer = np.exp(-2 * (np.pi * rfftfreq(n, STEP) * width / _FWHM) ** 2).astype(np.float32)
+    padded = np.pad(spectra, ((0, 0), (0, 64)), mode="edge")
+    broad: Float32Array = irfft(rfft(padded, axis=1) * transfer, n, axis=1)[:, : spectra.shape[1]]
+    return broad
