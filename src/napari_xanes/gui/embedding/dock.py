@@ -40,6 +40,7 @@ from napari_xanes.gui.pixels.regions import RegionTracker
 from napari_xanes.gui.running.absorption import show_prepared, steps_to_absorption
 from napari_xanes.gui.spectra.pages import EmptyPage
 from napari_xanes.gui.spectra.pin_set import pins_of
+from napari_xanes.maps.matching.result import library_settings
 from napari_xanes.progress import part
 from napari_xanes.recipe import run
 
@@ -175,7 +176,7 @@ class EmbeddingDock(QWidget):
             with QSignalBlocker(self.library):
                 self.library.suggest(energies_of(layer), element_of(layer))
                 if match is not None:
-                    self.library.choose(str(match.metadata["library"]["name"]))
+                    self.library.choose(library_settings(match.metadata).name)
         self._layer = layer
         self._on_choice()
 
@@ -196,7 +197,7 @@ class EmbeddingDock(QWidget):
 
     def _key(self, match: MapSet | None) -> tuple[Any, ...]:
         """What a picture of a layer depends on; a match by its settings, since maps are made anew from the layers."""
-        how = "" if match is None else repr(sorted(match.metadata["library"].items()))
+        how = "" if match is None else repr(library_settings(match.metadata))
         return self.library.source(), METHODS[self.method.currentText()], how
 
     def _show_state(self) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_xanes.gui.layers import is_map, maps_of
 from napari_xanes.gui.wording import with_error
+from napari_xanes.maps.matching.result import library_settings
 from napari_xanes.parameter_map import MapSet, ParameterMap
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def _continues(xanes: dict[str, Any], stack: Layer) -> bool:
     ours, history = stack.metadata["xanes"], list(xanes["history"])
     before = list(ours["history"])
     return (
-        "library" in xanes["metadata"]
+        library_settings(xanes["metadata"]) is not None
         and xanes["whole"].data.shape == tuple(stack.data.shape[1:])
         and xanes["metadata"]["name"] == (ours["metadata"].get("name") or stack.name)
         and xanes["source"] == ours["source"]
@@ -46,8 +47,9 @@ def _continues(xanes: dict[str, Any], stack: Layer) -> bool:
 
 def settled_in_words(maps: MapSet) -> str:
     """Offset and width that the matching found or was given."""
-    how = maps.metadata["library"]
-    return f"offset {how['offset_eV']:+.2f} eV · width {how['broadening_eV']:.2f} eV"
+    settings = library_settings(maps.metadata)
+    assert settings is not None
+    return f"offset {settings.offset_eV:+.2f} eV · width {settings.broadening_eV:.2f} eV"
 
 
 def reading(maps: MapSet, index: tuple[int, ...]) -> str:

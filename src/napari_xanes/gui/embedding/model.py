@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_xanes import blocks
 from napari_xanes._typing import Float64Array
 from napari_xanes.colours import colour_of
+from napari_xanes.maps.matching.result import library_settings
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.progress import Progress, part
 from napari_xanes.stack import SpectralStack
@@ -203,8 +204,9 @@ def picture_of(
     ValueError
         If stack and library share too few energies.
     """
-    how = maps.metadata["library"]
-    offset, broadening = float(how["offset_eV"]), float(how["broadening_eV"])
+    settings = library_settings(maps.metadata)
+    assert settings is not None
+    offset, broadening = float(settings.offset_eV), float(settings.broadening_eV)
     frames = shared(stack.energy, library, offset)
     made = embed(
         library,

@@ -64,12 +64,15 @@ def fits_at(maps: MapSet, index: tuple[int, ...], energy: Any, values: Any) -> l
     list of Spectrum
         The best first; empty where there is none.
     """
-    if "fit" in maps.metadata:
+    from napari_xanes.maps.fitting.result import reference_fit
+    from napari_xanes.maps.matching.result import library_match
+
+    if reference_fit(maps.metadata) is not None:
         from napari_xanes.maps.references import fitted_spectrum
 
         fit = fitted_spectrum(maps, index)
         return [fit] if np.isfinite(fit.mu).all() else []
-    if "match" not in maps.metadata or not np.isfinite(values).all():
+    if library_match(maps.metadata) is None or not np.isfinite(values).all():
         return []
     from napari_xanes.maps.matching.best_matches import best_matches
 

@@ -9,6 +9,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.parameter_map import ParameterMap
+
 
 class Doubt(IntEnum):
     """Values of the map ``doubt``; 0 is no doubt."""
