@@ -1,49 +1,17 @@
-"""`match_library`: simulated truths, mixtures, bad input, and measured spectra."""
+"""`match_library` at L edges: simulated truths, bad input, and measured spectra."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from tests.maps.l_edge_samples import ENERGY, FULL, OH, stack_of
 
 from napari_xanes import SpectralStack, Spectrum, read_spectra
 from napari_xanes.maps import match_library
-from napari_xanes.maps.matching.basis import basis_of
-from napari_xanes.maps.matching.best_matches import best_matches
-from napari_xanes.maps.matching.mixture import endmember_rows
-from napari_xanes.maps.matching.search_grid import RAREST
+from napari_xanes.maps.matching.search_grid import MIN_TRACK_WEIGHT
 from napari_xanes.theory import Library, build_library, load_library
-
-ENERGY = np.linspace(635, 663, 140)
-OH = "mn-l23-oh"
-FULL = "mn-l23"
-
-
-@pytest.fixture(scope="module")
-def truth() -> Library:
-    """Ions at 10Dq between the library's steps."""
-    ten_dq = np.arange(0.15, 2.4, 0.17)
-    return build_library(["Mn2+", "Mn3+", "Mn4+"], ten_dq, model_error=False, name="truth")
-
-
-def stack_of(
-    truth: Library, snr: float, n: int = 1024, *, spread: float = 0.0, offset: float = 0.0, seed: int = 0
-) -> tuple[SpectralStack, Any, Any]:
-    rng = np.random.default_rng(seed)
-    rows = rng.integers(0, len(truth), n)
-    shifts = np.linspace(-spread, spread, 13) if spread else np.zeros(1)
-    which = rng.integers(0, shifts.size, n)
-    data = np.empty((n, ENERGY.size))
-    for i, shift in enumerate(shifts):
-        here = which == i
-        data[here] = truth.at(ENERGY, broadening=0.35, shift=offset + shift, rows=rows[here])
-    data /= data.max(axis=1, keepdims=True)
-    data += rng.standard_normal(data.shape) / snr
-    data = data * rng.uniform(0.5, 2, (n, 1)) + rng.uniform(0, 1, (n, 1)) - 0.01 * (ENERGY - 650)
-    stack = SpectralStack(data.T.reshape(ENERGY.size, -1, 32).astype(np.float32), ENERGY, "optical_depth")
-    return stack, truth.table["charge"][rows].reshape(-1, 32), truth.table["ten_dq"][rows].reshape(-1, 32)
 
 
 @pytest.mark.parametrize(("snr", "bar"), [(100, 0.01), (30, 0.022), (10, 0.06)])
@@ -94,29 +62,6 @@ def test_other_slater_integrals_stay_within_sigma() -> None:
     one = match_library(stack, library=OH, offset=0)["ten_dq"]
     assert one.sigma is not None
     assert np.mean(np.abs(one.data - ten_dq) < 2 * one.sigma) > 0.9
-
-
-@pytest.mark.parametrize(("low", "high"), [(2, 3), (2, 4)])
-def test_mixtures(truth: Library, low: int, high: int) -> None:
-    rng = np.random.default_rng(2)
-    ends = [int(np.flatnonzero(truth.table["charge"] == c)[i]) for c, i in ((low, 4), (high, 9))]
-    share = rng.uniform(0, 1, 512)
-    pure = truth.at(ENERGY, broadening=0.35, rows=ends)
-    data = np.outer(share, pure[0]) + np.outer(1 - share, pure[1])
-    data += data.max(axis=1, keepdims=True) * rng.standard_normal(data.shape) / 30
-    stack = SpectralStack(data.T.reshape(ENERGY.size, -1, 32).astype(np.float32), ENERGY, "optical_depth")
-    maps = match_library(stack, library=OH, mixture=True)
-    found = maps[f"Mn{low}+"]
-    assert np.sqrt(np.mean((found.data.ravel() - share) ** 2)) < 0.05
-    valence = maps["valence"]
-    assert valence.sigma is not None
-    np.testing.assert_allclose(np.mean(valence.data), np.mean(low * share + high * (1 - share)), atol=0.1)
-    rows = endmember_rows(maps)
-    assert {low, high} <= set(load_library(OH).table["charge"][rows])
-    chosen = match_library(stack, library=OH, mixture=True, endmembers=[9.0, 45.0, 70.0])
-    assert {"Mn2+", "Mn3+", "Mn4+", "valence"} <= set(chosen)
-    with pytest.raises(ValueError, match="numbers of the library's 78 members"):
-        match_library(stack, library=OH, mixture=True, endmembers=[99.0])
 
 
 @pytest.mark.parametrize("embedding", ["mds", "isomap", "tsne"])
@@ -195,18 +140,6 @@ def test_measured_references_are_a_library(truth: Library) -> None:
     assert set((maps["charge"].labels or {}).values()) == {"phase 0", "phase 1", "phase 2", "ambiguous"}
 
 
-def test_the_best_and_the_next(truth: Library) -> None:
-    stack, charge, ten_dq = stack_of(truth, 100, 128)
-    maps = match_library(stack, library=OH)
-    found = best_matches(maps, Spectrum("pixel", ENERGY, stack.data[:, 0, 0]))
-    assert found[0].metadata["parameters"]["charge"] == charge[0, 0]
-    assert found[0].metadata["parameters"]["ten_dq"] == pytest.approx(ten_dq[0, 0], abs=0.06)
-    assert found[0].metadata["misfit"] < found[1].metadata["misfit"]
-    assert np.abs(found[0].mu - stack.data[:, 0, 0]).max() < 0.2
-    with pytest.raises(ValueError, match="run match_library first"):
-        best_matches(type(maps)({}), Spectrum("pixel", ENERGY, ENERGY))
-
-
 @pytest.mark.parametrize(
     ("name", "expected", "ten_dq", "off"),
     [("MnO", "Mn2+", 0.9, 0.15), ("LaMnO3", "Mn3+", 1.9, 0.6), ("SrMnO3", "Mn4+", 2.2, 0.4)],
@@ -260,7 +193,7 @@ def test_a_rare_phase_is_not_lost(truth: Library) -> None:
     # The same spectra by the common tracks alone are off by more than that.
     library, state = load_library(FULL), maps.history[-1].state
     assert state is not None
-    assert min(state["track_weights"]) == pytest.approx(RAREST, abs=1e-4)
+    assert min(state["track_weights"]) == pytest.approx(MIN_TRACK_WEIGHT, abs=1e-4)
     common = library.members(
         np.concatenate([library.tracks[i] for i in np.flatnonzero(np.array(state["track_weights"]) > 0.5)])
     )
@@ -289,17 +222,3 @@ def test_state_replays_and_weights_are_checked(truth: Library) -> None:
     np.testing.assert_array_equal(again["ten_dq"].data, maps["ten_dq"].data)
     with pytest.raises(ValueError, match="2 track_weights, but library 'mn-l23-oh' has 3 tracks"):
         match_library(stack, library=OH, track_weights=[1.0, 1.0])
-
-
-def test_the_patterns_of_a_library_draw_its_members() -> None:
-    library = load_library(FULL)
-    basis = basis_of(library)
-    assert basis.weights.shape[1] < len(library) / 5
-    expected = library.at(ENERGY, broadening=0.3, shift=0.45)
-    drawn = basis.weights @ basis.at(ENERGY, np.array([-0.05, 0.0, 0.05]), broadening=0.3, offset=0.4)[2]
-    np.testing.assert_allclose(drawn, expected, atol=3e-3 * expected.max())
-    assert np.sqrt(np.mean((drawn - expected) ** 2)) < 3e-4 * expected.max()
-    some = np.arange(40, 60)
-    np.testing.assert_allclose(
-        basis.members(some).at(ENERGY, np.zeros(1), broadening=0.3, offset=0.45)[0], drawn[some], atol=1e-4
-    )

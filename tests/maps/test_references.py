@@ -259,7 +259,7 @@ def test_references_with_background_are_normalized_first() -> None:
     np.testing.assert_allclose(as_is["edge_jump"].data, 0.5, rtol=0.01)
     peak = Spectrum("peak", grid, -REFS[0].mu, metadata={"normalized": False})
     told = fit_references(stack, references=[*REFS[1:], peak])
-    assert told.metadata["warnings"][0].startswith("taken as it is, not normalized: spectrum 'peak'")
+    assert told.metadata["warnings"][0].startswith("reference used without normalization: spectrum 'peak'")
     with pytest.raises(ValueError, match="spectrum 'peak'"):
         fit_references(stack, references=[Spectrum("peak", grid, -REFS[0].mu)], normalize_references="always")
 
@@ -270,7 +270,7 @@ def test_references_without_valence() -> None:
     assert "valence" not in fit_references(stack, references=none)
     some = fit_references(stack, references=[*REFS[:2], none[2]], slope=True)
     np.testing.assert_allclose(some["valence"].data, 2.5, atol=0.05)
-    assert "leaves out what has no valence: four" in some.metadata["warnings"][0]
+    assert "leaves out references without a valence: four" in some.metadata["warnings"][0]
 
 
 def test_messages_name_the_way_out() -> None:
