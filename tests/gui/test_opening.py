@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from qtpy.QtWidgets import QWidget
-from tests.io.test_xrm_series import aps
+from tests.io.zeiss.test_xrm_series import aps
 
 import napari_xanes as nx
 from napari_xanes.gui.files import readers

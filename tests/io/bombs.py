@@ -14,23 +14,24 @@ import h5py
 import numpy as np
 import tifffile
 import zarr
-from tests.io import samples, test_hdf5_fuzz
+from tests.io import samples
+from tests.io.hdf5 import test_fuzz as hdf5_fuzz
 
 from napari_xanes import SpectralStack, io
 
 ENERGY = samples.ENERGY
 GREY = {"photometric": "minisblack"}
 LAYOUTS = {
-    "nexus": test_hdf5_fuzz._nxstxm,
-    "hermes": test_hdf5_fuzz._hermes,
-    "mistral": test_hdf5_fuzz._mistral,
-    "pyxas_series": test_hdf5_fuzz._pyxas_series,
-    "pyxas": test_hdf5_fuzz._pyxas,
-    "fxi": test_hdf5_fuzz._fxi,
-    "fxi_tomography": test_hdf5_fuzz._fly,
-    "exchange": test_hdf5_fuzz._aps,
-    "exchange_mantis": test_hdf5_fuzz._mantis,
-    "ptychography": test_hdf5_fuzz._cxi,
+    "nexus": hdf5_fuzz._nxstxm,
+    "hermes": hdf5_fuzz._hermes,
+    "mistral": hdf5_fuzz._mistral,
+    "pyxas_series": hdf5_fuzz._pyxas_series,
+    "pyxas": hdf5_fuzz._pyxas,
+    "fxi": hdf5_fuzz._fxi,
+    "fxi_tomography": hdf5_fuzz._fly,
+    "exchange": hdf5_fuzz._aps,
+    "exchange_mantis": hdf5_fuzz._mantis,
+    "ptychography": hdf5_fuzz._cxi,
 }
 """Layouts of HDF5 files: each writes one and tells the names of images and energies."""
 
@@ -67,7 +68,7 @@ def hdf5(name: str, folder: Path) -> Iterator[str]:
         path.parent.mkdir()
         images, keys = LAYOUTS[name](path)
         change(path, images, keys)
-        yield what if LAYOUTS[name] in test_hdf5_fuzz.SERIES else f"{what}/a1.h5"
+        yield what if LAYOUTS[name] in hdf5_fuzz.SERIES else f"{what}/a1.h5"
 
 
 def _dataset(path: Path, name: str, shape: tuple[int, ...], dtype: str, **layout: object) -> h5py.Dataset:

@@ -9,18 +9,13 @@ from pathlib import Path
 import numpy as np
 import tifffile
 import zarr
-from tests.io import (
-    test_axis,
-    test_edf,
-    test_io_spectra,
-    test_mrc,
-    test_stony_brook,
-    test_stony_brook_netcdf,
-    test_txrm_series,
-    test_xrm_series,
-)
-from tests.io.ole2 import write_zeiss
-from tests.io.test_hdf5_fuzz import LAYOUTS
+from tests.io.edf import test_edf
+from tests.io.hdf5.test_fuzz import LAYOUTS
+from tests.io.plain import test_mrc
+from tests.io.spectra import test_spectra
+from tests.io.stxm import test_axis, test_stony_brook, test_stony_brook_netcdf
+from tests.io.zeiss import test_txrm_series, test_xrm_series
+from tests.io.zeiss.ole2 import write_zeiss
 
 from napari_xanes import MapSet, ParameterMap, SpectralStack, Spectrum, io
 
@@ -181,8 +176,8 @@ STACKS: dict[str, Callable[[Path], list[Sample]]] = {
 
 
 def _athena(folder: Path) -> list[Sample]:
-    records = [test_io_spectra.record("a"), test_io_spectra.record("b")]
-    (folder / "a.prj").write_bytes(test_io_spectra.project(records))
+    records = [test_spectra.record("a"), test_spectra.record("b")]
+    (folder / "a.prj").write_bytes(test_spectra.project(records))
     (folder / "b.prj").write_bytes(gzip.decompress((folder / "a.prj").read_bytes()))
     return [("a.prj", "a.prj"), ("b.prj", "b.prj")]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import zarr
-from tests.io.test_mrc import write_mrc
+from tests.io.plain.test_mrc import write_mrc
 
 from napari_xanes import io
 from napari_xanes.io.quantity_guess import guessed

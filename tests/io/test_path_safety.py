@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 from tests.io import samples
-from tests.io.test_hdf5_fuzz import LAYOUTS, SERIES
+from tests.io.hdf5.test_fuzz import LAYOUTS, SERIES
 
 from napari_xanes import io
 from napari_xanes.io.files import files_in, inside, not_followed

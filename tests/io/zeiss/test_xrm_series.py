@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.io.fuzzing import TABLES, drawn
-from tests.io.ole2 import write_zeiss as write
+from tests.io.zeiss.ole2 import write_zeiss as write
 
 import napari_xanes as nx
 from napari_xanes import io
