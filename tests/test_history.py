@@ -42,7 +42,7 @@ def test_what_is_no_step_is_refused(plain: object) -> None:
 
 
 def test_values_that_text_cannot_hold_are_refused() -> None:
-    with pytest.raises(TypeError, match="can't be kept in a recipe"):
+    with pytest.raises(TypeError, match="a recipe can't store"):
         to_plain({"a": object()})
 
 

@@ -58,7 +58,7 @@ def test_mistakes_are_found_before_anything_runs(count_stack: SpectralStack) -> 
     ("text", "message"),
     [
         ("steps: [", "not YAML"),
-        ("format: napari-xanes recipe 9\nsteps: [crop]", "recipe 9' is not known"),
+        ("format: napari-xanes recipe 9\nsteps: [crop]", "unknown recipe format 'napari-xanes recipe 9'"),
         ("crop", "a list of steps"),
         ("steps: []", "a list of steps"),
         ("- sharpen", "there is no step 'sharpen'; operations: crop"),

@@ -1,7 +1,7 @@
-"""Work on a stack block by block: in cache, on all cores, with progress, in memory or from a file.
+"""Work on a stack block by block: in the processor's cache, on all cores, with progress, in memory or from a file.
 
-Pixels are counted along the flattened image, so that a block is a matrix (E, P) of whole spectra. Blocks never look at
-each other; what has to be known about the whole stack is found before.
+Pixels are counted along the flattened image, so that a block is a matrix (E, P) of whole spectra. Blocks are
+independent of each other; what depends on the whole stack is computed before.
 """
 
 from __future__ import annotations
@@ -18,30 +18,27 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes._typing import Block, Float32Array
 from napari_xanes.progress import Progress
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
-Block = NDArray[Any]
-"""A matrix (E, P) of the spectra of P neighbouring pixels."""
-
 CACHE_BYTES = 2 << 20
-"""Size of a block: small enough to stay in cache, large enough that Python's share of the work is small: below a
-megabyte
-threads wait for the interpreter more than for memory."""
+"""Size of a block: small enough for the cache, large enough for threads (in blocks below a megabyte, threads wait for
+the interpreter more than for memory)."""
 
 SLAB_BYTES = 512 << 20
-"""How much of a lazy stack is read at once. Files compressed frame by frame are decoded once for every slab."""
+"""Number of bytes of a lazy stack that are read at once. Compressed frames are decoded once for each slab."""
 
 
 def pixels_per_block(n_energies: int, itemsize: int = 4) -> int:
-    """How many spectra make a block of `CACHE_BYTES`."""
+    """Return how many spectra make a block of `CACHE_BYTES`."""
     return max(64, CACHE_BYTES // (n_energies * itemsize))
 
 
 def rows_per_slab(shape: tuple[int, ...], itemsize: int = 4) -> int:
-    """How many rows of all frames, along the first axis of the image, make a slab of `SLAB_BYTES`."""
+    """Return how many rows of all frames, along the first axis of the image, make a slab of `SLAB_BYTES`."""
     return max(1, SLAB_BYTES // max(1, shape[0] * prod(shape[2:]) * itemsize))
 
 
@@ -58,20 +55,20 @@ def over_pixels(
     Parameters
     ----------
     kernel : callable
-        Gets a block (E, P), which it must not change, and the slice of flattened pixels that it covers.
+        Takes a block (E, P), which it must not change, and the slice of flattened pixels of the block.
     data : numpy or dask array, shape (E, ...)
-        A dask array is read in slabs of whole rows, one after the other.
+        A dask array is read in slabs of whole rows, one slab after the other.
     progress : callable, optional
-        Told the fraction of pixels done; it may raise `Cancelled`.
+        Called with the fraction of pixels done; it may raise `Cancelled`.
     message : str
-        What to tell `progress`.
+        Text for `progress`.
     threads : int, optional
         Number of threads; all cores by default.
 
     Raises
     ------
     Exception
-        Whatever the kernel or the progress raises; blocks not yet begun are dropped.
+        Any error of the kernel or of `progress`; blocks that are not begun yet are dropped.
     """
     n_pixels = prod(data.shape[1:])
     if isinstance(data, np.ndarray):
@@ -84,7 +81,7 @@ def over_pixels(
 
 
 def loaded(data: Any) -> NDArray[Any]:
-    """The values of a dask array, chunk by chunk into one array: nothing is held twice."""
+    """Return the values of a dask array. Chunks are written into one array, so that no value is in memory twice."""
     import dask.array as da
 
     out = np.empty(data.shape, data.dtype)
@@ -123,14 +120,14 @@ def _in_threads(
 
 
 def single_threaded_blas() -> AbstractContextManager[Any]:
-    """While it lasts, a matrix product takes one core, for the others have blocks of their own."""
-    limited: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
-    return limited
+    """Return a context in which a matrix product takes one core, because the other cores work on other blocks."""
+    context: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
+    return context
 
 
 @cache
 def _blas() -> ThreadpoolController:
-    """The linear algebra libraries loaded so far (numpy's); looking for them takes longer than a block."""
+    """Find numpy's linear algebra library, once: finding it takes longer than a block."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
@@ -143,20 +140,20 @@ def transform(
     progress: Progress | None = None,
     message: str = "",
 ) -> Any:
-    """A stack of the kernel's results, float32, with the shape of `data`; lazy if `data` are.
+    """Return a stack of the kernel's results, float32, with the shape of `data`; lazy if `data` are lazy.
 
     Parameters
     ----------
     kernel : callable
-        Gets a block (E, P) and its slice of flattened pixels, returns the new block (E, P).
+        Takes a block (E, P) and its slice of flattened pixels, returns the new block (E, P).
     data : numpy or dask array, shape (E, ...)
         The stack.
     progress, message
         As in `over_pixels`; a lazy stack is computed later, without progress.
     """
     if not isinstance(data, np.ndarray):
-        return _later(lambda block, _, pixels: kernel(block, pixels), data.rechunk({0: -1}))
-    return _now(kernel, data, progress, message)
+        return _transform_lazily(lambda block, _, pixels: kernel(block, pixels), data.rechunk({0: -1}))
+    return _transform_now(kernel, data, progress, message)
 
 
 def transform_frames(
@@ -166,24 +163,24 @@ def transform_frames(
     progress: Progress | None = None,
     message: str = "",
 ) -> Any:
-    """As `transform`, for kernels that change every value for itself: of a lazy stack one frame is computed alone.
+    """Do as `transform`, for kernels that treat each value alone: one frame of a lazy stack can be computed alone.
 
     Parameters
     ----------
     kernel : callable
-        Gets a block (F, P) with its slice of frames and its slice of flattened pixels, returns the new block (F, P).
+        Takes a block (F, P), its slice of frames and its slice of flattened pixels, returns the new block (F, P).
     data, progress, message
         As in `transform`.
     """
     if not isinstance(data, np.ndarray):
-        return _later(kernel, data)
+        return _transform_lazily(kernel, data)
     frames = slice(0, data.shape[0])
-    return _now(lambda block, pixels: kernel(block, frames, pixels), data, progress, message)
+    return _transform_now(lambda block, pixels: kernel(block, frames, pixels), data, progress, message)
 
 
-def _now(
+def _transform_now(
     kernel: Callable[[Block, slice], Block], data: Any, progress: Progress | None, message: str
-) -> NDArray[np.float32]:
+) -> Float32Array:
     out = np.empty(data.shape, dtype=np.float32)
     flat = out.reshape(out.shape[0], -1)
 
@@ -194,21 +191,21 @@ def _now(
     return out
 
 
-def _later(kernel: Callable[[Block, slice, slice], Block], data: Any) -> Any:
-    """The kernel's results as a dask array, in chunks of whole rows, as many as a slab: a slab computes no others."""
+def _transform_lazily(kernel: Callable[[Block, slice, slice], Block], data: Any) -> Any:
+    """Return the kernel's results as a dask array whose chunks are slabs of whole rows."""
     import dask.array as da
 
     row = prod(data.shape[2:])
-    whole = data.rechunk({1: rows_per_slab(data.shape), **dict.fromkeys(range(2, data.ndim), -1)})
+    by_slab = data.rechunk({1: rows_per_slab(data.shape), **dict.fromkeys(range(2, data.ndim), -1)})
 
-    def slab(values: Block, block_info: Any = None) -> Block:
+    def transform_slab(values: Block, block_info: Any = None) -> Block:
         (first, last), (top, _), *_rest = block_info[0]["array-location"]
         spectra = values.reshape(values.shape[0], -1)
-        made = kernel(spectra, slice(first, last), slice(top * row, top * row + spectra.shape[1]))
-        return np.asarray(made, dtype=np.float32).reshape(values.shape)
+        transformed = kernel(spectra, slice(first, last), slice(top * row, top * row + spectra.shape[1]))
+        return np.asarray(transformed, dtype=np.float32).reshape(values.shape)
 
-    # With a name of its own dask need not hash the kernel, which may hold large flats.
+    # Given a name, dask does not hash the kernel, which may hold large flats.
     name = f"{kernel.__name__}-{uuid4().hex}"
     return da.map_blocks(  # type: ignore[no-untyped-call]
-        slab, whole, dtype=np.float32, meta=np.empty((0,) * data.ndim, np.float32), name=name
+        transform_slab, by_slab, dtype=np.float32, meta=np.empty((0,) * data.ndim, np.float32), name=name
     )

@@ -1,11 +1,11 @@
-"""The colours of regions, phases and curves, the same in layers, plots, legends and pictures."""
+"""Colours of regions, phases and curves, the same in layers, plots, legends and pictures."""
 
 OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#F0E442", "#999999")
-"""Eight colours that colour-blind eyes tell apart (Okabe and Ito, 2008)."""
+"""Eight colours that colour-blind people can tell apart (Okabe and Ito, 2008)."""
 
 
 def colour_of(number: int) -> str:
-    """Colour of a label or curve, counted from 1.
+    """Return the colour of a label or curve; numbers count from 1.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Where a value came from: the steps that made it and the file that it started from.
+"""The history of a value: the file that it was read from, and the steps since then.
 
-Steps hold plain values only (numbers, text, lists, mappings), so that a history can be
-written into any file and read back as the same thing.
+Steps hold only plain values (numbers, text, lists, mappings), so that every file format can store a history without
+loss.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ Plain = None | bool | int | float | str | list[Any] | dict[str, Any]
 
 
 def to_plain(value: Any) -> Plain:
-    """The value as numbers, text, lists and mappings, ready for YAML or JSON.
+    """Return a value as numbers, text, lists and mappings, ready for YAML or JSON.
 
-    Objects that know how to write themselves do it in a method ``to_plain``.
+    Objects with a method ``to_plain`` convert themselves.
 
     Parameters
     ----------
@@ -53,11 +53,11 @@ def to_plain(value: Any) -> Plain:
         return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [to_plain(item) for item in value]
-    raise TypeError(f"a {type(value).__name__} can't be kept in a recipe: {value!r}")
+    raise TypeError(f"a recipe can't store a {type(value).__name__}: {value!r}")
 
 
 def mask_to_plain(mask: np.ndarray) -> dict[str, Any]:
-    """A boolean image as its run lengths, which stay short for brushed regions.
+    """Return a boolean image as run lengths, which are few for brushed regions.
 
     Examples
     --------
@@ -73,12 +73,12 @@ def mask_to_plain(mask: np.ndarray) -> dict[str, Any]:
 
 
 def mask_from_plain(plain: Mapping[str, Any]) -> np.ndarray:
-    """The boolean image that `mask_to_plain` wrote; runs alternate False, True, False ...
+    """Return the boolean image that `mask_to_plain` wrote; the runs alternate False, True, False ...
 
     Raises
     ------
     ValueError
-        If the runs do not fill the shape.
+        If the runs do not add up to the number of pixels.
     """
     height, width = (int(n) for n in plain["shape"])
     runs = np.asarray(plain["runs"], dtype=np.int64)
@@ -90,17 +90,17 @@ def mask_from_plain(plain: Mapping[str, Any]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Step:
-    """One operation or estimator with its parameters, as asked for and as carried out.
+    """One operation or estimator with its parameters, as given by the user and as carried out.
 
     Parameters
     ----------
     name : str
         Name in the registry of operations or estimators.
     parameters : mapping
-        The parameters as they were asked for; what is absent takes its default.
+        Parameters as the user gave them; the others have their defaults.
     state : mapping, optional
-        What was learned from the data when the step ran (an automatic E0, for example). A step with
-        a state is replayed exactly; without one, the state is learned anew.
+        Parameters that were estimated from the data when the step ran, such as an automatic E0. A step with a state
+        is repeated exactly; without one, the state is estimated again.
     version : str, optional
         Version of napari-xanes that ran the step.
 
@@ -117,7 +117,7 @@ class Step:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
-            raise ValueError(f"a step's name must be that of an operation or estimator, not {self.name!r}")
+            raise ValueError(f"a step must have the name of an operation or estimator, not {self.name!r}")
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
         if self.state is not None:
             object.__setattr__(self, "state", MappingProxyType(dict(self.state)))
@@ -129,7 +129,7 @@ class Step:
         return hash(repr(self.to_plain(exact=True)))
 
     def to_plain(self, *, exact: bool = False) -> dict[str, Any]:
-        """The step as plain values; with `exact`, its state and version too."""
+        """Return the step as plain values; with `exact`, also its state and version."""
         plain: dict[str, Any] = {self.name: to_plain(self.parameters)}
         if exact and self.state is not None:
             plain["state"] = to_plain(self.state)
@@ -139,12 +139,12 @@ class Step:
 
     @classmethod
     def from_plain(cls, plain: Any) -> Step:
-        """The step that `to_plain` wrote; ``"crop"`` alone is a step with all defaults.
+        """Return the step that `to_plain` wrote; ``"crop"`` alone is a step with its defaults.
 
         Raises
         ------
         ValueError
-            If the text is not a step.
+            If `plain` does not describe one step.
         """
         if isinstance(plain, str):
             return cls(plain)
@@ -161,7 +161,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Source:
-    """The file or folder that a value was read from.
+    """File or folder that a value was read from.
 
     Parameters
     ----------
@@ -170,10 +170,10 @@ class Source:
     fingerprint : str, optional
         Content hash, prefixed by what was hashed (see `napari_xanes.io.fingerprint`).
     reading : mapping, optional
-        How it was read, where not by default: keywords of `napari_xanes.read`, and ``files``, the names of those in
-        the folder `path` that were read.
+        Keywords of `napari_xanes.read` that were not the default, and ``files``: names of the files in the folder
+        `path` that were read.
     notes : tuple of str
-        What reading did to the frames: sorted, averaged, dropped.
+        Changes that reading made to the frames: sorted, averaged, dropped.
 
     Examples
     --------
@@ -194,20 +194,20 @@ class Source:
         return self.path
 
     def to_read(self) -> tuple[str | list[str], dict[str, Any]]:
-        """What `napari_xanes.read` takes to read it once more: the path, or several, and the keywords."""
+        """Return the path or paths and the keywords with which `napari_xanes.read` reads the source again."""
         keywords = dict(self.reading)
         names = keywords.pop("files", None)
         return ([str(Path(self.path) / name) for name in names] if names else self.path), keywords
 
     def to_plain(self) -> dict[str, Any]:
-        """The source as a mapping."""
+        """Return the source as a mapping."""
         plain = {"path": self.path, "fingerprint": self.fingerprint}
-        said = {"reading": to_plain(self.reading), "notes": list(self.notes)}
-        return plain | {name: value for name, value in said.items() if value}
+        optional = {"reading": to_plain(self.reading), "notes": list(self.notes)}
+        return plain | {name: value for name, value in optional.items() if value}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any] | None) -> Source | None:
-        """The source that `to_plain` wrote."""
+        """Return the source that `to_plain` wrote."""
         if plain is None:
             return None
         notes = tuple(map(str, plain.get("notes", ())))

@@ -41,7 +41,7 @@ class PhotonNoise(FieldMapping):
 
     @property
     def _share_of_flat(self) -> Any:
-        """Variance of the flat relative to that of one frame without sample, a number or (E, 1)."""
+        """Variance of a flat over that of a single frame without sample, a number or (E, 1)."""
         if np.ndim(self.n_flat) == 0:
             return 1 / float(self.n_flat)
         return (1 / np.asarray(self.n_flat, dtype=np.float32)).reshape(-1, 1)

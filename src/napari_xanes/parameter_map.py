@@ -32,22 +32,22 @@ def checked_pixel_size(value: float | tuple[float, ...] | None, n_axes: int) -> 
 
 @dataclass(frozen=True, eq=False)
 class ParameterMap:
-    """A value per pixel with its unit, its standard error and where it can be trusted.
+    """One value per pixel, with its unit, its standard error, and a mask of the pixels where it can be trusted.
 
     Parameters
     ----------
     data : array_like, shape (Y, X) or (Z, Y, X)
-        float32 values, NaN where there is none; integers for a map of labels, 0 for none.
+        float32 values, NaN where there is no value; integers for a map of labels, 0 where there is no label.
     unit : str
         Unit of the values; ``1`` is dimensionless.
     sigma : array_like, same shape, optional
         Standard error, in the same unit.
     mask : array_like of bool, same shape, optional
-        True where the value can be trusted. Without one, wherever the value is finite.
+        True where the value can be trusted. By default, where the value is finite or the label is not 0.
     labels : mapping of int to str, optional
         Meaning of each integer of a label map.
     companion : str, optional
-        Name of the map that this one belongs to: shown on request only.
+        Name of the map that this one belongs to; the window hides such a map at first.
 
     Raises
     ------
@@ -76,9 +76,9 @@ class ParameterMap:
         object.__setattr__(self, "mask", mask)
         if self.sigma is not None:
             object.__setattr__(self, "sigma", np.asarray(self.sigma, dtype=np.float32))
-        for label, values in (("sigma", self.sigma), ("mask", self.mask)):
+        for name, values in (("sigma", self.sigma), ("mask", self.mask)):
             if values is not None and values.shape != data.shape:
-                raise ValueError(f"the map has shape {data.shape}, its {label} {values.shape}")
+                raise ValueError(f"the map has shape {data.shape}, its {name} {values.shape}")
         if self.labels is not None:
             if data.dtype.kind not in "iu":
                 raise ValueError(f"a map of labels must hold integers, not {data.dtype}")
@@ -96,23 +96,23 @@ class ParameterMap:
         return replace(self, data=self.data[box], sigma=sigma, mask=mask)
 
     def valid(self) -> NDArray[Any]:
-        """The values where the mask allows them, NaN (0 for labels) elsewhere."""
+        """Return the values where the mask is True, NaN (0 for labels) elsewhere."""
         empty = 0 if self.labels is not None else np.nan
         return np.where(self.mask, self.data, np.asarray(empty, dtype=self.data.dtype))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, eq=False)
 class MapSet(Mapping[str, ParameterMap]):
-    """Maps that one run made, by name, in order.
+    """Maps that one run of an estimator made, by name, in order.
 
     Parameters
     ----------
     maps : mapping of str to ParameterMap
-        The maps, all of one shape.
+        Maps of one shape.
     history : tuple of Step
-        The steps that made them, the estimator last.
+        Steps that made the maps, the estimator last.
     source : Source, optional
-        The file that the stack came from.
+        File that the stack was read from.
     pixel_size : float or tuple, optional
         Length of a pixel along each axis, in µm.
     metadata : mapping, optional
@@ -155,7 +155,7 @@ class MapSet(Mapping[str, ParameterMap]):
 
     @property
     def name(self) -> str:
-        """The name of the stack that the maps describe."""
+        """Name of the stack that the maps describe."""
         return str(self.metadata.get("name", "maps"))
 
     def __repr__(self) -> str:

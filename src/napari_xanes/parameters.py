@@ -1,6 +1,7 @@
-"""Parameters, declared once: a function's signature gives the form, the command line, the recipe and the docs.
+"""Parameters of operations and estimators, declared once in the signature of a function.
 
-A parameter is written ``name: Annotated[type, Param(...)] = default``. Everything else is read off that.
+A parameter is written ``name: Annotated[type, Param(...)] = default``. The form in the window, the list on the command
+line, the checks of a recipe and the documentation all follow from this declaration.
 """
 
 from __future__ import annotations
@@ -16,23 +17,23 @@ import annotated_types
 
 @dataclass(frozen=True)
 class Param(annotated_types.GroupedMetadata):
-    """Unit and bounds of a parameter, for people and for validation.
+    """Unit and bounds of a parameter, for display and validation.
 
     Parameters
     ----------
     unit : str
-        Unit in which the number is given; empty for none.
+        Unit of the number; empty if it has none.
     ge, le : float, optional
-        Smallest and largest value allowed.
+        Smallest and largest allowed value.
     step : float, optional
-        A sensible increment in a form.
+        Increment of the field in a form.
     kind : str, optional
-        What a value of a type of our own is ("references", "calibration" for references with valences, "reference",
-        "i0", "region", "library"), for a form to offer the right field.
+        Kind of a value that is not a number, text or choice, so that a form offers the right field: "references",
+        "calibration" (references with valences), "reference", "i0", "region", or "library".
     label : str, optional
-        What a form calls it, where the name with spaces is not good enough.
+        Label in a form; by default the name with spaces.
     auto : str, optional
-        What leaving it out means, in a few words ("from the data").
+        Where the value comes from if it is left out, in a few words ("from the data").
     """
 
     unit: str = ""
@@ -44,12 +45,12 @@ class Param(annotated_types.GroupedMetadata):
     auto: str | None = None
 
     def __iter__(self) -> Iterator[annotated_types.BaseMetadata]:
-        """The bounds as validators; ranges and unions are checked on each of their numbers."""
+        """Yield the bounds as a validator that checks each number of a range."""
         if self.ge is not None or self.le is not None:
             yield annotated_types.Predicate(self.holds)
 
     def holds(self, value: Any) -> bool:
-        """Whether a number, or each number of a range, lies within the bounds."""
+        """Return whether a number, or each number of a range, lies within the bounds."""
         numbers = value if isinstance(value, tuple | list) else [value]
         return all(
             (self.ge is None or n >= self.ge) and (self.le is None or n <= self.le)
@@ -58,7 +59,7 @@ class Param(annotated_types.GroupedMetadata):
         )
 
     def allowed(self) -> str:
-        """The bounds in words."""
+        """Return the bounds in words."""
         low = "" if self.ge is None else f"{self.ge:g}"
         high = "" if self.le is None else f"{self.le:g}"
         words = [f"at least {low}"] * bool(low) + [f"at most {high}"] * bool(high)
@@ -66,7 +67,7 @@ class Param(annotated_types.GroupedMetadata):
 
 
 AUTOMATIC = ("auto", "fit")
-"""Words for None where a number may be left out and then comes from the data (`Param.auto`)."""
+"""Words that stand for None, where a number may be left out and is then taken from the data (`Param.auto`)."""
 
 Kind = Literal[
     "float", "int", "bool", "text", "choice", "range", "numbers",
@@ -78,7 +79,7 @@ Kind = Literal[
 class Parameter:
     """One parameter of an operation or estimator, as its signature declares it.
 
-    ``kind`` is what a form needs to know; ``annotation`` is what validation needs.
+    ``kind`` decides on the field in a form; ``annotation`` is the type for validation.
     """
 
     name: str
@@ -92,26 +93,26 @@ class Parameter:
 
     @property
     def label(self) -> str:
-        """The name for people."""
+        """Label in a form."""
         return self.spec.label or self.name.replace("_", " ")
 
     @property
     def required(self) -> bool:
-        """Whether it has no default."""
+        """Whether the parameter has no default."""
         return self.default is inspect.Parameter.empty
 
     @property
     def default_text(self) -> str:
-        """The default in words."""
+        """Default in words."""
         if self.default is None:
             return self.spec.auto or "none"
         return ("no", "yes")[self.default] if isinstance(self.default, bool) else str(self.default)
 
-    def meant(self, value: Any) -> Any:
-        """A value as the function takes it: None for one of `AUTOMATIC`, in place of a number that may be left out."""
+    def without_words(self, value: Any) -> Any:
+        """Return None for one of the words in `AUTOMATIC`, if this is a number that may be left out; else the value."""
         numeric = self.kind in ("float", "int", "range", "numbers")
-        asked = isinstance(value, str) and value in AUTOMATIC
-        return None if asked and numeric and self.optional and self.spec.auto else value
+        is_word = isinstance(value, str) and value in AUTOMATIC
+        return None if is_word and numeric and self.optional and self.spec.auto else value
 
     def check(self, value: Any) -> None:
         """Check one value against the bounds.
@@ -119,13 +120,13 @@ class Parameter:
         Raises
         ------
         ValueError
-            If it lies outside.
+            If the value lies outside.
         """
         if not self.spec.holds(value):
             raise ValueError(f"{value!r} is out of bounds; allowed: {self.spec.allowed()}")
 
     def describe(self) -> dict[str, Any]:
-        """Everything about the parameter in plain values."""
+        """Return everything about the parameter as plain values."""
         from napari_xanes.history import to_plain
 
         return {
@@ -143,6 +144,7 @@ class Parameter:
 
 
 def _kind(hint: Any) -> tuple[Kind, tuple[str, ...]]:
+    """Return the kind of a type, and its choices if it is a Literal."""
     if hint is bool:
         return "bool", ()
     if hint in (int, float):
@@ -155,10 +157,11 @@ def _kind(hint: Any) -> tuple[Kind, tuple[str, ...]]:
         return "range", ()
     if get_origin(hint) is list and get_args(hint) == (float,):
         return "numbers", ()
-    raise TypeError(f"no form knows a parameter of type {hint!r}")
+    raise TypeError(f"a parameter can't have the type {hint!r}: there is no field for it in a form")
 
 
 def _without_none(hint: Any) -> tuple[Any, bool]:
+    """Return a type without None, and whether None was allowed."""
     if get_origin(hint) in (Union, UnionType):
         rest = tuple(arg for arg in get_args(hint) if arg is not NoneType)
         if len(rest) < len(get_args(hint)):
@@ -167,7 +170,7 @@ def _without_none(hint: Any) -> tuple[Any, bool]:
 
 
 def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
-    """The parameters of an operation or estimator: its keyword-only arguments, but for ``progress``.
+    """Return the parameters of an operation or estimator: its keyword-only arguments except ``progress``.
 
     Parameters
     ----------
@@ -177,11 +180,11 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
     Raises
     ------
     TypeError
-        If a parameter is not annotated with a type that a form knows.
+        If a parameter is annotated with a type for which a form has no field.
     """
     hints = get_type_hints(function, include_extras=True)
     descriptions = _descriptions(function)
-    found: dict[str, Parameter] = {}
+    parameters: dict[str, Parameter] = {}
     for name, argument in inspect.signature(function).parameters.items():
         if argument.kind is not inspect.Parameter.KEYWORD_ONLY or name == "progress":
             continue
@@ -190,7 +193,7 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
             spec = next((m for m in hint.__metadata__ if isinstance(m, Param)), spec)
         bare, optional = _without_none(hint.__origin__ if get_origin(hint) is Annotated else hint)
         kind, choices = (spec.kind, ()) if spec.kind else _kind(bare)
-        found[name] = Parameter(
+        parameters[name] = Parameter(
             name,
             kind,  # type: ignore[arg-type]
             argument.default,
@@ -200,33 +203,33 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
             descriptions.get(name, ""),
             hints[name],
         )
-    return found
+    return parameters
 
 
 def _descriptions(function: Callable[..., Any]) -> dict[str, str]:
-    """Each parameter's text from the docstring's Parameters section, as one line."""
-    found: dict[str, str] = {}
+    """Return the text on each parameter in the docstring's section Parameters, as one line each."""
+    texts: dict[str, str] = {}
     lines = (inspect.getdoc(function) or "").splitlines()
     try:
         start = lines.index("Parameters") + 2
     except ValueError:
-        return found
+        return texts
     names: list[str] = []
     for line, following in zip(lines[start:], [*lines[start + 1 :], ""], strict=True):
         if following.startswith("---"):
             break
         if line.startswith(" ") and names:
             for name in names:
-                found[name] = f"{found.get(name, '')} {line.strip()}".strip()
+                texts[name] = f"{texts.get(name, '')} {line.strip()}".strip()
         elif " : " in line:
             names = [name.strip() for name in line.split(" : ")[0].split(",")]
-    return found
+    return texts
 
 
 def validator(owner: str, parameters: Mapping[str, Parameter]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """A function that checks and completes the parameters of `owner`.
+    """Return a function that checks the parameters of `owner` and adds their defaults.
 
-    It raises a ValueError that names the parameter, the value and what is allowed.
+    It raises a ValueError that names the parameter, its value and the allowed values.
     """
     from pydantic import ConfigDict, ValidationError, create_model
 
@@ -238,17 +241,21 @@ def validator(owner: str, parameters: Mapping[str, Parameter]) -> Callable[[Mapp
     )
 
     def check(values: Mapping[str, Any]) -> dict[str, Any]:
-        meant = {name: parameters[name].meant(value) if name in parameters else value for name, value in values.items()}
+        given = {
+            name: parameters[name].without_words(value) if name in parameters else value
+            for name, value in values.items()
+        }
         try:
-            made = model(**meant)
+            checked = model(**given)
         except ValidationError as error:
             raise ValueError(_explain(owner, parameters, error)) from None
-        return {name: getattr(made, name) for name in fields}
+        return {name: getattr(checked, name) for name in fields}
 
     return check
 
 
 def _explain(owner: str, parameters: Mapping[str, Parameter], error: Any) -> str:
+    """Return pydantic's error as text for people."""
     lines = []
     for problem in error.errors(include_url=False):
         name = str(problem["loc"][0]) if problem["loc"] else ""

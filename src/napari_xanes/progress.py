@@ -1,25 +1,25 @@
-"""Progress and cancelling, without knowing who watches."""
+"""Report progress to whoever watches, and let them cancel."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 Progress = Callable[[float, str], None]
-"""Called with the fraction done (0 to 1) and what is being done. It may raise `Cancelled`."""
+"""A function that is called with the fraction done (0 to 1) and a text. It may raise `Cancelled`."""
 
 
 class Cancelled(Exception):
-    """Raised by a progress callback to stop the work; nothing has been changed."""
+    """Raised by a progress callback to stop the work; nothing is changed then."""
 
 
 def part(progress: Progress | None, start: float, stop: float) -> Progress | None:
-    """The progress of a part of the work, which runs from `start` to `stop` of the whole.
+    """Return a progress callback for the part of the work from `start` to `stop`.
 
     Examples
     --------
-    >>> seen = []
-    >>> part(lambda done, text: seen.append(done), 0.5, 1.0)(0.5, "second half")
-    >>> seen
+    >>> fractions = []
+    >>> part(lambda done, text: fractions.append(done), 0.5, 1.0)(0.5, "second half")
+    >>> fractions
     [0.75]
     """
     if progress is None:

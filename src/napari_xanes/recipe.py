@@ -1,4 +1,4 @@
-"""A recipe is a list of steps; `run` is the only way that a stack is changed, recorded and replayed."""
+"""Recipes, which are lists of steps, and `run`, which carries them out and records them in the history."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FORMAT = "napari-xanes recipe 1"
 
 
 def method_of(name: str) -> Method[Any]:
-    """The operation or estimator of a name.
+    """Return the operation or estimator of this name.
 
     Raises
     ------
@@ -48,19 +48,19 @@ def run(
     steps : Recipe or iterable of Step
         Operations, and at most one estimator, which comes last.
     stack : SpectralStack
-        Where to start. It is left as it is.
+        Stack to start from; it is not changed.
     progress : callable, optional
         Called with the fraction done and a message; it may raise `Cancelled`.
 
     Returns
     -------
     SpectralStack or MapSet
-        What the last step gives, with all steps in its history.
+        Result of the last step, with all steps in its history.
 
     Raises
     ------
     ValueError
-        If a step is unknown, follows an estimator, or its parameters do not fit; checked before anything runs.
+        If a step is unknown, follows an estimator, or has invalid parameters; this is checked before anything runs.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def run(
         method.validated(step.parameters)
     for method, following in pairwise(methods):
         if method.name in ESTIMATORS:
-            raise ValueError(f"{following.name} can't follow {method.name}: maps are the end of a recipe")
+            raise ValueError(f"{following.name} can't follow {method.name}: an estimator is the last step of a recipe")
     value: Any = stack
     for i, (method, step) in enumerate(zip(methods, steps, strict=True)):
         logger.info("step %d of %d: %s", i + 1, len(steps), method.name)
@@ -85,7 +85,7 @@ def run(
 
 @dataclass(frozen=True)
 class Recipe(Sequence[Step]):
-    """Steps that can be saved, shared and run on the next hundred stacks.
+    """Steps that can be saved, shared and run on other stacks.
 
     Parameters
     ----------
@@ -110,50 +110,50 @@ class Recipe(Sequence[Step]):
         return len(self.steps)
 
     def to_yaml(self, *, exact: bool = False) -> str:
-        """The recipe as YAML text.
+        """Return the recipe as YAML text.
 
         Parameters
         ----------
         exact : bool
-            Write what each step learned from its stack too, so that a replay gives the same numbers. Without it the
-            recipe adapts itself to the next stack.
+            Also write what each step estimated from its stack, so that a repeated run gives the same numbers. Without
+            it, each step estimates anew from the next stack.
         """
         import yaml
 
-        plain = {"format": _FORMAT, "steps": [_short_first(step.to_plain(exact=exact)) for step in self]}
+        plain = {"format": _FORMAT, "steps": [_with_long_last(step.to_plain(exact=exact)) for step in self]}
         return yaml.safe_dump(plain, sort_keys=False, default_flow_style=None, width=110)
 
     @classmethod
     def from_yaml(cls, text: str, *, folder: Path | None = None) -> Recipe:
-        """The recipe of a YAML text.
+        """Return the recipe in a YAML text.
 
         Parameters
         ----------
         text : str
-            What `to_yaml` wrote, or a bare list of steps.
+            Text that `to_yaml` wrote, or a list of steps.
         folder : Path, optional
             Folder that relative paths of references and I0 files start from.
 
         Raises
         ------
         ValueError
-            If the text is no recipe, or a step in it is unknown or has wrong parameters.
+            If the text is not a recipe, or a step in it is unknown.
         """
         import yaml
 
         try:
             plain = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise ValueError(f"not YAML: {' '.join(str(error).split())}") from None
+            raise ValueError(f"the text is not YAML: {' '.join(str(error).split())}") from None
         if isinstance(plain, dict):
             if plain.get("format", _FORMAT) != _FORMAT:
-                raise ValueError(f"recipe format {plain['format']!r} is not known; this version reads {_FORMAT!r}")
+                raise ValueError(f"unknown recipe format {plain['format']!r}; this version reads {_FORMAT!r}")
             plain = plain.get("steps")
         if not isinstance(plain, list) or not plain:
             raise ValueError("a recipe is a list of steps, under 'steps:'")
         steps = [Step.from_plain(item) for item in plain]
         if folder is not None:
-            steps = [Step(s.name, _rooted(s.parameters, folder), s.state, s.version) for s in steps]
+            steps = [Step(s.name, _with_folder(s.parameters, folder), s.state, s.version) for s in steps]
         for step in steps:
             method_of(step.name)
         return cls(steps)
@@ -171,7 +171,7 @@ class Recipe(Sequence[Step]):
         OSError
             If the file can't be read.
         ValueError
-            If it is no recipe; the message names the file.
+            If the file is not a recipe; the message names the file.
         """
         path = Path(path)
         try:
@@ -180,37 +180,37 @@ class Recipe(Sequence[Step]):
             raise ValueError(f"{path}: {error}") from None
 
 
-def _short_first(plain: dict[str, Any]) -> dict[str, Any]:
-    """A step with its spectra and masks last, so that the parameters that people change stand at the top."""
-    name, *others = plain
+def _with_long_last(plain: dict[str, Any]) -> dict[str, Any]:
+    """Return a step with its spectra and masks last, so that the parameters that people change come first."""
+    name, *state_and_version = plain
     parameters = dict(sorted(plain[name].items(), key=lambda item: len(str(item[1])) > 200))
-    return {name: parameters, **{key: plain[key] for key in others}}
+    return {name: parameters, **{key: plain[key] for key in state_and_version}}
 
 
-def _rooted(parameters: Any, folder: Path) -> Any:
-    """The parameters with relative paths of files that exist beside the recipe made absolute."""
+def _with_folder(parameters: Any, folder: Path) -> Any:
+    """Return the parameters with each relative path of a file in the recipe's folder made absolute."""
 
-    def rooted(value: Any) -> Any:
+    def absolute(value: Any) -> Any:
         if isinstance(value, str) and not Path(value).is_absolute() and (folder / value).is_file():
             return str(folder / value)
         if isinstance(value, list):
-            return [rooted(item) for item in value]
+            return [absolute(item) for item in value]
         if isinstance(value, dict) and "path" in value and "mu" not in value:
-            return {**value, "path": rooted(value["path"])}
+            return {**value, "path": absolute(value["path"])}
         return value
 
-    return {name: rooted(value) for name, value in parameters.items()}
+    return {name: absolute(value) for name, value in parameters.items()}
 
 
 def as_python(steps: Iterable[Step], source: Source) -> str:
-    """A short script that repeats the steps on a file.
+    """Return a short script that repeats the steps on a file.
 
     Parameters
     ----------
     steps : iterable of Step
-        The steps.
+        Steps to repeat.
     source : Source
-        The file or files of the stack, and how they were read.
+        File or files of the stack, and how they were read.
     """
     paths, keywords = source.to_read()
     read = ", ".join([repr(paths), *(f"{name}={to_plain(value)!r}" for name, value in keywords.items())])

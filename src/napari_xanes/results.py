@@ -1,4 +1,4 @@
-"""What a run leaves on disk: the result, pictures of it, and the recipe."""
+"""Save what a run made: the result, pictures of it, and the recipe."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def save_result(result: SpectralStack | MapSet, folder: Path) -> list[Path]:
     Parameters
     ----------
     result : SpectralStack or MapSet
-        What a recipe gave.
+        Result of a recipe.
     folder : Path
-        Made if it does not exist.
+        Folder to write into; made if it does not exist.
 
     Returns
     -------
     list of Path
-        What was written.
+        Files that were written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(result, MapSet):

@@ -13,18 +13,18 @@ from numpy.typing import ArrayLike, NDArray
 from napari_xanes.history import to_plain
 
 _KEV_LIMIT = 30.0
-"""Axes that end below this are taken for keV: no absorption edge that is imaged lies below 30 eV."""
+"""Axes that end below this value are probably in keV: no absorption edge that is imaged lies below 30 eV."""
 
 
 def checked_energy(energy: ArrayLike, *, what: str) -> NDArray[np.float64]:
-    """The energy axis as float64 in eV, or an error that says what is wrong with it.
+    """Return an energy axis as float64 in eV, after checking it.
 
     Parameters
     ----------
     energy : array_like, shape (E,)
         Photon energies in eV.
     what : str
-        What the energies belong to, for the message.
+        What the energies belong to, for error messages.
 
     Raises
     ------
@@ -40,9 +40,9 @@ def checked_energy(energy: ArrayLike, *, what: str) -> NDArray[np.float64]:
         raise ValueError(
             f"{what}: energies of {axis.min():g} to {axis.max():g} eV look like keV; multiply them by 1000"
         )
-    wrong = np.flatnonzero(np.diff(axis) <= 0)
-    if wrong.size:
-        i = int(wrong[0])
+    not_rising = np.flatnonzero(np.diff(axis) <= 0)
+    if not_rising.size:
+        i = int(not_rising[0])
         kind = "twice" if axis[i] == axis[i + 1] else "out of order"
         raise ValueError(
             f"{what}: energies must increase strictly, but {axis[i + 1]:g} eV at position {i + 1} comes {kind} "
@@ -58,18 +58,18 @@ class Spectrum:
     Parameters
     ----------
     name : str
-        What was measured, for legends and as the name of its map.
+        Name of the measured substance, for legends and as the name of its map.
     energy : array_like, shape (E,)
         Photon energies in eV, strictly increasing.
     mu : array_like, shape (E,)
-        Absorption (or I0, or any other signal) at these energies.
+        Absorption, I0 or another signal at these energies.
     valence : float, optional
         Formal valence of the absorbing element, when known.
     sigma : array_like, shape (E,), optional
         Standard error of `mu`.
     metadata : mapping, optional
-        Whatever the file said. ``normalized`` is False for a measured spectrum that still has its
-        background, True after normalization, absent when unknown; ``path`` is the file.
+        Other facts from the file. ``normalized`` is False for a measured spectrum with its background, True after
+        normalization, absent when unknown; ``path`` is the file.
 
     Raises
     ------
@@ -92,20 +92,20 @@ class Spectrum:
     def __post_init__(self) -> None:
         energy = checked_energy(self.energy, what=f"spectrum {self.name!r}")
         object.__setattr__(self, "energy", energy)
-        for label in ("mu", "sigma"):
-            values = getattr(self, label)
+        for name in ("mu", "sigma"):
+            values = getattr(self, name)
             if values is None:
                 continue
             values = np.array(values, dtype=np.float64)
             if values.shape != energy.shape:
-                raise ValueError(f"spectrum {self.name!r}: {energy.size} energies but {label} has shape {values.shape}")
-            object.__setattr__(self, label, values)
+                raise ValueError(f"spectrum {self.name!r}: {energy.size} energies but {name} has shape {values.shape}")
+            object.__setattr__(self, name, values)
         if self.valence is not None:
             object.__setattr__(self, "valence", float(self.valence))
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
 
     def at(self, energy: ArrayLike) -> NDArray[np.float64]:
-        """The spectrum interpolated linearly to other energies, NaN outside its own range.
+        """Return the spectrum interpolated linearly to other energies, NaN outside its own range.
 
         Parameters
         ----------
@@ -115,7 +115,7 @@ class Spectrum:
         return np.interp(np.asarray(energy, dtype=np.float64), self.energy, self.mu, np.nan, np.nan)
 
     def to_plain(self) -> dict[str, Any]:
-        """The spectrum as plain values, all its numbers included, so that a recipe needs no other file."""
+        """Return the spectrum as plain values with all its numbers, so that a recipe needs no other file."""
         plain: dict[str, Any] = {"name": self.name}
         if self.valence is not None:
             plain["valence"] = self.valence
@@ -127,15 +127,15 @@ class Spectrum:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Spectrum:
-        """The spectrum that `to_plain` wrote.
+        """Return the spectrum that `to_plain` wrote.
 
         Raises
         ------
         ValueError
-            If name, energy or mu is absent or they do not fit together.
+            If name, energy or mu is absent, or energy and mu differ in length.
         """
         missing = [key for key in ("name", "energy", "mu") if key not in plain]
         if missing:
-            raise ValueError(f"a spectrum needs name, energy and mu; {missing[0]!r} is missing")
+            raise ValueError(f"a spectrum needs name, energy and mu, but {missing[0]!r} is missing")
         metadata = {key: plain[key] for key in ("path", "normalized") if key in plain}
         return cls(plain["name"], plain["energy"], plain["mu"], plain.get("valence"), plain.get("sigma"), metadata)

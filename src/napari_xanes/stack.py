@@ -40,11 +40,11 @@ class SpectralStack:
     quantity : {"counts", "transmission", "optical_depth", "fluorescence", "normalized"}
         What the values are.
     pixel_size : float or tuple, optional
-        Length of a pixel along each spatial axis, (Y, X) or (Z, Y, X), in µm; one number serves all.
+        Length of a pixel along each spatial axis, (Y, X) or (Z, Y, X), in µm; one number serves all axes.
     history : tuple of Step
-        The steps that made the stack.
+        Steps that the stack went through.
     source : Source, optional
-        The file or folder that it was read from.
+        File or folder that the stack was read from.
     metadata : mapping, optional
         What corrects counts (the fields of `Corrections`), ``noise`` (see `as_noise`), ``references`` (list of
         Spectrum) that belong to the data, results of a step beside the data, and whatever the file said.
@@ -72,24 +72,24 @@ class SpectralStack:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        where = f"stack {self.source}" if self.source else "stack"
+        what = f"stack {self.source}" if self.source else "stack"
         if not hasattr(self.data, "dtype") or not hasattr(self.data, "shape"):
             object.__setattr__(self, "data", np.asarray(self.data))
         if self.data.dtype.kind not in "fiu":
-            raise TypeError(f"{where}: data must be real numbers, not {self.data.dtype}")
+            raise TypeError(f"{what}: data must be real numbers, not {self.data.dtype}")
         if self.data.ndim not in (3, 4):
-            raise ValueError(f"{where}: data must be (E, Y, X) or (E, Z, Y, X), not {self.data.shape}")
+            raise ValueError(f"{what}: data must be (E, Y, X) or (E, Z, Y, X), not {self.data.shape}")
         if 0 in self.data.shape:
-            raise ValueError(f"{where}: data of shape {self.data.shape} hold no pixel")
-        energy = checked_energy(self.energy, what=where)
+            raise ValueError(f"{what}: data of shape {self.data.shape} hold no pixels")
+        energy = checked_energy(self.energy, what=what)
         if energy.size != self.data.shape[0]:
             raise ValueError(
-                f"{where}: {energy.size} energies for {self.data.shape[0]} frames (data {self.data.shape}); "
+                f"{what}: {energy.size} energies for {self.data.shape[0]} frames (data {self.data.shape}); "
                 "the energy axis comes first, with one energy per frame"
             )
         object.__setattr__(self, "energy", energy)
         if self.quantity not in get_args(Quantity):
-            raise ValueError(f"{where}: quantity {self.quantity!r} is none of {', '.join(get_args(Quantity))}")
+            raise ValueError(f"{what}: quantity {self.quantity!r} is none of {', '.join(get_args(Quantity))}")
         object.__setattr__(self, "pixel_size", checked_pixel_size(self.pixel_size, self.data.ndim - 1))
         object.__setattr__(self, "history", tuple(self.history))
         if isinstance(self.source, str):
@@ -108,18 +108,18 @@ class SpectralStack:
 
     @property
     def name(self) -> str:
-        """The name to show: the one in the metadata, or the source's stem."""
+        """Name for people: from the metadata, else the name of the file without its suffix."""
         from pathlib import Path
 
         return str(self.metadata.get("name") or (Path(self.source.path).stem if self.source else "stack"))
 
     @property
     def is_lazy(self) -> bool:
-        """Whether the data are still in a file (a dask array)."""
+        """Whether the data are a dask array, which is computed on demand."""
         return not isinstance(self.data, np.ndarray)
 
     def with_data(self, data: Any, **changes: Any) -> SpectralStack:
-        """The same stack with other data and, if named, other fields.
+        """Return the stack with other data and, if given, other fields.
 
         Parameters
         ----------
@@ -133,12 +133,12 @@ class SpectralStack:
 
     @property
     def corrections(self) -> Corrections:
-        """What corrects the counts: flats, darks, exposures, from the metadata."""
+        """Flats, darks, exposures and other corrections, from the metadata."""
         return Corrections.from_metadata(self.metadata)
 
     @property
     def noise(self) -> Noise | None:
-        """The error model of the values, from ``metadata["noise"]``; None where the noise is not known.
+        """Error model of the values, from ``metadata["noise"]``; None where the noise is not known.
 
         Raises
         ------
@@ -193,6 +193,7 @@ class SpectralStack:
         )
 
     def _metadata_of(self, frames: Frames, box: Box) -> dict[str, Any]:
+        """Return the metadata of some frames and pixels."""
         shape, metadata = self.shape, dict(self.metadata)
         if metadata.get("noise"):
             metadata["noise"] = as_noise(metadata["noise"], shape)
@@ -204,15 +205,17 @@ class SpectralStack:
         return {**metadata, **self.corrections.isel(shape, frames, box)}
 
     def to_plain(self) -> dict[str, Any]:
-        """The stack by the file that it came from, as a recipe names it, with the steps that were taken since.
+        """Return the file that the stack was read from and the steps since then, as a recipe names a stack.
 
         Raises
         ------
         ValueError
-            If it came from no file, so that a recipe could not find it again.
+            If the stack was not read from a file: a recipe could not find it again.
         """
         if self.source is None:
-            raise ValueError(f"{self.name!r} came from no file, so a recipe can't name it; write it to a file first")
+            raise ValueError(
+                f"{self.name!r} was not read from a file, so a recipe can't name it; write it to a file and read that"
+            )
         steps = [step.to_plain(exact=True) for step in self.history]
         return self.source.to_plain() | ({"steps": steps} if steps else {})
 
