@@ -12,9 +12,9 @@ from napari_xanes.edge import (
     EdgeLines,
     default_ranges,
     find_e0,
+    fit_edge,
     normalize_mu,
     normalize_spectrum,
-    settle_edge,
     tabulated_e0,
     three_point_slope,
 )
@@ -83,7 +83,7 @@ def test_values_that_are_not_numbers_are_left_out() -> None:
 
 
 def test_what_has_no_edge_says_so() -> None:
-    with pytest.raises(ValueError, match=r"nothing rises between 8270 and 8458 eV.*give e0"):
+    with pytest.raises(ValueError, match=r"the absorption does not rise between 8270 and 8458 eV.*give e0"):
         find_e0(K_AXIS, -K_AXIS)
     with pytest.raises(ValueError, match="4 finite values"):
         find_e0(K_AXIS[:4], np.arange(4))
@@ -178,6 +178,6 @@ def test_a_spectrum_keeps_what_it_was_and_says_what_was_done() -> None:
 def test_a_small_particle_in_a_large_field_decides_the_edge(rng: np.random.Generator) -> None:
     data = (0.01 * rng.standard_normal((K_AXIS.size, 300, 300))).astype(np.float32)
     data[:, 100:104, 200:240] += step(K_AXIS, 8343)[:, None, None].astype(np.float32)
-    edge, least = settle_edge(SpectralStack(data, K_AXIS, "optical_depth"), None, None, None)
+    edge, least = fit_edge(SpectralStack(data, K_AXIS, "optical_depth"), None, None, None)
     assert edge.e0 == pytest.approx(8343, abs=1.5)
     assert 0.01 < least < 0.2

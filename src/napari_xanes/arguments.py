@@ -1,4 +1,4 @@
-"""Parameters that may be given as a file: references, I0, regions. What is a path is read here, once."""
+"""Parameters that may be given as objects or as files: references, I0, regions. Files are read here."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from napari_xanes.stack import SpectralStack
 
 
 def load_references(value: Any) -> list[Spectrum]:
-    """Spectra from Spectrum objects, paths, or mappings such as ``{path: NiO.txt, name: NiO, valence: 2}``.
+    """Return spectra from Spectrum objects, paths, or mappings such as ``{path: NiO.txt, name: NiO, valence: 2}``.
 
     Parameters
     ----------
     value : Spectrum, path, mapping, or a list of them
-        A mapping with a path may name one of several spectra in the file, or give the only one a new name.
+        A mapping with a path may name one of several spectra in the file, or give a new name to the only one.
 
     Raises
     ------
     ValueError
-        If there is none, two have one name, or a file does not hold the named spectrum.
+        If there is no spectrum, two spectra have the same name, or a file does not hold the named spectrum.
     """
     items = list(value) if isinstance(value, list | tuple) else [value]
     spectra = [spectrum for item in items for spectrum in _spectra(item)]
@@ -37,11 +37,12 @@ def load_references(value: Any) -> list[Spectrum]:
     names = [spectrum.name for spectrum in spectra]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"two references are called {name!r}; give them different names")
+            raise ValueError(f"two references have the name {name!r}; give them different names")
     return spectra
 
 
 def _spectra(item: Any) -> list[Spectrum]:
+    """Return the spectra that one item of `load_references` stands for."""
     from napari_xanes.io import read_spectra
 
     if isinstance(item, Spectrum):
@@ -55,45 +56,45 @@ def _spectra(item: Any) -> list[Spectrum]:
     unknown = set(item) - {"path", "name", "valence"}
     if "path" not in item or unknown:
         raise ValueError(f"a reference has path, name and valence, not {', '.join(map(str, item)) or 'nothing'}")
-    found = read_spectra(item["path"])
-    named = [spectrum for spectrum in found if spectrum.name == item.get("name")]
-    if "name" in item and not named and len(found) > 1:
-        raise ValueError(f"{item['path']} holds {', '.join(s.name for s in found)}, but no {item['name']!r}")
+    spectra = read_spectra(item["path"])
+    named = [spectrum for spectrum in spectra if spectrum.name == item.get("name")]
+    if "name" in item and not named and len(spectra) > 1:
+        raise ValueError(f"{item['path']} holds {', '.join(s.name for s in spectra)}, but no {item['name']!r}")
     return [
         Spectrum(str(item.get("name", s.name)), s.energy, s.mu, item.get("valence", s.valence), s.sigma, s.metadata)
-        for s in named or found
+        for s in named or spectra
     ]
 
 
 def load_reference(value: Any) -> Spectrum | None:
-    """One spectrum, as `load_references` takes them, or None.
+    """Return one spectrum, given as in `load_references`, or None.
 
     Raises
     ------
     ValueError
-        If there are several.
+        If there are several spectra.
     """
     if value is None:
         return None
-    found = load_references(value)
-    if len(found) > 1:
-        names = ", ".join(spectrum.name for spectrum in found)
-        raise ValueError(f"one spectrum is wanted, not {len(found)} ({names}); name one: {{path: ..., name: ...}}")
-    return found[0]
+    spectra = load_references(value)
+    if len(spectra) > 1:
+        names = ", ".join(spectrum.name for spectrum in spectra)
+        raise ValueError(f"give one spectrum, not {len(spectra)} ({names}); choose by {{path: ..., name: ...}}")
+    return spectra[0]
 
 
 def load_i0(value: Any) -> Any:
-    """I0 as ``"auto"``, ``"flat"`` or ``"empty"``, a Spectrum, a stack of flats, a mask, or a box.
+    """Return I0 as ``"auto"``, ``"flat"`` or ``"empty"``, a Spectrum, a stack of flats, a mask, or a box.
 
     Parameters
     ----------
     value : str, path, Spectrum, SpectralStack, mapping, mask, or box (y0, y1, x0, x1)
-        A path may lead to a spectrum or to a stack of flats.
+        A path may be that of a spectrum or of a stack of flats.
 
     Raises
     ------
     ValueError
-        If it is none of these, or the file holds neither.
+        If the value is none of these, or the file holds neither a spectrum nor a stack.
     """
     if isinstance(value, str | Path) and str(value) not in ("auto", "flat", "empty"):
         return _spectrum_or_stack(Path(value))
@@ -104,7 +105,7 @@ def load_i0(value: Any) -> Any:
             names = ", ".join(Step.from_plain(step).name for step in steps)
             raise ValueError(
                 f"the flats from {value['path']} were changed after reading ({names}), which a recipe can't repeat; "
-                "write them to a file and give that as I0"
+                "write them to a file and give that file as I0"
             )
         return _spectrum_or_stack(Path(str(value["path"])), Source.from_plain(value))
     if isinstance(value, str | Spectrum | SpectralStack):
@@ -113,6 +114,7 @@ def load_i0(value: Any) -> Any:
 
 
 def _spectrum_or_stack(path: Path, source: Source | None = None) -> Spectrum | SpectralStack:
+    """Read I0 from a file: a spectrum, else a stack of flats."""
     from napari_xanes.io import read, read_spectra
 
     if not path.exists():
@@ -125,17 +127,17 @@ def _spectrum_or_stack(path: Path, source: Source | None = None) -> Spectrum | S
     except ValueError:
         return read(path)
     if len(spectra) != 1:
-        raise ValueError(f"{path} holds {len(spectra)} spectra, but there is one I0; save it in a file of its own")
+        raise ValueError(f"{path} holds {len(spectra)} spectra, but I0 is one spectrum; save it in its own file")
     return spectra[0]
 
 
 def load_region(value: Any) -> Any:
-    """A boolean mask, or a box (y0, y1, x0, x1) in pixels, from any of their written forms.
+    """Return a boolean mask, or a box (y0, y1, x0, x1) in pixels, from any form in which a recipe stores them.
 
     Raises
     ------
     ValueError
-        If it is neither.
+        If the value is neither.
     """
     if value is None:
         return None
@@ -156,14 +158,14 @@ Reference = Annotated[Any, BeforeValidator(load_reference), Param(kind="referenc
 """One Spectrum, given as an object or as a file, or None."""
 
 I0 = Annotated[Any, BeforeValidator(load_i0), Param(kind="i0", label="I0", auto="flats, I0 spectrum or empty area")]
-"""The incident intensity: where it comes from, or what it is."""
+"""The incident intensity, or where it comes from."""
 
 Region = Annotated[Any, BeforeValidator(load_region), Param(kind="region")]
-"""A part of the image: a mask or a box."""
+"""A part of the image, given as a mask or a box."""
 
 
 def as_mask(region: ArrayLike, shape: tuple[int, ...]) -> BoolArray:
-    """A region of an image as a boolean mask of the image's shape.
+    """Return a region of an image as a boolean mask of the image's shape.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ import pytest
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum, Step
-from napari_xanes.ops.absorbance import empty_area
+from napari_xanes.ops.empty_area import empty_area
 
 ENERGY = np.array([8330.0, 8340.0, 8350.0])
 

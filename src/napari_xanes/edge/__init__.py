@@ -1,9 +1,9 @@
-"""The absorption edge: where it lies, the lines on its two sides, and the step between them."""
+"""The absorption edge: its energy, the lines on its two sides, and the step between them."""
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.edge.lines import EdgeLines, Lines, Normalized, normalize_mu, normalize_spectrum
 from napari_xanes.edge.position import Range, default_ranges, find_e0, tabulated_e0, three_point_slope
-from napari_xanes.edge.stacks import raise_if_frame_empty, require_absorption, settle_edge
+from napari_xanes.edge.stacks import fit_edge, raise_if_frame_empty, require_absorption
 
 __all__ = [
     "EdgeLines",
@@ -13,11 +13,11 @@ __all__ = [
     "Range",
     "default_ranges",
     "find_e0",
+    "fit_edge",
     "normalize_mu",
     "normalize_spectrum",
     "raise_if_frame_empty",
     "require_absorption",
-    "settle_edge",
     "tabulated_e0",
     "three_point_slope",
 ]

@@ -19,7 +19,7 @@ from napari_xanes.spectrum import Spectrum, checked_energy
 
 
 class Normalized(NamedTuple):
-    """A normalized spectrum (E,) and what normalized it: its jump, E0 in eV, ranges in eV from E0."""
+    """A normalized spectrum (E,), its edge jump, E0 in eV, and the ranges of the two lines in eV from E0."""
 
     mu: Float64Array
     jump: float
@@ -30,7 +30,7 @@ class Normalized(NamedTuple):
 
 @dataclass(frozen=True)
 class EdgeLines:
-    """The lines below and above an edge, ready to be fitted to many spectra at once.
+    """Lines below and above an edge, to fit to many spectra at once.
 
     Parameters
     ----------
@@ -62,21 +62,22 @@ class EdgeLines:
     def __post_init__(self) -> None:
         for name in ("pre", "post"):
             low, high = getattr(self, name)
-            found = self.energy[self._within((low, high))].size
-            if found < 2:
+            count = self.energy[self._within((low, high))].size
+            if count < 2:
                 raise ValueError(
-                    f"{name} = {low:g} to {high:g} eV from E0 = {self.e0:g} eV holds {found} of the stack's energies "
+                    f"{name} = {low:g} to {high:g} eV from E0 = {self.e0:g} eV holds {count} of the stack's energies "
                     f"({self.energy[0]:g} to {self.energy[-1]:g} eV), but a line needs at least 2: widen {name}, "
-                    "which counts from E0"
+                    "which is given in eV from E0"
                 )
 
     def _within(self, limits: Range) -> slice:
+        """Return the frames in a range."""
         low, high = np.searchsorted(self.energy, (self.e0 + limits[0] - 1e-6, self.e0 + limits[1] + 1e-6))
         return slice(int(low), int(high))
 
     @cached_property
     def _sides(self) -> list[tuple[slice, Float64Array, Float64Array]]:
-        """Per side its frames, its design (n, 2) of value at E0 and slope, and the weights (2, n) that fit it."""
+        """Frames of each line, its design matrix (n, 2) of value at E0 and slope, and its pseudo-inverse (2, n)."""
         sides = []
         for limits in (self.pre, self.post):
             frames = self._within(limits)
@@ -87,7 +88,7 @@ class EdgeLines:
 
     @cached_property
     def variances(self) -> tuple[float, float]:
-        """Variance of the pre-edge and the post-edge line at E0, for noise of variance 1."""
+        """Variances of the pre-edge and the post-edge line at E0, for noise of variance 1."""
         first, second = (float(np.sum(weights[0] ** 2)) for _, _, weights in self._sides)
         return first, second
 
@@ -97,12 +98,13 @@ class EdgeLines:
         Parameters
         ----------
         block : ndarray, shape (E, P)
-            Spectra in columns; one with NaN in a range gets NaN.
+            Spectra in columns; a spectrum with NaN in a range gives NaN.
 
         Returns
         -------
         Lines
-            Float64. The noise is that of the residuals of the pre-edge line, where it has four points, else of both.
+            Float64. The noise is estimated from the residuals of the pre-edge line if it has at least four points, else
+            of both lines.
         """
         fits: list[Float64Array] = []
         squares: list[Float64Array] = []
@@ -124,18 +126,18 @@ class EdgeLines:
     def normalize(
         self, block: NDArray[Any], lines: Lines, *, flatten: bool = False, frames: slice = slice(None)
     ) -> NDArray[np.float32]:
-        """``(mu - pre) / jump``; flattened, the post-edge line's slope is taken out above E0.
+        """Return ``(mu - pre) / jump``; if flattened, without the slope of the post-edge line above E0.
 
         Parameters
         ----------
         block : ndarray, shape (E, P)
             Spectra in columns, or some of their energies.
         lines : Lines
-            What `measure` found; a jump of NaN gives a spectrum of NaN.
+            Result of `measure`; a jump of NaN gives a spectrum of NaN.
         flatten : bool
             Flatten as Athena does.
         frames : slice
-            Which energies are in the block.
+            Energies of the block.
         """
         scale = 1 / lines.jump
         offset = (self.energy[frames] - self.e0).astype(np.float32)
@@ -151,8 +153,7 @@ class EdgeLines:
 
 
 class Lines(NamedTuple):
-    """What `EdgeLines.measure` finds, all (P,): the pre-edge line at E0, slopes per eV, jump, noise and jump's
-    sigma."""
+    """Results of `EdgeLines.measure`, each (P,): pre-edge line at E0, slopes per eV, jump, noise, sigma of the jump."""
 
     low: Float64Array
     low_slope: Float64Array
@@ -179,30 +180,30 @@ def normalize_mu(
     energy, mu : array_like, shape (E,)
         Photon energies in eV and absorption.
     e0 : float, optional
-        Energy of the edge in eV; found by `find_e0`.
+        Energy of the edge in eV; by default that of `find_e0`.
     pre, post : tuple of float, optional
         Ranges of the two lines in eV relative to E0; see `default_ranges`.
     flatten : bool
-        Take the slope of the post-edge line out.
+        Remove the slope of the post-edge line.
     near : float, optional
-        Where `find_e0` looks.
+        Tabulated energy for `find_e0`.
 
     Raises
     ------
     ValueError
-        If there is no edge, too few points on a side of it, or the jump is not positive.
+        If there is no edge, too few points on one side of it, or the jump is not positive.
 
     Examples
     --------
     >>> energy = np.arange(8280.0, 8450.0)
-    >>> made = normalize_mu(energy, 3 + 2 * (energy > 8343), e0=8343)
-    >>> round(made.jump, 6), made.mu.round(6)[[0, -1]].tolist()
+    >>> normalized = normalize_mu(energy, 3 + 2 * (energy > 8343), e0=8343)
+    >>> round(normalized.jump, 6), normalized.mu.round(6)[[0, -1]].tolist()
     (2.0, [0.0, 1.0])
     """
     axis, values = checked_energy(energy, what="normalize_mu"), np.asarray(mu, dtype=np.float64)
     e0 = find_e0(axis, values, near=near) if e0 is None else float(e0)
-    wide = default_ranges(axis, e0) if pre is None or post is None else (pre, post)
-    edge = EdgeLines(axis, e0, pre or wide[0], post or wide[1])
+    default_pre, default_post = default_ranges(axis, e0) if pre is None or post is None else (pre, post)
+    edge = EdgeLines(axis, e0, pre or default_pre, post or default_post)
     lines = edge.measure(values[:, None])
     jump = float(lines.jump[0])
     if not jump > 0:
@@ -218,7 +219,7 @@ def normalize_mu(
 def normalize_spectrum(
     spectrum: Spectrum, *, e0: float | None = None, pre: Range | None = None, post: Range | None = None
 ) -> Spectrum:
-    """The spectrum normalized by `normalize_mu`, with ``normalized``, ``e0`` and ``edge_jump`` in its metadata.
+    """Normalize a spectrum by `normalize_mu`; ``normalized``, ``e0`` and ``edge_jump`` are added to its metadata.
 
     Raises
     ------
@@ -233,9 +234,9 @@ def normalize_spectrum(
     """
     near = tabulated_e0(spectrum.metadata.get("element"), spectrum.metadata.get("edge"))
     try:
-        made = normalize_mu(spectrum.energy, spectrum.mu, e0, pre, post, near=near)
+        normalized = normalize_mu(spectrum.energy, spectrum.mu, e0, pre, post, near=near)
     except ValueError as error:
         raise ValueError(f"spectrum {spectrum.name!r}: {error}") from None
-    metadata = {**spectrum.metadata, "normalized": True, "e0": made.e0, "edge_jump": round(made.jump, 12)}
-    sigma = None if spectrum.sigma is None else spectrum.sigma / made.jump
-    return replace(spectrum, mu=made.mu, sigma=sigma, metadata=metadata)
+    metadata = {**spectrum.metadata, "normalized": True, "e0": normalized.e0, "edge_jump": round(normalized.jump, 12)}
+    sigma = None if spectrum.sigma is None else spectrum.sigma / normalized.jump
+    return replace(spectrum, mu=normalized.mu, sigma=sigma, metadata=metadata)

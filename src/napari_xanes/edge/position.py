@@ -1,4 +1,4 @@
-"""Where an absorption edge lies, and which energies count as before and after it."""
+"""The energy of an absorption edge, and the ranges before and after it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HARD = 2000.0
 
 
 def tabulated_e0(element: str | None, edge: str | None = None) -> float | None:
-    """The tabulated energy of an edge in eV, None where it is not known.
+    """Return the tabulated energy of an edge in eV, None where it is not known.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def tabulated_e0(element: str | None, edge: str | None = None) -> float | None:
 
 
 def three_point_slope(energy: Float64Array) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """Weights of the left, middle and right neighbour in the slope of the parabola through three points.
+    """Return the weights of three neighbouring points in the slope of the parabola through them.
 
     Parameters
     ----------
@@ -57,21 +57,21 @@ def three_point_slope(energy: Float64Array) -> tuple[Float64Array, Float64Array,
 
 
 def find_e0(energy: ArrayLike, mu: ArrayLike, *, near: float | None = None) -> float:
-    """The energy of the steepest rise, which is what beamlines call E0.
+    """Find the energy of the steepest rise, which beamlines call E0.
 
-    The slope is smoothed over about 1 eV at a K edge (0.3 eV at soft X-rays) against noise. Above 2 keV a rise that is
-    mostly undone within 25 eV, as that of a pre-edge peak, is passed over for one that stays, if that is at least a
-    fifth as steep; soft X-ray L edges are such peaks themselves. The position is then refined by a parabola through
-    the three-point slopes around it.
+    Against noise, the slope is smoothed over about 1 eV at a K edge and 0.3 eV at soft X-rays. Above 2 keV, a rise that
+    mostly falls back within 25 eV (a pre-edge peak) is ignored if another rise stays and is at least a fifth as steep.
+    Below 2 keV it is not ignored, because L edges are such peaks. A parabola through the three-point slopes around the
+    steepest rise refines the position.
 
     Parameters
     ----------
     energy : array_like, shape (E,)
         Photon energies in eV, strictly increasing.
     mu : array_like, shape (E,)
-        Absorption in any unit; values that are not finite are left out.
+        Absorption in any unit; values that are not finite are ignored.
     near : float, optional
-        Look only within 30 eV of this energy (a tabulated one), if the data reach it.
+        Tabulated energy: search only within 30 eV of it, if there are data.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def find_e0(energy: ArrayLike, mu: ArrayLike, *, near: float | None = None) -> f
     Raises
     ------
     ValueError
-        If fewer than five values are finite, or nothing rises.
+        If fewer than five values are finite, or the absorption does not rise.
 
     Examples
     --------
@@ -99,45 +99,46 @@ def find_e0(energy: ArrayLike, mu: ArrayLike, *, near: float | None = None) -> f
     width = float(np.clip(1.2e-4 * axis.mean(), 0.3, 1.2))
     step = width / 6
     grid = np.arange(axis[0], axis[-1] + step, step)
-    drawn = np.interp(grid, axis, values)
-    level, slope = (gaussian_filter1d(drawn, width / step, order=order, mode="nearest") for order in (0, 1))
+    fine = np.interp(grid, axis, values)
+    level, slope = (gaussian_filter1d(fine, width / step, order=order, mode="nearest") for order in (0, 1))
     inside = (grid > axis[0] + width) & (grid < axis[-1] - width)
     if near is not None and (inside & (np.abs(grid - near) < 30)).any():
         inside &= np.abs(grid - near) < 30
     if not inside.any() or not slope[inside].max() > 0:
         raise ValueError(
-            f"nothing rises between {axis[0]:g} and {axis[-1]:g} eV, so there is no edge to find: give e0 in eV"
+            f"the absorption does not rise between {axis[0]:g} and {axis[-1]:g} eV, so no edge can be found: "
+            "give e0 in eV"
         )
     chosen = inside
     if axis[0] > _HARD:
         bends = inside & (slope >= np.roll(slope, 1)) & (slope >= np.roll(slope, -1))
         reach = int(25 / step)
         foot = minimum_filter1d(level, reach, origin=(reach - 1) // 2)
-        later = minimum_filter1d(level, reach, origin=-(reach // 2))
-        stays = bends & (slope > 0.2 * slope[inside].max()) & (later - foot >= 0.6 * (level - foot))
+        plateau = minimum_filter1d(level, reach, origin=-(reach // 2))
+        stays = bends & (slope > 0.2 * slope[inside].max()) & (plateau - foot >= 0.6 * (level - foot))
         chosen = stays if stays.any() else inside
     coarse = float(grid[chosen][slope[chosen].argmax()])
     return _refined(axis, values, coarse, 1.5 * width)
 
 
 def _refined(axis: Float64Array, values: Float64Array, coarse: float, reach: float) -> float:
-    """The maximum of the three-point slope within `reach` of `coarse`, by a parabola where it has neighbours."""
+    """Return the energy of the largest three-point slope within `reach` of `coarse`, refined by a parabola."""
     left, middle, right = three_point_slope(axis)
-    slope, at = left * values[:-2] + middle * values[1:-1] + right * values[2:], axis[1:-1]
+    slope, middles = left * values[:-2] + middle * values[1:-1] + right * values[2:], axis[1:-1]
     slope = np.convolve(np.pad(slope, 1, mode="edge"), (0.25, 0.5, 0.25), mode="valid")
-    close = np.flatnonzero(np.abs(at - coarse) <= reach)
+    close = np.flatnonzero(np.abs(middles - coarse) <= reach)
     if close.size == 0:
         return coarse
     i = int(close[slope[close].argmax()])
-    if not 0 < i < at.size - 1:
-        return float(at[i])
-    a, b, _ = np.polyfit(at[i - 1 : i + 2] - at[i], slope[i - 1 : i + 2], 2)
+    if not 0 < i < middles.size - 1:
+        return float(middles[i])
+    a, b, _ = np.polyfit(middles[i - 1 : i + 2] - middles[i], slope[i - 1 : i + 2], 2)
     shift = -b / (2 * a) if a < 0 else 0.0
-    return float(np.clip(at[i] + shift, at[i - 1], at[i + 1]))
+    return float(np.clip(middles[i] + shift, middles[i - 1], middles[i + 1]))
 
 
 def default_ranges(energy: ArrayLike, e0: float) -> tuple[Range, Range]:
-    """Where to fit the pre-edge and post-edge lines, in eV relative to E0, from what the energy axis offers.
+    """Choose the ranges of the pre-edge and post-edge lines, in eV relative to E0, by the energy axis.
 
     Parameters
     ----------
@@ -149,8 +150,8 @@ def default_ranges(energy: ArrayLike, e0: float) -> tuple[Range, Range]:
     Returns
     -------
     pre, post : tuple of float
-        At a hard X-ray edge from 150 (or all there is) to 15 eV below, and from 30 to 200 eV above; closer where the
-        axis is shorter, as at L edges. At least two, mostly three, points each.
+        At most from 150 to 15 eV below E0, and from 30 to 200 eV above; closer to E0 where the axis is shorter, as at L
+        edges. Each range has at least three points where the axis has them, else two.
 
     Raises
     ------
@@ -172,7 +173,7 @@ def default_ranges(energy: ArrayLike, e0: float) -> tuple[Range, Range]:
         if points.size < 2:
             raise ValueError(
                 f"{points.size} of the energies {axis[0]:g} to {axis[-1]:g} eV lie {side} E0 = {e0:g} eV, but "
-                f"the {name}-edge line needs at least 2: measure more points there, give another e0, or do without it"
+                f"the {name}-edge line needs at least 2: measure more points there, or give another e0"
             )
     pre = (max(float(below[0]), -150.0), -min(15.0, -0.35 * float(below[0])))
     post = (min(30.0, 0.65 * float(above[-1])), min(float(above[-1]), 200.0))

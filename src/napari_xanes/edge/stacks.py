@@ -1,4 +1,4 @@
-"""What has to be known of a whole stack before its edge can be measured pixel by pixel."""
+"""Edge parameters that are estimated from a whole stack before its edge is measured pixel by pixel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from napari_xanes.progress import Progress, part
 from napari_xanes.stack import SpectralStack
 
 _SAMPLE_PIXELS = 1 << 14
-"""How many spectra are enough to find E0 and the noise of a stack."""
+"""Number of spectra from which E0 and the noise of a stack are estimated."""
 
 
 def require_absorption(stack: SpectralStack, method: str, *, normalized: bool) -> None:
@@ -21,18 +21,18 @@ def require_absorption(stack: SpectralStack, method: str, *, normalized: bool) -
     Raises
     ------
     ValueError
-        If it holds counts or transmission, or is normalized already where that is not wanted.
+        If the stack holds counts or transmission, or is normalized and `normalized` is False.
     """
     if stack.quantity in ("counts", "transmission"):
         raise ValueError(
             f"{method} needs absorption, but {stack.name!r} holds {stack.quantity}: run optical_depth first"
         )
     if stack.quantity == "normalized" and not normalized:
-        raise ValueError(f"{stack.name!r} is normalized already; leave {method} out")
+        raise ValueError(f"{stack.name!r} is normalized already; {method} needs a stack that is not")
 
 
 def raise_if_frame_empty(stack: SpectralStack) -> None:
-    """Raise if a frame holds no finite value, because no pixel has a whole spectrum then.
+    """Raise an error if a frame holds no finite value, because then no pixel has a complete spectrum.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def raise_if_frame_empty(stack: SpectralStack) -> None:
             )
 
 
-def settle_edge(
+def fit_edge(
     stack: SpectralStack,
     e0: float | None,
     pre: Range | None,
@@ -55,21 +55,26 @@ def settle_edge(
     *,
     progress: Progress | None = None,
 ) -> tuple[EdgeLines, float]:
-    """E0, ranges and the smallest jump to trust, from the mean spectrum of a stack's strongest pixels and its noise.
+    """Estimate E0, the ranges and the smallest jump from a stack's strongest pixels and their noise.
 
     Parameters
     ----------
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
         Optical depth, fluorescence or normalized.
     e0, pre, post, min_jump
-        What is given stays as it is. The smallest jump is four times the median standard error of a pixel's jump.
+        Values that are given are kept. The smallest jump is four times the median standard error of a pixel's jump.
     progress : callable, optional
-        Told how much of a lazy stack has been looked through.
+        Called with the fraction of a lazy stack that has been read.
+
+    Returns
+    -------
+    EdgeLines, float
+        E0 and the ranges, and the smallest jump.
 
     Raises
     ------
     ValueError
-        If a frame is empty, no pixel has a whole spectrum, there is no edge, or no pixel has a jump above `min_jump`.
+        If a frame is empty, no pixel has a complete spectrum, there is no edge, or no jump is above `min_jump`.
     """
     step = max(1, round(np.prod(stack.shape[1:]) / _SAMPLE_PIXELS))
     step = min(step, stack.shape[-2])
@@ -81,46 +86,47 @@ def settle_edge(
             continue
         edge = _edge_of(stack, _strongest(spectra), e0, pre, post)
         lines = edge.measure(spectra)
-        least = 4 * float(np.median(lines.sigma)) if min_jump is None else min_jump
-        least = least if np.isfinite(least) else 0.0
-        if (lines.jump > least).any():
-            return edge, least
+        least_jump = 4 * float(np.median(lines.sigma)) if min_jump is None else min_jump
+        least_jump = least_jump if np.isfinite(least_jump) else 0.0
+        if (lines.jump > least_jump).any():
+            return edge, least_jump
         largest = float(np.nanmax([largest, lines.jump.max()]))
     if np.isnan(largest):
         raise_if_frame_empty(stack)
         raise ValueError(f"no pixel of {stack.name!r} holds finite values at all energies; crop to where it does")
     raise ValueError(
-        f"no pixel of {stack.name!r} has an edge jump above {least:.3g}: the largest is {largest:.3g} at "
+        f"no pixel of {stack.name!r} has an edge jump above {least_jump:.3g}: the largest is {largest:.3g} at "
         f"E0 = {edge.e0:.1f} eV (pre {edge.pre[0]:g} to {edge.pre[1]:g} eV, post {edge.post[0]:g} to "
         f"{edge.post[1]:g} eV); check these or lower min_jump"
     )
 
 
 def _sampled(stack: SpectralStack, start: int, step: int, progress: Progress | None) -> NDArray[np.float32]:
-    """The spectra (E, P) of every so many rows, of a lazy stack frame by frame."""
+    """Return the spectra (E, P) of every `step`-th row; a lazy stack is read frame by frame."""
     if not stack.is_lazy:
         return np.asarray(stack.data[..., start::step, :], dtype=np.float32).reshape(stack.energy.size, -1)
-    found = []
+    frames = []
     for i, frame in enumerate(stack.data, start=1):
-        found.append(np.asarray(frame[..., start::step, :], dtype=np.float32).ravel())
+        frames.append(np.asarray(frame[..., start::step, :], dtype=np.float32).ravel())
         if progress is not None:
             progress(i / stack.energy.size, "looking for the edge")
-    return np.stack(found)
+    return np.stack(frames)
 
 
 def _edge_of(
     stack: SpectralStack, mu: Float64Array, e0: float | None, pre: Range | None, post: Range | None
 ) -> EdgeLines:
+    """Return the lines of a spectrum, with E0 and the ranges estimated where they are not given."""
     if e0 is None:
         e0 = find_e0(stack.energy, mu, near=tabulated_e0(stack.metadata.get("element"), stack.metadata.get("edge")))
     if pre is None or post is None:
-        wide = default_ranges(stack.energy, e0)
-        pre, post = pre or wide[0], post or wide[1]
+        default_pre, default_post = default_ranges(stack.energy, e0)
+        pre, post = pre or default_pre, post or default_post
     return EdgeLines(stack.energy, e0, pre, post)
 
 
 def _strongest(spectra: NDArray[np.float32]) -> Float64Array:
-    """The mean of the spectra that rise at least half as much as the steepest of them do."""
+    """Return the mean of the spectra that rise at least half as much as the strongest ones."""
     n = spectra.shape[0]
     rise = spectra[n // 2 :].mean(axis=0) - spectra[: max(1, n // 10)].mean(axis=0)
     strong = rise >= 0.5 * np.percentile(rise, 99.5)

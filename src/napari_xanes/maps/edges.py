@@ -13,10 +13,10 @@ from napari_xanes.arguments import load_references
 from napari_xanes.edge import (
     EdgeLines,
     default_ranges,
+    fit_edge,
     normalize_spectrum,
     raise_if_frame_empty,
     require_absorption,
-    settle_edge,
 )
 from napari_xanes.maps.fitting.edge_fit import EdgeFit
 from napari_xanes.parameter_map import MapSet, ParameterMap
@@ -55,7 +55,7 @@ def _fit_state(
 ) -> Mapping[str, Any]:
     """Estimate E0, the ranges, the smallest jump and the search range that were left as None."""
     require_absorption(stack, "edge_energy", normalized=True)
-    edge, min_jump = settle_edge(stack, e0, pre, post, min_jump, progress=progress)
+    edge, min_jump = fit_edge(stack, e0, pre, post, min_jump, progress=progress)
     state = {"e0": edge.e0, "pre": edge.pre, "post": edge.post, "min_jump": min_jump}
     return {**state, "energy": energy or _search_range(edge)}
 

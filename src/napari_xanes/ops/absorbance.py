@@ -1,4 +1,4 @@
-"""From what the detector counted to optical depth."""
+"""Optical depth from counts or transmission."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes import blocks
+from napari_xanes._typing import BoolArray, Float32Array, Float64Array, IndexArray
 from napari_xanes.arguments import I0, as_mask
 from napari_xanes.noise import PhotonNoise
+from napari_xanes.ops.empty_area import empty_area
 from napari_xanes.progress import Progress, part
 from napari_xanes.registry import method
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
 
-def _settle_i0(stack: SpectralStack, *, i0: Any, progress: Progress | None = None) -> Mapping[str, Any]:
-    """I0 as the data decide it: "flat", "none" for transmission, or a spectrum from a file or a region."""
+def _fit_i0(stack: SpectralStack, *, i0: Any, progress: Progress | None = None) -> Mapping[str, Any]:
+    """Return I0 as "flat", a stack of flats, or a spectrum on the stack's energies."""
     if stack.quantity not in ("counts", "transmission"):
         raise ValueError(
             f"optical_depth needs counts or transmission, but {stack.name!r} holds {stack.quantity.replace('_', ' ')}"
         )
     if isinstance(i0, str) and i0 == "auto":
-        i0 = _best_i0(stack)
+        i0 = _automatic_i0(stack)
     if isinstance(i0, str) and i0 == "flat" and stack.corrections.flat is None:
         raise ValueError(
             f"{stack.name!r} has no flat frames; give I0 as a spectrum file, a stack of flats, "
@@ -35,11 +37,12 @@ def _settle_i0(stack: SpectralStack, *, i0: Any, progress: Progress | None = Non
     if isinstance(i0, np.ndarray | tuple):
         i0 = _mean_in(stack, as_mask(i0, stack.shape[1:]), part(progress, 0.5, 1.0))
     if isinstance(i0, Spectrum):
-        i0 = _covering(i0, stack)
+        i0 = _at_energies_of(stack, i0)
     return {"i0": i0}
 
 
-def _best_i0(stack: SpectralStack) -> Any:
+def _automatic_i0(stack: SpectralStack) -> Any:
+    """Choose I0: 1 for transmission, else the flats, the I0 spectrum of the file, or the empty area."""
     if stack.quantity == "transmission":
         return Spectrum("I0", stack.energy, np.ones(stack.energy.size))
     if stack.corrections.flat is not None:
@@ -49,8 +52,8 @@ def _best_i0(stack: SpectralStack) -> Any:
     return "empty"
 
 
-def _covering(i0: Spectrum, stack: SpectralStack) -> Spectrum:
-    """The I0 spectrum on the stack's energies."""
+def _at_energies_of(stack: SpectralStack, i0: Spectrum) -> Spectrum:
+    """Interpolate an I0 spectrum to the stack's energies."""
     values = i0.at(stack.energy)
     if np.isnan(values).any():
         raise ValueError(
@@ -62,8 +65,8 @@ def _covering(i0: Spectrum, stack: SpectralStack) -> Spectrum:
     return Spectrum(i0.name, stack.energy, values)
 
 
-def _mean_in(stack: SpectralStack, mask: NDArray[np.bool_], progress: Progress | None) -> Spectrum:
-    """The mean of the dark-corrected counts inside a mask, frame by frame."""
+def _mean_in(stack: SpectralStack, mask: BoolArray, progress: Progress | None) -> Spectrum:
+    """Average the dark-corrected counts inside a mask, frame by frame."""
     dark = _dark(stack)
     flat = mask.ravel()
     means = np.empty(stack.energy.size)
@@ -78,51 +81,8 @@ def _mean_in(stack: SpectralStack, mask: NDArray[np.bool_], progress: Progress |
     return Spectrum("I0", stack.energy, means)
 
 
-def empty_area(stack: SpectralStack, *, progress: Progress | None = None) -> NDArray[np.bool_]:
-    """Pixels without sample: the brightest ones, as far as they agree with each other.
-
-    Parameters
-    ----------
-    stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
-        Counts without flats, so that the empty area shows I0 itself.
-    progress : callable, optional
-        Called with the fraction done and what is being done.
-
-    Returns
-    -------
-    ndarray of bool, shape (Y, X) or (Z, Y, X)
-        True where the mean over all energies lies within 0.05 optical depth of the brightest 3 %.
-
-    Raises
-    ------
-    ValueError
-        If no pixel is lit.
-
-    Notes
-    -----
-    A stack without any empty area can't be told from one with a uniform film everywhere; look at the mask.
-    """
-    from scipy.ndimage import gaussian_filter
-
-    total = np.zeros(stack.shape[1:])
-    for i, frame in enumerate(stack.data):
-        values = np.asarray(frame, dtype=np.float64)
-        total += np.where(np.isfinite(values), values, 0)
-        if progress is not None:
-            progress((i + 1) / stack.shape[0], "empty area")
-    # Slices of a volume are images of their own.
-    total = gaussian_filter(total / stack.shape[0], 1.0, axes=(-2, -1))
-    lit = total > 0
-    if not lit.any():
-        raise ValueError("no pixel is lit, so there is no empty area to take I0 from")
-    depth = np.full(total.shape, np.inf)
-    depth[lit] = -np.log(total[lit])
-    found: NDArray[np.bool_] = depth <= np.percentile(depth[lit], 3) + 0.05
-    return found
-
-
 def _dark(stack: SpectralStack) -> Callable[[Any, Any], Any]:
-    """A function of frames and pixels that gives the dark counts there."""
+    """Return a function that gives the dark counts of some frames and flattened pixels."""
     dark = stack.corrections.dark
     if dark is None:
         return lambda frames, pixels: 0.0
@@ -137,7 +97,7 @@ def _dark(stack: SpectralStack) -> Callable[[Any, Any], Any]:
 
 
 def _incident(stack: SpectralStack, i0: Any) -> Callable[[slice, slice], Any]:
-    """A function that gives I0 for slices of frames and of pixels, ready to divide a block (F, P) by."""
+    """Return a function that gives I0 for slices of frames and of flattened pixels, to divide a block (F, P) by."""
     if isinstance(i0, Spectrum):
         column = i0.mu.astype(np.float32)[:, None]
         return lambda frames, pixels: column[frames]
@@ -169,8 +129,8 @@ def _incident(stack: SpectralStack, i0: Any) -> Callable[[slice, slice], Any]:
     return between
 
 
-def _flats(stack: SpectralStack, i0: Any) -> tuple[Any, NDArray[np.float64], Callable[[Any, Any], Any]]:
-    """The flats, the energies that they were taken at, and their dark."""
+def _flats(stack: SpectralStack, i0: Any) -> tuple[Any, Float64Array, Callable[[Any, Any], Any]]:
+    """Return the flats, their energies, and the function that gives their dark counts."""
     if isinstance(i0, SpectralStack):
         if i0.shape[1:] != stack.shape[1:]:
             raise ValueError(f"the flats are {i0.shape[1:]} pixels, the stack {stack.shape[1:]}")
@@ -184,67 +144,87 @@ def _flats(stack: SpectralStack, i0: Any) -> tuple[Any, NDArray[np.float64], Cal
     return flat, stack.energy, _dark(stack)
 
 
-def _neighbours(known: NDArray[np.float64], wanted: NDArray[np.float64]) -> tuple[Any, NDArray[np.float32]]:
-    """For each wanted energy the known one below it and the weight of the one above, 0 where they agree to 0.1 eV."""
-    outside = (wanted < known[0] - 0.1) | (wanted > known[-1] + 0.1)
+def _neighbours(flats: Float64Array, energy: Float64Array) -> tuple[IndexArray, Float32Array]:
+    """Return how to interpolate flats to the energies of a stack.
+
+    Parameters
+    ----------
+    flats, energy : ndarray, shapes (N,) and (E,)
+        Energies of the flats and of the stack, in eV.
+
+    Returns
+    -------
+    low : ndarray of int, shape (E,)
+        Index of the flat below each energy; the nearest one if all energies agree to 0.1 eV.
+    weight : ndarray, shape (E, 1)
+        Weight of the flat above it.
+
+    Raises
+    ------
+    ValueError
+        If the flats do not cover the stack.
+    """
+    outside = (energy < flats[0] - 0.1) | (energy > flats[-1] + 0.1)
     if outside.any():
         raise ValueError(
-            f"the flats cover {known[0]:g} to {known[-1]:g} eV, the stack {wanted[0]:g} to {wanted[-1]:g} eV"
+            f"the flats cover {flats[0]:g} to {flats[-1]:g} eV, the stack {energy[0]:g} to {energy[-1]:g} eV: "
+            "crop the stack to the energies of the flats"
         )
-    nearest = np.abs(known[None, :] - wanted[:, None]).argmin(axis=1)
-    if np.all(np.abs(known[nearest] - wanted) <= 0.1) and known.size == wanted.size:
-        return nearest, np.zeros((wanted.size, 1), np.float32)
-    low = np.clip(np.searchsorted(known, wanted, side="right") - 1, 0, known.size - 1)
-    width = known[np.minimum(low + 1, known.size - 1)] - known[low]
-    weight = np.divide(wanted - known[low], width, out=np.zeros_like(wanted), where=width > 0)
+    nearest = np.abs(flats[None, :] - energy[:, None]).argmin(axis=1)
+    if np.all(np.abs(flats[nearest] - energy) <= 0.1) and flats.size == energy.size:
+        return nearest, np.zeros((energy.size, 1), np.float32)
+    low = np.clip(np.searchsorted(flats, energy, side="right") - 1, 0, flats.size - 1)
+    width = flats[np.minimum(low + 1, flats.size - 1)] - flats[low]
+    weight = np.divide(energy - flats[low], width, out=np.zeros_like(energy), where=width > 0)
     return low, weight.clip(0, 1).astype(np.float32)[:, None]
 
 
-def _exposure_ratio(stack: SpectralStack) -> NDArray[np.float32]:
-    """Sample exposure over flat exposure, a factor on the flats, (E, 1); 1 unless both are known."""
+def _exposure_ratio(stack: SpectralStack) -> Float32Array:
+    """Return the sample's exposure over that of the flats, (E, 1), a factor on the flats; 1 unless both are known."""
     exposure, flat_exposure = stack.corrections.exposure, stack.corrections.flat_exposure
     if exposure is None or flat_exposure is None:
         exposure = flat_exposure = 1
     return _column(np.asarray(exposure) / np.asarray(flat_exposure), stack.shape[0])
 
 
-def _exposures_of_both(stack: SpectralStack, flats: SpectralStack) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Exposures of the sample and of flats that are a stack of their own, (E, 1) each; 1 unless both are known."""
+def _exposures_of_both(stack: SpectralStack, flats: SpectralStack) -> tuple[Float32Array, Float32Array]:
+    """Return the exposures of a stack and of a stack of flats, (E, 1) and (N, 1); 1 unless both are known."""
     sample, flat = stack.corrections.exposure, flats.corrections.exposure
     if sample is None or flat is None:
         sample = flat = 1
     return _column(sample, stack.shape[0]), _column(flat, flats.shape[0])
 
 
-def _column(values: Any, n_frames: int) -> NDArray[np.float32]:
+def _column(values: Any, n_frames: int) -> Float32Array:
+    """Return a number, or one per frame, as a column (E, 1)."""
     return np.broadcast_to(np.reshape(np.asarray(values, dtype=np.float32), (-1, 1)), (n_frames, 1))
 
 
-@method(looks_at="frame", fit=_settle_i0)
+@method(looks_at="frame", fit=_fit_i0)
 def optical_depth(stack: SpectralStack, /, *, i0: I0 = "auto", progress: Progress | None = None) -> SpectralStack:
     """Optical depth, -ln((I - dark) / (I0 - dark)).
 
     Parameters
     ----------
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
-        Counts or transmission. Flats, darks and exposures are taken from its metadata.
+        Counts or transmission, with flats, darks and exposures in its metadata.
     i0 : "auto", "flat", "empty", spectrum, file, stack of flats, mask or box (y0, y1, x0, x1)
         Incident intensity: the flats, an I0 spectrum (in counts, dark subtracted), flats of another file (interpolated
-        between their energies, exposure times divided out where both files have them), or the mean over a region
-        without sample. "auto" takes the flats, else the I0 spectrum that came with the stack, else the empty area
-        found by itself; transmission needs none.
+        between their energies, divided by the exposure times where both files have them), or the mean over a region
+        without sample. "empty" finds this region. "auto" takes the flats, else the I0 spectrum of the file, else
+        "empty"; transmission needs no I0.
 
     Returns
     -------
     SpectralStack
-        float32, quantity "optical_depth". NaN where the intensity or I0 is not positive. Where the counts of one photon
-        are known (metadata ``gain``), ``metadata["noise"]`` describes the photon noise for the error bars that follow.
+        float32, quantity "optical_depth"; NaN where the intensity or I0 is not positive. If the counts per photon are
+        known (metadata ``gain``), ``metadata["noise"]`` is the `PhotonNoise`, from which estimators compute errors.
 
     Raises
     ------
     ValueError
-        If the stack is neither counts nor transmission, I0 is absent, not positive or does not cover the energies, or
-        flats and stack differ in shape.
+        If the stack holds neither counts nor transmission; if I0 is absent, not positive or does not cover the
+        energies; or if flats and stack differ in shape.
 
     Examples
     --------
@@ -256,14 +236,14 @@ def optical_depth(stack: SpectralStack, /, *, i0: I0 = "auto", progress: Progres
     dark = _dark(stack)
     incident = _incident(stack, i0)
 
-    def absorb(block: NDArray[Any], frames: slice, pixels: slice) -> NDArray[np.float32]:
-        counted = block.astype(np.float32)
-        counted -= dark(frames, pixels)
+    def absorb(block: NDArray[Any], frames: slice, pixels: slice) -> Float32Array:
+        values = block.astype(np.float32)
+        values -= dark(frames, pixels)
         with np.errstate(all="ignore"):
-            counted /= incident(frames, pixels)
-            counted[~(counted > 0) | np.isinf(counted)] = np.nan
-            np.log(counted, out=counted)
-        return np.negative(counted, out=counted)
+            values /= incident(frames, pixels)
+            values[~(values > 0) | np.isinf(values)] = np.nan
+            np.log(values, out=values)
+        return np.negative(values, out=values)
 
     data = blocks.transform_frames(absorb, stack.data, progress=progress, message="optical depth")
     noise = _photon_noise(stack, i0)

@@ -1,4 +1,4 @@
-"""Edge-step normalization: every pixel's spectrum from 0 below the edge to 1 above it."""
+"""Edge-step normalization: each pixel's spectrum goes from 0 below the edge to 1 above it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes import blocks
-from napari_xanes.edge import EdgeLines, Lines, raise_if_frame_empty, require_absorption, settle_edge
+from napari_xanes.edge import EdgeLines, Lines, fit_edge, raise_if_frame_empty, require_absorption
 from napari_xanes.parameter_map import ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
@@ -19,7 +19,7 @@ from napari_xanes.stack import SpectralStack
 Range = tuple[float, float]
 
 
-def _settle(
+def _fit(
     stack: SpectralStack,
     *,
     e0: float | None,
@@ -29,13 +29,13 @@ def _settle(
     progress: Progress | None = None,
     **_: Any,
 ) -> Mapping[str, Any]:
-    """E0, ranges and the smallest jump, as the data decide them."""
+    """Estimate E0, the ranges and the smallest jump from the data where they are not given."""
     require_absorption(stack, "normalize_edge", normalized=False)
-    edge, least = settle_edge(stack, e0, pre, post, min_jump, progress=progress)
-    return {"e0": edge.e0, "pre": edge.pre, "post": edge.post, "min_jump": least}
+    edge, least_jump = fit_edge(stack, e0, pre, post, min_jump, progress=progress)
+    return {"e0": edge.e0, "pre": edge.pre, "post": edge.post, "min_jump": least_jump}
 
 
-@method(looks_at="pixel", fit=_settle)
+@method(looks_at="pixel", fit=_fit)
 def normalize_edge(
     stack: SpectralStack,
     /,
@@ -54,16 +54,16 @@ def normalize_edge(
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
         Optical depth or fluorescence.
     e0 : float, optional
-        Energy of the edge in eV, one for all pixels; found as the steepest rise of the mean spectrum.
+        Energy of the edge in eV, the same for all pixels; by default the steepest rise of the mean spectrum.
     pre : tuple of float, optional
         Range of the pre-edge line, in eV from E0: (-60, -15), for example.
     post : tuple of float, optional
         Range of the post-edge line, in eV from E0: (30, 110), for example.
     flatten : bool
-        Take the slope of the post-edge line out above E0, as Athena does.
+        Remove the slope of the post-edge line above E0, as Athena does.
     min_jump : float, optional
-        Pixels with a smaller edge jump become NaN, because noise divided by nothing is no spectrum. In the unit of the
-        stack.
+        Pixels with a smaller edge jump become NaN: divided by a jump of about zero, they would be noise. In the unit
+        of the stack; by default four times the standard error.
 
     Returns
     -------
@@ -74,21 +74,22 @@ def normalize_edge(
     Raises
     ------
     ValueError
-        If the stack is not absorption, is normalized already, has no edge in range, or nothing in it passes `min_jump`.
+        If the stack does not hold absorption, is normalized already, has no edge in range, or has no pixel with a jump
+        above `min_jump`.
 
     Examples
     --------
     >>> energy = np.arange(8280.0, 8450.0, 2.0)
     >>> data = np.tile(0.2 + 0.5 * (energy > 8343)[:, None, None], (1, 2, 2)).astype(np.float32)
-    >>> made = normalize_edge(SpectralStack(data, energy, "optical_depth"))
-    >>> made.data[[0, -1], 0, 0].round(4).tolist(), round(float(made.metadata["edge_jump"].data[0, 0]), 4)
+    >>> normalized = normalize_edge(SpectralStack(data, energy, "optical_depth"))
+    >>> normalized.data[[0, -1], 0, 0].round(4).tolist(), round(float(normalized.metadata["edge_jump"].data[0, 0]), 4)
     ([0.0, 1.0], 0.5)
     """
     require_absorption(stack, "normalize_edge", normalized=False)
     assert e0 is not None
     assert pre is not None
     assert post is not None
-    edge, least = EdgeLines(stack.energy, e0, pre, post), float(min_jump or 0.0)
+    edge, least_jump = EdgeLines(stack.energy, e0, pre, post), float(min_jump or 0.0)
     n_pixels = int(np.prod(stack.shape[1:]))
     jump, sigma = (np.full(n_pixels, np.nan, dtype=np.float32) for _ in range(2))
     mask = np.zeros(n_pixels, dtype=bool)
@@ -96,12 +97,12 @@ def normalize_edge(
     def measure(block: NDArray[Any], pixels: slice) -> Lines:
         with np.errstate(invalid="ignore", over="ignore"):
             lines = edge.measure(block)
-            mask[pixels] = np.isfinite(block.sum(axis=0, dtype=np.float32)) & (lines.jump > least)
+            mask[pixels] = np.isfinite(block.sum(axis=0, dtype=np.float32)) & (lines.jump > least_jump)
         jump[pixels], sigma[pixels] = np.where(mask[pixels], lines.jump, np.nan), lines.sigma
         return lines._replace(jump=np.where(mask[pixels], lines.jump, np.nan))
 
     if stack.is_lazy:
-        data = _later(stack, edge, measure, flatten=flatten, progress=progress)
+        data = _normalize_lazily(stack, edge, measure, flatten=flatten, progress=progress)
     else:
         data = blocks.transform(
             lambda block, pixels: edge.normalize(block, measure(block, pixels), flatten=flatten),
@@ -116,7 +117,7 @@ def normalize_edge(
     return stack.with_data(data, quantity="normalized", metadata={"edge_jump": step})
 
 
-def _later(
+def _normalize_lazily(
     stack: SpectralStack,
     edge: EdgeLines,
     measure: Callable[[NDArray[Any], slice], Lines],
@@ -124,18 +125,18 @@ def _later(
     flatten: bool,
     progress: Progress | None,
 ) -> Any:
-    """The normalized data of a lazy stack: the lines are measured now, so that one frame can be normalized alone."""
-    kept = np.empty((4, int(np.prod(stack.shape[1:]))), dtype=np.float32)
+    """Measure the lines of a lazy stack now, so that later one frame can be normalized alone."""
+    coefficients = np.empty((4, int(np.prod(stack.shape[1:]))), dtype=np.float32)
 
-    def note(block: NDArray[Any], pixels: slice) -> None:
+    def store(block: NDArray[Any], pixels: slice) -> None:
         lines = measure(block, pixels)
-        kept[:, pixels] = lines.low, lines.low_slope, lines.high_slope, lines.jump
+        coefficients[:, pixels] = lines.low, lines.low_slope, lines.high_slope, lines.jump
 
     def normalize(block: NDArray[Any], frames: slice, pixels: slice) -> NDArray[np.float32]:
-        low, low_slope, high_slope, jump = kept[:, pixels].astype(np.float64)
-        unasked = np.empty(0)
-        lines = Lines(low, low_slope, high_slope, jump, noise=unasked, sigma=unasked)
+        low, low_slope, high_slope, jump = coefficients[:, pixels].astype(np.float64)
+        unused = np.empty(0)
+        lines = Lines(low, low_slope, high_slope, jump, noise=unused, sigma=unused)
         return edge.normalize(block, lines, flatten=flatten, frames=frames)
 
-    blocks.over_pixels(note, stack.data, progress=progress, message="edge normalization")
+    blocks.over_pixels(store, stack.data, progress=progress, message="edge normalization")
     return blocks.transform_frames(normalize, stack.data)
