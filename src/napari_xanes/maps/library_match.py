@@ -12,7 +12,7 @@ from napari_xanes import blocks
 from napari_xanes.arguments import Reference
 from napari_xanes.edge import raise_if_frame_empty, require_absorption
 from napari_xanes.maps.matching.doubts import Doubt
-from napari_xanes.maps.matching.energy_window import energy_window
+from napari_xanes.maps.matching.energy_window import EnergyWindow, energy_window
 from napari_xanes.maps.matching.fit_state import estimate_fit_state
 from napari_xanes.maps.matching.k_edge import k_edge_maps, k_edge_state
 from napari_xanes.maps.matching.l_edge_maps import charge_of, l_edge_maps, l_edge_warnings
@@ -21,12 +21,13 @@ from napari_xanes.maps.matching.mixture import find_endmembers, mixture_maps
 from napari_xanes.maps.matching.nearest_neighbours import NearestNeighbourMatcher
 from napari_xanes.maps.matching.pixel_sample import sample_pixels
 from napari_xanes.maps.matching.result import LibraryMatch, LibrarySettings
-from napari_xanes.maps.matching.search_grid import build_search_grid
+from napari_xanes.maps.matching.search_grid import SearchGrid, build_search_grid
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
 from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
+from napari_xanes.theory.library.model import Library
 from napari_xanes.theory.library.shipped import load_library
 
 LibraryArgument = Annotated[Any, BeforeValidator(load_library), Param(kind="library")]
@@ -252,12 +253,8 @@ def match_library(
         )
     ambiguous = ambiguous or []
     flags = np.array([charge_of(library, name) in ambiguous for name in grid.species])
-    n_pixels = int(np.prod(stack.shape[1:]))
-    matcher_arguments = grid, window.frames, Limits(min_signal, max_misfit, min_evidence, flags), n_pixels
-    matcher = Matcher(*matcher_arguments)
-    if embedding != "pca":
-        n_dimensions = dimensions or _EMBEDDING_DIMENSIONS
-        matcher = NearestNeighbourMatcher(*matcher_arguments, library, embedding, n_dimensions)
+    limits = Limits(min_signal, max_misfit, min_evidence, flags)
+    matcher = _matcher(stack, library, grid, window, limits, embedding, dimensions)
     share = 0.6 if mixture else 1.0
     blocks.over_pixels(matcher.block, stack.data, progress=part(progress, 0.0, share), message="matching the library")
     if (matcher.doubt == Doubt.NOT_FINITE).all():
@@ -277,10 +274,24 @@ def match_library(
         )
         maps |= fractions
         warnings += mixture_warnings
-    metadata = {
-        "name": stack.name,
-        "warnings": warnings,
-        "library": LibrarySettings(library.name, offset, broadening, shift_spread),
-        "match": LibraryMatch(offset, broadening, window.energy, background, library.to_plain()),
-    }
+    settings = LibrarySettings(library.name, offset, broadening, shift_spread)
+    match = LibraryMatch(offset, broadening, window.energy, background, library.to_plain())
+    metadata = {"name": stack.name, "warnings": warnings, "library": settings, "match": match}
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
+
+
+def _matcher(
+    stack: SpectralStack,
+    library: Library,
+    grid: SearchGrid,
+    window: EnergyWindow,
+    limits: Limits,
+    embedding: Method,
+    dimensions: int | None,
+) -> Matcher:
+    """The matcher that compares pixels and library where `embedding` says."""
+    n_pixels = int(np.prod(stack.shape[1:]))
+    if embedding == "pca":
+        return Matcher(grid, window.frames, limits, n_pixels)
+    n_dimensions = dimensions or _EMBEDDING_DIMENSIONS
+    return NearestNeighbourMatcher(grid, window.frames, limits, n_pixels, library, embedding, n_dimensions)

@@ -153,21 +153,11 @@ def build_search_grid(
         If a member is nothing but background on these energies, or there are more or fewer weights than tracks.
     """
     columns = background_columns(energy, background)
-    n_each_side = int(np.ceil(shift / SPACING - 1e-9)) if shift > 0 else 0
-    shifts: Float64Array = SPACING * np.arange(-n_each_side, n_each_side + 1, dtype=np.float64)
-    coarse_shifts = np.arange(n_each_side % _COARSE_STEP, shifts.size, _COARSE_STEP)
-    coarse_shifts = coarse_shifts[np.abs(shifts[coarse_shifts]) <= 3 * spread + 1e-9]
+    shifts, coarse_shifts = _shifts(shift, spread)
     numbers = np.arange(len(library.tracks)) if tracks is None else tracks
     kept = [library.tracks[number] for number in numbers]
     compressed = compress(
-        library,
-        kept,
-        energy,
-        columns,
-        shifts,
-        broadening=broadening,
-        offset=offset,
-        n_components=n_components,
+        library, kept, energy, columns, shifts, broadening=broadening, offset=offset, n_components=n_components
     )
     groups = _grouped_by_ten_dq(library, kept)
     species = list(dict.fromkeys(library.species[int(rows[0])] for rows in kept))
@@ -193,6 +183,14 @@ def build_search_grid(
         searches=searches,
         common_searches=common_searches,
     )
+
+
+def _shifts(largest: float, spread: float) -> tuple[Float64Array, IndexArray]:
+    """All shifts in eV, and the positions of those of the coarse search."""
+    n_each_side = int(np.ceil(largest / SPACING - 1e-9)) if largest > 0 else 0
+    shifts: Float64Array = SPACING * np.arange(-n_each_side, n_each_side + 1, dtype=np.float64)
+    coarse = np.arange(n_each_side % _COARSE_STEP, shifts.size, _COARSE_STEP)
+    return shifts, coarse[np.abs(shifts[coarse]) <= 3 * spread + 1e-9]
 
 
 def _grouped_by_ten_dq(library: Library, tracks: list[IndexArray]) -> dict[tuple[float, ...], list[int]]:
