@@ -1,7 +1,7 @@
-"""Time and memory of edge normalization, a reference fit and edge maps, beside scipy.optimize.nnls and one read.
+"""Time and memory of edge normalization, a reference fit and edge maps, compared with scipy.optimize.nnls.
 
 Run ``python benchmarks/fit_maps.py [height] [energies]``. Quote ratios and the best of the repeats: other work on the
-machine only ever makes it slower.
+machine only makes a run slower.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NNLS_SAMPLE = 2000
 
 def references(energy: np.ndarray) -> list[Spectrum]:
     """Three normalized edges, shifted against each other, with white lines of different height."""
-    made = []
+    spectra = []
     for name, e0, height, valence in (
         ("Ni2+", 8343.0, 0.7, 2.0),
         ("Ni3+", 8344.6, 0.55, 3.0),
@@ -36,8 +36,8 @@ def references(energy: np.ndarray) -> list[Spectrum]:
     ):
         offset = energy - e0
         mu = 0.5 + np.arctan(offset / 1.2) / np.pi + height * np.exp(-(((offset - 4) / 2.6) ** 2))
-        made.append(Spectrum(name, energy, mu, valence, metadata={"normalized": True}))
-    return made
+        spectra.append(Spectrum(name, energy, mu, valence, metadata={"normalized": True}))
+    return spectra
 
 
 def sample(height: int, n_energies: int) -> tuple[SpectralStack, list[Spectrum]]:
@@ -74,31 +74,31 @@ def resident() -> int:
 
 
 def peak_of(work: Callable[[], Any]) -> int:
-    """Largest resident memory while `work` runs, in bytes, looked at every millisecond."""
-    seen, stop = [resident()], threading.Event()
+    """Largest resident memory while `work` runs, in bytes, sampled every millisecond."""
+    sizes, stop = [resident()], threading.Event()
 
     def watch() -> None:
         while not stop.wait(0.001):
-            seen.append(resident())
+            sizes.append(resident())
 
     thread = threading.Thread(target=watch)
     thread.start()
     work()
     stop.set()
     thread.join()
-    return max(seen)
+    return max(sizes)
 
 
 def seconds_of_scipy(stack: SpectralStack, refs: list[Spectrum]) -> float:
-    """What a loop of scipy.optimize.nnls over all pixels takes, from a sample of them."""
+    """Seconds of a loop of scipy.optimize.nnls over all pixels, extrapolated from a sample."""
     spectra = stack.data.reshape(stack.energy.size, -1)
-    some = spectra[:, :: max(1, spectra.shape[1] // NNLS_SAMPLE)].astype(np.float64)
+    subset = spectra[:, :: max(1, spectra.shape[1] // NNLS_SAMPLE)].astype(np.float64)
     ones = np.ones(stack.energy.size)
     design = np.column_stack([*(ref.mu for ref in refs), ones, -ones])
     start = time.perf_counter()
-    for column in some.T:
+    for column in subset.T:
         nnls(design, column)
-    return (time.perf_counter() - start) * spectra.shape[1] / some.shape[1]
+    return (time.perf_counter() - start) * spectra.shape[1] / subset.shape[1]
 
 
 def main(height: int = 512, n_energies: int = 100) -> None:
@@ -112,13 +112,13 @@ def main(height: int = 512, n_energies: int = 100) -> None:
         "fit_references (3, non-negative)": best_of(lambda: fit_references(normalized, references=refs)),
         "edge_energy (3 maps)": best_of(lambda: edge_energy(normalized)),
     }
-    # Its memory shall not count below.
+    # The peak memory below must not include it.
     normalized = None
 
     def everything() -> None:
-        made = normalize_edge(stack)
-        fit_references(made, references=refs)
-        edge_energy(made)
+        result = normalize_edge(stack)
+        fit_references(result, references=refs)
+        edge_energy(result)
 
     peak = peak_of(everything) - idle
     scipy = seconds_of_scipy(stack, refs)

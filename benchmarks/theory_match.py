@@ -1,8 +1,8 @@
-"""How well and how fast `match_library` finds charge and 10Dq, beside the bars that it has to pass.
+"""How well and how fast `match_library` finds charge and 10Dq, compared with the limits that it has to meet.
 
-Run ``python benchmarks/theory_match.py [--quick]``. Truths are simulated off the library's grid; measured spectra are
-looked for in ``../shared/data`` or ``$NAPARI_XANES_DATA``. Speed is the best of three runs: other work on the machine
-only ever makes it slower.
+Run ``python benchmarks/theory_match.py [--quick]``. The simulated truths lie between the members of the library.
+Measured spectra are read from ``../shared/data`` or ``$NAPARI_XANES_DATA``. Speed is the best of three runs: other work
+on the machine only makes a run slower.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def truths(per_ion: int, slater: float = 0.8, seed: int = 5) -> Library:
 
 
 def measured(truth: Library, n: int, snr: float, *, perturbed: bool, seed: int = 1) -> tuple[Any, Any, Any]:
-    """A stack of n spectra with noise of height / SNR; perturbed: shift, thickness and background vary too."""
+    """A stack of n spectra with noise of height / SNR; if perturbed, shift, thickness and background vary too."""
     rng = np.random.default_rng(seed)
     rows = rng.integers(0, len(truth), n)
     shifts = np.linspace(-0.3, 0.3, 25) if perturbed else np.zeros(1)
@@ -58,10 +58,10 @@ def accuracy(truth: Library, n: int) -> None:
         for snr, perturbed, bar in ((100, False, 0.01), (30, False, 0.02), (10, False, 0.06), (30, True, 0.05)):
             stack, charge, ten_dq = measured(truth, n, snr, perturbed=perturbed)
             maps = nx.maps.match_library(stack, library=library)
-            found = maps["ten_dq"].data.ravel()
+            estimate = maps["ten_dq"].data.ravel()
             sigma = np.hypot(maps["ten_dq_noise"].data, maps["ten_dq_grid"].data).ravel()
             inside = (ten_dq > 0.1) & (ten_dq < 2.4)
-            off = np.abs(found - ten_dq)
+            off = np.abs(estimate - ten_dq)
             right = np.mean(maps["charge"].data.ravel() == charge)
             cover = [np.mean(off[inside] < k * sigma[inside]) for k in (1, 2)]
             name = f"{library}, SNR {snr}{', perturbed' if perturbed else ''}"
@@ -69,13 +69,13 @@ def accuracy(truth: Library, n: int) -> None:
 
 
 def model_coverage(n: int) -> None:
-    """How often the whole sigma covers the truth when the truth has other Slater integrals."""
+    """How often the total sigma covers the truth if the truth has other Slater integrals."""
     for slater in (0.7, 0.9):
         stack, charge, ten_dq = measured(truths(30, slater), n, 30, perturbed=False)
         maps = nx.maps.match_library(stack, library="mn-l23-oh")
-        one = maps["ten_dq"]
-        off = np.abs(one.data.ravel() - ten_dq)
-        cover = [np.nanmean(off < k * one.sigma.ravel()) for k in (1, 2)]
+        estimate = maps["ten_dq"]
+        off = np.abs(estimate.data.ravel() - ten_dq)
+        cover = [np.nanmean(off < k * estimate.sigma.ravel()) for k in (1, 2)]
         right = np.mean(maps["charge"].data.ravel() == charge)
         print(
             f"truth with Slater x {slater}: charge {right:.2%}, 10Dq MAE {np.nanmean(off):.3f} eV, "
@@ -96,8 +96,8 @@ def mixtures(truth: Library, n: int) -> None:
         data += data.max(axis=1, keepdims=True) * rng.standard_normal(data.shape) / 30
         stack = nx.SpectralStack(data.T.reshape(ENERGY.size, -1, 64).astype(np.float32), ENERGY, "optical_depth")
         maps = nx.maps.match_library(stack, library="mn-l23-oh", mixture=True)
-        found = maps[f"Mn{low}+"].data.ravel() if f"Mn{low}+" in maps else np.zeros(n)
-        rms = np.sqrt(np.mean((found - share) ** 2))
+        fraction = maps[f"Mn{low}+"].data.ravel() if f"Mn{low}+" in maps else np.zeros(n)
+        rms = np.sqrt(np.mean((fraction - share) ** 2))
         state = maps.history[-1].state or {}
         print(
             f"mixtures of {low}+ and {high}+, SNR 30: fraction RMSE {rms:.3f} (bar 0.05); "
@@ -144,14 +144,17 @@ def speed(truth: Library, n: int) -> None:
     large = stack.with_data(np.tile(stack.data, (1, times, 1))[:, : n // 64])
     for library, bar in (("mn-l23-oh", 2.0), ("mn-l23", 5.0)):
         load_library(library)
-        for one, what in ((large, f"{n} spectra"), (large.with_data(large.data[:, : 100_000 // 64]), "100000 spectra")):
+        for stack, size in (
+            (large, f"{n} spectra"),
+            (large.with_data(large.data[:, : 100_000 // 64]), "100000 spectra"),
+        ):
             seconds = []
             for _ in range(3):
                 start = time.perf_counter()
-                nx.maps.match_library(one, library=library)
+                nx.maps.match_library(stack, library=library)
                 seconds.append(time.perf_counter() - start)
-            limit = bar if one is large else 0.5
-            print(f"{library:10s} {what:>16s} x {ENERGY.size}: {min(seconds):6.2f} s (bar {limit:g} s on 2 idle cores)")
+            limit = bar if stack is large else 0.5
+            print(f"{library:10s} {size:>16s} x {ENERGY.size}: {min(seconds):6.2f} s (bar {limit:g} s on 2 idle cores)")
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
-"""Valence at K edges from the libraries of theory, on measured oxides: how far off it is, per calibration.
+"""Error of the valence at K edges from the libraries of theory, on measured oxides, for each calibration.
 
     python benchmarks/valence.py [FOLDER]
 
 FOLDER holds reference spectra (``ni_k``, ``mn_k``, ``fe_k``, ``athena``); ``../shared/data/references`` by default.
-Each measured oxide in turn calibrates, the others are the test. The bars are those that a first study reached with the
-same theory and sum-to-one fits.
+Each measured oxide in turn is the calibration, and the others are the test. The bars are the errors that a first study
+reached with the same theory and sum-to-one fits.
 """
 
 from __future__ import annotations
@@ -70,22 +70,23 @@ SETS = {
 
 
 def oxides(folder: Path, wanted: list[tuple[str, str | None, str, float]]) -> list[nx.Spectrum]:
-    found = []
-    for path, name, called, valence in wanted:
+    spectra = []
+    for path, name, phase, valence in wanted:
         item = {"path": folder / path} | ({"name": name} if name else {})
-        one = load_reference(item)
-        assert one is not None
-        one = normalize_spectrum(one) if one.metadata.get("normalized") is False else one
-        found.append(nx.Spectrum(called, one.energy, one.mu, valence))
-    return found
+        spectrum = load_reference(item)
+        assert spectrum is not None
+        if spectrum.metadata.get("normalized") is False:
+            spectrum = normalize_spectrum(spectrum)
+        spectra.append(nx.Spectrum(phase, spectrum.energy, spectrum.mu, valence))
+    return spectra
 
 
 def pure(library: str, spectra: list[nx.Spectrum]) -> None:
-    """Each spectrum as a pixel without noise."""
+    """Print the error of each spectrum, as a pixel without noise."""
     low, high = load_library(library).span
     energy = np.arange(max(low + 5, spectra[0].energy[0]), high - 5, 0.5)
-    data = np.stack([one.at(energy) for one in spectra], axis=1)[:, None].astype(np.float32)
-    truth = np.array([one.valence for one in spectra])
+    data = np.stack([spectrum.at(energy) for spectrum in spectra], axis=1)[:, None].astype(np.float32)
+    truth = np.array([spectrum.valence for spectrum in spectra])
     for quantity in ("normalized", "optical_depth"):
         print(f"  {quantity}: sum of shares {'bound to 1' if quantity == 'normalized' else 'free, divided out'}")
         for k, calibration in enumerate(spectra):
@@ -93,19 +94,19 @@ def pure(library: str, spectra: list[nx.Spectrum]) -> None:
             maps = nx.maps.match_library(stack, library=library, calibration=calibration, max_misfit=1.0)
             error = maps["valence"].data[0] - truth
             others = np.delete(np.abs(error), k)
-            how = maps.metadata["library"]
-            each = " ".join(f"{one.name} {e:+.2f}" for one, e in zip(spectra, error, strict=True))
+            settings = maps.metadata["library"]
+            each = " ".join(f"{spectrum.name} {e:+.2f}" for spectrum, e in zip(spectra, error, strict=True))
             sigma = float(maps["valence_model"].data[0, 0])
             print(
                 f"    by {calibration.name:12s} MAE of the others {others.mean():.2f}, of all "
-                f"{np.abs(error).mean():.2f} (claimed {sigma:.2f}); {how['offset_eV']:+.2f} eV, "
-                f"width {how['broadening_eV']:.1f} eV: {each}"
+                f"{np.abs(error).mean():.2f} (claimed {sigma:.2f}); {settings.offset_eV:+.2f} eV, "
+                f"width {settings.broadening_eV:.1f} eV: {each}"
             )
 
 
 def mixed(library: str, spectra: list[nx.Spectrum], ends: tuple[str, str], rng: np.random.Generator) -> None:
-    """Images of two phases from all of one to all of the other, of varying thickness, with a background and noise."""
-    first, last = (next(one for one in spectra if one.name == name) for name in ends)
+    """Images that change from one pure phase to another, of varying thickness, with a background and noise."""
+    first, last = (next(spectrum for spectrum in spectra if spectrum.name == name) for name in ends)
     low, high = load_library(library).span
     at = load_library(library).table["offset"][0]
     fine = at + np.arange(-15, 35, 1.0)
