@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import dask.array as da
 import numpy as np
@@ -11,35 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import lsq_linear, nnls
+from tests.maps.reference_samples import AXIS, REFS, edge_spectrum, stack_of
 
 from napari_xanes import SpectralStack, Spectrum, Step, read_spectra
 from napari_xanes.maps import fit_references
 from napari_xanes.maps.references import fitted_spectrum
-
-AXIS = np.concatenate([np.arange(8330, 8362, 1.0), np.arange(8362, 8401, 3.0)])
-
-
-def curve(energy: np.ndarray, e0: float, white_line: float) -> np.ndarray:
-    return 0.5 + np.arctan(energy - e0) / np.pi + white_line * np.exp(-(((energy - e0 - 4) / 2.5) ** 2))
-
-
-def made(name: str, e0: float, white_line: float, valence: float | None = None, **metadata: Any) -> Spectrum:
-    grid = np.arange(8200.0, 8500.0, 0.5)
-    return Spectrum(name, grid, curve(grid, e0, white_line), valence, metadata={"normalized": True, **metadata})
-
-
-REFS = [made("two", 8344, 0.6, 2), made("three", 8345.5, 0.5, 3), made("four", 8347, 0.3, 4)]
-
-
-def stack_of(
-    amounts: np.ndarray, refs: list[Spectrum], noise: float = 0.0, seed: int = 0, **more: Any
-) -> SpectralStack:
-    """Amounts (K, Y, X) of the references on a sloping background."""
-    rng = np.random.default_rng(seed)
-    data = np.einsum("ke,kyx->eyx", [ref.at(AXIS) for ref in refs], amounts)
-    data += 0.3 - 0.002 * (AXIS - AXIS.mean())[:, None, None]
-    data += noise * rng.standard_normal(data.shape)
-    return SpectralStack(data.astype(np.float32), AXIS, "optical_depth", 0.04, **more)
 
 
 def columns(refs: list[Spectrum], *, constant: bool, slope: bool) -> np.ndarray:
@@ -57,7 +32,7 @@ def columns(refs: list[Spectrum], *, constant: bool, slope: bool) -> np.ndarray:
 )
 def test_it_is_the_optimum_of_scipy(seed: int, k: int, apart: float, constant: bool, slope: bool) -> None:
     rng = np.random.default_rng(seed)
-    refs = [made(f"r{i}", 8343 + apart * i, rng.uniform(0.2, 0.8)) for i in range(k)]
+    refs = [edge_spectrum(f"r{i}", 8343 + apart * i, rng.uniform(0.2, 0.8)) for i in range(k)]
     stack = stack_of(rng.standard_normal((k, 3, 4)), refs, 0.02, seed)
     maps = fit_references(stack, references=refs, constant=constant, slope=slope)
     a = columns(refs, constant=constant, slope=slope)
@@ -229,75 +204,6 @@ def test_tiles_lazy_and_replay_agree_with_the_whole() -> None:
     for name, one in whole.items():
         np.testing.assert_allclose(tile[name].data, one.data[2:4], rtol=1e-5, atol=1e-6, err_msg=name)
         np.testing.assert_allclose(lazy[name].data, one.data, rtol=1e-5, atol=1e-6, err_msg=name)
-
-
-def test_energies_beyond_the_references_are_left_out_and_told() -> None:
-    stack = stack_of(np.full((3, 2, 2), 0.5), REFS, 0.001)
-    short = [Spectrum(r.name, r.energy[260:390], r.mu[260:390], r.valence, metadata=r.metadata) for r in REFS]
-    maps = fit_references(stack, references=short)
-    low, high = short[0].energy[[0, -1]]
-    assert maps.metadata["warnings"] == [
-        f"2 of {AXIS.size} energies lie outside the references ({low:g}-{high:g} eV) and are not used"
-    ]
-    assert maps.metadata["fit"]["energy"][-1] <= high
-    replayed = fit_references.apply(stack, maps.history[-1])
-    assert replayed.metadata["warnings"] == maps.metadata["warnings"]
-    chosen = fit_references(stack, references=REFS, energy=(8335, 8380))
-    assert chosen.metadata["warnings"] == []
-    assert chosen.metadata["fit"]["energy"][0] == 8335
-
-
-def test_references_with_background_are_normalized_first() -> None:
-    grid = np.arange(8200.0, 8500.0, 0.5)
-    raw = [
-        Spectrum(r.name, grid, 3 * r.mu + 5 - 0.002 * grid / 8, r.valence, metadata={"normalized": False}) for r in REFS
-    ]
-    stack = stack_of(np.full((3, 2, 2), 0.5), REFS)
-    maps = fit_references(stack, references=raw, slope=True)
-    np.testing.assert_allclose(maps["edge_jump"].data, 1.5, rtol=0.05)
-    as_is = fit_references(stack, references=raw, slope=True, normalize_references="never")
-    np.testing.assert_allclose(as_is["edge_jump"].data, 0.5, rtol=0.01)
-    peak = Spectrum("peak", grid, -REFS[0].mu, metadata={"normalized": False})
-    told = fit_references(stack, references=[*REFS[1:], peak])
-    assert told.metadata["warnings"][0].startswith("reference used without normalization: spectrum 'peak'")
-    with pytest.raises(ValueError, match="spectrum 'peak'"):
-        fit_references(stack, references=[Spectrum("peak", grid, -REFS[0].mu)], normalize_references="always")
-
-
-def test_references_without_valence() -> None:
-    stack = stack_of(np.full((3, 2, 2), 0.5), REFS, 0.001)
-    none = [Spectrum(r.name, r.energy, r.mu) for r in REFS]
-    assert "valence" not in fit_references(stack, references=none)
-    some = fit_references(stack, references=[*REFS[:2], none[2]], slope=True)
-    np.testing.assert_allclose(some["valence"].data, 2.5, atol=0.05)
-    assert "leaves out references without a valence: four" in some.metadata["warnings"][0]
-
-
-def test_messages_name_the_way_out() -> None:
-    stack = stack_of(np.full((3, 2, 2), 0.5), REFS, 0.001)
-    with pytest.raises(ValueError, match="holds transmission: run optical_depth first"):
-        fit_references(SpectralStack(stack.data, AXIS, "transmission"), references=REFS)
-    with pytest.raises(ValueError, match="can't be called 'valence'"):
-        fit_references(stack, references=[made("valence", 8344, 0.5)])
-    far = Spectrum("Fe", np.arange(7000.0, 7100), np.arange(100.0))
-    with pytest.raises(ValueError, match=r"8330 to 8398 eV.*shares 0 with all references; 'Fe' covers 7000 to 7099 eV"):
-        fit_references(stack, references=[*REFS, far])
-    with pytest.raises(ValueError, match="'twin' is a combination of two, three, four and the background"):
-        fit_references(stack, references=[*REFS, made("twin", 8344, 0.6)])
-    with pytest.raises(ValueError, match="'zero' is nothing but background"):
-        fit_references(stack, references=[Spectrum("zero", AXIS, 0 * AXIS)])
-    holed = Spectrum("holed", AXIS, np.where(AXIS == 8340, np.nan, 1.0))
-    with pytest.raises(ValueError, match="'holed' has no value at 8340 eV"):
-        fit_references(stack, references=[holed])
-    few = SpectralStack(stack.data[:3], AXIS[:3], "optical_depth")
-    with pytest.raises(ValueError, match="a fit of 5 columns needs at least 6 energies"):
-        fit_references(few, references=REFS)
-    empty = stack.data.copy()
-    empty[12] = np.nan
-    with pytest.raises(ValueError, match=r"frame 12 \(8342.0 eV\)"):
-        fit_references(stack.with_data(empty), references=REFS)
-    with pytest.raises(ValueError, match="holds no fit of references"):
-        fitted_spectrum(type(fit_references(stack, references=REFS))({}), (0, 0))
 
 
 def test_three_energies_are_enough_for_one_reference() -> None:
