@@ -66,9 +66,9 @@ def measure(dock, canvas, box: int) -> tuple[list[float], list[float]]:
         for _ in range(3):
             app.processEvents()
             sleep(0.01)
-        before, start = dock.plot.painted, perf_counter()
+        before, start = dock.plot.paint_count, perf_counter()
         move(canvas, *(rng.uniform(0.3, 0.7, 2) * (canvas.width(), canvas.height())))
-        while dock.plot.painted == before and perf_counter() - start < 1:
+        while dock.plot.paint_count == before and perf_counter() - start < 1:
             app.processEvents()
         whole.append(perf_counter() - start)
     dock.cursor._update = update

@@ -69,7 +69,7 @@ def denoise_dock(theme: str) -> None:
     viewer.add_image(data, **keywords)
     denoise = viewer.window.add_plugin_dock_widget("napari-xanes", "Denoise")[1]
     denoise.runner.start()
-    wait_until(lambda: not denoise.runner.job.running and not denoise.arriving)
+    wait_until(lambda: not denoise.runner.job.running and not denoise.companions_pending)
     denoise.compare.slider.setValue(denoise.compare.slider.maximum() // 2)
     viewer.dims.set_current_step(0, 40)
     viewer.cursor.position = (40, 3.2, 3.9)

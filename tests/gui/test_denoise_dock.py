@@ -48,7 +48,7 @@ def layer(dock: DenoiseDock, add_stack: Any, counts: SpectralStack) -> Any:
 
 def run(dock: DenoiseDock, wait: Any) -> None:
     dock.runner.start()
-    wait(lambda: not dock.runner.job.running and not dock.arriving)
+    wait(lambda: not dock.runner.job.running and not dock.companions_pending)
 
 
 def names(viewer: Any) -> list[str]:

@@ -9,8 +9,8 @@ import pytest
 
 from napari_xanes import MapSet, ParameterMap, SpectralStack, theory
 from napari_xanes.gui.embedding import EmbeddingDock
-from napari_xanes.gui.embedding.libraries import suggested
-from napari_xanes.gui.embedding.matched import match_of, reading
+from napari_xanes.gui.embedding.libraries import suggest_library
+from napari_xanes.gui.embedding.library_match import match_of, reading
 from napari_xanes.gui.embedding.model import BINS, branches, has_signal, picture_of
 from napari_xanes.gui.layers import stack_to_layer
 from napari_xanes.gui.maps.dock import add_layers
@@ -80,7 +80,7 @@ def test_pixels_lie_on_their_branches(library: Any, oxides: SpectralStack, maps:
         assert library.column("ten_dq")[member] == pytest.approx(ten_dq, abs=0.21)
     assert np.isnan(picture.pixels[:, 15:]).mean() > 0.9
     assert picture.density.shape == (BINS, BINS)
-    assert picture.density.sum() == np.isfinite(picture.pixels[..., 0]).sum() == round(picture.placed * 240)
+    assert picture.density.sum() == np.isfinite(picture.pixels[..., 0]).sum() == round(picture.placed_fraction * 240)
     spectrum = oxides.data[:, 3, 7].astype(float)
     np.testing.assert_allclose(picture.point_of(oxides.energy, spectrum), picture.pixels[3, 7], atol=1e-4)
     assert np.isnan(picture.point_of(oxides.energy[40:], spectrum[40:])).all()
@@ -125,7 +125,7 @@ def test_branches_have_the_colours_of_the_charge_map(library: Any, maps: Any) ->
     ],
 )
 def test_the_library_of_the_edge_is_suggested(energy: Any, element: str | None, name: str | None) -> None:
-    assert suggested(LIBRARIES, np.linspace(*energy, 50), element) == name
+    assert suggest_library(LIBRARIES, np.linspace(*energy, 50), element) == name
 
 
 def test_a_match_belongs_to_its_stack_only(viewer: Any, oxides: SpectralStack, maps: Any) -> None:
@@ -177,7 +177,7 @@ def test_what_lies_under_the_cursor_is_said(viewer: Any, dock: EmbeddingDock, wa
 def test_a_lasso_becomes_a_label_and_regions_light_up(viewer: Any, dock: EmbeddingDock, wait: Any) -> None:
     points = dock.picture.pixels[:, :5].reshape(-1, 2)
     low, high = points.min(axis=0) - 1e-3, points.max(axis=0) + 1e-3
-    dock.plot.lassoed.emit(np.array([low, (high[0], low[1]), high, (low[0], high[1])]))
+    dock.plot.lasso_drawn.emit(np.array([low, (high[0], low[1]), high, (low[0], high[1])]))
     wait(lambda: "embedding selection" in viewer.layers)
     labels = viewer.layers["embedding selection"]
     np.testing.assert_array_equal(labels.data[:, :5], 1)
@@ -196,7 +196,7 @@ def test_a_lasso_becomes_a_label_and_regions_light_up(viewer: Any, dock: Embeddi
 
 
 def test_a_lasso_around_nothing_is_an_error(dock: EmbeddingDock, errors: list[str], viewer: Any, wait: Any) -> None:
-    dock.plot.lassoed.emit(np.array([(50.0, 50.0), (51.0, 50.0), (51.0, 51.0)]))
+    dock.plot.lasso_drawn.emit(np.array([(50.0, 50.0), (51.0, 50.0), (51.0, 51.0)]))
     wait(lambda: errors)
     assert "no pixel lies inside the lasso" in errors[0]
     assert len(viewer.layers) == 1

@@ -35,7 +35,7 @@ def two_detectors(tmp_path: Path) -> Path:
 def test_another_detector_is_opened_beside(viewer: Any, two_detectors: Path, wait: Any) -> None:
     viewer.open(two_detectors, plugin="napari-xanes")
     dock = PrepareDock(viewer)
-    row = dock.in_file
+    row = dock.stack_selector
     assert [row.names.itemText(i) for i in range(row.names.count())] == ["entry1/counter0", "entry1/counter1"]
     assert not row.isHidden()
     row.names.setCurrentIndex(1)
@@ -50,7 +50,7 @@ def test_repeats_are_opened_one_by_one(viewer: Any, tmp_path: Path, wait: Any) -
     np.savez(tmp_path / "scan.npz", data=data, energy=[700, 701, 702, 700, 701, 702])
     viewer.open(tmp_path / "scan.npz", plugin="napari-xanes")
     dock = PrepareDock(viewer)
-    row = dock.in_file
+    row = dock.stack_selector
     assert (row.isHidden(), row.names.isHidden(), row.repeats.currentText()) == (False, True, "mean of 2")
     np.testing.assert_array_equal(viewer.layers[0].data[:, 0, 0], [1.5, 2.5, 3.5])
     row.repeats.setCurrentText("repeat 2")
@@ -62,7 +62,7 @@ def test_repeats_are_opened_one_by_one(viewer: Any, tmp_path: Path, wait: Any) -
 
 def test_a_file_of_one_stack_needs_no_choice(viewer: Any, add_stack: Any, stack: SpectralStack) -> None:
     add_stack(stack)
-    assert PrepareDock(viewer).in_file.isHidden()
+    assert PrepareDock(viewer).stack_selector.isHidden()
 
 
 @pytest.mark.window

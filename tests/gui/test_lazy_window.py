@@ -223,7 +223,7 @@ def test_denoising_computes_nothing_on_the_main_thread(
     preview = next(one for one in viewer.layers if one.name == "denoised preview")
     wait(lambda: tuple(preview.contrast_limits) != (0.0, 1.0))
     dock.runner.start()
-    wait(lambda: not dock.runner.job.running and not dock.arriving)
+    wait(lambda: not dock.runner.job.running and not dock.companions_pending)
     dock.compare.slider.setValue(100)
     wait()
     assert watch.guilty == []

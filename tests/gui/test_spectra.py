@@ -35,7 +35,7 @@ def point_at(viewer, dock, wait):
 
     def point(layer, *pixel):
         came = [dock.cursor.index]
-        dock.cursor.arrived.connect(lambda index, values: came.append(index))
+        dock.cursor.spectrum_ready.connect(lambda index, values: came.append(index))
         viewer.cursor.position = tuple(layer.data_to_world((0, *pixel)))
         wait(lambda: pixel in came)
 
@@ -175,12 +175,12 @@ def test_a_hidden_dock_does_nothing(viewer, dock, add_stack, point_at, wait):
     point_at(layer, 5, 9)
     wait()
     dock.parentWidget().hide()
-    before, shown = dock.plot.painted, dock.plot.curves
+    before, shown = dock.plot.paint_count, dock.plot.curves
     viewer.cursor.position = (0.0, 0.05, 0.05)
     viewer.dims.set_current_step(0, 3)
     viewer.add_labels(np.ones((24, 32), int), scale=(0.05, 0.05))
     wait(ms=150)
-    assert dock.plot.painted == before
+    assert dock.plot.paint_count == before
     assert dock.plot.curves == shown
     assert dock.cursor.index == (5, 9)
     assert KeyBinding.from_str("P") not in viewer.keymap
@@ -298,7 +298,7 @@ def test_neighbouring_pixels_of_lazy_data_are_there_at_once(viewer, dock, add_st
     point_at(layer, 5, 9)
     wait(lambda: dock.cursor._tiles.spectrum((5, 9), 1) is not None)
     came = []
-    dock.cursor.arrived.connect(lambda index, values: came.append((index, values)))
+    dock.cursor.spectrum_ready.connect(lambda index, values: came.append((index, values)))
     viewer.cursor.position = tuple(layer.data_to_world((0, 6, 11)))
     wait(lambda: dock.cursor.index == (6, 11))
     assert came[-1][0] == (6, 11)

@@ -55,10 +55,10 @@ def test_the_next_brush_is_a_new_region(viewer, dock, wait):
     assert layer.selected_label == 2
     layer.paint((15, 25), 2)
     wait(lambda: len(dock.regions.texts()) == 2)
-    known = dict(dock.tracker._known)
+    known = dict(dock.tracker._cache)
     layer.paint((18, 25), 2)
-    wait(lambda: len(dock.tracker._known) > len(known))
-    assert set(known) < set(dock.tracker._known)  # the first region was not computed again
+    wait(lambda: len(dock.tracker._cache) > len(known))
+    assert set(known) < set(dock.tracker._cache)  # the first region was not computed again
     item = dock.regions._list.item(0)
     item.setText("core · 81 px")
     wait(lambda: dock.regions.texts()[0].startswith("core · "))

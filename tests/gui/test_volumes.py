@@ -277,7 +277,7 @@ def test_a_cleaned_volume_is_compared_in_the_slice_in_view(
 ) -> None:
     look_at(viewer, layer, (7, 2, SIZE // 2, SIZE // 2))
     run(denoise, wait)
-    wait(lambda: not denoise.arriving)
+    wait(lambda: not denoise.companions_pending)
     cleaned = viewer.layers.selection.active
     assert cleaned.data.shape == volume.shape
     depth = nx.ops.optical_depth(volume).data

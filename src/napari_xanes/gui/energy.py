@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
-from napari_xanes.gui.contrast import settle_limits
+from napari_xanes.gui.contrast import set_limits_in_background
 from napari_xanes.gui.layers import is_stack
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class StackFollower(QObject):
     def _watch(self, layer: Layer) -> None:
         layer.events.metadata.connect(self._on_metadata)
         if is_stack(layer):
-            settle_limits(layer)
+            set_limits_in_background(layer)
 
     def _on_removed(self, event: Any) -> None:
         event.value.events.metadata.disconnect(self._on_metadata)

@@ -9,7 +9,7 @@ from uuid import uuid4
 import numpy as np
 
 from napari_xanes.colours import colour_of
-from napari_xanes.gui.contrast import limits_of, thinned
+from napari_xanes.gui.contrast import display_limits, subsample
 from napari_xanes.history import Source, Step
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.stack import SpectralStack
@@ -48,7 +48,7 @@ def stack_to_layer(stack: SpectralStack, *, name: str | None = None) -> LayerDat
         "scale": (1.0, *space["scale"]),
         "units": ("pixel", *space["units"]),
         "axis_labels": ("energy", *space["axis_labels"]),
-        "contrast_limits": limits_of(stack.data),
+        "contrast_limits": display_limits(stack.data),
         "metadata": {"xanes": _stack_metadata(stack)},
     }
     return stack.data, keywords, "image"
@@ -113,60 +113,60 @@ def maps_to_layers(maps: MapSet) -> list[LayerData]:
     """
     group = uuid4().hex
     values = [name for name, m in maps.items() if m.labels is None and not m.companion]
-    shown = "valence" if "valence" in maps else (values[0] if values else "")
+    visible_name = "valence" if "valence" in maps else (values[0] if values else "")
     layers: list[LayerData] = []
-    for name, one in maps.items():
-        if one.sigma is not None:
-            layers.append(_image(maps, name, one, "sigma", group, visible=False))
-        if one.labels is not None:
-            layers.append(_labels(maps, name, one, group, visible=not values))
+    for name, parameter_map in maps.items():
+        if parameter_map.sigma is not None:
+            layers.append(_image(maps, name, parameter_map, "sigma", group, visible=False))
+        if parameter_map.labels is not None:
+            layers.append(_labels(maps, name, parameter_map, group, visible=not values))
         else:
-            layers.append(_image(maps, name, one, "value", group, visible=name == shown))
+            layers.append(_image(maps, name, parameter_map, "value", group, visible=name == visible_name))
     # napari puts the last layer on top: companions go first, the map to look at last.
     return sorted(layers, key=lambda layer: (layer[1]["visible"], not layer[1]["metadata"]["xanes"]["companion"]))
 
 
-def _image(maps: MapSet, name: str, one: ParameterMap, role: str, group: str, *, visible: bool) -> LayerData:
-    data = one.data if role == "value" else one.sigma
-    shown = np.where(one.mask, data, np.nan).astype(np.float32)  # type: ignore[arg-type]
-    sample = thinned(shown)
+def _image(maps: MapSet, name: str, parameter_map: ParameterMap, role: str, group: str, *, visible: bool) -> LayerData:
+    data = parameter_map.data if role == "value" else parameter_map.sigma
+    values = np.where(parameter_map.mask, data, np.nan).astype(np.float32)  # type: ignore[arg-type]
+    sample = subsample(values)
     finite = sample[np.isfinite(sample)]
     low, high = (float(v) for v in np.percentile(finite, (1, 99))) if finite.size else (0.0, 1.0)
     title = name if role == "value" else f"{name} ± σ"
-    unit = f" ({one.unit})" if one.unit not in ("", "1") else ""
+    unit = f" ({parameter_map.unit})" if parameter_map.unit not in ("", "1") else ""
     keywords = {
         "name": f"{title}{unit} · {maps.name}",
-        "colormap": "viridis" if role == "value" and not one.companion else "magma",
+        "colormap": "viridis" if role == "value" and not parameter_map.companion else "magma",
         "contrast_limits": (low, high if high > low else low + 1.0),
         "visible": visible,
-        "metadata": {"xanes": _map_metadata(maps, name, one, role, group)},
-        **_spatial(maps.pixel_size, one.data.ndim),
+        "metadata": {"xanes": _map_metadata(maps, name, parameter_map, role, group)},
+        **_spatial(maps.pixel_size, parameter_map.data.ndim),
     }
-    return shown, keywords, "image"
+    return values, keywords, "image"
 
 
-def _labels(maps: MapSet, name: str, one: ParameterMap, group: str, *, visible: bool) -> LayerData:
-    colours: dict[int | None, str] = {label: colour_of(label) for label in one.labels or {}}
+def _labels(maps: MapSet, name: str, parameter_map: ParameterMap, group: str, *, visible: bool) -> LayerData:
+    colours: dict[int | None, str] = {label: colour_of(label) for label in parameter_map.labels or {}}
     keywords = {
         "name": f"{name} · {maps.name}",
         "colormap": colours | {0: "transparent", None: "transparent"},
         "visible": visible,
-        "metadata": {"xanes": _map_metadata(maps, name, one, "value", group)},
-        **_spatial(maps.pixel_size, one.data.ndim),
+        "metadata": {"xanes": _map_metadata(maps, name, parameter_map, "value", group)},
+        **_spatial(maps.pixel_size, parameter_map.data.ndim),
     }
-    return one.valid(), keywords, "labels"
+    return parameter_map.valid(), keywords, "labels"
 
 
-def _map_metadata(maps: MapSet, name: str, one: ParameterMap, role: str, group: str) -> dict[str, Any]:
+def _map_metadata(maps: MapSet, name: str, parameter_map: ParameterMap, role: str, group: str) -> dict[str, Any]:
     return {
         "kind": "map",
         "map": name,
         "role": role,
         "group": group,
-        "unit": one.unit,
-        "labels": dict(one.labels) if one.labels is not None else None,
-        "companion": one.companion or (name if role == "sigma" else None),
-        "whole": one,
+        "unit": parameter_map.unit,
+        "labels": dict(parameter_map.labels) if parameter_map.labels is not None else None,
+        "companion": parameter_map.companion or (name if role == "sigma" else None),
+        "whole": parameter_map,
         "history": [step.to_plain(exact=True) for step in maps.history],
         "source": maps.source.to_plain() if maps.source else None,
         "pixel_size_um": maps.pixel_size,
@@ -193,14 +193,14 @@ def maps_of(layers: Iterable[Mapping[str, Any]]) -> MapSet:
     ValueError
         If none is a map, or they come from different runs.
     """
-    found = [xanes for xanes in layers if xanes.get("kind") == "map"]
-    if not found:
+    map_metadata = [xanes for xanes in layers if xanes.get("kind") == "map"]
+    if not map_metadata:
         raise ValueError("none of these layers is a parameter map")
-    if len({xanes["group"] for xanes in found}) > 1:
+    if len({xanes["group"] for xanes in map_metadata}) > 1:
         raise ValueError("these maps come from different runs; save each run's maps in a file of its own")
-    first = found[0]
+    first = map_metadata[0]
     return MapSet(
-        {xanes["map"]: xanes["whole"] for xanes in found},
+        {xanes["map"]: xanes["whole"] for xanes in map_metadata},
         tuple(Step.from_plain(step) for step in first["history"]),
         Source.from_plain(first["source"]),
         first["pixel_size_um"],

@@ -61,8 +61,8 @@ def main() -> None:
     parser.add_argument("stack", type=Path)
     parser.add_argument("picture", type=Path)
     parser.add_argument("--stay", action="store_true", help="keep the window open")
-    asked = parser.parse_args()
-    viewer, docks = open_docks(asked.stack)
+    arguments = parser.parse_args()
+    viewer, docks = open_docks(arguments.stack)
     runner = docks["Map"].runner
     runner.start()
     wait_until(lambda: not runner.job.running)
@@ -70,8 +70,8 @@ def main() -> None:
     centre = viewer.layers[0].data.shape[1:]
     viewer.cursor.position = viewer.layers[0].data_to_world((0, *(n / 2 for n in centre)))
     settle()
-    viewer.screenshot(str(asked.picture), canvas_only=False, flash=False)
-    if asked.stay:
+    viewer.screenshot(str(arguments.picture), canvas_only=False, flash=False)
+    if arguments.stay:
         napari.run()
     viewer.close()
 

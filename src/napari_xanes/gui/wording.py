@@ -29,8 +29,8 @@ def time_left(elapsed: float, done: float) -> str:
     """
     if elapsed < _SOON or done < 0.05:
         return ""
-    left = elapsed * (1 - done) / done
-    return f" · {left:.0f} s left" if left < 100 else f" · {left / 60:.0f} min left"
+    remaining = elapsed * (1 - done) / done
+    return f" · {remaining:.0f} s left" if remaining < 100 else f" · {remaining / 60:.0f} min left"
 
 
 def with_error(value: float, error: float, unit: str) -> str:

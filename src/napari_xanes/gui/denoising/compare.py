@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 KEY = "B"
 _BEFORE, _AFTER = "#999999", "#E69F00"
 _HEIGHT = 200  # px, at least
-_WHOLE = 200  # steps of the slider
+_SLIDER_STEPS = 200  # steps of the slider
 
 
 class BeforeAfter(QWidget):
@@ -51,9 +51,9 @@ class BeforeAfter(QWidget):
         self._noise: AmountNoise | None = None
         self._live = False
         self._swipe = Swipe(viewer)
-        self._cursor, self._newest = CursorFollower(viewer, self), LatestOnlyWorker(self)
+        self._cursor, self._worker = CursorFollower(viewer, self), LatestOnlyWorker(self)
         self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setRange(0, _WHOLE)
+        self.slider.setRange(0, _SLIDER_STEPS)
         self.plot = SpectrumPlot()
         self.plot.setMinimumHeight(_HEIGHT)
         # Its own wish is so large that the dock would scroll.
@@ -72,9 +72,9 @@ class BeforeAfter(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.hide()
         self.slider.valueChanged.connect(self._cover)
-        self._cursor.moved.connect(self._follow)
-        self._newest.done.connect(self._receive)
-        self.plot.energy_asked.connect(self._go_to)
+        self._cursor.pixel_changed.connect(self._follow)
+        self._worker.done.connect(self._receive)
+        self.plot.energy_requested.connect(self._go_to)
 
     def start(self) -> None:
         """Begin to follow the window."""
@@ -101,7 +101,7 @@ class BeforeAfter(QWidget):
         viewer.layers.events.removed.disconnect(self._on_removed)
         self._stacks.step_changed.disconnect(self._on_step)
         self._cursor.stop()
-        self._newest.forget()
+        self._worker.forget()
         self._swipe.cover(0)
 
     def set_stacks(self, before: SpectralStack, after: SpectralStack, layer: Layer) -> None:
@@ -121,10 +121,10 @@ class BeforeAfter(QWidget):
 
     def _cover(self, *_: Any) -> None:
         if self._live:
-            self._swipe.cover(self.slider.value() / _WHOLE)
+            self._swipe.cover(self.slider.value() / _SLIDER_STEPS)
 
     def _on_key(self, viewer: Any) -> None:
-        self.slider.setValue(0 if self.slider.value() else _WHOLE)
+        self.slider.setValue(0 if self.slider.value() else _SLIDER_STEPS)
 
     def _on_theme(self, event: Any = None) -> None:
         self.plot.set_theme(self._viewer.theme)
@@ -156,14 +156,14 @@ class BeforeAfter(QWidget):
         """Show a pixel's spectra; lazy ones are read in a thread."""
         tiles = self._tiles
         spectra = [
-            box_spectrum(one.data, index) if in_memory(one.data) else one.spectrum(index, size=1) for one in tiles
+            box_spectrum(tile.data, index) if in_memory(tile.data) else tile.spectrum(index, size=1) for tile in tiles
         ]
-        self._is_current = all(one is not None for one in spectra)
+        self._is_current = all(spectrum is not None for spectrum in spectra)
         if self._is_current:
-            self._newest.forget()
+            self._worker.forget()
             self._show(index, spectra)
         else:
-            self._newest.submit((index, self._after), lambda: [one.read(index, size=1) for one in tiles])
+            self._worker.submit((index, self._after), lambda: [spectrum.read(index, size=1) for spectrum in tiles])
 
     def _receive(self, key: tuple[tuple[int, ...], SpectralStack], spectra: list[NDArray[np.float64]]) -> None:
         """Show what was read, unless a later pixel was there already or another result came meanwhile."""

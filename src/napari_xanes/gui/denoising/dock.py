@@ -42,9 +42,9 @@ class DenoiseDock(QWidget):
         self._preview: Layer | None = None
         self._novelty: Layer | None = None
         self._result: Layer | None = None
-        self._arriving: list[LayerData] = []
-        self._turn = QTimer(self, interval=0)
-        self._turn.timeout.connect(self._add_next)
+        self._pending_companions: list[LayerData] = []
+        self._add_timer = QTimer(self, interval=0)
+        self._add_timer.timeout.connect(self._add_next)
         self.runner = Runner(
             viewer,
             {name: OPERATIONS[name] for name in OPERATIONS if name.startswith("denoise")},
@@ -63,7 +63,7 @@ class DenoiseDock(QWidget):
         layout.addWidget(self.runner)
         self.runner.prepared.connect(self._show_prepared)
         self.runner.finished.connect(self._show)
-        self.report.show_asked.connect(self._show_novelty)
+        self.report.novelty_toggled.connect(self._show_novelty)
         DropTarget(self, viewer)
 
     def showEvent(self, event: Any) -> None:
@@ -94,17 +94,17 @@ class DenoiseDock(QWidget):
         layer: Layer,
         depth: tuple[int, ...],
         box: tuple[int, int, int, int],
-        before: SpectralStack,
-        after: SpectralStack,
+        original: SpectralStack,
+        cleaned: SpectralStack,
     ) -> None:
         self._drop_preview()
         if layer not in self._viewer.layers:
             return
-        self._preview = preview_layer(after, layer, depth, box)
+        self._preview = preview_layer(cleaned, layer, depth, box)
         lay_over(self._viewer, self._preview, layer)
-        height, width = after.shape[-2:]
-        self.report.set_lines(report_lines(after), f"Preview of {width} × {height} pixels")
-        self._compare(before, after, self._preview)
+        height, width = cleaned.shape[-2:]
+        self.report.set_lines(report_lines(cleaned), f"Preview of {width} × {height} pixels")
+        self._compare(original, cleaned, self._preview)
 
     def _drop_preview(self) -> None:
         if self._preview in self._viewer.layers:
@@ -121,29 +121,29 @@ class DenoiseDock(QWidget):
         self._novelty = None
         data, keywords, _kind = stack_to_layer(cleaned)
         self._result = viewer.add_image(data, **keywords)
-        self._arriving = companion_layers(cleaned)
-        can_show = any(_is_novelty(keywords) for _data, keywords, _kind in self._arriving)
+        self._pending_companions = companion_layers(cleaned)
+        can_show = any(_is_novelty(keywords) for _data, keywords, _kind in self._pending_companions)
         viewer.layers.selection.active = self._result
         self.runner.stacks.choose(source)  # to try other parameters on
         self.report.set_lines(report_lines(cleaned), can_show=can_show)
         self._compare(stack_of(source), cleaned, self._result)
-        self._turn.start()
+        self._add_timer.start()
 
     @property
-    def arriving(self) -> bool:
+    def companions_pending(self) -> bool:
         """Whether companions of the result are still to be added."""
-        return bool(self._arriving)
+        return bool(self._pending_companions)
 
     def _add_next(self) -> None:
         """Add one hidden companion below the result; one in each turn of the event loop, so that nothing freezes."""
         layers = self._viewer.layers
         if self._result not in layers:
-            self._arriving = []
-        if not self._arriving:
-            self._turn.stop()
+            self._pending_companions = []
+        if not self._pending_companions:
+            self._add_timer.stop()
             return
         active, chosen = layers.selection.active, self.runner.stacks.layer()
-        data, keywords, _kind = self._arriving.pop(0)
+        data, keywords, _kind = self._pending_companions.pop(0)
         added = self._viewer.add_image(data, **keywords)
         layers.move(len(layers) - 1, layers.index(self._result))
         layers.selection.active = active
@@ -152,14 +152,14 @@ class DenoiseDock(QWidget):
         if _is_novelty(keywords):
             self._novelty = added
 
-    def _compare(self, before: SpectralStack, after: SpectralStack, layer: Layer) -> None:
-        self.compare.set_stacks(before, after, layer)
+    def _compare(self, original: SpectralStack, cleaned: SpectralStack, layer: Layer) -> None:
+        self.compare.set_stacks(original, cleaned, layer)
         self.runner.show_tab("result")
 
-    def _show_novelty(self, shown: bool) -> None:
+    def _show_novelty(self, visible: bool) -> None:
         layers = self._viewer.layers
         if self._novelty in layers:
-            self._novelty.visible = shown
+            self._novelty.visible = visible
             layers.move(layers.index(self._novelty), len(layers))
 
 

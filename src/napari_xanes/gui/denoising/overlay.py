@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_xanes.gui.contrast import settle_limits
+from napari_xanes.gui.contrast import set_limits_in_background
 from napari_xanes.gui.layers import stack_to_layer
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def preview_layer(
     data, keywords, _kind = stack_to_layer(cleaned, name="denoised preview")
     offset = np.array([0, *depth, box[0], box[2]]) * layer.scale
     preview = Image(data, **keywords | {"translate": layer.translate + offset, "metadata": {}})
-    settle_limits(preview)
+    set_limits_in_background(preview)
     return preview
 
 

@@ -20,7 +20,7 @@ class ReportView(QWidget):
         Places that are not explained shall be shown, or hidden.
     """
 
-    show_asked = Signal(bool)
+    novelty_toggled = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -61,7 +61,7 @@ class ReportView(QWidget):
         button = QPushButton("show")
         button.setCheckable(True)
         button.setToolTip("Mark these places in the image (layer novelty)")
-        button.toggled.connect(self.show_asked)
+        button.toggled.connect(self.novelty_toggled)
         row = QWidget()
         columns = QHBoxLayout(row)
         columns.setContentsMargins(0, 0, 0, 0)

@@ -23,10 +23,10 @@ from qtpy.QtWidgets import (
 from napari_xanes.gui.dock_layout import DOCK_WIDTH
 from napari_xanes.gui.embedding.lasso import add_label
 from napari_xanes.gui.embedding.libraries import LibraryBox, element_of
+from napari_xanes.gui.embedding.library_match import match_of, reading, settings_in_words
 from napari_xanes.gui.embedding.marks import pins_in, regions_in
-from napari_xanes.gui.embedding.matched import match_of, reading, settled_in_words
 from napari_xanes.gui.embedding.memory import Memory
-from napari_xanes.gui.embedding.model import Picture, matched, picture_of, shared
+from napari_xanes.gui.embedding.model import Picture, match_stack, overlapping_frames, picture_of
 from napari_xanes.gui.embedding.plot import EmbeddingPlot
 from napari_xanes.gui.energy import attach_energy, energies_of, plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
@@ -83,7 +83,7 @@ class EmbeddingDock(QWidget):
         self.readout, self.quality, self._bar = QLabel(), QLabel(), QProgressBar()
         self._pages = QStackedWidget()
         self._cursor, self._tracker = CursorFollower(viewer, self), RegionTracker(viewer, self)
-        self._lasso = LatestOnlyWorker(self)
+        self._lasso_worker = LatestOnlyWorker(self)
         self._lay_out(viewer)
         self._connect()
         self._on_layer()
@@ -93,11 +93,11 @@ class EmbeddingDock(QWidget):
         rows = QFormLayout()
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         rows.addRow("stack", self.stacks)
-        both = QHBoxLayout()
-        both.addWidget(self.library, 1)
-        both.addWidget(QLabel("method"))
-        both.addWidget(self.method)
-        rows.addRow("library", both)
+        library_row = QHBoxLayout()
+        library_row.addWidget(self.library, 1)
+        library_row.addWidget(QLabel("method"))
+        library_row.addWidget(self.method)
+        rows.addRow("library", library_row)
         buttons = QHBoxLayout()
         for widget in (self.run_button, self.cancel_button, self.lasso_button):
             buttons.addWidget(widget)
@@ -128,17 +128,17 @@ class EmbeddingDock(QWidget):
         self.run_button.clicked.connect(lambda _checked=False: self.start())
         self.cancel_button.clicked.connect(self.job.cancel)
         self.method.currentIndexChanged.connect(lambda _: self.picture is not None and self.start())
-        self.library.chosen.connect(self._on_choice)
-        self.stacks.chosen.connect(self._on_layer)
+        self.library.library_changed.connect(self._on_choice)
+        self.stacks.layer_changed.connect(self._on_layer)
         self.lasso_button.toggled.connect(self.plot.set_lasso)
-        self.plot.lassoed.connect(self._select)
-        self._lasso.done.connect(self._label)
-        self._lasso.failed.connect(lambda _key, error: show_error(str(error)))
+        self.plot.lasso_drawn.connect(self._select)
+        self._lasso_worker.done.connect(self._label)
+        self._lasso_worker.failed.connect(lambda _key, error: show_error(str(error)))
         self.job.done.connect(self._done)
         self.job.failed.connect(lambda error: show_error(str(error)))
         self.job.ended.connect(self._on_ended)
         self.job.progressed.connect(self._show_progress)
-        self._cursor.moved.connect(self._on_cursor)
+        self._cursor.pixel_changed.connect(self._on_cursor)
         self._tracker.changed.connect(self._light_up)
         pins_of(self._viewer).changed.connect(self._light_up)
 
@@ -185,20 +185,20 @@ class EmbeddingDock(QWidget):
         self.picture, problem = None, ""
         if self._layer is not None:
             try:
-                shared(energies_of(self._layer), self.library.library())
+                overlapping_frames(energies_of(self._layer), self.library.library())
             except (OSError, ValueError) as error:
                 problem = str(error)
-            known = self._memory.of(self._layer).get(self._key(match_of(self._viewer.layers, self._layer)))
-            if known is not None:
-                self._show(known)
+            remembered = self._memory.of(self._layer).get(self._key(match_of(self._viewer.layers, self._layer)))
+            if remembered is not None:
+                self._show(remembered)
         self.message.setText(problem[:1].upper() + problem[1:] or _PRESS)
         self._fits = not problem
         self._show_state()
 
     def _key(self, match: MapSet | None) -> tuple[Any, ...]:
         """What a picture of a layer depends on; a match by its settings, since maps are made anew from the layers."""
-        how = "" if match is None else repr(library_settings(match.metadata))
-        return self.library.source(), METHODS[self.method.currentText()], how
+        match_settings = "" if match is None else repr(library_settings(match.metadata))
+        return self.library.source(), METHODS[self.method.currentText()], match_settings
 
     def _show_state(self) -> None:
         running = self.job.running
@@ -226,31 +226,31 @@ class EmbeddingDock(QWidget):
         if key in memory:
             self._show(memory[key])
             return
-        source, method, how = key
-        match = match or memory.get((source, how))
+        source, method, match_settings = key
+        match = match or memory.get((source, match_settings))
         stack, library = stack_of(layer), self.library.library()
 
         def work(progress: Progress) -> tuple[Any, Any, SpectralStack | None, Picture]:
-            before = steps_to_absorption(stack)
-            ready = run(before, stack, progress=part(progress, 0.0, 0.2)) if before else stack
-            maps = match or matched(ready, library, part(progress, 0.2, 0.4))
-            made = picture_of(ready, library, method, maps, part(progress, 0.4, 1.0))
-            return key, layer, ready if before else None, made
+            steps = steps_to_absorption(stack)
+            ready = run(steps, stack, progress=part(progress, 0.0, 0.2)) if steps else stack
+            maps = match or match_stack(ready, library, part(progress, 0.2, 0.4))
+            picture = picture_of(ready, library, method, maps, part(progress, 0.4, 1.0))
+            return key, layer, ready if steps else None, picture
 
         self._bar.setValue(0)
         self.job.start(work, f"Embed {library.name}")
         self._show_state()
 
-    def _done(self, found: tuple[Any, Any, SpectralStack | None, Picture]) -> None:
-        key, layer, prepared, picture = found
+    def _done(self, result: tuple[Any, Any, SpectralStack | None, Picture]) -> None:
+        key, layer, prepared, picture = result
         if layer not in self._viewer.layers:
             return
         if prepared is not None:
             # Spectra, pins and regions are compared with what was placed: with absorption, not with counts.
             layer = show_prepared(self._viewer, layer, prepared)
         memory = self._memory.of(layer)
-        source, _method, how = key
-        memory[key], memory[source, how] = picture, picture.maps
+        source, _method, match_settings = key
+        memory[key], memory[source, match_settings] = picture, picture.maps
         if layer is self._layer:
             self._show(picture)
 
@@ -265,10 +265,10 @@ class EmbeddingDock(QWidget):
     def _show(self, picture: Picture) -> None:
         self.picture = picture
         self.plot.show_picture(picture)
-        made = picture.embedding
+        embedding = picture.embedding
         self.quality.setText(
-            f"stress {made.stress:.2f} · trustworthiness {made.trustworthiness:.3f} · {100 * picture.placed:.0f} % of "
-            f"pixels placed · {settled_in_words(picture.maps)}"
+            f"stress {embedding.stress:.2f} · trustworthiness {embedding.trustworthiness:.3f} · "
+            f"{100 * picture.placed_fraction:.0f} % of pixels placed · {settings_in_words(picture.maps)}"
         )
         self._show_state()
         self._on_cursor(self._cursor.layer, self._cursor.index)
@@ -301,16 +301,16 @@ class EmbeddingDock(QWidget):
     def _select(self, polygon: Any) -> None:
         picture = self.picture
         if picture is not None:
-            self._lasso.submit((picture, self._layer), lambda: picture.inside(polygon))
+            self._lasso_worker.submit((picture, self._layer), lambda: picture.inside(polygon))
 
-    def _label(self, key: Any, inside: Any) -> None:
+    def _label(self, key: Any, pixels: Any) -> None:
         """Turn the pixels inside the lasso into the next label of a Labels layer."""
         picture, layer = key
         if picture is not self.picture or layer not in self._viewer.layers:
             return
         try:
-            labels, number = add_label(self._viewer, layer, inside)
+            labels, number = add_label(self._viewer, layer, pixels)
         except ValueError as error:
             show_error(str(error))
             return
-        self.readout.setText(f"{int(inside.sum())} pixels are label {number} of “{labels.name}”")
+        self.readout.setText(f"{int(pixels.sum())} pixels are label {number} of “{labels.name}”")

@@ -22,7 +22,7 @@ _MOST = 255
 class LassoView(pg.ViewBox):
     """A view in which dragging with the left button draws a line around points, while `lasso` is on."""
 
-    drawn = Signal(object)
+    lasso_drawn = Signal(object)
 
     def __init__(self) -> None:
         super().__init__(enableMenu=False)
@@ -46,10 +46,10 @@ class LassoView(pg.ViewBox):
         if event.isFinish():
             self._line.setData([], [])
             if len(self._points) > 2:
-                self.drawn.emit(np.array(self._points))
+                self.lasso_drawn.emit(np.array(self._points))
 
 
-def add_label(viewer: Viewer, stack: Layer, inside: NDArray[np.bool_]) -> tuple[Labels, int]:
+def add_label(viewer: Viewer, stack: Layer, pixels: NDArray[np.bool_]) -> tuple[Labels, int]:
     """Make pixels of a stack the next label of the selection's layer, which is added if there is none.
 
     Parameters
@@ -58,8 +58,8 @@ def add_label(viewer: Viewer, stack: Layer, inside: NDArray[np.bool_]) -> tuple[
         The viewer.
     stack : Layer
         The stack that the pixels belong to.
-    inside : ndarray of bool, shape (*image)
-        The pixels.
+    pixels : ndarray of bool, shape (*image)
+        True for the pixels to label.
 
     Returns
     -------
@@ -71,9 +71,9 @@ def add_label(viewer: Viewer, stack: Layer, inside: NDArray[np.bool_]) -> tuple[
     ValueError
         If no pixel is inside, or all labels are used up.
     """
-    if not inside.any():
+    if not pixels.any():
         raise ValueError("no pixel lies inside the lasso; draw around the bright spots")
-    layer = next((one for one in region_layers(viewer, stack) if one.name == SELECTION), None)
+    layer = next((labels for labels in region_layers(viewer, stack) if labels.name == SELECTION), None)
     number = 1 if layer is None else int(layer.data.max()) + 1
     if number > _MOST:
         raise ValueError(f"layer {SELECTION!r} holds {_MOST} labels already; rename it to begin another")
@@ -82,5 +82,5 @@ def add_label(viewer: Viewer, stack: Layer, inside: NDArray[np.bool_]) -> tuple[
         layer = new_labels(viewer, stack)
         layer.name = SELECTION
         viewer.layers.selection.active = active  # the docks go on looking at the stack
-    layer.data = np.where(inside, np.uint8(number), layer.data)
+    layer.data = np.where(pixels, np.uint8(number), layer.data)
     return layer, number

@@ -20,7 +20,7 @@ _OPEN = "open a library file…"
 _SMALL = "-oh"
 
 
-def suggested(names: Iterable[str], energy: NDArray[np.float64], element: str | None = None) -> str | None:
+def suggest_library(names: Iterable[str], energy: NDArray[np.float64], element: str | None = None) -> str | None:
     """The library whose edge lies among the energies of a stack; None if there is none.
 
     Parameters
@@ -54,11 +54,11 @@ class LibraryBox(QComboBox):
 
     Signals
     -------
-    chosen :
+    library_changed :
         Another library is chosen.
     """
 
-    chosen = Signal()
+    library_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -97,7 +97,7 @@ class LibraryBox(QComboBox):
         """Choose the library that fits a stack, if there is one and nobody chose another that overlaps with it."""
         low, high = self.library().span if self._by_hand else (np.inf, -np.inf)
         if not (low < energy[-1] and energy[0] < high):
-            self.choose(suggested(LIBRARIES, energy, element) or "")
+            self.choose(suggest_library(LIBRARIES, energy, element) or "")
 
     def open_file(self, path: str) -> None:
         """Add a file and choose it; one that is no library becomes a notification."""
@@ -128,7 +128,7 @@ class LibraryBox(QComboBox):
     def _on_changed(self, index: int) -> None:
         if self.itemData(index) is not None and index != self._last:
             self._last = index
-            self.chosen.emit()
+            self.library_changed.emit()
 
 
 def element_of(layer: Any) -> str | None:

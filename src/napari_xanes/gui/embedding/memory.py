@@ -15,11 +15,11 @@ class Memory:
     """Results by layer and key, forgotten with the layer or when its data are replaced."""
 
     def __init__(self) -> None:
-        self._known: WeakKeyDictionary[Layer, tuple[Any, dict[Any, Any]]] = WeakKeyDictionary()
+        self._cache: WeakKeyDictionary[Layer, tuple[Any, dict[Any, Any]]] = WeakKeyDictionary()
 
     def of(self, layer: Layer) -> dict[Any, Any]:
         """The results for a layer's present data, to look up and to add to."""
         data = array_of(layer)
-        if layer not in self._known or self._known[layer][0] is not data:
-            self._known[layer] = (data, {})
-        return self._known[layer][1]
+        if layer not in self._cache or self._cache[layer][0] is not data:
+            self._cache[layer] = (data, {})
+        return self._cache[layer][1]

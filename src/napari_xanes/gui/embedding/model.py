@@ -56,19 +56,19 @@ class Picture:
         return self.embedding.library
 
     @cached_property
-    def placed(self) -> float:
+    def placed_fraction(self) -> float:
         """Which share of the pixels has enough signal to be placed."""
         return float(np.isfinite(self.pixels[..., 0]).mean())
 
     @cached_property
     def limits(self) -> tuple[float, float, float, float]:
         """The range (x0, x1, y0, y1) of the library and all but the last thousandth of the pixels."""
-        known = self.embedding.coordinates
+        coordinates = self.embedding.coordinates
         points = self.pixels.reshape(-1, 2)
         sample = points[:: max(1, len(points) // 100_000)]
         sample = sample[np.isfinite(sample[:, 0])]
-        ends = np.percentile(sample, (0.1, 99.9), axis=0) if len(sample) else known
-        low, high = np.minimum(known.min(axis=0), ends[0]), np.maximum(known.max(axis=0), ends[-1])
+        ends = np.percentile(sample, (0.1, 99.9), axis=0) if len(sample) else coordinates
+        low, high = np.minimum(coordinates.min(axis=0), ends[0]), np.maximum(coordinates.max(axis=0), ends[-1])
         margin = 0.02 * (high - low) + 1e-9
         (x0, y0), (x1, y1) = low - margin, high + margin
         return float(x0), float(x1), float(y0), float(y1)
@@ -138,15 +138,15 @@ def branches(library: Library, labels: Mapping[int, str] | None = None) -> list[
         name = library.species[int(rows[0])]
         if name not in lines or rows.size > lines[name].size:
             lines[name] = rows
-    known = {name: label for label, name in (labels or {}).items()}
+    label_of = {name: label for label, name in (labels or {}).items()}
     species = np.array(library.species)
     return [
-        Branch(name, colour_of(known.get(name, number)), line, np.flatnonzero(species == name))
+        Branch(name, colour_of(label_of.get(name, number)), line, np.flatnonzero(species == name))
         for number, (name, line) in enumerate(lines.items(), start=1)
     ]
 
 
-def shared(energy: Float64Array, library: Library, offset: float = 0.0) -> slice:
+def overlapping_frames(energy: Float64Array, library: Library, offset: float = 0.0) -> slice:
     """The stack's frames that a library covers.
 
     Raises
@@ -165,7 +165,7 @@ def shared(energy: Float64Array, library: Library, offset: float = 0.0) -> slice
     return slice(int(inside[0]), int(inside[-1]) + 1)
 
 
-def matched(stack: SpectralStack, library: Library, progress: Progress | None = None) -> MapSet:
+def match_stack(stack: SpectralStack, library: Library, progress: Progress | None = None) -> MapSet:
     """What `match_library` says of a stack, with its defaults; see there.
 
     Its first part, offset and width, runs on one thread: threads that wait for each other while the window draws take
@@ -207,8 +207,8 @@ def picture_of(
     settings = library_settings(maps.metadata)
     assert settings is not None
     offset, broadening = float(settings.offset_eV), float(settings.broadening_eV)
-    frames = shared(stack.energy, library, offset)
-    made = embed(
+    frames = overlapping_frames(stack.energy, library, offset)
+    embedding = embed(
         library,
         method,
         energy=stack.energy[frames],
@@ -220,17 +220,17 @@ def picture_of(
 
     def put(block: NDArray[Any], where: slice) -> None:
         spectra = block.T.astype(np.float64)
-        clear = has_signal(spectra, made.free)
+        clear = has_signal(spectra, embedding.free)
         points = np.full((len(spectra), 2), np.nan)
         if clear.any():
-            points[clear] = place(made, spectra[clear])
+            points[clear] = place(embedding, spectra[clear])
         pixels[where] = points
 
     placing = part(progress, 0.3, 1.0)
     blocks.over_pixels(put, stack.data[frames], progress=placing, message="placing pixels")
-    picture = Picture(made, pixels.reshape(*stack.shape[1:], 2), maps)
+    picture = Picture(embedding, pixels.reshape(*stack.shape[1:], 2), maps)
     # Computed here, in the worker: on the main thread they would hold the window up.
-    _ = picture.density, picture.placed
+    _ = picture.density, picture.placed_fraction
     return picture
 
 

@@ -12,8 +12,8 @@ from qtpy.QtCore import QSize, Qt, Signal
 from scipy.ndimage import gaussian_filter
 
 from napari_xanes.gui.embedding.lasso import LassoView
+from napari_xanes.gui.embedding.library_match import labels_of
 from napari_xanes.gui.embedding.marks import Mark
-from napari_xanes.gui.embedding.matched import labels_of
 from napari_xanes.gui.embedding.model import Branch, Picture, branches
 from napari_xanes.gui.theme import plot_colours, readable
 
@@ -30,12 +30,12 @@ class EmbeddingPlot(pg.PlotWidget):
         A line was drawn around points.
     """
 
-    lassoed = Signal(object)
+    lasso_drawn = Signal(object)
 
     def __init__(self) -> None:
         self._view = LassoView()
         super().__init__(viewBox=self._view)
-        self._view.drawn.connect(self.lassoed)
+        self._view.lasso_drawn.connect(self.lasso_drawn)
         self._colours = plot_colours("dark")
         self.hideAxis("left")
         self.hideAxis("bottom")
@@ -77,14 +77,14 @@ class EmbeddingPlot(pg.PlotWidget):
 
     def show_picture(self, picture: Picture) -> None:
         """Draw the library's branches and the density of the pixels."""
-        self._parts = self._renewed(self._parts, [])
+        self._parts = self._replace_items(self._parts, [])
         for branch in branches(picture.library, labels_of(picture.maps)):
             self._draw(branch, picture)
         # Blurred by a cell, so that a spot of a few alike pixels can be seen beside the lines.
         counts = gaussian_filter(picture.density.astype(np.float32), 1.0)
-        shown = np.where(counts > 0.02, np.log1p(counts), np.nan)
-        top = float(np.nanmax(shown, initial=1.0))
-        self._density.setImage(shown, autoLevels=False, levels=(0.0, top))
+        brightness = np.where(counts > 0.02, np.log1p(counts), np.nan)
+        top = float(np.nanmax(brightness, initial=1.0))
+        self._density.setImage(brightness, autoLevels=False, levels=(0.0, top))
         x0, x1, y0, y1 = picture.limits
         self._density.setRect(x0, y0, x1 - x0, y1 - y0)
         self.show_all()
@@ -96,8 +96,8 @@ class EmbeddingPlot(pg.PlotWidget):
     def _draw(self, branch: Branch, picture: Picture) -> None:
         coordinates, library = picture.embedding.coordinates, picture.library
         colour = readable(branch.colour, self._colours.background)
-        others = np.setdiff1d(branch.members, branch.line)
-        dots = pg.ScatterPlotItem(*coordinates[others].T, size=3, pen=None, brush=pg.mkBrush(colour + "60"))
+        loose_members = np.setdiff1d(branch.members, branch.line)
+        dots = pg.ScatterPlotItem(*coordinates[loose_members].T, size=3, pen=None, brush=pg.mkBrush(colour + "60"))
         line = pg.PlotDataItem(
             *coordinates[branch.line].T,
             pen=pg.mkPen(colour, width=2),
@@ -108,11 +108,11 @@ class EmbeddingPlot(pg.PlotWidget):
         )
         texts = [
             _text(f"{value:g}", colour, coordinates[row])
-            for row, value in _numbered(branch.line, library.column("ten_dq"))
+            for row, value in _labelled_members(branch.line, library.column("ten_dq"))
         ]
         # The name stands above the topmost or below the lowest member, away from the middle of the picture.
-        own, middle = coordinates[branch.members], coordinates[:, 1].mean()
-        outer = own[np.argmax(np.abs(own[:, 1] - middle))]
+        members, middle = coordinates[branch.members], coordinates[:, 1].mean()
+        outer = members[np.argmax(np.abs(members[:, 1] - middle))]
         anchor = (0.5, 1.5 if outer[1] > middle else -0.5)
         texts.append(_text(branch.name, colour, outer, anchor=anchor, size=11))
         for item in (dots, line):
@@ -123,8 +123,8 @@ class EmbeddingPlot(pg.PlotWidget):
 
     def show_cursor(self, point: Any) -> None:
         """Mark the pixel under the cursor; None or NaN for none."""
-        known = point is not None and np.isfinite(point).all()
-        self._cursor.setData([float(point[0])] if known else [], [float(point[1])] if known else [])
+        visible = point is not None and np.isfinite(point).all()
+        self._cursor.setData([float(point[0])] if visible else [], [float(point[1])] if visible else [])
 
     def show_regions(self, groups: Sequence[tuple[str, NDArray[Any]]]) -> None:
         """Light up the pixels of regions: a colour and points (N, 2) each."""
@@ -133,7 +133,7 @@ class EmbeddingPlot(pg.PlotWidget):
             points = points[np.isfinite(points).all(axis=1)]
             items.append(pg.ScatterPlotItem(*points.T, size=4, pen=None, brush=pg.mkBrush(colour)))
             items[-1].setZValue(10)
-        self._regions = self._renewed(self._regions, items)
+        self._regions = self._replace_items(self._regions, items)
 
     def show_marks(self, marks: Sequence[Mark]) -> None:
         """Show regions' means and pins as points with their names."""
@@ -151,23 +151,23 @@ class EmbeddingPlot(pg.PlotWidget):
             items += [spot, _text(mark.name, colour, mark.point, anchor=(side, 0.0 if number % 2 else 1.0))]
         for item in items:
             item.setZValue(15)
-        self._marks = self._renewed(self._marks, items)
+        self._marks = self._replace_items(self._marks, items)
 
-    def _renewed(self, old: list[Any], new: list[Any]) -> list[Any]:
-        for item in old:
+    def _replace_items(self, old_items: list[Any], new_items: list[Any]) -> list[Any]:
+        for item in old_items:
             self.removeItem(item)
-        for item in new:
+        for item in new_items:
             self.addItem(item, ignoreBounds=True)
-        return new
+        return new_items
 
 
-def _numbered(rows: NDArray[np.intp], ten_dq: NDArray[np.float64]) -> list[tuple[int, float]]:
+def _labelled_members(rows: NDArray[np.intp], ten_dq: NDArray[np.float64]) -> list[tuple[int, float]]:
     """The members of a branch whose 10Dq is written: those at round values, as many as there is room for."""
     values = ten_dq[rows]
     if not np.isfinite(values).all() or rows.size < 2:
         return []
-    every = next(step for step in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, np.inf) if np.ptp(values) / step <= _NUMBERS)
-    round_ = np.abs(values / every - np.rint(values / every)) < 1e-6
+    interval = next(step for step in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, np.inf) if np.ptp(values) / step <= _NUMBERS)
+    round_ = np.abs(values / interval - np.rint(values / interval)) < 1e-6
     return [(int(row), float(value)) for row, value in zip(rows[round_], values[round_], strict=True)]
 
 

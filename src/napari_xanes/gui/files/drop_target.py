@@ -10,7 +10,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
-from napari_xanes.gui.files.readers import layers_of, parts, show_energies
+from napari_xanes.gui.files.readers import group_by_stack, layers_of, show_energies
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -59,21 +59,21 @@ class DropTarget(QObject):
         if viewer is None:
             return
         try:
-            together = parts(paths)
+            stacks = group_by_stack(paths)
         except OSError as error:
             show_error(str(error))
             return
-        told = []
-        for part in together:
+        reasons = []
+        for files in stacks:
             try:
-                layers = layers_of(part)
+                layers = layers_of(files)
             except (OSError, ValueError) as error:
                 # Of a long line napari shows the beginning: the name of the file, not its folder.
-                told.append(str(error).replace(f"{part[0].parent}{os.sep}", "", 1))
+                reasons.append(str(error).replace(f"{files[0].parent}{os.sep}", "", 1))
                 continue
             for layer in layers:
                 viewer.add_layer(Layer.create(*layer))
         show_energies()
-        if told:
-            more = [f"and {len(told) - _MOST} more"] if len(told) > _MOST else []
-            show_error("\n".join([*told[:_MOST], *more]))
+        if reasons:
+            remainder = [f"and {len(reasons) - _MOST} more"] if len(reasons) > _MOST else []
+            show_error("\n".join([*reasons[:_MOST], *remainder]))

@@ -22,14 +22,16 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[Any]] | None:
         What was dropped; several paths may be the parts of one stack.
     """
     if isinstance(path, str):
-        return read_layers if _takes(Path(path)) else None
-    paths = [Path(one) for one in path]
-    others = [one for one, reader in io.readers_of(paths).items() if reader is None]
-    strange = [one for one in others if not io.is_text_name(one) and not io.holds_maps(one)]
-    return read_layers if not strange and (len(others) < len(paths) or any(map(io.holds_maps, others))) else None
+        return read_layers if _can_read(Path(path)) else None
+    paths = [Path(file) for file in path]
+    unreadable = [file for file, reader in io.readers_of(paths).items() if reader is None]
+    unrelated = [file for file in unreadable if not io.is_text_name(file) and not io.holds_maps(file)]
+    return (
+        read_layers if not unrelated and (len(unreadable) < len(paths) or any(map(io.holds_maps, unreadable))) else None
+    )
 
 
-def _takes(path: Path) -> bool:
+def _can_read(path: Path) -> bool:
     return io.holds_maps(path) or any(reader.why_not_readable(path) is None for reader in io.READERS)
 
 
@@ -41,12 +43,12 @@ def read_layers(path: PathOrPaths) -> list[Any]:
     OSError, ValueError
         If a file can't be read; the message names it and says what is wrong.
     """
-    layers = [layer for part in parts([path] if isinstance(path, str) else path) for layer in layers_of(part)]
+    layers = [layer for part in group_by_stack([path] if isinstance(path, str) else path) for layer in layers_of(part)]
     show_energies()
     return layers or [(None,)]
 
 
-def parts(paths: Sequence[str]) -> list[list[Path]]:
+def group_by_stack(paths: Sequence[str]) -> list[list[Path]]:
     """Several paths, those of one stack together.
 
     Raises
@@ -54,8 +56,8 @@ def parts(paths: Sequence[str]) -> list[list[Path]]:
     OSError
         If one does not exist or can't be opened.
     """
-    found = [Path(one) for one in paths]
-    return [found] if len(found) == 1 or io.are_one_stack(found) else [[one] for one in found]
+    files = [Path(file) for file in paths]
+    return [files] if len(files) == 1 or io.are_one_stack(files) else [[file] for file in files]
 
 
 def layers_of(paths: list[Path]) -> list[LayerData]:
@@ -68,11 +70,11 @@ def layers_of(paths: list[Path]) -> list[LayerData]:
     """
     if len(paths) == 1 and io.holds_maps(paths[0]):
         return maps_to_layers(io.read_maps(paths[0]))
-    if len(paths) == 1 and (shown := layer_of(paths[0])):
+    if len(paths) == 1 and (layer_name := layer_of(paths[0])):
         import napari
 
         # Not a notification: of a series that is dropped file by file there would be hundreds.
-        napari.current_viewer().status = f"{paths[0].name} is part of {shown}, which is open already"
+        napari.current_viewer().status = f"{paths[0].name} is part of {layer_name}, which is open already"
         return []
     return [stack_to_layer(io.read(paths, memory_limit=memory_limit()))]
 

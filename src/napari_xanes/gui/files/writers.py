@@ -68,17 +68,17 @@ def write_spectra(path: str, layers: list[LayerData]) -> list[str]:
         raise ValueError("select one stack, with the regions whose spectra to save")
     stack = stack_from(stacks[0][0], _xanes(stacks[0][1]))
     regions = {
-        f"{meta['name']} {label}": marked
+        f"{meta['name']} {label}": mask
         for data, meta, kind in layers
         if kind != "image"
-        for label, marked in _marked(data, meta, kind, stack.shape[1:]).items()
+        for label, mask in _masks_of(data, meta, kind, stack.shape[1:]).items()
     }
     whole = {"all pixels": np.ones(stack.shape[1:], dtype=bool)}
     io.write([region_spectrum(stack, mask, name) for name, mask in (regions or whole).items()], path)
     return [str(Path(path))]
 
 
-def _marked(data: Any, meta: Mapping[str, Any], kind: str, shape: tuple[int, ...]) -> dict[int, Any]:
+def _masks_of(data: Any, meta: Mapping[str, Any], kind: str, shape: tuple[int, ...]) -> dict[int, Any]:
     """The mask of each label or shape."""
     if kind == "shapes":
         from napari.layers import Shapes

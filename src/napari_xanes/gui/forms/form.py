@@ -155,9 +155,9 @@ class Form(QWidget):
         rows = QFormLayout()
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        known = {**MAKERS, **(makers or {})}
+        field_makers = {**MAKERS, **(makers or {})}
         for parameter in method.parameters.values():
-            field = known[parameter.kind](parameter)
+            field = field_makers[parameter.kind](parameter)
             if not parameter.required:
                 field.set(parameter.default)
             field.widget.setToolTip(_tooltip(parameter))
@@ -210,8 +210,8 @@ class Form(QWidget):
 
     def mark(self, name: str | None, text: str = "") -> None:
         """Mark the field that an error is about, or none."""
-        for each, field in self._fields.items():
-            field.widget.setStyleSheet("border: 1px solid #D55E00;" if each == name else "")
+        for field_name, field in self._fields.items():
+            field.widget.setStyleSheet("border: 1px solid #D55E00;" if field_name == name else "")
         self._problem.setText(text)
         self._problem.setVisible(bool(text))
 

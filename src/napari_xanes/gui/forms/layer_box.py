@@ -28,7 +28,7 @@ class LayerBox(QComboBox):
         Parent widget.
     """
 
-    chosen = Signal()
+    layer_changed = Signal()
 
     def __init__(
         self, viewer: Viewer, qualifies: Callable[[Layer], bool] = is_stack, parent: QWidget | None = None
@@ -37,7 +37,7 @@ class LayerBox(QComboBox):
         self._viewer, self._qualifies = viewer, qualifies
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setMinimumContentsLength(12)
-        self.currentIndexChanged.connect(lambda _: self.chosen.emit())
+        self.currentIndexChanged.connect(lambda _: self.layer_changed.emit())
         events = viewer.layers.events
         for event in (events.inserted, events.removed, events.reordered, events.renamed):
             event.connect(self.refresh)
@@ -58,20 +58,20 @@ class LayerBox(QComboBox):
 
     def layer(self) -> Layer | None:
         """The chosen layer, if it is still there."""
-        found = self.currentData()
-        return found if found in self._viewer.layers else None
+        layer = self.currentData()
+        return layer if layer in self._viewer.layers else None
 
     def refresh(self, *_: object) -> None:
         """List the layers anew, keeping the choice where it still exists."""
-        before = self.layer()
+        previous = self.layer()
         with QSignalBlocker(self):
             self.clear()
             for layer in self.layers():
                 self.addItem(layer.name, layer)
-            index = next((i for i in range(self.count()) if self.itemData(i) is before), 0)
+            index = next((i for i in range(self.count()) if self.itemData(i) is previous), 0)
             self.setCurrentIndex(index if self.count() else -1)
-        if self.layer() is not before:
-            self.chosen.emit()
+        if self.layer() is not previous:
+            self.layer_changed.emit()
 
     def choose(self, layer: Layer) -> None:
         """Choose a layer, if it is in the list."""

@@ -61,21 +61,21 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
 
     def incident(parameter: Parameter) -> Field:
         box = SourceBox(viewer, stacks, {"automatic": "auto", "flats of the file": "flat", "empty area": "empty"})
-        return Field(box, box.value, box.choose_value, box.chosen)
+        return Field(box, box.value, box.choose_value, box.layer_changed)
 
     def region(parameter: Parameter) -> Field:
         box = SourceBox(viewer, stacks, {"whole image": None}, files=False)
-        return Field(box, box.value, box.choose_value, box.chosen)
+        return Field(box, box.value, box.choose_value, box.layer_changed)
 
     def reference(parameter: Parameter) -> Field:
         box = SourceBox(viewer, stacks, {"none": None}, regions=False)
-        return Field(box, box.value, box.choose_value, box.chosen)
+        return Field(box, box.value, box.choose_value, box.layer_changed)
 
     def library(parameter: Parameter) -> Field:
         from napari_xanes.theory.library.shipped import LIBRARIES
 
         box = SourceBox(viewer, stacks, {name: name for name in LIBRARIES}, regions=False)
-        return Field(box, box.value, box.choose_value, box.chosen)
+        return Field(box, box.value, box.choose_value, box.layer_changed)
 
     return {
         "references": references,
@@ -124,7 +124,7 @@ class SourceBox(LayerBox):
 
     def refresh(self, *_: object) -> None:
         """List the fixed choices, what was chosen before, the region layers and the file."""
-        before = self.currentText()
+        previous_text = self.currentText()
         self.blockSignals(True)
         self.clear()
         for text in (*self._fixed, *self._kept):
@@ -133,7 +133,7 @@ class SourceBox(LayerBox):
             self.addItem(f"region: {layer.name}", layer)
         if self._files:
             self.addItem(self._FILE)
-        self.setCurrentIndex(max(0, self.findText(before)))
+        self.setCurrentIndex(max(0, self.findText(previous_text)))
         self.blockSignals(False)
 
     def _follow(self, *_: object) -> None:

@@ -34,7 +34,7 @@ class MapDock(QWidget):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self._viewer = viewer = plain_viewer(napari_viewer)
-        self.runner = Runner(viewer, ESTIMATORS, steps_before=steps_to_absorption, what="estimator")
+        self.runner = Runner(viewer, ESTIMATORS, steps_before=steps_to_absorption, method_label="estimator")
         self.runner.run_button.setToolTip("Make the maps; the window stays usable meanwhile")
         self.results = MapResults(viewer)
         self.overlay = FitOverlay(viewer)
@@ -65,7 +65,7 @@ def add_layers(viewer: Viewer, maps: MapSet) -> list[Layer]:
         if kind == "image":
             layer.colorbar.visible = True
         added.append(layer)
-    shown = [layer for layer in added if layer.visible and is_map(layer)]
-    if shown:
-        viewer.layers.selection.active = shown[-1]
+    visible_maps = [layer for layer in added if layer.visible and is_map(layer)]
+    if visible_maps:
+        viewer.layers.selection.active = visible_maps[-1]
     return added

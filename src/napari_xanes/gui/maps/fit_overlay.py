@@ -31,20 +31,22 @@ def pixel_in_words(maps: MapSet, index: tuple[int, ...]) -> str:
     index : tuple of int
         Pixel, (y, x) or (z, y, x).
     """
-    main = {name: one for name, one in maps.items() if not one.companion}
-    first = next(iter(main.values()), None)
+    shown_maps = {name: parameter_map for name, parameter_map in maps.items() if not parameter_map.companion}
+    first = next(iter(shown_maps.values()), None)
     if first is None or any(not 0 <= i < n for i, n in zip(index, first.data.shape, strict=True)):
         return ""
-    said = []
-    for name, one in main.items():
-        if not one.mask[index]:
+    parts = []
+    for name, parameter_map in shown_maps.items():
+        if not parameter_map.mask[index]:
             continue
-        if one.labels is not None:
-            said.append(f"{name.replace('_', ' ')} {one.labels.get(int(one.data[index]), '')}")
+        if parameter_map.labels is not None:
+            parts.append(f"{name.replace('_', ' ')} {parameter_map.labels.get(int(parameter_map.data[index]), '')}")
             continue
-        error = float("nan") if one.sigma is None else float(one.sigma[index])
-        said.append(f"{name.replace('_', ' ')} {with_error(float(one.data[index]), error, one.unit)}")
-    return " · ".join(said) or "masked: the signal is too low here"
+        error = float("nan") if parameter_map.sigma is None else float(parameter_map.sigma[index])
+        parts.append(
+            f"{name.replace('_', ' ')} {with_error(float(parameter_map.data[index]), error, parameter_map.unit)}"
+        )
+    return " · ".join(parts) or "masked: the signal is too low here"
 
 
 def fits_at(maps: MapSet, index: tuple[int, ...], energy: Any, values: Any) -> list[Spectrum]:
@@ -98,8 +100,8 @@ class FitOverlay(QLabel):
         self._maps: MapSet | None = None
         self._stack: Any = lambda: None
         self._cursor = CursorFollower(viewer, self)
-        self._cursor.arrived.connect(self._show)
-        self._cursor.moved.connect(self._leave)
+        self._cursor.spectrum_ready.connect(self._show)
+        self._cursor.pixel_changed.connect(self._on_pixel_changed)
         attach_energy(viewer).layer_changed.connect(self._on_stack)
         self.setText("No maps yet: press Run")
 
@@ -133,8 +135,8 @@ class FitOverlay(QLabel):
         if not fits:
             return dock.clear_fit()
         best = fits[0]
-        used = np.isin(energies, best.energy)
-        residual = (best.energy, np.asarray(values)[used] - best.mu)
+        fitted_frames = np.isin(energies, best.energy)
+        residual = (best.energy, np.asarray(values)[fitted_frames] - best.mu)
         dock.show_fit([(fit.name, fit.energy, fit.mu) for fit in fits], residual)
         return None
 
@@ -142,7 +144,7 @@ class FitOverlay(QLabel):
         if layer is not self._stack():
             self._clear()
 
-    def _leave(self, layer: Any, index: Any) -> None:
+    def _on_pixel_changed(self, layer: Any, index: Any) -> None:
         if index is None:
             self._clear()
 

@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_xanes.colours import colour_of
-from napari_xanes.gui.contrast import thinned
+from napari_xanes.gui.contrast import subsample
 from napari_xanes.gui.wording import with_error
 from napari_xanes.history import Source
 from napari_xanes.recipe import Recipe, as_python
@@ -40,15 +40,15 @@ _NAME_WIDTH = 16
 """Letters of a map's name in a line: its value, error and unit need the rest of a narrow dock."""
 
 
-def in_words(one: ParameterMap) -> str:
+def map_in_words(parameter_map: ParameterMap) -> str:
     """The median of a map inside its mask, with its typical standard error and unit."""
-    assert one.mask is not None
-    values = thinned(one.data[one.mask])
-    if one.labels is not None or values.size == 0:
-        return f"{100 * float(np.mean(one.mask)):.0f} % of pixels"
-    sigma = np.empty(0) if one.sigma is None else thinned(one.sigma[one.mask])
+    assert parameter_map.mask is not None
+    values = subsample(parameter_map.data[parameter_map.mask])
+    if parameter_map.labels is not None or values.size == 0:
+        return f"{100 * float(np.mean(parameter_map.mask)):.0f} % of pixels"
+    sigma = np.empty(0) if parameter_map.sigma is None else subsample(parameter_map.sigma[parameter_map.mask])
     error = float(np.nanmedian(sigma)) if np.isfinite(sigma).any() else float("nan")
-    return with_error(float(np.nanmedian(values)), error, one.unit)
+    return with_error(float(np.nanmedian(values)), error, parameter_map.unit)
 
 
 class MapResults(QGroupBox):
@@ -95,17 +95,17 @@ class MapResults(QGroupBox):
         self._maps, self._layers = maps, layers
         while self._rows.count():
             self._rows.takeAt(0).widget().deleteLater()
-        for row, (name, one) in enumerate(maps.items()):
+        for row, (name, parameter_map) in enumerate(maps.items()):
             radio = QRadioButton(fill(name.replace("_", " "), _NAME_WIDTH))
             radio.setToolTip("Show this map, hide the other maps of this run")
-            radio.setChecked(any(self._shows(layer, name) and layer.visible for layer in layers))
+            radio.setChecked(any(self._belongs_to(layer, name) and layer.visible for layer in layers))
             radio.clicked.connect(lambda _=False, name=name: self.show_only(name))
             self._radios.addButton(radio)
             self._rows.addWidget(radio, row, 0)
-            value = QLabel(in_words(one))
+            value = QLabel(map_in_words(parameter_map))
             value.setWordWrap(True)
             self._rows.addWidget(value, row, 1)
-            if one.sigma is not None:
+            if parameter_map.sigma is not None:
                 sigma = QToolButton()
                 sigma.setText("± σ")
                 sigma.setToolTip("Show the standard error of this map")
@@ -118,7 +118,7 @@ class MapResults(QGroupBox):
         self.show()
 
     @staticmethod
-    def _shows(layer: Layer, name: str, role: str = "value") -> bool:
+    def _belongs_to(layer: Layer, name: str, role: str = "value") -> bool:
         xanes = layer.metadata["xanes"]
         return bool(xanes["map"] == name and xanes["role"] == role)
 
@@ -126,7 +126,7 @@ class MapResults(QGroupBox):
         """Show one map of the run and hide its others."""
         for layer in self._layers:
             if layer in self._viewer.layers:
-                layer.visible = self._shows(layer, name, role)
+                layer.visible = self._belongs_to(layer, name, role)
                 if layer.visible:
                     self._viewer.layers.selection.active = layer
 
@@ -167,13 +167,13 @@ class MapResults(QGroupBox):
 def _legend(maps: MapSet) -> str:
     """The legend of the label maps, with counts and shares, as rich text."""
     lines = []
-    for name, one in maps.items():
-        if one.labels is None:
+    for name, parameter_map in maps.items():
+        if parameter_map.labels is None:
             continue
-        total = max(1, int((one.data != 0).sum()))
+        total = max(1, int((parameter_map.data != 0).sum()))
         lines.append(f"<b>{name.replace('_', ' ')}</b>")
-        for label, text in one.labels.items():
-            count = int((one.data == label).sum())
+        for label, text in parameter_map.labels.items():
+            count = int((parameter_map.data == label).sum())
             square = f"<span style='color:{colour_of(label)}'>&#9632;</span>"
             lines.append(f"{square} {text}: {count} px, {100 * count / total:.0f} %")
     return "<br>".join(lines)

@@ -37,10 +37,10 @@ def _lies_over(layer: Layer, stack: Layer) -> bool:
     if layer.data.shape not in (shape, shape[1:], shape[-2:]):
         return False
     ends = np.array([np.zeros(layer.ndim), np.array(layer.data.shape) - 1])
-    return bool(np.allclose(_in_stack(layer, ends, stack)[:, -layer.ndim :], ends, atol=0.5))
+    return bool(np.allclose(_to_stack_pixels(layer, ends, stack)[:, -layer.ndim :], ends, atol=0.5))
 
 
-def _in_stack(layer: Layer, points: NDArray[Any], stack: Layer) -> NDArray[Any]:
+def _to_stack_pixels(layer: Layer, points: NDArray[Any], stack: Layer) -> NDArray[Any]:
     """Points (N, ndim) of a layer in a stack's own pixels, (N, stack.ndim); axes that the layer lacks are 0."""
     world = np.array([layer.data_to_world(point)[-stack.ndim :] for point in points])
     missing = np.zeros((len(world), stack.ndim - world.shape[1]))
@@ -89,7 +89,7 @@ def shape_boxes(layer: Shapes, depth: tuple[int, ...], stack: Layer) -> Boxes:
     """
     from skimage.draw import polygon
 
-    found: Boxes = {}
+    boxes: Boxes = {}
     height, width = array_of(stack).shape[-2:]
     for number, (corners, kind) in enumerate(zip(layer.data, layer.shape_type, strict=True), start=1):
         if kind not in _AREAS:
@@ -101,16 +101,16 @@ def shape_boxes(layer: Shapes, depth: tuple[int, ...], stack: Layer) -> Boxes:
                 middle + np.cos(angle) * (corners[1] - corners[0]) / 2 + np.sin(angle) * (corners[2] - corners[1]) / 2
             )
         # A border drawn on a pixel's middle belongs to the area, whatever the scaling's last digit is.
-        ours = np.round(_in_stack(layer, corners, stack), 6)
-        if depth and layer.ndim > 2 and round(float(ours[0, 1])) != depth[0]:
+        corners_in_stack = np.round(_to_stack_pixels(layer, corners, stack), 6)
+        if depth and layer.ndim > 2 and round(float(corners_in_stack[0, 1])) != depth[0]:
             continue
-        rows, columns = polygon(ours[:, -2], ours[:, -1], (height, width))
+        rows, columns = polygon(corners_in_stack[:, -2], corners_in_stack[:, -1], (height, width))
         if rows.size:
             box = (slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1))
             mask = np.zeros((np.ptp(rows) + 1, np.ptp(columns) + 1), dtype=bool)
             mask[rows - rows.min(), columns - columns.min()] = True
-            found[number] = (box, mask)
-    return found
+            boxes[number] = (box, mask)
+    return boxes
 
 
 def drawn_pixels(layer: Shapes, stack: Layer) -> NDArray[np.bool_]:
@@ -141,7 +141,7 @@ def plane_of(layer: Labels, depth: tuple[int, ...], stack: Layer) -> NDArray[Any
     return np.asarray(layer.data[(slice(None), *depth) if missing == 0 else depth if missing == 1 else ()])
 
 
-def flattened(labels: NDArray[Any]) -> NDArray[Any]:
+def flatten_labels(labels: NDArray[Any]) -> NDArray[Any]:
     """Labels (Y, X) of a plane (Y, X) or (E, Y, X): a pixel belongs to a region at whatever energy it was brushed."""
     return labels.max(axis=0) if labels.ndim > 2 else labels
 
@@ -157,11 +157,12 @@ def next_label(labels: NDArray[Any]) -> int:
 def pixels_of(layer: Layer, number: int, depth: tuple[int, ...], stack: Layer) -> NDArray[np.bool_]:
     """Where a region lies in the image that is shown, (Y, X)."""
     if not isinstance(layer, Shapes):
-        return flattened(plane_of(layer, depth, stack)) == number
+        return flatten_labels(plane_of(layer, depth, stack)) == number
     mask = np.zeros(array_of(stack).shape[-2:], dtype=bool)
-    found = shape_boxes(layer, depth, stack).get(number)
-    if found is not None:
-        mask[found[0]] = found[1]
+    area = shape_boxes(layer, depth, stack).get(number)
+    if area is not None:
+        box, inside = area
+        mask[box] = inside
     return mask
 
 
@@ -172,13 +173,13 @@ def rename_region(layer: Layer, number: int, name: str) -> None:
     layer.events.metadata()
 
 
-def name_of(layer: Layer, number: int) -> str:
+def region_name(layer: Layer, number: int) -> str:
     """What the user calls a region."""
     names = (layer.metadata.get("xanes") or {}).get("names") or {}
     return names.get(number) or f"{'region' if isinstance(layer, Labels) else 'shape'} {number}"
 
 
-def colour_in(layer: Layer, number: int) -> str:
+def region_colour(layer: Layer, number: int) -> str:
     """The colour that the layer itself gives a region."""
     if isinstance(layer, Labels):
         colour = layer.get_color(number)

@@ -25,16 +25,16 @@ class CursorFollower(QObject):
 
     Signals
     -------
-    moved : Layer, tuple of int or None
+    pixel_changed : Layer, tuple of int or None
         The cursor is over another pixel, (y, x) or (z, y, x), of the current stack; None outside the image.
-    arrived : tuple of int, array of shape (E,)
+    spectrum_ready : tuple of int, array of shape (E,)
         The mean spectrum of the box around a pixel. Lazy data are read in a thread, so it may come later.
     failed : object
         The exception when the data could not be read.
     """
 
-    moved = Signal(object, object)
-    arrived = Signal(object, object)
+    pixel_changed = Signal(object, object)
+    spectrum_ready = Signal(object, object)
     failed = Signal(object)
 
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
@@ -52,9 +52,9 @@ class CursorFollower(QObject):
         self._timer.setInterval(INTERVAL)
         self._timer.timeout.connect(self._catch_up)
         self._tiles: Tiles | None = None
-        self._newest = LatestOnlyWorker(self)
-        self._newest.done.connect(self._receive)
-        self._newest.failed.connect(lambda key, error: self.failed.emit(error))
+        self._worker = LatestOnlyWorker(self)
+        self._worker.done.connect(self._receive)
+        self._worker.failed.connect(lambda key, error: self.failed.emit(error))
 
     @property
     def box(self) -> int:
@@ -64,7 +64,7 @@ class CursorFollower(QObject):
     @box.setter
     def box(self, size: int) -> None:
         self._box = size
-        self.again()
+        self.recompute()
 
     @property
     def index(self) -> tuple[int, ...] | None:
@@ -81,9 +81,9 @@ class CursorFollower(QObject):
         viewer = self._viewer()
         if not self._started and viewer is not None:
             viewer.cursor.events.position.connect(self._on_move)
-            self._stacks.layer_changed.connect(self.again)
+            self._stacks.layer_changed.connect(self.recompute)
             self._started = True
-            self.again()
+            self.recompute()
 
     def stop(self) -> None:
         """Follow no longer; nothing is computed or emitted until `start`."""
@@ -91,14 +91,14 @@ class CursorFollower(QObject):
             return
         self._started = False
         self._timer.stop()
-        self._newest.forget()
+        self._worker.forget()
         self._tiles = None
-        self._stacks.layer_changed.disconnect(self.again)
+        self._stacks.layer_changed.disconnect(self.recompute)
         viewer = self._viewer()
         if viewer is not None:
             viewer.cursor.events.position.disconnect(self._on_move)
 
-    def again(self, *_: Any) -> None:
+    def recompute(self, *_: Any) -> None:
         """Compute the spectrum once more, although the cursor did not move."""
         self._index = None
         if self._started:
@@ -128,24 +128,24 @@ class CursorFollower(QObject):
         if index == self._index:
             return
         self._index = index
-        self.moved.emit(layer, index)
+        self.pixel_changed.emit(layer, index)
         if index is None:
-            self._newest.forget()
+            self._worker.forget()
             return
         data, box = array_of(layer), self._box
         tiles = self._tiles = Tiles(data) if self._tiles is None or self._tiles.data is not data else self._tiles
         values = box_spectrum(data, index, box) if in_memory(data) else tiles.spectrum(index, box)
         if values is not None:
-            self._newest.forget()
+            self._worker.forget()
             self._is_current = True
-            self.arrived.emit(index, values)
+            self.spectrum_ready.emit(index, values)
         else:
             self._is_current = False
-            self._newest.submit((index, box, layer), lambda: tiles.read(index, box))
+            self._worker.submit((index, box, layer), lambda: tiles.read(index, box))
 
     def _receive(self, key: Any, values: Any) -> None:
         index, box, layer = key
         # An older pixel is shown too: over a slow disk the curve then trails the cursor instead of standing still.
         late = self._is_current or self._index is None
         if self._started and not late and box == self._box and layer is self._stacks.layer:
-            self.arrived.emit(index, values)
+            self.spectrum_ready.emit(index, values)

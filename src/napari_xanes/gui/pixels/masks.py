@@ -41,8 +41,8 @@ def mask_of(region: Layer, image: Layer) -> NDArray[np.bool_]:
             raise ValueError(f"layer {region.name!r} has no shape; draw one")
         mask = drawn_pixels(region, image)
     else:
-        marked = np.asarray(region.data) != 0
-        mask = marked.any(axis=0) if marked.ndim > len(shape) else marked
+        labelled = np.asarray(region.data) != 0
+        mask = labelled.any(axis=0) if labelled.ndim > len(shape) else labelled
     if mask.shape not in (shape, shape[-2:]):
         raise ValueError(f"layer {region.name!r} has {mask.shape} pixels, the stack {shape}")
     if not mask.any():

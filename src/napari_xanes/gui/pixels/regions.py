@@ -13,7 +13,15 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_xanes.gui.energy import attach_energy, energies_of, plain_viewer
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
-from napari_xanes.gui.pixels.areas import colour_in, depth_of, flattened, name_of, plane_of, region_layers, shape_boxes
+from napari_xanes.gui.pixels.areas import (
+    depth_of,
+    flatten_labels,
+    plane_of,
+    region_colour,
+    region_layers,
+    region_name,
+    shape_boxes,
+)
 from napari_xanes.gui.pixels.spectra import MAX_REGIONS, Values, array_of, boxes_of, region_spectrum
 from napari_xanes.spectrum import Spectrum
 
@@ -76,16 +84,16 @@ class RegionTracker(QObject):
         self._stacks = attach_energy(viewer)
         self.regions: list[Region] = []
         self._watched: list[Layer] = []
-        self._known: dict[Any, tuple[Values, Values]] = {}
-        self._known_data: Any = None
+        self._cache: dict[Any, tuple[Values, Values]] = {}
+        self._cached_data: Any = None
         self._started = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_WAIT)
         self._timer.timeout.connect(self._compute)
-        self._newest = LatestOnlyWorker(self)
-        self._newest.done.connect(self._receive)
-        self._newest.failed.connect(lambda key, error: self.failed.emit(error))
+        self._worker = LatestOnlyWorker(self)
+        self._worker.done.connect(self._receive)
+        self._worker.failed.connect(lambda key, error: self.failed.emit(error))
 
     def start(self) -> None:
         """Begin to watch."""
@@ -104,7 +112,7 @@ class RegionTracker(QObject):
             return
         self._started = False
         self._timer.stop()
-        self._newest.forget()
+        self._worker.forget()
         self._stacks.layer_changed.disconnect(self.rewatch)
         self._unwatch()
         viewer = self._viewer()
@@ -122,41 +130,41 @@ class RegionTracker(QObject):
         self._watched = [layer for layer in viewer.layers if isinstance(layer, Labels | Shapes)]
         for layer in self._watched:
             for emitter in _emitters(layer):
-                emitter.connect(self._later)
+                emitter.connect(self._schedule)
         if self._stacks.layer is not None:
-            self._stacks.layer.events.data.connect(self._later)
+            self._stacks.layer.events.data.connect(self._schedule)
             self._watched.append(self._stacks.layer)
-        self._later()
+        self._schedule()
 
     def _unwatch(self) -> None:
         for layer in self._watched:
             for emitter in _emitters(layer):
-                emitter.disconnect(self._later)
+                emitter.disconnect(self._schedule)
         self._watched = []
 
-    def _later(self, event: Any = None) -> None:
+    def _schedule(self, event: Any = None) -> None:
         if not self._timer.isActive():
             self._timer.start()
 
     def _on_slider(self, event: Any = None) -> None:
         # Only in a volume do other pixels come into view when a slider moves.
         if self._stacks.layer is not None and self._stacks.layer.ndim == 4:
-            self._later()
+            self._schedule()
 
     def _compute(self) -> None:
         viewer, stack = self._viewer(), self._stacks.layer
         if viewer is None or stack is None:
-            self._known, self._known_data = {}, None
+            self._cache, self._cached_data = {}, None
             self._set([])
             return
         data = array_of(stack)
-        if data is not self._known_data:
-            self._known, self._known_data = {}, data
+        if data is not self._cached_data:
+            self._cache, self._cached_data = {}, data
         depth = depth_of(viewer, stack)
         layers = region_layers(viewer, stack)
         sources = [_source(layer, depth, stack) for layer in layers]
-        known = self._known
-        self._newest.submit((stack, data, layers), lambda: _spectra(data, depth, sources, known))
+        cache = self._cache
+        self._worker.submit((stack, data, layers), lambda: _spectra(data, depth, sources, cache))
 
     def _receive(self, key: Any, results: Any) -> None:
         stack, data, layers = key
@@ -164,11 +172,11 @@ class RegionTracker(QObject):
         if not self._started or viewer is None or stack is not self._stacks.layer or data is not array_of(stack):
             return
         regions = []
-        for layer, found in zip(layers, results, strict=True):
+        for layer, region_boxes in zip(layers, results, strict=True):
             if layer in viewer.layers:
                 regions += [
-                    Region(name_of(layer, number), layer, number, colour_in(layer, number), *values)
-                    for number, values in found.items()
+                    Region(region_name(layer, number), layer, number, region_colour(layer, number), *values)
+                    for number, values in region_boxes.items()
                 ]
         self._set(regions)
 
@@ -193,9 +201,9 @@ def region_spectra(viewer: Viewer) -> Callable[[], list[Spectrum]]:
 
     def read() -> list[Spectrum]:
         return [
-            as_spectrum(name_of(layer, number), stack, mean, spread / np.sqrt(pixels))
-            for layer, found in zip(layers, _spectra(data, depth, sources, {}), strict=True)
-            for number, (pixels, mean, spread) in found.items()
+            as_spectrum(region_name(layer, number), stack, mean, spread / np.sqrt(pixels))
+            for layer, region_boxes in zip(layers, _spectra(data, depth, sources, {}), strict=True)
+            for number, (pixels, mean, spread) in region_boxes.items()
         ]
 
     return read
@@ -216,20 +224,20 @@ def _source(layer: Layer, depth: tuple[int, ...], stack: Layer) -> Any:
     return {number: box for number, box in shape_boxes(layer, depth, stack).items() if number <= MAX_REGIONS}
 
 
-def _spectra(data: Any, depth: tuple[int, ...], sources: list[Any], known: dict[Any, Any]) -> list[dict[int, Any]]:
+def _spectra(data: Any, depth: tuple[int, ...], sources: list[Any], cache: dict[Any, Any]) -> list[dict[int, Any]]:
     """Pixels, mean and spread of each region of each source; runs in a thread."""
     results = []
     for source in sources:
-        found = source if isinstance(source, dict) else boxes_of(flattened(source))
+        region_boxes = source if isinstance(source, dict) else boxes_of(flatten_labels(source))
         spectra = {}
-        for number, (box, mask) in found.items():
+        for number, (box, mask) in region_boxes.items():
             place = tuple((s.start, s.stop) for s in box)
             key = (depth, place, mask.tobytes())
-            if key not in known:
-                if len(known) > 4 * MAX_REGIONS:
-                    known.clear()
-                known[key] = region_spectrum(data, (*depth, *box), mask)
-            spectra[number] = (int(mask.sum()), *known[key])
+            if key not in cache:
+                if len(cache) > 4 * MAX_REGIONS:
+                    cache.clear()
+                cache[key] = region_spectrum(data, (*depth, *box), mask)
+            spectra[number] = (int(mask.sum()), *cache[key])
         results.append(spectra)
     return results
 

@@ -30,8 +30,8 @@ def in_memory(data: Any) -> bool:
 
 def pixel_at(layer: Layer, position: Sequence[float]) -> tuple[int, ...] | None:
     """The pixel (y, x) or (z, y, x) of a stack layer at a world position, None outside the image."""
-    inside = layer.world_to_data(position)[1:]
-    index = tuple(int(i) for i in np.floor(np.asarray(inside) + 0.5))
+    position_in_stack = layer.world_to_data(position)[1:]
+    index = tuple(int(i) for i in np.floor(np.asarray(position_in_stack) + 0.5))
     shape = array_of(layer).shape[1:]
     return index if all(0 <= i < n for i, n in zip(index, shape, strict=True)) else None
 
@@ -88,12 +88,12 @@ def region_spectrum(data: Any, box: tuple[Any, ...], mask: NDArray[np.bool_]) ->
             good = frame[mask & np.isfinite(frame)].astype(np.float64)
             mean[i], spread[i] = (good.mean(), good.std()) if good.size else (np.nan, np.nan)
             continue
-        away = flat - np.float32(mean[i])
+        deviation = flat - np.float32(mean[i])
         # The mean of a large region loses digits in float32; the deviations' own mean gives them back.
-        shift = away @ weights / count
-        away *= away
+        shift = deviation @ weights / count
+        deviation *= deviation
         mean[i] = float(np.float32(mean[i])) + shift
-        spread[i] = np.sqrt(max(away @ weights / count - shift**2, 0.0))
+        spread[i] = np.sqrt(max(deviation @ weights / count - shift**2, 0.0))
     return mean, spread
 
 
@@ -109,7 +109,7 @@ def boxes_of(labels: NDArray[Any]) -> dict[int, tuple[tuple[slice, ...], NDArray
     present = [int(label) for label in counted if label > 0][:MAX_REGIONS]
     if present[-1] < 2**16:
         places = find_objects(labels, max_label=present[-1])
-        found = {label: places[label - 1] for label in present}
+        boxes = {label: places[label - 1] for label in present}
     else:
-        found = {label: find_objects((labels == label).astype(np.uint8))[0] for label in present}
-    return {label: (box, labels[box] == label) for label, box in found.items()}
+        boxes = {label: find_objects((labels == label).astype(np.uint8))[0] for label in present}
+    return {label: (box, labels[box] == label) for label, box in boxes.items()}

@@ -12,7 +12,7 @@ from napari_xanes.gui.pixels.spectra import Values, box_spectrum
 EDGE = 64
 """Edge of a tile in pixels. Of frames compressed whole any size costs the same, of plain ones this twice a pixel."""
 
-KEPT_BYTES = 256 << 20
+CACHE_BYTES = 256 << 20
 """How much is kept; the tiles that were read last stay."""
 
 Key = tuple[int, ...]
@@ -29,20 +29,20 @@ class Tiles:
 
     def __init__(self, data: Any) -> None:
         self.data = data
-        self._kept: OrderedDict[Key, Any] = OrderedDict()
+        self._cache: OrderedDict[Key, Any] = OrderedDict()
 
     def spectrum(self, index: tuple[int, ...], size: int) -> Values | None:
         """The mean spectrum of a box as `box_spectrum` gives it, None if its tile has yet to be read."""
         key = _key(index, size)
-        tile = self._kept.get(key)
+        tile = self._cache.get(key)
         return None if tile is None else _within(tile, key, index, size)
 
     def read(self, index: tuple[int, ...], size: int) -> Values:
         """The mean spectrum of a box, read with its tile, which is kept."""
         key = _key(index, size)
-        tile = self._kept[key] = np.asarray(self.data[(slice(None), *key[:-3], *_range(key))])
-        while len(self._kept) > 1 and sum(one.nbytes for one in list(self._kept.values())) > KEPT_BYTES:
-            self._kept.popitem(last=False)
+        tile = self._cache[key] = np.asarray(self.data[(slice(None), *key[:-3], *_range(key))])
+        while len(self._cache) > 1 and sum(cached.nbytes for cached in list(self._cache.values())) > CACHE_BYTES:
+            self._cache.popitem(last=False)
         return _within(tile, key, index, size)
 
 

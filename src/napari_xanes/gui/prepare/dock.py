@@ -30,18 +30,18 @@ class PrepareDock(QWidget):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self._viewer = viewer = plain_viewer(napari_viewer)
-        self.runner = Runner(viewer, OPERATIONS, verb="Apply to stack", what="step")
+        self.runner = Runner(viewer, OPERATIONS, run_text="Apply to stack", method_label="step")
         self._history = QLabel()
         self._history.setWordWrap(True)
         self.runner.add_tab("history", self._history)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        self.in_file = StackSelector(viewer, self.runner.stacks, self)
-        layout.addWidget(self.in_file)
+        self.stack_selector = StackSelector(viewer, self.runner.stacks, self)
+        layout.addWidget(self.stack_selector)
         layout.addWidget(self.runner)
         self.runner.finished.connect(self._show)
         DropTarget(self, viewer)
-        self.runner.stacks.chosen.connect(self._show_history)
+        self.runner.stacks.layer_changed.connect(self._show_history)
         self._show_history()
 
     def _show(self, stack: SpectralStack) -> None:

@@ -52,7 +52,7 @@ class StackSelector(QWidget):
         row.addWidget(self.names, 3)
         row.addWidget(self.repeats, 2)
         row.addWidget(self.open_button)
-        stacks.chosen.connect(self.refresh)
+        stacks.layer_changed.connect(self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
@@ -78,12 +78,12 @@ class StackSelector(QWidget):
         stack = self._stack()
         if stack is None or stack.source is None or self.job.running:
             return
-        paths, asked = stack.source.to_read()
+        paths, arguments = stack.source.to_read()
         name, limit = self.names.currentText() or stack.name, memory_limit()
-        asked["select"] = self.names.currentText() or None
-        asked["repeat"] = self.repeats.currentIndex() or None
+        arguments["select"] = self.names.currentText() or None
+        arguments["repeat"] = self.repeats.currentIndex() or None
         self.open_button.setEnabled(False)
-        self.job.start(lambda progress: io.read(paths, memory_limit=limit, **asked), f"reading {name}")
+        self.job.start(lambda progress: io.read(paths, memory_limit=limit, **arguments), f"reading {name}")
 
     def _stack(self) -> SpectralStack | None:
         layer = self._stacks.layer()
@@ -92,6 +92,6 @@ class StackSelector(QWidget):
     def _add(self, stack: Any) -> None:
         data, keywords, _kind = stack_to_layer(stack)
         repeat = stack.source and stack.source.reading.get("repeat")
-        which = [stack.metadata.get("detector"), repeat and f"repeat {repeat}"]
-        keywords["name"] = " · ".join([keywords["name"], *filter(None, which)])
+        parts = [stack.metadata.get("detector"), repeat and f"repeat {repeat}"]
+        keywords["name"] = " · ".join([keywords["name"], *filter(None, parts)])
         self._viewer.add_image(data, **keywords)

@@ -86,9 +86,9 @@ class ReferenceList(QWidget):
         delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self._table, self.remove_selected)
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
         self.references.changed.connect(self._rebuild)
-        self._newest = LatestOnlyWorker(self)
-        self._newest.done.connect(lambda _key, spectra: self._add_regions(spectra))
-        self._newest.failed.connect(lambda _key, error: show_error(f"The regions can't be references: {error}"))
+        self._worker = LatestOnlyWorker(self)
+        self._worker.done.connect(lambda _key, spectra: self._add_regions(spectra))
+        self._worker.failed.connect(lambda _key, error: show_error(f"The regions can't be references: {error}"))
         self._rebuild()
 
     def ask(self) -> None:
@@ -107,7 +107,7 @@ class ReferenceList(QWidget):
 
     def take_regions(self) -> None:
         """Add the mean spectra of the brushed regions, once they are read."""
-        self._newest.submit(None, region_spectra(self._viewer))
+        self._worker.submit(None, region_spectra(self._viewer))
 
     def _add_regions(self, spectra: list[Spectrum]) -> None:
         if not spectra:

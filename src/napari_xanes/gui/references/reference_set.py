@@ -46,7 +46,7 @@ class ReferenceSet(QObject):
         self._spectra: list[Spectrum] = []
         self._colours: dict[str, str] = {}
         self._unchecked: set[str] = set()
-        self._seen: list[Spectrum] = []
+        self._offered: list[Spectrum] = []
 
     @property
     def spectra(self) -> list[Spectrum]:
@@ -72,8 +72,8 @@ class ReferenceSet(QObject):
         """Add spectra, checked, but none twice; a name that is taken gets a number. Returns them as added."""
         added: list[Spectrum] = []
         for spectrum in spectra:
-            self._seen.append(spectrum)
-            if any(_same(spectrum, old) for old in self._spectra):
+            self._offered.append(spectrum)
+            if any(_same(spectrum, existing) for existing in self._spectra):
                 continue
             name = self._free(spectrum.name)
             spectrum = spectrum if name == spectrum.name else replace(spectrum, name=name)
@@ -86,22 +86,24 @@ class ReferenceSet(QObject):
 
     def put(self, spectrum: Spectrum) -> None:
         """Add a spectrum, or replace the one of its name; for curves that change while a user watches."""
-        if any(old.name == spectrum.name for old in self._spectra):
-            self._spectra = [spectrum if old.name == spectrum.name else old for old in self._spectra]
+        if any(existing.name == spectrum.name for existing in self._spectra):
+            self._spectra = [spectrum if existing.name == spectrum.name else existing for existing in self._spectra]
             self.changed.emit()
         else:
             self.add([spectrum])
 
     def offer(self, layer: Layer) -> None:
         """Add the references that came with a layer's file; each is offered once, so that removing it lasts."""
-        found = layer.metadata["xanes"]["metadata"].get("references") or ()
-        self.add([s for s in found if isinstance(s, Spectrum) and not any(s is old for old in self._seen)])
+        references = layer.metadata["xanes"]["metadata"].get("references") or ()
+        self.add(
+            [s for s in references if isinstance(s, Spectrum) and not any(s is existing for existing in self._offered)]
+        )
 
     def remove(self, names: Sequence[str]) -> None:
         """Take references away, by name."""
-        kept = [spectrum for spectrum in self._spectra if spectrum.name not in names]
-        if len(kept) != len(self._spectra):
-            self._spectra = kept
+        remaining = [spectrum for spectrum in self._spectra if spectrum.name not in names]
+        if len(remaining) != len(self._spectra):
+            self._spectra = remaining
             self._unchecked -= set(names)
             self.changed.emit()
 

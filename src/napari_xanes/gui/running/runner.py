@@ -60,10 +60,10 @@ class Runner(QWidget):
         The methods to choose from.
     steps_before : callable, optional
         Steps that a stack needs before the chosen method, and are run with it.
-    verb : str
-        What the button says.
-    what : str
-        What the methods are called.
+    run_text : str
+        Text of the run button.
+    method_label : str
+        Label beside the box of methods.
     qualifies : callable
         Which layers to offer.
     require : callable
@@ -88,8 +88,8 @@ class Runner(QWidget):
         registry: Mapping[str, Method[Any]],
         *,
         steps_before: StepsBefore = lambda stack: [],
-        verb: str = "Run",
-        what: str = "method",
+        run_text: str = "Run",
+        method_label: str = "method",
         qualifies: Callable[[Layer], bool] = is_stack,
         require: Callable[[SpectralStack, Step], None] = lambda stack, step: None,
         parent: QWidget | None = None,
@@ -99,8 +99,8 @@ class Runner(QWidget):
         self._viewer, self._registry, self._steps_before, self._require = viewer, registry, steps_before, require
         self._forms: dict[str, Form] = {}
         self.source: Layer | None = None
-        self._then: Callable[[SpectralStack | None, Any], None] = self._tell
-        self._began = 0.0
+        self._on_result: Callable[[SpectralStack | None, Any], None] = self._emit_results
+        self._start_time = 0.0
         self.job = Job(self)
         self.stacks = LayerBox(viewer, qualifies)
         self.methods = QComboBox()
@@ -113,25 +113,25 @@ class Runner(QWidget):
         self._body = QVBoxLayout()
         self._body.addStretch()
         self._tabs = QTabWidget()
-        self.run_button = QPushButton(verb)
-        self._starters = [self.run_button]
+        self.run_button = QPushButton(run_text)
+        self._start_buttons = [self.run_button]
         self._buttons = QHBoxLayout()
         self.cancel_button = QPushButton("Cancel")
         self._bar = QProgressBar()
         self._bar.setTextVisible(True)
-        self._lay_out(what)
+        self._lay_out(method_label)
         self._connect()
         self._show_form()
         self._show_state()
         self._offer_references()
 
-    def _lay_out(self, what: str) -> None:
+    def _lay_out(self, method_label: str) -> None:
         top = QFormLayout()
         top.setContentsMargins(0, 0, 0, 0)
         top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         top.addRow("stack", self.stacks)
         if self.methods.count() > 1:
-            top.addRow(what, self.methods)
+            top.addRow(method_label, self.methods)
         self._buttons.addWidget(self.run_button, 1)
         self._buttons.addWidget(self.cancel_button)
         form = QWidget()
@@ -150,8 +150,8 @@ class Runner(QWidget):
 
     def _connect(self) -> None:
         self.methods.currentIndexChanged.connect(lambda _: self._show_form())
-        self.stacks.chosen.connect(self._show_state)
-        self.stacks.chosen.connect(self._offer_references)
+        self.stacks.layer_changed.connect(self._show_state)
+        self.stacks.layer_changed.connect(self._offer_references)
         self.run_button.clicked.connect(self.start)
         self.cancel_button.clicked.connect(self.job.cancel)
         self.job.progressed.connect(self._show_progress)
@@ -173,7 +173,7 @@ class Runner(QWidget):
         button.setToolTip(tip)
         button.clicked.connect(lambda _checked=False: action())
         self._buttons.insertWidget(0, button)
-        self._starters.append(button)
+        self._start_buttons.append(button)
         self._show_state()
         return button
 
@@ -192,9 +192,9 @@ class Runner(QWidget):
         self._tabs.setCurrentIndex([self._tabs.tabText(i) for i in range(self._tabs.count())].index(title))
 
     def _show_form(self) -> None:
-        shown = self.form()
+        current = self.form()
         for form in self._forms.values():
-            form.setVisible(form is shown)
+            form.setVisible(form is current)
 
     def _offer_references(self) -> None:
         """The references that came with the chosen stack."""
@@ -204,31 +204,31 @@ class Runner(QWidget):
 
     def _show_state(self) -> None:
         layer, running = self.stacks.layer(), self.job.running
-        for button in self._starters:
+        for button in self._start_buttons:
             button.setEnabled(layer is not None and not running)
         self.cancel_button.setEnabled(running)
         self._bar.setVisible(running)
         text = EMPTY_STATE
         if layer is not None:
-            before = self._steps_before(stack_of(layer))
-            names = ", ".join(step.name.replace("_", " ") for step in before)
-            text = f"First: {names}" if before else ""
+            steps = self._steps_before(stack_of(layer))
+            names = ", ".join(step.name.replace("_", " ") for step in steps)
+            text = f"First: {names}" if steps else ""
         self._note.setText(text)
         self._note.setVisible(bool(text))
 
     def _show_progress(self, done: float, message: str) -> None:
         self._bar.setValue(round(100 * done))
-        self._bar.setFormat(f"{message} %p %{time_left(monotonic() - self._began, done)}")
+        self._bar.setFormat(f"{message} %p %{time_left(monotonic() - self._start_time, done)}")
 
     def start(self) -> None:
         """Run the method in a worker; an error becomes a notification and changes nothing."""
-        self.launch(self.run_button.text(), self._steps_before, self._tell)
+        self.launch(self.run_button.text(), self._steps_before, self._emit_results)
 
     def launch(
         self,
         title: str,
         steps_before: StepsBefore,
-        then: Callable[[SpectralStack | None, Any], None],
+        on_result: Callable[[SpectralStack | None, Any], None],
         part_of: Callable[[SpectralStack], SpectralStack] = lambda stack: stack,
     ) -> None:
         """Run the method on the chosen layer, which becomes `source`, in a worker.
@@ -239,8 +239,8 @@ class Runner(QWidget):
             What napari's activity dock calls it.
         steps_before : callable
             Steps that the layer's stack needs first.
-        then : callable
-            Gets what the steps before gave (None if there are none) and what the method gave.
+        on_result : callable
+            Called with the result of the preparing steps (None if there are none) and the result of the method.
         part_of : callable
             What to take of the layer's stack.
         """
@@ -259,24 +259,24 @@ class Runner(QWidget):
         except ValueError as error:
             self._failed(error)
             return
-        before = steps_before(stack)
+        steps = steps_before(stack)
 
         def work(progress: Progress) -> tuple[SpectralStack | None, SpectralStack | MapSet]:
             progress(0.0, "starting")
-            share = _SHARE_BEFORE if before else 0.0
-            ready = run(before, stack, progress=part(progress, 0.0, share)) if before else stack
+            share = _SHARE_BEFORE if steps else 0.0
+            ready = run(steps, stack, progress=part(progress, 0.0, share)) if steps else stack
             result = run([step], ready, progress=part(progress, share, 1.0))
-            return ready if before else None, result
+            return ready if steps else None, result
 
-        self.source, self._then, self._began = layer, then, monotonic()
+        self.source, self._on_result, self._start_time = layer, on_result, monotonic()
         self.job.start(work, f"{title}: {self.methods.currentText()}")
         self._bar.setValue(0)
         self._show_state()
 
     def _done(self, results: tuple[SpectralStack | None, SpectralStack | MapSet]) -> None:
-        self._then(*results)
+        self._on_result(*results)
 
-    def _tell(self, ready: SpectralStack | None, result: SpectralStack | MapSet) -> None:
+    def _emit_results(self, ready: SpectralStack | None, result: SpectralStack | MapSet) -> None:
         if ready is not None:
             self.prepared.emit(ready)
         self.finished.emit(result)

@@ -120,19 +120,19 @@ def simulate(ion: str, values: dict[str, float], energies: Any) -> Spectrum:
     values = dict(values)
     element, charge = parse_ion(ion)
     centre = empirical_offset(find_ion(element, charge)) + values.pop("shift")
-    inside = energies is not None and energies[0] < centre < energies[-1]
+    covers_edge = energies is not None and energies[0] < centre < energies[-1]
     names = {knob.name for knob in TRANSFER}
     transfer = {name: values.pop(name) for name in names & set(values)}
-    made = simulated(
+    spectrum = simulated(
         element,
         charge,
         values.pop("ten_dq"),
-        energy=(float(energies[0]), float(energies[-1])) if inside else None,
+        energy=(float(energies[0]), float(energies[-1])) if covers_edge else None,
         offset=centre,
         charge_transfer=theory.ChargeTransfer(**transfer) if transfer else None,
         **values,
     )
-    return Spectrum(f"theory {ion}", made.energy, made.mu, made.valence, metadata=made.metadata)
+    return Spectrum(f"theory {ion}", spectrum.energy, spectrum.mu, spectrum.valence, metadata=spectrum.metadata)
 
 
 class SimulateDock(QWidget):
@@ -154,7 +154,7 @@ class SimulateDock(QWidget):
         self.ion.addItems(ions())
         self.ion.setCurrentText("Mn2+")
         self.transfer = QCheckBox("charge transfer")
-        self.knobs = {knob.name: KnobRow(knob, self._later) for knob in (*FIELD, *TRANSFER)}
+        self.knobs = {knob.name: KnobRow(knob, self._schedule) for knob in (*FIELD, *TRANSFER)}
         self.keep = QPushButton("Keep as reference")
         self.keep.setToolTip("Keep this curve under a name of its own; the sliders go on with another")
         self.message = QLabel()
@@ -162,11 +162,11 @@ class SimulateDock(QWidget):
         self._latest: Spectrum | None = None
         self._timer = QTimer(self, singleShot=True, interval=16)
         self._timer.timeout.connect(self._submit)
-        self._newest = LatestOnlyWorker(self)
-        self._newest.done.connect(self._draw)
-        self._newest.failed.connect(lambda _key, error: self.message.setText(str(error)))
+        self._worker = LatestOnlyWorker(self)
+        self._worker.done.connect(self._draw)
+        self._worker.failed.connect(lambda _key, error: self.message.setText(str(error)))
         self._lay_out()
-        self.ion.currentTextChanged.connect(lambda _: self._later())
+        self.ion.currentTextChanged.connect(lambda _: self._schedule())
         self.transfer.toggled.connect(self._on_transfer)
         self.keep.clicked.connect(self._keep)
         self._on_transfer(False)
@@ -194,12 +194,12 @@ class SimulateDock(QWidget):
     def showEvent(self, event: Any) -> None:
         """Draw the first spectrum."""
         super().showEvent(event)
-        self._later()
+        self._schedule()
 
     def hideEvent(self, event: Any) -> None:
         """Take the moving curve away; kept ones stay."""
         self._timer.stop()
-        self._newest.forget()
+        self._worker.forget()
         self.references.remove([self._name()])
         super().hideEvent(event)
 
@@ -209,22 +209,22 @@ class SimulateDock(QWidget):
     def _on_transfer(self, on: bool) -> None:
         for knob in TRANSFER:
             self.knobs[knob.name].setEnabled(on)
-        self._later()
+        self._schedule()
 
-    def _later(self) -> None:
+    def _schedule(self) -> None:
         if self.isVisible():
             self._timer.start()
 
     def values(self) -> dict[str, float]:
         """The knobs' values; those of charge transfer only if it is on."""
-        shown = (*FIELD, *TRANSFER) if self.transfer.isChecked() else FIELD
-        return {knob.name: self.knobs[knob.name].value() for knob in shown}
+        knobs = (*FIELD, *TRANSFER) if self.transfer.isChecked() else FIELD
+        return {knob.name: self.knobs[knob.name].value() for knob in knobs}
 
     def _submit(self) -> None:
         layer = attach_energy(self._viewer).layer
         energies = None if layer is None else np.asarray(energies_of(layer))
         ion, values = self.ion.currentText(), self.values()
-        self._newest.submit(ion, lambda: simulate(ion, values, energies))
+        self._worker.submit(ion, lambda: simulate(ion, values, energies))
 
     def _draw(self, _ion: str, spectrum: Spectrum) -> None:
         if not self.isVisible():
@@ -237,6 +237,8 @@ class SimulateDock(QWidget):
 
     def _keep(self) -> None:
         if self._latest is not None:
-            one = self._latest
-            name = str(one.metadata["simulated"])
-            self.references.add([Spectrum(name, one.energy, one.mu, one.valence, metadata=one.metadata)])
+            spectrum = self._latest
+            name = str(spectrum.metadata["simulated"])
+            self.references.add(
+                [Spectrum(name, spectrum.energy, spectrum.mu, spectrum.valence, metadata=spectrum.metadata)]
+            )

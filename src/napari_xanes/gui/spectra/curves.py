@@ -52,17 +52,17 @@ class Curve:
     spread: Values | None = None
 
 
-def laid_over(energy: Values, mu: Values, target_energy: Values, target: Values) -> Values | None:
+def scale_onto(energy: Values, mu: Values, target_energy: Values, target: Values) -> Values | None:
     """A reference, scaled and shifted so that it lies over a measured spectrum (least squares).
 
     None if they share fewer than three energies. A reference that would have to be turned upside down is made flat,
     since it looks like nothing in the measured spectrum.
     """
-    at = np.interp(target_energy, energy, mu, np.nan, np.nan)
-    both = np.isfinite(at) & np.isfinite(target)
-    if both.sum() < 3:
+    interpolated = np.interp(target_energy, energy, mu, np.nan, np.nan)
+    common = np.isfinite(interpolated) & np.isfinite(target)
+    if common.sum() < 3:
         return None
-    x, y = at[both], target[both]
+    x, y = interpolated[common], target[common]
     variance = x.var()
     slope = max(((x - x.mean()) * (y - y.mean())).mean() / variance, 0.0) if variance > 0 else 0.0
     return slope * (mu - x.mean()) + y.mean()

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_xanes.edge import normalize_mu
 from napari_xanes.gui.pixels.spectra import Values
-from napari_xanes.gui.spectra.curves import QUANTITY_LABELS, Curve, laid_over
+from napari_xanes.gui.spectra.curves import QUANTITY_LABELS, Curve, scale_onto
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ def axis_label(mode: str, quantity: str) -> str:
     return label
 
 
-def shown(curve: Curve, mode: str) -> Curve:
+def transform_curve(curve: Curve, mode: str) -> Curve:
     """A measured curve in a mode.
 
     Raises
@@ -45,7 +45,7 @@ def shown(curve: Curve, mode: str) -> Curve:
     return replace(curve, values=values, spread=None if curve.spread is None else curve.spread / jump)
 
 
-def reference_shown(curve: Curve, mode: str, target: Curve | None) -> Curve | None:
+def transform_reference(curve: Curve, mode: str, target: Curve | None) -> Curve | None:
     """A reference in a mode, laid over the measured curve `target`; None if they share no energies.
 
     Raises
@@ -54,13 +54,13 @@ def reference_shown(curve: Curve, mode: str, target: Curve | None) -> Curve | No
         If it can't be normalized.
     """
     if mode == "normalized":
-        return shown(curve, mode)
+        return transform_curve(curve, mode)
     if target is not None:
-        values = laid_over(curve.energy, curve.values, target.energy, target.values)
+        values = scale_onto(curve.energy, curve.values, target.energy, target.values)
         if values is None:
             return None
         curve = replace(curve, values=values)
-    return shown(curve, mode)
+    return transform_curve(curve, mode)
 
 
 class Composer:
@@ -92,7 +92,7 @@ class Composer:
         for key, curve in measured:
             if curve not in self._done:
                 try:
-                    self._done[curve] = shown(curve, mode)
+                    self._done[curve] = transform_curve(curve, mode)
                 except ValueError as error:
                     problem = f"{curve.name} is shown as measured: {error}"
             curves.append((key, self._done.get(curve, curve)))
@@ -111,9 +111,9 @@ class Composer:
 
     def _reference(self, curve: Curve, mode: str, target: Curve | None) -> Curve | None:
         if mode != "normalized":
-            return reference_shown(curve, mode, target)
+            return transform_reference(curve, mode, target)
         if curve not in self._done:
-            self._done[curve] = shown(curve, mode)
+            self._done[curve] = transform_curve(curve, mode)
         return self._done[curve]
 
 

@@ -44,8 +44,8 @@ _DOCKS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 def spectra_dock_of(viewer: napari.viewer.Viewer) -> SpectraDock | None:
     """The viewer's Spectra dock, if it was opened."""
-    known = _DOCKS.get(plain_viewer(viewer))
-    return known() if known is not None else None
+    dock_ref = _DOCKS.get(plain_viewer(viewer))
+    return dock_ref() if dock_ref is not None else None
 
 
 class SpectraDock(QWidget):
@@ -130,24 +130,24 @@ class SpectraDock(QWidget):
         layout.addLayout(_row((QLabel("show"), 0), (self.mode, 1), (self.pin_button, 0), (self.export_button, 0)))
         layout.addWidget(self.tabs)
         self.pages = QStackedWidget()
-        for one in (page, EmptyPage(viewer), EnergiesPage(viewer)):
-            self.pages.addWidget(one)
+        for widget in (page, EmptyPage(viewer), EnergiesPage(viewer)):
+            self.pages.addWidget(widget)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(6, 4, 6, 4)
         outer.addWidget(self.pages)
 
     def _connect(self) -> None:
-        self.cursor.moved.connect(self._on_cursor)
-        self.cursor.arrived.connect(self._on_spectrum)
-        self.cursor.failed.connect(lambda error: self._say(f"The spectrum can't be read: {error}"))
+        self.cursor.pixel_changed.connect(self._on_cursor)
+        self.cursor.spectrum_ready.connect(self._on_spectrum)
+        self.cursor.failed.connect(lambda error: self._show_message(f"The spectrum can't be read: {error}"))
         self.tracker.changed.connect(self._on_regions)
-        self.tracker.failed.connect(lambda error: self._say(f"The regions can't be read: {error}"))
+        self.tracker.failed.connect(lambda error: self._show_message(f"The regions can't be read: {error}"))
         references_of(self._viewer).changed.connect(self._on_references)
         self.pins.changed.connect(self._redraw)
         self.box.valueChanged.connect(lambda size: setattr(self.cursor, "box", size))
         self.mode.currentTextChanged.connect(self._on_mode)
         self.pin_button.clicked.connect(lambda _checked=False: self.pin())
-        self.plot.energy_asked.connect(self._on_energy_asked)
+        self.plot.energy_requested.connect(self._on_energy_requested)
         self.plot.line.sigPositionChangeFinished.connect(lambda *_: self._on_step())
 
     def showEvent(self, event: Any) -> None:
@@ -243,9 +243,9 @@ class SpectraDock(QWidget):
     def _on_step(self, step: Any = None) -> None:
         layer = self.stacks.layer
         self.plot.show_energy(energy_of_step(layer, self.stacks.step) if layer is not None else None)
-        self._read_out()
+        self._show_readout()
 
-    def _on_energy_asked(self, energy: float) -> None:
+    def _on_energy_requested(self, energy: float) -> None:
         layer = self.stacks.layer
         if layer is not None:
             step = step_of_energy(layer, energy)
@@ -272,18 +272,18 @@ class SpectraDock(QWidget):
         self._values = values
         self._measured = Curve("cursor", energies_of(layer), values, "cursor")
         self._redraw()
-        self._read_out()
+        self._show_readout()
 
-    def _read_out(self) -> None:
+    def _show_readout(self) -> None:
         layer, index, step = self.stacks.layer, self.cursor.index, self.stacks.step
         if layer is not None and index is not None and self._values is not None:
             self.readout.setText(readout(layer, index, energy_of_step(layer, step), self._values[step]))
 
     def _on_regions(self) -> None:
-        layer, found = self.stacks.layer, self.tracker.regions
+        layer, regions = self.stacks.layer, self.tracker.regions
         energy = energies_of(layer) if layer is not None else None
         self._regions = [
-            Curve(r.name, energy, r.mean, "region", r.colour, r.spread) for r in found if energy is not None
+            Curve(r.name, energy, r.mean, "region", r.colour, r.spread) for r in regions if energy is not None
         ]
         self._redraw()
 
@@ -298,7 +298,7 @@ class SpectraDock(QWidget):
         self._redraw()
         self.plot.show_all()
 
-    def _say(self, text: str) -> None:
+    def _show_message(self, text: str) -> None:
         self.message.setText(text)
         self.message.setVisible(bool(text))
 
@@ -320,9 +320,9 @@ class SpectraDock(QWidget):
             problem = problem or "One energy: every spectrum is a single value, which is no curve"
         self.plot.set_curves(curves)
         self.pin_button.setEnabled(self._measured is not None)
-        known = references_of(self._viewer).spectra
-        self.tabs.count_items(len(self._regions), len(known), len(self.pins.pins))
-        self._say(problem)
+        n_references = len(references_of(self._viewer).spectra)
+        self.tabs.count_items(len(self._regions), n_references, len(self.pins.pins))
+        self._show_message(problem)
 
 
 def _row(*widgets: tuple[QWidget, int]) -> QHBoxLayout:

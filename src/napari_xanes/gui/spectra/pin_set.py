@@ -67,8 +67,8 @@ class PinSet(QObject):
 
     def remove(self, rows: Iterable[int]) -> None:
         """Take pins away, by their places in the list."""
-        gone = set(rows)
-        self.pins = [pin for row, pin in enumerate(self.pins) if row not in gone]
+        removed_rows = set(rows)
+        self.pins = [pin for row, pin in enumerate(self.pins) if row not in removed_rows]
         self.changed.emit()
 
     def clear(self) -> None:

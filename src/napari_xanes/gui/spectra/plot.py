@@ -35,7 +35,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         The user moved the energy line, or clicked, at an energy in eV.
     """
 
-    energy_asked = Signal(float)
+    energy_requested = Signal(float)
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
@@ -57,7 +57,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         self.line = pg.InfiniteLine(movable=True, angle=90)
         # The line starts at 0 eV: with its bounds the range would begin there.
         self.main.addItem(self.line, ignoreBounds=True)
-        self.line.sigDragged.connect(lambda line: self.energy_asked.emit(float(line.value())))
+        self.line.sigDragged.connect(lambda line: self.energy_requested.emit(float(line.value())))
         self.line.hide()
         self.scene().sigMouseClicked.connect(self._on_click)
         for plot in (self.main, self.residual):
@@ -67,17 +67,17 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         self._bands: dict[str, pg.PlotCurveItem] = {}
         self._residual_item: pg.PlotCurveItem | None = None
         self._bottom = "photon energy (eV)"
-        self._whole = True
+        self._fits_all = True
         self._headroom = 0
         self._labels: list[tuple[str, str]] = []
-        self.painted = 0
+        self.paint_count = 0
         self.main.vb.sigResized.connect(self._on_resize)
         self.set_theme("dark")
 
     def paintEvent(self, event: Any) -> None:
         """Count the paintings, for the tests and the benchmark."""
         super().paintEvent(event)
-        self.painted += 1
+        self.paint_count += 1
 
     @property
     def curves(self) -> list[Curve]:
@@ -149,7 +149,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
 
     def show_all(self) -> None:
         """Fit the range to the curves, and keep doing so."""
-        self._whole = True
+        self._fits_all = True
         self._fit_range(anew=True)
 
     def _place_residual(self, shown: bool) -> None:
@@ -233,7 +233,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
 
     def _fit_range(self, *, anew: bool = False) -> None:
         """Keep all curves in view, but do not let the axis jump with every noisy pixel."""
-        if not self._whole or not self._curves:
+        if not self._fits_all or not self._curves:
             return
         measured = [curve for curve in self._curves.values() if curve.kind != "reference"] or self.curves
         ends = [end for curve in measured for end in (curve.energy[0], curve.energy[-1])]
@@ -261,7 +261,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         self._fit_range(anew=True)
 
     def _on_zoom(self, *_: Any) -> None:
-        self._whole = False
+        self._fits_all = False
 
     def _on_click(self, event: Any) -> None:
         inside = self.main.vb.sceneBoundingRect().contains(event.scenePos())
@@ -270,7 +270,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         if event.double():
             self.show_all()
         elif not event.isAccepted():
-            self.energy_asked.emit(float(self.main.vb.mapSceneToView(event.scenePos()).x()))
+            self.energy_requested.emit(float(self.main.vb.mapSceneToView(event.scenePos()).x()))
 
 
 def _span(curve: Curve) -> tuple[float, float] | None:

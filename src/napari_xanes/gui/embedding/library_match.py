@@ -26,26 +26,26 @@ def match_of(layers: Iterable[Layer], stack: Layer) -> MapSet | None:
     stack : Layer
         A stack layer. Maps are its own if name, size and source agree and their history continues that of the stack.
     """
-    found = [layer.metadata["xanes"] for layer in layers if is_map(layer)]
-    for last in reversed(found):
-        if _continues(last, stack):
-            return maps_of(one for one in found if one["group"] == last["group"])
+    maps_metadata = [layer.metadata["xanes"] for layer in layers if is_map(layer)]
+    for xanes in reversed(maps_metadata):
+        if _continues(xanes, stack):
+            return maps_of(entry for entry in maps_metadata if entry["group"] == xanes["group"])
     return None
 
 
 def _continues(xanes: dict[str, Any], stack: Layer) -> bool:
-    ours, history = stack.metadata["xanes"], list(xanes["history"])
-    before = list(ours["history"])
+    stack_metadata, history = stack.metadata["xanes"], list(xanes["history"])
+    stack_history = list(stack_metadata["history"])
     return (
         library_settings(xanes["metadata"]) is not None
         and xanes["whole"].data.shape == tuple(stack.data.shape[1:])
-        and xanes["metadata"]["name"] == (ours["metadata"].get("name") or stack.name)
-        and xanes["source"] == ours["source"]
-        and history[: len(before)] == before
+        and xanes["metadata"]["name"] == (stack_metadata["metadata"].get("name") or stack.name)
+        and xanes["source"] == stack_metadata["source"]
+        and history[: len(stack_history)] == stack_history
     )
 
 
-def settled_in_words(maps: MapSet) -> str:
+def settings_in_words(maps: MapSet) -> str:
     """Offset and width that the matching found or was given."""
     settings = library_settings(maps.metadata)
     assert settings is not None
@@ -62,33 +62,33 @@ def reading(maps: MapSet, index: tuple[int, ...]) -> str:
     index : tuple of int
         Pixel, (y, x) or (z, y, x).
     """
-    why = _label(maps.get("doubt"), index)
+    doubt = _label(maps.get("doubt"), index)
     charge = _label(maps.get("charge"), index)
     values = [
-        f"{name} {with_error(float(one.data[index]), _sigma(one, index), one.unit)}"
-        for name, one in (("10Dq", maps.get("ten_dq")), ("valence", maps.get("valence")))
-        if one is not None and one.mask[index]
+        f"{name} {with_error(float(parameter_map.data[index]), _sigma(parameter_map, index), parameter_map.unit)}"
+        for name, parameter_map in (("10Dq", maps.get("ten_dq")), ("valence", maps.get("valence")))
+        if parameter_map is not None and parameter_map.mask[index]
     ]
     if not charge and not values:
-        return why or "not assigned"
-    said = [charge, *values] if charge else values
+        return doubt or "not assigned"
+    parts = [charge, *values] if charge else values
     misfit = maps.get("misfit")
     if misfit is not None and np.isfinite(misfit.data[index]):
-        said.append(f"misfit {100 * float(misfit.data[index]):.2g} %")
-    if why and why != charge:
-        said.append(f"doubtful: {why}")
-    return ", ".join(said)
+        parts.append(f"misfit {100 * float(misfit.data[index]):.2g} %")
+    if doubt and doubt != charge:
+        parts.append(f"doubtful: {doubt}")
+    return ", ".join(parts)
 
 
-def _label(one: ParameterMap | None, index: tuple[int, ...]) -> str:
+def _label(parameter_map: ParameterMap | None, index: tuple[int, ...]) -> str:
     """What a label map says of a pixel; nothing where it is masked, or there is no such map."""
-    if one is None or not one.mask[index]:
+    if parameter_map is None or not parameter_map.mask[index]:
         return ""
-    return (one.labels or {}).get(int(one.data[index]), "")
+    return (parameter_map.labels or {}).get(int(parameter_map.data[index]), "")
 
 
-def _sigma(one: ParameterMap, index: tuple[int, ...]) -> float:
-    return float("nan") if one.sigma is None else float(one.sigma[index])
+def _sigma(parameter_map: ParameterMap, index: tuple[int, ...]) -> float:
+    return float("nan") if parameter_map.sigma is None else float(parameter_map.sigma[index])
 
 
 def labels_of(maps: MapSet) -> Mapping[int, str]:
