@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from napari.components import ViewerModel
 from qtpy.QtWidgets import QWidget
 from tests.io.zeiss.test_xrm_series import aps
 
@@ -37,6 +38,20 @@ def test_files_of_a_series_dropped_one_by_one_open_it_once(
     viewer.layers.clear()
     viewer.open(files[:2], plugin="napari-xanes")
     assert len(viewer.layers) == 1, "a series that was closed opens again"
+
+
+def test_a_dock_looks_for_an_open_series_in_its_own_viewer(
+    viewer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    current = ViewerModel()
+    monkeypatch.setattr("napari.current_viewer", lambda: current)
+    files = names(aps(tmp_path))
+    target = DropTarget(QWidget(), viewer)
+    target.open(files)
+    target.open(files[:1])
+    assert [layer.data.shape for layer in viewer.layers] == [(3, 4, 5)]
+    assert "which is open already" in viewer.status
+    assert "is part of" not in current.status
 
 
 def test_another_series_in_the_same_folder_opens_too(

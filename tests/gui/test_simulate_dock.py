@@ -52,7 +52,7 @@ def test_a_curve_can_be_kept_and_the_moving_one_goes_with_the_dock(viewer: Any, 
 
 def test_impossible_ions_say_why(dock: SimulateDock, wait: Any) -> None:
     dock.ion.setCurrentText("Ni1+")
-    wait(lambda: "Drawn" in dock.message.text())
+    wait(lambda: "Spectra dock shows" in dock.message.text())
 
 
 def test_the_stack_decides_the_range() -> None:

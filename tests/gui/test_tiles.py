@@ -45,7 +45,7 @@ def test_neighbours_need_no_second_reading() -> None:
 
 
 def test_old_tiles_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiles, "KEPT_BYTES", 2 * 4 * 64 * 64 * 4)
+    monkeypatch.setattr(tiles, "CACHE_BYTES", 2 * 4 * 64 * 64 * 4)
     kept = Tiles(DATA[:, 0])
     for column in (0, 64, 0, 64):
         kept.read((0, column), 1)

@@ -1,4 +1,4 @@
-"""The stack that a window looks at, and its energy: one per viewer, shown as text over the image."""
+"""The current stack of a viewer, and the photon energy of the frame that is shown."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ _FOLLOWERS: WeakKeyDictionary[Any, StackFollower] = WeakKeyDictionary()
 
 
 def plain_viewer(viewer: Viewer) -> Viewer:
-    """The viewer behind napari's proxy, which plugins get and which does not live as long as the window."""
+    """Return the viewer behind napari's proxy. Plugins get a proxy that may be deleted before the window."""
     return getattr(viewer, "__wrapped__", viewer)
 
 
 def energies_of(layer: Layer) -> NDArray[np.float64]:
-    """Photon energies of a stack layer in eV, shape (E,)."""
+    """Return the photon energies of a stack layer in eV, shape (E,)."""
     return np.asarray(layer.metadata["xanes"]["energy_eV"], dtype=np.float64)
 
 
 def energy_of_step(layer: Layer, step: int) -> float:
-    """Photon energy of a frame in eV; steps beyond the ends give the first or last."""
+    """Return the photon energy of a frame in eV; a step out of range gives the first or last energy."""
     energies = energies_of(layer)
     return float(energies[min(max(step, 0), energies.size - 1)])
 
 
 def step_of_energy(layer: Layer, energy: float) -> int:
-    """The frame whose energy is nearest to `energy` (eV)."""
+    """Return the frame whose energy is nearest to `energy` (eV)."""
     return int(np.argmin(np.abs(energies_of(layer) - energy)))
 
 
 def energy_axis(viewer: Viewer, layer: Layer) -> int:
-    """The viewer's axis along which the layer's energies lie."""
+    """Return the index of the viewer axis that is the energy axis of the layer."""
     return int(viewer.dims.ndim - layer.ndim)
 
 
 def current_step(viewer: Viewer, layer: Layer) -> int:
-    """The frame of the layer that the slider shows."""
+    """Return the frame of the layer that the slider shows."""
     position = layer.world_to_data(viewer.dims.point)[0]
     return int(min(max(round(float(position)), 0), energies_of(layer).size - 1))
 
@@ -59,12 +59,12 @@ def go_to_step(viewer: Viewer, layer: Layer, step: int) -> None:
 
 
 def attach_energy(viewer: Viewer) -> StackFollower:
-    """The viewer's follower of its current stack; the first call also puts the energy over the image.
+    """Return the viewer's `StackFollower`; the first call creates it and shows the energy over the image.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        The viewer; calling again for it changes nothing.
+        The viewer. Further calls return the same follower.
     """
     viewer = plain_viewer(viewer)
     if viewer not in _FOLLOWERS:
@@ -73,17 +73,17 @@ def attach_energy(viewer: Viewer) -> StackFollower:
 
 
 class StackFollower(QObject):
-    """Which stack layer is the current one, and which frame of it is shown.
+    """Follows which stack layer is current and which of its frames is shown.
 
-    The current stack is the selected layer if that is a stack, otherwise the one that was current before (so that
-    selecting a regions layer to brush changes nothing), otherwise the topmost visible stack.
+    The current stack is the selected layer if it is a stack. Otherwise the previous stack stays current, so that a user
+    can select a regions layer to brush. If there is no previous stack, the topmost visible stack is current.
 
     Signals
     -------
     layer_changed : Layer or None
         The current stack changed, or its energies did.
     step_changed : int
-        Another frame of the current stack is shown.
+        The slider shows another frame of the current stack.
     """
 
     layer_changed = Signal(object)
@@ -111,12 +111,12 @@ class StackFollower(QObject):
 
     @property
     def step(self) -> int:
-        """The frame of the current stack that is shown."""
+        """The frame of the current stack that is shown; -1 if there is no stack."""
         viewer = self._viewer()
         return current_step(viewer, self._layer) if viewer is not None and self._layer is not None else -1
 
     def refresh(self, event: Any = None) -> None:
-        """Look again which stack is the current one."""
+        """Find the current stack again."""
         viewer = self._viewer()
         if viewer is None:
             return
@@ -140,7 +140,7 @@ class StackFollower(QObject):
         self.refresh()
 
     def _on_metadata(self, event: Any) -> None:
-        """A layer may have been given energies, or others."""
+        """Handle new energies of a layer."""
         if event.source is self._layer and is_stack(self._layer):
             self._step = -1
             self.layer_changed.emit(self._layer)
@@ -166,7 +166,7 @@ class StackFollower(QObject):
         self._show(viewer)
 
     def _show(self, viewer: Viewer) -> None:
-        """Write the energy over the image; leave the text alone when it is somebody else's."""
+        """Write the energy over the image; leave a text of another plugin alone."""
         overlay = viewer.canvas.overlays.text if hasattr(viewer, "canvas") else viewer.text_overlay
         layer = self._layer
         if layer is None or energy_axis(viewer, layer) in viewer.dims.displayed:

@@ -1,4 +1,4 @@
-"""Long work beside the window: a thread worker with progress in napari's activity dock and a way to stop it."""
+"""Run long work in a thread, with progress in napari's activity dock and a way to cancel."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_xanes.progress import Cancelled, Progress
 
-_REPORT_EVERY = 0.05  # s; more often would keep the window busy with drawing progress
-_PATIENCE = 500  # ms that a cancelled job has to stop by itself
+_REPORT_EVERY = 0.05  # s; more frequent reports would slow the window down
+_PATIENCE = 500  # ms that a cancelled job gets to stop by itself
 
 
 class Job(QObject):
-    """One piece of work at a time, off the main thread.
+    """Runs one function at a time outside the main thread.
 
     Signals
     -------
     progressed : float, str
-        Fraction done and what is being done.
+        Fraction done (0 to 1) and a description of the present step.
     done : object
-        The result; on the main thread.
-    failed : object
-        The exception.
+        The result. All signals arrive on the main thread.
+    failed : Exception
+        The error that the function raised.
     ended :
-        After any of done, failed, or a cancel; nothing comes any more.
+        Emitted last: after `done`, after `failed`, or after a cancel.
     """
 
     progressed = Signal(float, str)
@@ -48,19 +48,19 @@ class Job(QObject):
 
     @property
     def running(self) -> bool:
-        """Whether work is under way."""
+        """True while a function runs."""
         return self._worker is not None
 
     def start(self, work: Callable[[Progress], Any], title: str) -> None:
-        """Begin `work`, which gets a progress callback and returns the result.
+        """Start `work` in a thread. It is called with a progress callback and returns the result.
 
         Raises
         ------
         RuntimeError
-            If work is under way already.
+            If another function is still running.
         """
         if self.running:
-            raise RuntimeError("something is running already; wait for it or cancel it")
+            raise RuntimeError("another job is still running; wait until it ends, or cancel it")
         self._stop = threading.Event()
         self._bar = activity(total=100, desc=title)
         worker = thread_worker(work, start_thread=False, ignore_errors=True)(self._reporter(self._stop))
@@ -70,7 +70,7 @@ class Job(QObject):
         worker.start()
 
     def cancel(self) -> None:
-        """Ask the work to stop, which it does at its next report; if that takes long, go on without it."""
+        """Ask the work to stop at its next progress report; after half a second, stop waiting for it."""
         self._stop.set()
         if self.running:
             self._patience.start()
@@ -90,7 +90,7 @@ class Job(QObject):
         return report
 
     def _show(self, done: float, message: str) -> None:
-        bar = self._bar  # drawing it handles events, and one of them may end the job
+        bar = self._bar  # updating the bar handles events, and an event may end the job
         if bar is not None:
             bar.set_description(message)
             bar.update(round(100 * done) - bar.n)
@@ -109,7 +109,7 @@ class Job(QObject):
         self.ended.emit()
 
     def _give_up(self) -> None:
-        """Hear no more of work that was cancelled and has not stopped; its thread ends by itself."""
+        """Ignore cancelled work that has not stopped yet; its thread ends by itself."""
         if self._worker is not None:
             self._worker.returned.disconnect(self._returned)
             self._worker.errored.disconnect(self._errored)

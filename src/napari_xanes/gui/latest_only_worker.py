@@ -1,4 +1,4 @@
-"""Work off the main thread of which only the newest request matters."""
+"""Run requests in a thread; a new request replaces the one that waits."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from qtpy.QtCore import QObject, Signal
 
 
 class LatestOnlyWorker(QObject):
-    """Run one request at a time in a thread; of those that come meanwhile keep the last one only.
+    """Runs one request at a time in a thread. Of the requests that arrive meanwhile, it keeps only the last.
 
     Signals
     -------
     done : object, object
-        The request's key and its result, on the main thread.
+        The key of the request and its result, on the main thread.
     failed : object, object
-        The key and the exception.
+        The key of the request and the exception.
     """
 
     done = Signal(object, object)
@@ -31,12 +31,12 @@ class LatestOnlyWorker(QObject):
         self._ended.connect(self._next)
 
     def submit(self, key: Any, work: Callable[[], Any]) -> None:
-        """Run `work` as soon as the running request, if any, has ended."""
+        """Run `work` at once, or when the running request has ended."""
         if self._running:
             self._waiting = (key, work)
             return
         self._running = True
-        # A daemon, so that a slow disk does not keep a closed napari alive.
+        # A daemon thread does not keep napari alive after its window is closed.
         threading.Thread(target=self._run, args=(key, work), daemon=True).start()
 
     def forget(self) -> None:
@@ -52,7 +52,7 @@ class LatestOnlyWorker(QObject):
         try:
             self._ended.emit(key, result, error)
         except RuntimeError:
-            return  # the window was closed meanwhile: nobody waits for the result
+            return  # the window was closed meanwhile
 
     def _next(self, key: Any, result: Any, error: Exception | None) -> None:
         self._running = False

@@ -1,4 +1,4 @@
-"""Stacks and maps as napari layers, and back. What the package knows lives in ``layer.metadata["xanes"]``."""
+"""Convert stacks and maps to napari layers and back. Their metadata are in ``layer.metadata["xanes"]``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 
 def _spatial(pixel_size: tuple[float, ...] | None, n_axes: int) -> dict[str, Any]:
-    """Scale, units and axis labels of the spatial axes of a layer."""
+    """Return scale, units and axis labels of the spatial axes of a layer."""
     return {
         "scale": pixel_size or (1.0,) * n_axes,
         "units": ("um" if pixel_size else "pixel",) * n_axes,
@@ -30,17 +30,16 @@ def _spatial(pixel_size: tuple[float, ...] | None, n_axes: int) -> dict[str, Any
 
 
 def stack_to_layer(stack: SpectralStack, *, name: str | None = None) -> LayerData:
-    """One image layer for a stack.
+    """Return the image layer of a stack.
 
-    napari can't put an uneven energy axis into a scale, so the energies go into the metadata and the slider counts
-    frames.
+    A napari scale can't describe uneven energies. So the energies are in the metadata, and the slider counts frames.
 
     Parameters
     ----------
     stack : SpectralStack
         The stack; its data are not copied.
     name : str, optional
-        Name of the layer; by default the stack's, with what it holds.
+        Name of the layer; by default the name and quantity of the stack.
     """
     space = _spatial(stack.pixel_size, len(stack.shape) - 1)
     keywords = {
@@ -73,28 +72,31 @@ def _stack_metadata(stack: SpectralStack) -> dict[str, Any]:
 
 
 def is_stack(layer: Layer) -> bool:
-    """Whether a layer carries energies."""
+    """Return whether a layer is a stack, with energies in its metadata."""
     xanes = layer.metadata.get("xanes")
     return isinstance(xanes, Mapping) and xanes.get("kind") == "stack"
 
 
 def stack_of(layer: Layer) -> SpectralStack:
-    """The stack that a layer shows; its data are not copied.
+    """Return the stack that a layer shows; its data are not copied.
 
     Raises
     ------
     ValueError
-        If the layer carries no energies.
+        If the layer has no energies.
     """
     if not is_stack(layer):
-        raise ValueError(f"layer {layer.name!r} has no energies; open its file with napari-xanes or attach a text file")
+        raise ValueError(
+            f"layer {layer.name!r} has no energies; "
+            "open its file with napari-xanes, or attach energies in the Spectra dock"
+        )
     xanes = layer.metadata["xanes"]
     name = xanes["metadata"].get("name") or layer.name
     return stack_from(layer.data, {**xanes, "metadata": {**xanes["metadata"], "name": name}})
 
 
 def stack_from(data: Any, xanes: Mapping[str, Any]) -> SpectralStack:
-    """The stack of a layer's data and its ``metadata["xanes"]``."""
+    """Return the stack of a layer's data and its ``metadata["xanes"]``."""
     return SpectralStack(
         data,
         xanes["energy_eV"],
@@ -107,9 +109,9 @@ def stack_from(data: Any, xanes: Mapping[str, Any]) -> SpectralStack:
 
 
 def maps_to_layers(maps: MapSet) -> list[LayerData]:
-    """Layers for a set of maps: parameters as images, labels as a labels layer, companions and sigmas hidden.
+    """Return layers for a set of maps: images for parameters, a labels layer for labels; companions and sigmas hidden.
 
-    Values outside a map's mask are NaN in its layer, so that they have no colour; the whole map is in the metadata.
+    Pixels outside a map's mask are NaN in its layer and transparent. The metadata keep the complete map.
     """
     group = uuid4().hex
     values = [name for name, m in maps.items() if m.labels is None and not m.companion]
@@ -122,7 +124,7 @@ def maps_to_layers(maps: MapSet) -> list[LayerData]:
             layers.append(_labels(maps, name, parameter_map, group, visible=not values))
         else:
             layers.append(_image(maps, name, parameter_map, "value", group, visible=name == visible_name))
-    # napari puts the last layer on top: companions go first, the map to look at last.
+    # napari puts the last layer on top, so the visible map comes last.
     return sorted(layers, key=lambda layer: (layer[1]["visible"], not layer[1]["metadata"]["xanes"]["companion"]))
 
 
@@ -175,29 +177,29 @@ def _map_metadata(maps: MapSet, name: str, parameter_map: ParameterMap, role: st
 
 
 def is_map(layer: Layer) -> bool:
-    """Whether a layer is one of a set of maps."""
+    """Return whether a layer is a map or the sigma of a map."""
     xanes = layer.metadata.get("xanes")
     return isinstance(xanes, Mapping) and xanes.get("kind") == "map"
 
 
 def maps_of(layers: Iterable[Mapping[str, Any]]) -> MapSet:
-    """The set of maps that some layers belong to.
+    """Return the set of maps that some layers show.
 
     Parameters
     ----------
     layers : iterable of mapping
-        The layers' ``metadata["xanes"]``; sigmas may be among them, they come with their map anyway.
+        The layers' ``metadata["xanes"]``; those of sigma layers may be among them.
 
     Raises
     ------
     ValueError
-        If none is a map, or they come from different runs.
+        If none of them is a map, or if they come from different runs.
     """
     map_metadata = [xanes for xanes in layers if xanes.get("kind") == "map"]
     if not map_metadata:
-        raise ValueError("none of these layers is a parameter map")
+        raise ValueError("none of the selected layers is a parameter map; select a map that the Map dock made")
     if len({xanes["group"] for xanes in map_metadata}) > 1:
-        raise ValueError("these maps come from different runs; save each run's maps in a file of its own")
+        raise ValueError("these maps come from different runs; save the maps of each run in a separate file")
     first = map_metadata[0]
     return MapSet(
         {xanes["map"]: xanes["whole"] for xanes in map_metadata},

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-_PATIENCE = 60.0  # s for the maps of a sample
+_TIMEOUT = 60.0  # s for the maps of a sample
 
 
 def open_docks(stack: Path) -> tuple[Viewer, dict[str, Any]]:
-    """A laptop-sized window with a stack, and the Spectra and Map docks beside it."""
+    """Open a laptop-sized window with a stack, the Spectra dock and the Map dock."""
     import napari
 
     viewer = napari.Viewer()
@@ -30,31 +30,31 @@ def open_docks(stack: Path) -> tuple[Viewer, dict[str, Any]]:
 
 
 def settle(seconds: float = 0.5) -> None:
-    """Let the window draw, and its short-lived notifications come and go."""
+    """Let the window draw, and wait until its notifications have disappeared."""
     end = time.monotonic() + seconds
     wait_until(lambda: time.monotonic() > end)
 
 
-def wait_until(condition: Any, *, seconds: float = _PATIENCE) -> None:
-    """Keep the window alive until a condition holds.
+def wait_until(condition: Any, *, seconds: float = _TIMEOUT) -> None:
+    """Process window events until a condition holds.
 
     Raises
     ------
     TimeoutError
-        If it does not in time.
+        If it does not hold after `seconds`.
     """
     from qtpy.QtWidgets import QApplication
 
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
-            raise TimeoutError("the window did not finish its work in time")
+            raise TimeoutError(f"the window did not finish its work in {seconds:g} s")
         QApplication.processEvents()
         time.sleep(0.01)
 
 
 def main() -> None:
-    """Entry point."""
+    """Run the command line."""
     import napari
 
     parser = argparse.ArgumentParser(description=__doc__)

@@ -1,4 +1,4 @@
-"""Plots that follow napari's theme."""
+"""Plot colours that follow napari's theme."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class PlotColours:
 
 
 def plot_colours(theme: str) -> PlotColours:
-    """The colours of a napari theme (``viewer.theme``) for a plot."""
+    """Return the plot colours of a napari theme (``viewer.theme``)."""
     from napari.utils.theme import get_theme
 
     colours = get_theme(theme)
@@ -29,7 +29,7 @@ def plot_colours(theme: str) -> PlotColours:
 
 
 def readable(colour: str, background: str, contrast: float = 3.0) -> str:
-    """The colour, moved towards black or white until it stands out from the background.
+    """Darken or lighten a colour until it stands out from the background.
 
     Parameters
     ----------

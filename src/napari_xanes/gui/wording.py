@@ -1,4 +1,4 @@
-"""How long work will take, and what an error is about, told from their words and numbers. No Qt."""
+"""Short texts: remaining time, values with errors; and the parameter that a message is about. No Qt."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ import numpy as np
 if TYPE_CHECKING:
     from napari_xanes.parameters import Parameter
 
-_SOON = 2.0  # s; nothing is foretold from less
+_SHORTEST = 2.0  # s; a shorter time gives no reliable estimate
 
 
 def is_about(message: str, parameter: Parameter) -> bool:
-    """Whether an error names a parameter: with a value, or references by what they are."""
+    """Return whether a message names a parameter: as ``name=``, or with the word reference for references."""
     named = re.search(rf"\b{parameter.name} ?=", message)
     return bool(named or (parameter.kind == "references" and re.search(r"\breferences?\b", message)))
 
 
 def time_left(elapsed: float, done: float) -> str:
-    """How long work will still take, in words, from the seconds that a share of it took; empty at its beginning.
+    """Return the remaining time in words, from the seconds elapsed and the fraction done; empty at the beginning.
 
     Examples
     --------
     >>> time_left(10.0, 0.4), time_left(100.0, 0.2), time_left(1.0, 0.5)
     (' · 15 s left', ' · 7 min left', '')
     """
-    if elapsed < _SOON or done < 0.05:
+    if elapsed < _SHORTEST or done < 0.05:
         return ""
     remaining = elapsed * (1 - done) / done
     return f" · {remaining:.0f} s left" if remaining < 100 else f" · {remaining / 60:.0f} min left"
 
 
 def with_error(value: float, error: float, unit: str) -> str:
-    """A value with its standard error, both to the error's second digit, and its unit.
+    """Return a value with its standard error and unit, rounded to two digits of the error.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The Denoise dock: a stack without background and noise, what was removed, and what could not be explained."""
+"""The Denoise dock: remove background and noise, and report what was removed."""
 
 from napari_xanes.gui.denoising.dock import DenoiseDock
 

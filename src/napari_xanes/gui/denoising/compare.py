@@ -1,4 +1,4 @@
-"""Before and after: a swipe over the image, and the spectrum under the cursor in both."""
+"""Compare a stack before and after denoising: a slider over the image, and both spectra under the cursor."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 KEY = "B"
 _BEFORE, _AFTER = "#999999", "#E69F00"
-_HEIGHT = 200  # px, at least
-_SLIDER_STEPS = 200  # steps of the slider
+_HEIGHT = 200  # px, smallest height of the plot
+_SLIDER_STEPS = 200  # number of steps of the slider
 
 
 class BeforeAfter(QWidget):
-    """A stack and what was made of it.
+    """Compares a stack with its denoised version.
 
     Parameters
     ----------
@@ -56,14 +56,12 @@ class BeforeAfter(QWidget):
         self.slider.setRange(0, _SLIDER_STEPS)
         self.plot = SpectrumPlot()
         self.plot.setMinimumHeight(_HEIGHT)
-        # Its own wish is so large that the dock would scroll.
+        # The preferred height of the plot is so large that the dock would scroll.
         self.plot.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
-        self.plot.setToolTip("The spectrum under the cursor; the band is ± 1 σ. Click: move to an energy")
+        self.plot.setToolTip("The spectrum under the cursor; the band is ± 1 σ. Click to move to an energy")
         row, names = QHBoxLayout(), [QLabel("before"), QLabel("after")]
         for widget in (names[0], self.slider, names[1]):
-            widget.setToolTip(
-                f"Left of the handle the image is as before, right of it as after; {KEY}: all before, all after"
-            )
+            widget.setToolTip(f"Left of the handle: before. Right of it: after. Press {KEY} to switch the whole image")
             row.addWidget(widget, int(widget is self.slider))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 6, 0, 0)
@@ -77,7 +75,7 @@ class BeforeAfter(QWidget):
         self.plot.energy_requested.connect(self._go_to)
 
     def start(self) -> None:
-        """Begin to follow the window."""
+        """Start to follow the viewer."""
         if self._live:
             return
         self._live = True
@@ -91,7 +89,7 @@ class BeforeAfter(QWidget):
         self._cover()
 
     def stop(self) -> None:
-        """Follow no longer, and uncover the image."""
+        """Stop to follow the viewer, and uncover the image."""
         if not self._live:
             return
         self._live = False
@@ -105,7 +103,7 @@ class BeforeAfter(QWidget):
         self._swipe.cover(0)
 
     def set_stacks(self, before: SpectralStack, after: SpectralStack, layer: Layer) -> None:
-        """Compare two stacks of the same shape and quantity; `layer` shows the second."""
+        """Compare two stacks of the same shape and quantity; `layer` shows the stack `after`."""
         self._after, self._layer = after, layer
         self._tiles = tuple(Tiles(stack.data) for stack in (before, after))
         self._noise = after.noise if isinstance(after.noise, AmountNoise) else None
@@ -116,7 +114,7 @@ class BeforeAfter(QWidget):
         self._cover()
         self._on_step()
         middle = tuple(n // 2 for n in after.shape[-2:])
-        self._read((*depth_of(self._viewer, layer), *middle))  # the cursor is over the dock
+        self._read((*depth_of(self._viewer, layer), *middle))  # at first the cursor is over the dock, not the image
         self.plot.show_all()
 
     def _cover(self, *_: Any) -> None:
@@ -153,7 +151,7 @@ class BeforeAfter(QWidget):
             self._read(index)
 
     def _read(self, index: tuple[int, ...]) -> None:
-        """Show a pixel's spectra; lazy ones are read in a thread."""
+        """Show the spectra of a pixel; lazy data are read in a thread."""
         tiles = self._tiles
         spectra = [
             box_spectrum(tile.data, index) if in_memory(tile.data) else tile.spectrum(index, size=1) for tile in tiles
@@ -166,7 +164,7 @@ class BeforeAfter(QWidget):
             self._worker.submit((index, self._after), lambda: [spectrum.read(index, size=1) for spectrum in tiles])
 
     def _receive(self, key: tuple[tuple[int, ...], SpectralStack], spectra: list[NDArray[np.float64]]) -> None:
-        """Show what was read, unless a later pixel was there already or another result came meanwhile."""
+        """Show the spectra that were read, unless a later pixel is shown or the stacks have changed."""
         index, after = key
         if after is self._after and not self._is_current:
             self._show(index, spectra)

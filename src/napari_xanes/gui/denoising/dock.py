@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class DenoiseDock(QWidget):
-    """Choose a stack, try on what is in view, clean it, compare before and after.
+    """Choose a stack, preview the result, denoise the stack, and compare before and after.
 
     Parameters
     ----------
@@ -52,9 +52,11 @@ class DenoiseDock(QWidget):
             qualifies=is_noisy,
             require=_require_denoisable,
         )
-        self.runner.run_button.setToolTip("Clean the whole stack; the window stays usable meanwhile")
+        self.runner.run_button.setToolTip("Denoise the whole stack; you can use the window meanwhile")
         self.preview_button = self.runner.add_button(
-            "Preview here", "Clean what is in view, at most 256 x 256 pixels, and lay it over the image", self.preview
+            "Preview here",
+            "Denoise the visible part of the image, at most 256 × 256 pixels, and show it over the image",
+            self.preview,
         )
         self.report, self.compare = ReportView(), BeforeAfter(viewer)
         self.runner.add_tab("result", self.report, self.compare)
@@ -67,17 +69,17 @@ class DenoiseDock(QWidget):
         DropTarget(self, viewer)
 
     def showEvent(self, event: Any) -> None:
-        """Compare while shown."""
+        """Start the comparison."""
         super().showEvent(event)
         self.compare.start()
 
     def hideEvent(self, event: Any) -> None:
-        """Compare no longer: a hidden dock must not leave half an image covered."""
+        """Stop the comparison: a hidden dock must not leave the image covered."""
         self.compare.stop()
         super().hideEvent(event)
 
     def preview(self) -> None:
-        """Clean what is in view, in a worker, and lay it over the image."""
+        """Denoise the visible part in a worker thread and show it over the image."""
         layer = self.runner.stacks.layer()
         if layer is None:
             return
@@ -115,7 +117,7 @@ class DenoiseDock(QWidget):
         self.runner.source = show_prepared(self._viewer, self.runner.source, stack)
 
     def _show(self, cleaned: SpectralStack) -> None:
-        """Add the cleaned stack, say what was done, and let its companions follow."""
+        """Add the denoised stack, show the report, and add the companion layers afterwards."""
         viewer, source = self._viewer, self.runner.source
         self._drop_preview()
         self._novelty = None
@@ -124,18 +126,18 @@ class DenoiseDock(QWidget):
         self._pending_companions = companion_layers(cleaned)
         can_show = any(_is_novelty(keywords) for _data, keywords, _kind in self._pending_companions)
         viewer.layers.selection.active = self._result
-        self.runner.stacks.choose(source)  # to try other parameters on
+        self.runner.stacks.choose(source)  # so that the user can try other parameters
         self.report.set_lines(report_lines(cleaned), can_show=can_show)
         self._compare(stack_of(source), cleaned, self._result)
         self._add_timer.start()
 
     @property
     def companions_pending(self) -> bool:
-        """Whether companions of the result are still to be added."""
+        """True while companion layers of the result remain to be added."""
         return bool(self._pending_companions)
 
     def _add_next(self) -> None:
-        """Add one hidden companion below the result; one in each turn of the event loop, so that nothing freezes."""
+        """Add one hidden companion layer below the result; one per event loop turn, to keep the window responsive."""
         layers = self._viewer.layers
         if self._result not in layers:
             self._pending_companions = []
@@ -164,7 +166,7 @@ class DenoiseDock(QWidget):
 
 
 def _require_denoisable(stack: SpectralStack, step: Step) -> None:
-    """What `denoise` refuses is refused before the optical depth is computed."""
+    """Raise the errors of `denoise` about its input before the optical depth is computed."""
     from napari_xanes.ops.denoising import require_denoisable
 
     if step.name == "denoise":

@@ -1,4 +1,4 @@
-"""Temporary layers over an image: a preview of a part of it, and what it was before."""
+"""Temporary layers over an image: the preview of a part, and the image before denoising."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
     from napari_xanes.stack import SpectralStack
 
-_LEAST, _MOST = 48, 256  # px, sides of a preview: enough to learn from, and done in seconds
-_LOOK = ("contrast_limits", "colormap", "gamma")
+_MIN_SIDE, _MAX_SIDE = 48, 256  # px, smallest and largest side of a preview; both are denoised in seconds
+_DISPLAY_SETTINGS = ("contrast_limits", "colormap", "gamma")
 
 
 def in_view(layer: Layer) -> tuple[int, int, int, int]:
-    """The box (y0, y1, x0, x1) of a layer's pixels that is seen, grown or cut around its middle to a useful size."""
+    """Return the box (y0, y1, x0, x1) of a layer's visible pixels, enlarged or cut around its centre."""
     box: list[int] = []
     for axis in (-2, -1):
         n = layer.data.shape[axis]
         low, high = (int(corner) for corner in np.clip(layer.corner_pixels[:, axis] + (0, 1), 0, n))
-        side = min(n, max(_LEAST, min(_MOST, high - low)))
+        side = min(n, max(_MIN_SIDE, min(_MAX_SIDE, high - low)))
         start = min(max((low + high - side) // 2, 0), n - side)
         box += [start, start + side]
     return box[0], box[1], box[2], box[3]
@@ -34,7 +34,7 @@ def in_view(layer: Layer) -> tuple[int, int, int, int]:
 def preview_layer(
     cleaned: SpectralStack, layer: Layer, depth: tuple[int, ...], box: tuple[int, int, int, int]
 ) -> Image:
-    """A layer for the cleaned box of another layer, at a depth (z,) of a volume; it is no stack, since it will go."""
+    """Return the layer for a denoised box of another layer, at depth (z,) of a volume; it has no stack metadata."""
     from napari.layers import Image
 
     data, keywords, _kind = stack_to_layer(cleaned, name="denoised preview")
@@ -45,7 +45,7 @@ def preview_layer(
 
 
 def lay_over(viewer: Viewer, layer: Layer, below: Layer) -> None:
-    """Put a layer right over another; what was selected stays selected."""
+    """Insert a layer directly above another; the selection does not change."""
     active = viewer.layers.selection.active
     viewer.layers.insert(viewer.layers.index(below) + 1, layer)
     viewer.layers.selection.active = active
@@ -54,7 +54,7 @@ def lay_over(viewer: Viewer, layer: Layer, below: Layer) -> None:
 class Swipe:
     """Covers the left part of an image layer with other data of its size.
 
-    napari can't clip images in 2D, so the cover is a layer of its own, a view of the data up to a column.
+    napari can't clip images in 2D. So the cover is a separate layer, a view of the first columns of the data.
 
     Parameters
     ----------
@@ -69,14 +69,14 @@ class Swipe:
         self._cover: Image | None = None
 
     def set_layer(self, below: Layer, data: Any) -> None:
-        """The layer to cover, and with what."""
+        """Set the layer to cover and the data of the cover."""
         self.cover(0)
         self._below, self._data = below, data
 
-    def cover(self, share: float) -> None:
-        """Cover a share (0 to 1) of the layer's width."""
+    def cover(self, fraction: float) -> None:
+        """Cover a fraction (0 to 1) of the layer's width, from the left."""
         layers, below = self._viewer.layers, self._below
-        columns = 0 if below not in layers else round(share * self._data.shape[-1])
+        columns = 0 if below not in layers else round(fraction * self._data.shape[-1])
         if columns == 0:
             if self._cover in layers:
                 layers.remove(self._cover)
@@ -92,7 +92,9 @@ class Swipe:
         from napari.layers import Image
 
         below = self._below
-        look = {name: getattr(below, name) for name in (*_LOOK, "scale", "translate", "units", "axis_labels")}
-        cover = Image(data, name="before", **look)
-        link_layers([below, cover], (*_LOOK, "visible"))
+        settings = {
+            name: getattr(below, name) for name in (*_DISPLAY_SETTINGS, "scale", "translate", "units", "axis_labels")
+        }
+        cover = Image(data, name="before", **settings)
+        link_layers([below, cover], (*_DISPLAY_SETTINGS, "visible"))
         return cover

@@ -1,4 +1,4 @@
-"""The report of a denoised stack as a list, with a button where there is something to show."""
+"""The report of a denoised stack as a list, with a button to show unexplained pixels."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 _UNEXPLAINED = "not explained"
-"""What sentences about places say that can be shown."""
+"""Text in the sentences about pixels that the novelty layer shows."""
 
-_EMPTY = "No result yet: press Preview here or Run"
+_EMPTY = "No result yet: press Preview here, or Run"
 
 
 class ReportView(QWidget):
-    """Sentences one below the other.
+    """Shows a list of sentences.
 
     Signals
     -------
     show_asked : bool
-        Places that are not explained shall be shown, or hidden.
+        The user wants to show, or hide, the pixels that are not explained.
     """
 
     novelty_toggled = Signal(bool)
@@ -35,11 +35,11 @@ class ReportView(QWidget):
         Parameters
         ----------
         lines : list of str
-            Its sentences.
+            The sentences.
         title : str
-            What they are about, if not the whole stack.
+            Title above the sentences, for a report about a part of the stack.
         can_show : bool
-            Whether there is a layer of the places that are not explained.
+            Whether a layer with the unexplained pixels exists.
         """
         while self._rows.count():
             self._rows.takeAt(0).widget().deleteLater()
@@ -49,7 +49,7 @@ class ReportView(QWidget):
             self._rows.addWidget(self._row(line, can_show and _UNEXPLAINED in line))
 
     def text(self) -> str:
-        """All of it, one sentence a line."""
+        """Return the report, one sentence per line."""
         rows = [self._rows.itemAt(i).widget() for i in range(self._rows.count())]
         labels = [row if isinstance(row, QLabel) else row.findChild(QLabel) for row in rows]
         return "\n".join(label.text() for label in labels)
@@ -60,7 +60,7 @@ class ReportView(QWidget):
             return label
         button = QPushButton("show")
         button.setCheckable(True)
-        button.setToolTip("Mark these places in the image (layer novelty)")
+        button.setToolTip("Mark these pixels in the image (layer novelty)")
         button.toggled.connect(self.novelty_toggled)
         row = QWidget()
         columns = QHBoxLayout(row)

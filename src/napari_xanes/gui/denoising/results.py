@@ -1,4 +1,4 @@
-"""What a denoised stack brings along: hidden layers, and a report in plain words."""
+"""Companion layers and the report of a denoised stack."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 _JUMP_CLEAR = 3
-"""Edge jumps of at least this many standard errors have fractions worth looking at."""
+"""Fractions are shown where the edge jump is at least this many standard errors."""
 
 
 def is_noisy(layer: Layer) -> bool:
-    """Whether a layer is a stack that was not denoised yet."""
+    """Return whether a layer is a stack that is not denoised yet."""
     return is_stack(layer) and "denoise" not in layer.metadata["xanes"]["metadata"]
 
 
 def companion_layers(stack: SpectralStack) -> list[LayerData]:
-    """Hidden layers of what was removed, of the fractions and their errors, and of what is new.
+    """Return hidden layers: removed background, fractions with errors, and novelty.
 
     Parameters
     ----------
     stack : SpectralStack
-        As `denoise` made it; plainer methods tell no more than the stack.
+        Result of `denoise`. The simpler methods have no companion layers.
     """
     result = as_denoising_result(stack.metadata["denoise"])
     if result.background is None:
@@ -44,7 +44,7 @@ def companion_layers(stack: SpectralStack) -> list[LayerData]:
 
 
 def companion_maps(stack: SpectralStack) -> MapSet:
-    """Fractions and edge jump with their errors, and the significance of what is new, where it is clear, as maps."""
+    """Return maps of fractions and edge jump with errors, and of the novelty where it is significant."""
     from napari_xanes.denoising.novelty.amounts import CLEAR_SIGMA
 
     result = as_denoising_result(stack.metadata["denoise"])
@@ -62,13 +62,13 @@ def companion_maps(stack: SpectralStack) -> MapSet:
 
 
 def report_lines(stack: SpectralStack) -> list[str]:
-    """The report of a denoised stack, and where it was computed."""
+    """Return the report of a denoised stack and the device that computed it."""
     device = stack.history[-1].parameters.get("device", "cpu")
     return [*as_denoising_result(stack.metadata["denoise"]).report.text, device_in_words(device)]
 
 
 def device_in_words(device: str) -> str:
-    """Where the parameter `device` has things computed."""
+    """Return a sentence about the device that the parameter `device` selects."""
     import torch
 
     from napari_xanes.denoising.network.cleaning import resolve_device

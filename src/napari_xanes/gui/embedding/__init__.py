@@ -1,4 +1,4 @@
-"""The Embedding dock: a library of spectra as a picture, and the pixels of a stack among them."""
+"""The Embedding dock: a map of library spectra in a plane, with the pixels of a stack."""
 
 from napari_xanes.gui.embedding.dock import EmbeddingDock
 

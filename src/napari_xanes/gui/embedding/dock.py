@@ -52,11 +52,11 @@ if TYPE_CHECKING:
     from napari_xanes.stack import SpectralStack
 
 METHODS = {"MDS": "mds", "Isomap": "isomap", "t-SNE": "tsne", "PCA": "pca"}
-_PRESS = "Press Embed to place the pixels of the stack among the spectra of the library"
+_PRESS = "Press Embed to show library spectra and pixels in a plane: similar spectra are close together"
 
 
 class EmbeddingDock(QWidget):
-    """A library as labelled branches, a stack's pixels as a density, and what links them to the image.
+    """Shows a library as labelled branches and the pixels of a stack as a density, linked to the image.
 
     Parameters
     ----------
@@ -74,11 +74,11 @@ class EmbeddingDock(QWidget):
         self.job = Job(self)
         self.stacks, self.library, self.method = LayerBox(viewer), LibraryBox(), QComboBox()
         self.method.addItems(METHODS)
-        self.method.setToolTip("How members and pixels are drawn in a plane; what was drawn once comes back at once")
+        self.method.setToolTip("Method that projects the spectra onto a plane; earlier results reappear at once")
         self.run_button, self.cancel_button = QPushButton("Embed"), QPushButton("Cancel")
         self.lasso_button = QPushButton("Lasso → label")
         self.lasso_button.setCheckable(True)
-        self.lasso_button.setToolTip("Draw around points; their pixels become a label in the image")
+        self.lasso_button.setToolTip("Draw a line around points; their pixels become a label in the image")
         self.plot, self.message = EmbeddingPlot(), QLabel()
         self.readout, self.quality, self._bar = QLabel(), QLabel(), QProgressBar()
         self._pages = QStackedWidget()
@@ -116,8 +116,8 @@ class EmbeddingDock(QWidget):
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
             layout.addWidget(label)
         self.quality.setToolTip(
-            "Stress: how far distances in the plane are from those between spectra, 0 is perfect. Trustworthiness: "
-            "how many neighbours in the plane are neighbours as spectra, 1 is all. Numbers along branches: 10Dq in eV"
+            "Stress: difference between distances in the plane and between spectra; 0 is perfect. Trustworthiness: "
+            "share of neighbours in the plane with similar spectra; 1 is perfect. Numbers along branches: 10Dq in eV"
         )
         layout.addLayout(buttons)
         layout.addWidget(self._bar)
@@ -143,7 +143,7 @@ class EmbeddingDock(QWidget):
         pins_of(self._viewer).changed.connect(self._light_up)
 
     def showEvent(self, event: Any) -> None:
-        """Follow cursor, regions and theme while shown."""
+        """Start to follow cursor, regions and theme."""
         super().showEvent(event)
         if self._live:
             return
@@ -154,7 +154,7 @@ class EmbeddingDock(QWidget):
         self._on_theme()
 
     def hideEvent(self, event: Any) -> None:
-        """Draw nothing while hidden."""
+        """Stop to follow them while the dock is hidden."""
         super().hideEvent(event)
         if self._live:
             self._live = False
@@ -169,7 +169,7 @@ class EmbeddingDock(QWidget):
             self._light_up()
 
     def _on_layer(self) -> None:
-        """Another stack is chosen: take the library of its match, or that of its edge."""
+        """Choose the library that the stack was matched with, or the library of its edge."""
         layer = self.stacks.layer()
         if layer is not None and layer is not self._layer:
             match = match_of(self._viewer.layers, layer)
@@ -181,7 +181,7 @@ class EmbeddingDock(QWidget):
         self._on_choice()
 
     def _on_choice(self) -> None:
-        """Show what is known of the chosen stack and library, or say what to do."""
+        """Show the remembered picture of stack and library, or explain what to do."""
         self.picture, problem = None, ""
         if self._layer is not None:
             try:
@@ -196,7 +196,7 @@ class EmbeddingDock(QWidget):
         self._show_state()
 
     def _key(self, match: MapSet | None) -> tuple[Any, ...]:
-        """What a picture of a layer depends on; a match by its settings, since maps are made anew from the layers."""
+        """Return everything that a picture depends on: library, method and settings of the match."""
         match_settings = "" if match is None else repr(library_settings(match.metadata))
         return self.library.source(), METHODS[self.method.currentText()], match_settings
 
@@ -217,7 +217,7 @@ class EmbeddingDock(QWidget):
         self._bar.setFormat(f"{text} %p %")
 
     def start(self) -> None:
-        """Embed the library and place the pixels, in a worker unless it was done before."""
+        """Embed library and pixels in a worker thread, or show the remembered result."""
         layer = self._layer
         if layer is None or self.job.running or not self._fits:
             return
@@ -246,7 +246,7 @@ class EmbeddingDock(QWidget):
         if layer not in self._viewer.layers:
             return
         if prepared is not None:
-            # Spectra, pins and regions are compared with what was placed: with absorption, not with counts.
+            # The picture shows absorption: spectra, pins and regions must be absorption too, not counts.
             layer = show_prepared(self._viewer, layer, prepared)
         memory = self._memory.of(layer)
         source, _method, match_settings = key
@@ -256,7 +256,7 @@ class EmbeddingDock(QWidget):
 
     def _on_ended(self) -> None:
         if self.picture is not None:
-            # After a cancel the box names the method that is shown.
+            # After a cancel, the box shows the method of the present picture again.
             shown = next(name for name, method in METHODS.items() if method == self.picture.embedding.method)
             with QSignalBlocker(self.method):
                 self.method.setCurrentText(shown)
@@ -277,17 +277,17 @@ class EmbeddingDock(QWidget):
     def _on_cursor(self, layer: Any, index: Any) -> None:
         if self.picture is None or layer is not self._layer or index is None:
             self.plot.show_cursor(None)
-            self.readout.setText("Move the cursor over the image to see where a pixel lies")
+            self.readout.setText("Move the cursor over the image to see the pixel in the plot")
             return
         point = self.picture.pixels[index]
         self.plot.show_cursor(point)
         placed = np.isfinite(point).all()
         self.readout.setText(
-            f"here: {reading(self.picture.maps, index) if placed else 'too little signal to be placed'}"
+            f"here: {reading(self.picture.maps, index) if placed else 'the signal of this pixel is too low'}"
         )
 
     def _light_up(self) -> None:
-        """Show the pixels of regions as points in the regions' colours, their means and the pins as marks."""
+        """Show the pixels of regions as coloured points, and means and pins as marks."""
         if self.picture is None or not self._live:
             return
         groups, marks = [], []

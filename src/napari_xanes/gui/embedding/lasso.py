@@ -1,4 +1,4 @@
-"""A plot's view in which points are encircled, and what that does to the image."""
+"""The lasso: select points in the plot and label their pixels in the image."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 SELECTION = "embedding selection"
-_MOST = 255
+_MAX_LABEL = 255
 
 
 class LassoView(pg.ViewBox):
-    """A view in which dragging with the left button draws a line around points, while `lasso` is on."""
+    """A view of a plot; while `lasso` is on, dragging with the left button draws a line around points."""
 
     lasso_drawn = Signal(object)
 
@@ -33,7 +33,7 @@ class LassoView(pg.ViewBox):
         self.addItem(self._line, ignoreBounds=True)
 
     def mouseDragEvent(self, event: Any, axis: Any = None) -> None:
-        """Draw, or move the view as usual."""
+        """Draw the lasso, or move the view if the lasso is off."""
         if not self.lasso or event.button() != Qt.MouseButton.LeftButton:
             super().mouseDragEvent(event, axis)
             return
@@ -50,7 +50,7 @@ class LassoView(pg.ViewBox):
 
 
 def add_label(viewer: Viewer, stack: Layer, pixels: NDArray[np.bool_]) -> tuple[Labels, int]:
-    """Make pixels of a stack the next label of the selection's layer, which is added if there is none.
+    """Give pixels of a stack the next label in the layer of selections; add the layer if it is missing.
 
     Parameters
     ----------
@@ -64,23 +64,25 @@ def add_label(viewer: Viewer, stack: Layer, pixels: NDArray[np.bool_]) -> tuple[
     Returns
     -------
     tuple of Labels and int
-        The layer and the label.
+        The layer and the new label.
 
     Raises
     ------
     ValueError
-        If no pixel is inside, or all labels are used up.
+        If no pixel is given, or if all labels are used.
     """
     if not pixels.any():
-        raise ValueError("no pixel lies inside the lasso; draw around the bright spots")
+        raise ValueError("no pixel lies inside the lasso; draw it around points of the density")
     layer = next((labels for labels in region_layers(viewer, stack) if labels.name == SELECTION), None)
     number = 1 if layer is None else int(layer.data.max()) + 1
-    if number > _MOST:
-        raise ValueError(f"layer {SELECTION!r} holds {_MOST} labels already; rename it to begin another")
+    if number > _MAX_LABEL:
+        raise ValueError(
+            f"layer {SELECTION!r} has {_MAX_LABEL} labels, the largest number; rename the layer to start a new one"
+        )
     if layer is None:
         active = viewer.layers.selection.active
         layer = new_labels(viewer, stack)
         layer.name = SELECTION
-        viewer.layers.selection.active = active  # the docks go on looking at the stack
+        viewer.layers.selection.active = active  # so that the stack stays current
     layer.data = np.where(pixels, np.uint8(number), layer.data)
     return layer, number

@@ -1,4 +1,4 @@
-"""Choosing a library: those that come with the package, and the user's own files."""
+"""Choose a library of the package, or a library file."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _SMALL = "-oh"
 
 
 def suggest_library(names: Iterable[str], energy: NDArray[np.float64], element: str | None = None) -> str | None:
-    """The library whose edge lies among the energies of a stack; None if there is none.
+    """Return the library whose edge is inside the energies of a stack; None if there is none.
 
     Parameters
     ----------
     names : iterable of str
-        Names such as ``mn-l23`` or ``ni-k``: element, edge, and what tells it from others of the edge.
+        Names such as ``mn-l23`` or ``ni-k``: element, edge and, in some names, a variant.
     energy : ndarray, shape (E,)
         The stack's energies in eV.
     element : str, optional
-        The stack's element, where its file says so.
+        Element of the stack, if its file names it.
 
     Examples
     --------
@@ -43,14 +43,14 @@ def suggest_library(names: Iterable[str], energy: NDArray[np.float64], element: 
         symbol, _, edge = name.partition("-")
         at = tabulated_e0(symbol.capitalize(), "L3" if edge.startswith("l") else edge[:1].upper())
         if at is not None and energy[0] < at < energy[-1]:
-            # The small library makes the clearer picture; of several elements the one in the middle is meant.
+            # The small library gives the clearer picture. Of several edges, the most central one is the most likely.
             other = element is not None and symbol.capitalize() != element
             fitting.append((other, abs(at - middle), not name.endswith(_SMALL), name))
     return min(fitting)[-1] if fitting else None
 
 
 class LibraryBox(QComboBox):
-    """A box of libraries.
+    """A box with the libraries and an entry to open a file.
 
     Signals
     -------
@@ -65,7 +65,7 @@ class LibraryBox(QComboBox):
         for name in LIBRARIES:
             self.addItem(name, name)
         self.addItem(_OPEN)
-        self.setToolTip("Spectra of known parameters to compare with; -oh is the small library of the paper")
+        self.setToolTip("Spectra with known parameters to compare with; -oh is the small library of the paper")
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._last = 0
         self._by_hand = False
@@ -73,34 +73,34 @@ class LibraryBox(QComboBox):
         self.currentIndexChanged.connect(self._on_changed)
 
     def source(self) -> str:
-        """The name or path of the chosen library."""
+        """Return the name or path of the chosen library."""
         return str(self.itemData(self._last))
 
     def library(self) -> Library:
-        """The chosen library.
+        """Return the chosen library.
 
         Raises
         ------
         OSError, ValueError
-            If its file has gone or changed.
+            If its file can't be read any more.
         """
         return load_library(self.source())
 
     def choose(self, source: str) -> None:
-        """Choose a library by its name or path, if it is in the list."""
+        """Choose a library by its name or path if it is in the list."""
         index = self.findData(source)
         if index >= 0:
             self.setCurrentIndex(index)
-            self._on_changed(index)  # also where the box's signals are blocked
+            self._on_changed(index)  # needed if the signals of the box are blocked
 
     def suggest(self, energy: NDArray[np.float64], element: str | None) -> None:
-        """Choose the library that fits a stack, if there is one and nobody chose another that overlaps with it."""
+        """Choose the library of a stack, unless the user chose another that overlaps with its energies."""
         low, high = self.library().span if self._by_hand else (np.inf, -np.inf)
         if not (low < energy[-1] and energy[0] < high):
             self.choose(suggest_library(LIBRARIES, energy, element) or "")
 
     def open_file(self, path: str) -> None:
-        """Add a file and choose it; one that is no library becomes a notification."""
+        """Add a library file and choose it; show an error as a notification."""
         try:
             load_library(path)
         except (OSError, ValueError) as error:
@@ -132,5 +132,5 @@ class LibraryBox(QComboBox):
 
 
 def element_of(layer: Any) -> str | None:
-    """The element of a stack layer, where its file says so."""
+    """Return the element of a stack layer, or None if its file does not name it."""
     return layer.metadata["xanes"]["metadata"].get("element")

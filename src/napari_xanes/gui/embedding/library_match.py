@@ -1,4 +1,4 @@
-"""What `match_library` said of a stack, and of one of its pixels. Without Qt."""
+"""Results of `match_library` for a stack and its pixels, as text. No Qt."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def match_of(layers: Iterable[Layer], stack: Layer) -> MapSet | None:
-    """The topmost maps among some layers that `match_library` made of a stack layer; None if there are none.
+    """Return the topmost maps that `match_library` made from a stack layer; None if there are none.
 
     Parameters
     ----------
     layers : iterable of Layer
         From bottom to top, as in ``viewer.layers``.
     stack : Layer
-        A stack layer. Maps are its own if name, size and source agree and their history continues that of the stack.
+        A stack layer. Maps belong to it if name, size and source agree and their history starts with its history.
     """
     maps_metadata = [layer.metadata["xanes"] for layer in layers if is_map(layer)]
     for xanes in reversed(maps_metadata):
@@ -46,19 +46,19 @@ def _continues(xanes: dict[str, Any], stack: Layer) -> bool:
 
 
 def settings_in_words(maps: MapSet) -> str:
-    """Offset and width that the matching found or was given."""
+    """Return energy offset and width of the match as text."""
     settings = library_settings(maps.metadata)
     assert settings is not None
     return f"offset {settings.offset_eV:+.2f} eV · width {settings.broadening_eV:.2f} eV"
 
 
 def reading(maps: MapSet, index: tuple[int, ...]) -> str:
-    """What maps of `match_library` say of a pixel: ``Mn2+, 10Dq 0.92 ± 0.12 eV, misfit 2.4 %``, or its valence.
+    """Return the match of a pixel as text, such as ``Mn2+, 10Dq 0.92 ± 0.12 eV, misfit 2.4 %``.
 
     Parameters
     ----------
     maps : MapSet
-        What `match_library` gave; maps that are missing are not spoken of.
+        Result of `match_library`; missing maps are left out of the text.
     index : tuple of int
         Pixel, (y, x) or (z, y, x).
     """
@@ -81,7 +81,7 @@ def reading(maps: MapSet, index: tuple[int, ...]) -> str:
 
 
 def _label(parameter_map: ParameterMap | None, index: tuple[int, ...]) -> str:
-    """What a label map says of a pixel; nothing where it is masked, or there is no such map."""
+    """Return the label of a pixel; empty if the pixel is masked or the map is missing."""
     if parameter_map is None or not parameter_map.mask[index]:
         return ""
     return (parameter_map.labels or {}).get(int(parameter_map.data[index]), "")
@@ -92,6 +92,6 @@ def _sigma(parameter_map: ParameterMap, index: tuple[int, ...]) -> float:
 
 
 def labels_of(maps: MapSet) -> Mapping[int, str]:
-    """The labels of the charge map, which decide the colours of the species; empty if there is none."""
+    """Return the labels of the charge map; empty if the map is missing."""
     charge = maps.get("charge")
     return (charge.labels if charge is not None else None) or {}

@@ -1,4 +1,4 @@
-"""Regions and pins as points of a picture. Without Qt."""
+"""Regions and pins as points in the embedding. No Qt."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from napari_xanes.gui.pixels.regions import Region
     from napari_xanes.gui.spectra.pin_set import Pin
 
-_MOST_POINTS = 3000
-"""Of a larger region so many points are drawn, spread over it."""
+_MAX_POINTS = 3000
+"""Largest number of points drawn per region."""
 
 
 @dataclass(frozen=True, eq=False)
 class Mark:
-    """A spectrum that is shown as a point: a region's mean, or a pin."""
+    """The mean of a region, or a pin, as a point in the plane."""
 
     name: str
     colour: str
@@ -36,29 +36,29 @@ class Mark:
 def regions_in(
     picture: Picture, regions: Iterable[Region], stack: Layer, depth: tuple[int, ...]
 ) -> tuple[list[tuple[str, NDArray[Any]]], list[Mark]]:
-    """The pixels of regions, a colour and points (N, 2) each, and the regions' means as marks.
+    """Return colour and points (N, 2) of each region, and the means of the regions as marks.
 
     Parameters
     ----------
     picture : Picture
-        Of the stack.
+        The embedding of the stack.
     regions : iterable of Region
-        Over the stack.
+        Regions over the stack.
     stack : Layer
         The stack's layer.
     depth : tuple of int
-        The slice of a volume that is shown, (z,); nothing for a flat stack.
+        The slice (z,) of a volume that is shown; () for a stack without depth.
     """
     groups, marks = [], []
     for region in regions:
         points = picture.pixels[depth][pixels_of(region.layer, region.number, depth, stack)]
-        groups.append((region.colour, points[:: max(1, len(points) // _MOST_POINTS)]))
+        groups.append((region.colour, points[:: max(1, len(points) // _MAX_POINTS)]))
         marks.append(Mark(region.name, region.colour, picture.point_of(energies_of(stack), region.mean)))
     return groups, marks
 
 
 def pins_in(picture: Picture, pins: Iterable[Pin]) -> list[Mark]:
-    """Pinned spectra as marks; those of counts have no place among absorption spectra."""
+    """Return pinned absorption spectra as marks; pinned counts can't be compared and are left out."""
     return [
         Mark(pin.curve.name, pin.curve.colour, picture.point_of(pin.curve.energy, pin.curve.values))
         for pin in pins

@@ -1,4 +1,4 @@
-"""What was computed for the layers of a window."""
+"""Remember results for layers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 class Memory:
-    """Results by layer and key, forgotten with the layer or when its data are replaced."""
+    """Results by layer and key. They are removed with the layer, or if its data are replaced."""
 
     def __init__(self) -> None:
         self._cache: WeakKeyDictionary[Layer, tuple[Any, dict[Any, Any]]] = WeakKeyDictionary()
 
     def of(self, layer: Layer) -> dict[Any, Any]:
-        """The results for a layer's present data, to look up and to add to."""
+        """Return the results for the present data of a layer; the caller may add to them."""
         data = array_of(layer)
         if layer not in self._cache or self._cache[layer][0] is not data:
             self._cache[layer] = (data, {})

@@ -1,4 +1,4 @@
-"""A stack's pixels among the spectra of a library: computed beside the window, without Qt."""
+"""Compute the embedding of a library and the pixels of a stack. No Qt."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from napari_xanes.theory.embedding.placement import place
 from napari_xanes.theory.library.model import Library
 
 _CLEAR = 3.0
-"""A pixel is placed when its spectrum has this many times the variance of the noise between neighbouring energies."""
+"""Smallest ratio of signal variance to noise variance of a pixel that is placed."""
 
 _FEWEST = 8
-"""Energies that a stack and a library must share."""
+"""Smallest number of energies that a stack and a library must share."""
 
 BINS = 200
-"""The density of pixels has this many cells on each side: about the pixels that the plot has on a laptop."""
+"""Number of cells per side of the density, about as many as the plot has pixels on a laptop."""
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """An embedded library and where each pixel of a stack lies in it.
+    """An embedded library, with the position of each pixel of a stack.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Picture:
     pixels : ndarray, shape (*image, 2)
         float32 coordinates, NaN where a pixel has too little signal to be placed.
     maps : MapSet
-        What `match_library` says of the pixels.
+        Result of `match_library` for the pixels.
     """
 
     embedding: Embedding
@@ -57,12 +57,12 @@ class Picture:
 
     @cached_property
     def placed_fraction(self) -> float:
-        """Which share of the pixels has enough signal to be placed."""
+        """Fraction of the pixels that have enough signal to be placed."""
         return float(np.isfinite(self.pixels[..., 0]).mean())
 
     @cached_property
     def limits(self) -> tuple[float, float, float, float]:
-        """The range (x0, x1, y0, y1) of the library and all but the last thousandth of the pixels."""
+        """Range (x0, x1, y0, y1) of the library and of 99.8 % of the pixels along each axis."""
         coordinates = self.embedding.coordinates
         points = self.pixels.reshape(-1, 2)
         sample = points[:: max(1, len(points) // 100_000)]
@@ -75,7 +75,7 @@ class Picture:
 
     @cached_property
     def density(self) -> NDArray[np.intp]:
-        """How many pixels lie where within `limits`, (BINS, BINS) over x and y; those beyond are counted at the rim."""
+        """Number of pixels per cell, (BINS, BINS) over x and y within `limits`; edge cells count pixels outside too."""
         x0, x1, y0, y1 = self.limits
         points = self.pixels.reshape(-1, 2)
         points = points[np.isfinite(points[:, 0])]
@@ -84,18 +84,18 @@ class Picture:
         return np.bincount(cells[:, 0] * BINS + cells[:, 1], minlength=BINS**2).reshape(BINS, BINS)
 
     def point_of(self, energy: Float64Array, values: Float64Array) -> Float64Array:
-        """Where a spectrum lies, (2,): the mean of a region, or a pin; NaN if it lacks some of the energies."""
+        """Return the position (2,) of a spectrum; NaN if it does not cover all energies."""
         axis = self.embedding.energy
         assert axis is not None
         at: Float64Array = place(self.embedding, np.interp(axis, energy, values, np.nan, np.nan)[None])[0]
         return at
 
     def inside(self, polygon: NDArray[Any]) -> NDArray[np.bool_]:
-        """The pixels whose point lies inside a polygon (N, 2)."""
+        """Return the mask of pixels whose points lie inside a polygon (N, 2)."""
         from matplotlib.path import Path
 
         points = self.pixels.reshape(-1, 2)
-        # Most pixels are told apart by the polygon's box, which is a hundred times faster; NaN is in no box.
+        # Testing the bounding box first is a hundred times faster; NaN is never inside.
         found = ((points >= polygon.min(axis=0)) & (points <= polygon.max(axis=0))).all(axis=1)
         found[found] = Path(polygon).contains_points(points[found])
         return found.reshape(self.pixels.shape[:-1])
@@ -110,9 +110,9 @@ class Branch:
     name : str
         Such as ``Mn2+``.
     colour : str
-        That of the species in the charge map.
+        Colour of the species in the charge map.
     line : ndarray of int
-        Rows of the track with most members, by increasing 10Dq: what a line can be drawn along.
+        Rows of the track with most members, sorted by 10Dq; the plot draws a line through them.
     members : ndarray of int
         Rows of all members.
     """
@@ -124,14 +124,14 @@ class Branch:
 
 
 def branches(library: Library, labels: Mapping[int, str] | None = None) -> list[Branch]:
-    """The species of a library.
+    """Return one branch per species of a library.
 
     Parameters
     ----------
     library : Library
         The library.
     labels : mapping of int to str, optional
-        Labels of a charge map, which decide the colours; otherwise species are counted.
+        Labels of a charge map, for the colours. Without them the order of the species decides.
     """
     lines: dict[str, NDArray[np.intp]] = {}
     for rows in library.tracks:
@@ -147,12 +147,12 @@ def branches(library: Library, labels: Mapping[int, str] | None = None) -> list[
 
 
 def overlapping_frames(energy: Float64Array, library: Library, offset: float = 0.0) -> slice:
-    """The stack's frames that a library covers.
+    """Return the frames of a stack that a library covers.
 
     Raises
     ------
     ValueError
-        If they are too few; the message says what to do.
+        If they are too few.
     """
     low, high = library.span
     inside = np.flatnonzero((energy >= low + offset) & (energy <= high + offset))
@@ -166,10 +166,9 @@ def overlapping_frames(energy: Float64Array, library: Library, offset: float = 0
 
 
 def match_stack(stack: SpectralStack, library: Library, progress: Progress | None = None) -> MapSet:
-    """What `match_library` says of a stack, with its defaults; see there.
+    """Run `match_library` with default parameters.
 
-    Its first part, offset and width, runs on one thread: threads that wait for each other while the window draws take
-    many times as long.
+    It runs on one thread: while the window draws, several threads would wait for each other and take much longer.
     """
     from threadpoolctl import threadpool_limits
 
@@ -191,13 +190,13 @@ def picture_of(
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
         Absorption.
     library : Library
-        What to embed.
+        The library to embed.
     method : str
-        As in `napari_xanes.theory.embed`.
+        Method, as in `napari_xanes.theory.embed`.
     maps : MapSet
-        What `match_library` gave for the stack: energy offset and broadening are taken from it.
+        Result of `match_library` for the stack, which gives energy offset and broadening.
     progress : callable, optional
-        Told the fraction done.
+        Called with the fraction done and a text.
 
     Raises
     ------
@@ -229,13 +228,13 @@ def picture_of(
     placing = part(progress, 0.3, 1.0)
     blocks.over_pixels(put, stack.data[frames], progress=placing, message="placing pixels")
     picture = Picture(embedding, pixels.reshape(*stack.shape[1:], 2), maps)
-    # Computed here, in the worker: on the main thread they would hold the window up.
+    # Computed here in the worker thread: on the main thread they would freeze the window.
     _ = picture.density, picture.placed_fraction
     return picture
 
 
 def has_signal(spectra: Float64Array, free: Float64Array | None) -> NDArray[np.bool_]:
-    """Which spectra (N, E) stand out from their noise, as neighbouring energies show it."""
+    """Return which spectra (N, E) exceed their noise, estimated from neighbouring energies."""
     good = np.isfinite(spectra).all(axis=1)
     clean = np.where(good[:, None], spectra, 0.0)
     if free is not None:

@@ -1,4 +1,4 @@
-"""The picture of an embedding: branches of the library, the density of pixels, and marks."""
+"""The plot of an embedding: branches of the library, density of pixels, and marks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from napari_xanes.gui.embedding.model import Branch, Picture, branches
 from napari_xanes.gui.theme import plot_colours, readable
 
 _NUMBERS = 6
-"""About how many values of 10Dq are written along a branch."""
+"""Largest number of steps between 10Dq values along a branch."""
 
 
 class EmbeddingPlot(pg.PlotWidget):
@@ -27,7 +27,7 @@ class EmbeddingPlot(pg.PlotWidget):
     Signals
     -------
     lassoed : ndarray, shape (N, 2)
-        A line was drawn around points.
+        The user drew this line around points.
     """
 
     lasso_drawn = Signal(object)
@@ -45,7 +45,7 @@ class EmbeddingPlot(pg.PlotWidget):
         self._regions: list[pg.ScatterPlotItem] = []
         self._marks: list[Any] = []
         self._parts: list[Any] = []
-        # A ring: what lies under it can be seen.
+        # A ring does not hide the points under it.
         self._cursor = pg.ScatterPlotItem(size=15, symbol="o", brush=None)
         self._cursor.setZValue(20)
         self.addItem(self._density)
@@ -61,17 +61,17 @@ class EmbeddingPlot(pg.PlotWidget):
         self.show_all()
 
     def set_lasso(self, on: bool) -> None:
-        """Whether dragging draws a lasso."""
+        """Switch the lasso on or off."""
         self._view.lasso = on
         self.setCursor(Qt.CursorShape.CrossCursor if on else Qt.CursorShape.ArrowCursor)
 
     def set_theme(self, theme: str) -> None:
-        """Take the colours of a napari theme."""
+        """Use the colours of a napari theme."""
         self._colours = plot_colours(theme)
         self.setBackground(self._colours.background)
         self._cursor.setPen(pg.mkPen(self._colours.foreground, width=2.5))
         colour = pg.mkColor(self._colours.foreground)
-        # Pixels have the colour of the text, the more the denser, so that colours are left to the charges.
+        # The density has the colour of the text; other colours are for the charges.
         table = np.array([(*colour.getRgb()[:3], alpha) for alpha in np.linspace(70, 255, 256)], dtype=np.uint8)
         self._density.setLookupTable(table)
 
@@ -80,7 +80,7 @@ class EmbeddingPlot(pg.PlotWidget):
         self._parts = self._replace_items(self._parts, [])
         for branch in branches(picture.library, labels_of(picture.maps)):
             self._draw(branch, picture)
-        # Blurred by a cell, so that a spot of a few alike pixels can be seen beside the lines.
+        # Blurred by one cell, so that small groups of pixels are visible beside the lines.
         counts = gaussian_filter(picture.density.astype(np.float32), 1.0)
         brightness = np.where(counts > 0.02, np.log1p(counts), np.nan)
         top = float(np.nanmax(brightness, initial=1.0))
@@ -90,7 +90,7 @@ class EmbeddingPlot(pg.PlotWidget):
         self.show_all()
 
     def show_all(self) -> None:
-        """Show the whole picture, with room for what is written beside it."""
+        """Show the whole picture, with space for the labels."""
         self._view.autoRange(padding=0.08)
 
     def _draw(self, branch: Branch, picture: Picture) -> None:
@@ -110,7 +110,7 @@ class EmbeddingPlot(pg.PlotWidget):
             _text(f"{value:g}", colour, coordinates[row])
             for row, value in _labelled_members(branch.line, library.column("ten_dq"))
         ]
-        # The name stands above the topmost or below the lowest member, away from the middle of the picture.
+        # The name is above or below the outermost member, away from the centre of the plot.
         members, middle = coordinates[branch.members], coordinates[:, 1].mean()
         outer = members[np.argmax(np.abs(members[:, 1] - middle))]
         anchor = (0.5, 1.5 if outer[1] > middle else -0.5)
@@ -122,12 +122,12 @@ class EmbeddingPlot(pg.PlotWidget):
         self._parts += [dots, line, *texts]
 
     def show_cursor(self, point: Any) -> None:
-        """Mark the pixel under the cursor; None or NaN for none."""
+        """Mark the pixel under the cursor; None or NaN removes the mark."""
         visible = point is not None and np.isfinite(point).all()
         self._cursor.setData([float(point[0])] if visible else [], [float(point[1])] if visible else [])
 
     def show_regions(self, groups: Sequence[tuple[str, NDArray[Any]]]) -> None:
-        """Light up the pixels of regions: a colour and points (N, 2) each."""
+        """Show the pixels of regions; each group has a colour and points (N, 2)."""
         items = []
         for colour, points in groups:
             points = points[np.isfinite(points).all(axis=1)]
@@ -145,8 +145,8 @@ class EmbeddingPlot(pg.PlotWidget):
             colour = readable(mark.colour, self._colours.background)
             pen = pg.mkPen(self._colours.foreground, width=1.5)
             spot = pg.ScatterPlotItem([mark.point[0]], [mark.point[1]], size=11, pen=pen, brush=pg.mkBrush(mark.colour))
-            # Left of the point, since 10Dq stands on the right, unless there is no room; every other name lower, for
-            # points close together.
+            # Names are left of the point, because 10Dq is on the right, unless there is no space. Every second name is
+            # lower, so that names of close points do not overlap.
             side = 1.15 if mark.point[0] > low + 0.25 * (high - low) else -0.15
             items += [spot, _text(mark.name, colour, mark.point, anchor=(side, 0.0 if number % 2 else 1.0))]
         for item in items:
@@ -162,7 +162,7 @@ class EmbeddingPlot(pg.PlotWidget):
 
 
 def _labelled_members(rows: NDArray[np.intp], ten_dq: NDArray[np.float64]) -> list[tuple[int, float]]:
-    """The members of a branch whose 10Dq is written: those at round values, as many as there is room for."""
+    """Return rows and 10Dq of the members of a branch to label: those at round values."""
     values = ten_dq[rows]
     if not np.isfinite(values).all() or rows.size < 2:
         return []

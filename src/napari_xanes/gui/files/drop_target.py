@@ -1,4 +1,4 @@
-"""Drop a file onto a dock: it opens with napari-xanes, without napari asking which plugin to take."""
+"""Open files that are dropped onto a dock with napari-xanes. napari does not ask which plugin to use."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from napari_xanes.gui.files.readers import group_by_stack, layers_of, show_energ
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-_MOST = 8
-"""Reasons in a notification."""
+_MAX_REASONS = 8
+"""Largest number of errors in one notification."""
 
 
 class DropTarget(QObject):
-    """Lets files and folders be dropped onto a widget.
+    """Accepts files and folders that are dropped onto a widget.
 
     Parameters
     ----------
     widget : QWidget
         The dock.
     viewer : napari.viewer.Viewer
-        The viewer that the files go to.
+        The viewer that opens the files.
     """
 
     def __init__(self, widget: QWidget, viewer: Viewer) -> None:
@@ -37,7 +37,7 @@ class DropTarget(QObject):
         widget.installEventFilter(self)
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
-        """Take drops of local files; everything else goes its way."""
+        """Accept drops of local files; pass all other events on."""
         if event.type() == QEvent.Type.DragEnter and self._paths(event):
             event.acceptProposedAction()
             return True
@@ -52,7 +52,7 @@ class DropTarget(QObject):
         return [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
 
     def open(self, paths: list[str]) -> None:
-        """Open files, the parts of one stack together; of what can't be read one notification gives the reasons."""
+        """Open files, those of one stack together; one notification lists the files that can't be read, and why."""
         from napari.layers import Layer
 
         viewer = self._viewer()
@@ -66,14 +66,14 @@ class DropTarget(QObject):
         reasons = []
         for files in stacks:
             try:
-                layers = layers_of(files)
+                layers = layers_of(files, viewer)
             except (OSError, ValueError) as error:
-                # Of a long line napari shows the beginning: the name of the file, not its folder.
+                # napari cuts long lines at the end: without the folder, the file name and the reason stay readable.
                 reasons.append(str(error).replace(f"{files[0].parent}{os.sep}", "", 1))
                 continue
             for layer in layers:
                 viewer.add_layer(Layer.create(*layer))
-        show_energies()
+        show_energies(viewer)
         if reasons:
-            remainder = [f"and {len(reasons) - _MOST} more"] if len(reasons) > _MOST else []
-            show_error("\n".join([*reasons[:_MOST], *remainder]))
+            remainder = [f"and {len(reasons) - _MAX_REASONS} more"] if len(reasons) > _MAX_REASONS else []
+            show_error("\n".join([*reasons[:_MAX_REASONS], *remainder]))

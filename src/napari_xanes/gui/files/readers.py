@@ -1,25 +1,28 @@
-"""What napari calls when a file or folder is dropped."""
+"""The reader that napari calls when a user opens or drops files and folders."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_xanes import io
 from napari_xanes.gui.energy import attach_energy
 from napari_xanes.gui.layers import LayerData, is_stack, maps_to_layers, stack_to_layer
 
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
 PathOrPaths = str | list[str]
 
 
 def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[Any]] | None:
-    """The reader for a path, or None to leave it to napari: ordinary images carry no energies.
+    """Return the reader for a path, or None for files without energies, which napari itself opens.
 
     Parameters
     ----------
     path : str or list of str
-        What was dropped; several paths may be the parts of one stack.
+        The files or folders; several paths may be the parts of one stack.
     """
     if isinstance(path, str):
         return read_layers if _can_read(Path(path)) else None
@@ -36,58 +39,64 @@ def _can_read(path: Path) -> bool:
 
 
 def read_layers(path: PathOrPaths) -> list[Any]:
-    """Layers for a stack or for saved maps; of several paths one stack, if they are its parts.
+    """Return layers for stacks and saved maps; several paths give one stack if they are its parts.
 
     Raises
     ------
     OSError, ValueError
-        If a file can't be read; the message names it and says what is wrong.
+        If a file can't be read; the message names the file and the problem.
     """
-    layers = [layer for part in group_by_stack([path] if isinstance(path, str) else path) for layer in layers_of(part)]
-    show_energies()
+    import napari
+
+    viewer = napari.current_viewer()
+    groups = group_by_stack([path] if isinstance(path, str) else path)
+    layers = [layer for files in groups for layer in layers_of(files, viewer)]
+    show_energies(viewer)
     return layers or [(None,)]
 
 
 def group_by_stack(paths: Sequence[str]) -> list[list[Path]]:
-    """Several paths, those of one stack together.
+    """Group paths: all files of one stack together, otherwise one file per group.
 
     Raises
     ------
     OSError
-        If one does not exist or can't be opened.
+        If a file does not exist or can't be opened.
     """
     files = [Path(file) for file in paths]
     return [files] if len(files) == 1 or io.are_one_stack(files) else [[file] for file in files]
 
 
-def layers_of(paths: list[Path]) -> list[LayerData]:
-    """Layers for one stack, which may be in several files, or for saved maps; none if the viewer shows it already.
+def layers_of(paths: list[Path], viewer: Viewer | None) -> list[LayerData]:
+    """Return layers for one stack (one or several files) or for saved maps; none if the viewer shows them already.
+
+    Parameters
+    ----------
+    paths : list of Path
+        The files of one stack, or one file with maps.
+    viewer : napari.viewer.Viewer or None
+        The viewer that opens the files.
 
     Raises
     ------
     OSError, ValueError
-        As of `read_layers`.
+        As `read_layers`.
     """
     if len(paths) == 1 and io.holds_maps(paths[0]):
         return maps_to_layers(io.read_maps(paths[0]))
-    if len(paths) == 1 and (layer_name := layer_of(paths[0])):
-        import napari
-
-        # Not a notification: of a series that is dropped file by file there would be hundreds.
-        napari.current_viewer().status = f"{paths[0].name} is part of {layer_name}, which is open already"
+    if len(paths) == 1 and viewer is not None and (layer_name := layer_of(paths[0], viewer)):
+        # A status text, not a notification: napari opens a dropped series file by file, which may be hundreds of files.
+        viewer.status = f"{paths[0].name} is part of {layer_name}, which is open already"
         return []
     return [stack_to_layer(io.read(paths, memory_limit=memory_limit()))]
 
 
-def layer_of(path: Path) -> str | None:
-    """The layer of the current viewer that shows, as it was read, the series that a file is part of; None if none does.
+def layer_of(path: Path, viewer: Viewer) -> str | None:
+    """Return the layer that shows the unchanged series of a file; None if the viewer has no such layer.
 
-    Any file of a series opens all of it, and napari opens dropped files one by one.
+    Any file of a series opens the whole series, and napari opens dropped files one by one.
     """
-    import napari
-
-    viewer = napari.current_viewer()
-    for layer in viewer.layers if viewer is not None else ():
+    for layer in viewer.layers:
         xanes = layer.metadata.get("xanes")
         if is_stack(layer) and not xanes["history"] and xanes["source"] and path.name in _files(xanes):
             source = Path(xanes["source"]["path"])
@@ -102,16 +111,13 @@ def _files(xanes: Mapping[str, Any]) -> Sequence[str]:
 
 
 def memory_limit() -> int:
-    """Largest stack to load into memory, in bytes, as the user set it in napari's preferences."""
+    """Return the largest stack to load into memory, in bytes, from napari's preferences."""
     from napari.settings import get_plugin_settings
 
     return int(get_plugin_settings("napari-xanes").opening.memory_gib * 2**30)
 
 
-def show_energies() -> None:
-    """Have the current viewer show the energy of the frame in view."""
-    import napari
-
-    viewer = napari.current_viewer()
+def show_energies(viewer: Viewer | None) -> None:
+    """Show the energy of the frame as text in a viewer; do nothing without one."""
     if viewer is not None:
         attach_energy(viewer)

@@ -1,4 +1,4 @@
-"""What napari calls to save layers: stacks, maps, and the mean spectra of regions."""
+"""The writers that napari calls to save stacks, maps and the mean spectra of regions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _xanes(meta: Mapping[str, Any]) -> Mapping[str, Any]:
 def write_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write one image layer: a stack, or a map with its sigma and mask.
 
-    An ordinary image goes to napari's own writer, so that choosing this one loses nothing.
+    Other images go to napari's own writer.
     """
     xanes = _xanes(meta)
     if xanes.get("kind") == "stack":
@@ -42,7 +42,7 @@ def write_maps(path: str, layers: list[LayerData]) -> list[str]:
     Raises
     ------
     ValueError
-        If the layers are not maps of one run.
+        If the layers are not maps, or come from different runs.
     """
     io.write(maps_of([_xanes(meta) for _, meta, _ in layers]), path)
     return [path]
@@ -56,16 +56,16 @@ def write_spectra(path: str, layers: list[LayerData]) -> list[str]:
     path : str
         CSV or XDI file.
     layers : list of layer data
-        One stack, and the Labels or Shapes layers with the regions; without them the whole image is the region.
+        One stack, and the Labels or Shapes layers with the regions. Without regions the whole image is used.
 
     Raises
     ------
     ValueError
-        If there is no stack among the layers, or a region is of another size.
+        If the layers hold no stack or several, or if a region has another size.
     """
     stacks = [(data, meta) for data, meta, kind in layers if kind == "image" and _xanes(meta).get("kind") == "stack"]
     if len(stacks) != 1:
-        raise ValueError("select one stack, with the regions whose spectra to save")
+        raise ValueError(f"select one stack and the regions to save, not {len(stacks)} stacks")
     stack = stack_from(stacks[0][0], _xanes(stacks[0][1]))
     regions = {
         f"{meta['name']} {label}": mask
@@ -79,7 +79,7 @@ def write_spectra(path: str, layers: list[LayerData]) -> list[str]:
 
 
 def _masks_of(data: Any, meta: Mapping[str, Any], kind: str, shape: tuple[int, ...]) -> dict[int, Any]:
-    """The mask of each label or shape."""
+    """Return the mask of each label or shape."""
     if kind == "shapes":
         from napari.layers import Shapes
 
@@ -87,12 +87,12 @@ def _masks_of(data: Any, meta: Mapping[str, Any], kind: str, shape: tuple[int, .
         return dict(enumerate(masks, start=1))
     labels = np.asarray(data)
     if labels.shape not in (shape, shape[-2:]):
-        raise ValueError(f"the labels have {labels.shape} pixels, the stack {shape}")
+        raise ValueError(f"the labels have {labels.shape} pixels, but the stack has {shape}; make them equal")
     return {int(label): labels == label for label in np.unique(labels) if label}
 
 
 def region_spectrum(stack: SpectralStack, mask: Any, name: str) -> Spectrum:
-    """Mean and standard deviation over a mask, frame by frame."""
+    """Return the mean spectrum of the pixels in a mask, with their standard deviation as sigma."""
     mask = np.broadcast_to(mask, stack.shape[1:])
     inside = [np.asarray(frame)[mask].astype(np.float64) for frame in stack.data]
     mean = np.array([values.mean() for values in inside])

@@ -1,1 +1,1 @@
-"""Forms that are built from the declared parameters of a method."""
+"""Forms made from the declared parameters of a method."""

@@ -1,6 +1,6 @@
 """A form for any operation or estimator, made from its declared parameters.
 
-Numbers are typed as text, so that 1e-6 and 12658 are kept exactly as typed and an empty field means "automatic".
+Numbers have text fields: 1e-6 stays exactly as typed, and an empty field means "automatic".
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from napari_xanes.registry import Method
 
 @dataclass(frozen=True)
 class Field:
-    """One parameter's widget, how to read it and how to fill it.
+    """The widget of one parameter, with functions that read and fill it.
 
-    ``get`` raises a ValueError if what was typed is not of the parameter's kind.
+    ``get`` raises a ValueError if the text can't be converted to the kind of the parameter.
     """
 
     widget: QWidget
@@ -56,7 +56,7 @@ def _text_of(value: Any) -> str:
 
 
 def _line(parameter: Parameter, read: Callable[[str], Any]) -> Field:
-    """A text field; empty stands for None where the parameter may be left out."""
+    """Make a text field; an empty field means None if the parameter is optional."""
     line = LineEdit()
     if parameter.optional:
         line.native.setPlaceholderText(f"automatic: {parameter.spec.auto}" if parameter.spec.auto else "automatic")
@@ -71,7 +71,7 @@ def _line(parameter: Parameter, read: Callable[[str], Any]) -> Field:
 
 
 def _pair(parameter: Parameter) -> Field:
-    """Two text fields for a range, lower and upper end."""
+    """Make two text fields for the lower and upper end of a range."""
     ends = [LineEdit(), LineEdit()]
     row = Container(widgets=ends, layout="horizontal", labels=False)
     row.margins = (0, 0, 0, 0)
@@ -83,10 +83,12 @@ def _pair(parameter: Parameter) -> Field:
         if not any(texts) and parameter.optional:
             return None
         if not all(texts):
-            raise ValueError("give both ends of the range, or none")
+            raise ValueError(
+                "one end of the range is missing; fill in both ends" + (" or none" if parameter.optional else "")
+            )
         low, high = (_number(text) for text in texts)
         if low >= high:
-            raise ValueError(f"the range must go up, not from {low:g} to {high:g}")
+            raise ValueError(f"the range must go up, but it goes from {low:g} to {high:g}; exchange the ends")
         return low, high
 
     def fill(value: Any) -> None:
@@ -124,11 +126,11 @@ MAKERS: dict[str, FieldMaker] = {
     "range": _pair,
     "numbers": lambda p: _line(p, _floats),
 }
-"""How each kind of plain parameter is shown; kinds that need the viewer are given to the form."""
+"""Maker of the field of each parameter kind; makers of kinds that need the viewer are passed to the form."""
 
 
 class Form(QWidget):
-    """The parameters of one method, to be filled in.
+    """Fields for all parameters of one method.
 
     Parameters
     ----------
@@ -181,7 +183,7 @@ class Form(QWidget):
         self.changed.emit()
 
     def field(self, name: str) -> Field:
-        """The field of a parameter."""
+        """Return the field of a parameter."""
         return self._fields[name]
 
     def fill(self, values: Mapping[str, Any]) -> None:
@@ -190,12 +192,12 @@ class Form(QWidget):
             self._fields[name].set(value)
 
     def values(self) -> dict[str, Any]:
-        """What the form says, checked; the field that is wrong is marked.
+        """Return the checked values of all fields; a wrong field is marked.
 
         Raises
         ------
         ValueError
-            If a field can't be read or its value is not allowed.
+            If a field can't be read, or if its value is not allowed.
         """
         self.mark(None)
         read: dict[str, Any] = {}
@@ -209,7 +211,7 @@ class Form(QWidget):
         return read
 
     def mark(self, name: str | None, text: str = "") -> None:
-        """Mark the field that an error is about, or none."""
+        """Mark one field as wrong and show the error text; None removes the mark."""
         for field_name, field in self._fields.items():
             field.widget.setStyleSheet("border: 1px solid #D55E00;" if field_name == name else "")
         self._problem.setText(text)

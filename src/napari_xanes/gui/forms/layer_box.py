@@ -1,4 +1,4 @@
-"""Choosing layers: boxes that always list the right layers of the viewer, and regions as masks."""
+"""A box to choose a layer of the viewer."""
 
 from __future__ import annotations
 
@@ -16,16 +16,21 @@ if TYPE_CHECKING:
 
 
 class LayerBox(QComboBox):
-    """A box with the layers that qualify, kept up to date; it follows the viewer's selection.
+    """A box that lists suitable layers of the viewer and follows its selection.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
         The viewer.
     qualifies : callable
-        Which layers to list.
+        Returns whether to list a layer.
     parent : QWidget, optional
         Parent widget.
+
+    Signals
+    -------
+    layer_changed :
+        Another layer is chosen.
     """
 
     layer_changed = Signal()
@@ -53,16 +58,16 @@ class LayerBox(QComboBox):
         self._viewer.layers.selection.events.active.disconnect(self._follow)
 
     def layers(self) -> list[Layer]:
-        """The layers that qualify, topmost first."""
+        """Return the suitable layers, topmost first."""
         return [layer for layer in reversed(self._viewer.layers) if self._qualifies(layer)]
 
     def layer(self) -> Layer | None:
-        """The chosen layer, if it is still there."""
+        """Return the chosen layer, or None if it is no longer in the viewer."""
         layer = self.currentData()
         return layer if layer in self._viewer.layers else None
 
     def refresh(self, *_: object) -> None:
-        """List the layers anew, keeping the choice where it still exists."""
+        """List the layers again and keep the chosen one if it still exists."""
         previous = self.layer()
         with QSignalBlocker(self):
             self.clear()
@@ -74,7 +79,7 @@ class LayerBox(QComboBox):
             self.layer_changed.emit()
 
     def choose(self, layer: Layer) -> None:
-        """Choose a layer, if it is in the list."""
+        """Choose a layer if it is in the list."""
         for i in range(self.count()):
             if self.itemData(i) is layer:
                 self.setCurrentIndex(i)

@@ -1,4 +1,4 @@
-"""Form fields that need the viewer: references, I0, regions."""
+"""Form fields that need the viewer: references, I0, regions and libraries."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
-    """Makers of the fields for references, I0 and regions.
+    """Return makers of the fields for references, I0, regions and libraries.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Its layers and references are offered.
+        The fields offer its layers and references.
     stacks : LayerBox
-        Chooses the stack that the form is about.
+        Box with the stack that the method will use.
     """
 
     def references(parameter: Parameter) -> Field:
@@ -39,7 +39,7 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
         view = ReferenceList(viewer)
 
         def get() -> Any:
-            """The ticked references; those of another edge are for another stack."""
+            """Return the ticked references that overlap with the energies of the stack."""
             layer = stacks.layer()
             energies = None if layer is None else energies_of(layer)
             spectra = [s for s in chosen.checked if energies is None or _meets(s, energies)]
@@ -50,7 +50,7 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
                 return None
             if not spectra:
                 raise ValueError(
-                    "no ticked reference covers the energies of this stack; load files, or take one from a region"
+                    "no ticked reference covers the energies of this stack; tick one, load files or use regions"
                 )
             return spectra
 
@@ -92,18 +92,18 @@ def _meets(spectrum: Spectrum, energies: NDArray[np.float64]) -> bool:
 
 
 class SourceBox(LayerBox):
-    """A box of fixed choices, the viewer's region layers and, if wanted, a file.
+    """A box of fixed choices, region layers of the viewer and files.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Its region layers are offered.
+        The box offers its region layers.
     stacks : LayerBox
-        Chooses the stack that a region is a part of.
+        Box with the stack that the regions belong to.
     fixed : mapping of str to object
-        Choices by what they are called.
+        Text and value of each fixed choice.
     regions, files : bool
-        Offer region layers, or a file, too.
+        Whether to offer region layers and files.
     """
 
     _FILE = "file…"
@@ -123,7 +123,7 @@ class SourceBox(LayerBox):
         self.activated.connect(self._on_activated)
 
     def refresh(self, *_: object) -> None:
-        """List the fixed choices, what was chosen before, the region layers and the file."""
+        """List the fixed choices, values from outside the list, region layers and the entry for a file."""
         previous_text = self.currentText()
         self.blockSignals(True)
         self.clear()
@@ -137,15 +137,15 @@ class SourceBox(LayerBox):
         self.blockSignals(False)
 
     def _follow(self, *_: object) -> None:
-        """A source is chosen by hand only."""
+        """Ignore the selected layer: the user chooses here by hand."""
 
     def value(self) -> Any:
-        """The choice as the parameter's value.
+        """Return the chosen value of the parameter.
 
         Raises
         ------
         ValueError
-            If the region is empty or of another size.
+            If no region or stack is chosen, or if the region is empty or has another size.
         """
         text = self.currentText()
         if text in self._fixed:
@@ -154,11 +154,11 @@ class SourceBox(LayerBox):
             return self._kept[text]
         region, stack = self.currentData(), self._stacks.layer()
         if region is None or stack is None:
-            raise ValueError("choose a layer first")
+            raise ValueError(f"can't use {text!r} without a stack and a region layer; choose both")
         return mask_of(region, stack)
 
     def choose_value(self, value: Any) -> None:
-        """Show a value; one that is none of the choices is added to them."""
+        """Choose a value; add it to the list if it is missing."""
         for text, fixed in self._fixed.items():
             if value is fixed or (isinstance(value, str) and value == fixed):
                 self.setCurrentText(text)

@@ -1,4 +1,4 @@
-"""The Map dock: from a stack to maps of a physical parameter, with their error bars."""
+"""The Map dock: make maps of a physical parameter, with their errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class MapDock(QWidget):
-    """Choose a stack and an estimator, run it, look at the maps.
+    """Choose a stack and an estimator, run it and look at the maps.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class MapDock(QWidget):
         super().__init__()
         self._viewer = viewer = plain_viewer(napari_viewer)
         self.runner = Runner(viewer, ESTIMATORS, steps_before=steps_to_absorption, method_label="estimator")
-        self.runner.run_button.setToolTip("Make the maps; the window stays usable meanwhile")
+        self.runner.run_button.setToolTip("Make the maps; you can use the window meanwhile")
         self.results = MapResults(viewer)
         self.overlay = FitOverlay(viewer)
         self.runner.add_tab("results", self.overlay, self.results)
@@ -58,7 +58,7 @@ class MapDock(QWidget):
 
 
 def add_layers(viewer: Viewer, maps: MapSet) -> list[Layer]:
-    """Add maps to the viewer as layers, each image with its colour bar."""
+    """Add maps to the viewer as layers; each image gets a colour bar."""
     added = []
     for data, keywords, kind in maps_to_layers(maps):
         layer = getattr(viewer, f"add_{kind}")(data, **keywords)

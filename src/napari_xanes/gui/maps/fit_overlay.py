@@ -1,4 +1,4 @@
-"""A pixel's fit: its values in words in the Map dock, its curve and residual over the spectrum in the Spectra dock."""
+"""The fit of the pixel under the cursor: values in the Map dock, curve and residual in the Spectra dock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def pixel_in_words(maps: MapSet, index: tuple[int, ...]) -> str:
-    """What the maps say at a pixel, with errors and units.
+    """Return the values of the maps at a pixel as text, with errors and units.
 
     Parameters
     ----------
@@ -46,11 +46,11 @@ def pixel_in_words(maps: MapSet, index: tuple[int, ...]) -> str:
         parts.append(
             f"{name.replace('_', ' ')} {with_error(float(parameter_map.data[index]), error, parameter_map.unit)}"
         )
-    return " · ".join(parts) or "masked: the signal is too low here"
+    return " · ".join(parts) or "masked: the signal of this pixel is too low"
 
 
 def fits_at(maps: MapSet, index: tuple[int, ...], energy: Any, values: Any) -> list[Spectrum]:
-    """What the maps say that a pixel's spectrum should look like: its fit, or the best members of a library.
+    """Return the fit of a pixel's spectrum, or the library spectra that match it best.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def fits_at(maps: MapSet, index: tuple[int, ...], energy: Any, values: Any) -> l
     Returns
     -------
     list of Spectrum
-        The best first; empty where there is none.
+        The best match first; empty if the pixel has no fit.
     """
     from napari_xanes.maps.fitting.result import reference_fit
     from napari_xanes.maps.matching.result import library_match
@@ -83,7 +83,7 @@ def fits_at(maps: MapSet, index: tuple[int, ...], energy: Any, values: Any) -> l
 
 
 class FitOverlay(QLabel):
-    """Follows the cursor over the stack that was mapped.
+    """Shows the fit of the pixel under the cursor, over the stack that was mapped.
 
     Parameters
     ----------
@@ -103,21 +103,21 @@ class FitOverlay(QLabel):
         self._cursor.spectrum_ready.connect(self._show)
         self._cursor.pixel_changed.connect(self._on_pixel_changed)
         attach_energy(viewer).layer_changed.connect(self._on_stack)
-        self.setText("No maps yet: press Run")
+        self.setText("No maps yet: press Run to make them")
 
     def set_maps(self, maps: MapSet, stack: Layer | None) -> None:
-        """Follow the cursor over the stack's layer and say what these maps hold there."""
+        """Show these maps, which were made from the layer `stack`."""
         self._maps = maps
         self._stack = ref(stack) if stack is not None else lambda: None
         self._clear()
 
     def showEvent(self, event: Any) -> None:
-        """Follow while shown."""
+        """Start to follow the cursor."""
         super().showEvent(event)
         self._cursor.start()
 
     def hideEvent(self, event: Any) -> None:
-        """Follow no longer; nothing is drawn for a hidden dock."""
+        """Stop to follow the cursor."""
         self._cursor.stop()
         self._clear()
         super().hideEvent(event)
@@ -150,7 +150,7 @@ class FitOverlay(QLabel):
 
     def _clear(self) -> None:
         if self._maps is not None:
-            self.setText("Move the cursor over the stack that was mapped to see a pixel's fit")
+            self.setText("Move the cursor over the mapped stack to see the fit of a pixel")
         viewer = self._viewer()
         dock = spectra_dock_of(viewer) if viewer is not None else None
         if dock is not None:

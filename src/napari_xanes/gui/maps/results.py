@@ -1,4 +1,4 @@
-"""What a run gave: each map with its typical value, its legend, and what can be done with it."""
+"""The results of a run: each map with its typical value, legends, and buttons to save maps and recipe."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
 
 _NAME_WIDTH = 16
-"""Letters of a map's name in a line: its value, error and unit need the rest of a narrow dock."""
+"""Largest number of letters per line of a map's name: value, error and unit need the rest of the row."""
 
 
 def map_in_words(parameter_map: ParameterMap) -> str:
-    """The median of a map inside its mask, with its typical standard error and unit."""
+    """Return the median of a map inside its mask, with the median standard error and the unit, as text."""
     assert parameter_map.mask is not None
     values = subsample(parameter_map.data[parameter_map.mask])
     if parameter_map.labels is not None or values.size == 0:
@@ -61,7 +61,7 @@ class MapResults(QGroupBox):
     """
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
-        super().__init__("results (median ± typical σ)", parent)
+        super().__init__("results (median ± median σ)", parent)
         self._viewer = viewer
         self._maps: MapSet | None = None
         self._layers: list[Layer] = []
@@ -74,9 +74,9 @@ class MapResults(QGroupBox):
         self._warnings.setWordWrap(True)
         buttons = QHBoxLayout()
         for text, tip, action in (
-            ("save maps…", "NeXus HDF5 or TIFF, with sigma, mask, units and history", self._save),
-            ("recipe…", "The steps as YAML, to run on other stacks: napari-xanes run", self._save_recipe),
-            ("as Python", "Copy a script that does the same to the clipboard", self._copy_python),
+            ("save maps…", "Save all maps as NeXus HDF5 or TIFF, with sigma, mask, units and history", self._save),
+            ("recipe…", "Save the steps as YAML; to repeat them on another stack: napari-xanes run", self._save_recipe),
+            ("as Python", "Copy a Python script with the same steps to the clipboard", self._copy_python),
         ):
             button = QPushButton(text)
             button.setToolTip(tip)
@@ -91,13 +91,13 @@ class MapResults(QGroupBox):
         self.hide()
 
     def show_maps(self, maps: MapSet, layers: list[Layer], warnings: str) -> None:
-        """List the maps of a run and link them to their layers."""
+        """List the maps of a run; the buttons show and hide their layers."""
         self._maps, self._layers = maps, layers
         while self._rows.count():
             self._rows.takeAt(0).widget().deleteLater()
         for row, (name, parameter_map) in enumerate(maps.items()):
             radio = QRadioButton(fill(name.replace("_", " "), _NAME_WIDTH))
-            radio.setToolTip("Show this map, hide the other maps of this run")
+            radio.setToolTip("Show this map and hide the other maps of this run")
             radio.setChecked(any(self._belongs_to(layer, name) and layer.visible for layer in layers))
             radio.clicked.connect(lambda _=False, name=name: self.show_only(name))
             self._radios.addButton(radio)
@@ -123,7 +123,7 @@ class MapResults(QGroupBox):
         return bool(xanes["map"] == name and xanes["role"] == role)
 
     def show_only(self, name: str, *, role: str = "value") -> None:
-        """Show one map of the run and hide its others."""
+        """Show one map of the run and hide the others."""
         for layer in self._layers:
             if layer in self._viewer.layers:
                 layer.visible = self._belongs_to(layer, name, role)
@@ -138,7 +138,7 @@ class MapResults(QGroupBox):
             self.save(path)
 
     def save(self, path: str) -> None:
-        """Write the maps; an error becomes a notification."""
+        """Write the maps to a file; show an error as a notification."""
         from napari_xanes.io import write
 
         try:
@@ -165,7 +165,7 @@ class MapResults(QGroupBox):
 
 
 def _legend(maps: MapSet) -> str:
-    """The legend of the label maps, with counts and shares, as rich text."""
+    """Return the legend of the label maps as rich text, with the number and fraction of pixels per label."""
     lines = []
     for name, parameter_map in maps.items():
         if parameter_map.labels is None:

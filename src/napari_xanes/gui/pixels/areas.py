@@ -1,4 +1,4 @@
-"""Layers that hold regions, and the pixels of a stack that they cover."""
+"""Region layers over a stack, and the pixels that their regions cover."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 _AREAS = ("polygon", "rectangle", "ellipse")
 
 Boxes = dict[int, tuple[tuple[Any, ...], NDArray[np.bool_]]]
-"""Bounding box in the image's pixels, and mask within it, of each region."""
+"""Bounding box in pixels of the image, and mask within the box, by number of the region."""
 
 
 def region_layers(viewer: Viewer, stack: Layer) -> list[Layer]:
-    """The visible Labels layers that are no maps, and Shapes layers, that lie over a stack."""
+    """Return the visible Shapes layers, and the visible Labels layers with the pixels of the stack that are no maps."""
     return [layer for layer in viewer.layers if layer.visible and _lies_over(layer, stack)]
 
 
@@ -41,14 +41,14 @@ def _lies_over(layer: Layer, stack: Layer) -> bool:
 
 
 def _to_stack_pixels(layer: Layer, points: NDArray[Any], stack: Layer) -> NDArray[Any]:
-    """Points (N, ndim) of a layer in a stack's own pixels, (N, stack.ndim); axes that the layer lacks are 0."""
+    """Convert points (N, ndim) of a layer to pixels of a stack (N, stack.ndim); missing axes become 0."""
     world = np.array([layer.data_to_world(point)[-stack.ndim :] for point in points])
     missing = np.zeros((len(world), stack.ndim - world.shape[1]))
     return np.array([stack.world_to_data(point) for point in np.hstack([missing, world])])
 
 
 def new_labels(viewer: Viewer, stack: Layer) -> Labels:
-    """Add an empty layer of regions over a stack, in the common colours."""
+    """Add an empty Labels layer over a stack, in the colours of the plots."""
     shape = array_of(stack).shape[1:]
     layer = Labels(
         np.zeros(shape, dtype=np.uint8),
@@ -65,7 +65,7 @@ def new_labels(viewer: Viewer, stack: Layer) -> Labels:
 
 
 def new_shapes(viewer: Viewer, stack: Layer) -> Shapes:
-    """Add an empty layer of drawn regions over a stack."""
+    """Add an empty Shapes layer over a stack."""
     layer = Shapes(
         ndim=2,
         name=f"drawn regions · {stack.name}",
@@ -83,9 +83,9 @@ def new_shapes(viewer: Viewer, stack: Layer) -> Shapes:
 
 
 def shape_boxes(layer: Shapes, depth: tuple[int, ...], stack: Layer) -> Boxes:
-    """Bounding box and mask of each drawn area, in the stack's pixels; lines and paths have no area.
+    """Return bounding box and mask of each drawn area, in pixels of the stack; lines and paths have no area.
 
-    An area that was drawn in a slice of a volume belongs to that slice, one without a depth to all of them.
+    In a volume, an area that was drawn in a slice belongs to that slice; an area without a depth belongs to all slices.
     """
     from skimage.draw import polygon
 
@@ -100,7 +100,7 @@ def shape_boxes(layer: Shapes, depth: tuple[int, ...], stack: Layer) -> Boxes:
             corners = (
                 middle + np.cos(angle) * (corners[1] - corners[0]) / 2 + np.sin(angle) * (corners[2] - corners[1]) / 2
             )
-        # A border drawn on a pixel's middle belongs to the area, whatever the scaling's last digit is.
+        # Rounding keeps a pixel whose centre lies exactly on the border inside, in spite of float errors of the scale.
         corners_in_stack = np.round(_to_stack_pixels(layer, corners, stack), 6)
         if depth and layer.ndim > 2 and round(float(corners_in_stack[0, 1])) != depth[0]:
             continue
@@ -114,7 +114,7 @@ def shape_boxes(layer: Shapes, depth: tuple[int, ...], stack: Layer) -> Boxes:
 
 
 def drawn_pixels(layer: Shapes, stack: Layer) -> NDArray[np.bool_]:
-    """Where areas were drawn in a stack, (Y, X), or (Z, Y, X) where they belong to slices of a volume."""
+    """Return the mask of all drawn areas: (Y, X), or (Z, Y, X) if they belong to slices of a volume."""
     shape = array_of(stack).shape[1:]
     deep = len(shape) == 3 and layer.ndim > 2
     mask = np.zeros(shape if deep else shape[-2:], dtype=bool)
@@ -125,7 +125,7 @@ def drawn_pixels(layer: Shapes, stack: Layer) -> NDArray[np.bool_]:
 
 
 def depth_of(viewer: Viewer, stack: Layer) -> tuple[int, ...]:
-    """The slice of a volume that is shown, (z,); nothing for a flat stack."""
+    """Return the slice (z,) of a volume that is shown; () for a stack without depth."""
     if stack.ndim == 3:
         return ()
     z = round(float(stack.world_to_data(viewer.dims.point)[1]))
@@ -133,21 +133,21 @@ def depth_of(viewer: Viewer, stack: Layer) -> tuple[int, ...]:
 
 
 def plane_of(layer: Labels, depth: tuple[int, ...], stack: Layer) -> NDArray[Any]:
-    """The labels over the image that is shown; a view, so that brushing goes on while it is read.
+    """Return the labels over the image that is shown, as a view of the layer's data.
 
-    They are (Y, X), or (E, Y, X) in a layer as napari's own button makes it, with a place for labels at each energy.
+    The shape is (Y, X), or (E, Y, X) for a layer made with napari's own button, which has labels at each energy.
     """
     missing = stack.ndim - layer.ndim
     return np.asarray(layer.data[(slice(None), *depth) if missing == 0 else depth if missing == 1 else ()])
 
 
 def flatten_labels(labels: NDArray[Any]) -> NDArray[Any]:
-    """Labels (Y, X) of a plane (Y, X) or (E, Y, X): a pixel belongs to a region at whatever energy it was brushed."""
+    """Return labels (Y, X) from (Y, X) or (E, Y, X): a pixel that is brushed at any energy belongs to the region."""
     return labels.max(axis=0) if labels.ndim > 2 else labels
 
 
 def next_label(labels: NDArray[Any]) -> int:
-    """A label that no pixel has: the next one or, where there is none, the lowest that is free."""
+    """Return an unused label: the highest plus one or, if the type can't hold it, the lowest unused one."""
     top = int(labels.max())
     if top < np.iinfo(labels.dtype).max:
         return top + 1
@@ -155,7 +155,7 @@ def next_label(labels: NDArray[Any]) -> int:
 
 
 def pixels_of(layer: Layer, number: int, depth: tuple[int, ...], stack: Layer) -> NDArray[np.bool_]:
-    """Where a region lies in the image that is shown, (Y, X)."""
+    """Return the mask (Y, X) of a region in the image that is shown."""
     if not isinstance(layer, Shapes):
         return flatten_labels(plane_of(layer, depth, stack)) == number
     mask = np.zeros(array_of(stack).shape[-2:], dtype=bool)
@@ -167,20 +167,20 @@ def pixels_of(layer: Layer, number: int, depth: tuple[int, ...], stack: Layer) -
 
 
 def rename_region(layer: Layer, number: int, name: str) -> None:
-    """Give a region a name, which its layer keeps."""
+    """Name a region; the name is stored in its layer."""
     xanes = layer.metadata.setdefault("xanes", {"kind": "regions", "names": {}})
     xanes.setdefault("names", {})[number] = name
     layer.events.metadata()
 
 
 def region_name(layer: Layer, number: int) -> str:
-    """What the user calls a region."""
+    """Return the name of a region."""
     names = (layer.metadata.get("xanes") or {}).get("names") or {}
     return names.get(number) or f"{'region' if isinstance(layer, Labels) else 'shape'} {number}"
 
 
 def region_colour(layer: Layer, number: int) -> str:
-    """The colour that the layer itself gives a region."""
+    """Return the colour of a region in its layer, as ``#rrggbb``."""
     if isinstance(layer, Labels):
         colour = layer.get_color(number)
     else:

@@ -21,16 +21,16 @@ INTERVAL = 16
 
 
 class CursorFollower(QObject):
-    """Follows the mouse over the current stack; each dock that wants to know makes its own.
+    """Follows the mouse over the current stack.
 
     Signals
     -------
     pixel_changed : Layer, tuple of int or None
-        The cursor is over another pixel, (y, x) or (z, y, x), of the current stack; None outside the image.
+        The layer of the current stack and the pixel under the cursor, (y, x) or (z, y, x); None outside the image.
     spectrum_ready : tuple of int, array of shape (E,)
-        The mean spectrum of the box around a pixel. Lazy data are read in a thread, so it may come later.
-    failed : object
-        The exception when the data could not be read.
+        The pixel and the mean spectrum of the box around it. Lazy data are read in a thread and arrive later.
+    failed : Exception
+        The exception if the data can't be read.
     """
 
     pixel_changed = Signal(object, object)
@@ -58,7 +58,7 @@ class CursorFollower(QObject):
 
     @property
     def box(self) -> int:
-        """Edge of the averaging box in pixels."""
+        """Width and height of the averaging box, in pixels."""
         return self._box
 
     @box.setter
@@ -68,16 +68,16 @@ class CursorFollower(QObject):
 
     @property
     def index(self) -> tuple[int, ...] | None:
-        """The pixel under the cursor, None outside the image."""
+        """The pixel under the cursor; None outside the image."""
         return self._index
 
     @property
     def layer(self) -> Layer | None:
-        """The stack that the cursor is over."""
+        """The current stack."""
         return self._stacks.layer
 
     def start(self) -> None:
-        """Begin to follow."""
+        """Start to follow the cursor."""
         viewer = self._viewer()
         if not self._started and viewer is not None:
             viewer.cursor.events.position.connect(self._on_move)
@@ -86,7 +86,7 @@ class CursorFollower(QObject):
             self.recompute()
 
     def stop(self) -> None:
-        """Follow no longer; nothing is computed or emitted until `start`."""
+        """Stop to follow it; nothing is computed or emitted until `start`."""
         if not self._started:
             return
         self._started = False
@@ -99,7 +99,7 @@ class CursorFollower(QObject):
             viewer.cursor.events.position.disconnect(self._on_move)
 
     def recompute(self, *_: Any) -> None:
-        """Compute the spectrum once more, although the cursor did not move."""
+        """Compute the spectrum again although the cursor did not move."""
         self._index = None
         if self._started:
             self._update()
@@ -121,7 +121,7 @@ class CursorFollower(QObject):
         if viewer is None:
             return
         if layer is None:
-            self._tiles = None  # a closed stack is given up
+            self._tiles = None  # free the memory of a closed stack
         index = None
         if layer is not None and viewer.dims.ndisplay == 2 and len(viewer.cursor.position) >= layer.ndim:
             index = pixel_at(layer, viewer.cursor.position)
@@ -145,7 +145,7 @@ class CursorFollower(QObject):
 
     def _receive(self, key: Any, values: Any) -> None:
         index, box, layer = key
-        # An older pixel is shown too: over a slow disk the curve then trails the cursor instead of standing still.
+        # With a slow disk the spectra of earlier pixels are shown too: the curve lags behind the cursor, but it moves.
         late = self._is_current or self._index is None
         if self._started and not late and box == self._box and layer is self._stacks.layer:
             self.spectrum_ready.emit(index, values)

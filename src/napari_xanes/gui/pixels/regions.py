@@ -39,17 +39,17 @@ class Region:
     Parameters
     ----------
     name : str
-        What the user calls it.
+        Name that the user gave it.
     layer : Labels or Shapes
-        The layer that it lies in.
+        The layer that contains it.
     number : int
-        Its label, or the place of its shape counted from 1.
+        Its label, or the position of its shape, counted from 1.
     colour : str
         As ``#rrggbb``, the same as in the layer.
     pixels : int
-        How many pixels it has in the image that is shown.
+        Number of its pixels in the image that is shown.
     mean, spread : array, shape (E,)
-        Mean, and standard deviation between the pixels.
+        Mean of its pixels, and their standard deviation.
     """
 
     name: str
@@ -62,16 +62,16 @@ class Region:
 
 
 class RegionTracker(QObject):
-    """Keeps the spectra of all regions over the current stack up to date, while they are brushed.
+    """Keeps the spectra of all regions over the current stack up to date while a user brushes.
 
-    Everything is computed in a thread; a region whose pixels did not change is not computed again.
+    The spectra are computed in a thread. A region whose pixels did not change is not computed again.
 
     Signals
     -------
     changed :
-        `regions` holds other regions or other spectra.
+        The list `regions` changed.
     failed : object
-        The exception when the data could not be read.
+        The exception if the data can't be read.
     """
 
     changed = Signal()
@@ -96,7 +96,7 @@ class RegionTracker(QObject):
         self._worker.failed.connect(lambda key, error: self.failed.emit(error))
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start to watch the region layers."""
         viewer = self._viewer()
         if not self._started and viewer is not None:
             self._started = True
@@ -107,7 +107,7 @@ class RegionTracker(QObject):
             self.rewatch()
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Stop to watch the region layers."""
         if not self._started:
             return
         self._started = False
@@ -122,7 +122,7 @@ class RegionTracker(QObject):
             viewer.dims.events.point.disconnect(self._on_slider)
 
     def rewatch(self, *_: Any) -> None:
-        """Look again which layers hold regions."""
+        """Find the layers that hold regions again."""
         viewer = self._viewer()
         if viewer is None or not self._started:
             return
@@ -147,7 +147,7 @@ class RegionTracker(QObject):
             self._timer.start()
 
     def _on_slider(self, event: Any = None) -> None:
-        # Only in a volume do other pixels come into view when a slider moves.
+        # A slider changes the pixels of a region only in a volume.
         if self._stacks.layer is not None and self._stacks.layer.ndim == 4:
             self._schedule()
 
@@ -187,9 +187,9 @@ class RegionTracker(QObject):
 
 
 def region_spectra(viewer: Viewer) -> Callable[[], list[Spectrum]]:
-    """What reads the mean spectra of all regions over the current stack, as references, in whatever thread calls it.
+    """Return a function that reads the mean spectra of all regions over the current stack, as references.
 
-    Sigma is the mean's standard error.
+    The function may run in any thread. Sigma is the standard error of the mean.
     """
     viewer = plain_viewer(viewer)
     stack = attach_energy(viewer).layer
@@ -210,7 +210,7 @@ def region_spectra(viewer: Viewer) -> Callable[[], list[Spectrum]]:
 
 
 def as_spectrum(name: str, stack: Layer, values: Values, sigma: Values | None = None) -> Spectrum:
-    """A measured spectrum of a stack layer; frames without a value are left out."""
+    """Return a measured spectrum of a stack layer, without the frames that have no value."""
     good = np.isfinite(values)
     metadata = {"quantity": stack.metadata["xanes"]["quantity"], "stack": stack.name, "normalized": False}
     error = None if sigma is None else sigma[good]
@@ -218,14 +218,14 @@ def as_spectrum(name: str, stack: Layer, values: Values, sigma: Values | None = 
 
 
 def _source(layer: Layer, depth: tuple[int, ...], stack: Layer) -> Any:
-    """What `_spectra` needs of a layer: labels as an image, drawn areas as boxes."""
+    """Return the regions of a layer as `_spectra` takes them: labels as an image, drawn areas as boxes."""
     if not isinstance(layer, Shapes):
         return plane_of(layer, depth, stack)
     return {number: box for number, box in shape_boxes(layer, depth, stack).items() if number <= MAX_REGIONS}
 
 
 def _spectra(data: Any, depth: tuple[int, ...], sources: list[Any], cache: dict[Any, Any]) -> list[dict[int, Any]]:
-    """Pixels, mean and spread of each region of each source; runs in a thread."""
+    """Return number of pixels, mean and spread of each region of each source; runs in a thread."""
     results = []
     for source in sources:
         region_boxes = source if isinstance(source, dict) else boxes_of(flatten_labels(source))
@@ -243,7 +243,7 @@ def _spectra(data: Any, depth: tuple[int, ...], sources: list[Any], cache: dict[
 
 
 def _emitters(layer: Layer) -> list[Any]:
-    """The events after which a layer's regions may have changed."""
+    """Return the events of a layer that may change its regions."""
     events = layer.events
     if isinstance(layer, Labels):
         return [events.labels_update, events.paint, events.data, events.set_data, events.colormap, *_common(events)]

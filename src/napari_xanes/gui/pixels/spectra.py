@@ -1,4 +1,4 @@
-"""What the Spectra dock computes: spectra of pixels and regions, and how references are laid over them. No Qt."""
+"""Spectra of pixels, boxes and regions of a stack. No Qt."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ Values = NDArray[np.float64]
 
 
 MAX_REGIONS = 32
-"""Regions beyond this many are not drawn: nobody could tell the curves apart."""
+"""Largest number of regions in the plot: more curves could not be distinguished."""
 
 
 def array_of(layer: Layer) -> Any:
-    """The full-resolution data of a layer."""
+    """Return the full-resolution data of a layer."""
     return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
 
 
 def in_memory(data: Any) -> bool:
-    """Whether reading a pixel is instant; a memory map may have to wait for a disk."""
+    """Return whether the data are in memory; a memory map reads from disk."""
     return isinstance(data, np.ndarray) and not isinstance(data, np.memmap)
 
 
 def pixel_at(layer: Layer, position: Sequence[float]) -> tuple[int, ...] | None:
-    """The pixel (y, x) or (z, y, x) of a stack layer at a world position, None outside the image."""
+    """Return the pixel (y, x) or (z, y, x) of a stack layer at a world position; None outside the image."""
     position_in_stack = layer.world_to_data(position)[1:]
     index = tuple(int(i) for i in np.floor(np.asarray(position_in_stack) + 0.5))
     shape = array_of(layer).shape[1:]
@@ -37,16 +37,16 @@ def pixel_at(layer: Layer, position: Sequence[float]) -> tuple[int, ...] | None:
 
 
 def box_spectrum(data: Any, index: tuple[int, ...], size: int = 1) -> Values:
-    """Mean spectrum of a box of pixels, NaN where no pixel has a value.
+    """Return the mean spectrum of a box of pixels; NaN at energies where no pixel has a value.
 
     Parameters
     ----------
     data : array, shape (E, Y, X) or (E, Z, Y, X)
-        The stack; what is read of it is the box only.
+        The stack; only the box is read.
     index : tuple of int
         Pixel at the middle of the box.
     size : int
-        Edge of the box in pixels, odd; it is cut off at the image's border and is one slice thick.
+        Width and height of the box in pixels, odd. The box is cut off at the border of the image and one slice thick.
     """
     *slices, y, x = index
     half = size // 2
@@ -62,20 +62,20 @@ def box_spectrum(data: Any, index: tuple[int, ...], size: int = 1) -> Values:
 
 
 def region_spectrum(data: Any, box: tuple[Any, ...], mask: NDArray[np.bool_]) -> tuple[Values, Values]:
-    """Mean spectrum of a region and the standard deviation between its pixels.
+    """Return the mean spectrum of a region and the standard deviation between its pixels.
 
     Parameters
     ----------
     data : array, shape (E, Y, X) or (E, Z, Y, X)
         The stack.
     box : tuple of slice or int
-        Where the region's bounding box lies, without the energy axis.
+        Bounding box of the region, without the energy axis.
     mask : array of bool
         The region within its bounding box.
 
     Notes
     -----
-    Frame by frame, with a dot product for each sum: six times faster than a boolean index, and no copy of the box.
+    Each frame takes two dot products: six times faster than a boolean index, and without a copy of the box.
     """
     values = np.asarray(data[(slice(None), *box)])
     weights = mask.astype(np.float32).ravel()
@@ -89,7 +89,7 @@ def region_spectrum(data: Any, box: tuple[Any, ...], mask: NDArray[np.bool_]) ->
             mean[i], spread[i] = (good.mean(), good.std()) if good.size else (np.nan, np.nan)
             continue
         deviation = flat - np.float32(mean[i])
-        # The mean of a large region loses digits in float32; the deviations' own mean gives them back.
+        # The mean of a large region loses digits in float32; the mean of the deviations restores them.
         shift = deviation @ weights / count
         deviation *= deviation
         mean[i] = float(np.float32(mean[i])) + shift
@@ -98,13 +98,13 @@ def region_spectrum(data: Any, box: tuple[Any, ...], mask: NDArray[np.bool_]) ->
 
 
 def boxes_of(labels: NDArray[Any]) -> dict[int, tuple[tuple[slice, ...], NDArray[np.bool_]]]:
-    """Bounding box and mask within it of each label, the lowest `MAX_REGIONS` labels only."""
+    """Return bounding box and mask within it of each label, for the lowest `MAX_REGIONS` labels."""
     from scipy.ndimage import find_objects
 
     top = int(labels.max(initial=0))
     if top <= 0:
         return {}
-    # Counting is ten times faster than sorting, but needs a place for every number up to the largest.
+    # Counting is ten times faster than sorting, but needs memory for each number up to the largest.
     counted = np.flatnonzero(np.bincount(np.maximum(labels, 0).ravel())) if top < 2**16 else np.unique(labels)
     present = [int(label) for label in counted if label > 0][:MAX_REGIONS]
     if present[-1] < 2**16:

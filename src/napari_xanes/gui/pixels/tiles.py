@@ -1,4 +1,4 @@
-"""Tiles of a stack that stays in its file: a pixel costs about as much to read as the pixels around it."""
+"""A cache of tiles of a lazy stack: reading one pixel takes about as long as reading a whole tile."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 from napari_xanes.gui.pixels.spectra import Values, box_spectrum
 
 EDGE = 64
-"""Edge of a tile in pixels. Of frames compressed whole any size costs the same, of plain ones this twice a pixel."""
+"""Width and height of a tile in pixels. Reading such a tile takes at most about twice as long as reading one pixel."""
 
 CACHE_BYTES = 256 << 20
-"""How much is kept; the tiles that were read last stay."""
+"""Size of the cache in bytes; the tiles that were read first are removed first."""
 
 Key = tuple[int, ...]
 
 
 class Tiles:
-    """The last tiles that were read of a stack. Reading and looking may happen in different threads.
+    """The last tiles that were read from a stack. `read` and `spectrum` may run in different threads.
 
     Parameters
     ----------
@@ -32,13 +32,13 @@ class Tiles:
         self._cache: OrderedDict[Key, Any] = OrderedDict()
 
     def spectrum(self, index: tuple[int, ...], size: int) -> Values | None:
-        """The mean spectrum of a box as `box_spectrum` gives it, None if its tile has yet to be read."""
+        """Return the mean spectrum of a box as `box_spectrum` does, or None if its tile is not in the cache."""
         key = _key(index, size)
         tile = self._cache.get(key)
         return None if tile is None else _within(tile, key, index, size)
 
     def read(self, index: tuple[int, ...], size: int) -> Values:
-        """The mean spectrum of a box, read with its tile, which is kept."""
+        """Read the tile of a box into the cache and return the mean spectrum of the box."""
         key = _key(index, size)
         tile = self._cache[key] = np.asarray(self.data[(slice(None), *key[:-3], *_range(key))])
         while len(self._cache) > 1 and sum(cached.nbytes for cached in list(self._cache.values())) > CACHE_BYTES:
@@ -47,7 +47,7 @@ class Tiles:
 
 
 def _key(index: tuple[int, ...], size: int) -> Key:
-    """Slices, row and column of the tile that a pixel lies in, and the margin that its box needs around the tile."""
+    """Return slices, row and column of the tile of a pixel, and the margin that the box needs around the tile."""
     *slices, y, x = index
     return (*slices, y // EDGE, x // EDGE, size // 2)
 

@@ -1,4 +1,4 @@
-"""The Prepare dock: correct, crop and normalize a stack; every result is a new layer."""
+"""The Prepare dock: correct, crop and normalize a stack; each result is a new layer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class PrepareDock(QWidget):
-    """Choose a stack and an operation, run it, get a new stack layer.
+    """Choose a stack and an operation, and run it; the result is a new layer.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Other stacks of the same file: regions, detectors and repeats, to open beside the one that was read."""
+"""Open another stack of the same file: another region, detector or repeat."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 class StackSelector(QWidget):
-    """A row that is there where the chosen stack's file holds more than one.
+    """A row that is visible if the file of the chosen stack holds several stacks.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Where other stacks are added.
+        The viewer that gets the stacks.
     stacks : LayerBox
-        Tells which stack is chosen.
+        Box with the chosen stack.
     parent : QWidget, optional
-        Parent widget; without one the row would be a window of its own for a moment.
+        Parent widget; without a parent the row would open as a window for a moment.
     """
 
     def __init__(self, viewer: Viewer, stacks: LayerBox, parent: QWidget | None = None) -> None:
@@ -36,9 +36,9 @@ class StackSelector(QWidget):
         self._viewer, self._stacks = viewer, stacks
         self.names, self.repeats = QComboBox(), QComboBox()
         self.names.setToolTip("Regions, detectors or projections in this file")
-        self.repeats.setToolTip("Energies that were measured more than once: the mean of their frames, or one of them")
+        self.repeats.setToolTip("Frames that were measured several times per energy: choose their mean, or one repeat")
         self.open_button = QPushButton("Open")
-        self.open_button.setToolTip("Add this one as another layer")
+        self.open_button.setToolTip("Read the chosen stack and add it as a new layer")
         self.open_button.clicked.connect(self.open)
         self.job = Job(self)
         self.job.done.connect(self._add)
@@ -56,7 +56,7 @@ class StackSelector(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Show what the file of the chosen stack holds, that stack's own name first chosen."""
+        """List the stacks in the file of the chosen stack, with the chosen one selected."""
         stack = self._stack()
         names = [] if stack is None or stack.source is None else list(stack.metadata.get("available", ()))
         self.names.clear()
@@ -74,7 +74,7 @@ class StackSelector(QWidget):
         self.open_button.setEnabled(not self.job.running)
 
     def open(self) -> None:
-        """Read the stack of this name in a worker and add it."""
+        """Read the selected stack in a worker thread and add it as a layer."""
         stack = self._stack()
         if stack is None or stack.source is None or self.job.running:
             return

@@ -1,4 +1,4 @@
-"""The list of references as a widget, for every dock that needs it."""
+"""The list of references as a widget."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ _FILES = "Spectra (*.xdi *.prj *.nor *.csv *.txt *.dat *.xsp *.xmu);;All files (
 
 
 def swatch(colour: str) -> QPixmap:
-    """A small square of a colour, for lists."""
+    """Return a small square of a colour, for lists."""
     pixmap = QPixmap(10, 10)
     pixmap.fill(QColor(colour))
     return pixmap
 
 
 class ReferenceList(QWidget):
-    """Load, check, rename and remove references, and give them valences.
+    """Load, tick, rename and remove references, and enter their valences.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        The references, and which of them are checked, are the viewer's: all lists show the same.
+        All lists of a viewer show the same references.
     """
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = plain_viewer(viewer)
         self.references = references_of(viewer)
-        self._empty = QLabel("No references yet: load files or take them from brushed regions")
+        self._empty = QLabel("No references yet: load files, or take spectra from brushed regions")
         self._empty.setWordWrap(True)
         self._table = QTableWidget(0, 2)
         self._table.setHorizontalHeaderLabels(["reference", "valence"])
@@ -67,13 +67,13 @@ class ReferenceList(QWidget):
         self._table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self._table.setMinimumHeight(70)
         self._table.setToolTip(
-            "Check what is used; double-click to rename or to give a valence (empty: unknown); Delete removes"
+            "Tick the references to use. Double-click to edit a name or valence (empty: unknown). Delete: remove"
         )
         self._table.itemChanged.connect(self._on_edit)
         buttons = QHBoxLayout()
         buttons.setContentsMargins(0, 0, 0, 0)
-        self._load = self._button("Load…", "Load spectra from files: XDI, Athena, CSV or columns of text", self.ask)
-        self._take = self._button("From regions", "Take the mean spectra of the brushed regions", self.take_regions)
+        self._load = self._button("Load…", "Load spectra from XDI, Athena, CSV or text files", self.ask)
+        self._take = self._button("From regions", "Add the mean spectra of all regions", self.take_regions)
         self._remove = self._button("Remove", "Remove the selected references (Delete)", self.remove_selected)
         for button in (self._load, self._take, self._remove):
             buttons.addWidget(button)
@@ -88,16 +88,16 @@ class ReferenceList(QWidget):
         self.references.changed.connect(self._rebuild)
         self._worker = LatestOnlyWorker(self)
         self._worker.done.connect(lambda _key, spectra: self._add_regions(spectra))
-        self._worker.failed.connect(lambda _key, error: show_error(f"The regions can't be references: {error}"))
+        self._worker.failed.connect(lambda _key, error: show_error(f"The regions can't be read: {error}"))
         self._rebuild()
 
     def ask(self) -> None:
-        """Let the user choose files, and load them."""
+        """Let the user choose files and load them."""
         paths, _ = QFileDialog.getOpenFileNames(self, "Load references", "", _FILES)
         self.load(paths)
 
     def load(self, paths: list[str] | list[Path]) -> None:
-        """Add all spectra of some files; if one can't be read, nothing is added and a notification says why."""
+        """Add all spectra of some files; if a file can't be read, show the error and add nothing."""
         try:
             spectra = [spectrum for path in paths for spectrum in nx.read_spectra(path)]
         except (OSError, ValueError) as error:
@@ -106,12 +106,12 @@ class ReferenceList(QWidget):
         self.references.add(spectra)
 
     def take_regions(self) -> None:
-        """Add the mean spectra of the brushed regions, once they are read."""
+        """Read the mean spectra of all regions in a thread and add them."""
         self._worker.submit(None, region_spectra(self._viewer))
 
     def _add_regions(self, spectra: list[Spectrum]) -> None:
         if not spectra:
-            show_error("There are no regions to take spectra from: brush one first (Spectra > Regions > Brush)")
+            show_error("There are no regions: brush one first (Spectra dock > Regions > Brush)")
             return
         self.references.add(spectra)
 
@@ -158,5 +158,9 @@ class ReferenceList(QWidget):
             else:
                 self.references.set_checked(name, item.checkState() == Qt.CheckState.Checked)
         except ValueError as error:
-            show_error(f"valence of {name!r}: {text!r} is not a number" if item.column() == 1 else str(error))
+            show_error(
+                f"valence of {name!r}: {text!r} is not a number; type for example 2.5, or leave it empty"
+                if item.column() == 1
+                else str(error)
+            )
             self._rebuild()

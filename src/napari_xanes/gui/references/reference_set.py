@@ -1,4 +1,4 @@
-"""The reference spectra of a window: one set per viewer, which all docks see."""
+"""The reference spectra of a viewer; all docks share them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FIRST_COLOUR = 5  # regions begin with colour 1
 
 
 def references_of(viewer: Viewer) -> ReferenceSet:
-    """The viewer's set of references."""
+    """Return the viewer's set of references."""
     viewer = plain_viewer(viewer)
     if viewer not in _SETS:
         _SETS[viewer] = ReferenceSet()
@@ -31,12 +31,12 @@ def references_of(viewer: Viewer) -> ReferenceSet:
 
 
 class ReferenceSet(QObject):
-    """Reference spectra with names that differ.
+    """Reference spectra, each with a different name.
 
     Signals
     -------
     changed :
-        Spectra were added, removed, renamed, checked or not, or got another valence.
+        Spectra were added, removed, renamed, ticked or unticked, or a valence changed.
     """
 
     changed = Signal()
@@ -50,26 +50,26 @@ class ReferenceSet(QObject):
 
     @property
     def spectra(self) -> list[Spectrum]:
-        """The references, in the order in which they came."""
+        """The references, in the order in which they were added."""
         return list(self._spectra)
 
     @property
     def checked(self) -> list[Spectrum]:
-        """The references that are ticked: drawn in the plot and used in fits."""
+        """The ticked references, which the plot shows and fits use."""
         return [spectrum for spectrum in self._spectra if self.is_checked(spectrum.name)]
 
     def is_checked(self, name: str) -> bool:
-        """Whether a reference is ticked."""
+        """Return whether a reference is ticked."""
         return name not in self._unchecked
 
     def set_checked(self, name: str, checked: bool) -> None:
-        """Tick a reference, or not."""
+        """Tick or untick a reference."""
         if checked != self.is_checked(name):
             (self._unchecked.discard if checked else self._unchecked.add)(name)
             self.changed.emit()
 
     def add(self, spectra: Iterable[Spectrum]) -> list[Spectrum]:
-        """Add spectra, checked, but none twice; a name that is taken gets a number. Returns them as added."""
+        """Add and tick spectra that are new, with a number after a name that exists already; return them as added."""
         added: list[Spectrum] = []
         for spectrum in spectra:
             self._offered.append(spectrum)
@@ -85,7 +85,7 @@ class ReferenceSet(QObject):
         return added
 
     def put(self, spectrum: Spectrum) -> None:
-        """Add a spectrum, or replace the one of its name; for curves that change while a user watches."""
+        """Add a spectrum, or replace the one with the same name."""
         if any(existing.name == spectrum.name for existing in self._spectra):
             self._spectra = [spectrum if existing.name == spectrum.name else existing for existing in self._spectra]
             self.changed.emit()
@@ -93,14 +93,14 @@ class ReferenceSet(QObject):
             self.add([spectrum])
 
     def offer(self, layer: Layer) -> None:
-        """Add the references that came with a layer's file; each is offered once, so that removing it lasts."""
+        """Add the references in a layer's file; each only once, so that a removed one does not come back."""
         references = layer.metadata["xanes"]["metadata"].get("references") or ()
         self.add(
             [s for s in references if isinstance(s, Spectrum) and not any(s is existing for existing in self._offered)]
         )
 
     def remove(self, names: Sequence[str]) -> None:
-        """Take references away, by name."""
+        """Remove references by name."""
         remaining = [spectrum for spectrum in self._spectra if spectrum.name not in names]
         if len(remaining) != len(self._spectra):
             self._spectra = remaining
@@ -108,29 +108,29 @@ class ReferenceSet(QObject):
             self.changed.emit()
 
     def set_valence(self, name: str, valence: float | None) -> None:
-        """Give a reference its valence; None when unknown."""
+        """Set the valence of a reference; None if it is unknown."""
         self._replace(name, valence=valence)
 
     def rename(self, name: str, new: str) -> None:
-        """Give a reference another name; fits name their maps after it.
+        """Rename a reference; fits name their maps after it.
 
         Raises
         ------
         ValueError
-            If the name is empty or taken.
+            If the name is empty or exists already.
         """
         new = new.strip()
         if new == name:
             return
         if not new or any(spectrum.name == new for spectrum in self._spectra):
-            raise ValueError(f"the name {new!r} is {'taken' if new else 'empty'}; each reference needs one of its own")
+            raise ValueError(f"the name {new!r} is {'used already' if new else 'empty'}; type another name")
         self._colours[new] = self._colours[name]
         if name in self._unchecked:
             self._unchecked.add(new)
         self._replace(name, name=new)
 
     def colour(self, name: str) -> str:
-        """The colour of a reference in plots and lists."""
+        """Return the colour of a reference in plots and lists."""
         return self._colours[name]
 
     def _replace(self, name: str, /, **changes: Any) -> None:

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def steps_to_absorption(stack: SpectralStack) -> list[Step]:
-    """What turns a stack into absorption, so that a newcomer may map counts straight away."""
+    """Return the steps that convert a stack to absorption; none if it is absorption already."""
     return [Step("optical_depth")] if stack.quantity in ("counts", "transmission") else []
 
 
 def show_prepared(viewer: Viewer, layer: Layer | None, stack: SpectralStack) -> Layer:
-    """Add the absorption that was made of a layer's counts, in their place: its spectra are what is fitted."""
+    """Add the absorption computed from a layer's counts, select it and hide the counts."""
     data, keywords, _kind = stack_to_layer(stack)
     added = viewer.add_image(data, **keywords)
     if layer is not None:

@@ -1,4 +1,4 @@
-"""What the Map, Prepare and Denoise docks share: choose a stack and a method, fill in its form, run it, cancel it."""
+"""Choose a stack and a method, fill in its parameters and run it: shared by the Map, Prepare and Denoise docks."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ if TYPE_CHECKING:
     from napari_xanes.stack import SpectralStack
 
 _SHARE_BEFORE = 0.2
-"""Share of the work that the steps before the method are; they are quick ones."""
+"""Share of the progress bar for the preparing steps, which are quick."""
 
 StepsBefore = Callable[["SpectralStack"], list[Step]]
 
 
 class Runner(QWidget):
-    """Choose, fill in, run.
+    """A panel to choose a stack and a method, fill in the parameters and run the method.
 
     Parameters
     ----------
@@ -59,24 +59,24 @@ class Runner(QWidget):
     registry : mapping of str to Method
         The methods to choose from.
     steps_before : callable, optional
-        Steps that a stack needs before the chosen method, and are run with it.
+        Returns the steps that prepare a stack for the chosen method.
     run_text : str
         Text of the run button.
     method_label : str
         Label beside the box of methods.
     qualifies : callable
-        Which layers to offer.
+        Returns whether to offer a layer.
     require : callable
-        Raises a ValueError if a step can't be taken on a stack, before those steps are.
+        Raises a ValueError if a step is not possible for a stack; called before the preparing steps run.
     parent : QWidget, optional
         Parent widget.
 
     Signals
     -------
     prepared : SpectralStack
-        What the steps before the method gave, if there are any; just before `finished`.
+        The result of the preparing steps, if there are any; emitted just before `finished`.
     finished : SpectralStack or MapSet
-        What the method gave.
+        The result of the method.
     """
 
     prepared = Signal(object)
@@ -104,12 +104,12 @@ class Runner(QWidget):
         self.job = Job(self)
         self.stacks = LayerBox(viewer, qualifies)
         self.methods = QComboBox()
-        self.methods.setToolTip("What to do; its parameters are below")
+        self.methods.setToolTip("The method to run; its parameters are below")
         for name in registry:
             self.methods.addItem(name.replace("_", " "), name)
         self._note = QLabel()
         self._note.setWordWrap(True)
-        self._note.setToolTip("Done with its defaults before the maps; to choose differently, use the Prepare dock")
+        self._note.setToolTip("Runs first, with default parameters. To change them, run it in the Prepare dock")
         self._body = QVBoxLayout()
         self._body.addStretch()
         self._tabs = QTabWidget()
@@ -145,7 +145,7 @@ class Runner(QWidget):
         layout.addLayout(self._buttons)
         layout.addWidget(self._bar)
         self.setMinimumSize(QSize(DOCK_WIDTH, 220))
-        # napari fills what is left under a dock that does not want to grow with nothing
+        # Without an expanding policy napari leaves empty space under the dock.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
     def _connect(self) -> None:
@@ -160,7 +160,7 @@ class Runner(QWidget):
         self.job.ended.connect(self._show_state)
 
     def form(self) -> Form:
-        """The form of the chosen method; what was typed into it is kept while the dock lives."""
+        """Return the form of the chosen method; each method keeps its form and values."""
         name = self.methods.currentData()
         if name not in self._forms:
             self._forms[name] = Form(self._registry[name], viewer_fields(self._viewer, self.stacks))
@@ -168,7 +168,7 @@ class Runner(QWidget):
         return self._forms[name]
 
     def add_button(self, text: str, tip: str, action: Callable[[], None]) -> QPushButton:
-        """Add a button that starts something else; it can be pressed whenever the method can be run."""
+        """Add a button for another action; it is enabled together with the run button."""
         button = QPushButton(text)
         button.setToolTip(tip)
         button.clicked.connect(lambda _checked=False: action())
@@ -178,7 +178,7 @@ class Runner(QWidget):
         return button
 
     def add_tab(self, title: str, *widgets: QWidget) -> None:
-        """Add a tab beside the parameters; the button stays in view. Widgets that want to grow share what is left."""
+        """Add a tab beside the parameters; expanding widgets share its free height."""
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(4, 4, 4, 4)
@@ -197,7 +197,7 @@ class Runner(QWidget):
             form.setVisible(form is current)
 
     def _offer_references(self) -> None:
-        """The references that came with the chosen stack."""
+        """Add the references in the file of the chosen stack."""
         layer = self.stacks.layer()
         if layer is not None:
             references_of(self._viewer).offer(layer)
@@ -221,7 +221,7 @@ class Runner(QWidget):
         self._bar.setFormat(f"{message} %p %{time_left(monotonic() - self._start_time, done)}")
 
     def start(self) -> None:
-        """Run the method in a worker; an error becomes a notification and changes nothing."""
+        """Run the method in a worker thread; show an error as a notification."""
         self.launch(self.run_button.text(), self._steps_before, self._emit_results)
 
     def launch(
@@ -231,22 +231,22 @@ class Runner(QWidget):
         on_result: Callable[[SpectralStack | None, Any], None],
         part_of: Callable[[SpectralStack], SpectralStack] = lambda stack: stack,
     ) -> None:
-        """Run the method on the chosen layer, which becomes `source`, in a worker.
+        """Run the method on the chosen layer in a worker thread; `source` is set to the layer.
 
         Parameters
         ----------
         title : str
-            What napari's activity dock calls it.
+            Title in napari's activity dock.
         steps_before : callable
-            Steps that the layer's stack needs first.
+            Returns the steps that prepare the stack.
         on_result : callable
             Called with the result of the preparing steps (None if there are none) and the result of the method.
         part_of : callable
-            What to take of the layer's stack.
+            Returns the part of the stack to use.
         """
         layer = self.stacks.layer()
         if layer is None:
-            show_error("there is no stack yet; drop one into the viewer or open the sample")
+            show_error("there is no stack yet; drop one into the viewer, or open the sample")
             return
         try:
             stack = part_of(stack_of(layer))
@@ -289,7 +289,7 @@ class Runner(QWidget):
         show_error(str(error))
 
     def warn(self, notes: Mapping[str, Any]) -> str:
-        """The warnings of a result as text for the dock; the user is told once more by napari."""
+        """Show the warnings of a result as a notification, and return them as text for the dock."""
         texts = list(notes.get("warnings", ()))
         if texts:
             show_warning("\n".join(texts))

@@ -1,4 +1,4 @@
-"""The Simulate dock: a theory spectrum that follows its sliders, drawn over the measured ones in the Spectra dock."""
+"""The Simulate dock: a theory spectrum that follows its sliders, drawn in the Spectra dock."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Knob:
-    """A number that a slider moves: its name, what it is called, range, step, start and unit."""
+    """A number with a slider: name, label, range, step, start value, unit and tooltip."""
 
     name: str
     label: str
@@ -47,29 +47,36 @@ class Knob:
 
 FIELD = (
     Knob("ten_dq", "10Dq", -1.0, 4.0, 0.05, 1.0, "eV", "Cubic crystal field splitting"),
-    Knob("ds", "Ds", -0.6, 0.6, 0.01, 0.0, "eV", "Tetragonal field"),
-    Knob("dt", "Dt", -0.4, 0.4, 0.01, 0.0, "eV", "Tetragonal field"),
+    Knob("ds", "Ds", -0.6, 0.6, 0.01, 0.0, "eV", "Tetragonal field, rank 2"),
+    Knob("dt", "Dt", -0.4, 0.4, 0.01, 0.0, "eV", "Tetragonal field, rank 4"),
     Knob(
         "slater_scale", "Slater integrals", 0.4, 1.0, 0.01, 0.8, "", "Factor on the Hartree-Fock values; 0.8: free ion"
     ),
     Knob("spin_orbit_scale", "2p spin-orbit", 0.9, 1.1, 0.01, 1.0, "", "Factor on the Hartree-Fock value"),
+    Knob("shift", "shift", -4.0, 4.0, 0.05, 0.0, "eV", "Shift of the energy axis from its empirical position"),
+    Knob("lorentz_l3", "Lorentz L3", 0.05, 1.5, 0.05, 0.2, "eV", "Lorentzian full width of the L3 lines"),
+    Knob("lorentz_l2", "Lorentz L2", 0.05, 2.0, 0.05, 0.4, "eV", "Lorentzian full width of the L2 lines"),
     Knob(
-        "shift", "shift", -4.0, 4.0, 0.05, 0.0, "eV", "Added to the empirical position, which theory does not predict"
+        "gauss",
+        "Gauss",
+        0.05,
+        1.5,
+        0.05,
+        0.25,
+        "eV",
+        "Gaussian full width of the instrument's resolution",
     ),
-    Knob("lorentz_l3", "Lorentz L3", 0.05, 1.5, 0.05, 0.2, "eV", "Full width of the L3 lines"),
-    Knob("lorentz_l2", "Lorentz L2", 0.05, 2.0, 0.05, 0.4, "eV", "Full width of the L2 lines"),
-    Knob("gauss", "Gauss", 0.05, 1.5, 0.05, 0.25, "eV", "Full width of the instrument's resolution"),
 )
 TRANSFER = (
     Knob("delta", "Δ", -5.0, 12.0, 0.1, 4.0, "eV", "Charge transfer energy: d^(n+1)L above d^n"),
-    Knob("v_eg", "V(e_g)", 0.0, 4.0, 0.05, 2.0, "eV", "Hopping to e_g; to t2g it is half"),
-    Knob("u_dd", "U(dd)", 0.0, 10.0, 0.1, 6.0, "eV", "Repulsion of 3d electrons"),
-    Knob("u_pd", "U(pd)", 0.0, 12.0, 0.1, 7.2, "eV", "Attraction by the 2p hole"),
+    Knob("v_eg", "V(e_g)", 0.0, 4.0, 0.05, 2.0, "eV", "Hopping to the e_g orbitals; that to t2g is half of it"),
+    Knob("u_dd", "U(dd)", 0.0, 10.0, 0.1, 6.0, "eV", "Repulsion between two 3d electrons"),
+    Knob("u_pd", "U(pd)", 0.0, 12.0, 0.1, 7.2, "eV", "Attraction between the 2p hole and a 3d electron"),
 )
 
 
 class KnobRow(QWidget):
-    """A slider and a number field that show one value."""
+    """A slider and a number field for the same value."""
 
     def __init__(self, knob: Knob, changed: Any) -> None:
         super().__init__()
@@ -97,21 +104,21 @@ class KnobRow(QWidget):
             self._slider.setValue(round((value - self._knob.low) / self._knob.step))
 
     def value(self) -> float:
-        """The number."""
+        """Return the value of the knob."""
         return round(self.box.value(), 6)
 
 
 def simulate(ion: str, values: dict[str, float], energies: Any) -> Spectrum:
-    """The spectrum that the sliders ask for, named after the ion so that it replaces the one before.
+    """Compute the spectrum for the values of the sliders, named after the ion.
 
     Parameters
     ----------
     ion : str
         Such as ``Mn2+``.
     values : mapping
-        The knobs' values; with ``delta`` among them, charge transfer is on.
+        The values of the knobs; charge transfer is included if ``delta`` is among them.
     energies : ndarray or None
-        Energies in eV of the stack in view: their range is covered if the edge lies in it.
+        Energies in eV of the current stack. The spectrum covers their range if it contains the edge.
     """
     from napari_xanes import theory
     from napari_xanes.theory.multiplet.atomic import find_ion, parse_ion
@@ -136,7 +143,7 @@ def simulate(ion: str, values: dict[str, float], energies: Any) -> Spectrum:
 
 
 class SimulateDock(QWidget):
-    """Sliders for an ion in a ligand field; the spectrum is one of the references while the dock is open.
+    """Sliders for an ion in a ligand field; the spectrum is a reference while the dock is open.
 
     Parameters
     ----------
@@ -156,7 +163,7 @@ class SimulateDock(QWidget):
         self.transfer = QCheckBox("charge transfer")
         self.knobs = {knob.name: KnobRow(knob, self._schedule) for knob in (*FIELD, *TRANSFER)}
         self.keep = QPushButton("Keep as reference")
-        self.keep.setToolTip("Keep this curve under a name of its own; the sliders go on with another")
+        self.keep.setToolTip("Keep this curve as a separate reference; the sliders no longer change it")
         self.message = QLabel()
         self.message.setWordWrap(True)
         self._latest: Spectrum | None = None
@@ -192,12 +199,12 @@ class SimulateDock(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
     def showEvent(self, event: Any) -> None:
-        """Draw the first spectrum."""
+        """Compute the first spectrum."""
         super().showEvent(event)
         self._schedule()
 
     def hideEvent(self, event: Any) -> None:
-        """Take the moving curve away; kept ones stay."""
+        """Remove the curve of the sliders; kept curves stay."""
         self._timer.stop()
         self._worker.forget()
         self.references.remove([self._name()])
@@ -216,7 +223,7 @@ class SimulateDock(QWidget):
             self._timer.start()
 
     def values(self) -> dict[str, float]:
-        """The knobs' values; those of charge transfer only if it is on."""
+        """Return the values of the knobs; those of charge transfer only if it is on."""
         knobs = (*FIELD, *TRANSFER) if self.transfer.isChecked() else FIELD
         return {knob.name: self.knobs[knob.name].value() for knob in knobs}
 
@@ -233,7 +240,7 @@ class SimulateDock(QWidget):
             self.references.remove([self._latest.name])
         self._latest = spectrum
         self.references.put(spectrum)
-        self.message.setText("Drawn in the Spectra dock, scaled onto the spectrum under the cursor")
+        self.message.setText("The Spectra dock shows this curve, scaled onto the spectrum under the cursor")
 
     def _keep(self) -> None:
         if self._latest is not None:

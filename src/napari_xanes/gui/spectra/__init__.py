@@ -1,4 +1,4 @@
-"""The Spectra dock: what the measured spectra look like, under the cursor and in regions."""
+"""The Spectra dock: measured spectra under the cursor and in regions."""
 
 from napari_xanes.gui.spectra.dock import SpectraDock, spectra_dock_of
 

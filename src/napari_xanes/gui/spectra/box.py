@@ -1,4 +1,4 @@
-"""The size of the averaging box."""
+"""A spin box for the size of the averaging box."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ class OddSpinBox(QSpinBox):
         self.setKeyboardTracking(False)
 
     def valueFromText(self, text: str) -> int:
-        """The odd number meant by what was typed."""
+        """Return the typed number, or the next one if it is even."""
         return super().valueFromText(text) | 1

@@ -23,23 +23,23 @@ QUANTITY_LABELS = {
 
 
 ABSORPTION = ("optical_depth", "fluorescence", "normalized")
-"""Quantities that rise at an edge, as references do."""
+"""Quantities that increase at an edge and can be compared with references."""
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A spectrum as the plot and the exports show it.
+    """A spectrum in the plot and in exported files.
 
     Parameters
     ----------
     name : str
         Name for legends and columns.
     energy, values : array, shape (E,)
-        Photon energies in eV and what is shown at them.
+        Photon energies in eV and the values at them.
     kind : str
         ``cursor``, ``region``, ``pin``, ``reference`` or ``fit``.
     colour : str
-        As ``#rrggbb``; empty for the theme's own.
+        As ``#rrggbb``; empty for the text colour of the theme.
     spread : array, shape (E,), optional
         Standard deviation between the pixels of a region.
     """
@@ -53,10 +53,10 @@ class Curve:
 
 
 def scale_onto(energy: Values, mu: Values, target_energy: Values, target: Values) -> Values | None:
-    """A reference, scaled and shifted so that it lies over a measured spectrum (least squares).
+    """Scale and shift a reference onto a measured spectrum (least squares).
 
-    None if they share fewer than three energies. A reference that would have to be turned upside down is made flat,
-    since it looks like nothing in the measured spectrum.
+    Return None if the spectra share fewer than three energies. The factor is never negative: a reference that does not
+    resemble the measured spectrum becomes flat.
     """
     interpolated = np.interp(target_energy, energy, mu, np.nan, np.nan)
     common = np.isfinite(interpolated) & np.isfinite(target)
@@ -69,7 +69,7 @@ def scale_onto(energy: Values, mu: Values, target_energy: Values, target: Values
 
 
 def readout(layer: Layer, index: tuple[int, ...], energy: float, value: float) -> str:
-    """The line under the plot: where the cursor is, and what is there."""
+    """Return the text under the plot: position of the cursor, photon energy and value."""
     xanes = layer.metadata["xanes"]
     axes = ("z", "y", "x")[-len(index) :]
     size = xanes.get("pixel_size_um")
@@ -79,7 +79,7 @@ def readout(layer: Layer, index: tuple[int, ...], energy: float, value: float) -
 
 
 def place(layer: Any, index: tuple[int, ...]) -> str:
-    """Where a pixel is, in pixels and, if their size is known, in µm."""
+    """Return the position of a pixel as text, in pixels and, if their size is known, in µm."""
     in_pixels = ", ".join(str(i) for i in reversed(index))
     size = layer.metadata["xanes"].get("pixel_size_um")
     if not size:
@@ -89,7 +89,7 @@ def place(layer: Any, index: tuple[int, ...]) -> str:
 
 
 def with_unit(value: float, xanes: Any) -> str:
-    """A value with the quantity's unit, as people say it."""
+    """Return a value with the unit of its quantity."""
     large = 1e4 <= abs(value) < 1e9  # would be 2.298e+04
     number = "no value" if not np.isfinite(value) else f"{value:.0f}" if large else f"{value:.4g}"
     quantity = xanes["quantity"]

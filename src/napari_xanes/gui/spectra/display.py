@@ -1,4 +1,4 @@
-"""How spectra are shown: as measured, normalized, or as derivative."""
+"""Transform curves for the plot: as measured, normalized, or as derivative."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MODES = ("as measured", "normalized", "derivative")
 
 
 def axis_label(mode: str, quantity: str) -> str:
-    """What the values of a mode are, with their unit."""
+    """Return the axis label of a mode, with the unit."""
     if mode == "normalized":
         return "normalized absorption"
     label = QUANTITY_LABELS[quantity]
@@ -30,7 +30,7 @@ def axis_label(mode: str, quantity: str) -> str:
 
 
 def transform_curve(curve: Curve, mode: str) -> Curve:
-    """A measured curve in a mode.
+    """Transform a measured curve to a mode.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def transform_curve(curve: Curve, mode: str) -> Curve:
 
 
 def transform_reference(curve: Curve, mode: str, target: Curve | None) -> Curve | None:
-    """A reference in a mode, laid over the measured curve `target`; None if they share no energies.
+    """Transform a reference to a mode, scaled onto the measured curve `target`; None if they share no energies.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def transform_reference(curve: Curve, mode: str, target: Curve | None) -> Curve 
 
 
 class Composer:
-    """Puts together what the plot shows, and remembers the curves that did not change since."""
+    """Transforms all curves of the plot, and keeps the results of curves that did not change."""
 
     def __init__(self) -> None:
         self._mode = MODES[0]
@@ -73,14 +73,14 @@ class Composer:
     def compose(
         self, mode: str, measured: Sequence[tuple[str, Curve]], references: Sequence[Curve]
     ) -> tuple[list[tuple[str, Curve]], str]:
-        """The curves in a mode, by key, and what could not be shown so.
+        """Return the transformed curves by key, and the text of a problem (empty if there is none).
 
         Parameters
         ----------
         mode : str
             One of `MODES`.
         measured : sequence of key and Curve
-            Measured curves and fits. References are laid over the first of them.
+            Measured curves and fits. References are scaled onto the first of them.
         references : sequence of Curve
             The references.
         """
@@ -118,17 +118,17 @@ class Composer:
 
 
 def derivative(energy: Values, values: Values) -> Values:
-    """First derivative with respect to energy, on the same energies."""
+    """Return the first derivative with respect to energy, on the same energies."""
     return np.gradient(values, energy) if energy.size > 1 else np.full_like(values, np.nan)
 
 
 def normalized(energy: Values, values: Values) -> tuple[Values, float]:
-    """A spectrum with pre-edge 0 and edge jump 1, and the jump that it had.
+    """Normalize a spectrum to pre-edge 0 and edge jump 1; return it with its original edge jump.
 
     Raises
     ------
     ValueError
-        If the energies do not reach far enough around an edge, or there is no jump.
+        If the energies do not cover an edge and its surroundings, or if there is no edge jump.
     """
     good = np.isfinite(values)
     result = normalize_mu(energy[good], values[good])

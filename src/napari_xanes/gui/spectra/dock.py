@@ -43,7 +43,7 @@ _DOCKS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
 def spectra_dock_of(viewer: napari.viewer.Viewer) -> SpectraDock | None:
-    """The viewer's Spectra dock, if it was opened."""
+    """Return the viewer's Spectra dock, or None if it is not open."""
     dock_ref = _DOCKS.get(plain_viewer(viewer))
     return dock_ref() if dock_ref is not None else None
 
@@ -54,12 +54,12 @@ class SpectraDock(QWidget):
     Parameters
     ----------
     napari_viewer : napari.viewer.Viewer
-        The window.
+        The viewer.
 
     Signals
     -------
     cursor_moved : Layer, tuple of int or None
-        The cursor is over another pixel, (y, x) or (z, y, x), of the current stack; None outside the image.
+        The layer of the current stack and the pixel under the cursor, (y, x) or (z, y, x); None outside the image.
     """
 
     cursor_moved = Signal(object, object)
@@ -89,19 +89,19 @@ class SpectraDock(QWidget):
         return QSize(380, 640)
 
     def minimumSizeHint(self) -> QSize:
-        """Narrower than this the plot's axis would leave no room for curves."""
+        """Wide enough for the axis and the curves."""
         return QSize(300, 420)
 
     def _build(self, viewer: napari.viewer.Viewer) -> None:
         self.stack_box = StackBox(viewer)
         self.box = OddSpinBox()
         self.box.setMaximumWidth(96)
-        self.box.setToolTip("Edge of the box of pixels whose mean is shown under the cursor")
+        self.box.setToolTip("Width of the box of pixels around the cursor; the plot shows their mean")
         self.plot = SpectrumPlot()
         self.plot.setMinimumHeight(190)
         self.plot.setToolTip(
             "Click or drag the line: move to an energy. Wheel: zoom. Drag: move. Double-click: show all. "
-            "Δ: what a fit leaves over"
+            "Δ: residual of the fit"
         )
         self.readout = QLabel(" ")
         self.message = QLabel()
@@ -112,10 +112,10 @@ class SpectraDock(QWidget):
         self.mode = QComboBox()
         self.mode.addItems(MODES)
         self.mode.setToolTip(
-            "How all curves are shown. As measured, the references (dashed) are scaled and shifted onto the spectrum"
+            "How to show all curves. As measured: references (dashed) are scaled and shifted onto the spectrum"
         )
         self.pin_button = QPushButton("Pin")
-        self.pin_button.setToolTip("Keep the spectrum under the cursor (P, or click in the image)")
+        self.pin_button.setToolTip("Keep the spectrum under the cursor (or press P, or click in the image)")
         self.export_button = ExportButton(self.plot, self._label)
         self.tabs = SpectraTabs(viewer, self.tracker)
         self.regions, self.reference_list, self.pins = self.tabs.regions, self.tabs.references, pins_of(viewer)
@@ -151,7 +151,7 @@ class SpectraDock(QWidget):
         self.plot.line.sigPositionChangeFinished.connect(lambda *_: self._on_step())
 
     def showEvent(self, event: Any) -> None:
-        """Begin to follow the window."""
+        """Start to follow cursor, regions and layers."""
         super().showEvent(event)
         if self._live:
             return
@@ -170,7 +170,7 @@ class SpectraDock(QWidget):
         self.tracker.start()
 
     def hideEvent(self, event: Any) -> None:
-        """Stop: a closed dock that somebody still refers to must not go on drawing."""
+        """Stop to follow them: a hidden dock must not draw."""
         super().hideEvent(event)
         if not self._live:
             return
@@ -188,27 +188,27 @@ class SpectraDock(QWidget):
     def show_fit(
         self, fits: Sequence[tuple[str, Values, Values]], residual: tuple[Values, Values] | None = None
     ) -> None:
-        """Lay curves over the measured spectra, for example a pixel's fit.
+        """Show curves over the measured spectra, for example the fit of a pixel.
 
         Parameters
         ----------
         fits : sequence of (name, energy in eV, mu)
-            The curves, in the unit of the measured ones.
+            The curves, in the unit of the measured spectra.
         residual : (energy in eV, residual), optional
-            Drawn in a panel below.
+            Shown in a panel below the plot.
         """
         self._fits = [Curve(name, e, mu, "fit", colour_of(4 + i)) for i, (name, e, mu) in enumerate(fits)]
         self.plot.show_residual(*(residual or (None, None)))
         self._redraw()
 
     def clear_fit(self) -> None:
-        """Take the fit and its residual away."""
+        """Remove the fit and its residual."""
         self._fits = []
         self.plot.show_residual(None, None)
         self._redraw()
 
     def pin(self) -> None:
-        """Keep the spectrum under the cursor."""
+        """Pin the spectrum under the cursor."""
         layer, index = self.stacks.layer, self.cursor.index
         if layer is not None and self._measured is not None and index is not None:
             quantity = layer.metadata["xanes"]["quantity"]
@@ -222,13 +222,13 @@ class SpectraDock(QWidget):
         self.plot.set_theme(self._viewer.theme)
 
     def _on_layers(self, event: Any = None) -> None:
-        """Choose the page, and list the stacks."""
+        """Choose the page to show, and list the stacks."""
         active, layer = self._viewer.layers.selection.active, self.stacks.layer
         self.pages.setCurrentIndex(2 if lacks_energies(active) else (1 if layer is None else 0))
         self.stack_box.refresh()
 
     def _on_stack(self, layer: Any = None) -> None:
-        """Another stack is the current one, or none."""
+        """Show another current stack, or none."""
         layer = self.stacks.layer
         self._values = self._measured = None
         self._ask_for_cursor()
@@ -262,7 +262,7 @@ class SpectraDock(QWidget):
     def _ask_for_cursor(self) -> None:
         flat = self._viewer.dims.ndisplay == 2
         self.readout.setText(
-            "Move the cursor over the image" if flat else "In the 3D view no pixel is under the cursor"
+            "Move the cursor over the image to see spectra" if flat else "The 3D view shows no spectra: switch to 2D"
         )
 
     def _on_spectrum(self, index: Any, values: Values) -> None:
@@ -303,7 +303,7 @@ class SpectraDock(QWidget):
         self.message.setVisible(bool(text))
 
     def _redraw(self) -> None:
-        """Bring the plot up to date; nothing is drawn while the dock is hidden."""
+        """Update the plot; do nothing while the dock is hidden."""
         if not self._live:
             return
         measured = [("cursor", self._measured)] if self._measured is not None else []
@@ -315,9 +315,9 @@ class SpectraDock(QWidget):
         references = self._references if quantity in ABSORPTION else []
         curves, problem = self._composer.compose(self.mode.currentText(), measured, references)
         if len(references) < len(self._references):
-            problem = problem or f"References are absorption: turn {quantity} into optical depth (Prepare) to compare"
+            problem = problem or f"References show absorption: convert {quantity} to optical depth first (Prepare dock)"
         if layer is not None and energies_of(layer).size == 1:
-            problem = problem or "One energy: every spectrum is a single value, which is no curve"
+            problem = problem or "This stack has one energy: a spectrum is a single value, not a curve"
         self.plot.set_curves(curves)
         self.pin_button.setEnabled(self._measured is not None)
         n_references = len(references_of(self._viewer).spectra)

@@ -1,4 +1,4 @@
-"""Writing what the plot shows: numbers as CSV or XDI, the picture as PNG."""
+"""Write the plot: curves as CSV or XDI, the picture as PNG."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from napari_xanes.gui.spectra.curves import Curve
 
 
 def table(curves: Sequence[Curve], unit: str, separator: str = ",") -> str:
-    """The curves as text, one column of energies for all curves that share them.
+    """Return the curves as a text table; curves with the same energies share a column of energies.
 
     Parameters
     ----------
     curves : sequence of Curve
-        What is shown.
+        The curves to write.
     unit : str
-        What the values are, for the headings.
+        Quantity and unit of the values, for the headings.
     separator : str
-        A comma for files, a tabulator for pasting into a spreadsheet.
+        A comma for files, a tab to paste into a spreadsheet.
     """
     axes: list[tuple[Any, list[Curve]]] = []
     for curve in curves:
@@ -59,12 +59,12 @@ def save_csv(curves: Sequence[Curve], unit: str, path: Path) -> None:
 
 
 def save_xdi(curves: Sequence[Curve], path: Path) -> None:
-    """Write the curves as XDI.
+    """Write the curves as an XDI file.
 
     Raises
     ------
     OSError, ValueError
-        If they can't be written.
+        If the file can't be written.
     """
     spectra = []
     for curve in curves:
@@ -88,7 +88,7 @@ def save_png(plot: Any, path: Path, *, width: int = 1600) -> None:
     exporter.parameters()["antialias"] = True
     image = exporter.export(toBytes=True)
     if not image.save(str(path)):
-        raise OSError(f"{path}: the picture can't be written there")
+        raise OSError(f"can't write the picture {path}; choose a folder where you may write")
 
 
 def _number(value: float) -> str:

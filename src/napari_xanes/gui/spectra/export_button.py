@@ -1,4 +1,4 @@
-"""The button that saves or copies what the plot shows."""
+"""The button to save or copy the plot."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _FORMATS = (("CSV…", ".csv"), ("XDI…", ".xdi"), ("Picture (PNG)…", ".png")
 
 
 class ExportButton(QPushButton):
-    """A menu of formats.
+    """A button with a menu of formats.
 
     Parameters
     ----------
     plot : SpectrumPlot
-        What is exported.
+        The plot to export.
     label : callable
-        Says what the plot's values are, for the headings of columns.
+        Returns quantity and unit of the values, for the headings of columns.
     """
 
     def __init__(self, plot: SpectrumPlot, label: Callable[[], str], parent: Any = None) -> None:
         super().__init__("Export", parent)
         self._plot, self._label = plot, label
-        self.setToolTip("Save or copy what the plot shows")
+        self.setToolTip("Save or copy the curves or the picture of the plot")
         menu = QMenu(self)
         for text, suffix in _FORMATS:
             menu.addAction(text, lambda suffix=suffix: self.ask(suffix))
@@ -39,16 +39,16 @@ class ExportButton(QPushButton):
         self.setMenu(menu)
 
     def ask(self, suffix: str) -> None:
-        """Let the user choose a file, and write what the plot shows."""
-        path, _ = QFileDialog.getSaveFileName(self, "Export what is shown", f"spectra{suffix}", f"*{suffix}")
+        """Let the user choose a file and write the plot to it."""
+        path, _ = QFileDialog.getSaveFileName(self, "Export the plot", f"spectra{suffix}", f"*{suffix}")
         if path:
             self.save(Path(path) if Path(path).suffix else Path(path + suffix))
 
     def save(self, path: Path) -> None:
-        """Write what the plot shows; the suffix .csv, .xdi or .png decides how. A notification says if it fails."""
+        """Write the plot in the format of the suffix (.csv, .xdi or .png); show an error as a notification."""
         curves = self._plot.curves
         if not curves:
-            show_error("There is nothing to export: move the cursor over the image, or brush a region")
+            show_error("The plot has no curves to export: move the cursor over the image, or brush a region")
             return
         try:
             if path.suffix.lower() == ".csv":
@@ -58,14 +58,14 @@ class ExportButton(QPushButton):
             elif path.suffix.lower() == ".png":
                 export.save_png(self._plot, path)
             else:
-                raise ValueError(f"take .csv, .xdi or .png, not {path.suffix!r}")
+                raise ValueError(f"unsupported suffix {path.suffix!r}; use .csv, .xdi or .png")
         except (OSError, ValueError) as error:
             show_error(f"{path.name} was not written: {error}")
 
     def copy_values(self) -> None:
-        """Put the numbers on the clipboard, as a spreadsheet takes them."""
+        """Copy the values to the clipboard, as a table for a spreadsheet."""
         QApplication.clipboard().setText(export.table(self._plot.curves, self._label(), "\t"))
 
     def copy_picture(self) -> None:
-        """Put the picture on the clipboard."""
+        """Copy the picture to the clipboard."""
         QApplication.clipboard().setPixmap(self._plot.grab())

@@ -1,4 +1,4 @@
-"""What the dock shows when there is no stack to look at, and how to make one of an ordinary image."""
+"""The pages of a dock without a stack: open a sample, or attach energies to an image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def lacks_energies(layer: Layer | None) -> bool:
-    """Whether a layer could be a stack, if only it had energies."""
+    """Return whether a layer is an image with three or four axes but without energies."""
     return (
         isinstance(layer, Image)
         and not (layer.rgb or layer.multiscale or is_stack(layer) or is_map(layer))
@@ -28,23 +28,23 @@ def lacks_energies(layer: Layer | None) -> bool:
 
 
 def attach_energies(layer: Image, path: Path, quantity: Quantity) -> None:
-    """Make an image layer a stack, with the energies in a text file.
+    """Attach the energies in a text file to an image layer, which becomes a stack.
 
     Parameters
     ----------
     layer : Image
-        (E, Y, X) or (E, Z, Y, X); changed only if everything fits.
+        Data (E, Y, X) or (E, Z, Y, X). If an error is raised, the layer does not change.
     path : Path
-        One energy a line, in eV or keV, in the order of the frames.
+        One energy per line, in eV or keV, in the order of the frames.
     quantity : str
-        What the values are.
+        Quantity of the values.
 
     Raises
     ------
     OSError
         If the file can't be read.
     ValueError
-        If it holds no energies, or not one for each frame, or they do not increase.
+        If it does not hold one energy per frame, or if the energies do not increase.
     """
     from napari_xanes.io.energies import read_energies
 
@@ -57,29 +57,29 @@ def attach_energies(layer: Image, path: Path, quantity: Quantity) -> None:
 
 
 class EmptyPage(QWidget):
-    """Says how to get a stack, and opens a sample.
+    """Explains how to open a stack, and opens a sample.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
         The viewer.
     sample : str
-        Key of the sample.
+        Key of the sample in the manifest.
     """
 
     def __init__(self, viewer: Viewer, sample: str = "nmc_ni_k", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer, self._sample = viewer, sample
-        label = QLabel("Drop a stack here or open the sample:\nFile > Open Sample > napari-xanes")
+        label = QLabel("Drop a stack here, or open a sample:\nFile > Open Sample > napari-xanes")
         label.setWordWrap(True)
         label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        button = QPushButton("Open the sample")
-        button.setToolTip("Simulated, in a second")
+        button = QPushButton("Open a sample")
+        button.setToolTip("Open a simulated stack (takes about a second)")
         button.clicked.connect(self.open_sample)
         _centred(self, label, button)
 
     def open_sample(self) -> None:
-        """Open the sample."""
+        """Open the sample; show an error as a notification."""
         try:
             self._viewer.open_sample("napari-xanes", self._sample)
         except (KeyError, ValueError, OSError) as error:
@@ -87,37 +87,37 @@ class EmptyPage(QWidget):
 
 
 class EnergiesPage(QWidget):
-    """Offers to give energies to the selected image."""
+    """Offers to attach energies to the selected image."""
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        label = QLabel("This layer has no energies")
+        label = QLabel("This image has no photon energies yet.\nAttach a text file with one energy per frame.")
         label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.quantity = QComboBox()
         for quantity in get_args(Quantity):
             self.quantity.addItem(quantity.replace("_", " "), quantity)
-        self.quantity.setToolTip("What the values of the image are")
+        self.quantity.setToolTip("Quantity of the image values")
         button = QPushButton("Attach energies…")
-        button.setToolTip("Read a text file with one photon energy a line (eV or keV), in the order of the frames")
+        button.setToolTip("Read a text file with one photon energy per line (eV or keV), in the order of the frames")
         button.clicked.connect(lambda _checked=False: self.ask())
         _centred(self, label, self.quantity, button)
 
     def ask(self) -> None:
-        """Let the user choose the file, and attach its energies."""
+        """Let the user choose a file and attach its energies."""
         path, _ = QFileDialog.getOpenFileName(self, "Energies", "", "Text (*.txt *.csv *.dat);;All files (*)")
         if path:
             self.attach(Path(path))
 
     def attach(self, path: Path) -> None:
-        """Attach the energies in a file to the selected image; a notification says if they do not fit."""
+        """Attach the energies in a file to the selected image; show an error as a notification."""
         layer = self._viewer.layers.selection.active
         if not lacks_energies(layer):
             return
         try:
             attach_energies(layer, path, self.quantity.currentData())
         except (OSError, ValueError) as error:
-            show_error(f"{path.name} was not attached: {error}")
+            show_error(f"The energies in {path.name} can't be attached: {error}")
 
 
 def _centred(page: QWidget, *widgets: QWidget) -> None:

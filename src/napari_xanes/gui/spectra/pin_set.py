@@ -1,4 +1,4 @@
-"""The pinned spectra of a window: one set per viewer, which all docks see."""
+"""The pinned spectra of a viewer; all docks share them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FIRST_COLOUR = 3  # regions begin with colour 1, references with 5
 
 
 def pins_of(viewer: Viewer) -> PinSet:
-    """The viewer's set of pins."""
+    """Return the viewer's set of pinned spectra."""
     viewer = plain_viewer(viewer)
     if viewer not in _SETS:
         _SETS[viewer] = PinSet()
@@ -46,7 +46,7 @@ class PinSet(QObject):
     Signals
     -------
     changed :
-        A spectrum was pinned or taken away.
+        A spectrum was pinned or removed.
     """
 
     changed = Signal()
@@ -57,7 +57,7 @@ class PinSet(QObject):
         self._numbers = count(1)
 
     def pin(self, energy: Values, values: Values, place: str, quantity: str) -> Pin:
-        """Keep a spectrum; `place` says where it was measured."""
+        """Pin a spectrum that was measured at `place`."""
         number = next(self._numbers)
         curve = Curve(f"pin {number}", energy, values, "pin", colour_of(_FIRST_COLOUR + number - 1))
         pin = Pin(curve, place, quantity)
@@ -66,12 +66,12 @@ class PinSet(QObject):
         return pin
 
     def remove(self, rows: Iterable[int]) -> None:
-        """Take pins away, by their places in the list."""
+        """Remove pins by their rows in the list."""
         removed_rows = set(rows)
         self.pins = [pin for row, pin in enumerate(self.pins) if row not in removed_rows]
         self.changed.emit()
 
     def clear(self) -> None:
-        """Take all pins away."""
+        """Remove all pins."""
         self.pins, self._numbers = [], count(1)
         self.changed.emit()

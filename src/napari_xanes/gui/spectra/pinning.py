@@ -1,4 +1,4 @@
-"""Pinning with the mouse and with a key, in the image."""
+"""Pin spectra with a click in the image or with a key."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ KEY = "P"
 
 
 class PinGestures:
-    """A click in the image, or the key P, calls `pin`; only between `attach` and `detach`."""
+    """Calls `pin` after a click in the image or the key P, between `attach` and `detach`."""
 
     def __init__(self, viewer: Viewer, pin: Callable[[], Any]) -> None:
         self._viewer, self._pin = viewer, pin
 
     def attach(self) -> None:
-        """Listen."""
+        """Start to listen to mouse and key."""
         self._viewer.mouse_drag_callbacks.append(self.on_press)
         self._viewer.bind_key(KEY, self._on_key, overwrite=True)
 
     def detach(self) -> None:
-        """Listen no longer."""
+        """Stop to listen."""
         self._viewer.mouse_drag_callbacks.remove(self.on_press)
         self._viewer.bind_key(KEY, None)
 
     def on_press(self, viewer: Any, event: Any) -> Iterator[None]:
-        """Pin on a click, but not on a drag, nor while the mouse has another task (a brush, for example)."""
+        """Pin on a click, but not on a drag and not while a tool such as the brush is active."""
         layer = viewer.layers.selection.active
         if event.button != 1 or (layer is not None and str(layer.mode) != "pan_zoom"):
             return

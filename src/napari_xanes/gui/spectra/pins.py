@@ -1,4 +1,4 @@
-"""The list of pinned spectra, to compare others with them."""
+"""The list of pinned spectra."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PinList(QWidget):
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._set = pins_of(viewer)
-        self._empty = QLabel("Click in the image, or press P, to pin the spectrum under the cursor")
+        self._empty = QLabel("No pins yet: click in the image, or press P, to pin the spectrum under the cursor")
         self._empty.setWordWrap(True)
         self._list = QListWidget()
         self._list.setSelectionMode(QListWidget.SelectionMode.ExtendedSelection)
@@ -47,7 +47,7 @@ class PinList(QWidget):
         self._rebuild()
 
     def remove_selected(self) -> None:
-        """Take the selected pins away."""
+        """Remove the selected pins."""
         self._set.remove(index.row() for index in self._list.selectedIndexes())
 
     def _rebuild(self) -> None:

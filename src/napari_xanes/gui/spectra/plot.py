@@ -1,4 +1,4 @@
-"""The plot: curves, bands, the energy line and, below, a residual."""
+"""The plot of spectra: curves, bands, the energy line and, below, a residual."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _STYLES = {
 }
 _LEGEND_ROW = 15  # px
 _LEGEND_LIMIT = 12
-"""With more curves than this the legend would hide them; the lists below the plot have the same colours."""
+"""With more curves the legend is hidden: it would cover them. The lists below the plot show the same colours."""
 
 
 class SpectrumPlot(pg.GraphicsLayoutWidget):
-    """Spectra over photon energy.
+    """Plots spectra over photon energy.
 
     Signals
     -------
     energy_asked : float
-        The user moved the energy line, or clicked, at an energy in eV.
+        The user clicked, or moved the energy line to, this energy in eV.
     """
 
     energy_requested = Signal(float)
@@ -55,7 +55,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         self._place_residual(False)
         self.legend = self.main.addLegend(offset=(4, 1), labelTextSize="8pt", verSpacing=-4)
         self.line = pg.InfiniteLine(movable=True, angle=90)
-        # The line starts at 0 eV: with its bounds the range would begin there.
+        # The line starts at 0 eV; the range of the axis must not include it.
         self.main.addItem(self.line, ignoreBounds=True)
         self.line.sigDragged.connect(lambda line: self.energy_requested.emit(float(line.value())))
         self.line.hide()
@@ -75,7 +75,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         self.set_theme("dark")
 
     def paintEvent(self, event: Any) -> None:
-        """Count the paintings, for the tests and the benchmark."""
+        """Count the paint events, for tests and the benchmark."""
         super().paintEvent(event)
         self.paint_count += 1
 
@@ -85,7 +85,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         return list(self._curves.values())
 
     def set_theme(self, theme: str) -> None:
-        """Take the colours of a napari theme."""
+        """Use the colours of a napari theme."""
         self._colours = colours = plot_colours(theme)
         self.setBackground(colours.background)
         for plot in (self.main, self.residual):
@@ -103,15 +103,15 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         self._renew_legend(force=True)
 
     def set_labels(self, left: str, bottom: str = "photon energy (eV)") -> None:
-        """Name the axes."""
+        """Set the labels of the axes."""
         self.main.setLabel("left", left)
-        # The panel is so low that the word would run into the name of the axis above.
+        # The panel is too low for a word: it would overlap the label above.
         self.residual.setLabel("left", "Δ")
         self._bottom = bottom
         self._label_bottom()
 
     def set_curves(self, curves: Sequence[tuple[str, Curve]]) -> None:
-        """Show these curves, each under a key of its own, and no others."""
+        """Show exactly these curves, each with a unique key."""
         for key in set(self._curves) - {key for key, _ in curves}:
             self._remove(key)
         ordered = {key: self._curves.pop(key, None) for key, _ in curves}
@@ -123,7 +123,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         self._fit_range(anew=room != self._headroom)
 
     def show_energy(self, energy: float | None) -> None:
-        """Put the energy line at an energy (eV), unless the user holds it."""
+        """Move the energy line to an energy (eV), except while the user drags it."""
         self.line.setVisible(energy is not None)
         if energy is not None and not self.line.moving:
             self.line.setValue(energy)
@@ -140,7 +140,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
             self._residual_item.setData(energy, residual, pen=pg.mkPen(self._colours.foreground))
             reach = float(np.nanmax(np.abs(residual), initial=0.0)) or 1.0
             self.residual.setYRange(-reach, reach)
-            # Two ticks, half way up and down: the panel is too low for more, or for texts at its ends.
+            # Two ticks, half way up and down: the panel is too low for more.
             step = 10.0 ** np.floor(np.log10(reach / 2))
             tick = float(step * np.floor(reach / 2 / step))
             self.residual.getAxis("left").setTicks([[(-tick, f"{-tick:g}"), (tick, f"{tick:g}")]])
@@ -148,19 +148,19 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         self._label_bottom()
 
     def show_all(self) -> None:
-        """Fit the range to the curves, and keep doing so."""
+        """Fit the range to all curves, now and after each change."""
         self._fits_all = True
         self._fit_range(anew=True)
 
     def _place_residual(self, shown: bool) -> None:
-        """Give the residual a quarter of the height, or none."""
+        """Show the residual with a quarter of the height, or hide it."""
         self.residual.setVisible(shown)
         self.residual.setMaximumHeight(70 if shown else 0)
         self.ci.layout.setRowStretchFactor(0, 3)
         self.ci.layout.setRowStretchFactor(1, 1 if shown else 0)
 
     def _label_bottom(self) -> None:
-        """The energy axis is written out once, under the lower plot."""
+        """Label the energy axis under the lower plot only."""
         lower = self.residual.isVisible()
         self.main.getAxis("bottom").setStyle(showValues=not lower)
         self.main.getAxis("bottom").setLabel(None if lower else self._bottom)
@@ -232,7 +232,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         self._headroom = -(-len(names) // columns) * _LEGEND_ROW + 6
 
     def _fit_range(self, *, anew: bool = False) -> None:
-        """Keep all curves in view, but do not let the axis jump with every noisy pixel."""
+        """Keep all curves in view, without a new range for each noisy pixel."""
         if not self._fits_all or not self._curves:
             return
         measured = [curve for curve in self._curves.values() if curve.kind != "reference"] or self.curves
@@ -248,7 +248,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
             return
         low, high = min(s[0] for s in spans), max(s[1] for s in spans)
         height = (high - low) or abs(high) or 1.0
-        # The legend has the top of the plot to itself, however many rows it needs.
+        # The top of the plot is reserved for the legend.
         free = max(self.main.vb.height() - self._headroom, 0.4 * self.main.vb.height())
         part = free / max(self.main.vb.height(), 1.0)
         bottom, top = view[1][0], view[1][0] + part * (view[1][1] - view[1][0])
@@ -274,7 +274,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
 
 
 def _span(curve: Curve) -> tuple[float, float] | None:
-    """Lowest and highest finite value of a curve with its band."""
+    """Return the lowest and highest finite value of a curve and its band."""
     spread = 0.0 if curve.spread is None else np.nan_to_num(curve.spread)
     low, high = curve.values - spread, curve.values + spread
     good = np.isfinite(low) & np.isfinite(high)

@@ -1,4 +1,4 @@
-"""The list of regions, with the buttons that make them."""
+"""The list of regions, with buttons to brush and draw new ones."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-_EMPTY = "No regions yet: brush or draw one on the image"
-_EMPTY_SLICE = "No regions in this slice: brush or draw one on the image, or move to another slice"
+_EMPTY = "No regions yet: press Brush or Draw, then mark an area in the image"
+_EMPTY_SLICE = "No regions in this slice: press Brush or Draw, or move to another slice"
 
 
 class RegionList(QWidget):
-    """Shows the regions of a tracker; brush and draw begin new ones."""
+    """Lists the regions of a tracker, with buttons to brush or draw a new one."""
 
     def __init__(self, viewer: Viewer, tracker: RegionTracker, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -32,12 +32,12 @@ class RegionList(QWidget):
         self._empty.setWordWrap(True)
         self._list = QListWidget()
         self._list.setMinimumHeight(70)
-        self._list.setToolTip("Click a region to go on brushing it; double-click to rename it")
+        self._list.setToolTip("Click a region to continue brushing it; double-click to rename it")
         self._list.itemClicked.connect(self._choose)
         self._list.itemChanged.connect(self._rename)
         self.brush_button, self.draw_button = QPushButton("Brush"), QPushButton("Draw")
         self.brush_button.setToolTip("Brush a new region (1: erase, 2 or P: brush, [ and ]: brush size, Space: move)")
-        self.draw_button.setToolTip("Draw a polygon around a new region; double-click or Esc ends it")
+        self.draw_button.setToolTip("Draw a polygon around a new region; finish with a double-click or Esc")
         self.brush_button.clicked.connect(lambda _checked=False: self.brush())
         self.draw_button.clicked.connect(lambda _checked=False: self.draw())
         buttons = QHBoxLayout()
@@ -53,7 +53,7 @@ class RegionList(QWidget):
         self.rebuild()
 
     def brush(self) -> None:
-        """Select the regions layer, or add one, with the brush on the next label."""
+        """Select a Labels layer, or add one, with the brush on an unused label."""
         stack = attach_energy(self._viewer).layer
         if stack is None:
             return
@@ -65,7 +65,7 @@ class RegionList(QWidget):
         self._viewer.layers.selection.active = layer
 
     def draw(self) -> None:
-        """Select the drawn regions, or add a layer for them, with the polygon tool."""
+        """Select a Shapes layer, or add one, with the polygon tool."""
         stack = attach_energy(self._viewer).layer
         if stack is None:
             return
@@ -75,7 +75,7 @@ class RegionList(QWidget):
         layer.mode = "add_polygon"
 
     def rebuild(self) -> None:
-        """Show the tracker's regions."""
+        """List the regions of the tracker."""
         self._regions = list(self._tracker.regions)
         self._list.blockSignals(True)
         while self._list.count() > len(self._regions):
@@ -95,7 +95,7 @@ class RegionList(QWidget):
         self._list.setVisible(bool(self._regions))
 
     def texts(self) -> list[str]:
-        """What the list says."""
+        """Return the texts of the rows."""
         return [self._list.item(row).text() for row in range(self._list.count())]
 
     def _choose(self, item: QListWidgetItem) -> None:

@@ -1,4 +1,4 @@
-"""The box that says, and chooses, which stack is looked at."""
+"""The box with the current stack."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 class StackBox(QComboBox):
-    """The stacks of a window; choosing one selects its layer."""
+    """Lists the stacks of the viewer; choosing one selects its layer."""
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self._stacks = attach_energy(viewer)
-        self.setToolTip("The stack to look at; choosing one selects its layer")
+        self.setToolTip("The current stack; choosing another selects its layer")
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.activated.connect(self._choose)
 
     def refresh(self) -> None:
-        """List the stacks there are now."""
+        """List the stacks of the viewer again."""
         stacks = self._all()
         names = [layer.name for layer in stacks]
         if names != [self.itemText(row) for row in range(self.count())]:

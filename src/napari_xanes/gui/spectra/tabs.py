@@ -1,4 +1,4 @@
-"""The lists under the plot."""
+"""The lists of regions, references and pins under the plot."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from napari_xanes.gui.spectra.region_list import RegionList
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-_HEIGHT = 150  # px; on a small screen the plot needs the rest
+_HEIGHT = 150  # px; the plot needs the rest of a small screen
 
 
 class SpectraTabs(QTabWidget):
-    """Regions, references and pins, each tab with the number of what it holds."""
+    """Tabs for regions, references and pins; each title shows the number of entries."""
 
     def __init__(self, viewer: Viewer, tracker: RegionTracker, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -32,6 +32,6 @@ class SpectraTabs(QTabWidget):
         self.setMaximumHeight(_HEIGHT)
 
     def count_items(self, regions: int, references: int, pins: int) -> None:
-        """Write the numbers on the tabs."""
+        """Show the numbers of entries in the titles."""
         for tab, number in enumerate((regions, references, pins)):
             self.setTabText(tab, f"{self._names[tab]} {number}" if number else self._names[tab])
