@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -186,28 +185,6 @@ def one_per_file(parts: Sequence[Callable[[], NDArray[Any]]], shape: tuple[int, 
     return da.stack(  # type: ignore[no-untyped-call]
         [da.from_delayed(dask.delayed(part, pure=False)(), shape, dtype) for part in parts]  # type: ignore[attr-defined, no-untyped-call]
     )
-
-
-def one_if_alike(times: NDArray[np.float64]) -> Any:
-    """Exposures (E,) as one number if all are the same."""
-    return float(times[0]) if np.ptp(times) <= 1e-6 * times[0] else times
-
-
-def of_one_shape(shapes: Sequence[tuple[int, ...]], paths: Sequence[Path]) -> tuple[int, ...]:
-    """The shape that all frames have.
-
-    Raises
-    ------
-    ValueError
-        If one differs.
-    """
-    for shape, path in zip(shapes, paths, strict=True):
-        if shape != shapes[0]:
-            raise ValueError(
-                f"{path.name}: its frame is {shape}, that of {paths[0].name} {shapes[0]}; "
-                "open only files of one scan, or bring them to one size"
-            )
-    return shapes[0]
 
 
 def repeated_energies(energy: NDArray[np.float64], repeat: int | None) -> list[str]:

@@ -1,13 +1,26 @@
-"""One of several stacks in a file, chosen by name or number."""
+"""One of several stacks in a file or a series, chosen by name or number."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from napari_xanes.io.files import listed
+from napari_xanes.io.raw_stack import RawStack
+
+
+class _InFile(Protocol):
+    @property
+    def path(self) -> Path: ...
+
+
+Scan = TypeVar("Scan", bound=_InFile)
 
 
 def chosen(select: str | int | None, available: Sequence[str]) -> int:
-    """The index of the stack that a user wants.
+    """Return the index of the stack that a user wants.
 
     Parameters
     ----------
@@ -29,24 +42,50 @@ def chosen(select: str | int | None, available: Sequence[str]) -> int:
     """
     if select is None:
         return 0
-    said = str(select).strip().lower()
+    wanted = str(select).strip().lower()
     names = [name.lower() for name in available]
-    if said in names:
-        return names.index(said)
-    fitting = [i for i, name in enumerate(names) if said in [part.strip() for part in re.split("[/,]", name)]]
+    if wanted in names:
+        return names.index(wanted)
+    fitting = [i for i, name in enumerate(names) if wanted in [part.strip() for part in re.split("[/,]", name)]]
     if len(fitting) == 1:
         return fitting[0]
-    if not fitting and said.isdecimal() and int(said) < len(names):
-        return int(said)
-    listed = ", ".join(repr(name) for name in available[:20]) + (" ..." if len(available) > 20 else "")
-    what = "fits several of" if fitting else "is none of"
-    raise ValueError(f"select={select!r} {what} the stacks in it; there are {listed}")
+    if not fitting and wanted.isdecimal() and int(wanted) < len(names):
+        return int(wanted)
+    choices = ", ".join(repr(name) for name in available[:20]) + (" ..." if len(available) > 20 else "")
+    problem = "fits several of" if fitting else "is none of"
+    raise ValueError(f"select={select!r} {problem} the stacks in it; there are {choices}")
 
 
-def choice_note(at: int, available: Sequence[str]) -> list[str]:
-    """What to note where there was a choice."""
+def choice_note(index: int, available: Sequence[str]) -> list[str]:
+    """Return the note on a choice; none if there is only one stack."""
     if len(available) < 2:
         return []
     return [
-        f"{available[at]!r} was read, one of {len(available)} stacks; select= takes another of metadata['available']"
+        f"{available[index]!r} was read, one of {len(available)} stacks; select= takes another of metadata['available']"
     ]
+
+
+def with_choice(stack: RawStack, index: int, available: Sequence[str]) -> RawStack:
+    """Note in a stack which of the available ones it is."""
+    stack.metadata |= {"available": list(available), "detector": available[index]}
+    stack.notes += choice_note(index, available)
+    return stack
+
+
+def holding(scans: Sequence[Scan], holds: Callable[[Scan], bool], name: str, warnings: list[str]) -> list[Scan]:
+    """Leave out the files that do not hold the chosen stack, such as a projection.
+
+    Parameters
+    ----------
+    scans : sequence
+        The facts of each file, with its `path`.
+    holds : callable
+        Whether a file holds the stack.
+    name : str
+        The name of the stack.
+    warnings : list of str
+        Gets a line that names the files left out.
+    """
+    if without := [scan.path.name for scan in scans if not holds(scan)]:
+        warnings.append(f"{len(without)} of {len(scans)} files have no {name} and are left out: {listed(without)}")
+    return [scan for scan in scans if holds(scan)]

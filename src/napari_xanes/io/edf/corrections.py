@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.edf.shots import Shot, exposure, mean
-from napari_xanes.io.frames import one_per_file
+from napari_xanes._typing import Float32Array, Float64Array
+from napari_xanes.io.edf.shots import Shot
+from napari_xanes.io.part import Part, known_times, mean_of
 
-Darks = Mapping[float, NDArray[np.float32]]
+Darks = Mapping[float, Float32Array]
 """Dark counts (Y, X) of one camera frame, by its exposure in s, which increases."""
 
 _SINGLE = np.dtype(np.float32)
-_DOUBLE = np.dtype(np.float64)
 
 
-def dark_frames(shots: Sequence[Shot]) -> Darks:
-    """Dark counts of one camera frame, averaged over all that were exposed alike.
+def camera_darks(shots: Sequence[Shot]) -> Darks:
+    """Average the dark counts of one camera frame over all darks of the same exposure.
 
     Raises
     ------
@@ -28,106 +29,124 @@ def dark_frames(shots: Sequence[Shot]) -> Darks:
         If a file can't be read.
     """
     by_time: dict[float, list[Shot]] = {}
-    for one in sorted(shots, key=lambda one: one.time):
-        by_time.setdefault(one.time, []).append(one)
-    return {time: _single(_per_frame, group) for time, group in by_time.items()}
+    for shot in sorted(shots, key=lambda shot: shot.camera_time):
+        by_time.setdefault(shot.camera_time, []).append(shot)
+    return {time: _camera_frame(group) for time, group in by_time.items()}
 
 
-def dark_images(darks: Darks, groups: Sequence[list[Shot]], notes: list[str]) -> Any:
-    """The darks of images (E, Y, X), or one (Y, X) if all were exposed alike.
+def _camera_frame(shots: Sequence[Shot]) -> Float32Array:
+    with np.errstate(all="ignore"):  # pixels that are not numbers, or too large for float32, stay so
+        mean = mean_of([shot.part.load for shot in shots]) / np.mean([shot.n_summed for shot in shots])
+        return mean.astype(np.float32)
+
+
+def with_dark(shot: Shot, darks: Darks) -> Part:
+    """Return an image with its dark, unless there are none."""
+    part = shot.part
+    if not darks:
+        return part
+    load = partial(dark_counts, darks, shot.camera_time, shot.n_summed)
+    return replace(part, dark=replace(part, dtype=_SINGLE, load=load))
+
+
+def dark_counts(darks: Darks, camera_time: float, n_summed: int) -> Float64Array:
+    """Return the dark counts (Y, X) of an image.
 
     Parameters
     ----------
     darks : mapping
-        At least one.
-    groups : sequence of list of Shot
-        The images that are averaged at each energy.
+        At least one. Between two exposures the dark is interpolated, beyond them the nearest is taken.
+    camera_time : float
+        Exposure of one camera frame in s.
+    n_summed : int
+        How many camera frames are in the image.
+    """
+    images = list(darks.values())
+    weights = _neighbours(list(darks), camera_time)
+    return np.asarray(sum(n_summed * weight * images[i].astype(np.float64) for i, weight in weights))
+
+
+def with_flats(
+    parts: Sequence[Part], references: Sequence[Part], energies: Sequence[float], notes: list[str]
+) -> list[Part]:
+    """Give each image a reference of its energy, as if exposed as the image was, dark counts included.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        The images, with their darks.
+    references : sequence of Part
+        With their darks. Their energies increase, or there is one at 0 that serves all images. Between two energies
+        the reference is interpolated, beyond them the nearest is taken.
+    energies : sequence of float
+        Of the images, in eV.
     notes : list of str
-        Told if darks of other exposures had to do.
+        Gets lines about what was done.
     """
-    cameras = {(one.time, one.summed) for group in groups for one in group}
-    if missing := {time for time, _ in cameras} - set(darks):
-        notes.append(f"no darks of {len(missing)} exposure times; those of the times around, or the nearest, are taken")
-    if len(cameras) == 1:
-        return _single(_dark, darks, groups[0])
-    shape = next(iter(darks.values())).shape
-    return one_per_file([partial(_single, _dark, darks, group) for group in groups], shape, _SINGLE)
-
-
-def flats(
-    refs: Mapping[float, list[Shot]],
-    energy: NDArray[np.float64],
-    groups: Sequence[list[Shot]],
-    darks: Darks,
-    notes: list[str],
-    told: list[str],
-) -> Any:
-    """A reference (E, Y, X) for each energy, as if exposed as its image was, dark counts included.
-
-    Parameters
-    ----------
-    refs : mapping
-        References by their energies, which increase; 0 if they are for all.
-    energy : array, shape (E,)
-        Of the images. Between those of the references these are interpolated, beyond them the last one is taken.
-    groups : sequence of list of Shot, length E
-        The images that are averaged at each energy.
-    darks : mapping
-        May be empty.
-    notes, told : list of str
-        Notes for what was done, and what the user must be told.
-    """
-    known, of_energy = list(refs), list(refs.values())
-    missing = sum(one not in refs for one in energy.tolist())
+    known: list[float] = [reference.energy or 0.0 for reference in references]
+    missing = sum(energy not in known for energy in energies)
     if missing and known != [0.0]:
         notes.append(
             f"{missing} energies have no reference; it is interpolated between others, or the nearest is taken"
         )
-    times, own = [exposure(group) for group in groups], [exposure(group) for group in of_energy]
-    if min(times + own) == 0:
-        told.append("exposure times are not known; images and references are taken to be exposed alike")
-        times, own = [1.0] * len(times), [1.0] * len(own)
-    elif np.ptp(times + own) > 1e-6 * max(times):
-        notes.append("references scaled to the exposures of the images")
-    parts = []
-    for one, group, time in zip(energy.tolist(), groups, times, strict=True):
-        around = [(weight * time / own[at], of_energy[at]) for at, weight in _around(known, one)]
-        parts.append(partial(_single, _flat, around, group, darks))
-    return one_per_file(parts, groups[0][0].frame.shape, _SINGLE)
+    times, reference_times = known_times(parts), known_times(references)
+    if times is None or reference_times is None:
+        scales: NDArray[np.float64] = np.ones((len(parts), len(references)))
+    else:
+        scales = times[:, None] / reference_times
+        if np.ptp([*times, *reference_times]) > 1e-6 * times.max():
+            notes.append("references scaled to the exposures of the images")
+    are_known = times is not None and reference_times is not None
+    return [
+        replace(part, flat=_flat_of(part, references, _neighbours(known, energy), scale, are_known))
+        for part, energy, scale in zip(parts, energies, scales, strict=True)
+    ]
 
 
-def _around(known: Sequence[float], wanted: float) -> list[tuple[int, float]]:
-    """Which of increasing numbers are around one, and their weights; the nearest alone beyond the ends.
+def _flat_of(
+    part: Part,
+    references: Sequence[Part],
+    weights: Sequence[tuple[int, float]],
+    scale: Float64Array,
+    exposure_is_known: bool,
+) -> Part:
+    terms = [(float(weight * scale[i]), references[i].load, _load_of(references[i].dark)) for i, weight in weights]
+    return replace(
+        part,
+        dtype=_SINGLE,
+        load=partial(_flat, terms, _load_of(part.dark)),
+        exposure=part.exposure if exposure_is_known else 0.0,
+        n_frames=min(references[i].n_frames for i, _ in weights),
+        flat=None,
+        dark=None,
+    )
+
+
+_Load = Callable[[], NDArray[Any]]
+
+
+def _load_of(part: Part | None) -> _Load | None:
+    return None if part is None else part.load
+
+
+def _flat(terms: Sequence[tuple[float, _Load, _Load | None]], dark: _Load | None) -> Float64Array:
+    """Add up references, each times a factor and without its dark, and add the dark of the image."""
+    flat = np.asarray(dark() if dark else 0.0, dtype=np.float64)
+    with np.errstate(all="ignore"):  # pixels that are not numbers stay so
+        for factor, load, reference_dark in terms:
+            counts = np.asarray(load(), dtype=np.float64)
+            flat = flat + factor * (counts - reference_dark() if reference_dark else counts)
+    return flat
+
+
+def _neighbours(increasing: Sequence[float], value: float) -> list[tuple[int, float]]:
+    """Return the places of the numbers around a value, and their weights; the nearest alone beyond the ends.
 
     Examples
     --------
-    >>> _around([1.0, 2.0, 4.0], 3.5), _around([1.0, 2.0], 2.0), _around([1.0, 2.0], 9.0)
+    >>> _neighbours([1.0, 2.0, 4.0], 3.5), _neighbours([1.0, 2.0], 2.0), _neighbours([1.0, 2.0], 9.0)
     ([(1, 0.25), (2, 0.75)], [(1, 1.0)], [(1, 1.0)])
     """
-    place = float(np.interp(wanted, known, np.arange(len(known))))
-    low, part = int(place), place % 1
-    return [(low, 1 - part), (low + 1, part)] if part else [(low, 1.0)]
-
-
-def _per_frame(group: Sequence[Shot]) -> NDArray[np.float64]:
-    return np.asarray(mean(group, _DOUBLE) / np.mean([one.summed for one in group]))
-
-
-def _dark(darks: Darks, group: Sequence[Shot]) -> NDArray[np.float64]:
-    """The mean dark counts in images, of as many camera frames as each of them."""
-    known = list(darks)
-    parts = [(one.summed * weight, known[at]) for one in group for at, weight in _around(known, one.time)]
-    return np.asarray(sum(weight * darks[time].astype(_DOUBLE) for weight, time in parts) / len(group))
-
-
-def _flat(around: Sequence[tuple[float, list[Shot]]], group: Sequence[Shot], darks: Darks) -> NDArray[np.float64]:
-    """A reference between others, their darks taken away and that of the image put in."""
-    if not darks:
-        return np.asarray(sum(factor * mean(refs, _DOUBLE) for factor, refs in around))
-    light = sum(factor * (mean(refs, _DOUBLE) - _dark(darks, refs)) for factor, refs in around)
-    return np.asarray(light + _dark(darks, group))
-
-
-def _single(make: Callable[..., NDArray[np.float64]], *arguments: Any) -> NDArray[np.float32]:
-    with np.errstate(all="ignore"):  # numbers that are none, or too large for float32, stay so
-        return make(*arguments).astype(np.float32)
+    place = float(np.interp(value, increasing, np.arange(len(increasing))))
+    low, fraction = int(place), place % 1
+    return [(low, 1 - fraction), (low + 1, fraction)] if fraction else [(low, 1.0)]

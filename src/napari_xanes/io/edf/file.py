@@ -1,6 +1,6 @@
-"""What lies in one EDF file of the ESRF: images, one after the other, each below a header of text.
+"""One EDF file of the ESRF: images one after the other, each after a header of text.
 
-The sizes in a header are checked before any pixel is read. Compressed and external pixels are not read.
+The sizes in a header are checked before any pixel is read. Compressed pixels, and pixels in other files, are not read.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _FIRST_BYTES = 8192
 _MOST_HEADER = 1 << 18
 _MOST_FRAMES = 100_000
 _BLANK = b" \t\r\n\v\f\0"
-_MARKS = re.compile(rb"\b(HeaderID|EDF_DataBlockID|ByteOrder|DataType|Dim_1|Dim_2)\s*=", re.IGNORECASE)
-_END = re.compile(rb"\}\r?\n")
-_WHOLE = re.compile(r"\d{1,12}", re.ASCII)
+_KEYS = re.compile(rb"\b(HeaderID|EDF_DataBlockID|ByteOrder|DataType|Dim_1|Dim_2)\s*=", re.IGNORECASE)
+_HEADER_END = re.compile(rb"\}\r?\n")
+_INTEGER = re.compile(r"\d{1,12}", re.ASCII)
 _NUMBER = re.compile(r"([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3})?)\s*([A-Za-z]*)", re.ASCII)
 
 _TYPES = {
@@ -49,20 +49,20 @@ _KEPT = {*_ENERGY, *_EXPOSURE, *_LISTS, *_SIZES, "nb_frames", "roi", *(f"dim_{ax
 
 @dataclass(frozen=True)
 class Frame:
-    """One image of a file, which is whole.
+    """The place of one complete image in a file.
 
     Parameters
     ----------
     path : Path
         The file.
     start : int
-        Where in the file its pixels begin.
+        The byte where its pixels begin.
     shape : tuple of int
         (Y, X).
     stored : numpy dtype
         Of the pixels, in the byte order of the file.
     header : mapping
-        Values by their names in lower case, of those that anything here asks for.
+        Values by their names in lower case; only the names that readers use.
     """
 
     path: Path
@@ -73,12 +73,12 @@ class Frame:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the pixels, in the byte order of this computer."""
+        """Of the pixels, in native byte order."""
         return self.stored.newbyteorder("=")
 
 
-def why_not(path: Path) -> str | None:
-    """Why the file is no EDF file; None if it is.
+def why_not_edf(path: Path) -> str | None:
+    """Return why the file is not an EDF file; None if it is.
 
     Raises
     ------
@@ -88,26 +88,26 @@ def why_not(path: Path) -> str | None:
     first = starts_with(path, _FIRST_BYTES).lstrip(_BLANK)
     if not first.startswith(b"{"):
         return "not an EDF file, which begins with {"
-    if len({mark.lower() for mark in _MARKS.findall(_END.split(first)[0])}) < 3:
+    if len({key.lower() for key in _KEYS.findall(_HEADER_END.split(first)[0])}) < 3:
         return "not an EDF file, its header names neither Dim_1 nor DataType nor ByteOrder"
     return None
 
 
-def frames(path: Path) -> tuple[list[Frame], bool]:
-    """The images of a file that are whole, and whether something that is not follows them; no pixel is read.
+def read_frames(path: Path) -> tuple[list[Frame], bool]:
+    """Return the complete images of a file, and whether an incomplete one follows them; no pixel is read.
 
     Raises
     ------
     OSError
         If the file can't be read.
     ValueError
-        If the first header is not understood: unknown types, sizes that are none, compressed or external data.
+        If the first header is not understood: unknown types, sizes that are no numbers, compressed or external data.
     """
-    found: list[Frame] = []
+    frames: list[Frame] = []
     size = path.stat().st_size
     with path.open("rb") as file:
         start = 0
-        while start < size and len(found) < _MOST_FRAMES:
+        while start < size and len(frames) < _MOST_FRAMES:
             file.seek(start)
             try:
                 header, data = _header(file, path)
@@ -115,18 +115,18 @@ def frames(path: Path) -> tuple[list[Frame], bool]:
                     break
                 shape, dtype, stored = _layout(header, path)
             except ValueError:
-                if found:
-                    return found, True
+                if frames:
+                    return frames, True
                 raise
             if data + shape[0] * shape[1] * dtype.itemsize > size:
-                return found, True
-            found.append(Frame(path, data, shape, dtype, header))
+                return frames, True
+            frames.append(Frame(path, data, shape, dtype, header))
             start = data + stored
-    return found, len(found) == _MOST_FRAMES
+    return frames, len(frames) == _MOST_FRAMES
 
 
-def image(frame: Frame) -> NDArray[Any]:
-    """The pixels (Y, X) of one image.
+def read_image(frame: Frame) -> NDArray[Any]:
+    """Read the pixels (Y, X) of one image.
 
     Raises
     ------
@@ -143,9 +143,10 @@ def image(frame: Frame) -> NDArray[Any]:
 
 
 def energy_in_header(header: Mapping[str, str]) -> tuple[float, str, str] | None:
-    """The photon energy of a header in eV, which entry it is, and how its unit was known.
+    """Return the photon energy of a header in eV, the name of its entry, and how its unit was known.
 
-    It stands for itself, or in the lists of counters and motors (``counter_mne``, ``motor_mne``) of SPEC.
+    It is an entry of its own, or in the lists of counters and motors (``counter_mne``, ``motor_mne``) of SPEC. None if
+    there is none.
 
     Examples
     --------
@@ -158,32 +159,31 @@ def energy_in_header(header: Mapping[str, str]) -> tuple[float, str, str] | None
     for kind in ("counter", "motor"):
         names, values = (header.get(f"{kind}_{part}", "").split() for part in ("mne", "pos"))
         if len(names) == len(values):
-            listed = {name.lower(): value for name, value in zip(names, values, strict=True)}
-            entries |= {f"{kind} {name}": listed[name] for name in _ENERGY if name in listed}
+            by_name = {name.lower(): value for name, value in zip(names, values, strict=True)}
+            entries |= {f"{kind} {name}": by_name[name] for name in _ENERGY if name in by_name}
     for source, text in entries.items():
-        told = _NUMBER.fullmatch(text)
-        if told:
-            (energy,), unit = to_ev([float(told[1])], told[2])
+        if match := _NUMBER.fullmatch(text):
+            (energy,), unit = to_ev([float(match[1])], match[2])
             if LOWEST <= energy <= HIGHEST:
                 return float(energy), source, unit
     return None
 
 
 def exposure_in_header(header: Mapping[str, str]) -> float:
-    """The exposure of one camera frame in s, 0 if it is not known."""
-    told = next((_NUMBER.fullmatch(header[name]) for name in _EXPOSURE if name in header), None)
-    value = float(told[1]) if told else 0.0
+    """Return the exposure of one camera frame in s, 0 if it is not known."""
+    match = next((_NUMBER.fullmatch(header[name]) for name in _EXPOSURE if name in header), None)
+    value = float(match[1]) if match else 0.0
     return value if 1e-9 < value < 1e6 else 0.0
 
 
-def frames_in_header(header: Mapping[str, str]) -> int:
-    """How many camera frames were summed in the image, 1 if the header does not say."""
-    told = _WHOLE.fullmatch(header.get("nb_frames", ""))
-    return int(told[0]) if told and 0 < int(told[0]) < 1e6 else 1
+def n_summed_in_header(header: Mapping[str, str]) -> int:
+    """Return the number of camera frames that were summed in the image, 1 if the header does not tell it."""
+    match = _INTEGER.fullmatch(header.get("nb_frames", ""))
+    return int(match[0]) if match and 0 < int(match[0]) < 1e6 else 1
 
 
 def _header(file: BinaryIO, path: Path) -> tuple[dict[str, str] | None, int]:
-    """The header that begins here and where its image begins; None if nothing but blanks follow."""
+    """Read the header that begins here, and the byte where its image begins; None if only blanks follow."""
     start = file.tell()
     block = file.read(_FIRST_BYTES)
     begin = len(block) - len(block.lstrip(_BLANK))
@@ -191,7 +191,7 @@ def _header(file: BinaryIO, path: Path) -> tuple[dict[str, str] | None, int]:
         return None, start
     if block[begin : begin + 1] != b"{" or begin >= 512:
         raise ValueError(f"{path.name}: no EDF header at byte {start}")
-    while (end := _END.search(block, begin)) is None:
+    while (end := _HEADER_END.search(block, begin)) is None:
         more = file.read(_FIRST_BYTES)
         if not more or len(block) > _MOST_HEADER:
             raise ValueError(f"{path.name}: the EDF header at byte {start} has no end: damaged or cut short")
@@ -206,7 +206,7 @@ def _header(file: BinaryIO, path: Path) -> tuple[dict[str, str] | None, int]:
 
 
 def _layout(header: Mapping[str, str], path: Path) -> tuple[tuple[int, int], np.dtype[Any], int]:
-    """Shape (Y, X) and type of the image below a header, and the bytes up to the next header."""
+    """Return shape (Y, X) and type of the image after a header, and the number of bytes up to the next header."""
     if header.get("compression", "none").lower()[:2] != "no":
         raise ValueError(f"{path.name}: compressed with {header['compression']}; save it uncompressed")
     if "edf_binaryfilename" in header:
@@ -218,7 +218,7 @@ def _layout(header: Mapping[str, str], path: Path) -> tuple[tuple[int, int], np.
     columns, rows = (_size(header, name, path) for name in ("dim_1", "dim_2"))
     dtype = _DTYPES.get(header.get("datatype", ""))
     if dtype is None:
-        raise ValueError(f"{path.name}: DataType {header.get('datatype')!r} is none that is known")
+        raise ValueError(f"{path.name}: DataType {header.get('datatype')!r} is not known")
     order = header.get("byteorder", "").lower()
     if order not in ("lowbytefirst", "highbytefirst"):
         raise ValueError(
@@ -232,7 +232,7 @@ def _layout(header: Mapping[str, str], path: Path) -> tuple[tuple[int, int], np.
 
 
 def _size(header: Mapping[str, str], name: str, path: Path) -> int:
-    told = _WHOLE.fullmatch(header.get(name, ""))
-    if not told or not int(told[0]):
+    match = _INTEGER.fullmatch(header.get(name, ""))
+    if not match or not int(match[0]):
         raise ValueError(f"{path.name}: {name} in its header is {header.get(name)!r}, it should be a number above 0")
-    return int(told[0])
+    return int(match[0])

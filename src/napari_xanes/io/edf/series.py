@@ -1,73 +1,76 @@
-"""EDF files of the ESRF: full-field series of ID21, folders of files with an energy each, several images in a file.
+"""EDF files of the ESRF: full-field series of ID21, folders with one energy per file, several images in a file.
 
 ID21 writes ``<radix>_data_<zone>_<energy>_<repeat>.edf``, references as ``<radix>_ref_...`` and darks as
-``<radix>_dark_...``; zones are parts of one energy scan, which may be exposed differently. The header has ``energy``
-(keV), ``exposure_time`` of one camera frame and ``nb_frames``, how many camera frames were summed in the image.
+``<radix>_dark_...``; zones are parts of one energy scan, which may have other exposures. The header has ``energy``
+(keV), ``exposure_time`` of one camera frame and ``nb_frames``, the number of camera frames summed in the image.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_xanes.io.edf.corrections import dark_frames, dark_images, flats
-from napari_xanes.io.edf.file import why_not
-from napari_xanes.io.edf.shots import (
-    Shot,
-    by_energy,
-    exposure,
-    mean,
-    named,
-    of_scan,
-    shots_of,
-    whole_shots,
-)
+from napari_xanes.io.edf.corrections import Darks, camera_darks, with_dark, with_flats
+from napari_xanes.io.edf.file import why_not_edf
+from napari_xanes.io.edf.shots import Shot, of_scan, parse_name, parse_shots
 from napari_xanes.io.energies import given_energies, refuse_unsorted
-from napari_xanes.io.files import files_in, look_through, not_followed
-from napari_xanes.io.frames import one_if_alike, one_per_file, taken
+from napari_xanes.io.files import files_in, listed, look_through, not_followed
+from napari_xanes.io.part import Part, common_shape, group_repeats, mean_parts
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
-from napari_xanes.io.selection import choice_note, chosen
+from napari_xanes.io.selection import chosen, with_choice
+from napari_xanes.io.series import assemble, parse_files, with_known_energies
+
+_SUFFIXES = (".edf",)
+_ENERGY_PLACE = "in the header or the name"
 
 
 def why_not_readable(path: Path, energies: Any = None) -> str | None:
-    """Why the folder, or the file with those around it, holds no series; None if they do."""
+    """Return why the folder, or the file with those around it, holds no series; None if they do."""
     own: list[Shot] = []
     problem = None
     if not path.is_dir():
-        if reason := why_not(path):
+        if reason := why_not_edf(path):
             return reason
-        own, problem = shots_of(path)
-        if energies is None and own and own[0].role == "data" and all(one.energy is None for one in own):
+        own, problem = _shots_or_problem(path)
+        if energies is None and own and own[0].role == "data" and all(shot.energy is None for shot in own):
             return "no energy in its header or name"
-    seen: set[Any] = set()
-    for shot in chain(own, _beside(path)):
+    different: set[Any] = set()
+    for shot in chain(own, _siblings(path)):
         if shot.role == "data":
-            seen.add(shot.energy if energies is None else (shot.frame.path.name, shot.frame.start))
-        if len(seen - {None}) > 1:
+            different.add(shot.energy if energies is None else (shot.frame.path.name, shot.frame.start))
+        if len(different - {None}) > 1:
             return None
     folder = path if path.is_dir() else path.parent
-    lacking = f"no EDF images of several energies in {'it' if path.is_dir() else 'its folder'}"
-    return "; ".join([problem or lacking, *not_followed(files_in(folder, (".edf",))[1])])
+    missing = f"no EDF images of several energies in {'it' if path.is_dir() else 'its folder'}"
+    return "; ".join([problem or missing, *not_followed(files_in(folder, _SUFFIXES)[1])])
 
 
-def _beside(path: Path) -> Iterator[Shot]:
-    """Data images of a folder, or of the files beside one that may be of its scan, in no order.
+def _shots_or_problem(path: Path) -> tuple[list[Shot], str | None]:
+    """Return the complete images of a file, and the problem of the rest of it; None if it has no problem."""
+    try:
+        shots, is_cut = parse_shots(path)
+    except (OSError, ValueError) as error:
+        return [], str(error)
+    return shots, "cut short" if is_cut else None
 
-    Thousands of files may lie in a folder, and each be asked: it is looked through only as far as need be.
+
+def _siblings(path: Path) -> Iterator[Shot]:
+    """Return data images of a folder, or of the files beside a file that may be of its scan, in no order.
+
+    A folder may have thousands of files, and each may be asked: files are parsed only when they are needed.
     """
-    role, scan = named(path)
-    for file, is_link in look_through(path if path.is_dir() else path.parent, (".edf",)):
-        kind, other = named(file)
-        wanted = kind == "data" and (path.is_dir() or role != "data" or other == scan)
-        if wanted and not is_link and file.name != path.name:
-            yield from shots_of(file)[0]
+    role, scan = parse_name(path)
+    for file, is_link in look_through(path if path.is_dir() else path.parent, _SUFFIXES):
+        file_role, file_scan = parse_name(file)
+        may_belong = file_role == "data" and (path.is_dir() or role != "data" or file_scan == scan)
+        if may_belong and not is_link and file.name != path.name:
+            yield from _shots_or_problem(file)[0]
 
 
 @reader("edf_series", title="ESRF EDF series", patterns=("*.edf",), why_not_readable=why_not_readable, folders=True)
@@ -78,20 +81,20 @@ def read(
     repeat: int | None = None,
     files: Sequence[Path] | None = None,
 ) -> RawStack:
-    """One image per energy, repeats averaged; references become ``flat`` (E, Y, X), darks ``dark``, both float32.
+    """Read one image per energy, repeats averaged; references become ``flat`` (E, Y, X), darks ``dark``, float32.
 
-    Counts are as measured. ``exposure`` is that of the whole image in s: ``exposure_time`` times ``nb_frames``. An
-    energy without reference gets one that is interpolated between those around. Darks are those of the same
-    ``exposure_time``, else interpolated, times the camera frames in an image. References that were exposed otherwise
-    are scaled to the images, so that one dark serves both.
+    Counts are as measured. ``exposure`` is that of the whole image in s: ``exposure_time`` times ``nb_frames``. If an
+    energy has no reference, it is interpolated between those around. Darks are those of the same ``exposure_time``,
+    else interpolated, times the camera frames in an image. References of another exposure are scaled to the images,
+    so that one dark serves both.
 
     Parameters
     ----------
     path : Path
         A folder, or one file of the series in it.
     energies : array_like of eV, or path of a text file, optional
-        Then images need no energy. `finalize` puts them in the place of those that are found, which increase; where an
-        image has none, all are taken in the order of their files.
+        Then images need no energy. If all images have one, these replace their energies, in increasing order; else
+        they are those of the images in the order of their files.
     select : str or int, optional
         Which of several scans in a folder, as in ``metadata["available"]``.
     repeat : int, optional
@@ -102,95 +105,102 @@ def read(
     Raises
     ------
     OSError
-        If a file that looked whole can't be read.
+        If a file that looked complete can't be read, or the only file is damaged.
     ValueError
-        If no image is whole or has an energy, images differ in size, or given energies are in another order.
+        If no image is complete or has an energy, images differ in size, or given energies are in another order.
     """
-    found, links = files_in(path if path.is_dir() else path.parent, (".edf",), named=path)
-    told = not_followed(links) if files is None else []
-    shots = whole_shots(found if files is None else files, told)
-    available = sorted({one.scan for one in shots if one.role == "data"})
+    in_folder, links = files_in(path if path.is_dir() else path.parent, _SUFFIXES, named=path)
+    warnings = not_followed(links) if files is None else []
+    shots = _shots(in_folder if files is None else files, warnings)
+    available = sorted({shot.scan for shot in shots if shot.role == "data"})
     if not available:
-        raise ValueError(f"{path}: no whole image of a sample in it; {'; '.join(told) or 'references and darks alone'}")
-    opened = None if path.is_dir() or select is not None else named(path, len(shots_of(path)[0]) > 1)[1]
-    at = available.index(opened) if opened in available else chosen(select, available)
+        raise ValueError(
+            f"{path}: no complete image of a sample in it; {'; '.join(warnings) or 'references and darks alone'}"
+        )
+    of_file = None if path.is_dir() or select is not None else parse_name(path, len(_shots_or_problem(path)[0]) > 1)[1]
+    number = available.index(of_file) if of_file in available else chosen(select, available)
     data, refs, darks = (
-        of_scan(shots, role, available[at], alone=len(available) == 1) for role in ("data", "ref", "dark")
+        of_scan(shots, role, available[number], alone=len(available) == 1) for role in ("data", "ref", "dark")
     )
-    _check_alike([*data, *refs, *darks], told)
-    if energies is None:
-        data = _with_energy(data, "images", told)
-        if not data:
-            raise ValueError(f"{path}: no energy in the header or the name of an image; pass energies=")
-    if any(one.energy is not None for one in refs):
-        refs = _with_energy(refs, "references", told)
-    in_order = any(one.energy is None for one in data)
-    repeats = {float(i): [one] for i, one in enumerate(data)} if in_order else by_energy(data)
-    groups, notes = taken(list(repeats.values()), repeat)
-    if sources := {one.source for one in data} - {"", "energy"}:
-        notes.append(f"energies from {', '.join(sorted(sources))}")
-    energy = np.array(list(repeats))
-    if energies is not None:
-        energy = _given(energies, energy, in_order)
-    metadata: dict[str, Any] = {
-        "energy_unit": data[0].unit,
-        "available": available,
-        "detector": available[at],
-    }
-    if (most := max(map(len, repeats.values()))) > 1:
-        metadata["repeats"] = most
-    times = np.array([exposure(group) for group in groups])
-    if times.min() > 0:
-        metadata["exposure"] = one_if_alike(times)
-    dark = dark_frames(darks)
-    if dark:
-        metadata["dark"] = dark_images(dark, groups, notes)
-    if refs:
-        of_energy = by_energy(refs)
-        metadata["flat"] = flats(of_energy, energy, groups, dark, notes, told)
-        metadata["n_flat"] = min(map(len, of_energy.values()))
-    averaged = any(len(group) > 1 for group in groups)
-    dtype = np.dtype(np.float32) if averaged else np.result_type(*(one.frame.dtype for one in data))
-    stack = one_per_file([partial(mean, group, dtype) for group in groups], data[0].frame.shape, dtype)
-    return RawStack(stack, energy, "counts", None, metadata, told, notes + choice_note(at, available))
+    _check_alike([*data, *refs, *darks], warnings)
+    stack = _stack(data, refs, camera_darks(darks), energies, repeat, warnings)
+    return with_choice(stack, number, available)
 
 
-def _check_alike(shots: Sequence[Shot], told: list[str]) -> None:
-    """Whether images show one region of the camera; the user is told if they may not.
+def _shots(paths: Sequence[Path], warnings: list[str]) -> list[Shot]:
+    """Return the complete images of all files, in their order."""
+    parsed = parse_files(paths, parse_shots, warnings)
+    cut = [shots[0].frame.path.name for shots, is_cut in parsed if is_cut]
+    if cut:
+        warnings.append(
+            f"{len(cut)} of {len(paths)} files are cut short; only their first images are used: {listed(cut)}"
+        )
+    return [shot for shots, _ in parsed for shot in shots]
+
+
+def _check_alike(shots: Sequence[Shot], warnings: list[str]) -> None:
+    """Check that images show one region of the camera.
 
     Raises
     ------
     ValueError
         If their sizes differ.
     """
-    first = shots[0].frame
-    for one in shots:
-        if one.frame.shape != first.shape:
-            raise ValueError(
-                f"{one.frame.path}: {one.frame.shape} pixels, {first.path.name} has {first.shape}; "
-                "open only the files of one scan"
+    common_shape([shot.part for shot in shots])
+    if len({shot.frame.header.get("roi") for shot in shots}) > 1:
+        warnings.append("images may show different regions of the camera: the roi in their headers differ")
+
+
+def _stack(
+    data: Sequence[Shot], refs: Sequence[Shot], darks: Darks, energies: Any, repeat: int | None, warnings: list[str]
+) -> RawStack:
+    images = [with_dark(shot, darks) for shot in data]
+    images = with_known_energies(images, energies, warnings, kind="images", energy_place=_ENERGY_PLACE)
+    groups, notes = group_repeats(images, repeat)
+    if sources := {shot.energy_source for shot in data} - {"", "energy"}:
+        notes.append(f"energies from {', '.join(sorted(sources))}")
+    parts = mean_parts(groups)
+    energy = _energies(parts, energies)
+    metadata: dict[str, Any] = {}
+    if darks:
+        cameras = {(shot.camera_time, shot.n_summed) for shot in data}
+        if missing := {time for time, _ in cameras} - set(darks):
+            notes.append(
+                f"no darks of {len(missing)} exposure times; those of the times around, or the nearest, are taken"
             )
-    if len({one.frame.header.get("roi") for one in shots}) > 1:
-        told.append("images may show different regions of the camera: the roi in their headers differ")
+    if refs:
+        parts = with_flats(parts, _references(refs, darks, warnings), energy, notes)
+    if darks and len(cameras) == 1 and (dark := parts[0].dark):
+        # One dark (Y, X) serves all images.
+        metadata["dark"] = dark.load().astype("float32")
+        parts = [replace(part, dark=None) for part in parts]
+    return assemble(
+        parts, energies=energies, energy_place=_ENERGY_PLACE, metadata=metadata, warnings=warnings, notes=notes
+    )
 
 
-def _given(energies: Any, found: NDArray[np.float64], in_order: bool) -> NDArray[np.float64]:
-    """Energies that references are looked for at: those given for images without any, else the ones that are found.
+def _references(refs: Sequence[Shot], darks: Darks, warnings: list[str]) -> list[Part]:
+    """Average references of one energy; if none has an energy, all become one at 0, which serves all images."""
+    parts = [with_dark(shot, darks) for shot in refs]
+    if all(part.energy is None for part in parts):
+        parts = [replace(part, energy=0.0) for part in parts]
+    parts = with_known_energies(parts, None, warnings, kind="references", energy_place=_ENERGY_PLACE)
+    return mean_parts(group_repeats(parts)[0])
+
+
+def _energies(parts: Sequence[Part], energies: Any) -> list[float]:
+    """Return the energies at which references are looked for: those of the images, else those given.
 
     Raises
     ------
     ValueError
         If images are sorted by their own energies, and those given are not.
     """
-    if not in_order:
-        refuse_unsorted(energies, found)
-        return found
-    given = given_energies(energies)[0]
-    return given if given.size == found.size else found  # `finalize` refuses others
-
-
-def _with_energy(shots: list[Shot], what: str, told: list[str]) -> list[Shot]:
-    known = [one for one in shots if one.energy is not None]
-    if 0 < len(known) < len(shots):
-        told.append(f"{len(shots) - len(known)} of {len(shots)} {what} have no energy and are left out")
-    return known
+    own = [part.energy or 0.0 for part in parts]
+    if energies is None:
+        return own
+    if all(part.energy is not None for part in parts):
+        refuse_unsorted(energies, np.array(own))
+        return own
+    given: list[float] = given_energies(energies)[0].tolist()
+    return given if len(given) == len(own) else own  # `finalize` refuses others

@@ -1,8 +1,9 @@
-"""One file of FXI's tomography: where its frames lie, what is known before they are read, and reading them."""
+"""One file of an FXI tomography: its layout, the facts known before frames are read, and reading them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,17 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.hdf5.file import array, child, opened, row, text
 from napari_xanes.io.hdf5.frames import mean_frame
 from napari_xanes.io.hdf5.fxi import nominal_pixel_size
+from napari_xanes.io.part import Part
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Names of what a file holds."""
+    """Names of datasets and groups in a file."""
 
     images: str
     energy: str
@@ -47,7 +50,31 @@ _LAYOUTS = (
 
 @dataclass(frozen=True)
 class Scan:
-    """What is known of one file before its frames are read; energy in eV, angles in degrees, pixel size in µm."""
+    """The facts of one file, known before its frames are read.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    images : str
+        Name of the projections in it.
+    shape : tuple of int
+        (angle, Y, X) of the projections.
+    dtype : numpy dtype
+        Of the projections, in native byte order.
+    energy : float
+        eV.
+    energy_unit : str
+        How its unit was known.
+    angles : array of float64, shape (N,)
+        Degrees; empty if the file has none.
+    corrections : dict of str
+        Names of the flats and darks that fit, by "flat" and "dark".
+    n_flat : int
+        How many flats there are.
+    pixel_size : float or None
+        µm.
+    """
 
     path: Path
     images: str
@@ -55,14 +82,14 @@ class Scan:
     dtype: np.dtype[Any]
     energy: float
     energy_unit: str
-    angles: NDArray[np.float64]
-    frames: dict[str, str]
+    angles: Float64Array
+    corrections: dict[str, str]
     n_flat: int
     pixel_size: float | None
 
 
 def layout_of(file: h5py.File) -> Layout | None:
-    """The layout of a file with projections at one energy; None if it is another."""
+    """Return the layout of a file with projections at one energy; None if it has another."""
     for layout in _LAYOUTS:
         if isinstance(child(file, layout.images), h5py.Dataset):
             energy = row(file, layout.energy)
@@ -72,7 +99,7 @@ def layout_of(file: h5py.File) -> Layout | None:
 
 
 def scan_of(file: h5py.File, path: Path) -> Scan | None:
-    """What is known of a file before its frames are read; None if it holds no projections.
+    """Return the facts of a file; None if it holds no projections. No frame is read.
 
     Raises
     ------
@@ -87,17 +114,9 @@ def scan_of(file: h5py.File, path: Path) -> Scan | None:
     if images is None or energy is None or images.ndim != 3 or 0 in images.shape:
         shape = None if images is None else images.shape
         raise ValueError(f"/{layout.images} must be projections (angle, Y, X), its shape is {shape}")
-    frames: dict[str, str] = {}
-    n_flat = 1
-    for key, names in layout.corrections:
-        for name in names:
-            taken = array(file, name)
-            if taken is not None and taken.ndim == 3 and taken.size and taken.shape[1:] == images.shape[1:]:
-                frames[key] = name
-                n_flat = taken.shape[0] if key == "flat" else n_flat
-                break
-    said = "keV" if layout.energy.endswith("(keV)") else ""
-    values, unit = to_ev(energy[()], text(energy.attrs.get("units", "")) or said)
+    corrections = _corrections(file, layout, images.shape[1:])
+    unit = text(energy.attrs.get("units", "")) or ("keV" if layout.energy.endswith("(keV)") else "")
+    values, unit = to_ev(energy[()], unit)
     about = child(file, layout.about)
     return Scan(
         path,
@@ -107,26 +126,61 @@ def scan_of(file: h5py.File, path: Path) -> Scan | None:
         float(values[0]),
         unit,
         np.zeros(0) if angles is None else np.ravel(angles[()]).astype(np.float64),
-        frames,
-        n_flat,
+        {key: dataset.name for key, dataset in corrections.items()},
+        corrections["flat"].shape[0] if "flat" in corrections else 1,
         nominal_pixel_size(about) if isinstance(about, h5py.Group) else None,
     )
 
 
-def projection(path: Path, name: str, at: int) -> NDArray[Any]:
-    """One projection (Y, X)."""
+def _corrections(file: h5py.File, layout: Layout, shape: tuple[int, ...]) -> dict[str, h5py.Dataset]:
+    """Find flats and darks with frames of the shape of the projections: of each the first name that fits."""
+    found = {}
+    for key, names in layout.corrections:
+        datasets = (array(file, name) for name in names)
+        fitting = (data for data in datasets if data is not None and data.ndim == 3 and data.size)
+        if (dataset := next((data for data in fitting if data.shape[1:] == shape), None)) is not None:
+            found[key] = dataset
+    return found
+
+
+def part_of(scan: Scan, number: int) -> Part:
+    """Return one projection of a file as a frame, with the mean of its flats and of its darks."""
+    size, shape = scan.pixel_size, scan.shape[1:]
+    corrections = {
+        key: Part(scan.path, scan.energy, shape, np.dtype(np.float32), partial(mean, scan.path, name))
+        for key, name in scan.corrections.items()
+    }
+    if "flat" in corrections:
+        corrections["flat"] = replace(corrections["flat"], n_frames=scan.n_flat)
+    return Part(
+        scan.path,
+        scan.energy,
+        shape,
+        scan.dtype,
+        partial(projection, scan.path, scan.images, number),
+        scan.energy_unit,
+        pixel_size=None if size is None else (size, size),
+        angle=float(scan.angles[number]) if scan.angles.size == scan.shape[0] else None,
+        flat=corrections.get("flat"),
+        dark=corrections.get("dark"),
+    )
+
+
+def projection(path: Path, name: str, number: int) -> NDArray[Any]:
+    """Read one projection (Y, X)."""
     with opened(path) as file:
-        images = array(file, name)
-        if images is None:
-            raise OSError(f"{path}: /{name} is no longer in it")
-        values: NDArray[Any] = images[at]
+        values: NDArray[Any] = _dataset(file, path, name)[number]
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def mean(path: Path, name: str) -> NDArray[np.float32]:
-    """The mean (Y, X) of flats or darks."""
+def mean(path: Path, name: str) -> Float32Array:
+    """Read the mean (Y, X) of flats or darks."""
     with opened(path) as file:
-        taken = array(file, name)
-        if taken is None:
-            raise OSError(f"{path}: /{name} is no longer in it")
-        return mean_frame(taken)[0]
+        return mean_frame(_dataset(file, path, name))[0]
+
+
+def _dataset(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
+    dataset = array(file, name)
+    if dataset is None:
+        raise OSError(f"{path}: /{name} is no longer in it")
+    return dataset

@@ -1,7 +1,7 @@
-"""The header of netCDF-3 files (classic and 64-bit offset): dimensions, global attributes and where variables lie.
+"""The header of netCDF-3 files (classic and 64-bit offset): dimensions, global attributes, places of variables.
 
-SciPy's reader sets attributes of a file on its own object and reads every variable at once, whatever a damaged header
-promises; this one reads nothing but the header.
+SciPy's reader sets the attributes of a file on its own object, and reads every variable at once, however large a
+damaged header says it is. This module reads only the header.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class Variable:
 
 @dataclass(frozen=True)
 class Header:
-    """What a file holds.
+    """Dimensions, attributes and variables of a file.
 
     Parameters
     ----------
     dimensions : mapping
-        Lengths by their names, 0 for that of records.
+        Lengths by their names; 0 for the dimension of records.
     attributes : mapping
-        Global attributes: arrays (N,), of single characters where they are text.
+        Global attributes by their names: arrays (N,), of single characters if they are text.
     variables : mapping
         Arrays by their names.
     """
@@ -56,14 +56,14 @@ def is_netcdf3(first: bytes) -> bool:
 
 
 def header(path: Path) -> Header:
-    """The header of a file; no variable is read.
+    """Read the header of a file; no variable is read.
 
     Raises
     ------
     OSError
         If the file can't be read, or ends within its header.
     ValueError
-        If it is no netCDF-3 file, or damaged.
+        If it is not a netCDF-3 file, or damaged.
     """
     with path.open("rb") as file:
         content = file.read(_MOST_HEADER)
@@ -76,14 +76,14 @@ def header(path: Path) -> Header:
     variables: dict[str, Variable] = {}
     for _ in range(cursor.count(_VARIABLE)):
         name = cursor.name()
-        at = [cursor.number() for _ in range(cursor.number())]
-        if any(i >= len(dimensions) for i in at):
-            raise ValueError(f"{path.name}: damaged, {name!r} has a dimension that is none")
+        axes = [cursor.number() for _ in range(cursor.number())]
+        if any(i >= len(dimensions) for i in axes):
+            raise ValueError(f"{path.name}: damaged, {name!r} has dimension {max(axes)} of {len(dimensions)}")
         _attributes(cursor)
         dtype = cursor.dtype()
         cursor.number(signed=False)  # the size of the variable, which follows from the rest
         begin = cursor.number() if content[3] == 1 else cursor.long()
-        names, shape = tuple(dimensions[i][0] for i in at), tuple(dimensions[i][1] for i in at)
+        names, shape = tuple(dimensions[i][0] for i in axes), tuple(dimensions[i][1] for i in axes)
         variables[name] = Variable(names, shape, dtype, begin)
     return Header(dict(dimensions), attributes, variables)
 
@@ -93,48 +93,48 @@ def _attributes(cursor: _Cursor) -> dict[str, NDArray[Any]]:
 
 
 class _Cursor:
-    """Reads a header from its first byte to its last, and never beyond."""
+    """A place in a header, which moves on with each value that is read, and never beyond the end."""
 
     def __init__(self, content: bytes, path: Path) -> None:
-        self._content, self._path, self._at = content, path, 0
+        self._content, self._path, self._position = content, path, 0
 
     def take(self, n_bytes: int) -> bytes:
-        """The next bytes; what follows begins at a multiple of 4."""
-        start, self._at = self._at, self._at + n_bytes + -n_bytes % 4
-        if self._at > len(self._content):
+        """Read the next bytes; the value after them begins at a multiple of 4."""
+        start, self._position = self._position, self._position + n_bytes + -n_bytes % 4
+        if self._position > len(self._content):
             raise OSError(f"{self._path.name}: ends within its header, it is damaged or cut short")
         return self._content[start : start + n_bytes]
 
     def number(self, *, signed: bool = True) -> int:
-        """A whole number, 0 or more."""
+        """Read a whole number of 4 bytes, 0 or more."""
         value = int.from_bytes(self.take(4), "big", signed=signed)
         if value < 0:
             raise ValueError(f"{self._path.name}: damaged, a negative number in its header")
         return value
 
     def long(self) -> int:
-        """A whole number of 8 bytes."""
+        """Read a whole number of 8 bytes."""
         return int(struct.unpack(">Q", self.take(8))[0])
 
     def count(self, tag: int) -> int:
-        """How many items a list of this kind has."""
-        found, items = self.number(), self.number()
-        if found != tag and (found, items) != (0, 0):
-            raise ValueError(f"{self._path.name}: damaged, a list of another kind in its header")
-        return items
+        """Read the number of items in a list of this kind."""
+        kind, n_items = self.number(), self.number()
+        if kind != tag and (kind, n_items) != (0, 0):
+            raise ValueError(f"{self._path.name}: damaged, a list of kind {kind} in its header instead of {tag}")
+        return n_items
 
     def name(self) -> str:
-        """A name."""
+        """Read a name."""
         return self.take(self.number()).decode("latin-1")
 
     def dtype(self) -> np.dtype[Any]:
-        """The type of some values."""
+        """Read the type of the values that follow."""
         code = self.number()
         if code not in _DTYPES:
             raise ValueError(f"{self._path.name}: damaged, values of the unknown type {code}")
         return np.dtype(_DTYPES[code])
 
     def values(self) -> NDArray[Any]:
-        """The values of an attribute (N,)."""
+        """Read the values of an attribute (N,)."""
         dtype = self.dtype()
         return np.frombuffer(self.take(self.number() * dtype.itemsize), dtype)

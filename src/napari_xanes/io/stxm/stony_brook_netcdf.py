@@ -1,8 +1,8 @@
-"""Stony Brook STXM 5 (NSLS X1A): netCDF files ``.sm``, one image of one energy each.
+"""Stony Brook STXM 5 (NSLS X1A): netCDF files ``.sm``, each with one image at one energy.
 
-The manual of the microscope says what is in them: dimensions ``n_fast_pixels``, ``n_slow_pixels`` and ``n_data`` (the
-detectors), the array ``image_data`` of unsigned numbers that are stored as signed ones, and each parameter of the scan
-as a global attribute. The energy is ``start_ev``.
+The manual of the microscope describes them: dimensions ``n_fast_pixels``, ``n_slow_pixels`` and ``n_data`` (the
+detectors), the array ``image_data`` of unsigned numbers that are stored as signed numbers, and each parameter of the
+scan as a global attribute. The energy is ``start_ev``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.energies import HIGHEST, LOWEST
-from napari_xanes.io.files import files_in, listed, not_followed, starts_with
-from napari_xanes.io.frames import of_one_shape, one_per_file
+from napari_xanes.io.files import files_in, not_followed, starts_with
+from napari_xanes.io.part import Part
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
-from napari_xanes.io.selection import choice_note, chosen
+from napari_xanes.io.selection import chosen, with_choice
+from napari_xanes.io.series import assemble, parse_files, series_files
 from napari_xanes.io.stxm.netcdf3 import Header, Variable, header, is_netcdf3
 
 _FAST, _SLOW = "n_fast_pixels", "n_slow_pixels"
@@ -30,19 +31,37 @@ _SUFFIXES = (".sm", ".nc")
 
 @dataclass(frozen=True)
 class _Scan:
-    """One file: its images (Y, X) of `n_data` detectors in `images`, energy in eV, pixel size in µm, dwell in s."""
+    """The facts of one file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    images : Variable
+        Where its images lie.
+    shape : tuple of int
+        (Y, X) of each image.
+    n_detectors : int
+        How many images there are.
+    energy : float or None
+        eV.
+    pixel_size : tuple of float or None
+        µm, (Y, X).
+    dwell : float
+        Dwell time in s, 0 if it is not known.
+    """
 
     path: Path
     images: Variable
     shape: tuple[int, int]
-    n_data: int
-    energy: float
+    n_detectors: int
+    energy: float | None
     pixel_size: tuple[float, float] | None
     dwell: float
 
 
 def why_not_readable(path: Path) -> str | None:
-    """Why the file or folder holds no images of STXM 5; None if it does."""
+    """Return why the file or folder holds no images of STXM 5; None if it does."""
     if path.is_dir():
         files, links = files_in(path, _SUFFIXES)
         if any(map(_holds_images, files)):
@@ -63,14 +82,16 @@ def why_not_readable(path: Path) -> str | None:
 def read(
     path: Path, energies: Any = None, select: str | int | None = None, files: Sequence[Path] | None = None
 ) -> RawStack:
-    """The images of one detector, the first unless selected, one file per energy; ``exposure`` is the dwell time in s.
+    """Read the images of one detector, the first unless selected, one file per energy.
+
+    The dwell time in s becomes ``exposure``.
 
     Parameters
     ----------
     path : Path
         One file, or the folder of a scan.
-    energies : any
-        Whether there are some, which `finalize` puts in: then files need no energy.
+    energies : array_like of eV, or path of a text file, optional
+        One for each file; then files need no energy.
     select : str or int, optional
         Which detector, from 0.
     files : sequence of Path, optional
@@ -83,123 +104,107 @@ def read(
     ValueError
         If no file is an image with an energy, or images differ in size.
     """
-    found, links = files_in(path, _SUFFIXES) if path.is_dir() else ([path], [])
-    told = not_followed(links) if files is None else []
-    scans = _scans(files or found, energies is not None, told)
-    available = [f"detector {i}" for i in range(min(scan.n_data for scan in scans))]
-    at = chosen(select, available)
-    shape = of_one_shape([scan.shape for scan in scans], [scan.path for scan in scans])
-    metadata: dict[str, Any] = {"energy_unit": "eV", "detector": available[at], "available": available}
-    dwell = np.array([scan.dwell for scan in scans])
-    if dwell.min() > 0:
-        metadata["exposure"] = float(dwell[0]) if np.ptp(dwell) == 0 else dwell
-    if len(scans) > 1:
-        metadata["files"] = [scan.path.name for scan in scans]
-    sizes = {scan.pixel_size for scan in scans}
-    if len(sizes) > 1:
-        told.append("pixel sizes differ from file to file; open only the files of one scan")
-    energy = np.array([scan.energy for scan in scans])
-    dtype = np.result_type(*(_pixel_type(scan.images.dtype) for scan in scans))
-    data = one_per_file([partial(_image, scan, at, dtype) for scan in scans], shape, dtype)
-    size = sizes.pop() if len(sizes) == 1 else None
-    return RawStack(data, energy, "counts", size, metadata, told, choice_note(at, available), interruptible=True)
+    warnings: list[str] = []
+    scans = parse_files(series_files(path, files, _SUFFIXES, warnings), _parse, warnings)
+    available = [f"detector {i}" for i in range(min(scan.n_detectors for scan in scans))]
+    number = chosen(select, available)
+    parts = [_part(scan, number) for scan in scans]
+    stack = assemble(parts, energies=energies, energy_place="in start_ev", warnings=warnings)
+    return with_choice(stack, number, available)
 
 
 def _holds_images(path: Path) -> bool:
     """Whether a file is of STXM 5, cut short or not."""
     try:
-        found = header(path)
+        images = header(path).variables.get("image_data")
     except (OSError, ValueError):
         return False
-    images = found.variables.get("image_data")
     return images is not None and {_FAST, _SLOW} <= set(images.dimensions)
 
 
-def _scans(paths: Sequence[Path], any_energy: bool, told: list[str]) -> list[_Scan]:
-    """What the files hold; of several those that can't be used are told and left out."""
-    scans: list[_Scan] = []
-    cut: list[str] = []
-    other: list[str] = []
-    for path in paths:
-        try:
-            scans.append(_scan(path, any_energy))
-        except (OSError, ValueError) as error:
-            if len(paths) == 1:
-                raise
-            (cut if isinstance(error, OSError) else other).append(path.name)
-    for names, what in ((cut, "cut short"), (other, "no images of one energy")):
-        if names:
-            told.append(f"{len(names)} of {len(paths)} files are {what} and left out: {listed(names)}")
-    if not scans:
-        raise ValueError(f"none of {len(paths)} files can be used: {'; '.join(told)}")
-    return scans
-
-
-def _scan(path: Path, any_energy: bool) -> _Scan:
-    """What a file holds.
+def _parse(path: Path) -> _Scan:
+    """Return the facts of a file.
 
     Raises
     ------
     OSError
         If it is cut short.
     ValueError
-        If it is no image of one energy.
+        If it is not an image of x and y.
     """
-    found = header(path)
-    images = found.variables.get("image_data")
+    content = header(path)
+    images = content.variables.get("image_data")
     if images is None or not {_FAST, _SLOW} <= set(images.dimensions) or len(images.shape) > 3 or 0 in images.shape:
         raise ValueError(f"{path.name}: no image_data of n_fast_pixels and n_slow_pixels in it")
-    devices = [_text(found, f"{axis}_device_name") for axis in ("fast", "slow")]
+    devices = [_text(content, f"{axis}_device_name") for axis in ("fast", "slow")]
     if any(name and not name.startswith(axis) for name, axis in zip(devices, "XY", strict=True)):
         raise ValueError(f"{path.name}: a scan of {' and '.join(devices)}, not an image of x and y")
-    energy = _number(found, "start_ev")
-    if not LOWEST <= energy <= HIGHEST and not any_energy:
-        raise ValueError(f"{path.name}: no photon energy, start_ev is {energy:g}; pass energies=")
     lengths = dict(zip(images.dimensions, images.shape, strict=True))
     shape = lengths[_SLOW], lengths[_FAST]
-    n_data = int(np.prod(images.shape, dtype=object)) // (shape[0] * shape[1])
-    n_bytes = shape[0] * shape[1] * n_data * images.dtype.itemsize
+    n_detectors = int(np.prod(images.shape, dtype=object)) // (shape[0] * shape[1])
+    n_bytes = shape[0] * shape[1] * n_detectors * images.dtype.itemsize
     if images.begin + n_bytes > path.stat().st_size:
         raise OSError(f"{path.name}: its images need {n_bytes} bytes, the file ends before: cut short")
-    size = _number(found, "slow_pixel_um"), _number(found, "fast_pixel_um")
-    dwell = _number(found, "dwell_msec") * 1e-3
-    known = all(1e-6 < side < 1e4 for side in size)
-    return _Scan(path, images, shape, n_data, energy, size if known else None, dwell if 0 < dwell < 1e6 else 0.0)
+    energy = _number(content, "start_ev")
+    size = _number(content, "slow_pixel_um"), _number(content, "fast_pixel_um")
+    dwell = _number(content, "dwell_msec") * 1e-3
+    return _Scan(
+        path,
+        images,
+        shape,
+        n_detectors,
+        energy if LOWEST <= energy <= HIGHEST else None,
+        size if all(1e-6 < side < 1e4 for side in size) else None,
+        dwell if 0 < dwell < 1e6 else 0.0,
+    )
 
 
-def _number(found: Header, name: str) -> float:
-    """The value of a global attribute, 0 if there is none."""
-    values = found.attributes.get(name)
+def _part(scan: _Scan, detector: int) -> Part:
+    return Part(
+        scan.path,
+        scan.energy,
+        scan.shape,
+        _pixel_type(scan.images.dtype),
+        partial(_image, scan, detector),
+        exposure=scan.dwell,
+        pixel_size=scan.pixel_size,
+    )
+
+
+def _number(content: Header, name: str) -> float:
+    """Return the value of a global attribute, 0 if there is none."""
+    values = content.attributes.get(name)
     if values is None or values.size != 1 or values.dtype.kind not in "fi":
         return 0.0
-    # Of float32 0.05 is meant, not 0.05000000074505806.
+    # float32 stores 0.05 as 0.05000000074505806.
     value = float(f"{values[0]:.7g}") if values.dtype.itemsize == 4 else float(values[0])
     return value if np.isfinite(value) else 0.0
 
 
-def _text(found: Header, name: str) -> str:
-    """A text, stored as characters or as small numbers and filled with zeros."""
-    values = found.attributes.get(name)
+def _text(content: Header, name: str) -> str:
+    """Return a text, which is stored as characters or as small numbers, and filled with zeros."""
+    values = content.attributes.get(name)
     if values is None or values.dtype.itemsize != 1:
         return ""
     return values.tobytes().split(b"\0")[0].decode("latin-1").strip().upper()
 
 
 def _pixel_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The type of pixels: netCDF-3 has no unsigned 16 bit, the microscope means them by signed ones."""
+    """Return the type of pixels: netCDF-3 has no unsigned 16 bit, so the microscope stores them as signed numbers."""
     return np.dtype(np.uint16) if dtype == np.dtype(">i2") else dtype.newbyteorder("=")
 
 
-def _image(scan: _Scan, at: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The image (Y, X) of one detector."""
+def _image(scan: _Scan, detector: int) -> NDArray[Any]:
+    """Read the image (Y, X) of one detector."""
     images = scan.images
-    count = int(np.prod(images.shape))
+    n_bytes = int(np.prod(images.shape)) * images.dtype.itemsize
     with scan.path.open("rb") as file:
         file.seek(images.begin)
-        content = file.read(count * images.dtype.itemsize)
-    if len(content) != count * images.dtype.itemsize:
+        content = file.read(n_bytes)
+    if len(content) != n_bytes:
         raise OSError(f"{scan.path.name}: cut short since its header was read")
-    values = np.frombuffer(content, _pixel_type(images.dtype).newbyteorder(">")).reshape(images.shape)
+    dtype = _pixel_type(images.dtype)
+    values = np.frombuffer(content, dtype.newbyteorder(">")).reshape(images.shape)
     order = [images.dimensions.index(name) for name in (_SLOW, _FAST)]
     rest = [axis for axis in range(values.ndim) if axis not in order]
-    return values.transpose(*order, *rest).reshape(*scan.shape, -1)[..., at].astype(dtype)
+    return values.transpose(*order, *rest).reshape(*scan.shape, -1)[..., detector].astype(dtype)

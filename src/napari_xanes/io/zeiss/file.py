@@ -1,10 +1,12 @@
-"""What lies in one OLE2 file of a Zeiss (Xradia) microscope: header numbers, images, a reference."""
+"""One OLE2 file of a Zeiss (Xradia) microscope: its header, its images and its reference image."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +14,21 @@ import numpy as np
 import olefile
 from numpy.typing import NDArray
 
+from napari_xanes._typing import Float64Array
 from napari_xanes.io.files import starts_with
 
 _OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _TYPES: dict[int, np.dtype[Any]] = {3: np.dtype("u1"), 5: np.dtype("<u2"), 10: np.dtype("<f4")}
 _MOST_IMAGES = 100_000
 _END_OF_CHAIN = 0xFFFFFFFE
-REFERENCE = "ReferenceData/Image"
+_OLE_ERRORS = (OSError, IndexError, KeyError, OverflowError, MemoryError, RecursionError, struct.error)
+"""Errors that olefile raises for a damaged table."""
+_REFERENCE = "ReferenceData/Image"
 
 
 @dataclass(frozen=True)
 class Content:
-    """The header of a file and which of its images are there and whole.
+    """The header of a file, and the images that are complete in it.
 
     Parameters
     ----------
@@ -31,24 +36,22 @@ class Content:
         The file.
     shape : tuple of int
         (Y, X) of every image.
-    dtype : numpy dtype
-        Of every image.
-    announced : int
-        How many images the header says were taken; 0 after an aborted exposure.
-    images : tuple of str
-        Streams of the images that are whole, in the order in which they were taken.
-    at : tuple of int
-        The number of each of `images` among all, from 0: where its energy stands.
+    stored : numpy dtype
+        Of the pixels, in the byte order of the file.
+    n_taken : int
+        How many images were taken, as the header says; 0 after an aborted exposure.
+    numbers : tuple of int
+        Which of the images taken are complete in the file, from 0.
     energy, exposure, angle : array of float64, shape (N,)
-        eV, s, degrees, as the header has them; may be longer or shorter than the images.
+        eV, s, degrees, as in the header, where they may be more or fewer than the images. Image i has entry i.
     pixel_size : float or None
         µm.
     tiles : tuple of int
         Rows and columns of a mosaic, (0, 0) if it is none.
-    reference : numpy dtype or None
-        Type of the reference image, None if there is none that fits.
+    reference_type : numpy dtype or None
+        Type of the pixels of the reference image, None if there is none that fits.
     reference_broken : bool
-        Whether a reference is there that is cut short or does not fit.
+        Whether there is a reference image that is cut short or does not fit.
     reference_exposure : float or None
         s.
     corrected : bool
@@ -57,23 +60,32 @@ class Content:
 
     path: Path
     shape: tuple[int, int]
-    dtype: np.dtype[Any]
-    announced: int
-    images: tuple[str, ...]
-    at: tuple[int, ...]
-    energy: NDArray[np.float64]
-    exposure: NDArray[np.float64]
-    angle: NDArray[np.float64]
+    stored: np.dtype[Any]
+    n_taken: int
+    numbers: tuple[int, ...]
+    energy: Float64Array
+    exposure: Float64Array
+    angle: Float64Array
     pixel_size: float | None
     tiles: tuple[int, int]
-    reference: np.dtype[Any] | None
+    reference_type: np.dtype[Any] | None
     reference_broken: bool
     reference_exposure: float | None
     corrected: bool
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the pixels, in native byte order."""
+        return self.stored.newbyteorder("=")
 
-def why_not(path: Path) -> str | None:
-    """Why the file is none of a Zeiss microscope; None if it is.
+    @property
+    def pixel_sizes(self) -> tuple[float, float] | None:
+        """µm, (Y, X); None if the header does not tell it."""
+        return None if self.pixel_size is None else (self.pixel_size, self.pixel_size)
+
+
+def why_not_zeiss(path: Path) -> str | None:
+    """Return why the file is not of a Zeiss microscope; None if it is.
 
     Raises
     ------
@@ -90,104 +102,145 @@ def why_not(path: Path) -> str | None:
         return "no ImageInfo of a Zeiss microscope in it"
 
 
-def content(path: Path) -> Content:
-    """What the file holds; no image is read.
+def read_content(path: Path) -> Content:
+    """Read the header of a file and find its complete images; no pixel is read.
 
     Raises
     ------
     OSError
         If the file is damaged.
     ValueError
-        If the header is not understood, or promises more than the file can hold.
+        If the header is not understood, or describes more than the file can hold.
     """
     with _opened(path) as ole:
-        height, width = (_whole_number(ole, f"ImageInfo/Image{side}") for side in ("Height", "Width"))
-        code = _whole_number(ole, "ImageInfo/DataType")
+        height, width = (_integer(ole, f"ImageInfo/Image{side}") for side in ("Height", "Width"))
+        code = _integer(ole, "ImageInfo/DataType")
         if code not in _TYPES:
             raise ValueError(f"{path}: images of the data type {code}; known are 3 (u1), 5 (u2) and 10 (f4)")
-        dtype = _TYPES[code]
-        tiles = _whole_number(ole, "ImageInfo/MosiacRows"), _whole_number(ole, "ImageInfo/MosiacColumns")
-        taken = _whole_number(ole, "ImageInfo/ImagesTaken")
-        announced = min(taken, 1) if min(tiles) > 0 else taken
-        if not 0 <= announced <= _MOST_IMAGES:
-            raise ValueError(f"{path}: the header promises {announced} images, more than any such file holds")
-        n_bytes = height * width * dtype.itemsize
-        if height < 1 or width < 1 or (announced and n_bytes > path.stat().st_size):
-            raise ValueError(
-                f"{path}: the header promises images of {height} x {width} pixels, the file is smaller: cut short"
-            )
-        names = [f"ImageData{i // 100 + 1}/Image{i + 1}" for i in range(announced)]
-        sizes = {ole.get_size(name) for name in names if ole.exists(name)}
-        if sizes - {n_bytes}:
-            raise ValueError(
-                f"{path}: an image has {min(sizes - {n_bytes})} bytes where {height} x {width} pixels need {n_bytes}"
-            )
-        at = tuple(i for i, name in enumerate(names) if _is_whole(ole, name, n_bytes))
-        reference = _TYPES.get(_whole_number(ole, "ReferenceData/DataType"), dtype)
-        fits = _is_whole(ole, REFERENCE, height * width * reference.itemsize)
-        exposure = _numbers(ole, "ReferenceData/ExpTime")[:1]
-        size = _numbers(ole, "ImageInfo/PixelSize")[:1]
+        stored = _TYPES[code]
+        tiles = _integer(ole, "ImageInfo/MosiacRows"), _integer(ole, "ImageInfo/MosiacColumns")
+        is_mosaic = min(tiles) > 0
+        n_taken = _integer(ole, "ImageInfo/ImagesTaken")
+        n_taken = min(n_taken, 1) if is_mosaic else n_taken
+        _check_size(path, n_taken, (height, width), height * width * stored.itemsize)
+        reference_type = _TYPES.get(_integer(ole, "ReferenceData/DataType"), stored)
+        fits = _is_complete(ole, _REFERENCE, height * width * reference_type.itemsize)
+        # float32 stores 0.0312 as 0.031199999153614044: sizes and exposures are rounded.
+        size, reference_exposure = (_floats(ole, name)[:1] for name in ("ImageInfo/PixelSize", "ReferenceData/ExpTime"))
         return Content(
             path.resolve(),
             (height, width),
-            dtype,
-            announced,
-            tuple(names[i] for i in at),
-            at,
-            _numbers(ole, "ImageInfo/Energy"),
-            np.round(_numbers(ole, "ImageInfo/ExpTimes"), 6),
-            _numbers(ole, "ImageInfo/Angles"),
-            # The file has float32: 0.0312 is meant, not 0.031199999153614044; and so for exposures.
+            stored,
+            n_taken,
+            _complete_images(ole, path, n_taken, (height, width), stored),
+            _floats(ole, "ImageInfo/Energy"),
+            np.round(_floats(ole, "ImageInfo/ExpTimes"), 6),
+            _floats(ole, "ImageInfo/Angles"),
             pixel_size=round(float(size[0]), 7) if size.size and 1e-7 < size[0] < 1e4 else None,
-            tiles=tiles if min(tiles) > 0 else (0, 0),
-            reference=reference if fits else None,
-            reference_broken=ole.exists(REFERENCE) and not fits,
-            reference_exposure=round(float(exposure[0]), 6) if exposure.size and 0 < exposure[0] < np.inf else None,
-            corrected=_whole_number(ole, "ImageInfo/OriginalDataRefCorrected") == 1,
+            tiles=tiles if is_mosaic else (0, 0),
+            reference_type=reference_type if fits else None,
+            reference_broken=ole.exists(_REFERENCE) and not fits,
+            reference_exposure=(
+                round(float(reference_exposure[0]), 6)
+                if reference_exposure.size and 0 < reference_exposure[0] < np.inf
+                else None
+            ),
+            corrected=_integer(ole, "ImageInfo/OriginalDataRefCorrected") == 1,
         )
 
 
-def image(path: Path, name: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """One image (Y, X).
+def content_with_image(path: Path) -> Content:
+    """Read the header of a file of a series, which must hold a complete image.
 
     Raises
     ------
     OSError
-        If the file does not hold all of it.
+        If the file is damaged, its header is not understood, or no image is complete.
     """
+    try:
+        content = read_content(path)
+    except ValueError as error:
+        raise OSError(str(error)) from error
+    if not content.numbers:
+        raise OSError(f"{path}: {why_no_image(content)}")
+    return content
+
+
+def why_no_image(content: Content) -> str:
+    """Return why a file has no complete image."""
+    if not content.n_taken or not content.energy.size:
+        return "the exposure was aborted, no image was taken; leave the file out"
+    return f"none of {content.n_taken} images is complete in the file, it is cut short; copy it again"
+
+
+def image_loader(content: Content, number: int) -> Callable[[], NDArray[Any]]:
+    """Return a picklable function that reads the image (Y, X) of a number; it raises OSError if that is cut short."""
+    return partial(_read_pixels, content.path, _image_name(number), content.shape, content.stored)
+
+
+def reference_loader(content: Content) -> Callable[[], NDArray[Any]]:
+    """Return a picklable function that reads the reference image (Y, X) of a file that has one."""
+    stored = content.reference_type or content.stored
+    return partial(_read_pixels, content.path, _REFERENCE, content.shape, stored)
+
+
+def _check_size(path: Path, n_images: int, shape: tuple[int, int], n_bytes: int) -> None:
+    if not 0 <= n_images <= _MOST_IMAGES:
+        raise ValueError(f"{path}: the header promises {n_images} images, more than any such file holds")
+    if min(shape) < 1 or (n_images and n_bytes > path.stat().st_size):
+        raise ValueError(
+            f"{path}: the header promises images of {shape[0]} x {shape[1]} pixels, the file is smaller: cut short"
+        )
+
+
+def _complete_images(
+    ole: olefile.OleFileIO, path: Path, n_taken: int, shape: tuple[int, int], stored: np.dtype[Any]
+) -> tuple[int, ...]:
+    """Return the numbers of the complete images; an image of another size is an error."""
+    n_bytes = shape[0] * shape[1] * stored.itemsize
+    names = [_image_name(number) for number in range(n_taken)]
+    sizes = {ole.get_size(name) for name in names if ole.exists(name)} - {n_bytes}
+    if sizes:
+        raise ValueError(f"{path}: an image has {min(sizes)} bytes where {shape[0]} x {shape[1]} pixels need {n_bytes}")
+    return tuple(number for number, name in enumerate(names) if _is_complete(ole, name, n_bytes))
+
+
+def _image_name(number: int) -> str:
+    return f"ImageData{number // 100 + 1}/Image{number + 1}"
+
+
+def _read_pixels(path: Path, name: str, shape: tuple[int, int], stored: np.dtype[Any]) -> NDArray[Any]:
     with _opened(path) as ole:
         stream = ole.openstream(name).read() if ole.exists(name) else b""
-    n_bytes = shape[0] * shape[1] * dtype.itemsize
+    n_bytes = shape[0] * shape[1] * stored.itemsize
     if len(stream) != n_bytes:
         raise OSError(f"{path}: {name} has {len(stream)} bytes instead of {n_bytes}: cut short or changed since")
-    return np.frombuffer(stream, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+    return np.frombuffer(stream, stored).reshape(shape).astype(stored.newbyteorder("="), copy=False)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[olefile.OleFileIO]:
     try:
         ole = olefile.OleFileIO(path)
-    except Exception as error:
-        # The library stumbles over a damaged table in many ways.
+    except (ValueError, *_OLE_ERRORS) as error:
         raise OSError(f"{path}: can't be opened as OLE2, it is damaged or cut short ({error})") from error
     with ole:
         try:
             yield ole
-        except ValueError:
-            raise
-        except Exception as error:
+        except _OLE_ERRORS as error:
             if isinstance(error, OSError) and path.name in str(error):
                 raise
             raise OSError(f"{path}: damaged or cut short ({error})") from error
 
 
-def _numbers(ole: olefile.OleFileIO, name: str) -> NDArray[np.float64]:
-    with np.errstate(invalid="ignore"):  # numbers that are none stay so
+def _floats(ole: olefile.OleFileIO, name: str) -> Float64Array:
+    """Read numbers of the header; none if there is no such entry."""
+    with np.errstate(invalid="ignore"):  # values that are not numbers stay so
         return _stream(ole, name, "<f4").astype(np.float64)
 
 
-def _whole_number(ole: olefile.OleFileIO, name: str) -> int:
-    """A whole number of the header, 0 where there is none."""
+def _integer(ole: olefile.OleFileIO, name: str) -> int:
+    """Read a whole number of the header; 0 if there is no such entry."""
     values = _stream(ole, name, "<i4")
     return int(values[0]) if values.size else 0
 
@@ -197,21 +250,21 @@ def _stream(ole: olefile.OleFileIO, name: str, dtype: str) -> NDArray[Any]:
         return np.empty(0, dtype)
     stream = ole.openstream(name).read()
     if len(stream) != ole.get_size(name):
-        raise OSError(f"{name} is not in the file as a whole, it is damaged or cut short; copy it again")
+        raise OSError(f"{name} is not complete in the file, it is damaged or cut short; copy it again")
     return np.frombuffer(stream[: len(stream) // 4 * 4], dtype)
 
 
-def _is_whole(ole: olefile.OleFileIO, name: str, n_bytes: int) -> bool:
-    """Whether the file has all bytes of a stream, without reading them."""
+def _is_complete(ole: olefile.OleFileIO, name: str, n_bytes: int) -> bool:
+    """Whether the file has all bytes of a stream. The stream is followed through its sectors, not read."""
     if not ole.exists(name) or ole.get_size(name) != n_bytes:
         return False
     if n_bytes < ole.minisectorcutoff:
         return len(ole.openstream(name).read()) == n_bytes
     sector = ole.direntries[ole._find(name)].isectStart
-    held = ole.fp.seek(0, 2)
-    for left in range(n_bytes, 0, -ole.sectorsize):
+    file_size = ole.fp.seek(0, 2)
+    for remaining in range(n_bytes, 0, -ole.sectorsize):
         start = (sector + 1) * ole.sectorsize
-        if sector >= min(len(ole.fat), _END_OF_CHAIN) or start + min(left, ole.sectorsize) > held:
+        if sector >= min(len(ole.fat), _END_OF_CHAIN) or start + min(remaining, ole.sectorsize) > file_size:
             return False
         sector = ole.fat[sector]
     return True

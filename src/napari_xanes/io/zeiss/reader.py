@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_xanes._typing import Float64Array, IndexArray
 from napari_xanes.io.energy_names import energy_in
 from napari_xanes.io.frames import one_per_file
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
-from napari_xanes.io.selection import choice_note, chosen
-from napari_xanes.io.zeiss.file import REFERENCE, Content, content, image, why_not
+from napari_xanes.io.selection import chosen, with_choice
+from napari_xanes.io.zeiss.file import (
+    Content,
+    image_loader,
+    read_content,
+    reference_loader,
+    why_no_image,
+    why_not_zeiss,
+)
+from napari_xanes.stack import Quantity
 
 
 def why_not_readable(path: Path) -> str | None:
-    """Why the file is none of a Zeiss microscope; None if it is."""
-    return why_not(path)
+    """Return why the file is not of a Zeiss microscope; None if it is."""
+    return why_not_zeiss(path)
 
 
 @reader("zeiss", title="Zeiss XRM", patterns=("*.xrm", "*.txrm"), why_not_readable=why_not_readable)
 def read(path: Path, energies: Any = None, select: str | int | None = None) -> RawStack:
-    """The images as counts; of a tomography at one energy one projection, the first unless selected.
+    """Read the images; of a tomography at one energy one projection, the first unless selected.
 
     A reference in the file becomes ``flat`` (Y, X); ``exposure`` and ``flat_exposure`` are in s.
 
@@ -42,67 +49,91 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> R
     OSError
         If the file is damaged.
     ValueError
-        If no image is whole, or energies are missing.
+        If no image is complete, or energies are missing.
     """
-    found = content(path)
-    if not found.images:
-        raise ValueError(
-            f"{path}: the exposure was aborted, no image was taken; leave the file out"
-            if not found.announced or not found.energy.size
-            else f"{path}: none of {found.announced} images is in the file as a whole, it is cut short; copy it again"
-        )
-    told, notes = [], []
-    if missing := found.announced - len(found.images):
-        told.append(f"{missing} of {found.announced} images are missing or cut short, and are dropped")
-    if min(found.tiles) > 0:
-        notes.append(f"a mosaic of {found.tiles[0]} x {found.tiles[1]} tiles, as the microscope stitched it")
-    names = list(found.images)
-    at = np.array(found.at)
-    metadata: dict[str, Any] = {}
-    energy, metadata["energy_unit"] = (np.zeros(at.size), "") if energies is not None else _energies(found, at)
-    if at.size > 1 and energies is None and np.ptp(energy) == 0:
-        available = [f"projection {i}" for i in at]
-        one = chosen(select, available)
-        metadata |= {"available": available, "detector": available[one]}
-        if found.angle.size > at[one]:
-            metadata["angle"] = float(found.angle[at[one]])
-        notes += [f"{at.size} images at one energy are taken for projections", *choice_note(one, available)]
-        names, at, energy = [names[one]], at[one : one + 1], energy[:1]
-    elif select is not None:
+    content = read_content(path)
+    if not content.numbers:
+        raise ValueError(f"{path}: {why_no_image(content)}")
+    numbers = np.array(content.numbers)
+    energy, unit = (np.zeros(numbers.size), "") if energies is not None else _energies(content, numbers)
+    if numbers.size > 1 and energies is None and np.ptp(energy) == 0:
+        return _one_projection(content, numbers, energy, unit, select)
+    if select is not None:
         raise ValueError(f"{path}: select={select!r}, but there are no projections of one energy to select from")
-    exposure = found.exposure[at] if found.exposure.size > at.max() else found.exposure[:0]
-    if exposure.size and (exposure > 0).all() and np.isfinite(exposure).all():
-        metadata["exposure"] = float(exposure[0]) if np.ptp(exposure) == 0 else exposure
-    if found.corrected:
+    return _stack(content, numbers, energy, unit)
+
+
+def _one_projection(
+    content: Content, numbers: IndexArray, energy: Float64Array, unit: str, select: str | int | None
+) -> RawStack:
+    available = [f"projection {number}" for number in numbers]
+    index = chosen(select, available)
+    number = numbers[index]
+    stack = _stack(content, numbers[index : index + 1], energy[:1], unit)
+    if content.angle.size > number:
+        stack.metadata["angle"] = float(content.angle[number])
+    stack.notes.append(f"{numbers.size} images at one energy are taken for projections")
+    return with_choice(stack, index, available)
+
+
+def _stack(content: Content, numbers: IndexArray, energy: Float64Array, unit: str) -> RawStack:
+    """Return the images of some numbers, with the reference of the file."""
+    warnings, notes = [], []
+    if missing := content.n_taken - len(content.numbers):
+        warnings.append(f"{missing} of {content.n_taken} images are missing or cut short, and are dropped")
+    if min(content.tiles) > 0:
+        notes.append(f"a mosaic of {content.tiles[0]} x {content.tiles[1]} tiles, as the microscope stitched it")
+    if content.corrected:
         notes.append("the microscope has divided by the reference; it is not applied again")
-    elif found.reference is not None:
-        metadata |= {"flat": image(found.path, REFERENCE, found.shape, found.reference), "n_flat": 1}
-        if found.reference_exposure:
-            metadata["flat_exposure"] = found.reference_exposure
-        if at.size > 1:
-            told.append("the file has one reference image for all energies; give optical_depth flats of each energy")
-    elif found.reference_broken:
-        told.append("the reference image in the file is cut short or of another size, and is not used; copy it again")
-    parts = [partial(image, found.path, name, found.shape, found.dtype) for name in names]
-    data = one_per_file(parts, found.shape, found.dtype.newbyteorder("="))
-    size = None if found.pixel_size is None else (found.pixel_size, found.pixel_size)
-    return RawStack(data, energy, "transmission" if found.corrected else "counts", size, metadata, told, notes)
+    metadata = {"energy_unit": unit} | _exposure(content, numbers) | _flat(content, numbers.size, warnings)
+    data = one_per_file([image_loader(content, int(i)) for i in numbers], content.shape, content.dtype)
+    quantity: Quantity = "transmission" if content.corrected else "counts"
+    return RawStack(data, energy, quantity, content.pixel_sizes, metadata, warnings, notes)
 
 
-def _energies(found: Content, at: NDArray[np.intp]) -> tuple[NDArray[np.float64], str]:
-    """Energies of the images in eV and how they are known.
+def _exposure(content: Content, numbers: IndexArray) -> dict[str, Any]:
+    """Return the exposure in s: one for all, or one for each image; nothing if one is not known."""
+    if content.exposure.size <= numbers.max():
+        return {}
+    times = content.exposure[numbers]
+    if not ((times > 0) & (times < np.inf)).all():
+        return {}
+    return {"exposure": float(times[0]) if np.ptp(times) == 0 else times}
 
-    Where a header has but one energy, whatever the number of times and the zeros between, it is that of all images.
+
+def _flat(content: Content, n_images: int, warnings: list[str]) -> dict[str, Any]:
+    """Return the reference of the file, unless the microscope has applied it."""
+    if content.corrected:
+        return {}
+    if content.reference_type is None:
+        if content.reference_broken:
+            warnings.append(
+                "the reference image in the file is cut short or of another size, and is not used; copy it again"
+            )
+        return {}
+    if n_images > 1:
+        warnings.append("the file has one reference image for all energies; give optical_depth flats of each energy")
+    exposure = {"flat_exposure": content.reference_exposure} if content.reference_exposure else {}
+    return {"flat": reference_loader(content)(), "n_flat": 1} | exposure
+
+
+def _energies(content: Content, numbers: IndexArray) -> tuple[Float64Array, str]:
+    """Return the energies of the images in eV, and how their unit was known.
+
+    If a header has only one energy besides zeros, it is that of all images.
     """
-    energy = found.energy
+    energy = content.energy
     different = np.unique(energy[energy != 0])
     if different.size == 1:
-        energy = np.full(at.max() + 1, different[0])
-    there = energy.size > at.max()
-    if there and np.isfinite(energy[at]).all() and (energy[at] > 0).all():
-        return energy[at], "eV"
-    named = energy_in(found.path.stem)
-    if named is not None and at.size == 1:
+        energy = np.full(numbers.max() + 1, different[0])
+    is_long_enough = energy.size > numbers.max()
+    if is_long_enough and np.isfinite(energy[numbers]).all() and (energy[numbers] > 0).all():
+        return energy[numbers], "eV"
+    named = energy_in(content.path.stem)
+    if named is not None and numbers.size == 1:
         return np.array([named[0]]), f"{named[1]} (file name)"
-    what = "has no energies" if not there or not energy[at].any() else "has no energy for some images"
-    raise ValueError(f"{found.path}: the header {what}; pass energies=, one in eV for each of {at.size} images")
+    none_at_all = not is_long_enough or not energy[numbers].any()
+    missing = "has no energies" if none_at_all else "has no energy for some images"
+    raise ValueError(
+        f"{content.path}: the header {missing}; pass energies=, one in eV for each of {numbers.size} images"
+    )

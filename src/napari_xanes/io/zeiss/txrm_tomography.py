@@ -1,104 +1,125 @@
-"""One ``.txrm`` with the projections of a tomography: its energy, and reading its frames."""
+"""One ``.txrm`` with the projections of a tomography: its energy, and one projection as a frame."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_xanes._typing import Float64Array
 from napari_xanes.io.energy_names import energy_in
-from napari_xanes.io.projections import SAME_VIEW
-from napari_xanes.io.zeiss.file import REFERENCE, Content, content, image
+from napari_xanes.io.part import Part
+from napari_xanes.io.series import SAME_VIEW
+from napari_xanes.io.zeiss.file import Content, content_with_image, image_loader, reference_loader
 from napari_xanes.io.zeiss.xrm_names import MOST_APART, SAME_ENERGY
 
 
 @dataclass(frozen=True)
 class Tomography:
-    """What is known of a file before its frames are read.
+    """The facts of a file, known before its frames are read.
 
     Parameters
     ----------
     path : Path
         The file, as it was named.
-    held : Content
-        What it holds; at least one image.
-    header, named : float
-        Energy in eV in the header, if one for all images, and in the name; NaN where there is none.
+    content : Content
+        Its header; at least one image is complete.
+    header_energy, name_energy : float
+        Energy in eV in the header, if it is one for all images, and in the name; NaN where there is none.
     """
 
     path: Path
-    held: Content
-    header: float
-    named: float
+    content: Content
+    header_energy: float
+    name_energy: float
 
     @property
-    def is_one(self) -> bool:
-        """Whether it has one energy: in the header, or, whatever stands there, in the name while the sample turned."""
-        angles = self.held.angle[np.isfinite(self.held.angle)]
+    def has_one_energy(self) -> bool:
+        """Whether the file is a tomography at one energy, not a stack of several.
+
+        The energy is in the header, or in the name if the sample turned, whatever the header says then.
+        """
+        angles = self.content.angle[np.isfinite(self.content.angle)]
         turned = angles.size > 1 and np.ptp(angles) > SAME_VIEW
-        several = np.isnan(self.header) and (self.held.energy > 0).any()
-        return not several or bool(turned and not np.isnan(self.named))
+        several = np.isnan(self.header_energy) and (self.content.energy > 0).any()
+        return not several or bool(turned and not np.isnan(self.name_energy))
 
     def differs(self, other: Tomography) -> bool:
-        """Whether the energy is another, or may be, as far as headers and names tell."""
-        apart = np.abs([self.header - other.header, self.named - other.named])
-        return bool(np.isnan(apart).all() or np.nanmax(apart) > SAME_ENERGY)
+        """Whether the energies differ, or may differ, as far as headers and names tell."""
+        differences = np.abs([self.header_energy - other.header_energy, self.name_energy - other.name_energy])
+        return bool(np.isnan(differences).all() or np.nanmax(differences) > SAME_ENERGY)
 
 
-def tomography(path: Path) -> Tomography | None:
-    """What is known of a file, be it a tomography or a stack of energies; None if it is damaged or holds no image."""
-    try:
-        held = content(path)
-    except (OSError, ValueError):
-        return None
-    told = held.energy[np.isfinite(held.energy) & (held.energy > 0)]
-    agree = told.size > 0 and np.ptp(told) <= SAME_ENERGY
-    named = energy_in(path.stem)
-    found = Tomography(path, held, float(told.mean()) if agree else np.nan, np.nan if named is None else named[0])
-    return found if held.images else None
-
-
-def energies_of(found: Sequence[Tomography]) -> tuple[NDArray[np.float64], str, str]:
-    """The energies of tomographies in eV, how they are known, and what to note.
-
-    Those of the names are taken where a header has none or that of something else, and then for all files, because
-    the two scales differ.
+def parse_tomography(path: Path) -> Tomography:
+    """Read the facts of a file, a tomography or a stack of energies.
 
     Raises
     ------
-    ValueError
-        If one has none.
+    OSError
+        If it is damaged or holds no image.
     """
-    headers, names = (np.array([getattr(one, key) for one in found]) for key in ("header", "named"))
-    apart = np.abs(headers - names)
-    wrong = np.isnan(headers) | (apart > MOST_APART)
-    named = not np.isnan(names).any()
-    if not wrong.any() and not (named and np.unique(headers).size < np.unique(names).size):
-        told = f"; those of the file names differ by up to {apart.max():.2f} eV" if named else ""
-        return headers, "eV", f"energies of the headers{told}"
-    if named:
+    content = content_with_image(path)
+    energies = content.energy[np.isfinite(content.energy) & (content.energy > 0)]
+    agree = energies.size > 0 and np.ptp(energies) <= SAME_ENERGY
+    named = energy_in(path.stem)
+    return Tomography(path, content, float(energies.mean()) if agree else np.nan, np.nan if named is None else named[0])
+
+
+def energies_of(tomographies: Sequence[Tomography]) -> tuple[Float64Array, str, str]:
+    """Choose between the energies of headers and of names.
+
+    The energies of the names are taken if a header has none or that of something else, and then for all files,
+    because the two scales differ.
+
+    Returns
+    -------
+    energy : array, shape (N,)
+        eV; NaN if a file has none.
+    unit : str
+        How their unit was known.
+    note : str
+        Which energies were taken.
+    """
+    headers = np.array([tomography.header_energy for tomography in tomographies])
+    names = np.array([tomography.name_energy for tomography in tomographies])
+    difference = np.abs(headers - names)
+    wrong = np.isnan(headers) | (difference > MOST_APART)
+    all_named = not np.isnan(names).any()
+    if not wrong.any() and not (all_named and np.unique(headers).size < np.unique(names).size):
+        comparison = f"; those of the file names differ by up to {difference.max():.2f} eV" if all_named else ""
+        return headers, "eV", f"energies of the headers{comparison}"
+    if all_named:
         return names, "eV (file names)", "energies of the file names: the headers have not one that fits for each file"
-    energy = np.where(wrong, names, headers)
-    if np.isnan(energy).any():
-        one = found[int(np.flatnonzero(np.isnan(energy))[0])]
-        raise ValueError(
-            f"{one.path}: no energy in its header or its name; put it into the name, such as _8333.0eV, or pass "
-            f"energies=, one in eV for each of {len(found)} files"
+    note = "energies of the file names where headers have none that fits"
+    return np.where(wrong, names, headers), "eV (headers and file names)", note
+
+
+def part_of(tomography: Tomography, number: int, energy: float, unit: str) -> Part:
+    """Return one projection as a frame, with the reference of the file, if it is complete and not applied yet."""
+    content, path = tomography.content, tomography.path
+    exposure, angle = (values[number : number + 1] for values in (content.exposure, content.angle))
+    known_energy = None if np.isnan(energy) else float(energy)
+    flat = None
+    if content.reference_type is not None and not content.corrected:
+        flat = Part(
+            path,
+            known_energy,
+            content.shape,
+            content.reference_type,
+            reference_loader(content),
+            exposure=content.reference_exposure or 0.0,
         )
-    return energy, "eV (headers and file names)", "energies of the file names where headers have none that fits"
-
-
-def projection(held: Content, number: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """One projection (Y, X)."""
-    return image(held.path, held.images[held.at.index(number)], held.shape, held.dtype).astype(dtype, copy=False)
-
-
-def flat(held: Content, factor: float) -> NDArray[np.float32]:
-    """The reference (Y, X), times a factor."""
-    values = image(held.path, REFERENCE, held.shape, held.reference or held.dtype)
-    with np.errstate(over="ignore", invalid="ignore"):  # pixels that are no numbers, or too large ones, stay so
-        return (values * factor).astype(np.float32)
+    return Part(
+        path,
+        known_energy,
+        content.shape,
+        content.dtype,
+        image_loader(content, number),
+        unit,
+        exposure=float(exposure[0]) if exposure.size else 0.0,
+        pixel_size=content.pixel_sizes,
+        angle=float(angle[0]) if angle.size else None,
+        flat=flat,
+    )

@@ -1,8 +1,8 @@
-"""What the names of Zeiss ``.xrm`` files, or else their headers, tell: energy, sample, angle, a reference or not.
+"""Facts in the names of Zeiss ``.xrm`` files, or else in their headers: energy, sample, angle, reference or image.
 
-SSRL 6-2c writes ``rep01_000051_ref_NiO_08324.0_eV_001of010.xrm``, APS 8-BM ``fov07_xanessoc01_8250_0eV.xrm``. Of a
-tomography, ``rep01_NiO_+010.00deg_08324.0_eV_001of003.xrm``, each angle is a scan; references of no angle belong to all
-of them.
+SSRL 6-2c writes ``rep01_000051_ref_NiO_08324.0_eV_001of010.xrm``, APS 8-BM ``fov07_xanessoc01_8250_0eV.xrm``. In a
+tomography, ``rep01_NiO_+010.00deg_08324.0_eV_001of003.xrm``, each angle is a scan; references without an angle belong
+to all angles.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from napari_xanes.io.energy_names import energy_in
-from napari_xanes.io.projections import SAME_VIEW
-from napari_xanes.io.zeiss.file import content
+from napari_xanes.io.series import SAME_VIEW
+from napari_xanes.io.zeiss.file import read_content
 
 REFERENCE_NAME = re.compile(r"(?:^|(?<=_))ref(?=_|$)", re.IGNORECASE)
 _ANGLE = re.compile(r"(?:^|(?<=_))([+-]?\d+(?:\.\d+)?)_?deg(?=_|$)", re.IGNORECASE)
@@ -23,14 +23,28 @@ _COUNTER = re.compile(r"[_-]?\d+$")
 _REPEAT = re.compile(r"^rep\d+_(?:\d{6}_(?=ref_))?|_\d+of\d+(?=_|$)", re.IGNORECASE)
 
 MOST_APART = 5.0
-"""eV by which the energy of a header may differ from the one in the name; beyond, it is that of something else."""
+"""eV: if the energy of a header differs by more from that of the name, it is the energy of something else."""
 SAME_ENERGY = 0.5
-"""eV by which a monochromator may wander at one energy."""
+"""eV: a monochromator may drift by this at one energy."""
 
 
 @dataclass(frozen=True)
 class Named:
-    """What the name of a file tells: energy in eV, of which sample, at which angle, and whether it is a reference."""
+    """The facts in the name of a file.
+
+    Parameters
+    ----------
+    folder, name : str
+        The file.
+    energy : float
+        eV.
+    sample : str
+        The name without all other facts.
+    angle : str
+        Such as "+010.00deg"; empty if the name has none.
+    is_reference : bool
+        Whether it is a reference.
+    """
 
     folder: str
     name: str
@@ -46,91 +60,106 @@ class Named:
 
     @property
     def scan(self) -> str:
-        """Which scan it belongs to: those of a tomography are its angles."""
+        """Name of the scan: the sample and the angle, because each angle of a tomography is a scan."""
         return ", ".join(part for part in (self.sample, self.angle) if part)
 
     def serves(self, image: Named) -> bool:
-        """Whether a reference has the name of an image's sample, or of the end of it."""
+        """Whether a reference has the name of the image's sample, or of the end of that name."""
         return image.sample == self.sample or (bool(self.sample) and image.sample.endswith(f"_{self.sample}"))
 
     @property
-    def degrees(self) -> float:
-        """The angle as a number, to sort by."""
-        return float(self.angle.removesuffix("deg") or "-inf")
+    def degrees(self) -> float | None:
+        """The angle as a number; None if the name has none."""
+        return float(self.angle.removesuffix("deg")) if self.angle else None
 
 
 @lru_cache(maxsize=10_000)
-def told_by(folder: str, name: str) -> Named | None:
-    """What the name of a file in a folder tells; None if there is no energy in it."""
+def parse_name(folder: str, name: str) -> Named | None:
+    """Return the facts in the name of a file in a folder; None if there is no energy in it."""
     stem = Path(name).stem
-    found = energy_in(stem)
-    if found is None:
+    match = energy_in(stem)
+    if match is None:
         return None
-    energy, _, (start, end) = found
+    energy, _, (start, end) = match
     rest = f"{stem[:start].rstrip('_')}_{stem[end:].lstrip('_')}".strip("_")
     angle = _ANGLE.search(rest)
-    sample = re.sub("_{2,}", "_", _ANGLE.sub("", REFERENCE_NAME.sub("", _REPEAT.sub("", rest)))).strip("_")
+    sample = _without_gaps(_ANGLE.sub("", REFERENCE_NAME.sub("", _REPEAT.sub("", rest))))
     return Named(folder, name, energy, sample, f"{angle[1]}deg" if angle else "", bool(REFERENCE_NAME.search(stem)))
 
 
-def told_by_names(paths: Sequence[Path]) -> list[Named]:
-    """What the names of files tell; those without an energy in the name are left out."""
-    told = (told_by(str(path.parent), path.name) for path in paths)
-    return [one for one in told if one is not None]
+def _without_gaps(name: str) -> str:
+    return re.sub("_{2,}", "_", name).strip("_")
 
 
-def told_by_headers(paths: Sequence[Path]) -> list[Named]:
-    """The same of files whose names tell no energy, where their headers tell several, of one view.
+def parse_names(paths: Sequence[Path]) -> list[Named]:
+    """Return the facts in the names of files; files without an energy in the name are left out."""
+    facts = (parse_name(str(path.parent), path.name) for path in paths)
+    return [named for named in facts if named is not None]
 
-    A tomography at one energy is no series, however its monochromator wandered.
+
+def parse_headers(paths: Sequence[Path]) -> list[Named]:
+    """Return the same facts of files without energies in their names, from the headers.
+
+    Samples with images of only one energy, or at several angles, are left out: a tomography at one energy is no
+    series, even if its monochromator drifts.
     """
-    found: list[tuple[Named, float]] = []
-    for path in paths:
-        try:
-            held = content(path)
-        except (OSError, ValueError):
-            continue
-        if held.energy.size and held.energy[0] > 0:
-            sample = re.sub("_{2,}", "_", REFERENCE_NAME.sub("", _COUNTER.sub("", path.stem))).strip("_")
-            angle = float(held.angle[0]) if held.angle.size else 0.0
-            is_reference = bool(REFERENCE_NAME.search(path.stem))
-            found.append((Named(str(path.parent), path.name, float(held.energy[0]), sample, "", is_reference), angle))
-    several: set[str] = set()
-    for sample in {one.sample for one, _ in found if not one.is_reference}:
-        of_it = [(one.energy, angle) for one, angle in found if one.sample == sample and not one.is_reference]
-        energies, angles = zip(*of_it, strict=True)
+    facts = [parsed for path in paths if (parsed := _parse_header(path)) is not None]
+    series: set[str] = set()
+    for sample in {named.sample for named, _ in facts if not named.is_reference}:
+        images = [(named.energy, angle) for named, angle in facts if named.sample == sample and not named.is_reference]
+        energies, angles = zip(*images, strict=True)
         if max(energies) - min(energies) > SAME_ENERGY and max(angles) - min(angles) <= SAME_VIEW:
-            several.add(sample)
-    return [one for one, _ in found if one.is_reference or one.sample in several] if several else []
+            series.add(sample)
+    return [named for named, _ in facts if named.is_reference or named.sample in series] if series else []
 
 
-def scans_in(named: list[Named]) -> list[str]:
-    """The scans that there are images of, those of a sample in order of angle."""
-    found = {one.scan: one for one in named if not one.is_reference}
-    return sorted(found, key=lambda scan: (found[scan].sample, found[scan].degrees))
+def _parse_header(path: Path) -> tuple[Named, float] | None:
+    """Return the facts of a file and its angle in degrees; None if it is damaged or has no energy."""
+    try:
+        content = read_content(path)
+    except (OSError, ValueError):
+        return None
+    if not content.energy.size or not content.energy[0] > 0:
+        return None
+    sample = _without_gaps(REFERENCE_NAME.sub("", _COUNTER.sub("", path.stem)))
+    is_reference = bool(REFERENCE_NAME.search(path.stem))
+    named = Named(str(path.parent), path.name, float(content.energy[0]), sample, "", is_reference)
+    return named, float(content.angle[0]) if content.angle.size else 0.0
 
 
-def samples_of(named: list[Named], scan: str) -> list[Named]:
-    """The images of a scan, without its references."""
-    return [one for one in named if one.scan == scan and not one.is_reference]
+def scans_in(named: Sequence[Named]) -> list[str]:
+    """Return the scans that have images, those of a sample in order of angle."""
+    first = {image.scan: image for image in named if not image.is_reference}
+
+    def by_angle(scan: str) -> tuple[str, float]:
+        degrees = first[scan].degrees
+        return first[scan].sample, float("-inf") if degrees is None else degrees
+
+    return sorted(first, key=by_angle)
 
 
-def references_of(named: list[Named], scan: str) -> list[Named]:
-    """The references of a scan: those of its sample or of the end of its name, or all where there is no other sample.
+def images_of(named: Sequence[Named], scan: str) -> list[Named]:
+    """Return the images of a scan, without its references."""
+    return [image for image in named if image.scan == scan and not image.is_reference]
 
-    Those of an angle of their own serve other angles only where there are no others.
+
+def references_of(named: Sequence[Named], scan: str) -> list[Named]:
+    """Return the references of a scan.
+
+    These are the references with the name of its sample, or of the end of that name; if the folder has no other
+    sample, else all references. References of another angle are taken only if there are no others.
     """
-    this = next(one for one in named if one.scan == scan)
-    found = [one for one in named if one.is_reference]
-    own = [one for one in found if one.serves(this)]
-    alone = len({one.sample for one in named if not one.is_reference}) == 1
-    served = own or (found if alone else [])
-    return [one for one in served if one.angle in ("", this.angle)] or served
+    image = next(image for image in named if image.scan == scan)
+    references = [reference for reference in named if reference.is_reference]
+    of_sample = [reference for reference in references if reference.serves(image)]
+    one_sample = len({image.sample for image in named if not image.is_reference}) == 1
+    candidates = of_sample or (references if one_sample else [])
+    return [reference for reference in candidates if reference.angle in ("", image.angle)] or candidates
 
 
-def scan_of(path: Path, named: list[Named]) -> str | None:
-    """The scan that a file belongs to; of a reference the first one that it serves."""
-    this = next((one for one in named if one.name == path.name), None)
+def scan_of(path: Path, named: Sequence[Named]) -> str | None:
+    """Return the scan that a file belongs to; for a reference, the first scan that it serves."""
+    this = next((facts for facts in named if facts.name == path.name), None)
     if this is None or not this.is_reference:
         return None if this is None else this.scan
     return next((scan for scan in scans_in(named) if this in references_of(named, scan)), None)

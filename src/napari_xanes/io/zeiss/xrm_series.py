@@ -3,58 +3,98 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_xanes._typing import Float64Array
 from napari_xanes.io.energies import refuse_unsorted
 from napari_xanes.io.energy_names import energy_in
-from napari_xanes.io.files import files_in, listed, look_through, not_followed
-from napari_xanes.io.frames import one_if_alike, one_per_file, taken
+from napari_xanes.io.files import files_in, look_through, not_followed
+from napari_xanes.io.part import Part, group_repeats, mean_parts, with_nearest_flats
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
-from napari_xanes.io.selection import choice_note, chosen
-from napari_xanes.io.zeiss.file import Content, content, image, why_not
+from napari_xanes.io.selection import chosen, with_choice
+from napari_xanes.io.series import assemble, parse_files
+from napari_xanes.io.zeiss.file import content_with_image, image_loader, why_not_zeiss
 from napari_xanes.io.zeiss.xrm_names import (
     MOST_APART,
     Named,
+    images_of,
+    parse_headers,
+    parse_name,
+    parse_names,
     references_of,
-    samples_of,
     scan_of,
     scans_in,
-    told_by,
-    told_by_headers,
-    told_by_names,
 )
 
 
 def why_not_readable(path: Path, energies: Any = None) -> str | None:
-    """Why the folder, or the folder of the file, holds no series; None if it does.
+    """Return why the folder, or the folder of the file, holds no series; None if it does.
 
-    Any file with its energy in the name opens its series; where energies are in the headers alone, the folder does.
+    Any file with its energy in the name opens its series. If the energies are only in the headers, the folder does.
     """
-    if not path.is_dir():
-        if reason := why_not(path):
-            return reason
-        if energy_in(path.stem) is None or path.suffix.lower() != ".xrm":
-            return "no .xrm with its energy in the name"
-        if _has_company(path):
-            return None
-    named, links = _in_folder(path)
     if path.is_dir():
-        samples = [one for one in named if not one.is_reference]
-        if any(_is_zeiss(one.path) for one in samples):
+        named, links = _in_folder(path)
+        if any(_is_zeiss(image.path) for image in named if not image.is_reference):
             return None
         return "; ".join(["no .xrm with energies in their names, or of several energies, in it", *links])
+    if reason := why_not_zeiss(path):
+        return reason
+    if energy_in(path.stem) is None or path.suffix.lower() != ".xrm":
+        return "no .xrm with its energy in the name"
+    return None if _is_of_series(path) else _why_alone(path)
+
+
+def _why_alone(path: Path) -> str | None:
+    named, links = _in_folder(path)
     scan = scan_of(path, named)
     if scan is None:
         return "a reference without images that belong to it"
-    together = {one.energy for one in samples_of(named, scan)}
-    alone = len(together) < 2 and not references_of(named, scan)
-    return "; ".join(["no .xrm of other energies beside it", *links]) if alone else None
+    energies = {image.energy for image in images_of(named, scan)}
+    is_alone = len(energies) < 2 and not references_of(named, scan)
+    return "; ".join(["no .xrm of other energies beside it", *links]) if is_alone else None
+
+
+def _is_of_series(path: Path) -> bool:
+    """Whether a file that clearly belongs to the same scan lies beside this file.
+
+    Hundreds of files may be asked one after the other, and the first few names usually tell it.
+    """
+    this = parse_name(str(path.parent), path.name)
+    if this is None:
+        return False
+    siblings = (
+        parse_name(str(file.parent), file.name) for file, is_link in look_through(path.parent, (".xrm",)) if not is_link
+    )
+    return any(
+        this.serves(image) if this.is_reference else image.scan == this.scan and image.energy != this.energy
+        for image in siblings
+        if image is not None and not image.is_reference
+    )
+
+
+def _in_folder(path: Path) -> tuple[list[Named], list[str]]:
+    """Return the facts of the files in a folder, or around a file, and a warning if links lead out of the folder.
+
+    Files without an energy in the name are left out. If no name has one, the headers are read.
+    """
+    folder = path if path.is_dir() else path.parent
+    files, links = files_in(folder, (".xrm",), named=path)
+    named = parse_names(files)
+    if path.is_dir() and not named:
+        named = parse_headers(files)
+    return named, not_followed(links)
+
+
+def _is_zeiss(path: Path) -> bool:
+    try:
+        return why_not_zeiss(path) is None
+    except OSError:
+        return False
 
 
 @reader("xrm_series", title="Zeiss XRM series", patterns=("*.xrm",), why_not_readable=why_not_readable, folders=True)
@@ -65,17 +105,17 @@ def read(
     repeat: int | None = None,
     files: Sequence[Path] | None = None,
 ) -> RawStack:
-    """One image per energy, repeats averaged; references become ``flat`` (E, Y, X), float32.
+    """Read one image per energy, repeats averaged; references become ``flat`` (E, Y, X), float32.
 
-    Counts are as measured. ``exposure`` and ``flat_exposure`` are in s; where exposures change with energy, the flats
-    are scaled to those of the images. Energies are those of the headers where all of them agree with the names.
+    Counts are as measured. ``exposure`` and ``flat_exposure`` are in s; if exposures change with energy, the flats
+    are scaled to those of the images. The energies of the headers are taken if all of them agree with the names.
 
     Parameters
     ----------
     path : Path
         A folder, or one file of the series in it.
     energies : array_like of eV, or path of a text file, optional
-        One for each different energy of the names, which images are sorted by; `finalize` puts them in.
+        One for each different energy of the names, in increasing order; `finalize` puts them in.
     select : str or int, optional
         Which of several scans in a folder, as in ``metadata["available"]``.
     repeat : int, optional
@@ -86,178 +126,74 @@ def read(
     Raises
     ------
     OSError
-        If a file that looked whole can't be read.
+        If a file that looked complete can't be read, or the only image is damaged.
     ValueError
-        If no image is whole, or images differ in size.
+        If no image is complete, or images differ in size.
     """
-    named, told = _in_folder(path) if files is None else (told_by_names(files), [])
+    named, warnings = _in_folder(path) if files is None else (parse_names(files), [])
     available = scans_in(named)
     if not available:
         raise ValueError(f"{path}: references alone; put the images of the sample with them")
-    opened = scan_of(path, named) if files is None and not path.is_dir() else None
-    at = chosen(select, available) if select is not None or opened is None else available.index(opened)
-    of_scan = samples_of(named, available[at])
-    samples = _whole(of_scan, "images", told)
-    if not samples:
-        raise ValueError(f"{path}: no image of the scan {available[at]!r} is whole: {'; '.join(told)}")
-    flats = _whole(references_of(named, available[at]), "references", told)
-    repeats = _by_energy(samples)
-    kept, averaging = taken(list(repeats.values()), repeat)
-    groups = dict(zip(repeats, kept, strict=True))
-    first = next(iter(groups.values()))[0]
-    for one in (*(c for g in groups.values() for c in g), *(c for _, c in flats)):
-        if one.shape != first.shape:
-            raise ValueError(f"{one.path}: {one.shape} pixels, {first.path.name} has {first.shape}; select one scan")
-    names = np.array(list(groups))
+    of_file = scan_of(path, named) if files is None and not path.is_dir() else None
+    number = chosen(select, available) if select is not None or of_file is None else available.index(of_file)
+    headers: dict[Path, float] = {}
+    images = _parse(images_of(named, available[number]), headers, warnings)
+    references = _parse(references_of(named, available[number]), headers, warnings, kind="references")
+    groups, averaging = group_repeats(images, repeat)
+    energy = np.array([group[0].energy for group in groups])
     if energies is not None:
-        refuse_unsorted(energies, names)
-    if energy_in(Path(of_scan[0].name).stem):
-        energy, notes = _energies(groups, names)
-        known = {"energy_unit": "eV" if energy is not names else "eV (file names)", "energy_in_names": names.tolist()}
-    else:
-        energy, notes, known = names, ["energies of the headers, the names have none"], {"energy_unit": "eV"}
-    metadata: dict[str, Any] = {
-        **known,
-        "available": available,
-        "detector": available[at],
-        "files": [content.path.name for _, content in samples + flats],
-    }
-    if (most := max(map(len, repeats.values()))) > 1:
-        metadata["repeats"] = most
-    if of_scan[0].angle:
-        metadata["angle"] = of_scan[0].degrees
-    exposure = _exposures(list(groups.values()))
-    if exposure is not None:
-        metadata["exposure"] = one_if_alike(exposure)
-    if flats:
-        metadata |= _flats(_by_energy(flats), names, exposure, notes, told)
-    averaged = any(len(group) > 1 for group in groups.values())
-    whole = np.result_type(*(c.dtype for _, c in samples)).newbyteorder("=")
-    dtype = np.dtype(np.float32) if averaged else whole
-    data = one_per_file([partial(_mean, group, 1.0, dtype) for group in groups.values()], first.shape, dtype)
-    size = None if first.pixel_size is None else (first.pixel_size, first.pixel_size)
-    return RawStack(data, energy, "counts", size, metadata, told, notes + averaging + choice_note(at, available))
+        refuse_unsorted(energies, energy)
+    in_headers, unit, notes = _energies(groups, headers)
+    parts = mean_parts(groups)
+    if references:
+        parts = with_nearest_flats(parts, mean_parts(group_repeats(references)[0]), notes)
+    metadata: dict[str, Any] = {"files": [part.path.name for part in [*images, *references]], "energy_unit": unit}
+    if energy_in(images[0].path.stem):
+        metadata["energy_in_names"] = energy.tolist()
+    parts = [replace(part, energy=float(value)) for part, value in zip(parts, in_headers, strict=True)]
+    stack = assemble(parts, energies=energies, metadata=metadata, warnings=warnings, notes=notes + averaging)
+    return with_choice(stack, number, available)
 
 
-def _in_folder(path: Path) -> tuple[list[Named], list[str]]:
-    """What the names of the files in a folder, or around a file, tell, and what to tell of links out of it.
+def _parse(named: list[Named], headers: dict[Path, float], warnings: list[str], *, kind: str = "images") -> list[Part]:
+    """Parse images or references, with the energies of the names; those of the headers in eV are put into `headers`."""
 
-    Files without an energy in the name are left out, unless none has one: then the headers tell.
-    """
-    folder = path if path.is_dir() else path.parent
-    files, links = files_in(folder, (".xrm",), named=path)
-    named = told_by_names(files)
-    if path.is_dir() and not named:
-        named = told_by_headers(files)
-    return named, not_followed(links)
-
-
-def _has_company(path: Path) -> bool:
-    """Whether a file that clearly belongs to the same scan lies beside one, as the first few names usually tell.
-
-    Hundreds of files may be asked one after the other.
-    """
-    this = told_by(str(path.parent), path.name)
-    if this is None:
-        return False
-    others = (
-        told_by(str(file.parent), file.name) for file, is_link in look_through(path.parent, (".xrm",)) if not is_link
-    )
-    return any(
-        this.serves(other) if this.is_reference else other.scan == this.scan and other.energy != this.energy
-        for other in others
-        if other is not None and not other.is_reference
-    )
-
-
-def _is_zeiss(path: Path) -> bool:
-    try:
-        return why_not(path) is None
-    except OSError:
-        return False
-
-
-def _whole(named: list[Named], what: str, told: list[str]) -> list[tuple[float, Content]]:
-    """Headers of the files that hold their image, with the energies of the names; the user is told of the others."""
-    whole, lost = [], []
-    for one in named:
-        try:
-            header = content(one.path)
-        except (OSError, ValueError):
-            header = None
-        if header is not None and header.images:
-            whole.append((one.energy, header))
-        else:
-            lost.append(one.name)
-    if lost:
-        told.append(
-            f"{len(lost)} of {len(named)} {what} are aborted exposures or damaged, and are dropped: {listed(lost)}"
+    def parse(named: Named) -> Part:
+        content = content_with_image(named.path)
+        headers[named.path] = float(content.energy[0]) if content.energy.size else 0.0
+        return Part(
+            named.path,
+            named.energy,
+            content.shape,
+            content.dtype,
+            image_loader(content, content.numbers[0]),
+            exposure=float(content.exposure[0]) if content.exposure.size else 0.0,
+            pixel_size=content.pixel_sizes,
+            angle=named.degrees,
         )
-    return whole
+
+    facts = {image.path: image for image in named}
+    return parse_files(list(facts), lambda path: parse(facts[path]), warnings, kind=kind, required=kind == "images")
 
 
-def _by_energy(shots: list[tuple[float, Content]]) -> dict[float, list[Content]]:
-    groups: dict[float, list[Content]] = {}
-    for energy, header in sorted(shots, key=lambda shot: shot[0]):
-        groups.setdefault(energy, []).append(header)
-    return groups
+def _energies(groups: Sequence[Sequence[Part]], headers: dict[Path, float]) -> tuple[Float64Array, str, list[str]]:
+    """Return the energies in eV, how their unit was known, and a note.
 
-
-def _energies(groups: dict[float, list[Content]], names: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[str]]:
-    """The energies of the headers if all agree with those of the names and differ from each other, else the latter."""
-    means = []
-    for name, group in groups.items():
-        told = np.array([c.energy[0] if c.energy.size else 0.0 for c in group])
-        if not (np.abs(told - name) <= MOST_APART).all():
-            if (told > 0).any():
-                worst = told[np.argmax(np.abs(told - name))]
-                return names, [f"energies of the file names: a header says {worst:g} eV where the name says {name:g}"]
-            return names, ["energies of the file names: not all headers have one"]
-        means.append(told.mean())
-    energy = np.array(means)
+    These are the energies of the headers if all agree with those of the names and increase, else those of the names.
+    """
+    names = np.array([group[0].energy for group in groups])
+    if not energy_in(groups[0][0].path.stem):
+        return names, "eV", ["energies of the headers, the names have none"]
+    from_names = names, "eV (file names)"
+    for name, group in zip(names, groups, strict=True):
+        values = np.array([headers[part.path] for part in group])
+        if not (np.abs(values - name) <= MOST_APART).all():
+            if not (values > 0).any():
+                return *from_names, ["energies of the file names: not all headers have one"]
+            worst = values[np.argmax(np.abs(values - name))]
+            return *from_names, [f"energies of the file names: a header says {worst:g} eV where the name says {name:g}"]
+    energy = np.array([np.mean([headers[part.path] for part in group]) for group in groups])
     if (np.diff(energy) <= 0).any():
-        return names, ["energies of the file names: those of the headers repeat"]
-    apart = np.abs(energy - names).max()
-    return energy, [f"energies of the headers; those of the file names differ by up to {apart:.2f} eV"]
-
-
-def _exposures(groups: Sequence[list[Content]]) -> NDArray[np.float64] | None:
-    """Mean exposure of each group in s, None if one is not known."""
-    times = [[c.exposure[0] if c.exposure.size else 0.0 for c in group] for group in groups]
-    known = all(0 < time < np.inf for group in times for time in group)
-    return np.array([np.mean(group) for group in times]) if known else None
-
-
-def _flats(
-    flats: dict[float, list[Content]],
-    energy: NDArray[np.float64],
-    exposure: NDArray[np.float64] | None,
-    notes: list[str],
-    told: list[str],
-) -> dict[str, Any]:
-    """For each energy the mean of its references, or of those of the nearest energy that has some."""
-    known = np.array(list(flats))
-    nearest = known[np.abs(known[None, :] - energy[:, None]).argmin(axis=1)]
-    if missing := int((nearest != energy).sum()):
-        apart = np.abs(nearest - energy).max()
-        notes.append(f"{missing} energies have no reference; the nearest ones, up to {apart:g} eV away, are taken")
-    groups = [flats[e] for e in nearest]
-    times = _exposures(groups)
-    found: dict[str, Any] = {"n_flat": min(len(group) for group in groups)}
-    scale = np.ones(energy.size)
-    if exposure is None or times is None:
-        told.append("exposure times are not known; images and references are taken to be exposed alike")
-    elif isinstance(one_if_alike(exposure), float) and isinstance(one_if_alike(times), float):
-        found["flat_exposure"] = one_if_alike(times)
-    else:
-        scale = exposure / times
-        notes.append("references scaled to the exposure times of the images")
-    single = np.dtype(np.float32)
-    parts = [partial(_mean, group, float(s), single) for group, s in zip(groups, scale, strict=True)]
-    return found | {"flat": one_per_file(parts, groups[0][0].shape, single)}
-
-
-def _mean(group: list[Content], scale: float, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The mean image of some files, times a factor."""
-    total = sum(image(c.path, c.images[0], c.shape, c.dtype).astype(np.float64) for c in group)
-    return np.asarray(total / len(group) * scale).astype(dtype)
+        return *from_names, ["energies of the file names: those of the headers repeat"]
+    difference = np.abs(energy - names).max()
+    return energy, "eV", [f"energies of the headers; those of the file names differ by up to {difference:.2f} eV"]
