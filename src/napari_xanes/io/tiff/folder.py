@@ -1,23 +1,25 @@
-"""A folder of TIFF files, one per energy: the energies in their names, or one a line in a text beside them."""
+"""A folder of TIFF files, one per energy: the energies are in their names, or one per line in a text beside them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_xanes.io.allocation_limits import room
+from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.io.energies import given_energies
 from napari_xanes.io.energy_names import energies_in, energy_in
 from napari_xanes.io.files import files_in, not_followed
-from napari_xanes.io.frames import one_per_file
+from napari_xanes.io.part import Part, common_shape, mean_of
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.series import assemble, parse_files
 from napari_xanes.io.sidecar import only_fitting
 from napari_xanes.io.tiff.file import images, is_tiff, opened, pixel_size, slice_distance
 
@@ -27,24 +29,24 @@ _DARK = re.compile(r"(?<![a-z])darks?(?![a-z])")
 
 
 def tiffs_in(folder: Path) -> list[Path]:
-    """The files named as TIFF in a folder, by name, with 2 before 10."""
+    """Return the files named as TIFF in a folder, by name, with 2 before 10."""
     return files_in(folder, _SUFFIXES)[0]
 
 
 def links_in(folder: Path) -> list[str]:
-    """What to tell of TIFF files in a folder that are links out of it."""
+    """Return a warning if TIFF files in a folder are links out of it."""
     return not_followed(files_in(folder, _SUFFIXES)[1])
 
 
 def why_not_readable(folder: Path, files: Sequence[Path], energies: Any = None) -> str | None:
-    """Why TIFF files are no series with an energy for each; None if they are."""
+    """Return why TIFF files are no series with an energy for each; None if they are."""
     if not files:
         return "; ".join(["no TIFF files in the folder", *links_in(folder)])
     if not is_tiff(files[0]):
         return f"{files[0].name} is not a TIFF file"
     if energies is not None:
         return None
-    series, _, _ = _sorted_out(files)
+    series, _, _ = _by_role(files)
     if any(energy_in(path.stem) for path in series):
         return None
     if only_fitting(folder, (len(files),)) is not None:
@@ -53,72 +55,99 @@ def why_not_readable(folder: Path, files: Sequence[Path], energies: Any = None) 
 
 
 def read(folder: Path, files: Sequence[Path], energies: Any = None) -> RawStack:
-    """The files as frames (E, Y, X), or (E, Z, Y, X) where each is a volume.
+    """Read the files as frames (E, Y, X), or (E, Z, Y, X) if each is a volume.
 
     Files called flat, ref, white or background with the same energies become ``metadata["flat"]`` (E, Y, X), files
-    called dark ``metadata["dark"]`` (E, Y, X) or, without energies, their mean (Y, X).
+    called dark ``metadata["dark"]`` (E, Y, X). If they have no energies, their mean (Y, X) serves all frames.
 
     Raises
     ------
     OSError
         If a file is cut short.
     ValueError
-        If energies are missing, several series lie in the folder, or the files differ in shape or type.
+        If energies are missing, several series lie in the folder, or the files differ in shape.
     """
-    series, flats, darks = _sorted_out(files)
-    metadata: dict[str, Any] = {}
+    series, flats, darks = _by_role(files)
     notes: tuple[str, ...] = ()
+    metadata: dict[str, Any] = {}
     if energies is not None:
-        axis, metadata["energy_unit"] = given_energies(energies)
+        axis, unit = given_energies(energies)
         if axis.size != len(series):
             series, flats, darks = list(files), [], []
     elif any(energy_in(path.stem) for path in series):
-        axis, metadata["energy_unit"] = _named(series)
+        axis, unit = _energies_of_names(series)
         metadata["energy_source"] = "names of the files"
     else:
-        beside = only_fitting(folder, (len(files),))
-        if beside is None:
+        text = only_fitting(folder, (len(files),))
+        if text is None:
             raise ValueError("no energies in the names of its files, nor in a text beside them")
         series, flats, darks = list(files), [], []
-        axis, metadata["energy_unit"], notes = beside.values, beside.unit, beside.notes
-        metadata["energy_source"] = str(beside.path.resolve())
-    data, size = _load(series)
+        axis, unit, notes = text.values, text.unit, text.notes
+        metadata["energy_source"] = str(text.path.resolve())
     warnings = links_in(folder)
-    for name, others in (("flat", flats), ("dark", darks)):
-        if not others:
-            continue
-        image = _correction(others, axis)
-        if image is not None and image.shape[-len(data.shape) + 1 :] == data.shape[1:]:
-            metadata[name] = image
-        else:
-            warnings.append(f"{len(others)} files called {name} do not fit the images and are left out")
-    return RawStack(data, axis, "counts", size, metadata, warnings, list(notes))
+    # Energies may be in the order of the files, so no damaged file may be left out.
+    parts = parse_files(series, _parse, warnings, skip=())
+    if axis.size == len(parts):
+        parts = [
+            replace(part, energy=float(energy), energy_unit=unit) for part, energy in zip(parts, axis, strict=True)
+        ]
+    corrections: list[tuple[Literal["flat", "dark"], list[Path]]] = [("flat", flats), ("dark", darks)]
+    for name, paths in corrections:
+        parts, for_all = _with_corrections(parts, name, paths, warnings)
+        metadata |= for_all
+    stack = assemble(parts, energies=energies, metadata=metadata, warnings=warnings, notes=notes)
+    # Without the names of its files, a repeated energy is no reason for a warning: names with a counter are repeats.
+    stack.metadata.pop("files", None)
+    return stack
 
 
-def _sorted_out(files: Sequence[Path]) -> tuple[list[Path], list[Path], list[Path]]:
-    """Images, flats and darks; the words count only where some files have them and others not."""
-    flats = [p for p in files if _FLAT.search(p.stem.lower())]
-    darks = [p for p in files if _DARK.search(p.stem.lower()) and p not in flats]
-    rest = [p for p in files if p not in flats and p not in darks]
+def _by_role(files: Sequence[Path]) -> tuple[list[Path], list[Path], list[Path]]:
+    """Return images, flats and darks; the words in the names count only if some files have them and others not."""
+    flats = [path for path in files if _FLAT.search(path.stem.lower())]
+    darks = [path for path in files if _DARK.search(path.stem.lower()) and path not in flats]
+    rest = [path for path in files if path not in flats and path not in darks]
     return (rest, flats, darks) if rest else (list(files), [], [])
 
 
-def _named(series: Sequence[Path]) -> tuple[NDArray[np.float64], str]:
-    """The energies in the names of one series of files."""
-    told = [(path, energy_in(path.stem)) for path in series]
-    if missing := [path.name for path, energy in told if energy is None]:
+def _energies_of_names(series: Sequence[Path]) -> tuple[Float64Array, str]:
+    """Return the energies in the names of one series of files.
+
+    Raises
+    ------
+    ValueError
+        If a name has none, the names are of several series, or the numbers can't be energies.
+    """
+    energies = [(path, energy_in(path.stem)) for path in series]
+    if missing := [path.name for path, energy in energies if energy is None]:
         raise ValueError(f"no energy in the name {missing[0]}, but in others; move files of another kind elsewhere")
-    befores = [path.stem[: energy[2][0]] for path, energy in told if energy]
-    afters = {re.sub(r"\d+", "#", path.stem[energy[2][1] :]) for path, energy in told if energy}
-    # A number before the energy is a counter if it is different in every name, else it tells fields of view apart.
-    counted = len(set(befores)) == len(befores) and len({re.sub(r"\d+", "#", text) for text in befores}) == 1
-    if len(afters) > 1 or (len(set(befores)) > 1 and not counted):
-        kinds = sorted(afters if len(afters) > 1 else set(befores))[:2]
+    before = [path.stem[: energy[2][0]] for path, energy in energies if energy]
+    after = {re.sub(r"\d+", "#", path.stem[energy[2][1] :]) for path, energy in energies if energy}
+    # A number before the energy is a counter if it is different in every name, else it is that of a field of view.
+    counted = len(set(before)) == len(before) and len({re.sub(r"\d+", "#", text) for text in before}) == 1
+    if len(after) > 1 or (len(set(before)) > 1 and not counted):
+        kinds = sorted(after if len(after) > 1 else set(before))[:2]
         raise ValueError(f"several series in one folder ({kinds[0]!r}, {kinds[1]!r} ...); give each its own folder")
     named = energies_in(path.stem for path in series)
     if named is None:
         raise ValueError("the numbers in the names of its files can't be energies")
     return named
+
+
+def _parse(path: Path) -> Part:
+    with opened(path) as tiff:
+        series = images(tiff)
+        shape, dtype, size = tuple(series.shape), series.dtype, _size(tiff, series.axes)
+    if len(shape) not in (2, 3) or dtype is None or dtype.kind not in "fiu":
+        raise ValueError(f"{path.name} holds {dtype} of shape {shape}, not a grey image or volume")
+    energy = energy_in(path.stem)
+    return Part(
+        path.resolve(),
+        None if energy is None else energy[0],
+        shape,
+        dtype.newbyteorder("="),
+        partial(_frame, path.resolve()),
+        pixel_size=size,
+    )
 
 
 def _frame(path: Path) -> NDArray[Any]:
@@ -128,39 +157,30 @@ def _frame(path: Path) -> NDArray[Any]:
 
 
 def _size(tiff: tifffile.TiffFile, axes: str) -> tuple[float, ...] | None:
-    """µm per pixel of an image (Y, X), or of a volume (Z, Y, X) if ImageJ says how far its slices are apart."""
+    """Return µm per pixel of an image (Y, X), or of a volume (Z, Y, X) if ImageJ tells the distance of its slices."""
     size, depth = pixel_size(tiff), slice_distance(tiff)
     if len(axes) == 2:
         return size
     return (depth, *size) if size and depth and axes[0] == "Z" else None
 
 
-def _load(series: Sequence[Path]) -> tuple[Any, tuple[float, ...] | None]:
-    """One image or volume per file: a NumPy array, or a dask array if larger than the memory limit."""
-    kinds = []
-    for path in series:
-        with opened(path) as tiff:
-            found = images(tiff)
-            kinds.append((tuple(found.shape), found.dtype))
-            if path == series[0]:
-                size = _size(tiff, found.axes)
-    shape, dtype = kinds[0]
-    if len(shape) not in (2, 3) or dtype is None or dtype.kind not in "fiu":
-        raise ValueError(f"{series[0].name} holds {dtype} of shape {shape}, not a grey image or volume")
-    for path, kind in zip(series, kinds, strict=True):
-        if kind != kinds[0]:
-            raise ValueError(f"{path.name} is {kind[1]} of shape {kind[0]}, but {series[0].name} {dtype} of {shape}")
-    parts = [partial(_frame, path.resolve()) for path in series]
-    with room(sum(path.stat().st_size for path in series)):
-        return one_per_file(parts, shape, dtype.newbyteorder("=")), size
+def _with_corrections(
+    parts: Sequence[Part], name: Literal["flat", "dark"], paths: Sequence[Path], warnings: list[str]
+) -> tuple[list[Part], dict[str, Float32Array]]:
+    """Give each frame the flat or dark of its energy; if they have no energies, return their mean for all frames."""
+    unchanged: dict[str, Float32Array] = {}
+    if not paths:
+        return list(parts), unchanged
+    corrections = parse_files(paths, _parse, warnings, skip=())
+    by_energy = {part.energy: part for part in corrections}
+    if common_shape(corrections) == parts[0].shape:
+        if set(by_energy) == {None}:
+            return list(parts), {name: mean_of([part.load for part in corrections]).astype(np.float32)}
+        if len(by_energy) == len(corrections) and all(part.energy in by_energy for part in parts):
+            return [_corrected(part, name, by_energy[part.energy]) for part in parts], unchanged
+    warnings.append(f"{len(paths)} files called {name} do not fit the images and are left out")
+    return list(parts), unchanged
 
 
-def _correction(files: Sequence[Path], axis: NDArray[np.float64]) -> Any:
-    """Flats or darks: one per frame where their energies are those of the frames, one for all without energies."""
-    told = [energy_in(path.stem) for path in files]
-    if not any(told):
-        return _load(files)[0].mean(axis=0, dtype=np.float64).astype(np.float32)
-    by_energy = {energy[0]: path for path, energy in zip(files, told, strict=True) if energy}
-    if len(by_energy) != len(files) or any(energy not in by_energy for energy in axis):
-        return None
-    return _load([by_energy[energy] for energy in axis])[0]
+def _corrected(part: Part, name: Literal["flat", "dark"], image: Part) -> Part:
+    return replace(part, flat=image) if name == "flat" else replace(part, dark=image)
