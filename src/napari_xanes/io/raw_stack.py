@@ -192,5 +192,7 @@ def _follow(
     followed = dict(metadata)
     for key, value in metadata.items():
         if frame_count(key, value, n_axes) in lengths:
-            followed[key] = take_frames(value, np.asarray(frames)) if key in PER_FRAME else change(np.asarray(value))
+            # A lazy flat stays lazy.
+            values = value if hasattr(value, "shape") else np.asarray(value)
+            followed[key] = take_frames(value, np.asarray(frames)) if key in PER_FRAME else change(values)
     return followed
