@@ -180,7 +180,7 @@ def test_convert_keeps_the_stack(tmp_path: Path, counts_file: Path) -> None:
     first, last = nx.read(counts_file), nx.read(tmp_path / "b.nxs")
     np.testing.assert_array_equal(last.data, first.data)
     np.testing.assert_array_equal(last.metadata["flat"], first.metadata["flat"])
-    with pytest.raises(FileExistsError, match=r"b\.nxs is there already.*--overwrite"):
+    with pytest.raises(FileExistsError, match=r"b\.nxs exists already.*--overwrite"):
         invoke("convert", counts_file, "-o", tmp_path / "b.nxs")
     invoke("convert", counts_file, "-o", tmp_path / "b.nxs", "--overwrite")
 

@@ -32,4 +32,4 @@ def test_a_window_that_cannot_stay_is_refused(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(demo.sys, "platform", "linux")
     monkeypatch.setattr(demo, "SAMPLES", {})
     with pytest.raises(OSError, match="no screen"):
-        demo._look(tmp_path, True, lambda text: None)
+        demo._picture_of_window(tmp_path, True, lambda text: None)

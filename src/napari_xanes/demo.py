@@ -1,4 +1,4 @@
-"""The main job on sample data: a stack is written, read back, corrected, mapped, compared with the truth."""
+"""The demo: write sample data, read them back, correct and map them, and compare the maps with the truth."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ WINDOW_PACKAGES = (
     "xvfb xauth libegl1 libgl1 libgl1-mesa-dri libglx-mesa0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 "
     "libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-shape0 libxcb-xkb1 libdbus-1-3 libfontconfig1"
 )
-"""Debian packages that a napari window needs, a screen (Xvfb) included."""
+"""Debian packages that a napari window needs, including a virtual screen (Xvfb)."""
 
 RECIPES: Mapping[str, tuple[Step, ...]] = {
     "nmc_ni_k": (Step("optical_depth"), Step("fit_references")),
     "mn_oxides_l": (Step("optical_depth"), Step("fit_references")),
 }
-"""The steps for each sample; the references come with the sample."""
+"""Steps for each sample; the references come with the sample."""
 
 MATCHES: Mapping[str, tuple[Step, ...]] = {
     "mn_oxides_l": (Step("optical_depth"), Step("match_library", {"library": "mn-l23-oh"})),
 }
-"""Steps for the samples whose spectra a library of theory holds."""
+"""Steps for samples whose spectra are in a theory library."""
 
 
 def run_demo(output: Path, *, window: bool | None, say: Callable[[str], None]) -> dict[str, dict[str, float]]:
-    """Do the main job for every sample and write everything into a folder.
+    """Map every sample and write all results into a folder.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def run_demo(output: Path, *, window: bool | None, say: Callable[[str], None]) -
         Keep a napari window open (True), take a picture of one only (False), or decide by whether there is a
         screen (None).
     say : callable
-        Told each line of the report.
+        Called with each line of the report.
 
     Returns
     -------
@@ -62,16 +62,16 @@ def run_demo(output: Path, *, window: bool | None, say: Callable[[str], None]) -
         folder = output / key
         folder.mkdir(parents=True, exist_ok=True)
         sample = make()
-        figures[key] = _one(sample, RECIPES[key], folder, say)
+        figures[key] = _map(sample, RECIPES[key], folder, say)
         if key in MATCHES:
             figures[key] |= _match(sample, MATCHES[key], folder, say)
-    _look(output, window, say)
+    _picture_of_window(output, window, say)
     say(f"everything is in {output}/")
     return figures
 
 
-def _one(sample: Sample, steps: tuple[Step, ...], folder: Path, say: Callable[[str], None]) -> dict[str, float]:
-    """One sample, from the file to the maps and their errors against the truth."""
+def _map(sample: Sample, steps: tuple[Step, ...], folder: Path, say: Callable[[str], None]) -> dict[str, float]:
+    """Write, read and map one sample; return the errors of its maps."""
     raw = folder / "counts.h5"
     write(sample.stack, raw)
     write(sample.truth, folder / "truth.h5")
@@ -93,15 +93,15 @@ def _one(sample: Sample, steps: tuple[Step, ...], folder: Path, say: Callable[[s
 
 
 def _match(sample: Sample, steps: tuple[Step, ...], folder: Path, say: Callable[[str], None]) -> dict[str, float]:
-    """Charge and 10Dq without references, and how often the charge of nearly pure pixels is right."""
+    """Map charge and 10Dq without references; return the share of nearly pure pixels whose charge is right."""
     maps = run(Recipe(steps), read(folder / "counts.h5"))
     assert isinstance(maps, MapSet)
     save_result(maps, folder / "match")
-    found = maps["charge"]
+    charge = maps["charge"]
     shares = np.array([sample.truth[r.name].data for r in sample.stack.metadata["references"]])
     charges = np.array([round(r.valence or 0) for r in sample.stack.metadata["references"]])
-    pure = (shares.max(axis=0) > 0.95) & sample.truth["valence"].mask & found.mask
-    right = float(np.mean(found.data[pure] == charges[shares.argmax(axis=0)][pure]))
+    pure = (shares.max(axis=0) > 0.95) & sample.truth["valence"].mask & charge.mask
+    right = float(np.mean(charge.data[pure] == charges[shares.argmax(axis=0)][pure]))
     say(f"  {'charge right (theory library)':32} {right: .4f}")
     return {"charge right": right}
 
@@ -113,33 +113,33 @@ def _with_references(step: Step, path: Path) -> Step:
 
 
 def compare(maps: MapSet, truth: MapSet) -> dict[str, float]:
-    """Bias, root mean square error and honesty of the error bars, where both maps have a value.
+    """Return bias, root mean square error and coverage of the error bars, where both maps have a value.
 
     Parameters
     ----------
     maps, truth : MapSet
-        What was found and what is true.
+        Estimated and true maps.
 
     Returns
     -------
     dict
         For each map that both have: ``<name> bias``, ``<name> rmse``, and ``<name> within 2 sigma``, the share of
-        pixels whose truth lies within two standard errors (0.95 is right).
+        pixels whose true value lies within two standard errors (0.95 is expected).
     """
     figures = {}
     for name in (n for n in ("valence", "edge_jump") if n in maps and n in truth):
-        found, true = maps[name], truth[name]
-        both = found.mask & true.mask & (truth["edge_jump"].data > 0)  # type: ignore[operator]
-        error = found.data[both] - true.data[both]
+        estimate, true = maps[name], truth[name]
+        both = estimate.mask & true.mask & (truth["edge_jump"].data > 0)  # type: ignore[operator]
+        error = estimate.data[both] - true.data[both]
         figures[f"{name} bias"] = float(error.mean())
         figures[f"{name} rmse"] = float(np.sqrt(np.mean(error**2)))
-        if found.sigma is not None:
-            figures[f"{name} within 2 sigma"] = float(np.mean(np.abs(error) <= 2 * found.sigma[both]))
+        if estimate.sigma is not None:
+            figures[f"{name} within 2 sigma"] = float(np.mean(np.abs(error) <= 2 * estimate.sigma[both]))
     return figures
 
 
 def _draw_spectra(depth: SpectralStack, references: list[Spectrum], truth: MapSet, folder: Path) -> None:
-    """The mean spectrum of the particle beside the references, as CSV, XDI and PNG."""
+    """Write the mean spectrum of the particle as CSV, XDI and PNG, the PNG with the references."""
     inside = truth["valence"].mask
     values = depth.data[:, inside]
     mean = Spectrum("particle, mean", depth.energy, np.nanmean(values, axis=1, dtype=np.float64))
@@ -149,8 +149,8 @@ def _draw_spectra(depth: SpectralStack, references: list[Spectrum], truth: MapSe
     pictures.save_spectra([mean, *scaled], folder / "spectra.png", ylabel="optical depth (OD)", title=depth.name)
 
 
-def _look(output: Path, window: bool | None, say: Callable[[str], None]) -> None:
-    """A picture of the napari window with the first sample, under a virtual screen where there is no real one."""
+def _picture_of_window(output: Path, window: bool | None, say: Callable[[str], None]) -> None:
+    """Save a picture of the napari window with the first sample, on a virtual screen if there is no real one."""
     always = sys.platform in ("darwin", "win32")
     has_screen = always or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
     stay = has_screen if window is None else window

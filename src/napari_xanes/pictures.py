@@ -1,4 +1,4 @@
-"""Pictures for the eye: maps with colour bars and legends, spectra with their fits. Drawn without a window."""
+"""Pictures of maps, spectra and frames as PNG files, drawn without a window."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from napari_xanes.stack import SpectralStack
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_NOWHERE = "#d9d9d9"
+_EXCLUDED = "#d9d9d9"
+"""Colour of pixels that a map's mask excludes."""
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -29,7 +30,7 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def unit_text(unit: str) -> str:
-    """A unit in brackets, nothing where there is none.
+    """Return a unit in brackets, an empty text if there is none.
 
     Examples
     --------
@@ -40,7 +41,7 @@ def unit_text(unit: str) -> str:
 
 
 def _plane(values: Any) -> Any:
-    """The image of a map; of a volume, its middle slice."""
+    """Return the image of a map; of a volume, its middle slice."""
     return values if values.ndim == 2 else values[values.shape[0] // 2]
 
 
@@ -55,22 +56,22 @@ def _extent(maps: MapSet, shape: tuple[int, ...]) -> tuple[float, float, float, 
 
 
 def draw_map(axes: Any, maps: MapSet, name: str) -> None:
-    """Draw one map, or the middle slice of a volume, with its colour bar or legend; what its mask excludes stays grey.
+    """Draw one map, or the middle slice of a volume, with colour bar or legend; pixels outside its mask are grey.
 
     Parameters
     ----------
     axes : matplotlib axes
-        Where to draw.
+        Axes to draw on.
     maps : MapSet
-        The set.
+        Set of maps.
     name : str
-        Which of its maps.
+        Name of the map in the set.
     """
     one = maps[name]
     values = _plane(one.valid())
     title = f"{name.replace('_', ' ')}{unit_text(one.unit)}{_slice_text(one.data.shape)}"
     length = "µm" if maps.pixel_size else "pixel"
-    axes.set(xlabel=f"x ({length})", ylabel=f"y ({length})", title=title, facecolor=_NOWHERE)
+    axes.set(xlabel=f"x ({length})", ylabel=f"y ({length})", title=title, facecolor=_EXCLUDED)
     if one.labels is not None:
         _draw_labels(axes, maps, one, values)
         return
@@ -88,7 +89,7 @@ def _draw_labels(axes: Any, maps: MapSet, one: ParameterMap, values: Any) -> Non
     from matplotlib.colors import to_rgb
     from matplotlib.patches import Patch
 
-    picture = np.full((*values.shape, 3), to_rgb(_NOWHERE))
+    picture = np.full((*values.shape, 3), to_rgb(_EXCLUDED))
     patches = []
     total = max(1, int((values != 0).sum()))
     for label, text in (one.labels or {}).items():
@@ -100,7 +101,7 @@ def _draw_labels(axes: Any, maps: MapSet, one: ParameterMap, values: Any) -> Non
 
 
 def save_maps(maps: MapSet, folder: Path) -> list[Path]:
-    """One PNG per map, with unit, colour bar or legend, and a page with the maps that matter.
+    """Write one PNG per map, with unit, colour bar or legend, and one PNG with all main maps.
 
     Parameters
     ----------
@@ -112,7 +113,7 @@ def save_maps(maps: MapSet, folder: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        What was written.
+        Files that were written.
     """
     written = []
     for name in maps:
@@ -135,28 +136,28 @@ def save_maps(maps: MapSet, folder: Path) -> list[Path]:
 
 
 def file_name(text: str) -> str:
-    """A name as a file name: letters, digits, dot, plus and minus stay, the rest becomes an underscore.
+    """Return a name as a file name: letters, digits, dot, plus and minus stay, others become underscores.
 
     Examples
     --------
     >>> file_name("Ni2+ model / rim")
     'Ni2+_model_rim'
     """
-    kept = "".join(c if c.isalnum() or c in "+-." else " " for c in text)
-    return "_".join(kept.split()).strip(".") or "map"
+    words = "".join(c if c.isalnum() or c in "+-." else " " for c in text).split()
+    return "_".join(words).strip(".") or "map"
 
 
 def save_spectra(spectra: Sequence[Spectrum], path: Path, *, ylabel: str, title: str = "") -> None:
-    """A PNG of spectra over photon energy, with a band of ± one sigma where it is known.
+    """Write a PNG of spectra over photon energy, with a band of ± sigma where sigma is known.
 
     Parameters
     ----------
     spectra : sequence of Spectrum
-        The curves, in the order of the colours.
+        Spectra, in the order of the colours.
     path : Path
         File to write.
     ylabel : str
-        What the values are, with their unit.
+        Name and unit of the values.
     title : str
         Title of the picture.
     """
@@ -174,7 +175,7 @@ def save_spectra(spectra: Sequence[Spectrum], path: Path, *, ylabel: str, title:
 
 
 def save_frame(stack: SpectralStack, path: Path) -> None:
-    """A PNG of the frame in the middle of a stack, with a colour bar in the stack's unit.
+    """Write a PNG of the frame in the middle of a stack, with a colour bar in the stack's unit.
 
     Parameters
     ----------

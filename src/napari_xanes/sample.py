@@ -1,7 +1,7 @@
-"""Sample data with known truth, made from a seed in a second: for the demo, the tests and the first look.
+"""Simulated sample data with known truth, made from a seed within a second, for the demo and the tests.
 
-The spectra are model curves (a step, a line, damped oscillations at the K edge; multiplets in a crystal field at the L
-edge) in the places where the real ones have them; they are not measurements and carry "model" in their names.
+The spectra are model curves at realistic energies: a step, a line and damped oscillations at the K edge; multiplets in
+a crystal field at the L edge. They are not measurements, so their names contain "model".
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Image = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Sample:
-    """A simulated measurement and what is true of it.
+    """A simulated measurement and its true maps.
 
     Parameters
     ----------
     stack : SpectralStack
-        What the detector counted, with flats where the instrument has them and the references in its metadata.
+        Counts of the detector, with the references and, where the instrument has them, flats in its metadata.
     truth : MapSet
-        The maps that a perfect estimator would give; masked where there is no particle.
+        Maps that a perfect estimator would give; masked where there is no particle.
     """
 
     stack: SpectralStack
@@ -37,7 +37,7 @@ class Sample:
 
 
 def _k_edge(energy: ArrayLike, e0: float, white_line: float, ripple: float) -> NDArray[np.float64]:
-    """A normalized K edge: broadened step, white line, oscillations that die out."""
+    """Return a normalized K edge: a broadened step, a white line, damped oscillations."""
     de = np.asarray(energy, dtype=np.float64) - e0
     step = 0.5 + np.arctan(de / 1.1) / np.pi
     line = white_line * np.exp(-(((de - 4.0) / 2.6) ** 2))
@@ -48,7 +48,7 @@ def _k_edge(energy: ArrayLike, e0: float, white_line: float, ripple: float) -> N
 
 
 def _l_edge(energy: ArrayLike, charge: int, ten_dq: float) -> NDArray[np.float64]:
-    """A simulated Mn L edge, its highest line 1.4, over a small double step."""
+    """Return a simulated Mn L edge with a maximum of 1.4, on a small double step."""
     from napari_xanes.theory import l_edge_spectrum
 
     axis = np.asarray(energy, dtype=np.float64)
@@ -61,7 +61,7 @@ def _l_edge(energy: ArrayLike, charge: int, ten_dq: float) -> NDArray[np.float64
 
 
 def _noise_texture(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> Image:
-    """Smooth noise of unit standard deviation with structures of about `scale` pixels."""
+    """Return smooth noise of unit standard deviation with structures of about `scale` pixels."""
     from scipy.ndimage import gaussian_filter
 
     field = gaussian_filter(rng.standard_normal(shape), scale, mode="wrap")
@@ -70,7 +70,7 @@ def _noise_texture(rng: np.random.Generator, shape: tuple[int, int], scale: floa
 
 
 def _grains(rng: np.random.Generator, shape: tuple[int, int], count: int) -> tuple[NDArray[np.intp], Image]:
-    """Cells around random seeds: each pixel's cell, and how far it lies from a border, in pixels."""
+    """Return grains around random seeds: each pixel's grain, and a measure of its distance from a border, in pixels."""
     from scipy.spatial import cKDTree
 
     seeds = rng.uniform((0, 0), shape, (count, 2))
@@ -80,12 +80,12 @@ def _grains(rng: np.random.Generator, shape: tuple[int, int], count: int) -> tup
 
 
 def nmc_ni_k(*, seed: int = 0, size: int = 160, photons: float = 4000.0) -> Sample:
-    """A charged NMC particle at the Ni K edge, as a full-field microscope counts it, with flats and dark.
+    """Simulate a charged NMC particle at the Ni K edge in a full-field microscope, with flats and dark.
 
     Parameters
     ----------
     seed : int
-        Seed of everything random.
+        Seed of the random numbers.
     size : int
         Height and width of the image, in pixels of 0.04 µm.
     photons : float
@@ -154,14 +154,14 @@ def nmc_ni_k(*, seed: int = 0, size: int = 160, photons: float = 4000.0) -> Samp
 
 
 def mn_oxides_l(*, seed: int = 0, size: int = 120, photons: float = 1500.0) -> Sample:
-    """Manganese oxides at the Mn L2,3 edge, as a scanning microscope counts them: no flats, an empty area instead.
+    """Simulate manganese oxides at the Mn L2,3 edge in a scanning microscope, with an empty area instead of flats.
 
     Grains are mixtures of Mn2+ (10Dq 0.9 eV), Mn3+ (1.5 eV) and Mn4+ (2.0 eV), most of them of nearly one charge.
 
     Parameters
     ----------
     seed : int
-        Seed of everything random.
+        Seed of the random numbers.
     size : int
         Height and width of the image, in pixels of 0.05 µm.
     photons : float

@@ -1,4 +1,4 @@
-"""The command line: the same readers, recipes and maps, without a window."""
+"""The command line: readers, recipes and maps without a window."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def demo(
 
 
 def main() -> None:
-    """Entry point: errors that a user can mend are one line, without a traceback."""
+    """Run the command line; show errors that a user can correct in one line, without a traceback."""
     warnings.showwarning = lambda message, *_args, **_more: warn(str(message))
     try:
         app()

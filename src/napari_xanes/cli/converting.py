@@ -1,4 +1,4 @@
-"""``convert``: from one format into another."""
+"""``convert``: write a file in another format."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def convert(
     import napari_xanes as nx
 
     if output.exists() and not overwrite:
-        raise FileExistsError(f"{output} is there already; choose another name or add --overwrite")
+        raise FileExistsError(f"{output} exists already; choose another name or add --overwrite")
     reading = {"energies": energies, "quantity": quantity, "select": select, "repeat": repeat}
     nx.write(_read(paths, reading), output, layout=layout)
     say(str(output))
 
 
 def _read(paths: list[Path], reading: dict[str, Any]) -> Any:
-    """Maps, a stack or spectra, whichever the paths hold."""
+    """Read the maps, the stack or the spectra in the paths."""
     import napari_xanes as nx
 
     if len(paths) == 1 and nx.io.holds_maps(paths[0]):

@@ -1,4 +1,4 @@
-"""``info``: what files hold."""
+"""``info``: describe files."""
 
 from __future__ import annotations
 
@@ -22,25 +22,27 @@ def info(
     repeat: Repeat = None,
 ) -> None:
     """Say what files hold: size, energies, quantity, pixel size, history."""
-    found = [_described(path, {"select": select, "repeat": repeat}) for path in paths]
+    descriptions = [_describe(path, {"select": select, "repeat": repeat}) for path in paths]
     if as_json:
-        say(json.dumps(found if len(found) > 1 else found[0], indent=1))
+        say(json.dumps(descriptions if len(descriptions) > 1 else descriptions[0], indent=1))
         return
-    for facts in found:
+    for facts in descriptions:
         say(str(facts.pop("path")))
         width = max(len(name) for name in facts)
         for name, value in facts.items():
             say(f"  {name.replace('_', ' '):{width}}  {_words(value)}")
 
 
-_MOST_WORDS = 30
+_MAX_ITEMS = 30
+"""Longer lists are cut off."""
 
 
 def _words(value: Any) -> str:
+    """Return a plain value as text for people."""
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return "".join(f"\n    {_words(item)}" for item in value)
-    if isinstance(value, list) and len(value) > _MOST_WORDS:
-        return f"{_words(value[:_MOST_WORDS])} ... ({len(value)} in all)"
+    if isinstance(value, list) and len(value) > _MAX_ITEMS:
+        return f"{_words(value[:_MAX_ITEMS])} ... ({len(value)} in all)"
     if isinstance(value, list):
         return ", ".join(map(_words, value)) or "none"
     if isinstance(value, dict):
@@ -48,8 +50,8 @@ def _words(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _described(path: Path, reading: dict[str, Any]) -> dict[str, Any]:
-    """What a path holds, as plain values: maps, a stack or spectra, whichever reads it."""
+def _describe(path: Path, reading: dict[str, Any]) -> dict[str, Any]:
+    """Return a description of the maps, the stack or the spectra in a path, as plain values."""
     import napari_xanes as nx
 
     if nx.io.holds_maps(path):

@@ -1,4 +1,4 @@
-"""``ops``: the operations and estimators that there are."""
+"""``ops``: list the operations and estimators."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ def ops(as_json: Annotated[bool, typer.Option("--json", help="Machine-readable o
 
 
 def _list_method(method: Method[Any]) -> None:
+    """Print a method and its parameters."""
     say(f"\n{method.name}: {method.summary}")
     for parameter in method.parameters.values():
         spec = parameter.spec

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how they speak."""
+"""Options that several commands share, and functions that print."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Select = Annotated[
     typer.Option(help="Which of several stacks in a file (region, detector, projection), as `info` lists them."),
 ]
 Repeat = Annotated[
-    int | None, typer.Option(help="Of several frames of one energy take only this one, from 1, not their mean.")
+    int | None, typer.Option(help="Of several frames of one energy, read only this one (from 1), not their mean.")
 ]
 Energies = Annotated[Path | None, typer.Option(help="Text file with the energies, where the stack has none.")]
 Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder for the results; made if it does not exist.")]
@@ -23,17 +23,17 @@ Overwrite = Annotated[bool, typer.Option(help="Replace results that are there al
 
 
 def say(text: str) -> None:
-    """A line of output."""
+    """Print a line on standard output."""
     typer.echo(text)
 
 
 def warn(text: str) -> None:
-    """A line that is not part of the output."""
+    """Print a note on standard error."""
     typer.secho(f"note: {text}", err=True)
 
 
 def progress_on_a_line(title: str) -> Progress | None:
-    """Progress on one line of a terminal, nothing where the output goes into a file."""
+    """Return a callback that shows progress on one line of a terminal; None if standard error is not a terminal."""
     if not sys.stderr.isatty():
         return None
 

@@ -1,4 +1,4 @@
-"""``run``: recipes on files."""
+"""``run``: run a recipe on files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``simulate``: spectra from theory."""
+"""``simulate``: write spectra from theory."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def simulate(
 ) -> None:
     """Simulate L2,3 spectra of an ion, or take those of a library, and write them as reference spectra.
 
-    With --library, --charge and --ten-dq choose members, which have Ds and the like of their own. An .npz file keeps
-    the library's own width and range.
+    With --library, the options --charge and --ten-dq choose spectra of the library; the other parameters are those of
+    the library. An .npz file keeps the width and range of the library.
     """
     import napari_xanes as nx
     from napari_xanes.theory.multiplet.atomic import parse_ion
