@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from napari_xanes import theory
-from napari_xanes.theory.multiplet import ligand_states
+from napari_xanes.theory.multiplet import lanczos
 from napari_xanes.theory.multiplet.atomic import Integrals, Ion, find_ion, ions, parse_ion
 from napari_xanes.theory.multiplet.broadening import between_l3_and_l2, broadened
-from napari_xanes.theory.multiplet.crystal_field import Field, Sticks, crystal_field_sticks, l_edge_sticks
+from napari_xanes.theory.multiplet.crystal_field import Field, Sticks, crystal_field_sticks
+from napari_xanes.theory.multiplet.l_edge import l_edge_sticks
 
 DATA = Path(os.environ.get("NAPARI_XANES_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 GRID = np.arange(800) * 0.05 - 15
@@ -128,18 +129,18 @@ def against_quanty(folder: Path) -> None:
         print(f"{name:14s} {exact:12.1e} {quanty:8.1e}")
 
 
-def lanczos() -> None:
+def truncation() -> None:
     """What the Lanczos vectors of charge transfer leave undone, against twice as many and more."""
     print(f"\n{'Lanczos':12s} {'0.2 + Gauss 0.25 eV':>20s} {'Lorentz 0.3 eV alone':>21s}")
     for name, model, more in MODELS:
         if "CT" not in model:
             continue
         element, charge = parse_ion(name)
-        usual = ligand_states._VECTORS
+        usual = lanczos.N_VECTORS
         few = l_edge_sticks(element, charge, 1.0, **more)
-        ligand_states._VECTORS = 1000
+        lanczos.N_VECTORS = 1000
         many = l_edge_sticks(element, charge, 1.0, **more)
-        ligand_states._VECTORS = usual
+        lanczos.N_VECTORS = usual
         left = []
         for widths in ({"lorentz_l3": 0.2, "lorentz_l2": 0.2, "gauss": 0.25}, {"lorentz_l3": 0.3, "lorentz_l2": 0.3}):
             exact = spectrum(many, **{"gauss": 0.0, **widths})
@@ -167,7 +168,7 @@ def main() -> None:
     else:
         print(f"\nno numbers of other engines in {folder}")
     if not quick:
-        lanczos()
+        truncation()
 
 
 if __name__ == "__main__":

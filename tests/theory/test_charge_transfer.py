@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from napari_xanes import theory
-from napari_xanes.theory.multiplet import ligand_states
+from napari_xanes.theory.multiplet import lanczos
 from napari_xanes.theory.multiplet.atomic import find_ion, parse_ion
 from napari_xanes.theory.multiplet.broadening import broadened
-from napari_xanes.theory.multiplet.crystal_field import BOLTZMANN, Field, l_edge_sticks, representatives
+from napari_xanes.theory.multiplet.configuration_space import configuration_space
+from napari_xanes.theory.multiplet.crystal_field import BOLTZMANN, Field, representatives
+from napari_xanes.theory.multiplet.l_edge import l_edge_sticks
 
 NICKEL = theory.ChargeTransfer(4.7, 2.06, 1.21, 7.3, 8.5)
 
@@ -34,14 +36,14 @@ def test_the_satellite_of_ni_is_2_percent_of_l3() -> None:
 @pytest.mark.parametrize(("delta", "v"), [(4.0, 1.8), (-2.0, 1.8), (-8.0, 0.0)])
 def test_no_level_that_others_share_is_missed(ion: str, ten_dq: float, delta: float, v: float) -> None:
     # In a sphere, or where a ligand's electron is free, blocks have equal levels; Lanczos may see one of them only.
-    free, side = find_ion(*parse_ion(ion)), ligand_states._side(6, find_ion(*parse_ion(ion)).n_3d)
+    free, side = find_ion(*parse_ion(ion)), configuration_space(6, find_ion(*parse_ion(ion)).n_3d)
     factors = Field(ten_dq, 0, 0, 0.8, 1.0).parameters(free.initial) | {"v_eg": v, "v_t2g": v, "ligand": delta}
     reach = 9.2 * BOLTZMANN * 300
     matrix = side.hamiltonian(next(iter(representatives(free.n_3d))), factors)
-    assert matrix.shape[0] > ligand_states._DENSE
+    assert matrix.shape[0] > lanczos.DENSE_SIZE
     exact = np.linalg.eigvalsh(matrix.toarray())
     wanted = exact[exact < exact[0] + reach]
-    found, _ = ligand_states._lowest(matrix, reach)
+    found, _ = lanczos.lowest_states(matrix, reach)
     assert found.size >= wanted.size
     np.testing.assert_allclose(found[: wanted.size], wanted, atol=1e-7)
 

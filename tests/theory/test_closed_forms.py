@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_xanes import theory
-from napari_xanes.theory.multiplet import ligand_states
+from napari_xanes.theory.multiplet import lanczos
 from napari_xanes.theory.multiplet.atomic import Integrals, Ion, find_ion, parse_ion
-from napari_xanes.theory.multiplet.crystal_field import Field, crystal_field_sticks, l_edge_sticks
-from napari_xanes.theory.multiplet.ligand_states import charge_transfer_sticks
+from napari_xanes.theory.multiplet.charge_transfer import charge_transfer_sticks
+from napari_xanes.theory.multiplet.crystal_field import Field, crystal_field_sticks
+from napari_xanes.theory.multiplet.l_edge import l_edge_sticks
 from napari_xanes.theory.multiplet.operators import configuration
 
 FIELDS = {"ten_dq": st.floats(-2, 3), "ds": st.floats(-0.4, 0.4), "dt": st.floats(-0.2, 0.2)}
@@ -156,8 +157,8 @@ def test_hot_ions_have_all_their_levels(monkeypatch: pytest.MonkeyPatch) -> None
     grid = np.arange(-10, 15, 0.05)
     found = []
     for first, dense in ((2, 50), (8, 10**6)):
-        monkeypatch.setattr(ligand_states, "_LOWEST", first)
-        monkeypatch.setattr(ligand_states, "_DENSE", dense)
+        monkeypatch.setattr(lanczos, "N_LOWEST", first)
+        monkeypatch.setattr(lanczos, "DENSE_SIZE", dense)
         found.append(
             lorentzians(grid, *l_edge_sticks("Co", 2, 0.9, temperature=3000.0, charge_transfer=transfer), half=0.3)
         )

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_xanes import theory
-from napari_xanes.theory.multiplet import ligand_states
+from napari_xanes.theory.multiplet import lanczos
 from napari_xanes.theory.multiplet.atomic import Integrals, Ion, find_ion, ions, parse_ion
-from napari_xanes.theory.multiplet.crystal_field import BOLTZMANN, Field, crystal_field_sticks, l_edge_sticks
+from napari_xanes.theory.multiplet.crystal_field import BOLTZMANN, Field, crystal_field_sticks
+from napari_xanes.theory.multiplet.l_edge import l_edge_sticks
 from napari_xanes.theory.multiplet.operators import configuration, dipole
 
 HUND = {1: (2, 5), 2: (3, 7), 3: (4, 7), 4: (5, 5), 5: (6, 1), 6: (5, 5), 7: (4, 7), 8: (3, 7), 9: (2, 5)}
@@ -149,7 +150,7 @@ def test_lanczos_is_as_good_as_diagonalizing(monkeypatch: pytest.MonkeyPatch) ->
     grid = np.arange(-10, 15, 0.05)
     found = []
     for size in (10**6, 50):
-        monkeypatch.setattr(ligand_states, "_DENSE", size)
+        monkeypatch.setattr(lanczos, "DENSE_SIZE", size)
         found.append(lorentzians(grid, *l_edge_sticks("Co", 2, 0.8, charge_transfer=transfer), 0.2))
     assert apart(found[1], found[0]) < 1e-5
 

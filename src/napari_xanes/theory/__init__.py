@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari_xanes.theory.library.model import Library
     from napari_xanes.theory.library.shipped import load_library
     from napari_xanes.theory.multiplet.charge_transfer import ChargeTransfer
-    from napari_xanes.theory.multiplet.crystal_field import l_edge_sticks
+    from napari_xanes.theory.multiplet.l_edge import l_edge_sticks
     from napari_xanes.theory.multiplet.spectra import l_edge_spectrum
 
 _HOMES = {
@@ -23,7 +23,7 @@ _HOMES = {
     "build_library": "library.building",
     "embed": "embedding.embed",
     "l_edge_spectrum": "multiplet.spectra",
-    "l_edge_sticks": "multiplet.crystal_field",
+    "l_edge_sticks": "multiplet.l_edge",
     "load_library": "library.shipped",
     "place": "embedding.placement",
 }

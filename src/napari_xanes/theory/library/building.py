@@ -16,7 +16,7 @@ from napari_xanes.theory.library.model import STEP, Library
 from napari_xanes.theory.multiplet.atomic import find_ion, parse_ion
 from napari_xanes.theory.multiplet.broadening import between_l3_and_l2, broadened
 from napari_xanes.theory.multiplet.charge_transfer import ChargeTransfer
-from napari_xanes.theory.multiplet.crystal_field import l_edge_sticks
+from napari_xanes.theory.multiplet.l_edge import l_edge_sticks
 from napari_xanes.theory.multiplet.spectra import empirical_offset
 
 AXIS: Float64Array = STEP * np.arange(-440, 761, dtype=np.float64)

@@ -11,7 +11,7 @@ from napari_xanes._typing import Float64Array
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.theory.multiplet.atomic import Ion, find_ion
 from napari_xanes.theory.multiplet.broadening import between_l3_and_l2, broadened
-from napari_xanes.theory.multiplet.crystal_field import l_edge_sticks
+from napari_xanes.theory.multiplet.l_edge import l_edge_sticks
 
 OFFSETS = {("Mn", 2): 642.47, ("Mn", 3): 643.91, ("Mn", 4): 644.45}
 """Energy in eV to add to the relative axis, from the L3 maxima of MnO (640.47), LaMnO3 (642.3) and SrMnO3 (643.25)."""
