@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,38 @@ def test_importing_costs_next_to_nothing() -> None:
 @pytest.mark.parametrize("code", ["import napari_xanes as nx; nx.ops.crop; nx.maps.fit_references; nx.read; nx.run"])
 def test_the_core_needs_no_window_and_no_torch(code: str) -> None:
     assert not packages_loaded_by(code) & {"torch", "napari", "qtpy", "PyQt6", "matplotlib", "h5py", "skimage"}
+
+
+def imports_of(module: str, file: Path, modules: set[str]) -> set[str]:
+    """Return the modules of the package that a file imports, also inside functions, but not for type checks only."""
+    names = set()
+    pending: list[ast.AST] = [ast.parse(file.read_text(encoding="utf-8"))]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            pending += node.orelse
+            continue
+        pending += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{file}: a relative import"
+            submodules = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= (submodules & modules) or {node.module}
+    return (names & modules) - {module}
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    source = ROOT / "src"
+    files = {
+        ".".join(file.relative_to(source).with_suffix("").parts).removesuffix(".__init__"): file
+        for file in source.rglob("*.py")
+    }
+    sorter = TopologicalSorter({module: imports_of(module, file, set(files)) for module, file in files.items()})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        pytest.fail(f"import circle: {' -> '.join(reversed(error.args[1]))}")
 
 
 def test_the_manifest_is_valid_and_every_command_exists() -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from napari_xanes import Spectrum
 from napari_xanes.theory import ChargeTransfer, Grid, Library, build_library, l_edge_spectrum, load_library
-from napari_xanes.theory.library.file import save_library
 from napari_xanes.theory.library.shipped import GRIDS
 
 AXIS = np.arange(600, 660.01, 0.05)
@@ -88,7 +87,7 @@ def test_files_keep_everything(tmp_path: Path) -> None:
         np.testing.assert_array_equal(back.table[name], column)
     assert back.to_plain() == str((tmp_path / "mine.npz").resolve())
     assert library.to_plain() == "mn-l23-oh"
-    save_library(library, tmp_path / "small.npz", compress=True)
+    library.save(tmp_path / "small.npz", compress=True)
     small = load_library(tmp_path / "small.npz")
     np.testing.assert_allclose(small.spectra, library.spectra, atol=4e-4 * library.spectra.max())
     assert {path.name for path in tmp_path.iterdir()} == {"mine.npz", "small.npz"}

@@ -9,14 +9,14 @@ import numpy as np
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.edge import tabulated_e0
-from napari_xanes.theory.library.file import save_library
-from napari_xanes.theory.library.model import STEP, Library
+from napari_xanes.theory.library.conventions import AXIS_STEP
+from napari_xanes.theory.library.model import Library
 from napari_xanes.theory.library.shipped import FOLDER
 from tools.feff.crystals import CRYSTALS
 from tools.feff.geometry import Crystal, multiplicity
 from tools.feff.program import CARDS, RADIUS, feff_input, run_feff
 
-AXIS: Float64Array = STEP * np.arange(-400, 1521, dtype=np.float64)
+AXIS: Float64Array = AXIS_STEP * np.arange(-400, 1521, dtype=np.float64)
 """-20 to 76 eV from the Fermi level of the library's first member."""
 
 _STRETCH = 1.05
@@ -64,7 +64,7 @@ def write_k_library(name: str, runs: Path, folder: Path = FOLDER) -> None:
         "structures": {crystal.name: crystal.source for crystal in crystals},
     }
     library = Library(name, AXIS, np.array(spectra), table, provenance)
-    save_library(library, folder / f"{name}.npz", every=_EVERY)
+    library.save(folder / f"{name}.npz", every=_EVERY)
 
 
 def _edge_of(crystal: Crystal, runs: Path) -> tuple[float, Float64Array, Float64Array]:
@@ -76,7 +76,7 @@ def _edge_of(crystal: Crystal, runs: Path) -> tuple[float, Float64Array, Float64
     weights = np.array([multiplicity(site, crystal) for site in crystal.absorbers], dtype=np.float64)
     weights /= weights.sum()
     first = results[0].edge
-    axis = np.arange(AXIS[0] - 10, AXIS[-1] + 10, STEP)
+    axis = np.arange(AXIS[0] - 10, AXIS[-1] + 10, AXIS_STEP)
     stretched = [np.where(r.energy > 0, _STRETCH, 1.0) * r.energy + r.edge - first for r in results]
     mu = sum(w * np.interp(axis, energy, r.mu) for w, energy, r in zip(weights, stretched, results, strict=True))
     return first, axis, mu

@@ -27,13 +27,13 @@ from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
 from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
+from napari_xanes.theory.embedding.methods import BuiltInMethod
 from napari_xanes.theory.library.model import Library
 from napari_xanes.theory.library.shipped import load_library
 
 LibraryArgument = Annotated[Any, BeforeValidator(load_library), Param(kind="library")]
 """A Library, given as an object, a name, or a file."""
 
-Method = Literal["pca", "mds", "isomap", "tsne"]
 Background = Literal["linear", "constant", "none"]
 
 _N_COMPONENTS = 32
@@ -42,7 +42,7 @@ _N_COMPONENTS = 32
 _EMBEDDING_DIMENSIONS = 2
 
 
-def _n_components(dimensions: int | None, embedding: Method, n_energies: int) -> int:
+def _n_components(dimensions: int | None, embedding: BuiltInMethod, n_energies: int) -> int:
     """How many principal components the library is compressed to."""
     wanted = dimensions if dimensions and embedding == "pca" else _N_COMPONENTS
     return max(1, min(wanted, n_energies - 4))
@@ -62,7 +62,7 @@ def _fit_state(
     ambiguous: list[float] | None,
     mixture: bool,
     endmembers: list[float] | None,
-    embedding: Method,
+    embedding: BuiltInMethod,
     dimensions: int | None,
     **_: Any,
 ) -> Mapping[str, Any]:
@@ -118,7 +118,7 @@ def match_library(
     max_misfit: Annotated[float, Param(ge=0, le=1, step=0.01)] = 0.15,
     min_evidence: Annotated[float, Param(ge=0, step=1)] = 9.0,
     mixture: bool = False,
-    embedding: Method = "pca",
+    embedding: BuiltInMethod = "pca",
     dimensions: Annotated[int | None, Param(ge=2, le=128, auto="32 for pca, 2 for the others")] = None,
     shift_spread: Annotated[float | None, Param(unit="eV", ge=0, le=1, auto="from the data")] = None,
     track_weights: Annotated[list[float] | None, Param(ge=1e-6, le=1, auto="from the data")] = None,
@@ -286,7 +286,7 @@ def _matcher(
     grid: SearchGrid,
     window: EnergyWindow,
     limits: Limits,
-    embedding: Method,
+    embedding: BuiltInMethod,
     dimensions: int | None,
 ) -> Matcher:
     """The matcher that compares pixels and library where `embedding` says."""

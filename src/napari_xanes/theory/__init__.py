@@ -6,7 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_xanes.theory.embedding.embed import Embedding, embed
+    from napari_xanes.theory.embedding.embed import embed
+    from napari_xanes.theory.embedding.model import Embedding
     from napari_xanes.theory.embedding.placement import place
     from napari_xanes.theory.library.building import Grid, build_library
     from napari_xanes.theory.library.model import Library
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ChargeTransfer": "multiplet.charge_transfer",
-    "Embedding": "embedding.embed",
+    "Embedding": "embedding.model",
     "Grid": "library.building",
     "Library": "library.model",
     "build_library": "library.building",

@@ -17,7 +17,8 @@ from napari_xanes.maps.matching.result import library_settings
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.progress import Progress, part
 from napari_xanes.stack import SpectralStack
-from napari_xanes.theory.embedding.embed import Embedding, embed
+from napari_xanes.theory.embedding.embed import embed
+from napari_xanes.theory.embedding.model import Embedding
 from napari_xanes.theory.embedding.placement import place
 from napari_xanes.theory.library.model import Library
 

@@ -11,7 +11,8 @@ from functools import lru_cache
 import numpy as np
 
 from napari_xanes._typing import Float32Array, Float64Array, IndexArray
-from napari_xanes.theory.library.model import STEP, Library
+from napari_xanes.theory.library.conventions import AXIS_STEP
+from napari_xanes.theory.library.model import Library
 
 _TRUNCATION = 1e-4
 """Largest root mean square error of the low-rank form, in units of the library's highest value."""
@@ -71,14 +72,14 @@ class LowRankLibrary:
         ndarray, shape (S, R, E)
             Beyond the library's energies the first or last value is repeated.
         """
-        axis, steps = self.components.energy, np.rint(shifts / STEP).astype(np.intp)
-        position = (energy - offset - self.components.table["offset"][0] - axis[0]) / STEP
-        reach = int(np.ceil(4 * max(broadening, STEP) / (_FWHM * STEP)))
+        axis, steps = self.components.energy, np.rint(shifts / AXIS_STEP).astype(np.intp)
+        position = (energy - offset - self.components.table["offset"][0] - axis[0]) / AXIS_STEP
+        reach = int(np.ceil(4 * max(broadening, AXIS_STEP) / (_FWHM * AXIS_STEP)))
         taps = np.floor(position).astype(np.intp) + np.arange(-reach, reach + 2)[:, None]
-        if broadening < 2 * STEP:
+        if broadening < 2 * AXIS_STEP:
             weights = np.maximum(0.0, 1 - np.abs(taps - position))
         else:
-            weights = np.exp(-0.5 * ((taps - position) * STEP * _FWHM / broadening) ** 2)
+            weights = np.exp(-0.5 * ((taps - position) * AXIS_STEP * _FWHM / broadening) ** 2)
         weights /= weights.sum(axis=0)
         first, last = int(min(taps.min() - steps.max(), 0)), int(max(taps.max() - steps.min(), axis.size - 1))
         padded = np.pad(self.components.spectra, ((0, 0), (-first, last + 1 - axis.size)), mode="edge")
@@ -93,7 +94,7 @@ def low_rank(library: Library) -> LowRankLibrary:
     """Return the low-rank form of a library; it is cached, because computing it takes longer than most matches."""
     aligned = _aligned(library)
     names = {"charge": np.nan, "offset": library.table["offset"].min()}
-    axis = library.energy[0] + STEP * np.arange(aligned.shape[1])
+    axis = library.energy[0] + AXIS_STEP * np.arange(aligned.shape[1])
     if len(library) <= _MAX_UNCOMPRESSED:
         weights, spectra = np.eye(len(library), dtype=np.float32), aligned
     else:
@@ -110,7 +111,7 @@ def _aligned(library: Library) -> Float32Array:
     """Shift all spectra to the energy axis of the member with the lowest offset, by Fourier transforms."""
     from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
-    delay = (library.table["offset"] - library.table["offset"].min()) / STEP
+    delay = (library.table["offset"] - library.table["offset"].min()) / AXIS_STEP
     n_own = library.energy.size
     n_axis = n_own + int(np.ceil(delay.max()))
     # Without different offsets nothing moves. Otherwise the axis is extended to hold the members that moved furthest.

@@ -8,7 +8,8 @@ import numpy as np
 
 from napari_xanes._typing import Float32Array, Float64Array, IndexArray
 from napari_xanes.maps.matching.low_rank_library import low_rank
-from napari_xanes.theory.library.model import STEP, Library
+from napari_xanes.theory.library.conventions import AXIS_STEP
+from napari_xanes.theory.library.model import Library
 
 NARROWEST, WIDEST = 0.1, 2.0
 """Limits of the broadening in eV."""
@@ -51,7 +52,7 @@ class MeanMisfit:
             self._broadened[width] = _broaden(reduced.components.spectra, width)
         broadened, axis = self._broadened[width], reduced.components.energy
         zero = reduced.components.table["offset"][0] + offset
-        position = np.clip((self.energy - zero - axis[0]) / STEP, 0, axis.size - 1.001)
+        position = np.clip((self.energy - zero - axis[0]) / AXIS_STEP, 0, axis.size - 1.001)
         lower = position.astype(np.intp)
         fraction = (position - lower).astype(np.float32)
         components = broadened[:, lower] * (1 - fraction) + broadened[:, lower + 1] * fraction
@@ -141,7 +142,7 @@ def _broaden(spectra: Float32Array, width: float) -> Float32Array:
     from scipy.fft import irfft, rfft, rfftfreq
 
     n = spectra.shape[1] + 64
-    transfer = np.exp(-2 * (np.pi * rfftfreq(n, STEP) * width / _FWHM) ** 2).astype(np.float32)
+    transfer = np.exp(-2 * (np.pi * rfftfreq(n, AXIS_STEP) * width / _FWHM) ** 2).astype(np.float32)
     padded = np.pad(spectra, ((0, 0), (0, 64)), mode="edge")
     broad: Float32Array = irfft(rfft(padded, axis=1) * transfer, n, axis=1)[:, : spectra.shape[1]]
     return broad

@@ -12,7 +12,9 @@ from napari_xanes._typing import Block, Float64Array, IndexArray
 from napari_xanes.maps.matching.doubts import Doubt
 from napari_xanes.maps.matching.l_edge_matcher import Limits, Matcher, PixelMatch
 from napari_xanes.maps.matching.search_grid import SearchGrid
-from napari_xanes.theory.embedding.embed import Embedding, Method, embed_spectra
+from napari_xanes.theory.embedding.embed import embed_spectra
+from napari_xanes.theory.embedding.methods import EmbeddingMethod
+from napari_xanes.theory.embedding.model import Embedding
 from napari_xanes.theory.embedding.placement import place
 from napari_xanes.theory.library.model import Library
 
@@ -31,7 +33,7 @@ class NearestNeighbourMatcher(Matcher):
         limits: Limits,
         n_pixels: int,
         library: Library,
-        method: Method,
+        method: EmbeddingMethod,
         dimensions: int,
     ) -> None:
         super().__init__(grid, frames, limits, n_pixels)

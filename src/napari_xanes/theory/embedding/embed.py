@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -11,76 +10,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.progress import Progress
-from napari_xanes.theory.embedding.methods import METHODS, NEIGHBOURS, Tell, distances_of, principal_axes
+from napari_xanes.theory.embedding.methods import METHODS, EmbeddingMethod, Tell, distances_of, principal_axes
+from napari_xanes.theory.embedding.model import Embedding
+from napari_xanes.theory.embedding.placement import background_columns, place, unit_rows
 from napari_xanes.theory.library.model import Library
-
-Method = Literal["pca", "mds", "isomap", "tsne", "umap"]
-
-_CIRCLE = 32
-"""Among how many members around the nearest one a spectrum's neighbours are looked for."""
 
 LANDMARKS = 600
 """Of a larger library so many members are embedded by themselves, the others among them."""
 
 
-@dataclass(frozen=True, eq=False)
-class Embedding:
-    """Coordinates of a library's members, and what is needed to place other spectra among them.
-
-    Parameters
-    ----------
-    coordinates : ndarray, shape (M, D)
-        Without unit; distances are those between unit spectra, as far as the method keeps them.
-    method : str
-        How they were found.
-    stress : float
-        Kruskal's stress 1: root of the squared differences of distances over the squared distances. 0 is perfect.
-    trustworthiness : float
-        How many of a member's five neighbours are its neighbours as spectra too, 0 to 1 (Venna & Kaski, 2001).
-    features : ndarray, shape (M, K)
-        The unit spectra that were embedded.
-    energy : ndarray, shape (E,), optional
-        Photon energies in eV of spectra to place; None if features are placed as they are.
-    free : ndarray, shape (E, F), optional
-        Orthonormal background, projected out.
-    library : Library, optional
-        Whose members they are.
-    axes : tuple of ndarray, optional
-        Mean (K,) and directions (D, K) that spectra are projected on, for principal components.
-    """
-
-    coordinates: Float64Array
-    method: Method
-    stress: float
-    trustworthiness: float
-    features: Float64Array
-    energy: Float64Array | None = None
-    free: Float64Array | None = None
-    library: Library | None = None
-    axes: tuple[Float64Array, Float64Array] | None = None
-
-    @property
-    def n_components(self) -> int:
-        """Number of coordinates."""
-        return int(self.coordinates.shape[1])
-
-    @cached_property
-    def products(self) -> Float64Array:
-        """Inner products (M, M) of the members' features."""
-        result: Float64Array = self.features @ self.features.T
-        return result
-
-    @cached_property
-    def circles(self) -> NDArray[np.intp]:
-        """The members nearest to each member, itself among them: shape (M, up to 32)."""
-        n_near = min(max(_CIRCLE, NEIGHBOURS), len(self.features))
-        squares = np.diagonal(self.products) - 2 * self.products
-        return np.argpartition(squares, n_near - 1, axis=1)[:, :n_near]
-
-
 def embed(
     library: Library,
-    method: Method = "mds",
+    method: EmbeddingMethod = "mds",
     n_components: int = 2,
     *,
     energy: ArrayLike | None = None,
@@ -134,8 +75,6 @@ def embed(
     >>> made.coordinates.shape
     (78, 2)
     """
-    from napari_xanes.theory.embedding.placement import background_columns, unit_rows
-
     axis = _default_axis(library) if energy is None else np.asarray(energy, dtype=np.float64)
     low, high = library.span
     if axis.size < 4 or axis[0] < low + offset - 1e-9 or axis[-1] > high + offset + 1e-9:
@@ -160,7 +99,7 @@ def _default_axis(library: Library) -> Float64Array:
 
 
 def embed_spectra(
-    features: Float64Array, method: Method = "mds", n_components: int = 2, progress: Progress | None = None
+    features: Float64Array, method: EmbeddingMethod = "mds", n_components: int = 2, progress: Progress | None = None
 ) -> Embedding:
     """Embed rows of features (M, K); see `embed`.
 
@@ -194,12 +133,10 @@ def embed_spectra(
     return Embedding(coordinates, method, stress, _trust(features, coordinates), features, axes=axes)
 
 
-def _embedded(features: Float64Array, method: Method, n_components: int, tell: Tell) -> Float64Array:
+def _embedded(features: Float64Array, method: EmbeddingMethod, n_components: int, tell: Tell) -> Float64Array:
     """Coordinates of all rows, those beyond `LANDMARKS` by their place among landmarks that lie far from each other."""
     if method == "pca" or len(features) <= LANDMARKS:
         return METHODS[method](features, n_components, tell)
-    from napari_xanes.theory.embedding.placement import place
-
     known = features[_spread(features)]
     result: Float64Array = place(
         Embedding(METHODS[method](known, n_components, tell), method, 0.0, 1.0, known), features

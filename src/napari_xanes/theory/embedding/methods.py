@@ -5,10 +5,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from importlib import import_module
+from typing import Literal
 
 import numpy as np
 
 from napari_xanes._typing import Float64Array
+
+BuiltInMethod = Literal["pca", "mds", "isomap", "tsne"]
+"""Methods that need no optional package."""
+
+EmbeddingMethod = BuiltInMethod | Literal["umap"]
+"""Names of all methods; UMAP needs the extra ``umap``."""
 
 Tell = Callable[[float], None]
 

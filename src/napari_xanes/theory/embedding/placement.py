@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.theory.embedding.embed import Embedding
 from napari_xanes.theory.embedding.methods import NEIGHBOURS
+from napari_xanes.theory.embedding.model import Embedding
 
 _AT_ONCE = 1 << 13
 

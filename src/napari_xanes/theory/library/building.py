@@ -12,14 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.progress import Progress, part
-from napari_xanes.theory.library.model import STEP, Library
+from napari_xanes.theory.library.conventions import AXIS_STEP
+from napari_xanes.theory.library.model import Library
 from napari_xanes.theory.multiplet.atomic import find_ion, parse_ion
 from napari_xanes.theory.multiplet.broadening import between_l3_and_l2, broadened
 from napari_xanes.theory.multiplet.charge_transfer import ChargeTransfer
 from napari_xanes.theory.multiplet.l_edge import l_edge_sticks
 from napari_xanes.theory.multiplet.spectra import empirical_offset
 
-AXIS: Float64Array = STEP * np.arange(-440, 761, dtype=np.float64)
+AXIS: Float64Array = AXIS_STEP * np.arange(-440, 761, dtype=np.float64)
 """-22 to 38 eV from the difference of configuration averages: L3 and L2 of every 3d ion, and room around them."""
 
 MODEL_FLOOR = {3: 0.2, 4: 0.5, 9: 0.5}
@@ -272,7 +273,7 @@ def _moved(
 def _unit(spectra: NDArray[np.float32]) -> NDArray[np.float32]:
     from scipy.ndimage import gaussian_filter1d
 
-    wide: NDArray[np.float32] = gaussian_filter1d(spectra, 0.15 / (2 * STEP), axis=1)
+    wide: NDArray[np.float32] = gaussian_filter1d(spectra, 0.15 / (2 * AXIS_STEP), axis=1)
     wide -= wide.mean(axis=1, keepdims=True)
     wide /= np.linalg.norm(wide, axis=1, keepdims=True)
     return wide

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.spectrum import Spectrum
-from napari_xanes.theory.library.model import UNITS, Library
+from napari_xanes.theory.library.conventions import COLUMN_UNITS
+from napari_xanes.theory.library.model import Library
 
 _STEP = 0.1
 _SAID = ("name", "element", "charge", "ten_dq", "offset", "ten_dq_sigma")
@@ -94,7 +95,7 @@ def library_spectra(
 def _name(library: Library, row: int, told: list[str]) -> str:
     ten_dq = library.column("ten_dq")[row]
     field = "" if np.isnan(ten_dq) else f" 10Dq {ten_dq:g} eV"
-    more = [f" {name} {library.table[name][row]:g}{' eV' if UNITS[name] == 'eV' else ''}" for name in told]
+    more = [f" {name} {library.table[name][row]:g}{' eV' if COLUMN_UNITS[name] == 'eV' else ''}" for name in told]
     return library.species[row] + field + "".join(more)
 
 

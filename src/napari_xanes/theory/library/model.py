@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -13,30 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.spectrum import Spectrum
-
-UNITS: Mapping[str, str] = MappingProxyType(
-    {
-        "name": "",
-        "element": "",
-        "charge": "1",
-        "ten_dq": "eV",
-        "slater_scale": "1",
-        "spin_orbit_scale": "1",
-        "ds": "eV",
-        "dt": "eV",
-        "delta": "eV",
-        "v_eg": "eV",
-        "v_t2g": "eV",
-        "u_dd": "eV",
-        "u_pd": "eV",
-        "offset": "eV",
-        "ten_dq_sigma": "eV",
-    }
-)
-"""The columns that a library may have. A member without a value in a column of numbers has NaN there."""
-
-STEP = 0.05
-"""Spacing in eV of the axis of every library: a line of 0.2 eV full width is sampled to 3e-6 of its height."""
+from napari_xanes.theory.library.archive import read_archive, write_archive
+from napari_xanes.theory.library.conventions import AXIS_STEP, COLUMN_UNITS
 
 _HARD = 2000.0
 """Above this energy in eV an edge of a 3d metal is its K edge: a step, whose shape holds the neighbours too."""
@@ -57,8 +36,8 @@ class Library:
     spectra : array_like, shape (M, R)
         Absorption per atom, kept as float32. Those of theory have their lifetime width, not yet the instrument's.
     table : mapping of str to array_like, shape (M,)
-        Parameters of the members, by the names in `UNITS`. At least ``charge`` and ``offset`` (eV: the photon energy
-        at 0 of the axis).
+        Parameters of the members, by the names in `COLUMN_UNITS`. At least ``charge`` and ``offset`` (eV: the photon
+        energy at 0 of the axis).
     provenance : mapping, optional
         How the spectra came about, in plain values.
 
@@ -86,25 +65,29 @@ class Library:
     def __post_init__(self) -> None:
         energy = np.array(self.energy, dtype=np.float64)
         spectra = np.array(self.spectra, dtype=np.float32)
-        if energy.ndim != 1 or energy.size < 2 or not np.allclose(np.diff(energy), STEP, rtol=0, atol=1e-6):
-            raise ValueError(f"library {self.name!r}: the axis must have even steps of {STEP} eV")
+        if energy.ndim != 1 or energy.size < 2 or not np.allclose(np.diff(energy), AXIS_STEP, rtol=0, atol=1e-6):
+            raise ValueError(f"library {self.name!r}: the axis must have even steps of {AXIS_STEP} eV")
         if spectra.ndim != 2 or spectra.shape[1] != energy.size or spectra.shape[0] == 0:
             raise ValueError(f"library {self.name!r}: {energy.size} energies but spectra of shape {spectra.shape}")
         wrong = ~np.isfinite(spectra).all(axis=1) | ~spectra.any(axis=1)
         if wrong.any():
             raise ValueError(f"library {self.name!r}: spectrum {int(wrong.argmax())} is not finite or zero everywhere")
         table = {name: np.array(column) for name, column in self.table.items()}
-        unknown = sorted(set(table) - set(UNITS))
+        unknown = sorted(set(table) - set(COLUMN_UNITS))
         missing = sorted({"charge", "offset"} - set(table))
         if unknown or missing:
             raise ValueError(
                 f"library {self.name!r}: "
-                + (f"no column is called {unknown[0]!r}; known: {', '.join(UNITS)}" if unknown else f"no {missing[0]}")
+                + (
+                    f"no column is called {unknown[0]!r}; known: {', '.join(COLUMN_UNITS)}"
+                    if unknown
+                    else f"no {missing[0]}"
+                )
             )
         for name, column in table.items():
             if column.shape != spectra.shape[:1]:
                 raise ValueError(f"library {self.name!r}: {len(spectra)} spectra, but column {name} is {column.shape}")
-            if UNITS[name]:
+            if COLUMN_UNITS[name]:
                 table[name] = column.astype(np.float64)
         arrays: list[NDArray[Any]] = [energy, spectra, *table.values()]
         for array in arrays:
@@ -137,7 +120,7 @@ class Library:
         n = len(self)
         ten_dq = self.column("ten_dq")
         keys = [
-            self.table[name].round(6).astype(str) if UNITS[name] else self.table[name]
+            self.table[name].round(6).astype(str) if COLUMN_UNITS[name] else self.table[name]
             for name in self.table
             if name not in ("ten_dq", "ten_dq_sigma", "offset", "name")
         ]
@@ -251,11 +234,40 @@ class Library:
             f"library {self.name!r} is in no file, so a recipe can't name it: save it with its method save"
         )
 
-    def save(self, path: Any) -> None:
-        """Write the library to an ``.npz`` file, whole or not at all; see `napari_xanes.theory.library.file`."""
-        from napari_xanes.theory.library.file import save_library
+    def save(self, path: str | Path, *, compress: bool = False, every: int = 1) -> None:
+        """Write the library to an ``.npz`` file; it appears whole or not at all.
 
-        save_library(self, path)
+        Parameters
+        ----------
+        path : path
+            The file to write.
+        compress : bool
+            Keep only as many patterns (singular vectors) as reproduce every spectrum to `LOSS`, as 16-bit integers.
+        every : int
+            Keep only every n-th point, for spectra that are smooth; reading draws a spline through them.
+
+        Raises
+        ------
+        OSError
+            If the file can't be written.
+        ValueError
+            If the last point would not be kept.
+        """
+        metadata = {"name": self.name, "provenance": self.provenance}
+        write_archive(path, self.energy, self.spectra, self.table, metadata, compress=compress, every=every)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Library:
+        """Read a library that `save` wrote.
+
+        Raises
+        ------
+        OSError
+            If the file can't be read.
+        ValueError
+            If the file is not a library; the message names the file.
+        """
+        return cls(**read_archive(path))
 
 
 def at_k_edge(low: float, high: float) -> bool:
@@ -272,14 +284,14 @@ def at_k_edge(low: float, high: float) -> bool:
 def _weights(axis: Float64Array, energy: Float64Array, fwhm: float) -> Float64Array:
     """What each point of the axis adds to the values at `energy`, shape (R, E)."""
     away = energy - axis[:, None]
-    if fwhm < 2 * STEP:
-        weights: Float64Array = np.maximum(0.0, 1 - np.abs(away) / STEP)
+    if fwhm < 2 * AXIS_STEP:
+        weights: Float64Array = np.maximum(0.0, 1 - np.abs(away) / AXIS_STEP)
         return weights
-    # The sum over the points is the convolution integral, because what it samples is band-limited far below 1/STEP.
+    # The sum over the points is the convolution integral: the samples are band-limited far below 1 / AXIS_STEP.
     sigma = fwhm / _FWHM
     weights = np.exp(-0.5 * (away / sigma) ** 2)
     # At the ends of the axis part of the Gaussian is missing; a spectrum that does not end at 0 must not fall off.
     total = weights.sum(axis=0)
-    inside = (energy >= axis[0] - STEP / 2) & (energy <= axis[-1] + STEP / 2)
+    inside = (energy >= axis[0] - AXIS_STEP / 2) & (energy <= axis[-1] + AXIS_STEP / 2)
     weights *= np.where(inside, 1 / np.maximum(total, 1e-300), 0.0)
     return weights

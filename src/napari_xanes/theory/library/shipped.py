@@ -13,7 +13,6 @@ import numpy as np
 
 from napari_xanes.progress import Progress
 from napari_xanes.theory.library.building import Grid, build_library, rebuild
-from napari_xanes.theory.library.file import read_library, save_library
 from napari_xanes.theory.library.model import Library
 from napari_xanes.theory.multiplet.charge_transfer import ChargeTransfer
 
@@ -127,7 +126,7 @@ def load_library(source: Any) -> Library:
     if isinstance(source, Mapping) and "build" in source:
         return rebuild(source["build"])
     if isinstance(source, str | Path) and Path(source).suffix == ".npz":
-        found = read_library(source)
+        found = Library.read(source)
         return replace(found, provenance={**found.provenance, "path": str(Path(source).resolve())})
     from napari_xanes.theory.library.sources import library_of_spectra
 
@@ -138,7 +137,7 @@ def load_library(source: Any) -> Library:
 
 @cache
 def _shipped(name: str) -> Library:
-    found = read_library(FOLDER / f"{name}.npz")
+    found = Library.read(FOLDER / f"{name}.npz")
     return replace(found, provenance={**found.provenance, "shipped": name})
 
 
@@ -152,4 +151,4 @@ def write_shipped(name: str, folder: Path = FOLDER, *, progress: Progress | None
     OSError
         If the file can't be written.
     """
-    save_library(build_library(GRIDS[name], name=name, progress=progress), folder / f"{name}.npz", compress=True)
+    build_library(GRIDS[name], name=name, progress=progress).save(folder / f"{name}.npz", compress=True)

@@ -16,7 +16,8 @@ from napari_xanes.io.files import read_text
 from napari_xanes.io.frames import ordered
 from napari_xanes.io.spectra.columns import parse_table
 from napari_xanes.spectrum import Spectrum
-from napari_xanes.theory.library.model import STEP, Library, at_k_edge
+from napari_xanes.theory.library.conventions import AXIS_STEP
+from napari_xanes.theory.library.model import Library, at_k_edge
 from napari_xanes.theory.multiplet.atomic import find_ion, parse_ion
 from napari_xanes.theory.multiplet.spectra import empirical_offset
 
@@ -53,10 +54,10 @@ def library_of_spectra(source: Any) -> Library:
         raise ValueError("a library needs at least one spectrum")
     spectra = [_per_atom(spectrum) for spectrum in spectra]
     low, high = max(s.energy[0] for s in spectra), min(s.energy[-1] for s in spectra)
-    if high - low < 10 * STEP:
+    if high - low < 10 * AXIS_STEP:
         widest = ", ".join(f"{s.name!r} {s.energy[0]:g}-{s.energy[-1]:g}" for s in spectra[:4])
         raise ValueError(f"the spectra of a library must share their energies, these do not (eV): {widest}")
-    axis = low + STEP * np.arange(int((high - low) / STEP + 1e-6) + 1)
+    axis = low + AXIS_STEP * np.arange(int((high - low) / AXIS_STEP + 1e-6) + 1)
     ions = [_ion(spectrum) for spectrum in spectra]
     fields = [_number(_TEN_DQ, spectrum.name) for spectrum in spectra]
     charges = [ion[1] if s.valence is None and ion else s.valence for s, ion in zip(spectra, ions, strict=True)]

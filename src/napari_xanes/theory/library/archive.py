@@ -3,34 +3,51 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.history import to_plain
 from napari_xanes.io.files import replacing
-from napari_xanes.theory.library.model import STEP, UNITS, Library
+from napari_xanes.theory.library.conventions import AXIS_STEP
 
 _FORMAT = "napari-xanes library 1"
+_COLUMN = "column_"
 
 LOSS = 3e-4
 """Largest error of a spectrum in a compressed file, in units of the library's highest value."""
 
 
-def save_library(library: Library, path: str | Path, *, compress: bool = False, every: int = 1) -> None:
-    """Write a library to an ``.npz`` file; it appears whole or not at all.
+def write_archive(
+    path: str | Path,
+    energy: Float64Array,
+    spectra: Float32Array,
+    table: Mapping[str, NDArray[Any]],
+    metadata: Mapping[str, Any],
+    *,
+    compress: bool,
+    every: int,
+) -> None:
+    """Write the values of a library to an ``.npz`` file; see `Library.save`.
 
     Parameters
     ----------
-    library : Library
-        What to write.
     path : path
-        Where to.
-    compress : bool
-        Keep only as many patterns (singular vectors) as reproduce every spectrum to `LOSS`, in 16-bit integers.
-    every : int
-        Keep only every so many-th point, for spectra that are smooth; reading draws a spline through them.
+        The file to write; it appears whole or not at all.
+    energy : ndarray, shape (R,)
+        Axis in eV, in steps of `AXIS_STEP`.
+    spectra : ndarray, shape (M, R)
+        Absorption of each member.
+    table : mapping of str to ndarray, shape (M,)
+        Parameters of the members.
+    metadata : mapping
+        ``name`` and ``provenance``.
+    compress, every
+        As in `Library.save`.
 
     Raises
     ------
@@ -39,26 +56,22 @@ def save_library(library: Library, path: str | Path, *, compress: bool = False, 
     ValueError
         If the last point would not be kept.
     """
-    if (library.energy.size - 1) % every:
-        raise ValueError(f"{library.energy.size} points can't be thinned to every {every}-th: the last would be lost")
+    if (energy.size - 1) % every:
+        raise ValueError(f"{energy.size} points can't be thinned to every {every}-th: the last would be lost")
     content: dict[str, Any] = {
         "format": _FORMAT,
-        "name": library.name,
-        "start": library.energy[0],
-        "provenance": json.dumps(to_plain(library.provenance)),
+        "name": metadata["name"],
+        "start": energy[0],
+        "provenance": json.dumps(to_plain(metadata["provenance"])),
     }
-    content |= {f"column_{name}": column for name, column in library.table.items()}
-    if compress:
-        content |= _compressed(library)
-    else:
-        content |= {"spectra": library.spectra[:, ::every], "every": every}
+    content |= {f"{_COLUMN}{name}": column for name, column in table.items()}
+    content |= _compressed(spectra.astype(np.float64)) if compress else {"spectra": spectra[:, ::every], "every": every}
     with replacing(Path(path)) as (draft,), draft.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **content)
 
 
-def _compressed(library: Library) -> dict[str, Any]:
-    """Weights (rank, M) and patterns (rank, R) as integers of one unit, so that faint patterns have small ones."""
-    spectra = library.spectra.astype(np.float64)
+def _compressed(spectra: Float64Array) -> dict[str, Any]:
+    """Return weights (rank, M) and patterns (rank, R) as integers of one unit: faint patterns have small integers."""
     u, s, vt = np.linalg.svd(spectra, full_matrices=False)
     weights, patterns = (u * np.sqrt(s)).T, vt * np.sqrt(s)[:, None]
     allowed = LOSS * spectra.max()
@@ -83,15 +96,15 @@ def _expanded(content: Any) -> Any:
     return (content["weights"].T * float(content["unit"]) ** 2) @ content["patterns"].astype(np.float64)
 
 
-def read_library(path: str | Path) -> Library:
-    """Read a library that `save_library` wrote.
+def read_archive(path: str | Path) -> dict[str, Any]:
+    """Read the arguments of a `Library` from a file that `write_archive` wrote.
 
     Raises
     ------
     OSError
         If the file can't be read.
     ValueError
-        If it is no library; the message names the file.
+        If the file is not a library; the message names the file.
     """
     path = Path(path)
     try:
@@ -102,11 +115,16 @@ def read_library(path: str | Path) -> Library:
     if not isinstance(content, dict) or str(content.get("format")) != _FORMAT:
         raise ValueError(f"{path}: no library of napari-xanes; load_library makes one of spectra in text files")
     spectra = content["spectra"] if "spectra" in content else _expanded(content)
-    table = {name: content[f"column_{name}"] for name in UNITS if f"column_{name}" in content}
     every = int(content.get("every", 1))
-    axis = float(content["start"]) + STEP * np.arange((spectra.shape[1] - 1) * every + 1)
+    energy = float(content["start"]) + AXIS_STEP * np.arange((spectra.shape[1] - 1) * every + 1)
     if every > 1:
         from scipy.interpolate import CubicSpline
 
-        spectra = CubicSpline(axis[::every], spectra, axis=1)(axis)
-    return Library(str(content["name"]), axis, spectra, table, json.loads(str(content["provenance"])))
+        spectra = CubicSpline(energy[::every], spectra, axis=1)(energy)
+    return {
+        "name": str(content["name"]),
+        "energy": energy,
+        "spectra": spectra,
+        "table": {name.removeprefix(_COLUMN): content[name] for name in content if name.startswith(_COLUMN)},
+        "provenance": json.loads(str(content["provenance"])),
+    }
