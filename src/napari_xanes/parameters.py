@@ -69,10 +69,8 @@ class Param(annotated_types.GroupedMetadata):
 AUTOMATIC = ("auto", "fit")
 """Words that stand for None, where a number may be left out and is then taken from the data (`Param.auto`)."""
 
-Kind = Literal[
-    "float", "int", "bool", "text", "choice", "range", "numbers",
-    "references", "calibration", "reference", "i0", "region", "library",
-]  # fmt: skip
+PlainKind = Literal["float", "int", "bool", "text", "choice", "range", "numbers"]
+"""Kinds that follow from the type alone. Types of our own name theirs themselves (`Param.kind`)."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class Parameter:
     """
 
     name: str
-    kind: Kind
+    kind: str
     default: Any
     optional: bool
     choices: tuple[str, ...]
@@ -143,7 +141,7 @@ class Parameter:
         }
 
 
-def _kind(hint: Any) -> tuple[Kind, tuple[str, ...]]:
+def _kind(hint: Any) -> tuple[PlainKind, tuple[str, ...]]:
     """Return the kind of a type, and its choices if it is a Literal."""
     if hint is bool:
         return "bool", ()
@@ -195,7 +193,7 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
         kind, choices = (spec.kind, ()) if spec.kind else _kind(bare)
         parameters[name] = Parameter(
             name,
-            kind,  # type: ignore[arg-type]
+            kind,
             argument.default,
             optional or argument.default is None,
             choices,
