@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QWidget
-from tests.io.zeiss.test_xrm_series import aps
+from tests.io.zeiss.xrm_files import aps
 
 import napari_xanes as nx
 from napari_xanes.gui.files import readers

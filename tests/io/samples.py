@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import tifffile
 import zarr
-from tests.io.edf import test_edf
+from tests.io.edf import edf_files
 from tests.io.hdf5.test_fuzz import LAYOUTS
 from tests.io.plain import test_mrc
 from tests.io.spectra import test_spectra
 from tests.io.stxm import test_axis, test_stony_brook, test_stony_brook_netcdf
-from tests.io.zeiss import test_txrm_series, test_xrm_series
+from tests.io.zeiss import test_txrm_series, xrm_files
 from tests.io.zeiss.ole2 import write_zeiss
 
 from napari_xanes import MapSet, ParameterMap, SpectralStack, Spectrum, io
@@ -55,7 +55,7 @@ def _series(layout: str) -> Callable[[Path], list[Sample]]:
 
 
 def _xrm_series(folder: Path) -> list[Sample]:
-    test_xrm_series.aps(folder)
+    xrm_files.aps(folder)
     return [("", "fov07_xanessoc01_8340_0eV.xrm"), ("", "ref_xanessoc01_8340_0eV.xrm")]
 
 
@@ -70,7 +70,7 @@ def _stony_brook_netcdf(folder: Path) -> list[Sample]:
 
 
 def _edf_series(folder: Path) -> list[Sample]:
-    test_edf.id21(folder)
+    edf_files.id21(folder)
     return [("", "map1_data_0000_0001_0000.edf")]
 
 

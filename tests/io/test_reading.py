@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.io.edf.test_edf import id21
-from tests.io.zeiss.test_xrm_series import aps, ssrl
+from tests.io.edf.edf_files import id21
+from tests.io.zeiss.xrm_files import aps, ssrl
 from typer.testing import CliRunner
 
 import napari_xanes as nx

@@ -8,22 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.io.fuzzing import TABLES, drawn
 from tests.io.zeiss.ole2 import write_zeiss as write
+from tests.io.zeiss.xrm_files import aps, image, numbered, ssrl, ssrl_tomography
 
 import napari_xanes as nx
 from napari_xanes import io
 from napari_xanes.io.zeiss import xrm_series
-
-
-def image(value: float) -> np.ndarray:
-    return (value + np.arange(20).reshape(1, 4, 5)).astype("<u2")
-
-
-def aps(folder, energies=(8250, 8340, 8353), *, header=True, stem="fov07"):
-    for i, energy in enumerate(energies):
-        told = [energy - 0.06] if header else [0.0]
-        write(folder / f"{stem}_xanessoc01_{energy}_0eV.xrm", image(100 * (i + 1)), told, [35.0])
-        write(folder / f"ref_xanessoc01_{energy}_0eV.xrm", image(200 * (i + 1)), told, [35.0])
-    return folder
 
 
 def test_aps_names(tmp_path):
@@ -59,14 +48,6 @@ def test_energies_of_names_where_headers_have_none_or_others(tmp_path):
     np.testing.assert_array_equal(io.read(tmp_path, energies=[8251, 8341, 8354]).energy, [8251, 8341, 8354])
 
 
-def numbered(folder, energies, *, angles=None, stem="scan"):
-    """Files of a microscope that counts them and writes the energy into the header."""
-    for i, energy in enumerate(energies):
-        angle = {} if angles is None else {"angles": [angles[i]]}
-        write(folder / f"{stem}_{i:04d}.xrm", image(100 * (i + 1)), [energy], [35.0], **angle)
-    return folder
-
-
 def test_repeats_count_as_people_do(tmp_path):
     for i in range(1, 12):
         write(tmp_path / f"a_8330.0_eV_{i}of11.xrm", image(i), [0.0])
@@ -100,21 +81,6 @@ def test_a_tomography_at_one_energy_is_no_series(tmp_path):
     numbered(tmp_path, [8350.2, 8360.1, 8370.15], angles=[0.0, 1.0, 2.0])
     with pytest.raises(ValueError, match="or of several energies, in it"):
         io.read(tmp_path)
-
-
-def ssrl(folder, *, energies=(8324.0, 8330.5), sample=0.5, reference=0.3, repeats=2):
-    n = 0
-    for i, energy in enumerate(energies):
-        for rep in range(1, repeats + 1):
-            for k in range(1, 4):
-                name = f"rep{rep:02d}_NCA_fov08_{energy:07.1f}_eV_{k:03d}of003.xrm"
-                write(folder / name, image(100 * (i + 1) + rep * 10 + k), [0.0], [sample])
-            for k in range(1, 3):
-                n += 1
-                name = f"rep{rep:02d}_{n:06d}_ref_NCA_fov08_{energy:07.1f}_eV_{k:03d}of002.xrm"
-                write(folder / name, image(300 * (i + 1) + k), [0.0], [reference])
-    (folder / "ScanInfo_NCA_fov08.txt").write_text("VERSION 1\nENERGY 1\nFILES\n")
-    return folder
 
 
 def test_ssrl_names_repeats_and_exposures(tmp_path):
@@ -181,18 +147,6 @@ def test_several_scans_in_a_folder(tmp_path):
     assert (stack.metadata["detector"], "flat" in stack.metadata) == ("fov08_xanessoc01", True)
     assert "one of 2 stacks" in io.read(tmp_path).metadata["notes"][-1]
     assert io.read(tmp_path / "fov08_xanessoc01_8340_0eV.xrm").metadata["detector"] == "fov08_xanessoc01"
-
-
-def ssrl_tomography(folder, angles=("-010.00", "+000.00", "+010.50", "+100.00"), energies=(8324.0, 8330.25)):
-    """Value 1000 * number of the angle + 100 * number of the energy; references 5000 + 100 * number of the energy."""
-    for i, energy in enumerate(energies):
-        for k in (1, 2):
-            name = f"rep01_{i + 1:06d}_ref_NCA_fov08_{energy:08.2f}_eV_{k:03d}of002.xrm"
-            write(folder / name, image(5000 + 100 * i + k), [0.0], [0.3])
-        for n, angle in enumerate(angles):
-            name = f"rep01_NCA_fov08_{angle}deg_{energy:08.2f}_eV_001of001.xrm"
-            write(folder / name, image(1000 * n + 100 * i), [0.0], [0.5])
-    return folder
 
 
 def test_each_angle_of_a_tomography_is_a_stack_of_its_own(tmp_path):

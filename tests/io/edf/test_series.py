@@ -1,61 +1,14 @@
-"""EDF series of the ESRF, written byte by byte: energies, references, darks, exposures, damaged and hostile files."""
+"""EDF series of the ESRF: energies, references, darks, exposures, and files that can't be used."""
 
 from __future__ import annotations
 
-import tracemalloc
-
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from tests.io.edf.edf_files import edf, id21, picture
 
 import napari_xanes as nx
 from napari_xanes import io
-from napari_xanes.io.edf import file as edf_file
 from napari_xanes.io.edf import series as edf_series
-
-NAMES = {"u1": "UnsignedByte", "u2": "UnsignedShort", "i4": "SignedInteger", "f4": "FloatValue", "f8": "DoubleValue"}
-
-
-def edf(pixels, header=None, *, big=False, pad=512, **changes):
-    """The bytes of one image: a header of text in blocks of 512 bytes, then rows from the first to the last."""
-    order = ">" if big else "<"
-    entries = {
-        "HeaderID": "EH:000001:000000:000000",
-        "Image": "1",
-        "ByteOrder": "HighByteFirst" if big else "LowByteFirst",
-        "DataType": NAMES[f"{pixels.dtype.kind}{pixels.dtype.itemsize}"],
-        "Dim_1": str(pixels.shape[1]),
-        "Dim_2": str(pixels.shape[0]),
-        "Size": str(pixels.nbytes),
-        **(header or {}),
-        **changes,
-    }
-    text = "{\n" + "".join(f"{key} = {value} ;\n" for key, value in entries.items() if value is not None)
-    text += " " * (-(len(text) + 2) % pad) + "}\n"
-    rows = b"".join(pixels[y].astype(pixels.dtype.newbyteorder(order)).tobytes() for y in range(pixels.shape[0]))
-    return text.encode("latin-1") + rows
-
-
-def picture(value, shape=(4, 5)):
-    return (value + np.arange(shape[0] * shape[1]).reshape(shape)).astype("u2")
-
-
-def id21(folder, *, energies=(7.1, 7.11, 7.12), time=0.1, summed=2, repeats=1, refs=True, darks=True, stem="map1"):
-    """A series as ID21 names it; the image of energy i is 1000 (i + 1), its references 3000 and 3010 (i + 1)."""
-    told = {"exposure_time": time, "nb_frames": summed, "roi": "<0,0>-<5x4>"}
-    for i, energy in enumerate(energies):
-        head = {"energy": energy, **told}
-        for k in range(repeats):
-            path = folder / f"{stem}_data_0000_{i:04d}_{k:04d}.edf"
-            path.write_bytes(edf(picture(1000 * (i + 1) + 10 * k), head))
-        for k in range(2 * refs):
-            path = folder / f"{stem}_ref_0000_{i:04d}_{k:04d}.edf"
-            path.write_bytes(edf(picture(3000 * (i + 1) + 10 * k), head))
-    for k in range(2 * darks):
-        head = {"exposure_time": time, "nb_frames": 10, "roi": "<0,0>-<5x4>"}
-        (folder / f"{stem}_dark_{time}_{k:04d}.edf").write_bytes(edf(np.full((4, 5), 90 + 20 * k, "u2"), head))
-    return folder
 
 
 def test_id21(tmp_path):
@@ -194,42 +147,6 @@ def test_several_scans_in_a_folder(tmp_path):
     np.testing.assert_allclose(stack.metadata["flat"][0], picture(3005))
 
 
-@pytest.mark.parametrize(
-    ("header", "energy"),
-    [
-        ({"energy": "7.112"}, 7112),
-        ({"Energy": "7112.5"}, 7112.5),
-        ({"energy": "7112 eV"}, 7112),
-        ({"counter_mne": "sec nrj", "counter_pos": "1 7.112"}, 7112),
-        ({"motor_mne": "sz Energy sy", "motor_pos": "1 7.1125 2"}, 7112.5),
-        ({"motor_mne": "mono sz", "motor_pos": "7.11 1"}, 7110),
-        ({"energy": "unknown", "motor_mne": "mono", "motor_pos": "7.11"}, 7110),
-    ],
-)
-def test_where_the_energy_stands(tmp_path, header, energy):
-    (tmp_path / "foil_0001.edf").write_bytes(edf(picture(1), header))
-    (tmp_path / "foil_0002.edf").write_bytes(edf(picture(2), {"energy": 9.0}))
-    stack = io.read(tmp_path)
-    np.testing.assert_array_equal(stack.energy, [energy, 9000])
-    assert stack.metadata["available"] == ["foil"]
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        {},
-        {"energy": "0"},
-        {"energy": "nan"},
-        {"energy": "1e300"},
-        {"energy": "-7.1"},
-        {"motor_mne": "nrj sz", "motor_pos": "7.1"},
-        {"motor_mne": "nrj", "motor_pos": "7.1mm7"},
-    ],
-)
-def test_what_is_no_energy(header):
-    assert edf_file.energy_in_header({key.lower(): value for key, value in header.items()}) is None
-
-
 def test_energies_in_the_names(tmp_path):
     for i, energy in enumerate((7112.5, 7110.0)):
         (tmp_path / f"foil_{energy}eV_{i:04d}.edf").write_bytes(edf(picture(i)))
@@ -311,72 +228,10 @@ def test_lazy(tmp_path):
         np.testing.assert_array_equal(np.asarray(one), other)
 
 
-@pytest.mark.parametrize("code", NAMES)
-@pytest.mark.parametrize("big", [False, True])
-def test_types_and_byte_orders(tmp_path, code, big):
-    pixels = np.arange(20).reshape(4, 5).astype(code) * np.array(3, code)
-    (tmp_path / "a_7000eV.edf").write_bytes(edf(pixels, big=big))
-    (tmp_path / "a_7001eV.edf").write_bytes(edf(pixels + np.array(1, code), big=big, Size=None, Dim_3=1))
-    stack = io.read(tmp_path)
-    assert stack.data.dtype == np.dtype(code)
-    np.testing.assert_array_equal(stack.data, [pixels, pixels + 1])
-
-
 def test_other_text_in_braces_is_left_to_others(tmp_path):
     (reader,) = (reader for reader in io.READERS if reader.name == "edf_series")
     (tmp_path / "list.edf").write_text('{"energy": 7.1, "Dim_1": 3}\n')
     assert "not an EDF file" in reader.why_not_readable(tmp_path / "list.edf")
-
-
-HOSTILE = {
-    "too many pixels": ({"Dim_1": "1000000000", "Dim_2": "1000000000", "Size": None}, "cut short"),
-    "more bytes than the file": ({"Dim_1": "50000", "Dim_2": "50000", "Size": "5000000000"}, "cut short"),
-    "negative sizes": ({"Dim_1": "-5", "Dim_2": "-4"}, "dim_1 in its header is '-5'"),
-    "no pixels": ({"Dim_1": "0"}, "dim_1 in its header is '0'"),
-    "sizes that are no numbers": ({"Dim_2": "four"}, "dim_2 in its header is 'four'"),
-    "a size that goes back": ({"Size": "-512"}, "size in its header is '-512'"),
-    "a size of nothing": ({"Size": "0"}, "size in its header is '0'"),
-    "a size that is too small": ({"Size": "39"}, "5 x 4 pixels need 40 bytes, the header promises 39"),
-    "an unknown type": ({"DataType": "ComplexFloat"}, "DataType 'ComplexFloat' is not known"),
-    "no type": ({"DataType": None}, "DataType None is not known"),
-    "no byte order": ({"ByteOrder": "Middle"}, "ByteOrder 'Middle' is neither"),
-    "compressed": ({"Compression": "GzipCompression"}, "compressed with GzipCompression"),
-    "in another file": ({"EDF_BinaryFileName": "secret.bin"}, "its pixels are in the file 'secret.bin'"),
-    "a volume": ({"Dim_3": "2"}, "more than two axes"),
-}
-
-
-@pytest.mark.parametrize(("changes", "reason"), HOSTILE.values(), ids=HOSTILE)
-def test_hostile_headers_are_refused_before_memory_is_taken(tmp_path, changes, reason):
-    path = tmp_path / "a_7000eV.edf"
-    (tmp_path / "secret.bin").write_bytes(b"\0" * 40)
-    path.write_bytes(edf(picture(1), {"energy": 7.0}, **changes))
-    tracemalloc.start()
-    try:
-        assert reason in edf_series.why_not_readable(path)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < 5e6
-    with pytest.raises(ValueError, match=rf"a_7000eV\.edf: no stack .*ESRF EDF series: .*{reason}"):
-        io.read(path)
-
-
-@pytest.mark.parametrize(("changes", "reason"), HOSTILE.values(), ids=HOSTILE)
-def test_hostile_files_of_a_series_are_dropped(tmp_path, changes, reason):
-    path = id21(tmp_path) / "map1_data_0000_0001_0000.edf"
-    path.write_bytes(edf(picture(1), {"energy": 7.0}, **changes))
-    with pytest.warns(UserWarning, match=rf"1 of 11 files can't be used.*: {path.name} \(.*{reason}"):
-        assert io.read(tmp_path).shape == (2, 4, 5)
-
-
-def test_a_long_header_of_a_file_is_not_kept(tmp_path):
-    path = tmp_path / "a_7000eV.edf"
-    path.write_bytes(edf(picture(1), {f"k{i}": i for i in range(15_000)}))
-    assert set(edf_file.read_frames(path)[0][0].header) == {"byteorder", "datatype", "dim_1", "dim_2", "size"}
-    path.write_bytes(edf(picture(1), {f"k{i}": i for i in range(30_000)}))
-    with pytest.raises(ValueError, match="has no end"):
-        edf_file.read_frames(path)
 
 
 def test_what_is_no_series(tmp_path):
@@ -390,64 +245,3 @@ def test_what_is_no_series(tmp_path):
     assert "cut short" in edf_series.why_not_readable(lone)
     lone.write_bytes(b"{\nDim_1 = 5 ;\nDim_2 = 4 ;\nDataType = UnsignedShort ;\n" + b" " * 1_000_000)
     assert "has no end" in edf_series.why_not_readable(lone)
-
-
-PLACES = st.one_of(st.integers(0, 250), st.integers(0, 2 * 552 - 1))
-SIGNS = st.one_of(st.sampled_from(b"0123456789-;={}\n \0.eD_"), st.integers(0, 255))
-
-
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-@given(data=st.data())
-def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data):
-    folder = tmp_path_factory.getbasetemp() / "edf_fuzz"
-    folder.mkdir(exist_ok=True)
-    images = [picture(1), picture(2)]
-    whole = b"".join(edf(one, {"energy": 7.1 + i}) for i, one in enumerate(images))
-    content = bytearray(whole)
-    for at, value in data.draw(st.lists(st.tuples(PLACES, SIGNS), max_size=6)):
-        content[at] = value
-    del content[data.draw(st.one_of(st.just(len(whole)), st.integers(0, len(whole)))) :]
-    path = folder / "fuzz.edf"
-    path.write_bytes(content)
-    untouched = content[:512] == whole[:512] and len(content) >= 552
-    try:
-        if edf_series.why_not_readable(path) is None:
-            found = edf_series.read(path)
-            assert found.data.shape[0] == found.energy.size
-            assert found.data.nbytes <= 8 * len(whole)
-            if untouched and 7100 in found.energy:
-                first = found.data[found.energy.tolist().index(7100)]
-                np.testing.assert_array_equal(first, np.frombuffer(content[512:552], "<u2").reshape(4, 5))
-    except (OSError, ValueError) as error:
-        assert path.name in str(error)  # noqa: PT017
-
-
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-@given(data=st.data())
-def test_a_damaged_file_in_a_series_spoils_no_other(tmp_path_factory, data):
-    folder = tmp_path_factory.getbasetemp() / "edf_series_fuzz"
-    if not folder.exists():
-        folder.mkdir()
-        id21(folder, energies=(7.1, 7.11))
-    path = folder / data.draw(st.sampled_from(sorted(p.name for p in folder.iterdir())))
-    whole = path.read_bytes()
-    content = bytearray(whole)
-    for at, value in data.draw(st.lists(st.tuples(st.integers(0, len(whole) - 1), SIGNS), max_size=6)):
-        content[at] = value
-    del content[data.draw(st.one_of(st.just(len(whole)), st.integers(0, len(whole)))) :]
-    path.write_bytes(content)
-    try:
-        if edf_series.why_not_readable(folder) is None:
-            found = edf_series.read(folder)
-            assert found.data.shape == (found.energy.size, 4, 5)
-            for i, energy in enumerate((7100, 7110)):
-                if energy in found.energy and f"data_0000_000{i}" not in path.name and found.data.shape[0] == 2:
-                    np.testing.assert_array_equal(
-                        found.data[found.energy.tolist().index(energy)], picture(1000 * (i + 1))
-                    )
-            assert found.metadata.get("flat", found.data).shape == found.data.shape
-            assert found.metadata.get("dark", found.data).shape[-2:] == (4, 5)
-    except (OSError, ValueError) as error:
-        assert folder.name in str(error) or path.name in str(error)  # noqa: PT017
-    finally:
-        path.write_bytes(whole)
