@@ -52,7 +52,10 @@ def viewer(request: pytest.FixtureRequest) -> Iterator[Any]:
         reason = _why_no_canvas()
         if reason:
             pytest.skip(reason)
-        yield request.getfixturevalue("make_napari_viewer")(show=True)
+        window_viewer, qtbot = request.getfixturevalue("make_napari_viewer")(), request.getfixturevalue("qtbot")
+        with qtbot.waitExposed(window_viewer.window._qt_window, timeout=60_000):
+            window_viewer.show()
+        yield window_viewer
         return
     from tests.gui.plain_viewer import PlainViewer
 
@@ -64,16 +67,22 @@ def viewer(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 @pytest.fixture
 def wait(qtbot: Any) -> Callable[..., None]:
-    """Let the window work until a condition holds."""
+    """Handle events until a condition holds; the limit is long, for machines that are busy."""
 
-    def until(condition: Callable[[], Any] | None = None, ms: int = 60) -> None:
-        if condition is None:
-            qtbot.wait(ms)
-        else:
-            # Long, for busy machines: what is there already is not waited for.
-            qtbot.waitUntil(lambda: bool(condition()), timeout=15_000)
+    def until(condition: Callable[[], Any]) -> None:
+        qtbot.waitUntil(lambda: bool(condition()), timeout=100_000)
 
     return until
+
+
+@pytest.fixture
+def settle(qtbot: Any) -> Callable[..., None]:
+    """Handle events for a while, in tests that nothing happens."""
+
+    def settled(ms: int = 60) -> None:
+        qtbot.wait(ms)
+
+    return settled
 
 
 @pytest.fixture

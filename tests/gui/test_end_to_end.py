@@ -51,9 +51,7 @@ def maps_in(viewer: Any) -> dict[str, Any]:
     return found
 
 
-def test_hxn_from_drop_to_saved_map(
-    viewer: Any, drop: Any, wait: Any, real_data: Path, tmp_path: Path, qtbot: Any
-) -> None:
+def test_hxn_from_drop_to_saved_map(viewer: Any, drop: Any, wait: Any, real_data: Path, tmp_path: Path) -> None:
     folder = real_data / "hxn_fe_k"
     stack_file, reference_file = folder / "test_stack.tiff", folder / "test_ref_athena.nor"
     spectra = viewer.window.add_plugin_dock_widget("napari-xanes", "Spectra")[1]
@@ -66,8 +64,7 @@ def test_hxn_from_drop_to_saved_map(
     assert energies[0] == pytest.approx(7092.584)
 
     viewer.dims.set_current_step(0, 30)
-    qtbot.wait(50)
-    assert f"{energies[30]:.1f} eV" in _overlay(viewer).text
+    wait(lambda: f"{energies[30]:.1f} eV" in _overlay(viewer).text)
 
     seen: list[Any] = []
     spectra.cursor_moved.connect(lambda layer, index: seen.append(index))
@@ -87,7 +84,6 @@ def test_hxn_from_drop_to_saved_map(
     mapping.runner.stacks.choose(layer)
     mapping.runner.start()
     wait(lambda: not mapping.runner.job.running)
-    qtbot.wait(50)
     window = maps_in(viewer)
 
     parameters = mapping.runner.form().values()
@@ -148,7 +144,6 @@ def test_als_fit_is_the_same_in_window_and_python(viewer: Any, drop: Any, wait: 
     mapping.runner.form().field("references").set(references)
     mapping.runner.start()
     wait(lambda: not mapping.runner.job.running)
-    wait()
     depth = nx.ops.optical_depth(nx.read(folder), i0=folder / "i0.xsp")
     shown = next(other for other in viewer.layers if is_stack(other) and other is not layer)
     np.testing.assert_allclose(shown.data, depth.data, rtol=1e-5, atol=1e-6)

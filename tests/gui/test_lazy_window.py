@@ -91,7 +91,7 @@ def spectra_dock(viewer: Any) -> SpectraDock:
 
 @pytest.mark.window
 def test_looking_computes_nothing_on_the_main_thread(
-    viewer: Any, add_stack: Any, depth: SpectralStack, wait: Any, watch: _Watch
+    viewer: Any, add_stack: Any, depth: SpectralStack, wait: Any, settle: Any, watch: _Watch
 ) -> None:
     docks = [viewer.window.add_plugin_dock_widget("napari-xanes", name)[1] for name in ("Map", "Prepare", "Denoise")]
     dock, embedding = spectra_dock(viewer), viewer.window.add_plugin_dock_widget("napari-xanes", "Embedding")[1]
@@ -109,7 +109,7 @@ def test_looking_computes_nothing_on_the_main_thread(
     brush(viewer.layers.selection.active, (*rest, slice(20, 30), slice(20, 30)))
     wait(lambda: dock.regions.texts() == ["region 1 · 100 px"])
     viewer.layers.selection.active = other
-    wait()
+    settle()
     assert watch.guilty == []
     assert len(pins_of(viewer).pins) == 1
     assert all(one.runner.run_button.isEnabled() for one in docks)
@@ -159,10 +159,10 @@ def _open_lazily(viewer: Any, path: Path) -> Any:
     return viewer.add_image(data, **keywords)
 
 
-def test_limits_that_somebody_chose_stay(viewer: Any, add_stack: Any, depth: SpectralStack, wait: Any) -> None:
+def test_limits_that_somebody_chose_stay(viewer: Any, add_stack: Any, depth: SpectralStack, settle: Any) -> None:
     spectra_dock(viewer)
     layer = add_stack(depth, contrast_limits=(0.2, 0.4))
-    wait(ms=300)
+    settle(300)
     assert tuple(layer.contrast_limits) == (0.2, 0.4)
 
 
@@ -213,7 +213,7 @@ def test_maps_are_made_without_computing_on_the_main_thread(
 
 
 def test_denoising_computes_nothing_on_the_main_thread(
-    viewer: Any, add_stack: Any, depth: SpectralStack, wait: Any, watch: _Watch
+    viewer: Any, add_stack: Any, depth: SpectralStack, wait: Any, settle: Any, watch: _Watch
 ) -> None:
     dock: DenoiseDock = viewer.window.add_plugin_dock_widget("napari-xanes", "Denoise")[1]
     dock.runner.form().field("noise").set("tv")
@@ -225,6 +225,6 @@ def test_denoising_computes_nothing_on_the_main_thread(
     dock.runner.start()
     wait(lambda: not dock.runner.job.running and not dock.companions_pending)
     dock.compare.slider.setValue(100)
-    wait()
+    settle()
     assert watch.guilty == []
     assert any(isinstance(one, Spectrum) for one in references_of(viewer).spectra)

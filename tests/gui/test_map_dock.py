@@ -74,13 +74,13 @@ def test_another_stack_has_no_numbers_of_the_one_that_was_mapped(
     wait(lambda: "Move the cursor" in dock.overlay.text())
 
 
-def test_cancelling_leaves_nothing_behind(viewer: Any, dock: MapDock, add_stack: Any, wait: Any, qtbot: Any) -> None:
+def test_cancelling_leaves_nothing_behind(viewer: Any, dock: MapDock, add_stack: Any, wait: Any, settle: Any) -> None:
     add_stack()
     names = [layer.name for layer in viewer.layers]
     dock.runner.start()
     dock.runner.job.cancel()
     wait(lambda: not dock.runner.job.running)
-    qtbot.wait(50)
+    settle()
     assert [layer.name for layer in viewer.layers] == names
     assert dock.runner.run_button.isEnabled()
     assert dock.results.isHidden()
@@ -176,5 +176,4 @@ def test_the_fit_lies_over_the_spectrum(viewer: Any, dock: MapDock, add_stack: A
     assert f"low {maps['low'].data[10, 20]:.3f}" in dock.overlay.text()
     viewer.layers.remove(layer)
     viewer.cursor.position = (3, 11 * 0.05, 20 * 0.05)
-    wait()
-    assert spectra._fits == []
+    wait(lambda: spectra._fits == [])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import threading
-import weakref
 
 import dask.array as da
 import numpy as np
@@ -150,7 +148,7 @@ def test_a_click_pins_but_a_drag_does_not(viewer, dock, add_stack, point_at, wai
         assert len(dock.pins.pins) == pins
 
 
-def test_lazy_data_are_read_in_a_thread(viewer, dock, add_stack, point_at, stack, wait, monkeypatch):
+def test_lazy_data_are_read_in_a_thread(viewer, dock, add_stack, point_at, stack, settle, monkeypatch):
     monkeypatch.setattr(tiles, "EDGE", 4)
     main, threads = threading.get_ident(), set()
 
@@ -162,7 +160,7 @@ def test_lazy_data_are_read_in_a_thread(viewer, dock, add_stack, point_at, stack
     watching = []
     lazy = da.from_array(stack.data, chunks=(30, 8, 8)).map_blocks(block, dtype=np.float32, meta=np.empty((0, 0, 0)))
     layer = add_stack(stack.with_data(lazy))
-    wait()
+    settle()
     watching.append(True)
     point_at(layer, 5, 9)
     np.testing.assert_allclose(curve(dock, "cursor").values, stack.data[:, 5, 9])
@@ -170,16 +168,16 @@ def test_lazy_data_are_read_in_a_thread(viewer, dock, add_stack, point_at, stack
     assert main not in threads
 
 
-def test_a_hidden_dock_does_nothing(viewer, dock, add_stack, point_at, wait):
+def test_a_hidden_dock_does_nothing(viewer, dock, add_stack, point_at, wait, settle):
     layer = add_stack()
     point_at(layer, 5, 9)
-    wait()
+    settle()
     dock.parentWidget().hide()
     before, shown = dock.plot.paint_count, dock.plot.curves
     viewer.cursor.position = (0.0, 0.05, 0.05)
     viewer.dims.set_current_step(0, 3)
     viewer.add_labels(np.ones((24, 32), int), scale=(0.05, 0.05))
-    wait(ms=150)
+    settle(150)
     assert dock.plot.paint_count == before
     assert dock.plot.curves == shown
     assert dock.cursor.index == (5, 9)
@@ -272,19 +270,6 @@ def test_layers_come_and_go(viewer, dock, add_stack, point_at, stack, wait):
     assert dock.plot.curves == [] or all(c.kind == "reference" for c in dock.plot.curves)
 
 
-@pytest.mark.window
-def test_a_closed_dock_is_freed(viewer, dock, add_stack, wait):
-    add_stack()
-    wait()
-    gone = weakref.ref(dock)
-    viewer.window.remove_dock_widget(dock)
-    dock.deleteLater()
-    wait()
-    del dock
-    assert gone()._live is False
-    gc.collect()
-
-
 def test_cursor_signal(viewer, dock, add_stack, point_at, wait):
     seen = []
     dock.cursor_moved.connect(lambda layer, index: seen.append((layer, index)))
@@ -305,13 +290,15 @@ def test_neighbouring_pixels_of_lazy_data_are_there_at_once(viewer, dock, add_st
     np.testing.assert_allclose(came[-1][1], stack.data[:, 6, 11])
 
 
-def test_what_was_waited_for_does_not_replace_what_came_later(viewer, dock, add_stack, stack, wait, monkeypatch):
+def test_what_was_waited_for_does_not_replace_what_came_later(
+    viewer, dock, add_stack, stack, wait, settle, monkeypatch
+):
     monkeypatch.setattr(tiles, "EDGE", 8)
     hold = threading.Event()
 
     def slow(values):
         if armed:
-            hold.wait(5)
+            hold.wait(30)
         return values
 
     armed = []
@@ -326,7 +313,7 @@ def test_what_was_waited_for_does_not_replace_what_came_later(viewer, dock, add_
     wait(lambda: dock.cursor.index == (2, 2))
     hold.set()
     wait(lambda: dock.cursor._tiles.spectrum((20, 20), 1) is not None)
-    wait(ms=100)
+    settle(100)
     np.testing.assert_allclose(curve(dock, "cursor").values, stack.data[:, 2, 2])
 
 
@@ -338,7 +325,7 @@ def test_closing_while_data_are_read(viewer, dock, add_stack, stack, wait, monke
     def slow(values):
         if armed:
             started.set()
-            hold.wait(2)
+            hold.wait(30)
         return values
 
     armed = []
@@ -350,8 +337,7 @@ def test_closing_while_data_are_read(viewer, dock, add_stack, stack, wait, monke
     wait(started.is_set)
     viewer.close()
     hold.set()
-    wait(ms=100)
-    assert not dock._live
+    wait(lambda: not dock._live)
 
 
 @pytest.mark.parametrize(("value", "said"), [(22982.0, "22982 counts"), (389.25, "389.2 counts"), (np.nan, "no value")])

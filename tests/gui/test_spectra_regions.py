@@ -122,11 +122,11 @@ def test_a_new_region_has_a_label_of_its_own(labels, free):
     assert next_label(np.array(labels, np.uint8)) == free
 
 
-def test_other_labels_are_no_regions(viewer, dock, wait):
+def test_other_labels_are_no_regions(viewer, dock, wait, settle):
     viewer.add_labels(np.ones((5, 5), int))
     viewer.add_labels(np.ones((24, 32), int))  # not scaled: it does not lie over the image
     viewer.add_labels(np.ones((24, 32), int), scale=(0.05, 0.05), metadata={"xanes": {"kind": "map"}})
-    wait(ms=150)
+    settle(150)
     assert dock.regions.texts() == []
     mine = viewer.add_labels(np.full((24, 32), 1_000_000_000), scale=(0.05, 0.05))
     wait(lambda: len(dock.regions.texts()) == 1)

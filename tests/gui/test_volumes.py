@@ -61,7 +61,6 @@ def run(dock: Any, wait: Any, method: str | None = None) -> None:
         dock.runner.methods.setCurrentIndex(dock.runner.methods.findData(method))
     dock.runner.start()
     wait(lambda: not dock.runner.job.running)
-    wait()
 
 
 def test_cursor_and_pins_are_of_the_slice_in_view(
