@@ -1,0 +1,121 @@
+"""Each dock of the manifest in napari's own window: open it, use it, close it; nothing of it stays."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from npe2 import PluginManifest
+from qtpy.QtCore import QCoreApplication, QEvent, QThreadPool
+from tests.test_house import MANIFEST
+
+from napari_xanes.gui.energy import attach_energy
+from napari_xanes.gui.references.reference_set import references_of
+from napari_xanes.gui.spectra.pin_set import pins_of
+
+pytestmark = pytest.mark.window
+TITLES = [widget.display_name for widget in PluginManifest.from_file(MANIFEST).contributions.widgets or ()]
+
+
+def use_spectra(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -> None:
+    viewer.cursor.position = tuple(layer.data_to_world((0, 5, 9)))
+    wait(lambda: dock.cursor.index == (5, 9))
+    dock.pin()
+    dock.regions.brush()
+    viewer.layers[-1].paint((5, 5), 1)
+    wait(lambda: len(dock.regions.texts()) == 1)
+
+
+def use_prepare(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -> None:
+    dock.runner.methods.setCurrentIndex(dock.runner.methods.findData("crop"))
+    run(dock, wait)
+
+
+def use_denoise(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -> None:
+    dock.runner.form().field("noise").set("tv")
+    run(dock, wait)
+    wait(lambda: not dock.arriving)
+    dock.compare.slider.setValue(100)
+
+
+def use_simulate(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -> None:
+    wait(lambda: any(spectrum.name.startswith("theory") for spectrum in references_of(viewer).spectra))
+    dock.keep.click()
+
+
+def use_embedding(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -> None:
+    dock.method.setCurrentText("PCA")
+    dock.library.choose("ni-k")
+    dock.start()
+    wait(lambda: not dock.job.running)
+
+
+def run(dock: Any, wait: Callable[..., None]) -> None:
+    dock.runner.start()
+    wait(lambda: not dock.runner.job.running)
+    assert len(dock.runner.stacks.layers()) >= 1
+
+
+USES: dict[str, Callable[..., None]] = {
+    "Spectra": use_spectra,
+    "Prepare": use_prepare,
+    "Denoise": use_denoise,
+    "Map": lambda dock, layer, viewer, wait: run(dock, wait),
+    "Simulate": use_simulate,
+    "Embedding": use_embedding,
+}
+
+
+def callbacks_of(viewer: Any) -> Iterator[str]:
+    """Name the functions of the package that are connected to the viewer's events, mouse and keys."""
+    sources = (viewer, viewer.layers, viewer.layers.selection, viewer.dims, viewer.cursor)
+    for source in (*sources, *viewer.layers):
+        for name, emitter in source.events.emitters.items():
+            for callback in emitter.callbacks:
+                owner = callback[0]() if isinstance(callback, tuple) else callback
+                text = f"{getattr(owner, '__module__', '')}.{getattr(owner, '__qualname__', type(owner).__name__)}"
+                if text.startswith("napari_xanes"):
+                    yield f"{type(source).__name__}.{name}: {text}"
+    for function in (*viewer.mouse_move_callbacks, *viewer.mouse_drag_callbacks, *viewer.keymap.values()):
+        if str(getattr(function, "__module__", "")).startswith("napari_xanes"):
+            yield f"mouse or key: {function.__qualname__}"
+
+
+def threads_at_work() -> Iterator[threading.Thread]:
+    """List the threads without those that the pools of Qt and dask keep for later work."""
+    for thread in threading.enumerate():
+        if not thread.name.startswith(("Dummy-", "ThreadPoolExecutor-")):
+            yield thread
+
+
+def close(viewer: Any, dock: Any) -> None:
+    """Close a dock as a click on its cross does."""
+    viewer.window.remove_dock_widget(dock)
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def test_every_dock_of_the_manifest_is_tested() -> None:
+    assert set(USES) == set(TITLES)
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_a_closed_dock_is_gone(title: str, viewer: Any, add_stack: Any, wait: Any) -> None:
+    layer = add_stack()
+    for shared_by_all_docks in (attach_energy, references_of, pins_of):
+        shared_by_all_docks(viewer)
+    before, threads = sorted(callbacks_of(viewer)), set(threads_at_work())
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", title)[1]
+    USES[title](dock, layer, viewer, wait)
+    dock_ref = weakref.ref(dock)
+    close(viewer, dock)
+    for other in [other for other in viewer.layers if other is not layer]:
+        viewer.layers.remove(other)
+    del dock
+    gc.collect()
+    assert dock_ref() is None
+    assert sorted(callbacks_of(viewer)) == before
+    wait(lambda: not (set(threads_at_work()) - threads) and not QThreadPool.globalInstance().activeThreadCount())
