@@ -7,15 +7,21 @@ PYTHON ?= python3
 #   make demo TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
+PARALLEL := --numprocesses logical --maxprocesses 8 --dist worksteal
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench pictures clean
+.PHONY: demo test coverage lint bench pictures clean
 
 demo: .venv/installed
 	$(BIN)/napari-xanes demo -o demo-output
 
 test: .venv/tested lint
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
+	$(BIN)/python -m pytest $(PARALLEL)
+
+# The same tests, slower: how many lines of each folder they run.
+coverage: .venv/tested
+	$(BIN)/python -m pytest $(PARALLEL) --cov=napari_xanes --cov-report=
+	$(BIN)/python -m tools.coverage_by_folder
 
 lint: .venv/tested
 	$(BIN)/ruff check .
