@@ -21,11 +21,11 @@ from benchmarks.denoise.scores import (
     average_precision,
     contrast_gain,
     coverage,
+    grown,
     high_passed,
-    near,
     rmse,
     score,
-    stranger_amount,
+    unknown_amount,
 )
 
 EVERYWHERE = np.ones((96, 96), bool)
@@ -65,16 +65,16 @@ def test_amplitude_and_errors_in_closed_form():
 def test_near_grows_a_mask():
     where = np.zeros((9, 9), bool)
     where[4, 4] = True
-    assert near(where, 2).sum() == 13
+    assert grown(where, 2).sum() == 13
 
 
 @pytest.mark.parametrize("edge", [k_edge(), l_edge(), l_edge(3)], ids=["K", "L", "L three"])
 def test_amount_of_the_stranger_is_blind_to_references_and_background(edge):
-    spectra = np.array([one.at(edge.energy) for one in (*edge.references, edge.stranger)])
+    spectra = np.array([spectrum.at(edge.energy) for spectrum in (*edge.references, edge.unknown)])
     assert np.isfinite(spectra).all()
     assert edge.energy.size == 80
     mixed = np.tensordot(spectra.T, np.array([*[0.3] * len(edge.references), 0.2])[:, None, None], 1) + 0.4
-    assert stranger_amount(mixed, edge) == pytest.approx(0.2)
+    assert unknown_amount(mixed, edge) == pytest.approx(0.2)
     assert positions(edge.references)[[0, -1]].tolist() == [0, 1]
 
 
@@ -103,43 +103,46 @@ def test_valence_is_the_share_of_the_last_reference():
 
 
 def test_simulation_repeats_itself_and_shows_one_specimen_at_all_doses():
-    one, again, brighter = (simulate(CASES[name], 3, size=64) for name in ("200", "200", "5000"))
-    assert np.array_equal(one.stack.data, again.stack.data)
-    assert np.array_equal(one.truth.valence, brighter.truth.valence)
-    assert not np.array_equal(one.stack.data, simulate(CASES["200"], 4, size=64).stack.data)
+    measurement, again, brighter = (simulate(CASES[name], 3, size=64) for name in ("200", "200", "5000"))
+    assert np.array_equal(measurement.stack.data, again.stack.data)
+    assert np.array_equal(measurement.truth.valence, brighter.truth.valence)
+    assert not np.array_equal(measurement.stack.data, simulate(CASES["200"], 4, size=64).stack.data)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_every_case_is_as_promised(name):
-    case, one = CASES[name], simulate(CASES[name], 0, size=64)
-    inside = one.truth.jump > 0
-    assert one.stack.shape == (80, 64, 64)
-    assert one.truth.jump.max() <= 0.3 * case.dilution + 1e-9
-    assert one.truth.jump[inside].min() >= 0.06 * case.dilution - 1e-9
+    case, measurement = CASES[name], simulate(CASES[name], 0, size=64)
+    inside = measurement.truth.jump > 0
+    assert measurement.stack.shape == (80, 64, 64)
+    assert measurement.truth.jump.max() <= 0.3 * case.dilution + 1e-9
+    assert measurement.truth.jump[inside].min() >= 0.06 * case.dilution - 1e-9
     assert inside.all() == (case.texture == "filled")
-    assert abs(one.offset) == case.offset
+    assert abs(measurement.offset) == case.offset
     if case.null:
-        assert not one.truth.stranger.any()
-        assert np.ptp(one.truth.valence) == 0
+        assert not measurement.truth.unknown.any()
+        assert np.ptp(measurement.truth.valence) == 0
     else:
-        assert one.truth.stranger.any()
-        assert one.truth.valence[one.scored].std() == pytest.approx(0.21, abs=0.03)
+        assert measurement.truth.unknown.any()
+        assert measurement.truth.valence[measurement.scored].std() == pytest.approx(0.21, abs=0.03)
 
 
 @pytest.mark.parametrize("name", ["1000", "L edge, three"])
 def test_rivals_find_the_truth_without_noise_and_patterns(name):
-    one = simulate(replace(CASES[name], photons=1e9, pattern=0), 0, size=64)
-    good = one.stack.metadata["flat"].mean(axis=0)
-    one = replace(one, scored=one.scored & (np.abs(good / np.median(good) - 1) < 0.25))
-    data = prepare(one)
+    measurement = simulate(replace(CASES[name], photons=1e9, pattern=0), 0, size=64)
+    good = measurement.stack.metadata["flat"].mean(axis=0)
+    measurement = replace(measurement, scored=measurement.scored & (np.abs(good / np.median(good) - 1) < 0.25))
+    data = prepare(measurement)
     for estimate in (raw(data), pca(data), next(likelihood_tv(data))):
-        assert score(estimate, one).rmse < 0.01
-    assert score(raw(data), one).kept == pytest.approx(1, abs=0.01)
+        assert score(estimate, measurement).rmse < 0.01
+    assert score(raw(data), measurement).kept == pytest.approx(1, abs=0.01)
 
 
 def test_stronger_total_variation_gives_flatter_maps():
-    one = simulate(CASES["1000"], 0, size=64)
-    spread = [np.abs(np.diff(each.valence, axis=0))[one.scored[1:]].mean() for each in likelihood_tv(prepare(one))]
+    measurement = simulate(CASES["1000"], 0, size=64)
+    spread = [
+        np.abs(np.diff(estimate.valence, axis=0))[measurement.scored[1:]].mean()
+        for estimate in likelihood_tv(prepare(measurement))
+    ]
     assert len(spread) == len(TV_STRENGTHS)
     assert spread == sorted(spread, reverse=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks.denoise.cases import CASES, LEAST_JUMP, SIZE
+from benchmarks.denoise.cases import CASES, MIN_JUMP, SIZE
 from benchmarks.denoise.cost import cost_table, costs
 from benchmarks.denoise.figure import DOSES, dose_curves, dose_figure, dose_gains
 from benchmarks.denoise.real import real_table
@@ -27,21 +27,21 @@ def main() -> None:
     parser.add_argument("--figure", action="store_true", help=f"only the dose figure, to {PICTURE.name}")
     parser.add_argument("--cost", action="store_true", help="only seconds and memory over the size of the stack")
     parser.add_argument("--adapt", action="store_true", help="adapt the network to each measurement first")
-    parser.add_argument("--real", type=Path, metavar="FOLDER", help="only real stacks, half of each against the rest")
-    chosen = parser.parse_args()
-    how = {"noise": chosen.noise, "background": chosen.background, "adapt": chosen.adapt}
-    seeds = chosen.seeds or (2 if chosen.quick else 8)
+    parser.add_argument("--real", type=Path, metavar="FOLDER", help="compare halves of real stacks only")
+    arguments = parser.parse_args()
+    options = {"noise": arguments.noise, "background": arguments.background, "adapt": arguments.adapt}
+    seeds = arguments.seeds or (2 if arguments.quick else 8)
 
-    if chosen.cost:
-        print(cost_table(costs(how)))
+    if arguments.cost:
+        print(cost_table(costs(options)))
         return
 
-    if chosen.real is not None:
-        print(real_table(chosen.real))
+    if arguments.real is not None:
+        print(real_table(arguments.real))
         return
 
-    if chosen.figure:
-        curves = dose_curves(seeds, how)
+    if arguments.figure:
+        curves = dose_curves(seeds, options)
         dose_figure(PICTURE, curves)
         print(f"{'photons':28s}" + "".join(f"{dose:>9d}" for dose in DOSES))
         for title, rows, digits in (("RMSE", curves, 3), ("times fewer than", dose_gains(curves), 1)):
@@ -51,14 +51,14 @@ def main() -> None:
 
     print(
         f"{SIZE} x {SIZE} pixels, 80 energies. Valence from 0 to 1 (true standard deviation 0.21), scored where the\n"
-        f"edge jump is above {LEAST_JUMP} (times the dilution) and nothing is outside the references.\n"
+        f"edge jump is above {MIN_JUMP} (times the dilution) and the references explain the sample.\n"
     )
-    every = []
-    for name in chosen.cases or (QUICK if chosen.quick else CASES):
-        outcomes = [run(CASES[name], seed, how) for seed in range(chosen.first, chosen.first + seeds)]
-        every += outcomes
+    all_outcomes = []
+    for name in arguments.cases or (QUICK if arguments.quick else CASES):
+        outcomes = [run(CASES[name], seed, options) for seed in range(arguments.first, arguments.first + seeds)]
+        all_outcomes += outcomes
         print(case_table(name, outcomes), end="\n\n", flush=True)
-    print(timing_table(every))
+    print(timing_table(all_outcomes))
 
 
 if __name__ == "__main__":

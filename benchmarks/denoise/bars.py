@@ -1,4 +1,4 @@
-"""What the denoiser has to reach, by case."""
+"""Limits that the denoiser has to keep, by case."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class Bar:
-    """Limits; None where nothing is asked. All but `worst` are of means over seeds.
+    """Limits of scores; None means no limit. All but `worst` apply to means over seeds.
 
     Parameters
     ----------
     ratio, worst : float
         Largest ratio of the valence error to the best rival's, on average and for the worst seed.
     times_pca : float, optional
-        Least ratio of the valence error of PCA with five components to ours.
+        Smallest ratio of the valence error of PCA with five components to that of the denoiser.
     bias, rmse : float, optional
         Largest absolute bias and largest error of the valence.
     contrast, precision, kept : float, optional
-        Least fine-contrast gain, average precision for new spots, and amplitude of them.
+        Smallest gain of fine contrast, average precision for new spots, and share of their amplitude.
     invented : float, optional
-        Largest share of pixels said to be new where nothing is.
+        Largest share of pixels that are reported as new without being so.
     offset : float, optional
-        Largest error of the offset found in the references, in eV.
+        Largest error of the estimated energy offset of the references, in eV.
     covered : tuple of float
         Range of the share of pixels within two standard errors.
     """
@@ -58,5 +58,5 @@ BARS: Mapping[str, Bar] = MappingProxyType(
 
 
 def bar(case: str) -> Bar:
-    """The bar of a case."""
+    """Return the limits of a case."""
     return BARS.get(case, Bar())

@@ -1,4 +1,4 @@
-"""What beam and detector do to a specimen: uneven light that changes, photon noise, bad pixels, frames that jump."""
+"""Simulate beam and detector: uneven light that changes, photon noise, bad pixels, frames that move."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ N_FLAT = 10
 
 
 def _drifts(rng: np.random.Generator, n_energies: int, count: int) -> NDArray[np.float64]:
-    """Courses (count, E) of mean square 1: a slow drift, and a smaller change from frame to frame."""
+    """Draw drifts (count, E) of mean square 1: a slow change, and a smaller change from frame to frame."""
     from scipy.ndimage import gaussian_filter1d
 
     slow = gaussian_filter1d(rng.standard_normal((count, n_energies)), 10.0, axis=1, mode="nearest")
     slow /= np.sqrt(np.mean(slow**2, axis=1, keepdims=True))
-    courses = 0.9 * slow + 0.45 * rng.standard_normal((count, n_energies))
-    result: NDArray[np.float64] = courses
+    drifts = 0.9 * slow + 0.45 * rng.standard_normal((count, n_energies))
+    result: NDArray[np.float64] = drifts
     return result
 
 
 def patterns(
     rng: np.random.Generator, n_energies: int, size: int, strength: float
 ) -> tuple[NDArray[np.float64], Image]:
-    """How the white field of the sample frames differs from that of the flats, in optical depth.
+    """Draw the differences between the white field of the sample frames and that of the flats, in optical depth.
 
     Parameters
     ----------
@@ -37,12 +37,12 @@ def patterns(
     n_energies, size : int
         Number of frames; height and width of a frame in pixels.
     strength : float
-        1 for patterns of the usual size.
+        Size of the patterns, 1 for the default.
 
     Returns
     -------
     tuple of array
-        Courses (N, E) and images (N, Y, X); the pattern of a frame is the sum of course times image.
+        Drifts (N, E) and images (N, Y, X); the pattern of a frame is the sum of drift times image.
     """
     shape = (size, size)
     y, x = np.indices(shape) / size - 0.5
@@ -58,14 +58,14 @@ def patterns(
     centre = rng.uniform(-0.8, 0.8, 2)
     phase = 2 * np.pi * np.hypot(y - centre[0], x - centre[1]) * size / RING_PERIOD
     rings = [np.cos(phase), np.sin(phase)]
-    images = np.array([(one - one.mean()) / one.std() for one in low + rings])
+    images = np.array([(image - image.mean()) / image.std() for image in low + rings])
     sizes = np.repeat([LOW_ORDER / np.sqrt(len(low)), RING / np.sqrt(len(rings))], [len(low), len(rings)])
-    courses = _drifts(rng, n_energies, len(images)) * (strength * sizes)[:, None]
-    return courses, images
+    drifts = _drifts(rng, n_energies, len(images)) * (strength * sizes)[:, None]
+    return drifts, images
 
 
 def bad_pixels(rng: np.random.Generator, size: int) -> tuple[Image, Image]:
-    """Sensitivity of each pixel, and what it counts without light as a share of the beam; one in a thousand is bad."""
+    """Draw the gain of each pixel, and its counts without light as a share of the beam; one in a thousand is bad."""
     shape = (size, size)
     kind = rng.random(shape)
     gain = 1 + 0.02 * rng.standard_normal(shape)
@@ -83,7 +83,7 @@ def expose(
     pattern: float,
     jitter: float,
 ) -> tuple[Frames, Frames]:
-    """Counts and flats of a specimen.
+    """Simulate counts and flats of a specimen.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def expose(
     photons : float
         Photons per pixel and energy in the empty beam; the flats have ten times as many.
     pattern : float
-        Size of the patterns, 1 for the usual.
+        Size of the patterns, 1 for the default.
     jitter : float
         Standard deviation of the frames' positions along each axis, in pixels.
 
@@ -112,20 +112,20 @@ def expose(
         photons * (1.05 - 0.5 * (y**2 + x**2)) * (1 + 0.06 * smooth_noise(rng, (size, size), size / 10).clip(-2.5, 2.5))
     )
     gain, glow = bad_pixels(rng, size)
-    courses, images = patterns(rng, n_energies, size, pattern)
+    drifts, images = patterns(rng, n_energies, size, pattern)
     drift = 1 + 0.01 * np.cumsum(rng.standard_normal(n_energies)) / np.sqrt(10)
     drift *= 1 + 0.005 * rng.standard_normal(n_energies)
     monitor = 1 + 0.1 * np.linspace(-1, 1, n_energies) + 0.01 * rng.standard_normal(n_energies)
-    moves = jitter * rng.standard_normal((n_energies, 2))
-    splines = np.array([spline_filter(one, mode="nearest") for one in depth]) if jitter else depth
+    shifts = jitter * rng.standard_normal((n_energies, 2))
+    splines = np.array([spline_filter(image, mode="nearest") for image in depth]) if jitter else depth
     counts = np.empty((n_energies, size, size), np.float32)
     flats = np.empty_like(counts)
     for i in range(n_energies):
-        lit = monitor[i] * field
+        light = monitor[i] * field
         frame = np.tensordot(spectra[i], splines, 1)
         if jitter:
-            frame = shift(frame, moves[i], order=3, mode="nearest", prefilter=False)
-        mismatch = np.tensordot(courses[:, i], images, 1)
-        counts[i] = rng.poisson(gain * lit * drift[i] * np.exp(-mismatch - frame) + glow * photons)
-        flats[i] = rng.poisson(N_FLAT * (gain * lit + glow * photons)) / N_FLAT
+            frame = shift(frame, shifts[i], order=3, mode="nearest", prefilter=False)
+        mismatch = np.tensordot(drifts[:, i], images, 1)
+        counts[i] = rng.poisson(gain * light * drift[i] * np.exp(-mismatch - frame) + glow * photons)
+        flats[i] = rng.poisson(N_FLAT * (gain * light + glow * photons)) / N_FLAT
     return counts, flats

@@ -1,8 +1,8 @@
-"""The cases: what is measured, how, and what goes wrong; each a measurement with known truth for every seed.
+"""The simulated cases: sample, measurement and its defects; each seed gives a measurement with known truth.
 
-Valence is on a scale of its own throughout: the share of the highest valence, ``c1 / (c0 + c1)``, 0 for the first
-reference and 1 for the last. Its true standard deviation inside particles is about 0.21. Two references differ by one
-formal valence, so an error of 0.05 is one of 0.05 electrons per metal atom.
+Valence is given as the share of the highest valence, ``c1 / (c0 + c1)``: 0 for the first reference and 1 for the last.
+Its true standard deviation inside particles is about 0.21. Two references differ by one formal valence, so an error of
+0.05 is one of 0.05 electrons per metal atom.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from numpy.typing import NDArray
 from napari_xanes.stack import SpectralStack
 
 SIZE = 256
-LEAST_JUMP = 0.04
+MIN_JUMP = 0.04
 """Valence is scored where the edge jump is larger than this (times the case's `dilution`)."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One way to measure.
+    """Parameters of a simulated measurement.
 
     Parameters
     ----------
     photons : float
         Photons per pixel and energy in the empty beam.
     edge : {"Ni K", "Co K", "Mn L", "Mn L, three references"}
-        What is measured.
+        Edge that is measured.
     texture : {"particles", "fibres", "filled"}
-        What it looks like; "filled" leaves no pixel empty.
+        Kind of specimen; "filled" leaves no pixel empty.
     dilution : float
-        Share of the usual edge jump of 0.06 to 0.3; the rest of the absorption stays.
+        Factor on the edge jump of 0.06 to 0.3; the other absorption stays.
     pattern : float
-        Size of the changes of the white field, 1 for the usual.
+        Size of the changes of the white field, 1 for the default.
     jitter : float
         Standard deviation of the frames' positions along each axis, in pixels.
     offset : float
-        By how much the references are off, up or down, in eV.
+        Energy offset of the references, up or down, in eV.
     null : bool
-        One valence everywhere and nothing outside the references.
+        One valence everywhere and no unknown phase.
     """
 
     photons: float = 1000.0
@@ -77,7 +77,7 @@ CASES: Mapping[str, Case] = MappingProxyType(
         "L edge, three": Case(edge="Mn L, three references"),
     }
 )
-"""Cases by name. Those named by a number differ in photons only."""
+"""Cases by name. Those named by a number differ only in photons."""
 
 
 @dataclass(frozen=True)
@@ -87,15 +87,15 @@ class Measurement:
     Parameters
     ----------
     stack : SpectralStack, shape (E, Y, X)
-        Counts with flats, no dark; ``metadata["references"]`` are those to use, wrong where the case says so.
+        Counts with flats, no dark; ``metadata["references"]`` are the spectra to use, with the offset of the case.
     truth : Specimen
-        Edge jump, valence (0 to 1), share of the phase outside the references, and matrix.
+        Edge jump, valence (0 to 1), share of the unknown phase, and matrix.
     edge : Edge
         The true spectra.
     offset : float
-        What has to be added to the energies of the given references to make them right, in eV.
+        Shift in eV that corrects the energies of the given references.
     scored : array of bool, shape (Y, X)
-        Where the valence is scored: enough edge jump, and no phase outside the references.
+        Where the valence is scored: enough edge jump, and no unknown phase.
     """
 
     stack: SpectralStack
@@ -116,43 +116,43 @@ def _edge(name: str) -> Edge:
 def _specimen(case: Case, rng: np.random.Generator, size: int) -> Specimen:
     spots = 0 if case.null else 12
     if case.texture == "fibres":
-        made = fibres(rng, size, spots=spots)
+        specimen = fibres(rng, size, spots=spots)
     else:
-        made = particles(rng, size, filled=case.texture == "filled", spots=spots)
-    valence = np.full_like(made.valence, 0.5) if case.null else made.valence
-    return replace(made, jump=case.dilution * made.jump, valence=valence)
+        specimen = particles(rng, size, filled=case.texture == "filled", spots=spots)
+    valence = np.full_like(specimen.valence, 0.5) if case.null else specimen.valence
+    return replace(specimen, jump=case.dilution * specimen.jump, valence=valence)
 
 
 def _fractions(valence: Image, edge: Edge) -> NDArray[np.float64]:
-    """Fractions (K, Y, X) of the references that give a valence: the two nearest ones share it, as on a line."""
-    where = positions(edge.references)
-    return np.array([np.interp(valence, where, unit) for unit in np.eye(len(where))])
+    """Return fractions (K, Y, X) of the references for a valence, interpolated between the two nearest references."""
+    scale = positions(edge.references)
+    return np.array([np.interp(valence, scale, unit) for unit in np.eye(len(scale))])
 
 
 def simulate(case: Case, seed: int, *, size: int = SIZE) -> Measurement:
-    """Measure a case once.
+    """Simulate one measurement of a case.
 
     Parameters
     ----------
     case : Case
     seed : int
-        Seed of everything random. Specimen and beam are drawn apart, so that cases that differ in photons only
+        Seed of all random numbers. Specimen and beam are drawn independently, so cases that differ only in photons
         show the same specimen.
     size : int
         Height and width in pixels.
 
     Examples
     --------
-    >>> one = simulate(CASES["1000"], seed=0, size=64)
-    >>> one.stack.shape, one.truth.valence.shape
+    >>> measurement = simulate(CASES["1000"], seed=0, size=64)
+    >>> measurement.stack.shape, measurement.truth.valence.shape
     ((80, 64, 64), (64, 64))
     """
     edge = _edge(case.edge)
-    look = np.random.default_rng([seed, zlib.crc32(case.texture.encode())])
-    truth = _specimen(case, look, size)
-    own = truth.jump * (1 - truth.stranger)
-    depth = np.concatenate([own * _fractions(truth.valence, edge), [truth.jump * truth.stranger], [truth.matrix]])
-    spectra = np.array([one.at(edge.energy) for one in (*edge.references, edge.stranger)])
+    specimen_rng = np.random.default_rng([seed, zlib.crc32(case.texture.encode())])
+    truth = _specimen(case, specimen_rng, size)
+    known = truth.jump * (1 - truth.unknown)
+    depth = np.concatenate([known * _fractions(truth.valence, edge), [truth.jump * truth.unknown], [truth.matrix]])
+    spectra = np.array([spectrum.at(edge.energy) for spectrum in (*edge.references, edge.unknown)])
     matrix = (edge.energy / edge.energy[0]) ** -3
     rng = np.random.default_rng([seed, 1])
     counts, flats = expose(
@@ -166,5 +166,5 @@ def simulate(case: Case, seed: int, *, size: int = SIZE) -> Measurement:
     offset = case.offset * (1 if seed % 2 else -1)
     metadata = {"flat": flats, "n_flat": N_FLAT, "gain": 1.0, "references": list(edge.moved(-offset).references)}
     stack = SpectralStack(counts, edge.energy, "counts", (0.04, 0.04), metadata=metadata)
-    scored = (truth.jump > LEAST_JUMP * case.dilution) & (truth.stranger == 0)
+    scored = (truth.jump > MIN_JUMP * case.dilution) & (truth.unknown == 0)
     return Measurement(stack, truth, edge, offset, scored)

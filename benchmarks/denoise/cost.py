@@ -1,4 +1,4 @@
-"""Seconds and memory of a denoising over the size of the stack, each size in a fresh process."""
+"""Measure time and memory of denoising for several sizes of the stack, each in a new process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PHOTONS = 1000.0
 
 @dataclass(frozen=True)
 class Cost:
-    """What one denoising of an optical depth (E, N, N) took; ``fit_seconds`` are those of the plain reference fit."""
+    """Time and memory of denoising an optical depth (E, N, N); ``fit_seconds`` are those of the plain reference fit."""
 
     size: int
     seconds: float
@@ -31,15 +31,15 @@ class Cost:
     peak_bytes: int
 
 
-def costs(how: Mapping[str, Any]) -> list[Cost]:
-    """Costs of all sizes."""
+def costs(options: Mapping[str, Any]) -> list[Cost]:
+    """Measure all sizes."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        return [pool.submit(_cost, size, dict(how)).result() for size in SIZES]
+        return [pool.submit(_cost, size, dict(options)).result() for size in SIZES]
 
 
-def _cost(size: int, how: dict[str, Any]) -> Cost:
+def _cost(size: int, options: dict[str, Any]) -> Cost:
     import napari_xanes as nx
-    from napari_xanes.denoising import pipeline  # noqa: F401 - loaded before memory is looked at
+    from napari_xanes.denoising import pipeline  # noqa: F401 - loaded before the memory is measured
     from napari_xanes.denoising.network.cleaning import load_network
 
     load_network("cpu")
@@ -49,15 +49,15 @@ def _cost(size: int, how: dict[str, Any]) -> Cost:
     start = time.perf_counter()
     nx.maps.fit_references(stack, references=references)
     fit_seconds = time.perf_counter() - start
-    _forget_peak()
+    _reset_peak()
     start = time.perf_counter()
-    nx.ops.denoise(stack, references=references, **how)
+    nx.ops.denoise(stack, references=references, **options)
     seconds = time.perf_counter() - start
     return Cost(size, seconds, fit_seconds, stack.data.nbytes, _memory("VmHWM") - before + stack.data.nbytes)
 
 
 def _stack(size: int) -> SpectralStack:
-    """An optical depth of the benchmark's particles, without the beam's part, made band by band."""
+    """Simulate the optical depth of the benchmark's particles without effects of the beam, row by row."""
     from benchmarks.denoise.edges import k_edge
     from benchmarks.denoise.specimens import particles
 
@@ -65,24 +65,24 @@ def _stack(size: int) -> SpectralStack:
     edge = k_edge()
     energy = np.linspace(edge.energy[0], edge.energy[-1], ENERGIES)
     references = list(edge.references)
-    made = particles(rng, size)
-    columns = np.column_stack([*(one.at(energy) for one in references), (energy / energy[0]) ** -3])
+    specimen = particles(rng, size)
+    columns = np.column_stack([*(reference.at(energy) for reference in references), (energy / energy[0]) ** -3])
     data = np.empty((ENERGIES, size, size), np.float32)
     for rows in range(size):
-        jump, valence = made.jump[rows], made.valence[rows]
-        depth = columns @ np.stack([jump * (1 - valence), jump * valence, made.matrix[rows]])
-        data[:, rows] = _measured(rng, depth)
+        jump, valence = specimen.jump[rows], specimen.valence[rows]
+        depth = columns @ np.stack([jump * (1 - valence), jump * valence, specimen.matrix[rows]])
+        data[:, rows] = _with_photon_noise(rng, depth)
     return SpectralStack(data, energy, quantity="optical_depth", metadata={"references": references})
 
 
-def _measured(rng: np.random.Generator, depth: NDArray[np.float64]) -> NDArray[np.float64]:
-    counted = np.maximum(rng.poisson(PHOTONS * np.exp(-depth)), 0.5)
-    result: NDArray[np.float64] = np.log(PHOTONS / counted)
+def _with_photon_noise(rng: np.random.Generator, depth: NDArray[np.float64]) -> NDArray[np.float64]:
+    counts = np.maximum(rng.poisson(PHOTONS * np.exp(-depth)), 0.5)
+    result: NDArray[np.float64] = np.log(PHOTONS / counts)
     return result
 
 
 def _memory(name: str) -> int:
-    """Resident memory of this process in bytes, now (VmRSS) or at most (VmHWM)."""
+    """Return the resident memory of this process in bytes, now (VmRSS) or its peak (VmHWM)."""
     try:
         with open("/proc/self/status") as lines:
             return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
@@ -90,8 +90,8 @@ def _memory(name: str) -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def _forget_peak() -> None:
-    """Let the largest memory be that from now on, where the system can."""
+def _reset_peak() -> None:
+    """Reset the peak memory of this process, if the system can."""
     try:
         with open("/proc/self/clear_refs", "w") as switch:
             switch.write("5")
@@ -99,12 +99,12 @@ def _forget_peak() -> None:
         pass
 
 
-def cost_table(found: list[Cost]) -> str:
-    """The costs as text."""
+def cost_table(measured: list[Cost]) -> str:
+    """Return the costs as text."""
     lines = [f"{'pixels':>14s}{'s':>9s}{'us/pixel':>10s}{'/ fit':>9s}{'memory / stack':>16s}"]
     lines += [
-        f"{f'{ENERGIES} x {one.size}^2':>14s}{one.seconds:9.1f}{1e6 * one.seconds / one.size**2:10.1f}"
-        f"{one.seconds / one.fit_seconds:9.1f}{one.peak_bytes / one.stack_bytes:16.2f}"
-        for one in found
+        f"{f'{ENERGIES} x {cost.size}^2':>14s}{cost.seconds:9.1f}{1e6 * cost.seconds / cost.size**2:10.1f}"
+        f"{cost.seconds / cost.fit_seconds:9.1f}{cost.peak_bytes / cost.stack_bytes:16.2f}"
+        for cost in measured
     ]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What can be measured: energies, reference spectra, and the spectrum of a phase that the references don't cover."""
+"""Absorption edges: energies, reference spectra, and the spectrum of a phase that is not among the references."""
 
 from __future__ import annotations
 
@@ -19,23 +19,25 @@ class Edge:
     energy : array, shape (E,)
         Photon energies in eV.
     references : tuple of Spectrum
-        What the sample is made of, normalized to an edge jump of 1, with their valences.
-    stranger : Spectrum
-        A phase outside the references, normalized too.
+        Spectra of the sample, normalized to an edge jump of 1, with their valences.
+    unknown : Spectrum
+        A phase that is not among the references, normalized too.
     """
 
     energy: Float64Array
     references: tuple[Spectrum, ...]
-    stranger: Spectrum
+    unknown: Spectrum
 
     def moved(self, shift: float) -> Edge:
-        """The same edge with the references, and only they, moved up by `shift` eV: a wrong calibration."""
-        return replace(self, references=tuple(replace(one, energy=one.energy + shift) for one in self.references))
+        """Return the edge with only the references moved up by `shift` eV, as by a wrong calibration."""
+        return replace(
+            self, references=tuple(replace(reference, energy=reference.energy + shift) for reference in self.references)
+        )
 
 
 def positions(references: tuple[Spectrum, ...]) -> Float64Array:
-    """Valences of the references (K,), from 0 for the lowest to 1 for the highest: the scale of all scores."""
-    valences = np.array([one.valence for one in references], dtype=np.float64)
+    """Return the valences of the references (K,), scaled to 0 for the lowest and 1 for the highest."""
+    valences = np.array([reference.valence for reference in references], dtype=np.float64)
     scaled: Float64Array = (valences - valences.min()) / np.ptp(valences)
     return scaled
 
@@ -43,7 +45,7 @@ def positions(references: tuple[Spectrum, ...]) -> Float64Array:
 def _k_curve(
     offset: Float64Array, rise: float, line: float, width: float, bond: float, wave: float, prepeak: float
 ) -> Float64Array:
-    """A K edge in closed form over eV from E0: step, white line, 1s-3d peak, one shell of neighbours at `bond` Å."""
+    """Return a K edge over eV from E0: step, white line, 1s-3d peak, one shell of neighbours at `bond` Å."""
     step = 1 / (1 + np.exp(-offset / rise))
     white = line / (1 + ((offset - 3.5) / width) ** 2)
     white *= 1 / (1 + np.exp(-(offset + 1.0)))
@@ -55,16 +57,16 @@ def _k_curve(
 
 
 def k_edge(e0: float = 8344.0, element: str = "Ni", n_energies: int = 80) -> Edge:
-    """A K edge of a layered cathode, discharged and charged by one electron; the stranger is the metal.
+    """Return the K edge of a layered cathode, discharged and charged by one electron; the unknown phase is the metal.
 
     Parameters
     ----------
     e0 : float
         Edge energy of the discharged cathode in eV.
     element : str
-        For the names.
+        Element for the names of the spectra.
     n_energies : int
-        Number of energies: a fifth before the edge, a third after it, the rest on it.
+        Number of energies: a fifth before the edge, a third after the edge, the rest at the edge.
     """
     before, after = n_energies // 5, n_energies // 3
     energy = e0 + np.concatenate(
@@ -76,20 +78,20 @@ def k_edge(e0: float = 8344.0, element: str = "Ni", n_energies: int = 80) -> Edg
     )
     grid = np.arange(e0 - 90, e0 + 175, 0.2)
     de = grid - e0
-    known = {"normalized": True}
+    metadata = {"normalized": True}
     curves = {
         "discharged": (_k_curve(de, 0.9, 0.75, 3.0, 2.05, 0.09, 0.02), 2.6),
         "charged": (_k_curve(de - 1.5, 0.95, 0.70, 3.1, 1.98, 0.085, 0.025), 3.6),
         "metal": (_k_curve(de + 8.0, 1.6, 0.05, 4.0, 2.49, 0.10, 0.0), 0.0),
     }
     low, high, metal = (
-        Spectrum(f"{element} {name}", grid, mu, valence, metadata=known) for name, (mu, valence) in curves.items()
+        Spectrum(f"{element} {name}", grid, mu, valence, metadata=metadata) for name, (mu, valence) in curves.items()
     )
     return Edge(energy, (low, high), metal)
 
 
 def l_edge(n_references: int = 2, n_energies: int = 80) -> Edge:
-    """The Mn L2,3 edge from multiplets: Mn3+ and Mn4+ (and Mn2+) as references; the stranger is Mn2+, or Mn6+.
+    """Return the Mn L2,3 edge from multiplets: references Mn3+ and Mn4+ (and Mn2+); the unknown phase is Mn2+ or Mn6+.
 
     Parameters
     ----------
@@ -112,13 +114,13 @@ def l_edge(n_references: int = 2, n_energies: int = 80) -> Edge:
     grid = np.arange(628.0, 670.0, 0.05)
     steps = (np.arctan((grid - 643.0) / 0.8) * 2 / 3 + np.arctan((grid - 654.0) / 0.8) / 3) / np.pi + 0.5
 
-    def made(charge: int, ten_dq: float) -> Spectrum:
+    def spectrum(charge: int, ten_dq: float) -> Spectrum:
         lines = l_edge_spectrum(grid, element="Mn", charge=charge, ten_dq=ten_dq, gauss=0.4)
         mu = 1.5 * lines / lines.max() + 0.15 * steps
         return Spectrum(f"Mn{charge}+", grid, mu, charge, metadata={"normalized": True})
 
-    two, three, four = made(2, 0.9), made(3, 1.6), made(4, 2.1)
+    two, three, four = spectrum(2, 0.9), spectrum(3, 1.6), spectrum(4, 2.1)
     if n_references == 2:
         return Edge(energy, (three, four), two)
-    moved = replace(made(4, 0.5), name="Mn6+", energy=grid + 2.4)
-    return Edge(energy, (two, three, four), moved)
+    unknown = replace(spectrum(4, 0.5), name="Mn6+", energy=grid + 2.4)
+    return Edge(energy, (two, three, four), unknown)

@@ -1,4 +1,4 @@
-"""How many times fewer photons give the same valence, as a figure."""
+"""Draw options many times fewer photons give the same error of the valence."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ METHODS = ("PCA k=5", *TUNED, OURS)
 
 
 def photons_for(error: float, photons: Sequence[float], errors: Sequence[float]) -> float:
-    """Photons at which a method has a given error, on straight lines between logarithms.
+    """Return the photons at which a method has a given error, interpolated between logarithms.
 
     Parameters
     ----------
     error : float
-        The error wanted.
+        The given error.
     photons, errors : sequence of float
-        Measured curve, photons increasing. Where the errors rise, the lowest so far counts.
+        Measured curve, photons increasing. Where the errors rise, the lowest error so far is used.
 
     Returns
     -------
     float
-        NaN where the curve doesn't reach the error.
+        NaN if the curve does not reach the error.
     """
     falling = np.minimum.accumulate(np.asarray(errors, dtype=np.float64))
     if not falling[-1] <= error <= falling[0]:
@@ -38,19 +38,19 @@ def photons_for(error: float, photons: Sequence[float], errors: Sequence[float])
     return float(np.exp(np.interp(-np.log(error), -np.log(falling), np.log(photons))))
 
 
-def dose_curves(seeds: int, how: Mapping[str, Any], doses: Sequence[float] = DOSES) -> dict[str, list[float]]:
-    """Mean valence error of each method at each dose."""
+def dose_curves(seeds: int, options: Mapping[str, Any], doses: Sequence[float] = DOSES) -> dict[str, list[float]]:
+    """Return the mean valence error of each method at each dose."""
     curves: dict[str, list[float]] = {name: [] for name in METHODS}
     for photons in doses:
         case = replace(CASES["1000"], photons=photons)
-        outcomes = [run(case, seed, how) for seed in range(seeds)]
+        outcomes = [run(case, seed, options) for seed in range(seeds)]
         for name in METHODS:
             curves[name].append(mean_score(outcomes, name).rmse)
     return curves
 
 
 def dose_gains(curves: Mapping[str, Sequence[float]], doses: Sequence[float] = DOSES) -> dict[str, list[float]]:
-    """For each other method: its photons for our error, over ours; NaN where it doesn't get there."""
+    """Return for each rival how many times more photons it needs for our error; NaN if it does not reach the error."""
     return {
         name: [photons_for(error, doses, errors) / dose for dose, error in zip(doses, curves[OURS], strict=True)]
         for name, errors in curves.items()
@@ -59,7 +59,7 @@ def dose_gains(curves: Mapping[str, Sequence[float]], doses: Sequence[float] = D
 
 
 def dose_figure(path: Path, curves: Mapping[str, Sequence[float]], doses: Sequence[float] = DOSES) -> None:
-    """Draw error over photons, and how many times fewer photons are needed."""
+    """Draw error over photons, and options many times fewer photons are needed."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.8), layout="constrained")

@@ -1,4 +1,4 @@
-"""The one place that knows how `napari_xanes.ops.denoise` is called and what it gives."""
+"""Call `napari_xanes.ops.denoise` and translate its result into an estimate."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from typing import Any
 import numpy as np
 from benchmarks.denoise.cases import Measurement
 from benchmarks.denoise.edges import positions
-from benchmarks.denoise.rivals import REACH, Estimate
+from benchmarks.denoise.rivals import VALENCE_RANGE, Estimate
 
 import napari_xanes as nx
 
 
-def denoised(one: Measurement, how: Mapping[str, Any] = MappingProxyType({})) -> Estimate:
-    """Clean a measurement with the references that belong to it.
+def denoised(measurement: Measurement, options: Mapping[str, Any] = MappingProxyType({})) -> Estimate:
+    """Denoise a measurement with its references.
 
     Parameters
     ----------
-    one : Measurement
-    how : mapping
+    measurement : Measurement
+    options : mapping
         Parameters of the denoiser.
     """
-    result = nx.ops.denoise(one.stack, references=one.stack.metadata["references"], **how)
-    about = result.metadata["denoise"]
-    where = positions(one.edge.references)
-    valence = np.tensordot(where, about["fractions"], 1)
+    result = nx.ops.denoise(measurement.stack, references=measurement.stack.metadata["references"], **options)
+    details = result.metadata["denoise"]
+    scale = positions(measurement.edge.references)
+    valence = np.tensordot(scale, details.fractions, 1)
     # Errors of fractions add up to zero: exact for two, an upper bound for more.
-    sigma = np.tensordot(np.abs(where - where.mean()), about["fraction_sigma"], 1)
+    sigma = np.tensordot(np.abs(scale - scale.mean()), details.fraction_sigma, 1)
     return Estimate(
-        np.clip(valence, *REACH),
+        np.clip(valence, *VALENCE_RANGE),
         depth=np.asarray(result.data),
         sigma=sigma,
-        novelty=np.asarray(about["novelty"]),
-        n_new=len(about["novel"]),
-        offset=about["report"]["reference_offset_eV"],
+        novelty=np.asarray(details.novelty),
+        n_new=len(details.novel),
+        offset=details.report.reference_offset_eV,
     )

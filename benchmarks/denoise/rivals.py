@@ -1,8 +1,8 @@
-"""The rivals: what people do today, and the best that can be done without a network, each as strong as it can be.
+"""The rivals: common methods, and the best methods without a network, each tuned as well as possible.
 
-All get the same optical depth, with bad pixels repaired and the empty area brought to zero in every frame, and the
-same reference fit with a constant and E^-3 as background. The tuned ones try a grid of strengths; the benchmark then
-takes the best one of each measurement WITH its truth, which no user can.
+All get the same optical depth, with bad pixels repaired and the empty area set to zero in every frame, and the same
+reference fit with a constant and E^-3 as background. Tuned methods try several strengths. The benchmark then takes the
+best strength for each measurement by comparison with the truth, which no user can do.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ Array = NDArray[np.float32]
 
 NLM_STRENGTHS = (0.5, 0.8, 1.1, 1.5, 2.2)
 TV_STRENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-REACH = (-1.0, 2.0)
-"""Valences are cut to this range, for all alike: a quotient of two noisy numbers has no finite variance."""
+VALENCE_RANGE = (-1.0, 2.0)
+"""All valences are clipped to this range: a quotient of two noisy numbers has no finite variance."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Optical depth (E, Y, X), its weight 1/variance (E, Y, X), the design (E, K + 2), and the K references' places."""
+    """Optical depth and its weight 1/variance (E, Y, X), the design matrix (E, K + 2), and K relative valences."""
 
     depth: Array
     weight: Array
     design: Array
-    where: NDArray[np.float64]
+    valences: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a method says.
+    """Result of a method.
 
     Parameters
     ----------
@@ -47,11 +47,11 @@ class Estimate:
     sigma : array, shape (Y, X), optional
         Standard error of the valence.
     novelty : array, shape (Y, X), optional
-        How certain a pixel is to hold something new.
+        Significance of new features in each pixel.
     n_new : int
         Number of new spectra found.
     offset : float, optional
-        What was added to the references' energies, in eV.
+        Estimated shift of the references' energies, in eV.
     """
 
     valence: Array
@@ -62,23 +62,23 @@ class Estimate:
     offset: float | None = None
 
 
-def prepare(one: Measurement) -> Prepared:
-    """Bring a measurement to what all rivals start from.
+def prepare(measurement: Measurement) -> Prepared:
+    """Prepare a measurement for the rivals.
 
-    The empty area is where the median optical depth is lowest; without an edge step in its mean it is empty indeed and
-    its mean is subtracted from every frame, otherwise nothing is.
+    The empty area is where the median optical depth is lowest. If its mean spectrum has no edge, that spectrum is
+    subtracted from every frame.
     """
     from scipy.ndimage import gaussian_filter, median_filter
 
-    stack = one.stack
+    stack = measurement.stack
     counts = np.maximum(stack.data, 0.5)
     flats = np.maximum(stack.metadata["flat"], 0.05)
     depth = np.log(flats / counts)
     weight = 1 / (1 / counts + 1 / (flats * stack.metadata["n_flat"]))
 
     light = flats.mean(axis=0)
-    usual = median_filter(light, 7)
-    bad = np.abs(light / usual - 1) > 0.25
+    smooth_light = median_filter(light, 7)
+    bad = np.abs(light / smooth_light - 1) > 0.25
     for frame in depth:
         frame[bad] = median_filter(frame, 5)[bad]
     weight[:, bad] = np.median(weight[:, ~bad], axis=1)[:, None]
@@ -94,40 +94,40 @@ def prepare(one: Measurement) -> Prepared:
     step = _amounts(np.stack([level, depth[:, ~empty].mean(axis=1)], axis=1), design)[:-2].sum(axis=0)
     if step[0] < 0.15 * step[1]:
         depth -= level[:, None, None]
-    return Prepared(depth.astype(np.float32), weight.astype(np.float32), design, positions(one.edge.references))
+    return Prepared(depth.astype(np.float32), weight.astype(np.float32), design, positions(measurement.edge.references))
 
 
 def _amounts(spectra: NDArray[np.floating], design: Array) -> Array:
-    """Unweighted least squares: amounts (K + 2, ...) in spectra (E, ...)."""
+    """Return amounts (K + 2, ...) in spectra (E, ...) by unweighted least squares."""
     return np.tensordot(np.linalg.pinv(design), spectra, 1).astype(np.float32)
 
 
-def valence_of(amounts: NDArray[np.floating], where: NDArray[np.float64]) -> Array:
-    """Mean valence of amounts (K, ...), cut to `REACH`; in the middle where there is nothing."""
+def valence_of(amounts: NDArray[np.floating], valences: NDArray[np.float64]) -> Array:
+    """Return the mean valence of amounts (K, ...), clipped to `VALENCE_RANGE`."""
     total = amounts.sum(axis=0)
-    ratio = np.tensordot(where, amounts, 1) / np.where(np.abs(total) < 1e-4, 1e-4, total)
-    return np.clip(ratio, *REACH).astype(np.float32)
+    ratio = np.tensordot(valences, amounts, 1) / np.where(np.abs(total) < 1e-4, 1e-4, total)
+    return np.clip(ratio, *VALENCE_RANGE).astype(np.float32)
 
 
 def _fitted(depth: Array, data: Prepared) -> Estimate:
-    """The reference fit of a cleaned stack."""
-    k = len(data.where)
-    return Estimate(valence_of(_amounts(depth, data.design)[:k], data.where), depth)
+    """Fit the references to a cleaned stack."""
+    k = len(data.valences)
+    return Estimate(valence_of(_amounts(depth, data.design)[:k], data.valences), depth)
 
 
 def raw(data: Prepared) -> Estimate:
-    """The reference fit pixel by pixel, with the standard error that follows from the photons."""
-    k = len(data.where)
+    """Fit the references pixel by pixel, with the standard error that follows from the photons."""
+    k = len(data.valences)
     solver = np.linalg.pinv(data.design)
     amounts = np.tensordot(solver, data.depth, 1)[:k]
-    valence = valence_of(amounts, data.where)
-    lever = np.tensordot(data.where, solver[:k], 1)[:, None, None] - valence * solver[:k].sum(axis=0)[:, None, None]
+    valence = valence_of(amounts, data.valences)
+    lever = np.tensordot(data.valences, solver[:k], 1)[:, None, None] - valence * solver[:k].sum(axis=0)[:, None, None]
     sigma = np.sqrt((lever**2 / data.weight).sum(axis=0)) / np.abs(amounts.sum(axis=0)).clip(1e-4)
     return Estimate(valence, data.depth, sigma.astype(np.float32))
 
 
 def _components(data: Prepared) -> tuple[Array, Array, Array, Array]:
-    """PCA of the stack in units of its noise: scores (N, Y, X) with noise 1, spectra (E, N), mean (E,), values (N,)."""
+    """Return the PCA in units of the noise: scores (N, Y, X), spectra (E, N), mean (E,) and variances (N,)."""
     n_energies, *shape = data.depth.shape
     per_energy = np.sqrt(data.weight.mean(axis=(1, 2)))[:, None]
     per_pixel = np.sqrt(data.weight.mean(axis=0)).reshape(1, -1)
@@ -141,14 +141,14 @@ def _components(data: Prepared) -> tuple[Array, Array, Array, Array]:
 
 
 def significant(values: Array, n_pixels: int, *, draws: int = 3) -> int:
-    """Parallel analysis: how many components exceed those of noise alone of the same size (Horn, Psychometrika 1965).
+    """Count the components that exceed those of pure noise of the same size (parallel analysis, Horn 1965).
 
     Parameters
     ----------
     values : array, shape (N,)
         Variances of the components in units of the noise, the largest first.
     n_pixels : int
-        Number of spectra that they come from.
+        Number of spectra.
     """
     rng = np.random.default_rng(0)
     largest = []
@@ -159,14 +159,14 @@ def significant(values: Array, n_pixels: int, *, draws: int = 3) -> int:
 
 
 def pca(data: Prepared, k: int | None = 5) -> Estimate:
-    """The `k` largest components (None: parallel analysis), then the reference fit."""
+    """Keep the `k` largest components (None: parallel analysis), then fit the references."""
     scores, spectra, mean, values = _components(data)
     k = significant(values, data.depth[0].size) if k is None else k
     return _fitted(np.tensordot(spectra[:, :k], scores[:k], 1) + mean[..., None], data)
 
 
 def pca_nlm(data: Prepared, k: int = 5) -> Iterator[Estimate]:
-    """Non-local means on each of `k` score images in units of their noise, then the reference fit; one per strength."""
+    """Yield one estimate per strength: non-local means of `k` score images, then the reference fit."""
     from skimage.restoration import denoise_nl_means
 
     scores, spectra, mean, _ = _components(data)
@@ -174,38 +174,38 @@ def pca_nlm(data: Prepared, k: int = 5) -> Iterator[Estimate]:
     for h in NLM_STRENGTHS:
         clean = np.array(
             [
-                denoise_nl_means(one, patch_size=5, patch_distance=8, h=h / level, sigma=1 / level, fast_mode=True)
-                for one in scores[:k]
+                denoise_nl_means(image, patch_size=5, patch_distance=8, h=h / level, sigma=1 / level, fast_mode=True)
+                for image in scores[:k]
             ]
         )
         yield _fitted(np.tensordot(spectra[:, :k], clean, 1) + mean[..., None], data)
 
 
 def likelihood_tv(data: Prepared) -> Iterator[Estimate]:
-    """The amounts of the references that maximize likelihood minus their joint total variation; one per strength.
+    """Yield one estimate per strength: amounts that maximize the likelihood minus their joint total variation.
 
-    The likelihood is that of the counts to second order (weights are the photons'), its background left free in each
-    pixel. The amounts are rotated to where their errors are uncorrelated and 1 on average, so that one strength fits.
+    The likelihood of the counts is taken to second order, with a free background in each pixel. The amounts are rotated
+    so that their errors are uncorrelated and 1 on average; then one strength fits all of them.
     """
-    k = len(data.where)
+    k = len(data.valences)
     n_energies, *shape = data.depth.shape
     weight = data.weight.reshape(n_energies, -1)
     gram = np.einsum("ei,ej,ep->pij", data.design, data.design, weight, optimize=True)
     right = (data.design.T @ (weight * data.depth.reshape(n_energies, -1))).T
-    # The background is eliminated, pixel by pixel, by the Schur complement.
+    # The Schur complement eliminates the background in each pixel.
     over = gram[:, :k, k:] @ np.linalg.inv(gram[:, k:, k:])
     information = gram[:, :k, :k] - over @ gram[:, k:, :k]
     right = right[:, :k] - (over @ right[:, k:, None])[..., 0]
-    turn = np.linalg.inv(np.linalg.cholesky(information.mean(axis=0))).T
-    information = turn.T @ information @ turn
-    right = right @ turn
+    rotation = np.linalg.inv(np.linalg.cholesky(information.mean(axis=0))).T
+    information = rotation.T @ information @ rotation
+    right = right @ rotation
     start = np.linalg.solve(information + 1e-3 * np.eye(k), right[..., None])[..., 0]
     images = (start.T.reshape(k, *shape)).astype(np.float32)
     pieces = np.moveaxis(information, 0, -1).reshape(k, k, *shape)
     target = right.T.reshape(k, *shape).astype(np.float32)
     for strength in TV_STRENGTHS:
         images = _vector_tv(images, pieces, target, strength)
-        yield Estimate(valence_of(np.tensordot(turn, images, 1), data.where))
+        yield Estimate(valence_of(np.tensordot(rotation, images, 1), data.valences))
 
 
 def _vector_tv(
@@ -213,7 +213,7 @@ def _vector_tv(
 ) -> Array:
     """Minimize ``u'Hu/2 - t'u + strength * sum |grad u|`` over vector images u (K, Y, X).
 
-    The length of the gradient runs over both directions and all K, so that edges are where several images have them.
+    The length of the gradient includes both directions and all K images, so that common edges cost least.
     Primal-dual steps of Chambolle and Pock, J. Math. Imaging Vis. 40 (2011), 120.
     """
     k = len(start)
@@ -242,9 +242,9 @@ def _vector_tv(
 PLAIN: Mapping[str, Callable[[Prepared], Estimate]] = MappingProxyType(
     {"raw LCF": raw, "PCA k=5": pca, "PCA auto": lambda data: pca(data, None)}
 )
-"""Methods without a strength to tune."""
+"""Methods without a strength."""
 
 TUNED: Mapping[str, Callable[[Prepared], Iterator[Estimate]]] = MappingProxyType(
     {"PCA + NLM": pca_nlm, "ML-LCF + TV": likelihood_tv}
 )
-"""Methods that are tuned with the truth, one estimate per strength."""
+"""Methods that give one estimate per strength; the best strength is chosen by the truth."""

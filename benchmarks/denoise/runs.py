@@ -1,4 +1,4 @@
-"""All methods on one measurement, and what many measurements say together."""
+"""Run all methods on one measurement, and summarize many measurements."""
 
 from __future__ import annotations
 
@@ -21,61 +21,62 @@ OURS = "denoise"
 
 @dataclass(frozen=True)
 class Outcome:
-    """Scores and seconds of all methods on one measurement; a tuned method took its seconds per strength."""
+    """Scores and seconds of all methods on one measurement; for a tuned method, the seconds per strength."""
 
     scores: dict[str, Score]
     seconds: dict[str, float]
 
 
-def run(case: Case, seed: int, how: Mapping[str, Any] = MappingProxyType({})) -> Outcome:
-    """Simulate a case and let every method try; the strength of the tuned ones is chosen with the truth.
+def run(case: Case, seed: int, options: Mapping[str, Any] = MappingProxyType({})) -> Outcome:
+    """Simulate a case and run every method; the strength of tuned methods is chosen by the truth.
 
-    `how` are parameters of the denoiser.
+    `options` are parameters of the denoiser.
     """
-    one = simulate(case, seed)
+    measurement = simulate(case, seed)
     scores, seconds = {}, {}
 
     def timed(name: str, work: Callable[[], list[Score]]) -> None:
         start = time.perf_counter()
-        tried = work()
-        seconds[name] = (time.perf_counter() - start) / len(tried)
-        scores[name] = min(tried, key=lambda each: each.rmse)
+        attempts = work()
+        seconds[name] = (time.perf_counter() - start) / len(attempts)
+        scores[name] = min(attempts, key=lambda attempt: attempt.rmse)
 
-    data = prepare(one)
+    data = prepare(measurement)
     for name, plain in PLAIN.items():
-        timed(name, lambda plain=plain: [score(plain(data), one)])  # type: ignore[misc]
+        timed(name, lambda plain=plain: [score(plain(data), measurement)])  # type: ignore[misc]
     for name, tuned in TUNED.items():
-        timed(name, lambda tuned=tuned: [score(each, one) for each in tuned(data)])  # type: ignore[misc]
-    timed(OURS, lambda: [score(denoised(one, how), one)])
+        timed(name, lambda tuned=tuned: [score(estimate, measurement) for estimate in tuned(data)])  # type: ignore[misc]
+    timed(OURS, lambda: [score(denoised(measurement, options), measurement)])
     return Outcome(scores, seconds)
 
 
 def mean_score(outcomes: Sequence[Outcome], method: str) -> Score:
-    """Mean of each score over seeds, without those that are NaN; the bias as mean of absolute values."""
+    """Return the mean of each score over seeds, without NaN; for the bias, the mean of absolute values."""
     means = {}
     for field in fields(Score):
-        values = np.array([getattr(one.scores[method], field.name) for one in outcomes])
+        values = np.array([getattr(outcome.scores[method], field.name) for outcome in outcomes])
         values = np.abs(values[np.isfinite(values)])
         means[field.name] = float(values.mean()) if values.size else nan
     return Score(**means)
 
 
 def ratios(outcomes: Sequence[Outcome]) -> NDArray[np.float64]:
-    """Our valence error over that of the best tuned rival of the same measurement, for each seed."""
+    """Return for each seed our valence error over that of the best tuned rival."""
     return np.array(
-        [one.scores[OURS].rmse / min(one.scores[name].rmse for name in TUNED) for one in outcomes], dtype=np.float64
+        [outcome.scores[OURS].rmse / min(outcome.scores[name].rmse for name in TUNED) for outcome in outcomes],
+        dtype=np.float64,
     )
 
 
 def interval(values: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
-    """Confidence interval of a mean from Student's t; NaN for fewer than two values.
+    """Return the confidence interval of a mean from Student's t; NaN for fewer than two values.
 
     Parameters
     ----------
     values : array, shape (N,)
         Independent values.
     level : float
-        How often the interval holds the true mean.
+        Probability that the interval contains the true mean.
     """
     from scipy.stats import t
 

@@ -1,4 +1,4 @@
-"""What is asked of an estimate, as pure functions of images, and all of it at once for one measurement."""
+"""Scores of an estimate as pure functions of images, and all scores of one measurement."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ FINE = 2.0
 """Structures finer than a Gaussian of this many pixels count as fine contrast."""
 
 KEPT = 0.1
-"""Share of the edge jump above which a phase outside the references has to be found."""
+"""Share of the edge jump above which an unknown phase has to be found."""
 
 CERTAIN = 4.5
-"""Standard errors above which a pixel counts as said to be new."""
+"""Standard errors above which a pixel counts as reported as new."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """Scores of one estimate; NaN where the estimate or the case has no such thing.
+    """Scores of one estimate; NaN if a score does not apply.
 
     Parameters
     ----------
     rmse, bias : float
-        Of the valence (0 to 1) where it is scored.
+        Error and bias of the valence (0 to 1) where it is scored.
     contrast : float
         Fine-contrast gain of the valence.
     precision : float
-        Average precision of the novelty map for the phase outside the references; of its amount in the cleaned stack
-        if the method has no such map.
+        Average precision of the novelty map for the unknown phase; without a novelty map, that of the amount of the
+        phase in the cleaned stack.
     precision_stack : float
-        The same, of its amount in the cleaned stack.
+        Average precision of the amount of the phase in the cleaned stack.
     kept : float
         Share of the phase's amplitude in the cleaned stack.
     within_1, within_2 : float
         Share of scored pixels within one and two standard errors of the truth.
     offset_error : float
-        Distance of the offset of the references that was found from the true one, in eV.
+        Error of the estimated energy offset of the references, in eV.
     invented : float
-        Share of pixels far from anything new that are said to be new.
+        Share of pixels far from the unknown phase that are reported as new.
     n_new : float
         Number of new spectra found.
     """
@@ -66,12 +66,12 @@ class Score:
 
 
 def rmse(estimate: Image, truth: Image, where: BoolArray) -> float:
-    """Root of the mean squared error over the pixels of a mask."""
+    """Return the root mean square error over the pixels of a mask."""
     return float(np.sqrt(np.mean((estimate[where] - truth[where]) ** 2)))
 
 
 def high_passed(image: Image, where: BoolArray, sigma: float = FINE) -> Image:
-    """An image minus its Gaussian mean of `sigma` pixels, in which only pixels of the mask take part."""
+    """Subtract the Gaussian mean over `sigma` pixels from an image; only pixels of the mask are used."""
     from scipy.ndimage import gaussian_filter
 
     share = gaussian_filter(where.astype(np.float64), sigma)
@@ -81,9 +81,9 @@ def high_passed(image: Image, where: BoolArray, sigma: float = FINE) -> Image:
 
 
 def contrast_gain(estimate: Image, truth: Image, where: BoolArray) -> float:
-    """Slope of the regression of the estimate's fine structures on the truth's: 1 if all are kept, 0 if none.
+    """Return the slope of the regression of the estimate's fine structures on the true ones: 1 if all are kept.
 
-    Noise in the estimate doesn't change its expectation. NaN where the truth has no fine structure.
+    Noise in the estimate does not change the expected slope. NaN if the truth has no fine structure.
     """
     fine, true = high_passed(estimate, where)[where], high_passed(truth, where)[where]
     power = float(np.mean(true**2))
@@ -91,61 +91,63 @@ def contrast_gain(estimate: Image, truth: Image, where: BoolArray) -> float:
 
 
 def average_precision(score: Image, truth: BoolArray) -> float:
-    """Area under precision over recall, pixels taken in the order of falling score; equal scores count at once."""
+    """Return the area under precision over recall, with pixels in the order of falling score."""
     from sklearn.metrics import average_precision_score
 
     return float(average_precision_score(truth.ravel(), score.ravel())) if truth.any() else nan
 
 
 def amplitude_kept(estimate: Image, truth: Image, where: BoolArray) -> float:
-    """Slope through the origin of estimated over true amounts in the pixels of a mask."""
+    """Return the slope through the origin of estimated over true amounts in the pixels of a mask."""
     return float(np.sum(estimate[where] * truth[where]) / np.sum(truth[where] ** 2)) if where.any() else nan
 
 
 def coverage(estimate: Image, sigma: Image, truth: Image, where: BoolArray, factor: float) -> float:
-    """Share of the pixels of a mask whose error is at most `factor` standard errors."""
+    """Return the share of the pixels of a mask whose error is at most `factor` standard errors."""
     return float(np.mean(np.abs(estimate[where] - truth[where]) <= factor * sigma[where]))
 
 
-def stranger_amount(depth: NDArray[np.floating], edge: Edge) -> Image:
-    """Amount (Y, X) of the phase outside the references in a stack (E, Y, X), beside them and a smooth background."""
+def unknown_amount(depth: NDArray[np.floating], edge: Edge) -> Image:
+    """Return the amount (Y, X) of the unknown phase in a stack (E, Y, X), fitted with references and background."""
     power = (edge.energy / edge.energy[0]) ** -3
-    known = np.column_stack([*(one.at(edge.energy) for one in edge.references), np.ones_like(power), power])
-    new = edge.stranger.at(edge.energy)
-    beside = new - known @ np.linalg.lstsq(known, new, rcond=None)[0]
-    amount: Image = np.tensordot(beside / (beside @ beside), depth, 1)
-    return np.nan_to_num(amount)  # nothing is said of pixels that could not be used
+    columns = np.column_stack(
+        [*(reference.at(edge.energy) for reference in edge.references), np.ones_like(power), power]
+    )
+    new = edge.unknown.at(edge.energy)
+    residual = new - columns @ np.linalg.lstsq(columns, new, rcond=None)[0]
+    amount: Image = np.tensordot(residual / (residual @ residual), depth, 1)
+    return np.nan_to_num(amount)  # unusable pixels count as empty
 
 
-def near(where: BoolArray, distance: int = 4) -> BoolArray:
-    """The pixels of a mask and those at most `distance` pixels up, down, left or right of them."""
+def grown(where: BoolArray, distance: int = 4) -> BoolArray:
+    """Return a mask grown by `distance` pixels up, down, left and right."""
     from scipy.ndimage import binary_dilation
 
     result: BoolArray = binary_dilation(where, iterations=distance)
     return result
 
 
-def score(estimate: Estimate, one: Measurement) -> Score:
-    """All scores of an estimate."""
-    truth, where, found = one.truth, one.scored, {}
-    strange = truth.stranger > KEPT
-    if strange.any() and estimate.depth is not None:
-        amount = stranger_amount(estimate.depth, one.edge)
-        found["precision"] = found["precision_stack"] = average_precision(amount, strange)
-        found["kept"] = amplitude_kept(amount, truth.jump * truth.stranger, strange)
+def score(estimate: Estimate, measurement: Measurement) -> Score:
+    """Return all scores of an estimate."""
+    truth, where, scores = measurement.truth, measurement.scored, {}
+    unknown = truth.unknown > KEPT
+    if unknown.any() and estimate.depth is not None:
+        amount = unknown_amount(estimate.depth, measurement.edge)
+        scores["precision"] = scores["precision_stack"] = average_precision(amount, unknown)
+        scores["kept"] = amplitude_kept(amount, truth.jump * truth.unknown, unknown)
     if estimate.novelty is not None:
-        found["invented"] = float(np.mean(estimate.novelty[~near(truth.stranger > 0)] > CERTAIN))
-        found["n_new"] = float(estimate.n_new)
-        if strange.any():
-            found["precision"] = average_precision(estimate.novelty, strange)
+        scores["invented"] = float(np.mean(estimate.novelty[~grown(truth.unknown > 0)] > CERTAIN))
+        scores["n_new"] = float(estimate.n_new)
+        if unknown.any():
+            scores["precision"] = average_precision(estimate.novelty, unknown)
     if estimate.sigma is not None:
         for factor in (1, 2):
-            found[f"within_{factor}"] = coverage(estimate.valence, estimate.sigma, truth.valence, where, factor)
+            scores[f"within_{factor}"] = coverage(estimate.valence, estimate.sigma, truth.valence, where, factor)
     if estimate.offset is not None:
-        found["offset_error"] = abs(estimate.offset - one.offset)
+        scores["offset_error"] = abs(estimate.offset - measurement.offset)
     return Score(
         rmse=rmse(estimate.valence, truth.valence, where),
         bias=float(np.mean(estimate.valence[where] - truth.valence[where])),
         contrast=contrast_gain(estimate.valence, truth.valence, where),
-        **found,
+        **scores,
     )

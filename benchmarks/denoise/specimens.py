@@ -1,4 +1,4 @@
-"""Specimens in two dimensions: how much of the element is where, in which valence, and what else is there."""
+"""Specimens in two dimensions: amount and valence of an element, an unknown phase, and other absorption."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.float64]
 
-LEAST, MOST = 0.06, 0.3
-"""Edge jump at a particle's rim and in its middle."""
+MIN_JUMP, MAX_JUMP = 0.06, 0.3
+"""Edge jump at the rim and in the middle of a particle."""
 
 
 @dataclass(frozen=True)
 class Specimen:
-    """Maps (Y, X) of what is true.
+    """True maps (Y, X).
 
     Parameters
     ----------
@@ -23,20 +23,20 @@ class Specimen:
         Edge jump, 0 outside particles.
     valence : array
         Share of the highest valence, 0 to 1.
-    stranger : array
-        Share of the edge jump that belongs to a phase outside the references.
+    unknown : array
+        Share of the edge jump that belongs to an unknown phase.
     matrix : array
-        Absorption by everything else, in units of an optical depth at the edge.
+        All other absorption, as optical depth at the edge.
     """
 
     jump: Image
     valence: Image
-    stranger: Image
+    unknown: Image
     matrix: Image
 
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float | tuple[float, float]) -> Image:
-    """A random field of mean 0 and standard deviation 1, as smooth as `sigma` pixels."""
+    """Draw a random field of mean 0 and standard deviation 1, blurred over `sigma` pixels."""
     from scipy.ndimage import gaussian_filter
 
     field = gaussian_filter(rng.standard_normal(shape), sigma, mode="wrap")
@@ -45,7 +45,7 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float 
 
 
 def _cells(rng: np.random.Generator, shape: tuple[int, int], spacing: float) -> tuple[NDArray[np.intp], Image]:
-    """Polygons of about `spacing` pixels with wavy borders: the cell of each pixel, and its distance to a border."""
+    """Draw polygons of about `spacing` pixels; return the cell of each pixel, and its distance to a border."""
     from scipy.spatial import cKDTree
 
     count = int(shape[0] * shape[1] / spacing**2)
@@ -56,8 +56,8 @@ def _cells(rng: np.random.Generator, shape: tuple[int, int], spacing: float) -> 
     return cell[..., 0], (distance[..., 1] - distance[..., 0]) / 2
 
 
-def _strangers(rng: np.random.Generator, jump: Image, count: int) -> Image:
-    """Shares of a new phase: `count` small spots inside, of radius 1.5 to 3.5 pixels."""
+def _unknown_spots(rng: np.random.Generator, jump: Image, count: int) -> Image:
+    """Draw `count` small spots of a new phase inside, of radius 1.5 to 3.5 pixels; return its share."""
     from scipy.special import expit
 
     share = np.zeros_like(jump)
@@ -70,22 +70,22 @@ def _strangers(rng: np.random.Generator, jump: Image, count: int) -> Image:
 
 
 def _standardized(values: Image, inside: NDArray[np.bool_], middle: float) -> Image:
-    """Values as valences: mean `middle` and standard deviation 0.21 inside, nowhere beyond 0 and 1."""
+    """Scale values to valences: mean `middle` and standard deviation 0.21 inside, clipped to 0 and 1."""
     scaled: Image = middle + 0.215 * (values - values[inside].mean()) / values[inside].std()
     return scaled.clip(0.0, 1.0)
 
 
-def _finished(rng: np.random.Generator, depth: Image, valence: Image, spots: int) -> Specimen:
-    """A specimen from its relative thickness (0 outside, 1 at most) and its unscaled valence."""
+def _specimen(rng: np.random.Generator, depth: Image, valence: Image, spots: int) -> Specimen:
+    """Return a specimen of a relative thickness (0 outside, 1 at most) and an unscaled valence."""
     inside = depth > 0
-    jump = np.where(inside, LEAST + (MOST - LEAST) * depth.clip(0, 1), 0.0)
-    share = _strangers(rng, jump, spots) if spots else np.zeros_like(jump)
+    jump = np.where(inside, MIN_JUMP + (MAX_JUMP - MIN_JUMP) * depth.clip(0, 1), 0.0)
+    share = _unknown_spots(rng, jump, spots) if spots else np.zeros_like(jump)
     matrix = 0.8 * jump + np.where(inside, 0.02, 0.0) * (1 + 0.3 * smooth_noise(rng, depth.shape, 4.0))
     return Specimen(jump, _standardized(valence, inside, rng.uniform(0.4, 0.6)), share, matrix)
 
 
 def particles(rng: np.random.Generator, size: int, *, filled: bool = False, spots: int = 12) -> Specimen:
-    """Secondary particles of grains with cracks and inclusions, charged from the rim and along the cracks.
+    """Draw secondary particles of grains with cracks and inclusions, charged from the rim and along the cracks.
 
     Parameters
     ----------
@@ -93,9 +93,9 @@ def particles(rng: np.random.Generator, size: int, *, filled: bool = False, spot
     size : int
         Height and width in pixels.
     filled : bool
-        One particle larger than the image, so that no pixel is empty.
+        Draw one particle larger than the image, so that no pixel is empty.
     spots : int
-        Number of spots of a phase outside the references.
+        Number of spots of an unknown phase.
     """
     shape = (size, size)
     y, x = np.indices(shape) / size - 0.5
@@ -121,11 +121,11 @@ def particles(rng: np.random.Generator, size: int, *, filled: bool = False, spot
     core = rng.choice([-1.0, 1.0]) * (2.2 * radius + 0.7 * np.exp(-crack / 0.25))
     valence = core + 0.4 * smooth_noise(rng, shape, size / 10)
     valence += 0.25 * cell_values[1][cell] + 0.12 * np.exp(-border / 1.5) - 0.9 * inclusion
-    return _finished(rng, depth, valence, spots)
+    return _specimen(rng, depth, valence, spots)
 
 
 def fibres(rng: np.random.Generator, size: int, *, spots: int = 12) -> Specimen:
-    """A mat of long threads over each other, each with its own valence that changes along it."""
+    """Draw long threads on top of each other, each with its own valence that changes along the thread."""
     from scipy.ndimage import gaussian_filter, map_coordinates
 
     shape = (size, size)
@@ -143,4 +143,4 @@ def fibres(rng: np.random.Generator, size: int, *, spots: int = 12) -> Specimen:
         depth, valence, weight = depth + thick, valence + thick * wave, weight + thick
     valence = np.where(depth > 0, valence / weight, 0.0) + 0.1 * smooth_noise(rng, shape, 1.5)
     depth *= np.hypot(y, x) < 0.47 * size
-    return _finished(rng, depth, valence, spots)
+    return _specimen(rng, depth, valence, spots)

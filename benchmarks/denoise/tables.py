@@ -1,4 +1,4 @@
-"""Results as text: a table for each case beside its bars, and the seconds."""
+"""Results as text: for each case a table and its limits, and the seconds of each method."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COLUMNS: Mapping[str, str] = {
 
 
 def case_table(name: str, outcomes: Sequence[Outcome]) -> str:
-    """Scores of all methods on one case, the paired ratio to the best rival, and the bars."""
+    """Return the scores of all methods on one case, the ratio to the best rival, and the limits."""
     lines = [f"{name + f' ({len(outcomes)} seeds)':26s}" + "".join(f"{title:>9s}" for title in COLUMNS.values())]
     for method in outcomes[0].scores:
         values = vars(mean_score(outcomes, method))
@@ -41,39 +41,39 @@ def case_table(name: str, outcomes: Sequence[Outcome]) -> str:
 
 
 def verdicts(name: str, outcomes: Sequence[Outcome]) -> list[tuple[str, bool]]:
-    """Each bar of a case in words, and whether it holds."""
-    asked, ours, ratio = bar(name), mean_score(outcomes, OURS), ratios(outcomes)
+    """Return each limit of a case in words, and whether it holds."""
+    limits, ours, ratio = bar(name), mean_score(outcomes, OURS), ratios(outcomes)
     times = mean_score(outcomes, "PCA k=5").rmse / ours.rmse
-    low, high = asked.covered
-    found = [
-        (f"ratio {ratio.mean():.3f} at most {asked.ratio}", ratio.mean() <= asked.ratio),
-        (f"worst ratio {ratio.max():.3f} at most {asked.worst}", ratio.max() <= asked.worst),
+    low, high = limits.covered
+    checks = [
+        (f"ratio {ratio.mean():.3f} at most {limits.ratio}", ratio.mean() <= limits.ratio),
+        (f"worst ratio {ratio.max():.3f} at most {limits.worst}", ratio.max() <= limits.worst),
         (f"2 sigma cover {ours.within_2:.3f}, {low} to {high}", low <= ours.within_2 <= high),
     ]
     for title, value, most in (
-        ("|bias|", ours.bias, asked.bias),
-        ("RMSE", ours.rmse, asked.rmse),
-        ("invented share", ours.invented, asked.invented),
-        ("new spectra", ours.n_new, asked.invented),
-        ("error of the offset", ours.offset_error, asked.offset),
+        ("|bias|", ours.bias, limits.bias),
+        ("RMSE", ours.rmse, limits.rmse),
+        ("invented share", ours.invented, limits.invented),
+        ("new spectra", ours.n_new, limits.invented),
+        ("error of the offset", ours.offset_error, limits.offset),
     ):
         if most is not None:
-            found.append((f"{title} {value:.4f} at most {most}", value <= most))
+            checks.append((f"{title} {value:.4f} at most {most}", value <= most))
     for title, value, least in (
-        ("times better than PCA", times, asked.times_pca),
-        ("contrast gain", ours.contrast, asked.contrast),
-        ("precision of spots", ours.precision, asked.precision),
-        ("amplitude kept", ours.kept, asked.kept),
+        ("times better than PCA", times, limits.times_pca),
+        ("contrast gain", ours.contrast, limits.contrast),
+        ("precision of spots", ours.precision, limits.precision),
+        ("amplitude kept", ours.kept, limits.kept),
     ):
         if least is not None:
-            found.append((f"{title} {value:.3f} at least {least}", value >= least))
-    return [(text, bool(held)) for text, held in found]
+            checks.append((f"{title} {value:.3f} at least {least}", value >= least))
+    return [(text, bool(held)) for text, held in checks]
 
 
 def timing_table(outcomes: Sequence[Outcome]) -> str:
-    """Seconds of each method on one measurement, the best of all, and their ratio to the plain reference fit."""
+    """Return the shortest time of each method on one measurement, and its ratio to the plain reference fit."""
     names = list(outcomes[0].seconds)
-    best = {name: min(one.seconds[name] for one in outcomes) for name in names}
+    best = {name: min(outcome.seconds[name] for outcome in outcomes) for name in names}
     plain = best[names[0]]
     lines = [f"{'method (one strength)':26s}{'s':>9s}{'/ raw':>9s}"]
     lines += [f"{name:26s}{seconds:9.2f}{seconds / plain:9.1f}" for name, seconds in best.items()]
