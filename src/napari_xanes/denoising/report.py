@@ -35,7 +35,7 @@ def describe(
     *,
     names: list[str],
     reference_offset: float,
-    method: str,
+    method: str | None,
     device: str,
 ) -> DenoisingResult:
     """Return the results beside the cleaned stack, for ``metadata["denoise"]``.
@@ -48,8 +48,8 @@ def describe(
         Names of the references; empty if the spectra were learned.
     reference_offset : float
         By how much the references were moved, in eV.
-    method : str
-        Name of the method that cleaned the maps, for the report.
+    method : str or None
+        Name of the method that cleaned the maps, for the report; None if the noise is kept.
     device : str
         Device of the network.
     """
@@ -118,7 +118,7 @@ def _report(
     survey: Survey,
     names: list[str],
     reference_offset: float,
-    method: str,
+    method: str | None,
     device: str,
 ) -> DenoisingReport:
     """Collect the numbers of the report and put them into words."""
@@ -146,7 +146,7 @@ def _report(
         *_background_text(report, has_background=parts.background is not None),
         *_reference_text(report, learned=not names),
         *_quality_text(report),
-        f"Maps were cleaned by {method}.",
+        f"Maps were cleaned by {method}." if method else "The noise was not removed.",
     ]
     if parts.adaptation is not None:
         change = f"the error at held-out places changed by {parts.adaptation.error_ratio - 1:+.1%}"

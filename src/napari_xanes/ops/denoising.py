@@ -14,6 +14,7 @@ from napari_xanes.arguments import load_references
 from napari_xanes.denoising.bands import fill_product, lazy_product
 from napari_xanes.denoising.design_matrix import DesignMatrix, design_from_data, design_from_references
 from napari_xanes.denoising.energy_offset import MAX_OFFSET, detect_energy_offset, offset_uncertainty
+from napari_xanes.denoising.fractions.maps import MapMethod
 from napari_xanes.denoising.network.cleaning import load_network, resolve_device
 from napari_xanes.denoising.pipeline import Decomposition, decompose
 from napari_xanes.denoising.report import amount_noise, describe
@@ -39,7 +40,7 @@ _MIN_ENERGIES = 8
 _ENOUGH_PIXELS = 256 * 256
 """Number of pixels that suffice to find the offset of references."""
 
-_METHODS = {"tv": "guided total variation", "none": "nothing"}
+_METHODS = {"tv": "guided total variation", "none": None}
 
 
 def _fit_state(
@@ -179,33 +180,54 @@ def denoise(
     >>> clean.quantity, clean.metadata["denoise"]["fractions"].shape
     ('optical_depth', (2, 48, 48))
     """
-    assert reference_offset is not None
     require_denoisable(stack, references)
-    if len(stack.shape) == 4:
-        return _denoise_slices(
-            stack, progress, references=references, background=background, noise=noise, adapt=adapt, keep_new=keep_new,
-            reference_offset=reference_offset, device=device, seed=seed,
-        )  # fmt: skip
+    clean = _denoise_image if len(stack.shape) == 3 else _denoise_slices
+    return clean(
+        stack,
+        references=references,
+        background=background,
+        noise=noise,
+        adapt=adapt,
+        keep_new=keep_new,
+        reference_offset=reference_offset or 0.0,
+        device=device,
+        seed=seed,
+        progress=progress,
+    )
+
+
+def _denoise_image(
+    stack: SpectralStack,
+    *,
+    references: list[Spectrum] | None,
+    background: str,
+    noise: str,
+    adapt: bool,
+    keep_new: bool,
+    reference_offset: float,
+    device: str,
+    seed: int,
+    progress: Progress | None,
+) -> SpectralStack:
+    """Clean a stack of images (E, Y, X), with the parameters of `denoise`."""
     absorption = _absorption(stack)
     survey = survey_stack(absorption, part(progress, 0.0, 0.15))
-    spectra = _normalized(references) if references else []
+    spectra = _normalized(references or [])
     weight, resolved = survey.weighted.weight, resolve_device(device)
     if spectra:
         design = design_from_references(spectra, stack.energy, weight, reference_offset)
     else:
         design = design_from_data(survey.binned, stack.energy, weight)
     survey, offset, has_air = subtract_offset(survey, design)
+    network = load_network(resolved) if noise in ("auto", "network") else None
     parts = decompose(
         survey,
         design,
         offset,
         has_air=has_air,
         background=background == "auto",
-        network=load_network(resolved) if noise in ("auto", "network") else None,
-        adapt_network=adapt,
         keep_new=keep_new,
-        device=resolved,
-        seed=seed,
+        method=MapMethod(network, adapt, resolved, seed),
         progress=part(progress, 0.15, 0.9),
     )
     if reference_offset and len(spectra) > 1:
@@ -243,13 +265,13 @@ def _assembled(
     return fill_product(columns, maps, out, progress)
 
 
-def _denoise_slices(stack: SpectralStack, progress: Progress | None, **parameters: Any) -> SpectralStack:
-    """Clean each slice of a volume (E, Z, Y, X) by itself."""
-    slices = each_slice(
-        stack,
-        lambda image, slice_progress: denoise.function(image, progress=slice_progress, **parameters),
-        progress,
-    )
+def _denoise_slices(stack: SpectralStack, *, progress: Progress | None, **parameters: Any) -> SpectralStack:
+    """Clean each slice of a volume (E, Z, Y, X) by itself, with the parameters of `denoise`."""
+
+    def clean(image: SpectralStack, progress: Progress | None) -> SpectralStack:
+        return _denoise_image(image, progress=progress, **parameters)
+
+    slices = each_slice(stack, clean, progress)
     results = [as_denoising_result(cleaned.metadata["denoise"]) for cleaned in slices]
     background = stack_slices([result.background for result in results])
     result = join_results(results, background, joined_sentences(slices))

@@ -11,7 +11,24 @@ from napari_xanes.denoising.background.patterns import Background
 from napari_xanes.denoising.bands import apply_matrix
 from napari_xanes.denoising.binning import BinnedStack
 from napari_xanes.denoising.design_matrix import DesignMatrix
+from napari_xanes.denoising.filters.non_local_means import clean_edge_jump
+from napari_xanes.denoising.fractions.fit import subtract_background
 from napari_xanes.denoising.precision import positive_precision
+
+_MIN_NOISE_LEFT, _NOISE_RADIUS = 0.6, 2.0
+"""Smallest share of an edge jump's noise that counts as left after cleaning, and the radius in pixels over which the
+removed part is measured. If little was removed, much noise is left; if more than the noise was removed, structure was
+removed as well."""
+
+
+@dataclass(frozen=True)
+class CleanedAmounts:
+    """Fitted amounts without the background (K + F, Y, X), and the cleaned edge jump with its error, (Y, X)."""
+
+    background: Background | None
+    amounts: Float32Array
+    jump: Float32Array
+    jump_sigma: Float32Array
 
 
 @dataclass(frozen=True)
@@ -28,6 +45,23 @@ def estimate_edge_jump(
     """Return the edge jump (sum of the amounts of the references) and its standard error, (Y, X)."""
     sigma = np.sqrt(edge_jump_variance(design) / positive_precision(precision))
     return amounts[: _n_jump_columns(design)].sum(axis=0), sigma.astype(np.float32)
+
+
+def clean_amounts(
+    fitted: Float32Array, background: Background | None, precision: Float32Array, design: DesignMatrix
+) -> CleanedAmounts:
+    """Subtract the background from fitted amounts and clean the edge jump.
+
+    The error of the edge jump is that of the noise that is left, and of structure that was removed.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    amounts = subtract_background(fitted, background, design)
+    jump, sigma = estimate_edge_jump(amounts, precision, design)
+    cleaned = clean_edge_jump(jump, sigma)
+    removed = np.sqrt(gaussian_filter((jump - cleaned) ** 2 / sigma**2, _NOISE_RADIUS))
+    noise_left = np.maximum(np.abs(1 - removed), _MIN_NOISE_LEFT)
+    return CleanedAmounts(background, amounts, cleaned, (noise_left * sigma).astype(np.float32))
 
 
 def edge_jump_variance(design: DesignMatrix) -> float:
