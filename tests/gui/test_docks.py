@@ -38,7 +38,7 @@ def use_prepare(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -
 def use_denoise(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -> None:
     dock.runner.form().field("noise").set("tv")
     run(dock, wait)
-    wait(lambda: not dock.arriving)
+    wait(lambda: not dock.companions_pending)
     dock.compare.slider.setValue(100)
 
 

@@ -347,6 +347,6 @@ def test_counts_are_written_out(value, said):
 
 def test_a_single_energy_says_that_there_is_no_curve(viewer, dock, add_stack):
     add_stack(SpectralStack(np.ones((1, 4, 5), np.float32), [8350], "counts"))
-    assert "One energy" in dock.message.text()
+    assert "one energy" in dock.message.text()
     add_stack(SpectralStack(np.ones((2, 4, 5), np.float32), [8350, 8360], "counts"))
     assert dock.message.isHidden()
