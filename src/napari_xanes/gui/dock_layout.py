@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QScrollArea, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QWidget
 
 EMPTY_STATE = "Drop a stack here, or open a sample:\nFile > Open Sample > napari-xanes"
 DOCK_WIDTH = 360  # px
@@ -17,3 +17,20 @@ def scrolled(content: QWidget) -> QScrollArea:
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setWidget(content)
     return area
+
+
+def row_of(*widgets: tuple[QWidget, int]) -> QHBoxLayout:
+    """Return a row of widgets, each with its stretch factor."""
+    row = QHBoxLayout()
+    row.setSpacing(4)
+    for widget, stretch in widgets:
+        row.addWidget(widget, stretch)
+    return row
+
+
+def wrapping_label(text: str = "") -> QLabel:
+    """Return a label that breaks lines and never widens its dock."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return label

@@ -10,7 +10,6 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
@@ -20,13 +19,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_xanes.gui.dock_layout import DOCK_WIDTH
+from napari_xanes.gui.dock_layout import DOCK_WIDTH, row_of, wrapping_label
 from napari_xanes.gui.embedding.lasso import add_label
 from napari_xanes.gui.embedding.libraries import LibraryBox, element_of
 from napari_xanes.gui.embedding.library_match import match_of, reading, settings_in_words
 from napari_xanes.gui.embedding.marks import pins_in, regions_in
 from napari_xanes.gui.embedding.memory import Memory
-from napari_xanes.gui.embedding.model import Picture, match_stack, overlapping_frames, picture_of
+from napari_xanes.gui.embedding.model import QUALITY_TIP, Picture, embed_stack, overlapping_frames, quality_in_words
 from napari_xanes.gui.embedding.plot import EmbeddingPlot
 from napari_xanes.gui.energy import attach_energy, energies_of, plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
@@ -37,12 +36,10 @@ from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.pixels.areas import depth_of
 from napari_xanes.gui.pixels.cursor import CursorFollower
 from napari_xanes.gui.pixels.regions import RegionTracker
-from napari_xanes.gui.running.absorption import show_prepared, steps_to_absorption
+from napari_xanes.gui.running.absorption import show_prepared
 from napari_xanes.gui.spectra.pages import EmptyPage
 from napari_xanes.gui.spectra.pin_set import pins_of
 from napari_xanes.maps.matching.result import library_settings
-from napari_xanes.progress import part
-from napari_xanes.recipe import run
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -80,7 +77,7 @@ class EmbeddingDock(QWidget):
         self.lasso_button.setCheckable(True)
         self.lasso_button.setToolTip("Draw a line around points; their pixels become a label in the image")
         self.plot, self.message = EmbeddingPlot(), QLabel()
-        self.readout, self.quality, self._bar = QLabel(), QLabel(), QProgressBar()
+        self.readout, self.quality, self._bar = wrapping_label(), wrapping_label(), QProgressBar()
         self._pages = QStackedWidget()
         self._cursor, self._tracker = CursorFollower(viewer, self), RegionTracker(viewer, self)
         self._lasso_worker = LatestOnlyWorker(self)
@@ -93,14 +90,8 @@ class EmbeddingDock(QWidget):
         rows = QFormLayout()
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         rows.addRow("stack", self.stacks)
-        library_row = QHBoxLayout()
-        library_row.addWidget(self.library, 1)
-        library_row.addWidget(QLabel("method"))
-        library_row.addWidget(self.method)
-        rows.addRow("library", library_row)
-        buttons = QHBoxLayout()
-        for widget in (self.run_button, self.cancel_button, self.lasso_button):
-            buttons.addWidget(widget)
+        rows.addRow("library", row_of((self.library, 1), (QLabel("method"), 0), (self.method, 0)))
+        self.message.setWordWrap(True)
         self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.message.setContentsMargins(24, 0, 24, 0)
         for page in (self.plot, self.message, EmptyPage(viewer, "mn_oxides_l")):
@@ -110,16 +101,10 @@ class EmbeddingDock(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addLayout(rows)
         layout.addWidget(self._pages, 1)
-        for label in (self.message, self.readout, self.quality):
-            label.setWordWrap(True)
-        for label in (self.readout, self.quality):
-            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-            layout.addWidget(label)
-        self.quality.setToolTip(
-            "Stress: difference between distances in the plane and between spectra; 0 is perfect. Trustworthiness: "
-            "share of neighbours in the plane with similar spectra; 1 is perfect. Numbers along branches: 10Dq in eV"
-        )
-        layout.addLayout(buttons)
+        layout.addWidget(self.readout)
+        layout.addWidget(self.quality)
+        self.quality.setToolTip(QUALITY_TIP)
+        layout.addLayout(row_of((self.run_button, 0), (self.cancel_button, 0), (self.lasso_button, 0)))
         layout.addWidget(self._bar)
         self.setMinimumSize(DOCK_WIDTH, 250)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -231,11 +216,7 @@ class EmbeddingDock(QWidget):
         stack, library = stack_of(layer), self.library.library()
 
         def work(progress: Progress) -> tuple[Any, Any, SpectralStack | None, Picture]:
-            steps = steps_to_absorption(stack)
-            ready = run(steps, stack, progress=part(progress, 0.0, 0.2)) if steps else stack
-            maps = match or match_stack(ready, library, part(progress, 0.2, 0.4))
-            picture = picture_of(ready, library, method, maps, part(progress, 0.4, 1.0))
-            return key, layer, ready if steps else None, picture
+            return key, layer, *embed_stack(stack, library, method, match, progress)
 
         self._bar.setValue(0)
         self.job.start(work, f"Embed {library.name}")
@@ -265,11 +246,7 @@ class EmbeddingDock(QWidget):
     def _show(self, picture: Picture) -> None:
         self.picture = picture
         self.plot.show_picture(picture)
-        embedding = picture.embedding
-        self.quality.setText(
-            f"stress {embedding.stress:.2f} · trustworthiness {embedding.trustworthiness:.3f} · "
-            f"{100 * picture.placed_fraction:.0f} % of pixels placed · {settings_in_words(picture.maps)}"
-        )
+        self.quality.setText(f"{quality_in_words(picture)} · {settings_in_words(picture.maps)}")
         self._show_state()
         self._on_cursor(self._cursor.layer, self._cursor.index)
         self._light_up()

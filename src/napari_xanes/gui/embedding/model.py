@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from napari_xanes import blocks
 from napari_xanes._typing import Float64Array
 from napari_xanes.colours import colour_of
+from napari_xanes.gui.running.absorption import steps_to_absorption
 from napari_xanes.maps.matching.result import library_settings
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.progress import Progress, part
+from napari_xanes.recipe import run
 from napari_xanes.stack import SpectralStack
 from napari_xanes.theory.embedding.embed import embed
 from napari_xanes.theory.embedding.model import Embedding
@@ -27,6 +29,13 @@ _CLEAR = 3.0
 
 _FEWEST = 8
 """Smallest number of energies that a stack and a library must share."""
+
+QUALITY_TIP = (
+    "Stress: difference between distances in the plane and between spectra; 0 is perfect. "
+    "Trustworthiness: share of neighbours in the plane with similar spectra; 1 is perfect. "
+    "Numbers along branches: 10Dq in eV"
+)
+"""Explanation of the text of `quality_in_words`."""
 
 BINS = 200
 """Number of cells per side of the density, about as many as the plot has pixels on a laptop."""
@@ -164,6 +173,45 @@ def overlapping_frames(energy: Float64Array, library: Library, offset: float = 0
             "measured, or open a library file"
         )
     return slice(int(inside[0]), int(inside[-1]) + 1)
+
+
+def embed_stack(
+    stack: SpectralStack, library: Library, method: Any, maps: MapSet | None, progress: Progress
+) -> tuple[SpectralStack | None, Picture]:
+    """Embed a library and the pixels of a stack; convert the stack to absorption and match it if necessary.
+
+    Parameters
+    ----------
+    stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
+        Any quantity.
+    library : Library
+        The library to embed.
+    method : str
+        Method, as in `napari_xanes.theory.embed`.
+    maps : MapSet or None
+        Result of `match_library` for the stack; None computes it.
+    progress : callable
+        Called with the fraction done and a text.
+
+    Returns
+    -------
+    tuple of SpectralStack or None, and Picture
+        The absorption if it was computed, and the embedding.
+    """
+    steps = steps_to_absorption(stack)
+    absorption = run(steps, stack, progress=part(progress, 0.0, 0.2)) if steps else stack
+    maps = maps or match_stack(absorption, library, part(progress, 0.2, 0.4))
+    picture = picture_of(absorption, library, method, maps, part(progress, 0.4, 1.0))
+    return (absorption if steps else None), picture
+
+
+def quality_in_words(picture: Picture) -> str:
+    """Return stress, trustworthiness and the fraction of placed pixels as text."""
+    embedding = picture.embedding
+    return (
+        f"stress {embedding.stress:.2f} · trustworthiness {embedding.trustworthiness:.3f} · "
+        f"{100 * picture.placed_fraction:.0f} % of pixels placed"
+    )
 
 
 def match_stack(stack: SpectralStack, library: Library, progress: Progress | None = None) -> MapSet:

@@ -9,16 +9,14 @@ from weakref import WeakKeyDictionary, ref
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import (
     QComboBox,
-    QHBoxLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_xanes.colours import colour_of
+from napari_xanes.gui.dock_layout import row_of, wrapping_label
 from napari_xanes.gui.energy import attach_energy, energies_of, energy_of_step, go_to_step, plain_viewer, step_of_energy
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.pixels.cursor import CursorFollower
@@ -26,7 +24,8 @@ from napari_xanes.gui.pixels.regions import RegionTracker
 from napari_xanes.gui.pixels.spectra import Values
 from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.gui.spectra.box import OddSpinBox
-from napari_xanes.gui.spectra.curves import ABSORPTION, Curve, place, readout
+from napari_xanes.gui.spectra.curve_sources import CurveSources
+from napari_xanes.gui.spectra.curves import place, readout
 from napari_xanes.gui.spectra.display import MODES, Composer, axis_label
 from napari_xanes.gui.spectra.export_button import ExportButton
 from napari_xanes.gui.spectra.pages import EmptyPage, EnergiesPage, lacks_energies
@@ -37,12 +36,12 @@ from napari_xanes.gui.spectra.stack_box import StackBox
 from napari_xanes.gui.spectra.tabs import SpectraTabs
 
 if TYPE_CHECKING:
-    import napari
+    from napari.viewer import Viewer
 
 _DOCKS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
-def spectra_dock_of(viewer: napari.viewer.Viewer) -> SpectraDock | None:
+def spectra_dock_of(viewer: Viewer) -> SpectraDock | None:
     """Return the viewer's Spectra dock, or None if it is not open."""
     dock_ref = _DOCKS.get(plain_viewer(viewer))
     return dock_ref() if dock_ref is not None else None
@@ -64,21 +63,16 @@ class SpectraDock(QWidget):
 
     cursor_moved = Signal(object, object)
 
-    def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
+    def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        viewer = plain_viewer(napari_viewer)
-        self._viewer = viewer
+        self._viewer = viewer = plain_viewer(napari_viewer)
         self.stacks = attach_energy(viewer)
         self.cursor = CursorFollower(viewer, self)
         self.tracker = RegionTracker(viewer, self)
         self._gestures = PinGestures(viewer, self.pin)
         self._composer = Composer()
         self._live = False
-        self._values: Values | None = None
-        self._measured: Curve | None = None
-        self._regions: list[Curve] = []
-        self._references: list[Curve] = []
-        self._fits: list[Curve] = []
+        self._curves = CurveSources()
         self._build(viewer)
         self._connect()
         _DOCKS[viewer] = ref(self)
@@ -92,7 +86,7 @@ class SpectraDock(QWidget):
         """Wide enough for the axis and the curves."""
         return QSize(300, 420)
 
-    def _build(self, viewer: napari.viewer.Viewer) -> None:
+    def _build(self, viewer: Viewer) -> None:
         self.stack_box = StackBox(viewer)
         self.box = OddSpinBox()
         self.box.setMaximumWidth(96)
@@ -103,11 +97,7 @@ class SpectraDock(QWidget):
             "Click or drag the line: move to an energy. Wheel: zoom. Drag: move. Double-click: show all. "
             "Δ: residual of the fit"
         )
-        self.readout = QLabel(" ")
-        self.message = QLabel()
-        for label in (self.readout, self.message):
-            label.setWordWrap(True)
-            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.readout, self.message = wrapping_label(" "), wrapping_label()
         self.message.hide()
         self.mode = QComboBox()
         self.mode.addItems(MODES)
@@ -123,11 +113,11 @@ class SpectraDock(QWidget):
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addLayout(_row((self.stack_box, 1), (QLabel("box"), 0), (self.box, 0)))
+        layout.addLayout(row_of((self.stack_box, 1), (QLabel("box"), 0), (self.box, 0)))
         layout.addWidget(self.plot, 1)
         layout.addWidget(self.readout)
         layout.addWidget(self.message)
-        layout.addLayout(_row((QLabel("show"), 0), (self.mode, 1), (self.pin_button, 0), (self.export_button, 0)))
+        layout.addLayout(row_of((QLabel("show"), 0), (self.mode, 1), (self.pin_button, 0), (self.export_button, 0)))
         layout.addWidget(self.tabs)
         self.pages = QStackedWidget()
         for widget in (page, EmptyPage(viewer), EnergiesPage(viewer)):
@@ -197,22 +187,22 @@ class SpectraDock(QWidget):
         residual : (energy in eV, residual), optional
             Shown in a panel below the plot.
         """
-        self._fits = [Curve(name, e, mu, "fit", colour_of(4 + i)) for i, (name, e, mu) in enumerate(fits)]
+        self._curves.set_fits(fits)
         self.plot.show_residual(*(residual or (None, None)))
         self._redraw()
 
     def clear_fit(self) -> None:
         """Remove the fit and its residual."""
-        self._fits = []
+        self._curves.set_fits([])
         self.plot.show_residual(None, None)
         self._redraw()
 
     def pin(self) -> None:
         """Pin the spectrum under the cursor."""
-        layer, index = self.stacks.layer, self.cursor.index
-        if layer is not None and self._measured is not None and index is not None:
+        layer, index, curve = self.stacks.layer, self.cursor.index, self._curves.cursor
+        if layer is not None and curve is not None and index is not None:
             quantity = layer.metadata["xanes"]["quantity"]
-            self.pins.pin(self._measured.energy, self._measured.values, place(layer, index), quantity)
+            self.pins.pin(curve.energy, curve.values, place(layer, index), quantity)
 
     def _label(self) -> str:
         layer = self.stacks.layer
@@ -230,7 +220,7 @@ class SpectraDock(QWidget):
     def _on_stack(self, layer: Any = None) -> None:
         """Show another current stack, or none."""
         layer = self.stacks.layer
-        self._values = self._measured = None
+        self._curves.cursor = None
         self._ask_for_cursor()
         self._on_layers()
         if layer is not None:
@@ -254,7 +244,7 @@ class SpectraDock(QWidget):
 
     def _on_cursor(self, layer: Any, index: Any) -> None:
         if index is None:
-            self._values = self._measured = None
+            self._curves.cursor = None
             self._ask_for_cursor()
             self._redraw()
         self.cursor_moved.emit(layer, index)
@@ -269,28 +259,22 @@ class SpectraDock(QWidget):
         layer = self.stacks.layer
         if layer is None or values.size != energies_of(layer).size:
             return
-        self._values = values
-        self._measured = Curve("cursor", energies_of(layer), values, "cursor")
+        self._curves.set_cursor(layer, values)
         self._redraw()
         self._show_readout()
 
     def _show_readout(self) -> None:
         layer, index, step = self.stacks.layer, self.cursor.index, self.stacks.step
-        if layer is not None and index is not None and self._values is not None:
-            self.readout.setText(readout(layer, index, energy_of_step(layer, step), self._values[step]))
+        curve = self._curves.cursor
+        if layer is not None and index is not None and curve is not None:
+            self.readout.setText(readout(layer, index, energy_of_step(layer, step), curve.values[step]))
 
     def _on_regions(self) -> None:
-        layer, regions = self.stacks.layer, self.tracker.regions
-        energy = energies_of(layer) if layer is not None else None
-        self._regions = [
-            Curve(r.name, energy, r.mean, "region", r.colour, r.spread) for r in regions if energy is not None
-        ]
+        self._curves.set_regions(self.stacks.layer, self.tracker.regions)
         self._redraw()
 
     def _on_references(self) -> None:
-        references = references_of(self._viewer)
-        checked = references.checked
-        self._references = [Curve(s.name, s.energy, s.mu, "reference", references.colour(s.name)) for s in checked]
+        self._curves.set_references(references_of(self._viewer))
         self._redraw()
 
     def _on_mode(self, mode: str) -> None:
@@ -306,28 +290,11 @@ class SpectraDock(QWidget):
         """Update the plot; do nothing while the dock is hidden."""
         if not self._live:
             return
-        measured = [("cursor", self._measured)] if self._measured is not None else []
-        measured += [(f"region {i}", curve) for i, curve in enumerate(self._regions)]
-        measured += [(pin.curve.name, pin.curve) for pin in self.pins.pins]
-        measured += [(f"fit {i}", curve) for i, curve in enumerate(self._fits)]
-        layer = self.stacks.layer
-        quantity = layer.metadata["xanes"]["quantity"] if layer is not None else ABSORPTION[0]
-        references = self._references if quantity in ABSORPTION else []
+        layer, sources = self.stacks.layer, self._curves
+        measured, references = sources.measured(self.pins.pins), sources.comparable_references(layer)
         curves, problem = self._composer.compose(self.mode.currentText(), measured, references)
-        if len(references) < len(self._references):
-            problem = problem or f"References show absorption: convert {quantity} to optical depth first (Prepare dock)"
-        if layer is not None and energies_of(layer).size == 1:
-            problem = problem or "This stack has one energy: a spectrum is a single value, not a curve"
         self.plot.set_curves(curves)
-        self.pin_button.setEnabled(self._measured is not None)
+        self.pin_button.setEnabled(sources.cursor is not None)
         n_references = len(references_of(self._viewer).spectra)
-        self.tabs.count_items(len(self._regions), n_references, len(self.pins.pins))
-        self._show_message(problem)
-
-
-def _row(*widgets: tuple[QWidget, int]) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(4)
-    for widget, stretch in widgets:
-        row.addWidget(widget, stretch)
-    return row
+        self.tabs.count_items(len(sources.regions), n_references, len(self.pins.pins))
+        self._show_message(problem or sources.warning(layer))

@@ -1,0 +1,80 @@
+"""The curves of the Spectra dock, by where they come from. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from napari_xanes.colours import colour_of
+from napari_xanes.gui.energy import energies_of
+from napari_xanes.gui.spectra.curves import ABSORPTION, Curve, Values
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from napari_xanes.gui.pixels.regions import Region
+    from napari_xanes.gui.references.reference_set import ReferenceSet
+    from napari_xanes.gui.spectra.pin_set import Pin
+
+_FIRST_FIT_COLOUR = 4
+
+
+class CurveSources:
+    """Keeps the curves of cursor, regions, references and fits."""
+
+    def __init__(self) -> None:
+        self.cursor: Curve | None = None
+        self.regions: list[Curve] = []
+        self.references: list[Curve] = []
+        self.fits: list[Curve] = []
+
+    def set_cursor(self, layer: Layer, values: Values) -> None:
+        """Set the spectrum under the cursor, values (E,) of a stack layer."""
+        self.cursor = Curve("cursor", energies_of(layer), values, "cursor")
+
+    def set_regions(self, layer: Layer | None, regions: Iterable[Region]) -> None:
+        """Set the mean spectra of regions over a stack layer; without a layer there are none."""
+        self.regions = [
+            Curve(region.name, energies_of(layer), region.mean, "region", region.colour, region.spread)
+            for region in (regions if layer is not None else ())
+        ]
+
+    def set_references(self, references: ReferenceSet) -> None:
+        """Set the ticked references."""
+        self.references = [
+            Curve(spectrum.name, spectrum.energy, spectrum.mu, "reference", references.colour(spectrum.name))
+            for spectrum in references.checked
+        ]
+
+    def set_fits(self, fits: Sequence[tuple[str, Values, Values]]) -> None:
+        """Set fitted curves (name, energy in eV, mu)."""
+        self.fits = [
+            Curve(name, energy, mu, "fit", colour_of(_FIRST_FIT_COLOUR + number))
+            for number, (name, energy, mu) in enumerate(fits)
+        ]
+
+    def measured(self, pins: Iterable[Pin]) -> list[tuple[str, Curve]]:
+        """Return the measured curves and fits, each with a unique key, in the order of the legend."""
+        curves = [("cursor", self.cursor)] if self.cursor is not None else []
+        curves += [(f"region {number}", curve) for number, curve in enumerate(self.regions)]
+        curves += [(pin.curve.name, pin.curve) for pin in pins]
+        curves += [(f"fit {number}", curve) for number, curve in enumerate(self.fits)]
+        return curves
+
+    def comparable_references(self, layer: Layer | None) -> list[Curve]:
+        """Return the references, or none if the stack does not show absorption."""
+        return self.references if layer is None or _quantity(layer) in ABSORPTION else []
+
+    def warning(self, layer: Layer | None) -> str:
+        """Return why the plot of a stack can't show all curves; empty if it can."""
+        if layer is None:
+            return ""
+        if len(self.comparable_references(layer)) < len(self.references):
+            return f"References show absorption: convert {_quantity(layer)} to optical depth first (Prepare dock)"
+        if energies_of(layer).size == 1:
+            return "This stack has one energy: a spectrum is a single value, not a curve"
+        return ""
+
+
+def _quantity(layer: Layer) -> str:
+    return str(layer.metadata["xanes"]["quantity"])
