@@ -169,7 +169,7 @@ def test_what_lies_under_the_cursor_is_said(viewer: Any, dock: EmbeddingDock, wa
     assert "eV, misfit" in dock.readout.text()
     np.testing.assert_allclose(dock.plot._cursor.getData()[0], dock.picture.pixels[4, 2, 0], rtol=1e-6)
     viewer.cursor.position = (3, 4 * 0.05, 18 * 0.05)
-    wait(lambda: "too little signal" in dock.readout.text())
+    wait(lambda: "signal of this pixel is too low" in dock.readout.text())
     viewer.cursor.position = (3, 40, 40)
     wait(lambda: "Move the cursor" in dock.readout.text())
 

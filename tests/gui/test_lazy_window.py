@@ -102,7 +102,11 @@ def test_looking_computes_nothing_on_the_main_thread(
     row = np.asarray(depth.data)[(slice(None), *rest, 10)]
     for column in (5, 20, 40):
         look_at(viewer, layer, (7, *rest, 10, column))
-        wait(lambda c=column: dock._values is not None and np.array_equal(dock._values, row[:, c]))
+        wait(
+            lambda c=column: (
+                dock.curves.cursor_values is not None and np.array_equal(dock.curves.cursor_values, row[:, c])
+            )
+        )
     dock.box.setValue(5)
     dock.pin()
     dock.regions.brush()
@@ -119,7 +123,7 @@ def test_looking_computes_nothing_on_the_main_thread(
 def test_a_closed_stack_is_given_up(viewer: Any, add_stack: Any, depth: SpectralStack, wait: Any) -> None:
     dock, layer = spectra_dock(viewer), add_stack(depth)
     look_at(viewer, layer, (7, *(0,) * (layer.ndim - 3), 10, 5))
-    wait(lambda: dock._values is not None)
+    wait(lambda: dock.curves.cursor_values is not None)
     kept = ref(dock.cursor._tiles)
     assert kept() is not None
     viewer.layers.clear()

@@ -67,12 +67,12 @@ def test_cursor_and_pins_are_of_the_slice_in_view(
     viewer: Any, layer: Any, spectra: SpectraDock, volume: SpectralStack, wait: Any
 ) -> None:
     look_at(viewer, layer, (7, 2, 20, 25))
-    wait(lambda: np.array_equal(spectra._values, volume.data[:, 2, 20, 25]))
+    wait(lambda: np.array_equal(spectra.curves.cursor_values, volume.data[:, 2, 20, 25]))
     assert "x 1 y 0.8 z 0.2 µm · 8312.0 eV" in spectra.readout.text()
     go_to_slice(viewer, layer, 1)  # the mouse stays where it is
-    wait(lambda: np.array_equal(spectra._values, volume.data[:, 1, 20, 25]))
+    wait(lambda: np.array_equal(spectra.curves.cursor_values, volume.data[:, 1, 20, 25]))
     spectra.box.setValue(3)
-    wait(lambda: np.allclose(spectra._values, volume.data[:, 1, 19:22, 24:27].mean(axis=(-2, -1))))
+    wait(lambda: np.allclose(spectra.curves.cursor_values, volume.data[:, 1, 19:22, 24:27].mean(axis=(-2, -1))))
     spectra.pin()
     (pin,) = pins_of(viewer).pins
     assert pin.place == "(25, 20, 1) px · (1, 0.8, 0.1) µm"

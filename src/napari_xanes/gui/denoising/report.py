@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidge
 _UNEXPLAINED = "not explained"
 """Text in the sentences about pixels that the novelty layer shows."""
 
-_EMPTY = "No result yet: press Preview here, or Run"
+_EMPTY = "No result yet: press Preview here or Run"
 
 
 class ReportView(QWidget):

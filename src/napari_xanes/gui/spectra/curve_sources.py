@@ -28,6 +28,11 @@ class CurveSources:
         self.references: list[Curve] = []
         self.fits: list[Curve] = []
 
+    @property
+    def cursor_values(self) -> Values | None:
+        """The spectrum under the cursor, shape (E,); None outside the image."""
+        return self.cursor.values if self.cursor is not None else None
+
     def set_cursor(self, layer: Layer, values: Values) -> None:
         """Set the spectrum under the cursor, values (E,) of a stack layer."""
         self.cursor = Curve("cursor", energies_of(layer), values, "cursor")

@@ -72,7 +72,7 @@ class SpectraDock(QWidget):
         self._gestures = PinGestures(viewer, self.pin)
         self._composer = Composer()
         self._live = False
-        self._curves = CurveSources()
+        self.curves = CurveSources()
         self._build(viewer)
         self._connect()
         _DOCKS[viewer] = ref(self)
@@ -187,19 +187,19 @@ class SpectraDock(QWidget):
         residual : (energy in eV, residual), optional
             Shown in a panel below the plot.
         """
-        self._curves.set_fits(fits)
+        self.curves.set_fits(fits)
         self.plot.show_residual(*(residual or (None, None)))
         self._redraw()
 
     def clear_fit(self) -> None:
         """Remove the fit and its residual."""
-        self._curves.set_fits([])
+        self.curves.set_fits([])
         self.plot.show_residual(None, None)
         self._redraw()
 
     def pin(self) -> None:
         """Pin the spectrum under the cursor."""
-        layer, index, curve = self.stacks.layer, self.cursor.index, self._curves.cursor
+        layer, index, curve = self.stacks.layer, self.cursor.index, self.curves.cursor
         if layer is not None and curve is not None and index is not None:
             quantity = layer.metadata["xanes"]["quantity"]
             self.pins.pin(curve.energy, curve.values, place(layer, index), quantity)
@@ -220,7 +220,7 @@ class SpectraDock(QWidget):
     def _on_stack(self, layer: Any = None) -> None:
         """Show another current stack, or none."""
         layer = self.stacks.layer
-        self._curves.cursor = None
+        self.curves.cursor = None
         self._ask_for_cursor()
         self._on_layers()
         if layer is not None:
@@ -244,7 +244,7 @@ class SpectraDock(QWidget):
 
     def _on_cursor(self, layer: Any, index: Any) -> None:
         if index is None:
-            self._curves.cursor = None
+            self.curves.cursor = None
             self._ask_for_cursor()
             self._redraw()
         self.cursor_moved.emit(layer, index)
@@ -259,22 +259,22 @@ class SpectraDock(QWidget):
         layer = self.stacks.layer
         if layer is None or values.size != energies_of(layer).size:
             return
-        self._curves.set_cursor(layer, values)
+        self.curves.set_cursor(layer, values)
         self._redraw()
         self._show_readout()
 
     def _show_readout(self) -> None:
         layer, index, step = self.stacks.layer, self.cursor.index, self.stacks.step
-        curve = self._curves.cursor
+        curve = self.curves.cursor
         if layer is not None and index is not None and curve is not None:
             self.readout.setText(readout(layer, index, energy_of_step(layer, step), curve.values[step]))
 
     def _on_regions(self) -> None:
-        self._curves.set_regions(self.stacks.layer, self.tracker.regions)
+        self.curves.set_regions(self.stacks.layer, self.tracker.regions)
         self._redraw()
 
     def _on_references(self) -> None:
-        self._curves.set_references(references_of(self._viewer))
+        self.curves.set_references(references_of(self._viewer))
         self._redraw()
 
     def _on_mode(self, mode: str) -> None:
@@ -290,7 +290,7 @@ class SpectraDock(QWidget):
         """Update the plot; do nothing while the dock is hidden."""
         if not self._live:
             return
-        layer, sources = self.stacks.layer, self._curves
+        layer, sources = self.stacks.layer, self.curves
         measured, references = sources.measured(self.pins.pins), sources.comparable_references(layer)
         curves, problem = self._composer.compose(self.mode.currentText(), measured, references)
         self.plot.set_curves(curves)
