@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cache
 from inspect import signature
 from pathlib import Path
 from time import perf_counter
@@ -96,12 +97,12 @@ class Reader(Format):
     @property
     def can_select(self) -> bool:
         """Whether one file can hold several stacks."""
-        return "select" in signature(self.function).parameters
+        return "select" in _parameters_of(self.function)
 
     @property
     def is_series(self) -> bool:
         """Whether several files, one energy each, make one stack."""
-        return "files" in signature(self.function).parameters
+        return "files" in _parameters_of(self.function)
 
     def read(
         self,
@@ -244,7 +245,7 @@ class Writer:
     @property
     def kind(self) -> str:
         """What can be written: "stack", "maps" or "spectra"."""
-        value = next(iter(signature(self.function).parameters))
+        value = _parameters_of(self.function)[0]
         return _KINDS[get_type_hints(self.function)[value]]
 
     def write(self, value: Any, path: Path) -> None:
@@ -271,6 +272,12 @@ def kind_of(value: Any) -> str:
     raise TypeError(f"a stack, a set of maps, a spectrum or a list of spectra can be written, not {value!r}")
 
 
+@cache
+def _parameters_of(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of a function's parameters; thousands of files may be asked about."""
+    return tuple(signature(function).parameters)
+
+
 def _accepted(function: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
     """Return those of the arguments that a function has parameters for."""
-    return {name: value for name, value in arguments.items() if name in signature(function).parameters}
+    return {name: value for name, value in arguments.items() if name in _parameters_of(function)}
