@@ -168,7 +168,7 @@ def test_the_fit_lies_over_the_spectrum(viewer: Any, dock: MapDock, add_stack: A
     maps = dock.overlay._maps
     viewer.cursor.position = (3, 10 * 0.05, 20 * 0.05)
     wait(lambda: "±" in dock.overlay.text())
-    name, energy, mu = spectra._fits[0].name, spectra._fits[0].energy, spectra._fits[0].values
+    name, energy, mu = spectra.curves.fits[0].name, spectra.curves.fits[0].energy, spectra.curves.fits[0].values
     assert name == "fit"
     expected = fitted_spectrum(maps, (10, 20))
     np.testing.assert_allclose(mu, expected.mu)
@@ -176,4 +176,4 @@ def test_the_fit_lies_over_the_spectrum(viewer: Any, dock: MapDock, add_stack: A
     assert f"low {maps['low'].data[10, 20]:.3f}" in dock.overlay.text()
     viewer.layers.remove(layer)
     viewer.cursor.position = (3, 11 * 0.05, 20 * 0.05)
-    wait(lambda: spectra._fits == [])
+    wait(lambda: spectra.curves.fits == [])
