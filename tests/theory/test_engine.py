@@ -216,7 +216,7 @@ def test_measured_mno_has_its_maximum_where_theory_puts_it(real_data: Path) -> N
         (("Pd", 2, 1.0), {}, "elements: Sc, Ti"),
         (("Mn", 2, float("nan")), {}, "ten_dq must be a number"),
         (("Mn", 2, 1.0), {"temperature": -1.0}, "at least 0 K"),
-        (("Mn", 2, 1.0), {"polarization": "left"}, "is none of isotropic"),
+        (("Mn", 2, 1.0), {"polarization": "left"}, "must be isotropic, x, y or z"),
     ],
 )
 def test_impossible_requests_say_why(arguments: tuple, more: dict, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Atomic integrals of the 3d ions: how strongly their electrons repel each other and feel their own orbits."""
+"""Atomic integrals of the 3d ions: Slater integrals (electron repulsion) and spin-orbit constants."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 _METALS = ("Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu")
-"""The elements of the table; Sc has three electrons outside the argon shells, each next one more."""
+"""Elements of the table. Sc has three electrons outside the argon shells; each following element has one more."""
 
 
 @dataclass(frozen=True)
 class Integrals:
     """Slater integrals and spin-orbit constants of one configuration, in eV, unscaled.
 
-    ``F2_dd``, ``F4_dd`` act between 3d electrons, ``F2_pd``, ``G1_pd``, ``G3_pd`` between the 2p shell and 3d,
-    ``zeta_3d`` and ``zeta_2p`` are the spin-orbit constants. What a configuration does not have is 0.
+    ``F2_dd``, ``F4_dd`` act between 3d electrons; ``F2_pd``, ``G1_pd``, ``G3_pd`` act between the 2p shell and
+    3d; ``zeta_3d`` and ``zeta_2p`` are the spin-orbit constants. Integrals that a configuration does not have are 0.
     """
 
     F2_dd: float
@@ -30,14 +30,14 @@ class Integrals:
     zeta_2p: float = 0.0
 
     def scaled(self, slater: float, spin_orbit_2p: float) -> dict[str, float]:
-        """The integrals by name, those of Slater times `slater` and zeta_2p times `spin_orbit_2p`."""
+        """Return the integrals by name in eV: Slater integrals times `slater`, zeta_2p times `spin_orbit_2p`."""
         values = {name: slater * getattr(self, name) for name in ("F2_dd", "F4_dd", "F2_pd", "G1_pd", "G3_pd")}
         return values | {"zeta_3d": self.zeta_3d, "zeta_2p": spin_orbit_2p * self.zeta_2p}
 
 
 @dataclass(frozen=True)
 class Ion:
-    """A free ion: its number of 3d electrons and the integrals before (3d^n) and after (2p^5 3d^(n+1)) absorption."""
+    """A free ion: number of 3d electrons, and integrals before (3d^n) and after (2p^5 3d^(n+1)) absorption."""
 
     element: str
     charge: int
@@ -47,7 +47,7 @@ class Ion:
 
     @property
     def name(self) -> str:
-        """Such as ``Mn2+``."""
+        """Name of the ion, such as ``Mn2+``."""
         return f"{self.element}{self.charge}+"
 
 
@@ -59,7 +59,7 @@ def _table() -> dict[str, Any]:
 
 
 def ions() -> tuple[str, ...]:
-    """Names of all ions in the table, such as ``Mn2+``.
+    """Return the names of all ions in the table, such as ``Mn2+``.
 
     Examples
     --------
@@ -70,46 +70,47 @@ def ions() -> tuple[str, ...]:
 
 
 def parse_ion(name: str) -> tuple[str, int]:
-    """Element and charge of a name such as ``Mn2+`` or ``mn 2``.
+    """Return element and charge of a name such as ``Mn2+`` or ``mn 2``.
 
     Raises
     ------
     ValueError
-        If it is no such name.
+        If the name is not an element symbol followed by a charge.
 
     Examples
     --------
     >>> parse_ion("Mn2+")
     ('Mn', 2)
     """
-    found = re.fullmatch(r"\s*([A-Za-z]{1,2})\s*\(?(\d)\+?\)?\s*", name)
-    if found is None:
-        raise ValueError(f"an ion is written as Mn2+, not as {name!r}")
-    return found[1].capitalize(), int(found[2])
+    match = re.fullmatch(r"\s*([A-Za-z]{1,2})\s*\(?(\d)\+?\)?\s*", name)
+    if match is None:
+        raise ValueError(f"{name!r} is not the name of an ion; write the element and the charge, such as Mn2+")
+    return match[1].capitalize(), int(match[2])
 
 
 def find_ion(element: str, charge: int) -> Ion:
-    """The ion of an element and charge.
+    """Look up the ion of an element and charge.
 
     Parameters
     ----------
     element : str
         Symbol of a 3d metal, Sc to Cu.
     charge : int
-        Its charge, in electrons.
+        Charge of the ion, in elementary charges.
 
     Raises
     ------
     ValueError
-        If 3d is full, or the table does not have the ion; the message says what it has.
+        If 3d is full, or if the table does not contain the ion; the message lists the available ions or elements.
     """
     name = f"{element}{charge:g}+"  # tables of parameters hold charges as floats
-    known = _table()
-    if name not in known:
+    table = _table()
+    if name not in table:
         if element in _METALS and _METALS.index(element) + 3 - charge > 9:
             raise ValueError(f"{name} has a full 3d shell: there is no 2p to 3d absorption")
-        same = [other for other in known if parse_ion(other)[0] == element]
-        there = f"of {element} there are {', '.join(same)}" if same else f"elements: {', '.join(_METALS)}"
-        raise ValueError(f"there are no atomic integrals for {name}; {there}")
-    entry = known[name]
+        same_element = [ion for ion in table if parse_ion(ion)[0] == element]
+        names = ", ".join(same_element)
+        available = f"available ions of {element}: {names}" if names else f"available elements: {', '.join(_METALS)}"
+        raise ValueError(f"there are no atomic integrals for {name}; {available}")
+    entry = table[name]
     return Ion(element, int(charge), entry["n_3d"], Integrals(**entry["initial"]), Integrals(**entry["final"]))

@@ -56,7 +56,7 @@ def l_edge_sticks(
     ------
     ValueError
         If the ion is unknown or has no 3d hole, a parameter is not a finite number in its range, or charge transfer
-        fills 3d for good.
+        fills the 3d shell of the ground state completely.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def l_edge_sticks(
 
 def _check(polarization: str, temperature: float, **numbers: float) -> None:
     if polarization not in ("isotropic", "x", "y", "z"):
-        raise ValueError(f"polarization {polarization!r} is none of isotropic, x, y, z")
+        raise ValueError(f"polarization must be isotropic, x, y or z, not {polarization!r}")
     if not (np.isfinite(temperature) and temperature >= 0):
         raise ValueError(f"the temperature must be at least 0 K, not {temperature!r}")
     for name, value in numbers.items():

@@ -1,4 +1,4 @@
-"""Simulated spectra on the axis of photon energies."""
+"""Simulated L2,3 spectra on a photon energy axis."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from napari_xanes.theory.multiplet.broadening import between_l3_and_l2, broadene
 from napari_xanes.theory.multiplet.l_edge import l_edge_sticks
 
 OFFSETS = {("Mn", 2): 642.47, ("Mn", 3): 643.91, ("Mn", 4): 644.45}
-"""Energy in eV to add to the relative axis, from the L3 maxima of MnO (640.47), LaMnO3 (642.3) and SrMnO3 (643.25)."""
+"""Offsets in eV of the relative axis, from measured L3 maxima of MnO (640.47), LaMnO3 (642.3) and SrMnO3 (643.25)."""
 
 
 def empirical_offset(ion: Ion) -> float:
-    """The energy to add to the relative axis of an ion, in eV.
+    """Estimate the energy in eV to add to the relative axis of an ion.
 
-    Multiplet theory does not predict it. For Mn it is measured; for others estimated from the tabulated L3 energy
-    (Elam, Ravel & Sieber, by xraydb), the spin-orbit splitting and the chemical shift of Mn (0.95 eV per charge). That
-    puts the maxima of Fe2+ and Fe3+ within 0.2 eV of measured ones (STXM, ALS 11.0.2); elsewhere, above all for Cu, it
-    may be off by 3 eV and is to be fitted. All are for the crystal field alone: charge transfer lowers the maximum, and
-    wants 0.5 to 1 eV more for Mn4+.
+    Multiplet theory does not predict this offset. For Mn it is measured. For other elements it is estimated from the
+    tabulated L3 energy (Elam, Ravel & Sieber, by xraydb), the spin-orbit splitting and the chemical shift of Mn
+    (0.95 eV per charge). The estimate puts the maxima of Fe2+ and Fe3+ within 0.2 eV of measured maxima (STXM,
+    ALS 11.0.2). For other elements, above all Cu, the error can be 3 eV: fit the offset. All offsets hold for the
+    crystal field alone: charge transfer lowers the maximum, so Mn4+ needs 0.5 to 1 eV more.
 
     Examples
     --------
     >>> empirical_offset(find_ion("Mn", 2))
     642.47
     """
-    known = OFFSETS.get((ion.element, ion.charge))
-    if known is not None:
-        return known
+    measured = OFFSETS.get((ion.element, ion.charge))
+    if measured is not None:
+        return measured
     import xraydb
 
     edge = float(xraydb.xray_edge(ion.element, "L3").energy)
@@ -53,7 +53,7 @@ def l_edge_spectrum(
     offset: float | Literal["empirical"] = "empirical",
     **ion: Any,
 ) -> Float64Array:
-    """The L2,3 absorption spectrum of a 3d ion.
+    """Simulate the L2,3 absorption spectrum of a 3d ion.
 
     Parameters
     ----------
@@ -62,7 +62,8 @@ def l_edge_spectrum(
     element, charge, ten_dq
         The ion and its crystal field 10Dq in eV, as in `l_edge_sticks`.
     lorentz_l3, lorentz_l2, gauss : float
-        Full widths at half maximum in eV: lifetimes of the L3 and L2 holes, and the instrument's resolution.
+        Full widths at half maximum in eV: Lorentzians from the lifetimes of the L3 and L2 holes, and a Gaussian from
+        the resolution of the instrument.
     growth : float
         Growth of the Lorentzian's width per eV above the centroid of L3.
     offset : float or "empirical"
@@ -87,11 +88,11 @@ def l_edge_spectrum(
     >>> round(float(energy[mu.argmax()]), 1)
     640.5
     """
-    free = find_ion(element, charge)
+    free_ion = find_ion(element, charge)
     sticks = l_edge_sticks(element, charge, ten_dq, **ion)
     if offset != "empirical" and (isinstance(offset, str) or not np.isfinite(offset)):
         raise ValueError(f'offset is an energy in eV or "empirical", not {offset!r}')
-    zero = empirical_offset(free) if offset == "empirical" else float(offset)
+    zero = empirical_offset(free_ion) if offset == "empirical" else float(offset)
     return broadened(
         np.asarray(energy, dtype=np.float64) - zero,
         *sticks,
@@ -106,7 +107,7 @@ def l_edge_spectrum(
 def simulated(
     element: str, charge: int, ten_dq: float, *, energy: tuple[float, float] | None = None, **parameters: Any
 ) -> Spectrum:
-    """A simulated spectrum as a reference: highest line 1, valence and parameters with it.
+    """Simulate a reference spectrum with maximum 1; its valence and parameters are stored with it.
 
     Parameters
     ----------
@@ -120,7 +121,7 @@ def simulated(
     Raises
     ------
     ValueError
-        As in `l_edge_spectrum`, or if the range holds no line.
+        As in `l_edge_spectrum`, or if there is no line in the energy range.
 
     Examples
     --------
@@ -135,6 +136,8 @@ def simulated(
     axis = np.arange(low, high + 0.05, 0.1).round(6)
     mu = l_edge_spectrum(axis, element=element, charge=charge, ten_dq=ten_dq, **parameters)
     if not mu.max() > 0:
-        raise ValueError(f"{ion.name} has no L2,3 line between {low:g} and {high:g} eV")
+        raise ValueError(
+            f"{ion.name} has no L2,3 line between {low:g} and {high:g} eV; choose an energy range around {centre:g} eV"
+        )
     metadata = {"element": element, "edge": "L3", "normalized": True, "simulated": f"{ion.name}, 10Dq {ten_dq:g} eV"}
     return Spectrum(f"{ion.name} 10Dq {ten_dq:g} eV", axis, mu / mu.max(), float(charge), metadata=metadata)
