@@ -1,7 +1,8 @@
-"""From sticks to a spectrum: the lifetimes of the core holes, the resolution of the instrument, L3 told from L2.
+"""Broaden sticks to a spectrum: core-hole lifetimes, instrument resolution, and the split between L3 and L2.
 
-Lines are Voigt profiles (scipy.special.voigt_profile). Many of them on a fine lattice are a convolution, which costs a
-thousandth of the sum over lines; the sum is kept for widths that differ from line to line, and for few lines.
+Lines are Voigt profiles (scipy.special.voigt_profile). Many lines are placed on a fine lattice and convolved with one
+profile, which costs a thousandth of a sum over lines. The sum is used if widths differ from line to line, or if there
+are few lines.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 from napari_xanes._typing import Float64Array
 
 _CELL = 1e-3
-"""Sticks closer than this share of the narrowest line count as one."""
+"""Width of a cell as a fraction of the narrowest line; sticks in one cell are merged."""
 
 _LATTICE = 0.04
-"""Step of the lattice as a share of a line's width: interpolation over 8 points is then right to 1e-7."""
+"""Lattice step as a fraction of the line width: the error of interpolation over 8 points is then below 1e-7."""
 
 _POINTS = 8
+"""Lattice points that an interpolation uses."""
 
 _BATCH = 256
-"""Lines summed at once, so that memory stays small."""
+"""Lines summed at once; the number limits the memory use."""
 
 
 def broadened(
@@ -34,14 +36,14 @@ def broadened(
     gauss: float,
     growth: float = 0.0,
 ) -> Float64Array:
-    """Sticks as Voigt lines, right to 1e-6 of the maximum.
+    """Broaden sticks to Voigt lines, with an error below 1e-6 of the maximum.
 
     Parameters
     ----------
     grid : array_like, shape (E,)
-        Where to compute the spectrum, in eV, on the axis of the sticks.
+        Energies of the spectrum in eV, on the same axis as the sticks.
     energy, intensity : ndarray, shape (N,)
-        The sticks.
+        The sticks; energies in eV.
     split : float
         Energy in eV between L3 and L2.
     lorentz_l3, lorentz_l2 : float
@@ -59,12 +61,12 @@ def broadened(
     Raises
     ------
     ValueError
-        If a width is negative or no number, a line has no width at all, or an energy is no number.
+        If a width is negative or not finite, if Lorentzian and Gaussian are both 0, or if an energy is not finite.
 
     Examples
     --------
-    >>> one = broadened([0.0], np.array([0.0]), np.array([1.0]), split=5, lorentz_l3=0.2, lorentz_l2=0.4, gauss=0)
-    >>> round(float(one[0] * np.pi * 0.1), 6)
+    >>> line = broadened([0.0], np.array([0.0]), np.array([1.0]), split=5, lorentz_l3=0.2, lorentz_l2=0.4, gauss=0)
+    >>> round(float(line[0] * np.pi * 0.1), 6)
     1.0
     """
     widths = (lorentz_l3, lorentz_l2, gauss, growth)
@@ -74,22 +76,24 @@ def broadened(
         )
     axis = np.asarray(grid, dtype=np.float64)
     if not np.isfinite(axis).all():
-        raise ValueError("the energies of a spectrum must all be numbers, in eV")
+        raise ValueError(
+            "the energies of a spectrum must all be numbers in eV; NaN or infinite energies are not allowed"
+        )
     centre, height = merged(energy, intensity, _CELL * (gauss + min(lorentz_l3, lorentz_l2)))
     result = np.zeros(axis.shape)
     in_l3 = centre < split
-    middle = _mean(centre[in_l3], height[in_l3]) if in_l3.any() else split
+    centroid = _mean(centre[in_l3], height[in_l3]) if in_l3.any() else split
     for edge, lorentz in ((in_l3, lorentz_l3), (~in_l3, lorentz_l2)):
         if axis.size and edge.any():
-            grown = growth * np.maximum(centre[edge] - middle, 0.0)
-            result += _edge(axis, centre[edge], height[edge], lorentz, gauss, grown)
+            extra_width = growth * np.maximum(centre[edge] - centroid, 0.0)
+            result += _edge(axis, centre[edge], height[edge], lorentz, gauss, extra_width)
     return result
 
 
 def merged(energy: Float64Array, intensity: Float64Array, width: float) -> tuple[Float64Array, Float64Array]:
-    """Sticks that share a cell of the energy axis as one, at their centroid.
+    """Merge the sticks in each cell of the energy axis into one stick at their centroid.
 
-    With cells of a thousandth of a line's width, the spectrum moves by less than 1e-6 of its maximum.
+    If a cell is a thousandth of the line width, the spectrum changes by less than 1e-6 of its maximum.
 
     Parameters
     ----------
@@ -101,7 +105,7 @@ def merged(energy: Float64Array, intensity: Float64Array, width: float) -> tuple
     Returns
     -------
     energy, intensity : ndarray, shape (M,)
-        By increasing energy; those without intensity are left out.
+        Merged sticks by increasing energy; sticks without intensity are left out.
 
     Examples
     --------
@@ -109,18 +113,18 @@ def merged(energy: Float64Array, intensity: Float64Array, width: float) -> tuple
     >>> energy.round(4).tolist(), intensity.tolist()
     ([1.0002, 2.0], [2.0, 3.0])
     """
-    seen = intensity > 0
-    energy, intensity = energy[seen], intensity[seen]
+    positive = intensity > 0
+    energy, intensity = energy[positive], intensity[positive]
     _, cell = np.unique(np.floor(energy / width), return_inverse=True)
     total = np.bincount(cell, intensity).astype(np.float64)
     return np.bincount(cell, energy * intensity) / total, total
 
 
 def between_l3_and_l2(energy: Float64Array, intensity: Float64Array) -> float:
-    """An energy between the two edges: the middle between the centroids of what lies below it and above it.
+    """Estimate an energy between L3 and L2, halfway between the centroids of the sticks below and above it.
 
-    The strongest line does not tell the edges apart: in d0 to d4 ions it is often one of L2. This split moves smoothly
-    with the crystal field.
+    The strongest line does not identify L3: in d0 to d4 ions the strongest line often belongs to L2. This split moves
+    smoothly with the crystal field.
 
     Parameters
     ----------
@@ -133,7 +137,7 @@ def between_l3_and_l2(energy: Float64Array, intensity: Float64Array) -> float:
     5.25
     """
     split = _mean(energy, intensity)
-    for _ in range(100):  # two-means clustering in one dimension; it stands still after a few steps
+    for _ in range(100):  # two-means clustering in one dimension; converges after a few steps
         low = energy < split
         if not low.any():
             break
@@ -148,42 +152,47 @@ def _mean(energy: Float64Array, intensity: Float64Array) -> float:
 
 
 def _edge(
-    axis: Float64Array, centre: Float64Array, height: Float64Array, lorentz: float, gauss: float, grown: Float64Array
+    axis: Float64Array,
+    centre: Float64Array,
+    height: Float64Array,
+    lorentz: float,
+    gauss: float,
+    extra_width: Float64Array,
 ) -> Float64Array:
-    """The lines of one edge, by whichever way is cheaper."""
+    """Broaden the lines of one edge, by convolution or by a sum, whichever is cheaper."""
     step = _LATTICE * (lorentz + gauss)
     first = min(axis.min(), centre.min()) - _POINTS * step
     nodes = int((max(axis.max(), centre.max()) - first) / step) + 2 * _POINTS
-    if grown.any() or nodes > axis.size * centre.size:
-        return _summed(axis, centre, height, lorentz + grown, gauss)
+    if extra_width.any() or nodes > axis.size * centre.size:
+        return _sum_of_lines(axis, centre, height, lorentz + extra_width, gauss)
     from scipy.fft import irfft, next_fast_len, rfft
 
-    places, shares = _interpolation((centre - first) / step)
-    source = np.bincount(places.ravel(), (shares * height[:, None]).ravel(), minlength=nodes)
+    indices, weights = _interpolation((centre - first) / step)
+    source = np.bincount(indices.ravel(), (weights * height[:, None]).ravel(), minlength=nodes)
     line = _lines(step * np.arange(1 - nodes, nodes, dtype=np.float64), lorentz, gauss)
-    size = next_fast_len(line.size, real=True)  # what wraps around falls on points that are not read
+    size = next_fast_len(line.size, real=True)  # the circular convolution wraps around only at points that are not used
     spectrum = irfft(rfft(line, size) * rfft(source, size), size)[nodes - 1 : line.size]
-    places, shares = _interpolation((axis - first) / step)
-    result: Float64Array = (spectrum[places] * shares).sum(axis=-1)
+    indices, weights = _interpolation((axis - first) / step)
+    result: Float64Array = (spectrum[indices] * weights).sum(axis=-1)
     return result
 
 
 def _interpolation(position: Float64Array) -> tuple[NDArray[np.intp], Float64Array]:
-    """The lattice points around each position and their weights in Lagrange's polynomial.
+    """Return the lattice points around each position and their weights in the Lagrange polynomial.
 
-    Used both ways: to share a stick among lattice points so that its first moments stay, and to read between them.
+    They distribute a stick over lattice points so that its first moments stay, and interpolate between lattice points.
     """
     below = np.floor(position).astype(np.intp) - (_POINTS // 2 - 1)
     points = np.arange(_POINTS)
     distance = (position - below)[..., None] - points
-    shares = np.empty(distance.shape)
+    weights = np.empty(distance.shape)
     for k in points:
-        others = points != k
-        shares[..., k] = np.prod(distance[..., others] / (k - points[others]), axis=-1)
-    return below[..., None] + points, shares
+        rest = points != k
+        weights[..., k] = np.prod(distance[..., rest] / (k - points[rest]), axis=-1)
+    return below[..., None] + points, weights
 
 
-def _summed(
+def _sum_of_lines(
     axis: Float64Array, centre: Float64Array, height: Float64Array, lorentz: Float64Array, gauss: float
 ) -> Float64Array:
     result = np.zeros(axis.shape)
@@ -194,10 +203,10 @@ def _summed(
 
 
 def _lines(distance: Float64Array, lorentz: float | Float64Array, gauss: float) -> Float64Array:
-    """Lines of unit area at a distance from their centres; full widths at half maximum."""
+    """Return line profiles of unit area at a distance from their centres; widths are full widths at half maximum."""
     if gauss == 0:
-        made: Float64Array = (lorentz / (2 * np.pi)) / (distance**2 + (lorentz / 2) ** 2)
-        return made
+        lorentzian: Float64Array = (lorentz / (2 * np.pi)) / (distance**2 + (lorentz / 2) ** 2)
+        return lorentzian
     from scipy.special import voigt_profile
 
     profile: Float64Array = voigt_profile(distance, gauss / np.sqrt(8 * np.log(2)), lorentz / 2)

@@ -1,6 +1,6 @@
 """Slater determinants of a 2p and a 3d shell, and operators as sparse matrices between them.
 
-A determinant is an integer whose bits say which spin orbitals are filled: bits 0 to 5 are 2p, 6 to 15 are 3d. Signs
+A determinant is an integer whose bits mark the filled spin orbitals: bits 0 to 5 are 2p, 6 to 15 are 3d. Signs
 follow from the number of filled orbitals that an electron passes.
 """
 
@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 Bits = NDArray[np.int64]
 
 SPIN_ORBITALS = tuple((length, m, spin) for length in (1, 2) for m in range(-length, length + 1) for spin in (-1, 1))
-"""Each spin orbital's (l, m, 2 m_s), in the order of the bits."""
+"""(l, m, 2 m_s) of each spin orbital, in the order of the bits."""
 
 D_SHELL = range(6, 16)
+"""Bits of the 3d spin orbitals."""
 
 
 def determinants(n_p: int, n_d: int) -> Bits:
-    """All determinants with `n_p` electrons in 2p and `n_d` in 3d, in increasing order.
+    """List all determinants with `n_p` electrons in 2p and `n_d` in 3d, in increasing order.
 
     Examples
     --------
@@ -32,31 +33,31 @@ def determinants(n_p: int, n_d: int) -> Bits:
     """
     inner = [sum(1 << i for i in filled) for filled in combinations(range(6), n_p)]
     outer = [sum(1 << i for i in filled) for filled in combinations(D_SHELL, n_d)]
-    made: Bits = np.sort(np.add.outer(np.array(inner, np.int64), np.array(outer, np.int64)).ravel())
-    return made
+    dets: Bits = np.sort(np.add.outer(np.array(inner, np.int64), np.array(outer, np.int64)).ravel())
+    return dets
 
 
 def twice_mj(dets: Bits) -> NDArray[np.int64]:
-    """Twice the projection of the total angular momentum of each determinant."""
+    """Return twice the projection of the total angular momentum of each determinant."""
     total = np.zeros(dets.size, dtype=np.int64)
     for bit, (_, m, spin) in enumerate(SPIN_ORBITALS):
         total += (2 * m + spin) * (dets >> bit & 1)
     return total
 
 
-def _passed(dets: Bits, bit: int) -> NDArray[np.int64]:
-    """+1 or -1: the sign of taking out, or putting in, an electron behind those in lower orbitals."""
+def _sign(dets: Bits, bit: int) -> NDArray[np.int64]:
+    """Return the sign, +1 or -1, of removing or adding an electron: -1 if an odd number of lower orbitals is filled."""
     below: Bits = np.bitwise_count(dets & ((1 << bit) - 1)).astype(np.int64)
     return 1 - 2 * (below & 1)
 
 
 def one_body(terms: Iterable[tuple[int, int, float]], bra: Bits, ket: Bits) -> Any:
-    """The matrix of ``sum v c+_i c_a`` between two sets of determinants.
+    """Build the matrix of ``sum v c+_i c_a`` between two sets of determinants.
 
     Parameters
     ----------
     terms : iterable of (i, a, v)
-        Spin orbital that is filled, the one that is emptied, and the amplitude.
+        Spin orbital that is filled, spin orbital that is emptied, and amplitude.
     bra, ket : ndarray of int
         Determinants, increasing.
 
@@ -72,29 +73,33 @@ def one_body(terms: Iterable[tuple[int, int, float]], bra: Bits, ket: Bits) -> A
         start, emptied = start[free], emptied[free]
         rows.append(np.searchsorted(bra, emptied | (1 << i)))
         columns.append(start)
-        values.append(v * _passed(ket[start], a) * _passed(emptied, i))
+        values.append(v * _sign(ket[start], a) * _sign(emptied, i))
     return _sparse(rows, columns, values, (bra.size, ket.size))
 
 
 def two_body(terms: Iterable[tuple[int, int, int, int, float]], dets: Bits) -> Any:
-    """The matrix of ``1/2 sum v c+_i c+_j c_b c_a`` between determinants.
+    """Build the matrix of ``1/2 sum v c+_i c+_j c_b c_a`` between determinants.
 
     Parameters
     ----------
     terms : iterable of (i, j, a, b, v)
-        Orbitals that are filled (i, j) and emptied (a, b).
+        Spin orbitals that are filled (i, j) and emptied (a, b), and amplitude.
     dets : ndarray of int
         Determinants, increasing.
+
+    Returns
+    -------
+    scipy.sparse.csr_matrix, shape (len(dets), len(dets))
     """
-    merged: dict[tuple[int, int, int, int], float] = {}
+    amplitudes: dict[tuple[int, int, int, int], float] = {}
     for i, j, a, b, v in terms:
         if i == j or a == b:
             continue
         order = (1 if i < j else -1) * (1 if a < b else -1)
         key = (min(i, j), max(i, j), min(a, b), max(a, b))
-        merged[key] = merged.get(key, 0.0) + 0.5 * order * v
+        amplitudes[key] = amplitudes.get(key, 0.0) + 0.5 * order * v
     rows, columns, values = [], [], []
-    for (i, j, a, b), v in merged.items():
+    for (i, j, a, b), v in amplitudes.items():
         if abs(v) < 1e-12:
             continue
         start = np.flatnonzero((dets >> a & 1) & (dets >> b & 1))
@@ -103,7 +108,7 @@ def two_body(terms: Iterable[tuple[int, int, int, int, float]], dets: Bits) -> A
         free = ((without >> i & 1) | (without >> j & 1)) == 0
         start, without_a, without = start[free], without_a[free], without[free]
         with_j = without | (1 << j)
-        sign = _passed(dets[start], a) * _passed(without_a, b) * _passed(without, j) * _passed(with_j, i)
+        sign = _sign(dets[start], a) * _sign(without_a, b) * _sign(without, j) * _sign(with_j, i)
         rows.append(np.searchsorted(dets, with_j | (1 << i)))
         columns.append(start)
         values.append(v * sign)
@@ -121,7 +126,7 @@ def _sparse(rows: list[Any], columns: list[Any], values: list[Any], shape: tuple
 
 
 def wigner_3j(j1: int, j2: int, j3: int, m1: int, m2: int, m3: int) -> float:
-    """Wigner's 3j symbol of integer momenta, by Racah's formula.
+    """Compute the Wigner 3j symbol of integer angular momenta by Racah's formula.
 
     Examples
     --------
@@ -143,6 +148,6 @@ def wigner_3j(j1: int, j2: int, j3: int, m1: int, m2: int, m3: int) -> float:
 
 
 def gaunt(k: int, l1: int, m1: int, l2: int, m2: int) -> float:
-    """The matrix element <l1 m1| C^k_(m1-m2) |l2 m2> of a renormalized spherical harmonic."""
+    """Compute the matrix element <l1 m1| C^k_(m1-m2) |l2 m2> of a renormalized spherical harmonic."""
     reduced = sqrt((2 * l1 + 1) * (2 * l2 + 1)) * wigner_3j(l1, k, l2, 0, 0, 0)
     return float((-1) ** m1 * reduced * wigner_3j(l1, k, l2, -m1, m1 - m2, m2))

@@ -1,6 +1,6 @@
-"""The terms of the Hamiltonian as matrices without parameters, built once per configuration.
+"""Terms of the Hamiltonian as matrices without parameters, built once per configuration.
 
-H = F2_dd M1 + F4_dd M2 + ... + zeta_3d M3 + 10Dq M4 + ...: so a spectrum for other parameters costs a sum, not a build.
+H = F2_dd M1 + F4_dd M2 + ... + zeta_3d M3 + 10Dq M4 + ...: other parameters need only another sum of the same matrices.
 Conventions are those of Cowan, The Theory of Atomic Structure and Spectra (1981), for the Coulomb and spin-orbit terms,
 and of Ballhausen, Introduction to Ligand Field Theory (1962), for 10Dq, Ds and Dt.
 """
@@ -22,7 +22,7 @@ OneBody = list[tuple[int, int, float]]
 
 @dataclass(frozen=True)
 class Configuration:
-    """The operators of 2p^n_p 3d^n_d by name, and twice the M_J of each determinant."""
+    """Operators of 2p^n_p 3d^n_d by name, and twice the M_J of each determinant."""
 
     operators: dict[str, Any]
     mj2: NDArray[np.int64]
@@ -30,7 +30,7 @@ class Configuration:
     _blocks: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def blocks(self, block: int) -> dict[str, Any]:
-        """The operators between the determinants of a block, as COO matrices; cut out once."""
+        """Return the operators within a block (2 M_J modulo 8) as COO matrices; they are kept for later calls."""
         if block not in self._blocks:
             rows = np.flatnonzero(self.mj2 % 8 == block)
             self._blocks[block] = {name: matrix[rows][:, rows].tocoo() for name, matrix in self.operators.items()}
@@ -38,10 +38,10 @@ class Configuration:
 
 
 def _coulomb(k: int, *patterns: tuple[int, int, int, int]) -> list[tuple[int, int, int, int, float]]:
-    """Amplitudes <ij| r_<^k / r_>^(k+1) |ab> per unit of the Slater integral, for shells l of i, j, a, b."""
+    """Return the amplitudes <ij| r_<^k / r_>^(k+1) |ab> per unit of the Slater integral, for shells l of i, j, a, b."""
     terms = []
     for pattern in patterns:
-        shells = [[n for n, (length, _, _) in enumerate(SPIN_ORBITALS) if length == wanted] for wanted in pattern]
+        shells = [[n for n, (length, _, _) in enumerate(SPIN_ORBITALS) if length == shell] for shell in pattern]
         for i in shells[0]:
             li, mi, si = SPIN_ORBITALS[i]
             for j in shells[1]:
@@ -57,7 +57,7 @@ def _coulomb(k: int, *patterns: tuple[int, int, int, int]) -> list[tuple[int, in
 
 
 def _spin_orbit(shell: int) -> OneBody:
-    """l.s of one shell."""
+    """Return the amplitudes of l.s in one shell."""
     terms = []
     for i, (li, mi, si) in enumerate(SPIN_ORBITALS):
         for a, (la, ma, sa) in enumerate(SPIN_ORBITALS):
@@ -73,7 +73,7 @@ def _spin_orbit(shell: int) -> OneBody:
 
 
 def _field(diagonal: dict[int, float], mixing: float = 0.0) -> OneBody:
-    """A crystal field on 3d: energy by |m|, and the mixing of m = 2 and -2."""
+    """Return the amplitudes of a crystal field on 3d: energies by |m|, and the coupling between m = 2 and -2."""
     terms = []
     for i, (li, mi, si) in enumerate(SPIN_ORBITALS):
         for a, (la, ma, sa) in enumerate(SPIN_ORBITALS):
@@ -90,21 +90,21 @@ FIELDS = {
     "ds": _field({0: -2.0, 1: -1.0, 2: 2.0}),
     "dt": _field({0: -6.0, 1: 4.0, 2: -1.0}),
 }
-"""Crystal fields: cubic (e_g at +0.6, t_2g at -0.4 of 10Dq) and the two tetragonal ones."""
+"""Crystal fields: cubic (e_g at +0.6, t_2g at -0.4 of 10Dq) and two tetragonal fields."""
 
 
 @cache
 def configuration(n_p: int, n_d: int) -> Configuration:
-    """The operators of 2p^n_p 3d^n_d, each with its mean taken off: energies count from the configuration average."""
+    """Build the operators of 2p^n_p 3d^n_d; their mean is subtracted, so 0 eV is the average of the configuration."""
     dets = determinants(n_p, n_d)
-    made = {f"F{k}_dd": two_body(_coulomb(k, (2, 2, 2, 2)), dets) for k in (2, 4)}
-    made["zeta_3d"] = one_body(_spin_orbit(2), dets, dets)
-    made |= {name: one_body(terms, dets, dets) for name, terms in FIELDS.items()}
+    terms = {f"F{k}_dd": two_body(_coulomb(k, (2, 2, 2, 2)), dets) for k in (2, 4)}
+    terms["zeta_3d"] = one_body(_spin_orbit(2), dets, dets)
+    terms |= {name: one_body(amplitudes, dets, dets) for name, amplitudes in FIELDS.items()}
     if n_p < 6:
-        made["zeta_2p"] = one_body(_spin_orbit(1), dets, dets)
-        made["F2_pd"] = two_body(_coulomb(2, (1, 2, 1, 2), (2, 1, 2, 1)), dets)
-        made |= {f"G{k}_pd": two_body(_coulomb(k, (1, 2, 2, 1), (2, 1, 1, 2)), dets) for k in (1, 3)}
-    return Configuration({name: _centred(matrix) for name, matrix in made.items()}, twice_mj(dets))
+        terms["zeta_2p"] = one_body(_spin_orbit(1), dets, dets)
+        terms["F2_pd"] = two_body(_coulomb(2, (1, 2, 1, 2), (2, 1, 2, 1)), dets)
+        terms |= {f"G{k}_pd": two_body(_coulomb(k, (1, 2, 2, 1), (2, 1, 1, 2)), dets) for k in (1, 3)}
+    return Configuration({name: _centred(matrix) for name, matrix in terms.items()}, twice_mj(dets))
 
 
 def _centred(matrix: Any) -> Any:
@@ -115,7 +115,7 @@ def _centred(matrix: Any) -> Any:
 
 @cache
 def dipole(n_d: int, q: int) -> Any:
-    """The matrix of C^1_q from 2p^6 3d^n_d to 2p^5 3d^(n_d + 1)."""
+    """Build the matrix of the dipole operator C^1_q from 2p^6 3d^n_d to 2p^5 3d^(n_d + 1)."""
     terms = [
         (i, a, gaunt(1, 2, mi, 1, ma))
         for i, (li, mi, si) in enumerate(SPIN_ORBITALS)
