@@ -171,7 +171,7 @@ def test_hot_ions_have_all_their_levels(monkeypatch: pytest.MonkeyPatch) -> None
     [
         ("Cu", 1, {}, "full 3d shell"),
         ("Ni", 0, {}, "full 3d shell"),
-        ("Ti", 5, {}, "of Ti there are"),
+        ("Ti", 5, {}, "available ions of Ti: "),
         ("Mn", 2, {"slater_scale": -0.1}, "slater_scale must be a factor"),
         ("Mn", 2, {"spin_orbit_scale": float("inf")}, "spin_orbit_scale must be a factor"),
         ("Mn", 2, {"ds": float("nan")}, "ds must be a number"),

@@ -212,7 +212,7 @@ def test_measured_mno_has_its_maximum_where_theory_puts_it(real_data: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "more", "text"),
     [
-        (("Mn", 9, 1.0), {}, "of Mn there are Mn2"),
+        (("Mn", 9, 1.0), {}, "available ions of Mn: Mn2"),
         (("Pd", 2, 1.0), {}, "elements: Sc, Ti"),
         (("Mn", 2, float("nan")), {}, "ten_dq must be a number"),
         (("Mn", 2, 1.0), {"temperature": -1.0}, "at least 0 K"),
