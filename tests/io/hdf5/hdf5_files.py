@@ -1,0 +1,41 @@
+"""Energies of the HDF5 files that the tests write, and how the tests write and read them."""
+
+from __future__ import annotations
+
+import warnings
+
+import h5py
+
+from napari_xanes import io
+
+ENERGY = (7100.0, 7110.5, 7112.25, 7130.0)
+
+
+KEV = tuple(e / 1000 for e in ENERGY)
+
+
+JOULE = 1.602176634e-19
+
+
+def reader_of(path):
+    return next(reader.name for reader in io.READERS if reader.why_not_readable(path) is None)
+
+
+def read_and_told(path, **keywords):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        stack = io.read(path, **keywords)
+    return stack, stack.metadata["warnings"]
+
+
+def write(path, **datasets):
+    """Datasets by name; ``name__attribute`` sets an attribute, ``__`` stands before it once."""
+    with h5py.File(path, "w") as file:
+        for name, value in datasets.items():
+            if "__" not in name:
+                file[name] = value
+        for name, value in datasets.items():
+            if "__" in name:
+                where, attribute = name.split("__")
+                file[where].attrs[attribute] = value
+    return path

@@ -1,0 +1,59 @@
+"""Stacks that FXI exports."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+from tests.io.stack_energies import ENERGY, KEV
+
+from napari_xanes import io
+
+
+def write_fxi(path, images, keys):
+    with h5py.File(path, "w") as file:
+        file["img_xanes"], file["X_eng"] = images, np.asarray(keys)
+        file["img_bkg"], file["img_dark"] = np.ones_like(images) * 100, np.zeros_like(images[:1])
+        file["scan_id"], file["uid"], file["note"] = 4711, "b2c9", "NMC"
+        file["Magnification"], file["Pixel Size"] = 332.1, "39.0nm"
+    return path
+
+
+def test_fxi_is_transmission_and_never_corrected_again(tmp_path, frames):
+    frames[1, 0, 0] = 0
+    stack = io.read(write_fxi(tmp_path / "xanes_scan_id_1.h5", frames, KEV))
+    np.testing.assert_array_equal(stack.data, frames)
+    np.testing.assert_array_equal(stack.energy, ENERGY)
+    assert (stack.quantity, stack.pixel_size) == ("transmission", (0.039, 0.039))
+    assert not {"flat", "dark", "i0"} & set(stack.metadata)
+    assert (stack.metadata["scan_id"], stack.metadata["note"]) == (4711, "NMC")
+    assert stack.metadata["energy_unit"] == "keV (guessed: below 100)"
+
+
+@pytest.mark.parametrize(("n_images", "n_keys"), [(3, 4), (4, 3)])
+def test_fxi_interrupted(tmp_path, frames, n_images, n_keys):
+    path = write_fxi(tmp_path / "a.h5", frames[:n_images], KEV[:n_keys])
+    with pytest.warns(UserWarning, match="the last 1 (frames|energies) are dropped"):
+        stack = io.read(path)
+    np.testing.assert_array_equal(stack.data, frames[:3])
+    np.testing.assert_array_equal(stack.energy, ENERGY[:3])
+    assert "dropped" in stack.metadata["warnings"][0]
+
+
+def test_fxi_empty_tail(tmp_path, frames):
+    frames[2:] = 0
+    with pytest.warns(UserWarning, match="last 2 of 4 frames are empty"):
+        assert io.read(write_fxi(tmp_path / "a.h5", frames, KEV)).shape[0] == 2
+
+
+def test_large_stacks_stay_in_the_file(tmp_path, frames):
+    stack = io.read(write_fxi(tmp_path / "a.h5", frames, KEV[::-1]), memory_limit=100)
+    assert stack.is_lazy
+    np.testing.assert_array_equal(np.asarray(stack.data), frames[::-1])
+    io.write(stack, tmp_path / "b.h5")
+    assert io.read(tmp_path / "b.h5", memory_limit=100).is_lazy
+    assert not io.read(tmp_path / "b.h5").is_lazy
+    io.write(stack, tmp_path / "b.tif")
+    lazy = io.read(tmp_path / "b.tif", memory_limit=100)
+    assert lazy.is_lazy
+    np.testing.assert_array_equal(np.asarray(lazy.data), frames[::-1])

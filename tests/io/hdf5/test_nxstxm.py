@@ -1,0 +1,152 @@
+"""Stacks in NXstxm, and HDF5 files that are refused."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+from tests.io.stack_energies import ENERGY, KEV
+
+from napari_xanes import io
+
+
+@pytest.mark.parametrize("definition", [(b"NXstxm",), "NXstxm", np.bytes_("NXstxm"), ["NXstxm"]])
+def test_nxstxm(tmp_path, write_nxstxm, frames, definition):
+    stack = io.read(write_nxstxm(tmp_path / "a.hdf5", frames, ENERGY, definition=definition))
+    np.testing.assert_array_equal(stack.data, frames)
+    np.testing.assert_array_equal(stack.energy, ENERGY)
+    assert (stack.quantity, stack.pixel_size) == ("counts", (0.25, 0.5))
+    assert stack.metadata["available"] == ["entry1/counter0"]
+    assert "i0" not in stack.metadata
+
+
+# MANTiS writes the last of these.
+@pytest.mark.parametrize(
+    "axes", [("energy", "sample_x", "sample_y"), ("sample_y", "sample_x", "energy"), ("sample_x", "sample_y", "energy")]
+)
+def test_nxstxm_axes_in_another_order(tmp_path, write_nxstxm, frames, axes):
+    order = [("energy", "sample_y", "sample_x").index(name) for name in axes]
+    path = write_nxstxm(tmp_path / "a.hdf5", frames.transpose(order), ENERGY, axes=axes)
+    stack = io.read(path)
+    np.testing.assert_array_equal(stack.data, frames)
+    assert stack.pixel_size == (0.25, 0.5)
+
+
+def test_nxstxm_old_style_axes_photon_energy_and_kev(tmp_path, write_nxstxm, frames):
+    stack = io.read(write_nxstxm(tmp_path / "a.nxs", frames, ENERGY, axes=None))
+    np.testing.assert_array_equal(stack.data, frames)
+    stack = io.read(write_nxstxm(tmp_path / "b.nxs", frames, KEV, energy_name="photon_energy", unit="keV"))
+    np.testing.assert_allclose(stack.energy, ENERGY)
+    assert stack.metadata["energy_unit"] == "keV"
+
+
+def test_nxstxm_with_several_detectors_takes_the_first_stack(tmp_path, write_nxstxm, frames):
+    path = write_nxstxm(tmp_path / "a.nxs", frames, ENERGY)
+    with h5py.File(path, "a") as file:
+        file.copy("entry1/counter0", file["entry1"], "z_detector")
+        file["entry1/z_detector/data"][...] = 0
+    stack = io.read(path)
+    assert stack.metadata["available"] == ["entry1/counter0", "entry1/z_detector"]
+    np.testing.assert_array_equal(stack.data, frames)
+
+
+@pytest.mark.parametrize("empty", [0.0, np.nan])
+def test_nxstxm_interrupted(tmp_path, write_nxstxm, frames, empty):
+    frames[-1:] = empty
+    with pytest.warns(UserWarning, match="last 1 of 4 frames are empty"):
+        stack = io.read(write_nxstxm(tmp_path / "a.nxs", frames, ENERGY))
+    np.testing.assert_array_equal(stack.data, frames[:3])
+    assert len(stack.metadata["warnings"]) == 1
+
+
+def test_nxstxm_all_empty(tmp_path, write_nxstxm, frames):
+    with pytest.raises(ValueError, match="all 4 frames are empty"):
+        io.read(write_nxstxm(tmp_path / "a.nxs", frames * 0, ENERGY))
+
+
+def test_unsorted_and_repeated_energies(tmp_path, write_nxstxm, frames):
+    stack = io.read(write_nxstxm(tmp_path / "a.nxs", frames, (7130, 7100, 7110, 7100)))
+    np.testing.assert_array_equal(stack.energy, [7100, 7110, 7130])
+    np.testing.assert_array_equal(stack.data, [(frames[1] + frames[3]) / 2, frames[2], frames[0]])
+    assert "sorted" in stack.metadata["notes"][0]
+    assert "averaged" in stack.metadata["notes"][1]
+
+
+def test_energies_given(tmp_path, write_nxstxm, frames):
+    path = write_nxstxm(tmp_path / "a.nxs", frames, ENERGY)
+    np.testing.assert_array_equal(io.read(path, energies=[1000, 1001, 1002, 1003]).energy, [1000, 1001, 1002, 1003])
+    text = tmp_path / "e.txt"
+    text.write_text("* keV\n1.0\n1.1\n1.2\n1.3\n")
+    np.testing.assert_array_equal(io.read(path, energies=text).energy, [1000, 1100, 1200, 1300])
+    np.testing.assert_array_equal(io.read([path, text]).energy, [1000, 1100, 1200, 1300])
+    with pytest.raises(ValueError, match=r"a\.nxs.*3 energies in energies= for 4 frames"):
+        io.read(path, energies=[1000, 1001, 1002])
+    with pytest.raises(ValueError, match="quantity 'colour' is none of counts"):
+        io.read(path, quantity="colour")
+
+
+def test_links_into_other_files_are_not_followed(tmp_path, write_nxstxm, frames):
+    secret = write_nxstxm(tmp_path / "other.h5", frames, ENERGY)
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["img_xanes"] = h5py.ExternalLink(secret.name, "/entry1/counter0/data")
+        file["X_eng"] = np.array(KEV)
+    with pytest.raises(ValueError, match=r"a\.h5.*lies in another file.*not followed"):
+        io.read(path)
+    with h5py.File(path, "w") as file:
+        file["elsewhere"] = h5py.ExternalLink(secret.name, "/entry1")
+        file["img_xanes"] = h5py.SoftLink("/elsewhere/counter0/data")
+        file["X_eng"] = np.array(KEV)
+    with pytest.raises(ValueError, match="not followed"):
+        io.read(path)
+
+
+def test_virtual_and_external_datasets_are_refused(tmp_path, frames):
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["data"] = frames
+    layout = h5py.VirtualLayout(frames.shape, frames.dtype)
+    layout[...] = h5py.VirtualSource("other.h5", "data", frames.shape)
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.create_virtual_dataset("img_xanes", layout)
+        file["X_eng"] = np.array(KEV)
+    with pytest.raises(ValueError, match="lie in other files"):
+        io.read(path)
+    (tmp_path / "raw").write_bytes(frames.tobytes())
+    with h5py.File(path, "w") as file:
+        file.create_dataset("img_xanes", frames.shape, "f4", external=[("raw", 0, frames.nbytes)])
+        file["X_eng"] = np.array(KEV)
+    with pytest.raises(ValueError, match="lie in other files"):
+        io.read(path)
+
+
+def test_hdf5_that_promises_more_than_it_holds(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("img_xanes", (4, 100_000, 100_000), "f4", chunks=(1, 100, 100))
+        file["X_eng"] = np.array(KEV)
+    with pytest.raises(ValueError, match=r"promises \d+ MB"):
+        io.read(path)
+
+
+@pytest.mark.parametrize("part", [0.2, 0.6, 0.95])
+def test_truncated_hdf5(tmp_path, write_nxstxm, frames, part):
+    path = write_nxstxm(tmp_path / "a.nxs", frames, ENERGY)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
+    with pytest.raises(OSError, match=r"a\.nxs.*cut short"):
+        io.read(path)
+
+
+def test_other_hdf5_is_declined_with_the_reasons(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["something"] = 1
+    with pytest.raises(ValueError, match=r"a\.h5: no stack.*NXstxm.*no /img_xanes"):
+        io.read(path)
+
+
+def test_hdf5_that_follows_a_block_of_other_content(tmp_path, frames):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file["img_xanes"], file["X_eng"] = frames, np.array(KEV)
+    np.testing.assert_array_equal(io.read(path).data, frames)

@@ -1,0 +1,67 @@
+"""Stacks of PyXAS."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.io.hdf5.hdf5_files import ENERGY, KEV, reader_of, write
+
+from napari_xanes import io
+
+
+@pytest.mark.parametrize(
+    ("image", "key"), [("img_xanes", "XEng"), ("img", "X_eng"), ("img", "XEng"), ("img_xanes", "X_eng")]
+)
+def test_pyxas(tmp_path, frames, image, key):
+    path = write(tmp_path / "a.h5", **{image: frames[::-1], key: KEV[::-1]})
+    assert reader_of(path) == "pyxas"
+    stack = io.read(path)
+    np.testing.assert_array_equal(stack.data, frames)
+    np.testing.assert_array_equal(stack.energy, ENERGY)
+    assert stack.metadata["energy_unit"].startswith("keV")
+
+
+def test_pyxas_guesses_the_quantity_and_says_so(tmp_path, frames):
+    rising = frames / frames.max()
+    for images, quantity in ((rising, "optical_depth"), (1 - rising, "transmission"), (frames * 1e4, "counts")):
+        stack = io.read(write(tmp_path / "a.h5", img=images, XEng=KEV))
+        assert stack.quantity == quantity
+        assert "guessed" in stack.metadata["quantity_source"]
+    assert io.read(write(tmp_path / "a.h5", img=(frames * 99).astype("u2"), XEng=KEV)).quantity == "counts"
+    assert io.read(tmp_path / "a.h5", quantity="fluorescence").quantity == "fluorescence"
+
+
+def test_pyxas_guesses_from_frames_that_were_taken(tmp_path, frames):
+    """The end of an interrupted scan is darker than any sample."""
+    falling = 1 - frames / frames.max() / 2
+    falling[3] = 0
+    with pytest.warns(UserWarning, match="the last 1 of 4 frames are empty"):
+        assert io.read(write(tmp_path / "a.h5", img=falling, XEng=KEV)).quantity == "transmission"
+    path = write(tmp_path / "b.h5", img=falling[:3], XEng=7.1)
+    assert io.read(path, energies=ENERGY[:3]).quantity == "transmission"
+    assert io.read(path, energies=ENERGY[2::-1]).quantity == "optical_depth"
+
+
+def test_pyxas_leaves_what_fxi_exported_to_fxi(tmp_path, frames):
+    path = write(tmp_path / "a.h5", img_xanes=frames, X_eng=KEV, note="NMC")
+    assert reader_of(path) == "fxi"
+    assert io.read(path).quantity == "transmission"
+
+
+@pytest.mark.parametrize("marks", [{}, {"note": "NMC", "scan_id": 3}])
+@pytest.mark.parametrize(("n_images", "n_keys"), [(3, 4), (4, 3)])
+def test_spare_energies_or_images(tmp_path, frames, n_images, n_keys, marks):
+    path = write(tmp_path / "a.h5", img_xanes=frames[:n_images], X_eng=KEV[:n_keys], **marks)
+    with pytest.warns(UserWarning, match="the last 1 (frames|energies) are dropped"):
+        stack = io.read(path)
+    np.testing.assert_array_equal(stack.data, frames[:3])
+    np.testing.assert_array_equal(stack.energy, ENERGY[:3])
+
+
+def test_pyxas_reconstruction_at_one_energy_is_no_stack(tmp_path, frames):
+    with pytest.raises(ValueError, match="4 images at one energy"):
+        io.read(write(tmp_path / "a.h5", img=frames, XEng=7.1))
+    with pytest.raises(ValueError, match=r"/XEng is empty"):
+        io.read(write(tmp_path / "a.h5", img=frames, XEng=np.zeros(0)))
+    with pytest.raises(ValueError, match=r"must be \(E, Y, X\)"):
+        io.read(write(tmp_path / "a.h5", img=frames[0], XEng=KEV))

@@ -1,0 +1,105 @@
+"""Stacks in STXM_Control SDF."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from napari_xanes import io
+
+
+def test_sdf(tmp_path, write_sdf, frames):
+    path = write_sdf(tmp_path, frames, (700.0, 705.0, 710.0, 720.0), end="}\n")
+    for where in (path, tmp_path):
+        stack = io.read(where)
+        np.testing.assert_allclose(stack.data, frames, rtol=1e-5)
+        np.testing.assert_array_equal(stack.energy, [700, 705, 710, 720])
+        assert (stack.quantity, stack.pixel_size) == ("counts", (0.1, 0.2))
+        assert stack.metadata["exposure"] == pytest.approx(0.002)
+        assert stack.metadata["detector"] == "counter1, region 0"
+
+
+def test_sdf_whole_numbers(tmp_path, write_sdf):
+    counts = np.arange(12).reshape(1, 3, 4) * 1000
+    np.testing.assert_array_equal(io.read(write_sdf(tmp_path, counts, (700.0,))).data, counts)
+
+
+@pytest.mark.parametrize(("dwell", "exposure"), [("2.5", 0.0025), ("0", None), ("nan", None)])
+def test_sdf_exposure(tmp_path, write_sdf, frames, dwell, exposure):
+    path = write_sdf(tmp_path, frames, (700.0, 705.0, 710.0, 720.0))
+    path.write_text(path.read_text().replace("Dwell = 2.0", f"Dwell = {dwell}"))
+    assert io.read(path).metadata.get("exposure") == exposure
+
+
+def test_sdf_missing_images(tmp_path, write_sdf, frames):
+    path = write_sdf(tmp_path, frames, (700.0, 705.0, 710.0, 720.0), skip=(1, 3))
+    with pytest.warns(UserWarning, match="missing or incomplete") as told:
+        stack = io.read(path)
+    assert [re.sub(r"^scan\.hdr: ", "", str(w.message)) for w in told] == stack.metadata["warnings"]
+    assert "705 eV" in stack.metadata["warnings"][0]
+    assert "last 1 of 4" in stack.metadata["warnings"][1]
+    np.testing.assert_array_equal(stack.energy, [700, 710])
+    np.testing.assert_allclose(stack.data, frames[[0, 2]], rtol=1e-5)
+
+
+def test_sdf_incomplete_last_image(tmp_path, write_sdf, frames):
+    path = write_sdf(tmp_path, frames, (700.0, 705.0, 710.0, 720.0))
+    last = tmp_path / "scan_a003.xim"
+    last.write_text("\n".join(last.read_text().splitlines()[:2]))
+    with pytest.warns(UserWarning, match="missing or incomplete"):
+        assert io.read(path).shape[0] == 3
+
+
+def test_sdf_without_any_image(tmp_path, write_sdf, frames):
+    path = write_sdf(tmp_path, frames, (700.0, 705.0, 710.0, 720.0), skip=(0, 1, 2, 3))
+    with pytest.raises(OSError, match=r"scan\.hdr.*none of the 4 images is there.*scan_a000\.xim"):
+        io.read(path)
+
+
+def test_sdf_i0_beside_it(tmp_path, write_sdf, frames):
+    path = write_sdf(tmp_path, frames, (700.0, 705.0, 710.0, 720.0))
+    (tmp_path / "i0.xsp").write_text("690 1.0\n730 5.0\n")
+    stack = io.read(path)
+    np.testing.assert_allclose(stack.metadata["i0"], [2, 2.5, 3, 4])
+    (tmp_path / "i0.xsp").write_text("701 1.0\n730 5.0\n")
+    with pytest.warns(UserWarning, match="covers 701 to 730 eV"):
+        assert "i0" not in io.read(path).metadata
+
+
+def test_sdf_i0_follows_unsorted_frames(tmp_path, write_sdf, frames):
+    (tmp_path / "i0.xsp").write_text("690 1.0\n730 5.0\n")
+    stack = io.read(write_sdf(tmp_path, frames, (720.0, 700.0, 710.0, 700.0)))
+    np.testing.assert_allclose(stack.metadata["i0"], [2, 3, 4])
+
+
+def test_sdf_that_is_no_stack(tmp_path, write_sdf, frames):
+    path = write_sdf(tmp_path, frames, (700.0, 705.0, 710.0, 720.0), flags="Image")
+    with pytest.raises(ValueError, match="no image stack but a 'NEXAFS Image Scan'"):
+        io.read(path)
+
+
+def test_sdf_header_that_promises_too_much(tmp_path, write_sdf, frames):
+    path = write_sdf(tmp_path, frames, (700.0, 705.0, 710.0, 720.0))
+    path.write_text(path.read_text().replace("Points = (4,", "Points = (400000000,"))
+    with pytest.raises(ValueError, match=r"scan\.hdr.*announces 400000000 items"):
+        io.read(path)
+    path.write_text(path.read_text()[:300])
+    with pytest.raises(ValueError, match="cut short"):
+        io.read(path)
+
+
+def test_folders_without_exactly_one_header_are_declined(tmp_path, write_sdf, frames):
+    with pytest.raises(ValueError, match=r"holds 0 \.hdr files"):
+        io.read(tmp_path)
+    for stem in "ab":
+        write_sdf(tmp_path, frames, (700.0, 705.0, 710.0, 720.0), stem=stem)
+    with pytest.raises(ValueError, match=r"holds 2 \.hdr files"):
+        io.read(tmp_path)
+
+
+def test_other_hdr_files_are_declined(tmp_path):
+    (tmp_path / "envi.hdr").write_text("ENVI\nsamples = 3\n")
+    with pytest.raises(ValueError, match="no ScanDefinition"):
+        io.read(tmp_path / "envi.hdr")

@@ -1,0 +1,88 @@
+"""Stacks in TIFF, with energies in a text file."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+from tests.io.stack_energies import ENERGY, KEV
+
+from napari_xanes import io
+
+
+def test_tiff_with_energies_of_the_same_stem(tmp_path, write_tiff, frames):
+    path = write_tiff(tmp_path / "a.tif", frames)
+    (tmp_path / "a.txt").write_text("* MANTiS\n# eV\n" + "".join(f"{e}\n" for e in ENERGY))
+    stack = io.read(path)
+    np.testing.assert_array_equal(stack.data, frames)
+    np.testing.assert_array_equal(stack.energy, ENERGY)
+    assert (stack.quantity, stack.metadata["energy_unit"]) == ("optical_depth", "eV")
+
+
+@pytest.mark.parametrize("axes", ["ZYX", "CYX", "TYX"])
+def test_imagej_slices_channels_and_frames_are_all_energies(tmp_path, frames, axes):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path, frames, imagej=True, metadata={"axes": axes, "unit": "um"}, resolution=(10, 20), photometric="minisblack"
+    )
+    (tmp_path / "a_energies.txt").write_text("".join(f"{e}\n" for e in KEV))
+    stack = io.read(path)
+    np.testing.assert_array_equal(stack.data, frames)
+    np.testing.assert_array_equal(stack.energy, ENERGY)
+    assert stack.pixel_size == (0.05, 0.1)
+
+
+def test_tiff_with_one_fitting_text_among_others(tmp_path, write_tiff, frames):
+    path = write_tiff(tmp_path / "a.tif", frames.astype(np.uint16))
+    (tmp_path / "notes.txt").write_text("measured on Friday\n")
+    (tmp_path / "short.txt").write_text("7100\n7110\n")
+    (tmp_path / "pixels.txt").write_text("0\n255\n3\n17\n")
+    (tmp_path / "E.txt").write_text("".join(f"{e} 0.1\n" for e in ENERGY))
+    stack = io.read(path)
+    assert (stack.quantity, stack.metadata["quantity_source"]) == ("counts", "guessed: whole numbers")
+    np.testing.assert_array_equal(stack.energy, ENERGY)
+    (tmp_path / "E2.txt").write_text("".join(f"{e}\n" for e in ENERGY))
+    with pytest.raises(ValueError, match="no energies found"):
+        io.read(path)
+    assert io.read(path, energies=ENERGY).shape == (4, 3, 5)
+
+
+def test_tiff_quantity_from_names_and_sizes(tmp_path, write_tiff, frames):
+    assert io.read(write_tiff(tmp_path / "b.tif", frames * 1e4), energies=ENERGY).quantity == "counts"
+    xrf = io.read(write_tiff(tmp_path / "maps_XRF_Fe.tif", frames), energies=ENERGY)
+    assert (xrf.quantity, "XRF" in xrf.metadata["quantity_source"]) == ("fluorescence", True)
+
+
+def test_ordinary_tiff_is_declined(tmp_path, write_tiff, frames):
+    path = write_tiff(tmp_path / "cells.tif", frames)
+    (tiff,) = (reader for reader in io.READERS if reader.name == "tiff")
+    assert "no energies found" in tiff.why_not_readable(path)
+    with pytest.raises(ValueError, match=r"one per line in cells\.txt, or pass energies="):
+        io.read(path)
+    colour = write_tiff(tmp_path / "rgb.tif", np.zeros((4, 3, 5), np.uint8), samples=3)
+    assert tiff.why_not_readable(colour) is not None
+    tifffile.imwrite(tmp_path / "c.tif", np.zeros((4, 6, 5, 3), np.uint8), photometric="rgb")
+    assert tiff.why_not_readable(tmp_path / "c.tif", energies=ENERGY) == "a colour image"
+    assert "shape (3, 5)" in tiff.why_not_readable(write_tiff(tmp_path / "one.tif", frames[:1]))
+
+
+def test_tiff_with_a_wrong_number_of_energies(tmp_path, write_tiff, frames):
+    path = write_tiff(tmp_path / "a.tif", frames)
+    (tmp_path / "a.txt").write_text("7100\n7110\n7120\n")
+    with pytest.raises(ValueError, match=r"a\.tif: 4 images but 3 energies in a\.txt"):
+        io.read(path)
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.8])
+def test_truncated_tiff(tmp_path, frames, part):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.repeat(frames, 20, 1), imagej=True, photometric="minisblack")
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
+    with pytest.raises((OSError, ValueError), match=r"a\.tif"):
+        io.read(path, energies=ENERGY)
+
+
+def test_tiff_that_promises_too_much(tmp_path, write_tiff, frames):
+    path = write_tiff(tmp_path / "a.tif", frames, height=500_000_000)
+    with pytest.raises((OSError, ValueError), match=r"a\.tif.*(promises|cut short)"):
+        io.read(path, energies=ENERGY)
