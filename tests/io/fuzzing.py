@@ -1,18 +1,58 @@
-"""Damage that hypothesis draws, and what a reader may make of it."""
+"""Damage that hypothesis draws, and the errors that a reader may raise for damaged files."""
 
 from __future__ import annotations
 
+import traceback
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
+import napari_xanes
 from napari_xanes import io
 
 TABLES = st.sampled_from([0, 1, 2, 127, 128, 254, 255])
 """Bytes that say much in the tables of OLE2 files."""
+
+
+_PACKAGE = str(Path(napari_xanes.__file__).parent)
+PROGRAMMING_ERRORS = (NameError, TypeError, AttributeError, AssertionError)
+"""Errors of the program and never of a file; UnboundLocalError is a NameError."""
+
+
+def error_chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Return an error, its cause, the cause of that ..., as Python prints them."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def is_programming_error(error: BaseException) -> bool:
+    """Return whether an error is one of the program, not one that a library has raised and caught by itself."""
+    if not isinstance(error, PROGRAMMING_ERRORS):
+        return False
+    frames = traceback.extract_tb(error.__traceback__)
+    return not frames or any(frame.filename.startswith(_PACKAGE) for frame in frames)
+
+
+def assert_documented(error: BaseException, *names: str) -> None:
+    """Fail unless an error is an OSError or ValueError that names a file, and no programming error caused it.
+
+    Parameters
+    ----------
+    error : exception
+        What a reader raised.
+    *names : str
+        Names of files; the message must hold one of them.
+    """
+    chain = list(error_chain(error))
+    description = " <- ".join(f"{type(link).__name__}: {link}" for link in chain)
+    if wrong := next((link for link in chain if is_programming_error(link)), None):
+        raise AssertionError(f"a programming error passed for a damaged file: {description}") from wrong
+    assert isinstance(error, OSError | ValueError), description
+    assert any(name in str(error) for name in names), description
 
 
 def changed(whole: bytes, changes: Iterable[tuple[int, int]], length: int | None) -> bytes:
@@ -36,6 +76,6 @@ def stack_or_documented_error(path: Path) -> None:
         try:
             stack = io.read(path)
         except (OSError, ValueError) as error:
-            assert path.name in str(error)  # noqa: PT017
+            assert_documented(error, path.name)
         else:
             assert stack.energy.size == stack.shape[0]

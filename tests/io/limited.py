@@ -16,7 +16,6 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import dask.array  # noqa: F401  what readers load is loaded before memory is counted
@@ -26,6 +25,7 @@ import olefile  # noqa: F401
 import tifffile  # noqa: F401
 import zarr  # noqa: F401
 from tests.io.damage import damaged
+from tests.io.fuzzing import assert_documented, error_chain
 
 from napari_xanes import io
 
@@ -56,23 +56,20 @@ def flaw_of(what: str, path: Path, memory_limit: int | None = None) -> str | Non
     try:
         read(what, path, memory_limit)
     except Exception as error:
-        chain = " <- ".join(f"{type(e).__name__}: {e}" for e in _chain(error))
-        if any(isinstance(e, MemoryError) for e in _chain(error)) or any(word in chain for word in _NO_MEMORY):
+        links = list(error_chain(error))
+        chain = " <- ".join(f"{type(link).__name__}: {link}" for link in links)
+        if any(isinstance(link, MemoryError) for link in links) or any(word in chain for word in _NO_MEMORY):
             return f"asked for more memory than {2 * held + SPARE:,} bytes: {chain}"
-        if not isinstance(error, OSError | ValueError) or path.name not in str(error):
-            return f"an error that is not documented: {chain}"
+        try:
+            assert_documented(error, path.name)
+        except AssertionError as undocumented:
+            return f"an error that is not documented: {undocumented}"
         return None
     finally:
         faulthandler.cancel_dump_traceback_later()
         resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         gc.collect()
     return ""
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import pytest
 from tests.io import samples
+from tests.io.fuzzing import assert_documented
 from tests.io.hdf5.test_fuzz import LAYOUTS, SERIES
 
 from napari_xanes import io
@@ -32,7 +33,7 @@ def read_and_told(what, path):
         try:
             value = READ[what](path)
         except (OSError, ValueError) as error:
-            assert path.name in str(error)  # noqa: PT017
+            assert_documented(error, path.name)
             return None, str(error)
     return value, "; ".join(str(one.message) for one in caught)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from tests.io import contracts
+from tests.io.fuzzing import assert_documented
 from typer.testing import CliRunner
 
 import napari_xanes as nx
@@ -78,3 +80,32 @@ def test_formats_are_asked_in_the_order_of_the_registry():
     assert names.index("txrm_series") < names.index("zeiss")
     assert names[-1] == "arrays"
     assert len(names) == len(set(names)) == 22
+
+
+def test_an_error_of_the_program_is_not_taken_for_a_damaged_file(toy, path):
+    """A mistake in a reader comes out as it is, when the reader is asked and when it reads."""
+
+    def mistaken(path):
+        return undefined_name  # noqa: F821
+
+    io.READERS.unregister("toy")
+    io.READERS.register(replace(toy, function=mistaken))
+    with pytest.raises(NameError, match="undefined_name"):
+        nx.read(path)
+    io.READERS.unregister("toy")
+    io.READERS.register(replace(toy, check=mistaken))
+    with pytest.raises(NameError, match="undefined_name"):
+        nx.read(path)
+
+
+def test_a_programming_error_behind_a_documented_one_fails_the_fuzz_tests():
+    damaged = ValueError("a.toy: damaged")
+    assert_documented(damaged, "a.toy")
+    with pytest.raises(AssertionError, match=r"b\.toy|a\.toy"):
+        assert_documented(damaged, "b.toy")
+    with pytest.raises(AssertionError, match="KeyError"):
+        assert_documented(KeyError("a.toy"), "a.toy")
+    damaged.__cause__ = OSError("cut short")
+    damaged.__cause__.__context__ = TypeError("None has no length")
+    with pytest.raises(AssertionError, match="a programming error passed for a damaged file"):
+        assert_documented(damaged, "a.toy")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.io.fuzzing import assert_documented
 from typer.testing import CliRunner
 
 from napari_xanes import io
@@ -191,7 +192,7 @@ def test_damaged_headers_and_images_of_sdf(regions_and_channels, frames):
                 assert stack.shape[0] == stack.energy.size > 0
                 seen["read"] += 1
             except (OSError, ValueError) as error:
-                assert "scan.hdr" in str(error)  # noqa: PT017
+                assert_documented(error, "scan.hdr")
                 assert "not understood" not in str(error)  # noqa: PT017
                 seen["refused"] += 1
         path.write_bytes(whole[path])

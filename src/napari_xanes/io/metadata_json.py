@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from napari_xanes.history import Plain, Source, Step
 from napari_xanes.spectrum import Spectrum
@@ -16,6 +17,10 @@ Keep = Callable[[str, Any], Plain]
 
 Fetch = Callable[[Any], Any]
 """Returns the array that a `Keep` stored."""
+
+
+PROVENANCE = ("history", "source", "pixel_size", "metadata")
+"""Names of what is kept of a stack or of maps besides the data."""
 
 
 class NotWritable(TypeError):
@@ -124,4 +129,74 @@ def keep_inline(name: str, array: Any) -> Plain:
 
 def fetch_inline(plain: Any) -> Any:
     """The array that `keep_inline` kept."""
-    return np.array(plain["values"], dtype=np.dtype(plain["dtype"])).reshape(plain["shape"])
+    if not isinstance(plain, dict):
+        raise ValueError(f"an array is kept as a mapping, not as {plain!r}: the file is damaged")
+    return parse_numbers(plain["values"], parse_dtype(plain["dtype"])).reshape(parse_shape(plain["shape"]))
+
+
+def parse_provenance(notes: Mapping[str, Any], fetch: Fetch) -> dict[str, Any]:
+    """Return history, source, pixel size and metadata as keyword arguments of a stack or of maps.
+
+    Parameters
+    ----------
+    notes : mapping
+        JSON values by the names in `PROVENANCE`.
+    fetch : callable
+        Returns the arrays of the metadata.
+
+    Raises
+    ------
+    ValueError
+        If a value is not of the kind that was written.
+    """
+    history, source, size = notes["history"], notes["source"], notes["pixel_size"]
+    for name, kind in (("history", list), ("source", dict | None), ("pixel_size", list | None), ("metadata", dict)):
+        if not isinstance(notes[name], kind):
+            raise ValueError(f"the {name} is kept as {notes[name]!r}: the file is damaged")
+    return {
+        "history": tuple(Step.from_plain(step) for step in history),
+        "source": Source.from_plain(source),
+        "pixel_size": None if size is None else tuple(parse_numbers(size).tolist()),
+        "metadata": unpack(notes["metadata"], fetch),
+    }
+
+
+def parse_shape(plain: Any) -> tuple[int, ...]:
+    """Return a shape from JSON.
+
+    Raises
+    ------
+    ValueError
+        If it is no list of whole numbers.
+    """
+    if not isinstance(plain, list) or not all(isinstance(length, int) for length in plain):
+        raise ValueError(f"{plain!r} is no shape: the file is damaged")
+    return tuple(plain)
+
+
+def parse_dtype(plain: Any) -> np.dtype[Any]:
+    """Return a type of numbers from JSON.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    try:
+        return np.dtype(str(plain))
+    except (TypeError, SyntaxError):  # NumPy's errors for a text that names no type
+        raise ValueError(f"{plain!r} is no type of numbers: the file is damaged") from None
+
+
+def parse_numbers(plain: Any, dtype: DTypeLike = np.float64) -> NDArray[Any]:
+    """Return a list of numbers from JSON as an array.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    try:
+        return np.array(plain, dtype=dtype)
+    except TypeError:  # NumPy's error for what is no number, such as None or a mapping
+        raise ValueError(f"{str(plain)[:60]!r} are no numbers: the file is damaged") from None

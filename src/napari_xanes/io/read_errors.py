@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+DAMAGE_ERRORS: tuple[type[Exception], ...] = (
+    OSError,
+    ValueError,  # also of JSON, Unicode, tifffile and zarr
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    MemoryError,
+    RuntimeError,  # of h5py; also RecursionError, for text that is nested too deeply
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+)
+"""Errors that parsing a damaged file can raise. All others (NameError, TypeError ...) are errors of the program."""
+
 
 @contextmanager
 def wrap_read_errors(path: Path) -> Iterator[None]:
-    """Turn every error of the block into an OSError or a ValueError that names the file.
+    """Turn errors of a damaged file into an OSError or a ValueError that names the file.
 
-    The original error stays as the cause.
+    The original error stays as the cause. Errors of the program are not changed: they must be seen.
 
     Parameters
     ----------
@@ -20,9 +37,7 @@ def wrap_read_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except Warning:
-        raise
-    except Exception as error:
+    except DAMAGE_ERRORS as error:
         names_file = str(path) in str(error) or path.name in str(error)
         if isinstance(error, OSError | ValueError) and names_file:
             raise

@@ -11,10 +11,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from napari_xanes.history import Source, Step
 from napari_xanes.io.allocation_limits import counted
 from napari_xanes.io.hdf5.file import array, child, held, load, text
-from napari_xanes.io.metadata_json import pack_mapping, unpack
+from napari_xanes.io.metadata_json import PROVENANCE, pack_mapping, parse_provenance
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.stack import SpectralStack
 
@@ -89,20 +88,15 @@ def read_own(group: h5py.Group) -> dict[str, Any]:
     def fetch(key: Any) -> Any:
         return load(_stored(group, str(key)))
 
-    parts = {name: json.loads(_json(group, name)) for name in ("metadata", "history", "source", "pixel_size")}
-    size = parts["pixel_size"]
-    return {
-        "history": tuple(Step.from_plain(step) for step in parts["history"]),
-        "source": Source.from_plain(parts["source"]),
-        "pixel_size": None if size is None else tuple(size),
-        "metadata": unpack(parts["metadata"], counted(fetch, held(group))),
-    }
+    notes = {name: json.loads(_json(group, name)) for name in PROVENANCE}
+    return parse_provenance(notes, counted(fetch, held(group)))
 
 
 def _json(group: h5py.Group, name: str) -> str:
     value = child(group, name)
     own = isinstance(value, h5py.Dataset) and not value.is_virtual and not value.external
-    if not own or value.shape != () or value.dtype.itemsize > held(group):
+    is_text = own and h5py.check_string_dtype(value.dtype) is not None
+    if not is_text or value.shape != () or value.dtype.itemsize > held(group):
         raise ValueError(f"{group.name}/{name} is missing: the file is damaged")
     return value.asstr()[()]  # type: ignore[no-any-return]
 

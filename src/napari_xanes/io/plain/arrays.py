@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from math import prod
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, get_args
 
 import numpy as np
@@ -20,6 +21,8 @@ from napari_xanes.stack import Quantity
 
 _NPY = b"\x93NUMPY"
 _WANTED = ("data.npy", "energy.npy", "quantity.npy", "pixel_size.npy")
+_HEADER_ERRORS = (EOFError, SyntaxError, TypeError, OverflowError, TokenError)
+"""Errors that NumPy raises for a damaged header, which is the text of a Python mapping."""
 _HEADER_2 = np.lib.format.read_array_header_2_0
 
 
@@ -65,8 +68,8 @@ def read(path: Path, energies: Any = None) -> RawStack:
             energy = archive["energy"] if "energy" in archive else np.zeros(data.shape[:1])
             quantity = str(archive["quantity"]) if "quantity" in archive else "counts"
             size = archive.get("pixel_size")
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise OSError(f"{path}: damaged or cut short ({error})") from error
+    except (zipfile.BadZipFile, *_HEADER_ERRORS) as error:
+        raise OSError(f"{path}: damaged or cut short ({error})") from None
     _check(data)
     if quantity not in get_args(Quantity):
         raise ValueError(f"its quantity {quantity!r} is none of {', '.join(get_args(Quantity))}")
@@ -87,8 +90,8 @@ def _mapped(path: Path) -> Any:
     """The array, left in its file; the length of the file is checked before anything is allocated."""
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (EOFError, SyntaxError, TypeError, OverflowError) as error:
-        raise OSError(f"{path}: damaged or cut short ({error})") from error
+    except _HEADER_ERRORS as error:
+        raise OSError(f"{path}: damaged or cut short ({error})") from None
 
 
 def _check_archive(path: Path) -> None:

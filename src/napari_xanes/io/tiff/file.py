@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
 from napari_xanes.io import allocation_limits, frames
 from napari_xanes.io.files import starts_with
@@ -41,14 +42,15 @@ def opened(path: Path) -> Iterator[tifffile.TiffFile]:
     OSError
         If it is damaged or cut short.
     """
-    try:
-        tiff = tifffile.TiffFile(path, is_ome=False, is_mmstack=False, is_ndtiff=False)
-    except OSError:
-        raise
-    except Exception as error:
-        # tifffile lets through whatever a damaged header makes it stumble over.
-        raise OSError(f"{path}: can't be opened as TIFF, it is damaged or cut short ({error})") from error
-    with tiff:
+    with ExitStack() as stack:
+        try:
+            tiff = stack.enter_context(tifffile.TiffFile(path, is_ome=False, is_mmstack=False, is_ndtiff=False))
+            _ = tiff.series, tiff.imagej_metadata  # parsed at the first access, so here
+        except OSError:
+            raise
+        except Exception as error:
+            # tifffile raises errors of any kind for a damaged header, also TypeError and AssertionError: none of ours.
+            raise OSError(f"{path}: can't be opened as TIFF, it is damaged or cut short ({error})") from None
         yield tiff
 
 
@@ -126,6 +128,22 @@ def _check_page(tiff: tifffile.TiffFile, page: Any) -> None:
                 raise ValueError(f"a strip or tile of it unpacks to more than its {part} bytes: damaged")
 
 
+def pixels(images: tifffile.TiffPageSeries | tifffile.TiffPage | tifffile.TiffFrame) -> NDArray[Any]:
+    """Return the pixels of a series of images, or of one, in the byte order of this computer.
+
+    Raises
+    ------
+    ValueError
+        If they can't be decoded.
+    """
+    try:
+        values = np.asarray(images.asarray())
+    except (AssertionError, AttributeError, TypeError) as error:
+        # tifffile asserts what a damaged header does not hold, and computes with tags that are missing.
+        raise ValueError(f"the images can't be decoded, the file is damaged ({type(error).__name__})") from None
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
 class _Pages:
     """Pages that are read one by one from a file that is opened for each, for dask."""
 
@@ -136,7 +154,7 @@ class _Pages:
         first, *rest = index if isinstance(index, tuple) else (index,)
         with opened(self.path) as tiff:
             pages = tiff.series[0].pages[first]
-            read = np.stack([page.asarray() for page in (pages if isinstance(pages, list) else [pages]) if page])
+            read = np.stack([pixels(page) for page in (pages if isinstance(pages, list) else [pages]) if page])
         return read[(slice(None), *rest)]
 
 
@@ -145,8 +163,7 @@ def load(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path) -
     with allocation_limits.room(tiff.filehandle.size):
         at_once = series.nbytes <= frames.MEMORY_LIMIT.get()
     if at_once:
-        data = np.asarray(series.asarray())
-        return data.astype(data.dtype.newbyteorder("="), copy=False)
+        return pixels(series)
     import dask.array as da
 
     if series.dataoffset is not None:

@@ -21,7 +21,7 @@ from napari_xanes.io.part import Part, common_shape, mean_of
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.series import assemble, parse_files
 from napari_xanes.io.sidecar import only_fitting
-from napari_xanes.io.tiff.file import images, is_tiff, opened, pixel_size, slice_distance
+from napari_xanes.io.tiff.file import images, is_tiff, opened, pixel_size, pixels, slice_distance
 
 _SUFFIXES = (".tif", ".tiff")
 _FLAT = re.compile(r"(?<![a-z])(flats?|refs?|references?|white|bkg|background)(?![a-z])")
@@ -152,8 +152,7 @@ def _parse(path: Path) -> Part:
 
 def _frame(path: Path) -> NDArray[Any]:
     with opened(path) as tiff:
-        values = np.asarray(images(tiff).asarray())
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
+        return pixels(images(tiff))
 
 
 def _size(tiff: tifffile.TiffFile, axes: str) -> tuple[float, ...] | None:

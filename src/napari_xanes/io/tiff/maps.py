@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_xanes.history import Source, Step
-from napari_xanes.io.metadata_json import fetch_inline, unpack
+from napari_xanes.io.metadata_json import fetch_inline, parse_dtype, parse_provenance, parse_shape
 from napari_xanes.io.registry import maps_reader
-from napari_xanes.io.tiff.file import MAPS, images, is_tiff, opened, own_notes
+from napari_xanes.io.tiff.file import MAPS, images, is_tiff, opened, own_notes, pixels
 from napari_xanes.parameter_map import MapSet, ParameterMap
 
 
@@ -36,7 +35,7 @@ def read_maps(path: Path) -> MapSet:
         notes = own_notes(tiff, MAPS)
         if notes is None:
             raise ValueError("not written by napari-xanes")
-        planes = images(tiff, own=True).asarray().reshape(-1, *notes["shape"])
+        planes = pixels(images(tiff, own=True)).reshape(-1, *parse_shape(notes["shape"]))
     if planes.dtype != np.float32:
         raise ValueError(f"its images are {planes.dtype}, not float32: the file is damaged or was changed")
     maps, at = {}, 0
@@ -47,13 +46,6 @@ def read_maps(path: Path) -> MapSet:
         at += 3 if one["sigma"] else 2
         labels = None if one["labels"] is None else {int(label): name for label, name in one["labels"]}
         with np.errstate(invalid="ignore"):
-            value = value.astype(np.dtype(one["dtype"]))
+            value = value.astype(parse_dtype(one["dtype"]))
         maps[one["name"]] = ParameterMap(value, one["unit"], sigma, mask > 0.5, labels, one["companion"])
-    size = notes["pixel_size"]
-    return MapSet(
-        maps,
-        tuple(Step.from_plain(step) for step in notes["history"]),
-        Source.from_plain(notes["source"]),
-        None if size is None else tuple(size),
-        unpack(notes["metadata"], fetch_inline),
-    )
+    return MapSet(maps, **parse_provenance(notes, fetch_inline))

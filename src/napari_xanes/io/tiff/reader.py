@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from napari_xanes.history import Source, Step
 from napari_xanes.io.energies import given_energies
 from napari_xanes.io.energy_names import energies_in
-from napari_xanes.io.metadata_json import fetch_inline, unpack
+from napari_xanes.io.metadata_json import fetch_inline, parse_numbers, parse_provenance, parse_shape
 from napari_xanes.io.quantity_guess import guessed
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
@@ -104,17 +103,9 @@ def read(path: Path, energies: Any = None) -> RawStack:
 
 
 def _own(data: Any, notes: dict[str, Any]) -> RawStack:
-    size = notes["pixel_size"]
-    return RawStack(
-        data.reshape(notes["shape"]),
-        np.array(notes["energy"], dtype=np.float64),
-        notes["quantity"],
-        None if size is None else tuple(size),
-        unpack(notes["metadata"], fetch_inline),
-        own=True,
-        history=tuple(Step.from_plain(step) for step in notes["history"]),
-        source=Source.from_plain(notes["source"]),
-    )
+    energy = parse_numbers(notes["energy"])
+    provenance = parse_provenance(notes, fetch_inline)
+    return RawStack(data.reshape(parse_shape(notes["shape"])), energy, notes["quantity"], own=True, **provenance)
 
 
 def _ome(tiff: tifffile.TiffFile) -> Ome | None:

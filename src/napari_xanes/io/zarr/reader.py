@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from napari_xanes.history import Source, Step
 from napari_xanes.io.allocation_limits import LONGEST_LIST, counted
 from napari_xanes.io.energies import given_energies, looks_like_energies, to_ev
 from napari_xanes.io.files import inside, one_line, read_text
-from napari_xanes.io.metadata_json import unpack
+from napari_xanes.io.metadata_json import PROVENANCE, parse_provenance
 from napari_xanes.io.quantity_guess import guessed
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
@@ -121,21 +120,17 @@ def _own(path: Path, root: Any) -> RawStack:
 
     about = root.attrs[OWN]
     kind = about.get("format") if isinstance(about, dict) else about
-    if kind != STACK:
-        raise ValueError(f"it says {kind!r} where {STACK!r} stands in a stack of napari-xanes")
-    notes = {name: json.loads(about[name]) for name in ("metadata", "history", "source", "pixel_size")}
+    if kind != STACK or not isinstance(about, dict):
+        raise ValueError(f"its format is {kind!r}, not {STACK!r}: the store is damaged or of a newer version")
+    notes = {name: json.loads(str(about[name])) for name in PROVENANCE}
 
     def fetch(key: Any) -> Any:
         return zarr_store.load(zarr_store.checked(root[f"{OWN}/{key}"], path))
 
-    size = notes["pixel_size"]
     return RawStack(
         zarr_store.load(zarr_store.checked(root["0"], path)),
         np.asarray(zarr_store.load(zarr_store.checked(root["energy"], path)), dtype=np.float64),
         about["quantity"],
-        None if size is None else tuple(size),
-        unpack(notes["metadata"], counted(fetch, zarr_store.held(path / OWN))),
         own=True,
-        history=tuple(Step.from_plain(step) for step in notes["history"]),
-        source=Source.from_plain(notes["source"]),
+        **parse_provenance(notes, counted(fetch, zarr_store.held(path / OWN))),
     )
