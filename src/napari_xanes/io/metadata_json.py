@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from napari_xanes.history import Plain, Source, Step
 from napari_xanes.spectrum import Spectrum
+
+_DTYPE = re.compile(r"[<>|=]?(?:f[248]|[iu][1248]|b1)")
+"""What `numpy.dtype.str` gives for real numbers and booleans."""
 
 Keep = Callable[[str, Any], Plain]
 """Stores an array under a name and returns what finds it again."""
@@ -90,14 +94,67 @@ def unpack(plain: Any, fetch: Fetch) -> Any:
         if kind == "__array__":
             return fetch(content)
         if kind == "__tuple__":
-            return tuple(unpack(item, fetch) for item in content)
+            return tuple(unpack(item, fetch) for item in expect(content, list, "a tuple"))
         if kind == "__step__":
-            return Step.from_plain(content)
+            return _parse_step(content)
         if kind == "__source__":
-            return Source.from_plain(content)
+            return _parse_source(content)
         if kind == "__spectrum__":
-            return Spectrum(**unpack(content, fetch))
+            return _parse_spectrum(content, fetch)
     return {key: unpack(item, fetch) for key, item in plain.items()}
+
+
+def expect(value: Any, kind: Any, name: str) -> Any:
+    """Return a value from JSON that must be of a kind.
+
+    Parameters
+    ----------
+    value : object
+        The value.
+    kind : type or union of types
+        What `isinstance` takes.
+    name : str
+        Name of the value, for the message.
+
+    Raises
+    ------
+    ValueError
+        If the value is of another kind.
+    """
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} is {str(value)[:60]!r}: the file is damaged")
+    return value
+
+
+def expect_mappings(value: Any, name: str) -> list[dict[str, Any]]:
+    """Return a list of mappings from JSON; see `expect`."""
+    return [expect(item, dict, f"an item of {name}") for item in expect(value, list, name)]
+
+
+def _parse_step(plain: Any) -> Step:
+    if isinstance(plain, dict):
+        expect(plain.get("state"), dict | None, "the state of a step")
+    return Step.from_plain(plain)
+
+
+def _parse_source(plain: Any) -> Source | None:
+    source = expect(plain, dict | None, "the source") or {}
+    expect(source.get("reading"), dict | None, "how the source was read")
+    expect(source.get("notes", []), list, "the notes of the source")
+    return Source.from_plain(plain)
+
+
+def _parse_spectrum(plain: Any, fetch: Fetch) -> Spectrum:
+    plain = expect(plain, dict, "a spectrum")
+    sigma = plain.get("sigma")
+    return Spectrum(
+        str(plain["name"]),
+        parse_numbers(plain["energy"]),
+        parse_numbers(plain["mu"]),
+        expect(plain.get("valence"), int | float | None, "the valence"),
+        None if sigma is None else parse_numbers(sigma),
+        unpack(expect(plain.get("metadata", {}), dict, "the metadata of a spectrum"), fetch),
+    )
 
 
 def _spectrum_to_plain(spectrum: Spectrum, keep: Keep, name: str) -> dict[str, Any]:
@@ -129,8 +186,7 @@ def keep_inline(name: str, array: Any) -> Plain:
 
 def fetch_inline(plain: Any) -> Any:
     """The array that `keep_inline` kept."""
-    if not isinstance(plain, dict):
-        raise ValueError(f"an array is kept as a mapping, not as {plain!r}: the file is damaged")
+    plain = expect(plain, dict, "an array")
     return parse_numbers(plain["values"], parse_dtype(plain["dtype"])).reshape(parse_shape(plain["shape"]))
 
 
@@ -149,15 +205,31 @@ def parse_provenance(notes: Mapping[str, Any], fetch: Fetch) -> dict[str, Any]:
     ValueError
         If a value is not of the kind that was written.
     """
-    history, source, size = notes["history"], notes["source"], notes["pixel_size"]
-    for name, kind in (("history", list), ("source", dict | None), ("pixel_size", list | None), ("metadata", dict)):
-        if not isinstance(notes[name], kind):
-            raise ValueError(f"the {name} is kept as {notes[name]!r}: the file is damaged")
+    size = expect(notes["pixel_size"], list | None, "the pixel size")
     return {
-        "history": tuple(Step.from_plain(step) for step in history),
-        "source": Source.from_plain(source),
-        "pixel_size": None if size is None else tuple(parse_numbers(size).tolist()),
-        "metadata": unpack(notes["metadata"], fetch),
+        "history": tuple(map(_parse_step, expect(notes["history"], list, "the history"))),
+        "source": _parse_source(notes["source"]),
+        "pixel_size": None if size is None else tuple(parse_numbers(size).ravel().tolist()),
+        "metadata": unpack(expect(notes["metadata"], dict, "the metadata"), fetch),
+    }
+
+
+def parse_map_notes(plain: Any) -> dict[str, Any]:
+    """Return name, unit, labels (None or a dict of int to str) and companion of a map from JSON; others as they are.
+
+    Raises
+    ------
+    ValueError
+        If one is not of the kind that was written.
+    """
+    notes: dict[str, Any] = expect(plain, dict, "a map")
+    labels = expect(notes["labels"], list | None, "the labels of a map")
+    pairs = [expect(pair, list, "a label of a map") for pair in labels or []]
+    return notes | {
+        "name": str(notes["name"]),
+        "unit": str(notes["unit"]),
+        "labels": None if labels is None else {int(str(label)): str(name) for label, name in pairs},
+        "companion": expect(notes["companion"], str | None, "the companion of a map"),
     }
 
 
@@ -169,8 +241,8 @@ def parse_shape(plain: Any) -> tuple[int, ...]:
     ValueError
         If it is no list of whole numbers.
     """
-    if not isinstance(plain, list) or not all(isinstance(length, int) for length in plain):
-        raise ValueError(f"{plain!r} is no shape: the file is damaged")
+    if not all(type(length) is int for length in expect(plain, list, "a shape")):
+        raise ValueError(f"a shape is {plain!r}: the file is damaged")
     return tuple(plain)
 
 
@@ -182,10 +254,9 @@ def parse_dtype(plain: Any) -> np.dtype[Any]:
     ValueError
         If it is none.
     """
-    try:
-        return np.dtype(str(plain))
-    except (TypeError, SyntaxError):  # NumPy's errors for a text that names no type
-        raise ValueError(f"{plain!r} is no type of numbers: the file is damaged") from None
+    if not _DTYPE.fullmatch(str(plain)):
+        raise ValueError(f"{plain!r} is no type of numbers: the file is damaged")
+    return np.dtype(str(plain))
 
 
 def parse_numbers(plain: Any, dtype: DTypeLike = np.float64) -> NDArray[Any]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, opened, text
 from napari_xanes.io.hdf5.native import MAPS, own_group, read_own
+from napari_xanes.io.metadata_json import parse_map_notes
 from napari_xanes.io.registry import maps_reader
 from napari_xanes.parameter_map import MapSet, ParameterMap
 
@@ -46,15 +47,15 @@ def read_maps(path: Path) -> MapSet:
 
 
 def _map(group: h5py.Group) -> tuple[str, ParameterMap]:
-    about = json.loads(text(group.attrs.get("map", "")))
+    about = parse_map_notes(json.loads(text(group.attrs.get("map", ""))))
     value, sigma, mask = array(group, "value"), array(group, "sigma"), array(group, "mask", "biu")
     if value is None or mask is None or mask.shape != value.shape:
         raise ValueError(f"{group.name} has no value or no mask: the file is damaged")
-    return str(about["name"]), ParameterMap(
+    return about["name"], ParameterMap(
         value[()],
         about["unit"],
         None if sigma is None else sigma[()],
         np.asarray(mask[()], dtype=bool),
-        None if about["labels"] is None else {int(label): name for label, name in about["labels"]},
+        about["labels"],
         about["companion"],
     )

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.files import lines_of, one_line, read_text, replacing, starts_with
-from napari_xanes.io.metadata_json import fetch_inline, keep_inline, pack_mapping, unpack
+from napari_xanes.io.metadata_json import expect, expect_mappings, fetch_inline, keep_inline, pack_mapping, unpack
 from napari_xanes.io.registry import spectra_reader, writer
 from napari_xanes.spectrum import Spectrum
 
@@ -54,18 +54,18 @@ def read_spectra(path: Path) -> list[Spectrum]:
                 column.append(float(field))
 
     def numbers(number: Any) -> NDArray[np.float64]:
-        return np.array(columns[int(number)])
+        return np.array(columns[expect(number, int, "the number of a column")])
 
     return [
         Spectrum(
             str(one["name"]),
             numbers(one["energy"]),
             numbers(one["mu"]),
-            one["valence"],
+            expect(one["valence"], int | float | None, "the valence"),
             None if one["sigma"] is None else numbers(one["sigma"]),
-            {**unpack(one["metadata"], fetch_inline), "path": str(path)},
+            {**unpack(expect(one["metadata"], dict, "the metadata"), fetch_inline), "path": str(path)},
         )
-        for one in about
+        for one in expect_mappings(about, "the list of spectra")
     ]
 
 

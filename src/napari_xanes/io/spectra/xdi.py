@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.energies import looks_like_energies, to_ev
 from napari_xanes.io.files import lines_of, one_line, read_text, replacing, starts_with
-from napari_xanes.io.metadata_json import fetch_inline, keep_inline, pack_mapping, unpack
+from napari_xanes.io.metadata_json import expect, expect_mappings, fetch_inline, keep_inline, pack_mapping, unpack
 from napari_xanes.io.registry import spectra_reader, writer
 from napari_xanes.io.spectra.columns import parse_table, spectra_of, unique_names
 from napari_xanes.spectrum import Spectrum
@@ -99,14 +99,14 @@ def _ours(
 ) -> list[Spectrum]:
     return [
         Spectrum(
-            one["name"],
+            str(one["name"]),
             energy,
-            values[:, one["column"]],
-            one["valence"],
-            values[:, one["column"] + 1] if one["sigma"] else None,
-            {**unpack(one["metadata"], fetch_inline), "path": metadata["path"]},
+            values[:, (column := expect(one["column"], int, "the number of a column"))],
+            expect(one["valence"], int | float | None, "the valence"),
+            values[:, column + 1] if one["sigma"] else None,
+            {**unpack(expect(one["metadata"], dict, "the metadata"), fetch_inline), "path": metadata["path"]},
         )
-        for one in about
+        for one in expect_mappings(about, "the list of spectra")
     ]
 
 

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_xanes.io.metadata_json import fetch_inline, parse_dtype, parse_provenance, parse_shape
+from napari_xanes.io.metadata_json import (
+    expect,
+    fetch_inline,
+    parse_dtype,
+    parse_map_notes,
+    parse_provenance,
+    parse_shape,
+)
 from napari_xanes.io.registry import maps_reader
 from napari_xanes.io.tiff.file import MAPS, images, is_tiff, opened, own_notes, pixels
 from napari_xanes.parameter_map import MapSet, ParameterMap
@@ -39,13 +46,12 @@ def read_maps(path: Path) -> MapSet:
     if planes.dtype != np.float32:
         raise ValueError(f"its images are {planes.dtype}, not float32: the file is damaged or was changed")
     maps, at = {}, 0
-    for one in notes["maps"]:
+    for one in map(parse_map_notes, expect(notes["maps"], list, "the list of maps")):
         value, sigma, mask = planes[at], None, planes[at + 1]
         if one["sigma"]:
             sigma, mask = planes[at + 1], planes[at + 2]
         at += 3 if one["sigma"] else 2
-        labels = None if one["labels"] is None else {int(label): name for label, name in one["labels"]}
         with np.errstate(invalid="ignore"):
             value = value.astype(parse_dtype(one["dtype"]))
-        maps[one["name"]] = ParameterMap(value, one["unit"], sigma, mask > 0.5, labels, one["companion"])
+        maps[one["name"]] = ParameterMap(value, one["unit"], sigma, mask > 0.5, one["labels"], one["companion"])
     return MapSet(maps, **parse_provenance(notes, fetch_inline))

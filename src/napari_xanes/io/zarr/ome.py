@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from napari_xanes.io.energies import looks_like_energies, to_ev
 from napari_xanes.io.energy_names import energies_in
 from napari_xanes.io.length_units import length_in_um
+from napari_xanes.io.metadata_json import expect_mappings, parse_numbers
+from napari_xanes.io.zarr.nodes import arrays, attributes, child
 
+_STEPS = "coordinateTransformations"
 _ENERGY_UNITS = {"ev": "eV", "electronvolt": "eV", "kev": "keV", "kiloelectronvolt": "keV"}
 _LENGTHS = {"micrometer": "um", "nanometer": "nm", "millimeter": "mm", "meter": "m", "angstrom": "angstrom"}
 
@@ -102,38 +105,42 @@ def image_of(root: Any) -> Image | None:
     """
     if hasattr(root, "shape"):
         return Image(root) if root.ndim in (3, 4) else None
-    for group in (root, root["0"] if "0" in root and not hasattr(root["0"], "shape") else None):
-        if group is not None and (image := _multiscale(group)):
+    for group in (root, child(root, "0")):
+        if group is not None and not hasattr(group, "shape") and (image := _multiscale(group)):
             return image
-    arrays = [array for _, array in root.arrays() if array.ndim in (3, 4)]
-    return Image(arrays[0], root) if len(arrays) == 1 else None
+    stacks = [array for array in arrays(root) if array.ndim in (3, 4)]
+    return Image(stacks[0], root) if len(stacks) == 1 else None
 
 
 def _multiscale(group: Any) -> Image | None:
-    about = group.attrs.get("ome") or dict(group.attrs)
+    about = attributes(group)
+    about = about.get("ome") or about
     scales = about.get("multiscales") if isinstance(about, dict) else None
     if not scales:
         return None
-    first = scales[0]
-    level = first["datasets"][0]
-    array = group[str(level["path"])]
+    first = expect_mappings(scales, "multiscales")[0]
+    level = expect_mappings(first["datasets"], "datasets")[0]
+    array = child(group, str(level["path"]))
     if not hasattr(array, "shape") or array.ndim not in (3, 4, 5):
         return None
     # Versions before 0.4 name the axes by letters.
-    axes = tuple(axis if isinstance(axis, dict) else {"name": str(axis)} for axis in first.get("axes", "tczyx"))
+    letters = first.get("axes", "tczyx")
+    if not isinstance(letters, list | str):
+        raise ValueError(f"its OME metadata have {letters!r} as axes: damaged")
+    axes = tuple(axis if isinstance(axis, dict) else {"name": str(axis)} for axis in letters)
     if len(axes) != array.ndim:
         raise ValueError(f"{len(axes)} axes are named for an image of shape {array.shape}")
     scale, translation = np.ones(array.ndim), np.zeros(array.ndim)
-    for step in (*level.get("coordinateTransformations", ()), *first.get("coordinateTransformations", ())):
+    for step in (step for entry in (level, first) for step in expect_mappings(entry.get(_STEPS, []), _STEPS)):
         if step.get("type") == "scale":
-            factor = np.asarray(step["scale"], dtype=np.float64)
+            factor = parse_numbers(step["scale"])
             scale, translation = scale * factor, translation * factor
         elif step.get("type") == "translation":
-            translation = translation + np.asarray(step["translation"], dtype=np.float64)
+            translation = translation + parse_numbers(step["translation"])
     if scale.shape != (array.ndim,) or translation.shape != (array.ndim,):
         raise ValueError(f"its coordinate transformations do not fit an image of shape {array.shape}")
-    channels = about.get("omero", {}).get("channels", ()) if isinstance(about.get("omero"), dict) else ()
-    names = tuple(str(channel.get("label", "")) for channel in channels)
+    channels = about["omero"].get("channels", []) if isinstance(about.get("omero"), dict) else []
+    names = tuple(str(channel.get("label", "")) for channel in expect_mappings(channels, "channels"))
     return Image(array, group, axes, tuple(scale.tolist()), tuple(translation.tolist()), names)
 
 

@@ -14,8 +14,10 @@ from napari_xanes.io.files import inside, one_line, read_text
 from napari_xanes.io.metadata_json import PROVENANCE, parse_provenance
 from napari_xanes.io.quantity_guess import guessed
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.io.read_errors import DAMAGE_ERRORS
 from napari_xanes.io.registry import reader
 from napari_xanes.io.sidecar import only_fitting, same_stem
+from napari_xanes.io.zarr.nodes import attributes, child
 from napari_xanes.io.zarr.ome import Image, energies_of, image_of
 
 OWN = "napari_xanes"
@@ -45,14 +47,14 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
 
     try:
         root = zarr_store.opened(path)
-        if OWN in root.attrs:
+        if OWN in attributes(root):
             return None
         image = image_of(root)
         if image is None:
             return "no image stack in it, neither OME multiscales nor one array (E, Y, X)"
         if energies is None and _energies(path, root, image) is None:
             return "no energies in it: put them into an array 'energy', or pass energies="
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except DAMAGE_ERRORS as error:
         # Stores hold all kinds of things (plates, tables, text) that other programs understand.
         return f"damaged, or nothing that is understood ({one_line(f'{type(error).__name__}: {error}')})"
     return None
@@ -72,7 +74,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
     from napari_xanes.io.zarr import store as zarr_store
 
     root = zarr_store.opened(path)
-    if OWN in root.attrs:
+    if OWN in attributes(root):
         return _own(path, root)
     image = image_of(root)
     if image is None:
@@ -87,7 +89,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
             raise ValueError("no energies in it: put them into an array 'energy', or pass energies=")
         values, metadata = told
     data, size = image.arranged(data, values.size)
-    quantity = root.attrs.get("quantity")
+    quantity = attributes(root).get("quantity")
     if quantity not in ("counts", "transmission", "optical_depth", "fluorescence", "normalized"):
         quantity, metadata["quantity_source"] = guessed(data)
     return RawStack(data, values, quantity, size, metadata)
@@ -99,13 +101,13 @@ def _energies(path: Path, root: Any, image: Image) -> tuple[Any, dict[str, Any]]
 
     group = image.group
     for place in (image.array, group, root):
+        about = {} if place is None else attributes(place)
         for name in _ENERGY_NAMES if place is not None else ():
-            said = place.attrs.get(name)
-            beside = None if hasattr(place, "shape") else zarr_store.child(place, name)
-            unit = place.attrs.get(f"{name}_unit")
+            said, unit = about.get(name), about.get(f"{name}_unit")
+            beside = None if hasattr(place, "shape") else child(place, name)
             if beside is not None and hasattr(beside, "shape") and beside.ndim == 1 and beside.size <= LONGEST_LIST:
                 said = zarr_store.load(zarr_store.checked(beside, path))
-                unit = beside.attrs.get("units") or beside.attrs.get("unit")
+                unit = attributes(beside).get("units") or attributes(beside).get("unit")
             if isinstance(said, list | np.ndarray) and looks_like_energies(np.sort(np.asarray(said, np.float64))):
                 values, known = to_ev(said, str(unit or ("eV" if name.lower().endswith("_ev") else "")))
                 return values, {"energy_unit": known}
@@ -118,18 +120,18 @@ def _energies(path: Path, root: Any, image: Image) -> tuple[Any, dict[str, Any]]
 def _own(path: Path, root: Any) -> RawStack:
     from napari_xanes.io.zarr import store as zarr_store
 
-    about = root.attrs[OWN]
+    about = attributes(root)[OWN]
     kind = about.get("format") if isinstance(about, dict) else about
     if kind != STACK or not isinstance(about, dict):
         raise ValueError(f"its format is {kind!r}, not {STACK!r}: the store is damaged or of a newer version")
     notes = {name: json.loads(str(about[name])) for name in PROVENANCE}
 
     def fetch(key: Any) -> Any:
-        return zarr_store.load(zarr_store.checked(root[f"{OWN}/{key}"], path))
+        return zarr_store.load(zarr_store.checked(child(root, f"{OWN}/{key}"), path))
 
     return RawStack(
-        zarr_store.load(zarr_store.checked(root["0"], path)),
-        np.asarray(zarr_store.load(zarr_store.checked(root["energy"], path)), dtype=np.float64),
+        zarr_store.load(zarr_store.checked(child(root, "0"), path)),
+        np.asarray(zarr_store.load(zarr_store.checked(child(root, "energy"), path)), dtype=np.float64),
         about["quantity"],
         own=True,
         **parse_provenance(notes, counted(fetch, zarr_store.held(path / OWN))),

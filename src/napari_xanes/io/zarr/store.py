@@ -14,6 +14,7 @@ import numpy as np
 from napari_xanes.io import allocation_limits, frames
 from napari_xanes.io.files import inside
 from napari_xanes.io.unpacked_size import ZSTD_BLOCK, unpacked_size
+from napari_xanes.io.zarr.nodes import zarr_errors
 
 try:
     import zarr
@@ -96,6 +97,11 @@ def opened(path: Path) -> Any:
     if links := [name for name in ("zarr.json", ".zgroup", ".zarray") if not inside(path, path / name)]:
         raise OSError(f"{path}: {links[0]} leads out of the folder, which is not followed")
     version: Literal[2, 3] = 3 if (path / "zarr.json").is_file() else 2
+    with zarr_errors():
+        return _root(store, path, version)
+
+
+def _root(store: _Folder, path: Path, version: Literal[2, 3]) -> Any:
     if version == 3 or (path / ".zgroup").is_file():
         try:
             return zarr.open_group(store, mode="r", zarr_format=version, use_consolidated=False)
@@ -107,17 +113,6 @@ def opened(path: Path) -> Any:
 def created(path: Path) -> Any:
     """The root group of a new store of Zarr 2 for writing."""
     return zarr.open_group(str(path), mode="w-", zarr_format=2)
-
-
-def child(group: Any, name: str) -> Any:
-    """The group or array of a name in a group, None if there is none.
-
-    Raises
-    ------
-    OSError, ValueError
-        If it is damaged, or the name leads out of the folder.
-    """
-    return group.get(name)
 
 
 def checked(array: Any, root: Path) -> Any:
