@@ -100,7 +100,7 @@ def test_what_can_not_be_placed_is_nan(made: Callable[[str], Embedding]) -> None
     spectra = np.ones((2, one.energy.size))
     spectra[1, 3] = np.nan
     assert np.isnan(place(one, spectra)).all()
-    with pytest.raises(ValueError, match="spectra to place are"):
+    with pytest.raises(ValueError, match="spectra to place must be"):
         place(one, np.ones((2, 7)))
 
 

@@ -1,4 +1,4 @@
-"""A library as a picture: a few coordinates per spectrum, in which like spectra lie close to each other."""
+"""Embed a library: a few coordinates per spectrum, in which similar spectra lie close to each other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from napari_xanes.theory.embedding.placement import background_columns, place, u
 from napari_xanes.theory.library.model import Library
 
 LANDMARKS = 600
-"""Of a larger library so many members are embedded by themselves, the others among them."""
+"""Number of members of a larger library that are embedded; the others are placed among them."""
 
 
 def embed(
@@ -30,49 +30,50 @@ def embed(
     background: Literal["linear", "constant", "none"] = "linear",
     progress: Progress | None = None,
 ) -> Embedding:
-    """Coordinates of a library's members in few dimensions, the same every time.
+    """Find coordinates of the members of a library in few dimensions; the same on every run.
 
     Parameters
     ----------
     library : Library
-        What to embed.
+        The library.
     method : {"mds", "isomap", "tsne", "pca", "umap"}
         Metric multidimensional scaling (SMACOF, started from classical scaling), Isomap, t-SNE, principal components,
         or UMAP where umap-learn is installed.
     n_components : int
         Number of coordinates.
     energy : array_like, shape (E,), optional
-        Photon energies in eV: those of a stack whose pixels are to be placed. By default the library's edge in steps of
+        Photon energies in eV of the stack whose pixels will be placed. By default the edge of the library in steps of
         0.1 eV.
     broadening : float
         Full width of the instrument's Gaussian in eV.
     offset : float
-        How much too high these energies read, in eV.
+        Error of these energies in eV; positive if they are too high.
     background : {"linear", "constant", "none"}
-        What is projected out of every spectrum. Then it is divided by its norm, so that thickness does not count.
+        Background that is projected out of every spectrum. Then the spectrum is divided by its norm, so that
+        thickness has no effect.
     progress : callable, optional
-        Told the fraction done between the stages of MDS and t-SNE; it may raise `Cancelled`.
+        Called with the fraction done between the stages of MDS and t-SNE; may raise `Cancelled`.
 
     Returns
     -------
     Embedding
-        Coordinates (M, n_components) with stress and trustworthiness, which count all members. Except for principal
-        components, of a library of more than 600 members 600 landmarks are embedded and the others placed among them
-        as `place` does (after de Silva & Tenenbaum, 2004): t-SNE of ``mn-l23`` takes one second instead of four, and
+        Coordinates (M, n_components) with stress and trustworthiness over all members. Of a library with more than
+        600 members, all methods but principal components embed 600 landmarks and place the others among them, as
+        `place` does (after de Silva & Tenenbaum, 2004): t-SNE of ``mn-l23`` takes one second instead of four, and
         its trustworthiness is 0.99 instead of 1.
 
     Raises
     ------
     ValueError
-        If the library has too few members, or does not reach the energies.
+        If the library has too few members, or does not cover the energies.
     ImportError
         If UMAP is asked for and not installed.
 
     Examples
     --------
     >>> from napari_xanes.theory import embed, load_library
-    >>> made = embed(load_library("mn-l23-oh"), "pca")
-    >>> made.coordinates.shape
+    >>> embedding = embed(load_library("mn-l23-oh"), "pca")
+    >>> embedding.coordinates.shape
     (78, 2)
     """
     axis = _default_axis(library) if energy is None else np.asarray(energy, dtype=np.float64)
@@ -84,18 +85,18 @@ def embed(
         )
     free = background_columns(axis, background)
     features = unit_rows(library.at(axis, broadening=broadening, shift=offset), free)
-    made = embed_spectra(features, method, n_components, progress)
-    return replace(made, energy=axis, free=free, library=library)
+    embedding = embed_spectra(features, method, n_components, progress)
+    return replace(embedding, energy=axis, free=free, library=library)
 
 
 def _default_axis(library: Library) -> Float64Array:
-    """Where the mean spectrum holds all but a percent of its area."""
+    """Return the energies that contain 99 % of the area of the mean spectrum, in steps of 0.1 eV."""
     low, high = library.span
     axis = np.arange(low, high, 0.1)
     area = np.cumsum(library.at(axis, broadening=0.3).mean(axis=0))
     inside = (area > 0.005 * area[-1]) & (area < 0.995 * area[-1])
-    chosen: Float64Array = axis[inside]
-    return chosen
+    edge_axis: Float64Array = axis[inside]
+    return edge_axis
 
 
 def embed_spectra(
@@ -119,44 +120,44 @@ def embed_spectra(
         if progress is not None:
             progress(done, "embedding the library")
 
-    import sklearn.manifold  # noqa: F401  its threads must be there to be limited
+    import sklearn.manifold  # noqa: F401  loads the threads that are limited below
     from threadpoolctl import threadpool_limits
 
-    # Threads that wait for each other while the window or another program keeps a core busy take ten times as long.
+    # Several threads that wait for each other take ten times as long while another program keeps a core busy.
     with threadpool_limits(1):
         coordinates = _embedded(features, method, n_components, tell)
-    distances, found = distances_of(features), distances_of(coordinates)
+    distances, embedded = distances_of(features), distances_of(coordinates)
     # t-SNE and UMAP keep neighbours, not distances: their scale is free.
-    scale = np.sum(distances * found) / max(np.sum(found**2), 1e-30)
-    stress = float(np.sqrt(np.sum((distances - scale * found) ** 2) / np.sum(distances**2)))
+    scale = np.sum(distances * embedded) / max(np.sum(embedded**2), 1e-30)
+    stress = float(np.sqrt(np.sum((distances - scale * embedded) ** 2) / np.sum(distances**2)))
     axes = principal_axes(features, n_components) if method == "pca" else None
     return Embedding(coordinates, method, stress, _trust(features, coordinates), features, axes=axes)
 
 
 def _embedded(features: Float64Array, method: EmbeddingMethod, n_components: int, tell: Tell) -> Float64Array:
-    """Coordinates of all rows, those beyond `LANDMARKS` by their place among landmarks that lie far from each other."""
+    """Embed all rows, or `LANDMARKS` of them that lie far from each other, with the others placed among them."""
     if method == "pca" or len(features) <= LANDMARKS:
         return METHODS[method](features, n_components, tell)
-    known = features[_spread(features)]
-    result: Float64Array = place(
-        Embedding(METHODS[method](known, n_components, tell), method, 0.0, 1.0, known), features
-    )
-    return result
+    landmarks = features[_spread(features)]
+    landmark_embedding = Embedding(METHODS[method](landmarks, n_components, tell), method, 0.0, 1.0, landmarks)
+    coordinates: Float64Array = place(landmark_embedding, features)
+    return coordinates
 
 
 def _spread(features: Float64Array) -> NDArray[np.intp]:
-    """Rows each as far as can be from those chosen before."""
+    """Choose rows one by one, each the farthest from all rows chosen before."""
     products = features @ features.T
     lengths = np.diagonal(products)
-    chosen, away = [0], np.full(len(features), np.inf)
+    chosen, distance = [0], np.full(len(features), np.inf)
     for _ in range(LANDMARKS - 1):
         last = chosen[-1]
-        away = np.minimum(away, lengths + lengths[last] - 2 * products[last])
-        chosen.append(int(away.argmax()))
+        distance = np.minimum(distance, lengths + lengths[last] - 2 * products[last])
+        chosen.append(int(distance.argmax()))
     return np.unique(chosen)
 
 
 def _trust(features: Float64Array, coordinates: Float64Array) -> float:
+    """Return the trustworthiness for five neighbours (Venna & Kaski, 2001)."""
     from sklearn.manifold import trustworthiness
 
     n_neighbors = min(5, (len(features) - 1) // 2)

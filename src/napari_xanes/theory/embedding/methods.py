@@ -1,4 +1,4 @@
-"""The methods behind `embed`: coordinates (M, D) of features (M, K), the same every time."""
+"""The methods of `embed`: coordinates (M, D) of features (M, K), the same on every run."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ Tell = Callable[[float], None]
 
 SEED = 0
 NEIGHBOURS = 8
-"""How many neighbours Isomap joins, and a spectrum is placed by."""
+"""Number of neighbours that Isomap joins, and that place a spectrum."""
 
 _STAGES = 3
-"""In how many stages of 250 steps t-SNE runs; between them it can be stopped."""
+"""Number of stages of 250 steps of t-SNE; it can be cancelled between stages."""
 
 _ROUNDS, _STEPS = 10, 30
-"""Rounds and steps in each of SMACOF."""
+"""Rounds of SMACOF, and steps per round; it can be cancelled between rounds."""
 
 
 def distances_of(points: Float64Array) -> Float64Array:
-    """Distances (M, M) of points (M, D)."""
+    """Return the distances (M, M) between points (M, D)."""
     squares = np.sum(points**2, axis=1)
     result: Float64Array = np.sqrt(np.maximum(squares[:, None] + squares - 2 * points @ points.T, 0))
     return result
 
 
 def principal_axes(features: Float64Array, n_components: int) -> tuple[Float64Array, Float64Array]:
-    """The mean and the principal directions."""
+    """Return the mean (K,) and the principal directions (D, K)."""
     mean = features.mean(axis=0)
     axes = np.linalg.svd(features - mean, full_matrices=False)[2][:n_components]
-    # A singular vector has no sign of its own: its largest element is made positive.
+    # The sign of a singular vector is arbitrary: make its largest element positive.
     axes *= np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]
     return mean, axes
 
@@ -55,7 +55,7 @@ def _pca(features: Float64Array, n_components: int, tell: Tell) -> Float64Array:
 def _mds(features: Float64Array, n_components: int, tell: Tell) -> Float64Array:
     from sklearn.manifold import smacof
 
-    # Classical scaling of Euclidean distances is PCA. A random start of SMACOF leaves end points in wrong places.
+    # Classical scaling of Euclidean distances is PCA. From a random start, SMACOF leaves end points in wrong places.
     coordinates, distances = _pca(features, n_components, tell), distances_of(features)
     for round_ in range(_ROUNDS):
         tell(round_ / _ROUNDS)
@@ -79,7 +79,7 @@ def _isomap(features: Float64Array, n_components: int, tell: Tell) -> Float64Arr
     from sklearn.manifold import Isomap
     from sklearn.neighbors import kneighbors_graph
 
-    # Charges far from each other may need more neighbours to be joined.
+    # If the spectra of two charges differ much, more neighbours are needed to connect them.
     for n_neighbors in range(min(NEIGHBOURS, len(features) - 1), len(features)):
         graph = kneighbors_graph(features, n_neighbors)
         if connected_components(graph, directed=False)[0] == 1:
@@ -94,7 +94,7 @@ def _tsne(features: Float64Array, n_components: int, tell: Tell) -> Float64Array
 
     coordinates = _pca(features, n_components, tell)
     coordinates *= 1e-4 / coordinates[:, 0].std()
-    rate = max(len(features) / 48, 50.0)  # the usual one, for attraction that is exaggerated twelve times
+    rate = max(len(features) / 48, 50.0)  # the usual rate for an early exaggeration of 12
     for stage in range(_STAGES):
         tell(stage / _STAGES)
         model = TSNE(
@@ -114,7 +114,7 @@ def _tsne(features: Float64Array, n_components: int, tell: Tell) -> Float64Array
 def _umap(features: Float64Array, n_components: int, tell: Tell) -> Float64Array:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ImportWarning)  # of TensorFlow, which is for networks that nobody asked for
+            warnings.simplefilter("ignore", ImportWarning)  # about TensorFlow, which only parametric UMAP needs
             umap = import_module("umap")
     except ImportError:
         raise ImportError("UMAP needs umap-learn: pip install napari-xanes[umap], or choose another method") from None

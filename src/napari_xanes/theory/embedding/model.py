@@ -1,4 +1,4 @@
-"""An embedding: coordinates of a library's members, and what is needed to place other spectra among them."""
+"""The embedding: coordinates of the members of a library, and the data for placing other spectra among them."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from napari_xanes.theory.embedding.methods import NEIGHBOURS, EmbeddingMethod
 from napari_xanes.theory.library.model import Library
 
 _N_CANDIDATES = 32
-"""The neighbours of a spectrum are looked for among so many members around its nearest member."""
+"""Number of members around the nearest member in which the neighbours of a spectrum are searched."""
 
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
-    """Coordinates of a library's members, and what is needed to place other spectra among them.
+    """Coordinates of the members of a library, and the data for placing other spectra among them.
 
     Parameters
     ----------
     coordinates : ndarray, shape (M, D)
-        Without unit; distances are those between unit spectra, as far as the method keeps them.
+        Dimensionless; their distances are those between unit spectra, as far as the method preserves them.
     method : str
-        How they were found.
+        Method that found the coordinates.
     stress : float
         Kruskal's stress 1: root of the squared differences of distances over the squared distances. 0 is perfect.
     trustworthiness : float
-        How many of a member's five neighbours are its neighbours as spectra too, 0 to 1 (Venna & Kaski, 2001).
+        Share of the five neighbours of a member that are its neighbours as spectra too, 0 to 1 (Venna & Kaski, 2001).
     features : ndarray, shape (M, K)
         The unit spectra that were embedded.
     energy : ndarray, shape (E,), optional
-        Photon energies in eV of spectra to place; None if features are placed as they are.
+        Photon energies in eV of the spectra to place; None if features are placed unchanged.
     free : ndarray, shape (E, F), optional
-        Orthonormal background, projected out.
+        Orthonormal background that is projected out of spectra.
     library : Library, optional
-        Whose members they are.
+        Library of the members.
     axes : tuple of ndarray, optional
-        Mean (K,) and directions (D, K) that spectra are projected on, for principal components.
+        For principal components: mean (K,) and directions (D, K) of the projection.
     """
 
     coordinates: Float64Array
@@ -65,7 +65,7 @@ class Embedding:
 
     @cached_property
     def circles(self) -> NDArray[np.intp]:
-        """The members nearest to each member, itself among them: shape (M, up to 32)."""
+        """The members nearest to each member, itself included: shape (M, up to 32)."""
         n_near = min(max(_N_CANDIDATES, NEIGHBOURS), len(self.features))
         squares = np.diagonal(self.products) - 2 * self.products
         return np.argpartition(squares, n_near - 1, axis=1)[:, :n_near]

@@ -1,4 +1,4 @@
-"""Other spectra among the members of an embedded library."""
+"""Place other spectra among the members of an embedded library."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ _AT_ONCE = 1 << 13
 
 
 def place(embedding: Embedding, spectra: ArrayLike) -> Float64Array:
-    """Coordinates of measured spectra in an embedding.
+    """Find the coordinates of measured spectra in an embedding.
 
     Parameters
     ----------
     embedding : Embedding
-        What `embed` gave.
+        The result of `embed`.
     spectra : array_like, shape (N, E)
         Spectra on ``embedding.energy``, of any height and background.
 
     Returns
     -------
     ndarray, shape (N, D)
-        NaN for a spectrum that is not finite or flat. Exact for principal components. For the other methods, which
-        have no formula for a new point or a slow one, the eight members nearest to the spectrum are landmarks: the
-        weights that draw it from them (Roweis & Saul, Science 290, 2323, 2000) draw its coordinates from theirs, so
-        that a member is placed on itself. What lies far from all members is therefore drawn near them too; the misfit
-        of `match_library` tells.
+        NaN for a spectrum that is flat or not finite. Exact for principal components. The other methods have no
+        formula for a new point, or a slow one. For them, the eight members nearest to the spectrum are landmarks. The
+        weights that combine these members to the spectrum (Roweis & Saul, Science 290, 2323, 2000) combine their
+        coordinates to its own, so that a member is placed on itself. A spectrum that is far from all members is
+        therefore placed near them too; the misfit of `match_library` shows this.
 
     Raises
     ------
@@ -40,19 +40,19 @@ def place(embedding: Embedding, spectra: ArrayLike) -> Float64Array:
     --------
     >>> from napari_xanes.theory import embed, load_library
     >>> library = load_library("mn-l23-oh")
-    >>> made = embed(library, "mds")
-    >>> at = place(made, 3 * library.at(made.energy, broadening=0.3, rows=[9]) + 1)
-    >>> bool(np.allclose(at, made.coordinates[9], atol=1e-3))
+    >>> embedding = embed(library, "mds")
+    >>> point = place(embedding, 3 * library.at(embedding.energy, broadening=0.3, rows=[9]) + 1)
+    >>> bool(np.allclose(point, embedding.coordinates[9], atol=1e-3))
     True
     """
     rows = np.atleast_2d(np.asarray(spectra))
     n = embedding.features.shape[1]
     if rows.ndim != 2 or rows.shape[1] != n:
-        raise ValueError(f"spectra to place are (N, {n}), on the embedding's energies, not {rows.shape}")
+        raise ValueError(f"spectra to place must be (N, {n}), on the energies of the embedding, not {rows.shape}")
     out = np.full((len(rows), embedding.n_components), np.nan)
     for start in range(0, len(rows), _AT_ONCE):
-        part = rows[start : start + _AT_ONCE].astype(np.float64)
-        features = part if embedding.free is None else unit_rows(part, embedding.free)
+        chunk = rows[start : start + _AT_ONCE].astype(np.float64)
+        features = chunk if embedding.free is None else unit_rows(chunk, embedding.free)
         good = np.isfinite(features).all(axis=1)
         if good.any():
             out[start : start + _AT_ONCE][good] = _placed(embedding, features[good])
@@ -60,7 +60,7 @@ def place(embedding: Embedding, spectra: ArrayLike) -> Float64Array:
 
 
 def background_columns(energy: Float64Array, background: str) -> Float64Array:
-    """Orthonormal columns (E, 0 to 2) of a constant and a slope."""
+    """Return orthonormal columns (E, 0 to 2) for a constant and a slope."""
     axis = (energy - energy.mean()) / max(float(np.ptp(energy)), 1e-9)
     columns = np.stack([np.ones_like(axis), axis], axis=1)[:, : {"none": 0, "constant": 1, "linear": 2}[background]]
     basis: Float64Array = np.linalg.qr(columns)[0]
@@ -68,7 +68,7 @@ def background_columns(energy: Float64Array, background: str) -> Float64Array:
 
 
 def unit_rows(spectra: Float64Array, free: Float64Array) -> Float64Array:
-    """Spectra (N, E) without background and of norm 1; NaN where nothing is left."""
+    """Project the background out of spectra (N, E) and divide by the norm; NaN where nothing remains."""
     clean = spectra - (spectra @ free) @ free.T
     norm = np.linalg.norm(clean, axis=1, keepdims=True)
     result: Float64Array = clean / np.where(
@@ -78,6 +78,7 @@ def unit_rows(spectra: Float64Array, free: Float64Array) -> Float64Array:
 
 
 def _placed(embedding: Embedding, features: Float64Array) -> Float64Array:
+    """Return coordinates (N, D) of features (N, K)."""
     if embedding.axes is not None:
         mean, directions = embedding.axes
         result: Float64Array = (features - mean) @ directions.T
@@ -86,9 +87,10 @@ def _placed(embedding: Embedding, features: Float64Array) -> Float64Array:
 
 
 def _by_landmarks(embedding: Embedding, features: Float64Array) -> Float64Array:
+    """Combine the coordinates of the nearest members; see `place`."""
     products, cross = embedding.products, features @ embedding.features.T
     lengths = np.diagonal(products)
-    # Neighbours are looked for around the nearest member only: sorting all of a large library takes most of the time.
+    # Search neighbours around the nearest member only: sorting all of a large library would take most of the time.
     near = embedding.circles[np.argmax(cross - lengths / 2, axis=1)]
     to = np.take_along_axis(cross, near, axis=1)
     n_near = min(NEIGHBOURS, near.shape[1])
@@ -97,7 +99,7 @@ def _by_landmarks(embedding: Embedding, features: Float64Array) -> Float64Array:
     # Inner products of the differences to the neighbours, from those of the spectra: no (N, 8, E) array.
     own = np.sum(features**2, axis=1)
     gram = products[near[:, :, None], near[:, None, :]] - to[:, :, None] - to[:, None, :] + own[:, None, None]
-    # Neighbours count less the further they are, so that noise is not drawn from opposite ones; a member has itself.
+    # Weigh distant neighbours less, so that noise is not extrapolated from opposite ones; a member keeps its own place.
     away = np.diagonal(gram, axis1=1, axis2=2)
     gram[:, np.arange(n_near), np.arange(n_near)] += 0.1 * away + 1e-9 * away.mean(axis=1, keepdims=True) + 1e-15
     weights = np.linalg.solve(gram, np.ones((len(features), n_near, 1)))[:, :, 0]

@@ -1,4 +1,4 @@
-"""Libraries in files: NumPy archives without pickle, their spectra as a few patterns and 16-bit weights."""
+"""Read and write libraries as NumPy archives without pickle; compressed spectra are patterns with 16-bit weights."""
 
 from __future__ import annotations
 
@@ -54,10 +54,12 @@ def write_archive(
     OSError
         If the file can't be written.
     ValueError
-        If the last point would not be kept.
+        If thinning would lose the last point.
     """
     if (energy.size - 1) % every:
-        raise ValueError(f"{energy.size} points can't be thinned to every {every}-th: the last would be lost")
+        raise ValueError(
+            f"{energy.size} points can't be thinned to every {every}-th point, because the last one would be lost"
+        )
     content: dict[str, Any] = {
         "format": _FORMAT,
         "name": metadata["name"],
@@ -71,7 +73,7 @@ def write_archive(
 
 
 def _compressed(spectra: Float64Array) -> dict[str, Any]:
-    """Return weights (rank, M) and patterns (rank, R) as integers of one unit: faint patterns have small integers."""
+    """Return weights (rank, M) and patterns (rank, R) as integers of the largest unit that `LOSS` allows."""
     u, s, vt = np.linalg.svd(spectra, full_matrices=False)
     weights, patterns = (u * np.sqrt(s)).T, vt * np.sqrt(s)[:, None]
     allowed = LOSS * spectra.max()
@@ -79,20 +81,22 @@ def _compressed(spectra: Float64Array) -> dict[str, Any]:
     while rank < s.size and np.abs(weights[:rank].T @ patterns[:rank] - spectra).max() > allowed / 2:
         rank = min(s.size, rank + 1 + rank // 8)
     unit = max(np.abs(weights).max(), np.abs(patterns).max()) / 32767
-    found = _integers(weights[:rank], patterns[:rank], unit)
+    compressed = _integers(weights[:rank], patterns[:rank], unit)
     while True:
-        tried = _integers(weights[:rank], patterns[:rank], 2 * unit)
-        if np.abs(_expanded(tried) - spectra).max() > allowed:
-            return found
-        found, unit = tried, 2 * unit
+        coarser = _integers(weights[:rank], patterns[:rank], 2 * unit)
+        if np.abs(_expanded(coarser) - spectra).max() > allowed:
+            return compressed
+        compressed, unit = coarser, 2 * unit
 
 
 def _integers(weights: Any, patterns: Any, unit: float) -> dict[str, Any]:
-    made = {name: np.rint(array / unit).astype(np.int16) for name, array in (("w", weights), ("p", patterns))}
-    return {"weights": made["w"], "patterns": made["p"], "unit": np.float64(unit)}
+    """Round weights and patterns to 16-bit multiples of a unit."""
+    arrays = {"weights": weights, "patterns": patterns}
+    return {name: np.rint(array / unit).astype(np.int16) for name, array in arrays.items()} | {"unit": np.float64(unit)}
 
 
 def _expanded(content: Any) -> Any:
+    """Return the spectra (M, R) of stored weights and patterns."""
     return (content["weights"].T * float(content["unit"]) ** 2) @ content["patterns"].astype(np.float64)
 
 
@@ -111,9 +115,11 @@ def read_archive(path: str | Path) -> dict[str, Any]:
         with np.load(path, allow_pickle=False) as archive:
             content = {name: archive[name] for name in archive.files}
     except (ValueError, EOFError) as error:
-        raise ValueError(f"{path}: no library of napari-xanes ({error})") from None
+        raise ValueError(f"{path}: not a library of napari-xanes ({error})") from None
     if not isinstance(content, dict) or str(content.get("format")) != _FORMAT:
-        raise ValueError(f"{path}: no library of napari-xanes; load_library makes one of spectra in text files")
+        raise ValueError(
+            f"{path}: not a library of napari-xanes; load_library makes a library from text files of spectra"
+        )
     spectra = content["spectra"] if "spectra" in content else _expanded(content)
     every = int(content.get("every", 1))
     energy = float(content["start"]) + AXIS_STEP * np.arange((spectra.shape[1] - 1) * every + 1)

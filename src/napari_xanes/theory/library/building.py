@@ -1,4 +1,4 @@
-"""Libraries of simulated L2,3 edges: every combination of the parameters asked for."""
+"""Simulate libraries of L2,3 edges over every combination of given parameters."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from napari_xanes.theory.multiplet.l_edge import l_edge_sticks
 from napari_xanes.theory.multiplet.spectra import empirical_offset
 
 AXIS: Float64Array = AXIS_STEP * np.arange(-440, 761, dtype=np.float64)
-"""-22 to 38 eV from the difference of configuration averages: L3 and L2 of every 3d ion, and room around them."""
+"""-22 to 38 eV around the difference of the configuration averages. L3 and L2 of every 3d ion lie inside."""
 
 MODEL_FLOOR = {3: 0.2, 4: 0.5, 9: 0.5}
-"""Least model error of 10Dq in eV by number of 3d electrons, where it is not 0.15 (MnO). d3 has the effective
-splitting, which charge transfer moves; of Jahn-Teller ions 0.7 to 2.5 eV fit measured spectra equally well."""
+"""Smallest model error of 10Dq in eV by number of 3d electrons; 0.15 for all others (from MnO). For d3, 10Dq is an
+effective splitting, which charge transfer shifts. For Jahn-Teller ions, 0.7 to 2.5 eV fit measured spectra
+equally well."""
 
 _LEAST_MODEL = 0.15
 _SLATER_ERROR = 0.1
-"""How far the factor on the Slater integrals may be off; measured spectra want 0.65 to 0.85."""
+"""Error of the factor on the Slater integrals; measured spectra are fitted best by 0.65 to 0.85."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The members of one ion: every combination of the values.
+    """Values of the parameters of one ion; the library has a member for every combination.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ class Grid:
     fields : sequence of (ds, dt)
         Tetragonal fields in eV.
     charge_transfer : sequence of ChargeTransfer or None
-        None is the crystal field alone.
+        None stands for the crystal field alone.
     offsets : sequence of float, optional
         Photon energy in eV of the zero of the axis, per item of `charge_transfer`; `empirical_offset` by default.
     """
@@ -61,10 +62,10 @@ class Grid:
     offsets: Sequence[float] | None = None
 
     def points(self) -> list[dict[str, Any]]:
-        """Parameters of each member, 10Dq varying fastest."""
+        """Return the parameters of each member; 10Dq varies fastest."""
         element, charge = parse_ion(self.ion)
         offsets = self.offsets or [empirical_offset(find_ion(element, charge))] * len(self.charge_transfer)
-        made = product(
+        combinations = product(
             zip(self.charge_transfer, offsets, strict=True),
             self.fields,
             self.spin_orbit_scale,
@@ -83,7 +84,7 @@ class Grid:
                 "charge_transfer": transfer,
                 "offset": float(offset),
             }
-            for (transfer, offset), (ds, dt), spin_orbit, slater, ten_dq in made
+            for (transfer, offset), (ds, dt), spin_orbit, slater, ten_dq in combinations
         ]
 
 
@@ -114,25 +115,25 @@ def build_library(
     slater_scale : float or array_like
         Factors on the Slater integrals.
     broadening : float or (float, float)
-        Lorentzian full widths of the L3 and the L2 lines in eV: the lifetimes. The instrument's width comes when the
-        library is used.
+        Lorentzian full widths of the L3 and the L2 lines in eV, from the lifetimes. The width of the instrument is
+        added when the library is used.
     spin_orbit_scale : float or array_like
         Factors on the spin-orbit constant of 2p.
     fields : sequence of (ds, dt)
         Tetragonal crystal fields in eV.
     charge_transfer : sequence of ChargeTransfer or None
-        What to try, None being the crystal field alone.
+        Parameters of the ligands; None stands for the crystal field alone.
     growth : float
         Growth of the Lorentzian width per eV above the strongest line.
     temperature : float
         In K.
     model_error : bool
-        Simulate each ion with Slater integrals 0.1 lower and higher too, and take how far that moves 10Dq into the
-        column ``ten_dq_sigma``. Triples the time of a library without charge transfer.
+        Simulate each ion also with Slater integrals 0.1 lower and higher. The column ``ten_dq_sigma`` contains the
+        resulting shift of 10Dq. A library without charge transfer then takes three times as long.
     name : str
-        What to call it.
+        Name of the library.
     progress : callable, optional
-        Told the fraction of spectra done.
+        Called with the fraction of spectra done.
 
     Returns
     -------
@@ -170,21 +171,26 @@ def build_library(
     widths = (broadening, broadening) if isinstance(broadening, int | float) else tuple(broadening)
     if len(widths) != 2 or min(widths) <= 0:
         raise ValueError(f"broadening is the positive full width of L3 and L2 in eV, not {broadening!r}")
-    how = {"lorentz_l3": float(widths[0]), "lorentz_l2": float(widths[1]), "growth": growth, "temperature": temperature}
+    fixed = {
+        "lorentz_l3": float(widths[0]),
+        "lorentz_l2": float(widths[1]),
+        "growth": growth,
+        "temperature": temperature,
+    }
     share = 0.4 if model_error else 1.0
-    spectra = _spectra(points, how, part(progress, 0.0, share))
+    spectra = _spectra(points, fixed, part(progress, 0.0, share))
     table = _table(points)
     if model_error:
-        table["ten_dq_sigma"] = _model_errors(points, how, part(progress, share, 1.0))
+        table["ten_dq_sigma"] = _model_errors(points, fixed, part(progress, share, 1.0))
     from napari_xanes.version import __version__
 
-    build = {"grids": [_grid_to_plain(grid) for grid in grids], **how, "model_error": model_error, "name": name}
+    build = {"grids": [_grid_to_plain(grid) for grid in grids], **fixed, "model_error": model_error, "name": name}
     provenance = {"build": build, "made by": f"napari-xanes {__version__}", "lifetime_eV": list(widths)}
     return Library(name, AXIS, spectra, table, provenance)
 
 
 def rebuild(plain: Mapping[str, Any], progress: Progress | None = None) -> Library:
-    """The library of what `build_library` wrote into its provenance."""
+    """Build a library again from what `build_library` wrote into its provenance."""
     grids = [
         Grid(**{**grid, "charge_transfer": [ChargeTransfer(**ct) if ct else None for ct in grid["charge_transfer"]]})
         for grid in plain["grids"]
@@ -198,71 +204,73 @@ def rebuild(plain: Mapping[str, Any], progress: Progress | None = None) -> Libra
 
 
 def _grid_to_plain(grid: Grid) -> dict[str, Any]:
+    """Return a grid as lists and mappings."""
     plain = asdict(grid)
     return {key: list(value) if isinstance(value, tuple | list) else value for key, value in plain.items()}
 
 
-def _spectra(points: list[dict[str, Any]], how: Mapping[str, float], progress: Progress | None) -> NDArray[np.float32]:
+def _spectra(
+    points: list[dict[str, Any]], widths: Mapping[str, float], progress: Progress | None
+) -> NDArray[np.float32]:
     spectra = np.empty((len(points), AXIS.size), dtype=np.float32)
     for i, point in enumerate(points):
-        spectra[i] = _simulated(point, how)
+        spectra[i] = _simulated(point, widths)
         if progress is not None:
             progress((i + 1) / len(points), f"simulating {point['element']}{point['charge']}+")
     return spectra
 
 
-def _simulated(point: Mapping[str, Any], how: Mapping[str, float]) -> Float64Array:
+def _simulated(point: Mapping[str, Any], widths: Mapping[str, float]) -> Float64Array:
     parameters = {name: value for name, value in point.items() if name != "offset"}
-    sticks = l_edge_sticks(**parameters, temperature=how["temperature"])
-    widths: dict[str, Any] = {name: how[name] for name in ("lorentz_l3", "lorentz_l2", "growth")}
-    return broadened(AXIS, *sticks, split=between_l3_and_l2(*sticks), gauss=0.0, **widths)
+    sticks = l_edge_sticks(**parameters, temperature=widths["temperature"])
+    lorentz: dict[str, Any] = {name: widths[name] for name in ("lorentz_l3", "lorentz_l2", "growth")}
+    return broadened(AXIS, *sticks, split=between_l3_and_l2(*sticks), gauss=0.0, **lorentz)
 
 
 def _table(points: list[dict[str, Any]]) -> dict[str, Any]:
-    own = ("element", "charge", "ten_dq", "slater_scale", "spin_orbit_scale", "ds", "dt", "offset")
-    table: dict[str, Any] = {name: np.array([point[name] for point in points]) for name in own}
+    columns = ("element", "charge", "ten_dq", "slater_scale", "spin_orbit_scale", "ds", "dt", "offset")
+    table: dict[str, Any] = {name: np.array([point[name] for point in points]) for name in columns}
     if any(point["charge_transfer"] for point in points):
         for name in ("delta", "v_eg", "v_t2g", "u_dd", "u_pd"):
             table[name] = np.array([getattr(point["charge_transfer"], name, np.nan) for point in points])
     return table
 
 
-def _model_errors(points: list[dict[str, Any]], how: Mapping[str, float], progress: Progress | None) -> Float64Array:
-    """How far wrong Slater integrals move 10Dq, per member in eV, from the crystal field alone."""
+def _model_errors(points: list[dict[str, Any]], widths: Mapping[str, float], progress: Progress | None) -> Float64Array:
+    """Estimate the error of 10Dq (M,) in eV that wrong Slater integrals cause, from the crystal field alone."""
     ions = list(dict.fromkeys((point["element"], point["charge"]) for point in points))
     errors = np.empty(len(points))
     for i, ion in enumerate(ions):
         rows = [k for k, point in enumerate(points) if (point["element"], point["charge"]) == ion]
-        at = np.array([points[k]["ten_dq"] for k in rows])
-        fields = np.unique(at.round(6))
-        told = part(progress, i / len(ions), (i + 1) / len(ions))
-        errors[rows] = np.interp(at, fields, _moved(ion, fields, how, told))
+        ten_dq = np.array([points[k]["ten_dq"] for k in rows])
+        grid = np.unique(ten_dq.round(6))
+        share = part(progress, i / len(ions), (i + 1) / len(ions))
+        errors[rows] = np.interp(ten_dq, grid, _ten_dq_shift(ion, grid, widths, share))
     return errors
 
 
-def _moved(
-    ion: tuple[str, int], ten_dq: Float64Array, how: Mapping[str, float], progress: Progress | None
+def _ten_dq_shift(
+    ion: tuple[str, int], ten_dq: Float64Array, widths: Mapping[str, float], progress: Progress | None
 ) -> Float64Array:
-    """The root mean square move of 10Dq with Slater integrals lower and higher, smooth in 10Dq, in eV."""
+    """Return the root mean square shift of 10Dq in eV for Slater integrals lower and higher, smoothed over 10Dq."""
     element, charge = ion
     floor = max(_LEAST_MODEL, MODEL_FLOOR.get(find_ion(element, charge).n_3d, 0.0))
     if ten_dq.size < 4:
-        # Too few members to look the moved ones up among: so what 10Dq of Mn2+ moves by.
+        # Too few members to find the shifted ones among them: take the shift of Mn2+.
         return np.full(ten_dq.size, max(floor, 0.2))
     scales = (0.8, 0.8 - _SLATER_ERROR, 0.8 + _SLATER_ERROR)
     sets = []
     for k, scale in enumerate(scales):
         point = {"element": element, "charge": charge, "slater_scale": scale}
-        told = part(progress, k / 3, (k + 1) / 3)
+        share = part(progress, k / 3, (k + 1) / 3)
         sets.append(
-            _spectra([{**point, "ten_dq": value, "charge_transfer": None} for value in ten_dq], how, told)[:, ::2]
+            _spectra([{**point, "ten_dq": value, "charge_transfer": None} for value in ten_dq], widths, share)[:, ::2]
         )
-    shifts = range(-3, 4)  # steps of 0.1 eV, as many as a pixel may have
-    own = np.concatenate([np.roll(sets[0], shift, axis=1) for shift in shifts])
-    own = _unit(own)
+    shifts = range(-3, 4)  # in steps of 0.1 eV, the range of shifts of a pixel
+    members = _unit(np.concatenate([np.roll(sets[0], shift, axis=1) for shift in shifts]))
     moves = []
-    for other in sets[1:]:
-        scores = (_unit(other) @ own.T).reshape(ten_dq.size, len(shifts), ten_dq.size).max(axis=1)
+    for scaled in sets[1:]:
+        scores = (_unit(scaled) @ members.T).reshape(ten_dq.size, len(shifts), ten_dq.size).max(axis=1)
         moves.append(ten_dq[scores.argmax(axis=1)] - ten_dq)
     rms = np.sqrt(np.mean(np.square(moves), axis=0))
     near = np.abs(ten_dq[:, None] - ten_dq) <= 0.25
@@ -271,6 +279,7 @@ def _moved(
 
 
 def _unit(spectra: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Broaden spectra to the width of an instrument, subtract their means, and divide by their norms."""
     from scipy.ndimage import gaussian_filter1d
 
     wide: NDArray[np.float32] = gaussian_filter1d(spectra, 0.15 / (2 * AXIS_STEP), axis=1)

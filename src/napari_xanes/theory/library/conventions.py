@@ -24,7 +24,7 @@ COLUMN_UNITS: Mapping[str, str] = MappingProxyType(
         "ten_dq_sigma": "eV",
     }
 )
-"""The columns that a library may have. A member without a value in a column of numbers has NaN there."""
+"""Columns that a library may have, with their units. NaN in a column of numbers means that the member has no value."""
 
 AXIS_STEP = 0.05
 """Spacing in eV of the axis of every library: a line of 0.2 eV full width is sampled to 3e-6 of its height."""

@@ -1,4 +1,4 @@
-"""A library: spectra of known parameters, on one axis, to be drawn at any energies, width and shift."""
+"""The library: spectra of known parameters on one axis, evaluated at any energies, width and shift."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from napari_xanes.theory.library.archive import read_archive, write_archive
 from napari_xanes.theory.library.conventions import AXIS_STEP, COLUMN_UNITS
 
 _HARD = 2000.0
-"""Above this energy in eV an edge of a 3d metal is its K edge: a step, whose shape holds the neighbours too."""
+"""Above this energy in eV an edge of a 3d metal is its K edge: a step, whose shape depends on the neighbours too."""
 
 _FWHM = 2 * np.sqrt(2 * np.log(2))
 
@@ -30,16 +30,17 @@ class Library:
     Parameters
     ----------
     name : str
-        What to call it.
+        Name of the library.
     energy : array_like, shape (R,)
         Energies in eV in steps of 0.05, counted from each member's offset.
     spectra : array_like, shape (M, R)
-        Absorption per atom, kept as float32. Those of theory have their lifetime width, not yet the instrument's.
+        Absorption per atom, stored as float32. Simulated spectra have the width of the lifetime, without that of the
+        instrument.
     table : mapping of str to array_like, shape (M,)
-        Parameters of the members, by the names in `COLUMN_UNITS`. At least ``charge`` and ``offset`` (eV: the photon
+        Parameters of the members, named as in `COLUMN_UNITS`. Required: ``charge`` and ``offset`` (eV: the photon
         energy at 0 of the axis).
     provenance : mapping, optional
-        How the spectra came about, in plain values.
+        How the spectra were made, in plain values.
 
     Raises
     ------
@@ -105,7 +106,7 @@ class Library:
 
     @cached_property
     def species(self) -> list[str]:
-        """What each member is a spectrum of: ``Mn2+``, or its own name where charge or element are unknown."""
+        """Ion of each member, such as ``Mn2+``, or the member's name if charge or element are unknown."""
         charges = self.table["charge"]
         names = self.table.get("name", np.array([f"{self.name} {i}" for i in range(len(self))]))
         elements = self.table.get("element", np.array([""] * len(self)))
@@ -116,7 +117,7 @@ class Library:
 
     @cached_property
     def tracks(self) -> list[NDArray[np.intp]]:
-        """Rows of members that differ in 10Dq only, increasing in it; a member without 10Dq is a track of its own."""
+        """Rows of members that differ in 10Dq only, in order of 10Dq. A member without 10Dq is a track of its own."""
         n = len(self)
         ten_dq = self.column("ten_dq")
         keys = [
@@ -132,13 +133,13 @@ class Library:
         return [r[np.argsort(ten_dq[r], kind="stable")] for r in rows]
 
     def column(self, name: str) -> Float64Array:
-        """A column of numbers, NaN throughout where the library does not have it."""
+        """Return a column of numbers, all NaN if the library does not have it."""
         column: Float64Array = self.table.get(name, np.full(len(self), np.nan))
         return column
 
     @property
     def span(self) -> tuple[float, float]:
-        """The photon energies in eV that all members cover."""
+        """Range of photon energies in eV that all members cover."""
         offset = self.table["offset"]
         return float(self.energy[0] + offset.max()), float(self.energy[-1] + offset.min())
 
@@ -149,47 +150,47 @@ class Library:
 
     @property
     def needs_calibration(self) -> bool:
-        """Whether its energies are those of a theory that does not tell where an edge lies to some eV."""
+        """Whether the energies come from a theory that is wrong by some eV, so that they need a calibration."""
         return self.provenance.get("energies") == "theory"
 
     def at(
         self, energy: ArrayLike, *, broadening: float = 0.25, shift: float = 0.0, rows: Any = slice(None)
     ) -> Float64Array:
-        """The spectra at photon energies.
+        """Evaluate the spectra at photon energies.
 
         Parameters
         ----------
         energy : array_like, shape (E,)
             Photon energies in eV.
         broadening : float
-            Full width of a Gaussian in eV, the instrument's. Below 0.1 the spectra are interpolated instead.
+            Full width of the instrument's Gaussian in eV. Below 0.1 the spectra are interpolated without it.
         shift : float
-            Moves every member up by this, in eV.
+            Shift of every member to higher energies, in eV.
         rows : slice or array of int
-            Members to draw.
+            Members to evaluate.
 
         Returns
         -------
         ndarray, shape (M, E)
-            Float64. 0 beyond a member's axis.
+            float64; 0 beyond the axis of a member.
         """
         axis = np.asarray(energy, dtype=np.float64)
         spectra, offset = self.spectra[rows], self.table["offset"][rows] + shift
         out = np.empty((len(spectra), axis.size))
         for value in np.unique(offset):
-            here = offset == value
-            out[here] = spectra[here] @ _weights(self.energy, axis - value, broadening).astype(np.float32)
+            same_offset = offset == value
+            out[same_offset] = spectra[same_offset] @ _weights(self.energy, axis - value, broadening).astype(np.float32)
         return out
 
     def spectrum(self, row: int, energy: ArrayLike | None = None, *, broadening: float = 0.25) -> Spectrum:
-        """One member as a `Spectrum`, for a plot or as a reference.
+        """Return one member as a `Spectrum`, for a plot or as a reference.
 
         Parameters
         ----------
         row : int
-            Which member.
+            Number of the member.
         energy : array_like, shape (E,), optional
-            Photon energies in eV; the member's own without it.
+            Photon energies in eV; by default the member's own axis.
         broadening : float
             Full width of a Gaussian in eV.
         """
@@ -201,28 +202,28 @@ class Library:
         return Spectrum(self.label(row), axis, mu, None if np.isnan(charge) else charge, metadata=metadata)
 
     def parameters(self, row: int) -> dict[str, Any]:
-        """The parameters of a member that it has, as plain values."""
+        """Return the parameters that a member has, as plain values."""
         values = {name: column[row].item() for name, column in self.table.items()}
         return {name: value for name, value in values.items() if value == value and value != ""}
 
     def label(self, row: int) -> str:
-        """A member's name for a legend, such as ``Mn2+ 10Dq 0.9 eV``."""
+        """Return the name of a member for a legend, such as ``Mn2+ 10Dq 0.9 eV``."""
         ten_dq = self.column("ten_dq")[row]
         return self.species[row] if np.isnan(ten_dq) else f"{self.species[row]} 10Dq {ten_dq:.2g} eV"
 
     def members(self, rows: Any) -> Library:
-        """A library of some of the members."""
+        """Return a library of some of the members."""
         table = {name: column[rows] for name, column in self.table.items()}
         kept = {"energies": "theory"} if self.needs_calibration else {}
         return replace(self, spectra=self.spectra[rows], table=table, provenance={"part of": self.name, **kept})
 
     def to_plain(self) -> Any:
-        """The library as a recipe names it: a name, a path, or how to build it again.
+        """Return what a recipe stores of the library: its name, its path, or how to build it again.
 
         Raises
         ------
         ValueError
-            If a recipe could not find it again.
+            If neither name nor file nor build parameters are known.
         """
         for key in ("path", "shipped"):
             if key in self.provenance:
@@ -231,7 +232,7 @@ class Library:
             if key in self.provenance:
                 return {key: self.provenance[key]}
         raise ValueError(
-            f"library {self.name!r} is in no file, so a recipe can't name it: save it with its method save"
+            f"library {self.name!r} is in no file, so a recipe can't refer to it; write it with Library.save"
         )
 
     def save(self, path: str | Path, *, compress: bool = False, every: int = 1) -> None:
@@ -242,16 +243,16 @@ class Library:
         path : path
             The file to write.
         compress : bool
-            Keep only as many patterns (singular vectors) as reproduce every spectrum to `LOSS`, as 16-bit integers.
+            Store the spectra as 16-bit integers: singular vectors, as many as reproduce every spectrum within `LOSS`.
         every : int
-            Keep only every n-th point, for spectra that are smooth; reading draws a spline through them.
+            Store only every n-th point, for smooth spectra; reading interpolates them by a spline.
 
         Raises
         ------
         OSError
             If the file can't be written.
         ValueError
-            If the last point would not be kept.
+            If thinning would lose the last point.
         """
         metadata = {"name": self.name, "provenance": self.provenance}
         write_archive(path, self.energy, self.spectra, self.table, metadata, compress=compress, every=every)
@@ -271,7 +272,7 @@ class Library:
 
 
 def at_k_edge(low: float, high: float) -> bool:
-    """Whether energies (eV) from `low` to `high` are around a K edge of a 3d metal, not its L2,3 edge.
+    """Whether energies (eV) from `low` to `high` lie around a K edge of a 3d metal, not its L2,3 edge.
 
     Examples
     --------
@@ -282,7 +283,7 @@ def at_k_edge(low: float, high: float) -> bool:
 
 
 def _weights(axis: Float64Array, energy: Float64Array, fwhm: float) -> Float64Array:
-    """What each point of the axis adds to the values at `energy`, shape (R, E)."""
+    """Return the weight of each point of the axis in the values at `energy`, shape (R, E)."""
     away = energy - axis[:, None]
     if fwhm < 2 * AXIS_STEP:
         weights: Float64Array = np.maximum(0.0, 1 - np.abs(away) / AXIS_STEP)
@@ -290,7 +291,7 @@ def _weights(axis: Float64Array, energy: Float64Array, fwhm: float) -> Float64Ar
     # The sum over the points is the convolution integral: the samples are band-limited far below 1 / AXIS_STEP.
     sigma = fwhm / _FWHM
     weights = np.exp(-0.5 * (away / sigma) ** 2)
-    # At the ends of the axis part of the Gaussian is missing; a spectrum that does not end at 0 must not fall off.
+    # At the ends of the axis a part of the Gaussian is missing; a spectrum that does not end at 0 must not drop there.
     total = weights.sum(axis=0)
     inside = (energy >= axis[0] - AXIS_STEP / 2) & (energy <= axis[-1] + AXIS_STEP / 2)
     weights *= np.where(inside, 1 / np.maximum(total, 1e-300), 0.0)

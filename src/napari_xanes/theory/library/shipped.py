@@ -17,7 +17,7 @@ from napari_xanes.theory.library.model import Library
 from napari_xanes.theory.multiplet.charge_transfer import ChargeTransfer
 
 FOLDER = Path(__file__).parent / "data"
-"""Where the libraries lie."""
+"""Folder of the library files."""
 
 
 def _steps(first: float, last: float, step: float) -> tuple[float, ...]:
@@ -25,12 +25,12 @@ def _steps(first: float, last: float, step: float) -> tuple[float, ...]:
 
 
 def _tetragonal(*splittings: float) -> tuple[tuple[float, float], ...]:
-    """Ds and Dt of splittings of e_g (4 Ds + 5 Dt) in eV, in the ratio that fits LaMnO3."""
+    """Return Ds and Dt in eV for splittings of e_g (4 Ds + 5 Dt) in eV, in the ratio that fits LaMnO3."""
     return tuple((round(splitting / 5.9, 6), round(0.38 * splitting / 5.9, 6)) for splitting in splittings)
 
 
 _TWO_EDGES = (1.0, 1.04, 1.08)
-"""Factors on zeta_2p; measured Mn oxides want 1.02 to 1.09."""
+"""Factors on zeta_2p; measured Mn oxides are fitted best by 1.02 to 1.09."""
 
 _MN = (
     Grid("Mn2+", _steps(0, 2.5, 0.1), (0.7, 0.8, 0.9), _TWO_EDGES),
@@ -65,8 +65,8 @@ _MN = (
         offsets=(645.05, 645.2, 645.3),
     ),
 )
-"""Offsets are those with which the members fit measured MnO, LaMnO3 and SrMnO3 best (the spectra digitised for
-MnEdgeNet), with 10Dq, width and scales free."""
+"""Grids of ``mn-l23``. With these offsets the members fit the measured spectra of MnO, LaMnO3 and SrMnO3 best
+(digitised for MnEdgeNet), with 10Dq, width and scales free."""
 
 
 def _oh(*ions: str, ten_dq: tuple[float, ...] = _steps(0, 2.4, 0.1)) -> tuple[Grid, ...]:
@@ -85,17 +85,17 @@ GRIDS: Mapping[str, tuple[Grid, ...]] = MappingProxyType(
         "ni-l23": _oh("Ni2+", "Ni3+", "Ni4+"),
     }
 )
-"""What each library of L2,3 edges was computed on. ``mn-l23-oh`` has the 78 spectra of Suzuki et al. (2018)."""
+"""Grids of the libraries of L2,3 edges, by name. ``mn-l23-oh`` holds the 78 spectra of Suzuki et al. (2018)."""
 
 K_EDGES = ("ni-k", "mn-k", "fe-k", "co-k")
 """Libraries of K edges, computed by FEFF10; see `tools.feff`."""
 
 LIBRARIES = (*GRIDS, *K_EDGES)
-"""The names that `load_library` knows."""
+"""Names that `load_library` accepts."""
 
 
 def load_library(source: Any) -> Library:
-    """A library by its name, from files, or from spectra.
+    """Load a library by its name, from files, or from spectra.
 
     Parameters
     ----------
@@ -103,9 +103,9 @@ def load_library(source: Any) -> Library:
         One of the names in `LIBRARIES` (``mn-l23``, ``mn-l23-oh``, ``ti-l23``, ``v-l23``, ``cr-l23``, ``fe-l23``,
         ``co-l23``, ``ni-l23``; ``ni-k``, ``mn-k``, ``fe-k``, ``co-k``); an ``.npz`` file that a library was saved to;
         text files with spectra (CSV, XDI, Athena, Quanty or Crispy, CTM4XAS ``.xy``, FEFF ``xmu.dat``), one path, a
-        folder or a list; a list of measured `Spectrum`, with valences; or what `Library.to_plain` gave. A file called
-        like ``Mn2+ 10Dq 0.9.xy`` tells ion and crystal field. Spectra of a K edge whose files say that they are raw
-        are normalized.
+        folder or a list; a list of measured `Spectrum`, with valences; or what `Library.to_plain` gave. Ion and
+        crystal field are read from file names such as ``Mn2+ 10Dq 0.9.xy``. Spectra of a K edge are normalized if
+        their files say that they are raw.
 
     Raises
     ------
@@ -126,8 +126,8 @@ def load_library(source: Any) -> Library:
     if isinstance(source, Mapping) and "build" in source:
         return rebuild(source["build"])
     if isinstance(source, str | Path) and Path(source).suffix == ".npz":
-        found = Library.read(source)
-        return replace(found, provenance={**found.provenance, "path": str(Path(source).resolve())})
+        library = Library.read(source)
+        return replace(library, provenance={**library.provenance, "path": str(Path(source).resolve())})
     from napari_xanes.theory.library.sources import library_of_spectra
 
     if isinstance(source, str) and not Path(source).exists():
@@ -137,14 +137,15 @@ def load_library(source: Any) -> Library:
 
 @cache
 def _shipped(name: str) -> Library:
-    found = Library.read(FOLDER / f"{name}.npz")
-    return replace(found, provenance={**found.provenance, "shipped": name})
+    library = Library.read(FOLDER / f"{name}.npz")
+    return replace(library, provenance={**library.provenance, "shipped": name})
 
 
 def write_shipped(name: str, folder: Path = FOLDER, *, progress: Progress | None = None) -> None:
-    """Compute a library of `GRIDS` anew and write it where `load_library` looks for it.
+    """Compute a library of `GRIDS` again and write it where `load_library` looks for it.
 
-    For developers, after a change of the grids or the engine: ``mn-l23`` takes five minutes, the others ten seconds.
+    Developers run this after a change of the grids or the engine. ``mn-l23`` takes five minutes, the others ten
+    seconds.
 
     Raises
     ------

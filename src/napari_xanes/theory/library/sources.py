@@ -1,4 +1,4 @@
-"""Libraries of other people's spectra: measured ones, and what Quanty, Crispy, CTM4XAS and FEFF write as text."""
+"""Make libraries from measured spectra, and from text files of Quanty, Crispy, CTM4XAS and FEFF."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _TEN_DQ = re.compile(r"10 ?dq[ _=]*(-?\d+(?:\.\d+)?)", re.IGNORECASE)
 _SIGNAL = ("mu", "xmu", "intensity")
 _FEFF = "xmu.dat"
 _RELATIVE = 100.0
-"""Axes that end below this many eV count from the ion's mean energy, as codes for multiplets write them."""
+"""Energies below this, in eV, are relative to the ion's mean energy, as multiplet programs write them."""
 
 
 def library_of_spectra(source: Any) -> Library:
-    """A library of measured or simulated spectra; see `load_library`.
+    """Make a library of measured or simulated spectra; see `load_library`.
 
     Parameters
     ----------
     source : path, folder, Spectrum, mapping with ``spectra``, or a list of them
-        Valences come from the spectra or from ions in their names, 10Dq from names too.
+        Valences come from the spectra or from the ions in their names, 10Dq from the names.
 
     Raises
     ------
@@ -46,7 +46,9 @@ def library_of_spectra(source: Any) -> Library:
     """
     if isinstance(source, Mapping):
         if "spectra" not in source:
-            raise ValueError(f"a library is named by 'build' or 'spectra', not by {', '.join(map(str, source))}")
+            raise ValueError(
+                f"a mapping describes a library by 'build' or by 'spectra', not by {', '.join(map(str, source))}"
+            )
         return library_of_spectra([Spectrum.from_plain(plain) for plain in source["spectra"]])
     items = list(source) if isinstance(source, Iterable) and not isinstance(source, str | Path) else [source]
     spectra = [spectrum for item in items for spectrum in _spectra(item)]
@@ -56,7 +58,7 @@ def library_of_spectra(source: Any) -> Library:
     low, high = max(s.energy[0] for s in spectra), min(s.energy[-1] for s in spectra)
     if high - low < 10 * AXIS_STEP:
         widest = ", ".join(f"{s.name!r} {s.energy[0]:g}-{s.energy[-1]:g}" for s in spectra[:4])
-        raise ValueError(f"the spectra of a library must share their energies, these do not (eV): {widest}")
+        raise ValueError(f"the spectra of a library must overlap in energy, but these do not (eV): {widest}")
     axis = low + AXIS_STEP * np.arange(int((high - low) / AXIS_STEP + 1e-6) + 1)
     ions = [_ion(spectrum) for spectrum in spectra]
     fields = [_number(_TEN_DQ, spectrum.name) for spectrum in spectra]
@@ -79,11 +81,12 @@ def library_of_spectra(source: Any) -> Library:
         provenance = {"spectra": [spectrum.to_plain() for spectrum in spectra]}
     if any(path.lower().endswith(_FEFF) for path in paths):
         provenance["energies"] = "theory"
-    drawn = np.stack([np.interp(axis, spectrum.energy, spectrum.mu) for spectrum in spectra])
-    return Library(name, axis, drawn, table, provenance)
+    absorption = np.stack([np.interp(axis, spectrum.energy, spectrum.mu) for spectrum in spectra])
+    return Library(name, axis, absorption, table, provenance)
 
 
 def _spectra(item: Any) -> list[Spectrum]:
+    """Read the spectra of a path, a folder, a mapping or a Spectrum."""
     if isinstance(item, Spectrum):
         return [item]
     if isinstance(item, Mapping):
@@ -99,22 +102,24 @@ def _spectra(item: Any) -> list[Spectrum]:
 
 
 def _per_atom(spectrum: Spectrum) -> Spectrum:
-    """A spectrum of a K edge with an edge jump of 1, where its file says that it is not normalized yet."""
+    """Normalize a K-edge spectrum to an edge jump of 1 if its file says that it is raw; return others unchanged."""
     raw = spectrum.metadata.get("normalized") is False
     return normalize_spectrum(spectrum) if raw and at_k_edge(*spectrum.energy[[0, -1]]) else spectrum
 
 
 def _feff(path: Path) -> Spectrum:
-    """FEFF's ``xmu.dat``: omega (eV), e, k, mu, mu0, chi."""
+    """Read FEFF's ``xmu.dat``: omega (eV), e, k, mu, mu0, chi."""
     values = parse_table(read_text(path)).values
     if values.shape[1] < 4:
-        raise ValueError(f"{path}: an xmu.dat has omega, e, k and mu, this has {values.shape[1]} columns")
+        raise ValueError(
+            f"{path}: an xmu.dat has the columns omega, e, k and mu, but this file has {values.shape[1]} columns"
+        )
     mu, energy, _ = ordered(values[:, 3], values[:, 0])
     return Spectrum(path.parent.name or path.stem, energy, mu, metadata={"path": str(path), "normalized": True})
 
 
 def _multiplet(path: Path) -> Spectrum | None:
-    """A spectrum on a relative axis, or Quanty's complex ``Re[0] Im[0]``; None if the file is neither."""
+    """Read a spectrum on a relative axis, or Quanty's complex ``Re[0] Im[0]``; return None for any other file."""
     try:
         table = parse_table(read_text(path))
     except ValueError:
@@ -129,8 +134,8 @@ def _multiplet(path: Path) -> Spectrum | None:
         ion = _ION.search(path.stem)
         if ion is None:
             raise ValueError(
-                f"{path}: energies of {energy.min():g} to {energy.max():g} eV are relative; call the file like "
-                "'Mn2+ 10Dq 0.9.xy', so that the ion tells where they belong"
+                f"{path}: energies of {energy.min():g} to {energy.max():g} eV are relative; name the ion in the file "
+                "name, such as 'Mn2+ 10Dq 0.9.xy', to place them"
             )
         energy = energy + empirical_offset(find_ion(*parse_ion(ion[0])))
     mu, axis, _ = ordered(signal, energy)
@@ -138,22 +143,23 @@ def _multiplet(path: Path) -> Spectrum | None:
 
 
 def _imaginary(values: NDArray[np.float64], names: list[str]) -> NDArray[np.float64]:
-    """The sum of the columns ``Im[...]``."""
+    """Add the columns ``Im[...]``."""
     total: NDArray[np.float64] = values[:, [i for i, name in enumerate(names) if name.startswith("im[")]].sum(axis=1)
     return total
 
 
 def _signal(values: NDArray[np.float64], names: list[str]) -> NDArray[np.float64]:
+    """Return the column of absorption: by name, otherwise the second one."""
     column = next((i for i, name in enumerate(names) if name in _SIGNAL and i), 1)
     signal: NDArray[np.float64] = values[:, column]
     return signal
 
 
 def _ion(spectrum: Spectrum) -> tuple[str, int] | None:
-    found = _ION.search(spectrum.name)
-    return (found[1], int(found[2])) if found else None
+    match = _ION.search(spectrum.name)
+    return (match[1], int(match[2])) if match else None
 
 
 def _number(pattern: re.Pattern[str], text: str) -> float | None:
-    found = pattern.search(text)
-    return float(found[1]) if found else None
+    match = pattern.search(text)
+    return float(match[1]) if match else None
