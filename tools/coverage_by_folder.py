@@ -1,4 +1,4 @@
-"""Print the share of lines that the tests ran, one row per folder of the package; ``make test`` calls it."""
+"""Print the share of lines that the tests ran, one row per folder of the package; ``make coverage`` calls it."""
 
 from __future__ import annotations
 
