@@ -107,3 +107,24 @@ def test_every_sample_is_in_the_manifest() -> None:
 
     contributions = PluginManifest.from_file(MANIFEST).contributions
     assert {sample.key for sample in contributions.sample_data or ()} == set(SAMPLES)
+
+
+FOLDERS = ("src", "tests", "tools", "benchmarks")
+
+
+def test_long_files_say_why() -> None:
+    """A file of more than 300 lines gives its reason at the top."""
+    for path in (path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        if len(text.splitlines()) > 300:
+            assert "Longer than 300 lines because" in (ast.get_docstring(ast.parse(text)) or ""), path
+
+
+def test_functions_are_short() -> None:
+    """No function has more than 80 lines, its docstring not counted."""
+    for path in (path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                docstring = ast.get_docstring(node, clean=False) or ""
+                length = node.end_lineno - node.lineno - docstring.count("\n")  # type: ignore[operator]
+                assert length <= 80, f"{path}:{node.lineno} {node.name}"

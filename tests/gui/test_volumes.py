@@ -1,4 +1,7 @@
-"""Volumes (E, Z, Y, X) in every dock: the right slice is looked at, and what is made lies where it belongs."""
+"""Volumes (E, Z, Y, X) in every dock: the right slice is looked at, and what is made lies where it belongs.
+
+Longer than 300 lines because one volume, made once, goes through every dock.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is written reads back as the same thing, and a failed write leaves nothing behind."""
+"""What is written reads back as the same thing, and a failed write leaves nothing behind.
+
+Longer than 300 lines because every writer is tried with the same generated stacks, maps and spectra.
+"""
 
 from __future__ import annotations
 
