@@ -229,5 +229,5 @@ def test_impossible_numbers_say_why() -> None:
         theory.ChargeTransfer(float("inf"), 2.0)
     with pytest.raises(ValueError, match="widths must be positive"):
         theory.l_edge_spectrum([640.0], element="Mn", charge=2, ten_dq=1, gauss=-1)
-    with pytest.raises(ValueError, match="written as Mn2"):
+    with pytest.raises(ValueError, match="not the name of an ion; write the element and the charge"):
         parse_ion("manganese")

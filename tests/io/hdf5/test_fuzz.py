@@ -257,7 +257,8 @@ def test_damaged(layout, tmp_path_factory):
                 assert_documented(error, opened.name)
                 seen["refused"] += 1
                 return
-        seen["read"] += 1
+        # A series leaves a file out that it can't use, and reads the others.
+        seen["refused" if layout in SERIES and len(data) < len(whole.data) else "read"] += 1
         assert data.shape[0] == stack.energy.size > 0
         parents = {name.rsplit("/", n)[0] for name in (images, keys) for n in range(name.count("/") + 1)}
         if cut is None and not touched & (parents | {images, keys}) and not (reader and select is not None):

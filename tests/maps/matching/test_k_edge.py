@@ -151,7 +151,7 @@ def test_replay_and_recipe_give_the_same(
 
 def test_one_reference_is_one(tmp_path: Path) -> None:
     spectra = [Spectrum(name, ENERGY, np.ones_like(ENERGY)) for name in ("a", "b")]
-    with pytest.raises(ValueError, match=r"not 2 \(a, b\); name one"):
+    with pytest.raises(ValueError, match=r"not 2 \(a, b\); choose by {path"):
         load_reference(spectra)
     assert load_reference(None) is None
     assert load_reference(spectra[:1]) is spectra[0]
