@@ -92,7 +92,7 @@ def test_ten_dq_beyond_the_library_is_said() -> None:
     stack, _, ten_dq = stack_of(far, 100, 256)
     library = load_library(OH)
     narrow = library.members(np.flatnonzero((library.table["charge"] != 2) | (library.table["ten_dq"] < 1.45)))
-    with pytest.raises(ValueError, match="save it with its method save"):
+    with pytest.raises(ValueError, match="write it with Library.save"):
         match_library(stack, library=narrow)
     low = build_library(["Mn2+", "Mn4+"], np.arange(0.2, 1.5, 0.1), model_error=False)
     maps = match_library(stack, library=low, offset=0)
