@@ -144,8 +144,8 @@ def finalize(
         )
     if (repeat or 1) > most:
         often = "once" if most == 1 else f"{most} times"
-        what = "in it no energy stands" if found.own else "no energy was measured"
-        raise ValueError(f"repeat={repeat}: {what} more than {often}; leave repeat out")
+        where = "occurs at most {} in this file" if found.own else "was measured at most {}"
+        raise ValueError(f"repeat={repeat}: each energy {where.format(often)}; leave repeat out")
     notes = found.notes + told
     for key, lines in (("warnings", found.warnings), ("notes", notes)):
         if lines:

@@ -84,7 +84,7 @@ def _header(content: bytes) -> _Header:
     if mode not in _MODES:
         raise ValueError(f"its mode {mode} is none of real numbers ({', '.join(map(str, _MODES))})")
     if not _standard(content, order):
-        raise ValueError("its columns, rows and sections are not x, y and z, which is not read")
+        raise ValueError("unsupported axis order: its columns, rows and sections are not x, y and z")
     kind = _MODES[mode]
     (stamp, flags) = struct.unpack_from(f"{order}2i", content, 152)
     if mode == 0 and stamp == _IMOD and not flags & 1:

@@ -129,7 +129,7 @@ def checked(array: Any, root: Path) -> Any:
     metadata = array.metadata.to_dict()
     used = _codecs([metadata.get(key) for key in ("filters", "compressor", "codecs")])
     if unknown := sorted(used.difference(_CODECS)):
-        raise ValueError(f"{array.path or 'the array'} is coded by {unknown[0]!r}, which is not read")
+        raise ValueError(f"{array.path or 'the array'} uses the unsupported codec {unknown[0]!r}")
     chunks = array.shards or array.chunks
     if 0 in chunks and array.size:
         raise ValueError(f"{array.path} has chunks of shape {chunks}")
