@@ -24,12 +24,12 @@ LONGEST_LIST = 100_000
 
 
 def at_once(held: int) -> int:
-    """How many bytes may be in memory at once for a file, or files, of `held` bytes."""
+    """Return how many bytes may be in memory at once for files of `held` bytes."""
     return 2 * held + ALWAYS_BELIEVED
 
 
 def check(name: str, promised: int, held: int, *, piece: int = 0, packed: int = DEFLATED) -> None:
-    """Refuses values that a file can't hold, or can't give in pieces that fit into memory.
+    """Refuse values that a file can't hold, or that can't be read in pieces that fit into memory.
 
     Parameters
     ----------
@@ -59,8 +59,8 @@ def check(name: str, promised: int, held: int, *, piece: int = 0, packed: int = 
 
 
 @contextmanager
-def room(held: int) -> Iterator[None]:
-    """In the block larger stacks stay in their files than files of `held` bytes may take in memory."""
+def memory_limited_to(held: int) -> Iterator[None]:
+    """Lower the memory limit in a block to what files of `held` bytes may take; larger stacks stay in their files."""
     token = MEMORY_LIMIT.set(min(MEMORY_LIMIT.get(), at_once(held)))
     try:
         yield
@@ -69,7 +69,7 @@ def room(held: int) -> Iterator[None]:
 
 
 def counted(fetch: Callable[[Any], Any], held: int) -> Callable[[Any], Any]:
-    """`fetch`, which gives arrays of a file of `held` bytes, refusing when together they take more memory than it may.
+    """Return `fetch`, which gives arrays of a file of `held` bytes, with a limit on the memory that all arrays take.
 
     A few bytes of text can ask for one array any number of times.
     """

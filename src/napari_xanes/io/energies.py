@@ -34,7 +34,7 @@ _UNIT_WORD = re.compile(r"(?<![A-Za-z])(k?eV)(?![A-Za-z])", re.IGNORECASE)
 
 
 def to_ev(values: ArrayLike, unit: str | None = None) -> tuple[NDArray[np.float64], str]:
-    """Energies in eV, and how their unit was known.
+    """Convert energies to eV; return them with the source of their unit.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def looks_like_energies(values: ArrayLike) -> bool:
 
 
 def first_column(text: str) -> tuple[NDArray[np.float64] | None, str | None]:
-    """The numbers of a text of one number a line, or of its first column, and the unit if the text names one.
+    """Read one number a line, or the first column of a text; return the numbers, and the unit if the text names one.
 
     Lines that begin with ``*`` or ``#`` are comments, and so is everything before the first number.
 
@@ -118,7 +118,7 @@ def first_column(text: str) -> tuple[NDArray[np.float64] | None, str | None]:
 
 
 def unit_in(lines: Iterable[str]) -> str | None:
-    """The unit that lines of text name; None if it is none or both.
+    """Return the unit that lines of text name, or None if they name none or both.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def unit_in(lines: Iterable[str]) -> str | None:
 
 
 def read_energies(path: Path) -> tuple[NDArray[np.float64], str]:
-    """The energies in a text file, in eV, and how their unit was known.
+    """Read energies from a text file; return them in eV, with the source of their unit.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def read_energies(path: Path) -> tuple[NDArray[np.float64], str]:
 
 
 def given_energies(energies: Any) -> tuple[NDArray[np.float64], str]:
-    """What a caller gave as energies: numbers in eV, or the path of a text file.
+    """Return energies that the caller gave: numbers in eV, or the path of a text file.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def given_energies(energies: Any) -> tuple[NDArray[np.float64], str]:
 
 
 def refuse_unsorted(energies: Any, found: NDArray[np.float64]) -> None:
-    """Refuses given energies that do not increase, for images that are sorted by energies of their own.
+    """Refuse given energies that do not increase, if the images are sorted by their own energies.
 
     Raises
     ------

@@ -21,7 +21,7 @@ _TOKENS = (
 
 
 def energy_in(name: str) -> tuple[float, str, tuple[int, int]] | None:
-    """The photon energy that a name tells, with its unit.
+    """Return the photon energy in a name, with its unit.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def energy_in(name: str) -> tuple[float, str, tuple[int, int]] | None:
 
 
 def energies_in(names: Iterable[str]) -> tuple[NDArray[np.float64], str] | None:
-    """The photon energies of names, in eV, shape (E,), and their unit; None unless every name tells one."""
+    """Return the photon energies in names in eV, shape (E,), and their unit; None unless every name has one."""
     found = [energy_in(name) for name in names]
     told = [one for one in found if one is not None]
     if not told or len(told) < len(found):

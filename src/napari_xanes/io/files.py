@@ -23,7 +23,7 @@ TEXT_BYTES = 16 << 20
 
 
 def fingerprint(path: str | Path) -> str:
-    """A hash that tells whether a file is still the one that was read.
+    """Return a hash that tells whether a file has changed since it was read.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def fingerprint(path: str | Path) -> str:
 
 
 def starts_with(path: Path, n_bytes: int) -> bytes:
-    """The first bytes of a file; none of a folder.
+    """Return the first bytes of a file; no bytes for a folder.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def inside(folder: Path, path: Path) -> bool:
 
 
 def files_in(folder: Path, suffixes: tuple[str, ...], *, named: Path | None = None) -> tuple[list[Path], list[Path]]:
-    """The files of a folder, and the links in it that lead out of it, which nobody asked to open.
+    """List the files of a folder, and its links that lead out of it, which nobody asked to open.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def files_in(folder: Path, suffixes: tuple[str, ...], *, named: Path | None = No
 
 
 def look_through(folder: Path, suffixes: tuple[str, ...], *, named: Path | None = None) -> Iterator[tuple[Path, bool]]:
-    """The same one by one, in no order, each with whether it is a link that leads out.
+    """Yield the files that `files_in` lists, in no order, each with whether it is a link that leads out of the folder.
 
     Thousands of files may lie in a folder, and the first few often tell enough.
     """
@@ -131,12 +131,12 @@ def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
 
 
 def listed(names: Sequence[str]) -> str:
-    """The first few of some names, for messages."""
+    """Return the first few of some names, for messages."""
     return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
 
 
 def not_followed(links: Sequence[Path]) -> list[str]:
-    """What to tell of links that lead out of a folder; nothing if there are none."""
+    """Return the warning about links that lead out of a folder; no warning if there are none."""
     if not links:
         return []
     names = listed([link.name for link in links])
@@ -144,7 +144,7 @@ def not_followed(links: Sequence[Path]) -> list[str]:
 
 
 def read_text(path: Path, *, limit: int = TEXT_BYTES) -> str:
-    """The text of a file, in UTF-8 (with or without a byte order mark), UTF-16 or Latin-1.
+    """Read the text of a file in UTF-8 (with or without a byte order mark), UTF-16 or Latin-1.
 
     Raises
     ------
@@ -178,7 +178,7 @@ def decoded(content: bytes, path: Path) -> str:
 
 
 def lines_of(text: str) -> Iterator[str]:
-    """The lines of a text one by one, so that a long text is not in memory a second time."""
+    """Yield the lines of a text one by one, so that a long text is not in memory twice."""
     start = 0
     for end in re.finditer(r"\r\n?|\n", text):
         yield text[start : end.start()]
@@ -188,7 +188,7 @@ def lines_of(text: str) -> Iterator[str]:
 
 
 def one_line(text: str, *, without: str = "") -> str:
-    """A text as one line of printable signs, for headers that people read.
+    """Return a text as one line of printable characters, for headers that people read.
 
     Examples
     --------

@@ -27,7 +27,7 @@ Group = TypeVar("Group", list[Any], NDArray[np.intp])
 def ordered(
     data: Any, energy: ArrayLike, *, duplicates: Duplicates = "average", repeat: int | None = None
 ) -> tuple[Any, NDArray[np.float64], list[str]]:
-    """Frames sorted by energy, with repeats of one energy averaged.
+    """Sort frames by energy and average repeats of one energy.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def ordered(
 
 
 def frame_groups(energy: NDArray[np.float64]) -> list[NDArray[np.intp]] | None:
-    """The frames of each different energy, in order of energy; None if every frame already stands in its place."""
+    """Group the frames by energy, in order of energy; return None if each energy occurs once and they increase."""
     if (np.diff(energy) > 0).all():
         return None
     order = np.argsort(energy, kind="stable")
@@ -86,7 +86,7 @@ def frame_groups(energy: NDArray[np.float64]) -> list[NDArray[np.intp]] | None:
 
 
 def taken(groups: list[Group], repeat: int | None) -> tuple[list[Group], list[str]]:
-    """Which frames of each energy are averaged, and what to note about it.
+    """Choose the frames of each energy to average; return them with notes for the user.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def taken(groups: list[Group], repeat: int | None) -> tuple[list[Group], list[st
 
 
 def grouped(data: Any, groups: list[NDArray[np.intp]]) -> Any:
-    """One frame per group, the mean of its frames."""
+    """Average the frames of each group."""
     if all(len(group) == 1 for group in groups):
         return data[np.concatenate(groups)]
     dtype = data.dtype if data.dtype.kind == "f" else np.dtype(np.float32)
@@ -129,7 +129,7 @@ def grouped(data: Any, groups: list[NDArray[np.intp]]) -> Any:
 
 
 def shared_length(n_frames: int, n_energies: int) -> tuple[int, list[str]]:
-    """How many frames an interrupted scan really has, and what to tell about the rest."""
+    """Return how many frames an interrupted scan has, and warnings about the rest."""
     kept = min(n_frames, n_energies)
     if n_frames > kept:
         return kept, [
@@ -144,7 +144,7 @@ def shared_length(n_frames: int, n_energies: int) -> tuple[int, list[str]]:
 
 
 def filled_length(data: Any) -> int:
-    """The number of frames up to the last one that holds anything but zeros or NaN.
+    """Return the number of frames up to the last one that holds anything but zeros or NaN.
 
     Microscopes reserve the whole stack before a scan; what an interrupted one never reached stays empty.
     """
@@ -163,7 +163,7 @@ def filled_length(data: Any) -> int:
 
 
 def one_per_file(parts: Sequence[Callable[[], NDArray[Any]]], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
-    """Frames that each come from a file of their own: NumPy, or dask if larger than the memory limit.
+    """Stack frames that each come from their own file: NumPy, or dask above the memory limit.
 
     Parameters
     ----------

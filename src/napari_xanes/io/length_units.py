@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def length_in_um(unit: str) -> float | None:
-    """How many µm a unit of length is; None if it is not known. Without a unit it is µm, as all these microscopes use.
+    """Return a unit of length in µm, or None if it is unknown. No unit means µm, which all these microscopes use.
 
     Examples
     --------

@@ -32,7 +32,7 @@ class NotWritable(TypeError):
 
 
 def pack(value: Any, keep: Keep, name: str = "") -> Plain:
-    """A value as JSON; arrays are handed to `keep`.
+    """Return a value for JSON; arrays are passed to `keep`.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def pack(value: Any, keep: Keep, name: str = "") -> Plain:
 
 
 def pack_mapping(values: Mapping[str, Any], keep: Keep) -> tuple[dict[str, Any], list[str]]:
-    """A mapping as JSON, and the names of what could not be written."""
+    """Return a mapping for JSON, and the names of values that can't be written."""
     packed: dict[str, Any] = {}
     lost = []
     for key, value in values.items():
@@ -84,7 +84,7 @@ def pack_mapping(values: Mapping[str, Any], keep: Keep) -> tuple[dict[str, Any],
 
 
 def unpack(plain: Any, fetch: Fetch) -> Any:
-    """The value that `pack` wrote."""
+    """Return the value that `pack` wrote."""
     if isinstance(plain, list):
         return [unpack(item, fetch) for item in plain]
     if not isinstance(plain, dict):
@@ -185,7 +185,7 @@ def keep_inline(name: str, array: Any) -> Plain:
 
 
 def fetch_inline(plain: Any) -> Any:
-    """The array that `keep_inline` kept."""
+    """Return the array that `keep_inline` wrote."""
     plain = expect(plain, dict, "an array")
     return parse_numbers(plain["values"], parse_dtype(plain["dtype"])).reshape(parse_shape(plain["shape"]))
 

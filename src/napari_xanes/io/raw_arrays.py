@@ -12,7 +12,7 @@ _LAZY_BYTES = 32 << 20
 
 
 def mapped(array: Any) -> Any:
-    """The values of a memory map in the byte order of this computer.
+    """Return the values of a memory map in the byte order of this computer.
 
     Parameters
     ----------

@@ -1,16 +1,16 @@
-"""What a reader finds in a file, and what every stack goes through before a user gets it."""
+"""The raw stack that a reader returns, and the steps that turn every raw stack into a `SpectralStack`."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_xanes._typing import Float64Array
 from napari_xanes.corrections import PER_FRAME, frame_count, take_frames
 from napari_xanes.history import Source, Step
 from napari_xanes.io.energies import given_energies
@@ -59,7 +59,7 @@ class RawStack:
     """
 
     data: Any
-    energy: NDArray[np.float64] | None
+    energy: Float64Array | None
     quantity: Quantity = "counts"
     pixel_size: tuple[float, ...] | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class RawStack:
 
 def finalize(
     path: Path,
-    found: RawStack,
+    raw: RawStack,
     title: str,
     *,
     energies: Any,
@@ -81,18 +81,18 @@ def finalize(
     repeat: int | None,
     reading: Mapping[str, Any],
 ) -> SpectralStack:
-    """The stack of what was found: given energies put in, empty ends cut off, frames in order, the user told.
+    """Make a stack of what a reader found: cut off the empty end, sort the frames, average repeats, warn the user.
 
     Parameters
     ----------
     path : Path
         The file or folder, for the source and for messages.
-    found : RawStack
+    raw : RawStack
         What the reader found.
     title : str
-        What people call the format.
+        Name of the format for people.
     energies : array_like of eV, or path of a text file, or None
-        Replaces the energies that were found.
+        Replaces the energies of the file.
     quantity : str or None
         Replaces the guess of what the values are.
     repeat : int or None
@@ -103,68 +103,81 @@ def finalize(
     Raises
     ------
     OSError
-        If a text of energies can't be read.
+        If the text file of energies can't be read.
     ValueError
         If there is not one energy per frame, every frame is empty, or no energy has as many repeats.
     """
-    metadata = dict(found.metadata) if found.own else {"format": title} | found.metadata
-    data, energy = found.data, found.energy
-    n_frames = data.shape[0]
+    raw = replace(raw, metadata=dict(raw.metadata), warnings=list(raw.warnings), notes=list(raw.notes))
+    energy = _energies_of_frames(raw, energies, repeat)
+    if raw.interruptible:
+        energy = _drop_empty_end(raw, energy)
+    energy = _sort(raw, energy, repeat)
+    metadata = raw.metadata if raw.own else {"format": title} | raw.metadata
+    for key, lines in (("warnings", raw.warnings), ("notes", raw.notes)):
+        if lines:
+            metadata[key] = [*metadata.get(key, []), *lines]
+    source = raw.source
+    if source is None and not raw.history:
+        source = Source(str(path.resolve()), fingerprint(path), reading, (*raw.notes, *raw.warnings))
+    stack = SpectralStack(raw.data, energy, quantity or raw.quantity, raw.pixel_size, raw.history, source, metadata)
+    for line in raw.warnings:
+        warnings.warn(f"{path.name}: {line}", UserWarning, stacklevel=4)
+    return stack
+
+
+def _energies_of_frames(raw: RawStack, energies: Any, repeat: int | None) -> Float64Array:
+    """Return the energies that the user gave, or those of the file, in the order of the frames."""
+    n_frames = raw.data.shape[0]
     if energies is not None:
-        energy, metadata["energy_unit"] = given_energies(energies)
-        if energy.size != n_frames:
+        given, raw.metadata["energy_unit"] = given_energies(energies)
+        if given.size != n_frames:
             where = str(energies) if isinstance(energies, str | Path) else "energies="
-            raise ValueError(f"{energy.size} energies in {where} for {n_frames} frames")
-    elif energy is None:
+            raise ValueError(f"{given.size} energies in {where} for {n_frames} frames")
+        return given
+    if raw.energy is None:
         raise ValueError("the file has no energies; pass energies=")
-    elif len(metadata.get("files", ())) == n_frames:
-        found.warnings += repeated_energies(energy, repeat)
-    if found.interruptible:
-        kept, told = shared_length(n_frames, energy.size)
-        found.warnings += told
-        filled = filled_length(data[:kept])
-        if filled == 0:
-            raise ValueError(f"all {kept} frames are empty: nothing but zeros and NaN")
-        if filled < kept:
-            found.warnings.append(f"the last {kept - filled} of {kept} frames are empty and dropped: the scan stopped")
-        if filled < n_frames:
-            data = data[:filled]
-        metadata = _follow(metadata, (n_frames, energy.size), data.ndim, lambda values: values[:filled], range(filled))
-        energy = energy[:filled]
-        n_frames = filled
-    data, axis, told = ordered(data, energy, repeat=repeat)
-    # Those that a file of our own tells of were averaged before it was written.
-    most = 1 if found.own else metadata.get("repeats", 1)
+    if len(raw.metadata.get("files", ())) == n_frames:
+        raw.warnings += repeated_energies(raw.energy, repeat)
+    return raw.energy
+
+
+def _drop_empty_end(raw: RawStack, energy: Float64Array) -> Float64Array:
+    """Drop the frames that an interrupted scan did not reach; return the energies of the others."""
+    n_frames = raw.data.shape[0]
+    kept, messages = shared_length(n_frames, energy.size)
+    raw.warnings += messages
+    filled = filled_length(raw.data[:kept])
+    if filled == 0:
+        raise ValueError(f"all {kept} frames are empty: nothing but zeros and NaN")
+    if filled < kept:
+        raw.warnings.append(f"the last {kept - filled} of {kept} frames are empty and dropped: the scan stopped")
+    if filled < n_frames:
+        raw.data = raw.data[:filled]
+    raw.metadata = _follow(
+        raw.metadata, (n_frames, energy.size), raw.data.ndim, lambda values: values[:filled], range(filled)
+    )
+    return energy[:filled]
+
+
+def _sort(raw: RawStack, energy: Float64Array, repeat: int | None) -> Float64Array:
+    """Sort frames by energy, and average repeats or take one of them; return the energies, which increase strictly."""
+    n_frames = raw.data.shape[0]
+    raw.data, axis, notes = ordered(raw.data, energy, repeat=repeat)
+    raw.notes += notes
+    # Repeats that one of our own files mentions were averaged before it was written.
+    most = 1 if raw.own else raw.metadata.get("repeats", 1)
     if (groups := frame_groups(energy)) is not None:
         if (longest := max(map(len, groups))) > 1:
-            most = metadata["repeats"] = longest
+            most = raw.metadata["repeats"] = longest
         wanted, _ = taken(groups, repeat)
-        metadata = _follow(
-            metadata, (n_frames,), data.ndim, lambda values: grouped(values, wanted), np.concatenate(wanted)
+        raw.metadata = _follow(
+            raw.metadata, (n_frames,), raw.data.ndim, lambda values: grouped(values, wanted), np.concatenate(wanted)
         )
     if (repeat or 1) > most:
         often = "once" if most == 1 else f"{most} times"
-        where = "occurs at most {} in this file" if found.own else "was measured at most {}"
+        where = "occurs at most {} in this file" if raw.own else "was measured at most {}"
         raise ValueError(f"repeat={repeat}: each energy {where.format(often)}; leave repeat out")
-    notes = found.notes + told
-    for key, lines in (("warnings", found.warnings), ("notes", notes)):
-        if lines:
-            metadata[key] = [*metadata.get(key, []), *lines]
-    source = found.source
-    if source is None and not found.history:
-        source = Source(str(path.resolve()), fingerprint(path), reading, (*notes, *found.warnings))
-    stack = SpectralStack(
-        data,
-        axis,
-        quantity or found.quantity,
-        found.pixel_size,
-        found.history,
-        source,
-        metadata,
-    )
-    for line in found.warnings:
-        warnings.warn(f"{path.name}: {line}", UserWarning, stacklevel=4)
-    return stack
+    return axis
 
 
 def _follow(
@@ -174,20 +187,20 @@ def _follow(
     change: Callable[[Any], Any],
     frames: Iterable[int],
 ) -> dict[str, Any]:
-    """The metadata of some frames.
+    """Return the metadata of some frames.
 
     Parameters
     ----------
     metadata : mapping
-        Of all frames.
+        Metadata of all frames.
     lengths : tuple of int
-        How many frames and energies there are: what has as many entries follows.
+        Numbers of frames and energies: values with as many entries are per frame.
     n_axes : int
-        Of the stack. An image or volume with fewer serves all frames, whatever its shape.
+        Number of axes of the stack. An image or volume with fewer axes serves all frames, whatever its shape.
     change : callable
-        Takes the entries of these frames.
+        Takes the entries of these frames out of an array.
     frames : iterable of int
-        Which these are, for the names of their files.
+        The frames, for lists such as the names of files.
     """
     followed = dict(metadata)
     for key, value in metadata.items():

@@ -73,7 +73,7 @@ def reader_of(path: Path, energies: Any) -> tuple[Reader | None, str]:
 
 
 def readers_of(paths: Iterable[Path], energies: Any = None) -> dict[Path, Reader | None]:
-    """The format of each of several files, None where no format takes it.
+    """Return the format of each file, None where no format fits.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def readers_of(paths: Iterable[Path], energies: Any = None) -> dict[Path, Reader
 
 
 def group_paths(paths: list[Path], energies: Any) -> tuple[list[Path], Any]:
-    """The files of the one stack among several, and the energies that lie with it.
+    """Return the files of the only stack among several files, and the energies that belong to it.
 
     Raises
     ------

@@ -27,6 +27,7 @@ class _Named(Protocol):
 
 
 F = TypeVar("F", bound=_Named)
+Function = TypeVar("Function", bound=Callable[..., Any])
 StackFunction = TypeVar("StackFunction", bound=Callable[..., RawStack])
 SpectraFunction = TypeVar("SpectraFunction", bound=Callable[[Path], list[Spectrum]])
 MapsFunction = TypeVar("MapsFunction", bound=Callable[[Path], MapSet])
@@ -128,6 +129,16 @@ WRITERS: Registry[Writer] = Registry(
 """Formats to write."""
 
 
+def _registering(registry: Registry[F], declare: Callable[[Any], F]) -> Callable[[Function], Function]:
+    """Return a decorator that registers the format of a function, and returns the function unchanged."""
+
+    def register(function: Function) -> Function:
+        registry.register(declare(function))
+        return function
+
+    return register
+
+
 def reader(
     name: str, *, title: str, patterns: Sequence[str], why_not_readable: Check, folders: bool = False
 ) -> Callable[[StackFunction], StackFunction]:
@@ -165,36 +176,27 @@ def reader(
     'numbers'
     >>> READERS.unregister("numbers")
     """
-
-    def register(function: StackFunction) -> StackFunction:
-        READERS.register(Reader(name, title, tuple(patterns), why_not_readable, function, folders))
-        return function
-
-    return register
+    return _registering(
+        READERS, lambda function: Reader(name, title, tuple(patterns), why_not_readable, function, folders)
+    )
 
 
 def spectra_reader(
     name: str, *, title: str, patterns: Sequence[str], why_not_readable: Check
 ) -> Callable[[SpectraFunction], SpectraFunction]:
     """Declare a function ``read_spectra(path)`` that reads spectra of one format; see `reader`."""
-
-    def register(function: SpectraFunction) -> SpectraFunction:
-        SPECTRA_READERS.register(SpectraReader(name, title, tuple(patterns), why_not_readable, function))
-        return function
-
-    return register
+    return _registering(
+        SPECTRA_READERS, lambda function: SpectraReader(name, title, tuple(patterns), why_not_readable, function)
+    )
 
 
 def maps_reader(
     name: str, *, title: str, patterns: Sequence[str], why_not_readable: Check
 ) -> Callable[[MapsFunction], MapsFunction]:
     """Declare a function ``read_maps(path)`` that reads parameter maps of one format; see `reader`."""
-
-    def register(function: MapsFunction) -> MapsFunction:
-        MAP_READERS.register(MapsReader(name, title, tuple(patterns), why_not_readable, function))
-        return function
-
-    return register
+    return _registering(
+        MAP_READERS, lambda function: MapsReader(name, title, tuple(patterns), why_not_readable, function)
+    )
 
 
 def writer(
@@ -219,9 +221,4 @@ def writer(
         Decorator that registers the function and returns it unchanged. The annotation of its first parameter
         (SpectralStack, MapSet or list[Spectrum]) says which kind of values the function writes.
     """
-
-    def register(function: WriterFunction) -> WriterFunction:
-        WRITERS.register(Writer(name, title, tuple(suffixes), function, layout))
-        return function
-
-    return register
+    return _registering(WRITERS, lambda function: Writer(name, title, tuple(suffixes), function, layout))

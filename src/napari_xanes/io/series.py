@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.io.allocation_limits import room
+from napari_xanes.io.allocation_limits import memory_limited_to
 from napari_xanes.io.files import files_in, listed, not_followed
 from napari_xanes.io.frames import one_per_file
 from napari_xanes.io.part import Part, common_shape, known_times
@@ -198,7 +198,7 @@ def assemble(
     if len({part.path for part in parts}) == len(parts) > 1:
         found["files"] = [part.path.name for part in parts]
     size = _pixel_size(parts, warnings, notes)
-    with room(sum(path.stat().st_size for path in {image.path for image in images})):
+    with memory_limited_to(sum(path.stat().st_size for path in {image.path for image in images})):
         found |= _flats(parts, shape, warnings, notes) | _darks(parts, shape, warnings)
         dtype = np.result_type(*(part.dtype for part in parts))
         data = one_per_file([partial(_pixels, part.load, 1.0, dtype) for part in parts], shape, dtype)

@@ -41,7 +41,7 @@ class Energies:
 
 
 def same_stem(path: Path) -> Energies | None:
-    """The energies in ``<stem>.txt`` or ``<stem>_energ*``, whatever their number.
+    """Read the energies in ``<stem>.txt`` or ``<stem>_energ*``, whatever their number.
 
     So a wrong number of energies is not passed over in silence.
     """
@@ -53,7 +53,7 @@ def same_stem(path: Path) -> Energies | None:
 
 
 def only_fitting(folder: Path, counts: tuple[int, ...]) -> Energies | None:
-    """The energies in the only text or log of PyXRF in a folder that has as many as there are images."""
+    """Read the energies in the only text, or log of PyXRF, of a folder that has one per image."""
     texts = _texts(folder)[0]
     if len(texts) > _MOST_TEXTS:
         return None
@@ -62,13 +62,13 @@ def only_fitting(folder: Path, counts: tuple[int, ...]) -> Energies | None:
 
 
 def missing(path: Path) -> str:
-    """What to tell where no energies are found for an image file."""
+    """Return the message for an image file without energies."""
     told = f"no energies found beside it: put them one per line in {path.stem}.txt, or pass energies="
     return "; ".join([told, *not_followed(_texts(path.parent)[1])])
 
 
 def given_or_beside(path: Path, n_images: int, energies: Any) -> tuple[NDArray[np.float64], dict[str, Any], list[str]]:
-    """The energies of an image file in eV, given or from a text beside it, with metadata and notes that say which.
+    """Return the energies of an image file in eV, given or from a text file, with metadata and notes on the source.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def _energies_in(path: Path) -> Energies | None:
 
 
 def _logged(lines: list[tuple[str, str]], path: Path) -> Energies | None:
-    """Energies of a log of PyXRF, corrected by the shift that its user gave, as PyXRF itself fits them."""
+    """Read energies from a log of PyXRF, corrected by the user's shift, as PyXRF itself uses them."""
     measured = np.array([float(energy) for energy, _ in lines])
     corrected = np.array([float(shifted or energy) for energy, shifted in lines])
     if not looks_like_energies(corrected):

@@ -25,7 +25,7 @@ _REPEATED, _COMPRESSED = 1, 2
 
 
 def unpacked_size(codec: str, packed: bytes, limit: int) -> int:
-    """How many bytes compressed bytes become, or some number above the limit if they become more.
+    """Return the unpacked size of compressed bytes, or any number above the limit if it is larger.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def unpacked_size(codec: str, packed: bytes, limit: int) -> int:
 
 
 def _zstd_size(packed: bytes, limit: int) -> int:
-    """The size in the header of a frame (RFC 8878, 3.1.1.1); where that is left out, the most its blocks can become."""
+    """Return the size in the header of a frame (RFC 8878, 3.1.1.1), or the largest size of its blocks without it."""
     if packed[:4] != _ZSTD or len(packed) < 5:
         return 0
     flag, single, dictionary = packed[4] >> 6, packed[4] >> 5 & 1, (0, 1, 2, 4)[packed[4] & 3]
@@ -74,7 +74,7 @@ def _zstd_size(packed: bytes, limit: int) -> int:
 
 
 def _zstd_blocks(packed: bytes, at: int, limit: int) -> int:
-    """The most bytes that the blocks of a frame become (RFC 8878, 3.1.1.2)."""
+    """Return the largest unpacked size of the blocks of a frame (RFC 8878, 3.1.1.2)."""
     size, last = 0, False
     while not last and at + 3 <= len(packed) and size <= limit:
         header = int.from_bytes(packed[at : at + 3], "little")

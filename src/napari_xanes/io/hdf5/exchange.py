@@ -17,7 +17,7 @@ from napari_xanes.io.registry import reader
 
 
 def why_not_readable(path: Path, energies: Any = None) -> str | None:
-    """Why the file is no energy scan of APS; None if it is."""
+    """Return why the file is not an energy scan of APS, or None if it is."""
     if not is_hdf5(path):
         return "not an HDF5 file"
     with opened(path) as file:
@@ -27,7 +27,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
 
 
 def lacks(file: h5py.File, energies: Any) -> str | None:
-    """What of an energy scan in Data Exchange is missing; None if nothing is."""
+    """Return which part of an energy scan in Data Exchange is missing, or None."""
     needed = ("exchange/data",) if energies is not None else ("exchange/data", "exchange/energy")
     missing = [name for name in needed if not isinstance(child(file, name), h5py.Dataset)]
     return f"no /{missing[0]} in it" if missing else None
@@ -51,7 +51,7 @@ def is_x_y_e(file: h5py.File) -> bool:
 
 @reader("exchange", title="APS Data Exchange", patterns=("*.h5", "*.hdf5", "*.hdf"), why_not_readable=why_not_readable)
 def read(path: Path, energies: Any = None) -> RawStack:
-    """The images as they were counted, with ``flat`` and ``dark`` in the metadata.
+    """Read the images as counts, with ``flat`` and ``dark`` in the metadata.
 
     Flats that were taken at every energy stay (E, Y, X), others are averaged to one (Y, X), and so are darks.
 

@@ -26,7 +26,7 @@ _NORMALIZATION = "spectromicroscopy/normalization"
 
 
 def why_not_readable(path: Path, energies: Any = None) -> str | None:
-    """Why the file was not written by MANTiS; None if it was."""
+    """Return why the file was not written by MANTiS, or None if it was."""
     if not is_hdf5(path):
         return "not an HDF5 file"
     with opened(path) as file:
@@ -44,7 +44,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
     why_not_readable=why_not_readable,
 )
 def read(path: Path, energies: Any = None, select: str | int | None = None) -> RawStack:
-    """The images turned to (E, Y, X), with I0, flat and dark in the metadata where the file has them.
+    """Read the images turned to (E, Y, X); I0, flat and dark go into the metadata if the file has them.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> R
 
 
 def _angles(file: h5py.File, lengths: tuple[int, ...]) -> list[str]:
-    """The names of a tilt series' stacks; of a stack without an axis of angles, one."""
+    """Return the names of the stacks of a tilt series; one name for a stack without an axis of angles."""
     if not lengths:
         return ["the stack"]
     angles = row(file, "exchange/theta")

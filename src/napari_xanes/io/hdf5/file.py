@@ -23,7 +23,7 @@ def is_hdf5(path: Path) -> bool:
 
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
-    """The file, open for reading.
+    """Open a file for reading.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
 
 
 def child(group: h5py.Group, name: str) -> Any:
-    """The group or dataset of a name, None if there is none.
+    """Return the group or dataset with a name, or None.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def _resolved(group: h5py.Group, name: str, hops: int) -> Any:
 
 
 def array(group: h5py.Group, name: str, kinds: str = "fiu") -> h5py.Dataset | None:
-    """The dataset of numbers of a name, real ones unless other NumPy `kinds` are wanted; None if there is none.
+    """Return the dataset of numbers with a name, or None; real numbers unless other NumPy `kinds` are given.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def array(group: h5py.Group, name: str, kinds: str = "fiu") -> h5py.Dataset | No
 
 
 def row(group: h5py.Group, name: str) -> h5py.Dataset | None:
-    """The dataset of a name that holds one number or a list of them: energies, positions, times.
+    """Return the dataset with a name if it holds a number or a list of numbers: energies, positions, times.
 
     None if there is none, or it has one number per pixel, as some files have positions and times.
 
@@ -107,18 +107,18 @@ def row(group: h5py.Group, name: str) -> h5py.Dataset | None:
 
 
 def held(item: h5py.HLObject) -> int:
-    """How many bytes the file of a group or dataset has."""
+    """Return the size in bytes of the file of a group or dataset."""
     return Path(item.file.filename).stat().st_size
 
 
 def _check_own(dataset: h5py.Dataset) -> None:
-    """Refuses values that lie in other files, before anything asks for them: their shape may open these."""
+    """Refuse values that lie in other files, before anything asks for them: even their shape may open these files."""
     if dataset.is_virtual or dataset.external:
         raise ValueError(f"the values of {dataset.name} lie in other files, which are not followed; open those")
 
 
 def _check_filters(dataset: h5py.Dataset) -> None:
-    """Refuses values compressed by a filter that is not there; libhdf5 would only say that it can't read."""
+    """Refuse values compressed by a filter that is not installed; libhdf5 would only say that it can't read."""
     created = dataset.id.get_create_plist()
     used = [created.get_filter(i)[0] for i in range(created.get_nfilters())]
     missing = [code for code in used if not h5py.h5z.filter_avail(code)]
@@ -160,7 +160,7 @@ class InFile:
 
 
 def load(dataset: h5py.Dataset, order: Sequence[int] | None = None) -> Any:
-    """The values: a NumPy array, or a dask array over the file if larger than the memory limit.
+    """Return the values as a NumPy array, or above the memory limit as a dask array over the file.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def load(dataset: h5py.Dataset, order: Sequence[int] | None = None) -> Any:
     """
     order = range(dataset.ndim) if order is None else order
     n_bytes = dataset.size * dataset.dtype.itemsize
-    with allocation_limits.room(held(dataset)):
+    with allocation_limits.memory_limited_to(held(dataset)):
         at_once = n_bytes <= frames.MEMORY_LIMIT.get() or dataset.ndim < 3
     if at_once:
         values = np.asarray(dataset[()])
@@ -186,7 +186,7 @@ def load(dataset: h5py.Dataset, order: Sequence[int] | None = None) -> Any:
 
 
 def text(value: Any) -> str:
-    """A string as files hold it (bytes or text, bare or as an array of one) as text; empty if it is none."""
+    """Return a string of a file (bytes or text, bare or in an array of one) as text; empty for anything else."""
     if isinstance(value, h5py.Dataset):
         _check_own(value)
         if (

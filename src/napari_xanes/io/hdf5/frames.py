@@ -13,7 +13,7 @@ _BLOCK_BYTES = 64 << 20
 
 
 def mean_frame(dataset: h5py.Dataset) -> tuple[NDArray[np.float32], int]:
-    """The mean of frames (N, Y, X), and of how many; empty ones, reserved and never taken, do not count.
+    """Return the mean of frames (N, Y, X) and their number; empty frames, reserved but never taken, do not count.
 
     Raises
     ------

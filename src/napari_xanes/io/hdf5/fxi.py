@@ -23,7 +23,7 @@ _NUMBERS = ("scan_id", "scan_time", "Magnification")
 
 
 def why_not_readable(path: Path) -> str | None:
-    """Why the file is no export of FXI; None if it is."""
+    """Return why the file is not an export of FXI, or None if it is."""
     if not is_hdf5(path):
         return "not an HDF5 file"
     with opened(path) as file:
@@ -33,7 +33,7 @@ def why_not_readable(path: Path) -> str | None:
 
 @reader("fxi", title="NSLS-II FXI", patterns=("*.h5", "*.hdf5", "*.hdf"), why_not_readable=why_not_readable)
 def read(path: Path) -> RawStack:
-    """The transmission images; zeros where the exporter had put them for NaN stay zeros.
+    """Read the transmission images; zeros that the exporter wrote for NaN stay zeros.
 
     Raises
     ------

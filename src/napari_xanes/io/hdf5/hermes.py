@@ -15,7 +15,7 @@ _BEAMLINES = ("hermes", "softimax")
 
 
 def why_not_readable(path: Path) -> str | None:
-    """Why the file is not of these beamlines; None if it is."""
+    """Return why the file is not of these beamlines, or None if it is."""
     if not is_hdf5(path):
         return "not an HDF5 file"
     with opened(path) as file:
@@ -24,7 +24,7 @@ def why_not_readable(path: Path) -> str | None:
 
 @reader("hermes", title="HERMES and SoftiMAX", patterns=("*.h5", "*.hdf5"), why_not_readable=why_not_readable)
 def read(path: Path, select: str | int | None = None) -> RawStack:
-    """An image stack, the first one unless selected; see `napari_xanes.io.hdf5.nexus.read`.
+    """Read an image stack, by default the first one; see `napari_xanes.io.hdf5.nexus.read`.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def read(path: Path, select: str | int | None = None) -> RawStack:
 
 
 def _detectors(file: h5py.File) -> list[h5py.Group]:
-    """The groups with measured values of all entries of these beamlines."""
+    """Return the groups with measured values of all entries of these beamlines."""
     entries = [group for group in _groups(file) if _is_theirs(group)]
     return [group for entry in entries for group in _groups(entry) if array(group, "data") is not None]
 

@@ -16,7 +16,7 @@ from napari_xanes.parameter_map import MapSet, ParameterMap
 
 
 def why_not_readable(path: Path) -> str | None:
-    """Why the file holds no maps of ours; None if it does."""
+    """Return why the file holds no maps of napari-xanes, or None if it does."""
     if not is_hdf5(path):
         return "not an HDF5 file"
     with opened(path) as file:
@@ -27,7 +27,7 @@ def why_not_readable(path: Path) -> str | None:
     "hdf5_maps", title="maps in NeXus HDF5", patterns=("*.h5", "*.hdf5", "*.nxs"), why_not_readable=why_not_readable
 )
 def read_maps(path: Path) -> MapSet:
-    """The maps in a file that `hdf5_writer.write_maps` wrote.
+    """Read the maps in a file that `napari_xanes.io.hdf5.writer` wrote.
 
     Raises
     ------

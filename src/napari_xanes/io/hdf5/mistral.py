@@ -19,7 +19,7 @@ _PER_FRAME = {"ExpTimes": "exposure", "Currents": "ring_current"}
 
 
 def why_not_readable(path: Path) -> str | None:
-    """Why the file is not of MISTRAL; None if it is."""
+    """Return why the file is not of MISTRAL, or None if it is."""
     if not is_hdf5(path):
         return "not an HDF5 file"
     with opened(path) as file:
@@ -35,7 +35,7 @@ def _names(group: h5py.Group) -> list[str]:
 
 @reader("mistral", title="ALBA MISTRAL", patterns=("*.h5", "*.hdf5"), why_not_readable=why_not_readable)
 def read(path: Path, select: str | int | None = None) -> RawStack:
-    """The normalized images, the aligned ones where there are such unless the others are selected.
+    """Read the normalized images: the aligned ones if the file has them, unless the others are selected.
 
     Parameters
     ----------

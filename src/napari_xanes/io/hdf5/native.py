@@ -25,7 +25,7 @@ _SLAB_BYTES = 64 << 20
 
 
 def write_array(group: h5py.Group, name: str, data: Any) -> h5py.Dataset:
-    """A dataset of the array's own type; lazy arrays are computed slab by slab."""
+    """Write an array as a dataset of its own type; lazy arrays are computed slab by slab."""
     dataset = group.create_dataset(name, shape=data.shape, dtype=data.dtype)
     if isinstance(data, np.ndarray):
         if data.size:
@@ -38,7 +38,7 @@ def write_array(group: h5py.Group, name: str, data: Any) -> h5py.Dataset:
 
 
 def write_own(entry: h5py.Group, kind: str, value: SpectralStack | MapSet) -> h5py.Group:
-    """The group with history, source, pixel size and metadata of a stack or of maps."""
+    """Write the group with history, source, pixel size and metadata of a stack or of maps."""
     from napari_xanes.version import __version__
 
     group = entry.create_group(GROUP)
@@ -66,7 +66,7 @@ def write_own(entry: h5py.Group, kind: str, value: SpectralStack | MapSet) -> h5
 
 
 def own_group(file: h5py.File, kind: str) -> tuple[h5py.Group, h5py.Group] | None:
-    """The entry and our group in it, if we wrote the file and it is of that kind."""
+    """Return the entry and our group in it, if napari-xanes wrote a file of this kind."""
     for name in file:
         entry = child(file, name) if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
         if isinstance(entry, h5py.Group):

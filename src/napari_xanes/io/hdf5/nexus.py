@@ -32,7 +32,7 @@ _SCANS = {
 
 
 def why_not_readable(path: Path) -> str | None:
-    """Why the file is no NXstxm; None if it is."""
+    """Return why the file is not NXstxm, or None if it is."""
     if not is_hdf5(path):
         return "not an HDF5 file"
     with opened(path) as file:
@@ -46,7 +46,7 @@ def why_not_readable(path: Path) -> str | None:
     why_not_readable=why_not_readable,
 )
 def read(path: Path, select: str | int | None = None) -> RawStack:
-    """An image stack, the first one unless selected; which there are is in ``metadata["available"]``.
+    """Read an image stack, by default the first one; ``metadata["available"]`` lists all.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def read(path: Path, select: str | int | None = None) -> RawStack:
 
 
 def selected_stack(detectors: list[h5py.Group], select: str | int | None) -> RawStack:
-    """The selected image stack of groups with ``data``, ``energy`` and positions.
+    """Read the selected image stack among groups with ``data``, ``energy`` and positions.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def selected_stack(detectors: list[h5py.Group], select: str | int | None) -> Raw
 
 
 def _entries(file: h5py.File) -> list[h5py.Group]:
-    """The entries that say they follow NXstxm, in the file's order."""
+    """Return the entries whose definition is NXstxm, in the order of the file."""
     found = []
     for name in file:
         if isinstance(file.get(name, getlink=True), h5py.ExternalLink):
@@ -100,7 +100,7 @@ def _entries(file: h5py.File) -> list[h5py.Group]:
 
 
 def _detectors(entry: h5py.Group) -> list[h5py.Group]:
-    """The groups of measured values: every NXdata child. An NXmonitor (ring current) is none."""
+    """Return the groups of measured values: every NXdata child, but no NXmonitor (ring current)."""
     links = {name: entry.get(name, getlink=True) for name in entry}
     children = [child(entry, name) for name, link in links.items() if not isinstance(link, h5py.ExternalLink)]
     return [g for g in children if isinstance(g, h5py.Group) and text(g.attrs.get("NX_class", "")) == "NXdata"]
@@ -111,7 +111,7 @@ def _signal(group: h5py.Group) -> h5py.Dataset | None:
 
 
 def _scan(group: h5py.Group) -> str | None:
-    """What a detector's data are if not an image stack, None if they are one."""
+    """Return what the data of a detector are, or None if they are an image stack."""
     kind = text(child(group, "stxm_scan_type")).lower()
     data = _signal(group)
     if kind in _SCANS:
@@ -138,7 +138,7 @@ def _axes(group: h5py.Group, ndim: int) -> list[str]:
 
 
 def _integer(value: Any) -> int:
-    """An attribute that is a whole number, as a number, text or array of one; 0 if it is none."""
+    """Return an attribute as an integer, from a number, a text or an array of one; 0 for anything else."""
     try:
         return int(np.ravel(value)[0])
     except (TypeError, ValueError, IndexError):

@@ -26,7 +26,7 @@ _MARKS_OF_FXI = ("uid", "note", "scan_time", "Magnification", "Pixel Size", "img
 
 
 def why_not_readable(path: Path) -> str | None:
-    """Why the file was not saved by PyXAS; None if it was."""
+    """Return why the file was not saved by PyXAS, or None if it was."""
     if not is_hdf5(path):
         return "not an HDF5 file"
     with opened(path) as file:
@@ -40,14 +40,14 @@ def why_not_readable(path: Path) -> str | None:
 
 
 def names_in(file: h5py.File) -> tuple[str | None, str | None]:
-    """Which of the usual names the images and the energies have; None where there are none."""
+    """Return the names of the images and of the energies among the usual ones, or None for each."""
     images = next((name for name in _IMAGES if child(file, name) is not None), None)
     return images, next((name for name in _ENERGIES if child(file, name) is not None), None)
 
 
 @reader("pyxas", title="PyXAS", patterns=("*.h5", "*.hdf5"), why_not_readable=why_not_readable)
 def read(path: Path, energies: Any = None) -> RawStack:
-    """The images (E, Y, X) or volumes (E, Z, Y, X); what they are is guessed from how they change with energy.
+    """Read images (E, Y, X) or volumes (E, Z, Y, X); the change with energy tells the quantity.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
 
 
 def _quantity(data: Any, energy: Any) -> tuple[Quantity, str]:
-    """What the values are, and how that was decided. Above an edge a sample absorbs more than below it.
+    """Return the quantity and the reason: above an edge a sample absorbs more than below it.
 
     Frames that an interrupted scan left empty are not looked at.
     """

@@ -27,7 +27,7 @@ _HEADER_2 = np.lib.format.read_array_header_2_0
 
 
 def why_not_readable(path: Path, energies: Any = None) -> str | None:
-    """Why the file is no array or archive of a stack; None if it is."""
+    """Return why the file is not an array or archive of a stack, or None if it is."""
     begins = starts_with(path, 6)
     if begins == _NPY:
         shape = _mapped(path).shape
@@ -50,7 +50,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
 
 @reader("arrays", title="NumPy arrays", patterns=("*.npz", "*.npy"), why_not_readable=why_not_readable)
 def read(path: Path, energies: Any = None) -> RawStack:
-    """The arrays ``data`` (E, Y, X) and ``energy`` (E,), and if there ``quantity`` and ``pixel_size`` (µm).
+    """Read the arrays ``data`` (E, Y, X) and ``energy`` (E,), and ``quantity`` and ``pixel_size`` (µm) if present.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def _array(path: Path, energies: Any) -> RawStack:
 
 
 def _mapped(path: Path) -> Any:
-    """The array, left in its file; the length of the file is checked before anything is allocated."""
+    """Map the array without loading it; the length of the file is checked before anything is allocated."""
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except _HEADER_ERRORS as error:
@@ -95,7 +95,7 @@ def _mapped(path: Path) -> Any:
 
 
 def _check_archive(path: Path) -> None:
-    """Refuses an archive that unpacks to too much, or whose arrays say that they are larger than what is packed.
+    """Refuse an archive that unpacks to too much, or whose arrays claim more than the packed bytes.
 
     NumPy allocates an array before it reads it.
 

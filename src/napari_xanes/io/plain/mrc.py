@@ -36,7 +36,7 @@ class _Header:
 
 
 def why_not_readable(path: Path, energies: Any = None) -> str | None:
-    """Why the file is no MRC stack with energies; None if it is."""
+    """Return why the file is not an MRC stack with energies, or None if it is."""
     content = starts_with(path, _HEADER_BYTES)
     if content[208:211] != b"MAP":
         return "not an MRC file"
@@ -52,7 +52,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
     "mrc", title="MRC with energies", patterns=("*.mrc", "*.mrcs", "*.st", "*.rec"), why_not_readable=why_not_readable
 )
 def read(path: Path, energies: Any = None) -> RawStack:
-    """The sections as frames (E, Y, X).
+    """Read the sections as frames (E, Y, X).
 
     Raises
     ------

@@ -46,7 +46,7 @@ _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
 def why_not_readable(path: Path) -> str | None:
-    """Why the file is no Athena project; None if it is."""
+    """Return why the file is not an Athena project, or None if it is."""
     if starts_with(path, 2) == b"\x1f\x8b":
         try:
             with gzip.open(path) as file:
@@ -114,7 +114,7 @@ def _unpacked(path: Path) -> bytes:
 
 
 def _up_to(file: BinaryIO | gzip.GzipFile, n_bytes: int) -> bytes:
-    """The first bytes of a file, without memory for those that it does not have."""
+    """Return the first bytes of a file without allocating more than the file has."""
     content = bytearray()
     while len(content) < n_bytes and (block := file.read(min(1 << 20, n_bytes - len(content)))):
         content += block
@@ -122,7 +122,7 @@ def _up_to(file: BinaryIO | gzip.GzipFile, n_bytes: int) -> bytes:
 
 
 def _list(text: str, at: int) -> tuple[list[Any], int]:
-    """The Perl list whose opening bracket ends at `at`, and where it ends; nested lists become None."""
+    """Parse the Perl list whose opening bracket ends at `at`; return it with its end. Nested lists become None."""
     items: list[Any] = []
     closing = [")"]
     while closing:

@@ -61,7 +61,7 @@ class Table:
 
 
 def why_not_readable(path: Path) -> str | None:
-    """Why the file has no spectra in columns; None if it has."""
+    """Return why the file has no spectra in columns, or None if it has."""
     if path.is_dir():
         return "a folder, not a file"
     try:
@@ -79,7 +79,7 @@ def why_not_readable(path: Path) -> str | None:
     why_not_readable=why_not_readable,
 )
 def read_spectra(path: Path) -> list[Spectrum]:
-    """One spectrum per signal column, or the one of columns with known names (``energy i0 itrans``).
+    """Read one spectrum per signal column, or the spectrum of columns with known names (``energy i0 itrans``).
 
     Raises
     ------
@@ -130,7 +130,7 @@ def parse_table(text: str) -> Table:
 
 
 def _numbers(line: str) -> list[float] | None:
-    """The numbers of a line, None if anything in it is none."""
+    """Return the numbers of a line, or None if anything in it is not a number."""
     if ";" in line:
         # A semicolon between columns leaves the comma for decimals, as spreadsheets in much of Europe write them.
         fields = [field.strip().replace(",", ".") for field in line.rstrip("; ").split(";")]
@@ -155,7 +155,7 @@ def _names(comments: list[str], n_columns: int) -> list[str] | None:
 
 
 def _energies(table: Table) -> tuple[NDArray[np.float64], str]:
-    """The first column in eV, and how its unit was known."""
+    """Return the first column in eV, with the source of its unit."""
     column = table.values[:, 0]
     if not looks_like_energies(column):
         raise ValueError("its first column is no list of photon energies in eV or keV")
@@ -229,7 +229,7 @@ def _spectrum(name: str, energy: NDArray[np.float64], mu: NDArray[np.float64], m
 
 
 def unique_names(names: list[str]) -> list[str]:
-    """The names, repeated ones numbered.
+    """Number the names that repeat.
 
     Examples
     --------

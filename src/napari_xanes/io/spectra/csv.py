@@ -27,14 +27,14 @@ _MOST_COLUMNS = 100_000
 
 
 def why_not_readable(path: Path) -> str | None:
-    """Why the file is none that `write_spectra` wrote; None if it is."""
+    """Return why the file was not written by `write_spectra`, or None if it was."""
     first = starts_with(path, len(_MARK) + 3).removeprefix(b"\xef\xbb\xbf")
     return None if first.startswith(_MARK.encode()) else "not written by napari-xanes"
 
 
 @spectra_reader("csv", title="spectra of napari-xanes", patterns=("*.csv",), why_not_readable=why_not_readable)
 def read_spectra(path: Path) -> list[Spectrum]:
-    """The spectra that `write_spectra` wrote.
+    """Read the spectra that `write_spectra` wrote.
 
     Raises
     ------

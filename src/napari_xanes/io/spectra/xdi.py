@@ -25,14 +25,14 @@ _OURS = "Napari_xanes.spectra"
 
 
 def why_not_readable(path: Path) -> str | None:
-    """Why the file is no XDI; None if it is."""
+    """Return why the file is not XDI, or None if it is."""
     first = starts_with(path, 64).lstrip(b"\xef\xbb\xbf# \t")
     return None if first.startswith(b"XDI/") else "it does not begin with '# XDI/'"
 
 
 @spectra_reader("xdi", title="XDI", patterns=("*.xdi", "*.nor"), why_not_readable=why_not_readable)
 def read_spectra(path: Path) -> list[Spectrum]:
-    """The spectra of the file: one of known columns (mutrans, norm, i0 and itrans ...), or one per named column.
+    """Read the spectrum of known columns (mutrans, norm, i0 and itrans ...), or one spectrum per named column.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def read_spectra(path: Path) -> list[Spectrum]:
 
 
 def _fields(text: str) -> dict[str, str]:
-    """The header fields ``# Family.key: value``, names in lower case, up to the first row of numbers."""
+    """Return the header fields ``# Family.key: value``, names in lower case, up to the first row of numbers."""
     fields: dict[str, str] = {}
     for line in lines_of(text):
         line = line.strip()

@@ -36,7 +36,7 @@ class _Sidecar:
 
 
 def why_not_readable(path: Path) -> str | None:
-    """Why the file is no stack of aXis2000; None if it is."""
+    """Return why the file is not a stack of aXis2000, or None if it is."""
     try:
         binary, sidecar = _pair(path)
     except ValueError as error:
@@ -47,7 +47,7 @@ def why_not_readable(path: Path) -> str | None:
 
 
 def _pair(path: Path) -> tuple[Path, _Sidecar]:
-    """The images and what the text beside them says, whichever of the two is named.
+    """Read the images and their text, whichever of the two files is named.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def _pair(path: Path) -> tuple[Path, _Sidecar]:
 
 
 def _parsed(path: Path) -> _Sidecar:
-    """The text.
+    """Parse the text.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def _parsed(path: Path) -> _Sidecar:
 
 @reader("axis", title="aXis2000", patterns=("*.ncb", "*.dat"), why_not_readable=why_not_readable)
 def read(path: Path, energies: Any = None) -> RawStack:
-    """The images, float32 (E, Y, X), with x and y increasing; dwell times are taken for ms.
+    """Read the images, float32 (E, Y, X), with x and y increasing; dwell times are in ms.
 
     Whole numbers are divided by the text's scale. Images that were scanned from right to left, or from top to bottom,
     are turned.

@@ -28,7 +28,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def why_not_readable(path: Path) -> str | None:
-    """Why the file or folder is no SDF scan; None if it is."""
+    """Return why the file or folder is not an SDF scan, or None if it is."""
     if path.is_dir():
         headers = _headers(path)
         if len(headers) != 1:
@@ -44,7 +44,7 @@ def _headers(folder: Path) -> list[Path]:
 
 @reader("sdf", title="STXM_Control SDF", patterns=("*.hdr",), why_not_readable=why_not_readable, folders=True)
 def read(path: Path, energies: Any = None, select: str | int | None = None) -> RawStack:
-    """The images of one detector and region, the first ones unless selected, float32.
+    """Read the images of one detector and region, by default the first ones, as float32.
 
     Images that are missing or incomplete are left out, and the user is told. An ``i0.xsp`` beside the header becomes
     the stack's I0.
@@ -137,7 +137,7 @@ def _pixel_size(region: Mapping[str, Any]) -> tuple[float, float] | None:
 
 
 def _images(paths: list[Path], shape: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The images that are there and whole, and which these are."""
+    """Return the complete images and their numbers."""
     frames = []
     there = np.zeros(len(paths), dtype=bool)
     problem = ""
@@ -155,7 +155,7 @@ def _images(paths: list[Path], shape: tuple[int, int]) -> tuple[NDArray[np.float
 
 
 def _image(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """One image, its rows along y.
+    """Read one image; its rows lie along y.
 
     Raises
     ------
@@ -185,7 +185,7 @@ def _image(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
 
 
 def _missing(there: NDArray[np.bool_], energy: NDArray[np.float64]) -> list[str]:
-    """What to tell about images that are not there or incomplete."""
+    """Return the warnings about missing and incomplete images."""
     last = int(np.flatnonzero(there)[-1])
     told = []
     gaps = energy[: last + 1][~there[: last + 1]]

@@ -10,7 +10,7 @@ _MOST_NESTED = 30
 
 
 def parse_header(text: str) -> dict[str, Any]:
-    """A header as nested mappings and lists.
+    """Parse a header into nested mappings and lists.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class _Parser:
         self.current = None if match is None else (match.lastindex, match[match.lastindex or 0])
 
     def peek(self) -> str | None:
-        """The next sign of punctuation, None if something else comes next."""
+        """Return the next punctuation character, or None if something else comes next."""
         if self.current is None:
             raise ValueError("the header ends in the middle of a block or list: it is cut short")
         return self.current[1] if self.current[0] == 2 else None

@@ -18,7 +18,7 @@ _NUMBER = np.dtype(">f4")
 
 
 def why_not_readable(path: Path, energies: Any = None) -> str | None:
-    """Why the file is no Stony Brook stack; None if it is."""
+    """Return why the file is not a Stony Brook stack, or None if it is."""
     head = starts_with(path, 3 * _HEAD.itemsize)
     if len(head) < 3 * _HEAD.itemsize:
         return "too short for its header"
@@ -35,7 +35,7 @@ def _bytes(columns: int, rows: int, images: int) -> int:
 
 @reader("stony_brook", title="Stony Brook", patterns=("*.stk",), why_not_readable=why_not_readable)
 def read(path: Path, energies: Any = None) -> RawStack:
-    """The images in native float32 (E, Y, X), with dwell times as ``exposure`` in s; positions are taken for µm.
+    """Read the images as native float32 (E, Y, X); dwell times become ``exposure`` in s, positions are in µm.
 
     Raises
     ------

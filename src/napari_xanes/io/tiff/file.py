@@ -35,7 +35,7 @@ def is_tiff(path: Path) -> bool:
 
 @contextmanager
 def opened(path: Path) -> Iterator[tifffile.TiffFile]:
-    """The file, open for reading; other files that it may name are not followed.
+    """Open a file for reading; other files that it names are not followed.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def opened(path: Path) -> Iterator[tifffile.TiffFile]:
 
 
 def own_notes(tiff: tifffile.TiffFile, kind: str) -> dict[str, Any] | None:
-    """What napari-xanes noted in a file of that kind, None in any other file."""
+    """Return what napari-xanes wrote into a file of this kind, or None for any other file."""
     info = (tiff.imagej_metadata or {}).get("Info") if tiff.is_imagej else None
     if not isinstance(info, str) or f'"{KEY}"' not in info[:100]:
         return None
@@ -67,7 +67,7 @@ def own_notes(tiff: tifffile.TiffFile, kind: str) -> dict[str, Any] | None:
 
 
 def images(tiff: tifffile.TiffFile, *, own: bool = False) -> tifffile.TiffPageSeries:
-    """The file's first series of images of one shape.
+    """Return the first series of images of one shape.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def images(tiff: tifffile.TiffFile, *, own: bool = False) -> tifffile.TiffPageSe
 
 
 def _check_page(tiff: tifffile.TiffFile, page: Any) -> None:
-    """Refuses an image that is too large in one piece, or whose strips or tiles unpack to more than they should.
+    """Refuse an image that is too large in one piece, or whose strips or tiles unpack to more than they should.
 
     Raises
     ------
@@ -159,8 +159,8 @@ class _Pages:
 
 
 def load(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path) -> Any:
-    """The images: a NumPy array, or a dask array over the file if larger than the memory limit."""
-    with allocation_limits.room(tiff.filehandle.size):
+    """Return the images as a NumPy array, or above the memory limit as a dask array over the file."""
+    with allocation_limits.memory_limited_to(tiff.filehandle.size):
         at_once = series.nbytes <= frames.MEMORY_LIMIT.get()
     if at_once:
         return pixels(series)
@@ -186,7 +186,7 @@ def slice_distance(tiff: tifffile.TiffFile) -> float | None:
 
 
 def _imagej_unit(unit: str) -> float | None:
-    """How many µm a unit is as ImageJ writes it; None without one, for then lengths are in pixels."""
+    """Return ImageJ's unit of length in µm; None without a unit, because lengths are then in pixels."""
     return length_in_um(unit.replace("\\u00B5", "µ")) if unit.strip() else None
 
 

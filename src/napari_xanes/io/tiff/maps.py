@@ -20,7 +20,7 @@ from napari_xanes.parameter_map import MapSet, ParameterMap
 
 
 def why_not_readable(path: Path) -> str | None:
-    """Why the file holds no maps of ours; None if it does."""
+    """Return why the file holds no maps of napari-xanes, or None if it does."""
     if not is_tiff(path):
         return "not a TIFF file"
     with opened(path) as tiff:
@@ -29,7 +29,7 @@ def why_not_readable(path: Path) -> str | None:
 
 @maps_reader("tiff_maps", title="maps in ImageJ TIFF", patterns=("*.tif", "*.tiff"), why_not_readable=why_not_readable)
 def read_maps(path: Path) -> MapSet:
-    """The maps in a file that `tiff_writer.write_maps` wrote.
+    """Read the maps in a file that `napari_xanes.io.tiff.writer` wrote.
 
     Raises
     ------

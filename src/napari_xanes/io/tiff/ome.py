@@ -34,7 +34,7 @@ class Ome:
 
 
 def ome_header(description: str) -> Ome | None:
-    """The OME header in the description of a file's first page; None if that is something else.
+    """Return the OME header in the description of the first page, or None if it has none.
 
     Raises
     ------

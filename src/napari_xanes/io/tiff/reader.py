@@ -24,7 +24,7 @@ _XRF_WORDS = ("xrf", "fluorescence", "fluo")
 
 
 def why_not_readable(path: Path, energies: Any = None) -> str | None:
-    """Why the file is no TIFF stack with energies, or the folder no series of TIFFs; None if it is."""
+    """Return why the path is not a TIFF stack with energies or a folder of TIFFs, or None if it is."""
     if path.is_dir():
         files = folder.tiffs_in(path)
         if len(files) != 1:
@@ -55,7 +55,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
     "tiff", title="TIFF with energies", patterns=("*.tif", "*.tiff"), why_not_readable=why_not_readable, folders=True
 )
 def read(path: Path, energies: Any = None) -> RawStack:
-    """The pages as frames (E, Y, X) or (E, Z, Y, X); of a folder, its files.
+    """Read the pages of a file, or the files of a folder, as frames (E, Y, X) or (E, Z, Y, X).
 
     Raises
     ------
@@ -121,7 +121,7 @@ def _counts(shape: tuple[int, ...], ome: Ome | None) -> tuple[int, ...]:
 
 
 def _energies(path: Path, tiff: tifffile.TiffFile, ome: Ome | None, counts: tuple[int, ...]) -> Any:
-    """Energies in eV, what to call their place, metadata, notes; None if there are none.
+    """Find energies in eV; return them with the name of their place, metadata and notes, or None.
 
     A text of the file's own name comes first, because a user put it there; then the names of the images.
     """
@@ -140,7 +140,7 @@ def _energies(path: Path, tiff: tifffile.TiffFile, ome: Ome | None, counts: tupl
 
 
 def _quantity(path: Path, data: Any) -> tuple[Quantity, str]:
-    """What the values are, and how that was decided."""
+    """Return the quantity of the values, and the reason."""
     logs = (p.name for p in path.parent.iterdir() if p.name.startswith("maps_log"))
     hint = path.name if any(word in path.name.lower() for word in _XRF_WORDS) else next(logs, None)
     if hint is not None:

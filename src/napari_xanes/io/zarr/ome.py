@@ -59,7 +59,7 @@ class Image:
         return None
 
     def arranged(self, data: Any, n_energies: int) -> tuple[Any, tuple[float, ...] | None]:
-        """The data as (E, Y, X) or (E, Z, Y, X) and the pixel size in µm.
+        """Return the data as (E, Y, X) or (E, Z, Y, X), and the pixel size in µm.
 
         Raises
         ------
@@ -86,7 +86,7 @@ class Image:
         return arranged, tuple(s for s in sizes if s) if all(sizes) else None
 
     def _step(self, number: int) -> float | None:
-        """The length of a pixel along an axis in µm."""
+        """Return the length of a pixel along an axis in µm."""
         if number >= min(len(self.axes), len(self.scale)):
             return None
         unit = str(self.axes[number].get("unit") or "none")
@@ -96,7 +96,7 @@ class Image:
 
 
 def image_of(root: Any) -> Image | None:
-    """The image in a store: OME multiscales, or the only array with three or four axes; None if there is none.
+    """Return the image in a store: OME multiscales, or the only array with three or four axes; None without one.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def _multiscale(group: Any) -> Image | None:
 
 
 def energies_of(image: Image) -> tuple[NDArray[np.float64], str] | None:
-    """Energies in eV from the names of channels or the scale of an axis in eV or keV, and their unit."""
+    """Return energies in eV and their unit, from the names of channels or the scale of an axis in eV or keV."""
     if (named := energies_in(image.names)) is not None and named[0].size in image.array.shape[:-2]:
         return named
     axis = image.energy_axis

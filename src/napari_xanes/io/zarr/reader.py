@@ -29,7 +29,7 @@ _ENERGY_NAMES = ("energy", "energies", "energy_eV", "energy_ev", "photon_energy"
 
 
 def why_not_readable(path: Path, energies: Any = None) -> str | None:
-    """Why the folder is no Zarr store of a stack with energies; None if it is."""
+    """Return why the folder is not a Zarr store of a stack with energies, or None if it is."""
     if path.is_file():
         return "a file; a Zarr store is a folder"
     names = {item.name for item in path.iterdir()}
@@ -62,7 +62,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
 
 @reader("zarr_folder", title="OME-Zarr and Zarr", patterns=("*.zarr",), why_not_readable=why_not_readable, folders=True)
 def read(path: Path, energies: Any = None) -> RawStack:
-    """The images (E, Y, X) or (E, Z, Y, X) at full resolution.
+    """Read the images (E, Y, X) or (E, Z, Y, X) at full resolution.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
 
 
 def _energies(path: Path, root: Any, image: Image) -> tuple[Any, dict[str, Any]] | None:
-    """Energies in eV and how they were found: in attributes, an array beside, OME metadata, or a text beside."""
+    """Return energies in eV and their source: attributes, an array, OME metadata, or a text file in the same folder."""
     from napari_xanes.io.zarr import store as zarr_store
 
     group = image.group

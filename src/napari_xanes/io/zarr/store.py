@@ -86,7 +86,7 @@ class _Folder(LocalStore):
 
 
 def opened(path: Path) -> Any:
-    """The group or array at the root of a store, of Zarr 2 or 3, for reading.
+    """Open the root of a store of Zarr 2 or 3 for reading.
 
     Raises
     ------
@@ -111,12 +111,12 @@ def _root(store: _Folder, path: Path, version: Literal[2, 3]) -> Any:
 
 
 def created(path: Path) -> Any:
-    """The root group of a new store of Zarr 2 for writing."""
+    """Create a store of Zarr 2 for writing; return its root group."""
     return zarr.open_group(str(path), mode="w-", zarr_format=2)
 
 
 def checked(array: Any, root: Path) -> Any:
-    """An array of numbers whose promises its folder can keep.
+    """Open an array of numbers, if its folder can hold what its metadata promise.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def checked(array: Any, root: Path) -> Any:
 
 
 def load(array: Any) -> Any:
-    """The values: a NumPy array, or a dask array of whole chunks if larger than the memory limit."""
+    """Return the values as a NumPy array, or above the memory limit as a dask array of whole chunks."""
     dtype = array.dtype.newbyteorder("=")
     unpacked = array.nbytes - allocation_limits.ALWAYS_BELIEVED
     believed = unpacked <= 0 or _holds(array.store.root / array.path, unpacked // 2)
@@ -192,7 +192,7 @@ def _codecs(metadata: Any) -> set[str]:
 
 
 def held(folder: Path) -> int:
-    """How many bytes the files in a folder and in those below it have."""
+    """Return the size in bytes of all files in a folder and below."""
     return sum(_sizes(folder))
 
 

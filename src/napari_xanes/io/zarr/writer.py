@@ -75,7 +75,7 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
 
 
 def write_array(group: Any, name: str, data: Any) -> Any:
-    """An array of the data's own type; lazy data are computed slab by slab."""
+    """Write data as an array of their own type; lazy data are computed slab by slab."""
     shape = tuple(data.shape)
     wanted = _CHUNK if len(shape) == 3 else (_CHUNK[0], 8, *_CHUNK[1:]) if len(shape) == 4 else shape
     frame = data.dtype.itemsize * int(np.prod(shape[1:], dtype=np.int64))
@@ -102,7 +102,7 @@ def write_array(group: Any, name: str, data: Any) -> Any:
 
 
 def _multiscale(stack: SpectralStack) -> dict[str, Any]:
-    """The OME metadata. An energy axis has a unit only where its energies are even: OME knows no others."""
+    """Return the OME metadata. An energy axis has a unit only if its steps are even: OME has no other axes."""
     energy = stack.energy
     step = (energy[-1] - energy[0]) / max(1, energy.size - 1) or 1.0
     even = bool(np.allclose(energy, energy[0] + step * np.arange(energy.size), rtol=0, atol=1e-6))
@@ -127,7 +127,7 @@ def _multiscale(stack: SpectralStack) -> dict[str, Any]:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary folder beside the target, which takes the target's place when the block has succeeded."""
+    """Give a temporary folder next to the target, which replaces the target if the block succeeds."""
     target = path.resolve()
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{target}: there is no folder {target.parent}")
