@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -130,6 +132,26 @@ def test_other_ole2_files_are_declined(tmp_path):
     path = tmp_path / "letter.xrm"
     path.write_bytes(ole2({"WordDocument": b"text"}))
     assert "no ImageInfo" in zeiss.why_not_readable(path)
+
+
+@pytest.mark.parametrize("name", ["Image", "Energy", "ImageWidth", "Image1"])
+def test_a_folder_in_the_place_of_a_stream_is_damage(tmp_path, name):
+    path = write(tmp_path / "a.txrm", IMAGES, ENERGY, [1.0] * 3, reference=(IMAGES[0], 1.0))
+    content = bytearray(path.read_bytes())
+    entry = content.index(name.encode("utf-16-le") + b"\0\0")
+    assert content[entry + 66] == 2, "the type of a directory entry: a stream"
+    content[entry + 66] = 1
+    path.write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            stack = io.read(path)
+        except (OSError, ValueError) as error:
+            assert_documented(error, path.name)
+        else:
+            assert name in ("Image", "Image1")
+            assert "flat" not in stack.metadata or name == "Image1"
+            assert stack.shape[0] == (3 if name == "Image" else 2)
 
 
 @pytest.fixture(scope="module")

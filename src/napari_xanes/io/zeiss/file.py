@@ -95,7 +95,7 @@ def why_not_zeiss(path: Path) -> str | None:
     if starts_with(path, len(_OLE2)) != _OLE2:
         return "not an OLE2 file"
     with _opened(path) as ole:
-        if ole.exists("ImageInfo/ImageWidth"):
+        if _has_stream(ole, "ImageInfo/ImageWidth"):
             return None
         if ole.parsing_issues:
             return f"an OLE2 file that is damaged or cut short ({ole.parsing_issues[0][1]}); copy it again"
@@ -199,7 +199,7 @@ def _complete_images(
     """Return the numbers of the complete images; an image of another size is an error."""
     n_bytes = shape[0] * shape[1] * stored.itemsize
     names = [_image_name(number) for number in range(n_taken)]
-    sizes = {ole.get_size(name) for name in names if ole.exists(name)} - {n_bytes}
+    sizes = {ole.get_size(name) for name in names if _has_stream(ole, name)} - {n_bytes}
     if sizes:
         raise ValueError(f"{path}: an image has {min(sizes)} bytes where {shape[0]} x {shape[1]} pixels need {n_bytes}")
     return tuple(number for number, name in enumerate(names) if _is_complete(ole, name, n_bytes))
@@ -211,7 +211,7 @@ def _image_name(number: int) -> str:
 
 def _read_pixels(path: Path, name: str, shape: tuple[int, int], stored: np.dtype[Any]) -> NDArray[Any]:
     with _opened(path) as ole:
-        stream = ole.openstream(name).read() if ole.exists(name) else b""
+        stream = ole.openstream(name).read() if _has_stream(ole, name) else b""
     n_bytes = shape[0] * shape[1] * stored.itemsize
     if len(stream) != n_bytes:
         raise OSError(f"{path}: {name} has {len(stream)} bytes instead of {n_bytes}: cut short or changed since")
@@ -245,8 +245,13 @@ def _integer(ole: olefile.OleFileIO, name: str) -> int:
     return int(values[0]) if values.size else 0
 
 
+def _has_stream(ole: olefile.OleFileIO, name: str) -> bool:
+    """Return whether the file has a stream with this name; in a damaged table the name may belong to a folder."""
+    return bool(ole.get_type(name) == olefile.STGTY_STREAM)
+
+
 def _stream(ole: olefile.OleFileIO, name: str, dtype: str) -> NDArray[Any]:
-    if not ole.exists(name) or not 4 <= ole.get_size(name) <= 4 * _MOST_IMAGES:
+    if not _has_stream(ole, name) or not 4 <= ole.get_size(name) <= 4 * _MOST_IMAGES:
         return np.empty(0, dtype)
     stream = ole.openstream(name).read()
     if len(stream) != ole.get_size(name):
@@ -256,7 +261,7 @@ def _stream(ole: olefile.OleFileIO, name: str, dtype: str) -> NDArray[Any]:
 
 def _is_complete(ole: olefile.OleFileIO, name: str, n_bytes: int) -> bool:
     """Whether the file has all bytes of a stream. The stream is followed through its sectors, not read."""
-    if not ole.exists(name) or ole.get_size(name) != n_bytes:
+    if not _has_stream(ole, name) or ole.get_size(name) != n_bytes:
         return False
     if n_bytes < ole.minisectorcutoff:
         return len(ole.openstream(name).read()) == n_bytes
