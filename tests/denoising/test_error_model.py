@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,12 @@ def binned(hidden: float, noise: float = 0.01) -> BinnedStack:
 def test_the_unexplained_variance_is_measured(hidden: float) -> None:
     design = design_from_references(REFERENCES, ENERGY, np.ones(ENERGY.size))
     assert np.sqrt(unexplained_variance(binned(hidden), design, None)) == pytest.approx(hidden, abs=0.0012)
+
+
+def test_a_large_mean_hides_no_unexplained_variance() -> None:
+    design = design_from_references(REFERENCES, ENERGY, np.ones(ENERGY.size))
+    raised = replace(binned(0.02), sample=binned(0.02).sample + np.float32(1000))
+    assert np.sqrt(unexplained_variance(raised, design, None)) == pytest.approx(0.02, abs=0.0012)
 
 
 def test_an_unexplained_variance_scatters_fractions_as_predicted() -> None:

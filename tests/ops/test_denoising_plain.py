@@ -103,6 +103,31 @@ def test_parallel_analysis_counts_the_true_components(n_true: int) -> None:
     assert find_components(stack, None).spectra.shape[1] == n_true
 
 
+@pytest.mark.parametrize("mean", [0.0, 100.0, 1000.0])
+def test_a_large_mean_adds_no_components(mean: float) -> None:
+    rng = np.random.default_rng(0)
+    energy = np.linspace(8300, 8400, 40)
+    data = 2 * np.arctan(energy - 8343)[:, None, None] * rng.uniform(0, 1, (64, 64))
+    data += mean + 0.3 * rng.standard_normal(data.shape)
+    components = find_components(SpectralStack(data.astype(np.float32), energy, "fluorescence"), None)
+    assert components.spectra.shape[1] == 1
+    # A component takes its share of the noise, one of forty; what is left is noise.
+    shown = components.mean[:, None, None] + np.tensordot(components.spectra, components.scores, 1) * components.noise
+    assert np.std(data - shown) == pytest.approx(0.3 * np.sqrt(39 / 40), rel=0.02)
+
+
+@pytest.mark.parametrize("photons", [1e4, 1e8])
+def test_a_thick_sample_has_no_more_components_than_spectra(photons: float) -> None:
+    rng = np.random.default_rng(0)
+    energy = np.linspace(8300, 8400, 60)
+    spectra = 0.1 * np.arctan(np.subtract.outer(energy, [8343, 8347]))
+    depth = 1.5 + np.tensordot(spectra, rng.uniform(0, 1, (2, 64, 64)), 1)
+    metadata = {"flat": np.full(depth.shape[1:], photons, np.float32), "n_flat": 1e9, "gain": 1.0}
+    counts = rng.poisson(photons * np.exp(-depth)).astype(np.float32)
+    stack = nx.ops.optical_depth(SpectralStack(counts, energy, "counts", metadata=metadata))
+    assert find_components(stack, None).spectra.shape[1] == 2
+
+
 def test_eigenvalues_of_noise_are_those_of_drawn_noise() -> None:
     rng = np.random.default_rng(0)
     drawn = [np.linalg.eigvalsh(np.cov(rng.standard_normal((20, 500))))[::-1] for _ in range(40)]

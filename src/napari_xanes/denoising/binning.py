@@ -92,7 +92,7 @@ def bin_stack(
         bins = bin_rows(rows, values.shape[1])
         for mean, precision in zip(means, precisions, strict=True):
             mean[:, bins] = bin_sums(values * precision[rows])
-        air_sums[rows.start] = np.einsum("eyx,yx->e", values, air_precision[rows], optimize=True)
+        air_sums[rows.start] = np.einsum("eyx,yx->e", values, air_precision[rows], dtype=np.float64)
 
     over_bands(add, stack.data, multiple=BIN, progress=progress, message="means over bins")
     if inner.sum() >= max(_MIN_AIR_PIXELS, _MIN_AIR_SHARE * air.size):

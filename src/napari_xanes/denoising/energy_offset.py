@@ -60,7 +60,8 @@ def _fit_in_survey(survey: Survey, references: list[Spectrum], background: bool,
     patterns = plausible_background(binned, design, from_sample=False) if has_air and background else None
     if patterns is not None:
         sample = sample - patterns.on_bins()
-    moments = np.einsum("eyx,fyx,yx->ef", sample, sample, binned.sample_precision, optimize=True)
+    scores = (sample * np.sqrt(binned.sample_precision)).reshape(energy.size, -1).astype(np.float64)
+    moments = scores @ scores.T
     return fit_energy_offset(moments / (binned.sample_precision > 0).sum(), references, energy, weight)
 
 

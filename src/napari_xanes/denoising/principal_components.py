@@ -63,10 +63,10 @@ def find_components(stack: SpectralStack, count: int | None, progress: Progress 
         count = _significant(variances, int((precision > 0).sum()), weighted.photons_known)
     chosen = vectors[:, : min(count, len(root))]
     scores = np.empty((chosen.shape[1], *stack.shape[1:]), np.float32)
-    shift = (chosen.T @ (root * mean)).astype(np.float32)[:, None, None]
+    mean_frame = mean.astype(np.float32)[:, None, None]
 
     def project(band: Float32Array, rows: slice) -> None:
-        values = apply_matrix(chosen.T * root, weighted.unbiased(band, rows)) - shift
+        values = apply_matrix(chosen.T * root, weighted.unbiased(band, rows) - mean_frame)
         scores[:, rows] = values * np.sqrt(precision[rows])
 
     over_bands(project, stack.data, progress=part(progress, 0.6, 1.0), message="components")
@@ -78,22 +78,30 @@ def find_components(stack: SpectralStack, count: int | None, progress: Progress 
 def _moments(
     weighted: WeightedStack, precision: Float32Array, progress: Progress | None
 ) -> tuple[Float64Array, Float64Array]:
-    """Return the mean spectrum (E,), and the covariance (E, E) in units of the noise."""
+    """Return the mean spectrum (E,), and the covariance (E, E) in units of the noise.
+
+    Squares are summed around the mean of each band, in double precision: those of a large mean would hide the noise
+    (Chan, Golub and LeVeque, Am. Stat. 37, 242, 1983).
+    """
     stack, root = weighted.stack, np.sqrt(weighted.weight)
     n_energies = stack.energy.size
-    sums = np.zeros((stack.shape[1], n_energies))
+    totals = np.zeros(stack.shape[1])
+    means = np.zeros((stack.shape[1], n_energies))
     products = np.zeros((stack.shape[1], n_energies, n_energies))
 
     def add(band: Float32Array, rows: slice) -> None:
-        values = weighted.unbiased(band, rows)
-        sums[rows.start] = np.einsum("eyx,yx->e", values, precision[rows], optimize=True)
-        flat = (values * np.sqrt(precision[rows])).reshape(len(values), -1)
-        products[rows.start] = flat @ flat.T
+        values = weighted.unbiased(band, rows).reshape(n_energies, -1).astype(np.float64)
+        share = precision[rows].ravel().astype(np.float64)
+        totals[rows.start] = share.sum()
+        means[rows.start] = values @ share / max(totals[rows.start], 1e-30)
+        values -= means[rows.start][:, None]
+        values *= np.sqrt(share)
+        products[rows.start] = values @ values.T
 
     over_bands(add, stack.data, progress=progress, message="components")
-    total = float(precision.sum())
-    mean = sums.sum(axis=0) / total
-    centred = products.sum(axis=0) - total * np.outer(mean, mean)
+    mean = totals @ means / totals.sum()
+    between = (means - mean) * np.sqrt(totals)[:, None]
+    centred = products.sum(axis=0) + between.T @ between
     return mean, centred * np.outer(root, root) / int((precision > 0).sum())
 
 

@@ -116,9 +116,9 @@ def unexplained_variance(binned: BinnedStack, design: DesignMatrix, background: 
     """
     values = binned.sample if background is None else binned.sample - background.on_bins()
     basis = design.basis.astype(np.float32)
-    explained = apply_matrix(basis.T, values)
+    residual = values - apply_matrix(basis, apply_matrix(basis.T, values))
     used = binned.sample_precision > 0
-    square = np.einsum("eyx,eyx->yx", values, values)[used] - np.einsum("kyx,kyx->yx", explained, explained)[used]
+    square = np.einsum("eyx,eyx->yx", residual, residual)[used]
     degrees_of_freedom = len(basis) - basis.shape[1]
     return max(0.0, float(np.median(square / degrees_of_freedom - 1 / binned.sample_precision[used])))
 

@@ -57,11 +57,10 @@ def fit_pixels(
         values -= offset_frame
         values *= root
         explained = apply_matrix(basis.T, values)
-        square = np.einsum("eyx,eyx->yx", values, values) - np.einsum("kyx,kyx->yx", explained, explained)
-        mean_square[rows] = square / degrees_of_freedom
+        values -= apply_matrix(basis, explained)
+        mean_square[rows] = np.einsum("eyx,eyx->yx", values, values) / degrees_of_freedom
         # The first row of each band is enough to compare neighbours.
-        residual = values[:, :1] - apply_matrix(basis, explained[:, :1])
-        residual *= np.sqrt(weighted.precision[rows][:1])
+        residual = values[:, :1] * np.sqrt(weighted.precision[rows][:1])
         used = weighted.precision[rows][0] > 0
         for distance in (1, 2):
             pairs = used[distance:] & used[:-distance]

@@ -30,7 +30,7 @@ def embed(
     background: Literal["linear", "constant", "none"] = "linear",
     progress: Progress | None = None,
 ) -> Embedding:
-    """Find coordinates of the members of a library in few dimensions; the same on every run.
+    """Find coordinates of the members of a library in few dimensions; the same on every run on one machine.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The methods of `embed`: coordinates (M, D) of features (M, K), the same on every run."""
+"""The methods of `embed`: coordinates (M, D) of features (M, K), the same on every run on one machine."""
 
 from __future__ import annotations
 
