@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_xanes.io import read, read_maps, read_spectra, write
     from napari_xanes.parameter_map import MapSet, ParameterMap
     from napari_xanes.recipe import Recipe, run
+    from napari_xanes.region_means import region_mean
     from napari_xanes.spectrum import Spectrum
     from napari_xanes.stack import SpectralStack
 
@@ -34,6 +35,7 @@ __all__ = [
     "read",
     "read_maps",
     "read_spectra",
+    "region_mean",
     "run",
     "sample",
     "theory",
@@ -45,6 +47,7 @@ _HOMES = {
     "io": ("read", "read_maps", "read_spectra", "write"),
     "parameter_map": ("MapSet", "ParameterMap"),
     "recipe": ("Recipe", "run"),
+    "region_means": ("region_mean",),
     "spectrum": ("Spectrum",),
     "stack": ("SpectralStack",),
 }
