@@ -9,16 +9,18 @@ import numpy as np
 from pydantic import BeforeValidator
 
 from napari_xanes import blocks
+from napari_xanes._typing import Float64Array
 from napari_xanes.arguments import load_references
 from napari_xanes.edge import (
     EdgeLines,
-    default_ranges,
     fit_edge,
-    normalize_spectrum,
     raise_if_frame_empty,
     require_absorption,
 )
+from napari_xanes.history import Step
+from napari_xanes.maps.fitting.edge_calibration import Calibration, calibrate
 from napari_xanes.maps.fitting.edge_fit import EdgeFit
+from napari_xanes.maps.fitting.edge_references import covered, on_axis, usable
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
@@ -28,15 +30,16 @@ from napari_xanes.stack import SpectralStack
 
 Range = tuple[float, float]
 
-_MIN_SQUARES = 1e-4
-"""Edges of references with a smaller sum of squared distances from their mean (eV²) are taken as equal."""
+
+_SAME_STEP = 0.03
+"""Difference from 1 up to which the step of a normalized stack counts as 1."""
 
 
 def _load_optional_references(value: Any) -> Any:
     return load_references(value) if value else None
 
 
-Calibration = Annotated[
+References = Annotated[
     Any, BeforeValidator(_load_optional_references), Param(kind="calibration", auto="not calibrated")
 ]
 """References with valences, or None."""
@@ -46,6 +49,7 @@ def _fit_state(
     stack: SpectralStack,
     *,
     energy: Range | None,
+    references: list[Spectrum] | None,
     e0: float | None,
     pre: Range | None,
     post: Range | None,
@@ -56,6 +60,8 @@ def _fit_state(
     """Estimate E0, the ranges, the smallest jump and the search range that were left as None."""
     require_absorption(stack, "edge_energy", normalized=True)
     edge, min_jump = fit_edge(stack, e0, pre, post, min_jump, progress=progress)
+    if references is not None:
+        edge = covered(edge, references, pre_given=pre is not None, post_given=post is not None)
     state = {"e0": edge.e0, "pre": edge.pre, "post": edge.post, "min_jump": min_jump}
     return {**state, "energy": energy or _search_range(edge)}
 
@@ -78,7 +84,7 @@ def edge_energy(
     *,
     energy: Annotated[Range | None, Param(unit="eV", ge=0, label="search range", auto="around E0")] = None,
     level: Annotated[float, Param(ge=0.05, le=0.95, step=0.05)] = 0.5,
-    references: Calibration = None,
+    references: References = None,
     e0: Annotated[float | None, Param(unit="eV", ge=0, label="E0", auto="steepest rise")] = None,
     pre: Annotated[Range | None, Param(unit="eV from E0", label="pre-edge", auto="from the energies")] = None,
     post: Annotated[Range | None, Param(unit="eV from E0", label="post-edge", auto="from the energies")] = None,
@@ -96,8 +102,9 @@ def edge_energy(
     level : float
         Fraction of the edge step that defines the edge energy; usually one half.
     references : list of Spectrum, or files, optional
-        At least two references with valences. A straight line through their own edge energies converts energy to
-        valence.
+        At least two references with valences. They and mixtures of them take the same way as the pixels (energies,
+        lines, search range, level), and a curve through their edge energies converts energy to valence. Lines that are
+        not given end where a reference ends.
     e0 : float, optional
         Energy of the edge in eV, where both lines are compared; by default the steepest rise of the mean spectrum.
     pre : tuple of float, optional
@@ -114,20 +121,24 @@ def edge_energy(
         ``derivative_maximum``, the vertex of a parabola through the three-point slopes around the steepest;
         ``white_line``, the vertex of a parabola through the highest point and its neighbours (all eV); ``edge_jump``;
         and ``valence`` if calibrated. A pixel is NaN and masked if its jump is too small, a value is missing, or the
-        feature lies at an end of the range.
+        feature lies at an end of the range. A valence beyond those of the references is masked.
 
     Raises
     ------
     ValueError
-        If the stack is not absorption, there is no edge, fewer than five energies lie in the search range, or the
-        references do not define a calibration line.
+        If the stack is not absorption, there is no edge, fewer than five energies lie in the search range, the
+        references do not cover the lines, or they have the same edge.
 
     Notes
     -----
     Standard errors are those of first-order propagation of the noise, which is measured by the residuals of the
     pre-edge line (of both lines where the pre-edge has fewer than four points). Where noise moves the maximum to
-    another point, the scatter is larger than the standard error. In a mixture of two edges that are further apart than
-    they are wide, the edge energy lies nearer to the lower edge than the composition says: use `fit_references` there.
+    another point, the scatter is larger than the standard error.
+
+    The calibration curve is exact for each reference and for mixtures of two neighbours. The standard error of the
+    valence also holds the scatter of the references about a straight line (from three references on), and a model
+    error: how far the valence may be off if the pixel is no such mixture, but a compound with an edge in between, or a
+    mixture of references that are not neighbours. Prefer `fit_references` for mixtures.
 
     Examples
     --------
@@ -144,7 +155,7 @@ def edge_energy(
     assert energy is not None
     edge = EdgeLines(stack.energy, e0, pre, post)
     fit = EdgeFit(edge, stack, energy, level, float(min_jump or 0.0))
-    calibration = None if references is None else _calibration(references, energy, level)
+    calibration = None if references is None else _calibration(stack, references, edge, energy, level)
     blocks.over_pixels(fit.block, stack.data, progress=progress, message="edge energies")
     if not fit.good.any():
         raise_if_frame_empty(stack)
@@ -157,18 +168,39 @@ def edge_energy(
     maps["edge_jump"] = ParameterMap(fit.jump.reshape(shape), stack.unit, fit.jump_sigma.reshape(shape), good)
     metadata: dict[str, Any] = {"name": stack.name, "warnings": _warnings(fit)}
     if calibration is not None:
-        maps["valence"] = _valence(maps["edge_energy"], calibration)
-        metadata["calibration"] = calibration
+        maps["valence"], beyond = _valence(maps["edge_energy"], calibration)
+        metadata["calibration"] = calibration.to_plain()
+        metadata["warnings"] += [*calibration.warnings, *beyond, *_other_lines(stack, fit)]
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
 
 
-def _valence(edge_energies: ParameterMap, calibration: Mapping[str, Any]) -> ParameterMap:
-    """The valence of each edge energy on the calibration line."""
-    assert edge_energies.sigma is not None
-    per_ev = calibration["per_eV"]
-    valence = calibration["at"] + per_ev * (edge_energies.data.astype(np.float64) - calibration["energy"])
-    sigma = np.hypot(per_ev * edge_energies.sigma, calibration["scatter"])
-    return ParameterMap(valence, "1", sigma, edge_energies.mask)
+def _valence(edges: ParameterMap, calibration: Calibration) -> tuple[ParameterMap, list[str]]:
+    """The valence of each edge energy, and what to say about those outside the references' range."""
+    assert edges.sigma is not None
+    valence, sigma, inside = calibration.valence_of(edges.data, edges.sigma)
+    assert edges.mask is not None
+    n_edges, n_beyond = int(edges.mask.sum()), int((edges.mask & ~inside).sum())
+    valences = ParameterMap(valence, "1", sigma, edges.mask & inside)
+    if n_beyond <= 0.02 * max(1, n_edges):
+        return valences, []
+    low, high = calibration.energy[[0, -1]]
+    return valences, [
+        f"{n_beyond} of {n_edges} edges lie outside those of the references ({low:.2f} to {high:.2f} eV): their "
+        "valence is extrapolated and masked; add references beyond, or check the energy axis"
+    ]
+
+
+def _other_lines(stack: SpectralStack, fit: EdgeFit) -> list[str]:
+    """Say that a normalized stack has not the step of 1 that references get, if so."""
+    if stack.quantity != "normalized" or _normalization(stack) is not None or not fit.good.any():
+        return []
+    step = float(np.median(fit.jump[fit.good]))
+    if abs(step - 1) <= _SAME_STEP:
+        return []
+    return [
+        f"{stack.name!r} was normalized by other lines: between the lines here its step is {step:.3f}, that of the "
+        "references 1, so the valence may be off; start from the optical depth, or give pre and post of its lines"
+    ]
 
 
 def _warnings(fit: EdgeFit) -> list[str]:
@@ -181,55 +213,54 @@ def _warnings(fit: EdgeFit) -> list[str]:
     return [f"{n_without} of {n_good} pixels with an edge do not cross the level between {low:g} and {high:g} eV"]
 
 
-def _calibration(references: list[Spectrum], energy: Range, level: float) -> dict[str, Any]:
-    """Fit a straight line to the valences of the references over their own edge energies.
+def _calibration(
+    stack: SpectralStack, references: list[Spectrum], edge: EdgeLines, energy: Range, level: float
+) -> Calibration:
+    """Calibrate with references that take the same way as the pixels: same energies, lines, range and level."""
+    chosen = usable(references)
+    lines = covered(_lines_of(stack, edge), chosen, pre_given=True, post_given=True)
+    own = np.isin(lines.energy, stack.energy)
+    fit = EdgeFit(edge, stack, energy, level, 0.0)
+    flatten = _is_flattened(stack)
 
-    Returns
-    -------
-    dict
-        ``at``, the mean valence, at the mean edge ``energy`` (eV); the slope ``per_eV``; ``scatter``, the standard
-        deviation of the valences about the line; and the edge energy of each of the ``references``.
-    """
-    with_valence = [reference for reference in references if reference.valence is not None]
-    if len(with_valence) < 2:
-        raise ValueError(
-            f"a calibration needs at least two references with valences, but {len(with_valence)} of {len(references)} "
-            "have one; give the others their valence, or leave references out"
-        )
-    edges = np.array([_edge_of(reference, energy, level) for reference in with_valence])
-    valences = np.array([reference.valence for reference in with_valence], dtype=np.float64)
-    distance = edges - edges.mean()
-    squares = float(np.sum(distance**2))
-    if squares < _MIN_SQUARES:
-        raise ValueError(
-            f"the edges of {', '.join(reference.name for reference in with_valence)} lie at the same energy "
-            f"({edges.mean():.2f} eV), so they can't tell valences apart: choose references with different edges"
-        )
-    per_ev = float(np.sum(distance * valences) / squares)
-    residual = valences - valences.mean() - per_ev * distance
-    freedom = len(with_valence) - 2
-    return {
-        "energy": float(edges.mean()),
-        "at": float(valences.mean()),
-        "per_eV": per_ev,
-        "scatter": float(np.sqrt(np.sum(residual**2) / freedom)) if freedom else 0.0,
-        "references": {reference.name: float(edge) for reference, edge in zip(with_valence, edges, strict=True)},
-    }
+    def edges_of(spectra: Float64Array) -> Float64Array:
+        return fit.edges(lines.normalize(spectra, lines.measure(spectra), flatten=flatten)[own])
+
+    spectra = on_axis(lines.energy, chosen)
+    for jump, reference in zip(lines.measure(spectra).jump, chosen, strict=True):
+        if not jump > 0:
+            raise ValueError(
+                f"reference {reference.name!r} has no step between the lines of the stack (E0 = {edge.e0:.1f} eV): "
+                "choose a reference of the same edge, or longer ranges pre and post"
+            )
+    for reference, found in zip(chosen, edges_of(spectra), strict=True):
+        if not np.isfinite(found):
+            raise ValueError(
+                f"reference {reference.name!r} does not cross {level:g} of its edge step between {energy[0]:g} and "
+                f"{energy[1]:g} eV; widen the search range or leave this reference out"
+            )
+    return calibrate(chosen, spectra, edges_of)
 
 
-def _edge_of(reference: Spectrum, energy: Range, level: float) -> float:
-    """The edge energy of a reference in eV, computed as for a pixel."""
-    normalized = normalize_spectrum(reference)
-    e0 = normalized.metadata["e0"]
-    if reference.metadata.get("normalized") is False:
-        reference = normalized
-    stack = SpectralStack(reference.mu[:, None, None], reference.energy, "normalized")
-    fit = EdgeFit(EdgeLines(stack.energy, e0, *default_ranges(stack.energy, e0)), stack, energy, level, 0.0)
-    fit.block(stack.data[:, :, 0], slice(0, 1))
-    edge = float(fit.energies["edge_energy"][0][0])
-    if not np.isfinite(edge):
-        raise ValueError(
-            f"reference {reference.name!r} does not cross {level:g} of its edge step between {energy[0]:g} and "
-            f"{energy[1]:g} eV; widen the search range or leave this reference out"
-        )
-    return edge
+def _normalization(stack: SpectralStack) -> Step | None:
+    """The step that normalized a stack here, None if there is none."""
+    steps = [step for step in stack.history if step.name == "normalize_edge"]
+    return steps[-1] if steps and stack.quantity == "normalized" else None
+
+
+def _is_flattened(stack: SpectralStack) -> bool:
+    """Whether the slope of the post-edge line was removed from a stack."""
+    step = _normalization(stack)
+    return step is not None and bool(step.parameters.get("flatten"))
+
+
+def _lines_of(stack: SpectralStack, edge: EdgeLines) -> EdgeLines:
+    """The lines that normalized a stack, on more energies than its own if it was cropped since, or those that will."""
+    step = _normalization(stack)
+    if step is None or step.state is None:
+        return edge
+    e0, pre, post = float(step.state["e0"]), tuple(step.state["pre"]), tuple(step.state["post"])
+    axis = stack.energy
+    if e0 + pre[0] < axis[0] or e0 + post[1] > axis[-1]:
+        axis = np.union1d(axis, np.arange(e0 + pre[0], e0 + post[1] + 1, 1.0))
+    return EdgeLines(axis, e0, pre, post)

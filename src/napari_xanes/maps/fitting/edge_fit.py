@@ -85,6 +85,13 @@ class EdgeFit:
                 values[pixels] = np.where(valid, offset + self._edge.e0, np.nan)
                 errors[pixels] = np.where(valid, sigma * noise, np.nan)
 
+    def edges(self, block: Block) -> Float64Array:
+        """Return the edge energies (P,) of normalized spectra (E, P) in eV, NaN where the level is not crossed."""
+        mu = block[self._frames].astype(np.float32)
+        with np.errstate(all="ignore"):
+            offset, _ = self._crossing(mu, self._last_argmax(mu))
+        return offset + self._edge.e0
+
     def _scaled(self, raw: Block, low: Float64Array, slope: Float64Array, jump: Float64Array) -> Float32Array:
         """Normalized spectra in the search range."""
         line = np.stack([low / jump, slope / jump]).astype(np.float32)

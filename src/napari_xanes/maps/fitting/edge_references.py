@@ -1,0 +1,102 @@
+"""References of an edge calibration on the stack's own energies, within its own lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from napari_xanes._typing import Float64Array
+from napari_xanes.edge import EdgeLines, normalize_spectrum
+from napari_xanes.spectrum import Spectrum
+
+_ROUNDING = 1e-6
+"""Differences of energies, in eV, that come from rounding."""
+
+
+def usable(references: Sequence[Spectrum]) -> list[Spectrum]:
+    """Return the references that have a valence.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two have one.
+    """
+    with_valence = [reference for reference in references if reference.valence is not None]
+    if len(with_valence) < 2:
+        raise ValueError(
+            f"a calibration needs at least two references with valences, but {len(with_valence)} of {len(references)} "
+            "have one; give the others their valence, or leave references out"
+        )
+    return with_valence
+
+
+def covered(edge: EdgeLines, references: Sequence[Spectrum], *, pre_given: bool, post_given: bool) -> EdgeLines:
+    """Return lines within what all references cover, so that pixels and references can have the same lines.
+
+    Parameters
+    ----------
+    edge : EdgeLines
+        The lines of the stack.
+    references : sequence of Spectrum
+        References, of which those with a valence count.
+    pre_given, post_given : bool
+        Whether a range was chosen and must stay.
+
+    Raises
+    ------
+    ValueError
+        If a reference does not cover a range that must stay, or fewer than two energies of another.
+    """
+    ranges = {"pre": edge.pre, "post": edge.post}
+    for name, given in (("pre", pre_given), ("post", post_given)):
+        first, last = ranges[name]
+        low, high = first, last
+        for reference in usable(references):
+            low, high = (
+                max(low, float(reference.energy[0]) - edge.e0),
+                min(high, float(reference.energy[-1]) - edge.e0),
+            )
+            count = int(((edge.energy >= edge.e0 + low) & (edge.energy <= edge.e0 + high)).sum())
+            lost = low > first + _ROUNDING or high < last - _ROUNDING
+            if (lost and given) or count < 2:
+                raise ValueError(
+                    f"reference {reference.name!r} covers {reference.energy[0]:g} to {reference.energy[-1]:g} eV, but "
+                    f"the {name}-edge line of the stack goes from {edge.e0 + first:g} to {edge.e0 + last:g} eV, and "
+                    f"pixels and references need the same lines: choose {name} within what both cover, or leave this "
+                    "reference out"
+                )
+        ranges[name] = low, high
+    return replace(edge, pre=ranges["pre"], post=ranges["post"])
+
+
+def on_axis(axis: Float64Array, references: Sequence[Spectrum]) -> Float64Array:
+    """Return references per atom on other energies, (E, N).
+
+    Each is divided by the jump between its own lines, on its own energies, so that a reference on any scale and with
+    any straight background gives the same. A piecewise cubic that keeps the order of its points (PCHIP; Fritsch &
+    Carlson, SIAM J. Numer. Anal. 17, 238, 1980) interpolates. Beyond its own range, a reference keeps its last value;
+    no line lies there (`covered`).
+
+    Parameters
+    ----------
+    axis : ndarray, shape (E,)
+        Energies in eV.
+    references : sequence of Spectrum
+        The references.
+
+    Raises
+    ------
+    ValueError
+        If a reference has no step at the edge.
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    columns = []
+    for reference in references:
+        finite = np.isfinite(reference.mu)
+        own = replace(reference, energy=reference.energy[finite], mu=reference.mu[finite], sigma=None)
+        one = normalize_spectrum(own)
+        columns.append(PchipInterpolator(one.energy, one.mu)(np.clip(axis, one.energy[0], one.energy[-1])))
+    return np.stack(columns, axis=1)
