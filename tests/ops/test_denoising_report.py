@@ -73,6 +73,25 @@ def test_a_feature_too_small_to_be_told_from_artefacts_is_reported(sample: Sampl
     assert any("far beyond the noise" in line for line in report["text"])
 
 
+@pytest.mark.parametrize("period", [2, 64])
+def test_structure_that_is_finer_than_the_map_is_kept_and_reported(period: int, references: list[Spectrum]) -> None:
+    y, x = np.indices((64, 64))
+    sample = np.hypot(y - 32, x - 32) < 24
+    share = np.where((y // period + x // period) % 2, 0.2, 0.8)
+    energy = np.linspace(8310, 8380, 60)
+    low, high = (reference.at(energy)[:, None, None] for reference in references)
+    depth = 0.25 * sample * ((1 - share) * low + share * high + 0.5)
+    rng = np.random.default_rng(0)
+    metadata = {"flat": np.full((64, 64), 5000.0, np.float32), "n_flat": 1e6, "gain": 1.0}
+    counts = rng.poisson(5000 * np.exp(-depth)).astype(np.float32)
+    clean = nx.ops.denoise(nx.SpectralStack(counts, energy, "counts", metadata=metadata), references=references)
+    result = clean.metadata["denoise"]
+    assert any("one to three pixels" in line for line in result["report"]["text"]) == (period < 3)
+    assert (result["report"]["fine_structure_share"] > 0.5) == (period < 3)
+    score = np.abs(result["fractions"][1] - share)[sample] / result["fraction_sigma"][1][sample]
+    assert np.mean(score < 2) > 0.92
+
+
 @pytest.mark.parametrize("sigma", [0.0, 0.6])
 def test_earlier_smoothing_is_detected(sample: Sample, references: list[Spectrum], sigma: float) -> None:
     from scipy.ndimage import gaussian_filter

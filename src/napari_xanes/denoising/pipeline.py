@@ -34,6 +34,9 @@ _PASSES = ((2.0, 0.06), (1.4, 0.05))
 error of these fractions."""
 
 
+_NOISE_RADIUS = 4.0  # pixels over which squared residuals are averaged
+
+
 @dataclass(frozen=True)
 class Decomposition:
     """The parts of a stack; maps are (..., Y, X).
@@ -42,7 +45,7 @@ class Decomposition:
     amounts of the baseline columns; ``new`` (N, ...), amounts of the new features, and ``novelty``, their
     significance; ``offset`` (E,), the spectrum that was subtracted from every pixel; ``chi_square``, the median
     squared residual over the noise; ``used`` (Y, X), pixels that could be used; ``adaptation``, its result, None
-    without; ``neighbour_ratio``, as in `PixelFit`.
+    without; ``fine_share``, as in `CleanedFractions`; ``neighbour_ratio``, as in `PixelFit`.
     """
 
     fractions: Float32Array
@@ -59,6 +62,7 @@ class Decomposition:
     has_air: bool
     used: BoolArray
     adaptation: Adaptation | None
+    fine_share: float
     neighbour_ratio: float
 
     def columns_and_maps(self, design: DesignMatrix) -> tuple[Float64Array, Float32Array]:
@@ -114,16 +118,25 @@ def decompose(
         search = part(progress, 0.5, 0.6)
         novelty = find_novelty(survey, design, cleaned.background, offset, precision, has_air=has_air, progress=search)
     unexplained = _unexplained_variance(survey, design, cleaned.background, offset, has_air)
-    fractions, sigma, adaptation = cleaned_fractions(
-        weighted, design, offset, cleaned, precision, novelty.clear, unexplained, method, part(progress, 0.6, 1.0)
+    fractions = cleaned_fractions(
+        weighted,
+        design,
+        offset,
+        cleaned,
+        precision,
+        novelty.clear,
+        unexplained,
+        _noise_scale(weighted, chi_square),
+        method,
+        part(progress, 0.6, 1.0),
     )
     jump_sigma = np.hypot(cleaned.jump_sigma, np.sqrt(unexplained * edge_jump_variance(design)))
     return Decomposition(
-        fractions=fractions,
-        fraction_sigma=sigma,
+        fractions=fractions.fractions,
+        fraction_sigma=fractions.sigma,
         jump=cleaned.jump,
         jump_sigma=jump_sigma.astype(np.float32),
-        baseline=clean_baseline(cleaned.amounts, cleaned.jump * fractions, precision, design),
+        baseline=clean_baseline(cleaned.amounts, cleaned.jump * fractions.fractions, precision, design),
         new=keep_clear(novelty.amounts, precision, novelty.clear),
         novelty=novelty.significance,
         offset=offset,
@@ -132,7 +145,8 @@ def decompose(
         chi_square=float(np.median(chi_square[precision > 0])),
         has_air=has_air,
         used=weighted.precision > 0,
-        adaptation=adaptation,
+        adaptation=fractions.adaptation,
+        fine_share=fractions.fine_share,
         neighbour_ratio=fit.neighbour_ratio,
     )
 
@@ -148,6 +162,13 @@ def _rescaled_precision(weighted: WeightedStack, chi_square: Float32Array) -> Fl
         return weighted.precision
     local = masked_mean(chi_square, weighted.precision > 0, 2)
     return np.asarray(weighted.precision / np.maximum(local, 1e-6), np.float32)
+
+
+def _noise_scale(weighted: WeightedStack, chi_square: Float32Array) -> Float32Array:
+    """Return the local mean of the squared residuals over the noise, at least 1; 1 if it is the noise."""
+    if not weighted.photons_known:
+        return np.ones_like(chi_square)
+    return np.maximum(masked_mean(chi_square, weighted.precision > 0, _NOISE_RADIUS), 1)
 
 
 def _refined_amounts(

@@ -24,6 +24,9 @@ _MIN_BACKGROUND_SHARE = 0.002
 _MIN_NEIGHBOUR_RATIO = 0.85
 """`PixelFit.neighbour_ratio` below which the noise counts as smoothed; smoothing by half a pixel gives 0.7."""
 
+_MIN_FINE_SHARE = 0.003
+"""Share of the sample with fine structure above which the report mentions it; by chance, a tenth of that is found."""
+
 _MAX_SATURATED_SHARE = 0.001
 _MAX_CHI_SQUARE, _MAX_CHI_SQUARE_UNKNOWN_PHOTONS = 1.5, 3.0
 
@@ -137,6 +140,7 @@ def _report(
         misregistration=bool(parts.directions.nuisance.shape[1]),
         chi_square=parts.chi_square,
         noise_alike=parts.neighbour_ratio,
+        fine_structure_share=parts.fine_share,
         saturated_share=saturated_share(survey.weighted.stack),
         photons_known=survey.weighted.photons_known,
         adapted=parts.adaptation is not None and parts.adaptation.accepted,
@@ -219,6 +223,12 @@ def _quality_text(report: DenoisingReport) -> list[str]:
         text.append(
             "Neighbouring pixels have similar noise: the stack was smoothed or resampled before, and the errors are "
             "too small. Denoise the measured stack instead."
+        )
+    fine = report.fine_structure_share or 0.0
+    if fine > _MIN_FINE_SHARE:
+        text.append(
+            f"In {fine:.1%} of the sample, fractions change within one to three pixels, by more than the noise. A "
+            "smooth map contradicts them, so the measured fractions were kept there, with their larger errors."
         )
     saturated = report.saturated_share or 0.0
     if saturated > _MAX_SATURATED_SHARE:

@@ -44,6 +44,8 @@ class DenoisingReport(FieldMapping):
         Median squared residual over the noise.
     noise_alike : float, optional
         1 for independent noise of neighbouring pixels, smaller after smoothing.
+    fine_structure_share : float, optional
+        Share of the sample where measured fractions contradicted the cleaned ones, so that they were kept.
     saturated_share : float, optional
         Share of the flat at its largest value.
     photons_known : bool, optional
@@ -66,6 +68,7 @@ class DenoisingReport(FieldMapping):
     misregistration: bool | None = None
     chi_square: float | None = None
     noise_alike: float | None = None
+    fine_structure_share: float | None = None
     saturated_share: float | None = None
     photons_known: bool | None = None
     adapted: bool | None = None

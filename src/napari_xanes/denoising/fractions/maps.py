@@ -16,6 +16,7 @@ from napari_xanes.denoising.fractions.estimate import (
     estimate_fractions,
     unexplained_fraction_variance,
 )
+from napari_xanes.denoising.fractions.fine_structure import restore_fine_structure
 from napari_xanes.denoising.fractions.fit import fit_pixels, subtract_background
 from napari_xanes.denoising.network.adaptation import Adaptation, EnergyHalves, adapt
 from napari_xanes.denoising.network.cleaning import clean_maps
@@ -37,6 +38,19 @@ class MapMethod:
     seed: int
 
 
+@dataclass(frozen=True)
+class CleanedFractions:
+    """Fractions and their errors (K, Y, X), the adaptation, None without, and the share of pixels with fine structure.
+
+    The share is that of the pixels whose fractions are known well enough to see it.
+    """
+
+    fractions: Float32Array
+    sigma: Float32Array
+    adaptation: Adaptation | None
+    fine_share: float
+
+
 def cleaned_fractions(
     weighted: WeightedStack,
     design: DesignMatrix,
@@ -45,10 +59,14 @@ def cleaned_fractions(
     precision: Float32Array,
     clear: BoolArray,
     unexplained: float,
+    noise_scale: Float32Array,
     method: MapMethod,
     progress: Progress | None,
-) -> tuple[Float32Array, Float32Array, Adaptation | None]:
-    """Return cleaned fractions and their errors (K, Y, X), measured ones where new features are clear (N, Y, X)."""
+) -> CleanedFractions:
+    """Clean the fractions; keep the measured ones where new features are clear (N, Y, X).
+
+    ``noise_scale`` (Y, X) is the variance of the residuals over that of the noise, at least 1.
+    """
     jump = cleaned.jump
     ordinary = np.where(clear.any(axis=0), 0, precision) if len(clear) else precision
     images = (jump, *_mean_absorption(weighted, cleaned.background, design, offset, precision))
@@ -58,9 +76,21 @@ def cleaned_fractions(
         adaptation = adapt(network, halves, seed=method.seed, device=method.device, progress=part(progress, 0.0, 0.5))
         network = adaptation.network
 
+    hidden = unexplained_fraction_variance(0.0 if design.learned else unexplained, jump, design)
+    found, examined = (np.zeros(jump.shape, bool) for _ in range(2))
+
     def clean(weighted_estimate: Float32Array, information: Float32Array) -> tuple[Float32Array, Float32Array]:
         last = part(progress, 0.5, 1.0)
-        return clean_maps(weighted_estimate, information, *images, network=network, device=method.device, progress=last)
+        maps, errors = clean_maps(
+            weighted_estimate, information, *images, network=network, device=method.device, progress=last
+        )
+        for i, known in enumerate(information):
+            safe = np.maximum(known, 1e-12)
+            variance = np.where(known > 0, noise_scale / safe + hidden[i], np.inf)
+            fine = restore_fine_structure(maps[i], errors[i], weighted_estimate[i] / safe, variance)
+            maps[i], errors[i] = fine.fractions, fine.sigma
+            found[fine.found], examined[fine.examined] = True, True
+        return maps, errors
 
     estimate = estimate_fractions(cleaned.amounts, jump, ordinary, design)
     fractions, sigma = clean_ratios(estimate, clean) if design.learned else clean_fractions(estimate, clean)
@@ -68,9 +98,9 @@ def cleaned_fractions(
         measured = estimate_fractions(cleaned.amounts, jump, precision, design)
         fractions, sigma = restore_measured(fractions, sigma, measured, clear)
     if not design.learned and len(fractions) > 1:
-        sigma = np.sqrt(sigma**2 + unexplained_fraction_variance(unexplained, jump, design))
+        sigma = np.sqrt(sigma**2 + hidden)
         fractions, sigma = normalize_sum(fractions, sigma)
-    return fractions, sigma, adaptation
+    return CleanedFractions(fractions, sigma, adaptation, float(found.sum() / max(examined.sum(), 1)))
 
 
 def _halves(
