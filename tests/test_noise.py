@@ -39,6 +39,26 @@ def test_the_number_of_flats_may_change_from_frame_to_frame() -> None:
     np.testing.assert_allclose(noise.isel(slice(1, 3)).variance(np.zeros((2, 4)), PIXELS)[:, 0], [0.015, 0.0125])
 
 
+def test_the_variance_of_shared_flats_is_that_of_their_sources() -> None:
+    noise = PhotonNoise(photons((1, 4, 5)), 4, read_noise=3.0, flats=np.array([[1, 0], [0.5, 0.5], [0, 1]]))
+    counted = noise.i0.reshape(-1)[PIXELS]
+    flat = (1 / counted + (3 / counted) ** 2) / 4
+    np.testing.assert_allclose(noise.shared_variance(PIXELS), np.array([1, 0.5, 1])[:, None] * flat)
+    parts = noise.sources(np.eye(3), PIXELS)
+    np.testing.assert_allclose((parts**2).sum(axis=1), noise.shared_variance(PIXELS))
+    np.testing.assert_allclose(
+        noise.variance(np.zeros((3, 4)), PIXELS) - noise.shared_variance(PIXELS),
+        np.broadcast_to(1 / counted + (3 / counted) ** 2, (3, 4)),
+    )
+
+
+def test_one_flat_for_all_energies_is_no_noise_between_energies() -> None:
+    noise = PhotonNoise(photons((1, 4, 5)), flats=np.ones((3, 1)))
+    np.testing.assert_allclose(noise.variance(np.zeros((3, 4)), PIXELS)[0], 1 / noise.i0.reshape(-1)[PIXELS])
+    centred = np.eye(3)[:, :2] - 1 / 3
+    np.testing.assert_allclose(noise.sources(centred, PIXELS), 0, atol=1e-12)
+
+
 def test_errors_of_amounts_are_added_in_squares() -> None:
     columns, factors = photons((3, 2)), photons((2, 4, 4, 5))
     noise = stack_with({"kind": "amounts", "columns": columns, "factors": factors}).noise
@@ -55,6 +75,7 @@ def test_errors_of_amounts_are_added_in_squares() -> None:
         PhotonNoise(photons(SHAPE), 10),
         PhotonNoise(photons((3, 1, 1)), np.inf),
         PhotonNoise(photons((1, 4, 5))),
+        PhotonNoise(photons((1, 4, 5)), 2, photons((3,)) / 1500, 3.0, beam=photons((3,)), flats=photons((3, 2))),
         AmountNoise(photons((3, 2)), photons((2, 3, 4, 5))),
     ],
 )
@@ -72,13 +93,17 @@ def test_part_of_the_noise_is_the_noise_of_the_part(noise: PhotonNoise | AmountN
 
 def test_a_file_gives_the_same_noise_back(tmp_path: Any) -> None:
     for number, noise in enumerate(
-        (PhotonNoise(photons(SHAPE), 10), AmountNoise(photons((3, 2)), photons((2, 3, 4, 5))))
+        (
+            PhotonNoise(photons(SHAPE), 10),
+            PhotonNoise(photons((1, 4, 5)), 2, 0.5, 3.0, beam=photons((3,)), flats=photons((3, 2))),
+            AmountNoise(photons((3, 2)), photons((2, 3, 4, 5))),
+        )
     ):
         nx.write(stack_with(noise), tmp_path / f"{number}.h5")
         back = nx.read(tmp_path / f"{number}.h5").noise
         assert type(back) is type(noise)
         assert list(back) == list(noise)
-        for name in ("i0", "n_flat", "columns", "factors"):
+        for name in noise:
             np.testing.assert_array_equal(back.get(name), noise.get(name))
 
 

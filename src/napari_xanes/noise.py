@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,14 +21,34 @@ class PhotonNoise(FieldMapping):
     Parameters
     ----------
     i0 : numpy or dask array, shape (E, Y, X), (E, 1, 1) or (1, Y, X); of a volume with an axis Z before Y
-        Photons without sample. An axis of length 1 serves all energies or pixels.
+        Photons without sample, in the exposure of the sample. An axis of length 1 serves all energies or pixels.
     n_flat : float or ndarray of shape (E,)
         Number of frames that were averaged into a flat; infinite where I0 has no noise.
+    flat_exposure : float or ndarray of shape (E,)
+        Photons of one frame of the flat over those of `i0`: its exposure over that of the sample.
+    read_noise : float
+        Standard deviation of a frame without light, in photons.
+    beam : ndarray, shape (E,), optional
+        Factor on `i0` at each energy.
+    flats : ndarray, shape (E, N), optional
+        Where energies share flats: the error that each of N flats gives the optical depth of an energy, in units of
+        the error of a flat of `i0` photons, without the factor `beam`. Without it, each energy has a flat of its own.
+
+    Notes
+    -----
+    A frame of N photons has the relative variance ``1/N + (read_noise/N)**2``; the variance of the optical depth is the
+    sum of those of sample and flat. The noise of a flat that energies share is no noise from one energy to the next:
+    one flat for all energies moves a pixel's spectrum by a constant. So `variance` leaves it out, and `sources` returns
+    it as errors of projections.
     """
 
     kind: str = field(default="poisson", init=False)
     i0: Any
     n_flat: Any = 1
+    flat_exposure: Any = 1
+    read_noise: float = 0.0
+    beam: Any = None
+    flats: Any = None
 
     @cached_property
     def _flat_i0(self) -> Any:
@@ -36,36 +56,82 @@ class PhotonNoise(FieldMapping):
 
     def _photons(self, pixels: slice) -> Block:
         """Return the photons of some flattened pixels, (E, P), (E, 1), or (1, P)."""
+        photons = self._i0_of(pixels)
+        return photons if self.beam is None else photons * _column(self.beam)
+
+    def _i0_of(self, pixels: slice) -> Block:
+        """Return `i0` of some flattened pixels."""
         photons = self._flat_i0
         return np.asarray(photons if photons.shape[1] == 1 else photons[:, pixels])
 
-    @property
-    def _share_of_flat(self) -> Any:
-        """Variance of a flat over that of a single frame without sample, a number or (E, 1)."""
-        if np.ndim(self.n_flat) == 0:
-            return 1 / float(self.n_flat)
-        return (1 / np.asarray(self.n_flat, dtype=np.float32)).reshape(-1, 1)
+    def _relative_variance(self, inverse: Any) -> Any:
+        """Return the relative variance of a frame from one over its photons."""
+        return inverse + (self.read_noise * inverse) ** 2 if self.read_noise else inverse
+
+    def _flat_variance(self, photons: Block) -> Block:
+        """Return the relative variance of the flats of `photons` without sample."""
+        result: Block = self._relative_variance(1 / (photons * _column(self.flat_exposure))) / _column(self.n_flat)
+        return result
 
     def variance(self, mu: Block, pixels: slice) -> Block:
-        """Return the variance of the optical depth `mu` (E, P) in a slice of flattened pixels."""
-        result: Block = (np.exp(mu) + self._share_of_flat) / self._photons(pixels)
-        return result
+        """Return the variance of the optical depth `mu` (E, P) in a slice of flattened pixels.
+
+        The noise of one flat that serves all energies is left out: it is a constant in each spectrum.
+        """
+        photons = self._photons(pixels)
+        result: Block = self._relative_variance(np.exp(mu) / photons)
+        return result + (self._flat_variance(photons) if self.flats is None else self.shared_variance(pixels))
 
     def bias(self, mu: Block, pixels: slice) -> Block:
         """Return by how much the logarithm of few counts is too high, (E, P): half the relative variances."""
-        result: Block = 0.5 * (np.exp(mu) - self._share_of_flat) / self._photons(pixels)
+        photons = self._photons(pixels)
+        result: Block = self._relative_variance(np.exp(mu) / photons)
+        return 0.5 * (result - (self._flat_variance(photons) if self.flats is None else self.shared_variance(pixels)))
+
+    def sources(self, basis: Block, pixels: slice) -> Block:
+        """Return the errors of projections on a basis (E, K) that come from each shared flat, (K, N, P)."""
+        shares = np.zeros((len(basis), 0)) if self.flats is None else np.asarray(self.flats)
+        result: Block = (basis.T @ shares)[:, :, None] * np.sqrt(self._mean_flat_variance(pixels))
+        return result
+
+    def shared_variance(self, pixels: slice, projection: Block | None = None) -> Block:
+        """Return the part of `variance` that is not independent from one energy to the next, (E, P).
+
+        With a matrix `projection` (E, E), the variance that `sources` give the spectra after the projection.
+        """
+        shares = np.zeros((1, 1)) if self.flats is None else np.asarray(self.flats)
+        if projection is not None and self.flats is not None:
+            shares = projection @ shares
+        elif shares.shape[1] == 1:
+            shares = np.zeros((1, 1))
+        result: Block = (shares**2).sum(axis=1)[:, None] * self._mean_flat_variance(pixels)
+        return result
+
+    def _mean_flat_variance(self, pixels: slice) -> Block:
+        """Return the relative variance (P,) of a shared flat of `i0` photons."""
+        counted = self._i0_of(pixels).mean(axis=0)
+        result: Block = self._relative_variance(1 / counted) / np.mean(self.n_flat)
         return result
 
     def isel(self, frames: Frames = slice(None), box: Box | None = None) -> PhotonNoise:
         """Return the noise of some frames and pixels, as `SpectralStack.isel` does."""
-        i0, n_flat = self.i0, self.n_flat
+        i0 = self.i0
         if box is not None:
             i0 = i0[(slice(None), *(_within(index, n) for index, n in zip(box, i0.shape[1:], strict=True)))]
         if i0.shape[0] > 1:
             i0 = i0[frames]
-        if np.size(n_flat) > 1:
-            n_flat = np.asarray(n_flat)[frames]
-        return replace(self, i0=i0, n_flat=n_flat)
+        found = {name: getattr(self, name) for name in ("n_flat", "flat_exposure", "beam", "flats")}
+        cut: dict[str, Any] = {
+            name: np.asarray(value)[frames] for name, value in found.items() if np.shape(value)[:1] not in ((), (1,))
+        }
+        if "flats" in cut and cut["flats"].shape == (1, 1):
+            cut["flats"] = None  # the only energy shares its flat with no other
+        return replace(self, i0=i0, **cut)
+
+
+def _column(values: Any) -> Any:
+    """Return a number as it is, or one value per energy as a column (E, 1)."""
+    return float(values) if np.ndim(values) == 0 else np.asarray(values, dtype=np.float32).reshape(-1, 1)
 
 
 def _within(index: slice | int, length: int) -> slice | int:
@@ -147,7 +213,8 @@ def as_noise(value: Any, shape: tuple[int, ...]) -> Noise | None:
         i0 = i0.reshape(-1, *(1,) * (len(shape) - 1))
     elif len(i0.shape) != len(shape) or any(n not in (1, m) for n, m in zip(i0.shape, shape, strict=True)):
         raise ValueError(f"the photons of the noise have shape {i0.shape}, the stack {shape}")
-    return PhotonNoise(i0, value.get("n_flat", 1))
+    known = {field.name: value[field.name] for field in fields(PhotonNoise) if field.init and field.name in value}
+    return PhotonNoise(**known | {"i0": i0})
 
 
 def join_slices(slices: Sequence[Noise | None]) -> Noise | None:

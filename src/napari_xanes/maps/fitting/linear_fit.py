@@ -55,6 +55,9 @@ class LinearFit:
         noise = stack.noise and stack.noise.isel(design.frames)
         self._photon_noise = noise if isinstance(noise, PhotonNoise) else None
         self._amount_noise = noise if isinstance(noise, AmountNoise) else None
+        self._shares_flats = self._photon_noise is not None and self._photon_noise.flats is not None
+        columns = np.concatenate([design.background_basis, design.basis], axis=1)
+        self._outside = np.eye(len(columns)) - columns @ columns.T
         first, second = np.triu_indices(k)
         self._pair = first, second
         self._pair_weight = np.where(first == second, 1.0, 2.0)
@@ -101,7 +104,7 @@ class LinearFit:
         x[:, ~finite] = background[:, ~finite] = squares[~finite] = np.nan
         n_energies = len(fit.residual)
         freedom = n_energies - len(background) - self.design.solver.members.sum(axis=1)[fit.support]
-        self.chi_square[pixels] = _chi_square(fit, squares, freedom)
+        self.chi_square[pixels] = _chi_square(fit, squares, self._expected_squares(fit, freedom, pixels))
         covariance = self._covariance(fit, squares / freedom, pixels)
         sigma = self._sigma(fit.support, covariance)
         jump, jump_sigma = x.sum(axis=0), sigma[-1]
@@ -117,14 +120,28 @@ class LinearFit:
             self.shown[:, pixels], self.shown_sigma[:, pixels] = x, sigma[:-1]
         self.valence[pixels], self.valence_sigma[pixels] = self._valence(x, good, covariance)
 
+    def _expected_squares(self, fit: _BlockFit, freedom: Float64Array, pixels: slice) -> Float64Array:
+        """Expected sum of squared residuals over their variance: `freedom`, unless energies share flats."""
+        if fit.variance is None or self._photon_noise is None or not self._shares_flats:
+            return freedom
+        own = 1 - self._photon_noise.shared_variance(pixels) / fit.variance
+        left = self._photon_noise.shared_variance(pixels, self._outside) / fit.variance
+        result: Float64Array = freedom * own.mean(axis=0) + left.sum(axis=0)
+        return result
+
     def _covariance(self, fit: _BlockFit, residual_variance: Float64Array, pixels: slice) -> Float64Array:
         """Covariance of the data in the basis, its upper triangle for each pixel, (K * (K + 1) / 2, P)."""
         first, second = self._pair
-        if fit.variance is not None:
+        if fit.variance is not None and not self._shares_flats:
             return self._pair_basis @ fit.variance
+        if fit.variance is not None and self._photon_noise is not None:
+            parts = self._photon_noise.sources(self.design.basis, pixels)
+            result: Float64Array = self._pair_basis @ (fit.variance - self._photon_noise.shared_variance(pixels))
+            result += np.einsum("imp,imp->ip", parts[first], parts[second])
+            return result
         if self._amount_noise is not None:
             parts = self._amount_noise.sources(self.design.basis, pixels)
-            result: Float64Array = np.einsum("imp,imp->ip", parts[first], parts[second])
+            result = np.einsum("imp,imp->ip", parts[first], parts[second])
             return result
         covariance = np.zeros((first.size, residual_variance.size))
         covariance[first == second] = residual_variance
