@@ -1,1 +1,1 @@
-"""What only the makers of napari-xanes run: training of the network, computation of the K-edge libraries."""
+"""Programs for the developers of napari-xanes: they train the network and compute the K-edge libraries."""

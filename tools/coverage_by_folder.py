@@ -12,7 +12,7 @@ GOAL = 85  # percent of lines in each folder
 
 
 def lines_by_folder(coverage: Coverage, root: Path) -> tuple[Counter[str], Counter[str]]:
-    """Count the lines of each folder below `root`: all that can run, and those that no test ran."""
+    """Count the lines of each folder below `root`: all executable lines, and those that no test ran."""
     lines: Counter[str] = Counter()
     missing: Counter[str] = Counter()
     for file in coverage.get_data().measured_files():

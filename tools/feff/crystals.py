@@ -1,7 +1,7 @@
-"""Crystal structures of oxides of Ni, Mn, Fe and Co, as found in the literature: what the K-edge libraries are made of.
+"""Crystal structures of oxides of Ni, Mn, Fe and Co from the literature. The K-edge libraries are computed from them.
 
-Where a source gives bond lengths but no position of oxygen, the position is the one that has these lengths, and the
-source says so.
+Some publications give bond lengths but no position of oxygen. The position here then follows from these lengths, and
+``source`` says so.
 """
 
 from __future__ import annotations
@@ -213,5 +213,5 @@ CO = (
     ),
 )
 CRYSTALS: Mapping[str, tuple[Crystal, ...]] = MappingProxyType({"ni-k": NI, "mn-k": MN, "fe-k": FE, "co-k": CO})
-"""What each library holds, by increasing valence. Fe has no member of 4+: the theory's chemical shift is too small for
-Fe, so that one would stand for Fe2O3."""
+"""Members of each library, in order of increasing valence. Fe has no member with valence 4: the theory's chemical shift
+is too small for Fe, so a fit would use such a member in place of Fe2O3."""

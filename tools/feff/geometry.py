@@ -1,4 +1,4 @@
-"""Where the atoms of a crystal are: all sites of a cell from a few, and the cluster around one of them."""
+"""Positions of atoms in a crystal: all atoms of a cell from the asymmetric unit, and the cluster around one atom."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ GENERATORS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "C2/m": ("-x,y,-z", "-x,-y,-z", "x+1/2,y+1/2,z"),
     }
 )
-"""Generators of space groups but for the lattice itself, International Tables for Crystallography A (2016). Centres of
-inversion are at 0, rhombohedral cells hexagonal."""
+"""Generators of space groups, without the translations by whole cells, from International Tables for Crystallography A
+(2016). The centre of inversion is at 0. Rhombohedral groups have hexagonal axes."""
 
 _SAME = 1e-3
-"""Sites that are nearer, in parts of the cell, are one."""
+"""Two positions that differ by less than this fraction of the cell count as one position."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class Site:
     Parameters
     ----------
     label : str
-        Element, and a letter where sites of one element differ (``Fe a``). Sites of one label share a potential.
+        Element, with a letter if the element has several sites (``Fe a``). Sites with the same label share a potential.
     position : (float, float, float)
-        In parts of the cell.
+        Fractional coordinates in the cell.
     """
 
     label: str
@@ -65,7 +65,7 @@ class Site:
 
     @property
     def element(self) -> str:
-        """What kind of atom it is."""
+        """Chemical element of the atom."""
         return self.label.split()[0]
 
 
@@ -76,19 +76,19 @@ class Crystal:
     Parameters
     ----------
     name : str
-        The compound.
+        Name of the compound.
     group : str
-        Space group, one of `GENERATORS`.
+        Space group, a key of `GENERATORS`.
     cell : sequence of float
         a, b, c in angstrom and alpha, beta, gamma in degrees.
     sites : sequence of Site
         The asymmetric unit.
     absorber : str
-        Element whose edge is meant.
+        Element that absorbs.
     valence : float
         Mean formal valence of the absorber.
     source : str
-        Where the numbers are from.
+        Publication that the numbers come from.
     """
 
     name: str
@@ -101,26 +101,29 @@ class Crystal:
 
     @property
     def absorbers(self) -> list[Site]:
-        """The different sites of the absorbing element."""
+        """All sites of the absorbing element."""
         return [site for site in self.sites if site.element == self.absorber]
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Atoms around an absorber, which is the first: labels, and places in angstrom, by increasing distance."""
+    """Atoms around an absorber: their labels and positions in angstrom, by increasing distance.
+
+    The first atom is the absorber itself.
+    """
 
     labels: list[str]
     places: Float64Array
 
     @property
     def distances(self) -> Float64Array:
-        """From the absorber in angstrom."""
+        """Distances from the absorber in angstrom."""
         distances: Float64Array = np.linalg.norm(self.places, axis=1)
         return distances
 
 
 def lattice(cell: Sequence[float]) -> Float64Array:
-    """The vectors of a cell (a, b, c in angstrom, angles in degrees) as rows, shape (3, 3)."""
+    """Return the vectors of a cell (a, b, c in angstrom, angles in degrees) as rows of an array (3, 3)."""
     a, b, c = cell[:3]
     alpha, beta, gamma = np.deg2rad(cell[3:])
     x = np.cos(beta)
@@ -134,7 +137,7 @@ def lattice(cell: Sequence[float]) -> Float64Array:
 
 
 def orbit(position: Sequence[float], group: str) -> Float64Array:
-    """All places in the cell that symmetry makes of one, shape (N, 3) in parts of the cell.
+    """Return all positions in the cell that are equivalent by symmetry to one, as fractional coordinates (N, 3).
 
     Examples
     --------
@@ -142,18 +145,18 @@ def orbit(position: Sequence[float], group: str) -> Float64Array:
     (4, 192)
     """
     operators = [_operator(text) for text in GENERATORS[group]]
-    found = [np.mod(np.asarray(position, dtype=np.float64), 1)]
-    for point in found:  # grows while it is walked, until no operator leads to a new place
+    points = [np.mod(np.asarray(position, dtype=np.float64), 1)]
+    for point in points:  # the list grows during the loop, until no operator gives a new position
         for rotation, move in operators:
             new = rotation @ point + move
-            away = np.array(found) - new
+            away = np.array(points) - new
             if np.abs(away - np.rint(away)).max(axis=1).min() > _SAME:
-                found.append(np.mod(new, 1))
-    return np.array(found)
+                points.append(np.mod(new, 1))
+    return np.array(points)
 
 
 def _operator(text: str) -> tuple[Float64Array, Float64Array]:
-    """``-y,x-y,z+1/2`` as a matrix (3, 3) and a vector (3,)."""
+    """Convert text like ``-y,x-y,z+1/2`` to a matrix (3, 3) and a vector (3,)."""
     rotation, move = np.zeros((3, 3)), np.zeros(3)
     for row, part in enumerate(text.split(",")):
         for term in part.replace("-", "+-").split("+"):
@@ -166,12 +169,12 @@ def _operator(text: str) -> tuple[Float64Array, Float64Array]:
 
 
 def multiplicity(site: Site, crystal: Crystal) -> int:
-    """How many atoms in the cell symmetry makes of a site."""
+    """Return the number of atoms in the cell that are equivalent to a site."""
     return len(orbit(site.position, crystal.group))
 
 
 def cluster(crystal: Crystal, absorber: Site, radius: float) -> Cluster:
-    """The atoms within `radius` (angstrom) of one site.
+    """Return the atoms within `radius` (angstrom) of one site.
 
     Examples
     --------
@@ -182,7 +185,7 @@ def cluster(crystal: Crystal, absorber: Site, radius: float) -> Cluster:
     (6, 13, 2.089)
     """
     vectors = lattice(crystal.cell)
-    # The planes of a cell are as far apart as one over the lengths of the reciprocal vectors.
+    # The distance between opposite faces of a cell is one over the length of the reciprocal vector.
     reach = np.ceil(radius * np.linalg.norm(np.linalg.inv(vectors), axis=0)).astype(int) + 1
     cells = np.stack(np.meshgrid(*[np.arange(-n, n + 1) for n in reach], indexing="ij"), axis=-1).reshape(-1, 3)
     labels: list[str] = []

@@ -1,4 +1,4 @@
-"""K-edge libraries from runs of FEFF: sites averaged, on one axis, in one small file."""
+"""Make a K-edge library from runs of FEFF: average the sites, put all spectra on one axis, write one small file."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ from tools.feff.geometry import Crystal, multiplicity
 from tools.feff.program import CARDS, RADIUS, feff_input, run_feff
 
 AXIS: Float64Array = AXIS_STEP * np.arange(-400, 1521, dtype=np.float64)
-"""-20 to 76 eV from the Fermi level of the library's first member."""
+"""Energies from -20 to 76 eV, relative to the Fermi level of the library's first member."""
 
 _STRETCH = 1.05
-"""Factor on energies above the edge: FEFF's oscillations are too narrow by that."""
+"""Factor that stretches the energies above the edge, because FEFF's oscillations are too narrow by this factor."""
 
 _EVERY = 5
-"""A file keeps the points that are this many steps apart, .25 eV: the core hole alone is 1.1 eV wide or more."""
+"""A file keeps every fifth point, one per 0.25 eV. This is enough: the core hole broadens by at least 1.1 eV."""
 
 
 def write_k_library(name: str, runs: Path, folder: Path = FOLDER) -> None:
-    """Compute a library and write it where `load_library` looks for it.
+    """Compute a library and write it to the folder that `load_library` reads.
 
     Parameters
     ----------
     name : str
-        One of `CRYSTALS`.
+        A key of `CRYSTALS`.
     runs : path
-        Folder for FEFF's files; what was run there already is not run again.
+        Folder for FEFF's files. A run whose result is already there is not repeated.
     folder : path
-        Where the library goes.
+        Folder for the library.
 
     Raises
     ------
     ImportError
         If feff10-rs is not installed.
     RuntimeError
-        If a run is not to be trusted; see `run_feff`.
+        If a run failed; see `run_feff`.
     """
     crystals = CRYSTALS[name]
-    found = [_edge_of(crystal, runs) for crystal in crystals]
-    first = found[0][0]
-    spectra = [np.interp(AXIS, energy + fermi - first, mu) for fermi, energy, mu in found]
+    edges = [_edge_of(crystal, runs) for crystal in crystals]
+    first = edges[0][0]
+    spectra = [np.interp(AXIS, energy + fermi - first, mu) for fermi, energy, mu in edges]
     table: dict[str, Any] = {
         "name": [crystal.name for crystal in crystals],
         "charge": [crystal.valence for crystal in crystals],
-        # Measured oxides have the Fermi level within some eV of the element's tabulated edge; a calibration says where.
+        # The Fermi level of a real oxide is a few eV from the element's tabulated edge; calibration finds how far.
         "offset": [tabulated_e0(crystals[0].absorber)] * len(crystals),
     }
     provenance = {
@@ -68,7 +68,10 @@ def write_k_library(name: str, runs: Path, folder: Path = FOLDER) -> None:
 
 
 def _edge_of(crystal: Crystal, runs: Path) -> tuple[float, Float64Array, Float64Array]:
-    """Fermi level (eV), energies from it and absorption of a crystal, its sites weighted by how often they occur."""
+    """Return the Fermi level (eV) of a crystal, energies relative to it, and the mean absorption of its sites.
+
+    Each site is weighted by its number of atoms in the cell.
+    """
     results = []
     for site in crystal.absorbers:
         folder = runs / f"{crystal.name} {site.label}".replace(" ", "-")

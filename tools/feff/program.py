@@ -1,4 +1,4 @@
-"""Runs of FEFF10: the input for a cluster, the calculation, and whether to trust what came out."""
+"""Run FEFF10: write the input for a cluster, start the calculation, and check its result."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from napari_xanes._typing import Float64Array
 from tools.feff.geometry import Crystal, Site, cluster, multiplicity
 
 RADIUS = 6.5
-"""Of the cluster in angstrom: a shell more than multiple scattering takes, so that the atoms at its edge have
-neighbours."""
+"""Radius of the cluster in angstrom. It is one shell larger than the radius of multiple scattering, so that the outer
+scattering atoms have neighbours."""
 
 CARDS = (
     "EDGE K",
@@ -29,19 +29,20 @@ CARDS = (
     "COREHOLE RPA",
     "XANES 4.5 0.07 0.3",
 )
-"""Self-consistent potentials within 4.3 angstrom, full multiple scattering within 5.5, Hedin-Lundqvist self-energy, the
-core hole screened in the random phase approximation, up to 77 eV above the edge."""
+"""Settings of FEFF: self-consistent potentials within 4.3 angstrom, full multiple scattering within 5.5 angstrom,
+Hedin-Lundqvist self-energy, a core hole screened in the random phase approximation, and energies up to 77 eV above the
+edge."""
 
 _LMAX = {"O": (1, 2), "Li": (1, 2)}
-"""Largest angular momentum of an element in the potential and in multiple scattering; (2, 3) where not said."""
+"""Largest angular momentum of an element in the potential and in multiple scattering; (2, 3) for other elements."""
 
 _FERMI = (-20.0, 0.0)
-"""Where the Fermi level of an oxide lies in eV; beyond it the self-consistency went astray."""
+"""Range of the Fermi level of oxides in eV. A level outside this range means that the potentials are wrong."""
 
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    # FEFF takes and frees large arrays at every energy; the C library of Linux otherwise asks the kernel for each.
+    # FEFF allocates and frees large arrays at every energy. Without these, glibc asks the kernel for each of them.
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "2000000000",
     "MALLOC_TOP_PAD_": "268435456",
@@ -49,8 +50,17 @@ _ENVIRONMENT = {
 
 
 class KEdge(NamedTuple):
-    """What FEFF gives for one site: energies (E,) in eV from the Fermi level, absorption (E,) that is 1 at 50 eV above
-    it were the atom alone, and the photon energy of the Fermi level in eV, right but for a constant."""
+    """FEFF's result for one site.
+
+    Parameters
+    ----------
+    energy : array, shape (E,)
+        Energies in eV, relative to the Fermi level.
+    mu : array, shape (E,)
+        Absorption. A single atom has an absorption of 1 at 50 eV above the Fermi level.
+    edge : float
+        Photon energy of the Fermi level in eV. It has an unknown constant error.
+    """
 
     energy: Float64Array
     mu: Float64Array
@@ -58,16 +68,16 @@ class KEdge(NamedTuple):
 
 
 def feff_input(crystal: Crystal, absorber: Site) -> str:
-    """The text of ``feff.inp`` for the K edge of one site.
+    """Return the text of ``feff.inp`` for the K edge of one site.
 
-    Atoms of one label share a potential; the absorber has its own.
+    Atoms with the same label share a potential. The absorber has its own potential.
 
     Parameters
     ----------
     crystal : Crystal
         The structure.
     absorber : Site
-        Which of its sites absorbs.
+        The site of this crystal that absorbs.
     """
     from xraydb import atomic_number
 
@@ -91,25 +101,26 @@ def feff_input(crystal: Crystal, absorber: Site) -> str:
 
 
 def run_feff(text: str, folder: Path) -> KEdge:
-    """The K-edge absorption of a cluster, calculated in `folder` unless that holds the result of the same input.
+    """Calculate the K-edge absorption of a cluster, unless `folder` already holds the result of the same input.
 
-    Takes about a minute. FEFF's chatter goes to ``output.txt`` there, each of its stages is a process of its own.
+    A calculation takes about a minute. FEFF's messages go to ``output.txt`` in `folder`. Each stage of FEFF runs in its
+    own process.
 
     Parameters
     ----------
     text : str
-        What `feff_input` gave.
+        Input from `feff_input`.
     folder : path
-        Made where it is missing.
+        Folder for FEFF's files; created if it does not exist.
 
     Raises
     ------
     ImportError
         If feff10-rs is not installed.
     RuntimeError
-        If the calculation broke off, did not converge, or its Fermi level is not that of an oxide.
+        If the calculation stopped early, did not converge, or gave a Fermi level that no oxide has.
     """
-    import feff10  # noqa: F401  # told here, not by the process below
+    import feff10  # noqa: F401  # raises ImportError here, not in the process below
 
     folder.mkdir(parents=True, exist_ok=True)
     source, output = folder / "input.txt", folder / "output.txt"
@@ -128,13 +139,13 @@ def run_feff(text: str, folder: Path) -> KEdge:
 
 
 def read_result(folder: Path) -> KEdge:
-    """What a run left in its folder, if it is to be trusted; see `run_feff`."""
+    """Check and return the result of a run in its folder; for the errors, see `run_feff`."""
     log, table = folder / "log1.dat", folder / "xmu.dat"
     if not table.exists() or not log.exists():
         raise RuntimeError(f"FEFF broke off in {folder}; {folder / 'output.txt'} holds what it said")
     text = log.read_text(errors="replace")
     levels = re.findall(r"New Fermi level:\s+mu=\s*(-?[\d.]+)", text)
-    # FEFF ends with success where the potentials have not converged.
+    # FEFF also exits with success if the potentials have not converged.
     if "Convergence reached" not in text or not levels:
         raise RuntimeError(f"the potentials of {folder} have not converged after {len(levels)} iterations")
     fermi = float(levels[-1])

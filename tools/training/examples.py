@@ -1,7 +1,7 @@
 """Training examples: the result of a fit of two references to a random sample, and the true fraction.
 
-The fitted amounts and their errors are simulated, not the frames. For the network this is equivalent, and it is a
-thousand times cheaper, so every example can be new.
+The simulation makes the fitted amounts and their errors directly, not the frames. The network sees no difference, and
+this is a thousand times faster, so every example can be new.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tools.training.textures import (
 
 @dataclass(frozen=True)
 class Example:
-    """One map to be cleaned, as in `candidates.NoisyMaps`, with the true fraction and the weight of each pixel."""
+    """A map to clean, as in `candidates.NoisyMaps`, with the true fraction and the weight of each pixel."""
 
     weighted_estimate: Image
     information: Image
@@ -55,12 +55,12 @@ def example(rng: Random, shape: Shape) -> Example:
     matrix = _matrix(rng, shape, jump, fraction)
     absorption = jump + matrix
 
-    # Standard error of one energy's optical depth, up to a factor that the signal-to-noise ratio below replaces.
+    # Standard error of the optical depth at one energy, apart from a constant factor, which cancels below.
     error = np.sqrt(np.exp(np.clip(absorption, 0, 6)) + rng.choice([0.1, 0.5, 1.0]))
     error = error * log_uniform(rng, 0.9, 1.1) ** smooth(rng, shape, 20)
     typical_error = float(np.median(error[jump >= np.percentile(jump, 60)]))
-    fraction_error = log_uniform(rng, 0.02, 2.5)  # error of a pixel's fraction where there is much material
-    sigma = fraction_error * height * error / typical_error  # of the difference of the two amounts
+    fraction_error = log_uniform(rng, 0.02, 2.5)  # error of the fraction in a pixel with much material
+    sigma = fraction_error * height * error / typical_error  # error of the difference of the two amounts
     jump_sigma = sigma * log_uniform(rng, 0.08, 0.6)
     absorption_sigma = sigma * log_uniform(rng, 0.02, 0.3)
 
@@ -88,7 +88,7 @@ def example(rng: Random, shape: Shape) -> Example:
 
 
 def _sample(rng: Random, shape: Shape) -> tuple[Image, Image]:
-    """Draw fraction and amount: of round particles, of two independent structures, or of one composition."""
+    """Draw fraction and amount of a sample: round particles, one fraction everywhere, or a composition map."""
     kind = rng.random()
     if kind > 0.5:
         return particles(rng, shape)
@@ -97,7 +97,7 @@ def _sample(rng: Random, shape: Shape) -> tuple[Image, Image]:
         return np.full(shape, rng.uniform(0.02, 0.98), np.float32), amount
     fraction = composition(rng, shape)
     if kind < 0.4:
-        # Where the composition changes, the density changes; cracks are thin and react first.
+        # The density changes with the composition. Cracks are thin and react first.
         amount = amount * np.clip(1 + rng.uniform(-0.8, 0.8) * (fraction - fraction.mean()), 0.1, 2)
         if rng.random() < 0.4:
             lines = cracks(rng, shape)
@@ -107,7 +107,7 @@ def _sample(rng: Random, shape: Shape) -> tuple[Image, Image]:
 
 
 def _matrix(rng: Random, shape: Shape, jump: Image, fraction: Image) -> Image:
-    """Draw the absorption without an edge: of the particles themselves, and of unrelated material."""
+    """Draw the absorption that has no edge: that of the particles themselves, and that of unrelated material."""
     matrix = rng.uniform(0.2, 3.0) * jump * (1 + rng.uniform(-0.5, 0.5) * fraction)
     if rng.random() < 0.5:
         matrix = matrix + log_uniform(rng, 0.01, 0.5) * thickness(rng, shape)
@@ -115,10 +115,11 @@ def _matrix(rng: Random, shape: Shape, jump: Image, fraction: Image) -> Image:
 
 
 def _residual_patterns(rng: Random, shape: Shape, height: float, fraction_error: float) -> Image:
-    """Draw the error of the amounts' difference that patterns of the beam leave after their removal."""
+    """Draw the error of the difference of the two amounts that remains after the removal of the beam's patterns."""
     residual = np.zeros(shape, np.float32)
     if rng.random() < 0.7:
-        # The removal can't detect patterns below the noise of a neighbourhood, so their size grows with the noise.
+        # The removal does not detect patterns that are weaker than the noise of a neighbourhood. More noise therefore
+        # leaves stronger patterns.
         size = height * np.hypot(fraction_error * log_uniform(rng, 0.005, 0.1), log_uniform(rng, 0.001, 0.03))
         wave = smooth(rng, shape, log_uniform(rng, 3, 40))
         if rng.random() < 0.5:
@@ -128,7 +129,7 @@ def _residual_patterns(rng: Random, shape: Shape, height: float, fraction_error:
 
 
 def _spots(rng: Random, shape: Shape) -> Image:
-    """Draw spots of an unknown phase, which the fit takes for a wrong fraction."""
+    """Draw spots of an unknown phase. The fit gives a wrong fraction there."""
     y, x = np.indices(shape).astype(np.float32)
     image = np.zeros(shape, np.float32)
     for _ in range(int(rng.integers(1, 8))):

@@ -1,6 +1,6 @@
 """Random images of many kinds: shapes and thickness of particles, and changes of their composition.
 
-The network learns from them how maps of fractions may look, so the kinds are many and very different.
+The network learns from them what maps of fractions can look like, so there are many very different kinds.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def grains(rng: Random, shape: Shape) -> tuple[NDArray[np.intp], Image]:
 
 
 def levels(rng: Random, cell: NDArray[np.intp]) -> Image:
-    """Draw a value per cell: arbitrary values, or those of a few phases."""
+    """Draw one value per cell: any value, or one of a few values that stand for phases."""
     count = int(cell.max()) + 1
     values = rng.random(count)
     if rng.random() < 0.3:
@@ -99,7 +99,7 @@ def levels(rng: Random, cell: NDArray[np.intp]) -> Image:
 
 
 def granular(rng: Random, shape: Shape) -> Image:
-    """Draw grains of one value each, sometimes with a gradient inside."""
+    """Draw grains that have one value each, sometimes with a gradient inside each grain."""
     cell, away = grains(rng, shape)
     image = levels(rng, cell)
     if rng.random() < 0.4:
@@ -108,7 +108,7 @@ def granular(rng: Random, shape: Shape) -> Image:
 
 
 def domains(rng: Random, shape: Shape) -> Image:
-    """Draw two phases whose border is as sharp as the pixels or wider."""
+    """Draw two phases with a border that is sharp or gradual."""
     field = smooth(rng, shape, log_uniform(rng, 1.5, 20))
     width = log_uniform(rng, 0.02, 1.0)
     return single(0.5 + 0.5 * np.tanh((field - rng.uniform(-0.8, 0.8)) / width))

@@ -1,7 +1,7 @@
 """Train the denoising network: ``python -m tools.training.train --steps 12000 --out checkpoint.pt``.
 
-All random numbers follow from the seed and the number of the round, so an interrupted run can be resumed with the same
-result. The checkpoint holds the whole state of a run; ``--weights`` writes the file that the package ships.
+All random numbers depend only on the seed and the number of the round, so an interrupted run can be resumed with the
+same result. The checkpoint holds the whole state of a run; ``--weights`` writes the file that the package ships.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from tools.training.examples import example as draw_example
 SIZE = 128
 BATCH = 4
 ROUND, FRESH = 16, 8
-"""Training steps, and new examples, in a round."""
+"""Number of training steps and number of new examples in a round."""
 
 _IMAGES = ("weighted_estimate", "information", "jump", "absorption", "absorption_sigma")
 
 KEEP = 256
-"""Examples in memory: each is used about eight times, rotated and mirrored, before newer ones replace it."""
+"""Number of examples in memory. Each is used about eight times, rotated or mirrored, before a newer one replaces it."""
 
 PEAK_RATE, WARM_UP, DECAY = 1.5e-3, 60, 0.995
 HELD_OUT, REPORT = 64, 320
-"""Examples that are not used for training, and steps between two reports on them."""
+"""Number of examples that are not used for training, and number of steps between two reports on them."""
 
-_HELD_OUT_ROUND = 10**6  # a number of a round that the training does not reach
+_HELD_OUT_ROUND = 10**6  # the number of a round that training never reaches
 
 
 def main(
@@ -70,7 +70,7 @@ def main(
 
 
 def _rounds(seed: int, first: int, last: int, pool: Any) -> Iterator[list[Example]]:
-    """Yield the examples of each round; with a pool of processes they are drawn ahead."""
+    """Yield the examples of each round; a pool of processes draws them in advance."""
     if pool is None:
         for number in range(first, last):
             yield [_drawn(seed, number, i) for i in range(FRESH)]
@@ -117,14 +117,14 @@ class _State:
         self.seed, self.steps, self.step, self.device = seed, steps, 0, device
 
     def save(self, path: Path) -> None:
-        """Write the whole state; an interruption leaves the old file."""
+        """Write the whole state; if the writing is interrupted, the old file stays."""
         part = path.with_suffix(".part")
         parts = {name: getattr(self, name).state_dict() for name in ("network", "average", "optimizer")}
         torch.save({**parts, "step": self.step, "seed": self.seed, "steps": self.steps}, part)
         part.replace(path)
 
     def train(self, stored: list[dict[str, Tensor]]) -> dict[str, float]:
-        """Train one round of steps on random batches of the stored examples."""
+        """Train for one round on random batches of the stored examples."""
         rng = np.random.default_rng((self.seed, self.step, 7))
         sums = np.zeros(2)
         for _ in range(ROUND):
@@ -184,7 +184,7 @@ def _batch(chosen: list[dict[str, Tensor]], rng: np.random.Generator) -> dict[st
 
 
 def _loss(clean: Tensor, log_error: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, np.ndarray[Any, Any]]:
-    """Return the loss: squared error relative to that of two plain candidates, so that noisy maps do not dominate."""
+    """Return the loss: the squared error divided by that of two candidates, so that noisy maps do not dominate."""
     truth, weight = batch["truth"], batch["weight"]
     norm = weight.sum((1, 2)).clamp(min=50.0)
 
@@ -204,7 +204,7 @@ def _loss(clean: Tensor, log_error: Tensor, batch: dict[str, Tensor]) -> tuple[T
 
 @torch.no_grad()
 def score(network: MixtureNet, examples: list[dict[str, Tensor]]) -> dict[str, float]:
-    """Return the root mean square error relative to that of fixed candidates, and of the best one for each map."""
+    """Return the root mean square error divided by that of two fixed candidates, and by that of the best candidate."""
     ratios = []
     for example in examples:
         batch = {name: value.float()[None] for name, value in example.items()}
