@@ -1,8 +1,8 @@
-"""How long it takes from a move of the mouse to the painted spectrum, in a real window.
+"""Measure the time from a move of the mouse to the painted spectrum, in a real window.
 
-Run it on a screen or with ``xvfb-run -a python benchmarks/cursor.py``. It moves the mouse over a stack of 150 x 1024 x
-1024 float32 in memory by sending Qt's own events to the canvas, and prints the 50th and 95th percentile of the time
-until the plot was painted (end to end: napari's event handling, our share, painting) and of our share alone.
+Run it on a screen or with ``xvfb-run -a python benchmarks/cursor.py``. It sends Qt's mouse events to the canvas, over a
+stack of 150 x 1024 x 1024 float32 in memory. It prints the 50th and 95th percentile of two times: until the plot is
+painted (end to end: napari's event handling, our code, painting), and of our code alone.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def move(canvas, x: float, y: float) -> None:
 
 
 def measure(dock, canvas, box: int) -> tuple[list[float], list[float]]:
-    """Seconds end to end, and our own, of each move."""
+    """Return for each move the seconds end to end, and the seconds in our code."""
     dock.box.setValue(box)
     app = QApplication.instance()
     whole, own = [], []
@@ -94,7 +94,7 @@ def main() -> None:
     print("150 x 1024 x 1024 float32, 2 regions, 2 references; ms, p50 / p95")
     for box in BOXES:
         times = measure(dock, viewer.window._qt_viewer.canvas.native, box)
-        whole, own = (np.percentile(np.array(one) * 1e3, (50, 95)) for one in times)
+        whole, own = (np.percentile(np.array(seconds) * 1e3, (50, 95)) for seconds in times)
         print(f"box {box:3d} px: end to end {whole[0]:.1f} / {whole[1]:.1f}, our share {own[0]:.1f} / {own[1]:.1f}")
     viewer.close()
 

@@ -1,7 +1,7 @@
 """Time and memory of edge normalization, a reference fit and edge maps, compared with scipy.optimize.nnls.
 
-Run ``python benchmarks/fit_maps.py [height] [energies]``. Quote ratios and the best of the repeats: other work on the
-machine only makes a run slower.
+Run ``python benchmarks/fit_maps.py [height] [energies]``. Quote ratios, and the shortest of the repeated runs: other
+programs on the machine can only make a run slower.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NNLS_SAMPLE = 2000
 
 
 def references(energy: np.ndarray) -> list[Spectrum]:
-    """Three normalized edges, shifted against each other, with white lines of different height."""
+    """Return three normalized edges at different energies, with white lines of different height."""
     spectra = []
     for name, e0, height, valence in (
         ("Ni2+", 8343.0, 0.7, 2.0),
@@ -41,7 +41,7 @@ def references(energy: np.ndarray) -> list[Spectrum]:
 
 
 def sample(height: int, n_energies: int) -> tuple[SpectralStack, list[Spectrum]]:
-    """A noisy optical depth of a round particle, float32."""
+    """Return the noisy optical depth of a round particle, float32, and its references."""
     rng = np.random.default_rng(0)
     energy = np.sort(
         np.concatenate([np.linspace(8270, 8329, n_energies // 5), np.linspace(8330, 8370, n_energies // 2),
@@ -58,7 +58,7 @@ def sample(height: int, n_energies: int) -> tuple[SpectralStack, list[Spectrum]]
 
 
 def best_of(work: Callable[[], Any]) -> float:
-    """Shortest of a few runs, in seconds."""
+    """Return the time of the shortest run, in seconds."""
     times = []
     for _ in range(REPEATS):
         start = time.perf_counter()
@@ -68,13 +68,13 @@ def best_of(work: Callable[[], Any]) -> float:
 
 
 def resident() -> int:
-    """Resident memory now, in bytes."""
+    """Return the resident memory now, in bytes."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * resource.getpagesize()
 
 
 def peak_of(work: Callable[[], Any]) -> int:
-    """Largest resident memory while `work` runs, in bytes, sampled every millisecond."""
+    """Return the largest resident memory while `work` runs, in bytes, sampled every millisecond."""
     sizes, stop = [resident()], threading.Event()
 
     def watch() -> None:
@@ -90,7 +90,7 @@ def peak_of(work: Callable[[], Any]) -> int:
 
 
 def seconds_of_scipy(stack: SpectralStack, refs: list[Spectrum]) -> float:
-    """Seconds of a loop of scipy.optimize.nnls over all pixels, extrapolated from a sample."""
+    """Return the seconds that scipy.optimize.nnls needs for all pixels, extrapolated from some of them."""
     spectra = stack.data.reshape(stack.energy.size, -1)
     subset = spectra[:, :: max(1, spectra.shape[1] // NNLS_SAMPLE)].astype(np.float64)
     ones = np.ones(stack.energy.size)
@@ -112,7 +112,7 @@ def main(height: int = 512, n_energies: int = 100) -> None:
         "fit_references (3, non-negative)": best_of(lambda: fit_references(normalized, references=refs)),
         "edge_energy (3 maps)": best_of(lambda: edge_energy(normalized)),
     }
-    # The peak memory below must not include it.
+    # Free this result: the peak memory below must not include it.
     normalized = None
 
     def everything() -> None:

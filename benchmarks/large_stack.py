@@ -1,10 +1,11 @@
-"""A stack larger than memory: how long it takes to open, what it costs in memory, and how it is to work with.
+"""Measure time and memory of work with a stack that can be larger than memory.
 
 ``python benchmarks/large_stack.py --gib 10 --folder /somewhere/large``
 
-Writes NXstxm stacks of 200 energies, once as plain numbers and once compressed frame by frame (a fifth of the size),
-opens each in a fresh interpreter and prints for it: seconds and megabytes to open, seconds for a frame, for a pixel's
-spectrum, for a frame of its optical depth, for a map of its edge jump, for conversion to Zarr and a spectrum then.
+The script writes two NXstxm stacks of 200 energies: one as plain numbers, and one compressed frame by frame (a fifth of
+the size). It opens each in a new process and prints the seconds and megabytes to open it, and the seconds to read a
+frame, to read a pixel's spectrum, to compute a frame of optical depth, to compute maps of a reference fit, to convert
+the stack to Zarr, and to read a spectrum from the Zarr copy.
 """
 
 from __future__ import annotations
@@ -32,18 +33,18 @@ from napari_xanes.gui.layers import stack_to_layer
 def megabytes():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
-import dask.array, h5py, napari.layers  # what napari has loaded already
-told, began, start = {}, megabytes(), time.perf_counter()
+import dask.array, h5py, napari.layers  # napari loads these before it opens a file
+results, megabytes_before, start = {}, megabytes(), time.perf_counter()
 
 def lap(name):
     global start
-    told[name] = round(time.perf_counter() - start, 3)
+    results[name] = round(time.perf_counter() - start, 3)
     start = time.perf_counter()
 
-stack = nx.read(sys.argv[1], memory_limit=1)  # so that a small one stays in its file too
+stack = nx.read(sys.argv[1], memory_limit=1)  # with this limit, a small stack stays in its file too
 stack_to_layer(stack)
 lap("open")
-told["open_mb"] = round(megabytes() - began)
+results["open_mb"] = round(megabytes() - megabytes_before)
 height, width = stack.shape[1:]
 np.asarray(stack.data[100]); lap("frame")
 box_spectrum(stack.data, (height // 2, width // 2), 5); lap("pixel")
@@ -52,18 +53,18 @@ depth = nx.ops.optical_depth(stack, i0=nx.Spectrum("I0", stack.energy, np.full(s
 np.asarray(depth.data[100]); lap("optical_depth_frame")
 references = [nx.Spectrum("edge", stack.energy, 0.5 + np.arctan(stack.energy - 7112) / np.pi)]
 nx.maps.fit_references(depth, references=references); lap("map")
-told["peak_mb"] = round(megabytes() - began)
+results["peak_mb"] = round(megabytes() - megabytes_before)
 start = time.perf_counter()
 nx.write(stack, sys.argv[1] + ".zarr"); lap("convert")
 copy = nx.read(sys.argv[1] + ".zarr", memory_limit=1)
 start = time.perf_counter()
 box_spectrum(copy.data, (height // 2, width // 2), 5); lap("converted_pixel")
-print(json.dumps(told))
+print(json.dumps(results))
 """
 
 
 def write(path: Path, gib: float, *, compressed: bool) -> tuple[int, ...]:
-    """A stack of counts whose frames differ, uint16, noise in every pixel."""
+    """Write a stack of counts, uint16, with noise in every pixel and a different image in every frame."""
     edge = int(np.sqrt(gib * 2**30 / N_ENERGIES / 2)) // 16 * 16
     rng = np.random.default_rng(1)
     noise = rng.integers(0, 256, (edge, edge), dtype=np.uint16)
@@ -90,19 +91,20 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--gib", type=float, default=1.0, help="size of the plain stack")
     options.add_argument("--folder", type=Path, default=None, help="where to write; it needs room for twice the size")
-    asked = options.parse_args()
-    with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
-        for name, gib, compressed in (("plain", asked.gib, False), ("frames compressed", asked.gib / 5, True)):
+    arguments = options.parse_args()
+    sizes = (("plain", arguments.gib, False), ("frames compressed", arguments.gib / 5, True))
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        for name, gib, compressed in sizes:
             path = Path(folder) / "stack.hdf5"
             shape = write(path, gib, compressed=compressed)
             run = subprocess.run([sys.executable, "-c", WORK, str(path)], capture_output=True, text=True, check=True)
-            told = json.loads(run.stdout.splitlines()[-1])
+            results = json.loads(run.stdout.splitlines()[-1])
             print(f"{name}: {' x '.join(map(str, shape))} uint16, {np.prod(shape, dtype=float) * 2 / 2**30:.1f} GiB")
-            print(f"  open {told['open']:.2f} s, {told['open_mb']} MB; frame {told['frame']:.2f} s, ", end="")
-            print(f"spectrum of 5 x 5 pixels {told['pixel']:.2f} s")
-            print(f"  optical depth, one frame {told['optical_depth_frame']:.2f} s; ", end="")
-            print(f"map {told['map']:.0f} s; memory in all {told['peak_mb']} MB")
-            print(f"  as Zarr: converted in {told['convert']:.0f} s, spectrum {told['converted_pixel']:.2f} s")
+            print(f"  open {results['open']:.2f} s, {results['open_mb']} MB; frame {results['frame']:.2f} s, ", end="")
+            print(f"spectrum of 5 x 5 pixels {results['pixel']:.2f} s")
+            print(f"  optical depth, one frame {results['optical_depth_frame']:.2f} s; ", end="")
+            print(f"map {results['map']:.0f} s; memory in all {results['peak_mb']} MB")
+            print(f"  as Zarr: converted in {results['convert']:.0f} s, spectrum {results['converted_pixel']:.2f} s")
             path.unlink()
             rmtree(f"{path}.zarr")
 

@@ -1,8 +1,9 @@
-"""How long a simulated L2,3 spectrum takes, and how far it is from another engine's and from exact solutions.
+"""Measure the time to simulate an L2,3 spectrum, and its difference from other programs and from exact solutions.
 
-Run ``python benchmarks/theory_engine.py [--quick]``. Times are CPU seconds of one thread, the best of three: what is
-built once per ion, then the sticks, then the spectrum from them at 800 energies. The other engines' numbers are looked
-for in ``../shared/data/oracle`` or ``$NAPARI_XANES_DATA/oracle``.
+Run ``python benchmarks/theory_engine.py [--quick]``. Times are CPU seconds of one thread. ``first`` is the time of the
+first call for an ion, which builds its operators. ``sticks`` (the transitions) and ``lines`` (the broadened spectrum at
+800 energies) are the shortest of three runs. The results of the other programs are read from ``../shared/data/oracle``
+or ``$NAPARI_XANES_DATA/oracle``.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ MODELS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 
 
 def timed(work: Callable[[], Any], repeats: int = 3) -> tuple[float, Any]:
-    """CPU seconds of the fastest run, and its result."""
+    """Return the CPU seconds of the fastest run, and the result of `work`."""
     best, result = np.inf, None
     for _ in range(repeats):
         start = time.process_time()
@@ -51,7 +52,7 @@ def timed(work: Callable[[], Any], repeats: int = 3) -> tuple[float, Any]:
 
 
 def spectrum(sticks: Sticks, **widths: float) -> np.ndarray:
-    """At the energies of the other engine, relative."""
+    """Return the broadened spectrum on `GRID`, the relative energies of the reference results."""
     return broadened(GRID, *sticks, split=between_l3_and_l2(*sticks), **widths)
 
 
@@ -65,22 +66,26 @@ def speed(names: tuple[str, ...]) -> None:
             return l_edge_sticks(e, q, 1.0, **m)
 
         first, _ = timed(sticks, 1)
-        again, found = timed(sticks)
-        lines, _ = timed(lambda found=found: spectrum(found, **USUAL))
-        sizes = f"{first:7.3f} {again:7.3f} {lines:7.4f} {again + lines:7.3f} {found[0].size:7d}"
+        again, transitions = timed(sticks)
+        lines, _ = timed(lambda transitions=transitions: spectrum(transitions, **USUAL))
+        sizes = f"{first:7.3f} {again:7.3f} {lines:7.4f} {again + lines:7.3f} {transitions[0].size:7d}"
         print(f"{name:12s} {model:10s} {sizes}{'   bar 0.05' if (name, model) == ('Mn2+', 'Oh') else ''}")
 
 
-def misfit(found: Callable[[float], np.ndarray], expected: np.ndarray, shift: float) -> float:
-    """The greatest difference in parts of the maximum, scaled, after the rigid shift that suits best."""
+def misfit(shifted: Callable[[float], np.ndarray], expected: np.ndarray, limit: float) -> float:
+    """Return the largest difference of two spectra, as a fraction of the maximum of `expected`.
+
+    The spectrum ``shifted(shift)`` is scaled to `expected` by least squares. The shift, up to `limit` eV, is the one
+    with the smallest difference.
+    """
     from scipy.optimize import minimize_scalar
 
-    def apart(at: float) -> float:
-        mine = found(at)
-        return float(np.abs(mine * (mine @ expected) / (mine @ mine) - expected).max() / expected.max())
+    def difference(shift: float) -> float:
+        ours = shifted(shift)
+        return float(np.abs(ours * (ours @ expected) / (ours @ ours) - expected).max() / expected.max())
 
-    best = minimize_scalar(apart, bounds=(-shift, shift), method="bounded", options={"xatol": 1e-9})
-    return min(float(best.fun), apart(0.0))
+    best = minimize_scalar(difference, bounds=(-limit, limit), method="bounded", options={"xatol": 1e-9})
+    return min(float(best.fun), difference(0.0))
 
 
 def against_edrixs(folder: Path) -> None:
@@ -98,20 +103,23 @@ def against_edrixs(folder: Path) -> None:
         differences = []
         for energy, intensity in (theirs, ours):
 
-            def curve(at: float, e: np.ndarray = energy, h: np.ndarray = intensity) -> np.ndarray:
-                return spectrum((e + at, h), lorentz_l3=0.3, lorentz_l2=0.3, gauss=0.0)
+            def curve(shift: float, e: np.ndarray = energy, h: np.ndarray = intensity) -> np.ndarray:
+                return spectrum((e + shift, h), lorentz_l3=0.3, lorentz_l2=0.3, gauss=0.0)
 
             differences.append(misfit(curve, numbers[entry["key"]].astype(float), 0.01))
         print(f"{entry['key']:12s} {differences[0]:14.1e} {differences[1]:10.1e}")
 
 
 def quanty_curves(frozen: Any, energy: np.ndarray, intensity: np.ndarray) -> tuple[Any, np.ndarray]:
-    """Ours as a function of a shift, and Quanty's, maximum on maximum; its broadening is Lorentz 0.2, Gauss 0.25 eV."""
+    """Return our spectrum as a function of a shift, and Quanty's spectrum. At zero shift, the maxima coincide.
+
+    Quanty's broadening is Lorentz 0.2 eV and Gauss 0.25 eV.
+    """
     widths = {"split": 0.0, "lorentz_l3": 0.2, "lorentz_l2": 0.2, "gauss": 0.25}
     axis, other = frozen["quanty_energy"], frozen["quanty_intensity"]
     fine = np.arange(energy.min() - 1, energy.max() + 1, 0.005)
     top = axis[other.argmax()] - fine[broadened(fine, energy, intensity, **widths).argmax()]
-    return lambda at: broadened(axis, energy + top + at, intensity, **widths), other
+    return lambda shift: broadened(axis, energy + top + shift, intensity, **widths), other
 
 
 def against_quanty(folder: Path) -> None:
@@ -123,14 +131,14 @@ def against_quanty(folder: Path) -> None:
         more = {"ds": p.get("Ds", 0.0), "dt": p.get("Dt", 0.0), "charge_transfer": transfer}
         energy, intensity = l_edge_sticks(str(frozen["element"]), int(str(frozen["charge"])[0]), p["tenDq"], **more)
         expected = spectrum((frozen["stick_E"], frozen["stick_I"]), lorentz_l3=0.3, lorentz_l2=0.3, gauss=0.0)
-        found = spectrum((energy, intensity), lorentz_l3=0.3, lorentz_l2=0.3, gauss=0.0)
-        exact = np.abs(found - expected).max() / expected.max()
-        quanty = misfit(*quanty_curves(frozen, energy, intensity), shift=0.1)
+        ours = spectrum((energy, intensity), lorentz_l3=0.3, lorentz_l2=0.3, gauss=0.0)
+        exact = np.abs(ours - expected).max() / expected.max()
+        quanty = misfit(*quanty_curves(frozen, energy, intensity), limit=0.1)
         print(f"{name:14s} {exact:12.1e} {quanty:8.1e}")
 
 
 def truncation() -> None:
-    """What the Lanczos vectors of charge transfer leave undone, against twice as many and more."""
+    """Print the error that the usual number of Lanczos vectors causes, compared with a limit of 1000 vectors."""
     print(f"\n{'Lanczos':12s} {'0.2 + Gauss 0.25 eV':>20s} {'Lorentz 0.3 eV alone':>21s}")
     for name, model, more in MODELS:
         if "CT" not in model:
@@ -141,11 +149,11 @@ def truncation() -> None:
         lanczos.N_VECTORS = 1000
         many = l_edge_sticks(element, charge, 1.0, **more)
         lanczos.N_VECTORS = usual
-        left = []
+        errors = []
         for widths in ({"lorentz_l3": 0.2, "lorentz_l2": 0.2, "gauss": 0.25}, {"lorentz_l3": 0.3, "lorentz_l2": 0.3}):
             exact = spectrum(many, **{"gauss": 0.0, **widths})
-            left.append(np.abs(spectrum(few, **{"gauss": 0.0, **widths}) - exact).max() / exact.max())
-        print(f"{name:5s}{model:9s} {left[0]:18.1e} {left[1]:21.1e}")
+            errors.append(np.abs(spectrum(few, **{"gauss": 0.0, **widths}) - exact).max() / exact.max())
+        print(f"{name:5s}{model:9s} {errors[0]:18.1e} {errors[1]:21.1e}")
 
 
 def sum_rules() -> None:
@@ -166,7 +174,7 @@ def main() -> None:
         against_edrixs(folder)
         against_quanty(folder)
     else:
-        print(f"\nno numbers of other engines in {folder}")
+        print(f"\nno results of other programs in {folder}")
     if not quick:
         truncation()
 

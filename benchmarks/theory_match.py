@@ -1,8 +1,8 @@
-"""How well and how fast `match_library` finds charge and 10Dq, compared with the limits that it has to meet.
+"""Measure how accurately and how fast `match_library` finds charge and 10Dq, and compare with fixed limits.
 
-Run ``python benchmarks/theory_match.py [--quick]``. The simulated truths lie between the members of the library.
-Measured spectra are read from ``../shared/data`` or ``$NAPARI_XANES_DATA``. Speed is the best of three runs: other work
-on the machine only makes a run slower.
+Run ``python benchmarks/theory_match.py [--quick]``. The true parameters of the simulated spectra lie between those of
+the library's members. Measured spectra are read from ``../shared/data`` or ``$NAPARI_XANES_DATA``. The time is that of
+the fastest of three runs: other programs on the machine can only make a run slower.
 """
 
 from __future__ import annotations
@@ -24,14 +24,18 @@ DATA = Path(os.environ.get("NAPARI_XANES_DATA", Path(__file__).resolve().parents
 
 
 def truths(per_ion: int, slater: float = 0.8, seed: int = 5) -> Library:
-    """Plain octahedral ions at random 10Dq of 0 to 2.5 eV."""
+    """Return spectra of octahedral ions with random 10Dq from 0 to 2.5 eV."""
     rng = np.random.default_rng(seed)
     grids = [Grid(ion, np.sort(rng.uniform(0, 2.5, per_ion)).tolist(), (slater,)) for ion in ("Mn2+", "Mn3+", "Mn4+")]
     return build_library(grids, model_error=False, name="truth")
 
 
 def measured(truth: Library, n: int, snr: float, *, perturbed: bool, seed: int = 1) -> tuple[Any, Any, Any]:
-    """A stack of n spectra with noise of height / SNR; if perturbed, shift, thickness and background vary too."""
+    """Return a stack of n spectra with noise, and the true charge and 10Dq of each.
+
+    The noise is the height of the spectrum divided by `snr`. If `perturbed`, energy shift, thickness and background
+    differ from pixel to pixel.
+    """
     rng = np.random.default_rng(seed)
     rows = rng.integers(0, len(truth), n)
     shifts = np.linspace(-0.3, 0.3, 25) if perturbed else np.zeros(1)
@@ -69,7 +73,7 @@ def accuracy(truth: Library, n: int) -> None:
 
 
 def model_coverage(n: int) -> None:
-    """How often the total sigma covers the truth if the truth has other Slater integrals."""
+    """Print how often the total sigma covers the truth if the true Slater integrals differ from the library's."""
     for slater in (0.7, 0.9):
         stack, charge, ten_dq = measured(truths(30, slater), n, 30, perturbed=False)
         maps = nx.maps.match_library(stack, library="mn-l23-oh")

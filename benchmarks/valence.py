@@ -1,10 +1,10 @@
-"""Error of the valence at K edges from the libraries of theory, on measured oxides, for each calibration.
+"""Measure the error of the valence from computed K-edge libraries, on measured oxides, for each calibration.
 
     python benchmarks/valence.py [FOLDER]
 
 FOLDER holds reference spectra (``ni_k``, ``mn_k``, ``fe_k``, ``athena``); ``../shared/data/references`` by default.
-Each measured oxide in turn is the calibration, and the others are the test. The bars are the errors that a first study
-reached with the same theory and sum-to-one fits.
+Each measured oxide is used once as the calibration, with the others as the test. The bars are the errors of an earlier
+study with the same theory and fits whose shares add up to one.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def oxides(folder: Path, wanted: list[tuple[str, str | None, str, float]]) -> li
 
 
 def pure(library: str, spectra: list[nx.Spectrum]) -> None:
-    """Print the error of each spectrum, as a pixel without noise."""
+    """Print the error of each spectrum. Each spectrum is one pixel without noise."""
     low, high = load_library(library).span
     energy = np.arange(max(low + 5, spectra[0].energy[0]), high - 5, 0.5)
     data = np.stack([spectrum.at(energy) for spectrum in spectra], axis=1)[:, None].astype(np.float32)
@@ -105,7 +105,7 @@ def pure(library: str, spectra: list[nx.Spectrum]) -> None:
 
 
 def mixed(library: str, spectra: list[nx.Spectrum], ends: tuple[str, str], rng: np.random.Generator) -> None:
-    """Images that change from one pure phase to another, of varying thickness, with a background and noise."""
+    """Print the errors for images of mixtures of two phases, with varying thickness, background and noise."""
     first, last = (next(spectrum for spectrum in spectra if spectrum.name == name) for name in ends)
     low, high = load_library(library).span
     at = load_library(library).table["offset"][0]
@@ -130,7 +130,7 @@ def mixed(library: str, spectra: list[nx.Spectrum], ends: tuple[str, str], rng: 
             covered = np.mean(np.abs(error) < 2 * valence.sigma[valence.mask])
             print(
                 f"  {ends[0]} + {ends[1]}, noise {noise:.2f}, by {calibration.name:7s}: "
-                f"MAE {np.abs(error).mean():.2f}, bias {error.mean():+.2f}, noise {spread:.3f} (told "
+                f"MAE {np.abs(error).mean():.2f}, bias {error.mean():+.2f}, noise {spread:.3f} (estimated "
                 f"{maps['valence_noise'].data[valence.mask].mean():.3f}), within two sigma {covered:.2f}, assigned "
                 f"{valence.mask.mean():.2f}, {took:.1f} s for {valence.data.size} pixels"
             )

@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--noise", default="auto", help="the denoiser's parameter of that name")
     parser.add_argument("--background", default="auto", help="the denoiser's parameter of that name")
     parser.add_argument("--figure", action="store_true", help=f"only the dose figure, to {PICTURE.name}")
-    parser.add_argument("--cost", action="store_true", help="only seconds and memory over the size of the stack")
+    parser.add_argument("--cost", action="store_true", help="only time and memory for several sizes of the stack")
     parser.add_argument("--adapt", action="store_true", help="adapt the network to each measurement first")
     parser.add_argument("--real", type=Path, metavar="FOLDER", help="compare halves of real stacks only")
     arguments = parser.parse_args()

@@ -22,11 +22,11 @@ class Bar:
     contrast, precision, kept : float, optional
         Smallest gain of fine contrast, average precision for new spots, and share of their amplitude.
     invented : float, optional
-        Largest share of pixels that are reported as new without being so.
+        Largest share of pixels that are wrongly reported as new.
     offset : float, optional
         Largest error of the estimated energy offset of the references, in eV.
     covered : tuple of float
-        Range of the share of pixels within two standard errors.
+        Smallest and largest share of pixels within two standard errors of the truth.
     """
 
     ratio: float = 1.0
@@ -54,7 +54,7 @@ BARS: Mapping[str, Bar] = MappingProxyType(
         "null": Bar(rmse=0.03, invented=0.0),
     }
 )
-"""Bars by case; every other case has the default."""
+"""Limits by case; every other case has the default limits."""
 
 
 def bar(case: str) -> Bar:

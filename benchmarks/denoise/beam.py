@@ -65,7 +65,7 @@ def patterns(
 
 
 def bad_pixels(rng: np.random.Generator, size: int) -> tuple[Image, Image]:
-    """Draw the gain of each pixel, and its counts without light as a share of the beam; one in a thousand is bad."""
+    """Draw the gain of each pixel, and its counts without light as a share of the beam. One pixel in 1000 is bad."""
     shape = (size, size)
     kind = rng.random(shape)
     gain = 1 + 0.02 * rng.standard_normal(shape)

@@ -1,8 +1,8 @@
-"""The simulated cases: sample, measurement and its defects; each seed gives a measurement with known truth.
+"""The simulated cases: sample, measurement and its defects. Each seed gives a measurement with known truth.
 
-Valence is given as the share of the highest valence, ``c1 / (c0 + c1)``: 0 for the first reference and 1 for the last.
-Its true standard deviation inside particles is about 0.21. Two references differ by one formal valence, so an error of
-0.05 is one of 0.05 electrons per metal atom.
+Valence means the share of the highest valence, ``c1 / (c0 + c1)``: 0 for the first reference and 1 for the last. Its
+true standard deviation inside particles is about 0.21. Two references differ by 1 in formal valence, so an error of
+0.05 means 0.05 electrons per metal atom.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Case:
     texture : {"particles", "fibres", "filled"}
         Kind of specimen; "filled" leaves no pixel empty.
     dilution : float
-        Factor on the edge jump of 0.06 to 0.3; the other absorption stays.
+        Factor on the edge jump, which is 0.06 to 0.3 without it. The other absorption does not change.
     pattern : float
         Size of the changes of the white field, 1 for the default.
     jitter : float

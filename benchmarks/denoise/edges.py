@@ -29,7 +29,7 @@ class Edge:
     unknown: Spectrum
 
     def moved(self, shift: float) -> Edge:
-        """Return the edge with only the references moved up by `shift` eV, as by a wrong calibration."""
+        """Return the edge with its references moved up by `shift` eV, to simulate a wrong energy calibration."""
         return replace(
             self, references=tuple(replace(reference, energy=reference.energy + shift) for reference in self.references)
         )
@@ -45,7 +45,7 @@ def positions(references: tuple[Spectrum, ...]) -> Float64Array:
 def _k_curve(
     offset: Float64Array, rise: float, line: float, width: float, bond: float, wave: float, prepeak: float
 ) -> Float64Array:
-    """Return a K edge over eV from E0: step, white line, 1s-3d peak, one shell of neighbours at `bond` Å."""
+    """Return a K edge at energies relative to E0 (eV): step, white line, 1s-3d peak, one shell of atoms at `bond` Å."""
     step = 1 / (1 + np.exp(-offset / rise))
     white = line / (1 + ((offset - 3.5) / width) ** 2)
     white *= 1 / (1 + np.exp(-(offset + 1.0)))

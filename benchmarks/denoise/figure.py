@@ -1,4 +1,4 @@
-"""Draw options many times fewer photons give the same error of the valence."""
+"""Draw how many times fewer photons the denoiser needs for the same error of the valence."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def dose_gains(curves: Mapping[str, Sequence[float]], doses: Sequence[float] = D
 
 
 def dose_figure(path: Path, curves: Mapping[str, Sequence[float]], doses: Sequence[float] = DOSES) -> None:
-    """Draw error over photons, and options many times fewer photons are needed."""
+    """Draw the error against the photons, and how many times fewer photons the denoiser needs for the same error."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.8), layout="constrained")

@@ -27,7 +27,7 @@ def denoised(measurement: Measurement, options: Mapping[str, Any] = MappingProxy
     details = result.metadata["denoise"]
     scale = positions(measurement.edge.references)
     valence = np.tensordot(scale, details.fractions, 1)
-    # Errors of fractions add up to zero: exact for two, an upper bound for more.
+    # The errors of all fractions add up to zero. The result is exact for two, and an upper bound for more.
     sigma = np.tensordot(np.abs(scale - scale.mean()), details.fraction_sigma, 1)
     return Estimate(
         np.clip(valence, *VALENCE_RANGE),

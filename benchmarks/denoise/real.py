@@ -76,7 +76,8 @@ def thinned(counts: SpectralStack) -> list[SpectralStack]:
 def shares(stack: SpectralStack, references: list[Spectrum]) -> NDArray[np.floating[Any]]:
     """Fit without bounds and return the share of each reference (K, Y, X).
 
-    Bounded fits of two halves agree wherever both reach the same bound, even if both are wrong.
+    The fits have no bounds, because bounded fits of two halves agree wherever both reach the same bound, even if both
+    are wrong.
     """
     maps = nx.maps.fit_references(stack, references=references, nonnegative=False, min_jump=0.0)
     amounts = np.stack([maps[reference.name].data for reference in references])
@@ -98,10 +99,10 @@ def real_table(folder: Path) -> str:
         lines.append(_row(f"{name}, half the energies", [_error(pair, where) / np.sqrt(2) for pair in pairs]))
         if case.counts is not None:
             few, rest = thinned(case.counts)
-            given = nx.ops.denoise(few, references=case.references)
-            estimates = [few, given, nx.ops.denoise(few)]
+            with_references_few = nx.ops.denoise(few, references=case.references)
+            estimates = [few, with_references_few, nx.ops.denoise(few)]
             shared = [shares(stack, case.references) for stack in (*estimates, rest)]
-            shared[1] = given.metadata["denoise"]["fractions"]
+            shared[1] = with_references_few.metadata["denoise"]["fractions"]
             errors = [_error([share, shared[-1]], where) for share in shared[:3]]
             lines.append(_row(f"{name}, {THIN:.0%} of the counts", errors))
         lines += [f"    {line}" for line in with_references[0].metadata["denoise"]["report"]["text"]]

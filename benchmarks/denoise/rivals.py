@@ -1,8 +1,8 @@
 """The rivals: common methods, and the best methods without a network, each tuned as well as possible.
 
-All get the same optical depth, with bad pixels repaired and the empty area set to zero in every frame, and the same
-reference fit with a constant and E^-3 as background. Tuned methods try several strengths. The benchmark then takes the
-best strength for each measurement by comparison with the truth, which no user can do.
+All rivals use the same optical depth: bad pixels are repaired, and the empty area is set to zero in every frame. All
+use the same reference fit, with a constant and E^-3 as background. Tuned methods try several strengths. The benchmark
+compares with the truth and uses the best strength for each measurement. A user cannot do that.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Array = NDArray[np.float32]
 NLM_STRENGTHS = (0.5, 0.8, 1.1, 1.5, 2.2)
 TV_STRENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 VALENCE_RANGE = (-1.0, 2.0)
-"""All valences are clipped to this range: a quotient of two noisy numbers has no finite variance."""
+"""All valences are clipped to this range, because a quotient of two noisy numbers has no finite variance."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def likelihood_tv(data: Prepared) -> Iterator[Estimate]:
     """Yield one estimate per strength: amounts that maximize the likelihood minus their joint total variation.
 
     The likelihood of the counts is taken to second order, with a free background in each pixel. The amounts are rotated
-    so that their errors are uncorrelated and 1 on average; then one strength fits all of them.
+    so that their errors are uncorrelated and 1 on average. Therefore one strength is right for all of them.
     """
     k = len(data.valences)
     n_energies, *shape = data.depth.shape
@@ -213,7 +213,7 @@ def _vector_tv(
 ) -> Array:
     """Minimize ``u'Hu/2 - t'u + strength * sum |grad u|`` over vector images u (K, Y, X).
 
-    The length of the gradient includes both directions and all K images, so that common edges cost least.
+    The length of the gradient includes both directions and all K images, so edges that all images share cost least.
     Primal-dual steps of Chambolle and Pock, J. Math. Imaging Vis. 40 (2011), 120.
     """
     k = len(start)
@@ -247,4 +247,4 @@ PLAIN: Mapping[str, Callable[[Prepared], Estimate]] = MappingProxyType(
 TUNED: Mapping[str, Callable[[Prepared], Iterator[Estimate]]] = MappingProxyType(
     {"PCA + NLM": pca_nlm, "ML-LCF + TV": likelihood_tv}
 )
-"""Methods that give one estimate per strength; the best strength is chosen by the truth."""
+"""Methods that give one estimate per strength. The best strength is chosen by comparison with the truth."""

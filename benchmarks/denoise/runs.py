@@ -28,7 +28,7 @@ class Outcome:
 
 
 def run(case: Case, seed: int, options: Mapping[str, Any] = MappingProxyType({})) -> Outcome:
-    """Simulate a case and run every method; the strength of tuned methods is chosen by the truth.
+    """Simulate a case and run every method; a tuned method uses the strength with the smallest error.
 
     `options` are parameters of the denoiser.
     """
@@ -61,7 +61,7 @@ def mean_score(outcomes: Sequence[Outcome], method: str) -> Score:
 
 
 def ratios(outcomes: Sequence[Outcome]) -> NDArray[np.float64]:
-    """Return for each seed our valence error over that of the best tuned rival."""
+    """Return for each seed our valence error divided by that of the best tuned rival."""
     return np.array(
         [outcome.scores[OURS].rmse / min(outcome.scores[name].rmse for name in TUNED) for outcome in outcomes],
         dtype=np.float64,

@@ -19,10 +19,10 @@ FINE = 2.0
 """Structures finer than a Gaussian of this many pixels count as fine contrast."""
 
 KEPT = 0.1
-"""Share of the edge jump above which an unknown phase has to be found."""
+"""A method has to find an unknown phase if its share of the edge jump is larger than this."""
 
 CERTAIN = 4.5
-"""Standard errors above which a pixel counts as reported as new."""
+"""A pixel counts as new if its significance is larger than this many standard errors."""
 
 
 @dataclass(frozen=True)
@@ -91,14 +91,14 @@ def contrast_gain(estimate: Image, truth: Image, where: BoolArray) -> float:
 
 
 def average_precision(score: Image, truth: BoolArray) -> float:
-    """Return the area under precision over recall, with pixels in the order of falling score."""
+    """Return the area under the curve of precision against recall, with pixels in the order of decreasing score."""
     from sklearn.metrics import average_precision_score
 
     return float(average_precision_score(truth.ravel(), score.ravel())) if truth.any() else nan
 
 
 def amplitude_kept(estimate: Image, truth: Image, where: BoolArray) -> float:
-    """Return the slope through the origin of estimated over true amounts in the pixels of a mask."""
+    """Return the slope of estimated against true amounts in the pixels of a mask, for a line through the origin."""
     return float(np.sum(estimate[where] * truth[where]) / np.sum(truth[where] ** 2)) if where.any() else nan
 
 
