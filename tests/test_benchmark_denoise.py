@@ -38,7 +38,7 @@ def test_coverage_of_gaussian_errors_is_that_of_the_normal_distribution(rng, fac
     assert covered == pytest.approx(erf(factor / sqrt(2)), abs=0.01)
 
 
-def test_contrast_gain_is_the_share_of_fine_structure_kept_whatever_the_noise(rng):
+def test_contrast_gain_is_the_share_of_kept_fine_structure_at_any_noise(rng):
     truth = rng.standard_normal(EVERYWHERE.shape)
     assert contrast_gain(truth, truth, EVERYWHERE) == pytest.approx(1)
     assert contrast_gain(0.3 * truth + 7, truth, EVERYWHERE) == pytest.approx(0.3)
@@ -47,7 +47,7 @@ def test_contrast_gain_is_the_share_of_fine_structure_kept_whatever_the_noise(rn
     assert np.isnan(contrast_gain(truth, 0 * truth + 0.5, EVERYWHERE))
 
 
-def test_high_pass_takes_no_notice_of_what_is_outside():
+def test_high_pass_ignores_pixels_outside_the_mask():
     where = EVERYWHERE.copy()
     where[:, 48:] = False
     assert np.allclose(high_passed(np.where(where, 3.0, np.nan), where), 0)
@@ -62,14 +62,14 @@ def test_amplitude_and_errors_in_closed_form():
     assert average_precision(0 * truth, where) == pytest.approx(where.mean())
 
 
-def test_near_grows_a_mask():
+def test_grown_grows_a_mask():
     where = np.zeros((9, 9), bool)
     where[4, 4] = True
     assert grown(where, 2).sum() == 13
 
 
 @pytest.mark.parametrize("edge", [k_edge(), l_edge(), l_edge(3)], ids=["K", "L", "L three"])
-def test_amount_of_the_stranger_is_blind_to_references_and_background(edge):
+def test_amount_of_the_unknown_phase_ignores_references_and_background(edge):
     spectra = np.array([spectrum.at(edge.energy) for spectrum in (*edge.references, edge.unknown)])
     assert np.isfinite(spectra).all()
     assert edge.energy.size == 80
@@ -85,12 +85,12 @@ def test_photons_for_an_error_follow_a_power_law():
     assert np.isnan(photons_for(0.001, photons, errors))
 
 
-def test_interval_of_two_values_is_that_of_student():
+def test_interval_of_two_values_follows_students_t():
     assert interval(np.array([0.0, 2.0])) == pytest.approx((1 - 12.706, 1 + 12.706), abs=1e-3)
     assert np.isnan(interval(np.array([1.0]))[0])
 
 
-def test_parallel_analysis_counts_what_is_above_noise(rng):
+def test_parallel_analysis_counts_components_above_the_noise(rng):
     values = np.linspace(1.2, 0.8, 30)
     assert significant(values * 0.8, 500) == 1
     values[:3] = 9, 5, 3
@@ -110,7 +110,7 @@ def test_simulation_repeats_itself_and_shows_one_specimen_at_all_doses():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_case_is_as_promised(name):
+def test_every_case_has_the_documented_properties(name):
     case, measurement = CASES[name], simulate(CASES[name], 0, size=64)
     inside = measurement.truth.jump > 0
     assert measurement.stack.shape == (80, 64, 64)

@@ -77,7 +77,7 @@ def test_progress_rises_to_one(threads: int, rng: np.random.Generator) -> None:
     assert seen[-1] == 1.0
 
 
-def test_cancelling_drops_the_rest(rng: np.random.Generator) -> None:
+def test_cancelling_skips_the_remaining_blocks(rng: np.random.Generator) -> None:
     seen: list[int] = []
     lock = threading.Lock()
 

@@ -72,7 +72,7 @@ def test_run_of_operations_gives_a_stack(tmp_path: Path, counts_file: Path) -> N
     assert nx.read(tmp_path / "out" / "counts" / "stack.h5").quantity == "optical_depth"
 
 
-def test_results_are_not_overwritten_unasked(tmp_path: Path, counts_file: Path, recipe_file: Path) -> None:
+def test_results_are_not_overwritten_by_default(tmp_path: Path, counts_file: Path, recipe_file: Path) -> None:
     invoke("run", recipe_file, counts_file, "-o", tmp_path / "out")
     before = (tmp_path / "out" / "counts" / "maps.h5").read_bytes()
     with pytest.raises(FileExistsError, match="--overwrite"):
@@ -94,14 +94,14 @@ def test_ops_lists_every_parameter() -> None:
     assert "fit_references" in text
 
 
-def test_ops_tells_what_a_method_looks_at() -> None:
+def test_ops_shows_what_data_a_method_uses() -> None:
     operations = {entry["name"]: entry for entry in json.loads(invoke("ops", "--json"))["operations"]}
     assert operations["crop"]["looks_at"] == "frame"
     assert operations["denoise_pca"]["looks_at"] == "stack"
 
 
 @pytest.mark.parametrize(("flags", "levels"), [((), ()), (("-v",), ("INFO",)), (("-v", "-v"), ("INFO", "DEBUG"))])
-def test_the_log_goes_to_stderr_when_asked(
+def test_the_log_goes_to_stderr_with_its_option(
     flags: tuple[str, ...], levels: tuple[str, ...], tmp_path: Path, counts_file: Path, recipe_file: Path
 ) -> None:
     words = [*flags, "run", recipe_file, counts_file, "-o", tmp_path / "out"]
@@ -114,7 +114,7 @@ def test_the_log_goes_to_stderr_when_asked(
     assert (logger.level, logger.handlers) == (logging.NOTSET, [])
 
 
-def test_errors_are_one_line(tmp_path: Path, counts_file: Path) -> None:
+def test_errors_are_printed_as_one_line(tmp_path: Path, counts_file: Path) -> None:
     (tmp_path / "bad.yaml").write_text("- crop: {energy: [1, 2]}\n")
     done = subprocess.run(
         [sys.executable, "-m", "napari_xanes.cli", "run", tmp_path / "bad.yaml", counts_file, "-o", tmp_path / "out"],
@@ -160,7 +160,7 @@ def test_members_of_a_library_are_written(tmp_path: Path) -> None:
         assert nx.theory.load_library(tmp_path / name).species == ["Mn2+", "Mn4+"]
 
 
-def test_what_can_not_be_simulated_says_why(tmp_path: Path) -> None:
+def test_error_names_the_reason_for_an_impossible_simulation(tmp_path: Path) -> None:
     for words, why in (
         ((), "either --ion"),
         (("--ion", "Mn2+", "--library", "mn-l23"), "either --ion"),
@@ -185,7 +185,7 @@ def test_convert_keeps_the_stack(tmp_path: Path, counts_file: Path) -> None:
     invoke("convert", counts_file, "-o", tmp_path / "b.nxs", "--overwrite")
 
 
-def test_convert_reads_as_it_is_told(tmp_path: Path) -> None:
+def test_convert_uses_the_reading_options(tmp_path: Path) -> None:
     data = np.arange(4, dtype=np.float32)[:, None, None] * np.ones((4, 2, 3), np.float32)
     np.save(tmp_path / "a.npy", data)
     (tmp_path / "e.txt").write_text("7100\n7110\n7100\n7110\n")

@@ -43,13 +43,15 @@ def needed(references: list[Spectrum]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("name", "check"), CASES, ids=[f"{name}-{check.__name__}" for name, check in CASES])
-def test_contract(name: str, check: Check, stack_for: Any, needed: Any, references: list[Spectrum]) -> None:
+def test_method_keeps_the_contract(
+    name: str, check: Check, stack_for: Any, needed: Any, references: list[Spectrum]
+) -> None:
     volumes = check.__name__ == "slices_of_volumes_are_images"
     parameters = {"references": references} if volumes and name == "denoise" else needed[name]
     check(method_of(name), stack_for[name], parameters)
 
 
-def test_there_are_values_to_try_for_every_kind_of_parameter() -> None:
+def test_every_kind_of_parameter_has_test_values() -> None:
     used = {parameter.kind for name in METHODS for parameter in method_of(name).parameters.values()}
     assert used >= {"references", "reference", "calibration", "i0", "region", "library"}
     for kind in {*get_args(PlainKind), *used}:
@@ -57,7 +59,7 @@ def test_there_are_values_to_try_for_every_kind_of_parameter() -> None:
         assert values_to_try(Parameter("p", kind, None, False, choices, Param(), "", None)), kind
 
 
-def test_every_method_says_what_it_looks_at() -> None:
+def test_every_method_declares_what_data_it_uses() -> None:
     for name in METHODS:
         assert method_of(name).looks_at in get_args(LooksAt), name
     with pytest.raises(TypeError, match="looks_at"):
@@ -71,7 +73,7 @@ def test_public_functions_are_documented() -> None:
         assert "Raises\n" in text, function
 
 
-def test_names_lead_to_the_functions() -> None:
+def test_names_refer_to_the_functions() -> None:
     assert nx.ops.crop is OPERATIONS["crop"]
     assert nx.maps.fit_references is ESTIMATORS["fit_references"]
     with pytest.raises(AttributeError, match="there are crop"):

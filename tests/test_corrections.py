@@ -80,7 +80,7 @@ def test_a_flat_for_all_frames_may_have_a_frame_axis() -> None:
     assert nx.ops.optical_depth(part).shape == (3, 2, 3)
 
 
-def test_dropped_frames_take_their_corrections_along() -> None:
+def test_dropping_frames_drops_their_corrections() -> None:
     stack = counts(SHAPE, flat=images(SHAPE), exposure=PER_FRAME, flat_exposure=0.5, files=list("abcdef"))
     data = stack.data.copy()
     data[2] = 0
@@ -90,7 +90,7 @@ def test_dropped_frames_take_their_corrections_along() -> None:
     np.testing.assert_array_equal(nx.ops.optical_depth(part).data, nx.ops.optical_depth(stack).data[[0, 1, 3, 4, 5]])
 
 
-def test_everything_else_stays() -> None:
+def test_other_metadata_are_kept() -> None:
     image = np.ones((6, 5))
     metadata = {"name": "scan", "energy_in_names": energies(6), "own": image, "files": ["of all frames"]}
     part = counts(SHAPE, **metadata).isel(slice(0, 2), (slice(0, 2), slice(0, 2)))
@@ -100,7 +100,7 @@ def test_everything_else_stays() -> None:
     assert part.name == "scan"
 
 
-def test_corrections_that_do_not_fit_are_named_where_they_are_used() -> None:
+def test_error_names_corrections_of_the_wrong_shape() -> None:
     part = nx.ops.crop(counts(SHAPE, flat=np.ones((6, 9, 5)), exposure=np.ones(7)), energy=(8340, 8361))
     assert part.metadata["exposure"].shape == (7,)
     with pytest.raises(ValueError, match="flat has shape"):
@@ -125,7 +125,7 @@ def test_maps_in_the_metadata_are_cut_to_their_pixels() -> None:
     assert (nested["maps"][0].shape, nested["frames"].shape, nested["names"]) == ((2, 3, 3), (2, 3, 3), ["a"])
 
 
-def test_values_of_other_types_cut_themselves() -> None:
+def test_values_with_their_own_crop_method_are_cropped() -> None:
     class Calls:
         def isel(self, frames: Any, box: Any) -> Any:
             return frames, box
@@ -145,7 +145,7 @@ def test_values_of_other_types_cut_themselves() -> None:
         ("available", np.ones(6), None),
     ],
 )
-def test_names_and_axes_tell_what_belongs_to_frames(name: str, value: Any, n_frames: int | None) -> None:
+def test_data_of_frames_are_recognized_by_name_and_axes(name: str, value: Any, n_frames: int | None) -> None:
     assert frame_count(name, value, 3) == n_frames
 
 
@@ -171,7 +171,7 @@ def stacks_and_parts(draw: st.DrawFn) -> tuple[SpectralStack, slice | np.ndarray
 
 
 @given(stacks_and_parts())
-def test_cutting_before_and_after_the_optical_depth_is_the_same(
+def test_cropping_before_or_after_the_optical_depth_is_the_same(
     drawn: tuple[SpectralStack, slice | np.ndarray, tuple[slice, ...]],
 ) -> None:
     stack, frames, box = drawn

@@ -8,7 +8,7 @@ from napari_xanes import demo
 from napari_xanes.io import read, read_maps
 
 
-def test_the_demo_writes_everything_and_tells_the_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_writes_all_files_and_prints_correct_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.setattr(demo.shutil, "which", lambda name: None)  # as on a machine without Xvfb
     said: list[str] = []

@@ -36,7 +36,7 @@ def test_the_steepest_rise_is_found_between_the_points(e0: float) -> None:
     assert find_e0(K_AXIS, step(K_AXIS, e0, 2.0)) == pytest.approx(e0, abs=0.15)
 
 
-def test_noise_does_not_move_it_far(rng: np.random.Generator) -> None:
+def test_noise_moves_the_edge_only_a_little(rng: np.random.Generator) -> None:
     found = [find_e0(K_AXIS, step(K_AXIS, 8343.3) + rng.normal(0, 0.05, K_AXIS.size)) for _ in range(50)]
     assert np.abs(np.array(found) - 8343.3).max() < 2.0
 
@@ -53,7 +53,7 @@ def test_an_l3_edge_is_the_rise_of_its_white_line() -> None:
     assert 708.0 < find_e0(axis, mu) < 709.5
 
 
-def test_a_known_element_says_where_to_look() -> None:
+def test_a_known_element_limits_the_search_range() -> None:
     axis = np.arange(7000.0, 7300.0, 2.0)
     mu = 0.5 * step(axis, 7112.0, 3) + 1.5 * step(axis, 7250.0, 3)
     assert find_e0(axis, mu) == pytest.approx(7250, abs=2)
@@ -82,7 +82,7 @@ def test_values_that_are_not_numbers_are_left_out() -> None:
     assert find_e0(K_AXIS, mu) == pytest.approx(8343.3, abs=0.5)
 
 
-def test_what_has_no_edge_says_so() -> None:
+def test_spectra_without_an_edge_are_refused() -> None:
     with pytest.raises(ValueError, match=r"the absorption does not rise between 8270 and 8458 eV.*give e0"):
         find_e0(K_AXIS, -K_AXIS)
     with pytest.raises(ValueError, match="4 finite values"):
@@ -107,7 +107,7 @@ def test_slopes_are_exact_for_parabolas_on_any_axis(rng: np.random.Generator) ->
         (np.arange(7000.0, 8200.0, 10.0), 7112.0),
     ],
 )
-def test_default_ranges_hold_points_on_their_side(axis: np.ndarray, e0: float) -> None:
+def test_default_ranges_contain_points_on_their_side_of_the_edge(axis: np.ndarray, e0: float) -> None:
     pre, post = default_ranges(axis, e0)
     assert pre[1] < 0 < post[0]
     for low, high in (pre, post):
@@ -115,7 +115,7 @@ def test_default_ranges_hold_points_on_their_side(axis: np.ndarray, e0: float) -
     EdgeLines(axis, e0, pre, post)
 
 
-def test_ranges_without_points_name_the_energies() -> None:
+def test_error_for_a_range_without_points_names_the_energies() -> None:
     with pytest.raises(ValueError, match=r"E0 = 8000 eV lies outside the energies 8270 to 8458"):
         default_ranges(K_AXIS, 8000)
     with pytest.raises(ValueError, match=r"1 of the energies 8340 to 8460 eV lie below E0 = 8342"):
@@ -124,7 +124,7 @@ def test_ranges_without_points_name_the_energies() -> None:
         EdgeLines(K_AXIS, 8300.0, (-5, -1), (30, 100))
 
 
-def test_normalization_gives_back_what_lines_were_added_to() -> None:
+def test_normalization_removes_added_lines() -> None:
     e0 = 8343.0
     offset = K_AXIS - e0
     pure = (e0 < K_AXIS) * 1.0
@@ -136,7 +136,7 @@ def test_normalization_gives_back_what_lines_were_added_to() -> None:
     np.testing.assert_allclose(flat.mu, pure, atol=1e-9)
 
 
-def test_one_spectrum_and_a_block_agree(rng: np.random.Generator) -> None:
+def test_one_spectrum_and_a_block_give_the_same_result(rng: np.random.Generator) -> None:
     spectra = (step(K_AXIS, 8343)[:, None] + 0.01 * rng.standard_normal((K_AXIS.size, 5))).astype(np.float32)
     edge = EdgeLines(K_AXIS, 8343.0, (-60, -15), (30, 110))
     for flatten in (False, True):
@@ -162,7 +162,7 @@ def test_two_points_on_each_side_leave_the_noise_unknown() -> None:
     assert np.isnan(lines.sigma[0])
 
 
-def test_a_spectrum_keeps_what_it_was_and_says_what_was_done() -> None:
+def test_normalization_keeps_metadata_and_records_its_values() -> None:
     raw = Spectrum("NiO", K_AXIS, 2 + 3 * step(K_AXIS, 8343, 0.2), 2.0, np.ones(K_AXIS.size), {"normalized": False})
     made = normalize_spectrum(raw)
     assert (made.name, made.valence, made.metadata["normalized"]) == ("NiO", 2.0, True)
@@ -175,7 +175,7 @@ def test_a_spectrum_keeps_what_it_was_and_says_what_was_done() -> None:
         normalize_mu(K_AXIS, -1.0 * (K_AXIS > 8343), 8343)
 
 
-def test_a_small_particle_in_a_large_field_decides_the_edge(rng: np.random.Generator) -> None:
+def test_the_edge_is_found_from_a_small_particle_in_a_large_field(rng: np.random.Generator) -> None:
     data = (0.01 * rng.standard_normal((K_AXIS.size, 300, 300))).astype(np.float32)
     data[:, 100:104, 200:240] += step(K_AXIS, 8343)[:, None, None].astype(np.float32)
     edge, least = fit_edge(SpectralStack(data, K_AXIS, "optical_depth"), None, None, None)

@@ -12,7 +12,7 @@ numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53
 
 
 @given(arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))))
-def test_masks_survive_as_run_lengths(mask: np.ndarray) -> None:
+def test_masks_are_stored_as_run_lengths(mask: np.ndarray) -> None:
     assert np.array_equal(mask_from_plain(mask_to_plain(mask)), mask)
 
 
@@ -24,7 +24,7 @@ def test_runs_that_do_not_fill_the_shape_are_refused() -> None:
 @given(
     st.dictionaries(st.text(min_size=1), numbers | st.lists(numbers)), st.none() | st.dictionaries(st.text(), numbers)
 )
-def test_steps_survive_plain_values(parameters: dict, state: dict | None) -> None:
+def test_steps_to_plain_values_and_back_are_unchanged(parameters: dict, state: dict | None) -> None:
     step = Step("crop", parameters, state, "1.2.3")
     assert Step.from_plain(step.to_plain(exact=True)) == step
 
@@ -36,7 +36,7 @@ def test_a_step_is_frozen() -> None:
 
 
 @pytest.mark.parametrize("plain", [3, [], {}, {"crop": {}, "denoise": {}}, {"crop": [1]}, {"two words": {}}])
-def test_what_is_no_step_is_refused(plain: object) -> None:
+def test_invalid_steps_are_refused(plain: object) -> None:
     with pytest.raises(ValueError, match="step|parameters"):
         Step.from_plain(plain)
 
@@ -46,7 +46,7 @@ def test_values_that_text_cannot_hold_are_refused() -> None:
         to_plain({"a": object()})
 
 
-def test_a_source_survives() -> None:
+def test_a_source_to_plain_values_and_back_is_unchanged() -> None:
     source = Source("/a/b.h5", "sha256:00")
     assert Source.from_plain(source.to_plain()) == source
     told = Source("/a", None, {"select": 1, "files": ["b.xrm"]}, ("frames sorted by energy",))

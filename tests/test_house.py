@@ -23,13 +23,13 @@ def packages_loaded_by(code: str) -> set[str]:
     return {name.split(".")[0] for name in process.stdout.split()}
 
 
-def test_importing_costs_next_to_nothing() -> None:
+def test_import_loads_only_light_packages() -> None:
     heavy = {"numpy", "torch", "napari", "qtpy", "PyQt6", "h5py", "scipy", "dask"}
     assert not packages_loaded_by("import napari_xanes") & heavy
 
 
 @pytest.mark.parametrize("code", ["import napari_xanes as nx; nx.ops.crop; nx.maps.fit_references; nx.read; nx.run"])
-def test_the_core_needs_no_window_and_no_torch(code: str) -> None:
+def test_the_core_imports_neither_qt_nor_torch(code: str) -> None:
     assert not packages_loaded_by(code) & {"torch", "napari", "qtpy", "PyQt6", "matplotlib", "h5py", "skimage"}
 
 
@@ -83,12 +83,12 @@ def test_napari_finds_the_manifest_of_the_installed_package() -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Git makes no symbolic links on Windows by default")
-def test_the_manifest_at_the_top_is_a_link_into_the_package() -> None:
+def test_top_level_manifest_is_a_link_into_the_package() -> None:
     """There is one manifest; a copy would go out of date."""
     assert (ROOT / "napari.yaml").readlink() == MANIFEST.relative_to(ROOT)
 
 
-def test_the_manifest_offers_what_the_readers_and_writers_know() -> None:
+def test_the_manifest_lists_the_formats_of_readers_and_writers() -> None:
     from npe2 import PluginManifest
 
     from napari_xanes import io
@@ -112,7 +112,7 @@ def test_every_sample_is_in_the_manifest() -> None:
 FOLDERS = ("src", "tests", "tools", "benchmarks")
 
 
-def test_long_files_say_why() -> None:
+def test_long_files_give_a_reason() -> None:
     """A file of more than 300 lines gives its reason at the top."""
     for path in (path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")):
         text = path.read_text(encoding="utf-8")

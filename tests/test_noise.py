@@ -79,7 +79,7 @@ def test_errors_of_amounts_are_added_in_squares() -> None:
         AmountNoise(photons((3, 2)), photons((2, 3, 4, 5))),
     ],
 )
-def test_part_of_the_noise_is_the_noise_of_the_part(noise: PhotonNoise | AmountNoise) -> None:
+def test_cropping_the_noise_gives_the_noise_of_the_part(noise: PhotonNoise | AmountNoise) -> None:
     whole = stack_with(noise)
     part = whole.isel(slice(0, 2), BOX).noise
     pixels, everything = slice(5, 15), slice(None)
@@ -91,7 +91,7 @@ def test_part_of_the_noise_is_the_noise_of_the_part(noise: PhotonNoise | AmountN
         np.testing.assert_allclose(part.sigma(everything), noise.sigma(pixels)[:2])
 
 
-def test_a_file_gives_the_same_noise_back(tmp_path: Any) -> None:
+def test_noise_is_saved_and_read_unchanged(tmp_path: Any) -> None:
     for number, noise in enumerate(
         (
             PhotonNoise(photons(SHAPE), 10),
@@ -107,7 +107,7 @@ def test_a_file_gives_the_same_noise_back(tmp_path: Any) -> None:
             np.testing.assert_array_equal(back.get(name), noise.get(name))
 
 
-def test_noise_is_known_only_where_it_describes_the_values() -> None:
+def test_noise_is_kept_only_if_it_describes_the_values() -> None:
     noise = PhotonNoise(photons(SHAPE))
     assert stack_with(noise, "normalized").noise is None
     assert stack_with(None).noise is None

@@ -6,13 +6,13 @@ import pytest
 from napari_xanes import MapSet, ParameterMap
 
 
-def test_maps_trust_what_is_finite() -> None:
+def test_mask_of_a_map_defaults_to_finite_values() -> None:
     one = ParameterMap(np.array([[1.0, np.nan]]), "eV")
     assert one.mask.tolist() == [[True, False]]
     assert one.data.dtype == np.float32
 
 
-def test_what_the_mask_excludes_has_no_value() -> None:
+def test_masked_pixels_have_no_value() -> None:
     one = ParameterMap(np.array([[1.0, 2.0]]), mask=np.array([[True, False]]))
     assert np.isnan(one.valid()[0, 1])
     labels = ParameterMap(np.array([[1, 2]]), labels={1: "a", 2: "b"}, mask=np.array([[True, False]]))
@@ -24,7 +24,7 @@ def test_a_label_without_a_name_is_refused() -> None:
         ParameterMap(np.array([[1, 2]]), labels={1: "a"})
 
 
-def test_maps_of_one_set_have_one_shape() -> None:
+def test_all_maps_of_a_set_have_the_same_shape() -> None:
     with pytest.raises(ValueError, match="one shape"):
         MapSet({"a": ParameterMap(np.zeros((2, 2))), "b": ParameterMap(np.zeros((2, 3)))})
     with pytest.raises(KeyError, match="there are a"):

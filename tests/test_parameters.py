@@ -72,13 +72,13 @@ def test_parameters_are_completed_and_converted() -> None:
         ({"e0": "edge"}, "e0 = 'edge'"),
     ],
 )
-def test_errors_name_parameter_value_and_way_out(values: dict, text: str) -> None:
+def test_errors_name_the_parameter_its_value_and_what_to_do(values: dict, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         validator("example", parameters_of(example))(values)
 
 
 @pytest.mark.parametrize("word", ["auto", "fit"])
-def test_a_number_from_the_data_has_a_word(word: str) -> None:
+def test_a_word_stands_for_a_number_from_the_data(word: str) -> None:
     check = validator("example", parameters_of(example))
     assert check({"e0": word})["e0"] is None
     with pytest.raises(ValueError, match=f"order = '{word}'"):

@@ -8,7 +8,7 @@ from napari_xanes import MapSet, ParameterMap
 from napari_xanes.pictures import _figure, draw_map
 
 
-def test_a_volume_says_which_slice_is_drawn_and_tells_of_that_one() -> None:
+def test_picture_of_a_volume_names_its_slice() -> None:
     sigma = np.full((3, 4, 5), 9.0, np.float32)
     sigma[1] = 0.25
     maps = MapSet({"edge_jump": ParameterMap(np.ones((3, 4, 5), np.float32), "OD", sigma)})

@@ -26,7 +26,7 @@ def test_calling_directly_is_the_same(count_stack: SpectralStack) -> None:
     assert called.history == ran.history
 
 
-def test_a_recipe_survives_its_file_and_gives_the_same_maps(
+def test_a_saved_recipe_gives_the_same_maps(
     tmp_path: Path, count_stack: SpectralStack, references: list[Spectrum]
 ) -> None:
     first = nx.run([Step("optical_depth"), Step("fit_references", {"references": references})], count_stack)
@@ -66,7 +66,7 @@ def test_mistakes_are_found_before_anything_runs(count_stack: SpectralStack) -> 
         ("- !!python/object/apply:os.system [ls]", "not YAML"),
     ],
 )
-def test_what_is_no_recipe_is_refused_with_the_file_named(tmp_path: Path, text: str, message: str) -> None:
+def test_error_for_an_invalid_recipe_names_the_file(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(text)
     with pytest.raises(ValueError, match=message) as caught:
@@ -74,7 +74,7 @@ def test_what_is_no_recipe_is_refused_with_the_file_named(tmp_path: Path, text: 
     assert str(path) in str(caught.value)
 
 
-def test_nothing_follows_maps(depth_stack: SpectralStack, references: list[Spectrum]) -> None:
+def test_no_step_can_follow_maps(depth_stack: SpectralStack, references: list[Spectrum]) -> None:
     steps = [Step("fit_references", {"references": references}), Step("crop")]
     with pytest.raises(ValueError, match="crop can't follow fit_references"):
         nx.run(steps, depth_stack)
@@ -87,7 +87,7 @@ def test_progress_goes_from_0_to_1(count_stack: SpectralStack) -> None:
     assert seen[-1] == pytest.approx(1)
 
 
-def test_cancelling_leaves_through_the_progress(count_stack: SpectralStack) -> None:
+def test_progress_callback_can_cancel(count_stack: SpectralStack) -> None:
     from napari_xanes.progress import Cancelled
 
     def stop(done: float, message: str) -> None:

@@ -90,7 +90,7 @@ class TestAnOperationFromOutsideThePackage:
         check(subtract, depth_stack, {})
 
 
-def test_a_removed_operation_is_gone(registered: None) -> None:
+def test_a_removed_operation_is_not_found(registered: None) -> None:
     OPERATIONS.unregister("subtract")
     assert "subtract" not in OPERATIONS
     with pytest.raises(ValueError, match="there is no step 'subtract'"):
@@ -98,14 +98,14 @@ def test_a_removed_operation_is_gone(registered: None) -> None:
     OPERATIONS.register(subtract)
 
 
-def test_a_name_is_given_once(registered: None) -> None:
+def test_a_name_cannot_be_registered_twice(registered: None) -> None:
     with pytest.raises(ValueError, match="there is a method 'subtract' already"):
         OPERATIONS.register(subtract)
     with pytest.raises(TypeError, match="decorate the function"):
         OPERATIONS.register(subtract.function)  # type: ignore[arg-type]
 
 
-def test_the_log_tells_what_was_estimated(depth_stack: SpectralStack, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_reports_estimated_values(depth_stack: SpectralStack, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, logger="napari_xanes"):
         subtract(depth_stack)
     messages = {record.levelname: record.getMessage() for record in caplog.records}

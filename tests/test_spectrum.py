@@ -24,12 +24,12 @@ def test_interpolates_linearly_and_knows_its_range() -> None:
         ([[8340, 8350]], [[0, 1]], "list of at least one"),
     ],
 )
-def test_wrong_axes_are_named(energy: list, mu: list, text: str) -> None:
+def test_error_names_a_wrong_axis(energy: list, mu: list, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         Spectrum("NiO", energy, mu)
 
 
-def test_plain_values_bring_it_back() -> None:
+def test_spectrum_to_plain_values_and_back_is_unchanged() -> None:
     spectrum = Spectrum("a", [8330.1, 8340.2], [0.1, 0.3], 2, [0.01, 0.02], {"normalized": True, "path": "x.txt"})
     back = Spectrum.from_plain(spectrum.to_plain())
     assert back.to_plain() == spectrum.to_plain()
@@ -37,7 +37,7 @@ def test_plain_values_bring_it_back() -> None:
     assert back.metadata["normalized"] is True
 
 
-def test_it_does_not_share_memory_with_what_it_was_made_from() -> None:
+def test_spectrum_does_not_share_memory_with_its_input() -> None:
     mu = np.zeros(2)
     spectrum = Spectrum("a", [8330, 8340], mu)
     mu[0] = 5

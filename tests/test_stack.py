@@ -18,7 +18,7 @@ from napari_xanes import SpectralStack
         ((2, 4, 5), [8330, 8340], {"pixel_size": -1}, "positive lengths"),
     ],
 )
-def test_what_does_not_fit_is_named(shape: tuple, energy: list, keywords: dict, text: str) -> None:
+def test_errors_name_what_does_not_match(shape: tuple, energy: list, keywords: dict, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         SpectralStack(np.zeros(shape, np.float32), energy, **keywords)
 

@@ -39,7 +39,7 @@ def result() -> DenoisingResult:
 
 
 @pytest.mark.parametrize("frames", [slice(1, 4), np.array([0, 3, 5])])
-def test_every_image_is_cut(result: DenoisingResult, frames: slice | np.ndarray) -> None:
+def test_cropping_a_result_crops_every_image(result: DenoisingResult, frames: slice | np.ndarray) -> None:
     part = result.isel(frames, (slice(2, 5), slice(0, 9, 3)))
     np.testing.assert_array_equal(part.fractions, result.fractions[:, 2:5, ::3])
     np.testing.assert_array_equal(part.edge_jump_sigma, result.edge_jump_sigma[2:5, ::3])
@@ -48,7 +48,7 @@ def test_every_image_is_cut(result: DenoisingResult, frames: slice | np.ndarray)
     assert part.report is result.report
 
 
-def test_a_result_of_a_plain_denoiser_is_cut_to_itself() -> None:
+def test_cropping_keeps_the_result_of_a_plain_denoiser() -> None:
     plain = DenoisingResult(report=DenoisingReport(["smoothed"], components=3))
     assert dict(plain.isel(slice(0, 2), (slice(0, 3), slice(0, 3)))) == dict(plain)
     assert list(plain) == ["report"]

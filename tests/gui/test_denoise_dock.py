@@ -171,7 +171,7 @@ def test_a_key_switches_between_before_and_after(
     assert dock.compare.slider.value() == 0
 
 
-def test_a_hidden_dock_uncovers_the_image(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any) -> None:
+def test_hiding_the_dock_shows_the_whole_image(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any) -> None:
     run(dock, wait)
     dock.compare.slider.setValue(100)
     dock.parent().hide()
@@ -214,7 +214,7 @@ def test_both_spectra_under_the_cursor_with_the_band(
 
 
 @pytest.mark.window
-def test_a_zoomed_image_is_in_view_in_part(viewer: Any, add_stack: Any, wait: Any) -> None:
+def test_only_a_part_of_a_zoomed_image_is_in_view(viewer: Any, add_stack: Any, wait: Any) -> None:
     layer = add_stack(SpectralStack(np.ones((3, 64, 64), np.float32), [700.0, 710.0, 720.0], "counts", PIXEL))
     viewer.scene.camera.center = (0, 1.4, 1.5)
     viewer.scene.camera.zoom *= 2
@@ -223,7 +223,7 @@ def test_a_zoomed_image_is_in_view_in_part(viewer: Any, add_stack: Any, wait: An
     assert 48 <= y1 - y0 < 64
 
 
-def test_a_preview_lies_over_what_is_in_view_and_goes(
+def test_a_preview_covers_the_visible_part_and_is_removed(
     viewer: Any, dock: DenoiseDock, add_stack: Any, wait: Any
 ) -> None:
     layer = add_stack(nmc_ni_k(size=64, photons=800).stack)
@@ -259,7 +259,7 @@ def test_a_preview_is_never_too_small_nor_too_large(viewer: Any, add_stack: Any)
         assert in_view(layer) == box
 
 
-def test_what_is_not_explained_can_be_shown(viewer: Any, dock: DenoiseDock, add_stack: Any, wait: Any) -> None:
+def test_unexplained_features_can_be_shown(viewer: Any, dock: DenoiseDock, add_stack: Any, wait: Any) -> None:
     stack = nx.ops.optical_depth(nmc_ni_k(size=64, photons=4000).stack)
     data = stack.data.copy()
     data[:, 23:39, 25:41] += 0.1 * np.exp(-(((stack.energy - 8333) / 2) ** 2))[:, None, None].astype(np.float32)
@@ -291,7 +291,7 @@ def test_references_without_valences_are_used(viewer: Any, dock: DenoiseDock, la
     assert form.values()["references"] is None, "learned from the stack"
 
 
-def test_cancelling_leaves_nothing_behind(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any, settle: Any) -> None:
+def test_a_cancelled_run_adds_no_layers(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any, settle: Any) -> None:
     for start in (dock.runner.start, dock.preview):
         start()
         assert not dock.preview_button.isEnabled()
@@ -324,7 +324,7 @@ def test_a_failure_is_a_notification_and_marks_the_field(
 
 
 @pytest.mark.window
-def test_closing_the_window_mid_run_is_clean(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any) -> None:
+def test_window_can_be_closed_during_a_run(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any) -> None:
     run(dock, wait)
     dock.compare.slider.setValue(100)
     dock.runner.start()
@@ -357,13 +357,13 @@ def test_the_result_can_be_saved_reopened_and_mapped(
     assert np.nanstd((valence.data - truth.data)[core]) < 0.15
 
 
-def test_time_left() -> None:
+def test_remaining_time_is_shown() -> None:
     assert time_left(1.0, 0.5) == time_left(10.0, 0.01) == ""
     assert time_left(10.0, 0.4) == " · 15 s left"
     assert time_left(100.0, 0.2) == " · 7 min left"
 
 
-def test_a_pixel_that_was_waited_for_does_not_replace_a_later_one(
+def test_a_late_spectrum_does_not_replace_a_newer_one(
     viewer: Any, add_stack: Any, counts: SpectralStack, wait: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tiles, "EDGE", 8)

@@ -103,7 +103,7 @@ def test_every_dock_of_the_manifest_is_tested() -> None:
 
 
 @pytest.mark.parametrize("title", TITLES)
-def test_a_closed_dock_is_gone(title: str, viewer: Any, add_stack: Any, wait: Any) -> None:
+def test_closing_a_dock_removes_its_callbacks_and_threads(title: str, viewer: Any, add_stack: Any, wait: Any) -> None:
     layer = add_stack()
     for shared_by_all_docks in (attach_energy, references_of, pins_of):
         shared_by_all_docks(viewer)

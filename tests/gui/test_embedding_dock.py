@@ -97,7 +97,7 @@ def test_density_lies_where_the_pixels_are(library: Any, oxides: SpectralStack, 
     assert nearest < 2 * max(x1 - x0, y1 - y0) / BINS
 
 
-def test_noise_is_no_signal(rng: np.random.Generator) -> None:
+def test_noise_is_not_shown_as_signal(rng: np.random.Generator) -> None:
     noise = rng.standard_normal((200, 100))
     assert has_signal(noise, None).mean() < 0.02
     assert has_signal(noise + 8 * np.sin(np.linspace(0, 6, 100)), None).all()
@@ -128,7 +128,7 @@ def test_the_library_of_the_edge_is_suggested(energy: Any, element: str | None, 
     assert suggest_library(LIBRARIES, np.linspace(*energy, 50), element) == name
 
 
-def test_a_match_belongs_to_its_stack_only(viewer: Any, oxides: SpectralStack, maps: Any) -> None:
+def test_a_match_is_used_only_for_its_own_stack(viewer: Any, oxides: SpectralStack, maps: Any) -> None:
     layer = show(viewer, oxides)
     assert match_of(viewer.layers, layer) is None
     add_layers(viewer, maps)
@@ -143,7 +143,7 @@ def test_a_match_belongs_to_its_stack_only(viewer: Any, oxides: SpectralStack, m
     assert reading(found, (3, 18)) == "weak signal"
 
 
-def test_maps_of_a_k_edge_say_the_valence() -> None:
+def test_maps_of_a_k_edge_show_the_valence() -> None:
     values, sigma = np.full((2, 2), 2.9, np.float32), np.full((2, 2), 0.1, np.float32)
     valence = ParameterMap(values, "1", sigma, np.array([[True, False], [True, True]]))
     maps = MapSet({"valence": valence, "misfit": ParameterMap(np.full((2, 2), 0.03, np.float32))})
@@ -162,7 +162,7 @@ def test_offset_and_width_come_from_the_match(viewer: Any, oxides: SpectralStack
     assert "offset +0.10 eV · width 0.45 eV" in dock.quality.text()
 
 
-def test_what_lies_under_the_cursor_is_said(viewer: Any, dock: EmbeddingDock, wait: Any) -> None:
+def test_dock_describes_the_point_under_the_cursor(viewer: Any, dock: EmbeddingDock, wait: Any) -> None:
     assert dock.library.source() == "mn-l23-oh"
     viewer.cursor.position = (3, 4 * 0.05, 2 * 0.05)
     wait(lambda: "Mn2+, 10Dq 0." in dock.readout.text())
@@ -174,7 +174,7 @@ def test_what_lies_under_the_cursor_is_said(viewer: Any, dock: EmbeddingDock, wa
     wait(lambda: "Move the cursor" in dock.readout.text())
 
 
-def test_a_lasso_becomes_a_label_and_regions_light_up(viewer: Any, dock: EmbeddingDock, wait: Any) -> None:
+def test_a_lasso_makes_a_label_and_highlights_regions(viewer: Any, dock: EmbeddingDock, wait: Any) -> None:
     points = dock.picture.pixels[:, :5].reshape(-1, 2)
     low, high = points.min(axis=0) - 1e-3, points.max(axis=0) + 1e-3
     dock.plot.lasso_drawn.emit(np.array([low, (high[0], low[1]), high, (low[0], high[1])]))
@@ -202,7 +202,7 @@ def test_a_lasso_around_nothing_is_an_error(dock: EmbeddingDock, errors: list[st
     assert len(viewer.layers) == 1
 
 
-def test_pins_are_marks(viewer: Any, dock: EmbeddingDock, oxides: SpectralStack) -> None:
+def test_pins_are_drawn_as_marks(viewer: Any, dock: EmbeddingDock, oxides: SpectralStack) -> None:
     pins = pins_of(viewer)
     spectrum = oxides.data[:, 2, 12].astype(float)
     pin = pins.pin(oxides.energy, spectrum, "there", "optical_depth")
@@ -228,7 +228,7 @@ def test_methods_switch_and_hidden_docks_do_not_draw(viewer: Any, dock: Embeddin
     assert dock.readout.text() == before
 
 
-def test_work_that_does_not_stop_is_given_up(dock: EmbeddingDock, wait: Any, settle: Any) -> None:
+def test_cancel_does_not_wait_for_running_work(dock: EmbeddingDock, wait: Any, settle: Any) -> None:
     """Cancelling does not wait for the work, which here lasts longer than the test; its late result is dropped."""
     release, first, given = threading.Event(), dock.picture, []
     dock.job.done.connect(given.append)
@@ -243,7 +243,7 @@ def test_work_that_does_not_stop_is_given_up(dock: EmbeddingDock, wait: Any, set
     assert dock.picture is first
 
 
-def test_a_cancelled_method_leaves_the_picture(dock: EmbeddingDock, wait: Any) -> None:
+def test_cancelling_a_method_keeps_the_picture(dock: EmbeddingDock, wait: Any) -> None:
     first = dock.picture
     dock.method.setCurrentText("t-SNE")
     assert dock.job.running

@@ -51,7 +51,9 @@ def maps_in(viewer: Any) -> dict[str, Any]:
     return found
 
 
-def test_hxn_from_drop_to_saved_map(viewer: Any, drop: Any, wait: Any, real_data: Path, tmp_path: Path) -> None:
+def test_hxn_file_is_dropped_mapped_and_saved(
+    viewer: Any, drop: Any, wait: Any, real_data: Path, tmp_path: Path
+) -> None:
     folder = real_data / "hxn_fe_k"
     stack_file, reference_file = folder / "test_stack.tiff", folder / "test_ref_athena.nor"
     spectra = viewer.window.add_plugin_dock_widget("napari-xanes", "Spectra")[1]

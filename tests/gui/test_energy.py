@@ -52,7 +52,7 @@ def test_the_current_stack(viewer, add_stack, stack):
     assert seen == [first, second, first, second, None]
 
 
-def test_a_displayed_energy_axis_has_no_energy(viewer, add_stack):
+def test_no_energy_is_shown_if_the_energy_axis_is_displayed(viewer, add_stack):
     attach_energy(viewer)
     add_stack()
     viewer.dims.order = (1, 0, 2)

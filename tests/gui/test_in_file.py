@@ -32,7 +32,7 @@ def two_detectors(tmp_path: Path) -> Path:
     return path
 
 
-def test_another_detector_is_opened_beside(viewer: Any, two_detectors: Path, wait: Any) -> None:
+def test_another_detector_is_opened_as_a_second_layer(viewer: Any, two_detectors: Path, wait: Any) -> None:
     viewer.open(two_detectors, plugin="napari-xanes")
     dock = PrepareDock(viewer)
     row = dock.stack_selector
@@ -66,7 +66,7 @@ def test_a_file_of_one_stack_needs_no_choice(viewer: Any, add_stack: Any, stack:
 
 
 @pytest.mark.window
-def test_the_row_is_never_a_window_of_its_own(
+def test_row_is_never_a_separate_window(
     viewer: Any, two_detectors: Path, wait: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[bool] = []

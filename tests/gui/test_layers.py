@@ -18,7 +18,7 @@ def maps(depth_stack: SpectralStack, references: list[Spectrum]) -> MapSet:
     return nx.maps.fit_references(depth_stack, references=references, slope=True)
 
 
-def test_a_stack_survives_its_layer(add_stack: Any, stack: SpectralStack) -> None:
+def test_stack_to_layer_and_back_is_unchanged(add_stack: Any, stack: SpectralStack) -> None:
     layer = add_stack()
     back = stack_of(layer)
     assert np.shares_memory(back.data, stack.data)
@@ -49,7 +49,7 @@ def test_masked_pixels_have_no_colour(viewer: Any, depth_stack: SpectralStack, r
         assert (values == 0).all() if layer.metadata["xanes"]["labels"] else np.isnan(values).all()
 
 
-def test_a_set_of_maps_survives_its_layers(viewer: Any, maps: MapSet) -> None:
+def test_maps_to_layers_and_back_are_unchanged(viewer: Any, maps: MapSet) -> None:
     added = add_layers(viewer, maps)
     back = maps_of([layer.metadata["xanes"] for layer in added])
     assert set(back) == set(maps)
@@ -65,7 +65,9 @@ def test_maps_of_two_runs_are_not_mixed(maps: MapSet) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".nxs", ".tif"])
-def test_what_napari_saves_comes_back(viewer: Any, add_stack: Any, maps: MapSet, tmp_path: Path, suffix: str) -> None:
+def test_layers_saved_by_napari_can_be_read_again(
+    viewer: Any, add_stack: Any, maps: MapSet, tmp_path: Path, suffix: str
+) -> None:
     layer = add_stack()
     target = tmp_path / f"stack{suffix}"
     assert layer.save(str(target), plugin="napari-xanes") == [str(target)]
@@ -143,7 +145,7 @@ def test_an_ordinary_image_is_left_to_napari(viewer: Any, tmp_path: Path) -> Non
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "plain.tif"), data)
 
 
-def test_an_unwritable_target_leaves_layers_and_files(add_stack: Any, tmp_path: Path) -> None:
+def test_an_unwritable_target_changes_no_layers_or_files(add_stack: Any, tmp_path: Path) -> None:
     layer = add_stack()
     before = layer.data.copy()
     with pytest.raises(OSError, match="nowhere"):

@@ -90,7 +90,7 @@ def spectra_dock(viewer: Any) -> SpectraDock:
 
 
 @pytest.mark.window
-def test_looking_computes_nothing_on_the_main_thread(
+def test_viewing_computes_nothing_on_the_main_thread(
     viewer: Any, add_stack: Any, depth: SpectralStack, wait: Any, settle: Any, watch: _Watch
 ) -> None:
     docks = [viewer.window.add_plugin_dock_widget("napari-xanes", name)[1] for name in ("Map", "Prepare", "Denoise")]
@@ -120,7 +120,7 @@ def test_looking_computes_nothing_on_the_main_thread(
     assert embedding.stacks.layer() is other
 
 
-def test_a_closed_stack_is_given_up(viewer: Any, add_stack: Any, depth: SpectralStack, wait: Any) -> None:
+def test_spectra_of_a_closed_stack_are_freed(viewer: Any, add_stack: Any, depth: SpectralStack, wait: Any) -> None:
     dock, layer = spectra_dock(viewer), add_stack(depth)
     look_at(viewer, layer, (7, *(0,) * (layer.ndim - 3), 10, 5))
     wait(lambda: dock.curves.cursor_values is not None)
@@ -145,7 +145,7 @@ def test_contrast_comes_from_a_worker(
     assert tuple(layer.contrast_limits_range) == (low, high)
 
 
-def test_contrast_of_a_lazy_stack_holds_both_sides_of_its_edge(viewer: Any, add_stack: Any, wait: Any) -> None:
+def test_contrast_limits_of_a_lazy_stack_cover_both_sides_of_the_edge(viewer: Any, add_stack: Any, wait: Any) -> None:
     spectra_dock(viewer)
     counts = np.where(np.arange(20) < 12, 1000, 200)[:, None, None] + np.arange(16.0)
     layer = add_stack(SpectralStack(da.from_array(np.tile(counts, (1, 16, 1))), 8300 + np.arange(20.0), "counts"))
@@ -163,7 +163,9 @@ def _open_lazily(viewer: Any, path: Path) -> Any:
     return viewer.add_image(data, **keywords)
 
 
-def test_limits_that_somebody_chose_stay(viewer: Any, add_stack: Any, depth: SpectralStack, settle: Any) -> None:
+def test_contrast_limits_set_by_the_user_are_kept(
+    viewer: Any, add_stack: Any, depth: SpectralStack, settle: Any
+) -> None:
     spectra_dock(viewer)
     layer = add_stack(depth, contrast_limits=(0.2, 0.4))
     settle(300)

@@ -63,9 +63,7 @@ def test_results_fit_a_narrow_dock(viewer: Any, dock: MapDock, wait: Any) -> Non
     assert area.widget().minimumSizeHint().width() <= dock.minimumSizeHint().width() - taken
 
 
-def test_another_stack_has_no_numbers_of_the_one_that_was_mapped(
-    viewer: Any, dock: MapDock, add_stack: Any, wait: Any
-) -> None:
+def test_results_are_not_shown_for_another_stack(viewer: Any, dock: MapDock, add_stack: Any, wait: Any) -> None:
     layer = add_stack()
     run(dock, wait)
     viewer.cursor.position = tuple(layer.data_to_world((0, 5, 9)))
@@ -74,7 +72,7 @@ def test_another_stack_has_no_numbers_of_the_one_that_was_mapped(
     wait(lambda: "Move the cursor" in dock.overlay.text())
 
 
-def test_cancelling_leaves_nothing_behind(viewer: Any, dock: MapDock, add_stack: Any, wait: Any, settle: Any) -> None:
+def test_a_cancelled_run_adds_no_layers(viewer: Any, dock: MapDock, add_stack: Any, wait: Any, settle: Any) -> None:
     add_stack()
     names = [layer.name for layer in viewer.layers]
     dock.runner.start()
@@ -129,7 +127,7 @@ def test_recipe_and_script_repeat_the_run(
 
 
 @pytest.mark.window
-def test_closing_the_window_mid_run_is_clean(viewer: Any, dock: MapDock, add_stack: Any) -> None:
+def test_window_can_be_closed_during_a_run(viewer: Any, dock: MapDock, add_stack: Any) -> None:
     add_stack()
     dock.runner.start()
     viewer.close()
@@ -159,7 +157,7 @@ def test_references_of_another_edge_are_not_used(viewer: Any, dock: MapDock, add
     assert "no ticked reference covers" in errors[0]
 
 
-def test_the_fit_lies_over_the_spectrum(viewer: Any, dock: MapDock, add_stack: Any, wait: Any) -> None:
+def test_fit_is_drawn_over_the_spectrum(viewer: Any, dock: MapDock, add_stack: Any, wait: Any) -> None:
     from napari_xanes.maps.references import fitted_spectrum
 
     spectra = viewer.window.add_plugin_dock_widget("napari-xanes", "Spectra")[1]

@@ -64,7 +64,7 @@ def test_another_series_in_the_same_folder_opens_too(
     assert len(viewer.layers) == 2
 
 
-def test_stacks_of_their_own_stay_apart(viewer: Any, tmp_path: Path) -> None:
+def test_independent_stacks_are_opened_separately(viewer: Any, tmp_path: Path) -> None:
     for name in "ab":
         np.savez(tmp_path / f"{name}.npz", data=np.ones((3, 4, 5)), energy=[7100, 7110, 7120])
     maps = nx.MapSet({"jump": nx.ParameterMap(np.ones((4, 5)))})
@@ -81,14 +81,14 @@ def test_images_and_their_energies_dropped_together(viewer: Any, tmp_path: Path)
     np.testing.assert_array_equal(viewer.layers[0].metadata["xanes"]["energy_eV"], [7100, 7110, 7120])
 
 
-def test_files_that_are_gone_are_told(viewer: Any, tmp_path: Path, errors: list[str]) -> None:
+def test_missing_files_are_reported(viewer: Any, tmp_path: Path, errors: list[str]) -> None:
     DropTarget(QWidget(), viewer).open([str(tmp_path / "a.h5"), str(tmp_path / "b.h5")])
     assert len(errors) == 1
     assert "a.h5" in errors[0]
     assert not viewer.layers
 
 
-def test_what_cannot_be_read_is_told_at_once(viewer: Any, tmp_path: Path, errors: list[str]) -> None:
+def test_unreadable_files_are_reported_together(viewer: Any, tmp_path: Path, errors: list[str]) -> None:
     for i in range(10):
         (tmp_path / f"{i}.h5").write_bytes(b"no HDF5")
     np.savez(tmp_path / "a.npz", data=np.ones((3, 4, 5)), energy=[7100, 7110, 7120])
@@ -106,7 +106,7 @@ def test_photos_among_the_files_are_left_to_napari(tmp_path: Path) -> None:
     assert readers.get_reader([str(tmp_path / "photo.tif")]) is None
 
 
-def test_a_stack_saved_as_zarr_opens_as_it_was(viewer: Any, add_stack: Any, tmp_path: Path) -> None:
+def test_a_stack_saved_as_zarr_opens_unchanged(viewer: Any, add_stack: Any, tmp_path: Path) -> None:
     layer = add_stack()
     viewer.layers.save(str(tmp_path / "stack.zarr"), plugin="napari-xanes")
     viewer.layers.clear()

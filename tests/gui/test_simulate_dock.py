@@ -34,14 +34,16 @@ def test_the_curve_follows_the_sliders(viewer: Any, dock: SimulateDock, wait: An
     assert references.spectra[0].valence == 4
 
 
-def test_charge_transfer_is_a_choice(dock: SimulateDock) -> None:
+def test_charge_transfer_can_be_switched_on(dock: SimulateDock) -> None:
     assert "delta" not in dock.values()
     dock.transfer.setChecked(True)
     assert dock.values()["delta"] == 4.0
     assert dock.knobs["delta"].isEnabled()
 
 
-def test_a_curve_can_be_kept_and_the_moving_one_goes_with_the_dock(viewer: Any, dock: SimulateDock, wait: Any) -> None:
+def test_kept_curves_stay_and_the_live_curve_is_removed_with_the_dock(
+    viewer: Any, dock: SimulateDock, wait: Any
+) -> None:
     references = references_of(viewer)
     wait(lambda: references.spectra)
     dock.keep.click()
@@ -50,12 +52,12 @@ def test_a_curve_can_be_kept_and_the_moving_one_goes_with_the_dock(viewer: Any, 
     assert [s.name for s in references.spectra] == ["Mn2+, 10Dq 1 eV"]
 
 
-def test_impossible_ions_say_why(dock: SimulateDock, wait: Any) -> None:
+def test_error_names_the_reason_for_an_impossible_ion(dock: SimulateDock, wait: Any) -> None:
     dock.ion.setCurrentText("Ni1+")
     wait(lambda: "Spectra dock shows" in dock.message.text())
 
 
-def test_the_stack_decides_the_range() -> None:
+def test_energy_range_follows_the_stack() -> None:
     values = {"ten_dq": 1.0, "shift": 0.0, "gauss": 0.3}
     assert simulate("Mn2+", values, np.array([630.0, 670.0])).energy[0] == 630
     far = simulate("Ni2+", values, np.array([630.0, 670.0]))

@@ -103,7 +103,7 @@ def test_a_volume_shows_the_slice_in_view(viewer, dock, add_stack, stack, wait):
     assert layer in viewer.layers
 
 
-def test_slider_and_line_move_each_other(viewer, dock, add_stack, stack, wait):
+def test_slider_and_energy_line_stay_in_step(viewer, dock, add_stack, stack, wait):
     add_stack()
     viewer.dims.set_current_step(0, 11)
     assert dock.plot.line.value() == pytest.approx(stack.energy[11])
@@ -213,7 +213,7 @@ def test_modes(viewer, dock, add_stack, point_at, stack, wait):
     assert curve(dock, "cursor") is not None
 
 
-def test_what_cannot_be_normalized_is_said(viewer, dock, add_stack, point_at, stack, wait):
+def test_failed_normalization_is_reported(viewer, dock, add_stack, point_at, stack, wait):
     flat = SpectralStack(np.ones((4, 5, 6), np.float32), [8000, 8001, 8002, 8003], "counts")
     layer = add_stack(flat)
     dock.mode.setCurrentText("normalized")
@@ -222,7 +222,7 @@ def test_what_cannot_be_normalized_is_said(viewer, dock, add_stack, point_at, st
     assert "shown as measured" in dock.message.text()
 
 
-def test_references_come_with_the_layer(viewer, dock, add_stack, stack, wait):
+def test_references_of_the_layer_are_shown(viewer, dock, add_stack, stack, wait):
     references = references_of(viewer)
     add_stack()
     assert [s.name for s in references.spectra] == ["low", "high"]
@@ -238,7 +238,7 @@ def test_references_come_with_the_layer(viewer, dock, add_stack, stack, wait):
         references.rename("high", " ")
 
 
-def test_references_are_not_laid_over_counts(viewer, dock, add_stack, stack, wait):
+def test_references_are_not_drawn_over_counts(viewer, dock, add_stack, stack, wait):
     add_stack(SpectralStack(np.exp(-stack.data), stack.energy, "transmission", 0.05, metadata=dict(stack.metadata)))
     wait(lambda: "optical depth" in dock.message.text())
     assert curve(dock, "low") is None
@@ -281,7 +281,7 @@ def test_cursor_signal(viewer, dock, add_stack, point_at, wait):
     wait(lambda: seen and seen[-1] == (layer, (5, 9)))
 
 
-def test_neighbouring_pixels_of_lazy_data_are_there_at_once(viewer, dock, add_stack, point_at, stack, wait):
+def test_neighbouring_pixels_of_lazy_data_are_shown_at_once(viewer, dock, add_stack, point_at, stack, wait):
     layer = add_stack(stack.with_data(da.from_array(stack.data, chunks=(30, 8, 8))))
     point_at(layer, 5, 9)
     wait(lambda: dock.cursor._tiles.spectrum((5, 9), 1) is not None)
@@ -293,9 +293,7 @@ def test_neighbouring_pixels_of_lazy_data_are_there_at_once(viewer, dock, add_st
     np.testing.assert_allclose(came[-1][1], stack.data[:, 6, 11])
 
 
-def test_what_was_waited_for_does_not_replace_what_came_later(
-    viewer, dock, add_stack, stack, wait, settle, monkeypatch
-):
+def test_a_late_spectrum_does_not_replace_a_newer_one(viewer, dock, add_stack, stack, wait, settle, monkeypatch):
     monkeypatch.setattr(tiles, "EDGE", 8)
     hold = threading.Event()
 

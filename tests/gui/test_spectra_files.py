@@ -56,7 +56,7 @@ def test_copy(shown):
     assert not QApplication.clipboard().image().isNull()
 
 
-def test_an_export_that_fails_is_said(shown, tmp_path, errors):
+def test_a_failed_export_is_reported(shown, tmp_path, errors):
     shown.export_button.save(tmp_path / "nowhere" / "out.csv")
     shown.export_button.save(tmp_path / "out.doc")
     assert "out.csv was not written" in errors[0]

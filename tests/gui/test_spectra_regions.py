@@ -46,7 +46,7 @@ def test_brushing_gives_mean_and_spread(viewer, dock, stack, wait):
     wait(lambda: not dock.regions.texts())
 
 
-def test_the_next_brush_is_a_new_region(viewer, dock, wait):
+def test_brushing_again_starts_a_new_region(viewer, dock, wait):
     dock.regions.brush()
     layer = viewer.layers[-1]
     layer.paint((5, 5), layer.selected_label)
@@ -99,7 +99,7 @@ def test_drawn_regions(viewer, dock, stack, wait):
     wait(lambda: len(dock.regions.texts()) == 1)
 
 
-def test_labels_as_napari_makes_them_are_regions_at_every_energy(viewer, dock, stack, wait):
+def test_new_napari_labels_are_regions_at_every_energy(viewer, dock, stack, wait):
     viewer.dims.set_current_step(0, 3)
     viewer._new_labels()
     layer = viewer.layers[-1]
@@ -118,11 +118,11 @@ def test_labels_as_napari_makes_them_are_regions_at_every_energy(viewer, dock, s
 
 
 @pytest.mark.parametrize(("labels", "free"), [([0, 0], 1), ([0, 7], 8), ([255, 1], 2)])
-def test_a_new_region_has_a_label_of_its_own(labels, free):
+def test_a_new_region_gets_a_new_label(labels, free):
     assert next_label(np.array(labels, np.uint8)) == free
 
 
-def test_other_labels_are_no_regions(viewer, dock, wait, settle):
+def test_unrelated_labels_are_not_regions(viewer, dock, wait, settle):
     viewer.add_labels(np.ones((5, 5), int))
     viewer.add_labels(np.ones((24, 32), int))  # not scaled: it does not lie over the image
     viewer.add_labels(np.ones((24, 32), int), scale=(0.05, 0.05), metadata={"xanes": {"kind": "map"}})

@@ -19,7 +19,7 @@ DATA = np.random.default_rng(0).random((4, 3, 150, 131), dtype=np.float32)
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 2), st.integers(0, 149), st.integers(0, 130), st.integers(0, 50), st.booleans())
-def test_the_same_as_from_memory(z: int, y: int, x: int, half: int, flat: bool) -> None:
+def test_spectra_from_tiles_equal_spectra_from_memory(z: int, y: int, x: int, half: int, flat: bool) -> None:
     data, index = (DATA[:, 0], (y, x)) if flat else (DATA, (z, y, x))
     kept, size = Tiles(data), 2 * half + 1
     assert kept.spectrum(index, size) is None
@@ -28,7 +28,7 @@ def test_the_same_as_from_memory(z: int, y: int, x: int, half: int, flat: bool) 
     np.testing.assert_array_equal(kept.spectrum(index, size), expected)
 
 
-def test_neighbours_need_no_second_reading() -> None:
+def test_neighbouring_pixels_are_read_once() -> None:
     asked = []
 
     def noted(block: Any) -> Any:
@@ -44,7 +44,7 @@ def test_neighbours_need_no_second_reading() -> None:
     assert len(asked) == 1
 
 
-def test_old_tiles_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_tiles_are_removed_from_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiles, "CACHE_BYTES", 2 * 4 * 64 * 64 * 4)
     kept = Tiles(DATA[:, 0])
     for column in (0, 64, 0, 64):

@@ -66,7 +66,7 @@ def run(dock: Any, wait: Any, method: str | None = None) -> None:
     wait(lambda: not dock.runner.job.running)
 
 
-def test_cursor_and_pins_are_of_the_slice_in_view(
+def test_cursor_and_pins_use_the_visible_slice(
     viewer: Any, layer: Any, spectra: SpectraDock, volume: SpectralStack, wait: Any
 ) -> None:
     look_at(viewer, layer, (7, 2, 20, 25))
@@ -83,7 +83,7 @@ def test_cursor_and_pins_are_of_the_slice_in_view(
 
 
 @pytest.mark.parametrize("deep", [True, False])
-def test_regions_are_measured_in_the_slice_in_view(
+def test_regions_are_measured_in_the_visible_slice(
     viewer: Any, layer: Any, spectra: SpectraDock, volume: SpectralStack, wait: Any, tmp_path: Path, deep: bool
 ) -> None:
     look_at(viewer, layer, (7, 2, 20, 25))
@@ -113,7 +113,7 @@ def test_regions_are_measured_in_the_slice_in_view(
         wait(lambda: np.allclose(spectra.tracker.regions[0].mean, mean(0), rtol=1e-5))
 
 
-def test_labels_as_napari_makes_them_are_of_the_slice_in_view(
+def test_new_napari_labels_use_the_visible_slice(
     viewer: Any, layer: Any, spectra: SpectraDock, volume: SpectralStack, wait: Any
 ) -> None:
     look_at(viewer, layer, (7, 2, 20, 25))
@@ -144,7 +144,7 @@ def test_an_area_drawn_in_a_slice_belongs_to_it(
     wait(lambda: spectra.regions.texts() == [])
 
 
-def test_a_drawn_area_is_taken_where_it_is_seen(viewer: Any, layer: Any) -> None:
+def test_a_drawn_area_in_other_units_covers_the_same_pixels(viewer: Any, layer: Any) -> None:
     from napari_xanes.gui.pixels.masks import mask_of
 
     corners = np.array([(10, 5), (10, 14), (19, 14), (19, 5)]) * 0.04
@@ -238,7 +238,7 @@ def _slice(stack: SpectralStack, z: int) -> SpectralStack:
     return slices_of(stack, z)
 
 
-def test_maps_belong_to_the_stack_that_was_run(viewer: Any, layer: Any, volume: SpectralStack, wait: Any) -> None:
+def test_a_run_uses_the_stack_selected_at_its_start(viewer: Any, layer: Any, volume: SpectralStack, wait: Any) -> None:
     """Whatever is selected while the run goes on."""
     dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
     other = viewer.add_image(layer.data * 2, **{"metadata": layer.metadata, "scale": layer.scale, "name": "other"})
@@ -258,7 +258,7 @@ def denoise(viewer: Any) -> DenoiseDock:
     return dock
 
 
-def test_a_preview_is_of_the_slice_in_view(
+def test_preview_uses_the_visible_slice(
     viewer: Any, layer: Any, denoise: DenoiseDock, volume: SpectralStack, wait: Any
 ) -> None:
     go_to_slice(viewer, layer, 2)
@@ -274,7 +274,7 @@ def test_a_preview_is_of_the_slice_in_view(
     np.testing.assert_allclose(before.values, depth[:, SIZE // 2, SIZE // 2], rtol=1e-5)
 
 
-def test_a_cleaned_volume_is_compared_in_the_slice_in_view(
+def test_a_cleaned_volume_is_compared_in_the_visible_slice(
     viewer: Any, layer: Any, denoise: DenoiseDock, volume: SpectralStack, wait: Any
 ) -> None:
     look_at(viewer, layer, (7, 2, SIZE // 2, SIZE // 2))
@@ -297,7 +297,7 @@ def test_a_cleaned_volume_is_compared_in_the_slice_in_view(
         assert tuple(one.scale[-3:]) == SCALE, one.name
 
 
-def test_a_volume_of_nothing_known_asks_for_references_before_anything_is_computed(
+def test_a_volume_without_references_asks_for_them_before_any_computation(
     viewer: Any, layer: Any, denoise: DenoiseDock, errors: list[str]
 ) -> None:
     from napari_xanes.gui.references.reference_set import references_of
@@ -321,7 +321,7 @@ def oxides() -> SpectralStack:
     )
 
 
-def test_a_library_is_matched_and_embedded_slice_for_slice(
+def test_a_library_is_matched_and_embedded_slice_by_slice(
     viewer: Any, add_stack: Any, oxides: SpectralStack, wait: Any
 ) -> None:
     layer = add_stack(oxides)
@@ -358,7 +358,7 @@ def test_a_recipe_from_a_volume_replays(viewer: Any, layer: Any, volume: Spectra
     assert all(one.data.ndim == 4 for one in viewer.layers if is_stack(one))
 
 
-def test_the_3d_view_says_that_it_has_no_cursor(viewer: Any, layer: Any, spectra: SpectraDock, wait: Any) -> None:
+def test_3d_view_explains_that_it_has_no_cursor(viewer: Any, layer: Any, spectra: SpectraDock, wait: Any) -> None:
     look_at(viewer, layer, (7, 2, 20, 25))
     wait(lambda: "y 0.8" in spectra.readout.text())
     viewer.dims.ndisplay = 3
@@ -367,6 +367,6 @@ def test_the_3d_view_says_that_it_has_no_cursor(viewer: Any, layer: Any, spectra
     assert not spectra.pin_button.isEnabled()
 
 
-def test_display_limits_of_a_volume_are_those_of_all_its_slices(layer: Any, volume: SpectralStack) -> None:
+def test_display_limits_of_a_volume_cover_all_slices(layer: Any, volume: SpectralStack) -> None:
     low, high = layer.contrast_limits
     np.testing.assert_allclose((low, high), np.percentile(volume.data, (0.5, 99.5)), rtol=0.05)

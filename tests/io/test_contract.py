@@ -89,9 +89,7 @@ EXAMPLES = {
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_damaged_files_give_an_answer_or_a_documented_error(
-    name, tmp_path, write_nxstxm, write_sdf, write_tiff, frames
-):
+def test_damaged_files_give_a_result_or_a_documented_error(name, tmp_path, write_nxstxm, write_sdf, write_tiff, frames):
     _examples(tmp_path, write_nxstxm, write_sdf, write_tiff, frames)
     path = tmp_path / name
     opened = {"sdf_a001.xim": tmp_path / "sdf.hdr", "pages.txt": tmp_path / "pages.tif"}.get(name, path)

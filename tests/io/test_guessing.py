@@ -23,7 +23,7 @@ ENERGY = (7100.0, 7110.5, 7112.25, 7130.0)
         (np.inf, "f4", "optical_depth", "decimal numbers"),
     ],
 )
-def test_rule(frames, factor, dtype, quantity, why):
+def test_quantity_is_guessed_from_the_values(frames, factor, dtype, quantity, why):
     import dask.array as da
 
     data = (frames * factor).astype(dtype)
@@ -50,7 +50,7 @@ def test_one_frame_of_lazy_data_is_computed(frames):
 
 @pytest.mark.parametrize("lazy", [False, True])
 @pytest.mark.parametrize(("factor", "quantity"), [(1, "optical_depth"), (1e4, "counts")])
-def test_every_reader_that_guesses_follows_it(tmp_path, write_tiff, frames, factor, quantity, lazy):
+def test_every_guessing_reader_uses_the_same_rule(tmp_path, write_tiff, frames, factor, quantity, lazy):
     data = (frames * factor).astype("f4")
     zarr.create_array(str(tmp_path / "a.zarr"), data=data, zarr_format=2).attrs["energy"] = list(ENERGY)
     write_tiff(tmp_path / "a.tif", data)

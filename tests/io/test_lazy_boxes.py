@@ -61,7 +61,7 @@ def nxstxm(path: Path, order: tuple[int, int, int] = (0, 1, 2)) -> None:
 
 
 @pytest.mark.parametrize("write", [own, fxi, mantis, nxstxm, lambda path: nxstxm(path, (1, 2, 0))])
-def test_a_pixel_is_read_alone(tmp_path: Path, asked: list[int], write: Any) -> None:
+def test_reading_a_pixel_reads_no_whole_frames(tmp_path: Path, asked: list[int], write: Any) -> None:
     write(tmp_path / "scan.hdf5")
     stack = io.read(tmp_path / "scan.hdf5", memory_limit=10)
     assert stack.is_lazy

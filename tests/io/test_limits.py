@@ -82,7 +82,7 @@ def test_unpacked_size(codec, size):
     unpacked_size(codec, b"", size)
 
 
-def test_unpacked_size_of_zstandard_without_one():
+def test_unpacked_size_of_zstandard_without_a_stored_size():
     """The most that the blocks can become: of stored ones their length, of a repeated byte as often as it is there."""
     head, block = b"\x28\xb5\x2f\xfd\0\x58", 128 << 10
     stored, repeated = (700 << 3).to_bytes(3, "little") + bytes(700), (block << 3 | 1 << 1).to_bytes(3, "little") + b"a"

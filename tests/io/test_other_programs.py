@@ -42,7 +42,7 @@ def test_mantis_divides_by_the_count_time(tmp_path, frames, exposure, written):
         np.testing.assert_array_equal(back["exposure"], exposure)
 
 
-def test_arrays_of_our_own_have_a_class(tmp_path, frames):
+def test_our_own_arrays_have_an_nx_class(tmp_path, frames):
     io.write(SpectralStack(frames, ENERGY, metadata={"flat": frames}), tmp_path / "a.h5")
     with h5py.File(tmp_path / "a.h5") as file:
         classes = {}
@@ -62,7 +62,7 @@ def test_plot_programs_find_the_errors_of_maps(tmp_path, frames):
     assert back["jump"].sigma is None
 
 
-def test_imagej_gets_the_distance_of_slices(tmp_path, volumes):
+def test_slice_spacing_is_written_for_imagej(tmp_path, volumes):
     io.write(SpectralStack(volumes, ENERGY, "optical_depth", (0.3, 0.1, 0.2)), tmp_path / "a.tif")
     maps = MapSet({"e0": ParameterMap(volumes[0], "eV")}, pixel_size=(0.3, 0.1, 0.2))
     io.write(maps, tmp_path / "maps.tif")
@@ -86,7 +86,7 @@ def test_imagej_gets_the_distance_of_slices(tmp_path, volumes):
         ({"spacing": 0.3}, None),
     ],
 )
-def test_distance_of_slices_from_imagej(tmp_path, volumes, more, size):
+def test_slice_spacing_is_read_from_imagej(tmp_path, volumes, more, size):
     about = {"imagej": True, "resolution": (5, 10), "photometric": "minisblack"}
     tifffile.imwrite(tmp_path / "a.tif", volumes, metadata={"axes": "TZYX"} | more, **about)
     assert io.read(tmp_path / "a.tif", energies=ENERGY).pixel_size == size
@@ -96,7 +96,7 @@ def test_distance_of_slices_from_imagej(tmp_path, volumes, more, size):
     assert io.read(tmp_path / "folder").pixel_size == size
 
 
-def test_distance_of_slices_is_none_of_times(tmp_path, volumes):
+def test_time_step_of_imagej_is_not_a_slice_spacing(tmp_path, volumes):
     about = {"imagej": True, "resolution": (5, 10), "photometric": "minisblack"}
     more = {"axes": "TZYX", "unit": "um", "spacing": 0.3}
     tifffile.imwrite(tmp_path / "a.tif", volumes.swapaxes(0, 1), metadata=more, **about)
@@ -125,7 +125,7 @@ def test_csv_has_a_header_that_larch_numpy_and_mantis_skip(tmp_path):
     assert [spectrum.name for spectrum in io.read_spectra(tmp_path / "b.csv")] == ["Fe_metal", "Fe2O3_hematite"]
 
 
-def test_csv_with_the_header_of_before_is_still_read(tmp_path):
+def test_csv_with_the_old_header_is_still_read(tmp_path):
     about = [{"name": "Fe metal", "energy": 0, "mu": 1, "sigma": None, "valence": 0.0, "metadata": {}}]
     (tmp_path / "a.csv").write_text(
         f"# napari-xanes spectra 1: {json.dumps(about)}\nenergy_eV,Fe metal\n7100.0,0.1\n7110.0,0.9\n"

@@ -75,7 +75,7 @@ def _needed(whole, opened):
 
 
 @pytest.mark.parametrize(("what", "name"), WRITERS)
-def test_what_is_named_may_be_a_link_or_lie_behind_one(what, name, tmp_path):
+def test_a_named_path_may_be_or_contain_a_link(what, name, tmp_path):
     whole = tmp_path / "whole"
     whole.mkdir()
     (tmp_path / "elsewhere").symlink_to(whole)
@@ -110,7 +110,7 @@ def test_files_come_in_the_order_of_their_numbers(tmp_path):
     assert [p.name for p in files] == ["B1.tif", "a.tif", "a_2.tif", "a_02b.tif", "a_10.tif"]
 
 
-def test_inside(tmp_path):
+def test_inside_accepts_only_paths_in_the_folder(tmp_path):
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "c.tif").write_bytes(b"x")
     names = {"out.TIF": tmp_path / "c.tif", "in.tif": tmp_path / "a/here.tif", "gone.tif": tmp_path / "no"}
@@ -180,7 +180,7 @@ def _datasets(path, end=""):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names on this system")
 @pytest.mark.parametrize("link", [_external, _soft, _virtual, _stored_outside])
 @pytest.mark.parametrize("layout", [*LAYOUTS, _own, _maps])
-def test_hdf5_does_not_lead_elsewhere(layout, link, tmp_path):
+def test_links_in_hdf5_files_are_not_followed(layout, link, tmp_path):
     (tmp_path / "whole").mkdir()
     needed = layout(tmp_path / "whole" / "a1.h5")
     os.mkfifo(tmp_path / "pipe")
@@ -204,7 +204,7 @@ def test_hdf5_does_not_lead_elsewhere(layout, link, tmp_path):
                 assert name not in needed, name
 
 
-def test_maps_and_stacks_behind_a_link_are_not_taken(tmp_path):
+def test_maps_and_stacks_behind_a_link_are_not_read(tmp_path):
     samples.MAPS["hdf5_maps"](tmp_path)
     with h5py.File(tmp_path / "b.h5", "w") as file:
         file["entry"] = h5py.ExternalLink("a.h5", "/entry")

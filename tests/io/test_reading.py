@@ -44,12 +44,12 @@ def test_repeats_are_averaged_or_kept_apart(repeated: Path, repeat: int | None, 
 
 
 @pytest.mark.parametrize(("repeat", "text"), [(4, "at most 3 times"), (0, "count from 1"), (-1, "count from 1")])
-def test_repeats_that_are_not_there(repeated: Path, repeat: int, text: str) -> None:
+def test_missing_repeats_are_refused(repeated: Path, repeat: int, text: str) -> None:
     with pytest.raises(ValueError, match=rf"scan\.npz.*{text}"):
         io.read(repeated, repeat=repeat)
 
 
-def test_nothing_repeated(tmp_path: Path) -> None:
+def test_stack_without_repeats(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", data=FRAMES, energy=np.arange(6) + 7000.0)
     assert "repeats" not in io.read(tmp_path / "a.npz", repeat=1).metadata
     with pytest.raises(ValueError, match="each energy was measured at most once"):
@@ -139,7 +139,7 @@ def test_a_recipe_reads_its_flats_as_they_were_read(tmp_path: Path, repeated: Pa
     np.testing.assert_array_equal(nx.run(nx.Recipe.load(tmp_path / "recipe.yaml"), stack).data, depth.data)
 
 
-def test_on_the_command_line(repeated: Path) -> None:
+def test_reading_options_on_the_command_line(repeated: Path) -> None:
     result = CliRunner().invoke(app, ["info", str(repeated), "--json", "--repeat", "2"], catch_exceptions=False)
     facts = json.loads(result.output)
     assert facts["repeats"] == 3

@@ -61,19 +61,19 @@ def test_the_command_line_knows_a_toy_reader(toy, path):
     assert json.loads(result.stdout)["available"] == ["a"]
 
 
-def test_a_reader_is_gone_when_unregistered(toy, path):
+def test_an_unregistered_reader_is_not_used(toy, path):
     io.READERS.unregister("toy")
     with pytest.raises(ValueError, match="no stack that napari-xanes can read"):
         nx.read(path)
     io.READERS.register(toy)
 
 
-def test_two_readers_can_not_have_one_name(toy):
+def test_two_readers_cannot_share_a_name(toy):
     with pytest.raises(ValueError, match="the name 'toy' is taken by the format in .*test_registration"):
         io.reader("toy", title="Other", patterns=("*.toy",), why_not_readable=why_not_toy)(lambda path: None)
 
 
-def test_formats_are_asked_in_the_order_of_the_registry():
+def test_formats_are_tried_in_the_order_of_the_registry():
     names = [reader.name for reader in io.READERS]
     assert names[0] == "nexus"
     assert names.index("pyxas_series") < names.index("pyxas")
@@ -82,7 +82,7 @@ def test_formats_are_asked_in_the_order_of_the_registry():
     assert len(names) == len(set(names)) == 22
 
 
-def test_an_error_of_the_program_is_not_taken_for_a_damaged_file(toy, path):
+def test_a_programming_error_is_not_reported_as_a_damaged_file(toy, path):
     """A mistake in a reader comes out as it is, when the reader is asked and when it reads."""
 
     def mistaken(path):

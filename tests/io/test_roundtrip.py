@@ -191,7 +191,7 @@ def test_xdi_has_one_energy_axis(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_corrects_counts_is_kept(tmp_path, count_stack):
+def test_corrections_of_counts_are_kept(tmp_path, count_stack):
     import dask.array as da
 
     extra = {
@@ -217,7 +217,7 @@ def test_what_corrects_counts_is_kept(tmp_path, count_stack):
     assert (reference.name, reference.valence, dict(reference.metadata)) == ("NiO", 2.0, {"normalized": True})
 
 
-def test_what_a_file_cannot_hold_is_said(tmp_path, depth_stack):
+def test_error_names_what_a_file_cannot_hold(tmp_path, depth_stack):
     stack = depth_stack.with_data(depth_stack.data, metadata={"window": object(), "flat": np.zeros((400, 400))})
     with pytest.warns(UserWarning, match="window"):
         io.write(stack, tmp_path / "a.h5")
@@ -305,7 +305,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, depth_stack, name):
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
-def test_a_damaged_file_of_our_own(tmp_path, depth_stack):
+def test_a_damaged_own_file_is_refused(tmp_path, depth_stack):
     path = tmp_path / "a.h5"
     for damage in ("entry/napari_xanes/metadata", "entry/data/energy", "entry/napari_xanes/history"):
         io.write(depth_stack, path)

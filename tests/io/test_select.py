@@ -50,12 +50,12 @@ def test_each_region_and_detector_of_nxstxm(two_by_two, frames, select, which):
 
 
 @pytest.mark.parametrize("select", ["counter0", "entry2", "entry1/focus", "entry3/counter0", "4", -1, "nothing", ""])
-def test_what_can_not_be_selected(two_by_two, select):
+def test_invalid_selections_are_refused(two_by_two, select):
     with pytest.raises(ValueError, match=r"a\.hdf5.*select=.*there are 'entry1/counter0', 'entry1/tey'"):
         io.read(two_by_two, select=select)
 
 
-def test_a_part_of_a_name_is_enough_where_it_is_the_only_one():
+def test_an_unambiguous_part_of_a_name_selects_a_stack():
     assert chosen("tey", ["entry1/counter0", "entry1/tey"]) == 1
     assert chosen("region 1", ["a, region 0", "a, region 1"]) == 1
     with pytest.raises(ValueError, match="fits several of"):
@@ -92,7 +92,7 @@ def test_numbered_axes_in_any_order(tmp_path, write_nxstxm, frames, order, numbe
     assert stack.pixel_size == (0.25, 0.5)
 
 
-def test_energies_given_where_the_file_has_none(tmp_path, write_nxstxm, frames):
+def test_given_energies_are_used_if_the_file_has_none(tmp_path, write_nxstxm, frames):
     path = write_nxstxm(tmp_path / "a.nxs", frames, ENERGY, energy_name="other")
     with pytest.raises(ValueError, match="no energies; pass energies="):
         io.read(path)
@@ -146,7 +146,7 @@ def test_each_region_and_channel_of_sdf(regions_and_channels, frames, select, ch
     assert "one of 4 stacks" in stack.metadata["notes"][0]
 
 
-def test_channels_of_one_name_can_be_told_apart(regions_and_channels, frames):
+def test_channels_with_the_same_name_can_be_selected(regions_and_channels, frames):
     regions_and_channels.write_text(regions_and_channels.read_text().replace('"TEY"', '"counter1"'))
     stack = io.read(regions_and_channels, select="counter1 (b), region 0")
     np.testing.assert_allclose(stack.data, frames + 100, rtol=1e-6)
@@ -154,7 +154,7 @@ def test_channels_of_one_name_can_be_told_apart(regions_and_channels, frames):
 
 
 @pytest.mark.parametrize("select", ["TEY", "region 1", "region 2", 4, "x"])
-def test_what_can_not_be_selected_in_sdf(regions_and_channels, select):
+def test_invalid_selections_in_sdf_are_refused(regions_and_channels, select):
     with pytest.raises(ValueError, match=r"scan\.hdr.*select=.*there are 'counter1, region 0'"):
         io.read(regions_and_channels, select=select)
 

@@ -97,14 +97,14 @@ def test_a_toy_series_is_one_stack(toy, folder, lazy):
     }
 
 
-def test_files_of_a_toy_series_and_a_lone_one(toy, folder):
+def test_several_files_and_a_single_file_of_a_toy_series(toy, folder):
     files = [folder / "2.toy", folder / "1.toy"]
     assert io.are_one_stack(files)
     np.testing.assert_array_equal(nx.read(files).data, [frame(1), frame(2)])
     np.testing.assert_array_equal(nx.read(folder / "2.toy").data, [frame(2)])
 
 
-def test_a_toy_file_that_can_not_be_used_is_left_out(toy, folder):
+def test_an_unusable_toy_file_is_skipped(toy, folder):
     (folder / "1.toy").write_text("notes")
     with pytest.warns(UserWarning, match=r"1 of 3 files can't be used and are left out: 1\.toy \(not enough values"):
         assert nx.read(folder).energy.tolist() == [710, 720.5]
@@ -120,7 +120,7 @@ def test_repeated_energies_of_a_toy_series_are_averaged_with_a_warning(toy, fold
         np.testing.assert_array_equal(nx.read(folder).data[1], frame(1))
 
 
-def test_an_unregistered_toy_series_is_gone(toy, folder):
+def test_an_unregistered_toy_series_is_not_used(toy, folder):
     io.READERS.unregister("toy_series")
     with pytest.raises(ValueError, match="no stack that napari-xanes can read"):
         nx.read(folder)
@@ -143,12 +143,12 @@ def part(tmp_path: Path):
 
 
 @pytest.mark.parametrize(("second", "exposure"), [(0.5 + 1e-8, 0.5), (0.6, [0.5, 0.6])])
-def test_exposures_that_differ_by_rounding_are_alike(part, second, exposure):
+def test_exposures_that_differ_by_rounding_count_as_equal(part, second, exposure):
     stack = assemble([part(1, 700, exposure=0.5), part(2, 710, exposure=second)])
     np.testing.assert_array_equal(stack.metadata["exposure"], exposure)
 
 
-def test_an_exposure_that_is_not_known(part):
+def test_no_exposure_is_given_if_one_is_unknown(part):
     assert "exposure" not in assemble([part(1, exposure=0.5), part(2, exposure=0.0)]).metadata
 
 
@@ -163,7 +163,7 @@ def test_flats_are_scaled_where_exposures_change(part):
     assert stack.notes == ["references scaled to the exposure times of the frames"]
 
 
-def test_flats_of_equal_exposures_stay_as_they_are(part):
+def test_flats_with_equal_exposures_are_not_scaled(part):
     parts = [part(1, 700, exposure=0.5, flat=part(10, exposure=0.25, n_frames=4))]
     stack = assemble(parts)
     assert (stack.metadata["flat_exposure"], stack.metadata["n_flat"]) == (0.25, 4)
@@ -206,7 +206,7 @@ def test_one_of_several_repeats(part):
     assert mean_parts(groups)[0].dtype == np.uint16
 
 
-def test_frames_of_different_types_get_a_common_one(part):
+def test_frames_of_different_types_get_a_common_type(part):
     parts = [part(1), Part(**{**vars(part(2, 710)), "dtype": np.dtype("f4")})]
     assert assemble(parts).data.dtype == np.float32
 
@@ -248,7 +248,7 @@ def test_parts_can_be_pickled(part):
     np.testing.assert_array_equal([copy.load() for copy in copies], [only.load() for only in parts])
 
 
-def test_errors_that_are_not_of_files_are_not_hidden(tmp_path):
+def test_programming_errors_are_not_hidden(tmp_path):
     def parse(path: Path) -> Part:
         return undefined  # noqa: F821
 
@@ -256,7 +256,7 @@ def test_errors_that_are_not_of_files_are_not_hidden(tmp_path):
         parse_files([tmp_path / "a", tmp_path / "b"], parse, [])
 
 
-def test_a_lone_file_raises_its_error(tmp_path):
+def test_a_single_file_raises_its_error(tmp_path):
     with pytest.raises(OSError, match="missing"):
         parse_files([tmp_path / "missing"], parse_toy, [])
     warnings: list[str] = []

@@ -29,7 +29,7 @@ def test_nan_and_inf_are_kept(tmp_path, frames):
     np.testing.assert_array_equal(io.read(write_fxi(tmp_path / "a.h5", frames, KEV)).data, frames)
 
 
-def test_ordered_copies_only_what_it_must():
+def test_ordered_copies_only_if_necessary():
     data = np.arange(6.0).reshape(3, 2)
     same, _, notes = io.ordered(data, [1, 2, 3])
     assert same is data

@@ -27,7 +27,7 @@ def shifted(shifts: np.ndarray, noise: float = 0.0, jump: float = 0.8) -> Spectr
     return SpectralStack(data.reshape(AXIS.size, *shifts.shape).astype(np.float32), AXIS, "optical_depth", 0.04)
 
 
-def test_shifts_come_back() -> None:
+def test_energy_shifts_are_found() -> None:
     shifts = np.linspace(-2, 2, 12).reshape(3, 4)
     maps = edge_energy(shifted(shifts))
     assert list(maps) == ["edge_energy", "derivative_maximum", "white_line", "edge_jump"]
@@ -53,7 +53,7 @@ def test_crossing_is_exact_between_two_points_at_any_level() -> None:
         assert maps["edge_energy"].data[0, 0] == pytest.approx(expected, abs=2e-3)
 
 
-def test_normalized_first_or_on_the_way_is_the_same() -> None:
+def test_normalization_before_or_during_the_map_is_the_same() -> None:
     stack = shifted(np.linspace(-1, 1, 12).reshape(3, 4), 0.005)
     direct, after = edge_energy(stack), edge_energy(normalize_edge(stack))
     for name in ("edge_energy", "derivative_maximum", "white_line"):
@@ -118,7 +118,7 @@ def test_no_white_line_in_a_rising_edge_is_no_value() -> None:
     assert not maps["white_line"].mask.any()
 
 
-def test_a_long_search_range_is_no_trouble() -> None:
+def test_a_long_search_range_works() -> None:
     axis = np.arange(8270.0, 8460.0, 0.4)
     stack = SpectralStack(np.tile(edge(axis, 8343)[:, None, None], (1, 2, 2)), axis, "optical_depth")
     whole, near = edge_energy(stack, energy=(8271, 8459)), edge_energy(stack)
@@ -126,7 +126,7 @@ def test_a_long_search_range_is_no_trouble() -> None:
         np.testing.assert_allclose(whole[name].data, near[name].data, atol=1e-3)
 
 
-def test_messages_name_the_way_out() -> None:
+def test_messages_say_what_to_do() -> None:
     stack = shifted(np.zeros((2, 2)))
     with pytest.raises(ValueError, match="run optical_depth first"):
         edge_energy(SpectralStack(stack.data, AXIS, "counts"))

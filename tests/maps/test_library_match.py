@@ -15,7 +15,7 @@ from napari_xanes.theory import Library, build_library, load_library
 
 
 @pytest.mark.parametrize(("snr", "bar"), [(100, 0.01), (30, 0.022), (10, 0.06)])
-def test_charge_and_ten_dq_off_the_grid(truth: Library, snr: float, bar: float) -> None:
+def test_charge_and_ten_dq_between_grid_points(truth: Library, snr: float, bar: float) -> None:
     stack, charge, ten_dq = stack_of(truth, snr)
     maps = match_library(stack, library=OH)
     assert np.mean(maps["charge"].data == charge) >= 0.999
@@ -87,7 +87,7 @@ def test_empty_negative_and_spoilt_pixels(truth: Library) -> None:
     assert maps["assigned"].data[1:].mean() > 0.99
 
 
-def test_ten_dq_beyond_the_library_is_said() -> None:
+def test_ten_dq_outside_the_library_is_reported() -> None:
     far = build_library("Mn2+", [0.5, 1.0, 2.0], model_error=False)
     stack, _, ten_dq = stack_of(far, 100, 256)
     library = load_library(OH)
@@ -115,7 +115,7 @@ def test_part_of_the_edge(truth: Library) -> None:
         match_library(cut(647, 663), library=OH)
 
 
-def test_messages_name_the_way_out(truth: Library) -> None:
+def test_messages_say_what_to_do(truth: Library) -> None:
     stack, _, _ = stack_of(truth, 50, 256)
     counts = SpectralStack(stack.data, ENERGY, "counts")
     with pytest.raises(ValueError, match="run optical_depth first"):
@@ -159,7 +159,9 @@ def test_measured_oxides(real_data: Path, name: str, expected: str, ten_dq: floa
 
 
 @pytest.mark.parametrize(("snr", "spread", "bar"), [(30, 0.0, 0.022), (30, 0.25, 0.05), (10, 0.0, 0.065)])
-def test_a_large_library_is_as_good_as_the_right_one(truth: Library, snr: float, spread: float, bar: float) -> None:
+def test_a_large_library_is_as_accurate_as_the_matching_library(
+    truth: Library, snr: float, spread: float, bar: float
+) -> None:
     stack, charge, ten_dq = stack_of(truth, snr, 2048, spread=spread)
     maps = match_library(stack, library=FULL)
     assert np.mean(maps["charge"].data == charge) >= 0.999
@@ -180,7 +182,7 @@ def test_a_large_library_is_as_good_as_the_right_one(truth: Library, snr: float,
     ]
 
 
-def test_a_rare_phase_is_not_lost(truth: Library) -> None:
+def test_a_rare_phase_is_found(truth: Library) -> None:
     other = build_library("Mn2+", np.arange(0.35, 1.4, 0.17), slater_scale=0.7, model_error=False)
     stack, _, ten_dq = stack_of(truth, 50, 2048)
     rare, _, own = stack_of(other, 50, 32)
@@ -203,7 +205,7 @@ def test_a_rare_phase_is_not_lost(truth: Library) -> None:
     assert np.mean(np.abs(blind["ten_dq"].data - known)[7]) > 0.045
 
 
-def test_many_phases_do_not_pass_for_a_broad_instrument() -> None:
+def test_many_phases_are_not_mistaken_for_instrument_broadening() -> None:
     library = load_library(FULL)
     field = library.column("ten_dq")
     stack, charge, ten_dq = stack_of(library.members(np.flatnonzero((field > 0.3) & (field < 1.6))), 100, 1024)

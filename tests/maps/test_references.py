@@ -30,7 +30,7 @@ def columns(refs: list[Spectrum], *, constant: bool, slope: bool) -> np.ndarray:
     constant=st.booleans(),
     slope=st.booleans(),
 )
-def test_it_is_the_optimum_of_scipy(seed: int, k: int, apart: float, constant: bool, slope: bool) -> None:
+def test_fit_equals_the_optimum_of_scipy(seed: int, k: int, apart: float, constant: bool, slope: bool) -> None:
     rng = np.random.default_rng(seed)
     refs = [edge_spectrum(f"r{i}", 8343 + apart * i, rng.uniform(0.2, 0.8)) for i in range(k)]
     stack = stack_of(rng.standard_normal((k, 3, 4)), refs, 0.02, seed)
@@ -64,7 +64,7 @@ def test_bounds_and_free_columns_agree_with_lsq_linear() -> None:
         assert maps["residual_rms"].data[index] == pytest.approx(rms, rel=1e-4)
 
 
-def test_known_mixtures_come_back() -> None:
+def test_known_mixtures_are_found() -> None:
     rng = np.random.default_rng(1)
     amounts = rng.uniform(0.1, 1, (3, 5, 6))
     maps = fit_references(stack_of(amounts, REFS), references=REFS, slope=True)
@@ -98,7 +98,7 @@ def test_fractions_that_sum_to_one() -> None:
 
 
 @pytest.mark.parametrize("known_noise", [True, False])
-def test_errors_cover_as_they_should(known_noise: bool) -> None:
+def test_errors_cover_the_truth_as_expected(known_noise: bool) -> None:
     rng = np.random.default_rng(4)
     amounts = np.broadcast_to(np.array([0.5, 0.6, 0.4])[:, None, None], (3, 60, 60))
     clean = stack_of(amounts, REFS)
@@ -135,7 +135,7 @@ def test_a_pure_pixel_has_an_error_too() -> None:
     assert np.mean(np.abs(maps["valence"].data - 2) < sigma) > 0.6
 
 
-def test_the_photons_may_come_in_any_shape() -> None:
+def test_photons_can_have_any_shape() -> None:
     amounts = np.full((3, 4, 5), 0.5)
     photons = np.linspace(3000, 5000, AXIS.size)
     found = []
@@ -159,7 +159,7 @@ def test_misfit_with_structure_raises_chi_square() -> None:
     assert np.median(poor.data) > 3 * np.median(good.data)
 
 
-def test_one_reference_is_a_scale() -> None:
+def test_one_reference_gives_a_scale_factor() -> None:
     maps = fit_references(
         stack_of(np.full((1, 2, 2), 0.7), REFS[:1], 0.001), references=REFS[:1], slope=True, fractions=True
     )

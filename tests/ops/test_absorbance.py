@@ -20,7 +20,7 @@ def counts(**metadata: object) -> SpectralStack:
     return SpectralStack(data, ENERGY, "counts", metadata=metadata)
 
 
-def test_flats_and_dark_give_back_the_depth(count_stack: SpectralStack, depth_stack: SpectralStack) -> None:
+def test_flats_and_dark_give_the_optical_depth(count_stack: SpectralStack, depth_stack: SpectralStack) -> None:
     found = nx.ops.optical_depth(count_stack)
     assert found.quantity == "optical_depth"
     assert found.data.dtype == np.float32
@@ -44,7 +44,7 @@ def test_an_i0_spectrum_is_interpolated() -> None:
     np.testing.assert_allclose(found.data[:, 0, 0], np.log([1.3, 1.4, 1.5]), rtol=1e-6)
 
 
-def test_a_box_and_its_mask_are_one_thing() -> None:
+def test_a_box_and_its_mask_give_the_same_result() -> None:
     box = nx.ops.optical_depth(counts(), i0=(1, 3, 1, 3))
     mask = np.zeros((4, 5), bool)
     mask[1:3, 1:3] = True
@@ -65,7 +65,7 @@ def test_the_empty_area_is_found(rng: np.random.Generator) -> None:
     assert (found & particle).sum() < 0.01 * found.sum()
 
 
-def test_looking_for_the_empty_area_tells_how_far_it_is() -> None:
+def test_search_for_the_empty_area_reports_progress() -> None:
     told: list[tuple[float, str]] = []
     nx.ops.optical_depth(counts(), progress=lambda done, text: told.append((done, text)))
     assert [text for _, text in told][:6] == ["empty area"] * 3 + ["I0"] * 3
@@ -73,7 +73,7 @@ def test_looking_for_the_empty_area_tells_how_far_it_is() -> None:
     assert told[-1] == (1.0, "optical depth")
 
 
-def test_the_empty_area_of_a_slice_is_its_own() -> None:
+def test_each_slice_has_its_own_empty_area() -> None:
     data = np.full((2, 2, 12, 12), 1000.0, np.float32)
     data[:, 1] = 20
     found = empty_area(SpectralStack(data, [8330, 8340]))
@@ -102,7 +102,7 @@ def test_flats_at_more_energies_than_the_stack_has() -> None:
         ({"exposure": np.array([1, 2, 4])}, "stack"),
     ],
 )
-def test_one_frame_of_a_lazy_stack_needs_no_other(metadata: dict, i0: Any) -> None:
+def test_one_frame_of_a_lazy_stack_is_computed_alone(metadata: dict, i0: Any) -> None:
     stack = counts(**metadata)
     if i0 == "stack":
         i0 = _saved(SpectralStack(np.full((2, 4, 5), 300.0), [8320, 8355], metadata={"exposure": np.array([1, 3])}))
@@ -125,7 +125,7 @@ def _saved(stack: SpectralStack) -> SpectralStack:
     return stack.with_data(stack.data, source=nx.Source("flats.h5"))
 
 
-def test_a_recipe_says_that_its_flats_were_changed_after_reading() -> None:
+def test_a_recipe_reports_flats_that_were_changed_after_reading() -> None:
     flats = SpectralStack(np.full((3, 4, 5), 200.0), ENERGY)
     cropped = nx.ops.crop(_saved(flats), region=(0, 3, 0, 5))
     stack = nx.ops.crop(counts(), region=(0, 3, 0, 5))
@@ -149,7 +149,7 @@ def test_exposures_of_flats_of_another_file_are_divided_out(exposure: Any) -> No
     np.testing.assert_allclose(found.data[:, 0, 0], expected, rtol=1e-5)
 
 
-def test_what_is_not_positive_is_nan_not_zero() -> None:
+def test_counts_that_are_not_positive_give_nan() -> None:
     data = np.array([0, 5, np.nan, 100], np.float32).reshape(1, 2, 2)
     stack = SpectralStack(data, [8330], metadata={"flat": np.array([[[10.0, 0.0], [10.0, 10.0]]])})
     found = nx.ops.optical_depth(stack).data.ravel()
@@ -157,7 +157,7 @@ def test_what_is_not_positive_is_nan_not_zero() -> None:
     assert found[3] == pytest.approx(-np.log(10))
 
 
-def test_what_was_learned_is_kept_and_replayed(tmp_path: Path) -> None:
+def test_estimated_values_are_stored_and_replayed(tmp_path: Path) -> None:
     whole = nx.ops.optical_depth(counts(), i0="empty")
     step = whole.history[-1]
     assert step.parameters["i0"] == "empty"
@@ -167,7 +167,7 @@ def test_what_was_learned_is_kept_and_replayed(tmp_path: Path) -> None:
     np.testing.assert_array_equal(replayed.data, whole.data[:, 1:3])
 
 
-def test_photon_noise_is_described_where_the_gain_is_known(count_stack: SpectralStack) -> None:
+def test_photon_noise_is_described_if_the_gain_is_known(count_stack: SpectralStack) -> None:
     assert "noise" not in nx.ops.optical_depth(count_stack).metadata
     known = count_stack.with_data(count_stack.data, metadata={"gain": 2.0})
     noise = nx.ops.optical_depth(known).metadata["noise"]
@@ -187,12 +187,12 @@ def test_photon_noise_is_described_where_the_gain_is_known(count_stack: Spectral
         (np.zeros((5, 5), bool), "has shape"),
     ],
 )
-def test_wrong_i0_is_named(i0: object, text: str) -> None:
+def test_error_names_a_wrong_i0(i0: object, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         nx.ops.optical_depth(counts(), i0=i0)
 
 
-def test_depth_of_a_depth_is_refused(depth_stack: SpectralStack) -> None:
+def test_optical_depth_of_an_optical_depth_is_refused(depth_stack: SpectralStack) -> None:
     with pytest.raises(ValueError, match="'mixture' holds optical depth"):
         nx.ops.optical_depth(depth_stack)
 

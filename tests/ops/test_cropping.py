@@ -7,13 +7,13 @@ import napari_xanes as nx
 from napari_xanes import SpectralStack
 
 
-def test_energies_are_cut_without_a_copy(depth_stack: SpectralStack) -> None:
+def test_cropping_energies_makes_no_copy(depth_stack: SpectralStack) -> None:
     part = nx.ops.crop(depth_stack, energy=(8330, 8359))
     assert part.energy[[0, -1]].tolist() == [8330, 8359]
     assert np.shares_memory(part.data, depth_stack.data)
 
 
-def test_what_belongs_to_frames_and_pixels_is_cut_too(count_stack: SpectralStack) -> None:
+def test_cropping_also_crops_data_of_frames_and_pixels(count_stack: SpectralStack) -> None:
     stack = count_stack.with_data(count_stack.data, metadata={"gain": 1.0, "i0": np.arange(50.0)})
     depth = nx.ops.optical_depth(stack)
     part = nx.ops.crop(depth, energy=(8335, 8340), region=(1, 4, 2, 6))
@@ -24,7 +24,7 @@ def test_what_belongs_to_frames_and_pixels_is_cut_too(count_stack: SpectralStack
     assert part.metadata["noise"]["i0"].shape == (6, 3, 4)
 
 
-def test_a_mask_is_cut_to_its_box(depth_stack: SpectralStack) -> None:
+def test_cropping_to_a_mask_uses_its_bounding_box(depth_stack: SpectralStack) -> None:
     mask = np.zeros((6, 7), bool)
     mask[2, 3] = mask[4, 5] = True
     np.testing.assert_array_equal(nx.ops.crop(depth_stack, region=mask).data, depth_stack.data[:, 2:5, 3:6])
@@ -46,6 +46,6 @@ def test_empty_frames_are_dropped() -> None:
         ({"energy": (8300,)}, "energy ="),
     ],
 )
-def test_cutting_everything_away_is_refused(depth_stack: SpectralStack, parameters: dict, text: str) -> None:
+def test_an_empty_crop_is_refused(depth_stack: SpectralStack, parameters: dict, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         nx.ops.crop(depth_stack, **parameters)

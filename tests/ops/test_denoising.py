@@ -47,7 +47,7 @@ def test_spectra_are_learned_without_references(sample: Sample, references: list
     assert error(sample, nx.ops.denoise(sample.stack), references) < 0.5 * raw
 
 
-def test_errors_are_honest(sample: Sample, cleaned: SpectralStack) -> None:
+def test_claimed_errors_match_true_errors(sample: Sample, cleaned: SpectralStack) -> None:
     result = cleaned.metadata["denoise"]
     truth = (sample.truth["valence"].data - 2) / 2
     where = sample.truth["edge_jump"].data > 0.04
@@ -56,7 +56,7 @@ def test_errors_are_honest(sample: Sample, cleaned: SpectralStack) -> None:
     assert np.abs(result["fractions"].sum(axis=0) - 1).max() < 1e-4
 
 
-def test_a_fit_of_the_cleaned_stack_has_the_errors_of_the_cleaning(
+def test_a_fit_of_the_cleaned_stack_uses_the_errors_of_the_denoiser(
     cleaned: SpectralStack, references: list[Spectrum]
 ) -> None:
     result = cleaned.metadata["denoise"]
@@ -77,7 +77,7 @@ def test_a_cleaned_stack_is_a_combination_of_its_spectra(cleaned: SpectralStack,
     assert np.abs(residual).max() < 1e-4
 
 
-def test_nothing_is_invented(cleaned: SpectralStack) -> None:
+def test_no_feature_is_invented(cleaned: SpectralStack) -> None:
     result = cleaned.metadata["denoise"]
     assert result["novel"] == []
     assert not result["novelty"].any()
@@ -107,7 +107,7 @@ def test_a_new_phase_is_found_and_kept(sample: Sample, references: list[Spectrum
     assert np.abs(kept[:, where]).mean() > 3 * np.abs(kept[:, ~where]).mean()
 
 
-def test_references_that_are_off_are_found_and_moved(sample: Sample, references: list[Spectrum]) -> None:
+def test_references_with_an_energy_offset_are_detected_and_moved(sample: Sample, references: list[Spectrum]) -> None:
     wrong = [replace(reference, energy=reference.energy - 0.8) for reference in references]
     denoised = nx.ops.denoise(sample.stack, references=wrong)
     report = denoised.metadata["denoise"]["report"]
@@ -140,7 +140,7 @@ def test_patterns_of_the_beam_are_removed(sample: Sample, references: list[Spect
     assert error(sample, without, references) < 0.7 * error(sample, with_them, references)
 
 
-def test_background_alone_leaves_the_noise(sample: Sample, references: list[Spectrum]) -> None:
+def test_background_removal_alone_keeps_the_noise(sample: Sample, references: list[Spectrum]) -> None:
     stack = nx.ops.optical_depth(sample.stack)
     denoised = nx.ops.denoise(stack, references=references, noise="none")
     removed = np.asarray(denoised.metadata["denoise"]["background"])
@@ -148,7 +148,7 @@ def test_background_alone_leaves_the_noise(sample: Sample, references: list[Spec
     assert denoised.metadata["noise"] == stack.metadata["noise"]
 
 
-def test_lazy_in_lazy_out(sample: Sample, references: list[Spectrum], cleaned: SpectralStack) -> None:
+def test_lazy_stack_gives_a_lazy_result(sample: Sample, references: list[Spectrum], cleaned: SpectralStack) -> None:
     import dask.array as da
 
     lazy = sample.stack.with_data(da.from_array(sample.stack.data, chunks=(5, 30, 96)))
@@ -182,7 +182,7 @@ def test_one_reference_cleans_the_amount(sample: Sample, references: list[Spectr
     assert np.isfinite(denoised.data).all()
 
 
-def test_companions_survive_a_file(cleaned: SpectralStack, tmp_path: Any) -> None:
+def test_companion_data_are_saved_and_read(cleaned: SpectralStack, tmp_path: Any) -> None:
     nx.write(cleaned, tmp_path / "clean.h5")
     back = nx.read(tmp_path / "clean.h5")
     result, original = back.metadata["denoise"], cleaned.metadata["denoise"]
@@ -191,7 +191,7 @@ def test_companions_survive_a_file(cleaned: SpectralStack, tmp_path: Any) -> Non
     np.testing.assert_array_equal(back.metadata["noise"]["factors"], cleaned.metadata["noise"]["factors"])
 
 
-def test_cropping_cuts_the_companions(cleaned: SpectralStack) -> None:
+def test_cropping_crops_the_companion_data(cleaned: SpectralStack) -> None:
     cut = nx.ops.crop(cleaned, region=(10, 50, 20, 80), energy=(8300, 8400))
     assert cut.metadata["denoise"]["fractions"].shape == (2, 40, 60)
     assert cut.metadata["noise"]["factors"].shape[-2:] == (40, 60)
@@ -203,7 +203,7 @@ def test_a_denoised_stack_is_refused(cleaned: SpectralStack, references: list[Sp
         nx.ops.denoise(cleaned, references=references)
 
 
-def test_cancelling_leaves_nothing(sample: Sample, references: list[Spectrum]) -> None:
+def test_cancelling_leaves_the_stack_unchanged(sample: Sample, references: list[Spectrum]) -> None:
     from napari_xanes.progress import Cancelled
 
     def stop(done: float, text: str) -> None:
@@ -225,7 +225,7 @@ def test_cancelling_leaves_nothing(sample: Sample, references: list[Spectrum]) -
         ({"data": "nan"}, r"frame 0 \(8270.0 eV\) holds no finite value"),
     ],
 )
-def test_bad_input_is_explained(
+def test_errors_explain_bad_input(
     sample: Sample, references: list[Spectrum], change: dict[str, Any], message: str
 ) -> None:
     stack = nx.ops.optical_depth(sample.stack)
@@ -254,7 +254,7 @@ def test_a_single_small_feature_is_found_and_kept(sample: Sample, references: li
     assert (result["novelty"] > 4.5)[~spot].mean() < 0.01
 
 
-def test_references_that_are_off_are_found_on_large_images_too(
+def test_references_with_an_energy_offset_are_detected_on_large_images(
     references: list[Spectrum], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.modules["napari_xanes.ops.denoising"], "_ENOUGH_PIXELS", 80 * 80)

@@ -53,7 +53,7 @@ def test_noise_falls_and_the_report_names_the_method(
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_the_same_twice_and_lazily(name: str, absorption: SpectralStack) -> None:
+def test_repeated_and_lazy_runs_give_the_same_result(name: str, absorption: SpectralStack) -> None:
     lazy = absorption.with_data(da.from_array(absorption.data, chunks=(10, 32, 64)))
     first, second, streamed = (cleaned(name, stack) for stack in (absorption, absorption, lazy))
     assert streamed.is_lazy
@@ -71,7 +71,7 @@ def test_unusable_pixels_stay_unusable(name: str, absorption: SpectralStack) -> 
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_counts_are_refused_with_the_way_out(name: str, sample: Sample) -> None:
+def test_counts_are_refused_and_the_error_says_what_to_do(name: str, sample: Sample) -> None:
     with pytest.raises(ValueError, match="optical_depth"):
         cleaned(name, sample.stack)
 
@@ -128,7 +128,7 @@ def test_a_thick_sample_has_no_more_components_than_spectra(photons: float) -> N
     assert find_components(stack, None).spectra.shape[1] == 2
 
 
-def test_eigenvalues_of_noise_are_those_of_drawn_noise() -> None:
+def test_predicted_eigenvalues_of_noise_match_simulated_noise() -> None:
     rng = np.random.default_rng(0)
     drawn = [np.linalg.eigvalsh(np.cov(rng.standard_normal((20, 500))))[::-1] for _ in range(40)]
     typical, limit = eigenvalues_of_noise(20, 500)

@@ -23,14 +23,14 @@ def references(sample: Sample) -> list[Spectrum]:
     return sample.stack.metadata["references"]
 
 
-def test_without_air_the_report_names_the_limits(sample: Sample, references: list[Spectrum]) -> None:
+def test_report_names_the_limits_if_there_is_no_empty_area(sample: Sample, references: list[Spectrum]) -> None:
     inner = nx.ops.crop(sample.stack, region=(36, 60, 36, 60))
     report = nx.ops.denoise(inner, references=references).metadata["denoise"]["report"]
     assert not report["empty_area"]
     assert any("no empty area" in line for line in report["text"])
 
 
-def test_references_that_do_not_explain_real_data_change_nothing_and_are_reported(real_data: Path) -> None:
+def test_unsuitable_references_on_real_data_change_nothing_and_are_reported(real_data: Path) -> None:
     folder = real_data / "hxn_fe_k"
     wanted = ("Pyrite", "STRENGITE", "VIVIANITE")
     references = [
@@ -62,7 +62,9 @@ def test_adaptation_is_kept_only_if_it_helps(
     assert "+0.0%" not in sentence, "the network was not trained"
 
 
-def test_a_feature_too_small_to_be_told_from_artefacts_is_reported(sample: Sample, references: list[Spectrum]) -> None:
+def test_a_feature_too_small_to_distinguish_from_artefacts_is_reported(
+    sample: Sample, references: list[Spectrum]
+) -> None:
     counts = sample.stack.data.copy()
     counts[:, 50, 47] *= np.random.default_rng(0).uniform(0.3, 1.7, len(counts)).astype(np.float32)
     report = nx.ops.denoise(sample.stack.with_data(counts), references=references, noise="tv").metadata["denoise"][

@@ -27,7 +27,7 @@ def stack(rng: np.random.Generator) -> SpectralStack:
     return SpectralStack(data.astype(np.float32), AXIS, "optical_depth", 0.04, metadata={"truth": jump})
 
 
-def test_steps_become_one(stack: SpectralStack) -> None:
+def test_edge_jumps_become_one(stack: SpectralStack) -> None:
     made = normalize_edge(stack, e0=E0)
     step, truth = made.metadata["edge_jump"], stack.metadata["truth"]
     assert made.quantity == "normalized"
@@ -43,7 +43,7 @@ def test_steps_become_one(stack: SpectralStack) -> None:
     np.testing.assert_allclose(made.data[low][:, :-1].mean(axis=0), 0, atol=1e-3)
 
 
-def test_flattening_takes_the_slope_out_above(stack: SpectralStack) -> None:
+def test_flattening_removes_the_slope_above_the_edge(stack: SpectralStack) -> None:
     tilted = stack.with_data(
         stack.data + np.float32(0.002) * np.maximum(AXIS - E0, 0)[:, None, None].astype(np.float32)
     )
@@ -54,7 +54,7 @@ def test_flattening_takes_the_slope_out_above(stack: SpectralStack) -> None:
     assert np.ptp(flat[above].mean(axis=(1, 2))) < 0.02
 
 
-def test_what_was_found_is_in_the_history_and_replays(stack: SpectralStack) -> None:
+def test_estimated_values_are_in_the_history_and_replayed(stack: SpectralStack) -> None:
     made = normalize_edge(stack)
     state = made.history[-1].state
     assert state is not None
@@ -66,7 +66,7 @@ def test_what_was_found_is_in_the_history_and_replays(stack: SpectralStack) -> N
 
 
 @pytest.mark.parametrize("flatten", [False, True])
-def test_one_frame_of_a_lazy_stack_needs_no_other(stack: SpectralStack, flatten: bool) -> None:
+def test_one_frame_of_a_lazy_stack_is_computed_alone(stack: SpectralStack, flatten: bool) -> None:
     asked = []
 
     def frame(block_info: Any = None) -> np.ndarray:
@@ -90,7 +90,7 @@ def test_lazy_stays_lazy_and_agrees(stack: SpectralStack) -> None:
     np.testing.assert_allclose(lazy.metadata["edge_jump"].data, whole.metadata["edge_jump"].data, rtol=1e-5, atol=1e-6)
 
 
-def test_one_missing_value_costs_one_pixel(stack: SpectralStack) -> None:
+def test_one_missing_value_affects_one_pixel_only(stack: SpectralStack) -> None:
     data = stack.data.copy()
     data[30, 1, 1], data[2, 2, 2] = np.nan, np.inf
     made = normalize_edge(stack.with_data(data))
@@ -99,7 +99,7 @@ def test_one_missing_value_costs_one_pixel(stack: SpectralStack) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.uint16, np.int32])
-def test_any_real_numbers_will_do(dtype: type) -> None:
+def test_any_real_number_type_is_accepted(dtype: type) -> None:
     data = np.tile(100 + 1000 * (AXIS > E0)[:, None, None], (1, 2, 2)).astype(dtype)
     made = normalize_edge(SpectralStack(data, AXIS, "fluorescence"), e0=E0)
     assert made.data.dtype == np.float32
@@ -107,7 +107,7 @@ def test_any_real_numbers_will_do(dtype: type) -> None:
     np.testing.assert_allclose(made.data[AXIS > E0], 1, atol=1e-5)
 
 
-def test_messages_name_the_way_out(stack: SpectralStack) -> None:
+def test_messages_say_what_to_do(stack: SpectralStack) -> None:
     counts = SpectralStack(stack.data, AXIS, "counts")
     with pytest.raises(ValueError, match="holds counts: run optical_depth first"):
         normalize_edge(counts)
@@ -137,7 +137,7 @@ def test_three_energies_are_too_few_for_two_lines() -> None:
         normalize_edge(SpectralStack(np.ones((3, 2, 2)), axis, "optical_depth"), e0=8340.0)
 
 
-def test_a_lazy_stack_is_looked_through_with_progress(stack: SpectralStack) -> None:
+def test_reading_a_lazy_stack_reports_progress(stack: SpectralStack) -> None:
     lazy = stack.with_data(da.from_array(stack.data, chunks=(1, 6, 5)))
     seen: list[tuple[float, str]] = []
     nx.run([nx.Step("normalize_edge")], lazy, progress=lambda done, text: seen.append((done, text)))

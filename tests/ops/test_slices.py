@@ -25,7 +25,7 @@ def volume() -> SpectralStack:
     return SpectralStack(data, slices[0].energy, "optical_depth", (0.1, 0.04, 0.04), metadata=metadata)
 
 
-def test_a_slice_has_its_own_photons(volume: SpectralStack) -> None:
+def test_each_slice_has_its_own_photon_noise(volume: SpectralStack) -> None:
     image, thin = slices_of(volume, 1), slices_of(volume, slice(1, 2))
     np.testing.assert_array_equal(image.data, volume.data[:, 1])
     np.testing.assert_array_equal(thin.data, volume.data[:, 1:2])
@@ -54,14 +54,14 @@ def test_plain_denoisers_clean_each_slice(volume: SpectralStack, name: str, para
     assert progress == sorted(progress)
 
 
-def test_a_slice_that_can_not_be_cleaned_is_named(volume: SpectralStack) -> None:
+def test_error_names_a_slice_that_cannot_be_cleaned(volume: SpectralStack) -> None:
     data = volume.data.copy()
     data[:, 1] = np.nan
     with pytest.raises(ValueError, match="slice 1 of 'two'"):
         nx.ops.denoise_pca(volume.with_data(data), components=3)
 
 
-def test_a_sentence_of_all_slices_is_reported_once(volume: SpectralStack) -> None:
+def test_a_report_line_of_all_slices_appears_once(volume: SpectralStack) -> None:
     def reported(*text: str) -> SpectralStack:
         return volume.with_data(volume.data, metadata={"denoise": {"report": {"text": list(text)}}})
 

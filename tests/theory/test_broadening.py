@@ -52,7 +52,7 @@ def test_a_growing_width_leaves_l3_and_spreads_l2() -> None:
     assert wide[np.abs(grid - 8) < 0.03].max() < 0.7 * narrow[np.abs(grid - 8) < 0.03].max()
 
 
-def test_the_grid_may_be_anything() -> None:
+def test_any_energy_grid_is_accepted() -> None:
     sticks = np.linspace(-2, 9, 300), np.ones(300)
     grid = np.array([3.0, -1e6, 8.0, 8.0, 1e6])
     found = broadened(grid, *sticks, **WIDTHS)
@@ -72,7 +72,7 @@ def test_merging_keeps_intensity_and_centroid() -> None:
 
 
 @pytest.mark.parametrize("name", ions())
-def test_the_edges_are_told_apart(name: str) -> None:
+def test_l3_and_l2_are_separated(name: str) -> None:
     # A large 2p spin-orbit coupling pulls the edges so far apart that there is a gap to look at.
     for ten_dq in (0.5, 1.5, 2.5):
         energy, intensity = theory.l_edge_sticks(*parse_ion(name), ten_dq, spin_orbit_scale=8.0)
@@ -100,12 +100,12 @@ def test_the_split_does_not_jump_where_the_strongest_line_changes_edge() -> None
         ({"growth": -0.1}, "widths must be positive"),
     ],
 )
-def test_impossible_widths_say_why(change: dict[str, float], text: str) -> None:
+def test_errors_explain_impossible_widths(change: dict[str, float], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         broadened([0.0], np.zeros(1), np.ones(1), **{**WIDTHS, **change})
 
 
-def test_impossible_axes_say_why() -> None:
+def test_errors_explain_impossible_axes() -> None:
     mn = {"element": "Mn", "charge": 2, "ten_dq": 0.9}
     with pytest.raises(ValueError, match="must all be numbers"):
         theory.l_edge_spectrum([640.0, np.nan], **mn)

@@ -34,7 +34,7 @@ def test_the_satellite_of_ni_is_2_percent_of_l3() -> None:
 
 @pytest.mark.parametrize(("ion", "ten_dq"), [("Mn3+", 0.0), ("Cr3+", 0.0), ("Mn3+", 1.0), ("Mn2+", 1.0)])
 @pytest.mark.parametrize(("delta", "v"), [(4.0, 1.8), (-2.0, 1.8), (-8.0, 0.0)])
-def test_no_level_that_others_share_is_missed(ion: str, ten_dq: float, delta: float, v: float) -> None:
+def test_all_states_of_degenerate_levels_are_found(ion: str, ten_dq: float, delta: float, v: float) -> None:
     # In a sphere, or where a ligand's electron is free, blocks have equal levels; Lanczos may see one of them only.
     free, side = find_ion(*parse_ion(ion)), configuration_space(6, find_ion(*parse_ion(ion)).n_3d)
     factors = Field(ten_dq, 0, 0, 0.8, 1.0).parameters(free.initial) | {"v_eg": v, "v_t2g": v, "ligand": delta}
@@ -49,7 +49,7 @@ def test_no_level_that_others_share_is_missed(ion: str, ten_dq: float, delta: fl
 
 
 @pytest.mark.parametrize("name", ["ni2_oh_lmct2", "mn3_d4h_cf"])
-def test_quantys_curves_are_met_after_a_shift(real_data: Path, name: str) -> None:
+def test_quanty_spectra_are_reproduced_after_a_shift(real_data: Path, name: str) -> None:
     frozen = np.load(real_data / "oracle" / f"{name}.npz", allow_pickle=False)
     p = json.loads(str(frozen["params"]))
     transfer = NICKEL if "Delta" in p else None

@@ -54,7 +54,7 @@ def lorentzians(grid: np.ndarray, energy: np.ndarray, intensity: np.ndarray, hal
 
 
 @pytest.mark.parametrize("key", EDRIXS, ids=str)
-def test_another_engines_frozen_numbers(key: tuple[str, float]) -> None:
+def test_stored_numbers_of_edrixs_are_reproduced(key: tuple[str, float]) -> None:
     ion, expected = EDRIXS[key]
     grid = np.arange(800) * 0.05 - 15
     found = lorentzians(grid, *crystal_field_sticks(ion, Field(key[1], 0, 0, 0.8, 1.0), 300.0, "isotropic"))
@@ -178,7 +178,9 @@ def test_hot_ions_have_all_their_levels(monkeypatch: pytest.MonkeyPatch) -> None
         ("Mn", 2, {"temperature": float("inf")}, "at least 0 K"),
     ],
 )
-def test_impossible_ions_and_scales_say_why(element: str, charge: int, more: dict[str, float], text: str) -> None:
+def test_errors_explain_impossible_ions_and_scales(
+    element: str, charge: int, more: dict[str, float], text: str
+) -> None:
     with pytest.raises(ValueError, match=text):
         l_edge_sticks(element, charge, 1.0, **more)
 

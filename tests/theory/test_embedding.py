@@ -50,7 +50,7 @@ def test_mds_has_less_stress_than_its_start(made: Callable[[str], Embedding]) ->
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_members_are_placed_near_themselves(made: Callable[[str], Embedding], method: str) -> None:
+def test_members_are_placed_at_their_own_points(made: Callable[[str], Embedding], method: str) -> None:
     one = made(method)
     library = load_library("mn-l23-oh")
     spectra = 3 * library.at(one.energy, broadening=0.3) + 0.5 - 0.01 * (one.energy - 640)
@@ -76,7 +76,7 @@ def test_a_large_library_is_embedded_by_landmarks(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["mds", "tsne"])
-def test_embedding_tells_its_progress_and_can_be_stopped(method: str) -> None:
+def test_embedding_reports_progress_and_can_be_cancelled(method: str) -> None:
     library, told = load_library("mn-l23-oh"), []
     embed(library, method, progress=lambda done, text: told.append(done))  # type: ignore[arg-type]
     assert told == sorted(told)
@@ -89,13 +89,13 @@ def test_embedding_tells_its_progress_and_can_be_stopped(method: str) -> None:
         embed(library, method, progress=stop)  # type: ignore[arg-type]
 
 
-def test_umap_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_umap_error_names_the_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "umap", None)
     with pytest.raises(ImportError, match=r"napari-xanes\[umap\]"):
         embed(load_library("mn-l23-oh"), "umap")
 
 
-def test_what_can_not_be_placed_is_nan(made: Callable[[str], Embedding]) -> None:
+def test_spectra_that_cannot_be_placed_are_nan(made: Callable[[str], Embedding]) -> None:
     one = made("mds")
     spectra = np.ones((2, one.energy.size))
     spectra[1, 3] = np.nan

@@ -118,7 +118,7 @@ def test_isotropic_is_the_mean_of_x_y_and_z() -> None:
     np.testing.assert_allclose(cubic[2], cubic[1], atol=1e-12)
 
 
-def test_cold_ions_are_in_their_ground_state() -> None:
+def test_cold_ions_are_in_the_ground_state() -> None:
     grid = np.arange(-10, 15, 0.05)
     zero, cold = (lorentzians(grid, *l_edge_sticks("Co", 2, 0.9, temperature=t)) for t in (0.0, 1.0))
     assert apart(cold, zero) < 1e-6
@@ -134,7 +134,7 @@ def test_without_hopping_charge_transfer_does_nothing(name: str) -> None:
     assert apart(lorentzians(grid, *l_edge_sticks(element, charge, 1.0, charge_transfer=idle)), alone) < 1e-9
 
 
-def test_hopping_carries_the_sign_of_the_electrons_it_passes() -> None:
+def test_hopping_has_the_fermion_sign() -> None:
     # Without (-1)^N_d the satellite of Ni2+ is 0.75 of the main line, with it about 0.03.
     transfer = theory.ChargeTransfer(4.7, 2.06, 1.21, 7.3, 8.5)
     energy, intensity = l_edge_sticks("Ni", 2, 0.56, charge_transfer=transfer)
@@ -219,12 +219,12 @@ def test_measured_mno_has_its_maximum_where_theory_puts_it(real_data: Path) -> N
         (("Mn", 2, 1.0), {"polarization": "left"}, "must be isotropic, x, y or z"),
     ],
 )
-def test_impossible_requests_say_why(arguments: tuple, more: dict, text: str) -> None:
+def test_errors_explain_impossible_requests(arguments: tuple, more: dict, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         l_edge_sticks(*arguments, **more)
 
 
-def test_impossible_numbers_say_why() -> None:
+def test_errors_explain_impossible_numbers() -> None:
     with pytest.raises(ValueError, match="delta must be a number"):
         theory.ChargeTransfer(float("inf"), 2.0)
     with pytest.raises(ValueError, match="widths must be positive"):

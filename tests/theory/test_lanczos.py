@@ -58,7 +58,7 @@ def test_the_tridiagonal_matrix_is_that_of_orthogonal_vectors(monkeypatch: pytes
     ("name", "ds"), [("Ti4+", 0.0), ("Ti4+", 0.2), ("Mn2+", 0.0), ("Mn4+", 0.0), ("Ni2+", 0.2), ("Co2+", 0.2)]
 )
 @pytest.mark.parametrize("seed", [0, 1])
-def test_rounding_of_the_start_does_not_change_a_spectrum(
+def test_rounding_errors_in_the_start_vector_do_not_change_a_spectrum(
     monkeypatch: pytest.MonkeyPatch, name: str, ds: float, seed: int
 ) -> None:
     # Processors round differently; without orthogonal vectors such an error grows to 3e-7 of the maximum and more.

@@ -32,7 +32,7 @@ def test_broadening_is_a_gaussian_convolution() -> None:
         np.testing.assert_allclose(found[row], width / wide * np.exp(-0.5 * ((at - centre) / wide) ** 2), atol=2e-6)
 
 
-def test_narrow_broadening_interpolates_and_ends_stay() -> None:
+def test_narrow_broadening_interpolates_and_keeps_the_ends() -> None:
     np.testing.assert_allclose(lines().at(AXIS, broadening=0.0)[0], line(630), atol=1e-6)
     flat = Library("flat", AXIS, np.ones((1, AXIS.size)), {"charge": [2], "offset": [0.0]})
     np.testing.assert_allclose(flat.at([600.0, 600.4, 660.0], broadening=0.5), 1, rtol=1e-5)
@@ -63,7 +63,7 @@ def test_a_library_is_frozen_and_named() -> None:
         ({"table": {"charge": [2], "offset": [0, 0]}}, "column charge"),
     ],
 )
-def test_what_is_wrong_is_said(change: dict[str, object], message: str) -> None:
+def test_errors_name_what_is_wrong(change: dict[str, object], message: str) -> None:
     whole = lines()
     given = {"energy": AXIS, "spectra": whole.spectra, "table": whole.table} | change
     with pytest.raises(ValueError, match=message):
@@ -78,7 +78,7 @@ def test_tracks_differ_in_ten_dq_only() -> None:
     assert [len(track) for track in lines().tracks] == [1, 1]
 
 
-def test_files_keep_everything(tmp_path: Path) -> None:
+def test_saved_libraries_are_read_unchanged(tmp_path: Path) -> None:
     library = load_library("mn-l23-oh")
     library.save(tmp_path / "mine.npz")
     back = load_library(tmp_path / "mine.npz")
@@ -100,7 +100,7 @@ def test_files_keep_everything(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", GRIDS)
-def test_shipped_libraries_are_those_of_their_grids(name: str) -> None:
+def test_shipped_libraries_match_their_grids(name: str) -> None:
     library = load_library(name)
     points = [point for grid in GRIDS[name] for point in grid.points()]
     assert len(library) == len(points)
@@ -159,7 +159,7 @@ def test_the_78_spectra_of_the_paper() -> None:
     assert (sigma >= 0.15).all()
 
 
-def test_build_agrees_with_the_engine_and_tells_progress() -> None:
+def test_build_agrees_with_the_engine_and_reports_progress() -> None:
     told: list[float] = []
     library = build_library(
         "Ni2+", [1.0, 1.2], model_error=False, progress=lambda done, text: told.append(done), name="ni"
@@ -196,7 +196,7 @@ def test_measured_spectra_make_a_library(tmp_path: Path) -> None:
         load_library("mn-l99")
 
 
-def test_other_codes_text_is_read(tmp_path: Path) -> None:
+def test_text_files_of_other_programs_are_read(tmp_path: Path) -> None:
     rows = np.column_stack([AXIS, line(640)])
     np.savetxt(tmp_path / "Mn2+ 10Dq 0.9.xy", rows)
     np.savetxt(tmp_path / "Mn2+ 10Dq 1.0.xy", rows * [1, 2])

@@ -20,7 +20,7 @@ def test_there_are_as_many_states_as_ways_to_place_the_electrons(n: int) -> None
 
 
 @pytest.mark.parametrize("n", [2, 8])
-def test_two_electrons_or_two_holes_have_racahs_levels(n: int) -> None:
+def test_levels_of_two_electrons_or_holes_follow_racah(n: int) -> None:
     operators, f2, f4 = configuration(6, n).operators, 9.0, 5.6
     b, c = f2 / 49 - 5 * f4 / 441, 35 * f4 / 441
     expected = np.repeat([x * b + y * c for _, x, y in TERMS.values()], [size for size, _, _ in TERMS.values()])
@@ -35,7 +35,7 @@ def test_spin_orbit_splits_one_electron_or_hole_into_j_5_2_and_3_2(n: int, sign:
 
 
 @pytest.mark.parametrize("n", range(10))
-def test_operators_have_no_mean(n: int) -> None:
+def test_operators_have_zero_mean(n: int) -> None:
     for of in (configuration(6, n), configuration(5, n + 1)):
         for name, matrix in of.operators.items():
             assert abs(matrix.diagonal().mean()) < 1e-12, name

@@ -87,17 +87,17 @@ FORMULAS = {
         ("C2/m", 8),
     ],
 )
-def test_general_positions_are_as_many_as_the_tables_say(group: str, order: int) -> None:
+def test_number_of_general_positions_agrees_with_the_tables(group: str, order: int) -> None:
     assert len(orbit((0.123, 0.217, 0.381), group)) == order
 
 
-def test_every_group_is_counted() -> None:
+def test_every_space_group_and_bond_is_tested() -> None:
     assert {crystal.group for crystal, _ in EVERY.values()} <= set(GENERATORS)
     assert set(BONDS) == set(EVERY)
 
 
 @pytest.mark.parametrize("key", EVERY, ids=" ".join)
-def test_bonds_are_those_of_the_literature(key: tuple[str, str]) -> None:
+def test_bond_lengths_agree_with_the_literature(key: tuple[str, str]) -> None:
     crystal, site = EVERY[key]
     around = cluster(crystal, site, 2.6)
     oxygen = around.distances[[label == "O" for label in around.labels]]
@@ -109,7 +109,7 @@ def test_bonds_are_those_of_the_literature(key: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize("name", FORMULAS)
-def test_cells_hold_the_formula(name: str) -> None:
+def test_cells_have_the_chemical_formula(name: str) -> None:
     crystal = next(crystal for (compound, _), (crystal, _) in EVERY.items() if compound == name)
     atoms: Counter[str] = Counter()
     for site in crystal.sites:
@@ -163,7 +163,7 @@ def _left(folder: Path, log: str) -> Path:
     return folder
 
 
-def test_a_run_is_trusted_only_when_converged(tmp_path: Path) -> None:
+def test_only_converged_runs_are_accepted(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="broke off"):
         read_result(tmp_path)
     level = " New Fermi level:    mu= -10.0 eV  Charge distance=  0.0002\n"
@@ -196,7 +196,7 @@ def test_feff_runs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("name", K_EDGES)
-def test_shipped_libraries_are_those_of_the_crystals(name: str) -> None:
+def test_shipped_libraries_match_the_crystals(name: str) -> None:
     library = load_library(name)
     assert library.species == [crystal.name for crystal in CRYSTALS[name]]
     np.testing.assert_allclose(library.table["charge"], [crystal.valence for crystal in CRYSTALS[name]])

@@ -29,7 +29,7 @@ def test_kriging_follows_the_guide_where_the_map_does() -> None:
     assert ((filtered - truth) ** 2).mean().sqrt() < 0.4 * guide.std()
 
 
-def test_nothing_known_leaves_the_mean() -> None:
+def test_kriging_without_information_gives_the_mean() -> None:
     nothing = torch.zeros(1, 32, 32)
     filtered = krige(nothing, nothing, nothing, torch.tensor([0.3]))
     torch.testing.assert_close(filtered, torch.full_like(nothing, 0.3))

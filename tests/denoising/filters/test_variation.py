@@ -7,7 +7,7 @@ import torch
 from napari_xanes.denoising.filters.variation import total_variation
 
 
-def test_total_variation_of_a_step_only_lowers_it() -> None:
+def test_total_variation_lowers_a_step_by_the_known_amount() -> None:
     """For a clean step between halves of n columns, each side moves by strength / n towards the other."""
     n, strength = 8, 0.4
     image = torch.zeros(1, 16, 2 * n)
@@ -18,7 +18,7 @@ def test_total_variation_of_a_step_only_lowers_it() -> None:
     torch.testing.assert_close(filtered, expected, atol=1e-3, rtol=0)
 
 
-def test_total_variation_is_free_where_it_counts_nothing() -> None:
+def test_step_at_pixels_without_weight_is_kept() -> None:
     image = torch.zeros(1, 16, 16)
     image[..., 8:] = 1
     weight = torch.ones_like(image)

@@ -49,7 +49,7 @@ def test_a_copy_that_got_worse_is_dropped(halves: EnergyHalves, monkeypatch: pyt
     assert result.network is network
 
 
-def test_a_small_image_is_not_enough_to_adapt(halves: EnergyHalves) -> None:
+def test_a_small_image_is_not_adapted_to(halves: EnergyHalves) -> None:
     network = load_network("cpu")
     result = adapt(network, halves, seed=0, device="cpu")
     assert (result.network is network, result.accepted, result.error_ratio) == (True, False, 1.0)

@@ -66,7 +66,7 @@ def test_two_fractions_stay_complementary() -> None:
     torch.testing.assert_close(filtered, 1 - mirrored, atol=2e-4, rtol=0)
 
 
-def test_a_part_is_cleaned_like_the_whole() -> None:
+def test_a_part_of_a_map_is_cleaned_like_the_whole_map() -> None:
     _, maps = noisy_map(256)
     statistics = map_statistics(maps)
     whole = candidates(maps, statistics)[0]
@@ -75,7 +75,7 @@ def test_a_part_is_cleaned_like_the_whole() -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_noise_alone_is_no_structure(seed: int) -> None:
+def test_no_structure_is_detected_in_pure_noise(seed: int) -> None:
     rng = np.random.default_rng(seed)
     information = rng.uniform(5, 50, (1, 96, 96)) * (np.indices((96, 96)).sum(axis=0) > 60)
     weighted_estimate = information * 0.4 + np.sqrt(information) * rng.standard_normal(information.shape)

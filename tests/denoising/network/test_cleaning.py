@@ -43,7 +43,7 @@ def cleaned(noisy: Example, **options: object) -> tuple[np.ndarray, np.ndarray]:
     return clean[0], sigma[0]
 
 
-def test_the_published_weights_are_those_of_the_model_card() -> None:
+def test_model_card_describes_the_shipped_weights() -> None:
     digest = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
     assert digest == WEIGHTS_SHA256
     card = Path(__file__).parents[3] / "docs" / "model-card.md"
@@ -76,14 +76,14 @@ def test_the_network_beats_every_candidate(cleaned_examples: Cleaned) -> None:
     assert np.exp(np.log(relative).mean(axis=0)).max() < 1
 
 
-def test_its_errors_are_about_right(cleaned_examples: Cleaned) -> None:
+def test_network_errors_cover_the_truth(cleaned_examples: Cleaned) -> None:
     scores = []
     for noisy, (clean, sigma) in cleaned_examples:
         scores.append(np.abs((clean - noisy.truth) / sigma)[noisy.weight > 0.5])
     assert 0.9 < np.mean(np.concatenate(scores) < 2) < 0.995
 
 
-def test_tiles_give_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiles_give_the_same_result_as_the_whole_map(monkeypatch: pytest.MonkeyPatch) -> None:
     noisy = drawn(3, size=224)
     whole = cleaned(noisy)
     monkeypatch.setattr(cleaning, "TILE", 112)  # with its surroundings still smaller than the map
@@ -91,7 +91,7 @@ def test_tiles_give_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch) -> Non
         np.testing.assert_allclose(tiled, expected, atol=1e-4)
 
 
-def test_a_size_that_is_no_multiple_of_anything_works() -> None:
+def test_maps_of_any_size_are_cleaned() -> None:
     rng = np.random.default_rng(0)
     information = np.full((1, 37, 53), 20, np.float32)
     estimate = 0.4 + 0.2 * rng.standard_normal(information.shape)
@@ -151,7 +151,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
     assert "seed 0 and 16 steps" in str(result.exception)
 
 
-def test_the_processor_takes_over_if_the_graphics_card_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cpu_is_used_if_the_graphics_card_has_too_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     noisy = drawn(5)
     expected = cleaned(noisy)
     clean_in_tiles = cleaning._clean_in_tiles

@@ -25,7 +25,7 @@ from napari_xanes.io.edf import series as edf_series
         ({"energy": "unknown", "motor_mne": "mono", "motor_pos": "7.11"}, 7110),
     ],
 )
-def test_where_the_energy_stands(tmp_path, header, energy):
+def test_energy_is_found_in_each_header_field(tmp_path, header, energy):
     (tmp_path / "foil_0001.edf").write_bytes(edf(picture(1), header))
     (tmp_path / "foil_0002.edf").write_bytes(edf(picture(2), {"energy": 9.0}))
     stack = io.read(tmp_path)
@@ -45,7 +45,7 @@ def test_where_the_energy_stands(tmp_path, header, energy):
         {"motor_mne": "nrj", "motor_pos": "7.1mm7"},
     ],
 )
-def test_what_is_no_energy(header):
+def test_other_values_are_not_energies(header):
     assert edf_file.energy_in_header({key.lower(): value for key, value in header.items()}) is None
 
 
@@ -102,7 +102,7 @@ def test_hostile_files_of_a_series_are_dropped(tmp_path, changes, reason):
         assert io.read(tmp_path).shape == (2, 4, 5)
 
 
-def test_a_long_header_of_a_file_is_not_kept(tmp_path):
+def test_a_long_header_is_not_stored(tmp_path):
     path = tmp_path / "a_7000eV.edf"
     path.write_bytes(edf(picture(1), {f"k{i}": i for i in range(15_000)}))
     assert set(edf_file.read_frames(path)[0][0].header) == {"byteorder", "datatype", "dim_1", "dim_2", "size"}

@@ -42,7 +42,7 @@ def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data
 
 @settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(data=st.data())
-def test_a_damaged_file_in_a_series_spoils_no_other(tmp_path_factory, data):
+def test_a_damaged_file_in_a_series_does_not_change_other_frames(tmp_path_factory, data):
     folder = tmp_path_factory.getbasetemp() / "edf_series_fuzz"
     if not folder.exists():
         folder.mkdir()

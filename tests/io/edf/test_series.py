@@ -67,7 +67,7 @@ def test_references_are_interpolated_where_they_are_missing(tmp_path):
     assert note in stack.metadata["notes"]
 
 
-def test_references_without_energies_serve_all(tmp_path):
+def test_references_without_energies_are_used_for_all_frames(tmp_path):
     id21(tmp_path, refs=False)
     for k in range(2):
         (tmp_path / f"refHST000{k}.edf").write_bytes(
@@ -105,7 +105,7 @@ def test_exposures_that_differ(tmp_path):
     np.testing.assert_allclose(nx.ops.optical_depth(stack).data[1], np.log(10 / 4), rtol=1e-5)
 
 
-def test_unknown_exposures_are_told(tmp_path):
+def test_unknown_exposures_are_reported(tmp_path):
     id21(tmp_path, time=0)
     with pytest.warns(UserWarning, match="exposure times are not known"):
         stack = io.read(tmp_path)
@@ -115,7 +115,7 @@ def test_unknown_exposures_are_told(tmp_path):
 
 @pytest.mark.parametrize("cut", [300, 540, 0])
 @pytest.mark.parametrize("number", [1, 3])
-def test_aborted_files_are_dropped_and_told(tmp_path, cut, number):
+def test_aborted_files_are_dropped_and_reported(tmp_path, cut, number):
     id21(tmp_path, energies=(7.1, 7.11, 7.12, 7.13))
     path = tmp_path / f"map1_data_0000_{number:04d}_0000.edf"
     path.write_bytes(path.read_bytes()[:cut])
@@ -173,7 +173,7 @@ def test_several_images_in_a_file(tmp_path):
         assert io.read(path).energy.tolist() == [7100, 7110]
 
 
-def test_images_without_energies_take_those_that_are_given(tmp_path):
+def test_given_energies_are_used_for_images_without_energies(tmp_path):
     path = tmp_path / "stack.edf"
     path.write_bytes(edf(picture(1)) + edf(picture(2)))
     with pytest.raises(ValueError, match="ESRF EDF series: no energy in its header or name"):
@@ -187,7 +187,7 @@ def test_images_without_energies_take_those_that_are_given(tmp_path):
         io.read(tmp_path / "map", energies=[7110, 7112, 7113])
 
 
-def test_given_energies_meet_images_without_any_in_the_order_of_their_numbers(tmp_path):
+def test_given_energies_are_assigned_to_images_by_file_number(tmp_path):
     for i in range(1, 12):
         (tmp_path / f"a_{i}.edf").write_bytes(edf(picture(1000 * i)))
     stack = io.read(tmp_path, energies=7100.0 + np.arange(1, 12))
@@ -196,7 +196,7 @@ def test_given_energies_meet_images_without_any_in_the_order_of_their_numbers(tm
     np.testing.assert_array_equal(io.read(files, energies=[7103, 7101]).data, [picture(1000), picture(3000)])
 
 
-def test_references_are_looked_for_at_given_energies(tmp_path):
+def test_references_are_searched_at_given_energies(tmp_path):
     id21(tmp_path, energies=(7.1, 7.12))
     for path in tmp_path.glob("*_data_*"):
         path.write_bytes(path.read_bytes().replace(b"energy", b"nobody"))
@@ -228,13 +228,13 @@ def test_lazy(tmp_path):
         np.testing.assert_array_equal(np.asarray(one), other)
 
 
-def test_other_text_in_braces_is_left_to_others(tmp_path):
+def test_other_text_in_braces_is_not_read_as_edf(tmp_path):
     (reader,) = (reader for reader in io.READERS if reader.name == "edf_series")
     (tmp_path / "list.edf").write_text('{"energy": 7.1, "Dim_1": 3}\n')
     assert "not an EDF file" in reader.why_not_readable(tmp_path / "list.edf")
 
 
-def test_what_is_no_series(tmp_path):
+def test_other_folders_are_not_a_series(tmp_path):
     lone = tmp_path / "a_7000eV.edf"
     lone.write_bytes(edf(picture(1), {"energy": 7.0}))
     assert "no EDF images of several energies" in edf_series.why_not_readable(lone)

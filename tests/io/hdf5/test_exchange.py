@@ -60,7 +60,7 @@ def test_aps_empty_tail(tmp_path, frames, empty):
     assert stack.shape[0] == len(stack.metadata["flat"]) == 2
 
 
-def test_a_tomogram_in_data_exchange_is_no_stack(tmp_path, frames):
+def test_a_tomogram_in_data_exchange_is_not_a_stack(tmp_path, frames):
     path = write_aps(tmp_path / "a.h5", frames, KEV, **{"exchange/energy": None, "exchange/theta": np.arange(4.0)})
     with pytest.raises(ValueError, match="no /exchange/energy in it"):
         io.read(path)
@@ -125,7 +125,7 @@ def test_mantis_optical_depth_saved_as_pre_normalized(tmp_path, frames):
         assert (stack.quantity, "i0" in stack.metadata) == ("counts", True)
 
 
-def test_mantis_pixel_numbers_are_no_positions(tmp_path, frames):
+def test_mantis_pixel_numbers_are_not_positions(tmp_path, frames):
     pixels = {"exchange/x": np.arange(5.0), "exchange/y": np.arange(3.0)}
     assert io.read(write_mantis(tmp_path / "a.hdf5", frames, ENERGY, **pixels)).pixel_size is None
     said = {f"{name}__units": "um" for name in pixels}
@@ -146,7 +146,7 @@ def test_mantis_flat_and_dark(tmp_path, frames):
 
 
 @pytest.mark.parametrize("shape", [(4, 4, 4), (4, 3, 4), (4, 7, 5), (1, 3, 1), (1, 3, 5), (3, 1, 1)])
-def test_exchange_is_told_apart_whatever_the_shape(tmp_path, shape):
+def test_exchange_layouts_are_recognized_for_every_shape(tmp_path, shape):
     images = np.arange(1.0, 1 + np.prod(shape)).reshape(shape)
     energy = 7100.0 + np.arange(shape[0])
     np.testing.assert_array_equal(io.read(write_mantis(tmp_path / "a.hdf5", images, energy)).data, images)

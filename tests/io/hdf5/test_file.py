@@ -61,7 +61,7 @@ def test_times_and_positions_of_every_pixel_are_left_out(tmp_path, monkeypatch):
     assert (stack.shape, stack.pixel_size, "exposure" in stack.metadata) == ((3, 4, 5), None, False)
 
 
-def test_an_axis_of_one_is_no_piece(tmp_path, monkeypatch):
+def test_an_axis_of_length_one_is_not_a_piece(tmp_path, monkeypatch):
     monkeypatch.setattr(allocation_limits, "ONE_PIECE", 4096)
     with h5py.File(tmp_path / "a.h5", "w") as file:
         data = np.zeros((1, 40, 32, 32), np.float32)

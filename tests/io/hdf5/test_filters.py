@@ -20,7 +20,7 @@ def scan(path: Path) -> h5py.File:
     return file
 
 
-def test_a_filter_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_error_names_a_missing_filter(tmp_path: Path) -> None:
     with scan(tmp_path / "a.h5") as file:
         # The filter's name is all that is needed: nothing is ever unpacked.
         created = h5py.h5p.create(h5py.h5p.DATASET_CREATE)

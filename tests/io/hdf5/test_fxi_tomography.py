@@ -88,7 +88,7 @@ def test_fxi_tomography_interrupted(tmp_path, volumes):
     np.testing.assert_array_equal(stack.data, volumes[:2, 4])
 
 
-def test_fxi_tomography_tells_what_does_not_belong_together(tmp_path, volumes):
+def test_fxi_tomography_reports_files_that_do_not_belong_together(tmp_path, volumes):
     paths = write_series(tmp_path, volumes, KEV)
     write_fly(paths[1], volumes[1], KEV[1], angles=np.linspace(-40, 80, 6))
     with pytest.warns(UserWarning, match="taken at -80 to -40 degrees"):
@@ -103,7 +103,7 @@ def test_fxi_tomography_tells_what_does_not_belong_together(tmp_path, volumes):
         io.read(tmp_path)
 
 
-def test_files_that_are_no_series_stay_one_at_a_time(tmp_path, frames, volumes):
+def test_files_that_are_not_a_series_open_one_by_one(tmp_path, frames, volumes):
     paths = [write(tmp_path / f"{i}.h5", img=frames, XEng=KEV) for i in range(2)]
     with pytest.raises(ValueError, match="2 of 2 files are stacks"):
         io.read(paths)

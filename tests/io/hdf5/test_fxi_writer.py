@@ -31,7 +31,7 @@ def test_optical_depth_becomes_transmission(tmp_path, depth_stack):
         np.testing.assert_allclose(file["X_eng"], depth_stack.energy / 1e3)
 
 
-def test_what_does_not_go_there(tmp_path, depth_stack):
+def test_unsupported_stacks_are_refused(tmp_path, depth_stack):
     with pytest.raises(ValueError, match="hold transmission, not fluorescence"):
         io.write(depth_stack.with_data(depth_stack.data, quantity="fluorescence"), tmp_path / "a.h5", layout="fxi")
     with pytest.raises(ValueError, match="square pixels"):

@@ -21,7 +21,7 @@ def test_pyxas(tmp_path, frames, image, key):
     assert stack.metadata["energy_unit"].startswith("keV")
 
 
-def test_pyxas_guesses_the_quantity_and_says_so(tmp_path, frames):
+def test_pyxas_guesses_the_quantity_and_reports_it(tmp_path, frames):
     rising = frames / frames.max()
     for images, quantity in ((rising, "optical_depth"), (1 - rising, "transmission"), (frames * 1e4, "counts")):
         stack = io.read(write(tmp_path / "a.h5", img=images, XEng=KEV))
@@ -31,7 +31,7 @@ def test_pyxas_guesses_the_quantity_and_says_so(tmp_path, frames):
     assert io.read(tmp_path / "a.h5", quantity="fluorescence").quantity == "fluorescence"
 
 
-def test_pyxas_guesses_from_frames_that_were_taken(tmp_path, frames):
+def test_pyxas_guesses_the_quantity_from_recorded_frames(tmp_path, frames):
     """The end of an interrupted scan is darker than any sample."""
     falling = 1 - frames / frames.max() / 2
     falling[3] = 0
@@ -42,7 +42,7 @@ def test_pyxas_guesses_from_frames_that_were_taken(tmp_path, frames):
     assert io.read(path, energies=ENERGY[2::-1]).quantity == "optical_depth"
 
 
-def test_pyxas_leaves_what_fxi_exported_to_fxi(tmp_path, frames):
+def test_pyxas_does_not_read_fxi_exports(tmp_path, frames):
     path = write(tmp_path / "a.h5", img_xanes=frames, X_eng=KEV, note="NMC")
     assert reader_of(path) == "fxi"
     assert io.read(path).quantity == "transmission"
@@ -58,7 +58,7 @@ def test_spare_energies_or_images(tmp_path, frames, n_images, n_keys, marks):
     np.testing.assert_array_equal(stack.energy, ENERGY[:3])
 
 
-def test_pyxas_reconstruction_at_one_energy_is_no_stack(tmp_path, frames):
+def test_pyxas_reconstruction_at_one_energy_is_not_a_stack(tmp_path, frames):
     with pytest.raises(ValueError, match="4 images at one energy"):
         io.read(write(tmp_path / "a.h5", img=frames, XEng=7.1))
     with pytest.raises(ValueError, match=r"/XEng is empty"):

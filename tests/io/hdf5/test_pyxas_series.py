@@ -47,7 +47,7 @@ def test_several_files(tmp_path, volumes):
     np.testing.assert_array_equal(io.read(paths[1:]).data, volumes[1:])
 
 
-def test_aligned_ones_are_not_mixed_with_others(tmp_path, volumes):
+def test_aligned_files_are_not_mixed_with_others(tmp_path, volumes):
     write_tomograms(tmp_path / "a", volumes)
     write_tomograms(tmp_path / "a", volumes + 99, prefix="recon")
     with pytest.warns(UserWarning, match=r"4 files .*not aligned.* left out: recon_98\.h5"):
@@ -56,12 +56,12 @@ def test_aligned_ones_are_not_mixed_with_others(tmp_path, volumes):
     assert "repeats" not in stack.metadata
 
 
-def test_without_aligned_ones_the_others_are_taken(tmp_path, volumes):
+def test_other_files_are_used_if_none_is_aligned(tmp_path, volumes):
     write_tomograms(tmp_path / "a", volumes, prefix="recon")
     np.testing.assert_array_equal(io.read(tmp_path / "a").data, volumes)
 
 
-def test_what_is_no_series(tmp_path, volumes):
+def test_other_files_are_not_a_series(tmp_path, volumes):
     paths = write_tomograms(tmp_path / "a", volumes)
     with pytest.raises(ValueError, match=r"2 images at one energy.*the folder"):
         io.read(paths[0])

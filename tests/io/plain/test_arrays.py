@@ -16,7 +16,7 @@ TEXT = "# keV\n" + "".join(f"{energy / 1e3}\n" for energy in ENERGY)
 
 @pytest.mark.parametrize("kind", ["f4", "f8", ">u2", "i4"])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_array_with_energies_beside(tmp_path, frames, kind, order):
+def test_array_with_energies_in_a_second_file(tmp_path, frames, kind, order):
     data = np.asarray(frames * 10, dtype=kind, order=order)
     np.save(tmp_path / "a.npy", data)
     (reader,) = (reader for reader in io.READERS if reader.name == "arrays")
@@ -32,7 +32,7 @@ def test_array_with_energies_beside(tmp_path, frames, kind, order):
     np.testing.assert_array_equal(lazy.data.compute(), data)
 
 
-def test_what_is_refused(tmp_path, frames):
+def test_invalid_arrays_are_refused(tmp_path, frames):
     np.save(tmp_path / "objects.npy", np.array([[[print]]], dtype=object), allow_pickle=True)
     np.save(tmp_path / "flat.npy", frames[0])
     np.save(tmp_path / "text.npy", np.full((4, 2, 2), "a"))

@@ -57,7 +57,7 @@ def test_bytes_of_imod_and_lazily(tmp_path, frames):
     np.testing.assert_array_equal(lazy.data.compute(), data)
 
 
-def test_what_is_declined_or_refused(tmp_path, frames):
+def test_other_mrc_files_are_declined_or_refused(tmp_path, frames):
     path = write_mrc(tmp_path / "a.mrc", frames, angstrom=1.0)
     (reader,) = (reader for reader in io.READERS if reader.name == "mrc")
     with pytest.raises(ValueError, match="3 energies"):

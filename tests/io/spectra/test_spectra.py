@@ -102,7 +102,7 @@ def test_bad_texts(tmp_path, text, reason):
     assert "a.txt" in str(error.value)
 
 
-def test_no_file_and_folders(tmp_path):
+def test_missing_files_and_folders_are_refused(tmp_path):
     with pytest.raises(OSError, match=r"a\.txt"):
         io.read_spectra(tmp_path / "a.txt")
     with pytest.raises((OSError, ValueError)):
@@ -134,14 +134,14 @@ def test_athena_project(tmp_path, packed):
     assert first.metadata["athena"]["e0"] == 7112.5
 
 
-def test_athena_records_without_mu_are_left_out_aloud(tmp_path):
+def test_athena_records_without_mu_are_skipped_with_a_warning(tmp_path):
     path = tmp_path / "a.prj"
     path.write_bytes(project([record("good"), record("k space", args=",'is_chi',1"), record("short", y="'1'")]))
     with pytest.warns(UserWarning, match="no mu.E. in k space, short; left out"):
         assert [s.name for s in io.read_spectra(path)] == ["good"]
 
 
-def test_nothing_in_a_project_is_run_and_bad_ones_are_refused(tmp_path):
+def test_code_in_a_project_never_runs_and_bad_projects_are_refused(tmp_path):
     path = tmp_path / "a.prj"
     path.write_bytes(project([record("good"), record("evil", x="system('touch x'),'7110'")]))
     with pytest.raises(ValueError, match=r"a\.prj"):

@@ -39,7 +39,7 @@ def test_floats(tmp_path, frames):
     np.testing.assert_allclose(stack.metadata["exposure"], 0.0025)
 
 
-def test_the_text_opens_the_same(tmp_path, frames):
+def test_opening_the_text_file_gives_the_same_stack(tmp_path, frames):
     write(tmp_path, frames, suffix=".NCB")
     np.testing.assert_array_equal(io.read(tmp_path / "a.dat").data, frames)
 
@@ -89,7 +89,7 @@ def test_text_and_images_must_agree(tmp_path, frames, change, reason):
         io.read(path)
 
 
-def test_what_is_missing_is_told(tmp_path, frames):
+def test_error_names_what_is_missing(tmp_path, frames):
     path = write(tmp_path, frames)
     (tmp_path / "a.dat").write_text("\n".join(sidecar().splitlines()[:6]))
     assert "2 energies instead of 4" in axis.why_not_readable(path)

@@ -58,7 +58,7 @@ def test_sdf_without_any_image(tmp_path, write_sdf, frames):
         io.read(path)
 
 
-def test_sdf_i0_beside_it(tmp_path, write_sdf, frames):
+def test_sdf_i0_is_read_from_a_second_file(tmp_path, write_sdf, frames):
     path = write_sdf(tmp_path, frames, (700.0, 705.0, 710.0, 720.0))
     (tmp_path / "i0.xsp").write_text("690 1.0\n730 5.0\n")
     stack = io.read(path)
@@ -74,7 +74,7 @@ def test_sdf_i0_follows_unsorted_frames(tmp_path, write_sdf, frames):
     np.testing.assert_allclose(stack.metadata["i0"], [2, 3, 4])
 
 
-def test_sdf_that_is_no_stack(tmp_path, write_sdf, frames):
+def test_other_sdf_scans_are_not_stacks(tmp_path, write_sdf, frames):
     path = write_sdf(tmp_path, frames, (700.0, 705.0, 710.0, 720.0), flags="Image")
     with pytest.raises(ValueError, match="no image stack but a 'NEXAFS Image Scan'"):
         io.read(path)

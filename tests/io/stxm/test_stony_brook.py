@@ -55,7 +55,7 @@ def test_unsorted_energies_dwell_times_and_uneven_positions(tmp_path, frames):
     assert stack.pixel_size is None
 
 
-def test_positions_that_are_no_numbers_are_unknown(tmp_path, frames):
+def test_positions_that_are_not_numbers_are_unknown(tmp_path, frames):
     content = bytearray(stk(frames))
     content[32:36] = b"\x7f\x80\x00\x01"  # a NaN that processors signal
     path = tmp_path / "a.stk"
@@ -91,7 +91,7 @@ def test_cut_short(tmp_path, frames):
         io.read(path)
 
 
-def test_energies_that_can_be_none(tmp_path, frames):
+def test_impossible_energies_are_refused(tmp_path, frames):
     path = tmp_path / "a.stk"
     path.write_bytes(stk(frames, [np.nan, 1, 2, 3]))
     with pytest.raises(ValueError, match="energies in it can't be any"):

@@ -110,7 +110,7 @@ def test_numbers_are_unsigned(tmp_path):
     np.testing.assert_array_equal(io.read(path).data[0], picture()[0] / 4)
 
 
-def test_what_is_not_known(tmp_path):
+def test_missing_header_values(tmp_path):
     path = tmp_path / "a.sm"
     path.write_bytes(sm(picture(), dwell_msec=None, fast_pixel_um=("f", [np.nan]), fast_device_name=None))
     stack = io.read(path)
@@ -122,7 +122,7 @@ def test_what_is_not_known(tmp_path):
     assert io.read(path, energies=[285]).energy.tolist() == [285]
 
 
-def test_other_scans_are_left_out_and_told(tmp_path):
+def test_other_scans_are_skipped_and_reported(tmp_path):
     scan(tmp_path)
     (tmp_path / "16aug040.sm").write_bytes(sm(picture(), start_ev=None))
     (tmp_path / "16aug041.sm").write_bytes(sm(picture(), devices=("EV", "NONE")))
@@ -138,7 +138,7 @@ def test_other_scans_are_left_out_and_told(tmp_path):
 
 
 @pytest.mark.parametrize("number", [51, 52])
-def test_files_that_are_cut_short_are_left_out_and_told(tmp_path, number):
+def test_truncated_files_are_skipped_and_reported(tmp_path, number):
     path = scan(tmp_path) / f"16aug{number:03d}.sm"
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.warns(UserWarning, match=rf"1 of 3 files can't be used and are left out: {path.name} \(.*cut short"):
@@ -158,7 +158,7 @@ def test_images_of_another_size(tmp_path):
         io.read(tmp_path)
 
 
-def test_repeated_energies_are_averaged_and_told(tmp_path):
+def test_repeated_energies_are_averaged_and_reported(tmp_path):
     with pytest.warns(UserWarning, match="1 files repeat the energy of another"):
         stack = io.read(scan(tmp_path, (285.0, 285.0, 290.0)))
     np.testing.assert_array_equal(stack.data[0], picture(50)[0])
@@ -170,7 +170,7 @@ def test_lazy(tmp_path):
     np.testing.assert_array_equal(np.asarray(lazy.data), io.read(tmp_path).data)
 
 
-def test_what_is_no_file_of_the_microscope(tmp_path):
+def test_other_netcdf_files_are_declined(tmp_path):
     path = tmp_path / "a.nc"
     path.write_bytes(sm(picture()).replace(b"image_data", b"other_data"))
     assert "no image_data of n_fast_pixels" in stony_brook_netcdf.why_not_readable(path)

@@ -49,7 +49,7 @@ def test_any_energy_in_a_name(energy, before, between):
 
 
 @given(st.text(max_size=40))
-def test_no_name_is_too_strange(name):
+def test_any_file_name_gives_a_valid_energy_or_none(name):
     found = energy_in(name)
     assert found is None or 20 <= found[0] <= 1e5
 
@@ -95,7 +95,7 @@ def test_flats_and_darks_among_the_files(tmp_path, frames, write_tiff):
         assert "flat" not in io.read(tmp_path).metadata
 
 
-def test_energies_in_a_text_beside_the_files(tmp_path, frames, write_tiff):
+def test_energies_in_a_text_in_the_folder(tmp_path, frames, write_tiff):
     for n, frame in enumerate(frames):
         write_tiff(tmp_path / f"slice{n + 8}.tif", frame[None])
     (reader,) = (reader for reader in io.READERS if reader.name == "tiff")
@@ -107,7 +107,7 @@ def test_energies_in_a_text_beside_the_files(tmp_path, frames, write_tiff):
     np.testing.assert_allclose(stack.energy, ENERGY)
 
 
-def test_folders_that_are_no_series(tmp_path, frames, write_tiff):
+def test_other_folders_are_not_a_series(tmp_path, frames, write_tiff):
     for name in ("fov1_7100eV.tif", "fov1_7110eV.tif", "fov2_7100eV.tif", "fov2_7110eV.tif"):
         write_tiff(tmp_path / name, frames[:1])
     with pytest.raises(ValueError, match="several series"):
@@ -172,7 +172,7 @@ def test_ome_tiff_of_volumes(tmp_path, frames, axes):
     np.testing.assert_array_equal(stack.data, np.stack([frames, frames + 10], 1))
 
 
-def test_one_file_of_an_ome_set_is_left_to_napari(tmp_path, frames):
+def test_one_file_of_an_ome_set_is_declined(tmp_path, frames):
     path = tmp_path / "a.ome.tif"
     tifffile.imwrite(path, frames, ome=True, photometric="minisblack", metadata={"axes": "CYX"})
     path.write_bytes(path.read_bytes().replace(b'SizeC="4"', b'SizeC="9"'))

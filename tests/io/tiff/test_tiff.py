@@ -32,7 +32,7 @@ def test_imagej_slices_channels_and_frames_are_all_energies(tmp_path, frames, ax
     assert stack.pixel_size == (0.05, 0.1)
 
 
-def test_tiff_with_one_fitting_text_among_others(tmp_path, write_tiff, frames):
+def test_tiff_with_one_matching_text_among_others(tmp_path, write_tiff, frames):
     path = write_tiff(tmp_path / "a.tif", frames.astype(np.uint16))
     (tmp_path / "notes.txt").write_text("measured on Friday\n")
     (tmp_path / "short.txt").write_text("7100\n7110\n")

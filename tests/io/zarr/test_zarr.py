@@ -62,7 +62,7 @@ def test_round_trip(tmp_path, shape, dtype, start, step, size, quantity, note):
     assert [p.name for p in tmp_path.iterdir()] == ["a.zarr"]
 
 
-def test_lazily_and_as_others_see_it(tmp_path):
+def test_lazy_stack_and_metadata_for_other_programs(tmp_path):
     import dask.array as da
 
     data = np.random.default_rng(1).random((25, 200, 150), dtype=np.float32)
@@ -88,7 +88,7 @@ def test_lazily_and_as_others_see_it(tmp_path):
 
 @pytest.mark.parametrize(("version", "form"), [("0.4", 2), ("0.5", 3)])
 @pytest.mark.parametrize("unit", ["electronvolt", "keV"])
-def test_ome_axes_tell_the_energies(tmp_path, frames, version, form, unit):
+def test_energies_are_read_from_ome_axes(tmp_path, frames, version, form, unit):
     root = zarr.open_group(str(tmp_path / "a.zarr"), mode="w", zarr_format=form)
     image = root.create_array("full", shape=(1, 4, 1, 3, 5), chunks=(1, 2, 1, 2, 2), dtype="f4")
     image[...] = frames[None, :, None]
@@ -128,7 +128,7 @@ def test_zstandard_without_sizes(tmp_path, frames):
     np.testing.assert_array_equal(io.read(tmp_path / "a.zarr").data, frames)
 
 
-def test_channel_names_tell_the_energies(tmp_path, frames):
+def test_energies_are_read_from_channel_names(tmp_path, frames):
     root = zarr.open_group(str(tmp_path / "a.zarr"), mode="w", zarr_format=2)
     volume = np.stack([frames, frames + 10])
     root.create_array("0", data=volume)
@@ -184,7 +184,7 @@ def test_a_failed_write_leaves_the_old_store(tmp_path, depth_stack):
     np.testing.assert_array_equal(io.read(path).data, depth_stack.data * 2)
 
 
-def test_what_is_not_ours_is_not_replaced(tmp_path, depth_stack):
+def test_other_folders_are_not_replaced(tmp_path, depth_stack):
     (tmp_path / "a.zarr").mkdir()
     (tmp_path / "a.zarr/precious.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="name another"):
@@ -224,7 +224,7 @@ def test_without_the_package_zarr(tmp_path, depth_stack):
     subprocess.run([sys.executable, "-c", ordinary], check=True)
 
 
-def test_promises_that_files_cannot_keep(tmp_path, frames):
+def test_sizes_larger_than_the_files_are_refused(tmp_path, frames):
     path = tmp_path / "a.zarr"
     zarr.create_array(str(path), data=frames, zarr_format=2).attrs["energy"] = ENERGY.tolist()
     about = json.loads((path / ".zarray").read_text())

@@ -72,7 +72,7 @@ def test_optical_depth_with_the_reference_of_each_energy(tmp_path):
         np.testing.assert_allclose(depth[i], np.log(reference(i) * 0.5 / 0.25 / projections(i)[1]), rtol=1e-5)
 
 
-def test_several_files_are_one_stack_and_one_is_itself(tmp_path):
+def test_several_files_are_one_stack_and_a_single_file_is_not(tmp_path):
     paths = series(tmp_path / "a")
     assert io.are_one_stack(paths[1:])
     stack = io.read([paths[2], paths[1]], select=1)
@@ -87,7 +87,7 @@ def test_several_files_are_one_stack_and_one_is_itself(tmp_path):
     np.testing.assert_array_equal(io.read(paths[1], energies=ENERGY).data, projections(1))
 
 
-def test_a_lone_tomography_and_other_files_are_left_to_the_reader_of_one_file(tmp_path):
+def test_single_tomographies_are_left_to_the_single_file_reader(tmp_path):
     (lone,) = series(tmp_path / "a", ENERGY[:1])
     assert "no .txrm of other energies beside it" in txrm_series.why_not_readable(lone)
     assert io.read(lone).metadata["format"] == "Zeiss XRM"
@@ -162,7 +162,7 @@ def test_repeated_energies(tmp_path):
     np.testing.assert_array_equal(stack.metadata["exposure"], [1.0, 1.0])
 
 
-def test_other_views_are_told(tmp_path):
+def test_frames_of_several_views_are_reported(tmp_path):
     paths = series(tmp_path / "a")
     write(paths[2], projections(2), [8350.5] * 3, [0.5] * 3, reference=(reference(2), 0.25), Angles=[-9.7, 0.6, 10])
     assert "warnings" not in io.read(tmp_path / "a").metadata
@@ -206,7 +206,7 @@ def test_projections_that_are_missing(tmp_path):
     np.testing.assert_array_equal(stack.data, [projections(i)[2] for i in (1, 2)])
 
 
-def test_files_that_can_not_be_used_are_left_out_and_told(tmp_path):
+def test_unusable_files_are_skipped_and_reported(tmp_path):
     paths = series(tmp_path / "a", (8330, 8340, 8350, 8360, 8370, 8380))
     paths[0].write_bytes(paths[0].read_bytes()[:900])
     write(paths[2], projections(2)[:0], [])
@@ -226,7 +226,7 @@ def test_files_that_can_not_be_used_are_left_out_and_told(tmp_path):
         txrm_series.read(tmp_path / "a")
 
 
-def test_files_of_references_by_name_are_left_out(tmp_path):
+def test_files_named_as_references_are_skipped(tmp_path):
     paths = series(tmp_path / "a", flat=None)
     (ref,) = series(tmp_path / "a", [8400], name="ref_{:.1f}eV", flat=None)
     assert io.read(tmp_path / "a").energy.size == 3

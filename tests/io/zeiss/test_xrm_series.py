@@ -37,7 +37,7 @@ def test_files_of_a_folder(tmp_path):
     np.testing.assert_array_equal(stack.metadata["flat"][1], image(600)[0])
 
 
-def test_energies_of_names_where_headers_have_none_or_others(tmp_path):
+def test_energies_of_names_replace_missing_or_different_headers(tmp_path):
     stack = io.read(aps(tmp_path, header=False))
     np.testing.assert_array_equal(stack.energy, [8250, 8340, 8353])
     assert stack.metadata["energy_unit"] == "eV (file names)"
@@ -48,7 +48,7 @@ def test_energies_of_names_where_headers_have_none_or_others(tmp_path):
     np.testing.assert_array_equal(io.read(tmp_path, energies=[8251, 8341, 8354]).energy, [8251, 8341, 8354])
 
 
-def test_repeats_count_as_people_do(tmp_path):
+def test_repeats_are_sorted_by_their_number(tmp_path):
     for i in range(1, 12):
         write(tmp_path / f"a_8330.0_eV_{i}of11.xrm", image(i), [0.0])
         write(tmp_path / f"a_8340.0_eV_{i}of11.xrm", image(100 + i), [0.0])
@@ -56,7 +56,7 @@ def test_repeats_count_as_people_do(tmp_path):
     np.testing.assert_array_equal(stack.data, np.concatenate([image(2), image(102)]))
 
 
-def test_given_energies_that_fall_do_not_fit_sorted_images(tmp_path):
+def test_decreasing_given_energies_do_not_match_sorted_images(tmp_path):
     aps(tmp_path)
     with pytest.raises(ValueError, match=r"sorted by their own energies \(8250 to 8353 eV\).*give them in that order"):
         io.read(tmp_path, energies=[8354, 8341, 8251])
@@ -74,7 +74,7 @@ def test_energies_in_headers_alone(tmp_path):
     assert io.read(tmp_path / "scan_0001.xrm").shape == (1, 4, 5)
 
 
-def test_a_tomography_at_one_energy_is_no_series(tmp_path):
+def test_a_tomography_at_one_energy_is_not_a_series(tmp_path):
     numbered(tmp_path, [8350.2, 8350.1, 8350.15])
     with pytest.raises(ValueError, match="or of several energies, in it"):
         io.read(tmp_path)
@@ -114,7 +114,7 @@ def test_exposures_that_change_with_energy(tmp_path):
     np.testing.assert_allclose(depth[1], -np.log(image(400)[0] / (2 * image(400)[0].astype(float))), rtol=1e-5)
 
 
-def test_nearest_reference_where_one_is_missing(tmp_path):
+def test_nearest_reference_replaces_a_missing_one(tmp_path):
     aps(tmp_path)
     (tmp_path / "ref_xanessoc01_8340_0eV.xrm").unlink()
     stack = io.read(tmp_path)
@@ -125,7 +125,7 @@ def test_nearest_reference_where_one_is_missing(tmp_path):
     assert "flat" not in io.read(tmp_path).metadata
 
 
-def test_aborted_and_damaged_files_are_dropped_and_told(tmp_path):
+def test_aborted_and_damaged_files_are_dropped_and_reported(tmp_path):
     aps(tmp_path, (8250, 8300, 8340, 8353))
     write(tmp_path / "fov07_xanessoc01_8340_0eV.xrm", image(1)[:0], [])
     (tmp_path / "fov07_xanessoc01_8250_0eV.xrm").write_bytes(b"\xd0\xcf\x11\xe0")
@@ -149,7 +149,7 @@ def test_several_scans_in_a_folder(tmp_path):
     assert io.read(tmp_path / "fov08_xanessoc01_8340_0eV.xrm").metadata["detector"] == "fov08_xanessoc01"
 
 
-def test_each_angle_of_a_tomography_is_a_stack_of_its_own(tmp_path):
+def test_each_angle_of_a_tomography_is_a_separate_stack(tmp_path):
     stack = io.read(ssrl_tomography(tmp_path))
     assert stack.metadata["available"] == [
         "NCA_fov08, -010.00deg",
@@ -176,7 +176,7 @@ def test_any_file_of_a_tomography_opens_its_angle(tmp_path):
     assert stack.metadata["detector"] == "NCA_fov08, -010.00deg"
 
 
-def test_references_of_one_angle_serve_those_without(tmp_path):
+def test_references_of_one_angle_are_used_for_angles_without_references(tmp_path):
     ssrl_tomography(tmp_path, ("+000.00", "+090.00"), (8324.0,))
     for path in sorted(tmp_path.glob("*_ref_*")):
         path.rename(tmp_path / path.name.replace("fov08", "fov08_+000.00deg"))
@@ -206,7 +206,7 @@ def test_images_of_different_sizes_are_refused(tmp_path):
         io.read(tmp_path)
 
 
-def test_what_is_no_series(tmp_path):
+def test_other_files_are_not_a_series(tmp_path):
     lone = write(tmp_path / "a_8333_0eV.xrm", image(1), [0.0])
     assert "no .xrm of other energies beside it" in xrm_series.why_not_readable(lone)
     assert io.read(lone).metadata["format"] == "Zeiss XRM"

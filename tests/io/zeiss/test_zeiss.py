@@ -69,7 +69,7 @@ def test_reference_and_exposures_give_the_optical_depth(tmp_path):
     assert (corrected.quantity, "flat" in corrected.metadata) == ("transmission", False)
 
 
-def test_one_reference_for_several_energies_is_told(tmp_path):
+def test_one_reference_for_several_energies_is_reported(tmp_path):
     path = write(tmp_path / "a.txrm", IMAGES, ENERGY, reference=(IMAGES[0], 1.0))
     with pytest.warns(UserWarning, match="one reference image for all energies"):
         assert io.read(path).metadata["flat"].shape == (4, 5)
@@ -84,7 +84,7 @@ def test_mosaic_is_one_image(tmp_path):
     assert "mosaic of 4 x 4" in stack.metadata["notes"][0]
 
 
-def test_energy_of_the_name_and_without_any(tmp_path):
+def test_energy_from_the_name_and_missing_energy(tmp_path):
     stack = io.read(write(tmp_path / "a_8333_5eV.xrm", IMAGES[:1], [0.0]))
     assert (stack.energy.tolist(), stack.metadata["energy_unit"]) == ([8333.5], "eV (file name)")
     with pytest.raises(ValueError, match="header has no energies; pass energies="):
@@ -105,7 +105,7 @@ def test_missing_and_short_images(tmp_path):
         io.read(write(tmp_path / "c.xrm", IMAGES[:1], [8330.0], **{"ImageData1/Image1": b"\0" * 38}))
 
 
-def test_file_cut_short(tmp_path):
+def test_truncated_file(tmp_path):
     images = np.ones((1, 200, 200), "<u2")
     path = write(tmp_path / "a.xrm", images, [8330.0])
     whole = path.read_bytes()
@@ -135,7 +135,7 @@ def test_other_ole2_files_are_declined(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["Image", "Energy", "ImageWidth", "Image1"])
-def test_a_folder_in_the_place_of_a_stream_is_damage(tmp_path, name):
+def test_a_folder_in_place_of_a_stream_is_refused(tmp_path, name):
     path = write(tmp_path / "a.txrm", IMAGES, ENERGY, [1.0] * 3, reference=(IMAGES[0], 1.0))
     content = bytearray(path.read_bytes())
     entry = content.index(name.encode("utf-16-le") + b"\0\0")
@@ -205,7 +205,7 @@ def test_real_tomography(real, truth):
 
 
 @pytest.mark.parametrize("part", [0.1, 0.3, 0.45, 0.6])
-def test_real_files_cut_short_are_refused(real, tmp_path, part):
+def test_truncated_real_files_are_refused(real, tmp_path, part):
     content = real("ssrl_62c_ni_k/rep01_20161456_ssrl-test-data_08324.0_eV_001of003.xrm").read_bytes()
     path = tmp_path / "cut_8324eV.xrm"
     path.write_bytes(content[: int(len(content) * part)])
@@ -213,7 +213,7 @@ def test_real_files_cut_short_are_refused(real, tmp_path, part):
         io.read(path)
 
 
-def test_a_reference_that_is_cut_short_is_told(real, tmp_path):
+def test_a_truncated_reference_is_reported(real, tmp_path):
     content = real("zeiss/test_chip00.xrm").read_bytes()
     path = tmp_path / "cut.xrm"
     path.write_bytes(content[: int(len(content) * 0.95)])

@@ -27,7 +27,7 @@ def solved(a: np.ndarray, b: np.ndarray, **constraints: bool) -> tuple[np.ndarra
 
 @settings(deadline=None, max_examples=60, derandomize=True)
 @given(seed=st.integers(0, 10**6), k=st.integers(1, 7), alike=st.sampled_from([1.0, 0.1, 1e-3, 1e-5]))
-def test_it_is_the_non_negative_optimum(seed: int, k: int, alike: float) -> None:
+def test_fit_is_the_non_negative_optimum(seed: int, k: int, alike: float) -> None:
     a, b = problem(seed, k, alike)
     x, _ = solved(a, b, nonnegative=True, sum_to_one=False)
     assert (x >= 0).all()
@@ -46,7 +46,7 @@ def test_trying_every_support_gives_the_same(monkeypatch: pytest.MonkeyPatch) ->
         np.testing.assert_array_equal(same, support)
 
 
-def test_it_is_the_optimum_for_as_many_columns_as_allowed() -> None:
+def test_fit_is_the_optimum_for_the_largest_number_of_columns() -> None:
     a, b = problem(3, MAX_COLUMNS, 0.3, 40)
     x, support = solved(a, b, nonnegative=True, sum_to_one=False)
     np.testing.assert_allclose(x, np.array([nnls(a, column)[0] for column in b.T]).T, atol=1e-7)
@@ -77,7 +77,7 @@ def test_the_sum_is_exactly_one(seed: int, k: int, alike: float) -> None:
                 np.testing.assert_allclose(found[:-1], expected, atol=1e-6 * max(1, np.abs(expected).max()))
 
 
-def test_equal_columns_and_zeros_are_no_trouble() -> None:
+def test_equal_columns_and_zeros_are_handled() -> None:
     a = np.repeat(np.arange(1.0, 6.0)[:, None], 2, axis=1)
     b = np.stack([a[:, 0] * 3, -a[:, 0], np.zeros(5)], axis=1)
     q, r = np.linalg.qr(a)

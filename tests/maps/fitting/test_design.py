@@ -11,7 +11,7 @@ from napari_xanes.maps import fit_references
 from napari_xanes.maps.references import fitted_spectrum
 
 
-def test_energies_beyond_the_references_are_left_out_and_told() -> None:
+def test_energies_outside_the_references_are_skipped_and_reported() -> None:
     stack = stack_of(np.full((3, 2, 2), 0.5), REFS, 0.001)
     short = [Spectrum(r.name, r.energy[260:390], r.mu[260:390], r.valence, metadata=r.metadata) for r in REFS]
     maps = fit_references(stack, references=short)
@@ -53,7 +53,7 @@ def test_references_without_valence() -> None:
     assert "leaves out references without a valence: four" in some.metadata["warnings"][0]
 
 
-def test_messages_name_the_way_out() -> None:
+def test_messages_say_what_to_do() -> None:
     stack = stack_of(np.full((3, 2, 2), 0.5), REFS, 0.001)
     with pytest.raises(ValueError, match="holds transmission: run optical_depth first"):
         fit_references(SpectralStack(stack.data, AXIS, "transmission"), references=REFS)

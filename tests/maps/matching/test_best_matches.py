@@ -12,7 +12,7 @@ from napari_xanes.maps.matching.best_matches import best_matches
 from napari_xanes.theory import Library
 
 
-def test_the_best_and_the_next(truth: Library) -> None:
+def test_best_and_second_best_matches(truth: Library) -> None:
     stack, charge, ten_dq = stack_of(truth, 100, 128)
     maps = match_library(stack, library=OH)
     found = best_matches(maps, Spectrum("pixel", ENERGY, stack.data[:, 0, 0]))

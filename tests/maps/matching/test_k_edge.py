@@ -62,7 +62,7 @@ def test_a_wrong_energy_axis_shifts_the_valence(library: Library, mixed: tuple[S
     assert (higher.data - truth)[higher.mask].mean() > 0.2  # no shift per pixel makes up for it
 
 
-def test_without_calibration_it_says_what_to_give(mixed: tuple[SpectralStack, np.ndarray]) -> None:
+def test_error_without_calibration_says_what_to_give(mixed: tuple[SpectralStack, np.ndarray]) -> None:
     stack, _ = mixed
     with pytest.raises(ValueError, match=r"give calibration, one spectrum .* valence or named after .*NiO, La2NiO4"):
         match(stack)
@@ -73,7 +73,7 @@ def test_without_calibration_it_says_what_to_give(mixed: tuple[SpectralStack, np
     assert "calibration" not in given.metadata["library"]
 
 
-def test_a_poor_calibration_is_told(library: Library, mixed: tuple[SpectralStack, np.ndarray]) -> None:
+def test_a_poor_calibration_is_reported(library: Library, mixed: tuple[SpectralStack, np.ndarray]) -> None:
     other = measured(library, 4, name="NiO")
     maps = match(mixed[0], calibration=other)
     assert any("poorly" in warning for warning in maps.metadata["warnings"])
@@ -119,7 +119,7 @@ def test_feff_output_counts_as_theory(tmp_path: Path) -> None:
     assert load_library(tmp_path / "xmu.dat").needs_calibration
 
 
-def test_edges_that_do_not_meet_are_refused(
+def test_stacks_of_another_edge_are_refused(
     library: Library, l_edge_stack: SpectralStack, mixed: tuple[SpectralStack, np.ndarray]
 ) -> None:
     nio = measured(library, NIO)
@@ -149,7 +149,7 @@ def test_replay_and_recipe_give_the_same(
     assert set(first.history[-1].state) == {"offset", "broadening"}
 
 
-def test_one_reference_is_one(tmp_path: Path) -> None:
+def test_load_reference_needs_exactly_one_spectrum(tmp_path: Path) -> None:
     spectra = [Spectrum(name, ENERGY, np.ones_like(ENERGY)) for name in ("a", "b")]
     with pytest.raises(ValueError, match=r"not 2 \(a, b\); choose by {path"):
         load_reference(spectra)
@@ -183,7 +183,7 @@ REAL = {
         ("fe-k", "Fe2O3", 0.25),
     ],
 )
-def test_real_oxides_within_what_is_claimed(real_data: Path, name: str, phase: str, bar: float) -> None:
+def test_real_oxides_are_within_the_claimed_error(real_data: Path, name: str, phase: str, bar: float) -> None:
     oxides = []
     for path, spectrum, called, valence in REAL[name]:
         item = {"path": real_data / "references" / path, "valence": valence}

@@ -22,7 +22,7 @@ def test_calibration_finds_shift_and_width(library: Library) -> None:
     assert kept.misfit > found.misfit
 
 
-def test_the_phase_is_the_name_or_the_valence_or_a_mixture(library: Library) -> None:
+def test_calibration_phase_is_found_by_name_valence_or_mixture(library: Library) -> None:
     def rows(name: str, valence: float | None) -> list[str]:
         chosen, _, _ = known_phase(library, Spectrum(name, ENERGY, np.ones_like(ENERGY), valence))
         return [library.species[row] for row in chosen]

@@ -35,7 +35,7 @@ def test_model_error_depends_on_element_and_calibration(name: str, row: int, sig
     assert bool(said) == bool(told)
 
 
-def test_a_phase_that_is_no_member_is_not_trusted(library: Library) -> None:
+def test_calibration_with_a_phase_outside_the_library_is_not_trusted(library: Library) -> None:
     error, told = model_error(library, calibrate(library, measured(library, NIO, "hydroxide", 2.0), "linear"))
     assert error == 0.5
     assert "not named after a member of the library" in told[0]

@@ -31,7 +31,7 @@ def test_metadata_from_a_file_are_the_same_typed_values(truth: Library, tmp_path
         np.testing.assert_array_equal(again.mu, expected.mu)
 
 
-def test_other_metadata_hold_no_match() -> None:
+def test_other_metadata_give_no_match() -> None:
     assert library_settings({}) is None
     assert library_match({"match": {"offset": 0.0}}) is None
     assert library_match({"match": "x"}) is None
