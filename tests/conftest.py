@@ -16,7 +16,7 @@ DATA = Path(os.environ.get("NAPARI_XANES_DATA", Path(__file__).resolve().parents
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep this process to itself: one thread, as there is one process per core, and napari settings of its own."""
+    """Use one thread, because there is one test process per core, and separate napari settings."""
     for library in ("OMP", "OPENBLAS", "MKL", "LP"):  # for libraries that are loaded later, and for child processes
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     threadpool_limits(limits=1)
@@ -27,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real files; tests that need it skip where it is not."""
+    """Return the folder of real files; skip the test if it does not exist."""
     if not DATA.is_dir():
         pytest.skip(f"no real data in {DATA}; set NAPARI_XANES_DATA to their folder")
     return DATA
@@ -39,14 +39,14 @@ def rng() -> np.random.Generator:
 
 
 def edge(energy: np.ndarray, e0: float = 8345.0, white_line: float = 0.5) -> np.ndarray:
-    """A plain absorption edge: a broadened step with a white line."""
+    """Return a simple absorption edge: a broadened step with a white line."""
     de = np.asarray(energy, dtype=float) - e0
     return 0.5 + np.arctan(de) / np.pi + white_line * np.exp(-(((de - 4) / 2.5) ** 2))
 
 
 @pytest.fixture
 def references() -> list[Spectrum]:
-    """Two references with valences, 2 eV apart."""
+    """Return two references with valences; their edges are 2 eV apart."""
     grid = np.arange(8250.0, 8500.0, 0.5)
     return [
         Spectrum("two", grid, edge(grid, 8345, 0.6), 2.0, metadata={"normalized": True}),
@@ -56,7 +56,7 @@ def references() -> list[Spectrum]:
 
 @pytest.fixture
 def depth_stack(rng: np.random.Generator, references: list[Spectrum]) -> SpectralStack:
-    """Optical depth of 6 x 7 pixels at 50 energies: known mixtures on a sloping background, a little noise."""
+    """Return an optical depth, 6 x 7 pixels, 50 energies: known mixtures, a sloping background, a little noise."""
     energy = np.concatenate([np.arange(8270, 8330, 6.0), np.arange(8330, 8360, 1.0), np.arange(8360, 8460, 10.0)])
     share = rng.uniform(0, 1, (6, 7))
     jump = rng.uniform(0.3, 1.0, (6, 7))
@@ -69,7 +69,7 @@ def depth_stack(rng: np.random.Generator, references: list[Spectrum]) -> Spectra
 
 @pytest.fixture
 def count_stack(depth_stack: SpectralStack, rng: np.random.Generator) -> SpectralStack:
-    """The same as counts, with flats and a dark."""
+    """Return the same sample as counts, with flats and a dark."""
     flat = rng.uniform(900, 1100, depth_stack.shape).astype(np.float32)
     counts = flat * np.exp(-depth_stack.data) + 50
     return SpectralStack(
@@ -83,7 +83,7 @@ def count_stack(depth_stack: SpectralStack, rng: np.random.Generator) -> Spectra
 
 @pytest.fixture
 def l_edge_stack(rng: np.random.Generator) -> SpectralStack:
-    """Optical depth of 6 x 7 pixels at 60 energies of the Mn L2,3 edge, each one ion of the library ``mn-l23-oh``."""
+    """Return an optical depth, 6 x 7 pixels, 60 energies of the Mn L2,3 edge, each pixel an ion of ``mn-l23-oh``."""
     from napari_xanes.theory import load_library
 
     library = load_library("mn-l23-oh")

@@ -1,7 +1,7 @@
-"""Checks that hold for every operation and estimator, whoever wrote it.
+"""Checks that every operation and estimator must pass.
 
-Each check takes a method, a stack that it works on, and the parameters that it needs. `checks_of` lists those that
-apply to a method, by what it looks at.
+The arguments of each check are a method, a stack that it accepts, and the parameters that it needs. `checks_of` lists
+the checks for a method; they depend on the data that the method uses (``looks_at``).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Check = Callable[[Method[Any], SpectralStack, Mapping[str, Any]], None]
 
 
 def checks_of(method: Method[Any]) -> list[Check]:
-    """The checks that apply to a method."""
+    """Return the checks that apply to a method."""
     checks: list[Check] = [
         lazy_gives_the_same_as_in_memory,
         nothing_that_goes_in_is_changed,
@@ -45,7 +45,7 @@ def checks_of(method: Method[Any]) -> list[Check]:
 
 
 def values_of(result: SpectralStack | MapSet) -> dict[str, np.ndarray]:
-    """The numbers in a result, by name."""
+    """Return the arrays of a result by name."""
     if isinstance(result, MapSet):
         values = {name: np.asarray(one.data) for name, one in result.items()}
         return values | {f"{name} sigma": one.sigma for name, one in result.items() if one.sigma is not None}
@@ -64,7 +64,7 @@ def as_lazy(stack: SpectralStack) -> SpectralStack:
 
 
 def as_volume(stack: SpectralStack) -> SpectralStack:
-    """The rows of an image as two slices, with everything that belongs to the pixels."""
+    """Return a volume of two slices from the rows of an image, with all data that belong to pixels."""
 
     def folded(image: Any) -> Any:
         return image.reshape(*image.shape[:-2], 2, image.shape[-2] // 2, image.shape[-1])
@@ -178,7 +178,7 @@ def every_parameter_survives_yaml(method: Method[Any], stack: SpectralStack, par
 
 
 def values_to_try(parameter: Parameter) -> list[Any]:
-    """Values of a parameter's kind, as a user gives them in Python; empty for a kind that is not known here."""
+    """Return values of the parameter's type, as a user gives them in Python; an empty list for an unknown type."""
     low, high = parameter.spec.ge, parameter.spec.le
     candidates = [1e-6, 12658.0, -0.5, *(bound for bound in (low, high) if bound is not None)]
     numbers = [v for v in candidates if (low is None or v >= low) and (high is None or v <= high)]

@@ -1,4 +1,4 @@
-"""The scores of the denoising benchmark on closed forms, and its simulation; the benchmark itself is not run here."""
+"""Scores of the denoising benchmark on exact examples, and its simulation. The benchmark itself does not run here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Block by block is the same as all at once."""
+"""A computation in blocks gives the same result as one computation of the whole."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_frame_is_read_once_for_every_slab(monkeypatch: pytest.MonkeyPatch, rn
         shape, dtype, ndim = data.shape, data.dtype, data.ndim
 
         def __getitem__(self, index: Any) -> np.ndarray:
-            asked.extend([index] if data[index].size else [])  # dask also asks for nothing, to see what it gets
+            asked.extend([index] if data[index].size else [])  # dask also requests an empty array, to learn the type
             return data[index]
 
     blocks.over_pixels(lambda block, pixels: None, da.from_array(Frames(), chunks=(1, 40, 50), name=False))

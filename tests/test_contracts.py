@@ -1,4 +1,4 @@
-"""What holds for every operation and every estimator, whoever wrote it."""
+"""Rules for every operation and every estimator."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ CASES = [(name, check) for name in METHODS for check in checks_of(method_of(name
 def stack_for(
     count_stack: SpectralStack, depth_stack: SpectralStack, l_edge_stack: SpectralStack
 ) -> dict[str, SpectralStack]:
-    """A stack that each method works on."""
+    """Return a stack that the method accepts."""
     special = {"optical_depth": count_stack, "match_library": l_edge_stack}
     return {name: special.get(name, depth_stack) for name in METHODS}
 
 
 @pytest.fixture
 def needed(references: list[Spectrum]) -> dict[str, dict[str, Any]]:
-    """Values for the parameters that have no default, and for those that decide how long a method runs."""
+    """Return values for parameters without a default, and for parameters that determine the run time."""
     special: dict[str, dict[str, Any]] = {
         "match_library": {"library": "mn-l23-oh"},
         "fit_references": {"references": references},

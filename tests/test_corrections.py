@@ -12,7 +12,7 @@ from napari_xanes import ParameterMap, SpectralStack
 from napari_xanes.corrections import frame_count
 
 SHAPE, VOLUME = (6, 6, 5), (6, 2, 6, 5)
-"""As many rows as frames, so that an image could be taken for a list of frames."""
+"""The number of rows equals the number of frames, so an image could be mistaken for a list of frames."""
 
 
 def energies(n_frames: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from napari_xanes.io import read, read_maps
 
 def test_the_demo_writes_all_files_and_prints_correct_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
-    monkeypatch.setattr(demo.shutil, "which", lambda name: None)  # as on a machine without Xvfb
+    monkeypatch.setattr(demo.shutil, "which", lambda name: None)  # like a machine without Xvfb
     said: list[str] = []
     figures = demo.run_demo(tmp_path, window=None, say=said.append)
     for key, errors in figures.items():

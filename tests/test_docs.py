@@ -1,4 +1,4 @@
-"""The pages say nothing that does not run; the README's commands exist."""
+"""All code on the pages runs, and the README's commands exist."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def blocks_of(page: str) -> list[tuple[str, str]]:
 
 
 def run_blocks(page: str) -> dict[str, Any]:
-    """Run a page's blocks one after the other, as a reader would; what they defined is returned."""
+    """Run the code blocks of a page in order, as a reader would; return the names that they define."""
     scope: dict[str, Any] = {}
     for kind, text in blocks_of(page):
         if kind == "python":

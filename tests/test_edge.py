@@ -72,7 +72,7 @@ def test_metal_foils_have_the_tabulated_edge(real_data: Path, file: str, element
 
 
 def test_a_white_line_above_the_post_edge_is_part_of_the_edge(real_data: Path) -> None:
-    oxide = read_spectra(real_data / "references" / "ni_k" / "ref_LiNiO2.txt")[0]  # a shoulder lies at 8339 eV
+    oxide = read_spectra(real_data / "references" / "ni_k" / "ref_LiNiO2.txt")[0]  # it has a shoulder at 8339 eV
     assert find_e0(oxide.energy, oxide.mu) == pytest.approx(8347, abs=1)
 
 

@@ -34,7 +34,7 @@ def test_the_core_imports_neither_qt_nor_torch(code: str) -> None:
 
 
 def imports_of(module: str, file: Path, modules: set[str]) -> set[str]:
-    """Return the modules of the package that a file imports, also inside functions, but not for type checks only."""
+    """Return the modules of the package that a file imports, also inside functions; skip imports for type checks."""
     names = set()
     pending: list[ast.AST] = [ast.parse(file.read_text(encoding="utf-8"))]
     while pending:
@@ -75,7 +75,7 @@ def test_the_manifest_is_valid_and_every_command_exists() -> None:
 
 
 def test_napari_finds_the_manifest_of_the_installed_package() -> None:
-    """The entry point names the file, and the file lies inside the package, which is what a wheel contains."""
+    """The entry point names the manifest, which is inside the package, so a wheel contains it."""
     from npe2 import PluginManifest
 
     installed = PluginManifest.from_distribution("napari-xanes")
@@ -84,7 +84,7 @@ def test_napari_finds_the_manifest_of_the_installed_package() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Git makes no symbolic links on Windows by default")
 def test_top_level_manifest_is_a_link_into_the_package() -> None:
-    """There is one manifest; a copy would go out of date."""
+    """There is only one manifest, because a copy could differ from it."""
     assert (ROOT / "napari.yaml").readlink() == MANIFEST.relative_to(ROOT)
 
 
@@ -113,7 +113,7 @@ FOLDERS = ("src", "tests", "tools", "benchmarks")
 
 
 def test_long_files_give_a_reason() -> None:
-    """A file of more than 300 lines gives its reason at the top."""
+    """A file of more than 300 lines says why in its docstring."""
     for path in (path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         if len(text.splitlines()) > 300:
@@ -121,7 +121,7 @@ def test_long_files_give_a_reason() -> None:
 
 
 def test_functions_are_short() -> None:
-    """No function has more than 80 lines, its docstring not counted."""
+    """No function has more than 80 lines without its docstring."""
     for path in (path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

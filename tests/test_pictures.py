@@ -1,4 +1,4 @@
-"""What stands on pictures of maps."""
+"""Text on pictures of maps."""
 
 from __future__ import annotations
 

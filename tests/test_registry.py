@@ -1,4 +1,4 @@
-"""Methods, and an operation that is defined outside the package."""
+"""Registration of methods, with an operation that is defined outside the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors from parts that can't be separated: against simulated scatter."""
+"""Errors from components that cannot be separated, compared with simulated scatter."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_an_unexplained_variance_scatters_fractions_as_predicted() -> None:
     measured = spectra[:, None] + hidden * rng.standard_normal((ENERGY.size, 4000))
     amounts = (np.linalg.pinv(design.columns) @ measured)[:2]
     predicted = np.sqrt(unexplained_fraction_variance(hidden**2, np.full((1, 1), jump, np.float32), design))[:, 0, 0]
-    # The edge jump is known much better than the share, so the fractions scatter as if the jump were known.
+    # The edge jump has a much smaller error than the fractions, so they scatter as if the jump were exact.
     np.testing.assert_allclose((amounts / amounts.sum(axis=0)).std(axis=1), predicted, rtol=0.15)
 
 

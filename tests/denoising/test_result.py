@@ -1,4 +1,4 @@
-"""The results beside a denoised stack: cut with it, joined, and read back from a file."""
+"""Additional results of a denoised stack: cropping, joining, and reading from a file."""
 
 from __future__ import annotations
 

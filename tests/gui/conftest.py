@@ -1,4 +1,4 @@
-"""Viewers and docks on a (virtual) screen. Without a screen, or OpenGL for a real window, tests are skipped."""
+"""Viewers and docks on a (virtual) screen. Tests are skipped without a screen, or without OpenGL for a real window."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def _needs_display(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_garbage_collection(_needs_display: None) -> None:
-    """Leave napari's modules out of garbage collection: napari collects at each change of its layers."""
-    import napari._qt.qt_main_window  # noqa: F401  and all that it imports
+    """Exclude napari's modules from garbage collection, because napari collects at each change of its layers."""
+    import napari._qt.qt_main_window  # noqa: F401  loads also all modules that it imports
 
     gc.collect()
     gc.freeze()
@@ -58,7 +58,7 @@ def _cheap_garbage_collection(_needs_display: None) -> None:
 
 @pytest.fixture
 def viewer(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A viewer without canvas; for a test marked `window`, napari's own window on the (virtual) screen."""
+    """Return a viewer without canvas, or napari's own window for a test with the mark `window`."""
     if request.node.get_closest_marker("window"):
         reason = _why_no_canvas()
         if reason:
@@ -78,7 +78,7 @@ def viewer(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 @pytest.fixture
 def wait(qtbot: Any) -> Callable[..., None]:
-    """Handle events until a condition holds; the limit is long, for machines that are busy."""
+    """Handle events until a condition is true. The time limit is long, for busy machines."""
 
     def until(condition: Callable[[], Any]) -> None:
         qtbot.waitUntil(lambda: bool(condition()), timeout=100_000)
@@ -88,7 +88,7 @@ def wait(qtbot: Any) -> Callable[..., None]:
 
 @pytest.fixture
 def settle(qtbot: Any) -> Callable[..., None]:
-    """Handle events for a while, in tests that nothing happens."""
+    """Handle events for some time, to test that nothing happens."""
 
     def settled(ms: int = 60) -> None:
         qtbot.wait(ms)
@@ -98,7 +98,7 @@ def settle(qtbot: Any) -> Callable[..., None]:
 
 @pytest.fixture
 def stack(rng: np.random.Generator) -> SpectralStack:
-    """A stack of 30 energies and 24 x 32 pixels, each of them different, with two references."""
+    """Return a stack of 30 energies and 24 x 32 different pixels, with two references."""
     energy = np.sort(8340 + np.cumsum(rng.uniform(0.5, 3.0, 30)) - 30)
     edge = 0.5 + np.arctan(energy - 8345) / np.pi
     data = edge[:, None, None] * rng.uniform(0.5, 1.5, (24, 32)) + rng.normal(0, 0.01, (30, 24, 32))
@@ -109,7 +109,7 @@ def stack(rng: np.random.Generator) -> SpectralStack:
 
 @pytest.fixture
 def add_stack(viewer: Any, stack: SpectralStack) -> Callable[..., Any]:
-    """Add the stack, or another, to the window."""
+    """Return a function that adds the stack, or another stack, to the window."""
     from napari_xanes.gui.layers import stack_to_layer
 
     def add(other: SpectralStack | None = None, **keywords: Any) -> Any:
@@ -121,9 +121,9 @@ def add_stack(viewer: Any, stack: SpectralStack) -> Callable[..., Any]:
 
 @pytest.fixture
 def errors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The error notifications that appear."""
+    """Return a list that collects error notifications."""
     found: list[str] = []
-    import napari_xanes.gui.spectra  # noqa: F401  the modules to patch must be loaded
+    import napari_xanes.gui.spectra  # noqa: F401  the modules must be loaded before they are patched
 
     for name, module in list(sys.modules.items()):
         if name.startswith("napari_xanes.gui") and hasattr(module, "show_error"):

@@ -1,4 +1,4 @@
-"""napari's layers, sliders and docks without its canvas: opens in a few milliseconds, draws no OpenGL."""
+"""napari's layers, sliders and docks without its canvas. It opens in a few milliseconds and does not use OpenGL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 
 class DockWindow(QMainWindow):
-    """A window that has docks only, with the methods of ``napari.window.Window`` that the tests call."""
+    """A window with docks only. It has the methods of ``napari.window.Window`` that the tests call."""
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class DockWindow(QMainWindow):
         self.resize(800, 600)
 
     def add_plugin_dock_widget(self, plugin_name: str, widget_name: str) -> tuple[QDockWidget, Any]:
-        """Open a widget of the plugin's manifest, or return the open one; the widget gets napari's proxy."""
+        """Open a widget of the plugin's manifest, or return the open one. The widget receives a proxy of the viewer."""
         if widget_name not in self._plugin_docks:
             contribution = _npe2.get_widget_contribution(plugin_name, widget_name)
             assert contribution is not None
@@ -45,7 +45,7 @@ class PlainViewer(ViewerModel):
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
-        # The plugins' manifests only: their menus and commands belong to napari's own window.
+        # Only the manifests of plugins are needed. Menus and commands belong to napari's own window.
         PluginManager.instance().discover()
         self._window = DockWindow(self)
 
@@ -54,7 +54,7 @@ class PlainViewer(ViewerModel):
         return self._window
 
     def close(self) -> None:
-        """Close as ``napari.Viewer`` does: no slicing, no layers, no docks."""
+        """Close like ``napari.Viewer``: stop slicing, remove layers and docks."""
         self._layer_slicer.shutdown()
         disconnect_events(self.dims.events, self)
         self.layers.clear()

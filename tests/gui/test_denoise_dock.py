@@ -80,7 +80,7 @@ def test_a_run_gives_the_cleaned_stack_and_hidden_companions(
     sigma = hidden["fraction Ni4+ model ± σ · NMC particle, Ni K-edge"]
     shown = np.isfinite(sigma.data)
     assert 0.1 < shown.mean() < 0.9
-    # Two runs agree but for the last digits, which depend on where the arrays lie in memory.
+    # Two runs can differ in the last digits, which depend on the addresses of the arrays in memory.
     np.testing.assert_allclose(sigma.data[shown], expected.metadata["denoise"]["fraction_sigma"][1][shown], rtol=1e-4)
     assert {"fraction Ni2+ model", "edge_jump (OD)"} <= {name.split(" · ")[0] for name in hidden}
     assert dock.runner.stacks.layer() is layer, "the cleaned stack can't be cleaned again"
@@ -227,7 +227,7 @@ def test_a_preview_covers_the_visible_part_and_is_removed(
     viewer: Any, dock: DenoiseDock, add_stack: Any, wait: Any
 ) -> None:
     layer = add_stack(nmc_ni_k(size=64, photons=800).stack)
-    layer.corner_pixels = np.array([(0, 10, 8), (0, 59, 63)])  # as a zoomed canvas sets it
+    layer.corner_pixels = np.array([(0, 10, 8), (0, 59, 63)])  # the values that a zoomed canvas sets
     y0, y1, x0, x1 = in_view(layer)
     assert 48 <= y1 - y0 < 64
     for _ in range(2):

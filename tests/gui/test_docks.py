@@ -1,4 +1,4 @@
-"""Each dock of the manifest in napari's own window: open it, use it, close it; nothing of it stays."""
+"""Open, use and close each dock of the manifest in napari's own window. Nothing of it remains."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ USES: dict[str, Callable[..., None]] = {
 
 
 def callbacks_of(viewer: Any) -> Iterator[str]:
-    """Name the functions of the package that are connected to the viewer's events, mouse and keys."""
+    """Return the names of the package's functions that are connected to the viewer's events, mouse and keys."""
     sources = (viewer, viewer.layers, viewer.layers.selection, viewer.dims, viewer.cursor)
     for source in (*sources, *viewer.layers):
         for name, emitter in source.events.emitters.items():
@@ -86,14 +86,14 @@ def callbacks_of(viewer: Any) -> Iterator[str]:
 
 
 def threads_at_work() -> Iterator[threading.Thread]:
-    """List the threads without those that the pools of Qt and dask keep for later work."""
+    """Return all threads except those that the pools of Qt and dask keep for later work."""
     for thread in threading.enumerate():
         if not thread.name.startswith(("Dummy-", "ThreadPoolExecutor-")):
             yield thread
 
 
 def close(viewer: Any, dock: Any) -> None:
-    """Close a dock as a click on its cross does."""
+    """Close a dock like a click on its close button."""
     viewer.window.remove_dock_widget(dock)
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 

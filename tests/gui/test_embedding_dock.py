@@ -28,7 +28,7 @@ def library() -> Any:
 
 @pytest.fixture(scope="module")
 def oxides(library: Any) -> SpectralStack:
-    """Three stripes, Mn2+ 10Dq 0.9, Mn3+ 1.5, Mn4+ 2.0, beside a stripe without anything."""
+    """Return a stack of three stripes, Mn2+ 10Dq 0.9, Mn3+ 1.5, Mn4+ 2.0, and an empty stripe."""
     rng = np.random.default_rng(20180417)
     energy = np.arange(634.0, 662.0, 0.25)
     spectra = library.at(energy, broadening=0.4)
@@ -220,7 +220,7 @@ def test_methods_switch_and_hidden_docks_do_not_draw(viewer: Any, dock: Embeddin
     dock.method.setCurrentText("MDS")
     wait(lambda: dock.picture is not first)
     dock.method.setCurrentText("PCA")
-    assert dock.picture is first  # remembered
+    assert dock.picture is first  # the picture is stored and used again
     dock.hide()
     before = dock.readout.text()
     viewer.cursor.position = (3, 4 * 0.05, 7 * 0.05)
@@ -229,7 +229,7 @@ def test_methods_switch_and_hidden_docks_do_not_draw(viewer: Any, dock: Embeddin
 
 
 def test_cancel_does_not_wait_for_running_work(dock: EmbeddingDock, wait: Any, settle: Any) -> None:
-    """Cancelling does not wait for the work, which here lasts longer than the test; its late result is dropped."""
+    """Cancelling does not wait for the work, which takes longer than this test. Its late result is ignored."""
     release, first, given = threading.Event(), dock.picture, []
     dock.job.done.connect(given.append)
     dock.job.start(lambda progress: release.wait(200), "stubborn")

@@ -1,4 +1,4 @@
-"""Real files through the real window, the command line and Python: the same numbers everywhere."""
+"""Real files give the same numbers in the real window, on the command line and in Python."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ CHOSEN = ("Pyrite_NMNH_recal_2_15_tr.avg", "VIVIANITE_006_XANES_tr.avg", "STRENG
 
 @pytest.fixture
 def drop(viewer: Any) -> Callable[[Path], Any]:
-    """Drop a path onto the canvas; the user has said once that such files are for napari-xanes."""
+    """Drop a path onto the canvas. napari is set to open such files with napari-xanes."""
     from napari.settings import get_settings
 
     def dropped(path: Path) -> Any:
-        path = path.resolve()  # as a file manager names it
+        path = path.resolve()  # a file manager gives the path without links
         pattern = f"*{path.suffix}" if path.is_file() else f"{path}/"
         get_settings().plugins.extension2reader = {pattern: "napari-xanes"}
         data = QMimeData()

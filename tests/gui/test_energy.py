@@ -1,4 +1,4 @@
-"""The energy over the image, and the stack that it belongs to."""
+"""The energy that is shown over the image, and the stack that it belongs to."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_current_stack(viewer, add_stack, stack):
     viewer.layers.selection.active = first
     labels = viewer.add_labels(np.zeros((24, 32), int))
     assert viewer.layers.selection.active is labels
-    assert follower.layer is first  # selecting a layer to brush changes nothing
+    assert follower.layer is first  # selecting a labels layer changes nothing
     viewer.layers.remove(first)
     assert follower.layer is second
     viewer.layers.clear()

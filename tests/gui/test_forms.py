@@ -34,7 +34,7 @@ def everything(
     text: str = "",
     flag: bool = False,
 ) -> SpectralStack:
-    """Show every kind of field."""
+    """Use every kind of field."""
     return stack
 
 

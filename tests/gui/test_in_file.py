@@ -1,4 +1,4 @@
-"""Regions and detectors of a file, opened beside each other."""
+"""Regions and detectors of one file, opened as separate layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stacks that stay in their files: the window never waits for them, except for the image that napari shows."""
+"""Lazy stacks: the window never waits for their data, except for the image that napari shows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SLICES = 3
 
 
 class _Watch(Callback):  # type: ignore[misc]
-    """Notes who has lazy data computed on the main thread; napari may, for the image that it shows."""
+    """Record which code computes lazy data on the main thread. napari itself may do so, for the image that it shows."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ def lazy(stack: SpectralStack) -> SpectralStack:
 
 @pytest.fixture(params=["image", "volume"])
 def depth(request: pytest.FixtureRequest) -> SpectralStack:
-    """Lazy optical depth of 48 x 48 pixels, or of a volume of slices that differ."""
+    """Return a lazy optical depth of 48 x 48 pixels, or of a volume with different slices."""
     whole = nx.ops.optical_depth(nmc_ni_k(size=48, photons=800).stack)
     kept = {"name": "particle", "references": whole.metadata["references"]}
     flat = SpectralStack(whole.data, whole.energy, "optical_depth", 0.04, metadata=kept)
@@ -65,7 +65,7 @@ def depth(request: pytest.FixtureRequest) -> SpectralStack:
 
 @pytest.fixture
 def counts(depth: SpectralStack) -> SpectralStack:
-    """The same as lazy counts."""
+    """Return the same data as lazy counts."""
     whole = np.asarray(depth.data)
     flat = np.full(whole.shape, 1000.0, np.float32)
     counted = SpectralStack(flat * np.exp(-whole), depth.energy, "counts", depth.pixel_size, metadata=depth.metadata)

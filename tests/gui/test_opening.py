@@ -1,4 +1,4 @@
-"""Several files dropped at once: the parts of one stack, or stacks of their own."""
+"""Several files dropped at once: parts of one stack, or separate stacks."""
 
 from __future__ import annotations
 

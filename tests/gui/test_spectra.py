@@ -1,6 +1,6 @@
 """The Spectra dock in a real window.
 
-Longer than 300 lines because it covers one dock, whose curves, pins and lazy reading act on each other.
+Longer than 300 lines because it tests one dock, and its curves, pins and lazy reading depend on each other.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the Spectra dock reads and writes."""
+"""Files that the Spectra dock reads and writes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def dock(viewer):
 
 @pytest.fixture
 def shown(viewer, dock, add_stack, wait):
-    """A dock with a curve under the cursor and two references."""
+    """Return a dock with a curve under the cursor and two references."""
     add_stack()
     viewer.cursor.position = (0, 0.25, 0.45)
     wait(lambda: any(c.kind == "cursor" for c in dock.plot.curves))

@@ -1,4 +1,4 @@
-"""Regions, brushed and drawn, in a real window."""
+"""Brushed and drawn regions in a real window."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_new_region_gets_a_new_label(labels, free):
 
 def test_unrelated_labels_are_not_regions(viewer, dock, wait, settle):
     viewer.add_labels(np.ones((5, 5), int))
-    viewer.add_labels(np.ones((24, 32), int))  # not scaled: it does not lie over the image
+    viewer.add_labels(np.ones((24, 32), int))  # without the scale of the image, so it does not cover the image
     viewer.add_labels(np.ones((24, 32), int), scale=(0.05, 0.05), metadata={"xanes": {"kind": "map"}})
     settle(150)
     assert dock.regions.texts() == []

@@ -1,4 +1,4 @@
-"""Spectra of a stack that stays in its file, read tile by tile."""
+"""Spectra of a lazy stack, read tile by tile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An operation that is defined outside the package, in the form of a window."""
+"""The form of an operation that is defined outside the package."""
 
 from __future__ import annotations
 

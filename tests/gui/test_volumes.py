@@ -1,6 +1,6 @@
-"""Volumes (E, Z, Y, X) in every dock: the right slice is looked at, and what is made lies where it belongs.
+"""Volumes (E, Z, Y, X) in every dock: each dock uses the visible slice, and its results have the right position.
 
-Longer than 300 lines because one volume, made once, goes through every dock.
+Longer than 300 lines because the tests of all docks share one volume.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SCALE = (0.1, 0.04, 0.04)  # µm
 
 @pytest.fixture(scope="module")
 def volume() -> SpectralStack:
-    """Counts of three different particles on each other."""
+    """Return counts of three different particles, one behind the other."""
     slices = [nmc_ni_k(seed=z, size=SIZE, photons=2000).stack for z in range(SLICES)]
     known = {name: np.stack([one.metadata[name] for one in slices], axis=-3) for name in ("flat", "dark")}
     metadata = {**slices[0].metadata, **known, "name": "volume"}
@@ -36,7 +36,7 @@ def volume() -> SpectralStack:
 
 @pytest.fixture
 def layer(viewer: Any, volume: SpectralStack, tmp_path: Path) -> Any:
-    """The volume, opened as a user opens it."""
+    """Return the layer of the volume, opened as a user opens it."""
     nx.write(volume, tmp_path / "volume.h5")
     (layer,) = viewer.open(str(tmp_path / "volume.h5"), plugin="napari-xanes")
     return layer
@@ -72,7 +72,7 @@ def test_cursor_and_pins_use_the_visible_slice(
     look_at(viewer, layer, (7, 2, 20, 25))
     wait(lambda: np.array_equal(spectra.curves.cursor_values, volume.data[:, 2, 20, 25]))
     assert "x 1 y 0.8 z 0.2 µm · 8312.0 eV" in spectra.readout.text()
-    go_to_slice(viewer, layer, 1)  # the mouse stays where it is
+    go_to_slice(viewer, layer, 1)  # the mouse does not move
     wait(lambda: np.array_equal(spectra.curves.cursor_values, volume.data[:, 1, 20, 25]))
     spectra.box.setValue(3)
     wait(lambda: np.allclose(spectra.curves.cursor_values, volume.data[:, 1, 19:22, 24:27].mean(axis=(-2, -1))))
@@ -225,7 +225,7 @@ def test_maps_of_a_volume(
         back = viewer.open(str(tmp_path / f"maps.{suffix}"), plugin="napari-xanes")
         by_name = {one.name: one for one in maps}
         for one in back:
-            # napari numbers names that are taken
+            # napari adds a number to a name that is already used
             before = by_name[one.name.rsplit(" [", 1)[0]]
             np.testing.assert_allclose(one.data, before.data, rtol=1e-6, err_msg=one.name)
             np.testing.assert_allclose(one.scale, before.scale)
@@ -239,7 +239,7 @@ def _slice(stack: SpectralStack, z: int) -> SpectralStack:
 
 
 def test_a_run_uses_the_stack_selected_at_its_start(viewer: Any, layer: Any, volume: SpectralStack, wait: Any) -> None:
-    """Whatever is selected while the run goes on."""
+    """The selection can change during the run."""
     dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
     other = viewer.add_image(layer.data * 2, **{"metadata": layer.metadata, "scale": layer.scale, "name": "other"})
     viewer.layers.selection.active = layer

@@ -1,4 +1,4 @@
-"""Small files that promise, or unpack to, far more than any memory holds; by the name of the reader they are for."""
+"""Small files that claim to hold, or uncompress to, more data than any memory can hold; by name of the reader."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ LAYOUTS = {
     "exchange_mantis": hdf5_fuzz._mantis,
     "ptychography": hdf5_fuzz._cxi,
 }
-"""Layouts of HDF5 files: each writes one and tells the names of images and energies."""
+"""Layouts of HDF5 files: each function writes a file and returns the names of the images and energies."""
 
 
 def zeros(megabytes: int) -> bytes:
-    """That many MB of zeros, deflated."""
+    """Return compressed zeros, `megabytes` MB of them."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     block = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
     checksum = ((megabytes << 20) % 65521) << 16 | 1
@@ -45,7 +45,7 @@ def zeros(megabytes: int) -> bytes:
 
 
 def hdf5(name: str, folder: Path) -> Iterator[str]:
-    """Of a layout: images and energies that were never written, and zeros that are packed well."""
+    """Write files of a layout: images and energies that were never written, and compressed zeros."""
     kind = "c8" if name == "ptychography" else "f4"
     flat = name == "ptychography"
     wide = (1_000_000, 1_000_000)
@@ -72,7 +72,7 @@ def hdf5(name: str, folder: Path) -> Iterator[str]:
 
 
 def _dataset(path: Path, name: str, shape: tuple[int, ...], dtype: str, **layout: object) -> h5py.Dataset:
-    """Puts a dataset that was never written in the place of one."""
+    """Replace a dataset by one whose values were never written."""
     with h5py.File(path, "a") as file:
         about = dict(file[name].attrs)
         del file[name]
@@ -83,7 +83,7 @@ def _dataset(path: Path, name: str, shape: tuple[int, ...], dtype: str, **layout
 def _packed(
     path: Path, name: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: str = "u1", n_chunks: int = 150
 ) -> None:
-    """A dataset of zeros, all of them written, a thousandth of their size."""
+    """Write a dataset of zeros, compressed to a thousandth of its size."""
     chunks = chunks[-len(shape) :]
     _dataset(path, name, shape, dtype, chunks=chunks, maxshape=(None,) * len(shape), compression="gzip")
     n_bytes = int(np.prod(chunks)) * np.dtype(dtype).itemsize
@@ -94,7 +94,7 @@ def _packed(
 
 
 def nexus(folder: Path) -> Iterator[str]:
-    """Besides, the metadata of a file of our own: one array a hundred times, and a text."""
+    """Write the bombs of a layout, and own files with large metadata: one array a hundred times, and a text."""
     yield from hdf5("nexus", folder)
     stack = SpectralStack(samples.FRAMES, ENERGY, metadata={"flat": samples.FRAMES, "i0": np.ones(4)})
     for what in ("array", "text"):
@@ -113,7 +113,7 @@ def nexus(folder: Path) -> Iterator[str]:
 
 
 def tiff(folder: Path) -> Iterator[str]:
-    """Strips that unpack to more than they should, and images of nothing but zeros."""
+    """Write TIFF strips that uncompress to more than their size, and images that contain only zeros."""
     (folder / "a.txt").write_text("".join(f"{e}\n" for e in ENERGY))
     frames = np.zeros((4, 64, 64), "u2")
     for what, packed in (("strip", zeros(1000)), ("tile", zeros(1000))):
@@ -149,7 +149,7 @@ def tiff(folder: Path) -> Iterator[str]:
 
 
 def arrays(folder: Path) -> Iterator[str]:
-    """Archives: zeros, and an array that says more than is packed in it."""
+    """Write archives: one of zeros, and one with an array that claims to be larger than its data."""
     header = np.lib.format.magic(1, 0)
     for what, shape, packed in (("zeros", (4, 8000, 8000), 4 * 8000 * 8000), ("says", (10**4,) * 3, 60)):
         said = repr({"descr": "|u1", "fortran_order": False, "shape": shape}).encode()
@@ -162,7 +162,7 @@ def arrays(folder: Path) -> Iterator[str]:
 
 
 def zarr_folder(folder: Path) -> Iterator[str]:
-    """Chunks that unpack to more than they should, of several codecs; arrays of fill values."""
+    """Write chunks of several codecs that uncompress to more than their size, and arrays of fill values."""
     from numcodecs import Blosc, GZip, Zlib, Zstd
 
     content = bytes(256 << 20)
@@ -190,7 +190,7 @@ def _gzipped(megabytes: int) -> bytes:
 
 
 def texts(folder: Path) -> Iterator[str]:
-    """Energies beside an image: lines that are too long, and too many."""
+    """Write energies for an image: one line that is too long, and too many lines."""
     for what, text in (("line", "7" * (3 << 20)), ("lines", "7\n" * (3 << 19)), ("columns", "7 " * (2 << 20))):
         (folder / what).mkdir()
         tifffile.imwrite(folder / what / "a.tif", samples.FRAMES, **GREY)
@@ -199,7 +199,7 @@ def texts(folder: Path) -> Iterator[str]:
 
 
 def sdf(folder: Path) -> Iterator[str]:
-    """A header of lists, blocks and energies by the million, and an image of one long line."""
+    """Write a header with millions of lists, blocks and energies, and an image of one long line."""
     samples.STACKS["sdf"](folder)
     text = (folder / "a.hdr").read_text()
     for what, old, new in (
@@ -214,7 +214,7 @@ def sdf(folder: Path) -> Iterator[str]:
 
 
 def athena(folder: Path) -> Iterator[str]:
-    """A project of zeros, and one of a list that is too long."""
+    """Write a project of zeros, and a project with a list that is too long."""
     head = b"# Athena project file\n@x = ("
     for what, content in (("zeros", _gzipped(1000)), ("list", gzip.compress(b"10," * (8 << 20)))):
         (folder / f"{what}.prj").write_bytes(gzip.compress(head) + content)
@@ -222,7 +222,7 @@ def athena(folder: Path) -> Iterator[str]:
 
 
 def columns(folder: Path) -> Iterator[str]:
-    """Short lines, long lines, comments: each as large as such a file may be."""
+    """Write short lines, long lines and comments: each file has the largest size that is allowed."""
     n = 7_000_000
     for what, text in (
         ("short", "7 1\n" * (n // 4)),

@@ -1,4 +1,4 @@
-"""Where real data lie, and small files written by code that shares nothing with the readers."""
+"""Paths of real data, and small files written by code that is independent of the readers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def real(real_data: Path) -> Callable[[str], Path]:
-    """Path of a real file, or a skip that says which is not there."""
+    """Return the path of a real file, or skip the test with the name of the missing file."""
 
     def find(name: str) -> Path:
         path = real_data / name
@@ -33,13 +33,13 @@ def truth(real: Callable[[str], Path]) -> dict[str, Any]:
 
 @pytest.fixture
 def frames() -> np.ndarray:
-    """A stack whose every value is different, so that a swapped axis shows."""
+    """Frames with all values different, so that a swapped axis is detected."""
     return np.arange(4 * 3 * 5, dtype=np.float32).reshape(4, 3, 5) / 64 + 0.5
 
 
 @pytest.fixture
 def write_tiff() -> Callable[..., Path]:
-    """A multi-page little-endian TIFF, put together tag by tag."""
+    """Write a multi-page little-endian TIFF tag by tag."""
 
     def write(path: Path, pages: np.ndarray, *, samples: int = 1, height: int | None = None) -> Path:
         pages = np.ascontiguousarray(pages)
@@ -76,7 +76,7 @@ def write_tiff() -> Callable[..., Path]:
 
 @pytest.fixture
 def write_sdf() -> Callable[..., Path]:
-    """A STXM_Control scan: header and images."""
+    """Write a STXM_Control scan: header and images."""
 
     def write(
         folder: Path,
@@ -125,7 +125,7 @@ Image1 = {{StorageRingCurrent = 312.36; Time = "2007 December 14 19:27:58";}};
 
 @pytest.fixture
 def write_nxstxm() -> Callable[..., Path]:
-    """An NXstxm file as microscopes write it."""
+    """Write an NXstxm file like those of microscopes."""
 
     def write(
         path: Path,

@@ -1,4 +1,4 @@
-"""What must hold for every reader, also for one that is registered from outside the package."""
+"""Rules for every reader, also for one that is registered from outside the package."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 from napari_xanes.io.formats import Format
 
 FOREIGN = (b"", b"hello\n", b"\0" * 100, "µ\n1 2 3\n".encode("latin-1"))
-"""Contents of files that are of no format."""
+"""Contents of files that have no known format."""
 
 
 def check_reader(reader: Format, folder: Path, foreign: Iterable[bytes] = FOREIGN) -> None:
-    """Check that a reader has a title, patterns, and one line of reason for each file that is of another format."""
+    """Check that a reader has a title and patterns, and gives a one-line reason for each file of another format."""
     assert reader.name.isidentifier()
     assert reader.title
     for pattern in reader.patterns:

@@ -1,4 +1,4 @@
-"""Ways to damage the bytes of a file: the same ones each time, so that a failure can be looked at."""
+"""Ways to damage the bytes of a file. They are the same in each run, so that a failure can be reproduced."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import re
 from collections.abc import Iterator
 
 _WORDS = (b"\xff\xff\xff\x7f", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff", b"\0\0\0\0", b"\0\0\xc0\x7f", b"\0\1\0\0")
-"""The largest int32 of either order of bytes (a NaN as float), -1, 0, NaN, 256 or 65536."""
+"""The largest int32 in both byte orders (NaN as float), -1, 0, NaN, and 256 or 65536."""
 _HDF5 = b"\x89HDF"
 _NUMBERS = (b"1000000000000", b"-1", b"0", b"nan", b"1e400", b"99999")
 _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?")
 
 
 def damaged(content: bytes, *, words: int = 12, flips: int = 24) -> Iterator[tuple[str, bytes]]:
-    """Copies of a file's content with one flaw each, and what was done.
+    """Yield copies of a file's content with one flaw each, and a description of the flaw.
 
-    Headers, which lie in the first bytes, get numbers that are huge, negative, zero or none; then come bytes changed at
-    random and files cut short.
+    First, numbers in the header (the first bytes) become huge, negative, zero or invalid. Then follow copies with bytes
+    changed at random, and truncated copies.
 
     Parameters
     ----------
     content : bytes
-        Of a file that is whole; its header is taken for text if there is no zero byte in it.
+        Content of a valid file. The header is treated as text if it contains no zero byte.
     words : int
-        How many numbers of the header are changed, each to several values.
+        Number of header fields to change, each to several values.
     flips : int
-        How many copies with random bytes.
+        Number of copies with random bytes.
     """
     head = content[:1024]
     if b"\0" in head:
@@ -37,7 +37,7 @@ def damaged(content: bytes, *, words: int = 12, flips: int = 24) -> Iterator[tup
         for number in _NUMBERS:
             yield f"{number!r} for {found[0]!r}", content[: found.start()] + number + content[found.end() :]
     dice = random.Random(7)
-    # The HDF5 library itself crashes or hangs on some changed bytes, where they are in its heap of texts.
+    # The HDF5 library itself crashes or hangs on some changed bytes in its heap of texts.
     for i in range(0 if content.startswith(_HDF5) else flips):
         flipped = bytearray(content)
         for _ in range(dice.choice((1, 3, 20))):

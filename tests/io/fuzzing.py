@@ -1,4 +1,4 @@
-"""Damage that hypothesis draws, and the errors that a reader may raise for damaged files."""
+"""Damage files with hypothesis, and check the errors that a reader raises for damaged files."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ import napari_xanes
 from napari_xanes import io
 
 TABLES = st.sampled_from([0, 1, 2, 127, 128, 254, 255])
-"""Bytes that say much in the tables of OLE2 files."""
+"""Byte values with a special meaning in the tables of OLE2 files."""
 
 
 _PACKAGE = str(Path(napari_xanes.__file__).parent)
 PROGRAMMING_ERRORS = (NameError, TypeError, AttributeError, AssertionError)
-"""Errors of the program and never of a file; UnboundLocalError is a NameError."""
+"""Errors that show a bug in the program, never a damaged file. UnboundLocalError is a NameError."""
 
 
 def error_chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Return an error, its cause, the cause of that ..., as Python prints them."""
+    """Return an error, its cause, the cause of the cause, and so on, as Python prints them."""
     while error is not None:
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def is_programming_error(error: BaseException) -> bool:
-    """Return whether an error is one of the program, not one that a library has raised and caught by itself."""
+    """Return whether an error is a bug of this program, not an error that a library raised and caught itself."""
     if not isinstance(error, PROGRAMMING_ERRORS):
         return False
     frames = traceback.extract_tb(error.__traceback__)
@@ -56,7 +56,7 @@ def assert_documented(error: BaseException, *names: str) -> None:
 
 
 def changed(whole: bytes, changes: Iterable[tuple[int, int]], length: int | None) -> bytes:
-    """A file's content with some bytes changed, cut to a length."""
+    """The content of a file with some bytes changed, cut to a length."""
     content = bytearray(whole)
     for at, value in changes:
         content[at] = value
@@ -64,13 +64,13 @@ def changed(whole: bytes, changes: Iterable[tuple[int, int]], length: int | None
 
 
 def drawn(data: Any, whole: bytes, place: Any, value: Any) -> bytes:
-    """A file's content with up to six bytes changed as hypothesis draws places and values, and perhaps cut short."""
+    """Return a strategy for damaged contents: up to six bytes changed, and sometimes truncated."""
     changes = data.draw(st.lists(st.tuples(place, value), max_size=6))
     return changed(whole, changes, data.draw(st.one_of(st.just(len(whole)), st.integers(0, len(whole)))))
 
 
 def stack_or_documented_error(path: Path) -> None:
-    """Fails unless a file gives a stack with an energy per frame, or an error of the documented kinds that names it."""
+    """Fail unless a file gives a stack with one energy per frame, or a documented error that names the file."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         try:

@@ -1,8 +1,8 @@
-"""A process that reads damaged files under a limit of memory and time: ``python -m tests.io.limited``.
+"""Read damaged files in a process with limited memory and time: ``python -m tests.io.limited``.
 
-It takes a JSON list of [what, folder, opened, target] on stdin: what to read ("stack", "spectra" or "maps"), a folder
-of whole files, the name to open, and the name of the file to damage (none: the files are bombs as they are). It prints
-a line for every file that was not read or refused as documented, and at last how many were read and refused.
+The input on stdin is a JSON list of [what, folder, opened, target]: what to read ("stack", "spectra" or "maps"), a
+folder of files, the name to open, and the name of the file to damage (null: read the files as they are). The process
+prints one line for each file with a wrong behaviour, and at the end how many files were read and how many refused.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-import dask.array  # noqa: F401  what readers load is loaded before memory is counted
+import dask.array  # noqa: F401  load the readers' libraries before memory is measured
 import h5py  # noqa: F401
 import numpy as np
 import olefile  # noqa: F401
@@ -36,7 +36,7 @@ _NO_MEMORY = ("allocate", "fit into memory", "out of memory", "filter returned f
 
 
 def read(what: str, path: Path, memory_limit: int | None) -> None:
-    """Reads a file and, of a lazy stack, a frame."""
+    """Read a file; compute one frame of a lazy stack."""
     if what != "stack":
         READERS[what](path)
         return
@@ -47,7 +47,7 @@ def read(what: str, path: Path, memory_limit: int | None) -> None:
 
 
 def flaw_of(what: str, path: Path, memory_limit: int | None = None) -> str | None:
-    """What is wrong with how a file was read: '' if it was read, None if it was refused as documented."""
+    """Return '' if a file was read, None if it was refused with a documented error, otherwise a description."""
     held = sum(p.stat().st_size for p in (path.parent.rglob("*") if path.is_file() else path.rglob("*")) if p.is_file())
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * os.sysconf("SC_PAGE_SIZE") + 2 * held + SPARE
@@ -73,13 +73,13 @@ def flaw_of(what: str, path: Path, memory_limit: int | None = None) -> str | Non
 
 
 def main() -> None:
-    """See the module."""
+    """Read all files of the input; see the module."""
     warnings.simplefilter("ignore")
-    gc.freeze()  # collecting what a case leaves need not look at the libraries
+    gc.freeze()  # makes garbage collection faster: it skips the objects of the libraries
     seen = {"read": 0, "refused": 0}
     for what, folder, opened, target in json.load(sys.stdin):
         if target is not None:
-            # Libraries are loaded and threads started before memory is counted.
+            # Libraries are loaded and threads are started before memory is measured.
             read(what, Path(folder) / opened, None)
         with tempfile.TemporaryDirectory() as scratch:
             content = b"" if target is None else (Path(folder) / target).read_bytes()

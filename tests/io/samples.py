@@ -1,4 +1,4 @@
-"""A small whole file of each format, by name of its reader, for contracts that hold for all of them."""
+"""Small valid files of each format, by name of the reader, for tests that apply to all formats."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENERGY = (7100.0, 7110.5, 7112.25, 7130.0)
 FRAMES = np.arange(4 * 3 * 5, dtype=np.float32).reshape(4, 3, 5) / 64 + 0.5
 
 Sample = tuple[str, str]
-"""The name that is opened ("" for the folder) and the name of the file that is damaged."""
+"""For each format: the name to open ("" for the folder itself), and the name of the file to damage."""
 
 
 def _energies(folder: Path, stem: str = "a") -> None:
@@ -172,7 +172,7 @@ STACKS: dict[str, Callable[[Path], list[Sample]]] = {
     "mrc": _mrc,
     "arrays": _arrays,
 }
-"""Writers of stacks into an empty folder."""
+"""Functions that write a stack into an empty folder."""
 
 
 def _athena(folder: Path) -> list[Sample]:
@@ -202,7 +202,7 @@ SPECTRA: dict[str, Callable[[Path], list[Sample]]] = {
     "csv": _spectra("a.csv"),
     "columns": _columns,
 }
-"""Writers of spectra into an empty folder."""
+"""Functions that write spectra into an empty folder."""
 
 
 def _maps(name: str) -> Callable[[Path], list[Sample]]:
@@ -214,4 +214,4 @@ def _maps(name: str) -> Callable[[Path], list[Sample]]:
 
 
 MAPS: dict[str, Callable[[Path], list[Sample]]] = {"hdf5_maps": _maps("a.h5"), "tiff_maps": _maps("a.tif")}
-"""Writers of maps into an empty folder."""
+"""Functions that write maps into an empty folder."""

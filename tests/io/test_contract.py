@@ -1,4 +1,4 @@
-"""What holds for every reader and writer, those to come included; and damaged files, by the hundred."""
+"""Rules for every reader and writer, also for new ones, and tests with hundreds of damaged files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_reader(reader, tmp_path):
 
 @pytest.mark.parametrize("reader", io.SPECTRA_READERS, ids=lambda r: r.name)
 def test_spectra_reader(reader, tmp_path):
-    # The last content is a spectrum in columns of text.
+    # The last of the contents is a valid spectrum: columns of text.
     contracts.check_reader(reader, tmp_path, contracts.FOREIGN[:3])
 
 
@@ -97,7 +97,7 @@ def test_damaged_files_give_a_result_or_a_documented_error(name, tmp_path, write
     intact = _copy_of(tmp_path, opened)
     dice = random.Random(name)
     for _ in range(100):
-        # The HDF5 library itself can crash on a changed byte, so HDF5 files are damaged through the library.
+        # A changed byte can crash the HDF5 library itself, so HDF5 files are damaged through the library.
         (_rearrange if path.suffix in (".nxs", ".h5") else _scribble)(path, whole, dice)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
@@ -110,27 +110,27 @@ def test_damaged_files_give_a_result_or_a_documented_error(name, tmp_path, write
 
 
 def _copy_of(folder, opened):
-    """Copy the undamaged files of a folder; return the path of the one that is opened."""
+    """Copy the undamaged files of a folder; return the path of the file to open."""
     copy = folder.with_name(f"{folder.name}_intact")
     shutil.copytree(folder, copy)
     return copy / opened.name
 
 
 def assert_within(result, whole):
-    """Damage may change values and lose parts, but it adds no frames, maps or numbers, and all values can be loaded."""
+    """Check that a damaged file gives no additional frames, maps or numbers, and that all values can be loaded."""
     if isinstance(result, SpectralStack):
         assert result.shape[0] <= whole.shape[0]
         assert np.asarray(result.data).shape == result.shape
     elif isinstance(result, MapSet):
         assert 0 < len(result) <= len(whole)
     else:
-        # A changed byte of a text can part one column into two, but every number needs a place in the text.
+        # A changed byte can split a column of text into two, but a text cannot hold more numbers than it has room for.
         numbers = sum(spectrum.mu.size for spectrum in whole)
         assert 0 < sum(spectrum.mu.size for spectrum in result) <= 2 * numbers
 
 
 def _scribble(path, whole, dice):
-    """Changes some bytes, mostly near the beginning, where headers are, and cuts some files short."""
+    """Change some bytes, mostly near the start, where headers are, and truncate some files."""
     content = bytearray(whole)
     for _ in range(dice.choice((1, 3, 20))):
         content[min(int(dice.expovariate(4) * len(content)), len(content) - 1)] = dice.randrange(256)
@@ -140,7 +140,7 @@ def _scribble(path, whole, dice):
 
 
 def _rearrange(path, whole, dice):
-    """Removes objects and attributes, or puts others in their place."""
+    """Remove objects and attributes, or replace them."""
     path.write_bytes(whole)
     wrong = [3, b"text", "[1, {", "null", np.zeros((0, 2)), np.full(3, np.nan), np.arange(24.0), np.array([b"a", b"b"])]
     wrong += [h5py.SoftLink("/nowhere"), h5py.ExternalLink("other.h5", "/"), h5py.Empty("f4"), np.zeros((2, 3, 5, 4))]

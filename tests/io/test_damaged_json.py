@@ -1,4 +1,4 @@
-"""JSON in our own files with a value of another kind anywhere in it: a value or a documented error, never a crash."""
+"""JSON in our own files with one value of a wrong type: the reader gives a result or a documented error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAPS = MapSet({"phase": ParameterMap(np.ones((3, 5), np.int32), "1", labels={1: 
 
 
 def places(value, place=()):
-    """Return the place of every value in nested lists and mappings, as keys from the outside in."""
+    """Return the path to every value in nested lists and mappings, as a sequence of keys."""
     yield place
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
@@ -32,7 +32,7 @@ def places(value, place=()):
 
 
 def replaced(value, place, new):
-    """Return nested lists and mappings with another value in one place."""
+    """Return a copy of nested lists and mappings with one value replaced."""
     if not place:
         return new
     changed = copy.deepcopy(value)
@@ -44,7 +44,7 @@ def replaced(value, place, new):
 
 
 def check(read, path, value, write):
-    """Read a file once for every place in a JSON value and every wrong value there."""
+    """Read a file once for each combination of a place in the JSON and a wrong value."""
     refused = 0
     for place in places(value):
         for new in WRONG:

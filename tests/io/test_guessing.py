@@ -1,4 +1,4 @@
-"""One rule of what the values of a file are that does not say."""
+"""All readers use one rule to guess the quantity if a file does not name it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pixel of a stack that stays in its file is read without the frames around it."""
+"""A pixel of a lazy stack is read without whole frames."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FRAMES = np.arange(6 * 40 * 30, dtype=np.float32).reshape(6, 40, 30)
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many values each piece had that was read from an HDF5 file."""
+    """Return a list of the number of values of each read from an HDF5 file."""
     sizes: list[int] = []
     plain = hdf5.InFile.__getitem__
 

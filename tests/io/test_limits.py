@@ -1,4 +1,4 @@
-"""No file, damaged or made to harm, costs more memory than twice its size and 200 MB, hangs, or ends Python."""
+"""Damaged and malicious files need at most twice their size plus 200 MB of memory, do not hang or crash Python."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GROUPS = {
     "images": ("tiff", "tiff_maps", "zeiss", "mrc", "arrays", "stony_brook", "stony_brook_netcdf", "axis"),
     "text": ("zarr_folder", "sdf", "texts", "athena", "xdi", "csv", "columns"),
 }
-"""Readers whose files are read by one process; loading the libraries takes longer than reading them."""
+"""Groups of readers. One process reads the files of a group, because loading the libraries takes most of the time."""
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="memory of a process can be limited on Linux only")
 
@@ -56,7 +56,7 @@ def test_memory_and_time(group, tmp_path):
 
 
 def _read(cases: list[tuple[str, str, str, str | None]]) -> subprocess.CompletedProcess[str]:
-    # Each thread reserves room for itself, which is no memory of the file.
+    # Each thread reserves memory for itself, which does not count as memory of the file.
     alone = {"MALLOC_ARENA_MAX": "1", "OMP_NUM_THREADS": "1", "ZARR_THREADING__MAX_WORKERS": "1"}
     return subprocess.run(
         [sys.executable, "-m", "tests.io.limited"],
@@ -83,7 +83,7 @@ def test_unpacked_size(codec, size):
 
 
 def test_unpacked_size_of_zstandard_without_a_stored_size():
-    """The most that the blocks can become: of stored ones their length, of a repeated byte as often as it is there."""
+    """The size of a stored block is its length; that of a repeated byte is the number of its repeats."""
     head, block = b"\x28\xb5\x2f\xfd\0\x58", 128 << 10
     stored, repeated = (700 << 3).to_bytes(3, "little") + bytes(700), (block << 3 | 1 << 1).to_bytes(3, "little") + b"a"
     compressed = (5 << 3 | 2 << 1 | 1).to_bytes(3, "little") + bytes(5)

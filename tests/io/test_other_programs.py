@@ -1,4 +1,4 @@
-"""The layouts that other programs look for in the files that are written."""
+"""Written files have the layouts that other programs expect."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_csv_has_a_header_that_larch_numpy_and_mantis_skip(tmp_path):
     table = np.loadtxt(tmp_path / "a.csv", delimiter=",")
     np.testing.assert_array_equal(table.T, [ENERGY, np.arange(4.0), np.ones(4)])
     assert [spectrum.name for spectrum in io.read_spectra(tmp_path / "a.csv")] == ["Fe metal", 'Fe2O3, "hematite"']
-    # Without our line it is a table like others.
+    # Without our line, the file is an ordinary table.
     (tmp_path / "b.csv").write_text("\n".join(lines[1:]))
     assert [spectrum.name for spectrum in io.read_spectra(tmp_path / "b.csv")] == ["Fe_metal", "Fe2O3_hematite"]
 

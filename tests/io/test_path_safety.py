@@ -1,4 +1,4 @@
-"""No file makes a reader open another one that its user did not name, and nothing in a file is run."""
+"""A file cannot make a reader open another file that the user did not name, and no code in a file runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WRITERS = {
 
 
 def read_and_told(what, path):
-    """What was read and what was told; None and the error where it was refused."""
+    """Return the stack and the warnings, or None and the error if the file was refused."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -57,7 +57,7 @@ def test_links_out_of_a_folder_are_not_followed(what, name, tmp_path):
             link.symlink_to(secret)
             value, told = read_and_told(what, folder / opened)
             if "not followed" not in told or link.name not in told:
-                # It is no part of the scan, and was not looked at.
+                # The link is not a part of the scan, so the reader ignored it.
                 assert value is not None, told
                 assert told == before_told, other
                 np.testing.assert_array_equal(np.asarray(value.data), np.asarray(before.data))
@@ -65,7 +65,7 @@ def test_links_out_of_a_folder_are_not_followed(what, name, tmp_path):
 
 
 def _needed(whole, opened):
-    """The files beside an opened one, or in a folder, that a reader takes something from."""
+    """Other files in the folder that a reader uses when it opens a file or the folder."""
     around = (whole / opened) if (whole / opened).is_dir() else whole
     stem = Path(opened).stem
     beside = [p for p in sorted(around.rglob("*")) if p.is_file() and (around != whole or "/" not in opened)]
@@ -130,7 +130,7 @@ def test_inside_accepts_only_paths_in_the_folder(tmp_path):
     assert "gone.tif, out.TIF; open the files where they lie" in not_followed(links)[0]
 
 
-# Links in HDF5 files: what they lead to is a pipe, and who opens it waits forever.
+# Links in HDF5 files. Their target is a pipe: a reader that opens it waits forever.
 
 
 def _external(file, name, pipe, shape, dtype):
@@ -143,7 +143,7 @@ def _soft(file, name, pipe, shape, dtype):
 
 
 def _virtual(file, name, pipe, shape, dtype):
-    """Its length is that of the other file: asking for the shape opens that."""
+    """A virtual dataset whose length is that of another file: reading the shape opens that file."""
     shape = shape or (1,)
     most = (None, *shape[1:])
     layout = h5py.VirtualLayout(shape, dtype, most)
@@ -213,7 +213,7 @@ def test_maps_and_stacks_behind_a_link_are_not_read(tmp_path):
         io.read(tmp_path / "b.h5")
 
 
-# What would be run
+# Code in files
 
 
 class _Bomb:

@@ -1,4 +1,4 @@
-"""How a file was read is kept with its source: repeats apart, selections, given energies; and it is read so again."""
+"""The source stores the reading options (repeats, selection, given energies), and reading again uses them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_metadata_follow_the_repeat(tmp_path: Path, repeated: Path) -> None:
 
 @pytest.mark.parametrize("shape", [(4, 3), (4, 3, 2)])
 def test_one_image_for_all_frames_stays_as_it_is(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    """A dark (Y, X) with as many rows, or (Z, Y, X) with as many slices, as there are frames."""
+    """Return a dark (Y, X) with as many rows as there are frames, or (Z, Y, X) with as many slices."""
     dark = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     counts = nx.SpectralStack(np.ones((4, *shape)), np.arange(4) + 7000.0, metadata={"dark": dark})
     nx.write(counts, tmp_path / "own.h5")

@@ -1,4 +1,4 @@
-"""Real files read as independent readers read them."""
+"""Real files give the same values as independent readers."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_xdi_of_the_xas_data_library(real, name):
     (spectrum,) = io.read_spectra(path)
     energy, first = np.unique(energy, return_index=True)
     np.testing.assert_array_equal(spectrum.energy, energy)
-    # A repeated energy is averaged, so only the others are as in the file.
+    # Repeated energies are averaged, so only the other frames equal those in the file.
     same = np.isclose(spectrum.mu, np.log(i0 / transmitted)[first], rtol=1e-12)
     assert same.sum() >= energy.size - 1
     assert spectrum.metadata["normalized"] is False

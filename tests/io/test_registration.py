@@ -1,4 +1,4 @@
-"""A format from outside the package: one decorated function, and everything knows it."""
+"""A format from outside the package: after one decorated function, every part of the program can use it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def why_not_toy(path):
 
 @pytest.fixture
 def toy():
-    """The reader of a text with one line per frame: the energy in eV and the value of each pixel."""
+    """Read a text with one line per frame: the energy in eV and the value of each pixel."""
 
     @io.reader("toy", title="Toy", patterns=("*.toy",), why_not_readable=why_not_toy)
     def read(path, select=None):
@@ -83,7 +83,7 @@ def test_formats_are_tried_in_the_order_of_the_registry():
 
 
 def test_a_programming_error_is_not_reported_as_a_damaged_file(toy, path):
-    """A mistake in a reader comes out as it is, when the reader is asked and when it reads."""
+    """A bug in a reader raises its own error, both in the check of the format and during reading."""
 
     def mistaken(path):
         return undefined_name  # noqa: F821

@@ -1,4 +1,4 @@
-"""What is written reads back as the same thing, and a failed write leaves nothing behind.
+"""Written data are read back unchanged, and a failed write leaves no file.
 
 Longer than 300 lines because every writer is tried with the same generated stacks, maps and spectra.
 """
@@ -240,7 +240,7 @@ def test_stack_file_is_nxstxm_as_microscopes_write_it(tmp_path, depth_stack):
         np.testing.assert_allclose(np.diff(data["sample_x"]), 0.05)
         assert data["sample_y"].attrs["units"] == b"um"
         assert data["count_time"].shape == depth_stack.energy.shape
-    # Without our own group the file is still a stack of anyone's.
+    # Without our own group, the file is still an ordinary NXstxm stack.
     with h5py.File(tmp_path / "a.h5", "a") as file:
         del file["entry/napari_xanes"]
     foreign = io.read(tmp_path / "a.h5")

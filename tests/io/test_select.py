@@ -1,4 +1,4 @@
-"""Several stacks in one file: regions and detectors of NXstxm and SDF, by ``select=`` and on the command line."""
+"""Several stacks in one file: select regions and detectors of NXstxm and SDF in Python and on the command line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAMES = ["entry1/counter0", "entry1/tey", "entry2/counter0", "entry2/tey"]
 
 @pytest.fixture
 def two_by_two(tmp_path, write_nxstxm, frames):
-    """Two regions of different size, with two detectors each; the second region has its energies in another order."""
+    """Two regions of different size with two detectors each. The energies of the second region are in another order."""
     path = write_nxstxm(tmp_path / "a.hdf5", frames, ENERGY)
     smaller = write_nxstxm(tmp_path / "b.hdf5", frames[::-1, :2, 1:] + 100, ENERGY[::-1], definition="NXstxm")
     with h5py.File(path, "a") as file, h5py.File(smaller) as other:
@@ -73,7 +73,7 @@ def test_no_note_and_no_choice_with_one_stack(tmp_path, write_nxstxm, frames):
         io.read(tmp_path / "a.npz", select=0)
 
 
-# NXstxm as old files have it
+# NXstxm of old files
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (0, 2, 1)])
@@ -113,7 +113,7 @@ def test_the_real_stack_can_be_selected_by_name(real):
 
 @pytest.fixture
 def regions_and_channels(tmp_path, write_sdf, frames):
-    """Two regions of different size and two channels; the images are named as STXM_Control does."""
+    """Two regions of different size and two channels. The images have the names that STXM_Control gives."""
     path = write_sdf(tmp_path, frames, (700.0, 705.0, 710.0, 720.0), flags="Multi-Region Image Stack")
     head, rest = path.read_text().split("Regions = (1,\n")
     first, rest = rest.split("});\n", 1)

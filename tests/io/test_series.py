@@ -1,4 +1,4 @@
-"""Series of files: a new format is one parser of one file; and the rules that hold for all of them."""
+"""Series of files: a new format needs only a parser for one file. The common rules apply to all formats."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from napari_xanes.io.series import assemble, parse_files, series_files
 MARK = "toy image"
 
 
-# A format from outside the package. Each file is text: the mark, energy and exposure, then rows of pixels.
+# A format that is defined outside the package. Each file is text: a mark, energy and exposure, then rows of pixels.
 
 
 def why_not_toy(path: Path) -> str | None:
@@ -40,7 +40,7 @@ def parse_toy(path: Path) -> Part:
 
 
 class Toy:
-    """Reads the pixels of a file later."""
+    """Read the pixels of a file when they are needed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -127,12 +127,12 @@ def test_an_unregistered_toy_series_is_not_used(toy, folder):
     io.READERS.register(toy)
 
 
-# The rules
+# The common rules
 
 
 @pytest.fixture
 def part(tmp_path: Path):
-    """Makes a frame (2, 3) of one value; every frame has a file of its own."""
+    """Return a function that makes a frame (2, 3) of one value, as from a separate file."""
 
     def make(value: float, energy: float | None = 700.0, **facts: Any) -> Part:
         path = tmp_path / f"{len(list(tmp_path.iterdir()))}.toy"

@@ -1,4 +1,4 @@
-"""What holds for every stack that is read: errors, values, order of frames, fingerprints."""
+"""Rules for every stack that is read: errors, values, order of frames, fingerprints."""
 
 from __future__ import annotations
 

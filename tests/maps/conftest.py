@@ -1,4 +1,4 @@
-"""Simulated truths that several tests share."""
+"""Simulated samples with known parameters, for several tests."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from napari_xanes.theory import Library, build_library
 
 @pytest.fixture(scope="session")
 def truth() -> Library:
-    """Ions at 10Dq between the library's steps."""
+    """Return ions with values of 10Dq between the grid points of the library."""
     ten_dq = np.arange(0.15, 2.4, 0.17)
     return build_library(["Mn2+", "Mn3+", "Mn4+"], ten_dq, model_error=False, name="truth")

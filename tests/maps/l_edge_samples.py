@@ -17,7 +17,7 @@ FULL = "mn-l23"
 def stack_of(
     truth: Library, snr: float, n: int = 1024, *, spread: float = 0.0, offset: float = 0.0, seed: int = 0
 ) -> tuple[SpectralStack, Any, Any]:
-    """Noisy spectra of random members on random backgrounds, with the charge and 10Dq of each pixel."""
+    """Return noisy spectra of random members on random backgrounds, and the charge and 10Dq of each pixel."""
     rng = np.random.default_rng(seed)
     rows = rng.integers(0, len(truth), n)
     shifts = np.linspace(-spread, spread, 13) if spread else np.zeros(1)

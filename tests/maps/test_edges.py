@@ -14,7 +14,7 @@ AXIS = np.concatenate([np.arange(8270, 8330, 6.0), np.arange(8330, 8362, 0.5), n
 
 
 def edge(energy: np.ndarray, e0: float, white_line: float = 0.6, width: float = 1.5) -> np.ndarray:
-    """An error function with a Gaussian white line, so that it ends where it should."""
+    """Return an error function with a Gaussian white line: 0 before the edge and 1 after it."""
     from scipy.special import erf
 
     return 0.5 * (1 + erf((energy - e0) / width)) + white_line * np.exp(-(((energy - e0 - 4) / 2.5) ** 2))

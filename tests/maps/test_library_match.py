@@ -192,7 +192,7 @@ def test_a_rare_phase_is_found(truth: Library) -> None:
     found = maps["ten_dq"]
     assert (maps["charge"].data[7] == 2).all()
     assert np.mean(np.abs(found.data - known)[7]) < 0.03
-    # The same spectra by the common tracks alone are off by more than that.
+    # With only the common tracks, the errors of the same spectra are larger than this.
     library, state = load_library(FULL), maps.history[-1].state
     assert state is not None
     assert min(state["track_weights"]) == pytest.approx(MIN_TRACK_WEIGHT, abs=1e-4)

@@ -36,7 +36,7 @@ def test_fit_equals_the_optimum_of_scipy(seed: int, k: int, apart: float, consta
     stack = stack_of(rng.standard_normal((k, 3, 4)), refs, 0.02, seed)
     maps = fit_references(stack, references=refs, constant=constant, slope=slope)
     a = columns(refs, constant=constant, slope=slope)
-    # A free column is the difference of two that are not negative.
+    # A column without bounds is written as the difference of two non-negative columns.
     doubled = np.concatenate([a, -a[:, k:]], axis=1)
     found = np.array([maps[name].data.ravel() for name in maps.metadata["fit"]["names"]])
     for column, x in zip(stack.data.reshape(AXIS.size, -1).T.astype(np.float64), found.T, strict=True):

@@ -1,4 +1,4 @@
-"""Denoising: against simulated truth, and errors that it must never make."""
+"""Denoising: comparison with simulated truth, and mistakes that it must never make."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def cleaned(sample: Sample, references: list[Spectrum]) -> SpectralStack:
 
 
 def error(sample: Sample, stack: SpectralStack, references: list[Spectrum]) -> float:
-    """Return the root mean square error of the valence where the edge jump is large enough."""
+    """Return the root mean square error of the valence, for pixels with a sufficient edge jump."""
     maps = nx.maps.fit_references(stack, references=references, min_jump=0.04)
     off = maps["valence"].data - sample.truth["valence"].data
     return float(np.sqrt(np.nanmean(off[sample.truth["edge_jump"].data > 0.04] ** 2)))
@@ -119,7 +119,7 @@ def test_references_with_an_energy_offset_are_detected_and_moved(sample: Sample,
 
 
 def patterned(sample: Sample, size: float) -> SpectralStack:
-    """Return the sample in a beam that changed after its flats were taken."""
+    """Return the sample in a beam that changed after the flats were recorded."""
     rng = np.random.default_rng(3)
     from scipy.ndimage import gaussian_filter
 

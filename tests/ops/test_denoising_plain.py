@@ -1,4 +1,4 @@
-"""Rules that every plain denoiser keeps, and principal components."""
+"""Rules for every plain denoiser, and principal components."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of `denoise`: limits and problems of a stack are named."""
+"""The report of `denoise` names limits and problems of a stack."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_unsuitable_references_on_real_data_change_nothing_and_are_reported(real
 def test_adaptation_is_kept_only_if_it_helps(
     sample: Sample, references: list[Spectrum], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adaptation, "SIZE", 32)  # so that the image has enough places to train on
+    monkeypatch.setattr(adaptation, "SIZE", 32)  # so that the image has enough patches for training
     monkeypatch.setattr(adaptation, "_STEPS", 3)
     monkeypatch.setattr(adaptation, "_MAX_PLACES", 6)
     denoised = nx.ops.denoise(sample.stack, references=references, adapt=True)

@@ -1,4 +1,4 @@
-"""normalize_edge: closed forms, thresholds, messages."""
+"""normalize_edge: exact results, thresholds, messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ E0 = 8343.0
 
 @pytest.fixture
 def stack(rng: np.random.Generator) -> SpectralStack:
-    """Steps of known height over known lines; the last row is empty."""
+    """Return steps of known height on known lines; the last row is empty."""
     jump = rng.uniform(0.3, 1.0, (6, 5))
     jump[-1] = 0
     offset = (AXIS - E0)[:, None, None]
@@ -62,7 +62,7 @@ def test_estimated_values_are_in_the_history_and_replayed(stack: SpectralStack) 
     part = stack.with_data(stack.data[:, -1:])
     replayed = normalize_edge.apply(part, made.history[-1])
     np.testing.assert_allclose(replayed.data, made.data[:, -1:], rtol=1e-5)
-    assert np.isnan(replayed.data).all()  # an empty tile is no error
+    assert np.isnan(replayed.data).all()  # an empty tile gives no error
 
 
 @pytest.mark.parametrize("flatten", [False, True])

@@ -1,4 +1,4 @@
-"""Lines and their widths: exact areas, exact shapes, and the two edges told apart."""
+"""Lines and their widths: exact areas, exact shapes, and separation of the two edges."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_fast_way_equals_the_sum_over_lines(l3: float, l2: float, gauss: flo
 def test_areas_are_those_of_the_sticks() -> None:
     grid = np.arange(-400, 400, 0.02)
     found = broadened(grid, np.array([-2.0, 8.0]), np.array([2.0, 1.0]), **WIDTHS)
-    lost = (2 * 0.2 + 0.4) / (2 * np.pi) * 2 / 400  # in the tails of the Lorentzians
+    lost = (2 * 0.2 + 0.4) / (2 * np.pi) * 2 / 400  # in the Lorentzian tails outside the axis
     assert np.trapezoid(found, grid) == pytest.approx(3 - lost, rel=1e-5)
 
 
@@ -73,19 +73,19 @@ def test_merging_keeps_intensity_and_centroid() -> None:
 
 @pytest.mark.parametrize("name", ions())
 def test_l3_and_l2_are_separated(name: str) -> None:
-    # A large 2p spin-orbit coupling pulls the edges so far apart that there is a gap to look at.
+    # With a large 2p spin-orbit coupling there is a gap between the edges.
     for ten_dq in (0.5, 1.5, 2.5):
         energy, intensity = theory.l_edge_sticks(*parse_ion(name), ten_dq, spin_orbit_scale=8.0)
         gap = np.diff(energy).argmax()
         assert energy[gap] < between_l3_and_l2(energy, intensity) < energy[gap + 1]
-        # With the real coupling they overlap in light elements, where L2 takes up to two thirds.
+        # With the real coupling the edges of light elements overlap, and L2 has up to two thirds of the intensity.
         energy, intensity = theory.l_edge_sticks(*parse_ion(name), ten_dq)
         l3 = intensity[energy < between_l3_and_l2(energy, intensity)].sum() / intensity.sum()
         assert 0.3 < l3 < 0.85
 
 
 def test_the_split_does_not_jump_where_the_strongest_line_changes_edge() -> None:
-    # The strongest line of Mn3+ is one of L2 at 10Dq 1.5 eV, one of L3 at 0.5 and 2.5 eV.
+    # The strongest line of Mn3+ belongs to L2 at 10Dq 1.5 eV, and to L3 at 0.5 and 2.5 eV.
     at = [between_l3_and_l2(*theory.l_edge_sticks("Mn", 3, ten_dq)) for ten_dq in np.arange(0.4, 2.6, 0.1)]
     assert np.ptp(at) < 0.6
     assert np.abs(np.diff(at)).max() < 0.15

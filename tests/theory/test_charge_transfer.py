@@ -1,4 +1,4 @@
-"""Charge transfer: frozen satellites, Quanty's curves, and states that share a level."""
+"""Charge transfer: stored satellites, spectra of Quanty, and degenerate states."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_usual_values_are_the_defaults() -> None:
 
 
 def test_the_satellite_of_ni_is_2_percent_of_l3() -> None:
-    # Hopping without the sign (-1)^N_d gives 64 %, and the same sum.
+    # Without the sign (-1)^N_d in the hopping, the result is 64 %, with the same sum.
     energy, intensity = l_edge_sticks("Ni", 2, 0.56, charge_transfer=NICKEL)
     above = energy - energy[intensity.argmax()]
     satellite = intensity[(above > 4) & (above < 8.5)].sum() / intensity[above < 3.5].sum()
@@ -35,7 +35,7 @@ def test_the_satellite_of_ni_is_2_percent_of_l3() -> None:
 @pytest.mark.parametrize(("ion", "ten_dq"), [("Mn3+", 0.0), ("Cr3+", 0.0), ("Mn3+", 1.0), ("Mn2+", 1.0)])
 @pytest.mark.parametrize(("delta", "v"), [(4.0, 1.8), (-2.0, 1.8), (-8.0, 0.0)])
 def test_all_states_of_degenerate_levels_are_found(ion: str, ten_dq: float, delta: float, v: float) -> None:
-    # In a sphere, or where a ligand's electron is free, blocks have equal levels; Lanczos may see one of them only.
+    # In spherical symmetry, or with a free ligand electron, levels of a block are equal. Lanczos can miss one of them.
     free, side = find_ion(*parse_ion(ion)), configuration_space(6, find_ion(*parse_ion(ion)).n_3d)
     factors = Field(ten_dq, 0, 0, 0.8, 1.0).parameters(free.initial) | {"v_eg": v, "v_t2g": v, "ligand": delta}
     reach = 9.2 * BOLTZMANN * 300
@@ -56,7 +56,7 @@ def test_quanty_spectra_are_reproduced_after_a_shift(real_data: Path, name: str)
     more = {"ds": p.get("Ds", 0.0), "dt": p.get("Dt", 0.0), "charge_transfer": transfer}
     sticks = l_edge_sticks(str(frozen["element"]), int(str(frozen["charge"])[0]), p["tenDq"], **more)
     energy, expected = frozen["quanty_energy"], frozen["quanty_intensity"]
-    grid = np.arange(-25, 25, 0.002)  # its Lorentzian is 0.2, its Gaussian 0.25 eV, its intensity a sixth of ours
+    grid = np.arange(-25, 25, 0.002)  # Quanty: Lorentzian 0.2 eV, Gaussian 0.25 eV, a sixth of our intensity
     mine = broadened(grid, *sticks, split=0.0, lorentz_l3=0.2, lorentz_l2=0.2, gauss=0.25) / 6
     top = energy[expected.argmax()] - grid[mine.argmax()]
     worst = min(

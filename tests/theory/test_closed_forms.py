@@ -1,4 +1,4 @@
-"""The multiplet engine where the answer is known on paper, and a few frozen numbers of another engine."""
+"""The multiplet engine compared with exact solutions, and with a few stored numbers of another program."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COPPER = replace(
     initial=replace(find_ion("Cu", 2).initial, zeta_3d=0.0),
     final=replace(find_ion("Cu", 2).final, zeta_3d=0.0),
 )
-"""Cu2+ whose single hole does not feel its spin: two-level problems on paper."""
+"""Cu2+ without 3d spin-orbit coupling: problems with two levels and an exact solution."""
 
 EDRIXS = {
     ("Ti4+", 1.3): (
@@ -44,7 +44,7 @@ EDRIXS = {
         [0.100561, 0.8143121, 0.8579596, 0.4515171, 0.3289598, 0.1200135, 0.041598, 0.2601798, 0.2767326, 0.4725074],
     ),
 }
-"""edrixs 0.2.0, in parts of the maximum at `AT`: half width 0.15 eV, Slater integrals x 0.8, 300 K."""
+"""Spectrum of edrixs 0.2.0 at `AT`, maximum 1: half width 0.15 eV, Slater integrals x 0.8, 300 K."""
 
 AT = np.array([-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0])
 
@@ -65,8 +65,8 @@ def test_stored_numbers_of_edrixs_are_reproduced(key: tuple[str, float]) -> None
 @settings(max_examples=15, deadline=None)
 @given(name=st.sampled_from(["Sc3+", "Ti4+", "V5+"]), slater=st.floats(0, 1), **FIELDS)
 def test_the_centroid_of_a_d0_ion_is_that_of_1p(name: str, slater: float, **field: float) -> None:
-    # Light takes 1S of 2p6 to 1P of 2p5 3d, whose mean energy over the configuration average is, by the coefficients of
-    # Cowan's book (1981), -F2/5 + (4/3 - 1/15) G1 - 3/70 G3: neither crystal field nor spin-orbit coupling moves it.
+    # Light excites 1S of 2p6 to 1P of 2p5 3d. Its mean energy above the configuration average, with coefficients from
+    # Cowan's book (1981), is -F2/5 + (4/3 - 1/15) G1 - 3/70 G3. Crystal field and spin-orbit coupling do not change it.
     element, charge = parse_ion(name)
     final = find_ion(element, charge).final
     energy, intensity = l_edge_sticks(element, charge, slater_scale=slater, **field)
@@ -77,7 +77,7 @@ def test_the_centroid_of_a_d0_ion_is_that_of_1p(name: str, slater: float, **fiel
 @settings(max_examples=15, deadline=None)
 @given(name=st.sampled_from(["Sc3+", "Ti4+", "V5+"]), **FIELDS)
 def test_without_repulsion_the_edges_of_d0_are_two_to_one(name: str, **field: float) -> None:
-    # A strong 2p spin-orbit coupling keeps the edges apart whatever the field; statistical weights are 4 : 2.
+    # With a strong 2p spin-orbit coupling the edges stay separate in any field. The statistical weights are 4 : 2.
     element, charge = parse_ion(name)
     energy, intensity = l_edge_sticks(element, charge, slater_scale=0.0, spin_orbit_scale=10.0, **field)
     gap = np.diff(energy).argmax()
@@ -95,10 +95,10 @@ def test_z_is_the_fourfold_axis() -> None:
     def strength(ds: float, polarization: str) -> float:
         return float(crystal_field_sticks(COPPER, Field(1.5, ds, 0.0, 0.8, 1.0), 300.0, polarization)[1].sum())
 
-    # Ds > 0 (an elongated octahedron) leaves the hole in x2 - y2, which z cannot reach.
+    # With Ds > 0 (an elongated octahedron) the hole is in x2 - y2, and light along z has no transition to it.
     assert strength(0.3, "z") == pytest.approx(0.0, abs=1e-9)
     assert strength(0.3, "x") == pytest.approx(0.6)
-    # Ds < 0 leaves it in 3z2 - r2: z to x as 4 to 1.
+    # With Ds < 0 the hole is in 3z2 - r2: the intensities of z and x are 4 : 1.
     assert strength(-0.3, "z") == pytest.approx(0.8)
     assert strength(-0.3, "x") == pytest.approx(0.2)
 
@@ -152,7 +152,7 @@ def test_charge_transfer_in_a_tetragonal_field(name: str) -> None:
 
 
 def test_hot_ions_have_all_their_levels(monkeypatch: pytest.MonkeyPatch) -> None:
-    # So many levels are populated that the first search in a block misses some of them.
+    # Many levels are populated, and the first search in a block does not find all of them.
     transfer = theory.ChargeTransfer(5.0, 1.5)
     grid = np.arange(-10, 15, 0.05)
     found = []

@@ -1,4 +1,4 @@
-"""Embeddings of the paper's 78 spectra, and other spectra placed in them."""
+"""Embeddings of the paper's 78 spectra, and placement of other spectra in them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def made() -> Callable[[str], Embedding]:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_branches_and_order(made: Callable[[str], Embedding], method: str) -> None:
-    """Charges are apart, and 10Dq orders itself along each: members next in 10Dq lie next to each other."""
+    """Charges are separate branches, and 10Dq is ordered along each: members with similar 10Dq are neighbours."""
     one = made(method)
     library = load_library("mn-l23-oh")
     assert one.coordinates.shape == (78, 2)
@@ -64,7 +64,7 @@ def test_members_are_placed_at_their_own_points(made: Callable[[str], Embedding]
 
 @pytest.mark.parametrize("method", ["mds", "isomap", "tsne"])
 def test_a_large_library_is_embedded_by_landmarks(method: str) -> None:
-    """Members that are no landmarks are placed where their spectra belong: neighbours stay neighbours."""
+    """Members that are not landmarks are placed correctly: neighbours in the library stay neighbours."""
     library = load_library("mn-l23")
     assert len(library) > 2 * LANDMARKS
     one = embed(library, method)  # type: ignore[arg-type]
@@ -80,7 +80,7 @@ def test_embedding_reports_progress_and_can_be_cancelled(method: str) -> None:
     library, told = load_library("mn-l23-oh"), []
     embed(library, method, progress=lambda done, text: told.append(done))  # type: ignore[arg-type]
     assert told == sorted(told)
-    assert len(told) == (3 if method == "tsne" else 1)  # SMACOF of so few members ends in its first round
+    assert len(told) == (3 if method == "tsne" else 1)  # with so few members, SMACOF stops after its first round
 
     def stop(done: float, text: str) -> None:
         raise Cancelled

@@ -1,4 +1,4 @@
-"""The multiplet engine against closed forms, brute force and other engines' frozen numbers."""
+"""The multiplet engine compared with exact solutions, brute force and stored results of other programs."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_operators_are_symmetric_and_conserve_mj(n: int) -> None:
 
 
 def brute_force(ion: Ion, field: Field, temperature: float) -> tuple[np.ndarray, np.ndarray]:
-    """All transitions without blocks and symmetry, summed over the three components of the dipole."""
+    """Compute all transitions without blocks and symmetry, summed over the three components of the dipole."""
     before, after = configuration(6, ion.n_3d), configuration(5, ion.n_3d + 1)
     solved = []
     for of, integrals in ((before, ion.initial), (after, ion.final)):
@@ -135,7 +135,7 @@ def test_without_hopping_charge_transfer_does_nothing(name: str) -> None:
 
 
 def test_hopping_has_the_fermion_sign() -> None:
-    # Without (-1)^N_d the satellite of Ni2+ is 0.75 of the main line, with it about 0.03.
+    # The satellite of Ni2+ is 0.75 of the main line without the sign (-1)^N_d, and about 0.03 with it.
     transfer = theory.ChargeTransfer(4.7, 2.06, 1.21, 7.3, 8.5)
     energy, intensity = l_edge_sticks("Ni", 2, 0.56, charge_transfer=transfer)
     grid = np.arange(-10, 20, 0.05)

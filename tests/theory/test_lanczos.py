@@ -1,4 +1,4 @@
-"""Lowest states and lines of sparse Hamiltonians: independent of rounding, of the start and of the order of states."""
+"""Lowest states and lines of sparse Hamiltonians do not depend on rounding, start vector or order of states."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def final_hamiltonian(name: str, **field: float) -> object:
 
 
 def exact_tridiagonal(matrix: object, start: np.ndarray, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Lanczos with every vector made orthogonal to all others, twice."""
+    """Run Lanczos and make every vector orthogonal to all others, twice."""
     basis, diagonal, coupling = [start], [], []
     for _ in range(n_steps):
         residual = matrix @ basis[-1]
@@ -61,7 +61,7 @@ def test_the_tridiagonal_matrix_is_that_of_orthogonal_vectors(monkeypatch: pytes
 def test_rounding_errors_in_the_start_vector_do_not_change_a_spectrum(
     monkeypatch: pytest.MonkeyPatch, name: str, ds: float, seed: int
 ) -> None:
-    # Processors round differently; without orthogonal vectors such an error grows to 3e-7 of the maximum and more.
+    # Processors round differently. Without orthogonal vectors, this error grows to 3e-7 of the maximum or more.
     def rounded(matrix: object, starts: np.ndarray) -> list[lanczos.Lines]:
         noise = np.random.default_rng(seed).standard_normal(starts.shape)
         noise *= 1e-12 * np.linalg.norm(starts, axis=0) / np.linalg.norm(noise, axis=0)
@@ -100,7 +100,7 @@ def test_lanczos_stops_where_no_new_states_are_reached(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("seed", [5, 6])
 def test_lowest_states_do_not_depend_on_the_start(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    # Levels of Mn3+ lie so close to each other that a loose tolerance would mix their states.
+    # The levels of Mn3+ are so close that a large tolerance would mix their states.
     ion = find_ion("Mn", 3)
     parameters = Field(1.0, 0, 0, 0.8, 1.0).parameters(ion.initial) | TRANSFER.parameters(core_hole=False)
     matrix = configuration_space(6, ion.n_3d).hamiltonian(0, parameters)
@@ -110,7 +110,7 @@ def test_lowest_states_do_not_depend_on_the_start(monkeypatch: pytest.MonkeyPatc
     levels, states = lanczos.lowest_states(matrix, 0.2)
     exact_levels, exact_states = np.linalg.eigh(matrix.toarray())
     np.testing.assert_allclose(levels, exact_levels[: levels.size], atol=1e-10)
-    ends = np.flatnonzero(np.diff(levels) > 1e-6) + 1  # states of one level are known but for a rotation
+    ends = np.flatnonzero(np.diff(levels) > 1e-6) + 1  # states of one level are defined only up to a rotation
     assert ends.size > 2
     for begin, end in zip([0, *ends[:-1]], ends, strict=True):
         overlap = states[:, begin:end].T @ exact_states[:, begin:end]

@@ -1,4 +1,4 @@
-"""Libraries: their values, files, sources and the shipped ones."""
+"""Libraries: values, files, sources, and the shipped libraries."""
 
 from __future__ import annotations
 
@@ -144,7 +144,8 @@ def test_shipped_members_with_charge_transfer_can_be_computed_again(charge: int)
         [member["offset"]],
     )
     fresh = build_library([grid], model_error=False)
-    # Lanczos lines near the middle between L3 and L2 may change sides, and so their width; the instrument smooths that.
+    # Lanczos lines halfway between L3 and L2 can change from one edge to the other, with another width. The broadening
+    # of the instrument hides this.
     axis = np.arange(635.0, 670.0, 0.1)
     expected, spectrum = library.at(axis, broadening=0.25, rows=[row])[0], fresh.at(axis, broadening=0.25)[0]
     np.testing.assert_allclose(spectrum, expected, rtol=0, atol=6e-4 * library.spectra.max())

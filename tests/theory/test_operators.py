@@ -1,4 +1,4 @@
-"""Operators against textbook terms: how many states there are, how they lie, and how many share a level."""
+"""Operators compared with textbook terms: number of states, energies of levels, and degeneracies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from napari_xanes.theory.multiplet.operators import configuration, dipole
 
 TERMS = {"3F": (21, -8, 0), "1D": (5, -3, 2), "3P": (9, 7, 0), "1G": (9, 4, 2), "1S": (1, 14, 7)}
-"""Terms of d2 and d8: states, and how often Racah's B and C are in the energy (Condon & Shortley 1935, Racah 1942)."""
+"""Terms of d2 and d8: states, and coefficients of Racah's B and C (Condon & Shortley 1935, Racah 1942)."""
 
 
 @pytest.mark.parametrize("n", range(11))

@@ -1,4 +1,4 @@
-"""Spectra on the axis of photon energies: areas, offsets, and lines that are purely one shape."""
+"""Spectra on the axis of photon energies: areas, offsets, and purely Lorentzian or Gaussian lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOT_THE_HIGHEST = [
 
 def test_the_area_is_two_fifths_of_the_holes() -> None:
     energy = np.arange(-2000, 3300, 0.05)
-    lost = 2 * 0.3 / (2 * np.pi) / 2600  # of each unit of intensity, in the tails of the Lorentzians
+    lost = 2 * 0.3 / (2 * np.pi) / 2600  # fraction of the intensity in the Lorentzian tails outside the axis
     mu = theory.l_edge_spectrum(energy, **MNO, lorentz_l3=0.3, lorentz_l2=0.3)
     assert np.trapezoid(mu, energy) == pytest.approx(2.0 * (1 - lost), rel=2e-5)
 

@@ -1,4 +1,4 @@
-"""Limits of temperature, and every block together against the Hamiltonian uncut."""
+"""Limits of low and high temperature, and comparison of all blocks with the whole Hamiltonian."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_xanes.theory.multiplet.operators import configuration
 
 @pytest.mark.parametrize("polarization", ["x", "y", "z"])
 def test_a_hot_ion_has_no_preferred_axis(polarization: str) -> None:
-    # All ten states equally populated: every direction sees all orbitals.
+    # All ten states have the same population, so all polarizations give the same total intensity.
     _, intensity = l_edge_sticks("Cu", 2, 1.5, ds=0.3, dt=0.1, temperature=1e12, polarization=polarization)
     assert intensity.sum() == pytest.approx(0.4, abs=1e-8)
 

@@ -1,4 +1,4 @@
-"""K-edge libraries: crystal structures against the literature's bond lengths, clusters, runs, what is shipped."""
+"""K-edge libraries: bond lengths of the crystal structures, clusters, runs of FEFF, and shipped libraries."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ BONDS = {
     ("LaCoO3", "Co"): [1.934] * 6,
     ("CoO2", "Co"): [1.88] * 6,
 }
-"""Lengths in angstrom of the bonds to oxygen, as the structures' sources or reviews give them."""
+"""Lengths in angstrom of the bonds to oxygen, from the sources of the structures or from reviews."""
 
 FORMULAS = {
     "La2NiO4": {"La": 2, "Ni": 1, "O": 4},
@@ -179,7 +179,7 @@ def test_only_converged_runs_are_accepted(tmp_path: Path) -> None:
 def test_feff_runs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("feff10", reason="feff10-rs is not installed: the extra feff, for developers")
     site = Site("Ni", (0, 0, 0))
-    # One shell of oxygen, a short range: seconds instead of a minute.
+    # One shell of oxygen and a short energy range take seconds instead of a minute.
     text = (
         feff_input(NI[0], site)
         .replace("SCF 4.3", "SCF 2.2")

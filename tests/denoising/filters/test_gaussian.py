@@ -1,4 +1,4 @@
-"""Gaussian blur: against scipy."""
+"""Gaussian blur compared with scipy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Total variation: against closed forms."""
+"""Total variation compared with exact solutions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from napari_xanes.denoising.filters.variation import total_variation
 
 
 def test_total_variation_lowers_a_step_by_the_known_amount() -> None:
-    """For a clean step between halves of n columns, each side moves by strength / n towards the other."""
+    """For a step without noise between halves of n columns, each side moves towards the other by strength / n."""
     n, strength = 8, 0.4
     image = torch.zeros(1, 16, 2 * n)
     image[..., n:] = 1

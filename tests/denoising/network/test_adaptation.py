@@ -1,4 +1,4 @@
-"""Fine-tuning the network on one stack."""
+"""Adaptation of the network to one stack."""
 
 from __future__ import annotations
 

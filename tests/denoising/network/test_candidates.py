@@ -1,4 +1,4 @@
-"""Candidates and features of the network's input."""
+"""Candidates and features that are the input of the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network and its weights: published ones, in tiles, trained and resumed."""
+"""The network and its weights: shipped weights, maps in tiles, training, and resumed training."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_damaged_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_the_network_beats_every_candidate(cleaned_examples: Cleaned) -> None:
-    """On average over maps that were not used for training, every candidate has a larger error."""
+    """Every candidate has a larger mean error than the network, on maps that were not used for training."""
     network_errors, candidate_errors = [], []
     for noisy, (clean, _) in cleaned_examples:
         weight = noisy.weight / noisy.weight.sum()
@@ -86,7 +86,7 @@ def test_network_errors_cover_the_truth(cleaned_examples: Cleaned) -> None:
 def test_tiles_give_the_same_result_as_the_whole_map(monkeypatch: pytest.MonkeyPatch) -> None:
     noisy = drawn(3, size=224)
     whole = cleaned(noisy)
-    monkeypatch.setattr(cleaning, "TILE", 112)  # with its surroundings still smaller than the map
+    monkeypatch.setattr(cleaning, "TILE", 112)  # a tile with its margin is still smaller than the map
     for tiled, expected in zip(cleaned(noisy), whole, strict=True):
         np.testing.assert_allclose(tiled, expected, atol=1e-4)
 

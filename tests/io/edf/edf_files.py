@@ -1,4 +1,4 @@
-"""A writer of EDF files, byte by byte, and of series as ID21 names them; it shares nothing with the reader."""
+"""Write EDF files byte by byte, and series with the file names of ID21. No code is shared with the reader."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ NAMES = {"u1": "UnsignedByte", "u2": "UnsignedShort", "i4": "SignedInteger", "f4
 
 
 def edf(pixels, header=None, *, big=False, pad=512, **changes):
-    """The bytes of one image: a header of text in blocks of 512 bytes, then rows from the first to the last."""
+    """Return the bytes of one image: a text header in blocks of 512 bytes, then the rows in order."""
     order = ">" if big else "<"
     entries = {
         "HeaderID": "EH:000001:000000:000000",
@@ -32,7 +32,7 @@ def picture(value, shape=(4, 5)):
 
 
 def id21(folder, *, energies=(7.1, 7.11, 7.12), time=0.1, summed=2, repeats=1, refs=True, darks=True, stem="map1"):
-    """A series as ID21 names it; the image of energy i is 1000 (i + 1), its references 3000 and 3010 (i + 1)."""
+    """Write a series with the names of ID21. At energy i: images 1000 (i + 1), references 3000 and 3010 (i + 1)."""
     told = {"exposure_time": time, "nb_frames": summed, "roi": "<0,0>-<5x4>"}
     for i, energy in enumerate(energies):
         head = {"energy": energy, **told}

@@ -1,4 +1,4 @@
-"""Headers of EDF files: energies, types, byte orders, and headers that are hostile."""
+"""Headers of EDF files: energies, number types, byte orders, and malicious headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damaged EDF files give a stack or an error that is documented."""
+"""Damaged EDF files give a stack or a documented error."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def test_id21(tmp_path):
     np.testing.assert_array_equal(stack.data, [picture(1000), picture(2000), picture(3000)])
     assert (stack.data.dtype, stack.quantity, stack.pixel_size) == (np.uint16, "counts", None)
     np.testing.assert_allclose(stack.metadata["flat"], [picture(3005), picture(6005), picture(9005)])
-    np.testing.assert_allclose(stack.metadata["dark"], np.full((4, 5), 20.0))  # 100 in 10 frames, two are in an image
+    np.testing.assert_allclose(stack.metadata["dark"], np.full((4, 5), 20.0))  # 100 in 10 frames, 2 frames per image
     assert (stack.metadata["exposure"], stack.metadata["n_flat"]) == (pytest.approx(0.2), 2)
     assert stack.metadata["energy_unit"] == "keV (guessed: below 100)"
     assert "notes" not in stack.metadata
@@ -79,7 +79,7 @@ def test_references_without_energies_are_used_for_all_frames(tmp_path):
 
 
 def test_exposures_that_differ(tmp_path):
-    """Zone 1 is exposed longer, its references shorter and oftener; each has a dark of its own exposure."""
+    """Zone 1 has images of longer exposure, and shorter and more references. Each exposure has its own dark."""
     id21(tmp_path, energies=(7.1,), time=0.1, summed=1)
     light, dark = np.full((4, 5), 1000.0), {0.1: 10, 0.5: 30, 0.2: 15}
 
@@ -101,7 +101,7 @@ def test_exposures_that_differ(tmp_path):
     np.testing.assert_allclose(depth[0], -np.log((picture(1000) - 10.0) / (picture(3005) - 10.0)), rtol=1e-5)
     assert "references scaled to the exposures of the images" in stack.metadata["notes"]
     (tmp_path / "map1_dark_0.2.edf").unlink()
-    stack = io.read(tmp_path)  # the reference has no dark of its own: 10 and 30 at 0.1 and 0.5 s give 15 at 0.2 s
+    stack = io.read(tmp_path)  # no dark of 0.2 s: interpolated from 10 and 30 at 0.1 and 0.5 s
     np.testing.assert_allclose(nx.ops.optical_depth(stack).data[1], np.log(10 / 4), rtol=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""Energies of the HDF5 files that the tests write, and how the tests write and read them."""
+"""Energies of the HDF5 files of the tests, and functions to write and read these files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_and_told(path, **keywords):
 
 
 def write(path, **datasets):
-    """Datasets by name; ``name__attribute`` sets an attribute, ``__`` stands before it once."""
+    """Write datasets by name. The keyword ``name__attribute`` sets an attribute of a dataset."""
     with h5py.File(path, "w") as file:
         for name, value in datasets.items():
             if "__" not in name:

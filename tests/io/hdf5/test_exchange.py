@@ -1,4 +1,4 @@
-"""Data Exchange of APS 32-ID and of MANTiS."""
+"""Data Exchange files of APS 32-ID and of MANTiS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HDF5 files of others: nothing outside of them is read, and what belongs to single pixels is left out."""
+"""HDF5 files of other programs: nothing outside them is read, and metadata of single pixels are skipped."""
 
 from __future__ import annotations
 

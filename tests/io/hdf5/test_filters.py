@@ -1,4 +1,4 @@
-"""HDF5 datasets compressed by filters that h5py does not bring along."""
+"""HDF5 datasets compressed by filters that h5py does not contain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from napari_xanes import io
 
 NOBODYS = 60_000
-"""A filter that is in no registry, so that no plugin brings it."""
+"""Number of a filter that is not registered, so no plugin provides it."""
 
 
 def scan(path: Path) -> h5py.File:
@@ -22,7 +22,7 @@ def scan(path: Path) -> h5py.File:
 
 def test_error_names_a_missing_filter(tmp_path: Path) -> None:
     with scan(tmp_path / "a.h5") as file:
-        # The filter's name is all that is needed: nothing is ever unpacked.
+        # The data are never uncompressed, so only the name of the filter matters.
         created = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         created.set_chunk((1, 4, 5))
         created.set_filter(NOBODYS, h5py.h5z.FLAG_OPTIONAL, (0, 2))

@@ -1,4 +1,4 @@
-"""Damaged files of each HDF5 layout, 500 each: they give the right answer or an error that is documented."""
+"""500 damaged files of each HDF5 layout give a correct result or a documented error."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ FLAWS = st.lists(
 
 
 def _damage(path, flaws):
-    """Applies flaws; returns the names of the objects that were touched."""
+    """Apply flaws; return the names of the changed objects."""
     touched = set()
     with h5py.File(path, "a") as file:
         names = []
@@ -227,7 +227,7 @@ def test_damaged(layout, tmp_path_factory):
     np.testing.assert_allclose(first, FRAMES[np.argsort(ENERGY)], rtol=1e-6)
     seen = {"read": 0, "refused": 0}
 
-    @seed(0)  # the same examples always, whatever is changed in this function
+    @seed(0)  # always the same examples, also after a change of this function
     @settings(max_examples=500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(
         flaws=FLAWS,
@@ -257,7 +257,7 @@ def test_damaged(layout, tmp_path_factory):
                 assert_documented(error, opened.name)
                 seen["refused"] += 1
                 return
-        # A series leaves a file out that it can't use, and reads the others.
+        # A series skips a file that it cannot use, and reads the others.
         seen["refused" if layout in SERIES and len(data) < len(whole.data) else "read"] += 1
         assert data.shape[0] == stack.energy.size > 0
         parents = {name.rsplit("/", n)[0] for name in (images, keys) for n in range(name.count("/") + 1)}

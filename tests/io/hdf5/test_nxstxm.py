@@ -20,7 +20,7 @@ def test_nxstxm(tmp_path, write_nxstxm, frames, definition):
     assert "i0" not in stack.metadata
 
 
-# MANTiS writes the last of these.
+# The last of these is written by MANTiS.
 @pytest.mark.parametrize(
     "axes", [("energy", "sample_x", "sample_y"), ("sample_y", "sample_x", "energy"), ("sample_x", "sample_y", "energy")]
 )

@@ -32,7 +32,7 @@ def test_pyxas_guesses_the_quantity_and_reports_it(tmp_path, frames):
 
 
 def test_pyxas_guesses_the_quantity_from_recorded_frames(tmp_path, frames):
-    """The end of an interrupted scan is darker than any sample."""
+    """The quantity is guessed without the empty frames at the end of an interrupted scan."""
     falling = 1 - frames / frames.max() / 2
     falling[3] = 0
     with pytest.warns(UserWarning, match="the last 1 of 4 frames are empty"):

@@ -1,4 +1,4 @@
-"""Tomograms that PyXAS has aligned: a file per energy."""
+"""Tomograms that PyXAS has aligned, one file per energy."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_other_files_are_not_a_series(tmp_path, volumes):
     paths = write_tomograms(tmp_path / "a", volumes)
     with pytest.raises(ValueError, match=r"2 images at one energy.*the folder"):
         io.read(paths[0])
-    # What its user knows to be a stack is one.
+    # With given energies, the file is a stack.
     assert io.read(paths[0], energies=[7100, 7110]).shape == (2, *volumes.shape[2:])
     with h5py.File(paths[1], "a") as file:
         del file["img"]

@@ -1,4 +1,4 @@
-"""Single NumPy arrays with energies beside them."""
+"""Single NumPy arrays with energies in a second file."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_invalid_arrays_are_refused(tmp_path, frames):
 
 
 def test_compressed_archive_of_counts(tmp_path):
-    """Counts that shrink to a quarter; but zeros without end are refused."""
+    """Counts compressed to a quarter of their size are read, but a huge number of zeros is refused."""
     data = np.random.default_rng(0).poisson(3, (12, 1024, 2048)).astype("u2")
     np.savez_compressed(tmp_path / "a.npz", data=data, energy=7100.0 + np.arange(12))
     assert (tmp_path / "a.npz").stat().st_size < data.nbytes // 4

@@ -1,4 +1,4 @@
-"""MRC stacks, put together byte by byte."""
+"""MRC stacks that are written byte by byte."""
 
 from __future__ import annotations
 

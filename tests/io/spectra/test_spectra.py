@@ -1,4 +1,4 @@
-"""Each format of spectra: columns and units, and what bad files lead to."""
+"""Each format of spectra: columns, units, and errors for bad files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stacks of aXis2000, text and images written as the layout says."""
+"""Stacks of aXis2000, with text and images written after the description of the layout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stony Brook stacks, written number by number as the layout says."""
+"""Stony Brook stacks, written number by number after the description of the layout."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENERGY = [280.0, 285.5, 290.25, 320.0]
 
 
 def stk(frames, energy=ENERGY, dwell=None, *, x0=-3.0, dx=0.5, y0=1.0, dy=0.25, head=None):
-    """The bytes of a file; `frames` is (E, Y, X) and lies in it with x fastest, then y, then the energy."""
+    """Return the bytes of a file. `frames` has shape (E, Y, X) and is stored with x fastest, then y, then energy."""
     images, rows, columns = frames.shape
     content = struct.pack(">3i", *(head or (columns, rows, images)))
     for values in (
@@ -57,7 +57,7 @@ def test_unsorted_energies_dwell_times_and_uneven_positions(tmp_path, frames):
 
 def test_positions_that_are_not_numbers_are_unknown(tmp_path, frames):
     content = bytearray(stk(frames))
-    content[32:36] = b"\x7f\x80\x00\x01"  # a NaN that processors signal
+    content[32:36] = b"\x7f\x80\x00\x01"  # a signaling NaN
     path = tmp_path / "a.stk"
     path.write_bytes(content)
     stack = io.read(path)

@@ -1,4 +1,4 @@
-"""Files of STXM 5, written byte by byte as the netCDF-3 classic format and the manual of the microscope say."""
+"""Files of STXM 5, written byte by byte after the specification of netCDF-3 and the microscope's manual."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def device(name):
 
 
 def sm(frames, energy=285.2, *, order=(DATA, SLOW, FAST), version=1, devices=("XPZT", "YPZT"), code="h", **changes):
-    """The bytes of a file; `frames` is (detector, Y, X), stored with its axes in `order`."""
+    """Return the bytes of a file. `frames` has shape (detector, Y, X) and is stored with its axes in `order`."""
     lengths = dict(zip((DATA, SLOW, FAST), frames.shape, strict=True))
     told = {
         "filever": ("i", [6]),
@@ -66,7 +66,7 @@ def sm(frames, energy=285.2, *, order=(DATA, SLOW, FAST), version=1, devices=("X
 
 
 def picture(value=0, shape=(2, 3, 5)):
-    """Two detectors, whose every value is different."""
+    """Return frames of two detectors, with all values different."""
     return (value + np.arange(np.prod(shape))).reshape(shape)
 
 

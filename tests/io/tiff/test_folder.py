@@ -1,4 +1,4 @@
-"""Folders of TIFF files, OME-TIFF, names that tell energies, and logs of PyXRF."""
+"""Folders of TIFF files, OME-TIFF, energies in file names, and logs of PyXRF."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zarr folders: written by us, by other programs, by nobody sane."""
+"""Zarr folders: written by us, written by other programs, and invalid ones."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_lazy_stack_and_metadata_for_other_programs(tmp_path):
     assert root["0"].chunks == (10, 128, 128)
     (scale,) = root.attrs["multiscales"]
     assert [axis["name"] for axis in scale["axes"]] == ["energy", "y", "x"]
-    # Without our own attribute it is anyone's OME-Zarr; with no array of energies its axis still tells them.
+    # Without our own attribute it is ordinary OME-Zarr. Without an array of energies, its axis still gives them.
     del root.attrs["napari_xanes"]
     for _ in range(2):
         foreign = io.read(tmp_path / "a.zarr")
@@ -107,7 +107,7 @@ def test_energies_are_read_from_ome_axes(tmp_path, frames, version, form, unit):
 
 
 def test_axes_of_length_one_before_the_energies(tmp_path):
-    """As ome-zarr writes images (T, C, Z, Y, X); packed to a quarter."""
+    """Write images (T, C, Z, Y, X) as ome-zarr does, compressed to a quarter of their size."""
     data = np.random.default_rng(0).poisson(3, (12, 1024, 2048)).astype("u2")
     root = zarr.open_group(str(tmp_path / "a.zarr"), mode="w", zarr_format=2)
     root.create_array("0", data=data[None, :, None], chunks=(1, 1, 1, 512, 512))
@@ -120,7 +120,7 @@ def test_axes_of_length_one_before_the_energies(tmp_path):
 
 
 def test_zstandard_without_sizes(tmp_path, frames):
-    """As programs write it that pack while they compute; here in blocks that are not compressed."""
+    """Write data as programs do that compress during the computation; here the blocks are not compressed."""
     array = zarr.create_array(str(tmp_path / "a.zarr"), data=frames, zarr_format=2, compressors=numcodecs.Zstd())
     array.attrs["energy"] = ENERGY.tolist()
     block = (frames.nbytes << 3 | 1).to_bytes(3, "little")

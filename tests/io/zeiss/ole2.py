@@ -1,4 +1,4 @@
-"""A writer of small OLE2 files, put together from the layout in [MS-CFB]; it shares nothing with the readers."""
+"""Write small OLE2 files with the layout of [MS-CFB]. No code is shared with the readers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FREE, END, FAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
 
 
 def ole2(streams: Mapping[str, bytes]) -> bytes:
-    """A version 3 file with the streams, named such as ``ImageInfo/Energy``."""
+    """Return the bytes of a version 3 file with streams, which have names like ``ImageInfo/Energy``."""
     tree: dict[str, list[str]] = {"": []}
     for name in streams:
         parts = name.split("/")
@@ -81,7 +81,7 @@ def ole2(streams: Mapping[str, bytes]) -> bytes:
 
 
 def zeiss(images: np.ndarray, energy: list[float], exposure: list[float] | None = None, **more: object) -> bytes:
-    """A file of a Zeiss microscope with images (N, Y, X); `more` are further streams, None takes one away."""
+    """Return the bytes of a Zeiss file with images (N, Y, X). `more` adds streams; a value of None removes a stream."""
     codes = {"u1": 3, "u2": 5, "f4": 10}
     reference = more.pop("reference", None)
     integers = {

@@ -1,4 +1,4 @@
-"""Zeiss tomographies, a file per energy: energies, views, references and exposures of them; and damaged ones."""
+"""Series of Zeiss tomographies, one file per energy: energies, views, references, exposures, and damaged files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANGLES = [-10.0, 0.0, 10.0]
 
 
 def projections(i: int) -> np.ndarray:
-    """Those of the energy i: no value occurs twice in the series."""
+    """Return the projections of energy i. No value occurs twice in the series."""
     return (100 * i + 1 + np.arange(3 * 4 * 5).reshape(3, 4, 5)).astype("<u2")
 
 
@@ -27,7 +27,7 @@ def reference(i: int) -> np.ndarray:
 
 
 def series(folder, energies=ENERGY, *, header=True, name="scan_{:.1f}eV", exposure=0.5, flat=0.25, **more):
-    """Files of rising energy; a `reference` in each that was exposed for `flat` s, unless that is None."""
+    """Write files of increasing energy. Each has a reference with an exposure of `flat` s, unless `flat` is None."""
     folder.mkdir(exist_ok=True)
     paths = []
     for i, energy in enumerate(energies):
@@ -82,7 +82,7 @@ def test_several_files_are_one_stack_and_a_single_file_is_not(tmp_path):
     one = io.read(paths[1], select=1)
     np.testing.assert_array_equal(one.data, projections(1)[1:2])
     assert (one.energy.tolist(), one.metadata["angle"], "files" in one.metadata) == ([8340.125], 0, False)
-    # Images whose user knows the energy of each are no projections.
+    # With given energies, the images are frames of a stack, not projections.
     paths = series(tmp_path / "b", flat=None)
     np.testing.assert_array_equal(io.read(paths[1], energies=ENERGY).data, projections(1))
 
@@ -110,12 +110,12 @@ def test_energies_of_names(tmp_path):
     stack = io.read(tmp_path / "none")
     np.testing.assert_array_equal(stack.energy, ENERGY)
     assert stack.metadata["energy_unit"] == "eV (file names)"
-    # One header that is off, or of which images differ while the sample turns: then all are of the names.
+    # If one header disagrees, or its energy changes during the rotation, all energies are taken from the names.
     for i, header in enumerate(([7112.0] * 3, [8341.0, 8340.0, 8339.0])):
         paths = series(tmp_path / f"off{i}")
         write(paths[1], projections(1), header, [0.5] * 3, reference=(reference(1), 0.25), Angles=ANGLES)
         np.testing.assert_array_equal(io.read(tmp_path / f"off{i}").energy, ENERGY)
-    # Headers that stand still while the names go on.
+    # The energy is the same in all headers, but not in the names.
     paths = series(tmp_path / "stuck", (8330, 8332, 8334))
     for path in paths:
         write(path, projections(0), [8332.0] * 3)
@@ -128,7 +128,7 @@ def test_energies_of_headers(tmp_path):
     np.testing.assert_array_equal(stack.energy, np.add(ENERGY, 0.125))
     np.testing.assert_array_equal(stack.data[0], projections(2)[0])
     assert "energy_in_names" not in stack.metadata
-    # The monochromator wanders a little; headers have zeros between and behind.
+    # The monochromator drifts a little. The headers contain zeros between and after the energies.
     write(paths[1], projections(1), [8340.0, 0.0, 8340.5, 0.0, 0.0], [0.5] * 3)
     with pytest.warns(
         UserWarning, match="1 of 3 frames have no flat, so those of the others are not used: sam_8340.txrm"
@@ -293,7 +293,7 @@ def test_real_tomography_at_several_energies(real, truth, tmp_path):
     for energy in (9100, 9200, 9210):
         (tmp_path / f"chip_{energy}_0eV.txrm").write_bytes(real(name).read_bytes())
     stack = io.read(tmp_path, select="projection 6")
-    # The header of each says 9200 eV.
+    # Every header says 9200 eV.
     assert stack.energy.tolist() == [9100, 9200, 9210]
     assert [frame.sum() for frame in stack.data] == [truth[name]["sum_last_frame"]] * 3
     assert stack.metadata["angle"] == pytest.approx(44.985878, abs=1e-5)

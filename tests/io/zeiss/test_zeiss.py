@@ -166,7 +166,7 @@ def sample(tmp_path_factory):
 @given(data=st.data())
 def test_damaged_files_give_a_stack_or_a_documented_error(sample, data):
     path, whole = sample
-    # Half of the changes go where the tables are: the header and the directory with the lists behind the images.
+    # Half of the changes are in the tables: the header, and the directory with the lists after the images.
     tail = len(whole) - 8 * 512
     place = st.one_of(st.integers(0, 160), st.integers(tail, len(whole) - 1), st.integers(0, len(whole) - 1))
     content = drawn(data, whole, place, TABLES)

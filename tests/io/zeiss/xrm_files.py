@@ -1,4 +1,4 @@
-"""Series of small ``.xrm`` files, named as beamlines name them."""
+"""Write series of small ``.xrm`` files with the names that beamlines use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def aps(folder, energies=(8250, 8340, 8353), *, header=True, stem="fov07"):
 
 
 def numbered(folder, energies, *, angles=None, stem="scan"):
-    """Files of a microscope that counts them and writes the energy into the header."""
+    """Write files of a microscope that numbers its files and writes the energy into the header."""
     for i, energy in enumerate(energies):
         angle = {} if angles is None else {"angles": [angles[i]]}
         write(folder / f"{stem}_{i:04d}.xrm", image(100 * (i + 1)), [energy], [35.0], **angle)
@@ -42,7 +42,7 @@ def ssrl(folder, *, energies=(8324.0, 8330.5), sample=0.5, reference=0.3, repeat
 
 
 def ssrl_tomography(folder, angles=("-010.00", "+000.00", "+010.50", "+100.00"), energies=(8324.0, 8330.25)):
-    """Value 1000 * number of the angle + 100 * number of the energy; references 5000 + 100 * number of the energy."""
+    """Write images of value 1000 * angle index + 100 * energy index, and references of 5000 + 100 * energy index."""
     for i, energy in enumerate(energies):
         for k in (1, 2):
             name = f"rep01_{i + 1:06d}_ref_NCA_fov08_{energy:08.2f}_eV_{k:03d}of002.xrm"

@@ -1,4 +1,4 @@
-"""The non-negative fit is the optimum, as scipy finds it pixel by pixel."""
+"""The non-negative fit is the optimum that scipy finds pixel by pixel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_xanes.maps.fitting.active_set import MAX_COLUMNS, ActiveSets
 
 
 def problem(seed: int, k: int, alike: float, n_pixels: int = 12) -> tuple[np.ndarray, np.ndarray]:
-    """A design whose columns differ by about `alike` of their length, and data around its cone."""
+    """Return a design whose columns differ by about `alike` of their length, and data near its non-negative cone."""
     rng = np.random.default_rng(seed)
     a = np.abs(rng.standard_normal((30, 1))) + alike * rng.standard_normal((30, k))
     x = rng.standard_normal((k, n_pixels))
@@ -63,7 +63,7 @@ def test_the_sum_is_exactly_one(seed: int, k: int, alike: float) -> None:
     for nonnegative in (True, False):
         x, _ = solved(a, b, nonnegative=nonnegative, sum_to_one=True)
         np.testing.assert_allclose(x.sum(axis=0), 1, atol=1e-9 / alike)
-        # Without the last coefficient, which is 1 minus the others, it is a fit of differences.
+        # The last coefficient is 1 minus the others, so this is a fit of the differences to the last column.
         differences = a[:, :-1] - a[:, -1:]
         for column, found in zip(b.T, x.T, strict=True):
             if nonnegative:

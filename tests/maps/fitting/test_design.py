@@ -1,4 +1,4 @@
-"""The design of a reference fit: energies, normalization, valences, messages."""
+"""Preparation of a reference fit: energies, normalization, valences, messages."""
 
 from __future__ import annotations
 

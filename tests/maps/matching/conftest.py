@@ -1,4 +1,4 @@
-"""The library that the tests of K edges share."""
+"""A library for all tests of K edges."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ NIO, LNO, NI4 = 0, 2, 5
 
 
 def measured(library: Library, row: int, name: str | None = None, valence: float | None = None) -> Spectrum:
-    """A member as a beamline would measure it: moved, broadened, thick, on a background."""
+    """Return a member as measured at a beamline: shifted, broadened, scaled by the thickness, with a background."""
     axis = np.arange(8302, 8402, 0.5)
     mu = 1.7 * library.at(axis, broadening=WIDTH, shift=SHIFT, rows=[row])[0] + 0.4 - 0.002 * (axis - 8350)
     return Spectrum(library.species[row] if name is None else name, axis, mu, valence)

@@ -1,4 +1,4 @@
-"""The library spectra that are drawn over a pixel's spectrum."""
+"""Library spectra that are drawn over the spectrum of a pixel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Valence from libraries of K edges: mixtures, errors, measured libraries, real spectra."""
+"""Valence from K-edge libraries: mixtures, errors, measured libraries, real spectra."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from napari_xanes.theory import Library, load_library
 
 @pytest.fixture(scope="module")
 def mixed(library: Library) -> tuple[SpectralStack, np.ndarray]:
-    """Mixtures of three members, the valences known: 6 x 8 pixels with noise, and one pixel without material."""
+    """Return noisy mixtures of three members, 6 x 8 pixels, one without material, and the true valences."""
     rng = np.random.default_rng(7)
     shares = rng.dirichlet(np.ones(3), 48)
     members = library.at(ENERGY, broadening=WIDTH, shift=SHIFT, rows=[NIO, LNO, NI4])
@@ -59,7 +59,7 @@ def test_a_wrong_energy_axis_shifts_the_valence(library: Library, mixed: tuple[S
     stack, truth = mixed
     moved = SpectralStack(stack.data, stack.energy + 1.0, "optical_depth", 0.05)
     higher = match(moved, calibration=measured(library, NIO))["valence"]
-    assert (higher.data - truth)[higher.mask].mean() > 0.2  # no shift per pixel makes up for it
+    assert (higher.data - truth)[higher.mask].mean() > 0.2  # no shift per pixel corrects this
 
 
 def test_error_without_calibration_says_what_to_give(mixed: tuple[SpectralStack, np.ndarray]) -> None:

@@ -1,4 +1,4 @@
-"""The shift and width of a K-edge library from one spectrum of known phase."""
+"""Energy shift and width of a K-edge library from one spectrum of a known phase."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_calibration_phase_is_found_by_name_valence_or_mixture(library: Library)
     assert rows("ref_NiO", None) == ["NiO"]
     assert rows("NiO2 charged", None) == ["NiO2"]
     assert rows("standard", 4) == ["NiO2", "BaNiO3"]
-    assert rows("LiNiO2 half charged", 3.5) == library.species  # the name alone would say 3
+    assert rows("LiNiO2 half charged", 3.5) == library.species  # from the name alone, the valence would be 3
     with pytest.raises(ValueError, match=r"'foil' is of no known phase: give its valence, or name it after .*NiO"):
         rows("foil", None)
     with pytest.raises(ValueError, match="has valence 0, but library 'ni-k' holds 2 to 4"):

@@ -1,4 +1,4 @@
-"""The error of a valence that a library of theory claims."""
+"""The model error of the valence from a computed library."""
 
 from __future__ import annotations
 

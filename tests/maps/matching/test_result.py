@@ -1,4 +1,4 @@
-"""The typed metadata of matched maps, also after a file."""
+"""Typed metadata of matched maps, also after writing and reading a file."""
 
 from __future__ import annotations
 
