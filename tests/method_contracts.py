@@ -47,8 +47,8 @@ def checks_of(method: Method[Any]) -> list[Check]:
 def values_of(result: SpectralStack | MapSet) -> dict[str, np.ndarray]:
     """Return the arrays of a result by name."""
     if isinstance(result, MapSet):
-        values = {name: np.asarray(one.data) for name, one in result.items()}
-        return values | {f"{name} sigma": one.sigma for name, one in result.items() if one.sigma is not None}
+        values = {name: np.asarray(item.data) for name, item in result.items()}
+        return values | {f"{name} sigma": item.sigma for name, item in result.items() if item.sigma is not None}
     return {"data": np.asarray(result.data)}
 
 
@@ -107,10 +107,10 @@ def nan_in_is_nan_or_masked_out(method: Method[Any], stack: SpectralStack, param
     data[20, 3, 4] = np.nan
     result = method(stack.with_data(data), **parameters)
     if isinstance(result, MapSet):
-        for name, one in result.items():
-            assert not one.mask[1, 2], name
-            assert not one.mask[3, 4], name
-            assert one.labels is not None or not np.isfinite(one.data[1, 2]), name
+        for name, item in result.items():
+            assert not item.mask[1, 2], name
+            assert not item.mask[3, 4], name
+            assert item.labels is not None or not np.isfinite(item.data[1, 2]), name
     else:
         assert np.isnan(result.data[:, 1, 2]).all()
         assert np.isnan(result.data[20, 3, 4])
@@ -122,10 +122,10 @@ def results_are_float32_and_have_units(
     result = method(stack, **parameters)
     assert result.pixel_size == stack.pixel_size
     if isinstance(result, MapSet):
-        assert all(one.labels is not None or one.data.dtype == np.float32 for one in result.values())
-        assert all(one.unit for one in result.values())
-        main = [one for one in result.values() if one.labels is None and not one.companion]
-        assert all(one.sigma is not None for one in main)
+        assert all(item.labels is not None or item.data.dtype == np.float32 for item in result.values())
+        assert all(item.unit for item in result.values())
+        main = [item for item in result.values() if item.labels is None and not item.companion]
+        assert all(item.sigma is not None for item in main)
     else:
         assert result.data.dtype == np.float32
 
@@ -154,12 +154,12 @@ def steps_survive_yaml_and_repeat_the_result(
     first = method(stack, **parameters)
     done = first.history[-1]
     assert set(done.parameters) == set(method.parameters)
-    back = Recipe.from_yaml(Recipe([done]).to_yaml(exact=True))[0]
-    assert back == done
+    reread = Recipe.from_yaml(Recipe([done]).to_yaml(exact=True))[0]
+    assert reread == done
     for name, value in done.parameters.items():
-        assert to_plain(method.validated(back.parameters)[name]) == to_plain(method.validated(done.parameters)[name])
-        assert to_plain(value) == back.parameters[name]
-    repeated = nx.run([back], stack)
+        assert to_plain(method.validated(reread.parameters)[name]) == to_plain(method.validated(done.parameters)[name])
+        assert to_plain(value) == reread.parameters[name]
+    repeated = nx.run([reread], stack)
     for name, values in values_of(first).items():
         np.testing.assert_array_equal(values_of(repeated)[name], values, err_msg=name)
 
@@ -170,9 +170,9 @@ def every_parameter_survives_yaml(method: Method[Any], stack: SpectralStack, par
         assert values, f"no value to try for {parameter.name}, a parameter of kind {parameter.kind!r}"
         for value in values:
             step = Step(method.name, {**parameters, parameter.name: value})
-            back = Recipe.from_yaml(Recipe([step]).to_yaml())[0]
-            assert back == step
-            checked = method.validated(back.parameters)[parameter.name]
+            reread = Recipe.from_yaml(Recipe([step]).to_yaml())[0]
+            assert reread == step
+            checked = method.validated(reread.parameters)[parameter.name]
             assert to_plain(checked) == to_plain(value), parameter.name
             assert type(checked) is type(method.validated(step.parameters)[parameter.name])
 

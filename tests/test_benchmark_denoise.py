@@ -103,8 +103,8 @@ def test_valence_is_the_share_of_the_last_reference():
 
 
 def test_simulation_repeats_itself_and_shows_one_specimen_at_all_doses():
-    measurement, again, brighter = (simulate(CASES[name], 3, size=64) for name in ("200", "200", "5000"))
-    assert np.array_equal(measurement.stack.data, again.stack.data)
+    measurement, repeated, brighter = (simulate(CASES[name], 3, size=64) for name in ("200", "200", "5000"))
+    assert np.array_equal(measurement.stack.data, repeated.stack.data)
     assert np.array_equal(measurement.truth.valence, brighter.truth.valence)
     assert not np.array_equal(measurement.stack.data, simulate(CASES["200"], 4, size=64).stack.data)
 

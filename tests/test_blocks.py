@@ -29,36 +29,36 @@ def double(block: np.ndarray, pixels: slice) -> np.ndarray:
 def test_every_pixel_is_seen_once(shape: tuple[int, ...], lazy: bool, rng: np.random.Generator) -> None:
     data = rng.random(shape, dtype=np.float32)
     n_pixels = int(np.prod(shape[1:]))
-    given = da.from_array(data, chunks=(2, 7, *shape[2:])) if lazy else data
+    source = da.from_array(data, chunks=(2, 7, *shape[2:])) if lazy else data
     seen = np.zeros(n_pixels, int)
 
     def count(block: Any, pixels: slice) -> None:
         seen[pixels] += 1
         np.testing.assert_array_equal(block, data.reshape(shape[0], -1)[:, pixels])
 
-    blocks.over_pixels(count, given)
+    blocks.over_pixels(count, source)
     np.testing.assert_array_equal(seen, 1)
     expected = (2 * data.reshape(shape[0], -1) + np.arange(n_pixels)).reshape(shape)
-    made = blocks.transform(double, given)
-    assert isinstance(made, np.ndarray) is not lazy
-    assert made.dtype == np.float32
-    np.testing.assert_allclose(np.asarray(made), expected, rtol=1e-6)
+    result = blocks.transform(double, source)
+    assert isinstance(result, np.ndarray) is not lazy
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(np.asarray(result), expected, rtol=1e-6)
 
 
 def test_a_frame_is_read_once_for_every_slab(monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
     data = rng.random((4, 40, 50), dtype=np.float32)
     monkeypatch.setattr(blocks, "SLAB_BYTES", data.nbytes // 2)
-    asked = []
+    reads = []
 
     class Frames:
         shape, dtype, ndim = data.shape, data.dtype, data.ndim
 
         def __getitem__(self, index: Any) -> np.ndarray:
-            asked.extend([index] if data[index].size else [])  # dask also requests an empty array, to learn the type
+            reads.extend([index] if data[index].size else [])  # dask also requests an empty array, to learn the type
             return data[index]
 
     blocks.over_pixels(lambda block, pixels: None, da.from_array(Frames(), chunks=(1, 40, 50), name=False))
-    assert len(asked) == 8
+    assert len(reads) == 8
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -148,12 +148,12 @@ def test_members_of_a_library_are_written(tmp_path: Path) -> None:
     library = nx.theory.load_library("mn-l23-oh")
     invoke("simulate", "--library", "mn-l23-oh", "--broadening", "0.5", "-o", tmp_path / "all.csv")
     spectra = nx.read_spectra(tmp_path / "all.csv")
-    assert len(spectra) == len({one.name for one in spectra}) == 78
+    assert len(spectra) == len({spectrum.name for spectrum in spectra}) == 78
     np.testing.assert_allclose(spectra[9].mu, library.at(spectra[9].energy, broadening=0.5, rows=[9])[0], atol=1e-6)
     assert spectra[9].metadata["parameters"] == library.parameters(9)
-    again = nx.theory.load_library(tmp_path / "all.csv")
-    assert again.species == library.species
-    np.testing.assert_array_equal(again.column("ten_dq"), library.column("ten_dq"))
+    reloaded = nx.theory.load_library(tmp_path / "all.csv")
+    assert reloaded.species == library.species
+    np.testing.assert_array_equal(reloaded.column("ten_dq"), library.column("ten_dq"))
     some = ("simulate", "--library", "mn-l23-oh", "--charge", 2, "--charge", 4, "--ten-dq", 0.9, "-o")
     for name in ("some.xdi", "some.npz"):
         invoke(*some, tmp_path / name)
@@ -189,8 +189,8 @@ def test_convert_uses_the_reading_options(tmp_path: Path) -> None:
     data = np.arange(4, dtype=np.float32)[:, None, None] * np.ones((4, 2, 3), np.float32)
     np.save(tmp_path / "a.npy", data)
     (tmp_path / "e.txt").write_text("7100\n7110\n7100\n7110\n")
-    told = ["--energies", tmp_path / "e.txt", "--quantity", "fluorescence", "--repeat", "2"]
-    invoke("convert", tmp_path / "a.npy", "-o", tmp_path / "a.h5", *told)
+    options = ["--energies", tmp_path / "e.txt", "--quantity", "fluorescence", "--repeat", "2"]
+    invoke("convert", tmp_path / "a.npy", "-o", tmp_path / "a.h5", *options)
     stack = nx.read(tmp_path / "a.h5")
     np.testing.assert_array_equal(stack.data[:, 0, 0], [2, 3])
     assert stack.quantity == "fluorescence"

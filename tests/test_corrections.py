@@ -62,8 +62,8 @@ def test_cropped_energies_keep_their_exposures(
     np.testing.assert_array_equal(np.asarray(part.data), np.asarray(whole.data)[1:4, ..., 1:4, 0:3])
     pixels, block = slice(None), np.ones((3, part.data[0].size), np.float32)
     assert part.noise is not None
-    kept = whole.isel(slice(1, 4), box_of(shape)).noise
-    np.testing.assert_allclose(part.noise.variance(block, pixels), kept.variance(block, pixels), rtol=1e-6)
+    noise = whole.isel(slice(1, 4), box_of(shape)).noise
+    np.testing.assert_allclose(part.noise.variance(block, pixels), noise.variance(block, pixels), rtol=1e-6)
 
 
 @pytest.mark.parametrize("key", ["flat", "dark"])
@@ -116,10 +116,12 @@ def test_pixel_sizes_follow_steps_and_slices() -> None:
 
 
 def test_maps_in_the_metadata_are_cut_to_their_pixels() -> None:
-    one = ParameterMap(images((6, 5)), "OD", images((6, 5)))
-    stack = counts(SHAPE, edge_jump=one, nested={"maps": [images((2, 6, 5))], "frames": images(SHAPE), "names": ["a"]})
+    jump_map = ParameterMap(images((6, 5)), "OD", images((6, 5)))
+    stack = counts(
+        SHAPE, edge_jump=jump_map, nested={"maps": [images((2, 6, 5))], "frames": images(SHAPE), "names": ["a"]}
+    )
     part = stack.isel(slice(0, 2), (slice(1, 4), slice(0, 3)))
-    np.testing.assert_array_equal(part.metadata["edge_jump"].data, one.data[1:4, :3])
+    np.testing.assert_array_equal(part.metadata["edge_jump"].data, jump_map.data[1:4, :3])
     assert part.metadata["edge_jump"].sigma.shape == part.metadata["edge_jump"].mask.shape == (3, 3)
     nested = part.metadata["nested"]
     assert (nested["maps"][0].shape, nested["frames"].shape, nested["names"]) == ((2, 3, 3), (2, 3, 3), ["a"])

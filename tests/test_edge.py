@@ -37,8 +37,8 @@ def test_the_steepest_rise_is_found_between_the_points(e0: float) -> None:
 
 
 def test_noise_moves_the_edge_only_a_little(rng: np.random.Generator) -> None:
-    found = [find_e0(K_AXIS, step(K_AXIS, 8343.3) + rng.normal(0, 0.05, K_AXIS.size)) for _ in range(50)]
-    assert np.abs(np.array(found) - 8343.3).max() < 2.0
+    positions = [find_e0(K_AXIS, step(K_AXIS, 8343.3) + rng.normal(0, 0.05, K_AXIS.size)) for _ in range(50)]
+    assert np.abs(np.array(positions) - 8343.3).max() < 2.0
 
 
 def test_a_strong_narrow_pre_edge_peak_is_not_the_edge() -> None:
@@ -129,9 +129,9 @@ def test_normalization_removes_added_lines() -> None:
     offset = K_AXIS - e0
     pure = (e0 < K_AXIS) * 1.0
     mu = 0.3 - 0.001 * offset + 0.7 * pure + 0.0004 * offset * pure
-    made = normalize_mu(K_AXIS, mu, e0)
-    assert made.jump == pytest.approx(0.7)
-    np.testing.assert_allclose(made.mu[offset < 0], 0, atol=1e-9)
+    result = normalize_mu(K_AXIS, mu, e0)
+    assert result.jump == pytest.approx(0.7)
+    np.testing.assert_allclose(result.mu[offset < 0], 0, atol=1e-9)
     flat = normalize_mu(K_AXIS, mu, e0, flatten=True)
     np.testing.assert_allclose(flat.mu, pure, atol=1e-9)
 
@@ -143,8 +143,8 @@ def test_one_spectrum_and_a_block_give_the_same_result(rng: np.random.Generator)
         block = edge.normalize(spectra, edge.measure(spectra), flatten=flatten)
         assert block.dtype == np.float32
         for i in range(5):
-            one = normalize_mu(K_AXIS, spectra[:, i], 8343.0, edge.pre, edge.post, flatten=flatten)
-            np.testing.assert_allclose(block[:, i], one.mu, atol=2e-6)
+            single = normalize_mu(K_AXIS, spectra[:, i], 8343.0, edge.pre, edge.post, flatten=flatten)
+            np.testing.assert_allclose(block[:, i], single.mu, atol=2e-6)
 
 
 def test_the_error_of_the_jump_covers_it(rng: np.random.Generator) -> None:
@@ -164,11 +164,11 @@ def test_two_points_on_each_side_leave_the_noise_unknown() -> None:
 
 def test_normalization_keeps_metadata_and_records_its_values() -> None:
     raw = Spectrum("NiO", K_AXIS, 2 + 3 * step(K_AXIS, 8343, 0.2), 2.0, np.ones(K_AXIS.size), {"normalized": False})
-    made = normalize_spectrum(raw)
-    assert (made.name, made.valence, made.metadata["normalized"]) == ("NiO", 2.0, True)
-    assert made.metadata["edge_jump"] == pytest.approx(3, rel=0.01)
-    assert made.sigma is not None
-    np.testing.assert_allclose(made.sigma, 1 / made.metadata["edge_jump"])
+    result = normalize_spectrum(raw)
+    assert (result.name, result.valence, result.metadata["normalized"]) == ("NiO", 2.0, True)
+    assert result.metadata["edge_jump"] == pytest.approx(3, rel=0.01)
+    assert result.sigma is not None
+    np.testing.assert_allclose(result.sigma, 1 / result.metadata["edge_jump"])
     with pytest.raises(ValueError, match="spectrum 'flat'"):
         normalize_spectrum(Spectrum("flat", K_AXIS, np.ones(K_AXIS.size)))
     with pytest.raises(ValueError, match=r"the step at E0 = 8343 eV is -1"):

@@ -49,7 +49,7 @@ def test_values_that_text_cannot_hold_are_refused() -> None:
 def test_a_source_to_plain_values_and_back_is_unchanged() -> None:
     source = Source("/a/b.h5", "sha256:00")
     assert Source.from_plain(source.to_plain()) == source
-    told = Source("/a", None, {"select": 1, "files": ["b.xrm"]}, ("frames sorted by energy",))
-    assert Source.from_plain(told.to_plain()) == told
-    assert told.to_read() == (["/a/b.xrm"], {"select": 1})
+    original = Source("/a", None, {"select": 1, "files": ["b.xrm"]}, ("frames sorted by energy",))
+    assert Source.from_plain(original.to_plain()) == original
+    assert original.to_read() == (["/a/b.xrm"], {"select": 1})
     assert Source.from_plain(None) is None

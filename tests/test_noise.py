@@ -85,8 +85,8 @@ def test_cropping_the_noise_gives_the_noise_of_the_part(noise: PhotonNoise | Amo
     pixels, everything = slice(5, 15), slice(None)
     if isinstance(noise, PhotonNoise):
         mu = np.full((3, 10), 0.5)
-        expected, found = noise.variance(mu, pixels)[:2], part.variance(mu[:2], everything)
-        np.testing.assert_allclose(np.broadcast_to(found, (2, 10)), np.broadcast_to(expected, (2, 10)))
+        expected, actual = noise.variance(mu, pixels)[:2], part.variance(mu[:2], everything)
+        np.testing.assert_allclose(np.broadcast_to(actual, (2, 10)), np.broadcast_to(expected, (2, 10)))
     else:
         np.testing.assert_allclose(part.sigma(everything), noise.sigma(pixels)[:2])
 

@@ -7,14 +7,14 @@ from napari_xanes import MapSet, ParameterMap
 
 
 def test_mask_of_a_map_defaults_to_finite_values() -> None:
-    one = ParameterMap(np.array([[1.0, np.nan]]), "eV")
-    assert one.mask.tolist() == [[True, False]]
-    assert one.data.dtype == np.float32
+    parameter_map = ParameterMap(np.array([[1.0, np.nan]]), "eV")
+    assert parameter_map.mask.tolist() == [[True, False]]
+    assert parameter_map.data.dtype == np.float32
 
 
 def test_masked_pixels_have_no_value() -> None:
-    one = ParameterMap(np.array([[1.0, 2.0]]), mask=np.array([[True, False]]))
-    assert np.isnan(one.valid()[0, 1])
+    parameter_map = ParameterMap(np.array([[1.0, 2.0]]), mask=np.array([[True, False]]))
+    assert np.isnan(parameter_map.valid()[0, 1])
     labels = ParameterMap(np.array([[1, 2]]), labels={1: "a", 2: "b"}, mask=np.array([[True, False]]))
     assert labels.valid().tolist() == [[1, 0]]
 

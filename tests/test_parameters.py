@@ -40,14 +40,14 @@ def example(
 
 
 def test_the_signature_is_the_only_declaration() -> None:
-    found = parameters_of(example)
-    assert list(found) == ["e0", "window", "order", "shape", "flatten"]
-    assert (found["e0"].kind, found["e0"].optional, found["e0"].spec.unit) == ("float", True, "eV")
-    assert found["e0"].description == "Edge energy, on two lines."
-    assert found["order"].description == found["flatten"].description == "Shared text."
-    assert found["shape"].choices == ("line", "step")
-    assert found["window"].kind == "range"
-    assert found["e0"].describe()["maximum"] == 1e5
+    parameters = parameters_of(example)
+    assert list(parameters) == ["e0", "window", "order", "shape", "flatten"]
+    assert (parameters["e0"].kind, parameters["e0"].optional, parameters["e0"].spec.unit) == ("float", True, "eV")
+    assert parameters["e0"].description == "Edge energy, on two lines."
+    assert parameters["order"].description == parameters["flatten"].description == "Shared text."
+    assert parameters["shape"].choices == ("line", "step")
+    assert parameters["window"].kind == "range"
+    assert parameters["e0"].describe()["maximum"] == 1e5
 
 
 def test_parameters_are_completed_and_converted() -> None:

@@ -32,9 +32,9 @@ def test_a_saved_recipe_gives_the_same_maps(
     first = nx.run([Step("optical_depth"), Step("fit_references", {"references": references})], count_stack)
     for exact in (False, True):
         Recipe(first.history).save(tmp_path / "recipe.yaml", exact=exact)
-        again = nx.run(Recipe.load(tmp_path / "recipe.yaml"), count_stack)
+        repeated = nx.run(Recipe.load(tmp_path / "recipe.yaml"), count_stack)
         for name in first:
-            np.testing.assert_array_equal(again[name].data, first[name].data)
+            np.testing.assert_array_equal(repeated[name].data, first[name].data)
 
 
 def test_paths_in_a_recipe_are_relative_to_its_folder(tmp_path: Path, depth_stack: SpectralStack) -> None:
@@ -81,10 +81,10 @@ def test_no_step_can_follow_maps(depth_stack: SpectralStack, references: list[Sp
 
 
 def test_progress_goes_from_0_to_1(count_stack: SpectralStack) -> None:
-    seen: list[float] = []
-    nx.run([Step("optical_depth"), Step("normalize_edge")], count_stack, progress=lambda d, t: seen.append(d))
-    assert seen == sorted(seen)
-    assert seen[-1] == pytest.approx(1)
+    reports: list[float] = []
+    nx.run([Step("optical_depth"), Step("normalize_edge")], count_stack, progress=lambda d, t: reports.append(d))
+    assert reports == sorted(reports)
+    assert reports[-1] == pytest.approx(1)
 
 
 def test_progress_callback_can_cancel(count_stack: SpectralStack) -> None:

@@ -75,8 +75,8 @@ class TestAnOperationFromOutsideThePackage:
         first = nx.run([Step("crop"), Step("subtract")], depth_stack)
         np.testing.assert_allclose(first.data, depth_stack.data - depth_stack.data.mean(), atol=1e-6)
         Recipe(first.history).save(tmp_path / "recipe.yaml", exact=True)
-        again = nx.run(Recipe.load(tmp_path / "recipe.yaml"), depth_stack)
-        np.testing.assert_array_equal(again.data, first.data)
+        repeated = nx.run(Recipe.load(tmp_path / "recipe.yaml"), depth_stack)
+        np.testing.assert_array_equal(repeated.data, first.data)
 
     def test_is_listed_on_the_command_line(self) -> None:
         listed = json.loads(CliRunner().invoke(app, ["ops", "--json"], catch_exceptions=False).stdout)

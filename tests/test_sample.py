@@ -8,8 +8,8 @@ from napari_xanes.sample import SAMPLES
 
 @pytest.mark.parametrize("key", SAMPLES)
 def test_the_seed_decides_everything(key: str) -> None:
-    first, again, other = SAMPLES[key](seed=3, size=24), SAMPLES[key](seed=3, size=24), SAMPLES[key](seed=4, size=24)
-    np.testing.assert_array_equal(first.stack.data, again.stack.data)
+    first, repeated, other = SAMPLES[key](seed=3, size=24), SAMPLES[key](seed=3, size=24), SAMPLES[key](seed=4, size=24)
+    np.testing.assert_array_equal(first.stack.data, repeated.stack.data)
     assert not np.array_equal(first.stack.data, other.stack.data)
 
 

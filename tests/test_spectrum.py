@@ -31,10 +31,10 @@ def test_error_names_a_wrong_axis(energy: list, mu: list, text: str) -> None:
 
 def test_spectrum_to_plain_values_and_back_is_unchanged() -> None:
     spectrum = Spectrum("a", [8330.1, 8340.2], [0.1, 0.3], 2, [0.01, 0.02], {"normalized": True, "path": "x.txt"})
-    back = Spectrum.from_plain(spectrum.to_plain())
-    assert back.to_plain() == spectrum.to_plain()
-    assert back.valence == 2.0
-    assert back.metadata["normalized"] is True
+    restored = Spectrum.from_plain(spectrum.to_plain())
+    assert restored.to_plain() == spectrum.to_plain()
+    assert restored.valence == 2.0
+    assert restored.metadata["normalized"] is True
 
 
 def test_spectrum_does_not_share_memory_with_its_input() -> None:

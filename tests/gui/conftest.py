@@ -113,8 +113,8 @@ def add_stack(viewer: Any, stack: SpectralStack) -> Callable[..., Any]:
     from napari_xanes.gui.layers import stack_to_layer
 
     def add(other: SpectralStack | None = None, **keywords: Any) -> Any:
-        data, mine, _ = stack_to_layer(other if other is not None else stack)
-        return viewer.add_image(data, **(mine | keywords))
+        data, own_keywords, _ = stack_to_layer(other if other is not None else stack)
+        return viewer.add_image(data, **(own_keywords | keywords))
 
     return add
 
@@ -122,10 +122,10 @@ def add_stack(viewer: Any, stack: SpectralStack) -> Callable[..., Any]:
 @pytest.fixture
 def errors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that collects error notifications."""
-    found: list[str] = []
+    messages: list[str] = []
     import napari_xanes.gui.spectra  # noqa: F401  the modules must be loaded before they are patched
 
     for name, module in list(sys.modules.items()):
         if name.startswith("napari_xanes.gui") and hasattr(module, "show_error"):
-            monkeypatch.setattr(module, "show_error", found.append)
-    return found
+            monkeypatch.setattr(module, "show_error", messages.append)
+    return messages

@@ -73,7 +73,7 @@ def test_a_run_gives_the_cleaned_stack_and_hidden_companions(
     assert result.name == "denoised · NMC particle, Ni K-edge"
     expected = nx.run(stack_of(result).history[-1:], stack_of(layer))
     np.testing.assert_allclose(result.data, expected.data, atol=1e-5)
-    hidden = {one.name: one for one in viewer.layers if not one.visible}
+    hidden = {item.name: item for item in viewer.layers if not item.visible}
     background = hidden["removed background · NMC particle, Ni K-edge"]
     assert not isinstance(background.data, np.ndarray)
     np.testing.assert_allclose(background.data, expected.metadata["denoise"]["background"], atol=1e-5)
@@ -128,8 +128,8 @@ def test_the_swipe_shows_before_on_the_left(viewer: Any, dock: DenoiseDock, laye
     run(dock, wait)
     result = viewer.layers.selection.active
     viewer.dims.set_current_step(0, 5)
-    for one in (layer, result):
-        one.contrast_limits = (-0.2, 0.6)
+    for item in (layer, result):
+        item.contrast_limits = (-0.2, 0.6)
     number = len(viewer.layers)
     settle()
     after = viewer.screenshot(flash=False).astype(int)
@@ -285,7 +285,7 @@ def test_references_without_valences_are_used(viewer: Any, dock: DenoiseDock, la
     for spectrum in shared.spectra:
         shared.set_valence(spectrum.name, None)
     form = dock.runner.form()
-    assert [one.name for one in form.values()["references"]] == ["Ni2+ model", "Ni4+ model"]
+    assert [item.name for item in form.values()["references"]] == ["Ni2+ model", "Ni4+ model"]
     for spectrum in shared.spectra:
         shared.set_checked(spectrum.name, False)
     assert form.values()["references"] is None, "learned from the stack"
@@ -340,18 +340,18 @@ def test_the_result_can_be_saved_reopened_and_mapped(
     result = viewer.layers.selection.active
     result.save(str(tmp_path / "clean.h5"), plugin="napari-xanes")
     viewer.layers.clear()
-    (again,) = viewer.open(str(tmp_path / "clean.h5"), plugin="napari-xanes")
-    assert again.name == result.name
-    np.testing.assert_array_equal(again.data, result.data)
-    about, old = (one.metadata["xanes"]["metadata"]["denoise"] for one in (again, result))
+    (reopened,) = viewer.open(str(tmp_path / "clean.h5"), plugin="napari-xanes")
+    assert reopened.name == result.name
+    np.testing.assert_array_equal(reopened.data, result.data)
+    about, old = (item.metadata["xanes"]["metadata"]["denoise"] for item in (reopened, result))
     assert about["report"] == old["report"]
     np.testing.assert_array_equal(about["fraction_sigma"], old["fraction_sigma"])
     np.testing.assert_allclose(about["background"], old["background"], atol=1e-6)
     maps = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
-    assert maps.runner.stacks.layer() is again
+    assert maps.runner.stacks.layer() is reopened
     maps.runner.start()
     wait(lambda: not maps.runner.job.running)
-    valence = next(one for one in viewer.layers if one.name.startswith("valence ·"))
+    valence = next(item for item in viewer.layers if item.name.startswith("valence ·"))
     truth = nmc_ni_k(size=SIZE).truth["valence"]
     core = nmc_ni_k(size=SIZE).truth["edge_jump"].data > 0.15
     assert np.nanstd((valence.data - truth.data)[core]) < 0.15

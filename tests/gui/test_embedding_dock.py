@@ -52,18 +52,18 @@ def show(viewer: Any, stack: SpectralStack) -> Any:
 
 
 def open_dock(viewer: Any) -> EmbeddingDock:
-    made = viewer.window.add_plugin_dock_widget("napari-xanes", "Embedding")[1]
-    made.method.setCurrentText("PCA")
-    return made
+    opened = viewer.window.add_plugin_dock_widget("napari-xanes", "Embedding")[1]
+    opened.method.setCurrentText("PCA")
+    return opened
 
 
 @pytest.fixture
 def dock(viewer: Any, oxides: SpectralStack, wait: Any) -> EmbeddingDock:
     show(viewer, oxides)
-    made = open_dock(viewer)
-    made.start()
-    wait(lambda: made.picture is not None)
-    return made
+    opened = open_dock(viewer)
+    opened.start()
+    wait(lambda: opened.picture is not None)
+    return opened
 
 
 def shown_marks(dock: EmbeddingDock) -> list[str]:
@@ -107,10 +107,10 @@ def test_noise_is_not_shown_as_signal(rng: np.random.Generator) -> None:
 def test_branches_have_the_colours_of_the_charge_map(library: Any, maps: Any) -> None:
     from napari_xanes.colours import colour_of
 
-    found = branches(library, maps["charge"].labels)
-    assert [(one.name, one.colour) for one in found] == [(f"Mn{n}+", colour_of(n)) for n in (2, 3, 4)]
-    for one in found:
-        assert (np.diff(library.column("ten_dq")[one.line]) > 0).all()
+    drawn = branches(library, maps["charge"].labels)
+    assert [(branch.name, branch.colour) for branch in drawn] == [(f"Mn{n}+", colour_of(n)) for n in (2, 3, 4)]
+    for branch in drawn:
+        assert (np.diff(library.column("ten_dq")[branch.line]) > 0).all()
 
 
 @pytest.mark.parametrize(
@@ -132,15 +132,15 @@ def test_a_match_is_used_only_for_its_own_stack(viewer: Any, oxides: SpectralSta
     layer = show(viewer, oxides)
     assert match_of(viewer.layers, layer) is None
     add_layers(viewer, maps)
-    found = match_of(viewer.layers, layer)
-    assert found.metadata["library"] == maps.metadata["library"]
+    match = match_of(viewer.layers, layer)
+    assert match.metadata["library"] == maps.metadata["library"]
     other = show(viewer, SpectralStack(oxides.data, oxides.energy, "optical_depth", metadata={"name": "other"}))
     assert match_of(viewer.layers, other) is None
-    text = reading(found, (3, 2))
+    text = reading(match, (3, 2))
     assert text.startswith("Mn2+, 10Dq 0.9")
     assert "±" in text
     assert text.endswith("%")
-    assert reading(found, (3, 18)) == "weak signal"
+    assert reading(match, (3, 18)) == "weak signal"
 
 
 def test_maps_of_a_k_edge_show_the_valence() -> None:
@@ -230,16 +230,16 @@ def test_methods_switch_and_hidden_docks_do_not_draw(viewer: Any, dock: Embeddin
 
 def test_cancel_does_not_wait_for_running_work(dock: EmbeddingDock, wait: Any, settle: Any) -> None:
     """Cancelling does not wait for the work, which takes longer than this test. Its late result is ignored."""
-    release, first, given = threading.Event(), dock.picture, []
-    dock.job.done.connect(given.append)
+    release, first, results = threading.Event(), dock.picture, []
+    dock.job.done.connect(results.append)
     dock.job.start(lambda progress: release.wait(200), "stubborn")
     dock.job.cancel()
     wait(lambda: not dock.job.running)
     dock.job.start(lambda progress: (None, None, None, None), "next")
     release.set()
-    wait(lambda: given)
+    wait(lambda: results)
     settle()
-    assert given == [(None, None, None, None)]
+    assert results == [(None, None, None, None)]
     assert dock.picture is first
 
 

@@ -43,12 +43,12 @@ def drop(viewer: Any) -> Callable[[Path], Any]:
 
 
 def maps_in(viewer: Any) -> dict[str, Any]:
-    found = {}
+    map_layers = {}
     for layer in viewer.layers:
         xanes = layer.metadata.get("xanes", {})
         if xanes.get("kind") == "map" and xanes["role"] == "value":
-            found[xanes["map"]] = layer
-    return found
+            map_layers[xanes["map"]] = layer
+    return map_layers
 
 
 def test_hxn_file_is_dropped_mapped_and_saved(
@@ -68,12 +68,12 @@ def test_hxn_file_is_dropped_mapped_and_saved(
     viewer.dims.set_current_step(0, 30)
     wait(lambda: f"{energies[30]:.1f} eV" in _overlay(viewer).text)
 
-    seen: list[Any] = []
-    spectra.cursor_moved.connect(lambda layer, index: seen.append(index))
+    captured: list[Any] = []
+    spectra.cursor_moved.connect(lambda layer, index: captured.append(index))
     viewer.cursor.position = (30, 40, 50)
     for callback in viewer.mouse_move_callbacks:
         callback(viewer, None)
-    wait(lambda: (40, 50) in seen)
+    wait(lambda: (40, 50) in captured)
 
     labels = np.zeros((91, 95), np.uint8)
     labels[30:50, 40:60] = 1

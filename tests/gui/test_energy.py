@@ -35,8 +35,8 @@ def test_steps_and_energies_of_a_layer(viewer, add_stack, stack):
 
 def test_the_current_stack(viewer, add_stack, stack):
     follower = attach_energy(viewer)
-    seen = []
-    follower.layer_changed.connect(seen.append)
+    received = []
+    follower.layer_changed.connect(received.append)
     first = add_stack()
     second = add_stack(name="second")
     assert follower.layer is second
@@ -49,7 +49,7 @@ def test_the_current_stack(viewer, add_stack, stack):
     viewer.layers.clear()
     assert follower.layer is None
     assert text_of(viewer) == ""
-    assert seen == [first, second, first, second, None]
+    assert received == [first, second, first, second, None]
 
 
 def test_no_energy_is_shown_if_the_energy_axis_is_displayed(viewer, add_stack):

@@ -40,9 +40,9 @@ def everything(
 
 @pytest.fixture
 def form(qtbot: Any) -> Form:
-    made = Form(everything)
-    qtbot.addWidget(made)
-    return made
+    built_form = Form(everything)
+    qtbot.addWidget(built_form)
+    return built_form
 
 
 numbers = st.floats(-1e9, 1e9, allow_nan=False) | st.sampled_from([1e-6, 12658.0, 1e-300, 0.1 + 0.2])
@@ -60,14 +60,14 @@ numbers = st.floats(-1e9, 1e9, allow_nan=False) | st.sampled_from([1e-6, 12658.0
 )
 def test_form_returns_what_the_user_enters(form: Form, **values: Any) -> None:
     form.fill(values)
-    found = form.values()
-    assert {name: found[name] for name in values} == values
+    result = form.values()
+    assert {name: result[name] for name in values} == values
 
 
 def test_defaults_are_shown_and_empty_is_automatic(form: Form) -> None:
-    found = form.values()
-    assert found["number"] == 1e-6
-    assert found["automatic"] is None
+    values = form.values()
+    assert values["number"] == 1e-6
+    assert values["automatic"] is None
     assert form.field("automatic").widget.placeholderText() == "automatic: from the data"
 
 

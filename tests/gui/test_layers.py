@@ -20,10 +20,10 @@ def maps(depth_stack: SpectralStack, references: list[Spectrum]) -> MapSet:
 
 def test_stack_to_layer_and_back_is_unchanged(add_stack: Any, stack: SpectralStack) -> None:
     layer = add_stack()
-    back = stack_of(layer)
-    assert np.shares_memory(back.data, stack.data)
-    np.testing.assert_array_equal(back.energy, stack.energy)
-    assert (back.quantity, back.pixel_size, back.name) == (stack.quantity, stack.pixel_size, "particle")
+    restored = stack_of(layer)
+    assert np.shares_memory(restored.data, stack.data)
+    np.testing.assert_array_equal(restored.energy, stack.energy)
+    assert (restored.quantity, restored.pixel_size, restored.name) == (stack.quantity, stack.pixel_size, "particle")
     assert tuple(layer.scale) == (1, 0.05, 0.05)
     assert [str(unit) for unit in layer.units] == ["pixel", "micrometer", "micrometer"]
     assert tuple(layer.axis_labels) == ("energy", "y", "x")
@@ -51,11 +51,11 @@ def test_masked_pixels_have_no_colour(viewer: Any, depth_stack: SpectralStack, r
 
 def test_maps_to_layers_and_back_are_unchanged(viewer: Any, maps: MapSet) -> None:
     added = add_layers(viewer, maps)
-    back = maps_of([layer.metadata["xanes"] for layer in added])
-    assert set(back) == set(maps)
-    for name, one in maps.items():
-        np.testing.assert_array_equal(back[name].data, one.data)
-    assert back.history == maps.history
+    restored = maps_of([layer.metadata["xanes"] for layer in added])
+    assert set(restored) == set(maps)
+    for name, parameter_map in maps.items():
+        np.testing.assert_array_equal(restored[name].data, parameter_map.data)
+    assert restored.history == maps.history
 
 
 def test_maps_of_two_runs_are_not_mixed(maps: MapSet) -> None:
@@ -72,10 +72,10 @@ def test_layers_saved_by_napari_can_be_read_again(
     target = tmp_path / f"stack{suffix}"
     assert layer.save(str(target), plugin="napari-xanes") == [str(target)]
     viewer.layers.clear()
-    (again,) = viewer.open(str(target), plugin="napari-xanes")
-    np.testing.assert_array_equal(again.data, layer.data)
-    np.testing.assert_array_equal(again.metadata["xanes"]["energy_eV"], layer.metadata["xanes"]["energy_eV"])
-    assert tuple(again.scale) == tuple(layer.scale)
+    (reopened,) = viewer.open(str(target), plugin="napari-xanes")
+    np.testing.assert_array_equal(reopened.data, layer.data)
+    np.testing.assert_array_equal(reopened.metadata["xanes"]["energy_eV"], layer.metadata["xanes"]["energy_eV"])
+    assert tuple(reopened.scale) == tuple(layer.scale)
 
     viewer.layers.clear()
     added = add_layers(viewer, maps)
@@ -84,10 +84,10 @@ def test_layers_saved_by_napari_can_be_read_again(
     viewer.layers.clear()
     viewer.open(str(target), plugin="napari-xanes")
     assert {layer.name for layer in viewer.layers} == {layer.name for layer in added}
-    back = maps_of([layer.metadata["xanes"] for layer in viewer.layers])
-    assert back.history == maps.history
-    np.testing.assert_array_equal(back["valence"].data, maps["valence"].data)
-    np.testing.assert_array_equal(back["valence"].sigma, maps["valence"].sigma)
+    restored = maps_of([layer.metadata["xanes"] for layer in viewer.layers])
+    assert restored.history == maps.history
+    np.testing.assert_array_equal(restored["valence"].data, maps["valence"].data)
+    np.testing.assert_array_equal(restored["valence"].sigma, maps["valence"].sigma)
 
 
 def test_region_spectra_are_saved(viewer: Any, add_stack: Any, stack: SpectralStack, tmp_path: Path) -> None:

@@ -55,12 +55,12 @@ def lazy(stack: SpectralStack) -> SpectralStack:
 def depth(request: pytest.FixtureRequest) -> SpectralStack:
     """Return a lazy optical depth of 48 x 48 pixels, or of a volume with different slices."""
     whole = nx.ops.optical_depth(nmc_ni_k(size=48, photons=800).stack)
-    kept = {"name": "particle", "references": whole.metadata["references"]}
-    flat = SpectralStack(whole.data, whole.energy, "optical_depth", 0.04, metadata=kept)
+    metadata = {"name": "particle", "references": whole.metadata["references"]}
+    flat = SpectralStack(whole.data, whole.energy, "optical_depth", 0.04, metadata=metadata)
     if request.param == "image":
         return lazy(flat)
     data = np.stack([flat.data * (z + 1) for z in range(SLICES)], axis=1)
-    return lazy(SpectralStack(data, flat.energy, "optical_depth", (0.1, 0.04, 0.04), metadata=kept))
+    return lazy(SpectralStack(data, flat.energy, "optical_depth", (0.1, 0.04, 0.04), metadata=metadata))
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_viewing_computes_nothing_on_the_main_thread(
     settle()
     assert watch.guilty == []
     assert len(pins_of(viewer).pins) == 1
-    assert all(one.runner.run_button.isEnabled() for one in docks)
+    assert all(item.runner.run_button.isEnabled() for item in docks)
     assert embedding.stacks.layer() is other
 
 
@@ -124,10 +124,10 @@ def test_spectra_of_a_closed_stack_are_freed(viewer: Any, add_stack: Any, depth:
     dock, layer = spectra_dock(viewer), add_stack(depth)
     look_at(viewer, layer, (7, *(0,) * (layer.ndim - 3), 10, 5))
     wait(lambda: dock.curves.cursor_values is not None)
-    kept = ref(dock.cursor._tiles)
-    assert kept() is not None
+    tiles = ref(dock.cursor._tiles)
+    assert tiles() is not None
     viewer.layers.clear()
-    wait(lambda: kept() is None)
+    wait(lambda: tiles() is None)
 
 
 def test_contrast_comes_from_a_worker(
@@ -182,7 +182,7 @@ def test_regions_become_references_in_a_worker(
     dock.regions.brush()
     brush(viewer.layers.selection.active, (*rest, slice(20, 30), slice(20, 30)))
     dock.reference_list.take_regions()
-    wait(lambda: [one.name for one in references_of(viewer).spectra][-1:] == ["region 1"])
+    wait(lambda: [item.name for item in references_of(viewer).spectra][-1:] == ["region 1"])
     assert watch.guilty == []
     expected = np.asarray(depth.data)[(slice(None), *rest, slice(20, 30), slice(20, 30))].mean(axis=(-2, -1))
     np.testing.assert_allclose(references_of(viewer).spectra[-1].mu, expected, rtol=1e-5)
@@ -197,10 +197,10 @@ def test_operations_are_shown_without_computing(
     dock.runner.methods.setCurrentIndex(dock.runner.methods.findData(method))
     dock.runner.start()
     wait(lambda: not dock.runner.job.running)
-    made = viewer.layers[-1]
-    wait(lambda: tuple(made.contrast_limits) != (0.0, 1.0))
+    result = viewer.layers[-1]
+    wait(lambda: tuple(result.contrast_limits) != (0.0, 1.0))
     assert watch.guilty == []
-    assert not isinstance(made.data, np.ndarray)
+    assert not isinstance(result.data, np.ndarray)
 
 
 def test_maps_are_made_without_computing_on_the_main_thread(
@@ -226,11 +226,11 @@ def test_denoising_computes_nothing_on_the_main_thread(
     add_stack(depth)
     dock.preview()
     wait(lambda: not dock.runner.job.running)
-    preview = next(one for one in viewer.layers if one.name == "denoised preview")
+    preview = next(item for item in viewer.layers if item.name == "denoised preview")
     wait(lambda: tuple(preview.contrast_limits) != (0.0, 1.0))
     dock.runner.start()
     wait(lambda: not dock.runner.job.running and not dock.companions_pending)
     dock.compare.slider.setValue(100)
     settle()
     assert watch.guilty == []
-    assert any(isinstance(one, Spectrum) for one in references_of(viewer).spectra)
+    assert any(isinstance(item, Spectrum) for item in references_of(viewer).spectra)

@@ -58,7 +58,7 @@ def test_results_fit_a_narrow_dock(viewer: Any, dock: MapDock, wait: Any) -> Non
     viewer.add_image(data, **keywords)
     dock.runner.methods.setCurrentIndex(dock.runner.methods.findData("edge_energy"))
     run(dock, wait)
-    (area,) = [one for one in dock.findChildren(QScrollArea) if one.isAncestorOf(dock.results)]
+    (area,) = [child for child in dock.findChildren(QScrollArea) if child.isAncestorOf(dock.results)]
     taken = area.verticalScrollBar().sizeHint().width() + dock.width() - area.viewport().width()
     assert area.widget().minimumSizeHint().width() <= dock.minimumSizeHint().width() - taken
 
@@ -120,8 +120,8 @@ def test_recipe_and_script_repeat_the_run(
     target = tmp_path / "recipe.yaml"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(target), ""))
     dock.results._save_recipe()
-    again = nx.run(Recipe.load(target), stack)
-    np.testing.assert_array_equal(again["edge_jump"].valid(), layer.data)
+    repeated = nx.run(Recipe.load(target), stack)
+    np.testing.assert_array_equal(repeated["edge_jump"].valid(), layer.data)
     dock.results._copy_python()
     assert "nx.Step('fit_references'" in QApplication.clipboard().text()
 

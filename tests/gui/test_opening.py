@@ -94,9 +94,9 @@ def test_unreadable_files_are_reported_together(viewer: Any, tmp_path: Path, err
     np.savez(tmp_path / "a.npz", data=np.ones((3, 4, 5)), energy=[7100, 7110, 7120])
     DropTarget(QWidget(), viewer).open(names(tmp_path))
     assert len(viewer.layers) == 1
-    (told,) = errors
-    assert told.startswith("0.h5")
-    assert told.endswith("and 2 more")
+    (message,) = errors
+    assert message.startswith("0.h5")
+    assert message.endswith("and 2 more")
 
 
 def test_photos_among_the_files_are_left_to_napari(tmp_path: Path) -> None:

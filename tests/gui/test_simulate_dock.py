@@ -60,5 +60,5 @@ def test_error_names_the_reason_for_an_impossible_ion(dock: SimulateDock, wait: 
 def test_energy_range_follows_the_stack() -> None:
     values = {"ten_dq": 1.0, "shift": 0.0, "gauss": 0.3}
     assert simulate("Mn2+", values, np.array([630.0, 670.0])).energy[0] == 630
-    far = simulate("Ni2+", values, np.array([630.0, 670.0]))
-    assert far.energy[0] > 800
+    nickel = simulate("Ni2+", values, np.array([630.0, 670.0]))
+    assert nickel.energy[0] > 800

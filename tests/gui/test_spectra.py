@@ -35,10 +35,10 @@ def point_at(viewer, dock, wait):
     """Put the cursor over a pixel (y, x) of a layer, and wait for its spectrum."""
 
     def point(layer, *pixel):
-        came = [dock.cursor.index]
-        dock.cursor.spectrum_ready.connect(lambda index, values: came.append(index))
+        received = [dock.cursor.index]
+        dock.cursor.spectrum_ready.connect(lambda index, values: received.append(index))
         viewer.cursor.position = tuple(layer.data_to_world((0, *pixel)))
-        wait(lambda: pixel in came)
+        wait(lambda: pixel in received)
 
     return point
 
@@ -274,23 +274,23 @@ def test_layers_come_and_go(viewer, dock, add_stack, point_at, stack, wait):
 
 
 def test_cursor_signal(viewer, dock, add_stack, point_at, wait):
-    seen = []
-    dock.cursor_moved.connect(lambda layer, index: seen.append((layer, index)))
+    received = []
+    dock.cursor_moved.connect(lambda layer, index: received.append((layer, index)))
     layer = add_stack()
     point_at(layer, 5, 9)
-    wait(lambda: seen and seen[-1] == (layer, (5, 9)))
+    wait(lambda: received and received[-1] == (layer, (5, 9)))
 
 
 def test_neighbouring_pixels_of_lazy_data_are_shown_at_once(viewer, dock, add_stack, point_at, stack, wait):
     layer = add_stack(stack.with_data(da.from_array(stack.data, chunks=(30, 8, 8))))
     point_at(layer, 5, 9)
     wait(lambda: dock.cursor._tiles.spectrum((5, 9), 1) is not None)
-    came = []
-    dock.cursor.spectrum_ready.connect(lambda index, values: came.append((index, values)))
+    received = []
+    dock.cursor.spectrum_ready.connect(lambda index, values: received.append((index, values)))
     viewer.cursor.position = tuple(layer.data_to_world((0, 6, 11)))
     wait(lambda: dock.cursor.index == (6, 11))
-    assert came[-1][0] == (6, 11)
-    np.testing.assert_allclose(came[-1][1], stack.data[:, 6, 11])
+    assert received[-1][0] == (6, 11)
+    np.testing.assert_allclose(received[-1][1], stack.data[:, 6, 11])
 
 
 def test_a_late_spectrum_does_not_replace_a_newer_one(viewer, dock, add_stack, stack, wait, settle, monkeypatch):

@@ -128,11 +128,11 @@ def test_unrelated_labels_are_not_regions(viewer, dock, wait, settle):
     viewer.add_labels(np.ones((24, 32), int), scale=(0.05, 0.05), metadata={"xanes": {"kind": "map"}})
     settle(150)
     assert dock.regions.texts() == []
-    mine = viewer.add_labels(np.full((24, 32), 1_000_000_000), scale=(0.05, 0.05))
+    own_labels = viewer.add_labels(np.full((24, 32), 1_000_000_000), scale=(0.05, 0.05))
     wait(lambda: len(dock.regions.texts()) == 1)
-    mine.visible = False
+    own_labels.visible = False
     wait(lambda: dock.regions.texts() == [])
-    mine.visible = True
+    own_labels.visible = True
     wait(lambda: len(dock.regions.texts()) == 1)
-    viewer.layers.remove(mine)
+    viewer.layers.remove(own_labels)
     wait(lambda: dock.regions.texts() == [])

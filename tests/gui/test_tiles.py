@@ -21,34 +21,34 @@ DATA = np.random.default_rng(0).random((4, 3, 150, 131), dtype=np.float32)
 @given(st.integers(0, 2), st.integers(0, 149), st.integers(0, 130), st.integers(0, 50), st.booleans())
 def test_spectra_from_tiles_equal_spectra_from_memory(z: int, y: int, x: int, half: int, flat: bool) -> None:
     data, index = (DATA[:, 0], (y, x)) if flat else (DATA, (z, y, x))
-    kept, size = Tiles(data), 2 * half + 1
-    assert kept.spectrum(index, size) is None
+    cache, size = Tiles(data), 2 * half + 1
+    assert cache.spectrum(index, size) is None
     expected = box_spectrum(data, index, size)
-    np.testing.assert_array_equal(kept.read(index, size), expected)
-    np.testing.assert_array_equal(kept.spectrum(index, size), expected)
+    np.testing.assert_array_equal(cache.read(index, size), expected)
+    np.testing.assert_array_equal(cache.spectrum(index, size), expected)
 
 
 def test_neighbouring_pixels_are_read_once() -> None:
-    asked = []
+    reads = []
 
     def noted(block: Any) -> Any:
-        asked.append(1)
+        reads.append(1)
         return block
 
     data = da.from_array(DATA[:, 0], chunks=(4, 150, 131)).map_blocks(noted, meta=np.empty((0, 0, 0), np.float32))
-    kept = Tiles(data)
-    kept.read((10, 20), 5)
-    assert kept.spectrum((63, 0), 5) is not None
-    assert kept.spectrum((64, 0), 5) is None
-    assert kept.spectrum((10, 20), 7) is None
-    assert len(asked) == 1
+    cache = Tiles(data)
+    cache.read((10, 20), 5)
+    assert cache.spectrum((63, 0), 5) is not None
+    assert cache.spectrum((64, 0), 5) is None
+    assert cache.spectrum((10, 20), 7) is None
+    assert len(reads) == 1
 
 
 def test_old_tiles_are_removed_from_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiles, "CACHE_BYTES", 2 * 4 * 64 * 64 * 4)
-    kept = Tiles(DATA[:, 0])
+    cache = Tiles(DATA[:, 0])
     for column in (0, 64, 0, 64):
-        kept.read((0, column), 1)
-    kept.read((64, 0), 1)
-    assert kept.spectrum((0, 0), 1) is None
-    assert kept.spectrum((0, 64), 1) is not None
+        cache.read((0, column), 1)
+    cache.read((64, 0), 1)
+    assert cache.spectrum((0, 0), 1) is None
+    assert cache.spectrum((0, 64), 1) is not None

@@ -28,9 +28,9 @@ SCALE = (0.1, 0.04, 0.04)  # µm
 def volume() -> SpectralStack:
     """Return counts of three different particles, one behind the other."""
     slices = [nmc_ni_k(seed=z, size=SIZE, photons=2000).stack for z in range(SLICES)]
-    known = {name: np.stack([one.metadata[name] for one in slices], axis=-3) for name in ("flat", "dark")}
+    known = {name: np.stack([item.metadata[name] for item in slices], axis=-3) for name in ("flat", "dark")}
     metadata = {**slices[0].metadata, **known, "name": "volume"}
-    data = np.stack([one.data for one in slices], axis=1)
+    data = np.stack([item.data for item in slices], axis=1)
     return SpectralStack(data, slices[0].energy, "counts", SCALE, metadata=metadata)
 
 
@@ -167,11 +167,11 @@ def test_i0_of_a_brushed_region(viewer: Any, layer: Any, volume: SpectralStack, 
     dark = volume.metadata["dark"]
     inside = (volume.data - dark)[:, 1:2, :6, :6] if deep else (volume.data - dark)[:, :, :6, :6]
     i0 = inside.mean(axis=(1, 2, 3), dtype=np.float64)
-    made = viewer.layers[-1]
+    result = viewer.layers[-1]
     expected = -np.log((volume.data - dark) / i0[:, None, None, None])
-    np.testing.assert_allclose(made.data, expected, rtol=1e-3, atol=1e-4)
-    assert tuple(made.scale) == (1, *SCALE)
-    assert tuple(made.axis_labels) == ("energy", "z", "y", "x")
+    np.testing.assert_allclose(result.data, expected, rtol=1e-3, atol=1e-4)
+    assert tuple(result.scale) == (1, *SCALE)
+    assert tuple(result.axis_labels) == ("energy", "z", "y", "x")
 
 
 def test_crop_to_a_brushed_region_keeps_all_slices(viewer: Any, layer: Any, volume: SpectralStack, wait: Any) -> None:
@@ -183,9 +183,9 @@ def test_crop_to_a_brushed_region_keeps_all_slices(viewer: Any, layer: Any, volu
     dock.runner.methods.setCurrentIndex(dock.runner.methods.findData("crop"))
     dock.runner.form().field("region").widget.setCurrentText("region: part")
     run(dock, wait)
-    made = stack_of(viewer.layers[-1])
-    np.testing.assert_array_equal(made.data, volume.data[..., 10:30, 5:45])
-    np.testing.assert_array_equal(made.metadata["flat"], volume.metadata["flat"][..., 10:30, 5:45])
+    result = stack_of(viewer.layers[-1])
+    np.testing.assert_array_equal(result.data, volume.data[..., 10:30, 5:45])
+    np.testing.assert_array_equal(result.metadata["flat"], volume.metadata["flat"][..., 10:30, 5:45])
 
 
 @pytest.mark.parametrize("estimator", ["fit_references", "edge_energy"])
@@ -194,13 +194,13 @@ def test_maps_of_a_volume(
 ) -> None:
     dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
     run(dock, wait, estimator)
-    maps = [one for one in viewer.layers if is_map(one)]
+    maps = [item for item in viewer.layers if is_map(item)]
     assert maps
-    for one in maps:
-        assert one.data.shape == volume.shape[1:]
-        assert tuple(one.scale) == SCALE
-        assert tuple(one.axis_labels) == ("z", "y", "x")
-        assert [str(unit) for unit in one.units] == ["micrometer"] * 3
+    for item in maps:
+        assert item.data.shape == volume.shape[1:]
+        assert tuple(item.scale) == SCALE
+        assert tuple(item.axis_labels) == ("z", "y", "x")
+        assert [str(unit) for unit in item.units] == ["micrometer"] * 3
     shown = spectra.stacks.layer
     assert shown is not layer
     depth = nx.ops.optical_depth(volume)
@@ -218,18 +218,18 @@ def test_maps_of_a_volume(
     wait(lambda: dock.overlay.text() == pixel_in_words(dock.results._maps, (2, 24, 24)))
     assert "edge jump" in dock.overlay.text()
     if estimator == "fit_references":
-        (fit,) = (one for one in spectra.plot.curves if one.kind == "fit")
+        (fit,) = (item for item in spectra.plot.curves if item.kind == "fit")
         np.testing.assert_allclose(fit.values, depth.data[:, 2, 24, 24], atol=0.1)
     for suffix in ("h5", "tif"):
         dock.results.save(str(tmp_path / f"maps.{suffix}"))
-        back = viewer.open(str(tmp_path / f"maps.{suffix}"), plugin="napari-xanes")
-        by_name = {one.name: one for one in maps}
-        for one in back:
+        reopened = viewer.open(str(tmp_path / f"maps.{suffix}"), plugin="napari-xanes")
+        by_name = {item.name: item for item in maps}
+        for item in reopened:
             # napari adds a number to a name that is already used
-            before = by_name[one.name.rsplit(" [", 1)[0]]
-            np.testing.assert_allclose(one.data, before.data, rtol=1e-6, err_msg=one.name)
-            np.testing.assert_allclose(one.scale, before.scale)
-            assert tuple(one.axis_labels) == ("z", "y", "x")
+            before = by_name[item.name.rsplit(" [", 1)[0]]
+            np.testing.assert_allclose(item.data, before.data, rtol=1e-6, err_msg=item.name)
+            np.testing.assert_allclose(item.scale, before.scale)
+            assert tuple(item.axis_labels) == ("z", "y", "x")
 
 
 def _slice(stack: SpectralStack, z: int) -> SpectralStack:
@@ -264,13 +264,13 @@ def test_preview_uses_the_visible_slice(
     go_to_slice(viewer, layer, 2)
     denoise.preview()
     wait(lambda: not denoise.runner.job.running)
-    preview = next(one for one in viewer.layers if one.name == "denoised preview")
+    preview = next(item for item in viewer.layers if item.name == "denoised preview")
     assert preview.data.shape == (volume.energy.size, 1, SIZE, SIZE)
     assert tuple(preview.translate) == (0, 2 * SCALE[0], 0, 0)
     depth = nx.ops.optical_depth(volume).data[:, 2]
     assert np.abs(preview.data[:, 0] - depth).mean() < 0.03
     assert "slice" not in denoise.report.text()
-    before = next(one for one in denoise.compare.plot.curves if one.name == "before")
+    before = next(item for item in denoise.compare.plot.curves if item.name == "before")
     np.testing.assert_allclose(before.values, depth[:, SIZE // 2, SIZE // 2], rtol=1e-5)
 
 
@@ -283,18 +283,18 @@ def test_a_cleaned_volume_is_compared_in_the_visible_slice(
     cleaned = viewer.layers.selection.active
     assert cleaned.data.shape == volume.shape
     depth = nx.ops.optical_depth(volume).data
-    curves = {one.name: one for one in denoise.compare.plot.curves}
+    curves = {item.name: item for item in denoise.compare.plot.curves}
     np.testing.assert_allclose(curves["before"].values, depth[:, 2, SIZE // 2, SIZE // 2], rtol=1e-5)
     np.testing.assert_allclose(curves["after ± σ"].values, cleaned.data[:, 2, SIZE // 2, SIZE // 2], rtol=1e-5)
     assert denoise.report.text().count("Maps were cleaned") == 1, "what all slices say is said once"
     look_at(viewer, cleaned, (7, 0, 10, 30))
     wait(lambda: np.allclose(denoise.compare.plot.curves[0].values, depth[:, 0, 10, 30], rtol=1e-5))
     denoise.compare.slider.setValue(100)
-    cover = next(one for one in viewer.layers if one.name == "before")
+    cover = next(item for item in viewer.layers if item.name == "before")
     np.testing.assert_array_equal(cover.data, depth[..., : SIZE // 2])
-    for one in viewer.layers:
-        assert one.data.shape[-3] == SLICES, one.name
-        assert tuple(one.scale[-3:]) == SCALE, one.name
+    for item in viewer.layers:
+        assert item.data.shape[-3] == SLICES, item.name
+        assert tuple(item.scale[-3:]) == SCALE, item.name
 
 
 def test_a_volume_without_references_asks_for_them_before_any_computation(
@@ -302,19 +302,19 @@ def test_a_volume_without_references_asks_for_them_before_any_computation(
 ) -> None:
     from napari_xanes.gui.references.reference_set import references_of
 
-    for one in references_of(viewer).spectra:
-        references_of(viewer).set_checked(one.name, False)
+    for item in references_of(viewer).spectra:
+        references_of(viewer).set_checked(item.name, False)
     denoise.runner.start()
     assert not denoise.runner.job.running
     assert "give references" in errors[0]
     assert "border" in denoise.runner.form().field("references").widget.styleSheet()
-    assert [one.name for one in viewer.layers] == [layer.name]
+    assert [item.name for item in viewer.layers] == [layer.name]
 
 
 @pytest.fixture
 def oxides() -> SpectralStack:
     slices = [mn_oxides_l(seed=z, size=24).stack for z in range(SLICES)]
-    data = np.stack([one.data for one in slices], axis=1)
+    data = np.stack([item.data for item in slices], axis=1)
     return nx.ops.optical_depth(
         SpectralStack(data, slices[0].energy, "counts", SCALE, metadata={**slices[0].metadata, "name": "oxides"}),
         i0=(0, 2, 0, 24),
@@ -343,7 +343,7 @@ def test_a_library_is_matched_and_embedded_slice_by_slice(
     inside = np.zeros(oxides.shape[1:], dtype=bool)
     inside[2, 5:9, 5:9] = True
     dock._label((dock.picture, layer), inside)
-    selection = next(one for one in viewer.layers if one.name == "embedding selection")
+    selection = next(item for item in viewer.layers if item.name == "embedding selection")
     np.testing.assert_array_equal(selection.data, inside)
     assert tuple(selection.scale) == SCALE
 
@@ -352,10 +352,10 @@ def test_a_recipe_from_a_volume_replays(viewer: Any, layer: Any, volume: Spectra
     dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
     run(dock, wait, "fit_references")
     maps = dock.results._maps
-    again = nx.run(nx.Recipe.from_yaml(nx.Recipe(maps.history).to_yaml(exact=True)), volume)
-    for name, one in maps.items():
-        np.testing.assert_allclose(again[name].data, one.data, rtol=1e-5, atol=1e-6, err_msg=name)
-    assert all(one.data.ndim == 4 for one in viewer.layers if is_stack(one))
+    repeated = nx.run(nx.Recipe.from_yaml(nx.Recipe(maps.history).to_yaml(exact=True)), volume)
+    for name, item in maps.items():
+        np.testing.assert_allclose(repeated[name].data, item.data, rtol=1e-5, atol=1e-6, err_msg=name)
+    assert all(item.data.ndim == 4 for item in viewer.layers if is_stack(item))
 
 
 def test_3d_view_explains_that_it_has_no_cursor(viewer: Any, layer: Any, spectra: SpectraDock, wait: Any) -> None:

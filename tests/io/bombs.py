@@ -76,8 +76,8 @@ def _dataset(path: Path, name: str, shape: tuple[int, ...], dtype: str, **layout
     with h5py.File(path, "a") as file:
         about = dict(file[name].attrs)
         del file[name]
-        made = file.create_dataset(name, shape, dtype, **({"chunks": tuple(min(n, 100) for n in shape)} | layout))
-        made.attrs.update(about)
+        dataset = file.create_dataset(name, shape, dtype, **({"chunks": tuple(min(n, 100) for n in shape)} | layout))
+        dataset.attrs.update(about)
 
 
 def _packed(

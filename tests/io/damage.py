@@ -33,9 +33,9 @@ def damaged(content: bytes, *, words: int = 12, flips: int = 24) -> Iterator[tup
         for at in range(0, min(4 * words, len(content) - 4), 4):
             for word in _WORDS:
                 yield f"{word.hex()} at {at}", content[:at] + word + content[at + 4 :]
-    for found in list(_NUMBER.finditer(head))[:words]:
+    for match in list(_NUMBER.finditer(head))[:words]:
         for number in _NUMBERS:
-            yield f"{number!r} for {found[0]!r}", content[: found.start()] + number + content[found.end() :]
+            yield f"{number!r} for {match[0]!r}", content[: match.start()] + number + content[match.end() :]
     dice = random.Random(7)
     # The HDF5 library itself crashes or hangs on some changed bytes in its heap of texts.
     for i in range(0 if content.startswith(_HDF5) else flips):

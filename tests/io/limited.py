@@ -48,9 +48,9 @@ def read(what: str, path: Path, memory_limit: int | None) -> None:
 
 def flaw_of(what: str, path: Path, memory_limit: int | None = None) -> str | None:
     """Return '' if a file was read, None if it was refused with a documented error, otherwise a description."""
-    held = sum(p.stat().st_size for p in (path.parent.rglob("*") if path.is_file() else path.rglob("*")) if p.is_file())
+    size = sum(p.stat().st_size for p in (path.parent.rglob("*") if path.is_file() else path.rglob("*")) if p.is_file())
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * os.sysconf("SC_PAGE_SIZE") + 2 * held + SPARE
+    limit = pages * os.sysconf("SC_PAGE_SIZE") + 2 * size + SPARE
     resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
     faulthandler.dump_traceback_later(SECONDS, exit=True)
     try:
@@ -59,7 +59,7 @@ def flaw_of(what: str, path: Path, memory_limit: int | None = None) -> str | Non
         links = list(error_chain(error))
         chain = " <- ".join(f"{type(link).__name__}: {link}" for link in links)
         if any(isinstance(link, MemoryError) for link in links) or any(word in chain for word in _NO_MEMORY):
-            return f"asked for more memory than {2 * held + SPARE:,} bytes: {chain}"
+            return f"asked for more memory than {2 * size + SPARE:,} bytes: {chain}"
         try:
             assert_documented(error, path.name)
         except AssertionError as undocumented:
@@ -76,7 +76,7 @@ def main() -> None:
     """Read all files of the input; see the module."""
     warnings.simplefilter("ignore")
     gc.freeze()  # makes garbage collection faster: it skips the objects of the libraries
-    seen = {"read": 0, "refused": 0}
+    counts = {"read": 0, "refused": 0}
     for what, folder, opened, target in json.load(sys.stdin):
         if target is not None:
             # Libraries are loaded and threads are started before memory is measured.
@@ -91,10 +91,10 @@ def main() -> None:
                 if target is not None:
                     (copy / target).write_bytes(damage)
                 flaw = flaw_of(what, copy / opened, 1000 if i % 3 == 2 else None)
-                seen["refused" if flaw is None else "read"] += 1
+                counts["refused" if flaw is None else "read"] += 1
                 if flaw:
                     sys.stdout.write(f"{case}: {flaw}\n")
-    sys.stdout.write(json.dumps(seen))
+    sys.stdout.write(json.dumps(counts))
 
 
 if __name__ == "__main__":

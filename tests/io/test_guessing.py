@@ -28,8 +28,8 @@ def test_quantity_is_guessed_from_the_values(frames, factor, dtype, quantity, wh
 
     data = (frames * factor).astype(dtype)
     for values in (data, da.from_array(data, chunks=(1, -1, -1))):
-        told, source = guessed(values)
-        assert told == quantity
+        guess, source = guessed(values)
+        assert guess == quantity
         assert source.startswith("guessed: ")
         assert why in source
 
@@ -37,15 +37,15 @@ def test_quantity_is_guessed_from_the_values(frames, factor, dtype, quantity, wh
 def test_one_frame_of_lazy_data_is_computed(frames):
     import dask.array as da
 
-    seen = []
+    computed = []
 
     def look(block, block_info):
-        seen.append(block_info[0]["chunk-location"])
+        computed.append(block_info[0]["chunk-location"])
         return block
 
     data = da.from_array(frames, chunks=(1, -1, -1)).map_blocks(look, dtype=frames.dtype, meta=frames)
     guessed(data)
-    assert len(seen) == 1
+    assert len(computed) == 1
 
 
 @pytest.mark.parametrize("lazy", [False, True])

@@ -36,10 +36,10 @@ def test_mantis_divides_by_the_count_time(tmp_path, frames, exposure, written):
     io.write(SpectralStack(frames, ENERGY, metadata=metadata), tmp_path / "a.nxs")
     with h5py.File(tmp_path / "a.nxs") as file:
         np.testing.assert_array_equal(file["entry/data/count_time"], written)
-    back = io.read(tmp_path / "a.nxs").metadata
-    assert ("exposure" in back) == (exposure is not None)
+    restored = io.read(tmp_path / "a.nxs").metadata
+    assert ("exposure" in restored) == (exposure is not None)
     if exposure is not None:
-        np.testing.assert_array_equal(back["exposure"], exposure)
+        np.testing.assert_array_equal(restored["exposure"], exposure)
 
 
 def test_our_own_arrays_have_an_nx_class(tmp_path, frames):
@@ -57,9 +57,9 @@ def test_plot_programs_find_the_errors_of_maps(tmp_path, frames):
     with h5py.File(tmp_path / "a.h5") as file:
         assert file["entry/map_000_e0/value_errors"] == file["entry/map_000_e0/sigma"]
         assert "value_errors" not in file["entry/map_001_jump"]
-    back = io.read_maps(tmp_path / "a.h5")
-    np.testing.assert_array_equal(back["e0"].sigma, frames[1])
-    assert back["jump"].sigma is None
+    restored = io.read_maps(tmp_path / "a.h5")
+    np.testing.assert_array_equal(restored["e0"].sigma, frames[1])
+    assert restored["jump"].sigma is None
 
 
 def test_slice_spacing_is_written_for_imagej(tmp_path, volumes):
@@ -108,8 +108,8 @@ def test_pyxas_looks_for_xeng(tmp_path, depth_stack):
     io.write(depth_stack, tmp_path / "a.h5", layout="fxi")
     with h5py.File(tmp_path / "a.h5") as file:
         assert file["XEng"] == file["X_eng"]
-    back = io.read(tmp_path / "a.h5")
-    assert (back.quantity, back.metadata["format"]) == ("transmission", "NSLS-II FXI")
+    restored = io.read(tmp_path / "a.h5")
+    assert (restored.quantity, restored.metadata["format"]) == ("transmission", "NSLS-II FXI")
 
 
 def test_csv_has_a_header_that_larch_numpy_and_mantis_skip(tmp_path):

@@ -26,7 +26,7 @@ WRITERS = {
 }
 
 
-def read_and_told(what, path):
+def read_with_warnings(what, path):
     """Return the stack and the warnings, or None and the error if the file was refused."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -35,7 +35,7 @@ def read_and_told(what, path):
         except (OSError, ValueError) as error:
             assert_documented(error, path.name)
             return None, str(error)
-    return value, "; ".join(str(one.message) for one in caught)
+    return value, "; ".join(str(warning.message) for warning in caught)
 
 
 # Links in folders
@@ -46,7 +46,7 @@ def test_links_out_of_a_folder_are_not_followed(what, name, tmp_path):
     whole = tmp_path / "whole"
     whole.mkdir()
     for opened in {opened for opened, _ in WRITERS[what, name](whole)}:
-        before, before_told = read_and_told(what, whole / opened)
+        before, before_told = read_with_warnings(what, whole / opened)
         others = [p for p in _needed(whole, opened) if p != whole / opened]
         for number, other in enumerate(others):
             folder = Path(shutil.copytree(whole, tmp_path / f"{opened.replace('/', ' ')} {number}" / "scan"))
@@ -55,11 +55,11 @@ def test_links_out_of_a_folder_are_not_followed(what, name, tmp_path):
             link.unlink()
             secret.write_bytes(b"what is not to be read\n")
             link.symlink_to(secret)
-            value, told = read_and_told(what, folder / opened)
-            if "not followed" not in told or link.name not in told:
+            value, messages = read_with_warnings(what, folder / opened)
+            if "not followed" not in messages or link.name not in messages:
                 # The link is not a part of the scan, so the reader ignored it.
-                assert value is not None, told
-                assert told == before_told, other
+                assert value is not None, messages
+                assert messages == before_told, other
                 np.testing.assert_array_equal(np.asarray(value.data), np.asarray(before.data))
                 assert value.metadata.keys() == before.metadata.keys()
 
@@ -80,11 +80,11 @@ def test_a_named_path_may_be_or_contain_a_link(what, name, tmp_path):
     whole.mkdir()
     (tmp_path / "elsewhere").symlink_to(whole)
     for opened, _ in WRITERS[what, name](whole):
-        first, told = read_and_told(what, whole / opened)
-        assert first is not None, told
-        behind, told = read_and_told(what, tmp_path / "elsewhere" / opened)
-        assert behind is not None, told
-        assert "not followed" not in told
+        first, messages = read_with_warnings(what, whole / opened)
+        assert first is not None, messages
+        behind, messages = read_with_warnings(what, tmp_path / "elsewhere" / opened)
+        assert behind is not None, messages
+        assert "not followed" not in messages
         if what == "stack":
             np.testing.assert_array_equal(np.asarray(behind.data), np.asarray(first.data))
 

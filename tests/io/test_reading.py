@@ -107,8 +107,8 @@ def test_the_source_says_how_to_read_it_again(tmp_path: Path, repeated: Path) ->
     text.write_text("\n".join(str(e + 5) for e in ENERGY))
     first = io.read(repeated, repeat=2, energies=str(text), quantity="fluorescence")
     assert first.source is not None
-    told = {"energies": str(text.resolve()), "quantity": "fluorescence", "repeat": 2}
-    assert dict(first.source.reading) == told
+    options = {"energies": str(text.resolve()), "quantity": "fluorescence", "repeat": 2}
+    assert dict(first.source.reading) == options
     for path in ("stack.h5", "stack.tif"):
         nx.write(first, tmp_path / path)
         assert io.read(tmp_path / path).source == first.source

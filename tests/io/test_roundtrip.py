@@ -79,12 +79,12 @@ def assert_same(a, b, where: Path) -> None:
 def test_stack_in_hdf5(tmp_path, stack):
     path = tmp_path / "a.h5"
     io.write(stack, path)
-    back = io.read(path)
-    assert back.data.dtype == stack.data.dtype
-    np.testing.assert_array_equal(back.data, stack.data)
-    np.testing.assert_array_equal(back.energy, stack.energy)
-    assert back.quantity == stack.quantity
-    assert_same(stack, back, path)
+    reread = io.read(path)
+    assert reread.data.dtype == stack.data.dtype
+    np.testing.assert_array_equal(reread.data, stack.data)
+    np.testing.assert_array_equal(reread.energy, stack.energy)
+    assert reread.quantity == stack.quantity
+    assert_same(stack, reread, path)
     assert not io.holds_maps(path)
 
 
@@ -93,13 +93,13 @@ def test_stack_in_hdf5(tmp_path, stack):
 def test_stack_in_tiff(tmp_path, stack):
     path = tmp_path / "a.tif"
     io.write(stack, path)
-    back = io.read(path)
-    assert back.data.dtype == np.float32
-    np.testing.assert_array_equal(back.data, stack.data.astype(np.float32))
-    np.testing.assert_array_equal(back.energy, stack.energy)
+    reread = io.read(path)
+    assert reread.data.dtype == np.float32
+    np.testing.assert_array_equal(reread.data, stack.data.astype(np.float32))
+    np.testing.assert_array_equal(reread.energy, stack.energy)
     np.testing.assert_array_equal(np.loadtxt(tmp_path / "a.txt", ndmin=1), stack.energy)
-    assert back.quantity == stack.quantity
-    assert_same(stack, back, path)
+    assert reread.quantity == stack.quantity
+    assert_same(stack, reread, path)
 
 
 @st.composite
@@ -124,18 +124,22 @@ def map_sets(draw):
 def test_maps(tmp_path, maps, suffix):
     path = tmp_path / f"maps{suffix}"
     io.write(maps, path)
-    back = io.read_maps(path)
-    assert list(back) == list(maps)
-    for name, one in maps.items():
-        other = back[name]
-        assert (other.unit, other.companion, other.labels) == (one.unit, one.companion, one.labels)
-        assert other.data.dtype == one.data.dtype
-        np.testing.assert_array_equal(other.data, one.data)
-        np.testing.assert_array_equal(other.mask, one.mask)
-        assert (other.sigma is None) == (one.sigma is None)
-        if one.sigma is not None:
-            np.testing.assert_array_equal(other.sigma, one.sigma)
-    assert_same(maps, back, path)
+    reread = io.read_maps(path)
+    assert list(reread) == list(maps)
+    for name, item in maps.items():
+        other = reread[name]
+        assert (other.unit, other.companion, other.labels) == (
+            item.unit,
+            item.companion,
+            item.labels,
+        )
+        assert other.data.dtype == item.data.dtype
+        np.testing.assert_array_equal(other.data, item.data)
+        np.testing.assert_array_equal(other.mask, item.mask)
+        assert (other.sigma is None) == (item.sigma is None)
+        if item.sigma is not None:
+            np.testing.assert_array_equal(other.sigma, item.sigma)
+    assert_same(maps, reread, path)
     with pytest.raises(ValueError, match="read_maps"):
         io.read(path)
 
@@ -154,9 +158,9 @@ def spectra(draw, same_axis=False):
     return found
 
 
-def assert_same_spectra(back, expected, path):
-    assert len(back) == len(expected)
-    for a, b in zip(back, expected, strict=True):
+def assert_same_spectra(reread, expected, path):
+    assert len(reread) == len(expected)
+    for a, b in zip(reread, expected, strict=True):
         assert (a.name, a.valence) == (b.name, b.valence)
         np.testing.assert_array_equal(a.energy, b.energy)
         np.testing.assert_array_equal(a.mu, b.mu)
@@ -205,15 +209,19 @@ def test_corrections_of_counts_are_kept(tmp_path, count_stack):
     }
     stack = count_stack.with_data(da.from_array(count_stack.data, chunks=(7, -1, -1)), metadata=extra)
     io.write(stack, tmp_path / "a.nxs")
-    back = io.read(tmp_path / "a.nxs")
-    np.testing.assert_array_equal(back.data, count_stack.data)
+    reread = io.read(tmp_path / "a.nxs")
+    np.testing.assert_array_equal(reread.data, count_stack.data)
     for key in ("flat", "dark", "i0", "empty", "mask"):
-        np.testing.assert_array_equal(back.metadata[key], stack.metadata[key])
-        assert back.metadata[key].dtype == stack.metadata[key].dtype
-    assert (back.metadata["n_flat"], back.metadata["exposure"], back.metadata["box"]) == (10, 0.5, (0, 3, 1, 2))
-    np.testing.assert_array_equal(back.metadata["denoise"]["background"], count_stack.data[0])
-    assert back.metadata["denoise"]["report"] == {"rank": 3}
-    (reference,) = back.metadata["references"]
+        np.testing.assert_array_equal(reread.metadata[key], stack.metadata[key])
+        assert reread.metadata[key].dtype == stack.metadata[key].dtype
+    assert (reread.metadata["n_flat"], reread.metadata["exposure"], reread.metadata["box"]) == (
+        10,
+        0.5,
+        (0, 3, 1, 2),
+    )
+    np.testing.assert_array_equal(reread.metadata["denoise"]["background"], count_stack.data[0])
+    assert reread.metadata["denoise"]["report"] == {"rank": 3}
+    (reference,) = reread.metadata["references"]
     assert (reference.name, reference.valence, dict(reference.metadata)) == ("NiO", 2.0, {"normalized": True})
 
 

@@ -32,9 +32,9 @@ def test_energy_shifts_are_found() -> None:
     maps = edge_energy(shifted(shifts))
     assert list(maps) == ["edge_energy", "derivative_maximum", "white_line", "edge_jump"]
     for name in ("edge_energy", "derivative_maximum", "white_line"):
-        found = maps[name]
-        assert found.unit == "eV"
-        np.testing.assert_allclose(found.data - found.data.mean(), shifts, atol=0.08, err_msg=name)
+        estimate = maps[name]
+        assert estimate.unit == "eV"
+        np.testing.assert_allclose(estimate.data - estimate.data.mean(), shifts, atol=0.08, err_msg=name)
     grid = np.arange(8330, 8360, 0.001)
     pure = edge(grid, 8343)
     centre = {name: maps[name].data.mean() for name in maps}
@@ -66,10 +66,10 @@ def test_errors_cover_small_noise() -> None:
     stack = shifted(np.zeros((40, 40)), 0.004)
     maps, clean = edge_energy(stack), edge_energy(shifted(np.zeros((1, 1))))
     for name in ("edge_energy", "derivative_maximum", "white_line"):
-        one = maps[name]
-        assert one.sigma is not None
-        scatter = np.std(one.data - clean[name].data[0, 0])
-        typical = np.sqrt(np.mean(one.sigma.astype(float) ** 2))
+        parameter_map = maps[name]
+        assert parameter_map.sigma is not None
+        scatter = np.std(parameter_map.data - clean[name].data[0, 0])
+        typical = np.sqrt(np.mean(parameter_map.sigma.astype(float) ** 2))
         assert typical == pytest.approx(scatter, rel=0.25), name
 
 
@@ -86,8 +86,8 @@ def test_references_calibrate_the_valence() -> None:
     assert (valence.sigma >= 0.8 * maps["edge_energy"].sigma / 1.5).all()
     assert (np.abs(valence.data - (2 + (shifts + 1) / 1.5)) < 2 * valence.sigma).all()
     assert maps.metadata["calibration"]["per_eV"] == pytest.approx(1 / 1.5, rel=0.03)
-    again = edge_energy.apply(shifted(shifts, 0.002), maps.history[-1])
-    np.testing.assert_array_equal(again["valence"].data, valence.data)
+    replayed = edge_energy.apply(shifted(shifts, 0.002), maps.history[-1])
+    np.testing.assert_array_equal(replayed["valence"].data, valence.data)
 
 
 def test_empty_and_spoilt_pixels_are_masked() -> None:
@@ -95,9 +95,9 @@ def test_empty_and_spoilt_pixels_are_masked() -> None:
     data = stack.data.copy()
     data[:, 0, 0], data[3, 1, 1], data[:, 2, 2] = np.nan, np.nan, 0.2
     maps = edge_energy(stack.with_data(data))
-    for name, one in maps.items():
-        assert not one.mask[[0, 1, 2], [0, 1, 2]].any(), name
-        assert one.mask.sum() == 17, name
+    for name, parameter_map in maps.items():
+        assert not parameter_map.mask[[0, 1, 2], [0, 1, 2]].any(), name
+        assert parameter_map.mask.sum() == 17, name
     assert np.isnan(maps["edge_energy"].data[2, 2])
 
 
@@ -106,9 +106,9 @@ def test_tiles_and_lazy_agree_with_the_whole() -> None:
     whole = edge_energy(stack)
     tile = edge_energy.apply(stack.with_data(stack.data[:, 2:4]), whole.history[-1])
     lazy = edge_energy(stack.with_data(da.from_array(stack.data, chunks=(9, 2, 3))))
-    for name, one in whole.items():
-        np.testing.assert_allclose(tile[name].data, one.data[2:4], rtol=1e-6, err_msg=name)
-        np.testing.assert_allclose(lazy[name].data, one.data, rtol=1e-6, err_msg=name)
+    for name, parameter_map in whole.items():
+        np.testing.assert_allclose(tile[name].data, parameter_map.data[2:4], rtol=1e-6, err_msg=name)
+        np.testing.assert_allclose(lazy[name].data, parameter_map.data, rtol=1e-6, err_msg=name)
 
 
 def test_no_white_line_in_a_rising_edge_is_no_value() -> None:
@@ -121,9 +121,9 @@ def test_no_white_line_in_a_rising_edge_is_no_value() -> None:
 def test_a_long_search_range_works() -> None:
     axis = np.arange(8270.0, 8460.0, 0.4)
     stack = SpectralStack(np.tile(edge(axis, 8343)[:, None, None], (1, 2, 2)), axis, "optical_depth")
-    whole, near = edge_energy(stack, energy=(8271, 8459)), edge_energy(stack)
+    whole, default = edge_energy(stack, energy=(8271, 8459)), edge_energy(stack)
     for name in ("edge_energy", "derivative_maximum", "white_line"):
-        np.testing.assert_allclose(whole[name].data, near[name].data, atol=1e-3)
+        np.testing.assert_allclose(whole[name].data, default[name].data, atol=1e-3)
 
 
 def test_messages_say_what_to_do() -> None:
@@ -132,15 +132,15 @@ def test_messages_say_what_to_do() -> None:
         edge_energy(SpectralStack(stack.data, AXIS, "counts"))
     with pytest.raises(ValueError, match=r"2 energies lie in the search range 8340 to 8340.6 eV"):
         edge_energy(stack, energy=(8340, 8340.6))
-    one = Spectrum("NiO", AXIS, edge(AXIS, 8342), 2)
+    nickel_oxide = Spectrum("NiO", AXIS, edge(AXIS, 8342), 2)
     with pytest.raises(ValueError, match="at least two references with valences, but 1 of 2 have one"):
-        edge_energy(stack, references=[one, Spectrum("x", AXIS, edge(AXIS, 8344))])
+        edge_energy(stack, references=[nickel_oxide, Spectrum("x", AXIS, edge(AXIS, 8344))])
     with pytest.raises(ValueError, match="lie at the same energy"):
-        edge_energy(stack, references=[one, Spectrum("x", AXIS, edge(AXIS, 8342), 3)])
+        edge_energy(stack, references=[nickel_oxide, Spectrum("x", AXIS, edge(AXIS, 8342), 3)])
     with pytest.raises(ValueError, match="'far' has no step between the lines of the stack"):
-        edge_energy(stack, references=[one, Spectrum("far", AXIS, edge(AXIS, 8410), 3)])
+        edge_energy(stack, references=[nickel_oxide, Spectrum("far", AXIS, edge(AXIS, 8410), 3)])
     with pytest.raises(ValueError, match=r"'NiO' does not cross 0.5 of its edge step between 8350 and 8380 eV"):
-        edge_energy(stack, references=[one, Spectrum("x", AXIS, edge(AXIS, 8344), 3)], energy=(8350, 8380))
+        edge_energy(stack, references=[nickel_oxide, Spectrum("x", AXIS, edge(AXIS, 8344), 3)], energy=(8350, 8380))
     empty = stack.data.copy()
     empty[12] = np.nan
     with pytest.raises(ValueError, match="frame 12 "):

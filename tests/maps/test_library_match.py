@@ -59,9 +59,9 @@ def test_the_model_error_is_honest(truth: Library) -> None:
 def test_other_slater_integrals_stay_within_sigma() -> None:
     other = build_library("Mn2+", np.arange(0.3, 1.6, 0.1), slater_scale=0.7, model_error=False)
     stack, _, ten_dq = stack_of(other, 100, 256)
-    one = match_library(stack, library=OH, offset=0)["ten_dq"]
-    assert one.sigma is not None
-    assert np.mean(np.abs(one.data - ten_dq) < 2 * one.sigma) > 0.9
+    ten_dq_map = match_library(stack, library=OH, offset=0)["ten_dq"]
+    assert ten_dq_map.sigma is not None
+    assert np.mean(np.abs(ten_dq_map.data - ten_dq) < 2 * ten_dq_map.sigma) > 0.9
 
 
 @pytest.mark.parametrize("embedding", ["mds", "isomap", "tsne"])
@@ -88,8 +88,8 @@ def test_empty_negative_and_spoilt_pixels(truth: Library) -> None:
 
 
 def test_ten_dq_outside_the_library_is_reported() -> None:
-    far = build_library("Mn2+", [0.5, 1.0, 2.0], model_error=False)
-    stack, _, ten_dq = stack_of(far, 100, 256)
+    truth = build_library("Mn2+", [0.5, 1.0, 2.0], model_error=False)
+    stack, _, ten_dq = stack_of(truth, 100, 256)
     library = load_library(OH)
     narrow = library.members(np.flatnonzero((library.table["charge"] != 2) | (library.table["ten_dq"] < 1.45)))
     with pytest.raises(ValueError, match="write it with Library.save"):
@@ -189,9 +189,9 @@ def test_a_rare_phase_is_found(truth: Library) -> None:
     data, known = stack.data.copy(), ten_dq.copy()
     data[:, 7], known[7] = rare.data[:, 0], own[0]
     maps = match_library(stack.with_data(data), library=FULL)
-    found = maps["ten_dq"]
+    ten_dq_map = maps["ten_dq"]
     assert (maps["charge"].data[7] == 2).all()
-    assert np.mean(np.abs(found.data - known)[7]) < 0.03
+    assert np.mean(np.abs(ten_dq_map.data - known)[7]) < 0.03
     # With only the common tracks, the errors of the same spectra are larger than this.
     library, state = load_library(FULL), maps.history[-1].state
     assert state is not None
@@ -220,7 +220,7 @@ def test_state_replays_and_weights_are_checked(truth: Library) -> None:
     maps = match_library(stack, library=OH, broadening="fit", offset="auto")
     state = maps.history[-1].state
     assert state is not None
-    again = match_library(stack, library=OH, **state)
-    np.testing.assert_array_equal(again["ten_dq"].data, maps["ten_dq"].data)
+    repeated = match_library(stack, library=OH, **state)
+    np.testing.assert_array_equal(repeated["ten_dq"].data, maps["ten_dq"].data)
     with pytest.raises(ValueError, match="2 track_weights, but library 'mn-l23-oh' has 3 tracks"):
         match_library(stack, library=OH, track_weights=[1.0, 1.0])

@@ -38,14 +38,14 @@ def test_fit_equals_the_optimum_of_scipy(seed: int, k: int, apart: float, consta
     a = columns(refs, constant=constant, slope=slope)
     # A column without bounds is written as the difference of two non-negative columns.
     doubled = np.concatenate([a, -a[:, k:]], axis=1)
-    found = np.array([maps[name].data.ravel() for name in maps.metadata["fit"]["names"]])
-    for column, x in zip(stack.data.reshape(AXIS.size, -1).T.astype(np.float64), found.T, strict=True):
+    actual = np.array([maps[name].data.ravel() for name in maps.metadata["fit"]["names"]])
+    for column, x in zip(stack.data.reshape(AXIS.size, -1).T.astype(np.float64), actual.T, strict=True):
         expected = nnls(doubled, column)[0][:k]
         np.testing.assert_allclose(x[:k], expected, atol=1e-6 * max(1, np.abs(expected).max()), rtol=1e-6)
     free = fit_references(stack, references=refs, constant=constant, slope=slope, nonnegative=False)
-    found = np.array([free[name].data.ravel() for name in free.metadata["fit"]["names"]])
+    actual = np.array([free[name].data.ravel() for name in free.metadata["fit"]["names"]])
     expected = np.linalg.lstsq(a, stack.data.reshape(AXIS.size, -1).astype(np.float64), rcond=None)[0]
-    np.testing.assert_allclose(found, expected, atol=1e-6 * max(1, np.abs(expected).max()), rtol=1e-6)
+    np.testing.assert_allclose(actual, expected, atol=1e-6 * max(1, np.abs(expected).max()), rtol=1e-6)
 
 
 def test_bounds_and_free_columns_agree_with_lsq_linear() -> None:
@@ -138,12 +138,12 @@ def test_a_pure_pixel_has_an_error_too() -> None:
 def test_photons_can_have_any_shape() -> None:
     amounts = np.full((3, 4, 5), 0.5)
     photons = np.linspace(3000, 5000, AXIS.size)
-    found = []
+    actual = []
     for i0 in (photons, photons[:, None, None], np.broadcast_to(photons[:, None, None], (AXIS.size, 4, 5))):
         noise = {"noise": {"kind": "poisson", "i0": i0, "n_flat": np.inf}}
-        found.append(fit_references(stack_of(amounts, REFS, 0.01, metadata=noise), references=REFS)["two"].sigma)
-    np.testing.assert_allclose(found[1], found[0], rtol=1e-6)
-    np.testing.assert_allclose(found[2], found[0], rtol=1e-6)
+        actual.append(fit_references(stack_of(amounts, REFS, 0.01, metadata=noise), references=REFS)["two"].sigma)
+    np.testing.assert_allclose(actual[1], actual[0], rtol=1e-6)
+    np.testing.assert_allclose(actual[2], actual[0], rtol=1e-6)
     image = {"noise": {"kind": "poisson", "i0": np.full((4, 5), 4000.0), "n_flat": 1}}
     assert fit_references(stack_of(amounts, REFS, 0.01, metadata=image), references=REFS)["two"].mask.all()
     wrong = {"noise": {"kind": "poisson", "i0": np.ones((2, 2)), "n_flat": 1}}
@@ -176,10 +176,10 @@ def test_empty_and_spoilt_pixels_are_masked() -> None:
     data[:, 1, 1], data[20, 2, 2], data[3, 3, 3], data[:, 0, 0] = np.nan, np.nan, np.inf, 0
     maps = fit_references(stack.with_data(data), references=REFS)
     spoilt = ([1, 2, 3], [1, 2, 3])
-    for name, one in maps.items():
-        assert not one.mask[spoilt].any(), name
-        if one.labels is None:
-            assert np.isnan(one.data[spoilt]).all(), name
+    for name, parameter_map in maps.items():
+        assert not parameter_map.mask[spoilt].any(), name
+        if parameter_map.labels is None:
+            assert np.isnan(parameter_map.data[spoilt]).all(), name
     assert np.isfinite(maps["two"].data[0]).all()
     assert maps["two"].data[0, 0] == 0
     assert not maps["two"].mask[0, 0]
@@ -201,9 +201,9 @@ def test_tiles_lazy_and_replay_agree_with_the_whole() -> None:
     assert step.state == {"energy": [8330.0, 8398.0]}
     tile = fit_references.apply(stack.with_data(stack.data[:, 2:4]), Step.from_plain(step.to_plain(exact=True)))
     lazy = fit_references(stack.with_data(da.from_array(stack.data, chunks=(9, 2, 3))), references=REFS)
-    for name, one in whole.items():
-        np.testing.assert_allclose(tile[name].data, one.data[2:4], rtol=1e-5, atol=1e-6, err_msg=name)
-        np.testing.assert_allclose(lazy[name].data, one.data, rtol=1e-5, atol=1e-6, err_msg=name)
+    for name, parameter_map in whole.items():
+        np.testing.assert_allclose(tile[name].data, parameter_map.data[2:4], rtol=1e-5, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(lazy[name].data, parameter_map.data, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 def test_three_energies_are_enough_for_one_reference() -> None:
@@ -226,5 +226,5 @@ def test_nine_measured_references_agree_with_scipy(real_data: Path) -> None:
     design = np.stack([*(r.at(used) for r in refs), np.ones_like(used), -np.ones_like(used)], axis=1)
     spectra = data[np.isin(axis, used)].reshape(used.size, -1).astype(np.float64)
     expected = np.array([nnls(design, column)[0][:9] for column in spectra.T]).T
-    found = np.array([maps[r.name].data.ravel() for r in refs])
-    np.testing.assert_allclose(found, expected, atol=1e-6 * expected.max())
+    actual = np.array([maps[r.name].data.ravel() for r in refs])
+    np.testing.assert_allclose(actual, expected, atol=1e-6 * expected.max())

@@ -21,27 +21,27 @@ def counts(**metadata: object) -> SpectralStack:
 
 
 def test_flats_and_dark_give_the_optical_depth(count_stack: SpectralStack, depth_stack: SpectralStack) -> None:
-    found = nx.ops.optical_depth(count_stack)
-    assert found.quantity == "optical_depth"
-    assert found.data.dtype == np.float32
-    np.testing.assert_allclose(found.data, depth_stack.data, atol=2e-5)
+    depth = nx.ops.optical_depth(count_stack)
+    assert depth.quantity == "optical_depth"
+    assert depth.data.dtype == np.float32
+    np.testing.assert_allclose(depth.data, depth_stack.data, atol=2e-5)
 
 
 @pytest.mark.parametrize("flat", [np.full((3, 4, 5), 200.0), np.full((4, 5), 200.0), np.full((1, 4, 5), 200)])
 def test_one_flat_or_one_per_energy(flat: np.ndarray) -> None:
-    found = nx.ops.optical_depth(counts(flat=flat), i0="flat")
-    np.testing.assert_allclose(found.data[:, 0, 0], np.log(2), rtol=1e-6)
+    depth = nx.ops.optical_depth(counts(flat=flat), i0="flat")
+    np.testing.assert_allclose(depth.data[:, 0, 0], np.log(2), rtol=1e-6)
 
 
 def test_a_dark_per_energy() -> None:
     dark = np.broadcast_to(np.array([10.0, 20.0, 30.0])[:, None, None], (3, 4, 5))
-    found = nx.ops.optical_depth(counts(flat=np.full((3, 4, 5), 200.0), dark=dark))
-    np.testing.assert_allclose(found.data[:, 0, 0], -np.log([90 / 190, 80 / 180, 70 / 170]), rtol=1e-5)
+    depth = nx.ops.optical_depth(counts(flat=np.full((3, 4, 5), 200.0), dark=dark))
+    np.testing.assert_allclose(depth.data[:, 0, 0], -np.log([90 / 190, 80 / 180, 70 / 170]), rtol=1e-5)
 
 
 def test_an_i0_spectrum_is_interpolated() -> None:
-    found = nx.ops.optical_depth(counts(), i0=Spectrum("I0", [8300, 8400], [100, 200]))
-    np.testing.assert_allclose(found.data[:, 0, 0], np.log([1.3, 1.4, 1.5]), rtol=1e-6)
+    depth = nx.ops.optical_depth(counts(), i0=Spectrum("I0", [8300, 8400], [100, 200]))
+    np.testing.assert_allclose(depth.data[:, 0, 0], np.log([1.3, 1.4, 1.5]), rtol=1e-6)
 
 
 def test_a_box_and_its_mask_give_the_same_result() -> None:
@@ -59,38 +59,38 @@ def test_transmission_needs_no_i0() -> None:
 
 def test_the_empty_area_is_found(rng: np.random.Generator) -> None:
     sample = nx.sample.mn_oxides_l(size=60)
-    found = empty_area(sample.stack)
+    empty = empty_area(sample.stack)
     particle = sample.truth["valence"].mask
-    assert found.sum() > 0.3 * (~particle).sum()
-    assert (found & particle).sum() < 0.01 * found.sum()
+    assert empty.sum() > 0.3 * (~particle).sum()
+    assert (empty & particle).sum() < 0.01 * empty.sum()
 
 
 def test_search_for_the_empty_area_reports_progress() -> None:
-    told: list[tuple[float, str]] = []
-    nx.ops.optical_depth(counts(), progress=lambda done, text: told.append((done, text)))
-    assert [text for _, text in told][:6] == ["empty area"] * 3 + ["I0"] * 3
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
-    assert told[-1] == (1.0, "optical depth")
+    reports: list[tuple[float, str]] = []
+    nx.ops.optical_depth(counts(), progress=lambda done, text: reports.append((done, text)))
+    assert [text for _, text in reports][:6] == ["empty area"] * 3 + ["I0"] * 3
+    assert [done for done, _ in reports] == sorted(done for done, _ in reports)
+    assert reports[-1] == (1.0, "optical depth")
 
 
 def test_each_slice_has_its_own_empty_area() -> None:
     data = np.full((2, 2, 12, 12), 1000.0, np.float32)
     data[:, 1] = 20
-    found = empty_area(SpectralStack(data, [8330, 8340]))
-    assert found[0].all()
-    assert not found[1].any()
+    empty = empty_area(SpectralStack(data, [8330, 8340]))
+    assert empty[0].all()
+    assert not empty[1].any()
 
 
 def test_flats_of_another_file_are_interpolated_between_their_energies() -> None:
     flats = SpectralStack(np.stack([np.full((4, 5), v) for v in (100.0, 300.0)]), [8330, 8350], "counts")
-    found = nx.ops.optical_depth(counts(), i0=_saved(flats))
-    np.testing.assert_allclose(found.data[:, 0, 0], np.log([1, 2, 3]), atol=1e-6)
+    depth = nx.ops.optical_depth(counts(), i0=_saved(flats))
+    np.testing.assert_allclose(depth.data[:, 0, 0], np.log([1, 2, 3]), atol=1e-6)
 
 
 def test_flats_at_more_energies_than_the_stack_has() -> None:
     flats = SpectralStack(np.stack([np.full((4, 5), 100.0 * i) for i in range(1, 6)]), 8320 + 10 * np.arange(5))
-    found = nx.ops.optical_depth(counts(), i0=_saved(flats))
-    np.testing.assert_allclose(found.data[:, 0, 0], np.log([2, 3, 4]), atol=1e-6)
+    depth = nx.ops.optical_depth(counts(), i0=_saved(flats))
+    np.testing.assert_allclose(depth.data[:, 0, 0], np.log([2, 3, 4]), atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -106,18 +106,18 @@ def test_one_frame_of_a_lazy_stack_is_computed_alone(metadata: dict, i0: Any) ->
     stack = counts(**metadata)
     if i0 == "stack":
         i0 = _saved(SpectralStack(np.full((2, 4, 5), 300.0), [8320, 8355], metadata={"exposure": np.array([1, 3])}))
-    asked = []
+    computed = []
 
     def frame(block_info: Any = None) -> np.ndarray:
         at = block_info[None]["chunk-location"][0]
-        asked.append(at)
+        computed.append(at)
         return stack.data[at : at + 1]
 
     data = da.map_blocks(frame, chunks=((1, 1, 1), (4,), (5,)), dtype=stack.data.dtype, meta=np.empty((0, 0, 0), "u2"))
     lazy = nx.ops.optical_depth(stack.with_data(data), i0=i0)
     whole = nx.ops.optical_depth(stack, i0=i0)
     np.testing.assert_array_equal(np.asarray(lazy.data[1]), whole.data[1])
-    assert asked == [1]
+    assert computed == [1]
     np.testing.assert_array_equal(np.asarray(lazy.data), whole.data)
 
 
@@ -144,17 +144,17 @@ def test_exposures_of_flats_of_another_file_are_divided_out(exposure: Any) -> No
     seconds = np.array([0.3, 0.6])
     frames = 1000 * seconds[:, None, None] * np.ones((2, 4, 5))
     flats = SpectralStack(frames, [8330, 8350], metadata={"exposure": seconds})
-    found = nx.ops.optical_depth(counts(exposure=exposure), i0=_saved(flats))
+    depth = nx.ops.optical_depth(counts(exposure=exposure), i0=_saved(flats))
     expected = np.log(1000 * np.broadcast_to(exposure, 3) / 100)
-    np.testing.assert_allclose(found.data[:, 0, 0], expected, rtol=1e-5)
+    np.testing.assert_allclose(depth.data[:, 0, 0], expected, rtol=1e-5)
 
 
 def test_counts_that_are_not_positive_give_nan() -> None:
     data = np.array([0, 5, np.nan, 100], np.float32).reshape(1, 2, 2)
     stack = SpectralStack(data, [8330], metadata={"flat": np.array([[[10.0, 0.0], [10.0, 10.0]]])})
-    found = nx.ops.optical_depth(stack).data.ravel()
-    assert np.isnan(found[:3]).all()
-    assert found[3] == pytest.approx(-np.log(10))
+    depth = nx.ops.optical_depth(stack).data.ravel()
+    assert np.isnan(depth[:3]).all()
+    assert depth[3] == pytest.approx(-np.log(10))
 
 
 def test_estimated_values_are_stored_and_replayed(tmp_path: Path) -> None:

@@ -103,8 +103,8 @@ def test_a_new_phase_is_found_and_kept(sample: Sample, references: list[Spectrum
     clear = result["novelty"] > 4.5
     assert (clear & where).sum() > 0.7 * where.sum()
     assert (clear & ~where).sum() < 0.01 * clear.size
-    kept = denoised.data - nx.ops.denoise(stack, references=references, keep_new=False).data
-    assert np.abs(kept[:, where]).mean() > 3 * np.abs(kept[:, ~where]).mean()
+    new_features = denoised.data - nx.ops.denoise(stack, references=references, keep_new=False).data
+    assert np.abs(new_features[:, where]).mean() > 3 * np.abs(new_features[:, ~where]).mean()
 
 
 def test_references_with_an_energy_offset_are_detected_and_moved(sample: Sample, references: list[Spectrum]) -> None:
@@ -184,11 +184,11 @@ def test_one_reference_cleans_the_amount(sample: Sample, references: list[Spectr
 
 def test_companion_data_are_saved_and_read(cleaned: SpectralStack, tmp_path: Any) -> None:
     nx.write(cleaned, tmp_path / "clean.h5")
-    back = nx.read(tmp_path / "clean.h5")
-    result, original = back.metadata["denoise"], cleaned.metadata["denoise"]
+    restored = nx.read(tmp_path / "clean.h5")
+    result, original = restored.metadata["denoise"], cleaned.metadata["denoise"]
     np.testing.assert_array_equal(result["fractions"], original["fractions"])
     assert result["report"]["text"] == original["report"]["text"]
-    np.testing.assert_array_equal(back.metadata["noise"]["factors"], cleaned.metadata["noise"]["factors"])
+    np.testing.assert_array_equal(restored.metadata["noise"]["factors"], cleaned.metadata["noise"]["factors"])
 
 
 def test_cropping_crops_the_companion_data(cleaned: SpectralStack) -> None:

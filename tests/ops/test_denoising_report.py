@@ -53,8 +53,8 @@ def test_adaptation_is_kept_only_if_it_helps(
     monkeypatch.setattr(adaptation, "_STEPS", 3)
     monkeypatch.setattr(adaptation, "_MAX_PLACES", 6)
     denoised = nx.ops.denoise(sample.stack, references=references, adapt=True)
-    again = nx.ops.denoise(sample.stack, references=references, adapt=True)
-    np.testing.assert_allclose(denoised.data, again.data, atol=1e-5)
+    adapted = nx.ops.denoise(sample.stack, references=references, adapt=True)
+    np.testing.assert_allclose(denoised.data, adapted.data, atol=1e-5)
     report = denoised.metadata["denoise"]["report"]
     assert report["adapted"] in (True, False)
     sentence = next(line for line in report["text"] if "dapt" in line)

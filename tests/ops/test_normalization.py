@@ -28,19 +28,19 @@ def stack(rng: np.random.Generator) -> SpectralStack:
 
 
 def test_edge_jumps_become_one(stack: SpectralStack) -> None:
-    made = normalize_edge(stack, e0=E0)
-    step, truth = made.metadata["edge_jump"], stack.metadata["truth"]
-    assert made.quantity == "normalized"
-    assert made.data.dtype == np.float32
+    result = normalize_edge(stack, e0=E0)
+    step, truth = result.metadata["edge_jump"], stack.metadata["truth"]
+    assert result.quantity == "normalized"
+    assert result.data.dtype == np.float32
     assert step.unit == "OD"
     assert not step.mask[-1].any()
     assert step.mask[:-1].all()
-    assert np.isnan(made.data[:, -1]).all()
+    assert np.isnan(result.data[:, -1]).all()
     np.testing.assert_allclose(step.data[:-1], truth[:-1], atol=0.01)
     assert (np.abs(step.data - truth)[:-1] < 4 * step.sigma[:-1]).all()
     high, low = AXIS > E0 + 30, AXIS < E0 - 15
-    np.testing.assert_allclose(made.data[high][:, :-1].mean(axis=0), 1, atol=0.15)
-    np.testing.assert_allclose(made.data[low][:, :-1].mean(axis=0), 0, atol=1e-3)
+    np.testing.assert_allclose(result.data[high][:, :-1].mean(axis=0), 1, atol=0.15)
+    np.testing.assert_allclose(result.data[low][:, :-1].mean(axis=0), 0, atol=1e-3)
 
 
 def test_flattening_removes_the_slope_above_the_edge(stack: SpectralStack) -> None:
@@ -55,31 +55,31 @@ def test_flattening_removes_the_slope_above_the_edge(stack: SpectralStack) -> No
 
 
 def test_estimated_values_are_in_the_history_and_replayed(stack: SpectralStack) -> None:
-    made = normalize_edge(stack)
-    state = made.history[-1].state
+    result = normalize_edge(stack)
+    state = result.history[-1].state
     assert state is not None
     assert set(state) == {"e0", "pre", "post", "min_jump"}
     part = stack.with_data(stack.data[:, -1:])
-    replayed = normalize_edge.apply(part, made.history[-1])
-    np.testing.assert_allclose(replayed.data, made.data[:, -1:], rtol=1e-5)
+    replayed = normalize_edge.apply(part, result.history[-1])
+    np.testing.assert_allclose(replayed.data, result.data[:, -1:], rtol=1e-5)
     assert np.isnan(replayed.data).all()  # an empty tile gives no error
 
 
 @pytest.mark.parametrize("flatten", [False, True])
 def test_one_frame_of_a_lazy_stack_is_computed_alone(stack: SpectralStack, flatten: bool) -> None:
-    asked = []
+    computed = []
 
     def frame(block_info: Any = None) -> np.ndarray:
         at = block_info[None]["chunk-location"][0]
-        asked.append(at)
+        computed.append(at)
         return stack.data[at : at + 1]
 
     chunks = ((1,) * AXIS.size, (6,), (5,))
     lazy = stack.with_data(da.map_blocks(frame, chunks=chunks, dtype=np.float32, meta=np.empty((0, 0, 0), np.float32)))
-    made, whole = normalize_edge(lazy, flatten=flatten), normalize_edge(stack, flatten=flatten)
-    asked.clear()
-    np.testing.assert_allclose(np.asarray(made.data[40]), whole.data[40], rtol=1e-5, atol=1e-6)
-    assert asked == [40]
+    result, whole = normalize_edge(lazy, flatten=flatten), normalize_edge(stack, flatten=flatten)
+    computed.clear()
+    np.testing.assert_allclose(np.asarray(result.data[40]), whole.data[40], rtol=1e-5, atol=1e-6)
+    assert computed == [40]
 
 
 def test_lazy_stays_lazy_and_agrees(stack: SpectralStack) -> None:
@@ -93,18 +93,18 @@ def test_lazy_stays_lazy_and_agrees(stack: SpectralStack) -> None:
 def test_one_missing_value_affects_one_pixel_only(stack: SpectralStack) -> None:
     data = stack.data.copy()
     data[30, 1, 1], data[2, 2, 2] = np.nan, np.inf
-    made = normalize_edge(stack.with_data(data))
-    assert np.isnan(made.data[:, [1, 2], [1, 2]]).all()
-    assert np.isfinite(made.data[:, 0]).all()
+    result = normalize_edge(stack.with_data(data))
+    assert np.isnan(result.data[:, [1, 2], [1, 2]]).all()
+    assert np.isfinite(result.data[:, 0]).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.uint16, np.int32])
 def test_any_real_number_type_is_accepted(dtype: type) -> None:
     data = np.tile(100 + 1000 * (AXIS > E0)[:, None, None], (1, 2, 2)).astype(dtype)
-    made = normalize_edge(SpectralStack(data, AXIS, "fluorescence"), e0=E0)
-    assert made.data.dtype == np.float32
-    assert made.metadata["edge_jump"].unit == "a.u."
-    np.testing.assert_allclose(made.data[AXIS > E0], 1, atol=1e-5)
+    result = normalize_edge(SpectralStack(data, AXIS, "fluorescence"), e0=E0)
+    assert result.data.dtype == np.float32
+    assert result.metadata["edge_jump"].unit == "a.u."
+    np.testing.assert_allclose(result.data[AXIS > E0], 1, atol=1e-5)
 
 
 def test_messages_say_what_to_do(stack: SpectralStack) -> None:
@@ -139,7 +139,7 @@ def test_three_energies_are_too_few_for_two_lines() -> None:
 
 def test_reading_a_lazy_stack_reports_progress(stack: SpectralStack) -> None:
     lazy = stack.with_data(da.from_array(stack.data, chunks=(1, 6, 5)))
-    seen: list[tuple[float, str]] = []
-    nx.run([nx.Step("normalize_edge")], lazy, progress=lambda done, text: seen.append((done, text)))
-    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
-    assert sum(text == "looking for the edge" for _, text in seen) == AXIS.size
+    reports: list[tuple[float, str]] = []
+    nx.run([nx.Step("normalize_edge")], lazy, progress=lambda done, text: reports.append((done, text)))
+    assert [done for done, _ in reports] == sorted(done for done, _ in reports)
+    assert sum(text == "looking for the edge" for _, text in reports) == AXIS.size

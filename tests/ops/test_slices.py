@@ -19,9 +19,9 @@ SIZE = 32
 def volume() -> SpectralStack:
     """Return the optical depth of two particles, one behind the other."""
     slices = [nx.ops.optical_depth(nmc_ni_k(seed=z, size=SIZE, photons=500).stack) for z in range(2)]
-    photons = np.stack([one.metadata["noise"]["i0"] for one in slices], axis=1)
+    photons = np.stack([image.metadata["noise"]["i0"] for image in slices], axis=1)
     metadata = {"name": "two", "noise": {"kind": "poisson", "i0": photons, "n_flat": 10}}
-    data = np.stack([one.data for one in slices], axis=1)
+    data = np.stack([image.data for image in slices], axis=1)
     return SpectralStack(data, slices[0].energy, "optical_depth", (0.1, 0.04, 0.04), metadata=metadata)
 
 

@@ -32,15 +32,15 @@ def test_the_fast_way_equals_the_sum_over_lines(l3: float, l2: float, gauss: flo
     below = energy < 5
     above_l3 = np.maximum(energy - np.average(energy[below], weights=intensity[below]), 0)
     expected = voigt_sum(grid, energy, intensity, np.where(below, l3, l2) + growth * above_l3, gauss)
-    found = broadened(grid, energy, intensity, split=5.0, lorentz_l3=l3, lorentz_l2=l2, gauss=gauss, growth=growth)
-    assert np.abs(found - expected).max() < 1e-6 * expected.max()
+    actual = broadened(grid, energy, intensity, split=5.0, lorentz_l3=l3, lorentz_l2=l2, gauss=gauss, growth=growth)
+    assert np.abs(actual - expected).max() < 1e-6 * expected.max()
 
 
 def test_areas_are_those_of_the_sticks() -> None:
     grid = np.arange(-400, 400, 0.02)
-    found = broadened(grid, np.array([-2.0, 8.0]), np.array([2.0, 1.0]), **WIDTHS)
+    actual = broadened(grid, np.array([-2.0, 8.0]), np.array([2.0, 1.0]), **WIDTHS)
     lost = (2 * 0.2 + 0.4) / (2 * np.pi) * 2 / 400  # in the Lorentzian tails outside the axis
-    assert np.trapezoid(found, grid) == pytest.approx(3 - lost, rel=1e-5)
+    assert np.trapezoid(actual, grid) == pytest.approx(3 - lost, rel=1e-5)
 
 
 def test_a_growing_width_leaves_l3_and_spreads_l2() -> None:
@@ -55,9 +55,9 @@ def test_a_growing_width_leaves_l3_and_spreads_l2() -> None:
 def test_any_energy_grid_is_accepted() -> None:
     sticks = np.linspace(-2, 9, 300), np.ones(300)
     grid = np.array([3.0, -1e6, 8.0, 8.0, 1e6])
-    found = broadened(grid, *sticks, **WIDTHS)
-    np.testing.assert_allclose(found[[0, 2]], broadened(np.array([3.0, 8.0]), *sticks, **WIDTHS), rtol=1e-6)
-    assert found[2] == found[3]
+    actual = broadened(grid, *sticks, **WIDTHS)
+    np.testing.assert_allclose(actual[[0, 2]], broadened(np.array([3.0, 8.0]), *sticks, **WIDTHS), rtol=1e-6)
+    assert actual[2] == actual[3]
     assert broadened(np.zeros(0), *sticks, **WIDTHS).size == 0
 
 

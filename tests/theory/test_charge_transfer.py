@@ -42,10 +42,10 @@ def test_all_states_of_degenerate_levels_are_found(ion: str, ten_dq: float, delt
     matrix = side.hamiltonian(next(iter(representatives(free.n_3d))), factors)
     assert matrix.shape[0] > lanczos.DENSE_SIZE
     exact = np.linalg.eigvalsh(matrix.toarray())
-    wanted = exact[exact < exact[0] + reach]
-    found, _ = lanczos.lowest_states(matrix, reach)
-    assert found.size >= wanted.size
-    np.testing.assert_allclose(found[: wanted.size], wanted, atol=1e-7)
+    expected = exact[exact < exact[0] + reach]
+    levels, _ = lanczos.lowest_states(matrix, reach)
+    assert levels.size >= expected.size
+    np.testing.assert_allclose(levels[: expected.size], expected, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", ["ni2_oh_lmct2", "mn3_d4h_cf"])
@@ -57,9 +57,9 @@ def test_quanty_spectra_are_reproduced_after_a_shift(real_data: Path, name: str)
     sticks = l_edge_sticks(str(frozen["element"]), int(str(frozen["charge"])[0]), p["tenDq"], **more)
     energy, expected = frozen["quanty_energy"], frozen["quanty_intensity"]
     grid = np.arange(-25, 25, 0.002)  # Quanty: Lorentzian 0.2 eV, Gaussian 0.25 eV, a sixth of our intensity
-    mine = broadened(grid, *sticks, split=0.0, lorentz_l3=0.2, lorentz_l2=0.2, gauss=0.25) / 6
-    top = energy[expected.argmax()] - grid[mine.argmax()]
+    ours = broadened(grid, *sticks, split=0.0, lorentz_l3=0.2, lorentz_l2=0.2, gauss=0.25) / 6
+    top = energy[expected.argmax()] - grid[ours.argmax()]
     worst = min(
-        np.abs(np.interp(energy, grid + top + step, mine) - expected).max() for step in np.arange(-0.02, 0.02, 0.001)
+        np.abs(np.interp(energy, grid + top + step, ours) - expected).max() for step in np.arange(-0.02, 0.02, 0.001)
     )
     assert worst < 7e-3 * expected.max()

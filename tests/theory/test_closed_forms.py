@@ -57,9 +57,9 @@ def lorentzians(grid: np.ndarray, energy: np.ndarray, intensity: np.ndarray, hal
 def test_stored_numbers_of_edrixs_are_reproduced(key: tuple[str, float]) -> None:
     ion, expected = EDRIXS[key]
     grid = np.arange(800) * 0.05 - 15
-    found = lorentzians(grid, *crystal_field_sticks(ion, Field(key[1], 0, 0, 0.8, 1.0), 300.0, "isotropic"))
+    actual = lorentzians(grid, *crystal_field_sticks(ion, Field(key[1], 0, 0, 0.8, 1.0), 300.0, "isotropic"))
     at = np.rint((AT + 15) / 0.05).astype(int)
-    np.testing.assert_allclose(found[at] / found.max(), expected, atol=1e-6)
+    np.testing.assert_allclose(actual[at] / actual.max(), expected, atol=1e-6)
 
 
 @settings(max_examples=15, deadline=None)
@@ -155,15 +155,15 @@ def test_hot_ions_have_all_their_levels(monkeypatch: pytest.MonkeyPatch) -> None
     # Many levels are populated, and the first search in a block does not find all of them.
     transfer = theory.ChargeTransfer(5.0, 1.5)
     grid = np.arange(-10, 15, 0.05)
-    found = []
+    actual = []
     for first, dense in ((2, 50), (8, 10**6)):
         monkeypatch.setattr(lanczos, "N_LOWEST", first)
         monkeypatch.setattr(lanczos, "DENSE_SIZE", dense)
-        found.append(
+        actual.append(
             lorentzians(grid, *l_edge_sticks("Co", 2, 0.9, temperature=3000.0, charge_transfer=transfer), half=0.3)
         )
-    assert np.abs(found[0] - found[1]).max() < 1e-4 * found[1].max()
-    assert found[1].sum() * 0.05 == pytest.approx(1.2, rel=0.1)
+    assert np.abs(actual[0] - actual[1]).max() < 1e-4 * actual[1].max()
+    assert actual[1].sum() * 0.05 == pytest.approx(1.2, rel=0.1)
 
 
 @pytest.mark.parametrize(

@@ -28,11 +28,12 @@ def made() -> Callable[[str], Embedding]:
 @pytest.mark.parametrize("method", METHODS)
 def test_branches_and_order(made: Callable[[str], Embedding], method: str) -> None:
     """Charges are separate branches, and 10Dq is ordered along each: members with similar 10Dq are neighbours."""
-    one = made(method)
+    embedding = made(method)
     library = load_library("mn-l23-oh")
-    assert one.coordinates.shape == (78, 2)
-    assert one.trustworthiness > 0.9
-    distance = np.linalg.norm(one.coordinates[:, None] - one.coordinates, axis=2) + np.diag(np.full(78, np.inf))
+    assert embedding.coordinates.shape == (78, 2)
+    assert embedding.trustworthiness > 0.9
+    points = embedding.coordinates
+    distance = np.linalg.norm(points[:, None] - points, axis=2) + np.diag(np.full(78, np.inf))
     nearest = distance.argmin(axis=1)
     charge, ten_dq = library.table["charge"], library.table["ten_dq"]
     assert np.mean(charge[nearest] == charge) > 0.95
@@ -41,8 +42,8 @@ def test_branches_and_order(made: Callable[[str], Embedding], method: str) -> No
 
 @pytest.mark.parametrize("method", METHODS)
 def test_embeddings_are_the_same_every_time(made: Callable[[str], Embedding], method: str) -> None:
-    again = embed(load_library("mn-l23-oh"), method)  # type: ignore[arg-type]
-    np.testing.assert_allclose(again.coordinates, made(method).coordinates, atol=1e-9)
+    repeated = embed(load_library("mn-l23-oh"), method)  # type: ignore[arg-type]
+    np.testing.assert_allclose(repeated.coordinates, made(method).coordinates, atol=1e-9)
 
 
 def test_mds_has_less_stress_than_its_start(made: Callable[[str], Embedding]) -> None:
@@ -51,14 +52,14 @@ def test_mds_has_less_stress_than_its_start(made: Callable[[str], Embedding]) ->
 
 @pytest.mark.parametrize("method", METHODS)
 def test_members_are_placed_at_their_own_points(made: Callable[[str], Embedding], method: str) -> None:
-    one = made(method)
+    embedding = made(method)
     library = load_library("mn-l23-oh")
-    spectra = 3 * library.at(one.energy, broadening=0.3) + 0.5 - 0.01 * (one.energy - 640)
-    extent = np.ptp(one.coordinates, axis=0).max()
-    np.testing.assert_allclose(place(one, spectra), one.coordinates, atol=1e-3 * extent)
+    spectra = 3 * library.at(embedding.energy, broadening=0.3) + 0.5 - 0.01 * (embedding.energy - 640)
+    extent = np.ptp(embedding.coordinates, axis=0).max()
+    np.testing.assert_allclose(place(embedding, spectra), embedding.coordinates, atol=1e-3 * extent)
     rng = np.random.default_rng(0)
     noisy = spectra + 0.03 * spectra.max(axis=1, keepdims=True) * rng.standard_normal(spectra.shape)
-    off = np.linalg.norm(place(one, noisy) - one.coordinates, axis=1)
+    off = np.linalg.norm(place(embedding, noisy) - embedding.coordinates, axis=1)
     assert np.median(off) < 0.05 * extent
 
 
@@ -67,20 +68,22 @@ def test_a_large_library_is_embedded_by_landmarks(method: str) -> None:
     """Members that are not landmarks are placed correctly: neighbours in the library stay neighbours."""
     library = load_library("mn-l23")
     assert len(library) > 2 * LANDMARKS
-    one = embed(library, method)  # type: ignore[arg-type]
-    assert one.coordinates.shape == (len(library), 2)
-    assert one.trustworthiness > 0.94
+    embedding = embed(library, method)  # type: ignore[arg-type]
+    assert embedding.coordinates.shape == (len(library), 2)
+    assert embedding.trustworthiness > 0.94
     np.testing.assert_allclose(
-        place(one, one.features[::50] @ np.eye(one.energy.size)), one.coordinates[::50], atol=0.3
+        place(embedding, embedding.features[::50] @ np.eye(embedding.energy.size)),
+        embedding.coordinates[::50],
+        atol=0.3,
     )
 
 
 @pytest.mark.parametrize("method", ["mds", "tsne"])
 def test_embedding_reports_progress_and_can_be_cancelled(method: str) -> None:
-    library, told = load_library("mn-l23-oh"), []
-    embed(library, method, progress=lambda done, text: told.append(done))  # type: ignore[arg-type]
-    assert told == sorted(told)
-    assert len(told) == (3 if method == "tsne" else 1)  # with so few members, SMACOF stops after its first round
+    library, reports = load_library("mn-l23-oh"), []
+    embed(library, method, progress=lambda done, text: reports.append(done))  # type: ignore[arg-type]
+    assert reports == sorted(reports)
+    assert len(reports) == (3 if method == "tsne" else 1)  # with so few members, SMACOF stops after its first round
 
     def stop(done: float, text: str) -> None:
         raise Cancelled
@@ -96,12 +99,12 @@ def test_umap_error_names_the_missing_package(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_spectra_that_cannot_be_placed_are_nan(made: Callable[[str], Embedding]) -> None:
-    one = made("mds")
-    spectra = np.ones((2, one.energy.size))
+    embedding = made("mds")
+    spectra = np.ones((2, embedding.energy.size))
     spectra[1, 3] = np.nan
-    assert np.isnan(place(one, spectra)).all()
+    assert np.isnan(place(embedding, spectra)).all()
     with pytest.raises(ValueError, match="spectra to place must be"):
-        place(one, np.ones((2, 7)))
+        place(embedding, np.ones((2, 7)))
 
 
 def test_three_dimensions_and_bad_requests() -> None:
@@ -119,8 +122,8 @@ def test_measured_mno_lies_on_the_branch_of_mn2(made: Callable[[str], Embedding]
     spectrum = read_spectra(real_data / "mn_l_edge" / "Data2_MnO.csv")[0]
     axis = np.arange(637.0, 661.0, 0.1)
     library = load_library("mn-l23-oh")
-    one = embed(library, "mds", energy=axis, broadening=0.5)
-    at = place(one, spectrum.at(axis)[None])[0]
-    nearest = int(np.linalg.norm(one.coordinates - at, axis=1).argmin())
+    embedding = embed(library, "mds", energy=axis, broadening=0.5)
+    at = place(embedding, spectrum.at(axis)[None])[0]
+    nearest = int(np.linalg.norm(embedding.coordinates - at, axis=1).argmin())
     assert library.species[nearest] == "Mn2+"
     assert library.table["ten_dq"][nearest] == pytest.approx(0.95, abs=0.2)

@@ -94,8 +94,8 @@ def test_blocks_and_time_reversal_change_nothing(name: str, ten_dq: float, ds: f
     ion = find_ion(*parse_ion(name))
     field = Field(ten_dq, ds, dt, 0.8, 1.0)
     grid = np.arange(-15, 20, 0.1)
-    found = lorentzians(grid, *crystal_field_sticks(ion, field, 300.0, "isotropic"))
-    assert apart(found, lorentzians(grid, *brute_force(ion, field, 300.0))) < 1e-5
+    actual = lorentzians(grid, *crystal_field_sticks(ion, field, 300.0, "isotropic"))
+    assert apart(actual, lorentzians(grid, *brute_force(ion, field, 300.0))) < 1e-5
 
 
 def test_cubic_is_tetragonal_without_ds_and_dt() -> None:
@@ -148,11 +148,11 @@ def test_hopping_has_the_fermion_sign() -> None:
 def test_lanczos_is_as_good_as_diagonalizing(monkeypatch: pytest.MonkeyPatch) -> None:
     transfer = theory.ChargeTransfer(3.0, 2.0)
     grid = np.arange(-10, 15, 0.05)
-    found = []
+    actual = []
     for size in (10**6, 50):
         monkeypatch.setattr(lanczos, "DENSE_SIZE", size)
-        found.append(lorentzians(grid, *l_edge_sticks("Co", 2, 0.8, charge_transfer=transfer), 0.2))
-    assert apart(found[1], found[0]) < 1e-5
+        actual.append(lorentzians(grid, *l_edge_sticks("Co", 2, 0.8, charge_transfer=transfer), 0.2))
+    assert apart(actual[1], actual[0]) < 1e-5
 
 
 def test_other_engines_spectra_are_reproduced(real_data: Path) -> None:
@@ -176,9 +176,9 @@ def test_other_engines_spectra_are_reproduced(real_data: Path) -> None:
             ),
         )
         sticks = crystal_field_sticks(ion, Field(entry["tenDq"], 0, 0, 0.8, 1.0), 300.0, "isotropic")
-        found, expected = lorentzians(grid, *sticks), numbers[entry["key"]]
-        found = found * (found @ expected) / (found @ found)
-        assert apart(found, expected) < 1e-6, entry["key"]
+        actual, expected = lorentzians(grid, *sticks), numbers[entry["key"]]
+        actual = actual * (actual @ expected) / (actual @ actual)
+        assert apart(actual, expected) < 1e-6, entry["key"]
 
 
 @pytest.mark.parametrize("name", ["ni2_oh_lmct2", "mn3_d4h_cf"])

@@ -25,11 +25,11 @@ def lines(**more: object) -> Library:
 
 def test_broadening_is_a_gaussian_convolution() -> None:
     at = np.linspace(625, 650, 41)
-    found = lines().at(at, broadening=1.5, shift=0.3)
+    actual = lines().at(at, broadening=1.5, shift=0.3)
     sigma = 1.5 / (2 * np.sqrt(2 * np.log(2)))
     for row, (centre, width) in enumerate(((630.3, 1.0), (641.3, 2.0))):
         wide = np.hypot(width, sigma)
-        np.testing.assert_allclose(found[row], width / wide * np.exp(-0.5 * ((at - centre) / wide) ** 2), atol=2e-6)
+        np.testing.assert_allclose(actual[row], width / wide * np.exp(-0.5 * ((at - centre) / wide) ** 2), atol=2e-6)
 
 
 def test_narrow_broadening_interpolates_and_keeps_the_ends() -> None:
@@ -46,9 +46,9 @@ def test_a_library_is_frozen_and_named() -> None:
     assert library.span == pytest.approx((601.0, 660.0))
     with pytest.raises(ValueError, match="read-only"):
         library.spectra[0, 0] = 1
-    one = library.spectrum(1)
-    assert one.valence == 3
-    assert one.metadata["parameters"]["ten_dq"] == 1.0
+    spectrum = library.spectrum(1)
+    assert spectrum.valence == 3
+    assert spectrum.metadata["parameters"]["ten_dq"] == 1.0
     assert len(library.members([1])) == 1
 
 
@@ -65,9 +65,9 @@ def test_a_library_is_frozen_and_named() -> None:
 )
 def test_errors_name_what_is_wrong(change: dict[str, object], message: str) -> None:
     whole = lines()
-    given = {"energy": AXIS, "spectra": whole.spectra, "table": whole.table} | change
+    arguments = {"energy": AXIS, "spectra": whole.spectra, "table": whole.table} | change
     with pytest.raises(ValueError, match=message):
-        Library("wrong", **given)  # type: ignore[arg-type]
+        Library("wrong", **arguments)  # type: ignore[arg-type]
 
 
 def test_tracks_differ_in_ten_dq_only() -> None:
@@ -81,11 +81,11 @@ def test_tracks_differ_in_ten_dq_only() -> None:
 def test_saved_libraries_are_read_unchanged(tmp_path: Path) -> None:
     library = load_library("mn-l23-oh")
     library.save(tmp_path / "mine.npz")
-    back = load_library(tmp_path / "mine.npz")
-    np.testing.assert_array_equal(back.spectra, library.spectra)
+    restored = load_library(tmp_path / "mine.npz")
+    np.testing.assert_array_equal(restored.spectra, library.spectra)
     for name, column in library.table.items():
-        np.testing.assert_array_equal(back.table[name], column)
-    assert back.to_plain() == str((tmp_path / "mine.npz").resolve())
+        np.testing.assert_array_equal(restored.table[name], column)
+    assert restored.to_plain() == str((tmp_path / "mine.npz").resolve())
     assert library.to_plain() == "mn-l23-oh"
     library.save(tmp_path / "small.npz", compress=True)
     small = load_library(tmp_path / "small.npz")
@@ -161,18 +161,18 @@ def test_the_78_spectra_of_the_paper() -> None:
 
 
 def test_build_agrees_with_the_engine_and_reports_progress() -> None:
-    told: list[float] = []
+    reports: list[float] = []
     library = build_library(
-        "Ni2+", [1.0, 1.2], model_error=False, progress=lambda done, text: told.append(done), name="ni"
+        "Ni2+", [1.0, 1.2], model_error=False, progress=lambda done, text: reports.append(done), name="ni"
     )
     energy = np.arange(845.0, 880.0, 0.1)
     zero = library.table["offset"][0]
     expected = l_edge_spectrum(energy, element="Ni", charge=2, ten_dq=1.0, gauss=0.3, offset=zero)
     np.testing.assert_allclose(library.at(energy, broadening=0.3)[0], expected, atol=0.01 * expected.max())
-    assert told[-1] == 1
-    assert np.diff(told).min() >= 0
-    again = load_library(library.to_plain())
-    np.testing.assert_array_equal(again.spectra, library.spectra)
+    assert reports[-1] == 1
+    assert np.diff(reports).min() >= 0
+    reloaded = load_library(library.to_plain())
+    np.testing.assert_array_equal(reloaded.spectra, library.spectra)
     transfer = build_library("Ni2+", 1.0, charge_transfer=(None, ChargeTransfer(4.7, 2.06)), model_error=False)
     assert transfer.column("delta").tolist()[1] == 4.7
     assert len(transfer.tracks) == 2
@@ -189,8 +189,8 @@ def test_measured_spectra_make_a_library(tmp_path: Path) -> None:
     assert library.table["charge"].tolist() == [2, 3]
     assert library.span[0] == pytest.approx(602)
     np.testing.assert_allclose(library.at(AXIS[100:-1], broadening=0)[0], line(630)[100:-1], atol=1e-6)
-    again = load_library(library.to_plain())
-    np.testing.assert_allclose(again.spectra, library.spectra)
+    reloaded = load_library(library.to_plain())
+    np.testing.assert_allclose(reloaded.spectra, library.spectra)
     with pytest.raises(ValueError, match="must overlap in energy"):
         load_library([spectra[0], Spectrum("Fe", AXIS + 90, line(630), 2)])
     with pytest.raises(ValueError, match="no library and no file 'mn-l99'"):
@@ -211,8 +211,8 @@ def test_text_files_of_other_programs_are_read(tmp_path: Path) -> None:
     quanty = tmp_path / "q" / "Mn2+.spec"
     quanty.parent.mkdir()
     quanty.write_text(header + text)
-    found = load_library(quanty)
-    assert found.energy[found.spectra[0].argmax()] == pytest.approx(642.47, abs=0.06)
+    actual = load_library(quanty)
+    assert actual.energy[actual.spectra[0].argmax()] == pytest.approx(642.47, abs=0.06)
     nameless = tmp_path / "q" / "calc.txt"
     nameless.write_text("\n".join(f"{e:.3f} {p:.6f}" for e, p in zip(axis, peak, strict=True)))
     with pytest.raises(ValueError, match="energies of -20 to 19.9 eV are relative"):

@@ -38,8 +38,8 @@ def test_higher_charges_absorb_at_higher_energies(element: str, charge: int) -> 
 @pytest.mark.parametrize(("lorentz", "gauss"), [(0.4, 0.0), (0.0, 0.4)])
 def test_a_line_may_be_all_lorentzian_or_all_gaussian(lorentz: float, gauss: float) -> None:
     grid = np.array([0.0, 0.2, 0.6])
-    one = {"split": 5.0, "lorentz_l3": lorentz, "lorentz_l2": lorentz, "gauss": gauss}
-    found = broadened(grid, np.zeros(1), np.ones(1), **one)
+    widths = {"split": 5.0, "lorentz_l3": lorentz, "lorentz_l2": lorentz, "gauss": gauss}
+    actual = broadened(grid, np.zeros(1), np.ones(1), **widths)
     shape = np.exp2(-((grid / 0.2) ** 2)) if gauss else 1 / (1 + (grid / 0.2) ** 2)
-    np.testing.assert_allclose(found / found[0], shape, rtol=1e-9)
-    assert found[0] == pytest.approx(np.sqrt(np.log(2) / np.pi) / 0.2 if gauss else 1 / (np.pi * 0.2))
+    np.testing.assert_allclose(actual / actual[0], shape, rtol=1e-9)
+    assert actual[0] == pytest.approx(np.sqrt(np.log(2) / np.pi) / 0.2 if gauss else 1 / (np.pi * 0.2))

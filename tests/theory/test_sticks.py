@@ -20,8 +20,8 @@ def test_a_hot_ion_has_no_preferred_axis(polarization: str) -> None:
 
 @pytest.mark.parametrize(("temperature", "expected"), [(0.0, [0.5, 0.5, 0.0]), (1e15, [1 / 3, 1 / 3, 1 / 3])])
 def test_populations_at_very_low_and_high_temperature(temperature: float, expected: list[float]) -> None:
-    found = populations({1: np.array([0.0, 0.4]), 3: np.array([0.0])}, {1: 1, 3: 1}, temperature)
-    np.testing.assert_allclose([found[1][0], found[3][0], found[1][1]], expected, atol=1e-9)
+    actual = populations({1: np.array([0.0, 0.4]), 3: np.array([0.0])}, {1: 1, 3: 1}, temperature)
+    np.testing.assert_allclose([actual[1][0], actual[3][0], actual[1][1]], expected, atol=1e-9)
 
 
 @pytest.mark.parametrize("element", ["V", "Ni"])

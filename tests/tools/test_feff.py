@@ -16,8 +16,8 @@ from napari_xanes.theory.library.shipped import FOLDER, K_EDGES
 
 EVERY = {
     (crystal.name, site.label): (crystal, site)
-    for all_ in CRYSTALS.values()
-    for crystal in all_
+    for crystals in CRYSTALS.values()
+    for crystal in crystals
     for site in crystal.absorbers
 }
 
@@ -157,7 +157,7 @@ def test_the_input_has_one_absorber_and_its_potentials() -> None:
     assert [atom for atom in atoms if atom[3] == "0"] == [["0.00000", "0.00000", "0.00000", "0"]]
 
 
-def _left(folder: Path, log: str) -> Path:
+def _write_run(folder: Path, log: str) -> Path:
     (folder / "log1.dat").write_text(log)
     (folder / "xmu.dat").write_text("# omega e k mu mu0 chi\n8320 -20 0 0.1 0 0\n8400 60 3 1.0 1 0\n")
     return folder
@@ -168,12 +168,12 @@ def test_only_converged_runs_are_accepted(tmp_path: Path) -> None:
         read_result(tmp_path)
     level = " New Fermi level:    mu= -10.0 eV  Charge distance=  0.0002\n"
     with pytest.raises(RuntimeError, match="not converged after 2 iterations"):
-        read_result(_left(tmp_path, 2 * level))
+        read_result(_write_run(tmp_path, 2 * level))
     with pytest.raises(RuntimeError, match=r"came out at 3\.5 eV"):
-        read_result(_left(tmp_path, level.replace("-10.0", "3.5") + "Convergence reached in 1 iterations"))
-    found = read_result(_left(tmp_path, level + "Convergence reached in 1 iterations"))
-    assert found.energy.tolist() == [-10, 70]
-    assert found.edge == 8330
+        read_result(_write_run(tmp_path, level.replace("-10.0", "3.5") + "Convergence reached in 1 iterations"))
+    result = read_result(_write_run(tmp_path, level + "Convergence reached in 1 iterations"))
+    assert result.energy.tolist() == [-10, 70]
+    assert result.edge == 8330
 
 
 def test_feff_runs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -186,9 +186,9 @@ def test_feff_runs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
         .replace("FMS 5.5", "FMS 2.2")
         .replace("XANES 4.5", "XANES 2.0")
     )
-    made = run_feff(text, tmp_path / "NiO")
-    assert made.mu[made.energy < -1].max() < 0.3 < 0.6 < made.mu[made.energy > 5].mean()
-    assert abs(made.edge - 8333) < 20
+    result = run_feff(text, tmp_path / "NiO")
+    assert result.mu[result.energy < -1].max() < 0.3 < 0.6 < result.mu[result.energy > 5].mean()
+    assert abs(result.edge - 8333) < 20
     stamp = (tmp_path / "NiO" / "xmu.dat").stat().st_mtime_ns
     run_feff(text, tmp_path / "NiO")
     assert (tmp_path / "NiO" / "xmu.dat").stat().st_mtime_ns == stamp

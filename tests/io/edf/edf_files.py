@@ -33,9 +33,9 @@ def picture(value, shape=(4, 5)):
 
 def id21(folder, *, energies=(7.1, 7.11, 7.12), time=0.1, summed=2, repeats=1, refs=True, darks=True, stem="map1"):
     """Write a series with the names of ID21. At energy i: images 1000 (i + 1), references 3000 and 3010 (i + 1)."""
-    told = {"exposure_time": time, "nb_frames": summed, "roi": "<0,0>-<5x4>"}
+    header = {"exposure_time": time, "nb_frames": summed, "roi": "<0,0>-<5x4>"}
     for i, energy in enumerate(energies):
-        head = {"energy": energy, **told}
+        head = {"energy": energy, **header}
         for k in range(repeats):
             path = folder / f"{stem}_data_0000_{i:04d}_{k:04d}.edf"
             path.write_bytes(edf(picture(1000 * (i + 1) + 10 * k), head))

@@ -20,7 +20,7 @@ def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data
     folder = tmp_path_factory.getbasetemp() / "edf_fuzz"
     folder.mkdir(exist_ok=True)
     images = [picture(1), picture(2)]
-    whole = b"".join(edf(one, {"energy": 7.1 + i}) for i, one in enumerate(images))
+    whole = b"".join(edf(image, {"energy": 7.1 + i}) for i, image in enumerate(images))
     content = bytearray(whole)
     for at, value in data.draw(st.lists(st.tuples(PLACES, SIGNS), max_size=6)):
         content[at] = value
@@ -30,11 +30,11 @@ def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data
     untouched = content[:512] == whole[:512] and len(content) >= 552
     try:
         if edf_series.why_not_readable(path) is None:
-            found = edf_series.read(path)
-            assert found.data.shape[0] == found.energy.size
-            assert found.data.nbytes <= 8 * len(whole)
-            if untouched and 7100 in found.energy:
-                first = found.data[found.energy.tolist().index(7100)]
+            stack = edf_series.read(path)
+            assert stack.data.shape[0] == stack.energy.size
+            assert stack.data.nbytes <= 8 * len(whole)
+            if untouched and 7100 in stack.energy:
+                first = stack.data[stack.energy.tolist().index(7100)]
                 np.testing.assert_array_equal(first, np.frombuffer(content[512:552], "<u2").reshape(4, 5))
     except (OSError, ValueError) as error:
         assert_documented(error, path.name)
@@ -56,15 +56,15 @@ def test_a_damaged_file_in_a_series_does_not_change_other_frames(tmp_path_factor
     path.write_bytes(content)
     try:
         if edf_series.why_not_readable(folder) is None:
-            found = edf_series.read(folder)
-            assert found.data.shape == (found.energy.size, 4, 5)
+            stack = edf_series.read(folder)
+            assert stack.data.shape == (stack.energy.size, 4, 5)
             for i, energy in enumerate((7100, 7110)):
-                if energy in found.energy and f"data_0000_000{i}" not in path.name and found.data.shape[0] == 2:
+                if energy in stack.energy and f"data_0000_000{i}" not in path.name and stack.data.shape[0] == 2:
                     np.testing.assert_array_equal(
-                        found.data[found.energy.tolist().index(energy)], picture(1000 * (i + 1))
+                        stack.data[stack.energy.tolist().index(energy)], picture(1000 * (i + 1))
                     )
-            assert found.metadata.get("flat", found.data).shape == found.data.shape
-            assert found.metadata.get("dark", found.data).shape[-2:] == (4, 5)
+            assert stack.metadata.get("flat", stack.data).shape == stack.data.shape
+            assert stack.metadata.get("dark", stack.data).shape[-2:] == (4, 5)
     except (OSError, ValueError) as error:
         assert_documented(error, folder.name, path.name)
     finally:

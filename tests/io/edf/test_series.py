@@ -121,10 +121,10 @@ def test_aborted_files_are_dropped_and_reported(tmp_path, cut, number):
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.warns(UserWarning, match=rf"1 of 14 files can't be used and are left out: {path.name}"):
         stack = io.read(tmp_path)
-    left = [i for i in range(4) if i != number]
-    np.testing.assert_array_equal(stack.energy, np.array([7100, 7110, 7120, 7130])[left])
-    np.testing.assert_array_equal(stack.data, [picture(1000 * (i + 1)) for i in left])
-    np.testing.assert_allclose(stack.metadata["flat"], [picture(3000 * (i + 1) + 5) for i in left])
+    complete = [i for i in range(4) if i != number]
+    np.testing.assert_array_equal(stack.energy, np.array([7100, 7110, 7120, 7130])[complete])
+    np.testing.assert_array_equal(stack.data, [picture(1000 * (i + 1)) for i in complete])
+    np.testing.assert_allclose(stack.metadata["flat"], [picture(3000 * (i + 1) + 5) for i in complete])
     if cut:
         with pytest.warns(UserWarning, match="can't be used and are left out: .*(cut short|not an EDF|no EDF header)"):
             assert io.read(path).shape == (3, 4, 5)
@@ -223,9 +223,9 @@ def test_references_of_one_energy_are_noted(tmp_path):
 def test_lazy(tmp_path):
     id21(tmp_path, repeats=2)
     whole, lazy = io.read(tmp_path), io.read(tmp_path, memory_limit=10)
-    for one, other in ((lazy.data, whole.data), (lazy.metadata["flat"], whole.metadata["flat"])):
-        assert not isinstance(one, np.ndarray)
-        np.testing.assert_array_equal(np.asarray(one), other)
+    for actual, expected in ((lazy.data, whole.data), (lazy.metadata["flat"], whole.metadata["flat"])):
+        assert not isinstance(actual, np.ndarray)
+        np.testing.assert_array_equal(np.asarray(actual), expected)
 
 
 def test_other_text_in_braces_is_not_read_as_edf(tmp_path):

@@ -21,7 +21,7 @@ def reader_of(path):
     return next(reader.name for reader in io.READERS if reader.why_not_readable(path) is None)
 
 
-def read_and_told(path, **keywords):
+def read_with_warnings(path, **keywords):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         stack = io.read(path, **keywords)

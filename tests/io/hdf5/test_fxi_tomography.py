@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.io.hdf5.hdf5_files import ENERGY, KEV, read_and_told, reader_of, write
+from tests.io.hdf5.hdf5_files import ENERGY, KEV, read_with_warnings, reader_of, write
 
 from napari_xanes import io, ops
 
@@ -77,14 +77,16 @@ def test_fxi_tomography_interrupted(tmp_path, volumes):
     write_fly(paths[2], volumes[2] * 0, KEV[2])
     (tmp_path / "notes.h5").write_bytes(b"not HDF5")
     write(tmp_path / "other.h5", something=1)
-    stack, told = read_and_told(tmp_path)
-    assert told[0].startswith("1 of 5 files can't be used and are left out: fly_scan_id_12.h5 (can't be opened as HDF5")
-    assert "last 1 of 3 frames are empty" in told[1]
+    stack, notes = read_with_warnings(tmp_path)
+    assert notes[0].startswith(
+        "1 of 5 files can't be used and are left out: fly_scan_id_12.h5 (can't be opened as HDF5"
+    )
+    assert "last 1 of 3 frames are empty" in notes[1]
     np.testing.assert_array_equal(stack.data, volumes[:2, 0])
     assert len(stack.metadata["flat"]) == 2
     write_fly(paths[2], volumes[2][:2], KEV[2])
-    stack, told = read_and_told(tmp_path, select=4)
-    assert told[1] == "1 of 3 files have no projection 4 and are left out: fly_scan_id_11.h5"
+    stack, notes = read_with_warnings(tmp_path, select=4)
+    assert notes[1] == "1 of 3 files have no projection 4 and are left out: fly_scan_id_11.h5"
     np.testing.assert_array_equal(stack.data, volumes[:2, 4])
 
 
@@ -94,9 +96,9 @@ def test_fxi_tomography_reports_files_that_do_not_belong_together(tmp_path, volu
     with pytest.warns(UserWarning, match="taken at -80 to -40 degrees"):
         io.read(tmp_path)
     write_fly(paths[1], volumes[1], KEV[0], img_bkg=None, img_bkg_avg=None)
-    stack, told = read_and_told(tmp_path)
-    assert "1 of 4 frames have no flat" in told[0]
-    assert "1 files repeat the energy" in told[1]
+    stack, notes = read_with_warnings(tmp_path)
+    assert "1 of 4 frames have no flat" in notes[0]
+    assert "1 files repeat the energy" in notes[1]
     assert "flat" not in stack.metadata
     write_fly(paths[1], volumes[1][:, :, :4], KEV[1])
     with pytest.raises(ValueError, match=r"fly_scan_id_10\.h5: its frame is \(3, 4\)"):

@@ -15,17 +15,17 @@ def test_transmission_reads_back(tmp_path, depth_stack):
     transmission = depth_stack.with_data(np.exp(-depth_stack.data), quantity="transmission")
     for data in (transmission.data, da.from_array(transmission.data, chunks=(7, -1, -1))):
         io.write(transmission.with_data(data), tmp_path / "a.h5", layout="fxi")
-        back = io.read(tmp_path / "a.h5")
-        np.testing.assert_array_equal(back.data, transmission.data)
-        np.testing.assert_array_equal(back.energy, transmission.energy)
-        assert (back.quantity, back.pixel_size) == ("transmission", (0.05, 0.05))
+        restored = io.read(tmp_path / "a.h5")
+        np.testing.assert_array_equal(restored.data, transmission.data)
+        np.testing.assert_array_equal(restored.energy, transmission.energy)
+        assert (restored.quantity, restored.pixel_size) == ("transmission", (0.05, 0.05))
 
 
 def test_optical_depth_becomes_transmission(tmp_path, depth_stack):
     io.write(depth_stack, tmp_path / "a.h5", layout="fxi")
-    back = io.read(tmp_path / "a.h5")
-    np.testing.assert_allclose(-np.log(back.data), depth_stack.data, rtol=1e-5, atol=1e-6)
-    assert back.metadata["note"] == "mixture: exp(-optical depth), written by napari-xanes"
+    restored = io.read(tmp_path / "a.h5")
+    np.testing.assert_allclose(-np.log(restored.data), depth_stack.data, rtol=1e-5, atol=1e-6)
+    assert restored.metadata["note"] == "mixture: exp(-optical depth), written by napari-xanes"
     with h5py.File(tmp_path / "a.h5") as file:
         assert file["img_xanes"].dtype == np.float32
         np.testing.assert_allclose(file["X_eng"], depth_stack.energy / 1e3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.io.hdf5.hdf5_files import ENERGY, JOULE, read_and_told, reader_of, write
+from tests.io.hdf5.hdf5_files import ENERGY, JOULE, read_with_warnings, reader_of, write
 
 from napari_xanes import io
 from napari_xanes.io.hdf5 import ptychography
@@ -36,10 +36,10 @@ def test_ptychography(tmp_path, frames):
     np.testing.assert_array_equal(np.asarray(lazy.data), stack.data)
     paths[0].write_bytes(paths[0].read_bytes()[:300])
     write_cxi(paths[3], np.zeros((3, 5), np.complex64), ENERGY[0])
-    stack, told = read_and_told(tmp_path)
+    stack, messages = read_with_warnings(tmp_path)
     assert stack.shape[0] == 2
-    assert "1 of 4 files can't be used" in told[0]
-    assert "last 1 of 3 frames are empty" in told[1]
+    assert "1 of 4 files can't be used" in messages[0]
+    assert "last 1 of 3 frames are empty" in messages[1]
 
 
 def test_ptychography_refused(tmp_path, frames):

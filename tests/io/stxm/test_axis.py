@@ -115,8 +115,8 @@ def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data
     (folder / name).write_bytes(content)
     try:
         if axis.why_not_readable(path) is None:
-            found = axis.read(path)
-            assert found.data.shape[0] == found.energy.size
-            assert found.data.size * axis._pair(path)[1].dtype.itemsize == path.stat().st_size
+            stack = axis.read(path)
+            assert stack.data.shape[0] == stack.energy.size
+            assert stack.data.size * axis._pair(path)[1].dtype.itemsize == path.stat().st_size
     except (OSError, ValueError) as error:
         assert_documented(error, "a.ncb", "a.dat")

@@ -35,9 +35,9 @@ def test_sdf_exposure(tmp_path, write_sdf, frames, dwell, exposure):
 
 def test_sdf_missing_images(tmp_path, write_sdf, frames):
     path = write_sdf(tmp_path, frames, (700.0, 705.0, 710.0, 720.0), skip=(1, 3))
-    with pytest.warns(UserWarning, match="missing or incomplete") as told:
+    with pytest.warns(UserWarning, match="missing or incomplete") as caught:
         stack = io.read(path)
-    assert [re.sub(r"^scan\.hdr: ", "", str(w.message)) for w in told] == stack.metadata["warnings"]
+    assert [re.sub(r"^scan\.hdr: ", "", str(w.message)) for w in caught] == stack.metadata["warnings"]
     assert "705 eV" in stack.metadata["warnings"][0]
     assert "last 1 of 4" in stack.metadata["warnings"][1]
     np.testing.assert_array_equal(stack.energy, [700, 710])

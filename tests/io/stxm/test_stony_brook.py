@@ -109,8 +109,8 @@ def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data
     path.write_bytes(content)
     try:
         if stony_brook.why_not_readable(path) is None:
-            found = stony_brook.read(path)
-            assert found.data.shape == (found.energy.size, 3, 5)
-            np.testing.assert_array_equal(found.data, np.frombuffer(content[76:], ">f4").reshape(4, 3, 5))
+            stack = stony_brook.read(path)
+            assert stack.data.shape == (stack.energy.size, 3, 5)
+            np.testing.assert_array_equal(stack.data, np.frombuffer(content[76:], ">f4").reshape(4, 3, 5))
     except (OSError, ValueError) as error:
         assert_documented(error, path.name)

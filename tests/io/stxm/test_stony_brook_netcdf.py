@@ -37,7 +37,7 @@ def device(name):
 def sm(frames, energy=285.2, *, order=(DATA, SLOW, FAST), version=1, devices=("XPZT", "YPZT"), code="h", **changes):
     """Return the bytes of a file. `frames` has shape (detector, Y, X) and is stored with its axes in `order`."""
     lengths = dict(zip((DATA, SLOW, FAST), frames.shape, strict=True))
-    told = {
+    header = {
         "filever": ("i", [6]),
         "fast_device_name": ("b", device(devices[0])),
         "slow_device_name": ("b", device(devices[1])),
@@ -49,11 +49,11 @@ def sm(frames, energy=285.2, *, order=(DATA, SLOW, FAST), version=1, devices=("X
         "sample": ("s", b"soil, fp"),
         **changes,
     }
-    told = {name: value for name, value in told.items() if value is not None}
+    header = {name: value for name, value in header.items() if value is not None}
     head = b"CDF" + bytes([version]) + struct.pack(">I", 0) + struct.pack(">II", 10, 3)
     for name in (FAST, SLOW, DATA):
         head += named(name) + struct.pack(">I", lengths[name])
-    head += struct.pack(">II", 12, len(told)) + b"".join(attribute(name, *value) for name, value in told.items())
+    head += struct.pack(">II", 12, len(header)) + b"".join(attribute(name, *value) for name, value in header.items())
     axes = [(DATA, SLOW, FAST).index(name) for name in order]
     turned = frames.transpose(axes)
     values = b"".join(struct.pack(f">{code}", value) for value in turned.ravel().tolist())
@@ -216,11 +216,11 @@ def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data
     path.write_bytes(content)
     try:
         if stony_brook_netcdf.why_not_readable(path) is None:
-            found = stony_brook_netcdf.read(path)
-            assert found.data.nbytes <= len(whole)
+            stack = stony_brook_netcdf.read(path)
+            assert stack.data.nbytes <= len(whole)
             if content[:pixels] == whole[:pixels]:
                 np.testing.assert_array_equal(
-                    found.data[0], np.frombuffer(content[pixels : pixels + 30], ">u2").reshape(3, 5)
+                    stack.data[0], np.frombuffer(content[pixels : pixels + 30], ">u2").reshape(3, 5)
                 )
     except (OSError, ValueError) as error:
         assert_documented(error, path.name)

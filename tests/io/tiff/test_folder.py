@@ -37,8 +37,8 @@ ENERGY = (7100.0, 7110.5, 7112.25, 7130.0)
     ],
 )
 def test_energies_in_names(name, energy):
-    found = energy_in(name)
-    assert (found[0] if found else None) == energy
+    parsed = energy_in(name)
+    assert (parsed[0] if parsed else None) == energy
 
 
 @given(st.floats(20, 99999), st.sampled_from(["_", "", "a-"]), st.sampled_from(["", "_", " "]))
@@ -50,8 +50,8 @@ def test_any_energy_in_a_name(energy, before, between):
 
 @given(st.text(max_size=40))
 def test_any_file_name_gives_a_valid_energy_or_none(name):
-    found = energy_in(name)
-    assert found is None or 20 <= found[0] <= 1e5
+    energy = energy_in(name)
+    assert energy is None or 20 <= energy[0] <= 1e5
 
 
 @pytest.mark.parametrize("pattern", ["a_{}eV.tif", "s2_{}_eV_001.tiff", "img_{n:04d}_{}eV.tif"])

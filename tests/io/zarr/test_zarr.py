@@ -49,16 +49,16 @@ def test_round_trip(tmp_path, shape, dtype, start, step, size, quantity, note):
     extra |= {"references": [Spectrum("NiO", [8300, 8400], [0, 1], 2)], "box": (0, 3)}
     stack = SpectralStack(data, start + step * np.arange(shape[0]) ** 1.5, quantity, size, history, None, extra)
     io.write(stack, tmp_path / "a.zarr")
-    back = io.read(tmp_path / "a.zarr")
-    assert back.data.dtype == data.dtype.newbyteorder("=")
-    np.testing.assert_array_equal(back.data, data)
-    np.testing.assert_array_equal(back.energy, stack.energy)
-    assert (back.quantity, back.pixel_size, back.history) == (quantity, stack.pixel_size, history)
-    assert (back.metadata["note"], back.metadata["box"]) == (note, (0, 3))
+    restored = io.read(tmp_path / "a.zarr")
+    assert restored.data.dtype == data.dtype.newbyteorder("=")
+    np.testing.assert_array_equal(restored.data, data)
+    np.testing.assert_array_equal(restored.energy, stack.energy)
+    assert (restored.quantity, restored.pixel_size, restored.history) == (quantity, stack.pixel_size, history)
+    assert (restored.metadata["note"], restored.metadata["box"]) == (note, (0, 3))
     for key in ("flat", "i0", "empty", "mask"):
-        np.testing.assert_array_equal(back.metadata[key], extra[key])
-    assert back.metadata["references"][0].valence == 2
-    assert set(back.metadata) == set(extra)
+        np.testing.assert_array_equal(restored.metadata[key], extra[key])
+    assert restored.metadata["references"][0].valence == 2
+    assert set(restored.metadata) == set(extra)
     assert [p.name for p in tmp_path.iterdir()] == ["a.zarr"]
 
 

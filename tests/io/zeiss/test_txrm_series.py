@@ -32,9 +32,9 @@ def series(folder, energies=ENERGY, *, header=True, name="scan_{:.1f}eV", exposu
     paths = []
     for i, energy in enumerate(energies):
         corrections = {} if flat is None else {"reference": (reference(i), flat)}
-        told = [energy + 0.125] * 3 if header else [0.0]
+        in_header = [energy + 0.125] * 3 if header else [0.0]
         about = {"Angles": ANGLES} | corrections | more
-        paths.append(write(folder / f"{name.format(energy)}.txrm", projections(i), told, [exposure] * 3, **about))
+        paths.append(write(folder / f"{name.format(energy)}.txrm", projections(i), in_header, [exposure] * 3, **about))
     return paths
 
 
@@ -48,8 +48,8 @@ def test_folder(tmp_path, lazy, select, number):
     np.testing.assert_array_equal(np.asarray(stack.metadata["flat"]), [reference(i) for i in range(3)])
     np.testing.assert_array_equal(stack.energy, np.add(ENERGY, 0.125))
     assert (stack.quantity, stack.data.dtype, stack.pixel_size) == ("counts", np.uint16, (0.03, 0.03))
-    told = {key: stack.metadata[key] for key in ("format", "detector", "angle", "exposure", "flat_exposure", "n_flat")}
-    assert told == {
+    facts = {key: stack.metadata[key] for key in ("format", "detector", "angle", "exposure", "flat_exposure", "n_flat")}
+    assert facts == {
         "format": "Zeiss tomographies",
         "detector": f"projection {number}",
         "angle": ANGLES[number],
@@ -79,9 +79,9 @@ def test_several_files_are_one_stack_and_a_single_file_is_not(tmp_path):
     np.testing.assert_array_equal(stack.data, [projections(i)[1] for i in (1, 2)])
     np.testing.assert_array_equal(stack.metadata["flat"], [reference(1), reference(2)])
     assert stack.metadata["files"] == [path.name for path in paths[1:]]
-    one = io.read(paths[1], select=1)
-    np.testing.assert_array_equal(one.data, projections(1)[1:2])
-    assert (one.energy.tolist(), one.metadata["angle"], "files" in one.metadata) == ([8340.125], 0, False)
+    single = io.read(paths[1], select=1)
+    np.testing.assert_array_equal(single.data, projections(1)[1:2])
+    assert (single.energy.tolist(), single.metadata["angle"], "files" in single.metadata) == ([8340.125], 0, False)
     # With given energies, the images are frames of a stack, not projections.
     paths = series(tmp_path / "b", flat=None)
     np.testing.assert_array_equal(io.read(paths[1], energies=ENERGY).data, projections(1))
@@ -197,8 +197,8 @@ def test_without_references_and_with_corrected_projections(tmp_path):
 
 def test_projections_that_are_missing(tmp_path):
     paths = series(tmp_path / "a")
-    gone = {"ImageData1/Image3": None, "reference": (reference(0), 0.25)}
-    write(paths[0], projections(0), [8330.0] * 3, [0.5] * 3, Angles=ANGLES, **gone)
+    changes = {"ImageData1/Image3": None, "reference": (reference(0), 0.25)}
+    write(paths[0], projections(0), [8330.0] * 3, [0.5] * 3, Angles=ANGLES, **changes)
     np.testing.assert_array_equal(io.read(tmp_path / "a", select=1).data[0], projections(0)[1])
     with pytest.warns(UserWarning, match=r"1 of 3 files have no projection 2 and are left out: scan_8330\.0eV"):
         stack = io.read(tmp_path / "a", select=2)
@@ -279,9 +279,9 @@ def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data
     try:
         for opened in (folder, path):
             if txrm_series.why_not_readable(opened) is None:
-                found = txrm_series.read(opened)
-                assert np.asarray(found.data).shape[0] == found.energy.size
-                assert "flat" not in found.metadata or np.asarray(found.metadata["flat"]).shape[-2:] == (4, 5)
+                stack = txrm_series.read(opened)
+                assert np.asarray(stack.data).shape[0] == stack.energy.size
+                assert "flat" not in stack.metadata or np.asarray(stack.metadata["flat"]).shape[-2:] == (4, 5)
     except (OSError, ValueError) as error:
         assert_documented(error, folder.name)
     finally:

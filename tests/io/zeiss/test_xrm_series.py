@@ -229,9 +229,9 @@ def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data
     path.write_bytes(content)
     try:
         if xrm_series.why_not_readable(folder) is None:
-            found = xrm_series.read(folder)
-            assert np.asarray(found.data).shape[0] == found.energy.size
-            assert "flat" not in found.metadata or np.asarray(found.metadata["flat"]).shape == found.data.shape
+            stack = xrm_series.read(folder)
+            assert np.asarray(stack.data).shape[0] == stack.energy.size
+            assert "flat" not in stack.metadata or np.asarray(stack.metadata["flat"]).shape == stack.data.shape
     except (OSError, ValueError) as error:
         assert_documented(error, folder.name)
     finally:

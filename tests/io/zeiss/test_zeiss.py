@@ -173,8 +173,8 @@ def test_damaged_files_give_a_stack_or_a_documented_error(sample, data):
     path.write_bytes(content)
     try:
         if zeiss.why_not_readable(path) is None:
-            found = zeiss.read(path)
-            assert np.asarray(found.data).shape[0] == found.energy.size
+            stack = zeiss.read(path)
+            assert np.asarray(stack.data).shape[0] == stack.energy.size
     except (OSError, ValueError) as error:
         assert_documented(error, path.name)
 

@@ -12,9 +12,9 @@ def image(value: float) -> np.ndarray:
 
 def aps(folder, energies=(8250, 8340, 8353), *, header=True, stem="fov07"):
     for i, energy in enumerate(energies):
-        told = [energy - 0.06] if header else [0.0]
-        write(folder / f"{stem}_xanessoc01_{energy}_0eV.xrm", image(100 * (i + 1)), told, [35.0])
-        write(folder / f"ref_xanessoc01_{energy}_0eV.xrm", image(200 * (i + 1)), told, [35.0])
+        in_header = [energy - 0.06] if header else [0.0]
+        write(folder / f"{stem}_xanessoc01_{energy}_0eV.xrm", image(100 * (i + 1)), in_header, [35.0])
+        write(folder / f"ref_xanessoc01_{energy}_0eV.xrm", image(200 * (i + 1)), in_header, [35.0])
     return folder
 
 

@@ -65,16 +65,16 @@ def test_the_sum_is_exactly_one(seed: int, k: int, alike: float) -> None:
         np.testing.assert_allclose(x.sum(axis=0), 1, atol=1e-9 / alike)
         # The last coefficient is 1 minus the others, so this is a fit of the differences to the last column.
         differences = a[:, :-1] - a[:, -1:]
-        for column, found in zip(b.T, x.T, strict=True):
+        for column, actual in zip(b.T, x.T, strict=True):
             if nonnegative:
                 weight = 1e5 * np.linalg.norm(a)
                 expected = nnls(np.vstack([a, np.full((1, k), weight)]), np.append(column, weight))[0]
                 best = np.linalg.norm(a @ expected - column)
-                assert np.linalg.norm(a @ found - column) <= best * (1 + 1e-6) + 1e-9
-                assert (found >= 0).all()
+                assert np.linalg.norm(a @ actual - column) <= best * (1 + 1e-6) + 1e-9
+                assert (actual >= 0).all()
             elif k > 1:
                 expected = lsq_linear(differences, column - a[:, -1]).x
-                np.testing.assert_allclose(found[:-1], expected, atol=1e-6 * max(1, np.abs(expected).max()))
+                np.testing.assert_allclose(actual[:-1], expected, atol=1e-6 * max(1, np.abs(expected).max()))
 
 
 def test_equal_columns_and_zeros_are_handled() -> None:

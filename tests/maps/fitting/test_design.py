@@ -38,8 +38,8 @@ def test_references_with_background_are_normalized_first() -> None:
     as_is = fit_references(stack, references=raw, slope=True, normalize_references="never")
     np.testing.assert_allclose(as_is["edge_jump"].data, 0.5, rtol=0.01)
     peak = Spectrum("peak", grid, -REFS[0].mu, metadata={"normalized": False})
-    told = fit_references(stack, references=[*REFS[1:], peak])
-    assert told.metadata["warnings"][0].startswith("reference used without normalization: spectrum 'peak'")
+    maps_with_warning = fit_references(stack, references=[*REFS[1:], peak])
+    assert maps_with_warning.metadata["warnings"][0].startswith("reference used without normalization: spectrum 'peak'")
     with pytest.raises(ValueError, match="spectrum 'peak'"):
         fit_references(stack, references=[Spectrum("peak", grid, -REFS[0].mu)], normalize_references="always")
 
@@ -59,9 +59,9 @@ def test_messages_say_what_to_do() -> None:
         fit_references(SpectralStack(stack.data, AXIS, "transmission"), references=REFS)
     with pytest.raises(ValueError, match="can't be called 'valence'"):
         fit_references(stack, references=[edge_spectrum("valence", 8344, 0.5)])
-    far = Spectrum("Fe", np.arange(7000.0, 7100), np.arange(100.0))
+    iron = Spectrum("Fe", np.arange(7000.0, 7100), np.arange(100.0))
     with pytest.raises(ValueError, match=r"8330 to 8398 eV.*shares 0 with all references; 'Fe' covers 7000 to 7099 eV"):
-        fit_references(stack, references=[*REFS, far])
+        fit_references(stack, references=[*REFS, iron])
     with pytest.raises(ValueError, match="'twin' is a combination of two, three, four and the background"):
         fit_references(stack, references=[*REFS, edge_spectrum("twin", 8344, 0.6)])
     with pytest.raises(ValueError, match="'zero' is nothing but background"):

@@ -68,9 +68,9 @@ def test_error_without_calibration_says_what_to_give(mixed: tuple[SpectralStack,
         match(stack)
     with pytest.raises(ValueError, match="give calibration"):
         match(stack, offset=1.0)
-    given = match(stack, offset=SHIFT, broadening=WIDTH)
-    assert given["valence"].mask.any()
-    assert "calibration" not in given.metadata["library"]
+    maps = match(stack, offset=SHIFT, broadening=WIDTH)
+    assert maps["valence"].mask.any()
+    assert "calibration" not in maps.metadata["library"]
 
 
 def test_a_poor_calibration_is_reported(library: Library, mixed: tuple[SpectralStack, np.ndarray]) -> None:
@@ -144,8 +144,8 @@ def test_replay_and_recipe_give_the_same(
     (tmp_path / "recipe.yaml").write_text(recipe)
     first = nx.run(nx.Recipe.load(tmp_path / "recipe.yaml"), stack)
     exact = nx.Recipe.from_yaml(nx.Recipe([first.history[-1]]).to_yaml(exact=True))
-    again = nx.run(exact, stack)
-    np.testing.assert_array_equal(first["valence"].data, again["valence"].data)
+    repeated = nx.run(exact, stack)
+    np.testing.assert_array_equal(first["valence"].data, repeated["valence"].data)
     assert set(first.history[-1].state) == {"offset", "broadening"}
 
 
@@ -187,16 +187,16 @@ def test_real_oxides_are_within_the_claimed_error(real_data: Path, name: str, ph
     oxides = []
     for path, spectrum, called, valence in REAL[name]:
         item = {"path": real_data / "references" / path, "valence": valence}
-        found = load_reference(item | ({"name": spectrum} if spectrum else {}))
-        assert found is not None
-        if found.metadata.get("normalized") is False:
-            found = nx.edge.normalize_spectrum(found)
-        oxides.append(Spectrum(called, found.energy, found.mu, valence))
+        spectrum_read = load_reference(item | ({"name": spectrum} if spectrum else {}))
+        assert spectrum_read is not None
+        if spectrum_read.metadata.get("normalized") is False:
+            spectrum_read = nx.edge.normalize_spectrum(spectrum_read)
+        oxides.append(Spectrum(called, spectrum_read.energy, spectrum_read.mu, valence))
     low, high = load_library(name).span
     energy = np.arange(low + 5, high - 5, 1.0)
-    data = np.stack([one.at(energy) for one in oxides], axis=1)[:, None].astype(np.float32)
-    calibration = next(one for one in oxides if one.name == phase)
+    data = np.stack([oxide.at(energy) for oxide in oxides], axis=1)[:, None].astype(np.float32)
+    calibration = next(oxide for oxide in oxides if oxide.name == phase)
     maps = match(SpectralStack(data, energy, "normalized"), library=name, calibration=calibration)
-    error = np.abs(maps["valence"].data[0] - [one.valence for one in oxides])
+    error = np.abs(maps["valence"].data[0] - [oxide.valence for oxide in oxides])
     assert error.mean() < bar
     assert (error < 2 * maps["valence"].sigma[0]).all()

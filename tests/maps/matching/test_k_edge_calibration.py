@@ -12,14 +12,14 @@ from napari_xanes.theory import Library
 
 
 def test_calibration_finds_shift_and_width(library: Library) -> None:
-    found = calibrate(library, measured(library, NIO), "linear")
-    assert found.offset == pytest.approx(SHIFT, abs=0.02)
-    assert found.broadening == pytest.approx(WIDTH, abs=0.05)
-    assert found.misfit < 1e-3
-    assert found.members == ["NiO"]
-    kept = calibrate(library, measured(library, NIO), "linear", offset=0.5)
-    assert kept.offset == 0.5
-    assert kept.misfit > found.misfit
+    calibration = calibrate(library, measured(library, NIO), "linear")
+    assert calibration.offset == pytest.approx(SHIFT, abs=0.02)
+    assert calibration.broadening == pytest.approx(WIDTH, abs=0.05)
+    assert calibration.misfit < 1e-3
+    assert calibration.members == ["NiO"]
+    with_given_offset = calibrate(library, measured(library, NIO), "linear", offset=0.5)
+    assert with_given_offset.offset == 0.5
+    assert with_given_offset.misfit > calibration.misfit
 
 
 def test_calibration_phase_is_found_by_name_valence_or_mixture(library: Library) -> None:
@@ -39,5 +39,5 @@ def test_calibration_phase_is_found_by_name_valence_or_mixture(library: Library)
 
 def test_a_mixture_calibrates_by_its_valence(library: Library) -> None:
     halves = measured(library, NIO).mu / 2 + measured(library, LNO).mu / 2
-    found = calibrate(library, Spectrum("mixture", measured(library, NIO).energy, halves, 2.5), "linear")
-    assert found.offset == pytest.approx(SHIFT, abs=0.3)
+    calibration = calibrate(library, Spectrum("mixture", measured(library, NIO).energy, halves, 2.5), "linear")
+    assert calibration.offset == pytest.approx(SHIFT, abs=0.3)

@@ -13,7 +13,7 @@ from napari_xanes.theory import Library, load_library
 
 
 @pytest.mark.parametrize(
-    ("name", "row", "sigma", "told"),
+    ("name", "row", "sigma", "message"),
     [
         ("ni-k", 0, 0.15, ""),
         ("ni-k", 5, 0.15, ""),
@@ -24,19 +24,19 @@ from napari_xanes.theory import Library, load_library
         ("co-k", 0, 0.5, "unvalidated"),
     ],
 )
-def test_model_error_depends_on_element_and_calibration(name: str, row: int, sigma: float, told: str) -> None:
+def test_model_error_depends_on_element_and_calibration(name: str, row: int, sigma: float, message: str) -> None:
     library = load_library(name)
     low, high = library.span
     axis = np.arange(low + 1, high, 0.5)
     spectrum = Spectrum(library.species[row], axis, library.at(axis, broadening=2.0, rows=[row])[0])
     error, said = model_error(library, calibrate(library, spectrum, "linear"))
     assert error == sigma
-    assert told in " ".join(said)
-    assert bool(said) == bool(told)
+    assert message in " ".join(said)
+    assert bool(said) == bool(message)
 
 
 def test_calibration_with_a_phase_outside_the_library_is_not_trusted(library: Library) -> None:
-    error, told = model_error(library, calibrate(library, measured(library, NIO, "hydroxide", 2.0), "linear"))
+    error, messages = model_error(library, calibrate(library, measured(library, NIO, "hydroxide", 2.0), "linear"))
     assert error == 0.5
-    assert "not named after a member of the library" in told[0]
-    assert model_error(library, None) == (error, told)
+    assert "not named after a member of the library" in messages[0]
+    assert model_error(library, None) == (error, messages)

@@ -21,8 +21,8 @@ def test_mixtures(truth: Library, low: int, high: int) -> None:
     data += data.max(axis=1, keepdims=True) * rng.standard_normal(data.shape) / 30
     stack = SpectralStack(data.T.reshape(ENERGY.size, -1, 32).astype(np.float32), ENERGY, "optical_depth")
     maps = match_library(stack, library=OH, mixture=True)
-    found = maps[f"Mn{low}+"]
-    assert np.sqrt(np.mean((found.data.ravel() - share) ** 2)) < 0.05
+    fraction = maps[f"Mn{low}+"]
+    assert np.sqrt(np.mean((fraction.data.ravel() - share) ** 2)) < 0.05
     valence = maps["valence"]
     assert valence.sigma is not None
     np.testing.assert_allclose(np.mean(valence.data), np.mean(low * share + high * (1 - share)), atol=0.1)
