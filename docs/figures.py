@@ -1,7 +1,7 @@
-"""The figure of docs/theory.md: ``python docs/figures.py``. It prints stress and trustworthiness of each embedding.
+"""Draw the figure of docs/theory.md: ``python docs/figures.py``; print stress and trustworthiness of each embedding.
 
-After Figure 2 of Suzuki et al. (2018): the 78 spectra of Mn2+, Mn3+ and Mn4+ in three embeddings, and a measured
-spectrum of MnO among them, if its file is there (see `MEASURED`).
+It follows Figure 2 of Suzuki et al. (2018): the 78 spectra of Mn2+, Mn3+ and Mn4+ in three embeddings, and a measured
+spectrum of MnO, if its file exists (see `MEASURED`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MEASURED = DATA / "mn_l_edge" / "Data2_MnO.csv"
 
 METHODS = {"MDS": "mds", "Isomap": "isomap", "t-SNE": "tsne"}
 AXIS = np.arange(637.0, 661.0, 0.1)
-BROADENING = 0.5  # eV; that of the measured spectrum, if it is there, is found by match_library
+BROADENING = 0.5  # eV; with a measured spectrum, match_library estimates it
 
 
 def draw(path: Path, measured: Path = MEASURED) -> dict[str, str]:
@@ -35,12 +35,12 @@ def draw(path: Path, measured: Path = MEASURED) -> dict[str, str]:
     path : Path
         PNG to write.
     measured : Path
-        The spectrum of MnO; without the file, the figure has no such point and says so.
+        The spectrum of MnO. If the file does not exist, the figure says so and has no point for it.
 
     Returns
     -------
     dict of str to str
-        By method, the member next to the measured spectrum; empty without one.
+        For each method, the member nearest to the measured spectrum; empty without a measured spectrum.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

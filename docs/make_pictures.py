@@ -1,6 +1,6 @@
-"""The pictures in the docs: ``make pictures``. Look at them before committing them.
+"""Make the pictures of the docs: ``make pictures``. Look at them before you commit them.
 
-Needs a screen; without one: ``xvfb-run -a -s "-screen 0 1366x768x24" make pictures``.
+This needs a screen; without one, run ``xvfb-run -a -s "-screen 0 1366x768x24" make pictures``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from napari_xanes.sample import mn_oxides_l, nmc_ni_k  # noqa: E402
 
 
 def brush_regions(viewer: object, size: int) -> None:
-    """Two brushed regions, as a user would: the middle and the rim."""
+    """Brush two regions like a user: the middle and the rim."""
     y, x = np.indices((size, size)) - size / 2
     labels = np.zeros((size, size), np.uint8)
     labels[np.hypot(y + 8, x - 4) < 12] = 1

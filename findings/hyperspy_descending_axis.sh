@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Guess: a reader that turns a descending energy axis into an ascending one turns the frames with it.
-# hyperspy 2.5.0 with rosettasciio 0.15.0, NeXus file: it turns the axis and leaves the frames, so every image stands at
-# the energy of another. A stack written from the highest energy to the lowest is mirrored without a warning.
+# Expected: a reader that reverses a descending energy axis also reverses the frames.
+# Observed in hyperspy 2.5.0 with rosettasciio 0.15.0, NeXus file: it reverses the axis but not the frames, so every image
+# gets the energy of another image. A stack with decreasing energies is mirrored without a warning.
 set -euo pipefail
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Guess: silx lists every NXentry of a valid NeXus file.
-# silx 3.1.3: `top_level_names` leaves out, by default, every entry without `end_time`, although NeXus makes this field
+# Expected: silx lists every NXentry of a valid NeXus file.
+# Observed in silx 3.1.3: `top_level_names` omits, by default, every entry without `end_time`, although NeXus makes this field
 # optional (https://manual.nexusformat.org/classes/base_classes/NXentry.html).
 set -euo pipefail
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
