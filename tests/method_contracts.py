@@ -25,22 +25,22 @@ Check = Callable[[Method[Any], SpectralStack, Mapping[str, Any]], None]
 def checks_of(method: Method[Any]) -> list[Check]:
     """Return the checks that apply to a method."""
     checks: list[Check] = [
-        lazy_gives_the_same_as_in_memory,
-        nothing_that_goes_in_is_changed,
-        nan_in_is_nan_or_masked_out,
+        lazy_and_in_memory_give_the_same_result,
+        inputs_are_not_changed,
+        nan_gives_nan_or_a_masked_pixel,
         results_are_float32_and_have_units,
-        steps_survive_yaml_and_repeat_the_result,
-        every_parameter_survives_yaml,
+        steps_from_yaml_repeat_the_result,
+        yaml_keeps_every_parameter,
         everything_is_documented,
     ]
     if method.looks_at in ("frame", "pixel"):
-        checks += [tiles_give_the_same_as_the_whole, volumes_work_like_images]
+        checks += [tiles_and_whole_give_the_same_result, volumes_work_like_images]
     else:
-        checks += [slices_of_volumes_are_images]
+        checks += [slices_of_volumes_are_processed_like_images]
     if method.looks_at == "frame":
-        checks += [an_all_nan_frame_stays, one_frame_of_a_lazy_stack_needs_no_other]
+        checks += [an_all_nan_frame_stays_nan, one_frame_of_a_lazy_stack_is_computed_alone]
     else:
-        checks += [an_all_nan_frame_is_named]
+        checks += [error_names_an_all_nan_frame]
     return checks
 
 
@@ -74,7 +74,9 @@ def as_volume(stack: SpectralStack) -> SpectralStack:
     return SpectralStack(folded(stack.data), stack.energy, stack.quantity, 0.05, metadata=metadata)
 
 
-def tiles_give_the_same_as_the_whole(method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]) -> None:
+def tiles_and_whole_give_the_same_result(
+    method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]
+) -> None:
     whole = method(stack, **parameters)
     step = whole.history[-1]
     tiles = [stack.isel(box=(rows, slice(None))) for rows in (slice(0, 2), slice(2, None))]
@@ -84,14 +86,16 @@ def tiles_give_the_same_as_the_whole(method: Method[Any], stack: SpectralStack, 
         np.testing.assert_allclose(joined, values, rtol=2e-5, atol=2e-6, err_msg=name)
 
 
-def lazy_gives_the_same_as_in_memory(method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]) -> None:
+def lazy_and_in_memory_give_the_same_result(
+    method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]
+) -> None:
     lazy = method(as_lazy(stack), **parameters)
     if isinstance(lazy, SpectralStack):
         assert lazy.is_lazy
     assert_same_values(lazy, method(stack, **parameters))
 
 
-def nothing_that_goes_in_is_changed(method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]) -> None:
+def inputs_are_not_changed(method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]) -> None:
     data = stack.data.copy()
     arrays = {name: value.copy() for name, value in stack.metadata.items() if isinstance(value, np.ndarray)}
     stack.data.flags.writeable = False
@@ -101,7 +105,7 @@ def nothing_that_goes_in_is_changed(method: Method[Any], stack: SpectralStack, p
         np.testing.assert_array_equal(stack.metadata[name], value)
 
 
-def nan_in_is_nan_or_masked_out(method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]) -> None:
+def nan_gives_nan_or_a_masked_pixel(method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]) -> None:
     data = stack.data.copy()
     data[:, 1, 2] = np.nan
     data[20, 3, 4] = np.nan
@@ -137,7 +141,9 @@ def volumes_work_like_images(method: Method[Any], stack: SpectralStack, paramete
         np.testing.assert_allclose(folded, values, rtol=2e-5, atol=2e-6, err_msg=name)
 
 
-def slices_of_volumes_are_images(method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]) -> None:
+def slices_of_volumes_are_processed_like_images(
+    method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]
+) -> None:
     volume = stack.with_data(np.stack([stack.data, stack.data[:, ::-1]], axis=1), pixel_size=None)
     result = method(volume, **parameters)
     step = result.history[-1]
@@ -148,9 +154,7 @@ def slices_of_volumes_are_images(method: Method[Any], stack: SpectralStack, para
             np.testing.assert_allclose(values_of(result)[name][..., z, :, :], values, rtol=1e-4, atol=1e-5)
 
 
-def steps_survive_yaml_and_repeat_the_result(
-    method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]
-) -> None:
+def steps_from_yaml_repeat_the_result(method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]) -> None:
     first = method(stack, **parameters)
     done = first.history[-1]
     assert set(done.parameters) == set(method.parameters)
@@ -164,7 +168,7 @@ def steps_survive_yaml_and_repeat_the_result(
         np.testing.assert_array_equal(values_of(repeated)[name], values, err_msg=name)
 
 
-def every_parameter_survives_yaml(method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]) -> None:
+def yaml_keeps_every_parameter(method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]) -> None:
     for parameter in method.parameters.values():
         values = values_to_try(parameter)
         assert values, f"no value to try for {parameter.name}, a parameter of kind {parameter.kind!r}"
@@ -226,16 +230,16 @@ def with_an_empty_frame(stack: SpectralStack) -> SpectralStack:
     return stack.with_data(data)
 
 
-def an_all_nan_frame_stays(method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]) -> None:
+def an_all_nan_frame_stays_nan(method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]) -> None:
     assert np.isnan(method(with_an_empty_frame(stack), **parameters).data[20]).all()
 
 
-def an_all_nan_frame_is_named(method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]) -> None:
+def error_names_an_all_nan_frame(method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]) -> None:
     with pytest.raises(ValueError, match=rf"frame 20 \({stack.energy[20]:.1f} eV\)"):
         method(with_an_empty_frame(stack), **parameters)
 
 
-def one_frame_of_a_lazy_stack_needs_no_other(
+def one_frame_of_a_lazy_stack_is_computed_alone(
     method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]
 ) -> None:
     import dask.array as da

@@ -46,7 +46,7 @@ def needed(references: list[Spectrum]) -> dict[str, dict[str, Any]]:
 def test_method_keeps_the_contract(
     name: str, check: Check, stack_for: Any, needed: Any, references: list[Spectrum]
 ) -> None:
-    volumes = check.__name__ == "slices_of_volumes_are_images"
+    volumes = check.__name__ == "slices_of_volumes_are_processed_like_images"
     parameters = {"references": references} if volumes and name == "denoise" else needed[name]
     check(method_of(name), stack_for[name], parameters)
 
