@@ -8,7 +8,7 @@ import zarr
 from tests.io.plain.test_mrc import write_mrc
 
 from napari_xanes import io
-from napari_xanes.io.quantity_guess import guessed
+from napari_xanes.io.quantity_guess import guess_quantity
 
 ENERGY = (7100.0, 7110.5, 7112.25, 7130.0)
 
@@ -28,7 +28,7 @@ def test_quantity_is_guessed_from_the_values(frames, factor, dtype, quantity, wh
 
     data = (frames * factor).astype(dtype)
     for values in (data, da.from_array(data, chunks=(1, -1, -1))):
-        guess, source = guessed(values)
+        guess, source = guess_quantity(values)
         assert guess == quantity
         assert source.startswith("guessed: ")
         assert why in source
@@ -44,7 +44,7 @@ def test_one_frame_of_lazy_data_is_computed(frames):
         return block
 
     data = da.from_array(frames, chunks=(1, -1, -1)).map_blocks(look, dtype=frames.dtype, meta=frames)
-    guessed(data)
+    guess_quantity(data)
     assert len(computed) == 1
 
 

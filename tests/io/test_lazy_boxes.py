@@ -21,14 +21,14 @@ FRAMES = np.arange(6 * 40 * 30, dtype=np.float32).reshape(6, 40, 30)
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list of the number of values of each read from an HDF5 file."""
     sizes: list[int] = []
-    plain = hdf5.InFile.__getitem__
+    plain = hdf5.LazyDataset.__getitem__
 
     def counted(self: Any, index: Any) -> Any:
         piece = plain(self, index)
         sizes.append(piece.size)
         return piece
 
-    monkeypatch.setattr(hdf5.InFile, "__getitem__", counted)
+    monkeypatch.setattr(hdf5.LazyDataset, "__getitem__", counted)
     return sizes
 
 

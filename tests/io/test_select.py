@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from napari_xanes import io
 from napari_xanes.cli import app
-from napari_xanes.io.selection import chosen
+from napari_xanes.io.selection import selected_index
 
 ENERGY = (7100.0, 7110.5, 7112.25, 7130.0)
 NAMES = ["entry1/counter0", "entry1/tey", "entry2/counter0", "entry2/tey"]
@@ -56,10 +56,10 @@ def test_invalid_selections_are_refused(two_by_two, select):
 
 
 def test_an_unambiguous_part_of_a_name_selects_a_stack():
-    assert chosen("tey", ["entry1/counter0", "entry1/tey"]) == 1
-    assert chosen("region 1", ["a, region 0", "a, region 1"]) == 1
+    assert selected_index("tey", ["entry1/counter0", "entry1/tey"]) == 1
+    assert selected_index("region 1", ["a, region 0", "a, region 1"]) == 1
     with pytest.raises(ValueError, match="fits several of"):
-        chosen("a", ["a, region 0", "a, region 1"])
+        selected_index("a", ["a, region 0", "a, region 1"])
 
 
 def test_no_note_and_no_choice_with_one_stack(tmp_path, write_nxstxm, frames):

@@ -23,22 +23,22 @@ LONGEST_LIST = 100_000
 """No list of energies, positions or times is longer."""
 
 
-def at_once(held: int) -> int:
-    """Return how many bytes may be in memory at once for files of `held` bytes."""
-    return 2 * held + ALWAYS_BELIEVED
+def memory_allowance(file_size: int) -> int:
+    """Return how many bytes of memory a file of `file_size` bytes may take at one time."""
+    return 2 * file_size + ALWAYS_BELIEVED
 
 
-def check(name: str, promised: int, held: int, *, piece: int = 0, packed: int = DEFLATED) -> None:
+def check(name: str, unpacked_size: int, file_size: int, *, piece: int = 0, packed: int = DEFLATED) -> None:
     """Refuse values that a file can't hold, or that can't be read in pieces that fit into memory.
 
     Parameters
     ----------
     name : str
         What the values are called, for the message.
-    promised : int
-        How many bytes they have when unpacked.
-    held : int
-        How many bytes the file has.
+    unpacked_size : int
+        Bytes of the values when unpacked.
+    file_size : int
+        Bytes of the file.
     piece : int
         Bytes of the smallest part that can be read by itself, when unpacked.
     packed : int
@@ -49,38 +49,39 @@ def check(name: str, promised: int, held: int, *, piece: int = 0, packed: int = 
     ValueError
         If it does.
     """
-    if promised > ALWAYS_BELIEVED and promised > held * packed:
-        raise ValueError(f"{name} promises {promised >> 20} MB, but the file has {held >> 10} kB")
-    if piece > held + ONE_PIECE:
+    if unpacked_size > ALWAYS_BELIEVED and unpacked_size > file_size * packed:
+        raise ValueError(f"{name} promises {unpacked_size >> 20} MB, but the file has {file_size >> 10} kB")
+    if piece > file_size + ONE_PIECE:
         raise ValueError(
-            f"{name} unpacks to {piece >> 20} MB in one piece, but the file has {held >> 10} kB; "
+            f"{name} unpacks to {piece >> 20} MB in one piece, but the file has {file_size >> 10} kB; "
             "save it with less compression, or in smaller chunks"
         )
 
 
 @contextmanager
-def memory_limited_to(held: int) -> Iterator[None]:
-    """Lower the memory limit in a block to what files of `held` bytes may take; larger stacks stay in their files."""
-    token = MEMORY_LIMIT.set(min(MEMORY_LIMIT.get(), at_once(held)))
+def memory_limited_to(file_size: int) -> Iterator[None]:
+    """Lower the memory limit in a block to what files of `file_size` bytes may take; larger stacks stay in files."""
+    token = MEMORY_LIMIT.set(min(MEMORY_LIMIT.get(), memory_allowance(file_size)))
     try:
         yield
     finally:
         MEMORY_LIMIT.reset(token)
 
 
-def counted(fetch: Callable[[Any], Any], held: int) -> Callable[[Any], Any]:
-    """Return `fetch`, which gives arrays of a file of `held` bytes, with a limit on the memory that all arrays take.
+def with_memory_limit(fetch: Callable[[Any], Any], file_size: int) -> Callable[[Any], Any]:
+    """Limit the memory of all arrays that `fetch` returns from a file of `file_size` bytes.
 
-    A few bytes of text can ask for one array any number of times.
+    A few bytes of text can ask for one array many times.
     """
-    taken = 0
+    total_bytes = 0
 
-    def fetch_counted(key: Any) -> Any:
-        nonlocal taken
+    def fetch_limited(key: Any) -> Any:
+        nonlocal total_bytes
         values = fetch(key)
-        taken += values.nbytes if isinstance(values, np.ndarray) else 0
-        if taken > at_once(held):
-            raise ValueError(f"its metadata unpack to more than {at_once(held) >> 20} MB, but it has {held >> 10} kB")
+        total_bytes += values.nbytes if isinstance(values, np.ndarray) else 0
+        limit = memory_allowance(file_size)
+        if total_bytes > limit:
+            raise ValueError(f"its metadata unpack to more than {limit >> 20} MB, but it has {file_size >> 10} kB")
         return values
 
-    return fetch_counted
+    return fetch_limited

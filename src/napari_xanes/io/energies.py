@@ -125,8 +125,8 @@ def unit_in(lines: Iterable[str]) -> str | None:
     >>> unit_in(["# Energy (kev)"]), unit_in(["eV or keV"])
     ('keV', None)
     """
-    found = {word[1].lower() for line in lines for word in _UNIT_WORD.finditer(line)}
-    return {"ev": "eV", "kev": "keV"}[found.pop()] if len(found) == 1 else None
+    units = {word[1].lower() for line in lines for word in _UNIT_WORD.finditer(line)}
+    return {"ev": "eV", "kev": "keV"}[units.pop()] if len(units) == 1 else None
 
 
 def read_energies(path: Path) -> tuple[NDArray[np.float64], str]:
@@ -160,7 +160,7 @@ def given_energies(energies: Any) -> tuple[NDArray[np.float64], str]:
     return np.array(energies, dtype=np.float64).ravel(), "eV (given)"
 
 
-def refuse_unsorted(energies: Any, found: NDArray[np.float64]) -> None:
+def refuse_unsorted(energies: Any, image_energies: NDArray[np.float64]) -> None:
     """Refuse given energies that do not increase, if the images are sorted by their own energies.
 
     Raises
@@ -170,9 +170,10 @@ def refuse_unsorted(energies: Any, found: NDArray[np.float64]) -> None:
     ValueError
         If they do not.
     """
-    given = given_energies(energies)[0]
-    if given.size == found.size and (np.diff(given) < 0).any():
+    user_energies = given_energies(energies)[0]
+    if user_energies.size == image_energies.size and (np.diff(user_energies) < 0).any():
+        first, last = image_energies[[0, -1]]
         raise ValueError(
-            f"images are sorted by their own energies ({found[0]:g} to {found[-1]:g} eV), but those of energies= do "
+            f"images are sorted by their own energies ({first:g} to {last:g} eV), but those of energies= do "
             "not increase; give them in that order, one for each different energy"
         )

@@ -54,9 +54,9 @@ def energy_in(name: str) -> tuple[float, str, tuple[int, int]] | None:
 
 def energies_in(names: Iterable[str]) -> tuple[NDArray[np.float64], str] | None:
     """Return the photon energies in names in eV, shape (E,), and their unit; None unless every name has one."""
-    found = [energy_in(name) for name in names]
-    told = [one for one in found if one is not None]
-    if not told or len(told) < len(found):
+    matches = [energy_in(name) for name in names]
+    energies = [match for match in matches if match is not None]
+    if not energies or len(energies) < len(matches):
         return None
-    energy = np.array([one[0] for one in told])
-    return (energy, told[0][1]) if looks_like_energies(np.sort(energy)) else None
+    energy = np.array([match[0] for match in energies])
+    return (energy, energies[0][1]) if looks_like_energies(np.sort(energy)) else None

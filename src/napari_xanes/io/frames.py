@@ -72,8 +72,8 @@ def ordered(
     notes = []
     if (np.diff(axis) < 0).any():
         notes.append("frames sorted by energy")
-    groups, told = taken(groups, repeat)
-    notes += told
+    groups, repeat_notes = choose_repeats(groups, repeat)
+    notes += repeat_notes
     return grouped(data, groups), np.array([axis[group[0]] for group in groups]), notes
 
 
@@ -85,7 +85,7 @@ def frame_groups(energy: NDArray[np.float64]) -> list[NDArray[np.intp]] | None:
     return np.split(order, np.flatnonzero(np.diff(energy[order]) > 0) + 1)
 
 
-def taken(groups: list[Group], repeat: int | None) -> tuple[list[Group], list[str]]:
+def choose_repeats(groups: list[Group], repeat: int | None) -> tuple[list[Group], list[str]]:
     """Choose the frames of each energy to average; return them with notes for the user.
 
     Parameters
@@ -97,7 +97,7 @@ def taken(groups: list[Group], repeat: int | None) -> tuple[list[Group], list[st
 
     Examples
     --------
-    >>> taken([["a1", "a2"], ["b1"]], 2)
+    >>> choose_repeats([["a1", "a2"], ["b1"]], 2)
     ([['a2'], ['b1']], ['repeat 2 of 1 energies taken, their other frames left out'])
     """
     repeated = sum(len(group) > 1 for group in groups)
@@ -106,8 +106,8 @@ def taken(groups: list[Group], repeat: int | None) -> tuple[list[Group], list[st
     if repeat is None:
         n_frames = sum(map(len, groups))
         return list(groups), [f"repeats of {repeated} energies averaged: {n_frames} frames became {len(groups)}"]
-    kept = [group[min(repeat, len(group)) - 1 :][:1] for group in groups]
-    return kept, [f"repeat {repeat} of {repeated} energies taken, their other frames left out"]
+    single_frames = [group[min(repeat, len(group)) - 1 :][:1] for group in groups]
+    return single_frames, [f"repeat {repeat} of {repeated} energies taken, their other frames left out"]
 
 
 def grouped(data: Any, groups: list[NDArray[np.intp]]) -> Any:
@@ -128,19 +128,19 @@ def grouped(data: Any, groups: list[NDArray[np.intp]]) -> Any:
     return out
 
 
-def shared_length(n_frames: int, n_energies: int) -> tuple[int, list[str]]:
+def common_length(n_frames: int, n_energies: int) -> tuple[int, list[str]]:
     """Return how many frames an interrupted scan has, and warnings about the rest."""
-    kept = min(n_frames, n_energies)
-    if n_frames > kept:
-        return kept, [
-            f"{n_frames} frames but only {n_energies} energies: the last {n_frames - kept} frames are dropped"
+    length = min(n_frames, n_energies)
+    if n_frames > length:
+        return length, [
+            f"{n_frames} frames but only {n_energies} energies: the last {n_frames - length} frames are dropped"
         ]
-    if n_energies > kept:
-        return kept, [
+    if n_energies > length:
+        return length, [
             f"{n_energies} energies but only {n_frames} frames, as interrupted scans leave them: "
-            f"the last {n_energies - kept} energies are dropped"
+            f"the last {n_energies - length} energies are dropped"
         ]
-    return kept, []
+    return length, []
 
 
 def filled_length(data: Any) -> int:
@@ -149,7 +149,7 @@ def filled_length(data: Any) -> int:
     Microscopes reserve the whole stack before a scan; what an interrupted one never reached stays empty.
     """
     end, step = data.shape[0], 1
-    most = max(1, _LOOK_BYTES // max(1, data.nbytes // max(1, end)))
+    max_step = max(1, _LOOK_BYTES // max(1, data.nbytes // max(1, end)))
     while end:
         start = max(0, end - step)
         frames = np.asarray(data[start:end])
@@ -158,7 +158,7 @@ def filled_length(data: Any) -> int:
         filled = np.flatnonzero(frames.reshape(end - start, -1).any(axis=1))
         if filled.size:
             return int(start + filled[-1] + 1)
-        end, step = start, min(2 * step, most)
+        end, step = start, min(2 * step, max_step)
     return 0
 
 
@@ -192,5 +192,5 @@ def repeated_energies(energy: NDArray[np.float64], repeat: int | None) -> list[s
     n_repeated = energy.size - np.unique(energy).size
     if not n_repeated:
         return []
-    what = "are averaged with it" if repeat is None else "one of them is taken"
-    return [f"{n_repeated} files repeat the energy of another and {what}; open the files of one scan only"]
+    treatment = "are averaged with it" if repeat is None else "one of them is taken"
+    return [f"{n_repeated} files repeat the energy of another and {treatment}; open the files of one scan only"]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.io.frames import taken
+from napari_xanes.io.frames import choose_repeats
 
 _SINGLE = np.dtype(np.float32)
 
@@ -87,7 +87,7 @@ def group_repeats(parts: Sequence[Part], repeat: int | None = None) -> tuple[lis
     for part in sorted(parts, key=lambda part: part.energy or 0.0):
         by_energy.setdefault(part.energy or 0.0, []).append(part)
     groups = [[replace(part, n_frames=len(group)) for part in group] for group in by_energy.values()]
-    return taken(groups, repeat)
+    return choose_repeats(groups, repeat)
 
 
 def mean_parts(groups: Sequence[Sequence[Part]]) -> list[Part]:

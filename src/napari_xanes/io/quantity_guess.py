@@ -14,7 +14,7 @@ _MOST_ABSORBING = 100.0
 _FRAMES = 8
 
 
-def guessed(data: Any) -> tuple[Quantity, str]:
+def guess_quantity(data: Any) -> tuple[Quantity, str]:
     """Counts if the values are whole numbers or too large for an optical depth, else optical depth.
 
     Parameters
@@ -31,17 +31,17 @@ def guessed(data: Any) -> tuple[Quantity, str]:
 
     Examples
     --------
-    >>> guessed(np.array([[0.5], [120.0]]))
+    >>> guess_quantity(np.array([[0.5], [120.0]]))
     ('counts', 'guessed: values up to 120 can be no optical depth')
     """
     if data.dtype.kind in "iu":
         return "counts", "guessed: whole numbers"
     n_frames = data.shape[0]
     if isinstance(data, np.ndarray):
-        looked_at = data[:: max(1, n_frames // _FRAMES)]
+        sample = data[:: max(1, n_frames // _FRAMES)]
     else:
-        looked_at = np.asarray(data[n_frames // 2 : n_frames // 2 + 1])
-    largest = np.max(looked_at, where=np.isfinite(looked_at), initial=0.0)
+        sample = np.asarray(data[n_frames // 2 : n_frames // 2 + 1])
+    largest = np.max(sample, where=np.isfinite(sample), initial=0.0)
     if largest > _MOST_ABSORBING:
         return "counts", f"guessed: values up to {largest:g} can be no optical depth"
     return "optical_depth", "guessed: decimal numbers; pass quantity= if they are something else"

@@ -16,13 +16,13 @@ from napari_xanes.history import Source, Step
 from napari_xanes.io.energies import given_energies
 from napari_xanes.io.files import fingerprint
 from napari_xanes.io.frames import (
+    choose_repeats,
+    common_length,
     filled_length,
     frame_groups,
     grouped,
     ordered,
     repeated_energies,
-    shared_length,
-    taken,
 )
 from napari_xanes.stack import Quantity, SpectralStack
 
@@ -129,11 +129,11 @@ def _energies_of_frames(raw: RawStack, energies: Any, repeat: int | None) -> Flo
     """Return the energies that the user gave, or those of the file, in the order of the frames."""
     n_frames = raw.data.shape[0]
     if energies is not None:
-        given, raw.metadata["energy_unit"] = given_energies(energies)
-        if given.size != n_frames:
-            where = str(energies) if isinstance(energies, str | Path) else "energies="
-            raise ValueError(f"{given.size} energies in {where} for {n_frames} frames")
-        return given
+        user_energies, raw.metadata["energy_unit"] = given_energies(energies)
+        if user_energies.size != n_frames:
+            place = str(energies) if isinstance(energies, str | Path) else "energies="
+            raise ValueError(f"{user_energies.size} energies in {place} for {n_frames} frames")
+        return user_energies
     if raw.energy is None:
         raise ValueError("the file has no energies; pass energies=")
     if len(raw.metadata.get("files", ())) == n_frames:
@@ -144,19 +144,19 @@ def _energies_of_frames(raw: RawStack, energies: Any, repeat: int | None) -> Flo
 def _drop_empty_end(raw: RawStack, energy: Float64Array) -> Float64Array:
     """Drop the frames that an interrupted scan did not reach; return the energies of the others."""
     n_frames = raw.data.shape[0]
-    kept, messages = shared_length(n_frames, energy.size)
+    length, messages = common_length(n_frames, energy.size)
     raw.warnings += messages
-    filled = filled_length(raw.data[:kept])
-    if filled == 0:
-        raise ValueError(f"all {kept} frames are empty: nothing but zeros and NaN")
-    if filled < kept:
-        raw.warnings.append(f"the last {kept - filled} of {kept} frames are empty and dropped: the scan stopped")
-    if filled < n_frames:
-        raw.data = raw.data[:filled]
-    raw.metadata = _follow(
-        raw.metadata, (n_frames, energy.size), raw.data.ndim, lambda values: values[:filled], range(filled)
+    n_filled = filled_length(raw.data[:length])
+    if n_filled == 0:
+        raise ValueError(f"all {length} frames are empty: nothing but zeros and NaN")
+    if n_filled < length:
+        raw.warnings.append(f"the last {length - n_filled} of {length} frames are empty and dropped: the scan stopped")
+    if n_filled < n_frames:
+        raw.data = raw.data[:n_filled]
+    raw.metadata = _metadata_of_frames(
+        raw.metadata, (n_frames, energy.size), raw.data.ndim, lambda values: values[:n_filled], range(n_filled)
     )
-    return energy[:filled]
+    return energy[:n_filled]
 
 
 def _sort(raw: RawStack, energy: Float64Array, repeat: int | None) -> Float64Array:
@@ -165,22 +165,26 @@ def _sort(raw: RawStack, energy: Float64Array, repeat: int | None) -> Float64Arr
     raw.data, axis, notes = ordered(raw.data, energy, repeat=repeat)
     raw.notes += notes
     # Repeats that one of our own files mentions were averaged before it was written.
-    most = 1 if raw.own else raw.metadata.get("repeats", 1)
+    max_repeats = 1 if raw.own else raw.metadata.get("repeats", 1)
     if (groups := frame_groups(energy)) is not None:
         if (longest := max(map(len, groups))) > 1:
-            most = raw.metadata["repeats"] = longest
-        wanted, _ = taken(groups, repeat)
-        raw.metadata = _follow(
-            raw.metadata, (n_frames,), raw.data.ndim, lambda values: grouped(values, wanted), np.concatenate(wanted)
+            max_repeats = raw.metadata["repeats"] = longest
+        repeat_groups, _ = choose_repeats(groups, repeat)
+        raw.metadata = _metadata_of_frames(
+            raw.metadata,
+            (n_frames,),
+            raw.data.ndim,
+            lambda values: grouped(values, repeat_groups),
+            np.concatenate(repeat_groups),
         )
-    if (repeat or 1) > most:
-        often = "once" if most == 1 else f"{most} times"
-        where = "occurs at most {} in this file" if raw.own else "was measured at most {}"
-        raise ValueError(f"repeat={repeat}: each energy {where.format(often)}; leave repeat out")
+    if (repeat or 1) > max_repeats:
+        times = "once" if max_repeats == 1 else f"{max_repeats} times"
+        limit = "occurs at most {} in this file" if raw.own else "was measured at most {}"
+        raise ValueError(f"repeat={repeat}: each energy {limit.format(times)}; leave repeat out")
     return axis
 
 
-def _follow(
+def _metadata_of_frames(
     metadata: Mapping[str, Any],
     lengths: tuple[int, ...],
     n_axes: int,
@@ -202,10 +206,10 @@ def _follow(
     frames : iterable of int
         The frames, for lists such as the names of files.
     """
-    followed = dict(metadata)
+    frame_metadata = dict(metadata)
     for key, value in metadata.items():
         if frame_count(key, value, n_axes) in lengths:
             # A lazy flat stays lazy.
             values = value if hasattr(value, "shape") else np.asarray(value)
-            followed[key] = take_frames(value, np.asarray(frames)) if key in PER_FRAME else change(values)
-    return followed
+            frame_metadata[key] = take_frames(value, np.asarray(frames)) if key in PER_FRAME else change(values)
+    return frame_metadata

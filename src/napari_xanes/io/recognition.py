@@ -80,14 +80,14 @@ def readers_of(paths: Iterable[Path], energies: Any = None) -> dict[Path, Reader
     OSError
         If one does not exist or can't be opened.
     """
-    found: dict[Path, Reader | None] = {}
+    readers: dict[Path, Reader | None] = {}
     last: Reader | None = None
     for path in paths:
         # The next file of a series is of the same format: hundreds of files need not ask every reader.
         if not (last and last.is_series and path.is_file() and last.why_not_readable(path, energies=energies) is None):
             last = reader_of(path, energies)[0]
-        found[path] = last
-    return found
+        readers[path] = last
+    return readers
 
 
 def group_paths(paths: list[Path], energies: Any) -> tuple[list[Path], Any]:

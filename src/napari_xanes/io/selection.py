@@ -11,16 +11,16 @@ from napari_xanes.io.files import listed
 from napari_xanes.io.raw_stack import RawStack
 
 
-class _InFile(Protocol):
+class _HasPath(Protocol):
     @property
     def path(self) -> Path: ...
 
 
-Scan = TypeVar("Scan", bound=_InFile)
+Scan = TypeVar("Scan", bound=_HasPath)
 
 
-def chosen(select: str | int | None, available: Sequence[str]) -> int:
-    """Return the index of the stack that a user wants.
+def selected_index(select: str | int | None, available: Sequence[str]) -> int:
+    """Return the index of the stack that the user selects.
 
     Parameters
     ----------
@@ -37,22 +37,22 @@ def chosen(select: str | int | None, available: Sequence[str]) -> int:
 
     Examples
     --------
-    >>> chosen("counter1", ["entry1/counter0", "entry1/counter1"])
+    >>> selected_index("counter1", ["entry1/counter0", "entry1/counter1"])
     1
     """
     if select is None:
         return 0
-    wanted = str(select).strip().lower()
+    text = str(select).strip().lower()
     names = [name.lower() for name in available]
-    if wanted in names:
-        return names.index(wanted)
-    fitting = [i for i, name in enumerate(names) if wanted in [part.strip() for part in re.split("[/,]", name)]]
-    if len(fitting) == 1:
-        return fitting[0]
-    if not fitting and wanted.isdecimal() and int(wanted) < len(names):
-        return int(wanted)
+    if text in names:
+        return names.index(text)
+    matches = [i for i, name in enumerate(names) if text in [part.strip() for part in re.split("[/,]", name)]]
+    if len(matches) == 1:
+        return matches[0]
+    if not matches and text.isdecimal() and int(text) < len(names):
+        return int(text)
     choices = ", ".join(repr(name) for name in available[:20]) + (" ..." if len(available) > 20 else "")
-    problem = "fits several of" if fitting else "is none of"
+    problem = "fits several of" if matches else "is none of"
     raise ValueError(f"select={select!r} {problem} the stacks in it; there are {choices}")
 
 

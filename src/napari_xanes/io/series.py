@@ -137,16 +137,16 @@ def with_known_energies(
     ValueError
         If no frame has an energy, and none are given.
     """
-    unknown = [part.path for part in parts if part.energy is None]
-    if energies is not None or not unknown:
+    missing = [part.path for part in parts if part.energy is None]
+    if energies is not None or not missing:
         return list(parts)
-    if len(unknown) == len(parts):
+    if len(missing) == len(parts):
         raise ValueError(
-            f"{unknown[0]}: no photon energy {energy_place}; pass energies=, one in eV for each of {len(parts)} {kind}"
+            f"{missing[0]}: no photon energy {energy_place}; pass energies=, one in eV for each of {len(parts)} {kind}"
         )
-    names = listed([path.name for path in unknown])
+    names = listed([path.name for path in missing])
     warnings.append(
-        f"{len(unknown)} of {len(parts)} {kind} have no photon energy {energy_place} and are left out: {names}"
+        f"{len(missing)} of {len(parts)} {kind} have no photon energy {energy_place} and are left out: {names}"
     )
     return [part for part in parts if part.energy is not None]
 
@@ -192,18 +192,20 @@ def assemble(
     parts = with_known_energies(parts, energies, warnings, energy_place=energy_place)
     images = [image for part in parts for image in (part, part.flat, part.dark) if image is not None]
     shape = common_shape(images)
-    found: dict[str, Any] = {"energy_unit": parts[0].energy_unit} | _angle(parts, warnings) | _exposure(parts)
-    if (most := max(part.n_frames for part in parts)) > 1:
-        found["repeats"] = most
+    stack_metadata: dict[str, Any] = {"energy_unit": parts[0].energy_unit} | _angle(parts, warnings) | _exposure(parts)
+    if (max_repeats := max(part.n_frames for part in parts)) > 1:
+        stack_metadata["repeats"] = max_repeats
     if len({part.path for part in parts}) == len(parts) > 1:
-        found["files"] = [part.path.name for part in parts]
+        stack_metadata["files"] = [part.path.name for part in parts]
     size = _pixel_size(parts, warnings, notes)
     with memory_limited_to(sum(path.stat().st_size for path in {image.path for image in images})):
-        found |= _flats(parts, shape, warnings, notes) | _darks(parts, shape, warnings)
+        stack_metadata |= _flats(parts, shape, warnings, notes) | _darks(parts, shape, warnings)
         dtype = np.result_type(*(part.dtype for part in parts))
         data = one_per_file([partial(_pixels, part.load, 1.0, dtype) for part in parts], shape, dtype)
     energy = np.array([part.energy or 0.0 for part in parts])
-    return RawStack(data, energy, quantity, size, found | (metadata or {}), warnings, notes, interruptible=True)
+    return RawStack(
+        data, energy, quantity, size, stack_metadata | (metadata or {}), warnings, notes, interruptible=True
+    )
 
 
 def _angle(parts: Sequence[Part], warnings: list[str]) -> dict[str, Any]:
@@ -256,19 +258,19 @@ def _flats(parts: Sequence[Part], shape: tuple[int, ...], warnings: list[str], n
     flats = _corrections(parts, "flat", warnings)
     if not flats:
         return {}
-    found: dict[str, Any] = {"n_flat": min(flat.n_frames for flat in flats)}
+    metadata: dict[str, Any] = {"n_flat": min(flat.n_frames for flat in flats)}
     factors = np.ones(len(parts))
     times, flat_times = known_times(parts), known_times(flats)
     if times is None or flat_times is None:
         if any(image.exposure is not None for image in [*parts, *flats]):
             warnings.append("exposure times are not known; frames and references are taken to be exposed alike")
     elif _are_alike(times) and _are_alike(flat_times):
-        found["flat_exposure"] = float(flat_times[0])
+        metadata["flat_exposure"] = float(flat_times[0])
     elif not np.allclose(times, flat_times, rtol=_ALIKE):
         factors = times / flat_times
         notes.append("references scaled to the exposure times of the frames")
     loads = [partial(_pixels, flat.load, float(factor), _SINGLE) for flat, factor in zip(flats, factors, strict=True)]
-    return found | {"flat": one_per_file(loads, shape, _SINGLE)}
+    return metadata | {"flat": one_per_file(loads, shape, _SINGLE)}
 
 
 def _darks(parts: Sequence[Part], shape: tuple[int, ...], warnings: list[str]) -> dict[str, Any]:

@@ -47,9 +47,9 @@ def same_stem(path: Path) -> Energies | None:
     """
     stem = path.stem.lower()
     texts = _texts(path.parent)[0]
-    same = [p for p in texts if p.stem.lower() == stem and p.suffix.lower() == ".txt"]
-    named = [p for p in texts if p.stem.lower().startswith(f"{stem}_energ")]
-    return next((found for candidate in (*same, *named) if (found := _energies_in(candidate))), None)
+    txt_files = [p for p in texts if p.stem.lower() == stem and p.suffix.lower() == ".txt"]
+    energy_texts = [p for p in texts if p.stem.lower().startswith(f"{stem}_energ")]
+    return next((energies for candidate in (*txt_files, *energy_texts) if (energies := _energies_in(candidate))), None)
 
 
 def only_fitting(folder: Path, counts: tuple[int, ...]) -> Energies | None:
@@ -57,17 +57,19 @@ def only_fitting(folder: Path, counts: tuple[int, ...]) -> Energies | None:
     texts = _texts(folder)[0]
     if len(texts) > _MOST_TEXTS:
         return None
-    fitting = [found for p in texts if (found := _energies_in(p)) and found.values.size in counts]
-    return fitting[0] if len(fitting) == 1 else None
+    candidates = [energies for p in texts if (energies := _energies_in(p)) and energies.values.size in counts]
+    return candidates[0] if len(candidates) == 1 else None
 
 
 def missing(path: Path) -> str:
     """Return the message for an image file without energies."""
-    told = f"no energies found beside it: put them one per line in {path.stem}.txt, or pass energies="
-    return "; ".join([told, *not_followed(_texts(path.parent)[1])])
+    message = f"no energies found beside it: put them one per line in {path.stem}.txt, or pass energies="
+    return "; ".join([message, *not_followed(_texts(path.parent)[1])])
 
 
-def given_or_beside(path: Path, n_images: int, energies: Any) -> tuple[NDArray[np.float64], dict[str, Any], list[str]]:
+def given_or_sidecar_energies(
+    path: Path, n_images: int, energies: Any
+) -> tuple[NDArray[np.float64], dict[str, Any], list[str]]:
     """Return the energies of an image file in eV, given or from a text file, with metadata and notes on the source.
 
     Raises
@@ -80,11 +82,11 @@ def given_or_beside(path: Path, n_images: int, energies: Any) -> tuple[NDArray[n
         values, unit = given_energies(energies)
         metadata: dict[str, Any] = {"energy_unit": unit}
     else:
-        found = same_stem(path) or only_fitting(path.parent, (n_images,))
-        if found is None:
+        sidecar = same_stem(path) or only_fitting(path.parent, (n_images,))
+        if sidecar is None:
             raise ValueError(missing(path))
-        values, notes = found.values, list(found.notes)
-        metadata = {"energy_unit": found.unit, "energy_source": str(found.path.resolve())}
+        values, notes = sidecar.values, list(sidecar.notes)
+        metadata = {"energy_unit": sidecar.unit, "energy_source": str(sidecar.path.resolve())}
     if values.size != n_images:
         raise ValueError(f"{values.size} energies for {n_images} images")
     return values, metadata, notes

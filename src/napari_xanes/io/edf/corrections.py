@@ -83,9 +83,9 @@ def with_flats(
     notes : list of str
         Gets lines about what was done.
     """
-    known: list[float] = [reference.energy or 0.0 for reference in references]
-    missing = sum(energy not in known for energy in energies)
-    if missing and known != [0.0]:
+    reference_energies: list[float] = [reference.energy or 0.0 for reference in references]
+    missing = sum(energy not in reference_energies for energy in energies)
+    if missing and reference_energies != [0.0]:
         notes.append(
             f"{missing} energies have no reference; it is interpolated between others, or the nearest is taken"
         )
@@ -98,7 +98,7 @@ def with_flats(
             notes.append("references scaled to the exposures of the images")
     are_known = times is not None and reference_times is not None
     return [
-        replace(part, flat=_flat_of(part, references, _neighbours(known, energy), scale, are_known))
+        replace(part, flat=_flat_of(part, references, _neighbours(reference_energies, energy), scale, are_known))
         for part, energy, scale in zip(parts, energies, scales, strict=True)
     ]
 

@@ -23,7 +23,7 @@ from napari_xanes.io.files import files_in, listed, look_through, not_followed
 from napari_xanes.io.part import Part, common_shape, group_repeats, mean_parts
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
-from napari_xanes.io.selection import chosen, with_choice
+from napari_xanes.io.selection import selected_index, with_choice
 from napari_xanes.io.series import assemble, parse_files, with_known_energies
 
 _SUFFIXES = (".edf",)
@@ -32,16 +32,21 @@ _ENERGY_PLACE = "in the header or the name"
 
 def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Return why the folder, or the file with those around it, holds no series; None if they do."""
-    own: list[Shot] = []
+    file_shots: list[Shot] = []
     problem = None
     if not path.is_dir():
         if reason := why_not_edf(path):
             return reason
-        own, problem = _shots_or_problem(path)
-        if energies is None and own and own[0].role == "data" and all(shot.energy is None for shot in own):
+        file_shots, problem = _shots_or_problem(path)
+        if (
+            energies is None
+            and file_shots
+            and file_shots[0].role == "data"
+            and all(shot.energy is None for shot in file_shots)
+        ):
             return "no energy in its header or name"
     different: set[Any] = set()
-    for shot in chain(own, _siblings(path)):
+    for shot in chain(file_shots, _siblings(path)):
         if shot.role == "data":
             different.add(shot.energy if energies is None else (shot.frame.path.name, shot.frame.start))
         if len(different - {None}) > 1:
@@ -68,8 +73,8 @@ def _siblings(path: Path) -> Iterator[Shot]:
     role, scan = parse_name(path)
     for file, is_link in look_through(path if path.is_dir() else path.parent, _SUFFIXES):
         file_role, file_scan = parse_name(file)
-        may_belong = file_role == "data" and (path.is_dir() or role != "data" or file_scan == scan)
-        if may_belong and not is_link and file.name != path.name:
+        is_data_of_scan = file_role == "data" and (path.is_dir() or role != "data" or file_scan == scan)
+        if is_data_of_scan and not is_link and file.name != path.name:
             yield from _shots_or_problem(file)[0]
 
 
@@ -118,9 +123,9 @@ def read(
             f"{path}: no complete image of a sample in it; {'; '.join(warnings) or 'references and darks alone'}"
         )
     of_file = None if path.is_dir() or select is not None else parse_name(path, len(_shots_or_problem(path)[0]) > 1)[1]
-    number = available.index(of_file) if of_file in available else chosen(select, available)
+    number = available.index(of_file) if of_file in available else selected_index(select, available)
     data, refs, darks = (
-        of_scan(shots, role, available[number], alone=len(available) == 1) for role in ("data", "ref", "dark")
+        of_scan(shots, role, available[number], is_only_scan=len(available) == 1) for role in ("data", "ref", "dark")
     )
     _check_alike([*data, *refs, *darks], warnings)
     stack = _stack(data, refs, camera_darks(darks), energies, repeat, warnings)
@@ -196,11 +201,11 @@ def _energies(parts: Sequence[Part], energies: Any) -> list[float]:
     ValueError
         If images are sorted by their own energies, and those given are not.
     """
-    own = [part.energy or 0.0 for part in parts]
+    image_energies = [part.energy or 0.0 for part in parts]
     if energies is None:
-        return own
+        return image_energies
     if all(part.energy is not None for part in parts):
-        refuse_unsorted(energies, np.array(own))
-        return own
-    given: list[float] = given_energies(energies)[0].tolist()
-    return given if len(given) == len(own) else own  # `finalize` refuses others
+        refuse_unsorted(energies, np.array(image_energies))
+        return image_energies
+    user_energies: list[float] = given_energies(energies)[0].tolist()
+    return user_energies if len(user_energies) == len(image_energies) else image_energies  # `finalize` refuses others

@@ -69,7 +69,7 @@ class Shot:
         )
 
 
-def parse_name(path: Path, several: bool = False) -> tuple[str, str]:
+def parse_name(path: Path, has_several_images: bool = False) -> tuple[str, str]:
     """Return role and scan in the name of a file; a file with several images is a scan of its own.
 
     Examples
@@ -82,13 +82,13 @@ def parse_name(path: Path, several: bool = False) -> tuple[str, str]:
     if match := _ROLE.search(path.stem):
         role = match[1].lower()
         return ("ref" if role == "flat" else role), path.stem[: match.start()]
-    if several:
+    if has_several_images:
         return "data", path.stem
-    rest = path.stem
+    stem = path.stem
     if energy := energy_in(path.stem):
         start, end = energy[2]
-        rest = f"{path.stem[:start].rstrip('_')}_{path.stem[end:]}"
-    return "data", _COUNTER.sub("", rest.replace("__", "_").strip("_"))
+        stem = f"{path.stem[:start].rstrip('_')}_{path.stem[end:]}"
+    return "data", _COUNTER.sub("", stem.replace("__", "_").strip("_"))
 
 
 def parse_shots(path: Path) -> tuple[list[Shot], bool]:
@@ -130,11 +130,13 @@ def _energy_in_name(path: Path, n_frames: int) -> tuple[float, str, str] | None:
     return None if energy is None else (energy[0], "the names of the files", f"{energy[1]} (file names)")
 
 
-def of_scan(shots: Sequence[Shot], role: str, scan: str, *, alone: bool) -> list[Shot]:
+def of_scan(shots: Sequence[Shot], role: str, scan: str, *, is_only_scan: bool) -> list[Shot]:
     """Return the images of one role of a scan.
 
-    If a scan has no references or darks of its own, those of no scan are returned; all if the scan is `alone`.
+    If a scan has no references or darks of its own, those of no scan are returned; all if it is the only scan.
     """
-    of_role = [shot for shot in shots if shot.role == role]
-    own = [shot for shot in of_role if shot.scan == scan]
-    return own if own or role == "data" else [shot for shot in of_role if alone or not shot.scan]
+    role_shots = [shot for shot in shots if shot.role == role]
+    scan_shots = [shot for shot in role_shots if shot.scan == scan]
+    return (
+        scan_shots if scan_shots or role == "data" else [shot for shot in role_shots if is_only_scan or not shot.scan]
+    )

@@ -28,8 +28,8 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
 
 def lacks(file: h5py.File, energies: Any) -> str | None:
     """Return which part of an energy scan in Data Exchange is missing, or None."""
-    needed = ("exchange/data",) if energies is not None else ("exchange/data", "exchange/energy")
-    missing = [name for name in needed if not isinstance(child(file, name), h5py.Dataset)]
+    names = ("exchange/data",) if energies is not None else ("exchange/data", "exchange/energy")
+    missing = [name for name in names if not isinstance(child(file, name), h5py.Dataset)]
     return f"no /{missing[0]} in it" if missing else None
 
 
@@ -42,11 +42,11 @@ def is_x_y_e(file: h5py.File) -> bool:
     if data is None or data.ndim not in (3, 4):
         return False
     axes = texts(data.attrs["axes"]) if "axes" in data.attrs else []
-    theirs = axes[:1] == ["x"] or child(file, "spectromicroscopy") is not None
+    has_mantis_layout = axes[:1] == ["x"] or child(file, "spectromicroscopy") is not None
     if energy is not None and data.ndim == 3 and (data.shape[0] == energy.size) != (data.shape[2] == energy.size):
         # One energy fits an image of one line as well, and says nothing.
-        return theirs if energy.size == 1 else bool(data.shape[2] == energy.size)
-    return theirs
+        return has_mantis_layout if energy.size == 1 else bool(data.shape[2] == energy.size)
+    return has_mantis_layout
 
 
 @reader("exchange", title="APS Data Exchange", patterns=("*.h5", "*.hdf5", "*.hdf"), why_not_readable=why_not_readable)
@@ -73,35 +73,35 @@ def read(path: Path, energies: Any = None) -> RawStack:
             energy, metadata["energy_unit"] = to_ev(axis[()], text(axis.attrs.get("units", "")))
         if energy.size == 1 < images.shape[0] and energies is None:
             raise ValueError(f"{images.shape[0]} images at one energy: a tomogram and no stack")
-        told: list[str] = []
-        metadata |= _corrections(file, images, told)
+        warnings: list[str] = []
+        metadata |= _corrections(file, images, warnings)
         for name in ("start_date", "end_date"):
-            if said := text(child(file, f"process/acquisition/{name}")):
-                metadata[name] = said
-        return RawStack(load(images), energy, "counts", None, metadata, told, interruptible=True)
+            if date := text(child(file, f"process/acquisition/{name}")):
+                metadata[name] = date
+        return RawStack(load(images), energy, "counts", None, metadata, warnings, interruptible=True)
 
 
-def _corrections(file: h5py.File, images: h5py.Dataset, told: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _corrections(file: h5py.File, images: h5py.Dataset, warnings: list[str]) -> dict[str, Any]:
+    corrections: dict[str, Any] = {}
     for name, key in (("data_white", "flat"), ("data_dark", "dark")):
-        taken = array(file, f"exchange/{name}")
-        if taken is None or not taken.size:
+        dataset = array(file, f"exchange/{name}")
+        if dataset is None or not dataset.size:
             continue
-        if taken.shape[-2:] != images.shape[1:] or taken.ndim not in (2, 3):
-            told.append(f"/exchange/{name} has shape {taken.shape}, the images {images.shape}; it is left out")
-        elif key == "flat" and taken.shape == images.shape:
-            found |= {"flat": load(taken), "n_flat": 1}
+        if dataset.shape[-2:] != images.shape[1:] or dataset.ndim not in (2, 3):
+            warnings.append(f"/exchange/{name} has shape {dataset.shape}, the images {images.shape}; it is left out")
+        elif key == "flat" and dataset.shape == images.shape:
+            corrections |= {"flat": load(dataset), "n_flat": 1}
         else:
-            mean, n_frames = _mean(taken)
+            mean, n_frames = _mean(dataset)
             if key == "flat" and not mean.any():
-                told.append(f"/exchange/{name} holds nothing but zeros; it is left out")
+                warnings.append(f"/exchange/{name} holds nothing but zeros; it is left out")
                 continue
-            found[key] = mean
+            corrections[key] = mean
             if key == "flat":
-                found["n_flat"] = n_frames
-                told.append(f"{n_frames} flats for {images.shape[0]} images: their mean is used at every energy")
-    return found
+                corrections["n_flat"] = n_frames
+                warnings.append(f"{n_frames} flats for {images.shape[0]} images: their mean is used at every energy")
+    return corrections
 
 
-def _mean(taken: h5py.Dataset) -> tuple[NDArray[np.float32], int]:
-    return (np.asarray(taken[()], np.float32), 1) if taken.ndim == 2 else mean_frame(taken)
+def _mean(dataset: h5py.Dataset) -> tuple[NDArray[np.float32], int]:
+    return (np.asarray(dataset[()], np.float32), 1) if dataset.ndim == 2 else mean_frame(dataset)

@@ -19,7 +19,7 @@ from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, 
 from napari_xanes.io.hdf5.frames import spacing
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
-from napari_xanes.io.selection import choice_note, chosen
+from napari_xanes.io.selection import choice_note, selected_index
 from napari_xanes.stack import Quantity
 
 _NORMALIZATION = "spectromicroscopy/normalization"
@@ -66,31 +66,33 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> R
             shape = None if images is None else images.shape
             raise ValueError(f"/exchange/data must be (X, Y, E) or (X, Y, E, angle), its shape is {shape}")
         angles = _angles(file, images.shape[3:])
-        at = chosen(select, angles)
+        at = selected_index(select, angles)
         if axis is None and energies is None:
             raise ValueError("/exchange/energy holds no numbers; pass energies=")
         metadata: dict[str, Any] = {"available": angles, "detector": angles[at]} if images.ndim == 4 else {}
         energy = np.zeros(images.shape[2])
         if axis is not None:
             energy, metadata["energy_unit"] = to_ev(axis[()], text(axis.attrs.get("units", "")))
-        told: list[str] = []
+        warnings: list[str] = []
         for name, key in (("white_data", "flat"), ("dark_data", "dark")):
-            taken = array(file, f"exchange/{name}")
-            if taken is not None and taken.shape in (images.shape, images.shape[:2]):
-                if filled_length(taken):
-                    metadata[key] = _turned(taken, at)
-            elif taken is not None and taken.size > 1:
-                told.append(f"/exchange/{name} has shape {taken.shape}, the images {images.shape}; it is left out")
+            dataset = array(file, f"exchange/{name}")
+            if dataset is not None and dataset.shape in (images.shape, images.shape[:2]):
+                if filled_length(dataset):
+                    metadata[key] = _turned(dataset, at)
+            elif dataset is not None and dataset.size > 1:
+                warnings.append(
+                    f"/exchange/{name} has shape {dataset.shape}, the images {images.shape}; it is left out"
+                )
         quantity: Quantity = "counts"
         if _is_optical_depth(file, images):
             quantity = "optical_depth"
             metadata["quantity_source"] = "the images are the file's own optical density, of pre-normalized data"
         else:
-            metadata |= _i0(file, energy if energies is None else given_energies(energies)[0], told)
+            metadata |= _i0(file, energy if energies is None else given_energies(energies)[0], warnings)
         sizes = [_spacing(row(file, f"exchange/{name}")) for name in "yx"]
         size = (sizes[0], sizes[1]) if sizes[0] and sizes[1] else None
         notes = choice_note(at, angles)
-        return RawStack(_turned(images, at), energy, quantity, size, metadata, told, notes, interruptible=True)
+        return RawStack(_turned(images, at), energy, quantity, size, metadata, warnings, notes, interruptible=True)
 
 
 def _angles(file: h5py.File, lengths: tuple[int, ...]) -> list[str]:
@@ -133,21 +135,23 @@ def _is_optical_depth(file: h5py.File, images: h5py.Dataset) -> bool:
     )
 
 
-def _i0(file: h5py.File, energy: NDArray[np.float64], told: list[str]) -> dict[str, Any]:
+def _i0(file: h5py.File, energy: NDArray[np.float64], warnings: list[str]) -> dict[str, Any]:
     """I0 on the stack's energies, from the spectrum that MANTiS keeps with the stack."""
     white, keys = (row(file, f"{_NORMALIZATION}/white_spectrum{end}") for end in ("", "_energy"))
     if white is None or white.size < 2:
         return {}
     values = np.ravel(white[()]).astype(np.float64)
-    known = energy if keys is None else to_ev(keys[()], text(keys.attrs.get("units", "")))[0]
-    if known.size != values.size or not (values > 0).all():
-        told.append("the white spectrum of the file is no I0 and left out: it must be positive at each of its energies")
+    axis = energy if keys is None else to_ev(keys[()], text(keys.attrs.get("units", "")))[0]
+    if axis.size != values.size or not (values > 0).all():
+        warnings.append(
+            "the white spectrum of the file is no I0 and left out: it must be positive at each of its energies"
+        )
         return {}
-    order = np.argsort(known, kind="stable")
-    i0 = np.interp(energy, known[order], values[order], left=np.nan, right=np.nan)
+    order = np.argsort(axis, kind="stable")
+    i0 = np.interp(energy, axis[order], values[order], left=np.nan, right=np.nan)
     if not np.isfinite(i0).all():
-        told.append(
-            f"the white spectrum of the file is left out: it covers {known.min():g} to {known.max():g} eV, "
+        warnings.append(
+            f"the white spectrum of the file is left out: it covers {axis.min():g} to {axis.max():g} eV, "
             f"the stack {energy.min():g} to {energy.max():g} eV"
         )
         return {}

@@ -50,22 +50,22 @@ def child(group: h5py.Group, name: str) -> Any:
 
 
 def _resolved(group: h5py.Group, name: str, hops: int) -> Any:
-    here: Any = group.file["/"] if name.startswith("/") else group
+    item: Any = group.file["/"] if name.startswith("/") else group
     for part in filter(None, name.split("/")):
-        if not isinstance(here, h5py.Group):
+        if not isinstance(item, h5py.Group):
             return None
-        link = here.get(part, getlink=True)
+        link = item.get(part, getlink=True)
         if link is None:
             return None
         if isinstance(link, h5py.ExternalLink):
             raise ValueError(f"{name} lies in another file ({link.filename}), which is not followed; open that file")
         if isinstance(link, h5py.SoftLink):
-            here = _resolved(here, link.path, hops - 1) if hops else None
+            item = _resolved(item, link.path, hops - 1) if hops else None
         else:
-            here = here.get(part)
-        if here is None:
+            item = item.get(part)
+        if item is None:
             return None
-    return here
+    return item
 
 
 def array(group: h5py.Group, name: str, kinds: str = "fiu") -> h5py.Dataset | None:
@@ -80,7 +80,7 @@ def array(group: h5py.Group, name: str, kinds: str = "fiu") -> h5py.Dataset | No
     dataset = child(group, name)
     if not isinstance(dataset, h5py.Dataset):
         return None
-    _check_own(dataset)
+    _check_is_in_file(dataset)
     if dataset.shape is None or dataset.dtype.kind not in kinds:
         return None
     _check_filters(dataset)
@@ -88,7 +88,7 @@ def array(group: h5py.Group, name: str, kinds: str = "fiu") -> h5py.Dataset | No
     # A chunk is unpacked whole, and a dataset is read by its first axis, not counting those of length 1.
     axes = [length for length in dataset.shape if length > 1]
     piece = item * max(prod(dataset.chunks or (1,)), prod(axes[1:] if len(axes) > 2 else axes))
-    allocation_limits.check(dataset.name, item * dataset.size, held(dataset), piece=piece)
+    allocation_limits.check(dataset.name, item * dataset.size, file_size(dataset), piece=piece)
     return dataset
 
 
@@ -106,12 +106,12 @@ def row(group: h5py.Group, name: str) -> h5py.Dataset | None:
     return None if dataset is None or dataset.size > allocation_limits.LONGEST_LIST else dataset
 
 
-def held(item: h5py.HLObject) -> int:
+def file_size(item: h5py.HLObject) -> int:
     """Return the size in bytes of the file of a group or dataset."""
     return Path(item.file.filename).stat().st_size
 
 
-def _check_own(dataset: h5py.Dataset) -> None:
+def _check_is_in_file(dataset: h5py.Dataset) -> None:
     """Refuse values that lie in other files, before anything asks for them: even their shape may open these files."""
     if dataset.is_virtual or dataset.external:
         raise ValueError(f"the values of {dataset.name} lie in other files, which are not followed; open those")
@@ -119,9 +119,9 @@ def _check_own(dataset: h5py.Dataset) -> None:
 
 def _check_filters(dataset: h5py.Dataset) -> None:
     """Refuse values compressed by a filter that is not installed; libhdf5 would only say that it can't read."""
-    created = dataset.id.get_create_plist()
-    used = [created.get_filter(i)[0] for i in range(created.get_nfilters())]
-    missing = [code for code in used if not h5py.h5z.filter_avail(code)]
+    properties = dataset.id.get_create_plist()
+    filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
+    missing = [code for code in filters if not h5py.h5z.filter_avail(code)]
     if missing:
         with suppress(ImportError):
             import_module("hdf5plugin")  # it adds its filters to libhdf5
@@ -135,7 +135,7 @@ def _check_filters(dataset: h5py.Dataset) -> None:
 _LONGEST_TEXT = 1 << 20
 
 
-class InFile:
+class LazyDataset:
     """A dataset that is opened for each piece that is read, so that no file stays open and dask may copy it around.
 
     Parameters
@@ -152,11 +152,11 @@ class InFile:
 
     def __getitem__(self, index: tuple[Any, ...]) -> Any:
         # A single number drops its axis, which has to wait until the axes are in order.
-        single = [isinstance(i, int | np.integer) for i in index]
-        there = [slice(i, i + 1) if one else i for i, one in zip(index, single, strict=True)]
+        is_single = [isinstance(i, int | np.integer) for i in index]
+        slices = [slice(i, i + 1) if drop_axis else i for i, drop_axis in zip(index, is_single, strict=True)]
         with opened(self.path) as file:
-            piece = file[self.name][tuple(there[self.order.index(n)] for n in range(self.ndim))]
-        return piece.transpose(self.order)[tuple(0 if one else slice(None) for one in single)]
+            piece = file[self.name][tuple(slices[self.order.index(n)] for n in range(self.ndim))]
+        return piece.transpose(self.order)[tuple(0 if drop_axis else slice(None) for drop_axis in is_single)]
 
 
 def load(dataset: h5py.Dataset, order: Sequence[int] | None = None) -> Any:
@@ -172,14 +172,14 @@ def load(dataset: h5py.Dataset, order: Sequence[int] | None = None) -> Any:
     """
     order = range(dataset.ndim) if order is None else order
     n_bytes = dataset.size * dataset.dtype.itemsize
-    with allocation_limits.memory_limited_to(held(dataset)):
-        at_once = n_bytes <= frames.MEMORY_LIMIT.get() or dataset.ndim < 3
-    if at_once:
+    with allocation_limits.memory_limited_to(file_size(dataset)):
+        fits_into_memory = n_bytes <= frames.MEMORY_LIMIT.get() or dataset.ndim < 3
+    if fits_into_memory:
         values = np.asarray(dataset[()])
         return values.astype(values.dtype.newbyteorder("="), copy=False).transpose(order)
     import dask.array as da
 
-    source = InFile(dataset, order)
+    source = LazyDataset(dataset, order)
     thickness = max(1, (32 << 20) // max(1, n_bytes // source.shape[0]))
     lazy = da.from_array(source, chunks=(thickness, *source.shape[1:]), name=False)  # type: ignore[no-untyped-call]
     return lazy.astype(dataset.dtype.newbyteorder("="))
@@ -188,7 +188,7 @@ def load(dataset: h5py.Dataset, order: Sequence[int] | None = None) -> Any:
 def text(value: Any) -> str:
     """Return a string of a file (bytes or text, bare or in an array of one) as text; empty for anything else."""
     if isinstance(value, h5py.Dataset):
-        _check_own(value)
+        _check_is_in_file(value)
         if (
             value.shape is None
             or value.size != 1

@@ -26,9 +26,9 @@ def mean_frame(dataset: h5py.Dataset) -> tuple[NDArray[np.float32], int]:
     rows = max(1, _BLOCK_BYTES // max(1, 8 * total.size))
     for start in range(0, dataset.shape[0], rows):
         block = dataset[start : start + rows]
-        taken = (np.nan_to_num(block) if block.dtype.kind == "f" else block).any(axis=(1, 2))
-        total += (block if taken.all() else block[taken]).sum(axis=0, dtype=np.float64)
-        n_frames += int(taken.sum())
+        is_filled = (np.nan_to_num(block) if block.dtype.kind == "f" else block).any(axis=(1, 2))
+        total += (block if is_filled.all() else block[is_filled]).sum(axis=0, dtype=np.float64)
+        n_frames += int(is_filled.sum())
     return (total / max(1, n_frames)).astype(np.float32), n_frames
 
 

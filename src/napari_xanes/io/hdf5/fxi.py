@@ -52,8 +52,8 @@ def read(path: Path) -> RawStack:
             if number is not None and number.size == 1:
                 metadata[name] = np.ravel(number[()])[0].item()
         for name in ("uid", "note"):
-            if said := text(child(file, name)):
-                metadata[name] = said
+            if value := text(child(file, name)):
+                metadata[name] = value
         size = nominal_pixel_size(file)
         n_axes = images.ndim - 1
         return RawStack(
@@ -69,8 +69,8 @@ def read(path: Path) -> RawStack:
 
 def nominal_pixel_size(file: h5py.Group) -> float | None:
     """``Pixel Size`` in µm; it is a text such as "39.0nm", in older files a bare number of nm."""
-    said = text(child(file, "Pixel Size"))
-    match = re.fullmatch(r"([0-9.]+(?:[eE][-+]?\d+)?)\s*([A-Za-zµμ]*)", said)
+    value = text(child(file, "Pixel Size"))
+    match = re.fullmatch(r"([0-9.]+(?:[eE][-+]?\d+)?)\s*([A-Za-zµμ]*)", value)
     if match and (factor := length_in_um(match[2] or "nm")):
         try:
             size = float(match[1]) * factor

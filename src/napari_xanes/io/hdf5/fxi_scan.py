@@ -117,7 +117,7 @@ def scan_of(file: h5py.File, path: Path) -> Scan | None:
     corrections = _corrections(file, layout, images.shape[1:])
     unit = text(energy.attrs.get("units", "")) or ("keV" if layout.energy.endswith("(keV)") else "")
     values, unit = to_ev(energy[()], unit)
-    about = child(file, layout.about)
+    size_group = child(file, layout.about)
     return Scan(
         path,
         layout.images,
@@ -128,19 +128,19 @@ def scan_of(file: h5py.File, path: Path) -> Scan | None:
         np.zeros(0) if angles is None else np.ravel(angles[()]).astype(np.float64),
         {key: dataset.name for key, dataset in corrections.items()},
         corrections["flat"].shape[0] if "flat" in corrections else 1,
-        nominal_pixel_size(about) if isinstance(about, h5py.Group) else None,
+        nominal_pixel_size(size_group) if isinstance(size_group, h5py.Group) else None,
     )
 
 
 def _corrections(file: h5py.File, layout: Layout, shape: tuple[int, ...]) -> dict[str, h5py.Dataset]:
     """Find flats and darks with frames of the shape of the projections: of each the first name that fits."""
-    found = {}
+    corrections = {}
     for key, names in layout.corrections:
         datasets = (array(file, name) for name in names)
-        fitting = (data for data in datasets if data is not None and data.ndim == 3 and data.size)
-        if (dataset := next((data for data in fitting if data.shape[1:] == shape), None)) is not None:
-            found[key] = dataset
-    return found
+        candidates = (data for data in datasets if data is not None and data.ndim == 3 and data.size)
+        if (dataset := next((data for data in candidates if data.shape[1:] == shape), None)) is not None:
+            corrections[key] = dataset
+    return corrections
 
 
 def part_of(scan: Scan, number: int) -> Part:

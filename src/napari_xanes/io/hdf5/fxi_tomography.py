@@ -14,7 +14,7 @@ from napari_xanes.io.hdf5.fxi_scan import layout_of, part_of, scan_of
 from napari_xanes.io.hdf5.series import hdf5_files, parse_hdf5, why_no_series
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
-from napari_xanes.io.selection import chosen, holding, with_choice
+from napari_xanes.io.selection import holding, selected_index, with_choice
 from napari_xanes.io.series import assemble
 
 
@@ -51,7 +51,7 @@ def read(path: Path, select: str | int | None = None, files: Sequence[Path] | No
     warnings: list[str] = []
     scans = parse_hdf5(hdf5_files(path, files, warnings), scan_of, warnings)
     available = [f"projection {i}" for i in range(max(scan.shape[0] for scan in scans))]
-    number = chosen(select, available)
+    number = selected_index(select, available)
     scans = holding(scans, lambda scan: scan.shape[0] > number, available[number], warnings)
     parts = [part_of(scan, number) for scan in scans]
     return with_choice(assemble(parts, warnings=warnings), number, available)

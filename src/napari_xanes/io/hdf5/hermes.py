@@ -37,16 +37,16 @@ def read(path: Path, select: str | int | None = None) -> RawStack:
 
 def _detectors(file: h5py.File) -> list[h5py.Group]:
     """Return the groups with measured values of all entries of these beamlines."""
-    entries = [group for group in _groups(file) if _is_theirs(group)]
+    entries = [group for group in _groups(file) if _is_hermes(group)]
     return [group for entry in entries for group in _groups(entry) if array(group, "data") is not None]
 
 
-def _is_theirs(entry: h5py.Group) -> bool:
+def _is_hermes(entry: h5py.Group) -> bool:
     try:
-        said = text(child(entry, "collection/beamline")).lower()
+        beamline = text(child(entry, "collection/beamline")).lower()
     except ValueError:
         return False
-    return any(name in said for name in _BEAMLINES)
+    return any(name in beamline for name in _BEAMLINES)
 
 
 def _groups(parent: h5py.Group) -> list[h5py.Group]:

@@ -35,10 +35,10 @@ def read_maps(path: Path) -> MapSet:
         If the file is damaged.
     """
     with opened(path) as file:
-        found = own_group(file, MAPS)
-        if found is None:
+        own_groups = own_group(file, MAPS)
+        if own_groups is None:
             raise ValueError("not written by napari-xanes")
-        entry, own = found
+        entry, own = own_groups
         groups = [child(entry, name) for name in sorted(entry) if name.startswith("map_")]
         maps = dict(_map(group) for group in groups if isinstance(group, h5py.Group))
         if len(maps) != own.attrs.get("maps"):

@@ -12,7 +12,7 @@ from napari_xanes.io.energies import to_ev
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
-from napari_xanes.io.selection import choice_note, chosen
+from napari_xanes.io.selection import choice_note, selected_index
 
 _STACKS = ("spectroscopy_normalized_aligned", "spectroscopy_normalized")
 _PER_FRAME = {"ExpTimes": "exposure", "Currents": "ring_current"}
@@ -52,7 +52,7 @@ def read(path: Path, select: str | int | None = None) -> RawStack:
     with opened(path) as file:
         group = child(file, "SpecNormalized")
         available = _names(group)
-        at = chosen(select, available)
+        at = selected_index(select, available)
         images, axis = array(group, available[at]), row(group, "energy")
         if images is None or images.ndim != 3 or 0 in images.shape:
             shape = None if images is None else images.shape

@@ -11,8 +11,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from napari_xanes.io.allocation_limits import counted
-from napari_xanes.io.hdf5.file import array, child, held, load, text
+from napari_xanes.io.allocation_limits import with_memory_limit
+from napari_xanes.io.hdf5.file import array, child, file_size, load, text
 from napari_xanes.io.metadata_json import PROVENANCE, pack_mapping, parse_provenance
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.stack import SpectralStack
@@ -89,24 +89,24 @@ def read_own(group: h5py.Group) -> dict[str, Any]:
         return load(_stored(group, str(key)))
 
     notes = {name: json.loads(_json(group, name)) for name in PROVENANCE}
-    return parse_provenance(notes, counted(fetch, held(group)))
+    return parse_provenance(notes, with_memory_limit(fetch, file_size(group)))
 
 
 def _json(group: h5py.Group, name: str) -> str:
     value = child(group, name)
-    own = isinstance(value, h5py.Dataset) and not value.is_virtual and not value.external
-    is_text = own and h5py.check_string_dtype(value.dtype) is not None
-    if not is_text or value.shape != () or value.dtype.itemsize > held(group):
+    is_dataset_of_file = isinstance(value, h5py.Dataset) and not value.is_virtual and not value.external
+    is_text = is_dataset_of_file and h5py.check_string_dtype(value.dtype) is not None
+    if not is_text or value.shape != () or value.dtype.itemsize > file_size(group):
         raise ValueError(f"{group.name}/{name} is missing: the file is damaged")
     return value.asstr()[()]  # type: ignore[no-any-return]
 
 
 def _stored(group: h5py.Group, key: str) -> h5py.Dataset:
     arrays = child(group, "arrays")
-    found = array(arrays, key, "fiub") if isinstance(arrays, h5py.Group) else None
-    if found is None:
+    dataset = array(arrays, key, "fiub") if isinstance(arrays, h5py.Group) else None
+    if dataset is None:
         raise ValueError(f"{group.name}/arrays/{key} is missing: the file is damaged")
-    return found
+    return dataset
 
 
 def write_texts(parent: h5py.Group, values: Mapping[str, str]) -> None:

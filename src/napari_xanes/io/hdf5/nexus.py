@@ -17,7 +17,7 @@ from napari_xanes.io.hdf5.frames import spacing
 from napari_xanes.io.hdf5.native import STACK, own_group, read_own
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
-from napari_xanes.io.selection import choice_note, chosen
+from napari_xanes.io.selection import choice_note, selected_index
 from napari_xanes.stack import Quantity
 
 _SCANS = {
@@ -78,12 +78,12 @@ def selected_stack(detectors: list[h5py.Group], select: str | int | None) -> Raw
         If none of them is a stack, or not the selected one.
     """
     scans = [(group, _scan(group)) for group in detectors]
-    stacks = [group for group, what in scans if what is None]
+    stacks = [group for group, reason in scans if reason is None]
     if not stacks:
-        found = ", ".join(dict.fromkeys(what for _, what in scans if what)) or "no data"
-        raise ValueError(f"no image stack in it; it holds {found}")
+        contents = ", ".join(dict.fromkeys(reason for _, reason in scans if reason)) or "no data"
+        raise ValueError(f"no image stack in it; it holds {contents}")
     available = [group.name.lstrip("/") for group in stacks]
-    at = chosen(select, available)
+    at = selected_index(select, available)
     return _stack(stacks[at], at, available)
 
 
@@ -126,14 +126,14 @@ def _axes(group: h5py.Group, ndim: int) -> list[str]:
     names = texts(group.attrs["axes"]) if "axes" in group.attrs else []
     if len(names) == ndim:
         return ["energy" if name == "photon_energy" else name for name in names]
-    numbered: dict[int, str] = {}
+    names_by_axis: dict[int, str] = {}
     for name in ("energy", "photon_energy", "sample_y", "sample_x"):
         field = row(group, name)
         number = -1 if field is None else _integer(field.attrs.get("axis")) - 1
         if number in range(ndim):
-            numbered[number] = "energy" if name == "photon_energy" else name
-    if len(numbered) == ndim == 3:
-        return [numbered[i] for i in range(ndim)]
+            names_by_axis[number] = "energy" if name == "photon_energy" else name
+    if len(names_by_axis) == ndim == 3:
+        return [names_by_axis[i] for i in range(ndim)]
     return ["energy", "sample_z", "sample_y", "sample_x"] if ndim == 4 else ["energy", "sample_y", "sample_x"]
 
 
@@ -151,8 +151,8 @@ def _stack(group: h5py.Group, at: int, available: list[str]) -> RawStack:
     if signal is None:
         raise ValueError(f"{group.name} has no images")
     axes = _axes(group, signal.ndim)
-    wanted: list[str] = [name for name in ("energy", "sample_z", "sample_y", "sample_x") if name in axes]
-    data = load(signal, [axes.index(name) for name in wanted] if len(wanted) == signal.ndim else None)
+    order: list[str] = [name for name in ("energy", "sample_z", "sample_y", "sample_x") if name in axes]
+    data = load(signal, [axes.index(name) for name in order] if len(order) == signal.ndim else None)
     metadata: dict[str, Any] = {"detector": available[at], "available": available}
     energy = None
     if field is not None:
@@ -163,9 +163,9 @@ def _stack(group: h5py.Group, at: int, available: list[str]) -> RawStack:
         exposure = np.ravel(times[()]).astype(np.float64) * unit_of_time
         metadata["exposure"] = float(exposure[0]) if (exposure == exposure[0]).all() else exposure
     for name in ("title", "start_time"):
-        if said := text(child(group.parent, name)):
-            metadata[name] = said
-    size = _pixel_size(group, wanted[1:])
+        if value := text(child(group.parent, name)):
+            metadata[name] = value
+    size = _pixel_size(group, order[1:])
     return RawStack(data, energy, "counts", size, metadata, notes=choice_note(at, available), interruptible=True)
 
 

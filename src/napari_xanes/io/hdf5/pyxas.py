@@ -15,7 +15,7 @@ import numpy as np
 from napari_xanes.io.energies import given_energies, to_ev
 from napari_xanes.io.frames import filled_length
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text
-from napari_xanes.io.quantity_guess import guessed
+from napari_xanes.io.quantity_guess import guess_quantity
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 from napari_xanes.stack import Quantity
@@ -59,8 +59,8 @@ def read(path: Path, energies: Any = None) -> RawStack:
         images, keys = array(file, names[0] or ""), row(file, names[1] or "")
         if images is None or images.ndim not in (3, 4) or 0 in images.shape or keys is None:
             shapes = [None if item is None else item.shape for item in (images, keys)]
-            wanted = f"/{names[0]} must be (E, Y, X) or (E, Z, Y, X) and /{names[1]} (E,)"
-            raise ValueError(f"{wanted}, not {shapes[0]} and {shapes[1]}")
+            expected = f"/{names[0]} must be (E, Y, X) or (E, Z, Y, X) and /{names[1]} (E,)"
+            raise ValueError(f"{expected}, not {shapes[0]} and {shapes[1]}")
         if keys.size == 1 < images.shape[0] and energies is None:
             raise ValueError(
                 f"{images.shape[0]} images at one energy: a tomogram and no stack; pass energies= if it is one"
@@ -79,14 +79,14 @@ def _quantity(data: Any, energy: Any) -> tuple[Quantity, str]:
 
     Frames that an interrupted scan left empty are not looked at.
     """
-    kept = min(filled_length(data), energy.size)
-    order = np.argsort(energy[:kept], kind="stable") if kept else [0, len(data) - 1]
+    n_frames = min(filled_length(data), energy.size)
+    order = np.argsort(energy[:n_frames], kind="stable") if n_frames else [0, len(data) - 1]
     first, last = (np.asarray(data[int(order[i])], dtype=np.float64) for i in (0, -1))
-    usable = np.isfinite(first) & np.isfinite(last)
-    told = guessed(np.stack([first, last])[:, usable].astype(data.dtype))
-    if told[0] == "counts" or not usable.any():
-        return told
-    first, last = first[usable], last[usable]
+    finite = np.isfinite(first) & np.isfinite(last)
+    guess = guess_quantity(np.stack([first, last])[:, finite].astype(data.dtype))
+    if guess[0] == "counts" or not finite.any():
+        return guess
+    first, last = first[finite], last[finite]
     if last.any() and last.mean() < first.mean():
         return "transmission", "guessed: the images darken from the lowest to the highest energy; quantity= overrides"
     return "optical_depth", "guessed: the images brighten from the lowest to the highest energy; quantity= overrides"

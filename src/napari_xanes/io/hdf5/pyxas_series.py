@@ -82,9 +82,11 @@ def read(path: Path, files: Sequence[Path] | None = None) -> RawStack:
 def _only_aligned(paths: list[Path], warnings: list[str]) -> list[Path]:
     """Return the aligned tomograms; all files if none is aligned."""
     aligned = [path for path in paths if path.name.startswith(_ALIGNED)]
-    rest = [path.name for path in paths if path not in aligned]
-    if aligned and rest:
-        warnings.append(f"{len(rest)} files that are not aligned (not {_ALIGNED}*) are left out: {listed(rest)}")
+    unaligned = [path.name for path in paths if path not in aligned]
+    if aligned and unaligned:
+        warnings.append(
+            f"{len(unaligned)} files that are not aligned (not {_ALIGNED}*) are left out: {listed(unaligned)}"
+        )
     return aligned or paths
 
 

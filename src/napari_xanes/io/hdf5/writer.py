@@ -70,20 +70,20 @@ def write_maps(maps: MapSet, path: Path) -> None:
     with replacing(path) as (draft,), h5py.File(draft, "x") as file:
         entry = _entry(file, f"map_000_{_plain_name(next(iter(maps), ''))}")
         write_texts(entry, {"title": maps.name})
-        for number, (name, one) in enumerate(maps.items()):
+        for number, (name, item) in enumerate(maps.items()):
             group = entry.create_group(f"map_{number:03d}_{_plain_name(name)}")
-            axes = ("sample_z", "sample_y", "sample_x")[-one.data.ndim :]
+            axes = ("sample_z", "sample_y", "sample_x")[-item.data.ndim :]
             _nxdata(group, "value", axes)
-            write_array(group, "value", one.data).attrs["units"] = one.unit
-            if one.sigma is not None:
-                write_array(group, "sigma", one.sigma).attrs["units"] = one.unit
+            write_array(group, "value", item.data).attrs["units"] = item.unit
+            if item.sigma is not None:
+                write_array(group, "sigma", item.sigma).attrs["units"] = item.unit
                 # The same dataset by the name under which programs that plot NeXus look for error bars.
                 group["value_errors"] = group["sigma"]
-            group["mask"] = one.mask
-            _positions(group, axes, one.data.shape, maps.pixel_size)
-            about = {"name": name, "companion": one.companion, "unit": one.unit}
-            about["labels"] = None if one.labels is None else list(map(list, one.labels.items()))  # type: ignore[assignment]
-            group.attrs["map"] = json.dumps(about)
+            group["mask"] = item.mask
+            _positions(group, axes, item.data.shape, maps.pixel_size)
+            notes = {"name": name, "companion": item.companion, "unit": item.unit}
+            notes["labels"] = None if item.labels is None else list(map(list, item.labels.items()))  # type: ignore[assignment]
+            group.attrs["map"] = json.dumps(notes)
         write_own(entry, MAPS, maps).attrs["maps"] = len(maps)
 
 
@@ -117,8 +117,8 @@ def _count_time(stack: SpectralStack) -> NDArray[np.float64]:
     exposure = np.asarray(stack.metadata.get("exposure", 1.0), dtype=np.float64)
     if exposure.size not in (1, stack.energy.size):
         return np.ones(stack.energy.size)
-    known = np.where(np.isfinite(exposure) & (exposure > 0), exposure, 1.0)
-    return np.broadcast_to(known.ravel(), stack.energy.shape)
+    seconds = np.where(np.isfinite(exposure) & (exposure > 0), exposure, 1.0)
+    return np.broadcast_to(seconds.ravel(), stack.energy.shape)
 
 
 def _plain_name(name: str) -> str:

@@ -16,7 +16,7 @@ from napari_xanes.io.files import starts_with
 from napari_xanes.io.raw_arrays import mapped
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
-from napari_xanes.io.sidecar import given_or_beside, missing, only_fitting, same_stem
+from napari_xanes.io.sidecar import given_or_sidecar_energies, missing, only_fitting, same_stem
 from napari_xanes.stack import Quantity
 
 _NPY = b"\x93NUMPY"
@@ -28,24 +28,24 @@ _HEADER_2 = np.lib.format.read_array_header_2_0
 
 def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Return why the file is not an array or archive of a stack, or None if it is."""
-    begins = starts_with(path, 6)
-    if begins == _NPY:
+    first_bytes = starts_with(path, 6)
+    if first_bytes == _NPY:
         shape = _mapped(path).shape
         if len(shape) not in (3, 4):
             return f"an array of shape {shape}, not (E, Y, X)"
         if energies is None and not (same_stem(path) or only_fitting(path.parent, shape[:1])):
             return missing(path)
         return None
-    if begins[:4] != b"PK\x03\x04":
+    if first_bytes[:4] != b"PK\x03\x04":
         return "not an .npz archive or .npy array"
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except zipfile.BadZipFile as error:
         raise OSError(f"{path}: damaged or cut short ({error})") from error
-    needed = ["data.npy"] if energies is not None else ["data.npy", "energy.npy"]
-    lacking = [name.removesuffix(".npy") for name in needed if name not in names]
-    return f"it has no array {lacking[0]!r}" if lacking else None
+    required_names = ["data.npy"] if energies is not None else ["data.npy", "energy.npy"]
+    missing_names = [name.removesuffix(".npy") for name in required_names if name not in names]
+    return f"it has no array {missing_names[0]!r}" if missing_names else None
 
 
 @reader("arrays", title="NumPy arrays", patterns=("*.npz", "*.npy"), why_not_readable=why_not_readable)
@@ -81,7 +81,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
 def _array(path: Path, energies: Any) -> RawStack:
     data = _mapped(path)
     _check(data)
-    values, metadata, notes = given_or_beside(path, data.shape[0], energies)
+    values, metadata, notes = given_or_sidecar_energies(path, data.shape[0], energies)
     metadata["quantity_source"] = "an array does not say; pass quantity= if they are not counts"
     return RawStack(mapped(data), values, "counts", None, metadata, notes=notes)
 
@@ -107,9 +107,9 @@ def _check_archive(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         items = [item for item in archive.infolist() if item.filename in _WANTED]
         unpacked = sum(item.file_size for item in items)
-        if unpacked > allocation_limits.at_once(held := path.stat().st_size):
+        if unpacked > allocation_limits.memory_allowance(size := path.stat().st_size):
             raise ValueError(
-                f"it unpacks to {unpacked >> 20} MB, too much for its {held >> 10} kB; save it with numpy.savez, which "
+                f"it unpacks to {unpacked >> 20} MB, too much for its {size >> 10} kB; save it with numpy.savez, which "
                 "does not compress"
             )
         for item in items:

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from napari_xanes.io.files import starts_with
-from napari_xanes.io.quantity_guess import guessed
+from napari_xanes.io.quantity_guess import guess_quantity
 from napari_xanes.io.raw_arrays import mapped
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
-from napari_xanes.io.sidecar import given_or_beside, missing, only_fitting, same_stem
+from napari_xanes.io.sidecar import given_or_sidecar_energies, missing, only_fitting, same_stem
 
 _HEADER_BYTES = 1024
 _IMOD = 1146047817
@@ -62,12 +62,12 @@ def read(path: Path, energies: Any = None) -> RawStack:
         If it holds no real numbers, or there is another number of energies than of sections.
     """
     header = _header(starts_with(path, _HEADER_BYTES))
-    needed = header.offset + prod(header.shape) * header.dtype.itemsize
-    if needed > (held := path.stat().st_size):
-        raise OSError(f"its images end at byte {needed}, the file at {held}: cut short")
-    values, metadata, notes = given_or_beside(path, header.shape[0], energies)
+    end = header.offset + prod(header.shape) * header.dtype.itemsize
+    if end > (file_size := path.stat().st_size):
+        raise OSError(f"its images end at byte {end}, the file at {file_size}: cut short")
+    values, metadata, notes = given_or_sidecar_energies(path, header.shape[0], energies)
     data = mapped(np.memmap(path, header.dtype, "r", header.offset, header.shape))
-    quantity, metadata["quantity_source"] = guessed(data)
+    quantity, metadata["quantity_source"] = guess_quantity(data)
     return RawStack(data, values, quantity, header.pixel_size, metadata, notes=notes)
 
 
@@ -99,9 +99,9 @@ def _header(content: bytes) -> _Header:
         for n, length in zip(grid, cell, strict=True)
     ]
     # A pixel of 1 Å is what programs write that do not know it.
-    known = all(0 < size < 1e6 and size != 1e-4 for size in sizes)
+    has_pixel_size = all(0 < size < 1e6 and size != 1e-4 for size in sizes)
     return _Header(
-        (nz, ny, nx), np.dtype(order + kind), _HEADER_BYTES + extended, (sizes[1], sizes[0]) if known else None
+        (nz, ny, nx), np.dtype(order + kind), _HEADER_BYTES + extended, (sizes[1], sizes[0]) if has_pixel_size else None
     )
 
 

@@ -69,7 +69,7 @@ def read_spectra(path: Path) -> list[Spectrum]:
     """
     text = decoded(_unpacked(path), path)
     spectra: list[Spectrum] = []
-    left: list[str] = []
+    skipped_labels: list[str] = []
     arguments: dict[Any, Any] = {}
     columns: dict[str, NDArray[np.float64]] = {}
     at = 0
@@ -82,18 +82,18 @@ def read_spectra(path: Path) -> list[Spectrum]:
             items, at = _list(text, at)
             columns[statement[1]] = np.array(items, dtype=np.float64)
         elif statement[2]:
-            if len(spectra) + len(left) == _MOST_RECORDS:
+            if len(spectra) + len(skipped_labels) == _MOST_RECORDS:
                 raise ValueError(f"the project has more than {_MOST_RECORDS} records")
             spectrum = _spectrum(columns, arguments, path)
             if spectrum is None:
-                left.append(str(arguments.get("label", "?")))
+                skipped_labels.append(str(arguments.get("label", "?")))
             else:
                 spectra.append(spectrum)
             arguments, columns = {}, {}
     if not spectra:
         raise ValueError("the project holds no mu(E)")
-    if left:
-        warnings.warn(f"{path.name}: no mu(E) in {', '.join(left)}; left out", UserWarning, stacklevel=3)
+    if skipped_labels:
+        warnings.warn(f"{path.name}: no mu(E) in {', '.join(skipped_labels)}; left out", UserWarning, stacklevel=3)
     names = unique_names([s.name for s in spectra])
     return [Spectrum(name, s.energy, s.mu, metadata=s.metadata) for name, s in zip(names, spectra, strict=True)]
 

@@ -193,22 +193,22 @@ def spectra_of(
     ValueError
         If the columns have known names but no mu(E) can be made of them.
     """
-    known = [column.lower() for column in names] if names else []
-    if any(column in (*NORMALIZED, *RAW, *OTHER) for column in known[1:]):
-        mu, is_normalized, how = _mu(known, values)
-        return [_spectrum(name, energy, mu, metadata | {"normalized": is_normalized, "column": how})]
+    column_names = [column.lower() for column in names] if names else []
+    if any(column in (*NORMALIZED, *RAW, *OTHER) for column in column_names[1:]):
+        mu, is_normalized, formula = _mu(column_names, values)
+        return [_spectrum(name, energy, mu, metadata | {"normalized": is_normalized, "column": formula})]
     if normalized is not None:
         metadata = metadata | {"normalized": normalized}
     if values.shape[1] == 2:
         return [_spectrum(name, energy, values[:, 1], metadata)]
     columns = names[1:] if names else [f"{name} {i}" for i in range(1, values.shape[1])]
-    made = [_spectrum(column, energy, values[:, i], metadata) for i, column in enumerate(unique_names(columns), 1)]
-    return made
+    spectra = [_spectrum(column, energy, values[:, i], metadata) for i, column in enumerate(unique_names(columns), 1)]
+    return spectra
 
 
-def _mu(known: list[str], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool, str]:
+def _mu(column_names: list[str], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool, str]:
     """mu(E), whether it is normalized, and what it was made of."""
-    at = {column: i for i, column in reversed(list(enumerate(known)))}
+    at = {column: i for i, column in reversed(list(enumerate(column_names)))}
     for column in (*NORMALIZED, *RAW):
         if column in at:
             return values[:, at[column]], column in NORMALIZED, column
@@ -220,7 +220,7 @@ def _mu(known: list[str], values: NDArray[np.float64]) -> tuple[NDArray[np.float
             return np.log(i0 / values[:, at[transmitted]]), False, f"ln(i0/{transmitted})"
         if i0 is not None and emitted:
             return values[:, at[emitted]] / i0, False, f"{emitted}/i0"
-    raise ValueError(f"no mu(E) can be made of the columns {', '.join(known)}")
+    raise ValueError(f"no mu(E) can be made of the columns {', '.join(column_names)}")
 
 
 def _spectrum(name: str, energy: NDArray[np.float64], mu: NDArray[np.float64], metadata: dict[str, Any]) -> Spectrum:
@@ -236,14 +236,14 @@ def unique_names(names: list[str]) -> list[str]:
     >>> unique_names(["NiO", "NiO"])
     ['NiO', 'NiO (2)']
     """
-    taken: set[str] = set()
+    used_names: set[str] = set()
     numbers: dict[str, int] = {}
     unique = []
     for name in names:
         candidate = name
-        while candidate in taken:
+        while candidate in used_names:
             numbers[name] = numbers.get(name, 1) + 1
             candidate = f"{name} ({numbers[name]})"
-        taken.add(candidate)
+        used_names.add(candidate)
         unique.append(candidate)
     return unique

@@ -42,7 +42,7 @@ def read_spectra(path: Path) -> list[Spectrum]:
         If the file is damaged.
     """
     lines = lines_of(read_text(path, limit=_TEXT_BYTES))
-    about = json.loads(next(lines).removeprefix(_MARK))
+    descriptions = json.loads(next(lines).removeprefix(_MARK))
     titles = next(lines, "").count(",") + 1
     if titles > _MOST_COLUMNS:
         raise ValueError(f"it has {titles} columns, no more than {_MOST_COLUMNS} are read")
@@ -58,14 +58,14 @@ def read_spectra(path: Path) -> list[Spectrum]:
 
     return [
         Spectrum(
-            str(one["name"]),
-            numbers(one["energy"]),
-            numbers(one["mu"]),
-            expect(one["valence"], int | float | None, "the valence"),
-            None if one["sigma"] is None else numbers(one["sigma"]),
-            {**unpack(expect(one["metadata"], dict, "the metadata"), fetch_inline), "path": str(path)},
+            str(fields["name"]),
+            numbers(fields["energy"]),
+            numbers(fields["mu"]),
+            expect(fields["valence"], int | float | None, "the valence"),
+            None if fields["sigma"] is None else numbers(fields["sigma"]),
+            {**unpack(expect(fields["metadata"], dict, "the metadata"), fetch_inline), "path": str(path)},
         )
-        for one in expect_mappings(about, "the list of spectra")
+        for fields in expect_mappings(descriptions, "the list of spectra")
     ]
 
 
@@ -87,7 +87,7 @@ def write_spectra(spectra: list[Spectrum], path: Path) -> None:
     """
     titles: list[str] = []
     columns: list[Any] = []
-    about: list[dict[str, Any]] = []
+    descriptions: list[dict[str, Any]] = []
 
     def column(title: str, values: Any) -> int:
         titles.append(one_line(title, without=',"').replace(" ", "_"))
@@ -96,15 +96,15 @@ def write_spectra(spectra: list[Spectrum], path: Path) -> None:
 
     axes: list[tuple[Any, int]] = []
     for spectrum in spectra:
-        shared = next((number for axis, number in axes if np.array_equal(axis, spectrum.energy)), None)
-        if shared is None:
-            shared = column("energy_eV", spectrum.energy)
-            axes.append((spectrum.energy, shared))
+        axis_number = next((number for axis, number in axes if np.array_equal(axis, spectrum.energy)), None)
+        if axis_number is None:
+            axis_number = column("energy_eV", spectrum.energy)
+            axes.append((spectrum.energy, axis_number))
         metadata = pack_mapping({k: v for k, v in spectrum.metadata.items() if k != "path"}, keep_inline)[0]
-        about.append(
+        descriptions.append(
             {
                 "name": spectrum.name,
-                "energy": shared,
+                "energy": axis_number,
                 "mu": column(spectrum.name, spectrum.mu),
                 "sigma": None if spectrum.sigma is None else column(f"{spectrum.name} sigma", spectrum.sigma),
                 "valence": spectrum.valence,
@@ -112,6 +112,6 @@ def write_spectra(spectra: list[Spectrum], path: Path) -> None:
             }
         )
     rows = zip_longest(*([repr(float(v)) for v in values] for values in columns), fillvalue="")
-    lines = [_MARK + json.dumps(about), f"# {','.join(titles)}", *(",".join(row) for row in rows)]
+    lines = [_MARK + json.dumps(descriptions), f"# {','.join(titles)}", *(",".join(row) for row in rows)]
     with replacing(path) as (draft,):
         draft.write_text("\n".join([*lines, ""]), encoding="utf-8")

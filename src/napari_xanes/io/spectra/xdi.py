@@ -21,7 +21,7 @@ from napari_xanes.io.spectra.columns import parse_table, spectra_of, unique_name
 from napari_xanes.spectrum import Spectrum
 
 _FIELD = re.compile(r"([A-Za-z][\w-]*)\.([\w-]+)\s*:\s*(.*)")
-_OURS = "Napari_xanes.spectra"
+_SPECTRA_FIELD = "Napari_xanes.spectra"
 
 
 def why_not_readable(path: Path) -> str | None:
@@ -42,7 +42,7 @@ def read_spectra(path: Path) -> list[Spectrum]:
     text = read_text(path)
     fields = _fields(text)
     table = parse_table(text)
-    labels = {int(key[7:]): said for key, said in fields.items() if re.fullmatch(r"column\.\d{1,4}", key)}
+    labels = {int(key[7:]): label for key, label in fields.items() if re.fullmatch(r"column\.\d{1,4}", key)}
     names = [labels.get(i, f"column {i}") for i in range(1, table.values.shape[1] + 1)]
     at, unit = _energy_column(names)
     energy, unit_source = to_ev(table.values[:, at], unit)
@@ -53,8 +53,8 @@ def read_spectra(path: Path) -> list[Spectrum]:
     for key, name in (("element.symbol", "element"), ("element.edge", "edge")):
         if fields.get(key):
             metadata[name] = fields[key]
-    if _OURS.lower() in fields:
-        return _ours(json.loads(fields[_OURS.lower()]), energy, table.values, metadata)
+    if _SPECTRA_FIELD.lower() in fields:
+        return _own_spectra(json.loads(fields[_SPECTRA_FIELD.lower()]), energy, table.values, metadata)
     kind = fields.get("demeter.output_filetype", "").lower()
     normalized = True if "normalized" in kind else (False if "mu(e)" in kind else None)
     # Known columns are single words; what follows the word is a unit or a remark.
@@ -94,19 +94,22 @@ def _energy_column(names: list[str]) -> tuple[int, str | None]:
     raise ValueError(f"no energy among its columns: {', '.join(names)}")
 
 
-def _ours(
-    about: list[dict[str, Any]], energy: NDArray[np.float64], values: NDArray[np.float64], metadata: dict[str, Any]
+def _own_spectra(
+    descriptions: list[dict[str, Any]],
+    energy: NDArray[np.float64],
+    values: NDArray[np.float64],
+    metadata: dict[str, Any],
 ) -> list[Spectrum]:
     return [
         Spectrum(
-            str(one["name"]),
+            str(fields["name"]),
             energy,
-            values[:, (column := expect(one["column"], int, "the number of a column"))],
-            expect(one["valence"], int | float | None, "the valence"),
-            values[:, column + 1] if one["sigma"] else None,
-            {**unpack(expect(one["metadata"], dict, "the metadata"), fetch_inline), "path": metadata["path"]},
+            values[:, (column := expect(fields["column"], int, "the number of a column"))],
+            expect(fields["valence"], int | float | None, "the valence"),
+            values[:, column + 1] if fields["sigma"] else None,
+            {**unpack(expect(fields["metadata"], dict, "the metadata"), fetch_inline), "path": metadata["path"]},
         )
-        for one in expect_mappings(about, "the list of spectra")
+        for fields in expect_mappings(descriptions, "the list of spectra")
     ]
 
 
@@ -131,11 +134,11 @@ def write_spectra(spectra: list[Spectrum], path: Path) -> None:
     energy = spectra[0].energy
     if any(not np.array_equal(s.energy, energy) for s in spectra):
         raise ValueError(f"{path}: XDI has one energy axis, these spectra have several; write .csv, or one file each")
-    columns, labels, about = [energy], ["energy eV"], []
+    columns, labels, descriptions = [energy], ["energy eV"], []
     words = unique_names([_word(s) for s in spectra] if len(spectra) > 1 else [_standard(spectra[0])])
     for spectrum, word in zip(spectra, words, strict=True):
         metadata = pack_mapping({k: v for k, v in spectrum.metadata.items() if k != "path"}, keep_inline)[0]
-        about.append(
+        descriptions.append(
             {
                 "name": spectrum.name,
                 "column": len(columns),
@@ -154,12 +157,17 @@ def write_spectra(spectra: list[Spectrum], path: Path) -> None:
     head = [f"XDI/1.0 napari-xanes/{__version__}"]
     head += [f"Column.{i}: {label}" for i, label in enumerate(labels, 1)]
     for field, key in (("Element.symbol", "element"), ("Element.edge", "edge")):
-        said = {str(s.metadata[key]) for s in spectra if s.metadata.get(key)}
-        if len(said) == 1:
-            head.append(f"{field}: {one_line(said.pop())}")
+        symbols = {str(s.metadata[key]) for s in spectra if s.metadata.get(key)}
+        if len(symbols) == 1:
+            head.append(f"{field}: {one_line(symbols.pop())}")
     if len(spectra) == 1:
         head.append(f"Sample.name: {one_line(spectra[0].name)}")
-    head += [f"{_OURS}: {json.dumps(about)}", "///", "-" * 12, "  ".join(label.split()[0] for label in labels)]
+    head += [
+        f"{_SPECTRA_FIELD}: {json.dumps(descriptions)}",
+        "///",
+        "-" * 12,
+        "  ".join(label.split()[0] for label in labels),
+    ]
     rows = ["  ".join(repr(float(v)) for v in row) for row in zip(*columns, strict=True)]
     lines = [f"# {head[0]}", *(f"# {line}" for line in head[1:-2]), f"#{head[-2]}", f"# {head[-1]}", *rows]
     with replacing(path) as (draft,):

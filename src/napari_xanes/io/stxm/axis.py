@@ -41,9 +41,9 @@ def why_not_readable(path: Path) -> str | None:
         binary, sidecar = _pair(path)
     except ValueError as error:
         return str(error)
-    needed = int(np.prod(sidecar.shape, dtype=object)) * sidecar.dtype.itemsize
+    n_bytes = int(np.prod(sidecar.shape, dtype=object)) * sidecar.dtype.itemsize
     size = binary.stat().st_size
-    return None if size == needed else f"its text needs {needed} bytes of images, {binary.name} has {size}"
+    return None if size == n_bytes else f"its text needs {n_bytes} bytes of images, {binary.name} has {size}"
 
 
 def _pair(path: Path) -> tuple[Path, _Sidecar]:
@@ -58,11 +58,11 @@ def _pair(path: Path) -> tuple[Path, _Sidecar]:
     if path.is_dir():
         raise ValueError("a folder, not a file")
     is_text = path.suffix.lower() == ".dat"
-    wanted = ".ncb" if is_text else ".dat"
+    suffix = ".ncb" if is_text else ".dat"
     # Suffixes may be written in capitals; only the folder of the file is looked at.
-    files, links = ([p for p in found if p.stem == path.stem] for found in files_in(path.parent, (wanted,)))
+    files, links = ([p for p in paths if p.stem == path.stem] for paths in files_in(path.parent, (suffix,)))
     if len(files) != 1:
-        raise ValueError("; ".join([f"no {path.stem}{wanted} beside it", *not_followed(links)]))
+        raise ValueError("; ".join([f"no {path.stem}{suffix} beside it", *not_followed(links)]))
     text, binary = (path, files[0]) if is_text else (files[0], path)
     return binary, _parsed(text)
 
@@ -107,23 +107,25 @@ def read(path: Path, energies: Any = None) -> RawStack:
     """
     if reason := why_not_readable(path):
         raise ValueError(f"{path}: {reason}")
-    binary, said = _pair(path)
-    if energies is None and not looks_like_energies(np.sort(said.energy)):
+    binary, sidecar = _pair(path)
+    if energies is None and not looks_like_energies(np.sort(sidecar.energy)):
         raise ValueError(f"{path}: the energies in the text can't be any; pass energies=")
-    data = mapped(np.memmap(binary, said.dtype, "r", shape=said.shape))
-    data = data if said.scale < 0 else (data / np.float32(said.scale)).astype(np.float32, copy=False)
+    data = mapped(np.memmap(binary, sidecar.dtype, "r", shape=sidecar.shape))
+    data = data if sidecar.scale < 0 else (data / np.float32(sidecar.scale)).astype(np.float32, copy=False)
     notes = []
-    for axis, (name, (first, last)) in enumerate((("y", said.y), ("x", said.x)), start=1):
+    for axis, (name, (first, last)) in enumerate((("y", sidecar.y), ("x", sidecar.x)), start=1):
         if first > last:
             data = data[:, ::-1] if axis == 1 else data[:, :, ::-1]
             notes.append(f"{name} runs from {first:g} to {last:g} in the file; the images are turned to increase")
-    values, unit = to_ev(said.energy)
+    values, unit = to_ev(sidecar.energy)
     metadata: dict[str, Any] = {"energy_unit": unit}
-    if said.dwell.size == said.energy.size and np.isfinite(said.dwell).all() and (said.dwell > 0).all():
-        metadata["exposure"] = said.dwell * 1e-3
-    sizes = [_step(ends, n) for ends, n in zip((said.y, said.x), said.shape[1:], strict=True)]
-    known = [size for size in sizes if size is not None]
-    return RawStack(data, values, "counts", (known[0], known[1]) if len(known) == 2 else None, metadata, notes=notes)
+    if sidecar.dwell.size == sidecar.energy.size and np.isfinite(sidecar.dwell).all() and (sidecar.dwell > 0).all():
+        metadata["exposure"] = sidecar.dwell * 1e-3
+    sizes = [_step(ends, n) for ends, n in zip((sidecar.y, sidecar.x), sidecar.shape[1:], strict=True)]
+    pixel_size = [size for size in sizes if size is not None]
+    return RawStack(
+        data, values, "counts", (pixel_size[0], pixel_size[1]) if len(pixel_size) == 2 else None, metadata, notes=notes
+    )
 
 
 def _step(ends: tuple[float, float], n: int) -> float | None:

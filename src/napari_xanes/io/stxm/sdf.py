@@ -15,7 +15,7 @@ from napari_xanes.io.length_units import length_in_um
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.reading import read_spectra
 from napari_xanes.io.registry import reader
-from napari_xanes.io.selection import choice_note, chosen
+from napari_xanes.io.selection import choice_note, selected_index
 from napari_xanes.io.stxm.sdf_header import parse_header
 
 _MARK = b"ScanDefinition"
@@ -32,8 +32,8 @@ def why_not_readable(path: Path) -> str | None:
     if path.is_dir():
         headers = _headers(path)
         if len(headers) != 1:
-            told = f"the folder holds {len(headers)} .hdr files of STXM_Control; open one .hdr"
-            return "; ".join([told, *not_followed(files_in(path, (".hdr",))[1])])
+            problem = f"the folder holds {len(headers)} .hdr files of STXM_Control; open one .hdr"
+            return "; ".join([problem, *not_followed(files_in(path, (".hdr",))[1])])
         return None
     return None if _MARK in starts_with(path, 4096) else "no ScanDefinition at its beginning"
 
@@ -73,12 +73,13 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> R
     regions, channels = _blocks(scan, "Regions"), _blocks(scan, "Channels")
     if not 0 < len(regions) <= _MOST_REGIONS:
         raise ValueError(f"the header names {len(regions) or 'no'} regions")
-    named = [str(channel.get("Name", f"channel {i}")) for i, channel in enumerate(channels)]
+    channel_names = [str(channel.get("Name", f"channel {i}")) for i, channel in enumerate(channels)]
     detectors = [
-        f"{name} ({letter})" if named.count(name) > 1 else name for name, letter in zip(named, _LETTERS, strict=False)
+        f"{name} ({letter})" if channel_names.count(name) > 1 else name
+        for name, letter in zip(channel_names, _LETTERS, strict=False)
     ] or ["channel 0"]
     available = [f"{detector}, region {r}" for detector in detectors for r in range(len(regions))]
-    at = chosen(select, available)
+    at = selected_index(select, available)
     letter, region = _LETTERS[at // len(regions)], at % len(regions)
     x, y = (_points(regions[region], axis) for axis in ("PAxis", "QAxis"))
     planned = _points(scan, "StackAxis")
@@ -88,17 +89,17 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> R
     names = [f"{header.stem}_{letter}{i:03d}" for i in range(energy.size)]
     if len(regions) > 1:
         names = [f"{name}{region}" for name in names]
-    data, there = _images([header.parent / f"{name}.xim" for name in names], (y.size, x.size))
-    told = _missing(there, energy)
+    data, is_complete = _images([header.parent / f"{name}.xim" for name in names], (y.size, x.size))
+    warnings = _missing(is_complete, energy)
     metadata: dict[str, Any] = {"energy_unit": unit, "available": available, "detector": available[at]}
     if isinstance(dwell := scan.get("Dwell"), float) and 0 < dwell < np.inf:
         metadata["exposure"] = dwell * 1e-3
-    energy = energy[there]
-    used = energy if energies is None else given_energies(energies)[0]
-    if used.size == energy.size:
-        metadata |= _i0(header.parent / "i0.xsp", used, told)
+    energy = energy[is_complete]
+    i0_energy = energy if energies is None else given_energies(energies)[0]
+    if i0_energy.size == energy.size:
+        metadata |= _i0(header.parent / "i0.xsp", i0_energy, warnings)
     size = _pixel_size(regions[region])
-    return RawStack(data, energy, "counts", size, metadata, told, choice_note(at, available))
+    return RawStack(data, energy, "counts", size, metadata, warnings, choice_note(at, available))
 
 
 def _check_is_stack(scan: Mapping[str, Any]) -> None:
@@ -108,18 +109,18 @@ def _check_is_stack(scan: Mapping[str, Any]) -> None:
 
 
 def _blocks(scan: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    found = scan.get(name)
-    return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
+    blocks = scan.get(name)
+    return [item for item in blocks if isinstance(item, Mapping)] if isinstance(blocks, list) else []
 
 
 def _text(block: Mapping[str, Any], axis: str, name: str) -> str:
-    about = block.get(axis)
-    return str(about.get(name, "")) if isinstance(about, Mapping) else ""
+    fields = block.get(axis)
+    return str(fields.get(name, "")) if isinstance(fields, Mapping) else ""
 
 
 def _points(block: Mapping[str, Any], axis: str) -> NDArray[np.float64]:
-    about = block.get(axis)
-    points = about.get("Points") if isinstance(about, Mapping) else None
+    fields = block.get(axis)
+    points = fields.get("Points") if isinstance(fields, Mapping) else None
     if not isinstance(points, list) or not points or not all(isinstance(p, float) for p in points):
         raise ValueError(f"the header has no list of points for {axis}")
     return np.array(points)
@@ -139,19 +140,19 @@ def _pixel_size(region: Mapping[str, Any]) -> tuple[float, float] | None:
 def _images(paths: list[Path], shape: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the complete images and their numbers."""
     frames = []
-    there = np.zeros(len(paths), dtype=bool)
+    is_complete = np.zeros(len(paths), dtype=bool)
     problem = ""
     for i, path in enumerate(paths):
         try:
             frames.append(_image(path, shape))
-            there[i] = True
+            is_complete[i] = True
         except FileNotFoundError:
             continue
         except ValueError as error:
             problem = problem or str(error)
     if not frames:
         raise FileNotFoundError(problem or f"none of the {len(paths)} images is there; the first is {paths[0].name}")
-    return np.stack(frames), there
+    return np.stack(frames), is_complete
 
 
 def _image(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
@@ -184,34 +185,36 @@ def _image(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
     return np.stack(rows)
 
 
-def _missing(there: NDArray[np.bool_], energy: NDArray[np.float64]) -> list[str]:
+def _missing(is_complete: NDArray[np.bool_], energy: NDArray[np.float64]) -> list[str]:
     """Return the warnings about missing and incomplete images."""
-    last = int(np.flatnonzero(there)[-1])
-    told = []
-    gaps = energy[: last + 1][~there[: last + 1]]
+    last = int(np.flatnonzero(is_complete)[-1])
+    warnings = []
+    gaps = energy[: last + 1][~is_complete[: last + 1]]
     if gaps.size:
         listed = ", ".join(f"{e:g}" for e in gaps[:10]) + (" ..." if gaps.size > 10 else "")
-        told.append(f"{gaps.size} images are missing or incomplete in between; dropped: {listed} eV")
-    if last + 1 < there.size:
-        told.append(f"the last {there.size - last - 1} of {there.size} images are missing or incomplete and dropped")
-    return told
+        warnings.append(f"{gaps.size} images are missing or incomplete in between; dropped: {listed} eV")
+    if last + 1 < is_complete.size:
+        warnings.append(
+            f"the last {is_complete.size - last - 1} of {is_complete.size} images are missing or incomplete and dropped"
+        )
+    return warnings
 
 
-def _i0(path: Path, energy: NDArray[np.float64], told: list[str]) -> dict[str, Any]:
+def _i0(path: Path, energy: NDArray[np.float64], warnings: list[str]) -> dict[str, Any]:
     """I0 on the stack's energies from a spectrum beside the header, if there is one that covers them."""
     if not path.is_file():
         return {}
     if not inside(path.parent, path):
-        told += not_followed([path])
+        warnings += not_followed([path])
         return {}
     try:
         spectrum = read_spectra(path)[0]
     except ValueError as error:
-        told.append(f"{path.name} beside the header is not used: {error}")
+        warnings.append(f"{path.name} beside the header is not used: {error}")
         return {}
     i0 = spectrum.at(energy)
     if not np.isfinite(i0).all():
-        told.append(
+        warnings.append(
             f"{path.name} beside the header is not used: it covers {spectrum.energy[0]:g} to "
             f"{spectrum.energy[-1]:g} eV, the stack {energy.min():g} to {energy.max():g} eV"
         )

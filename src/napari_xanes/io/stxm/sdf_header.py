@@ -54,19 +54,19 @@ class _Parser:
         return self.current[1] if self.current[0] == 2 else None
 
     def block(self, depth: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        fields: dict[str, Any] = {}
         while self.current is not None:
             kind, token = self.current
             self.next()
             if kind == 2:
                 if token == "}" and depth:
-                    return found
+                    return fields
             elif self.current is not None and self.peek() == "=":
                 self.next()
-                found.setdefault(token, self.value(depth))
+                fields.setdefault(token, self.value(depth))
         if depth:
             raise ValueError("the header ends inside a block: it is cut short")
-        return found
+        return fields
 
     def value(self, depth: int) -> Any:
         if depth > _MOST_NESTED:
@@ -85,21 +85,21 @@ class _Parser:
         return token if kind == 1 else _number(token)
 
     def items(self, depth: int) -> list[Any]:
-        found: list[Any] = []
+        values: list[Any] = []
         while (sign := self.peek()) != ")":
             if sign in (",", ";"):
                 self.next()
             elif sign in ("}", "="):
                 raise ValueError(f"the header has {sign!r} inside a list")
             else:
-                found.append(self.value(depth))
+                values.append(self.value(depth))
         self.next()
-        if not found:
-            return found
-        if found[0] != len(found) - 1:
-            announced = f"{found[0]:.0f}" if isinstance(found[0], float) else repr(found[0])
-            raise ValueError(f"the header announces {announced} items in a list of {len(found) - 1}")
-        return found[1:]
+        if not values:
+            return values
+        if values[0] != len(values) - 1:
+            count = f"{values[0]:.0f}" if isinstance(values[0], float) else repr(values[0])
+            raise ValueError(f"the header announces {count} items in a list of {len(values) - 1}")
+        return values[1:]
 
 
 def _number(token: str) -> float | str:

@@ -61,8 +61,8 @@ def read(path: Path, energies: Any = None) -> RawStack:
         metadata["exposure"] = dwell[0] * 1e-3 if np.ptp(dwell) == 0 else dwell * 1e-3
     data = mapped(np.memmap(path, _NUMBER, "r", start, (images, rows, columns)))
     sizes = [step(y), step(x)]
-    known = [size for size in sizes if size is not None]
-    return RawStack(data, values, "counts", (known[0], known[1]) if len(known) == 2 else None, metadata)
+    pixel_size = [size for size in sizes if size is not None]
+    return RawStack(data, values, "counts", (pixel_size[0], pixel_size[1]) if len(pixel_size) == 2 else None, metadata)
 
 
 def step(positions: Any) -> float | None:

@@ -21,7 +21,7 @@ from napari_xanes.io.files import files_in, not_followed, starts_with
 from napari_xanes.io.part import Part
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
-from napari_xanes.io.selection import chosen, with_choice
+from napari_xanes.io.selection import selected_index, with_choice
 from napari_xanes.io.series import assemble, parse_files, series_files
 from napari_xanes.io.stxm.netcdf3 import Header, Variable, header, is_netcdf3
 
@@ -107,7 +107,7 @@ def read(
     warnings: list[str] = []
     scans = parse_files(series_files(path, files, _SUFFIXES, warnings), _parse, warnings)
     available = [f"detector {i}" for i in range(min(scan.n_detectors for scan in scans))]
-    number = chosen(select, available)
+    number = selected_index(select, available)
     parts = [_part(scan, number) for scan in scans]
     stack = assemble(parts, energies=energies, energy_place="in start_ev", warnings=warnings)
     return with_choice(stack, number, available)
@@ -206,5 +206,5 @@ def _image(scan: _Scan, detector: int) -> NDArray[Any]:
     dtype = _pixel_type(images.dtype)
     values = np.frombuffer(content, dtype.newbyteorder(">")).reshape(images.shape)
     order = [images.dimensions.index(name) for name in (_SLOW, _FAST)]
-    rest = [axis for axis in range(values.ndim) if axis not in order]
-    return values.transpose(*order, *rest).reshape(*scan.shape, -1)[..., detector].astype(dtype)
+    other_axes = [axis for axis in range(values.ndim) if axis not in order]
+    return values.transpose(*order, *other_axes).reshape(*scan.shape, -1)[..., detector].astype(dtype)

@@ -88,9 +88,9 @@ def images(tiff: tifffile.TiffFile, *, own: bool = False) -> tifffile.TiffPageSe
     series = tiff.series[0]
     size = tiff.filehandle.size
     allocation_limits.check("it", series.nbytes, size)
-    announced = (tiff.imagej_metadata or {}).get("images", 1) if tiff.is_imagej and not own else 1
-    if int(np.prod(series.shape[:-2], dtype=np.int64)) < announced:
-        raise OSError(f"it announces {announced} images but holds {int(np.prod(series.shape[:-2]))}: cut short")
+    n_images = (tiff.imagej_metadata or {}).get("images", 1) if tiff.is_imagej and not own else 1
+    if int(np.prod(series.shape[:-2], dtype=np.int64)) < n_images:
+        raise OSError(f"it announces {n_images} images but holds {int(np.prod(series.shape[:-2]))}: cut short")
     if series.dataoffset is not None:
         end = series.dataoffset + series.nbytes
     else:
@@ -114,15 +114,15 @@ def _check_page(tiff: tifffile.TiffFile, page: Any) -> None:
     ValueError
         If it does.
     """
-    held, key = tiff.filehandle.size, page.keyframe
+    file_size, key = tiff.filehandle.size, page.keyframe
     rows, columns = (key.tilelength, key.tilewidth) if key.is_tiled else (key.rowsperstrip, key.imagewidth)
     pixel = key.samplesperpixel * max(1, key.bitspersample // 8)
     part = min(rows, max(key.imagelength, key.tilelength)) * columns * max(1, key.tiledepth) * pixel
-    allocation_limits.check("an image of it", key.nbytes, held, piece=max(key.nbytes, part))
+    allocation_limits.check("an image of it", key.nbytes, file_size, piece=max(key.nbytes, part))
     codec, packed = _CODECS.get(key.compression, ("", 0))
     for offset, length in zip(page.dataoffsets, page.databytecounts, strict=False):
         # Only long strips can become too much for the memory: others need not be unpacked twice.
-        if length * packed > allocation_limits.at_once(held):
+        if length * packed > allocation_limits.memory_allowance(file_size):
             tiff.filehandle.seek(offset)
             if unpacked_size(codec, tiff.filehandle.read(length), part) > part:
                 raise ValueError(f"a strip or tile of it unpacks to more than its {part} bytes: damaged")
@@ -144,25 +144,25 @@ def pixels(images: tifffile.TiffPageSeries | tifffile.TiffPage | tifffile.TiffFr
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
-class _Pages:
+class _LazyPages:
     """Pages that are read one by one from a file that is opened for each, for dask."""
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: Any) -> None:
         self.path, self.shape, self.dtype, self.ndim = path, shape, dtype, len(shape)
 
     def __getitem__(self, index: Any) -> Any:
-        first, *rest = index if isinstance(index, tuple) else (index,)
+        first, *inner_index = index if isinstance(index, tuple) else (index,)
         with opened(self.path) as tiff:
             pages = tiff.series[0].pages[first]
             read = np.stack([pixels(page) for page in (pages if isinstance(pages, list) else [pages]) if page])
-        return read[(slice(None), *rest)]
+        return read[(slice(None), *inner_index)]
 
 
 def load(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path) -> Any:
     """Return the images as a NumPy array, or above the memory limit as a dask array over the file."""
     with allocation_limits.memory_limited_to(tiff.filehandle.size):
-        at_once = series.nbytes <= frames.MEMORY_LIMIT.get()
-    if at_once:
+        fits_into_memory = series.nbytes <= frames.MEMORY_LIMIT.get()
+    if fits_into_memory:
         return pixels(series)
     import dask.array as da
 
@@ -170,7 +170,7 @@ def load(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path) -
         dtype = series.dtype.newbyteorder(tiff.byteorder)
         source: Any = np.memmap(path, dtype=dtype, mode="r", offset=series.dataoffset, shape=series.shape)
     else:
-        source = _Pages(path.resolve(), (len(series.pages), *series.shape[-2:]), series.dtype)
+        source = _LazyPages(path.resolve(), (len(series.pages), *series.shape[-2:]), series.dtype)
     thickness = max(1, (32 << 20) // max(1, series.nbytes // source.shape[0]))
     lazy = da.from_array(source, chunks=(thickness, *source.shape[1:]), name=False)  # type: ignore[no-untyped-call]
     return lazy.astype(source.dtype.newbyteorder("=")).reshape(series.shape)
@@ -178,8 +178,8 @@ def load(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path) -
 
 def slice_distance(tiff: tifffile.TiffFile) -> float | None:
     """µm from one slice of a volume to the next, from ImageJ's ``spacing``; None without one or without a unit."""
-    about: dict[str, Any] = (tiff.imagej_metadata or {}) if tiff.is_imagej else {}
-    spacing, factor = about.get("spacing"), _imagej_unit(str(about.get("zunit", about.get("unit", ""))))
+    metadata: dict[str, Any] = (tiff.imagej_metadata or {}) if tiff.is_imagej else {}
+    spacing, factor = metadata.get("spacing"), _imagej_unit(str(metadata.get("zunit", metadata.get("unit", ""))))
     if factor is None or not isinstance(spacing, int | float) or not np.isfinite(spacing) or spacing <= 0:
         return None
     return round(spacing * factor, 9) or None

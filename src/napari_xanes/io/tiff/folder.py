@@ -93,8 +93,8 @@ def read(folder: Path, files: Sequence[Path], energies: Any = None) -> RawStack:
         ]
     corrections: list[tuple[Literal["flat", "dark"], list[Path]]] = [("flat", flats), ("dark", darks)]
     for name, paths in corrections:
-        parts, for_all = _with_corrections(parts, name, paths, warnings)
-        metadata |= for_all
+        parts, common_images = _with_corrections(parts, name, paths, warnings)
+        metadata |= common_images
     stack = assemble(parts, energies=energies, metadata=metadata, warnings=warnings, notes=notes)
     # Without the names of its files, a repeated energy is no reason for a warning: names with a counter are repeats.
     stack.metadata.pop("files", None)
@@ -105,8 +105,8 @@ def _by_role(files: Sequence[Path]) -> tuple[list[Path], list[Path], list[Path]]
     """Return images, flats and darks; the words in the names count only if some files have them and others not."""
     flats = [path for path in files if _FLAT.search(path.stem.lower())]
     darks = [path for path in files if _DARK.search(path.stem.lower()) and path not in flats]
-    rest = [path for path in files if path not in flats and path not in darks]
-    return (rest, flats, darks) if rest else (list(files), [], [])
+    image_files = [path for path in files if path not in flats and path not in darks]
+    return (image_files, flats, darks) if image_files else (list(files), [], [])
 
 
 def _energies_of_names(series: Sequence[Path]) -> tuple[Float64Array, str]:
@@ -120,17 +120,17 @@ def _energies_of_names(series: Sequence[Path]) -> tuple[Float64Array, str]:
     energies = [(path, energy_in(path.stem)) for path in series]
     if missing := [path.name for path, energy in energies if energy is None]:
         raise ValueError(f"no energy in the name {missing[0]}, but in others; move files of another kind elsewhere")
-    before = [path.stem[: energy[2][0]] for path, energy in energies if energy]
-    after = {re.sub(r"\d+", "#", path.stem[energy[2][1] :]) for path, energy in energies if energy}
+    prefixes = [path.stem[: energy[2][0]] for path, energy in energies if energy]
+    suffixes = {re.sub(r"\d+", "#", path.stem[energy[2][1] :]) for path, energy in energies if energy}
     # A number before the energy is a counter if it is different in every name, else it is that of a field of view.
-    counted = len(set(before)) == len(before) and len({re.sub(r"\d+", "#", text) for text in before}) == 1
-    if len(after) > 1 or (len(set(before)) > 1 and not counted):
-        kinds = sorted(after if len(after) > 1 else set(before))[:2]
+    has_counter = len(set(prefixes)) == len(prefixes) and len({re.sub(r"\d+", "#", text) for text in prefixes}) == 1
+    if len(suffixes) > 1 or (len(set(prefixes)) > 1 and not has_counter):
+        kinds = sorted(suffixes if len(suffixes) > 1 else set(prefixes))[:2]
         raise ValueError(f"several series in one folder ({kinds[0]!r}, {kinds[1]!r} ...); give each its own folder")
-    named = energies_in(path.stem for path in series)
-    if named is None:
+    name_energies = energies_in(path.stem for path in series)
+    if name_energies is None:
         raise ValueError("the numbers in the names of its files can't be energies")
-    return named
+    return name_energies
 
 
 def _parse(path: Path) -> Part:
@@ -167,18 +167,18 @@ def _with_corrections(
     parts: Sequence[Part], name: Literal["flat", "dark"], paths: Sequence[Path], warnings: list[str]
 ) -> tuple[list[Part], dict[str, Float32Array]]:
     """Give each frame the flat or dark of its energy; if they have no energies, return their mean for all frames."""
-    unchanged: dict[str, Float32Array] = {}
+    no_common_image: dict[str, Float32Array] = {}
     if not paths:
-        return list(parts), unchanged
+        return list(parts), no_common_image
     corrections = parse_files(paths, _parse, warnings, skip=())
     by_energy = {part.energy: part for part in corrections}
     if common_shape(corrections) == parts[0].shape:
         if set(by_energy) == {None}:
             return list(parts), {name: mean_of([part.load for part in corrections]).astype(np.float32)}
         if len(by_energy) == len(corrections) and all(part.energy in by_energy for part in parts):
-            return [_corrected(part, name, by_energy[part.energy]) for part in parts], unchanged
+            return [_corrected(part, name, by_energy[part.energy]) for part in parts], no_common_image
     warnings.append(f"{len(paths)} files called {name} do not fit the images and are left out")
-    return list(parts), unchanged
+    return list(parts), no_common_image
 
 
 def _corrected(part: Part, name: Literal["flat", "dark"], image: Part) -> Part:

@@ -46,12 +46,14 @@ def read_maps(path: Path) -> MapSet:
     if planes.dtype != np.float32:
         raise ValueError(f"its images are {planes.dtype}, not float32: the file is damaged or was changed")
     maps, at = {}, 0
-    for one in map(parse_map_notes, expect(notes["maps"], list, "the list of maps")):
+    for fields in map(parse_map_notes, expect(notes["maps"], list, "the list of maps")):
         value, sigma, mask = planes[at], None, planes[at + 1]
-        if one["sigma"]:
+        if fields["sigma"]:
             sigma, mask = planes[at + 1], planes[at + 2]
-        at += 3 if one["sigma"] else 2
+        at += 3 if fields["sigma"] else 2
         with np.errstate(invalid="ignore"):
-            value = value.astype(parse_dtype(one["dtype"]))
-        maps[one["name"]] = ParameterMap(value, one["unit"], sigma, mask > 0.5, one["labels"], one["companion"])
+            value = value.astype(parse_dtype(fields["dtype"]))
+        maps[fields["name"]] = ParameterMap(
+            value, fields["unit"], sigma, mask > 0.5, fields["labels"], fields["companion"]
+        )
     return MapSet(maps, **parse_provenance(notes, fetch_inline))

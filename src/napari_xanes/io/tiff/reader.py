@@ -11,7 +11,7 @@ import tifffile
 from napari_xanes.io.energies import given_energies
 from napari_xanes.io.energy_names import energies_in
 from napari_xanes.io.metadata_json import fetch_inline, parse_numbers, parse_provenance, parse_shape
-from napari_xanes.io.quantity_guess import guessed
+from napari_xanes.io.quantity_guess import guess_quantity
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 from napari_xanes.io.sidecar import missing, only_fitting, same_stem
@@ -67,26 +67,26 @@ def read(path: Path, energies: Any = None) -> RawStack:
     if path.is_dir():
         files = folder.tiffs_in(path)
         if len(files) != 1:
-            found = folder.read(path, files, energies)
-            found.quantity, found.metadata["quantity_source"] = _quantity(files[0], found.data)
-            return found
+            stack = folder.read(path, files, energies)
+            stack.quantity, stack.metadata["quantity_source"] = _quantity(files[0], stack.data)
+            return stack
         path = files[0]
     with opened(path) as tiff:
         notes = own_notes(tiff, STACK)
         data = load(tiff, images(tiff, own=notes is not None), path)
         if notes is not None:
-            return _own(data, notes)
+            return _read_own(data, notes)
         size: tuple[float, ...] | None = pixel_size(tiff)
         depth, axes = slice_distance(tiff), tiff.series[0].axes
         ome = _ome(tiff)
         counts = _counts(data.shape, ome)
-        told = None if energies is not None else _energies(path, tiff, ome, counts)
+        file_energies = None if energies is not None else _energies(path, tiff, ome, counts)
     if energies is not None:
-        values, unit, where = *given_energies(energies), "the energies given"
+        values, unit, place = *given_energies(energies), "the energies given"
         metadata: dict[str, Any] = {"energy_unit": unit}
-        lines: tuple[str, ...] = ()
-    elif told is not None:
-        values, where, metadata, lines = told
+        energy_notes: tuple[str, ...] = ()
+    elif file_energies is not None:
+        values, place, metadata, energy_notes = file_energies
     else:
         raise ValueError(missing(path))
     data = data.reshape(*counts, *data.shape[-2:])
@@ -94,15 +94,15 @@ def read(path: Path, energies: Any = None) -> RawStack:
     if data.ndim == 4 and data.shape[0] != values.size == data.shape[1]:
         data, volume = data.swapaxes(0, 1), axes[:1]
     if data.shape[0] != values.size:
-        raise ValueError(f"{path}: {data.shape[0]} images but {values.size} energies in {where}")
+        raise ValueError(f"{path}: {data.shape[0]} images but {values.size} energies in {place}")
     quantity, metadata["quantity_source"] = _quantity(path, data)
     if data.ndim == 4:
         # ImageJ's distance is that of slices, not of times or channels.
         size = (depth, *size) if size and depth and volume == "Z" else None
-    return RawStack(data, values, quantity, size, metadata, notes=list(lines))
+    return RawStack(data, values, quantity, size, metadata, notes=list(energy_notes))
 
 
-def _own(data: Any, notes: dict[str, Any]) -> RawStack:
+def _read_own(data: Any, notes: dict[str, Any]) -> RawStack:
     energy = parse_numbers(notes["energy"])
     provenance = parse_provenance(notes, fetch_inline)
     return RawStack(data.reshape(parse_shape(notes["shape"])), energy, notes["quantity"], own=True, **provenance)
@@ -125,18 +125,18 @@ def _energies(path: Path, tiff: tifffile.TiffFile, ome: Ome | None, counts: tupl
 
     A text of the file's own name comes first, because a user put it there; then the names of the images.
     """
-    beside = same_stem(path)
-    if beside is None:
+    sidecar = same_stem(path)
+    if sidecar is None:
         labels = (tiff.imagej_metadata or {}).get("Labels") if tiff.is_imagej else (ome.channels if ome else None)
-        named = energies_in(map(str, labels)) if isinstance(labels, list | tuple) else None
-        if named is not None and named[0].size in counts:
-            about = {"energy_unit": named[1], "energy_source": "names of the images"}
-            return named[0], "the names of the images", about, ()
-        beside = only_fitting(path.parent, counts)
-    if beside is None:
+        name_energies = energies_in(map(str, labels)) if isinstance(labels, list | tuple) else None
+        if name_energies is not None and name_energies[0].size in counts:
+            metadata = {"energy_unit": name_energies[1], "energy_source": "names of the images"}
+            return name_energies[0], "the names of the images", metadata, ()
+        sidecar = only_fitting(path.parent, counts)
+    if sidecar is None:
         return None
-    about = {"energy_unit": beside.unit, "energy_source": str(beside.path.resolve())}
-    return beside.values, beside.path.name, about, beside.notes
+    metadata = {"energy_unit": sidecar.unit, "energy_source": str(sidecar.path.resolve())}
+    return sidecar.values, sidecar.path.name, metadata, sidecar.notes
 
 
 def _quantity(path: Path, data: Any) -> tuple[Quantity, str]:
@@ -145,4 +145,4 @@ def _quantity(path: Path, data: Any) -> tuple[Quantity, str]:
     hint = path.name if any(word in path.name.lower() for word in _XRF_WORDS) else next(logs, None)
     if hint is not None:
         return "fluorescence", f"guessed from the file name {hint}"
-    return guessed(data)
+    return guess_quantity(data)

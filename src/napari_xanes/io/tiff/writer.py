@@ -70,26 +70,28 @@ def write_maps(maps: MapSet, path: Path) -> None:
     """
     if not maps:
         raise ValueError(f"{path}: there is no map to write")
-    about, planes, labels = [], [], []
-    for name, one in maps.items():
-        layers = {name: one.data, f"{name} sigma": one.sigma, f"{name} mask": one.mask}
-        about.append(
+    map_notes, planes, labels = [], [], []
+    for name, item in maps.items():
+        layers = {name: item.data, f"{name} sigma": item.sigma, f"{name} mask": item.mask}
+        map_notes.append(
             {
                 "name": name,
-                "unit": one.unit,
-                "dtype": one.data.dtype.str,
-                "sigma": one.sigma is not None,
-                "labels": None if one.labels is None else list(map(list, one.labels.items())),
-                "companion": one.companion,
+                "unit": item.unit,
+                "dtype": item.data.dtype.str,
+                "sigma": item.sigma is not None,
+                "labels": None if item.labels is None else list(map(list, item.labels.items())),
+                "companion": item.companion,
             }
         )
         for label, layer in layers.items():
             if layer is not None:
                 stacked = layer.astype(np.float32).reshape(-1, *layer.shape[-2:])
                 planes += list(stacked)
-                labels += [f"{label} ({one.unit})" if one.unit != "1" and "mask" not in label else label] * len(stacked)
+                labels += [f"{label} ({item.unit})" if item.unit != "1" and "mask" not in label else label] * len(
+                    stacked
+                )
     shape = next(iter(maps.values())).data.shape
-    notes = {"maps": about, "shape": list(shape)}
+    notes = {"maps": map_notes, "shape": list(shape)}
     with replacing(path) as (draft,):
         _write(draft, MAPS, maps, notes, planes, len(planes), shape[-2:], labels)
 

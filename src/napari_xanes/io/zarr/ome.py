@@ -53,8 +53,8 @@ class Image:
     def energy_axis(self) -> int | None:
         """The axis that says that it is the energy."""
         for number, axis in enumerate(self.axes[:-2]):
-            said = str(axis.get("unit", "")).lower() in _ENERGY_UNITS
-            if said or "energy" in (str(axis.get("name", "")).lower(), str(axis.get("type", "")).lower()):
+            has_energy_unit = str(axis.get("unit", "")).lower() in _ENERGY_UNITS
+            if has_energy_unit or "energy" in (str(axis.get("name", "")).lower(), str(axis.get("type", "")).lower()):
                 return number
         return None
 
@@ -67,23 +67,23 @@ class Image:
             If no axis has one entry per energy, or more than two axes come before (Y, X).
         """
         leading = range(data.ndim - 2)
-        fitting = [n for n in leading if data.shape[n] == n_energies]
-        axis = self.energy_axis if self.energy_axis is not None else (fitting[0] if fitting else None)
+        candidates = [n for n in leading if data.shape[n] == n_energies]
+        axis = self.energy_axis if self.energy_axis is not None else (candidates[0] if candidates else None)
         if axis is None:
             raise ValueError(f"{n_energies} energies for an image of shape {data.shape}")
-        kept = [n for n in leading if n != axis and data.shape[n] > 1]
-        if len(kept) > 1:
+        slice_axes = [n for n in leading if n != axis and data.shape[n] > 1]
+        if len(slice_axes) > 1:
             raise ValueError(f"an image of shape {data.shape} has too many axes; write one field or time at a time")
-        order = [axis, *kept, data.ndim - 2, data.ndim - 1]
-        dropped = [n for n in leading if n not in order]
-        arranged = data
-        if [*dropped, *order] != list(range(data.ndim)):
+        order = [axis, *slice_axes, data.ndim - 2, data.ndim - 1]
+        single_axes = [n for n in leading if n not in order]
+        images = data
+        if [*single_axes, *order] != list(range(data.ndim)):
             # Only where it must be: dask reads whole chunks for every pixel of what is turned.
-            arranged = data.transpose([*dropped, *order])
-        if dropped:
-            arranged = arranged.reshape([data.shape[n] for n in order])
+            images = data.transpose([*single_axes, *order])
+        if single_axes:
+            images = images.reshape([data.shape[n] for n in order])
         sizes = [self._step(n) for n in order[1:]]
-        return arranged, tuple(s for s in sizes if s) if all(sizes) else None
+        return images, tuple(s for s in sizes if s) if all(sizes) else None
 
     def _step(self, number: int) -> float | None:
         """Return the length of a pixel along an axis in µm."""
@@ -113,9 +113,9 @@ def image_of(root: Any) -> Image | None:
 
 
 def _multiscale(group: Any) -> Image | None:
-    about = attributes(group)
-    about = about.get("ome") or about
-    scales = about.get("multiscales") if isinstance(about, dict) else None
+    metadata = attributes(group)
+    metadata = metadata.get("ome") or metadata
+    scales = metadata.get("multiscales") if isinstance(metadata, dict) else None
     if not scales:
         return None
     first = expect_mappings(scales, "multiscales")[0]
@@ -139,7 +139,7 @@ def _multiscale(group: Any) -> Image | None:
             translation = translation + parse_numbers(step["translation"])
     if scale.shape != (array.ndim,) or translation.shape != (array.ndim,):
         raise ValueError(f"its coordinate transformations do not fit an image of shape {array.shape}")
-    channels = about["omero"].get("channels", []) if isinstance(about.get("omero"), dict) else []
+    channels = metadata["omero"].get("channels", []) if isinstance(metadata.get("omero"), dict) else []
     names = tuple(str(channel.get("label", "")) for channel in expect_mappings(channels, "channels"))
     return Image(array, group, axes, tuple(scale.tolist()), tuple(translation.tolist()), names)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from napari_xanes.io.allocation_limits import LONGEST_LIST, counted
+from napari_xanes.io.allocation_limits import LONGEST_LIST, with_memory_limit
 from napari_xanes.io.energies import given_energies, looks_like_energies, to_ev
 from napari_xanes.io.files import inside, one_line, read_text
 from napari_xanes.io.metadata_json import PROVENANCE, parse_provenance
-from napari_xanes.io.quantity_guess import guessed
+from napari_xanes.io.quantity_guess import guess_quantity
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.read_errors import DAMAGE_ERRORS
 from napari_xanes.io.registry import reader
@@ -75,7 +75,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
 
     root = zarr_store.opened(path)
     if OWN in attributes(root):
-        return _own(path, root)
+        return _read_own(path, root)
     image = image_of(root)
     if image is None:
         raise ValueError("no image stack in it")
@@ -84,14 +84,14 @@ def read(path: Path, energies: Any = None) -> RawStack:
         values, unit = given_energies(energies)
         metadata: dict[str, Any] = {"energy_unit": unit}
     else:
-        told = _energies(path, root, image)
-        if told is None:
+        file_energies = _energies(path, root, image)
+        if file_energies is None:
             raise ValueError("no energies in it: put them into an array 'energy', or pass energies=")
-        values, metadata = told
+        values, metadata = file_energies
     data, size = image.arranged(data, values.size)
     quantity = attributes(root).get("quantity")
     if quantity not in ("counts", "transmission", "optical_depth", "fluorescence", "normalized"):
-        quantity, metadata["quantity_source"] = guessed(data)
+        quantity, metadata["quantity_source"] = guess_quantity(data)
     return RawStack(data, values, quantity, size, metadata)
 
 
@@ -101,30 +101,34 @@ def _energies(path: Path, root: Any, image: Image) -> tuple[Any, dict[str, Any]]
 
     group = image.group
     for place in (image.array, group, root):
-        about = {} if place is None else attributes(place)
+        metadata = {} if place is None else attributes(place)
         for name in _ENERGY_NAMES if place is not None else ():
-            said, unit = about.get(name), about.get(f"{name}_unit")
-            beside = None if hasattr(place, "shape") else child(place, name)
-            if beside is not None and hasattr(beside, "shape") and beside.ndim == 1 and beside.size <= LONGEST_LIST:
-                said = zarr_store.load(zarr_store.checked(beside, path))
-                unit = attributes(beside).get("units") or attributes(beside).get("unit")
-            if isinstance(said, list | np.ndarray) and looks_like_energies(np.sort(np.asarray(said, np.float64))):
-                values, known = to_ev(said, str(unit or ("eV" if name.lower().endswith("_ev") else "")))
-                return values, {"energy_unit": known}
-    if told := energies_of(image):
-        return told[0], {"energy_unit": told[1], "energy_source": "the OME metadata"}
-    found = same_stem(path) or only_fitting(path.parent, image.counts)
-    return (found.values, {"energy_unit": found.unit, "energy_source": str(found.path.resolve())}) if found else None
+            value, unit = metadata.get(name), metadata.get(f"{name}_unit")
+            array = None if hasattr(place, "shape") else child(place, name)
+            if array is not None and hasattr(array, "shape") and array.ndim == 1 and array.size <= LONGEST_LIST:
+                value = zarr_store.load(zarr_store.checked(array, path))
+                unit = attributes(array).get("units") or attributes(array).get("unit")
+            if isinstance(value, list | np.ndarray) and looks_like_energies(np.sort(np.asarray(value, np.float64))):
+                values, energy_unit = to_ev(value, str(unit or ("eV" if name.lower().endswith("_ev") else "")))
+                return values, {"energy_unit": energy_unit}
+    if ome_energies := energies_of(image):
+        return ome_energies[0], {"energy_unit": ome_energies[1], "energy_source": "the OME metadata"}
+    sidecar = same_stem(path) or only_fitting(path.parent, image.counts)
+    return (
+        (sidecar.values, {"energy_unit": sidecar.unit, "energy_source": str(sidecar.path.resolve())})
+        if sidecar
+        else None
+    )
 
 
-def _own(path: Path, root: Any) -> RawStack:
+def _read_own(path: Path, root: Any) -> RawStack:
     from napari_xanes.io.zarr import store as zarr_store
 
-    about = attributes(root)[OWN]
-    kind = about.get("format") if isinstance(about, dict) else about
-    if kind != STACK or not isinstance(about, dict):
+    header = attributes(root)[OWN]
+    kind = header.get("format") if isinstance(header, dict) else header
+    if kind != STACK or not isinstance(header, dict):
         raise ValueError(f"its format is {kind!r}, not {STACK!r}: the store is damaged or of a newer version")
-    notes = {name: json.loads(str(about[name])) for name in PROVENANCE}
+    notes = {name: json.loads(str(header[name])) for name in PROVENANCE}
 
     def fetch(key: Any) -> Any:
         return zarr_store.load(zarr_store.checked(child(root, f"{OWN}/{key}"), path))
@@ -132,7 +136,7 @@ def _own(path: Path, root: Any) -> RawStack:
     return RawStack(
         zarr_store.load(zarr_store.checked(child(root, "0"), path)),
         np.asarray(zarr_store.load(zarr_store.checked(child(root, "energy"), path)), dtype=np.float64),
-        about["quantity"],
+        header["quantity"],
         own=True,
-        **parse_provenance(notes, counted(fetch, zarr_store.held(path / OWN))),
+        **parse_provenance(notes, with_memory_limit(fetch, zarr_store.folder_size(path / OWN))),
     )

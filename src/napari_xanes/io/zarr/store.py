@@ -43,7 +43,7 @@ _CODECS = (
 """Codecs of numbers. Others run what a file tells them to (pickle) or make objects (json2, vlen)."""
 
 
-class _Folder(LocalStore):
+class _SafeFolder(LocalStore):
     """A folder that no link leads out of, and whose chunks do not unpack to more than they should."""
 
     def __init__(self, root: Path) -> None:
@@ -57,11 +57,11 @@ class _Folder(LocalStore):
             raise OSError(f"{key} leads out of the folder to {path.resolve()}, which is not followed")
 
     def _whole(self, key: str, packed: Buffer | None) -> Buffer | None:
-        codec, most = next((said for array, said in self.chunks.items() if key.startswith(array)), ("", 0))
+        codec, max_bytes = next((entry for array, entry in self.chunks.items() if key.startswith(array)), ("", 0))
         if packed is None or not codec or key.endswith(_METADATA):
             return packed
-        if unpacked_size(codec, packed.to_bytes(), most) > most:
-            raise ValueError(f"{key} unpacks to more than the {most >> 10} kB that a chunk can have: damaged")
+        if unpacked_size(codec, packed.to_bytes(), max_bytes) > max_bytes:
+            raise ValueError(f"{key} unpacks to more than the {max_bytes >> 10} kB that a chunk can have: damaged")
         return packed
 
     def get_sync(
@@ -93,7 +93,7 @@ def opened(path: Path) -> Any:
     OSError, ValueError
         If it is damaged.
     """
-    store = _Folder(path.resolve())
+    store = _SafeFolder(path.resolve())
     if links := [name for name in ("zarr.json", ".zgroup", ".zarray") if not inside(path, path / name)]:
         raise OSError(f"{path}: {links[0]} leads out of the folder, which is not followed")
     version: Literal[2, 3] = 3 if (path / "zarr.json").is_file() else 2
@@ -101,7 +101,7 @@ def opened(path: Path) -> Any:
         return _root(store, path, version)
 
 
-def _root(store: _Folder, path: Path, version: Literal[2, 3]) -> Any:
+def _root(store: _SafeFolder, path: Path, version: Literal[2, 3]) -> Any:
     if version == 3 or (path / ".zgroup").is_file():
         try:
             return zarr.open_group(store, mode="r", zarr_format=version, use_consolidated=False)
@@ -127,34 +127,34 @@ def checked(array: Any, root: Path) -> Any:
     if not isinstance(array, zarr.Array) or array.dtype.kind not in "fiub":
         raise ValueError(f"{getattr(array, 'path', 'it')} is no array of numbers")
     metadata = array.metadata.to_dict()
-    used = _codecs([metadata.get(key) for key in ("filters", "compressor", "codecs")])
-    if unknown := sorted(used.difference(_CODECS)):
+    codecs = _codecs([metadata.get(key) for key in ("filters", "compressor", "codecs")])
+    if unknown := sorted(codecs.difference(_CODECS)):
         raise ValueError(f"{array.path or 'the array'} uses the unsupported codec {unknown[0]!r}")
     chunks = array.shards or array.chunks
     if 0 in chunks and array.size:
         raise ValueError(f"{array.path} has chunks of shape {chunks}")
     n_chunks = prod(-(-length // chunk) for length, chunk in zip(array.shape, chunks, strict=True) if chunk)
     item = array.dtype.itemsize
-    promised = max(array.nbytes, prod(chunks) * item)
+    n_bytes = max(array.nbytes, prod(chunks) * item)
     # OME images have axes of length 1; without them the first one is read piece by piece.
     lengths = [length for length in array.shape if length != 1]
     piece = item * max(prod(chunks), prod(lengths[1:] if len(lengths) > 2 else lengths))
-    least = max(promised // _MOST_COMPRESSED, piece - allocation_limits.ONE_PIECE)
-    if max(promised, 2 * piece) > allocation_limits.ALWAYS_BELIEVED and not _holds(root / array.path, least):
+    min_bytes = max(n_bytes // _MOST_COMPRESSED, piece - allocation_limits.ONE_PIECE)
+    if max(n_bytes, 2 * piece) > allocation_limits.ALWAYS_BELIEVED and not _holds(root / array.path, min_bytes):
         raise ValueError(
-            f"{array.path or 'the array'} promises {promised >> 20} MB and {piece >> 20} MB in one piece, "
+            f"{array.path or 'the array'} promises {n_bytes >> 20} MB and {piece >> 20} MB in one piece, "
             "but its files are far too small"
         )
     if n_chunks > _MOST_CHUNKS:
         raise ValueError(f"{array.path or 'the array'} has {n_chunks} chunks, too many to be read; make them larger")
-    wanted = n_chunks // 100 if n_chunks > _MANY_CHUNKS else 0
-    if sum(1 for _ in islice(_sizes(root / array.path), wanted)) < wanted:
+    min_files = n_chunks // 100 if n_chunks > _MANY_CHUNKS else 0
+    if sum(1 for _ in islice(_sizes(root / array.path), min_files)) < min_files:
         raise ValueError(f"{array.path or 'the array'} has {n_chunks} chunks, of which hardly any is there")
-    compressors = sorted(used.intersection(_COMPRESSORS))
+    compressors = sorted(codecs.intersection(_COMPRESSORS))
     if len(compressors) > 1:
         raise ValueError(f"{array.path or 'the array'} is compressed more than once ({', '.join(compressors)})")
     store = array.store
-    if compressors and not array.shards and isinstance(store, _Folder):
+    if compressors and not array.shards and isinstance(store, _SafeFolder):
         # Filters may turn numbers into larger ones, and a size that Zstandard does not tell is known to a block only.
         store.chunks[f"{array.path}/".lstrip("/")] = compressors[0], prod(chunks) * max(8, item) + ZSTD_BLOCK
     return array
@@ -163,18 +163,18 @@ def checked(array: Any, root: Path) -> Any:
 def load(array: Any) -> Any:
     """Return the values as a NumPy array, or above the memory limit as a dask array of whole chunks."""
     dtype = array.dtype.newbyteorder("=")
-    unpacked = array.nbytes - allocation_limits.ALWAYS_BELIEVED
-    believed = unpacked <= 0 or _holds(array.store.root / array.path, unpacked // 2)
-    if (array.nbytes <= frames.MEMORY_LIMIT.get() and believed) or array.ndim < 3:
+    excess = array.nbytes - allocation_limits.ALWAYS_BELIEVED
+    is_plausible = excess <= 0 or _holds(array.store.root / array.path, excess // 2)
+    if (array.nbytes <= frames.MEMORY_LIMIT.get() and is_plausible) or array.ndim < 3:
         return np.asarray(array[...]).astype(dtype, copy=False)
     import dask.array as da
 
     # Thin along the energies, the first axis that is longer than 1, so that a frame decodes no others than it must.
     energy = next((axis for axis, length in enumerate(array.shape) if length > 1), 0)
-    wanted = [chunk if axis <= energy else "auto" for axis, chunk in enumerate(array.chunks)]
+    chunk_lengths = [chunk if axis <= energy else "auto" for axis, chunk in enumerate(array.chunks)]
     size = max(_LAZY_BYTES, prod(array.chunks) * dtype.itemsize)
     chunks = da.core.normalize_chunks(  # type: ignore[no-untyped-call]
-        wanted, array.shape, size, dtype, previous_chunks=array.chunks
+        chunk_lengths, array.shape, size, dtype, previous_chunks=array.chunks
     )
     lazy = da.from_array(array, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
     return lazy.astype(dtype)
@@ -191,13 +191,13 @@ def _codecs(metadata: Any) -> set[str]:
     return {name} | _codecs([inner.get(key) for key in ("codecs", "index_codecs")])
 
 
-def held(folder: Path) -> int:
+def folder_size(folder: Path) -> int:
     """Return the size in bytes of all files in a folder and below."""
     return sum(_sizes(folder))
 
 
-def _holds(folder: Path, least: int) -> bool:
-    return least <= 0 or any(held >= least for held in accumulate(_sizes(folder)))
+def _holds(folder: Path, min_bytes: int) -> bool:
+    return min_bytes <= 0 or any(size >= min_bytes for size in accumulate(_sizes(folder)))
 
 
 def _sizes(folder: Path) -> Iterator[int]:

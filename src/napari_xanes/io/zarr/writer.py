@@ -77,10 +77,10 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
 def write_array(group: Any, name: str, data: Any) -> Any:
     """Write data as an array of their own type; lazy data are computed slab by slab."""
     shape = tuple(data.shape)
-    wanted = _CHUNK if len(shape) == 3 else (_CHUNK[0], 8, *_CHUNK[1:]) if len(shape) == 4 else shape
+    chunk_shape = _CHUNK if len(shape) == 3 else (_CHUNK[0], 8, *_CHUNK[1:]) if len(shape) == 4 else shape
     frame = data.dtype.itemsize * int(np.prod(shape[1:], dtype=np.int64))
     rows = max(1, _SLAB_BYTES // max(1, frame))
-    chunks = tuple(max(1, min(pair)) for pair in zip(shape, wanted, strict=True))
+    chunks = tuple(max(1, min(pair)) for pair in zip(shape, chunk_shape, strict=True))
     if len(shape) > 2:
         chunks = (min(chunks[0], rows), *chunks[1:])
     array = group.create_array(
@@ -131,7 +131,7 @@ def _replacing(path: Path) -> Iterator[Path]:
     target = path.resolve()
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{target}: there is no folder {target.parent}")
-    if target.exists() and not _ours(target):
+    if target.exists() and not _is_own_store(target):
         raise FileExistsError(f"{target} is there and was not written by napari-xanes; name another or move it away")
     token = secrets.token_hex(4)
     draft, old = (target.with_name(f".{target.name}.{token}.{end}") for end in ("part", "old"))
@@ -146,11 +146,11 @@ def _replacing(path: Path) -> Iterator[Path]:
                 os.replace(old, target)
             raise
     finally:
-        for leftover in (draft, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+        for folder in (draft, old):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _ours(target: Path) -> bool:
+def _is_own_store(target: Path) -> bool:
     try:
         return OWN in json.loads((target / ".zattrs").read_bytes())
     except (OSError, ValueError):

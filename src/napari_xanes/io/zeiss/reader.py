@@ -12,7 +12,7 @@ from napari_xanes.io.energy_names import energy_in
 from napari_xanes.io.frames import one_per_file
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
-from napari_xanes.io.selection import chosen, with_choice
+from napari_xanes.io.selection import selected_index, with_choice
 from napari_xanes.io.zeiss.file import (
     Content,
     image_loader,
@@ -67,7 +67,7 @@ def _one_projection(
     content: Content, numbers: IndexArray, energy: Float64Array, unit: str, select: str | int | None
 ) -> RawStack:
     available = [f"projection {number}" for number in numbers]
-    index = chosen(select, available)
+    index = selected_index(select, available)
     number = numbers[index]
     stack = _stack(content, numbers[index : index + 1], energy[:1], unit)
     if content.angle.size > number:
@@ -129,11 +129,11 @@ def _energies(content: Content, numbers: IndexArray) -> tuple[Float64Array, str]
     is_long_enough = energy.size > numbers.max()
     if is_long_enough and np.isfinite(energy[numbers]).all() and (energy[numbers] > 0).all():
         return energy[numbers], "eV"
-    named = energy_in(content.path.stem)
-    if named is not None and numbers.size == 1:
-        return np.array([named[0]]), f"{named[1]} (file name)"
-    none_at_all = not is_long_enough or not energy[numbers].any()
-    missing = "has no energies" if none_at_all else "has no energy for some images"
+    name_energy = energy_in(content.path.stem)
+    if name_energy is not None and numbers.size == 1:
+        return np.array([name_energy[0]]), f"{name_energy[1]} (file name)"
+    has_none = not is_long_enough or not energy[numbers].any()
+    missing = "has no energies" if has_none else "has no energy for some images"
     raise ValueError(
         f"{content.path}: the header {missing}; pass energies=, one in eV for each of {numbers.size} images"
     )

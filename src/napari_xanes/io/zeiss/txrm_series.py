@@ -15,7 +15,7 @@ import numpy as np
 from napari_xanes.io.files import files_in, listed, not_followed
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
-from napari_xanes.io.selection import chosen, holding, with_choice
+from napari_xanes.io.selection import holding, selected_index, with_choice
 from napari_xanes.io.series import assemble, parse_files, series_files
 from napari_xanes.io.zeiss import reader as zeiss
 from napari_xanes.io.zeiss.file import why_not_zeiss
@@ -33,14 +33,14 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
         if _are_series(paths, energies):
             return None
         missing = "no .txrm of several energies, one each, in the folder"
-        alone = "a single .txrm in the folder; open the file"
-        return "; ".join([alone if len(paths) == 1 else missing, *not_followed(links)])
+        single = "a single .txrm in the folder; open the file"
+        return "; ".join([single if len(paths) == 1 else missing, *not_followed(links)])
     if reason := why_not_zeiss(path):
         return reason
     if path.suffix.lower() != ".txrm":
         return "not a .txrm"
-    this = _parse_or_none(path)
-    if this is not None and not this.has_one_energy:
+    tomography = _parse_or_none(path)
+    if tomography is not None and not tomography.has_one_energy:
         return "a stack of several energies by itself"
     siblings = [other for other in _without_references(files_in(path.parent, _SUFFIXES)[0]) if other.name != path.name]
     return None if _are_series([path, *siblings], energies) else "no .txrm of other energies beside it"
@@ -54,12 +54,12 @@ def _are_series(paths: Sequence[Path], energies: Any) -> bool:
     """Whether two of some files are tomographies of different energies, or of any if energies are given."""
     first: Tomography | None = None
     for path in paths:
-        this = _parse_or_none(path)
-        if this is None or not this.has_one_energy:
+        tomography = _parse_or_none(path)
+        if tomography is None or not tomography.has_one_energy:
             continue
-        if first is not None and (energies is not None or this.differs(first)):
+        if first is not None and (energies is not None or tomography.differs(first)):
             return True
-        first = first or this
+        first = first or tomography
     return False
 
 
@@ -106,7 +106,7 @@ def read(
     tomographies = parse_files(_without_references(paths) if files is None else paths, _parse, warnings)
     numbers = sorted({number for tomography in tomographies for number in tomography.content.numbers})
     available = [f"projection {number}" for number in numbers]
-    index = chosen(select, available)
+    index = selected_index(select, available)
     number = numbers[index]
     tomographies = holding(
         tomographies, lambda tomography: number in tomography.content.numbers, available[index], warnings

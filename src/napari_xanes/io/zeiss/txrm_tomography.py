@@ -43,8 +43,8 @@ class Tomography:
         """
         angles = self.content.angle[np.isfinite(self.content.angle)]
         turned = angles.size > 1 and np.ptp(angles) > SAME_VIEW
-        several = np.isnan(self.header_energy) and (self.content.energy > 0).any()
-        return not several or bool(turned and not np.isnan(self.name_energy))
+        has_several = np.isnan(self.header_energy) and (self.content.energy > 0).any()
+        return not has_several or bool(turned and not np.isnan(self.name_energy))
 
     def differs(self, other: Tomography) -> bool:
         """Whether the energies differ, or may differ, as far as headers and names tell."""
@@ -63,8 +63,8 @@ def parse_tomography(path: Path) -> Tomography:
     content = content_with_image(path)
     energies = content.energy[np.isfinite(content.energy) & (content.energy > 0)]
     agree = energies.size > 0 and np.ptp(energies) <= SAME_ENERGY
-    named = energy_in(path.stem)
-    return Tomography(path, content, float(energies.mean()) if agree else np.nan, np.nan if named is None else named[0])
+    match = energy_in(path.stem)
+    return Tomography(path, content, float(energies.mean()) if agree else np.nan, np.nan if match is None else match[0])
 
 
 def energies_of(tomographies: Sequence[Tomography]) -> tuple[Float64Array, str, str]:
@@ -85,15 +85,15 @@ def energies_of(tomographies: Sequence[Tomography]) -> tuple[Float64Array, str, 
     headers = np.array([tomography.header_energy for tomography in tomographies])
     names = np.array([tomography.name_energy for tomography in tomographies])
     difference = np.abs(headers - names)
-    wrong = np.isnan(headers) | (difference > MOST_APART)
+    unusable = np.isnan(headers) | (difference > MOST_APART)
     all_named = not np.isnan(names).any()
-    if not wrong.any() and not (all_named and np.unique(headers).size < np.unique(names).size):
+    if not unusable.any() and not (all_named and np.unique(headers).size < np.unique(names).size):
         comparison = f"; those of the file names differ by up to {difference.max():.2f} eV" if all_named else ""
         return headers, "eV", f"energies of the headers{comparison}"
     if all_named:
         return names, "eV (file names)", "energies of the file names: the headers have not one that fits for each file"
     note = "energies of the file names where headers have none that fits"
-    return np.where(wrong, names, headers), "eV (headers and file names)", note
+    return np.where(unusable, names, headers), "eV (headers and file names)", note
 
 
 def part_of(tomography: Tomography, number: int, energy: float, unit: str) -> Part:

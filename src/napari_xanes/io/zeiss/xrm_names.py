@@ -29,7 +29,7 @@ SAME_ENERGY = 0.5
 
 
 @dataclass(frozen=True)
-class Named:
+class XrmName:
     """The facts in the name of a file.
 
     Parameters
@@ -63,7 +63,7 @@ class Named:
         """Name of the scan: the sample and the angle, because each angle of a tomography is a scan."""
         return ", ".join(part for part in (self.sample, self.angle) if part)
 
-    def serves(self, image: Named) -> bool:
+    def serves(self, image: XrmName) -> bool:
         """Whether a reference has the name of the image's sample, or of the end of that name."""
         return image.sample == self.sample or (bool(self.sample) and image.sample.endswith(f"_{self.sample}"))
 
@@ -74,46 +74,46 @@ class Named:
 
 
 @lru_cache(maxsize=10_000)
-def parse_name(folder: str, name: str) -> Named | None:
+def parse_name(folder: str, name: str) -> XrmName | None:
     """Return the facts in the name of a file in a folder; None if there is no energy in it."""
     stem = Path(name).stem
     match = energy_in(stem)
     if match is None:
         return None
     energy, _, (start, end) = match
-    rest = f"{stem[:start].rstrip('_')}_{stem[end:].lstrip('_')}".strip("_")
-    angle = _ANGLE.search(rest)
-    sample = _without_gaps(_ANGLE.sub("", REFERENCE_NAME.sub("", _REPEAT.sub("", rest))))
-    return Named(folder, name, energy, sample, f"{angle[1]}deg" if angle else "", bool(REFERENCE_NAME.search(stem)))
+    stem_without_energy = f"{stem[:start].rstrip('_')}_{stem[end:].lstrip('_')}".strip("_")
+    angle = _ANGLE.search(stem_without_energy)
+    sample = _without_gaps(_ANGLE.sub("", REFERENCE_NAME.sub("", _REPEAT.sub("", stem_without_energy))))
+    return XrmName(folder, name, energy, sample, f"{angle[1]}deg" if angle else "", bool(REFERENCE_NAME.search(stem)))
 
 
 def _without_gaps(name: str) -> str:
     return re.sub("_{2,}", "_", name).strip("_")
 
 
-def parse_names(paths: Sequence[Path]) -> list[Named]:
+def parse_names(paths: Sequence[Path]) -> list[XrmName]:
     """Return the facts in the names of files; files without an energy in the name are left out."""
-    facts = (parse_name(str(path.parent), path.name) for path in paths)
-    return [named for named in facts if named is not None]
+    names = (parse_name(str(path.parent), path.name) for path in paths)
+    return [name for name in names if name is not None]
 
 
-def parse_headers(paths: Sequence[Path]) -> list[Named]:
+def parse_headers(paths: Sequence[Path]) -> list[XrmName]:
     """Return the same facts of files without energies in their names, from the headers.
 
     Samples with images of only one energy, or at several angles, are left out: a tomography at one energy is no
     series, even if its monochromator drifts.
     """
-    facts = [parsed for path in paths if (parsed := _parse_header(path)) is not None]
+    headers = [parsed for path in paths if (parsed := _parse_header(path)) is not None]
     series: set[str] = set()
-    for sample in {named.sample for named, _ in facts if not named.is_reference}:
-        images = [(named.energy, angle) for named, angle in facts if named.sample == sample and not named.is_reference]
+    for sample in {name.sample for name, _ in headers if not name.is_reference}:
+        images = [(name.energy, angle) for name, angle in headers if name.sample == sample and not name.is_reference]
         energies, angles = zip(*images, strict=True)
         if max(energies) - min(energies) > SAME_ENERGY and max(angles) - min(angles) <= SAME_VIEW:
             series.add(sample)
-    return [named for named, _ in facts if named.is_reference or named.sample in series] if series else []
+    return [name for name, _ in headers if name.is_reference or name.sample in series] if series else []
 
 
-def _parse_header(path: Path) -> tuple[Named, float] | None:
+def _parse_header(path: Path) -> tuple[XrmName, float] | None:
     """Return the facts of a file and its angle in degrees; None if it is damaged or has no energy."""
     try:
         content = read_content(path)
@@ -123,13 +123,13 @@ def _parse_header(path: Path) -> tuple[Named, float] | None:
         return None
     sample = _without_gaps(REFERENCE_NAME.sub("", _COUNTER.sub("", path.stem)))
     is_reference = bool(REFERENCE_NAME.search(path.stem))
-    named = Named(str(path.parent), path.name, float(content.energy[0]), sample, "", is_reference)
-    return named, float(content.angle[0]) if content.angle.size else 0.0
+    name = XrmName(str(path.parent), path.name, float(content.energy[0]), sample, "", is_reference)
+    return name, float(content.angle[0]) if content.angle.size else 0.0
 
 
-def scans_in(named: Sequence[Named]) -> list[str]:
+def scans_in(names: Sequence[XrmName]) -> list[str]:
     """Return the scans that have images, those of a sample in order of angle."""
-    first = {image.scan: image for image in named if not image.is_reference}
+    first = {image.scan: image for image in names if not image.is_reference}
 
     def by_angle(scan: str) -> tuple[str, float]:
         degrees = first[scan].degrees
@@ -138,28 +138,28 @@ def scans_in(named: Sequence[Named]) -> list[str]:
     return sorted(first, key=by_angle)
 
 
-def images_of(named: Sequence[Named], scan: str) -> list[Named]:
+def images_of(names: Sequence[XrmName], scan: str) -> list[XrmName]:
     """Return the images of a scan, without its references."""
-    return [image for image in named if image.scan == scan and not image.is_reference]
+    return [image for image in names if image.scan == scan and not image.is_reference]
 
 
-def references_of(named: Sequence[Named], scan: str) -> list[Named]:
+def references_of(names: Sequence[XrmName], scan: str) -> list[XrmName]:
     """Return the references of a scan.
 
     These are the references with the name of its sample, or of the end of that name; if the folder has no other
     sample, else all references. References of another angle are taken only if there are no others.
     """
-    image = next(image for image in named if image.scan == scan)
-    references = [reference for reference in named if reference.is_reference]
+    image = next(image for image in names if image.scan == scan)
+    references = [reference for reference in names if reference.is_reference]
     of_sample = [reference for reference in references if reference.serves(image)]
-    one_sample = len({image.sample for image in named if not image.is_reference}) == 1
+    one_sample = len({image.sample for image in names if not image.is_reference}) == 1
     candidates = of_sample or (references if one_sample else [])
     return [reference for reference in candidates if reference.angle in ("", image.angle)] or candidates
 
 
-def scan_of(path: Path, named: Sequence[Named]) -> str | None:
+def scan_of(path: Path, names: Sequence[XrmName]) -> str | None:
     """Return the scan that a file belongs to; for a reference, the first scan that it serves."""
-    this = next((facts for facts in named if facts.name == path.name), None)
-    if this is None or not this.is_reference:
-        return None if this is None else this.scan
-    return next((scan for scan in scans_in(named) if this in references_of(named, scan)), None)
+    file_name = next((name for name in names if name.name == path.name), None)
+    if file_name is None or not file_name.is_reference:
+        return None if file_name is None else file_name.scan
+    return next((scan for scan in scans_in(names) if file_name in references_of(names, scan)), None)

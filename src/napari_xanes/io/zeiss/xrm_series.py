@@ -16,12 +16,12 @@ from napari_xanes.io.files import files_in, look_through, not_followed
 from napari_xanes.io.part import Part, group_repeats, mean_parts, with_nearest_flats
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
-from napari_xanes.io.selection import chosen, with_choice
+from napari_xanes.io.selection import selected_index, with_choice
 from napari_xanes.io.series import assemble, parse_files
 from napari_xanes.io.zeiss.file import content_with_image, image_loader, why_not_zeiss
 from napari_xanes.io.zeiss.xrm_names import (
     MOST_APART,
-    Named,
+    XrmName,
     images_of,
     parse_headers,
     parse_name,
@@ -38,8 +38,8 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
     Any file with its energy in the name opens its series. If the energies are only in the headers, the folder does.
     """
     if path.is_dir():
-        named, links = _in_folder(path)
-        if any(_is_zeiss(image.path) for image in named if not image.is_reference):
+        names, links = _in_folder(path)
+        if any(_is_zeiss(image.path) for image in names if not image.is_reference):
             return None
         return "; ".join(["no .xrm with energies in their names, or of several energies, in it", *links])
     if reason := why_not_zeiss(path):
@@ -50,12 +50,12 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
 
 
 def _why_alone(path: Path) -> str | None:
-    named, links = _in_folder(path)
-    scan = scan_of(path, named)
+    names, links = _in_folder(path)
+    scan = scan_of(path, names)
     if scan is None:
         return "a reference without images that belong to it"
-    energies = {image.energy for image in images_of(named, scan)}
-    is_alone = len(energies) < 2 and not references_of(named, scan)
+    energies = {image.energy for image in images_of(names, scan)}
+    is_alone = len(energies) < 2 and not references_of(names, scan)
     return "; ".join(["no .xrm of other energies beside it", *links]) if is_alone else None
 
 
@@ -64,30 +64,30 @@ def _is_of_series(path: Path) -> bool:
 
     Hundreds of files may be asked one after the other, and the first few names usually tell it.
     """
-    this = parse_name(str(path.parent), path.name)
-    if this is None:
+    name = parse_name(str(path.parent), path.name)
+    if name is None:
         return False
     siblings = (
         parse_name(str(file.parent), file.name) for file, is_link in look_through(path.parent, (".xrm",)) if not is_link
     )
     return any(
-        this.serves(image) if this.is_reference else image.scan == this.scan and image.energy != this.energy
+        name.serves(image) if name.is_reference else image.scan == name.scan and image.energy != name.energy
         for image in siblings
         if image is not None and not image.is_reference
     )
 
 
-def _in_folder(path: Path) -> tuple[list[Named], list[str]]:
+def _in_folder(path: Path) -> tuple[list[XrmName], list[str]]:
     """Return the facts of the files in a folder, or around a file, and a warning if links lead out of the folder.
 
     Files without an energy in the name are left out. If no name has one, the headers are read.
     """
     folder = path if path.is_dir() else path.parent
     files, links = files_in(folder, (".xrm",), named=path)
-    named = parse_names(files)
-    if path.is_dir() and not named:
-        named = parse_headers(files)
-    return named, not_followed(links)
+    names = parse_names(files)
+    if path.is_dir() and not names:
+        names = parse_headers(files)
+    return names, not_followed(links)
 
 
 def _is_zeiss(path: Path) -> bool:
@@ -130,16 +130,16 @@ def read(
     ValueError
         If no image is complete, or images differ in size.
     """
-    named, warnings = _in_folder(path) if files is None else (parse_names(files), [])
-    available = scans_in(named)
+    names, warnings = _in_folder(path) if files is None else (parse_names(files), [])
+    available = scans_in(names)
     if not available:
         raise ValueError(f"{path}: references alone; put the images of the sample with them")
-    of_file = scan_of(path, named) if files is None and not path.is_dir() else None
-    number = chosen(select, available) if select is not None or of_file is None else available.index(of_file)
+    of_file = scan_of(path, names) if files is None and not path.is_dir() else None
+    number = selected_index(select, available) if select is not None or of_file is None else available.index(of_file)
     headers: dict[Path, float] = {}
-    images = _parse(images_of(named, available[number]), headers, warnings)
-    references = _parse(references_of(named, available[number]), headers, warnings, kind="references")
-    groups, averaging = group_repeats(images, repeat)
+    images = _parse(images_of(names, available[number]), headers, warnings)
+    references = _parse(references_of(names, available[number]), headers, warnings, kind="references")
+    groups, repeat_notes = group_repeats(images, repeat)
     energy = np.array([group[0].energy for group in groups])
     if energies is not None:
         refuse_unsorted(energies, energy)
@@ -151,29 +151,33 @@ def read(
     if energy_in(images[0].path.stem):
         metadata["energy_in_names"] = energy.tolist()
     parts = [replace(part, energy=float(value)) for part, value in zip(parts, in_headers, strict=True)]
-    stack = assemble(parts, energies=energies, metadata=metadata, warnings=warnings, notes=notes + averaging)
+    stack = assemble(parts, energies=energies, metadata=metadata, warnings=warnings, notes=notes + repeat_notes)
     return with_choice(stack, number, available)
 
 
-def _parse(named: list[Named], headers: dict[Path, float], warnings: list[str], *, kind: str = "images") -> list[Part]:
+def _parse(
+    names: list[XrmName], headers: dict[Path, float], warnings: list[str], *, kind: str = "images"
+) -> list[Part]:
     """Parse images or references, with the energies of the names; those of the headers in eV are put into `headers`."""
 
-    def parse(named: Named) -> Part:
-        content = content_with_image(named.path)
-        headers[named.path] = float(content.energy[0]) if content.energy.size else 0.0
+    def parse(name: XrmName) -> Part:
+        content = content_with_image(name.path)
+        headers[name.path] = float(content.energy[0]) if content.energy.size else 0.0
         return Part(
-            named.path,
-            named.energy,
+            name.path,
+            name.energy,
             content.shape,
             content.dtype,
             image_loader(content, content.numbers[0]),
             exposure=float(content.exposure[0]) if content.exposure.size else 0.0,
             pixel_size=content.pixel_sizes,
-            angle=named.degrees,
+            angle=name.degrees,
         )
 
-    facts = {image.path: image for image in named}
-    return parse_files(list(facts), lambda path: parse(facts[path]), warnings, kind=kind, required=kind == "images")
+    names_by_path = {image.path: image for image in names}
+    return parse_files(
+        list(names_by_path), lambda path: parse(names_by_path[path]), warnings, kind=kind, required=kind == "images"
+    )
 
 
 def _energies(groups: Sequence[Sequence[Part]], headers: dict[Path, float]) -> tuple[Float64Array, str, list[str]]:
