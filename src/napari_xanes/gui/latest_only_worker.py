@@ -27,13 +27,13 @@ class LatestOnlyWorker(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._running = False
-        self._waiting: tuple[Any, Callable[[], Any]] | None = None
+        self._pending: tuple[Any, Callable[[], Any]] | None = None
         self._ended.connect(self._next)
 
     def submit(self, key: Any, work: Callable[[], Any]) -> None:
         """Run `work` at once, or when the running request has ended."""
         if self._running:
-            self._waiting = (key, work)
+            self._pending = (key, work)
             return
         self._running = True
         # A daemon thread does not keep napari alive after its window is closed.
@@ -41,7 +41,7 @@ class LatestOnlyWorker(QObject):
 
     def forget(self) -> None:
         """Drop the waiting request."""
-        self._waiting = None
+        self._pending = None
 
     def _run(self, key: Any, work: Callable[[], Any]) -> None:
         result, error = None, None
@@ -56,9 +56,9 @@ class LatestOnlyWorker(QObject):
 
     def _next(self, key: Any, result: Any, error: Exception | None) -> None:
         self._running = False
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            self.submit(*waiting)
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            self.submit(*pending)
         if error is None:
             self.done.emit(key, result)
         else:

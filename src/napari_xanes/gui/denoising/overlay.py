@@ -44,10 +44,10 @@ def preview_layer(
     return preview
 
 
-def lay_over(viewer: Viewer, layer: Layer, below: Layer) -> None:
+def lay_over(viewer: Viewer, layer: Layer, reference: Layer) -> None:
     """Insert a layer directly above another; the selection does not change."""
     active = viewer.layers.selection.active
-    viewer.layers.insert(viewer.layers.index(below) + 1, layer)
+    viewer.layers.insert(viewer.layers.index(reference) + 1, layer)
     viewer.layers.selection.active = active
 
 
@@ -65,18 +65,18 @@ class Swipe:
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
         self._data: Any = None
-        self._below: Layer | None = None
+        self._covered_layer: Layer | None = None
         self._cover: Image | None = None
 
-    def set_layer(self, below: Layer, data: Any) -> None:
+    def set_layer(self, layer: Layer, data: Any) -> None:
         """Set the layer to cover and the data of the cover."""
         self.cover(0)
-        self._below, self._data = below, data
+        self._covered_layer, self._data = layer, data
 
     def cover(self, fraction: float) -> None:
         """Cover a fraction (0 to 1) of the layer's width, from the left."""
-        layers, below = self._viewer.layers, self._below
-        columns = 0 if below not in layers else round(fraction * self._data.shape[-1])
+        layers, layer = self._viewer.layers, self._covered_layer
+        columns = 0 if layer not in layers else round(fraction * self._data.shape[-1])
         if columns == 0:
             if self._cover in layers:
                 layers.remove(self._cover)
@@ -85,16 +85,16 @@ class Swipe:
             self._cover.data = self._data[..., :columns]
         else:
             self._cover = self._covering(self._data[..., :columns])
-            lay_over(self._viewer, self._cover, below)
+            lay_over(self._viewer, self._cover, layer)
 
     def _covering(self, data: Any) -> Image:
         from napari.experimental import link_layers
         from napari.layers import Image
 
-        below = self._below
+        layer = self._covered_layer
         settings = {
-            name: getattr(below, name) for name in (*_DISPLAY_SETTINGS, "scale", "translate", "units", "axis_labels")
+            name: getattr(layer, name) for name in (*_DISPLAY_SETTINGS, "scale", "translate", "units", "axis_labels")
         }
         cover = Image(data, name="before", **settings)
-        link_layers([below, cover], (*_DISPLAY_SETTINGS, "visible"))
+        link_layers([layer, cover], (*_DISPLAY_SETTINGS, "visible"))
         return cover

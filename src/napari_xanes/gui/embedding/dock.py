@@ -24,9 +24,9 @@ from napari_xanes.gui.embedding.lasso import add_label
 from napari_xanes.gui.embedding.libraries import LibraryBox, element_of
 from napari_xanes.gui.embedding.library_match import match_of, reading, settings_in_words
 from napari_xanes.gui.embedding.marks import pins_in, regions_in
-from napari_xanes.gui.embedding.memory import Memory
 from napari_xanes.gui.embedding.model import QUALITY_TIP, Picture, embed_stack, overlapping_frames, quality_in_words
 from napari_xanes.gui.embedding.plot import EmbeddingPlot
+from napari_xanes.gui.embedding.result_cache import ResultCache
 from napari_xanes.gui.energy import attach_energy, energies_of, plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.forms.layer_box import LayerBox
@@ -66,7 +66,7 @@ class EmbeddingDock(QWidget):
         self._viewer = viewer = plain_viewer(napari_viewer)
         self.picture: Picture | None = None
         self._layer: Any = None
-        self._memory = Memory()
+        self._result_cache = ResultCache()
         self._live = False
         self.job = Job(self)
         self.stacks, self.library, self.method = LayerBox(viewer), LibraryBox(), QComboBox()
@@ -173,9 +173,9 @@ class EmbeddingDock(QWidget):
                 overlapping_frames(energies_of(self._layer), self.library.library())
             except (OSError, ValueError) as error:
                 problem = str(error)
-            remembered = self._memory.of(self._layer).get(self._key(match_of(self._viewer.layers, self._layer)))
-            if remembered is not None:
-                self._show(remembered)
+            picture = self._result_cache.of(self._layer).get(self._key(match_of(self._viewer.layers, self._layer)))
+            if picture is not None:
+                self._show(picture)
         self.message.setText(problem[:1].upper() + problem[1:] or _PRESS)
         self._fits = not problem
         self._show_state()
@@ -207,12 +207,12 @@ class EmbeddingDock(QWidget):
         if layer is None or self.job.running or not self._fits:
             return
         match = match_of(self._viewer.layers, layer)
-        key, memory = self._key(match), self._memory.of(layer)
-        if key in memory:
-            self._show(memory[key])
+        key, results = self._key(match), self._result_cache.of(layer)
+        if key in results:
+            self._show(results[key])
             return
         source, method, match_settings = key
-        match = match or memory.get((source, match_settings))
+        match = match or results.get((source, match_settings))
         stack, library = stack_of(layer), self.library.library()
 
         def work(progress: Progress) -> tuple[Any, Any, SpectralStack | None, Picture]:
@@ -229,9 +229,9 @@ class EmbeddingDock(QWidget):
         if prepared is not None:
             # The picture shows absorption: spectra, pins and regions must be absorption too, not counts.
             layer = show_prepared(self._viewer, layer, prepared)
-        memory = self._memory.of(layer)
+        results = self._result_cache.of(layer)
         source, _method, match_settings = key
-        memory[key], memory[source, match_settings] = picture, picture.maps
+        results[key], results[source, match_settings] = picture, picture.maps
         if layer is self._layer:
             self._show(picture)
 

@@ -34,19 +34,19 @@ def suggest_library(names: Iterable[str], energy: NDArray[np.float64], element: 
 
     Examples
     --------
-    >>> suggested(["mn-l23", "mn-l23-oh", "ni-l23"], np.linspace(630, 660, 50))
+    >>> suggest_library(["mn-l23", "mn-l23-oh", "ni-l23"], np.linspace(630, 660, 50))
     'mn-l23-oh'
     """
     middle = (energy[0] + energy[-1]) / 2
-    fitting = []
+    candidates = []
     for name in names:
         symbol, _, edge = name.partition("-")
         at = tabulated_e0(symbol.capitalize(), "L3" if edge.startswith("l") else edge[:1].upper())
         if at is not None and energy[0] < at < energy[-1]:
             # The small library gives the clearer picture. Of several edges, the most central one is the most likely.
             other = element is not None and symbol.capitalize() != element
-            fitting.append((other, abs(at - middle), not name.endswith(_SMALL), name))
-    return min(fitting)[-1] if fitting else None
+            candidates.append((other, abs(at - middle), not name.endswith(_SMALL), name))
+    return min(candidates)[-1] if candidates else None
 
 
 class LibraryBox(QComboBox):

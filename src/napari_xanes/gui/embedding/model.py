@@ -106,9 +106,9 @@ class Picture:
 
         points = self.pixels.reshape(-1, 2)
         # Testing the bounding box first is a hundred times faster; NaN is never inside.
-        found = ((points >= polygon.min(axis=0)) & (points <= polygon.max(axis=0))).all(axis=1)
-        found[found] = Path(polygon).contains_points(points[found])
-        return found.reshape(self.pixels.shape[:-1])
+        is_inside = ((points >= polygon.min(axis=0)) & (points <= polygon.max(axis=0))).all(axis=1)
+        is_inside[is_inside] = Path(polygon).contains_points(points[is_inside])
+        return is_inside.reshape(self.pixels.shape[:-1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -266,13 +266,13 @@ def picture_of(
     )
     pixels = np.full((int(np.prod(stack.shape[1:])), 2), np.nan, dtype=np.float32)
 
-    def put(block: NDArray[Any], where: slice) -> None:
+    def put(block: NDArray[Any], pixel_slice: slice) -> None:
         spectra = block.T.astype(np.float64)
         clear = has_signal(spectra, embedding.free)
         points = np.full((len(spectra), 2), np.nan)
         if clear.any():
             points[clear] = place(embedding, spectra[clear])
-        pixels[where] = points
+        pixels[pixel_slice] = points
 
     placing = part(progress, 0.3, 1.0)
     blocks.over_pixels(put, stack.data[frames], progress=placing, message="placing pixels")
@@ -285,9 +285,9 @@ def picture_of(
 def has_signal(spectra: Float64Array, free: Float64Array | None) -> NDArray[np.bool_]:
     """Return which spectra (N, E) exceed their noise, estimated from neighbouring energies."""
     good = np.isfinite(spectra).all(axis=1)
-    clean = np.where(good[:, None], spectra, 0.0)
+    residual = np.where(good[:, None], spectra, 0.0)
     if free is not None:
-        clean -= (clean @ free) @ free.T
-    noise = np.mean(np.diff(clean, axis=1) ** 2, axis=1) / 2
-    found: NDArray[np.bool_] = good & (np.mean(clean**2, axis=1) > _CLEAR * noise)
-    return found
+        residual -= (residual @ free) @ free.T
+    noise = np.mean(np.diff(residual, axis=1) ** 2, axis=1) / 2
+    result: NDArray[np.bool_] = good & (np.mean(residual**2, axis=1) > _CLEAR * noise)
+    return result

@@ -32,8 +32,8 @@ def write_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
         return [path]
     from napari_builtins.io import napari_write_image
 
-    written = napari_write_image(path, data, meta)
-    return [written] if written else []
+    file_path = napari_write_image(path, data, meta)
+    return [file_path] if file_path else []
 
 
 def write_maps(path: str, layers: list[LayerData]) -> list[str]:
@@ -73,8 +73,8 @@ def write_spectra(path: str, layers: list[LayerData]) -> list[str]:
         if kind != "image"
         for label, mask in _masks_of(data, meta, kind, stack.shape[1:]).items()
     }
-    whole = {"all pixels": np.ones(stack.shape[1:], dtype=bool)}
-    io.write([region_spectrum(stack, mask, name) for name, mask in (regions or whole).items()], path)
+    all_pixels = {"all pixels": np.ones(stack.shape[1:], dtype=bool)}
+    io.write([region_spectrum(stack, mask, name) for name, mask in (regions or all_pixels).items()], path)
     return [str(Path(path))]
 
 

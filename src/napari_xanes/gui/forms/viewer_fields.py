@@ -118,7 +118,7 @@ class SourceBox(LayerBox):
         files: bool = True,
     ) -> None:
         self._fixed, self._stacks, self._regions, self._files = dict(fixed), stacks, regions, files
-        self._kept: dict[str, Any] = {}
+        self._extra_values: dict[str, Any] = {}
         super().__init__(viewer, is_region)
         self.activated.connect(self._on_activated)
 
@@ -127,7 +127,7 @@ class SourceBox(LayerBox):
         previous_text = self.currentText()
         self.blockSignals(True)
         self.clear()
-        for text in (*self._fixed, *self._kept):
+        for text in (*self._fixed, *self._extra_values):
             self.addItem(text)
         for layer in self.layers() if self._regions else ():
             self.addItem(f"region: {layer.name}", layer)
@@ -150,8 +150,8 @@ class SourceBox(LayerBox):
         text = self.currentText()
         if text in self._fixed:
             return self._fixed[text]
-        if text in self._kept:
-            return self._kept[text]
+        if text in self._extra_values:
+            return self._extra_values[text]
         region, stack = self.currentData(), self._stacks.layer()
         if region is None or stack is None:
             raise ValueError(f"can't use {text!r} without a stack and a region layer; choose both")
@@ -164,7 +164,7 @@ class SourceBox(LayerBox):
                 self.setCurrentText(text)
                 return
         text = Path(value).name if isinstance(value, str | Path) else getattr(value, "name", "from the recipe")
-        self._kept = {str(text): value}
+        self._extra_values = {str(text): value}
         self.refresh()
         self.setCurrentText(str(text))
 

@@ -46,7 +46,7 @@ class CursorFollower(QObject):
         self._index: tuple[int, ...] | None = None
         self._is_current = False
         self._started = False
-        self._due = False
+        self._update_pending = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(INTERVAL)
@@ -106,14 +106,14 @@ class CursorFollower(QObject):
 
     def _on_move(self, event: Any = None) -> None:
         if self._timer.isActive():
-            self._due = True
+            self._update_pending = True
             return
         self._timer.start()
         self._update()
 
     def _catch_up(self) -> None:
-        if self._due:
-            self._due = False
+        if self._update_pending:
+            self._update_pending = False
             self._on_move()
 
     def _update(self) -> None:

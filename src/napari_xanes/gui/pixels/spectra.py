@@ -105,8 +105,8 @@ def boxes_of(labels: NDArray[Any]) -> dict[int, tuple[tuple[slice, ...], NDArray
     if top <= 0:
         return {}
     # Counting is ten times faster than sorting, but needs memory for each number up to the largest.
-    counted = np.flatnonzero(np.bincount(np.maximum(labels, 0).ravel())) if top < 2**16 else np.unique(labels)
-    present = [int(label) for label in counted if label > 0][:MAX_REGIONS]
+    labels_in_use = np.flatnonzero(np.bincount(np.maximum(labels, 0).ravel())) if top < 2**16 else np.unique(labels)
+    present = [int(label) for label in labels_in_use if label > 0][:MAX_REGIONS]
     if present[-1] < 2**16:
         places = find_objects(labels, max_label=present[-1])
         boxes = {label: places[label - 1] for label in present}

@@ -72,10 +72,10 @@ class ReferenceList(QWidget):
         self._table.itemChanged.connect(self._on_edit)
         buttons = QHBoxLayout()
         buttons.setContentsMargins(0, 0, 0, 0)
-        self._load = self._button("Load…", "Load spectra from XDI, Athena, CSV or text files", self.ask)
-        self._take = self._button("From regions", "Add the mean spectra of all regions", self.take_regions)
+        self._load_button = self._button("Load…", "Load spectra from XDI, Athena, CSV or text files", self.ask)
+        self._region_button = self._button("From regions", "Add the mean spectra of all regions", self.take_regions)
         self._remove = self._button("Remove", "Remove the selected references (Delete)", self.remove_selected)
-        for button in (self._load, self._take, self._remove):
+        for button in (self._load_button, self._region_button, self._remove):
             buttons.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -111,7 +111,7 @@ class ReferenceSet(QObject):
         """Set the valence of a reference; None if it is unknown."""
         self._replace(name, valence=valence)
 
-    def rename(self, name: str, new: str) -> None:
+    def rename(self, name: str, new_name: str) -> None:
         """Rename a reference; fits name their maps after it.
 
         Raises
@@ -119,15 +119,15 @@ class ReferenceSet(QObject):
         ValueError
             If the name is empty or exists already.
         """
-        new = new.strip()
-        if new == name:
+        new_name = new_name.strip()
+        if new_name == name:
             return
-        if not new or any(spectrum.name == new for spectrum in self._spectra):
-            raise ValueError(f"the name {new!r} is {'used already' if new else 'empty'}; type another name")
-        self._colours[new] = self._colours[name]
+        if not new_name or any(spectrum.name == new_name for spectrum in self._spectra):
+            raise ValueError(f"the name {new_name!r} is {'used already' if new_name else 'empty'}; type another name")
+        self._colours[new_name] = self._colours[name]
         if name in self._unchecked:
-            self._unchecked.add(new)
-        self._replace(name, name=new)
+            self._unchecked.add(new_name)
+        self._replace(name, name=new_name)
 
     def colour(self, name: str) -> str:
         """Return the colour of a reference in plots and lists."""
@@ -138,13 +138,17 @@ class ReferenceSet(QObject):
         self.changed.emit()
 
     def _free(self, name: str) -> str:
-        taken = {spectrum.name for spectrum in self._spectra}
-        number, free = 1, name
-        while free in taken:
+        used_names = {spectrum.name for spectrum in self._spectra}
+        number, candidate = 1, name
+        while candidate in used_names:
             number += 1
-            free = f"{name} ({number})"
-        return free
+            candidate = f"{name} ({number})"
+        return candidate
 
 
-def _same(one: Spectrum, other: Spectrum) -> bool:
-    return one.name == other.name and np.array_equal(one.energy, other.energy) and np.array_equal(one.mu, other.mu)
+def _same(first: Spectrum, second: Spectrum) -> bool:
+    return (
+        first.name == second.name
+        and np.array_equal(first.energy, second.energy)
+        and np.array_equal(first.mu, second.mu)
+    )

@@ -74,8 +74,8 @@ def readout(layer: Layer, index: tuple[int, ...], energy: float, value: float) -
     axes = ("z", "y", "x")[-len(index) :]
     size = xanes.get("pixel_size_um")
     places = [i * s for i, s in zip(index, size, strict=True)] if size else list(index)
-    where = " ".join(f"{axis} {place:.4g}" for axis, place in reversed(list(zip(axes, places, strict=True))))
-    return f"{where} {'µm' if size else 'px'} · {energy:.1f} eV · {with_unit(value, xanes)}"
+    position = " ".join(f"{axis} {place:.4g}" for axis, place in reversed(list(zip(axes, places, strict=True))))
+    return f"{position} {'µm' if size else 'px'} · {energy:.1f} eV · {with_unit(value, xanes)}"
 
 
 def place(layer: Any, index: tuple[int, ...]) -> str:

@@ -68,7 +68,7 @@ class Composer:
 
     def __init__(self) -> None:
         self._mode = MODES[0]
-        self._done: WeakKeyDictionary[Curve, Curve] = WeakKeyDictionary()
+        self._transformed: WeakKeyDictionary[Curve, Curve] = WeakKeyDictionary()
 
     def compose(
         self, mode: str, measured: Sequence[tuple[str, Curve]], references: Sequence[Curve]
@@ -86,35 +86,35 @@ class Composer:
         """
         if mode != self._mode:
             self._mode = mode
-            self._done.clear()
+            self._transformed.clear()
         problem = ""
         curves: list[tuple[str, Curve]] = []
         for key, curve in measured:
-            if curve not in self._done:
+            if curve not in self._transformed:
                 try:
-                    self._done[curve] = transform_curve(curve, mode)
+                    self._transformed[curve] = transform_curve(curve, mode)
                 except ValueError as error:
                     problem = f"{curve.name} is shown as measured: {error}"
-            curves.append((key, self._done.get(curve, curve)))
+            curves.append((key, self._transformed.get(curve, curve)))
         target = measured[0][1] if measured else None
         for curve in references:
             try:
-                laid = self._reference(curve, mode, target)
+                displayed = self._reference(curve, mode, target)
             except ValueError as error:
                 problem = f"{curve.name} is not shown: {error}"
                 continue
-            if laid is None:
+            if displayed is None:
                 problem = f"{curve.name} is not shown: it shares no energies with the stack"
             else:
-                curves.append((f"reference {curve.name}", laid))
+                curves.append((f"reference {curve.name}", displayed))
         return curves, problem
 
     def _reference(self, curve: Curve, mode: str, target: Curve | None) -> Curve | None:
         if mode != "normalized":
             return transform_reference(curve, mode, target)
-        if curve not in self._done:
-            self._done[curve] = transform_curve(curve, mode)
-        return self._done[curve]
+        if curve not in self._transformed:
+            self._transformed[curve] = transform_curve(curve, mode)
+        return self._transformed[curve]
 
 
 def derivative(energy: Values, values: Values) -> Values:
@@ -132,6 +132,6 @@ def normalized(energy: Values, values: Values) -> tuple[Values, float]:
     """
     good = np.isfinite(values)
     result = normalize_mu(energy[good], values[good])
-    whole = np.full(values.shape, np.nan)
-    whole[good] = result.mu
-    return whole, float(result.jump)
+    full_mu = np.full(values.shape, np.nan)
+    full_mu[good] = result.mu
+    return full_mu, float(result.jump)

@@ -114,13 +114,13 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         """Show exactly these curves, each with a unique key."""
         for key in set(self._curves) - {key for key, _ in curves}:
             self._remove(key)
-        ordered = {key: self._curves.pop(key, None) for key, _ in curves}
+        old_curves = {key: self._curves.pop(key, None) for key, _ in curves}
         self._curves = {}
         for key, curve in curves:
-            self._put(key, curve, old=ordered[key])
-        room = self._headroom
+            self._put(key, curve, old=old_curves[key])
+        old_headroom = self._headroom
         self._renew_legend()
-        self._fit_range(anew=room != self._headroom)
+        self._fit_range(force=old_headroom != self._headroom)
 
     def show_energy(self, energy: float | None) -> None:
         """Move the energy line to an energy (eV), except while the user drags it."""
@@ -150,7 +150,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
     def show_all(self) -> None:
         """Fit the range to all curves, now and after each change."""
         self._fits_all = True
-        self._fit_range(anew=True)
+        self._fit_range(force=True)
 
     def _place_residual(self, shown: bool) -> None:
         """Show the residual with a quarter of the height, or hide it."""
@@ -217,21 +217,21 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         self._labels = labels
         self.legend.clear()
         self._headroom = 0
-        roomy = self.main.vb.height() >= _LEGEND_ROW * 7
-        self.legend.setVisible(0 < len(labels) <= _LEGEND_LIMIT and roomy)
+        is_tall_enough = self.main.vb.height() >= _LEGEND_ROW * 7
+        self.legend.setVisible(0 < len(labels) <= _LEGEND_LIMIT and is_tall_enough)
         if not self.legend.isVisible():
             return
         names = [name if len(name) < 29 else f"{name[:27]}…" for _, name in labels]
         font = self.font()
         font.setPointSize(8)
-        widest = max(QFontMetrics(font).horizontalAdvance(name) for name in names) + 40
-        columns = max(1, min(len(names), int(self.main.vb.width() // widest)))
+        entry_width = max(QFontMetrics(font).horizontalAdvance(name) for name in names) + 40
+        columns = max(1, min(len(names), int(self.main.vb.width() // entry_width)))
         self.legend.setColumnCount(columns)
         for (key, _), name in zip(labels, names, strict=True):
             self.legend.addItem(self._items[key], name)
         self._headroom = -(-len(names) // columns) * _LEGEND_ROW + 6
 
-    def _fit_range(self, *, anew: bool = False) -> None:
+    def _fit_range(self, *, force: bool = False) -> None:
         """Keep all curves in view, without a new range for each noisy pixel."""
         if not self._fits_all or not self._curves:
             return
@@ -252,13 +252,13 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         free = max(self.main.vb.height() - self._headroom, 0.4 * self.main.vb.height())
         part = free / max(self.main.vb.height(), 1.0)
         bottom, top = view[1][0], view[1][0] + part * (view[1][1] - view[1][0])
-        if anew or low < bottom or high > top or (top - bottom) > 2.2 * height:
+        if force or low < bottom or high > top or (top - bottom) > 2.2 * height:
             bottom = low - 0.05 * height
             self.main.setYRange(bottom, bottom + 1.1 * height / part, padding=0)
 
     def _on_resize(self, *_: Any) -> None:
         self._renew_legend(force=True)
-        self._fit_range(anew=True)
+        self._fit_range(force=True)
 
     def _on_zoom(self, *_: Any) -> None:
         self._fits_all = False

@@ -38,13 +38,13 @@ def parse_header(text: str) -> dict[str, Any]:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self.coming = _TOKEN.finditer(text)
+        self.tokens = _TOKEN.finditer(text)
         self.current: tuple[int | None, str] | None = None
         self.next()
 
     def next(self) -> None:
         """Goes on to the next token; `current` is None at the end."""
-        match = next(self.coming, None)
+        match = next(self.tokens, None)
         self.current = None if match is None else (match.lastindex, match[match.lastindex or 0])
 
     def peek(self) -> str | None:
