@@ -151,9 +151,9 @@ def _draw_spectra(depth: SpectralStack, references: list[Spectrum], truth: MapSe
 
 def _picture_of_window(output: Path, window: bool | None, say: Callable[[str], None]) -> None:
     """Save a picture of the napari window with the first sample, on a virtual screen if there is no real one."""
-    always = sys.platform in ("darwin", "win32")
-    has_screen = always or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
-    stay = has_screen if window is None else window
+    has_native_screen = sys.platform in ("darwin", "win32")
+    has_screen = has_native_screen or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    keep_window = has_screen if window is None else window
     if window and not has_screen:
         raise OSError("there is no screen to keep a window on; leave --window out to get a picture of it instead")
     folder = output / next(iter(SAMPLES))
@@ -164,7 +164,7 @@ def _picture_of_window(output: Path, window: bool | None, say: Callable[[str], N
             say(f"no picture of the window: no screen and no Xvfb; on Debian or Ubuntu: apt install {WINDOW_PACKAGES}")
             return
         command = ["xvfb-run", "-a", "-s", "-screen 0 1366x768x24", *command]
-    done = subprocess.run([*command, *(["--stay"] if stay else [])], capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, *(["--stay"] if keep_window else [])], capture_output=True, text=True, check=False)
     if done.returncode == 0 and picture.exists():
         say(f"the window: {picture}")
         return

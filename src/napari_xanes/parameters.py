@@ -161,9 +161,9 @@ def _kind(hint: Any) -> tuple[PlainKind, tuple[str, ...]]:
 def _without_none(hint: Any) -> tuple[Any, bool]:
     """Return a type without None, and whether None was allowed."""
     if get_origin(hint) in (Union, UnionType):
-        rest = tuple(arg for arg in get_args(hint) if arg is not NoneType)
-        if len(rest) < len(get_args(hint)):
-            return (rest[0] if len(rest) == 1 else Union[rest]), True  # noqa: UP007
+        other_types = tuple(arg for arg in get_args(hint) if arg is not NoneType)
+        if len(other_types) < len(get_args(hint)):
+            return (other_types[0] if len(other_types) == 1 else Union[other_types]), True  # noqa: UP007
     return hint, False
 
 
@@ -239,12 +239,12 @@ def validator(owner: str, parameters: Mapping[str, Parameter]) -> Callable[[Mapp
     )
 
     def check(values: Mapping[str, Any]) -> dict[str, Any]:
-        given = {
+        converted = {
             name: parameters[name].without_words(value) if name in parameters else value
             for name, value in values.items()
         }
         try:
-            checked = model(**given)
+            checked = model(**converted)
         except ValidationError as error:
             raise ValueError(_explain(owner, parameters, error)) from None
         return {name: getattr(checked, name) for name in fields}

@@ -67,32 +67,32 @@ def draw_map(axes: Any, maps: MapSet, name: str) -> None:
     name : str
         Name of the map in the set.
     """
-    one = maps[name]
-    values = _plane(one.valid())
-    title = f"{name.replace('_', ' ')}{unit_text(one.unit)}{_slice_text(one.data.shape)}"
+    parameter_map = maps[name]
+    values = _plane(parameter_map.valid())
+    title = f"{name.replace('_', ' ')}{unit_text(parameter_map.unit)}{_slice_text(parameter_map.data.shape)}"
     length = "µm" if maps.pixel_size else "pixel"
     axes.set(xlabel=f"x ({length})", ylabel=f"y ({length})", title=title, facecolor=_EXCLUDED)
-    if one.labels is not None:
-        _draw_labels(axes, maps, one, values)
+    if parameter_map.labels is not None:
+        _draw_labels(axes, maps, parameter_map, values)
         return
     finite = values[np.isfinite(values)]
     low, high = np.percentile(finite, (1, 99)) if finite.size else (0.0, 1.0)
-    colours = "magma" if one.companion else "viridis"
+    colours = "magma" if parameter_map.companion else "viridis"
     image = axes.imshow(values, cmap=colours, vmin=low, vmax=max(high, low + 1e-9), extent=_extent(maps, values.shape))
     axes.figure.colorbar(image, ax=axes, shrink=0.85)
-    if one.sigma is not None and finite.size:
-        typical = float(np.nanmedian(np.where(_plane(one.mask), _plane(one.sigma), np.nan)))
+    if parameter_map.sigma is not None and finite.size:
+        typical = float(np.nanmedian(np.where(_plane(parameter_map.mask), _plane(parameter_map.sigma), np.nan)))
         axes.set_title(f"{title}, median ± {typical:.2g}")
 
 
-def _draw_labels(axes: Any, maps: MapSet, one: ParameterMap, values: Any) -> None:
+def _draw_labels(axes: Any, maps: MapSet, parameter_map: ParameterMap, values: Any) -> None:
     from matplotlib.colors import to_rgb
     from matplotlib.patches import Patch
 
     picture = np.full((*values.shape, 3), to_rgb(_EXCLUDED))
     patches = []
     total = max(1, int((values != 0).sum()))
-    for label, text in (one.labels or {}).items():
+    for label, text in (parameter_map.labels or {}).items():
         picture[values == label] = to_rgb(colour_of(label))
         share = 100 * int((values == label).sum()) / total
         patches.append(Patch(color=colour_of(label), label=f"{text} {share:.0f} %"))
@@ -121,7 +121,7 @@ def save_maps(maps: MapSet, folder: Path) -> list[Path]:
         draw_map(figure.add_subplot(), maps, name)
         written.append(folder / f"{file_name(name)}.png")
         figure.savefig(written[-1], dpi=130)
-    main = [name for name, one in maps.items() if not one.companion]
+    main = [name for name, parameter_map in maps.items() if not parameter_map.companion]
     columns = min(3, len(main))
     rows = -(-len(main) // columns)
     figure = _figure(4.3 * columns, 3.8 * rows)

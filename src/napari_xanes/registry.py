@@ -114,28 +114,30 @@ class Method(Generic[R]):
         """
         if not isinstance(stack, SpectralStack):
             raise TypeError(f"{self.name} works on a SpectralStack, not on a {type(stack).__name__}")
-        given = self.validated(step.parameters)
+        step_parameters = self.validated(step.parameters)
         state = step.state
         if state is None:
             fits_long = self.fit is not None and _takes_progress(self.fit)
             share = _FIT_SHARE if fits_long else 0.0
-            state = self._fitted(stack, given, part(progress, 0.0, share))
+            state = self._fitted(stack, step_parameters, part(progress, 0.0, share))
             progress = part(progress, share, 1.0)
-        parameters = self.validated({**given, **state})
+        parameters = self.validated({**step_parameters, **state})
         if _takes_progress(self.function):
             parameters["progress"] = progress
         start = perf_counter()
         result: R = self.function(stack, **parameters)
         logger.debug("%s: %.3f s on %r", self.name, perf_counter() - start, stack)
-        done = Step(self.name, _plain(given), _plain(state) if self.fit else None, __version__)
+        done = Step(self.name, _plain(step_parameters), _plain(state) if self.fit else None, __version__)
         return replace(result, history=(*stack.history, done), source=stack.source)
 
-    def _fitted(self, stack: SpectralStack, given: Mapping[str, Any], progress: Progress | None) -> Mapping[str, Any]:
+    def _fitted(
+        self, stack: SpectralStack, parameters: Mapping[str, Any], progress: Progress | None
+    ) -> Mapping[str, Any]:
         """Estimate the parameters that `fit` takes from the stack."""
         if self.fit is None:
             return {}
         start = perf_counter()
-        state = self.fit(stack, **given, **({"progress": progress} if _takes_progress(self.fit) else {}))
+        state = self.fit(stack, **parameters, **({"progress": progress} if _takes_progress(self.fit) else {}))
         logger.info("%s: from %r: %s", self.name, stack.name, _in_short(state))
         logger.debug("%s: fit took %.3f s", self.name, perf_counter() - start)
         return state

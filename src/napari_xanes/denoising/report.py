@@ -212,9 +212,9 @@ def _quality_text(report: DenoisingReport) -> list[str]:
     text = []
     if report.misregistration:
         text.append("Edges of the sample change from frame to frame: the frames may not be aligned.")
-    known, chi_square = report.photons_known, report.chi_square or 0.0
-    if chi_square > (_MAX_CHI_SQUARE if known else _MAX_CHI_SQUARE_UNKNOWN_PHOTONS):
-        noise = "photon noise" if known else "noise between neighbouring energies"
+    photons_known, chi_square = report.photons_known, report.chi_square or 0.0
+    if chi_square > (_MAX_CHI_SQUARE if photons_known else _MAX_CHI_SQUARE_UNKNOWN_PHOTONS):
+        noise = "photon noise" if photons_known else "noise between neighbouring energies"
         text.append(
             f"Residuals are {np.sqrt(chi_square):.1f} times the {noise}: references are missing or lie at the "
             "wrong energy, or there is noise of another kind. Do not trust these maps before the cause is found."

@@ -130,11 +130,11 @@ def as_denoising_result(value: Mapping[str, Any]) -> DenoisingResult:
     """Return ``metadata["denoise"]`` as a typed value; files hold it as a plain mapping."""
     if isinstance(value, DenoisingResult):
         return value
-    known = {name: item for name, item in value.items() if name in DenoisingResult._names()}
+    fields = {name: item for name, item in value.items() if name in DenoisingResult._names()}
     report = {name: item for name, item in value["report"].items() if name in DenoisingReport._names()}
     novel = [NovelFeature(feature["spectrum"], feature["map"]) for feature in value.get("novel") or ()]
-    known |= {"novel": novel if "novel" in value else None, "report": DenoisingReport(**report)}
-    return DenoisingResult(**known)
+    fields |= {"novel": novel if "novel" in value else None, "report": DenoisingReport(**report)}
+    return DenoisingResult(**fields)
 
 
 def denoising_result(stack: SpectralStack) -> DenoisingResult | None:

@@ -74,9 +74,9 @@ def _is_air(survey: Survey, design: DesignMatrix) -> bool:
     sample_edge = np.percentile(edges[used], 75) if used.any() else 0.0
     relative_edge = abs(float((solver @ survey.air_spectrum).sum())) / max(abs(sample_edge), 1e-30)
     sample_depth = survey.weighted.mean_depth[~survey.air]
-    thick = float(np.percentile(sample_depth, 75)) if sample_depth.size else 0.0
-    thin = abs(float(survey.air_spectrum.mean())) < _THIN * thick
-    return bool(survey.air_spectrum.any()) and relative_edge < (_MAX_EDGE_IN_THIN_AIR if thin else _MAX_EDGE)
+    thick_depth = float(np.percentile(sample_depth, 75)) if sample_depth.size else 0.0
+    is_thin = abs(float(survey.air_spectrum.mean())) < _THIN * thick_depth
+    return bool(survey.air_spectrum.any()) and relative_edge < (_MAX_EDGE_IN_THIN_AIR if is_thin else _MAX_EDGE)
 
 
 def _mean_outside_design(binned: BinnedStack, design: DesignMatrix) -> Float64Array:

@@ -109,15 +109,17 @@ def find_e0(energy: ArrayLike, mu: ArrayLike, *, near: float | None = None) -> f
             f"the absorption does not rise between {axis[0]:g} and {axis[-1]:g} eV, so no edge can be found: "
             "give e0 in eV"
         )
-    chosen = inside
+    candidates = inside
     if axis[0] > _HARD:
-        bends = inside & (slope >= np.roll(slope, 1)) & (slope >= np.roll(slope, -1))
+        is_slope_maximum = inside & (slope >= np.roll(slope, 1)) & (slope >= np.roll(slope, -1))
         reach = int(25 / step)
-        foot = minimum_filter1d(level, reach, origin=(reach - 1) // 2)
+        baseline = minimum_filter1d(level, reach, origin=(reach - 1) // 2)
         plateau = minimum_filter1d(level, reach, origin=-(reach // 2))
-        stays = bends & (slope > 0.2 * slope[inside].max()) & (plateau - foot >= 0.6 * (level - foot))
-        chosen = stays if stays.any() else inside
-    coarse = float(grid[chosen][slope[chosen].argmax()])
+        is_step = (
+            is_slope_maximum & (slope > 0.2 * slope[inside].max()) & (plateau - baseline >= 0.6 * (level - baseline))
+        )
+        candidates = is_step if is_step.any() else inside
+    coarse = float(grid[candidates][slope[candidates].argmax()])
     return _refined(axis, values, coarse, 1.5 * width)
 
 

@@ -209,7 +209,7 @@ def _warnings(fit: EdgeFit) -> list[str]:
     n_without = int((fit.good & ~np.isfinite(fit.energies["edge_energy"][0])).sum())
     if n_without <= 0.05 * max(1, n_good):
         return []
-    low, high = fit.searched
+    low, high = fit.search_range
     return [f"{n_without} of {n_good} pixels with an edge do not cross the level between {low:g} and {high:g} eV"]
 
 

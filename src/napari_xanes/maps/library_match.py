@@ -44,8 +44,8 @@ _EMBEDDING_DIMENSIONS = 2
 
 def _n_components(dimensions: int | None, embedding: BuiltInMethod, n_energies: int) -> int:
     """How many principal components the library is compressed to."""
-    wanted = dimensions if dimensions and embedding == "pca" else _N_COMPONENTS
-    return max(1, min(wanted, n_energies - 4))
+    count = dimensions if dimensions and embedding == "pca" else _N_COMPONENTS
+    return max(1, min(count, n_energies - 4))
 
 
 def _fit_state(

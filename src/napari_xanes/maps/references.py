@@ -148,7 +148,7 @@ def _maps(stack: SpectralStack, design: Design, fit: LinearFit) -> MapSet:
         return good & np.isfinite(values).reshape(shape)
 
     shown_unit = "1" if fit.fractions else unit
-    maps = {name: map_of(fit.shown[i], shown_unit, fit.shown_sigma[i]) for i, name in enumerate(names)}
+    maps = {name: map_of(fit.contributions[i], shown_unit, fit.contribution_sigma[i]) for i, name in enumerate(names)}
     maps["edge_jump"] = map_of(fit.jump, unit, fit.jump_sigma)
     if design.with_valence.any():
         maps["valence"] = map_of(fit.valence, "1", fit.valence_sigma, good_and_finite(fit.valence))

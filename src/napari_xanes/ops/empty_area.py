@@ -43,10 +43,10 @@ def empty_area(stack: SpectralStack, *, progress: Progress | None = None) -> Boo
             progress((i + 1) / stack.shape[0], "empty area")
     # Each slice of a volume is smoothed alone.
     total = gaussian_filter(total / stack.shape[0], 1.0, axes=(-2, -1))
-    lit = total > 0
-    if not lit.any():
+    is_lit = total > 0
+    if not is_lit.any():
         raise ValueError("no pixel has counts above zero, so there is no empty area to take I0 from")
     depth = np.full(total.shape, np.inf)
-    depth[lit] = -np.log(total[lit])
-    empty: BoolArray = depth <= np.percentile(depth[lit], 3) + 0.05
+    depth[is_lit] = -np.log(total[is_lit])
+    empty: BoolArray = depth <= np.percentile(depth[is_lit], 3) + 0.05
     return empty

@@ -191,7 +191,7 @@ class PatternSystem:
 
 
 def _find_modes(
-    values: Float32Array, precision: Float32Array, most: int, *, excluded: Float64Array | None = None
+    values: Float32Array, precision: Float32Array, max_modes: int, *, excluded: Float64Array | None = None
 ) -> tuple[Float64Array, Float64Array]:
     """Return spectra (E, N) that bins share beyond noise, outside excluded spectra (E, M), and their variances (N,)."""
     from scipy.ndimage import gaussian_filter
@@ -199,14 +199,14 @@ def _find_modes(
     weight = gaussian_filter(precision.astype(np.float64), _BLUR)
     if not precision.any():
         return np.zeros((len(values), 0)), np.zeros(0)
-    used = weight > 0.25 * np.percentile(weight[precision > 0], 90)
-    smooth = np.stack([gaussian_filter(image * precision, _BLUR)[used] for image in values]).astype(np.float64)
-    smooth /= weight[used]
-    smooth *= np.sqrt(weight[used] / weight[used].mean())
+    is_used = weight > 0.25 * np.percentile(weight[precision > 0], 90)
+    smooth = np.stack([gaussian_filter(image * precision, _BLUR)[is_used] for image in values]).astype(np.float64)
+    smooth /= weight[is_used]
+    smooth *= np.sqrt(weight[is_used] / weight[is_used].mean())
     if excluded is not None:
         smooth -= excluded @ (excluded.T @ smooth)
-    noise = 1 / weight[used].mean() / (4 * np.pi * _BLUR**2)
+    noise = 1 / weight[is_used].mean() / (4 * np.pi * _BLUR**2)
     variances, vectors = np.linalg.eigh(smooth @ smooth.T / smooth.shape[1])
-    variances, vectors = variances[::-1][:most], vectors[:, ::-1][:, :most]
+    variances, vectors = variances[::-1][:max_modes], vectors[:, ::-1][:, :max_modes]
     significant = variances > _MODE_LIMIT * noise
     return vectors[:, significant], np.maximum(variances - noise, 0.2 * variances)[significant]

@@ -84,12 +84,14 @@ def restore_measured(
     """
     from scipy.ndimage import gaussian_filter
 
-    new = clear.any(axis=0)
+    has_new_feature = clear.any(axis=0)
     for i in range(len(fractions)):
-        information = gaussian_filter(np.where(new, measured.information[i], 0), _MEASURED_RADIUS) + 1e-6
-        pooled = gaussian_filter(np.where(new, measured.weighted_estimate[i], 0), _MEASURED_RADIUS) / information
-        fractions[i] = np.where(new, np.clip(pooled, -0.3, 1.3), fractions[i])
-        sigma[i] = np.where(new, np.sqrt(1 / (information * 4.5 + 11)), sigma[i])
+        information = gaussian_filter(np.where(has_new_feature, measured.information[i], 0), _MEASURED_RADIUS) + 1e-6
+        pooled = (
+            gaussian_filter(np.where(has_new_feature, measured.weighted_estimate[i], 0), _MEASURED_RADIUS) / information
+        )
+        fractions[i] = np.where(has_new_feature, np.clip(pooled, -0.3, 1.3), fractions[i])
+        sigma[i] = np.where(has_new_feature, np.sqrt(1 / (information * 4.5 + 11)), sigma[i])
     return fractions, sigma
 
 

@@ -144,14 +144,14 @@ def _batches(halves: EnergyHalves, place: tuple[slice, slice], device: str) -> l
         crop = np.ascontiguousarray(array[(..., *place)])
         return torch.from_numpy(crop.reshape(-1, *crop.shape[-2:])).to(device)
 
-    def batch(own: int, other: int) -> _Batch:
-        estimate, information = tensor(halves.weighted_estimate[own]), tensor(halves.information[own])
+    def batch(input_half: int, target_half: int) -> _Batch:
+        estimate, information = tensor(halves.weighted_estimate[input_half]), tensor(halves.information[input_half])
         mean = (estimate.sum((1, 2)) / information.sum((1, 2)).clamp(min=1e-12)).clamp(0, 1)
         with torch.inference_mode():
             maps = NoisyMaps(estimate, information, jump, absorption, absorption_sigma, mean)
             cleaned, features = candidates(maps, map_statistics(maps))
-        information = tensor(halves.information[other])
-        target = tensor(halves.weighted_estimate[other]) / information.clamp(min=1e-12)
+        information = tensor(halves.information[target_half])
+        target = tensor(halves.weighted_estimate[target_half]) / information.clamp(min=1e-12)
         limit = _SATURATION * information.flatten()[:: max(1, information.numel() >> 20)].quantile(0.99)
         weight = information * limit / (information + limit).clamp(min=1e-12)
         # Clones can take part in training; tensors of inference mode can't.

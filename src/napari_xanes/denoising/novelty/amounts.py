@@ -83,8 +83,8 @@ def significance(amounts: Float32Array, precision: Float32Array) -> Float32Array
         scaled = np.abs(image * np.sqrt(precision))[precision > 0]
         noise = max(1.4826 * float(np.median(scaled)), 1e-9)
         neighbourhood = np.max([pooled(image, noise, radius) for radius in _NEIGHBOUR_RADII], axis=0)
-        own = pooled(image, noise, _OWN_RADIUS) + _NEIGHBOUR_BONUS
-        result[i] = np.where(neighbourhood > CLEAR_SIGMA, own, neighbourhood)
+        pixel_score = pooled(image, noise, _OWN_RADIUS) + _NEIGHBOUR_BONUS
+        result[i] = np.where(neighbourhood > CLEAR_SIGMA, pixel_score, neighbourhood)
     return result
 
 
@@ -95,12 +95,12 @@ def keep_clear(amounts: Float32Array, precision: Float32Array, clear: BoolArray)
     """
     from scipy.ndimage import gaussian_filter
 
-    kept = np.zeros_like(amounts)
+    clear_amounts = np.zeros_like(amounts)
     for i, image in enumerate(amounts):
         weight = np.where(clear[i], precision, 0).astype(np.float32)
         total = np.maximum(gaussian_filter(weight, _OWN_RADIUS), 1e-30)
         pooled = gaussian_filter(image * weight, _OWN_RADIUS) / total
         variance = gaussian_filter(weight**2 * (image - pooled) ** 2, _OWN_RADIUS) / total
         gain = np.maximum(variance - _RESIDUAL_NOISE, 0) / np.maximum(variance - _RESIDUAL_NOISE + 1, 1)
-        kept[i] = np.where(clear[i], np.maximum(pooled + gain * (image - pooled), 0), 0)
-    return kept
+        clear_amounts[i] = np.where(clear[i], np.maximum(pooled + gain * (image - pooled), 0), 0)
+    return clear_amounts

@@ -80,16 +80,16 @@ def _directions(
     precision = survey.binned.sample_precision
     residual = residual_bins(survey.binned, design, background, has_air=has_air)
     new, nuisance = find_shared_features(residual, precision, design.columns.shape[1])
-    shared = np.concatenate([new, nuisance], axis=1)
-    residual -= apply_matrix(shared, apply_matrix(shared.T, residual))
+    directions = np.concatenate([new, nuisance], axis=1)
+    residual -= apply_matrix(directions, apply_matrix(directions.T, residual))
     small = find_small_features(
         residual,
         precision,
-        np.concatenate([design.basis, shared], axis=1),
+        np.concatenate([design.basis, directions], axis=1),
         survey.weighted,
         design,
         ~survey.air,
-        most=MAX_FEATURES - new.shape[1],
+        max_directions=MAX_FEATURES - new.shape[1],
         progress=progress,
     )
     return NovelDirections(np.concatenate([new, small.directions], axis=1), nuisance, small.unexplained)

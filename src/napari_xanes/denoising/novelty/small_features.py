@@ -41,7 +41,7 @@ class SmallFeatures:
 
 
 @dataclass(frozen=True)
-class _Places:
+class _StrongBins:
     """Connected strong bins: ``labels`` (y, x), the labels to examine in order of strength, and noise per dimension."""
 
     strong: BoolArray
@@ -59,7 +59,7 @@ def find_small_features(
     design: DesignMatrix,
     inside: BoolArray,
     *,
-    most: int,
+    max_directions: int,
     progress: Progress | None = None,
 ) -> SmallFeatures:
     """Find spectra of places whose own residual is far beyond the noise.
@@ -76,7 +76,7 @@ def find_small_features(
         The stack, and the design matrix that was subtracted.
     inside : ndarray of bool, shape (Y, X)
         Pixels that are averaged into the bins.
-    most : int
+    max_directions : int
         Largest number of directions.
     """
     used = precision > 0.25 * np.percentile(precision[precision > 0], 90)
@@ -99,14 +99,14 @@ def find_small_features(
         scores = np.tensordot(direction, residual, 1) * np.sqrt(precision / places.unit_noise)
         above, below = (int((used & (sign * scores > _ELSEWHERE)).sum()) for sign in (1, -1))
         is_new = confirmation > _CONFIRMED and above > 3 * below
-        if is_new and len(directions) < most and number < _MAX_PLACES:
+        if is_new and len(directions) < max_directions and number < _MAX_PLACES:
             directions.append(direction)
         else:
             unexplained += 1
     return SmallFeatures(np.array(directions).reshape(-1, len(residual)).T, unexplained)
 
 
-def _strong_places(residual: Float32Array, precision: Float32Array, used: BoolArray, n_explained: int) -> _Places:
+def _strong_places(residual: Float32Array, precision: Float32Array, used: BoolArray, n_explained: int) -> _StrongBins:
     """Find connected bins whose squared residual is far above the typical one."""
     from scipy.ndimage import label
 
@@ -119,7 +119,7 @@ def _strong_places(residual: Float32Array, precision: Float32Array, used: BoolAr
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     sums = np.bincount(labels.ravel(), power.ravel(), minlength=count + 1)
     order = [int(i) for i in np.argsort(-sums[1:]) + 1 if sizes[i] <= _MAX_BINS]
-    return _Places(strong, labels, order, count - len(order), typical / (len(residual) - n_explained))
+    return _StrongBins(strong, labels, order, count - len(order), typical / (len(residual) - n_explained))
 
 
 def _half_differences(

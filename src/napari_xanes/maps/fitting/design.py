@@ -91,7 +91,7 @@ def build_design(
     _check_names(references)
     warnings: list[str] = []
     references = [_normalized(reference, normalize_references, warnings) for reference in references]
-    backgrounds = [name for name, wanted in (("constant", constant), ("slope", slope)) if wanted]
+    backgrounds = [name for name, is_included in (("constant", constant), ("slope", slope)) if is_included]
     frames = _common_frames(stack, references, energy, len(references) + len(backgrounds), warnings)
     axis = stack.energy[frames]
     background_columns = _background_columns(axis, backgrounds)
@@ -172,8 +172,8 @@ def _common_frames(
 ) -> slice:
     """The frames within all references and within the chosen range of energies."""
     axis = stack.energy
-    wanted = energy or (float(axis[0]), float(axis[-1]))
-    inside = (axis >= wanted[0]) & (axis <= wanted[1])
+    limits = energy or (float(axis[0]), float(axis[-1]))
+    inside = (axis >= limits[0]) & (axis <= limits[1])
     covered = inside.copy()
     for reference in references:
         covered &= (axis >= reference.energy[0]) & (axis <= reference.energy[-1])
@@ -181,7 +181,7 @@ def _common_frames(
         worst = min(references, key=lambda s: np.sum(inside & (axis >= s.energy[0]) & (axis <= s.energy[-1])))
         raise ValueError(
             f"a fit of {n_columns} columns needs at least {n_columns + 1} energies, but the stack "
-            f"({axis[0]:g} to {axis[-1]:g} eV, {inside.sum()} energies in {wanted[0]:g} to {wanted[1]:g} eV) shares "
+            f"({axis[0]:g} to {axis[-1]:g} eV, {inside.sum()} energies in {limits[0]:g} to {limits[1]:g} eV) shares "
             f"{covered.sum()} with all references; {worst.name!r} covers {worst.energy[0]:g} to {worst.energy[-1]:g} "
             "eV: leave it out, or widen energy"
         )

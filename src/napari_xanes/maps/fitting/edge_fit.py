@@ -21,7 +21,7 @@ class EdgeFit:
     """Finds the edges of block after block of a stack, in flat float32 arrays with one value per pixel.
 
     ``energies`` holds the values and errors (P,) of each map in eV; ``jump``, ``jump_sigma`` the edge jump; ``good``
-    says which pixels are finite and have a sufficient jump; ``searched`` is the range that was searched, in eV.
+    says which pixels are finite and have a sufficient jump; ``search_range`` is the range that was searched, in eV.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class EdgeFit:
         self._normalized = stack.quantity == "normalized"
         self._frames = _search_frames(stack.energy, energy)
         axis = stack.energy[self._frames]
-        self.searched = float(axis[0]), float(axis[-1])
+        self.search_range = float(axis[0]), float(axis[-1])
         self._offset = axis - edge.e0
         self._slopes = three_point_slope(axis)
         self._number: NDArray[Any] = np.arange(axis.size, dtype=np.uint8 if axis.size < 256 else np.uint32)[:, None]

@@ -25,8 +25,8 @@ class _BlockFit(NamedTuple):
 class LinearFit:
     """Fits block after block of a stack into flat float32 arrays, one value per pixel.
 
-    ``shown`` and ``shown_sigma`` (K, P) are the coefficients or fractions of the references with their errors;
-    ``background`` (F, P) the coefficients of the backgrounds; ``jump``, ``valence``, ``rms``, ``chi_square``,
+    ``contributions`` and ``contribution_sigma`` (K, P) are the coefficients or fractions of the references and errors;
+    ``background`` (F, P) are the coefficients of the backgrounds; ``jump``, ``valence``, ``rms``, ``chi_square``,
     ``dominant`` (P,) are as in `fit_references`; ``finite`` and ``good`` (P,) say which pixels have finite spectra and
     a sufficient edge jump.
 
@@ -37,7 +37,7 @@ class LinearFit:
     stack : SpectralStack
         The stack; only its shape and noise are used here.
     fractions : bool
-        Whether ``shown`` is divided by the sum of the coefficients.
+        Whether ``contributions`` is divided by the sum of the coefficients.
     min_jump : float, optional
         Smallest sum of coefficients of a good pixel; five of its standard errors by default.
     """
@@ -45,7 +45,7 @@ class LinearFit:
     def __init__(self, design: Design, stack: SpectralStack, *, fractions: bool, min_jump: float | None) -> None:
         self.design, self.fractions, self.min_jump = design, fractions, min_jump
         k, n_pixels = len(design.names), int(np.prod(stack.shape[1:]))
-        self.shown, self.shown_sigma = (np.empty((k, n_pixels), np.float32) for _ in range(2))
+        self.contributions, self.contribution_sigma = (np.empty((k, n_pixels), np.float32) for _ in range(2))
         self.background = np.empty((len(design.backgrounds), n_pixels), np.float32)
         self.jump, self.jump_sigma, self.valence, self.valence_sigma, self.rms, self.chi_square = (
             np.empty(n_pixels, np.float32) for _ in range(6)
@@ -78,11 +78,11 @@ class LinearFit:
         gain = design.solver.gain[0]
         self._has_valence = design.with_valence.astype(np.float64)
         self._charges = np.where(design.with_valence, design.valences, 0.0)
-        total, counted, charge = gain.sum(axis=0), self._has_valence @ gain, self._charges @ gain
+        total, valence_gain, charge = gain.sum(axis=0), self._has_valence @ gain, self._charges @ gain
         totals = np.broadcast_to(total, gain.shape)
         self._fraction_forms = self._forms(gain, gain), self._forms(gain, totals), self._forms(total, total)[None]
         self._valence_forms = np.stack(
-            [self._forms(charge, charge), self._forms(charge, counted), self._forms(counted, counted)]
+            [self._forms(charge, charge), self._forms(charge, valence_gain), self._forms(valence_gain, valence_gain)]
         )
 
     def block(self, block: Block, pixels: slice) -> None:
@@ -115,9 +115,9 @@ class LinearFit:
         self.background[:, pixels] = background
         self.dominant[pixels] = np.where(good, x.argmax(axis=0) + 1, 0)
         if self.fractions:
-            self.shown[:, pixels], self.shown_sigma[:, pixels] = self._fractions(x, jump, covariance)
+            self.contributions[:, pixels], self.contribution_sigma[:, pixels] = self._fractions(x, jump, covariance)
         else:
-            self.shown[:, pixels], self.shown_sigma[:, pixels] = x, sigma[:-1]
+            self.contributions[:, pixels], self.contribution_sigma[:, pixels] = x, sigma[:-1]
         self.valence[pixels], self.valence_sigma[pixels] = self._valence(x, good, covariance)
 
     def _expected_squares(self, fit: _BlockFit, freedom: Float64Array, pixels: slice) -> Float64Array:
@@ -164,8 +164,10 @@ class LinearFit:
     ) -> tuple[Float64Array, Float64Array]:
         """Coefficients over their sum, and the errors of that, (K, P)."""
         share = coefficients / jump
-        own, mixed, total = (forms @ covariance for forms in self._fraction_forms)
-        return np.where(jump != 0, share, np.nan), _root(own - 2 * share * mixed + share**2 * total) / np.abs(jump)
+        variance, covariance_of_sum, sum_variance = (forms @ covariance for forms in self._fraction_forms)
+        return np.where(jump != 0, share, np.nan), _root(
+            variance - 2 * share * covariance_of_sum + share**2 * sum_variance
+        ) / np.abs(jump)
 
     def _valence(
         self, coefficients: Float64Array, good: BoolArray, covariance: Float64Array

@@ -48,8 +48,8 @@ def best_matches(maps: MapSet, spectrum: Spectrum, *, count: int = 3, shift: flo
         )
     members = library.at(energy, broadening=match.broadening, shift=match.offset + shift)
     free = background_columns(energy, match.background)
-    clean, clean_measured = members - (members @ free) @ free.T, measured - free @ (free.T @ measured)
-    scale = np.maximum(clean @ clean_measured / np.maximum(np.sum(clean**2, axis=1), 1e-30), 0)
+    clean, measured_residual = members - (members @ free) @ free.T, measured - free @ (free.T @ measured)
+    scale = np.maximum(clean @ measured_residual / np.maximum(np.sum(clean**2, axis=1), 1e-30), 0)
     fits = members * scale[:, None]
     fits += (measured - fits) @ free @ free.T
     rms = np.sqrt(np.mean((measured - fits) ** 2, axis=1))

@@ -113,9 +113,9 @@ def _accuracy(
         return _Accuracy(None, [], None)
     if calibration is None:
         return _Accuracy(*model_error(library, None), None)
-    fitted = calibrate(library, calibration, background, offset=offset, broadening=broadening)
-    facts = {"phase": fitted.members, "valence": fitted.valence, "misfit": fitted.misfit}
-    return _Accuracy(*model_error(library, fitted), facts)
+    result = calibrate(library, calibration, background, offset=offset, broadening=broadening)
+    facts = {"phase": result.members, "valence": result.valence, "misfit": result.misfit}
+    return _Accuracy(*model_error(library, result), facts)
 
 
 def _members_on_stack(stack: SpectralStack, library: Library, offset: float, broadening: float) -> list[Spectrum]:
@@ -183,7 +183,7 @@ def _maps(
     maps["misfit"] = map_of(_misfit(fit), companion="valence")
     maps |= doubt_maps(doubt, "valence")
     for i, name in enumerate(design.names):
-        maps[name] = map_of(fit.shown[i], "1", fit.shown_sigma[i], companion="members")
+        maps[name] = map_of(fit.contributions[i], "1", fit.contribution_sigma[i], companion="members")
     units = {"constant": stack.unit, "slope": f"{stack.unit}/eV"}
     for i, name in enumerate(design.backgrounds):
         maps[name] = map_of(fit.background[i], units[name], companion="fit")

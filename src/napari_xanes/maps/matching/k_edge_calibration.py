@@ -50,7 +50,7 @@ class Calibration:
         Root mean square residual as a share of the edge jump.
     members : list of str
         The members that the phase is made of.
-    named : bool
+    phase_is_named : bool
         Whether the spectrum is named after the member.
     valence : float
         Valence of the phase.
@@ -60,7 +60,7 @@ class Calibration:
     broadening: float
     misfit: float
     members: list[str]
-    named: bool
+    phase_is_named: bool
     valence: float
 
 
@@ -74,7 +74,7 @@ def known_phase(library: Library, spectrum: Spectrum) -> tuple[IndexArray, bool,
     -------
     rows : ndarray of int
         Rows of the members that the phase is made of.
-    named : bool
+    phase_is_named : bool
         Whether the spectrum is named after the member.
     valence : float
         Valence of the phase.
@@ -130,7 +130,7 @@ def calibrate(
     ValueError
         If the spectrum is of no known phase, misses the edge, or fits at no offset.
     """
-    rows, named, valence = known_phase(library, spectrum)
+    rows, phase_is_named, valence = known_phase(library, spectrum)
     energy, mu = _on_library(library, spectrum, MAX_OFFSET if offset is None else abs(offset))
     phase = _Phase(library, rows, valence, energy, mu, background_columns(energy, background))
     point = _grid_search(phase, offset, broadening)
@@ -144,7 +144,7 @@ def calibrate(
     final_offset, width = point
     fit = phase.fit(phase.members(final_offset, width))
     names = [str(library.species[row]) for row in rows]
-    return Calibration(round(final_offset, 4), round(width, 4), fit.rms / fit.height, names, named, valence)
+    return Calibration(round(final_offset, 4), round(width, 4), fit.rms / fit.height, names, phase_is_named, valence)
 
 
 def _on_library(library: Library, spectrum: Spectrum, margin: float) -> tuple[Float64Array, Float64Array]:

@@ -51,7 +51,7 @@ def _error(library: Library, calibration: Calibration | None) -> tuple[float, li
         return _UNVALIDATED, [
             f"unvalidated: the valence of {library.name!r} has not been checked with measured spectra"
         ]
-    if calibration is None or not calibration.named:
+    if calibration is None or not calibration.phase_is_named:
         return _UNVALIDATED, [
             f"the valence is right to {_UNVALIDATED:g} only, because the calibration is not named after a member of "
             "the library: a phase that is not a member may be off by more (Ni(OH)2 by 1)"

@@ -41,8 +41,8 @@ def _charge_map(
     """The map of labels: the charge of each species where charges are whole and unique, else a number."""
     species = matcher.grid.species
     charges = [charge_of(library, name) for name in species]
-    whole = all(charge == round(charge) and charge > 0 for charge in charges) and len(set(charges)) == len(charges)
-    numbers = [int(charge) for charge in charges] if whole else list(range(1, len(species) + 1))
+    are_whole = all(charge == round(charge) and charge > 0 for charge in charges) and len(set(charges)) == len(charges)
+    numbers = [int(charge) for charge in charges] if are_whole else list(range(1, len(species) + 1))
     ambiguous = max(numbers) + 1
     label = np.array([*numbers, 0], dtype=np.int16)[matcher.species.reshape(doubt.shape)]
     label = np.where(doubt == Doubt.AMBIGUOUS, ambiguous, np.where(well_fitted, label, 0)).astype(np.int16)

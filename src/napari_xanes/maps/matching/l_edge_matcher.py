@@ -17,7 +17,7 @@ from napari_xanes.maps.matching.search_grid import SearchGrid
 _COMMON_TRACKS = 3
 """On how many common tracks of its species a spectrum is refined: the coarse search is too coarse to choose one."""
 
-_MIN_BEYOND = 0.05
+_MIN_EXCESS = 0.05
 """10Dq that ends less than this (eV) beyond the library is not doubtful."""
 
 
@@ -161,7 +161,9 @@ class Matcher:
         margin = 1 - np.sqrt(best.squares / np.maximum(fits.next_squares, 1e-30))
         return PixelMatch(
             finite=finite,
-            doubt=self._doubt(weak, misfit, species, (fits.next_squares - best.squares) / variance, best.beyond, noise),
+            doubt=self._doubt(
+                weak, misfit, species, (fits.next_squares - best.squares) / variance, best.ten_dq_excess, noise
+            ),
             species=species,
             node=best.node,
             ten_dq=np.where(weak, np.nan, best.ten_dq),
@@ -182,11 +184,11 @@ class Matcher:
         misfit: Float64Array,
         species: IndexArray,
         evidence: Float64Array,
-        beyond: Float64Array,
+        ten_dq_excess: Float64Array,
         noise: Float64Array,
     ) -> NDArray[Any]:
         """The most important doubt about each pixel; `evidence` is the increase of chi-square with the next species."""
         limits = self.limits
         ambiguous = np.asarray(limits.ambiguous[species]) | (evidence < limits.min_evidence)
-        conditions = [weak, misfit > limits.max_misfit, ambiguous, beyond > np.maximum(noise, _MIN_BEYOND)]
+        conditions = [weak, misfit > limits.max_misfit, ambiguous, ten_dq_excess > np.maximum(noise, _MIN_EXCESS)]
         return np.select(conditions, [Doubt.WEAK, Doubt.POOR, Doubt.AMBIGUOUS, Doubt.BEYOND_LIBRARY], 0)

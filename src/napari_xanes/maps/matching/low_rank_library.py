@@ -112,17 +112,17 @@ def _aligned(library: Library) -> Float32Array:
     from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
     delay = (library.table["offset"] - library.table["offset"].min()) / AXIS_STEP
-    n_own = library.energy.size
-    n_axis = n_own + int(np.ceil(delay.max()))
+    n_energies = library.energy.size
+    n_axis = n_energies + int(np.ceil(delay.max()))
     # Without different offsets nothing moves. Otherwise the axis is extended to hold the members that moved furthest.
-    if n_axis == n_own:
+    if n_axis == n_energies:
         return library.spectra
     n = next_fast_len(n_axis + int(np.ceil(delay.max())) + 2 * _RAMP, real=True)
     first, last = library.spectra[:, :1], library.spectra[:, -1:]
     ramp = np.clip((np.arange(n_axis, n) - n_axis) / _RAMP, 0, 1).astype(np.float32)
     padded = np.concatenate(
-        [library.spectra, np.repeat(last, n_axis - n_own, axis=1), last * (1 - ramp) + first * ramp], axis=1
+        [library.spectra, np.repeat(last, n_axis - n_energies, axis=1), last * (1 - ramp) + first * ramp], axis=1
     )
     phase = np.exp(-2j * np.pi * rfftfreq(n) * delay[:, None]).astype(np.complex64)
-    moved: Float32Array = irfft(rfft(padded, axis=1) * phase, n, axis=1)[:, :n_axis].astype(np.float32)
-    return moved
+    aligned: Float32Array = irfft(rfft(padded, axis=1) * phase, n, axis=1)[:, :n_axis].astype(np.float32)
+    return aligned

@@ -127,8 +127,8 @@ class MeanMisfit:
         squares = self.squares(offset, width)
         charge_at_best, least = charge[squares.argmin(axis=1)], float(self.weights @ squares.min(axis=1))
         ambiguous: set[float] = set()
-        for moved in offset + moves:
-            squares = self.squares(moved, width)
+        for trial_offset in offset + moves:
+            squares = self.squares(trial_offset, width)
             if self.weights @ squares.min(axis=1) > tolerance * least:
                 continue
             for before, after in zip(charge_at_best, charge[squares.argmin(axis=1)], strict=True):

@@ -126,7 +126,7 @@ def mixture_maps(
     shape = stack.shape[1:]
     good = fit.good.reshape(shape)
     maps = {
-        name: ParameterMap(fit.shown[i].reshape(shape), "1", fit.shown_sigma[i].reshape(shape), good)
+        name: ParameterMap(fit.contributions[i].reshape(shape), "1", fit.contribution_sigma[i].reshape(shape), good)
         for i, name in enumerate(design.names)
     }
     if design.with_valence.all():

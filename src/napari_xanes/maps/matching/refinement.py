@@ -23,14 +23,14 @@ _LARGEST_MOVE = 0.15
 class RefinedFit(NamedTuple):
     """The fit of each pixel, all arrays (P,).
 
-    ``node`` is the nearest node; ``ten_dq`` and ``shift`` are in eV; ``beyond`` is how far (eV) 10Dq would have gone
+    ``node`` is the nearest node; ``ten_dq`` and ``shift`` are in eV; ``ten_dq_excess`` is how far (eV) 10Dq lies
     beyond the library; ``squares`` are the squared residuals; ``ten_dq_variance`` and ``shift_variance`` are for a
     noise variance of 1; ``amplitude`` is the norm of the fitted spectrum.
     """
 
     node: IndexArray
     ten_dq: Float64Array
-    beyond: Float64Array
+    ten_dq_excess: Float64Array
     shift: Float64Array
     squares: Float64Array
     ten_dq_variance: Float64Array
@@ -132,7 +132,7 @@ def _fit_at(grid: SearchGrid, projection: Projection, node: IndexArray, step: _S
     return RefinedFit(
         node=node,
         ten_dq=ten_dq,
-        beyond=np.where(free_ten_dq, np.abs(step.ten_dq - ten_dq), 0.0),
+        ten_dq_excess=np.where(free_ten_dq, np.abs(step.ten_dq - ten_dq), 0.0),
         shift=np.clip(step.shift, grid.shifts[0], grid.shifts[-1]),
         squares=outside + np.einsum("pk,pk->p", difference, difference) + 1e-30,
         ten_dq_variance=np.where(free_ten_dq, step.ten_dq_inverse * per_variance, 0.0),

@@ -155,14 +155,14 @@ def build_search_grid(
     columns = background_columns(energy, background)
     shifts, coarse_shifts = _shifts(shift, spread)
     numbers = np.arange(len(library.tracks)) if tracks is None else tracks
-    kept = [library.tracks[number] for number in numbers]
+    kept_tracks = [library.tracks[number] for number in numbers]
     compressed = compress(
-        library, kept, energy, columns, shifts, broadening=broadening, offset=offset, n_components=n_components
+        library, kept_tracks, energy, columns, shifts, broadening=broadening, offset=offset, n_components=n_components
     )
-    groups = _grouped_by_ten_dq(library, kept)
-    species = list(dict.fromkeys(library.species[int(rows[0])] for rows in kept))
-    layout = _layout(library, kept, groups, species, shifts.size, checked_weights(library, weights)[numbers])
-    row_groups = {ten_dq: [kept[number] for number in members] for ten_dq, members in groups.items()}
+    groups = _grouped_by_ten_dq(library, kept_tracks)
+    species = list(dict.fromkeys(library.species[int(rows[0])] for rows in kept_tracks))
+    layout = _layout(library, kept_tracks, groups, species, shifts.size, checked_weights(library, weights)[numbers])
+    row_groups = {ten_dq: [kept_tracks[number] for number in members] for ten_dq, members in groups.items()}
     nodes = grid_nodes(library, row_groups, compressed, shifts.size)
     order = np.argsort(layout.start)
     track = np.repeat(order, layout.n_ten_dq[order] * shifts.size)

@@ -10,7 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.progress import Progress
-from napari_xanes.theory.embedding.methods import METHODS, EmbeddingMethod, Tell, distances_of, principal_axes
+from napari_xanes.theory.embedding.methods import (
+    METHODS,
+    EmbeddingMethod,
+    FractionCallback,
+    distances_of,
+    principal_axes,
+)
 from napari_xanes.theory.embedding.model import Embedding
 from napari_xanes.theory.embedding.placement import background_columns, place, unit_rows
 from napari_xanes.theory.library.model import Library
@@ -116,7 +122,7 @@ def embed_spectra(
     if not 1 <= n_components < min(features.shape):
         raise ValueError(f"{features.shape[0]} spectra can't be embedded in {n_components} dimensions")
 
-    def tell(done: float) -> None:
+    def report_fraction(done: float) -> None:
         if progress is not None:
             progress(done, "embedding the library")
 
@@ -125,7 +131,7 @@ def embed_spectra(
 
     # Several threads that wait for each other take ten times as long while another program keeps a core busy.
     with threadpool_limits(1):
-        coordinates = _embedded(features, method, n_components, tell)
+        coordinates = _embedded(features, method, n_components, report_fraction)
     distances, embedded = distances_of(features), distances_of(coordinates)
     # t-SNE and UMAP keep neighbours, not distances: their scale is free.
     scale = np.sum(distances * embedded) / max(np.sum(embedded**2), 1e-30)
@@ -134,12 +140,16 @@ def embed_spectra(
     return Embedding(coordinates, method, stress, _trust(features, coordinates), features, axes=axes)
 
 
-def _embedded(features: Float64Array, method: EmbeddingMethod, n_components: int, tell: Tell) -> Float64Array:
+def _embedded(
+    features: Float64Array, method: EmbeddingMethod, n_components: int, report_fraction: FractionCallback
+) -> Float64Array:
     """Embed all rows, or `LANDMARKS` of them that lie far from each other, with the others placed among them."""
     if method == "pca" or len(features) <= LANDMARKS:
-        return METHODS[method](features, n_components, tell)
+        return METHODS[method](features, n_components, report_fraction)
     landmarks = features[_spread(features)]
-    landmark_embedding = Embedding(METHODS[method](landmarks, n_components, tell), method, 0.0, 1.0, landmarks)
+    landmark_embedding = Embedding(
+        METHODS[method](landmarks, n_components, report_fraction), method, 0.0, 1.0, landmarks
+    )
     coordinates: Float64Array = place(landmark_embedding, features)
     return coordinates
 

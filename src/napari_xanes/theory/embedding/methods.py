@@ -17,7 +17,7 @@ BuiltInMethod = Literal["pca", "mds", "isomap", "tsne"]
 EmbeddingMethod = BuiltInMethod | Literal["umap"]
 """Names of all methods; UMAP needs the extra ``umap``."""
 
-Tell = Callable[[float], None]
+FractionCallback = Callable[[float], None]
 
 SEED = 0
 NEIGHBOURS = 8
@@ -46,19 +46,19 @@ def principal_axes(features: Float64Array, n_components: int) -> tuple[Float64Ar
     return mean, axes
 
 
-def _pca(features: Float64Array, n_components: int, tell: Tell) -> Float64Array:
+def _pca(features: Float64Array, n_components: int, report_fraction: FractionCallback) -> Float64Array:
     mean, axes = principal_axes(features, n_components)
     result: Float64Array = (features - mean) @ axes.T
     return result
 
 
-def _mds(features: Float64Array, n_components: int, tell: Tell) -> Float64Array:
+def _mds(features: Float64Array, n_components: int, report_fraction: FractionCallback) -> Float64Array:
     from sklearn.manifold import smacof
 
     # Classical scaling of Euclidean distances is PCA. From a random start, SMACOF leaves end points in wrong places.
-    coordinates, distances = _pca(features, n_components, tell), distances_of(features)
+    coordinates, distances = _pca(features, n_components, report_fraction), distances_of(features)
     for round_ in range(_ROUNDS):
-        tell(round_ / _ROUNDS)
+        report_fraction(round_ / _ROUNDS)
         coordinates, _, n_steps = smacof(
             distances,
             n_components=n_components,
@@ -74,7 +74,7 @@ def _mds(features: Float64Array, n_components: int, tell: Tell) -> Float64Array:
     return np.asarray(coordinates)
 
 
-def _isomap(features: Float64Array, n_components: int, tell: Tell) -> Float64Array:
+def _isomap(features: Float64Array, n_components: int, report_fraction: FractionCallback) -> Float64Array:
     from scipy.sparse.csgraph import connected_components
     from sklearn.manifold import Isomap
     from sklearn.neighbors import kneighbors_graph
@@ -89,14 +89,14 @@ def _isomap(features: Float64Array, n_components: int, tell: Tell) -> Float64Arr
     return coordinates
 
 
-def _tsne(features: Float64Array, n_components: int, tell: Tell) -> Float64Array:
+def _tsne(features: Float64Array, n_components: int, report_fraction: FractionCallback) -> Float64Array:
     from sklearn.manifold import TSNE
 
-    coordinates = _pca(features, n_components, tell)
+    coordinates = _pca(features, n_components, report_fraction)
     coordinates *= 1e-4 / coordinates[:, 0].std()
     rate = max(len(features) / 48, 50.0)  # the usual rate for an early exaggeration of 12
     for stage in range(_STAGES):
-        tell(stage / _STAGES)
+        report_fraction(stage / _STAGES)
         model = TSNE(
             n_components,
             perplexity=min(20.0, (len(features) - 1) / 3),
@@ -111,7 +111,7 @@ def _tsne(features: Float64Array, n_components: int, tell: Tell) -> Float64Array
     return coordinates
 
 
-def _umap(features: Float64Array, n_components: int, tell: Tell) -> Float64Array:
+def _umap(features: Float64Array, n_components: int, report_fraction: FractionCallback) -> Float64Array:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ImportWarning)  # about TensorFlow, which only parametric UMAP needs
@@ -122,7 +122,7 @@ def _umap(features: Float64Array, n_components: int, tell: Tell) -> Float64Array
     return np.asarray(model.fit_transform(features), dtype=np.float64)
 
 
-METHODS: dict[str, Callable[[Float64Array, int, Tell], Float64Array]] = {
+METHODS: dict[str, Callable[[Float64Array, int, FractionCallback], Float64Array]] = {
     "pca": _pca,
     "mds": _mds,
     "isomap": _isomap,

@@ -91,18 +91,25 @@ def _by_landmarks(embedding: Embedding, features: Float64Array) -> Float64Array:
     products, cross = embedding.products, features @ embedding.features.T
     lengths = np.diagonal(products)
     # Search neighbours around the nearest member only: sorting all of a large library would take most of the time.
-    near = embedding.circles[np.argmax(cross - lengths / 2, axis=1)]
-    to = np.take_along_axis(cross, near, axis=1)
-    n_near = min(NEIGHBOURS, near.shape[1])
-    order = np.argpartition(lengths[near] - 2 * to, n_near - 1, axis=1)[:, :n_near]
-    near, to = np.take_along_axis(near, order, axis=1), np.take_along_axis(to, order, axis=1)
+    neighbours = embedding.circles[np.argmax(cross - lengths / 2, axis=1)]
+    scores = np.take_along_axis(cross, neighbours, axis=1)
+    n_neighbours = min(NEIGHBOURS, neighbours.shape[1])
+    order = np.argpartition(lengths[neighbours] - 2 * scores, n_neighbours - 1, axis=1)[:, :n_neighbours]
+    neighbours, scores = np.take_along_axis(neighbours, order, axis=1), np.take_along_axis(scores, order, axis=1)
     # Inner products of the differences to the neighbours, from those of the spectra: no (N, 8, E) array.
-    own = np.sum(features**2, axis=1)
-    gram = products[near[:, :, None], near[:, None, :]] - to[:, :, None] - to[:, None, :] + own[:, None, None]
+    norms = np.sum(features**2, axis=1)
+    gram = (
+        products[neighbours[:, :, None], neighbours[:, None, :]]
+        - scores[:, :, None]
+        - scores[:, None, :]
+        + norms[:, None, None]
+    )
     # Weigh distant neighbours less, so that noise is not extrapolated from opposite ones; a member keeps its own place.
-    away = np.diagonal(gram, axis1=1, axis2=2)
-    gram[:, np.arange(n_near), np.arange(n_near)] += 0.1 * away + 1e-9 * away.mean(axis=1, keepdims=True) + 1e-15
-    weights = np.linalg.solve(gram, np.ones((len(features), n_near, 1)))[:, :, 0]
+    distances = np.diagonal(gram, axis1=1, axis2=2)
+    gram[:, np.arange(n_neighbours), np.arange(n_neighbours)] += (
+        0.1 * distances + 1e-9 * distances.mean(axis=1, keepdims=True) + 1e-15
+    )
+    weights = np.linalg.solve(gram, np.ones((len(features), n_neighbours, 1)))[:, :, 0]
     weights /= weights.sum(axis=1, keepdims=True)
-    result: Float64Array = np.einsum("pn,pnd->pd", weights, embedding.coordinates[near])
+    result: Float64Array = np.einsum("pn,pnd->pd", weights, embedding.coordinates[neighbours])
     return result

@@ -125,8 +125,8 @@ class Library:
             for name in self.table
             if name not in ("ten_dq", "ten_dq_sigma", "offset", "name")
         ]
-        alone = np.where(np.isnan(ten_dq), np.arange(n), -1).astype(str)
-        _, number = np.unique(np.stack([*(k.astype(str) for k in keys), alone], axis=1), axis=0, return_inverse=True)
+        single = np.where(np.isnan(ten_dq), np.arange(n), -1).astype(str)
+        _, number = np.unique(np.stack([*(k.astype(str) for k in keys), single], axis=1), axis=0, return_inverse=True)
         number = number.ravel()
         first = [int(np.flatnonzero(number == i)[0]) for i in range(number.max() + 1)]
         rows = [np.flatnonzero(number == number[i]) for i in sorted(first)]
@@ -214,8 +214,8 @@ class Library:
     def members(self, rows: Any) -> Library:
         """Return a library of some of the members."""
         table = {name: column[rows] for name, column in self.table.items()}
-        kept = {"energies": "theory"} if self.needs_calibration else {}
-        return replace(self, spectra=self.spectra[rows], table=table, provenance={"part of": self.name, **kept})
+        energy_scale = {"energies": "theory"} if self.needs_calibration else {}
+        return replace(self, spectra=self.spectra[rows], table=table, provenance={"part of": self.name, **energy_scale})
 
     def to_plain(self) -> Any:
         """Return what a recipe stores of the library: its name, its path, or how to build it again.
@@ -284,13 +284,13 @@ def at_k_edge(low: float, high: float) -> bool:
 
 def _weights(axis: Float64Array, energy: Float64Array, fwhm: float) -> Float64Array:
     """Return the weight of each point of the axis in the values at `energy`, shape (R, E)."""
-    away = energy - axis[:, None]
+    distance = energy - axis[:, None]
     if fwhm < 2 * AXIS_STEP:
-        weights: Float64Array = np.maximum(0.0, 1 - np.abs(away) / AXIS_STEP)
+        weights: Float64Array = np.maximum(0.0, 1 - np.abs(distance) / AXIS_STEP)
         return weights
     # The sum over the points is the convolution integral: the samples are band-limited far below 1 / AXIS_STEP.
     sigma = fwhm / _FWHM
-    weights = np.exp(-0.5 * (away / sigma) ** 2)
+    weights = np.exp(-0.5 * (distance / sigma) ** 2)
     # At the ends of the axis a part of the Gaussian is missing; a spectrum that does not end at 0 must not drop there.
     total = weights.sum(axis=0)
     inside = (energy >= axis[0] - AXIS_STEP / 2) & (energy <= axis[-1] + AXIS_STEP / 2)

@@ -141,8 +141,8 @@ def between_l3_and_l2(energy: Float64Array, intensity: Float64Array) -> float:
         low = energy < split
         if not low.any():
             break
-        before, split = split, (_mean(energy[low], intensity[low]) + _mean(energy[~low], intensity[~low])) / 2
-        if split == before:
+        previous, split = split, (_mean(energy[low], intensity[low]) + _mean(energy[~low], intensity[~low])) / 2
+        if split == previous:
             break
     return split
 
@@ -187,8 +187,8 @@ def _interpolation(position: Float64Array) -> tuple[NDArray[np.intp], Float64Arr
     distance = (position - below)[..., None] - points
     weights = np.empty(distance.shape)
     for k in points:
-        rest = points != k
-        weights[..., k] = np.prod(distance[..., rest] / (k - points[rest]), axis=-1)
+        is_other = points != k
+        weights[..., k] = np.prod(distance[..., is_other] / (k - points[is_other]), axis=-1)
     return below[..., None] + points, weights
 
 

@@ -111,11 +111,11 @@ def _excitations(
     initial, final = configuration_space(6, ion.n_3d), configuration_space(5, ion.n_3d + 1)
     excitations = []
     for block, population in populations.items():
-        kept = np.flatnonzero(population > _POPULATED)
+        populated = np.flatnonzero(population > _POPULATED)
         for q, weight in crystal_field.weights_of(polarization, field.cubic).items():
             target = (block + 2 * q) % 8
             operator = dipole(ion.n_3d, q)[final.rows(target)][:, initial.rows(block)]
-            for k, vector in zip(kept, (operator @ states[block][:, kept]).T, strict=True):
+            for k, vector in zip(populated, (operator @ states[block][:, populated]).T, strict=True):
                 if vector @ vector > 1e-12:
                     scaled = vector * np.sqrt(weight * population[k])
                     excitations.append(_Excitation(target, scaled, float(levels[block][k])))

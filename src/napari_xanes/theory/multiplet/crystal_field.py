@@ -92,15 +92,15 @@ def _solve(ion: Ion, field: Field, temperature: float, polarization: Polarizatio
     after: dict[int, tuple[NDArray[np.intp], Float64Array, Float64Array]] = {}
     energies, intensities = [], []
     for c, (rows, levels, states) in before.items():
-        kept = population[c] > _POPULATED
+        is_populated = population[c] > _POPULATED
         for q, weight in weights_of(polarization, field.cubic).items():
             target = (c + 2 * q) % 8
             if target not in after:
                 after[target] = _eigen(final, target, field.parameters(ion.final))
             columns, final_levels, final_states = after[target]
-            excited = dipole(ion.n_3d, q)[columns][:, rows] @ states[:, kept]
-            strength = (final_states.T @ excited) ** 2 * (weight * population[c][kept])
-            energies.append((final_levels[:, None] - levels[None, kept]).ravel())
+            excited = dipole(ion.n_3d, q)[columns][:, rows] @ states[:, is_populated]
+            strength = (final_states.T @ excited) ** 2 * (weight * population[c][is_populated])
+            energies.append((final_levels[:, None] - levels[None, is_populated]).ravel())
             intensities.append(strength.ravel())
     return ordered_sticks(np.concatenate(energies), np.concatenate(intensities))
 

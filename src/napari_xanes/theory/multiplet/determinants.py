@@ -47,8 +47,8 @@ def twice_mj(dets: Bits) -> NDArray[np.int64]:
 
 def _sign(dets: Bits, bit: int) -> NDArray[np.int64]:
     """Return the sign, +1 or -1, of removing or adding an electron: -1 if an odd number of lower orbitals is filled."""
-    below: Bits = np.bitwise_count(dets & ((1 << bit) - 1)).astype(np.int64)
-    return 1 - 2 * (below & 1)
+    n_lower: Bits = np.bitwise_count(dets & ((1 << bit) - 1)).astype(np.int64)
+    return 1 - 2 * (n_lower & 1)
 
 
 def one_body(terms: Iterable[tuple[int, int, float]], bra: Bits, ket: Bits) -> Any:
