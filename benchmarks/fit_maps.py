@@ -102,7 +102,7 @@ def seconds_of_scipy(stack: SpectralStack, refs: list[Spectrum]) -> float:
 
 
 def main(height: int = 512, n_energies: int = 100) -> None:
-    idle = resident()
+    idle_memory = resident()
     stack, refs = sample(height, n_energies)
     read = best_of(lambda: np.sum(stack.data))
     copy = best_of(lambda: stack.data.copy())
@@ -120,7 +120,7 @@ def main(height: int = 512, n_energies: int = 100) -> None:
         fit_references(result, references=refs)
         edge_energy(result)
 
-    peak = peak_of(everything) - idle
+    peak = peak_of(everything) - idle_memory
     scipy = seconds_of_scipy(stack, refs)
     total = sum(parts.values())
     megabytes = stack.data.nbytes / 1e6

@@ -17,8 +17,11 @@ def best(module: str, runs: int = 7) -> float:
 
 
 def main() -> None:
-    own, numpy = best("napari_xanes"), best("numpy")
-    print(f"import napari_xanes: {own * 1e3:.1f} ms, {own / numpy:.2f} of importing numpy ({numpy * 1e3:.1f} ms)")
+    package_time, numpy_time = best("napari_xanes"), best("numpy")
+    ratio = package_time / numpy_time
+    print(
+        f"import napari_xanes: {package_time * 1e3:.1f} ms, {ratio:.2f} of importing numpy ({numpy_time * 1e3:.1f} ms)"
+    )
 
 
 if __name__ == "__main__":

@@ -91,9 +91,9 @@ def mixtures(truth: Library, n: int) -> None:
     rng = np.random.default_rng(3)
     for low, high in ((2, 3), (2, 4), (3, 4)):
         ends = []
-        for charge, wanted in ((low, 0.9), (high, 1.9)):
+        for charge, target_ten_dq in ((low, 0.9), (high, 1.9)):
             rows = np.flatnonzero(truth.table["charge"] == charge)
-            ends.append(rows[np.abs(truth.table["ten_dq"][rows] - wanted).argmin()])
+            ends.append(rows[np.abs(truth.table["ten_dq"][rows] - target_ten_dq).argmin()])
         share = rng.uniform(0, 1, n)
         pure = truth.at(ENERGY, broadening=WIDTH, rows=ends)
         data = np.outer(share, pure[0]) + np.outer(1 - share, pure[1])

@@ -69,9 +69,9 @@ SETS = {
 }
 
 
-def oxides(folder: Path, wanted: list[tuple[str, str | None, str, float]]) -> list[nx.Spectrum]:
+def oxides(folder: Path, sources: list[tuple[str, str | None, str, float]]) -> list[nx.Spectrum]:
     spectra = []
-    for path, name, phase, valence in wanted:
+    for path, name, phase, valence in sources:
         item = {"path": folder / path} | ({"name": name} if name else {})
         spectrum = load_reference(item)
         assert spectrum is not None
@@ -142,9 +142,9 @@ def main() -> None:
         print(f"no reference spectra in {folder}: give their folder")
         return
     rng = np.random.default_rng(2018)
-    for title, (library, bars, wanted) in SETS.items():
+    for title, (library, bars, sources) in SETS.items():
         print(f"{title} ({library}; {bars})")
-        pure(library, oxides(folder, wanted))
+        pure(library, oxides(folder, sources))
     print("mixtures")
     for title, ends in (
         ("Ni", ("NiO", "LiNiO2")),
@@ -152,8 +152,8 @@ def main() -> None:
         ("Mn", ("Mn2O3", "MnO2")),
         ("Fe", ("FeO", "Fe2O3")),
     ):
-        library, _, wanted = SETS[title]
-        mixed(library, oxides(folder, wanted), ends, rng)
+        library, _, sources = SETS[title]
+        mixed(library, oxides(folder, sources), ends, rng)
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ def lines_by_folder(coverage: Coverage, root: Path) -> tuple[Counter[str], Count
     missing: Counter[str] = Counter()
     for file in coverage.get_data().measured_files():
         folder = str(Path(file).relative_to(root).parent)
-        _, can_run, _, not_run, _ = coverage.analysis2(file)
-        lines[folder] += len(can_run)
-        missing[folder] += len(not_run)
+        _, executable, _, not_executed, _ = coverage.analysis2(file)
+        lines[folder] += len(executable)
+        missing[folder] += len(not_executed)
     return lines, missing
 
 
@@ -27,9 +27,9 @@ def rows(lines: Counter[str], missing: Counter[str]) -> list[str]:
     """Return one row of text per folder, and one for all."""
     table = [("all", lines.total(), missing.total()), *((name, lines[name], missing[name]) for name in sorted(lines))]
     return [
-        f"{name:<28} {count:>6} lines {100 - 100 * not_run / count:>6.1f} %"
-        f"{'  below the goal' if 100 * (count - not_run) < GOAL * count else ''}"
-        for name, count, not_run in table
+        f"{name:<28} {count:>6} lines {100 - 100 * n_missing / count:>6.1f} %"
+        f"{'  below the goal' if 100 * (count - n_missing) < GOAL * count else ''}"
+        for name, count, n_missing in table
         if count
     ]
 

@@ -150,8 +150,10 @@ def simulate(case: Case, seed: int, *, size: int = SIZE) -> Measurement:
     edge = _edge(case.edge)
     specimen_rng = np.random.default_rng([seed, zlib.crc32(case.texture.encode())])
     truth = _specimen(case, specimen_rng, size)
-    known = truth.jump * (1 - truth.unknown)
-    depth = np.concatenate([known * _fractions(truth.valence, edge), [truth.jump * truth.unknown], [truth.matrix]])
+    reference_jump = truth.jump * (1 - truth.unknown)
+    depth = np.concatenate(
+        [reference_jump * _fractions(truth.valence, edge), [truth.jump * truth.unknown], [truth.matrix]]
+    )
     spectra = np.array([spectrum.at(edge.energy) for spectrum in (*edge.references, edge.unknown)])
     matrix = (edge.energy / edge.energy[0]) ** -3
     rng = np.random.default_rng([seed, 1])

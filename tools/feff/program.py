@@ -85,8 +85,8 @@ def feff_input(crystal: Crystal, absorber: Site) -> str:
         low, high = _LMAX.get(element, (2, 3))
         return f"{number} {atomic_number(element)} {element} {low} {high} {share:g}"
 
-    around = cluster(crystal, absorber, RADIUS)
-    labels = list(dict.fromkeys(around.labels[1:]))
+    neighbours = cluster(crystal, absorber, RADIUS)
+    labels = list(dict.fromkeys(neighbours.labels[1:]))
     potentials = [potential(0, absorber.element, 0.01)]
     for number, label in enumerate(labels, start=1):
         alike = [site for site in crystal.sites if site.label == label]
@@ -94,7 +94,7 @@ def feff_input(crystal: Crystal, absorber: Site) -> str:
         potentials.append(potential(number, alike[0].element, share))
     atoms = [
         f"{x:.5f} {y:.5f} {z:.5f} {labels.index(label) + 1 if i else 0}"
-        for i, (label, (x, y, z)) in enumerate(zip(around.labels, around.places, strict=True))
+        for i, (label, (x, y, z)) in enumerate(zip(neighbours.labels, neighbours.places, strict=True))
     ]
     title = f"TITLE {crystal.name} {absorber.label}"
     return "\n".join([title, *CARDS, "POTENTIALS", *potentials, "ATOMS", *atoms, "END", ""])

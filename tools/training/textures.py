@@ -233,12 +233,12 @@ def particles(rng: Random, shape: Shape) -> tuple[Image, Image]:
     for _ in range(int(rng.integers(1, 7))):
         radius = log_uniform(rng, 15, 1.2 * max(shape))
         cy, cx = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
-        away = np.hypot(y - cy, x - cx) / radius * bump
-        thick = rng.uniform(0.4, 1) * np.clip(1 - away**2, 0, 1) ** rng.uniform(0.3, 0.7)
-        on_top = thick > amount
-        own = core + rng.normal(0, 0.1) + course * np.clip(away, 0, 1) ** power
-        amount = np.where(on_top, thick, amount)
-        fraction = np.where(on_top, own, fraction)
+        distance = np.hypot(y - cy, x - cx) / radius * bump
+        grain_thickness = rng.uniform(0.4, 1) * np.clip(1 - distance**2, 0, 1) ** rng.uniform(0.3, 0.7)
+        is_on_top = grain_thickness > amount
+        grain_fraction = core + rng.normal(0, 0.1) + course * np.clip(distance, 0, 1) ** power
+        amount = np.where(is_on_top, grain_thickness, amount)
+        fraction = np.where(is_on_top, grain_fraction, fraction)
     cell, border = grains(rng, shape)
     fraction = fraction + log_uniform(rng, 0.02, 0.3) * rng.standard_normal(int(cell.max()) + 1)[cell]
     fraction = fraction + log_uniform(rng, 0.005, 0.15) * smooth(rng, shape, log_uniform(rng, 1, 40))
