@@ -57,12 +57,12 @@ def _spectra(item: Any) -> list[Spectrum]:
     if "path" not in item or unknown:
         raise ValueError(f"a reference has path, name and valence, not {', '.join(map(str, item)) or 'nothing'}")
     spectra = read_spectra(item["path"])
-    named = [spectrum for spectrum in spectra if spectrum.name == item.get("name")]
-    if "name" in item and not named and len(spectra) > 1:
+    matches = [spectrum for spectrum in spectra if spectrum.name == item.get("name")]
+    if "name" in item and not matches and len(spectra) > 1:
         raise ValueError(f"{item['path']} holds {', '.join(s.name for s in spectra)}, but no {item['name']!r}")
     return [
         Spectrum(str(item.get("name", s.name)), s.energy, s.mu, item.get("valence", s.valence), s.sigma, s.metadata)
-        for s in named or spectra
+        for s in matches or spectra
     ]
 
 

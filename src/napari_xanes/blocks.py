@@ -76,11 +76,11 @@ def over_pixels(
         return
     row, rows = prod(data.shape[2:]), rows_per_slab(data.shape, data.dtype.itemsize)
     for start in range(0, data.shape[1], rows):
-        slab = loaded(data[:, start : start + rows])
+        slab = load_dask_array(data[:, start : start + rows])
         _in_threads(kernel, slab.reshape(slab.shape[0], -1), start * row, n_pixels, progress, message, threads)
 
 
-def loaded(data: Any) -> NDArray[Any]:
+def load_dask_array(data: Any) -> NDArray[Any]:
     """Return the values of a dask array. Chunks are written into one array, so that no value is in memory twice."""
     import dask.array as da
 

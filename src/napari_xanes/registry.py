@@ -138,7 +138,7 @@ class Method(Generic[R]):
             return {}
         start = perf_counter()
         state = self.fit(stack, **parameters, **({"progress": progress} if _takes_progress(self.fit) else {}))
-        logger.info("%s: from %r: %s", self.name, stack.name, _in_short(state))
+        logger.info("%s: from %r: %s", self.name, stack.name, _short_text(state))
         logger.debug("%s: fit took %.3f s", self.name, perf_counter() - start)
         return state
 
@@ -154,7 +154,7 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: to_plain(value) for name, value in values.items()}
 
 
-def _in_short(values: Mapping[str, Any], width: int = 60) -> str:
+def _short_text(values: Mapping[str, Any], width: int = 60) -> str:
     """Return ``name = value`` of each entry, with long values cut off, for the log."""
     texts = {name: " ".join(repr(value).split()) for name, value in values.items()}
     return ", ".join(f"{name} = {text if len(text) <= width else text[:width] + '...'}" for name, text in texts.items())

@@ -21,7 +21,7 @@ from napari_xanes.denoising.network.cleaning import WEIGHTS
 from napari_xanes.gui.denoising import DenoiseDock
 from napari_xanes.gui.denoising.compare import BeforeAfter
 from napari_xanes.gui.denoising.overlay import in_view
-from napari_xanes.gui.denoising.results import device_in_words
+from napari_xanes.gui.denoising.results import device_text
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.pixels import tiles
 from napari_xanes.gui.wording import time_left
@@ -102,8 +102,8 @@ def test_a_graphics_card_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Card 1")
-    assert device_in_words("auto") == "Computed on the graphics card (GPU), Card 1."
-    assert "CPU" in device_in_words("cpu")
+    assert device_text("auto") == "Computed on the graphics card (GPU), Card 1."
+    assert "CPU" in device_text("cpu")
 
 
 @pytest.mark.skipif(not WEIGHTS.exists(), reason="no trained weights")

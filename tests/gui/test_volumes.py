@@ -15,7 +15,7 @@ import napari_xanes as nx
 from napari_xanes import SpectralStack
 from napari_xanes.gui.denoising import DenoiseDock
 from napari_xanes.gui.layers import is_map, is_stack, stack_of
-from napari_xanes.gui.maps.fit_overlay import pixel_in_words
+from napari_xanes.gui.maps.fit_overlay import pixel_text
 from napari_xanes.gui.spectra import SpectraDock
 from napari_xanes.gui.spectra.pin_set import pins_of
 from napari_xanes.sample import mn_oxides_l, nmc_ni_k
@@ -215,7 +215,7 @@ def test_maps_of_a_volume(
             np.testing.assert_allclose(whole.data[z], flat[z][name].data, rtol=2e-4, atol=2e-5, err_msg=name)
 
     look_at(viewer, shown, (7, 2, 24, 24))
-    wait(lambda: dock.overlay.text() == pixel_in_words(dock.results._maps, (2, 24, 24)))
+    wait(lambda: dock.overlay.text() == pixel_text(dock.results._maps, (2, 24, 24)))
     assert "edge jump" in dock.overlay.text()
     if estimator == "fit_references":
         (fit,) = (item for item in spectra.plot.curves if item.kind == "fit")

@@ -16,7 +16,7 @@ from tests.io.fuzzing import assert_documented
 from tests.io.hdf5.test_fuzz import LAYOUTS, SERIES
 
 from napari_xanes import io
-from napari_xanes.io.files import files_in, inside, not_followed
+from napari_xanes.io.files import files_in, inside, link_warnings
 
 READ = {"stack": io.read, "spectra": io.read_spectra, "maps": io.read_maps}
 WRITERS = {
@@ -126,8 +126,8 @@ def test_inside_accepts_only_paths_in_the_folder(tmp_path):
     assert inside(tmp_path / "a", tmp_path / "a/b/../b")
     assert not inside(tmp_path / "a", tmp_path / "a/b/../../c.tif")
     assert not inside(tmp_path / "a", tmp_path / "ab")
-    assert not_followed([]) == []
-    assert "gone.tif, out.TIF; open the files where they lie" in not_followed(links)[0]
+    assert link_warnings([]) == []
+    assert "gone.tif, out.TIF; open the files where they lie" in link_warnings(links)[0]
 
 
 # Links in HDF5 files. Their target is a pipe: a reader that opens it waits forever.

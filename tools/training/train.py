@@ -170,15 +170,15 @@ def _start(path: Path, seed: int, steps: int, device: str) -> _State:
     return state
 
 
-def _batch(chosen: list[dict[str, Tensor]], rng: np.random.Generator) -> dict[str, Tensor]:
+def _batch(examples: list[dict[str, Tensor]], rng: np.random.Generator) -> dict[str, Tensor]:
     """Stack examples, all rotated and mirrored in the same way."""
     turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
 
-    def placed(name: str) -> Tensor:
-        stack = torch.rot90(torch.stack([example[name] for example in chosen]).float(), turns, (-2, -1))
+    def oriented_stack(name: str) -> Tensor:
+        stack = torch.rot90(torch.stack([example[name] for example in examples]).float(), turns, (-2, -1))
         return stack.flip(-1) if mirrored else stack
 
-    batch = {name: placed(name) for name in chosen[0]}
+    batch = {name: oriented_stack(name) for name in examples[0]}
     batch["features"] = batch["features"].contiguous(memory_format=torch.channels_last)
     return batch
 

@@ -24,12 +24,12 @@ def log_to_stderr(verbosity: int) -> Callable[[], None]:
         return lambda: None
     logger, handler = logging.getLogger("napari_xanes"), logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
-    before = logger.level
+    old_level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO if verbosity == 1 else logging.DEBUG)
 
     def stop() -> None:
         logger.removeHandler(handler)
-        logger.setLevel(before)
+        logger.setLevel(old_level)
 
     return stop

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array
-from napari_xanes.blocks import CACHE_BYTES, SLAB_BYTES, loaded, single_threaded_blas
+from napari_xanes.blocks import CACHE_BYTES, SLAB_BYTES, load_dask_array, single_threaded_blas
 from napari_xanes.progress import Progress
 
 
@@ -44,7 +44,7 @@ def over_bands(
     done = 0
     with single_threaded_blas(), ThreadPoolExecutor(os.cpu_count()) as pool:
         for top in range(0, height, slab):
-            part = loaded(data[:, top : top + slab]) if lazy else data[:, top : top + slab]
+            part = load_dask_array(data[:, top : top + slab]) if lazy else data[:, top : top + slab]
             starts = range(0, part.shape[1], rows)
             jobs = [pool.submit(kernel, part[:, a : a + rows], slice(top + a, top + a + rows)) for a in starts]
             try:

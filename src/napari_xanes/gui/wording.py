@@ -15,8 +15,8 @@ _SHORTEST = 2.0  # s; a shorter time gives no reliable estimate
 
 def is_about(message: str, parameter: Parameter) -> bool:
     """Return whether a message names a parameter: as ``name=``, or with the word reference for references."""
-    named = re.search(rf"\b{parameter.name} ?=", message)
-    return bool(named or (parameter.kind == "references" and re.search(r"\breferences?\b", message)))
+    match = re.search(rf"\b{parameter.name} ?=", message)
+    return bool(match or (parameter.kind == "references" and re.search(r"\breferences?\b", message)))
 
 
 def time_left(elapsed: float, done: float) -> str:

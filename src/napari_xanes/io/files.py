@@ -81,7 +81,9 @@ def inside(folder: Path, path: Path) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
-def files_in(folder: Path, suffixes: tuple[str, ...], *, named: Path | None = None) -> tuple[list[Path], list[Path]]:
+def files_in(
+    folder: Path, suffixes: tuple[str, ...], *, user_file: Path | None = None
+) -> tuple[list[Path], list[Path]]:
     """List the files of a folder, and its links that lead out of it, which nobody asked to open.
 
     Parameters
@@ -89,9 +91,9 @@ def files_in(folder: Path, suffixes: tuple[str, ...], *, named: Path | None = No
     folder : Path
         As the user named it.
     suffixes : tuple of str
-        Ends of the names of the files that are wanted, lower case.
-    named : Path, optional
-        A file in it that the user named, which is followed where it leads.
+        Ends of the names of the files to list, lower case.
+    user_file : Path, optional
+        A file in it that the user named. If it is a link, it is followed.
 
     Returns
     -------
@@ -105,12 +107,14 @@ def files_in(folder: Path, suffixes: tuple[str, ...], *, named: Path | None = No
     """
     files: list[Path] = []
     links: list[Path] = []
-    for path, is_link in look_through(folder, suffixes, named=named):
+    for path, is_link in iter_files(folder, suffixes, user_file=user_file):
         (links if is_link else files).append(path)
     return sorted(files, key=_natural), sorted(links, key=_natural)
 
 
-def look_through(folder: Path, suffixes: tuple[str, ...], *, named: Path | None = None) -> Iterator[tuple[Path, bool]]:
+def iter_files(
+    folder: Path, suffixes: tuple[str, ...], *, user_file: Path | None = None
+) -> Iterator[tuple[Path, bool]]:
     """Yield the files that `files_in` lists, in no order, each with whether it is a link that leads out of the folder.
 
     Thousands of files may lie in a folder, and the first few often tell enough.
@@ -120,7 +124,7 @@ def look_through(folder: Path, suffixes: tuple[str, ...], *, named: Path | None 
             if entry.name.startswith(".") or not entry.name.lower().endswith(suffixes):
                 continue
             path = folder / entry.name
-            is_link = entry.is_symlink() and path != named and not inside(folder, path)
+            is_link = entry.is_symlink() and path != user_file and not inside(folder, path)
             if is_link or entry.is_file(follow_symlinks=False) or path.is_file():
                 yield path, is_link
 
@@ -130,16 +134,16 @@ def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
     return [(int(part), "") if part.isdecimal() else (0, part) for part in parts], path.name
 
 
-def listed(names: Sequence[str]) -> str:
+def first_names(names: Sequence[str]) -> str:
     """Return the first few of some names, for messages."""
     return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
 
 
-def not_followed(links: Sequence[Path]) -> list[str]:
+def link_warnings(links: Sequence[Path]) -> list[str]:
     """Return the warning about links that lead out of a folder; no warning if there are none."""
     if not links:
         return []
-    names = listed([link.name for link in links])
+    names = first_names([link.name for link in links])
     return [f"links out of the folder are not followed: {names}; open the files where they lie, or copy them"]
 
 

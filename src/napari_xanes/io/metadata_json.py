@@ -74,13 +74,13 @@ def pack(value: Any, keep: Keep, name: str = "") -> Plain:
 def pack_mapping(values: Mapping[str, Any], keep: Keep) -> tuple[dict[str, Any], list[str]]:
     """Return a mapping for JSON, and the names of values that can't be written."""
     packed: dict[str, Any] = {}
-    lost = []
+    lost_keys = []
     for key, value in values.items():
         try:
             packed[key] = pack(value, keep, key)
         except NotWritable:
-            lost.append(key)
-    return packed, lost
+            lost_keys.append(key)
+    return packed, lost_keys
 
 
 def unpack(plain: Any, fetch: Fetch) -> Any:

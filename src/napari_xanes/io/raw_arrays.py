@@ -11,7 +11,7 @@ from napari_xanes.io import frames
 _LAZY_BYTES = 32 << 20
 
 
-def mapped(array: Any) -> Any:
+def native_array(array: Any) -> Any:
     """Return the values of a memory map in the byte order of this computer.
 
     Parameters

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from napari_xanes.io.files import listed
+from napari_xanes.io.files import first_names
 from napari_xanes.io.raw_stack import RawStack
 
 
@@ -72,7 +72,9 @@ def with_choice(stack: RawStack, index: int, available: Sequence[str]) -> RawSta
     return stack
 
 
-def holding(scans: Sequence[Scan], holds: Callable[[Scan], bool], name: str, warnings: list[str]) -> list[Scan]:
+def scans_with_stack(
+    scans: Sequence[Scan], holds: Callable[[Scan], bool], name: str, warnings: list[str]
+) -> list[Scan]:
     """Leave out the files that do not hold the chosen stack, such as a projection.
 
     Parameters
@@ -87,5 +89,5 @@ def holding(scans: Sequence[Scan], holds: Callable[[Scan], bool], name: str, war
         Gets a line that names the files left out.
     """
     if without := [scan.path.name for scan in scans if not holds(scan)]:
-        warnings.append(f"{len(without)} of {len(scans)} files have no {name} and are left out: {listed(without)}")
+        warnings.append(f"{len(without)} of {len(scans)} files have no {name} and are left out: {first_names(without)}")
     return [scan for scan in scans if holds(scan)]

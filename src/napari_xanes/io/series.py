@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.io.allocation_limits import memory_limited_to
-from napari_xanes.io.files import files_in, listed, not_followed
+from napari_xanes.io.files import files_in, first_names, link_warnings
 from napari_xanes.io.frames import one_per_file
 from napari_xanes.io.part import Part, common_shape, known_times
 from napari_xanes.io.raw_stack import RawStack
@@ -60,7 +60,7 @@ def series_files(
     if not path.is_dir():
         return [path]
     in_folder, links = files_in(path, suffixes)
-    warnings += not_followed(links)
+    warnings += link_warnings(links)
     return in_folder
 
 
@@ -106,7 +106,7 @@ def parse_files(
             facts += [] if parsed is None else [parsed]
     if required and len(paths) == len(errors) == 1:
         raise errors[paths[0]]
-    reasons = listed([f"{path.name} ({_reason(path, error)})" for path, error in errors.items()])
+    reasons = first_names([f"{path.name} ({_reason(path, error)})" for path, error in errors.items()])
     if required and not facts:
         folder = f"{paths[0].parent}: " if paths else ""
         raise ValueError(f"{folder}none of {len(paths)} {kind} can be used: {reasons or 'they hold something else'}")
@@ -144,7 +144,7 @@ def with_known_energies(
         raise ValueError(
             f"{missing[0]}: no photon energy {energy_place}; pass energies=, one in eV for each of {len(parts)} {kind}"
         )
-    names = listed([path.name for path in missing])
+    names = first_names([path.name for path in missing])
     warnings.append(
         f"{len(missing)} of {len(parts)} {kind} have no photon energy {energy_place} and are left out: {names}"
     )
@@ -249,7 +249,7 @@ def _corrections(parts: Sequence[Part], name: Literal["flat", "dark"], warnings:
         without = [part.path.name for part in parts if getattr(part, name) is None]
         warnings.append(
             f"{len(without)} of {len(parts)} frames have no {name}, so those of the others are not used: "
-            f"{listed(without)}"
+            f"{first_names(without)}"
         )
     return images if len(images) == len(parts) else []
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.energies import TEXT_BYTES, first_column, given_energies, looks_like_energies, to_ev
-from napari_xanes.io.files import files_in, not_followed, read_text
+from napari_xanes.io.files import files_in, link_warnings, read_text
 
 _TEXT_SUFFIXES = (".txt", ".dat", ".csv")
 _MOST_TEXTS = 100
@@ -64,7 +64,7 @@ def only_fitting(folder: Path, counts: tuple[int, ...]) -> Energies | None:
 def missing(path: Path) -> str:
     """Return the message for an image file without energies."""
     message = f"no energies found beside it: put them one per line in {path.stem}.txt, or pass energies="
-    return "; ".join([message, *not_followed(_texts(path.parent)[1])])
+    return "; ".join([message, *link_warnings(_texts(path.parent)[1])])
 
 
 def given_or_sidecar_energies(

@@ -140,9 +140,9 @@ def _maps(stack: SpectralStack, design: Design, fit: LinearFit) -> MapSet:
     shape, unit, names = stack.shape[1:], stack.unit, design.names
     good = fit.good.reshape(shape)
 
-    def map_of(values: Any, unit: str, sigma: Any = None, mask: Any = good, **more: Any) -> ParameterMap:
+    def map_of(values: Any, unit: str, sigma: Any = None, mask: Any = good, **options: Any) -> ParameterMap:
         sigma = None if sigma is None else sigma.reshape(shape)
-        return ParameterMap(values.reshape(shape), unit, sigma, mask, **more)
+        return ParameterMap(values.reshape(shape), unit, sigma, mask, **options)
 
     def good_and_finite(values: Any) -> Any:
         return good & np.isfinite(values).reshape(shape)

@@ -70,17 +70,17 @@ def joined_sentences(slices: list[SpectralStack]) -> list[str]:
         for sentence in result.report.text if result else ():
             numbers.setdefault(sentence, []).append(z)
     return [
-        sentence if len(present) == len(slices) else f"{_numbers_in_words(present)}: {sentence}"
+        sentence if len(present) == len(slices) else f"{_numbers_text(present)}: {sentence}"
         for sentence, present in numbers.items()
     ]
 
 
-def _numbers_in_words(numbers: list[int]) -> str:
+def _numbers_text(numbers: list[int]) -> str:
     """Return increasing numbers of slices in words.
 
     Examples
     --------
-    >>> _numbers_in_words([4]), _numbers_in_words([0, 2, 3, 4])
+    >>> _numbers_text([4]), _numbers_text([0, 2, 3, 4])
     ('slice 4', 'slices 0, 2-4')
     """
     runs: list[list[int]] = []

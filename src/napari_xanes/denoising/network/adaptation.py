@@ -82,13 +82,15 @@ def adapt(
         return Adaptation(network, False, 1.0)
     batches = [_batches(halves, place, device) for place in places]
     held_out, training = batches[::3], [pair for i, pair in enumerate(batches) if i % 3]
-    before = np.array([_error(network, pair) for pair in held_out])
+    errors_before = np.array([_error(network, pair) for pair in held_out])
     adapted = _trained_copy(network, training, rng, device, progress)
-    after = np.array([_error(adapted, pair) for pair in held_out])
-    change = before - after
+    errors_after = np.array([_error(adapted, pair) for pair in held_out])
+    change = errors_before - errors_after
     error = change.std(ddof=1) / np.sqrt(change.size) if change.size > 1 else np.inf
     accepted = bool(change.mean() > _CLEARLY * error)
-    return Adaptation(adapted.eval() if accepted else network, accepted, float(after.mean() / before.mean()))
+    return Adaptation(
+        adapted.eval() if accepted else network, accepted, float(errors_after.mean() / errors_before.mean())
+    )
 
 
 def _trained_copy(

@@ -102,16 +102,16 @@ def find_shared_features(
 
 def _clearest_direction(scores: NDArray[Any], colour: NDArray[np.intp]) -> tuple[Float64Array, bool] | None:
     """Return the clearest direction that both colours confirm, and whether it only adds absorption."""
-    learned = [_leading_direction(scores[:, colour == i]) for i in (0, 1)]
-    tested = [direction @ scores[:, colour != i] for i, direction in enumerate(learned)]
-    above = [int((amounts > _CLEAR).sum()) for amounts in tested]
-    below = [int((amounts < -_CLEAR).sum()) for amounts in tested]
-    if sum(above) + sum(below) < _MIN_BINS or abs(learned[0] @ learned[1]) < _MIN_COSINE:
+    half_directions = [_leading_direction(scores[:, colour == i]) for i in (0, 1)]
+    half_amounts = [direction @ scores[:, colour != i] for i, direction in enumerate(half_directions)]
+    n_above = [int((amounts > _CLEAR).sum()) for amounts in half_amounts]
+    n_below = [int((amounts < -_CLEAR).sum()) for amounts in half_amounts]
+    if sum(n_above) + sum(n_below) < _MIN_BINS or abs(half_directions[0] @ half_directions[1]) < _MIN_COSINE:
         return None
-    signs = [1.0 if a >= b else -1.0 for a, b in zip(above, below, strict=True)]
-    start = signs[0] * learned[0] + signs[1] * learned[1]
+    signs = [1.0 if a >= b else -1.0 for a, b in zip(n_above, n_below, strict=True)]
+    start = signs[0] * half_directions[0] + signs[1] * half_directions[1]
     direction = _refined(scores, start / np.linalg.norm(start))
-    more, fewer = (sum(sorted(pair)[k] for pair in zip(above, below, strict=True)) for k in (1, 0))
+    more, fewer = (sum(sorted(pair)[k] for pair in zip(n_above, n_below, strict=True)) for k in (1, 0))
     return direction, more > _ONE_SIDED * fewer
 
 

@@ -64,10 +64,10 @@ def companion_maps(stack: SpectralStack) -> MapSet:
 def report_lines(stack: SpectralStack) -> list[str]:
     """Return the report of a denoised stack and the device that computed it."""
     device = stack.history[-1].parameters.get("device", "cpu")
-    return [*as_denoising_result(stack.metadata["denoise"]).report.text, device_in_words(device)]
+    return [*as_denoising_result(stack.metadata["denoise"]).report.text, device_text(device)]
 
 
-def device_in_words(device: str) -> str:
+def device_text(device: str) -> str:
     """Return a sentence about the device that the parameter `device` selects."""
     import torch
 

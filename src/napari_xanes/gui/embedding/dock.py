@@ -22,9 +22,9 @@ from qtpy.QtWidgets import (
 from napari_xanes.gui.dock_layout import DOCK_WIDTH, row_of, wrapping_label
 from napari_xanes.gui.embedding.lasso import add_label
 from napari_xanes.gui.embedding.libraries import LibraryBox, element_of
-from napari_xanes.gui.embedding.library_match import match_of, reading, settings_in_words
+from napari_xanes.gui.embedding.library_match import match_of, reading, settings_text
 from napari_xanes.gui.embedding.marks import pins_in, regions_in
-from napari_xanes.gui.embedding.model import QUALITY_TIP, Picture, embed_stack, overlapping_frames, quality_in_words
+from napari_xanes.gui.embedding.model import QUALITY_TIP, Picture, embed_stack, overlapping_frames, quality_text
 from napari_xanes.gui.embedding.plot import EmbeddingPlot
 from napari_xanes.gui.embedding.result_cache import ResultCache
 from napari_xanes.gui.energy import attach_energy, energies_of, plain_viewer
@@ -246,7 +246,7 @@ class EmbeddingDock(QWidget):
     def _show(self, picture: Picture) -> None:
         self.picture = picture
         self.plot.show_picture(picture)
-        self.quality.setText(f"{quality_in_words(picture)} · {settings_in_words(picture.maps)}")
+        self.quality.setText(f"{quality_text(picture)} · {settings_text(picture.maps)}")
         self._show_state()
         self._on_cursor(self._cursor.layer, self._cursor.index)
         self._light_up()

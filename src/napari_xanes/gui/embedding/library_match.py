@@ -45,7 +45,7 @@ def _continues(xanes: dict[str, Any], stack: Layer) -> bool:
     )
 
 
-def settings_in_words(maps: MapSet) -> str:
+def settings_text(maps: MapSet) -> str:
     """Return energy offset and width of the match as text."""
     settings = library_settings(maps.metadata)
     assert settings is not None

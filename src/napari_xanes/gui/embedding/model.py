@@ -35,7 +35,7 @@ QUALITY_TIP = (
     "Trustworthiness: share of neighbours in the plane with similar spectra; 1 is perfect. "
     "Numbers along branches: 10Dq in eV"
 )
-"""Explanation of the text of `quality_in_words`."""
+"""Explanation of the text of `quality_text`."""
 
 BINS = 200
 """Number of cells per side of the density, about as many as the plot has pixels on a laptop."""
@@ -205,7 +205,7 @@ def embed_stack(
     return (absorption if steps else None), picture
 
 
-def quality_in_words(picture: Picture) -> str:
+def quality_text(picture: Picture) -> str:
     """Return stress, trustworthiness and the fraction of placed pixels as text."""
     embedding = picture.embedding
     return (

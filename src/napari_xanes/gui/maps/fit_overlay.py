@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_xanes.parameter_map import MapSet
 
 
-def pixel_in_words(maps: MapSet, index: tuple[int, ...]) -> str:
+def pixel_text(maps: MapSet, index: tuple[int, ...]) -> str:
     """Return the values of the maps at a pixel as text, with errors and units.
 
     Parameters
@@ -126,7 +126,7 @@ class FitOverlay(QLabel):
         layer, viewer = self._stack(), self._viewer()
         if self._maps is None or layer is None or viewer is None or self._cursor.layer is not layer:
             return self._clear()
-        self.setText(pixel_in_words(self._maps, index))
+        self.setText(pixel_text(self._maps, index))
         dock = spectra_dock_of(viewer)
         if dock is None or not dock.isVisible():
             return None

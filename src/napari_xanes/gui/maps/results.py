@@ -40,7 +40,7 @@ _NAME_WIDTH = 16
 """Largest number of letters per line of a map's name: value, error and unit need the rest of the row."""
 
 
-def map_in_words(parameter_map: ParameterMap) -> str:
+def map_text(parameter_map: ParameterMap) -> str:
     """Return the median of a map inside its mask, with the median standard error and the unit, as text."""
     assert parameter_map.mask is not None
     values = subsample(parameter_map.data[parameter_map.mask])
@@ -102,7 +102,7 @@ class MapResults(QGroupBox):
             radio.clicked.connect(lambda _=False, name=name: self.show_only(name))
             self._radios.addButton(radio)
             self._rows.addWidget(radio, row, 0)
-            value = QLabel(map_in_words(parameter_map))
+            value = QLabel(map_text(parameter_map))
             value.setWordWrap(True)
             self._rows.addWidget(value, row, 1)
             if parameter_map.sigma is not None:

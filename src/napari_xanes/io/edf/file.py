@@ -192,10 +192,10 @@ def _header(file: BinaryIO, path: Path) -> tuple[dict[str, str] | None, int]:
     if block[begin : begin + 1] != b"{" or begin >= 512:
         raise ValueError(f"{path.name}: no EDF header at byte {start}")
     while (end := _HEADER_END.search(block, begin)) is None:
-        more = file.read(_FIRST_BYTES)
-        if not more or len(block) > _MOST_HEADER:
+        next_block = file.read(_FIRST_BYTES)
+        if not next_block or len(block) > _MOST_HEADER:
             raise ValueError(f"{path.name}: the EDF header at byte {start} has no end: damaged or cut short")
-        block += more
+        block += next_block
     header = {}
     for line in block[begin + 1 : end.start()].split(b";"):
         key, _, value = line.partition(b"=")

@@ -19,7 +19,7 @@ from napari_xanes.io.edf.corrections import Darks, camera_darks, with_dark, with
 from napari_xanes.io.edf.file import why_not_edf
 from napari_xanes.io.edf.shots import Shot, of_scan, parse_name, parse_shots
 from napari_xanes.io.energies import given_energies, refuse_unsorted
-from napari_xanes.io.files import files_in, listed, look_through, not_followed
+from napari_xanes.io.files import files_in, first_names, iter_files, link_warnings
 from napari_xanes.io.part import Part, common_shape, group_repeats, mean_parts
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
@@ -53,7 +53,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
             return None
     folder = path if path.is_dir() else path.parent
     missing = f"no EDF images of several energies in {'it' if path.is_dir() else 'its folder'}"
-    return "; ".join([problem or missing, *not_followed(files_in(folder, _SUFFIXES)[1])])
+    return "; ".join([problem or missing, *link_warnings(files_in(folder, _SUFFIXES)[1])])
 
 
 def _shots_or_problem(path: Path) -> tuple[list[Shot], str | None]:
@@ -71,7 +71,7 @@ def _siblings(path: Path) -> Iterator[Shot]:
     A folder may have thousands of files, and each may be asked: files are parsed only when they are needed.
     """
     role, scan = parse_name(path)
-    for file, is_link in look_through(path if path.is_dir() else path.parent, _SUFFIXES):
+    for file, is_link in iter_files(path if path.is_dir() else path.parent, _SUFFIXES):
         file_role, file_scan = parse_name(file)
         is_data_of_scan = file_role == "data" and (path.is_dir() or role != "data" or file_scan == scan)
         if is_data_of_scan and not is_link and file.name != path.name:
@@ -114,8 +114,8 @@ def read(
     ValueError
         If no image is complete or has an energy, images differ in size, or given energies are in another order.
     """
-    in_folder, links = files_in(path if path.is_dir() else path.parent, _SUFFIXES, named=path)
-    warnings = not_followed(links) if files is None else []
+    in_folder, links = files_in(path if path.is_dir() else path.parent, _SUFFIXES, user_file=path)
+    warnings = link_warnings(links) if files is None else []
     shots = _shots(in_folder if files is None else files, warnings)
     available = sorted({shot.scan for shot in shots if shot.role == "data"})
     if not available:
@@ -138,7 +138,7 @@ def _shots(paths: Sequence[Path], warnings: list[str]) -> list[Shot]:
     cut = [shots[0].frame.path.name for shots, is_cut in parsed if is_cut]
     if cut:
         warnings.append(
-            f"{len(cut)} of {len(paths)} files are cut short; only their first images are used: {listed(cut)}"
+            f"{len(cut)} of {len(paths)} files are cut short; only their first images are used: {first_names(cut)}"
         )
     return [shot for shots, _ in parsed for shot in shots]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.energies import to_ev
-from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text, texts
+from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, open_hdf5, row, text, texts
 from napari_xanes.io.hdf5.frames import mean_frame
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
@@ -20,13 +20,13 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Return why the file is not an energy scan of APS, or None if it is."""
     if not is_hdf5(path):
         return "not an HDF5 file"
-    with opened(path) as file:
-        if reason := lacks(file, energies):
+    with open_hdf5(path) as file:
+        if reason := missing_part(file, energies):
             return reason
         return "its images are (X, Y, E), as MANTiS writes them" if is_x_y_e(file) else None
 
 
-def lacks(file: h5py.File, energies: Any) -> str | None:
+def missing_part(file: h5py.File, energies: Any) -> str | None:
     """Return which part of an energy scan in Data Exchange is missing, or None."""
     names = ("exchange/data",) if energies is not None else ("exchange/data", "exchange/energy")
     missing = [name for name in names if not isinstance(child(file, name), h5py.Dataset)]
@@ -60,7 +60,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
     ValueError
         If images or energies are not those of an energy scan.
     """
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         images, axis = array(file, "exchange/data"), row(file, "exchange/energy")
         if images is None or images.ndim != 3 or 0 in images.shape:
             shape = None if images is None else images.shape

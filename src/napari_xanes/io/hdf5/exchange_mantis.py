@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.energies import given_energies, to_ev
 from napari_xanes.io.frames import filled_length
-from napari_xanes.io.hdf5.exchange import is_x_y_e, lacks
-from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text
+from napari_xanes.io.hdf5.exchange import is_x_y_e, missing_part
+from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, open_hdf5, row, text
 from napari_xanes.io.hdf5.frames import spacing
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
@@ -29,10 +29,10 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Return why the file was not written by MANTiS, or None if it was."""
     if not is_hdf5(path):
         return "not an HDF5 file"
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         if "exchange" not in text(child(file, "implements")).lower():
             return "no /implements in it that says exchange"
-        if reason := lacks(file, energies):
+        if reason := missing_part(file, energies):
             return reason
         return None if is_x_y_e(file) else "its images are (E, Y, X), as APS writes them"
 
@@ -60,7 +60,7 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> R
     ValueError
         If images or energies are not those of a stack.
     """
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         images, axis = array(file, "exchange/data"), row(file, "exchange/energy")
         if images is None or images.ndim not in (3, 4) or 0 in images.shape:
             shape = None if images is None else images.shape

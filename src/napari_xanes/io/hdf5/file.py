@@ -22,7 +22,7 @@ def is_hdf5(path: Path) -> bool:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
+def open_hdf5(path: Path) -> Iterator[h5py.File]:
     """Open a file for reading.
 
     Raises
@@ -154,7 +154,7 @@ class LazyDataset:
         # A single number drops its axis, which has to wait until the axes are in order.
         is_single = [isinstance(i, int | np.integer) for i in index]
         slices = [slice(i, i + 1) if drop_axis else i for i, drop_axis in zip(index, is_single, strict=True)]
-        with opened(self.path) as file:
+        with open_hdf5(self.path) as file:
             piece = file[self.name][tuple(slices[self.order.index(n)] for n in range(self.ndim))]
         return piece.transpose(self.order)[tuple(0 if drop_axis else slice(None) for drop_axis in is_single)]
 

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from napari_xanes.io.energies import to_ev
-from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text
+from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, open_hdf5, row, text
 from napari_xanes.io.length_units import length_in_um
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
@@ -26,7 +26,7 @@ def why_not_readable(path: Path) -> str | None:
     """Return why the file is not an export of FXI, or None if it is."""
     if not is_hdf5(path):
         return "not an HDF5 file"
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         missing = [name for name in ("img_xanes", "X_eng") if child(file, name) is None]
         return f"no /{missing[0]} in it" if missing else None
 
@@ -40,7 +40,7 @@ def read(path: Path) -> RawStack:
     ValueError
         If images or energies are not what FXI writes.
     """
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         images, keys = array(file, "img_xanes"), row(file, "X_eng")
         if images is None or images.ndim not in (3, 4) or keys is None:
             shapes = [None if item is None else item.shape for item in (images, keys)]

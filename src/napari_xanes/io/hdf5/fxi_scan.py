@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.io.energies import to_ev
-from napari_xanes.io.hdf5.file import array, child, opened, row, text
+from napari_xanes.io.hdf5.file import array, child, open_hdf5, row, text
 from napari_xanes.io.hdf5.frames import mean_frame
 from napari_xanes.io.hdf5.fxi import nominal_pixel_size
 from napari_xanes.io.part import Part
@@ -27,7 +27,7 @@ class Layout:
     energy: str
     angles: str
     corrections: tuple[tuple[str, tuple[str, ...]], ...]
-    about: str
+    size_group_name: str
 
 
 _LAYOUTS = (
@@ -117,7 +117,7 @@ def scan_of(file: h5py.File, path: Path) -> Scan | None:
     corrections = _corrections(file, layout, images.shape[1:])
     unit = text(energy.attrs.get("units", "")) or ("keV" if layout.energy.endswith("(keV)") else "")
     values, unit = to_ev(energy[()], unit)
-    size_group = child(file, layout.about)
+    size_group = child(file, layout.size_group_name)
     return Scan(
         path,
         layout.images,
@@ -168,14 +168,14 @@ def part_of(scan: Scan, number: int) -> Part:
 
 def projection(path: Path, name: str, number: int) -> NDArray[Any]:
     """Read one projection (Y, X)."""
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         values: NDArray[Any] = _dataset(file, path, name)[number]
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
 def mean(path: Path, name: str) -> Float32Array:
     """Read the mean (Y, X) of flats or darks."""
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         return mean_frame(_dataset(file, path, name))[0]
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from napari_xanes.io.hdf5.file import is_hdf5, opened
+from napari_xanes.io.hdf5.file import is_hdf5, open_hdf5
 from napari_xanes.io.hdf5.fxi_scan import layout_of, part_of, scan_of
 from napari_xanes.io.hdf5.series import hdf5_files, parse_hdf5, why_no_series
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
-from napari_xanes.io.selection import holding, selected_index, with_choice
+from napari_xanes.io.selection import scans_with_stack, selected_index, with_choice
 from napari_xanes.io.series import assemble
 
 
@@ -24,7 +24,7 @@ def why_not_readable(path: Path) -> str | None:
         return why_no_series(path, lambda file: layout_of(file) is not None, "no tomography of FXI in the folder")
     if not is_hdf5(path):
         return "not an HDF5 file"
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         return None if layout_of(file) else "no /img_tomo or /Exchange/data with one energy in it"
 
 
@@ -52,6 +52,6 @@ def read(path: Path, select: str | int | None = None, files: Sequence[Path] | No
     scans = parse_hdf5(hdf5_files(path, files, warnings), scan_of, warnings)
     available = [f"projection {i}" for i in range(max(scan.shape[0] for scan in scans))]
     number = selected_index(select, available)
-    scans = holding(scans, lambda scan: scan.shape[0] > number, available[number], warnings)
+    scans = scans_with_stack(scans, lambda scan: scan.shape[0] > number, available[number], warnings)
     parts = [part_of(scan, number) for scan in scans]
     return with_choice(assemble(parts, warnings=warnings), number, available)

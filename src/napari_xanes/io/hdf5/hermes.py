@@ -6,7 +6,7 @@ from pathlib import Path
 
 import h5py
 
-from napari_xanes.io.hdf5.file import array, child, is_hdf5, opened, text
+from napari_xanes.io.hdf5.file import array, child, is_hdf5, open_hdf5, text
 from napari_xanes.io.hdf5.nexus import selected_stack
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
@@ -18,7 +18,7 @@ def why_not_readable(path: Path) -> str | None:
     """Return why the file is not of these beamlines, or None if it is."""
     if not is_hdf5(path):
         return "not an HDF5 file"
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         return None if _detectors(file) else "no entry of HERMES or SoftiMAX with a counter in it"
 
 
@@ -31,7 +31,7 @@ def read(path: Path, select: str | int | None = None) -> RawStack:
     ValueError
         If the file holds scans, but none of them a stack, or not the selected one.
     """
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         return selected_stack(_detectors(file), select)
 
 
@@ -51,5 +51,5 @@ def _is_hermes(entry: h5py.Group) -> bool:
 
 def _groups(parent: h5py.Group) -> list[h5py.Group]:
     inside = [name for name in parent if not isinstance(parent.get(name, getlink=True), h5py.ExternalLink)]
-    found = [child(parent, name) for name in inside if name != "control"]
-    return [group for group in found if isinstance(group, h5py.Group)]
+    children = [child(parent, name) for name in inside if name != "control"]
+    return [group for group in children if isinstance(group, h5py.Group)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from napari_xanes.io.hdf5.file import array, child, is_hdf5, opened, text
+from napari_xanes.io.hdf5.file import array, child, is_hdf5, open_hdf5, text
 from napari_xanes.io.hdf5.native import MAPS, own_group, read_own
 from napari_xanes.io.metadata_json import parse_map_notes
 from napari_xanes.io.registry import maps_reader
@@ -19,7 +19,7 @@ def why_not_readable(path: Path) -> str | None:
     """Return why the file holds no maps of napari-xanes, or None if it does."""
     if not is_hdf5(path):
         return "not an HDF5 file"
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         return None if own_group(file, MAPS) else "not written by napari-xanes"
 
 
@@ -34,7 +34,7 @@ def read_maps(path: Path) -> MapSet:
     ValueError
         If the file is damaged.
     """
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         own_groups = own_group(file, MAPS)
         if own_groups is None:
             raise ValueError("not written by napari-xanes")
@@ -47,15 +47,15 @@ def read_maps(path: Path) -> MapSet:
 
 
 def _map(group: h5py.Group) -> tuple[str, ParameterMap]:
-    about = parse_map_notes(json.loads(text(group.attrs.get("map", ""))))
+    notes = parse_map_notes(json.loads(text(group.attrs.get("map", ""))))
     value, sigma, mask = array(group, "value"), array(group, "sigma"), array(group, "mask", "biu")
     if value is None or mask is None or mask.shape != value.shape:
         raise ValueError(f"{group.name} has no value or no mask: the file is damaged")
-    return about["name"], ParameterMap(
+    return notes["name"], ParameterMap(
         value[()],
-        about["unit"],
+        notes["unit"],
         None if sigma is None else sigma[()],
         np.asarray(mask[()], dtype=bool),
-        about["labels"],
-        about["companion"],
+        notes["labels"],
+        notes["companion"],
     )

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from napari_xanes.io.energies import to_ev
-from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text
+from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, open_hdf5, row, text
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import choice_note, selected_index
@@ -22,7 +22,7 @@ def why_not_readable(path: Path) -> str | None:
     """Return why the file is not of MISTRAL, or None if it is."""
     if not is_hdf5(path):
         return "not an HDF5 file"
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         group = child(file, "SpecNormalized")
         if not isinstance(group, h5py.Group):
             return "no /SpecNormalized in it"
@@ -49,7 +49,7 @@ def read(path: Path, select: str | int | None = None) -> RawStack:
     ValueError
         If images or energies are not what MISTRAL writes.
     """
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         group = child(file, "SpecNormalized")
         available = _names(group)
         at = selected_index(select, available)

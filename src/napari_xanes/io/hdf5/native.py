@@ -55,9 +55,11 @@ def write_own(entry: h5py.Group, kind: str, value: SpectralStack | MapSet) -> h5
         write_array(arrays, key, data)
         return key
 
-    metadata, lost = pack_mapping(value.metadata, keep)
-    if lost:
-        warnings.warn(f"HDF5 can't hold the metadata {', '.join(lost)}; they are left out", UserWarning, stacklevel=5)
+    metadata, lost_keys = pack_mapping(value.metadata, keep)
+    if lost_keys:
+        warnings.warn(
+            f"HDF5 can't hold the metadata {', '.join(lost_keys)}; they are left out", UserWarning, stacklevel=5
+        )
     group["metadata"] = json.dumps(metadata)
     group["history"] = json.dumps([step.to_plain(exact=True) for step in value.history])
     group["source"] = json.dumps(value.source.to_plain() if value.source else None)

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from napari_xanes.io.energies import to_ev
-from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text, texts
+from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, open_hdf5, row, text, texts
 from napari_xanes.io.hdf5.frames import spacing
 from napari_xanes.io.hdf5.native import STACK, own_group, read_own
 from napari_xanes.io.raw_stack import RawStack
@@ -35,7 +35,7 @@ def why_not_readable(path: Path) -> str | None:
     """Return why the file is not NXstxm, or None if it is."""
     if not is_hdf5(path):
         return "not an HDF5 file"
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         return None if _entries(file) else "no NXentry in it has the definition NXstxm"
 
 
@@ -60,7 +60,7 @@ def read(path: Path, select: str | int | None = None) -> RawStack:
     ValueError
         If the file holds scans, but none of them a stack, or not the selected one.
     """
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         own = own_group(file, STACK)
         if own is not None:
             if select is not None:
@@ -89,14 +89,14 @@ def selected_stack(detectors: list[h5py.Group], select: str | int | None) -> Raw
 
 def _entries(file: h5py.File) -> list[h5py.Group]:
     """Return the entries whose definition is NXstxm, in the order of the file."""
-    found = []
+    entries = []
     for name in file:
         if isinstance(file.get(name, getlink=True), h5py.ExternalLink):
             continue
         entry = child(file, name)
         if isinstance(entry, h5py.Group) and text(child(entry, "definition")) == "NXstxm":
-            found.append(entry)
-    return found
+            entries.append(entry)
+    return entries
 
 
 def _detectors(entry: h5py.Group) -> list[h5py.Group]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_xanes._typing import Float32Array
 from napari_xanes.io.energies import to_ev
-from napari_xanes.io.hdf5.file import array, is_hdf5, opened, row, text
+from napari_xanes.io.hdf5.file import array, is_hdf5, open_hdf5, row, text
 from napari_xanes.io.hdf5.series import hdf5_files, parse_hdf5, why_no_series
 from napari_xanes.io.part import Part
 from napari_xanes.io.raw_stack import RawStack
@@ -34,7 +34,7 @@ def why_not_readable(path: Path) -> str | None:
         return why_no_series(path, _is_ptychography, "no ptychographic CXI file in the folder")
     if not is_hdf5(path):
         return "not an HDF5 file"
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         return None if _is_ptychography(file) else f"no complex image /{_IMAGE} in it"
 
 
@@ -101,7 +101,7 @@ def _energy(file: h5py.File) -> tuple[float | None, str]:
 
 
 def _transmission(path: Path) -> Float32Array:
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         image = array(file, _IMAGE, "c")
         if image is None:
             raise OSError(f"{path}: /{_IMAGE} is no longer in it")

@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_xanes.io.energies import given_energies, to_ev
 from napari_xanes.io.frames import filled_length
-from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, opened, row, text
+from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, open_hdf5, row, text
 from napari_xanes.io.quantity_guess import guess_quantity
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
@@ -29,7 +29,7 @@ def why_not_readable(path: Path) -> str | None:
     """Return why the file was not saved by PyXAS, or None if it was."""
     if not is_hdf5(path):
         return "not an HDF5 file"
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         images, keys = names_in(file)
         if not images or not keys:
             return f"no /{' or /'.join(_ENERGIES if images else _IMAGES)} in it"
@@ -54,7 +54,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
     ValueError
         If images or energies are not numbers, or all images were taken at one energy.
     """
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         names = names_in(file)
         images, keys = array(file, names[0] or ""), row(file, names[1] or "")
         if images is None or images.ndim not in (3, 4) or 0 in images.shape or keys is None:

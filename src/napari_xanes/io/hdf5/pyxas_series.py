@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.energies import to_ev
-from napari_xanes.io.files import listed
-from napari_xanes.io.hdf5.file import array, is_hdf5, opened, row, text
+from napari_xanes.io.files import first_names
+from napari_xanes.io.hdf5.file import array, is_hdf5, open_hdf5, row, text
 from napari_xanes.io.hdf5.pyxas import names_in
 from napari_xanes.io.hdf5.series import hdf5_files, parse_hdf5, why_no_series
 from napari_xanes.io.part import Part
@@ -36,7 +36,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
         return "not an HDF5 file"
     if energies is not None:
         return "energies are given: one for each of its images"
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         return None if _is_tomogram(file) else f"no volume /{_IMAGE} at one energy in it"
 
 
@@ -85,7 +85,7 @@ def _only_aligned(paths: list[Path], warnings: list[str]) -> list[Path]:
     unaligned = [path.name for path in paths if path not in aligned]
     if aligned and unaligned:
         warnings.append(
-            f"{len(unaligned)} files that are not aligned (not {_ALIGNED}*) are left out: {listed(unaligned)}"
+            f"{len(unaligned)} files that are not aligned (not {_ALIGNED}*) are left out: {first_names(unaligned)}"
         )
     return aligned or paths
 
@@ -102,7 +102,7 @@ def _parse(file: h5py.File, path: Path) -> Part | None:
 
 
 def _volume(path: Path) -> NDArray[Any]:
-    with opened(path) as file:
+    with open_hdf5(path) as file:
         images = array(file, _IMAGE)
         if images is None:
             raise OSError(f"{path}: /{_IMAGE} is no longer in it")

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import h5py
 
-from napari_xanes.io.files import files_in, not_followed
-from napari_xanes.io.hdf5.file import is_hdf5, opened
+from napari_xanes.io.files import files_in, link_warnings
+from napari_xanes.io.hdf5.file import is_hdf5, open_hdf5
 from napari_xanes.io.series import parse_files, series_files
 
 Facts = TypeVar("Facts")
@@ -23,7 +23,7 @@ def why_no_series(folder: Path, test: Callable[[h5py.File], bool], missing: str)
     paths, links = files_in(folder, SUFFIXES)
     if any(_passes(path, test) for path in paths):
         return None
-    return "; ".join([missing, *not_followed(links)])
+    return "; ".join([missing, *link_warnings(links)])
 
 
 def _passes(path: Path, test: Callable[[h5py.File], bool]) -> bool:
@@ -31,7 +31,7 @@ def _passes(path: Path, test: Callable[[h5py.File], bool]) -> bool:
     try:
         if not is_hdf5(path):
             return False
-        with opened(path) as file:
+        with open_hdf5(path) as file:
             return test(file)
     except (OSError, ValueError):
         return False
@@ -57,11 +57,11 @@ def parse_hdf5(
     ValueError
         If a file is not as it should be, or none can be used.
     """
-    return parse_files(paths, partial(_parsed, parse), warnings, skip=OSError)
+    return parse_files(paths, partial(_parse_file, parse), warnings, skip=OSError)
 
 
-def _parsed(parse: Callable[[h5py.File, Path], Facts | None], path: Path) -> Facts | None:
-    with opened(path) as file:
+def _parse_file(parse: Callable[[h5py.File, Path], Facts | None], path: Path) -> Facts | None:
+    with open_hdf5(path) as file:
         try:
             return parse(file, path)
         except ValueError as error:

@@ -13,7 +13,7 @@ import numpy as np
 from napari_xanes.io import allocation_limits
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.files import starts_with
-from napari_xanes.io.raw_arrays import mapped
+from napari_xanes.io.raw_arrays import native_array
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 from napari_xanes.io.sidecar import given_or_sidecar_energies, missing, only_fitting, same_stem
@@ -83,7 +83,7 @@ def _array(path: Path, energies: Any) -> RawStack:
     _check(data)
     values, metadata, notes = given_or_sidecar_energies(path, data.shape[0], energies)
     metadata["quantity_source"] = "an array does not say; pass quantity= if they are not counts"
-    return RawStack(mapped(data), values, "counts", None, metadata, notes=notes)
+    return RawStack(native_array(data), values, "counts", None, metadata, notes=notes)
 
 
 def _mapped(path: Path) -> Any:

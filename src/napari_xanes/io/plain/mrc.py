@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.quantity_guess import guess_quantity
-from napari_xanes.io.raw_arrays import mapped
+from napari_xanes.io.raw_arrays import native_array
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 from napari_xanes.io.sidecar import given_or_sidecar_energies, missing, only_fitting, same_stem
@@ -66,7 +66,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
     if end > (file_size := path.stat().st_size):
         raise OSError(f"its images end at byte {end}, the file at {file_size}: cut short")
     values, metadata, notes = given_or_sidecar_energies(path, header.shape[0], energies)
-    data = mapped(np.memmap(path, header.dtype, "r", header.offset, header.shape))
+    data = native_array(np.memmap(path, header.dtype, "r", header.offset, header.shape))
     quantity, metadata["quantity_source"] = guess_quantity(data)
     return RawStack(data, values, quantity, header.pixel_size, metadata, notes=notes)
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.energies import looks_like_energies, to_ev
-from napari_xanes.io.files import files_in, lines_of, not_followed, read_text
-from napari_xanes.io.raw_arrays import mapped
+from napari_xanes.io.files import files_in, lines_of, link_warnings, read_text
+from napari_xanes.io.raw_arrays import native_array
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 
@@ -62,12 +62,12 @@ def _pair(path: Path) -> tuple[Path, _Sidecar]:
     # Suffixes may be written in capitals; only the folder of the file is looked at.
     files, links = ([p for p in paths if p.stem == path.stem] for paths in files_in(path.parent, (suffix,)))
     if len(files) != 1:
-        raise ValueError("; ".join([f"no {path.stem}{suffix} beside it", *not_followed(links)]))
+        raise ValueError("; ".join([f"no {path.stem}{suffix} beside it", *link_warnings(links)]))
     text, binary = (path, files[0]) if is_text else (files[0], path)
-    return binary, _parsed(text)
+    return binary, _parse_sidecar(text)
 
 
-def _parsed(path: Path) -> _Sidecar:
+def _parse_sidecar(path: Path) -> _Sidecar:
     """Parse the text.
 
     Raises
@@ -110,7 +110,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
     binary, sidecar = _pair(path)
     if energies is None and not looks_like_energies(np.sort(sidecar.energy)):
         raise ValueError(f"{path}: the energies in the text can't be any; pass energies=")
-    data = mapped(np.memmap(binary, sidecar.dtype, "r", shape=sidecar.shape))
+    data = native_array(np.memmap(binary, sidecar.dtype, "r", shape=sidecar.shape))
     data = data if sidecar.scale < 0 else (data / np.float32(sidecar.scale)).astype(np.float32, copy=False)
     notes = []
     for axis, (name, (first, last)) in enumerate((("y", sidecar.y), ("x", sidecar.x)), start=1):

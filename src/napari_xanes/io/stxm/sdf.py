@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.energies import given_energies, to_ev
-from napari_xanes.io.files import files_in, inside, lines_of, not_followed, read_text, starts_with
+from napari_xanes.io.files import files_in, inside, lines_of, link_warnings, read_text, starts_with
 from napari_xanes.io.length_units import length_in_um
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.reading import read_spectra
@@ -33,7 +33,7 @@ def why_not_readable(path: Path) -> str | None:
         headers = _headers(path)
         if len(headers) != 1:
             problem = f"the folder holds {len(headers)} .hdr files of STXM_Control; open one .hdr"
-            return "; ".join([problem, *not_followed(files_in(path, (".hdr",))[1])])
+            return "; ".join([problem, *link_warnings(files_in(path, (".hdr",))[1])])
         return None
     return None if _MARK in starts_with(path, 4096) else "no ScanDefinition at its beginning"
 
@@ -166,7 +166,7 @@ def _image(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
         If it does not have the shape that the header announces.
     """
     if path.is_symlink() and not inside(path.parent, path):
-        raise OSError(f"{path}: {not_followed([path])[0]}")
+        raise OSError(f"{path}: {link_warnings([path])[0]}")
     rows: list[NDArray[np.float32]] = []
     for line in lines_of(read_text(path, limit=_IMAGE_BYTES)):
         if not line.strip():
@@ -191,8 +191,8 @@ def _missing(is_complete: NDArray[np.bool_], energy: NDArray[np.float64]) -> lis
     warnings = []
     gaps = energy[: last + 1][~is_complete[: last + 1]]
     if gaps.size:
-        listed = ", ".join(f"{e:g}" for e in gaps[:10]) + (" ..." if gaps.size > 10 else "")
-        warnings.append(f"{gaps.size} images are missing or incomplete in between; dropped: {listed} eV")
+        gap_energies = ", ".join(f"{e:g}" for e in gaps[:10]) + (" ..." if gaps.size > 10 else "")
+        warnings.append(f"{gaps.size} images are missing or incomplete in between; dropped: {gap_energies} eV")
     if last + 1 < is_complete.size:
         warnings.append(
             f"the last {is_complete.size - last - 1} of {is_complete.size} images are missing or incomplete and dropped"
@@ -205,7 +205,7 @@ def _i0(path: Path, energy: NDArray[np.float64], warnings: list[str]) -> dict[st
     if not path.is_file():
         return {}
     if not inside(path.parent, path):
-        warnings += not_followed([path])
+        warnings += link_warnings([path])
         return {}
     try:
         spectrum = read_spectra(path)[0]

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_xanes.io.energies import looks_like_energies, to_ev
 from napari_xanes.io.files import starts_with
-from napari_xanes.io.raw_arrays import mapped
+from napari_xanes.io.raw_arrays import native_array
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 
@@ -59,7 +59,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
     metadata: dict[str, Any] = {"energy_unit": unit}
     if np.isfinite(dwell).all() and (dwell > 0).all():
         metadata["exposure"] = dwell[0] * 1e-3 if np.ptp(dwell) == 0 else dwell * 1e-3
-    data = mapped(np.memmap(path, _NUMBER, "r", start, (images, rows, columns)))
+    data = native_array(np.memmap(path, _NUMBER, "r", start, (images, rows, columns)))
     sizes = [step(y), step(x)]
     pixel_size = [size for size in sizes if size is not None]
     return RawStack(data, values, "counts", (pixel_size[0], pixel_size[1]) if len(pixel_size) == 2 else None, metadata)

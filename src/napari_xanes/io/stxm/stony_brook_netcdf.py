@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.energies import HIGHEST, LOWEST
-from napari_xanes.io.files import files_in, not_followed, starts_with
+from napari_xanes.io.files import files_in, link_warnings, starts_with
 from napari_xanes.io.part import Part
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
@@ -66,7 +66,7 @@ def why_not_readable(path: Path) -> str | None:
         files, links = files_in(path, _SUFFIXES)
         if any(map(_holds_images, files)):
             return None
-        return "; ".join(["no netCDF file of STXM 5 in the folder", *not_followed(links)])
+        return "; ".join(["no netCDF file of STXM 5 in the folder", *link_warnings(links)])
     if not is_netcdf3(starts_with(path, 4)):
         return "not a netCDF-3 file"
     return None if _holds_images(path) else "no image_data of n_fast_pixels and n_slow_pixels in it"

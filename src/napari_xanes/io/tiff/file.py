@@ -34,7 +34,7 @@ def is_tiff(path: Path) -> bool:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tifffile.TiffFile]:
+def open_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
     """Open a file for reading; other files that it names are not followed.
 
     Raises
@@ -152,7 +152,7 @@ class _LazyPages:
 
     def __getitem__(self, index: Any) -> Any:
         first, *inner_index = index if isinstance(index, tuple) else (index,)
-        with opened(self.path) as tiff:
+        with open_tiff(self.path) as tiff:
             pages = tiff.series[0].pages[first]
             read = np.stack([pixels(page) for page in (pages if isinstance(pages, list) else [pages]) if page])
         return read[(slice(None), *inner_index)]

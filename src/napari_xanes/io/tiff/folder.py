@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.io.energies import given_energies
 from napari_xanes.io.energy_names import energies_in, energy_in
-from napari_xanes.io.files import files_in, not_followed
+from napari_xanes.io.files import files_in, link_warnings
 from napari_xanes.io.part import Part, common_shape, mean_of
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.series import assemble, parse_files
 from napari_xanes.io.sidecar import only_fitting
-from napari_xanes.io.tiff.file import images, is_tiff, opened, pixel_size, pixels, slice_distance
+from napari_xanes.io.tiff.file import images, is_tiff, open_tiff, pixel_size, pixels, slice_distance
 
 _SUFFIXES = (".tif", ".tiff")
 _FLAT = re.compile(r"(?<![a-z])(flats?|refs?|references?|white|bkg|background)(?![a-z])")
@@ -35,7 +35,7 @@ def tiffs_in(folder: Path) -> list[Path]:
 
 def links_in(folder: Path) -> list[str]:
     """Return a warning if TIFF files in a folder are links out of it."""
-    return not_followed(files_in(folder, _SUFFIXES)[1])
+    return link_warnings(files_in(folder, _SUFFIXES)[1])
 
 
 def why_not_readable(folder: Path, files: Sequence[Path], energies: Any = None) -> str | None:
@@ -134,7 +134,7 @@ def _energies_of_names(series: Sequence[Path]) -> tuple[Float64Array, str]:
 
 
 def _parse(path: Path) -> Part:
-    with opened(path) as tiff:
+    with open_tiff(path) as tiff:
         series = images(tiff)
         shape, dtype, size = tuple(series.shape), series.dtype, _size(tiff, series.axes)
     if len(shape) not in (2, 3) or dtype is None or dtype.kind not in "fiu":
@@ -151,7 +151,7 @@ def _parse(path: Path) -> Part:
 
 
 def _frame(path: Path) -> NDArray[Any]:
-    with opened(path) as tiff:
+    with open_tiff(path) as tiff:
         return pixels(images(tiff))
 
 

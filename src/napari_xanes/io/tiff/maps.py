@@ -15,7 +15,7 @@ from napari_xanes.io.metadata_json import (
     parse_shape,
 )
 from napari_xanes.io.registry import maps_reader
-from napari_xanes.io.tiff.file import MAPS, images, is_tiff, opened, own_notes, pixels
+from napari_xanes.io.tiff.file import MAPS, images, is_tiff, open_tiff, own_notes, pixels
 from napari_xanes.parameter_map import MapSet, ParameterMap
 
 
@@ -23,7 +23,7 @@ def why_not_readable(path: Path) -> str | None:
     """Return why the file holds no maps of napari-xanes, or None if it does."""
     if not is_tiff(path):
         return "not a TIFF file"
-    with opened(path) as tiff:
+    with open_tiff(path) as tiff:
         return None if own_notes(tiff, MAPS) else "not written by napari-xanes"
 
 
@@ -38,7 +38,7 @@ def read_maps(path: Path) -> MapSet:
     ValueError
         If it is damaged.
     """
-    with opened(path) as tiff:
+    with open_tiff(path) as tiff:
         notes = own_notes(tiff, MAPS)
         if notes is None:
             raise ValueError("not written by napari-xanes")

@@ -16,7 +16,17 @@ from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 from napari_xanes.io.sidecar import missing, only_fitting, same_stem
 from napari_xanes.io.tiff import folder
-from napari_xanes.io.tiff.file import MAPS, STACK, images, is_tiff, load, opened, own_notes, pixel_size, slice_distance
+from napari_xanes.io.tiff.file import (
+    MAPS,
+    STACK,
+    images,
+    is_tiff,
+    load,
+    open_tiff,
+    own_notes,
+    pixel_size,
+    slice_distance,
+)
 from napari_xanes.io.tiff.ome import Ome, ome_header
 from napari_xanes.stack import Quantity
 
@@ -32,7 +42,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
         path = files[0]
     if not is_tiff(path):
         return "not a TIFF file"
-    with opened(path) as tiff:
+    with open_tiff(path) as tiff:
         if own_notes(tiff, STACK):
             return None
         if own_notes(tiff, MAPS):
@@ -71,7 +81,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
             stack.quantity, stack.metadata["quantity_source"] = _quantity(files[0], stack.data)
             return stack
         path = files[0]
-    with opened(path) as tiff:
+    with open_tiff(path) as tiff:
         notes = own_notes(tiff, STACK)
         data = load(tiff, images(tiff, own=notes is not None), path)
         if notes is not None:

@@ -111,9 +111,9 @@ def _write(
     counts = (count,) if isinstance(count, int) else tuple(count)
     if int(np.prod((*counts, *shape), dtype=np.int64)) * 4 > _LARGEST:
         raise ValueError("a TIFF for ImageJ holds at most 4 GB; write .h5 instead")
-    metadata, lost = pack_mapping(value.metadata, keep_inline)
-    if lost:
-        warnings.warn(f"TIFF can't hold {', '.join(lost)}; write .h5 to keep them", UserWarning, stacklevel=5)
+    metadata, lost_keys = pack_mapping(value.metadata, keep_inline)
+    if lost_keys:
+        warnings.warn(f"TIFF can't hold {', '.join(lost_keys)}; write .h5 to keep them", UserWarning, stacklevel=5)
     info = {KEY: kind, "version": __version__} | notes
     info |= {
         "pixel_size": value.pixel_size,
@@ -122,13 +122,13 @@ def _write(
         "metadata": metadata,
     }
     size = value.pixel_size[-2:] if value.pixel_size else None
-    about: dict[str, Any] = {"axes": "TZYX"[-len(counts) - 2 :], "Info": json.dumps(info)}
+    imagej_metadata: dict[str, Any] = {"axes": "TZYX"[-len(counts) - 2 :], "Info": json.dumps(info)}
     if labels:
-        about["Labels"] = labels
+        imagej_metadata["Labels"] = labels
     if size:
-        about["unit"] = "um"
+        imagej_metadata["unit"] = "um"
     if value.pixel_size and len(value.pixel_size) == 3:
-        about["spacing"] = value.pixel_size[0]
+        imagej_metadata["spacing"] = value.pixel_size[0]
     tifffile.imwrite(
         draft,
         iter(planes),
@@ -136,6 +136,6 @@ def _write(
         dtype=np.float32,
         imagej=True,
         photometric="minisblack",
-        metadata=about,
+        metadata=imagej_metadata,
         resolution=(1 / size[1], 1 / size[0]) if size else None,
     )

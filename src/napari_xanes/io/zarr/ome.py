@@ -146,8 +146,8 @@ def _multiscale(group: Any) -> Image | None:
 
 def energies_of(image: Image) -> tuple[NDArray[np.float64], str] | None:
     """Return energies in eV and their unit, from the names of channels or the scale of an axis in eV or keV."""
-    if (named := energies_in(image.names)) is not None and named[0].size in image.array.shape[:-2]:
-        return named
+    if (name_energies := energies_in(image.names)) is not None and name_energies[0].size in image.array.shape[:-2]:
+        return name_energies
     axis = image.energy_axis
     unit = None if axis is None else _ENERGY_UNITS.get(str(image.axes[axis].get("unit", "")).lower())
     if axis is None or unit is None:

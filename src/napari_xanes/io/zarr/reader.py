@@ -46,7 +46,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
     from napari_xanes.io.zarr import store as zarr_store
 
     try:
-        root = zarr_store.opened(path)
+        root = zarr_store.open_store(path)
         if OWN in attributes(root):
             return None
         image = image_of(root)
@@ -73,7 +73,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
     """
     from napari_xanes.io.zarr import store as zarr_store
 
-    root = zarr_store.opened(path)
+    root = zarr_store.open_store(path)
     if OWN in attributes(root):
         return _read_own(path, root)
     image = image_of(root)

@@ -85,7 +85,7 @@ class _SafeFolder(LocalStore):
         return await super().get_partial_values(prototype, ranges)
 
 
-def opened(path: Path) -> Any:
+def open_store(path: Path) -> Any:
     """Open the root of a store of Zarr 2 or 3 for reading.
 
     Raises

@@ -56,10 +56,10 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
             write_array(arrays, key, data)
             return key
 
-        metadata, lost = pack_mapping(stack.metadata, keep)
-        if lost:
+        metadata, lost_keys = pack_mapping(stack.metadata, keep)
+        if lost_keys:
             warnings.warn(
-                f"Zarr can't hold the metadata {', '.join(lost)}; they are left out", UserWarning, stacklevel=4
+                f"Zarr can't hold the metadata {', '.join(lost_keys)}; they are left out", UserWarning, stacklevel=4
             )
         # As texts, because JSON of attributes knows no infinity.
         root.attrs[OWN] = {

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from napari_xanes.io.files import files_in, listed, not_followed
+from napari_xanes.io.files import files_in, first_names, link_warnings
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
-from napari_xanes.io.selection import holding, selected_index, with_choice
+from napari_xanes.io.selection import scans_with_stack, selected_index, with_choice
 from napari_xanes.io.series import assemble, parse_files, series_files
 from napari_xanes.io.zeiss import reader as zeiss
 from napari_xanes.io.zeiss.file import why_not_zeiss
@@ -34,7 +34,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
             return None
         missing = "no .txrm of several energies, one each, in the folder"
         single = "a single .txrm in the folder; open the file"
-        return "; ".join([single if len(paths) == 1 else missing, *not_followed(links)])
+        return "; ".join([single if len(paths) == 1 else missing, *link_warnings(links)])
     if reason := why_not_zeiss(path):
         return reason
     if path.suffix.lower() != ".txrm":
@@ -108,7 +108,7 @@ def read(
     available = [f"projection {number}" for number in numbers]
     index = selected_index(select, available)
     number = numbers[index]
-    tomographies = holding(
+    tomographies = scans_with_stack(
         tomographies, lambda tomography: number in tomography.content.numbers, available[index], warnings
     )
     energy, unit, note = energies_of(tomographies)
@@ -163,6 +163,6 @@ def _are_corrected(path: Path, tomographies: Sequence[Tomography]) -> bool:
     if 0 < len(corrected) < len(tomographies):
         raise ValueError(
             f"{path}: in {len(corrected)} of {len(tomographies)} files the microscope has divided by the reference "
-            f"({listed(corrected)}), in the others not; open either by themselves"
+            f"({first_names(corrected)}), in the others not; open either by themselves"
         )
     return bool(corrected)

@@ -12,7 +12,7 @@ import numpy as np
 from napari_xanes._typing import Float64Array
 from napari_xanes.io.energies import refuse_unsorted
 from napari_xanes.io.energy_names import energy_in
-from napari_xanes.io.files import files_in, look_through, not_followed
+from napari_xanes.io.files import files_in, iter_files, link_warnings
 from napari_xanes.io.part import Part, group_repeats, mean_parts, with_nearest_flats
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
@@ -68,7 +68,7 @@ def _is_of_series(path: Path) -> bool:
     if name is None:
         return False
     siblings = (
-        parse_name(str(file.parent), file.name) for file, is_link in look_through(path.parent, (".xrm",)) if not is_link
+        parse_name(str(file.parent), file.name) for file, is_link in iter_files(path.parent, (".xrm",)) if not is_link
     )
     return any(
         name.serves(image) if name.is_reference else image.scan == name.scan and image.energy != name.energy
@@ -83,11 +83,11 @@ def _in_folder(path: Path) -> tuple[list[XrmName], list[str]]:
     Files without an energy in the name are left out. If no name has one, the headers are read.
     """
     folder = path if path.is_dir() else path.parent
-    files, links = files_in(folder, (".xrm",), named=path)
+    files, links = files_in(folder, (".xrm",), user_file=path)
     names = parse_names(files)
     if path.is_dir() and not names:
         names = parse_headers(files)
-    return names, not_followed(links)
+    return names, link_warnings(links)
 
 
 def _is_zeiss(path: Path) -> bool:

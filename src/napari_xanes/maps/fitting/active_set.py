@@ -96,15 +96,15 @@ class ActiveSets:
             gradient = self._r.T @ (target - self._r @ trial)
             if self._sum_to_one:
                 gradient -= np.sum(gradient * members, axis=0) / np.maximum(members.sum(axis=0), 1)
-            wrong = np.where(members, trial < 0, gradient > 0)
+            violates = np.where(members, trial < 0, gradient > 0)
             if self._sum_to_one:
-                wrong[:, number == len(self.members) - 1] = True
+                violates[:, number == len(self.members) - 1] = True
             x[:, unsolved] = trial
-            is_wrong = wrong.any(axis=0)
-            unsolved = unsolved[is_wrong]
+            is_unsolved = violates.any(axis=0)
+            unsolved = unsolved[is_unsolved]
             if unsolved.size == 0:
                 return x, support
-            support[unsolved] ^= self._bits @ wrong[:, is_wrong]
+            support[unsolved] ^= self._bits @ violates[:, is_unsolved]
         x[:, unsolved], support[unsolved] = self._best(q[:, unsolved])
         return x, support
 

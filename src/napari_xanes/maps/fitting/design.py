@@ -189,11 +189,11 @@ def _common_frames(
     first, last = int(used[0]), int(used[-1])
     low, high = max(s.energy[0] for s in references), min(s.energy[-1] for s in references)
     # A warning is only due for energies that the references lack, not for those that the user left out.
-    lost = int(np.sum(axis < low)) if first > 0 and axis[first - 1] < low else 0
-    lost += int(np.sum(axis > high)) if last < axis.size - 1 and axis[last + 1] > high else 0
-    if lost:
+    n_lost = int(np.sum(axis < low)) if first > 0 and axis[first - 1] < low else 0
+    n_lost += int(np.sum(axis > high)) if last < axis.size - 1 and axis[last + 1] > high else 0
+    if n_lost:
         warnings.append(
-            f"{lost} of {axis.size} energies lie outside the references ({low:g}-{high:g} eV) and are not used"
+            f"{n_lost} of {axis.size} energies lie outside the references ({low:g}-{high:g} eV) and are not used"
         )
     return slice(first, last + 1)
 

@@ -60,7 +60,7 @@ def energy_window(stack: SpectralStack, library: Library, offset: float | None, 
     n_needed = N_BACKGROUND_COLUMNS[background] + _MIN_EXTRA_ENERGIES
     if inside.size < n_needed:
         raise ValueError(
-            f"{_range_in_words(axis)}; {inside.size} of them lie in the library {library.name!r} ({low:.0f} to "
+            f"{_range_text(axis)}; {inside.size} of them lie in the library {library.name!r} ({low:.0f} to "
             f"{high:.0f} eV), but {n_needed} are needed: choose the library of the element and edge that was measured"
         )
     energy = axis[inside[0] : inside[-1] + 1]
@@ -75,7 +75,7 @@ def energy_window(stack: SpectralStack, library: Library, offset: float | None, 
     return EnergyWindow(slice(int(inside[0]), int(inside[-1]) + 1), energy, warnings)
 
 
-def _range_in_words(axis: Float64Array) -> str:
+def _range_text(axis: Float64Array) -> str:
     return f"the stack has {axis.size} energies, {axis[0]:g} to {axis[-1]:g} eV"
 
 
@@ -87,7 +87,7 @@ def _check_edges(stack: SpectralStack, library: Library, low: float, high: float
     l3_coverage, l2_coverage = (_coverage(library, edge, low, high) for edge in edges)
     if l3_coverage < _MIN_COVERAGE:
         raise ValueError(
-            f"{_range_in_words(stack.energy)}; this range holds {l3_coverage:.0%} of the L3 edge of library "
+            f"{_range_text(stack.energy)}; this range holds {l3_coverage:.0%} of the L3 edge of library "
             f"{library.name!r} ({edges[0][0]:.0f} to {edges[0][1]:.0f} eV), but charge and 10Dq need at least "
             f"{_MIN_COVERAGE:.0%} of it: measure or keep more energies"
         )

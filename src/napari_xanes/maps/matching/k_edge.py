@@ -167,9 +167,9 @@ def _maps(
     shape = stack.shape[1:]
     signal = fit.good.reshape(shape)
 
-    def map_of(values: Any, unit: str = "1", sigma: Any = None, mask: Any = signal, **more: Any) -> ParameterMap:
+    def map_of(values: Any, unit: str = "1", sigma: Any = None, mask: Any = signal, **options: Any) -> ParameterMap:
         sigma = None if sigma is None else sigma.reshape(shape)
-        return ParameterMap(values.reshape(shape), unit, sigma, mask, **more)
+        return ParameterMap(values.reshape(shape), unit, sigma, mask, **options)
 
     noise, has_valence = fit.valence_sigma, np.isfinite(fit.valence)
     assigned = (doubt == 0) & has_valence.reshape(shape)

@@ -131,9 +131,9 @@ class MeanMisfit:
             squares = self.squares(trial_offset, width)
             if self.weights @ squares.min(axis=1) > tolerance * least:
                 continue
-            for before, after in zip(charge_at_best, charge[squares.argmin(axis=1)], strict=True):
-                if before != after and np.isfinite([before, after]).all():
-                    ambiguous |= {float(before), float(after)}
+            for best_charge, trial_charge in zip(charge_at_best, charge[squares.argmin(axis=1)], strict=True):
+                if best_charge != trial_charge and np.isfinite([best_charge, trial_charge]).all():
+                    ambiguous |= {float(best_charge), float(trial_charge)}
         return sorted(ambiguous)
 
 

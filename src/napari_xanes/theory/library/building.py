@@ -273,8 +273,8 @@ def _ten_dq_shift(
         scores = (_unit(scaled) @ members.T).reshape(ten_dq.size, len(shifts), ten_dq.size).max(axis=1)
         moves.append(ten_dq[scores.argmax(axis=1)] - ten_dq)
     rms = np.sqrt(np.mean(np.square(moves), axis=0))
-    near = np.abs(ten_dq[:, None] - ten_dq) <= 0.25
-    smooth: Float64Array = (near @ rms) / near.sum(axis=1)
+    is_near = np.abs(ten_dq[:, None] - ten_dq) <= 0.25
+    smooth: Float64Array = (is_near @ rms) / is_near.sum(axis=1)
     return np.maximum(smooth, floor)
 
 

@@ -120,7 +120,7 @@ def _tridiagonal(matrix: Any, start: Float64Array) -> tuple[Float64Array, Float6
     basis[0] = start
     diagonal, coupling = np.zeros(n_steps), np.zeros(n_steps)
     overlaps, overlaps_before = np.ones(1), np.ones(0)
-    again = False
+    orthogonalize_next = False
     for j in range(n_steps):
         residual = matrix @ basis[j] - coupling[j - 1] * basis[j - 1]  # at j = 0 the last coupling is still 0
         diagonal[j] = basis[j] @ residual
@@ -129,12 +129,12 @@ def _tridiagonal(matrix: Any, start: Float64Array) -> tuple[Float64Array, Float6
         if coupling[j] < _EXHAUSTED or j == n_steps - 1:
             break
         overlaps_next = _next_overlaps(diagonal, coupling, overlaps, overlaps_before, np.sqrt(start.size))
-        if again or np.abs(overlaps_next[:-1]).max() > np.sqrt(_PRECISION):
+        if orthogonalize_next or np.abs(overlaps_next[:-1]).max() > np.sqrt(_PRECISION):
             # Two vectors in a row are made orthogonal to all others, because each step looks back at two.
             residual -= basis[: j + 1].T @ (basis[: j + 1] @ residual)
             coupling[j] = np.linalg.norm(residual)
             overlaps_next[:-1] = _PRECISION
-            again = not again
+            orthogonalize_next = not orthogonalize_next
             if coupling[j] < _EXHAUSTED:
                 break
         basis[j + 1] = residual / coupling[j]
