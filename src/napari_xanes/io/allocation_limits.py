@@ -10,14 +10,14 @@ import numpy as np
 
 from napari_xanes.io.frames import MEMORY_LIMIT
 
-ALWAYS_BELIEVED = 64 << 20
-"""Any file may promise this many bytes."""
+BASE_ALLOWANCE = 64 << 20
+"""Bytes that a file of any size may promise."""
 
 ONE_PIECE = 32 << 20
 """One image, strip or chunk may unpack to this and the size of its file; libraries take three times as much for it."""
 
-DEFLATED = 1100
-"""No deflated data shrink by more than this (zlib: 1032)."""
+MAX_DEFLATE_RATIO = 1100
+"""Largest ratio by which deflate compresses (zlib: 1032)."""
 
 LONGEST_LIST = 100_000
 """No list of energies, positions or times is longer."""
@@ -25,10 +25,10 @@ LONGEST_LIST = 100_000
 
 def memory_allowance(file_size: int) -> int:
     """Return how many bytes of memory a file of `file_size` bytes may take at one time."""
-    return 2 * file_size + ALWAYS_BELIEVED
+    return 2 * file_size + BASE_ALLOWANCE
 
 
-def check(name: str, unpacked_size: int, file_size: int, *, piece: int = 0, packed: int = DEFLATED) -> None:
+def check(name: str, unpacked_size: int, file_size: int, *, piece: int = 0, max_ratio: int = MAX_DEFLATE_RATIO) -> None:
     """Refuse values that a file can't hold, or that can't be read in pieces that fit into memory.
 
     Parameters
@@ -41,15 +41,15 @@ def check(name: str, unpacked_size: int, file_size: int, *, piece: int = 0, pack
         Bytes of the file.
     piece : int
         Bytes of the smallest part that can be read by itself, when unpacked.
-    packed : int
-        By how much the values can have been compressed.
+    max_ratio : int
+        Largest ratio by which the values can have been compressed.
 
     Raises
     ------
     ValueError
         If it does.
     """
-    if unpacked_size > ALWAYS_BELIEVED and unpacked_size > file_size * packed:
+    if unpacked_size > BASE_ALLOWANCE and unpacked_size > file_size * max_ratio:
         raise ValueError(f"{name} promises {unpacked_size >> 20} MB, but the file has {file_size >> 10} kB")
     if piece > file_size + ONE_PIECE:
         raise ValueError(

@@ -73,9 +73,9 @@ class ReferenceSet(QObject):
         added: list[Spectrum] = []
         for spectrum in spectra:
             self._offered.append(spectrum)
-            if any(_same(spectrum, existing) for existing in self._spectra):
+            if any(_is_same(spectrum, existing) for existing in self._spectra):
                 continue
-            name = self._free(spectrum.name)
+            name = self._unique_name(spectrum.name)
             spectrum = spectrum if name == spectrum.name else replace(spectrum, name=name)
             self._colours[spectrum.name] = colour_of(_FIRST_COLOUR + len(self._spectra))
             self._spectra.append(spectrum)
@@ -137,7 +137,7 @@ class ReferenceSet(QObject):
         self._spectra = [replace(s, **changes) if s.name == name else s for s in self._spectra]
         self.changed.emit()
 
-    def _free(self, name: str) -> str:
+    def _unique_name(self, name: str) -> str:
         used_names = {spectrum.name for spectrum in self._spectra}
         number, candidate = 1, name
         while candidate in used_names:
@@ -146,7 +146,7 @@ class ReferenceSet(QObject):
         return candidate
 
 
-def _same(first: Spectrum, second: Spectrum) -> bool:
+def _is_same(first: Spectrum, second: Spectrum) -> bool:
     return (
         first.name == second.name
         and np.array_equal(first.energy, second.energy)

@@ -140,7 +140,7 @@ def checked(array: Any, root: Path) -> Any:
     lengths = [length for length in array.shape if length != 1]
     piece = item * max(prod(chunks), prod(lengths[1:] if len(lengths) > 2 else lengths))
     min_bytes = max(n_bytes // _MOST_COMPRESSED, piece - allocation_limits.ONE_PIECE)
-    if max(n_bytes, 2 * piece) > allocation_limits.ALWAYS_BELIEVED and not _holds(root / array.path, min_bytes):
+    if max(n_bytes, 2 * piece) > allocation_limits.BASE_ALLOWANCE and not _holds(root / array.path, min_bytes):
         raise ValueError(
             f"{array.path or 'the array'} promises {n_bytes >> 20} MB and {piece >> 20} MB in one piece, "
             "but its files are far too small"
@@ -163,7 +163,7 @@ def checked(array: Any, root: Path) -> Any:
 def load(array: Any) -> Any:
     """Return the values as a NumPy array, or above the memory limit as a dask array of whole chunks."""
     dtype = array.dtype.newbyteorder("=")
-    excess = array.nbytes - allocation_limits.ALWAYS_BELIEVED
+    excess = array.nbytes - allocation_limits.BASE_ALLOWANCE
     is_plausible = excess <= 0 or _holds(array.store.root / array.path, excess // 2)
     if (array.nbytes <= frames.MEMORY_LIMIT.get() and is_plausible) or array.ndim < 3:
         return np.asarray(array[...]).astype(dtype, copy=False)
