@@ -52,13 +52,13 @@ def measure(dock, canvas, box: int) -> tuple[list[float], list[float]]:
     """Return for each move the seconds end to end, and the seconds in our code."""
     dock.box.setValue(box)
     app = QApplication.instance()
-    total_times, update_times = [], []
+    whole, own = [], []
     update = dock.cursor._update
 
     def timed() -> None:
         start = perf_counter()
         update()
-        update_times.append(perf_counter() - start)
+        own.append(perf_counter() - start)
 
     dock.cursor._update = timed
     rng = np.random.default_rng(2)
@@ -66,13 +66,13 @@ def measure(dock, canvas, box: int) -> tuple[list[float], list[float]]:
         for _ in range(3):
             app.processEvents()
             sleep(0.01)
-        old_paint_count, start = dock.plot.paint_count, perf_counter()
+        before, start = dock.plot.paint_count, perf_counter()
         move(canvas, *(rng.uniform(0.3, 0.7, 2) * (canvas.width(), canvas.height())))
-        while dock.plot.paint_count == old_paint_count and perf_counter() - start < 1:
+        while dock.plot.paint_count == before and perf_counter() - start < 1:
             app.processEvents()
-        total_times.append(perf_counter() - start)
+        whole.append(perf_counter() - start)
     dock.cursor._update = update
-    return total_times, update_times
+    return whole, own
 
 
 def main() -> None:

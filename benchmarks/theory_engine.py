@@ -59,10 +59,10 @@ def spectrum(sticks: Sticks, **widths: float) -> np.ndarray:
 def speed(names: tuple[str, ...]) -> None:
     print(f"\n{'CPU seconds':12s} {'model':10s} {'first':>7s} {'sticks':>7s} {'lines':>7s} {'sum':>7s} {'number':>7s}")
     jobs = [(name, "Oh", {}) for name in names] + list(MODELS)
-    for name, model, settings in jobs:
+    for name, model, more in jobs:
         element, charge = parse_ion(name)
 
-        def sticks(e: str = element, q: int = charge, m: dict[str, Any] = settings) -> Sticks:
+        def sticks(e: str = element, q: int = charge, m: dict[str, Any] = more) -> Sticks:
             return l_edge_sticks(e, q, 1.0, **m)
 
         first, _ = timed(sticks, 1)
@@ -93,15 +93,15 @@ def against_edrixs(folder: Path) -> None:
     print(f"\n{'edrixs':12s} {'its integrals':>14s} {'our table':>10s}   bar 1e-6 with its integrals")
     for entry in json.loads((folder / "l23_edrixs.json").read_text()):
         i, f = dict(entry["slater_i"]), dict(entry["slater_n"])
-        initial = Integrals(i["F2_11"], i["F4_11"], entry["zeta_d_i"])
+        before = Integrals(i["F2_11"], i["F4_11"], entry["zeta_d_i"])
         pd = (f["F2_12"], f["G1_12"], f["G3_12"])
-        final = Integrals(f["F2_11"], f["F4_11"], entry["zeta_d_n"], *pd, entry["zeta_2p"])
+        after = Integrals(f["F2_11"], f["F4_11"], entry["zeta_d_n"], *pd, entry["zeta_2p"])
         charge, ten_dq = int(entry["charge"][0]), entry["tenDq"]
-        ion = Ion(entry["element"], charge, entry["nd"], initial, final)
-        edrixs_sticks = crystal_field_sticks(ion, Field(ten_dq, 0, 0, 0.8, 1.0), 300.0, "isotropic")
-        own_sticks = l_edge_sticks(entry["element"], charge, ten_dq)
+        ion = Ion(entry["element"], charge, entry["nd"], before, after)
+        theirs = crystal_field_sticks(ion, Field(ten_dq, 0, 0, 0.8, 1.0), 300.0, "isotropic")
+        ours = l_edge_sticks(entry["element"], charge, ten_dq)
         differences = []
-        for energy, intensity in (edrixs_sticks, own_sticks):
+        for energy, intensity in (theirs, ours):
 
             def curve(shift: float, e: np.ndarray = energy, h: np.ndarray = intensity) -> np.ndarray:
                 return spectrum((e + shift, h), lorentz_l3=0.3, lorentz_l2=0.3, gauss=0.0)
@@ -116,7 +116,7 @@ def quanty_curves(frozen: Any, energy: np.ndarray, intensity: np.ndarray) -> tup
     Quanty's broadening is Lorentz 0.2 eV and Gauss 0.25 eV.
     """
     widths = {"split": 0.0, "lorentz_l3": 0.2, "lorentz_l2": 0.2, "gauss": 0.25}
-    axis, other = data["quanty_energy"], data["quanty_intensity"]
+    axis, other = frozen["quanty_energy"], frozen["quanty_intensity"]
     fine = np.arange(energy.min() - 1, energy.max() + 1, 0.005)
     top = axis[other.argmax()] - fine[broadened(fine, energy, intensity, **widths).argmax()]
     return lambda shift: broadened(axis, energy + top + shift, intensity, **widths), other
@@ -125,8 +125,8 @@ def quanty_curves(frozen: Any, energy: np.ndarray, intensity: np.ndarray) -> tup
 def against_quanty(folder: Path) -> None:
     print(f"\n{'ligand field':14s} {'exact build':>12s} {'Quanty':>8s}   bars 1e-6 and 7e-3")
     for name in ("ni2_oh_lmct2", "mn3_d4h_cf"):
-        data = np.load(folder / f"{name}.npz", allow_pickle=False)
-        p = json.loads(str(data["params"]))
+        frozen = np.load(folder / f"{name}.npz", allow_pickle=False)
+        p = json.loads(str(frozen["params"]))
         transfer = theory.ChargeTransfer(p["Delta"], p["Veg"], p["Vt2g"], p["Udd"], p["Upd"]) if "Delta" in p else None
         more = {"ds": p.get("Ds", 0.0), "dt": p.get("Dt", 0.0), "charge_transfer": transfer}
         energy, intensity = l_edge_sticks(str(frozen["element"]), int(str(frozen["charge"])[0]), p["tenDq"], **more)
@@ -140,12 +140,12 @@ def against_quanty(folder: Path) -> None:
 def truncation() -> None:
     """Print the error that the usual number of Lanczos vectors causes, compared with a limit of 1000 vectors."""
     print(f"\n{'Lanczos':12s} {'0.2 + Gauss 0.25 eV':>20s} {'Lorentz 0.3 eV alone':>21s}")
-    for name, model, settings in MODELS:
+    for name, model, more in MODELS:
         if "CT" not in model:
             continue
         element, charge = parse_ion(name)
-        default_vectors = lanczos.N_VECTORS
-        default_sticks = l_edge_sticks(element, charge, 1.0, **settings)
+        usual = lanczos.N_VECTORS
+        few = l_edge_sticks(element, charge, 1.0, **more)
         lanczos.N_VECTORS = 1000
         many = l_edge_sticks(element, charge, 1.0, **more)
         lanczos.N_VECTORS = usual
@@ -157,12 +157,12 @@ def truncation() -> None:
 
 
 def sum_rules() -> None:
-    largest_error = 0.0
+    worst = 0.0
     for name in ions():
         ion = find_ion(*parse_ion(name))
         total = l_edge_sticks(ion.element, ion.charge, 1.0)[1].sum()
-        largest_error = max(largest_error, abs(total / (0.4 * (10 - ion.n_3d)) - 1))
-    print(f"\nsum rule, 0.4 per 3d hole, over {len(ions())} ions: off by {largest_error:.1e} at most")
+        worst = max(worst, abs(total / (0.4 * (10 - ion.n_3d)) - 1))
+    print(f"\nsum rule, 0.4 per 3d hole, over {len(ions())} ions: off by {worst:.1e} at most")
 
 
 def main() -> None:

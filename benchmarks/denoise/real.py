@@ -32,11 +32,11 @@ class RealCase:
 def _hxn_fe_k(folder: Path) -> RealCase:
     """Read iron in a battery electrode by fluorescence (NSLS-II HXN)."""
     stack = nx.read(folder / "test_stack.tiff", energies=folder / "test_energy.txt")
-    names = ("Pyrite", "STRENGITE", "VIVIANITE")
+    wanted = ("Pyrite", "STRENGITE", "VIVIANITE")
     spectra = nx.read_spectra(folder / "test_ref_athena.nor")
     return RealCase(
         nx.ops.crop(stack, energy=(7100, 7139)),
-        [spectrum for spectrum in spectra if any(name in spectrum.name for name in names)],
+        [spectrum for spectrum in spectra if any(name in spectrum.name for name in wanted)],
     )
 
 
@@ -59,8 +59,8 @@ def halves(stack: SpectralStack) -> list[SpectralStack]:
 
 def thinned(counts: SpectralStack) -> list[SpectralStack]:
     """Return the absorption from a tenth of the counts, drawn one by one, and from the rest."""
-    thin_counts = np.random.default_rng(0).binomial(np.rint(counts.data).astype(np.int64), THIN)
-    parts = ((thin_counts, THIN), (counts.data - thin_counts, 1 - THIN))
+    few = np.random.default_rng(0).binomial(np.rint(counts.data).astype(np.int64), THIN)
+    parts = ((few, THIN), (counts.data - few, 1 - THIN))
     return [
         nx.ops.optical_depth(
             replace(
@@ -90,13 +90,13 @@ def real_table(folder: Path) -> str:
     for name, load in CASES.items():
         case = load(folder / name)
         jump = nx.maps.fit_references(case.stack, references=case.references)["edge_jump"].data
-        has_edge = jump > 0.3 * np.nanpercentile(jump, 95)
+        where = jump > 0.3 * np.nanpercentile(jump, 95)
         parts = halves(case.stack)
         raw = [shares(half, case.references) for half in parts]
         with_references = [nx.ops.denoise(half, references=case.references) for half in parts]
         learned = [shares(nx.ops.denoise(half), case.references) for half in parts]
         pairs = [raw, [half.metadata["denoise"]["fractions"] for half in with_references], learned]
-        lines.append(_row(f"{name}, half the energies", [_error(pair, has_edge) / np.sqrt(2) for pair in pairs]))
+        lines.append(_row(f"{name}, half the energies", [_error(pair, where) / np.sqrt(2) for pair in pairs]))
         if case.counts is not None:
             few, rest = thinned(case.counts)
             with_references_few = nx.ops.denoise(few, references=case.references)
@@ -114,7 +114,7 @@ def _row(name: str, errors: list[float]) -> str:
     return f"{name:28s}{cells}{errors[0] / errors[1]:16.1f}"
 
 
-def _error(pair: list[NDArray[Any]], mask: BoolArray) -> float:
+def _error(pair: list[NDArray[Any]], where: BoolArray) -> float:
     """Return the standard deviation of the difference of two maps (K, Y, X), without its mean."""
-    difference = (pair[0] - pair[1])[:, mask]
+    difference = (pair[0] - pair[1])[:, where]
     return float(np.sqrt(np.nanvar(difference, axis=1).mean()))

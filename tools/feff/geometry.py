@@ -192,10 +192,10 @@ def cluster(crystal: Crystal, absorber: Site, radius: float) -> Cluster:
     places = []
     for site in crystal.sites:
         points = (orbit(site.position, crystal.group)[:, None] + cells).reshape(-1, 3)
-        offsets = (points - np.asarray(absorber.position)) @ vectors
-        nearby_offsets = offsets[np.linalg.norm(offsets, axis=1) <= radius]
-        labels += [site.label] * len(nearby_offsets)
-        places.append(nearby_offsets)
+        away = (points - np.asarray(absorber.position)) @ vectors
+        near = away[np.linalg.norm(away, axis=1) <= radius]
+        labels += [site.label] * len(near)
+        places.append(near)
     all_places = np.concatenate(places)
     order = np.argsort(np.linalg.norm(all_places, axis=1).round(6), kind="stable")
     return Cluster([labels[i] for i in order], all_places[order])

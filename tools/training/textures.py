@@ -50,8 +50,8 @@ def fractal(rng: Random, shape: Shape, exponent: float) -> Image:
 def rings(rng: Random, shape: Shape, period: float) -> Image:
     """Draw noise of one spatial period, like fringes and rings."""
     fy, fx = np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1])
-    detuning = (np.hypot(fy[:, None], fx) * period - 1) / 0.25
-    return _filtered(rng, shape, np.exp(-0.5 * detuning**2))
+    away = (np.hypot(fy[:, None], fx) * period - 1) / 0.25
+    return _filtered(rng, shape, np.exp(-0.5 * away**2))
 
 
 def _filtered(rng: Random, shape: Shape, transfer: NDArray[np.float64]) -> Image:
@@ -83,8 +83,8 @@ def grains(rng: Random, shape: Shape) -> tuple[NDArray[np.intp], Image]:
     count = int(np.clip((high[0] - low[0]) * (high[1] - low[1]) / size**2, 3, 3000))
     tree = cKDTree(rng.uniform(low, high, (count, 2)))
     distance, cell = tree.query(np.stack([u.ravel(), v.ravel()], axis=1), k=2)
-    border_distance = (distance[:, 1] - distance[:, 0]).reshape(shape).astype(np.float32)
-    return cell[:, 0].reshape(shape), border_distance
+    away = (distance[:, 1] - distance[:, 0]).reshape(shape).astype(np.float32)
+    return cell[:, 0].reshape(shape), away
 
 
 def levels(rng: Random, cell: NDArray[np.intp]) -> Image:
@@ -103,9 +103,7 @@ def granular(rng: Random, shape: Shape) -> Image:
     cell, away = grains(rng, shape)
     image = levels(rng, cell)
     if rng.random() < 0.4:
-        image = image + np.float32(rng.uniform(-0.5, 0.5)) * unit(
-            np.minimum(border_distance, np.percentile(border_distance, 95))
-        )
+        image = image + np.float32(rng.uniform(-0.5, 0.5)) * unit(np.minimum(away, np.percentile(away, 95)))
     return image
 
 
@@ -131,10 +129,10 @@ def radial(rng: Random, shape: Shape) -> Image:
     for _ in range(int(rng.integers(1, 12))):
         radius = log_uniform(rng, 8, 1.0 * max(shape))
         cy, cx = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
-        distance = np.hypot(y - cy, x - cx) / radius * bump
+        away = np.hypot(y - cy, x - cx) / radius * bump
         low, high = rng.random(2)
-        course = low + (high - low) * np.clip(distance, 0, 1) ** log_uniform(rng, 0.5, 6)
-        image = np.where(distance < 1, course, image).astype(np.float32)
+        course = low + (high - low) * np.clip(away, 0, 1) ** log_uniform(rng, 0.5, 6)
+        image = np.where(away < 1, course, image).astype(np.float32)
     return image
 
 
@@ -163,12 +161,12 @@ def inclusions(rng: Random, shape: Shape) -> Image:
 def cracks(rng: Random, shape: Shape) -> Image:
     """Draw thin lines: 1 on the lines, 0 elsewhere."""
     if rng.random() < 0.6:
-        _, distance = grains(rng, shape)
+        _, away = grains(rng, shape)
         part = smooth(rng, shape, log_uniform(rng, 5, 30)) > rng.uniform(-1.0, 1.0)
     else:
-        distance = 12 * np.abs(smooth(rng, shape, log_uniform(rng, 4, 20)))
+        away = 12 * np.abs(smooth(rng, shape, log_uniform(rng, 4, 20)))
         part = np.ones(shape, bool)
-    return single(np.exp(-((distance / rng.uniform(0.8, 2.5)) ** 2)) * part)
+    return single(np.exp(-((away / rng.uniform(0.8, 2.5)) ** 2)) * part)
 
 
 FAMILIES: tuple[Callable[[Random, Shape], Image], ...] = (
@@ -208,12 +206,12 @@ def thickness(rng: Random, shape: Shape) -> Image:
         for _ in range(int(rng.integers(1, 9))):
             radius = log_uniform(rng, 12, 1.2 * max(shape))
             cy, cx = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
-            distance = np.hypot((y - cy) * rng.uniform(0.7, 1.4), x - cx) / radius * bump
-            image = np.maximum(image, rng.uniform(0.3, 1) * np.clip(1 - distance**2, 0, 1) ** rng.uniform(0.2, 0.8))
+            away = np.hypot((y - cy) * rng.uniform(0.7, 1.4), x - cx) / radius * bump
+            image = np.maximum(image, rng.uniform(0.3, 1) * np.clip(1 - away**2, 0, 1) ** rng.uniform(0.2, 0.8))
     elif kind < 0.75:
-        cell, distance = grains(rng, shape)
+        cell, away = grains(rng, shape)
         values = np.where(rng.random(int(cell.max()) + 1) < 0.25, 0.0, rng.uniform(0.3, 1, int(cell.max()) + 1))
-        image = values[cell] * np.clip(distance / rng.uniform(0.5, 4), 0.2, 1)
+        image = values[cell] * np.clip(away / rng.uniform(0.5, 4), 0.2, 1)
     else:
         image = rng.uniform(0.3, 1) + 0.25 * smooth(rng, shape, log_uniform(rng, 2, 40))
     image = image * (1 + rng.uniform(0, 0.2) * smooth(rng, shape, log_uniform(rng, 0.7, 8)))
@@ -235,12 +233,12 @@ def particles(rng: Random, shape: Shape) -> tuple[Image, Image]:
     for _ in range(int(rng.integers(1, 7))):
         radius = log_uniform(rng, 15, 1.2 * max(shape))
         cy, cx = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
-        distance = np.hypot(y - cy, x - cx) / radius * bump
-        grain_thickness = rng.uniform(0.4, 1) * np.clip(1 - distance**2, 0, 1) ** rng.uniform(0.3, 0.7)
-        is_on_top = grain_thickness > amount
-        grain_fraction = core + rng.normal(0, 0.1) + course * np.clip(distance, 0, 1) ** power
-        amount = np.where(is_on_top, grain_thickness, amount)
-        fraction = np.where(is_on_top, grain_fraction, fraction)
+        away = np.hypot(y - cy, x - cx) / radius * bump
+        thick = rng.uniform(0.4, 1) * np.clip(1 - away**2, 0, 1) ** rng.uniform(0.3, 0.7)
+        on_top = thick > amount
+        own = core + rng.normal(0, 0.1) + course * np.clip(away, 0, 1) ** power
+        amount = np.where(on_top, thick, amount)
+        fraction = np.where(on_top, own, fraction)
     cell, border = grains(rng, shape)
     fraction = fraction + log_uniform(rng, 0.02, 0.3) * rng.standard_normal(int(cell.max()) + 1)[cell]
     fraction = fraction + log_uniform(rng, 0.005, 0.15) * smooth(rng, shape, log_uniform(rng, 1, 40))
