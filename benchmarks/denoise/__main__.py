@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", choices=CASES, metavar="CASE", help=", ".join(CASES))
     parser.add_argument("--noise", default="auto", help="the denoiser's parameter of that name")
     parser.add_argument("--background", default="auto", help="the denoiser's parameter of that name")
+    parser.add_argument("--unknown-gain", action="store_true", help="don't tell the denoiser the counts per photon")
     parser.add_argument("--figure", action="store_true", help=f"only the dose figure, to {PICTURE.name}")
     parser.add_argument("--cost", action="store_true", help="only time and memory for several sizes of the stack")
     parser.add_argument("--adapt", action="store_true", help="adapt the network to each measurement first")
@@ -55,7 +56,8 @@ def main() -> None:
     )
     all_outcomes = []
     for name in arguments.cases or (QUICK if arguments.quick else CASES):
-        outcomes = [run(CASES[name], seed, options) for seed in range(arguments.first, arguments.first + seeds)]
+        numbers = range(arguments.first, arguments.first + seeds)
+        outcomes = [run(CASES[name], seed, options, gain=not arguments.unknown_gain) for seed in numbers]
         all_outcomes += outcomes
         print(case_table(name, outcomes), end="\n\n", flush=True)
     print(timing_table(all_outcomes))

@@ -129,7 +129,7 @@ def _fractions(valence: Image, edge: Edge) -> NDArray[np.float64]:
     return np.array([np.interp(valence, scale, unit) for unit in np.eye(len(scale))])
 
 
-def simulate(case: Case, seed: int, *, size: int = SIZE) -> Measurement:
+def simulate(case: Case, seed: int, *, size: int = SIZE, gain: bool = True) -> Measurement:
     """Simulate one measurement of a case.
 
     Parameters
@@ -140,6 +140,8 @@ def simulate(case: Case, seed: int, *, size: int = SIZE) -> Measurement:
         show the same specimen.
     size : int
         Height and width in pixels.
+    gain : bool
+        Whether the metadata tell the counts per photon; most files don't.
 
     Examples
     --------
@@ -166,7 +168,9 @@ def simulate(case: Case, seed: int, *, size: int = SIZE) -> Measurement:
         jitter=case.jitter,
     )
     offset = case.offset * (1 if seed % 2 else -1)
-    metadata = {"flat": flats, "n_flat": N_FLAT, "gain": 1.0, "references": list(edge.moved(-offset).references)}
+    metadata = {"flat": flats, "n_flat": N_FLAT, "references": list(edge.moved(-offset).references)}
+    if gain:
+        metadata["gain"] = 1.0
     stack = SpectralStack(counts, edge.energy, "counts", (0.04, 0.04), metadata=metadata)
     scored = (truth.jump > MIN_JUMP * case.dilution) & (truth.unknown == 0)
     return Measurement(stack, truth, edge, offset, scored)

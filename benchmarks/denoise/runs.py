@@ -27,12 +27,13 @@ class Outcome:
     seconds: dict[str, float]
 
 
-def run(case: Case, seed: int, options: Mapping[str, Any] = MappingProxyType({})) -> Outcome:
+def run(case: Case, seed: int, options: Mapping[str, Any] = MappingProxyType({}), *, gain: bool = True) -> Outcome:
     """Simulate a case and run every method; a tuned method uses the strength with the smallest error.
 
-    `options` are parameters of the denoiser.
+    `options` are parameters of the denoiser. Without `gain`, the denoiser must estimate the noise; the other methods
+    know it.
     """
-    measurement = simulate(case, seed)
+    measurement = simulate(case, seed, gain=gain)
     scores, seconds = {}, {}
 
     def timed(name: str, work: Callable[[], list[Score]]) -> None:

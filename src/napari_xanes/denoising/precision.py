@@ -16,6 +16,16 @@ from napari_xanes.stack import SpectralStack
 
 _MEDIAN_CHI_SQUARE = 0.4549  # median of the chi-square distribution with one degree of freedom
 
+_NOISE_RADIUS, _OUTLIER = 2.0, 5.0
+"""Radius in pixels over which noise that was estimated from each pixel alone is averaged: weights that are noisy
+themselves would hide small features. Pixels with so many times their neighbours' variance are left out."""
+
+_LEAST_PIXELS, _MOST_PIXELS = 20, 4000
+"""Numbers of pixels of a band from which the noise of each energy is estimated."""
+
+_MOST_UNEQUAL = 5.0
+"""The noise variance of an energy differs from the average at most by this factor."""
+
 
 @dataclass(frozen=True)
 class WeightedStack:
@@ -70,31 +80,66 @@ def estimate_precision(stack: SpectralStack, progress: Progress | None = None) -
     def measure(band: Float32Array, rows: slice) -> None:
         values = unbiased(band, rows)
         flat = values.reshape(values.shape[0], -1)
-        with np.errstate(all="ignore"):
-            values_precision = (
-                _second_difference_precision(flat)
-                if noise is None
-                else 1 / noise.variance(flat, flat_pixels(band, rows))
-            )
-        finite = np.isfinite(band).all(axis=0).ravel() & np.isfinite(values_precision).all(axis=0)
-        values_precision = np.where(finite & (values_precision > 0).all(axis=0), values_precision, 0)
-        precision[rows] = values_precision.mean(axis=0).reshape(band.shape[1:])
         mean_depth[rows] = values.mean(axis=0)
-        weights[rows.start] = values_precision.sum(axis=1)
+        finite = np.isfinite(band).all(axis=0).ravel()
+        with np.errstate(all="ignore"):
+            if noise is None:
+                differences = _second_differences(flat)
+                mean_precision = _robust_precision(differences)
+            else:
+                values_precision = 1 / noise.variance(flat, flat_pixels(band, rows))
+                finite &= (np.isfinite(values_precision) & (values_precision > 0)).all(axis=0)
+                mean_precision = values_precision.mean(axis=0)
+        used = finite & np.isfinite(mean_precision) & (mean_precision > 0)
+        precision[rows] = np.where(used, mean_precision, 0).reshape(band.shape[1:])
+        if noise is None:
+            weights[rows.start] = used.sum() * _relative_precision(differences, mean_precision, used)
+        else:
+            weights[rows.start] = values_precision[:, used].sum(axis=1)
 
     over_bands(measure, stack.data, progress=progress, message="noise")
     if not precision.any():
         raise_if_frame_empty(stack)
         raise ValueError(f"no pixel of {stack.name!r} holds finite values at all energies; crop to where it does")
+    if noise is None:
+        precision = _smoothed(precision)
     weight = weights.sum(axis=0)
     return WeightedStack(stack, unbiased, precision, weight / weight.mean(), mean_depth, noise is not None)
 
 
-def _second_difference_precision(spectra: Float32Array) -> Float32Array:
-    """Estimate a precision (E, P) from second differences: except at the edge, they are mostly noise."""
-    differences = spectra[1:-1] - 0.5 * (spectra[:-2] + spectra[2:])
-    variance = np.median(differences**2, axis=0) / (1.5 * _MEDIAN_CHI_SQUARE)
-    return np.broadcast_to(1 / variance, spectra.shape)
+def _second_differences(spectra: Float32Array) -> Float32Array:
+    """Return second differences (E - 2, P) along the energy, in units in which noise keeps its variance."""
+    return np.asarray((spectra[1:-1] - 0.5 * (spectra[:-2] + spectra[2:])) / np.sqrt(1.5), np.float32)
+
+
+def _robust_precision(differences: Float32Array) -> Float32Array:
+    """Estimate the precision of each pixel (P,) from its second differences: except at the edge, they are noise."""
+    return np.asarray(_MEDIAN_CHI_SQUARE / np.median(differences**2, axis=0), np.float32)
+
+
+def _relative_precision(differences: Float32Array, precision: Float32Array, used: BoolArray) -> Float64Array:
+    """Return the precision of each energy (E,) over that of an average one; 1 where there are too few pixels.
+
+    Differences between successive pixels are taken first: the curvature of the edge cancels, noise does not.
+    """
+    left = np.flatnonzero(used[1:] & used[:-1])
+    left = left[:: max(1, left.size // _MOST_PIXELS)]
+    if left.size < _LEAST_PIXELS:
+        return np.ones(len(differences) + 2)
+    right = left + 1
+    squares = (differences[:, right] - differences[:, left]) ** 2 / (1 / precision[left] + 1 / precision[right])
+    relative = np.clip(np.median(squares, axis=1) / _MEDIAN_CHI_SQUARE, 1 / _MOST_UNEQUAL, _MOST_UNEQUAL)
+    return np.pad(1 / relative.astype(np.float64), 1, mode="edge")
+
+
+def _smoothed(precision: Float32Array) -> Float32Array:
+    """Return a precision (Y, X) whose noise is averaged over neighbours; pixels far noisier than these keep theirs."""
+    used = precision > 0
+    variance = np.where(used, 1 / np.where(used, precision, 1), 0).astype(np.float32)
+    typical = 1 / masked_mean(precision, used, _NOISE_RADIUS)
+    ordinary = used & (variance < _OUTLIER * typical)
+    averaged = np.where(ordinary, masked_mean(variance, ordinary, _NOISE_RADIUS), variance)
+    return np.where(used, 1 / np.where(used, averaged, 1), 0).astype(np.float32)
 
 
 def positive_precision(precision: Float32Array) -> Float32Array:

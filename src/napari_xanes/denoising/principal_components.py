@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.denoising.bands import apply_matrix, lazy_product, over_bands
-from napari_xanes.denoising.precision import WeightedStack, estimate_precision, masked_mean, positive_precision
+from napari_xanes.denoising.precision import WeightedStack, estimate_precision
 from napari_xanes.denoising.result import DenoisingReport, DenoisingResult
 from napari_xanes.edge import require_absorption
 from napari_xanes.progress import Progress, part
@@ -54,7 +54,7 @@ def find_components(stack: SpectralStack, count: int | None, progress: Progress 
     if len(stack.shape) != 3:
         raise ValueError(f"components are computed from images (E, Y, X); {stack.name!r} has shape {stack.shape}")
     weighted = estimate_precision(stack, part(progress, 0.0, 0.3))
-    precision = _smoothed_precision(weighted)
+    precision = weighted.precision
     root = np.sqrt(weighted.weight)
     mean, covariance = _moments(weighted, precision, part(progress, 0.3, 0.6))
     variances, vectors = np.linalg.eigh(covariance)
@@ -103,15 +103,6 @@ def _moments(
     between = (means - mean) * np.sqrt(totals)[:, None]
     centred = products.sum(axis=0) + between.T @ between
     return mean, centred * np.outer(root, root) / int((precision > 0).sum())
-
-
-def _smoothed_precision(weighted: WeightedStack) -> Float32Array:
-    """Return the precision; if it was estimated from the noise of each pixel, its mean over a neighbourhood."""
-    precision, used = weighted.precision, weighted.precision > 0
-    if weighted.photons_known:
-        return precision
-    variance = masked_mean((1 / positive_precision(precision)).astype(np.float32), used, 2)
-    return np.asarray(np.where(used, 1 / variance, 0), np.float32)
 
 
 def _significant(variances: Float64Array, n_pixels: int, photons_known: bool) -> int:
