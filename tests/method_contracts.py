@@ -16,6 +16,7 @@ import pytest
 import napari_xanes as nx
 from napari_xanes import MapSet, Recipe, SpectralStack, Spectrum, Step
 from napari_xanes.history import to_plain
+from napari_xanes.maps.fitting.error_model import ErrorModel
 from napari_xanes.parameters import Parameter
 from napari_xanes.registry import Method
 
@@ -207,6 +208,7 @@ def values_to_try(parameter: Parameter) -> list[Any]:
         "reference": spectra,
         "i0": ["auto", "flat", "empty", *spectra, *regions],
         "region": regions,
+        "error_model": [ErrorModel(grid, np.linspace(0.5, 1.5, 21), freedom=np.inf, warnings=["'µ': off"])],
         "library": [nx.theory.load_library("mn-l23-oh"), nx.theory.load_library(spectra)],
     }
     return values.get(parameter.kind, []) + ([None] if parameter.optional else [])

@@ -33,15 +33,22 @@ class PooledResidual:
     p_value : float
         Share of random signs with statistics as large as measured; 1 if there are too few tiles.
     spectrum : ndarray, shape (E,)
-        The spectrum that pixels share, for a weight of 1, with the root mean square `size`.
+        The spectrum that pixels share, for a weight of 1, with the root mean square `size`: their mean, or, if it
+        differs between places, the strongest direction.
     size : float
         Root mean square over energies and tiles of what they share beyond noise, for a weight of 1.
+    mean : ndarray, shape (E,)
+        Mean residual for a weight of 1.
+    mean_size : float
+        Root mean square of the mean residual beyond noise.
     """
 
     chi_square: float
     p_value: float
     spectrum: Float64Array
     size: float
+    mean: Float64Array
+    mean_size: float
 
 
 def tile_numbers(shape: tuple[int, ...], size: int, gap: int = 0) -> IndexArray:
@@ -80,7 +87,7 @@ def pooled_residual(
     tiles: ArrayLike,
     weight: ArrayLike | None = None,
     *,
-    permutations: int = 499,
+    permutations: int = 299,
     seed: int = 0,
 ) -> PooledResidual:
     """Test whether the residuals of many pixels share a spectrum.
@@ -125,17 +132,18 @@ def pooled_residual(
     sums = _sums(scaled[:, used], tiles[used])
     n_energies = len(residual)
     if numbers.size < _LEAST_TILES:
-        return PooledResidual(1.0, 1.0, np.zeros(n_energies), 0.0)
+        return PooledResidual(1.0, 1.0, np.zeros(n_energies), 0.0, np.zeros(n_energies), 0.0)
     first = _pairs(numbers)
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], (permutations, numbers.size))
+    heads = np.random.default_rng(seed).integers(0, 2, (permutations, numbers.size)) == 1
+    signs: Float64Array = np.where(heads, 1.0, -1.0)
     level = float(np.sum(sums**2))
     total = float(np.sum(sums.sum(axis=0) ** 2))
     by_chance = np.sum((signs @ sums) ** 2, axis=1)
     p_value = _share(by_chance, total)
     if first.size >= _LEAST_TILES:
         p_value = min(1.0, 2 * min(p_value, _p_of_directions(sums, first, signs)))
-    spectrum, size = _shared(_sums(residual[:, used], tiles[used]), _sums(amount[None, used], tiles[used])[:, 0], first)
-    return PooledResidual(total / level, p_value, spectrum, size)
+    weights = _sums(amount[None, used], tiles[used])[:, 0]
+    return PooledResidual(total / level, p_value, *_shared(_sums(residual[:, used], tiles[used]), weights, first))
 
 
 def _sums(values: Float64Array, tiles: IndexArray) -> Float64Array:
@@ -172,16 +180,26 @@ def _p_of_directions(sums: Float64Array, first: IndexArray, signs: Float64Array)
     return _share(np.linalg.eigvalsh(changed)[:, -1], largest)
 
 
-def _shared(sums: Float64Array, weights: Float64Array, first: IndexArray) -> tuple[Float64Array, float]:
-    """Spectrum that tiles share for a weight of 1, and its size, from products of neighbours, free of noise."""
+def _shared(
+    sums: Float64Array, weights: Float64Array, first: IndexArray
+) -> tuple[Float64Array, float, Float64Array, float]:
+    """Spectrum that tiles share for a weight of 1, and its size; those of the mean. Products of tiles know no noise."""
     if first.size == 0:
         first = np.arange(0, len(sums) - 1, 2)
     left, right = sums[first], sums[first + 1]
-    norm = float(weights[first] @ weights[first + 1])
     mean = sums.sum(axis=0) / weights.sum()
-    if not norm > 0:
-        return mean, float(np.sqrt(np.mean(mean**2)))
-    _, directions = np.linalg.eigh(left.T @ right + right.T @ left)
-    size = float(np.sqrt(max(float(np.sum(left * right)) / norm / sums.shape[1], 0.0)))
-    direction = directions[:, -1] * np.sqrt(sums.shape[1])
-    return direction * size * (1.0 if direction @ mean >= 0 else -1.0), size
+    size = _size(float(np.sum(left * right)), float(weights[first] @ weights[first + 1]), mean.size)
+    total = float(weights[first].sum() * weights[first + 1].sum())
+    mean_size = _size(float(left.sum(axis=0) @ right.sum(axis=0)), total, mean.size)
+    size = max(size, mean_size)
+    direction = mean
+    if mean_size**2 < size**2 / 2:
+        _, directions = np.linalg.eigh(left.T @ right + right.T @ left)
+        direction = directions[:, -1] * (1.0 if directions[:, -1] @ mean >= 0 else -1.0)
+    norm = float(np.sqrt(np.mean(direction**2)))
+    return direction * (size / norm if norm > 0 else 0.0), size, mean, mean_size
+
+
+def _size(product: float, weight: float, n_energies: int) -> float:
+    """Root mean square over energies, from a sum of products and that of their weights."""
+    return float(np.sqrt(max(product / weight / n_energies, 0.0))) if weight > 0 else 0.0

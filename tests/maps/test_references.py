@@ -198,7 +198,8 @@ def test_tiles_lazy_and_replay_agree_with_the_whole() -> None:
     stack = stack_of(rng.uniform(-0.5, 1, (3, 6, 7)), REFS, 0.01)
     whole = fit_references(stack, references=REFS)
     step = whole.history[-1]
-    assert step.state == {"energy": [8330.0, 8398.0]}
+    assert step.state["energy"] == [8330.0, 8398.0]
+    assert step.state["errors"]["energy"] == AXIS.tolist()
     tile = fit_references.apply(stack.with_data(stack.data[:, 2:4]), Step.from_plain(step.to_plain(exact=True)))
     lazy = fit_references(stack.with_data(da.from_array(stack.data, chunks=(9, 2, 3))), references=REFS)
     for name, parameter_map in whole.items():

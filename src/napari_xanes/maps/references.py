@@ -11,11 +11,14 @@ from napari_xanes import blocks
 from napari_xanes.arguments import References
 from napari_xanes.edge import raise_if_frame_empty, require_absorption
 from napari_xanes.maps.fitting.design import Design, build_design
+from napari_xanes.maps.fitting.error_learning import learn_errors
+from napari_xanes.maps.fitting.error_model import ErrorModel, Errors
 from napari_xanes.maps.fitting.linear_fit import LinearFit
 from napari_xanes.maps.fitting.result import ReferenceFit, reference_fit
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
+from napari_xanes.region_means import COVARIANCE_LENGTH
 from napari_xanes.registry import method
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
@@ -29,12 +32,13 @@ _DESIGN = ("constant", "slope", "nonnegative", "sum_to_one", "normalize_referenc
 
 
 def _fit_state(
-    stack: SpectralStack, *, references: list[Spectrum], energy: Range | None, **parameters: Any
+    stack: SpectralStack, *, references: list[Spectrum], energy: Range | None, errors: Any, **parameters: Any
 ) -> Mapping[str, Any]:
-    """Find the range of energies that all references cover."""
+    """Find the range of energies that all references cover, and learn noise and misfit from a sample of pixels."""
     require_absorption(stack, "fit_references", normalized=True)
     design = build_design(stack, references, energy, **{name: parameters[name] for name in _DESIGN})
-    return {"energy": (float(design.energy[0]), float(design.energy[-1]))}
+    learned = errors or learn_errors(stack, design, parameters["min_jump"])
+    return {"energy": (float(design.energy[0]), float(design.energy[-1])), "errors": learned}
 
 
 @method(looks_at="pixel", fit=_fit_state)
@@ -51,6 +55,8 @@ def fit_references(
     energy: Annotated[Range | None, Param(unit="eV", ge=0, auto="all that the references cover")] = None,
     min_jump: Annotated[float | None, Param(ge=0, label="smallest jump", auto="5 sigma")] = None,
     normalize_references: When = "auto",
+    energy_sigma: Annotated[float, Param(unit="eV", ge=0, label="error of the energy axis")] = 0.0,
+    errors: Errors = None,
     progress: Progress | None = None,
 ) -> MapSet:
     """Amount of each reference in each pixel, the mean valence, and their standard errors.
@@ -60,7 +66,8 @@ def fit_references(
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
         Optical depth, fluorescence or normalized absorption.
     references : list of Spectrum, or files
-        Spectra to combine, interpolated linearly onto the stack's energies. At most ten if non-negative.
+        Spectra to combine, interpolated onto the stack's energies: linearly, or by Akima's cubics if their steps are
+        coarser near the edge. At most ten if non-negative.
     constant : bool
         Fit a constant background of either sign.
     slope : bool
@@ -78,6 +85,10 @@ def fit_references(
         five times the pixel's own standard error.
     normalize_references : {"auto", "always", "never"}
         Normalize references to an edge jump of 1 first; "auto" normalizes those whose metadata say that they are not.
+    energy_sigma : float
+        Standard error in eV of the stack's energy axis against that of the references, which all pixels share.
+    errors : ErrorModel, optional
+        Noise and misfit of the stack, as an earlier fit has learned them; by default from the residuals of the stack.
 
     Returns
     -------
@@ -85,8 +96,9 @@ def fit_references(
         One map per reference, named after it; ``edge_jump``, their sum; ``valence``, the mean of the references'
         valences weighted by the coefficients; ``dominant``, the reference with the largest coefficient;
         ``residual_rms``; ``chi_square``, reduced; and ``constant`` and ``slope`` (per eV, 0 at the middle energy) if
-        they were fitted. Pixels with NaN have NaN in all maps. In pixels with too small a jump, the coefficients are
-        masked, and valence and dominant are empty.
+        they were fitted. ``metadata`` holds warnings, ``residual_spectrum`` (what the residuals of pixels share, for
+        an edge jump of 1) and ``covariance_length_pixels`` (see `region_mean`). Pixels with NaN have NaN in all maps.
+        In pixels with too small a jump, the coefficients are masked, and valence and dominant are empty.
 
     Raises
     ------
@@ -96,12 +108,15 @@ def fit_references(
 
     Notes
     -----
-    Standard errors follow from the noise of the data. An optical depth with known photon counts
-    (``metadata["noise"]``, see `optical_depth`) has the variance ``(exp(mu) + 1/n_flat) / i0``, and the errors are
-    those of an unweighted fit to such data, ``(A'A)^-1 A'VA (A'A)^-1``. Otherwise the variance is that of the pixel's
-    residuals, misfit included. A coefficient above 0 has its error in the fit of those that are above 0; a coefficient
-    at 0 has the error that it would have if it alone were added. The errors of fractions and valence are those of the
-    fit without bounds, so that a pure pixel does not get an error of zero.
+    Standard errors follow from the noise of the data, ``(A'A)^-1 A'VA (A'A)^-1``. An optical depth with known photon
+    counts (``metadata["noise"]``, see `optical_depth`) has the variance ``(exp(mu) + 1/n_flat) / i0``; residuals that
+    are larger than that, in the stack or in a pixel, make it larger. Otherwise residuals give the variance: its profile
+    over energies from many pixels, its size from the pixel. What the residuals of many pixels share (tested by
+    `pooled_residual`) is no noise: a spectrum of this size may be hidden within the references too. This part of the
+    valence's error is the map ``valence_model``, together with `energy_sigma`. A coefficient above 0 has its error in
+    the fit of those that are above 0; a coefficient at 0 has the error that it would have if it alone were added. The
+    errors of fractions and valence are those of the fit without bounds, so that a pure pixel does not get an error of
+    zero.
 
     ``chi_square`` is the sum of squared residuals over the variance and the degrees of freedom. Without known noise
     the variance is half the mean squared difference of neighbouring residuals (von Neumann, Ann. Math. Stat. 12, 367,
@@ -128,14 +143,26 @@ def fit_references(
         sum_to_one=sum_to_one,
         normalize_references=normalize_references,
     )
-    fit = LinearFit(design, stack, fractions=fractions, min_jump=min_jump)
+    model = errors or learn_errors(stack, design, min_jump)
+    _check_energies(model, design)
+    fit = LinearFit(design, stack, fractions=fractions, min_jump=min_jump, errors=model, energy_sigma=energy_sigma)
     blocks.over_pixels(fit.block, stack.data, progress=progress, message="reference fit")
     if not fit.finite.any():
         raise_if_frame_empty(stack)
-    return _maps(stack, design, fit)
+    return _maps(stack, design, fit, model)
 
 
-def _maps(stack: SpectralStack, design: Design, fit: LinearFit) -> MapSet:
+def _check_energies(model: ErrorModel, design: Design) -> None:
+    """Raise an error if a model was learned on other energies."""
+    if model.energy.shape != design.energy.shape or not np.allclose(model.energy, design.energy, rtol=0, atol=1e-3):
+        (low, high), (first, last) = (axis[[0, -1]] for axis in (model.energy, design.energy))
+        raise ValueError(
+            f"the error model was learned on {model.energy.size} energies ({low:g} to {high:g} eV), but "
+            f"{design.energy.size} are fitted ({first:g} to {last:g} eV): leave errors out"
+        )
+
+
+def _maps(stack: SpectralStack, design: Design, fit: LinearFit, model: ErrorModel) -> MapSet:
     """The arrays of a fit as maps."""
     shape, unit, names = stack.shape[1:], stack.unit, design.names
     good = fit.good.reshape(shape)
@@ -152,17 +179,22 @@ def _maps(stack: SpectralStack, design: Design, fit: LinearFit) -> MapSet:
     maps["edge_jump"] = map_of(fit.jump, unit, fit.jump_sigma)
     if design.with_valence.any():
         maps["valence"] = map_of(fit.valence, "1", fit.valence_sigma, good_and_finite(fit.valence))
+        if fit.errors.has_model:
+            maps["valence_model"] = map_of(fit.valence_model, "1", mask=maps["valence"].mask, companion="valence")
     maps["dominant"] = map_of(fit.dominant, "1", labels=dict(enumerate(names, start=1)))
     maps["residual_rms"] = map_of(fit.rms, unit, companion="fit")
     maps["chi_square"] = map_of(fit.chi_square, "1", mask=good_and_finite(fit.chi_square), companion="fit")
     units = {"constant": unit, "slope": f"{unit}/eV"}
     for i, name in enumerate(design.backgrounds):
         maps[name] = map_of(fit.background[i], units[name], companion="fit")
-    metadata = {
+    metadata: dict[str, Any] = {
         "name": stack.name,
-        "warnings": [*design.warnings, *_warnings(fit)],
+        "warnings": [*design.warnings, *model.warnings, *_warnings(fit)],
+        COVARIANCE_LENGTH: model.covariance_length,
         "fit": ReferenceFit(design.energy, design.matrix, [*names, *design.backgrounds], fit.fractions),
     }
+    if model.shared.any():
+        metadata["residual_spectrum"] = {"energy": model.energy, "mu": model.shared}
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
 
 

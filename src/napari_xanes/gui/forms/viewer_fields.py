@@ -77,6 +77,10 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
         box = SourceBox(viewer, stacks, {name: name for name in LIBRARIES}, regions=False)
         return Field(box, box.value, box.choose_value, box.layer_changed)
 
+    def error_model(parameter: Parameter) -> Field:
+        box = SourceBox(viewer, stacks, {"from the residuals": None}, regions=False, files=False)
+        return Field(box, box.value, box.choose_value, box.layer_changed)
+
     return {
         "references": references,
         "calibration": references,
@@ -84,6 +88,7 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
         "i0": incident,
         "region": region,
         "library": library,
+        "error_model": error_model,
     }
 
 

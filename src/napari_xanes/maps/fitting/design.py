@@ -9,6 +9,7 @@ import numpy as np
 from napari_xanes._typing import BoolArray, Float64Array
 from napari_xanes.edge import normalize_spectrum
 from napari_xanes.maps.fitting.active_set import ActiveSets
+from napari_xanes.maps.fitting.interpolation import reference_columns
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
@@ -35,6 +36,10 @@ class Design:
         Names of the backgrounds: "constant", "slope".
     matrix : ndarray, shape (E, K + F)
         The columns: references, then backgrounds.
+    slopes : ndarray, shape (E, K)
+        Change of the references per eV.
+    references : list of K Spectrum
+        The references as they were fitted, on their own energies.
     background_basis : ndarray, shape (E, F)
         Orthonormal columns that span the backgrounds.
     background_inverse : ndarray, shape (F, F)
@@ -56,6 +61,8 @@ class Design:
     names: list[str]
     backgrounds: list[str]
     matrix: Float64Array
+    slopes: Float64Array
+    references: list[Spectrum]
     background_basis: Float64Array
     background_inverse: Float64Array
     coupling: Float64Array
@@ -95,7 +102,7 @@ def build_design(
     frames = _common_frames(stack, references, energy, len(references) + len(backgrounds), warnings)
     axis = stack.energy[frames]
     background_columns = _background_columns(axis, backgrounds)
-    columns = _reference_columns(references, axis)
+    columns, slopes = reference_columns(references, axis, warnings)
     q, r = np.linalg.qr(np.concatenate([background_columns, columns], axis=1))
     n = len(backgrounds)
     _check_independence(r[n:, n:], columns, references)
@@ -105,6 +112,8 @@ def build_design(
         names=[reference.name for reference in references],
         backgrounds=backgrounds,
         matrix=np.concatenate([columns, background_columns], axis=1),
+        slopes=slopes,
+        references=references,
         background_basis=q[:, :n],
         background_inverse=np.linalg.inv(r[:n, :n]),
         coupling=r[:n, n:],
@@ -140,18 +149,6 @@ def _background_columns(axis: Float64Array, names: list[str]) -> Float64Array:
     """Backgrounds (E, F): 1 at every energy, and the distance from the middle energy in eV."""
     shapes = {"constant": np.ones_like(axis), "slope": axis - (axis[0] + axis[-1]) / 2}
     return np.array([shapes[name] for name in names]).reshape(len(names), axis.size).T
-
-
-def _reference_columns(references: list[Spectrum], axis: Float64Array) -> Float64Array:
-    """References (E, K) on the fitted energies."""
-    columns = np.stack([reference.at(axis) for reference in references], axis=1)
-    for reference, column in zip(references, columns.T, strict=True):
-        if not np.isfinite(column).all():
-            raise ValueError(
-                f"reference {reference.name!r} has no value at {axis[~np.isfinite(column)][0]:g} eV: leave this energy "
-                "or this reference out"
-            )
-    return columns
 
 
 def _valences(references: list[Spectrum], warnings: list[str]) -> Float64Array:

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from napari_xanes._typing import Block, BoolArray, Float64Array, IndexArray
+from napari_xanes.maps.fitting.data_covariance import BlockFit, DataCovariance
 from napari_xanes.maps.fitting.design import Design
-from napari_xanes.noise import AmountNoise, PhotonNoise
+from napari_xanes.maps.fitting.error_model import ErrorModel, photons_alone
 from napari_xanes.stack import SpectralStack
-
-
-class _BlockFit(NamedTuple):
-    """The fit of P spectra: coefficients (K, P) and (F, P), supports (P,), residual and its variance (E, P)."""
-
-    coefficients: Float64Array
-    background: Float64Array
-    support: IndexArray
-    residual: Float64Array
-    variance: Float64Array | None
 
 
 class LinearFit:
@@ -27,8 +16,8 @@ class LinearFit:
 
     ``contributions`` and ``contribution_sigma`` (K, P) are the coefficients or fractions of the references and errors;
     ``background`` (F, P) are the coefficients of the backgrounds; ``jump``, ``valence``, ``rms``, ``chi_square``,
-    ``dominant`` (P,) are as in `fit_references`; ``finite`` and ``good`` (P,) say which pixels have finite spectra and
-    a sufficient edge jump.
+    ``dominant`` (P,) are as in `fit_references`, ``valence_model`` is the part of the valence's error that is no noise;
+    ``finite`` and ``good`` (P,) say which pixels have finite spectra and a sufficient edge jump.
 
     Parameters
     ----------
@@ -40,35 +29,41 @@ class LinearFit:
         Whether ``contributions`` is divided by the sum of the coefficients.
     min_jump : float, optional
         Smallest sum of coefficients of a good pixel; five of its standard errors by default.
+    errors : ErrorModel, optional
+        What the residuals of the stack say about its errors.
+    energy_sigma : float
+        Standard error of the energy axis in eV.
     """
 
-    def __init__(self, design: Design, stack: SpectralStack, *, fractions: bool, min_jump: float | None) -> None:
+    def __init__(
+        self,
+        design: Design,
+        stack: SpectralStack,
+        *,
+        fractions: bool,
+        min_jump: float | None,
+        errors: ErrorModel | None = None,
+        energy_sigma: float = 0.0,
+    ) -> None:
         self.design, self.fractions, self.min_jump = design, fractions, min_jump
+        self.errors = DataCovariance(design, stack, errors or photons_alone(design.energy), energy_sigma)
         k, n_pixels = len(design.names), int(np.prod(stack.shape[1:]))
         self.contributions, self.contribution_sigma = (np.empty((k, n_pixels), np.float32) for _ in range(2))
         self.background = np.empty((len(design.backgrounds), n_pixels), np.float32)
-        self.jump, self.jump_sigma, self.valence, self.valence_sigma, self.rms, self.chi_square = (
-            np.empty(n_pixels, np.float32) for _ in range(6)
+        self.jump, self.jump_sigma, self.valence, self.valence_sigma, self.rms, self.chi_square, self.valence_model = (
+            np.zeros(n_pixels, np.float32) for _ in range(7)
         )
         self.dominant = np.zeros(n_pixels, np.uint8)
         self.finite, self.good = (np.zeros(n_pixels, dtype=bool) for _ in range(2))
-        noise = stack.noise and stack.noise.isel(design.frames)
-        self._photon_noise = noise if isinstance(noise, PhotonNoise) else None
-        self._amount_noise = noise if isinstance(noise, AmountNoise) else None
-        self._shares_flats = self._photon_noise is not None and self._photon_noise.flats is not None
-        columns = np.concatenate([design.background_basis, design.basis], axis=1)
-        self._outside = np.eye(len(columns)) - columns @ columns.T
-        first, second = np.triu_indices(k)
-        self._pair = first, second
+        first, second = self.errors.pair
         self._pair_weight = np.where(first == second, 1.0, 2.0)
         rows = np.concatenate([design.solver.freed(), design.solver.gain.sum(axis=1, keepdims=True)], axis=1)
         self._own_forms = self._forms(rows, rows)
-        self._pair_basis = np.ascontiguousarray((design.basis[:, first] * design.basis[:, second]).T)
         self._prepare_unbounded(design)
 
     def _forms(self, left: Float64Array, right: Float64Array) -> Float64Array:
         """Bilinear forms of pairs of rows, as rows of coefficients of the covariance's upper triangle."""
-        a, b = self._pair
+        a, b = self.errors.pair
         both = left[..., a] * right[..., b] + left[..., b] * right[..., a]
         forms: Float64Array = both / 2 * self._pair_weight
         return forms
@@ -92,11 +87,13 @@ class LinearFit:
             data = block[design.frames].astype(np.float64)
             coefficients, support = design.solver.solve(design.basis.T @ data)
             background = design.background_inverse @ (design.background_basis.T @ data - design.coupling @ coefficients)
-            variance = None if self._photon_noise is None else self._photon_noise.variance(data, pixels)
-            data -= design.matrix @ np.concatenate([coefficients, background])
-            self._store(_BlockFit(coefficients, background, support, data, variance), pixels)
+            photons = self.errors.photon_noise
+            variance = None if photons is None else photons.variance(data, pixels)
+            fitted = design.matrix @ np.concatenate([coefficients, background])
+            data -= fitted
+            self._store(BlockFit(coefficients, background, support, data, variance, fitted), pixels)
 
-    def _store(self, fit: _BlockFit, pixels: slice) -> None:
+    def _store(self, fit: BlockFit, pixels: slice) -> None:
         """Store the results of a block."""
         x, background = fit.coefficients, fit.background
         squares = np.einsum("ep,ep->p", fit.residual, fit.residual)
@@ -104,8 +101,12 @@ class LinearFit:
         x[:, ~finite] = background[:, ~finite] = squares[~finite] = np.nan
         n_energies = len(fit.residual)
         freedom = n_energies - len(background) - self.design.solver.members.sum(axis=1)[fit.support]
-        self.chi_square[pixels] = _chi_square(fit, squares, self._expected_squares(fit, freedom, pixels))
-        covariance = self._covariance(fit, squares / freedom, pixels)
+        expected = self.errors.expected_squares(fit, freedom, pixels)
+        self.chi_square[pixels] = _chi_square(fit, squares, expected)
+        covariance = self.errors.noise(fit, squares, expected, pixels)
+        model = self.errors.model(x) if self.errors.has_model else None
+        if model is not None:
+            covariance = covariance + model
         sigma = self._sigma(fit.support, covariance)
         jump, jump_sigma = x.sum(axis=0), sigma[-1]
         good = finite & (jump > (5 * jump_sigma if self.min_jump is None else self.min_jump))
@@ -119,33 +120,8 @@ class LinearFit:
         else:
             self.contributions[:, pixels], self.contribution_sigma[:, pixels] = x, sigma[:-1]
         self.valence[pixels], self.valence_sigma[pixels] = self._valence(x, good, covariance)
-
-    def _expected_squares(self, fit: _BlockFit, freedom: Float64Array, pixels: slice) -> Float64Array:
-        """Expected sum of squared residuals over their variance: `freedom`, unless energies share flats."""
-        if fit.variance is None or self._photon_noise is None or not self._shares_flats:
-            return freedom
-        own = 1 - self._photon_noise.shared_variance(pixels) / fit.variance
-        left = self._photon_noise.shared_variance(pixels, self._outside) / fit.variance
-        result: Float64Array = freedom * own.mean(axis=0) + left.sum(axis=0)
-        return result
-
-    def _covariance(self, fit: _BlockFit, residual_variance: Float64Array, pixels: slice) -> Float64Array:
-        """Covariance of the data in the basis, its upper triangle for each pixel, (K * (K + 1) / 2, P)."""
-        first, second = self._pair
-        if fit.variance is not None and not self._shares_flats:
-            return self._pair_basis @ fit.variance
-        if fit.variance is not None and self._photon_noise is not None:
-            parts = self._photon_noise.sources(self.design.basis, pixels)
-            result: Float64Array = self._pair_basis @ (fit.variance - self._photon_noise.shared_variance(pixels))
-            result += np.einsum("imp,imp->ip", parts[first], parts[second])
-            return result
-        if self._amount_noise is not None:
-            parts = self._amount_noise.sources(self.design.basis, pixels)
-            result = np.einsum("imp,imp->ip", parts[first], parts[second])
-            return result
-        covariance = np.zeros((first.size, residual_variance.size))
-        covariance[first == second] = residual_variance
-        return covariance
+        if model is not None:
+            self.valence_model[pixels] = self._valence(x, good, model)[1]
 
     def _sigma(self, support: IndexArray, covariance: Float64Array) -> Float64Array:
         """Standard errors (K + 1, P) of coefficients and jump, each pixel on its own support."""
@@ -179,7 +155,7 @@ class LinearFit:
         return valence, _root(charge - 2 * valence * mixed + valence**2 * total) / counted
 
 
-def _chi_square(fit: _BlockFit, squares: Float64Array, freedom: Float64Array) -> Float64Array:
+def _chi_square(fit: BlockFit, squares: Float64Array, freedom: Float64Array) -> Float64Array:
     """Reduced chi-square. Without known noise the variance is half the mean squared difference of neighbours."""
     if fit.variance is not None:
         result: Float64Array = np.einsum("ep,ep,ep->p", fit.residual, fit.residual, 1 / fit.variance) / freedom

@@ -1,0 +1,151 @@
+"""Covariance of data in the basis of a reference fit: noise, and what noise is not."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from napari_xanes._typing import Float64Array, IndexArray
+from napari_xanes.maps.fitting.design import Design
+from napari_xanes.maps.fitting.error_model import ErrorModel
+from napari_xanes.maps.fitting.noise_model import expected_sum, relative_variance
+from napari_xanes.noise import AmountNoise, PhotonNoise
+from napari_xanes.stack import SpectralStack
+
+_ODD = 0.001
+"""A pixel whose variance is as rare as this among the others keeps its own."""
+
+
+class BlockFit(NamedTuple):
+    """The fit of P spectra: coefficients (K, P), (F, P), supports (P,), residual, its variance and the fit (E, P)."""
+
+    coefficients: Float64Array
+    background: Float64Array
+    support: IndexArray
+    residual: Float64Array
+    variance: Float64Array | None
+    fitted: Float64Array
+
+
+class DataCovariance:
+    """Computes covariances of blocks as upper triangles, (K * (K + 1) / 2, P).
+
+    Parameters
+    ----------
+    design : Design
+        The fit.
+    stack : SpectralStack
+        The stack; only its noise is used here.
+    errors : ErrorModel
+        What its residuals say.
+    energy_sigma : float
+        Standard error of the energy axis in eV.
+    """
+
+    def __init__(self, design: Design, stack: SpectralStack, errors: ErrorModel, energy_sigma: float) -> None:
+        self._design, self._errors = design, errors
+        noise = stack.noise and stack.noise.isel(design.frames)
+        self.photon_noise = noise if isinstance(noise, PhotonNoise) else None
+        self._shares_flats = self.photon_noise is not None and self.photon_noise.flats is not None
+        self._amount_noise = noise if isinstance(noise, AmountNoise) else None
+        first, second = np.triu_indices(len(design.names))
+        self.pair = first, second
+        self._pair_basis = np.ascontiguousarray((design.basis[:, first] * design.basis[:, second]).T)
+        self._axis_error = float(np.hypot(energy_sigma, errors.shift))
+        self._by_energy = design.basis.T @ design.slopes
+        self.has_model = bool(self._axis_error or errors.span)
+        basis = np.concatenate([design.background_basis, design.basis], axis=1)
+        self._projection = np.eye(len(basis)) - basis @ basis.T
+        self._full_freedom = len(basis) - basis.shape[1]
+        self._flat = bool((errors.profile == 1).all())
+        self._expected = expected_sum(self._projection, errors.profile)
+
+    def expected_squares(self, fit: BlockFit, freedom: Float64Array, pixels: slice) -> Float64Array:
+        """Expected sum of squared residuals over their variance: `freedom`, unless energies share flats."""
+        if fit.variance is None or self.photon_noise is None or not self._shares_flats:
+            return freedom
+        own = 1 - self.photon_noise.shared_variance(pixels) / fit.variance
+        left = self.photon_noise.shared_variance(pixels, self._projection) / fit.variance
+        result: Float64Array = freedom * own.mean(axis=0) + left.sum(axis=0)
+        return result
+
+    def noise(self, fit: BlockFit, squares: Float64Array, freedom: Float64Array, pixels: slice) -> Float64Array:
+        """Covariance by noise; `squares` (P,) are sums of squared residuals, `freedom` (P,) what they stand for."""
+        first, second = self.pair
+        if self._amount_noise is not None:
+            parts = self._amount_noise.sources(self._design.basis, pixels)
+            result: Float64Array = np.einsum("imp,imp->ip", parts[first], parts[second])
+            return result
+        relative, own = self._relative(fit, squares, freedom)
+        known = fit.variance is not None
+        variance = _moderated(own, freedom, self._errors, known=known) * self._errors.inflation
+        if self._shares_flats and self.photon_noise is not None:
+            parts = self.photon_noise.sources(self._design.basis, pixels)
+            covariance = self._pair_basis @ (relative - self.photon_noise.shared_variance(pixels))
+            covariance += np.einsum("imp,imp->ip", parts[first], parts[second])
+        else:
+            covariance = self._pair_basis @ relative
+        return covariance * variance if covariance.ndim == 2 else np.outer(covariance, variance)
+
+    def _relative(
+        self, fit: BlockFit, squares: Float64Array, freedom: Float64Array
+    ) -> tuple[Float64Array, Float64Array]:
+        """Variance (E, P) or (E,) up to a factor, and the factor (P,) by the pixel's own residuals."""
+        errors = self._errors
+        residual = fit.residual
+        if errors.shared.any():
+            amount = fit.coefficients.sum(axis=0) if errors.shared_per_jump else np.ones(squares.size)
+            residual = residual - np.outer(errors.shared, amount)
+            squares = np.einsum("ep,ep->p", residual, residual)
+        if fit.variance is not None:
+            variance = fit.variance if self._flat else fit.variance * errors.profile[:, None]
+            return variance, np.einsum("ep,ep,ep->p", residual, residual, 1 / variance) / freedom
+        if errors.exponent:
+            relative = relative_variance(fit.fitted, errors.exponent) * errors.profile[:, None]
+            own = np.einsum("ep,ep,ep->p", residual, residual, 1 / relative) / freedom
+            return relative, own
+        if self._flat:
+            return errors.profile, squares / freedom
+        own = np.einsum("ep,ep,e->p", residual, residual, 1 / errors.profile)
+        return errors.profile, own / (freedom * (self._expected / self._full_freedom))
+
+    def model(self, coefficients: Float64Array) -> Float64Array:
+        """Covariance by what is no noise: an energy axis that is off, and a spectrum without a reference."""
+        first, second = self.pair
+        errors = self._errors
+        moved = self._axis_error * (self._by_energy @ coefficients)
+        covariance = moved[first] * moved[second]
+        amount = coefficients.sum(axis=0) if errors.shared_per_jump else np.ones(coefficients.shape[1])
+        covariance[first == second] += (errors.span * amount) ** 2
+        return covariance
+
+
+def _moderated(own: Float64Array, freedom: Float64Array, errors: ErrorModel, *, known: bool) -> Float64Array:
+    """Variance factor (P,) of each pixel: its own, and that of all pixels, weighted by what they stand for.
+
+    The weights are those of Smyth (Stat. Appl. Genet. Mol. Biol. 3, 3, 2004). A pixel that is odd among the others
+    keeps its own factor. With known photons no factor is below 1, unless the stack was smoothed: their noise is always
+    there.
+    """
+    if not errors.freedom:
+        if not known:
+            return own
+        variance = np.ones_like(own)
+    else:
+        variance = (errors.freedom * errors.scale + freedom * own) / (errors.freedom + freedom)
+    ratio = own / variance
+    low, high = _limits(freedom)
+    odd = (ratio > high) if known else (ratio > high) | (ratio < low)
+    variance = np.where(odd | ~np.isfinite(own), own, variance)
+    return np.maximum(variance, min(errors.scale, 1.0)) if known else variance
+
+
+def _limits(freedom: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """Quantiles (P,) of a chi-square over its degrees of freedom that `_ODD` of all values lie beyond."""
+    from scipy.special import gammaincinv
+
+    counts, place = np.unique(np.rint(freedom), return_inverse=True)
+    half = counts / 2
+    low, high = (gammaincinv(half, share) / half for share in (_ODD, 1 - _ODD))
+    return low[place], high[place]
