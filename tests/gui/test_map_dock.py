@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import napari_xanes as nx
 from napari_xanes import Recipe, SpectralStack, Step
 from napari_xanes.gui.maps.dock import MapDock
 from napari_xanes.gui.prepare.dock import PrepareDock
+from napari_xanes.progress import Cancelled
 from napari_xanes.sample import nmc_ni_k
 
 
@@ -127,10 +130,20 @@ def test_recipe_and_script_repeat_the_run(
 
 
 @pytest.mark.window
-def test_window_can_be_closed_during_a_run(viewer: Any, dock: MapDock, add_stack: Any) -> None:
-    add_stack()
-    dock.runner.start()
+def test_closing_the_window_stops_the_work(viewer: Any, dock: MapDock, wait: Any) -> None:
+    stopped = threading.Event()
+
+    def work(progress: Any) -> None:
+        try:
+            while True:
+                progress(0.5, "working")
+                time.sleep(0.01)
+        except Cancelled:
+            stopped.set()
+
+    dock.runner.job.start(work, "endless")
     viewer.close()
+    wait(stopped.is_set)
 
 
 def test_prepare_adds_a_new_stack(viewer: Any, add_stack: Any, stack: SpectralStack, wait: Any) -> None:

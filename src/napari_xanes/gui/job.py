@@ -62,6 +62,7 @@ class Job(QObject):
         if self.running:
             raise RuntimeError("another job is still running; wait until it ends, or cancel it")
         self._stop = threading.Event()
+        self.destroyed.connect(self._stop.set)  # A closed window must not leave a thread at work.
         self._bar = activity(total=100, desc=title)
         worker = thread_worker(work, start_thread=False, ignore_errors=True)(self._reporter(self._stop))
         worker.returned.connect(self._returned)
