@@ -355,7 +355,7 @@ def test_a_recipe_from_a_volume_replays(viewer: Any, layer: Any, volume: Spectra
     repeated = nx.run(nx.Recipe.from_yaml(nx.Recipe(maps.history).to_yaml(exact=True)), volume)
     for name, item in maps.items():
         np.testing.assert_allclose(repeated[name].data, item.data, rtol=1e-5, atol=1e-6, err_msg=name)
-    assert all(item.data.ndim == 4 for item in viewer.layers if is_stack(item))
+    assert {item.data.ndim for item in viewer.layers if is_stack(item)} == {4}
 
 
 def test_3d_view_explains_that_it_has_no_cursor(viewer: Any, layer: Any, spectra: SpectraDock, wait: Any) -> None:
