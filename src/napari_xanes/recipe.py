@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -79,8 +79,18 @@ def run(
     value: Any = stack
     for i, (method, step) in enumerate(zip(methods, steps, strict=True)):
         logger.info("step %d of %d: %s", i + 1, len(steps), method.name)
-        value = method.apply(value, step, progress=part(progress, i / len(steps), (i + 1) / len(steps)))
+        made = method.apply(value, step, progress=part(progress, i / len(steps), (i + 1) / len(steps)))
+        if isinstance(made, MapSet):
+            made = _with_warnings_of_steps(made, stack, value)
+        value = made
     return value  # type: ignore[no-any-return]
+
+
+def _with_warnings_of_steps(maps: MapSet, stack: SpectralStack, prepared: SpectralStack) -> MapSet:
+    """Return maps that also tell what the operations before the estimator told."""
+    read, own = (tuple(value.metadata.get("warnings", ())) for value in (stack, maps))
+    told = [text for text in prepared.metadata.get("warnings", ()) if text not in read and text not in own]
+    return replace(maps, metadata={**maps.metadata, "warnings": [*told, *own]}) if told else maps
 
 
 @dataclass(frozen=True)
