@@ -18,6 +18,9 @@ from napari_xanes.edge import (
     tabulated_e0,
     three_point_slope,
 )
+from napari_xanes.edge.elements import absorber
+from napari_xanes.edge.other_edges import other_edges
+from napari_xanes.edge.position import close_groups
 
 
 def step(energy: np.ndarray, e0: float, width: float = 1.5) -> np.ndarray:
@@ -181,3 +184,113 @@ def test_the_edge_is_found_from_a_small_particle_in_a_large_field(rng: np.random
     edge, least = fit_edge(SpectralStack(data, K_AXIS, "optical_depth"), None, None, None)
     assert edge.e0 == pytest.approx(8343, abs=1.5)
     assert 0.01 < least < 0.2
+
+
+DIP_AXIS = np.concatenate([np.arange(8250, 8330, 5.0), np.arange(8330, 8360, 1.0), np.arange(8360, 8450, 5.0)])
+
+
+@pytest.mark.parametrize("frames", [slice(7, 8), slice(1, 2), slice(0, 1), slice(5, 8), slice(50, 51), slice(-1, None)])
+@pytest.mark.parametrize("by", [-1.9, -0.6, 0.9])
+def test_a_dip_of_the_beam_does_not_move_the_edge(frames: slice, by: float) -> None:
+    mu = step(DIP_AXIS, 8343)
+    mu[frames] += by
+    assert find_e0(DIP_AXIS, mu) == pytest.approx(8343, abs=1)
+
+
+def test_a_dip_below_an_l3_edge_does_not_move_it() -> None:
+    axis = np.arange(695.0, 730.0, 0.25)
+    mu = 0.1 * step(axis, 709, 0.3) + peak(axis, 709.5, 1.5, 1.2) + peak(axis, 722.0, 0.7, 1.8)
+    mu[20:23] -= 1.9
+    assert find_e0(axis, mu) == pytest.approx(709, abs=0.5)
+
+
+def test_energies_where_two_scans_join_are_one_point_of_the_slope() -> None:
+    joined = np.concatenate([np.arange(8250, 8330, 5.0), np.arange(8330, 8342.01), np.arange(8342.0002, 8360, 0.5)])
+    groups = close_groups(joined)
+    assert groups[-1] == joined.size - 2
+    assert np.flatnonzero(np.diff(groups) == 0).tolist() == [28]
+    assert close_groups(np.array([8343.0])).tolist() == [0]
+    rng = np.random.default_rng(0)
+    mu = step(joined, 8343.0, 1.5)[:, None] + 0.01 * rng.standard_normal((joined.size, 20))
+    found = [find_e0(joined, column) for column in mu.T]
+    assert np.abs(np.array(found) - 8343).max() < 1
+
+
+def test_jitter_of_the_encoder_does_not_move_the_edge() -> None:
+    found = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        axis = np.sort(np.arange(8280, 8420, 0.1) + rng.normal(0, 0.06, 1400))
+        found.append(find_e0(axis, step(axis, 8343, 2.0) + rng.normal(0, 0.003, axis.size)))
+    assert np.abs(np.array(found) - 8343).max() < 0.25
+
+
+def test_short_ranges_hold_slopes() -> None:
+    axis = np.arange(8300.0, 8400.0, 2.0)
+    for pre, expected in (((-20, -7), "constant"), ((-43, -15), "line")):
+        lines = EdgeLines(axis, 8343.0, pre, (20, 55)).lines
+        assert (lines.pre, lines.post) == (expected, "step")
+    whole = EdgeLines(np.arange(8200.0, 8600.0, 2.0), 8343.0, (-140, -20), (30, 200)).lines
+    assert (whole.pre, whole.post, whole.error) == ("line", "line", 0.0)
+
+
+def test_a_step_that_decays_as_cross_sections_do_is_found_exactly() -> None:
+    axis = np.arange(8243.0, 8400.0, 2.0)
+    offset = axis - 8343.0
+    mu = 2 - 0.001 * offset + 0.7 * (offset > 0) * (1 - 3e-4 * offset)
+    lines = EdgeLines(axis, 8343.0, (-100, -15), (15, 55), decay=3e-4)
+    assert lines.lines.post == "step"
+    measured = lines.measure(mu[:, None])
+    assert measured.jump[0] == pytest.approx(0.7)
+    assert measured.high_slope[0] == pytest.approx(-0.001 - 0.7 * 3e-4)
+    flat = lines.normalize(mu[:, None], measured, flatten=True)
+    np.testing.assert_allclose(flat[:, 0], offset > 0, atol=1e-5)
+
+
+def test_the_error_of_the_lines_is_part_of_sigma() -> None:
+    edge = EdgeLines(K_AXIS, 8343.0, (-73, -5), (10, 110), model_error=0.2)
+    lines = edge.measure((0.5 * (K_AXIS > 8343))[:, None])
+    assert lines.model[0] == pytest.approx(0.1)
+    assert lines.sigma[0] == pytest.approx(0.1)
+
+
+def test_frames_that_are_left_out_do_not_count() -> None:
+    mu = 1.0 * (K_AXIS > 8343)
+    mu[[2, -4]] = -3, 7
+    edge = EdgeLines(K_AXIS, 8343.0, (-73, -5), (10, 110), left_out=(K_AXIS[2], K_AXIS[-4]))
+    lines = edge.measure(mu[:, None])
+    assert lines.jump[0] == pytest.approx(1)
+    assert lines.noise[0] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("step_size", [1.0, 5.0])
+def test_other_edges_are_found_and_fine_structure_is_none(real_data: Path, step_size: float) -> None:
+    for path in ("ni_k/Ni_metal_rt_01.xdi", "fe_k/Fe_metal_rt_01.xdi", "fe_k/Fe2O3_rt_01.xdi", "ni_k/ref_LiNiO2.txt"):
+        spectrum = read_spectra(real_data / "references" / path)[0]
+        whole = normalize_mu(spectrum.energy, spectrum.mu)
+        axis = np.arange(whole.e0 - 140, whole.e0 + 400, step_size)
+        mu = np.interp(axis, spectrum.energy, spectrum.mu)
+        assert other_edges(axis, mu, whole.e0) == []
+        for distance in (-70.0, 130.0):
+            second = mu + 0.4 * whole.jump * step(axis, whole.e0 + distance)
+            assert other_edges(axis, second, whole.e0) == [pytest.approx(distance, abs=5)]
+
+
+def test_the_ranges_stop_before_another_edge_and_behind_l2() -> None:
+    axis = np.arange(7050.0, 7350.0, 2.0)
+    assert default_ranges(axis, 7120.0, others=[123.0])[1][1] <= 123 - 10
+    assert default_ranges(axis, 7243.0, others=[-123.0])[0][0] >= -123 + 30
+    soft = np.arange(695.0, 745.0, 0.5)
+    assert default_ranges(soft, 708.5, own=[13.1, 137.8])[1][0] >= 13.1 + 6
+    rare_earth = np.arange(7150.0, 7900.0, 5.0)
+    assert default_ranges(rare_earth, 7243.0, own=[687.0])[1] == (30.0, 200.0)
+
+
+def test_the_absorber_is_named_or_asked_for() -> None:
+    assert absorber(8347.0) == ("Ni", "K")
+    assert absorber(708.5) == ("Fe", "L3")
+    assert absorber(853.0, "Ni") == ("Ni", "L3")
+    with pytest.raises(ValueError, match="may belong to V K or La L3: give the element and the edge"):
+        absorber(5482.0)
+    with pytest.raises(ValueError, match="no edge 'Q' of 'Ni'"):
+        absorber(8347.0, "Ni", "Q")

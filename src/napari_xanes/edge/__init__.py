@@ -1,11 +1,16 @@
 """The absorption edge: its energy, the lines on its two sides, and the step between them."""
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.edge.lines import EdgeLines, Lines, Normalized, normalize_mu, normalize_spectrum
-from napari_xanes.edge.position import Range, default_ranges, find_e0, tabulated_e0, three_point_slope
+from napari_xanes.edge.elements import DECAY_EXPONENT, tabulated_e0
+from napari_xanes.edge.lines import EdgeLines, Lines
+from napari_xanes.edge.notices import notices_of
+from napari_xanes.edge.one_spectrum import Normalized, normalize_mu, normalize_spectrum
+from napari_xanes.edge.position import find_e0, three_point_slope
+from napari_xanes.edge.ranges import Range, default_ranges
 from napari_xanes.edge.stacks import fit_edge, raise_if_frame_empty, require_absorption
 
 __all__ = [
+    "DECAY_EXPONENT",
     "EdgeLines",
     "Float64Array",
     "Lines",
@@ -16,6 +21,7 @@ __all__ = [
     "fit_edge",
     "normalize_mu",
     "normalize_spectrum",
+    "notices_of",
     "raise_if_frame_empty",
     "require_absorption",
     "tabulated_e0",

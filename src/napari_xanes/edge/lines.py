@@ -1,31 +1,22 @@
 """The lines below and above an edge, and the step between them.
 
 Formulas follow the pre-edge and post-edge normalization of Athena (Ravel & Newville, J. Synchrotron Rad. 12, 537,
-2005), with straight lines on both sides. Ranges are in eV relative to E0, as there.
+2005), with straight lines on both sides. Ranges are in eV relative to E0, as there. `choose_lines` says what is fitted
+where the ranges are too short for a line.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from napari_xanes._typing import Float64Array
-from napari_xanes.edge.position import Range, default_ranges, find_e0, tabulated_e0
-from napari_xanes.spectrum import Spectrum, checked_energy
-
-
-class Normalized(NamedTuple):
-    """A normalized spectrum (E,), its edge jump, E0 in eV, and the ranges of the two lines in eV from E0."""
-
-    mu: Float64Array
-    jump: float
-    e0: float
-    pre: Range
-    post: Range
+from napari_xanes._typing import Float64Array, IndexArray
+from napari_xanes.edge.ranges import Range
+from napari_xanes.edge.weights import LineWeights, choose_lines, inverse_of_line, spread_of_lines
 
 
 @dataclass(frozen=True)
@@ -40,6 +31,12 @@ class EdgeLines:
         Energy of the edge in eV.
     pre, post : tuple of float
         Ranges of the lines in eV relative to E0, ends included.
+    decay : float
+        Share of the jump by which the step falls per eV, where the post-edge range is too short for a line.
+    model_error : float
+        Error of the jump, as a share of it, that no counting reduces, because spectra are not lines (`error_in`).
+    left_out : tuple of float
+        Energies in eV that the lines do not use.
 
     Raises
     ------
@@ -58,6 +55,9 @@ class EdgeLines:
     e0: float
     pre: Range
     post: Range
+    decay: float = 0.0
+    model_error: float = 0.0
+    left_out: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("pre", "post"):
@@ -70,27 +70,50 @@ class EdgeLines:
                     "which is given in eV from E0"
                 )
 
-    def _within(self, limits: Range) -> slice:
+    def _within(self, limits: Range) -> slice | IndexArray:
         """Return the frames in a range."""
         low, high = np.searchsorted(self.energy, (self.e0 + limits[0] - 1e-6, self.e0 + limits[1] + 1e-6))
-        return slice(int(low), int(high))
+        frames = slice(int(low), int(high))
+        out = np.isclose(self.energy[frames, None], np.asarray(self.left_out), rtol=0, atol=1e-6).any(axis=1)
+        return frames.start + np.flatnonzero(~out) if out.any() else frames
 
     @cached_property
-    def _sides(self) -> list[tuple[slice, Float64Array, Float64Array]]:
-        """Frames of each line, its design matrix (n, 2) of value at E0 and slope, and its pseudo-inverse (2, n)."""
-        sides = []
-        for limits in (self.pre, self.post):
-            frames = self._within(limits)
-            offset = self.energy[frames] - self.e0
-            design = np.stack([np.ones_like(offset), offset], axis=1)
-            sides.append((frames, design, np.asarray(np.linalg.pinv(design), dtype=np.float64)))
-        return sides
+    def frames(self) -> tuple[slice | IndexArray, slice | IndexArray]:
+        """The frames of both ranges."""
+        return self._within(self.pre), self._within(self.post)
 
     @cached_property
+    def _offsets(self) -> tuple[Float64Array, Float64Array]:
+        """Energies of both ranges in eV from E0."""
+        before, after = (self.energy[frames] - self.e0 for frames in self.frames)
+        return before, after
+
+    @cached_property
+    def lines(self) -> LineWeights:
+        """The lines that are fitted, by their weights."""
+        return choose_lines(*self._offsets, self.e0, self.decay)
+
+    @property
     def variances(self) -> tuple[float, float]:
         """Variances of the pre-edge and the post-edge line at E0, for noise of variance 1."""
-        first, second = (float(np.sum(weights[0] ** 2)) for _, _, weights in self._sides)
-        return first, second
+        low, _, _, jump = self.lines.matrix
+        return float(low @ low), float((low + jump) @ (low + jump))
+
+    def error_in(self, spectrum: Float64Array) -> float:
+        """Return the error of the jump, as a share of it, that comes from the choice of lines.
+
+        It is the root of the sum of two squares: the error that these ranges make on measured spectra, and how much the
+        admissible lines differ in this spectrum.
+
+        Parameters
+        ----------
+        spectrum : ndarray, shape (E,)
+            Absorption, of little noise: a mean over the stack.
+        """
+        noise = float(self.measure(spectrum[:, None]).noise[0])
+        used = np.concatenate([spectrum[frames] for frames in self.frames])
+        spread = spread_of_lines(used, *self._offsets, self.e0, self.decay, noise if np.isfinite(noise) else 0.0)
+        return float(np.hypot(self.lines.error, spread))
 
     def measure(self, block: NDArray[Any]) -> Lines:
         """Fit both lines to each spectrum.
@@ -103,25 +126,27 @@ class EdgeLines:
         Returns
         -------
         Lines
-            Float64. The noise is estimated from the residuals of the pre-edge line if it has at least four points, else
-            of both lines.
+            Float64. The noise is estimated from the residuals of a pre-edge line if it has at least four points, else
+            of lines on both sides.
         """
-        fits: list[Float64Array] = []
-        squares: list[Float64Array] = []
-        free: list[int] = []
-        for frames, design, weights in self._sides:
-            values = block[frames].astype(np.float64)
-            fit = weights @ values
-            fits.append(fit)
-            if not squares or free[0] < 2:
-                values -= design @ fit
-                squares.append(np.einsum("ep,ep->p", values, values))
-                free.append(values.shape[0] - 2)
-        freedom = sum(free)
-        noise = np.sqrt(sum(squares) / freedom) if freedom else np.full(block.shape[1], np.nan)
-        (low, low_slope), (high, high_slope) = fits
-        jump = high - low
-        return Lines(low, low_slope, high_slope, jump, noise, noise * np.sqrt(sum(self.variances)))
+        before, after = (block[frames].astype(np.float64) for frames in self.frames)
+        matrix = self.lines.matrix
+        low, low_slope, high_slope, jump = matrix[:, : len(before)] @ before + matrix[:, len(before) :] @ after
+        noise = self._noise(before, after)
+        model = self.model_error * np.abs(jump)
+        sigma = np.hypot(noise * np.linalg.norm(matrix[3]), model)
+        return Lines(low, low_slope, high_slope, jump, noise, sigma, model)
+
+    def _noise(self, before: Float64Array, after: Float64Array) -> Float64Array:
+        """Return the noise of each spectrum; the values are changed to residuals."""
+        squares, freedom = np.zeros(before.shape[1]), 0
+        for values, offset in zip((before, after), self._offsets, strict=True):
+            if freedom < 2:
+                value, slope = inverse_of_line(offset) @ values
+                values -= value + slope * offset[:, None]
+                squares += np.einsum("ep,ep->p", values, values)
+                freedom += offset.size - 2
+        return np.sqrt(squares / freedom) if freedom else np.full_like(squares, np.nan)
 
     def normalize(
         self, block: NDArray[Any], lines: Lines, *, flatten: bool = False, frames: slice = slice(None)
@@ -153,7 +178,10 @@ class EdgeLines:
 
 
 class Lines(NamedTuple):
-    """Results of `EdgeLines.measure`, each (P,): pre-edge line at E0, slopes per eV, jump, noise, sigma of the jump."""
+    """Results of `EdgeLines.measure`, each (P,): pre-edge line at E0, slopes per eV, jump, noise, sigma of the jump.
+
+    ``model`` is the part of sigma that comes from the lines, not from noise.
+    """
 
     low: Float64Array
     low_slope: Float64Array
@@ -161,82 +189,4 @@ class Lines(NamedTuple):
     jump: Float64Array
     noise: Float64Array
     sigma: Float64Array
-
-
-def normalize_mu(
-    energy: ArrayLike,
-    mu: ArrayLike,
-    e0: float | None = None,
-    pre: Range | None = None,
-    post: Range | None = None,
-    *,
-    flatten: bool = False,
-    near: float | None = None,
-) -> Normalized:
-    """Normalize one spectrum to 0 below and 1 above its edge.
-
-    Parameters
-    ----------
-    energy, mu : array_like, shape (E,)
-        Photon energies in eV and absorption.
-    e0 : float, optional
-        Energy of the edge in eV; by default that of `find_e0`.
-    pre, post : tuple of float, optional
-        Ranges of the two lines in eV relative to E0; see `default_ranges`.
-    flatten : bool
-        Remove the slope of the post-edge line.
-    near : float, optional
-        Tabulated energy for `find_e0`.
-
-    Raises
-    ------
-    ValueError
-        If there is no edge, too few points on one side of it, or the jump is not positive.
-
-    Examples
-    --------
-    >>> energy = np.arange(8280.0, 8450.0)
-    >>> normalized = normalize_mu(energy, 3 + 2 * (energy > 8343), e0=8343)
-    >>> round(normalized.jump, 6), normalized.mu.round(6)[[0, -1]].tolist()
-    (2.0, [0.0, 1.0])
-    """
-    axis, values = checked_energy(energy, what="normalize_mu"), np.asarray(mu, dtype=np.float64)
-    e0 = find_e0(axis, values, near=near) if e0 is None else float(e0)
-    default_pre, default_post = default_ranges(axis, e0) if pre is None or post is None else (pre, post)
-    edge = EdgeLines(axis, e0, pre or default_pre, post or default_post)
-    lines = edge.measure(values[:, None])
-    jump = float(lines.jump[0])
-    if not jump > 0:
-        raise ValueError(
-            f"the step at E0 = {e0:g} eV is {jump:.3g}, so there is nothing to normalize to; "
-            f"check e0 and the ranges pre = {edge.pre}, post = {edge.post}"
-        )
-    offset = axis - e0
-    slope = np.where(flatten & (offset > 0), lines.high_slope[0], lines.low_slope[0])
-    return Normalized((values - lines.low[0] - slope * offset) / jump, jump, e0, edge.pre, edge.post)
-
-
-def normalize_spectrum(
-    spectrum: Spectrum, *, e0: float | None = None, pre: Range | None = None, post: Range | None = None
-) -> Spectrum:
-    """Normalize a spectrum by `normalize_mu`; ``normalized``, ``e0`` and ``edge_jump`` are added to its metadata.
-
-    Raises
-    ------
-    ValueError
-        As in `normalize_mu`; the message names the spectrum.
-
-    Examples
-    --------
-    >>> energy = np.arange(8280.0, 8450.0)
-    >>> normalize_spectrum(Spectrum("Ni", energy, 2.0 * (energy > 8343))).metadata["edge_jump"]
-    2.0
-    """
-    near = tabulated_e0(spectrum.metadata.get("element"), spectrum.metadata.get("edge"))
-    try:
-        normalized = normalize_mu(spectrum.energy, spectrum.mu, e0, pre, post, near=near)
-    except ValueError as error:
-        raise ValueError(f"spectrum {spectrum.name!r}: {error}") from None
-    metadata = {**spectrum.metadata, "normalized": True, "e0": normalized.e0, "edge_jump": round(normalized.jump, 12)}
-    sigma = None if spectrum.sigma is None else spectrum.sigma / normalized.jump
-    return replace(spectrum, mu=normalized.mu, sigma=sigma, metadata=metadata)
+    model: Float64Array

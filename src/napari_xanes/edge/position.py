@@ -1,40 +1,18 @@
-"""The energy of an absorption edge, and the ranges before and after it."""
+"""The energy of an absorption edge."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from napari_xanes._typing import Float64Array
+from napari_xanes._typing import BoolArray, Float64Array, IndexArray
+from napari_xanes.edge.ranges import HARD
 from napari_xanes.spectrum import checked_energy
 
-Range = tuple[float, float]
-
-_HARD = 2000.0
-"""Above this energy, in eV, edges are steps with a white line on top; below, they are lines over a small step."""
-
-
-def tabulated_e0(element: str | None, edge: str | None = None) -> float | None:
-    """Return the tabulated energy of an edge in eV, None where it is not known.
-
-    Parameters
-    ----------
-    element : str
-        Symbol, such as ``"Ni"``.
-    edge : str, optional
-        ``"K"`` (default), ``"L3"`` ...
-
-    Examples
-    --------
-    >>> tabulated_e0("Ni")
-    8333.0
-    """
-    import xraydb
-
-    try:
-        return float(xraydb.xray_edge(element, edge or "K").energy)
-    except (ValueError, AttributeError, KeyError, TypeError):
-        return None
+_CLOSE = 0.2
+"""Energies nearer to each other than this share of the local step were meant to be one, as where two scans join."""
 
 
 def three_point_slope(energy: Float64Array) -> tuple[Float64Array, Float64Array, Float64Array]:
@@ -56,13 +34,56 @@ def three_point_slope(energy: Float64Array) -> tuple[Float64Array, Float64Array,
     return left, -(left + right), right
 
 
+def close_groups(energy: Float64Array, floor: float = 0.0) -> IndexArray:
+    """Return the number of the group that each energy belongs to; a slope needs one point of each group.
+
+    Parameters
+    ----------
+    energy : ndarray, shape (E,)
+        Energies in eV, strictly increasing.
+    floor : float
+        Energies within so many eV are one group in any case.
+
+    Returns
+    -------
+    ndarray of int, shape (E,)
+        0 for the first group. A group reaches less than a fifth of the local step, or than `floor`.
+
+    Examples
+    --------
+    >>> close_groups(np.array([8340.0, 8341, 8342, 8342.0002, 8343])).tolist()
+    [0, 1, 2, 2, 3]
+    """
+    from scipy.ndimage import median_filter
+
+    if energy.size < 2:
+        return np.zeros(energy.size, dtype=np.intp)
+    gaps = np.diff(energy)
+    limits = np.maximum(_CLOSE * median_filter(gaps, size=min(9, gaps.size), mode="nearest"), floor)
+    limit_of = np.append(limits, limits[-1])
+    groups, first = np.zeros(energy.size, dtype=np.intp), 0
+    for i in range(1, energy.size):
+        joins = energy[i] - energy[first] < limit_of[first] - 1e-9
+        first = first if joins else i
+        groups[i] = groups[i - 1] + (not joins)
+    return groups
+
+
+def averaged(values: Float64Array, groups: IndexArray) -> Float64Array:
+    """Return the mean of each group of `close_groups`."""
+    mean: Float64Array = np.bincount(groups, values) / np.bincount(groups)
+    return mean
+
+
 def find_e0(energy: ArrayLike, mu: ArrayLike, *, near: float | None = None) -> float:
     """Find the energy of the steepest rise, which beamlines call E0.
 
     Against noise, the slope is smoothed over about 1 eV at a K edge and 0.3 eV at soft X-rays. Above 2 keV, a rise that
     mostly falls back within 25 eV (a pre-edge peak) is ignored if another rise stays and is at least a fifth as steep.
     Below 2 keV it is not ignored, because L edges are such peaks. A parabola through the three-point slopes around the
-    steepest rise refines the position.
+    steepest rise refines the position. Energies that are nearer to each other than a quarter of that width, or than a
+    fifth of the local step, are averaged before. A rise that only undoes a dip, as after a spoiled frame, or that has a
+    single point before or behind it, is ignored too if there is another.
 
     Parameters
     ----------
@@ -97,6 +118,8 @@ def find_e0(energy: ArrayLike, mu: ArrayLike, *, near: float | None = None) -> f
     if axis.size < 5:
         raise ValueError(f"E0 can't be found from {axis.size} finite values; at least 5 are needed: give e0 in eV")
     width = float(np.clip(1.2e-4 * axis.mean(), 0.3, 1.2))
+    groups = close_groups(axis, width / 4)
+    axis, values = averaged(axis, groups), averaged(values, groups)
     step = width / 6
     grid = np.arange(axis[0], axis[-1] + step, step)
     fine = np.interp(grid, axis, values)
@@ -109,8 +132,9 @@ def find_e0(energy: ArrayLike, mu: ArrayLike, *, near: float | None = None) -> f
             f"the absorption does not rise between {axis[0]:g} and {axis[-1]:g} eV, so no edge can be found: "
             "give e0 in eV"
         )
+    inside = _narrowed(inside, _rises_above_what_was_before(axis, values, grid, level, slope))
     candidates = inside
-    if axis[0] > _HARD:
+    if axis[0] > HARD:
         is_slope_maximum = inside & (slope >= np.roll(slope, 1)) & (slope >= np.roll(slope, -1))
         reach = int(25 / step)
         baseline = minimum_filter1d(level, reach, origin=(reach - 1) // 2)
@@ -121,6 +145,46 @@ def find_e0(energy: ArrayLike, mu: ArrayLike, *, near: float | None = None) -> f
         candidates = is_step if is_step.any() else inside
     coarse = float(grid[candidates][slope[candidates].argmax()])
     return _refined(axis, values, coarse, 1.5 * width)
+
+
+def _narrowed(inside: BoolArray, condition: BoolArray) -> BoolArray:
+    """Return where both hold, or the first alone if they never do."""
+    both = inside & condition
+    return both if both.any() else inside
+
+
+def _rises_above_what_was_before(
+    axis: Float64Array, values: Float64Array, grid: Float64Array, level: Float64Array, slope: Float64Array
+) -> BoolArray:
+    """Return which parts of a grid rise to more than the spectrum had before, with two points on either side.
+
+    A rise lies between two minima of the slope. At least half of it must lie above what was there before: the end of a
+    dip of the beam only comes back to that.
+    """
+    minima = np.flatnonzero((slope[1:-1] < slope[:-2]) & (slope[1:-1] <= slope[2:])) + 1
+    edges = np.unique(np.concatenate([[0], minima, [grid.size]]))
+    good = np.zeros(grid.size, dtype=bool)
+    for first, last in pairwise(edges):
+        rising = slope[first:last] > 0
+        if not rising.any():
+            continue
+        top, bottom = float(level[first:last].max()), float(level[first])
+        n_before = int(np.searchsorted(axis, grid[first] + 1e-9))
+        usual = _level_before(axis[:n_before], values[:n_before], bottom)
+        good[first:last] = rising & (top - usual >= 0.5 * (top - bottom))
+    good &= (grid > axis[1]) & (grid < axis[-2])
+    return good
+
+
+def _level_before(axis: Float64Array, values: Float64Array, bottom: float) -> float:
+    """Return the usual level before a rise: the median of all points, followed down where they fall, or of the last."""
+    if axis.size < 6:
+        return float(np.median(values)) if axis.size else bottom
+    half = axis.size // 2
+    fall = min(0.0, float(np.median((values[half:] - values[:-half]) / (axis[half:] - axis[:-half]))))
+    of_all = float(np.median(values) + fall * (axis[-1] - np.median(axis)))
+    last = axis > axis[-1] - (40.0 if axis[-1] > HARD else 10.0)
+    return max(of_all, float(np.median(values[last]))) if last.sum() >= 5 else of_all
 
 
 def _refined(axis: Float64Array, values: Float64Array, coarse: float, reach: float) -> float:
@@ -137,50 +201,3 @@ def _refined(axis: Float64Array, values: Float64Array, coarse: float, reach: flo
     a, b, _ = np.polyfit(middles[i - 1 : i + 2] - middles[i], slope[i - 1 : i + 2], 2)
     shift = -b / (2 * a) if a < 0 else 0.0
     return float(np.clip(middles[i] + shift, middles[i - 1], middles[i + 1]))
-
-
-def default_ranges(energy: ArrayLike, e0: float) -> tuple[Range, Range]:
-    """Choose the ranges of the pre-edge and post-edge lines, in eV relative to E0, by the energy axis.
-
-    Parameters
-    ----------
-    energy : array_like, shape (E,)
-        Photon energies in eV, strictly increasing.
-    e0 : float
-        Energy of the edge in eV.
-
-    Returns
-    -------
-    pre, post : tuple of float
-        At most from 150 to 15 eV below E0, and from 30 to 200 eV above; closer to E0 where the axis is shorter, as at L
-        edges. Each range has at least three points where the axis has them, else two.
-
-    Raises
-    ------
-    ValueError
-        If E0 lies outside the axis, or fewer than two points lie on one side of it.
-
-    Examples
-    --------
-    >>> default_ranges(np.arange(8280.0, 8455.0, 5.0), 8343.0)
-    ((-63.0, -15.0), (30.0, 107.0))
-    """
-    axis = checked_energy(energy, what="default_ranges")
-    if not axis[0] < e0 < axis[-1]:
-        raise ValueError(
-            f"E0 = {e0:g} eV lies outside the energies {axis[0]:g} to {axis[-1]:g} eV; give e0 in this range, in eV"
-        )
-    below, above = axis[axis < e0] - e0, axis[axis > e0] - e0
-    for points, side, name in ((below, "below", "pre"), (above, "above", "post")):
-        if points.size < 2:
-            raise ValueError(
-                f"{points.size} of the energies {axis[0]:g} to {axis[-1]:g} eV lie {side} E0 = {e0:g} eV, but "
-                f"the {name}-edge line needs at least 2: measure more points there, or give another e0"
-            )
-    pre = (max(float(below[0]), -150.0), -min(15.0, -0.35 * float(below[0])))
-    post = (min(30.0, 0.65 * float(above[-1])), min(float(above[-1]), 200.0))
-    if np.sum((below >= pre[0]) & (below <= pre[1])) < 3:
-        pre = (float(below[0]), float(below[min(2, below.size - 2)]) if below.size > 2 else float(below[-1]))
-    if np.sum((above >= post[0]) & (above <= post[1])) < 3:
-        post = (float(above[-min(3, max(2, above.size - 1))]), float(above[-1]))
-    return pre, post

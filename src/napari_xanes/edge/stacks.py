@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
+from napari_xanes.edge.choice import choose_edge_lines, with_error
+from napari_xanes.edge.elements import tabulated_e0
 from napari_xanes.edge.lines import EdgeLines
-from napari_xanes.edge.position import Range, default_ranges, find_e0, tabulated_e0
+from napari_xanes.edge.position import find_e0
+from napari_xanes.edge.ranges import Range
+from napari_xanes.edge.spoiled import spoiled_frames
 from napari_xanes.progress import Progress, part
 from napari_xanes.stack import SpectralStack
 
@@ -53,6 +59,7 @@ def fit_edge(
     post: Range | None,
     min_jump: float | None = None,
     *,
+    left_out: Sequence[float] | None = None,
     progress: Progress | None = None,
 ) -> tuple[EdgeLines, float]:
     """Estimate E0, the ranges and the smallest jump from a stack's strongest pixels and their noise.
@@ -61,15 +68,16 @@ def fit_edge(
     ----------
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
         Optical depth, fluorescence or normalized.
-    e0, pre, post, min_jump
-        Values that are given are kept. The smallest jump is four times the median standard error of a pixel's jump.
+    e0, pre, post, min_jump, left_out
+        Values that are given are kept. The smallest jump is four times the median standard error of a pixel's jump, as
+        far as it comes from noise; the energies that are left out are those of spoiled frames.
     progress : callable, optional
         Called with the fraction of a lazy stack that has been read.
 
     Returns
     -------
     EdgeLines, float
-        E0 and the ranges, and the smallest jump.
+        E0, the ranges and the error of the lines; and the smallest jump.
 
     Raises
     ------
@@ -84,9 +92,9 @@ def fit_edge(
         spectra = spectra[:, np.isfinite(spectra).all(axis=0)]
         if spectra.shape[1] == 0:
             continue
-        edge = _edge_of(stack, _strongest(spectra), e0, pre, post)
+        edge = _edge_of(stack, spectra, e0, pre, post, left_out)
         lines = edge.measure(spectra)
-        least_jump = 4 * float(np.median(lines.sigma)) if min_jump is None else min_jump
+        least_jump = 4 * float(np.median(np.sqrt(lines.sigma**2 - lines.model**2))) if min_jump is None else min_jump
         least_jump = least_jump if np.isfinite(least_jump) else 0.0
         if (lines.jump > least_jump).any():
             return edge, least_jump
@@ -114,21 +122,41 @@ def _sampled(stack: SpectralStack, start: int, step: int, progress: Progress | N
 
 
 def _edge_of(
-    stack: SpectralStack, mu: Float64Array, e0: float | None, pre: Range | None, post: Range | None
+    stack: SpectralStack,
+    spectra: NDArray[np.float32],
+    e0: float | None,
+    pre: Range | None,
+    post: Range | None,
+    left_out: Sequence[float] | None,
 ) -> EdgeLines:
-    """Return the lines of a spectrum, with E0 and the ranges estimated where they are not given."""
-    if e0 is None:
-        e0 = find_e0(stack.energy, mu, near=tabulated_e0(stack.metadata.get("element"), stack.metadata.get("edge")))
-    if pre is None or post is None:
-        default_pre, default_post = default_ranges(stack.energy, e0)
-        pre, post = pre or default_pre, post or default_post
-    return EdgeLines(stack.energy, e0, pre, post)
+    """Return the lines of a sample of spectra (E, P), with what is not given estimated."""
+    element, shell = stack.metadata.get("element"), stack.metadata.get("edge")
+    strong, weak = _strong_and_weak(spectra)
+    good = ~np.isin(stack.energy, np.asarray(left_out or ()))
+    found = _e0(stack.energy[good], strong[good], e0, element, shell)
+    if left_out is None:
+        good = ~spoiled_frames(stack.energy, strong, weak, found)
+        found = _e0(stack.energy[good], strong[good], e0, element, shell)
+    if not good.all():
+        strong, _ = _strong_and_weak(spectra[good])
+        strong = np.interp(stack.energy, stack.energy[good], strong)
+    energies = tuple(float(energy) for energy in stack.energy[~good])
+    lines = choose_edge_lines(stack.energy, strong, found, pre, post, element=element, edge=shell, left_out=energies)
+    return with_error(lines, strong, element, shell)
 
 
-def _strongest(spectra: NDArray[np.float32]) -> Float64Array:
-    """Return the mean of the spectra that rise at least half as much as the strongest ones."""
+def _e0(energy: Float64Array, mu: Float64Array, e0: float | None, element: str | None, edge: str | None) -> float:
+    return find_e0(energy, mu, near=tabulated_e0(element, edge)) if e0 is None else e0
+
+
+def _strong_and_weak(spectra: NDArray[np.float32]) -> tuple[Float64Array, Float64Array | None]:
+    """Return the mean of the spectra that rise at least half as much as the strongest ones, and of those that do not.
+
+    The second is None where all rise.
+    """
     n = spectra.shape[0]
-    rise = spectra[n // 2 :].mean(axis=0) - spectra[: max(1, n // 10)].mean(axis=0)
-    strong = rise >= 0.5 * np.percentile(rise, 99.5)
+    rise = spectra[n // 2 :].mean(axis=0) - np.median(spectra[: max(1, n // 10)], axis=0)
+    least, most = np.percentile(rise, (1, 99.5))
+    strong, weak = rise >= 0.5 * most, rise < least + 0.2 * (most - least)
     mean: Float64Array = spectra[:, strong if strong.any() else slice(None)].mean(axis=1, dtype=np.float64)
-    return mean
+    return mean, spectra[:, weak].mean(axis=1, dtype=np.float64) if most - least > 0.5 * most else None

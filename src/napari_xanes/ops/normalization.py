@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes import blocks
-from napari_xanes.edge import EdgeLines, Lines, fit_edge, raise_if_frame_empty, require_absorption
+from napari_xanes._typing import Block, Float64Array
+from napari_xanes.edge import (
+    DECAY_EXPONENT,
+    EdgeLines,
+    Lines,
+    fit_edge,
+    notices_of,
+    raise_if_frame_empty,
+    require_absorption,
+)
 from napari_xanes.parameter_map import ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
@@ -17,6 +26,9 @@ from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
 
 Range = tuple[float, float]
+
+_PER_BLOCK = 64
+"""About so many spectra of each block serve the mean spectrum."""
 
 
 def _fit(
@@ -26,13 +38,22 @@ def _fit(
     pre: Range | None,
     post: Range | None,
     min_jump: float | None,
+    left_out: list[float] | None,
+    line_error: float | None,
     progress: Progress | None = None,
     **_: Any,
 ) -> Mapping[str, Any]:
-    """Estimate E0, the ranges and the smallest jump from the data where they are not given."""
+    """Estimate E0, the ranges, their error, the smallest jump and the spoiled frames where they are not given."""
     require_absorption(stack, "normalize_edge", normalized=False)
-    edge, least_jump = fit_edge(stack, e0, pre, post, min_jump, progress=progress)
-    return {"e0": edge.e0, "pre": edge.pre, "post": edge.post, "min_jump": least_jump}
+    edge, least_jump = fit_edge(stack, e0, pre, post, min_jump, left_out=left_out, progress=progress)
+    return {
+        "e0": edge.e0,
+        "pre": edge.pre,
+        "post": edge.post,
+        "min_jump": least_jump,
+        "left_out": list(edge.left_out),
+        "line_error": edge.model_error if line_error is None else line_error,
+    }
 
 
 @method(looks_at="pixel", fit=_fit)
@@ -45,6 +66,8 @@ def normalize_edge(
     post: Annotated[Range | None, Param(unit="eV from E0", label="post-edge", auto="from the energies")] = None,
     flatten: bool = False,
     min_jump: Annotated[float | None, Param(ge=0, label="smallest jump", auto="4 sigma of the noise")] = None,
+    left_out: Annotated[list[float] | None, Param(unit="eV", label="frames left out", auto="spoiled frames")] = None,
+    line_error: Annotated[float | None, Param(ge=0, label="error of the lines", auto="from the ranges")] = None,
     progress: Progress | None = None,
 ) -> SpectralStack:
     """Normalized absorption, (mu - pre-edge line) / edge jump, pixel by pixel.
@@ -58,18 +81,27 @@ def normalize_edge(
     pre : tuple of float, optional
         Range of the pre-edge line, in eV from E0: (-60, -15), for example.
     post : tuple of float, optional
-        Range of the post-edge line, in eV from E0: (30, 110), for example.
+        Range of the post-edge line, in eV from E0: (30, 110), for example. Ranges are chosen so that they do not reach
+        over other edges.
     flatten : bool
         Remove the slope of the post-edge line above E0, as Athena does.
     min_jump : float, optional
         Pixels with a smaller edge jump become NaN: divided by a jump of about zero, they would be noise. In the unit
-        of the stack; by default four times the standard error.
+        of the stack; by default four times the standard error that noise makes.
+    left_out : list of float, optional
+        Energies of frames in eV that E0 and the lines do not use; by default frames that stand alone against their
+        neighbours in all pixels.
+    line_error : float, optional
+        Error of the edge jump, as a share of it, because spectra are not lines. By default what the ranges make on
+        measured spectra, and the spread between the lines that could be fitted; 0 on whole ranges, from 50 eV below
+        and 150 eV above the edge on.
 
     Returns
     -------
     SpectralStack
         float32, quantity "normalized". ``metadata["edge_jump"]`` is a ParameterMap of the jump with its standard error
-        (from the residuals of the pre-edge line) and the mask of the pixels that were normalized.
+        (from the residuals of the pre-edge line, and `line_error`) and the mask of the pixels that were normalized;
+        ``metadata["edge_lines"]`` says which lines were fitted, ``metadata["warnings"]`` what a user should know.
 
     Raises
     ------
@@ -89,32 +121,63 @@ def normalize_edge(
     assert e0 is not None
     assert pre is not None
     assert post is not None
-    edge, least_jump = EdgeLines(stack.energy, e0, pre, post), float(min_jump or 0.0)
-    n_pixels = int(np.prod(stack.shape[1:]))
-    jump, sigma = (np.full(n_pixels, np.nan, dtype=np.float32) for _ in range(2))
-    mask = np.zeros(n_pixels, dtype=bool)
-
-    def measure(block: NDArray[Any], pixels: slice) -> Lines:
-        with np.errstate(invalid="ignore", over="ignore"):
-            lines = edge.measure(block)
-            mask[pixels] = np.isfinite(block.sum(axis=0, dtype=np.float32)) & (lines.jump > least_jump)
-        jump[pixels], sigma[pixels] = np.where(mask[pixels], lines.jump, np.nan), lines.sigma
-        return lines._replace(jump=np.where(mask[pixels], lines.jump, np.nan))
-
+    edge = EdgeLines(
+        stack.energy, e0, pre, post, DECAY_EXPONENT / e0, line_error or 0.0, left_out=tuple(left_out or ())
+    )
+    result = _Result(edge, float(min_jump or 0.0), int(np.prod(stack.shape[1:])))
     if stack.is_lazy:
-        data = _normalize_lazily(stack, edge, measure, flatten=flatten, progress=progress)
+        data = _normalize_lazily(stack, edge, result.measure, flatten=flatten, progress=progress)
     else:
         data = blocks.transform(
-            lambda block, pixels: edge.normalize(block, measure(block, pixels), flatten=flatten),
+            lambda block, pixels: edge.normalize(block, result.measure(block, pixels), flatten=flatten),
             stack.data,
             progress=progress,
             message="edge normalization",
         )
-    if not mask.any():
+    if not result.mask.any():
         raise_if_frame_empty(stack)
-    shape = stack.shape[1:]
-    step = ParameterMap(jump.reshape(shape), stack.unit, sigma.reshape(shape), mask.reshape(shape))
-    return stack.with_data(data, quantity="normalized", metadata={"edge_jump": step})
+    return stack.with_data(data, quantity="normalized", metadata=result.metadata(stack))
+
+
+class _Result:
+    """The edge jumps of block after block, (P,), and the mean spectrum of pixels that have one."""
+
+    def __init__(self, edge: EdgeLines, min_jump: float, n_pixels: int) -> None:
+        self._edge, self._min_jump = edge, min_jump
+        self.jump, self.sigma = (np.full(n_pixels, np.nan, dtype=np.float32) for _ in range(2))
+        self.mask = np.zeros(n_pixels, dtype=bool)
+        self._sums: list[tuple[Float64Array, int]] = []
+
+    def measure(self, block: Block, pixels: slice) -> Lines:
+        """Measure the lines of a block (E, P); the jump is NaN where it is too small or a value is missing."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            lines = self._edge.measure(block)
+            mask = np.isfinite(block.sum(axis=0, dtype=np.float32)) & (lines.jump > self._min_jump)
+        jump = np.where(mask, lines.jump, np.nan)
+        self.mask[pixels], self.jump[pixels], self.sigma[pixels] = mask, jump, lines.sigma
+        some = np.flatnonzero(mask)
+        some = some[:: max(1, some.size // _PER_BLOCK)]
+        self._sums.append((block[:, some].sum(axis=1, dtype=np.float64), some.size))
+        return lines._replace(jump=jump)
+
+    def metadata(self, stack: SpectralStack) -> dict[str, Any]:
+        """Return the map of the jump, the kinds of line, and the warnings."""
+        shape = stack.shape[1:]
+        jump, sigma, mask = self.jump.reshape(shape), self.sigma.reshape(shape), self.mask.reshape(shape)
+        count = sum(n for _, n in self._sums)
+        notices = []
+        if count:
+            mean = np.sum([total for total, _ in self._sums], axis=0) / count
+            notices = notices_of(self._edge, mean, stack.metadata.get("element"), stack.metadata.get("edge"))
+        return {
+            "edge_jump": ParameterMap(jump, stack.unit, sigma, mask),
+            "edge_lines": {
+                "pre": self._edge.lines.pre,
+                "post": self._edge.lines.post,
+                "line_error": self._edge.model_error,
+            },
+            "warnings": [*stack.metadata.get("warnings", ()), *notices],
+        }
 
 
 def _normalize_lazily(
@@ -135,7 +198,7 @@ def _normalize_lazily(
     def normalize(block: NDArray[Any], frames: slice, pixels: slice) -> NDArray[np.float32]:
         low, low_slope, high_slope, jump = coefficients[:, pixels].astype(np.float64)
         unused = np.empty(0)
-        lines = Lines(low, low_slope, high_slope, jump, noise=unused, sigma=unused)
+        lines = Lines(low, low_slope, high_slope, jump, noise=unused, sigma=unused, model=unused)
         return edge.normalize(block, lines, flatten=flatten, frames=frames)
 
     blocks.over_pixels(store, stack.data, progress=progress, message="edge normalization")

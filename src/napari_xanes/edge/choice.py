@@ -1,0 +1,66 @@
+"""Everything about the lines of a spectrum that is not given: ranges, kinds of line, and the error that they make."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from napari_xanes._typing import Float64Array
+from napari_xanes.edge.elements import DECAY_EXPONENT, own_later_edges
+from napari_xanes.edge.lines import EdgeLines
+from napari_xanes.edge.other_edges import other_edges
+from napari_xanes.edge.ranges import Range, default_ranges, start_behind
+
+
+def choose_edge_lines(
+    energy: Float64Array,
+    mu: Float64Array,
+    e0: float,
+    pre: Range | None = None,
+    post: Range | None = None,
+    *,
+    element: str | None = None,
+    edge: str | None = None,
+    left_out: tuple[float, ...] = (),
+) -> EdgeLines:
+    """Choose the lines of a spectrum.
+
+    Parameters
+    ----------
+    energy, mu : ndarray, shape (E,)
+        Energies in eV, and absorption of little noise.
+    e0 : float
+        Energy of the edge in eV.
+    pre, post : tuple of float, optional
+        Ranges in eV from E0; by default those of `default_ranges`, with the element's own later edges and the other
+        edges that the spectrum shows.
+    element, edge : str, optional
+        Whose later edges to expect; by default those of the only tabulated edge that E0 can belong to.
+    left_out : tuple of float
+        Energies in eV that the lines do not use.
+
+    Returns
+    -------
+    EdgeLines
+        Without its error of the jump: see `with_error`.
+
+    Raises
+    ------
+    ValueError
+        If E0 lies outside the energies, or too few points lie on one side of it.
+    """
+    if pre is None or post is None:
+        own = tuple(distance for _, distance in own_later_edges(e0, element, edge))
+        default_pre, default_post = default_ranges(energy, e0, own, other_edges(energy, mu, e0, own))
+        pre, post = pre or default_pre, post or default_post
+    return EdgeLines(energy, e0, pre, post, DECAY_EXPONENT / e0, left_out=left_out)
+
+
+def with_error(lines: EdgeLines, mu: Float64Array, element: str | None = None, edge: str | None = None) -> EdgeLines:
+    """Return the lines with the error of the jump that they make in a spectrum of little noise.
+
+    It is the whole jump where the post-edge line does not lie behind an edge of the element that follows closely, as L2
+    follows L3: then the line measures the white line of that edge.
+    """
+    error = lines.error_in(mu)
+    start = start_behind([distance for _, distance in own_later_edges(lines.e0, element, edge)])
+    return replace(lines, model_error=max(error, 1.0) if lines.post[0] < start else error)

@@ -1,0 +1,104 @@
+"""One spectrum, normalized to 0 below and 1 above its edge."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from napari_xanes._typing import Float64Array
+from napari_xanes.edge.choice import choose_edge_lines
+from napari_xanes.edge.elements import tabulated_e0
+from napari_xanes.edge.position import find_e0
+from napari_xanes.edge.ranges import Range
+from napari_xanes.spectrum import Spectrum, checked_energy
+
+
+class Normalized(NamedTuple):
+    """A normalized spectrum (E,), its edge jump, E0 in eV, and the ranges of the two lines in eV from E0."""
+
+    mu: Float64Array
+    jump: float
+    e0: float
+    pre: Range
+    post: Range
+
+
+def normalize_mu(
+    energy: ArrayLike,
+    mu: ArrayLike,
+    e0: float | None = None,
+    pre: Range | None = None,
+    post: Range | None = None,
+    *,
+    flatten: bool = False,
+    near: float | None = None,
+) -> Normalized:
+    """Normalize one spectrum to 0 below and 1 above its edge.
+
+    Parameters
+    ----------
+    energy, mu : array_like, shape (E,)
+        Photon energies in eV and absorption.
+    e0 : float, optional
+        Energy of the edge in eV; by default that of `find_e0`.
+    pre, post : tuple of float, optional
+        Ranges of the two lines in eV relative to E0; see `default_ranges`.
+    flatten : bool
+        Remove the slope of the post-edge line.
+    near : float, optional
+        Tabulated energy for `find_e0`.
+
+    Raises
+    ------
+    ValueError
+        If there is no edge, too few points on one side of it, or the jump is not positive.
+
+    Examples
+    --------
+    >>> energy = np.arange(8280.0, 8450.0)
+    >>> normalized = normalize_mu(energy, 3 + 2 * (energy > 8343), e0=8343)
+    >>> round(normalized.jump, 6), normalized.mu.round(6)[[0, -1]].tolist()
+    (2.0, [0.0, 1.0])
+    """
+    axis, values = checked_energy(energy, what="normalize_mu"), np.asarray(mu, dtype=np.float64)
+    e0 = find_e0(axis, values, near=near) if e0 is None else float(e0)
+    edge = choose_edge_lines(axis, values, e0, pre, post)
+    lines = edge.measure(values[:, None])
+    jump = float(lines.jump[0])
+    if not jump > 0:
+        raise ValueError(
+            f"the step at E0 = {e0:g} eV is {jump:.3g}, so there is nothing to normalize to; "
+            f"check e0 and the ranges pre = {edge.pre}, post = {edge.post}"
+        )
+    offset = axis - e0
+    slope = np.where(flatten & (offset > 0), lines.high_slope[0], lines.low_slope[0])
+    return Normalized((values - lines.low[0] - slope * offset) / jump, jump, e0, edge.pre, edge.post)
+
+
+def normalize_spectrum(
+    spectrum: Spectrum, *, e0: float | None = None, pre: Range | None = None, post: Range | None = None
+) -> Spectrum:
+    """Normalize a spectrum by `normalize_mu`; ``normalized``, ``e0`` and ``edge_jump`` are added to its metadata.
+
+    Raises
+    ------
+    ValueError
+        As in `normalize_mu`; the message names the spectrum.
+
+    Examples
+    --------
+    >>> energy = np.arange(8280.0, 8450.0)
+    >>> normalize_spectrum(Spectrum("Ni", energy, 2.0 * (energy > 8343))).metadata["edge_jump"]
+    2.0
+    """
+    near = tabulated_e0(spectrum.metadata.get("element"), spectrum.metadata.get("edge"))
+    try:
+        normalized = normalize_mu(spectrum.energy, spectrum.mu, e0, pre, post, near=near)
+    except ValueError as error:
+        raise ValueError(f"spectrum {spectrum.name!r}: {error}") from None
+    metadata = {**spectrum.metadata, "normalized": True, "e0": normalized.e0, "edge_jump": round(normalized.jump, 12)}
+    sigma = None if spectrum.sigma is None else spectrum.sigma / normalized.jump
+    return replace(spectrum, mu=normalized.mu, sigma=sigma, metadata=metadata)

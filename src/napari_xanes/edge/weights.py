@@ -1,0 +1,150 @@
+"""Which lines are fitted below and above an edge: chosen here, once, by the energies alone."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from napari_xanes._typing import Float64Array
+from napari_xanes.edge.structure import expected_error
+
+PreLine = Literal["line", "constant"]
+PostLine = Literal["line", "step"]
+
+_MIN_PRE_SPAN, _MIN_POST_SPAN = 50.0, 70.0
+"""From this span (eV) a side has a line of its own. Below, the slope of a line says more about fine structure."""
+
+_WHOLE_SPAN, _FADE_SPAN = 150.0, 40.0
+"""From this span of the post-edge range on, in eV, its line defines the jump; up to `_FADE_SPAN` less, in part."""
+
+
+_ADMISSIBLE = 4.0
+"""Lines that are expected to be wrong by more than so many times what the best are, nobody would fit."""
+
+
+class LineWeights(NamedTuple):
+    """Lines below and above an edge, as weights of the points in both ranges.
+
+    ``pre`` is a line or a constant. ``post`` is a line, or a ``step``: the pre-edge line plus a jump that decays as
+    tabulated cross sections do. ``matrix`` (4, E) gives, from the points of both ranges, the pre-edge line at E0, its
+    slope, the slope of the post-edge line, and the jump. ``error`` is the part of the jump that these lines are
+    expected to be wrong by.
+    """
+
+    pre: PreLine
+    post: PostLine
+    matrix: Float64Array
+    error: float
+
+
+def line_weights(before: Float64Array, after: Float64Array, pre: PreLine, post: PostLine, decay: float) -> Float64Array:
+    """Return the least-squares weights (4, E) of `LineWeights`.
+
+    Parameters
+    ----------
+    before, after : ndarray, shape (B,), (A,)
+        Energies of the two ranges in eV from E0; E = B + A.
+    pre, post : str
+        The kinds of line.
+    decay : float
+        Share of the jump by which a step falls per eV.
+
+    Examples
+    --------
+    >>> before, after = np.array([-40.0, -20]), np.array([40.0, 60])
+    >>> float(line_weights(before, after, "line", "step", 0.0)[3] @ [1.0, 1, 3, 3])
+    2.0
+    """
+    n = before.size
+    matrix = np.zeros((4, n + after.size))
+    if pre == "line":
+        matrix[:2, :n] = inverse_of_line(before)
+    else:
+        matrix[0, :n] = 1 / n
+    if post == "line":
+        matrix[3, n:], matrix[2, n:] = inverse_of_line(after)
+        matrix[3] -= matrix[0]
+        return matrix
+    step = 1 - decay * after
+    share = step / (step @ step)
+    matrix[3, n:] = share
+    matrix[3] -= share.sum() * matrix[0] + (share @ after) * matrix[1]
+    matrix[2] = matrix[1] - decay * matrix[3]
+    return matrix
+
+
+def inverse_of_line(offset: Float64Array) -> Float64Array:
+    """Return the weights (2, E) that give a line's value at E0 and its slope per eV."""
+    return np.asarray(np.linalg.pinv(np.stack([np.ones_like(offset), offset], axis=1)), dtype=np.float64)
+
+
+def choose_lines(before: Float64Array, after: Float64Array, e0: float, decay: float) -> LineWeights:
+    """Choose the kind of line of each side by how long the ranges are; see `LineWeights`.
+
+    A side has a line of its own if its range spans 50 eV (below the edge) or 70 eV (above it). A shorter post-edge
+    range has a step. A shorter pre-edge range has a line or a constant, whichever makes the smaller error of the jump
+    for fine structure as measured spectra have it (`expected_error`). Where the ranges span at least 50 and 150 eV, the
+    jump is what these lines say it is, without such an error.
+
+    Examples
+    --------
+    >>> choose_lines(np.arange(-100.0, -20), np.arange(30.0, 200), 8333.0, 0.0)[::3]
+    ('line', 0.0)
+    >>> chosen = choose_lines(np.arange(-20.0, -7), np.arange(20.0, 40), 8333.0, 0.0)
+    >>> chosen.pre, chosen.post, round(chosen.error, 1)
+    ('constant', 'step', 0.1)
+    """
+    post: PostLine = "line" if np.ptp(after) >= _MIN_POST_SPAN else "step"
+    offset = np.concatenate([before, after])
+    missing = max((_WHOLE_SPAN - np.ptp(after)) / _FADE_SPAN, (_MIN_PRE_SPAN - np.ptp(before)) / _FADE_SPAN * 2)
+    share = float(np.clip(missing, 0, 1))
+    kinds: tuple[PreLine, ...] = ("line",) if np.ptp(before) >= _MIN_PRE_SPAN else ("line", "constant")
+    if len(kinds) == 1 and share == 0:
+        return LineWeights("line", post, line_weights(before, after, "line", post, decay), 0.0)
+    made = []
+    for pre in kinds:
+        matrix = line_weights(before, after, pre, post, decay)
+        model, total = expected_error(matrix[3], offset, e0)
+        made.append((total, LineWeights(pre, post, matrix, share * model)))
+    return min(made, key=lambda item: item[0])[1]
+
+
+def spread_of_lines(
+    spectrum: Float64Array, before: Float64Array, after: Float64Array, e0: float, decay: float, noise: float
+) -> float:
+    """Return how much the jump of one spectrum differs between the lines that could be fitted, as a share of it.
+
+    Parameters
+    ----------
+    spectrum : ndarray, shape (B + A,)
+        Absorption at the energies of both ranges.
+    before, after, e0, decay
+        As in `choose_lines`.
+    noise : float
+        Noise of the spectrum, whose part is subtracted.
+
+    Returns
+    -------
+    float
+        Root of the mean square difference from the chosen lines, each combination of kinds weighted by the inverse of
+        its expected square error; 0 where the ranges leave no choice.
+    """
+    chosen = choose_lines(before, after, e0, decay)
+    jump = float(chosen.matrix[3] @ spectrum)
+    if chosen.error == 0 or not jump > 0:
+        return 0.0
+    offset = np.concatenate([before, after])
+    model, total = expected_error(chosen.matrix[3], offset, e0)
+    squares, weights = [], []
+    kinds: list[tuple[PreLine, PostLine]] = [
+        ("line", "line"), ("line", "step"), ("constant", "line"), ("constant", "step")
+    ]  # fmt: skip
+    for pre, post in kinds:
+        other = line_weights(before, after, pre, post, decay)[3]
+        expected = expected_error(other, offset, e0)[1]
+        if expected <= _ADMISSIBLE * total:
+            difference = other - chosen.matrix[3]
+            squares.append(float(difference @ spectrum) ** 2 - noise**2 * float(difference @ difference))
+            weights.append(expected**-2)
+    return min(1.0, chosen.error / model) * float(np.sqrt(max(np.average(squares, weights=weights), 0.0))) / jump
