@@ -55,6 +55,17 @@ def test_mixtures_have_their_valence_within_sigma(library: Library, mixed: tuple
     assert np.abs(fit.mu - stack.data[np.isin(stack.energy, fit.energy), 2, 3]).max() < 0.02
 
 
+def test_energies_far_from_the_edge_change_nothing(library: Library, mixed: tuple[SpectralStack, np.ndarray]) -> None:
+    stack, _ = mixed
+    far = np.array([8100.0, 8200.0]), np.array([8500.0, 8600.0])
+    data = np.concatenate([np.full((2, 6, 8), 9.0), stack.data, np.full((2, 6, 8), -9.0)]).astype(np.float32)
+    wide = SpectralStack(data, np.concatenate([far[0], stack.energy, far[1]]), "optical_depth", 0.05)
+    calibration = measured(library, NIO)
+    expected, maps = match(stack, calibration=calibration), match(wide, calibration=calibration)
+    np.testing.assert_array_equal(maps["valence"].data, expected["valence"].data)
+    assert maps.metadata["warnings"] == []
+
+
 def test_a_wrong_energy_axis_shifts_the_valence(library: Library, mixed: tuple[SpectralStack, np.ndarray]) -> None:
     stack, truth = mixed
     moved = SpectralStack(stack.data, stack.energy + 1.0, "optical_depth", 0.05)

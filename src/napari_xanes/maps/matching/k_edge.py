@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes import blocks
-from napari_xanes._typing import Float32Array
+from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.maps.fitting.design import Design, build_design
 from napari_xanes.maps.fitting.linear_fit import LinearFit
@@ -70,9 +70,11 @@ def k_edge_maps(
     progress: Progress | None,
 ) -> MapSet:
     """Return the maps that `match_library` gives at a K edge; the parameters are those of `match_library`."""
+    members = _members_on_stack(stack, library, offset, broadening)
+    covered = _frames_of(stack, members[0].energy)
     design = build_design(
-        stack,
-        _members_on_stack(stack, library, offset, broadening),
+        covered,
+        members,
         None,
         constant=background != "none",
         slope=background == "linear",
@@ -80,8 +82,8 @@ def k_edge_maps(
         sum_to_one=stack.quantity == "normalized",
         normalize_references="never",
     )
-    fit = LinearFit(design, stack, fractions=True, min_jump=min_signal)
-    blocks.over_pixels(fit.block, stack.data, progress=progress, message="matching the library")
+    fit = LinearFit(design, covered, fractions=True, min_jump=min_signal)
+    blocks.over_pixels(fit.block, covered.data, progress=progress, message="matching the library")
     if not fit.finite.any():
         raise_if_frame_empty(stack)
     accuracy = _accuracy(library, calibration, background, offset, broadening)
@@ -96,6 +98,15 @@ def k_edge_maps(
     }
     maps = _maps(stack, design, fit, doubt, accuracy.model_error)
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
+
+
+def _frames_of(stack: SpectralStack, energy: Float64Array) -> SpectralStack:
+    """Return the frames of a stack at these neighbouring energies.
+
+    Libraries cover an edge and no more. That other energies are not used is no reason for a warning.
+    """
+    first = int(np.searchsorted(stack.energy, energy[0]))
+    return stack.isel(frames=slice(first, first + energy.size))
 
 
 class _Accuracy(NamedTuple):
