@@ -43,6 +43,8 @@ class Corrections(FieldMapping):
         Number of frames that were averaged into a flat.
     gain : float, optional
         Counts per detected photon.
+    read_noise : float, optional
+        Standard deviation of a frame without light, in counts.
     """
 
     flat: Any = None
@@ -53,6 +55,7 @@ class Corrections(FieldMapping):
     ring_current: Any = None
     n_flat: Any = None
     gain: Any = None
+    read_noise: Any = None
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Corrections:

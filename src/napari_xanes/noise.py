@@ -125,7 +125,8 @@ class PhotonNoise(FieldMapping):
             name: np.asarray(value)[frames] for name, value in found.items() if np.shape(value)[:1] not in ((), (1,))
         }
         if "flats" in cut and cut["flats"].shape == (1, 1):
-            cut["flats"] = None  # the only energy shares its flat with no other
+            # The only energy shares its flat with no other.
+            cut |= {"flats": None, "flat_exposure": 1 if self.beam is None else 1 / cut["beam"]}
         return replace(self, i0=i0, **cut)
 
 

@@ -35,7 +35,7 @@ class Microscope:
 
     def coverage(self, i0: Any = "auto", **metadata: Any) -> tuple[float, float]:
         """Share of the sample's pixels whose valence is right within one and two sigma."""
-        stack = SpectralStack(self.counts, ENERGY, "counts", metadata={"gain": self.gain, **metadata})
+        stack = SpectralStack(self.counts, ENERGY, "counts", metadata={"gain": self.gain} | metadata)
         maps = nx.maps.fit_references(nx.ops.optical_depth(stack, i0=i0), references=self.references)
         valence = maps["valence"]
         assert valence.sigma is not None
@@ -166,3 +166,43 @@ def test_flats_of_a_file_are_not_all_read() -> None:
     exact = PhotonNoise((100.0 + np.arange(300))[:, None, None] * np.linspace(0.5, 1.5, 5) * np.ones((300, 4, 5)))
     mu, pixels = np.zeros((300, 20)), slice(None)
     np.testing.assert_allclose(noise.variance(mu, pixels), exact.variance(mu, pixels), rtol=1e-5)
+
+
+@pytest.mark.parametrize("gain", [0.3, 5.0])
+@pytest.mark.parametrize("read_noise", [0.0, 5.0])
+@pytest.mark.parametrize("n_flat", [1, 10])
+def test_errors_cover_with_a_gain_from_the_counts(
+    references: list[Spectrum], gain: float, read_noise: float, n_flat: int
+) -> None:
+    bench = Microscope(references, photons=2000, gain=gain)
+    bench.counts += read_noise * bench.rng.standard_normal(bench.counts.shape).astype(np.float32)
+    flat = bench.flats(n_flat=n_flat)
+    flat += read_noise / np.sqrt(n_flat) * bench.rng.standard_normal(flat.shape).astype(np.float32)
+    stack = SpectralStack(bench.counts, ENERGY, "counts", metadata={"flat": flat, "n_flat": n_flat})
+    depth = nx.ops.optical_depth(stack)
+    state = depth.history[-1].state
+    assert state is not None
+    assert state["gain"] == pytest.approx(gain, rel=0.05)
+    assert any("counts per photon" in note for note in depth.metadata["notes"])
+    assert in_the_limits(bench.coverage(flat=flat, n_flat=n_flat, gain=None))
+
+
+def test_a_measured_gain_is_replayed_exactly(references: list[Spectrum]) -> None:
+    bench = Microscope(references)
+    stack = SpectralStack(bench.counts, ENERGY, "counts", metadata={"flat": bench.flats(), "n_flat": 1})
+    whole = nx.ops.optical_depth(stack)
+    tile = nx.run(list(whole.history), nx.ops.crop(stack, region=(0, 8, 0, 8)).with_data(stack.data[:, :8, :8]))
+    mu = np.zeros((ENERGY.size, 64))
+    assert isinstance(tile.noise, PhotonNoise)
+    expected = whole.isel(box=(slice(0, 8), slice(0, 8))).noise
+    np.testing.assert_array_equal(tile.noise.variance(mu, slice(None)), expected.variance(mu, slice(None)))
+
+
+def test_a_gain_is_not_measured_where_photons_do_not_explain_the_noise(references: list[Spectrum]) -> None:
+    bench = Microscope(references)
+    stack = SpectralStack(bench.counts, ENERGY, "counts", metadata={"flat": bench.flats(n_flat=4), "n_flat": 1})
+    assert "noise" not in nx.ops.optical_depth(stack).metadata
+    assert "noise" in nx.ops.optical_depth(stack, gain=1.0).metadata
+    right = stack.with_data(stack.data, metadata={"n_flat": 4})
+    assert "noise" in nx.ops.optical_depth(right).metadata
+    assert "noise" not in nx.ops.optical_depth(right, gain=0).metadata

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from napari_xanes import blocks
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 from napari_xanes.arguments import I0, as_mask
+from napari_xanes.ops.detector_gain import detector_gain
 from napari_xanes.ops.empty_area import empty_area
 from napari_xanes.ops.flats import dark_counts, incident
 from napari_xanes.ops.photon_noise import photon_noise
+from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
 from napari_xanes.registry import method
 from napari_xanes.spectrum import Spectrum
@@ -23,7 +25,27 @@ _MOST_PIXELS = 4096
 """Number of pixels that the noise of a mean is taken from."""
 
 
-def _fit_i0(stack: SpectralStack, *, i0: Any, progress: Progress | None = None) -> Mapping[str, Any]:
+def _fit(
+    stack: SpectralStack,
+    *,
+    i0: Any,
+    gain: float | None,
+    read_noise: float | None,
+    progress: Progress | None = None,
+) -> Mapping[str, Any]:
+    """Return I0 as "flat", a stack of flats, or a spectrum on the stack's energies; and the detector's gain."""
+    i0 = _fit_i0(stack, i0, progress)
+    known = stack.corrections
+    gain = known.gain if gain is None else gain
+    read_noise = known.read_noise if read_noise is None else read_noise
+    if gain is None and stack.quantity == "counts":
+        found = detector_gain(stack, i0)
+        if not found.reason:
+            gain, read_noise = found.gain, found.read_noise
+    return {"i0": i0, "gain": gain, "read_noise": read_noise}
+
+
+def _fit_i0(stack: SpectralStack, i0: Any, progress: Progress | None) -> Any:
     """Return I0 as "flat", a stack of flats, or a spectrum on the stack's energies."""
     if stack.quantity not in ("counts", "transmission"):
         raise ValueError(
@@ -42,7 +64,7 @@ def _fit_i0(stack: SpectralStack, *, i0: Any, progress: Progress | None = None) 
         i0 = _mean_in(stack, as_mask(i0, stack.shape[1:]), part(progress, 0.5, 1.0))
     if isinstance(i0, Spectrum):
         i0 = _at_energies_of(stack, i0)
-    return {"i0": i0}
+    return i0
 
 
 def _automatic_i0(stack: SpectralStack) -> Any:
@@ -102,8 +124,16 @@ def _scatter(relative: Float64Array) -> Float64Array:
     return result
 
 
-@method(looks_at="frame", fit=_fit_i0)
-def optical_depth(stack: SpectralStack, /, *, i0: I0 = "auto", progress: Progress | None = None) -> SpectralStack:
+@method(looks_at="frame", fit=_fit)
+def optical_depth(
+    stack: SpectralStack,
+    /,
+    *,
+    i0: I0 = "auto",
+    gain: Annotated[float | None, Param(unit="counts per photon", ge=0, auto="from the counts")] = None,
+    read_noise: Annotated[float | None, Param(unit="counts", ge=0, auto="from the counts")] = None,
+    progress: Progress | None = None,
+) -> SpectralStack:
     """Optical depth, -ln((I - dark) / (I0 - dark)).
 
     Parameters
@@ -115,12 +145,18 @@ def optical_depth(stack: SpectralStack, /, *, i0: I0 = "auto", progress: Progres
         between their energies, divided by the exposure times where both files have them), or the mean over a region
         without sample. "empty" finds this region. "auto" takes the flats, else the I0 spectrum of the file, else
         "empty"; transmission needs no I0.
+    gain : float, optional
+        Gain of the detector in counts per photon; by default that of the metadata, else measured by the noise of the
+        counts, where it can be. With 0, photons are not counted.
+    read_noise : float, optional
+        Standard deviation of a frame without light, in counts; by default like `gain`.
 
     Returns
     -------
     SpectralStack
-        float32, quantity "optical_depth"; NaN where the intensity or I0 is not positive. If the counts per photon are
-        known (metadata ``gain``), ``metadata["noise"]`` is the `PhotonNoise`, from which estimators compute errors.
+        float32, quantity "optical_depth"; NaN where the intensity or I0 is not positive. If the gain is known,
+        ``metadata["noise"]`` is the `PhotonNoise`, from which estimators compute errors. If the metadata have no
+        ``gain``, a line in ``metadata["notes"]`` says which one was used.
 
     Raises
     ------
@@ -147,7 +183,18 @@ def optical_depth(stack: SpectralStack, /, *, i0: I0 = "auto", progress: Progres
         return np.negative(values, out=values)
 
     data = blocks.transform_frames(absorb, stack.data, progress=progress, message="optical depth")
-    gain = stack.corrections.gain
-    known = gain is not None and stack.quantity == "counts"
-    noise = {"noise": photon_noise(stack, i0, gain)} if known else {}
-    return stack.with_data(data, quantity="optical_depth", metadata=noise)
+    return stack.with_data(data, quantity="optical_depth", metadata=_noise(stack, i0, gain, read_noise))
+
+
+def _noise(stack: SpectralStack, i0: Any, gain: float | None, read_noise: float | None) -> dict[str, Any]:
+    """Return the metadata that describe the noise of the optical depth."""
+    known = stack.corrections
+    used = known.gain if gain is None else gain
+    read = (known.read_noise if read_noise is None else read_noise) or 0.0
+    if not used or stack.quantity != "counts":
+        return {}
+    noise = {"noise": photon_noise(stack, i0, used, read)}
+    if known.gain is not None:
+        return noise
+    note = f"errors count photons: {used:.3g} counts per photon, read noise {read:.3g} counts"
+    return noise | {"notes": [*stack.metadata.get("notes", ()), note]}

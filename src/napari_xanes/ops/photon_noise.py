@@ -45,7 +45,7 @@ def photon_noise(stack: SpectralStack, i0: Any, gain: float, read_noise: float =
     n_flat = (i0 if isinstance(i0, SpectralStack) else stack).corrections.n_flat
     n_flat = 1 if n_flat is None else n_flat
     if not (flats.matched and flats.frames.shape[0] == stack.shape[0]):
-        return _noise_of_shared_flats(flats, stack.shape, float(np.mean(n_flat)), gain, read_noise)
+        return _noise_of_shared_flats(flats, stack.shape, n_flat, gain, read_noise)
     exposure = flats.flat_exposure / flats.exposure
     ratio = float(exposure[0, 0]) if (exposure == exposure[0]).all() else exposure[:, 0]
     if isinstance(flats.frames, np.ndarray) or flats.frames.nbytes <= _MOST_BYTES:
@@ -57,13 +57,14 @@ def photon_noise(stack: SpectralStack, i0: Any, gain: float, read_noise: float =
 
 
 def _noise_of_shared_flats(
-    flats: Flats, shape: tuple[int, ...], n_flat: float, gain: float, read_noise: float
+    flats: Flats, shape: tuple[int, ...], n_flat: Any, gain: float, read_noise: float
 ) -> PhotonNoise:
     """Return the noise where several energies share a flat."""
     if flats.frames.shape[0] == 1:
         photons = _counts(flats, slice(None)) / np.float32(gain)
         factor, shares = (flats.exposure / flats.flat_exposure)[:, 0], np.ones((shape[0], 1))
     else:
+        n_flat = float(np.mean(n_flat))
         image, brightness = _image_and_brightness(flats)
         counted = brightness * flats.flat_exposure[:, 0] / gain
         photons, shares = image * counted.mean(), _shares(flats, brightness, counted)
