@@ -151,7 +151,9 @@ def test_measured_oxides(real_data: Path, name: str, expected: str, ten_dq: floa
         stack = SpectralStack(np.tile(mu[:, None, None], (1, 3, 3)), axis + shift, "optical_depth")
         maps = match_library(stack, offset=0.0)
         charge = maps["charge"]
-        assert (charge.labels or {})[int(charge.data[0, 0])] == expected
+        # On an axis that is off, another charge may fit about as well: the theory misfits by 3 to 5 %.
+        possible = {expected} if shift == 0 else {expected, "ambiguous"}
+        assert (charge.labels or {})[int(charge.data[0, 0])] in possible
         assert maps["ten_dq"].data[0, 0] == pytest.approx(ten_dq, abs=off)
     if name == "SrMnO3":
         free = match_library(stack)["charge"]

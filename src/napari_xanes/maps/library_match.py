@@ -12,23 +12,23 @@ from napari_xanes import blocks
 from napari_xanes.arguments import Reference
 from napari_xanes.edge import raise_if_frame_empty, require_absorption
 from napari_xanes.maps.matching.doubts import Doubt
-from napari_xanes.maps.matching.energy_window import EnergyWindow, energy_window
+from napari_xanes.maps.matching.endmembers import mixture_state
+from napari_xanes.maps.matching.energy_window import energy_window
 from napari_xanes.maps.matching.fit_state import estimate_fit_state
 from napari_xanes.maps.matching.k_edge import k_edge_maps, k_edge_state
 from napari_xanes.maps.matching.l_edge_maps import charge_of, l_edge_maps, l_edge_warnings
-from napari_xanes.maps.matching.l_edge_matcher import Limits, Matcher
-from napari_xanes.maps.matching.mixture import find_endmembers, mixture_maps
-from napari_xanes.maps.matching.nearest_neighbours import NearestNeighbourMatcher
+from napari_xanes.maps.matching.l_edge_matcher import Limits
+from napari_xanes.maps.matching.mixture import MixtureSettings, mixture_maps
+from napari_xanes.maps.matching.nearest_neighbours import matcher_of
 from napari_xanes.maps.matching.pixel_sample import sample_pixels
 from napari_xanes.maps.matching.result import LibraryMatch, LibrarySettings
-from napari_xanes.maps.matching.search_grid import SearchGrid, build_search_grid
+from napari_xanes.maps.matching.search_grid import build_search_grid
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
 from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
 from napari_xanes.theory.embedding.methods import BuiltInMethod
-from napari_xanes.theory.library.model import Library
 from napari_xanes.theory.library.shipped import load_library
 
 LibraryArgument = Annotated[Any, BeforeValidator(load_library), Param(kind="library")]
@@ -38,8 +38,6 @@ Background = Literal["linear", "constant", "none"]
 
 _N_COMPONENTS = 32
 """Principal components of the library by default; enough for all libraries of theory."""
-
-_EMBEDDING_DIMENSIONS = 2
 
 
 def _n_components(dimensions: int | None, embedding: BuiltInMethod, n_energies: int) -> int:
@@ -91,14 +89,16 @@ def _fit_state(
             n_components=_n_components(dimensions, embedding, window.energy.size),
         )
     energy_window(stack, library, state.offset, background)
-    if mixture and endmembers is None:
-        endmembers = find_endmembers(library, window, sample, state, background)
+    found = state.ambiguous
+    if mixture:
+        members, found = mixture_state(library, window, sample, state, background, tied=offset is not None)
+        endmembers = members if endmembers is None else endmembers
     return {
         "offset": state.offset,
         "broadening": state.broadening,
         "shift_spread": state.shift_spread,
         "track_weights": state.track_weights,
-        "ambiguous": state.ambiguous if ambiguous is None else ambiguous,
+        "ambiguous": found if ambiguous is None else ambiguous,
         "endmembers": endmembers,
     }
 
@@ -146,7 +146,7 @@ def match_library(
     offset : float, optional
         How much too high the stack's energies read, in eV, if this is known: 0 says that the energy axis is calibrated
         (to 0.3 eV or better). Otherwise it is searched within 2 eV, and charges that only a calibrated axis could tell
-        apart are ``ambiguous``. At a K edge it comes from `calibration`.
+        apart are ``ambiguous``; at the end of this reach all are. At a K edge it comes from `calibration`.
     background : {"linear", "constant", "none"}
         What is fitted beside the spectrum, of either sign: a constant and a slope in energy, a constant, or nothing.
     broadening : float, optional
@@ -158,9 +158,11 @@ def match_library(
         Pixels whose root mean square residual is a larger share of the height of their spectrum are not assigned.
     min_evidence : float
         Least increase of chi-square when the next charge is taken instead; a pixel with less is ambiguous. 9 is 3
-        sigma.
+        sigma. The misfit of the theory counts as noise of few independent values: 9 then asks for squares 1.4 times as
+        large.
     mixture : bool
         Fit each pixel as a mixture of one member per charge too, and return their fractions and the mean valence.
+        ``ambiguous`` then holds the charges in mixtures whose valence depends on the energy offset.
     embedding : {"pca", "mds", "isomap", "tsne"}
         Where pixels and library are compared: in the library's principal components, or, to compare methods, with the
         nearest members in an embedding of few dimensions.
@@ -184,8 +186,9 @@ def match_library(
         square residual over the height; ``margin``, how much worse the next charge fits: 0 equally well, 1 not at all;
         ``assigned``, 1 where nothing is doubtful, and ``doubt``, why not; ``ten_dq_noise``, ``ten_dq_grid`` and
         ``ten_dq_model``, the parts of the error of 10Dq. With `mixture`, a fraction of atoms per end member, named
-        after its charge, and ``valence``. ``metadata["library"]`` has offset and broadening, ``warnings`` what a user
-        should know.
+        after its charge, and ``valence``, with the companions ``valence_noise``, ``valence_grid``, ``valence_model``,
+        ``mixture_assigned`` and ``mixture_doubt``. ``metadata["library"]`` has offset and broadening, ``warnings`` what
+        a user should know.
         At a K edge ``valence``, the mean of the members' valences in the non-negative mixture that fits best, and
         ``edge_jump``; companions ``valence_noise`` and ``valence_model``, ``misfit``, ``assigned``, ``doubt``, and the
         share of each member.
@@ -207,8 +210,10 @@ def match_library(
 
     The error of 10Dq has three parts, added in squares: noise, from the pixel's residual and the spread of 10Dq among
     tracks; grid, from the interpolation between members; model, from Slater integrals that are 10 % off, at least 0.15
-    eV (0.2 for d3, 0.5 for Jahn-Teller ions such as Mn3+, whose 10Dq an L edge does not determine). The idea of placing
-    measured spectra among simulated ones to read charge and 10Dq is that of Suzuki et al. (2018).
+    eV (0.2 for d3; 0.5 for d6 such as Fe2+ and Jahn-Teller ions such as Mn3+, whose 10Dq an L edge hardly determines).
+    The model part grows with the misfit that noise does not explain. So does that of the valence, whose size was
+    measured on known compounds (docs/theory.md). The idea of placing measured spectra among simulated ones to read
+    charge and 10Dq is that of Suzuki et al. (2018).
 
     Examples
     --------
@@ -254,23 +259,20 @@ def match_library(
     ambiguous = ambiguous or []
     flags = np.array([charge_of(library, name) in ambiguous for name in grid.species])
     limits = Limits(min_signal, max_misfit, min_evidence, flags)
-    matcher = _matcher(stack, library, grid, window, limits, embedding, dimensions)
+    matcher = matcher_of(stack, library, grid, window, limits, embedding, dimensions)
     share = 0.6 if mixture else 1.0
     blocks.over_pixels(matcher.block, stack.data, progress=part(progress, 0.0, share), message="matching the library")
+    matcher.settle()
     if (matcher.doubt == Doubt.NOT_FINITE).all():
         raise_if_frame_empty(stack)
     maps = l_edge_maps(stack, library, matcher)
-    warnings = [*window.warnings, *l_edge_warnings(library, matcher, ambiguous)]
+    warnings = [*window.warnings, *l_edge_warnings(library, matcher, ambiguous, offset)]
     if mixture:
+        settings_of_mixture = MixtureSettings(
+            library, endmembers or [], window, offset, broadening, background, ambiguous
+        )
         fractions, mixture_warnings = mixture_maps(
-            stack,
-            library,
-            window,
-            endmembers or [],
-            offset=offset,
-            broadening=broadening,
-            background=background,
-            progress=part(progress, share, 1.0),
+            stack, settings_of_mixture, matcher, progress=part(progress, share, 1.0)
         )
         maps |= fractions
         warnings += mixture_warnings
@@ -278,20 +280,3 @@ def match_library(
     match = LibraryMatch(offset, broadening, window.energy, background, library.to_plain())
     metadata = {"name": stack.name, "warnings": warnings, "library": settings, "match": match}
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
-
-
-def _matcher(
-    stack: SpectralStack,
-    library: Library,
-    grid: SearchGrid,
-    window: EnergyWindow,
-    limits: Limits,
-    embedding: BuiltInMethod,
-    dimensions: int | None,
-) -> Matcher:
-    """The matcher that compares pixels and library where `embedding` says."""
-    n_pixels = int(np.prod(stack.shape[1:]))
-    if embedding == "pca":
-        return Matcher(grid, window.frames, limits, n_pixels)
-    n_dimensions = dimensions or _EMBEDDING_DIMENSIONS
-    return NearestNeighbourMatcher(grid, window.frames, limits, n_pixels, library, embedding, n_dimensions)

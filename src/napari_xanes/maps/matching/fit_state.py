@@ -12,6 +12,7 @@ import numpy as np
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.maps.matching.energy_window import EnergyWindow
 from napari_xanes.maps.matching.l_edge_matcher import Limits, Matcher
+from napari_xanes.maps.matching.l_edge_model_error import TIED, TIED_RATIO, free_ratio, has_tested_energies
 from napari_xanes.maps.matching.mean_misfit import NARROWEST, WIDEST, MeanMisfit
 from napari_xanes.maps.matching.pixel_sample import PixelSample
 from napari_xanes.maps.matching.projection import project
@@ -23,15 +24,17 @@ from napari_xanes.theory.library.model import Library
 MAX_OFFSET = 2.0
 """Largest offset of a stack's energies that is searched, in eV."""
 
-_OFFSET_STEP = 0.2
+_AT_THE_END = 0.05
+"""An offset that is nearer than this (eV) to the largest one stands at the end of its reach."""
+
+_TIED_STEP = 0.1
+
+_ALL_OFFSETS: Float64Array = np.linspace(-MAX_OFFSET, MAX_OFFSET, 21)
 
 _MAX_MEMBERS = 240
 """So many members are enough to find the offset."""
 
 _START_WIDTHS = (0.2, 0.4, 0.8)
-
-_OFFSET_TOLERANCE = 1.5
-"""Another offset is possible if its misfit (sum of squares) is at most this many times the least."""
 
 _WIDTH_FACTORS = (1.25, 1.1, 1.05)
 """The sample is matched at most once per factor. Each time the width is improved among width / factor, width, width *
@@ -123,7 +126,8 @@ def estimate_fit_state(
     columns = background_columns(window.energy, background)
     subset = np.arange(0, len(library), max(1, len(library) // _MAX_MEMBERS))
     misfit = MeanMisfit(library, subset, window.energy, columns, sample.means, sample.weights)
-    offsets = np.arange(-MAX_OFFSET, MAX_OFFSET + 0.01, _OFFSET_STEP) if offset is None else np.array([offset])
+    offsets = _ALL_OFFSETS if offset is None else np.array([offset])
+    limits = float(offsets[0]), float(offsets[-1])
     total_offset, width = misfit.minimum(offsets, _START_WIDTHS, broadening)
     weights = checked_weights(library, track_weights).tolist()
     spread = shift if shift_spread is None else shift_spread
@@ -141,18 +145,34 @@ def estimate_fit_state(
         if aligned is None:
             break
         mean_shift, previous_width = (0.0 if offset is not None else shifts.mean), width
-        total_offset += mean_shift
+        total_offset = float(np.clip(total_offset + mean_shift, *limits))
         if broadening is None:
             grid_of_width = partial(grid_at, offset=total_offset, shift=min(shift, _ALIGNED), spread=_ALIGNED)
             width = _improve_width(partial(grid_of_width, tracks=common), aligned, width, factor)
         if abs(np.log(width / previous_width)) < _WIDTH_TOLERANCE and abs(mean_shift) < _OFFSET_CONVERGED:
             break
-    ambiguous = []
-    if offset is None:
-        means, counts = aligned or (sample.means, sample.weights)
-        misfit = MeanMisfit(library, np.arange(len(library)), window.energy, columns, means, counts)
-        ambiguous = misfit.ambiguous_charges(offsets, total_offset, width, _OFFSET_TOLERANCE)
+    means, counts = aligned or (sample.means, sample.weights)
+    misfit = MeanMisfit(library, np.arange(len(library)), window.energy, columns, means, counts)
+    ambiguous = _ambiguous_charges(misfit, offset, total_offset, width)
     return FitState(total_offset, width, spread, weights, ambiguous)
+
+
+def is_at_the_end(offset: float) -> bool:
+    """Whether an estimated offset (eV) stands at the end of its reach."""
+    return MAX_OFFSET - _AT_THE_END <= abs(offset) <= MAX_OFFSET
+
+
+def _ambiguous_charges(misfit: MeanMisfit, given: float | None, offset: float, width: float) -> list[float]:
+    """The charges that can't be told apart, all if the search for the offset came to its end; `given` is the user's."""
+    charges = misfit.library.table["charge"]
+    charges = np.unique(charges[np.isfinite(charges)])
+    if given is None and is_at_the_end(offset) and charges.size > 1:
+        return [float(charge) for charge in charges]
+    if given is None:
+        return misfit.ambiguous_charges(_ALL_OFFSETS, offset, width, free_ratio(misfit.library))
+    if has_tested_energies(misfit.library):
+        return misfit.ambiguous_charges(offset + np.arange(-TIED, TIED + 0.01, _TIED_STEP), offset, width, TIED_RATIO)
+    return misfit.ambiguous_charges(offset + _ALL_OFFSETS, offset, width, free_ratio(misfit.library))
 
 
 def _measure_shifts(grid: SearchGrid, spectra: Float32Array, shift: float) -> ShiftStatistics:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from napari_xanes._typing import Float32Array, Float64Array, IndexArray
+from napari_xanes.maps.matching.l_edge_model_error import ten_dq_errors
 from napari_xanes.maps.matching.library_compression import CompressedLibrary
 from napari_xanes.maps.matching.ten_dq_splines import interpolation_error, ten_dq_splines
 from napari_xanes.theory.library.model import Library
@@ -63,7 +64,7 @@ def grid_nodes(
     n_shifts : int
         Number of shifts.
     """
-    sigma = np.nan_to_num(library.column("ten_dq_sigma"))
+    sigma = ten_dq_errors(library)
     parts = [
         _nodes_of_group(ten_dq, np.stack(tracks), compressed, sigma, n_shifts)
         for ten_dq, tracks in track_groups.items()

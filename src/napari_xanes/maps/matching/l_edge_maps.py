@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.maps.matching.doubts import NO_SIGNAL, Doubt, doubt_maps
+from napari_xanes.maps.matching.fit_state import is_at_the_end
 from napari_xanes.maps.matching.l_edge_matcher import Matcher
+from napari_xanes.maps.matching.l_edge_model_error import untested_warnings
 from napari_xanes.parameter_map import ParameterMap
 from napari_xanes.stack import SpectralStack
 from napari_xanes.theory.library.model import Library
@@ -58,18 +60,23 @@ def _ten_dq_maps(values: dict[str, NDArray[np.float32]], assigned: NDArray[np.bo
     return maps | {name: ParameterMap(error, "eV", mask=assigned, companion="ten_dq") for name, error in parts.items()}
 
 
-def l_edge_warnings(library: Library, matcher: Matcher, ambiguous: list[float]) -> list[str]:
-    """Return what a user should know about the result; `ambiguous` are the ambiguous charges."""
+def l_edge_warnings(library: Library, matcher: Matcher, ambiguous: list[float], offset: float) -> list[str]:
+    """Return what a user should know about the result; `ambiguous` are the charges that are, `offset` is in eV."""
     counts = np.bincount(matcher.doubt, minlength=len(Doubt) + 1)
     n_signal = int(counts.sum() - counts[Doubt.WEAK] - counts[Doubt.NOT_FINITE])
     if n_signal == 0:
         return [NO_SIGNAL]
-    warnings = []
+    warnings = untested_warnings(library)
+    if ambiguous and is_at_the_end(offset):
+        warnings.append(
+            f"the energy offset stands at {offset:+.2f} eV, the end of its reach: the edge may lie beyond, so every "
+            "charge is ambiguous; give offset, or choose the library of the element that was measured"
+        )
     species = [name for name in matcher.grid.species if charge_of(library, name) in ambiguous]
     if species and counts[Doubt.AMBIGUOUS]:
         warnings.append(
-            f"{' and '.join(species)} fit about equally well at different energy offsets: their pixels are ambiguous; "
-            "give offset if the energy axis is calibrated to 0.3 eV"
+            f"{' and '.join(species)} fit about equally well, as the theory and the energy offset are uncertain: their "
+            "pixels are ambiguous; give offset if the energy axis is calibrated to 0.3 eV"
         )
     n_beyond, n_poor = counts[Doubt.BEYOND_LIBRARY], counts[Doubt.POOR]
     if n_beyond > 0.005 * n_signal:

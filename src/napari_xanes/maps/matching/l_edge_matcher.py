@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Block, BoolArray, Float32Array, Float64Array, IndexArray
 from napari_xanes.maps.matching.doubts import Doubt
+from napari_xanes.maps.matching.l_edge_model_error import INDEPENDENT, ten_dq_growth, theory_squares
 from napari_xanes.maps.matching.projection import Projection, project
 from napari_xanes.maps.matching.refinement import RefinedFit, average_over_tracks, refine
 from napari_xanes.maps.matching.search_grid import SearchGrid
@@ -35,7 +36,8 @@ class PixelMatch(NamedTuple):
     """The match of P spectra, all arrays (P,).
 
     ``doubt`` is 0 or a `Doubt`, ``species`` a position in the grid's species, ``node`` the nearest node. The other
-    values are those of the maps of `match_library`; ``*_sigma`` are standard errors.
+    values are those of the maps of `match_library`; ``*_sigma`` are standard errors; ``white_variance`` is that of the
+    noise, from neighbouring energies.
     """
 
     finite: BoolArray
@@ -52,6 +54,7 @@ class PixelMatch(NamedTuple):
     signal_sigma: Float64Array
     misfit: Float64Array
     margin: Float64Array
+    white_variance: Float64Array
 
 
 _VALUES = PixelMatch._fields[4:]
@@ -109,10 +112,42 @@ class Matcher:
         finite: BoolArray = np.asarray(np.isfinite(measured).all(axis=0))
         if not finite.all():
             measured[:, ~finite] = 0
-        n_energies = spectra.shape[0]
-        freedom = max(n_energies - self.grid.background.shape[1] - 3, 1)
-        fits = self.fit_species(project(self.grid, measured), freedom)
-        return self._with_errors(fits, n_energies, freedom, finite)
+        freedom = self._freedom
+        projection = project(self.grid, measured)
+        fits = self.fit_species(projection, freedom)
+        return self._with_errors(fits, projection.white_variance, freedom, finite)
+
+    @property
+    def _n_energies(self) -> int:
+        return len(self.grid.background)
+
+    @property
+    def _freedom(self) -> int:
+        """Degrees of freedom of a fit."""
+        return max(self._n_energies - self.grid.background.shape[1] - 3, 1)
+
+    def settle(self) -> None:
+        """Weigh the evidence of all matched pixels again, with the misfit of the theory that they share.
+
+        The noise of one pixel hides the misfit; that of a typical pixel is the median over the stack.
+        """
+        values = {name: self.values[name].astype(np.float64) for name in ("signal", "misfit", "margin")}
+        good = (self.doubt != Doubt.WEAK) & (self.doubt != Doubt.NOT_FINITE) & np.isfinite(values["margin"])
+        if not good.any():
+            return
+        signal, misfit, margin = (array[good] for array in values.values())
+        squares = self._n_energies * (misfit * signal) ** 2
+        white = self.values["white_variance"][good].astype(np.float64)
+        common = max(float(np.median((squares - self._freedom * white) / signal**2)), 0.0)
+        theory = np.minimum(np.maximum(theory_squares(squares, white, self._freedom), common * signal**2), squares)
+        gap = squares * (1 / np.maximum(1 - margin, 1e-9) ** 2 - 1)
+        ambiguous = good.copy()
+        ambiguous[good] = gap / _uncertainty(squares, theory, self._freedom) < self.limits.min_evidence
+        self.doubt[ambiguous & np.isin(self.doubt, (0, Doubt.BEYOND_LIBRARY))] = Doubt.AMBIGUOUS
+        least = ten_dq_growth(np.sqrt(common / self._n_energies)) / ten_dq_growth(
+            np.sqrt(theory_squares(squares, white, self._freedom) / self._n_energies) / signal
+        )
+        self.values["ten_dq_model"][good] *= np.maximum(least, 1)
 
     def fit_species(self, projection: Projection, freedom: int) -> SpeciesFits:
         """Fit the two most similar species to each spectrum; `freedom` is the degrees of freedom of a fit."""
@@ -148,27 +183,28 @@ class Matcher:
                     fits.append((pixels[rows], refine(grid, projection.rows(pixels[rows]), node[rows])))
         return fits
 
-    def _with_errors(self, fits: SpeciesFits, n_energies: int, freedom: int, finite: BoolArray) -> PixelMatch:
-        """The match with errors from the residual, and the doubtful pixels."""
+    def _with_errors(self, fits: SpeciesFits, white: Float64Array, freedom: int, finite: BoolArray) -> PixelMatch:
+        """The match with errors from the residual, and the doubtful pixels; `white` is the noise's variance."""
         grid, best = self.grid, fits.best
         nodes, variance = grid.nodes, best.squares / freedom
         height = nodes.height[best.node]
         signal, signal_sigma = best.amplitude * height, np.sqrt(variance) * height
         noise = np.sqrt(best.ten_dq_variance * variance)
-        misfit = np.sqrt(best.squares / n_energies) / np.maximum(signal, 1e-30)
+        misfit = np.sqrt(best.squares / self._n_energies) / np.maximum(signal, 1e-30)
         species = grid.tracks.species[grid.track[best.node]]
         weak = ~(signal > (5 * signal_sigma if self.limits.min_signal is None else self.limits.min_signal))
+        theory = theory_squares(best.squares, white, freedom)
+        evidence = (fits.next_squares - best.squares) / _uncertainty(best.squares, theory, freedom)
+        growth = ten_dq_growth(np.sqrt(theory / self._n_energies) / np.maximum(signal, 1e-30))
         margin = 1 - np.sqrt(best.squares / np.maximum(fits.next_squares, 1e-30))
         return PixelMatch(
             finite=finite,
-            doubt=self._doubt(
-                weak, misfit, species, (fits.next_squares - best.squares) / variance, best.ten_dq_excess, noise
-            ),
+            doubt=self._doubt(weak, misfit, species, evidence, best.ten_dq_excess, noise),
             species=species,
             node=best.node,
             ten_dq=np.where(weak, np.nan, best.ten_dq),
             ten_dq_noise=noise,
-            ten_dq_model=nodes.model_error[best.node],
+            ten_dq_model=nodes.model_error[best.node] * growth,
             ten_dq_grid=nodes.grid_error[best.node],
             shift=np.where(weak, np.nan, best.shift),
             shift_sigma=np.sqrt(best.shift_variance * variance),
@@ -176,6 +212,7 @@ class Matcher:
             signal_sigma=signal_sigma,
             misfit=np.where(weak, np.nan, misfit),
             margin=np.where(weak, np.nan, np.clip(margin, 0, 1)),
+            white_variance=white,
         )
 
     def _doubt(
@@ -187,8 +224,14 @@ class Matcher:
         ten_dq_excess: Float64Array,
         noise: Float64Array,
     ) -> NDArray[Any]:
-        """The most important doubt about each pixel; `evidence` is the increase of chi-square with the next species."""
+        """The most important doubt about each pixel; `evidence` is how much worse the next species fits."""
         limits = self.limits
         ambiguous = np.asarray(limits.ambiguous[species]) | (evidence < limits.min_evidence)
         conditions = [weak, misfit > limits.max_misfit, ambiguous, ten_dq_excess > np.maximum(noise, _MIN_EXCESS)]
         return np.select(conditions, [Doubt.WEAK, Doubt.POOR, Doubt.AMBIGUOUS, Doubt.BEYOND_LIBRARY], 0)
+
+
+def _uncertainty(squares: Float64Array, theory: Float64Array, freedom: int) -> Float64Array:
+    """Variance against which evidence is weighed: the misfit of the theory is noise of few independent values."""
+    result: Float64Array = (squares - theory) / freedom + theory / INDEPENDENT
+    return result

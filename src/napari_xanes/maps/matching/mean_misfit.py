@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from napari_xanes._typing import Float32Array, Float64Array, IndexArray
+from napari_xanes.maps.matching.l_edge_model_error import theory_squares, white_variance
 from napari_xanes.maps.matching.low_rank_library import low_rank
 from napari_xanes.theory.library.conventions import AXIS_STEP
 from napari_xanes.theory.library.model import Library
@@ -68,12 +69,12 @@ class MeanMisfit:
         return float(self.weights @ self.squares(offset, width).min(axis=1))
 
     def minimum(self, offsets: Float64Array, widths: tuple[float, ...], width: float | None) -> tuple[float, float]:
-        """Return the offset and width of least misfit in eV, from a grid search and a local refinement.
+        """Return the offset and width of least misfit in eV, from a grid search and a refinement within its range.
 
         Parameters
         ----------
         offsets : ndarray, shape (N,)
-            Offsets to start from. A single offset is kept.
+            Offsets to start from, in order. A single offset is kept.
         widths : tuple of float
             Widths to start from.
         width : float, optional
@@ -82,15 +83,18 @@ class MeanMisfit:
         starts = widths if width is None else (width,)
         table = np.array([[self.total(offset, start) for offset in offsets] for start in starts])
         i, j = np.unravel_index(int(table.argmin()), table.shape)
-        free_offset = offsets.size > 1
-        return self._refined(float(offsets[j]), float(starts[i]), free_offset=free_offset, free_width=width is None)
+        limits = float(offsets[0]), float(offsets[-1])
+        return self._refined(float(offsets[j]), float(starts[i]), limits, free_width=width is None)
 
-    def _refined(self, offset: float, width: float, *, free_offset: bool, free_width: bool) -> tuple[float, float]:
+    def _refined(
+        self, offset: float, width: float, limits: tuple[float, float], *, free_width: bool
+    ) -> tuple[float, float]:
         """Offset and width at the nearest minimum: a pattern search whose steps are halved where none helps."""
+        low, high = limits
         nearby = replace(self, rows=self._neighbouring_members(offset, width))
         least, step, factor = nearby.total(offset, width), 0.1, 1.25
         while step > 0.004:
-            moves = [(move, 1.0) for move in (-step, step)] if free_offset else []
+            moves = [(move, 1.0) for move in (-step, step) if low <= offset + move <= high]
             moves += [(0.0, scale) for scale in (1 / factor, factor)] if free_width else []
             points = [(offset + move, width * scale) for move, scale in moves if NARROWEST <= width * scale <= WIDEST]
             trials = [(nearby.total(*point), *point) for point in points]
@@ -111,30 +115,52 @@ class MeanMisfit:
                 neighbours.update(track[close].tolist())
         return np.array(sorted(neighbours), dtype=np.intp)
 
-    def ambiguous_charges(self, moves: Float64Array, offset: float, width: float, tolerance: float) -> list[float]:
-        """Return the charges that can be mistaken for each other because the energy axis is not calibrated.
+    def ambiguous_charges(self, offsets: Float64Array, offset: float, width: float, ratio: float) -> list[float]:
+        """Return the charges that can be mistaken for each other, because the theory misfits or the axis may be off.
+
+        All means of one charge are taken together. They may have another charge if that fits them, at an offset that
+        fits the other means too. It fits if its squares are larger by at most the allowance.
 
         Parameters
         ----------
-        moves : ndarray, shape (N,)
-            Changes of the offset to try, in eV.
+        offsets : ndarray, shape (N,)
+            Offsets that are possible, in eV.
         offset, width : float
             The best offset and width in eV.
-        tolerance : float
-            A changed offset is possible if its total misfit is at most this many times the best.
+        ratio : float
+            The allowance is (ratio - 1) times the squared misfit of the theory, and three standard errors of the noise.
         """
         charge = self.library.table["charge"][self.rows]
+        charges = np.unique(charge[np.isfinite(charge)])
         squares = self.squares(offset, width)
-        charge_at_best, least = charge[squares.argmin(axis=1)], float(self.weights @ squares.min(axis=1))
+        least, best = squares.min(axis=1), self.rows[squares.argmin(axis=1)]
+        nearest = self.library.table["charge"][best]
+        allowance = self.weights * self._allowance(least, best, offset, width, ratio)
         ambiguous: set[float] = set()
-        for trial_offset in offset + moves:
-            squares = self.squares(trial_offset, width)
-            if self.weights @ squares.min(axis=1) > tolerance * least:
-                continue
-            for best_charge, trial_charge in zip(charge_at_best, charge[squares.argmin(axis=1)], strict=True):
-                if best_charge != trial_charge and np.isfinite([best_charge, trial_charge]).all():
-                    ambiguous |= {float(best_charge), float(trial_charge)}
+        for trial_offset in offsets:
+            squares = self.squares(float(trial_offset), width)
+            increase = self.weights * (squares.min(axis=1) - least)
+            for best_charge in charges:
+                group = nearest == best_charge
+                if not group.any() or increase[~group].sum() > allowance[~group].sum():
+                    continue
+                for trial_charge in charges[charges != best_charge]:
+                    alternative = squares[np.ix_(group, charge == trial_charge)].min(axis=1)
+                    if self.weights[group] @ (alternative - least[group]) <= allowance[group].sum():
+                        ambiguous |= {float(best_charge), float(trial_charge)}
         return sorted(ambiguous)
+
+    def _allowance(
+        self, least: Float64Array, best: IndexArray, offset: float, width: float, ratio: float
+    ) -> Float64Array:
+        """By how much other members may fit each mean worse than the best ones, in squares, (G,)."""
+        fitted = self.library.at(self.energy, broadening=width, shift=offset, rows=best).T
+        fitted -= self.background @ (self.background.T @ fitted)
+        scale = np.einsum("eg,eg->g", fitted, self.means) / np.einsum("eg,eg->g", fitted, fitted)
+        white = white_variance(self.means - scale * fitted)
+        freedom = max(self.energy.size - self.background.shape[1] - 3, 1)
+        result: Float64Array = (ratio - 1) * theory_squares(least, white, freedom) + 9 * white
+        return result
 
 
 def _broaden(spectra: Float32Array, width: float) -> Float32Array:

@@ -1,159 +1,234 @@
-"""Pixels as mixtures of a few members of a library, one per species."""
+"""Pixels as mixtures of a few members of a library, one per species: fractions of atoms and valence, with errors."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes import blocks
-from napari_xanes._typing import Float64Array, IndexArray
-from napari_xanes.maps.fitting.active_set import ActiveSets
-from napari_xanes.maps.fitting.design import build_design
+from napari_xanes._typing import BoolArray, Float32Array, Float64Array
+from napari_xanes.maps.fitting.design import Design, build_design
 from napari_xanes.maps.fitting.linear_fit import LinearFit
+from napari_xanes.maps.matching.doubts import Doubt, doubt_maps
+from napari_xanes.maps.matching.endmembers import MIN_SHARE
 from napari_xanes.maps.matching.energy_window import EnergyWindow
-from napari_xanes.maps.matching.fit_state import FitState
-from napari_xanes.maps.matching.pixel_sample import PixelSample
+from napari_xanes.maps.matching.l_edge_matcher import Matcher
+from napari_xanes.maps.matching.l_edge_model_error import LEdgeError, error_of
 from napari_xanes.parameter_map import ParameterMap
 from napari_xanes.progress import Progress
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
-from napari_xanes.theory.embedding.placement import background_columns
 from napari_xanes.theory.library.model import Library
 
-_MAX_SPECTRA = 256
-"""So many spectra are enough to choose end members."""
+_HALF_STEP = 1 / np.sqrt(12)
+"""Standard error of a 10Dq that is anywhere within a step of the library, in steps."""
 
-_MAX_MEMBERS = 120
-"""So many members of each species are tried as end members."""
-
-_SWEEPS = 3
-
-_MIN_GAIN = 0.01
-"""An end member is dropped if the sum of squared residuals grows by less than this share without it."""
+_NOISE_SPREAD = 3.5
+"""Two standard errors of a chi-square, times the root of the number of energies."""
 
 
-def find_endmembers(
-    library: Library, window: EnergyWindow, sample: PixelSample, state: FitState, background: str
-) -> list[float]:
-    """Return the rows of the members, one per species, whose mixtures fit a sample best.
+@dataclass(frozen=True)
+class MixtureSettings:
+    """What the mixtures of a stack are made of.
 
-    One species after the other, the member is exchanged for the one whose non-negative mixtures have the least
-    residual. Then species that hardly matter are dropped.
+    Parameters
+    ----------
+    library : Library
+        The library.
+    endmembers : list of float
+        Rows of its members.
+    window : EnergyWindow
+        The energies that are fitted.
+    offset, broadening : float
+        Energy offset of the stack and width of the instrument in eV.
+    background : {"linear", "constant", "none"}
+        What is fitted beside the members.
+    ambiguous : list of float
+        Charges that can't be told apart on this stack.
     """
-    free = background_columns(window.energy, background)
-    members = library.at(window.energy, broadening=state.broadening, shift=state.offset)
-    members -= (members @ free) @ free.T
-    spectra = sample.spectra[:, :: max(1, sample.spectra.shape[1] // _MAX_SPECTRA)].astype(np.float64)
-    spectra -= free @ (free.T @ spectra)
-    spectra /= np.linalg.norm(spectra, axis=0)
-    candidates = _candidates(library)
-    cosines = (members / np.linalg.norm(members, axis=1, keepdims=True)) @ spectra
-    chosen = {name: int(rows[np.percentile(cosines[rows], 90, axis=1).argmax()]) for name, rows in candidates.items()}
-    for _ in range(_SWEEPS):
-        previous = dict(chosen)
-        for name, rows in candidates.items():
-            squares = [_residual_squares(members, spectra, {**chosen, name: int(row)}) for row in rows]
-            chosen[name] = int(rows[int(np.argmin(squares))])
-        if chosen == previous:
-            break
-    return [float(row) for row in _without_needless(members, spectra, chosen).values()]
 
+    library: Library
+    endmembers: list[float]
+    window: EnergyWindow
+    offset: float
+    broadening: float
+    background: str
+    ambiguous: list[float]
 
-def _candidates(library: Library) -> dict[str, IndexArray]:
-    """Rows of up to about 120 evenly spaced members of each species."""
-    species = np.array(library.species)
-    rows_of_species = {name: np.flatnonzero(species == name) for name in dict.fromkeys(library.species)}
-    return {name: rows[:: max(1, rows.size // _MAX_MEMBERS)] for name, rows in rows_of_species.items()}
+    @property
+    def rows(self) -> list[int]:
+        """Rows of the end members.
 
-
-def _without_needless(members: Float64Array, spectra: Float64Array, chosen: dict[str, int]) -> dict[str, int]:
-    """The end members without those that hardly lower the residual; the least useful is dropped first."""
-    while len(chosen) > 1:
-        squares = _residual_squares(members, spectra, chosen)
-        without = {
-            name: _residual_squares(members, spectra, {other: row for other, row in chosen.items() if other != name})
-            for name in chosen
-        }
-        name = min(without, key=lambda name: without[name])
-        if without[name] > (1 + _MIN_GAIN) * squares:
-            break
-        chosen = {other: row for other, row in chosen.items() if other != name}
-    return chosen
-
-
-def _residual_squares(members: Float64Array, spectra: Float64Array, chosen: dict[str, int]) -> float:
-    """Sum of squared residuals of spectra (E, P) with non-negative mixtures of some members."""
-    q, r = np.linalg.qr(members[list(chosen.values())].T)
-    projected = q.T @ spectra
-    amounts, _ = ActiveSets(r, nonnegative=True, sum_to_one=False).solve(projected)
-    return float(np.sum((projected - r @ amounts) ** 2) + np.sum(spectra**2) - np.sum(projected**2))
+        Raises
+        ------
+        ValueError
+            If an end member is no row of the library.
+        """
+        rows = [int(row) for row in self.endmembers]
+        if not rows or any(not 0 <= row < len(self.library) for row in rows):
+            raise ValueError(
+                f"end members must be numbers of the library's members, 0 to {len(self.library) - 1}, not "
+                f"{self.endmembers}"
+            )
+        return rows
 
 
 def mixture_maps(
-    stack: SpectralStack,
-    library: Library,
-    window: EnergyWindow,
-    endmembers: list[float],
-    *,
-    offset: float,
-    broadening: float,
-    background: str,
-    progress: Progress | None,
+    stack: SpectralStack, settings: MixtureSettings, matcher: Matcher, *, progress: Progress | None
 ) -> tuple[dict[str, ParameterMap], list[str]]:
     """Return maps of the fraction of atoms of each end member, mean valence and misfit, and warnings.
+
+    Parameters
+    ----------
+    stack : SpectralStack
+        The stack.
+    settings : MixtureSettings
+        What is fitted.
+    matcher : Matcher
+        The matcher that has matched the whole stack: its weak pixels are masked.
+    progress : callable, optional
+        Called with the fraction done.
 
     Raises
     ------
     ValueError
         If an end member is no row of the library, or two have the same charge and 10Dq.
     """
-    rows = _checked_rows(library, endmembers)
-    references = _references(library, rows, window.energy, offset, broadening)
-    design = build_design(
+    library, rows = settings.library, settings.rows
+    design = _design(stack, settings)
+    fit = LinearFit(design, stack, fractions=True, min_jump=None)
+    blocks.over_pixels(fit.block, stack.data, progress=progress, message="fitting mixtures")
+    doubt = _doubt(fit, matcher, np.isin(library.table["charge"][rows], settings.ambiguous))
+    shape = stack.shape[1:]
+    assigned = (doubt == 0).reshape(shape)
+    model, grid = _model_error(fit, matcher, error_of(library)), _grid_error(fit, settings)
+
+    def map_of(values: Any, unit: str = "1", sigma: Any = None, **options: Any) -> ParameterMap:
+        sigma = None if sigma is None else sigma.reshape(shape)
+        return ParameterMap(values.reshape(shape), unit, sigma, assigned & np.isfinite(values.reshape(shape)), **options)
+
+    per_charge = _least_step(library.table["charge"][rows])
+    maps = {
+        name: map_of(fit.contributions[i], sigma=_root_of_sum(fit.contribution_sigma[i], grid / per_charge, model / per_charge))
+        for i, name in enumerate(design.names)
+    }
+    if design.with_valence.all():
+        maps["valence"] = map_of(fit.valence, sigma=_root_of_sum(fit.valence_sigma, grid, model))
+        for name, part in (("noise", fit.valence_sigma), ("grid", grid), ("model", model)):
+            maps[f"valence_{name}"] = map_of(part, companion="valence")
+    maps["mixture_rms"] = map_of(fit.rms, stack.unit, companion="charge")
+    for name, doubt_map in doubt_maps(doubt.reshape(shape), "valence" if "valence" in maps else "charge").items():
+        maps[f"mixture_{name}"] = doubt_map
+    labels = ", ".join(library.label(row) for row in rows)
+    warnings = [f"mixed from {labels}: fractions count atoms, by the intensity per atom that theory gives"]
+    return maps, warnings + _warnings(library, doubt, settings.ambiguous)
+
+
+def _warnings(library: Library, doubt: NDArray[np.uint8], ambiguous: list[float]) -> list[str]:
+    """What a user should know about pixels whose valence is masked."""
+    n_ambiguous = int(np.sum(doubt == Doubt.AMBIGUOUS))
+    if n_ambiguous == 0:
+        return []
+    names = [library.species[int(np.flatnonzero(library.table["charge"] == charge)[0])] for charge in ambiguous]
+    return [
+        f"mixtures that hold {' or '.join(names)} fit about equally well at other energy offsets, with other valences: "
+        f"{n_ambiguous} pixels are masked; give offset if the energy axis is calibrated to 0.3 eV"
+    ]
+
+
+def _design(stack: SpectralStack, settings: MixtureSettings) -> Design:
+    energy = settings.window.energy
+    return build_design(
         stack,
-        references,
-        (float(window.energy[0]), float(window.energy[-1])),
-        constant=background != "none",
-        slope=background == "linear",
+        _references(settings, settings.rows),
+        (float(energy[0]), float(energy[-1])),
+        constant=settings.background != "none",
+        slope=settings.background == "linear",
         nonnegative=True,
         sum_to_one=False,
         normalize_references="never",
     )
-    fit = LinearFit(design, stack, fractions=True, min_jump=None)
-    blocks.over_pixels(fit.block, stack.data, progress=progress, message="fitting mixtures")
-    shape = stack.shape[1:]
-    good = fit.good.reshape(shape)
-    maps = {
-        name: ParameterMap(fit.contributions[i].reshape(shape), "1", fit.contribution_sigma[i].reshape(shape), good)
-        for i, name in enumerate(design.names)
-    }
-    if design.with_valence.all():
-        valence = fit.valence.reshape(shape)
-        maps["valence"] = ParameterMap(valence, "1", fit.valence_sigma.reshape(shape), good & np.isfinite(valence))
-    maps["mixture_rms"] = ParameterMap(fit.rms.reshape(shape), stack.unit, mask=good, companion="charge")
-    labels = ", ".join(library.label(row) for row in rows)
-    return maps, [f"mixed from {labels}: fractions count atoms, by the intensity per atom that theory gives"]
 
 
-def _checked_rows(library: Library, endmembers: list[float]) -> list[int]:
-    rows = [int(row) for row in endmembers]
-    if not rows or any(not 0 <= row < len(library) for row in rows):
-        raise ValueError(
-            f"end members must be numbers of the library's members, 0 to {len(library) - 1}, not {endmembers}"
-        )
-    return rows
-
-
-def _references(
-    library: Library, rows: list[int], energy: Float64Array, offset: float, broadening: float
-) -> list[Spectrum]:
+def _references(settings: MixtureSettings, rows: list[int]) -> list[Spectrum]:
     """The end members as spectra, named after their species, or in full where species repeat."""
+    library, energy = settings.library, settings.window.energy
     names = [library.species[row] for row in rows]
     if len(set(names)) < len(names):
         names = [library.label(row) for row in rows]
     charges: NDArray[Any] = library.table["charge"][rows]
-    spectra = library.at(energy, broadening=broadening, shift=offset, rows=rows)
+    spectra = library.at(energy, broadening=settings.broadening, shift=settings.offset, rows=rows)
     valences = [None if np.isnan(charge) else float(charge) for charge in charges]
     return [Spectrum(name, energy, mu, valence) for name, mu, valence in zip(names, spectra, valences, strict=True)]
+
+
+def _doubt(fit: LinearFit, matcher: Matcher, ambiguous: BoolArray) -> NDArray[np.uint8]:
+    """Why a pixel's mixture is doubtful; `ambiguous` says which end members have charges that can't be told apart."""
+    with np.errstate(all="ignore"):
+        poor = fit.rms / matcher.values["signal"] > matcher.limits.max_misfit
+        unclear = fit.contributions[ambiguous].sum(axis=0) > MIN_SHARE
+    weak = ~fit.good | (matcher.doubt == Doubt.WEAK)
+    result: NDArray[np.uint8] = np.select(
+        [~fit.finite, weak, poor, unclear], [Doubt.NOT_FINITE, Doubt.WEAK, Doubt.POOR, Doubt.AMBIGUOUS], 0
+    ).astype(np.uint8)
+    return result
+
+
+def _model_error(fit: LinearFit, matcher: Matcher, error: LEdgeError | None) -> Float32Array:
+    """Error of each pixel's valence from the theory, which grows with what noise does not explain of the residual.
+
+    The noise of a pixel hides the misfit of the theory; all pixels together show it, so theirs is the least misfit.
+    """
+    height = matcher.values["signal"]
+    if error is None:
+        return np.zeros_like(height)
+    with np.errstate(all="ignore"):
+        squares = fit.rms.astype(np.float64) ** 2
+        noise = squares / fit.chi_square
+        limit = 1 + _NOISE_SPREAD / np.sqrt(fit.design.energy.size)
+        own = np.maximum(squares - limit * noise, 0) / height**2
+        good = fit.good & np.isfinite(own)
+        common = np.sum((squares - noise)[good]) / max(float(np.sum(height[good] ** 2)), 1e-30)
+        model = error.valence(np.sqrt(np.maximum(own, max(common, 0.0))))
+    return model.astype(np.float32)
+
+
+def _grid_error(fit: LinearFit, settings: MixtureSettings) -> Float32Array:
+    """Error of each pixel's valence because the true 10Dq of an end member lies between members of the library."""
+    library, rows = settings.library, settings.rows
+    design, variance = fit.design, np.zeros(fit.valence.size)
+    q, r = np.linalg.qr(design.matrix)
+    charges = np.nan_to_num(library.table["charge"][rows])
+    for k, row in enumerate(rows):
+        neighbour = _neighbour(library, row)
+        if neighbour is None:
+            continue
+        own, next_one = (_references(settings, [member])[0].at(design.energy) for member in (row, neighbour))
+        amounts = np.linalg.solve(r, q.T @ (next_one - own))[: len(rows)]
+        change = charges @ amounts - amounts.sum() * np.nan_to_num(fit.valence.astype(np.float64))
+        variance += (_HALF_STEP * fit.contributions[k] * change) ** 2
+    return np.sqrt(variance).astype(np.float32)
+
+
+def _neighbour(library: Library, row: int) -> int | None:
+    """The next member of the same track, or the one before; None if the member is alone on its track."""
+    track = next(rows for rows in library.tracks if row in rows)
+    if track.size == 1:
+        return None
+    position = int(np.flatnonzero(track == row)[0])
+    return int(track[position + 1] if position + 1 < track.size else track[position - 1])
+
+
+def _least_step(charges: Float64Array) -> float:
+    """The least distance of different charges, 1 if there is only one."""
+    steps = np.diff(np.unique(charges[np.isfinite(charges)]))
+    return float(steps.min()) if steps.size else 1.0
+
+
+def _root_of_sum(*errors: Float32Array) -> Float32Array:
+    """The root of the sum of the squares of errors."""
+    result: Float32Array = np.sqrt(np.sum(np.square(errors, dtype=np.float64), axis=0)).astype(np.float32)
+    return result

@@ -10,8 +10,10 @@ import numpy as np
 
 from napari_xanes._typing import Block, Float64Array, IndexArray
 from napari_xanes.maps.matching.doubts import Doubt
+from napari_xanes.maps.matching.energy_window import EnergyWindow
 from napari_xanes.maps.matching.l_edge_matcher import Limits, Matcher, PixelMatch
 from napari_xanes.maps.matching.search_grid import SearchGrid
+from napari_xanes.stack import SpectralStack
 from napari_xanes.theory.embedding.embed import embed_spectra
 from napari_xanes.theory.embedding.methods import EmbeddingMethod
 from napari_xanes.theory.embedding.model import Embedding
@@ -19,6 +21,7 @@ from napari_xanes.theory.embedding.placement import place
 from napari_xanes.theory.library.model import Library
 
 _N_NEIGHBOURS = 4
+_EMBEDDING_DIMENSIONS = 2
 
 
 class NearestNeighbourMatcher(Matcher):
@@ -87,3 +90,20 @@ class NearestNeighbourMatcher(Matcher):
         squares = np.sum(points**2, axis=1)[:, None] - 2 * points @ members.T + np.sum(members**2, axis=1)
         rows = np.argpartition(squares, _N_NEIGHBOURS - 1, axis=1)[:, :_N_NEIGHBOURS]
         return rows, np.take_along_axis(squares, rows, axis=1)
+
+
+def matcher_of(
+    stack: SpectralStack,
+    library: Library,
+    grid: SearchGrid,
+    window: EnergyWindow,
+    limits: Limits,
+    embedding: EmbeddingMethod,
+    dimensions: int | None,
+) -> Matcher:
+    """Return the matcher that compares pixels and library where `embedding` says: in components or few dimensions."""
+    n_pixels = int(np.prod(stack.shape[1:]))
+    if embedding == "pca":
+        return Matcher(grid, window.frames, limits, n_pixels)
+    n_dimensions = dimensions or _EMBEDDING_DIMENSIONS
+    return NearestNeighbourMatcher(grid, window.frames, limits, n_pixels, library, embedding, n_dimensions)

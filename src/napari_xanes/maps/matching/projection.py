@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from napari_xanes._typing import Float32Array, Float64Array
+from napari_xanes.maps.matching.l_edge_model_error import white_variance
 from napari_xanes.maps.matching.search_grid import SearchGrid
 
 
@@ -15,13 +16,14 @@ class Projection(NamedTuple):
 
     ``scores`` (P, K); ``squared_norm`` (P,) that of the scores; ``residual_squares`` (P,) the squared norm of what
     background and components do not describe; ``noise_variance`` (P,) the variance of one energy's noise, from the
-    residual.
+    residual; ``white_variance`` (P,) the same from neighbouring energies, which a misfit of the library changes little.
     """
 
     scores: Float32Array
     squared_norm: Float64Array
     residual_squares: Float64Array
     noise_variance: Float64Array
+    white_variance: Float64Array
 
     def queries(self) -> Float32Array:
         """Return rows (P, K + 1) for `CoarseSearch.best`: the scores, and the weight of the penalty."""
@@ -44,4 +46,4 @@ def project(grid: SearchGrid, spectra: Float32Array) -> Projection:
     residual = np.einsum("ep,ep->p", spectra, spectra).astype(np.float64)
     freedom = max(len(spectra) - grid.background.shape[1] - grid.components.shape[1], 1)
     noise_variance = (residual + 1e-12 * squared_norm + 1e-30) / freedom
-    return Projection(scores, squared_norm, residual, noise_variance)
+    return Projection(scores, squared_norm, residual, noise_variance, white_variance(spectra))

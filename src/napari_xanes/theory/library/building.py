@@ -23,10 +23,10 @@ from napari_xanes.theory.multiplet.spectra import empirical_offset
 AXIS: Float64Array = AXIS_STEP * np.arange(-440, 761, dtype=np.float64)
 """-22 to 38 eV around the difference of the configuration averages. L3 and L2 of every 3d ion lie inside."""
 
-MODEL_FLOOR = {3: 0.2, 4: 0.5, 9: 0.5}
+MODEL_FLOOR = {3: 0.2, 4: 0.5, 6: 0.5, 9: 0.5}
 """Smallest model error of 10Dq in eV by number of 3d electrons; 0.15 for all others (from MnO). For d3, 10Dq is an
 effective splitting, which charge transfer shifts. For Jahn-Teller ions, 0.7 to 2.5 eV fit measured spectra
-equally well."""
+equally well. For d6, spin-orbit coupling and a distortion of the site shape the edge as much as 10Dq does."""
 
 _LEAST_MODEL = 0.15
 _SLATER_ERROR = 0.1
