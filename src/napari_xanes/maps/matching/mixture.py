@@ -108,11 +108,15 @@ def mixture_maps(
 
     def map_of(values: Any, unit: str = "1", sigma: Any = None, **options: Any) -> ParameterMap:
         sigma = None if sigma is None else sigma.reshape(shape)
-        return ParameterMap(values.reshape(shape), unit, sigma, assigned & np.isfinite(values.reshape(shape)), **options)
+        return ParameterMap(
+            values.reshape(shape), unit, sigma, assigned & np.isfinite(values.reshape(shape)), **options
+        )
 
     per_charge = _least_step(library.table["charge"][rows])
     maps = {
-        name: map_of(fit.contributions[i], sigma=_root_of_sum(fit.contribution_sigma[i], grid / per_charge, model / per_charge))
+        name: map_of(
+            fit.contributions[i], sigma=_root_of_sum(fit.contribution_sigma[i], grid / per_charge, model / per_charge)
+        )
         for i, name in enumerate(design.names)
     }
     if design.with_valence.all():
