@@ -21,6 +21,24 @@ class RegionMean(NamedTuple):
     n_pixels: int
 
 
+def independent_pixels(count: float, length: float) -> float:
+    """Return how many independent values some pixels stand for, at least one.
+
+    Parameters
+    ----------
+    count : float
+        Number of pixels.
+    length : float
+        Pixels in a square of this width share their noise.
+
+    Examples
+    --------
+    >>> independent_pixels(100, 2), independent_pixels(3, 2)
+    (25.0, 1.0)
+    """
+    return max(count / max(length, 1.0) ** 2, 1.0)
+
+
 def error_of_mean(sigma: ArrayLike, length: float = 1.0, common: ArrayLike = 0.0) -> float:
     """Return the standard error of the mean of some pixels.
 
@@ -51,7 +69,7 @@ def error_of_mean(sigma: ArrayLike, length: float = 1.0, common: ArrayLike = 0.0
         return float("nan")
     shared = np.broadcast_to(np.asarray(common, dtype=np.float64), sigma.shape)
     alone = np.mean(np.maximum(sigma**2 - shared**2, 0.0))
-    return float(np.sqrt(alone / max(sigma.size / max(length, 1.0) ** 2, 1.0) + np.mean(shared) ** 2))
+    return float(np.sqrt(alone / independent_pixels(sigma.size, length) + np.mean(shared) ** 2))
 
 
 def region_mean(maps: MapSet, name: str, region: ArrayLike | None = None) -> RegionMean:

@@ -99,6 +99,8 @@ def test_region_spectra_are_saved(viewer: Any, add_stack: Any, stack: SpectralSt
     viewer.layers.save(str(tmp_path / "regions.csv"), plugin="napari-xanes")
     first, fourth = nx.read_spectra(tmp_path / "regions.csv")
     assert [first.name, fourth.name] == ["region 1", "region 4"]
+    assert first.metadata["normalized"] is False
+    assert first.metadata["quantity"] == "optical_depth"
     np.testing.assert_allclose(first.mu, stack.data[:, 2:5, 3:9].mean(axis=(1, 2)), rtol=1e-5)
     np.testing.assert_allclose(fourth.sigma, stack.data[:, 10:20, 3:9].std(axis=(1, 2)), rtol=1e-4)
 

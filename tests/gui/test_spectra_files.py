@@ -42,6 +42,11 @@ def test_xdi(shown, stack, tmp_path):
     spectra = [s for path in sorted(tmp_path.glob("out*.xdi")) for s in nx.read_spectra(path)]
     assert len(spectra) == 3
     assert any(s.mu.size == 30 and np.allclose(s.mu, stack.data[:, 5, 9], rtol=1e-5) for s in spectra)
+    assert {s.metadata["normalized"] for s in spectra} == {False}
+    shown.mode.setCurrentText("normalized")
+    shown.export_button.save(tmp_path / "norm.xdi")
+    spectra = [s for path in sorted(tmp_path.glob("norm*.xdi")) for s in nx.read_spectra(path)]
+    assert {s.metadata["normalized"] for s in spectra} == {True}
 
 
 def test_png(shown, tmp_path):

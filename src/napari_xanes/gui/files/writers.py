@@ -97,4 +97,5 @@ def region_spectrum(stack: SpectralStack, mask: Any, name: str) -> Spectrum:
     inside = [np.asarray(frame)[mask].astype(np.float64) for frame in stack.data]
     mean = np.array([values.mean() for values in inside])
     spread = np.array([values.std() for values in inside])
-    return Spectrum(name, stack.energy, mean, sigma=spread)
+    metadata = {"quantity": stack.quantity, "normalized": stack.quantity == "normalized"}
+    return Spectrum(name, stack.energy, mean, sigma=spread, metadata=metadata)

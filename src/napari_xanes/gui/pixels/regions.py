@@ -23,6 +23,7 @@ from napari_xanes.gui.pixels.areas import (
     shape_boxes,
 )
 from napari_xanes.gui.pixels.spectra import MAX_REGIONS, Values, array_of, boxes_of, region_spectrum
+from napari_xanes.region_means import COVARIANCE_LENGTH, independent_pixels
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -189,7 +190,8 @@ class RegionTracker(QObject):
 def region_spectra(viewer: Viewer) -> Callable[[], list[Spectrum]]:
     """Return a function that reads the mean spectra of all regions over the current stack, as references.
 
-    The function may run in any thread. Sigma is the standard error of the mean.
+    The function may run in any thread. Sigma is the standard error of the mean; if the stack says over how many pixels
+    noise is shared, these count as one.
     """
     viewer = plain_viewer(viewer)
     stack = attach_energy(viewer).layer
@@ -198,10 +200,11 @@ def region_spectra(viewer: Viewer) -> Callable[[], list[Spectrum]]:
     data, depth = array_of(stack), depth_of(viewer, stack)
     layers = region_layers(viewer, stack)
     sources = [_source(layer, depth, stack) for layer in layers]
+    length = float(stack.metadata["xanes"]["metadata"].get(COVARIANCE_LENGTH, 1.0))
 
     def read() -> list[Spectrum]:
         return [
-            as_spectrum(region_name(layer, number), stack, mean, spread / np.sqrt(pixels))
+            as_spectrum(region_name(layer, number), stack, mean, spread / np.sqrt(independent_pixels(pixels, length)))
             for layer, region_boxes in zip(layers, _spectra(data, depth, sources, {}), strict=True)
             for number, (pixels, mean, spread) in region_boxes.items()
         ]
@@ -212,7 +215,8 @@ def region_spectra(viewer: Viewer) -> Callable[[], list[Spectrum]]:
 def as_spectrum(name: str, stack: Layer, values: Values, sigma: Values | None = None) -> Spectrum:
     """Return a measured spectrum of a stack layer, without the frames that have no value."""
     good = np.isfinite(values)
-    metadata = {"quantity": stack.metadata["xanes"]["quantity"], "stack": stack.name, "normalized": False}
+    quantity = stack.metadata["xanes"]["quantity"]
+    metadata = {"quantity": quantity, "stack": stack.name, "normalized": quantity == "normalized"}
     error = None if sigma is None else sigma[good]
     return Spectrum(name, energies_of(stack)[good], values[good], None, error, metadata)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import napari_xanes as nx
-from napari_xanes.gui.spectra.curves import Curve
+from napari_xanes.gui.spectra.curves import QUANTITY_LABELS, Curve
 
 
 def table(curves: Sequence[Curve], unit: str, separator: str = ",") -> str:
@@ -58,8 +58,17 @@ def save_csv(curves: Sequence[Curve], unit: str, path: Path) -> None:
     path.write_text(table(curves, unit), encoding="utf-8")
 
 
-def save_xdi(curves: Sequence[Curve], path: Path) -> None:
-    """Write the curves as an XDI file.
+def save_xdi(curves: Sequence[Curve], unit: str, path: Path) -> None:
+    """Write the curves as an XDI file, which says whether they are normalized.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+        The curves to write.
+    unit : str
+        Quantity and unit of the values.
+    path : Path
+        The file to write.
 
     Raises
     ------
@@ -67,9 +76,10 @@ def save_xdi(curves: Sequence[Curve], path: Path) -> None:
         If the file can't be written.
     """
     spectra = []
+    metadata = {"quantity": unit, "normalized": unit == QUANTITY_LABELS["normalized"]}
     for curve in curves:
         good = np.isfinite(curve.values)
-        spectra.append(nx.Spectrum(curve.name, curve.energy[good], curve.values[good]))
+        spectra.append(nx.Spectrum(curve.name, curve.energy[good], curve.values[good], metadata=metadata))
     nx.write(spectra, path)
 
 

@@ -54,7 +54,7 @@ class ExportButton(QPushButton):
             if path.suffix.lower() == ".csv":
                 export.save_csv(curves, self._label(), path)
             elif path.suffix.lower() == ".xdi":
-                export.save_xdi(curves, path)
+                export.save_xdi(curves, self._label(), path)
             elif path.suffix.lower() == ".png":
                 export.save_png(self._plot, path)
             else:

@@ -40,6 +40,9 @@ OTHER = (
     "background",
 )
 
+_QUANTITIES = {"normalized absorption": True, "optical depth (OD)": False, "fluorescence (a.u.)": False}
+"""Quantities in the headings of exported curves, and whether they are normalized."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -200,10 +203,18 @@ def spectra_of(
     if normalized is not None:
         metadata = metadata | {"normalized": normalized}
     if values.shape[1] == 2:
-        return [_spectrum(name, energy, values[:, 1], metadata)]
+        return [_spectrum(name, energy, values[:, 1], metadata | _quantity_in(names[1] if names else ""))]
     columns = names[1:] if names else [f"{name} {i}" for i in range(1, values.shape[1])]
-    spectra = [_spectrum(column, energy, values[:, i], metadata) for i, column in enumerate(unique_names(columns), 1)]
-    return spectra
+    return [
+        _spectrum(column, energy, values[:, i], metadata | _quantity_in(column))
+        for i, column in enumerate(unique_names(columns), 1)
+    ]
+
+
+def _quantity_in(heading: str) -> dict[str, Any]:
+    """Return what a heading of the Spectra dock says about its column."""
+    quantity = heading.rpartition(" · ")[2]
+    return {"normalized": _QUANTITIES[quantity]} if quantity in _QUANTITIES else {}
 
 
 def _mu(column_names: list[str], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool, str]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_xanes._typing import BoolArray, Float64Array
-from napari_xanes.edge import normalize_spectrum
 from napari_xanes.maps.fitting.active_set import ActiveSets
 from napari_xanes.maps.fitting.interpolation import reference_columns
+from napari_xanes.maps.fitting.reference_scale import on_one_scale
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
@@ -97,7 +97,7 @@ def build_design(
     """
     _check_names(references)
     warnings: list[str] = []
-    references = [_normalized(reference, normalize_references, warnings) for reference in references]
+    references = on_one_scale(references, normalize_references, warnings)
     backgrounds = [name for name, is_included in (("constant", constant), ("slope", slope)) if is_included]
     frames = _common_frames(stack, references, energy, len(references) + len(backgrounds), warnings)
     axis = stack.energy[frames]
@@ -130,19 +130,6 @@ def _check_names(references: list[Spectrum]) -> None:
             raise ValueError(
                 f"a reference can't be called {reference.name!r}, because another map has this name; rename it"
             )
-
-
-def _normalized(reference: Spectrum, when: str, warnings: list[str]) -> Spectrum:
-    """The reference normalized to an edge jump of 1, if `when` asks for it."""
-    if when == "never" or (when == "auto" and reference.metadata.get("normalized") is not False):
-        return reference
-    try:
-        return normalize_spectrum(reference)
-    except ValueError as error:
-        if when == "always":
-            raise
-        warnings.append(f"reference used without normalization: {error}")
-        return reference
 
 
 def _background_columns(axis: Float64Array, names: list[str]) -> Float64Array:

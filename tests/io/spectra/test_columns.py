@@ -1,0 +1,22 @@
+"""What headings of exported curves say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from napari_xanes import read_spectra
+
+
+@pytest.mark.parametrize(
+    ("quantity", "normalized"),
+    [("normalized absorption", True), ("optical depth (OD)", False), ("counts", None)],
+)
+def test_headings_of_exported_curves_say_whether_they_are_normalized(
+    tmp_path: Path, quantity: str, normalized: bool | None
+) -> None:
+    rows = "\n".join(f"{energy},{energy / 8000}" for energy in range(8300, 8310))
+    (tmp_path / "curves.csv").write_text(f"energy (eV),region 1 · {quantity}\n{rows}\n", encoding="utf-8")
+    (spectrum,) = read_spectra(tmp_path / "curves.csv")
+    assert spectrum.metadata.get("normalized") is normalized
