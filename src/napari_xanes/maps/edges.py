@@ -21,6 +21,7 @@ from napari_xanes.history import Step
 from napari_xanes.maps.fitting.edge_calibration import Calibration, calibrate
 from napari_xanes.maps.fitting.edge_fit import EdgeFit
 from napari_xanes.maps.fitting.edge_references import covered, on_axis, usable
+from napari_xanes.maps.fitting.edge_scales import Scales, estimate_scales
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
@@ -49,13 +50,16 @@ def _fit_state(
     stack: SpectralStack,
     *,
     energy: Range | None,
+    level: float,
     references: list[Spectrum] | None,
     e0: float | None,
     pre: Range | None,
     post: Range | None,
     min_jump: float | None,
+    smooth: float | None,
+    noise: float | None,
+    shift: list[float] | None,
     progress: Progress | None = None,
-    **_: Any,
 ) -> Mapping[str, Any]:
     """Estimate E0, the ranges, the smallest jump and the search range that were left as None."""
     require_absorption(stack, "edge_energy", normalized=True)
@@ -63,7 +67,9 @@ def _fit_state(
     if references is not None:
         edge = covered(edge, references, pre_given=pre is not None, post_given=post is not None)
     state = {"e0": edge.e0, "pre": edge.pre, "post": edge.post, "min_jump": min_jump}
-    return {**state, "energy": energy or _search_range(edge)}
+    energy = energy or _search_range(edge)
+    scales = estimate_scales(stack, edge, energy, level, min_jump, Scales(noise, smooth, shift))
+    return {**state, "energy": energy, **scales._asdict()}
 
 
 def _search_range(edge: EdgeLines) -> Range:
@@ -89,6 +95,11 @@ def edge_energy(
     pre: Annotated[Range | None, Param(unit="eV from E0", label="pre-edge", auto="from the energies")] = None,
     post: Annotated[Range | None, Param(unit="eV from E0", label="post-edge", auto="from the energies")] = None,
     min_jump: Annotated[float | None, Param(ge=0, label="smallest jump", auto="4 sigma of the noise")] = None,
+    smooth: Annotated[float | None, Param(unit="eV", ge=0, label="smoothing", auto="from the noise")] = None,
+    shift: Annotated[
+        list[float] | None, Param(unit="eV", label="shift of smoothing", auto="from the mean spectrum")
+    ] = None,
+    noise: Annotated[float | None, Param(ge=0, auto="from the photons and the pre-edge")] = None,
     progress: Progress | None = None,
 ) -> MapSet:
     """Edge energy and white line of each pixel, and the valence if references calibrate it.
@@ -113,6 +124,15 @@ def edge_energy(
         Range of the post-edge line, in eV from E0.
     min_jump : float, optional
         Pixels with a smaller edge jump are NaN. In the unit of the stack.
+    smooth : float, optional
+        Values and slopes come from parabolas through all points within this distance in eV (Savitzky and Golay). By
+        default just as far as the steepest rise needs it to stand out from the noise, 0 where it does without.
+    shift : three floats, optional
+        How far smoothing moves edge energy, derivative maximum and white line in eV, which is taken off. By default as
+        far as it moves those of the mean spectrum.
+    noise : float, optional
+        Factor of the photons' noise where the stack knows that. Where it does not, the standard deviation of an optical
+        depth of 0, a fluorescence of 1, or normalized absorption. By default from the residuals of the pre-edge lines.
 
     Returns
     -------
@@ -131,9 +151,9 @@ def edge_energy(
 
     Notes
     -----
-    Standard errors are those of first-order propagation of the noise, which is measured by the residuals of the
-    pre-edge line (of both lines where the pre-edge has fewer than four points). Where noise moves the maximum to
-    another point, the scatter is larger than the standard error.
+    Standard errors are those of the noise of the points that are used and of both lines: of the photons where they are
+    known, else of the residuals of the pre-edge lines. Those of the maxima also hold that noise may have made another
+    point the highest. A pixel where another maximum is likely has no value.
 
     The calibration curve is exact for each reference and for mixtures of two neighbours. The standard error of the
     valence also holds the scatter of the references about a straight line (from three references on), and a model
@@ -154,8 +174,8 @@ def edge_energy(
     assert post is not None
     assert energy is not None
     edge = EdgeLines(stack.energy, e0, pre, post)
-    fit = EdgeFit(edge, stack, energy, level, float(min_jump or 0.0))
-    calibration = None if references is None else _calibration(stack, references, edge, energy, level)
+    fit = EdgeFit(edge, stack, energy, level, float(min_jump or 0.0), float(smooth or 0.0), noise, shift)
+    calibration = None if references is None else _calibration(stack, references, edge, fit, level)
     blocks.over_pixels(fit.block, stack.data, progress=progress, message="edge energies")
     if not fit.good.any():
         raise_if_frame_empty(stack)
@@ -214,13 +234,12 @@ def _warnings(fit: EdgeFit) -> list[str]:
 
 
 def _calibration(
-    stack: SpectralStack, references: list[Spectrum], edge: EdgeLines, energy: Range, level: float
+    stack: SpectralStack, references: list[Spectrum], edge: EdgeLines, fit: EdgeFit, level: float
 ) -> Calibration:
     """Calibrate with references that take the same way as the pixels: same energies, lines, range and level."""
     chosen = usable(references)
     lines = covered(_lines_of(stack, edge), chosen, pre_given=True, post_given=True)
     own = np.isin(lines.energy, stack.energy)
-    fit = EdgeFit(edge, stack, energy, level, 0.0)
     flatten = _is_flattened(stack)
 
     def edges_of(spectra: Float64Array) -> Float64Array:
@@ -236,8 +255,8 @@ def _calibration(
     for reference, found in zip(chosen, edges_of(spectra), strict=True):
         if not np.isfinite(found):
             raise ValueError(
-                f"reference {reference.name!r} does not cross {level:g} of its edge step between {energy[0]:g} and "
-                f"{energy[1]:g} eV; widen the search range or leave this reference out"
+                f"reference {reference.name!r} does not cross {level:g} of its edge step between "
+                f"{fit.search_range[0]:g} and {fit.search_range[1]:g} eV; widen the search range or leave this reference out"
             )
     return calibrate(chosen, spectra, edges_of)
 

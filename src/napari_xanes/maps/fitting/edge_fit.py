@@ -12,9 +12,25 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Block, BoolArray, Float32Array, Float64Array, IndexArray
 from napari_xanes.edge import EdgeLines, three_point_slope
+from napari_xanes.maps.fitting.edge_noise import AmountErrors, BlockErrors, EdgeNoise, RowErrors, RowSet, at
+from napari_xanes.maps.fitting.edge_rivals import rivals
+from napari_xanes.maps.fitting.local_quadratic import LocalQuadratic, local_quadratic
+from napari_xanes.maps.fitting.parabola import Rows, parabola, spread_of_bases
 from napari_xanes.stack import SpectralStack
 
 _MIN_ENERGIES = 5
+
+_UNLIKE = 0.3
+"""Part of the shift of smoothing that counts as an error, because a pixel's edge is not the mean of all."""
+
+_STEEPER = 1.5
+"""Variance of a rise over its square above which there is no crossing, but noise."""
+
+_WIDEST = 0.2
+"""Share of the search range above which the error of a maximum says that there is none."""
+
+_MOST_DOUBT = 0.15
+"""A maximum whose rivals are more likely than this, all together, is no value."""
 
 
 class EdgeFit:
@@ -28,13 +44,19 @@ class EdgeFit:
     edge : EdgeLines
         The lines that normalize a spectrum; for a normalized stack they only give the noise.
     stack : SpectralStack
-        The stack; only its shape, energies and quantity are used here.
+        The stack; only its shape, energies, quantity and noise are used here.
     energy : tuple of float
         Search range in eV.
     level : float
         Fraction of the step whose crossing is the edge energy.
     min_jump : float
         Smallest edge jump of a good pixel.
+    smooth : float
+        Values and slopes come from parabolas through the points within this distance in eV; see `local_quadratic`.
+    noise : float, optional
+        Scale of the noise; see `EdgeNoise`.
+    shift : three floats, optional
+        How far smoothing moves each energy in eV, which is taken off.
 
     Raises
     ------
@@ -43,118 +65,179 @@ class EdgeFit:
     """
 
     def __init__(
-        self, edge: EdgeLines, stack: SpectralStack, energy: tuple[float, float], level: float, min_jump: float
+        self,
+        edge: EdgeLines,
+        stack: SpectralStack,
+        energy: tuple[float, float],
+        level: float,
+        min_jump: float,
+        smooth: float = 0.0,
+        noise: float | None = None,
+        shift: list[float] | None = None,
     ) -> None:
-        self._edge, self._level, self._min_jump = edge, level, min_jump
+        self._edge, self._level, self._min_jump, self._smooth = edge, level, min_jump, smooth
         self._normalized = stack.quantity == "normalized"
-        self._frames = _search_frames(stack.energy, energy)
-        axis = stack.energy[self._frames]
+        searched = search_frames(stack.energy, energy)
+        axis = stack.energy[searched]
         self.search_range = float(axis[0]), float(axis[-1])
         self._offset = axis - edge.e0
         self._slopes = three_point_slope(axis)
         self._number: NDArray[Any] = np.arange(axis.size, dtype=np.uint8 if axis.size < 256 else np.uint32)[:, None]
+        self._noise = EdgeNoise(edge, stack, searched, noise)
+        self._prepare_rows(local_quadratic(stack.energy, searched, smooth))
         n_pixels = int(np.prod(stack.shape[1:]))
         self.energies = {
             name: (np.full(n_pixels, np.nan, np.float32), np.full(n_pixels, np.nan, np.float32))
             for name in ("edge_energy", "derivative_maximum", "white_line")
         }
+        self._shift = dict(zip(self.energies, shift or (0.0, 0.0, 0.0), strict=True))
         self.jump, self.jump_sigma = (np.full(n_pixels, np.nan, np.float32) for _ in range(2))
         self.good = np.zeros(n_pixels, dtype=bool)
+
+    def _prepare_rows(self, matrices: LocalQuadratic) -> None:
+        """Prepare the values and slopes of a spectrum, and their errors."""
+        self._frames, slope = matrices.frames, matrices.slope[1:-1]
+        self._wide_offset = self._edge.energy[self._frames] - self._edge.e0
+        self._matrices = matrices.value.astype(np.float32), slope.astype(np.float32)
+        columns = self._noise.columns
+        columns = None if columns is None else columns[self._frames]
+        self._errors = RowErrors(matrices.value, columns), RowErrors(slope, columns)
+        self._kinds = tuple(
+            Rows.of(axis, errors, self._smooth)
+            for axis, errors in zip((self._offset, self._offset[1:-1]), self._errors, strict=True)
+        )
+        number = np.arange(self._offset.size)
+        self._pair = RowSet(self._errors[0], (number, number, np.minimum(number + 1, number[-1])))
+        spacing = np.gradient(self._offset)
+        self._alone = np.minimum(1.0, spacing / (2 * self._smooth + spacing.min()))
+        self._reach = np.maximum(2 * self._smooth, 2.5 * spacing)
 
     def block(self, block: Block, pixels: slice) -> None:
         """Find the edges of a block (E, P) and store the results."""
         with np.errstate(all="ignore"):
             lines = self._edge.measure(block)
             good = np.isfinite(block.sum(axis=0, dtype=np.float32)) & (lines.jump > self._min_jump)
+            noise = self._noise.of_block(block, lines, pixels)
             raw = block[self._frames]
             if self._normalized:
-                mu, noise = raw.astype(np.float32, copy=False), lines.noise
+                mu, scale = raw.astype(np.float32, copy=False), np.ones_like(lines.jump)
             else:
-                mu, noise = self._scaled(raw, lines.low, lines.low_slope, lines.jump), lines.noise / lines.jump
+                mu, scale = self._scaled(raw, lines.low, lines.low_slope, lines.jump), 1 / lines.jump
             self.good[pixels] = good
-            self.jump[pixels], self.jump_sigma[pixels] = lines.jump, lines.sigma
-            top = self._last_argmax(mu)
+            self.jump[pixels] = lines.jump
+            any_row = np.zeros(good.size, dtype=np.intp)
+            self.jump_sigma[pixels] = np.sqrt(noise.variance(self._pair, any_row, (0.0, 0.0, 0.0), (0.0, 0.0, 1.0)))
+            value, slope = self._rows(mu)
+            top = self._last_argmax(value)
+            np.copyto(slope, np.float32(-np.inf), where=self._number[1:-1] > top)
             results = {
-                "edge_energy": self._crossing(mu, top),
-                "derivative_maximum": self._steepest(mu, top),
-                "white_line": self._vertex(mu, top),
+                "edge_energy": self._crossing(value, top, noise, scale),
+                "derivative_maximum": self._vertex(slope, 1, noise, scale),
+                "white_line": self._vertex(value, 0, noise, scale),
             }
             for name, (offset, sigma) in results.items():
                 values, errors = self.energies[name]
-                valid = good & np.isfinite(offset)
-                values[pixels] = np.where(valid, offset + self._edge.e0, np.nan)
-                errors[pixels] = np.where(valid, sigma * noise, np.nan)
+                valid = good & np.isfinite(offset) & np.isfinite(sigma)
+                moved = self._shift[name]
+                values[pixels] = np.where(valid, offset + (self._edge.e0 - moved), np.nan)
+                errors[pixels] = np.where(valid, np.hypot(sigma, _UNLIKE * moved), np.nan)
 
     def edges(self, block: Block) -> Float64Array:
         """Return the edge energies (P,) of normalized spectra (E, P) in eV, NaN where the level is not crossed."""
-        mu = block[self._frames].astype(np.float32)
         with np.errstate(all="ignore"):
-            offset, _ = self._crossing(mu, self._last_argmax(mu))
-        return offset + self._edge.e0
+            value, _ = self._rows(block[self._frames].astype(np.float32))
+            offset, *_ = self._last_crossing(value, self._last_argmax(value))
+        return offset + (self._edge.e0 - self._shift["edge_energy"])
 
     def _scaled(self, raw: Block, low: Float64Array, slope: Float64Array, jump: Float64Array) -> Float32Array:
-        """Normalized spectra in the search range."""
+        """Normalized spectra at the energies that are used."""
         line = np.stack([low / jump, slope / jump]).astype(np.float32)
-        design = np.stack([np.ones_like(self._offset), self._offset], axis=1).astype(np.float32)
+        design = np.stack([np.ones_like(self._wide_offset), self._wide_offset], axis=1).astype(np.float32)
         mu: Float32Array = np.multiply(raw, (1 / jump).astype(np.float32), dtype=np.float32)
         mu -= design @ line
         return mu
 
-    def _crossing(self, mu: Float32Array, top: IndexArray) -> tuple[Float64Array, Float64Array]:
-        """The last crossing of the level below the maximum in eV from E0, and its error for noise of 1."""
+    def _rows(self, mu: Float32Array) -> tuple[Float32Array, Float32Array]:
+        """Smoothed values at the searched energies, and slopes at all but the first and the last."""
+        if self._smooth:
+            by_value, by_slope = self._matrices
+            return by_value @ mu, by_slope @ mu
+        left, middle, right = (weights.astype(np.float32)[:, None] for weights in self._slopes)
+        slope = left * mu[:-2]
+        slope += middle * mu[1:-1]
+        slope += right * mu[2:]
+        return mu, slope
+
+    def _last_crossing(
+        self, mu: Float32Array, top: IndexArray
+    ) -> tuple[Float64Array, IndexArray, Float64Array, Float64Array]:
+        """The last crossing of the level below the maximum in eV from E0, its row, share of the step, and slope."""
         under = mu < self._level
         crosses = under[:-1] & ~under[1:]
         crosses &= self._number[: len(crosses)] < top
         number_after = _last_true(crosses, self._number[: len(crosses)] + 1)
         i = np.maximum(number_after - 1, 0)
-        columns = np.arange(top.size)
-        below, above = mu[i, columns].astype(np.float64), mu[i + 1, columns].astype(np.float64)
+        below, above = at(mu, i).astype(np.float64), at(mu, i + 1).astype(np.float64)
         width = self._offset[i + 1] - self._offset[i]
         share = (self._level - below) / (above - below)
         offset = self._offset[i] + share * width
-        pre, post = self._edge.variances
-        lines = (1 - self._level) ** 2 * pre + self._level**2 * post
-        sigma = width / (above - below) * np.sqrt((1 - share) ** 2 + share**2 + lines)
-        return np.where(number_after == 0, np.nan, offset), sigma
+        return np.where(number_after == 0, np.nan, offset), i, share, (above - below) / width
 
-    def _steepest(self, mu: Float32Array, top: IndexArray) -> tuple[Float64Array, Float64Array]:
-        """The steepest rise below the maximum in eV from E0, and its error for noise of 1.
+    def _crossing(
+        self, mu: Float32Array, top: IndexArray, noise: BlockErrors | AmountErrors, scale: Float64Array
+    ) -> tuple[Float64Array, Float64Array]:
+        """The last crossing of the level below the maximum in eV from E0, and its error.
 
-        It is the vertex of the parabola through the three slopes around the largest one.
+        A crossing is found where noise makes the rise steep, so the rise found is too steep by about its variance.
         """
-        left, middle, right = (weights.astype(np.float32)[:, None] for weights in self._slopes)
-        slope = left * mu[:-2]
-        slope += middle * mu[1:-1]
-        slope += right * mu[2:]
-        np.copyto(slope, np.float32(-np.inf), where=self._number[1:-1] > top)
-        j = self._last_argmax(slope)
-        inside = (j > 0) & (j < slope.shape[0] - 1)
-        j = np.clip(j, 1, slope.shape[0] - 2)
-        offset, (g0, g1, g2) = _parabola(self._offset[1:-1], slope, j)
-        a, b, c = self._slopes
-        weights = (
-            g0 * a[j - 1],
-            g0 * b[j - 1] + g1 * a[j],
-            g0 * c[j - 1] + g1 * b[j] + g2 * a[j + 1],
-            g1 * c[j] + g2 * b[j + 1],
-            g2 * c[j + 1],
+        offset, i, share, slope = self._last_crossing(mu, top)
+        variance = noise.variance(self._pair, i, (1 - share, 0.0, share), (1.0, offset, self._level))
+        rise = slope * (self._offset[i + 1] - self._offset[i])
+        steeper = self._pair.form(i, (-1.0, 0.0, 1.0)) * noise.row(i) * (scale / rise) ** 2
+        sigma = np.sqrt(variance * (1 + 4 * steeper)) * scale / slope
+        return np.where(steeper < _STEEPER, offset, np.nan), sigma
+
+    def _vertex(
+        self, rows: Float32Array, kind: int, noise: BlockErrors | AmountErrors, scale: Float64Array
+    ) -> tuple[Float64Array, Float64Array]:
+        """The vertex of the parabola around the highest row in eV from E0, and its error.
+
+        Rows elsewhere that noise may have kept below the highest one add to the error.
+        """
+        one = self._kinds[kind]
+        top = self._last_argmax(rows)
+        inside = (top > 0) & (top < len(rows) - 1)
+        # The highest row is where noise puts it, the vertex of smoothed rows less so.
+        j = one.nearest(parabola(one, rows, one.within(top))[0]) if self._smooth else one.within(top)
+        offset, gradient, bend = parabola(one, rows, j)
+        before, middle, after = one.rows.rows
+        tilt = (
+            0.0 if kind else sum(g * one.axis[row[j]] for g, row in zip(gradient, (before, middle, after), strict=True))
         )
-        return np.where(inside, offset, np.nan), np.sqrt(sum(w**2 for w in weights))
+        point = np.sqrt(noise.row(j)) * scale
+        variance = noise.variance(one.rows, j, gradient, (0.0, tilt, 0.0)) * scale**2
+        variance *= 1 + 2 * one.rows.form(j, one.bend_weights(j)) * (point / bend) ** 2
+        variance += spread_of_bases(one, rows, j, offset, point)
+        ends = slice(kind, len(self._alone) - kind)
+        spread, doubt = rivals(rows, top, one.axis, point, self._errors[kind].own, self._alone[ends], self._reach[ends])
+        sure = inside & (doubt < _MOST_DOUBT) & (offset > one.axis[before[j]]) & (offset < one.axis[after[j]])
+        sigma = np.sqrt(variance + spread)
+        sure &= sigma < _WIDEST * (self.search_range[1] - self.search_range[0])
+        return np.where(sure, offset, np.nan), sigma
 
     def _last_argmax(self, rows: Float32Array) -> IndexArray:
         """Index of the largest row of each column; two passes along rows are much faster than numpy's argmax."""
         return _last_true(rows == rows.max(axis=0), self._number[: len(rows)])
 
-    def _vertex(self, mu: Float32Array, top: IndexArray) -> tuple[Float64Array, Float64Array]:
-        """The vertex of the parabola around the highest point in eV from E0, and its error for noise of 1."""
-        inside = (top > 0) & (top < mu.shape[0] - 1)
-        j = np.clip(top, 1, mu.shape[0] - 2)
-        offset, gradient = _parabola(self._offset, mu, j)
-        return np.where(inside, offset, np.nan), np.sqrt(sum(g**2 for g in gradient))
 
+def search_frames(axis: Float64Array, energy: tuple[float, float]) -> slice:
+    """Return the frames in a search range (eV).
 
-def _search_frames(axis: Float64Array, energy: tuple[float, float]) -> slice:
-    """The frames in a search range (eV)."""
+    Raises
+    ------
+    ValueError
+        If fewer than five energies lie in it.
+    """
     first, last = np.searchsorted(axis, (energy[0] - 1e-6, energy[1] + 1e-6))
     if last - first < _MIN_ENERGIES:
         raise ValueError(
@@ -168,22 +251,3 @@ def _last_true(flags: BoolArray, number: NDArray[Any]) -> IndexArray:
     """The largest `number` (n, 1) among the rows where a column is True, 0 if there is none."""
     result: IndexArray = (flags * number).max(axis=0).astype(np.intp)
     return result
-
-
-def _parabola(
-    axis: Float64Array, rows: Float32Array, j: IndexArray
-) -> tuple[Float64Array, tuple[Float64Array, Float64Array, Float64Array]]:
-    """Vertex of the parabola through three neighbouring rows, and its derivatives by the three values.
-
-    With h the steps to the left and to the right and d the differences of neighbours over them, the vertex lies at
-    ``x + (d_left * h_right + d_right * h_left) / (2 * (d_left - d_right))``.
-    """
-    columns = np.arange(j.size)
-    y0, y1, y2 = (rows[j + k, columns].astype(np.float64) for k in (-1, 0, 1))
-    before, after = axis[j] - axis[j - 1], axis[j + 1] - axis[j]
-    left, right = (y1 - y0) / before, (y2 - y1) / after
-    bend = left - right
-    shift = (left * after + right * before) / (2 * bend)
-    by_left, by_right = (after / 2 - shift) / bend, (before / 2 + shift) / bend
-    gradient = (-by_left / before, by_left / before - by_right / after, by_right / after)
-    return np.where(bend > 0, axis[j] + shift, np.nan), gradient

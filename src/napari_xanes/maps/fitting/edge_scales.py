@@ -1,0 +1,168 @@
+"""The noise of a stack, and how far its spectra must be smoothed to show their edges."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from napari_xanes._typing import Block, Float64Array
+from napari_xanes.edge import EdgeLines
+from napari_xanes.maps.fitting.edge_fit import EdgeFit, search_frames
+from napari_xanes.maps.fitting.edge_noise import EdgeNoise
+from napari_xanes.maps.fitting.local_quadratic import local_quadratic, rows_beside
+from napari_xanes.stack import SpectralStack
+
+Range = tuple[float, float]
+
+
+class Scales(NamedTuple):
+    """Scale of the noise (see `EdgeNoise`), smoothing in eV, and how far it moves each energy; None is not known."""
+
+    noise: float | None
+    smooth: float | None
+    shift: list[float] | None
+
+
+_UNMOVED = [0.0, 0.0, 0.0]
+
+_SAMPLE_PIXELS = 1 << 10
+"""Number of spectra from which noise and smoothing are estimated."""
+
+_CLEAR = 8.0
+"""The steepest rise must be this many times the noise of a slope."""
+
+_BENDS = 4.0
+"""A maximum must bend this many times as much as noise does."""
+
+_WIDEST = 3e-4, 0.4
+"""Widest smoothing: a share of E0, about the natural width of an edge, but at least this many eV."""
+
+_MEDIAN_OF_NORMAL = 0.6745
+"""Median of the absolute value of a normal variable, in standard deviations."""
+
+_STEPS = 12
+"""Number of widths that are tried."""
+
+
+def estimate_scales(
+    stack: SpectralStack, edge: EdgeLines, energy: Range, level: float, least_jump: float, given: Scales
+) -> Scales:
+    """Estimate noise and smoothing from a sample of pixels.
+
+    The smoothing is the smallest with which the maxima of the mean spectrum stand out from the noise of a pixel, 0
+    where they do without. How far it moves the mean spectrum's energies is measured with what smoothing the mean
+    itself needs, usually none.
+
+    Parameters
+    ----------
+    stack : SpectralStack
+        The stack.
+    edge : EdgeLines
+        Its lines.
+    energy : tuple of float
+        Search range in eV.
+    level : float
+        Fraction of the step whose crossing is the edge energy.
+    least_jump : float
+        Pixels with a smaller edge jump do not count.
+    given : Scales
+        Values that are given are kept.
+    """
+    noise, smooth, shift = given
+    if noise is not None and (smooth == 0 or (smooth is not None and shift is not None)):
+        return Scales(noise, smooth, shift or _UNMOVED)
+    sample, frames = _sampled(stack), search_frames(stack.energy, energy)
+    block = np.asarray(sample.data, dtype=np.float32).reshape(stack.energy.size, -1)
+    with np.errstate(all="ignore"):
+        lines = edge.measure(block)
+        chosen = np.isfinite(block.sum(axis=0)) & (lines.jump > least_jump)
+        if not chosen.any():
+            return Scales(noise or 0.0, smooth or 0.0, shift or _UNMOVED)
+        if noise is None:
+            noise = EdgeNoise(edge, sample, frames).pooled(block, lines, chosen)
+        typical = float(np.median(EdgeNoise(edge, sample, frames, noise).typical(block, lines)[chosen]))
+        typical = min(typical, _roughness(block[frames][:, chosen], stack.energy[frames], sample, lines.jump[chosen]))
+        mean = _mean(edge, block[:, chosen], stack.quantity == "normalized")
+        smooth = _smoothing(mean, edge, frames, typical) if smooth is None else smooth
+        if shift is None and smooth:
+            of_mean = typical / float(np.sqrt(chosen.sum()))
+            shift = _shift_of_smoothing(mean, edge, energy, level, of_mean, smooth)
+    return Scales(noise, smooth, shift or _UNMOVED)
+
+
+def _roughness(block: Block, axis: Float64Array, stack: SpectralStack, jump: Float64Array) -> float:
+    """Noise as a share of the jump, from how far points lie from the line between their neighbours.
+
+    The median leaves the edge itself out. Where spectra are smooth it is smaller than the residuals of the pre-edge
+    line, which see that spectra are not straight.
+    """
+    before, after = np.diff(axis)[:-1, None], np.diff(axis)[1:, None]
+    left, right = after / (before + after), before / (before + after)
+    off = (block[1:-1] - left * block[:-2] - right * block[2:]) / np.sqrt(1 + left**2 + right**2)
+    share = off if stack.quantity == "normalized" else off / jump
+    return float(np.median(np.abs(share)) / _MEDIAN_OF_NORMAL)
+
+
+def _sampled(stack: SpectralStack) -> SpectralStack:
+    """Some rows of a stack, in memory."""
+    n_pixels, rows = int(np.prod(stack.shape[1:])), stack.shape[-2]
+    step = max(1, min(rows, round(n_pixels / _SAMPLE_PIXELS)))
+    slices = max(1, round(n_pixels / step / _SAMPLE_PIXELS))
+    box: tuple[slice | int, ...] = (slice(step // 2, None, step), slice(None))
+    if len(stack.shape) == 4:
+        box = (slice(0, None, slices), *box)
+    sample = stack.isel(box=box)
+    return sample.with_data(np.stack([np.asarray(frame, dtype=np.float32) for frame in sample.data]))
+
+
+def _mean(edge: EdgeLines, block: Block, normalized: bool) -> Float64Array:
+    """The mean of spectra (E, P), normalized."""
+    mean: Float64Array = block.mean(axis=1, dtype=np.float64)[:, None]
+    return mean[:, 0] if normalized else edge.normalize(mean, edge.measure(mean))[:, 0].astype(np.float64)
+
+
+def _smoothing(mean: Float64Array, edge: EdgeLines, searched: slice, noise: float) -> float:
+    """The smallest smoothing in eV with which the maxima are clear, for noise as a share of the jump."""
+    share, least = _WIDEST
+    axis = edge.energy[searched]
+    for width in np.linspace(0, max(share * edge.e0, least), _STEPS):
+        matrices = local_quadratic(edge.energy, searched, float(width))
+        value, slope = matrices.value @ mean[matrices.frames], matrices.slope @ mean[matrices.frames]
+        top = int(value.argmax())
+        steepest = int(slope[: top + 1].argmax())
+        clear = slope[steepest] > _CLEAR * noise * np.linalg.norm(matrices.slope[steepest])
+        clear = clear and all(
+            _bend(axis, rows, j, float(width)) @ mean[matrices.frames]
+            > _BENDS * noise * np.linalg.norm(_bend(axis, rows, j, float(width)))
+            for rows, j in ((matrices.value, top), (matrices.slope, steepest))
+            if 0 < j < axis.size - 1
+        )
+        if clear:
+            break
+    return round(float(width), 3)
+
+
+def _bend(axis: Float64Array, rows: Float64Array, j: int, width: float) -> Float64Array:
+    """Weights of the points in how much the rows bend down at row `j`."""
+    left, right = (side[j] for side in rows_beside(axis, width))
+    before, after = axis[j] - axis[left], axis[right] - axis[j]
+    weights: Float64Array = (rows[j] - rows[left]) / before + (rows[j] - rows[right]) / after
+    return weights
+
+
+def _shift_of_smoothing(
+    mean: Float64Array, edge: EdgeLines, energy: Range, level: float, noise: float, smooth: float
+) -> list[float]:
+    """How far smoothing moves each energy of a mean spectrum, 0 where it has none."""
+    frames = search_frames(edge.energy, energy)
+    least = _smoothing(mean, edge, frames, noise)
+    stack = SpectralStack(mean[:, None, None], edge.energy, "normalized")
+    found = []
+    for width in (smooth, min(smooth, least)):
+        fit = EdgeFit(edge, stack, energy, level, 0.0, width, noise=0.0)
+        fit.block(mean[:, None], slice(0, 1))
+        found.append([float(values[0]) for values, _ in fit.energies.values()])
+    moved = np.array(found[0]) - np.array(found[1])
+    result: list[float] = np.where(np.isfinite(moved), moved, 0.0).round(4).tolist()
+    return result
