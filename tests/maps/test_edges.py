@@ -47,7 +47,7 @@ def test_energy_shifts_are_found() -> None:
 def test_crossing_is_exact_between_two_points_at_any_level() -> None:
     axis = np.array([8270.0, 8280, 8300, 8320, 8340, 8344, 8346, 8350, 8360, 8380, 8400, 8420])
     mu = np.array([0.0, 0, 0, 0, 0, 0.4, 0.8, 1.2, 1.0, 1.0, 1.0, 1.0])
-    stack = SpectralStack(mu[:, None, None], axis, "optical_depth")
+    stack = SpectralStack(mu[:, None, None], axis, "normalized")
     for level, expected in ((0.5, 8344.5), (0.2, 8342.0), (0.8, 8346.0)):
         maps = edge_energy(stack, level=level, e0=8344.0, pre=(-74, -20), post=(30, 80), energy=(8320, 8400))
         assert maps["edge_energy"].data[0, 0] == pytest.approx(expected, abs=2e-3)
@@ -73,7 +73,7 @@ def test_errors_cover_small_noise() -> None:
         scatter = np.std(parameter_map.data - clean[name].data[0, 0])
         # Part of the shift of smoothing counts as an error, because pixels may differ; here they do not.
         typical = np.sqrt(np.mean(parameter_map.sigma.astype(float) ** 2) - (0.3 * shift) ** 2)
-        # The errors of maxima are those of an edge that is not symmetric about them, so they are wide for this parameter_map.
+        # The errors of maxima are those of an edge that is not symmetric about them, so they are wide here.
         most = 1.25 if name == "edge_energy" else 2.2
         assert 0.75 * scatter < typical < most * scatter, name
 

@@ -12,15 +12,23 @@ from napari_xanes import blocks
 from napari_xanes._typing import Float64Array
 from napari_xanes.arguments import load_references
 from napari_xanes.edge import (
+    DECAY_EXPONENT,
     EdgeLines,
     fit_edge,
+    notices_of,
     raise_if_frame_empty,
     require_absorption,
 )
-from napari_xanes.history import Step
 from napari_xanes.maps.fitting.edge_calibration import Calibration, calibrate
 from napari_xanes.maps.fitting.edge_fit import EdgeFit
-from napari_xanes.maps.fitting.edge_references import covered, on_axis, usable
+from napari_xanes.maps.fitting.edge_references import (
+    covered,
+    is_flattened,
+    lines_of,
+    normalization_of,
+    on_axis,
+    usable,
+)
 from napari_xanes.maps.fitting.edge_scales import Scales, estimate_scales
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.parameters import Param
@@ -59,14 +67,23 @@ def _fit_state(
     smooth: float | None,
     noise: float | None,
     shift: list[float] | None,
+    left_out: list[float] | None,
+    line_error: float | None,
     progress: Progress | None = None,
 ) -> Mapping[str, Any]:
     """Estimate E0, the ranges, the smallest jump and the search range that were left as None."""
     require_absorption(stack, "edge_energy", normalized=True)
-    edge, min_jump = fit_edge(stack, e0, pre, post, min_jump, progress=progress)
+    edge, min_jump = fit_edge(stack, e0, pre, post, min_jump, left_out=left_out, progress=progress)
     if references is not None:
         edge = covered(edge, references, pre_given=pre is not None, post_given=post is not None)
-    state = {"e0": edge.e0, "pre": edge.pre, "post": edge.post, "min_jump": min_jump}
+    state = {
+        "e0": edge.e0,
+        "pre": edge.pre,
+        "post": edge.post,
+        "min_jump": min_jump,
+        "left_out": list(edge.left_out),
+        "line_error": edge.model_error if line_error is None else line_error,
+    }
     energy = energy or _search_range(edge)
     scales = estimate_scales(stack, edge, energy, level, min_jump, Scales(noise, smooth, shift))
     return {**state, "energy": energy, **scales._asdict()}
@@ -100,6 +117,8 @@ def edge_energy(
         list[float] | None, Param(unit="eV", label="shift of smoothing", auto="from the mean spectrum")
     ] = None,
     noise: Annotated[float | None, Param(ge=0, auto="from the photons and the pre-edge")] = None,
+    left_out: Annotated[list[float] | None, Param(unit="eV", label="frames left out", auto="spoiled frames")] = None,
+    line_error: Annotated[float | None, Param(ge=0, label="error of the lines", auto="from the ranges")] = None,
     progress: Progress | None = None,
 ) -> MapSet:
     """Edge energy and white line of each pixel, and the valence if references calibrate it.
@@ -133,6 +152,10 @@ def edge_energy(
     noise : float, optional
         Factor of the photons' noise where the stack knows that. Where it does not, the standard deviation of an optical
         depth of 0, a fluorescence of 1, or normalized absorption. By default from the residuals of the pre-edge lines.
+    left_out : list of float, optional
+        Energies of frames in eV that E0 and the lines do not use, as in `normalize_edge`.
+    line_error : float, optional
+        Error of the edge jump, as a share of it, because spectra are not lines, as in `normalize_edge`.
 
     Returns
     -------
@@ -173,7 +196,9 @@ def edge_energy(
     assert pre is not None
     assert post is not None
     assert energy is not None
-    edge = EdgeLines(stack.energy, e0, pre, post)
+    edge = EdgeLines(
+        stack.energy, e0, pre, post, DECAY_EXPONENT / e0, line_error or 0.0, left_out=tuple(left_out or ())
+    )
     fit = EdgeFit(edge, stack, energy, level, float(min_jump or 0.0), float(smooth or 0.0), noise, shift)
     calibration = None if references is None else _calibration(stack, references, edge, fit, level)
     blocks.over_pixels(fit.block, stack.data, progress=progress, message="edge energies")
@@ -186,7 +211,7 @@ def edge_energy(
     }
     good = fit.good.reshape(shape)
     maps["edge_jump"] = ParameterMap(fit.jump.reshape(shape), stack.unit, fit.jump_sigma.reshape(shape), good)
-    metadata: dict[str, Any] = {"name": stack.name, "warnings": _warnings(fit)}
+    metadata: dict[str, Any] = {"name": stack.name, "warnings": [*_on_lines(stack, edge, fit), *_warnings(fit)]}
     if calibration is not None:
         maps["valence"], beyond = _valence(maps["edge_energy"], calibration)
         metadata["calibration"] = calibration.to_plain()
@@ -212,7 +237,7 @@ def _valence(edges: ParameterMap, calibration: Calibration) -> tuple[ParameterMa
 
 def _other_lines(stack: SpectralStack, fit: EdgeFit) -> list[str]:
     """Say that a normalized stack has not the step of 1 that references get, if so."""
-    if stack.quantity != "normalized" or _normalization(stack) is not None or not fit.good.any():
+    if stack.quantity != "normalized" or normalization_of(stack) is not None or not fit.good.any():
         return []
     step = float(np.median(fit.jump[fit.good]))
     if abs(step - 1) <= _SAME_STEP:
@@ -221,6 +246,14 @@ def _other_lines(stack: SpectralStack, fit: EdgeFit) -> list[str]:
         f"{stack.name!r} was normalized by other lines: between the lines here its step is {step:.3f}, that of the "
         "references 1, so the valence may be off; start from the optical depth, or give pre and post of its lines"
     ]
+
+
+def _on_lines(stack: SpectralStack, edge: EdgeLines, fit: EdgeFit) -> list[str]:
+    """Say what is wrong with the lines, unless others normalized the stack."""
+    mean = fit.mean
+    if stack.quantity == "normalized" or mean is None:
+        return []
+    return notices_of(edge, mean, stack.metadata.get("element"), stack.metadata.get("edge"))
 
 
 def _warnings(fit: EdgeFit) -> list[str]:
@@ -238,9 +271,9 @@ def _calibration(
 ) -> Calibration:
     """Calibrate with references that take the same way as the pixels: same energies, lines, range and level."""
     chosen = usable(references)
-    lines = covered(_lines_of(stack, edge), chosen, pre_given=True, post_given=True)
+    lines = covered(lines_of(stack, edge), chosen, pre_given=True, post_given=True)
     own = np.isin(lines.energy, stack.energy)
-    flatten = _is_flattened(stack)
+    flatten = is_flattened(stack)
 
     def edges_of(spectra: Float64Array) -> Float64Array:
         return fit.edges(lines.normalize(spectra, lines.measure(spectra), flatten=flatten)[own])
@@ -256,30 +289,7 @@ def _calibration(
         if not np.isfinite(found):
             raise ValueError(
                 f"reference {reference.name!r} does not cross {level:g} of its edge step between "
-                f"{fit.search_range[0]:g} and {fit.search_range[1]:g} eV; widen the search range or leave this reference out"
+                f"{fit.search_range[0]:g} and {fit.search_range[1]:g} eV; widen the search range or leave this "
+                "reference out"
             )
     return calibrate(chosen, spectra, edges_of)
-
-
-def _normalization(stack: SpectralStack) -> Step | None:
-    """The step that normalized a stack here, None if there is none."""
-    steps = [step for step in stack.history if step.name == "normalize_edge"]
-    return steps[-1] if steps and stack.quantity == "normalized" else None
-
-
-def _is_flattened(stack: SpectralStack) -> bool:
-    """Whether the slope of the post-edge line was removed from a stack."""
-    step = _normalization(stack)
-    return step is not None and bool(step.parameters.get("flatten"))
-
-
-def _lines_of(stack: SpectralStack, edge: EdgeLines) -> EdgeLines:
-    """The lines that normalized a stack, on more energies than its own if it was cropped since, or those that will."""
-    step = _normalization(stack)
-    if step is None or step.state is None:
-        return edge
-    e0, pre, post = float(step.state["e0"]), tuple(step.state["pre"]), tuple(step.state["post"])
-    axis = stack.energy
-    if e0 + pre[0] < axis[0] or e0 + post[1] > axis[-1]:
-        axis = np.union1d(axis, np.arange(e0 + pre[0], e0 + post[1] + 1, 1.0))
-    return EdgeLines(axis, e0, pre, post)

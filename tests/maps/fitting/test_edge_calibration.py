@@ -72,7 +72,9 @@ def test_pure_pixels_read_their_valence_in_any_window(window: str) -> None:
         np.testing.assert_allclose(found, truths, atol=0.02, err_msg=window)
         assert (np.abs(found - truths) < 2 * sigma).all()
         assert maps["valence"].mask.all()
-        assert not maps.metadata["warnings"]
+        # Short windows leave the jump uncertain, but pixels and references have the same lines.
+        assert all("edge jump is uncertain" in text for text in maps.metadata["warnings"])
+        assert not maps.metadata["warnings"] or window in ("-30..60", "-20..40")
 
 
 def test_a_mixture_that_is_not_of_neighbours_or_a_compound_lies_within_the_model_error() -> None:

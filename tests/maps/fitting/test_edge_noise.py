@@ -54,7 +54,7 @@ def within(maps: MapSet, truth: MapSet, name: str, n_sigma: float) -> float:
 )
 def test_errors_hold_on_counted_photons(step: float, photons: float, n_flat: int, gain: bool) -> None:
     stack, truth = counted(step, photons, n_flat, gain)
-    maps = edge_energy(stack)
+    maps = edge_energy(stack, line_error=0)
     for name in ("edge_energy", "edge_jump"):
         assert 0.63 < within(maps, truth, name, 1) < 0.75, name
         assert 0.91 < within(maps, truth, name, 2) < 0.985, name
@@ -66,7 +66,7 @@ def test_errors_hold_on_counted_photons(step: float, photons: float, n_flat: int
         assert np.median(one.sigma[one.mask]) < 1.8 * scatter, name
     for name in (*ENERGIES, "edge_jump"):
         assert maps[name].mask.mean() > 0.98, name
-    assert not maps.metadata["warnings"]
+    assert not [text for text in maps.metadata["warnings"] if "edge jump is uncertain" not in text]
 
 
 def test_smoothing_lowers_the_errors_where_there_is_noise_and_is_none_where_there_is_not() -> None:
@@ -98,7 +98,9 @@ def test_fluorescence_is_noisier_above_its_edge() -> None:
     rng, axis = np.random.default_rng(2), axis_of(1.0)
     clean = np.repeat((0.1 + per_atom(axis))[:, None, None], N, axis=1)
     truth = edge_energy(SpectralStack(clean[:, :1], axis, "fluorescence"), smooth=0)
-    maps = edge_energy(SpectralStack((rng.poisson(2000 * clean) / 2000).astype(np.float32), axis, "fluorescence"))
+    maps = edge_energy(
+        SpectralStack((rng.poisson(2000 * clean) / 2000).astype(np.float32), axis, "fluorescence"), line_error=0
+    )
     for name in ("edge_energy", "edge_jump"):
         assert 0.62 < within(maps, truth, name, 1) < 0.75, name
         assert 0.91 < within(maps, truth, name, 2) < 0.985, name
@@ -120,7 +122,7 @@ def test_amounts_carry_the_noise_of_a_cleaned_stack() -> None:
     amounts = np.array([0.5, 0.4])[:, None] + np.array([0.02, 0.03])[:, None] * rng.standard_normal((2, N))
     data = (columns @ amounts)[:, :, None].astype(np.float32)
     noise = AmountNoise(columns, factors)
-    maps = edge_energy(SpectralStack(data, axis, "optical_depth", metadata={"noise": noise}), smooth=0)
+    maps = edge_energy(SpectralStack(data, axis, "optical_depth", metadata={"noise": noise}), smooth=0, line_error=0)
     true = edge_energy(SpectralStack((columns @ [[0.5], [0.4]])[:, :, None], axis, "optical_depth"), smooth=0)
     for name in ("edge_energy", "edge_jump"):
         one = maps[name]

@@ -23,6 +23,9 @@ _MIN_ENERGIES = 5
 _UNLIKE = 0.3
 """Part of the shift of smoothing that counts as an error, because a pixel's edge is not the mean of all."""
 
+_PER_BLOCK = 64
+"""About so many spectra of each block serve the mean spectrum."""
+
 _STEEPER = 1.5
 """Variance of a rise over its square above which there is no crossing, but noise."""
 
@@ -93,6 +96,14 @@ class EdgeFit:
         self._shift = dict(zip(self.energies, shift or (0.0, 0.0, 0.0), strict=True))
         self.jump, self.jump_sigma = (np.full(n_pixels, np.nan, np.float32) for _ in range(2))
         self.good = np.zeros(n_pixels, dtype=bool)
+        self._sums: list[tuple[Float64Array, int]] = []
+
+    @property
+    def mean(self) -> Float64Array | None:
+        """Mean spectrum (E,) of some good pixels of each block, None if there are none."""
+        count = sum(n for _, n in self._sums)
+        mean: Float64Array = np.sum([total for total, _ in self._sums], axis=0) / max(1, count)
+        return mean if count else None
 
     def _prepare_rows(self, matrices: LocalQuadratic) -> None:
         """Prepare the values and slopes of a spectrum, and their errors."""
@@ -126,7 +137,11 @@ class EdgeFit:
             self.good[pixels] = good
             self.jump[pixels] = lines.jump
             any_row = np.zeros(good.size, dtype=np.intp)
-            self.jump_sigma[pixels] = np.sqrt(noise.variance(self._pair, any_row, (0.0, 0.0, 0.0), (0.0, 0.0, 1.0)))
+            of_noise = noise.variance(self._pair, any_row, (0.0, 0.0, 0.0), (0.0, 0.0, 1.0))
+            self.jump_sigma[pixels] = np.sqrt(of_noise + lines.model**2)
+            some = np.flatnonzero(good)
+            some = some[:: max(1, some.size // _PER_BLOCK)]
+            self._sums.append((block[:, some].sum(axis=1, dtype=np.float64), some.size))
             value, slope = self._rows(mu)
             top = self._last_argmax(value)
             np.copyto(slope, np.float32(-np.inf), where=self._number[1:-1] > top)

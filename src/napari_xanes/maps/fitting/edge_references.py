@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.edge import EdgeLines, normalize_spectrum
+from napari_xanes.edge import DECAY_EXPONENT, EdgeLines, normalize_spectrum
+from napari_xanes.history import Step
 from napari_xanes.spectrum import Spectrum
+from napari_xanes.stack import SpectralStack
 
 _ROUNDING = 1e-6
 """Differences of energies, in eV, that come from rounding."""
@@ -100,3 +102,31 @@ def on_axis(axis: Float64Array, references: Sequence[Spectrum]) -> Float64Array:
         one = normalize_spectrum(own)
         columns.append(PchipInterpolator(one.energy, one.mu)(np.clip(axis, one.energy[0], one.energy[-1])))
     return np.stack(columns, axis=1)
+
+
+def normalization_of(stack: SpectralStack) -> Step | None:
+    """Return the step that normalized a stack here, None if there is none."""
+    steps = [step for step in stack.history if step.name == "normalize_edge"]
+    return steps[-1] if steps and stack.quantity == "normalized" else None
+
+
+def is_flattened(stack: SpectralStack) -> bool:
+    """Return whether the slope of the post-edge line was removed from a stack."""
+    step = normalization_of(stack)
+    return step is not None and bool(step.parameters.get("flatten"))
+
+
+def lines_of(stack: SpectralStack, edge: EdgeLines) -> EdgeLines:
+    """Return the lines that normalized a stack, or those that will.
+
+    The lines of a stack that was cropped since lie on more energies than its own.
+    """
+    step = normalization_of(stack)
+    if step is None or step.state is None:
+        return edge
+    e0, pre, post = float(step.state["e0"]), tuple(step.state["pre"]), tuple(step.state["post"])
+    axis = stack.energy
+    if e0 + pre[0] < axis[0] or e0 + post[1] > axis[-1]:
+        axis = np.union1d(axis, np.arange(e0 + pre[0], e0 + post[1] + 1, 1.0))
+    left_out = tuple(step.state.get("left_out") or ())
+    return EdgeLines(axis, e0, pre, post, DECAY_EXPONENT / e0, left_out=left_out)
