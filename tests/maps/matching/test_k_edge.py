@@ -211,3 +211,43 @@ def test_real_oxides_are_within_the_claimed_error(real_data: Path, name: str, ph
     error = np.abs(maps["valence"].data[0] - [oxide.valence for oxide in oxides])
     assert error.mean() < bar
     assert (error < 2 * maps["valence"].sigma[0]).all()
+
+
+CALIBRATIONS = [(library, row) for library, oxides in REAL.items() for row in range(len(oxides))] + [("hydrates", 0)]
+HYDRATES = [("ni_k/NiOH2_rt_01.xdi", None, "Ni(OH)2", 2), ("ni_k/Ni2O3_rt_01.xdi", None, "Ni2O3", 3)]
+
+
+@pytest.mark.parametrize("quantity", ["normalized", "optical_depth"])
+@pytest.mark.parametrize(("name", "row"), [*CALIBRATIONS, ("hydrates", 1), ("sulfide", 0), ("sulfide", 1)])
+def test_each_measured_phase_calibrates_the_others(real_data: Path, name: str, row: int, quantity: str) -> None:
+    """Every phase that is shown lies within two sigma, also phases that are not in the library."""
+    phases = {
+        **REAL,
+        "hydrates": HYDRATES,
+        "sulfide": [*REAL["ni-k"], ("ni_k/NiS_rt_01.xdi", None, "NiS", 2)],
+    }[name]
+    spectra = []
+    for path, spectrum, phase, valence in phases:
+        found = load_reference(
+            {"path": real_data / "references" / path, "valence": valence} | ({"name": spectrum} if spectrum else {})
+        )
+        assert found is not None
+        if found.metadata.get("normalized") is False:
+            found = nx.edge.normalize_spectrum(found)
+        spectra.append(Spectrum(phase, found.energy, found.mu, valence))
+    library = name if name in REAL else "ni-k"
+    low, high = load_library(library).span
+    energy = np.arange(max(low + 5, *(one.energy[0] for one in spectra)), high - 5, 1.0)
+    data = np.stack([one.at(energy) for one in spectra], axis=1)[:, None].astype(np.float32)
+    valence_map = match(SpectralStack(data, energy, quantity), library=library, calibration=spectra[row])["valence"]
+    off = np.abs(valence_map.data[0] - [one.valence for one in spectra])
+    assert (off <= 2 * valence_map.sigma[0])[valence_map.mask[0]].all()
+
+
+def test_the_error_grows_with_the_misfit(library: Library, mixed: tuple[SpectralStack, np.ndarray]) -> None:
+    stack, _ = mixed
+    ripple = 0.15 * np.sin((ENERGY - 8340) / 4)[:, None, None]
+    maps = match(stack.with_data(stack.data + ripple), calibration=measured(library, NIO), max_misfit=1.0)
+    shown = maps["valence"].mask
+    assert (maps["valence_model"].data[shown] > 0.2).all()
+    assert (maps["valence"].sigma[shown] >= maps["valence_model"].data[shown]).all()

@@ -103,8 +103,8 @@ class EndmemberSearch:
                 continue
             apart = np.abs(charges[other.rows] @ other.shares - charges[best.rows] @ best.shares) > _CERTAIN_VALENCE
             for mixtures in (best, other):
-                held = (mixtures.shares[:, apart] > MIN_SHARE).any(axis=1)
-                ambiguous |= {float(charges[row]) for row, is_held in zip(mixtures.rows, held, strict=True) if is_held}
+                held = np.flatnonzero((mixtures.shares[:, apart] > MIN_SHARE).any(axis=1))
+                ambiguous |= {float(charges[mixtures.rows[k]]) for k in held}
         return sorted(ambiguous)
 
     def _mixtures(self, offset: float, n_members: int) -> Mixtures:

@@ -15,8 +15,9 @@ from napari_xanes.maps.fitting.design import Design, build_design
 from napari_xanes.maps.fitting.linear_fit import LinearFit
 from napari_xanes.maps.fitting.result import ReferenceFit
 from napari_xanes.maps.matching.doubts import NO_SIGNAL, Doubt, doubt_maps
+from napari_xanes.maps.matching.fit_misfit import misfit_beyond_noise
 from napari_xanes.maps.matching.k_edge_calibration import calibrate
-from napari_xanes.maps.matching.k_edge_model_error import model_error
+from napari_xanes.maps.matching.k_edge_model_error import grown_error, model_error
 from napari_xanes.maps.matching.result import LibrarySettings
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.progress import Progress
@@ -174,7 +175,7 @@ def _doubt(fit: LinearFit, max_misfit: float) -> NDArray[np.uint8]:
 def _maps(
     stack: SpectralStack, design: Design, fit: LinearFit, doubt: NDArray[np.uint8], error: float | None
 ) -> dict[str, ParameterMap]:
-    """The arrays of a fit as maps; `error` is the model error."""
+    """The arrays of a fit as maps; `error` is the model error of a good fit."""
     shape = stack.shape[1:]
     signal = fit.good.reshape(shape)
 
@@ -184,12 +185,12 @@ def _maps(
 
     noise, has_valence = fit.valence_sigma, np.isfinite(fit.valence)
     assigned = (doubt == 0) & has_valence.reshape(shape)
-    total = noise if error is None else np.hypot(noise, np.float32(error))
+    model = None if error is None else grown_error(error, misfit_beyond_noise(fit, np.abs(fit.jump))).astype(np.float32)
+    total = noise if model is None else np.hypot(noise, model)
     maps = {"valence": map_of(fit.valence, sigma=total, mask=assigned)}
-    if error is not None:
-        constant = np.where(has_valence, np.float32(error), np.float32(np.nan))
+    if model is not None:
         maps["valence_noise"] = map_of(noise, mask=assigned, companion="valence")
-        maps["valence_model"] = map_of(constant, mask=assigned, companion="valence")
+        maps["valence_model"] = map_of(np.where(has_valence, model, np.nan), mask=assigned, companion="valence")
     maps["edge_jump"] = map_of(fit.jump, stack.unit, fit.jump_sigma)
     maps["misfit"] = map_of(_misfit(fit), companion="valence")
     maps |= doubt_maps(doubt, "valence")

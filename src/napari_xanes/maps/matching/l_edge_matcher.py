@@ -124,7 +124,7 @@ class Matcher:
     @property
     def _freedom(self) -> int:
         """Degrees of freedom of a fit."""
-        return max(self._n_energies - self.grid.background.shape[1] - 3, 1)
+        return max(self._n_energies - int(self.grid.background.shape[1]) - 3, 1)
 
     def settle(self) -> None:
         """Weigh the evidence of all matched pixels again, with the misfit of the theory that they share.

@@ -15,6 +15,7 @@ from napari_xanes.maps.fitting.linear_fit import LinearFit
 from napari_xanes.maps.matching.doubts import Doubt, doubt_maps
 from napari_xanes.maps.matching.endmembers import MIN_SHARE
 from napari_xanes.maps.matching.energy_window import EnergyWindow
+from napari_xanes.maps.matching.fit_misfit import misfit_beyond_noise
 from napari_xanes.maps.matching.l_edge_matcher import Matcher
 from napari_xanes.maps.matching.l_edge_model_error import LEdgeError, error_of
 from napari_xanes.parameter_map import ParameterMap
@@ -25,9 +26,6 @@ from napari_xanes.theory.library.model import Library
 
 _HALF_STEP = 1 / np.sqrt(12)
 """Standard error of a 10Dq that is anywhere within a step of the library, in steps."""
-
-_NOISE_SPREAD = 3.5
-"""Two standard errors of a chi-square, times the root of the number of energies."""
 
 
 @dataclass(frozen=True)
@@ -182,22 +180,11 @@ def _doubt(fit: LinearFit, matcher: Matcher, ambiguous: BoolArray) -> NDArray[np
 
 
 def _model_error(fit: LinearFit, matcher: Matcher, error: LEdgeError | None) -> Float32Array:
-    """Error of each pixel's valence from the theory, which grows with what noise does not explain of the residual.
-
-    The noise of a pixel hides the misfit of the theory; all pixels together show it, so theirs is the least misfit.
-    """
+    """Error of each pixel's valence from the theory, which grows with its misfit."""
     height = matcher.values["signal"]
     if error is None:
         return np.zeros_like(height)
-    with np.errstate(all="ignore"):
-        squares = fit.rms.astype(np.float64) ** 2
-        noise = squares / fit.chi_square
-        limit = 1 + _NOISE_SPREAD / np.sqrt(fit.design.energy.size)
-        own = np.maximum(squares - limit * noise, 0) / height**2
-        good = fit.good & np.isfinite(own)
-        common = np.sum((squares - noise)[good]) / max(float(np.sum(height[good] ** 2)), 1e-30)
-        model = error.valence(np.sqrt(np.maximum(own, max(common, 0.0))))
-    return model.astype(np.float32)
+    return error.valence(misfit_beyond_noise(fit, height)).astype(np.float32)
 
 
 def _grid_error(fit: LinearFit, settings: MixtureSettings) -> Float32Array:
