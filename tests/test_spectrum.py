@@ -19,6 +19,8 @@ def test_interpolates_linearly_and_knows_its_range() -> None:
         ([8340, 8330], [0, 1], "out of order"),
         ([8340, 8340], [0, 1], "8340 eV at position 1 comes twice"),
         ([8340, np.nan], [0, 1], "energy 1 is not a number"),
+        ([8330, 0], [0, 1], "0 at position 1 is no photon energy"),
+        ([-1, 8330], [0, 1], "-1 at position 0 is no photon energy"),
         ([8340, 8350], [0, 1, 2], "2 energies but mu has shape"),
         ([], [], "at least one value"),
         ([[8340, 8350]], [[0, 1]], "list of at least one"),

@@ -16,6 +16,10 @@ _KEV_LIMIT = 30.0
 """Axes that end below this value are probably in keV: no absorption edge that is imaged lies below 30 eV."""
 
 
+_WRITTEN = ("path", "normalized", "warnings")
+"""Metadata of a spectrum that a recipe keeps."""
+
+
 def checked_energy(energy: ArrayLike, *, what: str) -> NDArray[np.float64]:
     """Return an energy axis as float64 in eV, after checking it.
 
@@ -29,13 +33,16 @@ def checked_energy(energy: ArrayLike, *, what: str) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If the axis is empty, not one-dimensional, not finite, not strictly increasing, or in keV.
+        If the axis is empty, not one-dimensional, not finite, not positive, not strictly increasing, or in keV.
     """
     axis = np.array(energy, dtype=np.float64)
     if axis.ndim != 1 or axis.size == 0:
         raise ValueError(f"{what}: the energies must be a list of at least one value, not shape {axis.shape}")
     if not np.isfinite(axis).all():
         raise ValueError(f"{what}: energy {int(np.flatnonzero(~np.isfinite(axis))[0])} is not a number")
+    if (axis <= 0).any():
+        i = int(np.argmax(axis <= 0))
+        raise ValueError(f"{what}: {axis[i]:g} at position {i} is no photon energy; energies are above 0 eV")
     if axis.max() < _KEV_LIMIT:
         raise ValueError(
             f"{what}: energies of {axis.min():g} to {axis.max():g} eV look like keV; multiply them by 1000"
@@ -119,7 +126,7 @@ class Spectrum:
         plain: dict[str, Any] = {"name": self.name}
         if self.valence is not None:
             plain["valence"] = self.valence
-        plain |= {key: to_plain(self.metadata[key]) for key in ("path", "normalized") if key in self.metadata}
+        plain |= {key: to_plain(self.metadata[key]) for key in _WRITTEN if key in self.metadata}
         plain |= {"energy": to_plain(self.energy), "mu": to_plain(self.mu)}
         if self.sigma is not None:
             plain["sigma"] = to_plain(self.sigma)
@@ -137,5 +144,5 @@ class Spectrum:
         missing = [key for key in ("name", "energy", "mu") if key not in plain]
         if missing:
             raise ValueError(f"a spectrum needs name, energy and mu, but {missing[0]!r} is missing")
-        metadata = {key: plain[key] for key in ("path", "normalized") if key in plain}
+        metadata = {key: plain[key] for key in _WRITTEN if key in plain}
         return cls(plain["name"], plain["energy"], plain["mu"], plain.get("valence"), plain.get("sigma"), metadata)

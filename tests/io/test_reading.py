@@ -7,6 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 import dask.array as da
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -155,3 +156,12 @@ def test_the_end_of_an_interrupted_scan(values: list[float], look: int) -> None:
     with mock.patch.object(frames, "_LOOK_BYTES", look):
         assert frames.filled_length(data) == expected
         assert frames.filled_length(da.from_array(data, chunks=(3, 2, 3))) == expected
+
+
+@pytest.mark.parametrize("wrong", [-1.0, 0.0])
+def test_energies_that_are_none_are_refused_with_the_file(tmp_path: Path, wrong: float) -> None:
+    nx.write(nx.SpectralStack(np.ones((3, 4, 5)), [8330, 8340, 8350]), tmp_path / "scan.h5")
+    with h5py.File(tmp_path / "scan.h5", "r+") as file:
+        file["entry/data/energy"][2] = wrong
+    with pytest.raises(ValueError, match=rf"scan.h5: {wrong:g} at position 0 is no photon energy"):
+        nx.read(tmp_path / "scan.h5")

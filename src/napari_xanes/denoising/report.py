@@ -14,7 +14,8 @@ from napari_xanes.denoising.novelty.amounts import CLEAR_SIGMA
 from napari_xanes.denoising.pipeline import Decomposition
 from napari_xanes.denoising.result import DenoisingReport, DenoisingResult, NovelFeature
 from napari_xanes.denoising.survey import Survey
-from napari_xanes.noise import AmountNoise, PhotonNoise
+from napari_xanes.noise import AmountNoise
+from napari_xanes.saturation import saturated_share
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
@@ -104,15 +105,12 @@ def amount_noise(parts: Decomposition, design: DesignMatrix) -> AmountNoise:
     return AmountNoise(design.unscaled_references.astype(np.float32), factors)
 
 
-def saturated_share(stack: SpectralStack) -> float:
-    """Return the share of the flat at its largest value, in the middle frame; 0 without a flat."""
-    if not isinstance(stack.noise, PhotonNoise):
+def _saturated_share_of_flat(stack: SpectralStack) -> float:
+    """Return the share of the flat that is saturated, in its middle frame; 0 without a flat."""
+    flat = stack.corrections.flat
+    if flat is None:
         return 0.0
-    photons = stack.noise.i0
-    frame = np.asarray(photons[len(photons) // 2])
-    if frame.size == 1 < stack.data[0].size:
-        return 0.0
-    return float(np.mean(frame == frame.max()))
+    return saturated_share(flat[len(flat) // 2] if np.ndim(flat) == len(stack.shape) else flat)
 
 
 def _report(
@@ -141,7 +139,7 @@ def _report(
         chi_square=parts.chi_square,
         noise_alike=parts.neighbour_ratio,
         fine_structure_share=parts.fine_share,
-        saturated_share=saturated_share(survey.weighted.stack),
+        saturated_share=_saturated_share_of_flat(survey.weighted.stack),
         photons_known=survey.weighted.photons_known,
         adapted=parts.adaptation is not None and parts.adaptation.accepted,
         device=device,

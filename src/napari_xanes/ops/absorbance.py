@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes import blocks
-from napari_xanes._typing import BoolArray, Float32Array, Float64Array
+from napari_xanes._typing import BoolArray, Float32Array, Float64Array, IndexArray
 from napari_xanes.arguments import I0, as_mask
 from napari_xanes.ops.detector_gain import detector_gain
 from napari_xanes.ops.empty_area import empty_area
 from napari_xanes.ops.flats import dark_counts, incident
+from napari_xanes.ops.i0_checks import told_about_empty_values, told_about_i0, told_about_region
 from napari_xanes.ops.photon_noise import photon_noise
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
@@ -89,18 +90,24 @@ def _at_energies_of(stack: SpectralStack, i0: Spectrum) -> Spectrum:
     if (values <= 0).any():
         raise ValueError(f"I0 {i0.name!r} is not positive at {stack.energy[int(np.argmax(values <= 0))]:g} eV")
     sigma = None if i0.sigma is None else np.interp(stack.energy, i0.energy, i0.sigma)
-    return Spectrum(i0.name, stack.energy, values, sigma=sigma)
+    told = {"warnings": i0.metadata["warnings"]} if "warnings" in i0.metadata else {}
+    return Spectrum(i0.name, stack.energy, values, sigma=sigma, metadata=told)
 
 
 def _mean_in(stack: SpectralStack, mask: BoolArray, progress: Progress | None) -> Spectrum:
-    """Average the dark-corrected counts inside a mask, frame by frame; the error is that of the noise."""
+    """Average the dark-corrected counts inside a mask, frame by frame; the error is that of the noise.
+
+    The metadata say if the mask holds sample.
+    """
     dark = dark_counts(stack)
     flat = mask.ravel()
     n_pixels, n_frames = int(flat.sum()), stack.energy.size
     step = -(-n_pixels // _MOST_PIXELS)
-    means, relative = np.empty(n_frames), np.empty((n_frames, -(-n_pixels // step)))
+    means, others, relative = np.empty(n_frames), np.empty(n_frames), np.empty((n_frames, -(-n_pixels // step)))
     for i in range(n_frames):
-        values = np.asarray(stack.data[i]).ravel()[flat].astype(np.float64) - dark(i, flat)
+        frame = np.asarray(stack.data[i]).ravel().astype(np.float64) - dark(i, slice(None))
+        others[i] = np.nanmean(frame[~flat]) if n_pixels < flat.size else np.nan
+        values = frame[flat]
         finite = np.isfinite(values)
         if not finite.any():
             raise ValueError(f"the I0 region holds no finite value in frame {i} ({stack.energy[i]:.1f} eV)")
@@ -110,7 +117,9 @@ def _mean_in(stack: SpectralStack, mask: BoolArray, progress: Progress | None) -
             progress((i + 1) / n_frames, "I0")
     with np.errstate(all="ignore"):
         relative /= means[:, None]
-    return Spectrum("I0", stack.energy, means, sigma=np.abs(means) * _scatter(relative) / np.sqrt(n_pixels))
+    sigma = np.abs(means) * _scatter(relative) / np.sqrt(n_pixels)
+    told = told_about_region(stack.energy, means, others)
+    return Spectrum("I0", stack.energy, means, sigma=sigma, metadata={"warnings": told} if told else {})
 
 
 def _scatter(relative: Float64Array) -> Float64Array:
@@ -156,7 +165,8 @@ def optical_depth(
     SpectralStack
         float32, quantity "optical_depth"; NaN where the intensity or I0 is not positive. If the gain is known,
         ``metadata["noise"]`` is the `PhotonNoise`, from which estimators compute errors. If the metadata have no
-        ``gain``, a line in ``metadata["notes"]`` says which one was used.
+        ``gain``, a line in ``metadata["notes"]`` says which one was used. ``metadata["warnings"]`` say what is wrong
+        with I0: an edge of the sample in it, another unit, saturation; and how many values are NaN.
 
     Raises
     ------
@@ -172,18 +182,26 @@ def optical_depth(
     array([0.693, 0.693], dtype=float32)
     """
     dark, i0_of = dark_counts(stack), incident(stack, i0)
+    counting, n_empty = not stack.is_lazy, list[IndexArray]()
 
     def absorb(block: NDArray[Any], frames: slice, pixels: slice) -> Float32Array:
         values = block.astype(np.float32)
         values -= dark(frames, pixels)
         with np.errstate(all="ignore"):
             values /= i0_of(frames, pixels)
-            values[~(values > 0) | np.isinf(values)] = np.nan
+            empty = ~(values > 0) | np.isinf(values)
+            values[empty] = np.nan
+            if counting:
+                n_empty.append(np.count_nonzero(empty & np.isfinite(block), axis=1))
             np.log(values, out=values)
         return np.negative(values, out=values)
 
     data = blocks.transform_frames(absorb, stack.data, progress=progress, message="optical depth")
-    return stack.with_data(data, quantity="optical_depth", metadata=_noise(stack, i0, gain, read_noise))
+    told = told_about_i0(stack, i0, data) + (
+        told_about_empty_values(stack, np.sum(n_empty, axis=0)) if counting else []
+    )
+    warnings = {"warnings": [*stack.metadata.get("warnings", ()), *told]} if told else {}
+    return stack.with_data(data, quantity="optical_depth", metadata=warnings | _noise(stack, i0, gain, read_noise))
 
 
 def _noise(stack: SpectralStack, i0: Any, gain: float | None, read_noise: float | None) -> dict[str, Any]:
