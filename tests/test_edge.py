@@ -290,7 +290,7 @@ def test_the_absorber_is_named_or_asked_for() -> None:
     assert absorber(8347.0) == ("Ni", "K")
     assert absorber(708.5) == ("Fe", "L3")
     assert absorber(853.0, "Ni") == ("Ni", "L3")
-    with pytest.raises(ValueError, match="may belong to V K or La L3: give the element and the edge"):
+    with pytest.raises(ValueError, match="may belong to V K or La L3: give the absorber"):
         absorber(5482.0)
     with pytest.raises(ValueError, match="no edge 'Q' of 'Ni'"):
         absorber(8347.0, "Ni", "Q")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.edge.elements import DECAY_EXPONENT, own_later_edges
+from napari_xanes.edge.cross_sections import tabulated_step
+from napari_xanes.edge.elements import DECAY_EXPONENT, absorber, own_later_edges
 from napari_xanes.edge.lines import EdgeLines
 from napari_xanes.edge.other_edges import other_edges
 from napari_xanes.edge.ranges import Range, default_ranges, start_behind
@@ -21,6 +22,7 @@ def choose_edge_lines(
     element: str | None = None,
     edge: str | None = None,
     left_out: tuple[float, ...] = (),
+    mback: bool = False,
 ) -> EdgeLines:
     """Choose the lines of a spectrum.
 
@@ -37,6 +39,8 @@ def choose_edge_lines(
         Whose later edges to expect; by default those of the only tabulated edge that E0 can belong to.
     left_out : tuple of float
         Energies in eV that the lines do not use.
+    mback : bool
+        Match all energies outside of the edge to tabulated cross sections.
 
     Returns
     -------
@@ -46,13 +50,15 @@ def choose_edge_lines(
     Raises
     ------
     ValueError
-        If E0 lies outside the energies, or too few points lie on one side of it.
+        If E0 lies outside the energies, too few points lie on one side of it, or it is not clear what to match to.
     """
     if pre is None or post is None:
         own = tuple(distance for _, distance in own_later_edges(e0, element, edge))
-        default_pre, default_post = default_ranges(energy, e0, own, other_edges(energy, mu, e0, own))
+        others = other_edges(energy, mu, e0, own)
+        default_pre, default_post = default_ranges(energy, e0, own, others, whole=mback)
         pre, post = pre or default_pre, post or default_post
-    return EdgeLines(energy, e0, pre, post, DECAY_EXPONENT / e0, left_out=left_out)
+    step = tabulated_step(energy, e0, *absorber(e0, element, edge)) if mback else None
+    return EdgeLines(energy, e0, pre, post, DECAY_EXPONENT / e0, left_out=left_out, step=step)
 
 
 def with_error(lines: EdgeLines, mu: Float64Array, element: str | None = None, edge: str | None = None) -> EdgeLines:

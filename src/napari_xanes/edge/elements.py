@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 DECAY_EXPONENT = 2.7
 """A step falls as E to the power of about -2.7, like tabulated cross sections of K shells and measured foils."""
@@ -94,7 +96,28 @@ def absorber(e0: float, element: str | None = None, edge: str | None = None) -> 
     if len(found) == 1:
         return found[0]
     names = " or ".join(f"{symbol} {name}" for symbol, name in found) or "no tabulated K or L3 edge"
-    raise ValueError(f"E0 = {e0:g} eV may belong to {names}: give the element and the edge")
+    raise ValueError(f"E0 = {e0:g} eV may belong to {names}: give the absorber, such as 'Ni K'")
+
+
+def named_absorber(text: str | None, metadata: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Return element and edge as a user names them, or else as the metadata do; None where neither says.
+
+    Raises
+    ------
+    ValueError
+        If the text is no element, or no element and edge.
+
+    Examples
+    --------
+    >>> named_absorber("Fe L3", {}), named_absorber("Ni", {}), named_absorber(None, {"element": "Mn", "edge": "K"})
+    (('Fe', 'L3'), ('Ni', None), ('Mn', 'K'))
+    """
+    if text is None:
+        return metadata.get("element"), metadata.get("edge")
+    words = text.split()
+    if not 1 <= len(words) <= 2 or tabulated_e0(*words) is None:
+        raise ValueError(f"absorber = {text!r} is no tabulated edge: write element and edge, such as 'Ni K' or 'Fe L3'")
+    return words[0], words[1] if len(words) == 2 else None
 
 
 def own_later_edges(e0: float, element: str | None = None, edge: str | None = None) -> list[tuple[str, float]]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array, IndexArray
 from napari_xanes.edge.ranges import Range
-from napari_xanes.edge.weights import LineWeights, choose_lines, inverse_of_line, spread_of_lines
+from napari_xanes.edge.weights import LineWeights, choose_lines, inverse_of_line, match_cross_section, spread_of_lines
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class EdgeLines:
         Error of the jump, as a share of it, that no counting reduces, because spectra are not lines (`error_in`).
     left_out : tuple of float
         Energies in eV that the lines do not use.
+    step : ndarray, shape (E,), optional
+        Tabulated absorption of the edge (`tabulated_step`); both sides are matched to it together.
 
     Raises
     ------
@@ -58,6 +60,7 @@ class EdgeLines:
     decay: float = 0.0
     model_error: float = 0.0
     left_out: tuple[float, ...] = ()
+    step: Float64Array | None = None
 
     def __post_init__(self) -> None:
         for name in ("pre", "post"):
@@ -91,6 +94,8 @@ class EdgeLines:
     @cached_property
     def lines(self) -> LineWeights:
         """The lines that are fitted, by their weights."""
+        if self.step is not None:
+            return match_cross_section(*self._offsets, self.e0, self.step[self.frames[1]])
         return choose_lines(*self._offsets, self.e0, self.decay)
 
     @property
@@ -112,7 +117,9 @@ class EdgeLines:
         """
         noise = float(self.measure(spectrum[:, None]).noise[0])
         used = np.concatenate([spectrum[frames] for frames in self.frames])
-        spread = spread_of_lines(used, *self._offsets, self.e0, self.decay, noise if np.isfinite(noise) else 0.0)
+        spread = spread_of_lines(
+            self.lines, used, *self._offsets, self.e0, self.decay, noise if np.isfinite(noise) else 0.0
+        )
         return float(np.hypot(self.lines.error, spread))
 
     def measure(self, block: NDArray[Any]) -> Lines:
@@ -160,20 +167,23 @@ class EdgeLines:
         lines : Lines
             Result of `measure`; a jump of NaN gives a spectrum of NaN.
         flatten : bool
-            Flatten as Athena does.
+            Flatten as Athena does; with a tabulated step, subtract its fall.
         frames : slice
             Energies of the block.
         """
         scale = 1 / lines.jump
         offset = (self.energy[frames] - self.e0).astype(np.float32)
         design = np.stack([np.ones_like(offset), offset, np.zeros_like(offset)], axis=1)
-        if flatten:
+        along_line = flatten and self.step is None
+        if along_line:
             above = offset > 0
             design[above, 2], design[above, 1] = offset[above], 0
         line = np.stack([lines.low, lines.low_slope, lines.high_slope])
-        terms = 3 if flatten else 2
+        terms = 3 if along_line else 2
         out: NDArray[np.float32] = np.multiply(block, scale.astype(np.float32), dtype=np.float32)
         out -= design[:, :terms] @ (line[:terms] * scale).astype(np.float32)
+        if flatten and self.step is not None:
+            out -= np.where(offset > 0, self.step[frames] - 1, 0).astype(np.float32)[:, None]
         return out
 
 

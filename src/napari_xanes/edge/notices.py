@@ -8,6 +8,7 @@ from napari_xanes._typing import Float64Array
 from napari_xanes.edge.elements import own_later_edges
 from napari_xanes.edge.lines import EdgeLines
 from napari_xanes.edge.other_edges import other_edges
+from napari_xanes.edge.position import close_groups
 from napari_xanes.edge.ranges import HARD, start_behind
 
 _LARGE, _LARGE_SOFT = 0.12, 0.3
@@ -32,7 +33,11 @@ def notices_of(lines: EdgeLines, mu: Float64Array, element: str | None = None, e
     own = own_later_edges(lines.e0, element, edge)
     used = ~np.isin(lines.energy, np.asarray(lines.left_out))
     others = other_edges(lines.energy[used], mu[used], lines.e0, tuple(distance for _, distance in own))
-    found = [_on_spoiled_frames(lines), *(_on_another_edge(lines, distance) for distance in others)]
+    found = [
+        _on_spoiled_frames(lines),
+        _on_close_energies(lines),
+        *(_on_another_edge(lines, distance) for distance in others),
+    ]
     close = [(name, distance) for name, distance in own if distance < start_behind([distance])]
     if close and lines.post[0] < start_behind([distance for _, distance in close]):
         name, distance = close[-1]
@@ -57,6 +62,17 @@ def _on_spoiled_frames(lines: EdgeLines) -> str:
     return (
         f"{len(lines.left_out)} of {lines.energy.size} frames do not belong to the spectrum ({energies} eV): E0 and "
         "the lines leave them out, but their values stay as measured; look at these frames and at their flats"
+    )
+
+
+def _on_close_energies(lines: EdgeLines) -> str:
+    joined = np.flatnonzero(np.diff(close_groups(lines.energy)) == 0)
+    if not joined.size:
+        return ""
+    first, second = lines.energy[joined[0] : joined[0] + 2]
+    return (
+        f"{joined.size} of {lines.energy.size} energies are nearer to the one before than a fifth of the step around "
+        f"them (first {first:.4f} and {second:.4f} eV): E0 is found with their means"
     )
 
 

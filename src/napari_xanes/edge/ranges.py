@@ -26,7 +26,7 @@ _BEFORE, _BEHIND = 10.0, 30.0
 
 
 def default_ranges(
-    energy: ArrayLike, e0: float, own: Sequence[float] = (), others: Sequence[float] = ()
+    energy: ArrayLike, e0: float, own: Sequence[float] = (), others: Sequence[float] = (), *, whole: bool = False
 ) -> tuple[Range, Range]:
     """Choose the ranges of the pre-edge and post-edge lines, in eV relative to E0.
 
@@ -41,6 +41,8 @@ def default_ranges(
         as L2 is to L3, and ends before those that are not.
     others : sequence of float
         Distances of other edges from E0, in eV, negative below it. No range reaches over them.
+    whole : bool
+        Use all energies outside of the edge, not 150 eV below it and 200 eV above it at most.
 
     Returns
     -------
@@ -76,7 +78,8 @@ def default_ranges(
     below = below[below >= start]
     passed, end = _limits_of_post(above, own, others)
     above = above[above <= end]
-    return _pre_range(below), _post_range(above, passed, soft=e0 < HARD)
+    longest = (np.inf, np.inf) if whole else (150.0, 200.0)
+    return _pre_range(below, longest[0]), _post_range(above, passed, longest[1], soft=e0 < HARD)
 
 
 def start_behind(own: Sequence[float]) -> float:
@@ -101,18 +104,18 @@ def _limits_of_post(above: Float64Array, own: Sequence[float], others: Sequence[
     return passed, min(ends, default=float(above[-1]))
 
 
-def _pre_range(below: Float64Array) -> Range:
-    low, high = max(float(below[0]), -150.0), -min(15.0, -0.35 * float(below[0]))
+def _pre_range(below: Float64Array, longest: float) -> Range:
+    low, high = max(float(below[0]), -longest), -min(15.0, -0.35 * float(below[0]))
     if np.sum((below >= low) & (below <= high)) < 3:
         return float(below[0]), float(below[min(2, below.size - 2)]) if below.size > 2 else float(below[-1])
     return low, high
 
 
-def _post_range(above: Float64Array, passed: float, *, soft: bool) -> Range:
+def _post_range(above: Float64Array, passed: float, longest: float, *, soft: bool) -> Range:
     """Return the post-edge range; on a short axis it begins nearer to E0, so that it holds more of an oscillation."""
     last = float(above[-1])
     start = min(30.0, 0.65 * last) if soft else min(float(np.clip(last - 50, 15, 30)), 0.5 * last)
-    low, high = max(start, passed), min(last, 200.0)
+    low, high = max(start, passed), min(last, longest)
     if np.sum((above >= low) & (above <= high)) < 3:
         return float(above[-min(3, max(2, above.size - 1))]), last
     return low, high

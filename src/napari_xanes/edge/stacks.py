@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.edge.choice import choose_edge_lines, with_error
-from napari_xanes.edge.elements import tabulated_e0
+from napari_xanes.edge.elements import named_absorber, tabulated_e0
 from napari_xanes.edge.lines import EdgeLines
 from napari_xanes.edge.position import find_e0
 from napari_xanes.edge.ranges import Range
@@ -60,6 +60,8 @@ def fit_edge(
     min_jump: float | None = None,
     *,
     left_out: Sequence[float] | None = None,
+    absorber: str | None = None,
+    mback: bool = False,
     progress: Progress | None = None,
 ) -> tuple[EdgeLines, float]:
     """Estimate E0, the ranges and the smallest jump from a stack's strongest pixels and their noise.
@@ -71,6 +73,10 @@ def fit_edge(
     e0, pre, post, min_jump, left_out
         Values that are given are kept. The smallest jump is four times the median standard error of a pixel's jump, as
         far as it comes from noise; the energies that are left out are those of spoiled frames.
+    absorber : str, optional
+        Element and edge, such as "Fe K"; by default as the metadata say.
+    mback : bool
+        Match to tabulated cross sections (`tabulated_step`).
     progress : callable, optional
         Called with the fraction of a lazy stack that has been read.
 
@@ -84,6 +90,7 @@ def fit_edge(
     ValueError
         If a frame is empty, no pixel has a complete spectrum, there is no edge, or no jump is above `min_jump`.
     """
+    named = named_absorber(absorber, stack.metadata)
     step = max(1, round(np.prod(stack.shape[1:]) / _SAMPLE_PIXELS))
     step = min(step, stack.shape[-2])
     largest = np.nan
@@ -92,7 +99,7 @@ def fit_edge(
         spectra = spectra[:, np.isfinite(spectra).all(axis=0)]
         if spectra.shape[1] == 0:
             continue
-        edge = _edge_of(stack, spectra, e0, pre, post, left_out)
+        edge = _edge_of(stack, spectra, (e0, pre, post), left_out, named, mback=mback)
         lines = edge.measure(spectra)
         least_jump = 4 * float(np.median(np.sqrt(lines.sigma**2 - lines.model**2))) if min_jump is None else min_jump
         least_jump = least_jump if np.isfinite(least_jump) else 0.0
@@ -124,13 +131,15 @@ def _sampled(stack: SpectralStack, start: int, step: int, progress: Progress | N
 def _edge_of(
     stack: SpectralStack,
     spectra: NDArray[np.float32],
-    e0: float | None,
-    pre: Range | None,
-    post: Range | None,
+    given: tuple[float | None, Range | None, Range | None],
     left_out: Sequence[float] | None,
+    absorber: tuple[str | None, str | None],
+    *,
+    mback: bool,
 ) -> EdgeLines:
-    """Return the lines of a sample of spectra (E, P), with what is not given estimated."""
-    element, shell = stack.metadata.get("element"), stack.metadata.get("edge")
+    """Return the lines of a sample of spectra (E, P), with what is not given (E0, pre, post) estimated."""
+    e0, pre, post = given
+    element, shell = absorber
     strong, weak = _strong_and_weak(spectra)
     good = ~np.isin(stack.energy, np.asarray(left_out or ()))
     found = _e0(stack.energy[good], strong[good], e0, element, shell)
@@ -141,7 +150,9 @@ def _edge_of(
         strong, _ = _strong_and_weak(spectra[good])
         strong = np.interp(stack.energy, stack.energy[good], strong)
     energies = tuple(float(energy) for energy in stack.energy[~good])
-    lines = choose_edge_lines(stack.energy, strong, found, pre, post, element=element, edge=shell, left_out=energies)
+    lines = choose_edge_lines(
+        stack.energy, strong, found, pre, post, element=element, edge=shell, left_out=energies, mback=mback
+    )
     return with_error(lines, strong, element, shell)
 
 

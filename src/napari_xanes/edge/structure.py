@@ -18,7 +18,7 @@ _PERIOD, _DECAY = 60.0, 30.0
 _PRE_LENGTH = 10.0
 """Tails and pre-edge peaks reach about so far (eV)."""
 
-_TAIL = 6.0
+_TAIL = 6.5
 """Below a hard X-ray edge, its tail falls by a factor of e over so many eV."""
 
 _COMMON_SLOPE = 2e-3
@@ -44,7 +44,7 @@ def amplitude(offset: Float64Array, e0: float) -> Float64Array:
     Examples
     --------
     >>> amplitude(np.array([-100.0, -20, 20, 40, 100]), 8333.0).round(3).tolist()
-    [0.002, 0.019, 0.161, 0.1, 0.04]
+    [0.002, 0.025, 0.161, 0.1, 0.04]
     """
     tail = _TAIL if e0 > HARD else _TAIL / 4
     above = np.minimum(4.0 / np.maximum(offset, 1.0), 0.16) + 0.5 * np.exp(-((offset / 8) ** 2))

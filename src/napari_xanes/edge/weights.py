@@ -7,13 +7,15 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from napari_xanes._typing import Float64Array
+from napari_xanes.edge.ranges import HARD
 from napari_xanes.edge.structure import expected_error
 
 PreLine = Literal["line", "constant"]
-PostLine = Literal["line", "step"]
+PostLine = Literal["line", "step", "cross section"]
 
 _MIN_PRE_SPAN, _MIN_POST_SPAN = 50.0, 70.0
-"""From this span (eV) a side has a line of its own. Below, the slope of a line says more about fine structure."""
+"""From this span (eV) a side has a line of its own. Below, the slope of a line says more about fine structure. Soft
+X-rays need a quarter of the first."""
 
 _WHOLE_SPAN, _FADE_SPAN = 150.0, 40.0
 """From this span of the post-edge range on, in eV, its line defines the jump; up to `_FADE_SPAN` less, in part."""
@@ -26,10 +28,10 @@ _ADMISSIBLE = 4.0
 class LineWeights(NamedTuple):
     """Lines below and above an edge, as weights of the points in both ranges.
 
-    ``pre`` is a line or a constant. ``post`` is a line, or a ``step``: the pre-edge line plus a jump that decays as
-    tabulated cross sections do. ``matrix`` (4, E) gives, from the points of both ranges, the pre-edge line at E0, its
-    slope, the slope of the post-edge line, and the jump. ``error`` is the part of the jump that these lines are
-    expected to be wrong by.
+    ``pre`` is a line or a constant. ``post`` is a line; or a ``step``: the pre-edge line plus a jump that decays as
+    cross sections do; or a ``cross section``: both sides are fitted together (`match_cross_section`). ``matrix`` (4, E)
+    gives, from the points of both ranges, the pre-edge line at E0, its slope, the slope of the post-edge line, and the
+    jump. ``error`` is the part of the jump that these lines are expected to be wrong by.
     """
 
     pre: PreLine
@@ -82,10 +84,10 @@ def inverse_of_line(offset: Float64Array) -> Float64Array:
 def choose_lines(before: Float64Array, after: Float64Array, e0: float, decay: float) -> LineWeights:
     """Choose the kind of line of each side by how long the ranges are; see `LineWeights`.
 
-    A side has a line of its own if its range spans 50 eV (below the edge) or 70 eV (above it). A shorter post-edge
-    range has a step. A shorter pre-edge range has a line or a constant, whichever makes the smaller error of the jump
-    for fine structure as measured spectra have it (`expected_error`). Where the ranges span at least 50 and 150 eV, the
-    jump is what these lines say it is, without such an error.
+    A side has a line of its own if its range spans 50 eV (below the edge; 12.5 eV in soft X-rays) or 70 eV (above it).
+    A shorter post-edge range has a step. A shorter pre-edge range has a line or a constant, whichever makes the smaller
+    error of the jump for fine structure as measured spectra have it (`expected_error`). Where the ranges span at least
+    50 and 150 eV, the jump is what these lines say it is, without such an error.
 
     Examples
     --------
@@ -96,27 +98,93 @@ def choose_lines(before: Float64Array, after: Float64Array, e0: float, decay: fl
     ('constant', 'step', 0.1)
     """
     post: PostLine = "line" if np.ptp(after) >= _MIN_POST_SPAN else "step"
+    matrices = {pre: line_weights(before, after, pre, post, decay) for pre in _pre_lines(before, e0)}
+    return _best(matrices, post, before, after, e0)
+
+
+def match_cross_section(before: Float64Array, after: Float64Array, e0: float, step: Float64Array) -> LineWeights:
+    """Match both sides to tabulated cross sections together: MBACK, with a line or a constant as background.
+
+    Parameters
+    ----------
+    before, after, e0
+        As in `choose_lines`.
+    step : ndarray, shape (A,)
+        Tabulated absorption of the edge at the energies of the post-edge range, 1 at E0.
+
+    Returns
+    -------
+    LineWeights
+        Both sides count alike, however many points they have. The slope of the post-edge line is that of a line through
+        the background and the step.
+
+    Notes
+    -----
+    Weng, Waldo & Penner-Hahn, J. Synchrotron Rad. 12, 506 (2005), scale the spectrum to the tables and subtract a
+    polynomial; here the tables are scaled to the spectrum, which makes the fit linear and its errors plain, as in the
+    variant of Lee et al. (2009). The background has order 1 at most: windows of imaging do not determine more.
+
+    Examples
+    --------
+    >>> before, after = np.array([-80.0, -50, -20]), np.array([20.0, 40, 60])
+    >>> step = np.array([0.99, 0.98, 0.97])
+    >>> mu = 0.3 - 1e-3 * np.append(before, after) + 2 * np.append([0, 0, 0], step)
+    >>> (match_cross_section(before, after, 8333.0, step).matrix @ mu).round(4).tolist()
+    [0.3, -0.001, -0.002, 2.0]
+    """
     offset = np.concatenate([before, after])
-    missing = max((_WHOLE_SPAN - np.ptp(after)) / _FADE_SPAN, (_MIN_PRE_SPAN - np.ptp(before)) / _FADE_SPAN * 2)
+    share = np.concatenate([np.full(before.size, before.size**-0.5), np.full(after.size, after.size**-0.5)])
+    fall = inverse_of_line(after)[1] @ step
+    matrices: dict[PreLine, Float64Array] = {}
+    for pre in _pre_lines(before, e0):
+        columns = [np.ones_like(offset), offset][: 1 + (pre == "line")]
+        columns.append(np.concatenate([np.zeros(before.size), step]))
+        weights = np.linalg.pinv(np.stack(columns, axis=1) * share[:, None]) * share
+        slope = weights[1] if pre == "line" else np.zeros(offset.size)
+        matrices[pre] = np.stack([weights[0], slope, slope + fall * weights[-1], weights[-1]])
+    return _best(matrices, "cross section", before, after, e0)
+
+
+def _min_pre_span(e0: float) -> float:
+    return _MIN_PRE_SPAN if e0 > HARD else _MIN_PRE_SPAN / 4
+
+
+def _pre_lines(before: Float64Array, e0: float) -> tuple[PreLine, ...]:
+    return ("line",) if np.ptp(before) >= _min_pre_span(e0) else ("line", "constant")
+
+
+def _best(
+    matrices: dict[PreLine, Float64Array], post: PostLine, before: Float64Array, after: Float64Array, e0: float
+) -> LineWeights:
+    """Return the weights that are expected to be least wrong; without error where the ranges are whole."""
+    needed = _min_pre_span(e0)
+    missing = max((_WHOLE_SPAN - np.ptp(after)) / _FADE_SPAN, 2.5 * (1 - np.ptp(before) / needed))
     share = float(np.clip(missing, 0, 1))
-    kinds: tuple[PreLine, ...] = ("line",) if np.ptp(before) >= _MIN_PRE_SPAN else ("line", "constant")
-    if len(kinds) == 1 and share == 0:
-        return LineWeights("line", post, line_weights(before, after, "line", post, decay), 0.0)
+    if len(matrices) == 1 and share == 0:
+        return LineWeights("line", post, matrices["line"], 0.0)
+    offset = np.concatenate([before, after])
     made = []
-    for pre in kinds:
-        matrix = line_weights(before, after, pre, post, decay)
+    for pre, matrix in matrices.items():
         model, total = expected_error(matrix[3], offset, e0)
         made.append((total, LineWeights(pre, post, matrix, share * model)))
     return min(made, key=lambda item: item[0])[1]
 
 
 def spread_of_lines(
-    spectrum: Float64Array, before: Float64Array, after: Float64Array, e0: float, decay: float, noise: float
+    chosen: LineWeights,
+    spectrum: Float64Array,
+    before: Float64Array,
+    after: Float64Array,
+    e0: float,
+    decay: float,
+    noise: float,
 ) -> float:
     """Return how much the jump of one spectrum differs between the lines that could be fitted, as a share of it.
 
     Parameters
     ----------
+    chosen : LineWeights
+        The lines that are fitted.
     spectrum : ndarray, shape (B + A,)
         Absorption at the energies of both ranges.
     before, after, e0, decay
@@ -130,7 +198,6 @@ def spread_of_lines(
         Root of the mean square difference from the chosen lines, each combination of kinds weighted by the inverse of
         its expected square error; 0 where the ranges leave no choice.
     """
-    chosen = choose_lines(before, after, e0, decay)
     jump = float(chosen.matrix[3] @ spectrum)
     if chosen.error == 0 or not jump > 0:
         return 0.0

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes import blocks
 from napari_xanes._typing import Block, Float64Array
-from napari_xanes.edge import (
-    DECAY_EXPONENT,
-    EdgeLines,
-    Lines,
-    fit_edge,
-    notices_of,
-    raise_if_frame_empty,
-    require_absorption,
-)
+from napari_xanes.edge import EdgeLines, Lines, fit_edge, notices_of, raise_if_frame_empty, require_absorption
+from napari_xanes.edge.cross_sections import tabulated_step
+from napari_xanes.edge.elements import DECAY_EXPONENT, named_absorber
+from napari_xanes.edge.elements import absorber as edge_at
 from napari_xanes.parameter_map import ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
@@ -40,13 +35,20 @@ def _fit(
     min_jump: float | None,
     left_out: list[float] | None,
     line_error: float | None,
+    method: str,
+    absorber: str | None,
     progress: Progress | None = None,
     **_: Any,
 ) -> Mapping[str, Any]:
     """Estimate E0, the ranges, their error, the smallest jump and the spoiled frames where they are not given."""
     require_absorption(stack, "normalize_edge", normalized=False)
-    edge, least_jump = fit_edge(stack, e0, pre, post, min_jump, left_out=left_out, progress=progress)
+    mback = method == "mback"
+    edge, least_jump = fit_edge(
+        stack, e0, pre, post, min_jump, left_out=left_out, absorber=absorber, mback=mback, progress=progress
+    )
+    named = {"absorber": " ".join(edge_at(edge.e0, *named_absorber(absorber, stack.metadata)))} if mback else {}
     return {
+        **named,
         "e0": edge.e0,
         "pre": edge.pre,
         "post": edge.post,
@@ -68,6 +70,8 @@ def normalize_edge(
     min_jump: Annotated[float | None, Param(ge=0, label="smallest jump", auto="4 sigma of the noise")] = None,
     left_out: Annotated[list[float] | None, Param(unit="eV", label="frames left out", auto="spoiled frames")] = None,
     line_error: Annotated[float | None, Param(ge=0, label="error of the lines", auto="from the ranges")] = None,
+    method: Literal["lines", "mback"] = "lines",
+    absorber: Annotated[str | None, Param(auto="from the metadata, or E0")] = None,
     progress: Progress | None = None,
 ) -> SpectralStack:
     """Normalized absorption, (mu - pre-edge line) / edge jump, pixel by pixel.
@@ -95,6 +99,12 @@ def normalize_edge(
         Error of the edge jump, as a share of it, because spectra are not lines. By default what the ranges make on
         measured spectra, and the spread between the lines that could be fitted; 0 on whole ranges, from 50 eV below
         and 150 eV above the edge on.
+    method : {"lines", "mback"}
+        Lines on both sides; or the element's tabulated cross sections plus a line, matched to all energies outside of
+        the edge together (MBACK).
+    absorber : str, optional
+        Element and edge, such as "Fe K". By default as the metadata say (``element``, ``edge``), or else the only
+        tabulated K or L3 edge that E0 fits.
 
     Returns
     -------
@@ -121,9 +131,10 @@ def normalize_edge(
     assert e0 is not None
     assert pre is not None
     assert post is not None
-    edge = EdgeLines(
-        stack.energy, e0, pre, post, DECAY_EXPONENT / e0, line_error or 0.0, left_out=tuple(left_out or ())
-    )
+    named = named_absorber(absorber, stack.metadata)
+    step = tabulated_step(stack.energy, e0, *edge_at(e0, *named)) if method == "mback" else None
+    decay = DECAY_EXPONENT / e0
+    edge = EdgeLines(stack.energy, e0, pre, post, decay, line_error or 0.0, tuple(left_out or ()), step)
     result = _Result(edge, float(min_jump or 0.0), int(np.prod(stack.shape[1:])))
     if stack.is_lazy:
         data = _normalize_lazily(stack, edge, result.measure, flatten=flatten, progress=progress)
@@ -136,7 +147,7 @@ def normalize_edge(
         )
     if not result.mask.any():
         raise_if_frame_empty(stack)
-    return stack.with_data(data, quantity="normalized", metadata=result.metadata(stack))
+    return stack.with_data(data, quantity="normalized", metadata=result.metadata(stack, *named))
 
 
 class _Result:
@@ -160,7 +171,7 @@ class _Result:
         self._sums.append((block[:, some].sum(axis=1, dtype=np.float64), some.size))
         return lines._replace(jump=jump)
 
-    def metadata(self, stack: SpectralStack) -> dict[str, Any]:
+    def metadata(self, stack: SpectralStack, element: str | None, edge: str | None) -> dict[str, Any]:
         """Return the map of the jump, the kinds of line, and the warnings."""
         shape = stack.shape[1:]
         jump, sigma, mask = self.jump.reshape(shape), self.sigma.reshape(shape), self.mask.reshape(shape)
@@ -168,7 +179,7 @@ class _Result:
         notices = []
         if count:
             mean = np.sum([total for total, _ in self._sums], axis=0) / count
-            notices = notices_of(self._edge, mean, stack.metadata.get("element"), stack.metadata.get("edge"))
+            notices = notices_of(self._edge, mean, element, edge)
         return {
             "edge_jump": ParameterMap(jump, stack.unit, sigma, mask),
             "edge_lines": {
