@@ -97,8 +97,9 @@ def fit_references(
         valences weighted by the coefficients; ``dominant``, the reference with the largest coefficient;
         ``residual_rms``; ``chi_square``, reduced; and ``constant`` and ``slope`` (per eV, 0 at the middle energy) if
         they were fitted. ``metadata`` holds warnings, ``residual_spectrum`` (what the residuals of pixels share, for
-        an edge jump of 1) and ``covariance_length_pixels`` (see `region_mean`). Pixels with NaN have NaN in all maps.
-        In pixels with too small a jump, the coefficients are masked, and valence and dominant are empty.
+        an edge jump of 1 or, if it does not grow with the jump, per pixel) and ``covariance_length_pixels`` (see
+        `region_mean`). Pixels with NaN have NaN in all maps. In pixels with too small a jump, the coefficients are
+        masked, and valence and dominant are empty.
 
     Raises
     ------
@@ -194,7 +195,11 @@ def _maps(stack: SpectralStack, design: Design, fit: LinearFit, model: ErrorMode
         "fit": ReferenceFit(design.energy, design.matrix, [*names, *design.backgrounds], fit.fractions),
     }
     if model.shared.any():
-        metadata["residual_spectrum"] = {"energy": model.energy, "mu": model.shared}
+        metadata["residual_spectrum"] = {
+            "energy": model.energy,
+            "mu": model.shared,
+            "per_jump": model.shared_per_jump,
+        }
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
 
 
@@ -243,3 +248,28 @@ def fitted_spectrum(maps: MapSet, index: tuple[int, ...]) -> Spectrum:
         n_references = len([name for name in fit.names if maps[name].companion != "fit"])
         coefficients[:n_references] *= float(maps["edge_jump"].data[index])
     return Spectrum("fit", fit.energy, np.asarray(fit.design) @ coefficients)
+
+
+def shared_residual(maps: MapSet, index: tuple[int, ...]) -> Spectrum | None:
+    """Return what the residuals of all pixels share, in the amount of one pixel; None if nothing was found.
+
+    Parameters
+    ----------
+    maps : MapSet
+        Maps of `fit_references`.
+    index : tuple of int
+        Pixel, (y, x) or (z, y, x).
+
+    Examples
+    --------
+    >>> energy = np.linspace(8330, 8400, 30)
+    >>> stack = SpectralStack(np.arctan(energy - 8343)[:, None, None], energy, "optical_depth")
+    >>> maps = fit_references(stack, references=[Spectrum("Ni", energy, stack.data[:, 0, 0])])
+    >>> shared_residual(maps, (0, 0)) is None
+    True
+    """
+    shared = maps.metadata.get("residual_spectrum")
+    if shared is None:
+        return None
+    amount = float(maps["edge_jump"].data[index]) if shared["per_jump"] else 1.0
+    return Spectrum("residual of all pixels", np.asarray(shared["energy"]), amount * np.asarray(shared["mu"]))

@@ -12,6 +12,7 @@ from tests.maps.reference_samples import AXIS, REFS, curve, stack_of
 from napari_xanes import MapSet, SpectralStack, region_mean
 from napari_xanes.maps import fit_references
 from napari_xanes.maps.fitting.error_model import ErrorModel, photons_alone
+from napari_xanes.maps.references import shared_residual
 
 N = 64
 TWO = REFS[:2]
@@ -153,6 +154,11 @@ def test_a_missing_phase_is_told_drawn_and_in_sigma(photons: int, gain: bool, pa
     basis, _ = np.linalg.qr(maps.metadata["fit"].design)
     left = metal.ravel() - basis @ (basis.T @ metal.ravel())
     assert np.corrcoef(drawn["mu"], left)[0, 1] > 0.9
+    curve_of_pixel = shared_residual(maps, (0, 0))
+    assert curve_of_pixel is not None
+    amount = maps["edge_jump"].data[0, 0] if drawn["per_jump"] else 1
+    np.testing.assert_allclose(curve_of_pixel.mu, amount * np.asarray(drawn["mu"]), rtol=1e-6)
+    assert maps["valence"].mask.all()
     mean = region_mean(maps, "valence")
     assert mean.sigma > 0.8 * np.median(maps["valence_model"].data[maps["valence"].mask])
 

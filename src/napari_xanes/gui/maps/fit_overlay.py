@@ -70,10 +70,13 @@ def fits_at(maps: MapSet, index: tuple[int, ...], energy: Any, values: Any) -> l
     from napari_xanes.maps.matching.result import library_match
 
     if reference_fit(maps.metadata) is not None:
-        from napari_xanes.maps.references import fitted_spectrum
+        from napari_xanes.maps.references import fitted_spectrum, shared_residual
 
         fit = fitted_spectrum(maps, index)
-        return [fit] if np.isfinite(fit.mu).all() else []
+        if not np.isfinite(fit.mu).all():
+            return []
+        shared = shared_residual(maps, index)
+        return [fit] if shared is None else [fit, shared]
     if library_match(maps.metadata) is None or not np.isfinite(values).all():
         return []
     from napari_xanes.maps.matching.best_matches import best_matches

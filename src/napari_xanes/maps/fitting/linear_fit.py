@@ -105,13 +105,15 @@ class LinearFit:
         self.chi_square[pixels] = _chi_square(fit, squares, expected)
         covariance = self.errors.noise(fit, squares, expected, pixels)
         model = self.errors.model(x) if self.errors.has_model else None
+        sigma = self._sigma(fit.support, covariance)
+        # Whether there is material is a question of noise alone.
+        jump, least_jump = x.sum(axis=0), 5 * sigma[-1] if self.min_jump is None else self.min_jump
+        good = finite & (jump > least_jump)
         if model is not None:
             covariance = covariance + model
-        sigma = self._sigma(fit.support, covariance)
-        jump, jump_sigma = x.sum(axis=0), sigma[-1]
-        good = finite & (jump > (5 * jump_sigma if self.min_jump is None else self.min_jump))
+            sigma = self._sigma(fit.support, covariance)
         self.finite[pixels], self.good[pixels] = finite, good
-        self.jump[pixels], self.jump_sigma[pixels] = jump, jump_sigma
+        self.jump[pixels], self.jump_sigma[pixels] = jump, sigma[-1]
         self.rms[pixels] = np.sqrt(squares / n_energies)
         self.background[:, pixels] = background
         self.dominant[pixels] = np.where(good, x.argmax(axis=0) + 1, 0)

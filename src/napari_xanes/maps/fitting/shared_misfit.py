@@ -13,11 +13,11 @@ from napari_xanes.residual_tests import pooled_residual
 _P_VALUE = 0.01
 """What is more likely by chance is not reported."""
 
-_PHASE = 3.0
+_PHASE = 3.5
 """Error that a missing phase makes within the references over the residual that it leaves outside.
 
 An unknown phase has an unknown valence, which counts too: with 10 % of metal (valence 0) in oxides of Ni and Fe, the
-mean valence is off by 3.0 to 5.7 times what the residual does if it is turned into the references; 3 covers that at 2
+mean valence is off by 3.0 to 5.7 times what the residual does if it is turned into the references. 3.5 covers that at 2
 sigma.
 """
 
