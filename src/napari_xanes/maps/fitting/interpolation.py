@@ -49,7 +49,7 @@ def reference_columns(
         low, high = (np.clip(axis + step, *reference.energy[[0, -1]]) for step in (-_STEP, _STEP))
         slopes.append(np.subtract(*(_interpolated(reference, at, axis) for at in (high, low))) / (high - low))
         step = step_near_edge(reference.energy, reference)
-        if step > _COARSE:
+        if step > 1.01 * _COARSE:
             warnings.append(
                 f"reference {reference.name!r} has steps of {step:.2g} eV near the edge: its shape between them is "
                 "guessed, which shifts amounts and valence; use a finer measurement"
