@@ -10,6 +10,8 @@ from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 from napari_xanes.denoising.background.composition import composition_prior
 from napari_xanes.denoising.background.patterns import Background
 from napari_xanes.denoising.background.search import plausible_background, refine_background
+from napari_xanes.denoising.bands import apply_matrix
+from napari_xanes.denoising.binning import bin_sums
 from napari_xanes.denoising.design_matrix import DesignMatrix
 from napari_xanes.denoising.fractions.cleaning import clean_baseline, expected_fractions
 from napari_xanes.denoising.fractions.estimate import (
@@ -24,7 +26,8 @@ from napari_xanes.denoising.fractions.maps import MapMethod, cleaned_fractions
 from napari_xanes.denoising.network.adaptation import Adaptation
 from napari_xanes.denoising.novelty.amounts import keep_clear
 from napari_xanes.denoising.novelty.search import find_novelty, no_novelty
-from napari_xanes.denoising.novelty.shared_features import NovelDirections
+from napari_xanes.denoising.novelty.shared_features import NovelDirections, residual_bins
+from napari_xanes.denoising.novelty.shared_residual import SharedResidual, find_shared_residual
 from napari_xanes.denoising.precision import WeightedStack, masked_mean
 from napari_xanes.denoising.survey import Survey
 from napari_xanes.progress import Progress, part
@@ -45,7 +48,8 @@ class Decomposition:
     amounts of the baseline columns; ``new`` (N, ...), amounts of the new features, and ``novelty``, their
     significance; ``offset`` (E,), the spectrum that was subtracted from every pixel; ``chi_square``, the median
     squared residual over the noise; ``used`` (Y, X), pixels that could be used; ``adaptation``, its result, None
-    without; ``fine_share``, as in `CleanedFractions`; ``neighbour_ratio``, as in `PixelFit`.
+    without; ``fine_share``, as in `CleanedFractions`; ``shared_residual``, None without; ``neighbour_ratio``, as in
+    `PixelFit`.
     """
 
     fractions: Float32Array
@@ -63,6 +67,7 @@ class Decomposition:
     used: BoolArray
     adaptation: Adaptation | None
     fine_share: float
+    shared_residual: SharedResidual | None
     neighbour_ratio: float
 
     def columns_and_maps(self, design: DesignMatrix) -> tuple[Float64Array, Float32Array]:
@@ -118,6 +123,7 @@ def decompose(
         search = part(progress, 0.5, 0.6)
         novelty = find_novelty(survey, design, cleaned.background, offset, precision, has_air=has_air, progress=search)
     unexplained = _unexplained_variance(survey, design, cleaned.background, offset, has_air)
+    shared = _shared_residual(survey, design, cleaned, novelty.directions.nuisance, has_air)
     fractions = cleaned_fractions(
         weighted,
         design,
@@ -133,7 +139,7 @@ def decompose(
     jump_sigma = np.hypot(cleaned.jump_sigma, np.sqrt(unexplained * edge_jump_variance(design)))
     return Decomposition(
         fractions=fractions.fractions,
-        fraction_sigma=fractions.sigma,
+        fraction_sigma=fractions.sigma if shared is None else np.hypot(fractions.sigma, shared.fraction_sigma),
         jump=cleaned.jump,
         jump_sigma=jump_sigma.astype(np.float32),
         baseline=clean_baseline(cleaned.amounts, cleaned.jump * fractions.fractions, precision, design),
@@ -147,6 +153,7 @@ def decompose(
         used=weighted.precision > 0,
         adaptation=fractions.adaptation,
         fine_share=fractions.fine_share,
+        shared_residual=shared,
         neighbour_ratio=fit.neighbour_ratio,
     )
 
@@ -188,6 +195,28 @@ def _refined_amounts(
         background = refine_background(background, survey.binned, design, prior)
         cleaned = clean_amounts(fitted, background, precision, design)
     return cleaned
+
+
+def _shared_residual(
+    survey: Survey, design: DesignMatrix, cleaned: CleanedAmounts, nuisance: Float64Array, has_air: bool
+) -> SharedResidual | None:
+    """Look for a spectrum that the residuals of the sample share, outside the effects of misregistration (E, M)."""
+    binned, weight = survey.binned, np.where(survey.air, 0, survey.weighted.precision).astype(np.float32)
+    jump = bin_sums(cleaned.jump * weight) / np.maximum(bin_sums(weight), 1e-30)
+    patterns = 0.0
+    if cleaned.background is not None:
+        squares = cleaned.background.squared_sum(cleaned.background.modes)[binned.sample_precision > 0]
+        patterns = float(np.sqrt(np.mean(squares) / design.root_weight.size))
+    residual = residual_bins(binned, design, cleaned.background, has_air=has_air)
+    return find_shared_residual(
+        residual - apply_matrix(nuisance, apply_matrix(nuisance.T, residual)),
+        binned.sample_precision,
+        jump,
+        float(binned.air_precision.sum()) if has_air else 0.0,
+        design,
+        survey.air.shape,
+        patterns=patterns,
+    )
 
 
 def _unexplained_variance(

@@ -109,7 +109,7 @@ def estimate_precision(stack: SpectralStack, progress: Progress | None = None) -
 
 def _second_differences(spectra: Float32Array) -> Float32Array:
     """Return second differences (E - 2, P) along the energy, in units in which noise keeps its variance."""
-    return np.asarray((spectra[1:-1] - 0.5 * (spectra[:-2] + spectra[2:])) / np.sqrt(1.5), np.float32)
+    return np.asarray((spectra[1:-1] - 0.5 * (spectra[:-2] + spectra[2:])) / 1.5**0.5, np.float32)
 
 
 def _robust_precision(differences: Float32Array) -> Float32Array:

@@ -140,6 +140,7 @@ def _report(
         noise_alike=parts.neighbour_ratio,
         fine_structure_share=parts.fine_share,
         saturated_share=_saturated_share_of_flat(survey.weighted.stack),
+        shared_residual=0.0 if parts.shared_residual is None else parts.shared_residual.size,
         photons_known=survey.weighted.photons_known,
         adapted=parts.adaptation is not None and parts.adaptation.accepted,
         device=device,
@@ -221,6 +222,12 @@ def _quality_text(report: DenoisingReport) -> list[str]:
         text.append(
             "Neighbouring pixels have similar noise: the stack was smoothed or resampled before, and the errors are "
             "too small. Denoise the measured stack instead."
+        )
+    if report.shared_residual:
+        text.append(
+            f"Residuals pooled over large areas share a spectrum of {report.shared_residual:.2%} of the edge jump: a "
+            "phase that is missing among the references is spread out, or references lie at the wrong energy. "
+            "The errors of the fractions were widened there."
         )
     fine = report.fine_structure_share or 0.0
     if fine > _MIN_FINE_SHARE:

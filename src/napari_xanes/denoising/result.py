@@ -46,6 +46,8 @@ class DenoisingReport(FieldMapping):
         1 for independent noise of neighbouring pixels, smaller after smoothing.
     fine_structure_share : float, optional
         Share of the sample where measured fractions contradicted the cleaned ones, so that they were kept.
+    shared_residual : float, optional
+        Root mean square of the residual that the whole sample or large areas share, for an edge jump of 1; 0 if none.
     saturated_share : float, optional
         Share of the flat at its largest value.
     photons_known : bool, optional
@@ -69,6 +71,7 @@ class DenoisingReport(FieldMapping):
     chi_square: float | None = None
     noise_alike: float | None = None
     fine_structure_share: float | None = None
+    shared_residual: float | None = None
     saturated_share: float | None = None
     photons_known: bool | None = None
     adapted: bool | None = None

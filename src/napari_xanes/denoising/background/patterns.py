@@ -48,6 +48,15 @@ class Background:
         )
         return float(np.sqrt(sample / max(air, 1e-30)))
 
+    def mode_ratios(self, binned: BinnedStack) -> Float64Array:
+        """Return how much larger the map of each mode is in the sample than in the air, (N,)."""
+        sample, air = (
+            np.sqrt(np.mean(self.maps[:, precision > 0].astype(np.float64) ** 2, axis=1))
+            for precision in (binned.sample_precision, binned.air_precision)
+        )
+        result: Float64Array = sample / np.maximum(air, 1e-30)
+        return result
+
     def enlarged(self, matrix: Float64Array, shape: tuple[int, ...]) -> Float32Array:
         """Return the maps of ``matrix (M, N) @ maps`` for every pixel of an image, (M, Y, X)."""
         maps = np.tensordot(matrix, self.maps, 1)

@@ -14,7 +14,8 @@ from napari_xanes.denoising.design_matrix import DesignMatrix
 _ROUNDS = 4
 """How often the power spectra of the maps are measured."""
 
-_MAX_SAMPLE_TO_AIR = 3.0
+_MAX_SAMPLE_TO_AIR, _MAX_MODE_RATIO = 3.0, 2.0
+"""Ratio of sample over air of all patterns from which on none is plausible, and of one that is left out."""
 
 
 def find_background(binned: BinnedStack, design: DesignMatrix, *, from_sample: bool = True) -> Background | None:
@@ -43,9 +44,24 @@ def find_background(binned: BinnedStack, design: DesignMatrix, *, from_sample: b
         if from_sample and number in (1, 3):
             background, state = system.with_more_modes(background, state)
         background, state = _solved(system, background, state)
+        if from_sample and number in (1, 3):
+            background, state = _without_sample_modes(background, state, binned)
         if number < _ROUNDS:
             background = replace(background, power=system.updated_power(background, state))
     return replace(background, initial_maps=background.maps)
+
+
+def _without_sample_modes(
+    background: Background, state: Float32Array, binned: BinnedStack
+) -> tuple[Background, Float32Array]:
+    """Leave out modes that the air hardly shows: a phase that the references do not explain, not a pattern."""
+    used = background.mode_ratios(binned) < _MAX_MODE_RATIO
+    if used.all() or not used.any():
+        return background, state
+    kept = replace(
+        background, modes=background.modes[:, used], maps=background.maps[used], power=background.power[used]
+    )
+    return kept, state[used]
 
 
 def refine_background(

@@ -1,0 +1,146 @@
+"""Find a phase that is spread out: too little in each place to be seen, but its residual is that of the whole sample.
+
+Such a phase biases the fractions wherever it is. Residuals of all bins are pooled: their part that is proportional to
+the edge jump, against its noise, and what differs between places, against random signs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_xanes._typing import Float32Array, Float64Array
+from napari_xanes.denoising.binning import BIN
+from napari_xanes.denoising.design_matrix import DesignMatrix
+from napari_xanes.denoising.fractions.estimate import unexplained_fraction_variance
+from napari_xanes.residual_tests import pooled_residual, tile_numbers
+
+_LEAST_BINS, _TILE = 64, 2
+"""Smallest number of bins that are pooled, and side in bins of the tiles whose signs are changed."""
+
+_MAX_P_VALUE, _MAX_P_VALUE_OF_PLACES = 1e-4, 0.005
+
+_LEVER = 3.0
+"""A missing phase lies out of the reach of the references by a third, per error of a fraction that it causes, of what
+these differ from each other. For a spread-out phase of Ni(OH)2 beside NiO and LiNiO2 it is 2.6."""
+
+_MIN_ERROR, _LEFT_OF_PATTERNS = 0.03, 0.35
+"""Error of a fraction from which on a shared residual counts, and the share of the patterns of the beam that may be
+left after their removal and is no phase."""
+
+_RADIUS = 3.0  # bins over which the amount of the missing phase is averaged
+
+
+@dataclass(frozen=True)
+class SharedResidual:
+    """The residual that pixels share: ``size``, its root mean square for an edge jump of 1; ``spectrum`` (E,), for an
+    edge jump of 1 and not divided by the noise; ``fraction_sigma`` (K, Y, X), the errors that follow."""
+
+    size: float
+    spectrum: Float64Array
+    fraction_sigma: Float32Array
+
+
+def find_shared_residual(
+    residual: Float32Array,
+    precision: Float32Array,
+    jump: Float32Array,
+    air_precision: float,
+    design: DesignMatrix,
+    shape: tuple[int, int],
+    *,
+    patterns: float,
+) -> SharedResidual | None:
+    """Test whether the residuals of the sample share a spectrum; return None if not, or if it would matter little.
+
+    Parameters
+    ----------
+    residual : ndarray, shape (E, y, x)
+        Bins without what is explained, divided by the noise of each energy, as from `residual_bins`.
+    precision, jump : ndarray, shape (y, x)
+        Precision and edge jump of the bins; precision 0 where there is no sample.
+    air_precision : float
+        Precision of the spectrum of air that was subtracted; 0 without air.
+    design : DesignMatrix
+        Columns of the fit.
+    shape : tuple of int
+        Of the image, for the errors.
+    patterns : float
+        Root mean square of the patterns of the beam that were removed, 0 if none, divided by the noise of each energy.
+    """
+    used = precision > 0.25 * np.percentile(precision[precision > 0], 90)
+    if used.sum() < _LEAST_BINS or design.learned:
+        return None
+    weight, height = precision[used].astype(np.float64), jump[used].astype(np.float64)
+    spectra = residual[:, used].astype(np.float64)
+    freedom = len(residual) - design.columns.shape[1]
+    offset, slope, variance = _fit_line(spectra, weight, height, air_precision)
+    left = spectra - offset[:, None] - slope[:, None] * height
+    noise = max(1.0, float(np.median(np.einsum("ep,ep->p", left, left) * weight)) / freedom)
+    common = _common_size(slope, noise * variance, freedom)
+    local, direction = _local_size(left, weight, height, used)
+    size = float(np.hypot(common, local))
+    lever = _LEVER * np.sqrt(len(residual) * unexplained_fraction_variance(1.0, np.ones((1, 1), np.float32), design))
+    left_of_patterns = _LEFT_OF_PATTERNS * patterns / float(np.sqrt(np.mean(height**2)))
+    if size < max(_MIN_ERROR / float(lever.max()), left_of_patterns):
+        return None
+    unit = slope / np.linalg.norm(slope) if common >= local else direction
+    amount = _amount_map(unit @ (spectra - offset[:, None]), weight, height, used, noise)
+    image = np.kron(amount, np.ones((BIN, BIN)))[: shape[0], : shape[1]] / np.sqrt(len(residual))
+    spectrum = unit * size * np.sqrt(len(residual)) / design.root_weight
+    return SharedResidual(size, spectrum, (lever * image).astype(np.float32))
+
+
+def _fit_line(
+    spectra: Float64Array, weight: Float64Array, height: Float64Array, air_precision: float
+) -> tuple[Float64Array, Float64Array, float]:
+    """Fit an offset and a part proportional to the jump at each energy; return both (E,) and the latter's variance.
+
+    The offset is known as well as the spectrum of air is.
+    """
+    mixed = float(weight @ height)
+    normal = np.array([[weight.sum() + air_precision, mixed], [mixed, float(weight @ height**2)]])
+    covariance = np.linalg.pinv(normal)
+    offset, slope = covariance @ np.stack([spectra @ weight, spectra @ (weight * height)])
+    return offset, slope, float(covariance[1, 1])
+
+
+def _common_size(slope: Float64Array, variance: float, freedom: int) -> float:
+    """Return the root mean square of a spectrum beyond its noise; 0 if it is not significant."""
+    from scipy.stats import chi2
+
+    square = float(slope @ slope)
+    if variance <= 0 or chi2.sf(square / variance, freedom) > _MAX_P_VALUE:
+        return 0.0
+    return float(np.sqrt(max(square / freedom - variance, 0.0)))
+
+
+def _local_size(
+    left: Float64Array, weight: Float64Array, height: Float64Array, used: np.ndarray
+) -> tuple[float, Float64Array]:
+    """Return the size of a spectrum whose amount differs between places, 0 if not significant, and its direction."""
+    spectra = np.full((len(left), used.size), np.nan)
+    spectra[:, used.ravel()] = left
+    variance, heights = np.ones(used.size), np.zeros(used.size)
+    variance[used.ravel()], heights[used.ravel()] = 1 / weight, height
+    found = pooled_residual(spectra, variance[None], tile_numbers(used.shape, _TILE), heights)
+    norm = float(np.linalg.norm(found.spectrum))
+    if found.p_value > _MAX_P_VALUE_OF_PLACES or norm == 0:
+        return 0.0, np.zeros(len(left))
+    return found.size, found.spectrum / norm
+
+
+def _amount_map(
+    amounts: Float64Array, weight: Float64Array, height: Float64Array, used: np.ndarray, noise: float
+) -> Float64Array:
+    """Return the size of the shared residual (y, x) around each bin for an edge jump of 1, without its noise."""
+    from scipy.ndimage import gaussian_filter
+
+    sums, squares, spread = np.zeros((3, *used.shape))
+    sums[used], squares[used] = weight * height * amounts, weight * height**2
+    spread[used] = noise * weight * height**2
+    mean, total = gaussian_filter(sums, _RADIUS), np.maximum(gaussian_filter(squares, _RADIUS), 1e-30)
+    variance = gaussian_filter(spread, _RADIUS / np.sqrt(2)) / (4 * np.pi * _RADIUS**2 * total**2)
+    result: Float64Array = np.sqrt(np.maximum((mean / total) ** 2 - variance, 0))
+    return result
