@@ -27,7 +27,7 @@ from napari_xanes.denoising.network.adaptation import Adaptation
 from napari_xanes.denoising.novelty.amounts import keep_clear
 from napari_xanes.denoising.novelty.search import find_novelty, no_novelty
 from napari_xanes.denoising.novelty.shared_features import NovelDirections, residual_bins
-from napari_xanes.denoising.novelty.shared_residual import SharedResidual, find_shared_residual
+from napari_xanes.denoising.novelty.shared_residual import SHARED_LENGTH, SharedResidual, find_shared_residual
 from napari_xanes.denoising.precision import WeightedStack, masked_mean
 from napari_xanes.denoising.survey import Survey
 from napari_xanes.progress import Progress, part
@@ -48,8 +48,8 @@ class Decomposition:
     amounts of the baseline columns; ``new`` (N, ...), amounts of the new features, and ``novelty``, their
     significance; ``offset`` (E,), the spectrum that was subtracted from every pixel; ``chi_square``, the median
     squared residual over the noise; ``used`` (Y, X), pixels that could be used; ``adaptation``, its result, None
-    without; ``fine_share``, as in `CleanedFractions`; ``shared_residual``, None without; ``neighbour_ratio``, as in
-    `PixelFit`.
+    without; ``fine_share``, as in `CleanedFractions`; ``shared_residual``, None without;
+    ``covariance_length`` in pixels; ``neighbour_ratio``, as in `PixelFit`.
     """
 
     fractions: Float32Array
@@ -68,6 +68,7 @@ class Decomposition:
     adaptation: Adaptation | None
     fine_share: float
     shared_residual: SharedResidual | None
+    covariance_length: float
     neighbour_ratio: float
 
     def columns_and_maps(self, design: DesignMatrix) -> tuple[Float64Array, Float32Array]:
@@ -154,6 +155,7 @@ def decompose(
         adaptation=fractions.adaptation,
         fine_share=fractions.fine_share,
         shared_residual=shared,
+        covariance_length=max(fractions.covariance_length, 0.0 if shared is None else SHARED_LENGTH),
         neighbour_ratio=fit.neighbour_ratio,
     )
 

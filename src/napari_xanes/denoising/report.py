@@ -143,6 +143,7 @@ def _report(
         shared_residual=0.0 if parts.shared_residual is None else parts.shared_residual.size,
         photons_known=survey.weighted.photons_known,
         adapted=parts.adaptation is not None and parts.adaptation.accepted,
+        covariance_length_pixels=parts.covariance_length if method else 1.0,
         device=device,
     )
     text = [

@@ -54,6 +54,9 @@ class DenoisingReport(FieldMapping):
         Whether the noise follows from counted photons.
     adapted : bool, optional
         Whether an adapted network was used.
+    covariance_length_pixels : float, optional
+        Pixels in a square of this width share their error: the mean of N pixels has the error of a pixel times this
+        number, divided by the root of N.
     device : str, optional
         Device of the network.
     """
@@ -75,6 +78,7 @@ class DenoisingReport(FieldMapping):
     saturated_share: float | None = None
     photons_known: bool | None = None
     adapted: bool | None = None
+    covariance_length_pixels: float | None = None
     device: str | None = None
 
 
@@ -161,5 +165,6 @@ def join_results(slices: list[DenoisingResult], background: Any, text: list[str]
     first = slices[0]
     counts = {name: sum(result.report[name] for result in slices) for name in _COUNTS}
     images: dict[str, Any] = {name: np.stack([result[name] for result in slices], axis=-3) for name in _IMAGES}
-    report = replace(first.report, **counts, text=text)
+    lengths = [result.report.covariance_length_pixels or 1.0 for result in slices]
+    report = replace(first.report, **counts, covariance_length_pixels=max(lengths), text=text)
     return replace(first, **images, background=background, novel=[], report=report)

@@ -26,6 +26,7 @@ from napari_xanes.ops.absorbance import optical_depth
 from napari_xanes.ops.slices import each_slice, joined_sentences, slices_of, stack_slices
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
+from napari_xanes.region_means import COVARIANCE_LENGTH
 from napari_xanes.registry import method
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
@@ -247,7 +248,9 @@ def _denoise_image(
         data = corrected if stack.is_lazy else corrected.compute()
         return absorption.with_data(data, metadata={"denoise": result})
     data = _assembled(absorption, stack, parts, design, part(progress, 0.9, 1.0))
-    return absorption.with_data(data, metadata={"denoise": result, "noise": amount_noise(parts, design)})
+    noise_of_amounts = amount_noise(parts, design)
+    shared = {COVARIANCE_LENGTH: parts.covariance_length}
+    return absorption.with_data(data, metadata={"denoise": result, "noise": noise_of_amounts} | shared)
 
 
 def _assembled(
@@ -277,4 +280,5 @@ def _denoise_slices(stack: SpectralStack, *, progress: Progress | None, **parame
     result = join_results(results, background, joined_sentences(slices))
     noise = join_slices([cleaned.noise for cleaned in slices])
     data = stack_slices([cleaned.data for cleaned in slices])
-    return stack.with_data(data, quantity=slices[0].quantity, metadata={"denoise": result, "noise": noise})
+    shared = {COVARIANCE_LENGTH: result.report.covariance_length_pixels}
+    return stack.with_data(data, quantity=slices[0].quantity, metadata={"denoise": result, "noise": noise} | shared)

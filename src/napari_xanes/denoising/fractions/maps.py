@@ -24,6 +24,10 @@ from napari_xanes.denoising.precision import WeightedStack, positive_precision
 from napari_xanes.progress import Progress, part
 
 
+_NOT_NOISE = 1.2
+"""Factor on the covariance length for errors that are no noise: structure that is lost, what is left of patterns."""
+
+
 @dataclass(frozen=True)
 class MapMethod:
     """The method that cleans the maps of fractions.
@@ -40,15 +44,18 @@ class MapMethod:
 
 @dataclass(frozen=True)
 class CleanedFractions:
-    """Fractions and their errors (K, Y, X), the adaptation, None without, and the share of pixels with fine structure.
+    """Fractions and their errors (K, Y, X), and how they were cleaned.
 
-    The share is that of the pixels whose fractions are known well enough to see it.
+    ``adaptation``, its result, None without; ``fine_share``, the share of pixels with fine structure, of those whose
+    fractions are known well enough to see it; ``covariance_length``, pixels in a square of this width share their
+    error.
     """
 
     fractions: Float32Array
     sigma: Float32Array
     adaptation: Adaptation | None
     fine_share: float
+    covariance_length: float
 
 
 def cleaned_fractions(
@@ -78,6 +85,7 @@ def cleaned_fractions(
 
     hidden = unexplained_fraction_variance(0.0 if design.learned else unexplained, jump, design)
     found, examined = (np.zeros(jump.shape, bool) for _ in range(2))
+    lengths = [1.0]
 
     def clean(weighted_estimate: Float32Array, information: Float32Array) -> tuple[Float32Array, Float32Array]:
         last = part(progress, 0.5, 1.0)
@@ -90,6 +98,7 @@ def cleaned_fractions(
             fine = restore_fine_structure(maps[i], errors[i], weighted_estimate[i] / safe, variance)
             maps[i], errors[i] = fine.fractions, fine.sigma
             found[fine.found], examined[fine.examined] = True, True
+            lengths.append(_covariance_length(variance[fine.examined], fine.sigma[fine.examined]))
         return maps, errors
 
     estimate = estimate_fractions(cleaned.amounts, jump, ordinary, design)
@@ -100,7 +109,19 @@ def cleaned_fractions(
     if not design.learned and len(fractions) > 1:
         sigma = np.sqrt(sigma**2 + hidden)
         fractions, sigma = normalize_sum(fractions, sigma)
-    return CleanedFractions(fractions, sigma, adaptation, float(found.sum() / max(examined.sum(), 1)))
+    share = float(found.sum() / max(examined.sum(), 1))
+    return CleanedFractions(fractions, sigma, adaptation, share, max(lengths))
+
+
+def _covariance_length(variance: Float32Array, sigma: Float32Array) -> float:
+    """Return the width of a square whose pixels share their error, from the noise before and after cleaning.
+
+    No filter makes the mean of many pixels more certain. If cleaning divides a pixel's error by L, the mean of N pixels
+    therefore still has the error before cleaning over the root of N, as if squares of L x L pixels shared one error.
+    """
+    if variance.size == 0:
+        return 1.0
+    return max(1.0, _NOT_NOISE * float(np.median(np.sqrt(variance) / sigma)))
 
 
 def _halves(

@@ -31,6 +31,9 @@ left after their removal and is no phase."""
 
 _RADIUS = 3.0  # bins over which the amount of the missing phase is averaged
 
+SHARED_LENGTH = float(np.sqrt(4 * np.pi) * _RADIUS * BIN)
+"""Pixels in a square of this width share the error that a missing phase causes."""
+
 
 @dataclass(frozen=True)
 class SharedResidual:
