@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.ndimage import binary_dilation
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum
@@ -56,6 +57,25 @@ def test_claimed_errors_match_true_errors(sample: Sample, cleaned: SpectralStack
     assert np.abs(result["fractions"].sum(axis=0) - 1).max() < 1e-4
 
 
+def test_means_over_regions_have_the_errors_that_the_covariance_length_says(
+    sample: Sample, cleaned: SpectralStack, references: list[Spectrum]
+) -> None:
+    maps = nx.maps.fit_references(cleaned, references=references, min_jump=0.04)
+    length = cleaned.metadata["covariance_length_pixels"]
+    assert length == cleaned.metadata["denoise"]["report"]["covariance_length_pixels"] > 2
+    truth, thick = sample.truth["valence"].data, sample.truth["edge_jump"].data > 0.04
+    scores = []
+    for top, left in np.ndindex(6, 6):
+        region = np.zeros((96, 96), bool)
+        region[16 * top : 16 * top + 16, 16 * left : 16 * left + 16] = True
+        region &= thick & maps["valence"].mask
+        if region.sum() > 120:
+            mean = nx.region_mean(maps, "valence", region)
+            scores.append((mean.value - truth[region].mean()) / mean.sigma)
+    assert len(scores) >= 6
+    assert 0.2 < np.sqrt(np.mean(np.square(scores))) < 1.5
+
+
 def test_a_fit_of_the_cleaned_stack_uses_the_errors_of_the_denoiser(
     cleaned: SpectralStack, references: list[Spectrum]
 ) -> None:
@@ -102,7 +122,9 @@ def test_a_new_phase_is_found_and_kept(sample: Sample, references: list[Spectrum
     assert result["report"]["new_features"] >= 1
     clear = result["novelty"] > 4.5
     assert (clear & where).sum() > 0.7 * where.sum()
-    assert (clear & ~where).sum() < 0.01 * clear.size
+    # A pixel beside a spot shares its signal: significance is pooled over 0.7 pixels.
+    assert (clear & ~binary_dilation(where)).sum() < 0.005 * clear.size
+    assert not any("spread out" in line for line in result["report"]["text"])
     new_features = denoised.data - nx.ops.denoise(stack, references=references, keep_new=False).data
     assert np.abs(new_features[:, where]).mean() > 3 * np.abs(new_features[:, ~where]).mean()
 

@@ -25,7 +25,7 @@ from napari_xanes.denoising.fractions.fit import fit_pixels
 from napari_xanes.denoising.fractions.maps import MapMethod, cleaned_fractions
 from napari_xanes.denoising.network.adaptation import Adaptation
 from napari_xanes.denoising.novelty.amounts import keep_clear
-from napari_xanes.denoising.novelty.search import find_novelty, no_novelty
+from napari_xanes.denoising.novelty.search import Novelty, find_novelty, no_novelty
 from napari_xanes.denoising.novelty.shared_features import NovelDirections, residual_bins
 from napari_xanes.denoising.novelty.shared_residual import SHARED_LENGTH, SharedResidual, find_shared_residual
 from napari_xanes.denoising.precision import WeightedStack, masked_mean
@@ -36,6 +36,9 @@ _PASSES = ((2.0, 0.06), (1.4, 0.05))
 """For each refinement of the background: strength of the total variation of the expected fractions, and the standard
 error of these fractions."""
 
+
+_SMALL_SHARE = 0.2
+"""Share of the sample below which new features are small: their residual is theirs, not that of the whole sample."""
 
 _NOISE_RADIUS = 4.0  # pixels over which squared residuals are averaged
 
@@ -124,7 +127,7 @@ def decompose(
         search = part(progress, 0.5, 0.6)
         novelty = find_novelty(survey, design, cleaned.background, offset, precision, has_air=has_air, progress=search)
     unexplained = _unexplained_variance(survey, design, cleaned.background, offset, has_air)
-    shared = _shared_residual(survey, design, cleaned, novelty.directions.nuisance, has_air)
+    shared = _shared_residual(survey, design, cleaned, novelty, has_air)
     fractions = cleaned_fractions(
         weighted,
         design,
@@ -200,9 +203,11 @@ def _refined_amounts(
 
 
 def _shared_residual(
-    survey: Survey, design: DesignMatrix, cleaned: CleanedAmounts, nuisance: Float64Array, has_air: bool
+    survey: Survey, design: DesignMatrix, cleaned: CleanedAmounts, novelty: Novelty, has_air: bool
 ) -> SharedResidual | None:
-    """Look for a spectrum that the residuals of the sample share, outside the effects of misregistration (E, M)."""
+    """Look for a spectrum that the residuals of the sample share, without misregistration and small new features."""
+    from scipy.ndimage import binary_dilation
+
     binned, weight = survey.binned, np.where(survey.air, 0, survey.weighted.precision).astype(np.float32)
     jump = bin_sums(cleaned.jump * weight) / np.maximum(bin_sums(weight), 1e-30)
     patterns = 0.0
@@ -210,9 +215,13 @@ def _shared_residual(
         squares = cleaned.background.squared_sum(cleaned.background.modes)[binned.sample_precision > 0]
         patterns = float(np.sqrt(np.mean(squares) / design.root_weight.size))
     residual = residual_bins(binned, design, cleaned.background, has_air=has_air)
+    nuisance = novelty.directions.nuisance
+    clear = bin_sums(np.asarray(novelty.clear.any(axis=0), np.float32)) > 0
+    small = clear.sum() < _SMALL_SHARE * np.sum(binned.sample_precision > 0)
+    precision = np.where(small & binary_dilation(clear), 0, binned.sample_precision).astype(np.float32)
     return find_shared_residual(
         residual - apply_matrix(nuisance, apply_matrix(nuisance.T, residual)),
-        binned.sample_precision,
+        precision,
         jump,
         float(binned.air_precision.sum()) if has_air else 0.0,
         design,

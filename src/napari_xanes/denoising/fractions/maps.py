@@ -23,7 +23,6 @@ from napari_xanes.denoising.network.cleaning import clean_maps
 from napari_xanes.denoising.precision import WeightedStack, positive_precision
 from napari_xanes.progress import Progress, part
 
-
 _NOT_NOISE = 1.2
 """Factor on the covariance length for errors that are no noise: structure that is lost, what is left of patterns."""
 

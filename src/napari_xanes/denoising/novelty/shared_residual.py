@@ -48,7 +48,7 @@ class SharedResidual:
 def find_shared_residual(
     residual: Float32Array,
     precision: Float32Array,
-    jump: Float32Array,
+    jump: Float32Array | Float64Array,
     air_precision: float,
     design: DesignMatrix,
     shape: tuple[int, int],
@@ -72,8 +72,8 @@ def find_shared_residual(
     patterns : float
         Root mean square of the patterns of the beam that were removed, 0 if none, divided by the noise of each energy.
     """
-    used = precision > 0.25 * np.percentile(precision[precision > 0], 90)
-    if used.sum() < _LEAST_BINS or design.learned:
+    used = precision > 0.25 * np.percentile(precision[precision > 0], 90) if precision.any() else precision > 0
+    if used.sum() < _LEAST_BINS or design.learned or design.references.shape[1] < 2:
         return None
     weight, height = precision[used].astype(np.float64), jump[used].astype(np.float64)
     spectra = residual[:, used].astype(np.float64)
