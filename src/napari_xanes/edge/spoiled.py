@@ -53,18 +53,27 @@ def spoiled_frames(energy: Float64Array, strong: Float64Array, weak: Float64Arra
     if energy.size < 8:
         return spoiled
     height = float(np.subtract(*np.percentile(strong, (90, 10))))
-    usual = float(np.median(np.abs(_deviations(energy, strong, 1)[2:-2])))
     for width in range(1, _WIDEST + 1):
-        deviations = _deviations(energy, strong, width)
-        least = max(_NOISE * usual, (_SHARE if width == 1 else _WIDE_SHARE) * height)
-        of_weak = None if weak is None else _deviations(energy, weak, width)
-        for i in np.flatnonzero(np.abs(deviations) > least):
+        share = (_SHARE if width == 1 else _WIDE_SHARE) * height
+        in_strong, alone = _lone_frames(energy, strong, width, share)
+        for i in np.flatnonzero(alone):
             frames = slice(int(i), int(i) + width)
-            deviation = float(deviations[i])
-            shared = of_weak is not None and abs(deviation - of_weak[i]) < 0.5 * abs(deviation)
-            if _stands_on_a_level(strong, frames, deviation):
-                spoiled[frames] |= shared or _is_no_absorption(energy[frames], deviation, e0, height)
+            spoiled[frames] |= _is_no_absorption(energy[frames], float(in_strong[i]), e0, height)
+        if weak is not None:
+            in_weak, alone = _lone_frames(energy, weak, width, share)
+            for i in np.flatnonzero(alone & (np.abs(in_weak) > 0.5 * np.abs(in_strong))):
+                spoiled[int(i) : int(i) + width] = True
     return spoiled if spoiled.sum() <= 0.2 * spoiled.size else np.zeros_like(spoiled)
+
+
+def _lone_frames(energy: Float64Array, mu: Float64Array, width: int, share: float) -> tuple[Float64Array, BoolArray]:
+    """Return the deviations of `width` frames in a row, and where they are large and stand between level neighbours."""
+    deviations = _deviations(energy, mu, width)
+    usual = float(np.median(np.abs(_deviations(energy, mu, 1)[2:-2])))
+    large = np.abs(deviations) > max(_NOISE * usual, share)
+    for i in np.flatnonzero(large):
+        large[i] = _stands_on_a_level(mu, slice(int(i), int(i) + width), float(deviations[i]))
+    return deviations, large
 
 
 def _deviations(energy: Float64Array, mu: Float64Array, width: int) -> Float64Array:
