@@ -86,6 +86,7 @@ def _exact_positions(edge: Edge, case: Case, truth: Measurement) -> nx.MapSet:
         post=(float(energy[-1] - edge.e0 + 5), float(wide[-1] - edge.e0)),
         energy=(max(float(energy[0]), edge.e0 - 20), min(float(energy[-1]), edge.e0 + 30)),
         min_jump=0.0,
+        smooth=0.0,
     )
 
 

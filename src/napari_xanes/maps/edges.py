@@ -146,9 +146,9 @@ def edge_energy(
     smooth : float, optional
         Values and slopes come from parabolas through all points within this distance in eV (Savitzky and Golay). By
         default just as far as the steepest rise needs it to stand out from the noise, 0 where it does without.
-    shift : three floats, optional
-        How far smoothing moves edge energy, derivative maximum and white line in eV, which is taken off. By default as
-        far as it moves those of the mean spectrum.
+    shift : list of float, optional
+        How far smoothing moves edge energy, derivative maximum and white line in eV, which is taken off; then the
+        errors of these three. By default from the mean spectrum, and from those of pixels with low and high edges.
     noise : float, optional
         Factor of the photons' noise where the stack knows that. Where it does not, the standard deviation of an optical
         depth of 0, a fluorescence of 1, or normalized absorption. By default from the residuals of the pre-edge lines.

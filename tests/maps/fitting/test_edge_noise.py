@@ -80,7 +80,7 @@ def test_smoothing_lowers_the_errors_where_there_is_noise_and_is_none_where_ther
     state = edge_energy(quiet).history[-1].state
     assert state is not None
     assert state["smooth"] == 0
-    assert state["shift"] == [0, 0, 0]
+    assert state["shift"] == [0] * 6
 
 
 def test_noise_that_is_not_of_photons_is_seen() -> None:

@@ -20,9 +20,6 @@ from napari_xanes.stack import SpectralStack
 
 _MIN_ENERGIES = 5
 
-_UNLIKE = 0.3
-"""Part of the shift of smoothing that counts as an error, because a pixel's edge is not the mean of all."""
-
 _PER_BLOCK = 64
 """About so many spectra of each block serve the mean spectrum."""
 
@@ -58,8 +55,8 @@ class EdgeFit:
         Values and slopes come from parabolas through the points within this distance in eV; see `local_quadratic`.
     noise : float, optional
         Scale of the noise; see `EdgeNoise`.
-    shift : three floats, optional
-        How far smoothing moves each energy in eV, which is taken off.
+    shift : list of float, optional
+        How far smoothing moves each of the three energies in eV, which is taken off, and the three errors of that.
 
     Raises
     ------
@@ -93,7 +90,8 @@ class EdgeFit:
             name: (np.full(n_pixels, np.nan, np.float32), np.full(n_pixels, np.nan, np.float32))
             for name in ("edge_energy", "derivative_maximum", "white_line")
         }
-        self._shift = dict(zip(self.energies, shift or (0.0, 0.0, 0.0), strict=True))
+        shift = [*(shift or ()), *[0.0] * 6][:6]
+        self._shift = {name: (shift[i], shift[i + 3]) for i, name in enumerate(self.energies)}
         self.jump, self.jump_sigma = (np.full(n_pixels, np.nan, np.float32) for _ in range(2))
         self.good = np.zeros(n_pixels, dtype=bool)
         self._sums: list[tuple[Float64Array, int]] = []
@@ -153,16 +151,16 @@ class EdgeFit:
             for name, (offset, sigma) in results.items():
                 values, errors = self.energies[name]
                 valid = good & np.isfinite(offset) & np.isfinite(sigma)
-                moved = self._shift[name]
+                moved, unlike = self._shift[name]
                 values[pixels] = np.where(valid, offset + (self._edge.e0 - moved), np.nan)
-                errors[pixels] = np.where(valid, np.hypot(sigma, _UNLIKE * moved), np.nan)
+                errors[pixels] = np.where(valid, np.hypot(sigma, unlike), np.nan)
 
     def edges(self, block: Block) -> Float64Array:
         """Return the edge energies (P,) of normalized spectra (E, P) in eV, NaN where the level is not crossed."""
         with np.errstate(all="ignore"):
             value, _ = self._rows(block[self._frames].astype(np.float32))
             offset, *_ = self._last_crossing(value, self._last_argmax(value))
-        return offset + (self._edge.e0 - self._shift["edge_energy"])
+        return offset + (self._edge.e0 - self._shift["edge_energy"][0])
 
     def _scaled(self, raw: Block, low: Float64Array, slope: Float64Array, jump: Float64Array) -> Float32Array:
         """Normalized spectra at the energies that are used."""

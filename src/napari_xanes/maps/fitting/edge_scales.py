@@ -17,14 +17,32 @@ Range = tuple[float, float]
 
 
 class Scales(NamedTuple):
-    """Scale of the noise (see `EdgeNoise`), smoothing in eV, and how far it moves each energy; None is not known."""
+    """Scale of the noise (see `EdgeNoise`), smoothing in eV, and how far it moves energies (`_shifts`)."""
 
     noise: float | None
     smooth: float | None
     shift: list[float] | None
 
 
-_UNMOVED = [0.0, 0.0, 0.0]
+class _Search(NamedTuple):
+    """Where the edges of spectra are looked for, and how."""
+
+    edge: EdgeLines
+    energy: Range
+    level: float
+    smooth: float
+
+
+_UNMOVED = [0.0] * 6
+
+_UNLIKE = 0.3
+"""Least share of a shift that counts as an error, because a pixel's edge is not the mean of all."""
+
+_GROUPS, _LEAST_OF_GROUP = 3, 50
+"""Pixels are sorted by their edges into so many groups, if each has so many."""
+
+_DIFFER = 1.3
+"""Pixels differ if the variance of their edges is so many times that of noise."""
 
 _SAMPLE_PIXELS = 1 << 10
 """Number of spectra from which noise and smoothing are estimated."""
@@ -86,8 +104,8 @@ def estimate_scales(
         mean = _mean(edge, block[:, chosen], stack.quantity == "normalized")
         smooth = _smoothing(mean, edge, frames, typical) if smooth is None else smooth
         if shift is None and smooth:
-            of_mean = typical / float(np.sqrt(chosen.sum()))
-            shift = _shift_of_smoothing(mean, edge, energy, level, of_mean, smooth)
+            search = _Search(edge, energy, level, smooth)
+            shift = _shifts(search, _normalized(edge, block[:, chosen], stack.quantity == "normalized"), mean, typical)
     return Scales(noise, smooth, shift or _UNMOVED)
 
 
@@ -116,10 +134,15 @@ def _sampled(stack: SpectralStack) -> SpectralStack:
     return sample.with_data(np.stack([np.asarray(frame, dtype=np.float32) for frame in sample.data]))
 
 
+def _normalized(edge: EdgeLines, block: Block, normalized: bool) -> Block:
+    """Spectra (E, P), normalized."""
+    return block if normalized else edge.normalize(block, edge.measure(block))
+
+
 def _mean(edge: EdgeLines, block: Block, normalized: bool) -> Float64Array:
     """The mean of spectra (E, P), normalized."""
-    mean: Float64Array = block.mean(axis=1, dtype=np.float64)[:, None]
-    return mean[:, 0] if normalized else edge.normalize(mean, edge.measure(mean))[:, 0].astype(np.float64)
+    mean = _normalized(edge, block.mean(axis=1, dtype=np.float64)[:, None], normalized)
+    return mean[:, 0].astype(np.float64)
 
 
 def _smoothing(mean: Float64Array, edge: EdgeLines, searched: slice, noise: float) -> float:
@@ -151,18 +174,41 @@ def _bend(axis: Float64Array, rows: Float64Array, j: int, width: float) -> Float
     return weights
 
 
-def _shift_of_smoothing(
-    mean: Float64Array, edge: EdgeLines, energy: Range, level: float, noise: float, smooth: float
-) -> list[float]:
-    """How far smoothing moves each energy of a mean spectrum, 0 where it has none."""
-    frames = search_frames(edge.energy, energy)
-    least = _smoothing(mean, edge, frames, noise)
-    stack = SpectralStack(mean[:, None, None], edge.energy, "normalized")
+def _shifts(search: _Search, spectra: Block, mean: Float64Array, noise: float) -> list[float]:
+    """How far smoothing moves each energy of the mean spectrum, and how much that differs between low and high edges.
+
+    Three shifts and three errors in eV. The errors are at least a share of the shifts.
+    """
+    count = spectra.shape[1]
+    shift = np.array(_shift_of_smoothing(mean, search, noise / float(np.sqrt(count))))
+    error = _UNLIKE * np.abs(shift)
+    if count >= _GROUPS * _LEAST_OF_GROUP:
+        fit = _fit_of(spectra, search, search.smooth, noise)
+        found, sigma = fit.energies["edge_energy"]
+        low, high = np.nanpercentile(found, (16, 84))
+        differ = ((high - low) / 2) ** 2 > _DIFFER * np.nanmedian(sigma**2)
+        for group in np.array_split(np.argsort(found), _GROUPS) if differ else ():
+            of_group = spectra[:, group].mean(axis=1, dtype=np.float64)
+            moved = np.array(_shift_of_smoothing(of_group, search, noise / float(np.sqrt(group.size))))
+            error = np.maximum(error, np.abs(moved - shift))
+    return [*shift.round(4).tolist(), *error.round(4).tolist()]
+
+
+def _fit_of(spectra: Block, search: _Search, smooth: float, noise: float) -> EdgeFit:
+    """The edges of normalized spectra (E, P)."""
+    stack = SpectralStack(spectra[:, None, :], search.edge.energy, "normalized")
+    fit = EdgeFit(search.edge, stack, search.energy, search.level, 0.0, smooth, noise=noise)
+    fit.block(spectra, slice(0, spectra.shape[1]))
+    return fit
+
+
+def _shift_of_smoothing(mean: Float64Array, search: _Search, noise: float) -> list[float]:
+    """How far smoothing moves each energy of a normalized mean spectrum, 0 where it has none."""
+    least = _smoothing(mean, search.edge, search_frames(search.edge.energy, search.energy), noise)
     found = []
-    for width in (smooth, min(smooth, least)):
-        fit = EdgeFit(edge, stack, energy, level, 0.0, width, noise=0.0)
-        fit.block(mean[:, None], slice(0, 1))
+    for width in (search.smooth, min(search.smooth, least)):
+        fit = _fit_of(mean[:, None], search, width, 0.0)
         found.append([float(values[0]) for values, _ in fit.energies.values()])
     moved = np.array(found[0]) - np.array(found[1])
-    result: list[float] = np.where(np.isfinite(moved), moved, 0.0).round(4).tolist()
+    result: list[float] = np.where(np.isfinite(moved), moved, 0.0).tolist()
     return result
