@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -92,6 +93,31 @@ def test_structure_that_is_finer_than_the_map_is_kept_and_reported(period: int, 
     assert (result["report"]["fine_structure_share"] > 0.5) == (period < 3)
     score = np.abs(result["fractions"][1] - share)[sample] / result["fraction_sigma"][1][sample]
     assert np.mean(score < 2) > 0.92
+
+
+@pytest.mark.parametrize("times_the_limit", [0.5, 2.0])
+def test_a_feature_above_the_detection_limit_is_seen(times_the_limit: float, references: list[Spectrum]) -> None:
+    y, x = np.indices((64, 64))
+    sample = 0.25 * (np.hypot(y - 32, x - 32) < 24)
+    energy = np.linspace(8310, 8380, 60)
+    low, high = (reference.at(energy) for reference in references)
+    columns = np.stack([low, high, np.ones(60), energy**-3.0 * 1e11], axis=1)
+    bump = np.exp(-(((energy - 8360) / 4) ** 2))
+    bump -= columns @ np.linalg.lstsq(columns, bump, rcond=None)[0]
+    bump /= np.sqrt(np.mean(bump**2))
+
+    def report(spot: float) -> dict[str, Any]:
+        place = (np.abs(y - 37.5) < 2) & (np.abs(x - 25.5) < 2)
+        depth = np.multiply.outer((low + high) / 2, sample) + np.multiply.outer(bump, spot * place)
+        counts = np.random.default_rng(0).poisson(5000 * np.exp(-depth)).astype(np.float32)
+        metadata = {"flat": np.full((64, 64), 5000.0, np.float32), "n_flat": 1e6, "gain": 1.0}
+        stack = nx.SpectralStack(counts, energy, "counts", metadata=metadata)
+        return nx.ops.denoise(stack, references=references, noise="tv").metadata["denoise"]["report"]
+
+    empty = report(0.0)
+    assert any("4 x 4 pixels" in line for line in empty["text"])
+    seen = report(times_the_limit * empty["detection_limit"] * 0.25)
+    assert (seen["new_features"] + seen["unexplained_places"] > 0) == (times_the_limit > 1)
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.6])

@@ -11,6 +11,7 @@ from napari_xanes._typing import Float32Array
 from napari_xanes.denoising.bands import lazy_product
 from napari_xanes.denoising.design_matrix import DesignMatrix
 from napari_xanes.denoising.novelty.amounts import CLEAR_SIGMA
+from napari_xanes.denoising.novelty.small_features import detection_limit
 from napari_xanes.denoising.pipeline import Decomposition
 from napari_xanes.denoising.result import DenoisingReport, DenoisingResult, NovelFeature
 from napari_xanes.denoising.survey import Survey
@@ -141,6 +142,7 @@ def _report(
         fine_structure_share=parts.fine_share,
         saturated_share=_saturated_share_of_flat(survey.weighted.stack),
         shared_residual=0.0 if parts.shared_residual is None else parts.shared_residual.size,
+        detection_limit=_detection_limit(parts, survey),
         photons_known=survey.weighted.photons_known,
         adapted=parts.adaptation is not None and parts.adaptation.accepted,
         covariance_length_pixels=parts.covariance_length if method else 1.0,
@@ -161,6 +163,16 @@ def _report(
         )
     report.text.extend(text)
     return report
+
+
+def _detection_limit(parts: Decomposition, survey: Survey) -> float:
+    """Return the smallest feature that would be seen in 4 x 4 pixels, over the edge jump of the sample."""
+    precision = survey.binned.sample_precision
+    sample = ~survey.air & parts.used
+    if not (precision > 0).any() or not sample.any():
+        return 0.0
+    jump = float(np.percentile(parts.jump[sample], 75))
+    return detection_limit(precision, survey.weighted.stack.energy.size) / max(jump, 1e-9)
 
 
 def _background_share(parts: Decomposition, design: DesignMatrix, survey: Survey) -> float:
@@ -199,6 +211,11 @@ def _reference_text(report: DenoisingReport, *, learned: bool) -> list[str]:
         spectra = "the learned spectra" if learned else "the references"
         places = _counted(report.new_places, "place is", "places are")
         text.append(f"{places} not explained by {spectra}; kept as measured.")
+    if report.detection_limit and not learned:
+        text.append(
+            f"A phase that is missing among the references is seen in 4 x 4 pixels if what no mixture of them explains "
+            f"is about {report.detection_limit:.1g} of the edge jump; in a larger area, less suffices."
+        )
     if report.unexplained_places:
         places = _counted(report.unexplained_places, "place has", "places have")
         text.append(

@@ -50,6 +50,9 @@ class DenoisingReport(FieldMapping):
         Root mean square of the residual that the whole sample or large areas share, for an edge jump of 1; 0 if none.
     saturated_share : float, optional
         Share of the flat at its largest value.
+    detection_limit : float, optional
+        Smallest feature that would be seen in 4 x 4 pixels: root mean square over energies of what the references do
+        not explain, over the edge jump.
     photons_known : bool, optional
         Whether the noise follows from counted photons.
     adapted : bool, optional
@@ -76,6 +79,7 @@ class DenoisingReport(FieldMapping):
     fine_structure_share: float | None = None
     shared_residual: float | None = None
     saturated_share: float | None = None
+    detection_limit: float | None = None
     photons_known: bool | None = None
     adapted: bool | None = None
     covariance_length_pixels: float | None = None

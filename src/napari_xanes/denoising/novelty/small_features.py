@@ -106,6 +106,25 @@ def find_small_features(
     return SmallFeatures(np.array(directions).reshape(-1, len(residual)).T, unexplained)
 
 
+def detection_limit(precision: Float32Array, n_energies: int) -> float:
+    """Return the smallest feature that would be seen in one bin: root mean square over energies of what is unexplained.
+
+    Parameters
+    ----------
+    precision : ndarray, shape (y, x)
+        Precision of the bins, 0 where there is no sample.
+    n_energies : int
+        Number of energies.
+
+    Examples
+    --------
+    >>> round(detection_limit(np.full((8, 8), 1e4, np.float32), 50), 4)
+    0.0114
+    """
+    typical = float(np.median(precision[precision > 0.25 * np.percentile(precision[precision > 0], 90)]))
+    return float(np.sqrt(_STRONG * np.sqrt(2 / n_energies) / typical))
+
+
 def _strong_places(residual: Float32Array, precision: Float32Array, used: BoolArray, n_explained: int) -> _StrongBins:
     """Find connected bins whose squared residual is far above the typical one."""
     from scipy.ndimage import label
