@@ -174,6 +174,11 @@ class AmountNoise(FieldMapping):
         result: Block = np.sqrt((parts**2).sum(axis=1))
         return result
 
+    def divided_by(self, image: Any) -> AmountNoise:
+        """Return the noise of a stack that was divided by an image, (Y, X) or (Z, Y, X), of no error."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return replace(self, factors=np.asarray(self.factors) / image)
+
     def isel(self, frames: Frames = slice(None), box: Box | None = None) -> AmountNoise:
         """Return the noise of some frames and pixels, as `SpectralStack.isel` does."""
         factors = self.factors if box is None else self.factors[(slice(None), slice(None), *box)]

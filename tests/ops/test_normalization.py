@@ -10,6 +10,7 @@ import pytest
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack
+from napari_xanes.noise import AmountNoise
 from napari_xanes.ops import normalize_edge
 
 AXIS = np.concatenate([np.arange(8270, 8330, 6.0), np.arange(8330, 8362, 1.0), np.arange(8362, 8461, 3.0)])
@@ -143,3 +144,26 @@ def test_reading_a_lazy_stack_reports_progress(stack: SpectralStack) -> None:
     nx.run([nx.Step("normalize_edge")], lazy, progress=lambda done, text: reports.append((done, text)))
     assert [done for done, _ in reports] == sorted(done for done, _ in reports)
     assert sum(text == "looking for the edge" for _, text in reports) == AXIS.size
+
+
+def test_the_errors_of_a_cleaned_stack_are_divided_by_the_jump(references: list[nx.Spectrum]) -> None:
+    energy = np.arange(8285.0, 8445.0, 2.0)
+    spectra = np.array([reference.at(energy) for reference in references])
+    jump = np.array([[0.2, 0.5], [1.0, 2.0]])
+    data = (jump * np.tensordot([0.4, 0.6], spectra, 1)[:, None, None]).astype(np.float32)
+    factors = 0.02 * jump * np.array([1.0, -1.0])[:, None, None, None]
+    noise = AmountNoise(spectra.T.astype(np.float32), factors.astype(np.float32))
+    stack = SpectralStack(data, energy, "optical_depth", metadata={"noise": noise})
+    before = nx.maps.fit_references(stack, references=references)["valence"].sigma
+    normalized = nx.ops.normalize_edge(stack, e0=8345.0, pre=(-60, -20), post=(30, 100))
+    after = nx.maps.fit_references(normalized, references=references)["valence"].sigma
+    assert before is not None
+    assert after is not None
+    np.testing.assert_allclose(before, 0.02, rtol=0.02)
+    np.testing.assert_allclose(after, 0.02, rtol=0.1)
+    np.testing.assert_allclose(
+        normalized.noise.sigma(slice(None)),
+        stack.noise.sigma(slice(None)) / normalized.metadata["edge_jump"].data.ravel(),
+        rtol=1e-5,
+        atol=1e-6,
+    )

@@ -14,6 +14,7 @@ from napari_xanes.edge import EdgeLines, Lines, fit_edge, notices_of, raise_if_f
 from napari_xanes.edge.cross_sections import tabulated_step
 from napari_xanes.edge.elements import DECAY_EXPONENT, named_absorber
 from napari_xanes.edge.elements import absorber as edge_at
+from napari_xanes.noise import AmountNoise
 from napari_xanes.parameter_map import ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
@@ -147,7 +148,10 @@ def normalize_edge(
         )
     if not result.mask.any():
         raise_if_frame_empty(stack)
-    return stack.with_data(data, quantity="normalized", metadata=result.metadata(stack, *named))
+    told = result.metadata(stack, *named)
+    if isinstance(stack.noise, AmountNoise):
+        told["noise"] = stack.noise.divided_by(told["edge_jump"].data)
+    return stack.with_data(data, quantity="normalized", metadata=told)
 
 
 class _Result:
