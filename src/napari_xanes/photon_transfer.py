@@ -224,15 +224,19 @@ def _binned_variance(residual: _Residual) -> tuple[Float64Array, Float64Array, F
     own = np.mean(residual.white**2, axis=0)
     width = np.sqrt(2 / len(residual.white)) + 0.1
     good = np.abs(own / np.median(own) - 1) < 5 * width
-    kept = np.broadcast_to(residual.kept[:, None], residual.noise.shape)[:, good].ravel()
-    noise, expected = residual.noise[:, good].ravel(), residual.expected[:, good].ravel()
-    order = np.argsort(expected)
-    bins = np.array_split(order, _BINS)
-    mean = np.array([expected[part].mean() for part in bins])
-    squares = [(noise[part] - noise[part].mean()) ** 2 * expected[part] ** 2 / kept[part] for part in bins]
-    variance = np.array([part.mean() for part in squares])
-    error = variance * np.sqrt(2 / np.array([part.size for part in squares]) + _MODEL_ERROR**2)
-    return mean, variance, error
+    noise, expected = residual.noise[:, good], residual.expected[:, good]
+    edges = np.quantile(expected.ravel()[:: max(1, expected.size >> 14)], np.arange(1, _BINS) / _BINS)
+    number = np.searchsorted(edges, expected.ravel())
+
+    def mean_of(values: Float64Array) -> Float64Array:
+        return np.bincount(number, values.ravel(), _BINS) / count
+
+    count = np.bincount(number, minlength=_BINS)
+    bias = mean_of(noise)
+    mean = mean_of(expected)
+    squares = (noise - bias[number].reshape(noise.shape)) ** 2 * expected**2 / residual.kept[:, None]
+    variance = mean_of(squares)
+    return mean, variance, variance * np.sqrt(2 / count + _MODEL_ERROR**2)
 
 
 def _line_through(mean: Float64Array, variance: Float64Array, error: Float64Array) -> PhotonTransfer:

@@ -15,7 +15,7 @@ from napari_xanes.stack import SpectralStack
 
 logger = logging.getLogger(__name__)
 
-_TILE, _TILES = 30, 3
+_TILE, _TILES = 20, 3
 """Pixels along a tile, and number of tiles along each side of the image, that the noise is measured in."""
 
 _MAX_RATIO = 1.2
