@@ -27,7 +27,8 @@ class Microscope:
         mu = [reference.at(ENERGY)[:, None, None] for reference in references]
         self.depth = 0.3 * ((1 - self.share) * mu[0] + self.share * mu[1]) + 0.3
         self.depth[:, :, : SIZE // 4] = 0
-        self.lit = np.full(self.depth.shape, photons) * np.linspace(1, 1.2, ENERGY.size)[:, None, None]
+        beam = 1 + 0.2 * (ENERGY - ENERGY[0]) / np.ptp(ENERGY)  # linear, so that it can be interpolated
+        self.lit = np.full(self.depth.shape, photons) * beam[:, None, None]
         self.counts = gain * self.rng.poisson(self.lit * np.exp(-self.depth)).astype(np.float32)
 
     def flats(self, frames: Any = slice(None), exposure: float = 1.0, n_flat: int = 1) -> np.ndarray:

@@ -48,7 +48,9 @@ def learn_errors(stack: SpectralStack, design: Design, min_jump: float | None) -
         good = _with_sample(residuals, coefficients, design, min_jump)
         if good.sum() < _LEAST_FREEDOM * design.matrix.shape[1]:
             return plain
-        return _learned(sample, residuals, coefficients, good, design)
+        noise = stack.noise
+        share_flats = isinstance(noise, PhotonNoise) and noise.flats is not None and np.shape(noise.flats)[1] > 1
+        return _learned(sample, residuals, coefficients, good, design, share_flats=share_flats)
 
 
 def _fitted(sample: TileSample, design: Design, stack: SpectralStack) -> tuple[Residuals, Float64Array]:
@@ -89,13 +91,23 @@ def _with_sample(residuals: Residuals, coefficients: Float64Array, design: Desig
 
 
 def _learned(
-    sample: TileSample, residuals: Residuals, coefficients: Float64Array, good: BoolArray, design: Design
+    sample: TileSample,
+    residuals: Residuals,
+    coefficients: Float64Array,
+    good: BoolArray,
+    design: Design,
+    *,
+    share_flats: bool,
 ) -> ErrorModel:
-    """The model from the good pixels of a sample."""
+    """The model from the good pixels of a sample; noise of flats that energies share is known, not learned again."""
     used, coefficients = _good_pixels(residuals, good), coefficients[:, good]
     jump = coefficients.sum(axis=0)
     white = used._replace(residual=_without_common(used.residual, jump))
     noise = noise_model(white, design.basis, jump)
+    if share_flats:
+        noise = noise._replace(
+            profile=np.ones_like(noise.profile), scale=1.0, freedom=0.0, inflation=1.0, correlation=0.0
+        )
     variance = modelled_variance(white, noise)
     neighbours = neighbour_noise(white.residual / np.sqrt(variance), good, sample.shape, sample.tile)
     if used.variance is not None and neighbours.length == 1:
