@@ -111,7 +111,7 @@ def _element(library: Library) -> str:
 
 def white_variance(residual: NDArray[Any]) -> Float64Array:
     """Variance of the noise in residuals (E, P), from second differences between neighbouring energies, (P,)."""
-    curvature = residual[2:] - 2 * residual[1:-1] + residual[:-2]
+    curvature = np.diff(residual, 2, axis=0)
     result: Float64Array = np.einsum("ep,ep->p", curvature, curvature).astype(np.float64) / (6 * len(curvature))
     return result
 
