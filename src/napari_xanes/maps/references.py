@@ -27,6 +27,9 @@ Range = tuple[float, float]
 When = Literal["auto", "always", "never"]
 
 
+_MISFIT = 0.003
+"""Smooth residuals below this share of the edge jump are not worth a word."""
+
 _DESIGN = ("constant", "slope", "nonnegative", "sum_to_one", "normalize_references")
 """The parameters of `fit_references` that are those of `build_design`."""
 
@@ -180,7 +183,7 @@ def _maps(stack: SpectralStack, design: Design, fit: LinearFit, model: ErrorMode
     maps["edge_jump"] = map_of(fit.jump, unit, fit.jump_sigma)
     if design.with_valence.any():
         maps["valence"] = map_of(fit.valence, "1", fit.valence_sigma, good_and_finite(fit.valence))
-        if fit.errors.has_model:
+        if fit.errors.has_model or fit.valence_model.any():
             maps["valence_model"] = map_of(fit.valence_model, "1", mask=maps["valence"].mask, companion="valence")
     maps["dominant"] = map_of(fit.dominant, "1", labels=dict(enumerate(names, start=1)))
     maps["residual_rms"] = map_of(fit.rms, unit, companion="fit")
@@ -204,12 +207,22 @@ def _maps(stack: SpectralStack, design: Design, fit: LinearFit, model: ErrorMode
 
 
 def _warnings(fit: LinearFit) -> list[str]:
-    """Say that all pixels are masked, if they are."""
-    if fit.good.any() or not fit.finite.any():
+    """Say that the references do not describe most pixels, or that all are masked."""
+    if fit.good.any():
+        misfit = float(np.median(fit.misfit[fit.good]))
+        return [_of_misfit(misfit)] if misfit > _MISFIT else []
+    if not fit.finite.any():
         return []
     least = "five times its error" if fit.min_jump is None else f"{fit.min_jump:g}"
     largest = float(np.nanmax(fit.jump))
     return [f"no pixel has an edge jump above {least} (the largest is {largest:.3g}), so all pixels are masked"]
+
+
+def _of_misfit(misfit: float) -> str:
+    return (
+        f"residuals of {100 * misfit:.2g} % of the edge jump are smooth over energies, so they are no noise: a phase "
+        "has no reference, or references do not fit; sigma is widened by what such a spectrum may change"
+    )
 
 
 def fitted_spectrum(maps: MapSet, index: tuple[int, ...]) -> Spectrum:

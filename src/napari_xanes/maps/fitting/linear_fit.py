@@ -7,7 +7,7 @@ import numpy as np
 from napari_xanes._typing import Block, BoolArray, Float64Array, IndexArray
 from napari_xanes.maps.fitting.data_covariance import BlockFit, DataCovariance
 from napari_xanes.maps.fitting.design import Design
-from napari_xanes.maps.fitting.error_model import ErrorModel, photons_alone
+from napari_xanes.maps.fitting.error_model import ErrorModel
 from napari_xanes.stack import SpectralStack
 
 
@@ -17,6 +17,7 @@ class LinearFit:
     ``contributions`` and ``contribution_sigma`` (K, P) are the coefficients or fractions of the references and errors;
     ``background`` (F, P) are the coefficients of the backgrounds; ``jump``, ``valence``, ``rms``, ``chi_square``,
     ``dominant`` (P,) are as in `fit_references`, ``valence_model`` is the part of the valence's error that is no noise;
+    ``misfit`` (P,) is the smooth part of the residual over the edge jump, where only single pixels could be tested;
     ``finite`` and ``good`` (P,) say which pixels have finite spectra and a sufficient edge jump.
 
     Parameters
@@ -46,13 +47,14 @@ class LinearFit:
         energy_sigma: float = 0.0,
     ) -> None:
         self.design, self.fractions, self.min_jump = design, fractions, min_jump
-        self.errors = DataCovariance(design, stack, errors or photons_alone(design.energy), energy_sigma)
+        self.errors = DataCovariance(design, stack, errors, energy_sigma)
         k, n_pixels = len(design.names), int(np.prod(stack.shape[1:]))
         self.contributions, self.contribution_sigma = (np.empty((k, n_pixels), np.float32) for _ in range(2))
         self.background = np.empty((len(design.backgrounds), n_pixels), np.float32)
         self.jump, self.jump_sigma, self.valence, self.valence_sigma, self.rms, self.chi_square, self.valence_model = (
             np.zeros(n_pixels, np.float32) for _ in range(7)
         )
+        self.misfit = np.zeros(n_pixels, np.float32)
         self.dominant = np.zeros(n_pixels, np.uint8)
         self.finite, self.good = (np.zeros(n_pixels, dtype=bool) for _ in range(2))
         first, second = self.errors.pair
@@ -104,7 +106,8 @@ class LinearFit:
         expected = self.errors.expected_squares(fit, freedom, pixels)
         self.chi_square[pixels] = _chi_square(fit, squares, expected)
         covariance = self.errors.noise(fit, squares, expected, pixels)
-        model = self.errors.model(x) if self.errors.has_model else None
+        misfit = self.errors.smooth_misfit(fit, squares, freedom)
+        model = self.errors.model(x, misfit) if self.errors.has_model or misfit.any() else None
         sigma = self._sigma(fit.support, covariance)
         # Whether there is material is a question of noise alone.
         jump, least_jump = x.sum(axis=0), 5 * sigma[-1] if self.min_jump is None else self.min_jump
@@ -112,6 +115,7 @@ class LinearFit:
         if model is not None:
             covariance = covariance + model
             sigma = self._sigma(fit.support, covariance)
+            self.misfit[pixels] = np.sqrt(misfit / n_energies) / jump
         self.finite[pixels], self.good[pixels] = finite, good
         self.jump[pixels], self.jump_sigma[pixels] = jump, sigma[-1]
         self.rms[pixels] = np.sqrt(squares / n_energies)
