@@ -144,15 +144,19 @@ class EdgeLines:
         sigma = np.hypot(noise * np.linalg.norm(matrix[3]), model)
         return Lines(low, low_slope, high_slope, jump, noise, sigma, model)
 
+    @cached_property
+    def _free_lines(self) -> list[tuple[Float64Array, Float64Array]]:
+        """A line of its own for each side: the weights (2, n) of value at E0 and slope, and the design (n, 2)."""
+        return [(inverse_of_line(at), np.stack([np.ones_like(at), at], axis=1)) for at in self._offsets]
+
     def _noise(self, before: Float64Array, after: Float64Array) -> Float64Array:
         """Return the noise of each spectrum; the values are changed to residuals."""
         squares, freedom = np.zeros(before.shape[1]), 0
-        for values, offset in zip((before, after), self._offsets, strict=True):
+        for values, (weights, design) in zip((before, after), self._free_lines, strict=True):
             if freedom < 2:
-                value, slope = inverse_of_line(offset) @ values
-                values -= value + slope * offset[:, None]
+                values -= design @ (weights @ values)
                 squares += np.einsum("ep,ep->p", values, values)
-                freedom += offset.size - 2
+                freedom += len(values) - 2
         return np.sqrt(squares / freedom) if freedom else np.full_like(squares, np.nan)
 
     def normalize(
