@@ -86,7 +86,7 @@ def draw_branches(axes: Any, made: Embedding) -> None:
         for row in rows[::5]:
             text = f"{library.table['ten_dq'][row]:g}"
             axes.annotate(text, made.coordinates[row], (5, -3), textcoords="offset points", fontsize=7)
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(loc="lower left", fontsize=8, frameon=False)
     axes.margins(0.12)
     axes.set(xticks=[], yticks=[])
 

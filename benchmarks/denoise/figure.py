@@ -72,7 +72,7 @@ def dose_figure(path: Path, curves: Mapping[str, Sequence[float]], doses: Sequen
     right.set(xlabel="photons per pixel and energy", ylabel="times fewer photons for the same error")
     right.axhline(1, color="0.7", linewidth=1)
     for axes in (left, right):
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(loc="upper right", frameon=False, fontsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)

@@ -170,7 +170,8 @@ def save_spectra(spectra: Sequence[Spectrum], path: Path, *, ylabel: str, title:
             low, high = spectrum.mu - spectrum.sigma, spectrum.mu + spectrum.sigma
             axes.fill_between(spectrum.energy, low, high, color=colour, alpha=0.2, linewidth=0)
     axes.set(xlabel="photon energy (eV)", ylabel=ylabel, title=title)
-    axes.legend(fontsize="small")
+    # Left of an edge the upper corner is empty; matplotlib's search for a free place warns on busy machines.
+    axes.legend(loc="upper left", fontsize="small")
     figure.savefig(path, dpi=130)
 
 
