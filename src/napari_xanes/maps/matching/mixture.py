@@ -170,7 +170,7 @@ def _references(settings: MixtureSettings, rows: list[int]) -> list[Spectrum]:
 def _doubt(fit: LinearFit, matcher: Matcher, ambiguous: BoolArray) -> NDArray[np.uint8]:
     """Why a pixel's mixture is doubtful; `ambiguous` says which end members have charges that can't be told apart."""
     with np.errstate(all="ignore"):
-        poor = fit.rms / matcher.values["signal"] > matcher.limits.max_misfit
+        poor = misfit_beyond_noise(fit, matcher.values["signal"]) > matcher.limits.max_misfit
         unclear = fit.contributions[ambiguous].sum(axis=0) > MIN_SHARE
     weak = ~fit.good | (matcher.doubt == Doubt.WEAK)
     result: NDArray[np.uint8] = np.select(
