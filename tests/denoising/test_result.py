@@ -65,8 +65,9 @@ def test_a_mapping_becomes_a_typed_result(result: DenoisingResult) -> None:
 
 def test_slices_are_joined_along_z(result: DenoisingResult) -> None:
     background = da.stack([result.background, result.background], axis=1)
-    joined = join_results([result, result], background, ["one"])
+    joined = join_results([result, result], background, ["one", "two"], ["two"])
     assert joined.fractions.shape == (2, 2, 8, 9)
+    assert (joined.report.text, joined.report.warnings) == (["one", "two"], ["two"])
     assert joined.edge_jump.shape == (2, 8, 9)
     assert (joined.report.new_features, joined.report.new_places, joined.novel) == (2, 4, [])
     part = joined.isel(box=(1, slice(0, 4), slice(None)))

@@ -284,3 +284,32 @@ def test_references_with_an_energy_offset_are_detected_on_large_images(
     off = [replace(reference, energy=reference.energy - 0.8) for reference in references]
     state = nx.ops.denoise.fit(large.stack, references=off, reference_offset=None, background="auto")
     assert state["reference_offset"] == pytest.approx(0.8, abs=0.15)
+
+
+@pytest.mark.parametrize("size", [3, 4, 6])
+def test_images_of_a_few_pixels_are_denoised(size: int) -> None:
+    sample = nmc_ni_k(size=32, photons=2000)
+    stack = sample.stack.isel(box=(slice(14, 14 + size), slice(14, 14 + size)))
+    clean = nx.ops.denoise(stack, references=sample.stack.metadata["references"], noise="tv")
+    assert clean.data.shape == stack.data.shape
+    assert np.isfinite(np.asarray(clean.data)).all()
+
+
+def test_warnings_of_the_report_are_warnings_of_the_stack_and_of_its_maps() -> None:
+    sample = nmc_ni_k(size=48, photons=2000)
+    references = [
+        nx.Spectrum(r.name, r.energy + 0.8, r.mu, r.valence, metadata=r.metadata)
+        for r in sample.stack.metadata["references"]
+    ]
+    steps = [
+        nx.Step("denoise", {"references": references, "noise": "tv"}),
+        nx.Step("fit_references", {"references": references}),
+    ]
+    clean = nx.run(steps[:1], sample.stack)
+    assert any("eV too high and were moved" in text for text in clean.metadata["warnings"])
+    assert set(clean.metadata["warnings"]) <= set(clean.metadata["denoise"]["report"]["text"])
+    assert set(clean.metadata["warnings"]) <= set(nx.run(steps, sample.stack).metadata["warnings"])
+    right = nx.run(
+        [nx.Step("denoise", {"references": sample.stack.metadata["references"], "noise": "tv"})], sample.stack
+    )
+    assert "warnings" not in right.metadata

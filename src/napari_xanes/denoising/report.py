@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -148,10 +149,12 @@ def _report(
         covariance_length_pixels=parts.covariance_length if method else 1.0,
         device=device,
     )
+    warnings = _warnings(report, has_background=parts.background is not None)
     text = [
         *_background_text(report, has_background=parts.background is not None),
         *_reference_text(report, learned=not names),
-        *_quality_text(report),
+        *warnings,
+        *_fine_structure_text(report),
         f"Maps were cleaned by {method}." if method else "The noise was not removed.",
     ]
     if parts.adaptation is not None:
@@ -162,7 +165,7 @@ def _report(
             else f"Adapting the network did not help ({change}), so the original network was used."
         )
     report.text.extend(text)
-    return report
+    return replace(report, warnings=warnings)
 
 
 def _detection_limit(parts: Decomposition, survey: Survey) -> float:
@@ -193,20 +196,11 @@ def _background_text(report: DenoisingReport, *, has_background: bool) -> list[s
     if has_background and share > _MIN_BACKGROUND_SHARE:
         count = report.background_patterns
         return [f"Removed {count} patterns of the beam, {share:.1%} of the absorption."]
-    if not report.empty_area:
-        return [
-            "There is no empty area. A background of the beam whose spectrum looks like the sample's can't be told "
-            "from the sample: slow changes across the image may not be real."
-        ]
-    return ["No background of the beam was found."]
+    return ["No background of the beam was found."] if report.empty_area else []
 
 
 def _reference_text(report: DenoisingReport, *, learned: bool) -> list[str]:
     text = []
-    offset = report.reference_offset_eV
-    if offset:
-        word = "low" if offset > 0 else "high"
-        text.append(f"The references lay {abs(offset):.2f} eV too {word} and were moved; check the energy calibration.")
     if report.new_features:
         spectra = "the learned spectra" if learned else "the references"
         places = _counted(report.new_places, "place is", "places are")
@@ -216,17 +210,30 @@ def _reference_text(report: DenoisingReport, *, learned: bool) -> list[str]:
             f"A phase that is missing among the references is seen in 4 x 4 pixels if what no mixture of them explains "
             f"is about {report.detection_limit:.1g} of the edge jump; in a larger area, less suffices."
         )
+    return text
+
+
+def _warnings(report: DenoisingReport, *, has_background: bool) -> list[str]:
+    """Return the sentences after which a value may be wrong."""
+    text = []
+    offset = report.reference_offset_eV
+    if offset:
+        word = "low" if offset > 0 else "high"
+        text.append(
+            f"The references lay {abs(offset):.2f} eV too {word} and were moved; check the energy calibration, and "
+            "move them for later fits too."
+        )
+    if not report.empty_area and not (has_background and (report.background_share or 0.0) > _MIN_BACKGROUND_SHARE):
+        text.append(
+            "There is no empty area. A background of the beam whose spectrum looks like the sample's can't be told "
+            "from the sample: slow changes across the image may not be real."
+        )
     if report.unexplained_places:
         places = _counted(report.unexplained_places, "place has", "places have")
         text.append(
             f"{places} residuals far beyond the noise that can't be told from artefacts. They were not kept: "
             "look at the stack before denoising there."
         )
-    return text
-
-
-def _quality_text(report: DenoisingReport) -> list[str]:
-    text = []
     if report.misregistration:
         text.append("Edges of the sample change from frame to frame: the frames may not be aligned.")
     photons_known, chi_square = report.photons_known, report.chi_square or 0.0
@@ -247,12 +254,6 @@ def _quality_text(report: DenoisingReport) -> list[str]:
             "phase that is missing among the references is spread out, or references lie at the wrong energy. "
             "The errors of the fractions were widened there."
         )
-    fine = report.fine_structure_share or 0.0
-    if fine > _MIN_FINE_SHARE:
-        text.append(
-            f"In {fine:.1%} of the sample, fractions change within one to three pixels, by more than the noise. A "
-            "smooth map contradicts them, so the measured fractions were kept there, with their larger errors."
-        )
     saturated = report.saturated_share or 0.0
     if saturated > _MAX_SATURATED_SHARE:
         text.append(
@@ -260,6 +261,16 @@ def _quality_text(report: DenoisingReport) -> list[str]:
             "the absorption is too small."
         )
     return text
+
+
+def _fine_structure_text(report: DenoisingReport) -> list[str]:
+    fine = report.fine_structure_share or 0.0
+    if fine <= _MIN_FINE_SHARE:
+        return []
+    return [
+        f"In {fine:.1%} of the sample, fractions change within one to three pixels, by more than the noise. A "
+        "smooth map contradicts them, so the measured fractions were kept there, with their larger errors."
+    ]
 
 
 def _counted(count: int | None, singular: str, plural: str) -> str:

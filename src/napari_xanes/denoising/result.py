@@ -26,6 +26,8 @@ class DenoisingReport(FieldMapping):
     ----------
     text : list of str
         Sentences.
+    warnings : list of str, optional
+        The sentences among them after which a value may be wrong.
     components : int, optional
         Number of principal components.
     background_share : float, optional
@@ -65,6 +67,7 @@ class DenoisingReport(FieldMapping):
     """
 
     text: list[str]
+    warnings: list[str] | None = None
     components: int | None = None
     background_share: float | None = None
     background_patterns: int | None = None
@@ -154,7 +157,9 @@ def denoising_result(stack: SpectralStack) -> DenoisingResult | None:
     return None if value is None else as_denoising_result(value)
 
 
-def join_results(slices: list[DenoisingResult], background: Any, text: list[str]) -> DenoisingResult:
+def join_results(
+    slices: list[DenoisingResult], background: Any, text: list[str], warnings: list[str]
+) -> DenoisingResult:
     """Return the result for a volume from those of its slices.
 
     Parameters
@@ -163,12 +168,12 @@ def join_results(slices: list[DenoisingResult], background: Any, text: list[str]
         Results of the slices (Y, X).
     background : array, shape (E, Z, Y, X)
         Removed absorption of all slices.
-    text : list of str
-        Sentences for all slices.
+    text, warnings : list of str
+        Sentences for all slices, and the warnings among them.
     """
     first = slices[0]
     counts = {name: sum(result.report[name] for result in slices) for name in _COUNTS}
     images: dict[str, Any] = {name: np.stack([result[name] for result in slices], axis=-3) for name in _IMAGES}
     lengths = [result.report.covariance_length_pixels or 1.0 for result in slices]
-    report = replace(first.report, **counts, covariance_length_pixels=max(lengths), text=text)
+    report = replace(first.report, **counts, covariance_length_pixels=max(lengths), text=text, warnings=warnings)
     return replace(first, **images, background=background, novel=[], report=report)

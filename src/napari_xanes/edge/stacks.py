@@ -170,4 +170,6 @@ def _strong_and_weak(spectra: NDArray[np.float32]) -> tuple[Float64Array, Float6
     least, most = np.percentile(rise, (1, 99.5))
     strong, weak = rise >= 0.5 * most, rise < least + 0.2 * (most - least)
     mean: Float64Array = spectra[:, strong if strong.any() else slice(None)].mean(axis=1, dtype=np.float64)
-    return mean, spectra[:, weak].mean(axis=1, dtype=np.float64) if most - least > 0.5 * most else None
+    if not weak.any() or most - least <= 0.5 * most:
+        return mean, None
+    return mean, spectra[:, weak].mean(axis=1, dtype=np.float64)

@@ -18,7 +18,7 @@ from napari_xanes.denoising.fractions.maps import MapMethod
 from napari_xanes.denoising.network.cleaning import load_network, resolve_device
 from napari_xanes.denoising.pipeline import Decomposition, decompose
 from napari_xanes.denoising.report import amount_noise, describe
-from napari_xanes.denoising.result import as_denoising_result, join_results
+from napari_xanes.denoising.result import DenoisingResult, as_denoising_result, join_results
 from napari_xanes.denoising.survey import subtract_offset, survey_stack
 from napari_xanes.edge import normalize_spectrum, require_absorption
 from napari_xanes.noise import AmountNoise, join_slices
@@ -246,11 +246,16 @@ def _denoise_image(
     if noise == "none":
         corrected = (absorption.data - result.background).astype(np.float32)
         data = corrected if stack.is_lazy else corrected.compute()
-        return absorption.with_data(data, metadata={"denoise": result})
+        return absorption.with_data(data, metadata={"denoise": result} | _with_warnings(absorption, result))
     data = _assembled(absorption, stack, parts, design, part(progress, 0.9, 1.0))
-    noise_of_amounts = amount_noise(parts, design)
-    shared = {COVARIANCE_LENGTH: parts.covariance_length}
-    return absorption.with_data(data, metadata={"denoise": result, "noise": noise_of_amounts} | shared)
+    metadata = {"denoise": result, "noise": amount_noise(parts, design), COVARIANCE_LENGTH: parts.covariance_length}
+    return absorption.with_data(data, metadata=metadata | _with_warnings(absorption, result))
+
+
+def _with_warnings(stack: SpectralStack, result: DenoisingResult) -> dict[str, list[str]]:
+    """Return the entry of the metadata with the warnings of the stack and of its report, if there are any."""
+    warnings = [*stack.metadata.get("warnings", ()), *(result.report.warnings or ())]
+    return {"warnings": list(dict.fromkeys(warnings))} if warnings else {}
 
 
 def _assembled(
@@ -277,8 +282,10 @@ def _denoise_slices(stack: SpectralStack, *, progress: Progress | None, **parame
     slices = each_slice(stack, clean, progress)
     results = [as_denoising_result(cleaned.metadata["denoise"]) for cleaned in slices]
     background = stack_slices([result.background for result in results])
-    result = join_results(results, background, joined_sentences(slices))
+    text = joined_sentences([result.report.text for result in results])
+    warnings = joined_sentences([result.report.warnings or [] for result in results])
+    result = join_results(results, background, text, warnings)
     noise = join_slices([cleaned.noise for cleaned in slices])
     data = stack_slices([cleaned.data for cleaned in slices])
-    shared = {COVARIANCE_LENGTH: result.report.covariance_length_pixels}
-    return stack.with_data(data, quantity=slices[0].quantity, metadata={"denoise": result, "noise": noise} | shared)
+    metadata = {"denoise": result, "noise": noise, COVARIANCE_LENGTH: result.report.covariance_length_pixels}
+    return stack.with_data(data, quantity=slices[0].quantity, metadata=metadata | _with_warnings(stack, result))

@@ -57,17 +57,22 @@ def by_slices(
     if len(stack.shape) == 3:
         return clean(stack, progress)
     slices = each_slice(stack, clean, progress)
-    result = DenoisingResult(report=DenoisingReport(joined_sentences(slices)))
+    result = DenoisingResult(report=DenoisingReport(joined_sentences(reported_sentences(slices))))
     data = stack_slices([cleaned.data for cleaned in slices])
     return stack.with_data(data, metadata={"denoise": result, "noise": None})
 
 
-def joined_sentences(slices: list[SpectralStack]) -> list[str]:
-    """Return the sentences of all reports; one that some slices lack begins with the numbers of the others."""
+def reported_sentences(slices: list[SpectralStack]) -> list[list[str]]:
+    """Return the sentences of the report of each slice."""
+    results = [denoising_result(cleaned) for cleaned in slices]
+    return [result.report.text if result else [] for result in results]
+
+
+def joined_sentences(slices: list[list[str]]) -> list[str]:
+    """Return the sentences of all slices; one that some slices lack begins with the numbers of the others."""
     numbers: dict[str, list[int]] = {}
-    for z, cleaned in enumerate(slices):
-        result = denoising_result(cleaned)
-        for sentence in result.report.text if result else ():
+    for z, sentences in enumerate(slices):
+        for sentence in sentences:
             numbers.setdefault(sentence, []).append(z)
     return [
         sentence if len(present) == len(slices) else f"{_numbers_text(present)}: {sentence}"

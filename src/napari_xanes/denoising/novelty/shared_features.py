@@ -102,6 +102,8 @@ def find_shared_features(
 
 def _clearest_direction(scores: NDArray[Any], colour: NDArray[np.intp]) -> tuple[Float64Array, bool] | None:
     """Return the clearest direction that both colours confirm, and whether it only adds absorption."""
+    if not (colour == 0).any() or not (colour == 1).any():
+        return None
     half_directions = [_leading_direction(scores[:, colour == i]) for i in (0, 1)]
     half_amounts = [direction @ scores[:, colour != i] for i, direction in enumerate(half_directions)]
     n_above = [int((amounts > _CLEAR).sum()) for amounts in half_amounts]
