@@ -23,7 +23,7 @@ _MIN_ENERGIES = 5
 _PER_BLOCK = 64
 """About so many spectra of each block serve the mean spectrum."""
 
-_STEEPER = 6.0
+_STEEPER = 1.5
 """Variance of a rise over its square above which there is no crossing, but noise."""
 
 _WIDEST = 0.2
