@@ -34,9 +34,9 @@ RECIPES: Mapping[str, tuple[Step, ...]] = {
 """Steps for each sample; the references come with the sample."""
 
 MATCHES: Mapping[str, tuple[Step, ...]] = {
-    "mn_oxides_l": (Step("optical_depth"), Step("match_library", {"library": "mn-l23-oh"})),
+    "mn_oxides_l": (Step("optical_depth"), Step("match_library", {"library": "mn-l23-oh", "offset": 0.0})),
 }
-"""Steps for samples whose spectra are in a theory library."""
+"""Steps for samples whose spectra are in a theory library; their energy axis is calibrated."""
 
 
 def run_demo(output: Path, *, window: bool | None, say: Callable[[str], None]) -> dict[str, dict[str, float]]:

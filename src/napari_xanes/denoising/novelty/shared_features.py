@@ -85,6 +85,9 @@ def find_shared_features(
         Number of dimensions that were subtracted from each spectrum.
     """
     used = precision > 0.25 * np.percentile(precision[precision > 0], 90)
+    if used.sum() < _MIN_BINS:
+        nothing = np.empty((len(residual), 0))
+        return nothing, nothing
     scores = (residual[:, used] * np.sqrt(precision[used])).astype(np.float64)
     scores /= np.sqrt(np.median(np.einsum("ep,ep->p", scores, scores)) / (len(scores) - n_explained))
     colour = (np.indices(precision.shape).sum(axis=0) % 2)[used]
