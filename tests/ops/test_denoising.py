@@ -284,25 +284,3 @@ def test_references_with_an_energy_offset_are_detected_on_large_images(
     off = [replace(reference, energy=reference.energy - 0.8) for reference in references]
     state = nx.ops.denoise.fit(large.stack, references=off, reference_offset=None, background="auto")
     assert state["reference_offset"] == pytest.approx(0.8, abs=0.15)
-
-
-@pytest.mark.parametrize("size", [3, 4, 6])
-def test_images_of_a_few_pixels_are_denoised(size: int) -> None:
-    sample = nmc_ni_k(size=32, photons=2000)
-    stack = sample.stack.isel(box=(slice(14, 14 + size), slice(14, 14 + size)))
-    clean = nx.ops.denoise(stack, references=sample.stack.metadata["references"], noise="tv")
-    assert clean.data.shape == stack.data.shape
-    assert np.isfinite(np.asarray(clean.data)).all()
-
-
-def test_warnings_of_the_report_are_warnings_of_the_stack_and_of_its_maps() -> None:
-    stack = nmc_ni_k(size=48, photons=2000).stack
-    references = stack.metadata["references"]
-    shifted = [replace(reference, energy=reference.energy + 0.8) for reference in references]
-    step = nx.Step("denoise", {"references": shifted, "noise": "tv"})
-    clean = nx.run([step], stack)
-    maps = nx.run([step, nx.Step("fit_references", {"references": shifted})], stack)
-    assert any("eV too high and were moved" in text for text in clean.metadata["warnings"])
-    assert set(clean.metadata["warnings"]) <= set(clean.metadata["denoise"]["report"]["text"])
-    assert set(clean.metadata["warnings"]) <= set(maps.metadata["warnings"])
-    assert "warnings" not in nx.ops.denoise(stack, references=references, noise="tv").metadata

@@ -35,13 +35,14 @@ def test_a_raw_one_among_normalized_ones_is_normalized_and_told(jump: float, bas
 
 
 def test_references_on_one_scale_stay_as_they_are() -> None:
-    for pair in ((LOW, HIGH), (2.5 * LOW + 1, 2.4 * HIGH + 0.7), (LOW, 1.1 * HIGH), (1.05 * LOW + 0.05, HIGH)):
+    raw_pair = 2.5 * LOW + 1, 2.4 * HIGH + 0.7
+    for pair, raw in (((LOW, HIGH), 0), (raw_pair, 1), ((LOW, 1.1 * HIGH), 0), ((1.05 * LOW + 0.05, HIGH), 0)):
         warnings: list[str] = []
         references = scaled(*pair)
         assert on_one_scale(references, "auto", warnings) == references
-        assert warnings == []
-    raw = scaled(LOW, 3 * HIGH)
-    assert on_one_scale(raw, "never", []) is raw
+        assert [text.split(" of about")[0] for text in warnings] == ["the references have an edge jump"] * raw
+    unlike = scaled(LOW, 3 * HIGH)
+    assert on_one_scale(unlike, "never", []) is unlike
 
 
 def test_where_jumps_cannot_be_measured_very_different_heights_are_told() -> None:
