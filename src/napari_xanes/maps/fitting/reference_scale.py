@@ -76,9 +76,8 @@ def on_one_scale(references: list[Spectrum], when: str, warnings: list[str]) -> 
             result.append(reference)
     if len(measured) == len(references) and alike and not _JUMP[0] <= np.mean(measured) <= _JUMP[1]:
         warnings.append(
-            f"the references have an edge jump of about {np.mean(measured):.3g}: amounts and edge jumps are in units of "
-            "it; the valence does not depend on it. Normalize the references (normalize_references) for edge jumps in "
-            "the unit of the stack"
+            f"the references have an edge jump of about {np.mean(measured):.3g}: amounts and edge jumps are in units "
+            "of it, the valence does not depend on it; normalize the references for amounts in the unit of the stack"
         )
     if any(scale is None for scale in scales):
         _warn_of_heights(result, warnings)
