@@ -19,6 +19,9 @@ _NOISE = 10.0
 _SHARE, _WIDE_SHARE = 0.05, 0.3
 """A deviation of one frame, or of several in a row, is at least this share of the spectrum's whole height."""
 
+_SPAN = 12.0
+"""Fine structure above an edge bends less than `_SHARE` between neighbours that are no further apart, in eV."""
+
 
 def spoiled_frames(energy: Float64Array, strong: Float64Array, weak: Float64Array | None, e0: float) -> BoolArray:
     """Find frames that deviate alone from level neighbours, and not as absorption does.
@@ -53,8 +56,9 @@ def spoiled_frames(energy: Float64Array, strong: Float64Array, weak: Float64Arra
     if energy.size < 8:
         return spoiled
     height = float(np.subtract(*np.percentile(strong, (90, 10))))
+    bends = (energy > e0) & (np.pad(energy[2:] - energy[:-2], 1, mode="edge") > _SPAN)
     for width in range(1, _WIDEST + 1):
-        share = (_SHARE if width == 1 else _WIDE_SHARE) * height
+        share = height * np.where(bends | (width > 1), _WIDE_SHARE, _SHARE)
         in_strong, alone = _lone_frames(energy, strong, width, share)
         for i in np.flatnonzero(alone):
             frames = slice(int(i), int(i) + width)
@@ -66,11 +70,13 @@ def spoiled_frames(energy: Float64Array, strong: Float64Array, weak: Float64Arra
     return spoiled if spoiled.sum() <= 0.2 * spoiled.size else np.zeros_like(spoiled)
 
 
-def _lone_frames(energy: Float64Array, mu: Float64Array, width: int, share: float) -> tuple[Float64Array, BoolArray]:
+def _lone_frames(
+    energy: Float64Array, mu: Float64Array, width: int, share: Float64Array
+) -> tuple[Float64Array, BoolArray]:
     """Return the deviations of `width` frames in a row, and where they are large and stand between level neighbours."""
     deviations = _deviations(energy, mu, width)
     usual = float(np.median(np.abs(_deviations(energy, mu, 1)[2:-2])))
-    large = np.abs(deviations) > max(_NOISE * usual, share)
+    large = np.abs(deviations) > np.maximum(_NOISE * usual, share)
     for i in np.flatnonzero(large):
         large[i] = _stands_on_a_level(mu, slice(int(i), int(i) + width), float(deviations[i]))
     return deviations, large
