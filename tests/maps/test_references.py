@@ -222,9 +222,10 @@ def test_nine_measured_references_agree_with_scipy(real_data: Path) -> None:
     refs = read_spectra(folder / "test_ref_athena.nor")
     assert len(refs) == 9
     maps = fit_references(SpectralStack(data, axis, "fluorescence"), references=refs, slope=False)
-    outside, smoothed = maps.metadata["warnings"]
+    outside, smoothed, misfit = maps.metadata["warnings"]
     assert outside == "20 of 57 energies lie outside the references (7100-7139 eV) and are not used"
     assert smoothed.startswith("neighbouring pixels share noise")
+    assert misfit.startswith("residuals of 15 % of the edge jump")
     used = maps.metadata["fit"]["energy"]
     design = np.stack([*(r.at(used) for r in refs), np.ones_like(used), -np.ones_like(used)], axis=1)
     spectra = data[np.isin(axis, used)].reshape(used.size, -1).astype(np.float64)

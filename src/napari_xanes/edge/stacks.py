@@ -153,7 +153,7 @@ def _edge_of(
     lines = choose_edge_lines(
         stack.energy, strong, found, pre, post, element=element, edge=shell, left_out=energies, mback=mback
     )
-    return with_error(lines, strong, element, shell)
+    return with_error(lines, strong, element, shell, automatic=post is None)
 
 
 def _e0(energy: Float64Array, mu: Float64Array, e0: float | None, element: str | None, edge: str | None) -> float:

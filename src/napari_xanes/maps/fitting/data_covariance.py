@@ -126,8 +126,10 @@ class DataCovariance:
         """Sum of squared residuals (P,) that is smooth over energies, so no noise; 0 where it may be chance.
 
         Stacks of many pixels are tested as a whole instead, and without an error model nothing is; then all of it is 0.
+        So it is with flats that several energies share: their noise is smooth over energies, and known.
         """
-        if not self._tests_pixels or self._amount_noise is not None or len(fit.residual) < 3:
+        shares_flats = self.photon_noise is not None and self.photon_noise.flats is not None
+        if not self._tests_pixels or shares_flats or self._amount_noise is not None or len(fit.residual) < 3:
             return np.zeros_like(squares)
         difference = np.diff(fit.residual, axis=0)
         white = np.einsum("ep,ep->p", difference, difference) / (2 * len(difference)) * freedom
