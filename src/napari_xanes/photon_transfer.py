@@ -93,7 +93,7 @@ def photon_transfer(counts: NDArray[np.floating]) -> PhotonTransfer:
     Examples
     --------
     >>> rng = np.random.default_rng(1)
-    >>> lit = np.linspace(200, 3000, 30)[:, None, None] * np.linspace(0.2, 1, 40)
+    >>> lit = np.linspace(1500, 3000, 30)[:, None, None] * np.linspace(0.2, 1, 40)
     >>> found = photon_transfer(2.0 * rng.poisson(lit + np.zeros((30, 40, 40))) + rng.normal(0, 5, (30, 40, 40)))
     >>> abs(found.gain - 2) < 3 * found.gain_sigma, abs(found.read_noise - 5) < 3 * found.read_noise_sigma
     (True, True)
