@@ -155,7 +155,8 @@ def match_library(
         Pixels whose spectrum has a smaller peak-to-peak height, in the stack's unit, are masked. By default five times
         the pixel's own error of the height.
     max_misfit : float
-        Pixels whose root mean square residual is a larger share of the height of their spectrum are not assigned.
+        Pixels whose root mean square residual is a larger share of the height of their spectrum are not assigned. At a
+        K edge known photon noise does not count.
     min_evidence : float
         Least increase of chi-square when the next charge is taken instead; a pixel with less is ambiguous. 9 is 3
         sigma. The misfit of the theory counts as noise of few independent values: 9 then asks for squares 1.4 times as

@@ -168,7 +168,9 @@ def _misfit(fit: LinearFit) -> Float32Array:
 
 def _doubt(fit: LinearFit, max_misfit: float) -> NDArray[np.uint8]:
     """Why each pixel is not assigned, 0 where it is."""
-    doubt = np.where(_misfit(fit) > max_misfit, Doubt.POOR, 0)
+    # Without photons, noise and misfit of one pixel can't be told apart.
+    misfit = _misfit(fit) if fit.errors.photon_noise is None else misfit_beyond_noise(fit, np.abs(fit.jump))
+    doubt = np.where(misfit > max_misfit, Doubt.POOR, 0)
     return np.where(fit.finite, np.where(fit.good, doubt, Doubt.WEAK), Doubt.NOT_FINITE).astype(np.uint8)
 
 
