@@ -294,15 +294,3 @@ def test_the_absorber_is_named_or_asked_for() -> None:
         absorber(5482.0)
     with pytest.raises(ValueError, match="no edge 'Q' of 'Ni'"):
         absorber(8347.0, "Ni", "Q")
-
-
-def test_fine_structure_between_distant_energies_is_no_spoiled_frame() -> None:
-    from napari_xanes.edge.spoiled import spoiled_frames
-
-    near, far = np.arange(8265.0, 8405, 0.5), np.array([8406.9, 8407.1, 8418.0, 8434.5, 8437.2, 8438.0, 8450.0])
-    axis = np.concatenate([near, far])
-    mu = 0.5 + np.arctan((axis - 8343) / 1.5) / np.pi
-    mu[near.size :] += [0, 0, -0.07, 0, 0, 0, 0]  # the trough of a wave, between neighbours that are 27 eV apart
-    assert not spoiled_frames(axis, mu, None, 8343.0).any()
-    mu[near.size + 2] -= 0.6
-    assert np.flatnonzero(spoiled_frames(axis, mu, None, 8343.0)).tolist() == [near.size + 2]

@@ -11,6 +11,7 @@ from tests.ops.edge_images import AXIS, E0, LONG, arctan_step, image_of
 import napari_xanes as nx
 from napari_xanes import SpectralStack
 from napari_xanes.edge import normalize_mu
+from napari_xanes.edge.spoiled import spoiled_frames
 from napari_xanes.ops import normalize_edge
 
 
@@ -111,3 +112,13 @@ def test_energies_that_were_meant_to_be_one_are_told() -> None:
     assert len(made.metadata["warnings"]) == 1
     assert "first 8342.0000 and 8342.0002 eV" in made.metadata["warnings"][0]
     assert made.history[-1].state["e0"] == pytest.approx(E0, abs=0.3)
+
+
+def test_fine_structure_between_distant_energies_is_no_spoiled_frame() -> None:
+    near, far = np.arange(8265.0, 8405, 0.5), np.array([8406.9, 8407.1, 8418.0, 8434.5, 8437.2, 8438.0, 8450.0])
+    axis = np.concatenate([near, far])
+    mu = 0.5 + np.arctan((axis - 8343) / 1.5) / np.pi
+    mu[near.size :] += [0, 0, -0.07, 0, 0, 0, 0]  # the trough of a wave, between neighbours that are 27 eV apart
+    assert not spoiled_frames(axis, mu, None, 8343.0).any()
+    mu[near.size + 2] -= 0.6
+    assert np.flatnonzero(spoiled_frames(axis, mu, None, 8343.0)).tolist() == [near.size + 2]
