@@ -18,6 +18,10 @@ NARROWEST, WIDEST = 0.1, 2.0
 _FWHM = 2 * np.sqrt(2 * np.log(2))
 
 
+_FITS_NOTHING = 0.15
+"""Means of larger squares belong to no member: noise, or what is not of this element. They tell no charge."""
+
+
 @dataclass(frozen=True)
 class MeanMisfit:
     """The misfit of G mean spectra to M members of a library.
@@ -133,6 +137,10 @@ class MeanMisfit:
         charge = self.library.table["charge"][self.rows]
         charges = np.unique(charge[np.isfinite(charge)])
         squares = self.squares(offset, width)
+        fits = squares.min(axis=1) < _FITS_NOTHING
+        if not fits.all() and fits.any():
+            fitted = replace(self, means=self.means[:, fits], weights=self.weights[fits])
+            return fitted.ambiguous_charges(offsets, offset, width, ratio)
         least, best = squares.min(axis=1), self.rows[squares.argmin(axis=1)]
         nearest = self.library.table["charge"][best]
         allowance = self.weights * self._allowance(least, best, offset, width, ratio)
@@ -159,7 +167,12 @@ class MeanMisfit:
         scale = np.einsum("eg,eg->g", fitted, self.means) / np.einsum("eg,eg->g", fitted, fitted)
         white = white_variance(self.means - scale * fitted)
         freedom = max(self.energy.size - self.background.shape[1] - 3, 1)
-        result: Float64Array = (ratio - 1) * theory_squares(least, white, freedom) + 9 * white
+        theory = theory_squares(least, white, freedom)
+        # Mixtures of charges misfit by more than the theory does: no mean has more than a typical misfit.
+        order = np.argsort(theory)
+        half = np.searchsorted(np.cumsum(self.weights[order]), 0.5 * self.weights.sum())
+        typical = theory[order[min(half, order.size - 1)]]
+        result: Float64Array = (ratio - 1) * np.minimum(theory, typical) + 9 * white
         return result
 
 
