@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 import napari_xanes
-from napari_xanes import io
+from napari_xanes import SpectralStack, io
 
 TABLES = st.sampled_from([0, 1, 2, 127, 128, 254, 255])
 """Byte values with a special meaning in the tables of OLE2 files."""
@@ -69,13 +69,17 @@ def drawn(data: Any, whole: bytes, place: Any, value: Any) -> bytes:
     return changed(whole, changes, data.draw(st.one_of(st.just(len(whole)), st.integers(0, len(whole)))))
 
 
-def stack_or_documented_error(path: Path) -> None:
-    """Fail unless a file gives a stack with one energy per frame, or a documented error that names the file."""
+def stack_or_documented_error(path: Path) -> SpectralStack | None:
+    """Return the stack of a file, or None after a documented error that names the file; fail otherwise.
+
+    A stack must have one energy per frame.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         try:
             stack = io.read(path)
         except (OSError, ValueError) as error:
             assert_documented(error, path.name)
-        else:
-            assert stack.energy.size == stack.shape[0]
+            return None
+    assert stack.energy.size == stack.shape[0]
+    return stack
