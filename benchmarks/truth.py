@@ -37,9 +37,9 @@ def judgements(edges: list[str], cases: list[str], estimators: list[str]) -> Ite
     """Yield a judgement for every map; an estimator that refuses a case gives none, and its words are printed."""
     for edge_name in edges:
         edge = EDGES[edge_name]()
-        for seed, case_name in enumerate(cases):
+        for case_name in cases:
             case = CASES[case_name]
-            measurement = measure(edge, case, seed)
+            measurement = measure(edge, case, seed=list(CASES).index(case_name))
             for estimator in estimators:
                 try:
                     estimates = list(_estimates(estimator, edge, case, measurement))
@@ -65,11 +65,11 @@ def row(judgement: Judgement) -> str:
     )
 
 
-def control_rows(found: list[Judgement]) -> Iterator[str]:
+def control_rows(results: list[Judgement]) -> Iterator[str]:
     """Compare the controls with what they were before."""
     saved = json.loads(BEFORE.read_text())
     before = saved["controls"] if saved["measured_references"] == _HAS_DATA else {}
-    controls = [judgement for judgement in found if judgement.control]
+    controls = [judgement for judgement in results if judgement.control]
     warned = [judgement for judgement in controls if judgement.warnings]
     yield f"controls: {len(controls)} maps, {len(warned)} with a warning (bar: 0)"
     yield from (f"  warned: {judgement.key}: {judgement.warnings[0][:90]}" for judgement in warned)
@@ -106,17 +106,17 @@ def main() -> None:
     arguments = parser.parse_args()
 
     if not arguments.measured:
-        found = []
+        results = []
         with blocks.single_threaded_blas():
             for judgement in judgements(arguments.edges, arguments.cases, arguments.estimators):
-                found.append(judgement)
+                results.append(judgement)
                 if arguments.all or judgement.verdict != "right":
                     print(row(judgement), flush=True)
-        print("\n".join(control_rows(found)))
-        counts = Counter(judgement.verdict for judgement in found)
+        print("\n".join(control_rows(results)))
+        counts = Counter(judgement.verdict for judgement in results)
         print("simulated maps: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common()))
         if arguments.save is not None:
-            controls = {j.key: (round(j.sigma, 6), round(j.trusted, 4)) for j in found if j.control}
+            controls = {j.key: (round(j.sigma, 6), round(j.trusted, 4)) for j in results if j.control}
             arguments.save.write_text(
                 json.dumps({"measured_references": _HAS_DATA, "controls": controls}, indent=1) + "\n"
             )

@@ -6,14 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from benchmarks.truthfulness.specimens import Case, Measurement
-from benchmarks.truthfulness.spectra import Edge, on_axis
-from numpy.typing import NDArray
+from benchmarks.truthfulness.specimens import Case, Image, Measurement, mixture_of
+from benchmarks.truthfulness.spectra import Edge
 
 import napari_xanes as nx
 from napari_xanes.parameter_map import ParameterMap
-
-Image = NDArray[np.float64]
 
 
 class Estimate(NamedTuple):
@@ -42,7 +39,7 @@ Estimator = Callable[[Edge, Case, Measurement, nx.SpectralStack], Iterator[Estim
 
 
 def _warnings_of(*results: Any) -> list[str]:
-    """Return the warnings of all results; a report of the denoiser counts without its neutral sentences."""
+    """Return the warnings of all results, each once."""
     warnings: list[str] = []
     for result in results:
         warnings += result.metadata.get("warnings", ())
@@ -73,9 +70,7 @@ def edge_energy(edge: Edge, case: Case, truth: Measurement, depth: nx.SpectralSt
 def _exact_positions(edge: Edge, case: Case, truth: Measurement) -> nx.MapSet:
     """Return the positions that the definitions give on these energies, without noise and with the right lines."""
     energy = truth.stack.energy
-    spectra = np.array([on_axis(reference, energy, case.offset) for reference in edge.references])
-    mixture = np.tensordot(spectra, (1 - case.missing) * truth.shares, axes=(0, 0))
-    mixture += case.missing * on_axis(edge.missing, energy, case.offset)[:, None, None]
+    mixture = mixture_of(edge, case, truth.shares, energy)
     wide = np.concatenate([energy[0] - np.arange(300.0, 0, -10), energy, energy[-1] + np.arange(10.0, 300, 10)])
     flat = np.ones((30 - 1, *truth.jump.shape))
     data = np.concatenate([np.zeros((30, *truth.jump.shape)), mixture, flat])

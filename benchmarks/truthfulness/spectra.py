@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+from benchmarks.valence import HOME as DATA
 from scipy.interpolate import PchipInterpolator
 
 import napari_xanes as nx
 from napari_xanes._typing import Float64Array
 from napari_xanes.edge import normalize_mu
+from napari_xanes.sample import k_edge_curve
 from napari_xanes.theory import l_edge_spectrum
-
-DATA = Path(os.environ.get("NAPARI_XANES_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 
 
 @dataclass(frozen=True)
@@ -85,10 +83,7 @@ def measured(
 def model_k(name: str, e0: float, white_line: float, ripple: float, valence: float | None) -> nx.Spectrum:
     """Return a model of a K edge: a broadened step, a white line, damped oscillations."""
     energy = np.arange(e0 - 200, e0 + 400, 0.25)
-    offset = energy - e0
-    k = np.sqrt(np.maximum(offset - 12.0, 0.0) * 0.2625)
-    mu = 0.5 + np.arctan(offset / 1.1) / np.pi + white_line * np.exp(-(((offset - 4.0) / 2.6) ** 2))
-    mu += ripple * np.sin(4.1 * k) * np.exp(-0.12 * k**2) * (offset > 12)
+    mu = k_edge_curve(energy, e0, white_line, ripple)
     return nx.Spectrum(name, energy, mu, valence, metadata={"normalized": True})
 
 
@@ -103,7 +98,7 @@ def nickel() -> Edge:
     """Ni K edge of NiO and LiNiO2; nickel metal is missing."""
     if not (DATA / "references").is_dir():
         references = model_k("NiO", 8345.0, 0.65, 0.10, 2.0), model_k("LiNiO2", 8347.2, 0.42, 0.07, 3.0)
-        return Edge("Ni K", 8345.0, references, model_k("metal", 8339.5, 0.05, 0.12, None), library=None)
+        return Edge("Ni K", 8345.0, references, model_k("metal", 8339.5, 0.05, 0.12, None))
     references = (
         measured("references/ni_k/ref_NiO.txt", "NiO", 2.0, 8340, (-120, -20), post=(60, 500)),
         measured("references/ni_k/ref_LiNiO2.txt", "LiNiO2", 3.0, 8340, (-120, -20), post=(60, 500)),

@@ -36,7 +36,7 @@ class Sample:
     truth: MapSet
 
 
-def _k_edge(energy: ArrayLike, e0: float, white_line: float, ripple: float) -> NDArray[np.float64]:
+def k_edge_curve(energy: ArrayLike, e0: float, white_line: float, ripple: float) -> NDArray[np.float64]:
     """Return a normalized K edge: a broadened step, a white line, damped oscillations."""
     de = np.asarray(energy, dtype=np.float64) - e0
     step = 0.5 + np.arctan(de / 1.1) / np.pi
@@ -115,7 +115,7 @@ def nmc_ni_k(*, seed: int = 0, size: int = 160, photons: float = 4000.0) -> Samp
     grid = np.arange(8250.0, 8480.0, 0.25)
     models = {"Ni2+ model": (8345.0, 0.65, 0.10, 2.0), "Ni4+ model": (8348.2, 0.42, 0.07, 4.0)}
     references = [
-        Spectrum(name, grid, _k_edge(grid, e0, white_line, ripple), valence, metadata={"normalized": True})
+        Spectrum(name, grid, k_edge_curve(grid, e0, white_line, ripple), valence, metadata={"normalized": True})
         for name, (e0, white_line, ripple, valence) in models.items()
     ]
     shape = (size, size)
