@@ -14,6 +14,7 @@ from napari_xanes.arguments import load_references
 from napari_xanes.edge import (
     DECAY_EXPONENT,
     EdgeLines,
+    Range,
     fit_edge,
     notices_of,
     raise_if_frame_empty,
@@ -36,9 +37,6 @@ from napari_xanes.progress import Progress
 from napari_xanes.registry import method
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
-
-Range = tuple[float, float]
-
 
 _SAME_STEP = 0.03
 """Difference from 1 up to which the step of a normalized stack counts as 1."""

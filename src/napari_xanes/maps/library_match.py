@@ -89,16 +89,17 @@ def _fit_state(
             n_components=_n_components(dimensions, embedding, window.energy.size),
         )
     energy_window(stack, library, state.offset, background)
-    found = state.ambiguous
+    charges = state.ambiguous
     if mixture:
-        members, found = mixture_state(library, window, sample, state, background, tied=offset is not None)
-        endmembers = members if endmembers is None else endmembers
+        endmembers, charges = mixture_state(
+            library, window, sample, state, background, endmembers, tied=offset is not None
+        )
     return {
         "offset": state.offset,
         "broadening": state.broadening,
         "shift_spread": state.shift_spread,
         "track_weights": state.track_weights,
-        "ambiguous": found if ambiguous is None else ambiguous,
+        "ambiguous": charges if ambiguous is None else ambiguous,
         "endmembers": endmembers,
     }
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_xanes import blocks
 from napari_xanes.arguments import References
-from napari_xanes.edge import raise_if_frame_empty, require_absorption
+from napari_xanes.edge import Range, raise_if_frame_empty, require_absorption
 from napari_xanes.maps.fitting.design import Design, build_design
 from napari_xanes.maps.fitting.error_learning import learn_errors
 from napari_xanes.maps.fitting.error_model import ErrorModel, Errors
@@ -23,7 +23,6 @@ from napari_xanes.registry import method
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
-Range = tuple[float, float]
 When = Literal["auto", "always", "never"]
 
 

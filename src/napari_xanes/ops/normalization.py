@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_xanes import blocks
 from napari_xanes._typing import Block, Float64Array
-from napari_xanes.edge import EdgeLines, Lines, fit_edge, notices_of, raise_if_frame_empty, require_absorption
+from napari_xanes.edge import EdgeLines, Lines, Range, fit_edge, notices_of, raise_if_frame_empty, require_absorption
 from napari_xanes.edge.cross_sections import tabulated_step
 from napari_xanes.edge.elements import DECAY_EXPONENT, named_absorber
 from napari_xanes.edge.elements import absorber as edge_at
@@ -20,8 +20,6 @@ from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
 from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
-
-Range = tuple[float, float]
 
 _PER_BLOCK = 64
 """About so many spectra of each block serve the mean spectrum."""

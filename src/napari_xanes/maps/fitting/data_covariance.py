@@ -19,8 +19,8 @@ _CLEARLY = 5.0
 _OWN = 1.1
 """Error within the references over the smooth residual of a single spectrum.
 
-Fourteen measured spectra of Mn and Fe oxides, each fitted with the others: their valences are off by 0 to 2.0 times
-what the residual does if it is turned into the references.
+Fourteen measured spectra of Mn and Fe oxides, each fitted with the others: the errors of their valences are 0 to 2.0
+times the change of the valence if a spectrum as large as the residual were added within the span of the references.
 """
 
 _ODD = 0.001
@@ -36,6 +36,13 @@ class BlockFit(NamedTuple):
     residual: Float64Array
     variance: Float64Array | None
     fitted: Float64Array
+
+    @property
+    def white_variance(self) -> Float64Array:
+        """Variance (P,) of the residual if neighbouring energies are independent (von Neumann), misfit left out."""
+        difference = np.diff(self.residual, axis=0)
+        result: Float64Array = np.einsum("ep,ep->p", difference, difference) / (2 * len(difference))
+        return result
 
 
 class DataCovariance:
@@ -67,9 +74,8 @@ class DataCovariance:
         self._axis_error = float(np.hypot(energy_sigma, errors.shift))
         self._by_energy = design.basis.T @ design.slopes
         self.has_model = bool(self._axis_error or errors.span)
-        basis = np.concatenate([design.background_basis, design.basis], axis=1)
-        self._projection = np.eye(len(basis)) - basis @ basis.T
-        self._full_freedom = len(basis) - basis.shape[1]
+        self._projection = design.residual_projection
+        self._full_freedom = len(design.energy) - design.matrix.shape[1]
         self._flat = bool((errors.profile == 1).all())
         self._expected = expected_sum(self._projection, errors.profile)
 
@@ -107,8 +113,7 @@ class DataCovariance:
         errors = self._errors
         residual = fit.residual
         if errors.shared.any():
-            amount = fit.coefficients.sum(axis=0) if errors.shared_per_jump else np.ones(squares.size)
-            residual = residual - np.outer(errors.shared, amount)
+            residual = residual - np.outer(errors.shared, self._shared_amount(fit.coefficients))
             squares = np.einsum("ep,ep->p", residual, residual)
         if fit.variance is not None:
             variance = fit.variance if self._flat else fit.variance * errors.profile[:, None]
@@ -122,17 +127,19 @@ class DataCovariance:
         own = np.einsum("ep,ep,e->p", residual, residual, 1 / errors.profile)
         return errors.profile, own / (freedom * (self._expected / self._full_freedom))
 
+    def _shared_amount(self, coefficients: Float64Array) -> Float64Array:
+        """How much of what pixels share each pixel has, (P,)."""
+        return coefficients.sum(axis=0) if self._errors.shared_per_jump else np.ones(coefficients.shape[1])
+
     def smooth_misfit(self, fit: BlockFit, squares: Float64Array, freedom: Float64Array) -> Float64Array:
         """Sum of squared residuals (P,) that is smooth over energies, so no noise; 0 where it may be chance.
 
         Stacks of many pixels are tested as a whole instead, and without an error model nothing is; then all of it is 0.
         So it is with flats that several energies share: their noise is smooth over energies, and known.
         """
-        shares_flats = self.photon_noise is not None and self.photon_noise.flats is not None
-        if not self._tests_pixels or shares_flats or self._amount_noise is not None or len(fit.residual) < 3:
+        if not self._tests_pixels or self._shares_flats or self._amount_noise is not None or len(fit.residual) < 3:
             return np.zeros_like(squares)
-        difference = np.diff(fit.residual, axis=0)
-        white = np.einsum("ep,ep->p", difference, difference) / (2 * len(difference)) * freedom
+        white = fit.white_variance * freedom
         clear = squares > white * (1 + _CLEARLY / np.sqrt(np.maximum(freedom, 1)))
         return np.where(clear, squares - white, 0.0)
 
@@ -142,7 +149,7 @@ class DataCovariance:
         errors = self._errors
         moved = self._axis_error * (self._by_energy @ coefficients)
         covariance = moved[first] * moved[second]
-        amount = coefficients.sum(axis=0) if errors.shared_per_jump else np.ones(coefficients.shape[1])
+        amount = self._shared_amount(coefficients)
         covariance[first == second] += (errors.span * amount) ** 2 + (_OWN**2) * misfit
         return covariance
 

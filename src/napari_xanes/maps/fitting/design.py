@@ -72,6 +72,18 @@ class Design:
     warnings: list[str]
 
     @property
+    def full_basis(self) -> Float64Array:
+        """Orthonormal columns (E, F + K) that span backgrounds and references."""
+        return np.concatenate([self.background_basis, self.basis], axis=1)
+
+    @property
+    def residual_projection(self) -> Float64Array:
+        """Matrix (E, E) that leaves the residuals of fits without bounds."""
+        basis = self.full_basis
+        projection: Float64Array = np.eye(len(basis)) - basis @ basis.T
+        return projection
+
+    @property
     def with_valence(self) -> BoolArray:
         """Which references have a valence."""
         return np.isfinite(self.valences)

@@ -153,7 +153,7 @@ def calibrate(references: Sequence[Spectrum], spectra: Float64Array, edges_of: E
         others = [np.interp(energy, edges, valences)]
         warnings: tuple[str, ...] = ()
     else:
-        energy, valence, others = np.linspace(edges[0], edges[-1], 41), np.empty(41), []
+        energy, others = np.linspace(edges[0], edges[-1], 41), []
         valence = np.interp(energy, edges[[0, -1]], line[[0, -1]])
         warnings = (_out_of_order(names, edges, valences, line),)
     return Calibration(

@@ -7,13 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from napari_xanes._typing import Block, Float64Array
-from napari_xanes.edge import EdgeLines
+from napari_xanes.edge import EdgeLines, Range
 from napari_xanes.maps.fitting.edge_fit import EdgeFit, search_frames
 from napari_xanes.maps.fitting.edge_noise import EdgeNoise
 from napari_xanes.maps.fitting.local_quadratic import local_quadratic, rows_beside
 from napari_xanes.stack import SpectralStack
-
-Range = tuple[float, float]
 
 
 class Scales(NamedTuple):

@@ -55,10 +55,10 @@ def learn_errors(stack: SpectralStack, design: Design, min_jump: float | None) -
 
 def _fitted(sample: TileSample, design: Design, stack: SpectralStack) -> tuple[Residuals, Float64Array]:
     """Residuals and coefficients of the fit without bounds, which are linear in the data."""
-    basis = np.concatenate([design.background_basis, design.basis], axis=1)
+    basis = design.full_basis
     fit = basis @ (basis.T @ sample.spectra)
     coefficients = design.solver.gain[0] @ (design.basis.T @ sample.spectra) + design.solver.offset[0][:, None]
-    projection = np.eye(len(basis)) - basis @ basis.T
+    projection = design.residual_projection
     residual, variance = sample.spectra - fit, None
     noise = stack.noise and stack.noise.isel(design.frames)
     if isinstance(noise, PhotonNoise):

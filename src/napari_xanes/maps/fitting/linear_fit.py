@@ -166,9 +166,7 @@ def _chi_square(fit: BlockFit, squares: Float64Array, freedom: Float64Array) -> 
     if fit.variance is not None:
         result: Float64Array = np.einsum("ep,ep,ep->p", fit.residual, fit.residual, 1 / fit.variance) / freedom
         return result
-    difference = np.diff(fit.residual, axis=0)
-    white = np.einsum("ep,ep->p", difference, difference) / (2 * (len(fit.residual) - 1))
-    ratio: Float64Array = squares / freedom / white
+    ratio: Float64Array = squares / freedom / fit.white_variance
     return ratio
 
 

@@ -17,18 +17,18 @@ _PHASE = 3.5
 """Error that a missing phase makes within the references over the residual that it leaves outside.
 
 An unknown phase has an unknown valence, which counts too: with 10 % of metal (valence 0) in oxides of Ni and Fe, the
-mean valence is off by 3.0 to 5.7 times what the residual does if it is turned into the references. 3.5 covers that at 2
-sigma.
+error of the mean valence is 3.0 to 5.7 times the change of the valence if a spectrum as large as the residual were
+added within the span of the references. 3.5 covers that at 2 sigma.
 """
 
 _MOSTLY = 0.5
 """Share of the residual that a shift must explain before it is taken for one."""
 
 _WHOLLY = 0.8
-"""From this share on, what is left is put down to the one step of the estimate."""
+"""From this share on, the rest is taken as an error of the shift, which is estimated in one step."""
 
 _TWENTIETH = 1.96
-"""Standard errors that a twentieth of the absolute values exceed by chance."""
+"""By chance, 5 % of absolute values are larger than this many standard errors."""
 
 _LEAST_SHIFT = 0.1
 """Smaller shifts, in eV, are not reported."""

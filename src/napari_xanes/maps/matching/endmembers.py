@@ -174,9 +174,16 @@ def _mixed(members: Float64Array, spectra: Float64Array) -> tuple[Float64Array, 
 
 
 def mixture_state(
-    library: Library, window: EnergyWindow, sample: PixelSample, state: FitState, background: str, *, tied: bool
+    library: Library,
+    window: EnergyWindow,
+    sample: PixelSample,
+    state: FitState,
+    background: str,
+    endmembers: list[float] | None,
+    *,
+    tied: bool,
 ) -> tuple[list[float], list[float]]:
-    """Return the end members of a stack's mixtures, and the charges that are ambiguous in them.
+    """Return the end members of a stack's mixtures, searched where none are given, and their ambiguous charges.
 
     Where no single charge is sure, a mixture may be, and a mixture of the sure charges may fit at other offsets.
     """
@@ -184,7 +191,7 @@ def mixture_state(
     every = max(1, sample.spectra.shape[1] // _MAX_SPECTRA)
     spectra = sample.spectra[:, ::every].astype(np.float64)
     search = EndmemberSearch(library, window.energy, spectra, columns, state.broadening)
-    rows = [float(row) for row in search.endmembers(state.offset)]
+    rows = [float(row) for row in search.endmembers(state.offset)] if endmembers is None else endmembers
     if tied and has_tested_energies(library):
         return rows, []
     if is_at_the_end(state.offset) and not tied:

@@ -88,7 +88,8 @@ def k_edge_maps(
     if not fit.finite.any():
         raise_if_frame_empty(stack)
     accuracy = _accuracy(library, calibration, background, offset, broadening)
-    doubt = _doubt(fit, max_misfit).reshape(stack.shape[1:])
+    misfit = misfit_beyond_noise(fit, np.abs(fit.jump))
+    doubt = _doubt(fit, misfit, max_misfit).reshape(stack.shape[1:])
     settings = LibrarySettings(library.name, offset, broadening, calibration=accuracy.calibration)
     curve = ReferenceFit(design.energy, design.matrix, [*design.names, *design.backgrounds], fractions=True)
     metadata = {
@@ -97,7 +98,8 @@ def k_edge_maps(
         "library": settings,
         "fit": curve,
     }
-    maps = _maps(stack, design, fit, doubt, accuracy.model_error)
+    model = None if accuracy.model_error is None else grown_error(accuracy.model_error, misfit).astype(np.float32)
+    maps = _maps(stack, design, fit, doubt, model)
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
 
 
@@ -166,18 +168,18 @@ def _misfit(fit: LinearFit) -> Float32Array:
     return misfit
 
 
-def _doubt(fit: LinearFit, max_misfit: float) -> NDArray[np.uint8]:
-    """Why each pixel is not assigned, 0 where it is."""
+def _doubt(fit: LinearFit, misfit: Float64Array, max_misfit: float) -> NDArray[np.uint8]:
+    """Why each pixel is not assigned, 0 where it is; `misfit` (P,) is what noise does not explain."""
     # Without photons, noise and misfit of one pixel can't be told apart.
-    misfit = _misfit(fit) if fit.errors.photon_noise is None else misfit_beyond_noise(fit, np.abs(fit.jump))
-    doubt = np.where(misfit > max_misfit, Doubt.POOR, 0)
+    poor = (_misfit(fit) if fit.errors.photon_noise is None else misfit) > max_misfit
+    doubt = np.where(poor, Doubt.POOR, 0)
     return np.where(fit.finite, np.where(fit.good, doubt, Doubt.WEAK), Doubt.NOT_FINITE).astype(np.uint8)
 
 
 def _maps(
-    stack: SpectralStack, design: Design, fit: LinearFit, doubt: NDArray[np.uint8], error: float | None
+    stack: SpectralStack, design: Design, fit: LinearFit, doubt: NDArray[np.uint8], model: Float32Array | None
 ) -> dict[str, ParameterMap]:
-    """The arrays of a fit as maps; `error` is the model error of a good fit."""
+    """The arrays of a fit as maps; `model` (P,) is the error of the valence by the theory."""
     shape = stack.shape[1:]
     signal = fit.good.reshape(shape)
 
@@ -187,7 +189,6 @@ def _maps(
 
     noise, has_valence = fit.valence_sigma, np.isfinite(fit.valence)
     assigned = (doubt == 0) & has_valence.reshape(shape)
-    model = None if error is None else grown_error(error, misfit_beyond_noise(fit, np.abs(fit.jump))).astype(np.float32)
     total = noise if model is None else np.hypot(noise, model)
     maps = {"valence": map_of(fit.valence, sigma=total, mask=assigned)}
     if model is not None:

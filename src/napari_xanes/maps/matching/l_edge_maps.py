@@ -61,7 +61,7 @@ def _ten_dq_maps(values: dict[str, NDArray[np.float32]], assigned: NDArray[np.bo
 
 
 def l_edge_warnings(library: Library, matcher: Matcher, ambiguous: list[float], offset: float) -> list[str]:
-    """Return what a user should know about the result; `ambiguous` are the charges that are, `offset` is in eV."""
+    """Return what a user should know about the result; `ambiguous` lists the ambiguous charges, `offset` is in eV."""
     counts = np.bincount(matcher.doubt, minlength=len(Doubt) + 1)
     n_signal = int(counts.sum() - counts[Doubt.WEAK] - counts[Doubt.NOT_FINITE])
     if n_signal == 0:

@@ -139,14 +139,14 @@ class Matcher:
         squares = self._n_energies * (misfit * signal) ** 2
         white = self.values["white_variance"][good].astype(np.float64)
         common = max(float(np.median((squares - self._freedom * white) / signal**2)), 0.0)
-        theory = np.minimum(np.maximum(theory_squares(squares, white, self._freedom), common * signal**2), squares)
+        own = theory_squares(squares, white, self._freedom)
+        theory = np.minimum(np.maximum(own, common * signal**2), squares)
         gap = squares * (1 / np.maximum(1 - margin, 1e-9) ** 2 - 1)
         ambiguous = good.copy()
         ambiguous[good] = gap / _uncertainty(squares, theory, self._freedom) < self.limits.min_evidence
         self.doubt[ambiguous & np.isin(self.doubt, (0, Doubt.BEYOND_LIBRARY))] = Doubt.AMBIGUOUS
-        least = ten_dq_growth(np.sqrt(common / self._n_energies)) / ten_dq_growth(
-            np.sqrt(theory_squares(squares, white, self._freedom) / self._n_energies) / signal
-        )
+        growth = ten_dq_growth(np.sqrt(own / self._n_energies) / signal)
+        least = ten_dq_growth(np.sqrt(common / self._n_energies)) / growth
         self.values["ten_dq_model"][good] *= np.maximum(least, 1)
 
     def fit_species(self, projection: Projection, freedom: int) -> SpeciesFits:

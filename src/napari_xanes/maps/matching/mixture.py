@@ -99,10 +99,12 @@ def mixture_maps(
     design = _design(stack, settings)
     fit = LinearFit(design, stack, fractions=True, min_jump=None)
     blocks.over_pixels(fit.block, stack.data, progress=progress, message="fitting mixtures")
-    doubt = _doubt(fit, matcher, np.isin(library.table["charge"][rows], settings.ambiguous))
+    charges: NDArray[Any] = library.table["charge"][rows]
+    misfit = misfit_beyond_noise(fit, matcher.values["signal"])
+    doubt = _doubt(fit, matcher, misfit, np.isin(charges, settings.ambiguous))
     shape = stack.shape[1:]
     assigned = (doubt == 0).reshape(shape)
-    model, grid = _model_error(fit, matcher, error_of(library)), _grid_error(fit, settings)
+    model, grid = _model_error(misfit, error_of(library)), _grid_error(fit, settings)
 
     def map_of(values: Any, unit: str = "1", sigma: Any = None, **options: Any) -> ParameterMap:
         sigma = None if sigma is None else sigma.reshape(shape)
@@ -110,7 +112,7 @@ def mixture_maps(
             values.reshape(shape), unit, sigma, assigned & np.isfinite(values.reshape(shape)), **options
         )
 
-    per_charge = _least_step(library.table["charge"][rows])
+    per_charge = _least_step(charges)
     maps = {
         name: map_of(
             fit.contributions[i], sigma=_root_of_sum(fit.contribution_sigma[i], grid / per_charge, model / per_charge)
@@ -167,10 +169,10 @@ def _references(settings: MixtureSettings, rows: list[int]) -> list[Spectrum]:
     return [Spectrum(name, energy, mu, valence) for name, mu, valence in zip(names, spectra, valences, strict=True)]
 
 
-def _doubt(fit: LinearFit, matcher: Matcher, ambiguous: BoolArray) -> NDArray[np.uint8]:
+def _doubt(fit: LinearFit, matcher: Matcher, misfit: Float64Array, ambiguous: BoolArray) -> NDArray[np.uint8]:
     """Why a pixel's mixture is doubtful; `ambiguous` says which end members have charges that can't be told apart."""
     with np.errstate(all="ignore"):
-        poor = misfit_beyond_noise(fit, matcher.values["signal"]) > matcher.limits.max_misfit
+        poor = misfit > matcher.limits.max_misfit
         unclear = fit.contributions[ambiguous].sum(axis=0) > MIN_SHARE
     weak = ~fit.good | (matcher.doubt == Doubt.WEAK)
     result: NDArray[np.uint8] = np.select(
@@ -179,12 +181,10 @@ def _doubt(fit: LinearFit, matcher: Matcher, ambiguous: BoolArray) -> NDArray[np
     return result
 
 
-def _model_error(fit: LinearFit, matcher: Matcher, error: LEdgeError | None) -> Float32Array:
+def _model_error(misfit: Float64Array, error: LEdgeError | None) -> Float32Array:
     """Error of each pixel's valence from the theory, which grows with its misfit."""
-    height = matcher.values["signal"]
-    if error is None:
-        return np.zeros_like(height)
-    return error.valence(misfit_beyond_noise(fit, height)).astype(np.float32)
+    model: Float32Array = (np.zeros_like(misfit) if error is None else error.valence(misfit)).astype(np.float32)
+    return model
 
 
 def _grid_error(fit: LinearFit, settings: MixtureSettings) -> Float32Array:
