@@ -69,6 +69,14 @@ def apply_matrix(matrix: NDArray[Any], band: Float32Array) -> Float32Array:
     return product.reshape(matrix.shape[0], *band.shape[1:])
 
 
+def outside(basis: Float64Array, values: NDArray[Any]) -> NDArray[Any]:
+    """Return the part of values (E, ...) outside an orthonormal basis (E, N)."""
+    flat = values.reshape(len(values), -1)
+    typed = basis.astype(flat.dtype)
+    result: NDArray[Any] = (flat - typed @ (typed.T @ flat)).reshape(values.shape)
+    return result
+
+
 def fill_product(
     columns: Float64Array, maps: Float32Array, out: Float32Array, progress: Progress | None = None
 ) -> Float32Array:

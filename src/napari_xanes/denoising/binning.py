@@ -28,6 +28,12 @@ class BinnedStack:
     sample_precision: Float32Array
 
 
+def well_measured(precision: Float32Array) -> BoolArray:
+    """Return which bins have a quarter of the precision of the best ones, or more."""
+    result: BoolArray = precision > 0.25 * np.percentile(precision[precision > 0], 90)
+    return result
+
+
 def bin_sums(images: Float32Array) -> Float32Array:
     """Sum images (..., Y, X) over bins; the result is (..., y, x). Bins at the last rows and columns may be smaller."""
     height, width = images.shape[-2:]

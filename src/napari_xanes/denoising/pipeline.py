@@ -10,7 +10,7 @@ from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 from napari_xanes.denoising.background.composition import composition_prior
 from napari_xanes.denoising.background.patterns import Background
 from napari_xanes.denoising.background.search import plausible_background, refine_background
-from napari_xanes.denoising.bands import apply_matrix
+from napari_xanes.denoising.bands import outside
 from napari_xanes.denoising.binning import bin_sums
 from napari_xanes.denoising.design_matrix import DesignMatrix
 from napari_xanes.denoising.fractions.cleaning import clean_baseline, expected_fractions
@@ -122,12 +122,15 @@ def decompose(
     if patterns is not None and not design.learned and design.references.shape[1] > 1:
         cleaned = _refined_amounts(survey, design, fit.amounts, precision, patterns, cleaned)
     _report(progress, 0.5, "new features")
+    residual = residual_bins(survey.binned, design, cleaned.background, has_air=has_air)
     novelty = no_novelty(offset.size, precision.shape)
     if keep_new:
         search = part(progress, 0.5, 0.6)
-        novelty = find_novelty(survey, design, cleaned.background, offset, precision, has_air=has_air, progress=search)
+        novelty = find_novelty(
+            survey, design, cleaned.background, offset, precision, residual, has_air=has_air, progress=search
+        )
     unexplained = _unexplained_variance(survey, design, cleaned.background, offset, has_air)
-    shared = _shared_residual(survey, design, cleaned, novelty, has_air)
+    shared = _shared_residual(survey, design, cleaned, novelty, residual, has_air=has_air)
     fractions = cleaned_fractions(
         weighted,
         design,
@@ -203,24 +206,26 @@ def _refined_amounts(
 
 
 def _shared_residual(
-    survey: Survey, design: DesignMatrix, cleaned: CleanedAmounts, novelty: Novelty, has_air: bool
+    survey: Survey,
+    design: DesignMatrix,
+    cleaned: CleanedAmounts,
+    novelty: Novelty,
+    residual: Float32Array,
+    *,
+    has_air: bool,
 ) -> SharedResidual | None:
     """Look for a spectrum that the residuals of the sample share, without misregistration and small new features."""
     from scipy.ndimage import binary_dilation
 
     binned, weight = survey.binned, np.where(survey.air, 0, survey.weighted.precision).astype(np.float32)
     jump = bin_sums(cleaned.jump * weight) / np.maximum(bin_sums(weight), 1e-30)
-    patterns = 0.0
-    if cleaned.background is not None:
-        squares = cleaned.background.squared_sum(cleaned.background.modes)[binned.sample_precision > 0]
-        patterns = float(np.sqrt(np.mean(squares) / design.root_weight.size))
-    residual = residual_bins(binned, design, cleaned.background, has_air=has_air)
-    nuisance = novelty.directions.nuisance
+    background = cleaned.background
+    patterns = 0.0 if background is None else background.rms(background.modes, binned.sample_precision > 0)
     clear = bin_sums(np.asarray(novelty.clear.any(axis=0), np.float32)) > 0
     small = clear.sum() < _SMALL_SHARE * np.sum(binned.sample_precision > 0)
     precision = np.where(small & binary_dilation(clear), 0, binned.sample_precision).astype(np.float32)
     return find_shared_residual(
-        residual - apply_matrix(nuisance, apply_matrix(nuisance.T, residual)),
+        outside(novelty.directions.nuisance, residual),
         precision,
         jump,
         float(binned.air_precision.sum()) if has_air else 0.0,

@@ -183,8 +183,7 @@ def _background_share(parts: Decomposition, design: DesignMatrix, survey: Survey
     if parts.background is None:
         return 0.0
     modes = parts.background.modes / design.root_weight[:, None]
-    squares = parts.background.squared_sum(modes)[survey.binned.sample_precision > 0]
-    depth = float(np.sqrt(np.mean(squares) / len(modes)))
+    depth = parts.background.rms(modes, survey.binned.sample_precision > 0)
     inside = ~survey.air & (survey.weighted.precision > 0)
     absorption = survey.weighted.mean_depth[inside]
     mean = float(np.mean(absorption)) - float(parts.offset.mean()) if absorption.size else 0.0

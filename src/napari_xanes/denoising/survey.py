@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_xanes._typing import BoolArray, Float64Array
-from napari_xanes.denoising.bands import apply_matrix
+from napari_xanes.denoising.bands import apply_matrix, outside
 from napari_xanes.denoising.binning import BinnedStack, bin_stack, find_air
 from napari_xanes.denoising.design_matrix import DesignMatrix
 from napari_xanes.denoising.precision import WeightedStack, estimate_precision
@@ -83,9 +83,7 @@ def _mean_outside_design(binned: BinnedStack, design: DesignMatrix) -> Float64Ar
     """Return the part of the mean spectrum (E,) that the design does not explain."""
     precision = binned.sample_precision
     mean = np.tensordot(binned.sample, precision, 2) / precision.sum()
-    basis = design.basis
-    scaled = mean * design.root_weight
-    residual: Float64Array = (scaled - basis @ (basis.T @ scaled)) / design.root_weight
+    residual: Float64Array = outside(design.basis, mean * design.root_weight) / design.root_weight
     return residual
 
 

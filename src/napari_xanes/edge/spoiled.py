@@ -74,8 +74,9 @@ def _lone_frames(
     energy: Float64Array, mu: Float64Array, width: int, share: Float64Array
 ) -> tuple[Float64Array, BoolArray]:
     """Return the deviations of `width` frames in a row, and where they are large and stand between level neighbours."""
-    deviations = _deviations(energy, mu, width)
-    usual = float(np.median(np.abs(_deviations(energy, mu, 1)[2:-2])))
+    single = _deviations(energy, mu, 1)
+    deviations = single if width == 1 else _deviations(energy, mu, width)
+    usual = float(np.median(np.abs(single[2:-2])))
     large = np.abs(deviations) > np.maximum(_NOISE * usual, share)
     for i in np.flatnonzero(large):
         large[i] = _stands_on_a_level(mu, slice(int(i), int(i) + width), float(deviations[i]))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_xanes._typing import Float32Array, Float64Array
+from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 from napari_xanes.denoising.binning import BIN, BinnedStack, bin_sums
 
 
@@ -57,6 +55,10 @@ class Background:
         result: Float64Array = sample / np.maximum(air, 1e-30)
         return result
 
+    def rms(self, modes: Float64Array, used: BoolArray) -> float:
+        """Return the root mean square over energies and some bins, with modes (E, N) in place of its own."""
+        return float(np.sqrt(np.mean(self.squared_sum(modes)[used]) / len(modes)))
+
     def enlarged(self, matrix: Float64Array, shape: tuple[int, ...]) -> Float32Array:
         """Return the maps of ``matrix (M, N) @ maps`` for every pixel of an image, (M, Y, X)."""
         maps = np.tensordot(matrix, self.maps, 1)
@@ -66,14 +68,6 @@ class Background:
 def combine(modes: Float64Array, maps: Float32Array) -> Float32Array:
     """Return the sum of spectra (E, N) times their maps (N, y, x), as (E, y, x)."""
     return np.tensordot(modes.astype(np.float32), maps, 1)
-
-
-def outside(basis: Float64Array, values: NDArray[Any]) -> NDArray[Any]:
-    """Return the part of values (E, ...) outside an orthonormal basis (E, N)."""
-    flat = values.reshape(len(values), -1)
-    typed = basis.astype(flat.dtype)
-    result: NDArray[Any] = (flat - typed @ (typed.T @ flat)).reshape(values.shape)
-    return result
 
 
 def _enlarge(binned: Float64Array, shape: tuple[int, ...]) -> Float32Array:

@@ -10,7 +10,8 @@ import numpy as np
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.denoising.background.composition import CompositionPrior
 from napari_xanes.denoising.background.grid import FourierGrid
-from napari_xanes.denoising.background.patterns import Background, combine, outside
+from napari_xanes.denoising.background.patterns import Background, combine
+from napari_xanes.denoising.bands import outside
 from napari_xanes.denoising.binning import BinnedStack
 from napari_xanes.denoising.design_matrix import DesignMatrix
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.denoising.background.patterns import Background
-from napari_xanes.denoising.bands import apply_matrix
+from napari_xanes.denoising.bands import outside
 from napari_xanes.denoising.binning import BinnedStack
 from napari_xanes.denoising.design_matrix import DesignMatrix
 from napari_xanes.denoising.filters.non_local_means import clean_edge_jump
@@ -115,11 +115,10 @@ def unexplained_variance(binned: BinnedStack, design: DesignMatrix, background: 
     Patterns of the beam that were not removed are as large within the design, where they can't be seen, as outside.
     """
     values = binned.sample if background is None else binned.sample - background.on_bins()
-    basis = design.basis.astype(np.float32)
-    residual = values - apply_matrix(basis, apply_matrix(basis.T, values))
+    residual = outside(design.basis, values)
     used = binned.sample_precision > 0
     square = np.einsum("eyx,eyx->yx", residual, residual)[used]
-    degrees_of_freedom = len(basis) - basis.shape[1]
+    degrees_of_freedom = len(design.basis) - design.basis.shape[1]
     return max(0.0, float(np.median(square / degrees_of_freedom - 1 / binned.sample_precision[used])))
 
 

@@ -8,14 +8,13 @@ import numpy as np
 
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 from napari_xanes.denoising.background.patterns import Background
-from napari_xanes.denoising.bands import apply_matrix
+from napari_xanes.denoising.bands import outside
 from napari_xanes.denoising.design_matrix import DesignMatrix
 from napari_xanes.denoising.novelty.amounts import CLEAR_SIGMA, amounts_along, significance
 from napari_xanes.denoising.novelty.shared_features import (
     MAX_FEATURES,
     NovelDirections,
     find_shared_features,
-    residual_bins,
 )
 from napari_xanes.denoising.novelty.small_features import find_small_features
 from napari_xanes.denoising.survey import Survey
@@ -47,6 +46,7 @@ def find_novelty(
     background: Background | None,
     offset: Float64Array,
     precision: Float32Array,
+    residual: Float32Array,
     *,
     has_air: bool,
     progress: Progress | None,
@@ -61,10 +61,12 @@ def find_novelty(
         Explained parts of the data: columns, patterns of the beam, spectrum (E,) of every pixel.
     precision : ndarray, shape (Y, X)
         One over the variance at an average energy.
+    residual : ndarray, shape (E, y, x)
+        Bins without what is explained, from `residual_bins`.
     has_air : bool
         Whether the offset is the spectrum of air.
     """
-    directions = _directions(survey, design, background, has_air, part(progress, 0.0, 0.5))
+    directions = _directions(survey, design, residual, part(progress, 0.0, 0.5))
     if directions.new.shape[1] == 0:
         return no_novelty(len(offset), precision.shape, directions)
     weighted, half = survey.weighted, part(progress, 0.5, 1.0)
@@ -74,16 +76,14 @@ def find_novelty(
 
 
 def _directions(
-    survey: Survey, design: DesignMatrix, background: Background | None, has_air: bool, progress: Progress | None
+    survey: Survey, design: DesignMatrix, residual: Float32Array, progress: Progress | None
 ) -> NovelDirections:
     """Find spectra that several bins share, and those of single places far beyond the noise."""
     precision = survey.binned.sample_precision
-    residual = residual_bins(survey.binned, design, background, has_air=has_air)
     new, nuisance = find_shared_features(residual, precision, design.columns.shape[1])
     directions = np.concatenate([new, nuisance], axis=1)
-    residual -= apply_matrix(directions, apply_matrix(directions.T, residual))
     small = find_small_features(
-        residual,
+        outside(directions, residual),
         precision,
         np.concatenate([design.basis, directions], axis=1),
         survey.weighted,

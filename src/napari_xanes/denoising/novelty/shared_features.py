@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.denoising.background.patterns import Background
-from napari_xanes.denoising.bands import apply_matrix
-from napari_xanes.denoising.binning import BIN, BinnedStack
+from napari_xanes.denoising.bands import outside
+from napari_xanes.denoising.binning import BIN, BinnedStack, well_measured
 from napari_xanes.denoising.design_matrix import DesignMatrix
 from napari_xanes.denoising.novelty.amounts import SLOW, high_pass
 
@@ -61,13 +61,12 @@ def residual_bins(
     has_air : bool
         Whether patterns of the beam could be told from the sample. If not, all slow changes are taken for patterns.
     """
-    basis = design.basis.astype(np.float32)
     values = binned.sample
     if background is not None:
         values = values - background.on_bins()
     if not has_air:
         values = np.stack([high_pass(image, binned.sample_precision, SLOW / BIN) for image in values])
-    return values - apply_matrix(basis, apply_matrix(basis.T, values))
+    return outside(design.basis, values)
 
 
 def find_shared_features(
@@ -84,7 +83,7 @@ def find_shared_features(
     n_explained : int
         Number of dimensions that were subtracted from each spectrum.
     """
-    used = precision > 0.25 * np.percentile(precision[precision > 0], 90)
+    used = well_measured(precision)
     if used.sum() < _MIN_BINS:
         nothing = np.empty((len(residual), 0))
         return nothing, nothing

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_xanes._typing import Float32Array, Float64Array
-from napari_xanes.denoising.binning import BIN
+from napari_xanes.denoising.binning import BIN, well_measured
 from napari_xanes.denoising.design_matrix import DesignMatrix
 from napari_xanes.denoising.fractions.estimate import unexplained_fraction_variance
 from napari_xanes.residual_tests import pooled_residual, tile_numbers
@@ -72,7 +72,7 @@ def find_shared_residual(
     patterns : float
         Root mean square of the patterns of the beam that were removed, 0 if none, divided by the noise of each energy.
     """
-    used = precision > 0.25 * np.percentile(precision[precision > 0], 90) if precision.any() else precision > 0
+    used = well_measured(precision) if precision.any() else precision > 0
     if used.sum() < _LEAST_BINS or design.learned or design.references.shape[1] < 2:
         return None
     weight, height = precision[used].astype(np.float64), jump[used].astype(np.float64)

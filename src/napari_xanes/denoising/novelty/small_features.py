@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array
-from napari_xanes.denoising.bands import over_bands
-from napari_xanes.denoising.binning import BIN, bin_rows, bin_sums
+from napari_xanes.denoising.bands import outside, over_bands
+from napari_xanes.denoising.binning import BIN, bin_rows, bin_sums, well_measured
 from napari_xanes.denoising.design_matrix import DesignMatrix
 from napari_xanes.denoising.precision import WeightedStack
 from napari_xanes.progress import Progress
@@ -79,7 +79,7 @@ def find_small_features(
     max_directions : int
         Largest number of directions.
     """
-    used = precision > 0.25 * np.percentile(precision[precision > 0], 90)
+    used = well_measured(precision)
     places = _strong_places(residual, precision, used, explained.shape[1])
     halves = _half_differences(weighted, design, inside, places.strong, progress) if places.order else residual
     directions: list[Float64Array] = []
@@ -89,7 +89,7 @@ def find_small_features(
         place = places.labels == label
         weight = precision[place].astype(np.float64)
         basis = np.column_stack([explained, *directions])
-        mean, half = (_outside(basis, image[:, place] @ weight / weight.sum()) for image in (residual, halves))
+        mean, half = (outside(basis, image[:, place] @ weight / weight.sum()) for image in (residual, halves))
         sigma = np.sqrt(2 * places.unit_noise / weight.sum())
         if float(mean @ mean) < noise_limit * sigma**2:
             continue  # an earlier place explains this one
@@ -121,7 +121,7 @@ def detection_limit(precision: Float32Array, n_energies: int) -> float:
     >>> round(detection_limit(np.full((8, 8), 1e4, np.float32), 50), 4)
     0.0114
     """
-    typical = float(np.median(precision[precision > 0.25 * np.percentile(precision[precision > 0], 90)]))
+    typical = float(np.median(precision[well_measured(precision)]))
     return float(np.sqrt(_STRONG * np.sqrt(2 / n_energies) / typical))
 
 
@@ -166,11 +166,6 @@ def _half_differences(
 
     over_bands(add, weighted.stack.data, multiple=BIN, progress=progress, message="small features")
     return differences * design.root_weight.astype(np.float32)[:, None, None]
-
-
-def _outside(basis: Float64Array, spectrum: Float64Array) -> Float64Array:
-    residual: Float64Array = spectrum - basis @ (basis.T @ spectrum)
-    return residual
 
 
 def _projection(direction: Float64Array, spectrum: Float64Array) -> float:
