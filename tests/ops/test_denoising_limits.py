@@ -31,3 +31,16 @@ def test_warnings_of_the_report_are_warnings_of_the_stack_and_of_its_maps() -> N
     assert set(clean.metadata["warnings"]) <= set(clean.metadata["denoise"]["report"]["text"])
     assert set(clean.metadata["warnings"]) <= set(maps.metadata["warnings"])
     assert "warnings" not in nx.ops.denoise(stack, references=references, noise="tv").metadata
+
+
+def test_warnings_of_a_slice_are_those_of_the_volume() -> None:
+    stack = nmc_ni_k(size=32, photons=2000).stack
+    flat, dark = (np.asarray(stack.metadata[name]) for name in ("flat", "dark"))
+    counts = np.stack([stack.data, stack.data], axis=1)
+    counts[5:20, 1, :8] = dark[:8]
+    metadata = {**stack.metadata, "flat": np.stack([flat, flat], axis=1), "dark": np.stack([dark, dark])}
+    volume = nx.SpectralStack(counts, stack.energy, "counts", metadata=metadata)
+    of_slice = nx.ops.optical_depth(volume.isel(box=(1, slice(None), slice(None)))).metadata["warnings"]
+    clean = nx.ops.denoise(volume, references=stack.metadata["references"], noise="tv")
+    assert len(of_slice) == 1
+    assert f"slice 1: {of_slice[0]}" in clean.metadata["warnings"]

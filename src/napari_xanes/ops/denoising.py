@@ -288,4 +288,5 @@ def _denoise_slices(stack: SpectralStack, *, progress: Progress | None, **parame
     noise = join_slices([cleaned.noise for cleaned in slices])
     data = stack_slices([cleaned.data for cleaned in slices])
     metadata = {"denoise": result, "noise": noise, COVARIANCE_LENGTH: result.report.covariance_length_pixels}
-    return stack.with_data(data, quantity=slices[0].quantity, metadata=metadata | _with_warnings(stack, result))
+    told = joined_sentences([list(cleaned.metadata.get("warnings", ())) for cleaned in slices])
+    return stack.with_data(data, quantity=slices[0].quantity, metadata=metadata | ({"warnings": told} if told else {}))
