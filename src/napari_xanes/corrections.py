@@ -57,6 +57,11 @@ class Corrections(FieldMapping):
     gain: Any = None
     read_noise: Any = None
 
+    @property
+    def frames_per_flat(self) -> Any:
+        """Number of frames that were averaged into a flat, a number or (E,); 1 where it is not known."""
+        return 1 if self.n_flat is None else self.n_flat
+
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Corrections:
         """Return the corrections among the metadata of a stack.

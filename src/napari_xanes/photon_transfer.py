@@ -58,8 +58,7 @@ class _Residual(NamedTuple):
     """What no common structure explains: relative ``noise`` (E, P) around ``expected`` counts (E, P).
 
     ``kept`` (E,) is the share of the noise's variance that removing the structure left, ``overlap`` (E, E) the
-    projection onto the structure, ``white`` (E, P) the noise in units of its own size, ``components`` the number of
-    structures.
+    projection onto the structure, ``white`` (E, P) the noise in units of its own size.
     """
 
     noise: Float64Array
@@ -67,7 +66,6 @@ class _Residual(NamedTuple):
     kept: Float64Array
     overlap: Float64Array
     white: Float64Array
-    components: int
 
 
 def photon_transfer(counts: NDArray[np.floating]) -> PhotonTransfer:
@@ -188,10 +186,10 @@ def _without_structure(spectra: Float64Array) -> _Residual | None:
         white = scaled - found @ (found.T @ scaled)
         kept = 1 - (basis**2).sum(axis=1)
         size = np.sqrt(np.mean(white**2, axis=1) / kept)
-        if scale[0] == 1 and (scale == 1).all():
+        if (scale == 1).all():
             scale = np.maximum(size, 1e-12)
     expected = np.exp(np.log(spectra) - white * scale[:, None] / bright)
-    return _Residual(spectra / expected - 1, expected, kept, basis @ basis.T, white / size[:, None], count)
+    return _Residual(spectra / expected - 1, expected, kept, basis @ basis.T, white / size[:, None])
 
 
 def _standing_out(values: Float64Array, n_pixels: int) -> int:

@@ -122,3 +122,14 @@ def test_fine_structure_between_distant_energies_is_no_spoiled_frame() -> None:
     assert not spoiled_frames(axis, mu, None, 8343.0).any()
     mu[near.size + 2] -= 0.6
     assert np.flatnonzero(spoiled_frames(axis, mu, None, 8343.0)).tolist() == [near.size + 2]
+
+
+def test_energies_that_are_left_out_may_be_rounded() -> None:
+    axis = LONG + 4e-7
+    mu = arctan_step(axis, E0)
+    mu[30] -= 3.0
+    exact, rounded = (
+        normalize_edge(image_of(mu, axis), left_out=[energy]) for energy in (float(axis[30]), float(LONG[30]))
+    )
+    np.testing.assert_array_equal(rounded.data, exact.data)
+    assert rounded.metadata["warnings"] == exact.metadata["warnings"]

@@ -207,3 +207,14 @@ def test_a_gain_is_not_measured_where_photons_do_not_explain_the_noise(reference
     right = stack.with_data(stack.data, metadata={"n_flat": 4})
     assert "noise" in nx.ops.optical_depth(right).metadata
     assert "noise" not in nx.ops.optical_depth(right, gain=0).metadata
+
+
+def test_flats_may_have_a_number_of_frames_per_energy(references: list[Spectrum]) -> None:
+    bench = Microscope(references)
+    stack = SpectralStack(bench.counts, ENERGY, "counts", metadata={"flat": bench.flats(n_flat=4), "n_flat": 4})
+    per_energy = stack.with_data(stack.data, metadata={"n_flat": np.full(ENERGY.size, 4)})
+    one, each = nx.ops.optical_depth(stack).noise, nx.ops.optical_depth(per_energy).noise
+    mu = np.zeros((ENERGY.size, SIZE * SIZE))
+    assert isinstance(one, PhotonNoise)
+    assert isinstance(each, PhotonNoise)
+    np.testing.assert_allclose(each.variance(mu, slice(None)), one.variance(mu, slice(None)), rtol=1e-6)

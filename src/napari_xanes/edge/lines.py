@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array, IndexArray
-from napari_xanes.edge.ranges import Range
+from napari_xanes.edge.ranges import Range, is_left_out
 from napari_xanes.edge.weights import LineWeights, choose_lines, inverse_of_line, match_cross_section, spread_of_lines
 
 
@@ -77,7 +77,7 @@ class EdgeLines:
         """Return the frames in a range."""
         low, high = np.searchsorted(self.energy, (self.e0 + limits[0] - 1e-6, self.e0 + limits[1] + 1e-6))
         frames = slice(int(low), int(high))
-        out = np.isclose(self.energy[frames, None], np.asarray(self.left_out), rtol=0, atol=1e-6).any(axis=1)
+        out = is_left_out(self.energy[frames], self.left_out)
         return frames.start + np.flatnonzero(~out) if out.any() else frames
 
     @cached_property
@@ -97,12 +97,6 @@ class EdgeLines:
         if self.step is not None:
             return match_cross_section(*self._offsets, self.e0, self.step[self.frames[1]])
         return choose_lines(*self._offsets, self.e0, self.decay)
-
-    @property
-    def variances(self) -> tuple[float, float]:
-        """Variances of the pre-edge and the post-edge line at E0, for noise of variance 1."""
-        low, _, _, jump = self.lines.matrix
-        return float(low @ low), float((low + jump) @ (low + jump))
 
     def error_in(self, spectrum: Float64Array) -> float:
         """Return the error of the jump, as a share of it, that comes from the choice of lines.

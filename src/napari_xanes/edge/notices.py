@@ -9,7 +9,7 @@ from napari_xanes.edge.elements import own_later_edges
 from napari_xanes.edge.lines import EdgeLines
 from napari_xanes.edge.other_edges import other_edges
 from napari_xanes.edge.position import close_groups
-from napari_xanes.edge.ranges import HARD, start_behind
+from napari_xanes.edge.ranges import HARD, is_left_out, start_behind
 
 _LARGE, _LARGE_SOFT = 0.12, 0.3
 """An error of the jump that counting does not reduce is told from this share on. Soft X-ray edges always have some."""
@@ -31,7 +31,7 @@ def notices_of(lines: EdgeLines, mu: Float64Array, element: str | None = None, e
         As in `choose_edge_lines`.
     """
     own = own_later_edges(lines.e0, element, edge)
-    used = ~np.isin(lines.energy, np.asarray(lines.left_out))
+    used = ~is_left_out(lines.energy, lines.left_out)
     others = other_edges(lines.energy[used], mu[used], lines.e0, tuple(distance for _, distance in own))
     found = [
         _on_spoiled_frames(lines),

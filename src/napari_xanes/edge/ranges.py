@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from napari_xanes._typing import Float64Array
+from napari_xanes._typing import BoolArray, Float64Array
 from napari_xanes.spectrum import checked_energy
 
 Range = tuple[float, float]
@@ -119,3 +119,10 @@ def _post_range(above: Float64Array, passed: float, longest: float, *, soft: boo
     if np.sum((above >= low) & (above <= high)) < 3:
         return float(above[-min(3, max(2, above.size - 1))]), last
     return low, high
+
+
+def is_left_out(energy: Float64Array, left_out: Sequence[float]) -> BoolArray:
+    """Return which energies (E,) are among those that are left out, to 1e-6 eV."""
+    distances = np.abs(np.subtract.outer(energy, np.asarray(left_out, dtype=np.float64)))
+    result: BoolArray = np.any(distances <= 1e-6, axis=1)
+    return result

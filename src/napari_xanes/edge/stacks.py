@@ -12,7 +12,7 @@ from napari_xanes.edge.choice import choose_edge_lines, with_error
 from napari_xanes.edge.elements import named_absorber, tabulated_e0
 from napari_xanes.edge.lines import EdgeLines
 from napari_xanes.edge.position import find_e0
-from napari_xanes.edge.ranges import Range
+from napari_xanes.edge.ranges import Range, is_left_out
 from napari_xanes.edge.spoiled import spoiled_frames
 from napari_xanes.progress import Progress, part
 from napari_xanes.stack import SpectralStack
@@ -141,7 +141,7 @@ def _edge_of(
     e0, pre, post = given
     element, shell = absorber
     strong, weak = _strong_and_weak(spectra)
-    good = ~np.isin(stack.energy, np.asarray(left_out or ()))
+    good = ~is_left_out(stack.energy, left_out or ())
     found = _e0(stack.energy[good], strong[good], e0, element, shell)
     if left_out is None:
         good = ~spoiled_frames(stack.energy, strong, weak, found)

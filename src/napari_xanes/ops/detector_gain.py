@@ -56,7 +56,7 @@ def _measure(stack: SpectralStack, i0: Any) -> PhotonTransfer:
     if not flats.matched or flats.frames.shape[0] < stack.shape[0] or not isinstance(flats.frames, np.ndarray):
         return found
     source = i0 if isinstance(i0, SpectralStack) else stack
-    n_flat = float(np.mean(source.corrections.n_flat or 1))
+    n_flat = float(np.mean(source.corrections.frames_per_flat))
     ratio = n_flat * noise_ratio(
         _tiles(flats.frames, source.corrections.dark, stack.shape), found.gain, found.read_noise
     )

@@ -42,8 +42,7 @@ def photon_noise(stack: SpectralStack, i0: Any, gain: float, read_noise: float =
     if isinstance(i0, Spectrum):
         return _noise_of_spectrum(i0, len(stack.shape), gain, read_noise)
     flats = find_flats(stack, i0)
-    n_flat = (i0 if isinstance(i0, SpectralStack) else stack).corrections.n_flat
-    n_flat = 1 if n_flat is None else n_flat
+    n_flat = (i0 if isinstance(i0, SpectralStack) else stack).corrections.frames_per_flat
     if not (flats.matched and flats.frames.shape[0] == stack.shape[0]):
         return _noise_of_shared_flats(flats, stack.shape, n_flat, gain, read_noise)
     exposure = flats.flat_exposure / flats.exposure

@@ -191,9 +191,8 @@ class EdgeNoise:
         self._lines = np.stack([unit.low, unit.low_slope, unit.jump])
         first, second = _PAIRS
         self._pairs = self._lines[first] * self._lines[second]
-        offset = stack.energy - edge.e0
-        self._pre = (offset >= edge.pre[0] - 1e-6) & (offset <= edge.pre[1] + 1e-6)
-        self._freedom = max(1, int(self._pre.sum()) - 2)
+        self._pre, _ = edge.frames
+        self._freedom = max(1, stack.energy[self._pre].size - 2)
 
     @property
     def columns(self) -> Float64Array | None:
@@ -206,8 +205,7 @@ class EdgeNoise:
         if photons is not None:
             return lambda block, lines, pixels: photons.variance(block, pixels)
         if stack.quantity == "optical_depth":
-            n_flat = stack.corrections.n_flat
-            flat = np.float32(1.0 if n_flat is None else 1 / float(np.mean(n_flat)))
+            flat = np.float32(1 / float(np.mean(stack.corrections.frames_per_flat)))
             return lambda block, lines, pixels: np.exp(block) + flat
         if stack.quantity == "fluorescence":
             return lambda block, lines, pixels: np.maximum(block, (_FLOOR * lines.jump).astype(np.float32))
