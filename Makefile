@@ -36,6 +36,7 @@ bench: .venv/tested
 	$(BIN)/python benchmarks/theory_engine.py
 	$(BIN)/python benchmarks/theory_match.py
 	$(BIN)/python benchmarks/valence.py
+	$(BIN)/python benchmarks/edge_lines.py
 	$(BIN)/python -m benchmarks.truth
 	$(BIN)/python -m benchmarks.denoise --quick
 	$(BIN)/python benchmarks/large_stack.py --gib 1
