@@ -109,14 +109,12 @@ def edge_energy(
     e0: Annotated[float | None, Param(unit="eV", ge=0, label="E0", auto="steepest rise")] = None,
     pre: Annotated[Range | None, Param(unit="eV from E0", label="pre-edge", auto="from the energies")] = None,
     post: Annotated[Range | None, Param(unit="eV from E0", label="post-edge", auto="from the energies")] = None,
-    min_jump: Annotated[float | None, Param(ge=0, label="smallest jump", auto="4 sigma of the noise")] = None,
+    min_jump: Annotated[float | None, Param(ge=0, label="smallest jump", auto="4 sigma")] = None,
     smooth: Annotated[float | None, Param(unit="eV", ge=0, label="smoothing", auto="from the noise")] = None,
-    shift: Annotated[
-        list[float] | None, Param(unit="eV", label="shift of smoothing", auto="from the mean spectrum")
-    ] = None,
-    noise: Annotated[float | None, Param(ge=0, auto="from the photons and the pre-edge")] = None,
+    shift: Annotated[list[float] | None, Param(unit="eV", label="shift of smoothing", auto="measured")] = None,
+    noise: Annotated[float | None, Param(ge=0, auto="measured")] = None,
     left_out: Annotated[list[float] | None, Param(unit="eV", label="frames left out", auto="spoiled frames")] = None,
-    line_error: Annotated[float | None, Param(ge=0, label="error of the lines", auto="from the ranges")] = None,
+    line_error: Annotated[float | None, Param(ge=0, label="error of the lines", auto="by the ranges")] = None,
     progress: Progress | None = None,
 ) -> MapSet:
     """Edge energy and white line of each pixel, and the valence if references calibrate it.
@@ -130,8 +128,8 @@ def edge_energy(
     level : float
         Fraction of the edge step that defines the edge energy; usually one half.
     references : list of Spectrum, or files, optional
-        At least two references with valences. They and mixtures of them take the same way as the pixels (energies,
-        lines, search range, level), and a curve through their edge energies converts energy to valence. Lines that are
+        At least two references with valences. They and mixtures of them are processed as pixels are (energies, lines,
+        search range, level), and a curve through their edge energies converts energy to valence. Lines that are
         not given end where a reference ends.
     e0 : float, optional
         Energy of the edge in eV, where both lines are compared; by default the steepest rise of the mean spectrum.
@@ -145,8 +143,8 @@ def edge_energy(
         Values and slopes come from parabolas through all points within this distance in eV (Savitzky and Golay). By
         default just as far as the steepest rise needs it to stand out from the noise, 0 where it does without.
     shift : list of float, optional
-        How far smoothing moves edge energy, derivative maximum and white line in eV, which is taken off; then the
-        errors of these three. By default from the mean spectrum, and from those of pixels with low and high edges.
+        Six numbers in eV: how far smoothing moves edge energy, derivative maximum and white line, which is subtracted,
+        and the errors of these three. By default from the mean spectrum, and from pixels with low and high edges.
     noise : float, optional
         Factor of the photons' noise where the stack knows that. Where it does not, the standard deviation of an optical
         depth of 0, a fluorescence of 1, or normalized absorption. By default from the residuals of the pre-edge lines.
@@ -267,7 +265,7 @@ def _warnings(fit: EdgeFit) -> list[str]:
 def _calibration(
     stack: SpectralStack, references: list[Spectrum], edge: EdgeLines, fit: EdgeFit, level: float
 ) -> Calibration:
-    """Calibrate with references that take the same way as the pixels: same energies, lines, range and level."""
+    """Calibrate with references that are processed as pixels are: same energies, lines, range and level."""
     chosen = usable(references)
     lines = covered(lines_of(stack, edge), chosen, pre_given=True, post_given=True)
     own = np.isin(lines.energy, stack.energy)

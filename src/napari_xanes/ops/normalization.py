@@ -66,11 +66,11 @@ def normalize_edge(
     pre: Annotated[Range | None, Param(unit="eV from E0", label="pre-edge", auto="from the energies")] = None,
     post: Annotated[Range | None, Param(unit="eV from E0", label="post-edge", auto="from the energies")] = None,
     flatten: bool = False,
-    min_jump: Annotated[float | None, Param(ge=0, label="smallest jump", auto="4 sigma of the noise")] = None,
+    min_jump: Annotated[float | None, Param(ge=0, label="smallest jump", auto="4 sigma")] = None,
     left_out: Annotated[list[float] | None, Param(unit="eV", label="frames left out", auto="spoiled frames")] = None,
-    line_error: Annotated[float | None, Param(ge=0, label="error of the lines", auto="from the ranges")] = None,
+    line_error: Annotated[float | None, Param(ge=0, label="error of the lines", auto="by the ranges")] = None,
     method: Literal["lines", "mback"] = "lines",
-    absorber: Annotated[str | None, Param(auto="from the metadata, or E0")] = None,
+    absorber: Annotated[str | None, Param(auto="from metadata")] = None,
     progress: Progress | None = None,
 ) -> SpectralStack:
     """Normalized absorption, (mu - pre-edge line) / edge jump, pixel by pixel.
