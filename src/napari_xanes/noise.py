@@ -31,8 +31,8 @@ class PhotonNoise(FieldMapping):
     beam : ndarray, shape (E,), optional
         Factor on `i0` at each energy.
     flats : ndarray, shape (E, N), optional
-        Where energies share flats: the error that each of N flats gives the optical depth of an energy, in units of
-        the error of a flat of `i0` photons, without the factor `beam`. Without it, each energy has a flat of its own.
+        Where energies share flats: the error of the optical depth at each energy that each of N flats causes, relative
+        to the error of one flat with `i0` photons (without `beam`). By default each energy has its own flat.
 
     Notes
     -----

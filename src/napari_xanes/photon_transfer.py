@@ -13,8 +13,8 @@ from napari_xanes._typing import BoolArray, Float64Array
 _LEAST_ENERGIES, _LEAST_PIXELS = 12, 900
 _BINS = 12
 _MAX_CORRELATION = 0.05
-"""Correlation of the noise of neighbours above which it counts as smoothed or resampled; a shift by 0.05 pixels gives
-as much."""
+"""Noise counts as smoothed or resampled if neighbours correlate by more than this. A shift by 0.05 pixels is enough for
+such a correlation."""
 
 _MAX_MISFIT = 0.08
 """Share of the variance by which it may differ from a line over the counts."""

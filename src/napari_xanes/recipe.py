@@ -87,7 +87,7 @@ def run(
 
 
 def _with_warnings_of_steps(maps: MapSet, stack: SpectralStack, prepared: SpectralStack) -> MapSet:
-    """Return maps that also tell what the operations before the estimator told."""
+    """Return the maps with the warnings of the earlier steps added."""
     read, own = (tuple(value.metadata.get("warnings", ())) for value in (stack, maps))
     told = [text for text in prepared.metadata.get("warnings", ()) if text not in read and text not in own]
     return replace(maps, metadata={**maps.metadata, "warnings": [*told, *own]}) if told else maps

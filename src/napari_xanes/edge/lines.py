@@ -34,7 +34,7 @@ class EdgeLines:
     decay : float
         Share of the jump by which the step falls per eV, where the post-edge range is too short for a line.
     model_error : float
-        Error of the jump, as a share of it, that no counting reduces, because spectra are not lines (`error_in`).
+        Relative error of the jump that more photons do not reduce, because spectra are not straight (`error_in`).
     left_out : tuple of float
         Energies in eV that the lines do not use.
     step : ndarray, shape (E,), optional

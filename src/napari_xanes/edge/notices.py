@@ -108,5 +108,5 @@ def _on_error(lines: EdgeLines) -> str:
         return ""
     return (
         f"the edge jump is uncertain by {lines.model_error:.0%}, whatever the counts: on ranges of {_range(lines.pre)} "
-        f"and {_range(lines.post)} from E0, fine structure decides on the lines; longer ranges make it smaller"
+        f"and {_range(lines.post)} from E0, the lines depend on fine structure; longer ranges make the error smaller"
     )

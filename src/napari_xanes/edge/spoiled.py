@@ -26,8 +26,9 @@ _SPAN = 12.0
 def spoiled_frames(energy: Float64Array, strong: Float64Array, weak: Float64Array | None, e0: float) -> BoolArray:
     """Find frames that deviate alone from level neighbours, and not as absorption does.
 
-    What the beam or a flat spoils shows in pixels without material, too. If it does not, or there are none, a deviation
-    counts away from the edge, below the edge if it is negative, and, in hard X-rays, if it is larger than the edge.
+    A frame that the beam or its flat spoiled deviates in pixels without material, too. Where it does not, or where
+    there are no such pixels, a deviation counts only if it lies far from the edge, if it is negative and below the
+    edge, or, in hard X-rays, if it is larger than the edge.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ _WHOLE_SPAN, _FADE_SPAN = 150.0, 40.0
 
 
 _ADMISSIBLE = 4.0
-"""Lines that are expected to be wrong by more than so many times what the best are, nobody would fit."""
+"""Lines whose expected error is larger than that of the best lines by this factor are not considered."""
 
 
 class LineWeights(NamedTuple):

@@ -28,7 +28,7 @@ _SHARE_AS_PRIOR, _MIN_FOUND = 0.5, 2
 """Where so many pixels of a window have structure, the prior of lines and squares is this times their share."""
 
 _NOISE_MARGIN = 1.1
-"""Noise variances are known to about a tenth; what they might be larger is no structure."""
+"""Noise variances are known to about 10 %; an excess of this size does not count as structure."""
 
 _MAX_VARIANCE = 0.25
 """Pixels whose fraction is less certain tell nothing about fine structure."""

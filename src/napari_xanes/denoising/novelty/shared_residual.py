@@ -22,8 +22,9 @@ _LEAST_BINS, _TILE = 64, 2
 _MAX_P_VALUE, _MAX_P_VALUE_OF_PLACES = 1e-4, 0.005
 
 _LEVER = 3.0
-"""A missing phase lies out of the reach of the references by a third, per error of a fraction that it causes, of what
-these differ from each other. For a spread-out phase of Ni(OH)2 beside NiO and LiNiO2 it is 2.6."""
+"""If a missing phase changes a fraction by 1, the part of its spectrum that no mixture of references explains is about
+a third of the difference between the references. For a spread-out phase of Ni(OH)2 beside NiO and LiNiO2 the factor is
+2.6."""
 
 _MIN_ERROR, _LEFT_OF_PATTERNS = 0.03, 0.35
 """Error of a fraction from which on a shared residual counts, and the share of the patterns of the beam that may be

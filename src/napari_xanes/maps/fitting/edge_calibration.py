@@ -109,7 +109,7 @@ class _Mixtures(NamedTuple):
 def calibrate(references: Sequence[Spectrum], spectra: Float64Array, edges_of: EdgesOf) -> Calibration:
     """Find the valence that belongs to each edge energy.
 
-    The curve goes through the references and through mixtures of neighbours, which take the same way as a pixel. So
+    The curve goes through the references and through mixtures of neighbours, which are processed as pixels are. So
     it is exact for each reference and each mixture of two neighbours. A compound with a valence in between need not be
     such a mixture: its edge may lie anywhere up to the straight line between them. And mixtures may hold references
     that are not neighbours. The model error is the root mean square of what lies evenly between the curve and the

@@ -80,7 +80,7 @@ def _ends(flags: BoolArray) -> tuple[IndexArray, IndexArray]:
 
 
 def odds_of(below: Float64Array) -> Float64Array:
-    """Return the odds that a row is higher in truth which is seen `below` another, in errors of the difference."""
+    """Return the odds that a row is really the higher one, although it lies `below` another, in standard errors."""
     from scipy.special import ndtr
 
     higher = ndtr(-below)

@@ -53,7 +53,7 @@ class Rows(NamedTuple):
 def spread_of_bases(
     kind: Rows, rows: Float32Array, j: IndexArray, offset: Float64Array, point: Float64Array
 ) -> Float64Array:
-    """Return the variance of a vertex because noise may as well have put it on the next row, of the two the higher."""
+    """Return the variance of a vertex because noise may have moved it to the higher of its two neighbours."""
     lower, upper = kind.within(j - 1), kind.within(j + 1)
     up = at(rows, upper) > at(rows, lower)
     other = np.where(up, upper, lower)

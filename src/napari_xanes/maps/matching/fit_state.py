@@ -163,7 +163,7 @@ def is_at_the_end(offset: float) -> bool:
 
 
 def _ambiguous_charges(misfit: MeanMisfit, given: float | None, offset: float, width: float) -> list[float]:
-    """The charges that can't be told apart, all if the search for the offset came to its end; `given` is the user's."""
+    """The charges that can't be told apart, all if the offset lies at a limit; `given` is the user's offset."""
     charges = misfit.library.table["charge"]
     charges = np.unique(charges[np.isfinite(charges)])
     if given is None and is_at_the_end(offset) and charges.size > 1:

@@ -48,7 +48,7 @@ UNTESTED = LEdgeError(0.5, 22.0, "")
 """Elements of which no measured L edge has tested the theory."""
 
 TIED_RATIO = 1.4
-"""On a calibrated axis a charge is told if the next one's misfit of the theory is so many times larger, in squares. A
+"""On a calibrated axis a charge is certain if the squared misfit of the next charge is this many times larger. A
 wrong charge fitted up to 1.3 times better than the right one (SrMnO3 by the crystal field alone, axis 0.3 eV off)."""
 
 _FREE_RATIOS = (9.0, 3.0)
