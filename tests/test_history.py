@@ -21,6 +21,27 @@ def test_runs_that_do_not_fill_the_shape_are_refused() -> None:
         mask_from_plain({"shape": [2, 2], "runs": [1, 2]})
 
 
+@pytest.mark.parametrize(
+    "plain",
+    [
+        {"shape": [10**6, 10**6], "runs": [10**12]},
+        {"shape": [2, 2], "runs": [2**63 - 1, 2**63 - 1, 6]},
+        {"shape": [-2, -2], "runs": [4]},
+        {"shape": [2, 2], "runs": [5, -1]},
+        {"shape": [2, 2], "runs": [1.5, 2.5]},
+        {"shape": [2.0, 2], "runs": [4]},
+        {"shape": [2, 2], "runs": ["4"]},
+        {"shape": [2, 2], "runs": 4},
+        {"shape": [4], "runs": [4]},
+        {"shape": [0, 4], "runs": []},
+        {"shape": "22", "runs": [4]},
+    ],
+)
+def test_a_mask_is_made_only_of_runs_that_fill_a_possible_image(plain: dict) -> None:
+    with pytest.raises(ValueError, match="mask"):
+        mask_from_plain(plain)
+
+
 @given(
     st.dictionaries(st.text(min_size=1), numbers | st.lists(numbers)), st.none() | st.dictionaries(st.text(), numbers)
 )
@@ -44,6 +65,25 @@ def test_invalid_steps_are_refused(plain: object) -> None:
 def test_values_that_text_cannot_hold_are_refused() -> None:
     with pytest.raises(TypeError, match="a recipe can't store"):
         to_plain({"a": object()})
+
+
+def test_values_that_nest_without_end_are_refused() -> None:
+    endless: list = []
+    endless.append(endless)
+    with pytest.raises(ValueError, match="more than 60 levels"):
+        to_plain(endless)
+
+
+def test_texts_and_numbers_of_numpy_become_plain() -> None:
+    plain = to_plain([np.str_("a"), np.float64(1.5), np.int16(3), np.bool_(True)])
+    assert plain == ["a", 1.5, 3, True]
+    assert [type(item) for item in plain] == [str, float, int, bool]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("plain", [{"crop": {}, "state": [1]}, {"crop": {}, "state": "x"}])
+def test_the_state_of_a_step_is_a_mapping(plain: dict) -> None:
+    with pytest.raises(ValueError, match="state"):
+        Step.from_plain(plain)
 
 
 def test_a_source_to_plain_values_and_back_is_unchanged() -> None:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import napari_xanes as nx
 from napari_xanes import Recipe, SpectralStack, Spectrum, Step
+from napari_xanes.history import READ_KEYWORDS
 from napari_xanes.recipe import as_python
 
 
@@ -103,3 +107,90 @@ def test_the_python_script_does_the_same(tmp_path: Path, count_stack: SpectralSt
     scope: dict = {}
     exec(as_python(expected.history, nx.Source(str(tmp_path / "counts.h5"))), scope)
     np.testing.assert_array_equal(scope["result"].data, expected.data)
+
+
+words = st.text(max_size=30) | st.sampled_from(
+    [
+        "'",
+        '"',
+        "\n",
+        "\\",
+        "'); import os; os.system('ls'); ('",
+        "\u2028",
+        "\ud800",
+        "{x}",
+        "%s",
+        "a\nb",
+        "x=print(1) or None, y",
+    ]
+)
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | words,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def value_of(node: ast.AST) -> object:
+    """Return the value of a literal; the only calls in it are `float("nan")` and the like."""
+    if isinstance(node, ast.Call):
+        assert ast.unparse(node.func) == "float"
+        assert not node.keywords
+        (text,) = node.args
+        assert isinstance(text, ast.Constant)
+        assert text.value in ("nan", "inf", "-inf")
+        return float(text.value)
+    if isinstance(node, ast.List):
+        return [value_of(item) for item in node.elts]
+    if isinstance(node, ast.Dict):
+        assert all(isinstance(key, ast.Constant) for key in node.keys)
+        return {key.value: value_of(item) for key, item in zip(node.keys, node.values, strict=True)}
+    return ast.literal_eval(node)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    words.filter(lambda text: "\0" not in text),
+    st.dictionaries(words | st.sampled_from(["select", "repeat", "energies", "quantity"]), plain, max_size=4),
+    st.lists(st.sampled_from(["a.xrm", "b'.xrm", "c\n.xrm", 'd".xrm']), max_size=2),
+    st.lists(
+        st.tuples(st.sampled_from(["crop", "my_step", "ﬁt"]), st.dictionaries(words, plain, max_size=3)), max_size=3
+    ),
+)
+def test_a_script_holds_nothing_but_literals(
+    path: str, reading: dict, files: list[str], named: list[tuple[str, dict]]
+) -> None:
+    """Names, paths and parameters may come from a file that someone prepared."""
+    steps = [Step(name, parameters) for name, parameters in named]
+    source = nx.Source(path, reading=reading | ({"files": files} if files else {}))
+    imported, stack, result = ast.parse(as_python(steps, source)).body
+    assert ast.unparse(imported) == "import napari_xanes as nx"
+    assert ast.unparse(stack.value.func) == "nx.read"
+    (paths,) = stack.value.args
+    assert value_of(paths) == ([str(Path(path) / name) for name in files] if files else path)
+    keywords = {keyword.arg: value_of(keyword.value) for keyword in stack.value.keywords}
+    known = {name: value for name, value in reading.items() if name in READ_KEYWORDS}
+    assert repr(keywords) == repr(known)  # repr, because nan is not equal to itself
+    assert ast.unparse(result.value.func) == "nx.run"
+    listed, name = result.value.args
+    assert ast.unparse(name) == "stack"
+    for node, step in zip(listed.elts, steps, strict=True):
+        assert ast.unparse(node.func) == "nx.Step"
+        assert not node.keywords
+        assert repr([value_of(argument) for argument in node.args]) == repr([step.name, dict(step.parameters)])
+
+
+def test_a_script_takes_the_keywords_that_read_has() -> None:
+    from inspect import signature
+
+    script = as_python([], nx.Source("a.h5", reading={"select": "x", "print(1) or energies": None, "mode": "fast"}))
+    assert "nx.read('a.h5', select='x')" in script
+    assert "left out: 2" in script
+    assert "print" not in script
+    assert set(READ_KEYWORDS) < set(signature(nx.read).parameters)
+
+
+@pytest.mark.parametrize("name", ["../secret.xrm", "/etc/passwd", "a/../../b", "C:\\b.xrm", "..\\b.xrm", 3])
+def test_a_script_names_no_file_outside_the_folder_of_a_series(name: object) -> None:
+    with pytest.raises(ValueError, match="not names in this folder"):
+        as_python([], nx.Source("/data/scan", reading={"files": ["a.xrm", name]}))

@@ -8,13 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from math import prod
+from pathlib import Path, PurePath, PureWindowsPath
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 Plain = None | bool | int | float | str | list[Any] | dict[str, Any]
+
+MAX_DEPTH = 60
+"""Most levels of lists and mappings in a plain value: every reader and Python itself can take them."""
+
+MAX_MASK_PIXELS = 1 << 28
+"""Pixels of the largest mask, 16384 x 16384: a few bytes of run lengths can ask for any number."""
+
+READ_KEYWORDS = ("energies", "quantity", "select", "repeat")
+"""Keywords of `napari_xanes.read` that say which values are read; a source keeps them."""
 
 
 def to_plain(value: Any) -> Plain:
@@ -31,29 +41,62 @@ def to_plain(value: Any) -> Plain:
     ------
     TypeError
         If the value can't be written as text.
+    ValueError
+        If lists and mappings are nested more than `MAX_DEPTH` levels deep, or contain themselves.
 
     Examples
     --------
     >>> to_plain({"e0": np.float64(8343.0), "pre": (-60, -15)})
     {'e0': 8343.0, 'pre': [-60, -15]}
     """
+    return _to_plain(value, 0)
+
+
+def _to_plain(value: Any, depth: int) -> Plain:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"a recipe can't store lists and mappings that nest more than {MAX_DEPTH} levels deep")
     if hasattr(value, "to_plain"):
         return value.to_plain()  # type: ignore[no-any-return]
-    if value is None or isinstance(value, bool | str):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str | Path):
+        return str(value)  # also of NumPy's texts, whose repr is no literal
     if isinstance(value, np.ndarray) and value.dtype == bool and value.ndim == 2:
         return mask_to_plain(value)
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()  # type: ignore[no-any-return]
-    if isinstance(value, int | float):
-        return value
-    if isinstance(value, Path):
-        return str(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
     if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
+        return {str(key): _to_plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [to_plain(item) for item in value]
+        return [_to_plain(item, depth + 1) for item in value]
     raise TypeError(f"a recipe can't store a {type(value).__name__}: {value!r}")
+
+
+def literal(value: Any) -> str:
+    """Return a value as Python source: literals, and ``float("nan")`` or the like, which have none.
+
+    Text from a file stays text, whatever quotes, line breaks or code it contains.
+
+    Examples
+    --------
+    >>> print(literal({"name": "it's", "mu": (0.5, float("inf"))}))
+    {'name': "it's", 'mu': [0.5, float('inf')]}
+    """
+    return _literal(to_plain(value))
+
+
+def _literal(plain: Any) -> str:
+    if isinstance(plain, dict):
+        return "{" + ", ".join(f"{key!r}: {_literal(item)}" for key, item in plain.items()) + "}"
+    if isinstance(plain, list):
+        return "[" + ", ".join(map(_literal, plain)) + "]"
+    if isinstance(plain, float) and not np.isfinite(plain):
+        return f"float({str(plain)!r})"
+    return repr(plain)
 
 
 def mask_to_plain(mask: np.ndarray) -> dict[str, Any]:
@@ -78,14 +121,20 @@ def mask_from_plain(plain: Mapping[str, Any]) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the runs do not add up to the number of pixels.
+        If shape and runs are no whole numbers, the runs do not add up to the number of pixels, or there are more than
+        `MAX_MASK_PIXELS`.
     """
-    height, width = (int(n) for n in plain["shape"])
-    runs = np.asarray(plain["runs"], dtype=np.int64)
-    if (runs < 0).any() or runs.sum() != height * width:
-        raise ValueError(f"the mask's runs cover {runs.sum()} pixels, its shape {height} x {width}")
-    values = np.arange(runs.size) % 2 == 1
-    return np.repeat(values, runs).reshape(height, width)
+    shape, runs = plain["shape"], plain["runs"]
+    for name, numbers in (("shape", shape), ("runs", runs)):
+        if not isinstance(numbers, list | tuple) or not all(type(n) is int and n >= 0 for n in numbers):
+            raise ValueError(f"the {name} of a mask are whole numbers, not {str(numbers)[:60]}")
+    n_pixels = prod(shape)
+    if len(shape) != 2 or not 0 < n_pixels <= MAX_MASK_PIXELS:
+        raise ValueError(f"a mask of shape {shape} is no image of at most {MAX_MASK_PIXELS} pixels")
+    if sum(runs) != n_pixels:
+        raise ValueError(f"the mask's runs cover {sum(runs)} pixels, its shape {' x '.join(map(str, shape))}")
+    values = np.arange(len(runs)) % 2 == 1
+    return np.repeat(values, runs).reshape(shape)
 
 
 @dataclass(frozen=True)
@@ -156,7 +205,10 @@ class Step:
         parameters = plain[names[0]]
         if parameters is not None and not isinstance(parameters, Mapping):
             raise ValueError(f"the parameters of {names[0]!r} must be a mapping, not {parameters!r}")
-        return cls(names[0], parameters or {}, plain.get("state"), plain.get("version"))
+        state, version = plain.get("state"), plain.get("version")
+        if not isinstance(state, Mapping | None):
+            raise ValueError(f"the state of {names[0]!r} must be a mapping, not {str(state)[:60]!r}")
+        return cls(names[0], parameters or {}, state, None if version is None else str(version))
 
 
 @dataclass(frozen=True)
@@ -194,10 +246,23 @@ class Source:
         return self.path
 
     def to_read(self) -> tuple[str | list[str], dict[str, Any]]:
-        """Return the path or paths and the keywords with which `napari_xanes.read` reads the source again."""
+        """Return the path or paths and the keywords with which `napari_xanes.read` reads the source again.
+
+        Raises
+        ------
+        ValueError
+            If the source, which may come from a file, names other keywords, or files outside its folder.
+        """
         keywords = dict(self.reading)
         names = keywords.pop("files", None)
-        return ([str(Path(self.path) / name) for name in names] if names else self.path), keywords
+        unknown = sorted(str(name) for name in keywords if name not in READ_KEYWORDS)
+        if unknown:
+            raise ValueError(f"{self.path!r} was read with {unknown[0]!r}, which is no keyword of read")
+        if not names:
+            return self.path, keywords
+        if not isinstance(names, list | tuple) or not all(isinstance(n, str) and _stays_inside(n) for n in names):
+            raise ValueError(f"the files of {self.path!r} are not names in this folder: {str(names)[:200]!r}")
+        return [str(Path(self.path) / name) for name in names], keywords
 
     def to_plain(self) -> dict[str, Any]:
         """Return the source as a mapping."""
@@ -212,3 +277,8 @@ class Source:
             return None
         notes = tuple(map(str, plain.get("notes", ())))
         return cls(str(plain["path"]), plain.get("fingerprint"), plain.get("reading") or {}, notes)
+
+
+def _stays_inside(name: str) -> bool:
+    """Whether a relative path stays in its folder, by the rules of Windows too."""
+    return not any(path.anchor or ".." in path.parts for path in (PurePath(name), PureWindowsPath(name)))

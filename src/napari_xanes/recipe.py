@@ -9,11 +9,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from napari_xanes.history import Source, Step, to_plain
+from napari_xanes.history import READ_KEYWORDS, Source, Step, literal
 from napari_xanes.maps import ESTIMATORS
 from napari_xanes.ops import OPERATIONS
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.progress import Progress, part
+from napari_xanes.recipe_text import plain_from_yaml
 from napari_xanes.registry import Method
 from napari_xanes.stack import SpectralStack
 
@@ -149,12 +150,7 @@ class Recipe(Sequence[Step]):
         ValueError
             If the text is not a recipe, or a step in it is unknown.
         """
-        import yaml
-
-        try:
-            plain = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ValueError(f"the text is not YAML: {' '.join(str(error).split())}") from None
+        plain: Any = plain_from_yaml(text)
         if isinstance(plain, dict):
             if plain.get("format", _FORMAT) != _FORMAT:
                 raise ValueError(f"unknown recipe format {plain['format']!r}; this version reads {_FORMAT!r}")
@@ -220,10 +216,35 @@ def as_python(steps: Iterable[Step], source: Source) -> str:
     steps : iterable of Step
         Steps to repeat.
     source : Source
-        File or files of the stack, and how they were read.
+        File or files of the stack, and how they were read. Names and values in it may come from a file of someone
+        else: the script holds them as literals only, and only keywords that `napari_xanes.read` has.
+
+    Raises
+    ------
+    ValueError
+        If the source names files outside its own folder.
+
+    Examples
+    --------
+    >>> print(as_python([Step("crop", {"energy": (8300, 8400)})], Source("it's.h5")))
+    import napari_xanes as nx
+    <BLANKLINE>
+    stack = nx.read("it's.h5")
+    result = nx.run(
+        [
+            nx.Step('crop', {'energy': [8300, 8400]}),
+        ],
+        stack,
+    )
+    <BLANKLINE>
     """
-    paths, keywords = source.to_read()
-    read = ", ".join([repr(paths), *(f"{name}={to_plain(value)!r}" for name, value in keywords.items())])
-    lines = ["import napari_xanes as nx", "", f"stack = nx.read({read})", "result = nx.run(", "    ["]
-    lines += [f"        nx.Step({s.name!r}, {to_plain(s.parameters)!r})," for s in steps]
+    known = {name: value for name, value in source.reading.items() if name in (*READ_KEYWORDS, "files")}
+    left_out = len(source.reading) - len(known)
+    paths, keywords = replace(source, reading=known).to_read()
+    read = ", ".join([literal(paths), *(f"{name}={literal(value)}" for name, value in keywords.items())])
+    lines = ["import napari_xanes as nx", ""]
+    if left_out:
+        lines.append(f"# Keywords of its reading that nx.read does not have are left out: {left_out}")
+    lines += [f"stack = nx.read({read})", "result = nx.run(", "    ["]
+    lines += [f"        nx.Step({literal(s.name)}, {literal(s.parameters)})," for s in steps]
     return "\n".join([*lines, "    ],", "    stack,", ")", ""])

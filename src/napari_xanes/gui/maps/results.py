@@ -158,9 +158,15 @@ class MapResults(QGroupBox):
             show_error(f"can't write {path}: {error}")
 
     def _copy_python(self) -> None:
-        if self._maps is not None:
-            source = self._maps.source or Source("path/to/stack")
-            QApplication.clipboard().setText(as_python(self._maps.history, source))
+        if self._maps is None:
+            return
+        source = self._maps.source or Source("path/to/stack")
+        try:
+            script = as_python(self._maps.history, source)
+        except ValueError as error:
+            show_error(f"can't write a script: {error}")
+        else:
+            QApplication.clipboard().setText(script)
             show_info("script copied to the clipboard")
 
 
