@@ -159,8 +159,8 @@ def test_the_error_of_the_jump_covers_it(rng: np.random.Generator) -> None:
 
 
 def test_two_points_on_each_side_leave_the_noise_unknown() -> None:
-    axis = np.array([8300.0, 8310, 8345, 8400, 8410])
-    lines = EdgeLines(axis, 8340.0, (-40, -30), (60, 70)).measure(np.array([[0.0], [0], [1], [2], [2]]))
+    axis = np.array([8300.0, 8310, 8345, 8400, 8480])
+    lines = EdgeLines(axis, 8340.0, (-40, -30), (60, 140)).measure(np.array([[0.0], [0], [1], [2], [2]]))
     assert lines.jump[0] == pytest.approx(2)
     assert np.isnan(lines.sigma[0])
 
@@ -237,12 +237,13 @@ def test_short_ranges_hold_slopes() -> None:
 def test_a_step_that_decays_as_cross_sections_do_is_found_exactly() -> None:
     axis = np.arange(8243.0, 8400.0, 2.0)
     offset = axis - 8343.0
-    mu = 2 - 0.001 * offset + 0.7 * (offset > 0) * (1 - 3e-4 * offset)
-    lines = EdgeLines(axis, 8343.0, (-100, -15), (15, 55), decay=3e-4)
+    decay = 2.7 / 8343
+    mu = 2 - 0.001 * offset + 0.7 * (offset > 0) * (1 - decay * offset)
+    lines = EdgeLines(axis, 8343.0, (-100, -15), (15, 55))
     assert lines.lines.post == "step"
     measured = lines.measure(mu[:, None])
     assert measured.jump[0] == pytest.approx(0.7)
-    assert measured.high_slope[0] == pytest.approx(-0.001 - 0.7 * 3e-4)
+    assert measured.high_slope[0] == pytest.approx(-0.001 - 0.7 * decay)
     flat = lines.normalize(mu[:, None], measured, flatten=True)
     np.testing.assert_allclose(flat[:, 0], offset > 0, atol=1e-5)
 

@@ -59,7 +59,8 @@ def test_estimated_values_are_in_the_history_and_replayed(stack: SpectralStack) 
     result = normalize_edge(stack)
     state = result.history[-1].state
     assert state is not None
-    assert set(state) == {"e0", "pre", "post", "min_jump", "left_out", "line_error"}  # and absorber, for MBACK
+    expected = {"e0", "pre", "post", "min_jump", "left_out", "line_error", "shared_noise"}
+    assert set(state) == expected  # and absorber, for MBACK
     part = stack.with_data(stack.data[:, -1:])
     replayed = normalize_edge.apply(part, result.history[-1])
     np.testing.assert_allclose(replayed.data, result.data[:, -1:], rtol=1e-5)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array, IndexArray
+from napari_xanes.edge.elements import DECAY_EXPONENT
 from napari_xanes.edge.ranges import Range, is_left_out
 from napari_xanes.edge.weights import LineWeights, choose_lines, inverse_of_line, match_cross_section, spread_of_lines
 
@@ -31,14 +32,14 @@ class EdgeLines:
         Energy of the edge in eV.
     pre, post : tuple of float
         Ranges of the lines in eV relative to E0, ends included.
-    decay : float
-        Share of the jump by which the step falls per eV, where the post-edge range is too short for a line.
     model_error : float
         Relative error of the jump that more photons do not reduce, because spectra are not straight (`error_in`).
     left_out : tuple of float
         Energies in eV that the lines do not use.
     step : ndarray, shape (E,), optional
         Tabulated absorption of the edge (`tabulated_step`); both sides are matched to it together.
+    shared_noise : float
+        Standard deviation of the noise that all spectra share at an energy, in their unit (`shared_noise`).
 
     Raises
     ------
@@ -47,9 +48,9 @@ class EdgeLines:
 
     Examples
     --------
-    >>> energy = np.array([8300.0, 8320, 8340, 8380, 8400])
-    >>> lines = EdgeLines(energy, 8340.0, (-40, -20), (40, 60))
-    >>> lines.measure(np.array([[1.0], [1], [2], [3], [3]])).jump
+    >>> energy = np.array([8300.0, 8320, 8340, 8380, 8460])
+    >>> lines = EdgeLines(energy, 8340.0, (-40, -20), (40, 120))
+    >>> lines.measure(np.array([[1.0], [1], [2], [3], [3]])).jump.round(6)
     array([2.])
     """
 
@@ -57,10 +58,10 @@ class EdgeLines:
     e0: float
     pre: Range
     post: Range
-    decay: float = 0.0
     model_error: float = 0.0
     left_out: tuple[float, ...] = ()
     step: Float64Array | None = None
+    shared_noise: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("pre", "post"):
@@ -72,6 +73,11 @@ class EdgeLines:
                     f"({self.energy[0]:g} to {self.energy[-1]:g} eV), but a line needs at least 2: widen {name}, "
                     "which is given in eV from E0"
                 )
+
+    @property
+    def decay(self) -> float:
+        """Share of the jump by which the step falls per eV, where the post-edge range is too short for a line."""
+        return DECAY_EXPONENT / self.e0
 
     def _within(self, limits: Range) -> slice | IndexArray:
         """Return the frames in a range."""
@@ -135,8 +141,22 @@ class EdgeLines:
         low, low_slope, high_slope, jump = matrix[:, : len(before)] @ before + matrix[:, len(before) :] @ after
         noise = self._noise(before, after)
         model = self.model_error * np.abs(jump)
-        sigma = np.hypot(noise * np.linalg.norm(matrix[3]), model)
+        sigma = np.hypot(np.maximum(noise, self.shared_noise) * np.linalg.norm(matrix[3]), model)
         return Lines(low, low_slope, high_slope, jump, noise, sigma, model)
+
+    @property
+    def shared_error(self) -> float:
+        """Standard deviation of the jump that comes from the noise that all spectra share."""
+        return self.shared_noise * float(np.linalg.norm(self.lines.matrix[3]))
+
+    def residuals(self, block: NDArray[Any]) -> list[Float64Array]:
+        """Return what spectra (E, P) differ by from a line of its own on each side, the values of each range."""
+        return [
+            values - design @ (weights @ values)
+            for values, (weights, design) in zip(
+                (block[frames].astype(np.float64) for frames in self.frames), self._free_lines, strict=True
+            )
+        ]
 
     @cached_property
     def _free_lines(self) -> list[tuple[Float64Array, Float64Array]]:

@@ -14,6 +14,9 @@ from napari_xanes.edge.ranges import HARD, is_left_out, start_behind
 _LARGE, _LARGE_SOFT = 0.12, 0.3
 """An error of the jump that counting does not reduce is told from this share on. Soft X-ray edges always have some."""
 
+_SHARED = 0.02
+"""An error of the jump that noise causes in all pixels together is told from this share on."""
+
 _SHORT_PRE, _SHORT_POST = 15.0, 25.0
 """A hard X-ray edge rises from so far below E0, and its white line ends so far above, in eV; soft ones a quarter."""
 
@@ -47,7 +50,7 @@ def notices_of(lines: EdgeLines, mu: Float64Array, element: str | None = None, e
             f"behind {name}, or fit references to optical depth"
         )
     else:
-        found += [_on_short_ranges(lines), _on_error(lines)]
+        found += [_on_short_ranges(lines), _on_error(lines), _on_shared_noise(lines, mu)]
     return [text for text in found if text]
 
 
@@ -109,4 +112,15 @@ def _on_error(lines: EdgeLines) -> str:
     return (
         f"the edge jump is uncertain by {lines.model_error:.0%}, whatever the counts: on ranges of {_range(lines.pre)} "
         f"and {_range(lines.post)} from E0, the lines depend on fine structure; longer ranges make the error smaller"
+    )
+
+
+def _on_shared_noise(lines: EdgeLines, mu: Float64Array) -> str:
+    jump = float(lines.measure(mu[:, None]).jump[0])
+    if not lines.shared_error > _SHARED * jump:
+        return ""
+    return (
+        f"all pixels share noise of {lines.shared_noise:.2g} at each energy, as if the beam had flickered since the "
+        f"flats: it moves the edge jumps of all pixels together, by about {lines.shared_error:.2g} "
+        f"({lines.shared_error / jump:.0%}); take I0 from an empty area of the same images"
     )

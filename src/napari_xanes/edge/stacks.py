@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from napari_xanes.edge.elements import named_absorber, tabulated_e0
 from napari_xanes.edge.lines import EdgeLines
 from napari_xanes.edge.position import find_e0
 from napari_xanes.edge.ranges import Range, is_left_out
+from napari_xanes.edge.shared_noise import shared_noise
 from napari_xanes.edge.spoiled import spoiled_frames
 from napari_xanes.progress import Progress, part
 from napari_xanes.stack import SpectralStack
@@ -83,7 +85,7 @@ def fit_edge(
     Returns
     -------
     EdgeLines, float
-        E0, the ranges and the error of the lines; and the smallest jump.
+        E0, the ranges, the error of the lines and the noise that all pixels share; and the smallest jump.
 
     Raises
     ------
@@ -100,6 +102,7 @@ def fit_edge(
         if spectra.shape[1] == 0:
             continue
         edge = _edge_of(stack, spectra, (e0, pre, post), left_out, named, mback=mback)
+        edge = replace(edge, shared_noise=shared_noise(edge, spectra))
         lines = edge.measure(spectra)
         least_jump = 4 * float(np.median(np.sqrt(lines.sigma**2 - lines.model**2))) if min_jump is None else min_jump
         least_jump = least_jump if np.isfinite(least_jump) else 0.0

@@ -12,7 +12,6 @@ from napari_xanes import blocks
 from napari_xanes._typing import Float64Array
 from napari_xanes.arguments import load_references
 from napari_xanes.edge import (
-    DECAY_EXPONENT,
     EdgeLines,
     Range,
     fit_edge,
@@ -67,6 +66,7 @@ def _fit_state(
     shift: list[float] | None,
     left_out: list[float] | None,
     line_error: float | None,
+    shared_noise: float | None,
     progress: Progress | None = None,
 ) -> Mapping[str, Any]:
     """Estimate E0, the ranges, the smallest jump and the search range that were left as None."""
@@ -81,6 +81,7 @@ def _fit_state(
         "min_jump": min_jump,
         "left_out": list(edge.left_out),
         "line_error": edge.model_error if line_error is None else line_error,
+        "shared_noise": edge.shared_noise if shared_noise is None else shared_noise,
     }
     energy = energy or _search_range(edge)
     scales = estimate_scales(stack, edge, energy, level, min_jump, Scales(noise, smooth, shift))
@@ -115,6 +116,7 @@ def edge_energy(
     noise: Annotated[float | None, Param(ge=0, auto="measured")] = None,
     left_out: Annotated[list[float] | None, Param(unit="eV", label="frames left out", auto="spoiled frames")] = None,
     line_error: Annotated[float | None, Param(ge=0, label="error of the lines", auto="by the ranges")] = None,
+    shared_noise: Annotated[float | None, Param(ge=0, label="noise shared by pixels", auto="measured")] = None,
     progress: Progress | None = None,
 ) -> MapSet:
     """Edge energy and white line of each pixel, and the valence if references calibrate it.
@@ -152,6 +154,8 @@ def edge_energy(
         Energies of frames in eV that E0 and the lines do not use, as in `normalize_edge`.
     line_error : float, optional
         Error of the edge jump, as a share of it, because spectra are not lines, as in `normalize_edge`.
+    shared_noise : float, optional
+        Noise that all pixels share at an energy, in the unit of the stack, as in `normalize_edge`.
 
     Returns
     -------
@@ -193,7 +197,7 @@ def edge_energy(
     assert post is not None
     assert energy is not None
     edge = EdgeLines(
-        stack.energy, e0, pre, post, DECAY_EXPONENT / e0, line_error or 0.0, left_out=tuple(left_out or ())
+        stack.energy, e0, pre, post, line_error or 0.0, tuple(left_out or ()), shared_noise=shared_noise or 0.0
     )
     fit = EdgeFit(edge, stack, energy, level, float(min_jump or 0.0), float(smooth or 0.0), noise, shift)
     calibration = None if references is None else _calibration(stack, references, edge, fit, level)

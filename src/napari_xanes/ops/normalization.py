@@ -12,8 +12,8 @@ from napari_xanes import blocks
 from napari_xanes._typing import Block, Float64Array
 from napari_xanes.edge import EdgeLines, Lines, Range, fit_edge, notices_of, raise_if_frame_empty, require_absorption
 from napari_xanes.edge.cross_sections import tabulated_step
-from napari_xanes.edge.elements import DECAY_EXPONENT, named_absorber
 from napari_xanes.edge.elements import absorber as edge_at
+from napari_xanes.edge.elements import named_absorber
 from napari_xanes.noise import AmountNoise
 from napari_xanes.parameter_map import ParameterMap
 from napari_xanes.parameters import Param
@@ -34,6 +34,7 @@ def _fit(
     min_jump: float | None,
     left_out: list[float] | None,
     line_error: float | None,
+    shared_noise: float | None,
     method: str,
     absorber: str | None,
     progress: Progress | None = None,
@@ -54,6 +55,7 @@ def _fit(
         "min_jump": least_jump,
         "left_out": list(edge.left_out),
         "line_error": edge.model_error if line_error is None else line_error,
+        "shared_noise": edge.shared_noise if shared_noise is None else shared_noise,
     }
 
 
@@ -69,6 +71,7 @@ def normalize_edge(
     min_jump: Annotated[float | None, Param(ge=0, label="smallest jump", auto="4 sigma")] = None,
     left_out: Annotated[list[float] | None, Param(unit="eV", label="frames left out", auto="spoiled frames")] = None,
     line_error: Annotated[float | None, Param(ge=0, label="error of the lines", auto="by the ranges")] = None,
+    shared_noise: Annotated[float | None, Param(ge=0, label="noise shared by pixels", auto="measured")] = None,
     method: Literal["lines", "mback"] = "lines",
     absorber: Annotated[str | None, Param(auto="from metadata")] = None,
     progress: Progress | None = None,
@@ -98,6 +101,9 @@ def normalize_edge(
         Error of the edge jump, as a share of it, because spectra are not lines. By default what the ranges make on
         measured spectra, and the spread between the lines that could be fitted; 0 on whole ranges, from 50 eV below
         and 150 eV above the edge on.
+    shared_noise : float, optional
+        Standard deviation of the noise that all pixels share at an energy, in the unit of the stack, such as the
+        flicker of the beam since the flats. By default what the residuals of the lines have in common.
     method : {"lines", "mback"}
         Lines on both sides; or the element's tabulated cross sections plus a line, matched to all energies outside of
         the edge together (MBACK).
@@ -109,8 +115,9 @@ def normalize_edge(
     -------
     SpectralStack
         float32, quantity "normalized". ``metadata["edge_jump"]`` is a ParameterMap of the jump with its standard error
-        (from the residuals of the pre-edge line, and `line_error`) and the mask of the pixels that were normalized;
-        ``metadata["edge_lines"]`` says which lines were fitted, ``metadata["warnings"]`` what a user should know.
+        (from the residuals of the pre-edge line, `shared_noise` and `line_error`) and the mask of the pixels that were
+        normalized; ``metadata["edge_lines"]`` says which lines were fitted, ``metadata["warnings"]`` what a user should
+        know.
 
     Raises
     ------
@@ -132,8 +139,7 @@ def normalize_edge(
     assert post is not None
     named = named_absorber(absorber, stack.metadata)
     step = tabulated_step(stack.energy, e0, *edge_at(e0, *named)) if method == "mback" else None
-    decay = DECAY_EXPONENT / e0
-    edge = EdgeLines(stack.energy, e0, pre, post, decay, line_error or 0.0, tuple(left_out or ()), step)
+    edge = EdgeLines(stack.energy, e0, pre, post, line_error or 0.0, tuple(left_out or ()), step, shared_noise or 0.0)
     result = _Result(edge, float(min_jump or 0.0), int(np.prod(stack.shape[1:])))
     if stack.is_lazy:
         data = _normalize_lazily(stack, edge, result.measure, flatten=flatten, progress=progress)
@@ -188,6 +194,7 @@ class _Result:
                 "pre": self._edge.lines.pre,
                 "post": self._edge.lines.post,
                 "line_error": self._edge.model_error,
+                "shared_noise": self._edge.shared_noise,
             },
             "warnings": [*stack.metadata.get("warnings", ()), *notices],
         }

@@ -136,7 +136,7 @@ class EdgeFit:
             self.jump[pixels] = lines.jump
             any_row = np.zeros(good.size, dtype=np.intp)
             of_noise = noise.variance(self._pair, any_row, (0.0, 0.0, 0.0), (0.0, 0.0, 1.0))
-            self.jump_sigma[pixels] = np.sqrt(of_noise + lines.model**2)
+            self.jump_sigma[pixels] = np.sqrt(np.maximum(of_noise, self._edge.shared_error**2) + lines.model**2)
             some = np.flatnonzero(good)
             some = some[:: max(1, some.size // _PER_BLOCK)]
             self._sums.append((block[:, some].sum(axis=1, dtype=np.float64), some.size))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.edge import DECAY_EXPONENT, EdgeLines, normalize_spectrum
+from napari_xanes.edge import EdgeLines, normalize_spectrum
 from napari_xanes.history import Step
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
@@ -129,4 +129,4 @@ def lines_of(stack: SpectralStack, edge: EdgeLines) -> EdgeLines:
     if e0 + pre[0] < axis[0] or e0 + post[1] > axis[-1]:
         axis = np.union1d(axis, np.arange(e0 + pre[0], e0 + post[1] + 1, 1.0))
     left_out = tuple(step.state.get("left_out") or ())
-    return EdgeLines(axis, e0, pre, post, DECAY_EXPONENT / e0, left_out=left_out)
+    return EdgeLines(axis, e0, pre, post, left_out=left_out)
