@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_xanes.colours import colour_of
 from napari_xanes.parameter_map import MapSet, ParameterMap
+from napari_xanes.saving.replacing import replacing
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
@@ -27,6 +28,11 @@ def _figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def _save(figure: Figure, path: Path, dpi: int = 130) -> None:
+    with replacing(path) as file:
+        figure.savefig(file, dpi=dpi, format="png")  # type: ignore[arg-type]
 
 
 def unit_text(unit: str) -> str:
@@ -120,7 +126,7 @@ def save_maps(maps: MapSet, folder: Path) -> list[Path]:
         figure = _figure(4.6, 4.0)
         draw_map(figure.add_subplot(), maps, name)
         written.append(folder / f"{file_name(name)}.png")
-        figure.savefig(written[-1], dpi=130)
+        _save(figure, written[-1])
     main = [name for name, parameter_map in maps.items() if not parameter_map.companion]
     columns = min(3, len(main))
     rows = -(-len(main) // columns)
@@ -131,7 +137,7 @@ def save_maps(maps: MapSet, folder: Path) -> list[Path]:
     for axes in figure.axes[len(main) : rows * columns]:
         axes.set_visible(False)
     written.append(folder / "maps.png")
-    figure.savefig(written[-1], dpi=110)
+    _save(figure, written[-1], dpi=110)
     return written
 
 
@@ -172,7 +178,7 @@ def save_spectra(spectra: Sequence[Spectrum], path: Path, *, ylabel: str, title:
     axes.set(xlabel="photon energy (eV)", ylabel=ylabel, title=title)
     # Left of an edge the upper corner is empty; matplotlib's search for a free place warns on busy machines.
     axes.legend(loc="upper left", fontsize="small")
-    figure.savefig(path, dpi=130)
+    _save(figure, path)
 
 
 def save_frame(stack: SpectralStack, path: Path) -> None:
@@ -192,4 +198,4 @@ def save_frame(stack: SpectralStack, path: Path) -> None:
     image = axes.imshow(frame, cmap="gray")
     figure.colorbar(image, ax=axes, label=f"{stack.quantity.replace('_', ' ')}{unit_text(stack.unit)}", shrink=0.85)
     axes.set(title=f"{stack.name}, {stack.energy[index]:.1f} eV", xlabel="x (pixel)", ylabel="y (pixel)")
-    figure.savefig(path, dpi=130)
+    _save(figure, path)

@@ -16,6 +16,7 @@ from napari_xanes.parameter_map import MapSet
 from napari_xanes.progress import Progress, part
 from napari_xanes.recipe_text import plain_from_yaml
 from napari_xanes.registry import Method
+from napari_xanes.saving.replacing import write_whole
 from napari_xanes.stack import SpectralStack
 
 logger = logging.getLogger(__name__)
@@ -165,8 +166,14 @@ class Recipe(Sequence[Step]):
         return cls(steps)
 
     def save(self, path: str | Path, *, exact: bool = False) -> None:
-        """Write the recipe to a YAML file."""
-        Path(path).write_text(self.to_yaml(exact=exact), encoding="utf-8")
+        """Write the recipe to a YAML file, which appears whole or not at all.
+
+        Raises
+        ------
+        OSError
+            If the file can't be written.
+        """
+        write_whole(Path(path), self.to_yaml(exact=exact).encode())
 
     @classmethod
     def load(cls, path: str | Path) -> Recipe:

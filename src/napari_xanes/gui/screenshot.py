@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_xanes.saving.replacing import replacing
+
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
@@ -56,6 +58,7 @@ def wait_until(condition: Any, *, seconds: float = _TIMEOUT) -> None:
 def main() -> None:
     """Run the command line."""
     import napari
+    from matplotlib.image import imsave
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stack", type=Path)
@@ -70,7 +73,8 @@ def main() -> None:
     centre = viewer.layers[0].data.shape[1:]
     viewer.cursor.position = viewer.layers[0].data_to_world((0, *(n / 2 for n in centre)))
     settle()
-    viewer.screenshot(str(arguments.picture), canvas_only=False, flash=False)
+    with replacing(arguments.picture) as file:
+        imsave(file, viewer.screenshot(canvas_only=False, flash=False), format="png")
     if arguments.stay:
         napari.run()
     viewer.close()

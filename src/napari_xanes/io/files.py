@@ -1,13 +1,11 @@
-"""Files as such: their content hash, their text, and writing them whole or not at all."""
+"""Files as such: their content hash, and their text."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
-import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 WHOLE_BYTES = 64 << 20
@@ -200,36 +198,3 @@ def one_line(text: str, *, without: str = "") -> str:
     'NiO annealed'
     """
     return " ".join("".join(c if c.isprintable() and c not in without else " " for c in text).split())
-
-
-@contextmanager
-def replacing(*paths: Path) -> Iterator[tuple[Path, ...]]:
-    """Temporary names beside the targets, which take the targets' places when the block has succeeded.
-
-    If the block fails the targets are as they were and nothing is left beside them.
-
-    Parameters
-    ----------
-    *paths : Path
-        The files to write.
-
-    Raises
-    ------
-    OSError
-        If the folder does not exist or can't be written, or a target is a folder.
-    """
-    targets = [path.resolve() for path in paths]
-    for target in targets:
-        if not target.parent.is_dir():
-            raise FileNotFoundError(f"{target}: there is no folder {target.parent}")
-        if target.is_dir():
-            raise IsADirectoryError(f"{target} is a folder; name a file")
-    token = secrets.token_hex(4)
-    drafts = tuple(target.with_name(f".{target.name}.{token}.part") for target in targets)
-    try:
-        yield drafts
-        for draft, target in zip(drafts, targets, strict=True):
-            os.replace(draft, target)
-    finally:
-        for draft in drafts:
-            draft.unlink(missing_ok=True)

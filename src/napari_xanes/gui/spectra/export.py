@@ -13,6 +13,7 @@ import numpy as np
 
 import napari_xanes as nx
 from napari_xanes.gui.spectra.curves import QUANTITY_LABELS, Curve
+from napari_xanes.saving.replacing import write_whole
 
 
 def table(curves: Sequence[Curve], unit: str, separator: str = ",") -> str:
@@ -55,7 +56,7 @@ def save_csv(curves: Sequence[Curve], unit: str, path: Path) -> None:
     OSError
         If the file can't be written.
     """
-    path.write_text(table(curves, unit), encoding="utf-8")
+    write_whole(path, table(curves, unit).encode())
 
 
 def save_xdi(curves: Sequence[Curve], unit: str, path: Path) -> None:
@@ -92,13 +93,15 @@ def save_png(plot: Any, path: Path, *, width: int = 1600) -> None:
         If the file can't be written.
     """
     from pyqtgraph.exporters import ImageExporter
+    from qtpy.QtCore import QBuffer
 
     exporter = ImageExporter(plot.scene())
     exporter.parameters()["width"] = width
     exporter.parameters()["antialias"] = True
-    image = exporter.export(toBytes=True)
-    if not image.save(str(path)):
-        raise OSError(f"can't write the picture {path}; choose a folder where you may write")
+    content = QBuffer()
+    if not exporter.export(toBytes=True).save(content, "PNG"):
+        raise OSError(f"can't make the picture {path}")
+    write_whole(path, content.data().data())
 
 
 def _number(value: float) -> str:

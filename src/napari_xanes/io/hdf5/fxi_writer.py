@@ -7,8 +7,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from napari_xanes.io.files import replacing
 from napari_xanes.io.registry import writer
+from napari_xanes.saving.replacing import replacing
 from napari_xanes.stack import SpectralStack
 
 _SLAB_BYTES = 64 << 20
@@ -38,7 +38,7 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
     if size and len(set(size)) > 1:
         raise ValueError(f"{path}: FXI files have square pixels, not {size} µm; write .h5 without a layout")
     depth = stack.quantity == "optical_depth"
-    with replacing(path) as (draft,), h5py.File(draft, "x") as file:
+    with replacing(path) as draft, h5py.File(draft, "w") as file:
         images = file.create_dataset("img_xanes", shape=stack.shape, dtype=np.float32)
         rows = max(1, _SLAB_BYTES // (8 * int(np.prod(stack.shape[1:], dtype=np.int64))))
         for start in range(0, stack.shape[0], rows):

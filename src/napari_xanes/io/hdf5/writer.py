@@ -10,10 +10,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.files import replacing
 from napari_xanes.io.hdf5.native import MAPS, STACK, write_array, write_own, write_texts
 from napari_xanes.io.registry import writer
 from napari_xanes.parameter_map import MapSet
+from napari_xanes.saving.replacing import replacing
 from napari_xanes.stack import UNITS, SpectralStack
 
 _SUFFIXES = (".h5", ".hdf5", ".nxs")
@@ -35,7 +35,7 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
     OSError
         If the file can't be written.
     """
-    with replacing(path) as (draft,), h5py.File(draft, "x") as file:
+    with replacing(path) as draft, h5py.File(draft, "w") as file:
         entry = _entry(file, "data")
         write_texts(entry, {"definition": "NXstxm", "title": stack.name})
         data = entry.create_group("data")
@@ -67,7 +67,7 @@ def write_maps(maps: MapSet, path: Path) -> None:
     OSError
         If the file can't be written.
     """
-    with replacing(path) as (draft,), h5py.File(draft, "x") as file:
+    with replacing(path) as draft, h5py.File(draft, "w") as file:
         entry = _entry(file, f"map_000_{_plain_name(next(iter(maps), ''))}")
         write_texts(entry, {"title": maps.name})
         for number, (name, item) in enumerate(maps.items()):

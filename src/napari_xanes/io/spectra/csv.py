@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.files import lines_of, one_line, read_text, replacing, starts_with
+from napari_xanes.io.files import lines_of, one_line, read_text, starts_with
 from napari_xanes.io.metadata_json import expect, expect_mappings, fetch_inline, keep_inline, pack_mapping, unpack
 from napari_xanes.io.registry import spectra_reader, writer
+from napari_xanes.saving.replacing import write_whole
 from napari_xanes.spectrum import Spectrum
 
 _MARK = "# napari-xanes spectra 1: "
@@ -113,5 +114,4 @@ def write_spectra(spectra: list[Spectrum], path: Path) -> None:
         )
     rows = zip_longest(*([repr(float(v)) for v in values] for values in columns), fillvalue="")
     lines = [_MARK + json.dumps(descriptions), f"# {','.join(titles)}", *(",".join(row) for row in rows)]
-    with replacing(path) as (draft,):
-        draft.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    write_whole(path, "\n".join([*lines, ""]).encode())

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.energies import looks_like_energies, to_ev
-from napari_xanes.io.files import lines_of, one_line, read_text, replacing, starts_with
+from napari_xanes.io.files import lines_of, one_line, read_text, starts_with
 from napari_xanes.io.metadata_json import expect, expect_mappings, fetch_inline, keep_inline, pack_mapping, unpack
 from napari_xanes.io.registry import spectra_reader, writer
 from napari_xanes.io.spectra.columns import parse_table, spectra_of, unique_names
+from napari_xanes.saving.replacing import write_whole
 from napari_xanes.spectrum import Spectrum
 
 _FIELD = re.compile(r"([A-Za-z][\w-]*)\.([\w-]+)\s*:\s*(.*)")
@@ -170,8 +171,7 @@ def write_spectra(spectra: list[Spectrum], path: Path) -> None:
     ]
     rows = ["  ".join(repr(float(v)) for v in row) for row in zip(*columns, strict=True)]
     lines = [f"# {head[0]}", *(f"# {line}" for line in head[1:-2]), f"#{head[-2]}", f"# {head[-1]}", *rows]
-    with replacing(path) as (draft,):
-        draft.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    write_whole(path, "\n".join([*lines, ""]).encode())
 
 
 def _word(spectrum: Spectrum) -> str:

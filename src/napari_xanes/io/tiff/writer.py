@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from napari_xanes.io.files import replacing
 from napari_xanes.io.metadata_json import keep_inline, pack_mapping
 from napari_xanes.io.registry import writer
+from napari_xanes.io.tiff.energies_text import energies_text, holds, is_free
 from napari_xanes.io.tiff.file import KEY, MAPS, STACK
 from napari_xanes.parameter_map import MapSet
+from napari_xanes.saving.checked_file import CheckedFile
+from napari_xanes.saving.replacing import replacing, replacing_together
 from napari_xanes.stack import SpectralStack
 
 _SUFFIXES = (".tif", ".tiff")
@@ -26,6 +28,9 @@ _LARGEST = 0xFFFF_0000
 @writer("tiff_stack", title="ImageJ TIFF", suffixes=_SUFFIXES)
 def write_stack(stack: SpectralStack, path: Path) -> None:
     """Write a stack as an ImageJ stack, and its energies in eV, one a line, in a ``.txt`` of the same stem.
+
+    The energies are in the image too, and read from there. A ``.txt`` that napari-xanes did not write with the image
+    is left as it is, with a warning if it holds anything else than the energies.
 
     Parameters
     ----------
@@ -41,13 +46,22 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
     ValueError
         If it is larger than 4 GB.
     """
-    energies = "".join(f"{float(energy)!r}\n" for energy in stack.energy)
     notes = {"energy": stack.energy.tolist(), "shape": list(stack.shape), "quantity": stack.quantity}
-    with replacing(path, path.with_suffix(".txt")) as (draft, text):
+    text = path.with_suffix(".txt")
+    with replacing_together() as open_draft:
         planes = (np.asarray(frame, dtype=np.float32).reshape(-1, *stack.shape[-2:]) for frame in stack.data)
         count = stack.shape[0] if stack.data.ndim == 3 else stack.shape[:2]
+        draft = open_draft(path)
         _write(draft, STACK, stack, notes, (plane for frame in planes for plane in frame), count, stack.shape[-2:])
-        text.write_text(energies, encoding="ascii")
+        if is_free(text, path):
+            open_draft(text).write(energies_text(stack.energy))
+        elif not holds(text, stack.energy):
+            warnings.warn(
+                f"{text} is left as it is, because napari-xanes did not write it; the energies are in {path.name}, "
+                "but other programs may take those of the text",
+                UserWarning,
+                stacklevel=3,
+            )
 
 
 @writer("tiff_maps", title="ImageJ TIFF", suffixes=_SUFFIXES)
@@ -92,12 +106,12 @@ def write_maps(maps: MapSet, path: Path) -> None:
                 )
     shape = next(iter(maps.values())).data.shape
     notes = {"maps": map_notes, "shape": list(shape)}
-    with replacing(path) as (draft,):
+    with replacing(path) as draft:
         _write(draft, MAPS, maps, notes, planes, len(planes), shape[-2:], labels)
 
 
 def _write(
-    draft: Path,
+    draft: CheckedFile,
     kind: str,
     value: SpectralStack | MapSet,
     notes: dict[str, Any],
@@ -130,7 +144,7 @@ def _write(
     if value.pixel_size and len(value.pixel_size) == 3:
         imagej_metadata["spacing"] = value.pixel_size[0]
     tifffile.imwrite(
-        draft,
+        draft,  # type: ignore[arg-type]
         iter(planes),
         shape=(*counts, *shape),
         dtype=np.float32,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.history import to_plain
-from napari_xanes.io.files import replacing
+from napari_xanes.saving.replacing import replacing
 from napari_xanes.theory.library.conventions import AXIS_STEP
 
 _FORMAT = "napari-xanes library 1"
@@ -68,7 +68,7 @@ def write_archive(
     }
     content |= {f"{_COLUMN}{name}": column for name, column in table.items()}
     content |= _compressed(spectra.astype(np.float64)) if compress else {"spectra": spectra[:, ::every], "every": every}
-    with replacing(Path(path)) as (draft,), draft.open("wb") as file:
+    with replacing(Path(path)) as file:
         np.savez_compressed(file, allow_pickle=False, **content)
 
 

@@ -1,0 +1,240 @@
+"""Files that appear whole or not at all: written under another name, checked, brought to the disk, then renamed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_xanes.saving.checked_file import CheckedFile
+from napari_xanes.saving.claims import Claim, claimed
+from napari_xanes.saving.termination import cleaning_up
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_COMPARED_BYTES = 4 << 20
+_ACCESS_LIST = "system.posix_acl_access"
+
+
+@dataclass(frozen=True)
+class _Draft:
+    claim: Claim
+    file: CheckedFile
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[CheckedFile]:
+    """Open a file under a temporary name, which takes the place of the target when the block has succeeded.
+
+    If the block fails the target is as it was and nothing is left beside it. A file that is replaced keeps its
+    permissions; a link stays, and the file that it leads to is replaced.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+
+    Raises
+    ------
+    OSError
+        If the folder does not exist or can't be written, the target is read-only or no file, or a write failed, also
+        one whose error the writing library lost.
+    """
+    with replacing_together() as open_draft:
+        yield open_draft(path)
+
+
+@contextmanager
+def replacing_together() -> Iterator[Callable[[Path], CheckedFile]]:
+    """Give a function that opens a file as `replacing` does; all of them take their places together.
+
+    If a step fails, all targets are as they were. A process that is killed between two steps leaves the first file new
+    and the others missing, never old.
+
+    Raises
+    ------
+    OSError
+        As `replacing`.
+    """
+    drafts: list[_Draft] = []
+    with cleaning_up(), ExitStack() as stack:
+
+        def open_draft(path: Path) -> CheckedFile:
+            target = target_of(path)
+            claim = stack.enter_context(claimed(target))
+            file = stack.enter_context(_opened(claim))
+            drafts.append(_Draft(claim, file))
+            return file
+
+        try:
+            yield open_draft
+        except BaseException as error:
+            for draft in drafts:
+                if draft.file.error not in (None, error):
+                    raise draft.file.error from error
+            raise
+        for draft in drafts:
+            draft.file.finish()
+        _commit(drafts)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write bytes to a file that appears whole or not at all; see `replacing`.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written.
+    """
+    with replacing(path) as file:
+        file.write(content)
+
+
+def target_of(path: Path) -> Path:
+    """Return where to write, links followed.
+
+    Raises
+    ------
+    OSError
+        If there is no such folder, or something is there that can't be replaced by a file.
+    """
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OSError(f"{path}: its links lead in a circle; name another file")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{target}: there is no folder {target.parent}")
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder; name a file")
+    if target.exists():
+        if not target.is_file():
+            raise OSError(f"{target} is a device or a pipe; name a file")
+        refuse_read_only(target)
+    return target
+
+
+def refuse_read_only(target: Path) -> None:
+    """Refuse to replace what its owner protects.
+
+    Raises
+    ------
+    PermissionError
+        If a file or folder is read-only.
+    """
+    if not target.stat().st_mode & 0o222 or not os.access(target, os.W_OK):
+        raise PermissionError(f"{target} is read-only; make it writable, or choose another name")
+
+
+def keep_permissions(draft: Path, target: Path) -> None:
+    """Give a draft the permissions of its target, and group, owner and access lists where the system lets us.
+
+    Parameters
+    ----------
+    draft, target : Path
+        A file or folder, and the one that it will replace, if that is there.
+
+    Raises
+    ------
+    OSError
+        If the permissions can't be set.
+    """
+    try:
+        wanted = target.stat()
+    except FileNotFoundError:
+        return
+    if hasattr(os, "chown"):
+        for owner, group in ((-1, wanted.st_gid), (wanted.st_uid, -1)):
+            with suppress(OSError):
+                os.chown(draft, owner, group)
+    draft.chmod(stat.S_IMODE(wanted.st_mode))
+    if hasattr(os, "getxattr"):
+        with suppress(OSError):
+            os.setxattr(draft, _ACCESS_LIST, os.getxattr(target, _ACCESS_LIST))
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where the system can."""
+    if hasattr(os, "O_DIRECTORY"):
+        with suppress(OSError):  # Many network file systems can't.
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+@contextmanager
+def _opened(claim: Claim) -> Iterator[CheckedFile]:
+    # Nobody else reads a draft before it has the permissions of its target.
+    file = CheckedFile(claim.draft, 0o600 if claim.target.exists() else 0o666)
+    try:
+        keep_permissions(claim.draft, claim.target)
+        yield file
+    finally:
+        file.close()
+
+
+def _commit(drafts: list[_Draft]) -> None:
+    if len(drafts) == 1:
+        os.replace(drafts[0].claim.draft, drafts[0].claim.target)
+    elif drafts:
+        with _folder_locked(drafts[0].claim.target.parent):
+            _replace_all(drafts[0].claim, [d.claim for d in drafts[1:] if not _is_there_already(d.claim)])
+    for folder in {draft.claim.target.parent for draft in drafts}:
+        sync_folder(folder)
+
+
+def _replace_all(first: Claim, others: list[Claim]) -> None:
+    """Replace the first file while the others are away, so that no moment shows an old one beside a new one."""
+    was_there = first.target.exists()
+    try:
+        for claim in others:
+            with suppress(FileNotFoundError):
+                os.replace(claim.target, claim.undo)
+        if others and was_there:
+            with suppress(OSError):  # a file system without links
+                os.link(first.target, first.undo)
+        for claim in (first, *others):
+            os.replace(claim.draft, claim.target)
+    except BaseException:
+        _go_back([first, *others], can_go_back=first.undo.exists() or not was_there or first.draft.exists())
+        raise
+
+
+def _go_back(claims: list[Claim], *, can_go_back: bool) -> None:
+    """Bring the former files back, or leave the first one new and the others away if it is lost already."""
+    for claim in claims if can_go_back else claims[1:]:
+        is_placed = not claim.draft.exists()
+        if can_go_back and claim.undo.exists():
+            os.replace(claim.undo, claim.target)
+        elif is_placed:
+            claim.target.unlink()
+
+
+def _is_there_already(claim: Claim) -> bool:
+    try:
+        size = claim.target.stat().st_size
+    except OSError:
+        return False
+    is_small = size == claim.draft.stat().st_size <= _COMPARED_BYTES
+    return is_small and claim.target.read_bytes() == claim.draft.read_bytes()
+
+
+@contextmanager
+def _folder_locked(folder: Path) -> Iterator[None]:
+    """Keep two writers from mixing their files, where the system can lock a folder."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
