@@ -16,6 +16,7 @@ from napari_xanes.cli.methods import ops
 from napari_xanes.cli.options import Folder, say, warn
 from napari_xanes.cli.running import run
 from napari_xanes.cli.simulating import simulate
+from napari_xanes.saving.termination import cleaning_up
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,7 +57,8 @@ def main() -> None:
     """Run the command line; show errors that a user can correct in one line, without a traceback."""
     warnings.showwarning = lambda message, *_args, **_more: warn(str(message))
     try:
-        app()
+        with cleaning_up():
+            app()
     except (OSError, ValueError, KeyError, TypeError) as error:
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
         typer.secho(f"napari-xanes: {text}", err=True, fg="red")
