@@ -145,5 +145,5 @@ def test_als_spectra(real, name):
 
 @pytest.mark.parametrize("name", ["als_fe_l/71214078_a000.xim", "als_fe_l/mask_file.msk", "hxn_fe_k/test_energy.txt"])
 def test_other_texts_are_not_spectra(real, name):
-    with pytest.raises(ValueError, match=r"no spectra that napari-xanes can read"):
+    with pytest.raises(ValueError, match="can read|no list of photon energies"):
         io.read_spectra(real(name))

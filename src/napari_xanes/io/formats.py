@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import Any, get_args, get_type_hints
 
 from napari_xanes.history import to_plain
+from napari_xanes.io.column_choice import NOTHING, Choice
 from napari_xanes.io.raw_stack import RawStack, finalize
 from napari_xanes.io.read_errors import wrap_read_errors
 from napari_xanes.parameter_map import MapSet
@@ -174,20 +175,33 @@ def _recorded(path: Path, arguments: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class SpectraReader(Format):
-    """A format that spectra are read from; its function returns a list of `Spectrum`."""
+    """A format that spectra are read from; its function returns a list of `Spectrum`.
 
-    def read(self, path: str | Path) -> list[Spectrum]:
+    Besides the path the function may take ``choice``: the columns, mode and scan that the user chose.
+    """
+
+    def read(self, path: str | Path, *, choice: Choice = NOTHING) -> list[Spectrum]:
         """Read the spectra in a file of this format.
+
+        Parameters
+        ----------
+        path : path
+            The file.
+        choice : Choice
+            Columns, mode and scan that the user chose.
 
         Raises
         ------
         OSError
             If the file can't be read.
         ValueError
-            If the file holds no spectrum; the message names the file.
+            If the file holds no spectrum or nothing to choose; the message names the file.
         """
+        arguments = _accepted(self.function, choice=choice)
+        if not arguments and (given := choice.to_plain()):
+            raise ValueError(f"{path}: {self.title} has no columns to choose; leave {', '.join(given)} out")
         with wrap_read_errors(Path(path)):
-            spectra: list[Spectrum] = self.function(Path(path))
+            spectra: list[Spectrum] = self.function(Path(path), **arguments)
             if not spectra:
                 raise ValueError("the file holds no spectrum")
         return spectra

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from napari_xanes.io.column_choice import Choice, Mode
 from napari_xanes.io.frames import MEMORY_LIMIT
 from napari_xanes.io.recognition import first_reader, group_paths, reader_of
 from napari_xanes.io.registry import MAP_READERS, SPECTRA_READERS
@@ -72,13 +73,32 @@ def read(
         MEMORY_LIMIT.reset(token)
 
 
-def read_spectra(path: str | Path) -> list[Spectrum]:
+def read_spectra(
+    path: str | Path,
+    *,
+    energy: str | int | None = None,
+    i0: str | int | None = None,
+    signal: str | int | Sequence[str | int] | None = None,
+    mode: Mode | None = None,
+    scan: str | int | None = None,
+) -> list[Spectrum]:
     """Read all spectra in a file of any known format.
+
+    Columns are found by their names, units and values. What was taken and why is in ``metadata["columns"]`` and
+    ``metadata["reasons"]``, what else the file has in ``metadata["unused_columns"]``. The parameters replace a choice.
 
     Parameters
     ----------
     path : path
         XDI, Athena project or ``.nor``, CSV, or columns of text in eV or keV.
+    energy, i0 : str or int, optional
+        Column of the energies, and of I0: its name, or its number from 1.
+    signal : str, int or list of them, optional
+        Column of It, If or mu(E); several columns are summed.
+    mode : {"transmission", "fluorescence", "as is"}, optional
+        mu(E) is ln(I0/It), If/I0, or the signal as it is. By default what shows an edge.
+    scan : str or int, optional
+        One scan in a file of several: its number, or part of its title.
 
     Returns
     -------
@@ -90,13 +110,14 @@ def read_spectra(path: str | Path) -> list[Spectrum]:
     OSError
         If the file can't be read.
     ValueError
-        If it holds no spectrum; the message says what each format misses.
+        If it holds no spectrum, or a choice does not fit it; the message says what is missing.
     """
     path = Path(path)
+    choice = Choice(energy, i0, signal, mode, scan)
     reader, reasons = first_reader(SPECTRA_READERS, path)
     if reader is None:
         raise ValueError(f"{path}: no spectra that napari-xanes can read. {reasons}")
-    return reader.read(path)
+    return reader.read(path, choice=choice)
 
 
 def read_maps(path: str | Path) -> MapSet:

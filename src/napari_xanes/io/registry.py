@@ -29,7 +29,7 @@ class _Named(Protocol):
 F = TypeVar("F", bound=_Named)
 Function = TypeVar("Function", bound=Callable[..., Any])
 StackFunction = TypeVar("StackFunction", bound=Callable[..., RawStack])
-SpectraFunction = TypeVar("SpectraFunction", bound=Callable[[Path], list[Spectrum]])
+SpectraFunction = TypeVar("SpectraFunction", bound=Callable[..., list[Spectrum]])
 MapsFunction = TypeVar("MapsFunction", bound=Callable[[Path], MapSet])
 WriterFunction = TypeVar("WriterFunction", bound=Callable[[Any, Path], None])
 
@@ -117,7 +117,14 @@ READERS: Registry[Reader] = Registry(
 )
 """Formats of stacks."""
 
-SPECTRA_READERS: Registry[SpectraReader] = Registry("spectra.athena", "spectra.xdi", "spectra.csv", "spectra.columns")
+SPECTRA_READERS: Registry[SpectraReader] = Registry(
+    "spectra.athena",
+    "spectra.xdi",
+    "spectra.csv",
+    "spectra.photon_factory",
+    "spectra.cls",
+    "spectra.columns",
+)
 """Formats of spectra."""
 
 MAP_READERS: Registry[MapsReader] = Registry("hdf5.maps", "tiff.maps")
@@ -184,7 +191,10 @@ def reader(
 def spectra_reader(
     name: str, *, title: str, patterns: Sequence[str], why_not_readable: Check
 ) -> Callable[[SpectraFunction], SpectraFunction]:
-    """Declare a function ``read_spectra(path)`` that reads spectra of one format; see `reader`."""
+    """Declare a function ``read_spectra(path)`` that reads spectra of one format; see `reader`.
+
+    A format of columns also takes ``choice``, see `napari_xanes.io.formats.SpectraReader`.
+    """
     return _registering(
         SPECTRA_READERS, lambda function: SpectraReader(name, title, tuple(patterns), why_not_readable, function)
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_xanes import io
-from napari_xanes.io.spectra import athena, columns
+from napari_xanes.io.spectra import athena, table
 
 ROWS = "7100 0.1 0.2\n7110 0.3 0.4\n7120 0.9 0.8\n"
 
@@ -88,7 +88,9 @@ def test_xdi_fields(tmp_path):
         ("hello\nworld\n", "no two columns"),
         ("7100\n7110\n", "no two columns"),
         ("7100 1\n7110 2 3\n", "line 2 has 3 columns"),
-        ("7100 1\nend of file\n", "line 2 is not a row of numbers"),
+        ("7100 1\nend of file\n", "at least two"),
+        ("7100 1\n7110 2\nbeam lost\n7120 3\n", "line 3 is not a row of numbers: 'beam lost'"),
+        ("7100 1\n7110 2x\n7120 3\n", "line 2: '2x' is no number"),
         ("0 1\n1 2\n2 3\n", "no list of photon energies"),
         ("353 2\n378 3\n351 4\n353 5\n300 6\n", "no list of photon energies"),
         ("nan 2\n7100 3\n", "no list of photon energies"),
@@ -163,6 +165,6 @@ def test_a_project_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
 
 
 def test_too_many_columns_are_an_image(tmp_path):
-    row = "7100 " * (columns._MOST_COLUMNS + 1)
+    row = "7100 " * (table.MOST_COLUMNS + 1)
     with pytest.raises(ValueError, match="an image rather than spectra"):
         io.read_spectra(written(tmp_path, f"{row}\n{row}\n"))

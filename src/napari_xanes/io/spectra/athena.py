@@ -20,7 +20,7 @@ from napari_xanes.io.energies import looks_like_energies
 from napari_xanes.io.files import decoded, starts_with
 from napari_xanes.io.frames import ordered
 from napari_xanes.io.registry import spectra_reader
-from napari_xanes.io.spectra.columns import unique_names
+from napari_xanes.io.spectra.result import unique_names
 from napari_xanes.spectrum import Spectrum
 
 UNPACKED_BYTES = 32 << 20

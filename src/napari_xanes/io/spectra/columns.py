@@ -1,78 +1,61 @@
-"""Spectra as columns of text: energy first, in eV or keV, then one or more signals. Recognised by content."""
+"""Spectra as columns of text: which columns hold energy, I0 and signals follows from names, units and values.
+
+The stages are separate: `table` (text to numbers and names), `roles` (names to meanings), `energy_axis` (energies in eV
+with the reason of the choice), `absorption` (mu(E), or a refusal that says what is missing). A `Choice` of the user
+replaces any of them. Layouts that need more of their header have a module of their own and use the same stages.
+"""
 
 from __future__ import annotations
 
-import re
-from array import array
-from dataclasses import dataclass
+import warnings
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_xanes.io.energies import MOST_COMMENTS, looks_like_energies, to_ev, unit_in
-from napari_xanes.io.files import lines_of, read_text
-from napari_xanes.io.frames import ordered
+from napari_xanes.io.column_choice import NOTHING, Choice, column_of
+from napari_xanes.io.files import read_text
 from napari_xanes.io.registry import spectra_reader
+from napari_xanes.io.spectra.absorption import REFERENCE, Columns, best, candidates, chosen
+from napari_xanes.io.spectra.energy_axis import energy_axis
+from napari_xanes.io.spectra.per_column import one_per_column
+from napari_xanes.io.spectra.result import renamed, said, spectrum_of, unique_names
+from napari_xanes.io.spectra.roles import Meaning, meaning_of
+from napari_xanes.io.spectra.table import Table, parse_tables
 from napari_xanes.spectrum import Spectrum
 
-_MOST_COLUMNS = 200
-_LONGEST_LINE = 1 << 16
-
-NORMALIZED = ("norm", "normmu", "nmu", "norm_mu", "normalized", "flat", "flattened")
-RAW = ("mutrans", "mufluor", "mu", "xmu", "murefer")
-"""Columns that are mu(E), normalized or as measured; of several in one file the first in this order is taken."""
-OTHER = (
-    "i0",
-    "itrans",
-    "it",
-    "i1",
-    "ifluor",
-    "if",
-    "irefer",
-    "i2",
-    "nbkg",
-    "bkg",
-    "fbkg",
-    "der",
-    "stddev",
-    "background",
-)
-
-_QUANTITIES = {"normalized absorption": True, "optical depth (OD)": False, "fluorescence (a.u.)": False}
-"""Quantities in the headings of exported curves, and whether they are normalized."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """Numbers in columns, and what the text says about them.
-
-    Parameters
-    ----------
-    values : array, shape (rows, columns)
-        The numbers.
-    names : list of str, optional
-        Name of each column, if a line says so.
-    comments : list of str
-        Lines that are no data, without their comment sign.
-    """
-
-    values: NDArray[np.float64]
-    names: list[str] | None
-    comments: list[str]
+_NAMED = 8
+"""Longest list of scans in a message."""
 
 
 def why_not_readable(path: Path) -> str | None:
-    """Return why the file has no spectra in columns, or None if it has."""
+    """Return why the file has no table of numbers, or None if it has."""
     if path.is_dir():
         return "a folder, not a file"
     try:
-        table = parse_table(read_text(path))
-        _energies(table)
+        tables_of(path)
     except ValueError as error:
         return str(error).removeprefix(f"{path}: ")
     return None
+
+
+def tables_of(path: Path) -> list[Table]:
+    """Return the tables of a text file; asking and reading parse it once.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file can't be read or holds no table.
+    """
+    status = path.stat()
+    return _parsed(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=2)
+def _parsed(path: Path, _changed: int, _size: int) -> list[Table]:
+    return parse_tables(read_text(path))
 
 
 @spectra_reader(
@@ -81,180 +64,129 @@ def why_not_readable(path: Path) -> str | None:
     patterns=("*.txt", "*.dat", "*.csv", "*.xsp", "*.nor", "*.xmu", "*.t", "*.r"),
     why_not_readable=why_not_readable,
 )
-def read_spectra(path: Path) -> list[Spectrum]:
-    """Read one spectrum per signal column, or the spectrum of columns with known names (``energy i0 itrans``).
+def read_spectra(path: Path, *, choice: Choice = NOTHING) -> list[Spectrum]:
+    """Read mu(E) from the columns of a text, one spectrum per scan; or one per column where no name says more.
 
     Raises
     ------
     ValueError
-        If the text has no such columns.
+        If the text has no energies, or no mu(E) can be made of its columns.
     """
-    table = parse_table(read_text(path))
-    energy, unit = _energies(table)
-    return spectra_of(energy, table.values, table.names, path.stem, {"path": str(path), "energy_unit": unit})
+    spectra: list[Spectrum] = []
+    tables = tables_of(path)
+    refused: list[str] = []
+    for name, table in scans_of(tables, path.stem, choice):
+        try:
+            spectra += spectra_of(table, name, {"path": str(path)}, choice=choice)
+        except ValueError as error:
+            if len(tables) == 1 or choice.scan is not None:
+                raise
+            refused.append(f"{name}: {error}")
+    if not spectra:
+        raise ValueError("; ".join(refused[:3]))
+    if refused:
+        warnings.warn(f"{path.name}: left out {'; '.join(refused)}", UserWarning, stacklevel=3)
+    return [renamed(s, name) for s, name in zip(spectra, unique_names([s.name for s in spectra]), strict=True)]
 
 
-def parse_table(text: str) -> Table:
-    """Numbers in columns parted by blanks, tabs, commas or semicolons; ``#``, ``*`` and ``%`` begin comments.
+def scans_of(tables: Sequence[Table], stem: str, choice: Choice) -> list[tuple[str, Table]]:
+    """Return the tables to read with a name for each; the one that the user chose, or all.
 
     Raises
     ------
     ValueError
-        If there are no two columns of numbers, rows differ in length, or text comes after the first number.
+        If there is no such scan.
     """
-    values, width = array("d"), 0
-    comments: list[str] = []
-    for number, line in enumerate(lines_of(text), 1):
-        line = line.strip()
-        if not line:
-            continue
-        if len(comments) > MOST_COMMENTS:
-            raise ValueError(f"more than {MOST_COMMENTS} lines of it are no numbers")
-        if line[0] in "#*%":
-            comments.append(line.lstrip("#*% \t"))
-            continue
-        if len(line) > _LONGEST_LINE:
-            raise ValueError(f"line {number} has {len(line)} signs: an image rather than spectra")
-        row = _numbers(line)
-        if row is None and not values:
-            comments.append(line)
-        elif row is None:
-            raise ValueError(f"line {number} is not a row of numbers: {line[:60]!r}")
-        elif values and len(row) != width:
-            raise ValueError(f"line {number} has {len(row)} columns, the lines before it {width}")
-        elif len(row) > _MOST_COLUMNS:
-            raise ValueError(f"{len(row)} columns are an image rather than spectra")
-        else:
-            values.extend(row)
-            width = len(row)
-    if width < 2:
-        raise ValueError("it has no two columns of numbers")
-    return Table(np.array(values).reshape(-1, width), _names(comments, width), comments)
+    titled = [(f"{stem} {_title(table, i)}" if len(tables) > 1 else stem, table) for i, table in enumerate(tables, 1)]
+    if choice.scan is None:
+        return titled
+    wanted = str(choice.scan).strip().lower()
+    # A scan has the number that its title begins with, else its place in the file.
+    numbers = [(table.title.split() or [str(i)])[0].lower() for i, table in enumerate(tables, 1)]
+    found = [item for item, number in zip(titled, numbers, strict=True) if number == wanted]
+    found = found or [item for item in titled if item[1].title and wanted in item[1].title.lower()]
+    if len(found) != 1:
+        known = ", ".join(table.title or str(i) for i, table in enumerate(tables[:_NAMED], 1))
+        raise ValueError(f"scan={choice.scan!r} is not one scan of the file; it has {known}")
+    return found
 
 
-def _numbers(line: str) -> list[float] | None:
-    """Return the numbers of a line, or None if anything in it is not a number."""
-    if ";" in line:
-        # A semicolon between columns leaves the comma for decimals, as spreadsheets in much of Europe write them.
-        fields = [field.strip().replace(",", ".") for field in line.rstrip("; ").split(";")]
-    elif "," in line:
-        fields = [field.strip() for field in line.rstrip(", ").split(",")]
-    else:
-        fields = line.split()
-    try:
-        return [float(field) for field in fields]
-    except ValueError:
-        return None
-
-
-def _names(comments: list[str], n_columns: int) -> list[str] | None:
-    """Column names from the last line before the numbers, if it has as many words as there are columns."""
-    for line in (line for line in reversed(comments[-2:]) if len(line) <= _LONGEST_LINE):
-        for parted in (re.split(r"[;,]", line), line.split("\t"), line.split()):
-            words = [word.strip().strip('"').strip() for word in parted]
-            if len(words) == n_columns and all(words):
-                return words
-    return None
-
-
-def _energies(table: Table) -> tuple[NDArray[np.float64], str]:
-    """Return the first column in eV, with the source of its unit."""
-    column = table.values[:, 0]
-    if not looks_like_energies(column):
-        raise ValueError("its first column is no list of photon energies in eV or keV")
-    return to_ev(column, unit_in(table.names[:1] if table.names else table.comments))
+def _title(table: Table, number: int) -> str:
+    return " ".join(f"scan {table.title or number}".split()[:4])
 
 
 def spectra_of(
-    energy: NDArray[np.float64],
-    values: NDArray[np.float64],
-    names: list[str] | None,
+    table: Table,
     name: str,
     metadata: dict[str, Any],
     *,
+    choice: Choice = NOTHING,
     normalized: bool | None = None,
+    meanings: Sequence[Meaning] | None = None,
+    header: Sequence[str] | None = None,
 ) -> list[Spectrum]:
-    """Spectra from columns, after the names of these.
+    """Make spectra of a table.
 
     Parameters
     ----------
-    energy : array, shape (rows,)
-        eV, in any order; rows are sorted and repeats averaged.
-    values : array, shape (rows, columns)
-        All columns, the energy first.
-    names : list of str, optional
-        Column names.
+    table : Table
+        Names, numbers and header.
     name : str
         Name of the spectrum if there is only one.
     metadata : dict
         For each spectrum.
+    choice : Choice
+        What the user chose.
     normalized : bool, optional
-        Whether columns of unknown names are normalized.
+        Set where the file says what its columns are: then each is a spectrum, whatever its name.
+    meanings : sequence of Meaning, optional
+        What a layout says of its columns; the names say it by default.
+    header : sequence of str, optional
+        Lines that may give a unit, a d-spacing or an edge; the comments of the table by default.
 
     Raises
     ------
     ValueError
-        If the columns have known names but no mu(E) can be made of them.
+        If no column can be energies, or the columns have known names but no mu(E) can be made of them.
     """
-    column_names = [column.lower() for column in names] if names else []
-    if any(column in (*NORMALIZED, *RAW, *OTHER) for column in column_names[1:]):
-        mu, is_normalized, formula = _mu(column_names, values)
-        return [_spectrum(name, energy, mu, metadata | {"normalized": is_normalized, "column": formula})]
-    if normalized is not None:
-        metadata = metadata | {"normalized": normalized}
-    if values.shape[1] == 2:
-        return [_spectrum(name, energy, values[:, 1], metadata | _quantity_in(names[1] if names else ""))]
-    columns = names[1:] if names else [f"{name} {i}" for i in range(1, values.shape[1])]
-    return [
-        _spectrum(column, energy, values[:, i], metadata | _quantity_in(column))
-        for i, column in enumerate(unique_names(columns), 1)
-    ]
+    meanings = meanings or [meaning_of(n) for n in table.names or [""] * table.values.shape[1]]
+    labels = table.names or [f"column {i}" for i in range(1, table.values.shape[1] + 1)]
+    header = table.comments if header is None else header
+    if table.names and choice == NOTHING and (parts := _axes_of(table, meanings)):
+        return [s for part in parts for s in spectra_of(part, name, metadata, header=header, normalized=normalized)]
+    column = None
+    if choice.energy is not None:
+        column = column_of(choice.energy, table.names, table.values.shape[1], what="energy")
+    axis = energy_axis(table.values, table.names, meanings, header, column=column)
+    columns = Columns(labels, meanings, table.values, axis.column)
+    facts = metadata | {"energy_unit": axis.unit, "reading": choice.to_plain()}
+    others = [i for i in range(len(labels)) if i != axis.column]
+    if _is_chosen(choice):
+        found = chosen(columns, choice)
+    elif normalized is not None or len(others) == 1:
+        found = []
+    else:
+        # A reference is measured beside the sample: it is taken only where the user asks for it.
+        found = candidates(columns)
+        found = found if any(c.rank < REFERENCE for c in found) else []
+    if found:
+        taken, why = best(found, axis.energy)
+        return [spectrum_of(name, axis, taken, table, facts | said(axis, taken, why, columns))]
+    return one_per_column(table, columns, axis, name, facts, normalized)
 
 
-def _quantity_in(heading: str) -> dict[str, Any]:
-    """Return what a heading of the Spectra dock says about its column."""
-    quantity = heading.rpartition(" · ")[2]
-    return {"normalized": _QUANTITIES[quantity]} if quantity in _QUANTITIES else {}
+def _is_chosen(choice: Choice) -> bool:
+    return choice.i0 is not None or choice.signal is not None or choice.mode is not None
 
 
-def _mu(column_names: list[str], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool, str]:
-    """mu(E), whether it is normalized, and what it was made of."""
-    at = {column: i for i, column in reversed(list(enumerate(column_names)))}
-    for column in (*NORMALIZED, *RAW):
-        if column in at:
-            return values[:, at[column]], column in NORMALIZED, column
-    i0 = values[:, at["i0"]] if "i0" in at else None
-    transmitted = next((column for column in ("itrans", "it", "i1") if column in at), None)
-    emitted = next((column for column in ("ifluor", "if") if column in at), None)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if i0 is not None and transmitted:
-            return np.log(i0 / values[:, at[transmitted]]), False, f"ln(i0/{transmitted})"
-        if i0 is not None and emitted:
-            return values[:, at[emitted]] / i0, False, f"{emitted}/i0"
-    raise ValueError(f"no mu(E) can be made of the columns {', '.join(column_names)}")
-
-
-def _spectrum(name: str, energy: NDArray[np.float64], mu: NDArray[np.float64], metadata: dict[str, Any]) -> Spectrum:
-    mu, axis, notes = ordered(mu, energy)
-    return Spectrum(name, axis, mu, metadata=metadata | ({"notes": notes} if notes else {}))
-
-
-def unique_names(names: list[str]) -> list[str]:
-    """Number the names that repeat.
-
-    Examples
-    --------
-    >>> unique_names(["NiO", "NiO"])
-    ['NiO', 'NiO (2)']
-    """
-    used_names: set[str] = set()
-    numbers: dict[str, int] = {}
-    unique = []
-    for name in names:
-        candidate = name
-        while candidate in used_names:
-            numbers[name] = numbers.get(name, 1) + 1
-            candidate = f"{name} ({numbers[name]})"
-        used_names.add(candidate)
-        unique.append(candidate)
-    return unique
+def _axes_of(table: Table, meanings: Sequence[Meaning]) -> list[Table]:
+    """Parts of a table that has several energy columns of one name, each before its own columns."""
+    names = table.names or []
+    starts = [i for i, m in enumerate(meanings) if m.role == "energy" and names[i] == names[0]]
+    if len(starts) < 2 or starts[0] != 0:
+        return []
+    parts = []
+    for start, end in zip(starts, [*starts[1:], len(names)], strict=True):
+        rows = np.isfinite(table.values[:, start])
+        parts.append(Table(table.values[rows, start:end], names[start:end], table.comments, table.title))
+    return [part for part in parts if part.values.shape[1] > 1]

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.energies import looks_like_energies, to_ev
+from napari_xanes.io.column_choice import NOTHING, Choice
+from napari_xanes.io.energies import to_ev
 from napari_xanes.io.files import lines_of, one_line, read_text, starts_with
 from napari_xanes.io.metadata_json import expect, expect_mappings, fetch_inline, keep_inline, pack_mapping, unpack
 from napari_xanes.io.registry import spectra_reader, writer
-from napari_xanes.io.spectra.columns import parse_table, spectra_of, unique_names
+from napari_xanes.io.spectra.columns import spectra_of
+from napari_xanes.io.spectra.result import unique_names
+from napari_xanes.io.spectra.roles import meaning_of
+from napari_xanes.io.spectra.table import parse_table
 from napari_xanes.saving.replacing import write_whole
 from napari_xanes.spectrum import Spectrum
 
@@ -32,42 +37,41 @@ def why_not_readable(path: Path) -> str | None:
 
 
 @spectra_reader("xdi", title="XDI", patterns=("*.xdi", "*.nor"), why_not_readable=why_not_readable)
-def read_spectra(path: Path) -> list[Spectrum]:
+def read_spectra(path: Path, *, choice: Choice = NOTHING) -> list[Spectrum]:
     """Read the spectrum of known columns (mutrans, norm, i0 and itrans ...), or one spectrum per named column.
 
     Raises
     ------
     ValueError
-        If there is no energy column or no mu(E) can be made of the others.
+        If a row is no row of numbers, there is no energy, or no mu(E) can be made of the columns.
     """
     text = read_text(path)
     fields = _fields(text)
     table = parse_table(text)
     labels = {int(key[7:]): label for key, label in fields.items() if re.fullmatch(r"column\.\d{1,4}", key)}
-    names = [labels.get(i, f"column {i}") for i in range(1, table.values.shape[1] + 1)]
-    at, unit = _energy_column(names)
-    energy, unit_source = to_ev(table.values[:, at], unit)
-    if not looks_like_energies(energy):
-        raise ValueError(f"column {at + 1} ({names[at]}) is no list of photon energies")
-    order = [at, *(i for i in range(len(names)) if i != at)]
-    metadata: dict[str, Any] = {"path": str(path), "energy_unit": unit_source}
+    names = [" ".join(labels.get(i, f"column {i}").split("||")[0].split()) for i in range(1, table.values.shape[1] + 1)]
+    metadata: dict[str, Any] = {"path": str(path)}
     for key, name in (("element.symbol", "element"), ("element.edge", "edge")):
         if fields.get(key):
             metadata[name] = fields[key]
     if _SPECTRA_FIELD.lower() in fields:
+        energy, metadata["energy_unit"] = to_ev(table.values[:, 0], "eV")
         return _own_spectra(json.loads(fields[_SPECTRA_FIELD.lower()]), energy, table.values, metadata)
+    metadata |= {f"sample_{k[7:]}": v for k, v in fields.items() if k.startswith("sample.") and k != "sample.name"}
     kind = fields.get("demeter.output_filetype", "").lower()
     normalized = True if "normalized" in kind else (False if "mu(e)" in kind else None)
     # Known columns are single words; what follows the word is a unit or a remark.
-    columns = [names[i] for i in order]
-    return spectra_of(
-        energy,
-        table.values[:, order],
-        columns if normalized is not None else [column.split()[0] for column in columns],
-        " ".join(fields.get("sample.name", "").split()) or path.stem,
-        metadata | {f"sample_{k[7:]}": v for k, v in fields.items() if k.startswith("sample.") and k != "sample.name"},
-        normalized=normalized,
-    )
+    columns = names if normalized is not None and choice == NOTHING else [_short(name) for name in names]
+    title = " ".join(fields.get("sample.name", "").split()) or path.stem
+    return spectra_of(replace(table, names=columns), title, metadata, choice=choice, normalized=normalized)
+
+
+def _short(label: str) -> str:
+    """The name in a label such as ``energy eV`` or ``i0 counts``, with the unit of an axis."""
+    words = label.split()
+    if words[0] == "column" or len(words) == 1:
+        return label
+    return f"{words[0]} ({words[1]})" if meaning_of(label).role in ("energy", "angle") else words[0]
 
 
 def _fields(text: str) -> dict[str, str]:
@@ -83,16 +87,6 @@ def _fields(text: str) -> dict[str, str]:
         if line.lstrip("# \t").startswith("///"):
             break
     return fields
-
-
-def _energy_column(names: list[str]) -> tuple[int, str | None]:
-    for i, name in enumerate(names):
-        words = name.split()
-        if words and words[0].lower() == "energy":
-            return i, words[1] if len(words) > 1 else None
-    if names[0] == "column 1":
-        return 0, None
-    raise ValueError(f"no energy among its columns: {', '.join(names)}")
 
 
 def _own_spectra(

@@ -14,7 +14,7 @@ from napari_xanes.edge import normalize_spectrum
 from napari_xanes.io import read_spectra
 from napari_xanes.io.files import read_text
 from napari_xanes.io.frames import ordered
-from napari_xanes.io.spectra.columns import parse_table
+from napari_xanes.io.spectra.table import parse_table
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.theory.library.conventions import AXIS_STEP
 from napari_xanes.theory.library.model import Library, at_k_edge

@@ -1,0 +1,294 @@
+"""mu(E) from the columns of a table: ln(I0/It), If/I0, or a column as it is; and which of them is taken.
+
+Where a file offers several, the one that shows an edge is taken, the rise over the scatter deciding between
+transmission and fluorescence; a column of mu(E) that shows an edge comes before both. What was taken and why is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.io.column_choice import Choice, Mode, column_of
+from napari_xanes.io.spectra.edge_contrast import SHOWS_AN_EDGE, edge_contrast
+from napari_xanes.io.spectra.roles import NORMALIZED, RAW, Meaning, Role
+
+Values = NDArray[np.float64]
+
+REFERENCE = 4
+"""Rank of what the reference behind the sample gives."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to make mu(E).
+
+    Parameters
+    ----------
+    mode : {"transmission", "fluorescence", "as is"}
+        How it is made.
+    formula : str
+        In the names of the file.
+    mu : array, shape (rows,)
+        NaN where it has no value.
+    columns : mapping of str to list of str
+        The columns taken, by role.
+    normalized : bool, optional
+        Whether the values are normalized, if known.
+    rank : int
+        0 is preferred where no edge decides.
+    remarks : tuple of str
+        What else a user should know.
+    """
+
+    mode: Mode
+    formula: str
+    mu: Values
+    columns: dict[str, list[str]]
+    normalized: bool | None = False
+    rank: int = 0
+    remarks: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A table as the functions of this module look at it: names (made up where there are none), meanings and values."""
+
+    names: Sequence[str]
+    meanings: Sequence[Meaning]
+    values: Values
+    energy: int
+
+    def of(self, role: Role) -> list[int]:
+        """Columns of a role, by name, so that their order in the file does not matter."""
+        found = [i for i, meaning in enumerate(self.meanings) if meaning.role == role and i != self.energy]
+        return sorted(found, key=lambda i: (len(self.names[i]), self.names[i].lower()))
+
+
+def transmission(i0: Values, it: Values) -> Values:
+    """Return ln(I0/It), NaN where it has no value."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mu = np.log(i0 / it)
+    return np.where(np.isfinite(mu), mu, np.nan)
+
+
+def ratio(signal: Values, i0: Values) -> Values:
+    """Return signal/I0, NaN where it has no value."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mu = signal / i0
+    return np.where(np.isfinite(mu), mu, np.nan)
+
+
+def candidates(table: Columns) -> list[Candidate]:
+    """Return all ways to make mu(E) of a table, from the names of its columns."""
+    found = [*_as_is(table, "norm", NORMALIZED, True), *_as_is(table, "mu", RAW, False)]
+    i0 = _i0_of(table)
+    if i0 is not None:
+        found += _transmitted(table, i0) + _emitted(table, i0)
+    found += [_column(table, i, None, REFERENCE) for i in table.of("mu_ref")]
+    return [candidate for candidate in found if np.isfinite(candidate.mu).sum() >= 2]
+
+
+def _as_is(table: Columns, role: Role, order: Sequence[str], normalized: bool) -> list[Candidate]:
+    """Columns that are mu(E), the best name first."""
+
+    def preference(i: int) -> int:
+        name = table.names[i].split("(")[0].split()[0].lower() if table.names[i].split() else ""
+        return order.index(name) if name in order else len(order)
+
+    return [_column(table, i, normalized, 0) for i in sorted(table.of(role), key=preference)]
+
+
+def _column(table: Columns, i: int, normalized: bool | None, rank: int) -> Candidate:
+    name = table.names[i]
+    mu = np.where(np.isfinite(table.values[:, i]), table.values[:, i], np.nan)
+    return Candidate("as is", name, mu, {"signal": [name]}, normalized, rank)
+
+
+def _i0_of(table: Columns) -> int | None:
+    """The column of I0; of several the last hutch or counter by name, which is the nearest to the sample."""
+    columns = table.of("i0")
+    return columns[-1] if columns else None
+
+
+def _transmitted(table: Columns, i0: int) -> list[Candidate]:
+    """ln(I0/It) of each column of It."""
+    found = []
+    roles: tuple[tuple[int, Role], ...] = ((1, "it"), (REFERENCE, "iref"))
+    for rank, role in roles:
+        for i in table.of(role)[:1] if role == "it" else table.of(role):
+            names: dict[str, list[str]] = {"i0": [table.names[i0]], role: [table.names[i]]}
+            mu = transmission(table.values[:, i0], table.values[:, i])
+            formula = f"ln({table.names[i0]}/{table.names[i]})"
+            found.append(Candidate("transmission", formula, mu, names, False, rank))
+    return found
+
+
+def _emitted(table: Columns, i0: int) -> list[Candidate]:
+    """If/I0 of each line or detector, its elements summed, and the electron yield over I0."""
+    found = []
+    roles: tuple[Role, ...] = ("if", "tey")
+    for role in roles:
+        groups: dict[str, list[int]] = {}
+        for i in table.of(role):
+            groups.setdefault(table.meanings[i].group, []).append(i)
+        for columns in groups.values():
+            found.append(fluorescence(table, _of_one_kind(table, columns), i0, rank=2 if role == "if" else 3))
+    return found
+
+
+def _of_one_kind(table: Columns, columns: list[int]) -> list[int]:
+    """Of the columns of one line: a corrected sum, else corrected elements, else a sum, else all elements."""
+    tests: tuple[Callable[[Meaning], bool], ...] = (
+        lambda m: m.corrected and m.total,
+        lambda m: m.corrected,
+        lambda m: m.total,
+    )
+    for test in tests:
+        if kind := [i for i in columns if test(table.meanings[i])]:
+            return kind
+    # Two columns of one element are the same counts twice (total and window); the shorter name is taken.
+    elements: dict[str, int] = {}
+    for i in columns:
+        elements.setdefault(table.meanings[i].element, i)
+    return list(elements.values()) if any(elements) else columns
+
+
+def fluorescence(table: Columns, columns: list[int], i0: int, rank: int = 2) -> Candidate:
+    """Return the sum of detector elements over I0, their dead time divided out where ICR and OCR are there."""
+    signals = table.values[:, columns]
+    pairs = _rates(table, columns)
+    remarks: tuple[str, ...] = ()
+    if pairs:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            factors = table.values[:, [icr for icr, _ in pairs]] / table.values[:, [ocr for _, ocr in pairs]]
+        # An element without a count in a point lost nothing there.
+        signals = signals * np.where(np.isfinite(factors) & (factors > 0), factors, 1.0)
+        remarks = (f"dead time divided out with ICR/OCR of {len(pairs)} elements",)
+    names = [table.names[i] for i in columns]
+    total = names[0] if len(names) == 1 else f"({' + '.join(names)})"
+    formula = f"{total}{' x ICR/OCR' if pairs else ''}/{table.names[i0]}"
+    mu = ratio(signals.sum(axis=1), table.values[:, i0])
+    taken = {"i0": [table.names[i0]], "signal": names}
+    if pairs:
+        taken |= {"icr": [table.names[icr] for icr, _ in pairs], "ocr": [table.names[ocr] for _, ocr in pairs]}
+    return Candidate("fluorescence", formula, mu, taken, False, rank, remarks)
+
+
+def _rates(table: Columns, columns: list[int]) -> list[tuple[int, int]]:
+    """Input and output count rate of each element, if the file has both for all of them."""
+    if any(table.meanings[i].corrected or table.meanings[i].total for i in columns):
+        return []
+    rates = {role: {table.meanings[i].element: i for i in table.of(role)} for role in ("icr", "ocr")}
+    elements = [table.meanings[i].element for i in columns]
+    if all(elements) and all(e in rates["icr"] and e in rates["ocr"] for e in elements):
+        return [(rates["icr"][e], rates["ocr"][e]) for e in elements]
+    return []
+
+
+def chosen(table: Columns, choice: Choice) -> list[Candidate]:
+    """Return the ways to make mu(E) that fit what the user chose.
+
+    Raises
+    ------
+    ValueError
+        If a column does not exist, or I0 or a signal is missing for the mode.
+    """
+    n = len(table.names)
+    i0 = column_of(choice.i0, table.names, n, what="i0") if choice.i0 is not None else _i0_of(table)
+    signals = [column_of(signal, table.names, n, what="signal") for signal in choice.signals]
+    if not signals:
+        return _of_mode(table, choice, i0)
+    mode = choice.mode or _mode_of(table, signals, i0, choice)
+    if mode == "as is":
+        names = [table.names[i] for i in signals]
+        normalized = {"norm": True, "mu": False}.get(table.meanings[signals[0]].role)
+        return [
+            Candidate("as is", " + ".join(names), table.values[:, signals].sum(axis=1), {"signal": names}, normalized)
+        ]
+    if i0 is None:
+        raise ValueError(missing(table, "I0", "i0"))
+    if mode == "fluorescence":
+        return [fluorescence(table, signals, i0)]
+    names = [table.names[i] for i in signals]
+    mu = transmission(table.values[:, i0], table.values[:, signals].sum(axis=1))
+    return [
+        Candidate(
+            "transmission", f"ln({table.names[i0]}/{' + '.join(names)})", mu, {"i0": [table.names[i0]], "it": names}
+        )
+    ]
+
+
+def _of_mode(table: Columns, choice: Choice, i0: int | None) -> list[Candidate]:
+    """The candidates of a mode, with the I0 that was chosen."""
+    if choice.i0 is not None and i0 is not None:
+        found = [c for c in candidates(table) if c.mode == "as is"] if choice.mode == "as is" else []
+        found += _transmitted(table, i0) + _emitted(table, i0)
+    else:
+        found = candidates(table)
+    if choice.mode is None:
+        return found
+    found = [c for c in found if c.mode == choice.mode]
+    if not found and choice.mode != "as is" and i0 is None:
+        raise ValueError(missing(table, "I0", "i0"))
+    if not found:
+        what = {"transmission": "It", "fluorescence": "If", "as is": "mu(E)"}[choice.mode]
+        raise ValueError(missing(table, what, "signal"))
+    return found
+
+
+def _mode_of(table: Columns, signals: list[int], i0: int | None, choice: Choice) -> Mode:
+    """The mode that fits a chosen signal: by its name, else by what rises at an edge."""
+    roles = {table.meanings[i].role for i in signals}
+    if roles <= {"norm", "mu", "mu_ref"} or i0 is None:
+        return "as is"
+    if roles <= {"it", "iref"}:
+        return "transmission"
+    if roles <= {"if", "tey", "icr", "ocr"}:
+        return "fluorescence"
+    if choice.i0 is None:
+        return "as is"
+    energy, signal = table.values[:, table.energy], table.values[:, signals].sum(axis=1)
+    absorbed = edge_contrast(energy, transmission(table.values[:, i0], signal))
+    return "transmission" if absorbed > edge_contrast(energy, ratio(signal, table.values[:, i0])) else "fluorescence"
+
+
+def missing(table: Columns, what: str, parameter: str) -> str:
+    """Return the message that no column of a role was found."""
+    return f"no column of {what} was found among {', '.join(table.names)}; choose with {parameter}="
+
+
+def best(found: Sequence[Candidate], energy: Values) -> tuple[Candidate, str]:
+    """Return the candidate that shows an edge, and why it was taken, in words.
+
+    Parameters
+    ----------
+    found : sequence of Candidate
+        At least one.
+    energy : array, shape (rows,)
+        eV.
+    """
+    if len(found) == 1:
+        return found[0], f"mu(E) = {found[0].formula}"
+    scores = [edge_contrast(energy, candidate.mu) for candidate in found]
+    with_edge = [i for i, score in enumerate(scores) if score >= SHOWS_AN_EDGE]
+    ready = [i for i in with_edge if found[i].rank == 0]
+    sample = [i for i in with_edge if found[i].rank in (1, 2, 3)]
+    if ready:
+        taken = ready[0]
+        why = "the file has it"
+    elif sample and not (found[0].rank == 0 and found[0].normalized):
+        taken = max(sample, key=lambda i: scores[i])
+        why = "its edge stands out most" if len(sample) > 1 else "it shows an edge"
+    else:
+        taken = min(range(len(found)), key=lambda i: found[i].rank)
+        why = (
+            "no way to make it shows a clear edge"
+            if max(scores) < SHOWS_AN_EDGE
+            else "the others show only a reference"
+        )
+    others = ", ".join(found[i].formula for i in range(len(found)) if i != taken)
+    return found[taken], f"mu(E) = {found[taken].formula}: {why}; also possible: {others}"

@@ -1,0 +1,245 @@
+"""The photon energies of a table: which column holds them, in which unit, or how they follow from an angle."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.io.energies import HIGHEST, LOWEST, looks_like_energies, to_ev, unit_in
+from napari_xanes.io.spectra.roles import Meaning
+
+HC = 12398.419843320026
+"""Planck constant times speed of light in eV angstrom (exact, SI 2019)."""
+
+_LATTICE = {"si": 5.43102, "ge": 5.6579, "insb": 6.4794, "diamond": 3.56712}
+"""Lattice constants of monochromator crystals in angstrom, at room temperature (CODATA for Si)."""
+
+_LOWEST_KEV = 0.2
+_LARGEST_RATIO = 5.0
+"""No scan spans more than from its first energy to five times it; k, R and channel numbers do."""
+
+_DEGREES = {"": 1.0, "deg": 1.0, "mdeg": 1e-3, "rad": 180 / np.pi, "mrad": 0.18 / np.pi, "urad": 1.8e-4 / np.pi}
+_SPACING = (
+    re.compile(r"(?<![\w.])2d\s*[=:]\s*(?P<double>\d+\.\d+)", re.IGNORECASE),
+    re.compile(r"(?:mono\w*\.)?d[-_ ]?spacing\W{0,12}?(?P<d>\d+\.\d+)", re.IGNORECASE),
+    re.compile(r"(?<![\w.])D\s*[=:]\s*(?P<d>\d+\.\d+)\s*(?:A\b|Å|ang)", re.IGNORECASE),
+)
+_CRYSTAL = re.compile(r"(?<![a-z])(si|ge|insb|diamond)\s*[-_(\[<]?\s*(\d)[ ,]?(\d)[ ,]?(\d)(?!\d)", re.IGNORECASE)
+_EDGE = re.compile(r"\s*(\d+\.?\d*)\b.*=\s*E_edge", re.IGNORECASE)
+_RANK = {"readback": 0, "plain": 1, "setpoint": 2}
+
+
+@dataclass(frozen=True)
+class EnergyAxis:
+    """The energies of a table.
+
+    Parameters
+    ----------
+    energy : array, shape (rows,)
+        In eV, in the order of the file.
+    column : int
+        The column that they come from.
+    unit : str
+        Their unit in the file, with where it is from.
+    reason : str
+        Why this column, in words.
+    """
+
+    energy: NDArray[np.float64]
+    column: int
+    unit: str
+    reason: str
+
+
+def energy_axis(
+    values: NDArray[np.float64],
+    names: Sequence[str] | None,
+    meanings: Sequence[Meaning],
+    header: Sequence[str],
+    *,
+    column: int | None = None,
+) -> EnergyAxis:
+    """Find the photon energies of a table.
+
+    Parameters
+    ----------
+    values : array, shape (rows, columns)
+        The table.
+    names : sequence of str, optional
+        Names of its columns.
+    meanings : sequence of Meaning
+        What the names say.
+    header : sequence of str
+        Lines of the header, which may give a unit, a d-spacing, a crystal, or the energy of the edge.
+    column : int, optional
+        The column that the user chose.
+
+    Raises
+    ------
+    ValueError
+        If no column can be energies; the message names the columns.
+    """
+    if column is not None:
+        return _chosen(values, names, meanings, header, column)
+    if names is None:
+        return _unnamed(values, header)
+    refused: list[str] = []
+    for i in _ranked(meanings, "energy", names):
+        axis = _as_energy(values[:, i], meanings[i], [names[i]])
+        if axis is None:
+            axis = _from_edge(values[:, i], header)
+        if axis is not None:
+            return EnergyAxis(axis[0], i, axis[1], _why(i, names, meanings))
+        refused.append(f"{names[i]!r} ({_range(values[:, i])})")
+    for i in [*_ranked(meanings, "relative", names)]:
+        if (axis := _from_edge(values[:, i], header)) is not None:
+            return EnergyAxis(axis[0], i, axis[1], _why(i, names, meanings))
+    for i in _ranked(meanings, "angle", names):
+        if (axis := _from_angle(values[:, i], meanings[i], header)) is not None:
+            return EnergyAxis(axis[0], i, axis[1], _why(i, names, meanings))
+    if refused:
+        raise ValueError(f"{', '.join(refused)} can be no photon energies in eV or keV; choose a column with energy=")
+    if meanings[0].role in ("unknown", "other") and looks_like_energies(values[:, 0]):
+        energy, unit = to_ev(values[:, 0], unit_in(names[:1]))
+        return EnergyAxis(energy, 0, unit, f"no column is called energy; the first one, {names[0]!r}, can be energies")
+    angles = [names[i] for i, m in enumerate(meanings) if m.role == "angle"]
+    hint = f"; {angles[0]!r} is an angle, but the header gives no d-spacing or crystal" if angles else ""
+    raise ValueError(f"no energy among its columns: {', '.join(names)}{hint}; choose one with energy=")
+
+
+def _ranked(meanings: Sequence[Meaning], role: str, names: Sequence[str]) -> list[int]:
+    """Columns of a role, the best first: readback, then plain, then setpoint; never by their order in the file."""
+    columns = [i for i, m in enumerate(meanings) if m.role == role]
+    sources = {meanings[i].source for i in columns}
+    # Beside a readback and a setpoint, a plain column is what the beamline itself takes for the energy.
+    plain_first = sources == {"plain", "readback", "setpoint"}
+
+    def rank(i: int) -> tuple[int, bool, int, str]:
+        source = -1 if plain_first and meanings[i].source == "plain" else _RANK[meanings[i].source]
+        return source, "energ" not in names[i].lower(), len(names[i]), names[i]
+
+    return sorted(columns, key=rank)
+
+
+def _why(i: int, names: Sequence[str], meanings: Sequence[Meaning]) -> str:
+    others = [names[j] for j, m in enumerate(meanings) if m.role == meanings[i].role and j != i]
+    source = {"readback": ", as measured", "setpoint": ", as requested"}.get(meanings[i].source, "")
+    beside = f"; not {', '.join(map(repr, others[:4]))}" if others else ""
+    return f"energy from column {i + 1}, {names[i]!r}{source}{beside}"
+
+
+def _range(column: NDArray[np.float64]) -> str:
+    finite = column[np.isfinite(column)]
+    return f"{finite.min():g} to {finite.max():g}" if finite.size else "no numbers"
+
+
+def _as_energy(
+    column: NDArray[np.float64], meaning: Meaning, labels: Sequence[str]
+) -> tuple[NDArray[np.float64], str] | None:
+    """A column that is called energy in eV with the source of its unit, or None if it can be none."""
+    if not np.isfinite(column).all():
+        return None
+    energy, unit = to_ev(column, meaning.unit if meaning.unit in ("eV", "keV") else unit_in(labels))
+    low, high = float(energy.min()), float(energy.max())
+    if meaning.unit == "eV" and high < LOWEST:
+        energy, unit = energy * 1e3, "keV (the header says eV, but no edge lies below 20 eV)"
+        low, high = low * 1e3, high * 1e3
+    lowest = _LOWEST_KEV * 1e3 if unit.startswith("keV") else LOWEST
+    if not (lowest <= low < high <= HIGHEST and high <= _LARGEST_RATIO * low):
+        return None
+    return energy, unit
+
+
+def _from_edge(column: NDArray[np.float64], header: Sequence[str]) -> tuple[NDArray[np.float64], str] | None:
+    """Energies relative to an edge that the header gives (FDMNES), in eV."""
+    edges = [float(match[1]) for line in header if (match := _EDGE.match(line))]
+    if len(edges) != 1 or not LOWEST < edges[0] < HIGHEST or not np.isfinite(column).all():
+        return None
+    energy = np.round(edges[0] + column, 9)
+    return (energy, f"eV from the edge at {edges[0]:g} eV in the header") if energy.min() > LOWEST else None
+
+
+def d_spacing(header: Sequence[str]) -> tuple[float, str] | None:
+    """Return the d-spacing of the monochromator in angstrom that a header gives, and how it gives it.
+
+    Examples
+    --------
+    >>> d_spacing(["Mono :   SI(111)       D=  3.13551 A    Initial angle=  9.25969 deg"])
+    (3.13551, 'd = 3.13551 A of the header')
+    """
+    for pattern in _SPACING:
+        for line in header:
+            if match := pattern.search(line):
+                groups = match.groupdict()
+                d = float(groups["double"]) / 2 if groups.get("double") else float(groups["d"])
+                if 0.3 < d < 50:
+                    return d, f"d = {d:g} A of the header"
+    found = {(m[1].lower(), m[2], m[3], m[4]) for line in header for m in _CRYSTAL.finditer(line)}
+    if len(found) == 1:
+        crystal, *hkl = found.pop()
+        d = _LATTICE[crystal] / float(np.sqrt(sum(int(i) ** 2 for i in hkl)))
+        return d, f"d = {d:.5f} A of {crystal.capitalize()}({''.join(hkl)})"
+    return None
+
+
+def _from_angle(
+    column: NDArray[np.float64], meaning: Meaning, header: Sequence[str]
+) -> tuple[NDArray[np.float64], str] | None:
+    """Energies from the Bragg angle, E = hc / (2 d sin(theta))."""
+    spacing = d_spacing(header)
+    factor = _DEGREES.get(meaning.unit)
+    if spacing is None or factor is None or not np.isfinite(column).all():
+        return None
+    degrees = column * factor
+    if not (0.5 < degrees.min() < degrees.max() < 89):
+        return None
+    energy = np.asarray(HC / (2 * spacing[0] * np.sin(np.radians(degrees))))
+    if energy.max() > HIGHEST or energy.max() > _LARGEST_RATIO * energy.min():
+        return None
+    return energy, f"{meaning.unit or 'degrees'}, converted with {spacing[1]}"
+
+
+def _chosen(
+    values: NDArray[np.float64],
+    names: Sequence[str] | None,
+    meanings: Sequence[Meaning],
+    header: Sequence[str],
+    i: int,
+) -> EnergyAxis:
+    """The column that the user chose, or a refusal that says what it holds."""
+    name = names[i] if names else f"column {i + 1}"
+    labels = [names[i]] if names else header
+    axis = None
+    if meanings[i].role != "angle":
+        axis = _as_energy(values[:, i], meanings[i], labels) or _from_edge(values[:, i], header)
+    if axis is None:
+        axis = _from_angle(values[:, i], meanings[i], header)
+    if axis is None:
+        raise ValueError(f"{name!r} ({_range(values[:, i])}) can be no photon energies in eV or keV")
+    return EnergyAxis(axis[0], i, axis[1], f"energy from column {i + 1}, {name!r}, as chosen")
+
+
+def _unnamed(values: NDArray[np.float64], header: Sequence[str]) -> EnergyAxis:
+    """The first column of a table without names; another one could as well be a counter that falls."""
+    if not _can_be_energies(values[:, 0]):
+        raise ValueError(
+            "its first column is no list of photon energies in eV or keV, and no line names the columns; "
+            "choose one with energy="
+        )
+    energy, unit = to_ev(values[:, 0], unit_in(header))
+    return EnergyAxis(energy, 0, unit, "no line names the columns; the first one can be energies")
+
+
+def _can_be_energies(column: NDArray[np.float64]) -> bool:
+    if (
+        not looks_like_energies(column)
+        or column.max() > _LARGEST_RATIO * column.min()
+        or (column.size > 1 and np.ptp(column) == 0)
+    ):
+        return False
+    counts = np.allclose(np.diff(column), 1.0) and column.min() <= 100 and column.max() > 2 * column.min()
+    return not counts

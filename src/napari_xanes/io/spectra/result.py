@@ -1,0 +1,86 @@
+"""The spectrum of what was taken from a table, with everything that a user should know about it."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.io.frames import ordered
+from napari_xanes.io.spectra.absorption import Candidate, Columns
+from napari_xanes.io.spectra.energy_axis import EnergyAxis
+from napari_xanes.io.spectra.table import Table
+from napari_xanes.spectrum import Spectrum
+
+_NAMED = 8
+"""Longest list of points in a message."""
+
+
+def said(axis: EnergyAxis, taken: Candidate, why: str, columns: Columns) -> dict[str, Any]:
+    """What was taken, why, and what else was there, for the metadata of the spectrum."""
+    used = {name for names in taken.columns.values() for name in names}
+    facts: dict[str, Any] = {
+        "column": taken.formula,
+        "mode": taken.mode,
+        "columns": {"energy": [columns.names[axis.column]], **taken.columns},
+        "reasons": [axis.reason, why, *taken.remarks],
+        "unused_columns": [n for i, n in enumerate(columns.names) if n not in used and i != axis.column],
+    }
+    return facts | ({} if taken.normalized is None else {"normalized": taken.normalized})
+
+
+def spectrum_of(name: str, axis: EnergyAxis, taken: Candidate, table: Table, metadata: dict[str, Any]) -> Spectrum:
+    """The spectrum of a candidate, sorted, repeats averaged; points without a value are left out with a warning."""
+    remarks = list(table.warnings)
+    good = np.isfinite(taken.mu)
+    if good.sum() < 2:
+        raise ValueError(f"{taken.formula} has {good.sum()} values; a spectrum needs at least two")
+    if not good.all():
+        remarks.append(_left_out(axis.energy[~good], taken, table.lines[~good] if table.lines.size else None))
+    mu, energy, notes = ordered(taken.mu[good], axis.energy[good])
+    notes = [note.replace("frames", "points") for note in notes]
+    if notes:
+        metadata = metadata | {"notes": notes}
+    if remarks:
+        metadata = metadata | {"warnings": remarks}
+        warnings.warn(f"{name}: {'; '.join(remarks)}", UserWarning, stacklevel=3)
+    return Spectrum(name, energy, mu, metadata=metadata)
+
+
+def _left_out(energy: NDArray[np.float64], taken: Candidate, lines: NDArray[np.int64] | None) -> str:
+    """Say which points have no value."""
+    places = ", ".join(f"{e:g}" for e in energy[:_NAMED]) + (" ..." if energy.size > _NAMED else "")
+    where = (
+        f" (line{'s' if energy.size > 1 else ''} {', '.join(map(str, lines[:_NAMED]))})" if lines is not None else ""
+    )
+    return (
+        f"{taken.formula} has no value at {places} eV{where}: zero, negative or missing; {energy.size} points left out"
+    )
+
+
+def unique_names(names: list[str]) -> list[str]:
+    """Number the names that repeat.
+
+    Examples
+    --------
+    >>> unique_names(["NiO", "NiO"])
+    ['NiO', 'NiO (2)']
+    """
+    used_names: set[str] = set()
+    numbers: dict[str, int] = {}
+    unique = []
+    for name in names:
+        candidate = name
+        while candidate in used_names:
+            numbers[name] = numbers.get(name, 1) + 1
+            candidate = f"{name} ({numbers[name]})"
+        used_names.add(candidate)
+        unique.append(candidate)
+    return unique
+
+
+def renamed(spectrum: Spectrum, name: str) -> Spectrum:
+    """Return a spectrum under another name."""
+    return Spectrum(name, spectrum.energy, spectrum.mu, spectrum.valence, spectrum.sigma, spectrum.metadata)

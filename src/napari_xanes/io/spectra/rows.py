@@ -1,0 +1,119 @@
+"""The lines of a text: rows of numbers in runs of one width, and the lines of text above, between and below them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from napari_xanes.io.energies import MOST_COMMENTS
+from napari_xanes.io.files import lines_of
+from napari_xanes.io.spectra.separators import NUMERIC_LINE, Split, separator_of, tabs
+
+MARKS = "#%*!;'/ \t"
+"""Signs that begin comments in one layout or another."""
+
+NEW_SCAN = re.compile(r"#S\s")
+"""The line that begins a scan in SPEC files."""
+
+_LONGEST_LINE = 1 << 16
+_COMMENT_MARKS = "#%*!"
+
+
+@dataclass
+class Run:
+    """Rows of one width that follow each other, and the lines of text above them."""
+
+    width: int
+    above: list[str]
+    fields: list[list[str]]
+    lines: list[int]
+
+
+@dataclass
+class Text:
+    """The lines of a text, sorted into runs of rows and other lines."""
+
+    runs: list[Run]
+    texts: list[tuple[int, str, bool]]
+    last_line: int
+
+    def between(self, first: int, last: int) -> list[tuple[int, str, bool]]:
+        """Return the lines of text from one line to another one: number, text, whether it is a comment."""
+        return [item for item in self.texts if first < item[0] < last]
+
+
+def sorted_lines(text: str) -> Text:
+    """Sort the lines of a text into rows of numbers and others."""
+    lines: list[tuple[int, str, str]] = []
+    count = 0
+    for count, line in enumerate(lines_of(text), 1):
+        stripped = line.strip()
+        if not stripped:
+            continue
+        kind = "text"
+        if stripped[0] in _COMMENT_MARKS or stripped.startswith("//"):
+            kind = "comment"
+        elif len(line) > _LONGEST_LINE:
+            raise ValueError(f"line {count} has {len(line)} signs: an image rather than spectra")
+        elif NUMERIC_LINE.fullmatch(stripped):
+            kind = "row"
+        lines.append((count, line, kind))
+    split = separator_of(_longest_block(lines))
+    content = Text([], [], count)
+    _fill(content, lines, split)
+    if split is str.split and _ragged(content) and (tabbed := _tabbed(lines, count)):
+        return tabbed
+    return content
+
+
+def _longest_block(lines: list[tuple[int, str, str]]) -> list[str]:
+    """Return the longest block of lines that look like rows; numbers of a header may be written in other ways."""
+    longest: list[str] = []
+    block: list[str] = []
+    for _, line, kind in lines:
+        if kind == "row":
+            block.append(line)
+        elif kind == "text":
+            block = []
+        if len(block) > len(longest):
+            longest = block
+    return longest
+
+
+def _ragged(content: Text) -> bool:
+    widths = {run.width for run in content.runs}
+    return len(widths) > 1
+
+
+def _tabbed(lines: list[tuple[int, str, str]], count: int) -> Text | None:
+    """Return the lines split at tabs, if all rows then have one width: some fields are empty."""
+    rows = [line for _, line, kind in lines if kind == "row"]
+    if len({line.count("\t") for line in rows}) != 1 or "\t" not in rows[0]:
+        return None
+    content = Text([], [], count)
+    _fill(content, lines, tabs)
+    return content
+
+
+def _fill(content: Text, lines: list[tuple[int, str, str]], split: Split) -> None:
+    """Add lines to a content: rows to runs, others to its texts."""
+    above: list[str] = []
+    run: Run | None = None
+    for number, line, kind in lines:
+        if kind == "row":
+            fields = split(line)
+            if run is None or run.width != len(fields):
+                run = Run(len(fields), above, [], [])
+                content.runs.append(run)
+                above = []
+            run.fields.append(fields)
+            run.lines.append(number)
+            continue
+        if len(content.texts) > MOST_COMMENTS:
+            raise ValueError(f"more than {MOST_COMMENTS} lines of it are no numbers")
+        stripped = line.strip()
+        content.texts.append((number, stripped.lstrip(MARKS), kind == "comment"))
+        above.append(stripped)
+        # A header that comes again begins a new scan.
+        if kind == "text" or NEW_SCAN.match(stripped) or (run and " " in stripped and stripped in run.above):
+            run = None

@@ -1,0 +1,118 @@
+"""How the numbers of a text are separated: blanks, tabs, commas or semicolons, with decimal points or decimal commas.
+
+One text has one rule. Where a comma can mean both (``7100,5 0.12``), the text is refused: a guess would move the
+decimals of every energy without a word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+Split = Callable[[str], list[str]]
+
+_NUMERIC = r"[\d+\-.,;|\s\"'eEdDnNaAiIfF*]*"
+NUMERIC_LINE = re.compile(rf"(?=[\d+\-.,;\"'*]|nan|inf){_NUMERIC}\d{_NUMERIC}", re.ASCII)
+"""Lines that may be rows of numbers; a cheap test, since texts have thousands of lines."""
+
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eEdD][+-]?\d+)?|[+-]?\d+(?:[eEdD][+-]?\d+)?")
+_COMMA_INSIDE = re.compile(r"\d,\d")
+_EMPTY_FIELD = re.compile(r",\s*,|^\s*,")
+_LEADING_ZERO = re.compile(r"(?:^|,)\s*0\d")
+_MISSING = re.compile(r"-{1,3}|\*+|n/?a|nan|null|none|inf", re.IGNORECASE)
+
+
+def separator_of(lines: Iterable[str]) -> Split:
+    """Return the function that splits each row of a text into its fields.
+
+    Parameters
+    ----------
+    lines : iterable of str
+        All lines that look like rows of numbers.
+
+    Raises
+    ------
+    ValueError
+        If a comma can be a decimal comma or a separator.
+
+    Examples
+    --------
+    >>> separator_of(["7100,5 0,12", "7101,0 0,13"])("7100,5 0,12")
+    ['7100.5', '0.12']
+    >>> separator_of(["7100.5, 0.12"])("7100.5, 0.12")
+    ['7100.5', '0.12']
+    """
+    rows = list(lines)
+    if any(";" in row for row in rows):
+        return _semicolons
+    if any("|" in row for row in rows):
+        return _bars
+    if not any("," in row for row in rows):
+        return str.split
+    if _has_decimal_commas(rows):
+        return _decimal_commas
+    return _commas
+
+
+def _has_decimal_commas(rows: list[str]) -> bool:
+    """Whether blanks or tabs separate numbers with decimal commas."""
+    points = any("." in row for row in rows)
+    inside = [row for row in rows if _COMMA_INSIDE.search(row)]
+    words = [row.split() for row in rows] if inside else []
+    commas_inside = [word for row in words for word in row if "," in word.rstrip(",") and "." not in word]
+    if not commas_inside or not all(len(row) > 1 for row in words):
+        if not points and any(_LEADING_ZERO.search(row) for row in rows):
+            row = next(row for row in rows if _LEADING_ZERO.search(row))
+            raise ValueError(
+                f"the commas of {row.strip()[:60]!r} may be decimal commas or separate columns; save it with tabs or "
+                "semicolons between the columns"
+            )
+        return False
+    if points:
+        raise ValueError(
+            f"it has decimal points, but {commas_inside[0]!r} has a comma between digits; write all numbers in one way"
+        )
+    return all(_DECIMAL_COMMA.fullmatch(word) for row in words for word in row)
+
+
+def _semicolons(row: str) -> list[str]:
+    # A semicolon between columns leaves the comma for decimals, as spreadsheets in much of Europe write them.
+    return [field.strip().replace(",", ".") for field in row.strip().rstrip("; \t").split(";")]
+
+
+def _bars(row: str) -> list[str]:
+    return [field.strip() for field in row.strip().strip("| \t").split("|")]
+
+
+def _decimal_commas(row: str) -> list[str]:
+    return row.replace(",", ".").split()
+
+
+def _commas(row: str) -> list[str]:
+    row = row.strip().rstrip(", \t")
+    # An empty field between two commas is a missing value, not a blank between two numbers.
+    return [field.strip() for field in row.split(",")] if _EMPTY_FIELD.search(row) else row.replace(",", " ").split()
+
+
+def tabs(row: str) -> list[str]:
+    """Split a row at each tab; an empty field is a missing value."""
+    return [field.strip() for field in row.rstrip("\r\n").split("\t")]
+
+
+def number_of(field: str) -> float | None:
+    """Return a field as a number: NaN for a missing value, None for what is no number.
+
+    Examples
+    --------
+    >>> number_of("1.5D+03"), number_of("--"), number_of("1.2.3")
+    (1500.0, nan, None)
+    """
+    field = field.strip("\"' ")
+    if not field or _MISSING.fullmatch(field):
+        return float("nan")
+    if "_" in field:
+        return None
+    try:
+        return float(field.replace("D", "E").replace("d", "e"))
+    except ValueError:
+        return None
