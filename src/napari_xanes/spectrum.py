@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_xanes.history import to_plain
+from napari_xanes.masked_values import nan_for_masked
 
 _KEV_LIMIT = 30.0
 """Axes that end below this value are probably in keV: no absorption edge that is imaged lies below 30 eV."""
@@ -103,7 +104,7 @@ class Spectrum:
             values = getattr(self, name)
             if values is None:
                 continue
-            values = np.array(values, dtype=np.float64)
+            values = np.array(nan_for_masked(values), dtype=np.float64)
             if values.shape != energy.shape:
                 raise ValueError(f"spectrum {self.name!r}: {energy.size} energies but {name} has shape {values.shape}")
             object.__setattr__(self, name, values)

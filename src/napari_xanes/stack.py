@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_xanes.corrections import PER_FRAME, Box, Corrections, Frames, select, select_nested, take_frames
 from napari_xanes.history import Source, Step
+from napari_xanes.masked_values import nan_for_masked
 from napari_xanes.noise import Noise, PhotonNoise, as_noise
 from napari_xanes.parameter_map import checked_pixel_size
 from napari_xanes.spectrum import checked_energy
@@ -34,7 +35,7 @@ class SpectralStack:
     Parameters
     ----------
     data : numpy or dask array, shape (E, Y, X) or (E, Z, Y, X), real
-        The images. Never copied or converted here.
+        The images. Never copied or converted here, except masked arrays, whose masked values become NaN.
     energy : array_like, shape (E,)
         Photon energies in eV, strictly increasing.
     quantity : {"counts", "transmission", "optical_depth", "fluorescence", "normalized"}
@@ -77,6 +78,7 @@ class SpectralStack:
             object.__setattr__(self, "data", np.asarray(self.data))
         if self.data.dtype.kind not in "fiu":
             raise TypeError(f"{what}: data must be real numbers, not {self.data.dtype}")
+        object.__setattr__(self, "data", nan_for_masked(self.data))
         if self.data.ndim not in (3, 4):
             raise ValueError(f"{what}: data must be (E, Y, X) or (E, Z, Y, X), not {self.data.shape}")
         if 0 in self.data.shape:
@@ -94,7 +96,8 @@ class SpectralStack:
         object.__setattr__(self, "history", tuple(self.history))
         if isinstance(self.source, str):
             object.__setattr__(self, "source", Source(self.source))
-        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+        metadata = {name: nan_for_masked(value) for name, value in self.metadata.items()}
+        object.__setattr__(self, "metadata", MappingProxyType(metadata))
 
     @property
     def shape(self) -> tuple[int, ...]:
