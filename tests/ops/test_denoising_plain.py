@@ -134,3 +134,20 @@ def test_predicted_eigenvalues_of_noise_match_simulated_noise() -> None:
     typical, limit = eigenvalues_of_noise(20, 500)
     np.testing.assert_allclose(typical, np.mean(drawn, axis=0), rtol=0.03)
     assert np.mean(drawn, axis=0)[0] < limit < 1.15 * np.max(drawn)
+
+
+@pytest.mark.parametrize("n_pixels", [2, 6, 15])
+def test_eigenvalues_of_fewer_pixels_than_energies(n_pixels: int) -> None:
+    rng = np.random.default_rng(0)
+    drawn = [np.linalg.eigvalsh(np.cov(rng.standard_normal((20, n_pixels)), ddof=0))[::-1] for _ in range(200)]
+    typical, limit = eigenvalues_of_noise(20, n_pixels)
+    np.testing.assert_allclose(typical[: n_pixels - 1], np.mean(drawn, axis=0)[: n_pixels - 1], rtol=0.15)
+    np.testing.assert_allclose(typical[n_pixels - 1 :], 0, atol=1e-12)
+    assert np.mean(drawn, axis=0)[0] < limit
+
+
+@pytest.mark.parametrize("n_pixels", [1, 3, 10])
+def test_noise_in_a_few_pixels_has_one_component(n_pixels: int) -> None:
+    data = np.random.default_rng(1).standard_normal((40, 1, n_pixels)).astype(np.float32)
+    stack = SpectralStack(data, np.linspace(8300, 8400, 40), "fluorescence")
+    assert find_components(stack, None).spectra.shape[1] == 1

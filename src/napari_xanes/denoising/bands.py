@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,10 @@ from napari_xanes.progress import Progress
 
 
 def over_bands(
-    kernel: Callable[[NDArray[Any], slice], None],
+    kernel: Callable[[NDArray[Any], slice], Any],
     data: Any,
     *,
+    collect: Callable[[Any], None] | None = None,
     multiple: int = 1,
     progress: Progress | None = None,
     message: str = "",
@@ -29,6 +31,9 @@ def over_bands(
     ----------
     kernel : callable
         Gets a band (E, R, X), which it must not change, and the slice of rows that the band covers.
+    collect : callable, optional
+        Gets the results of the kernel one by one, in the order of the rows, on the calling thread. So sums do not
+        depend on the number of threads, and only a few results are in memory.
     data : numpy or dask array, shape (E, Y, X)
         A dask array is read in slabs, one after the other.
     multiple : int
@@ -46,16 +51,30 @@ def over_bands(
         for top in range(0, height, slab):
             part = load_dask_array(data[:, top : top + slab]) if lazy else data[:, top : top + slab]
             starts = range(0, part.shape[1], rows)
-            jobs = [pool.submit(kernel, part[:, a : a + rows], slice(top + a, top + a + rows)) for a in starts]
+            bands = ((part[:, a : a + rows], slice(top + a, top + a + rows)) for a in starts)
             try:
-                for job in jobs:
-                    job.result()
+                for result in _in_order(pool, kernel, bands):
+                    if collect is not None:
+                        collect(result)
                     done += rows
                     if progress is not None:
                         progress(min(1.0, done / height), message)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, kernel: Callable[..., Any], bands: Iterable[tuple[NDArray[Any], slice]]
+) -> Iterator[Any]:
+    """Yield the results of a kernel in the order of the bands; few bands are under way at a time."""
+    jobs: deque[Future[Any]] = deque()
+    for band in bands:
+        jobs.append(pool.submit(kernel, *band))
+        if len(jobs) > 2 * (os.cpu_count() or 1):
+            yield jobs.popleft().result()
+    while jobs:
+        yield jobs.popleft().result()
 
 
 def _rounded(rows: int, multiple: int) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes._typing import Float32Array, Float64Array
+from napari_xanes.blocks import single_threaded_blas
 from napari_xanes.denoising.bands import apply_matrix, lazy_product, over_bands
 from napari_xanes.denoising.precision import WeightedStack, estimate_precision
 from napari_xanes.denoising.result import DenoisingReport, DenoisingResult
@@ -57,7 +58,8 @@ def find_components(stack: SpectralStack, count: int | None, progress: Progress 
     precision = weighted.precision
     root = np.sqrt(weighted.weight)
     mean, covariance = _moments(weighted, precision, part(progress, 0.3, 0.6))
-    variances, vectors = np.linalg.eigh(covariance)
+    with single_threaded_blas():
+        variances, vectors = np.linalg.eigh(covariance)
     variances, vectors = variances[::-1], vectors[:, ::-1]
     if count is None:
         count = _significant(variances, int((precision > 0).sum()), weighted.photons_known)
@@ -78,38 +80,55 @@ def find_components(stack: SpectralStack, count: int | None, progress: Progress 
 def _moments(
     weighted: WeightedStack, precision: Float32Array, progress: Progress | None
 ) -> tuple[Float64Array, Float64Array]:
-    """Return the mean spectrum (E,), and the covariance (E, E) in units of the noise.
+    """Return the mean spectrum (E,), and the covariance (E, E) in units of the noise, summed band by band."""
+    root = np.sqrt(weighted.weight)
+    moments = _Moments(weighted.stack.energy.size)
+
+    def summed(band: Float32Array, rows: slice) -> tuple[float, Float64Array, Float64Array]:
+        values = weighted.unbiased(band, rows).reshape(len(band), -1).astype(np.float64)
+        share = precision[rows].ravel().astype(np.float64)
+        total = float(share.sum())
+        mean = values @ share / max(total, 1e-30)
+        values -= mean[:, None]
+        values *= np.sqrt(share)
+        return total, mean, values @ values.T
+
+    over_bands(summed, weighted.stack.data, collect=moments.add, progress=progress, message="components")
+    return moments.mean, moments.squares * np.outer(root, root) / int((precision > 0).sum())
+
+
+class _Moments:
+    """Weighted sums of bands that were added so far: their ``mean`` (E,) and the ``squares`` (E, E) around it.
 
     Squares are summed around the mean of each band, in double precision: those of a large mean would hide the noise
     (Chan, Golub and LeVeque, Am. Stat. 37, 242, 1983).
     """
-    stack, root = weighted.stack, np.sqrt(weighted.weight)
-    n_energies = stack.energy.size
-    totals = np.zeros(stack.shape[1])
-    means = np.zeros((stack.shape[1], n_energies))
-    products = np.zeros((stack.shape[1], n_energies, n_energies))
 
-    def add(band: Float32Array, rows: slice) -> None:
-        values = weighted.unbiased(band, rows).reshape(n_energies, -1).astype(np.float64)
-        share = precision[rows].ravel().astype(np.float64)
-        totals[rows.start] = share.sum()
-        means[rows.start] = values @ share / max(totals[rows.start], 1e-30)
-        values -= means[rows.start][:, None]
-        values *= np.sqrt(share)
-        products[rows.start] = values @ values.T
+    def __init__(self, n_energies: int) -> None:
+        self.total = 0.0
+        self.mean = np.zeros(n_energies)
+        self.squares = np.zeros((n_energies, n_energies))
 
-    over_bands(add, stack.data, progress=progress, message="components")
-    mean = totals @ means / totals.sum()
-    between = (means - mean) * np.sqrt(totals)[:, None]
-    centred = products.sum(axis=0) + between.T @ between
-    return mean, centred * np.outer(root, root) / int((precision > 0).sum())
+    def add(self, band: tuple[float, Float64Array, Float64Array]) -> None:
+        """Add a band: its total weight, its mean and its squares around this mean."""
+        total, mean, squares = band
+        together = self.total + total
+        if total == 0:
+            return
+        difference = mean - self.mean
+        self.squares += squares + np.outer(difference, difference) * (self.total * total / together)
+        self.mean += difference * (total / together)
+        self.total = together
 
 
 def _significant(variances: Float64Array, n_pixels: int, photons_known: bool) -> int:
     """Count the variances above the largest one of noise, at least 1."""
     typical, limit = eigenvalues_of_noise(variances.size, n_pixels)
-    noise = 1.0 if photons_known else float(np.median(variances) / np.median(typical))
-    return max(1, int((variances / noise > limit).sum()))
+    rank = min(variances.size, n_pixels - 1)  # around their mean, few pixels span fewer dimensions than there are
+    if rank < 1:
+        return 1
+    noise = 1.0 if photons_known else float(np.median(variances[:rank]) / np.median(typical[:rank]))
+    return max(1, int((variances > limit * noise).sum()))
 
 
 def eigenvalues_of_noise(n_energies: int, n_pixels: int) -> tuple[Float64Array, float]:
@@ -118,11 +137,12 @@ def eigenvalues_of_noise(n_energies: int, n_pixels: int) -> tuple[Float64Array, 
     The covariance is drawn by its Cholesky factor (Bartlett, Proc. R. Soc. Edinb. 53, 260, 1933), at no cost per pixel.
     """
     rng = np.random.default_rng(_SEED)
-    degrees_of_freedom = np.maximum(n_pixels - 1 - np.arange(n_energies), 1)
+    degrees_of_freedom = np.maximum(n_pixels - 1 - np.arange(n_energies), 0)
     eigenvalues = np.zeros((_DRAWS, n_energies))
     for row in eigenvalues:
         factor = np.tril(rng.standard_normal((n_energies, n_energies)), -1)
-        factor[np.diag_indices(n_energies)] = np.sqrt(rng.chisquare(degrees_of_freedom))
+        factor[np.diag_indices(n_energies)] = np.sqrt(rng.chisquare(np.maximum(degrees_of_freedom, 1)))
+        factor[:, degrees_of_freedom == 0] = 0  # fewer pixels than energies
         row[:] = np.linalg.eigvalsh(factor @ factor.T)[::-1] / n_pixels
     return eigenvalues.mean(axis=0), float(eigenvalues[:, 0].mean() + 4 * eigenvalues[:, 0].std())
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes._typing import Float32Array
+from napari_xanes.denoising.network.one_thread import one_torch_thread
 from napari_xanes.progress import Progress
 
 _SIZE, _BATCH, _MASKED_SHARE, _RATE = 64, 2, 0.05, 2e-3
@@ -35,14 +36,19 @@ def clean_blind_spot(
         Seed of the network's first weights and of the training squares.
     device : str
         Device to compute on.
+
+    Notes
+    -----
+    On a processor one thread computes, so that the result does not depend on the number of cores.
     """
     import torch
     from scipy.ndimage import gaussian_filter
 
     scale = images.std(axis=(1, 2), keepdims=True) + np.float32(1e-6)
     scaled = torch.from_numpy(np.ascontiguousarray(images / scale))
-    network = _train(scaled, scale, steps, seed, device, progress)
-    cleaned = _predict_in_tiles(network, scaled, device)
+    with one_torch_thread():
+        network = _train(scaled, scale, steps, seed, device, progress)
+        cleaned = _predict_in_tiles(network, scaled, device)
     cleaned *= scale
     for measured, prediction in zip(images, cleaned, strict=True):
         error = np.maximum(gaussian_filter((measured - prediction) ** 2, _ERROR_RADIUS) - 1, 0)
