@@ -10,6 +10,45 @@ _ADC_LIMITS = frozenset(2**bits - 1 for bits in (8, 10, 12, 14, 16))
 _MOST_VALUES = 1 << 16
 """Number of pixels that are looked at."""
 
+_MAX_SHARE = 0.001
+"""Share of saturated pixels above which it is told."""
+
+
+def saturation_warnings(what: str, frames: Any, n_axes: int) -> list[str]:
+    """Say in one sentence how much of some frames is saturated; say nothing if next to nothing is.
+
+    Parameters
+    ----------
+    what : str
+        What the frames show, for the sentence.
+    frames : array
+        As in `saturated_share_of_frames`.
+    n_axes : int
+        Number of axes of a stack of frames.
+    """
+    share = saturated_share_of_frames(frames, n_axes)
+    if share <= _MAX_SHARE:
+        return []
+    return [
+        f"{share:.1%} of the {what} are at the largest value: the detector was saturated, and I0 or I is too low there"
+    ]
+
+
+def saturated_share_of_frames(frames: Any, n_axes: int) -> float:
+    """Return the saturated share of the first, the middle or the last frame, the largest of these.
+
+    Parameters
+    ----------
+    frames : array, shape (E, ...) or (...)
+        Counts of frames or of a single one. Those that stay in their file, and None, are not looked at: 0.
+    n_axes : int
+        Number of axes of a stack of frames; with fewer axes, `frames` is a single one.
+    """
+    if not isinstance(frames, np.ndarray):
+        return 0.0
+    chosen = [frames] if frames.ndim < n_axes else [frames[i] for i in {0, len(frames) // 2, len(frames) - 1}]
+    return max(saturated_share(frame) for frame in chosen)
+
 
 def saturated_share(image: Any) -> float:
     """Return the share of an image that is saturated; 0 where its largest values are those of counted photons.

@@ -134,5 +134,11 @@ def test_saturated_flats_are_reported(sample: Sample, references: list[Spectrum]
     flat = np.asarray(sample.stack.metadata["flat"])
     bright = np.minimum(flat, np.percentile(flat, 90)).astype(np.float32)
     stack = sample.stack.with_data(sample.stack.data, metadata={"flat": bright})
-    text = nx.ops.denoise(stack, references=references, noise="tv").metadata["denoise"]["report"]["text"]
-    assert any("saturated" in line for line in text)
+    for given in (stack, nx.ops.optical_depth(stack)):
+        clean = nx.ops.denoise(given, references=references, noise="tv")
+        told = [
+            [line for line in lines if "saturated" in line]
+            for lines in (clean.metadata["denoise"]["report"]["text"], clean.metadata["warnings"])
+        ]
+        assert told[0] == told[1] == nx.ops.optical_depth(stack).metadata["warnings"]
+        assert len(told[0]) == 1

@@ -8,6 +8,7 @@ import pytest
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum
 from napari_xanes.noise import PhotonNoise
+from napari_xanes.ops.detector_gain import detector_gain
 from napari_xanes.ops.photon_noise import photon_noise
 
 ENERGY = np.concatenate([np.arange(8285, 8335, 8.0), np.arange(8335, 8365, 1.0), np.arange(8365, 8445, 5.0)])
@@ -218,3 +219,16 @@ def test_flats_may_have_a_number_of_frames_per_energy(references: list[Spectrum]
     assert isinstance(one, PhotonNoise)
     assert isinstance(each, PhotonNoise)
     np.testing.assert_allclose(each.variance(mu, slice(None)), one.variance(mu, slice(None)), rtol=1e-6)
+
+
+def test_flats_of_another_file_without_a_dark_have_that_of_the_stack(references: list[Spectrum]) -> None:
+    bench = Microscope(references, photons=2000)
+    dark = np.full(bench.counts.shape[1:], 300.0, np.float32)
+    given, missing = (
+        SpectralStack(bench.flats() + 300, ENERGY, "counts", metadata={"dark": dark} if known else {})
+        for known in (True, False)
+    )
+    stack = SpectralStack(bench.counts + 300, ENERGY, "counts", metadata={"dark": dark})
+    found = [detector_gain(stack, flats) for flats in (given, missing)]
+    assert found[0].gain == pytest.approx(1.0, rel=0.05)
+    assert found[1] == found[0]

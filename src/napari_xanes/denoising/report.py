@@ -17,9 +17,8 @@ from napari_xanes.denoising.pipeline import Decomposition
 from napari_xanes.denoising.result import DenoisingReport, DenoisingResult, NovelFeature
 from napari_xanes.denoising.survey import Survey
 from napari_xanes.noise import AmountNoise
-from napari_xanes.saturation import saturated_share
+from napari_xanes.saturation import saturated_share_of_frames, saturation_warnings
 from napari_xanes.spectrum import Spectrum
-from napari_xanes.stack import SpectralStack
 
 _MIN_BACKGROUND_SHARE = 0.002
 """Share of the absorption below which the report does not mention a removed background."""
@@ -30,7 +29,6 @@ _MIN_NEIGHBOUR_RATIO = 0.85
 _MIN_FINE_SHARE = 0.003
 """Share of the sample with fine structure above which the report mentions it; by chance, a tenth of that is found."""
 
-_MAX_SATURATED_SHARE = 0.001
 _MAX_CHI_SQUARE, _MAX_CHI_SQUARE_UNKNOWN_PHOTONS = 1.5, 3.0
 
 
@@ -107,14 +105,6 @@ def amount_noise(parts: Decomposition, design: DesignMatrix) -> AmountNoise:
     return AmountNoise(design.unscaled_references.astype(np.float32), factors)
 
 
-def _saturated_share_of_flat(stack: SpectralStack) -> float:
-    """Return the share of the flat that is saturated, in its middle frame; 0 without a flat."""
-    flat = stack.corrections.flat
-    if flat is None:
-        return 0.0
-    return saturated_share(flat[len(flat) // 2] if np.ndim(flat) == len(stack.shape) else flat)
-
-
 def _report(
     parts: Decomposition,
     design: DesignMatrix,
@@ -127,7 +117,7 @@ def _report(
     """Collect the numbers of the report and put them into words."""
     from scipy.ndimage import label
 
-    n_new = parts.directions.new.shape[1]
+    stack, n_new = survey.weighted.stack, parts.directions.new.shape[1]
     report = DenoisingReport(
         text=[],
         background_share=_background_share(parts, design, survey),
@@ -141,7 +131,7 @@ def _report(
         chi_square=parts.chi_square,
         noise_alike=parts.neighbour_ratio,
         fine_structure_share=parts.fine_share,
-        saturated_share=_saturated_share_of_flat(survey.weighted.stack),
+        saturated_share=saturated_share_of_frames(stack.corrections.flat, len(stack.shape)),
         shared_residual=0.0 if parts.shared_residual is None else parts.shared_residual.size,
         detection_limit=_detection_limit(parts, survey),
         photons_known=survey.weighted.photons_known,
@@ -149,7 +139,10 @@ def _report(
         covariance_length_pixels=parts.covariance_length if method else 1.0,
         device=device,
     )
-    warnings = _warnings(report, has_background=parts.background is not None)
+    warnings = [
+        *_warnings(report, has_background=parts.background is not None),
+        *saturation_warnings("flat", stack.corrections.flat, len(stack.shape)),  # in the words of optical_depth
+    ]
     text = [
         *_background_text(report, has_background=parts.background is not None),
         *_reference_text(report, learned=not names),
@@ -252,12 +245,6 @@ def _warnings(report: DenoisingReport, *, has_background: bool) -> list[str]:
             f"Residuals pooled over large areas share a spectrum of {report.shared_residual:.2%} of the edge jump: a "
             "phase that is missing among the references is spread out, or references lie at the wrong energy. "
             "The errors of the fractions were widened there."
-        )
-    saturated = report.saturated_share or 0.0
-    if saturated > _MAX_SATURATED_SHARE:
-        text.append(
-            f"{saturated:.1%} of the flat are at its largest value: the detector was probably saturated there, and "
-            "the absorption is too small."
         )
     return text
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from napari_xanes._typing import Float32Array
-from napari_xanes.ops.flats import find_flats
+from napari_xanes.ops.flats import Dark, dark_counts, find_flats
 from napari_xanes.photon_transfer import PhotonTransfer, noise_ratio, photon_transfer
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
@@ -49,7 +50,7 @@ def detector_gain(stack: SpectralStack, i0: Any) -> PhotonTransfer:
 def _measure(stack: SpectralStack, i0: Any) -> PhotonTransfer:
     if stack.is_lazy:
         return PhotonTransfer(reason="the stack stays in its file; give gain")
-    found = photon_transfer(_tiles(stack.data, stack.corrections.dark, stack.shape))
+    found = photon_transfer(_tiles(stack.data, dark_counts(stack), stack.shape))
     if found.reason or isinstance(i0, Spectrum):
         return found
     flats = find_flats(stack, i0)
@@ -57,9 +58,7 @@ def _measure(stack: SpectralStack, i0: Any) -> PhotonTransfer:
         return found
     source = i0 if isinstance(i0, SpectralStack) else stack
     n_flat = float(np.mean(source.corrections.frames_per_flat))
-    ratio = n_flat * noise_ratio(
-        _tiles(flats.frames, source.corrections.dark, stack.shape), found.gain, found.read_noise
-    )
+    ratio = n_flat * noise_ratio(_tiles(flats.frames, flats.dark, stack.shape), found.gain, found.read_noise)
     if 1 / _MAX_RATIO < ratio < _MAX_RATIO:
         return found
     return PhotonTransfer(
@@ -69,7 +68,7 @@ def _measure(stack: SpectralStack, i0: Any) -> PhotonTransfer:
     )
 
 
-def _tiles(data: Any, dark: Any, shape: tuple[int, ...]) -> Float32Array:
+def _tiles(data: Any, dark: Dark, shape: tuple[int, ...]) -> Float32Array:
     """Return some tiles of all frames without dark, one below the other, (E, Y, X)."""
     box = (shape[1] // 2,) if len(shape) == 4 else ()
     height, width = shape[-2:]
@@ -80,10 +79,9 @@ def _tiles(data: Any, dark: Any, shape: tuple[int, ...]) -> Float32Array:
             [slice(int(a), int(a) + _TILE) for a in np.linspace(0, max(n - _TILE, 0), _TILES)] for n in (height, width)
         )
         corners = [(row, column) for row in rows for column in columns]
-    parts = [np.asarray(data[(slice(None), *box, *corner)], dtype=np.float32) for corner in corners]
-    if dark is not None:
-        parts = [
-            part - np.asarray(dark, dtype=np.float32)[(..., *box, *corner)]
-            for part, corner in zip(parts, corners, strict=True)
-        ]
-    return np.concatenate(parts, axis=1)
+    numbers, tiles = np.arange(prod(shape[1:])).reshape(shape[1:]), []
+    for corner in corners:
+        tile = np.asarray(data[(slice(None), *box, *corner)], dtype=np.float32)
+        spectra = tile.reshape(len(tile), -1) - dark(slice(None), numbers[(*box, *corner)].ravel())
+        tiles.append(spectra.astype(np.float32).reshape(tile.shape))
+    return np.concatenate(tiles, axis=1)

@@ -11,9 +11,12 @@ from napari_xanes._typing import Float32Array, Float64Array, IndexArray
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
+Dark = Callable[[Any, Any], Any]
+"""Gives the dark counts of some frames and flattened pixels."""
 
-def dark_counts(stack: SpectralStack) -> Callable[[Any, Any], Any]:
-    """Return a function that gives the dark counts of some frames and flattened pixels."""
+
+def dark_counts(stack: SpectralStack) -> Dark:
+    """Return a function that gives the dark counts of a stack."""
     dark = stack.corrections.dark
     if dark is None:
         return lambda frames, pixels: 0.0
@@ -36,7 +39,7 @@ class Flats(NamedTuple):
     """
 
     frames: Any
-    dark: Callable[[Any, Any], Any]
+    dark: Dark
     low: IndexArray
     weight: Float32Array
     exposure: Float32Array
@@ -142,19 +145,20 @@ def _neighbours(flats: Float64Array, energy: Float64Array) -> tuple[IndexArray, 
 
 
 def _exposure_ratio(stack: SpectralStack) -> Float32Array:
-    """Return the sample's exposure over that of the flats, (E, 1), a factor on the flats; 1 unless both are known."""
-    exposure, flat_exposure = stack.corrections.exposure, stack.corrections.flat_exposure
-    if exposure is None or flat_exposure is None:
-        exposure = flat_exposure = 1
+    """Return the sample's exposure over that of the flats, (E, 1), a factor on the flats."""
+    exposure, flat_exposure = _if_both_known(stack.corrections.exposure, stack.corrections.flat_exposure)
     return _column(np.asarray(exposure) / np.asarray(flat_exposure), stack.shape[0])
 
 
 def _exposures_of_both(stack: SpectralStack, flats: SpectralStack) -> tuple[Float32Array, Float32Array]:
-    """Return the exposures of a stack and of a stack of flats, (E, 1) and (N, 1); 1 unless both are known."""
-    sample, flat = stack.corrections.exposure, flats.corrections.exposure
-    if sample is None or flat is None:
-        sample = flat = 1
+    """Return the exposures of a stack and of a stack of flats, (E, 1) and (N, 1)."""
+    sample, flat = _if_both_known(stack.corrections.exposure, flats.corrections.exposure)
     return _column(sample, stack.shape[0]), _column(flat, flats.shape[0])
+
+
+def _if_both_known(sample: Any, flat: Any) -> tuple[Any, Any]:
+    """Return two exposures, 1 for both unless both are known."""
+    return (1, 1) if sample is None or flat is None else (sample, flat)
 
 
 def _column(values: Any, n_frames: int) -> Float32Array:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes._typing import Float64Array, IndexArray
-from napari_xanes.saturation import saturated_share
+from napari_xanes.saturation import saturation_warnings
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
@@ -18,7 +18,6 @@ _LEAST_SHARE, _LEAST_SIGMA, _LEAST_GAIN = 0.04, 6.0, 3.0
 """An edge in I0 has at least this share of the sample's, this many standard errors, and explains so much of I0 that the
 squares left over fall by this factor."""
 
-_MAX_SATURATED_SHARE = 0.001
 _MAX_EMPTY_SHARE = 0.01
 
 
@@ -94,21 +93,8 @@ def told_about_i0(stack: SpectralStack, i0: Any, depth: Any) -> list[str]:
             )
     flats = i0.data if isinstance(i0, SpectralStack) else stack.corrections.flat if i0 == "flat" else None
     if flats is not None:
-        told += _told_about_saturation("flat", flats, len(stack.shape))
-    return told + _told_about_saturation("images", stack.data, len(stack.shape))
-
-
-def _told_about_saturation(what: str, frames: Any, n_axes: int) -> list[str]:
-    """Say how much of three frames is saturated, if they are in memory."""
-    if not isinstance(frames, np.ndarray):
-        return []
-    chosen = [frames] if frames.ndim < n_axes else [frames[i] for i in {0, len(frames) // 2, len(frames) - 1}]
-    share = max(saturated_share(frame) for frame in chosen)
-    if share <= _MAX_SATURATED_SHARE:
-        return []
-    return [
-        f"{share:.1%} of the {what} are at the largest value: the detector was saturated, and I0 or I is too low there"
-    ]
+        told += saturation_warnings("flat", flats, len(stack.shape))
+    return told + saturation_warnings("images", stack.data, len(stack.shape))
 
 
 def told_about_empty_values(stack: SpectralStack, n_empty: IndexArray) -> list[str]:
