@@ -11,6 +11,9 @@ from napari_xanes.denoising.binning import BinnedStack
 from napari_xanes.spectrum import Spectrum
 
 _MAX_LEARNED = 6
+_LEAST_HEIGHT, _MOST_HEIGHT = 1e-3, 1e3
+"""Limits of the largest value of a normalized reference."""
+
 _NULL_EDGE_MARGIN = 1.1  # factor on the largest eigenvalue that noise alone reaches
 
 
@@ -80,9 +83,17 @@ def design_from_references(
     Raises
     ------
     ValueError
-        If the references and the background are not linearly independent on these energies.
+        If a reference is not finite or far from normalized, or the references and the background are not linearly
+        independent on these energies.
     """
     spectra = [np.interp(energy - shift, reference.energy, reference.mu) for reference in references]
+    for reference, mu in zip(references, spectra, strict=True):
+        largest = float(np.abs(mu).max())  # NaN if a value is
+        if not _LEAST_HEIGHT < largest < _MOST_HEIGHT:
+            raise ValueError(
+                f"reference {reference.name!r} reaches {largest:.2g} on these energies, but references are normalized "
+                "to an edge jump of 1: normalize it, or mark it with normalized=False"
+            )
     root = np.sqrt(weight)
     columns = np.concatenate([np.stack(spectra, axis=1), baseline_columns(energy)], axis=1) * root[:, None]
     if np.linalg.cond(columns / np.linalg.norm(columns, axis=0)) > 1e6:

@@ -20,6 +20,9 @@ _NOISE_RADIUS, _OUTLIER = 2.0, 5.0
 """Radius in pixels over which noise that was estimated from each pixel alone is averaged: weights that are noisy
 themselves would hide small features. Pixels with so many times their neighbours' variance are left out."""
 
+_LEAST_ENERGIES = 3
+"""Number of energies that a second difference takes."""
+
 _LEAST_PIXELS, _MOST_PIXELS = 20, 4000
 """Numbers of pixels of a band from which the noise of each energy is estimated."""
 
@@ -57,9 +60,14 @@ def estimate_precision(stack: SpectralStack, progress: Progress | None = None) -
     Raises
     ------
     ValueError
-        If no pixel holds finite values at all energies.
+        If no pixel holds finite values at all energies, or the noise of fewer than three energies is not known.
     """
     noise = stack.noise if isinstance(stack.noise, PhotonNoise) else None
+    if noise is None and stack.energy.size < _LEAST_ENERGIES:
+        raise ValueError(
+            f"{stack.name!r} has {stack.energy.size} of the {_LEAST_ENERGIES} energies that it takes to estimate its "
+            "noise from differences between energies; denoise more energies, or optical_depth with a known gain"
+        )
     shape = stack.shape[1:]
 
     def flat_pixels(band: Float32Array, rows: slice) -> slice:

@@ -106,7 +106,9 @@ def _mean_in(stack: SpectralStack, mask: BoolArray, progress: Progress | None) -
     means, others, relative = np.empty(n_frames), np.empty(n_frames), np.empty((n_frames, -(-n_pixels // step)))
     for i in range(n_frames):
         frame = np.asarray(stack.data[i]).ravel().astype(np.float64) - dark(i, slice(None))
-        others[i] = np.nanmean(frame[~flat]) if n_pixels < flat.size else np.nan
+        outside = frame[~flat]
+        outside = outside[np.isfinite(outside)]
+        others[i] = outside.mean() if outside.size else np.nan
         values = frame[flat]
         finite = np.isfinite(values)
         if not finite.any():

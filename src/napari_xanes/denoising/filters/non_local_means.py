@@ -12,7 +12,7 @@ def non_local_means(image: Float32Array) -> Float32Array:
     from skimage.restoration import denoise_nl_means
 
     clean = denoise_nl_means(image.astype(np.float32), patch_size=5, patch_distance=6, h=0.7, sigma=1.0, fast_mode=True)
-    return np.asarray(clean, np.float32)
+    return np.asarray(clean, np.float32).reshape(image.shape)  # scikit-image drops an axis of length 1
 
 
 def clean_edge_jump(jump: Float32Array, sigma: Float32Array) -> Float32Array:

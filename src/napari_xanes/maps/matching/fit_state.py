@@ -131,9 +131,9 @@ def estimate_fit_state(
     total_offset, width = misfit.minimum(offsets, _START_WIDTHS, broadening)
     weights = checked_weights(library, track_weights).tolist()
     spread = shift if shift_spread is None else shift_spread
-    weighted_width, aligned = np.inf, None
+    weighted_width, aligned = -1.0, None  # no width yet
     for factor in _WIDTH_FACTORS:
-        if track_weights is None and abs(width / weighted_width - 1) > _REWEIGHT_TOLERANCE:
+        if track_weights is None and abs(width - weighted_width) > _REWEIGHT_TOLERANCE * abs(weighted_width):
             grid = grid_at(offset=total_offset, broadening=width, shift=shift, spread=spread)
             weights, weighted_width = estimate_track_weights(grid, sample.spectra).round(4).tolist(), width
         if offset is not None and broadening is not None and shift_spread is not None:
@@ -149,7 +149,8 @@ def estimate_fit_state(
         if broadening is None:
             grid_of_width = partial(grid_at, offset=total_offset, shift=min(shift, _ALIGNED), spread=_ALIGNED)
             width = _improve_width(partial(grid_of_width, tracks=common), aligned, width, factor)
-        if abs(np.log(width / previous_width)) < _WIDTH_TOLERANCE and abs(mean_shift) < _OFFSET_CONVERGED:
+        is_same_width = width == previous_width or abs(np.log(width / previous_width)) < _WIDTH_TOLERANCE
+        if is_same_width and abs(mean_shift) < _OFFSET_CONVERGED:
             break
     means, counts = aligned or (sample.means, sample.weights)
     misfit = MeanMisfit(library, np.arange(len(library)), window.energy, columns, means, counts)

@@ -25,6 +25,9 @@ _MIN_CLUSTER_SHARE = 0.01
 
 _FEW_SPECTRA = 50
 
+_LARGEST = 1e15
+"""Squares of larger values leave the range of float32."""
+
 
 @dataclass(frozen=True)
 class PixelSample:
@@ -51,7 +54,7 @@ def sample_pixels(stack: SpectralStack, window: EnergyWindow, background: str) -
     Raises
     ------
     ValueError
-        If no pixel has a finite spectrum, or no spectrum has an edge.
+        If no pixel has a finite spectrum, no spectrum has an edge, or values are beyond those of any detector.
     """
     spectra = _finite_spectra(stack, window)
     free = background_columns(window.energy, background).astype(np.float32)
@@ -71,6 +74,11 @@ def _finite_spectra(stack: SpectralStack, window: EnergyWindow) -> Float32Array:
         rows = np.asarray(stack.data[window.frames, ..., start::step, :], dtype=np.float32)
         spectra = rows.reshape(window.energy.size, -1)
         spectra = spectra[:, np.isfinite(spectra).all(axis=0)]
+        if spectra.shape[1] and np.abs(spectra).max() > _LARGEST:
+            raise ValueError(
+                f"values of {stack.name!r} reach {np.abs(spectra).max():.2g} {stack.unit}, which is no absorption: "
+                "check how the stack was read, or crop away the pixels"
+            )
         if spectra.shape[1]:
             return spectra
     raise_if_frame_empty(stack)

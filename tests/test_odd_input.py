@@ -1,0 +1,106 @@
+"""Every method with odd stacks, references and values of parameters: a result, or an error that says why not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.method_contracts import as_lazy, values_to_try
+from tests.odd_input import SPECTRA, STACKS, odd_references, runs_or_says_why
+
+import napari_xanes as nx
+from napari_xanes import SpectralStack, Spectrum
+from napari_xanes.maps import ESTIMATORS
+from napari_xanes.ops import OPERATIONS
+from napari_xanes.recipe import method_of
+from napari_xanes.stack import UNITS
+
+METHODS = [*OPERATIONS, *ESTIMATORS]
+
+PARAMETERS: dict[str, list[dict[str, Any]]] = {
+    "optical_depth": [{}, {"i0": "empty"}],
+    "denoise": [{"references": True}, {"references": True, "noise": "tv"}, {"references": True, "noise": "none"}, {}],
+    "denoise_blind_spot": [{"steps": 10, "device": "cpu"}],
+    "normalize_edge": [{}, {"method": "mback", "absorber": "Ni K"}],
+    "fit_references": [{"references": True}, {"references": True, "fractions": True}],
+    "edge_energy": [{}, {"references": True}],
+    "match_library": [{"library": "mn-l23-oh"}],
+}
+"""What each method is tried with; `references` stands for the fixture."""
+
+CASES = [(name, i) for name in METHODS for i in range(len(PARAMETERS.get(name, [{}])))]
+
+
+@pytest.fixture
+def stacks(count_stack: SpectralStack, depth_stack: SpectralStack, l_edge_stack: SpectralStack) -> Any:
+    special = {"optical_depth": count_stack, "match_library": l_edge_stack}
+    return {name: special.get(name, depth_stack) for name in METHODS}
+
+
+def _parameters(name: str, number: int, references: list[Spectrum]) -> dict[str, Any]:
+    chosen = PARAMETERS.get(name, [{}])[number]
+    return {key: references if key == "references" else value for key, value in chosen.items()}
+
+
+@pytest.mark.parametrize("odd", STACKS)
+@pytest.mark.parametrize(("name", "number"), CASES)
+def test_odd_stacks(name: str, number: int, odd: str, stacks: Any, references: list[Spectrum]) -> None:
+    runs_or_says_why(method_of(name), STACKS[odd](stacks[name]), _parameters(name, number, references))
+
+
+@pytest.mark.parametrize("odd", ["one row", "one column", "one pixel", "two energies", "masked", "NaN", "constant"])
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "match_library"])
+def test_odd_lazy_stacks(name: str, odd: str, stacks: Any, references: list[Spectrum]) -> None:
+    runs_or_says_why(method_of(name), as_lazy(STACKS[odd](stacks[name])), _parameters(name, 0, references))
+
+
+@pytest.mark.parametrize("odd", STACKS)
+@pytest.mark.parametrize("name", ["denoise", "denoise_pca", "denoise_nlm", "fit_references", "edge_energy"])
+def test_odd_counts_with_known_noise(
+    name: str, odd: str, count_stack: SpectralStack, references: list[Spectrum]
+) -> None:
+    counted = replace(count_stack, metadata={**count_stack.metadata, "gain": 1.0})
+    try:
+        depth = nx.ops.optical_depth(STACKS[odd](counted))
+    except ValueError:
+        return  # `test_odd_stacks` looks at the error
+    runs_or_says_why(method_of(name), depth, _parameters(name, 0, references))
+
+
+@pytest.mark.parametrize("quantity", UNITS)
+@pytest.mark.parametrize("name", METHODS)
+def test_every_quantity(name: str, quantity: Any, stacks: Any, references: list[Spectrum]) -> None:
+    stack = SpectralStack(np.array(stacks[name].data), stacks[name].energy, quantity)
+    runs_or_says_why(method_of(name), stack, _parameters(name, 0, references))
+
+
+@pytest.mark.parametrize("odd", SPECTRA)
+@pytest.mark.parametrize(
+    ("name", "parameter"),
+    [
+        ("fit_references", "references"),
+        ("denoise", "references"),
+        ("edge_energy", "references"),
+        ("optical_depth", "i0"),
+        ("match_library", "library"),
+    ],
+)
+def test_odd_references(
+    name: str, parameter: str, odd: str, depth_stack: SpectralStack, count_stack: SpectralStack, references: Any
+) -> None:
+    given = odd_references(odd, references)
+    if parameter == "i0":
+        given = given[0] if given else None
+    runs_or_says_why(method_of(name), count_stack if parameter == "i0" else depth_stack, {parameter: given})
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_value_of_a_parameter(name: str, stacks: Any, references: list[Spectrum]) -> None:
+    method = method_of(name)
+    for parameter in method.parameters.values():
+        for value in values_to_try(parameter):
+            if (parameter.name == "steps" and value > 100) or parameter.name == "adapt":
+                continue  # too long
+            runs_or_says_why(method, stacks[name], _parameters(name, 0, references) | {parameter.name: value})
