@@ -16,6 +16,9 @@ from napari_xanes.parameters import Param
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
+I0_WORDS = ("auto", "flat", "empty")
+"""Where I0 may come from in the stack itself; any other text is a path."""
+
 
 def load_references(value: Any) -> list[Spectrum]:
     """Return spectra from Spectrum objects, paths, or mappings such as ``{path: NiO.txt, name: NiO, valence: 2}``.
@@ -96,7 +99,7 @@ def load_i0(value: Any) -> Any:
     ValueError
         If the value is none of these, or the file holds neither a spectrum nor a stack.
     """
-    if isinstance(value, str | Path) and str(value) not in ("auto", "flat", "empty"):
+    if isinstance(value, str | Path) and value not in I0_WORDS:
         return _spectrum_or_stack(Path(value))
     if isinstance(value, Mapping) and "mu" in value:
         return Spectrum.from_plain(value)
@@ -151,13 +154,17 @@ def load_region(value: Any) -> Any:
     raise ValueError(f"a region is a boolean mask or a box (y0, y1, x0, x1) in pixels, not {value!r}")
 
 
-References = Annotated[Any, BeforeValidator(load_references), Param(kind="references")]
+References = Annotated[Any, BeforeValidator(load_references), Param(kind="references", files=True)]
 """A list of Spectrum, given as objects or as files."""
 
-Reference = Annotated[Any, BeforeValidator(load_reference), Param(kind="reference")]
+Reference = Annotated[Any, BeforeValidator(load_reference), Param(kind="reference", files=True)]
 """One Spectrum, given as an object or as a file, or None."""
 
-I0 = Annotated[Any, BeforeValidator(load_i0), Param(kind="i0", label="I0", auto="flats, I0 spectrum or empty area")]
+I0 = Annotated[
+    Any,
+    BeforeValidator(load_i0),
+    Param(kind="i0", label="I0", auto="flats, I0 spectrum or empty area", files=True, words=I0_WORDS),
+]
 """The incident intensity, or where it comes from."""
 
 Region = Annotated[Any, BeforeValidator(load_region), Param(kind="region")]

@@ -23,6 +23,9 @@ MAX_DEPTH = 60
 MAX_MASK_PIXELS = 1 << 28
 """Pixels of the largest mask, 16384 x 16384: a few bytes of run lengths can ask for any number."""
 
+_BESIDE_THE_NAME = ("state", "version", "files")
+"""Keys of a written step that are not its name."""
+
 READ_KEYWORDS = ("energies", "quantity", "select", "repeat")
 """Keywords of `napari_xanes.read` that say which values are read; a source keeps them."""
 
@@ -152,6 +155,8 @@ class Step:
         is repeated exactly; without one, the state is estimated again.
     version : str, optional
         Version of napari-xanes that ran the step.
+    files : mapping of str to str, optional
+        Content hashes of the files that the step read, by path.
 
     Examples
     --------
@@ -163,11 +168,13 @@ class Step:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     state: Mapping[str, Any] | None = None
     version: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
             raise ValueError(f"a step must have the name of an operation or estimator, not {self.name!r}")
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
+        object.__setattr__(self, "files", MappingProxyType(dict(self.files)))
         if self.state is not None:
             object.__setattr__(self, "state", MappingProxyType(dict(self.state)))
 
@@ -178,12 +185,14 @@ class Step:
         return hash(repr(self.to_plain(exact=True)))
 
     def to_plain(self, *, exact: bool = False) -> dict[str, Any]:
-        """Return the step as plain values; with `exact`, also its state and version."""
+        """Return the step as plain values; with `exact`, also its state, version and the hashes of its files."""
         plain: dict[str, Any] = {self.name: to_plain(self.parameters)}
         if exact and self.state is not None:
             plain["state"] = to_plain(self.state)
         if exact and self.version is not None:
             plain["version"] = self.version
+        if exact and self.files:
+            plain["files"] = to_plain(self.files)
         return plain
 
     @classmethod
@@ -199,7 +208,7 @@ class Step:
             return cls(plain)
         if not isinstance(plain, Mapping):
             raise ValueError(f"a step is written as 'name: {{parameters}}', not as {plain!r}")
-        names = [key for key in plain if key not in ("state", "version")]
+        names = [key for key in plain if key not in _BESIDE_THE_NAME]
         if len(names) != 1:
             raise ValueError(f"a step names exactly one operation or estimator, this one has {names!r}")
         parameters = plain[names[0]]
@@ -208,7 +217,10 @@ class Step:
         state, version = plain.get("state"), plain.get("version")
         if not isinstance(state, Mapping | None):
             raise ValueError(f"the state of {names[0]!r} must be a mapping, not {str(state)[:60]!r}")
-        return cls(names[0], parameters or {}, state, None if version is None else str(version))
+        files = plain.get("files") or {}
+        if not isinstance(files, Mapping) or not all(isinstance(text, str) for pair in files.items() for text in pair):
+            raise ValueError(f"the files of {names[0]!r} must be paths with content hashes, not {str(files)[:60]!r}")
+        return cls(names[0], parameters or {}, state, None if version is None else str(version), files)
 
 
 @dataclass(frozen=True)

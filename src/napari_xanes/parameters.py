@@ -34,6 +34,11 @@ class Param(annotated_types.GroupedMetadata):
         Label in a form; by default the name with spaces.
     auto : str, optional
         Where the value comes from if it is left out, in a few words ("from the data").
+    files : bool
+        Whether text is the path of a file. Such a value may also be a list of paths, or a mapping with ``path``. A
+        recipe finds these files, and no others, from its own folder.
+    words : tuple of str
+        Texts that are no paths, such as ``"auto"``.
     """
 
     unit: str = ""
@@ -43,6 +48,8 @@ class Param(annotated_types.GroupedMetadata):
     kind: str | None = None
     label: str | None = None
     auto: str | None = None
+    files: bool = False
+    words: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[annotated_types.BaseMetadata]:
         """Yield the bounds as a validator that checks each number of a range."""

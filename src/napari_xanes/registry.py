@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, update_wrapper
 from importlib import import_module
@@ -21,6 +21,7 @@ from napari_xanes.parameter_map import MapSet
 from napari_xanes.parameters import Parameter, parameters_of, validator
 from napari_xanes.progress import Progress, part
 from napari_xanes.stack import SpectralStack
+from napari_xanes.step_files import changed_files, current_files
 from napari_xanes.version import __version__
 
 logger = logging.getLogger(__name__)
@@ -115,6 +116,8 @@ class Method(Generic[R]):
         if not isinstance(stack, SpectralStack):
             raise TypeError(f"{self.name} works on a SpectralStack, not on a {type(stack).__name__}")
         step_parameters = self.validated(step.parameters)
+        contents = current_files(self.parameters, step)
+        files, changed = {**step.files, **contents}, changed_files(self.parameters, step, contents)
         state = step.state
         if state is None:
             fits_long = self.fit is not None and _takes_progress(self.fit)
@@ -127,8 +130,9 @@ class Method(Generic[R]):
         start = perf_counter()
         result: R = self.function(stack, **parameters)
         logger.debug("%s: %.3f s on %r", self.name, perf_counter() - start, stack)
-        done = Step(self.name, _plain(step_parameters), _plain(state) if self.fit else None, __version__)
-        return replace(result, history=(*stack.history, done), source=stack.source)
+        done = Step(self.name, _plain(step_parameters), _plain(state) if self.fit else None, __version__, files)
+        metadata = with_warnings(result.metadata, changed)
+        return replace(result, history=(*stack.history, done), source=stack.source, metadata=metadata)
 
     def _fitted(
         self, stack: SpectralStack, parameters: Mapping[str, Any], progress: Progress | None
@@ -144,6 +148,13 @@ class Method(Generic[R]):
 
     def __repr__(self) -> str:
         return f"<{self.name}: {self.summary}>"
+
+
+def with_warnings(metadata: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any]:
+    """Return metadata with warnings added that are not there yet."""
+    known = list(metadata.get("warnings", ()))
+    told = [text for text in dict.fromkeys(texts) if text not in known]
+    return {**metadata, "warnings": [*told, *known]} if told else dict(metadata)
 
 
 def _takes_progress(function: Callable[..., Any]) -> bool:

@@ -17,7 +17,7 @@ _KEV_LIMIT = 30.0
 """Axes that end below this value are probably in keV: no absorption edge that is imaged lies below 30 eV."""
 
 
-_WRITTEN = ("path", "normalized", "warnings")
+_WRITTEN = ("path", "fingerprint", "normalized", "warnings")
 """Metadata of a spectrum that a recipe keeps."""
 
 
@@ -77,7 +77,7 @@ class Spectrum:
         Standard error of `mu`.
     metadata : mapping, optional
         Other facts from the file. ``normalized`` is False for a measured spectrum with its background, True after
-        normalization, absent when unknown; ``path`` is the file.
+        normalization, absent when unknown; ``path`` is the file, ``fingerprint`` its content hash.
 
     Raises
     ------

@@ -165,7 +165,7 @@ def assert_same_spectra(reread, expected, path):
         np.testing.assert_array_equal(a.energy, b.energy)
         np.testing.assert_array_equal(a.mu, b.mu)
         np.testing.assert_array_equal(a.sigma, b.sigma)
-        assert dict(a.metadata) == dict(b.metadata) | {"path": str(path)}
+        assert dict(a.metadata) == dict(b.metadata) | {"path": str(path), "fingerprint": io.fingerprint(path)}
 
 
 @fast

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from functools import cache
 from inspect import signature
@@ -14,6 +14,7 @@ from typing import Any, get_args, get_type_hints
 
 from napari_xanes.history import to_plain
 from napari_xanes.io.column_choice import NOTHING, Choice
+from napari_xanes.io.files import fingerprint
 from napari_xanes.io.raw_stack import RawStack, finalize
 from napari_xanes.io.read_errors import wrap_read_errors
 from napari_xanes.parameter_map import MapSet
@@ -181,7 +182,7 @@ class SpectraReader(Format):
     """
 
     def read(self, path: str | Path, *, choice: Choice = NOTHING) -> list[Spectrum]:
-        """Read the spectra in a file of this format.
+        """Read the spectra in a file of this format; their metadata keep the content hash of the file.
 
         Parameters
         ----------
@@ -204,7 +205,8 @@ class SpectraReader(Format):
             spectra: list[Spectrum] = self.function(Path(path), **arguments)
             if not spectra:
                 raise ValueError("the file holds no spectrum")
-        return spectra
+            content = fingerprint(path)
+        return [replace(spectrum, metadata={**spectrum.metadata, "fingerprint": content}) for spectrum in spectra]
 
 
 @dataclass(frozen=True)

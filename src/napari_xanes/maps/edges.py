@@ -46,7 +46,7 @@ def _load_optional_references(value: Any) -> Any:
 
 
 References = Annotated[
-    Any, BeforeValidator(_load_optional_references), Param(kind="calibration", auto="not calibrated")
+    Any, BeforeValidator(_load_optional_references), Param(kind="calibration", auto="not calibrated", files=True)
 ]
 """References with valences, or None."""
 

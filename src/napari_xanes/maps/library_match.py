@@ -29,9 +29,11 @@ from napari_xanes.progress import Progress, part
 from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
 from napari_xanes.theory.embedding.methods import BuiltInMethod
-from napari_xanes.theory.library.shipped import load_library
+from napari_xanes.theory.library.shipped import LIBRARIES, load_library
 
-LibraryArgument = Annotated[Any, BeforeValidator(load_library), Param(kind="library")]
+LibraryArgument = Annotated[
+    Any, BeforeValidator(load_library), Param(kind="library", files=True, words=tuple(LIBRARIES))
+]
 """A Library, given as an object, a name, or a file."""
 
 Background = Literal["linear", "constant", "none"]

@@ -34,7 +34,7 @@ from napari_xanes.stack import SpectralStack
 OptionalReferences = Annotated[
     Any,
     BeforeValidator(lambda value: None if value is None else load_references(value)),
-    Param(kind="references", auto="learned from the stack"),
+    Param(kind="references", auto="learned from the stack", files=True),
 ]
 
 _MIN_ENERGIES = 8

@@ -101,7 +101,9 @@ def write_spectra(spectra: list[Spectrum], path: Path) -> None:
         if axis_number is None:
             axis_number = column("energy_eV", spectrum.energy)
             axes.append((spectrum.energy, axis_number))
-        metadata = pack_mapping({k: v for k, v in spectrum.metadata.items() if k != "path"}, keep_inline)[0]
+        metadata = pack_mapping(
+            {k: v for k, v in spectrum.metadata.items() if k not in ("path", "fingerprint")}, keep_inline
+        )[0]
         descriptions.append(
             {
                 "name": spectrum.name,

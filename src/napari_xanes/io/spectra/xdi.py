@@ -132,7 +132,9 @@ def write_spectra(spectra: list[Spectrum], path: Path) -> None:
     columns, labels, descriptions = [energy], ["energy eV"], []
     words = unique_names([_word(s) for s in spectra] if len(spectra) > 1 else [_standard(spectra[0])])
     for spectrum, word in zip(spectra, words, strict=True):
-        metadata = pack_mapping({k: v for k, v in spectrum.metadata.items() if k != "path"}, keep_inline)[0]
+        metadata = pack_mapping(
+            {k: v for k, v in spectrum.metadata.items() if k not in ("path", "fingerprint")}, keep_inline
+        )[0]
         descriptions.append(
             {
                 "name": spectrum.name,
