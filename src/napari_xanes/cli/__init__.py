@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 import warnings
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +10,15 @@ from typing import Annotated
 import typer
 
 from napari_xanes.cli.converting import convert
+from napari_xanes.cli.ending import ending_in_words, shows_trace
 from napari_xanes.cli.info import info
 from napari_xanes.cli.logs import log_to_stderr
 from napari_xanes.cli.methods import ops
 from napari_xanes.cli.options import Folder, say, warn
 from napari_xanes.cli.running import run
 from napari_xanes.cli.simulating import simulate
-from napari_xanes.saving.termination import cleaning_up
+
+logger = logging.getLogger(__name__)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,10 +32,16 @@ def options(
     context: typer.Context,
     verbose: Annotated[
         int,
-        typer.Option("-v", "--verbose", count=True, help="Log to standard error what is done; twice for timings too."),
+        typer.Option(
+            "-v",
+            "--verbose",
+            count=True,
+            help="Log to standard error what is done, and where errors arise; twice for timings too.",
+        ),
     ] = 0,
 ) -> None:
     """X-ray absorption image stacks: what a file holds, other formats, recipes on files, the demo."""
+    shows_trace.set(verbose > 0)
     context.call_on_close(log_to_stderr(verbose))
 
 
@@ -54,12 +62,17 @@ def demo(
 
 
 def main() -> None:
-    """Run the command line; show errors that a user can correct in one line, without a traceback."""
-    warnings.showwarning = lambda message, *_args, **_more: warn(str(message))
-    try:
-        with cleaning_up():
-            app()
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        typer.secho(f"napari-xanes: {text}", err=True, fg="red")
-        sys.exit(1)
+    """Run the command line; show what ends it in one line, without a traceback."""
+    told: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+        """Print what a user should know, once; others, such as a division by zero, go into the log."""
+        if not issubclass(category, UserWarning):
+            logger.info("%s: %s", category.__name__, message)
+        elif str(message) not in told:
+            told.add(str(message))
+            warn(str(message))
+
+    warnings.showwarning = show
+    with ending_in_words():
+        app()

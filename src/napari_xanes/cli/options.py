@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from napari_xanes.io.files import one_line
 from napari_xanes.progress import Progress
 
 Select = Annotated[
@@ -29,7 +30,7 @@ def say(text: str) -> None:
 
 def warn(text: str) -> None:
     """Print a note on standard error."""
-    typer.secho(f"note: {text}", err=True)
+    typer.secho(f"note: {one_line(text)}", err=True)
 
 
 def progress_on_a_line(title: str) -> Progress | None:

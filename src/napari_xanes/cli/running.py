@@ -36,8 +36,10 @@ def run(
         result = nx.run(steps, stack, progress=progress_on_a_line(path.name))
         for file in save_result(result, target):
             say(str(file))
-        for warning in result.metadata.get("warnings", ()):
-            warn(warning)
+        told = stack.metadata.get("warnings", ())  # when it was read
+        for warning in dict.fromkeys(result.metadata.get("warnings", ())):
+            if warning not in told:
+                warn(warning if len(paths) == 1 else f"{path.name}: {warning}")
 
 
 def _result_name(path: Path) -> str:
