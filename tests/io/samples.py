@@ -118,8 +118,8 @@ def _zarr(folder: Path) -> list[Sample]:
         group.create_array("images", data=FRAMES)
         group.create_array("energy", data=np.array(ENERGY))
     return [
-        ("own.zarr", "own.zarr/.zattrs"),
-        ("own.zarr", chunk(folder, "own.zarr/0")),
+        ("own.zarr", "own.zarr/zarr.json"),
+        ("own.zarr", chunk(folder, "own.zarr/image")),
         ("v2.zarr", "v2.zarr/images/.zarray"),
         ("v3.zarr", "v3.zarr/images/zarr.json"),
         ("v3.zarr", chunk(folder, "v3.zarr/images")),

@@ -90,7 +90,7 @@ def test_spectra(suffix, mark, tmp_path):
     check(io.read_spectra, path, json.loads(lines[at].removeprefix(mark)), write)
 
 
-@pytest.mark.parametrize("name", [".zattrs", "0/.zarray"])
+@pytest.mark.parametrize("name", ["zarr.json", "image/0/zarr.json"])
 def test_zarr(name, tmp_path):
     path = tmp_path / "own.zarr"
     io.write(STACK, path)

@@ -132,3 +132,50 @@ def test_csv_with_the_old_header_is_still_read(tmp_path):
     )
     (spectrum,) = io.read_spectra(tmp_path / "a.csv")
     assert (spectrum.name, spectrum.valence, spectrum.mu.tolist()) == ("Fe metal", 0.0, [0.1, 0.9])
+
+
+ZARR = SpectralStack(
+    np.random.default_rng(2).random((5, 4, 5), np.float32),
+    8300.0 + np.arange(5),
+    "counts",
+    0.04,
+    metadata={"flat": np.zeros((5, 4, 5), np.float32), "i0": np.ones(5)},
+)
+
+
+@pytest.mark.parametrize("metadata", [ZARR.metadata, {}], ids=["with flats", "alone"])
+def test_naparis_own_reader_shows_the_images_of_a_zarr_folder(tmp_path, metadata):
+    naparis = pytest.importorskip("napari_builtins.io._read")
+    io.write(SpectralStack(ZARR.data, ZARR.energy, metadata=metadata), tmp_path / "a.zarr")
+    images = naparis.magic_imread([str(tmp_path / "a.zarr")])
+    (image,) = images if isinstance(images, list) else [images]
+    np.testing.assert_array_equal(np.asarray(image), ZARR.data)
+
+
+def test_ome_zarr_shows_the_images_and_no_energies_as_a_level(tmp_path):
+    reader, ome_io = pytest.importorskip("ome_zarr.reader"), pytest.importorskip("ome_zarr.io")
+    io.write(ZARR, tmp_path / "a.zarr")
+    (node,) = reader.Reader(ome_io.parse_url(str(tmp_path / "a.zarr")))()
+    (level,) = node.data
+    np.testing.assert_array_equal(np.asarray(level), ZARR.data)
+    assert [axis["name"] for axis in node.metadata["axes"]] == ["energy", "y", "x"]
+
+
+def test_ome_zarr_models_finds_our_zarr_valid(tmp_path):
+    models = pytest.importorskip("ome_zarr_models")
+    zarr = pytest.importorskip("zarr")
+    io.write(ZARR, tmp_path / "a.zarr")
+    image = models.open_ome_zarr(zarr.open_group(str(tmp_path / "a.zarr"), mode="r"))
+    (scale,) = image.ome_attributes.multiscales
+    assert [dataset.path for dataset in scale.datasets] == ["image/0"]
+
+
+def test_xarray_puts_the_energies_of_a_zarr_folder_on_their_axis(tmp_path):
+    """Five energies and five columns: only the names tell them apart."""
+    xarray = pytest.importorskip("xarray")
+    io.write(ZARR, tmp_path / "a.zarr")
+    tree = xarray.open_datatree(tmp_path / "a.zarr", engine="zarr", consolidated=False)
+    image = tree["image/0"]
+    assert image.dims == ("energy", "y", "x")
+    np.testing.assert_array_equal(image.coords["energy"], ZARR.energy)
+    np.testing.assert_array_equal(image, ZARR.data)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from napari_xanes.io.formats import Format, Reader
 from napari_xanes.io.registry import MAP_READERS, READERS
+from napari_xanes.saving.folders import recover
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +67,11 @@ def reader_of(path: Path, energies: Any) -> tuple[Reader | None, str]:
         If the file does not exist or can't be opened.
     """
     if not path.exists():
-        raise FileNotFoundError(f"{path}: there is no such file or folder")
+        if not recover(path):
+            raise FileNotFoundError(f"{path}: there is no such file or folder")
+        warnings.warn(
+            f"{path}: writing it was interrupted; its last version was brought back", UserWarning, stacklevel=3
+        )
     if holds_maps(path):
         return None, "holds parameter maps, not a stack; open it with napari_xanes.read_maps"
     reader, reasons = first_reader(READERS, path, energies)

@@ -72,8 +72,8 @@ def test_lazy_stack_and_metadata_for_other_programs(tmp_path):
     assert lazy.is_lazy
     np.testing.assert_array_equal(lazy.data[3:5, 10:30].compute(), data[3:5, 10:30])
     root = zarr.open_group(str(tmp_path / "a.zarr"), mode="r+")
-    assert root["0"].chunks == (10, 128, 128)
-    (scale,) = root.attrs["multiscales"]
+    assert root["image/0"].chunks == (10, 128, 128)
+    (scale,) = root.attrs["ome"]["multiscales"]
     assert [axis["name"] for axis in scale["axes"]] == ["energy", "y", "x"]
     # Without our own attribute it is ordinary OME-Zarr. Without an array of energies, its axis still gives them.
     del root.attrs["napari_xanes"]
@@ -196,8 +196,8 @@ def test_other_folders_are_not_replaced(tmp_path, depth_stack):
 
 def test_links_out_of_the_folder_are_not_followed(tmp_path, depth_stack):
     io.write(depth_stack, tmp_path / "a.zarr")
-    shutil.move(tmp_path / "a.zarr/0", tmp_path / "secret")
-    (tmp_path / "a.zarr/0").symlink_to(tmp_path / "secret")
+    shutil.move(tmp_path / "a.zarr/image", tmp_path / "secret")
+    (tmp_path / "a.zarr/image").symlink_to(tmp_path / "secret")
     with pytest.raises(OSError, match="leads out of the folder"):
         io.read(tmp_path / "a.zarr")
 

@@ -23,6 +23,12 @@ from napari_xanes.io.zarr.ome import Image, energies_of, image_of
 OWN = "napari_xanes"
 """Attribute of the root that marks a store of our own, and the group with the arrays of its metadata."""
 STACK = "stack 1"
+IMAGE = "image/0"
+"""The images. Their group comes before that of our arrays, because napari's own reader opens the first group."""
+COMPLETE = "complete"
+"""Says that every chunk was written, empty ones too. False lets a store with gaps be read."""
+
+_OLD_IMAGE = "0"
 
 _MARKS = ("zarr.json", ".zgroup", ".zarray")
 _ENERGY_NAMES = ("energy", "energies", "energy_eV", "energy_ev", "photon_energy", "X_eng", "eng_list")
@@ -43,10 +49,10 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
             raise ValueError("it is no JSON object")
     except ValueError as error:
         raise ValueError(f"{marks[0]}: damaged ({error})") from None
-    from napari_xanes.io.zarr import store as zarr_store
+    from napari_xanes.io.zarr.store import open_store
 
     try:
-        root = zarr_store.open_store(path)
+        root = open_store(path)
         if OWN in attributes(root):
             return None
         image = image_of(root)
@@ -71,15 +77,17 @@ def read(path: Path, energies: Any = None) -> RawStack:
     ValueError
         If it is damaged, promises more than its files can hold, or energies are missing.
     """
-    from napari_xanes.io.zarr import store as zarr_store
+    from napari_xanes.io.zarr.arrays import checked, load
+    from napari_xanes.io.zarr.store import open_store
 
-    root = zarr_store.open_store(path)
+    root = open_store(path)
     if OWN in attributes(root):
         return _read_own(path, root)
     image = image_of(root)
     if image is None:
         raise ValueError("no image stack in it")
-    data = zarr_store.load(zarr_store.checked(image.array, path))
+    stored = checked(image.array, path)
+    data = load(stored)
     if energies is not None:
         values, unit = given_energies(energies)
         metadata: dict[str, Any] = {"energy_unit": unit}
@@ -92,12 +100,12 @@ def read(path: Path, energies: Any = None) -> RawStack:
     quantity = attributes(root).get("quantity")
     if quantity not in ("counts", "transmission", "optical_depth", "fluorescence", "normalized"):
         quantity, metadata["quantity_source"] = guess_quantity(data)
-    return RawStack(data, values, quantity, size, metadata)
+    return RawStack(data, values, quantity, size, metadata, stored.told())
 
 
 def _energies(path: Path, root: Any, image: Image) -> tuple[Any, dict[str, Any]] | None:
     """Return energies in eV and their source: attributes, an array, OME metadata, or a text file in the same folder."""
-    from napari_xanes.io.zarr import store as zarr_store
+    from napari_xanes.io.zarr.arrays import checked, load
 
     group = image.group
     for place in (image.array, group, root):
@@ -106,7 +114,7 @@ def _energies(path: Path, root: Any, image: Image) -> tuple[Any, dict[str, Any]]
             value, unit = metadata.get(name), metadata.get(f"{name}_unit")
             array = None if hasattr(place, "shape") else child(place, name)
             if array is not None and hasattr(array, "shape") and array.ndim == 1 and array.size <= LONGEST_LIST:
-                value = zarr_store.load(zarr_store.checked(array, path))
+                value = load(checked(array, path))
                 unit = attributes(array).get("units") or attributes(array).get("unit")
             if isinstance(value, list | np.ndarray) and looks_like_energies(np.sort(np.asarray(value, np.float64))):
                 values, energy_unit = to_ev(value, str(unit or ("eV" if name.lower().endswith("_ev") else "")))
@@ -122,7 +130,8 @@ def _energies(path: Path, root: Any, image: Image) -> tuple[Any, dict[str, Any]]
 
 
 def _read_own(path: Path, root: Any) -> RawStack:
-    from napari_xanes.io.zarr import store as zarr_store
+    from napari_xanes.io.zarr.arrays import checked, load
+    from napari_xanes.io.zarr.store import folder_size
 
     header = attributes(root)[OWN]
     kind = header.get("format") if isinstance(header, dict) else header
@@ -131,12 +140,16 @@ def _read_own(path: Path, root: Any) -> RawStack:
     notes = {name: json.loads(str(header[name])) for name in PROVENANCE}
 
     def fetch(key: Any) -> Any:
-        return zarr_store.load(zarr_store.checked(child(root, f"{OWN}/{key}"), path))
+        return load(checked(child(root, f"{OWN}/{key}"), path, complete=True))
 
+    is_old = child(root, IMAGE) is None and child(root, _OLD_IMAGE) is not None
+    # All chunks were written, empty ones too, unless somebody says that they are not there any more.
+    images = checked(child(root, _OLD_IMAGE if is_old else IMAGE), path, complete=header.get(COMPLETE) is not False)
     return RawStack(
-        zarr_store.load(zarr_store.checked(child(root, "0"), path)),
-        np.asarray(zarr_store.load(zarr_store.checked(child(root, "energy"), path)), dtype=np.float64),
+        load(images),
+        np.asarray(load(checked(child(root, "energy"), path, complete=True)), dtype=np.float64),
         header["quantity"],
         own=True,
-        **parse_provenance(notes, with_memory_limit(fetch, zarr_store.folder_size(path / OWN))),
+        warnings=images.told(),
+        **parse_provenance(notes, with_memory_limit(fetch, folder_size(path / OWN))),
     )

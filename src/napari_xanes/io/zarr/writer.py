@@ -1,15 +1,10 @@
-"""Stacks as OME-Zarr 0.4 (Zarr 2): chunks that serve both images and spectra, everything else we know beside them."""
+"""Stacks as OME-Zarr 0.5 (Zarr 3): chunks that serve both images and spectra, everything else we know beside them."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import secrets
-import shutil
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +12,8 @@ import numpy as np
 
 from napari_xanes.io.metadata_json import pack_mapping
 from napari_xanes.io.registry import writer
-from napari_xanes.io.zarr.reader import OWN, STACK
+from napari_xanes.io.zarr.reader import COMPLETE, IMAGE, OWN, STACK
+from napari_xanes.saving.folders import replacing_folder
 from napari_xanes.stack import SpectralStack
 
 _CHUNK = (10, 128, 128)
@@ -45,15 +41,19 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
     from napari_xanes.io.zarr import store as zarr_store
     from napari_xanes.version import __version__
 
-    with _replacing(path) as draft:
+    with replacing_folder(path) as draft:
+        if path.exists() and not _is_own_store(path):
+            raise FileExistsError(f"{path} is there and was not written by napari-xanes; name another or move it away")
         root = zarr_store.created(draft)
-        write_array(root, "0", stack.data)
-        write_array(root, "energy", stack.energy).attrs["units"] = "eV"
+        axes = ["energy", *"zyx"[-stack.data.ndim + 1 :]]
+        write_array(root, IMAGE, stack.data, axes)
+        write_array(root, "energy", stack.energy, axes[:1]).attrs["units"] = "eV"
         arrays = root.create_group(OWN)
 
         def keep(name: str, data: Any) -> str:
             key = f"{len(arrays)}_" + re.sub(r"[^A-Za-z0-9_\-]", "_", name)[:40]
-            write_array(arrays, key, data)
+            # xarray wants names, and arrays of one group that share a name to be equally long.
+            write_array(arrays, key, data, [f"{key}_{axis}" for axis in range(data.ndim)])
             return key
 
         metadata, lost_keys = pack_mapping(stack.metadata, keep)
@@ -64,6 +64,7 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
         # As texts, because JSON of attributes knows no infinity.
         root.attrs[OWN] = {
             "format": STACK,
+            COMPLETE: True,
             "version": __version__,
             "quantity": stack.quantity,
             "metadata": json.dumps(metadata),
@@ -71,11 +72,16 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
             "source": json.dumps(stack.source.to_plain() if stack.source else None),
             "pixel_size": json.dumps(stack.pixel_size),
         }
-        root.attrs["multiscales"] = [_multiscale(stack)]
+        root.attrs["ome"] = {"version": "0.5", "multiscales": [_multiscale(stack)]}
 
 
-def write_array(group: Any, name: str, data: Any) -> Any:
-    """Write data as an array of their own type; lazy data are computed slab by slab."""
+def write_array(group: Any, name: str, data: Any, axes: list[str]) -> Any:
+    """Write data as an array of their own type, with checksums; lazy data are computed slab by slab.
+
+    Each chunk is written, empty ones too, so that a missing one is found when the array is read.
+    """
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+
     shape = tuple(data.shape)
     chunk_shape = _CHUNK if len(shape) == 3 else (_CHUNK[0], 8, *_CHUNK[1:]) if len(shape) == 4 else shape
     frame = data.dtype.itemsize * int(np.prod(shape[1:], dtype=np.int64))
@@ -89,7 +95,9 @@ def write_array(group: Any, name: str, data: Any) -> Any:
         chunks=chunks,
         dtype=data.dtype,
         fill_value=0,
-        chunk_key_encoding={"name": "v2", "separator": "/"},
+        compressors=[ZstdCodec(level=0), Crc32cCodec()],
+        dimension_names=axes,
+        attributes={"_ARRAY_DIMENSIONS": axes},
         config={"write_empty_chunks": True},
     )
     if not shape:
@@ -118,40 +126,16 @@ def _multiscale(stack: SpectralStack) -> dict[str, Any]:
         {"type": "translation", "translation": origin},
     ]
     return {
-        "version": "0.4",
         "name": stack.name,
         "axes": axes,
-        "datasets": [{"path": "0", "coordinateTransformations": steps}],
+        "datasets": [{"path": IMAGE, "coordinateTransformations": steps}],
     }
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary folder next to the target, which replaces the target if the block succeeds."""
-    target = path.resolve()
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{target}: there is no folder {target.parent}")
-    if target.exists() and not _is_own_store(target):
-        raise FileExistsError(f"{target} is there and was not written by napari-xanes; name another or move it away")
-    token = secrets.token_hex(4)
-    draft, old = (target.with_name(f".{target.name}.{token}.{end}") for end in ("part", "old"))
-    try:
-        yield draft
-        if target.exists():
-            os.replace(target, old)
-        try:
-            os.replace(draft, target)
-        except OSError:
-            if old.exists():
-                os.replace(old, target)
-            raise
-    finally:
-        for folder in (draft, old):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_own_store(target: Path) -> bool:
     try:
+        if (target / "zarr.json").is_file():
+            return OWN in json.loads((target / "zarr.json").read_bytes())["attributes"]
         return OWN in json.loads((target / ".zattrs").read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, LookupError, TypeError):
         return False
