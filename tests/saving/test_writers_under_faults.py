@@ -12,8 +12,7 @@ import pytest
 from benchmarks.fault_trials.injection import FaultySystem, faults
 from benchmarks.fault_trials.writers import WRITERS, leftovers, version_in, write
 
-FILES = [writer for writer in WRITERS if not writer.name.endswith(".zarr")]
-by_name = pytest.mark.parametrize("writer", FILES, ids=lambda writer: writer.name)
+by_name = pytest.mark.parametrize("writer", WRITERS, ids=lambda writer: writer.name)
 
 
 def write_quickly(writer, folder, version) -> int:
@@ -99,7 +98,7 @@ assert not leftovers(folder), leftovers(folder)
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no fork")
 @pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGTERM], ids=lambda fault: fault.name)
-@pytest.mark.parametrize("name", ["stack.h5", "stack.tif", "spectra.csv"])
+@pytest.mark.parametrize("name", ["stack.h5", "stack.zarr", "stack.tif", "spectra.csv"])
 def test_killed_at_each_call(tmp_path, name, fault):
     arguments = [sys.executable, "-c", KILLED, name, str(tmp_path), str(int(fault))]
     result = subprocess.run(arguments, capture_output=True, text=True)
