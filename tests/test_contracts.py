@@ -32,11 +32,16 @@ def stack_for(
 
 
 @pytest.fixture
-def needed(references: list[Spectrum]) -> dict[str, dict[str, Any]]:
+def needed(references: list[Spectrum], depth_stack: SpectralStack) -> dict[str, dict[str, Any]]:
     """Return values for parameters without a default, and for parameters that determine the run time."""
     special: dict[str, dict[str, Any]] = {
         "match_library": {"library": "mn-l23-oh"},
         "fit_references": {"references": references},
+        "bin": {"pixels": 1},
+        "calibrate_energy": {"offset": 0.5},
+        "difference_map": {"signal": (8335.0, 8350.0), "background": (8270.0, 8324.0)},
+        "drop_frames": {"energies": [8450.0]},
+        "interpolate_energy": {"energies": (depth_stack.energy[:-1] + 0.25).tolist()},
         "denoise_blind_spot": {"steps": 10, "device": "cpu"},
     }
     return {name: special.get(name, {}) for name in METHODS}

@@ -12,6 +12,7 @@ from napari_xanes.version import __version__
 
 if TYPE_CHECKING:
     from napari_xanes import io, maps, ops, sample, theory
+    from napari_xanes.edge.alignment import align_spectra
     from napari_xanes.history import Source, Step
     from napari_xanes.io import read, read_maps, read_spectra, write
     from napari_xanes.parameter_map import MapSet, ParameterMap
@@ -29,6 +30,7 @@ __all__ = [
     "Spectrum",
     "Step",
     "__version__",
+    "align_spectra",
     "io",
     "maps",
     "ops",
@@ -43,6 +45,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "edge.alignment": ("align_spectra",),
     "history": ("Source", "Step"),
     "io": ("read", "read_maps", "read_spectra", "write"),
     "parameter_map": ("MapSet", "ParameterMap"),

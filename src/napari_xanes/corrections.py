@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_xanes._typing import IndexArray
+from napari_xanes._typing import BoolArray, IndexArray
 from napari_xanes.field_mapping import FieldMapping
 
 Frames = slice | IndexArray
@@ -106,6 +106,14 @@ def frame_count(name: str, value: Any, n_axes: int) -> int | None:
         return len(value)
     lengths: tuple[int, ...] = np.shape(value) if name in Corrections._names() else ()
     return lengths[0] if len(lengths) in (1, n_axes) else None
+
+
+def frames_where(keep: BoolArray) -> Frames:
+    """Return the frames of a mask (E,), as a slice where they are neighbours: slicing copies nothing."""
+    kept = np.flatnonzero(keep)
+    if kept[-1] - kept[0] + 1 == kept.size:
+        return slice(int(kept[0]), int(kept[-1]) + 1)
+    return kept
 
 
 def take_frames(values: Any, frames: Frames) -> Any:

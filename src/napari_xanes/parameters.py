@@ -76,7 +76,7 @@ class Param(annotated_types.GroupedMetadata):
 AUTOMATIC = ("auto", "fit")
 """Words that stand for None, where a number may be left out and is then taken from the data (`Param.auto`)."""
 
-PlainKind = Literal["float", "int", "bool", "text", "choice", "range", "numbers"]
+PlainKind = Literal["float", "int", "bool", "text", "choice", "range", "numbers", "integers"]
 """Kinds that follow from the type alone. Types of our own name theirs themselves (`Param.kind`)."""
 
 
@@ -115,7 +115,7 @@ class Parameter:
 
     def without_words(self, value: Any) -> Any:
         """Return None for one of the words in `AUTOMATIC`, if this is a number that may be left out; else the value."""
-        numeric = self.kind in ("float", "int", "range", "numbers")
+        numeric = self.kind in ("float", "int", "range", "numbers", "integers")
         is_word = isinstance(value, str) and value in AUTOMATIC
         return None if is_word and numeric and self.optional and self.spec.auto else value
 
@@ -162,6 +162,8 @@ def _kind(hint: Any) -> tuple[PlainKind, tuple[str, ...]]:
         return "range", ()
     if get_origin(hint) is list and get_args(hint) == (float,):
         return "numbers", ()
+    if get_origin(hint) is list and get_args(hint) == (int,):
+        return "integers", ()
     raise TypeError(f"a parameter can't have the type {hint!r}: there is no field for it in a form")
 
 

@@ -20,10 +20,17 @@ from napari_xanes.noise import Noise, PhotonNoise, as_noise
 from napari_xanes.parameter_map import checked_pixel_size
 from napari_xanes.spectrum import checked_energy
 
-Quantity = Literal["counts", "transmission", "optical_depth", "fluorescence", "normalized"]
+Quantity = Literal["counts", "transmission", "optical_depth", "fluorescence", "normalized", "derivative"]
 
 UNITS: Mapping[str, str] = MappingProxyType(
-    {"counts": "counts", "transmission": "1", "optical_depth": "OD", "fluorescence": "a.u.", "normalized": "1"}
+    {
+        "counts": "counts",
+        "transmission": "1",
+        "optical_depth": "OD",
+        "fluorescence": "a.u.",
+        "normalized": "1",
+        "derivative": "1/eV",
+    }
 )
 """The unit of a stack's values, by quantity. ``1`` is dimensionless."""
 
@@ -38,7 +45,7 @@ class SpectralStack:
         The images. Never copied or converted here, except masked arrays, whose masked values become NaN.
     energy : array_like, shape (E,)
         Photon energies in eV, strictly increasing.
-    quantity : {"counts", "transmission", "optical_depth", "fluorescence", "normalized"}
+    quantity : {"counts", "transmission", "optical_depth", "fluorescence", "normalized", "derivative"}
         What the values are.
     pixel_size : float or tuple, optional
         Length of a pixel along each spatial axis, (Y, X) or (Z, Y, X), in µm; one number serves all axes.

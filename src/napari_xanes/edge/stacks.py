@@ -29,12 +29,14 @@ def require_absorption(stack: SpectralStack, method: str, *, normalized: bool) -
     Raises
     ------
     ValueError
-        If the stack holds counts or transmission, or is normalized and `normalized` is False.
+        If the stack holds counts, transmission or slopes, or is normalized and `normalized` is False.
     """
     if stack.quantity in ("counts", "transmission"):
         raise ValueError(
             f"{method} needs absorption, but {stack.name!r} holds {stack.quantity}: run optical_depth first"
         )
+    if stack.quantity == "derivative":
+        raise ValueError(f"{method} needs absorption, but {stack.name!r} holds slopes: use the stack before derivative")
     if stack.quantity == "normalized" and not normalized:
         raise ValueError(f"{stack.name!r} is normalized already; {method} needs a stack that is not")
 
@@ -50,7 +52,8 @@ def raise_if_frame_empty(stack: SpectralStack) -> None:
     for i, frame in enumerate(stack.data):
         if not np.isfinite(np.asarray(frame)).any():
             raise ValueError(
-                f"frame {i} ({stack.energy[i]:.1f} eV) holds no finite value: drop it with crop(drop_empty=True)"
+                f"frame {i} ({stack.energy[i]:.1f} eV) holds no finite value: drop it with drop_frames, or with "
+                "crop(drop_empty=True)"
             )
 
 

@@ -12,10 +12,11 @@ ESTIMATORS = Registry(
         "fit_references": "references",
         "edge_energy": "edges",
         "match_library": "library_match",
+        "difference_map": "differences",
     },
 )
 
-__all__ = ["ESTIMATORS", "edge_energy", "fit_references", "match_library"]
+__all__ = ["ESTIMATORS", "difference_map", "edge_energy", "fit_references", "match_library"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,18 +16,30 @@ OPERATIONS = Registry(
         "denoise_pca": "denoising_pca",
         "optical_depth": "absorbance",
         "normalize_edge": "normalization",
+        "drop_frames": "frame_choice",
+        "calibrate_energy": "energy_calibration",
+        "interpolate_energy": "energy_interpolation",
+        "bin": "binning",
+        "smooth": "smoothing",
+        "derivative": "slopes",
     },
 )
 
 __all__ = [
     "OPERATIONS",
+    "bin",
+    "calibrate_energy",
     "crop",
     "denoise",
     "denoise_blind_spot",
     "denoise_nlm",
     "denoise_pca",
+    "derivative",
+    "drop_frames",
+    "interpolate_energy",
     "normalize_edge",
     "optical_depth",
+    "smooth",
 ]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_xanes._typing import BoolArray
 from napari_xanes.arguments import Region, as_mask
-from napari_xanes.corrections import Frames
+from napari_xanes.corrections import frames_where
 from napari_xanes.parameters import Param
 from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
@@ -65,7 +65,7 @@ def crop(
         keep &= [_is_filled(frame) for frame in stack.data]
         if not keep.any():
             raise ValueError("every frame is empty: it holds only zeros or NaN")
-    return stack.isel(_frames(keep), None if region is None else _box(as_mask(region, stack.shape[1:])))
+    return stack.isel(frames_where(keep), None if region is None else _box(as_mask(region, stack.shape[1:])))
 
 
 def _box(mask: BoolArray) -> tuple[slice, ...]:
@@ -79,11 +79,3 @@ def _is_filled(frame: Any) -> bool:
     """Return whether a frame holds a finite value other than zero."""
     values = np.asarray(frame)
     return bool((np.isfinite(values) & (values != 0)).any())
-
-
-def _frames(keep: BoolArray) -> Frames:
-    """Return the kept frames, as a slice where they are neighbours: slicing copies nothing."""
-    kept = np.flatnonzero(keep)
-    if kept[-1] - kept[0] + 1 == kept.size:
-        return slice(int(kept[0]), int(kept[-1]) + 1)
-    return kept

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from napari_xanes import MapSet, SpectralStack
+from napari_xanes.edge.local_quadratic import local_quadratic
 from napari_xanes.maps import edge_energy
 from napari_xanes.maps.fitting.edge_rivals import rivals
-from napari_xanes.maps.fitting.local_quadratic import local_quadratic
 from napari_xanes.noise import AmountNoise
 from napari_xanes.ops import normalize_edge, optical_depth
 

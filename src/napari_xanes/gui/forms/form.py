@@ -113,8 +113,9 @@ def _plain(widget: Widget) -> Field:
     return Field(widget.native, lambda: widget.value, lambda value: setattr(widget, "value", value), widget.changed)
 
 
-def _floats(text: str) -> list[float]:
-    return [_number(part.strip()) for part in text.replace(";", ",").split(",") if part.strip()]
+def _several(read: Callable[[str], Any]) -> Callable[[str], list[Any]]:
+    """Return what reads a list of values, separated by commas or semicolons."""
+    return lambda text: [read(part.strip()) for part in text.replace(";", ",").split(",") if part.strip()]
 
 
 MAKERS: dict[str, FieldMaker] = {
@@ -124,7 +125,8 @@ MAKERS: dict[str, FieldMaker] = {
     "text": lambda p: _line(p, str),
     "choice": _choice,
     "range": _pair,
-    "numbers": lambda p: _line(p, _floats),
+    "numbers": lambda p: _line(p, _several(_number)),
+    "integers": lambda p: _line(p, _several(_integer)),
 }
 """Maker of the field of each parameter kind; makers of kinds that need the viewer are passed to the form."""
 

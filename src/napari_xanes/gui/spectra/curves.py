@@ -18,6 +18,7 @@ QUANTITY_LABELS = {
     "optical_depth": "optical depth (OD)",
     "fluorescence": "fluorescence (a.u.)",
     "normalized": "normalized absorption",
+    "derivative": "slope (1/eV)",
 }
 """Axis label of each quantity."""
 

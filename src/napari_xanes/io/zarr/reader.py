@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from napari_xanes.io.registry import reader
 from napari_xanes.io.sidecar import only_fitting, same_stem
 from napari_xanes.io.zarr.nodes import attributes, child
 from napari_xanes.io.zarr.ome import Image, energies_of, image_of
+from napari_xanes.stack import Quantity
 
 OWN = "napari_xanes"
 """Attribute of the root that marks a store of our own, and the group with the arrays of its metadata."""
@@ -97,8 +98,8 @@ def read(path: Path, energies: Any = None) -> RawStack:
             raise ValueError("no energies in it: put them into an array 'energy', or pass energies=")
         values, metadata = file_energies
     data, size = image.arranged(data, values.size)
-    quantity = attributes(root).get("quantity")
-    if quantity not in ("counts", "transmission", "optical_depth", "fluorescence", "normalized"):
+    quantity: Any = attributes(root).get("quantity")
+    if quantity not in get_args(Quantity):
         quantity, metadata["quantity_source"] = guess_quantity(data)
     return RawStack(data, values, quantity, size, metadata, stored.told())
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Block, BoolArray, Float32Array, Float64Array, IndexArray
 from napari_xanes.edge import EdgeLines, three_point_slope
+from napari_xanes.edge.local_quadratic import LocalQuadratic, local_quadratic
 from napari_xanes.maps.fitting.edge_noise import AmountErrors, BlockErrors, EdgeNoise, RowErrors, RowSet, at
 from napari_xanes.maps.fitting.edge_rivals import rivals
-from napari_xanes.maps.fitting.local_quadratic import LocalQuadratic, local_quadratic
 from napari_xanes.maps.fitting.parabola import Rows, parabola, spread_of_bases
 from napari_xanes.stack import SpectralStack
 

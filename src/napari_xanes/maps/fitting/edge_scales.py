@@ -8,9 +8,9 @@ import numpy as np
 
 from napari_xanes._typing import Block, Float64Array
 from napari_xanes.edge import EdgeLines, Range
+from napari_xanes.edge.local_quadratic import local_quadratic, rows_beside
 from napari_xanes.maps.fitting.edge_fit import EdgeFit, search_frames
 from napari_xanes.maps.fitting.edge_noise import EdgeNoise
-from napari_xanes.maps.fitting.local_quadratic import local_quadratic, rows_beside
 from napari_xanes.stack import SpectralStack
 
 

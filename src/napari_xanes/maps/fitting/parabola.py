@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from napari_xanes._typing import Float32Array, Float64Array, IndexArray
+from napari_xanes.edge.local_quadratic import rows_beside
 from napari_xanes.maps.fitting.edge_noise import RowErrors, RowSet, Three, at
 from napari_xanes.maps.fitting.edge_rivals import odds_of
-from napari_xanes.maps.fitting.local_quadratic import rows_beside
 
 
 class Rows(NamedTuple):

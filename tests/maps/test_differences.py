@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import napari_xanes as nx
+from napari_xanes import SpectralStack
+
+SIGNAL, BACKGROUND = (8350.0, 8380.0), (8300.0, 8330.0)
+
+
+def sample(photons: float, rng: np.random.Generator, *, known: bool) -> tuple[SpectralStack, np.ndarray]:
+    """Return an optical depth with a step, and the step."""
+    energy = np.arange(8290.0, 8400.0, 2.0)
+    step = rng.uniform(0.2, 1.0, (60, 60))
+    depth = 0.4 + step * (energy > 8340)[:, None, None]
+    counts = rng.poisson(photons * np.exp(-depth)).astype(float)
+    metadata = {"i0": np.full(energy.size, photons), "gain": 1.0} if known else {"i0": np.full(energy.size, photons)}
+    stack = nx.ops.optical_depth(SpectralStack(counts, energy, "counts", metadata=metadata))
+    return stack if known else stack.with_data(stack.data, metadata={"noise": None}), step
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_errors_cover_with_photons_and_from_residuals(known: bool, rng: np.random.Generator) -> None:
+    stack, step = sample(2000, rng, known=known)
+    maps = nx.maps.difference_map(stack, signal=SIGNAL, background=BACKGROUND)
+    pulls = (maps["difference"].data - step) / maps["difference"].sigma
+    assert np.mean(np.abs(pulls) < 2) == pytest.approx(0.95, abs=0.02)
+    ratio = (0.4 + step) / 0.4
+    assert np.mean(np.abs(maps["ratio"].data - ratio) < 2 * maps["ratio"].sigma) == pytest.approx(0.95, abs=0.02)
+    assert maps["difference"].unit == "OD"
+
+
+def test_a_flat_that_all_energies_share_leaves_the_difference_alone(rng: np.random.Generator) -> None:
+    energy = np.arange(8290.0, 8400.0, 2.0)
+    depth = 0.4 + 0.6 * (energy > 8340)[:, None, None] * np.ones((1, 60, 60))
+    flat = rng.poisson(1000.0, (60, 60)).astype(float)
+    counts = rng.poisson(1000 * np.exp(-depth)).astype(float)
+    stack = SpectralStack(counts, energy, "counts", metadata={"flat": flat, "gain": 1.0, "n_flat": 1})
+    maps = nx.maps.difference_map(nx.ops.optical_depth(stack), signal=SIGNAL, background=BACKGROUND)
+    pulls = (maps["difference"].data - 0.6) / maps["difference"].sigma
+    assert pulls.std() == pytest.approx(1, abs=0.08)
+
+
+def test_a_ratio_over_no_background_is_masked(rng: np.random.Generator) -> None:
+    energy = np.arange(8290.0, 8400.0, 2.0)
+    data = 0.5 * (energy > 8340)[:, None, None] + 0.02 * rng.standard_normal((energy.size, 20, 20))
+    maps = nx.maps.difference_map(SpectralStack(data, energy, "optical_depth"), signal=SIGNAL, background=BACKGROUND)
+    assert maps["difference"].mask.all()
+    assert maps["ratio"].mask.mean() < 0.06
+
+
+def test_few_energies_without_photons_give_no_error_and_say_so() -> None:
+    stack = SpectralStack(np.ones((4, 1, 1)), [700, 701, 710, 711], "optical_depth")
+    maps = nx.maps.difference_map(stack, signal=(709, 712), background=(699, 702))
+    assert np.isnan(maps["difference"].sigma).all()
+    assert "the errors are not known" in maps.metadata["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "text"),
+    [
+        ({"signal": (9000, 9100)}, "signal = 9000 to 9100 eV holds none of the energies"),
+        ({"signal": (8300, 8340), "background": (8330, 8350)}, "share energies"),
+    ],
+)
+def test_wrong_ranges_are_refused(depth_stack: SpectralStack, parameters: dict, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        nx.maps.difference_map(depth_stack, **parameters)
