@@ -19,8 +19,9 @@ from napari_xanes.io.column_choice import NOTHING, Choice, column_of
 from napari_xanes.io.files import read_text
 from napari_xanes.io.registry import spectra_reader
 from napari_xanes.io.spectra.absorption import REFERENCE, Columns, best, candidates, chosen
+from napari_xanes.io.spectra.ending import refuse_unended
 from napari_xanes.io.spectra.energy_axis import energy_axis
-from napari_xanes.io.spectra.per_column import one_per_column
+from napari_xanes.io.spectra.per_column import EXPORTED, one_per_column
 from napari_xanes.io.spectra.result import renamed, said, spectrum_of, unique_names
 from napari_xanes.io.spectra.roles import Meaning, meaning_of
 from napari_xanes.io.spectra.table import Table, parse_tables
@@ -55,7 +56,11 @@ def tables_of(path: Path) -> list[Table]:
 
 @lru_cache(maxsize=2)
 def _parsed(path: Path, _changed: int, _size: int) -> list[Table]:
-    return parse_tables(read_text(path))
+    text = read_text(path)
+    tables = parse_tables(text)
+    if any(EXPORTED in name for table in tables for name in table.names or ()):
+        refuse_unended(text)
+    return tables
 
 
 @spectra_reader(

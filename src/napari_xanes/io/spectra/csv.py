@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from napari_xanes.io.files import lines_of, one_line, read_text, starts_with
 from napari_xanes.io.metadata_json import expect, expect_mappings, fetch_inline, keep_inline, pack_mapping, unpack
 from napari_xanes.io.registry import spectra_reader, writer
+from napari_xanes.io.spectra.ending import refuse_lost_rows, refuse_unended
 from napari_xanes.saving.replacing import write_whole
 from napari_xanes.spectrum import Spectrum
 
@@ -40,30 +41,37 @@ def read_spectra(path: Path) -> list[Spectrum]:
     Raises
     ------
     ValueError
-        If the file is damaged.
+        If the file is damaged or cut short.
     """
-    lines = lines_of(read_text(path, limit=_TEXT_BYTES))
+    text = read_text(path, limit=_TEXT_BYTES)
+    refuse_unended(text)
+    lines = lines_of(text)
     descriptions = json.loads(next(lines).removeprefix(_MARK))
     titles = next(lines, "").count(",") + 1
     if titles > _MOST_COLUMNS:
         raise ValueError(f"it has {titles} columns, no more than {_MOST_COLUMNS} are read")
     columns = [array("d") for _ in range(titles)]
-    for line in lines:
+    for number, line in enumerate(lines, 3):
+        row = line.split(",", titles)
+        if line and len(row) != titles:
+            raise ValueError(f"line {number} has {len(row)} columns, not {titles}: the file is damaged or cut short")
         # Columns of shorter spectra end in empty fields.
-        for column, field in zip(columns, line.split(",", titles), strict=False):
+        for column, field in zip(columns, row, strict=False):
             if field.strip():
                 column.append(float(field))
 
-    def numbers(number: Any) -> NDArray[np.float64]:
-        return np.array(columns[expect(number, int, "the number of a column")])
+    def numbers(number: Any, n_rows: Any) -> NDArray[np.float64]:
+        values = np.array(columns[expect(number, int, "the number of a column")])
+        refuse_lost_rows(values.size, n_rows)
+        return values
 
     return [
         Spectrum(
             str(fields["name"]),
-            numbers(fields["energy"]),
-            numbers(fields["mu"]),
+            numbers(fields["energy"], fields.get("rows")),
+            numbers(fields["mu"], fields.get("rows")),
             expect(fields["valence"], int | float | None, "the valence"),
-            None if fields["sigma"] is None else numbers(fields["sigma"]),
+            None if fields["sigma"] is None else numbers(fields["sigma"], fields.get("rows")),
             {**unpack(expect(fields["metadata"], dict, "the metadata"), fetch_inline), "path": str(path)},
         )
         for fields in expect_mappings(descriptions, "the list of spectra")
@@ -111,6 +119,7 @@ def write_spectra(spectra: list[Spectrum], path: Path) -> None:
                 "mu": column(spectrum.name, spectrum.mu),
                 "sigma": None if spectrum.sigma is None else column(f"{spectrum.name} sigma", spectrum.sigma),
                 "valence": spectrum.valence,
+                "rows": spectrum.energy.size,
                 "metadata": metadata,
             }
         )

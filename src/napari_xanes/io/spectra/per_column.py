@@ -16,6 +16,9 @@ from napari_xanes.spectrum import Spectrum
 _QUANTITIES = {"normalized absorption": True, "optical depth (OD)": False, "fluorescence (a.u.)": False}
 """Quantities in the headings of exported curves, and whether they are normalized."""
 
+EXPORTED = " · "
+"""Stands between name and quantity in the headings of curves that the Spectra dock exports."""
+
 _DEVIATION = "standard deviation"
 _LARGEST_MU = 100.0
 """No optical depth is larger; numbers above are counts."""
@@ -30,7 +33,7 @@ def one_per_column(
     """One spectrum per column, where no name says that columns belong together."""
     others = [i for i in range(len(columns.names)) if i != axis.column]
     known = [i for i in others if columns.meanings[i].role not in ("unknown", "norm", "mu", "if", "mu_ref", "tey")]
-    if normalized is None and not all(" · " in columns.names[i] for i in others):
+    if normalized is None and not all(EXPORTED in columns.names[i] for i in others):
         _refuse_counters(columns, others, known, named=table.names is not None)
     deviations = {i - 1: i for i in others if columns.names[i].endswith(f"· {_DEVIATION}") and i - 1 in others}
     if normalized is not None:
@@ -78,5 +81,5 @@ def _refuse_counters(columns: Columns, others: list[int], known: list[int], *, n
 
 def _quantity_in(heading: str) -> dict[str, Any]:
     """Return what a heading of the Spectra dock says about its column."""
-    quantity = heading.rpartition(" · ")[2]
+    quantity = heading.rpartition(EXPORTED)[2]
     return {"normalized": _QUANTITIES[quantity]} if quantity in _QUANTITIES else {}

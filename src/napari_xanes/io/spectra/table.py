@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.spectra.column_names import Header, header_of, is_header
+from napari_xanes.io.spectra.ending import cut_warnings
 from napari_xanes.io.spectra.rows import MARKS, NEW_SCAN, Run, Text, sorted_lines
 from napari_xanes.io.spectra.separators import number_of
 
@@ -92,7 +93,10 @@ def parse_tables(text: str) -> list[Table]:
         raise ValueError(f"{main.width} columns are an image rather than spectra")
     scans = _scans(content, main)
     comments = [line for _, line, _ in content.texts]
-    return [_table(content, run, comments, several=len(scans) > 1) for run in scans]
+    tables = [_table(content, run, comments, several=len(scans) > 1) for run in scans]
+    if not tables[-1].warnings and tables[-1].lines[-1] == content.last_line:
+        tables[-1] = replace(tables[-1], warnings=cut_warnings(text))
+    return tables
 
 
 def _scans(content: Text, main: Run) -> list[Run]:

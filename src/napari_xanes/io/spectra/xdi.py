@@ -20,6 +20,7 @@ from napari_xanes.io.files import lines_of, one_line, read_text, starts_with
 from napari_xanes.io.metadata_json import expect, expect_mappings, fetch_inline, keep_inline, pack_mapping, unpack
 from napari_xanes.io.registry import spectra_reader, writer
 from napari_xanes.io.spectra.columns import spectra_of
+from napari_xanes.io.spectra.ending import refuse_lost_rows, refuse_unended
 from napari_xanes.io.spectra.result import unique_names
 from napari_xanes.io.spectra.roles import meaning_of
 from napari_xanes.io.spectra.table import parse_table
@@ -43,7 +44,8 @@ def read_spectra(path: Path, *, choice: Choice = NOTHING) -> list[Spectrum]:
     Raises
     ------
     ValueError
-        If a row is no row of numbers, there is no energy, or no mu(E) can be made of the columns.
+        If a row is no row of numbers, there is no energy, no mu(E) can be made of the columns, or a file of
+        napari-xanes is cut short.
     """
     text = read_text(path)
     fields = _fields(text)
@@ -55,6 +57,7 @@ def read_spectra(path: Path, *, choice: Choice = NOTHING) -> list[Spectrum]:
         if fields.get(key):
             metadata[name] = fields[key]
     if _SPECTRA_FIELD.lower() in fields:
+        refuse_unended(text)
         energy, metadata["energy_unit"] = to_ev(table.values[:, 0], "eV")
         return _own_spectra(json.loads(fields[_SPECTRA_FIELD.lower()]), energy, table.values, metadata)
     metadata |= {f"sample_{k[7:]}": v for k, v in fields.items() if k.startswith("sample.") and k != "sample.name"}
@@ -95,6 +98,9 @@ def _own_spectra(
     values: NDArray[np.float64],
     metadata: dict[str, Any],
 ) -> list[Spectrum]:
+    descriptions = expect_mappings(descriptions, "the list of spectra")
+    for fields in descriptions:
+        refuse_lost_rows(energy.size, fields.get("rows"))
     return [
         Spectrum(
             str(fields["name"]),
@@ -104,7 +110,7 @@ def _own_spectra(
             values[:, column + 1] if fields["sigma"] else None,
             {**unpack(expect(fields["metadata"], dict, "the metadata"), fetch_inline), "path": metadata["path"]},
         )
-        for fields in expect_mappings(descriptions, "the list of spectra")
+        for fields in descriptions
     ]
 
 
@@ -141,6 +147,7 @@ def write_spectra(spectra: list[Spectrum], path: Path) -> None:
                 "column": len(columns),
                 "valence": spectrum.valence,
                 "sigma": spectrum.sigma is not None,
+                "rows": energy.size,
                 "metadata": metadata,
             }
         )
