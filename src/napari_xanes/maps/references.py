@@ -116,10 +116,11 @@ def fit_references(
     are larger than that, in the stack or in a pixel, make it larger. Otherwise residuals give the variance: its profile
     over energies from many pixels, its size from the pixel. What the residuals of many pixels share (tested by
     `pooled_residual`) is no noise: a spectrum of this size may be hidden within the references too. This part of the
-    valence's error is the map ``valence_model``, together with `energy_sigma`. A coefficient above 0 has its error in
-    the fit of those that are above 0; a coefficient at 0 has the error that it would have if it alone were added. The
-    errors of fractions and valence are those of the fit without bounds, so that a pure pixel does not get an error of
-    zero.
+    valence's error is the map ``valence_model``, together with `energy_sigma`.
+
+    Coefficients above 0 have their errors in the fit of those that are above 0, together with what those at 0 may
+    change: a coefficient at 0 is spread over the positive tail of its normal distribution, and moves the others with
+    it. Errors of sums, fractions and valence follow from the same covariance.
 
     ``chi_square`` is the sum of squared residuals over the variance and the degrees of freedom. Without known noise
     the variance is half the mean squared difference of neighbouring residuals (von Neumann, Ann. Math. Stat. 12, 367,

@@ -90,9 +90,28 @@ def test_freed_rows_are_those_of_the_larger_support() -> None:
     a = rng.standard_normal((20, 3))
     q, r = np.linalg.qr(a)
     sets = ActiveSets(r, nonnegative=True, sum_to_one=False)
-    freed = sets.freed()
+    freed, _ = sets.freed()
     for members, rows in zip(sets.members, freed, strict=True):
         for i in range(3):
             columns = [j for j in range(3) if members[j] or j == i]
             expected = np.linalg.pinv(a[:, columns])[columns.index(i)]
             np.testing.assert_allclose(rows[i] @ q.T, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("sum_to_one", [True, False])
+def test_directions_are_those_of_fits_with_a_coefficient_held(sum_to_one: bool) -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((20, 4)), rng.standard_normal((20, 1))
+    q, r = np.linalg.qr(a)
+    sets = ActiveSets(r, nonnegative=True, sum_to_one=sum_to_one)
+    for number, members in enumerate(sets.members[:-1]):
+        here = (sets.gain[number] @ q.T @ b).ravel() + sets.offset[number]
+        for j in np.flatnonzero(~members):
+            free, equal = np.flatnonzero(members), np.full((1, members.sum()), 1e6)
+            held = here[j] + 0.1
+            left, right = a[:, free], b[:, 0] - held * a[:, j]
+            if sum_to_one:
+                left, right = np.vstack([left, equal]), np.append(right, 1e6 * (1 - held))
+            moved = np.zeros(4)
+            moved[free], moved[j] = np.linalg.lstsq(left, right, rcond=None)[0], held
+            np.testing.assert_allclose(0.1 * sets.directions()[number, j], moved - here, atol=1e-6)

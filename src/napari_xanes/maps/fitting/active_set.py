@@ -121,21 +121,40 @@ class ActiveSets:
             x[:, better] = trial[:, better]
         return x, support
 
-    def freed(self) -> Float64Array:
+    def freed(self) -> tuple[Float64Array, Float64Array]:
         """Return the linear map from data to coefficients on each support, from which standard errors follow.
 
         A coefficient off the support is treated as if it alone were added to the support.
 
         Returns
         -------
-        ndarray, shape (S, K, K)
-            Row ``[s, i]`` times ``q`` is coefficient i on support s, up to a constant.
+        rows : ndarray, shape (S, K, K)
+            Row ``[s, i]`` times ``q``, plus the offset, is coefficient i on support s.
+        offset : ndarray, shape (S, K)
+            The constant parts.
         """
-        rows = self.gain.copy()
-        for i, members in enumerate(self.members):
-            for j in np.flatnonzero(~members):
-                rows[i, j] = self.gain[i ^ self._bits[j], j]
-        return rows
+        larger, columns = self._larger(), np.arange(self._bits.size)
+        return self.gain[larger, columns], self.offset[larger, columns]
+
+    def _larger(self) -> IndexArray:
+        """Number (S, K) of the support to which a column was added."""
+        numbers: IndexArray = np.arange(len(self.members))[:, None] & ~self._bits
+        return numbers
+
+    def directions(self) -> Float64Array:
+        """Return how all coefficients change if one off the support grows by 1 and the support's follow.
+
+        Returns
+        -------
+        ndarray, shape (S, K, K)
+            ``[s, j]`` are the changes by coefficient j; zeros for those on the support.
+        """
+        # A larger support adds one row to the gain: the step of j, which moves the others along one line.
+        rows = self.freed()[0]
+        changes = np.einsum("sjik,sjk->sji", self.gain[self._larger()] - self.gain[:, None], rows)
+        squares = np.sum(rows**2, axis=2, keepdims=True)
+        result: Float64Array = np.divide(changes, squares, out=np.zeros_like(changes), where=squares > 0)
+        return result
 
 
 def _affine(r: Float64Array, support: IndexArray, sum_to_one: bool) -> tuple[Float64Array, Float64Array]:

@@ -28,21 +28,30 @@ _ODD = 0.001
 
 
 class BlockFit(NamedTuple):
-    """The fit of P spectra: coefficients (K, P), (F, P), supports (P,), residual, its variance and the fit (E, P)."""
+    """The fit of P spectra.
+
+    Coefficients (K, P), (F, P), supports (P,), the data in the basis of the references (K, P); residual, its variance
+    and the fit (E, P).
+    """
 
     coefficients: Float64Array
     background: Float64Array
     support: IndexArray
+    target: Float64Array
     residual: Float64Array
     variance: Float64Array | None
     fitted: Float64Array
 
-    @property
-    def white_variance(self) -> Float64Array:
-        """Variance (P,) of the residual if neighbouring energies are independent (von Neumann), misfit left out."""
-        difference = np.diff(self.residual, axis=0)
-        result: Float64Array = np.einsum("ep,ep->p", difference, difference) / (2 * len(difference))
-        return result
+
+def white_variance(residual: Float64Array, squares: Float64Array) -> Float64Array:
+    """Return the variance (P,) of residuals if neighbouring energies are independent (von Neumann), misfit left out.
+
+    `squares` (P,) are the sums of squared residuals; ``sum (b - a)**2 = sum a**2 + sum b**2 - 2 sum a b``.
+    """
+    products = np.einsum("ep,ep->p", residual[1:], residual[:-1])
+    ends = residual[0] ** 2 + residual[-1] ** 2
+    result: Float64Array = np.maximum(squares - products - ends / 2, 0) / (len(residual) - 1)
+    return result
 
 
 class DataCovariance:
@@ -139,7 +148,7 @@ class DataCovariance:
         """
         if not self._tests_pixels or self._shares_flats or self._amount_noise is not None or len(fit.residual) < 3:
             return np.zeros_like(squares)
-        white = fit.white_variance * freedom
+        white = white_variance(fit.residual, squares) * freedom
         clear = squares > white * (1 + _CLEARLY / np.sqrt(np.maximum(freedom, 1)))
         return np.where(clear, squares - white, 0.0)
 

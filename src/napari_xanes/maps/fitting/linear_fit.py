@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_xanes._typing import Block, BoolArray, Float64Array, IndexArray
-from napari_xanes.maps.fitting.data_covariance import BlockFit, DataCovariance
+from napari_xanes._typing import Block, Float64Array
+from napari_xanes.maps.fitting.bounded_errors import ErrorForms
+from napari_xanes.maps.fitting.data_covariance import BlockFit, DataCovariance, white_variance
 from napari_xanes.maps.fitting.design import Design
 from napari_xanes.maps.fitting.error_model import ErrorModel
 from napari_xanes.stack import SpectralStack
@@ -57,43 +58,35 @@ class LinearFit:
         self.misfit = np.zeros(n_pixels, np.float32)
         self.dominant = np.zeros(n_pixels, np.uint8)
         self.finite, self.good = (np.zeros(n_pixels, dtype=bool) for _ in range(2))
-        first, second = self.errors.pair
-        self._pair_weight = np.where(first == second, 1.0, 2.0)
-        rows = np.concatenate([design.solver.freed(), design.solver.gain.sum(axis=1, keepdims=True)], axis=1)
-        self._own_forms = self._forms(rows, rows)
-        self._prepare_unbounded(design)
-
-    def _forms(self, left: Float64Array, right: Float64Array) -> Float64Array:
-        """Bilinear forms of pairs of rows, as rows of coefficients of the covariance's upper triangle."""
-        a, b = self.errors.pair
-        both = left[..., a] * right[..., b] + left[..., b] * right[..., a]
-        forms: Float64Array = both / 2 * self._pair_weight
-        return forms
-
-    def _prepare_unbounded(self, design: Design) -> None:
-        """Prepare the forms of the fit without bounds, which give the errors of fractions and valence."""
-        gain = design.solver.gain[0]
         self._has_valence = design.with_valence.astype(np.float64)
         self._charges = np.where(design.with_valence, design.valences, 0.0)
-        total, valence_gain, charge = gain.sum(axis=0), self._has_valence @ gain, self._charges @ gain
-        totals = np.broadcast_to(total, gain.shape)
-        self._fraction_forms = self._forms(gain, gain), self._forms(gain, totals), self._forms(total, total)[None]
-        self._valence_forms = np.stack(
-            [self._forms(charge, charge), self._forms(charge, valence_gain), self._forms(valence_gain, valence_gain)]
-        )
+        self._forms = ErrorForms(design.solver, *self._weights(k), self.errors.pair)
+
+    def _weights(self, k: int) -> tuple[Float64Array, Float64Array]:
+        """Pairs of sums of coefficients whose covariances are needed, (R, K).
+
+        K coefficients; their sum; the sums that the mean valence is the quotient of; each coefficient with the sum.
+        """
+        own, total = np.eye(k), np.ones((1, k))
+        charge, counted = self._charges[None], self._has_valence[None]
+        left, right = [own, total, charge, charge, counted], [own, total, charge, counted, counted]
+        if self.fractions:
+            left, right = [*left, own], [*right, np.repeat(total, k, axis=0)]
+        return np.concatenate(left), np.concatenate(right)
 
     def block(self, block: Block, pixels: slice) -> None:
         """Fit a block (E, P) and store the results."""
         design = self.design
         with np.errstate(all="ignore"):
             data = block[design.frames].astype(np.float64)
-            coefficients, support = design.solver.solve(design.basis.T @ data)
+            target = design.basis.T @ data
+            coefficients, support = design.solver.solve(target)
             background = design.background_inverse @ (design.background_basis.T @ data - design.coupling @ coefficients)
             photons = self.errors.photon_noise
             variance = None if photons is None else photons.variance(data, pixels)
             fitted = design.matrix @ np.concatenate([coefficients, background])
             data -= fitted
-            self._store(BlockFit(coefficients, background, support, data, variance, fitted), pixels)
+            self._store(BlockFit(coefficients, background, support, target, data, variance, fitted), pixels)
 
     def _store(self, fit: BlockFit, pixels: slice) -> None:
         """Store the results of a block."""
@@ -105,60 +98,40 @@ class LinearFit:
         freedom = n_energies - len(background) - self.design.solver.members.sum(axis=1)[fit.support]
         expected = self.errors.expected_squares(fit, freedom, pixels)
         self.chi_square[pixels] = _chi_square(fit, squares, expected)
-        covariance = self.errors.noise(fit, squares, expected, pixels)
+        noise = self.errors.noise(fit, squares, expected, pixels)
         misfit = self.errors.smooth_misfit(fit, squares, freedom)
-        model = self.errors.model(x, misfit) if self.errors.has_model or misfit.any() else None
-        sigma = self._sigma(fit.support, covariance)
+        has_model = self.errors.has_model or misfit.any()
+        model = self.errors.model(x, misfit) if has_model else None
+        errors, of_model = self._forms.covariances(fit.support, fit.target, x, noise, model)
+        k, jump = len(x), x.sum(axis=0)
         # Whether there is material is a question of noise alone.
-        jump, least_jump = x.sum(axis=0), 5 * sigma[-1] if self.min_jump is None else self.min_jump
-        good = finite & (jump > least_jump)
-        if model is not None:
-            covariance = covariance + model
-            sigma = self._sigma(fit.support, covariance)
+        good = finite & (jump > (5 * _root(errors[k] - of_model[k]) if self.min_jump is None else self.min_jump))
+        if has_model:
             self.misfit[pixels] = np.sqrt(misfit / n_energies) / jump
         self.finite[pixels], self.good[pixels] = finite, good
-        self.jump[pixels], self.jump_sigma[pixels] = jump, sigma[-1]
+        self.jump[pixels], self.jump_sigma[pixels] = jump, _root(errors[k])
         self.rms[pixels] = np.sqrt(squares / n_energies)
         self.background[:, pixels] = background
         self.dominant[pixels] = np.where(good, x.argmax(axis=0) + 1, 0)
         if self.fractions:
-            self.contributions[:, pixels], self.contribution_sigma[:, pixels] = self._fractions(x, jump, covariance)
+            share = x / jump
+            variance = errors[:k] - 2 * share * errors[k + 4 :] + share**2 * errors[k]
+            self.contributions[:, pixels] = np.where(jump != 0, share, np.nan)
+            self.contribution_sigma[:, pixels] = _root(variance) / np.abs(jump)
         else:
-            self.contributions[:, pixels], self.contribution_sigma[:, pixels] = x, sigma[:-1]
-        self.valence[pixels], self.valence_sigma[pixels] = self._valence(x, good, covariance)
-        if model is not None:
-            self.valence_model[pixels] = self._valence(x, good, model)[1]
+            self.contributions[:, pixels], self.contribution_sigma[:, pixels] = x, _root(errors[:k])
+        counted = self._has_valence @ x
+        valence = np.where(good & (counted > 0), self._charges @ x / counted, np.nan)
+        self.valence[pixels] = valence
+        self.valence_sigma[pixels] = _sigma_of_quotient(valence, errors[k + 1 : k + 4], counted)
+        if has_model:
+            self.valence_model[pixels] = _sigma_of_quotient(valence, of_model[k + 1 : k + 4], counted)
 
-    def _sigma(self, support: IndexArray, covariance: Float64Array) -> Float64Array:
-        """Standard errors (K + 1, P) of coefficients and jump, each pixel on its own support."""
-        sigma = np.empty((self._own_forms.shape[1], support.size))
-        supports = np.unique(support)
-        for number in supports:
-            if supports.size == 1:
-                sigma[:] = self._own_forms[number] @ covariance
-            else:
-                pixels = np.flatnonzero(support == number)
-                sigma[:, pixels] = self._own_forms[number] @ covariance[:, pixels]
-        return _root(sigma)
 
-    def _fractions(
-        self, coefficients: Float64Array, jump: Float64Array, covariance: Float64Array
-    ) -> tuple[Float64Array, Float64Array]:
-        """Coefficients over their sum, and the errors of that, (K, P)."""
-        share = coefficients / jump
-        variance, covariance_of_sum, sum_variance = (forms @ covariance for forms in self._fraction_forms)
-        return np.where(jump != 0, share, np.nan), _root(
-            variance - 2 * share * covariance_of_sum + share**2 * sum_variance
-        ) / np.abs(jump)
-
-    def _valence(
-        self, coefficients: Float64Array, good: BoolArray, covariance: Float64Array
-    ) -> tuple[Float64Array, Float64Array]:
-        """Mean valence of the references that have one, and its error, (P,)."""
-        counted = self._has_valence @ coefficients
-        valence = np.where(good & (counted > 0), self._charges @ coefficients / counted, np.nan)
-        charge, mixed, total = self._valence_forms @ covariance
-        return valence, _root(charge - 2 * valence * mixed + valence**2 * total) / counted
+def _sigma_of_quotient(quotient: Float64Array, covariances: Float64Array, divisor: Float64Array) -> Float64Array:
+    """Standard error (P,) of a quotient, from the variance of its dividend, their covariance, and its variance."""
+    dividend, both, own = covariances
+    return _root(dividend - 2 * quotient * both + quotient**2 * own) / divisor
 
 
 def _chi_square(fit: BlockFit, squares: Float64Array, freedom: Float64Array) -> Float64Array:
@@ -166,7 +139,7 @@ def _chi_square(fit: BlockFit, squares: Float64Array, freedom: Float64Array) -> 
     if fit.variance is not None:
         result: Float64Array = np.einsum("ep,ep,ep->p", fit.residual, fit.residual, 1 / fit.variance) / freedom
         return result
-    ratio: Float64Array = squares / freedom / fit.white_variance
+    ratio: Float64Array = squares / freedom / white_variance(fit.residual, squares)
     return ratio
 
 

@@ -1,0 +1,148 @@
+"""Errors of coefficients that stand at their bound of 0, and of what such coefficients could change in the others.
+
+With flat priors, what the data say of the coefficients is a normal distribution, cut off where a coefficient is
+negative. A coefficient whose best value is 0 is spread over the tail of its own normal distribution, of mean ``mu < 0``
+and standard deviation ``s``: its mean square is ``s**2 (1 + z**2 + z h)`` with ``z = mu / s`` and ``h = phi(z) /
+Phi(z)`` (Johnson, Kotz & Balakrishnan, Continuous Univariate Distributions 1, 1994, sec. 10.1). This is ``s**2`` where
+the bound is just reached, and goes to zero where data speak against the reference. A step of this coefficient moves the
+others along a line, so their errors grow by the same mean square. The step ends where another coefficient reaches 0:
+among three coefficients of a fixed sum, one is distributed as a triangle that ends there, whose mean square is a sixth
+of that of its length. The inverses of both mean squares are added.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_xanes._typing import BoolArray, Float64Array, IndexArray
+from napari_xanes.maps.fitting.active_set import ActiveSets
+
+_FAR = 30.0
+"""From so many standard errors below 0 on, the closed form loses digits, and two terms of its series are exact."""
+
+
+def tail_square(z: Float64Array) -> Float64Array:
+    """Return the mean square of a standard normal variable plus `z`, given that the sum is positive.
+
+    Examples
+    --------
+    >>> tail_square(np.array([0.0, -1.0, -40.0])).round(4).tolist()
+    [1.0, 0.4749, 0.0012]
+    """
+    from scipy.special import erfcx
+
+    near = np.maximum(z, -_FAR)
+    exact = 1 + near**2 + near * np.sqrt(2 / np.pi) / erfcx(-near / np.sqrt(2))
+    result: Float64Array = np.where(z < -_FAR, 2 / (z**2 + 5), exact)
+    return result
+
+
+class ErrorForms:
+    """Variances and covariances of sums of coefficients, on each pixel's own support.
+
+    Parameters
+    ----------
+    solver : ActiveSets
+        The fits on all supports.
+    left, right : ndarray, shape (R, K)
+        Result r is the covariance of the coefficients weighted by ``left[r]`` and by ``right[r]``. The first K results
+        must be the variances of the coefficients.
+    pair : tuple of two ndarray of int, shape (T,)
+        Rows and columns of the upper triangle in which covariances of the data are given.
+    """
+
+    def __init__(
+        self, solver: ActiveSets, left: Float64Array, right: Float64Array, pair: tuple[IndexArray, IndexArray]
+    ) -> None:
+        k = left.shape[1]
+        self._solver, self._pair = solver, pair
+        self._freed, self._freed_offset = solver.freed()
+        rows = left @ solver.gain, right @ solver.gain
+        # The variance of a coefficient off the support is that of a fit in which it alone is added.
+        rows[0][:, :k] = rows[1][:, :k] = self._freed
+        self._forms = self._of_triangle(*rows)
+        directions = solver.directions()
+        self._falls = np.minimum(directions, 0) ** 2
+        self._of_steps = np.einsum("rk,sjk->srj", left, directions) * np.einsum("rk,sjk->srj", right, directions)
+
+    def _of_triangle(self, left: Float64Array, right: Float64Array) -> Float64Array:
+        """Bilinear forms of pairs of rows, as rows of coefficients of an upper triangle."""
+        a, b = self._pair
+        both = left[..., a] * right[..., b] + left[..., b] * right[..., a]
+        forms: Float64Array = both / 2 * np.where(a == b, 1.0, 2.0)
+        return forms
+
+    def covariances(
+        self,
+        support: IndexArray,
+        target: Float64Array,
+        coefficients: Float64Array,
+        noise: Float64Array,
+        model: Float64Array | None,
+    ) -> tuple[Float64Array, Float64Array]:
+        """Return all results for noise and model together, and the model's part in them, both (R, P).
+
+        Parameters
+        ----------
+        support : ndarray of int, shape (P,)
+            Support of each pixel.
+        target, coefficients : ndarray, shape (K, P)
+            The data in the basis of the fit, and the best coefficients.
+        noise, model : ndarray, shape (T, P)
+            Covariances of `target`; no model is a model of zeros.
+        """
+        whole = noise if model is None else noise + model
+        supports = np.unique(support)
+        if supports.size == 1:
+            return self._on_support(int(supports[0]), target, coefficients, whole, model)
+        total, part = (np.zeros((self._forms.shape[1], support.size)) for _ in range(2))
+        for number in supports:
+            pixels = np.flatnonzero(support == number)
+            of_model = None if model is None else model.take(pixels, axis=1)
+            chosen, values, of_both = (array.take(pixels, axis=1) for array in (target, coefficients, whole))
+            total[:, pixels], of_model = self._on_support(int(number), chosen, values, of_both, of_model)
+            if model is not None:
+                part[:, pixels] = of_model
+        return total, part
+
+    def _on_support(
+        self,
+        number: int,
+        target: Float64Array,
+        coefficients: Float64Array,
+        whole: Float64Array,
+        model: Float64Array | None,
+    ) -> tuple[Float64Array, Float64Array]:
+        """The results of pixels that have one support."""
+        total = self._forms[number] @ whole
+        part = np.zeros_like(total) if model is None else self._forms[number] @ model
+        bound = np.flatnonzero(~self._solver.members[number])
+        if bound.size == 0:
+            return total, part
+        variance, of_model = total[bound], part[bound]
+        mean = self._freed[number, bound] @ target + self._freed_offset[number, bound][:, None]
+        square = np.where(variance > 0, variance * tail_square(_over(mean, np.sqrt(variance), variance > 0)), 0.0)
+        square /= 1 + 6 * square * self._nearness(number, bound, coefficients, total)
+        steps = self._of_steps[number][:, bound]
+        total[bound] = part[bound] = 0.0
+        total += steps @ square
+        if model is not None:
+            part += steps @ (square * _over(of_model, variance, variance > 0))
+        return total, part
+
+    def _nearness(
+        self, number: int, bound: IndexArray, coefficients: Float64Array, variances: Float64Array
+    ) -> Float64Array:
+        """One over the squared length of the steps of bound coefficients until another reaches 0, (B, P)."""
+        free = np.flatnonzero(self._solver.members[number])
+        result = np.zeros((bound.size, coefficients.shape[1]))
+        for k in free:
+            room = coefficients[k] ** 2 + variances[k]
+            inverse = _over(np.ones_like(room), room, room > 0)
+            np.maximum(result, np.outer(self._falls[number, bound, k], inverse), out=result)
+        return result
+
+
+def _over(values: Float64Array, divisor: Float64Array, where: BoolArray) -> Float64Array:
+    """Quotient, 0 elsewhere."""
+    return np.divide(values, divisor, out=np.zeros_like(values), where=where)
