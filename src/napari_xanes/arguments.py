@@ -59,6 +59,8 @@ def _spectra(item: Any) -> list[Spectrum]:
     unknown = set(item) - {"path", "name", "valence"}
     if "path" not in item or unknown:
         raise ValueError(f"a reference has path, name and valence, not {', '.join(map(str, item)) or 'nothing'}")
+    if not isinstance(item["path"], str | Path):
+        raise ValueError(f"the path of a reference is text, not {item['path']!r}")
     spectra = read_spectra(item["path"])
     matches = [spectrum for spectrum in spectra if spectrum.name == item.get("name")]
     if "name" in item and not matches and len(spectra) > 1:
@@ -105,6 +107,8 @@ def load_i0(value: Any) -> Any:
         return Spectrum.from_plain(value)
     if isinstance(value, Mapping) and "path" in value:
         if steps := value.get("steps"):
+            if not isinstance(steps, list | tuple):
+                raise ValueError(f"the steps of the flats are a list, not {str(steps)[:60]!r}")
             names = ", ".join(Step.from_plain(step).name for step in steps)
             raise ValueError(
                 f"the flats from {value['path']} were changed after reading ({names}), which a recipe can't repeat; "
@@ -149,7 +153,7 @@ def load_region(value: Any) -> Any:
     array = np.asarray(value)
     if array.dtype == bool and array.ndim >= 2:
         return array
-    if array.shape == (4,) and array.dtype.kind in "iuf" and (array == array.astype(int)).all():
+    if array.shape == (4,) and array.dtype.kind in "iuf" and (np.abs(array) < 2**31).all() and (array % 1 == 0).all():
         return tuple(int(v) for v in array)
     raise ValueError(f"a region is a boolean mask or a box (y0, y1, x0, x1) in pixels, not {value!r}")
 

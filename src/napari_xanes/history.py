@@ -284,9 +284,17 @@ class Source:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any] | None) -> Source | None:
-        """Return the source that `to_plain` wrote."""
+        """Return the source that `to_plain` wrote.
+
+        Raises
+        ------
+        ValueError
+            If what it says of the reading is not a mapping.
+        """
         if plain is None:
             return None
+        if not isinstance(plain.get("reading") or {}, Mapping):
+            raise ValueError(f"how {plain['path']!r} was read is a mapping, not {str(plain['reading'])[:60]!r}")
         notes = tuple(map(str, plain.get("notes", ())))
         return cls(str(plain["path"]), plain.get("fingerprint"), plain.get("reading") or {}, notes)
 

@@ -140,10 +140,14 @@ class Spectrum:
         Raises
         ------
         ValueError
-            If name, energy or mu is absent, or energy and mu differ in length.
+            If name, energy or mu is absent or of another kind, or energy and mu differ in length.
         """
         missing = [key for key in ("name", "energy", "mu") if key not in plain]
         if missing:
             raise ValueError(f"a spectrum needs name, energy and mu, but {missing[0]!r} is missing")
         metadata = {key: plain[key] for key in _WRITTEN if key in plain}
-        return cls(plain["name"], plain["energy"], plain["mu"], plain.get("valence"), plain.get("sigma"), metadata)
+        name = str(plain["name"])
+        try:
+            return cls(name, plain["energy"], plain["mu"], plain.get("valence"), plain.get("sigma"), metadata)
+        except (TypeError, OverflowError) as error:
+            raise ValueError(f"spectrum {name!r}: energy, mu, sigma and valence are numbers ({error})") from None

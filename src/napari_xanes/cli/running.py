@@ -21,20 +21,21 @@ def run(
 ) -> None:
     """Run a recipe on stacks: maps (NeXus, TIFF and PNG) or the processed stack, and the recipe as carried out."""
     import napari_xanes as nx
-    from napari_xanes.results import save_result
+    from napari_xanes.results import replace_result
 
     steps = nx.Recipe.load(recipe)
     names = [_result_name(path) for path in paths]
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"two inputs would both be written to {output / name}; run them into different folders")
-    for path, name in zip(paths, names, strict=True):
-        target = output / name
+    targets = [output / name for name in names]
+    for target in targets:
         if not overwrite and target.exists() and any(target.iterdir()):
             raise FileExistsError(f"{target} holds results already; choose another folder or add --overwrite")
+    for path, target in zip(paths, targets, strict=True):
         stack = nx.read(path, energies=energies, select=select, repeat=repeat)
         result = nx.run(steps, stack, progress=progress_on_a_line(path.name))
-        for file in save_result(result, target):
+        for file in replace_result(result, target):
             say(str(file))
         told = stack.metadata.get("warnings", ())  # when it was read
         for warning in dict.fromkeys(result.metadata.get("warnings", ())):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ from napari_xanes.theory.multiplet.spectra import empirical_offset
 
 AXIS: Float64Array = AXIS_STEP * np.arange(-440, 761, dtype=np.float64)
 """-22 to 38 eV around the difference of the configuration averages. L3 and L2 of every 3d ion lie inside."""
+
+MAX_MEMBERS = 100_000
+"""Spectra of the largest library: a recipe of a few lines can ask for any number of combinations."""
 
 MODEL_FLOOR = {3: 0.2, 4: 0.5, 6: 0.5, 9: 0.5}
 """Smallest model error of 10Dq in eV by number of 3d electrons; 0.15 for all others (from MnO). For d3, 10Dq is an
@@ -60,6 +64,12 @@ class Grid:
     fields: Sequence[tuple[float, float]] = ((0.0, 0.0),)
     charge_transfer: Sequence[ChargeTransfer | None] = (None,)
     offsets: Sequence[float] | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of members."""
+        axes = (self.ten_dq, self.slater_scale, self.spin_orbit_scale, self.fields, self.charge_transfer)
+        return prod(len(values) for values in axes)
 
     def points(self) -> list[dict[str, Any]]:
         """Return the parameters of each member; 10Dq varies fastest."""
@@ -143,7 +153,7 @@ def build_library(
     Raises
     ------
     ValueError
-        If an ion is unknown, a width is not positive, or there are no combinations.
+        If an ion is unknown, a width is not positive, or there are no combinations or more than `MAX_MEMBERS`.
 
     Examples
     --------
@@ -165,6 +175,9 @@ def build_library(
         else Grid(str(item), **values, fields=tuple(fields), charge_transfer=tuple(charge_transfer))
         for item in items
     ]
+    count = sum(grid.size for grid in grids)
+    if count > MAX_MEMBERS:
+        raise ValueError(f"the library would have {count} spectra, {MAX_MEMBERS} are allowed; take fewer values")
     points = [point for grid in grids for point in grid.points()]
     if not points:
         raise ValueError("a library needs at least one ion and one value of every parameter")
@@ -190,17 +203,23 @@ def build_library(
 
 
 def rebuild(plain: Mapping[str, Any], progress: Progress | None = None) -> Library:
-    """Build a library again from what `build_library` wrote into its provenance."""
-    grids = [
-        Grid(**{**grid, "charge_transfer": [ChargeTransfer(**ct) if ct else None for ct in grid["charge_transfer"]]})
-        for grid in plain["grids"]
-    ]
-    return build_library(
-        grids,
-        broadening=(plain["lorentz_l3"], plain["lorentz_l2"]),
-        **{key: plain[key] for key in ("growth", "temperature", "model_error", "name")},
-        progress=progress,
-    )
+    """Build a library again from what `build_library` wrote into its provenance.
+
+    Raises
+    ------
+    ValueError
+        If it wrote something else.
+    """
+    try:
+        grids = [
+            Grid(**{**grid, "charge_transfer": [ChargeTransfer(**c) if c else None for c in grid["charge_transfer"]]})
+            for grid in plain["grids"]
+        ]
+        broadening = (plain["lorentz_l3"], plain["lorentz_l2"])
+        fixed = {key: plain[key] for key in ("growth", "temperature", "model_error", "name")}
+    except (LookupError, TypeError) as error:
+        raise ValueError(f"a library can't be built from {str(plain)[:60]!r}: {error}") from None
+    return build_library(grids, broadening=broadening, **fixed, progress=progress)
 
 
 def _grid_to_plain(grid: Grid) -> dict[str, Any]:

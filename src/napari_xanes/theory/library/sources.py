@@ -49,8 +49,15 @@ def library_of_spectra(source: Any) -> Library:
             raise ValueError(
                 f"a mapping describes a library by 'build' or by 'spectra', not by {', '.join(map(str, source))}"
             )
-        return library_of_spectra([Spectrum.from_plain(plain) for plain in source["spectra"]])
+        if not isinstance(source["spectra"], list | tuple) or not all(
+            isinstance(s, Mapping) for s in source["spectra"]
+        ):
+            raise ValueError(f"the spectra of a library are a list of spectra, not {str(source['spectra'])[:60]!r}")
+        source = [Spectrum.from_plain(plain) for plain in source["spectra"]]
     items = list(source) if isinstance(source, Iterable) and not isinstance(source, str | Path) else [source]
+    wrong = [item for item in items if not isinstance(item, str | Path | Spectrum | Mapping)]
+    if wrong:
+        raise ValueError(f"a library is made of spectra or paths of files, not of {str(wrong[0])[:60]!r}")
     spectra = [spectrum for item in items for spectrum in _spectra(item)]
     if not spectra:
         raise ValueError("a library needs at least one spectrum")
