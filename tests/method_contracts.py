@@ -202,6 +202,7 @@ def values_to_try(parameter: Parameter) -> list[Any]:
         "choice": list(parameter.choices),
         "text": ["µm, 'quoted'", "yes"],
         "range": [(a, b) for a in numbers for b in numbers if a < b],
+        "ranges": [[(a, b) for a in numbers for b in numbers if a < b]],
         "numbers": [numbers],
         "integers": [[0, 3, -1]],
         "references": [spectra, spectra[:1]],

@@ -158,6 +158,28 @@ def load_region(value: Any) -> Any:
     raise ValueError(f"a region is a boolean mask or a box (y0, y1, x0, x1) in pixels, not {value!r}")
 
 
+def load_ranges(value: Any) -> Any:
+    """Return a list of ranges from a list of pairs of numbers, or from one pair.
+
+    Raises
+    ------
+    ValueError
+        If a range does not go up.
+
+    Examples
+    --------
+    >>> load_ranges((8300, 8340)), load_ranges([[8300, 8320], [8340, 8400]])
+    ([(8300, 8340)], [[8300, 8320], [8340, 8400]])
+    """
+    if not isinstance(value, list | tuple) or not value:
+        return value
+    ranges = value if isinstance(value[0], list | tuple) else [tuple(value)]
+    for limits in ranges:
+        if len(limits) == 2 and all(isinstance(n, int | float) for n in limits) and not limits[0] <= limits[1]:
+            raise ValueError(f"the range must go up, but it goes from {limits[0]:g} to {limits[1]:g}")
+    return ranges
+
+
 References = Annotated[Any, BeforeValidator(load_references), Param(kind="references", files=True)]
 """A list of Spectrum, given as objects or as files."""
 
@@ -170,6 +192,13 @@ I0 = Annotated[
     Param(kind="i0", label="I0", auto="flats, I0 spectrum or empty area", files=True, words=I0_WORDS),
 ]
 """The incident intensity, or where it comes from."""
+
+EnergyRanges = Annotated[
+    list[tuple[float, float]] | None,
+    BeforeValidator(load_ranges),
+    Param(unit="eV", ge=0, auto="all energies"),
+]
+"""Ranges of energies in eV, given as a list of pairs, or as one pair."""
 
 Region = Annotated[Any, BeforeValidator(load_region), Param(kind="region")]
 """A part of the image, given as a mask or a box."""

@@ -58,12 +58,11 @@ class Param(annotated_types.GroupedMetadata):
 
     def holds(self, value: Any) -> bool:
         """Return whether a number, or each number of a range, lies within the bounds."""
-        numbers = value if isinstance(value, tuple | list) else [value]
-        return all(
-            (self.ge is None or n >= self.ge) and (self.le is None or n <= self.le)
-            for n in numbers
-            if isinstance(n, int | float)
-        )
+        if isinstance(value, tuple | list):
+            return all(self.holds(item) for item in value)
+        if not isinstance(value, int | float):
+            return True
+        return (self.ge is None or value >= self.ge) and (self.le is None or value <= self.le)
 
     def allowed(self) -> str:
         """Return the bounds in words."""
@@ -76,7 +75,7 @@ class Param(annotated_types.GroupedMetadata):
 AUTOMATIC = ("auto", "fit")
 """Words that stand for None, where a number may be left out and is then taken from the data (`Param.auto`)."""
 
-PlainKind = Literal["float", "int", "bool", "text", "choice", "range", "numbers", "integers"]
+PlainKind = Literal["float", "int", "bool", "text", "choice", "range", "ranges", "numbers", "integers"]
 """Kinds that follow from the type alone. Types of our own name theirs themselves (`Param.kind`)."""
 
 
@@ -115,7 +114,7 @@ class Parameter:
 
     def without_words(self, value: Any) -> Any:
         """Return None for one of the words in `AUTOMATIC`, if this is a number that may be left out; else the value."""
-        numeric = self.kind in ("float", "int", "range", "numbers", "integers")
+        numeric = self.kind in ("float", "int", "range", "ranges", "numbers", "integers")
         is_word = isinstance(value, str) and value in AUTOMATIC
         return None if is_word and numeric and self.optional and self.spec.auto else value
 
@@ -160,6 +159,8 @@ def _kind(hint: Any) -> tuple[PlainKind, tuple[str, ...]]:
         return "choice", tuple(str(value) for value in get_args(hint))
     if get_origin(hint) is tuple and get_args(hint) == (float, float):
         return "range", ()
+    if get_origin(hint) is list and get_args(hint) == (tuple[float, float],):
+        return "ranges", ()
     if get_origin(hint) is list and get_args(hint) == (float,):
         return "numbers", ()
     if get_origin(hint) is list and get_args(hint) == (int,):

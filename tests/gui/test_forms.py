@@ -28,7 +28,9 @@ def everything(
     number: Annotated[float, Param(unit="eV")] = 1e-6,
     automatic: Annotated[float | None, Param(unit="eV", ge=0, auto="from the data")] = None,
     window: tuple[float, float] | None = None,
+    windows: list[tuple[float, float]] | None = None,
     values: list[float] | None = None,
+    frames: list[int] | None = None,
     count: Annotated[int, Param(ge=0, le=9)] = 3,
     kind: Literal["line", "broad_step"] = "line",
     text: str = "",
@@ -53,7 +55,9 @@ numbers = st.floats(-1e9, 1e9, allow_nan=False) | st.sampled_from([1e-6, 12658.0
     number=numbers,
     automatic=st.none() | st.floats(0, 1e6),
     window=st.none() | st.tuples(numbers, numbers).filter(lambda w: w[0] < w[1]),
+    windows=st.none() | st.lists(st.tuples(numbers, numbers).filter(lambda w: w[0] < w[1]), min_size=1, max_size=3),
     values=st.none() | st.lists(numbers, min_size=1, max_size=4),
+    frames=st.none() | st.lists(st.integers(-9, 9), min_size=1, max_size=4),
     count=st.integers(0, 9),
     kind=st.sampled_from(["line", "broad_step"]),
     flag=st.booleans(),
@@ -132,3 +136,14 @@ def test_a_region_layer_can_be_chosen(viewer: Any, add_stack: Any, qtbot: Any) -
     form.fill({"i0": spectrum})
     assert box.currentText() == "I0 of yesterday"
     assert form.values()["i0"] is spectrum
+
+
+def test_ranges_are_typed_as_words(form: Form) -> None:
+    line = form.field("windows").widget
+    for text in ("8300 to 8340, 8350 to 8400.5", "8300–8340; 8350:8400.5"):
+        line.setText(text)
+        assert form.values()["windows"] == [(8300, 8340), (8350, 8400.5)]
+    for text, problem in (("8300", "'8300' is no range; write"), ("8340 to 8300", "must go up")):
+        line.setText(text)
+        with pytest.raises(ValueError, match=problem):
+            form.values()

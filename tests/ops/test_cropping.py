@@ -13,6 +13,13 @@ def test_cropping_energies_makes_no_copy(depth_stack: SpectralStack) -> None:
     assert np.shares_memory(part.data, depth_stack.data)
 
 
+def test_several_ranges_are_kept_and_one_pair_still_means_one(depth_stack: SpectralStack) -> None:
+    part = nx.ops.crop(depth_stack, energy=[(8270, 8290), (8355, 8400)])
+    axis = depth_stack.energy
+    np.testing.assert_array_equal(part.energy, axis[(axis <= 8290) | ((axis >= 8355) & (axis <= 8400))])
+    assert nx.ops.crop(depth_stack, energy=[8300, 8400]).history[-1].parameters["energy"] == [[8300, 8400]]
+
+
 def test_cropping_also_crops_data_of_frames_and_pixels(count_stack: SpectralStack) -> None:
     stack = count_stack.with_data(count_stack.data, metadata={"gain": 1.0, "i0": np.arange(50.0)})
     depth = nx.ops.optical_depth(stack)

@@ -117,7 +117,7 @@ def test_messages_say_what_to_do(stack: SpectralStack) -> None:
         normalize_edge(normalize_edge(stack))
     empty = stack.data.copy()
     empty[12] = np.nan
-    with pytest.raises(ValueError, match=r"frame 12 \(8332.0 eV\) holds no finite value: drop it with crop"):
+    with pytest.raises(ValueError, match=r"frame 12 \(8332.0 eV\) holds no finite value: drop it with drop_frames"):
         normalize_edge(stack.with_data(empty))
     with pytest.raises(ValueError, match=r"no pixel of .* has an edge jump above 5: the largest is 0\.\d+ at E0"):
         normalize_edge(stack, min_jump=5.0)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
 from napari_xanes._typing import BoolArray
-from napari_xanes.arguments import Region, as_mask
+from napari_xanes.arguments import EnergyRanges, Region, as_mask
 from napari_xanes.corrections import frames_where
-from napari_xanes.parameters import Param
 from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
 
@@ -19,18 +18,18 @@ def crop(
     stack: SpectralStack,
     /,
     *,
-    energy: Annotated[tuple[float, float] | None, Param(unit="eV", ge=0, auto="all energies")] = None,
+    energy: EnergyRanges = None,
     region: Region = None,
     drop_empty: bool = False,
 ) -> SpectralStack:
-    """Keep a range of energies and a box of pixels.
+    """Keep ranges of energies and a box of pixels.
 
     Parameters
     ----------
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
         Any quantity. Everything that belongs to its frames and pixels (flats, exposures, noise) is cut with it.
-    energy : tuple of float, optional
-        Lowest and highest energy to keep, in eV, both included.
+    energy : list of tuple of float, or one tuple, optional
+        Lowest and highest energy in eV of each range to keep, both included.
     region : box (y0, y1, x0, x1) in pixels, or mask of shape (Y, X), optional
         Box to keep, or a mask: then the smallest box around it is kept.
     drop_empty : bool
@@ -52,15 +51,20 @@ def crop(
     >>> stack = SpectralStack(np.ones((3, 4, 5), np.float32), [8330, 8340, 8350])
     >>> crop(stack, energy=(8335, 8400), region=(0, 2, 0, 3)).shape
     (2, 2, 3)
+    >>> crop(stack, energy=[(8320, 8335), (8345, 8350)]).energy.tolist()
+    [8330.0, 8350.0]
     """
     keep = np.ones(stack.energy.size, dtype=bool)
     if energy is not None:
-        keep &= (stack.energy >= energy[0]) & (stack.energy <= energy[1])
-        if not keep.any():
-            raise ValueError(
-                f"no frame lies between {energy[0]:g} and {energy[1]:g} eV; "
-                f"the stack covers {stack.energy[0]:g} to {stack.energy[-1]:g} eV"
-            )
+        keep[:] = False
+        for low, high in energy:
+            inside = (stack.energy >= low) & (stack.energy <= high)
+            if not inside.any():
+                raise ValueError(
+                    f"no frame lies between {low:g} and {high:g} eV; "
+                    f"the stack covers {stack.energy[0]:g} to {stack.energy[-1]:g} eV"
+                )
+            keep |= inside
     if drop_empty:
         keep &= [_is_filled(frame) for frame in stack.data]
         if not keep.any():

@@ -5,6 +5,7 @@ Numbers have text fields: 1e-6 stays exactly as typed, and an empty field means 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +56,7 @@ def _text_of(value: Any) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
-def _line(parameter: Parameter, read: Callable[[str], Any]) -> Field:
+def _line(parameter: Parameter, read: Callable[[str], Any], write: Callable[[Any], str] = _text_of) -> Field:
     """Make a text field; an empty field means None if the parameter is optional."""
     line = LineEdit()
     if parameter.optional:
@@ -67,7 +68,7 @@ def _line(parameter: Parameter, read: Callable[[str], Any]) -> Field:
             return None
         return read(text)
 
-    return Field(line.native, get, lambda value: setattr(line, "value", _text_of(value)), line.changed)
+    return Field(line.native, get, lambda value: setattr(line, "value", write(value)), line.changed)
 
 
 def _pair(parameter: Parameter) -> Field:
@@ -118,6 +119,27 @@ def _several(read: Callable[[str], Any]) -> Callable[[str], list[Any]]:
     return lambda text: [read(part.strip()) for part in text.replace(";", ",").split(",") if part.strip()]
 
 
+_RANGE = re.compile(r"\s*(\S+?)\s*(?:\bto\b|–|\.\.|:)\s*(\S+)\s*")
+
+
+def _ranges(text: str) -> list[tuple[float, float]]:
+    """Read ranges such as "8300 to 8340, 8350 to 8400"."""
+    ranges = []
+    for part in text.replace(";", ",").split(","):
+        found = _RANGE.fullmatch(part)
+        if found is None:
+            raise ValueError(f"{part.strip()!r} is no range; write 8300 to 8340, 8350 to 8400")
+        low, high = (_number(end) for end in found.groups())
+        if low >= high:
+            raise ValueError(f"the range must go up, but it goes from {low:g} to {high:g}; exchange the ends")
+        ranges.append((low, high))
+    return ranges
+
+
+def _text_of_ranges(value: Any) -> str:
+    return ", ".join(f"{_text_of(low)} to {_text_of(high)}" for low, high in value or ())
+
+
 MAKERS: dict[str, FieldMaker] = {
     "float": lambda p: _line(p, _number),
     "int": lambda p: _line(p, _integer) if p.optional else _whole(p),
@@ -125,6 +147,7 @@ MAKERS: dict[str, FieldMaker] = {
     "text": lambda p: _line(p, str),
     "choice": _choice,
     "range": _pair,
+    "ranges": lambda p: _line(p, _ranges, _text_of_ranges),
     "numbers": lambda p: _line(p, _several(_number)),
     "integers": lambda p: _line(p, _several(_integer)),
 }
