@@ -123,6 +123,7 @@ SPECTRA_READERS: Registry[SpectraReader] = Registry(
     "spectra.csv",
     "spectra.photon_factory",
     "spectra.cls",
+    "spectra.nxxas",
     "spectra.columns",
 )
 """Formats of spectra."""

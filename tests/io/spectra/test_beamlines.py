@@ -56,3 +56,19 @@ def test_chi_of_k_is_refused(real):
 def test_a_row_that_is_no_row_is_refused_by_its_line(real):
     with pytest.raises(ValueError, match=r"bad_17\.xdi: line 29: '1\.4\.9' is no number"):
         read_spectra(real(f"{FOLDER}/bad_17.xdi"))
+
+
+def test_athena_project_in_json(real, right):
+    (spectrum,) = read_spectra(real(f"{FOLDER}/athena3.prj"))
+    (truth,) = right["athena3.prj"]["records"]
+    assert (spectrum.name, spectrum.energy.size) == (truth["label"], truth["points"])
+    np.testing.assert_allclose(spectrum.energy[[0, -1]], np.array(truth["energy"]) + truth["energy_shift"], atol=1e-9)
+    np.testing.assert_array_equal(spectrum.mu[[0, -1]], truth["mu_first_last"])
+
+
+def test_nxxas(real, right):
+    (spectrum,) = read_spectra(real(f"{FOLDER}/KEK_PFdata.h5"))
+    (name, truth), *_ = right["KEK_PFdata.h5"]["entries"].items()
+    assert (spectrum.name, spectrum.energy.size) == (name, truth["points"])
+    np.testing.assert_allclose(spectrum.energy[[0, -1]], truth["energy"], atol=0.001)
+    np.testing.assert_allclose(spectrum.mu[[0, -1]], truth["intensity"], rtol=1e-6)

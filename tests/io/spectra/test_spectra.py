@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 
 import numpy as np
 import pytest
@@ -134,6 +135,41 @@ def test_athena_project(tmp_path, packed):
     assert (first.metadata["element"], first.metadata["edge"]) == ("Fe", "K")
     assert (first.metadata["normalized"], second.metadata["normalized"]) == (False, True)
     assert first.metadata["athena"]["e0"] == 7112.5
+
+
+def json_project(records):
+    head = {"_____emacs_mode": "-*- mode: json -*-", "_____header1": "# Athena project file -- Demeter version 0.9.26"}
+    return json.dumps(head | records | {"_____journal": [], "_____order": list(records)[::-1]}).encode()
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_athena_project_in_json(tmp_path, packed):
+    args = {"label": "CeO2", "bkg_eshift": "-0.5", "bkg_z": "Ce", "fft_edge": "l3", "is_nor": "0"}
+    first = {"args": args, "x": ["7100", "7110", "7120"], "y": ["0.1", "0.3", "0.9"], "stddev": ["1", "1", "1"]}
+    second = {"args": ["label", "MnO", "is_nor", 1], "x": [7100, 7110, 7120], "y": [0.1, 0.3, 0.9]}
+    content = json_project({"nyef": first, "abcd": second})
+    path = tmp_path / "a.prj"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    mno, ceo2 = io.read_spectra(path)
+    assert (ceo2.name, mno.name) == ("CeO2", "MnO")
+    np.testing.assert_array_equal(ceo2.energy, [7099.5, 7109.5, 7119.5])
+    np.testing.assert_array_equal(ceo2.mu, [0.1, 0.3, 0.9])
+    assert (ceo2.metadata["element"], ceo2.metadata["edge"]) == ("Ce", "L3")
+    assert (ceo2.metadata["normalized"], mno.metadata["normalized"]) == (False, True)
+
+
+def test_the_oldest_athena_projects_have_names_of_groups_only(tmp_path):
+    path = tmp_path / "a.prj"
+    old = record("x").replace("'label','x',", "")
+    path.write_bytes(project([old, old.replace("abcd", "efgh")]))
+    assert [s.name for s in io.read_spectra(path)] == ["abcd", "efgh"]
+
+
+def test_nothing_can_be_chosen_in_a_project(tmp_path):
+    path = tmp_path / "a.prj"
+    path.write_bytes(project([record("good")]))
+    with pytest.raises(ValueError, match="no columns to choose; leave i0 out"):
+        io.read_spectra(path, i0="I0")
 
 
 def test_athena_records_without_mu_are_skipped_with_a_warning(tmp_path):

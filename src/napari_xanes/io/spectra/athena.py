@@ -1,4 +1,4 @@
-"""Athena projects: gzipped Perl lists, written by Athena (Ifeffit and Demeter) and by Larch.
+"""Athena projects: gzipped Perl lists or JSON, written by Athena (Ifeffit and Demeter) and by Larch.
 
 The lists are read as text, sign by sign; nothing in them is ever run.
 """
@@ -6,9 +6,11 @@ The lists are read as text, sign by sign; nothing in them is ever run.
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import warnings
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +21,7 @@ from napari_xanes.io.allocation_limits import LONGEST_LIST
 from napari_xanes.io.energies import looks_like_energies
 from napari_xanes.io.files import decoded, starts_with
 from napari_xanes.io.frames import ordered
+from napari_xanes.io.metadata_json import expect
 from napari_xanes.io.registry import spectra_reader
 from napari_xanes.io.spectra.result import unique_names
 from napari_xanes.spectrum import Spectrum
@@ -35,11 +38,12 @@ _PARAMETERS = {
     "bkg_step": "edge_step",
     "bkg_eshift": "energy_shift",
 }
-_STATEMENT = re.compile(r"^(?:@(\w+)\s*=\s*\(|(\[record\]))", re.MULTILINE)
+_STATEMENT = re.compile(r"^(?:@(\w+)\s*=\s*\(|(\[record\])|\$old_group\s*=\s*'([^']*)')", re.MULTILINE)
 _TOKEN = re.compile(
     r"""\s*(?:'([^'\\]*(?:\\.[^'\\]*)*)'|"([^"\\]*(?:\\.[^"\\]*)*)"|([\[\](){}])|(=>|,)|([^\s,'"\[\](){}=]+))""",
     re.DOTALL,
 )
+_Record = tuple[dict[Any, Any], dict[str, NDArray[np.float64]]]
 _MOST_NESTED = 100
 _MOST_RECORDS = 10_000
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
@@ -70,6 +74,24 @@ def read_spectra(path: Path) -> list[Spectrum]:
     text = decoded(_unpacked(path), path)
     spectra: list[Spectrum] = []
     skipped_labels: list[str] = []
+    for arguments, columns in _json_records(text) if text.lstrip()[:1] == "{" else _perl_records(text):
+        if len(spectra) + len(skipped_labels) == _MOST_RECORDS:
+            raise ValueError(f"the project has more than {_MOST_RECORDS} records")
+        spectrum = _spectrum(columns, arguments, path)
+        if spectrum is None:
+            skipped_labels.append(str(arguments.get("label", "?")))
+        else:
+            spectra.append(spectrum)
+    if not spectra:
+        raise ValueError("the project holds no mu(E)")
+    if skipped_labels:
+        warnings.warn(f"{path.name}: no mu(E) in {', '.join(skipped_labels)}; left out", UserWarning, stacklevel=3)
+    names = unique_names([s.name for s in spectra])
+    return [Spectrum(name, s.energy, s.mu, metadata=s.metadata) for name, s in zip(names, spectra, strict=True)]
+
+
+def _perl_records(text: str) -> Iterator[_Record]:
+    """Yield the arguments and columns of each record of a project of Perl lists."""
     arguments: dict[Any, Any] = {}
     columns: dict[str, NDArray[np.float64]] = {}
     at = 0
@@ -77,25 +99,33 @@ def read_spectra(path: Path) -> list[Spectrum]:
         at = statement.end()
         if statement[1] == "args":
             items, at = _list(text, at)
-            arguments = dict(zip(items[::2], items[1::2], strict=False))
+            arguments |= dict(zip(items[::2], items[1::2], strict=False))
         elif statement[1] in ("x", "y"):
             items, at = _list(text, at)
             columns[statement[1]] = np.array(items, dtype=np.float64)
+        elif statement[3]:
+            # The oldest projects have no label; the name of the group is what their users saw.
+            arguments = {"label": statement[3]}
         elif statement[2]:
-            if len(spectra) + len(skipped_labels) == _MOST_RECORDS:
-                raise ValueError(f"the project has more than {_MOST_RECORDS} records")
-            spectrum = _spectrum(columns, arguments, path)
-            if spectrum is None:
-                skipped_labels.append(str(arguments.get("label", "?")))
-            else:
-                spectra.append(spectrum)
+            yield arguments, columns
             arguments, columns = {}, {}
-    if not spectra:
-        raise ValueError("the project holds no mu(E)")
-    if skipped_labels:
-        warnings.warn(f"{path.name}: no mu(E) in {', '.join(skipped_labels)}; left out", UserWarning, stacklevel=3)
-    names = unique_names([s.name for s in spectra])
-    return [Spectrum(name, s.energy, s.mu, metadata=s.metadata) for name, s in zip(names, spectra, strict=True)]
+
+
+def _json_records(text: str) -> Iterator[_Record]:
+    """Yield the arguments and columns of each record of a JSON project, in the order of its list."""
+    project = expect(json.loads(text), dict, "the project")
+    listed = [name for name in project.get("_____order") or [] if isinstance(name, str) and name in project]
+    others = [name for name in project if not name.startswith("_____") and name not in listed]
+    for name in [*listed, *others]:
+        record = expect(project[name], dict, f"the record {name}")
+        given = record.get("args") or {}
+        arguments = dict(zip(given[::2], given[1::2], strict=False)) if isinstance(given, list) else dict(given)
+        columns = {
+            key: np.array(expect(record[key], list, f"the column {key}"), dtype=np.float64)
+            for key in ("x", "y")
+            if key in record
+        }
+        yield {"label": name} | arguments, columns
 
 
 def _unpacked(path: Path) -> bytes:
