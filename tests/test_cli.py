@@ -55,6 +55,24 @@ def test_info_of_spectra_and_maps(tmp_path: Path, references: list[Spectrum], de
     assert maps["history"] == ["fit_references"]
 
 
+def test_columns_of_spectra_are_described_and_chosen(tmp_path: Path) -> None:
+    rows = "".join(f"{e} 1000 {1000 - e / 10} {e / 10}\n" for e in range(7000, 7020))
+    (tmp_path / "scan.dat").write_text(f"energy i0 it narrow\n{rows}")
+    (facts,) = json.loads(invoke("info", tmp_path / "scan.dat", "--json"))["spectra"]
+    assert (facts["column"], facts["unused_columns"]) == ("ln(i0/it)", ["narrow"])
+    choice = ["--signal", "narrow", "--mode", "fluorescence"]
+    (facts,) = json.loads(invoke("info", tmp_path / "scan.dat", *choice, "--json"))["spectra"]
+    assert facts["column"] == "narrow/i0"
+    invoke("convert", tmp_path / "scan.dat", *choice, "-o", tmp_path / "scan.xdi")
+    (spectrum,) = nx.read_spectra(tmp_path / "scan.xdi")
+    np.testing.assert_allclose(spectrum.mu, np.arange(7000, 7020) / 10 / 1000)
+    assert spectrum.metadata["reading"] == {"signal": ["narrow"], "mode": "fluorescence"}
+    (tmp_path / "counts.dat").write_text("energy a b\n" + "7000 900 800\n7001 900 800\n7002 900 700\n")
+    for command in (["info"], ["convert", "-o", tmp_path / "x.xdi"]):
+        with pytest.raises(ValueError, match=r"counts\.dat: no column of I0 was found among energy, a, b"):
+            invoke(*command, tmp_path / "counts.dat")
+
+
 def test_run_is_the_same_as_python(tmp_path: Path, counts_file: Path, recipe_file: Path) -> None:
     invoke("run", recipe_file, counts_file, "-o", tmp_path / "out")
     written = nx.read_maps(tmp_path / "out" / "counts" / "maps.h5")

@@ -26,12 +26,13 @@ def load_references(value: Any) -> list[Spectrum]:
     Parameters
     ----------
     value : Spectrum, path, mapping, or a list of them
-        A mapping with a path may name one of several spectra in the file, or give a new name to the only one.
+        A mapping with a path may name one of several spectra in the file, or give a new name to the only one. It may
+        also choose columns, mode and scan, as `napari_xanes.read_spectra` takes them.
 
     Raises
     ------
     ValueError
-        If there is no spectrum, two spectra have the same name, or a file does not hold the named spectrum.
+        If there is no spectrum, two spectra have the same name, or a file holds I0 or not the named spectrum.
     """
     items = list(value) if isinstance(value, list | tuple) else [value]
     spectra = [spectrum for item in items for spectrum in _spectra(item)]
@@ -46,22 +47,26 @@ def load_references(value: Any) -> list[Spectrum]:
 
 def _spectra(item: Any) -> list[Spectrum]:
     """Return the spectra that one item of `load_references` stands for."""
-    from napari_xanes.io import read_spectra
+    from napari_xanes.io import CHOICES, read_spectra
 
     if isinstance(item, Spectrum):
         return [item]
     if isinstance(item, str | Path):
-        return read_spectra(item)
+        return _without_i0(read_spectra(item))
     if not isinstance(item, Mapping):
         raise ValueError(f"a reference is a Spectrum, a path, or a mapping with a path, not {item!r}")
     if "mu" in item:
         return [Spectrum.from_plain(item)]
-    unknown = set(item) - {"path", "name", "valence"}
+    unknown = set(item) - {"path", "name", "valence", *CHOICES}
     if "path" not in item or unknown:
-        raise ValueError(f"a reference has path, name and valence, not {', '.join(map(str, item)) or 'nothing'}")
+        given = ", ".join(map(str, item)) or "nothing"
+        raise ValueError(f"a reference has path, name and valence, and may have {', '.join(CHOICES)}, not {given}")
     if not isinstance(item["path"], str | Path):
         raise ValueError(f"the path of a reference is text, not {item['path']!r}")
-    spectra = read_spectra(item["path"])
+    choice = {key: item[key] for key in CHOICES if key in item}
+    spectra = read_spectra(item["path"], **choice)
+    if "signal" not in choice:
+        _without_i0(spectra)
     matches = [spectrum for spectrum in spectra if spectrum.name == item.get("name")]
     if "name" in item and not matches and len(spectra) > 1:
         raise ValueError(f"{item['path']} holds {', '.join(s.name for s in spectra)}, but no {item['name']!r}")
@@ -69,6 +74,15 @@ def _spectra(item: Any) -> list[Spectrum]:
         Spectrum(str(item.get("name", s.name)), s.energy, s.mu, item.get("valence", s.valence), s.sigma, s.metadata)
         for s in matches or spectra
     ]
+
+
+def _without_i0(spectra: list[Spectrum]) -> list[Spectrum]:
+    """Return references, or refuse a file whose only column is I0."""
+    for spectrum in spectra:
+        if spectrum.metadata.get("signal") == "I0":
+            path, column = spectrum.metadata.get("path"), spectrum.metadata.get("column")
+            raise ValueError(f"{path} holds I0 (column {column!r}), no absorption; a reference needs mu(E)")
+    return spectra
 
 
 def load_reference(value: Any) -> Spectrum | None:
@@ -94,18 +108,23 @@ def load_i0(value: Any) -> Any:
     Parameters
     ----------
     value : str, path, Spectrum, SpectralStack, mapping, mask, or box (y0, y1, x0, x1)
-        A path may be that of a spectrum or of a stack of flats.
+        A path may be that of a spectrum or of a stack of flats. Of a file of columns the one of I0 is taken; a mapping
+        ``{path: ..., signal: ...}`` chooses another.
 
     Raises
     ------
     ValueError
         If the value is none of these, or the file holds neither a spectrum nor a stack.
     """
+    from napari_xanes.io import CHOICES, read_i0
+
     if isinstance(value, str | Path) and value not in I0_WORDS:
         return _spectrum_or_stack(Path(value))
     if isinstance(value, Mapping) and "mu" in value:
         return Spectrum.from_plain(value)
     if isinstance(value, Mapping) and "path" in value:
+        if set(value) & set(CHOICES):
+            return read_i0(value["path"], **{key: value[key] for key in CHOICES if key in value})
         if steps := value.get("steps"):
             if not isinstance(steps, list | tuple):
                 raise ValueError(f"the steps of the flats are a list, not {str(steps)[:60]!r}")
@@ -122,7 +141,7 @@ def load_i0(value: Any) -> Any:
 
 def _spectrum_or_stack(path: Path, source: Source | None = None) -> Spectrum | SpectralStack:
     """Read I0 from a file: a spectrum, else a stack of flats."""
-    from napari_xanes.io import read, read_spectra
+    from napari_xanes.io import read, read_i0, real_reason
 
     if not path.exists():
         raise ValueError(f"I0 is 'auto', 'flat', 'empty', a region, or a file; there is no file {str(path)!r}")
@@ -130,12 +149,12 @@ def _spectrum_or_stack(path: Path, source: Source | None = None) -> Spectrum | S
         paths, keywords = source.to_read()
         return read(paths, **keywords)
     try:
-        spectra = read_spectra(path)
-    except ValueError:
-        return read(path)
-    if len(spectra) != 1:
-        raise ValueError(f"{path} holds {len(spectra)} spectra, but I0 is one spectrum; save it in its own file")
-    return spectra[0]
+        return read_i0(path)
+    except ValueError as no_spectra:
+        try:
+            return read(path)
+        except ValueError as no_stack:
+            raise real_reason(path, no_stack, no_spectra) from None
 
 
 def load_region(value: Any) -> Any:

@@ -17,7 +17,7 @@ _KEV_LIMIT = 30.0
 """Axes that end below this value are probably in keV: no absorption edge that is imaged lies below 30 eV."""
 
 
-_WRITTEN = ("path", "fingerprint", "normalized", "warnings")
+_WRITTEN = ("path", "fingerprint", "normalized", "warnings", "reading", "column")
 """Metadata of a spectrum that a recipe keeps."""
 
 

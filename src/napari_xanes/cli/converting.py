@@ -7,7 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_xanes.cli.options import Energies, Overwrite, Repeat, Select, say
+from napari_xanes.cli.options import (
+    Energies,
+    EnergyColumn,
+    I0Column,
+    ModeOption,
+    Overwrite,
+    Repeat,
+    ScanOption,
+    Select,
+    SignalColumns,
+    chosen,
+    say,
+)
 
 
 def convert(
@@ -30,6 +42,11 @@ def convert(
     repeat: Repeat = None,
     layout: Annotated[str | None, typer.Option(help="fxi writes .h5 as the beamline FXI does, for PyXAS.")] = None,
     overwrite: Overwrite = False,
+    energy: EnergyColumn = None,
+    i0: I0Column = None,
+    signal: SignalColumns = None,
+    mode: ModeOption = None,
+    scan: ScanOption = None,
 ) -> None:
     """Write a stack, maps or spectra in another format."""
     import napari_xanes as nx
@@ -37,20 +54,26 @@ def convert(
     if output.exists() and not overwrite:
         raise FileExistsError(f"{output} exists already; choose another name or add --overwrite")
     reading = {"energies": energies, "quantity": quantity, "select": select, "repeat": repeat}
-    nx.write(_read(paths, reading), output, layout=layout)
+    choice = chosen(energy=energy, i0=i0, signal=signal, mode=mode, scan=scan)
+    nx.write(_read(paths, reading, choice), output, layout=layout)
     say(str(output))
 
 
-def _read(paths: list[Path], reading: dict[str, Any]) -> Any:
+def _read(paths: list[Path], reading: dict[str, Any], choice: dict[str, Any]) -> Any:
     """Read the maps, the stack or the spectra in the paths."""
     import napari_xanes as nx
 
+    def spectra() -> Any:
+        return [spectrum for path in paths for spectrum in nx.read_spectra(path, **choice)]
+
+    if choice:
+        return spectra()
     if len(paths) == 1 and nx.io.holds_maps(paths[0]):
         return nx.read_maps(paths[0])
     try:
         return nx.read(paths, **reading)
     except ValueError as no_stack:
         try:
-            return [spectrum for path in paths for spectrum in nx.read_spectra(path)]
-        except (ValueError, OSError):
-            raise no_stack from None
+            return spectra()
+        except (ValueError, OSError) as no_spectra:
+            raise nx.io.real_reason(paths[0], no_stack, no_spectra) from None

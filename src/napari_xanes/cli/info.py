@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_xanes.cli.options import Repeat, Select, say
+from napari_xanes.cli.options import (
+    EnergyColumn,
+    I0Column,
+    ModeOption,
+    Repeat,
+    ScanOption,
+    Select,
+    SignalColumns,
+    chosen,
+    say,
+)
 
 if TYPE_CHECKING:
     from napari_xanes.parameter_map import MapSet
@@ -20,9 +30,15 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
     select: Select = None,
     repeat: Repeat = None,
+    energy: EnergyColumn = None,
+    i0: I0Column = None,
+    signal: SignalColumns = None,
+    mode: ModeOption = None,
+    scan: ScanOption = None,
 ) -> None:
-    """Say what files hold: size, energies, quantity, pixel size, history."""
-    descriptions = [_describe(path, {"select": select, "repeat": repeat}) for path in paths]
+    """Say what files hold: size, energies, quantity, pixel size, history; of spectra also the columns taken."""
+    choice = chosen(energy=energy, i0=i0, signal=signal, mode=mode, scan=scan)
+    descriptions = [_describe(path, {"select": select, "repeat": repeat}, choice) for path in paths]
     if as_json:
         say(json.dumps(descriptions if len(descriptions) > 1 else descriptions[0], indent=1))
         return
@@ -50,10 +66,12 @@ def _words(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _describe(path: Path, reading: dict[str, Any]) -> dict[str, Any]:
+def _describe(path: Path, reading: dict[str, Any], choice: dict[str, Any]) -> dict[str, Any]:
     """Return a description of the maps, the stack or the spectra in a path, as plain values."""
     import napari_xanes as nx
 
+    if choice:
+        return {"path": str(path), **_describe_spectra(nx.read_spectra(path, **choice))}
     if nx.io.holds_maps(path):
         return {"path": str(path), **_describe_maps(nx.read_maps(path))}
     try:
@@ -61,8 +79,8 @@ def _describe(path: Path, reading: dict[str, Any]) -> dict[str, Any]:
     except ValueError as no_stack:
         try:
             return {"path": str(path), **_describe_spectra(nx.read_spectra(path))}
-        except ValueError:
-            raise no_stack from None
+        except ValueError as no_spectra:
+            raise nx.io.real_reason(path, no_stack, no_spectra) from None
 
 
 def _describe_stack(stack: SpectralStack) -> dict[str, Any]:
@@ -111,6 +129,8 @@ def _describe_spectra(spectra: Any) -> dict[str, Any]:
                 "energy_first_eV": float(s.energy[0]),
                 "energy_last_eV": float(s.energy[-1]),
                 "valence": s.valence,
+                **{key: s.metadata[key] for key in ("column", "reasons", "unused_columns") if key in s.metadata},
+                "notes": [*s.metadata.get("notes", ()), *s.metadata.get("warnings", ())],
             }
             for s in spectra
         ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,8 +19,25 @@ Repeat = Annotated[
     int | None, typer.Option(help="Of several frames of one energy, read only this one (from 1), not their mean.")
 ]
 Energies = Annotated[Path | None, typer.Option(help="Text file with the energies, where the stack has none.")]
+EnergyColumn = Annotated[
+    str | None, typer.Option("--energy", help="Spectra: column of the energies, by name or number from 1.")
+]
+I0Column = Annotated[str | None, typer.Option("--i0", help="Spectra: column of I0, by name or number from 1.")]
+SignalColumns = Annotated[
+    list[str] | None,
+    typer.Option("--signal", help="Spectra: column of It, If or mu(E); give the option again to sum several."),
+]
+ModeOption = Annotated[
+    str | None, typer.Option("--mode", help="Spectra: mu(E) by transmission, fluorescence, or 'as is'.")
+]
+ScanOption = Annotated[str | None, typer.Option("--scan", help="Spectra: one scan of a file, by number or title.")]
 Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder for the results; made if it does not exist.")]
 Overwrite = Annotated[bool, typer.Option(help="Replace results that are there already.")]
+
+
+def chosen(**options: Any) -> dict[str, Any]:
+    """Return the choices of spectra that were given on the command line."""
+    return {name: value for name, value in options.items() if value}
 
 
 def say(text: str) -> None:

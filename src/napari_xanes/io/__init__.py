@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from napari_xanes.io.column_choice import CHOICES
 from napari_xanes.io.files import fingerprint
 from napari_xanes.io.formats import MapsReader, Reader, SpectraReader, Writer
 from napari_xanes.io.frames import ordered
 from napari_xanes.io.raw_stack import RawStack
-from napari_xanes.io.reading import read, read_maps, read_spectra
-from napari_xanes.io.recognition import are_one_stack, group_paths, holds_maps, is_text_name, readers_of
+from napari_xanes.io.reading import read, read_i0, read_maps, read_spectra
+from napari_xanes.io.recognition import (
+    are_one_stack,
+    group_paths,
+    holds_maps,
+    is_text_name,
+    readers_of,
+    real_reason,
+)
 from napari_xanes.io.registry import (
     MAP_READERS,
     READERS,
@@ -21,6 +29,7 @@ from napari_xanes.io.registry import (
 from napari_xanes.io.writing import write
 
 __all__ = [
+    "CHOICES",
     "MAP_READERS",
     "READERS",
     "SPECTRA_READERS",
@@ -38,10 +47,12 @@ __all__ = [
     "maps_reader",
     "ordered",
     "read",
+    "read_i0",
     "read_maps",
     "read_spectra",
     "reader",
     "readers_of",
+    "real_reason",
     "spectra_reader",
     "write",
     "writer",

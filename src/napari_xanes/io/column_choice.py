@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -19,7 +19,7 @@ class Choice:
     energy, i0 : str or int, optional
         Name of a column, or its number from 1.
     signal : str, int or list of them, optional
-        It, If or mu(E); several columns are summed.
+        It, If or mu(E); several columns are summed. The words I0, It, If and Iref stand for the columns of these roles.
     mode : {"transmission", "fluorescence", "as is"}, optional
         How mu(E) is made.
     scan : str or int, optional
@@ -28,7 +28,7 @@ class Choice:
     Raises
     ------
     ValueError
-        If the mode is none of these.
+        If the mode is none of these, or a column is neither a name nor a number.
     """
 
     energy: str | int | None = None
@@ -38,13 +38,13 @@ class Choice:
     scan: str | int | None = None
 
     def __post_init__(self) -> None:
+        for key in ("energy", "i0", "scan", "signal"):
+            value = getattr(self, key)
+            parts = value if key == "signal" and isinstance(value, list | tuple) else [value]
+            if not all(part is None or (isinstance(part, str | int) and not isinstance(part, bool)) for part in parts):
+                raise ValueError(f"{key} is the name of a column or its number from 1, not {str(value)[:60]!r}")
         if self.mode is not None and self.mode not in get_args(Mode):
             raise ValueError(f"mode {self.mode!r} is none of {', '.join(get_args(Mode))}")
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> Choice:
-        """Return the choice in a mapping such as that of a recipe; other keys are ignored."""
-        return cls(**{key: values[key] for key in cls.__dataclass_fields__ if key in values})
 
     def to_plain(self) -> dict[str, Any]:
         """Return what was chosen, for recipes and the metadata of a spectrum."""
@@ -62,6 +62,9 @@ class Choice:
             return []
         return [self.signal] if isinstance(self.signal, str | int) else list(self.signal)
 
+
+CHOICES = tuple(Choice.__dataclass_fields__)
+"""Names of the parameters of `read_spectra` that choose."""
 
 NOTHING = Choice()
 """No choice: names and values decide."""

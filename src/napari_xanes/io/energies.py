@@ -96,8 +96,14 @@ def first_column(text: str) -> tuple[NDArray[np.float64] | None, str | None]:
         None if a line after the first number does not begin with a number, or it is longer than any such list.
     unit : str or None
         eV or keV, if a comment says so.
+
+    Raises
+    ------
+    ValueError
+        If commas can be decimal commas or separate columns.
     """
     values = array("d")
+    rows: list[str] = []
     comments: list[str] = []
     for line in lines_of(text):
         line = line.strip()
@@ -110,11 +116,48 @@ def first_column(text: str) -> tuple[NDArray[np.float64] | None, str | None]:
             continue
         try:
             values.append(float(re.split(r"[\s,;]+", line, maxsplit=1)[0]))
+            rows.append(line)
         except ValueError:
             if values:
                 return None, None
             comments.append(line)
+    if any("," in row for row in rows):
+        return _with_commas(rows, np.array(values)), unit_in(comments)
     return (np.array(values) if values else None), unit_in(comments)
+
+
+def _with_commas(rows: list[str], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the first numbers of rows with commas, which separate columns or decimals.
+
+    Parameters
+    ----------
+    rows : list of str
+        Lines that begin with a number.
+    whole : array
+        Their first numbers, if the commas separate columns.
+
+    Raises
+    ------
+    ValueError
+        If the commas can be both.
+    """
+    if any("." in row for row in rows):
+        return whole
+    first = [re.split(r"[\s;]+", row, maxsplit=1)[0] for row in rows]
+    try:
+        decimal = np.array([float(field.rstrip(",").replace(",", ".")) for field in first])
+    except ValueError:
+        return whole  # three numbers that commas separate
+    if np.array_equal(decimal, whole):
+        return whole
+    widths = {row.count(",") for row in rows}
+    as_columns = len(widths) == 1 and bool(np.all(np.diff(whole) > 0) or np.all(np.diff(whole) < 0))
+    if not as_columns:
+        return decimal
+    example = next(row for row in rows if "," in row)
+    raise ValueError(
+        f"the commas of {example[:40]!r} may be decimal commas or separate columns; write energies with decimal points"
+    )
 
 
 def unit_in(lines: Iterable[str]) -> str | None:

@@ -120,6 +120,37 @@ def read_spectra(
     return reader.read(path, choice=choice)
 
 
+def read_i0(path: str | Path, **choice: Any) -> Spectrum:
+    """Read the incident intensity in a file of spectra: its column of I0, or the only spectrum that it holds.
+
+    Parameters
+    ----------
+    path : path
+        A file that `read_spectra` reads.
+    **choice
+        Columns, mode and scan as in `read_spectra`, where names do not say which column is I0.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ValueError
+        If it holds mu(E) but no I0, or several spectra.
+    """
+    if not set(choice) - {"energy", "scan"}:
+        try:
+            spectra = read_spectra(path, signal="I0", mode="as is", **choice)
+        except ValueError:
+            spectra = read_spectra(path, **choice)
+            if any("normalized" in s.metadata for s in spectra):
+                raise ValueError(f"{path} holds mu(E), not I0; choose a column with signal=") from None
+    else:
+        spectra = read_spectra(path, **choice)
+    if len(spectra) != 1:
+        raise ValueError(f"{path} holds {len(spectra)} spectra, but I0 is one spectrum; save it in its own file")
+    return spectra[0]
+
+
 def read_maps(path: str | Path) -> MapSet:
     """Read parameter maps that `write` wrote.
 

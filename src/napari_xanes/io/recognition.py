@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from napari_xanes.io.files import starts_with
 from napari_xanes.io.formats import Format, Reader
 from napari_xanes.io.registry import MAP_READERS, READERS
 from napari_xanes.saving.folders import recover
@@ -76,6 +77,25 @@ def reader_of(path: Path, energies: Any) -> tuple[Reader | None, str]:
         return None, "holds parameter maps, not a stack; open it with napari_xanes.read_maps"
     reader, reasons = first_reader(READERS, path, energies)
     return reader, reasons and f"no stack that napari-xanes can read. {reasons}"
+
+
+def real_reason(path: Path, no_stack: Exception, no_spectra: Exception) -> Exception:
+    """Return why a file can't be read: a text that no format of stacks knows is meant as spectra.
+
+    Parameters
+    ----------
+    path : Path
+        The file that can be read neither as a stack nor as spectra.
+    no_stack, no_spectra : Exception
+        What reading it as each ended with.
+
+    Raises
+    ------
+    OSError
+        If it does not exist or can't be opened.
+    """
+    is_text = path.is_file() and b"\0" not in starts_with(path, 4096)
+    return no_spectra if is_text and reader_of(path, None)[0] is None else no_stack
 
 
 def readers_of(paths: Iterable[Path], energies: Any = None) -> dict[Path, Reader | None]:

@@ -103,7 +103,10 @@ def _energies_in(path: Path) -> Energies | None:
         return None
     if logged := _LOGGED.findall(content):
         return _logged(logged, path)
-    values, unit = first_column(content)
+    try:
+        values, unit = first_column(content)
+    except ValueError:
+        return None  # commas that can be decimals or columns; given as energies=, the text is refused with this reason
     if values is None or not looks_like_energies(values):
         return None
     energy, source = to_ev(values, unit)

@@ -1,8 +1,4 @@
-"""mu(E) from the columns of a table: ln(I0/It), If/I0, or a column as it is; and which of them is taken.
-
-Where a file offers several, the one that shows an edge is taken, the rise over the scatter deciding between
-transmission and fluorescence; a column of mu(E) that shows an edge comes before both. What was taken and why is said.
-"""
+"""All ways to make mu(E) from the columns of a table: ln(I0/It), If/I0, or a column as it is."""
 
 from __future__ import annotations
 
@@ -12,8 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.column_choice import Choice, Mode, column_of
-from napari_xanes.io.spectra.edge_contrast import SHOWS_AN_EDGE, edge_contrast
+from napari_xanes.io.column_choice import Mode
 from napari_xanes.io.spectra.roles import NORMALIZED, RAW, Meaning, Role
 
 Values = NDArray[np.float64]
@@ -85,9 +80,9 @@ def ratio(signal: Values, i0: Values) -> Values:
 def candidates(table: Columns) -> list[Candidate]:
     """Return all ways to make mu(E) of a table, from the names of its columns."""
     found = [*_as_is(table, "norm", NORMALIZED, True), *_as_is(table, "mu", RAW, False)]
-    i0 = _i0_of(table)
+    i0 = i0_of(table)
     if i0 is not None:
-        found += _transmitted(table, i0) + _emitted(table, i0)
+        found += transmitted(table, i0) + emitted(table, i0)
     found += [_column(table, i, None, REFERENCE) for i in table.of("mu_ref")]
     return [candidate for candidate in found if np.isfinite(candidate.mu).sum() >= 2]
 
@@ -108,13 +103,13 @@ def _column(table: Columns, i: int, normalized: bool | None, rank: int) -> Candi
     return Candidate("as is", name, mu, {"signal": [name]}, normalized, rank)
 
 
-def _i0_of(table: Columns) -> int | None:
+def i0_of(table: Columns) -> int | None:
     """The column of I0; of several the last hutch or counter by name, which is the nearest to the sample."""
     columns = table.of("i0")
     return columns[-1] if columns else None
 
 
-def _transmitted(table: Columns, i0: int) -> list[Candidate]:
+def transmitted(table: Columns, i0: int) -> list[Candidate]:
     """ln(I0/It) of each column of It."""
     found = []
     roles: tuple[tuple[int, Role], ...] = ((1, "it"), (REFERENCE, "iref"))
@@ -127,7 +122,7 @@ def _transmitted(table: Columns, i0: int) -> list[Candidate]:
     return found
 
 
-def _emitted(table: Columns, i0: int) -> list[Candidate]:
+def emitted(table: Columns, i0: int) -> list[Candidate]:
     """If/I0 of each line or detector, its elements summed, and the electron yield over I0."""
     found = []
     roles: tuple[Role, ...] = ("if", "tey")
@@ -187,108 +182,3 @@ def _rates(table: Columns, columns: list[int]) -> list[tuple[int, int]]:
     if all(elements) and all(e in rates["icr"] and e in rates["ocr"] for e in elements):
         return [(rates["icr"][e], rates["ocr"][e]) for e in elements]
     return []
-
-
-def chosen(table: Columns, choice: Choice) -> list[Candidate]:
-    """Return the ways to make mu(E) that fit what the user chose.
-
-    Raises
-    ------
-    ValueError
-        If a column does not exist, or I0 or a signal is missing for the mode.
-    """
-    n = len(table.names)
-    i0 = column_of(choice.i0, table.names, n, what="i0") if choice.i0 is not None else _i0_of(table)
-    signals = [column_of(signal, table.names, n, what="signal") for signal in choice.signals]
-    if not signals:
-        return _of_mode(table, choice, i0)
-    mode = choice.mode or _mode_of(table, signals, i0, choice)
-    if mode == "as is":
-        names = [table.names[i] for i in signals]
-        normalized = {"norm": True, "mu": False}.get(table.meanings[signals[0]].role)
-        return [
-            Candidate("as is", " + ".join(names), table.values[:, signals].sum(axis=1), {"signal": names}, normalized)
-        ]
-    if i0 is None:
-        raise ValueError(missing(table, "I0", "i0"))
-    if mode == "fluorescence":
-        return [fluorescence(table, signals, i0)]
-    names = [table.names[i] for i in signals]
-    mu = transmission(table.values[:, i0], table.values[:, signals].sum(axis=1))
-    return [
-        Candidate(
-            "transmission", f"ln({table.names[i0]}/{' + '.join(names)})", mu, {"i0": [table.names[i0]], "it": names}
-        )
-    ]
-
-
-def _of_mode(table: Columns, choice: Choice, i0: int | None) -> list[Candidate]:
-    """The candidates of a mode, with the I0 that was chosen."""
-    if choice.i0 is not None and i0 is not None:
-        found = [c for c in candidates(table) if c.mode == "as is"] if choice.mode == "as is" else []
-        found += _transmitted(table, i0) + _emitted(table, i0)
-    else:
-        found = candidates(table)
-    if choice.mode is None:
-        return found
-    found = [c for c in found if c.mode == choice.mode]
-    if not found and choice.mode != "as is" and i0 is None:
-        raise ValueError(missing(table, "I0", "i0"))
-    if not found:
-        what = {"transmission": "It", "fluorescence": "If", "as is": "mu(E)"}[choice.mode]
-        raise ValueError(missing(table, what, "signal"))
-    return found
-
-
-def _mode_of(table: Columns, signals: list[int], i0: int | None, choice: Choice) -> Mode:
-    """The mode that fits a chosen signal: by its name, else by what rises at an edge."""
-    roles = {table.meanings[i].role for i in signals}
-    if roles <= {"norm", "mu", "mu_ref"} or i0 is None:
-        return "as is"
-    if roles <= {"it", "iref"}:
-        return "transmission"
-    if roles <= {"if", "tey", "icr", "ocr"}:
-        return "fluorescence"
-    if choice.i0 is None:
-        return "as is"
-    energy, signal = table.values[:, table.energy], table.values[:, signals].sum(axis=1)
-    absorbed = edge_contrast(energy, transmission(table.values[:, i0], signal))
-    return "transmission" if absorbed > edge_contrast(energy, ratio(signal, table.values[:, i0])) else "fluorescence"
-
-
-def missing(table: Columns, what: str, parameter: str) -> str:
-    """Return the message that no column of a role was found."""
-    return f"no column of {what} was found among {', '.join(table.names)}; choose with {parameter}="
-
-
-def best(found: Sequence[Candidate], energy: Values) -> tuple[Candidate, str]:
-    """Return the candidate that shows an edge, and why it was taken, in words.
-
-    Parameters
-    ----------
-    found : sequence of Candidate
-        At least one.
-    energy : array, shape (rows,)
-        eV.
-    """
-    if len(found) == 1:
-        return found[0], f"mu(E) = {found[0].formula}"
-    scores = [edge_contrast(energy, candidate.mu) for candidate in found]
-    with_edge = [i for i, score in enumerate(scores) if score >= SHOWS_AN_EDGE]
-    ready = [i for i in with_edge if found[i].rank == 0]
-    sample = [i for i in with_edge if found[i].rank in (1, 2, 3)]
-    if ready:
-        taken = ready[0]
-        why = "the file has it"
-    elif sample and not (found[0].rank == 0 and found[0].normalized):
-        taken = max(sample, key=lambda i: scores[i])
-        why = "its edge stands out most" if len(sample) > 1 else "it shows an edge"
-    else:
-        taken = min(range(len(found)), key=lambda i: found[i].rank)
-        why = (
-            "no way to make it shows a clear edge"
-            if max(scores) < SHOWS_AN_EDGE
-            else "the others show only a reference"
-        )
-    others = ", ".join(found[i].formula for i in range(len(found)) if i != taken)
-    return found[taken], f"mu(E) = {found[taken].formula}: {why}; also possible: {others}"

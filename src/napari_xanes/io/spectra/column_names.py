@@ -68,7 +68,7 @@ def header_of(lines: list[str], n_columns: int) -> Header:
     >>> header_of(["Data:", "Real time clock", "Achieved Energy"], 2).names
     ['Real time clock', 'Achieved Energy']
     """
-    titles = [match[1].strip() for line in lines if (match := _TITLE.match(line))]
+    titles = [" ".join(match[1].split()) for line in lines if (match := _TITLE.match(line))]
     names = _defined(lines, n_columns) or _one_a_line(lines, n_columns) or _in_one_line(lines, n_columns)
     if names:
         names = _replaced(names, lines)

@@ -18,12 +18,13 @@ import numpy as np
 from napari_xanes.io.column_choice import NOTHING, Choice, column_of
 from napari_xanes.io.files import read_text
 from napari_xanes.io.registry import spectra_reader
-from napari_xanes.io.spectra.absorption import REFERENCE, Columns, best, candidates, chosen
+from napari_xanes.io.spectra.absorption import REFERENCE, Columns, candidates
 from napari_xanes.io.spectra.ending import refuse_unended
 from napari_xanes.io.spectra.energy_axis import energy_axis
 from napari_xanes.io.spectra.per_column import EXPORTED, one_per_column
 from napari_xanes.io.spectra.result import renamed, said, spectrum_of, unique_names
 from napari_xanes.io.spectra.roles import Meaning, meaning_of
+from napari_xanes.io.spectra.selection import best, chosen
 from napari_xanes.io.spectra.table import Table, parse_tables
 from napari_xanes.spectrum import Spectrum
 
@@ -109,7 +110,8 @@ def scans_of(tables: Sequence[Table], stem: str, choice: Choice) -> list[tuple[s
     # A scan has the number that its title begins with, else its place in the file.
     numbers = [(table.title.split() or [str(i)])[0].lower() for i, table in enumerate(tables, 1)]
     found = [item for item, number in zip(titled, numbers, strict=True) if number == wanted]
-    found = found or [item for item in titled if item[1].title and wanted in item[1].title.lower()]
+    if not found and not wanted.isdigit():
+        found = [item for item in titled if wanted in item[1].title.lower()]
     if len(found) != 1:
         known = ", ".join(table.title or str(i) for i, table in enumerate(tables[:_NAMED], 1))
         raise ValueError(f"scan={choice.scan!r} is not one scan of the file; it has {known}")
@@ -164,7 +166,7 @@ def spectra_of(
         column = column_of(choice.energy, table.names, table.values.shape[1], what="energy")
     axis = energy_axis(table.values, table.names, meanings, header, column=column)
     columns = Columns(labels, meanings, table.values, axis.column)
-    facts = metadata | {"energy_unit": axis.unit, "reading": choice.to_plain()}
+    facts = metadata | {"energy_unit": axis.unit} | ({"reading": choice.to_plain()} if choice != NOTHING else {})
     others = [i for i in range(len(labels)) if i != axis.column]
     if _is_chosen(choice):
         found = chosen(columns, choice)

@@ -40,7 +40,10 @@ def one_per_column(
         metadata = metadata | {"normalized": normalized}
     signals = [i for i in others if i not in deviations.values()]
     titles = [columns.names[i] if table.names else f"{name} {i + (i < axis.column)}" for i in signals]
-    titles = [name] if len(signals) == 1 else unique_names(titles)
+    # Headings of exported curves are the name of the curve and its quantity.
+    titles = [title.rpartition(" · ")[0] or title for title in titles]
+    exported = any(" · " in columns.names[i] for i in signals)
+    titles = [name] if len(signals) == 1 and not exported else unique_names(titles)
     spectra = []
     for title, i in zip(titles, signals, strict=True):
         role = columns.meanings[i].role

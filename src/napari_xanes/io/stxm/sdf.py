@@ -13,7 +13,7 @@ from napari_xanes.io.energies import given_energies, to_ev
 from napari_xanes.io.files import files_in, inside, lines_of, link_warnings, read_text, starts_with
 from napari_xanes.io.length_units import length_in_um
 from napari_xanes.io.raw_stack import RawStack
-from napari_xanes.io.reading import read_spectra
+from napari_xanes.io.reading import read_i0
 from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import choice_note, selected_index
 from napari_xanes.io.stxm.sdf_header import parse_header
@@ -208,7 +208,7 @@ def _i0(path: Path, energy: NDArray[np.float64], warnings: list[str]) -> dict[st
         warnings += link_warnings([path])
         return {}
     try:
-        spectrum = read_spectra(path)[0]
+        spectrum = read_i0(path)
     except ValueError as error:
         warnings.append(f"{path.name} beside the header is not used: {error}")
         return {}
