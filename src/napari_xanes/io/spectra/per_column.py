@@ -41,8 +41,8 @@ def one_per_column(
     signals = [i for i in others if i not in deviations.values()]
     titles = [columns.names[i] if table.names else f"{name} {i + (i < axis.column)}" for i in signals]
     # Headings of exported curves are the name of the curve and its quantity.
-    titles = [title.rpartition(" · ")[0] or title for title in titles]
-    exported = any(" · " in columns.names[i] for i in signals)
+    titles = [title.rpartition(EXPORTED)[0] or title for title in titles]
+    exported = any(EXPORTED in columns.names[i] for i in signals)
     titles = [name] if len(signals) == 1 and not exported else unique_names(titles)
     spectra = []
     for title, i in zip(titles, signals, strict=True):
