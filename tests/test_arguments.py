@@ -7,7 +7,7 @@ from napari_xanes.arguments import as_mask
 from napari_xanes.maps import ESTIMATORS
 from napari_xanes.ops import OPERATIONS
 from napari_xanes.recipe import method_of
-from napari_xanes.theory.library.building import rebuild
+from napari_xanes.theory.library.rebuilding import rebuild
 
 
 @pytest.mark.parametrize(

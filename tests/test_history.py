@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_xanes.history import Source, Step, mask_from_plain, mask_to_plain, to_plain
+from napari_xanes.history import Source, Step, to_plain
+from napari_xanes.run_lengths import mask_from_plain, mask_to_plain
 
 numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53) | st.booleans() | st.text()
 
 
+@settings(deadline=None)
 @given(arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))))
 def test_masks_are_stored_as_run_lengths(mask: np.ndarray) -> None:
     assert np.array_equal(mask_from_plain(mask_to_plain(mask)), mask)
@@ -42,6 +44,7 @@ def test_a_mask_is_made_only_of_runs_that_fill_a_possible_image(plain: dict) -> 
         mask_from_plain(plain)
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.text(min_size=1), numbers | st.lists(numbers)), st.none() | st.dictionaries(st.text(), numbers)
 )

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 from pydantic import BeforeValidator
 
 from napari_xanes._typing import BoolArray
-from napari_xanes.history import Source, Step, mask_from_plain
+from napari_xanes.history import Source, Step
 from napari_xanes.parameters import Param
+from napari_xanes.run_lengths import mask_from_plain
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 

@@ -202,26 +202,6 @@ def build_library(
     return Library(name, AXIS, spectra, table, provenance)
 
 
-def rebuild(plain: Mapping[str, Any], progress: Progress | None = None) -> Library:
-    """Build a library again from what `build_library` wrote into its provenance.
-
-    Raises
-    ------
-    ValueError
-        If it wrote something else.
-    """
-    try:
-        grids = [
-            Grid(**{**grid, "charge_transfer": [ChargeTransfer(**c) if c else None for c in grid["charge_transfer"]]})
-            for grid in plain["grids"]
-        ]
-        broadening = (plain["lorentz_l3"], plain["lorentz_l2"])
-        fixed = {key: plain[key] for key in ("growth", "temperature", "model_error", "name")}
-    except (LookupError, TypeError) as error:
-        raise ValueError(f"a library can't be built from {str(plain)[:60]!r}: {error}") from None
-    return build_library(grids, broadening=broadening, **fixed, progress=progress)
-
-
 def _grid_to_plain(grid: Grid) -> dict[str, Any]:
     """Return a grid as lists and mappings."""
     plain = asdict(grid)

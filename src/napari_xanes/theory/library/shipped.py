@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from napari_xanes.progress import Progress
-from napari_xanes.theory.library.building import Grid, build_library, rebuild
+from napari_xanes.theory.library.building import Grid, build_library
 from napari_xanes.theory.library.model import Library
+from napari_xanes.theory.library.rebuilding import rebuild
 from napari_xanes.theory.multiplet.charge_transfer import ChargeTransfer
 
 FOLDER = Path(__file__).parent / "data"
