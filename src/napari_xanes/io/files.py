@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from napari_xanes.io.special_files import refuse_special_file
+
 WHOLE_BYTES = 64 << 20
 """Files up to this size are hashed whole."""
 
@@ -40,6 +42,7 @@ def fingerprint(path: str | Path) -> str:
         If the file can't be read.
     """
     path = Path(path)
+    refuse_special_file(path)
     digest = hashlib.sha256()
     if path.is_dir():
         for item in sorted(path.iterdir()):
@@ -69,6 +72,7 @@ def starts_with(path: Path, n_bytes: int) -> bytes:
     """
     if path.is_dir():
         return b""
+    refuse_special_file(path)
     with path.open("rb") as file:
         return file.read(n_bytes)
 
@@ -155,6 +159,7 @@ def read_text(path: Path, *, limit: int = TEXT_BYTES) -> str:
     ValueError
         If it is larger than `limit` bytes, or not text.
     """
+    refuse_special_file(path)
     with path.open("rb") as file:
         content = file.read(4096)
         if b"\0" not in content or content[:2] in _UTF_16:

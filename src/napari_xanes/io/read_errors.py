@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import lzma
 import struct
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from napari_xanes.io.special_files import refuse_special_file
 
 DAMAGE_ERRORS: tuple[type[Exception], ...] = (
     OSError,
@@ -20,13 +23,14 @@ DAMAGE_ERRORS: tuple[type[Exception], ...] = (
     struct.error,
     zlib.error,
     lzma.LZMAError,
+    zipfile.BadZipFile,
 )
 """Errors that parsing a damaged file can raise. All others (NameError, TypeError ...) are errors of the program."""
 
 
 @contextmanager
 def wrap_read_errors(path: Path) -> Iterator[None]:
-    """Turn errors of a damaged file into an OSError or a ValueError that names the file.
+    """Turn errors of a damaged file into an OSError or a ValueError that names the file; refuse pipes and devices.
 
     The original error stays as the cause. Errors of the program are not changed: they must be seen.
 
@@ -35,6 +39,7 @@ def wrap_read_errors(path: Path) -> Iterator[None]:
     path : Path
         The file that is read in the block.
     """
+    refuse_special_file(path)
     try:
         yield
     except DAMAGE_ERRORS as error:

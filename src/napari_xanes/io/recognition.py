@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.formats import Format, Reader
 from napari_xanes.io.registry import MAP_READERS, READERS
+from napari_xanes.io.special_files import refuse_special_file
 from napari_xanes.saving.folders import recover
 
 _log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ def reader_of(path: Path, energies: Any) -> tuple[Reader | None, str]:
     OSError
         If the file does not exist or can't be opened.
     """
+    refuse_special_file(path)
     if not path.exists():
         if not recover(path):
             raise FileNotFoundError(f"{path}: there is no such file or folder")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any, get_args
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from napari_xanes.io import allocation_limits
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.files import starts_with
+from napari_xanes.io.npz_archive import HEADER_ERRORS, check_archive
 from napari_xanes.io.raw_arrays import native_array
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
@@ -21,9 +22,6 @@ from napari_xanes.stack import Quantity
 
 _NPY = b"\x93NUMPY"
 _WANTED = ("data.npy", "energy.npy", "quantity.npy", "pixel_size.npy")
-_HEADER_ERRORS = (EOFError, SyntaxError, TypeError, OverflowError, TokenError)
-"""Errors that NumPy raises for a damaged header, which is the text of a Python mapping."""
-_HEADER_2 = np.lib.format.read_array_header_2_0
 
 
 def why_not_readable(path: Path, energies: Any = None) -> str | None:
@@ -62,13 +60,13 @@ def read(path: Path, energies: Any = None) -> RawStack:
     if starts_with(path, 6) == _NPY:
         return _array(path, energies)
     try:
-        _check_archive(path)
+        _check_lists(check_archive(path, _WANTED))
         with np.load(path, allow_pickle=False) as archive:
             data = archive["data"]
             energy = archive["energy"] if "energy" in archive else np.zeros(data.shape[:1])
             quantity = str(archive["quantity"]) if "quantity" in archive else "counts"
             size = archive.get("pixel_size")
-    except (zipfile.BadZipFile, *_HEADER_ERRORS) as error:
+    except (zipfile.BadZipFile, *HEADER_ERRORS) as error:
         raise OSError(f"{path}: damaged or cut short ({error})") from None
     _check(data)
     if quantity not in get_args(Quantity):
@@ -90,37 +88,14 @@ def _mapped(path: Path) -> Any:
     """Map the array without loading it; the length of the file is checked before anything is allocated."""
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except _HEADER_ERRORS as error:
+    except HEADER_ERRORS as error:
         raise OSError(f"{path}: damaged or cut short ({error})") from None
 
 
-def _check_archive(path: Path) -> None:
-    """Refuse an archive that unpacks to too much, or whose arrays claim more than the packed bytes.
-
-    NumPy allocates an array before it reads it.
-
-    Raises
-    ------
-    ValueError
-        If it does.
-    """
-    with zipfile.ZipFile(path) as archive:
-        items = [item for item in archive.infolist() if item.filename in _WANTED]
-        unpacked = sum(item.file_size for item in items)
-        if unpacked > allocation_limits.memory_allowance(size := path.stat().st_size):
-            raise ValueError(
-                f"it unpacks to {unpacked >> 20} MB, too much for its {size >> 10} kB; save it with numpy.savez, which "
-                "does not compress"
-            )
-        for item in items:
-            with archive.open(item) as file:
-                version = np.lib.format.read_magic(file)
-                header = np.lib.format.read_array_header_1_0 if version == (1, 0) else _HEADER_2
-                shape, _, dtype = header(file)
-            if prod(shape) * dtype.itemsize > item.file_size:
-                raise ValueError(f"{item.filename} promises {dtype} of shape {shape}, more than is packed in it")
-            if item.filename != "data.npy" and prod(shape) > allocation_limits.LONGEST_LIST:
-                raise ValueError(f"{item.filename} has shape {shape}, no list of energies is so long")
+def _check_lists(shapes: Mapping[str, tuple[int, ...]]) -> None:
+    for name, shape in shapes.items():
+        if name != "data.npy" and prod(shape) > allocation_limits.LONGEST_LIST:
+            raise ValueError(f"{name} has shape {shape}, no list of energies is so long")
 
 
 def _check(data: Any) -> None:

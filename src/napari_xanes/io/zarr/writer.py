@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_xanes.io.files import read_text
 from napari_xanes.io.metadata_json import pack_mapping
 from napari_xanes.io.registry import writer
 from napari_xanes.io.zarr.reader import COMPLETE, IMAGE, OWN, STACK
@@ -135,7 +136,7 @@ def _multiscale(stack: SpectralStack) -> dict[str, Any]:
 def _is_own_store(target: Path) -> bool:
     try:
         if (target / "zarr.json").is_file():
-            return OWN in json.loads((target / "zarr.json").read_bytes())["attributes"]
-        return OWN in json.loads((target / ".zattrs").read_bytes())
+            return OWN in json.loads(read_text(target / "zarr.json"))["attributes"]
+        return OWN in json.loads(read_text(target / ".zattrs"))
     except (OSError, ValueError, LookupError, TypeError):
         return False

@@ -12,11 +12,20 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.history import to_plain
+from napari_xanes.io.allocation_limits import LONGEST_LIST
+from napari_xanes.io.metadata_json import expect
+from napari_xanes.io.npz_archive import HEADER_ERRORS, check_archive
+from napari_xanes.io.read_errors import DAMAGE_ERRORS, wrap_read_errors
 from napari_xanes.saving.replacing import replacing
 from napari_xanes.theory.library.conventions import AXIS_STEP
 
 _FORMAT = "napari-xanes library 1"
 _COLUMN = "column_"
+
+_ERRORS: tuple[type[Exception], ...] = (*DAMAGE_ERRORS, *HEADER_ERRORS)
+
+_MAX_BYTES = 2 << 30
+"""A few patterns of a small file could unpack to any number of spectra."""
 
 LOSS = 3e-4
 """Largest error of a spectrum in a compressed file, in units of the library's highest value."""
@@ -111,18 +120,42 @@ def read_archive(path: str | Path) -> dict[str, Any]:
         If the file is not a library; the message names the file.
     """
     path = Path(path)
+    with wrap_read_errors(path):
+        content = _content(path)
+        if str(content.get("format")) != _FORMAT:
+            raise ValueError(
+                f"{path}: not a library of napari-xanes; load_library makes a library from text files of spectra"
+            )
+        try:
+            return _arguments(content)
+        except (TypeError, AttributeError) as error:
+            # Arrays of another kind or shape than a library has.
+            raise ValueError(f"{path}: damaged ({error})") from None
+
+
+def _content(path: Path) -> dict[str, Any]:
     try:
+        check_archive(path)
         with np.load(path, allow_pickle=False) as archive:
-            content = {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError) as error:
+            return {name: archive[name] for name in archive.files}
+    except OSError:
+        raise
+    except _ERRORS as error:
         raise ValueError(f"{path}: not a library of napari-xanes ({error})") from None
-    if not isinstance(content, dict) or str(content.get("format")) != _FORMAT:
+
+
+def _arguments(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a `Library`; spectra are unpacked only if they fit into memory."""
+    every = int(content.get("every", 1))
+    n_members, n_points = content["spectra"].shape if "spectra" in content else _expanded_shape(content)
+    n_points = (n_points - 1) * every + 1
+    if every < 1 or n_points > LONGEST_LIST or 8 * n_members * n_points > _MAX_BYTES:
         raise ValueError(
-            f"{path}: not a library of napari-xanes; load_library makes a library from text files of spectra"
+            f"{n_members} spectra of {n_points} points are more than a library may have: {LONGEST_LIST} points and "
+            f"{_MAX_BYTES >> 20} MB"
         )
     spectra = content["spectra"] if "spectra" in content else _expanded(content)
-    every = int(content.get("every", 1))
-    energy = float(content["start"]) + AXIS_STEP * np.arange((spectra.shape[1] - 1) * every + 1)
+    energy = float(content["start"]) + AXIS_STEP * np.arange(n_points)
     if every > 1:
         from scipy.interpolate import CubicSpline
 
@@ -132,5 +165,12 @@ def read_archive(path: str | Path) -> dict[str, Any]:
         "energy": energy,
         "spectra": spectra,
         "table": {name.removeprefix(_COLUMN): content[name] for name in content if name.startswith(_COLUMN)},
-        "provenance": json.loads(str(content["provenance"])),
+        "provenance": expect(json.loads(str(content["provenance"])), dict, "provenance"),
     }
+
+
+def _expanded_shape(content: Mapping[str, Any]) -> tuple[int, int]:
+    (rank, n_members), (n_patterns, n_points) = content["weights"].shape, content["patterns"].shape
+    if rank != n_patterns:
+        raise ValueError(f"it has {rank} weights for {n_patterns} patterns")
+    return n_members, n_points

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_xanes._typing import Float64Array
+from napari_xanes.io.read_errors import wrap_read_errors
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.theory.library.archive import read_archive, write_archive
 from napari_xanes.theory.library.conventions import AXIS_STEP, COLUMN_UNITS
@@ -76,15 +77,11 @@ class Library:
         table = {name: np.array(column) for name, column in self.table.items()}
         unknown = sorted(set(table) - set(COLUMN_UNITS))
         missing = sorted({"charge", "offset"} - set(table))
-        if unknown or missing:
-            raise ValueError(
-                f"library {self.name!r}: "
-                + (
-                    f"no column is called {unknown[0]!r}; known: {', '.join(COLUMN_UNITS)}"
-                    if unknown
-                    else f"no {missing[0]}"
-                )
-            )
+        if unknown:
+            known = ", ".join(COLUMN_UNITS)
+            raise ValueError(f"library {self.name!r}: no column is called {unknown[0]!r}; known: {known}")
+        if missing:
+            raise ValueError(f"library {self.name!r}: no {missing[0]}")
         for name, column in table.items():
             if column.shape != spectra.shape[:1]:
                 raise ValueError(f"library {self.name!r}: {len(spectra)} spectra, but column {name} is {column.shape}")
@@ -268,7 +265,8 @@ class Library:
         ValueError
             If the file is not a library; the message names the file.
         """
-        return cls(**read_archive(path))
+        with wrap_read_errors(Path(path)):
+            return cls(**read_archive(path))
 
 
 def at_k_edge(low: float, high: float) -> bool:

@@ -1,0 +1,62 @@
+"""Archives of NumPy arrays, looked at before anything is unpacked."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Collection
+from math import prod
+from pathlib import Path
+from tokenize import TokenError
+
+import numpy as np
+
+from napari_xanes.io import allocation_limits
+
+HEADER_ERRORS = (EOFError, SyntaxError, TypeError, OverflowError, TokenError)
+"""Errors that NumPy raises for a damaged header, which is the text of a Python mapping."""
+
+_HEADER_2 = np.lib.format.read_array_header_2_0
+
+
+def check_archive(path: Path, wanted: Collection[str] | None = None) -> dict[str, tuple[int, ...]]:
+    """Refuse an archive that unpacks to too much, or whose arrays claim more than the packed bytes.
+
+    NumPy allocates an array before it reads it.
+
+    Parameters
+    ----------
+    path : Path
+        The ``.npz`` file.
+    wanted : collection of str, optional
+        Names of the arrays that will be read, with ``.npy``; all by default.
+
+    Returns
+    -------
+    dict
+        The shape of each of these arrays.
+
+    Raises
+    ------
+    zipfile.BadZipFile, OSError
+        If it is damaged, or one of `HEADER_ERRORS`.
+    ValueError
+        If it does.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    with zipfile.ZipFile(path) as archive:
+        items = [item for item in archive.infolist() if wanted is None or item.filename in wanted]
+        unpacked = sum(item.file_size for item in items)
+        if unpacked > allocation_limits.memory_allowance(size := path.stat().st_size):
+            raise ValueError(
+                f"it unpacks to {unpacked >> 20} MB, too much for its {size >> 10} kB; save it with numpy.savez, which "
+                "does not compress"
+            )
+        for item in items:
+            with archive.open(item) as file:
+                version = np.lib.format.read_magic(file)
+                header = np.lib.format.read_array_header_1_0 if version == (1, 0) else _HEADER_2
+                shape, _, dtype = header(file)
+            if prod(shape) * dtype.itemsize > item.file_size:
+                raise ValueError(f"{item.filename} promises {dtype} of shape {shape}, more than is packed in it")
+            shapes[item.filename] = shape
+    return shapes
