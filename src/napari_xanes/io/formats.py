@@ -15,6 +15,7 @@ from typing import Any, get_args, get_type_hints
 from napari_xanes.history import to_plain
 from napari_xanes.io.column_choice import NOTHING, Choice
 from napari_xanes.io.files import fingerprint
+from napari_xanes.io.live_files import live_warnings, noting_live_files
 from napari_xanes.io.raw_stack import RawStack, finalize
 from napari_xanes.io.read_errors import wrap_read_errors
 from napari_xanes.parameter_map import MapSet
@@ -153,9 +154,10 @@ class Reader(Format):
         if repeat is not None and repeat < 1:
             raise ValueError(f"{path}: repeat={repeat}: repeats count from 1")
         start = perf_counter()
-        with wrap_read_errors(path):
+        with wrap_read_errors(path), noting_live_files() as live:
             arguments = {"energies": energies, "select": select, "repeat": repeat, "files": files}
             raw: RawStack = self.function(path, **_accepted(self.function, **arguments))
+            raw.warnings = [*raw.warnings, *live_warnings(live)]
             reading = _recorded(path, {**arguments, "quantity": quantity})
             stack = finalize(
                 path, raw, self.title, energies=energies, quantity=quantity, repeat=repeat, reading=reading
@@ -224,8 +226,7 @@ class MapsReader(Format):
             If the file is damaged; the message names the file.
         """
         with wrap_read_errors(Path(path)):
-            maps: MapSet = self.function(Path(path))
-        return maps
+            return self.function(Path(path))  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)

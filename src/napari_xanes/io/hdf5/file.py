@@ -14,6 +14,8 @@ import numpy as np
 
 from napari_xanes.io import allocation_limits, frames
 from napari_xanes.io.files import starts_with
+from napari_xanes.io.live_files import note_live_file
+from napari_xanes.io.special_files import refuse_special_file
 
 
 def is_hdf5(path: Path) -> bool:
@@ -28,14 +30,31 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
     Raises
     ------
     OSError
-        If it is damaged or cut short.
+        If it is damaged or cut short, or another program writes it and lets nobody read.
     """
-    try:
-        file = h5py.File(path, "r", locking="best-effort")
-    except OSError as error:
-        raise OSError(f"{path}: can't be opened as HDF5, it is damaged or cut short ({error})") from error
-    with file:
+    with _opened(path) as file:
         yield file
+
+
+def _opened(path: Path) -> h5py.File:
+    """Open a file, also one that another program is writing, if that program lets others read (SWMR)."""
+    refuse_special_file(path)
+    try:
+        return h5py.File(path, "r", locking="best-effort")
+    except OSError as error:
+        reason = str(error)
+    if "open for write" in reason:
+        with suppress(OSError):
+            file = h5py.File(path, "r", swmr=True, locking="best-effort")
+            note_live_file(path)
+            return file
+        raise OSError(
+            f"{path}: is not closed: the program that writes it is at work, or was killed. Read it when it is closed. "
+            f"If it was killed, copy the file and run h5clear -s on the copy ({reason})"
+        )
+    if "lock file" in reason:
+        raise OSError(f"{path}: another program is writing it; read it when that program has closed it ({reason})")
+    raise OSError(f"{path}: can't be opened as HDF5, it is damaged or cut short ({reason})")
 
 
 def child(group: h5py.Group, name: str) -> Any:
