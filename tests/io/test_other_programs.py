@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 import h5py
 import numpy as np
@@ -179,3 +180,50 @@ def test_xarray_puts_the_energies_of_a_zarr_folder_on_their_axis(tmp_path):
     assert image.dims == ("energy", "y", "x")
     np.testing.assert_array_equal(image.coords["energy"], ZARR.energy)
     np.testing.assert_array_equal(image, ZARR.data)
+
+
+def test_xarray_puts_the_energies_of_an_hdf5_file_on_their_axis(tmp_path):
+    """Five energies and five columns: only the names tell them apart."""
+    xarray = pytest.importorskip("xarray")
+    pytest.importorskip("h5netcdf")
+    io.write(ZARR, tmp_path / "a.h5")
+    with xarray.open_dataset(tmp_path / "a.h5", engine="h5netcdf", group="entry/data", phony_dims="sort") as data:
+        assert data["data"].dims == ("energy", "sample_y", "sample_x")
+        assert data["count_time"].dims == ("energy",)
+        np.testing.assert_array_equal(data["data"].coords["energy"], ZARR.energy)
+        np.testing.assert_allclose(data["data"].coords["sample_x"], 0.04 * np.arange(5))
+    io.write(MapSet({"e0": ParameterMap(np.eye(5, dtype=np.float32), "eV")}), tmp_path / "maps.h5")
+    with xarray.open_dataset(
+        tmp_path / "maps.h5", engine="h5netcdf", group="entry/map_000_e0", phony_dims="sort"
+    ) as data:
+        assert data["value"].dims == data["mask"].dims == ("sample_y", "sample_x")
+
+
+def test_axes_of_hdf5_files_have_names(tmp_path):
+    io.write(ZARR, tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5") as file:
+        data = file["entry/data"]
+        assert [[scale.name for scale in axis.values()] for axis in data["data"].dims] == [
+            ["/entry/data/energy"],
+            ["/entry/data/sample_y"],
+            ["/entry/data/sample_x"],
+        ]
+        assert data["count_time"].dims[0][0] == data["energy"]
+
+
+@pytest.mark.parametrize("known", [{}, {"start_time": "2026-01-01T10:00:00+01:00"}])
+def test_entries_have_ended(tmp_path, known):
+    """The programs of silx leave out entries without an end."""
+    io.write(SpectralStack(ZARR.data, ZARR.energy, metadata=known), tmp_path / "a.h5")
+    io.write(MapSet({"e0": ParameterMap(ZARR.data[0])}, metadata=known), tmp_path / "maps.h5")
+    for name in ("a.h5", "maps.h5"):
+        with h5py.File(tmp_path / name) as file:
+            start, end = (file[f"entry/{key}"][0].decode() for key in ("start_time", "end_time"))
+        assert datetime.fromisoformat(start) <= datetime.fromisoformat(end)
+        assert not known or start == known["start_time"]
+
+
+def test_silx_lists_our_entries(tmp_path):
+    utils = pytest.importorskip("silx.io.h5py_utils")
+    io.write(ZARR, tmp_path / "a.h5")
+    assert list(utils.top_level_names(str(tmp_path / "a.h5"))) == ["entry"]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -36,7 +39,7 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
         If the file can't be written.
     """
     with replacing(path) as draft, h5py.File(draft, "w") as file:
-        entry = _entry(file, "data")
+        entry = _entry(file, "data", stack.metadata)
         write_texts(entry, {"definition": "NXstxm", "title": stack.name})
         data = entry.create_group("data")
         axes = ("energy", *("sample_z", "sample_y", "sample_x")[-len(stack.shape) + 1 :])
@@ -47,6 +50,7 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
         _positions(data, axes[1:], stack.shape[1:], stack.pixel_size)
         data["count_time"] = _count_time(stack)
         data["count_time"].attrs["units"] = np.bytes_("s")
+        _name_dimensions(data, axes, {"data": axes, "count_time": axes[:1]})
         write_texts(data, {"stxm_scan_type": "sample image stack"})
         write_own(entry, STACK, stack).attrs["quantity"] = stack.quantity
 
@@ -68,7 +72,7 @@ def write_maps(maps: MapSet, path: Path) -> None:
         If the file can't be written.
     """
     with replacing(path) as draft, h5py.File(draft, "w") as file:
-        entry = _entry(file, f"map_000_{_plain_name(next(iter(maps), ''))}")
+        entry = _entry(file, f"map_000_{_plain_name(next(iter(maps), ''))}", maps.metadata)
         write_texts(entry, {"title": maps.name})
         for number, (name, item) in enumerate(maps.items()):
             group = entry.create_group(f"map_{number:03d}_{_plain_name(name)}")
@@ -81,18 +85,33 @@ def write_maps(maps: MapSet, path: Path) -> None:
                 group["value_errors"] = group["sigma"]
             group["mask"] = item.mask
             _positions(group, axes, item.data.shape, maps.pixel_size)
+            _name_dimensions(group, axes, {name: axes for name in ("value", "sigma", "mask") if name in group})
             notes = {"name": name, "companion": item.companion, "unit": item.unit}
             notes["labels"] = None if item.labels is None else list(map(list, item.labels.items()))  # type: ignore[assignment]
             group.attrs["map"] = json.dumps(notes)
         write_own(entry, MAPS, maps).attrs["maps"] = len(maps)
 
 
-def _entry(file: h5py.File, default: str) -> h5py.Group:
+def _entry(file: h5py.File, default: str, metadata: Mapping[str, Any]) -> h5py.Group:
     file.attrs["default"] = "entry"
     entry = file.create_group("entry")
     entry.attrs["NX_class"] = np.bytes_("NXentry")
     entry.attrs["default"] = default
+    # silx takes an entry without an end for one that is being written, and leaves it out.
+    written = datetime.now().astimezone().isoformat(timespec="seconds")
+    start = str(metadata.get("start_time") or written)
+    write_texts(entry, {"start_time": start, "end_time": str(metadata.get("end_time") or start)})
     return entry
+
+
+def _name_dimensions(group: h5py.Group, axes: tuple[str, ...], datasets: Mapping[str, tuple[str, ...]]) -> None:
+    """Attach the positions to the axes of datasets, as netCDF does: xarray would pair axes by their lengths alone."""
+    for axis in axes:
+        group[axis].make_scale(axis)
+    for name, dimensions in datasets.items():
+        for number, axis in enumerate(dimensions):
+            group[name].dims[number].label = axis
+            group[name].dims[number].attach_scale(group[axis])
 
 
 def _nxdata(group: h5py.Group, signal: str, axes: tuple[str, ...]) -> None:
