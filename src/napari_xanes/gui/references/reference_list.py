@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +23,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-import napari_xanes as nx
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.pixels.regions import region_spectra
+from napari_xanes.gui.references.column_chooser import (
+    ColumnChooser,
+    read_with_remembered_choice,
+    tables_to_choose_from,
+)
 from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.spectrum import Spectrum
 
@@ -75,7 +80,10 @@ class ReferenceList(QWidget):
         self._load_button = self._button("Load…", "Load spectra from XDI, Athena, CSV or text files", self.ask)
         self._region_button = self._button("From regions", "Add the mean spectra of all regions", self.take_regions)
         self._remove = self._button("Remove", "Remove the selected references (Delete)", self.remove_selected)
-        for button in (self._load_button, self._region_button, self._remove):
+        self._columns_button = self._button(
+            "Columns…", "Choose other columns of the file for the selected reference", self.choose_columns
+        )
+        for button in (self._load_button, self._region_button, self._columns_button, self._remove):
             buttons.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -97,13 +105,44 @@ class ReferenceList(QWidget):
         self.load(paths)
 
     def load(self, paths: list[str] | list[Path]) -> None:
-        """Add all spectra of some files; if a file can't be read, show the error and add nothing."""
-        try:
-            spectra = [spectrum for path in paths for spectrum in nx.read_spectra(path)]
-        except (OSError, ValueError) as error:
-            show_error(str(error))
-            return
+        """Add all spectra of some files.
+
+        If a file can't be read, nothing is added: the user says what its columns hold, or sees the error.
+        """
+        spectra: list[Spectrum] = []
+        for path in paths:
+            try:
+                spectra += read_with_remembered_choice(path)
+            except (OSError, ValueError) as error:
+                if tables_to_choose_from(path):
+                    self._ask_for_columns(path, str(error).removeprefix(f"{path}: "), self.references.add)
+                else:
+                    show_error(str(error))
+                return
         self.references.add(spectra)
+
+    def choose_columns(self) -> None:
+        """Let the user choose other columns for the selected reference."""
+        row = self._table.currentRow()
+        if not 0 <= row < len(self._names):
+            show_error("Select a reference first")
+            return
+        old = self.references.spectra[row]
+        path = old.metadata.get("path")
+        if path is None or not tables_to_choose_from(path):
+            show_error(f"{old.name!r} was not read from columns of text, so there are none to choose")
+            return
+
+        def put(spectra: list[Spectrum]) -> None:
+            self.references.put(replace(spectra[0], name=old.name, valence=old.valence))
+
+        self._ask_for_columns(path, "", put)
+
+    def _ask_for_columns(self, path: str | Path, problem: str, take: Callable[[list[Spectrum]], object]) -> None:
+        dialog = ColumnChooser(path, problem, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: take(dialog.spectra))
+        dialog.open()
 
     def take_regions(self) -> None:
         """Read the mean spectra of all regions in a thread and add them."""
@@ -146,7 +185,8 @@ class ReferenceList(QWidget):
         self._table.blockSignals(False)
         self._empty.setVisible(not spectra)
         self._table.setVisible(bool(spectra))
-        self._remove.setEnabled(bool(spectra))
+        for button in (self._remove, self._columns_button):
+            button.setEnabled(bool(spectra))
 
     def _on_edit(self, item: QTableWidgetItem) -> None:
         name, text = self._names[item.row()], item.text().strip()
