@@ -13,8 +13,10 @@ from napari_xanes.edge import Range, raise_if_frame_empty, require_absorption
 from napari_xanes.maps.fitting.design import Design, build_design
 from napari_xanes.maps.fitting.error_learning import learn_errors
 from napari_xanes.maps.fitting.error_model import ErrorModel, Errors
+from napari_xanes.maps.fitting.fit_words import fit_warnings
 from napari_xanes.maps.fitting.linear_fit import LinearFit
 from napari_xanes.maps.fitting.result import ReferenceFit, reference_fit
+from napari_xanes.noise import AmountNoise
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
@@ -25,9 +27,6 @@ from napari_xanes.stack import SpectralStack
 
 When = Literal["auto", "always", "never"]
 
-
-_MISFIT = 0.003
-"""Smooth residuals below this share of the edge jump are not worth a word."""
 
 _DESIGN = ("constant", "slope", "nonnegative", "sum_to_one", "normalize_references")
 """The parameters of `fit_references` that are those of `build_design`."""
@@ -97,11 +96,11 @@ def fit_references(
     MapSet
         One map per reference, named after it; ``edge_jump``, their sum; ``valence``, the mean of the references'
         valences weighted by the coefficients; ``dominant``, the reference with the largest coefficient;
-        ``residual_rms``; ``chi_square``, reduced; and ``constant`` and ``slope`` (per eV, 0 at the middle energy) if
-        they were fitted. ``metadata`` holds warnings, ``residual_spectrum`` (what the residuals of pixels share, for
-        an edge jump of 1 or, if it does not grow with the jump, per pixel) and ``covariance_length_pixels`` (see
-        `region_mean`). Pixels with NaN have NaN in all maps. In pixels with too small a jump, the coefficients are
-        masked, and valence and dominant are empty.
+        ``residual_rms``; ``chi_square``, reduced, but not of denoised stacks, whose residuals say nothing; and
+        ``constant`` and ``slope`` (per eV, 0 at the middle energy) if they were fitted. ``metadata`` holds warnings,
+        ``residual_spectrum`` (what the residuals of pixels share, for an edge jump of 1 or, if it does not grow with
+        the jump, per pixel) and ``covariance_length_pixels`` (see `region_mean`). Pixels with NaN have NaN in all maps.
+        In pixels with too small a jump, the coefficients are masked, and valence and dominant are empty.
 
     Raises
     ------
@@ -187,13 +186,15 @@ def _maps(stack: SpectralStack, design: Design, fit: LinearFit, model: ErrorMode
             maps["valence_model"] = map_of(fit.valence_model, "1", mask=maps["valence"].mask, companion="valence")
     maps["dominant"] = map_of(fit.dominant, "1", labels=dict(enumerate(names, start=1)))
     maps["residual_rms"] = map_of(fit.rms, unit, companion="fit")
-    maps["chi_square"] = map_of(fit.chi_square, "1", mask=good_and_finite(fit.chi_square), companion="fit")
+    if not isinstance(stack.noise, AmountNoise):
+        # The residuals of a stack that was put together from fractions are rounding errors.
+        maps["chi_square"] = map_of(fit.chi_square, "1", mask=good_and_finite(fit.chi_square), companion="fit")
     units = {"constant": unit, "slope": f"{unit}/eV"}
     for i, name in enumerate(design.backgrounds):
         maps[name] = map_of(fit.background[i], units[name], companion="fit")
     metadata: dict[str, Any] = {
         "name": stack.name,
-        "warnings": [*design.warnings, *model.warnings, *_warnings(fit)],
+        "warnings": [*design.warnings, *model.warnings, *fit_warnings(fit)],
         COVARIANCE_LENGTH: model.covariance_length,
         "fit": ReferenceFit(design.energy, design.matrix, [*names, *design.backgrounds], fit.fractions),
     }
@@ -204,25 +205,6 @@ def _maps(stack: SpectralStack, design: Design, fit: LinearFit, model: ErrorMode
             "per_jump": model.shared_per_jump,
         }
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
-
-
-def _warnings(fit: LinearFit) -> list[str]:
-    """Say that the references do not describe most pixels, or that all are masked."""
-    if fit.good.any():
-        misfit = float(np.median(fit.misfit[fit.good]))
-        return [_of_misfit(misfit)] if misfit > _MISFIT else []
-    if not fit.finite.any():
-        return []
-    least = "five times its error" if fit.min_jump is None else f"{fit.min_jump:g}"
-    largest = float(np.nanmax(fit.jump))
-    return [f"no pixel has an edge jump above {least} (the largest is {largest:.3g}), so all pixels are masked"]
-
-
-def _of_misfit(misfit: float) -> str:
-    return (
-        f"residuals of {100 * misfit:.2g} % of the edge jump are smooth over energies, so they are no noise: a phase "
-        "has no reference, or references do not fit; sigma is widened by what such a spectrum may change"
-    )
 
 
 def fitted_spectrum(maps: MapSet, index: tuple[int, ...]) -> Spectrum:

@@ -224,3 +224,81 @@ def test_a_model_serves_other_stacks_on_the_same_energies() -> None:
         fit_references(stack, references=TWO, errors={"gain": 1})
     with pytest.raises(ValueError, match="3 energies but 2 values of profile"):
         ErrorModel(np.arange(3.0), np.ones(2))
+
+
+@pytest.mark.parametrize("gain", [True, False])
+@pytest.mark.parametrize("part", [0.05, 0.15])
+def test_a_phase_in_a_small_part_is_told_and_in_sigma_there(part: float, gain: bool) -> None:
+    """A tenth of another phase, of valence 0, at a high dose: single pixels show it, and only they are widened."""
+    metal = curve(AXIS, 8338, 0.0)[:, None, None]
+    inside = np.arange(N)[:, None] + 0 * SHARE < part * N
+    mu = (1 - 0.1 * inside) * absorption() + 0.06 * inside * metal
+    maps = fit_references(counted(mu, 200_000, 13, gain=gain), references=TWO)
+    told = " ".join(maps.metadata["warnings"])
+    assert "a phase without a reference" in told
+    valence = maps["valence"]
+    assert valence.sigma is not None
+    within = np.abs(valence.data - TRUTH * (1 - 0.1 * inside)) < 2 * valence.sigma
+    assert np.mean(within[inside]) > 0.92
+    assert np.mean(within[~inside]) > 0.92
+    plain = fit_references(counted(absorption(), 200_000, 13, gain=gain), references=TWO)["valence"]
+    assert plain.sigma is not None
+    assert np.median(valence.sigma[~inside] / plain.sigma[~inside]) < 1.3
+    assert np.median(valence.sigma[inside] / plain.sigma[inside]) > 4
+
+
+@pytest.mark.parametrize("factor", [10.0, 0.1])
+def test_a_wrong_gain_is_told(factor: float) -> None:
+    stack = counted(absorption(), 4000, 14)
+    noise = {"kind": "poisson", "i0": np.full(AXIS.size, 4000 / factor), "n_flat": 10}
+    wrong = SpectralStack(stack.data, AXIS, "optical_depth", metadata={"noise": noise})
+    said = messages(wrong)
+    if factor > 1:
+        number = float(said.split("gain in the metadata is about ")[1].split(" times")[0])
+        assert number == pytest.approx(factor, rel=0.05)
+    else:
+        assert "or a wrong gain" in said
+    assert "gain" not in messages(stack)
+
+
+def test_a_misfit_widens_sigma_up_to_the_span_of_the_references() -> None:
+    rng = np.random.default_rng(15)
+    drift = gaussian_filter(rng.standard_normal(AXIS.size), 6)[:, None, None]
+    maps = fit_references(counted(absorption() + 2 * drift, 5000, 15), references=TWO)
+    valence = maps["valence"]
+    assert maps.metadata["warnings"]
+    assert valence.mask.any()
+    assert (maps["valence_model"].data[valence.mask] < 1.1).all()
+
+
+def test_the_reason_of_masked_pixels_is_noise_or_misfit() -> None:
+    noise = 0.5 * np.random.default_rng(16).standard_normal((AXIS.size, 3, 3))
+    noisy = SpectralStack((noise + 0.3).astype("f4"), AXIS, "optical_depth")
+    (text,) = fit_references(noisy, references=TWO).metadata["warnings"]
+    assert "no pixel has an edge jump above five times its error" in text
+    assert "references do not fit" not in text
+    wave = 0.5 * np.sin((AXIS - 8330) / 9)[:, None, None] + 0.002 * noise + 0.03 * absorption()[:, :3, :3]
+    (text,) = fit_references(SpectralStack(wave.astype("f4"), AXIS, "optical_depth"), references=TWO).metadata[
+        "warnings"
+    ]
+    assert "not for noise, but because the references do not fit" in text
+
+
+def test_a_fixed_sum_of_amounts_is_told_where_the_stack_is_not_normalized() -> None:
+    stack = counted(absorption(), 5000, 17)
+    told = fit_references(stack, references=TWO, sum_to_one=True).metadata["warnings"]
+    assert any("sum_to_one holds the edge jump of every pixel at 1, but the stack is optical_depth" in t for t in told)
+    normalized = SpectralStack(stack.data / 0.6, AXIS, "normalized")
+    assert not fit_references(normalized, references=TWO, sum_to_one=True).metadata["warnings"]
+
+
+def test_a_denoised_stack_has_no_chi_square_and_passes_its_warnings_on() -> None:
+    columns = np.stack([ref.at(AXIS) for ref in TWO], axis=1)
+    noise = {"kind": "amounts", "columns": columns, "factors": np.full((2, 1, N, N), 0.01)}
+    told = "the references lay 0.4 eV too low and were moved"
+    stack = SpectralStack(
+        absorption().astype("f4"), AXIS, "optical_depth", metadata={"noise": noise, "warnings": [told]}
+    )
+    maps = fit_references(stack, references=TWO)
+    assert "chi_square" not in maps
+    assert told in maps.metadata["warnings"]

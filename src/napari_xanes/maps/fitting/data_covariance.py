@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from napari_xanes._typing import Float64Array, IndexArray
+from napari_xanes._typing import BoolArray, Float64Array, IndexArray
 from napari_xanes.maps.fitting.design import Design
 from napari_xanes.maps.fitting.error_model import ErrorModel, photons_alone
 from napari_xanes.maps.fitting.noise_model import expected_sum, relative_variance
 from napari_xanes.noise import AmountNoise, PhotonNoise
 from napari_xanes.stack import SpectralStack
 
-_CLEARLY = 5.0
+CLEARLY = 5.0
 """Standard errors by which von Neumann's ratio must be off before residuals are taken for misfit."""
 
 _OWN = 1.1
@@ -22,6 +22,9 @@ _OWN = 1.1
 Fourteen measured spectra of Mn and Fe oxides, each fitted with the others: the errors of their valences are 0 to 2.0
 times the change of the valence if a spectrum as large as the residual were added within the span of the references.
 """
+
+_PHASE = 3.5
+"""The same where most pixels of the stack fit: this one holds another phase. See `shared_misfit`."""
 
 _ODD = 0.001
 """A pixel whose variance is as rare as this among the others keeps its own."""
@@ -70,7 +73,8 @@ class DataCovariance:
     """
 
     def __init__(self, design: Design, stack: SpectralStack, errors: ErrorModel | None, energy_sigma: float) -> None:
-        self._tests_pixels = errors is not None and not errors.freedom
+        self._tests_pixels = errors is not None
+        self._tests_all = errors is not None and not errors.freedom
         errors = errors or photons_alone(design.energy)
         self._design, self._errors = design, errors
         noise = stack.noise and stack.noise.isel(design.frames)
@@ -84,6 +88,8 @@ class DataCovariance:
         self._by_energy = design.basis.T @ design.slopes
         self.has_model = bool(self._axis_error or errors.span)
         self._projection = design.residual_projection
+        # An error as large as the edge jump reaches from one reference to the next; more can't be wrong.
+        self._widest = 1 / float(np.linalg.norm(design.solver.gain[0], axis=1).max())
         self._full_freedom = len(design.energy) - design.matrix.shape[1]
         self._flat = bool((errors.profile == 1).all())
         self._expected = expected_sum(self._projection, errors.profile)
@@ -97,23 +103,28 @@ class DataCovariance:
         result: Float64Array = freedom * own.mean(axis=0) + left.sum(axis=0)
         return result
 
-    def noise(self, fit: BlockFit, squares: Float64Array, freedom: Float64Array, pixels: slice) -> Float64Array:
-        """Covariance by noise; `squares` (P,) are sums of squared residuals, `freedom` (P,) what they stand for."""
+    def noise(
+        self, fit: BlockFit, squares: Float64Array, freedom: Float64Array, pixels: slice
+    ) -> tuple[Float64Array, BoolArray]:
+        """Covariance by noise, and which pixels (P,) have odd residuals, larger than those of nearly all others.
+
+        `squares` (P,) are sums of squared residuals, `freedom` (P,) what they stand for.
+        """
         first, second = self.pair
         if self._amount_noise is not None:
             parts = self._amount_noise.sources(self._design.basis, pixels)
             result: Float64Array = np.einsum("imp,imp->ip", parts[first], parts[second])
-            return result
+            return result, np.zeros(squares.shape, dtype=bool)
         relative, own = self._relative(fit, squares, freedom)
-        known = fit.variance is not None
-        variance = _moderated(own, freedom, self._errors, known=known) * self._errors.inflation
+        variance, odd = _moderated(own, freedom, self._errors, known=fit.variance is not None)
+        variance = variance * self._errors.inflation
         if self._shares_flats and self.photon_noise is not None:
             parts = self.photon_noise.sources(self._design.basis, pixels)
             covariance = self._pair_basis @ (relative - self.photon_noise.shared_variance(pixels))
             covariance += np.einsum("imp,imp->ip", parts[first], parts[second])
         else:
             covariance = self._pair_basis @ relative
-        return covariance * variance if covariance.ndim == 2 else np.outer(covariance, variance)
+        return covariance * variance if covariance.ndim == 2 else np.outer(covariance, variance), odd
 
     def _relative(
         self, fit: BlockFit, squares: Float64Array, freedom: Float64Array
@@ -140,17 +151,24 @@ class DataCovariance:
         """How much of what pixels share each pixel has, (P,)."""
         return coefficients.sum(axis=0) if self._errors.shared_per_jump else np.ones(coefficients.shape[1])
 
-    def smooth_misfit(self, fit: BlockFit, squares: Float64Array, freedom: Float64Array) -> Float64Array:
+    def smooth_misfit(
+        self, fit: BlockFit, squares: Float64Array, freedom: Float64Array, odd: BoolArray
+    ) -> Float64Array:
         """Sum of squared residuals (P,) that is smooth over energies, so no noise; 0 where it may be chance.
 
-        Stacks of many pixels are tested as a whole instead, and without an error model nothing is; then all of it is 0.
-        So it is with flats that several energies share: their noise is smooth over energies, and known.
+        Stacks of many pixels are tested as a whole, and single pixels only if their residuals are odd among the others.
+        Without an error model nothing is tested, and neither are flats that several energies share: their noise is
+        smooth over energies, and known.
         """
         if not self._tests_pixels or self._shares_flats or self._amount_noise is not None or len(fit.residual) < 3:
             return np.zeros_like(squares)
-        white = white_variance(fit.residual, squares) * freedom
-        clear = squares > white * (1 + _CLEARLY / np.sqrt(np.maximum(freedom, 1)))
-        return np.where(clear, squares - white, 0.0)
+        if self._tests_all:
+            return smooth_squares(fit.residual, squares, freedom)
+        result = np.zeros_like(squares)
+        chosen = np.flatnonzero(odd)
+        if chosen.size:
+            result[chosen] = smooth_squares(fit.residual[:, chosen], squares[chosen], freedom[chosen])
+        return result
 
     def model(self, coefficients: Float64Array, misfit: Float64Array) -> Float64Array:
         """Covariance by what is no noise: an axis that is off, a spectrum without a reference, a pixel's own misfit."""
@@ -159,12 +177,27 @@ class DataCovariance:
         moved = self._axis_error * (self._by_energy @ coefficients)
         covariance = moved[first] * moved[second]
         amount = self._shared_amount(coefficients)
-        covariance[first == second] += (errors.span * amount) ** 2 + (_OWN**2) * misfit
+        whole = coefficients.sum(axis=0)
+        own = _OWN if self._tests_all else _PHASE
+        widest = (self._widest * np.maximum(whole, 0)) ** 2
+        covariance[first == second] += np.minimum((errors.span * amount) ** 2 + own**2 * misfit, widest)
         return covariance
 
 
-def _moderated(own: Float64Array, freedom: Float64Array, errors: ErrorModel, *, known: bool) -> Float64Array:
-    """Variance factor (P,) of each pixel: its own, and that of all pixels, weighted by what they stand for.
+def smooth_squares(residual: Float64Array, squares: Float64Array, freedom: Float64Array) -> Float64Array:
+    """Return the sum of squared residuals (P,) beyond that of white noise; 0 where it may be chance."""
+    white = white_variance(residual, squares) * freedom
+    clear = squares > white * (1 + CLEARLY / np.sqrt(np.maximum(freedom, 1)))
+    result: Float64Array = np.where(clear, squares - white, 0.0)
+    return result
+
+
+def _moderated(
+    own: Float64Array, freedom: Float64Array, errors: ErrorModel, *, known: bool
+) -> tuple[Float64Array, BoolArray]:
+    """Variance factor (P,) of each pixel, and which are odd by being larger than those of nearly all others.
+
+    The factor is the pixel's own, and that of all pixels, weighted by what they stand for.
 
     The weights are those of Smyth (Stat. Appl. Genet. Mol. Biol. 3, 3, 2004). A pixel that is odd among the others
     keeps its own factor. With known photons no factor is below 1, unless the stack was smoothed: their noise is always
@@ -172,15 +205,16 @@ def _moderated(own: Float64Array, freedom: Float64Array, errors: ErrorModel, *, 
     """
     if not errors.freedom:
         if not known:
-            return own
+            return own, np.zeros(own.shape, dtype=bool)
         variance = np.ones_like(own)
     else:
         variance = (errors.freedom * errors.scale + freedom * own) / (errors.freedom + freedom)
     ratio = own / variance
     low, high = _limits(freedom)
-    odd = (ratio > high) if known else (ratio > high) | (ratio < low)
+    large = ratio > high
+    odd = large if known else large | (ratio < low)
     variance = np.where(odd | ~np.isfinite(own), own, variance)
-    return np.maximum(variance, min(errors.scale, 1.0)) if known else variance
+    return np.maximum(variance, min(errors.scale, 1.0)) if known else variance, large
 
 
 def _limits(freedom: Float64Array) -> tuple[Float64Array, Float64Array]:

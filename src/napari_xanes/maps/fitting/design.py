@@ -111,6 +111,12 @@ def build_design(
     warnings: list[str] = []
     references = on_one_scale(references, normalize_references, warnings)
     backgrounds = [name for name, is_included in (("constant", constant), ("slope", slope)) if is_included]
+    if sum_to_one and stack.quantity != "normalized":
+        warnings.append(
+            f"sum_to_one holds the edge jump of every pixel at 1, but the stack is {stack.quantity}, not normalized: "
+            "amounts and valence are wrong where the jump differs from 1; use normalize_edge first, or fractions=True "
+            "instead of sum_to_one"
+        )
     frames = _common_frames(stack, references, energy, len(references) + len(backgrounds), warnings)
     axis = stack.energy[frames]
     background_columns = _background_columns(axis, backgrounds)

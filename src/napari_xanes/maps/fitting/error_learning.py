@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes._typing import BoolArray, Float64Array, IndexArray
+from napari_xanes.maps.fitting.data_covariance import CLEARLY, smooth_squares
 from napari_xanes.maps.fitting.design import Design
 from napari_xanes.maps.fitting.energy_shift import best_shift
 from napari_xanes.maps.fitting.error_model import ErrorModel, photons_alone
@@ -20,6 +21,9 @@ from napari_xanes.noise import AmountNoise, PhotonNoise
 from napari_xanes.region_means import COVARIANCE_LENGTH
 from napari_xanes.residual_tests import tile_numbers
 from napari_xanes.stack import SpectralStack
+
+_UNLIKE = 2.0
+"""A pixel whose squared residuals are so many times those of a typical one may hold another phase."""
 
 _LEAST_FREEDOM = 4
 """With fewer degrees of freedom, residuals say too little about noise."""
@@ -39,7 +43,9 @@ def learn_errors(stack: SpectralStack, design: Design, min_jump: float | None) -
     """
     plain = photons_alone(design.energy)
     if isinstance(stack.noise, AmountNoise):
-        return replace(plain, covariance_length=float(stack.metadata.get(COVARIANCE_LENGTH, 1.0)))
+        # What denoising was told about its references is true of this fit too.
+        told = [str(text) for text in stack.metadata.get("warnings", ())]
+        return replace(plain, covariance_length=float(stack.metadata.get(COVARIANCE_LENGTH, 1.0)), warnings=told)
     if design.energy.size - design.matrix.shape[1] < _LEAST_FREEDOM:
         return plain
     sample = tile_sample(stack, design.frames)
@@ -48,6 +54,7 @@ def learn_errors(stack: SpectralStack, design: Design, min_jump: float | None) -
         good = _with_sample(residuals, coefficients, design, min_jump)
         if good.sum() < _LEAST_FREEDOM * design.matrix.shape[1]:
             return plain
+        good &= ~_unlike_most(residuals, good)
         noise = stack.noise
         share_flats = isinstance(noise, PhotonNoise) and noise.flats is not None and np.shape(noise.flats)[1] > 1
         return _learned(sample, residuals, coefficients, good, design, share_flats=share_flats)
@@ -88,6 +95,23 @@ def _with_sample(residuals: Residuals, coefficients: Float64Array, design: Desig
         variance = total**2 @ residuals.variance
     good: BoolArray = np.isfinite(squares) & (jump > (5 * np.sqrt(variance) if min_jump is None else min_jump))
     return good
+
+
+def _unlike_most(residuals: Residuals, good: BoolArray) -> BoolArray:
+    """Pixels (P,) that clearly hold a phase which most of the good ones don't hold: each is tested alone in the fit.
+
+    Where the phase is not clear in each pixel that holds it, none is left out.
+    """
+    residual, nothing = residuals.residual, np.zeros_like(good)
+    freedom = np.full(good.shape, float(len(residual) - residuals.n_columns))
+    squares = np.einsum("ep,ep->p", residual, residual)
+    smooth = smooth_squares(residual, squares, freedom)
+    own = squares if residuals.variance is None else squares / residuals.variance.mean(axis=0)
+    unlike = good & (smooth > 0) & (own > _UNLIKE * np.median(own[good]))
+    if not unlike.any() or unlike.sum() > good.sum() / 2:
+        return nothing
+    size = np.median((smooth / (squares - smooth))[unlike]) * np.sqrt(freedom[0])
+    return unlike if size > 2 * CLEARLY else nothing
 
 
 def _learned(

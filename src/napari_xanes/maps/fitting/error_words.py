@@ -19,6 +19,9 @@ _CORRELATED = 0.1
 _NOISIER = 1.1
 """Noise is called larger than that of the photons from this factor on."""
 
+_QUIETER = 0.8
+"""Noise is called smaller than that of the photons below this factor."""
+
 
 def warnings_of(
     noise: NoiseModel,
@@ -60,6 +63,12 @@ def warnings_of(
         warnings.append(
             f"the noise is {noise.beyond_photons:.2g} times that of the photons (read noise, flicker of the beam, or a "
             "wrong gain?); sigma is larger by this"
+        )
+    if noise.beyond_photons < _QUIETER and neighbours.correlation <= _CORRELATED >= noise.correlation:
+        warnings.append(
+            f"the noise is only {noise.beyond_photons:.2g} times that of the photons, so sigma is too large: the gain "
+            f"in the metadata is about {noise.beyond_photons**-2:.2g} times too large, or frames were averaged; "
+            "correct the gain, or leave it out"
         )
     if neighbours.correlation > _CORRELATED:
         warnings.append(

@@ -18,7 +18,8 @@ class LinearFit:
     ``contributions`` and ``contribution_sigma`` (K, P) are the coefficients or fractions of the references and errors;
     ``background`` (F, P) are the coefficients of the backgrounds; ``jump``, ``valence``, ``rms``, ``chi_square``,
     ``dominant`` (P,) are as in `fit_references`, ``valence_model`` is the part of the valence's error that is no noise;
-    ``misfit`` (P,) is the smooth part of the residual over the edge jump, where only single pixels could be tested;
+    ``misfit`` (P,) is the smooth part of the residual over the edge jump, in pixels that were tested alone;
+    ``smoothness`` (P,) is the variance of the residual over that of white noise, where no pixel of a block is good;
     ``finite`` and ``good`` (P,) say which pixels have finite spectra and a sufficient edge jump.
 
     Parameters
@@ -55,7 +56,7 @@ class LinearFit:
         self.jump, self.jump_sigma, self.valence, self.valence_sigma, self.rms, self.chi_square, self.valence_model = (
             np.zeros(n_pixels, np.float32) for _ in range(7)
         )
-        self.misfit = np.zeros(n_pixels, np.float32)
+        self.misfit, self.smoothness = (np.zeros(n_pixels, np.float32) for _ in range(2))
         self.dominant = np.zeros(n_pixels, np.uint8)
         self.finite, self.good = (np.zeros(n_pixels, dtype=bool) for _ in range(2))
         self._has_valence = design.with_valence.astype(np.float64)
@@ -98,8 +99,8 @@ class LinearFit:
         freedom = n_energies - len(background) - self.design.solver.members.sum(axis=1)[fit.support]
         expected = self.errors.expected_squares(fit, freedom, pixels)
         self.chi_square[pixels] = _chi_square(fit, squares, expected)
-        noise = self.errors.noise(fit, squares, expected, pixels)
-        misfit = self.errors.smooth_misfit(fit, squares, freedom)
+        noise, odd = self.errors.noise(fit, squares, expected, pixels)
+        misfit = self.errors.smooth_misfit(fit, squares, freedom, odd)
         has_model = self.errors.has_model or misfit.any()
         model = self.errors.model(x, misfit) if has_model else None
         errors, of_model = self._forms.covariances(fit.support, fit.target, x, noise, model)
@@ -108,6 +109,8 @@ class LinearFit:
         good = finite & (jump > (5 * _root(errors[k] - of_model[k]) if self.min_jump is None else self.min_jump))
         if has_model:
             self.misfit[pixels] = np.sqrt(misfit / n_energies) / jump
+        if not good.any():
+            self.smoothness[pixels] = squares / freedom / white_variance(fit.residual, squares)
         self.finite[pixels], self.good[pixels] = finite, good
         self.jump[pixels], self.jump_sigma[pixels] = jump, _root(errors[k])
         self.rms[pixels] = np.sqrt(squares / n_energies)
