@@ -269,36 +269,3 @@ def test_a_misfit_widens_sigma_up_to_the_span_of_the_references() -> None:
     assert maps.metadata["warnings"]
     assert valence.mask.any()
     assert (maps["valence_model"].data[valence.mask] < 1.1).all()
-
-
-def test_the_reason_of_masked_pixels_is_noise_or_misfit() -> None:
-    noise = 0.5 * np.random.default_rng(16).standard_normal((AXIS.size, 3, 3))
-    noisy = SpectralStack((noise + 0.3).astype("f4"), AXIS, "optical_depth")
-    (text,) = fit_references(noisy, references=TWO).metadata["warnings"]
-    assert "no pixel has an edge jump above five times its error" in text
-    assert "references do not fit" not in text
-    wave = 0.5 * np.sin((AXIS - 8330) / 9)[:, None, None] + 0.002 * noise + 0.03 * absorption()[:, :3, :3]
-    (text,) = fit_references(SpectralStack(wave.astype("f4"), AXIS, "optical_depth"), references=TWO).metadata[
-        "warnings"
-    ]
-    assert "not for noise, but because the references do not fit" in text
-
-
-def test_a_fixed_sum_of_amounts_is_told_where_the_stack_is_not_normalized() -> None:
-    stack = counted(absorption(), 5000, 17)
-    told = fit_references(stack, references=TWO, sum_to_one=True).metadata["warnings"]
-    assert any("sum_to_one holds the edge jump of every pixel at 1, but the stack is optical_depth" in t for t in told)
-    normalized = SpectralStack(stack.data / 0.6, AXIS, "normalized")
-    assert not fit_references(normalized, references=TWO, sum_to_one=True).metadata["warnings"]
-
-
-def test_a_denoised_stack_has_no_chi_square_and_passes_its_warnings_on() -> None:
-    columns = np.stack([ref.at(AXIS) for ref in TWO], axis=1)
-    noise = {"kind": "amounts", "columns": columns, "factors": np.full((2, 1, N, N), 0.01)}
-    told = "the references lay 0.4 eV too low and were moved"
-    stack = SpectralStack(
-        absorption().astype("f4"), AXIS, "optical_depth", metadata={"noise": noise, "warnings": [told]}
-    )
-    maps = fit_references(stack, references=TWO)
-    assert "chi_square" not in maps
-    assert told in maps.metadata["warnings"]
