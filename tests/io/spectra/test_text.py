@@ -153,12 +153,43 @@ def test_energies_in_any_order_are_sorted_and_said(tmp_path):
         ("energy i0 it", (np.arange(1, 73), I0, IT)),
         ("Event-ID energy i0 it", (np.ones(72), np.arange(72), I0, IT)),
         ("epoch i0 it", (np.linspace(1.6e9, 1.61e9, 72), I0, IT)),
-        ("frame i0 it", (np.arange(300, 372), I0, IT)),
+        ("wavelength i0 it", (12398.4 / ENERGY, I0, IT)),
+        ("x i0 it", (ENERGY / 1000, I0, IT)),
     ],
 )
 def test_what_is_no_energy_is_refused(tmp_path, names, columns):
     with pytest.raises(ValueError, match="energy="):
         read_spectra(written(tmp_path, f"{names}\n" + table(columns, form="{:.6g}")))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "energy i0 it\n(keV) (counts) (counts)\n",
+        "# energy i0 it\n# keV cts cts\n",
+        ",energy (keV),i0,it\n",
+        "Photon Energy [keV] I0 It\n",
+        "2_energy (keV) 3_i0 4_it\n",
+    ],
+)
+def test_units_and_names_in_lines(tmp_path, head):
+    columns = [ENERGY / 1000, I0, IT]
+    if head[0] == ",":
+        columns = [np.arange(ENERGY.size), *columns]
+    text = table(columns, "," if head[0] == "," else " ", form="{:.6f}")
+    (spectrum,) = read_spectra(written(tmp_path, head + text))
+    np.testing.assert_allclose(spectrum.energy, ENERGY)
+    np.testing.assert_allclose(spectrum.mu, MU)
+
+
+def test_columns_of_several_samples_stay_apart(tmp_path):
+    path = written(tmp_path, "Energy mu_FeO mu_Fe2O3\n" + table([ENERGY, EDGE, 2 * EDGE]))
+    assert [s.name for s in read_spectra(path)] == ["mu_FeO", "mu_Fe2O3"]
+
+
+def test_the_reason_of_a_text_comes_first(tmp_path):
+    with pytest.raises(ValueError, match=r"scan\.dat: it has no two columns of numbers; no spectra"):
+        read_spectra(written(tmp_path, "hello\n"))
 
 
 def test_counters_without_names_are_refused_until_chosen(tmp_path):

@@ -87,6 +87,13 @@ def candidates(table: Columns) -> list[Candidate]:
     return [candidate for candidate in found if np.isfinite(candidate.mu).sum() >= 2]
 
 
+def are_samples(found: Sequence[Candidate]) -> bool:
+    """Whether several columns of mu(E) are those of several samples (``mu_FeO``, ``mu_Fe2O3``)."""
+    ready = [c for c in found if c.rank == 0]
+    names = {c.formula.split("(")[0].strip().lower() for c in ready}
+    return len(ready) == len(found) > 1 and not names & {*NORMALIZED, *RAW}
+
+
 def _as_is(table: Columns, role: Role, order: Sequence[str], normalized: bool) -> list[Candidate]:
     """Columns that are mu(E), the best name first."""
 

@@ -22,6 +22,9 @@ _LISTED = re.compile(r"(?:^|\s)(\d{1,3})\)\s+(.+?)(?=\s+\d{1,3}\)\s|\s*$)")
 _DETECTOR = re.compile(r"([A-Z]\d{1,3})\s*=\s*\{\s*([^}]*?)\s*\}")
 _COUNTED = re.compile(r"(?:^|\s)(\d{1,3})_(?=[A-Za-z])")
 _UNIT = re.compile(r"[(\[][^()\[\]]{1,20}[)\]]")
+_UNIT_NAME = re.compile(
+    r"[(\[]?(k?ev|counts?|cts|cps|a\.?\s?u\.?|arb\.?|s|sec|v|m?deg|rad|pts?|#|1|-|n?a)[)\]]?", re.IGNORECASE
+)
 _QUOTED = re.compile(r'"([^"]*)"')
 _SPEC_MARK = re.compile(r"^#[LC]\s+")
 _TITLE = re.compile(r"#S\s+(.*)")
@@ -106,15 +109,19 @@ def _one_a_line(lines: list[str], n_columns: int) -> list[str] | None:
 def _in_one_line(lines: list[str], n_columns: int) -> list[str] | None:
     """Names from the nearest line that has as many words as there are columns."""
     below: list[str] | None = None
+    plain: list[str] | None = None
     for distance, line in enumerate(reversed(lines[-_SEARCHED:])):
         names = _split(line, n_columns)
         if names is None:
             continue
+        if all(_UNIT_NAME.fullmatch(name) for name in names):
+            below = below or names
+            continue
         if _names_energy(names):
             return _with_units(names, below)
-        if below is None and distance <= 1:
-            below = names
-    return below
+        if plain is None and distance <= (1 if below is None else 2):
+            plain = names
+    return plain and _with_units(plain, below)
 
 
 def _names_energy(names: list[str]) -> bool:
@@ -139,6 +146,8 @@ def _split(line: str, n_columns: int) -> list[str] | None:
     clean = _SPEC_MARK.sub("", line).lstrip(_MARKS).rstrip()
     for words in _splits(clean):
         words = [word.strip().strip('"').strip() for word in words]
+        if words and not words[0] and len(words) == n_columns:
+            words[0] = "index"  # as pandas writes it
         for shortened in (words, words[1:] if words and words[0].lower() in _LABELS else [], _without_end(words)):
             if len(shortened) == n_columns and _are_names(shortened):
                 return shortened

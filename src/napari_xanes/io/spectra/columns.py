@@ -18,7 +18,7 @@ import numpy as np
 from napari_xanes.io.column_choice import NOTHING, Choice, column_of
 from napari_xanes.io.files import read_text
 from napari_xanes.io.registry import spectra_reader
-from napari_xanes.io.spectra.absorption import REFERENCE, Columns, candidates
+from napari_xanes.io.spectra.absorption import REFERENCE, Columns, are_samples, candidates
 from napari_xanes.io.spectra.ending import refuse_unended
 from napari_xanes.io.spectra.energy_axis import energy_axis
 from napari_xanes.io.spectra.per_column import EXPORTED, one_per_column
@@ -175,7 +175,7 @@ def spectra_of(
     else:
         # A reference is measured beside the sample: it is taken only where the user asks for it.
         found = candidates(columns)
-        found = found if any(c.rank < REFERENCE for c in found) else []
+        found = found if any(c.rank < REFERENCE for c in found) and not are_samples(found) else []
     if found:
         taken, why = best(found, axis.energy)
         return [spectrum_of(name, axis, taken, table, facts | said(axis, taken, why, columns))]

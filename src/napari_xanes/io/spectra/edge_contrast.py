@@ -9,7 +9,7 @@ SHOWS_AN_EDGE = 4.0
 """Rises above this many scatters are edges: the largest of pure noise and of smooth curves is about 2."""
 
 _POINTS = 12
-_PLACES = 200
+_PLACES = 120
 _WIDTHS = (3.0, 30.0)
 """Narrowest and widest window on each side of an edge, in eV."""
 
@@ -50,16 +50,14 @@ def edge_contrast(energy: NDArray[np.float64], values: NDArray[np.float64]) -> f
         return 0.0
     low, middle, high = low[usable], middle[usable], high[usable]
     # Rise per distance: points are denser near the edge, so the means of windows lie at uneven distances.
-    distance = _means(x, middle, high) - _means(x, low, middle)
-    rises = (_means(y, middle, high) - _means(y, low, middle)) * width / distance
+    sums = np.zeros((2, x.size + 1))
+    np.cumsum([x - x[0], y - y[0]], axis=1, out=sums[:, 1:])
+    above = (sums[:, high] - sums[:, middle]) / (high - middle)
+    below = (sums[:, middle] - sums[:, low]) / (middle - low)
+    distance = above[0] - below[0]
+    rises = (above[1] - below[1]) * width / distance
     slope = float(np.median(rises))
     noise = 1.4826 * float(np.median(np.abs(rises - slope)))
     point_noise = 1.4826 * float(np.median(np.abs(np.diff(y, 2)))) / np.sqrt(6.0)
     error = point_noise * np.sqrt(1 / (high - middle) + 1 / (middle - low)) * width / distance
     return float(((rises - slope) / (noise + error + 1e-9)).max())
-
-
-def _means(values: NDArray[np.float64], start: NDArray[np.intp], end: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Means of slices."""
-    sums = np.concatenate([[0.0], np.cumsum(values - values[0])])
-    return np.asarray((sums[end] - sums[start]) / (end - start) + values[0])

@@ -19,6 +19,7 @@ _LATTICE = {"si": 5.43102, "ge": 5.6579, "insb": 6.4794, "diamond": 3.56712}
 """Lattice constants of monochromator crystals in angstrom, at room temperature (CODATA for Si)."""
 
 _LOWEST_KEV = 0.2
+_SURELY_EV = 100.0
 _LARGEST_RATIO = 5.0
 """No scan spans more than from its first energy to five times it; k, R and channel numbers do."""
 
@@ -103,7 +104,8 @@ def energy_axis(
             return EnergyAxis(axis[0], i, axis[1], _why(i, names, meanings))
     if refused:
         raise ValueError(f"{', '.join(refused)} can be no photon energies in eV or keV; choose a column with energy=")
-    if meanings[0].role in ("unknown", "other") and looks_like_energies(values[:, 0]):
+    # Without a name that says energy, small numbers may be wavelengths, angles or k as well as keV.
+    if meanings[0].role == "unknown" and values[:, 0].min() >= _SURELY_EV and _can_be_energies(values[:, 0]):
         energy, unit = to_ev(values[:, 0], unit_in(names[:1]))
         return EnergyAxis(energy, 0, unit, f"no column is called energy; the first one, {names[0]!r}, can be energies")
     angles = [names[i] for i, m in enumerate(meanings) if m.role == "angle"]

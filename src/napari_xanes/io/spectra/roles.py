@@ -81,7 +81,7 @@ _NO_SIGNAL = re.compile(
 )
 _ABSORPTION = {"absorption", "mu", "xanes", "intensity", "absorbance"}
 _BACKGROUND = re.compile(r"n?bkg|fbkg|background|der|deriv(ative)?|pre_?edge|post_?edge|bg|mu0|nbkg|smooth")
-_K = re.compile(r"k|r|chi|chik|kname|kw\d?|path\w*|q|re|im|mag|pha")
+_K = re.compile(r"k|r|chi\w{0,2}|kname|kw\d?|path\w*|q|re|im|mag|pha|wavelength|lambda|wl|nm")
 _ENERGY = re.compile(r"\w*energ\w*|\w*nrj\w*|\w*nrg\w*|e|en|eng|ener|ev|kev|hv|hnu|omega|\w*xeng|mono_?e|emono|photon")
 _NO_ENERGY = {
     "e0", "ring", "edge", "shift", "error", "sigma", "gap", "loss", "emission", "spread", "fermi", "resolution",

@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 
 from napari_xanes.io.energies import MOST_COMMENTS
-from napari_xanes.io.files import lines_of
 from napari_xanes.io.spectra.separators import NUMERIC_LINE, Split, separator_of, tabs
 
 MARKS = "#%*!;'/ \t"
@@ -45,39 +44,32 @@ class Text:
 def sorted_lines(text: str) -> Text:
     """Sort the lines of a text into rows of numbers and others."""
     lines: list[tuple[int, str, str]] = []
+    block: list[str] = []
+    longest: list[str] = []
     count = 0
-    for count, line in enumerate(lines_of(text), 1):
+    for count, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
         stripped = line.strip()
         if not stripped:
             continue
-        kind = "text"
+        if NUMERIC_LINE.fullmatch(stripped) and len(line) <= _LONGEST_LINE:
+            lines.append((count, line, "row"))
+            block.append(line)
+            continue
         if stripped[0] in _COMMENT_MARKS or stripped.startswith("//"):
-            kind = "comment"
+            lines.append((count, line, "comment"))
         elif len(line) > _LONGEST_LINE:
             raise ValueError(f"line {count} has {len(line)} signs: an image rather than spectra")
-        elif NUMERIC_LINE.fullmatch(stripped):
-            kind = "row"
-        lines.append((count, line, kind))
-    split = separator_of(_longest_block(lines))
-    content = Text([], [], count)
+        else:
+            lines.append((count, line, "text"))
+            longest, block = (block if len(block) > len(longest) else longest), []
+    # Numbers of a header may be written in other ways than those of the table.
+    split = separator_of(block if len(block) > len(longest) else longest)
+    last_line = lines[-1][0] if lines else 0
+    content = Text([], [], last_line)
     _fill(content, lines, split)
-    if split is str.split and _ragged(content) and (tabbed := _tabbed(lines, count)):
+    if split is str.split and _ragged(content) and (tabbed := _tabbed(lines, last_line)):
         return tabbed
     return content
-
-
-def _longest_block(lines: list[tuple[int, str, str]]) -> list[str]:
-    """Return the longest block of lines that look like rows; numbers of a header may be written in other ways."""
-    longest: list[str] = []
-    block: list[str] = []
-    for _, line, kind in lines:
-        if kind == "row":
-            block.append(line)
-        elif kind == "text":
-            block = []
-        if len(block) > len(longest):
-            longest = block
-    return longest
 
 
 def _ragged(content: Text) -> bool:

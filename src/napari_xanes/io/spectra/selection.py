@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from napari_xanes.io.column_choice import Choice, Mode, column_of
 from napari_xanes.io.spectra.absorption import (
+    REFERENCE,
     Candidate,
     Columns,
     Values,
@@ -123,22 +124,17 @@ def best(found: Sequence[Candidate], energy: Values) -> tuple[Candidate, str]:
     """
     if len(found) == 1:
         return found[0], f"mu(E) = {found[0].formula}"
-    scores = [edge_contrast(energy, candidate.mu) for candidate in found]
-    with_edge = [i for i, score in enumerate(scores) if score >= SHOWS_AN_EDGE]
+    # What is measured behind the sample decides nothing.
+    scores = {i: edge_contrast(energy, c.mu) for i, c in enumerate(found) if c.rank < REFERENCE}
+    with_edge = [i for i, score in scores.items() if score >= SHOWS_AN_EDGE]
     ready = [i for i in with_edge if found[i].rank == 0]
-    sample = [i for i in with_edge if found[i].rank in (1, 2, 3)]
     if ready:
-        taken = ready[0]
-        why = "the file has it"
-    elif sample and not (found[0].rank == 0 and found[0].normalized):
-        taken = max(sample, key=lambda i: scores[i])
-        why = "its edge stands out most" if len(sample) > 1 else "it shows an edge"
+        taken, why = ready[0], "the file has it"
+    elif with_edge and not (found[0].rank == 0 and found[0].normalized):
+        taken = max(with_edge, key=lambda i: scores[i])
+        why = "its edge stands out most" if len(with_edge) > 1 else "it shows an edge"
     else:
         taken = min(range(len(found)), key=lambda i: found[i].rank)
-        why = (
-            "no way to make it shows a clear edge"
-            if max(scores) < SHOWS_AN_EDGE
-            else "the others show only a reference"
-        )
+        why = "no way to make it shows a clear edge"
     others = ", ".join(found[i].formula for i in range(len(found)) if i != taken)
     return found[taken], f"mu(E) = {found[taken].formula}: {why}; also possible: {others}"

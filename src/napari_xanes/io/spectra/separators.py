@@ -43,11 +43,12 @@ def separator_of(lines: Iterable[str]) -> Split:
     ['7100.5', '0.12']
     """
     rows = list(lines)
-    if any(";" in row for row in rows):
+    text = "\n".join(rows)
+    if ";" in text:
         return _semicolons
-    if any("|" in row for row in rows):
+    if "|" in text:
         return _bars
-    if not any("," in row for row in rows):
+    if "," not in text:
         return str.split
     if _has_decimal_commas(rows):
         return _decimal_commas
@@ -57,7 +58,7 @@ def separator_of(lines: Iterable[str]) -> Split:
 def _has_decimal_commas(rows: list[str]) -> bool:
     """Whether blanks or tabs separate numbers with decimal commas."""
     points = any("." in row for row in rows)
-    inside = [row for row in rows if _COMMA_INSIDE.search(row)]
+    inside = _COMMA_INSIDE.search("\n".join(rows))
     words = [row.split() for row in rows] if inside else []
     commas_inside = [word for row in words for word in row if "," in word.rstrip(",") and "." not in word]
     if not commas_inside or not all(len(row) > 1 for row in words):

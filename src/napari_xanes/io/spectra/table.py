@@ -8,8 +8,8 @@ a point is never dropped without a word.
 from __future__ import annotations
 
 import re
-from array import array
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +95,7 @@ def parse_tables(text: str) -> list[Table]:
     comments = [line for _, line, _ in content.texts]
     tables = [_table(content, run, comments, several=len(scans) > 1) for run in scans]
     if not tables[-1].warnings and tables[-1].lines[-1] == content.last_line:
-        tables[-1] = replace(tables[-1], warnings=cut_warnings(text))
+        tables[-1] = replace(tables[-1], warnings=tables[-1].warnings or cut_warnings(text))
     return tables
 
 
@@ -156,7 +156,7 @@ def _refuse_lines_beside(content: Text, scan: Run) -> None:
 
 def _meant_as_row(line: str, width: int) -> bool:
     words = re.split(r"[\s,;]+", line.strip())
-    return number_of(words[0]) is not None and abs(len(words) - width) <= 1
+    return words[0] != "" and number_of(words[0]) is not None and abs(len(words) - width) <= 1
 
 
 def _no_row(number: int, line: str, width: int) -> str:
@@ -195,11 +195,12 @@ def _cut_short(content: Text, run: Run) -> tuple[str, ...]:
 
 def _numbers(run: Run) -> NDArray[np.float64]:
     """Return the fields of a run as numbers, shape (rows, columns)."""
-    flat = [word for row in run.fields for word in row]
+    size = len(run.fields) * run.width
     try:
-        values = np.array(array("d", map(float, flat)))
+        values = np.fromiter(map(float, chain.from_iterable(run.fields)), np.float64, size)
     except ValueError:
-        values = np.array([_number(word, run, i) for i, word in enumerate(flat)])
+        words = chain.from_iterable(run.fields)
+        values = np.array([_number(word, run, i) for i, word in enumerate(words)])
     return values.reshape(-1, run.width)
 
 
