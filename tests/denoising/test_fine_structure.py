@@ -34,7 +34,7 @@ def within(result: FineStructure, truth: Float32Array, where: np.ndarray | None 
     return float(np.mean(score[... if where is None else where] < 2))
 
 
-@pytest.mark.parametrize("noise", [0.07, 0.15])
+@pytest.mark.parametrize("noise", [0.03, 0.05, 0.07, 0.15])
 @pytest.mark.parametrize("period", [1, 2, 3])
 def test_a_board_that_was_cleaned_to_its_mean_comes_back(period: int, noise: float) -> None:
     result = restored(board(period), noise, np.full((SIZE, SIZE), 0.5))
@@ -54,11 +54,12 @@ def test_half_a_board_is_found_there() -> None:
 @pytest.mark.parametrize(
     "line", [Y == 40, X == 33, np.abs(Y - X) == 0, Y + X == 90], ids=["row", "column", "down", "up"]
 )
-def test_a_crack_of_one_pixel_comes_back(line: np.ndarray) -> None:
+@pytest.mark.parametrize("noise", [0.03, 0.06, 0.15])
+def test_a_crack_of_one_pixel_comes_back(line: np.ndarray, noise: float) -> None:
     truth = np.where(line, 0.9, 0.4).astype(np.float32)
-    result = restored(truth, 0.15)
+    result = restored(truth, noise)
     assert within(result, truth, line) > 0.92
-    assert np.abs(result.fractions - truth)[line].mean() < 0.15
+    assert np.abs(result.fractions - truth)[line].mean() < noise
     assert np.abs(result.fractions - truth)[~line].mean() < 0.02
 
 
@@ -68,6 +69,12 @@ def test_single_pixels_come_back_and_their_neighbours_stay() -> None:
     result = restored(truth, 0.07)
     assert within(result, truth, single) > 0.92
     assert np.sqrt(np.mean((result.fractions - truth)[~single] ** 2)) < 0.02
+
+
+def test_a_bright_pixel_does_not_make_a_line() -> None:
+    truth = np.where((Y == 40) & (X == 40), 0.9, 0.4).astype(np.float32)
+    result = restored(truth, 0.05)
+    assert np.abs(result.fractions - truth)[Y == 40].max() < 0.1
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.5, 0.8])

@@ -35,7 +35,10 @@ _MAX_VARIANCE = 0.25
 
 _MOST_EVIDENCE, _MOST_SIGMA = 3.0, 4.0
 """A pixel adds at most this evidence to a line or square (logarithm), and counts for at most this many standard errors
-in the mean of a line: a single bright pixel is no line."""
+in the evidence of a line's common difference: a single bright pixel is no line."""
+
+_ON_THE_LINE = 2.0
+"""Standard errors by which a pixel may differ from its line without speaking against it."""
 
 _CERTAIN = 10.0
 """Logarithm of the likelihood ratio above which there are isolated pixels that differ, wherever they are."""
@@ -151,12 +154,15 @@ def _common(difference: Float32Array, noise: Float32Array, examined: BoolArray) 
     """Return the hypotheses that the pixels of a line in some direction have one common difference."""
     precision = np.where(examined, 1 / noise, 0).astype(np.float32)
     limit = _MOST_SIGMA * np.sqrt(noise)
-    moment = precision * np.clip(difference, -limit, limit)
+    limited = np.clip(difference, -limit, limit)
     evidence, means, variances = [], [], []
     for direction in _DIRECTIONS:
         information = _line_sum(precision, direction) + np.float32(1 / _LINE_SPREAD**2)
-        mean = _line_sum(moment, direction) / information
-        evidence.append(0.5 * (mean**2 * information - np.log(information * np.float32(_LINE_SPREAD**2))))
+        least, mean = (_line_sum(precision * values, direction) / information for values in (limited, difference))
+        of_line = least**2 * information - np.log(information * np.float32(_LINE_SPREAD**2))
+        # A pixel that contradicts its line is none of it.
+        contradiction = (difference - mean) ** 2 / (noise + np.float32(_LINE_ROUGHNESS**2)) - _ON_THE_LINE**2
+        evidence.append((0.5 * (of_line - np.maximum(contradiction, 0))).astype(np.float32))
         means.append(mean)
         variances.append((1 / information + _LINE_ROUGHNESS**2).astype(np.float32))
     return _Hypotheses(evidence, means, variances)
