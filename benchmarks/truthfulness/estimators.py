@@ -117,7 +117,20 @@ def match_library(edge: Edge, case: Case, truth: Measurement, depth: nx.Spectral
     else:
         settings = {"mixture": True, "offset": 0.0}
     maps = nx.maps.match_library(depth, library=edge.library, **settings)
-    yield Estimate("match_library", "valence", maps["valence"], truth.valence, _warnings_of(depth, maps))
+    yield Estimate(
+        "match_library", "valence", maps["valence"], _valence_of_atoms(edge, truth), _warnings_of(depth, maps)
+    )
+
+
+def _valence_of_atoms(edge: Edge, truth: Measurement) -> Image:
+    """Return the mean valence of the atoms. At an L edge, unequal numbers of atoms make spectra of the same height."""
+    atoms = [
+        share / reference.metadata.get("per_atom", 1.0)
+        for share, reference in zip(truth.shares, edge.references, strict=True)
+    ]
+    valences = np.array([reference.valence for reference in edge.references])
+    mean: Image = np.tensordot(valences, atoms, 1) / np.sum(atoms, axis=0)
+    return mean
 
 
 ESTIMATORS: dict[str, Estimator] = {

@@ -88,10 +88,11 @@ def model_k(name: str, e0: float, white_line: float, ripple: float, valence: flo
 
 
 def theory_l(name: str, element: str, charge: int, ten_dq: float, centre: float) -> nx.Spectrum:
-    """Return a simulated L edge with a maximum of 1."""
+    """Return a simulated L edge with a maximum of 1; ``metadata["per_atom"]`` is its height for one atom."""
     energy = np.arange(centre - 20, centre + 45, 0.1)
     mu = l_edge_spectrum(energy, element=element, charge=charge, ten_dq=ten_dq, gauss=0.35)
-    return nx.Spectrum(name, energy, mu / mu.max(), float(charge), metadata={"normalized": True})
+    metadata = {"normalized": True, "per_atom": float(mu.max())}
+    return nx.Spectrum(name, energy, mu / mu.max(), float(charge), metadata=metadata)
 
 
 def nickel() -> Edge:
