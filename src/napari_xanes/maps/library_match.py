@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ from napari_xanes import blocks
 from napari_xanes.arguments import Reference
 from napari_xanes.edge import raise_if_frame_empty, require_absorption
 from napari_xanes.maps.matching.doubts import Doubt
-from napari_xanes.maps.matching.endmembers import mixture_state
+from napari_xanes.maps.matching.endmembers import mixture_state, mixture_width
 from napari_xanes.maps.matching.energy_window import energy_window
 from napari_xanes.maps.matching.fit_state import estimate_fit_state
 from napari_xanes.maps.matching.k_edge import k_edge_maps, k_edge_state
@@ -37,6 +38,9 @@ LibraryArgument = Annotated[
 """A Library, given as an object, a name, or a file."""
 
 Background = Literal["linear", "constant", "none"]
+
+_OTHER_WIDTH = 0.1
+"""Mixtures have their own width of the instrument if it differs by more than this share from that of single members."""
 
 _N_COMPONENTS = 32
 """Principal components of the library by default; enough for all libraries of theory."""
@@ -78,18 +82,23 @@ def _fit_state(
     # The matrix products are so small that several threads would wait for each other longer than they work.
     with blocks.single_threaded_blas():
         sample = sample_pixels(stack, window, background)
-        state = estimate_fit_state(
+        estimate = partial(
+            estimate_fit_state,
             library,
             window,
             sample,
             offset=offset,
-            broadening=broadening,
             shift_spread=shift_spread,
             track_weights=track_weights,
             shift=shift,
             background=background,
             n_components=_n_components(dimensions, embedding, window.energy.size),
         )
+        state = estimate(broadening=broadening)
+        if mixture and broadening is None:
+            width = mixture_width(library, window, sample, state, background)
+            if abs(np.log(width / state.broadening)) > _OTHER_WIDTH:
+                state = estimate(broadening=width)
     energy_window(stack, library, state.offset, background)
     charges = state.ambiguous
     if mixture:

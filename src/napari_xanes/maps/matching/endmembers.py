@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from napari_xanes.maps.matching.l_edge_model_error import (
     theory_squares,
     white_variance,
 )
+from napari_xanes.maps.matching.mean_misfit import NARROWEST, WIDEST
 from napari_xanes.maps.matching.pixel_sample import PixelSample
 from napari_xanes.theory.embedding.placement import background_columns
 from napari_xanes.theory.library.model import Library
@@ -31,6 +33,9 @@ _SWEEPS = 3
 
 _OFFSETS: Float64Array = np.linspace(-MAX_OFFSET, MAX_OFFSET, 9)
 """Offsets in eV at which mixtures are compared."""
+
+_WIDTHS: Float64Array = np.geomspace(NARROWEST, WIDEST, 9)
+"""Full widths of the instrument in eV at which mixtures are compared, before the best one is refined."""
 
 _MIN_GAIN = 0.01
 """An end member is dropped if the sum of squared residuals grows by less than this share without it."""
@@ -107,14 +112,43 @@ class EndmemberSearch:
                 ambiguous |= {float(charges[mixtures.rows[k]]) for k in held}
         return sorted(ambiguous)
 
+    def width(self, offset: float) -> float:
+        """Return the full width (eV) of the instrument with which mixtures fit best at an energy offset in eV.
+
+        A single member fits a mixture best if it is much too broad: lines of one charge stand for those of others.
+        """
+        from scipy.optimize import minimize_scalar
+
+        trials = [replace(self, broadening=float(width))._mixtures(offset, _FEW_MEMBERS) for width in _WIDTHS]
+        best = int(np.argmin([np.sum(trial.residual**2) for trial in trials]))
+        rows = trials[best].rows
+
+        def squares(log_width: float) -> float:
+            members = self._without_background(rows, offset, float(np.exp(log_width)))
+            return float(np.sum(_mixed(members, self._unit_spectra)[1] ** 2))
+
+        low, high = np.log(_WIDTHS[[max(best - 1, 0), min(best + 1, _WIDTHS.size - 1)]])
+        found = minimize_scalar(squares, bounds=(low, high), method="bounded", options={"xatol": 0.01})
+        return float(np.exp(found.x))
+
+    @cached_property
+    def _unit_spectra(self) -> Float64Array:
+        """The spectra without background, of unit length."""
+        spectra = self.spectra - self.free @ (self.free.T @ self.spectra)
+        result: Float64Array = spectra / np.linalg.norm(spectra, axis=0)
+        return result
+
+    def _without_background(self, rows: IndexArray | list[int], offset: float, width: float) -> Float64Array:
+        """Some members (M, E) without background, at an offset and a width in eV."""
+        members = self.library.at(self.energy, broadening=width, shift=offset, rows=rows)
+        result: Float64Array = members - (members @ self.free) @ self.free.T
+        return result
+
     def _mixtures(self, offset: float, n_members: int) -> Mixtures:
         """The best mixtures at an energy offset in eV, from up to about so many members of each species."""
         candidates = _candidates(self.library, n_members)
         rows = np.concatenate(list(candidates.values()))
-        members = self.library.at(self.energy, broadening=self.broadening, shift=offset, rows=rows)
-        members -= (members @ self.free) @ self.free.T
-        spectra = self.spectra - self.free @ (self.free.T @ self.spectra)
-        spectra /= np.linalg.norm(spectra, axis=0)
+        members, spectra = self._without_background(rows, offset, self.broadening), self._unit_spectra
         position = {name: np.flatnonzero(np.isin(rows, own)) for name, own in candidates.items()}
         chosen = list(_chosen(members, spectra, position).values())
         amounts, residual = _mixed(members[chosen], spectra)
@@ -187,10 +221,7 @@ def mixture_state(
 
     Where no single charge is sure, a mixture may be, and a mixture of the sure charges may fit at other offsets.
     """
-    columns = background_columns(window.energy, background)
-    every = max(1, sample.spectra.shape[1] // _MAX_SPECTRA)
-    spectra = sample.spectra[:, ::every].astype(np.float64)
-    search = EndmemberSearch(library, window.energy, spectra, columns, state.broadening)
+    search = _search(library, window, sample, state.broadening, background)
     rows = [float(row) for row in search.endmembers(state.offset)] if endmembers is None else endmembers
     if tied and has_tested_energies(library):
         return rows, []
@@ -198,3 +229,19 @@ def mixture_state(
         return rows, state.ambiguous
     means = replace(search, spectra=sample.means)
     return rows, means.ambiguous_charges(state.offset * tied + _OFFSETS, state.offset)
+
+
+def mixture_width(
+    library: Library, window: EnergyWindow, sample: PixelSample, state: FitState, background: str
+) -> float:
+    """Return the full width (eV) of the instrument with which mixtures fit a stack best."""
+    return _search(library, window, sample, state.broadening, background).width(state.offset)
+
+
+def _search(
+    library: Library, window: EnergyWindow, sample: PixelSample, width: float, background: str
+) -> EndmemberSearch:
+    """Look for end members among some of the sampled spectra."""
+    every = max(1, sample.spectra.shape[1] // _MAX_SPECTRA)
+    spectra = sample.spectra[:, ::every].astype(np.float64)
+    return EndmemberSearch(library, window.energy, spectra, background_columns(window.energy, background), width)

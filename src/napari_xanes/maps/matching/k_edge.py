@@ -15,7 +15,7 @@ from napari_xanes.maps.fitting.design import Design, build_design
 from napari_xanes.maps.fitting.linear_fit import LinearFit
 from napari_xanes.maps.fitting.result import ReferenceFit
 from napari_xanes.maps.matching.doubts import NO_SIGNAL, Doubt, doubt_maps
-from napari_xanes.maps.matching.fit_misfit import misfit_beyond_noise
+from napari_xanes.maps.matching.fit_misfit import is_poorly_fitted, misfit_beyond_noise
 from napari_xanes.maps.matching.k_edge_calibration import calibrate
 from napari_xanes.maps.matching.k_edge_model_error import grown_error, model_error
 from napari_xanes.maps.matching.result import LibrarySettings
@@ -89,7 +89,7 @@ def k_edge_maps(
         raise_if_frame_empty(stack)
     accuracy = _accuracy(library, calibration, background, offset, broadening)
     misfit = misfit_beyond_noise(fit, np.abs(fit.jump))
-    doubt = _doubt(fit, misfit, max_misfit).reshape(stack.shape[1:])
+    doubt = _doubt(fit, max_misfit).reshape(stack.shape[1:])
     settings = LibrarySettings(library.name, offset, broadening, calibration=accuracy.calibration)
     curve = ReferenceFit(design.energy, design.matrix, [*design.names, *design.backgrounds], fractions=True)
     metadata = {
@@ -168,10 +168,12 @@ def _misfit(fit: LinearFit) -> Float32Array:
     return misfit
 
 
-def _doubt(fit: LinearFit, misfit: Float64Array, max_misfit: float) -> NDArray[np.uint8]:
-    """Why each pixel is not assigned, 0 where it is; `misfit` (P,) is what noise does not explain."""
-    # Without photons, noise and misfit of one pixel can't be told apart.
-    poor = (_misfit(fit) if fit.errors.photon_noise is None else misfit) > max_misfit
+def _doubt(fit: LinearFit, max_misfit: float) -> NDArray[np.uint8]:
+    """Why each pixel is not assigned, 0 where it is."""
+    if fit.errors.photon_noise is None:  # noise and misfit of one pixel can't be told apart
+        poor = _misfit(fit) > max_misfit
+    else:
+        poor = is_poorly_fitted(fit, np.abs(fit.jump), max_misfit)
     doubt = np.where(poor, Doubt.POOR, 0)
     return np.where(fit.finite, np.where(fit.good, doubt, Doubt.WEAK), Doubt.NOT_FINITE).astype(np.uint8)
 

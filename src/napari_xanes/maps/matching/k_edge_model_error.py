@@ -30,7 +30,7 @@ _UNVALIDATED = 0.6
 
 _TYPICAL_MISFIT = 0.045
 """Misfit, as a share of the edge jump, up to which these errors hold; beyond, they grow. Members of the libraries fit
-measured oxides to .024 to .06; NiS, which is none, to .125, and is off by .46 to .67."""
+measured oxides to .024 to .06."""
 
 _MIN_OXIDIZED = 2.95
 _MAX_CALIBRATION_MISFIT = 0.1

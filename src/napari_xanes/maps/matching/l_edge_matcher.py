@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Block, BoolArray, Float32Array, Float64Array, IndexArray
 from napari_xanes.maps.matching.doubts import Doubt
+from napari_xanes.maps.matching.fit_misfit import is_surely_above
 from napari_xanes.maps.matching.l_edge_model_error import INDEPENDENT, ten_dq_growth, theory_squares
 from napari_xanes.maps.matching.projection import Projection, project
 from napari_xanes.maps.matching.refinement import RefinedFit, average_over_tracks, refine
@@ -194,12 +195,13 @@ class Matcher:
         species = grid.tracks.species[grid.track[best.node]]
         weak = ~(signal > (5 * signal_sigma if self.limits.min_signal is None else self.limits.min_signal))
         theory = theory_squares(best.squares, white, freedom)
+        poor = is_surely_above(theory, white, self._n_energies * (self.limits.max_misfit * signal) ** 2)
         evidence = (fits.next_squares - best.squares) / _uncertainty(best.squares, theory, freedom)
         growth = ten_dq_growth(np.sqrt(theory / self._n_energies) / np.maximum(signal, 1e-30))
         margin = 1 - np.sqrt(best.squares / np.maximum(fits.next_squares, 1e-30))
         return PixelMatch(
             finite=finite,
-            doubt=self._doubt(weak, misfit, species, evidence, best.ten_dq_excess, noise),
+            doubt=self._doubt(weak, poor, species, evidence, best.ten_dq_excess, noise),
             species=species,
             node=best.node,
             ten_dq=np.where(weak, np.nan, best.ten_dq),
@@ -218,7 +220,7 @@ class Matcher:
     def _doubt(
         self,
         weak: BoolArray,
-        misfit: Float64Array,
+        poor: BoolArray,
         species: IndexArray,
         evidence: Float64Array,
         ten_dq_excess: Float64Array,
@@ -227,7 +229,7 @@ class Matcher:
         """The most important doubt about each pixel; `evidence` is how much worse the next species fits."""
         limits = self.limits
         ambiguous = np.asarray(limits.ambiguous[species]) | (evidence < limits.min_evidence)
-        conditions = [weak, misfit > limits.max_misfit, ambiguous, ten_dq_excess > np.maximum(noise, _MIN_EXCESS)]
+        conditions = [weak, poor, ambiguous, ten_dq_excess > np.maximum(noise, _MIN_EXCESS)]
         return np.select(conditions, [Doubt.WEAK, Doubt.POOR, Doubt.AMBIGUOUS, Doubt.BEYOND_LIBRARY], 0)
 
 

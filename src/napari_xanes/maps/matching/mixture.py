@@ -15,7 +15,7 @@ from napari_xanes.maps.fitting.linear_fit import LinearFit
 from napari_xanes.maps.matching.doubts import Doubt, doubt_maps
 from napari_xanes.maps.matching.endmembers import MIN_SHARE
 from napari_xanes.maps.matching.energy_window import EnergyWindow
-from napari_xanes.maps.matching.fit_misfit import misfit_beyond_noise
+from napari_xanes.maps.matching.fit_misfit import is_poorly_fitted, misfit_beyond_noise
 from napari_xanes.maps.matching.l_edge_matcher import Matcher
 from napari_xanes.maps.matching.l_edge_model_error import LEdgeError, error_of
 from napari_xanes.parameter_map import ParameterMap
@@ -101,7 +101,7 @@ def mixture_maps(
     blocks.over_pixels(fit.block, stack.data, progress=progress, message="fitting mixtures")
     charges: NDArray[Any] = library.table["charge"][rows]
     misfit = misfit_beyond_noise(fit, matcher.values["signal"])
-    doubt = _doubt(fit, matcher, misfit, np.isin(charges, settings.ambiguous))
+    doubt = _doubt(fit, matcher, np.isin(charges, settings.ambiguous))
     shape = stack.shape[1:]
     assigned = (doubt == 0).reshape(shape)
     model, grid = _model_error(misfit, error_of(library)), _grid_error(fit, settings)
@@ -169,10 +169,10 @@ def _references(settings: MixtureSettings, rows: list[int]) -> list[Spectrum]:
     return [Spectrum(name, energy, mu, valence) for name, mu, valence in zip(names, spectra, valences, strict=True)]
 
 
-def _doubt(fit: LinearFit, matcher: Matcher, misfit: Float64Array, ambiguous: BoolArray) -> NDArray[np.uint8]:
+def _doubt(fit: LinearFit, matcher: Matcher, ambiguous: BoolArray) -> NDArray[np.uint8]:
     """Why a pixel's mixture is doubtful; `ambiguous` says which end members have charges that can't be told apart."""
     with np.errstate(all="ignore"):
-        poor = misfit > matcher.limits.max_misfit
+        poor = is_poorly_fitted(fit, matcher.values["signal"], matcher.limits.max_misfit)
         unclear = fit.contributions[ambiguous].sum(axis=0) > MIN_SHARE
     weak = ~fit.good | (matcher.doubt == Doubt.WEAK)
     result: NDArray[np.uint8] = np.select(
