@@ -16,7 +16,7 @@ from napari_xanes.history import to_plain
 from napari_xanes.io.column_choice import NOTHING, Choice
 from napari_xanes.io.files import fingerprint
 from napari_xanes.io.live_files import live_warnings, noting_live_files
-from napari_xanes.io.raw_stack import RawStack, finalize
+from napari_xanes.io.raw_stack import finalize, opened_once
 from napari_xanes.io.read_errors import wrap_read_errors
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.spectrum import Spectrum
@@ -156,7 +156,7 @@ class Reader(Format):
         start = perf_counter()
         with wrap_read_errors(path), noting_live_files() as live:
             arguments = {"energies": energies, "select": select, "repeat": repeat, "files": files}
-            raw: RawStack = self.function(path, **_accepted(self.function, **arguments))
+            raw = opened_once(path, lambda: self.function(path, **_accepted(self.function, **arguments)))
             raw.warnings = [*raw.warnings, *live_warnings(live)]
             reading = _recorded(path, {**arguments, "quantity": quantity})
             stack = finalize(

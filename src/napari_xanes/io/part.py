@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.io.frames import choose_repeats
+from napari_xanes.io.unchanged import only_unchanged
 
 _SINGLE = np.dtype(np.float32)
 
@@ -33,7 +34,8 @@ class Part:
         Of the pixels, in native byte order.
     load : callable
         Returns the pixels as an array of `shape`. It must be picklable, such as a `functools.partial` of a function
-        of a module: frames of a large stack are read later, perhaps in another process.
+        of a module: frames of a large stack are read later, perhaps in another process. The part wraps it, so that it
+        refuses a file that changed since the part was made.
     energy_unit : str
         How the unit of the energy was known.
     exposure : float or None
@@ -60,6 +62,9 @@ class Part:
     n_frames: int = 1
     flat: Part | None = None
     dark: Part | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "load", only_unchanged(self.path, self.load))
 
 
 def group_repeats(parts: Sequence[Part], repeat: int | None = None) -> tuple[list[list[Part]], list[str]]:

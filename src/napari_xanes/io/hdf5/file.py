@@ -16,6 +16,7 @@ from napari_xanes.io import allocation_limits, frames
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.live_files import note_live_file
 from napari_xanes.io.special_files import refuse_special_file
+from napari_xanes.io.unchanged import FileState, unchanged
 
 
 def is_hdf5(path: Path) -> bool:
@@ -168,12 +169,13 @@ class LazyDataset:
     def __init__(self, dataset: h5py.Dataset, order: Sequence[int]) -> None:
         self.path, self.name, self.order = Path(dataset.file.filename).resolve(), dataset.name, tuple(order)
         self.shape, self.dtype, self.ndim = tuple(dataset.shape[n] for n in order), dataset.dtype, dataset.ndim
+        self.state = FileState.of(self.path)
 
     def __getitem__(self, index: tuple[Any, ...]) -> Any:
         # A single number drops its axis, which has to wait until the axes are in order.
         is_single = [isinstance(i, int | np.integer) for i in index]
         slices = [slice(i, i + 1) if drop_axis else i for i, drop_axis in zip(index, is_single, strict=True)]
-        with open_hdf5(self.path) as file:
+        with unchanged(self.state), open_hdf5(self.path) as file:
             piece = file[self.name][tuple(slices[self.order.index(n)] for n in range(self.ndim))]
         return piece.transpose(self.order)[tuple(0 if drop_axis else slice(None) for drop_axis in is_single)]
 

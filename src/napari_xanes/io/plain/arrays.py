@@ -81,7 +81,9 @@ def _array(path: Path, energies: Any) -> RawStack:
     _check(data)
     values, metadata, notes = given_or_sidecar_energies(path, data.shape[0], energies)
     metadata["quantity_source"] = "an array does not say; pass quantity= if they are not counts"
-    return RawStack(native_array(data), values, "counts", None, metadata, notes=notes)
+    is_fortran = data.flags.f_contiguous and not data.flags.c_contiguous
+    pixels = native_array(path, data.dtype, data.shape, data.offset, fortran=is_fortran)
+    return RawStack(pixels, values, "counts", None, metadata, notes=notes)
 
 
 def _mapped(path: Path) -> Any:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +61,8 @@ def read(path: Path, energies: Any = None) -> RawStack:
         If it holds no real numbers, or there is another number of energies than of sections.
     """
     header = _header(starts_with(path, _HEADER_BYTES))
-    end = header.offset + prod(header.shape) * header.dtype.itemsize
-    if end > (file_size := path.stat().st_size):
-        raise OSError(f"its images end at byte {end}, the file at {file_size}: cut short")
     values, metadata, notes = given_or_sidecar_energies(path, header.shape[0], energies)
-    data = native_array(np.memmap(path, header.dtype, "r", header.offset, header.shape))
+    data = native_array(path, header.dtype, header.shape, header.offset)
     quantity, metadata["quantity_source"] = guess_quantity(data)
     return RawStack(data, values, quantity, header.pixel_size, metadata, notes=notes)
 

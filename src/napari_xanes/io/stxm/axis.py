@@ -110,7 +110,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
     binary, sidecar = _pair(path)
     if energies is None and not looks_like_energies(np.sort(sidecar.energy)):
         raise ValueError(f"{path}: the energies in the text can't be any; pass energies=")
-    data = native_array(np.memmap(binary, sidecar.dtype, "r", shape=sidecar.shape))
+    data = native_array(binary, sidecar.dtype, sidecar.shape)
     data = data if sidecar.scale < 0 else (data / np.float32(sidecar.scale)).astype(np.float32, copy=False)
     notes = []
     for axis, (name, (first, last)) in enumerate((("y", sidecar.y), ("x", sidecar.x)), start=1):

@@ -59,7 +59,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
     metadata: dict[str, Any] = {"energy_unit": unit}
     if np.isfinite(dwell).all() and (dwell > 0).all():
         metadata["exposure"] = dwell[0] * 1e-3 if np.ptp(dwell) == 0 else dwell * 1e-3
-    data = native_array(np.memmap(path, _NUMBER, "r", start, (images, rows, columns)))
+    data = native_array(path, _NUMBER, (images, rows, columns), start)
     sizes = [step(y), step(x)]
     pixel_size = [size for size in sizes if size is not None]
     return RawStack(data, values, "counts", (pixel_size[0], pixel_size[1]) if len(pixel_size) == 2 else None, metadata)

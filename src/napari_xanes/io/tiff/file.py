@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from napari_xanes.io import allocation_limits, frames
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.length_units import length_in_um
+from napari_xanes.io.raw_arrays import RawArray
 from napari_xanes.io.tiff.ome import ome_header
+from napari_xanes.io.unchanged import FileState, unchanged
 from napari_xanes.io.unpacked_size import unpacked_size
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -149,13 +151,20 @@ class _LazyPages:
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: Any) -> None:
         self.path, self.shape, self.dtype, self.ndim = path, shape, dtype, len(shape)
+        self.state = FileState.of(path)
 
     def __getitem__(self, index: Any) -> Any:
         first, *inner_index = index if isinstance(index, tuple) else (index,)
-        with open_tiff(self.path) as tiff:
-            pages = tiff.series[0].pages[first]
-            read = np.stack([pixels(page) for page in (pages if isinstance(pages, list) else [pages]) if page])
-        return read[(slice(None), *inner_index)]
+        numbers = np.arange(self.shape[0])[first]
+        with unchanged(self.state), open_tiff(self.path) as tiff:
+            pages = tiff.series[0].pages
+            read = [self._page(pages[int(number)], number)[tuple(inner_index)] for number in np.atleast_1d(numbers)]
+        return np.stack(read) if numbers.ndim else read[0]
+
+    def _page(self, page: tifffile.TiffPage | tifffile.TiffFrame | None, number: int) -> NDArray[Any]:
+        if page is None:
+            raise OSError(f"{self.path}: image {number} is missing in it")
+        return pixels(page)
 
 
 def load(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path) -> Any:
@@ -168,7 +177,7 @@ def load(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path) -
 
     if series.dataoffset is not None:
         dtype = series.dtype.newbyteorder(tiff.byteorder)
-        source: Any = np.memmap(path, dtype=dtype, mode="r", offset=series.dataoffset, shape=series.shape)
+        source: Any = RawArray(path.resolve(), dtype, series.shape, series.dataoffset)
     else:
         source = _LazyPages(path.resolve(), (len(series.pages), *series.shape[-2:]), series.dtype)
     thickness = max(1, (32 << 20) // max(1, series.nbytes // source.shape[0]))

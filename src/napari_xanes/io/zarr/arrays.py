@@ -12,9 +12,11 @@ import numpy as np
 
 from napari_xanes.io import allocation_limits, frames
 from napari_xanes.io.read_errors import DAMAGE_ERRORS
+from napari_xanes.io.unchanged import FileState
 from napari_xanes.io.unpacked_size import ZSTD_BLOCK
 from napari_xanes.io.zarr.chunks import ChunkFiles, chunk_files, found_chunks
-from napari_xanes.io.zarr.store import ChunkRules, SafeFolder, filled_with_nan, holds, identity_of
+from napari_xanes.io.zarr.store import ChunkRules, SafeFolder, filled_with_nan, holds
+from napari_xanes.io.zarr.unchanged_chunks import ChunkStates
 
 _MOST_COMPRESSED = 100_000
 """Constant chunks shrink to some ten thousandths."""
@@ -187,7 +189,7 @@ def _keep_rules(array: Any, files: ChunkFiles, found: Any, compressors: list[str
     # Filters may turn numbers into larger ones, and a size that Zstandard does not tell is known to a block only.
     max_bytes = prod(array.chunks) * max(8, item) + ZSTD_BLOCK
     codec = compressors[0] if compressors and not array.shards else ""
-    store.rules[prefix] = ChunkRules(codec, max_bytes, absent, metadata, identity_of(metadata))
+    store.rules[prefix] = ChunkRules(codec, max_bytes, absent, FileState.of(metadata))
 
 
 def load(stored: StoredArray) -> Any:
@@ -200,6 +202,7 @@ def load(stored: StoredArray) -> Any:
         return stored[...].astype(dtype, copy=False)
     import dask.array as da
 
+    array.store.states[array.path] = ChunkStates(array.store.root, array.path)
     # Thin along the energies, the first axis that is longer than 1, so that a frame decodes no others than it must.
     energy = next((axis for axis, length in enumerate(array.shape) if length > 1), 0)
     chunk_lengths = [chunk if axis <= energy else "auto" for axis, chunk in enumerate(array.chunks)]

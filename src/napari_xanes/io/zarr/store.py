@@ -12,8 +12,10 @@ from typing import Any, Literal
 
 from napari_xanes.io.files import inside
 from napari_xanes.io.special_files import refuse_special_file
+from napari_xanes.io.unchanged import FileState
 from napari_xanes.io.unpacked_size import unpacked_size
 from napari_xanes.io.zarr.nodes import zarr_errors
+from napari_xanes.io.zarr.unchanged_chunks import ChunkStates
 
 try:
     import zarr
@@ -43,17 +45,14 @@ class ChunkRules:
         The most that one may unpack to.
     absent : frozenset of str
         Chunks that were not there when the array was opened, by their path in the store. Any other must be there.
-    metadata : Path
+    metadata : FileState
         The file that describes the array.
-    identity : tuple of int
-        What `identity_of` says of this file.
     """
 
     codec: str
     max_bytes: int
     absent: frozenset[str]
-    metadata: Path
-    identity: tuple[int, ...]
+    metadata: FileState
 
 
 class SafeFolder(LocalStore):
@@ -65,21 +64,28 @@ class SafeFolder(LocalStore):
         """For the path of an array, with a slash after it."""
         self.fill_with_nan: set[str] = set()
         """Arrays whose missing values are read as NaN, by the path of their metadata in the store."""
+        self.states: dict[str, ChunkStates] = {}
+        """Of arrays that are read later, by their path."""
+
+    def _check_state(self, key: str) -> None:
+        for states in self.states.values():
+            states.check(key)
 
     def _checked_path(self, key: str) -> None:
+        self._check_state(key)
         path = self.root / key
         if not inside(self.root, path):
             raise OSError(f"{key} leads out of the folder to {path.resolve()}, which is not followed")
         refuse_special_file(path)
 
     def _checked_content(self, key: str, packed: Buffer | None, *, is_whole: bool) -> Buffer | None:
+        self._check_state(key)
         if key.endswith(METADATA):
             return packed if packed is None or key not in self.fill_with_nan else _with_nan(packed)
         rules = next((rules for array, rules in self.rules.items() if key.startswith(array)), None)
         if rules is None:
             return packed
-        if identity_of(rules.metadata) != rules.identity:
-            raise OSError(f"{rules.metadata.parent} changed since it was opened; open it again")
+        rules.metadata.check()
         if packed is None and key not in rules.absent:
             raise OSError(f"{self.root / key} is missing")
         if packed is None or not is_whole or not rules.codec:
@@ -116,15 +122,6 @@ class SafeFolder(LocalStore):
 def _with_nan(packed: Buffer) -> Buffer:
     """Return the metadata of an array with NaN as the value of what is missing."""
     return type(packed).from_bytes(json.dumps(json.loads(packed.to_bytes()) | {"fill_value": "NaN"}).encode())
-
-
-def identity_of(path: Path) -> tuple[int, ...]:
-    """Return what changes when a file is replaced or written; empty if it is not there."""
-    try:
-        said = path.stat()
-    except OSError:
-        return ()
-    return said.st_ino, said.st_size, said.st_mtime_ns
 
 
 def open_store(path: Path) -> Any:

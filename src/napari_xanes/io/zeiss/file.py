@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.io.files import starts_with
+from napari_xanes.io.unchanged import only_unchanged
 
 _OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _TYPES: dict[int, np.dtype[Any]] = {3: np.dtype("u1"), 5: np.dtype("<u2"), 10: np.dtype("<f4")}
@@ -174,8 +175,9 @@ def why_no_image(content: Content) -> str:
 
 
 def image_loader(content: Content, number: int) -> Callable[[], NDArray[Any]]:
-    """Return a picklable function that reads the image (Y, X) of a number; it raises OSError if that is cut short."""
-    return partial(_read_pixels, content.path, _image_name(number), content.shape, content.stored)
+    """Return a picklable function that reads the image (Y, X) of a number; it raises OSError if the file changed."""
+    load = partial(_read_pixels, content.path, _image_name(number), content.shape, content.stored)
+    return only_unchanged(content.path, load)
 
 
 def reference_loader(content: Content) -> Callable[[], NDArray[Any]]:
