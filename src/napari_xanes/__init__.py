@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from napari_xanes import forking
 from napari_xanes.version import __version__
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ _HOMES = {
     "stack": ("SpectralStack",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+forking.prepare()
 
 
 def __getattr__(name: str) -> Any:

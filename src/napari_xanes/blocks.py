@@ -7,9 +7,11 @@ independent of each other; what depends on the whole stack is computed before.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import pickle
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -119,10 +121,49 @@ def _in_threads(
             raise
 
 
-def single_threaded_blas() -> AbstractContextManager[Any]:
-    """Return a context in which a matrix product takes one core, because the other cores work on other blocks."""
-    context: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
-    return context
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """Work in a block in which a matrix product takes one core, because the other cores work on other blocks.
+
+    The number of threads belongs to the process: the first of several overlapping blocks lowers it, the last one
+    restores it.
+    """
+    _BLAS.enter()
+    try:
+        yield
+    finally:
+        _BLAS.leave()
+
+
+class _BlasLimit:
+    """How many blocks need matrix products on one core, and what restores the number of threads after the last."""
+
+    def __init__(self) -> None:
+        self._lock, self._n_blocks, self._limit = threading.Lock(), 0, None
+
+    def enter(self) -> None:
+        with self._lock:
+            if not self._n_blocks:
+                self._limit = _blas().limit(limits=1, user_api="blas")
+            self._n_blocks += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._n_blocks = max(0, self._n_blocks - 1)
+            if not self._n_blocks and self._limit is not None:
+                self._limit.restore_original_limits()
+                self._limit = None
+
+    def after_fork(self) -> None:
+        """Forget, in a new process, the blocks of threads that it does not have."""
+        limit, self._lock, self._n_blocks, self._limit = self._limit, threading.Lock(), 0, None
+        if limit is not None:
+            limit.restore_original_limits()
+
+
+_BLAS = _BlasLimit()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_BLAS.after_fork)
 
 
 @cache
@@ -195,17 +236,38 @@ def _transform_lazily(kernel: Callable[[Block, slice, slice], Block], data: Any)
     """Return the kernel's results as a dask array whose chunks are slabs of whole rows."""
     import dask.array as da
 
-    row = prod(data.shape[2:])
     by_slab = data.rechunk({1: rows_per_slab(data.shape), **dict.fromkeys(range(2, data.ndim), -1)})
-
-    def transform_slab(values: Block, block_info: Any = None) -> Block:
-        (first, last), (top, _), *_rest = block_info[0]["array-location"]
-        spectra = values.reshape(values.shape[0], -1)
-        transformed = kernel(spectra, slice(first, last), slice(top * row, top * row + spectra.shape[1]))
-        return np.asarray(transformed, dtype=np.float32).reshape(values.shape)
 
     # Given a name, dask does not hash the kernel, which may hold large flats.
     name = f"{kernel.__name__}-{uuid4().hex}"
     return da.map_blocks(  # type: ignore[no-untyped-call]
-        transform_slab, by_slab, dtype=np.float32, meta=np.empty((0,) * data.ndim, np.float32), name=name
+        _SlabKernel(kernel, prod(data.shape[2:])),
+        by_slab,
+        dtype=np.float32,
+        meta=np.empty((0,) * data.ndim, np.float32),
+        name=name,
     )
+
+
+class _SlabKernel:
+    """A kernel for the slabs of a lazy stack, with `row` pixels in a row, that can be sent to another process."""
+
+    def __init__(self, kernel: Callable[[Block, slice, slice], Block], row: int) -> None:
+        self.kernel, self.row = kernel, row
+
+    def __call__(self, values: Block, block_info: Any = None) -> Block:
+        (first, last), (top, _), *_rest = block_info[0]["array-location"]
+        spectra = values.reshape(values.shape[0], -1)
+        pixels = slice(top * self.row, top * self.row + spectra.shape[1])
+        transformed = self.kernel(spectra, slice(first, last), pixels)
+        return np.asarray(transformed, dtype=np.float32).reshape(values.shape)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Kernels are functions within functions, which pickle can't find by name; dask needs cloudpickle itself.
+        import cloudpickle
+
+        return _received, (cloudpickle.dumps(self.kernel), self.row)
+
+
+def _received(packed: bytes, row: int) -> _SlabKernel:
+    return _SlabKernel(pickle.loads(packed), row)  # noqa: S301 - itself a part of what is being unpickled

@@ -1,10 +1,56 @@
-"""Typed values that also read like mappings, for what stacks and maps carry in their metadata."""
+"""Mappings of frozen values: read-only ones, and typed values that also read like mappings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class FrozenMapping(Mapping[Key, Value]):
+    """A mapping that can't be changed, but can be sent to another process and copied (`types.MappingProxyType` can't).
+
+    Parameters
+    ----------
+    items : mapping
+        The entries; a later change of `items` does not change the frozen mapping.
+
+    Examples
+    --------
+    >>> frozen = FrozenMapping({"gain": 4.0})
+    >>> frozen["gain"], frozen == {"gain": 4.0}, frozen | {"i0": 1}
+    (4.0, True, {'gain': 4.0, 'i0': 1})
+    """
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[Key, Value]) -> None:
+        self._items = dict(items)
+
+    def __getitem__(self, key: Key) -> Value:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __or__(self, other: Mapping[Key, Value]) -> dict[Key, Value]:
+        return {**self._items, **other}
+
+    def __ror__(self, other: Mapping[Key, Value]) -> dict[Key, Value]:
+        return {**other, **self._items}
+
+    def __repr__(self) -> str:
+        return f"FrozenMapping({self._items!r})"
+
+    def copy(self) -> dict[Key, Value]:
+        """Return the entries as a new dictionary."""
+        return dict(self._items)
 
 
 class FieldMapping(Mapping[str, Any]):
@@ -22,6 +68,10 @@ class FieldMapping(Mapping[str, Any]):
     >>> dict(Exposure(0.5)), Exposure(0.5)["sample"]
     ({'sample': 0.5}, 0.5)
     """
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Without what cached properties have kept: it can be as large as the value.
+        return {name: value for name, value in self.__dict__.items() if name in self._names()}
 
     def __getitem__(self, name: str) -> Any:
         value = getattr(self, name, None) if name in self._names() else None

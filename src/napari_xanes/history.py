@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PureWindowsPath
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from napari_xanes.field_mapping import FrozenMapping
 from napari_xanes.run_lengths import mask_to_plain
 
 Plain = None | bool | int | float | str | list[Any] | dict[str, Any]
@@ -133,10 +133,10 @@ class Step:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
             raise ValueError(f"a step must have the name of an operation or estimator, not {self.name!r}")
-        object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
-        object.__setattr__(self, "files", MappingProxyType(dict(self.files)))
+        object.__setattr__(self, "parameters", FrozenMapping(self.parameters))
+        object.__setattr__(self, "files", FrozenMapping(self.files))
         if self.state is not None:
-            object.__setattr__(self, "state", MappingProxyType(dict(self.state)))
+            object.__setattr__(self, "state", FrozenMapping(self.state))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Step) and self.to_plain(exact=True) == other.to_plain(exact=True)
@@ -211,7 +211,7 @@ class Source:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reading", MappingProxyType(dict(self.reading)))
+        object.__setattr__(self, "reading", FrozenMapping(self.reading))
         object.__setattr__(self, "notes", tuple(self.notes))
 
     def __str__(self) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.corrections import Box, Frames
+from napari_xanes.field_mapping import FrozenMapping
 from napari_xanes.history import Source, Step
 
 
@@ -86,7 +86,7 @@ class ParameterMap:
             nameless = set(np.unique(data).tolist()) - set(labels) - {0}
             if nameless:
                 raise ValueError(f"label {min(nameless)} of the map has no name")
-            object.__setattr__(self, "labels", MappingProxyType(labels))
+            object.__setattr__(self, "labels", FrozenMapping(labels))
 
     def isel(self, frames: Frames = slice(None), box: Box | None = None) -> ParameterMap:
         """Return the map of some pixels, as `SpectralStack.isel` does; `frames` change nothing."""
@@ -135,11 +135,11 @@ class MapSet(Mapping[str, ParameterMap]):
         shapes = {m.data.shape for m in self.maps.values()}
         if len(shapes) > 1:
             raise ValueError(f"the maps of a set must have one shape, not {sorted(shapes)}")
-        object.__setattr__(self, "maps", MappingProxyType(dict(self.maps)))
+        object.__setattr__(self, "maps", FrozenMapping(self.maps))
         if shapes:
             object.__setattr__(self, "pixel_size", checked_pixel_size(self.pixel_size, len(next(iter(shapes)))))
         object.__setattr__(self, "history", tuple(self.history))
-        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+        object.__setattr__(self, "metadata", FrozenMapping(self.metadata))
 
     def __getitem__(self, name: str) -> ParameterMap:
         try:

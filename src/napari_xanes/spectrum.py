@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_xanes.field_mapping import FrozenMapping
 from napari_xanes.history import to_plain
 from napari_xanes.masked_values import nan_for_masked
 
@@ -110,7 +110,7 @@ class Spectrum:
             object.__setattr__(self, name, values)
         if self.valence is not None:
             object.__setattr__(self, "valence", float(self.valence))
-        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+        object.__setattr__(self, "metadata", FrozenMapping(self.metadata))
 
     def at(self, energy: ArrayLike) -> NDArray[np.float64]:
         """Return the spectrum interpolated linearly to other energies, NaN outside its own range.

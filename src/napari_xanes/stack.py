@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.corrections import PER_FRAME, Box, Corrections, Frames, select, select_nested, take_frames
+from napari_xanes.field_mapping import FrozenMapping
 from napari_xanes.history import Source, Step
 from napari_xanes.masked_values import nan_for_masked
 from napari_xanes.noise import Noise, PhotonNoise, as_noise
@@ -104,7 +105,7 @@ class SpectralStack:
         if isinstance(self.source, str):
             object.__setattr__(self, "source", Source(self.source))
         metadata = {name: nan_for_masked(value) for name, value in self.metadata.items()}
-        object.__setattr__(self, "metadata", MappingProxyType(metadata))
+        object.__setattr__(self, "metadata", FrozenMapping(metadata))
 
     @property
     def shape(self) -> tuple[int, ...]:

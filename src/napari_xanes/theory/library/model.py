@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_xanes._typing import Float64Array
+from napari_xanes.field_mapping import FrozenMapping
 from napari_xanes.io.read_errors import wrap_read_errors
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.theory.library.archive import read_archive, write_archive
@@ -92,8 +92,8 @@ class Library:
             array.flags.writeable = False
         object.__setattr__(self, "energy", energy)
         object.__setattr__(self, "spectra", spectra)
-        object.__setattr__(self, "table", MappingProxyType(table))
-        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+        object.__setattr__(self, "table", FrozenMapping(table))
+        object.__setattr__(self, "provenance", FrozenMapping(self.provenance))
 
     def __len__(self) -> int:
         return len(self.spectra)
