@@ -16,6 +16,8 @@ from napari_xanes.masked_values import nan_for_masked
 _KEV_LIMIT = 30.0
 """Axes that end below this value are probably in keV: no absorption edge that is imaged lies below 30 eV."""
 
+MAX_GRID = 2_000_000
+"""Most energies of an even grid: those of the hardest edges, 120 keV, in steps of 0.1 eV, and some more."""
 
 _WRITTEN = ("path", "fingerprint", "normalized", "warnings", "reading", "column")
 """Metadata of a spectrum that a recipe keeps."""
@@ -57,6 +59,36 @@ def checked_energy(energy: ArrayLike, *, what: str) -> NDArray[np.float64]:
             f"(after {axis[i]:g} eV); napari_xanes.io.ordered(data, energy) sorts frames and averages repeats"
         )
     return axis
+
+
+def check_grid(low: float, high: float, step: float, *, what: str) -> None:
+    """Check that an even grid of energies is not too long, before it is made.
+
+    Parameters
+    ----------
+    low, high, step : float
+        In eV.
+    what : str
+        What the grid is for, for the error message.
+
+    Raises
+    ------
+    ValueError
+        If the range is not finite, or has more than `MAX_GRID` energies: a few numbers in a file or a parameter can ask
+        for any amount of memory.
+
+    Examples
+    --------
+    >>> check_grid(8300, 8400, 0.1, what="a reference")
+    """
+    if not np.isfinite([low, high]).all():
+        raise ValueError(f"{what}: {low:g} to {high:g} eV is no range of energies; give two finite ones")
+    n_energies = (high - low) / step + 1
+    if n_energies > MAX_GRID:
+        raise ValueError(
+            f"{what}: {low:g} to {high:g} eV in steps of {step:.3g} eV are {n_energies:.3g} energies, "
+            f"more than {MAX_GRID}; check the unit of the energies, or choose a smaller range"
+        )
 
 
 @dataclass(frozen=True, eq=False)

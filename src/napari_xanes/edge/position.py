@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from napari_xanes._typing import BoolArray, Float64Array, IndexArray
 from napari_xanes.edge.ranges import HARD
-from napari_xanes.spectrum import checked_energy
+from napari_xanes.spectrum import check_grid, checked_energy
 
 _CLOSE = 0.2
 """Energies nearer to each other than this share of the local step were meant to be one, as where two scans join."""
@@ -121,6 +121,7 @@ def find_e0(energy: ArrayLike, mu: ArrayLike, *, near: float | None = None) -> f
     groups = close_groups(axis, width / 4)
     axis, values = averaged(axis, groups), averaged(values, groups)
     step = width / 6
+    check_grid(axis[0], axis[-1], step, what="the search for E0")
     grid = np.arange(axis[0], axis[-1] + step, step)
     fine = np.interp(grid, axis, values)
     level, slope = (gaussian_filter1d(fine, width / step, order=order, mode="nearest") for order in (0, 1))

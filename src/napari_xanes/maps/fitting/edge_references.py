@@ -10,7 +10,7 @@ import numpy as np
 from napari_xanes._typing import Float64Array
 from napari_xanes.edge import EdgeLines, normalize_spectrum
 from napari_xanes.history import Step
-from napari_xanes.spectrum import Spectrum
+from napari_xanes.spectrum import Spectrum, check_grid
 from napari_xanes.stack import SpectralStack
 
 _ROUNDING = 1e-6
@@ -127,6 +127,7 @@ def lines_of(stack: SpectralStack, edge: EdgeLines) -> EdgeLines:
     e0, pre, post = float(step.state["e0"]), tuple(step.state["pre"]), tuple(step.state["post"])
     axis = stack.energy
     if e0 + pre[0] < axis[0] or e0 + post[1] > axis[-1]:
+        check_grid(e0 + pre[0], e0 + post[1], 1.0, what="the lines of the normalization")
         axis = np.union1d(axis, np.arange(e0 + pre[0], e0 + post[1] + 1, 1.0))
     left_out = tuple(step.state.get("left_out") or ())
     return EdgeLines(axis, e0, pre, post, left_out=left_out)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from napari_xanes._typing import Float64Array, IndexArray
-from napari_xanes.spectrum import Spectrum
+from napari_xanes.spectrum import Spectrum, check_grid
 from napari_xanes.theory.embedding.placement import background_columns
 from napari_xanes.theory.library.model import Library
 
@@ -198,6 +198,7 @@ class _Phase:
 
 def _grid_search(phase: _Phase, offset: float | None, broadening: float | None) -> tuple[float, float] | None:
     """The best offset and width (eV) on a coarse grid; None if no mixture has a positive edge jump."""
+    check_grid(*phase.library.span, _FINE_STEP, what=f"the library {phase.library.name!r}")
     fine = np.arange(*phase.library.span, _FINE_STEP)
     widths = [broadening] if broadening is not None else np.arange(*WIDTHS, _WIDTH_STEP)
     offsets = [offset] if offset is not None else np.arange(-MAX_OFFSET, MAX_OFFSET + _OFFSET_STEP / 2, _OFFSET_STEP)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.progress import Progress
+from napari_xanes.spectrum import check_grid
 from napari_xanes.theory.embedding.methods import (
     METHODS,
     EmbeddingMethod,
@@ -98,6 +99,7 @@ def embed(
 def _default_axis(library: Library) -> Float64Array:
     """Return the energies that contain 99 % of the area of the mean spectrum, in steps of 0.1 eV."""
     low, high = library.span
+    check_grid(low, high, 0.1, what=f"the library {library.name!r}")
     axis = np.arange(low, high, 0.1)
     area = np.cumsum(library.at(axis, broadening=0.3).mean(axis=0))
     inside = (area > 0.005 * area[-1]) & (area < 0.995 * area[-1])

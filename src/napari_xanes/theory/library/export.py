@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.spectrum import Spectrum
+from napari_xanes.spectrum import Spectrum, check_grid
 from napari_xanes.theory.library.conventions import COLUMN_UNITS
 from napari_xanes.theory.library.model import Library
 
@@ -80,6 +80,7 @@ def library_spectra(
     """
     rows = np.arange(len(library)) if rows is None else np.asarray(rows)
     low, high = energy or library.span
+    check_grid(low, high, _STEP, what=f"spectra of the library {library.name!r}")
     axis = np.arange(low, high + _STEP / 2, _STEP).round(6)
     spectra = library.at(axis, broadening=broadening, rows=rows)
     distinctive = [

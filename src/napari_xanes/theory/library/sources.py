@@ -15,7 +15,7 @@ from napari_xanes.io import read_spectra
 from napari_xanes.io.files import read_text
 from napari_xanes.io.frames import ordered
 from napari_xanes.io.spectra.table import parse_table
-from napari_xanes.spectrum import Spectrum
+from napari_xanes.spectrum import Spectrum, check_grid
 from napari_xanes.theory.library.conventions import AXIS_STEP
 from napari_xanes.theory.library.model import Library, at_k_edge
 from napari_xanes.theory.multiplet.atomic import find_ion, parse_ion
@@ -66,6 +66,7 @@ def library_of_spectra(source: Any) -> Library:
     if high - low < 10 * AXIS_STEP:
         widest = ", ".join(f"{s.name!r} {s.energy[0]:g}-{s.energy[-1]:g}" for s in spectra[:4])
         raise ValueError(f"the spectra of a library must overlap in energy, but these do not (eV): {widest}")
+    check_grid(low, high, AXIS_STEP, what="a library of these spectra")
     axis = low + AXIS_STEP * np.arange(int((high - low) / AXIS_STEP + 1e-6) + 1)
     ions = [_ion(spectrum) for spectrum in spectra]
     fields = [_number(_TEN_DQ, spectrum.name) for spectrum in spectra]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.spectrum import Spectrum
+from napari_xanes.spectrum import Spectrum, check_grid
 from napari_xanes.theory.multiplet.atomic import Ion, find_ion
 from napari_xanes.theory.multiplet.broadening import between_l3_and_l2, broadened
 from napari_xanes.theory.multiplet.l_edge import l_edge_sticks
@@ -133,6 +133,7 @@ def simulated(
     zero = parameters.get("offset", "empirical")
     centre = empirical_offset(ion) if zero == "empirical" else float(zero)
     low, high = energy or (centre - 12.0, centre + 1.5 * ion.final.zeta_2p + 12.0)
+    check_grid(low, high, 0.1, what=f"the spectrum of {ion.name}")
     axis = np.arange(low, high + 0.05, 0.1).round(6)
     mu = l_edge_spectrum(axis, element=element, charge=charge, ten_dq=ten_dq, **parameters)
     if not mu.max() > 0:
