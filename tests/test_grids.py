@@ -52,7 +52,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "spectra of a library": lambda: library_spectra(theory.load_library("mn-l23-oh"), [9], energy=(630, 1e12)),
     "a simulated spectrum": lambda: simulated("Mn", 2, 0.9, energy=(0.0, 1e12)),
     "lines of a history": lambda: lines_of(_normalized(), None),  # type: ignore[arg-type]
-    "members of a library": lambda: build_library("Mn2+", np.linspace(0.5, 1.5, 300), slater_scale=np.ones(300)),
+    "members of a library": lambda: build_library("Mn2+", np.linspace(0.5, 1.5, 500), slater_scale=np.ones(500)),
 }
 
 
