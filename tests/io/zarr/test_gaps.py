@@ -142,6 +142,14 @@ def test_our_own_stores_are_whole_or_refused(write, tmp_path):
     np.testing.assert_array_equal(io.read(path).data, FRAMES)
 
 
+@pytest.mark.parametrize("name", ["image/0", "image", "energy", "napari_xanes/0_flat", "napari_xanes"])
+def test_missing_arrays_are_named(name, tmp_path):
+    own(tmp_path / "a.zarr")
+    shutil.rmtree(tmp_path / "a.zarr" / name)
+    with pytest.raises(OSError, match=rf"a\.zarr/{name}.* is missing; copy the whole folder again"):
+        io.read(tmp_path / "a.zarr")
+
+
 def test_empty_chunks_are_written(tmp_path):
     own(tmp_path / "a.zarr", np.zeros((4, 200, 150), np.float32))
     assert len(chunks_of(tmp_path / "a.zarr/image")) == 4

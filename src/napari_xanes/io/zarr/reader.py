@@ -131,7 +131,7 @@ def _energies(path: Path, root: Any, image: Image) -> tuple[Any, dict[str, Any]]
 
 
 def _read_own(path: Path, root: Any) -> RawStack:
-    from napari_xanes.io.zarr.arrays import checked, load
+    from napari_xanes.io.zarr.arrays import StoredArray, checked, load
     from napari_xanes.io.zarr.store import folder_size
 
     header = attributes(root)[OWN]
@@ -140,17 +140,20 @@ def _read_own(path: Path, root: Any) -> RawStack:
         raise ValueError(f"its format is {kind!r}, not {STACK!r}: the store is damaged or of a newer version")
     notes = {name: json.loads(str(header[name])) for name in PROVENANCE}
 
-    def fetch(key: Any) -> Any:
-        return load(checked(child(root, f"{OWN}/{key}"), path, complete=True))
+    def stored(name: str, *, complete: bool = True) -> StoredArray:
+        array = child(root, name)
+        if array is None:
+            raise OSError(f"{path / name} is missing; copy the whole folder again")
+        return checked(array, path, complete=complete)
 
     is_old = child(root, IMAGE) is None and child(root, _OLD_IMAGE) is not None
     # All chunks were written, empty ones too, unless somebody says that they are not there any more.
-    images = checked(child(root, _OLD_IMAGE if is_old else IMAGE), path, complete=header.get(COMPLETE) is not False)
+    images = stored(_OLD_IMAGE if is_old else IMAGE, complete=header.get(COMPLETE) is not False)
     return RawStack(
         load(images),
-        np.asarray(load(checked(child(root, "energy"), path, complete=True)), dtype=np.float64),
+        np.asarray(load(stored("energy")), dtype=np.float64),
         header["quantity"],
         own=True,
         warnings=images.told(),
-        **parse_provenance(notes, with_memory_limit(fetch, folder_size(path / OWN))),
+        **parse_provenance(notes, with_memory_limit(lambda key: load(stored(f"{OWN}/{key}")), folder_size(path / OWN))),
     )
