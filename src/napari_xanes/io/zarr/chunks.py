@@ -72,11 +72,14 @@ class ChunkFiles:
 
     def _look(self, here: Path, folder: Path, place: tuple[int, ...], found: NDArray[np.bool_]) -> None:
         """Mark the chunks in a folder of folders, one axis at each level."""
-        is_last = len(place) == len(self.grid) - 1
+        length, is_last = self.grid[len(place)], len(place) == len(self.grid) - 1
         for entry in _entries(here):
+            number = _number(entry.name, length)
+            if number is None:
+                continue
             if is_last:
-                _mark(found, [*map(str, place), entry.name])
-            elif entry.is_dir() and (number := _number(entry.name, self.grid[len(place)])) is not None:
+                found[(*place, number)] = True
+            elif entry.is_dir():
                 if entry.is_symlink() and not inside(folder, here / entry.name):
                     raise OSError(f"{entry.path} leads out of the folder, which is not followed")
                 self._look(here / entry.name, folder, (*place, number), found)
