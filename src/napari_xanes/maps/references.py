@@ -198,11 +198,12 @@ def _maps(stack: SpectralStack, design: Design, fit: LinearFit, model: ErrorMode
         COVARIANCE_LENGTH: model.covariance_length,
         "fit": ReferenceFit(design.energy, design.matrix, [*names, *design.backgrounds], fit.fractions),
     }
-    if model.shared.any():
+    if model.shared.any() or model.local.any():
+        shared = model.shared.any()
         metadata["residual_spectrum"] = {
             "energy": model.energy,
-            "mu": model.shared,
-            "per_jump": model.shared_per_jump,
+            "mu": model.shared if shared else model.local,
+            "per_jump": model.shared_per_jump if shared else True,
         }
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
 

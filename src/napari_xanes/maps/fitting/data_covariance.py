@@ -9,7 +9,9 @@ import numpy as np
 from napari_xanes._typing import BoolArray, Float64Array, IndexArray
 from napari_xanes.maps.fitting.design import Design
 from napari_xanes.maps.fitting.error_model import ErrorModel, photons_alone
+from napari_xanes.maps.fitting.local_misfit import mean_square
 from napari_xanes.maps.fitting.noise_model import expected_sum, relative_variance
+from napari_xanes.maps.fitting.shared_misfit import PHASE
 from napari_xanes.noise import AmountNoise, PhotonNoise
 from napari_xanes.stack import SpectralStack
 
@@ -22,9 +24,6 @@ _OWN = 1.1
 Fourteen measured spectra of Mn and Fe oxides, each fitted with the others: the errors of their valences are 0 to 2.0
 times the change of the valence if a spectrum as large as the residual were added within the span of the references.
 """
-
-_PHASE = 3.5
-"""The same where most pixels of the stack fit: this one holds another phase. See `shared_misfit`."""
 
 _ODD = 0.001
 """A pixel whose variance is as rare as this among the others keeps its own."""
@@ -86,7 +85,9 @@ class DataCovariance:
         self._pair_basis = np.ascontiguousarray((design.basis[:, first] * design.basis[:, second]).T)
         self._axis_error = float(np.hypot(energy_sigma, errors.shift))
         self._by_energy = design.basis.T @ design.slopes
-        self.has_model = bool(self._axis_error or errors.span)
+        self._local_norm = float(np.linalg.norm(errors.local))
+        self._local_filter = errors.local / (self._local_norm**2 or 1.0)
+        self.has_model = bool(self._axis_error or errors.span or errors.local_share)
         self._projection = design.residual_projection
         # An error as large as the edge jump reaches from one reference to the next; more can't be wrong.
         self._widest = 1 / float(np.linalg.norm(design.solver.gain[0], axis=1).max())
@@ -105,16 +106,17 @@ class DataCovariance:
 
     def noise(
         self, fit: BlockFit, squares: Float64Array, freedom: Float64Array, pixels: slice
-    ) -> tuple[Float64Array, BoolArray]:
+    ) -> tuple[Float64Array, BoolArray, Float64Array | None]:
         """Covariance by noise, and which pixels (P,) have odd residuals, larger than those of nearly all others.
 
+        Third, the variance (P,) of the amount of the spectrum that a part of the sample shares, if one does.
         `squares` (P,) are sums of squared residuals, `freedom` (P,) what they stand for.
         """
         first, second = self.pair
         if self._amount_noise is not None:
             parts = self._amount_noise.sources(self._design.basis, pixels)
             result: Float64Array = np.einsum("imp,imp->ip", parts[first], parts[second])
-            return result, np.zeros(squares.shape, dtype=bool)
+            return result, np.zeros(squares.shape, dtype=bool), None
         relative, own = self._relative(fit, squares, freedom)
         variance, odd = _moderated(own, freedom, self._errors, known=fit.variance is not None)
         variance = variance * self._errors.inflation
@@ -124,7 +126,8 @@ class DataCovariance:
             covariance += np.einsum("imp,imp->ip", parts[first], parts[second])
         else:
             covariance = self._pair_basis @ relative
-        return covariance * variance if covariance.ndim == 2 else np.outer(covariance, variance), odd
+        local = self._local_filter**2 @ relative * variance if self._errors.local_share else None
+        return covariance * variance if covariance.ndim == 2 else np.outer(covariance, variance), odd, local
 
     def _relative(
         self, fit: BlockFit, squares: Float64Array, freedom: Float64Array
@@ -170,17 +173,32 @@ class DataCovariance:
             result[chosen] = smooth_squares(fit.residual[:, chosen], squares[chosen], freedom[chosen])
         return result
 
-    def model(self, coefficients: Float64Array, misfit: Float64Array) -> Float64Array:
-        """Covariance by what is no noise: an axis that is off, a spectrum without a reference, a pixel's own misfit."""
+    def local_squares(self, fit: BlockFit, noise: Float64Array | None) -> Float64Array | None:
+        """Expected squared amount (P,) of the spectrum that a part of the sample shares; None without such a part."""
+        if noise is None:
+            return None
+        jump = fit.coefficients.sum(axis=0)
+        return mean_square(self._local_filter @ fit.residual / jump, noise / jump**2, self._errors.local_share)
+
+    def model(
+        self, coefficients: Float64Array, misfit: Float64Array, local: Float64Array | None = None
+    ) -> Float64Array:
+        """Covariance by what is no noise: an axis that is off, a spectrum without a reference, a pixel's own misfit.
+
+        `local` (P,) are squared amounts of the spectrum that a part of the sample shares.
+        """
         first, second = self.pair
         errors = self._errors
         moved = self._axis_error * (self._by_energy @ coefficients)
         covariance = moved[first] * moved[second]
         amount = self._shared_amount(coefficients)
         whole = coefficients.sum(axis=0)
-        own = _OWN if self._tests_all else _PHASE
+        own = _OWN if self._tests_all else PHASE
+        hidden = own**2 * misfit
+        if local is not None:
+            hidden = np.maximum(hidden, (PHASE * self._local_norm * whole) ** 2 * local)
         widest = (self._widest * np.maximum(whole, 0)) ** 2
-        covariance[first == second] += np.minimum((errors.span * amount) ** 2 + own**2 * misfit, widest)
+        covariance[first == second] += np.minimum((errors.span * amount) ** 2 + hidden, widest)
         return covariance
 
 

@@ -13,14 +13,18 @@ from napari_xanes.maps.fitting.design import Design
 from napari_xanes.maps.fitting.energy_shift import best_shift
 from napari_xanes.maps.fitting.error_model import ErrorModel, photons_alone
 from napari_xanes.maps.fitting.error_words import warnings_of
+from napari_xanes.maps.fitting.local_misfit import LocalMisfit, local_misfit
 from napari_xanes.maps.fitting.neighbour_noise import neighbour_noise
 from napari_xanes.maps.fitting.noise_model import Residuals, modelled_variance, noise_model
-from napari_xanes.maps.fitting.shared_misfit import shared_misfit
+from napari_xanes.maps.fitting.shared_misfit import SharedMisfit, shared_misfit
 from napari_xanes.maps.fitting.tile_sample import TileSample, tile_sample
 from napari_xanes.noise import AmountNoise, PhotonNoise
 from napari_xanes.region_means import COVARIANCE_LENGTH
 from napari_xanes.residual_tests import tile_numbers
 from napari_xanes.stack import SpectralStack
+
+_PART = 0.5
+"""A larger share of squares is no part of the sample, but most of it."""
 
 _UNLIKE = 2.0
 """A pixel whose squared residuals are so many times those of a typical one may hold another phase."""
@@ -140,7 +144,18 @@ def _learned(
     mean = (used.fit + used.residual).mean(axis=1) / jump.mean()
     freedom = mean.size - used.n_columns
     tiles = _tiles(sample, neighbours.length)[good]
-    misfit = shared_misfit(used.residual, variance, tiles, jump, freedom, lambda size: best_shift(mean, design, size))
+    full = np.broadcast_to(variance, used.residual.shape)
+
+    def shared(tiles: IndexArray) -> SharedMisfit:
+        return shared_misfit(used.residual, full, tiles, jump, freedom, lambda size: best_shift(mean, design, size))
+
+    local = local_misfit(used.residual, full, np.where(neighbours.length == 1, tiles, -1), jump)
+    rest = tiles.copy()
+    rest[local.pixels] = -1
+    misfit = shared(rest)
+    if local.share and (local.share > _PART or misfit.size):
+        # What is everywhere is no phase of a part.
+        local, misfit = LocalMisfit(np.zeros(mean.size), 0.0, local.pixels), shared(tiles)
     return ErrorModel(
         design.energy,
         noise.profile,
@@ -151,9 +166,11 @@ def _learned(
         misfit.shared,
         misfit.shared_per_jump,
         misfit.span,
+        local.spectrum,
+        local.share,
         misfit.shift,
         neighbours.length,
-        warnings_of(noise, neighbours, misfit, coefficients, variance.mean(axis=1), design),
+        warnings_of(noise, neighbours, misfit, local, coefficients, variance.mean(axis=1), design),
     )
 
 

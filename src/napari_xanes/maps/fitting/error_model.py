@@ -43,6 +43,10 @@ class ErrorModel(FieldMapping):
         Whether `shared` belongs to an edge jump of 1, not to a pixel.
     span : float
         Error that what is behind `shared` makes in each direction of the references, for the same amount.
+    local : ndarray, shape (E,)
+        A spectrum that pixels in a part of the sample share, for an edge jump of 1.
+    local_share : float
+        Share of the sample that has it.
     shift : float
         Energy in eV by which the stack lies above the references.
     covariance_length : float
@@ -60,16 +64,19 @@ class ErrorModel(FieldMapping):
     shared: Float64Array = field(default_factory=lambda: np.zeros(0))
     shared_per_jump: bool = True
     span: float = 0.0
+    local: Float64Array = field(default_factory=lambda: np.zeros(0))
+    local_share: float = 0.0
     shift: float = 0.0
     covariance_length: float = 1.0
     warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for name in ("energy", "profile", "shared"):
+        for name in ("energy", "profile", "shared", "local"):
             object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=np.float64))
-        if self.shared.size == 0:
-            object.__setattr__(self, "shared", np.zeros_like(self.energy))
-        for name in ("profile", "shared"):
+        for name in ("shared", "local"):
+            if getattr(self, name).size == 0:
+                object.__setattr__(self, name, np.zeros_like(self.energy))
+        for name in ("profile", "shared", "local"):
             size = getattr(self, name).size
             if size != self.energy.size:
                 raise ValueError(f"the error model has {self.energy.size} energies but {size} values of {name}")

@@ -6,9 +6,10 @@ import numpy as np
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.maps.fitting.design import Design
+from napari_xanes.maps.fitting.local_misfit import LocalMisfit
 from napari_xanes.maps.fitting.neighbour_noise import NeighbourNoise
 from napari_xanes.maps.fitting.noise_model import NoiseModel
-from napari_xanes.maps.fitting.shared_misfit import SharedMisfit
+from napari_xanes.maps.fitting.shared_misfit import PHASE, SharedMisfit
 
 _MATTERS = 0.5
 """Errors below this share of a pixel's noise are added to sigma without a word."""
@@ -27,6 +28,7 @@ def warnings_of(
     noise: NoiseModel,
     neighbours: NeighbourNoise,
     misfit: SharedMisfit,
+    local: LocalMisfit,
     coefficients: Float64Array,
     variance: Float64Array,
     design: Design,
@@ -35,7 +37,7 @@ def warnings_of(
 
     Parameters
     ----------
-    noise, neighbours, misfit
+    noise, neighbours, misfit, local
         What was found.
     coefficients : ndarray, shape (K, P)
         Coefficients of the unbounded fits of some pixels.
@@ -59,6 +61,14 @@ def warnings_of(
     off = float(np.linalg.norm(target)) * misfit.span * (jump if misfit.shared_per_jump else 1.0)
     if misfit.span and off > _MATTERS * error:
         warnings.append(_of_misfit(misfit, jump, off, what))
+    if local.share:
+        size = 100 * float(np.sqrt(np.mean(local.spectrum**2)))
+        off = float(np.linalg.norm(target)) * PHASE * float(np.linalg.norm(local.spectrum)) * jump
+        warnings.append(
+            f"in {100 * local.share:.2g} % of the sample neighbouring pixels share a residual of {size:.2g} % of the "
+            f"edge jump: a phase without a reference in a part of the sample. The {what} may be off there by "
+            f"{off:.2g}, which is part of sigma where the residual shows it; metadata['residual_spectrum'] shows it"
+        )
     if noise.beyond_photons > _NOISIER:
         warnings.append(
             f"the noise is {noise.beyond_photons:.2g} times that of the photons (read noise, flicker of the beam, or a "

@@ -99,10 +99,10 @@ class LinearFit:
         freedom = n_energies - len(background) - self.design.solver.members.sum(axis=1)[fit.support]
         expected = self.errors.expected_squares(fit, freedom, pixels)
         self.chi_square[pixels] = _chi_square(fit, squares, expected)
-        noise, odd = self.errors.noise(fit, squares, expected, pixels)
+        noise, odd, of_local = self.errors.noise(fit, squares, expected, pixels)
         misfit = self.errors.smooth_misfit(fit, squares, freedom, odd)
         has_model = self.errors.has_model or misfit.any()
-        model = self.errors.model(x, misfit) if has_model else None
+        model = self.errors.model(x, misfit, self.errors.local_squares(fit, of_local)) if has_model else None
         errors, of_model = self._forms.covariances(fit.support, fit.target, x, noise, model)
         k, jump = len(x), x.sum(axis=0)
         # Whether there is material is a question of noise alone.

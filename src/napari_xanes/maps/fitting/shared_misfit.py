@@ -13,7 +13,7 @@ from napari_xanes.residual_tests import pooled_residual
 _P_VALUE = 0.01
 """What is more likely by chance is not reported."""
 
-_PHASE = 3.5
+PHASE = 3.5
 """Error that a missing phase makes within the references over the residual that it leaves outside.
 
 An unknown phase has an unknown valence, which counts too: with 10 % of metal (valence 0) in oxides of Ni and Fe, the
@@ -87,7 +87,7 @@ def shared_misfit(
     norm = float(np.linalg.norm(left))
     # Errors of single frames fall into each direction alike; a smooth spectrum may lie in any.
     smooth = max(1 - 2 * rough, 0.0)
-    span = norm * np.sqrt(smooth * _PHASE**2 + (1 - smooth) / max(freedom, 1))
+    span = norm * np.sqrt(smooth * PHASE**2 + (1 - smooth) / max(freedom, 1))
     return SharedMisfit(found.spectrum, per_jump, span, shift, found.p_value, found.size, rough > _MOSTLY)
 
 
