@@ -153,9 +153,11 @@ def _learned(
     rest = tiles.copy()
     rest[local.pixels] = -1
     misfit = shared(rest)
-    if local.share and (local.share > _PART or misfit.size):
-        # What is everywhere is no phase of a part.
-        local, misfit = LocalMisfit(np.zeros(mean.size), 0.0, local.pixels), shared(tiles)
+    if local.share > _PART or (local.share and misfit.size):
+        # What is everywhere is no phase of a part, unless nothing is found in the stack as a whole.
+        whole = shared(tiles)
+        if whole.size or local.share > _PART:
+            local, misfit = LocalMisfit(np.zeros(mean.size), 0.0, local.pixels), whole
     return ErrorModel(
         design.energy,
         noise.profile,
