@@ -182,6 +182,12 @@ def test_units_and_names_in_lines(tmp_path, head):
     np.testing.assert_allclose(spectrum.mu, MU)
 
 
+@pytest.mark.parametrize("names", ["energy monitor i0 it", "energy mon I_0 it", "energy monitor I0_EH1 it"])
+def test_i0_comes_before_monitors(tmp_path, names):
+    (spectrum,) = read_spectra(written(tmp_path, f"{names}\n" + table([ENERGY, 2 * I0 + ENERGY, I0, IT])))
+    np.testing.assert_allclose(spectrum.mu, MU)
+
+
 def test_columns_of_several_samples_stay_apart(tmp_path):
     path = written(tmp_path, "Energy mu_FeO mu_Fe2O3\n" + table([ENERGY, EDGE, 2 * EDGE]))
     assert [s.name for s in read_spectra(path)] == ["mu_FeO", "mu_Fe2O3"]

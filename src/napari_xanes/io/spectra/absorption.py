@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from napari_xanes.io.spectra.roles import NORMALIZED, RAW, Meaning, Role
 
 Values = NDArray[np.float64]
 
+_I0_NAME = re.compile(r"(?<![A-Za-z])I[_ ]?[0O]", re.IGNORECASE)
 REFERENCE = 4
 """Rank of what the reference behind the sample gives."""
 
@@ -111,8 +113,10 @@ def _column(table: Columns, i: int, normalized: bool | None, rank: int) -> Candi
 
 
 def i0_of(table: Columns) -> int | None:
-    """The column of I0; of several the last hutch or counter by name, which is the nearest to the sample."""
+    """The column of I0: one called I0 before monitors; of several the last hutch by name, nearest the sample."""
     columns = table.of("i0")
+    named = [i for i in columns if _I0_NAME.search(table.names[i])]
+    columns = named or columns
     return columns[-1] if columns else None
 
 
