@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QScrollArea
 
 import napari_xanes as nx
@@ -130,6 +131,19 @@ def test_recipe_and_script_repeat_the_run(
 
 
 @pytest.mark.window
+def test_names_from_a_file_are_no_markup(viewer: Any) -> None:
+    from napari_xanes import MapSet, ParameterMap
+    from napari_xanes.gui.maps.results import MapResults
+
+    labels = {1: "<img src='file:///etc/hosts'>"}
+    maps = MapSet({"<b>x": ParameterMap(np.ones((2, 2), np.uint8), labels=labels)})
+    results = MapResults(viewer)
+    results.show_maps(maps, [], "<i>careful</i>")
+    assert "&lt;img" in results._legend.text()
+    assert "<b>&lt;b&gt;x</b>" in results._legend.text()
+    assert results._warnings.textFormat() == Qt.TextFormat.PlainText
+
+
 def test_closing_the_window_stops_the_work(viewer: Any, dock: MapDock, wait: Any) -> None:
     stopped = threading.Event()
 

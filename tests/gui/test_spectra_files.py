@@ -11,6 +11,8 @@ import napari_xanes as nx
 from napari_xanes.gui.layers import is_stack, stack_of
 from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.gui.spectra import SpectraDock
+from napari_xanes.gui.spectra.curves import Curve
+from napari_xanes.gui.spectra.export import table
 
 
 @pytest.fixture
@@ -35,6 +37,13 @@ def test_csv(shown, stack, tmp_path):
     assert lines[0].split(",")[:2] == ["energy (eV)", "cursor · optical depth (OD)"]
     numbers = np.array([line.split(",")[:2] for line in lines[1:]], float)
     np.testing.assert_allclose(numbers, np.c_[stack.energy, stack.data[:, 5, 9]], rtol=1e-6)
+
+
+def test_names_with_line_breaks_stay_in_their_heading():
+    curve = Curve("a\nb\t\x1b[2J", np.array([700.0, 710.0]), np.array([0.0, 1.0]), "pin")
+    first, *rows = table([curve], "optical depth (OD)").splitlines()
+    assert first == "energy (eV),a b [2J · optical depth (OD)"
+    assert rows == ["700,0", "710,1"]
 
 
 def test_xdi(shown, stack, tmp_path):

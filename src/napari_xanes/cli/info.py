@@ -19,6 +19,7 @@ from napari_xanes.cli.options import (
     chosen,
     say,
 )
+from napari_xanes.io.files import one_line
 
 if TYPE_CHECKING:
     from napari_xanes.parameter_map import MapSet
@@ -63,7 +64,7 @@ def _words(value: Any) -> str:
         return ", ".join(map(_words, value)) or "none"
     if isinstance(value, dict):
         return ", ".join(f"{key.replace('_', ' ')} {_words(item)}" for key, item in value.items()) or "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else one_line(str(value))
 
 
 def _describe(path: Path, reading: dict[str, Any], choice: dict[str, Any]) -> dict[str, Any]:

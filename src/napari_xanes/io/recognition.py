@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.formats import Format, Reader
+from napari_xanes.io.refusals import likely_reason
 from napari_xanes.io.registry import MAP_READERS, READERS
 from napari_xanes.io.special_files import refuse_special_file
 from napari_xanes.saving.folders import recover
@@ -31,7 +32,7 @@ def holds_maps(path: str | Path) -> bool:
 
 
 def first_reader(readers: Iterable[F], path: Path, energies: Any = None) -> tuple[F | None, str]:
-    """Return the first reader that can read a file, or None and why none can.
+    """Return the first reader that can read a file, or None and why the most likely one can't.
 
     Parameters
     ----------
@@ -53,11 +54,11 @@ def first_reader(readers: Iterable[F], path: Path, energies: Any = None) -> tupl
         if reason is None:
             _log.debug("%s: %s can read it", path, reader.name)
             return reader, ""
-        _log.debug("%s: %s can't read it: %s", path, reader.name, reason)
         reasons.append((reader, reason))
-    # Only formats whose files usually have such a name explain this one; if there is none, all of them do.
-    by_name = [(reader, reason) for reader, reason in reasons if reader.name_matches(path)]
-    return None, "; ".join(f"{reader.title}: {reason}" for reader, reason in by_name or reasons)
+    if readers is not MAP_READERS:  # which are asked of every file
+        for reader, reason in reasons:
+            _log.info("%s: %s can't read it: %s", path, reader.title, reason)
+    return None, likely_reason(path, reasons)
 
 
 def reader_of(path: Path, energies: Any) -> tuple[Reader | None, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QApplication,
     QButtonGroup,
@@ -72,6 +74,7 @@ class MapResults(QGroupBox):
         self._legend.setWordWrap(True)
         self._warnings = QLabel()
         self._warnings.setWordWrap(True)
+        self._warnings.setTextFormat(Qt.TextFormat.PlainText)
         buttons = QHBoxLayout()
         for text, tip, action in (
             ("save maps…", "Save all maps as NeXus HDF5 or TIFF, with sigma, mask, units and history", self._save),
@@ -154,7 +157,7 @@ class MapResults(QGroupBox):
             return
         try:
             Recipe(self._maps.history).save(Path(path))
-        except OSError as error:
+        except (OSError, ValueError) as error:
             show_error(f"can't write {path}: {error}")
 
     def _copy_python(self) -> None:
@@ -177,9 +180,9 @@ def _legend(maps: MapSet) -> str:
         if parameter_map.labels is None:
             continue
         total = max(1, int((parameter_map.data != 0).sum()))
-        lines.append(f"<b>{name.replace('_', ' ')}</b>")
+        lines.append(f"<b>{escape(name.replace('_', ' '))}</b>")
         for label, text in parameter_map.labels.items():
             count = int((parameter_map.data == label).sum())
             square = f"<span style='color:{colour_of(label)}'>&#9632;</span>"
-            lines.append(f"{square} {text}: {count} px, {100 * count / total:.0f} %")
+            lines.append(f"{square} {escape(text)}: {count} px, {100 * count / total:.0f} %")
     return "<br>".join(lines)

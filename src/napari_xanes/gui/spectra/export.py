@@ -13,6 +13,7 @@ import numpy as np
 
 import napari_xanes as nx
 from napari_xanes.gui.spectra.curves import QUANTITY_LABELS, Curve
+from napari_xanes.io.files import one_line
 from napari_xanes.saving.replacing import write_whole
 
 
@@ -40,9 +41,10 @@ def table(curves: Sequence[Curve], unit: str, separator: str = ",") -> str:
     for axis, group in axes:
         columns.append(["energy (eV)", *(f"{value:.10g}" for value in axis)])
         for curve in group:
-            columns.append([f"{curve.name} · {unit}", *(_number(value) for value in curve.values)])
+            name = one_line(curve.name)
+            columns.append([f"{name} · {unit}", *(_number(value) for value in curve.values)])
             if curve.spread is not None:
-                columns.append([f"{curve.name} · standard deviation", *(_number(value) for value in curve.spread)])
+                columns.append([f"{name} · standard deviation", *(_number(value) for value in curve.spread)])
     text = io.StringIO()
     csv.writer(text, delimiter=separator, lineterminator="\n").writerows(zip_longest(*columns, fillvalue=""))
     return text.getvalue()
