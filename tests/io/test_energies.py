@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
+import tifffile
 
+import napari_xanes as nx
 from napari_xanes.io.energies import first_column, read_energies
 
 
@@ -41,3 +45,18 @@ def test_commas_that_can_be_both_are_refused(tmp_path):
     (tmp_path / "e.txt").write_text("7100,7\n7101,7\n7102,7\n")
     with pytest.raises(ValueError, match="decimal commas or separate columns"):
         read_energies(tmp_path / "e.txt")
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        (["7100,7", "7101,7", "7102,7"], "s.txt: the commas of '7100,7' may be decimal commas or separate columns"),
+        (["0.1", "0.5", "0.2"], "s.txt: its numbers, 0.1 to 0.5, are no photon energies of 20 eV to 100 keV"),
+        (["a word"], "no energies found beside it: put them one per line in s.txt"),
+    ],
+)
+def test_the_reason_why_a_text_beside_an_image_gives_no_energies_is_said(tmp_path, lines, text):
+    tifffile.imwrite(tmp_path / "s.tif", np.zeros((3, 6, 6), np.float32), photometric="minisblack")
+    (tmp_path / "s.txt").write_text("\n".join(lines))
+    with pytest.raises(ValueError, match=re.escape(text)):
+        nx.read(tmp_path / "s.tif")

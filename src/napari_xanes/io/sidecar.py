@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.energies import TEXT_BYTES, first_column, given_energies, looks_like_energies, to_ev
+from napari_xanes.io.energies import (
+    HIGHEST,
+    LOWEST,
+    TEXT_BYTES,
+    first_column,
+    given_energies,
+    looks_like_energies,
+    to_ev,
+)
 from napari_xanes.io.files import files_in, link_warnings, read_text
 
 _TEXT_SUFFIXES = (".txt", ".dat", ".csv")
@@ -45,11 +53,15 @@ def same_stem(path: Path) -> Energies | None:
 
     So a wrong number of energies is not passed over in silence.
     """
+    return next((energies for text in _texts_of(path) if (energies := _energies_in(text))), None)
+
+
+def _texts_of(path: Path) -> list[Path]:
+    """Return the texts that belong to an image file by their names."""
     stem = path.stem.lower()
     texts = _texts(path.parent)[0]
     txt_files = [p for p in texts if p.stem.lower() == stem and p.suffix.lower() == ".txt"]
-    energy_texts = [p for p in texts if p.stem.lower().startswith(f"{stem}_energ")]
-    return next((energies for candidate in (*txt_files, *energy_texts) if (energies := _energies_in(candidate))), None)
+    return txt_files + [p for p in texts if p.stem.lower().startswith(f"{stem}_energ")]
 
 
 def only_fitting(folder: Path, counts: tuple[int, ...]) -> Energies | None:
@@ -62,9 +74,24 @@ def only_fitting(folder: Path, counts: tuple[int, ...]) -> Energies | None:
 
 
 def missing(path: Path) -> str:
-    """Return the message for an image file without energies."""
+    """Return the message for an image file without energies: why its text has none, if there is one."""
+    refused = [f"{text.name}: {reason}" for text in _texts_of(path) if (reason := _why_without_energies(text))]
     message = f"no energies found beside it: put them one per line in {path.stem}.txt, or pass energies="
-    return "; ".join([message, *link_warnings(_texts(path.parent)[1])])
+    return "; ".join([*(refused or [message]), *link_warnings(_texts(path.parent)[1])])
+
+
+def _why_without_energies(text: Path) -> str:
+    """Return why a text that should hold energies holds none; empty if it is no list of numbers at all."""
+    try:
+        values, _ = first_column(read_text(text, limit=TEXT_BYTES))
+    except (OSError, ValueError) as error:
+        return str(error).removeprefix(f"{text}: ")
+    if values is None:
+        return ""
+    return (
+        f"its numbers, {values.min():g} to {values.max():g}, are no photon energies of {LOWEST:g} eV to "
+        f"{HIGHEST / 1000:g} keV that mostly go one way"
+    )
 
 
 def given_or_sidecar_energies(
@@ -106,7 +133,7 @@ def _energies_in(path: Path) -> Energies | None:
     try:
         values, unit = first_column(content)
     except ValueError:
-        return None  # commas that can be decimals or columns; given as energies=, the text is refused with this reason
+        return None  # commas that can be decimals or columns: `missing` says so
     if values is None or not looks_like_energies(values):
         return None
     energy, source = to_ev(values, unit)
