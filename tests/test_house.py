@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+import tomllib
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -128,3 +129,14 @@ def test_functions_are_short() -> None:
                 docstring = ast.get_docstring(node, clean=False) or ""
                 length = node.end_lineno - node.lineno - docstring.count("\n")  # type: ignore[operator]
                 assert length <= 80, f"{path}:{node.lineno} {node.name}"
+
+
+def test_the_lowest_versions_are_the_declared_bounds() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    bounds = dict(line.split(">=") for line in project["dependencies"] if not line.startswith("torch"))
+    lines = (ROOT / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()
+    lowest = dict(line.split("==") for line in lines if line[:1] not in ("#", "") and not line.startswith("torch"))
+    assert {name.partition("[")[0] for name in bounds} == set(lowest)
+    for name, bound in bounds.items():
+        version = lowest[name.partition("[")[0]]
+        assert version == bound or version.removesuffix(".0") == bound
