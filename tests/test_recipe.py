@@ -194,3 +194,18 @@ def test_a_script_takes_the_keywords_that_read_has() -> None:
 def test_a_script_names_no_file_outside_the_folder_of_a_series(name: object) -> None:
     with pytest.raises(ValueError, match="not names in this folder"):
         as_python([], nx.Source("/data/scan", reading={"files": ["a.xrm", name]}))
+
+
+def test_no_part_of_a_recipe_is_read_as_the_whole(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    recipe = Recipe([Step("optical_depth"), Step("crop", {"energy": [8300, 8400]}), Step("optical_depth")])
+    recipe.save(path)
+    content = path.read_bytes().rstrip()
+    for size in range(len(content)):
+        path.write_bytes(content[:size])
+        with pytest.raises(ValueError, match=r"recipe\.yaml: "):
+            Recipe.load(path)
+    path.write_bytes(content)
+    assert list(Recipe.load(path)) == list(recipe)
+    path.write_text("steps:\n- crop: {energy: [8300, 8400]}\n")
+    assert len(Recipe.load(path)) == 1

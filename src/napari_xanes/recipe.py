@@ -26,6 +26,8 @@ from napari_xanes.version import __version__
 logger = logging.getLogger(__name__)
 
 _FORMAT = "napari-xanes recipe 1"
+_END = "..."
+"""YAML's end of a document; a recipe that is cut between two lines would be a shorter recipe."""
 
 
 def method_of(name: str) -> Method[Any]:
@@ -172,8 +174,8 @@ class Recipe(Sequence[Step]):
         steps = self if folder is None else [portable(_parameters_of(step.name), step, folder) for step in self]
         version = self.version or __version__
         written = [_written(step, version, exact=exact) for step in steps]
-        plain = {"format": _FORMAT, "version": version, "steps": written}
-        text: str = yaml.safe_dump(plain, sort_keys=False, default_flow_style=None, width=110)
+        plain = {"format": _FORMAT, "version": version, "ends_with": _END, "steps": written}
+        text: str = yaml.safe_dump(plain, sort_keys=False, default_flow_style=None, width=110, explicit_end=True)
         if len(text) > MAX_TEXT:
             raise ValueError(
                 f"the recipe takes {len(text) >> 20} MB, {MAX_TEXT >> 20} MB can be read; smooth its masks"
@@ -204,6 +206,8 @@ class Recipe(Sequence[Step]):
             if plain.get("format", _FORMAT) != _FORMAT:
                 raise ValueError(f"unknown recipe format {plain['format']!r}; this version reads {_FORMAT!r}")
             version = plain.get("version")
+            if "ends_with" in plain and text.rstrip().rpartition("\n")[2] != plain["ends_with"]:
+                raise ValueError(f"the recipe is cut short: its last line is not {plain['ends_with']}; copy it again")
             plain = plain.get("steps")
         if not isinstance(plain, list) or not plain:
             raise ValueError("a recipe is a list of steps, under 'steps:'")
