@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import stat
@@ -17,6 +18,7 @@ from napari_xanes import SpectralStack, io
 from napari_xanes.saving import replacing as module
 from napari_xanes.saving.checked_file import CheckedFile
 from napari_xanes.saving.replacing import replacing, replacing_together, write_whole
+from napari_xanes.saving.termination import cleaning_up, deferred
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions, links and signals")
 
@@ -131,9 +133,9 @@ def test_files_take_their_places_together(tmp_path, monkeypatch, failing):
         os.rename(source, target)
 
     def write():
-        with replacing_together() as open_draft:
+        with replacing_together() as files:
             for name in ("a", "b", "c"):
-                open_draft(tmp_path / name).write(b"new")
+                files.open(tmp_path / name).write(b"new")
 
     monkeypatch.setattr(module.os, "replace", replace)
     with pytest.raises(OSError, match="No space"):
@@ -160,9 +162,9 @@ def test_without_links_there_is_no_way_back_but_no_mixture(tmp_path, monkeypatch
         raise PermissionError("no links here")
 
     def write():
-        with replacing_together() as open_draft:
+        with replacing_together() as files:
             for name in ("a", "b"):
-                open_draft(tmp_path / name).write(b"new")
+                files.open(tmp_path / name).write(b"new")
 
     monkeypatch.setattr(module.os, "replace", replace)
     monkeypatch.setattr(module.os, "link", link)
@@ -201,6 +203,57 @@ def test_a_program_that_is_told_to_end_leaves_nothing(tmp_path, name, handled, r
     assert process.returncode == returncode
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_that_is_lost_in_a_library_is_raised(tmp_path, number):
+    """As in HDF5, which swallows what a handler raises while it closes a dataset."""
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    class Stopped(BaseException):
+        pass
+
+    def stop(*_):
+        raise Stopped
+
+    def write_and_swallow():
+        with replacing(path) as file, contextlib.suppress(Stopped):
+            os.kill(os.getpid(), number)
+            file.write(b"new")
+
+    before = signal.signal(number, stop)
+    try:
+        with pytest.raises(Stopped):
+            write_and_swallow()
+        assert signal.getsignal(number) is stop
+    finally:
+        signal.signal(number, before)
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+@posix
+def test_a_signal_waits_for_a_short_block():
+    def stop(*_):
+        seen.append("handled")
+        raise KeyboardInterrupt
+
+    def run():
+        with cleaning_up(), deferred():
+            with deferred():
+                os.kill(os.getpid(), signal.SIGINT)
+            seen.append("done")
+
+    seen = []
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen == ["done", "handled"]
 
 
 @posix

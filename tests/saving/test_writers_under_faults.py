@@ -77,6 +77,7 @@ from benchmarks.fault_trials.writers import WRITERS, leftovers, version_in, writ
 
 writer = next(writer for writer in WRITERS if writer.name == sys.argv[1])
 folder, fault = Path(sys.argv[2]), signal.Signals(int(sys.argv[3]))
+write(writer, folder, 2)
 with faults(FaultySystem()) as system:
     write(writer, folder, 1)
 for fail_at in range(1, system.count + 1, 1 + system.count // 40):

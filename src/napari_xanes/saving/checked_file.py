@@ -124,7 +124,7 @@ class CheckedFile(io.RawIOBase):
         return size
 
     def finish(self) -> None:
-        """Bring the file to the disk, check it and close it.
+        """Bring the file to the disk, check it and close it; once is enough.
 
         Raises
         ------
@@ -133,6 +133,8 @@ class CheckedFile(io.RawIOBase):
         """
         if self.error is not None:
             raise self.error
+        if self.closed:
+            return
         os.fsync(self._descriptor)
         size = os.fstat(self._descriptor).st_size
         if size != self._size:

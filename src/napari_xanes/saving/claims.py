@@ -15,11 +15,14 @@ import platform
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from napari_xanes.saving.termination import deferred
 
 try:
     import fcntl
@@ -30,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"\.(?P<target>.+)\.(?P<computer>[0-9a-f]{6})-(?P<token>[0-9a-f]{8})\.(?:part|undo|old|lock)", re.S)
 _LONGEST_NAME = 200
+_ATTEMPTS = 10
+_BETWEEN_ATTEMPTS = 0.05  # s
 _OPEN_LOCK = os.O_RDWR
 for _flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"):
     _OPEN_LOCK |= getattr(os, _flag, 0)
@@ -85,9 +90,19 @@ class Claim:
             os.rename(self.old, self.target)
         for path in (self.draft, self.undo, self.old):
             if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
+                _remove_folder(path)
             else:
                 path.unlink(missing_ok=True)
+
+
+def _remove_folder(path: Path) -> None:
+    """Remove a folder; threads of an interrupted writer may still be adding a file or two."""
+    for _ in range(_ATTEMPTS):
+        shutil.rmtree(path, ignore_errors=True)
+        if not path.exists():
+            return
+        time.sleep(_BETWEEN_ATTEMPTS)
+    shutil.rmtree(path)
 
 
 @contextmanager
@@ -105,13 +120,20 @@ def claimed(target: Path) -> Iterator[Claim]:
         If the folder can't be written.
     """
     clear_leftovers(target.parent)
-    claim, descriptor = _locked(target)
-    try:
+    with ExitStack() as stack:
+        with deferred():
+            claim, descriptor = _locked(target)
+            stack.callback(_end, claim, descriptor)
         yield claim
-    finally:
-        with suppress(OSError):  # of a clean-up after an error, or after success: the next writer tries again
-            claim.clear()
-        _release(claim, descriptor)
+
+
+def _end(claim: Claim, descriptor: int) -> None:
+    with deferred():
+        try:
+            with suppress(OSError):  # of a clean-up after an error, or after success: the next writer tries again
+                claim.clear()
+        finally:
+            _release(claim, descriptor)
 
 
 def clear_leftovers(folder: Path) -> None:

@@ -42,13 +42,14 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         raise OSError(f"{path}: its links lead in a circle; name another folder")
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{target}: there is no folder {target.parent}")
-    with cleaning_up(), claimed(target) as claim:
+    with cleaning_up() as interruption, claimed(target) as claim:
         if target.exists():
             if not target.is_dir():
                 raise NotADirectoryError(f"{target} is no folder; name another")
             refuse_read_only(target)
         yield claim.draft
         _bring_to_disk(claim.draft)
+        interruption.check()
         keep_permissions(claim.draft, target)
         if not target.exists():
             os.rename(claim.draft, target)

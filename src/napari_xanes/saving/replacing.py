@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_xanes.saving.checked_file import CheckedFile
 from napari_xanes.saving.claims import Claim, claimed
-from napari_xanes.saving.termination import cleaning_up
+from napari_xanes.saving.termination import cleaning_up, deferred
 
 try:
     import fcntl
@@ -46,13 +46,59 @@ def replacing(path: Path) -> Iterator[CheckedFile]:
         If the folder does not exist or can't be written, the target is read-only or no file, or a write failed, also
         one whose error the writing library lost.
     """
-    with replacing_together() as open_draft:
-        yield open_draft(path)
+    with replacing_together() as files:
+        yield files.open(path)
+
+
+class Drafts:
+    """Files that take their places together.
+
+    Parameters
+    ----------
+    stack : ExitStack
+        Closes and removes them.
+    """
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._locked: set[Path] = set()
+        self.drafts: list[_Draft] = []
+
+    def open(self, path: Path) -> CheckedFile:
+        """Open a file as `replacing` does.
+
+        Raises
+        ------
+        OSError
+            As `replacing`.
+        """
+        claim = self._stack.enter_context(claimed(target_of(path)))
+        file = self._stack.enter_context(_opened(claim))
+        self.drafts.append(_Draft(claim, file))
+        return file
+
+    def lock(self, folder: Path) -> None:
+        """Let nobody else replace several files of a folder until these have taken their places.
+
+        What depends on the files that are there is decided after this. Drafts that are open are finished first, so that
+        nobody waits for them.
+
+        Raises
+        ------
+        OSError
+            If a write to one of them failed.
+        """
+        for draft in self.drafts:
+            draft.file.finish()
+        folder = Path(os.path.realpath(folder))
+        if folder not in self._locked:
+            self._stack.enter_context(_folder_locked(folder))
+            self._locked.add(folder)
 
 
 @contextmanager
-def replacing_together() -> Iterator[Callable[[Path], CheckedFile]]:
-    """Give a function that opens a file as `replacing` does; all of them take their places together.
+def replacing_together() -> Iterator[Drafts]:
+    """Give files as `replacing` does, all of which take their places together when the block has succeeded.
 
     If a step fails, all targets are as they were. A process that is killed between two steps leaves the first file new
     and the others missing, never old.
@@ -62,26 +108,23 @@ def replacing_together() -> Iterator[Callable[[Path], CheckedFile]]:
     OSError
         As `replacing`.
     """
-    drafts: list[_Draft] = []
-    with cleaning_up(), ExitStack() as stack:
-
-        def open_draft(path: Path) -> CheckedFile:
-            target = target_of(path)
-            claim = stack.enter_context(claimed(target))
-            file = stack.enter_context(_opened(claim))
-            drafts.append(_Draft(claim, file))
-            return file
-
+    with cleaning_up() as interruption, ExitStack() as stack:
+        files = Drafts(stack)
         try:
-            yield open_draft
+            yield files
         except BaseException as error:
-            for draft in drafts:
-                if draft.file.error not in (None, error):
-                    raise draft.file.error from error
+            # Libraries may raise errors of their own after these.
+            for first in (interruption.error, *(draft.file.error for draft in files.drafts)):
+                if first is not None and first is not error:
+                    raise first from error
             raise
-        for draft in drafts:
+        if len(files.drafts) > 1:
+            files.lock(files.drafts[0].claim.target.parent)
+        for draft in files.drafts:
             draft.file.finish()
-        _commit(drafts)
+        with deferred():
+            interruption.check()
+            _commit([draft.claim for draft in files.drafts])
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -179,13 +222,12 @@ def _opened(claim: Claim) -> Iterator[CheckedFile]:
         file.close()
 
 
-def _commit(drafts: list[_Draft]) -> None:
-    if len(drafts) == 1:
-        os.replace(drafts[0].claim.draft, drafts[0].claim.target)
-    elif drafts:
-        with _folder_locked(drafts[0].claim.target.parent):
-            _replace_all(drafts[0].claim, [d.claim for d in drafts[1:] if not _is_there_already(d.claim)])
-    for folder in {draft.claim.target.parent for draft in drafts}:
+def _commit(claims: list[Claim]) -> None:
+    if len(claims) == 1:
+        os.replace(claims[0].draft, claims[0].target)
+    elif claims:
+        _replace_all(claims[0], [claim for claim in claims[1:] if not _is_there_already(claim)])
+    for folder in {claim.target.parent for claim in claims}:
         sync_folder(folder)
 
 

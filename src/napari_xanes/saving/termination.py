@@ -1,15 +1,21 @@
-"""Let a program that is told to end clean up first."""
+"""Let a program that is interrupted or told to end clean up first, and lose no interrupt meanwhile."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
+from typing import Any
 
-_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+_active: list[Interruption] = []
+"""Of the blocks of the main thread, the innermost last."""
 
 
 class Terminated(BaseException):
@@ -26,28 +32,93 @@ class Terminated(BaseException):
         self.number = number
 
 
+class Interruption:
+    """What a handler of a signal raised in a block.
+
+    Python runs handlers wherever it comes to next, also in what HDF5 calls while it closes a dataset, and there the
+    exception can be lost: a write that did not happen would go unseen.
+    """
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+        self.n_deferring = 0
+        self.waiting: list[Callable[[], None]] = []
+
+    def check(self) -> None:
+        """Raise again what was raised, if anything was."""
+        if self.error is not None:
+            raise self.error
+
+
 @contextmanager
-def cleaning_up() -> Iterator[None]:
+def cleaning_up() -> Iterator[Interruption]:
     """Unwind the block when the process is told to end (SIGTERM, SIGHUP), as after Ctrl-C, and then end it.
 
-    A handler of the program is left alone, and so are threads other than the main one, which get no signals.
+    A handler of the program is called as before; what it raises is kept, too. Threads other than the main one get no
+    signals.
+
+    Yields
+    ------
+    Interruption
+        To be checked before what the block made is taken for whole.
     """
+    interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield interruption
         return
-    taken = [number for number in _SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDING)}
+    taken = [number for number in _ENDING if before[number] is signal.SIG_DFL]
     try:
-        for number in taken:
-            signal.signal(number, _unwind)
-        yield
+        for number, handler in before.items():
+            if number in taken or callable(handler):
+                signal.signal(number, _recording(interruption, _unwind if number in taken else handler))
+        _active.append(interruption)
+        try:
+            yield interruption
+        finally:
+            _active.remove(interruption)
     except Terminated as termination:
         if termination.number in taken:
             signal.signal(termination.number, signal.SIG_DFL)
             os.kill(os.getpid(), termination.number)
         raise
     finally:
-        for number in taken:
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in before.items():
+            if number in taken or callable(handler):
+                signal.signal(number, handler)
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Let signals wait until a short block is done, so that it does not stop half-way through making or removing files.
+
+    Only within `cleaning_up`, and only in the main thread, which handles the signals.
+    """
+    if not _active or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    interruption = _active[-1]
+    interruption.n_deferring += 1
+    try:
+        yield
+    finally:
+        interruption.n_deferring -= 1
+        while interruption.waiting and not interruption.n_deferring:
+            interruption.waiting.pop(0)()
+
+
+def _recording(interruption: Interruption, handler: Any) -> Callable[[int, FrameType | None], None]:
+    def handle(number: int, frame: FrameType | None) -> None:
+        if interruption.n_deferring:
+            interruption.waiting.append(partial(handle, number, frame))
+            return
+        try:
+            handler(number, frame)
+        except BaseException as error:
+            interruption.error = interruption.error or error
+            raise
+
+    return handle
 
 
 def _unwind(number: int, frame: FrameType | None) -> None:

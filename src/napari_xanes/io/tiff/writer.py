@@ -48,13 +48,14 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
     """
     notes = {"energy": stack.energy.tolist(), "shape": list(stack.shape), "quantity": stack.quantity}
     text = path.with_suffix(".txt")
-    with replacing_together() as open_draft:
+    with replacing_together() as files:
         planes = (np.asarray(frame, dtype=np.float32).reshape(-1, *stack.shape[-2:]) for frame in stack.data)
         count = stack.shape[0] if stack.data.ndim == 3 else stack.shape[:2]
-        draft = open_draft(path)
+        draft = files.open(path)
         _write(draft, STACK, stack, notes, (plane for frame in planes for plane in frame), count, stack.shape[-2:])
+        files.lock(path.parent)
         if is_free(text, path):
-            open_draft(text).write(energies_text(stack.energy))
+            files.open(text).write(energies_text(stack.energy))
         elif not holds(text, stack.energy):
             warnings.warn(
                 f"{text} is left as it is, because napari-xanes did not write it; the energies are in {path.name}, "
