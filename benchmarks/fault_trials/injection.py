@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
-CALLS = ("open", "write", "truncate", "fsync", "fstat", "chmod", "replace", "link")
+CALLS = ("open", "write", "truncate", "fsync", "fstat", "chmod", "replace", "rename", "link")
 
 
 class FaultySystem:
@@ -51,9 +51,9 @@ class FaultySystem:
 @contextmanager
 def faults(system: FaultySystem) -> Iterator[FaultySystem]:
     """Let the writers of files use this system."""
-    from napari_xanes.saving import checked_file, claims, replacing
+    from napari_xanes.saving import checked_file, claims, folders, replacing
 
     with ExitStack() as stack:
-        for module in (checked_file, claims, replacing):
+        for module in (checked_file, claims, folders, replacing):
             stack.enter_context(mock.patch.object(module, "os", system))
         yield system

@@ -55,10 +55,20 @@ def _stack_in(path: Path, shape: tuple[int, ...]) -> int:
     expected = stack_of(version, shape)
     if not np.array_equal(stack.energy, expected.energy) or not np.array_equal(stack.data, expected.data):
         raise AssertionError(f"{path.name}: its values are not those of version {version}")
-    text = path.with_suffix(".txt")
-    if path.suffix == ".tif" and text.exists() and not np.array_equal(np.loadtxt(text), stack.energy):
-        raise AssertionError(f"{text.name} has other energies than {path.name}")
+    if path.suffix == ".tif" and not _text_fits(path):
+        raise AssertionError(f"the text beside {path.name} has other energies")
     return version
+
+
+def _text_fits(path: Path) -> bool:
+    """Whether the text is missing or holds the energies of the image; True if the image has changed meanwhile."""
+    before = path.stat()
+    try:
+        fits = np.array_equal(np.loadtxt(path.with_suffix(".txt")), nx.read(path).energy)
+    except FileNotFoundError:
+        return True
+    after = path.stat()
+    return fits or (before.st_ino, before.st_mtime_ns) != (after.st_ino, after.st_mtime_ns)
 
 
 def _maps_in(path: Path, shape: tuple[int, ...]) -> int:
@@ -140,12 +150,15 @@ class Writer:
         Read a file; return the version, raise if it is damaged or has parts of several.
     grows : bool
         Whether the file grows with the shape.
+    is_read : bool
+        Whether napari-xanes reads such files.
     """
 
     name: str
     write: Callable[[Path, int, tuple[int, ...]], None]
     version_in: Callable[[Path, tuple[int, ...]], int]
     grows: bool = False
+    is_read: bool = True
 
 
 def _saved(make: Callable[[int, tuple[int, ...]], Any]) -> Callable[[Path, int, tuple[int, ...]], None]:
@@ -162,7 +175,7 @@ WRITERS = [
     Writer("spectra.xdi", _saved(spectra_of), _spectra_in),
     Writer("library.npz", lambda path, version, shape: library_of(version, shape).save(path), _library_in),
     Writer("recipe.yaml", lambda path, version, shape: _recipe_of(version).save(path), _recipe_in),
-    Writer("picture.png", _write_picture, _picture_in),
+    Writer("picture.png", _write_picture, _picture_in, is_read=False),
 ]
 
 
