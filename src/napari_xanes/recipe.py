@@ -16,7 +16,7 @@ from napari_xanes.ops import OPERATIONS
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.parameters import Parameter
 from napari_xanes.progress import Progress, part
-from napari_xanes.recipe_text import MAX_TEXT, plain_from_yaml
+from napari_xanes.recipe_text import END, MAX_TEXT, plain_from_yaml, refuse_cut
 from napari_xanes.registry import Method, with_warnings
 from napari_xanes.saving.replacing import write_whole
 from napari_xanes.stack import SpectralStack
@@ -26,8 +26,6 @@ from napari_xanes.version import __version__
 logger = logging.getLogger(__name__)
 
 _FORMAT = "napari-xanes recipe 1"
-_END = "..."
-"""YAML's end of a document; a recipe that is cut between two lines would be a shorter recipe."""
 
 
 def method_of(name: str) -> Method[Any]:
@@ -174,7 +172,7 @@ class Recipe(Sequence[Step]):
         steps = self if folder is None else [portable(_parameters_of(step.name), step, folder) for step in self]
         version = self.version or __version__
         written = [_written(step, version, exact=exact) for step in steps]
-        plain = {"format": _FORMAT, "version": version, "ends_with": _END, "steps": written}
+        plain = {"format": _FORMAT, "version": version, "ends_with": END, "steps": written}
         text: str = yaml.safe_dump(plain, sort_keys=False, default_flow_style=None, width=110, explicit_end=True)
         if len(text) > MAX_TEXT:
             raise ValueError(
@@ -206,8 +204,7 @@ class Recipe(Sequence[Step]):
             if plain.get("format", _FORMAT) != _FORMAT:
                 raise ValueError(f"unknown recipe format {plain['format']!r}; this version reads {_FORMAT!r}")
             version = plain.get("version")
-            if "ends_with" in plain and text.rstrip().rpartition("\n")[2] != plain["ends_with"]:
-                raise ValueError(f"the recipe is cut short: its last line is not {plain['ends_with']}; copy it again")
+            refuse_cut(text, plain.get("ends_with"))
             plain = plain.get("steps")
         if not isinstance(plain, list) or not plain:
             raise ValueError("a recipe is a list of steps, under 'steps:'")

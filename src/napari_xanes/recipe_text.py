@@ -15,6 +15,9 @@ from napari_xanes.history import MAX_DEPTH, Plain
 MAX_TEXT = 64 << 20
 """Bytes of the longest text. Masks of a whole detector with noise take up to 20 MB."""
 
+END = "..."
+"""YAML's end of a document; a recipe that is cut between two lines would be a shorter recipe."""
+
 MAX_VALUES = 20_000_000
 """Most values in a recipe, aliases written out."""
 
@@ -59,6 +62,18 @@ def plain_from_yaml(text: str) -> Plain:
         raise ValueError(f"the text is not YAML: {' '.join(str(error).split())}") from None
     except UnicodeEncodeError as error:
         raise ValueError(f"the text is not YAML: it holds half a character ({error.reason})") from None
+
+
+def refuse_cut(text: str, end: Plain) -> None:
+    """Refuse the text of a recipe that has not the last line that it announces; None announces none.
+
+    Raises
+    ------
+    ValueError
+        If it is cut short.
+    """
+    if end is not None and text.rstrip().rpartition("\n")[2] != end:
+        raise ValueError(f"the recipe is cut short: its last line is not {end}; copy it again")
 
 
 def _loader(text: str) -> Any:
