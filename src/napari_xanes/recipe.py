@@ -232,8 +232,7 @@ class Recipe(Sequence[Step]):
         ValueError
             If the recipe is too long to be read again.
         """
-        path = Path(path)
-        write_whole(path, self.to_yaml(exact=exact, folder=path.resolve().parent).encode())
+        write_whole(Path(path), self.to_yaml(exact=exact, folder=Path(path).resolve().parent).encode())
 
     @classmethod
     def load(cls, path: str | Path) -> Recipe:
