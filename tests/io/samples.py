@@ -12,7 +12,8 @@ import zarr
 from tests.io.edf import edf_files
 from tests.io.hdf5.test_fuzz import LAYOUTS
 from tests.io.plain import test_mrc
-from tests.io.spectra import test_spectra
+from tests.io.spectra import test_layouts, test_spectra
+from tests.io.spectra.test_nxxas import entry
 from tests.io.stxm import test_axis, test_stony_brook, test_stony_brook_netcdf
 from tests.io.zeiss import test_txrm_series, xrm_files
 from tests.io.zeiss.ole2 import write_zeiss
@@ -196,11 +197,27 @@ def _columns(folder: Path) -> list[Sample]:
     return [("a.dat", "a.dat")]
 
 
+def _layout(layout: Callable[[], tuple[str, object]]) -> Callable[[Path], list[Sample]]:
+    def written(folder: Path) -> list[Sample]:
+        (folder / "a.dat").write_text(layout()[0])
+        return [("a.dat", "a.dat")]
+
+    return written
+
+
+def _nxxas(folder: Path) -> list[Sample]:
+    entry(folder / "a.h5", energy=np.linspace(8300, 8400, 40), intensity=np.linspace(0, 1, 40))
+    return [("a.h5", "a.h5")]
+
+
 SPECTRA: dict[str, Callable[[Path], list[Sample]]] = {
     "athena": _athena,
     "xdi": _spectra("a.xdi"),
     "csv": _spectra("a.csv"),
     "columns": _columns,
+    "cls": _layout(test_layouts.cls_hxma),
+    "photon_factory": _layout(test_layouts.spring8),
+    "nxxas": _nxxas,
 }
 """Functions that write spectra into an empty folder."""
 

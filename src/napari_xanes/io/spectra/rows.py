@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from napari_xanes.io.energies import MOST_COMMENTS
+from napari_xanes.io.files import lines_of
 from napari_xanes.io.spectra.separators import NUMERIC_LINE, Split, separator_of, tabs
 
 MARKS = "#%*!;'/ \t"
@@ -13,6 +14,9 @@ MARKS = "#%*!;'/ \t"
 
 NEW_SCAN = re.compile(r"#S\s")
 """The line that begins a scan in SPEC files."""
+
+_MOST_ROWS = 200_000
+"""Rows of all scans of a text; each needs about a hundred times the memory of its numbers until it is read."""
 
 _LONGEST_LINE = 1 << 16
 _COMMENT_MARKS = "#%*!"
@@ -47,14 +51,20 @@ def sorted_lines(text: str) -> Text:
     block: list[str] = []
     longest: list[str] = []
     count = 0
-    for count, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
+    others = 0
+    for count, line in enumerate(lines_of(text), 1):
         stripped = line.strip()
         if not stripped:
             continue
+        if others > MOST_COMMENTS:
+            raise ValueError(f"more than {MOST_COMMENTS} lines of it are no numbers")
+        if len(lines) - others > _MOST_ROWS:
+            raise ValueError(f"more than {_MOST_ROWS} rows of numbers are no spectra")
         if NUMERIC_LINE.fullmatch(stripped) and len(line) <= _LONGEST_LINE:
             lines.append((count, line, "row"))
             block.append(line)
             continue
+        others += 1
         if stripped[0] in _COMMENT_MARKS or stripped.startswith("//"):
             lines.append((count, line, "comment"))
         elif len(line) > _LONGEST_LINE:
@@ -101,8 +111,6 @@ def _fill(content: Text, lines: list[tuple[int, str, str]], split: Split) -> Non
             run.fields.append(fields)
             run.lines.append(number)
             continue
-        if len(content.texts) > MOST_COMMENTS:
-            raise ValueError(f"more than {MOST_COMMENTS} lines of it are no numbers")
         stripped = line.strip()
         content.texts.append((number, stripped.lstrip(MARKS), kind == "comment"))
         above.append(stripped)
