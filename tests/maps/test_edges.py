@@ -57,26 +57,23 @@ def test_normalization_before_or_during_the_map_is_the_same() -> None:
     stack = shifted(np.linspace(-1, 1, 12).reshape(3, 4), 0.005)
     direct, after = edge_energy(stack), edge_energy(normalize_edge(stack))
     for name in ("edge_energy", "derivative_maximum", "white_line"):
-        np.testing.assert_allclose(after[name].data, direct[name].data, atol=0.01, err_msg=name)
-        np.testing.assert_allclose(after[name].sigma, direct[name].sigma, rtol=0.03, err_msg=name)
+        np.testing.assert_allclose(after[name].data, direct[name].data, atol=0.02, err_msg=name)
     np.testing.assert_allclose(after["edge_jump"].data, 1, atol=1e-4)
+    direct, after = (edge_energy(one, trials=[], line_error=0) for one in (stack, normalize_edge(stack)))
+    for name in ("edge_energy", "derivative_maximum", "white_line"):
+        np.testing.assert_allclose(after[name].sigma, direct[name].sigma, rtol=0.03, err_msg=name)
 
 
 def test_errors_cover_small_noise() -> None:
     stack = shifted(np.zeros((40, 40)), 0.004)
-    maps, clean = edge_energy(stack), edge_energy(shifted(np.zeros((1, 1))))
-    state = maps.history[-1].state
-    assert state is not None
-    errors = state["shift"][3:]
-    for name, error in zip(("edge_energy", "derivative_maximum", "white_line"), errors, strict=True):
+    maps, clean = edge_energy(stack, line_error=0), edge_energy(shifted(np.zeros((1, 1))))
+    for name in ("edge_energy", "derivative_maximum", "white_line"):
         parameter_map = maps[name]
         assert parameter_map.sigma is not None
         scatter = np.std(parameter_map.data - clean[name].data[0, 0])
-        # Part of the shift of smoothing counts as an error, because pixels may differ; here they do not.
-        typical = np.sqrt(np.mean(parameter_map.sigma.astype(float) ** 2) - error**2)
-        # The errors of maxima are those of an edge that is not symmetric about them, so they are wide here.
-        most = 1.25 if name == "edge_energy" else 2.2
-        assert 0.75 * scatter < typical < most * scatter, name
+        typical = np.sqrt(np.mean(parameter_map.sigma.astype(float) ** 2))
+        # As many errors as of a normal variable lie within one and two sigma, so sigma is the wider of two.
+        assert 0.8 * scatter < typical < (1.3 if name == "edge_energy" else 1.6) * scatter, name
 
 
 def test_references_calibrate_the_valence() -> None:
@@ -85,13 +82,17 @@ def test_references_calibrate_the_valence() -> None:
         for v, e0 in ((2, 8342.0), (3, 8343.5), (4, 8345.0))
     ]
     shifts = np.linspace(-0.8, 1.8, 12).reshape(3, 4)
-    maps = edge_energy(shifted(shifts, 0.002), references=refs)
+    maps = edge_energy(shifted(shifts, 0.002), references=refs, line_error=0)
     valence = maps["valence"]
     np.testing.assert_allclose(valence.data, 2 + (shifts + 1) / 1.5, atol=0.06)
     assert valence.sigma is not None
     assert (valence.sigma >= 0.8 * maps["edge_energy"].sigma / 1.5).all()
     assert (np.abs(valence.data - (2 + (shifts + 1) / 1.5)) < 2 * valence.sigma).all()
     assert maps.metadata["calibration"]["per_eV"] == pytest.approx(1 / 1.5, rel=0.03)
+    # Lines that are wrong move pixels and references alike.
+    wrong = edge_energy(shifted(shifts, 0.002), references=refs, line_error=0.1)
+    np.testing.assert_array_equal(wrong["valence"].sigma, valence.sigma)
+    assert (wrong["edge_energy"].sigma > 2 * maps["edge_energy"].sigma).all()
     replayed = edge_energy.apply(shifted(shifts, 0.002), maps.history[-1])
     np.testing.assert_array_equal(replayed["valence"].data, valence.data)
 

@@ -8,6 +8,8 @@ import numpy as np
 
 from napari_xanes._typing import Float64Array, IndexArray
 
+_MIN_ENERGIES = 5
+
 
 class LocalQuadratic(NamedTuple):
     """Matrices (N, M) that turn the M values in `frames` into values and slopes (per eV) at N energies."""
@@ -36,21 +38,20 @@ def local_quadratic(axis: Float64Array, searched: slice, half_width: float) -> L
     >>> matrices.frames, (matrices.slope[0] * 10).round(6).tolist()
     (slice(1, 8, None), [-2.0, -1.0, 0.0, 1.0, 2.0, 0.0, 0.0])
     """
-    windows = []
+    number = np.arange(searched.start, searched.stop)
     lowest, highest = (0, axis.size) if half_width else (searched.start, searched.stop)
-    for i in range(searched.start, searched.stop):
-        first, last = np.searchsorted(axis, (axis[i] - half_width - 1e-6, axis[i] + half_width + 1e-6))
-        first, last = max(min(first, i - 1), lowest), min(max(last, i + 2), highest)
-        first, last = min(first, highest - 3), max(last, lowest + 3)
-        windows.append((int(first), int(last)))
-    frames = slice(min(a for a, _ in windows), max(b for _, b in windows))
-    value, slope = (np.zeros((len(windows), frames.stop - frames.start)) for _ in range(2))
-    for row, (first, last) in enumerate(windows):
-        offset = axis[first:last] - axis[searched.start + row]
-        weights = np.linalg.pinv(np.stack([np.ones_like(offset), offset, offset**2], axis=1))
-        columns = slice(first - frames.start, last - frames.start)
-        value[row, columns], slope[row, columns] = weights[0], weights[1]
-    return LocalQuadratic(frames, value, slope)
+    first = np.searchsorted(axis, axis[number] - half_width - 1e-6)
+    last = np.searchsorted(axis, axis[number] + half_width + 1e-6)
+    first = np.minimum(np.maximum(np.minimum(first, number - 1), lowest), highest - 3)
+    last = np.maximum(np.minimum(np.maximum(last, number + 2), highest), lowest + 3)
+    frames = slice(int(first.min()), int(last.max()))
+    column = np.arange(frames.start, frames.stop)
+    inside = (column >= first[:, None]) & (column < last[:, None])
+    offset = np.where(inside, axis[frames] - axis[number][:, None], 0.0)
+    width = np.abs(offset).max(axis=1, keepdims=True)
+    powers = np.stack([inside.astype(np.float64), offset / width, (offset / width) ** 2], axis=2)
+    weights = np.linalg.inv(powers.transpose(0, 2, 1) @ powers)[:, :2] @ powers.transpose(0, 2, 1)
+    return LocalQuadratic(frames, weights[:, 0], weights[:, 1] / width)
 
 
 def rows_beside(axis: Float64Array, distance: float) -> tuple[IndexArray, IndexArray]:
@@ -72,3 +73,20 @@ def rows_beside(axis: Float64Array, distance: float) -> tuple[IndexArray, IndexA
     left = np.searchsorted(axis, axis - distance - 1e-6)
     right = np.searchsorted(axis, axis + distance + 1e-6) - 1
     return np.maximum(np.minimum(left, number - 1), 0), np.minimum(np.maximum(right, number + 1), axis.size - 1)
+
+
+def search_frames(axis: Float64Array, energy: tuple[float, float]) -> slice:
+    """Return the frames in a search range (eV).
+
+    Raises
+    ------
+    ValueError
+        If fewer than five energies lie in it.
+    """
+    first, last = np.searchsorted(axis, (energy[0] - 1e-6, energy[1] + 1e-6))
+    if last - first < _MIN_ENERGIES:
+        raise ValueError(
+            f"{last - first} energies lie in the search range {energy[0]:g} to {energy[1]:g} eV, but at least "
+            f"{_MIN_ENERGIES} are needed; the stack covers {axis[0]:g} to {axis[-1]:g} eV: widen energy"
+        )
+    return slice(int(first), int(last))

@@ -15,30 +15,28 @@ from napari_xanes.edge import (
     EdgeLines,
     Range,
     fit_edge,
-    notices_of,
     raise_if_frame_empty,
     require_absorption,
 )
 from napari_xanes.maps.fitting.edge_calibration import Calibration, calibrate
 from napari_xanes.maps.fitting.edge_fit import EdgeFit
+from napari_xanes.maps.fitting.edge_learning import learn_trials
 from napari_xanes.maps.fitting.edge_references import (
     covered,
     is_flattened,
     lines_of,
-    normalization_of,
     on_axis,
     usable,
 )
-from napari_xanes.maps.fitting.edge_scales import Scales, estimate_scales
+from napari_xanes.maps.fitting.edge_scales import Scales, estimate_scales, sample_of
+from napari_xanes.maps.fitting.edge_trials import Trials
+from napari_xanes.maps.fitting.edge_words import on_lines, on_missing, on_other_lines
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
 from napari_xanes.registry import method
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
-
-_SAME_STEP = 0.03
-"""Difference from 1 up to which the step of a normalized stack counts as 1."""
 
 
 def _load_optional_references(value: Any) -> Any:
@@ -64,6 +62,7 @@ def _fit_state(
     smooth: float | None,
     noise: float | None,
     shift: list[float] | None,
+    trials: list[float] | None,
     left_out: list[float] | None,
     line_error: float | None,
     shared_noise: float | None,
@@ -84,8 +83,12 @@ def _fit_state(
         "shared_noise": edge.shared_noise if shared_noise is None else shared_noise,
     }
     energy = energy or _search_range(edge)
-    scales = estimate_scales(stack, edge, energy, level, min_jump, Scales(noise, smooth, shift))
-    return {**state, "energy": energy, **scales._asdict()}
+    sample = sample_of(stack)
+    scales = estimate_scales(sample, edge, energy, level, min_jump, Scales(noise, smooth, shift))
+    if trials is None:
+        learned = learn_trials(sample, edge, energy, level, min_jump, scales)
+        trials = [] if learned is None else learned.to_numbers()
+    return {**state, "energy": energy, **scales._asdict(), "trials": trials}
 
 
 def _search_range(edge: EdgeLines) -> Range:
@@ -114,6 +117,7 @@ def edge_energy(
     smooth: Annotated[float | None, Param(unit="eV", ge=0, label="smoothing", auto="from the noise")] = None,
     shift: Annotated[list[float] | None, Param(unit="eV", label="shift of smoothing", auto="measured")] = None,
     noise: Annotated[float | None, Param(ge=0, auto="measured")] = None,
+    trials: Annotated[list[float] | None, Param(label="errors of trials", auto="learned")] = None,
     left_out: Annotated[list[float] | None, Param(unit="eV", label="frames left out", auto="spoiled frames")] = None,
     line_error: Annotated[float | None, Param(ge=0, label="error of the lines", auto="by the ranges")] = None,
     shared_noise: Annotated[float | None, Param(ge=0, label="noise shared by pixels", auto="measured")] = None,
@@ -150,6 +154,10 @@ def edge_energy(
     noise : float, optional
         Factor of the photons' noise where the stack knows that. Where it does not, the standard deviation of an optical
         depth of 0, a fluorescence of 1, or normalized absorption. By default from the residuals of the pre-edge lines.
+    trials : list of float, optional
+        What trials with the stack's own spectra have shown of the errors, ten numbers for each level of noise: the
+        noise of a point as a share of the jump; how far noise moves each of the three energies in eV; their errors in
+        eV, apart from a multiple of what is reckoned from the pixel; these three multiples. By default learned.
     left_out : list of float, optional
         Energies of frames in eV that E0 and the lines do not use, as in `normalize_edge`.
     line_error : float, optional
@@ -176,7 +184,10 @@ def edge_energy(
     -----
     Standard errors are those of the noise of the points that are used and of both lines: of the photons where they are
     known, else of the residuals of the pre-edge lines. Those of the maxima also hold that noise may have made another
-    point the highest. A pixel where another maximum is likely has no value.
+    point the highest. A pixel where another maximum is likely has no value. Trials correct these errors: noise is added
+    to spectra of the stack that have none, and what is found is compared with what is true. Where that says that an
+    energy is wrong by more than a tenth of the search range, it has no value. That of ``edge_energy`` also holds
+    `line_error`, which pixels and references share, so that of the valence does not.
 
     The calibration curve is exact for each reference and for mixtures of two neighbours. The standard error of the
     valence also holds the scatter of the references about a straight line (from three references on), and a model
@@ -199,7 +210,8 @@ def edge_energy(
     edge = EdgeLines(
         stack.energy, e0, pre, post, line_error or 0.0, tuple(left_out or ()), shared_noise=shared_noise or 0.0
     )
-    fit = EdgeFit(edge, stack, energy, level, float(min_jump or 0.0), float(smooth or 0.0), noise, shift)
+    tried = Trials.from_numbers(trials) if trials else None
+    fit = EdgeFit(edge, stack, energy, level, float(min_jump or 0.0), float(smooth or 0.0), noise, shift, tried)
     calibration = None if references is None else _calibration(stack, references, edge, fit, level)
     blocks.over_pixels(fit.block, stack.data, progress=progress, message="edge energies")
     if not fit.good.any():
@@ -211,11 +223,17 @@ def edge_energy(
     }
     good = fit.good.reshape(shape)
     maps["edge_jump"] = ParameterMap(fit.jump.reshape(shape), stack.unit, fit.jump_sigma.reshape(shape), good)
-    metadata: dict[str, Any] = {"name": stack.name, "warnings": [*_on_lines(stack, edge, fit), *_warnings(fit)]}
+    metadata: dict[str, Any] = {
+        "name": stack.name,
+        "warnings": [*on_lines(stack, edge, fit.mean), *on_missing(fit, tried)],
+    }
     if calibration is not None:
         maps["valence"], beyond = _valence(maps["edge_energy"], calibration)
         metadata["calibration"] = calibration.to_plain()
-        metadata["warnings"] += [*calibration.warnings, *beyond, *_other_lines(stack, fit)]
+        metadata["warnings"] += [*calibration.warnings, *beyond, *on_other_lines(stack, fit)]
+    # Lines that are wrong move pixels and references alike, so this is no part of the valence's error.
+    edges, sigma = fit.energies["edge_energy"]
+    maps["edge_energy"] = ParameterMap(edges.reshape(shape), "eV", np.hypot(sigma, fit.by_lines).reshape(shape))
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
 
 
@@ -233,37 +251,6 @@ def _valence(edges: ParameterMap, calibration: Calibration) -> tuple[ParameterMa
         f"{n_beyond} of {n_edges} edges lie outside those of the references ({low:.2f} to {high:.2f} eV): their "
         "valence is extrapolated and masked; add references beyond, or check the energy axis"
     ]
-
-
-def _other_lines(stack: SpectralStack, fit: EdgeFit) -> list[str]:
-    """Say that a normalized stack has not the step of 1 that references get, if so."""
-    if stack.quantity != "normalized" or normalization_of(stack) is not None or not fit.good.any():
-        return []
-    step = float(np.median(fit.jump[fit.good]))
-    if abs(step - 1) <= _SAME_STEP:
-        return []
-    return [
-        f"{stack.name!r} was normalized by other lines: between the lines here its step is {step:.3f}, that of the "
-        "references 1, so the valence may be off; start from the optical depth, or give pre and post of its lines"
-    ]
-
-
-def _on_lines(stack: SpectralStack, edge: EdgeLines, fit: EdgeFit) -> list[str]:
-    """Say what is wrong with the lines, unless others normalized the stack."""
-    mean = fit.mean
-    if stack.quantity == "normalized" or mean is None:
-        return []
-    return notices_of(edge, mean, stack.metadata.get("element"), stack.metadata.get("edge"))
-
-
-def _warnings(fit: EdgeFit) -> list[str]:
-    """Say how many pixels have a jump but no edge energy, if they are more than a few."""
-    n_good = int(fit.good.sum())
-    n_without = int((fit.good & ~np.isfinite(fit.energies["edge_energy"][0])).sum())
-    if n_without <= 0.05 * max(1, n_good):
-        return []
-    low, high = fit.search_range
-    return [f"{n_without} of {n_good} pixels with an edge do not cross the level between {low:g} and {high:g} eV"]
 
 
 def _calibration(

@@ -11,20 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Block, BoolArray, Float32Array, Float64Array, IndexArray
-from napari_xanes.edge import EdgeLines, three_point_slope
-from napari_xanes.edge.local_quadratic import LocalQuadratic, local_quadratic
+from napari_xanes.edge import EdgeLines, Lines, three_point_slope
+from napari_xanes.edge.local_quadratic import LocalQuadratic, local_quadratic, search_frames
 from napari_xanes.maps.fitting.edge_noise import AmountErrors, BlockErrors, EdgeNoise, RowErrors, RowSet, at
 from napari_xanes.maps.fitting.edge_rivals import rivals
+from napari_xanes.maps.fitting.edge_trials import Trials
 from napari_xanes.maps.fitting.parabola import Rows, parabola, spread_of_bases
 from napari_xanes.stack import SpectralStack
 
-_MIN_ENERGIES = 5
-
 _PER_BLOCK = 64
 """About so many spectra of each block serve the mean spectrum."""
-
-_STEEPER = 1.5
-"""Variance of a rise over its square above which there is no crossing, but noise."""
 
 _WIDEST = 0.2
 """Share of the search range above which the error of a maximum says that there is none."""
@@ -36,8 +32,10 @@ _MOST_DOUBT = 0.15
 class EdgeFit:
     """Finds the edges of block after block of a stack, in flat float32 arrays with one value per pixel.
 
-    ``energies`` holds the values and errors (P,) of each map in eV; ``jump``, ``jump_sigma`` the edge jump; ``good``
-    says which pixels are finite and have a sufficient jump; ``search_range`` is the range that was searched, in eV.
+    ``energies`` holds the values and errors (P,) of each map in eV; ``jump``, ``jump_sigma`` the edge jump; ``rough``
+    the noise of a point at E0 as a share of it; ``by_lines`` how far the error of the lines moves the edge energy, in
+    eV; ``good`` says which pixels are finite and have a sufficient jump, ``crossed`` which of them cross the level at
+    all; ``search_range`` is the range that was searched, in eV.
 
     Parameters
     ----------
@@ -57,6 +55,8 @@ class EdgeFit:
         Scale of the noise; see `EdgeNoise`.
     shift : list of float, optional
         How far smoothing moves each of the three energies in eV, which is taken off, and the three errors of that.
+    trials : Trials, optional
+        What trials have shown beyond that: by how much noise moves the energies, and their true errors.
 
     Raises
     ------
@@ -74,6 +74,7 @@ class EdgeFit:
         smooth: float = 0.0,
         noise: float | None = None,
         shift: list[float] | None = None,
+        trials: Trials | None = None,
     ) -> None:
         self._edge, self._level, self._min_jump, self._smooth = edge, level, min_jump, smooth
         self._normalized = stack.quantity == "normalized"
@@ -92,8 +93,12 @@ class EdgeFit:
         }
         shift = [*(shift or ()), *[0.0] * 6][:6]
         self._shift = {name: (shift[i], shift[i + 3]) for i, name in enumerate(self.energies)}
-        self.jump, self.jump_sigma = (np.full(n_pixels, np.nan, np.float32) for _ in range(2))
-        self.good = np.zeros(n_pixels, dtype=bool)
+        self._trials = trials
+        self._at_e0 = int(np.abs(self._offset).argmin())
+        self.jump, self.jump_sigma, self.rough, self.by_lines = (
+            np.full(n_pixels, np.nan, np.float32) for _ in range(4)
+        )
+        self.good, self.crossed = (np.zeros(n_pixels, dtype=bool) for _ in range(2))
         self._sums: list[tuple[Float64Array, int]] = []
 
     @property
@@ -127,33 +132,33 @@ class EdgeFit:
             lines = self._edge.measure(block)
             good = np.isfinite(block.sum(axis=0, dtype=np.float32)) & (lines.jump > self._min_jump)
             noise = self._noise.of_block(block, lines, pixels)
-            raw = block[self._frames]
-            if self._normalized:
-                mu, scale = raw.astype(np.float32, copy=False), np.ones_like(lines.jump)
-            else:
-                mu, scale = self._scaled(raw, lines.low, lines.low_slope, lines.jump), 1 / lines.jump
-            self.good[pixels] = good
-            self.jump[pixels] = lines.jump
+            scale = np.ones_like(lines.jump) if self._normalized else 1 / lines.jump
             any_row = np.zeros(good.size, dtype=np.intp)
+            rough = np.sqrt(noise.row(any_row + self._at_e0)) * scale
+            self.good[pixels], self.jump[pixels], self.rough[pixels] = good, lines.jump, rough
             of_noise = noise.variance(self._pair, any_row, (0.0, 0.0, 0.0), (0.0, 0.0, 1.0))
             self.jump_sigma[pixels] = np.sqrt(np.maximum(of_noise, self._edge.shared_error**2) + lines.model**2)
             some = np.flatnonzero(good)
             some = some[:: max(1, some.size // _PER_BLOCK)]
             self._sums.append((block[:, some].sum(axis=1, dtype=np.float64), some.size))
-            value, slope = self._rows(mu)
-            top = self._last_argmax(value)
-            np.copyto(slope, np.float32(-np.inf), where=self._number[1:-1] > top)
+            value, slope, top = self._searched(block, lines)
             results = {
                 "edge_energy": self._crossing(value, top, noise, scale),
                 "derivative_maximum": self._vertex(slope, 1, noise, scale),
                 "white_line": self._vertex(value, 0, noise, scale),
             }
+            self.crossed[pixels] = np.isfinite(results["edge_energy"][0])
+            *_, steepness = self._last_crossing(value, top)
+            self.by_lines[pixels] = self._level * self._edge.model_error / steepness
             for name, (offset, sigma) in results.items():
                 values, errors = self.energies[name]
-                valid = good & np.isfinite(offset) & np.isfinite(sigma)
                 moved, unlike = self._shift[name]
-                values[pixels] = np.where(valid, offset + (self._edge.e0 - moved), np.nan)
-                errors[pixels] = np.where(valid, np.hypot(sigma, unlike), np.nan)
+                by_noise, sigma = np.zeros_like(rough), np.hypot(sigma, unlike)
+                if self._trials is not None:
+                    by_noise, sigma = self._trials.of(name, rough, sigma)
+                valid = good & np.isfinite(offset) & np.isfinite(sigma)
+                values[pixels] = np.where(valid, offset + (self._edge.e0 - moved) - by_noise, np.nan)
+                errors[pixels] = np.where(valid, sigma, np.nan)
 
     def edges(self, block: Block) -> Float64Array:
         """Return the edge energies (P,) of normalized spectra (E, P) in eV, NaN where the level is not crossed."""
@@ -161,6 +166,26 @@ class EdgeFit:
             value, _ = self._rows(block[self._frames].astype(np.float32))
             offset, *_ = self._last_crossing(value, self._last_argmax(value))
         return offset + (self._edge.e0 - self._shift["edge_energy"][0])
+
+    def positions(self, block: Block) -> dict[str, Float64Array]:
+        """Return the three energies of spectra (E, P) without noise, in eV, NaN where there are none."""
+        with np.errstate(all="ignore"):
+            value, slope, top = self._searched(block, self._edge.measure(block))
+            crossing, *_ = self._last_crossing(value, top)
+            offsets = crossing, self._vertex_of(slope, 1), self._vertex_of(value, 0)
+        return {name: offset + self._edge.e0 for name, offset in zip(self.energies, offsets, strict=True)}
+
+    def _searched(self, block: Block, lines: Lines) -> tuple[Float32Array, Float32Array, IndexArray]:
+        """Values and slopes at the searched energies, and the highest value; slopes above it are no rise."""
+        raw = block[self._frames]
+        if self._normalized:
+            mu = raw.astype(np.float32, copy=False)
+        else:
+            mu = self._scaled(raw, lines.low, lines.low_slope, lines.jump)
+        value, slope = self._rows(mu)
+        top = self._last_argmax(value)
+        np.copyto(slope, np.float32(-np.inf), where=self._number[1:-1] > top)
+        return value, slope, top
 
     def _scaled(self, raw: Block, low: Float64Array, slope: Float64Array, jump: Float64Array) -> Float32Array:
         """Normalized spectra at the energies that are used."""
@@ -208,7 +233,7 @@ class EdgeFit:
         rise = slope * (self._offset[i + 1] - self._offset[i])
         steeper = self._pair.form(i, (-1.0, 0.0, 1.0)) * noise.row(i) * (scale / rise) ** 2
         sigma = np.sqrt(variance * (1 + 4 * steeper)) * scale / slope
-        return np.where(steeper < _STEEPER, offset, np.nan), sigma
+        return offset, sigma
 
     def _vertex(
         self, rows: Float32Array, kind: int, noise: BlockErrors | AmountErrors, scale: Float64Array
@@ -217,11 +242,7 @@ class EdgeFit:
 
         Rows elsewhere that noise may have kept below the highest one add to the error.
         """
-        one = self._kinds[kind]
-        top = self._last_argmax(rows)
-        inside = (top > 0) & (top < len(rows) - 1)
-        # The highest row is where noise puts it, the vertex of smoothed rows less so.
-        j = one.nearest(parabola(one, rows, one.within(top))[0]) if self._smooth else one.within(top)
+        one, (top, j) = self._kinds[kind], self._rows_of_vertex(rows, kind)
         offset, gradient, bend = parabola(one, rows, j)
         before, middle, after = one.rows.rows
         tilt = (
@@ -233,31 +254,33 @@ class EdgeFit:
         variance += spread_of_bases(one, rows, j, offset, point)
         ends = slice(kind, len(self._alone) - kind)
         spread, doubt = rivals(rows, top, one.axis, point, self._errors[kind].own, self._alone[ends], self._reach[ends])
-        sure = inside & (doubt < _MOST_DOUBT) & (offset > one.axis[before[j]]) & (offset < one.axis[after[j]])
+        sure = (doubt < _MOST_DOUBT) & self._is_inside(one, top, j, offset)
         sigma = np.sqrt(variance + spread)
         sure &= sigma < _WIDEST * (self.search_range[1] - self.search_range[0])
         return np.where(sure, offset, np.nan), sigma
 
+    def _rows_of_vertex(self, rows: Float32Array, kind: int) -> tuple[IndexArray, IndexArray]:
+        """The highest row, and the middle one of the parabola around it."""
+        one, top = self._kinds[kind], self._last_argmax(rows)
+        # The highest row is where noise puts it, the vertex of smoothed rows less so.
+        return top, one.nearest(parabola(one, rows, one.within(top))[0]) if self._smooth else one.within(top)
+
+    def _vertex_of(self, rows: Float32Array, kind: int) -> Float64Array:
+        """The vertex of the parabola around the highest row in eV from E0, NaN if it is at an end."""
+        one, (top, j) = self._kinds[kind], self._rows_of_vertex(rows, kind)
+        offset, *_ = parabola(one, rows, j)
+        return np.where(self._is_inside(one, top, j, offset), offset, np.nan)
+
+    @staticmethod
+    def _is_inside(one: Rows, top: IndexArray, j: IndexArray, offset: Float64Array) -> BoolArray:
+        """Whether a maximum is not at an end, and its vertex among the rows of its parabola."""
+        before, _, after = one.rows.rows
+        inside: BoolArray = (top > 0) & (top < one.axis.size - 1)
+        return inside & (offset > one.axis[before[j]]) & (offset < one.axis[after[j]])
+
     def _last_argmax(self, rows: Float32Array) -> IndexArray:
         """Index of the largest row of each column; two passes along rows are much faster than numpy's argmax."""
         return _last_true(rows == rows.max(axis=0), self._number[: len(rows)])
-
-
-def search_frames(axis: Float64Array, energy: tuple[float, float]) -> slice:
-    """Return the frames in a search range (eV).
-
-    Raises
-    ------
-    ValueError
-        If fewer than five energies lie in it.
-    """
-    first, last = np.searchsorted(axis, (energy[0] - 1e-6, energy[1] + 1e-6))
-    if last - first < _MIN_ENERGIES:
-        raise ValueError(
-            f"{last - first} energies lie in the search range {energy[0]:g} to {energy[1]:g} eV, but at least "
-            f"{_MIN_ENERGIES} are needed; the stack covers {axis[0]:g} to {axis[-1]:g} eV: widen energy"
-        )
-    return slice(int(first), int(last))
 
 
 def _last_true(flags: BoolArray, number: NDArray[Any]) -> IndexArray:

@@ -232,6 +232,15 @@ class EdgeNoise:
         own = lines.noise**2 / variance[self._pre].mean(axis=0)
         return BlockErrors(variance[self._searched], self._pairs.astype(np.float32) @ variance, self._scales(own))
 
+    def of_points(self, block: Block, lines: Lines) -> Block | None:
+        """Return the variance of each point of the spectra (E, P) of a stack; None if amounts carry all noise."""
+        if self._amounts is not None:
+            return None
+        variance = self._variance(block, lines, slice(None))
+        own = lines.noise**2 if variance is None else lines.noise**2 / variance[self._pre].mean(axis=0)
+        result: Block = self._scales(own) * (np.ones((len(block), 1)) if variance is None else variance)
+        return result
+
     def typical(self, block: Block, lines: Lines) -> Float64Array:
         """Return the standard error of a point near E0 as a share of the jump, of each spectrum (E, P) of a stack."""
         jump = np.ones_like(lines.jump) if self._is_normalized else lines.jump

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_xanes._typing import BoolArray, Float32Array, Float64Array, IndexArray
+from napari_xanes._typing import Float32Array, Float64Array, IndexArray
 from napari_xanes.maps.fitting.edge_noise import at
 
 _FAR = 3.5
@@ -50,33 +50,24 @@ def rivals(
     variance, probability : ndarray, shape (P,)
         Variance in eV squared that close rivals add, and the probability that a rival beyond is the maximum.
     """
-    spread, doubt = np.zeros(top.size), np.zeros(top.size)
+    n_pixels = top.size
     highest = at(rows, top)
     least = highest - (_FAR * np.sqrt(own.max() + own[top]) * noise).astype(np.float32)
-    first, last = _ends(rows > least)
-    near = reach[top]
-    some = np.flatnonzero((axis[last] - axis[top] > near) | (axis[top] - axis[first] > near))
-    if some.size == 0:
-        return spread, doubt
-    distance = axis[:, None] - axis[top[some]]
-    variance = (own[:, None] + own[top[some]]) * noise[some] ** 2
-    below = (highest[some] - rows[:, some].astype(np.float64)) / np.sqrt(variance)
-    odds = odds_of(below) * alone[:, None]
-    distance = np.abs(distance)
-    odds[distance <= near[some]] = 0
-    total = odds.sum(axis=0)
-    close = distance <= _CLOSE * near[some]
-    spread[some] = (odds * distance**2 * close).sum(axis=0) / (1 + total)
-    doubt[some] = (odds * ~close).sum(axis=0) / (1 + total)
-    return spread, doubt
+    # Few rows are as high as this, so only these are looked at.
+    row, pixel = np.divmod(np.flatnonzero(rows > least), n_pixels)
+    distance, near = np.abs(axis[row] - axis[top[pixel]]), reach[top[pixel]]
+    away = distance > near
+    row, pixel, distance, near = row[away], pixel[away], distance[away], near[away]
+    variance = (own[row] + own[top[pixel]]) * noise[pixel] ** 2
+    below = (highest[pixel] - rows[row, pixel].astype(np.float64)) / np.sqrt(variance)
+    odds = odds_of(below) * alone[row]
+    close = distance <= _CLOSE * near
 
+    def summed(values: Float64Array) -> Float64Array:
+        return np.bincount(pixel, values, minlength=n_pixels).astype(np.float64, copy=False)
 
-def _ends(flags: BoolArray) -> tuple[IndexArray, IndexArray]:
-    """The first and the last True row of each column, by passes along rows, which are faster than argmax."""
-    n = len(flags)
-    number = np.arange(n, dtype=np.uint8 if n < 256 else np.uint32)[:, None]
-    last = (flags * number).max(axis=0).astype(np.intp)
-    return n - 1 - (flags * number[::-1]).max(axis=0).astype(np.intp), last
+    total = 1 + summed(odds)
+    return summed(odds * distance**2 * close) / total, summed(odds * ~close) / total
 
 
 def odds_of(below: Float64Array) -> Float64Array:

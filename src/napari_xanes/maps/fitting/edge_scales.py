@@ -8,8 +8,8 @@ import numpy as np
 
 from napari_xanes._typing import Block, Float64Array
 from napari_xanes.edge import EdgeLines, Range
-from napari_xanes.edge.local_quadratic import local_quadratic, rows_beside
-from napari_xanes.maps.fitting.edge_fit import EdgeFit, search_frames
+from napari_xanes.edge.local_quadratic import local_quadratic, rows_beside, search_frames
+from napari_xanes.maps.fitting.edge_fit import EdgeFit
 from napari_xanes.maps.fitting.edge_noise import EdgeNoise
 from napari_xanes.stack import SpectralStack
 
@@ -62,7 +62,7 @@ _STEPS = 12
 
 
 def estimate_scales(
-    stack: SpectralStack, edge: EdgeLines, energy: Range, level: float, least_jump: float, given: Scales
+    sample: SpectralStack, edge: EdgeLines, energy: Range, level: float, least_jump: float, given: Scales
 ) -> Scales:
     """Estimate noise and smoothing from a sample of pixels.
 
@@ -72,8 +72,8 @@ def estimate_scales(
 
     Parameters
     ----------
-    stack : SpectralStack
-        The stack.
+    sample : SpectralStack
+        Some pixels of a stack, in memory (`sample_of`).
     edge : EdgeLines
         Its lines.
     energy : tuple of float
@@ -88,8 +88,8 @@ def estimate_scales(
     noise, smooth, shift = given
     if noise is not None and (smooth == 0 or (smooth is not None and shift is not None)):
         return Scales(noise, smooth, shift or _UNMOVED)
-    sample, frames = _sampled(stack), search_frames(stack.energy, energy)
-    block = np.asarray(sample.data, dtype=np.float32).reshape(stack.energy.size, -1)
+    frames, is_normalized = search_frames(sample.energy, energy), sample.quantity == "normalized"
+    block = np.asarray(sample.data, dtype=np.float32).reshape(sample.energy.size, -1)
     with np.errstate(all="ignore"):
         lines = edge.measure(block)
         chosen = np.isfinite(block.sum(axis=0)) & (lines.jump > least_jump)
@@ -98,12 +98,12 @@ def estimate_scales(
         if noise is None:
             noise = EdgeNoise(edge, sample, frames).pooled(block, lines, chosen)
         typical = float(np.median(EdgeNoise(edge, sample, frames, noise).typical(block, lines)[chosen]))
-        typical = min(typical, _roughness(block[frames][:, chosen], stack.energy[frames], sample, lines.jump[chosen]))
-        mean = _mean(edge, block[:, chosen], stack.quantity == "normalized")
+        typical = min(typical, _roughness(block[frames][:, chosen], sample.energy[frames], sample, lines.jump[chosen]))
+        mean = _mean(edge, block[:, chosen], is_normalized)
         smooth = _smoothing(mean, edge, frames, typical) if smooth is None else smooth
         if shift is None and smooth:
             search = _Search(edge, energy, level, smooth)
-            shift = _shifts(search, _normalized(edge, block[:, chosen], stack.quantity == "normalized"), mean, typical)
+            shift = _shifts(search, _normalized(edge, block[:, chosen], is_normalized), mean, typical)
     return Scales(noise, smooth, shift or _UNMOVED)
 
 
@@ -120,8 +120,8 @@ def _roughness(block: Block, axis: Float64Array, stack: SpectralStack, jump: Flo
     return float(np.median(np.abs(share)) / _MEDIAN_OF_NORMAL)
 
 
-def _sampled(stack: SpectralStack) -> SpectralStack:
-    """Some rows of a stack, in memory."""
+def sample_of(stack: SpectralStack) -> SpectralStack:
+    """Return some rows of a stack, in memory: about a thousand pixels."""
     n_pixels, rows = int(np.prod(stack.shape[1:])), stack.shape[-2]
     step = max(1, min(rows, round(n_pixels / _SAMPLE_PIXELS)))
     slices = max(1, round(n_pixels / step / _SAMPLE_PIXELS))
