@@ -15,6 +15,8 @@ from napari_xanes.io.spectra.roles import NORMALIZED, RAW, Meaning, Role
 Values = NDArray[np.float64]
 
 _I0_NAME = re.compile(r"(?<![A-Za-z])I[_ ]?[0O]", re.IGNORECASE)
+_PLAIN_I0 = re.compile(r"\s*I[_ ]?[0O]\s*(?:[(\[/].*)?", re.IGNORECASE)
+_HUTCH = re.compile(r"(?:[eo]h|hutch|exp)[_ ]?\d", re.IGNORECASE)
 REFERENCE = 4
 """Rank of what the reference behind the sample gives."""
 
@@ -65,15 +67,39 @@ class Columns:
         return sorted(found, key=lambda i: (len(self.names[i]), self.names[i].lower()))
 
 
+def is_negative(counts: Values) -> bool:
+    """Whether numbers are negative or zero throughout."""
+    return bool(np.nanmax(counts, initial=-np.inf) <= 0 and np.nanmin(counts, initial=0.0) < 0)
+
+
+def turned(counts: Values) -> Values:
+    """Return currents that an electrometer writes as negative numbers with their sign turned; others unchanged.
+
+    Examples
+    --------
+    >>> turned(np.array([-2.0, -3.0])), turned(np.array([-2.0, 3.0]))
+    (array([2., 3.]), array([-2.,  3.]))
+    """
+    return -counts if is_negative(counts) else counts
+
+
+def sign_remarks(table: Columns, columns: Sequence[int]) -> tuple[str, ...]:
+    """Say which of the columns are negative throughout, so that their sign was turned."""
+    names = [table.names[i] for i in columns if is_negative(table.values[:, i])]
+    return (f"negative throughout, sign turned: {', '.join(names)}",) if names else ()
+
+
 def transmission(i0: Values, it: Values) -> Values:
-    """Return ln(I0/It), NaN where it has no value."""
+    """Return ln(I0/It), NaN where it has no value; currents that are negative throughout have their sign turned."""
+    i0, it = turned(i0), turned(it)
     with np.errstate(divide="ignore", invalid="ignore"):
         mu = np.log(i0 / it)
     return np.where(np.isfinite(mu), mu, np.nan)
 
 
 def ratio(signal: Values, i0: Values) -> Values:
-    """Return signal/I0, NaN where it has no value."""
+    """Return signal/I0, NaN where it has no value; currents that are negative throughout have their sign turned."""
+    signal, i0 = turned(signal), turned(i0)
     with np.errstate(divide="ignore", invalid="ignore"):
         mu = signal / i0
     return np.where(np.isfinite(mu), mu, np.nan)
@@ -100,7 +126,9 @@ def _as_is(table: Columns, role: Role, order: Sequence[str], normalized: bool) -
     """Columns that are mu(E), the best name first."""
 
     def preference(i: int) -> int:
-        name = table.names[i].split("(")[0].split()[0].lower() if table.names[i].split() else ""
+        words = table.names[i].split("(")[0].split()
+        name = words[0].lower() if words else ""
+        name = name if name in order else name.replace("_", "")
         return order.index(name) if name in order else len(order)
 
     return [_column(table, i, normalized, 0) for i in sorted(table.of(role), key=preference)]
@@ -113,10 +141,14 @@ def _column(table: Columns, i: int, normalized: bool | None, rank: int) -> Candi
 
 
 def i0_of(table: Columns) -> int | None:
-    """The column of I0: one called I0 before monitors; of several the last hutch by name, nearest the sample."""
+    """The column of I0: one called I0 before monitors; of several hutches the last one by name, nearest the sample."""
     columns = table.of("i0")
     named = [i for i in columns if _I0_NAME.search(table.names[i])]
     columns = named or columns
+    # ``I0`` beside ``I0_raw`` or ``I0_2`` is what the beamline itself divides by.
+    plain = [i for i in columns if _PLAIN_I0.fullmatch(table.names[i])]
+    if plain and not any(_HUTCH.search(table.names[i]) for i in columns):
+        return plain[0]
     return columns[-1] if columns else None
 
 
@@ -129,7 +161,8 @@ def transmitted(table: Columns, i0: int) -> list[Candidate]:
             names: dict[str, list[str]] = {"i0": [table.names[i0]], role: [table.names[i]]}
             mu = transmission(table.values[:, i0], table.values[:, i])
             formula = f"ln({table.names[i0]}/{table.names[i]})"
-            found.append(Candidate("transmission", formula, mu, names, False, rank))
+            remarks = sign_remarks(table, [i0, i])
+            found.append(Candidate("transmission", formula, mu, names, False, rank, remarks))
     return found
 
 
@@ -160,7 +193,11 @@ def _of_one_kind(table: Columns, columns: list[int]) -> list[int]:
     elements: dict[str, int] = {}
     for i in columns:
         elements.setdefault(table.meanings[i].element, i)
-    return list(elements.values()) if any(elements) else columns
+    # Beside numbered elements, a column without a number is their sum or their mean.
+    if any(elements):
+        return [i for element, i in elements.items() if element]
+    # ``If`` and ``If_raw`` are one signal; columns of one name are elements without numbers.
+    return [i for i in columns if table.names[i] == table.names[columns[0]]]
 
 
 def fluorescence(table: Columns, columns: list[int], i0: int, rank: int = 2) -> Candidate:
@@ -181,7 +218,7 @@ def fluorescence(table: Columns, columns: list[int], i0: int, rank: int = 2) -> 
     taken = {"i0": [table.names[i0]], "signal": names}
     if pairs:
         taken |= {"icr": [table.names[icr] for icr, _ in pairs], "ocr": [table.names[ocr] for _, ocr in pairs]}
-    return Candidate("fluorescence", formula, mu, taken, False, rank, remarks)
+    return Candidate("fluorescence", formula, mu, taken, False, rank, remarks + sign_remarks(table, [i0, *columns]))
 
 
 def _rates(table: Columns, columns: list[int]) -> list[tuple[int, int]]:

@@ -103,7 +103,8 @@ def _one_a_line(lines: list[str], n_columns: int) -> list[str] | None:
     if len(lines) <= n_columns or not lines[-n_columns - 1].rstrip().endswith(":"):
         return None
     names = [" ".join(line.lstrip(_MARKS).split()) for line in lines[-n_columns:]]
-    return names if all(number_of(name) is None for name in names) else None
+    are_names = _are_names(names) and not any(name.endswith(":") for name in names)
+    return names if are_names and all(number_of(name) is None for name in names) else None
 
 
 def _in_one_line(lines: list[str], n_columns: int) -> list[str] | None:
@@ -122,6 +123,12 @@ def _in_one_line(lines: list[str], n_columns: int) -> list[str] | None:
         if plain is None and distance <= (1 if below is None else 2):
             plain = names
     return plain and _with_units(plain, below)
+
+
+def names_energy(line: str, n_columns: int) -> bool:
+    """Whether a line names columns, and one of them can be an energy or an angle."""
+    names = _split(line, n_columns)
+    return names is not None and _names_energy(names)
 
 
 def _names_energy(names: list[str]) -> bool:

@@ -31,6 +31,20 @@ _SPACING = (
 )
 _CRYSTAL = re.compile(r"(?<![a-z])(si|ge|insb|diamond)\s*[-_(\[<]?\s*(\d)[ ,]?(\d)[ ,]?(\d)(?!\d)", re.IGNORECASE)
 _EDGE = re.compile(r"\s*(\d+\.?\d*)\b.*=\s*E_edge", re.IGNORECASE)
+_OTHER_AXIS = re.compile(
+    r"(?<![a-z])(?:nm|cm\s*\^?\s*[-\u2212\u207b]\s*[1\u00b9]|1\s*/\s*cm|wave|raman|binding|kinetic|emission|emitted|loss|"
+    r"lambda|temp\w*)(?![a-z])|wavenumber|wavelength|wellenl|\u03bb|\u6ce2\u6570|\u6ce2\u9577",
+    re.IGNORECASE,
+)
+"""Names of axes of other methods, and units of lengths and wavenumbers."""
+
+_WIDEST_KEV = 5.0
+_COARSEST_KEV = 0.015
+_WIDEST_EVEN = 2.0
+_POINTS = 20
+EV_FOR_KEV = "keV (the header says eV, but no edge lies below 20 eV)"
+"""The unit of energies in keV under a name that says eV."""
+
 _RANK = {"readback": 0, "plain": 1, "setpoint": 2}
 
 
@@ -90,6 +104,8 @@ def energy_axis(
         return _unnamed(values, header)
     refused: list[str] = []
     for i in _ranked(meanings, "energy", names):
+        if _OTHER_AXIS.search(names[i]):
+            continue
         axis = _as_energy(values[:, i], meanings[i], [names[i]])
         if axis is None:
             axis = _from_edge(values[:, i], header)
@@ -103,10 +119,19 @@ def energy_axis(
         if (axis := _from_angle(values[:, i], meanings[i], header)) is not None:
             return EnergyAxis(axis[0], i, axis[1], _why(i, names, meanings))
     if refused:
-        raise ValueError(f"{', '.join(refused)} can be no photon energies in eV or keV; choose a column with energy=")
+        raise ValueError(
+            f"{', '.join(refused)} can be no photon energies in eV or keV{_why_relative(values, meanings)}; choose a "
+            "column with energy="
+        )
     # Without a name that says energy, small numbers may be wavelengths, angles or k as well as keV.
-    if meanings[0].role == "unknown" and values[:, 0].min() >= _SURELY_EV and _can_be_energies(values[:, 0]):
-        energy, unit = to_ev(values[:, 0], unit_in(names[:1]))
+    named_unit = unit_in(names[:1])
+    if (
+        meanings[0].role == "unknown"
+        and not _OTHER_AXIS.search(names[0])
+        and (named_unit or values[:, 0].min() >= _SURELY_EV)
+        and _can_be_energies(values[:, 0])
+    ):
+        energy, unit = to_ev(values[:, 0], named_unit)
         return EnergyAxis(energy, 0, unit, f"no column is called energy; the first one, {names[0]!r}, can be energies")
     angles = [names[i] for i, m in enumerate(meanings) if m.role == "angle"]
     hint = f"; {angles[0]!r} is an angle, but the header gives no d-spacing or crystal" if angles else ""
@@ -134,6 +159,13 @@ def _why(i: int, names: Sequence[str], meanings: Sequence[Meaning]) -> str:
     return f"energy from column {i + 1}, {names[i]!r}{source}{beside}"
 
 
+def _why_relative(values: NDArray[np.float64], meanings: Sequence[Meaning]) -> str:
+    """Say that energies around zero, as multiplet programs write them, are relative to an edge."""
+    columns = [values[:, i] for i, m in enumerate(meanings) if m.role == "energy"]
+    around_zero = any(np.nanmin(c, initial=0.0) < 0 < np.nanmax(c, initial=0.0) for c in columns)
+    return ", because they are relative to an edge that the file does not give" if around_zero else ""
+
+
 def _range(column: NDArray[np.float64]) -> str:
     finite = column[np.isfinite(column)]
     return f"{finite.min():g} to {finite.max():g}" if finite.size else "no numbers"
@@ -148,7 +180,9 @@ def _as_energy(
     energy, unit = to_ev(column, meaning.unit if meaning.unit in ("eV", "keV") else unit_in(labels))
     low, high = float(energy.min()), float(energy.max())
     if meaning.unit == "eV" and high < LOWEST:
-        energy, unit = energy * 1e3, "keV (the header says eV, but no edge lies below 20 eV)"
+        if high > _WIDEST_EVEN * low:
+            return None
+        energy, unit = np.round(energy * 1e3, 9), EV_FOR_KEV
         low, high = low * 1e3, high * 1e3
     lowest = _LOWEST_KEV * 1e3 if unit.startswith("keV") else LOWEST
     if not (lowest <= low < high <= HIGHEST and high <= _LARGEST_RATIO * low):
@@ -232,8 +266,24 @@ def _unnamed(values: NDArray[np.float64], header: Sequence[str]) -> EnergyAxis:
             "its first column is no list of photon energies in eV or keV, and no line names the columns; "
             "choose one with energy="
         )
-    energy, unit = to_ev(values[:, 0], unit_in(header))
+    named_unit = unit_in(header)
+    if named_unit is None and (axis := _other_axis(values[:, 0])):
+        raise ValueError(
+            f"no line names the columns, and the first one, {_range(values[:, 0])}, may be {axis} as well as energies; "
+            "choose it with energy=1 if it is the energy"
+        )
+    energy, unit = to_ev(values[:, 0], named_unit)
     return EnergyAxis(energy, 0, unit, "no line names the columns; the first one can be energies")
+
+
+def _other_axis(column: NDArray[np.float64]) -> str:
+    """What an axis without name and unit may be as well: scans of other methods have even steps over wide ranges."""
+    low, high, steps = column.min(), column.max(), np.abs(np.diff(column))
+    if high < _SURELY_EV:
+        coarse = steps.size > 1 and np.median(steps) >= _COARSEST_KEV and np.ptp(steps) < 0.1 * np.median(steps)
+        return "k or an angle" if high - low > _WIDEST_KEV or (coarse and steps.size > _POINTS) else ""
+    even = steps.size > _POINTS and np.ptp(steps) < 1e-3 * np.median(steps)
+    return "wavelengths or wavenumbers" if even and high > _WIDEST_EVEN * low else ""
 
 
 def _can_be_energies(column: NDArray[np.float64]) -> bool:

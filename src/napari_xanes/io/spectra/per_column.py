@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ _QUANTITIES = {"normalized absorption": True, "optical depth (OD)": False, "fluo
 EXPORTED = " · "
 """Stands between name and quantity in the headings of curves that the Spectra dock exports."""
 
+_TRANSMITTANCE = re.compile(
+    r"transmittance|%\s*t\b|\bt\s*[(\[]?\s*%|\bi[_ ]?[0o]?[1t]?\w*\s*/\s*i[_ ]?[01ot]", re.IGNORECASE
+)
 _DEVIATION = "standard deviation"
 _LARGEST_MU = 100.0
 """No optical depth is larger; numbers above are counts."""
@@ -66,6 +70,12 @@ def _refuse_counters(columns: Columns, others: list[int], known: list[int], *, n
     if len(others) == 1:
         if columns.meanings[others[0]].role in ("k", "time", "index"):
             raise ValueError(f"no mu(E) among the columns {', '.join(columns.names)}; choose with signal=")
+        role = columns.meanings[others[0]].role
+        if role == "it" or (role in ("other", "unknown") and _TRANSMITTANCE.search(names[0])):
+            raise ValueError(
+                f"{names[0]!r} is what the sample transmits, not mu(E), and no column of I0 was found; choose with "
+                "signal= to take it as it is"
+            )
         return
     roles = {columns.meanings[i].role for i in known}
     if known and roles & {"i0", "it", "iref", "icr", "ocr"}:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.frames import ordered
 from napari_xanes.io.spectra.absorption import Candidate, Columns
-from napari_xanes.io.spectra.energy_axis import EnergyAxis
+from napari_xanes.io.spectra.energy_axis import EV_FOR_KEV, EnergyAxis
 from napari_xanes.io.spectra.table import Table
 from napari_xanes.spectrum import Spectrum
 
@@ -34,6 +34,8 @@ def said(axis: EnergyAxis, taken: Candidate, why: str, columns: Columns) -> dict
 def spectrum_of(name: str, axis: EnergyAxis, taken: Candidate, table: Table, metadata: dict[str, Any]) -> Spectrum:
     """The spectrum of a candidate, sorted, repeats averaged; points without a value are left out with a warning."""
     remarks = list(table.warnings)
+    if axis.unit == EV_FOR_KEV:
+        remarks.append(f"energies taken as {axis.unit}")
     good = np.isfinite(taken.mu)
     if good.sum() < 2:
         raise ValueError(f"{taken.formula} has {good.sum()} values; a spectrum needs at least two")

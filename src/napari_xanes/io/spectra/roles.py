@@ -7,6 +7,7 @@ Pure functions of names. Beamlines decorate names with hutches, devices, counter
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
@@ -77,7 +78,8 @@ _NO_SIGNAL = re.compile(
     r"\w*(gain|offset|sensitivity)|sens|i\d?off|\w+off|off|volts?|voltage|temp(erature)?\w*|current|ring\w*|sr|beam|"
     r"gap|slit\w*|motor\w*|pitch|roll|piezo|"
     r"stage|position|pos|\w*norm(?<!^norm)|pressure|shutter|filter\w*|stddev|std|sigma|error|err|deviation|[xyz]|h|l|"
-    r"total_counts|tscaler|preslit|ipreslit|prekb|chi2|unixtime|flag|gate"
+    r"total_counts|tscaler|preslit|ipreslit|prekb|chi2|unixtime|flag|gate|dark\w*|bkgd?|bg|background|pedestal|zero|"
+    r"rms|var(iance)?|amp\w*|hv|min(imum)?|max(imum)?|range|status|transmittance"
 )
 _ABSORPTION = {"absorption", "mu", "xanes", "intensity", "absorbance"}
 _BACKGROUND = re.compile(r"n?bkg|fbkg|background|der|deriv(ative)?|pre_?edge|post_?edge|bg|mu0|nbkg|smooth")
@@ -85,6 +87,7 @@ _K = re.compile(r"k|r|chi\w{0,2}|kname|kw\d?|path\w*|q|re|im|mag|pha|wavelength|
 _ENERGY = re.compile(r"\w*energ\w*|\w*nrj\w*|\w*nrg\w*|e|en|eng|ener|ev|kev|hv|hnu|omega|\w*xeng|mono_?e|emono|photon")
 _NO_ENERGY = {
     "e0", "ring", "edge", "shift", "error", "sigma", "gap", "loss", "emission", "spread", "fermi", "resolution",
+    "binding", "kinetic", "emitted",
 }  # fmt: skip
 _RELATIVE = re.compile(r"relative|rel|e-e0|e-e_edge|delta|e-ef")
 _ANGLE = re.compile(r"angle|\w*theta|bragg\w*|th|ang|dcm_?th|mth")
@@ -93,7 +96,7 @@ _I0 = re.compile(r"i0[a-z]{0,12}|io|i00|izero|mon|monitor\d?|imon|ic0|ion0|incid
 _IT = re.compile(r"i1[a-z]{0,12}|it|itrans|trans|transmission|transmitted|itr|ic1|ion1|it\d|itm")
 _IREF = re.compile(r"i[23][a-z]{0,12}|ir|iref\w*|irefer|ref|reference|ic2|ion2|refer|foil|iir")
 _FLUORESCENCE = re.compile(
-    r"i?fluor\w*|fluo|flu|if\d{0,2}|iff|ff|ifl\w*|t?fy\d?|pfy\d?|lytle\w*|pips\d?|vortex\w*|sdd\d*|sf|fl[ay]?\d{1,2}|"
+    r"i?fluor\w*|fluo\d{0,2}|flu\d{0,2}|if\d{0,2}|iff|ff\d{0,2}|ifl\w*|t?fy\d?|pfy\d?|lytle\w*|pips\d?|vortex\w*|sdd\d*|sf|fl[ay]?\d{1,2}|"
     r"flatot|ge\d{1,3}|roi\d*|mca\d{1,3}|sca\d{1,3}|xmap\w*|xsp3\w*|xspress\w*|mercury\w*|ketek\w*|canberra\w*|ifch\d*|"
     r"diode|pin|counts?_?corr|pilatus\d*|eigerroi\d*|herfd|hires|cyberstar|nai"
 )
@@ -113,8 +116,15 @@ _CORRECTED = {"corr", "corrected", "dtc", "c"}
 _PLAIN_WORDS = {
     "sum", "tot", "total", "corr", "corrected", "dtc", "cps", "counts", "cts", "roi", "all", "dxp", "raw", "net",
 }  # fmt: skip
+_TRANSLATED = {
+    "エネルギー": "energy", "能量": "energy", "에너지": "energy", "энергия": "energy", "ενέργεια": "energy",
+    "角度": "angle", "각도": "angle", "угол": "angle", "吸光度": "absorbance", "吸収": "absorption",
+}  # fmt: skip
 _DEVICES = {"d", "mca", "det", "ch", "elem", "el"}
-_DETECTORS = {"sca", "fla", "fl", "ge", "ifch", "icr", "ocr", "iffast", "ifslow", "sdd", "trueicr"}
+_DETECTORS = {
+    "sca", "fla", "fl", "ge", "ifch", "icr", "ocr", "iffast", "ifslow", "sdd", "trueicr", "if", "ff", "fluo", "fluor",
+    "ifluor", "vortex", "ketek",
+}  # fmt: skip
 """Words that a number of the element follows; names of devices are no part of the line."""
 
 
@@ -137,7 +147,7 @@ def meaning_of(name: str) -> Meaning:
     text = name.split("||")[0].strip()
     unit = match[1].lower() if (match := _UNIT.search(text)) else ""
     unit = _UNITS.get(unit, unit)
-    text = re.sub(r"^\d{1,3}[_)]\s*", "", text).strip("\"'*$ \t").lower()
+    text = _in_english(re.sub(r"^\d{1,3}[_)]\s*", "", text).strip("\"'*$ \t").lower())
     if formula := _formula(text):
         return Meaning(formula)
     bare = re.sub(r"[(\[].*?[)\]]|/\s*\w+$", " ", text)
@@ -158,11 +168,27 @@ def meaning_of(name: str) -> Meaning:
     return _fluorescence(meaning, words) if role in ("if", "icr", "ocr", "tey") else meaning
 
 
+def _in_english(text: str) -> str:
+    """A name without accents, with the words for energy and angle in English."""
+    if text.isascii():
+        return text
+    for word, english in _TRANSLATED.items():
+        text = text.replace(word, english)
+    plain = unicodedata.normalize("NFD", text)
+    return "".join(letter for letter in plain if not unicodedata.combining(letter))
+
+
 def _formula(text: str) -> Role | None:
     """The role of a column that is named by its formula, such as ``ln(I0/I1)`` or ``FF/I0``."""
     if match := _LOG.search(text):
         numerator, denominator = (match[1] or match[3]), (match[2] or match[4])
+        if _IT.fullmatch(numerator) and _I0.fullmatch(denominator):
+            return "mu" if text[: match.start()].rstrip(" (").endswith(("-", "−")) else "other"
         return "mu" if _I0.fullmatch(numerator) and _IT.fullmatch(denominator) else "mu_ref"
+    if (match := _RATIO.match(text)) and any(
+        _I0.fullmatch(a) and _IT.fullmatch(b) for a, b in (match.groups(), match.groups()[::-1])
+    ):
+        return "other"
     if (match := _RATIO.match(text)) and _I0.fullmatch(match[2]):
         return "mu" if any(p.fullmatch(match[1]) for p in (_FLUORESCENCE, _TEY, _ELEMENT_LINE)) else None
     return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from napari_xanes.io.energies import MOST_COMMENTS
 from napari_xanes.io.files import lines_of
+from napari_xanes.io.spectra.column_names import names_energy
 from napari_xanes.io.spectra.separators import NUMERIC_LINE, Split, separator_of, tabs
 
 MARKS = "#%*!;'/ \t"
@@ -117,3 +118,5 @@ def _fill(content: Text, lines: list[tuple[int, str, str]], split: Split) -> Non
         # A header that comes again begins a new scan.
         if kind == "text" or NEW_SCAN.match(stripped) or (run and " " in stripped and stripped in run.above):
             run = None
+        elif run and not run.above and names_energy(stripped, run.width):
+            run = None  # numbers stand above the header

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import zip_longest
 
 Split = Callable[[str], list[str]]
 
@@ -19,6 +20,12 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eEdD][+-]?\d+)?|[+-]?\d+(?:[eEdD][
 _COMMA_INSIDE = re.compile(r"\d,\d")
 _EMPTY_FIELD = re.compile(r",\s*,|^\s*,")
 _LEADING_ZERO = re.compile(r"(?:^|,)\s*0\d")
+_QUOTED_COMMA = re.compile(r'"([^",\n]*,[^"\n]*\d[^"\n]*)"')
+_NO_THOUSANDS = re.compile(r"\.(?!\d{3}(?!\d))")
+_HUNDREDS = re.compile(r"[+-]?[1-9]\d{0,2}")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:[.,]\d{3})+")
+_THOUSANDS_POINT = re.compile(r"\s*[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?\s*")
+_FIELD = re.compile(r'(?:^|,)\s*(?:"([^"]*)"|([^",]*))\s*(?=,|$)')
 _MISSING = re.compile(r"-{1,3}|\*+|n/?a|nan|null|none|inf", re.IGNORECASE)
 
 
@@ -45,14 +52,59 @@ def separator_of(lines: Iterable[str]) -> Split:
     rows = list(lines)
     text = "\n".join(rows)
     if ";" in text:
+        _refuse_thousands([row.split(";") for row in rows])
         return _semicolons
     if "|" in text:
         return _bars
     if "," not in text:
+        if not _NO_THOUSANDS.search(text):
+            _refuse_thousands([row.split() for row in rows])
         return str.split
+    if _QUOTED_COMMA.search(text):
+        return _quoted_of(rows)
     if _has_decimal_commas(rows):
+        _refuse_thousands([row.split() for row in rows])
         return _decimal_commas
     return _commas
+
+
+def _refuse_thousands(rows: list[list[str]]) -> None:
+    """Refuse columns such as ``998``, ``1,001``: a decimal comma is never followed by three digits in each number.
+
+    Raises
+    ------
+    ValueError
+        If the commas or points of a column can separate thousands.
+    """
+    for column in zip_longest(*rows, fillvalue=""):
+        words = [word.strip("\"' \t") for word in column]
+        marked = [word for word in words if "," in word or "." in word]
+        whole = [word for word in words if _HUNDREDS.fullmatch(word)]
+        if whole and marked and all(_THOUSANDS.fullmatch(word) for word in marked):
+            raise ValueError(
+                f"{marked[0]!r} beside {whole[0]!r} can mean thousands or decimals; save numbers without separators of "
+                "thousands"
+            )
+
+
+def _quoted_of(rows: list[str]) -> Split:
+    """Return the function that splits rows with commas within quotes, which separate thousands or decimals."""
+    quoted = [match for row in rows for match in _QUOTED_COMMA.findall(row)]
+    if all(_THOUSANDS_POINT.fullmatch(word) for word in quoted) and any("." in row for row in rows):
+        return _quoted_thousands
+    if any("." in word for word in quoted) or all(_THOUSANDS.fullmatch(word) for word in quoted):
+        raise ValueError(
+            f"the comma of {quoted[0]!r} can mean thousands or decimals; save numbers without separators of thousands"
+        )
+    return _quoted_decimals
+
+
+def _quoted_thousands(row: str) -> list[str]:
+    return [(a or b).replace(",", "").strip() for a, b in _FIELD.findall(row.strip())]
+
+
+def _quoted_decimals(row: str) -> list[str]:
+    return [(a or b).replace(",", ".").strip() for a, b in _FIELD.findall(row.strip())]
 
 
 def _has_decimal_commas(rows: list[str]) -> bool:
