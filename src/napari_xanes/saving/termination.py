@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -37,25 +37,46 @@ class Interruption:
 
     Python runs handlers wherever it comes to next, also in what HDF5 calls while it closes a dataset, and there the
     exception can be lost: a write that did not happen would go unseen.
+
+    While the exception leaves the block, further signals wait until the clean-up is done: people press Ctrl-C twice,
+    and a shell and a queue may both tell a program to end.
     """
 
     def __init__(self) -> None:
         self.error: BaseException | None = None
         self.n_deferring = 0
-        self.waiting: list[Callable[[], None]] = []
+        self.waiting: list[int] = []
 
     def check(self) -> None:
         """Raise again what was raised, if anything was."""
         if self.error is not None:
             raise self.error
 
+    @property
+    def must_wait(self) -> bool:
+        """Whether signals must wait; not if a library has lost `error`, because then nothing is being left."""
+        return self.n_deferring > 0 or (self.error is not None and self.error in _being_handled())
+
+    def send_waiting(self) -> None:
+        """Send the signals again that waited, if they need not wait any more."""
+        while self.waiting and not self.must_wait:
+            signal.raise_signal(self.waiting.pop(0))
+
+
+def _being_handled() -> Iterator[BaseException]:
+    """Give the exception that is being handled in this thread, and those in whose handling it was raised."""
+    error = sys.exception()
+    while error is not None:
+        yield error
+        error = error.__context__
+
 
 @contextmanager
 def cleaning_up() -> Iterator[Interruption]:
     """Unwind the block when the process is told to end (SIGTERM, SIGHUP), as after Ctrl-C, and then end it.
 
-    A handler of the program is called as before; what it raises is kept, too. Threads other than the main one get no
-    signals.
+    A handler of the program is called as before; what it raises is kept, too. Signals that come during the clean-up
+    are handled after it. Threads other than the main one get no signals.
 
     Yields
     ------
@@ -83,9 +104,13 @@ def cleaning_up() -> Iterator[Interruption]:
             os.kill(os.getpid(), termination.number)
         raise
     finally:
-        for number, handler in before.items():
+        interruption.n_deferring += 1
+        for number, handler in reversed(before.items()):
             if number in taken or callable(handler):
                 signal.signal(number, handler)
+        for number in (*_ENDING, signal.SIGINT):
+            if number in interruption.waiting:
+                signal.raise_signal(number)
 
 
 @contextmanager
@@ -103,14 +128,13 @@ def deferred() -> Iterator[None]:
         yield
     finally:
         interruption.n_deferring -= 1
-        while interruption.waiting and not interruption.n_deferring:
-            interruption.waiting.pop(0)()
+        interruption.send_waiting()
 
 
 def _recording(interruption: Interruption, handler: Any) -> Callable[[int, FrameType | None], None]:
     def handle(number: int, frame: FrameType | None) -> None:
-        if interruption.n_deferring:
-            interruption.waiting.append(partial(handle, number, frame))
+        if interruption.must_wait:
+            interruption.waiting.append(number)
             return
         try:
             handler(number, frame)
