@@ -142,6 +142,27 @@ def test_files_reach_the_disk_one_by_one_where_they_must(tmp_path, monkeypatch):
     assert (tmp_path / "a/a.txt").stat().st_ino in synced
 
 
+def test_kept_files_links_and_pipes_reach_the_disk_without_being_written(tmp_path, monkeypatch):
+    opened = []
+
+    def open_file(path, flags, *mode, function=os.open, **more):
+        opened.append(flags)
+        return function(path, flags, *mode, **more)
+
+    monkeypatch.setattr(folders.ctypes, "CDLL", lambda name, **more: object())
+    with folders.replacing_folder(tmp_path / "a") as draft:
+        folder(draft, "new")
+        (draft / "read-only").write_text("kept")
+        (draft / "read-only").chmod(0o444)
+        if os.name != "nt":
+            (draft / "dangling").symlink_to("nowhere")
+            os.mkfifo(draft / "pipe")
+        monkeypatch.setattr(os, "open", open_file)
+    assert (tmp_path / "a/read-only").read_text() == "kept"
+    if os.name != "nt":
+        assert not any(flags & (os.O_WRONLY | os.O_RDWR) for flags in opened), "who is not root can't write them"
+
+
 _KILLED = """
 import os
 from pathlib import Path

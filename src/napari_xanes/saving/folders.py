@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from napari_xanes.saving.termination import cleaning_up
 
 _HERE = -100
 """AT_FDCWD: names are relative to the working directory."""
+_SYNCED = os.W_OK if os.name == "nt" else os.R_OK
+"""How a file must be accessible to be brought to the disk: Windows wants it open for writing."""
 _EXCHANGE = 2
 """RENAME_EXCHANGE of Linux's renameat2 (rename(2)), and RENAME_SWAP of macOS's renamex_np (sys/stdio.h)."""
 
@@ -102,13 +105,19 @@ def _bring_to_disk(folder: Path) -> None:
     if _whole_disk_synced(folder):
         return
     for here, _, names in os.walk(folder, topdown=False):
-        for name in names:
-            descriptor = os.open(os.path.join(here, name), os.O_RDWR)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        for path in (Path(here, name) for name in names):
+            # Links and pipes have no content; what is read-only is a file that was kept, and on the disk already.
+            if stat.S_ISREG(path.lstat().st_mode) and os.access(path, _SYNCED):
+                _sync_file(path)
         sync_folder(Path(here))
+
+
+def _sync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR if _SYNCED == os.W_OK else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _whole_disk_synced(folder: Path) -> bool:
