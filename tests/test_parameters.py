@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 
@@ -90,3 +90,19 @@ def test_a_type_that_no_form_knows_is_refused() -> None:
 
     with pytest.raises(TypeError, match="can't have the type"):
         parameters_of(odd)
+
+
+def test_an_outer_declaration_changes_what_it_says_and_no_more() -> None:
+    def nested(stack: object, /, *, thing: Any = None) -> None: ...
+
+    inner = Annotated[float | None, Param(unit="eV", kind="reference", files=True, auto="inner")]
+    nested.__annotations__ = {"thing": Annotated[inner, Param(auto="outer")]}
+    assert parameters_of(nested)["thing"].spec == Param(unit="eV", kind="reference", files=True, auto="outer")
+
+
+def test_the_calibration_of_a_library_says_who_needs_it() -> None:
+    from napari_xanes.maps import ESTIMATORS
+
+    calibration = ESTIMATORS["match_library"].parameters["calibration"]
+    assert calibration.default_text == "none; K edges of theory need one"
+    assert (calibration.kind, calibration.spec.files) == ("reference", True)

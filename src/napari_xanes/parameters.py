@@ -7,8 +7,8 @@ line, the checks of a recipe and the documentation all follow from this declarat
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -168,6 +168,16 @@ def _kind(hint: Any) -> tuple[PlainKind, tuple[str, ...]]:
     raise TypeError(f"a parameter can't have the type {hint!r}: there is no field for it in a form")
 
 
+def _joined(specs: Iterable[Param]) -> Param:
+    """Return what nested Annotated declare together: outer ones, which come last, change what inner ones say."""
+    joined = Param()
+    for spec in specs:
+        said = {field.name: getattr(spec, field.name) for field in fields(Param)}
+        defaults = {field.name: field.default for field in fields(Param)}
+        joined = replace(joined, **{name: value for name, value in said.items() if value != defaults[name]})
+    return joined
+
+
 def _without_none(hint: Any) -> tuple[Any, bool]:
     """Return a type without None, and whether None was allowed."""
     if get_origin(hint) in (Union, UnionType):
@@ -198,7 +208,7 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
             continue
         hint, spec = hints[name], Param()
         if get_origin(hint) is Annotated:
-            spec = next((m for m in hint.__metadata__ if isinstance(m, Param)), spec)
+            spec = _joined(m for m in hint.__metadata__ if isinstance(m, Param))
         bare, optional = _without_none(hint.__origin__ if get_origin(hint) is Annotated else hint)
         kind, choices = (spec.kind, ()) if spec.kind else _kind(bare)
         parameters[name] = Parameter(

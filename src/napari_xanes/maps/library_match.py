@@ -121,7 +121,7 @@ def match_library(
     /,
     *,
     library: LibraryArgument = "mn-l23",
-    calibration: Annotated[Reference, Param(kind="reference", auto="none; K edges of theory need one")] = None,
+    calibration: Annotated[Reference, Param(auto="none; K edges of theory need one")] = None,
     shift: Annotated[float, Param(unit="eV", ge=0, le=1, step=0.05, label="shift per pixel")] = 0.3,
     offset: Annotated[float | None, Param(unit="eV", ge=-10, le=10, step=0.1, auto="from the data")] = None,
     background: Background = "linear",
