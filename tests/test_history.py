@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_xanes.arguments import load_region
 from napari_xanes.history import Source, Step, to_plain
 from napari_xanes.run_lengths import mask_from_plain, mask_to_plain
 
@@ -103,3 +104,12 @@ def test_a_source_to_plain_values_and_back_is_unchanged() -> None:
     assert Source.from_plain(original.to_plain()) == original
     assert original.to_read() == (["/a/b.xrm"], {"select": 1})
     assert Source.from_plain(None) is None
+
+
+def test_masks_of_volumes_are_run_lengths_too() -> None:
+    mask = np.zeros((3, 40, 50), dtype=bool)
+    mask[1, 5:20, 10:30] = True
+    plain = to_plain(mask)
+    assert plain == mask_to_plain(mask)
+    assert np.array_equal(load_region(plain), mask)
+    assert np.array_equal(load_region(mask.tolist()), mask)  # as older recipes hold it

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes.field_mapping import FrozenMapping
-from napari_xanes.run_lengths import mask_to_plain
+from napari_xanes.run_lengths import MASK_AXES, mask_to_plain
 
 Plain = None | bool | int | float | str | list[Any] | dict[str, Any]
 
@@ -62,7 +62,7 @@ def _to_plain(value: Any, depth: int) -> Plain:
         return value
     if isinstance(value, str | Path):
         return str(value)  # also of NumPy's texts, whose repr is no literal
-    if isinstance(value, np.ndarray) and value.dtype == bool and value.ndim == 2:
+    if isinstance(value, np.ndarray) and value.dtype == bool and value.ndim in MASK_AXES:
         return mask_to_plain(value)
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()  # type: ignore[no-any-return]

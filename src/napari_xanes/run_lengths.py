@@ -12,8 +12,12 @@ MAX_MASK_PIXELS = 1 << 28
 """Pixels of the largest mask, 16384 x 16384: a few bytes of run lengths can ask for any number."""
 
 
+MASK_AXES = (2, 3)
+"""Numbers of axes of a mask: of an image (Y, X), or of a volume (Z, Y, X)."""
+
+
 def mask_to_plain(mask: np.ndarray) -> dict[str, Any]:
-    """Return a boolean image as run lengths, which are few for brushed regions.
+    """Return a boolean image or volume as run lengths, which are few for brushed regions.
 
     Examples
     --------
@@ -29,7 +33,7 @@ def mask_to_plain(mask: np.ndarray) -> dict[str, Any]:
 
 
 def mask_from_plain(plain: Mapping[str, Any]) -> np.ndarray:
-    """Return the boolean image that `mask_to_plain` wrote; the runs alternate False, True, False ...
+    """Return the boolean image or volume that `mask_to_plain` wrote; the runs alternate False, True, False ...
 
     Raises
     ------
@@ -42,7 +46,7 @@ def mask_from_plain(plain: Mapping[str, Any]) -> np.ndarray:
         if not isinstance(numbers, list | tuple) or not all(type(n) is int and n >= 0 for n in numbers):
             raise ValueError(f"the {name} of a mask are whole numbers, not {str(numbers)[:60]}")
     n_pixels = prod(shape)
-    if len(shape) != 2 or not 0 < n_pixels <= MAX_MASK_PIXELS:
+    if len(shape) not in MASK_AXES or not 0 < n_pixels <= MAX_MASK_PIXELS:
         raise ValueError(f"a mask of shape {shape} is no image of at most {MAX_MASK_PIXELS} pixels")
     if sum(runs) != n_pixels:
         raise ValueError(f"the mask's runs cover {sum(runs)} pixels, its shape {' x '.join(map(str, shape))}")
