@@ -222,3 +222,20 @@ def test_another_version_is_said(folder: Path, depth_stack: SpectralStack) -> No
     assert result.history[-1].version == nx.__version__
     for text in ("steps: [crop]", Recipe([Step("crop")]).to_yaml(), Recipe(result.history).to_yaml(exact=True)):
         assert warnings_of(nx.run(Recipe.from_yaml(text), depth_stack)) == ""
+
+
+def test_a_change_of_the_file_behind_numbers_is_said(
+    folder: Path, depth_stack: SpectralStack, references: list[Spectrum]
+) -> None:
+    nx.write(references, folder / "refs.csv")
+    maps = nx.maps.fit_references(depth_stack, references=[str(folder / "refs.csv")])
+    Recipe(maps.history).save(folder / "recipe.yaml")
+
+    def told() -> str:
+        return warnings_of(nx.run(Recipe.load(folder / "recipe.yaml"), depth_stack))
+
+    assert "refs.csv" not in told()
+    nx.write(shifted(references, 0.5), folder / "refs.csv")
+    assert f"{folder / 'refs.csv'} holds something else than when this step was recorded; the values of then" in told()
+    (folder / "refs.csv").unlink()
+    assert "refs.csv" not in told()

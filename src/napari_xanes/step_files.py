@@ -192,6 +192,8 @@ def _origin(value: Any) -> tuple[str | None, str | None]:
 def changed_files(parameters: Parameters, step: Step, contents: Mapping[str, str]) -> list[str]:
     """Return a sentence for each file that holds other content than when the step was written or carried out.
 
+    A step of a history may hold spectra as numbers: they stay what they were, but the user should know.
+
     Parameters
     ----------
     parameters : mapping of str to Parameter
@@ -210,8 +212,22 @@ def changed_files(parameters: Parameters, step: Step, contents: Mapping[str, str
     for name, value in step.parameters.items():
         if name in parameters and parameters[name].spec.files:
             note(value)
-    return [
-        one_line(f"{step.name}: {path} holds something else than when this step was recorded; the result may differ")
+    told = [
+        f"{step.name}: {path} holds something else than when this step was recorded; the result may differ"
         for path, content in contents.items()
         if recorded.get(path, content) != content
     ]
+    told += [
+        f"{step.name}: {path} holds something else than when this step was recorded; the values of then are used"
+        for path, content in recorded.items()
+        if path not in contents and _differs(path, content)
+    ]
+    return [one_line(text) for text in told]
+
+
+def _differs(path: str, content: str) -> bool:
+    """Whether a file is there that holds other content. A file that is gone, or can't be read, says nothing."""
+    try:
+        return os.path.exists(path) and fingerprint(path) != content
+    except (OSError, ValueError):
+        return False
