@@ -224,3 +224,10 @@ def test_convert_spectra_and_maps(tmp_path: Path, references: list[Spectrum], de
     assert list(nx.read_maps(tmp_path / "maps.tif")) == list(nx.read_maps(tmp_path / "maps.h5"))
     with pytest.raises(ValueError, match=r"0 of 2 files are stacks \(maps\.h5, all\.xdi\)"):
         invoke("convert", tmp_path / "maps.h5", tmp_path / "all.xdi", "-o", tmp_path / "x.h5")
+
+
+def test_results_whose_names_differ_in_case_only_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text("- crop\n")
+    paths = [str(tmp_path / name) for name in ("Scan.tif", "scan.h5")]
+    result = CliRunner().invoke(app, ["run", str(tmp_path / "recipe.yaml"), *paths, "-o", str(tmp_path / "out")])
+    assert "two inputs would both be written" in str(result.exception)

@@ -25,8 +25,9 @@ def run(
 
     steps = nx.Recipe.load(recipe)
     names = [_result_name(path) for path in paths]
+    alike = [name.casefold() for name in names]  # Windows and macOS take them for one name
     for name in names:
-        if names.count(name) > 1:
+        if alike.count(name.casefold()) > 1:
             raise ValueError(f"two inputs would both be written to {output / name}; run them into different folders")
     targets = [output / name for name in names]
     for target in targets:
