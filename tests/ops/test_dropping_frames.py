@@ -86,3 +86,9 @@ def test_new_contrast_at_the_edge_is_not_taken_for_a_spoiled_frame(rng: np.rando
     depth = 0.2 + np.where(share, edges[0][:, None, None], edges[1][:, None, None])
     depth += 0.003 * rng.standard_normal(depth.shape)
     assert suspicious_frames(SpectralStack(depth, energy, "optical_depth")) == {}
+
+
+def test_an_energy_in_the_middle_between_two_frames_names_none() -> None:
+    stack = SpectralStack(np.ones((3, 2, 2), np.float32), [8330, 8340, 8350])
+    with pytest.raises(ValueError, match="no frame was taken at 8335 eV"):
+        nx.ops.drop_frames(stack, energies=[8335])

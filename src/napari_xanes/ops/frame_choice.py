@@ -70,7 +70,7 @@ def _frame_at(axis: Float64Array, energy: float) -> int:
     """Return the frame whose energy was meant."""
     i = int(np.argmin(np.abs(axis - energy)))
     steps = np.diff(axis)[max(i - 1, 0) : i + 1]
-    if abs(axis[i] - energy) > (steps.min() / 2 if steps.size else 0.5):
+    if abs(axis[i] - energy) >= (steps.min() / 2 if steps.size else 0.5):
         raise ValueError(f"no frame was taken at {energy:g} eV; the nearest was taken at {axis[i]:g} eV")
     return i
 
