@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
+from napari_xanes._typing import BoolArray, Float64Array
 from napari_xanes.arguments import Reference, Region, as_mask
 from napari_xanes.edge.alignment import Feature, Shift, feature_energy, shift_between
 from napari_xanes.parameters import Param
@@ -129,25 +130,35 @@ def calibrate_energy(
 
 
 def _mean_spectrum(stack: SpectralStack, region: Any, progress: Progress | None) -> Spectrum:
-    """Return the mean spectrum of the pixels of a region that have all values."""
+    """Return the mean spectrum of the pixels of a region that have a value in every frame that is not empty."""
     if stack.quantity in ("counts", "transmission"):
         raise ValueError(
             f"{stack.name!r} holds {stack.quantity}, which show no edge that rises: run optical_depth first, or give a "
             "foil"
         )
     mask = np.ones(stack.shape[1:], dtype=bool) if region is None else as_mask(region, stack.shape[1:])
-    means = []
-    for i, frame in enumerate(stack.data):
-        values = np.asarray(frame)[mask]
-        finite = values[np.isfinite(values)]
-        means.append(finite.mean(dtype=np.float64) if finite.size else np.nan)
-        if progress is not None:
-            progress((i + 1) / stack.energy.size, "mean spectrum")
-    mu = np.array(means)
+    mu, complete = _means(stack, mask, progress)
+    if complete.any() and (complete != mask).any():
+        # Pixels that come and go would be steps in the mean.
+        mu, _ = _means(stack, complete, progress)
     known = np.isfinite(mu)
     if known.sum() < 5:
         raise ValueError(f"{stack.name!r} has values in {known.sum()} frames of this region; an edge needs at least 5")
     return Spectrum(stack.name, stack.energy[known], mu[known])
+
+
+def _means(stack: SpectralStack, mask: BoolArray, progress: Progress | None) -> tuple[Float64Array, BoolArray]:
+    """Return the mean (E,) over the finite values of each frame, and which pixels have one in each but empty frames."""
+    means, complete = np.full(stack.energy.size, np.nan), mask.copy()
+    for i, frame in enumerate(stack.data):
+        values = np.asarray(frame)
+        finite = mask & np.isfinite(values)
+        if finite.any():
+            means[i] = values[finite].mean(dtype=np.float64)
+            complete &= finite
+        if progress is not None:
+            progress((i + 1) / stack.energy.size, "mean spectrum")
+    return means, complete
 
 
 def _stretched(spectrum: Spectrum, slope: float) -> Spectrum:
