@@ -6,7 +6,8 @@ from scipy.ndimage import gaussian_filter
 from scipy.signal import savgol_filter
 
 import napari_xanes as nx
-from napari_xanes import SpectralStack
+from napari_xanes import SpectralStack, Spectrum
+from napari_xanes.noise import AmountNoise, PhotonNoise
 
 
 def counted(photons: float, n_energies: int, size: int, rng: np.random.Generator, gain: float = 3.0) -> SpectralStack:
@@ -128,3 +129,67 @@ def test_a_derivative_keeps_its_quantity_in_files(depth_stack: SpectralStack, tm
     for suffix in ("h5", "zarr", "tif"):
         nx.write(slope, tmp_path / f"slope.{suffix}")
         assert nx.read(tmp_path / f"slope.{suffix}").quantity == "derivative", suffix
+
+
+@pytest.mark.parametrize("n_energies", [1, 2])
+def test_spectra_of_fewer_than_three_energies_are_not_smoothed(n_energies: int) -> None:
+    stack = SpectralStack(np.ones((n_energies, 4, 4), np.float32), 700.0 + np.arange(n_energies), "optical_depth")
+    with pytest.raises(ValueError, match="a parabola needs at least 3: set energies to 0"):
+        nx.ops.smooth(stack, energies=2.0)
+    assert nx.ops.smooth(stack, pixels=1.0).shape == stack.shape
+
+
+@pytest.mark.parametrize("volume", [False, True])
+def test_errors_of_a_denoised_stack_survive_binning_and_smoothing(volume: bool, rng: np.random.Generator) -> None:
+    image = (2, 6, 7) if volume else (6, 7)
+    noise = AmountNoise(rng.standard_normal((5, 2)), rng.standard_normal((2, 3, *image)))
+    metadata = {"noise": noise, "covariance_length_pixels": 9.0}
+    stack = SpectralStack(np.ones((5, *image), np.float32), 700.0 + np.arange(5), "optical_depth", metadata=metadata)
+    variance = noise.sigma(slice(None)).reshape(5, *image) ** 2
+    binned = nx.ops.bin(stack, pixels=2)
+    expected = variance[..., :6].reshape(5, *image[:-2], 3, 2, 3, 2).mean(axis=(-3, -1))
+    assert isinstance(binned.noise, AmountNoise)
+    np.testing.assert_allclose(binned.noise.sigma(slice(None)) ** 2, expected.reshape(5, -1), rtol=1e-6)
+    alone = nx.ops.bin(stack.with_data(stack.data, metadata={"covariance_length_pixels": 1.0}), pixels=2)
+    assert isinstance(alone.noise, AmountNoise)
+    np.testing.assert_allclose(alone.noise.sigma(slice(None)) ** 2, expected.reshape(5, -1) / 4, rtol=1e-6)
+    smoothed = nx.ops.smooth(stack, pixels=1.0)
+    assert isinstance(smoothed.noise, AmountNoise)
+    np.testing.assert_allclose(smoothed.noise.sigma(slice(None)), noise.sigma(slice(None)))
+
+
+def test_groups_of_energies_know_flats_of_different_numbers_and_exposures(rng: np.random.Generator) -> None:
+    n_flat, exposure = np.tile([1, 40], 16), np.tile([0.5, 2.0], 16)
+    shape = (32, 50, 50)
+    counts = rng.poisson(2000 * np.exp(-0.7), shape).astype(float)
+    per_flat = (n_flat * exposure)[:, None, None]
+    flat = rng.poisson(2000 * per_flat, shape) / n_flat[:, None, None]
+    metadata = {"flat": flat, "n_flat": n_flat, "gain": 1.0, "exposure": 1.0, "flat_exposure": exposure}
+    stack = SpectralStack(counts, 700.0 + np.arange(32), "counts", metadata=metadata)
+    depth = nx.ops.optical_depth(stack)
+    assert spread(depth) == pytest.approx(1, abs=0.05)
+    assert spread(nx.ops.bin(depth, pixels=1, energies=4)) == pytest.approx(1, abs=0.04)
+
+
+def test_no_mean_makes_the_noise_of_one_flat_smaller(rng: np.random.Generator) -> None:
+    metadata = {"flat": np.full((6, 6), 520.0), "dark": np.full((8, 6, 6), 20.0), "gain": 1.0}
+    metadata["dark"] += rng.uniform(-1, 1, (8, 1, 1))
+    stack = SpectralStack(np.full((8, 6, 6), 270.0), 700.0 + np.arange(8), "counts", metadata=metadata)
+    depth = nx.ops.optical_depth(stack)
+    binned = nx.ops.bin(depth, pixels=1, energies=4)
+    assert isinstance(depth.noise, PhotonNoise)
+    assert isinstance(binned.noise, PhotonNoise)
+    pixels = slice(0, 36)
+    before, after = (n.sources(np.ones((e, 1)) / e, pixels) for n, e in ((depth.noise, 8), (binned.noise, 2)))
+    np.testing.assert_allclose(after, before, rtol=0.01)
+
+
+def test_no_mean_over_pixels_makes_the_noise_of_an_i0_spectrum_smaller() -> None:
+    i0 = Spectrum("I0", 700.0 + np.arange(4), np.full(4, 500.0), sigma=np.full(4, 5.0))
+    stack = SpectralStack(np.full((4, 6, 6), 250.0), i0.energy, "counts", metadata={"gain": 1.0})
+    depth = nx.ops.optical_depth(stack, i0=i0)
+    variances = [
+        nx_stack.noise.variance(nx_stack.data.reshape(4, -1), slice(None))[0, 0]  # type: ignore[union-attr]
+        for nx_stack in (depth, nx.ops.bin(depth, pixels=3))
+    ]
+    np.testing.assert_allclose(variances, [1 / 250 + 1e-4, 1 / 250 / 9 + 1e-4], rtol=1e-3)

@@ -5,6 +5,7 @@ import pytest
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum, Step
+from napari_xanes.denoising.result import DenoisingResult
 from napari_xanes.edge.alignment import align_spectra, feature_energy, shift_between
 
 AXIS = np.concatenate([np.arange(8280, 8335, 3.0), np.arange(8335, 8365, 0.5), np.arange(8366, 8450, 4.0)])
@@ -145,3 +146,21 @@ def test_errors_of_a_denoised_stack_are_carried_along(depth_stack: SpectralStack
     stack = depth_stack.with_data(depth_stack.data, metadata={"noise": noise})
     result = nx.ops.interpolate_energy(stack, energies=[8341.3])
     np.testing.assert_allclose(result.noise.columns, [[1.0, 8341.3 - 8345]])  # type: ignore[union-attr]
+
+
+def test_pixels_that_miss_in_some_frames_do_not_move_the_edge() -> None:
+    data = edge(AXIS, 8345.0)[:, None, None] * np.ones((1, 6, 6))
+    data[:, :3] += 3.0
+    data[AXIS < 8338, :3] = np.nan
+    data[4] = np.nan  # an empty frame says nothing of pixels
+    stack = SpectralStack(data.astype(np.float32), AXIS, "optical_depth")
+    calibrated = nx.ops.calibrate_energy(stack, value=8345.0)
+    assert calibrated.metadata["calibrate_energy"]["offset"] == pytest.approx(0, abs=0.3)
+
+
+def test_results_beside_a_stack_do_not_outlive_its_frames(depth_stack: SpectralStack) -> None:
+    beside = DenoisingResult(background=np.zeros(depth_stack.shape, np.float32))
+    stack = depth_stack.with_data(depth_stack.data, metadata={"denoise": beside})
+    finer = nx.ops.interpolate_energy(stack, step=0.5)
+    assert nx.ops.drop_frames(finer, frames=[-2]).energy.size == finer.energy.size - 1
+    assert nx.ops.smooth(stack, pixels=0, energies=3).metadata["denoise"] is beside

@@ -9,11 +9,11 @@ import numpy as np
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.edge import raise_if_frame_empty
-from napari_xanes.noise import PhotonNoise
+from napari_xanes.noise import AmountNoise, Noise, PhotonNoise
 from napari_xanes.ops.spectral_matrix import multiply_spectra
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
-from napari_xanes.region_means import COVARIANCE_LENGTH
+from napari_xanes.region_means import COVARIANCE_LENGTH, independent_pixels
 from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
 
@@ -80,22 +80,39 @@ def _bin_pixels(stack: SpectralStack, size: int, progress: Progress | None) -> S
         corrections["gain"] = stack.corrections.gain / size**2
     if stack.corrections.read_noise is not None:
         corrections["read_noise"] = stack.corrections.read_noise / size
-    noise = stack.noise
-    binned_noise = None
-    if isinstance(noise, PhotonNoise):
-        i0 = noise.i0 if noise.i0.shape[-1] == 1 else _mean_of_squares(noise.i0, size)
-        binned_noise = replace(noise, i0=i0 * size**2, read_noise=noise.read_noise * size)
+    length = float(stack.metadata.get(COVARIANCE_LENGTH, 1.0))
     height, width = (n // size * size for n in shape[-2:])
     notes = list(stack.metadata.get("warnings", ()))
     if (height, width) != shape[-2:]:
         rows, columns = shape[-2] - height, shape[-1] - width
         notes.append(f"{rows} rows and {columns} columns at the border fill no square of {size} and are left out")
-    length = max(1.0, float(stack.metadata.get(COVARIANCE_LENGTH, 1.0)) / size)
     kept = {name: value for name, value in stack.metadata.items() if not hasattr(value, "isel")}
-    metadata = {**kept, **corrections, "noise": binned_noise, "warnings": notes, COVARIANCE_LENGTH: length}
+    noise = _noise_of_squares(stack.noise, size, length)
+    metadata = {**kept, **corrections, "noise": noise, "warnings": notes, COVARIANCE_LENGTH: max(1.0, length / size)}
     pixel = stack.pixel_size
     pixel_size = None if pixel is None else (*pixel[:-2], *(size * length for length in pixel[-2:]))
     return replace(stack, data=data, pixel_size=pixel_size, metadata=metadata)
+
+
+def _noise_of_squares(noise: Noise | None, size: int, length: float) -> Noise | None:
+    """Return the noise of means of squares; pixels in a square of width `length` share the errors of amounts."""
+    if isinstance(noise, AmountNoise):
+        factors = np.asarray(noise.factors)
+        *outer, height, width = factors.shape
+        cut = factors[..., : height // size * size, : width // size * size]
+        squares = cut.reshape(*outer, height // size, size, width // size, size)
+        # Each pixel's sources become sources of the square, so that its covariance is the mean of theirs.
+        sources = np.moveaxis(squares, (-3, -1), (2, 3)).reshape(
+            outer[0], outer[1] * size**2, *outer[2:], height // size, width // size
+        )
+        return replace(noise, factors=sources / (size * np.sqrt(independent_pixels(size**2, length))))
+    if not isinstance(noise, PhotonNoise):
+        return None
+    scaled = replace(noise, read_noise=noise.read_noise * size)
+    if noise.i0.shape[-1] == 1:
+        # All pixels share an I0 that is a spectrum: its own error does not become smaller.
+        return replace(scaled, i0=noise.i0 * size**2, n_flat=np.asarray(noise.n_flat) / size**2)
+    return replace(scaled, i0=_mean_of_squares(noise.i0, size) * size**2)
 
 
 def _mean_of_frames(data: Any, size: int, progress: Progress | None) -> Any:
@@ -144,10 +161,10 @@ def _noise_of_groups(noise: PhotonNoise, matrix: Float64Array) -> PhotonNoise:
     """Return the noise of means of groups: that of as many photons as give their variance."""
     count = (matrix > 0).sum(axis=1)
     changes: dict[str, Any] = {}
-    for name in ("n_flat", "flat_exposure"):
-        value = getattr(noise, name)
-        changes[name] = matrix @ np.asarray(value) if np.ndim(value) else value
-    if noise.flats is not None:
+    if noise.flats is None:
+        changes = _flats_of_groups(noise, matrix)
+    else:
+        changes["n_flat"] = float(np.mean(noise.n_flat))
         changes["flats"] = matrix @ np.asarray(noise.flats) if len(noise.flats) > 1 else noise.flats
     if noise.i0.shape[0] == 1:
         beam = np.ones(matrix.shape[1]) if noise.beam is None else np.asarray(noise.beam, dtype=np.float64)
@@ -155,6 +172,22 @@ def _noise_of_groups(noise: PhotonNoise, matrix: Float64Array) -> PhotonNoise:
     else:
         inverse = np.tensordot(matrix, 1 / np.asarray(noise.i0, dtype=np.float64), 1)
         changes["i0"] = (count.reshape(-1, *(1,) * (inverse.ndim - 1)) / inverse).astype(np.float32)
+        if noise.flats is not None:  # they are relative to a flat of so many photons, and no mean makes them smaller
+            changes["flats"] = changes["flats"] * np.sqrt(np.nanmean(changes["i0"]) / np.nanmean(noise.i0))
         if noise.beam is not None:
             changes["beam"] = matrix @ np.asarray(noise.beam)
     return replace(noise, read_noise=noise.read_noise * float(np.sqrt(np.median(count))), **changes)
+
+
+def _flats_of_groups(noise: PhotonNoise, matrix: Float64Array) -> dict[str, Any]:
+    """Return exposure and number of the flats of groups, which give the variance of the mean of their own flats."""
+    n_flat, exposure = noise.n_flat, noise.flat_exposure
+    if not np.ndim(n_flat) and not np.ndim(exposure):
+        return {}
+    photons = np.ones(matrix.shape[1]) if noise.beam is None else np.asarray(noise.beam, dtype=np.float64)
+    if noise.i0.shape[0] > 1:
+        photons = photons * np.nanmean(np.asarray(noise.i0).reshape(photons.size, -1), axis=1)
+    with np.errstate(divide="ignore"):
+        of_flats = 1 / (photons * exposure)
+        once = matrix @ of_flats
+        return {"flat_exposure": matrix @ (1 / photons) / once, "n_flat": once / (matrix @ (of_flats / n_flat))}

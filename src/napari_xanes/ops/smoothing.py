@@ -43,13 +43,15 @@ def smooth(
     Returns
     -------
     SpectralStack
-        float32; pixels without a value stay so and do not spread. Errors from photon counting are not carried along,
-        because neighbours share their noise now: ``metadata["covariance_length_pixels"]`` says over how many pixels.
+        float32; pixels without a value stay so, and spread along their spectrum only. Errors from photon counting are
+        not carried along, because neighbours share their noise now: ``metadata["covariance_length_pixels"]`` says over
+        how many pixels. The errors of a denoised stack stay: neighbours share them already.
 
     Raises
     ------
     ValueError
-        If the stack holds counts or transmission, or a frame holds no finite value.
+        If the stack holds counts or transmission, a frame holds no finite value, or spectra of fewer than three
+        energies are to be smoothed.
 
     Examples
     --------
@@ -59,6 +61,10 @@ def smooth(
     >>> round(float(smoothed.data[0, 2, 2]), 3)
     0.162
     """
+    if energies and stack.energy.size < 3:
+        raise ValueError(
+            f"{stack.name!r} has {stack.energy.size} energies; a parabola needs at least 3: set energies to 0"
+        )
     identity = np.eye(stack.energy.size)
     weights = local_quadratic(stack.energy, slice(0, stack.energy.size), energies).value if energies else identity
     smoothed = multiply_spectra(
@@ -68,7 +74,7 @@ def smooth(
         return smoothed
     length = float(np.hypot(_shared_width(pixels), float(stack.metadata.get(COVARIANCE_LENGTH, 1.0)) - 1.0))
     data = _blurred_stack(smoothed, pixels, part(progress, 0.5, 1.0))
-    return smoothed.with_data(data, metadata={COVARIANCE_LENGTH: length, "noise": None})
+    return smoothed.with_data(data, metadata={COVARIANCE_LENGTH: length})
 
 
 def _shared_width(pixels: float) -> float:

@@ -71,6 +71,9 @@ def multiply_spectra(
     noise = stack.noise
     carried = replace(noise, columns=matrix @ noise.columns) if isinstance(noise, AmountNoise) else None
     dropped = {*PER_FRAME, *dict(stack.corrections), "noise"}
+    if not np.array_equal(energy, stack.energy):
+        # Results of a step that belong to the old frames could not be cut together with the new ones.
+        dropped |= {name for name, value in stack.metadata.items() if hasattr(value, "isel")}
     metadata = {name: value for name, value in stack.metadata.items() if name not in dropped}
     metadata |= changes.pop("metadata", {})
     if carried is not None:
