@@ -36,14 +36,14 @@ def test_errors_are_those_of_the_normal_distribution_without_its_negative_part(b
     weights = np.array([[1.0, 0], [0, 1], [1, 1], [2, 4]])
     forms = ErrorForms(solver, weights, weights, np.triu_indices(2))
     noise = np.array([[1e-4], [0], [1e-4]])
-    found, of_model = forms.covariances(support, r @ mean[:, None], x, noise, None)
+    found = forms.covariances(support, r @ mean[:, None], x, noise)
     drawn = rng.multivariate_normal(mean, covariance, 400_000)
     drawn = drawn[drawn[:, 1] > 0] - x[:, 0]
     np.testing.assert_allclose(found[:, 0], np.mean((drawn @ weights.T) ** 2, axis=0), rtol=0.03)
-    assert not of_model.any()
-    both, of_model = forms.covariances(support, r @ mean[:, None], x, noise / 2, noise / 2)
-    np.testing.assert_allclose(both, found)
-    np.testing.assert_allclose(of_model, found / 2)
+    on_support, free = forms.without_bounds(support, noise)
+    np.testing.assert_allclose(free[:, 0], np.einsum("ri,ij,rj->r", weights, covariance, weights))
+    alone = 1e-4 / r[0, 0] ** 2 if below else covariance[0, 0]
+    np.testing.assert_allclose(on_support[:2, 0], [alone, covariance[1, 1]])
 
 
 @pytest.mark.parametrize("fractions", [True, False])
@@ -69,7 +69,7 @@ def test_a_coefficient_that_data_speak_against_adds_no_error() -> None:
     target = r @ np.array([[3.0], [-2]])
     x, support = solver.solve(target)
     forms = ErrorForms(solver, np.eye(2), np.eye(2), np.triu_indices(2))
-    found, _ = forms.covariances(support, target, x, 1e-8 * np.array([[1.0], [0], [1]]), None)
+    found = forms.covariances(support, target, x, 1e-8 * np.array([[1.0], [0], [1]]))
     np.testing.assert_allclose(found[:, 0], [1e-8 / r[0, 0] ** 2, 0], rtol=1e-6, atol=1e-14)
 
 
@@ -81,6 +81,6 @@ def test_the_step_of_a_coefficient_ends_where_another_reaches_zero(apart: float)
     target = r @ np.array([[1.0], [-1e-9]])
     x, support = solver.solve(target)
     forms = ErrorForms(solver, np.eye(2), np.eye(2), np.triu_indices(2))
-    found, _ = forms.covariances(support, target, x, np.array([[1.0], [0], [1]]), None)
+    found = forms.covariances(support, target, x, np.array([[1.0], [0], [1]]))
     assert found[1, 0] < (x[0, 0] ** 2 + 1 / r[0, 0] ** 2) / 5
     assert found[0, 0] < 1 / r[0, 0] ** 2 + (x[0, 0] ** 2 + 1 / r[0, 0] ** 2) / 5

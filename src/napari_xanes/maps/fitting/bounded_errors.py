@@ -78,9 +78,8 @@ class ErrorForms:
         target: Float64Array,
         coefficients: Float64Array,
         noise: Float64Array,
-        model: Float64Array | None,
-    ) -> tuple[Float64Array, Float64Array]:
-        """Return all results for noise and model together, and the model's part in them, both (R, P).
+    ) -> Float64Array:
+        """Return all results for noise, (R, P).
 
         Parameters
         ----------
@@ -88,47 +87,54 @@ class ErrorForms:
             Support of each pixel.
         target, coefficients : ndarray, shape (K, P)
             The data in the basis of the fit, and the best coefficients.
-        noise, model : ndarray, shape (T, P)
-            Covariances of `target`; no model is a model of zeros.
+        noise : ndarray, shape (T, P)
+            Covariances of `target`.
         """
-        whole = noise if model is None else noise + model
         supports = np.unique(support)
         if supports.size == 1:
-            return self._on_support(int(supports[0]), target, coefficients, whole, model)
-        total, part = (np.zeros((self._forms.shape[1], support.size)) for _ in range(2))
+            return self._on_support(int(supports[0]), target, coefficients, noise)
+        total = np.zeros((self._forms.shape[1], support.size))
         for number in supports:
             pixels = np.flatnonzero(support == number)
-            of_model = None if model is None else model.take(pixels, axis=1)
-            chosen, values, of_both = (array.take(pixels, axis=1) for array in (target, coefficients, whole))
-            total[:, pixels], of_model = self._on_support(int(number), chosen, values, of_both, of_model)
-            if model is not None:
-                part[:, pixels] = of_model
-        return total, part
+            of_pixels = (array.take(pixels, axis=1) for array in (target, coefficients, noise))
+            total[:, pixels] = self._on_support(int(number), *of_pixels)
+        return total
+
+    def without_bounds(self, support: IndexArray, model: Float64Array) -> tuple[Float64Array, Float64Array]:
+        """Return all results for what is no noise, (R, P), on each pixel's own support and on the whole one.
+
+        References that do not describe a spectrum push coefficients far below their bound. That is no sign that these
+        are known well, so the tail of their distribution says nothing here.
+
+        Parameters
+        ----------
+        support : ndarray of int, shape (P,)
+            Support of each pixel.
+        model : ndarray, shape (T, P)
+            Covariances of the data in the basis of the fit.
+        """
+        own = np.empty((self._forms.shape[1], support.size))
+        for number in np.unique(support):
+            pixels = np.flatnonzero(support == number)
+            own[:, pixels] = self._forms[number] @ model[:, pixels]
+        return own, self._forms[0] @ model
 
     def _on_support(
-        self,
-        number: int,
-        target: Float64Array,
-        coefficients: Float64Array,
-        whole: Float64Array,
-        model: Float64Array | None,
-    ) -> tuple[Float64Array, Float64Array]:
+        self, number: int, target: Float64Array, coefficients: Float64Array, noise: Float64Array
+    ) -> Float64Array:
         """The results of pixels that have one support."""
-        total = self._forms[number] @ whole
-        part = np.zeros_like(total) if model is None else self._forms[number] @ model
+        total: Float64Array = self._forms[number] @ noise
         bound = np.flatnonzero(~self._solver.members[number])
         if bound.size == 0:
-            return total, part
-        variance, of_model = total[bound], part[bound]
+            return total
+        variance = total[bound]
         mean = self._freed[number, bound] @ target + self._freed_offset[number, bound][:, None]
         square = np.where(variance > 0, variance * tail_square(_over(mean, np.sqrt(variance), variance > 0)), 0.0)
         square /= 1 + 6 * square * self._nearness(number, bound, coefficients, total)
         steps = self._of_steps[number][:, bound]
-        total[bound] = part[bound] = 0.0
+        total[bound] = 0.0
         total += steps @ square
-        if model is not None:
-            part += steps @ (square * _over(of_model, variance, variance > 0))
-        return total, part
+        return total
 
     def _nearness(
         self, number: int, bound: IndexArray, coefficients: Float64Array, variances: Float64Array

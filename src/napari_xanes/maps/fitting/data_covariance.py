@@ -89,8 +89,6 @@ class DataCovariance:
         self._local_filter = errors.local / (self._local_norm**2 or 1.0)
         self.has_model = bool(self._axis_error or errors.span or errors.local_share)
         self._projection = design.residual_projection
-        # An error as large as the edge jump reaches from one reference to the next; more can't be wrong.
-        self._widest = 1 / float(np.linalg.norm(design.solver.gain[0], axis=1).max())
         self._full_freedom = len(design.energy) - design.matrix.shape[1]
         self._flat = bool((errors.profile == 1).all())
         self._expected = expected_sum(self._projection, errors.profile)
@@ -197,8 +195,7 @@ class DataCovariance:
         hidden = own**2 * misfit
         if local is not None:
             hidden = np.maximum(hidden, (PHASE * self._local_norm * whole) ** 2 * local)
-        widest = (self._widest * np.maximum(whole, 0)) ** 2
-        covariance[first == second] += np.minimum((errors.span * amount) ** 2 + hidden, widest)
+        covariance[first == second] += (errors.span * amount) ** 2 + hidden
         return covariance
 
 

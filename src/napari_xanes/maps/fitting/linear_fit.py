@@ -61,6 +61,8 @@ class LinearFit:
         self.finite, self.good = (np.zeros(n_pixels, dtype=bool) for _ in range(2))
         self._has_valence = design.with_valence.astype(np.float64)
         self._charges = np.where(design.with_valence, design.valences, 0.0)
+        # A valence can't be further off than from the lowest reference to the highest.
+        self._widest = float(np.ptp(design.valences[design.with_valence])) if design.with_valence.any() else 0.0
         self._forms = ErrorForms(design.solver, *self._weights(k), self.errors.pair)
 
     def _weights(self, k: int) -> tuple[Float64Array, Float64Array]:
@@ -103,32 +105,39 @@ class LinearFit:
         misfit = self.errors.smooth_misfit(fit, squares, freedom, odd)
         has_model = self.errors.has_model or misfit.any()
         model = self.errors.model(x, misfit, self.errors.local_squares(fit, of_local)) if has_model else None
-        errors, of_model = self._forms.covariances(fit.support, fit.target, x, noise, model)
+        errors = self._forms.covariances(fit.support, fit.target, x, noise)
+        of_model, free_model = (0 * errors,) * 2 if model is None else self._forms.without_bounds(fit.support, model)
+        # What no reference describes can be all of a pixel, and no more.
+        of_amounts = np.minimum(of_model[: len(x) + 1], x.sum(axis=0) ** 2)
         k, jump = len(x), x.sum(axis=0)
         # Whether there is material is a question of noise alone.
-        good = finite & (jump > (5 * _root(errors[k] - of_model[k]) if self.min_jump is None else self.min_jump))
+        good = finite & (jump > (5 * _root(errors[k]) if self.min_jump is None else self.min_jump))
         if has_model:
             self.misfit[pixels] = np.sqrt(misfit / n_energies) / jump
         if not good.any():
             self.smoothness[pixels] = squares / freedom / white_variance(fit.residual, squares)
         self.finite[pixels], self.good[pixels] = finite, good
-        self.jump[pixels], self.jump_sigma[pixels] = jump, _root(errors[k])
+        self.jump[pixels], self.jump_sigma[pixels] = jump, _root(errors[k] + of_amounts[k])
         self.rms[pixels] = np.sqrt(squares / n_energies)
         self.background[:, pixels] = background
         self.dominant[pixels] = np.where(good, x.argmax(axis=0) + 1, 0)
         if self.fractions:
             share = x / jump
-            variance = errors[:k] - 2 * share * errors[k + 4 :] + share**2 * errors[k]
+            by_noise, by_model = (
+                (part[:k] - 2 * share * part[k + 4 :] + share**2 * part[k]) / jump**2 for part in (errors, free_model)
+            )
             self.contributions[:, pixels] = np.where(jump != 0, share, np.nan)
-            self.contribution_sigma[:, pixels] = _root(variance) / np.abs(jump)
+            self.contribution_sigma[:, pixels] = _root(by_noise + np.minimum(by_model, 1))
         else:
-            self.contributions[:, pixels], self.contribution_sigma[:, pixels] = x, _root(errors[:k])
+            self.contributions[:, pixels], self.contribution_sigma[:, pixels] = x, _root(errors[:k] + of_amounts[:k])
         counted = self._has_valence @ x
         valence = np.where(good & (counted > 0), self._charges @ x / counted, np.nan)
         self.valence[pixels] = valence
-        self.valence_sigma[pixels] = _sigma_of_quotient(valence, errors[k + 1 : k + 4], counted)
-        if has_model:
-            self.valence_model[pixels] = _sigma_of_quotient(valence, of_model[k + 1 : k + 4], counted)
+        of_noise, by_misfit = (
+            _sigma_of_quotient(valence, part[k + 1 : k + 4], counted) for part in (errors, free_model)
+        )
+        self.valence_model[pixels] = np.minimum(by_misfit, self._widest)
+        self.valence_sigma[pixels] = np.hypot(of_noise, self.valence_model[pixels])
 
 
 def _sigma_of_quotient(quotient: Float64Array, covariances: Float64Array, divisor: Float64Array) -> Float64Array:
