@@ -194,6 +194,17 @@ def lines_of(text: str) -> Iterator[str]:
         yield text[start:]
 
 
+def encodable(text: str) -> str:
+    """Return a text that UTF-8 can encode: bytes of file names that are no text become escapes.
+
+    Examples
+    --------
+    >>> print(encodable("Fe\\udcb3O"))
+    Fe\\udcb3O
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def one_line(text: str, *, without: str = "") -> str:
     """Return a text as one line of printable characters, for headers that people read.
 

@@ -23,6 +23,9 @@ Fetch = Callable[[Any], Any]
 """Returns the array that a `Keep` stored."""
 
 
+_KINDS = ("__array__", "__tuple__", "__step__", "__source__", "__spectrum__")
+"""Keys that tell what a mapping with one key stands for."""
+
 PROVENANCE = ("history", "source", "pixel_size", "metadata")
 """Names of what is kept of a stack or of maps besides the data."""
 
@@ -50,6 +53,8 @@ def pack(value: Any, keep: Keep, name: str = "") -> Plain:
     """
     if value is None or isinstance(value, bool | int | float | str):
         return value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.longdouble):
+        return float(value)
     if isinstance(value, np.generic):
         return value.item()  # type: ignore[no-any-return]
     if isinstance(value, Path):
@@ -61,6 +66,8 @@ def pack(value: Any, keep: Keep, name: str = "") -> Plain:
     if isinstance(value, Source):
         return {"__source__": value.to_plain()}
     if isinstance(value, Mapping):
+        if len(value) == 1 and next(iter(value)) in _KINDS:
+            raise NotWritable(f"{name}: {next(iter(value))!r} alone in a mapping has a meaning of its own")
         return {str(key): pack(item, keep, f"{name}.{key}" if name else str(key)) for key, item in value.items()}
     if isinstance(value, tuple):
         return {"__tuple__": [pack(item, keep, f"{name}.{i}") for i, item in enumerate(value)]}
@@ -176,12 +183,25 @@ def keep_inline(name: str, array: Any) -> Plain:
     Raises
     ------
     NotWritable
-        If the array is too large for text.
+        If the array is too large for text, or of a type that few programs know.
     """
+    refuse_long_numbers(name, array)
     if array.size > 100_000:
         raise NotWritable(f"{name}: {array.size} numbers are too many for text")
     values = np.asarray(array)
     return {"dtype": values.dtype.str, "shape": list(values.shape), "values": values.ravel().tolist()}
+
+
+def refuse_long_numbers(name: str, array: Any) -> None:
+    """Refuse numbers of more than 64 bits (NumPy's longdouble), which text and Zarr can't hold.
+
+    Raises
+    ------
+    NotWritable
+        If the array has such.
+    """
+    if array.dtype.itemsize > 8:
+        raise NotWritable(f"{name}: numbers of type {array.dtype} can't be written")
 
 
 def fetch_inline(plain: Any) -> Any:
@@ -210,7 +230,7 @@ def parse_provenance(notes: Mapping[str, Any], fetch: Fetch) -> dict[str, Any]:
         "history": tuple(map(_parse_step, expect(notes["history"], list, "the history"))),
         "source": _parse_source(notes["source"]),
         "pixel_size": None if size is None else tuple(parse_numbers(size).ravel().tolist()),
-        "metadata": unpack(expect(notes["metadata"], dict, "the metadata"), fetch),
+        "metadata": {key: unpack(item, fetch) for key, item in expect(notes["metadata"], dict, "the metadata").items()},
     }
 
 

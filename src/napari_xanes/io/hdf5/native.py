@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from napari_xanes.io.allocation_limits import with_memory_limit
+from napari_xanes.io.files import encodable
 from napari_xanes.io.hdf5.file import array, child, file_size, load, text
 from napari_xanes.io.metadata_json import PROVENANCE, pack_mapping, parse_provenance
 from napari_xanes.parameter_map import MapSet
@@ -114,4 +115,4 @@ def _stored(group: h5py.Group, key: str) -> h5py.Dataset:
 def write_texts(parent: h5py.Group, values: Mapping[str, str]) -> None:
     """Fixed-length strings, each as an array of one, the way microscopes and older readers have them."""
     for name, value in values.items():
-        parent[name] = np.array([value.encode()])
+        parent[name] = np.array([encodable(value).encode()])

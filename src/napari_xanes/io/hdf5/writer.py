@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.io.files import encodable
 from napari_xanes.io.hdf5.native import MAPS, STACK, write_array, write_own, write_texts
 from napari_xanes.io.registry import writer
 from napari_xanes.parameter_map import MapSet
@@ -78,9 +79,9 @@ def write_maps(maps: MapSet, path: Path) -> None:
             group = entry.create_group(f"map_{number:03d}_{_plain_name(name)}")
             axes = ("sample_z", "sample_y", "sample_x")[-item.data.ndim :]
             _nxdata(group, "value", axes)
-            write_array(group, "value", item.data).attrs["units"] = item.unit
+            write_array(group, "value", item.data).attrs["units"] = encodable(item.unit)
             if item.sigma is not None:
-                write_array(group, "sigma", item.sigma).attrs["units"] = item.unit
+                write_array(group, "sigma", item.sigma).attrs["units"] = encodable(item.unit)
                 # The same dataset by the name under which programs that plot NeXus look for error bars.
                 group["value_errors"] = group["sigma"]
             group["mask"] = item.mask

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
+from napari_xanes.io.files import encodable
 from napari_xanes.io.metadata_json import keep_inline, pack_mapping
 from napari_xanes.io.registry import writer
 from napari_xanes.io.tiff.energies_text import energies_text, holds, is_free
@@ -139,7 +140,7 @@ def _write(
     size = value.pixel_size[-2:] if value.pixel_size else None
     imagej_metadata: dict[str, Any] = {"axes": "TZYX"[-len(counts) - 2 :], "Info": json.dumps(info)}
     if labels:
-        imagej_metadata["Labels"] = labels
+        imagej_metadata["Labels"] = list(map(encodable, labels))
     if size:
         imagej_metadata["unit"] = "um"
     if value.pixel_size and len(value.pixel_size) == 3:

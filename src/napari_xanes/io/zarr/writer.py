@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes.io.files import read_text
-from napari_xanes.io.metadata_json import pack_mapping
+from napari_xanes.io.metadata_json import pack_mapping, refuse_long_numbers
 from napari_xanes.io.registry import writer
 from napari_xanes.io.zarr.reader import COMPLETE, IMAGE, OWN, STACK
 from napari_xanes.saving.folders import replacing_folder
@@ -52,6 +52,7 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
         arrays = root.create_group(OWN)
 
         def keep(name: str, data: Any) -> str:
+            refuse_long_numbers(name, data)
             key = f"{len(arrays)}_" + re.sub(r"[^A-Za-z0-9_\-]", "_", name)[:40]
             # xarray wants names, and arrays of one group that share a name to be equally long.
             write_array(arrays, key, data, [f"{key}_{axis}" for axis in range(data.ndim)])
