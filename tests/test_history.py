@@ -113,3 +113,8 @@ def test_masks_of_volumes_are_run_lengths_too() -> None:
     assert plain == mask_to_plain(mask)
     assert np.array_equal(load_region(plain), mask)
     assert np.array_equal(load_region(mask.tolist()), mask)  # as older recipes hold it
+
+
+def test_a_null_character_is_in_no_path() -> None:
+    with pytest.raises(ValueError, match="a path can't hold a null character"):
+        Step.from_plain({"crop": {}, "files": {"a\0b": "sha256:0"}})

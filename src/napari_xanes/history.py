@@ -180,6 +180,8 @@ class Step:
         files = plain.get("files") or {}
         if not isinstance(files, Mapping) or not all(isinstance(text, str) for pair in files.items() for text in pair):
             raise ValueError(f"the files of {names[0]!r} must be paths with content hashes, not {str(files)[:60]!r}")
+        if any("\0" in path for path in files):
+            raise ValueError(f"the files of {names[0]!r} must be paths; a path can't hold a null character")
         return cls(names[0], parameters or {}, state, None if version is None else str(version), files)
 
 
