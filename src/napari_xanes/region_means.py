@@ -12,6 +12,9 @@ from napari_xanes.parameter_map import MapSet
 COVARIANCE_LENGTH = "covariance_length_pixels"
 """Entry of the metadata of maps and stacks: pixels in a square of this width share their noise; 1 if none do."""
 
+SHARED_ENERGIES = "energies_share_noise"
+"""Entry of the metadata of stacks: whether energies share noise, as after interpolation, so that scatter hides it."""
+
 
 class RegionMean(NamedTuple):
     """Mean of a map over a region, its standard error, and the number of pixels."""

@@ -67,3 +67,16 @@ def test_few_energies_without_photons_give_no_error_and_say_so() -> None:
 def test_wrong_ranges_are_refused(depth_stack: SpectralStack, parameters: dict, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         nx.maps.difference_map(depth_stack, **parameters)
+
+
+def test_scatter_of_energies_that_share_noise_is_no_error(rng: np.random.Generator) -> None:
+    stack = SpectralStack(1 + 0.05 * rng.standard_normal((60, 8, 8)), 700.0 + np.arange(60), "optical_depth")
+    for shared in (nx.ops.smooth(stack, pixels=0, energies=3.0), nx.ops.interpolate_energy(stack, step=0.25)):
+        maps = nx.maps.difference_map(shared)
+        assert np.isnan(maps["difference"].sigma).all()
+        assert np.isfinite(maps["difference"].data).all()
+        assert "neighbouring energies share noise" in maps.metadata["warnings"][0]
+    for alone in (stack, nx.ops.bin(stack, pixels=1, energies=1), nx.ops.smooth(stack, pixels=1.0)):
+        maps = nx.maps.difference_map(alone)
+        assert np.isfinite(maps["difference"].sigma).all()
+        assert not maps.metadata["warnings"]

@@ -13,6 +13,7 @@ from napari_xanes.noise import AmountNoise, Noise, PhotonNoise
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
+from napari_xanes.region_means import SHARED_ENERGIES
 from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
 
@@ -45,7 +46,8 @@ def difference_map(
     MapSet
         ``difference`` of the means, in the unit of the stack, and their ``ratio``, signal over background, which is
         masked where the background is not above twice its error. Errors are those of the photons, or of a denoised
-        stack, where they are known; else those of the residuals of a straight line over each range.
+        stack, where they are known; else those of the residuals of a straight line over each range. They are unknown
+        after `smooth` over energies and `interpolate_energy`, where energies share noise.
 
     Raises
     ------
@@ -95,7 +97,14 @@ def difference_map(
         for name, unit in units.items()
     }
     warnings = []
-    if noise is None and min(chosen.size for chosen in frames) < _LEAST:
+    if noise is None and stack.metadata.get(SHARED_ENERGIES):
+        for sigma in sigmas.values():
+            sigma.fill(np.nan)
+        warnings.append(
+            "the errors are not known: neighbouring energies share noise after smooth or interpolate_energy, so that "
+            "their scatter hides it; make the map from the stack before that step"
+        )
+    elif noise is None and min(chosen.size for chosen in frames) < _LEAST:
         warnings.append(
             f"the errors are not known: neither are the photons, nor do both ranges hold {_LEAST} energies, "
             "whose scatter would show the noise"

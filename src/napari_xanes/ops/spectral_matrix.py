@@ -12,6 +12,7 @@ from napari_xanes.corrections import PER_FRAME
 from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.noise import AmountNoise
 from napari_xanes.progress import Progress
+from napari_xanes.region_means import SHARED_ENERGIES
 from napari_xanes.stack import SpectralStack
 
 
@@ -45,7 +46,7 @@ def multiply_spectra(
     -------
     SpectralStack
         float32; lazy if the stack is. Known errors of amounts are carried along; photon noise is not, because new
-        frames share it.
+        frames share it: ``metadata["energies_share_noise"]`` says so.
 
     Raises
     ------
@@ -78,6 +79,8 @@ def multiply_spectra(
     metadata |= changes.pop("metadata", {})
     if carried is not None:
         metadata["noise"] = carried
+    elif (np.count_nonzero(matrix, axis=0) > 1).any():
+        metadata[SHARED_ENERGIES] = True
     return replace(stack, data=data, energy=energy, metadata=metadata, **changes)
 
 
