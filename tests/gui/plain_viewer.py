@@ -58,5 +58,7 @@ class PlainViewer(ViewerModel):
         self._layer_slicer.shutdown()
         disconnect_events(self.dims.events, self)
         self.layers.clear()
-        self._window.close()
-        self._window.deleteLater()
+        if self._window is not None:
+            self._window.close()
+            self._window.deleteLater()
+            self._window = None

@@ -14,7 +14,7 @@ def test_no_file_no_stack_and_too_many(tmp_path, write_nxstxm, frames):
     with pytest.raises(FileNotFoundError, match=r"nothing\.h5"):
         io.read(tmp_path / "nothing.h5")
     (tmp_path / "a.doc").write_text("hello")
-    with pytest.raises(ValueError, match=r"a\.doc: no stack.*NXstxm.*FXI.*SDF.*TIFF.*NumPy"):
+    with pytest.raises(ValueError, match=r"a\.doc: no stack.*content is of no known format; \d+ formats were asked"):
         io.read(tmp_path / "a.doc")
     (tmp_path / "empty.h5").write_bytes(b"")
     with pytest.raises(ValueError, match=r"empty\.h5"):

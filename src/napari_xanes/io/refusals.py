@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fnmatch import fnmatch
 from itertools import islice
@@ -11,6 +12,8 @@ from napari_xanes.io.formats import Format
 
 _OTHER_CONTENT = ("not a ", "not an ", "a file; ", "a folder, ")
 """Reasons that begin so say that the file is of another kind, not what is wrong with it."""
+
+_ENERGIES = re.compile(r"no /\S*energ", re.IGNORECASE)
 
 _MOST_NAMES = 200
 
@@ -44,7 +47,9 @@ def likely_reason(path: Path, refusals: Sequence[Refusal]) -> str:
         return f"{what}; {len(refusals)} formats were asked, and napari-xanes -v shows their reasons"
     # Of several formats with such names, one that says what is wrong with the content is nearer.
     near = [pair for pair in likely if not pair[1].startswith(_OTHER_CONTENT)] or likely
-    format_, reason = near[0]
+    # One that lacks nothing but the array of energies has found images.
+    nearest = [pair for pair in near if _ENERGIES.search(pair[1])] or near
+    format_, reason = nearest[0]
     more = len(likely) - 1
     rest = f"; {more} similar formats can't read it either, and napari-xanes -v shows their reasons" if more else ""
     return f"{format_.title}: {reason}{rest}"

@@ -137,7 +137,8 @@ def _ranges(text: str) -> list[tuple[float, float]]:
 
 
 def _text_of_ranges(value: Any) -> str:
-    return ", ".join(f"{_text_of(low)} to {_text_of(high)}" for low, high in value or ())
+    ranges = [value] if value and not isinstance(value[0], list | tuple) else value or ()
+    return ", ".join(f"{_text_of(low)} to {_text_of(high)}" for low, high in ranges)
 
 
 MAKERS: dict[str, FieldMaker] = {

@@ -85,7 +85,7 @@ def mean_square(amount: Float64Array, variance: Float64Array, share: float) -> F
     Examples
     --------
     >>> mean_square(np.array([0.0, 0.1, 1.0]), np.array([100.0, 0.01, 0.01]), 0.2).round(3).tolist()
-    [0.199, 0.001, 0.99]
+    [0.197, 0.001, 0.99]
     """
     total, share = 1 + variance, min(share, 0.99)
     odds = share / (1 - share) * np.sqrt(variance / total) * np.exp(np.minimum(amount**2 / (2 * variance * total), 700))
