@@ -61,10 +61,10 @@ def _container(format_: Format) -> str:
 
 
 def _names(path: Path) -> list[str]:
-    """Return the name of a file, or the names of the first files in a folder."""
+    """Return the name of a file or folder, and the names of the first files in it."""
     if not path.is_dir():
         return [path.name.lower()]
-    return [item.name.lower() for item in islice(path.iterdir(), _MOST_NAMES)]
+    return [path.name.lower(), *(item.name.lower() for item in islice(path.iterdir(), _MOST_NAMES))]
 
 
 def _matches(format_: Format, name: str) -> bool:
