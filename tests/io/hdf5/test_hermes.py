@@ -42,5 +42,5 @@ def test_hermes_interrupted_and_refused(tmp_path, frames):
         assert io.read(write_hermes(tmp_path / "a.hdf5", frames, ENERGY)).shape[0] == 3
     with pytest.raises(ValueError, match="it holds a focus scan"):
         io.read(write_hermes(tmp_path / "a.hdf5", frames, ENERGY, kind="sample focus"))
-    with pytest.raises(ValueError, match="no entry of HERMES or SoftiMAX"):
+    with pytest.raises(ValueError, match="no stack that napari-xanes can read"):
         io.read(write_hermes(tmp_path / "a.hdf5", frames, ENERGY, beamline="Elsewhere"))
