@@ -15,7 +15,9 @@ from napari_xanes.io.spectra.separators import number_of
 _SEARCHED = 12
 """How many lines above the rows are searched for names."""
 
-_MARKS = "#%*!;'/ \t"
+MARKS = "#%*!;'/ \t"
+"""Signs that begin comments in one layout or another."""
+
 _FIO = re.compile(r"Col\s+(\d{1,3})\s+(\S+)\s+(?:FLOAT|DOUBLE|INTEGER\w*|LONG|SHORT|\w+)\s*$", re.IGNORECASE)
 _NUMBERED = re.compile(r"col(?:umn)?\s*[._ ]?\s*(\d{1,3})\s*[:=)]\s*(\S.*)", re.IGNORECASE)
 _LISTED = re.compile(r"(?:^|\s)(\d{1,3})\)\s+(.+?)(?=\s+\d{1,3}\)\s|\s*$)")
@@ -87,7 +89,7 @@ def _defined(lines: list[str], n_columns: int) -> list[str] | None:
     """Names from definitions that are numbered."""
     found: dict[int, str] = {}
     for line in lines:
-        clean = line.lstrip(_MARKS)
+        clean = line.lstrip(MARKS)
         if match := _FIO.fullmatch(clean) or _NUMBERED.fullmatch(clean):
             found[int(match[1])] = match[2].strip()
             continue
@@ -102,7 +104,7 @@ def _one_a_line(lines: list[str], n_columns: int) -> list[str] | None:
     """Names that stand one a line, below a line that ends with a colon."""
     if len(lines) <= n_columns or not lines[-n_columns - 1].rstrip().endswith(":"):
         return None
-    names = [" ".join(line.lstrip(_MARKS).split()) for line in lines[-n_columns:]]
+    names = [" ".join(line.lstrip(MARKS).split()) for line in lines[-n_columns:]]
     are_names = _are_names(names) and not any(name.endswith(":") for name in names)
     return names if are_names and all(number_of(name) is None for name in names) else None
 
@@ -150,7 +152,7 @@ def _with_units(names: list[str], units: list[str] | None) -> list[str]:
 
 def _split(line: str, n_columns: int) -> list[str] | None:
     """Return the names in a line, if it has `n_columns` of them."""
-    clean = _SPEC_MARK.sub("", line).lstrip(_MARKS).rstrip()
+    clean = _SPEC_MARK.sub("", line).lstrip(MARKS).rstrip()
     for words in _splits(clean):
         words = [word.strip().strip('"').strip() for word in words]
         if words and not words[0] and len(words) == n_columns:

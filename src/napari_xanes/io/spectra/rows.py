@@ -7,11 +7,8 @@ from dataclasses import dataclass
 
 from napari_xanes.io.energies import MOST_COMMENTS
 from napari_xanes.io.files import lines_of
-from napari_xanes.io.spectra.column_names import names_energy
+from napari_xanes.io.spectra.column_names import MARKS, names_energy
 from napari_xanes.io.spectra.separators import NUMERIC_LINE, Split, separator_of, tabs
-
-MARKS = "#%*!;'/ \t"
-"""Signs that begin comments in one layout or another."""
 
 NEW_SCAN = re.compile(r"#S\s")
 """The line that begins a scan in SPEC files."""

@@ -14,9 +14,9 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.spectra.column_names import Header, header_of, is_header
+from napari_xanes.io.spectra.column_names import MARKS, Header, header_of, is_header
 from napari_xanes.io.spectra.ending import cut_warnings
-from napari_xanes.io.spectra.rows import MARKS, NEW_SCAN, Run, Text, sorted_lines
+from napari_xanes.io.spectra.rows import NEW_SCAN, Run, Text, sorted_lines
 from napari_xanes.io.spectra.separators import number_of
 
 MOST_COLUMNS = 200
