@@ -11,7 +11,7 @@ from napari_xanes.edge import EdgeLines, Range
 from napari_xanes.edge.local_quadratic import search_frames
 from napari_xanes.maps.fitting.edge_fit import EdgeFit
 from napari_xanes.maps.fitting.edge_noise import EdgeNoise
-from napari_xanes.maps.fitting.edge_scales import Scales
+from napari_xanes.maps.fitting.edge_scales import Scales, with_edge
 from napari_xanes.maps.fitting.edge_trials import NAMES, Trials
 from napari_xanes.stack import SpectralStack
 
@@ -76,10 +76,9 @@ def learn_trials(
     Trials or None
         None where there is no noise, or too few pixels.
     """
-    block = np.asarray(sample.data, dtype=np.float32).reshape(sample.energy.size, -1)
     with np.errstate(all="ignore"):
-        lines = edge.measure(block)
-        chosen = np.isfinite(block.sum(axis=0)) & (lines.jump > least_jump) & np.isfinite(lines.noise)
+        block, lines, has_edge = with_edge(sample, edge, least_jump)
+        chosen = has_edge & np.isfinite(lines.noise)
         variance = EdgeNoise(edge, sample, search_frames(sample.energy, energy), scales.noise).of_points(block, lines)
         if variance is None or not chosen.any():
             return None
@@ -89,7 +88,7 @@ def learn_trials(
             return None
         clean = without_noise(block[:, chosen].astype(np.float64), np.sqrt(mean))
         truth = np.stack(list(EdgeFit(edge, sample, energy, level, least_jump).positions(clean).values()))
-        noisy = np.full(block.shape, np.nan, dtype=np.float32)
+        noisy = np.full_like(block, np.nan)
         rng, tried = np.random.default_rng(0), []
         for _ in range(int(np.clip(round(_TRIALS / chosen.sum()), 1, _MOST_REPEATS))):
             trial = clean + np.sqrt(variance) * rng.standard_normal(clean.shape)

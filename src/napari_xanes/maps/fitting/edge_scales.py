@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from napari_xanes._typing import Block, Float64Array
-from napari_xanes.edge import EdgeLines, Range
+from napari_xanes._typing import Block, BoolArray, Float64Array
+from napari_xanes.edge import EdgeLines, Lines, Range
 from napari_xanes.edge.local_quadratic import local_quadratic, rows_beside, search_frames
 from napari_xanes.maps.fitting.edge_fit import EdgeFit
 from napari_xanes.maps.fitting.edge_noise import EdgeNoise
@@ -89,10 +89,8 @@ def estimate_scales(
     if noise is not None and (smooth == 0 or (smooth is not None and shift is not None)):
         return Scales(noise, smooth, shift or _UNMOVED)
     frames, is_normalized = search_frames(sample.energy, energy), sample.quantity == "normalized"
-    block = np.asarray(sample.data, dtype=np.float32).reshape(sample.energy.size, -1)
     with np.errstate(all="ignore"):
-        lines = edge.measure(block)
-        chosen = np.isfinite(block.sum(axis=0)) & (lines.jump > least_jump)
+        block, lines, chosen = with_edge(sample, edge, least_jump)
         if not chosen.any():
             return Scales(noise or 0.0, smooth or 0.0, shift or _UNMOVED)
         if noise is None:
@@ -118,6 +116,13 @@ def _roughness(block: Block, axis: Float64Array, stack: SpectralStack, jump: Flo
     off = (block[1:-1] - left * block[:-2] - right * block[2:]) / np.sqrt(1 + left**2 + right**2)
     share = off if stack.quantity == "normalized" else off / jump
     return float(np.median(np.abs(share)) / _MEDIAN_OF_NORMAL)
+
+
+def with_edge(sample: SpectralStack, edge: EdgeLines, least_jump: float) -> tuple[Block, Lines, BoolArray]:
+    """Return the spectra (E, P) of a sample, their lines, and which (P,) are finite and have a larger edge jump."""
+    block = np.asarray(sample.data, dtype=np.float32).reshape(sample.energy.size, -1)
+    lines = edge.measure(block)
+    return block, lines, np.isfinite(block.sum(axis=0)) & (lines.jump > least_jump)
 
 
 def sample_of(stack: SpectralStack) -> SpectralStack:

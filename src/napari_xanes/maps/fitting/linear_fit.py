@@ -106,7 +106,8 @@ class LinearFit:
         has_model = self.errors.has_model or misfit.any()
         model = self.errors.model(x, misfit, self.errors.local_squares(fit, of_local)) if has_model else None
         errors = self._forms.covariances(fit.support, fit.target, x, noise)
-        of_model, free_model = (0 * errors,) * 2 if model is None else self._forms.without_bounds(fit.support, model)
+        none = np.zeros_like(errors)
+        of_model, free_model = (none, none) if model is None else self._forms.without_bounds(fit.support, model)
         # What no reference describes can be all of a pixel, and no more.
         of_amounts = np.minimum(of_model[: len(x) + 1], x.sum(axis=0) ** 2)
         k, jump = len(x), x.sum(axis=0)
