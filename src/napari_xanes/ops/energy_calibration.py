@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -65,7 +65,7 @@ def calibrate_energy(
     value: Annotated[float | None, Param(unit="eV", ge=0, auto="not given", label="true energy")] = None,
     reference: Reference = None,
     foil: Reference = None,
-    feature: Literal["edge", "white line", "shape"] = "edge",
+    feature: Feature = "edge",
     region: Region = None,
     offset_sigma: Annotated[float | None, Param(unit="eV", ge=0, auto="from the noise")] = None,
     progress: Progress | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_xanes._typing import Float64Array
+from napari_xanes._typing import BoolArray, Float64Array, IndexArray
 from napari_xanes.edge import find_e0, fit_edge
 from napari_xanes.edge.spoiled import spoiled_frames
 from napari_xanes.stack import SpectralStack
@@ -67,7 +67,7 @@ def _empty_or_repeated(spectra: Float64Array) -> dict[int, str]:
     return found
 
 
-def _of_another_level(stack: SpectralStack, spectra: Float64Array, good: np.ndarray) -> np.ndarray:
+def _of_another_level(stack: SpectralStack, spectra: Float64Array, good: IndexArray) -> BoolArray:
     """Return which of the good frames deviate alone in brightness, not as absorption does."""
     energy = stack.energy[good]
     if stack.quantity in ("counts", "transmission"):
@@ -84,7 +84,7 @@ def _of_another_level(stack: SpectralStack, spectra: Float64Array, good: np.ndar
     return np.isin(energy, lines.left_out)
 
 
-def _of_another_image(spectra: Float64Array) -> np.ndarray:
+def _of_another_image(spectra: Float64Array) -> BoolArray:
     """Return which frames (E,) are no combination of the two before and the two behind them."""
     spectra = spectra[:, np.isfinite(spectra).all(axis=0)]
     n_frames, n_pixels = spectra.shape

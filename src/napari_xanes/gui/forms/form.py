@@ -14,6 +14,7 @@ from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, SpinBox, W
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_xanes.arguments import load_ranges
 from napari_xanes.parameters import Parameter
 from napari_xanes.registry import Method
 
@@ -137,8 +138,7 @@ def _ranges(text: str) -> list[tuple[float, float]]:
 
 
 def _text_of_ranges(value: Any) -> str:
-    ranges = [value] if value and not isinstance(value[0], list | tuple) else value or ()
-    return ", ".join(f"{_text_of(low)} to {_text_of(high)}" for low, high in ranges)
+    return ", ".join(f"{_text_of(low)} to {_text_of(high)}" for low, high in load_ranges(value) or ())
 
 
 MAKERS: dict[str, FieldMaker] = {
