@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -16,10 +17,13 @@ DATA = Path(os.environ.get("NAPARI_XANES_DATA", Path(__file__).resolve().parents
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Use one thread, because there is one test process per core, and separate napari settings."""
+    """Use one thread, because there is one test process per core, Ctrl-C, and separate napari settings."""
     for library in ("OMP", "OPENBLAS", "MKL", "LP"):  # for libraries that are loaded later, and for child processes
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     threadpool_limits(limits=1)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # So a job in the background of a shell begins; tests of Ctrl-C, and the processes that they start, need it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     settings = tempfile.TemporaryDirectory(prefix="napari-xanes-", ignore_cleanup_errors=True)
     config.add_cleanup(settings.cleanup)
     os.environ["NAPARI_CONFIG"] = str(Path(settings.name) / "settings.yaml")
