@@ -62,7 +62,7 @@ def calibrate_energy(
     *,
     offset: Annotated[float | None, Param(unit="eV", auto="from value or reference")] = None,
     slope: Annotated[float, Param(ge=0.5, le=2.0)] = 1.0,
-    value: Annotated[float | None, Param(unit="eV", ge=0, auto="not given", label="true energy")] = None,
+    value: Annotated[float | None, Param(unit="eV", ge=0, auto="from the reference", label="true energy")] = None,
     reference: Reference = None,
     foil: Reference = None,
     feature: Feature = "edge",

@@ -19,8 +19,8 @@ def drop_frames(
     stack: SpectralStack,
     /,
     *,
-    energies: Annotated[list[float] | None, Param(unit="eV", ge=0, auto="none")] = None,
-    frames: Annotated[list[int] | None, Param(auto="none", label="frame numbers")] = None,
+    energies: Annotated[list[float] | None, Param(unit="eV", ge=0, auto="proposes spoiled frames")] = None,
+    frames: Annotated[list[int] | None, Param(auto="proposes spoiled frames", label="frame numbers")] = None,
 ) -> SpectralStack:
     """Leave single frames out, such as one that a dip of the beam spoiled.
 
