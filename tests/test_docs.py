@@ -66,6 +66,12 @@ def test_the_figure_of_the_theory_page(tmp_path: Path, capsys: pytest.CaptureFix
     assert set(nearest.values()) <= {"Mn2+ 10Dq 0.9 eV", "Mn2+ 10Dq 1 eV"}
 
 
+def anchors_of(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize(
     "page", ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
 )
@@ -76,6 +82,8 @@ def test_links_have_existing_targets(page: str) -> None:
     assert bool(targets) == bool(re.search(r"\]\((?!http|#)", text))
     for target in targets:
         assert (path.parent / target).exists(), f"{page}: {target}"
+    for target, anchor in re.findall(r"\]\((?!http)([^)#]*)#([^)]+)\)", text):
+        assert anchor in anchors_of(path.parent / target if target else path), f"{page}: {target}#{anchor}"
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
