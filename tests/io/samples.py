@@ -150,6 +150,7 @@ def _arrays(folder: Path) -> list[Sample]:
 
 
 STACKS: dict[str, Callable[[Path], list[Sample]]] = {
+    "als_stxm": _hdf5("_als"),
     "nexus": _nexus,
     "hermes": _hdf5("_hermes"),
     "mistral": _hdf5("_mistral"),

@@ -92,6 +92,7 @@ class Registry(Sequence[F], Generic[F]):
 
 
 READERS: Registry[Reader] = Registry(
+    "hdf5.als_stxm",
     "hdf5.nexus",
     "hdf5.hermes",
     "hdf5.mistral",

@@ -1,4 +1,4 @@
-"""500 damaged files of each HDF5 layout give a correct result or a documented error."""
+"""500 damaged files of each HDF5 layout, 150 of large ones, give a correct result or a documented error."""
 
 from __future__ import annotations
 
@@ -43,6 +43,20 @@ def _nxstxm(path):
                 file[name][field].attrs["axis"] = number
         file["e1/b"].attrs["axes"] = [b"energy", b"sample_y", b"sample_x"]
     return "e1/a/data", "e1/a/energy"
+
+
+def _als(path):
+    """Version 3, with what was read out along the lines, twice for each pixel."""
+    samples = np.repeat(FRAMES / 2, 2, axis=2).reshape(4, -1)
+    places = np.broadcast_to(np.repeat(np.arange(5.0), 2), (4, 3, 10)).reshape(4, -1)
+    group = {"data": FRAMES, "energy": ENERGY, "sample_x": np.arange(5.0), "sample_y": np.arange(3.0)}
+    group |= {"count_time": np.ones(4), "stxm_scan_type": [b"Image"]}
+    items = {f"{name}/{key}": value for name in ("default", "tey") for key, value in group.items()}
+    items |= {f"instrument/{name}/data": samples for name in ("default", "tey")}
+    items |= {"instrument/sample_x/data": places, "instrument/monochromator/energy": ENERGY, "version": 3.0}
+    items |= {"definition": [b"NXstxm"], "start_time": "2026"}
+    _fill(path, {f"entry0/{name}": value for name, value in items.items()})
+    return "entry0/default/data", "entry0/default/energy"
 
 
 def _hermes(path):
@@ -126,8 +140,10 @@ def _cxi(path):
     return "entry_1/image_1/data", "entry_1/instrument_1/source_1/energy"
 
 
-LAYOUTS = (_nxstxm, _hermes, _aps, _mantis, _pyxas, _pyxas_series, _fxi, _mistral, _fly, _zfly, _cxi)
+LAYOUTS = (_nxstxm, _als, _hermes, _aps, _mantis, _pyxas, _pyxas_series, _fxi, _mistral, _fly, _zfly, _cxi)
 SERIES = (_pyxas_series, _fly, _zfly, _cxi)
+LARGE = (_als,)
+"""Layouts of many datasets, which take longer to write."""
 
 VALUES = [
     np.float32(3),
@@ -228,7 +244,12 @@ def test_damaged(layout, tmp_path_factory):
     seen = {"read": 0, "refused": 0}
 
     @seed(0)  # always the same examples, also after a change of this function
-    @settings(max_examples=500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=150 if layout in LARGE else 500,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(
         flaws=FLAWS,
         cut=st.one_of(st.none(), st.none(), st.none(), st.floats(0.0, 0.999)),
