@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import warnings
+
+import h5py
 import numpy as np
 import pytest
-from tests.io.hdf5.hdf5_files import ENERGY, KEV, reader_of, write
+from tests.io.hdf5.hdf5_files import ENERGY, KEV, read_with_warnings, reader_of, write
 
 from napari_xanes import io, ops
 
@@ -164,3 +168,71 @@ def test_mantis_tilt_series(tmp_path, frames, memory_limit):
     np.testing.assert_array_equal(np.asarray(second.metadata["flat"]), frames + 1000)
     assert second.metadata["available"] == ["-20 degrees", "35.5 degrees"]
     assert "'-20 degrees' was read, one of 2 stacks" in first.metadata["notes"][0]
+
+
+def write_growing(path, images, energy, flats, *, finished=True, darks=None, **attributes):
+    """Write the layout of 32-ID of 2026: arrays that grow by a frame with each energy."""
+    with h5py.File(path, "w") as file:
+        file.attrs["format"] = "bl32ID energy_scan v1"
+        file.attrs["scan_config"] = json.dumps({"e_start_eV": 7100.0, "e_end_eV": 7140.0, "de_eV": 10.0})
+        if finished:
+            file.attrs["finished"] = "2026-01-02T03:04:05"
+        for name, frames in {"data": images, "data_flat": flats, "data_dark": darks}.items():
+            if frames is not None:
+                shape = frames.shape[1:]
+                file.create_dataset(f"exchange/{name}", data=frames, maxshape=(None, *shape), chunks=(1, *shape))
+        file.create_dataset("exchange/energy", data=np.array(energy, float), maxshape=(None,)).attrs["units"] = "eV"
+        readback = file.create_dataset("measurement/per_step/energy_rbv_eV", data=np.array(energy) + 0.2)
+        readback.attrs["units"] = "eV"
+        file.create_group("measurement/instrument/detector").attrs["exposure_time_s"] = 0.5
+        file.create_group("measurement/instrument/zone_plate_and_optics").attrs["image_pixel_size_nm"] = 26.0
+    return path
+
+
+def test_aps_32id_of_2026(tmp_path, frames):
+    path = write_growing(tmp_path / "a.h5", frames, ENERGY, frames + 3, darks=np.full((2, 3, 5), 0.25, "f4"))
+    assert reader_of(path) == "exchange"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stack = io.read(path)
+    np.testing.assert_array_equal(stack.data, frames)
+    np.testing.assert_array_equal(stack.metadata["flat"], frames + 3)
+    np.testing.assert_array_equal(stack.metadata["dark"], np.full((3, 5), 0.25))
+    assert (stack.pixel_size, stack.metadata["exposure"]) == ((0.026, 0.026), 0.5)
+    assert "differ by up to 0.20 eV" in stack.metadata["notes"][0]
+    depth = ops.optical_depth(stack)
+    np.testing.assert_allclose(depth.data, -np.log((frames - 0.25) / (frames + 2.75)), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("n_images", "n_flats", "n_energies", "n_read"), [(3, 2, 2, 2), (3, 3, 2, 2), (2, 3, 2, 2), (3, 2, 3, 2)]
+)
+@pytest.mark.parametrize("memory_limit", [None, 10], ids=["whole", "lazy"])
+def test_a_growing_file_keeps_each_flat_with_its_image(
+    n_images, n_flats, n_energies, n_read, memory_limit, tmp_path, frames
+):
+    path = tmp_path / "a.h5"
+    write_growing(path, frames[:n_images], ENERGY[:n_energies], frames[:n_flats] + 3, finished=False)
+    stack, told = read_with_warnings(path, memory_limit=memory_limit)
+    assert f"the scan has not finished: {n_images} of 5 planned frames" in told[0]
+    assert any("is dropped" in line or "are dropped" in line for line in told) == (n_images > n_read)
+    np.testing.assert_array_equal(np.asarray(stack.data), frames[:n_read])
+    np.testing.assert_array_equal(np.asarray(stack.metadata["flat"]), frames[:n_read] + 3)
+    np.testing.assert_array_equal(stack.energy, ENERGY[:n_read])
+
+
+def test_a_growing_file_with_one_frame_or_none(tmp_path, frames):
+    with pytest.raises(ValueError, match=r"a\.h5.*no frames yet"):
+        io.read(write_growing(tmp_path / "a.h5", frames[:0], [], frames[:0], finished=False))
+    with pytest.warns(UserWarning, match="not finished: 1 of 5"):
+        stack = io.read(write_growing(tmp_path / "a.h5", frames[:1], ENERGY[:1], frames[:1], finished=False))
+    np.testing.assert_array_equal(stack.data, frames[:1])
+    path = write_growing(tmp_path / "b.h5", frames, ENERGY, frames[:1] + 3)
+    with pytest.warns(UserWarning, match="1 flats for 4 images: their mean"):
+        np.testing.assert_array_equal(io.read(path).metadata["flat"], frames[0] + 3)
+
+
+def test_flats_of_both_names(tmp_path, frames):
+    path = write_aps(tmp_path / "a.h5", frames, KEV, **{"exchange/data_flat": frames})
+    with pytest.warns(UserWarning, match="/exchange/data_flat is not used, because the file has /exchange/data_white"):
+        np.testing.assert_array_equal(io.read(path).metadata["flat"], np.full_like(frames, 100))
