@@ -17,8 +17,8 @@ Frames = slice | IndexArray
 Box = tuple[slice | int, ...]
 """A selection of pixels: one index per spatial axis, (Y, X) or (Z, Y, X). A number removes its axis."""
 
-PER_FRAME = ("files", "energy_in_names")
-"""Metadata with one entry per frame that correct nothing: names of files, energies in these names."""
+PER_FRAME = ("files", "energy_in_names", "measured_drift")
+"""Metadata with one entry per frame that correct nothing: names of files, energies in these names, measured drift."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -103,3 +103,69 @@ def test_other_hdr_files_are_declined(tmp_path):
     (tmp_path / "envi.hdr").write_text("ENVI\nsamples = 3\n")
     with pytest.raises(ValueError, match="no ScanDefinition"):
         io.read(tmp_path / "envi.hdr")
+
+
+ENERGIES = (700.0, 705.0, 710.0, 720.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("690 1.0\n730 5.0\n", [2, 2.5, 3, 4]),
+        ("# Energy  I0\n690\t1.0\n730\t5.0\n", [2, 2.5, 3, 4]),
+        ("2\n2.5\n3\n4\n", [2, 2.5, 3, 4]),
+    ],
+)
+@pytest.mark.parametrize("name", ["i0.txt", "I0.txt"])
+def test_i0_of_uvsor_beside_the_header_is_used_and_said(name, text, expected, tmp_path, write_sdf, frames):
+    path = write_sdf(tmp_path, frames, ENERGIES)
+    (tmp_path / name).write_text(text)
+    stack = io.read(path)
+    np.testing.assert_allclose(stack.metadata["i0"], expected)
+    assert stack.metadata["i0_source"].endswith(name)
+    assert stack.metadata["notes"] == [f"I0 is taken from {name} beside the header"]
+
+
+def test_i0_of_each_image_follows_images_that_are_missing(tmp_path, write_sdf, frames):
+    path = write_sdf(tmp_path, frames, ENERGIES[::-1], skip=(1,))
+    (tmp_path / "i0.txt").write_text("1\n2\n3\n4\n")
+    with pytest.warns(UserWarning, match="missing"):
+        np.testing.assert_array_equal(io.read(path).metadata["i0"], [4, 3, 1])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("1\n2\n3\n", "it has 3 numbers for 4 images"),
+        ("1\n2\n0\n4\n", "must be positive, its lowest value is 0"),
+        ("701 1.0\n730 5.0\n", "it covers 701 to 730 eV"),
+    ],
+)
+def test_i0_that_does_not_fit_is_named(text, reason, tmp_path, write_sdf, frames):
+    path = write_sdf(tmp_path, frames, ENERGIES)
+    (tmp_path / "i0.txt").write_text(text)
+    with pytest.warns(UserWarning, match=f"i0.txt beside the header is not used: .*{reason}"):
+        assert "i0" not in io.read(path).metadata
+
+
+def test_drift_of_uvsor_is_kept_and_not_applied(tmp_path, write_sdf, frames):
+    path = write_sdf(tmp_path, frames, ENERGIES[::-1], skip=(1,))
+    (tmp_path / "drift.txt").write_text("image x y\n" + "".join(f"{i} {0.5 * i} {-i}\n" for i in range(4)))
+    with pytest.warns(UserWarning, match="missing"):
+        stack = io.read(path)
+    np.testing.assert_allclose(stack.data, frames[[3, 2, 0]], rtol=1e-5)
+    np.testing.assert_array_equal(stack.metadata["measured_drift"], [[3, 1.5, -3], [2, 1, -2], [0, 0, 0]])
+    assert any("drift.txt" in line and "not applied" in line for line in stack.metadata["notes"])
+    io.write(stack, tmp_path / "own.h5")
+    np.testing.assert_array_equal(
+        io.read(tmp_path / "own.h5").metadata["measured_drift"], stack.metadata["measured_drift"]
+    )
+    assert stack.isel(slice(1, 3)).metadata["measured_drift"].shape == (2, 3)
+
+
+@pytest.mark.parametrize("text", ["1 2\n", "1\n2\n3\n4\n", "1 2\n3 4\n5 6\nx y\n"])
+def test_drift_that_does_not_fit_is_named(text, tmp_path, write_sdf, frames):
+    path = write_sdf(tmp_path, frames, ENERGIES)
+    (tmp_path / "drift.txt").write_text(text)
+    with pytest.warns(UserWarning, match=r"drift\.txt beside the header is not used"):
+        assert "measured_drift" not in io.read(path).metadata

@@ -1,4 +1,4 @@
-"""STXM_Control SDF: a ``.hdr`` text and one ``.xim`` text per image (ALS, CLS, SLS, MAX IV, MAXYMUS)."""
+"""STXM_Control SDF: a ``.hdr`` text and one ``.xim`` text per image (ALS, CLS, SLS, MAX IV, MAXYMUS, UVSOR)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from napari_xanes.io.energies import given_energies, to_ev
 from napari_xanes.io.files import files_in, inside, lines_of, link_warnings, read_text, starts_with
 from napari_xanes.io.length_units import length_in_um
 from napari_xanes.io.raw_stack import RawStack
-from napari_xanes.io.reading import read_i0
 from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import choice_note, selected_index
+from napari_xanes.io.stxm.sdf_companions import drift_beside, i0_beside
 from napari_xanes.io.stxm.sdf_header import parse_header
 
 _MARK = b"ScanDefinition"
@@ -46,8 +46,8 @@ def _headers(folder: Path) -> list[Path]:
 def read(path: Path, energies: Any = None, select: str | int | None = None) -> RawStack:
     """Read the images of one detector and region, by default the first ones, as float32.
 
-    Images that are missing or incomplete are left out, and the user is told. An ``i0.xsp`` beside the header becomes
-    the stack's I0.
+    Images that are missing or incomplete are left out, and the user is told. An ``i0.xsp`` or ``i0.txt`` beside the
+    header becomes the stack's I0; a ``drift.txt`` is kept in the metadata and not applied.
 
     Parameters
     ----------
@@ -95,11 +95,13 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> R
     if isinstance(dwell := scan.get("Dwell"), float) and 0 < dwell < np.inf:
         metadata["exposure"] = dwell * 1e-3
     energy = energy[is_complete]
+    notes = choice_note(at, available)
     i0_energy = energy if energies is None else given_energies(energies)[0]
     if i0_energy.size == energy.size:
-        metadata |= _i0(header.parent / "i0.xsp", i0_energy, warnings)
+        metadata |= i0_beside(header, i0_energy, is_complete, notes, warnings)
+    metadata |= drift_beside(header, is_complete, notes, warnings)
     size = _pixel_size(regions[region])
-    return RawStack(data, energy, "counts", size, metadata, warnings, choice_note(at, available))
+    return RawStack(data, energy, "counts", size, metadata, warnings, notes)
 
 
 def _check_is_stack(scan: Mapping[str, Any]) -> None:
@@ -198,25 +200,3 @@ def _missing(is_complete: NDArray[np.bool_], energy: NDArray[np.float64]) -> lis
             f"the last {is_complete.size - last - 1} of {is_complete.size} images are missing or incomplete and dropped"
         )
     return warnings
-
-
-def _i0(path: Path, energy: NDArray[np.float64], warnings: list[str]) -> dict[str, Any]:
-    """I0 on the stack's energies from a spectrum beside the header, if there is one that covers them."""
-    if not path.is_file():
-        return {}
-    if not inside(path.parent, path):
-        warnings += link_warnings([path])
-        return {}
-    try:
-        spectrum = read_i0(path)
-    except ValueError as error:
-        warnings.append(f"{path.name} beside the header is not used: {error}")
-        return {}
-    i0 = spectrum.at(energy)
-    if not np.isfinite(i0).all():
-        warnings.append(
-            f"{path.name} beside the header is not used: it covers {spectrum.energy[0]:g} to "
-            f"{spectrum.energy[-1]:g} eV, the stack {energy.min():g} to {energy.max():g} eV"
-        )
-        return {}
-    return {"i0": i0, "i0_source": str(path.resolve())}
