@@ -16,6 +16,7 @@ OPERATIONS = Registry(
         "denoise_pca": "denoising_pca",
         "optical_depth": "absorbance",
         "normalize_edge": "normalization",
+        "repair": "repairing",
         "drop_frames": "frame_choice",
         "calibrate_energy": "energy_calibration",
         "interpolate_energy": "energy_interpolation",
@@ -39,6 +40,7 @@ __all__ = [
     "interpolate_energy",
     "normalize_edge",
     "optical_depth",
+    "repair",
     "smooth",
 ]
 

@@ -1,0 +1,234 @@
+"""Replace wrong values of the detector: zingers, and pixels that are dead, stuck or flicker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from napari_xanes._typing import Block, BoolArray, Float32Array
+from napari_xanes.arguments import Region, as_mask
+from napari_xanes.corrections import Box, Frames
+from napari_xanes.edge.stacks import raise_if_frame_empty
+from napari_xanes.field_mapping import FieldMapping
+from napari_xanes.ops.outliers import Deviations
+from napari_xanes.ops.spikes import Compared, PixelSurvey, compared, dead_in
+from napari_xanes.parameters import Param
+from napari_xanes.progress import Progress
+from napari_xanes.registry import method
+from napari_xanes.stack import SpectralStack
+
+Fill = Literal["neighbours", "NaN"]
+
+_FRAMES_AT_ONCE = 8
+"""Number of frames of a lazy stack that are read at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Repair(FieldMapping):
+    """What `repair` did, as ``metadata["repair"]`` holds it.
+
+    Parameters
+    ----------
+    bad_pixels : int
+        Number of pixels that are replaced in all frames.
+    changed : numpy or dask array, shape (Y, X)
+        In how many frames each pixel was changed. Of a volume, (Z, Y, X). Lazy where the stack is lazy.
+    text : list of str
+        What was done, in words.
+    """
+
+    bad_pixels: int
+    changed: Any
+    text: list[str]
+
+    def isel(self, frames: Frames = slice(None), box: Box | None = None) -> Repair:
+        """Return the result for some pixels, as `SpectralStack.isel` does."""
+        return self if box is None else replace(self, changed=self.changed[box])
+
+
+def _bad_pixels(
+    stack: SpectralStack, *, pixels: Any, threshold: float, progress: Progress | None = None, **_: Any
+) -> Mapping[str, Any]:
+    """Find the pixels that are wrong in all frames; slices of a volume share their detector."""
+    if stack.energy.size < 3:
+        raise ValueError(
+            f"{stack.name!r} has {stack.energy.size} energies; wrong values stand out among at least 3, so repair "
+            "needs more frames"
+        )
+    raise_if_frame_empty(stack)
+    shape = stack.shape[-2:]
+    if pixels is not None:
+        return {"pixels": as_mask(pixels, shape)}
+    flat, dark = _light(stack)
+    survey = PixelSurvey(shape, threshold, dark)
+    slices = 1 if len(stack.shape) == 3 else stack.shape[1]
+    for z in range(slices):
+        images = stack.data if len(stack.shape) == 3 else stack.data[:, z]
+        for i, frame in enumerate(compared(np.asarray(image, dtype=np.float32) for image in images)):
+            survey.add(frame)
+            if progress is not None:
+                progress((z + (i + 1) / len(images)) / slices, "looking for bad pixels")
+    bad = survey.bad()
+    return {"pixels": bad if flat is None else bad | dead_in(flat, threshold)}
+
+
+def _light(stack: SpectralStack) -> tuple[Float32Array | None, Float32Array | None]:
+    """Return the first flat (Y, X) less its dark, and what the frames are without light; None where it is not known."""
+    if stack.quantity not in ("counts", "transmission"):
+        return None, None
+    shape, corrections = stack.shape[-2:], stack.corrections
+    dark = np.zeros(shape, np.float32)
+    if stack.quantity == "counts" and np.ndim(corrections.dark) in (2, 3) and len(stack.shape) == 3:
+        dark = _first(corrections.dark)
+    if stack.quantity == "counts" and np.ndim(corrections.flat) in (2, 3) and len(stack.shape) == 3:
+        return _first(corrections.flat) - dark, dark
+    return None, dark
+
+
+def _first(images: Any) -> Float32Array:
+    """Return the first of several images, or the only one."""
+    return np.asarray(images[0] if np.ndim(images) == 3 else images, dtype=np.float32)
+
+
+@method(looks_at="stack", fit=_bad_pixels)
+def repair(
+    stack: SpectralStack,
+    /,
+    *,
+    threshold: Annotated[float, Param(ge=3, le=100, unit="sigma")] = 6.0,
+    pixels: Annotated[
+        Region, Param(kind="region", label="bad pixels", auto="finds dead, stuck and flickering ones")
+    ] = None,
+    fill: Fill = "neighbours",
+    missing: bool = False,
+    progress: Progress | None = None,
+) -> SpectralStack:
+    """Replace zingers, and pixels that are dead, stuck or flicker.
+
+    Parameters
+    ----------
+    stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
+        Any quantity, best the counts: before frames are moved or averaged. Slices of a volume share their detector.
+    threshold : float
+        By how many sigma of the scatter around it a value must stand out in its image to be replaced.
+    pixels : mask or box, optional
+        Pixels (Y, X) that are replaced in all frames; found if not given.
+    fill : {"neighbours", "NaN"}
+        What replaces a wrong value: the median around it, plus what the pixel differs from that at the energies before
+        and behind; or nothing, so that maps mask the pixel.
+    missing : bool
+        Whether values that are missing (NaN) are filled, too, where enough values are around them.
+
+    Returns
+    -------
+    SpectralStack
+        float32; values that are not replaced are the same. ``metadata["repair"]`` is a `Repair`.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than three energies, a frame holds no value, or the region does not fit.
+
+    Notes
+    -----
+    A value is replaced only if it stands out in space **and** in energy: it must deviate from what is around it three
+    times as much as anything beside it does at the energies before and behind. So a grain of one pixel stays. A pixel
+    with the same excess at all energies stays as well, because a grain may look like this. Where the image moves by
+    more than a pixel from frame to frame, small grains are mistaken for zingers.
+
+    Examples
+    --------
+    >>> data = np.random.default_rng(0).normal(1.0, 0.01, (5, 16, 16)).astype(np.float32)
+    >>> data[2, 8, 9] = 4.0
+    >>> repaired = repair(SpectralStack(data, np.arange(700.0, 705), "optical_depth"))
+    >>> repaired.metadata["repair"].text
+    ['1 value was replaced, of 1280 (0.00078).']
+    """
+    mend = partial(_mended, bad=pixels, threshold=threshold, fill=fill, missing=missing)
+    data = _lazily(mend, stack.data) if stack.is_lazy else _now(mend, stack.data, progress)
+    changed = _changes(stack.data, data)
+    return stack.with_data(
+        data, metadata={"repair": Repair(int(pixels.sum()), changed, _words(stack, pixels, changed))}
+    )
+
+
+def _mended(frames: Block, bad: BoolArray, threshold: float, fill: Fill, missing: bool) -> Float32Array:
+    """Return frames (F, Y, X) or (F, Z, Y, X) with their wrong values replaced."""
+    if frames.ndim == 4:
+        slices = [_mended(frames[:, z], bad, threshold, fill, missing) for z in range(frames.shape[1])]
+        return np.stack(slices, axis=1)
+    images = (np.where(bad, np.float32(np.nan), np.asarray(frame, dtype=np.float32)) for frame in frames)
+    out = np.empty(frames.shape, dtype=np.float32)
+    for i, frame in enumerate(compared(images)):
+        wrong = frame.spikes(threshold)
+        unknown = np.isnan(frame.image) if missing else bad
+        out[i] = frame.image
+        out[i][wrong] = _expected(frame)[wrong] if fill == "neighbours" else np.nan
+        out[i][unknown] = frame.here.level[unknown] if fill == "neighbours" or missing else np.nan
+    return out
+
+
+def _expected(frame: Compared) -> Float32Array:
+    """Return the level plus what each pixel differs from it at the energies before and behind."""
+    beside = [other.values for other in (frame.before, frame.behind) if isinstance(other, Deviations)]
+    expected = frame.here.level.copy()
+    for values in beside:
+        expected += np.nan_to_num(values) / len(beside)
+    return expected
+
+
+def _now(mend: Callable[[Block], Float32Array], data: Block, progress: Progress | None) -> Float32Array:
+    """Return all frames mended, some at a time on several threads."""
+    out = np.empty(data.shape, dtype=np.float32)
+    starts = range(0, len(data), _FRAMES_AT_ONCE)
+
+    def work(start: int) -> None:
+        first, stop = max(start - 1, 0), min(start + _FRAMES_AT_ONCE, len(data))
+        out[start:stop] = mend(data[first : stop + 1])[start - first : stop - first]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            for i, _ in enumerate(pool.map(work, starts)):
+                if progress is not None:
+                    progress((i + 1) / len(starts), "replacing wrong values")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return out
+
+
+def _lazily(mend: Callable[[Block], Float32Array], data: Any) -> Any:
+    """Return all frames as a dask array; a chunk needs the frame before and the frame behind it."""
+    import dask.array as da
+
+    chunks = {0: _FRAMES_AT_ONCE, **dict.fromkeys(range(1, data.ndim), -1)}
+    return da.map_overlap(  # type: ignore[no-untyped-call]
+        mend,
+        data.rechunk(chunks),
+        depth={0: 1},
+        boundary="none",
+        dtype=np.float32,
+        meta=np.empty((0,) * data.ndim, np.float32),
+    )
+
+
+def _changes(before: Any, after: Any) -> Any:
+    """Return in how many frames each pixel was changed; NaN equals NaN."""
+    return ((before != after) & ((before == before) | (after == after))).sum(axis=0)
+
+
+def _words(stack: SpectralStack, pixels: BoolArray, changed: Any) -> list[str]:
+    """Say what was replaced."""
+    n_pixels = int(pixels.sum())
+    text = [f"{n_pixels} {'pixel is' if n_pixels == 1 else 'pixels are'} replaced in all frames."] if n_pixels else []
+    if stack.is_lazy:
+        return [*text, "Single values are replaced when frames are read; the map of changes tells how many."]
+    number, total = int(changed.sum()), int(np.prod(stack.shape))
+    value = "1 value was" if number == 1 else f"{number} values were"
+    return [*text, f"{value} replaced, of {total} ({number / total:.2g})."]

@@ -1,0 +1,137 @@
+"""Wrong values of a detector: single ones, and pixels that are wrong in all frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_xanes._typing import BoolArray, Float32Array
+from napari_xanes.ops.outliers import Deviations, deviations
+
+_CONTRAST = 3.0
+"""A real detail deviates at one energy at most so many times as much as it, or what is beside it, does at the next."""
+
+_MOST = 10.0
+"""A jump from one frame to the next counts at most as so many sigma."""
+
+_FLICKER = 4.0
+"""Mean jump of a flickering pixel in sigma; other pixels have 1.6."""
+
+_ALONE = 2.5
+"""A flickering pixel jumps so many times more than what is around it."""
+
+_SHARE = 0.2
+"""A pixel with more wrong values than this share of the frames is wrong in all of them."""
+
+_DEAD = 0.1
+"""A dead pixel has at most this share of the light around it."""
+
+_FEW = 0.05
+"""If more than this share of the pixels never change, they do so because next to no photon was counted."""
+
+_OFF = 3.0
+"""A pixel that never changes is stuck if it is so many sigma away from what is around it in some frames."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """An image, and how far its values lie from what is around them, in this frame and in the two beside it."""
+
+    image: Float32Array
+    before: Deviations | None
+    here: Deviations
+    behind: Deviations | None
+
+    def spikes(self, threshold: float) -> BoolArray:
+        """Return values (Y, X) that stand out in the image, and among the energies before and behind.
+
+        A grain of a single pixel stands out in the image, too, but at all energies. So a value must deviate `threshold`
+        sigma, and three times as much as anything beside it does at the energies before and behind.
+        """
+        from scipy.ndimage import maximum_filter
+
+        limit = threshold * self.here.sigma
+        for other in (self.before, self.behind):
+            if other is not None:
+                contrast = maximum_filter(np.nan_to_num(np.abs(other.values)), 3)
+                limit = np.maximum(limit, np.float32(_CONTRAST) * contrast)
+        return np.asarray(np.abs(self.here.values) > limit)
+
+
+def compared(frames: Iterable[Float32Array], bad: BoolArray | None = None) -> Iterator[Compared]:
+    """Compare the frames (Y, X) of a series one by one; `bad` pixels serve no other as surroundings."""
+    before: Deviations | None = None
+    image: Float32Array | None = None
+    here: Deviations | None = None
+    for frame in frames:
+        behind = deviations(frame, bad)
+        if image is not None and here is not None:
+            yield Compared(image, before, here, behind)
+        image, before, here = frame, here, behind
+    if image is not None and here is not None:
+        yield Compared(image, before, here, None)
+
+
+class PixelSurvey:
+    """Counts, frame by frame, what tells pixels that are wrong in all frames from pixels with a single wrong value.
+
+    Parameters
+    ----------
+    shape : tuple
+        Shape of the images, (Y, X).
+    threshold : float
+        In sigma, as in `Compared.spikes`.
+    dark : ndarray, shape (Y, X), optional
+        What the frames are without light, if they show light: then a pixel without any is dead.
+    """
+
+    def __init__(self, shape: tuple[int, ...], threshold: float, dark: Float32Array | None) -> None:
+        self._threshold, self._no_light, self._frames = threshold, dark, 0
+        self._wrong, self._off, self._dead, self._pairs = (np.zeros(shape, np.int32) for _ in range(4))
+        self._jumps, self._still = np.zeros(shape, np.float32), np.ones(shape, dtype=bool)
+        self._last: tuple[Float32Array, BoolArray] | None = None
+
+    def add(self, frame: Compared) -> None:
+        """Count a frame."""
+        here = frame.here
+        with np.errstate(divide="ignore", invalid="ignore"):
+            away = np.abs(here.values) / here.sigma
+        wrong = frame.spikes(self._threshold)
+        self._wrong += wrong
+        self._off += away > _OFF
+        if self._no_light is not None:
+            light, around = frame.image - self._no_light, here.level - self._no_light
+            self._dead += (away > self._threshold) & (light <= _DEAD * around)
+        if frame.before is not None and self._last is not None:
+            image, wrong_before = self._last
+            pair = ~(wrong | wrong_before)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                jump = np.abs(here.values - frame.before.values) / np.maximum(here.sigma, frame.before.sigma)
+            self._jumps += np.where(pair, np.minimum(np.nan_to_num(jump), np.float32(_MOST)), 0)
+            self._pairs += pair
+            self._still &= frame.image == image
+        self._last = frame.image, wrong
+        self._frames += 1
+
+    def bad(self) -> BoolArray:
+        """Return the pixels (Y, X) that are dead, stuck or flicker.
+
+        A pixel with the same excess at all energies is not among them: a grain may look like this.
+        """
+        from scipy.ndimage import binary_propagation
+
+        half, jumps = self._frames / 2, (self._jumps / np.maximum(self._pairs, 1)).astype(np.float32)
+        stuck = self._still & (self._off > _SHARE * self._frames)
+        if self._still.mean() < _FEW:
+            # Along a stuck line, some pixels have the brightness of what is around them by chance.
+            stuck = binary_propagation(stuck, mask=self._still)
+        flickers = (jumps > _FLICKER) & (jumps > _ALONE * deviations(jumps).level)
+        return np.asarray(flickers | (self._wrong > max(2.0, _SHARE * self._frames)) | (self._dead > half) | stuck)
+
+
+def dead_in(flat: Float32Array, threshold: float) -> BoolArray:
+    """Return pixels (Y, X) that see next to no light where pixels around them do, in an image without sample."""
+    here = deviations(flat)
+    return np.asarray((flat <= _DEAD * here.level) & (np.abs(here.values) > threshold * here.sigma))

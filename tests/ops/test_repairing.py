@@ -1,0 +1,156 @@
+"""Wrong values of a detector are found and replaced; what the sample shows stays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.ndimage import shift
+
+import napari_xanes as nx
+from napari_xanes import SpectralStack, Step
+from napari_xanes.arguments import load_region
+from napari_xanes.ops import repair
+from napari_xanes.ops.outliers import deviations
+from napari_xanes.sample import nmc_ni_k
+
+PHOTONS = 1000.0
+
+
+def counts(seed: int = 0, size: int = 64) -> SpectralStack:
+    """Return the counts of a particle, as a camera without flaws gives them."""
+    return nmc_ni_k(size=size, photons=PHOTONS, seed=seed).stack
+
+
+def test_a_camera_without_flaws_is_left_alone() -> None:
+    stack = counts()
+    repaired = repair(stack)
+    np.testing.assert_array_equal(repaired.data, stack.data)
+    assert repaired.metadata["repair"].text == ["0 values were replaced, of 253952 (0)."]
+
+
+def test_zingers_are_replaced_by_what_their_neighbours_make_likely(rng: np.random.Generator) -> None:
+    stack = counts()
+    data = stack.data.copy()
+    places = tuple(rng.integers(2, n - 2, 60) for n in data.shape)
+    data[places] += rng.uniform(2, 20, 60).astype(np.float32) * PHOTONS
+    repaired = repair(stack.with_data(data))
+    errors = repaired.data[places] - stack.data[places]
+    assert np.sqrt(np.mean(errors**2)) < 2 * np.sqrt(PHOTONS)
+    untouched = np.ones(data.shape, dtype=bool)
+    untouched[places] = False
+    np.testing.assert_array_equal(repaired.data[untouched], stack.data[untouched])
+    changed = np.zeros(data.shape[1:], int)
+    np.add.at(changed, places[1:], 1)
+    np.testing.assert_array_equal(repaired.metadata["repair"].changed, changed)
+
+
+def test_dead_stuck_and_flickering_pixels_are_replaced_in_all_frames(rng: np.random.Generator) -> None:
+    stack = counts()
+    data = stack.data.copy()
+    dark = np.float32(np.mean(stack.metadata["dark"]))
+    data[:, 10, 20] = dark + rng.normal(0, 1, len(data))
+    data[:, 30, 31] *= rng.lognormal(0, 0.6, len(data)).astype(np.float32)
+    data[:, :, 50] = 777  # a column
+    repaired = repair(stack.with_data(data))
+    bad = np.zeros(data.shape[1:], dtype=bool)
+    bad[10, 20] = bad[30, 31] = bad[:, 50] = True
+    np.testing.assert_array_equal(load_region(repaired.history[-1].state["pixels"]), bad)
+    assert repaired.metadata["repair"].bad_pixels == 66
+    clean = nmc_ni_k(size=64, photons=1e8).stack.data / 1e5
+    errors = ((repaired.data - dark) / PHOTONS - clean / PHOTONS)[:, bad]
+    assert np.sqrt(np.mean(errors**2)) < 0.06  # the noise of PHOTONS is .03, and the particle has texture
+
+
+def test_dead_pixels_are_seen_in_the_flat() -> None:
+    stack = counts()
+    flat = np.array(stack.metadata["flat"])
+    flat[..., 5, 6] = np.asarray(stack.metadata["dark"])[..., 5, 6]
+    repaired = repair(stack.with_data(stack.data, metadata={"flat": flat}))
+    assert np.argwhere(repaired.metadata["repair"].changed).tolist() == [[5, 6]]
+
+
+@pytest.mark.parametrize("drift", [0.0, 0.3])
+def test_grains_of_one_pixel_stay_in_a_slowly_drifting_stack(drift: float, rng: np.random.Generator) -> None:
+    energy = np.arange(8320.0, 8370.0)
+    white_line = 0.5 * (energy > 8344) + 0.8 * np.exp(-(((energy - 8346) / 1.5) ** 2))
+    depth = 0.1 + np.zeros((50, 48, 48))
+    grains = rng.integers(4, 44, (2, 25))
+    depth[:, grains[0], grains[1]] += white_line[:, None]
+    path = np.cumsum(rng.normal(0, drift, (50, 2)), axis=0)
+    moved = np.stack([shift(frame, step, order=1, mode="nearest") for frame, step in zip(depth, path, strict=True)])
+    data = rng.poisson(4000 * np.exp(-moved)).astype(np.float32)
+    repaired = repair(SpectralStack(data, energy, "counts"))
+    np.testing.assert_array_equal(repaired.data, data)
+
+
+@pytest.mark.parametrize("mean", [0.01, 0.5, 5.0])
+def test_few_photons_are_no_outliers(mean: float, rng: np.random.Generator) -> None:
+    data = rng.poisson(mean, (20, 64, 64)).astype(np.float32)
+    repaired = repair(SpectralStack(data, np.arange(700.0, 720.0), "counts"))
+    np.testing.assert_array_equal(repaired.data, data)
+
+
+def test_wrong_values_may_become_nan_and_missing_ones_filled() -> None:
+    stack = counts()
+    data = stack.data.copy()
+    data[20, 10, 11] += 30 * PHOTONS
+    data[21, 40, 41] = np.nan
+    data[:, :6, :6] = np.nan
+    stack = stack.with_data(data)
+    missing = np.isnan(data)
+    empty = repair(stack, fill="NaN")
+    assert np.isnan(empty.data[20, 10, 11])
+    assert np.isnan(empty.data).sum() == missing.sum() + 1
+    filled = repair(stack, missing=True)
+    assert np.isnan(filled.data[:, :3, :3]).all()  # too far from any value
+    assert filled.data[21, 40, 41] == pytest.approx(data[20, 40, 41], rel=0.2)
+    np.testing.assert_array_equal(np.isnan(repair(stack).data), missing)
+
+
+def test_a_mask_of_bad_pixels_serves_another_stack() -> None:
+    bad = np.zeros((64, 64), dtype=bool)
+    bad[7, 9] = True
+    step = repair(counts(), pixels=bad).history[-1]
+    other = counts(seed=4)
+    repaired = nx.run([Step(step.name, step.parameters, step.state)], other)
+    assert np.argwhere((repaired.data != other.data).any(axis=0)).tolist() == [[7, 9]]
+
+
+def test_lazy_stacks_tell_their_changes_when_asked() -> None:
+    import dask.array as da
+
+    stack = counts()
+    data = stack.data.copy()
+    data[20, 10, 11] += 30 * PHOTONS
+    repaired = repair(stack.with_data(da.from_array(data, chunks=(7, 20, 64))))
+    assert "when frames are read" in repaired.metadata["repair"].text[-1]
+    assert np.argwhere(np.asarray(repaired.metadata["repair"].changed)).tolist() == [[10, 11]]
+
+
+def test_repaired_stacks_are_cut_with_their_map_of_changes() -> None:
+    stack = counts()
+    data = stack.data.copy()
+    data[20, 10, 11] += 30 * PHOTONS
+    part = repair(stack.with_data(data)).isel(box=(slice(8, 12), slice(10, 14)))
+    assert np.argwhere(part.metadata["repair"].changed).tolist() == [[2, 1]]
+
+
+def test_repaired_stacks_are_written_and_read(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    stack = counts(size=16)
+    nx.write(repair(stack), tmp_path / "repaired.h5")
+    reread = nx.read(tmp_path / "repaired.h5")
+    assert reread.metadata["repair"]["bad_pixels"] == 0
+    assert reread.history[-1].name == "repair"
+
+
+def test_two_energies_are_too_few() -> None:
+    with pytest.raises(ValueError, match="has 2 energies; wrong values stand out among at least 3"):
+        repair(SpectralStack(np.ones((2, 8, 8), np.float32), [700, 701], "counts"))
+
+
+def test_the_scatter_follows_brightness(rng: np.random.Generator) -> None:
+    level = np.repeat(np.linspace(100, 10_000, 64), 64).reshape(64, 64)
+    found = deviations(rng.poisson(level).astype(np.float32))
+    ratio = found.sigma[5:-5] / np.sqrt(level[5:-5])
+    assert 0.9 < np.median(ratio) < 1.3
+    assert np.percentile(ratio, 1) > 0.75
