@@ -12,7 +12,7 @@ import zarr
 from tests.io.edf import edf_files
 from tests.io.hdf5.test_fuzz import LAYOUTS
 from tests.io.plain import test_mrc
-from tests.io.spectra import test_layouts, test_spectra
+from tests.io.spectra import test_layouts, test_rex, test_spectra, test_xaslib
 from tests.io.spectra.test_nxxas import entry
 from tests.io.stxm import test_axis, test_stony_brook, test_stony_brook_netcdf
 from tests.io.zeiss import test_txrm_series, xrm_files
@@ -211,6 +211,21 @@ def _nxxas(folder: Path) -> list[Sample]:
     return [("a.h5", "a.h5")]
 
 
+def _rex(folder: Path) -> list[Sample]:
+    (folder / "a.ex3").write_bytes(test_rex.ex3())
+    return [("a.ex3", "a.ex3")]
+
+
+def _npy(folder: Path) -> list[Sample]:
+    np.save(folder / "a.npy", np.stack([test_layouts.ENERGY, test_layouts.TRANSMISSION], axis=1))
+    return [("a.npy", "a.npy")]
+
+
+def _xaslib(folder: Path) -> list[Sample]:
+    test_xaslib.library(folder / "a.db", test_xaslib.spectrum("foil"), test_xaslib.spectrum("oxide", sample=2))
+    return [("a.db", "a.db")]
+
+
 SPECTRA: dict[str, Callable[[Path], list[Sample]]] = {
     "athena": _athena,
     "xdi": _spectra("a.xdi"),
@@ -219,6 +234,9 @@ SPECTRA: dict[str, Callable[[Path], list[Sample]]] = {
     "cls": _layout(test_layouts.cls_hxma),
     "photon_factory": _layout(test_layouts.spring8),
     "nxxas": _nxxas,
+    "rex": _rex,
+    "npy": _npy,
+    "xaslib": _xaslib,
 }
 """Functions that write spectra into an empty folder."""
 

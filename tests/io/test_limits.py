@@ -20,7 +20,20 @@ GROUPS = {
     "hdf5": ("nexus", "hermes", "mistral", "pyxas", "fxi", "exchange", "exchange_mantis", "hdf5_maps", "nxxas"),
     "series": ("fxi_tomography", "pyxas_series", "ptychography", "xrm_series", "txrm_series", "edf_series"),
     "images": ("tiff", "tiff_maps", "zeiss", "mrc", "arrays", "stony_brook", "stony_brook_netcdf", "axis"),
-    "text": ("zarr_folder", "sdf", "texts", "athena", "xdi", "csv", "columns", "cls", "photon_factory"),
+    "text": (
+        "zarr_folder",
+        "sdf",
+        "texts",
+        "athena",
+        "xdi",
+        "csv",
+        "columns",
+        "cls",
+        "photon_factory",
+        "rex",
+        "npy",
+        "xaslib",
+    ),
 }
 """Groups of readers. One process reads the files of a group, because loading the libraries takes most of the time."""
 

@@ -124,7 +124,10 @@ SPECTRA_READERS: Registry[SpectraReader] = Registry(
     "spectra.csv",
     "spectra.photon_factory",
     "spectra.cls",
+    "spectra.rex",
     "spectra.nxxas",
+    "spectra.xaslib",
+    "spectra.npy",
     "spectra.columns",
 )
 """Formats of spectra."""
@@ -191,14 +194,15 @@ def reader(
 
 
 def spectra_reader(
-    name: str, *, title: str, patterns: Sequence[str], why_not_readable: Check
+    name: str, *, title: str, patterns: Sequence[str], why_not_readable: Check, folders: bool = False
 ) -> Callable[[SpectraFunction], SpectraFunction]:
     """Declare a function ``read_spectra(path)`` that reads spectra of one format; see `reader`.
 
     A format of columns also takes ``choice``, see `napari_xanes.io.formats.SpectraReader`.
     """
     return _registering(
-        SPECTRA_READERS, lambda function: SpectraReader(name, title, tuple(patterns), why_not_readable, function)
+        SPECTRA_READERS,
+        lambda function: SpectraReader(name, title, tuple(patterns), why_not_readable, function, folders),
     )
 
 

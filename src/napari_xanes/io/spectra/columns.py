@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from napari_xanes.io.registry import spectra_reader
 from napari_xanes.io.spectra.absorption import REFERENCE, Columns, are_samples, candidates
 from napari_xanes.io.spectra.ending import refuse_unended
 from napari_xanes.io.spectra.energy_axis import energy_axis
+from napari_xanes.io.spectra.header_settings import remarks_of, settings_of
 from napari_xanes.io.spectra.per_column import EXPORTED, one_per_column
 from napari_xanes.io.spectra.result import renamed, said, spectrum_of, unique_names
 from napari_xanes.io.spectra.roles import Meaning, meaning_of
@@ -178,6 +180,9 @@ def spectra_of(
         found = found if any(c.rank < REFERENCE for c in found) and not are_samples(found) else []
     if found:
         taken, why = best(found, axis.energy)
+        if taken.mode != "as is" and (settings := settings_of(header)):
+            taken = replace(taken, remarks=(*taken.remarks, *remarks_of(settings)))
+            facts["header_settings"] = settings
         return [spectrum_of(name, axis, taken, table, facts | said(axis, taken, why, columns))]
     return one_per_column(table, columns, axis, name, facts, normalized)
 

@@ -10,26 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.energies import HIGHEST, LOWEST, looks_like_energies, to_ev, unit_in
+from napari_xanes.io.spectra.bragg import LARGEST_RATIO, from_angle, from_steps, steps_per_degree
 from napari_xanes.io.spectra.roles import Meaning
-
-HC = 12398.419843320026
-"""Planck constant times speed of light in eV angstrom (exact, SI 2019)."""
-
-_LATTICE = {"si": 5.43102, "ge": 5.6579, "insb": 6.4794, "diamond": 3.56712}
-"""Lattice constants of monochromator crystals in angstrom, at room temperature (CODATA for Si)."""
 
 _LOWEST_KEV = 0.2
 _SURELY_EV = 100.0
-_LARGEST_RATIO = 5.0
-"""No scan spans more than from its first energy to five times it; k, R and channel numbers do."""
-
-_DEGREES = {"": 1.0, "deg": 1.0, "mdeg": 1e-3, "rad": 180 / np.pi, "mrad": 0.18 / np.pi, "urad": 1.8e-4 / np.pi}
-_SPACING = (
-    re.compile(r"(?<![\w.])2d\s*[=:]\s*(?P<double>\d+\.\d+)", re.IGNORECASE),
-    re.compile(r"(?:mono\w*\.)?d[-_ ]?spacing\W{0,12}?(?P<d>\d+\.\d+)", re.IGNORECASE),
-    re.compile(r"(?<![\w.])D\s*[=:]\s*(?P<d>\d+\.\d+)\s*(?:A\b|Å|ang)", re.IGNORECASE),
-)
-_CRYSTAL = re.compile(r"(?<![a-z])(si|ge|insb|diamond)\s*[-_(\[<]?\s*(\d)[ ,]?(\d)[ ,]?(\d)(?!\d)", re.IGNORECASE)
 _EDGE = re.compile(r"\s*(\d+\.?\d*)\b.*=\s*E_edge", re.IGNORECASE)
 _OTHER_AXIS = re.compile(
     r"(?<![a-z])(?:nm|cm\s*\^?\s*[-\u2212\u207b]\s*[1\u00b9]|1\s*/\s*cm|wave|raman|binding|kinetic|emission|emitted|loss|"
@@ -115,9 +100,10 @@ def energy_axis(
     for i in [*_ranked(meanings, "relative", names)]:
         if (axis := _from_edge(values[:, i], header)) is not None:
             return EnergyAxis(axis[0], i, axis[1], _why(i, names, meanings))
-    for i in _ranked(meanings, "angle", names):
-        if (axis := _from_angle(values[:, i], meanings[i], header)) is not None:
-            return EnergyAxis(axis[0], i, axis[1], _why(i, names, meanings))
+    for role in ("angle", "steps"):
+        for i in _ranked(meanings, role, names):
+            if (axis := _from_monochromator(values[:, i], meanings[i], header)) is not None:
+                return EnergyAxis(axis[0], i, axis[1], _why(i, names, meanings))
     if refused:
         raise ValueError(
             f"{', '.join(refused)} can be no photon energies in eV or keV{_why_relative(values, meanings)}; choose a "
@@ -133,9 +119,20 @@ def energy_axis(
     ):
         energy, unit = to_ev(values[:, 0], named_unit)
         return EnergyAxis(energy, 0, unit, f"no column is called energy; the first one, {names[0]!r}, can be energies")
-    angles = [names[i] for i, m in enumerate(meanings) if m.role == "angle"]
-    hint = f"; {angles[0]!r} is an angle, but the header gives no d-spacing or crystal" if angles else ""
-    raise ValueError(f"no energy among its columns: {', '.join(names)}{hint}; choose one with energy=")
+    raise ValueError(
+        f"no energy among its columns: {', '.join(names)}{_what_is_missing(names, meanings, header)}; choose one with "
+        "energy="
+    )
+
+
+def _what_is_missing(names: Sequence[str], meanings: Sequence[Meaning], header: Sequence[str]) -> str:
+    """Say what a header does not give that angles or steps of the monochromator need."""
+    for i, meaning in enumerate(meanings):
+        if meaning.role == "steps" and steps_per_degree(header) is None:
+            return f"; {names[i]!r} is in steps, but the header gives no one number of steps per degree"
+        if meaning.role in ("angle", "steps"):
+            return f"; {names[i]!r} is an angle, but the header gives no d-spacing or crystal"
+    return ""
 
 
 def _ranked(meanings: Sequence[Meaning], role: str, names: Sequence[str]) -> list[int]:
@@ -185,7 +182,7 @@ def _as_energy(
         energy, unit = np.round(energy * 1e3, 9), EV_FOR_KEV
         low, high = low * 1e3, high * 1e3
     lowest = _LOWEST_KEV * 1e3 if unit.startswith("keV") else LOWEST
-    if not (lowest <= low < high <= HIGHEST and high <= _LARGEST_RATIO * low):
+    if not (lowest <= low < high <= HIGHEST and high <= LARGEST_RATIO * low):
         return None
     return energy, unit
 
@@ -199,44 +196,11 @@ def _from_edge(column: NDArray[np.float64], header: Sequence[str]) -> tuple[NDAr
     return (energy, f"eV from the edge at {edges[0]:g} eV in the header") if energy.min() > LOWEST else None
 
 
-def d_spacing(header: Sequence[str]) -> tuple[float, str] | None:
-    """Return the d-spacing of the monochromator in angstrom that a header gives, and how it gives it.
-
-    Examples
-    --------
-    >>> d_spacing(["Mono :   SI(111)       D=  3.13551 A    Initial angle=  9.25969 deg"])
-    (3.13551, 'd = 3.13551 A of the header')
-    """
-    for pattern in _SPACING:
-        for line in header:
-            if match := pattern.search(line):
-                groups = match.groupdict()
-                d = float(groups["double"]) / 2 if groups.get("double") else float(groups["d"])
-                if 0.3 < d < 50:
-                    return d, f"d = {d:g} A of the header"
-    found = {(m[1].lower(), m[2], m[3], m[4]) for line in header for m in _CRYSTAL.finditer(line)}
-    if len(found) == 1:
-        crystal, *hkl = found.pop()
-        d = _LATTICE[crystal] / float(np.sqrt(sum(int(i) ** 2 for i in hkl)))
-        return d, f"d = {d:.5f} A of {crystal.capitalize()}({''.join(hkl)})"
-    return None
-
-
-def _from_angle(
+def _from_monochromator(
     column: NDArray[np.float64], meaning: Meaning, header: Sequence[str]
 ) -> tuple[NDArray[np.float64], str] | None:
-    """Energies from the Bragg angle, E = hc / (2 d sin(theta))."""
-    spacing = d_spacing(header)
-    factor = _DEGREES.get(meaning.unit)
-    if spacing is None or factor is None or not np.isfinite(column).all():
-        return None
-    degrees = column * factor
-    if not (0.5 < degrees.min() < degrees.max() < 89):
-        return None
-    energy = np.asarray(HC / (2 * spacing[0] * np.sin(np.radians(degrees))))
-    if energy.max() > HIGHEST or energy.max() > _LARGEST_RATIO * energy.min():
-        return None
-    return energy, f"{meaning.unit or 'degrees'}, converted with {spacing[1]}"
+    """Energies from angles, or from steps of the motor."""
+    return from_steps(column, header) if meaning.role == "steps" else from_angle(column, meaning.unit, header)
 
 
 def _chosen(
@@ -250,10 +214,10 @@ def _chosen(
     name = names[i] if names else f"column {i + 1}"
     labels = [names[i]] if names else header
     axis = None
-    if meanings[i].role != "angle":
+    if meanings[i].role not in ("angle", "steps"):
         axis = _as_energy(values[:, i], meanings[i], labels) or _from_edge(values[:, i], header)
     if axis is None:
-        axis = _from_angle(values[:, i], meanings[i], header)
+        axis = _from_monochromator(values[:, i], meanings[i], header)
     if axis is None:
         raise ValueError(f"{name!r} ({_range(values[:, i])}) can be no photon energies in eV or keV")
     return EnergyAxis(axis[0], i, axis[1], f"energy from column {i + 1}, {name!r}, as chosen")
@@ -289,7 +253,7 @@ def _other_axis(column: NDArray[np.float64]) -> str:
 def _can_be_energies(column: NDArray[np.float64]) -> bool:
     if (
         not looks_like_energies(column)
-        or column.max() > _LARGEST_RATIO * column.min()
+        or column.max() > LARGEST_RATIO * column.min()
         or (column.size > 1 and np.ptp(column) == 0)
     ):
         return False

@@ -17,6 +17,7 @@ _MOST_ROWS = 200_000
 """Rows of all scans of a text; each needs about a hundred times the memory of its numbers until it is read."""
 
 _LONGEST_LINE = 1 << 16
+_FEW_ROWS = 3
 _COMMENT_MARKS = "#%*!"
 
 
@@ -41,6 +42,12 @@ class Text:
     def between(self, first: int, last: int) -> list[tuple[int, str, bool]]:
         """Return the lines of text from one line to another one: number, text, whether it is a comment."""
         return [item for item in self.texts if first < item[0] < last]
+
+    def header_lines(self) -> list[str]:
+        """Return all lines that are no data; among them the few numbers of a header, such as offsets."""
+        few = [run for run in self.runs if len(run.fields) <= _FEW_ROWS < max(len(other.fields) for other in self.runs)]
+        numbers = [(n, " ".join(fields)) for run in few for n, fields in zip(run.lines, run.fields, strict=True)]
+        return [line for _, line in sorted([(n, line) for n, line, _ in self.texts] + numbers)]
 
 
 def sorted_lines(text: str) -> Text:

@@ -92,7 +92,7 @@ def parse_tables(text: str) -> list[Table]:
     if main.width > MOST_COLUMNS and (main.width > _MOST_NAMED or not is_header(main.above, main.width)):
         raise ValueError(f"{main.width} columns are an image rather than spectra")
     scans = _scans(content, main)
-    comments = [line for _, line, _ in content.texts]
+    comments = content.header_lines()
     tables = [_table(content, run, comments, several=len(scans) > 1) for run in scans]
     if not tables[-1].warnings and tables[-1].lines[-1] == content.last_line:
         tables[-1] = replace(tables[-1], warnings=tables[-1].warnings or cut_warnings(text))
