@@ -27,7 +27,7 @@ def stack_for(
     count_stack: SpectralStack, depth_stack: SpectralStack, l_edge_stack: SpectralStack
 ) -> dict[str, SpectralStack]:
     """Return a stack that the method accepts."""
-    special = {"optical_depth": count_stack, "match_library": l_edge_stack}
+    special = {"optical_depth": count_stack, "correct_dead_time": count_stack, "match_library": l_edge_stack}
     return {name: special.get(name, depth_stack) for name in METHODS}
 
 
@@ -40,6 +40,7 @@ def needed(references: list[Spectrum], depth_stack: SpectralStack) -> dict[str, 
         "bin": {"pixels": 1},
         "calibrate_energy": {"offset": 0.5},
         "difference_map": {"signal": (8335.0, 8350.0), "background": (8270.0, 8324.0)},
+        "correct_dead_time": {"dead_time": 100.0, "exposure": 1.0},
         "drop_frames": {"energies": [8450.0]},
         "interpolate_energy": {"energies": (depth_stack.energy[:-1] + 0.25).tolist()},
         "denoise_blind_spot": {"steps": 10, "device": "cpu"},
