@@ -61,7 +61,9 @@ def correct_dead_time(
     -----
     With n photons in the exposure T, a dead time t, and m counted: ``m = n / (1 + n t / T)`` if the detector is not
     paralyzable, ``m = n exp(-n t / T)`` if it is; then the smaller of two solutions is taken (Knoll, Radiation
-    Detection and Measurement, chapter 4). With many missed counts the noise is smaller than that of the photons.
+    Detection and Measurement, chapter 4). The noise of the result is larger than that
+    of n counted photons, by the root of ``1 + n t / T`` if the detector is not paralyzable (theory of renewals); steps
+    that follow take it for that of n photons.
 
     Examples
     --------
