@@ -102,7 +102,10 @@ def test_region_spectra_are_saved(viewer: Any, add_stack: Any, stack: SpectralSt
     assert first.metadata["normalized"] is False
     assert first.metadata["quantity"] == "optical_depth"
     np.testing.assert_allclose(first.mu, stack.data[:, 2:5, 3:9].mean(axis=(1, 2)), rtol=1e-5)
-    np.testing.assert_allclose(fourth.sigma, stack.data[:, 10:20, 3:9].std(axis=(1, 2)), rtol=1e-4)
+    spread = stack.data[:, 10:20, 3:9].std(axis=(1, 2))
+    np.testing.assert_allclose(fourth.metadata["standard_deviation"], spread, rtol=1e-4)
+    np.testing.assert_allclose(fourth.sigma, spread / np.sqrt(60), rtol=1e-4)
+    assert fourth.metadata["n_pixels"] == 60
 
 
 def test_drawn_regions_are_saved_too(viewer: Any, add_stack: Any, stack: SpectralStack, tmp_path: Path) -> None:

@@ -39,6 +39,29 @@ def test_csv(shown, stack, tmp_path):
     np.testing.assert_allclose(numbers, np.c_[stack.energy, stack.data[:, 5, 9]], rtol=1e-6)
 
 
+def test_exported_curves_read_back_or_are_refused_where_rows_are_lost(viewer, shown, stack, tmp_path, wait):
+    labels = np.zeros((24, 32), np.uint8)
+    labels[2:9, 3:12] = 1
+    viewer.add_labels(labels, scale=(0.05, 0.05), units=("um", "um"))
+    wait(lambda: any(c.kind == "region" for c in shown.plot.curves))
+    shown.export_button.save(tmp_path / "out.csv")
+    spectra = {s.name: s for s in nx.read_spectra(tmp_path / "out.csv")}
+    assert len(spectra) == len(shown.plot.curves) == 4
+    for curve in shown.plot.curves:
+        good = np.isfinite(curve.values)
+        np.testing.assert_array_equal(spectra[curve.name].mu, curve.values[good])
+        np.testing.assert_array_equal(spectra[curve.name].energy, curve.energy[good])
+    region = next(c for c in shown.plot.curves if c.kind == "region")
+    np.testing.assert_array_equal(spectra[region.name].metadata["standard_deviation"], region.spread)
+    lines = (tmp_path / "out.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "cut.csv").write_text("".join(lines[:-3]))
+    with pytest.raises(ValueError, match="it has 27 of 30 rows"):
+        nx.read_spectra(tmp_path / "cut.csv")
+    shown.export_button.save(tmp_path / "out.xdi")
+    found = [s for path in tmp_path.glob("out*.xdi") for s in nx.read_spectra(path) if s.name == region.name]
+    np.testing.assert_array_equal(found[0].metadata["standard_deviation"], region.spread)
+
+
 def test_names_with_line_breaks_stay_in_their_heading():
     curve = Curve("a\nb\t\x1b[2J", np.array([700.0, 710.0]), np.array([0.0, 1.0]), "pin")
     first, *rows = table([curve], "optical depth (OD)").splitlines()

@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_xanes.gui.contrast import set_limits_in_background
 from napari_xanes.gui.layers import is_stack
+from napari_xanes.gui.placement import to_data, to_world
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -47,7 +48,7 @@ def energy_axis(viewer: Viewer, layer: Layer) -> int:
 
 def current_step(viewer: Viewer, layer: Layer) -> int:
     """Return the frame of the layer that the slider shows."""
-    position = layer.world_to_data(viewer.dims.point)[0]
+    position = to_data(viewer, layer, viewer.dims.point)[0]
     return int(min(max(round(float(position)), 0), energies_of(layer).size - 1))
 
 
@@ -55,7 +56,7 @@ def go_to_step(viewer: Viewer, layer: Layer, step: int) -> None:
     """Move the slider to a frame of the layer."""
     position = np.zeros(layer.ndim)
     position[0] = step
-    viewer.dims.set_point(energy_axis(viewer, layer), float(layer.data_to_world(position)[0]))
+    viewer.dims.set_point(energy_axis(viewer, layer), float(to_world(viewer, layer, position)[0]))
 
 
 def attach_energy(viewer: Viewer) -> StackFollower:

@@ -60,6 +60,8 @@ def main() -> None:
     import napari
     from matplotlib.image import imsave
 
+    from napari_xanes.gui.placement import to_world
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stack", type=Path)
     parser.add_argument("picture", type=Path)
@@ -71,7 +73,7 @@ def main() -> None:
     wait_until(lambda: not runner.job.running)
     settle()
     centre = viewer.layers[0].data.shape[1:]
-    viewer.cursor.position = viewer.layers[0].data_to_world((0, *(n / 2 for n in centre)))
+    viewer.cursor.position = to_world(viewer, viewer.layers[0], (0, *(n / 2 for n in centre)))
     settle()
     with replacing(arguments.picture) as file:
         imsave(file, viewer.screenshot(canvas_only=False, flash=False), format="png")

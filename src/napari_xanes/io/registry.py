@@ -122,6 +122,7 @@ SPECTRA_READERS: Registry[SpectraReader] = Registry(
     "spectra.athena",
     "spectra.xdi",
     "spectra.csv",
+    "spectra.exported",
     "spectra.photon_factory",
     "spectra.cls",
     "spectra.rex",

@@ -146,7 +146,7 @@ class BeforeAfter(QWidget):
     def _follow(self, *_: Any) -> None:
         if self._layer is None or self._viewer.dims.ndisplay == 3 or not self.plot.isVisible():
             return
-        index = pixel_at(self._layer, self._viewer.cursor.position)
+        index = pixel_at(self._viewer, self._layer, self._viewer.cursor.position)
         if index is not None:
             self._read(index)
 

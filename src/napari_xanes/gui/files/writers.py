@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
+from napari.layers import Layer
 
 from napari_xanes import io
 from napari_xanes.gui.layers import LayerData, maps_of, stack_from
-from napari_xanes.spectrum import Spectrum
-from napari_xanes.stack import SpectralStack
+from napari_xanes.gui.pixels.areas import given_name, regions_of
+from napari_xanes.gui.placement import laid_over
+from napari_xanes.io.spectra.result import unique_names
+from napari_xanes.region_spectra import region_spectrum
+
+P = ParamSpec("P")
+
+
+def _tells_reasons(write: Callable[P, list[str]]) -> Callable[P, list[str]]:
+    """Raise what can't be saved as OSError: napari takes a ValueError for "no writer fits", and hides its reason."""
+
+    @wraps(write)
+    def told(*args: P.args, **kwargs: P.kwargs) -> list[str]:
+        try:
+            return write(*args, **kwargs)
+        except ValueError as error:
+            raise OSError(str(error)) from error
+
+    return told
 
 
 def _xanes(meta: Mapping[str, Any]) -> Mapping[str, Any]:
     return meta.get("metadata", {}).get("xanes", {})  # type: ignore[no-any-return]
 
 
+@_tells_reasons
 def write_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write one image layer: a stack, or a map with its sigma and mask.
 
@@ -36,20 +56,22 @@ def write_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     return [file_path] if file_path else []
 
 
+@_tells_reasons
 def write_maps(path: str, layers: list[LayerData]) -> list[str]:
     """Write the maps of one run into one file, each with sigma, mask, unit and labels.
 
     Raises
     ------
-    ValueError
+    OSError
         If the layers are not maps, or come from different runs.
     """
     io.write(maps_of([_xanes(meta) for _, meta, _ in layers]), path)
     return [path]
 
 
+@_tells_reasons
 def write_spectra(path: str, layers: list[LayerData]) -> list[str]:
-    """Write the mean spectrum of each region of a stack, with its standard deviation.
+    """Write the mean spectrum of each region of a stack, with its standard error and its pixels' standard deviation.
 
     Parameters
     ----------
@@ -60,42 +82,28 @@ def write_spectra(path: str, layers: list[LayerData]) -> list[str]:
 
     Raises
     ------
-    ValueError
-        If the layers hold no stack or several, or if a region has another size.
+    OSError
+        If the layers hold no stack or several, a layer does not lie over the stack, or a region has no value.
     """
-    stacks = [(data, meta) for data, meta, kind in layers if kind == "image" and _xanes(meta).get("kind") == "stack"]
+    stacks = [layer for layer in layers if layer[2] == "image" and _xanes(layer[1]).get("kind") == "stack"]
     if len(stacks) != 1:
         raise ValueError(f"select one stack and the regions to save, not {len(stacks)} stacks")
     stack = stack_from(stacks[0][0], _xanes(stacks[0][1]))
-    regions = {
-        f"{meta['name']} {label}": mask
-        for data, meta, kind in layers
-        if kind != "image"
-        for label, mask in _masks_of(data, meta, kind, stack.shape[1:]).items()
-    }
+    # Layers as napari made them know where they lie, so files hold what the Spectra dock shows.
+    image = Layer.create(*stacks[0])
+    regions = [
+        (given_name(region, number) or f"{region.name} {number}", mask)
+        for region in (_region_layer(*layer, image) for layer in layers if layer[2] != "image")
+        for number, mask in regions_of(region, image).items()
+    ]
+    names = unique_names([name for name, _ in regions])
+    masks = dict(zip(names, (mask for _, mask in regions), strict=True))
     all_pixels = {"all pixels": np.ones(stack.shape[1:], dtype=bool)}
-    io.write([region_spectrum(stack, mask, name) for name, mask in (regions or all_pixels).items()], path)
+    io.write([region_spectrum(stack, mask, name) for name, mask in (masks or all_pixels).items()], path)
     return [str(Path(path))]
 
 
-def _masks_of(data: Any, meta: Mapping[str, Any], kind: str, shape: tuple[int, ...]) -> dict[int, Any]:
-    """Return the mask of each label or shape."""
-    if kind == "shapes":
-        from napari.layers import Shapes
-
-        masks = Shapes(data, shape_type=meta["shape_type"]).to_masks(mask_shape=shape[-2:])
-        return dict(enumerate(masks, start=1))
-    labels = np.asarray(data)
-    if labels.shape not in (shape, shape[-2:]):
-        raise ValueError(f"the labels have {labels.shape} pixels, but the stack has {shape}; make them equal")
-    return {int(label): labels == label for label in np.unique(labels) if label}
-
-
-def region_spectrum(stack: SpectralStack, mask: Any, name: str) -> Spectrum:
-    """Return the mean spectrum of the pixels in a mask, with their standard deviation as sigma."""
-    mask = np.broadcast_to(mask, stack.shape[1:])
-    inside = [np.asarray(frame)[mask].astype(np.float64) for frame in stack.data]
-    mean = np.array([values.mean() for values in inside])
-    spread = np.array([values.std() for values in inside])
-    metadata = {"quantity": stack.quantity, "normalized": stack.quantity == "normalized"}
-    return Spectrum(name, stack.energy, mean, sigma=spread, metadata=metadata)
+def _region_layer(data: Any, meta: Mapping[str, Any], kind: str, image: Layer) -> Layer:
+    """Return a region layer; one from a script that has no scale has the pixels of the stack."""
+    n_axes = len(np.shape(data)) if kind == "labels" else np.shape(data[0])[-1] if len(data) else 2
+    return Layer.create(data, meta if "scale" in meta else laid_over(image, n_axes) | meta, kind)

@@ -13,7 +13,8 @@ from qtpy.QtWidgets import QFileDialog
 from napari_xanes.gui.energy import energies_of
 from napari_xanes.gui.forms.form import Field, FieldMaker
 from napari_xanes.gui.forms.layer_box import LayerBox
-from napari_xanes.gui.pixels.masks import is_region, mask_of
+from napari_xanes.gui.pixels.areas import is_region
+from napari_xanes.gui.pixels.masks import mask_of
 from napari_xanes.gui.references.reference_list import ReferenceList
 from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.parameters import Parameter

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from napari_xanes.colours import OKABE_ITO, colour_of
 from napari_xanes.gui.layers import is_map
+from napari_xanes.gui.pixels.label_planes import labels_over, why_not_over
 from napari_xanes.gui.pixels.spectra import array_of
+from napari_xanes.gui.placement import between, laid_over, to_data
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -24,27 +26,19 @@ Boxes = dict[int, tuple[tuple[Any, ...], NDArray[np.bool_]]]
 
 
 def region_layers(viewer: Viewer, stack: Layer) -> list[Layer]:
-    """Return the visible Shapes layers, and the visible Labels layers with the pixels of the stack that are no maps."""
-    return [layer for layer in viewer.layers if layer.visible and _lies_over(layer, stack)]
+    """Return the visible Shapes layers, and the visible Labels layers that lie over the stack and are no maps."""
+    return [layer for layer in viewer.layers if layer.visible and is_region(layer) and why_not_over(layer, stack) == ""]
 
 
-def _lies_over(layer: Layer, stack: Layer) -> bool:
-    if isinstance(layer, Shapes):
-        return True
-    if not isinstance(layer, Labels) or is_map(layer) or layer.multiscale:
-        return False
-    shape = array_of(stack).shape
-    if layer.data.shape not in (shape, shape[1:], shape[-2:]):
-        return False
-    ends = np.array([np.zeros(layer.ndim), np.array(layer.data.shape) - 1])
-    return bool(np.allclose(_to_stack_pixels(layer, ends, stack)[:, -layer.ndim :], ends, atol=0.5))
+def unused_layers(viewer: Viewer, stack: Layer) -> list[tuple[Labels, str]]:
+    """Return the visible Labels layers that give no regions of the stack, and why not."""
+    candidates = [layer for layer in viewer.layers if layer.visible and is_region(layer)]
+    return [(layer, reason) for layer in candidates if (reason := why_not_over(layer, stack))]
 
 
-def _to_stack_pixels(layer: Layer, points: NDArray[Any], stack: Layer) -> NDArray[Any]:
-    """Convert points (N, ndim) of a layer to pixels of a stack (N, stack.ndim); missing axes become 0."""
-    world = np.array([layer.data_to_world(point)[-stack.ndim :] for point in points])
-    missing = np.zeros((len(world), stack.ndim - world.shape[1]))
-    return np.array([stack.world_to_data(point) for point in np.hstack([missing, world])])
+def is_region(layer: Layer) -> bool:
+    """Return whether a layer holds regions that a user brushed or drew: not the labels that a map shows."""
+    return isinstance(layer, Labels | Shapes) and not is_map(layer)
 
 
 def new_labels(viewer: Viewer, stack: Layer) -> Labels:
@@ -53,12 +47,9 @@ def new_labels(viewer: Viewer, stack: Layer) -> Labels:
     layer = Labels(
         np.zeros(shape, dtype=np.uint8),
         name=f"regions · {stack.name}",
-        scale=stack.scale[1:],
-        translate=stack.translate[1:],
-        units=stack.units[1:],
-        axis_labels=stack.axis_labels[1:],
         colormap=CyclicLabelColormap(colors=["#00000000", *OKABE_ITO]),
         metadata={"xanes": {"kind": "regions", "names": {}}},
+        **laid_over(stack, len(shape)),
     )
     viewer.add_layer(layer)
     return layer
@@ -69,14 +60,11 @@ def new_shapes(viewer: Viewer, stack: Layer) -> Shapes:
     layer = Shapes(
         ndim=2,
         name=f"drawn regions · {stack.name}",
-        scale=stack.scale[-2:],
-        translate=stack.translate[-2:],
-        units=stack.units[-2:],
-        axis_labels=stack.axis_labels[-2:],
         face_color="#ffffff20",
         edge_color=colour_of(1),
         edge_width=1,
         metadata={"xanes": {"kind": "regions", "names": {}}},
+        **laid_over(stack, 2),
     )
     viewer.add_layer(layer)
     return layer
@@ -101,7 +89,7 @@ def shape_boxes(layer: Shapes, depth: tuple[int, ...], stack: Layer) -> Boxes:
                 middle + np.cos(angle) * (corners[1] - corners[0]) / 2 + np.sin(angle) * (corners[2] - corners[1]) / 2
             )
         # Rounding keeps a pixel whose centre lies exactly on the border inside, in spite of float errors of the scale.
-        corners_in_stack = np.round(_to_stack_pixels(layer, corners, stack), 6)
+        corners_in_stack = np.round(between(layer, corners, stack), 6)
         if depth and layer.ndim > 2 and round(float(corners_in_stack[0, 1])) != depth[0]:
             continue
         rows, columns = polygon(corners_in_stack[:, -2], corners_in_stack[:, -1], (height, width))
@@ -113,37 +101,52 @@ def shape_boxes(layer: Shapes, depth: tuple[int, ...], stack: Layer) -> Boxes:
     return boxes
 
 
-def drawn_pixels(layer: Shapes, stack: Layer) -> NDArray[np.bool_]:
-    """Return the mask of all drawn areas: (Y, X), or (Z, Y, X) if they belong to slices of a volume."""
+def regions_of(layer: Layer, stack: Layer) -> dict[int, NDArray[np.bool_]]:
+    """Return the mask of each region of a layer by its number: (Y, X), or (Z, Y, X) if it belongs to slices.
+
+    Raises
+    ------
+    ValueError
+        If the layer does not lie over the stack.
+    """
+    if not isinstance(layer, Shapes):
+        labels = image_labels(layer, stack)
+        return {int(number): labels == number for number in np.unique(labels) if number > 0}
+    masks: dict[int, NDArray[np.bool_]] = {}
+    shape, depths = _slices(layer, stack)
+    for depth in depths:
+        for number, (box, inside) in shape_boxes(layer, depth, stack).items():
+            masks.setdefault(number, np.zeros(shape, dtype=bool))[(*depth, *box)] = inside
+    return masks
+
+
+def image_labels(layer: Labels, stack: Layer) -> NDArray[Any]:
+    """Return all labels on the pixels of the stack: (Y, X), or (Z, Y, X) if they belong to slices of a volume.
+
+    Raises
+    ------
+    ValueError
+        If the layer does not lie over the stack.
+    """
+    if reason := why_not_over(layer, stack):
+        raise ValueError(reason)
+    shape, depths = _slices(layer, stack)
+    return np.stack([labels_over(layer, depth, stack)() for depth in depths]).reshape(shape)
+
+
+def _slices(layer: Layer, stack: Layer) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+    """Return the shape of masks of a layer's regions, and the slices that they belong to; () stands for all."""
     shape = array_of(stack).shape[1:]
     deep = len(shape) == 3 and layer.ndim > 2
-    mask = np.zeros(shape if deep else shape[-2:], dtype=bool)
-    for depth in [(z,) for z in range(shape[0])] if deep else [()]:
-        for box, inside in shape_boxes(layer, depth, stack).values():
-            mask[(*depth, *box)] |= inside
-    return mask
+    return (shape, [(z,) for z in range(shape[0])]) if deep else (shape[-2:], [()])
 
 
 def depth_of(viewer: Viewer, stack: Layer) -> tuple[int, ...]:
     """Return the slice (z,) of a volume that is shown; () for a stack without depth."""
     if stack.ndim == 3:
         return ()
-    z = round(float(stack.world_to_data(viewer.dims.point)[1]))
+    z = round(float(to_data(viewer, stack, viewer.dims.point)[1]))
     return (min(max(z, 0), array_of(stack).shape[1] - 1),)
-
-
-def plane_of(layer: Labels, depth: tuple[int, ...], stack: Layer) -> NDArray[Any]:
-    """Return the labels over the image that is shown, as a view of the layer's data.
-
-    The shape is (Y, X), or (E, Y, X) for a layer made with napari's own button, which has labels at each energy.
-    """
-    missing = stack.ndim - layer.ndim
-    return np.asarray(layer.data[(slice(None), *depth) if missing == 0 else depth if missing == 1 else ()])
-
-
-def flatten_labels(labels: NDArray[Any]) -> NDArray[Any]:
-    """Return labels (Y, X) from (Y, X) or (E, Y, X): a pixel that is brushed at any energy belongs to the region."""
-    return labels.max(axis=0) if labels.ndim > 2 else labels
 
 
 def next_label(labels: NDArray[Any]) -> int:
@@ -157,7 +160,7 @@ def next_label(labels: NDArray[Any]) -> int:
 def pixels_of(layer: Layer, number: int, depth: tuple[int, ...], stack: Layer) -> NDArray[np.bool_]:
     """Return the mask (Y, X) of a region in the image that is shown."""
     if not isinstance(layer, Shapes):
-        return flatten_labels(plane_of(layer, depth, stack)) == number
+        return labels_over(layer, depth, stack)() == number
     mask = np.zeros(array_of(stack).shape[-2:], dtype=bool)
     area = shape_boxes(layer, depth, stack).get(number)
     if area is not None:
@@ -175,8 +178,12 @@ def rename_region(layer: Layer, number: int, name: str) -> None:
 
 def region_name(layer: Layer, number: int) -> str:
     """Return the name of a region."""
-    names = (layer.metadata.get("xanes") or {}).get("names") or {}
-    return names.get(number) or f"{'region' if isinstance(layer, Labels) else 'shape'} {number}"
+    return given_name(layer, number) or f"{'region' if isinstance(layer, Labels) else 'shape'} {number}"
+
+
+def given_name(layer: Layer, number: int) -> str:
+    """Return the name that a user gave a region; no text if it has none."""
+    return str(((layer.metadata.get("xanes") or {}).get("names") or {}).get(number) or "")
 
 
 def region_colour(layer: Layer, number: int) -> str:

@@ -124,7 +124,7 @@ class CursorFollower(QObject):
             self._tiles = None  # free the memory of a closed stack
         index = None
         if layer is not None and viewer.dims.ndisplay == 2 and len(viewer.cursor.position) >= layer.ndim:
-            index = pixel_at(layer, viewer.cursor.position)
+            index = pixel_at(viewer, layer, viewer.cursor.position)
         if index == self._index:
             return
         self._index = index

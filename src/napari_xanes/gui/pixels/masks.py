@@ -5,19 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.layers import Labels, Shapes
+from napari.layers import Shapes
 from numpy.typing import NDArray
 
-from napari_xanes.gui.layers import is_map
-from napari_xanes.gui.pixels.areas import drawn_pixels
+from napari_xanes.gui.pixels.areas import image_labels, regions_of
 
 if TYPE_CHECKING:
     from napari.layers import Layer
-
-
-def is_region(layer: Layer) -> bool:
-    """Return whether a layer holds regions that a user brushed or drew."""
-    return isinstance(layer, Labels | Shapes) and not is_map(layer)
 
 
 def mask_of(region: Layer, image: Layer) -> NDArray[np.bool_]:
@@ -33,18 +27,15 @@ def mask_of(region: Layer, image: Layer) -> NDArray[np.bool_]:
     Raises
     ------
     ValueError
-        If no pixel is marked, or if the sizes differ.
+        If no pixel is marked, or if the regions do not lie over the image.
     """
-    shape = tuple(image.data.shape[1:])
+    if isinstance(region, Shapes) and not region.data:
+        raise ValueError(f"layer {region.name!r} has no shape; draw at least one")
     if isinstance(region, Shapes):
-        if not region.data:
-            raise ValueError(f"layer {region.name!r} has no shape; draw at least one")
-        mask = drawn_pixels(region, image)
+        masks = list(regions_of(region, image).values())
+        mask = np.any(masks, axis=0) if masks else np.zeros(1, dtype=bool)
     else:
-        labelled = np.asarray(region.data) != 0
-        mask = labelled.any(axis=0) if labelled.ndim > len(shape) else labelled
-    if mask.shape not in (shape, shape[-2:]):
-        raise ValueError(f"layer {region.name!r} has {mask.shape} pixels, the stack {shape}; use a layer of that size")
+        mask = image_labels(region, image) != 0
     if not mask.any():
-        raise ValueError(f"layer {region.name!r} marks no pixel; brush at least one")
+        raise ValueError(f"layer {region.name!r} marks no pixel of {image.name!r}; brush or draw it over the image")
     return mask

@@ -15,15 +15,16 @@ from napari_xanes.gui.energy import attach_energy, energies_of, plain_viewer
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.pixels.areas import (
     depth_of,
-    flatten_labels,
-    plane_of,
     region_colour,
     region_layers,
     region_name,
     shape_boxes,
+    unused_layers,
 )
-from napari_xanes.gui.pixels.spectra import MAX_REGIONS, Values, array_of, boxes_of, region_spectrum
-from napari_xanes.region_means import COVARIANCE_LENGTH, independent_pixels
+from napari_xanes.gui.pixels.label_planes import labels_over
+from napari_xanes.gui.pixels.spectra import MAX_REGIONS, Values, array_of, boxes_of
+from napari_xanes.region_means import COVARIANCE_LENGTH
+from napari_xanes.region_spectra import RegionSpectrum, as_spectrum, mean_spectrum
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Region:
     pixels : int
         Number of its pixels in the image that is shown.
     mean, spread : array, shape (E,)
-        Mean of its pixels, and their standard deviation.
+        Mean of its pixels that have a value, and their standard deviation.
     """
 
     name: str
@@ -70,7 +71,7 @@ class RegionTracker(QObject):
     Signals
     -------
     changed :
-        The list `regions` changed.
+        The list `regions` changed, or `unused`: labels that give no regions, and why not.
     failed : object
         The exception if the data can't be read.
     """
@@ -84,8 +85,9 @@ class RegionTracker(QObject):
         self._viewer = ref(viewer)
         self._stacks = attach_energy(viewer)
         self.regions: list[Region] = []
+        self.unused: list[tuple[Labels, str]] = []
         self._watched: list[Layer] = []
-        self._cache: dict[Any, tuple[Values, Values]] = {}
+        self._cache: dict[Any, RegionSpectrum] = {}
         self._cached_data: Any = None
         self._started = False
         self._timer = QTimer(self)
@@ -133,7 +135,8 @@ class RegionTracker(QObject):
             for emitter in _emitters(layer):
                 emitter.connect(self._schedule)
         if self._stacks.layer is not None:
-            self._stacks.layer.events.data.connect(self._schedule)
+            for emitter in _emitters(self._stacks.layer):
+                emitter.connect(self._schedule)
             self._watched.append(self._stacks.layer)
         self._schedule()
 
@@ -176,14 +179,24 @@ class RegionTracker(QObject):
         for layer, region_boxes in zip(layers, results, strict=True):
             if layer in viewer.layers:
                 regions += [
-                    Region(region_name(layer, number), layer, number, region_colour(layer, number), *values)
-                    for number, values in region_boxes.items()
+                    Region(
+                        region_name(layer, number),
+                        layer,
+                        number,
+                        region_colour(layer, number),
+                        pixels,
+                        measured.mean,
+                        measured.deviation,
+                    )
+                    for number, (pixels, measured) in region_boxes.items()
                 ]
         self._set(regions)
 
     def _set(self, regions: list[Region]) -> None:
-        if regions or self.regions:
-            self.regions = regions
+        viewer, stack = self._viewer(), self._stacks.layer
+        unused = [] if viewer is None or stack is None else unused_layers(viewer, stack)
+        if regions or self.regions or unused or self.unused:
+            self.regions, self.unused = regions, unused
             self.changed.emit()
 
 
@@ -200,39 +213,32 @@ def region_spectra(viewer: Viewer) -> Callable[[], list[Spectrum]]:
     data, depth = array_of(stack), depth_of(viewer, stack)
     layers = region_layers(viewer, stack)
     sources = [_source(layer, depth, stack) for layer in layers]
+    energy, facts = energies_of(stack), {"quantity": stack.metadata["xanes"]["quantity"], "stack": stack.name}
     length = float(stack.metadata["xanes"]["metadata"].get(COVARIANCE_LENGTH, 1.0))
 
     def read() -> list[Spectrum]:
         return [
-            as_spectrum(region_name(layer, number), stack, mean, spread / np.sqrt(independent_pixels(pixels, length)))
+            as_spectrum(region_name(layer, number), energy, measured, facts, length)
             for layer, region_boxes in zip(layers, _spectra(data, depth, sources, {}), strict=True)
-            for number, (pixels, mean, spread) in region_boxes.items()
+            for number, (_, measured) in region_boxes.items()
+            if np.isfinite(measured.mean).any()
         ]
 
     return read
 
 
-def as_spectrum(name: str, stack: Layer, values: Values, sigma: Values | None = None) -> Spectrum:
-    """Return a measured spectrum of a stack layer, without the frames that have no value."""
-    good = np.isfinite(values)
-    quantity = stack.metadata["xanes"]["quantity"]
-    metadata = {"quantity": quantity, "stack": stack.name, "normalized": quantity == "normalized"}
-    error = None if sigma is None else sigma[good]
-    return Spectrum(name, energies_of(stack)[good], values[good], None, error, metadata)
-
-
 def _source(layer: Layer, depth: tuple[int, ...], stack: Layer) -> Any:
-    """Return the regions of a layer as `_spectra` takes them: labels as an image, drawn areas as boxes."""
+    """Return the regions of a layer as `_spectra` takes them: a function that reads labels, or boxes of drawn areas."""
     if not isinstance(layer, Shapes):
-        return plane_of(layer, depth, stack)
+        return labels_over(layer, depth, stack)
     return {number: box for number, box in shape_boxes(layer, depth, stack).items() if number <= MAX_REGIONS}
 
 
 def _spectra(data: Any, depth: tuple[int, ...], sources: list[Any], cache: dict[Any, Any]) -> list[dict[int, Any]]:
-    """Return number of pixels, mean and spread of each region of each source; runs in a thread."""
+    """Return number of pixels and spectrum of each region of each source; runs in a thread."""
     results = []
     for source in sources:
-        region_boxes = source if isinstance(source, dict) else boxes_of(flatten_labels(source))
+        region_boxes = source if isinstance(source, dict) else boxes_of(source())
         spectra = {}
         for number, (box, mask) in region_boxes.items():
             place = tuple((s.start, s.stop) for s in box)
@@ -240,8 +246,8 @@ def _spectra(data: Any, depth: tuple[int, ...], sources: list[Any], cache: dict[
             if key not in cache:
                 if len(cache) > 4 * MAX_REGIONS:
                     cache.clear()
-                cache[key] = region_spectrum(data, (*depth, *box), mask)
-            spectra[number] = (int(mask.sum()), *cache[key])
+                cache[key] = mean_spectrum(data, (*depth, *box), mask)
+            spectra[number] = (int(mask.sum()), cache[key])
         results.append(spectra)
     return results
 
@@ -253,8 +259,12 @@ def _emitters(layer: Layer) -> list[Any]:
         return [events.labels_update, events.paint, events.data, events.set_data, events.colormap, *_common(events)]
     if isinstance(layer, Shapes):
         return [events.data, events.set_data, events.edge_color, *_common(events)]
-    return [events.data]
+    return [events.data, *_places(events)]
 
 
 def _common(events: Any) -> list[Any]:
-    return [events.visible, events.name, events.scale, events.translate, events.metadata]
+    return [events.visible, events.name, events.metadata, *_places(events)]
+
+
+def _places(events: Any) -> list[Any]:
+    return [events.scale, events.translate, events.rotate, events.shear, events.affine, events.units]

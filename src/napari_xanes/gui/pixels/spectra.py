@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.gui.placement import to_data
+
 if TYPE_CHECKING:
     from napari.layers import Layer
+    from napari.viewer import Viewer
 
 Values = NDArray[np.float64]
 
@@ -28,10 +31,9 @@ def in_memory(data: Any) -> bool:
     return isinstance(data, np.ndarray) and not isinstance(data, np.memmap)
 
 
-def pixel_at(layer: Layer, position: Sequence[float]) -> tuple[int, ...] | None:
+def pixel_at(viewer: Viewer, layer: Layer, position: Sequence[float]) -> tuple[int, ...] | None:
     """Return the pixel (y, x) or (z, y, x) of a stack layer at a world position; None outside the image."""
-    position_in_stack = layer.world_to_data(position)[1:]
-    index = tuple(int(i) for i in np.floor(np.asarray(position_in_stack) + 0.5))
+    index = tuple(int(i) for i in np.floor(to_data(viewer, layer, position)[1:] + 0.5))
     shape = array_of(layer).shape[1:]
     return index if all(0 <= i < n for i, n in zip(index, shape, strict=True)) else None
 
@@ -59,42 +61,6 @@ def box_spectrum(data: Any, index: tuple[int, ...], size: int = 1) -> Values:
         good = box[i][np.isfinite(box[i])]
         mean[i] = good.mean(dtype=np.float64) if good.size else np.nan
     return mean
-
-
-def region_spectrum(data: Any, box: tuple[Any, ...], mask: NDArray[np.bool_]) -> tuple[Values, Values]:
-    """Return the mean spectrum of a region and the standard deviation between its pixels.
-
-    Parameters
-    ----------
-    data : array, shape (E, Y, X) or (E, Z, Y, X)
-        The stack.
-    box : tuple of slice or int
-        Bounding box of the region, without the energy axis.
-    mask : array of bool
-        The region within its bounding box.
-
-    Notes
-    -----
-    Each frame takes two dot products: six times faster than a boolean index, and without a copy of the box.
-    """
-    values = np.asarray(data[(slice(None), *box)])
-    weights = mask.astype(np.float32).ravel()
-    count = float(weights.sum())
-    mean, spread = np.empty(len(values)), np.empty(len(values))
-    for i, frame in enumerate(values):
-        flat = frame.ravel().astype(np.float32, copy=False)
-        mean[i] = flat @ weights / count
-        if not np.isfinite(mean[i]):
-            good = frame[mask & np.isfinite(frame)].astype(np.float64)
-            mean[i], spread[i] = (good.mean(), good.std()) if good.size else (np.nan, np.nan)
-            continue
-        deviation = flat - np.float32(mean[i])
-        # The mean of a large region loses digits in float32; the mean of the deviations restores them.
-        shift = deviation @ weights / count
-        deviation *= deviation
-        mean[i] = float(np.float32(mean[i])) + shift
-        spread[i] = np.sqrt(max(deviation @ weights / count - shift**2, 0.0))
-    return mean, spread
 
 
 def boxes_of(labels: NDArray[Any]) -> dict[int, tuple[tuple[slice, ...], NDArray[np.bool_]]]:

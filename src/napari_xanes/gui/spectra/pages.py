@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_xanes.gui.layers import is_map, is_stack, stack_to_layer
+from napari_xanes.gui.placement import pixel_size_of
 from napari_xanes.stack import Quantity, SpectralStack
 
 if TYPE_CHECKING:
@@ -49,8 +50,7 @@ def attach_energies(layer: Image, path: Path, quantity: Quantity) -> None:
     from napari_xanes.io.energies import read_energies
 
     energies, _ = read_energies(path)
-    in_um = all(str(unit) in ("um", "micrometer", "µm") for unit in layer.units[1:])
-    size = tuple(float(s) for s in layer.scale[1:]) if in_um else None
+    size = pixel_size_of(layer)
     stack = SpectralStack(layer.data, energies, quantity, size, metadata={"name": layer.name})
     _, keywords, _ = stack_to_layer(stack)
     layer.metadata = {**layer.metadata, **keywords["metadata"]}

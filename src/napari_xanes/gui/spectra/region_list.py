@@ -8,9 +8,12 @@ from napari.layers import Labels, Shapes
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
+from napari_xanes.gui.dock_layout import wrapping_label
 from napari_xanes.gui.energy import attach_energy
 from napari_xanes.gui.pixels.areas import new_labels, new_shapes, next_label, region_layers, rename_region
 from napari_xanes.gui.pixels.regions import Region, RegionTracker
+from napari_xanes.gui.pixels.spectra import array_of
+from napari_xanes.gui.placement import laid_over
 from napari_xanes.gui.references.reference_list import swatch
 
 if TYPE_CHECKING:
@@ -40,6 +43,9 @@ class RegionList(QWidget):
         self.draw_button.setToolTip("Draw a polygon around a new region; finish with a double-click or Esc")
         self.brush_button.clicked.connect(lambda _checked=False: self.brush())
         self.draw_button.clicked.connect(lambda _checked=False: self.draw())
+        self.unused, self.fit_button = wrapping_label(), QPushButton()
+        self.fit_button.setToolTip("Give the layer the pixel size and position of the stack: both have the same pixels")
+        self.fit_button.clicked.connect(lambda _checked=False: self.fit())
         buttons = QHBoxLayout()
         buttons.addWidget(self.brush_button)
         buttons.addWidget(self.draw_button)
@@ -48,6 +54,8 @@ class RegionList(QWidget):
         layout.setSpacing(3)
         layout.addWidget(self._empty)
         layout.addWidget(self._list, 1)
+        layout.addWidget(self.unused)
+        layout.addWidget(self.fit_button)
         layout.addLayout(buttons)
         tracker.changed.connect(self.rebuild)
         self.rebuild()
@@ -74,6 +82,27 @@ class RegionList(QWidget):
         self._viewer.layers.selection.active = layer
         layer.mode = "add_polygon"
 
+    def fit(self) -> None:
+        """Lay the first layer of labels that has the pixels of the stack, but another place, over the stack."""
+        stack, layer = attach_energy(self._viewer).layer, self._fitting()
+        if stack is None or layer is None:
+            return
+        for key, value in laid_over(stack, layer.ndim).items():
+            setattr(layer, key, value)
+
+    def _fitting(self) -> Labels | None:
+        stack = attach_energy(self._viewer).layer
+        size = None if stack is None else array_of(stack).shape[-2:]
+        return next((layer for layer, _ in self._tracker.unused if layer.data.shape[-2:] == size), None)
+
+    def _say_unused(self) -> None:
+        """Say which layers of labels give no regions, and offer to lay one over the stack."""
+        layer = self._fitting()
+        self.unused.setText("Not used: " + "\n".join(reason for _, reason in self._tracker.unused))
+        self.unused.setVisible(bool(self._tracker.unused))
+        self.fit_button.setText("" if layer is None else f"Lay {layer.name!r} over the stack")
+        self.fit_button.setVisible(layer is not None)
+
     def rebuild(self) -> None:
         """List the regions of the tracker."""
         self._regions = list(self._tracker.regions)
@@ -93,6 +122,7 @@ class RegionList(QWidget):
         self._empty.setText(_EMPTY if stack is None or stack.ndim == 3 else _EMPTY_SLICE)
         self._empty.setVisible(not self._regions)
         self._list.setVisible(bool(self._regions))
+        self._say_unused()
 
     def texts(self) -> list[str]:
         """Return the texts of the rows."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from napari_xanes.io.files import lines_of, one_line, read_text, starts_with
 from napari_xanes.io.metadata_json import expect, expect_mappings, fetch_inline, keep_inline, pack_mapping, unpack
 from napari_xanes.io.registry import spectra_reader, writer
 from napari_xanes.io.spectra.ending import refuse_lost_rows, refuse_unended
+from napari_xanes.region_spectra import STANDARD_DEVIATION
 from napari_xanes.saving.replacing import write_whole
 from napari_xanes.spectrum import Spectrum
 
@@ -65,6 +67,10 @@ def read_spectra(path: Path) -> list[Spectrum]:
         refuse_lost_rows(values.size, n_rows)
         return values
 
+    def deviation(fields: Mapping[str, Any]) -> dict[str, Any]:
+        number = fields.get("deviation")
+        return {} if number is None else {STANDARD_DEVIATION: numbers(number, fields.get("rows"))}
+
     return [
         Spectrum(
             str(fields["name"]),
@@ -72,7 +78,8 @@ def read_spectra(path: Path) -> list[Spectrum]:
             numbers(fields["mu"], fields.get("rows")),
             expect(fields["valence"], int | float | None, "the valence"),
             None if fields["sigma"] is None else numbers(fields["sigma"], fields.get("rows")),
-            {**unpack(expect(fields["metadata"], dict, "the metadata"), fetch_inline), "path": str(path)},
+            {**unpack(expect(fields["metadata"], dict, "the metadata"), fetch_inline), **deviation(fields)}
+            | {"path": str(path)},
         )
         for fields in expect_mappings(descriptions, "the list of spectra")
     ]
@@ -109,18 +116,22 @@ def write_spectra(spectra: list[Spectrum], path: Path) -> None:
         if axis_number is None:
             axis_number = column("energy_eV", spectrum.energy)
             axes.append((spectrum.energy, axis_number))
-        metadata = pack_mapping(
-            {k: v for k, v in spectrum.metadata.items() if k not in ("path", "fingerprint")}, keep_inline
-        )[0]
+        metadata = {k: v for k, v in spectrum.metadata.items() if k not in ("path", "fingerprint")}
+        deviation = metadata.get(STANDARD_DEVIATION)
+        if not isinstance(deviation, np.ndarray) or deviation.shape != spectrum.energy.shape:
+            deviation = None
+        else:
+            del metadata[STANDARD_DEVIATION]
         descriptions.append(
             {
                 "name": spectrum.name,
                 "energy": axis_number,
                 "mu": column(spectrum.name, spectrum.mu),
                 "sigma": None if spectrum.sigma is None else column(f"{spectrum.name} sigma", spectrum.sigma),
+                "deviation": None if deviation is None else column(f"{spectrum.name} standard deviation", deviation),
                 "valence": spectrum.valence,
                 "rows": spectrum.energy.size,
-                "metadata": metadata,
+                "metadata": pack_mapping(metadata, keep_inline)[0],
             }
         )
     rows = zip_longest(*([repr(float(v)) for v in values] for values in columns), fillvalue="")

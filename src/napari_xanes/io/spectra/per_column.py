@@ -12,6 +12,7 @@ from napari_xanes.io.spectra.absorption import Candidate, Columns
 from napari_xanes.io.spectra.energy_axis import EnergyAxis
 from napari_xanes.io.spectra.result import said, spectrum_of, unique_names
 from napari_xanes.io.spectra.table import Table
+from napari_xanes.region_spectra import STANDARD_DEVIATION
 from napari_xanes.spectrum import Spectrum
 
 _QUANTITIES = {"normalized absorption": True, "optical depth (OD)": False, "fluorescence (a.u.)": False}
@@ -23,7 +24,9 @@ EXPORTED = " · "
 _TRANSMITTANCE = re.compile(
     r"transmittance|%\s*t\b|\bt\s*[(\[]?\s*%|\bi[_ ]?[0o]?[1t]?\w*\s*/\s*i[_ ]?[01ot]", re.IGNORECASE
 )
-_DEVIATION = "standard deviation"
+DEVIATION = "standard deviation"
+"""Stands in the heading of the deviations of an exported curve, in place of its quantity."""
+
 _LARGEST_MU = 100.0
 """No optical depth is larger; numbers above are counts."""
 
@@ -39,7 +42,7 @@ def one_per_column(
     known = [i for i in others if columns.meanings[i].role not in ("unknown", "norm", "mu", "if", "mu_ref", "tey")]
     if normalized is None and not all(EXPORTED in columns.names[i] for i in others):
         _refuse_counters(columns, others, known, named=table.names is not None)
-    deviations = {i - 1: i for i in others if columns.names[i].endswith(f"· {_DEVIATION}") and i - 1 in others}
+    deviations = {i - 1: i for i in others if columns.names[i].endswith(f"· {DEVIATION}") and i - 1 in others}
     if normalized is not None:
         metadata = metadata | {"normalized": normalized}
     signals = [i for i in others if i not in deviations.values()]
@@ -56,10 +59,10 @@ def one_per_column(
             "as is", columns.names[i], table.values[:, i], {"signal": [columns.names[i]]}, known_normalized
         )
         facts = metadata | said(axis, taken, f"column {columns.names[i]!r} as it is", columns)
-        facts |= _quantity_in(columns.names[i]) | ({"signal": "I0"} if role == "i0" else {})
+        facts |= quantity_in(columns.names[i]) | ({"signal": "I0"} if role == "i0" else {})
         if i in deviations:
             good = np.isfinite(table.values[:, i])
-            facts["standard_deviation"] = ordered(table.values[good, deviations[i]], axis.energy[good])[0]
+            facts[STANDARD_DEVIATION] = ordered(table.values[good, deviations[i]], axis.energy[good])[0]
         spectra.append(spectrum_of(title, axis, taken, table, facts))
     return spectra
 
@@ -92,7 +95,7 @@ def _refuse_counters(columns: Columns, others: list[int], known: list[int], *, n
         raise ValueError(f"no column of I0 was found {where}, and {which}; choose with i0= and signal=")
 
 
-def _quantity_in(heading: str) -> dict[str, Any]:
+def quantity_in(heading: str) -> dict[str, Any]:
     """Return what a heading of the Spectra dock says about its column."""
     quantity = heading.rpartition(EXPORTED)[2]
     return {"normalized": _QUANTITIES[quantity]} if quantity in _QUANTITIES else {}
