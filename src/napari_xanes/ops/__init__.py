@@ -18,6 +18,7 @@ OPERATIONS = Registry(
         "normalize_edge": "normalization",
         "repair": "repairing",
         "correct_dead_time": "dead_time",
+        "remove_stripes": "stripes",
         "drop_frames": "frame_choice",
         "calibrate_energy": "energy_calibration",
         "interpolate_energy": "energy_interpolation",
@@ -42,6 +43,7 @@ __all__ = [
     "interpolate_energy",
     "normalize_edge",
     "optical_depth",
+    "remove_stripes",
     "repair",
     "smooth",
 ]
