@@ -161,6 +161,7 @@ STACKS: dict[str, Callable[[Path], list[Sample]]] = {
     "exchange": _hdf5("_aps"),
     "exchange_mantis": _hdf5("_mantis"),
     "ptychography": _series("_cxi"),
+    "xrf_maps": _series("_xrf_maps"),
     "xrm_series": _xrm_series,
     "txrm_series": _txrm_series,
     "zeiss": _zeiss,

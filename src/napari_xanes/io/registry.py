@@ -103,6 +103,7 @@ READERS: Registry[Reader] = Registry(
     "hdf5.exchange",
     "hdf5.exchange_mantis",
     "hdf5.ptychography",
+    "hdf5.xrf_maps",
     "zeiss.xrm_series",
     "zeiss.txrm_series",
     "zeiss.reader",

@@ -140,9 +140,48 @@ def _cxi(path):
     return "entry_1/image_1/data", "entry_1/instrument_1/source_1/energy"
 
 
-LAYOUTS = (_nxstxm, _als, _hermes, _aps, _mantis, _pyxas, _pyxas_series, _fxi, _mistral, _fly, _zfly, _cxi)
-SERIES = (_pyxas_series, _fly, _zfly, _cxi)
-LARGE = (_als,)
+def _xrf_maps(path):
+    """A series of XRF-Maps: two elements and elastic scattering, fitted and summed, with I0."""
+    for i, (frame, kev) in enumerate(zip(FRAMES, KEV, strict=True)):
+        items = {"XRF_Analyzed/ROI/Counts_Per_Sec": np.stack([frame + 9, frame]), "Scalers/Names": [b"us_ic"]}
+        items |= {"XRF_Analyzed/Fitted/Counts_Per_Sec": np.stack([frame, frame + 1, frame])}
+        items |= {"XRF_Analyzed/Fitted/Channel_Names": [b"Fe", b"Zn", b"COHERENT_SCT_AMPLITUDE"]}
+        items |= {"XRF_Analyzed/ROI/Channel_Names": [b"Fe", b"Zn"], "Scalers/Values": np.ones((1, 3, 5))}
+        items |= {"Scan/Extra_PVs/Names": [b"2ida2:BraggERdbkAO"], "Scan/Extra_PVs/Values": [str(kev).encode()]}
+        file = path if i == 1 else path.with_name(f"{i}.h5")
+        _fill(file, {f"MAPS/{name}": value for name, value in items.items()})
+    return "MAPS/XRF_Analyzed/Fitted/Counts_Per_Sec", "MAPS/Scan/Extra_PVs/Values"
+
+
+def _pyxrf(path):
+    for i, (frame, kev) in enumerate(zip(FRAMES, KEV, strict=True)):
+        items = {"detsum/xrf_fit": np.stack([frame, frame]), "detsum/xrf_fit_name": [b"Fe_K", b"Zn_K"]}
+        items |= {"scalers/val": np.ones((3, 5, 1)), "scalers/name": [b"i0"], "scan_metadata/note": b"HXN"}
+        file = path if i == 1 else path.with_name(f"{i}.h5")
+        _fill(file, {f"xrfmap/{name}": value for name, value in items.items()})
+        with h5py.File(file, "a") as opened:
+            opened["xrfmap/scan_metadata"].attrs["instrument_mono_incident_energy"] = kev
+    return "xrfmap/detsum/xrf_fit", "xrfmap/scan_metadata"
+
+
+LAYOUTS = (
+    _nxstxm,
+    _als,
+    _hermes,
+    _aps,
+    _mantis,
+    _pyxas,
+    _pyxas_series,
+    _fxi,
+    _mistral,
+    _fly,
+    _zfly,
+    _cxi,
+    _xrf_maps,
+    _pyxrf,
+)
+SERIES = (_pyxas_series, _fly, _zfly, _cxi, _xrf_maps, _pyxrf)
+LARGE = (_als, _xrf_maps, _pyxrf)
 """Layouts of many datasets, which take longer to write."""
 
 VALUES = [
