@@ -15,23 +15,23 @@ import numpy as np
 import tifffile
 import zarr
 from tests.io import samples
-from tests.io.hdf5 import test_fuzz as hdf5_fuzz
+from tests.io.hdf5 import layouts as hdf5_layouts
 
 from napari_xanes import SpectralStack, io
 
 ENERGY = samples.ENERGY
 GREY = {"photometric": "minisblack"}
 LAYOUTS = {
-    "nexus": hdf5_fuzz._nxstxm,
-    "hermes": hdf5_fuzz._hermes,
-    "mistral": hdf5_fuzz._mistral,
-    "pyxas_series": hdf5_fuzz._pyxas_series,
-    "pyxas": hdf5_fuzz._pyxas,
-    "fxi": hdf5_fuzz._fxi,
-    "fxi_tomography": hdf5_fuzz._fly,
-    "exchange": hdf5_fuzz._aps,
-    "exchange_mantis": hdf5_fuzz._mantis,
-    "ptychography": hdf5_fuzz._cxi,
+    "nexus": hdf5_layouts._nxstxm,
+    "hermes": hdf5_layouts._hermes,
+    "mistral": hdf5_layouts._mistral,
+    "pyxas_series": hdf5_layouts._pyxas_series,
+    "pyxas": hdf5_layouts._pyxas,
+    "fxi": hdf5_layouts._fxi,
+    "fxi_tomography": hdf5_layouts._fly,
+    "exchange": hdf5_layouts._aps,
+    "exchange_mantis": hdf5_layouts._mantis,
+    "ptychography": hdf5_layouts._cxi,
 }
 """Layouts of HDF5 files: each function writes a file and returns the names of the images and energies."""
 
@@ -68,7 +68,7 @@ def hdf5(name: str, folder: Path) -> Iterator[str]:
         path.parent.mkdir()
         images, keys = LAYOUTS[name](path)
         change(path, images, keys)
-        yield what if LAYOUTS[name] in hdf5_fuzz.SERIES else f"{what}/a1.h5"
+        yield what if LAYOUTS[name] in hdf5_layouts.SERIES else f"{what}/a1.h5"
 
 
 def _dataset(path: Path, name: str, shape: tuple[int, ...], dtype: str, **layout: object) -> h5py.Dataset:

@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 import zarr
 from tests.io.edf import edf_files
-from tests.io.hdf5.test_fuzz import LAYOUTS
+from tests.io.hdf5.layouts import LAYOUTS
 from tests.io.plain import test_mrc
 from tests.io.spectra import test_layouts, test_rex, test_spectra, test_xaslib
 from tests.io.spectra.test_nxxas import entry

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from tests.io import samples
 from tests.io.fuzzing import assert_documented
-from tests.io.hdf5.test_fuzz import LAYOUTS, SERIES
+from tests.io.hdf5.layouts import LAYOUTS, SERIES
 
 from napari_xanes import io
 from napari_xanes.io.files import files_in, inside, link_warnings

@@ -66,7 +66,7 @@ def _has_maps(file: h5py.File) -> bool:
 @reader(
     "xrf_maps",
     title="XRF maps of MAPS and PyXRF",
-    patterns=("*.h5", "*.hdf5", "*.h50"),
+    patterns=("*.h5", "*.hdf5"),
     why_not_readable=why_not_readable,
     folders=True,
 )
