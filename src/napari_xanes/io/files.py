@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from napari_xanes.io.special_files import refuse_special_file
@@ -15,6 +17,8 @@ WHOLE_BYTES = 64 << 20
 
 END_BYTES = 1 << 20
 """How much of each end of a larger file is hashed."""
+
+_HEAD_BYTES = 4096
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -70,11 +74,21 @@ def starts_with(path: Path, n_bytes: int) -> bytes:
     OSError
         If the file can't be read.
     """
-    if path.is_dir():
+    status = refuse_special_file(path)
+    if status and stat.S_ISDIR(status.st_mode):
         return b""
-    refuse_special_file(path)
+    if status and n_bytes <= _HEAD_BYTES:
+        # Ten readers ask for the first bytes of each file of a folder.
+        return _head(path, status.st_ino, status.st_dev, status.st_size, status.st_mtime_ns, status.st_ctime_ns)[:n_bytes]
     with path.open("rb") as file:
         return file.read(n_bytes)
+
+
+@lru_cache(maxsize=2)
+def _head(path: Path, *_state: int) -> bytes:
+    """The first bytes of a file in a state."""
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES)
 
 
 def inside(folder: Path, path: Path) -> bool:

@@ -78,8 +78,8 @@ class Format:
         OSError
             If the file does not exist or can't be opened.
         """
-        path = Path(path)
-        if path.is_dir() and not self.folders:
+        path = path if isinstance(path, Path) else Path(path)
+        if not self.folders and path.is_dir():
             return "a folder, not a file"
         with wrap_read_errors(path):
             return self.check(path, **_accepted(self.check, energies=energies))

@@ -15,10 +15,15 @@ _KINDS = {
 }
 
 
-def refuse_special_file(path: str | Path) -> None:
+def refuse_special_file(path: str | Path) -> os.stat_result | None:
     """Raise an error if a path leads to anything but a file or a folder; nothing is opened.
 
     A path where nothing is passes: what opens it says so.
+
+    Returns
+    -------
+    os.stat_result or None
+        What the system says of the file or folder; None where nothing is.
 
     Raises
     ------
@@ -26,12 +31,13 @@ def refuse_special_file(path: str | Path) -> None:
         If it is a pipe, a socket or a device, or a link that leads in a circle.
     """
     try:
-        kind = stat.S_IFMT(os.stat(path).st_mode)
+        status = os.stat(path)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise OSError(f"{path} is a link that leads in a circle") from None
-        return
+        return None
     except ValueError:
-        return
-    if kind in _KINDS:
-        raise OSError(f"{path} is {_KINDS[kind]}, not a file")
+        return None
+    if kind := _KINDS.get(stat.S_IFMT(status.st_mode)):
+        raise OSError(f"{path} is {kind}, not a file")
+    return status

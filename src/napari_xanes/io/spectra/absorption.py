@@ -69,7 +69,7 @@ class Columns:
 
 def is_negative(counts: Values) -> bool:
     """Whether numbers are negative or zero throughout."""
-    return bool(np.nanmax(counts, initial=-np.inf) <= 0 and np.nanmin(counts, initial=0.0) < 0)
+    return bool((counts < 0).any() and not (counts > 0).any())
 
 
 def turned(counts: Values) -> Values:

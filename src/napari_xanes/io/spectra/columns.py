@@ -54,11 +54,11 @@ def tables_of(path: Path) -> list[Table]:
         If the file can't be read or holds no table.
     """
     status = path.stat()
-    return _parsed(path, status.st_mtime_ns, status.st_size)
+    return _parsed(path, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=2)
-def _parsed(path: Path, _changed: int, _size: int) -> list[Table]:
+def _parsed(path: Path, *_state: int) -> list[Table]:
     text = read_text(path)
     tables = parse_tables(text)
     if any(EXPORTED in name for table in tables for name in table.names or ()):

@@ -85,4 +85,6 @@ def unique_names(names: list[str]) -> list[str]:
 
 def renamed(spectrum: Spectrum, name: str) -> Spectrum:
     """Return a spectrum under another name."""
+    if name == spectrum.name:
+        return spectrum
     return Spectrum(name, spectrum.energy, spectrum.mu, spectrum.valence, spectrum.sigma, spectrum.metadata)

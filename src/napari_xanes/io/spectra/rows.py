@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from napari_xanes.io.energies import MOST_COMMENTS
-from napari_xanes.io.files import lines_of
 from napari_xanes.io.spectra.column_names import MARKS, names_energy
-from napari_xanes.io.spectra.separators import NUMERIC_LINE, Split, separator_of, tabs
+from napari_xanes.io.spectra.separators import NUMERIC_LINES, Split, separator_of, tabs
 
 NEW_SCAN = re.compile(r"#S\s")
 """The line that begins a scan in SPEC files."""
@@ -50,41 +51,65 @@ class Text:
         return [line for _, line in sorted([(n, line) for n, line, _ in self.texts] + numbers)]
 
 
+_Item = tuple[int, list[str], str]
+"""The number of the first of some lines, the lines, and what they are: rows, a comment or other text."""
+
+
 def sorted_lines(text: str) -> Text:
     """Sort the lines of a text into rows of numbers and others."""
-    lines: list[tuple[int, str, str]] = []
+    items: list[_Item] = []
     block: list[str] = []
     longest: list[str] = []
-    count = 0
-    others = 0
-    for count, line in enumerate(lines_of(text), 1):
-        stripped = line.strip()
-        if not stripped:
-            continue
+    rows = others = 0
+    for item in _items(text):
+        number, lines, kind = item
+        items.append(item)
+        if kind == "rows":
+            rows += len(lines)
+            block += lines
+            if rows > _MOST_ROWS:
+                raise ValueError(f"more than {_MOST_ROWS} rows of numbers are no spectra")
+        else:
+            others += 1
+            if kind == "text":
+                longest, block = (block if len(block) > len(longest) else longest), []
         if others > MOST_COMMENTS:
             raise ValueError(f"more than {MOST_COMMENTS} lines of it are no numbers")
-        if len(lines) - others > _MOST_ROWS:
-            raise ValueError(f"more than {_MOST_ROWS} rows of numbers are no spectra")
-        if NUMERIC_LINE.fullmatch(stripped) and len(line) <= _LONGEST_LINE:
-            lines.append((count, line, "row"))
-            block.append(line)
-            continue
-        others += 1
-        if stripped[0] in _COMMENT_MARKS or stripped.startswith("//"):
-            lines.append((count, line, "comment"))
-        elif len(line) > _LONGEST_LINE:
-            raise ValueError(f"line {count} has {len(line)} signs: an image rather than spectra")
-        else:
-            lines.append((count, line, "text"))
-            longest, block = (block if len(block) > len(longest) else longest), []
+        if kind != "comment" and (too_long := max(map(len, lines))) > _LONGEST_LINE:
+            number += next(i for i, line in enumerate(lines) if len(line) == too_long)
+            raise ValueError(f"line {number} has {too_long} signs: an image rather than spectra")
     # Numbers of a header may be written in other ways than those of the table.
     split = separator_of(block if len(block) > len(longest) else longest)
-    last_line = lines[-1][0] if lines else 0
+    last_line = items[-1][0] + len(items[-1][1]) - 1 if items else 0
     content = Text([], [], last_line)
-    _fill(content, lines, split)
-    if split is str.split and _ragged(content) and (tabbed := _tabbed(lines, last_line)):
+    _fill(content, items, split)
+    if split is str.split and _ragged(content) and (tabbed := _tabbed(items, last_line)):
         return tabbed
     return content
+
+
+def _items(text: str) -> Iterator[_Item]:
+    """Yield the lines of a text that are not empty; rows of numbers that follow each other as one item."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    number, at = 1, 0
+    while at < len(text):
+        if match := NUMERIC_LINES.match(text, at):
+            lines = match[0].removesuffix("\n").split("\n")
+            yield number, lines, "rows"
+            number, at = number + len(lines), match.end()
+            continue
+        end = text.find("\n", at)
+        line = text[at:] if end < 0 else text[at:end]
+        if stripped := line.strip():
+            yield number, [line], _kind(stripped)
+        number, at = number + 1, len(text) if end < 0 else end + 1
+
+
+def _kind(stripped: str) -> str:
+    if NUMERIC_LINES.fullmatch(stripped):
+        return "rows"
+    return "comment" if stripped[0] in _COMMENT_MARKS or stripped.startswith("//") else "text"
 
 
 def _ragged(content: Text) -> bool:
@@ -92,32 +117,35 @@ def _ragged(content: Text) -> bool:
     return len(widths) > 1
 
 
-def _tabbed(lines: list[tuple[int, str, str]], count: int) -> Text | None:
+def _tabbed(items: list[_Item], count: int) -> Text | None:
     """Return the lines split at tabs, if all rows then have one width: some fields are empty."""
-    rows = [line for _, line, kind in lines if kind == "row"]
+    rows = [line for _, lines, kind in items if kind == "rows" for line in lines]
     if len({line.count("\t") for line in rows}) != 1 or "\t" not in rows[0]:
         return None
     content = Text([], [], count)
-    _fill(content, lines, tabs)
+    _fill(content, items, tabs)
     return content
 
 
-def _fill(content: Text, lines: list[tuple[int, str, str]], split: Split) -> None:
+def _fill(content: Text, items: list[_Item], split: Split) -> None:
     """Add lines to a content: rows to runs, others to its texts."""
     above: list[str] = []
     run: Run | None = None
-    for number, line, kind in lines:
-        if kind == "row":
-            fields = split(line)
-            if run is None or run.width != len(fields):
-                run = Run(len(fields), above, [], [])
-                content.runs.append(run)
-                above = []
-            run.fields.append(fields)
-            run.lines.append(number)
+    for first, lines, kind in items:
+        if kind == "rows":
+            at = first
+            for width, group in groupby(map(split, lines), len):
+                if run is None or run.width != width:
+                    run = Run(width, above, [], [])
+                    content.runs.append(run)
+                    above = []
+                rows = list(group)
+                run.fields += rows
+                run.lines += range(at, at + len(rows))
+                at += len(rows)
             continue
-        stripped = line.strip()
-        content.texts.append((number, stripped.lstrip(MARKS), kind == "comment"))
+        stripped = lines[0].strip()
+        content.texts.append((first, stripped.lstrip(MARKS), kind == "comment"))
         above.append(stripped)
         # A header that comes again begins a new scan.
         if kind == "text" or NEW_SCAN.match(stripped) or (run and " " in stripped and stripped in run.above):

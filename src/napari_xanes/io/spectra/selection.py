@@ -22,7 +22,7 @@ from napari_xanes.io.spectra.absorption import (
     transmission,
     transmitted,
 )
-from napari_xanes.io.spectra.edge_contrast import SHOWS_AN_EDGE, edge_contrast
+from napari_xanes.io.spectra.edge_contrast import SHOWS_AN_EDGE, edge_contrast, edge_contrasts
 from napari_xanes.io.spectra.roles import Role
 
 _ROLES: dict[str, Role] = {"i0": "i0", "it": "it", "if": "if", "iref": "iref"}
@@ -125,7 +125,8 @@ def best(found: Sequence[Candidate], energy: Values) -> tuple[Candidate, str]:
     if len(found) == 1:
         return found[0], f"mu(E) = {found[0].formula}"
     # What is measured behind the sample decides nothing.
-    scores = {i: edge_contrast(energy, c.mu) for i, c in enumerate(found) if c.rank < REFERENCE}
+    compared = [i for i, candidate in enumerate(found) if candidate.rank < REFERENCE]
+    scores = dict(zip(compared, edge_contrasts(energy, [found[i].mu for i in compared]), strict=True))
     with_edge = [i for i, score in scores.items() if score >= SHOWS_AN_EDGE]
     ready = [i for i in with_edge if found[i].rank == 0]
     if ready:

@@ -12,9 +12,11 @@ from itertools import zip_longest
 
 Split = Callable[[str], list[str]]
 
-_NUMERIC = r"[\d+\-.,;|\s\"'eEdDnNaAiIfF*]*"
-NUMERIC_LINE = re.compile(rf"(?=[\d+\-.,;\"'*]|nan|inf){_NUMERIC}\d{_NUMERIC}", re.ASCII)
-"""Lines that may be rows of numbers; a cheap test, since texts have thousands of lines."""
+_SIGNS = r"+\-.,;| \t\f\v\"'eEdDnNaAiIfF*"
+NUMERIC_LINES = re.compile(
+    rf"(?:[ \t\f\v]*+(?=[\d+\-.,;\"'*]|nan|inf)[{_SIGNS}]*+\d[\d{_SIGNS}]*+(?:\n|\Z))++", re.ASCII
+)
+"""Lines that may be rows of numbers; a cheap test of all at once, since texts have thousands of lines."""
 
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eEdD][+-]?\d+)?|[+-]?\d+(?:[eEdD][+-]?\d+)?")
 _COMMA_INSIDE = re.compile(r"\d,\d")
