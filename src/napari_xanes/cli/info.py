@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_xanes.cli.folder_look import has_many_files, look_at
 from napari_xanes.cli.options import (
     EnergyColumn,
     I0Column,
@@ -36,10 +37,12 @@ def info(
     signal: SignalColumns = None,
     mode: ModeOption = None,
     scan: ScanOption = None,
+    whole: Annotated[bool, typer.Option(help="Read folders of more than 1000 files whole, not a few of them.")] = False,
 ) -> None:
     """Say what files hold: size, energies, quantity, pixel size, history; of spectra also the columns taken."""
     choice = chosen(energy=energy, i0=i0, signal=signal, mode=mode, scan=scan)
-    descriptions = [_describe(path, {"select": select, "repeat": repeat}, choice) for path in paths]
+    reading = {"select": select, "repeat": repeat}
+    descriptions = [_describe(path, reading, choice, whole=whole) for path in paths]
     if as_json:
         say(json.dumps(descriptions if len(descriptions) > 1 else descriptions[0], indent=1))
         return
@@ -67,10 +70,14 @@ def _words(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else one_line(str(value))
 
 
-def _describe(path: Path, reading: dict[str, Any], choice: dict[str, Any]) -> dict[str, Any]:
+def _describe(path: Path, reading: dict[str, Any], choice: dict[str, Any], *, whole: bool) -> dict[str, Any]:
     """Return a description of the maps, the stack or the spectra in a path, as plain values."""
     import napari_xanes as nx
 
+    is_asked_for = whole or any(value is not None for value in reading.values()) or choice
+    if path.is_dir() and not is_asked_for and has_many_files(path) and (facts := look_at(path)):
+        facts["notes"][0] += "; --whole reads all of them"
+        return {"path": str(path), **facts}
     if choice:
         return {"path": str(path), **_describe_spectra(nx.read_spectra(path, **choice))}
     if nx.io.holds_maps(path):
@@ -81,6 +88,8 @@ def _describe(path: Path, reading: dict[str, Any], choice: dict[str, Any]) -> di
         try:
             return {"path": str(path), **_describe_spectra(nx.read_spectra(path))}
         except ValueError as no_spectra:
+            if path.is_dir() and (facts := look_at(path)):
+                return {"path": str(path), **facts}
             raise nx.io.real_reason(path, no_stack, no_spectra) from None
 
 

@@ -79,7 +79,9 @@ def starts_with(path: Path, n_bytes: int) -> bytes:
         return b""
     if status and n_bytes <= _HEAD_BYTES:
         # Ten readers ask for the first bytes of each file of a folder.
-        return _head(path, status.st_ino, status.st_dev, status.st_size, status.st_mtime_ns, status.st_ctime_ns)[:n_bytes]
+        return _head(path, status.st_ino, status.st_dev, status.st_size, status.st_mtime_ns, status.st_ctime_ns)[
+            :n_bytes
+        ]
     with path.open("rb") as file:
         return file.read(n_bytes)
 

@@ -29,6 +29,9 @@ _ROLES: dict[str, Role] = {"i0": "i0", "it": "it", "if": "if", "iref": "iref"}
 """Words for roles that a user may give in the place of a name."""
 
 
+_ABOUT_EQUAL = 1.5
+
+
 def chosen(table: Columns, choice: Choice) -> list[Candidate]:
     """Return the ways to make mu(E) that fit what the user chose.
 
@@ -132,8 +135,13 @@ def best(found: Sequence[Candidate], energy: Values) -> tuple[Candidate, str]:
     if ready:
         taken, why = ready[0], "the file has it"
     elif with_edge and not (found[0].rank == 0 and found[0].normalized):
-        taken = max(with_edge, key=lambda i: scores[i])
+        # Of edges that are about equally clear, noise must not choose: repeats of a scan are all read in one way.
+        clearest = max(scores[i] for i in with_edge)
+        clear = [i for i in with_edge if scores[i] * _ABOUT_EQUAL >= clearest]
+        taken = min(clear, key=lambda i: (found[i].rank, -scores[i]))
         why = "its edge stands out most" if len(with_edge) > 1 else "it shows an edge"
+        if scores[taken] < clearest:
+            why = "its edge is about as clear as the others"
     else:
         taken = min(range(len(found)), key=lambda i: found[i].rank)
         why = "no way to make it shows a clear edge"
