@@ -46,6 +46,15 @@ def test_info_of_a_stack(counts_file: Path) -> None:
     assert "counts" in text
 
 
+def test_info_lists_what_is_in_a_file(tmp_path: Path) -> None:
+    np.savez(tmp_path / "scan.npz", data=np.ones((2, 3, 4)), energy=[7100, 7110], extra=np.ones((3, 4)))
+    contents = json.loads(invoke("info", tmp_path / "scan.npz", "--json"))["contents"]
+    assert contents[0] == {"name": "data", "shape": [2, 3, 4], "dtype": "float64", "used_as": "frames"}
+    lines = invoke("info", tmp_path / "scan.npz").splitlines()
+    assert "    data    2 x 3 x 4  float64  frames" in lines
+    assert "    extra   3 x 4      float64  not used" in lines
+
+
 def test_info_of_spectra_and_maps(tmp_path: Path, references: list[Spectrum], depth_stack: SpectralStack) -> None:
     nx.write(references, tmp_path / "references.csv")
     nx.write(nx.maps.fit_references(depth_stack, references=references), tmp_path / "maps.h5")

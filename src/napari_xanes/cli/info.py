@@ -17,9 +17,11 @@ from napari_xanes.cli.options import (
     ScanOption,
     Select,
     SignalColumns,
+    aligned,
     chosen,
     say,
 )
+from napari_xanes.io.contents import use_in_words
 from napari_xanes.io.files import one_line
 
 if TYPE_CHECKING:
@@ -48,9 +50,14 @@ def info(
         return
     for facts in descriptions:
         say(str(facts.pop("path")))
+        contents = facts.pop("contents", ())
         width = max(len(name) for name in facts)
         for name, value in facts.items():
             say(f"  {name.replace('_', ' '):{width}}  {_words(value)}")
+        if contents:
+            say("  contents of the file")
+        for line in aligned([use_in_words(use) for use in contents]):
+            say(f"    {line}")
 
 
 _MAX_ITEMS = 30
@@ -116,6 +123,7 @@ def _describe_stack(stack: SpectralStack) -> dict[str, Any]:
         "references": [reference.name for reference in metadata.get("references", ())],
         "history": [step.name for step in stack.history],
         "notes": [*metadata.get("notes", ()), *metadata.get("warnings", ())],
+        "contents": [to_plain(use) for use in metadata.get("contents", ())],
     }
 
 

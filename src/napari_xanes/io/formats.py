@@ -13,7 +13,9 @@ from time import perf_counter
 from typing import Any, get_args, get_type_hints
 
 from napari_xanes.history import to_plain
+from napari_xanes.io.array_notes import noting_arrays
 from napari_xanes.io.column_choice import NOTHING, Choice
+from napari_xanes.io.contents import note_contents
 from napari_xanes.io.files import fingerprint
 from napari_xanes.io.live_files import live_warnings, noting_live_files
 from napari_xanes.io.raw_stack import finalize, opened_once
@@ -154,10 +156,11 @@ class Reader(Format):
         if repeat is not None and repeat < 1:
             raise ValueError(f"{path}: repeat={repeat}: repeats count from 1")
         start = perf_counter()
-        with wrap_read_errors(path), noting_live_files() as live:
+        with wrap_read_errors(path), noting_live_files() as live, noting_arrays() as arrays:
             arguments = {"energies": energies, "select": select, "repeat": repeat, "files": files}
             raw = opened_once(path, lambda: self.function(path, **_accepted(self.function, **arguments)))
             raw.warnings = [*raw.warnings, *live_warnings(live)]
+            note_contents(raw, arrays, energies_given=energies is not None)
             reading = _recorded(path, {**arguments, "quantity": quantity})
             stack = finalize(
                 path, raw, self.title, energies=energies, quantity=quantity, repeat=repeat, reading=reading

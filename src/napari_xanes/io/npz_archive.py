@@ -7,10 +7,12 @@ from collections.abc import Collection
 from math import prod
 from pathlib import Path
 from tokenize import TokenError
+from typing import Any
 
 import numpy as np
 
 from napari_xanes.io import allocation_limits
+from napari_xanes.io.array_notes import MOST_ARRAYS, FoundArray, note_file, note_read
 
 HEADER_ERRORS = (EOFError, SyntaxError, TypeError, OverflowError, TokenError)
 """Errors that NumPy raises for a damaged header, which is the text of a Python mapping."""
@@ -42,6 +44,7 @@ def check_archive(path: Path, wanted: Collection[str] | None = None) -> dict[str
     ValueError
         If it does.
     """
+    note_file(path, _arrays_in)
     shapes: dict[str, tuple[int, ...]] = {}
     with zipfile.ZipFile(path) as archive:
         items = [item for item in archive.infolist() if wanted is None or item.filename in wanted]
@@ -52,11 +55,33 @@ def check_archive(path: Path, wanted: Collection[str] | None = None) -> dict[str
                 "does not compress"
             )
         for item in items:
-            with archive.open(item) as file:
-                version = np.lib.format.read_magic(file)
-                header = np.lib.format.read_array_header_1_0 if version == (1, 0) else _HEADER_2
-                shape, _, dtype = header(file)
+            shape, dtype = _header(archive, item)
             if prod(shape) * dtype.itemsize > item.file_size:
                 raise ValueError(f"{item.filename} promises {dtype} of shape {shape}, more than is packed in it")
             shapes[item.filename] = shape
+            note_read(path, item.filename, item.filename.removesuffix(".npy"))
     return shapes
+
+
+def _header(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return the shape and type of an array without unpacking it."""
+    with archive.open(item) as file:
+        version = np.lib.format.read_magic(file)
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else _HEADER_2
+        shape, _, dtype = header(file)
+    return shape, dtype
+
+
+def _arrays_in(path: Path) -> list[FoundArray]:
+    """List the arrays of numbers in an archive."""
+    found = []
+    with zipfile.ZipFile(path) as archive:
+        items = [item for item in archive.infolist() if item.filename.endswith(".npy")]
+        for item in items[:MOST_ARRAYS]:
+            try:
+                shape, dtype = _header(archive, item)
+            except (*HEADER_ERRORS, OSError, ValueError, zipfile.BadZipFile):
+                continue
+            if dtype.kind in "fiubc":
+                found.append(FoundArray(item.filename.removesuffix(".npy"), shape, dtype.name, item.filename))
+    return found

@@ -13,7 +13,9 @@ import h5py
 import numpy as np
 
 from napari_xanes.io import allocation_limits, frames
+from napari_xanes.io.array_notes import FoundArray, is_noting, note_file, note_read
 from napari_xanes.io.files import starts_with
+from napari_xanes.io.hdf5.listing import arrays_in, key_of
 from napari_xanes.io.live_files import note_live_file
 from napari_xanes.io.special_files import refuse_special_file
 from napari_xanes.io.unchanged import FileState, unchanged
@@ -34,7 +36,27 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         If it is damaged or cut short, or another program writes it and lets nobody read.
     """
     with _opened(path) as file:
+        note_file(path, _arrays_of)
         yield file
+
+
+def _arrays_of(path: Path) -> list[FoundArray]:
+    with _opened(path) as file:
+        return arrays_in(file)
+
+
+class _NotedDataset(h5py.Dataset):  # type: ignore[misc]  # h5py has no types
+    """A dataset that notes when values of it are read."""
+
+    def __getitem__(self, index: Any, new_dtype: Any = None) -> Any:
+        note_dataset(self)
+        return super().__getitem__(index, new_dtype)
+
+
+def note_dataset(dataset: h5py.Dataset) -> None:
+    """Note that the values of a dataset are used: a reader that leaves them in the file says so itself."""
+    if is_noting():
+        note_read(Path(dataset.file.filename), key_of(dataset.id), str(dataset.name))
 
 
 def _opened(path: Path) -> h5py.File:
@@ -109,7 +131,7 @@ def array(group: h5py.Group, name: str, kinds: str = "fiu") -> h5py.Dataset | No
     axes = [length for length in dataset.shape if length > 1]
     piece = item * max(prod(dataset.chunks or (1,)), prod(axes[1:] if len(axes) > 2 else axes))
     allocation_limits.check(dataset.name, item * dataset.size, file_size(dataset), piece=piece)
-    return dataset
+    return _NotedDataset(dataset.id, readonly=True)
 
 
 def row(group: h5py.Group, name: str) -> h5py.Dataset | None:
@@ -191,6 +213,7 @@ def load(dataset: h5py.Dataset, order: Sequence[int] | None = None) -> Any:
         Which of its axes come first, second, ...; as they lie by default. Transposing a dask array afterwards would
         read whole frames for every pixel.
     """
+    note_dataset(dataset)
     order = range(dataset.ndim) if order is None else order
     n_bytes = dataset.size * dataset.dtype.itemsize
     with allocation_limits.memory_limited_to(file_size(dataset)):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.io.energies import to_ev
-from napari_xanes.io.hdf5.file import array, child, open_hdf5, row, text
+from napari_xanes.io.hdf5.file import array, child, note_dataset, open_hdf5, row, text
 from napari_xanes.io.hdf5.frames import mean_frame
 from napari_xanes.io.hdf5.fxi import nominal_pixel_size
 from napari_xanes.io.part import Part
@@ -115,6 +115,8 @@ def scan_of(file: h5py.File, path: Path) -> Scan | None:
         shape = None if images is None else images.shape
         raise ValueError(f"/{layout.images} must be projections (angle, Y, X), its shape is {shape}")
     corrections = _corrections(file, layout, images.shape[1:])
+    for dataset in (images, *corrections.values()):
+        note_dataset(dataset)
     unit = text(energy.attrs.get("units", "")) or ("keV" if layout.energy.endswith("(keV)") else "")
     values, unit = to_ev(energy[()], unit)
     size_group = child(file, layout.size_group_name)

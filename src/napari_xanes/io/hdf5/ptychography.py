@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_xanes._typing import Float32Array
 from napari_xanes.io.energies import to_ev
-from napari_xanes.io.hdf5.file import array, is_hdf5, open_hdf5, row, text
+from napari_xanes.io.hdf5.file import array, is_hdf5, note_dataset, open_hdf5, row, text
 from napari_xanes.io.hdf5.series import hdf5_files, parse_hdf5, why_no_series
 from napari_xanes.io.part import Part
 from napari_xanes.io.raw_stack import RawStack
@@ -85,6 +85,7 @@ def _parse(file: h5py.File, path: Path) -> Part | None:
     if image is None or image.ndim != 2 or 0 in image.shape:
         shape = None if image is None else image.shape
         raise ValueError(f"/{_IMAGE} must be one image (Y, X), its shape is {shape}")
+    note_dataset(image)
     energy, unit = _energy(file)
     return Part(path, energy, image.shape, np.dtype(np.float32), partial(_transmission, path), unit)
 

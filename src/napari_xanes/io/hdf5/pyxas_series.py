@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.files import first_names
-from napari_xanes.io.hdf5.file import array, is_hdf5, open_hdf5, row, text
+from napari_xanes.io.hdf5.file import array, is_hdf5, note_dataset, open_hdf5, row, text
 from napari_xanes.io.hdf5.pyxas import names_in
 from napari_xanes.io.hdf5.series import hdf5_files, parse_hdf5, why_no_series
 from napari_xanes.io.part import Part
@@ -96,6 +96,7 @@ def _parse(file: h5py.File, path: Path) -> Part | None:
     images, keys = array(file, _IMAGE), row(file, names_in(file)[1] or "")
     if images is None or keys is None or 0 in images.shape:
         raise ValueError(f"/{_IMAGE} is empty")
+    note_dataset(images)
     (energy,), unit = to_ev(np.ravel(keys[()]), text(keys.attrs.get("units", "")))
     dtype = images.dtype.newbyteorder("=")
     return Part(path, round(float(energy), 6), images.shape, dtype, partial(_volume, path), unit)

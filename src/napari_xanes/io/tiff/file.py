@@ -13,6 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_xanes.io import allocation_limits, frames
+from napari_xanes.io.array_notes import MOST_ARRAYS, FoundArray, note_file, note_read
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.length_units import length_in_um
 from napari_xanes.io.raw_arrays import RawArray
@@ -53,7 +54,17 @@ def open_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
         except Exception as error:
             # tifffile raises errors of any kind for a damaged header, also TypeError and AssertionError: none of ours.
             raise OSError(f"{path}: can't be opened as TIFF, it is damaged or cut short ({error})") from None
+        note_file(path, _series_in)
         yield tiff
+
+
+def _series_in(path: Path) -> list[FoundArray]:
+    """List the series of images of one shape, as tifffile finds them."""
+    with open_tiff(path) as tiff:
+        return [
+            FoundArray(f"series {i}", tuple(series.shape), series.dtype.name if series.dtype else "", i)
+            for i, series in enumerate(tiff.series[:MOST_ARRAYS])
+        ]
 
 
 def own_notes(tiff: tifffile.TiffFile, kind: str) -> dict[str, Any] | None:
@@ -88,6 +99,7 @@ def images(tiff: tifffile.TiffFile, *, own: bool = False) -> tifffile.TiffPageSe
     if not tiff.series:
         raise ValueError("it holds no image")
     series = tiff.series[0]
+    note_read(Path(tiff.filehandle.path), 0, "series 0")
     size = tiff.filehandle.size
     allocation_limits.check("it", series.nbytes, size)
     n_images = (tiff.imagej_metadata or {}).get("images", 1) if tiff.is_imagej and not own else 1

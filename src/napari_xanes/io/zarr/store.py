@@ -10,10 +10,12 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
+from napari_xanes.io.array_notes import note_file
 from napari_xanes.io.files import inside
 from napari_xanes.io.special_files import refuse_special_file
 from napari_xanes.io.unchanged import FileState
 from napari_xanes.io.unpacked_size import unpacked_size
+from napari_xanes.io.zarr.listing import arrays_in
 from napari_xanes.io.zarr.nodes import zarr_errors
 from napari_xanes.io.zarr.unchanged_chunks import ChunkStates
 
@@ -133,6 +135,7 @@ def open_store(path: Path) -> Any:
         If it is damaged.
     """
     store = SafeFolder(path.resolve())
+    note_file(store.root, arrays_in)
     if links := [name for name in _ROOTS if not inside(path, path / name)]:
         raise OSError(f"{path}: {links[0]} leads out of the folder, which is not followed")
     version: Literal[2, 3] = 3 if (path / "zarr.json").is_file() else 2
