@@ -24,7 +24,9 @@ MAX_DEPTH = 60
 _BESIDE_THE_NAME = ("state", "version", "files")
 """Keys of a written step that are not its name."""
 
-READ_KEYWORDS = ("energies", "quantity", "select", "repeat")
+READ_KEYWORDS = (
+    "energies", "select", "repeat", "quantity", "energy_unit", "pixel_size", "exposure", "absorber"
+)  # fmt: skip
 """Keywords of `napari_xanes.read` that say which values are read; a source keeps them."""
 
 

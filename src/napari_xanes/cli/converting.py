@@ -8,11 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from napari_xanes.cli.options import (
+    Absorber,
     Energies,
     EnergyColumn,
+    EnergyUnitOption,
+    Exposure,
     I0Column,
     ModeOption,
     Overwrite,
+    PixelSize,
+    QuantityOption,
     Repeat,
     ScanOption,
     Select,
@@ -35,11 +40,13 @@ def convert(
         ),
     ],
     energies: Energies = None,
-    quantity: Annotated[
-        str | None, typer.Option(help="What the values are: counts, transmission, optical_depth, fluorescence.")
-    ] = None,
+    quantity: QuantityOption = None,
     select: Select = None,
     repeat: Repeat = None,
+    energy_unit: EnergyUnitOption = None,
+    pixel_size: PixelSize = None,
+    exposure: Exposure = None,
+    absorber: Absorber = None,
     layout: Annotated[str | None, typer.Option(help="fxi writes .h5 as the beamline FXI does, for PyXAS.")] = None,
     overwrite: Overwrite = False,
     energy: EnergyColumn = None,
@@ -53,7 +60,11 @@ def convert(
 
     if output.exists() and not overwrite:
         raise FileExistsError(f"{output} exists already; choose another name or add --overwrite")
-    reading = {"energies": energies, "quantity": quantity, "select": select, "repeat": repeat}
+    reading = {
+        **{"energies": energies, "select": select, "repeat": repeat},
+        **{"quantity": quantity, "energy_unit": energy_unit, "pixel_size": pixel_size},
+        **{"exposure": exposure, "absorber": absorber},
+    }
     choice = chosen(energy=energy, i0=i0, signal=signal, mode=mode, scan=scan)
     nx.write(_read(paths, reading, choice), output, layout=layout)
     say(str(output))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,9 +12,15 @@ import typer
 
 from napari_xanes.cli.folder_look import has_many_files, look_at
 from napari_xanes.cli.options import (
+    Absorber,
+    Energies,
     EnergyColumn,
+    EnergyUnitOption,
+    Exposure,
     I0Column,
     ModeOption,
+    PixelSize,
+    QuantityOption,
     Repeat,
     ScanOption,
     Select,
@@ -40,24 +48,41 @@ def info(
     mode: ModeOption = None,
     scan: ScanOption = None,
     whole: Annotated[bool, typer.Option(help="Read folders of more than 1000 files whole, not a few of them.")] = False,
+    energies: Energies = None,
+    quantity: QuantityOption = None,
+    energy_unit: EnergyUnitOption = None,
+    pixel_size: PixelSize = None,
+    exposure: Exposure = None,
+    absorber: Absorber = None,
+    look: Annotated[
+        bool, typer.Option("--look", help="Look at the values for spoiled frames and the element.")
+    ] = False,
 ) -> None:
-    """Say what files hold: size, energies, quantity, pixel size, history; of spectra also the columns taken."""
+    """Say what files hold and what became of it: what was read and guessed, the arrays, the columns of spectra."""
     choice = chosen(energy=energy, i0=i0, signal=signal, mode=mode, scan=scan)
-    reading = {"select": select, "repeat": repeat}
-    descriptions = [_describe(path, reading, choice, whole=whole) for path in paths]
+    reading = {
+        **{"energies": energies, "select": select, "repeat": repeat},
+        **{"quantity": quantity, "energy_unit": energy_unit, "pixel_size": pixel_size},
+        **{"exposure": exposure, "absorber": absorber},
+    }
+    descriptions = [_describe(path, reading, choice, whole=whole, look=look) for path in paths]
     if as_json:
         say(json.dumps(descriptions if len(descriptions) > 1 else descriptions[0], indent=1))
         return
     for facts in descriptions:
         say(str(facts.pop("path")))
-        contents = facts.pop("contents", ())
+        tables: dict[str, list[Sequence[str]]] = {
+            "what was read and guessed, from where, and the keyword that corrects it": [
+                [one_line(text) for text in guess.values()] for guess in facts.pop("guesses", ())
+            ],
+            "contents of the file": [use_in_words(use) for use in facts.pop("contents", ())],
+        }
         width = max(len(name) for name in facts)
         for name, value in facts.items():
             say(f"  {name.replace('_', ' '):{width}}  {_words(value)}")
-        if contents:
-            say("  contents of the file")
-        for line in aligned([use_in_words(use) for use in contents]):
-            say(f"    {line}")
+        for title, rows in tables.items():
+            for line in [f"  {title}", *(f"    {row}" for row in aligned(rows))] if rows else []:
+                say(line)
 
 
 _MAX_ITEMS = 30
@@ -77,7 +102,9 @@ def _words(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else one_line(str(value))
 
 
-def _describe(path: Path, reading: dict[str, Any], choice: dict[str, Any], *, whole: bool) -> dict[str, Any]:
+def _describe(
+    path: Path, reading: dict[str, Any], choice: dict[str, Any], *, whole: bool, look: bool
+) -> dict[str, Any]:
     """Return a description of the maps, the stack or the spectra in a path, as plain values."""
     import napari_xanes as nx
 
@@ -90,7 +117,7 @@ def _describe(path: Path, reading: dict[str, Any], choice: dict[str, Any], *, wh
     if nx.io.holds_maps(path):
         return {"path": str(path), **_describe_maps(nx.read_maps(path))}
     try:
-        return {"path": str(path), **_describe_stack(nx.read(path, **reading))}
+        return {"path": str(path), **_describe_stack(nx.read(path, **reading), look)}
     except ValueError as no_stack:
         try:
             return {"path": str(path), **_describe_spectra(nx.read_spectra(path))}
@@ -100,7 +127,8 @@ def _describe(path: Path, reading: dict[str, Any], choice: dict[str, Any], *, wh
             raise nx.io.real_reason(path, no_stack, no_spectra) from None
 
 
-def _describe_stack(stack: SpectralStack) -> dict[str, Any]:
+def _describe_stack(stack: SpectralStack, look: bool) -> dict[str, Any]:
+    from napari_xanes.guesses import guesses
     from napari_xanes.history import to_plain
 
     metadata = stack.metadata
@@ -123,6 +151,7 @@ def _describe_stack(stack: SpectralStack) -> dict[str, Any]:
         "references": [reference.name for reference in metadata.get("references", ())],
         "history": [step.name for step in stack.history],
         "notes": [*metadata.get("notes", ()), *metadata.get("warnings", ())],
+        "guesses": [asdict(guess) for guess in guesses(stack, look=look)],
         "contents": [to_plain(use) for use in metadata.get("contents", ())],
     }
 

@@ -20,6 +20,14 @@ Repeat = Annotated[
     int | None, typer.Option(help="Of several frames of one energy, read only this one (from 1), not their mean.")
 ]
 Energies = Annotated[Path | None, typer.Option(help="Text file with the energies, where the stack has none.")]
+QuantityOption = Annotated[
+    str | None,
+    typer.Option("--quantity", help="What the values are: counts, transmission, optical_depth, fluorescence."),
+]
+EnergyUnitOption = Annotated[str | None, typer.Option("--energy-unit", help="Unit of the file's energies: eV, keV, J.")]
+PixelSize = Annotated[float | None, typer.Option(help="Length of a pixel in µm, where the file is wrong or silent.")]
+Exposure = Annotated[float | None, typer.Option(help="Exposure time of a frame in s.")]
+Absorber = Annotated[str | None, typer.Option(help="Element and edge of the sample, such as 'Ni K'.")]
 EnergyColumn = Annotated[
     str | None, typer.Option("--energy", help="Spectra: column of the energies, by name or number from 1.")
 ]
@@ -36,6 +44,10 @@ Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder for the res
 Overwrite = Annotated[bool, typer.Option(help="Replace results that are there already.")]
 
 
+_WIDEST = 40
+"""Longer cells do not widen their column of a table."""
+
+
 def chosen(**options: Any) -> dict[str, Any]:
     """Return the choices of spectra that were given on the command line."""
     return {name: value for name, value in options.items() if value}
@@ -47,8 +59,8 @@ def say(text: str) -> None:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the rows of a table as lines with aligned columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    """Return the rows of a table as lines with aligned columns; a long cell moves only the rest of its line."""
+    widths = [min(_WIDEST, max(map(len, column))) for column in zip(*rows, strict=True)]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 

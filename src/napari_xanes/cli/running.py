@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from napari_xanes.cli.options import Energies, Folder, Overwrite, Repeat, Select, progress_on_a_line, say, warn
+from napari_xanes.cli.options import (
+    Absorber,
+    Energies,
+    EnergyUnitOption,
+    Exposure,
+    Folder,
+    Overwrite,
+    PixelSize,
+    QuantityOption,
+    Repeat,
+    Select,
+    progress_on_a_line,
+    say,
+    warn,
+)
 
 
 def run(
@@ -18,6 +32,11 @@ def run(
     overwrite: Overwrite = False,
     select: Select = None,
     repeat: Repeat = None,
+    quantity: QuantityOption = None,
+    energy_unit: EnergyUnitOption = None,
+    pixel_size: PixelSize = None,
+    exposure: Exposure = None,
+    absorber: Absorber = None,
 ) -> None:
     """Run a recipe on stacks: maps (NeXus, TIFF and PNG) or the processed stack, and the recipe as carried out."""
     import napari_xanes as nx
@@ -33,8 +52,13 @@ def run(
     for target in targets:
         if not overwrite and target.exists() and any(target.iterdir()):
             raise FileExistsError(f"{target} holds results already; choose another folder or add --overwrite")
+    reading: dict[str, Any] = {
+        **{"energies": energies, "select": select, "repeat": repeat},
+        **{"quantity": quantity, "energy_unit": energy_unit, "pixel_size": pixel_size},
+        **{"exposure": exposure, "absorber": absorber},
+    }
     for path, target in zip(paths, targets, strict=True):
-        stack = nx.read(path, energies=energies, select=select, repeat=repeat)
+        stack = nx.read(path, **reading)
         result = nx.run(steps, stack, progress=progress_on_a_line(path.name))
         for file in replace_result(result, target):
             say(str(file))

@@ -10,19 +10,20 @@ from functools import cache
 from inspect import signature
 from pathlib import Path
 from time import perf_counter
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
 from napari_xanes.history import to_plain
 from napari_xanes.io.array_notes import noting_arrays
 from napari_xanes.io.column_choice import NOTHING, Choice
 from napari_xanes.io.contents import note_contents
+from napari_xanes.io.facts import NO_FACTS, Facts
 from napari_xanes.io.files import fingerprint
 from napari_xanes.io.live_files import live_warnings, noting_live_files
 from napari_xanes.io.raw_stack import finalize, opened_once
 from napari_xanes.io.read_errors import wrap_read_errors
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.spectrum import Spectrum
-from napari_xanes.stack import Quantity, SpectralStack
+from napari_xanes.stack import SpectralStack
 
 _log = logging.getLogger(__name__)
 
@@ -114,7 +115,7 @@ class Reader(Format):
         path: str | Path,
         *,
         energies: Any = None,
-        quantity: Quantity | None = None,
+        facts: Facts = NO_FACTS,
         select: str | int | None = None,
         repeat: int | None = None,
         files: Sequence[Path] | None = None,
@@ -127,8 +128,8 @@ class Reader(Format):
             The file or folder.
         energies : array_like of eV, or path of a text file, optional
             Replaces the energies of the file.
-        quantity : str, optional
-            Replaces the guess of what the values are.
+        facts : Facts
+            Replace what the file says and what was guessed.
         select : str or int, optional
             Which of several stacks, by its name or its number in ``metadata["available"]``.
         repeat : int, optional
@@ -145,8 +146,6 @@ class Reader(Format):
         """
         # A lazy stack is read later, perhaps when the program has changed to another folder.
         path, files = Path(path).absolute(), None if files is None else [file.absolute() for file in files]
-        if quantity is not None and quantity not in get_args(Quantity):
-            raise ValueError(f"quantity {quantity!r} is none of {', '.join(get_args(Quantity))}")
         if select is not None and not self.can_select:
             raise ValueError(
                 f"{path}: a {self.title} file holds one stack, there is nothing to select; leave select out"
@@ -161,10 +160,8 @@ class Reader(Format):
             raw = opened_once(path, lambda: self.function(path, **_accepted(self.function, **arguments)))
             raw.warnings = [*raw.warnings, *live_warnings(live)]
             note_contents(raw, arrays, energies_given=energies is not None)
-            reading = _recorded(path, {**arguments, "quantity": quantity})
-            stack = finalize(
-                path, raw, self.title, energies=energies, quantity=quantity, repeat=repeat, reading=reading
-            )
+            reading = _recorded(path, {**arguments, **facts.to_plain()})
+            stack = finalize(path, raw, self.title, energies=energies, facts=facts, repeat=repeat, reading=reading)
         _log.debug("%s: read as %s, shape %s, in %.3f s", path, self.name, stack.shape, perf_counter() - start)
         return stack
 

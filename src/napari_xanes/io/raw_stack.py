@@ -14,6 +14,7 @@ from napari_xanes._typing import Float64Array
 from napari_xanes.corrections import PER_FRAME, frame_count, take_frames
 from napari_xanes.history import Source, Step
 from napari_xanes.io.energies import given_energies
+from napari_xanes.io.facts import Facts, with_facts
 from napari_xanes.io.files import fingerprint
 from napari_xanes.io.frames import (
     choose_repeats,
@@ -93,7 +94,7 @@ def finalize(
     title: str,
     *,
     energies: Any,
-    quantity: Quantity | None,
+    facts: Facts,
     repeat: int | None,
     reading: Mapping[str, Any],
 ) -> SpectralStack:
@@ -109,8 +110,8 @@ def finalize(
         Name of the format for people.
     energies : array_like of eV, or path of a text file, or None
         Replaces the energies of the file.
-    quantity : str or None
-        Replaces the guess of what the values are.
+    facts : Facts
+        Replace what the file says and what was guessed.
     repeat : int or None
         Which of several frames of one energy to take, from 1; None averages them.
     reading : mapping
@@ -135,7 +136,8 @@ def finalize(
     source = raw.source
     if source is None and not raw.history:
         source = Source(str(path.resolve()), fingerprint(path), reading, (*raw.notes, *raw.warnings))
-    stack = SpectralStack(raw.data, energy, quantity or raw.quantity, raw.pixel_size, raw.history, source, metadata)
+    stack = SpectralStack(raw.data, energy, raw.quantity, raw.pixel_size, raw.history, source, metadata)
+    stack = with_facts(stack, facts)
     for line in raw.warnings:
         warnings.warn(f"{path.name}: {line}", UserWarning, stacklevel=4)
     return stack

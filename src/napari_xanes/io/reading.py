@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_xanes.io.column_choice import Choice, Mode
+from napari_xanes.io.facts import EnergyUnit, Facts
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.frames import MEMORY_LIMIT
 from napari_xanes.io.recognition import first_reader, group_paths, reader_of
@@ -25,6 +26,10 @@ def read(
     memory_limit: int | None = None,
     select: str | int | None = None,
     repeat: int | None = None,
+    energy_unit: EnergyUnit | None = None,
+    pixel_size: float | tuple[float, ...] | None = None,
+    exposure: float | None = None,
+    absorber: str | None = None,
 ) -> SpectralStack:
     """Read a stack from a file or folder of any known format.
 
@@ -45,6 +50,14 @@ def read(
     repeat : int, optional
         Where energies were measured more than once (``metadata["repeats"]`` times): take only this frame of each,
         from 1, or the last one of those that have fewer. Their mean by default.
+    energy_unit : {"eV", "keV", "J"}, optional
+        Replaces the unit that the file says or that was guessed for its energies.
+    pixel_size : float or tuple of float, optional
+        Replaces the pixel size: µm, one length for all axes or one for each, (Y, X) or (Z, Y, X).
+    exposure : float, optional
+        Replaces the exposure time of the frames: s.
+    absorber : str, optional
+        Element and edge of the sample, such as ``"Ni K"``, for steps that need one.
 
     Returns
     -------
@@ -59,6 +72,7 @@ def read(
     ValueError
         If no format fits, with each format's reason, or the file can't be used.
     """
+    facts = Facts(quantity, energy_unit, pixel_size, exposure, absorber)
     paths = [Path(path_or_paths)] if isinstance(path_or_paths, str | Path) else [Path(path) for path in path_or_paths]
     paths, energies = group_paths(paths, energies)
     reader, reasons = reader_of(paths[0], energies)
@@ -69,7 +83,7 @@ def read(
         path, files = Path(os.path.commonpath([file.resolve().parent for file in paths])), paths
     token = MEMORY_LIMIT.set(MEMORY_LIMIT.get() if memory_limit is None else memory_limit)
     try:
-        return reader.read(path, energies=energies, quantity=quantity, select=select, repeat=repeat, files=files)
+        return reader.read(path, energies=energies, facts=facts, select=select, repeat=repeat, files=files)
     finally:
         MEMORY_LIMIT.reset(token)
 

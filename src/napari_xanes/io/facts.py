@@ -1,0 +1,147 @@
+"""What a user says of a stack: it replaces what the file says, or what was guessed from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from napari_xanes.history import to_plain
+from napari_xanes.io.energies import to_ev
+from napari_xanes.parameter_map import checked_pixel_size
+from napari_xanes.stack import Quantity, SpectralStack
+
+EnergyUnit = Literal["eV", "keV", "J"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Corrections of what reading found; None leaves it as it is.
+
+    The fields are keywords of `napari_xanes.read`, options of the command line and lines of the card in the window;
+    sources and recipes keep them.
+
+    Parameters
+    ----------
+    quantity : str, optional
+        What the values are.
+    energy_unit : {"eV", "keV", "J"}, optional
+        Unit of the energies in the file.
+    pixel_size : float or tuple of float, optional
+        Length of a pixel in µm, for all axes or for each, (Y, X) or (Z, Y, X).
+    exposure : float, optional
+        Exposure time of each frame in s.
+    absorber : str, optional
+        Element and edge, such as ``"Ni K"``.
+
+    Raises
+    ------
+    ValueError
+        If a value can't be what it says.
+    """
+
+    quantity: Quantity | None = None
+    energy_unit: EnergyUnit | None = None
+    pixel_size: float | tuple[float, ...] | None = None
+    exposure: float | None = None
+    absorber: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, kind in (("quantity", Quantity), ("energy_unit", EnergyUnit)):
+            value = getattr(self, name)
+            if value is not None and value not in get_args(kind):
+                raise ValueError(f"{name} {value!r} is none of {', '.join(get_args(kind))}")
+        if self.pixel_size is not None:
+            checked_pixel_size(self.pixel_size, np.size(self.pixel_size))
+        if self.exposure is not None and not (np.isreal(self.exposure) and 0 < self.exposure < np.inf):
+            raise ValueError(f"exposure={self.exposure!r} must be a time in s, more than 0")
+        if self.absorber is not None:
+            _element_and_edge(self.absorber)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return what is given, for sources and recipes."""
+        given = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: to_plain(value) for name, value in given.items() if value is not None}
+
+
+NO_FACTS = Facts()
+
+
+def _element_and_edge(absorber: str) -> tuple[str, str]:
+    from napari_xanes.edge.elements import named_absorber
+
+    element, edge = named_absorber(str(absorber), {})
+    return str(element), edge or "K"
+
+
+def with_facts(stack: SpectralStack, facts: Facts) -> SpectralStack:
+    """Return a stack with what a user says of it.
+
+    Parameters
+    ----------
+    stack : SpectralStack
+        As it was read. Energies are converted from the unit in ``metadata["energy_unit"]``, which is kept.
+    facts : Facts
+        What the user says.
+
+    Raises
+    ------
+    ValueError
+        If a value does not fit the stack.
+
+    Examples
+    --------
+    >>> stack = SpectralStack(np.ones((2, 1, 1)), [55000, 56000], metadata={"energy_unit": "keV (guessed: below 100)"})
+    >>> stack = with_facts(stack, Facts(energy_unit="eV", pixel_size=0.5, exposure=2.0))
+    >>> stack.energy.tolist(), stack.pixel_size, stack.metadata["exposure"]
+    ([55.0, 56.0], (0.5, 0.5), 2.0)
+    """
+    metadata = dict(stack.metadata)
+    energy = stack.energy
+    if facts.energy_unit is not None:
+        assumed = str(metadata.get("energy_unit") or "eV").split()[0]
+        factor = float(to_ev([1.0], facts.energy_unit)[0][0] / to_ev([1.0], assumed)[0][0])
+        energy = energy if factor == 1 else np.round(energy * factor, 9)
+        metadata["energy_unit"] = f"{facts.energy_unit} (given)"
+    if facts.quantity is not None:
+        metadata["quantity_source"] = "given"
+    if facts.exposure is not None:
+        metadata["exposure"] = float(facts.exposure)
+    if facts.absorber is not None:
+        metadata["element"], metadata["edge"] = _element_and_edge(facts.absorber)
+    if facts.pixel_size is not None and np.size(facts.pixel_size) not in (1, len(stack.shape) - 1):
+        raise ValueError(
+            f"pixel_size={facts.pixel_size!r} has {np.size(facts.pixel_size)} lengths, but {stack.name!r} has "
+            f"{len(stack.shape) - 1} spatial axes; give one length for all, or one for each"
+        )
+    return replace(
+        stack,
+        energy=energy,
+        quantity=facts.quantity or stack.quantity,
+        pixel_size=checked_pixel_size(facts.pixel_size, len(stack.shape) - 1) or stack.pixel_size,
+        metadata=metadata,
+    )
+
+
+def corrected(stack: SpectralStack, facts: Facts) -> SpectralStack:
+    """Return a stack as if it had been read with what the user says of it.
+
+    The source keeps the keywords, so that recipes and scripts read the file in the same way.
+
+    Raises
+    ------
+    ValueError
+        If a value does not fit the stack, or steps have used what is to be corrected.
+    """
+    used = [name for name in ("quantity", "energy_unit", "exposure") if getattr(facts, name) is not None]
+    if stack.history and used:
+        steps = ", ".join(step.name for step in stack.history)
+        raise ValueError(
+            f"{stack.name!r} went through {steps}, so its {used[0].replace('_', ' ')} can't be changed any more; "
+            "correct the stack that it was made from, and run the steps again"
+        )
+    changed = with_facts(stack, facts)
+    if stack.source is None:
+        return changed
+    return replace(changed, source=replace(stack.source, reading={**stack.source.reading, **facts.to_plain()}))
