@@ -21,7 +21,7 @@ with claimed(Path(sys.argv[1])) as claim:
     (claim.draft / "inside").write_text("half")
     claim.undo.write_text("before")
     if len(sys.argv) > 2:
-        os.rename(sys.argv[1], claim.old)
+        claim.move_away()
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -37,13 +37,14 @@ def test_what_a_killed_writer_left_is_cleared(tmp_path):
 
 
 @posix
-def test_a_target_that_was_moved_away_comes_back(tmp_path):
-    (tmp_path / "a").write_text("old")
-    subprocess.run([sys.executable, "-c", KILLED, tmp_path / "a", "old"])
-    assert not (tmp_path / "a").exists()
+@pytest.mark.parametrize("name", ["a", "a" * 255, "ü" * 127])
+def test_a_target_that_was_moved_away_comes_back(tmp_path, name):
+    (tmp_path / name).write_text("old")
+    subprocess.run([sys.executable, "-c", KILLED, tmp_path / name, "old"])
+    assert not (tmp_path / name).exists()
     clear_leftovers(tmp_path)
-    assert (tmp_path / "a").read_text() == "old"
-    assert os.listdir(tmp_path) == ["a"]
+    assert (tmp_path / name).read_text() == "old"
+    assert os.listdir(tmp_path) == [name]
 
 
 @posix
@@ -91,9 +92,13 @@ def test_drafts_of_other_computers_and_other_programs_stay(tmp_path, monkeypatch
     assert set(os.listdir(tmp_path)) == others | {"b"}
 
 
-def test_long_names(tmp_path):
-    name = "ü" * 120 + ".txt"
+@pytest.mark.parametrize("length", [116, 143, 251])
+def test_long_names(tmp_path, length):
+    """The temporary names are no longer than the target, or short enough for every file system."""
+    name = "ü" * (length // 2) + ".txt"
     with claimed(tmp_path / name) as claim:
+        for path in (claim.draft, claim.undo, claim.old, claim.lock):
+            assert len(os.fsencode(path.name)) <= 143
         claim.draft.write_text("new")
         os.rename(claim.draft, claim.target)
     assert os.listdir(tmp_path) == [name]

@@ -173,6 +173,22 @@ def test_without_links_there_is_no_way_back_but_no_mixture(tmp_path, monkeypatch
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a": "new"}
 
 
+def test_a_folder_that_may_be_written_but_not_read(tmp_path, monkeypatch):
+    """It can't be locked, and needs no lock of one who writes alone."""
+    real = os.open
+
+    def refuse(path, flags, *rest):
+        if os.path.isdir(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, flags, *rest)
+
+    monkeypatch.setattr(module.os, "open", refuse)
+    with replacing_together() as files:
+        for name in ("a", "b"):
+            files.open(tmp_path / name).write(b"new")
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == dict.fromkeys("ab", "new")
+
+
 ENDED = """
 import os, signal, sys, time
 from pathlib import Path

@@ -32,7 +32,8 @@ except ImportError:  # Windows, where nobody can remove a file that another proc
 logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"\.(?P<target>.+)\.(?P<computer>[0-9a-f]{6})-(?P<token>[0-9a-f]{8})\.(?:part|undo|old|lock)", re.S)
-_LONGEST_NAME = 200
+_LONGEST_NAME = 100
+"""Bytes of a target's name in its temporary names: some file systems take 143 bytes, ours add 22."""
 _ATTEMPTS = 10
 _BETWEEN_ATTEMPTS = 0.05  # s
 _OPEN_LOCK = os.O_RDWR
@@ -70,13 +71,24 @@ class Claim:
 
     @property
     def old(self) -> Path:
-        """The former target moved away. Clearing moves it back if there is no target."""
+        """A folder that the former target is moved into, which keeps its name: `stem` may have only a part of it."""
         return self.target.with_name(f"{self.stem}.old")
 
     @property
     def lock(self) -> Path:
         """The file whose lock the owner holds."""
         return self.target.with_name(f"{self.stem}.lock")
+
+    def move_away(self) -> None:
+        """Move the former target into `old`. Clearing moves it back if nothing else has its name.
+
+        Raises
+        ------
+        OSError
+            If it can't be moved.
+        """
+        self.old.mkdir()
+        os.rename(self.target, self.old / self.target.name)
 
     def clear(self) -> None:
         """Remove what is left under the temporary names, except the lock.
@@ -86,8 +98,9 @@ class Claim:
         OSError
             If something can't be removed.
         """
-        if self.old.exists() and not self.target.exists():
-            os.rename(self.old, self.target)
+        for former in self.old.iterdir() if self.old.is_dir() else ():
+            if not (target := self.target.with_name(former.name)).exists():
+                os.rename(former, target)
         for path in (self.draft, self.undo, self.old):
             if path.is_dir() and not path.is_symlink():
                 _remove_folder(path)

@@ -57,7 +57,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         if not target.exists():
             os.rename(claim.draft, target)
         elif not exchange(claim.draft, target):
-            os.rename(target, claim.old)
+            claim.move_away()
             os.rename(claim.draft, target)
         sync_folder(target.parent)
 

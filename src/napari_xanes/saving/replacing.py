@@ -269,14 +269,11 @@ def _is_there_already(claim: Claim) -> bool:
 
 @contextmanager
 def _folder_locked(folder: Path) -> Iterator[None]:
-    """Keep two writers from mixing their files, where the system can lock a folder."""
-    if fcntl is None:
+    """Keep two writers from mixing their files, where the system can lock a folder and lets us read it."""
+    with ExitStack() as stack:
+        if fcntl is not None:
+            with suppress(OSError):
+                descriptor = os.open(folder, os.O_RDONLY)
+                stack.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
