@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import tifffile
 from tests.io.stack_energies import ENERGY, KEV
 
-from napari_xanes import io
+from napari_xanes import MapSet, ParameterMap, SpectralStack, io
+from napari_xanes.io.tiff.directories import broken_off
+
+MAP = ParameterMap(np.ones((2, 3)), "eV", np.ones((2, 3)))
 
 
 def test_tiff_with_energies_of_the_same_stem(tmp_path, write_tiff, frames):
@@ -86,3 +91,62 @@ def test_tiff_that_promises_too_much(tmp_path, write_tiff, frames):
     path = write_tiff(tmp_path / "a.tif", frames, height=500_000_000)
     with pytest.raises((OSError, ValueError), match=r"a\.tif.*(promises|cut short)"):
         io.read(path, energies=ENERGY)
+
+
+@pytest.mark.parametrize(
+    "value", [SpectralStack(np.ones((5, 2, 3)), 7100.0 + np.arange(5)), MapSet({"a": MAP, "b": MAP})]
+)
+def test_a_missing_end_with_nothing_but_directories_is_refused(tmp_path, value):
+    """All pixels are there and so is all that we know; other programs follow the directories, which come last.
+
+    The last 16 bytes are filling.
+    """
+    path = tmp_path / "a.tif"
+    io.write(value, path)
+    content, read = path.read_bytes(), io.read if isinstance(value, SpectralStack) else io.read_maps
+    with tifffile.TiffFile(path) as tiff:
+        end = tiff.series[0].dataoffset + tiff.series[0].nbytes
+    assert end < len(content)
+    for size in range(end, len(content) - 16, 7):
+        path.write_bytes(content[:size])
+        with pytest.raises(OSError, match=r"a\.tif.*cut short"):
+            read(path)
+    path.write_bytes(content)
+    read(path)
+
+
+@pytest.mark.parametrize("more", [{"imagej": True}, {"bigtiff": True}, {"byteorder": ">"}, {"contiguous": False}])
+def test_other_files_that_miss_directories_are_told(tmp_path, frames, more):
+    """ImageJ's keep all pixels, of others some images are lost."""
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path, **{k: v for k, v in more.items() if k != "contiguous"}) as tiff:
+        contiguous = "imagej" in more
+        for frame in [frames] if contiguous else frames:
+            tiff.write(frame, photometric="minisblack", contiguous=contiguous, metadata=None if not contiguous else {})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        whole = io.read(path, energies=ENERGY)
+    np.testing.assert_array_equal(whole.data, frames)
+    content = path.read_bytes()
+    for size in range(len(content) - 100, len(content) - 16, 5):
+        path.write_bytes(content[:size])
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            try:
+                io.read(path, energies=ENERGY)
+            except (OSError, ValueError):
+                continue
+        assert any("it is cut short or damaged, and images may be missing" in str(w.message) for w in told), size
+
+
+def test_directories_in_a_circle(tmp_path, frames):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, frames, photometric="minisblack", metadata=None)
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tiff:
+        last, n_tags = tiff.pages[len(tiff.pages) - 1].offset, len(tiff.pages[len(tiff.pages) - 1].tags)
+        first = tiff.pages[0].offset
+    content[last + 2 + 12 * n_tags : last + 6 + 12 * n_tags] = first.to_bytes(4, "little")
+    path.write_bytes(content)
+    with tifffile.TiffFile(path) as tiff:
+        assert broken_off(tiff) == ""

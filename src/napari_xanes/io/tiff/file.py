@@ -17,6 +17,7 @@ from napari_xanes.io.array_notes import MOST_ARRAYS, FoundArray, note_file, note
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.length_units import length_in_um
 from napari_xanes.io.raw_arrays import RawArray
+from napari_xanes.io.tiff.directories import broken_off
 from napari_xanes.io.tiff.ome import ome_header
 from napari_xanes.io.unchanged import FileState, unchanged
 from napari_xanes.io.unpacked_size import unpacked_size
@@ -114,6 +115,8 @@ def images(tiff: tifffile.TiffFile, *, own: bool = False) -> tifffile.TiffPageSe
         end = max(ends, default=0)
     if end > size:
         raise OSError(f"its images end at byte {end}, the file at {size}: cut short")
+    if own and (broken := broken_off(tiff)):
+        raise OSError(f"{broken}: cut short; copy it again")
     if series.dataoffset is None:
         for page in filter(None, series.pages):
             _check_page(tiff, page)

@@ -16,6 +16,7 @@ from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 from napari_xanes.io.sidecar import missing, only_fitting, same_stem
 from napari_xanes.io.tiff import folder
+from napari_xanes.io.tiff.directories import broken_off
 from napari_xanes.io.tiff.file import (
     MAPS,
     STACK,
@@ -91,6 +92,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
         ome = _ome(tiff)
         counts = _counts(data.shape, ome)
         file_energies = None if energies is not None else _energies(path, tiff, ome, counts)
+        broken = broken_off(tiff)
     if energies is not None:
         values, unit, place = *given_energies(energies), "the energies given"
         metadata: dict[str, Any] = {"energy_unit": unit}
@@ -109,7 +111,8 @@ def read(path: Path, energies: Any = None) -> RawStack:
     if data.ndim == 4:
         # ImageJ's distance is that of slices, not of times or channels.
         size = (depth, *size) if size and depth and volume == "Z" else None
-    return RawStack(data, values, quantity, size, metadata, notes=list(energy_notes))
+    told = [f"{broken}: it is cut short or damaged, and images may be missing"] if broken else []
+    return RawStack(data, values, quantity, size, metadata, told, list(energy_notes))
 
 
 def _read_own(data: Any, notes: dict[str, Any]) -> RawStack:

@@ -17,6 +17,7 @@ from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.read_errors import DAMAGE_ERRORS
 from napari_xanes.io.registry import reader
 from napari_xanes.io.sidecar import only_fitting, same_stem
+from napari_xanes.io.unchanged import FileState, unchanged
 from napari_xanes.io.zarr.nodes import attributes, child
 from napari_xanes.io.zarr.ome import Image, energies_of, image_of
 from napari_xanes.stack import Quantity
@@ -74,10 +75,15 @@ def read(path: Path, energies: Any = None) -> RawStack:
     Raises
     ------
     OSError
-        If a file of the store is damaged, or a link leads out of the folder.
+        If a file of the store is damaged, a link leads out of the folder, or another store takes its place meanwhile.
     ValueError
         If it is damaged, promises more than its files can hold, or energies are missing.
     """
+    with unchanged(FileState.of(next(path / name for name in _MARKS if (path / name).is_file()))):
+        return _read(path, energies)
+
+
+def _read(path: Path, energies: Any) -> RawStack:
     from napari_xanes.io.zarr.arrays import checked, load
     from napari_xanes.io.zarr.store import open_store
 
@@ -147,6 +153,9 @@ def _read_own(path: Path, root: Any) -> RawStack:
         return checked(array, path, complete=complete)
 
     is_old = child(root, IMAGE) is None and child(root, _OLD_IMAGE) is not None
+    for name in () if is_old else (IMAGE.partition("/")[0], OWN):
+        if child(root, name) is None:
+            raise OSError(f"{path / name / 'zarr.json'} is missing; copy the whole folder again")
     # All chunks were written, empty ones too, unless somebody says that they are not there any more.
     images = stored(_OLD_IMAGE if is_old else IMAGE, complete=header.get(COMPLETE) is not False)
     return RawStack(
