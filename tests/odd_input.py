@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from napari_xanes import MapSet, SpectralStack, Spectrum
-from napari_xanes.registry import Method
 
 Odd = Callable[[SpectralStack], SpectralStack]
 
@@ -123,7 +122,7 @@ def odd_references(kind: str, references: list[Spectrum]) -> Any:
     return _spectra(references[0])[kind]
 
 
-def runs_or_says_why(method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]) -> None:
+def runs_or_says_why(method: Callable[..., Any], stack: SpectralStack, parameters: Mapping[str, Any]) -> None:
     """Check that a method gives a result that can be computed, or raises a ValueError of this package.
 
     An error that numpy, torch or another library raised does not say what is wrong with the data.
@@ -137,7 +136,7 @@ def runs_or_says_why(method: Method[Any], stack: SpectralStack, parameters: Mapp
     assert str(error)
 
 
-def _error_of(method: Method[Any], stack: SpectralStack, parameters: Mapping[str, Any]) -> ValueError | None:
+def _error_of(method: Callable[..., Any], stack: SpectralStack, parameters: Mapping[str, Any]) -> ValueError | None:
     try:
         result = method(stack, **parameters)
         for values in result.values() if isinstance(result, MapSet) else (result,):

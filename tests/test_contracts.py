@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from tests.method_contracts import Check, checks_of, values_to_try
+from tests.odd_input import runs_or_says_why
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum
@@ -55,6 +58,17 @@ def test_method_keeps_the_contract(
     volumes = check.__name__ == "slices_of_volumes_are_processed_like_images"
     parameters = {"references": references} if volumes and name == "denoise" else needed[name]
     check(method_of(name), stack_for[name], parameters)
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if method_of(name).fit])
+def test_a_state_that_somebody_edited(name: str, stack_for: Any, needed: Any) -> None:
+    """An empty one is estimated again; one that lacks a part is a result, or an error that says what to do."""
+    method, stack = method_of(name), stack_for[name]
+    done = method(stack, **needed[name]).history[-1]
+    assert method.apply(stack, replace(done, state={})).history[-1].state == done.state
+    for part in done.state:
+        for state in ({k: v for k, v in done.state.items() if k != part}, {**done.state, part: None}):
+            runs_or_says_why(partial(method.apply, step=replace(done, state=state)), stack, {})
 
 
 def test_every_kind_of_parameter_has_test_values() -> None:

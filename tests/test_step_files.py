@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import napari_xanes as nx
-from napari_xanes import MapSet, Recipe, SpectralStack, Spectrum, Step
+from napari_xanes import MapSet, Recipe, SpectralStack, Spectrum, Step, registry, step_files
+from napari_xanes.io import formats
+from napari_xanes.io.files import fingerprint
 from napari_xanes.maps import ESTIMATORS
 from napari_xanes.ops import OPERATIONS
 from napari_xanes.recipe import method_of
@@ -239,3 +243,34 @@ def test_a_change_of_the_file_behind_numbers_is_said(
     assert f"{folder / 'refs.csv'} holds something else than when this step was recorded; the values of then" in told()
     (folder / "refs.csv").unlink()
     assert "refs.csv" not in told()
+
+
+def test_a_file_that_changes_between_reading_and_hashing_is_refused(
+    folder: Path, depth_stack: SpectralStack, references: list[Spectrum], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its hash would be that of other values than those that were used."""
+    nx.write(references, folder / "both.csv")
+    real = step_files.current_files
+
+    def change_and_hash(*arguments: Any) -> dict[str, str]:
+        nx.write([replace(s, mu=2 * s.mu) for s in references], folder / "both.csv")
+        return real(*arguments)
+
+    monkeypatch.setattr(registry, "current_files", change_and_hash)
+    with pytest.raises(OSError, match=r"both\.csv: the file .* since it was opened"):
+        nx.maps.fit_references(depth_stack, references=str(folder / "both.csv"))
+
+
+@pytest.mark.parametrize("name", ["both.csv", "both.xdi"])
+def test_spectra_that_change_while_they_are_read_are_refused(
+    name: str, folder: Path, references: list[Spectrum], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nx.write(references[:1], folder / name)
+
+    def change_and_hash(path: Path) -> str:
+        nx.write([replace(s, mu=2 * s.mu) for s in references[:1]], folder / name)
+        return fingerprint(path)
+
+    monkeypatch.setattr(formats, "fingerprint", change_and_hash)
+    with pytest.raises(OSError, match="since it was opened"):
+        nx.read_spectra(folder / name)

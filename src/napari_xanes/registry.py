@@ -21,12 +21,13 @@ from napari_xanes.parameter_map import MapSet
 from napari_xanes.parameters import Parameter, parameters_of, validator
 from napari_xanes.progress import Progress, part
 from napari_xanes.stack import SpectralStack
-from napari_xanes.step_files import changed_files, current_files
+from napari_xanes.step_files import changed_files, current_files, files_read_once
 from napari_xanes.version import __version__
 
 logger = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=SpectralStack | MapSet)
+T = TypeVar("T")
 
 LooksAt = Literal["pixel", "frame", "neighbours", "stack"]
 """What the result in a pixel depends on, apart from what `Method.fit` estimated once.
@@ -108,6 +109,8 @@ class Method(Generic[R]):
 
         Raises
         ------
+        OSError
+            If a file that the step names can't be read, or changes meanwhile.
         TypeError
             If `stack` is not a SpectralStack.
         ValueError
@@ -115,11 +118,12 @@ class Method(Generic[R]):
         """
         if not isinstance(stack, SpectralStack):
             raise TypeError(f"{self.name} works on a SpectralStack, not on a {type(stack).__name__}")
-        step_parameters = self.validated(step.parameters)
-        contents = current_files(self.parameters, step)
+        with files_read_once(self.parameters, step):
+            step_parameters = self.validated(step.parameters)
+            contents = current_files(self.parameters, step)
         files, changed = {**step.files, **contents}, changed_files(self.parameters, step, contents)
         state = step.state
-        if state is None:
+        if not state:  # Somebody may have emptied it, so that it is estimated again.
             fits_long = self.fit is not None and _takes_progress(self.fit)
             share = _FIT_SHARE if fits_long else 0.0
             state = self._fitted(stack, step_parameters, part(progress, 0.0, share))
@@ -148,6 +152,19 @@ class Method(Generic[R]):
 
     def __repr__(self) -> str:
         return f"<{self.name}: {self.summary}>"
+
+
+def estimated(name: str, value: T | None) -> T:
+    """Return the value of a parameter that `Method.fit` estimates, or refuse a state that lacks it.
+
+    Raises
+    ------
+    ValueError
+        If it is None: somebody took a part out of the state of a step.
+    """
+    if value is None:
+        raise ValueError(f"the state of the step lacks {name}; take the whole state out, then it is estimated again")
+    return value
 
 
 def with_warnings(metadata: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath, PureWindowsPath
@@ -15,6 +16,7 @@ from typing import Any
 
 from napari_xanes.history import Source, Step
 from napari_xanes.io.files import fingerprint, inside, one_line
+from napari_xanes.io.unchanged import FileState, unchanged
 from napari_xanes.parameters import Parameter
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
@@ -178,6 +180,22 @@ def current_files(parameters: Parameters, step: Step) -> dict[str, str]:
         if os.path.exists(path):
             contents[os.path.realpath(path)] = fingerprint(path)
     return contents
+
+
+@contextmanager
+def files_read_once(parameters: Parameters, step: Step) -> Iterator[None]:
+    """Read and hash the files that a step names in a block; they must be the same before and afterwards.
+
+    Raises
+    ------
+    OSError
+        If one changes meanwhile: its hash would be that of other values.
+    """
+    with ExitStack() as stack:
+        for path in map(Path, _paths(parameters, step)):
+            if path.is_file():
+                stack.enter_context(unchanged(FileState.of(path)))
+        yield
 
 
 def _origin(value: Any) -> tuple[str | None, str | None]:

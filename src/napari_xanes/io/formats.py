@@ -19,8 +19,9 @@ from napari_xanes.io.contents import note_contents
 from napari_xanes.io.facts import NO_FACTS, Facts
 from napari_xanes.io.files import fingerprint
 from napari_xanes.io.live_files import live_warnings, noting_live_files
-from napari_xanes.io.raw_stack import finalize, opened_once
+from napari_xanes.io.raw_stack import finalize
 from napari_xanes.io.read_errors import wrap_read_errors
+from napari_xanes.io.unchanged import read_once
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
@@ -147,17 +148,15 @@ class Reader(Format):
         # A lazy stack is read later, perhaps when the program has changed to another folder.
         path, files = Path(path).absolute(), None if files is None else [file.absolute() for file in files]
         if select is not None and not self.can_select:
-            raise ValueError(
-                f"{path}: a {self.title} file holds one stack, there is nothing to select; leave select out"
-            )
+            raise ValueError(f"{path}: a {self.title} file holds one stack, nothing to select; leave select out")
         if files is not None and not self.is_series:
             raise ValueError(f"{path}: a {self.title} stack is one file; open the files one by one")
         if repeat is not None and repeat < 1:
             raise ValueError(f"{path}: repeat={repeat}: repeats count from 1")
         start = perf_counter()
-        with wrap_read_errors(path), noting_live_files() as live, noting_arrays() as arrays:
+        with wrap_read_errors(path), noting_live_files() as live, noting_arrays() as arrays, read_once(path, live):
             arguments = {"energies": energies, "select": select, "repeat": repeat, "files": files}
-            raw = opened_once(path, lambda: self.function(path, **_accepted(self.function, **arguments)))
+            raw = self.function(path, **_accepted(self.function, **arguments))
             raw.warnings = [*raw.warnings, *live_warnings(live)]
             note_contents(raw, arrays, energies_given=energies is not None)
             reading = _recorded(path, {**arguments, **facts.to_plain()})
@@ -203,7 +202,7 @@ class SpectraReader(Format):
         arguments = _accepted(self.function, choice=choice)
         if not arguments and (given := choice.to_plain()):
             raise ValueError(f"{path}: {self.title} has no columns to choose; leave {', '.join(given)} out")
-        with wrap_read_errors(Path(path)):
+        with wrap_read_errors(Path(path)), read_once(Path(path)):
             spectra: list[Spectrum] = self.function(Path(path), **arguments)
             if not spectra:
                 raise ValueError("the file holds no spectrum")

@@ -25,7 +25,6 @@ from napari_xanes.io.frames import (
     ordered,
     repeated_energies,
 )
-from napari_xanes.io.unchanged import FileState
 from napari_xanes.stack import Quantity, SpectralStack
 
 
@@ -71,21 +70,6 @@ class RawStack:
     own: bool = False
     history: tuple[Step, ...] = ()
     source: Source | None = None
-
-
-def opened_once(path: Path, read: Callable[[], RawStack]) -> RawStack:
-    """Return what a reader finds in a file; pixels that it leaves there must be of the file that it began with.
-
-    Raises
-    ------
-    OSError
-        If the file changed meanwhile; any other error of `read`.
-    """
-    state = FileState.of(path) if path.is_file() else None
-    raw = read()
-    if state and not isinstance(raw.data, np.ndarray):
-        state.check()
-    return raw
 
 
 def finalize(

@@ -7,7 +7,7 @@ and after each piece, so that another file of the same name never becomes part o
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -101,6 +101,36 @@ def unchanged(state: FileState) -> Iterator[None]:
         state.check()
         raise
     state.check()
+
+
+@contextmanager
+def read_once(path: Path, live: Collection[str] = ()) -> Iterator[None]:
+    """Read and hash a file in a block; it must be the same before and afterwards. Of a folder nothing is checked.
+
+    Parameters
+    ----------
+    path : Path
+        A file or folder.
+    live : collection
+        Holds something at the end of the block if another program adds to the file and lets us read.
+
+    Raises
+    ------
+    OSError
+        If the file changed meanwhile. Other errors of the block are only raised if it did not.
+    """
+    if not path.is_file():
+        yield
+        return
+    state = FileState.of(path)
+    try:
+        yield
+    except Exception:
+        if not live:
+            state.check()
+        raise
+    if not live:
+        state.check()
 
 
 def only_unchanged(path: Path, load: Callable[[], NDArray[Any]]) -> Callable[[], NDArray[Any]]:

@@ -34,7 +34,7 @@ from napari_xanes.maps.fitting.edge_words import on_lines, on_missing, on_other_
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
-from napari_xanes.registry import method
+from napari_xanes.registry import estimated, method
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
@@ -203,10 +203,10 @@ def edge_energy(
     (8343.3, 8343.2)
     """
     require_absorption(stack, "edge_energy", normalized=True)
-    assert e0 is not None
-    assert pre is not None
-    assert post is not None
-    assert energy is not None
+    e0 = estimated("e0", e0)
+    pre = estimated("pre", pre)
+    post = estimated("post", post)
+    energy = estimated("energy", energy)
     edge = EdgeLines(
         stack.energy, e0, pre, post, line_error or 0.0, tuple(left_out or ()), shared_noise=shared_noise or 0.0
     )

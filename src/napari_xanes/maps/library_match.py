@@ -27,7 +27,7 @@ from napari_xanes.maps.matching.search_grid import build_search_grid
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
-from napari_xanes.registry import method
+from napari_xanes.registry import estimated, method
 from napari_xanes.stack import SpectralStack
 from napari_xanes.theory.embedding.methods import BuiltInMethod
 from napari_xanes.theory.library.shipped import LIBRARIES, load_library
@@ -241,8 +241,8 @@ def match_library(
     """
     require_absorption(stack, "match_library", normalized=True)
     library = load_library(library)
-    assert offset is not None
-    assert broadening is not None
+    offset = estimated("offset", offset)
+    broadening = estimated("broadening", broadening)
     if library.is_k_edge:
         return k_edge_maps(
             stack,
@@ -255,7 +255,7 @@ def match_library(
             max_misfit=max_misfit,
             progress=progress,
         )
-    assert shift_spread is not None
+    shift_spread = estimated("shift_spread", shift_spread)
     window = energy_window(stack, library, offset, background)
     with blocks.single_threaded_blas():
         grid = build_search_grid(

@@ -18,7 +18,7 @@ from napari_xanes.noise import AmountNoise
 from napari_xanes.parameter_map import ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
-from napari_xanes.registry import method
+from napari_xanes.registry import estimated, method
 from napari_xanes.stack import SpectralStack
 
 _PER_BLOCK = 64
@@ -134,9 +134,9 @@ def normalize_edge(
     ([0.0, 1.0], 0.5)
     """
     require_absorption(stack, "normalize_edge", normalized=False)
-    assert e0 is not None
-    assert pre is not None
-    assert post is not None
+    e0 = estimated("e0", e0)
+    pre = estimated("pre", pre)
+    post = estimated("post", post)
     named = named_absorber(absorber, stack.metadata)
     step = tabulated_step(stack.energy, e0, *edge_at(e0, *named)) if method == "mback" else None
     edge = EdgeLines(stack.energy, e0, pre, post, line_error or 0.0, tuple(left_out or ()), step, shared_noise or 0.0)

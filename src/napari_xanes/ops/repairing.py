@@ -20,7 +20,7 @@ from napari_xanes.ops.outliers import Deviations
 from napari_xanes.ops.spikes import Compared, PixelSurvey, compared, dead_in
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
-from napari_xanes.registry import method
+from napari_xanes.registry import estimated, method
 from napari_xanes.stack import SpectralStack
 
 Fill = Literal["neighbours", "NaN"]
@@ -150,6 +150,8 @@ def repair(
     >>> repaired.metadata["repair"].text
     ['1 value was replaced, of 1280 (0.00078).']
     """
+    if not isinstance(estimated("pixels", pixels), np.ndarray):
+        pixels = as_mask(pixels, stack.shape[-2:])
     mend = partial(_mended, bad=pixels, threshold=threshold, fill=fill, missing=missing)
     data = _lazily(mend, stack.data) if stack.is_lazy else _now(mend, stack.data, progress)
     changed = _changes(stack.data, data)
