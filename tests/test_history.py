@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_xanes import Recipe
 from napari_xanes.arguments import load_region
 from napari_xanes.history import Source, Step, to_plain
 from napari_xanes.run_lengths import mask_from_plain, mask_to_plain
@@ -76,6 +77,32 @@ def test_invalid_steps_are_refused(plain: object) -> None:
 def test_values_that_text_cannot_hold_are_refused() -> None:
     with pytest.raises(TypeError, match="a recipe can't store"):
         to_plain({"a": object()})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        1 + 2j,
+        np.complex64(1 + 2j),
+        np.ones(2, complex),
+        np.array([1, 2j], object),
+        np.datetime64("2024-01-01"),
+        np.bytes_(b"a"),
+        b"a",
+        np.zeros(1, [("a", "f4")]),
+    ],
+)
+def test_values_of_other_types_are_refused_by_name(value: object) -> None:
+    with pytest.raises(TypeError, match="a recipe can't store"):
+        Recipe([Step("crop", {"energy": value})]).to_yaml()
+
+
+def test_numbers_of_numpy_become_numbers_of_yaml() -> None:
+    values = [np.longdouble(1.5), np.ones((1, 2), np.longdouble), np.float16(0.5), np.array([2, 0.5], object)]
+    step = Step("crop", {"energy": values})
+    assert Recipe.from_yaml(Recipe([step]).to_yaml())[0].parameters["energy"] == [1.5, [[1.0, 1.0]], 0.5, [2, 0.5]]
+    assert to_plain(np.longdouble(1) / 3) == 1 / 3
+    assert to_plain(np.array(["a", "b"])) == ["a", "b"]
 
 
 def test_values_that_nest_without_end_are_refused() -> None:

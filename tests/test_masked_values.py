@@ -36,6 +36,18 @@ def test_masked_values_of_a_lazy_stack_are_nan() -> None:
     assert np.isfinite(data).sum() == 17
 
 
+def test_masked_values_of_maps_are_no_values() -> None:
+    values = np.ma.array([[1.0, 2.0]], mask=[[False, True]], dtype=np.longdouble)
+    found = nx.ParameterMap(values, "eV", values)
+    assert found.data.dtype == np.float32
+    np.testing.assert_array_equal(found.data, [[1, np.nan]])
+    np.testing.assert_array_equal(found.sigma, [[1, np.nan]])
+    np.testing.assert_array_equal(found.mask, [[True, False]])
+    labels = nx.ParameterMap(np.ma.array([[1, 7]], mask=[[False, True]]), labels={1: "NiO"})
+    np.testing.assert_array_equal(labels.data, [[1, 0]])
+    np.testing.assert_array_equal(labels.mask, [[True, False]])
+
+
 def test_plain_data_are_not_copied() -> None:
     data = np.ones((3, 2, 3), np.uint16)
     assert SpectralStack(data, ENERGY).data is data

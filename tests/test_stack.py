@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import dask.array as da
 import numpy as np
 import pytest
 
@@ -31,6 +34,15 @@ def test_complex_data_are_refused() -> None:
 def test_data_are_neither_copied_nor_converted() -> None:
     data = np.zeros((2, 3, 4), np.uint16)
     assert SpectralStack(data, [8330, 8340]).data is data
+
+
+@pytest.mark.parametrize("make", [np.asarray, lambda data: da.from_array(data, chunks=(1, 3, 4)), np.ma.asarray])
+def test_numbers_of_more_than_64_bits_become_float64(make: Callable) -> None:
+    """Neither Zarr nor SciPy takes them."""
+    stack = SpectralStack(make(np.full((2, 3, 4), 0.1, np.longdouble)), [8330, 8340])
+    assert stack.data.dtype == np.float64
+    assert np.asarray(stack.data).dtype == np.float64
+    assert np.asarray(stack.data)[0, 0, 0] == 0.1
 
 
 def test_volumes_have_three_pixel_sizes() -> None:

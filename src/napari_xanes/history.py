@@ -12,6 +12,7 @@ from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_xanes.field_mapping import FrozenMapping
 from napari_xanes.run_lengths import MASK_AXES, mask_to_plain
@@ -67,7 +68,7 @@ def _to_plain(value: Any, depth: int) -> Plain:
     if isinstance(value, np.ndarray) and value.dtype == bool and value.ndim in MASK_AXES:
         return mask_to_plain(value)
     if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()  # type: ignore[no-any-return]
+        return _numbers_to_plain(value, depth)
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
@@ -77,6 +78,17 @@ def _to_plain(value: Any, depth: int) -> Plain:
     if isinstance(value, list | tuple | set | frozenset):
         return [_to_plain(item, depth + 1) for item in value]
     raise TypeError(f"a recipe can't store a {type(value).__name__}: {value!r}")
+
+
+def _numbers_to_plain(value: np.generic | NDArray[Any], depth: int) -> Plain:
+    """Return numbers of NumPy, or what else an array holds."""
+    if value.dtype.kind in "biu":
+        return value.tolist()  # type: ignore[no-any-return]
+    if value.dtype.kind == "f":  # of more than 64 bits, too, which have no plain number
+        return value.astype(np.float64).tolist()
+    if value.dtype.kind not in "UO":
+        raise TypeError(f"a recipe can't store values of type {value.dtype}: {str(value)[:60]}")
+    return _to_plain(value.tolist(), depth)
 
 
 def literal(value: Any) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_xanes.corrections import Box, Frames
 from napari_xanes.field_mapping import FrozenMapping
 from napari_xanes.history import Source, Step
+from napari_xanes.masked_values import nan_for_masked
 
 
 def checked_pixel_size(value: float | tuple[float, ...] | None, n_axes: int) -> tuple[float, ...] | None:
@@ -37,7 +38,8 @@ class ParameterMap:
     Parameters
     ----------
     data : array_like, shape (Y, X) or (Z, Y, X)
-        float32 values, NaN where there is no value; integers for a map of labels, 0 where there is no label.
+        float32 values, NaN where there is no value; integers for a map of labels, 0 where there is no label. What a
+        masked array hides is no value.
     unit : str
         Unit of the values; ``1`` is dimensionless.
     sigma : array_like, same shape, optional
@@ -63,8 +65,8 @@ class ParameterMap:
     companion: str | None = None
 
     def __post_init__(self) -> None:
-        data = np.asarray(self.data)
-        if data.dtype == np.float64:
+        data = np.asarray(nan_for_masked(self.data) if self.labels is None else np.ma.filled(self.data, 0))
+        if data.dtype.kind == "f" and data.dtype.itemsize > 4:
             data = data.astype(np.float32)
         if data.ndim not in (2, 3):
             raise ValueError(f"a map is (Y, X) or (Z, Y, X), not {data.shape}")
@@ -75,7 +77,7 @@ class ParameterMap:
             mask = np.asarray(self.mask, dtype=bool)
         object.__setattr__(self, "mask", mask)
         if self.sigma is not None:
-            object.__setattr__(self, "sigma", np.asarray(self.sigma, dtype=np.float32))
+            object.__setattr__(self, "sigma", np.asarray(nan_for_masked(self.sigma), dtype=np.float32))
         for name, values in (("sigma", self.sigma), ("mask", self.mask)):
             if values is not None and values.shape != data.shape:
                 raise ValueError(f"the map has shape {data.shape}, its {name} {values.shape}")

@@ -43,7 +43,8 @@ class SpectralStack:
     Parameters
     ----------
     data : numpy or dask array, shape (E, Y, X) or (E, Z, Y, X), real
-        The images. Never copied or converted here, except masked arrays, whose masked values become NaN.
+        The images. Never copied or converted here, except masked arrays, whose masked values become NaN, and numbers
+        of more than 64 bits (NumPy's longdouble), which become float64.
     energy : array_like, shape (E,)
         Photon energies in eV, strictly increasing.
     quantity : {"counts", "transmission", "optical_depth", "fluorescence", "normalized", "derivative"}
@@ -86,7 +87,8 @@ class SpectralStack:
             object.__setattr__(self, "data", np.asarray(self.data))
         if self.data.dtype.kind not in "fiu":
             raise TypeError(f"{what}: data must be real numbers, not {self.data.dtype}")
-        object.__setattr__(self, "data", nan_for_masked(self.data))
+        data = nan_for_masked(self.data)
+        object.__setattr__(self, "data", data if data.dtype.itemsize <= 8 else data.astype(np.float64))
         if self.data.ndim not in (3, 4):
             raise ValueError(f"{what}: data must be (E, Y, X) or (E, Z, Y, X), not {self.data.shape}")
         if 0 in self.data.shape:
