@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pytest
 
 from napari_xanes.parameters import Param, parameters_of, validator
@@ -14,6 +15,8 @@ def example(
     e0: Annotated[float | None, Param(unit="eV", ge=0, le=1e5, auto="from the data")] = None,
     window: Annotated[tuple[float, float], Param(unit="eV", ge=-200)] = (-60.0, -15.0),
     order: Annotated[int, Param(ge=0, le=3)] = 1,
+    frames: list[int] | None = None,
+    ranges: list[tuple[float, float]] | None = None,
     shape: Literal["line", "step"] = "line",
     flatten: bool = False,
     progress: object = None,
@@ -29,7 +32,7 @@ def example(
         on two lines.
     window : tuple of float
         Range.
-    order, flatten : int
+    order, frames, ranges, flatten : int
         Shared text.
 
     Returns
@@ -41,7 +44,7 @@ def example(
 
 def test_the_signature_is_the_only_declaration() -> None:
     parameters = parameters_of(example)
-    assert list(parameters) == ["e0", "window", "order", "shape", "flatten"]
+    assert list(parameters) == ["e0", "window", "order", "frames", "ranges", "shape", "flatten"]
     assert (parameters["e0"].kind, parameters["e0"].optional, parameters["e0"].spec.unit) == ("float", True, "eV")
     assert parameters["e0"].description == "Edge energy, on two lines."
     assert parameters["order"].description == parameters["flatten"].description == "Shared text."
@@ -56,6 +59,8 @@ def test_parameters_are_completed_and_converted() -> None:
         "e0": None,
         "window": (-50.0, -10.0),
         "order": 1,
+        "frames": None,
+        "ranges": None,
         "shape": "line",
         "flatten": False,
     }
@@ -70,6 +75,11 @@ def test_parameters_are_completed_and_converted() -> None:
         ({"shape": "curve"}, "shape = 'curve'.*'line' or 'step'"),
         ({"flaten": True}, "no parameter 'flaten'; it has e0, window"),
         ({"e0": "edge"}, "e0 = 'edge'"),
+        ({"e0": True}, "example: e0 = True: a number is needed here, not true or false"),
+        ({"order": np.False_}, "order = .*False.* a number is needed"),
+        ({"window": (-50, False)}, "window = .* a number is needed"),
+        ({"frames": [True]}, r"frames = \[True\]: a number is needed"),
+        ({"ranges": [(1, 2), [True, 3]]}, "ranges = .* a number is needed"),
     ],
 )
 def test_errors_name_the_parameter_its_value_and_what_to_do(values: dict, text: str) -> None:

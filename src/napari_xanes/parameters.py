@@ -13,6 +13,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import annotated_types
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,9 @@ class Param(annotated_types.GroupedMetadata):
 AUTOMATIC = ("auto", "fit")
 """Words that stand for None, where a number may be left out and is then taken from the data (`Param.auto`)."""
 
+NUMERIC = ("float", "int", "range", "ranges", "numbers", "integers")
+"""Kinds of numbers."""
+
 PlainKind = Literal["float", "int", "bool", "text", "choice", "range", "ranges", "numbers", "integers"]
 """Kinds that follow from the type alone. Types of our own name theirs themselves (`Param.kind`)."""
 
@@ -114,9 +118,8 @@ class Parameter:
 
     def without_words(self, value: Any) -> Any:
         """Return None for one of the words in `AUTOMATIC`, if this is a number that may be left out; else the value."""
-        numeric = self.kind in ("float", "int", "range", "ranges", "numbers", "integers")
         is_word = isinstance(value, str) and value in AUTOMATIC
-        return None if is_word and numeric and self.optional and self.spec.auto else value
+        return None if is_word and self.kind in NUMERIC and self.optional and self.spec.auto else value
 
     def check(self, value: Any) -> None:
         """Check one value against the bounds.
@@ -247,7 +250,7 @@ def _descriptions(function: Callable[..., Any]) -> dict[str, str]:
 def validator(owner: str, parameters: Mapping[str, Parameter]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """Return a function that checks the parameters of `owner` and adds their defaults.
 
-    It raises a ValueError that names the parameter, its value and the allowed values.
+    It raises a ValueError that names the parameter, its value and the allowed values; true and false are no numbers.
     """
     from pydantic import ConfigDict, ValidationError, create_model
 
@@ -263,6 +266,10 @@ def validator(owner: str, parameters: Mapping[str, Parameter]) -> Callable[[Mapp
             name: parameters[name].without_words(value) if name in parameters else value
             for name, value in values.items()
         }
+        for name, value in converted.items():
+            numeric = name in parameters and parameters[name].kind in NUMERIC
+            if numeric and {bool, np.bool_} & set(map(type, np.ravel(np.array(value, object)))):  # they would be 1 or 0
+                raise ValueError(f"{owner}: {name} = {value!r}: a number is needed here, not true or false")
         try:
             checked = model(**converted)
         except ValidationError as error:

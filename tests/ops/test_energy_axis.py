@@ -88,6 +88,11 @@ def test_a_reference_of_the_same_compound_calibrates_by_its_shape_and_the_offset
     np.testing.assert_array_equal(replayed.energy, moved.energy)
 
 
+def test_a_given_error_of_the_offset_is_kept() -> None:
+    moved = nx.ops.calibrate_energy(stack_of(noisy(8345.0, 0.01, 0)), value=8345.5, offset_sigma=0.4)
+    assert moved.metadata["calibrate_energy"]["offset_sigma"] == 0.4
+
+
 def test_a_large_correction_is_said() -> None:
     moved = nx.ops.calibrate_energy(stack_of(Spectrum("s", AXIS, edge(AXIS, 8345.0))), value=8320.0)
     assert "moved by up to 25" in moved.metadata["warnings"][0]
@@ -99,6 +104,9 @@ def test_a_large_correction_is_said() -> None:
         ({}, "needs an offset, or either a value or a reference"),
         ({"value": 8333.0, "feature": "shape"}, "a shape needs a reference"),
         ({"offset": -9000.0}, "no photon energy"),
+        ({"offset": 1.0, "value": 8333.0}, "the offset 1 eV and a value .* leave one of them out"),
+        ({"offset": 1.0, "reference": noisy(8345.0, 0.01, 0)}, "the offset 1 eV and a reference"),
+        ({"offset": 1.0, "foil": noisy(8345.0, 0.01, 0)}, "the offset 1 eV and a foil"),
     ],
 )
 def test_a_calibration_without_what_it_needs_is_refused(parameters: dict, text: str) -> None:

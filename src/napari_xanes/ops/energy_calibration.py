@@ -13,7 +13,7 @@ from napari_xanes.arguments import Reference, Region, as_mask
 from napari_xanes.edge.alignment import Feature, Shift, feature_energy, shift_between
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
-from napari_xanes.registry import method
+from napari_xanes.registry import estimated, method
 from napari_xanes.spectrum import Spectrum, checked_energy
 from napari_xanes.stack import SpectralStack
 
@@ -36,6 +36,12 @@ def _fit(
 ) -> Mapping[str, Any]:
     """Estimate the offset where it is not given."""
     if offset is not None:
+        given = [name for name, it in (("value", value), ("reference", reference), ("foil", foil)) if it is not None]
+        if given:
+            raise ValueError(
+                f"calibrate_energy has the offset {offset:g} eV and a {given[0]} that another offset would be found "
+                f"with; leave one of them out"
+            )
         return {"offset": offset, "offset_sigma": offset_sigma or 0.0}
     if (value is None) == (reference is None):
         if value is None and slope != 1.0:
@@ -52,7 +58,7 @@ def _fit(
         assert value is not None
         at = feature_energy(ours.energy, ours.mu, feature)
         found = Shift(value - at.value, at.sigma)
-    return {"offset": found.value, "offset_sigma": found.sigma}
+    return {"offset": found.value, "offset_sigma": found.sigma if offset_sigma is None else offset_sigma}
 
 
 @method(looks_at="frame", fit=_fit)
@@ -77,7 +83,7 @@ def calibrate_energy(
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
         Any quantity; to find the offset from the stack itself, absorption.
     offset : float, optional
-        What is added to all energies, in eV.
+        What is added to all energies, in eV. With it, no value, reference or foil is needed, and none is taken.
     slope : float
         Factor on the energies, dimensionless.
     value : float, optional
@@ -103,7 +109,7 @@ def calibrate_energy(
     Raises
     ------
     ValueError
-        If neither an offset nor what determines it is given, or the feature can't be found.
+        If neither an offset nor what determines it is given, or both, or the feature can't be found.
 
     Examples
     --------
@@ -113,7 +119,7 @@ def calibrate_energy(
     >>> round(float(calibrated.energy[0]), 1)
     8291.0
     """
-    assert offset is not None
+    offset = estimated("offset", offset)
     energy = checked_energy(slope * stack.energy + offset, what="calibrate_energy")
     notes = list(stack.metadata.get("warnings", ()))
     moved = float(np.abs(energy - stack.energy).max())
