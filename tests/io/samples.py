@@ -12,7 +12,7 @@ import zarr
 from tests.io.edf import edf_files
 from tests.io.hdf5.layouts import LAYOUTS
 from tests.io.plain import test_mrc
-from tests.io.spectra import test_layouts, test_rex, test_spectra, test_xaslib
+from tests.io.spectra import test_layouts, test_other_layouts, test_rex, test_spectra, test_xaslib
 from tests.io.spectra.test_nxxas import entry
 from tests.io.stxm import test_axis, test_stony_brook, test_stony_brook_netcdf
 from tests.io.zeiss import test_txrm_series, xrm_files
@@ -233,6 +233,7 @@ SPECTRA: dict[str, Callable[[Path], list[Sample]]] = {
     "csv": _spectra("a.csv"),
     "columns": _columns,
     "cls": _layout(test_layouts.cls_hxma),
+    "lytle": _layout(test_other_layouts.lytle),
     "photon_factory": _layout(test_layouts.spring8),
     "nxxas": _nxxas,
     "rex": _rex,

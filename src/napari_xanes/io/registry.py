@@ -126,6 +126,7 @@ SPECTRA_READERS: Registry[SpectraReader] = Registry(
     "spectra.exported",
     "spectra.photon_factory",
     "spectra.cls",
+    "spectra.lytle",
     "spectra.rex",
     "spectra.nxxas",
     "spectra.xaslib",

@@ -157,6 +157,9 @@ def _split(line: str, n_columns: int) -> list[str] | None:
         words = [word.strip().strip('"').strip() for word in words]
         if words and not words[0] and len(words) == n_columns:
             words[0] = "index"  # as pandas writes it
+        if "," in clean and len(words) == n_columns and _names_energy(words):
+            # An empty column between others keeps them apart in spreadsheets.
+            words = [word or f"empty {i}" for i, word in enumerate(words, 1)]
         for shortened in (words, words[1:] if words and words[0].lower() in _LABELS else [], _without_end(words)):
             if len(shortened) == n_columns and _are_names(shortened):
                 return shortened
@@ -179,6 +182,8 @@ def _splits(line: str) -> Iterator[list[str]]:
     if "," in line:
         yield line.rstrip(", ").split(",")
     yield re.split(r"\s{2,}|\t", line)
+    # Names of positioners end with a star, and fill their place in some headers.
+    yield re.split(r"\s{2,}|\t|(?<= \*)\s", line)
     words = _UNIT.sub(lambda unit: unit[0].replace(" ", "\xa0"), line).split()
     yield [word.replace("\xa0", " ") for word in words]
     units = _merged(words)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from napari_xanes.io.spectra.absorption import REFERENCE, Columns, are_samples, 
 from napari_xanes.io.spectra.ending import refuse_unended
 from napari_xanes.io.spectra.energy_axis import energy_axis
 from napari_xanes.io.spectra.header_settings import remarks_of, settings_of
+from napari_xanes.io.spectra.passes import parts_of
 from napari_xanes.io.spectra.per_column import EXPORTED, one_per_column
 from napari_xanes.io.spectra.result import renamed, said, spectrum_of, unique_names
 from napari_xanes.io.spectra.roles import Meaning, meaning_of
@@ -167,6 +168,9 @@ def spectra_of(
     if choice.energy is not None:
         column = column_of(choice.energy, table.names, table.values.shape[1], what="energy")
     axis = energy_axis(table.values, table.names, meanings, header, column=column)
+    if parts := parts_of(table, axis.energy):
+        read = partial(spectra_of, choice=choice, normalized=normalized, meanings=meanings, header=header)
+        return [s for i, part in enumerate(parts, 1) for s in read(part, f"{name} pass {i}", metadata)]
     columns = Columns(labels, meanings, table.values, axis.column)
     facts = metadata | {"energy_unit": axis.unit} | ({"reading": choice.to_plain()} if choice != NOTHING else {})
     others = [i for i in range(len(labels)) if i != axis.column]

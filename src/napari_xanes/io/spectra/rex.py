@@ -47,7 +47,7 @@ def read_spectra(path: Path) -> list[Spectrum]:
         If there is no mu(E), or a line among its rows is no row of numbers.
     """
     if not path.is_dir():
-        return [_spectrum(path)]
+        return _spectra(path)
     files, links = files_in(path, _SUFFIXES)
     if len(files) > _MOST_FILES:
         raise ValueError(f"it has {len(files)} files, no more than {_MOST_FILES} are read at once")
@@ -55,7 +55,7 @@ def read_spectra(path: Path) -> list[Spectrum]:
     refused: list[str] = []
     for file in files:
         try:
-            spectra.append(_spectrum(file))
+            spectra += _spectra(file)
         except ValueError as error:
             refused.append(f"{file.name}: {error}")
     if not spectra:
@@ -65,7 +65,7 @@ def read_spectra(path: Path) -> list[Spectrum]:
     return [renamed(s, name) for s, name in zip(spectra, unique_names([s.name for s in spectra]), strict=True)]
 
 
-def _spectrum(path: Path) -> Spectrum:
+def _spectra(path: Path) -> list[Spectrum]:
     text = read_text(path)
     table = _table(text)
     metadata = {"path": str(path)}
@@ -74,8 +74,7 @@ def _spectrum(path: Path) -> Spectrum:
         if fields.get(field):
             metadata[key] = fields[field]
     meanings = [meaning_of(name) for name in _NAMES]
-    (spectrum,) = spectra_of(table, path.stem, metadata, meanings=meanings, header=())
-    return spectrum
+    return spectra_of(table, path.stem, metadata, meanings=meanings, header=())
 
 
 def _table(text: str) -> Table:

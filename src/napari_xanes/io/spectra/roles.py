@@ -13,13 +13,13 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
+from napari_xanes.io.spectra.axis_source import READBACK, SETPOINT, Source, source_of
+
 Role = Literal[
     "energy", "relative", "angle", "steps", "i0", "it", "iref", "if", "tey", "mu", "norm", "mu_ref", "icr", "ocr",
     "dead_time", "time", "index", "k", "background", "other", "unknown",
 ]  # fmt: skip
 """What a column can be. ``other`` is known to be no signal (a gain, a motor), ``unknown`` may be one."""
-
-Source = Literal["plain", "readback", "setpoint"]
 
 NORMALIZED = ("norm", "normmu", "nmu", "norm_mu", "normalized", "normalised", "flat", "flattened", "xanes", "<xanes>")
 """Names of normalized mu(E); of several in one file the first in this order is taken."""
@@ -65,8 +65,9 @@ _LOG = re.compile(r"\b(?:log|ln)\s*\(?\s*\|?\s*([a-z]\w*)\s*/\s*([a-z]\w*)|^log(
 _RATIO = re.compile(r"^[(\s]*([a-z]\w*)\s*/\s*([a-z]\w*)[)\s]*$", re.IGNORECASE)
 _WORD = re.compile(r"[a-zµμ<]+>?\d*|\d+")
 
-_READBACK = {"readback", "rbv", "rb", "fbk", "feedback", "achieved", "actual", "enc", "encoder", "measured", "obs", "o"}
-_SETPOINT = {"requested", "setpoint", "sp", "set", "target", "nominal", "demand", "calc", "c", "drive", "command"}
+_OF_PHOTONS = {"real", "actual", "mono", "photon", "photons", "incident", "x", "ray"}
+"""Words before eV that leave it the energy of photons."""
+
 _TIME = re.compile(
     r"sec(s|ond|onds)?|time\w*|\w*time|clock|dwell\w*|epoch|delay|htime|ctime|duration|date|hours?|min(utes)?|e[rl]tm|"
     r"timer|livetm|realtm"
@@ -158,14 +159,20 @@ def meaning_of(name: str) -> Meaning:
     words = _WORD.findall(bare.replace("_", " ").replace("µ", "mu").replace("μ", "mu"))
     if not words:
         return Meaning("unknown", unit=unit)
-    source: Source = "plain"
-    if marks & {"o"} or _READBACK & set(words[1:]) or words[0] in _READBACK - {"o"}:
-        source = "readback"
-    elif marks & {"c"} or _SETPOINT & set(words[1:]) or words[0] in _SETPOINT - {"c"}:
-        source = "setpoint"
     role = _role(bare.strip(), words)
-    meaning = Meaning(role, source, unit)
+    if role == "unknown":
+        role = _inside(text)
+    meaning = Meaning(role, source_of(words, marks), unit)
     return _fluorescence(meaning, words) if role in ("if", "icr", "ocr", "tey") else meaning
+
+
+def _inside(text: str) -> Role:
+    """The role of a channel that is named in brackets, as in ``Ch3(I0)``."""
+    for inner in re.findall(r"[(\[](.*?)[)\]]", text):
+        words = _WORD.findall(inner.replace("_", " "))
+        if words and (role := _role(inner.strip(), words)) in ("i0", "it", "iref", "if", "tey"):
+            return role
+    return "unknown"
 
 
 def _in_english(text: str) -> str:
@@ -230,7 +237,7 @@ def _known(bare: str, words: list[str]) -> Role | None:
     if (
         "mu" in words
         or squeezed in RAW
-        or bare.startswith("absor")
+        or (bare.startswith("absor") and not any(len(word) > 2 and _ENERGY.fullmatch(word) for word in words))
         or re.fullmatch(r"x?mu(r|\d\d|refer|trans\w*|fluor\w*)?", squeezed)
     ):
         reference = squeezed in ("mur", "xmur", "murefer") or {"ref", "refer", "reference"} & set(words)
@@ -252,7 +259,9 @@ def _axis(bare: str, words: list[str]) -> Role | None:
     if not _NO_ENERGY & set(words):
         if any(len(word) > 2 and _ENERGY.fullmatch(word) for word in words):
             return "energy"
-        if _ENERGY.fullmatch(words[0]) and all(len(w) <= 3 or w in _READBACK | _SETPOINT for w in words):
+        if words[-1] in ("ev", "kev") and set(words[:-1]) <= _OF_PHOTONS:
+            return "energy"
+        if _ENERGY.fullmatch(words[0]) and all(len(w) <= 3 or w in READBACK | SETPOINT for w in words):
             return "energy"
     if any(_ANGLE.fullmatch(word) for word in words):
         return "angle"

@@ -18,6 +18,9 @@ _MOST_ROWS = 200_000
 """Rows of all scans of a text; each needs about a hundred times the memory of its numbers until it is read."""
 
 _LONGEST_LINE = 1 << 16
+_RULE = re.compile(r"-{5,}|={5,}|_{5,}|\x1a")
+"""Lines that only separate, which some beamlines write among the rows, and the end of a text in DOS."""
+
 _FEW_ROWS = 3
 _COMMENT_MARKS = "#%*!"
 
@@ -109,7 +112,8 @@ def _items(text: str) -> Iterator[_Item]:
 def _kind(stripped: str) -> str:
     if NUMERIC_LINES.fullmatch(stripped):
         return "rows"
-    return "comment" if stripped[0] in _COMMENT_MARKS or stripped.startswith("//") else "text"
+    is_comment = stripped[0] in _COMMENT_MARKS or stripped.startswith("//") or _RULE.fullmatch(stripped)
+    return "comment" if is_comment else "text"
 
 
 def _ragged(content: Text) -> bool:
