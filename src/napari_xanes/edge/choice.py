@@ -9,6 +9,7 @@ import numpy as np
 from napari_xanes._typing import Float64Array
 from napari_xanes.edge.cross_sections import tabulated_step
 from napari_xanes.edge.elements import absorber, own_later_edges
+from napari_xanes.edge.forms import AUTOMATIC, PostForm, PreForm
 from napari_xanes.edge.lines import EdgeLines
 from napari_xanes.edge.other_edges import other_edges
 from napari_xanes.edge.ranges import HARD, Range, default_ranges, start_behind
@@ -32,6 +33,7 @@ def choose_edge_lines(
     edge: str | None = None,
     left_out: tuple[float, ...] = (),
     mback: bool = False,
+    forms: tuple[PreForm, PostForm] = AUTOMATIC,
 ) -> EdgeLines:
     """Choose the lines of a spectrum.
 
@@ -50,6 +52,8 @@ def choose_edge_lines(
         Energies in eV that the lines do not use.
     mback : bool
         Match all energies outside of the edge to tabulated cross sections.
+    forms : tuple of str
+        Forms of the curves below and above the edge, as `fit_curves` takes them.
 
     Returns
     -------
@@ -67,7 +71,7 @@ def choose_edge_lines(
         default_pre, default_post = default_ranges(energy, e0, own, others, whole=mback)
         pre, post = pre or default_pre, post or default_post
     step = tabulated_step(energy, e0, *absorber(e0, element, edge)) if mback else None
-    return EdgeLines(energy, e0, pre, post, left_out=left_out, step=step)
+    return EdgeLines(energy, e0, pre, post, left_out=left_out, step=step, forms=forms)
 
 
 def with_error(

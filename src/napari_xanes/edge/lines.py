@@ -16,8 +16,16 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array, IndexArray
 from napari_xanes.edge.elements import DECAY_EXPONENT
+from napari_xanes.edge.forms import AUTOMATIC, PostForm, PreForm
 from napari_xanes.edge.ranges import Range, is_left_out
-from napari_xanes.edge.weights import LineWeights, choose_lines, inverse_of_line, match_cross_section, spread_of_lines
+from napari_xanes.edge.weights import (
+    LineWeights,
+    choose_forms,
+    choose_lines,
+    inverse_of_line,
+    match_cross_section,
+    spread_of_lines,
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,8 @@ class EdgeLines:
         Tabulated absorption of the edge (`tabulated_step`); both sides are matched to it together.
     shared_noise : float
         Standard deviation of the noise that all spectra share at an energy, in their unit (`shared_noise`).
+    forms : tuple of str
+        Forms of the curves below and above the edge (`fit_curves`), where they are not chosen by the ranges.
 
     Raises
     ------
@@ -62,6 +72,7 @@ class EdgeLines:
     left_out: tuple[float, ...] = ()
     step: Float64Array | None = None
     shared_noise: float = 0.0
+    forms: tuple[PreForm, PostForm] = AUTOMATIC
 
     def __post_init__(self) -> None:
         for name in ("pre", "post"):
@@ -102,7 +113,14 @@ class EdgeLines:
         """The lines that are fitted, by their weights."""
         if self.step is not None:
             return match_cross_section(*self._offsets, self.e0, self.step[self.frames[1]])
+        if self.forms != AUTOMATIC:
+            return choose_forms(*self._offsets, self.e0, *self.forms)
         return choose_lines(*self._offsets, self.e0, self.decay)
+
+    @property
+    def n_terms(self) -> int:
+        """Number of the coefficients in ``Lines.terms``."""
+        return 3 if self.lines.curves is None else len(self.lines.curves.weights)
 
     def error_in(self, spectrum: Float64Array) -> float:
         """Return the error of the jump, as a share of it, that comes from the choice of lines.
@@ -138,11 +156,16 @@ class EdgeLines:
         """
         before, after = (block[frames].astype(np.float64) for frames in self.frames)
         matrix = self.lines.matrix
-        low, low_slope, high_slope, jump = matrix[:, : len(before)] @ before + matrix[:, len(before) :] @ after
+        at_e0 = matrix[:, : len(before)] @ before + matrix[:, len(before) :] @ after
+        low, low_slope, high_slope, jump = at_e0
+        terms = at_e0[:3]
+        if self.lines.curves is not None:
+            weights = self.lines.curves.weights
+            terms = weights[:, : len(before)] @ before + weights[:, len(before) :] @ after
         noise = self._noise(before, after)
         model = self.model_error * np.abs(jump)
         sigma = np.hypot(np.maximum(noise, self.shared_noise) * np.linalg.norm(matrix[3]), model)
-        return Lines(low, low_slope, high_slope, jump, noise, sigma, model)
+        return Lines(low, low_slope, high_slope, jump, noise, sigma, model, terms)
 
     @property
     def shared_error(self) -> float:
@@ -183,32 +206,36 @@ class EdgeLines:
         block : ndarray, shape (E, P)
             Spectra in columns, or some of their energies.
         lines : Lines
-            Result of `measure`; a jump of NaN gives a spectrum of NaN.
+            Result of `measure`, of which jump and terms are used; a jump of NaN gives a spectrum of NaN.
         flatten : bool
             Flatten as Athena does; with a tabulated step, subtract its fall.
         frames : slice
             Energies of the block.
         """
         scale = 1 / lines.jump
-        offset = (self.energy[frames] - self.e0).astype(np.float32)
-        design = np.stack([np.ones_like(offset), offset, np.zeros_like(offset)], axis=1)
-        along_line = flatten and self.step is None
-        if along_line:
-            above = offset > 0
-            design[above, 2], design[above, 1] = offset[above], 0
-        line = np.stack([lines.low, lines.low_slope, lines.high_slope])
-        terms = 3 if along_line else 2
+        offset = self.energy[frames] - self.e0
+        design = self._design(offset, flatten=flatten).astype(np.float32)
         out: NDArray[np.float32] = np.multiply(block, scale.astype(np.float32), dtype=np.float32)
-        out -= design[:, :terms] @ (line[:terms] * scale).astype(np.float32)
+        out -= design @ (lines.terms[: design.shape[1]] * scale).astype(np.float32)
         if flatten and self.step is not None:
             out -= np.where(offset > 0, self.step[frames] - 1, 0).astype(np.float32)[:, None]
         return out
+
+    def _design(self, offset: Float64Array, *, flatten: bool) -> Float64Array:
+        """Return the functions (E, T) whose sum, times the terms of `Lines`, is subtracted from spectra."""
+        if self.lines.curves is not None:
+            return self.lines.curves.design(offset, flatten=flatten)
+        if not flatten or self.step is not None:
+            return np.stack([np.ones_like(offset), offset], axis=1)
+        above = offset > 0
+        return np.stack([np.ones_like(offset), np.where(above, 0, offset), np.where(above, offset, 0)], axis=1)
 
 
 class Lines(NamedTuple):
     """Results of `EdgeLines.measure`, each (P,): pre-edge line at E0, slopes per eV, jump, noise, sigma of the jump.
 
-    ``model`` is the part of sigma that comes from the lines, not from noise.
+    ``model`` is the part of sigma that comes from the lines, not from noise. ``terms`` (T, P) are the coefficients of
+    what is subtracted: ``low, low_slope, high_slope``, or those of the forms that were chosen.
     """
 
     low: Float64Array
@@ -218,3 +245,4 @@ class Lines(NamedTuple):
     noise: Float64Array
     sigma: Float64Array
     model: Float64Array
+    terms: Float64Array

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_xanes._typing import Float64Array
 from napari_xanes.edge.choice import choose_edge_lines, with_error
 from napari_xanes.edge.elements import named_absorber, tabulated_e0
+from napari_xanes.edge.forms import AUTOMATIC, PostForm, PreForm
 from napari_xanes.edge.lines import EdgeLines
 from napari_xanes.edge.position import find_e0
 from napari_xanes.edge.ranges import Range, is_left_out
@@ -67,6 +68,7 @@ def fit_edge(
     left_out: Sequence[float] | None = None,
     absorber: str | None = None,
     mback: bool = False,
+    forms: tuple[PreForm, PostForm] = AUTOMATIC,
     progress: Progress | None = None,
 ) -> tuple[EdgeLines, float]:
     """Estimate E0, the ranges and the smallest jump from a stack's strongest pixels and their noise.
@@ -82,6 +84,8 @@ def fit_edge(
         Element and edge, such as "Fe K"; by default as the metadata say.
     mback : bool
         Match to tabulated cross sections (`tabulated_step`).
+    forms : tuple of str
+        Forms of the curves below and above the edge (`fit_curves`).
     progress : callable, optional
         Called with the fraction of a lazy stack that has been read.
 
@@ -104,7 +108,7 @@ def fit_edge(
         spectra = spectra[:, np.isfinite(spectra).all(axis=0)]
         if spectra.shape[1] == 0:
             continue
-        edge = _edge_of(stack, spectra, (e0, pre, post), left_out, named, mback=mback)
+        edge = _edge_of(stack, spectra, (e0, pre, post), left_out, named, mback=mback, forms=forms)
         edge = replace(edge, shared_noise=shared_noise(edge, spectra))
         lines = edge.measure(spectra)
         least_jump = 4 * float(np.median(np.sqrt(lines.sigma**2 - lines.model**2))) if min_jump is None else min_jump
@@ -142,6 +146,7 @@ def _edge_of(
     absorber: tuple[str | None, str | None],
     *,
     mback: bool,
+    forms: tuple[PreForm, PostForm],
 ) -> EdgeLines:
     """Return the lines of a sample of spectra (E, P), with what is not given (E0, pre, post) estimated."""
     e0, pre, post = given
@@ -157,7 +162,7 @@ def _edge_of(
         strong = np.interp(stack.energy, stack.energy[good], strong)
     energies = tuple(float(energy) for energy in stack.energy[~good])
     lines = choose_edge_lines(
-        stack.energy, strong, found, pre, post, element=element, edge=shell, left_out=energies, mback=mback
+        stack.energy, strong, found, pre, post, element=element, edge=shell, left_out=energies, mback=mback, forms=forms
     )
     return with_error(lines, strong, element, shell, automatic=post is None)
 

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from napari_xanes._typing import Float64Array
+from napari_xanes.edge.forms import Curves, PostForm, PreForm, fit_curves
 from napari_xanes.edge.ranges import HARD
 from napari_xanes.edge.structure import expected_error
 
@@ -31,13 +32,15 @@ class LineWeights(NamedTuple):
     ``pre`` is a line or a constant. ``post`` is a line; or a ``step``: the pre-edge line plus a jump that decays as
     cross sections do; or a ``cross section``: both sides are fitted together (`match_cross_section`). ``matrix`` (4, E)
     gives, from the points of both ranges, the pre-edge line at E0, its slope, the slope of the post-edge line, and the
-    jump. ``error`` is the part of the jump that these lines are expected to be wrong by.
+    jump. ``error`` is the part of the jump that these lines are expected to be wrong by. Where a user chose other
+    forms, ``curves`` are these, and ``matrix`` describes them at E0.
     """
 
-    pre: PreLine
-    post: PostLine
+    pre: PreLine | PreForm
+    post: PostLine | PostForm
     matrix: Float64Array
     error: float
+    curves: Curves | None = None
 
 
 def line_weights(before: Float64Array, after: Float64Array, pre: PreLine, post: PostLine, decay: float) -> Float64Array:
@@ -145,6 +148,14 @@ def match_cross_section(before: Float64Array, after: Float64Array, e0: float, st
     return _best(matrices, "cross section", before, after, e0)
 
 
+def choose_forms(before: Float64Array, after: Float64Array, e0: float, pre: PreForm, post: PostForm) -> LineWeights:
+    """Fit curves of given forms; their error is reckoned as that of `choose_lines`."""
+    curves = fit_curves(before, after, e0, pre, post)
+    matrix = curves.matrix()
+    model, _ = expected_error(matrix[3], np.concatenate([before, after]), e0)
+    return LineWeights(curves.pre, curves.post, matrix, _share_of_error(before, after, e0) * model, curves)
+
+
 def _min_pre_span(e0: float) -> float:
     return _MIN_PRE_SPAN if e0 > HARD else _MIN_PRE_SPAN / 4
 
@@ -157,9 +168,7 @@ def _best(
     matrices: dict[PreLine, Float64Array], post: PostLine, before: Float64Array, after: Float64Array, e0: float
 ) -> LineWeights:
     """Return the weights that are expected to be least wrong; without error where the ranges are whole."""
-    needed = _min_pre_span(e0)
-    missing = max((_WHOLE_SPAN - np.ptp(after)) / _FADE_SPAN, 2.5 * (1 - np.ptp(before) / needed))
-    share = float(np.clip(missing, 0, 1))
+    share = _share_of_error(before, after, e0)
     if len(matrices) == 1 and share == 0:
         return LineWeights("line", post, matrices["line"], 0.0)
     offset = np.concatenate([before, after])
@@ -168,6 +177,12 @@ def _best(
         model, total = expected_error(matrix[3], offset, e0)
         made.append((total, LineWeights(pre, post, matrix, share * model)))
     return min(made, key=lambda item: item[0])[1]
+
+
+def _share_of_error(before: Float64Array, after: Float64Array, e0: float) -> float:
+    """Return how much of the expected error counts: none where the ranges are whole, all where they are short."""
+    missing = max((_WHOLE_SPAN - np.ptp(after)) / _FADE_SPAN, 2.5 * (1 - np.ptp(before) / _min_pre_span(e0)))
+    return float(np.clip(missing, 0, 1))
 
 
 def spread_of_lines(

@@ -14,12 +14,15 @@ from napari_xanes.edge import EdgeLines, Lines, Range, fit_edge, notices_of, rai
 from napari_xanes.edge.cross_sections import tabulated_step
 from napari_xanes.edge.elements import absorber as edge_at
 from napari_xanes.edge.elements import named_absorber
+from napari_xanes.edge.forms import AUTOMATIC, PostForm, PreForm
 from napari_xanes.noise import AmountNoise
 from napari_xanes.parameter_map import ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
 from napari_xanes.registry import estimated, method
 from napari_xanes.stack import SpectralStack
+
+_UNUSED = Lines(*(np.empty(0),) * 8)
 
 _PER_BLOCK = 64
 """About so many spectra of each block serve the mean spectrum."""
@@ -37,14 +40,30 @@ def _fit(
     shared_noise: float | None,
     method: str,
     absorber: str | None,
+    pre_form: PreForm,
+    post_form: PostForm,
     progress: Progress | None = None,
     **_: Any,
 ) -> Mapping[str, Any]:
     """Estimate E0, the ranges, their error, the smallest jump and the spoiled frames where they are not given."""
     require_absorption(stack, "normalize_edge", normalized=False)
-    mback = method == "mback"
+    mback, forms = method == "mback", (pre_form, post_form)
+    if mback and forms != AUTOMATIC:
+        raise ValueError(
+            f"pre_form = {pre_form!r} and post_form = {post_form!r} are forms of lines, but method = 'mback' matches "
+            "tabulated cross sections: leave both automatic"
+        )
     edge, least_jump = fit_edge(
-        stack, e0, pre, post, min_jump, left_out=left_out, absorber=absorber, mback=mback, progress=progress
+        stack,
+        e0,
+        pre,
+        post,
+        min_jump,
+        left_out=left_out,
+        absorber=absorber,
+        mback=mback,
+        forms=forms,
+        progress=progress,
     )
     named = {"absorber": " ".join(edge_at(edge.e0, *named_absorber(absorber, stack.metadata)))} if mback else {}
     return {
@@ -74,6 +93,8 @@ def normalize_edge(
     shared_noise: Annotated[float | None, Param(ge=0, label="noise shared by pixels", auto="measured")] = None,
     method: Literal["lines", "mback"] = "lines",
     absorber: Annotated[str | None, Param(auto="from metadata")] = None,
+    pre_form: Annotated[PreForm, Param(label="pre-edge form")] = "automatic",
+    post_form: Annotated[PostForm, Param(label="post-edge form")] = "automatic",
     progress: Progress | None = None,
 ) -> SpectralStack:
     """Normalized absorption, (mu - pre-edge line) / edge jump, pixel by pixel.
@@ -110,6 +131,12 @@ def normalize_edge(
     absorber : str, optional
         Element and edge, such as "Fe K". By default as the metadata say (``element``, ``edge``), or else the only
         tabulated K or L3 edge that E0 fits.
+    pre_form : {"automatic", "constant", "line", "quadratic", "Victoreen"}
+        Form of the pre-edge curve. Automatic is a line, or a constant or a step as the ranges allow (`choose_lines`);
+        beside a post-edge form that is given, it is a line.
+    post_form : {"automatic", "constant", "line", "quadratic"}
+        Form of what is fitted above the pre-edge curve behind the edge, as in Athena, whose default on long ranges is
+        quadratic. Automatic likewise.
 
     Returns
     -------
@@ -139,7 +166,9 @@ def normalize_edge(
     post = estimated("post", post)
     named = named_absorber(absorber, stack.metadata)
     step = tabulated_step(stack.energy, e0, *edge_at(e0, *named)) if method == "mback" else None
-    edge = EdgeLines(stack.energy, e0, pre, post, line_error or 0.0, tuple(left_out or ()), step, shared_noise or 0.0)
+    forms = pre_form, post_form
+    left = tuple(left_out or ())
+    edge = EdgeLines(stack.energy, e0, pre, post, line_error or 0.0, left, step, shared_noise or 0.0, forms)
     result = _Result(edge, float(min_jump or 0.0), int(np.prod(stack.shape[1:])))
     if stack.is_lazy:
         data = _normalize_lazily(stack, edge, result.measure, flatten=flatten, progress=progress)
@@ -209,16 +238,15 @@ def _normalize_lazily(
     progress: Progress | None,
 ) -> Any:
     """Measure the lines of a lazy stack now, so that later one frame can be normalized alone."""
-    coefficients = np.empty((4, int(np.prod(stack.shape[1:]))), dtype=np.float32)
+    coefficients = np.empty((edge.n_terms + 1, int(np.prod(stack.shape[1:]))), dtype=np.float32)
 
     def store(block: NDArray[Any], pixels: slice) -> None:
         lines = measure(block, pixels)
-        coefficients[:, pixels] = lines.low, lines.low_slope, lines.high_slope, lines.jump
+        coefficients[:-1, pixels], coefficients[-1, pixels] = lines.terms, lines.jump
 
     def normalize(block: NDArray[Any], frames: slice, pixels: slice) -> NDArray[np.float32]:
-        low, low_slope, high_slope, jump = coefficients[:, pixels].astype(np.float64)
-        unused = np.empty(0)
-        lines = Lines(low, low_slope, high_slope, jump, noise=unused, sigma=unused, model=unused)
+        *terms, jump = coefficients[:, pixels].astype(np.float64)
+        lines = _UNUSED._replace(jump=jump, terms=np.stack(terms))
         return edge.normalize(block, lines, flatten=flatten, frames=frames)
 
     blocks.over_pixels(store, stack.data, progress=progress, message="edge normalization")
