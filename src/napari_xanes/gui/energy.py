@@ -85,10 +85,13 @@ class StackFollower(QObject):
         The current stack changed, or its energies did.
     step_changed : int
         The slider shows another frame of the current stack.
+    stacks_changed :
+        A layer may have become a stack, or have ceased to be one.
     """
 
     layer_changed = Signal(object)
     step_changed = Signal(int)
+    stacks_changed = Signal()
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
@@ -132,20 +135,28 @@ class StackFollower(QObject):
         self.refresh()
 
     def _watch(self, layer: Layer) -> None:
-        layer.events.metadata.connect(self._on_metadata)
+        for event in self._events(layer):
+            event.connect(self._on_metadata)
         if is_stack(layer):
             set_limits_in_background(layer)
 
     def _on_removed(self, event: Any) -> None:
-        event.value.events.metadata.disconnect(self._on_metadata)
+        for emitter in self._events(event.value):
+            emitter.disconnect(self._on_metadata)
         self.refresh()
 
+    @staticmethod
+    def _events(layer: Layer) -> tuple[Any, ...]:
+        """Return the events of a layer that may make it a stack, or end that it is one."""
+        return layer.events.metadata, layer.events.data, layer.events.axis_labels
+
     def _on_metadata(self, event: Any) -> None:
-        """Handle new energies of a layer."""
+        """Handle new energies of a layer, or new data."""
         if event.source is self._layer and is_stack(self._layer):
             self._step = -1
             self.layer_changed.emit(self._layer)
         self.refresh()
+        self.stacks_changed.emit()
 
     def _choose(self, viewer: Viewer) -> Layer | None:
         active = viewer.layers.selection.active

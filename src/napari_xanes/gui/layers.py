@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -65,6 +66,7 @@ def _stack_metadata(stack: SpectralStack) -> dict[str, Any]:
         "quantity": stack.quantity,
         "unit": stack.unit,
         "pixel_size_um": stack.pixel_size,
+        "n_axes": len(stack.shape),
         "history": [step.to_plain(exact=True) for step in stack.history],
         "source": stack.source.to_plain() if stack.source else None,
         "metadata": dict(stack.metadata) | {"name": stack.name},
@@ -72,9 +74,74 @@ def _stack_metadata(stack: SpectralStack) -> dict[str, Any]:
 
 
 def is_stack(layer: Layer) -> bool:
-    """Return whether a layer is a stack, with energies in its metadata."""
+    """Return whether a layer is a stack, with energies in its metadata that go with its data."""
+    return was_stack(layer) and not why_no_stack(layer)
+
+
+def was_stack(layer: Layer) -> bool:
+    """Return whether a layer is a stack, or was made from one by napari, which copies the metadata."""
+    return _kind(layer) == "stack"
+
+
+def why_no_stack(layer: Layer) -> str:
+    """Return why a layer that was made from a stack is none, and the way back; no text if it is one.
+
+    napari's own projections, splits, merges and conversions copy the metadata of the stack to layers of other data.
+    """
+    xanes, shape = layer.metadata["xanes"], shape_of(layer)
+    n_energies, path = len(xanes["energy_eV"]), (xanes.get("source") or {}).get("path")
+    again = f"open {Path(path).name} again" if path else "undo what made it of the stack"
+    if layer._type_string != "image":
+        return f"{layer.name!r} was converted from a stack to {layer._type_string}: convert it back, or {again}"
+    n_axes = xanes.get("n_axes", len(shape))
+    if len(shape) != n_axes or len(shape) not in (3, 4) or shape[0] != n_energies:
+        return (
+            f"{layer.name!r} has the shape {shape}, its stack {n_energies} energies and {n_axes} axes: "
+            f"it is a part or a projection. Select the stack, or {again}"
+        )
+    if str(layer.axis_labels[0]) == f"-{layer.ndim}":
+        # napari names the first axis so when it merges layers, in the order of the layer list.
+        return (
+            f"{layer.name!r} was merged of single frames: nothing says that their order is that of the {n_energies} "
+            f"energies. If it is, press Use the energies; or {again}"
+        )
+    return ""
+
+
+def shape_of(layer: Layer) -> tuple[int, ...]:
+    """Return the shape of a layer's data, with the axis of colours if it has one; of the finest resolution."""
+    data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+    return tuple(getattr(data, "shape", ()))
+
+
+def use_energies(layer: Layer) -> None:
+    """Take a layer of as many frames as its metadata have energies for a stack again, in the order of its frames.
+
+    Raises
+    ------
+    ValueError
+        If what else the metadata hold, such as flats, does not fit its data.
+    """
+    xanes = layer.metadata["xanes"]
+    if len(shape_of(layer)) == xanes.get("n_axes"):
+        stack = stack_from(layer.data, xanes)
+    else:
+        stack = SpectralStack(layer.data, xanes["energy_eV"], xanes["quantity"], metadata={"name": layer.name})
+    lay_out_as(layer, stack)
+
+
+def lay_out_as(layer: Layer, stack: SpectralStack) -> None:
+    """Give an image layer the metadata, scale, units and names of axes of a stack with the same data."""
+    _, keywords, _ = stack_to_layer(stack)
+    layer.axis_labels = keywords["axis_labels"]
+    if stack.pixel_size is not None:
+        layer.units, layer.scale = keywords["units"], keywords["scale"]
+    layer.metadata = {**layer.metadata, **keywords["metadata"]}
+
+
+def _kind(layer: Layer) -> str:
     xanes = layer.metadata.get("xanes")
-    return isinstance(xanes, Mapping) and xanes.get("kind") == "stack"
+    return str(xanes.get("kind")) if isinstance(xanes, Mapping) else ""
 
 
 def stack_of(layer: Layer) -> SpectralStack:
@@ -85,11 +152,13 @@ def stack_of(layer: Layer) -> SpectralStack:
     ValueError
         If the layer has no energies.
     """
-    if not is_stack(layer):
+    if not was_stack(layer):
         raise ValueError(
             f"layer {layer.name!r} has no energies; "
             "open its file with napari-xanes, or attach energies in the Spectra dock"
         )
+    if reason := why_no_stack(layer):
+        raise ValueError(reason)
     xanes = layer.metadata["xanes"]
     name = xanes["metadata"].get("name") or layer.name
     return stack_from(layer.data, {**xanes, "metadata": {**xanes["metadata"], "name": name}})
@@ -177,9 +246,16 @@ def _map_metadata(maps: MapSet, name: str, parameter_map: ParameterMap, role: st
 
 
 def is_map(layer: Layer) -> bool:
-    """Return whether a layer is a map or the sigma of a map."""
-    xanes = layer.metadata.get("xanes")
-    return isinstance(xanes, Mapping) and xanes.get("kind") == "map"
+    """Return whether a layer is a map or the sigma of a map, with the data that its metadata tell."""
+    return _kind(layer) == "map" and shows_map(layer.metadata["xanes"], shape_of(layer), layer._type_string)
+
+
+def shows_map(xanes: Mapping[str, Any], shape: tuple[int, ...], kind: str) -> bool:
+    """Return whether data of a shape, in a layer of a kind, are the map in its metadata, and no projection of it."""
+    whole = xanes.get("whole")
+    if whole is None:
+        return True
+    return shape == whole.data.shape and kind == ("image" if whole.labels is None else "labels")
 
 
 def maps_of(layers: Iterable[Mapping[str, Any]]) -> MapSet:

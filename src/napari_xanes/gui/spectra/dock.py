@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QLabel,
     QPushButton,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -28,7 +27,7 @@ from napari_xanes.gui.spectra.curve_sources import CurveSources
 from napari_xanes.gui.spectra.curves import place, readout
 from napari_xanes.gui.spectra.display import MODES, Composer, axis_label
 from napari_xanes.gui.spectra.export_button import ExportButton
-from napari_xanes.gui.spectra.pages import EmptyPage, EnergiesPage, lacks_energies
+from napari_xanes.gui.spectra.pages import Pages
 from napari_xanes.gui.spectra.pin_set import pins_of
 from napari_xanes.gui.spectra.pinning import PinGestures
 from napari_xanes.gui.spectra.plot import SpectrumPlot
@@ -119,9 +118,7 @@ class SpectraDock(QWidget):
         layout.addWidget(self.message)
         layout.addLayout(row_of((QLabel("show"), 0), (self.mode, 1), (self.pin_button, 0), (self.export_button, 0)))
         layout.addWidget(self.tabs)
-        self.pages = QStackedWidget()
-        for widget in (page, EmptyPage(viewer), EnergiesPage(viewer)):
-            self.pages.addWidget(widget)
+        self.pages = Pages(viewer, page)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(6, 4, 6, 4)
         outer.addWidget(self.pages)
@@ -213,9 +210,9 @@ class SpectraDock(QWidget):
 
     def _on_layers(self, event: Any = None) -> None:
         """Choose the page to show, and list the stacks."""
-        active, layer = self._viewer.layers.selection.active, self.stacks.layer
-        self.pages.setCurrentIndex(2 if lacks_energies(active) else (1 if layer is None else 0))
+        self.pages.choose(self.stacks.layer)
         self.stack_box.refresh()
+        self._redraw()
 
     def _on_stack(self, layer: Any = None) -> None:
         """Show another current stack, or none."""
@@ -297,4 +294,4 @@ class SpectraDock(QWidget):
         self.pin_button.setEnabled(sources.cursor is not None)
         n_references = len(references_of(self._viewer).spectra)
         self.tabs.count_items(len(sources.regions), n_references, len(self.pins.pins))
-        self._show_message(problem or sources.warning(layer))
+        self._show_message(problem or self.pages.reason() or sources.warning(layer))

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, get_args
 from napari.layers import Image
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
-from napari_xanes.gui.layers import is_map, is_stack, stack_to_layer
+from napari_xanes.gui.dock_layout import wrapping_label
+from napari_xanes.gui.layers import is_map, is_stack, lay_out_as, shape_of, use_energies, was_stack, why_no_stack
 from napari_xanes.gui.placement import pixel_size_of
 from napari_xanes.stack import Quantity, SpectralStack
 
@@ -52,8 +53,7 @@ def attach_energies(layer: Image, path: Path, quantity: Quantity) -> None:
     energies, _ = read_energies(path)
     size = pixel_size_of(layer)
     stack = SpectralStack(layer.data, energies, quantity, size, metadata={"name": layer.name})
-    _, keywords, _ = stack_to_layer(stack)
-    layer.metadata = {**layer.metadata, **keywords["metadata"]}
+    lay_out_as(layer, stack)
 
 
 class EmptyPage(QWidget):
@@ -76,7 +76,14 @@ class EmptyPage(QWidget):
         button = QPushButton("Open a sample")
         button.setToolTip("Open a simulated stack (takes about a second)")
         button.clicked.connect(self.open_sample)
-        _centred(self, label, button)
+        self._reason = wrapping_label()
+        self._reason.hide()
+        _centred(self, self._reason, label, button)
+
+    def show_reason(self, text: str) -> None:
+        """Say why the selected layer is no stack; no text hides it."""
+        self._reason.setText(text)
+        self._reason.setVisible(bool(text))
 
     def open_sample(self) -> None:
         """Open the sample; show an error as a notification."""
@@ -101,7 +108,27 @@ class EnergiesPage(QWidget):
         button = QPushButton("Attach energies…")
         button.setToolTip("Read a text file with one photon energy per line (eV or keV), in the order of the frames")
         button.clicked.connect(lambda _checked=False: self.ask())
-        _centred(self, label, self.quantity, button)
+        self._reason, self.use_button = wrapping_label(), QPushButton()
+        self.use_button.setToolTip("Take the frames, in their present order, for those of the energies")
+        self.use_button.clicked.connect(lambda _checked=False: self.use())
+        _centred(self, self._reason, self.use_button, label, self.quantity, button)
+
+    def show_layer(self, layer: Layer | None) -> None:
+        """Say why a layer that was made from a stack is none, and offer its energies if their number fits."""
+        made_of_stack = layer is not None and was_stack(layer)
+        n_energies = len(layer.metadata["xanes"]["energy_eV"]) if made_of_stack else -1
+        self._reason.setText(why_no_stack(layer) if made_of_stack else "")
+        self._reason.setVisible(made_of_stack)
+        self.use_button.setText(f"Use the {n_energies} energies")
+        self.use_button.setVisible(made_of_stack and shape_of(layer)[0] == n_energies)
+
+    def use(self) -> None:
+        """Take the selected layer for a stack with the energies in its metadata; show an error as a notification."""
+        layer = self._viewer.layers.selection.active
+        try:
+            use_energies(layer)
+        except ValueError as error:
+            show_error(f"The energies can't be used: {error}")
 
     def ask(self) -> None:
         """Let the user choose a file and attach its energies."""
@@ -118,6 +145,37 @@ class EnergiesPage(QWidget):
             attach_energies(layer, path, self.quantity.currentData())
         except (OSError, ValueError) as error:
             show_error(f"The energies in {path.name} can't be attached: {error}")
+
+
+class Pages(QStackedWidget):
+    """The plot of a stack, or what to do without one.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer.
+    plot : QWidget
+        The page of a stack.
+    """
+
+    def __init__(self, viewer: Viewer, plot: QWidget) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self.empty, self.energies = EmptyPage(viewer), EnergiesPage(viewer)
+        for page in (plot, self.empty, self.energies):
+            self.addWidget(page)
+
+    def choose(self, stack: Layer | None) -> None:
+        """Choose the page for the selected layer and the current stack."""
+        active = self._viewer.layers.selection.active
+        self.setCurrentIndex(2 if lacks_energies(active) else (1 if stack is None else 0))
+        self.energies.show_layer(active)
+        self.empty.show_reason(self.reason())
+
+    def reason(self) -> str:
+        """Return why the selected layer, which napari made from a stack, is none; no text if it is one."""
+        active = self._viewer.layers.selection.active
+        return why_no_stack(active) if active is not None and was_stack(active) else ""
 
 
 def _centred(page: QWidget, *widgets: QWidget) -> None:
