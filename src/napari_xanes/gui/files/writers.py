@@ -1,23 +1,33 @@
-"""The writers that napari calls to save stacks, maps and the mean spectra of regions."""
+"""The writers that napari calls to save stacks, maps, regions and their mean spectra."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, NamedTuple, ParamSpec
 
 import numpy as np
 from napari.layers import Layer
+from napari.utils.notifications import show_info
 
 from napari_xanes import io
-from napari_xanes.gui.layers import LayerData, maps_of, stack_from
+from napari_xanes.gui.layers import LayerData, maps_of, shows_map, stack_from, why_no_stack
 from napari_xanes.gui.pixels.areas import given_name, regions_of
 from napari_xanes.gui.placement import laid_over
 from napari_xanes.io.spectra.result import unique_names
 from napari_xanes.region_spectra import region_spectrum
 
 P = ParamSpec("P")
+
+
+class _File(NamedTuple):
+    """One file to write: what it is called after, its suffix (None: that of the user), and how to write it."""
+
+    name: str
+    suffix: str | None
+    write: Callable[[str], Any]
 
 
 def _tells_reasons(write: Callable[P, list[str]]) -> Callable[P, list[str]]:
@@ -37,36 +47,114 @@ def _xanes(meta: Mapping[str, Any]) -> Mapping[str, Any]:
     return meta.get("metadata", {}).get("xanes", {})  # type: ignore[no-any-return]
 
 
+def _content(layer: LayerData) -> str:
+    """Return what a layer is: a stack, a map, or otherwise napari's word for it."""
+    data, meta, kind = layer
+    xanes = _xanes(meta)
+    if xanes.get("kind") == "stack" and not why_no_stack(Layer.create(*layer)):
+        return "stack"
+    if xanes.get("kind") == "map" and shows_map(xanes, np.shape(data), kind):
+        return "map"
+    return kind
+
+
 @_tells_reasons
 def write_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write one image layer: a stack, or a map with its sigma and mask.
 
-    Other images go to napari's own writer.
+    Other images, and projections of stacks and maps, go to napari's own writer.
     """
-    xanes = _xanes(meta)
-    if xanes.get("kind") == "stack":
-        io.write(stack_from(data, xanes), path)
-        return [path]
-    if xanes.get("kind") == "map":
-        io.write(maps_of([xanes]), path)
-        return [path]
-    from napari_builtins.io import napari_write_image
-
-    file_path = napari_write_image(path, data, meta)
-    return [file_path] if file_path else []
+    return write_layers(path, [(data, meta, "image")])
 
 
 @_tells_reasons
-def write_maps(path: str, layers: list[LayerData]) -> list[str]:
-    """Write the maps of one run into one file, each with sigma, mask, unit and labels.
+def write_layers(path: str, layers: list[LayerData]) -> list[str]:
+    """Write layers: what belongs together into one file, several things into files beside each other.
+
+    A stack, the maps of one run, and each other layer are one file each. If there are several, the names of the layers
+    are added to that of the file. Other images and labels become TIFF, shapes CSV, as napari writes them.
+
+    Parameters
+    ----------
+    path : str
+        The file to write, or the beginning of the names of several.
+    layers : list of layer data
+        Stacks, maps, images, labels and shapes.
+
+    Returns
+    -------
+    list of str
+        The files that were written.
 
     Raises
     ------
     OSError
-        If the layers are not maps, or come from different runs.
+        If one of several files exists already, or the suffix can't hold a layer: then nothing is written.
     """
-    io.write(maps_of([_xanes(meta) for _, meta, _ in layers]), path)
-    return [path]
+    target = Path(path)
+    files = _files(layers)
+    if len(files) == 1:
+        (file,) = files
+        if file.suffix is not None and target.suffix.lower() in (".h5", ".hdf5", ".nxs", ".zarr"):
+            raise ValueError(
+                f"{file.name!r} is neither a stack nor a map, which {target.suffix} is for; save it as {file.suffix}"
+            )
+        written = file.write(path)
+        return [path] if file.suffix is None else [written] if written else []
+    if not files:
+        raise ValueError("there is nothing in these layers to save; draw a shape first")
+    stems = [_file_name(name) for name in unique_names([_file_name(file.name) for file in files])]
+    if len({stem.lower() for stem in stems}) < len(stems):
+        raise ValueError(f"some layers would have the same file: {', '.join(stems)}; rename one of them")
+    paths = [
+        target.with_name(f"{target.stem}_{stem}{file.suffix or target.suffix}")
+        for stem, file in zip(stems, files, strict=True)
+    ]
+    there = [other.name for other in paths if other.exists()]
+    if there:
+        raise ValueError(f"{', '.join(there)}: there already, and nothing was written; choose another name")
+    for other, file in zip(paths, files, strict=True):
+        file.write(str(other))
+    show_info(f"saved {len(paths)} files: {', '.join(other.name for other in paths)}")
+    return [str(other) for other in paths]
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.+-]+", "_", name).strip("_") or "layer"
+
+
+def _files(layers: list[LayerData]) -> list[_File]:
+    """Return the files that hold some layers, each once."""
+    from napari_builtins.io import napari_write_image, napari_write_labels
+
+    builtin = {"image": napari_write_image, "labels": napari_write_labels}
+    files: dict[str, _File] = {}
+    for number, layer in enumerate(layers):
+        data, meta, kind = layer
+        name, content = str(meta.get("name") or kind), _content(layer)
+        if content == "stack":
+            files[f"{number}"] = _File(name, None, partial(io.write, stack_from(data, _xanes(meta))))
+        elif content == "map":
+            group = _xanes(meta)["group"]
+            same_run = [_xanes(other[1]) for other in layers if _content(other) == "map"]
+            maps = maps_of([xanes for xanes in same_run if xanes["group"] == group])
+            files[f"maps {group}"] = _File(f"maps of {maps.name}", None, partial(io.write, maps))
+        elif content == "shapes":
+            if len(data):  # napari writes no file without shapes
+                files[f"{number}"] = _File(name, ".csv", partial(_write_shapes, data=data, meta=meta))
+        else:
+            files[f"{number}"] = _File(name, ".tif", partial(builtin[kind], data=data, meta=meta))
+    return list(files.values())
+
+
+def _write_shapes(path: str, data: Any, meta: dict[str, Any]) -> str | None:
+    """Write shapes at their place in the world, because napari's CSV keeps no scale; it opens over the stack again."""
+    from napari_builtins.io import napari_write_shapes
+
+    layer = Layer.create(data, meta, "shapes")
+    places = [np.array([layer.data_to_world(corner) for corner in corners]) for corners in layer.data]
+    written: str | None = napari_write_shapes(path, places, {**meta, "shape_type": layer.shape_type})
+    return written
 
 
 @_tells_reasons
@@ -85,7 +173,7 @@ def write_spectra(path: str, layers: list[LayerData]) -> list[str]:
     OSError
         If the layers hold no stack or several, a layer does not lie over the stack, or a region has no value.
     """
-    stacks = [layer for layer in layers if layer[2] == "image" and _xanes(layer[1]).get("kind") == "stack"]
+    stacks = [layer for layer in layers if _content(layer) == "stack"]
     if len(stacks) != 1:
         raise ValueError(f"select one stack and the regions to save, not {len(stacks)} stacks")
     stack = stack_from(stacks[0][0], _xanes(stacks[0][1]))
