@@ -55,13 +55,13 @@ class FileState:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "device": None}
 
-    def check(self) -> None:
-        """Check that the file is as it was.
+    def check(self, *, may_grow: bool = False) -> None:
+        """Check that the file is as it was, or at least the same file and not shorter.
 
         Raises
         ------
         OSError
-            If it has grown, was changed or replaced, or is gone.
+            If it has grown (unless it may), was changed or replaced, or is gone.
         """
         try:
             size, mtime_ns, inode, device = facts(self.path.stat())
@@ -70,7 +70,7 @@ class FileState:
                 f"{self.path}: the file changed since it was opened, it is no longer there; open it again"
             ) from None
         is_same_file = inode == self.inode and self.device in (None, device)
-        if is_same_file and (size, mtime_ns) == (self.size, self.mtime_ns):
+        if is_same_file and ((size, mtime_ns) == (self.size, self.mtime_ns) or (may_grow and size >= self.size)):
             return
         if is_same_file and size > self.size:
             raise OSError(
@@ -86,21 +86,21 @@ def facts(stat: os.stat_result) -> tuple[int, int, int, int]:
 
 
 @contextmanager
-def unchanged(state: FileState) -> Iterator[None]:
-    """Read a piece of a file in a block; the file must be the same before and afterwards.
+def unchanged(state: FileState, *, may_grow: bool = False) -> Iterator[None]:
+    """Read a piece of a file in a block; the file must be the same before and afterwards, or only have grown.
 
     Raises
     ------
     OSError
         If the file changed since it was opened. Other errors of the block are only raised if it did not.
     """
-    state.check()
+    state.check(may_grow=may_grow)
     try:
         yield
     except Exception:
-        state.check()
+        state.check(may_grow=may_grow)
         raise
-    state.check()
+    state.check(may_grow=may_grow)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 import warnings
@@ -107,3 +108,85 @@ def test_damaged_files_are_called_damaged(tmp_path):
     (tmp_path / "a.h5").write_bytes(content[:500])
     with pytest.raises(OSError, match="damaged or cut short"):
         io.read(tmp_path / "a.h5")
+
+
+_APPENDER = """
+import sys
+import h5py, numpy as np
+
+path, first = sys.argv[1], float(sys.argv[2])
+with h5py.File(path, "w", libver="latest") as file:
+    file["X_eng"] = 7.1 + 0.01 * np.arange(200)
+    images = file.create_dataset("img_xanes", (0, 3, 5), "f4", maxshape=(None, 3, 5), chunks=(1, 3, 5))
+    file.swmr_mode = True
+    while True:
+        for _ in range(20):
+            images.resize(len(images) + 1, 0)
+            images[-1] = first + len(images)
+        images.flush()
+        print("ready", flush=True)
+        if sys.stdin.readline() != "more\\n":
+            break
+"""
+
+
+@contextmanager
+def appending(path, first):
+    """Let another process add 20 frames at a time, as often as it reads "more"."""
+    command = [sys.executable, "-c", _APPENDER, str(path), str(first)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "ready\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def append(process):
+    process.stdin.write("more\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "ready\n"
+
+
+def test_a_lazy_stack_of_a_file_that_grows_keeps_its_frames(tmp_path):
+    path = tmp_path / "a.h5"
+    with appending(path, 10) as process:
+        stack, _ = read_told(path, 10)
+        values = np.asarray(stack.data)
+        assert values[:, 0, 0].tolist() == list(range(11, 31))
+        size = path.stat().st_size
+        for _ in range(3):
+            append(process)
+            np.testing.assert_array_equal(np.asarray(stack.data), values)
+            np.testing.assert_array_equal(np.asarray(pickle.loads(pickle.dumps(stack.data))), values)
+        assert path.stat().st_size > size
+        assert read_told(path, 10)[0].shape[0] == 80
+        finish(process)
+    np.testing.assert_array_equal(np.asarray(stack.data), values)
+    assert read_told(path)[0].shape[0] == 80
+
+
+@pytest.mark.parametrize("first", [10, 50])
+def test_a_lazy_stack_of_a_file_that_grew_refuses_another(tmp_path, first):
+    """The same program writes another scan into the same file, or another file takes its place."""
+    path = tmp_path / "a.h5"
+    with appending(path, 10) as process:
+        stack, _ = read_told(path, 10)
+        finish(process)
+    if first == 10:
+        path.rename(tmp_path / "before.h5")
+    with appending(path, first) as process:
+        for _ in range(2):
+            append(process)
+        with pytest.raises(OSError, match="changed since it was opened"):
+            np.asarray(stack.data)
+
+
+def test_a_lazy_stack_with_frames_to_come_is_opened_again(tmp_path):
+    """Whether an empty frame is still to be written, nobody can know."""
+    path = tmp_path / "a.h5"
+    with writing(path, "swmr") as process:
+        stack, _ = read_told(path, 10)
+        finish(process)
+    with pytest.raises(OSError, match="since it was opened"):
+        np.asarray(stack.data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from importlib import import_module
 from math import prod
 from pathlib import Path
@@ -180,6 +181,9 @@ _LONGEST_TEXT = 1 << 20
 class LazyDataset:
     """A dataset that is opened for each piece that is read, so that no file stays open and dask may copy it around.
 
+    Its file must stay as it is. One that another program adds frames to (SWMR) may grow, as long as the first and the
+    last frame that were there are the same.
+
     Parameters
     ----------
     dataset : h5py.Dataset
@@ -192,12 +196,22 @@ class LazyDataset:
         self.path, self.name, self.order = Path(dataset.file.filename).resolve(), dataset.name, tuple(order)
         self.shape, self.dtype, self.ndim = tuple(dataset.shape[n] for n in order), dataset.dtype, dataset.ndim
         self.state = FileState.of(self.path)
+        self.ends = self._ends_in(dataset) if dataset.file.swmr_mode and self.order[0] == 0 else b""
+
+    def _ends_in(self, dataset: Any) -> bytes:
+        """Return a hash of the first and the last frame; no bytes if a frame holds nothing or is not there."""
+        if not isinstance(dataset, h5py.Dataset) or dataset.ndim != self.ndim or dataset.shape[0] < self.shape[0]:
+            return b""
+        ends = [np.asarray(dataset[i]) for i in (0, self.shape[0] - 1)]
+        return sha256(b"".join(end.tobytes() for end in ends)).digest() if all(end.any() for end in ends) else b""
 
     def __getitem__(self, index: tuple[Any, ...]) -> Any:
         # A single number drops its axis, which has to wait until the axes are in order.
         is_single = [isinstance(i, int | np.integer) for i in index]
         slices = [slice(i, i + 1) if drop_axis else i for i, drop_axis in zip(index, is_single, strict=True)]
-        with unchanged(self.state), open_hdf5(self.path) as file:
+        with unchanged(self.state, may_grow=bool(self.ends)), open_hdf5(self.path) as file:
+            if self.ends and self._ends_in(file.get(self.name)) != self.ends:
+                raise OSError(f"{self.path}: {self.name} changed since it was opened; open it again")
             piece = file[self.name][tuple(slices[self.order.index(n)] for n in range(self.ndim))]
         return piece.transpose(self.order)[tuple(0 if drop_axis else slice(None) for drop_axis in is_single)]
 
