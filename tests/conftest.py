@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.drifting import drifting
 from threadpoolctl import threadpool_limits
 
 from napari_xanes import SpectralStack, Spectrum
@@ -69,6 +70,13 @@ def depth_stack(rng: np.random.Generator, references: list[Spectrum]) -> Spectra
     depth += 0.4 - 0.001 * (energy - 8345)[:, None, None]
     depth += 0.002 * rng.standard_normal(depth.shape)
     return SpectralStack(depth.astype(np.float32), energy, "optical_depth", 0.05, metadata={"name": "mixture"})
+
+
+@pytest.fixture
+def drift_stack() -> SpectralStack:
+    """Return an optical depth of 24 x 24 pixels and 24 energies with much texture and no drift."""
+    still = drifting(size=24, photons=1e6, step=0.0).stack
+    return SpectralStack(still.data, still.energy, "optical_depth", 0.05, metadata={"name": "texture"})
 
 
 @pytest.fixture

@@ -211,6 +211,12 @@ def values_to_try(parameter: Parameter) -> list[Any]:
         "i0": ["auto", "flat", "empty", *spectra, *regions],
         "region": regions,
         "error_model": [ErrorModel(grid, np.linspace(0.5, 1.5, 21), freedom=np.inf, warnings=["'µ': off"])],
+        "shifts": [
+            nx.Alignment([[0.1, -2.0], [1e-6, 0.0]]),
+            nx.Alignment(
+                [[0.5, 1.0]], [[np.nan, 0.1]], [np.nan], np.array([True]), [8343.1], 1.2, "frame 0: 'µ' is off"
+            ),
+        ],
         "library": [nx.theory.load_library("mn-l23-oh"), nx.theory.load_library(spectra)],
     }
     return values.get(parameter.kind, []) + ([None] if parameter.optional else [])

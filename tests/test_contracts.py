@@ -27,10 +27,18 @@ CASES = [(name, check) for name in METHODS for check in checks_of(method_of(name
 
 @pytest.fixture
 def stack_for(
-    count_stack: SpectralStack, depth_stack: SpectralStack, l_edge_stack: SpectralStack
+    count_stack: SpectralStack,
+    depth_stack: SpectralStack,
+    l_edge_stack: SpectralStack,
+    drift_stack: SpectralStack,
 ) -> dict[str, SpectralStack]:
     """Return a stack that the method accepts."""
-    special = {"optical_depth": count_stack, "correct_dead_time": count_stack, "match_library": l_edge_stack}
+    special = {
+        "align": drift_stack,
+        "correct_dead_time": count_stack,
+        "match_library": l_edge_stack,
+        "optical_depth": count_stack,
+    }
     return {name: special.get(name, depth_stack) for name in METHODS}
 
 

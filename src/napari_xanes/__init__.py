@@ -13,9 +13,11 @@ from napari_xanes.version import __version__
 
 if TYPE_CHECKING:
     from napari_xanes import io, maps, ops, sample, theory
+    from napari_xanes.alignment import Alignment
     from napari_xanes.edge.alignment import align_spectra
     from napari_xanes.history import Source, Step
     from napari_xanes.io import read, read_maps, read_spectra, write
+    from napari_xanes.io.shift_table import read_shifts, write_shifts
     from napari_xanes.parameter_map import MapSet, ParameterMap
     from napari_xanes.recipe import Recipe, run
     from napari_xanes.region_means import region_mean
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from napari_xanes.stack import SpectralStack
 
 __all__ = [
+    "Alignment",
     "MapSet",
     "ParameterMap",
     "Recipe",
@@ -37,18 +40,22 @@ __all__ = [
     "ops",
     "read",
     "read_maps",
+    "read_shifts",
     "read_spectra",
     "region_mean",
     "run",
     "sample",
     "theory",
     "write",
+    "write_shifts",
 ]
 
 _HOMES = {
+    "alignment": ("Alignment",),
     "edge.alignment": ("align_spectra",),
     "history": ("Source", "Step"),
     "io": ("read", "read_maps", "read_spectra", "write"),
+    "io.shift_table": ("read_shifts", "write_shifts"),
     "parameter_map": ("MapSet", "ParameterMap"),
     "recipe": ("Recipe", "run"),
     "region_means": ("region_mean",),

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from pydantic import BeforeValidator
 
 from napari_xanes._typing import BoolArray
+from napari_xanes.alignment import Alignment
 from napari_xanes.history import Source, Step
 from napari_xanes.parameters import Param
 from napari_xanes.run_lengths import mask_from_plain
@@ -222,6 +223,31 @@ EnergyRanges = Annotated[
 
 Region = Annotated[Any, BeforeValidator(load_region), Param(kind="region")]
 """A part of the image, given as a mask or a box."""
+
+
+def load_shifts(value: Any) -> Alignment | None:
+    """Return shifts of frames from pairs (dy, dx), an Alignment, its plain form, or the path of a CSV file.
+
+    Raises
+    ------
+    ValueError
+        If the value is none of these, or a shift is not a finite number.
+    """
+    from napari_xanes.io.shift_table import read_shifts
+
+    if value is None or isinstance(value, Alignment):
+        return value
+    if isinstance(value, str | Path):
+        return read_shifts(value)
+    if isinstance(value, Mapping):
+        return read_shifts(value["path"]) if set(value) == {"path"} else Alignment.from_plain(value)
+    return Alignment(value)
+
+
+Shifts = Annotated[
+    Any, BeforeValidator(load_shifts), Param(kind="shifts", unit="pixels", files=True, auto="from the images")
+]
+"""Shifts of the frames, given as numbers or as a file, or None."""
 
 
 def as_mask(region: ArrayLike, shape: tuple[int, ...]) -> BoolArray:

@@ -15,6 +15,7 @@ OPERATIONS = Registry(
         "denoise_nlm": "denoising_nlm",
         "denoise_pca": "denoising_pca",
         "optical_depth": "absorbance",
+        "align": "alignment",
         "normalize_edge": "normalization",
         "repair": "repairing",
         "correct_dead_time": "dead_time",
@@ -30,6 +31,7 @@ OPERATIONS = Registry(
 
 __all__ = [
     "OPERATIONS",
+    "align",
     "bin",
     "calibrate_energy",
     "correct_dead_time",

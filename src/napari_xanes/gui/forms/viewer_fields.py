@@ -1,4 +1,4 @@
-"""Form fields that need the viewer: references, I0, regions and libraries."""
+"""Form fields that need the viewer: references, I0, regions, libraries and shifts."""
 
 from __future__ import annotations
 
@@ -78,6 +78,10 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
         box = SourceBox(viewer, stacks, {name: name for name in LIBRARIES}, regions=False)
         return Field(box, box.value, box.choose_value, box.layer_changed)
 
+    def shifts(parameter: Parameter) -> Field:
+        box = SourceBox(viewer, stacks, {"from the images": None}, regions=False)
+        return Field(box, box.value, box.choose_value, box.layer_changed)
+
     def error_model(parameter: Parameter) -> Field:
         box = SourceBox(viewer, stacks, {"from the residuals": None}, regions=False, files=False)
         return Field(box, box.value, box.choose_value, box.layer_changed)
@@ -89,6 +93,7 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
         "i0": incident,
         "region": region,
         "library": library,
+        "shifts": shifts,
         "error_model": error_model,
     }
 

@@ -1,0 +1,252 @@
+"""Align the frames of a stack."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator
+
+from napari_xanes._typing import Float32Array, Float64Array
+from napari_xanes.alignment import Alignment
+from napari_xanes.arguments import Region, Shifts, as_mask, load_references
+from napari_xanes.edge import raise_if_frame_empty
+from napari_xanes.noise import AmountNoise, PhotonNoise
+from napari_xanes.parameters import Param
+from napari_xanes.progress import Progress
+from napari_xanes.region_means import COVARIANCE_LENGTH
+from napari_xanes.registration.estimation import Estimate, estimate
+from napari_xanes.registration.fourier import filled
+from napari_xanes.registration.report import sentences
+from napari_xanes.registration.resampling import moved_back, noise_gain
+from napari_xanes.registry import estimated
+from napari_xanes.registry import method as operation
+from napari_xanes.spectrum import Spectrum
+from napari_xanes.stack import SpectralStack
+
+_LEAST_SIZE = 16
+"""Height and width, in pixels, below which an image shows too little."""
+
+_SHARED = 0.5
+"""Drift in pixels beyond which the noise of a flat is another one at each energy."""
+
+OptionalReferences = Annotated[
+    Any,
+    BeforeValidator(lambda value: None if value is None else load_references(value)),
+    Param(kind="references", files=True, auto="leading spectra of the stack"),
+]
+"""A list of Spectrum, or None."""
+
+
+def _fit(
+    stack: SpectralStack,
+    *,
+    method: str,
+    references: list[Spectrum] | None,
+    region: Any,
+    shifts: Alignment | None,
+    progress: Progress | None = None,
+    **_: Any,
+) -> Mapping[str, Any]:
+    """Find the shifts, unless they are given."""
+    _require_absorption(stack)
+    if shifts is not None:
+        return {"shifts": _fitting(stack, shifts)}
+    shape = stack.shape[-2:]
+    if stack.energy.size < 2:
+        raise ValueError(f"{stack.name!r} has a single frame; there is nothing to align it to")
+    box = _box(region, stack)
+    size = min(box[1] - box[0], box[3] - box[2]) if box else min(shape)
+    if size < _LEAST_SIZE:
+        raise ValueError(
+            f"shifts can't be found in {'a region' if box else 'images'} {size} pixels wide; "
+            f"{_LEAST_SIZE} are the least: give them by shifts=..."
+        )
+    spectra = None if references is None else _spectra(stack, references)
+    found = estimate(
+        lambda: _images(stack), stack.energy.size, (shape[0], shape[1]), spectra=spectra, box=box, progress=progress
+    )
+    return {"shifts": _alignment(stack, found)}
+
+
+def _require_absorption(stack: SpectralStack) -> None:
+    if stack.quantity in ("counts", "transmission"):
+        raise ValueError(
+            f"align needs optical depth, but {stack.name!r} holds {stack.quantity}: run optical_depth first, because "
+            "flats and bad pixels stay with the detector when the sample moves"
+        )
+
+
+def _fitting(stack: SpectralStack, shifts: Alignment) -> Alignment:
+    """Return given shifts if there is one per frame."""
+    if len(shifts.shifts) != stack.energy.size:
+        raise ValueError(f"{len(shifts.shifts)} shifts for the {stack.energy.size} frames of {stack.name!r}")
+    energy = shifts.energy
+    if energy is not None and not np.allclose(energy, stack.energy, rtol=0, atol=0.5 * _step(stack.energy)):
+        i = int(np.argmax(np.abs(energy - stack.energy)))
+        raise ValueError(
+            f"the shift of frame {i} was found at {energy[i]:g} eV, but this frame of {stack.name!r} was taken at "
+            f"{stack.energy[i]:g} eV"
+        )
+    return shifts
+
+
+def _step(energy: Float64Array) -> float:
+    return float(np.diff(energy).min()) if energy.size > 1 else np.inf
+
+
+def _box(region: Any, stack: SpectralStack) -> tuple[int, int, int, int] | None:
+    """Return the smallest box around a region."""
+    if region is None:
+        return None
+    where = np.argwhere(as_mask(region, stack.shape[1:]))[:, -2:]
+    (y0, x0), (y1, x1) = where.min(axis=0).tolist(), where.max(axis=0).tolist()
+    return y0, y1 + 1, x0, x1 + 1
+
+
+def _images(stack: SpectralStack) -> Iterator[Float32Array]:
+    """Yield the frames, of a volume the means of their slices, with missing values replaced."""
+    for frame in stack.data:
+        values = np.asarray(frame, dtype=np.float32)
+        if not np.isfinite(values).any():
+            raise_if_frame_empty(stack)
+        if values.ndim == 3:
+            with np.errstate(invalid="ignore"):
+                count = np.isfinite(values).sum(axis=0)
+                values = np.where(count > 0, np.nansum(values, axis=0) / np.maximum(count, 1), np.nan)
+        yield filled(values)
+
+
+def _spectra(stack: SpectralStack, references: list[Spectrum]) -> Float64Array:
+    """Return the references on the stack's energies and a constant, (E, R)."""
+    spectra = np.stack([*(reference.at(stack.energy) for reference in references), np.ones(stack.energy.size)], axis=1)
+    for reference, values in zip(references, spectra.T, strict=False):
+        if np.isnan(values).any():
+            raise ValueError(
+                f"reference {reference.name!r} covers {reference.energy[0]:g} to {reference.energy[-1]:g} eV, the "
+                f"stack {stack.energy[0]:g} to {stack.energy[-1]:g} eV; leave it out or crop the stack"
+            )
+    return spectra
+
+
+def _alignment(stack: SpectralStack, found: Estimate) -> Alignment:
+    """Return what was found as the state of the step."""
+    usual = np.nanmedian(found.residual)
+    outliers = ~found.found | (np.nan_to_num(found.residual, nan=np.inf) > 2 * max(usual, 1.0))
+    return Alignment(
+        found.shifts,
+        found.sigma,
+        found.residual,
+        outliers,
+        stack.energy,
+        report=sentences(stack.energy, found, outliers),
+    )
+
+
+@operation(looks_at="neighbours", fit=_fit)
+def align(
+    stack: SpectralStack,
+    /,
+    *,
+    method: Literal["joint"] = "joint",
+    references: OptionalReferences = None,
+    region: Region = None,
+    shifts: Shifts = None,
+    progress: Progress | None = None,
+) -> SpectralStack:
+    """Align the frames of a sample that drifts, with an error for each shift.
+
+    All shifts are found at once: the stack is taken as a few spectra times maps that move, and a pattern that stays
+    with the detector. So frames of inverted or of weak contrast are aligned, too.
+
+    Parameters
+    ----------
+    stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
+        Optical depth, fluorescence or normalized. Counts become optical depth first, because flats stay with the
+        detector. All slices of a volume move together.
+    method : {"joint"}
+        How the shifts are found.
+    references : list of Spectrum, optional
+        Spectra of what the sample holds; a constant is added. By default the leading spectra of the stack.
+    region : box (y0, y1, x0, x1) in pixels, or mask of shape (Y, X), optional
+        Part of the image in which the shifts are found: the smallest box around it. By default the whole image.
+    shifts : list of pairs (dy, dx), Alignment, or path of a CSV file, optional
+        Known shifts in pixels: where the content of each frame lies relative to the common grid.
+
+    Returns
+    -------
+    SpectralStack
+        float32; NaN where a frame does not reach, and around pixels without a value. ``metadata["align"]`` holds
+        `shifts`, `sigma`, `residual`, `outliers` and a `report` (see `Alignment`);
+        ``metadata["covariance_length_pixels"]`` says over how many pixels noise is shared after resampling.
+
+    Raises
+    ------
+    ValueError
+        If the stack holds counts or transmission, has a single frame, a frame without a finite value, or images of
+        fewer than 16 pixels; if no two frames show the same; or if the given shifts do not fit the frames.
+
+    Examples
+    --------
+    >>> data = np.tile(np.arange(5, dtype=np.float32), (2, 4, 1))
+    >>> aligned = align(SpectralStack(data, [700, 710], "optical_depth"), shifts=[(0, 0), (0, 1)])
+    >>> aligned.data[:, 0].tolist()
+    [[0.0, 1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0, nan]]
+    """
+    _require_absorption(stack)
+    found = _fitting(stack, estimated("shifts", shifts))
+    data = _moved(stack.data, found.shifts, progress)
+    gain = np.array([noise_gain(shift) for shift in found.shifts])
+    length = float(np.hypot(np.sqrt(np.mean(1 / gain)), float(stack.metadata.get(COVARIANCE_LENGTH, 1.0)) - 1.0))
+    found = replace(found, energy=stack.energy, correlation=length)
+    told = [*stack.metadata.get("warnings", ())]
+    if found.report and found.outliers is not None and found.outliers.any():
+        told.append(f"align: {found.report.splitlines()[-1]}")
+    metadata: dict[str, Any] = {"align": found, COVARIANCE_LENGTH: length, "warnings": told}
+    noise = stack.noise
+    if isinstance(noise, PhotonNoise):
+        metadata["noise"] = _resampled(noise, gain, found.shifts)
+    if isinstance(noise, AmountNoise):
+        metadata["noise"] = None
+    return stack.with_data(data, metadata=metadata)
+
+
+def _resampled(noise: PhotonNoise, gain: Float64Array, shifts: Float64Array) -> PhotonNoise:
+    """Return the photon noise of frames whose noise has `gain` (E,) times the variance.
+
+    The noise of a flat that energies share moves over the sample with the drift, so that it is another one at each
+    energy.
+    """
+    beam = np.ones(len(gain)) if noise.beam is None else np.asarray(noise.beam, dtype=np.float64)
+    changed = replace(noise, beam=beam / gain)
+    if noise.flats is None or np.sqrt((shifts**2).mean()) < _SHARED:
+        return changed
+    return replace(changed, flats=None, flat_exposure=noise.flat_exposure if noise.beam is None else 1 / beam)
+
+
+def _moved(data: Any, shifts: Float64Array, progress: Progress | None) -> Any:
+    """Return all frames on the common grid; lazily, frame by frame, where the stack is lazy."""
+    if not isinstance(data, np.ndarray):
+        frames = data.rechunk({0: 1, **dict.fromkeys(range(1, data.ndim), -1)})
+        return frames.map_blocks(partial(_moved_block, shifts=shifts), dtype=np.float32)
+    out = np.empty(data.shape, np.float32)
+
+    def move(i: int) -> None:
+        out[i] = moved_back(data[i], shifts[i])
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for i, _ in enumerate(pool.map(move, range(len(data)))):
+            if progress is not None:
+                progress((i + 1) / len(data), "moving frames")
+    return out
+
+
+def _moved_block(block: NDArray[Any], shifts: Float64Array, block_info: Any = None) -> Float32Array:
+    first, last = block_info[0]["array-location"][0]
+    return np.stack([moved_back(frame, shift) for frame, shift in zip(block, shifts[first:last], strict=True)])

@@ -1,0 +1,204 @@
+"""The shifts of a stack with their errors: a start, frames that show little, the joint fit, a check of each frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from napari_xanes._typing import BoolArray, Float32Array, Float64Array
+from napari_xanes.progress import Progress, part
+from napari_xanes.registration.drift import Drift
+from napari_xanes.registration.fourier import (
+    HIGHEST,
+    LOWEST,
+    Band,
+    Coefficients,
+    Window,
+    band_of,
+    coefficients,
+    common_window,
+)
+from napari_xanes.registration.joint import Fit, fit
+from napari_xanes.registration.learning import first_model
+from napari_xanes.registration.start import rematched, start
+from napari_xanes.registration.tracking import tracked
+
+Frames = Callable[[], Iterator[Float32Array]]
+"""Reads the frames, each of shape (Y, X) and without missing values, one after the other."""
+
+Box = tuple[int, int, int, int]
+"""Rows and columns y0, y1, x0, x1 of a part of the image."""
+
+_START_HIGHEST = 0.25
+_ROUNDS, _STEPS, _PASSES = 4, 15, 3
+_SAME_PLACE = 0.05
+"""Pixels by which a window may be off: it fades out over many more."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Shifts of frames on a common grid.
+
+    Parameters
+    ----------
+    shifts : ndarray, shape (E, 2)
+        Where the content of each frame lies, (dy, dx) in pixels, relative to the mean of the frames that were found;
+        between these by interpolation.
+    sigma : ndarray, shape (E, 2)
+        Standard errors relative to the mean of all shifts; NaN for frames that were not found.
+    residual : ndarray, shape (E,)
+        Root mean square of what the fit leaves, over the noise; NaN for frames that were not found.
+    found : ndarray of bool, shape (E,)
+        Frames that show something of what the others show.
+    """
+
+    shifts: Float64Array
+    sigma: Float64Array
+    residual: Float64Array
+    found: BoolArray
+
+
+def estimate(
+    frames: Frames,
+    count: int,
+    shape: tuple[int, int],
+    *,
+    spectra: Float64Array | None = None,
+    box: Box | None = None,
+    progress: Progress | None = None,
+) -> Estimate:
+    """Find the shifts of all frames together.
+
+    Parameters
+    ----------
+    frames : callable
+        Reads the frames anew each time.
+    count : int
+        Number of frames.
+    shape : tuple of int
+        Height and width of a frame.
+    spectra : ndarray, shape (E, R), optional
+        Spectra of what is in the sample; by default the leading ones of the data.
+    box : tuple of int, optional
+        Part of the image to look at.
+    progress : callable, optional
+        Called with the fraction done.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two frames have something in common.
+    """
+    band = band_of(shape, LOWEST, _START_HIGHEST)
+    everything = np.ones(count, dtype=bool)
+    shifts = np.zeros((count, 2))
+    data, noise, share = whitened(frames, band, shifts, everything, box, part(progress, 0.0, 0.25))
+    filled = (np.abs(data) ** 2).mean(axis=1) > 0
+    found = np.zeros(count, dtype=bool)
+    if filled.any():
+        shifts[filled], found[filled] = start(band, data[filled])
+    if found.sum() < 2:
+        raise ValueError("no two frames show the same: nothing that can be aligned is seen in them")
+    shifts, found = tracked(band, data, shifts, found)
+    shifts = _joint(band, data, noise, share, shifts, found, spectra, rounds=_ROUNDS)[0]
+    band = band_of(shape, LOWEST, HIGHEST)
+    for i in range(_PASSES):
+        # The window moves with the sample; with better shifts, it is in a better place.
+        before = shifts
+        data, noise, share = whitened(frames, band, shifts, found, box, part(progress, 0.4 + 0.2 * i, 0.5 + 0.2 * i))
+        shifts, result = _joint(band, data, noise, share, shifts, found, spectra)
+        if np.abs(shifts - before)[found].max() < _SAME_PLACE:
+            break
+    return _checked(shifts, found, result)
+
+
+def whitened(
+    frames: Frames,
+    band: Band,
+    shifts: Float64Array,
+    found: BoolArray,
+    box: Box | None = None,
+    progress: Progress | None = None,
+) -> tuple[Coefficients, Float64Array, float]:
+    """Return the coefficients (E, K) of all frames in units of their noise, this noise (E,), and `Window.share`."""
+    window: Window = common_window(band.shape, shifts[found], box)
+    data, power = coefficients(frames(), len(shifts), band, window, shifts, progress)
+    noise = np.sqrt(power)
+    seen = noise > 1e-6 * noise.max()
+    # Simulated frames without noise are as good as the best of others.
+    signal = np.sqrt((np.abs(data) ** 2).mean(axis=1))
+    noise = np.where(seen, np.maximum(noise, 1e-4 * signal), noise.max() or 1.0)
+    data *= np.where(seen, 1 / noise, 0).astype(np.float32)[:, None]
+    return data, noise, window.share(band.shape)
+
+
+def _joint(
+    band: Band,
+    data: Coefficients,
+    noise: Float64Array,
+    share: float,
+    shifts: Float64Array,
+    found: BoolArray,
+    spectra: Float64Array | None,
+    *,
+    rounds: int = 1,
+) -> tuple[Float64Array, Fit]:
+    """Fit all found frames together; in the first rounds, frames that fit better elsewhere are moved.
+
+    The first of several rounds takes the frames of strong contrast only: they tell the sample from the pattern of the
+    detector, which is then taken from the others.
+    """
+    current = shifts - shifts[found].mean(axis=0)
+    drift = Drift(np.flatnonzero(found).astype(np.float64), np.ones(2))
+    drift = drift.learned(current[found], np.zeros((2 * int(found.sum()), 2 * int(found.sum()))))
+    for i in range(rounds):
+        some = _strong(data, found) if i == 0 and rounds > 1 else found
+        known = None if spectra is None else spectra[some]
+        drift = replace(drift, position=np.flatnonzero(some).astype(np.float64))
+        model = first_model(band, data[some], current[some], noise[some], known)
+        result = fit(band, data[some], current[some], model, drift, share, steps=_STEPS if rounds == 1 else 6)
+        drift = result.drift
+        current[some] = result.shifts + current[some].mean(axis=0)
+        if i == rounds - 1:
+            break
+        pattern = (result.model.pattern * noise[some]).mean() / noise
+        clean = data[found] - pattern[found].astype(np.float32)[:, None] * result.found.fixed
+        current[found], moved = rematched(band, clean, result.found.maps, current[found])
+        if i and not moved.any():
+            break
+    return current - current[found].mean(axis=0), result
+
+
+def _strong(data: Coefficients, found: BoolArray) -> BoolArray:
+    """Return the half of the found frames whose contrast is strongest; all of a few."""
+    power = (np.abs(data) ** 2).sum(axis=1)
+    return found & (power >= np.median(power[found])) if found.sum() >= 12 else found
+
+
+_LEAST_TOLD, _UNSEEN = 0.5, 0.25
+"""A frame shows nothing if it tells less than half as much of its shift as the drift of the others does, and no more
+than to a quarter of a pixel."""
+
+
+def _checked(shifts: Float64Array, found: BoolArray, result: Fit) -> Estimate:
+    """Return the estimate, in which a frame that tells nothing of its shift has the place of its neighbours."""
+    count = int(found.sum())
+    least = np.minimum(_LEAST_TOLD / result.drift.variance, 1 / _UNSEEN**2)
+    told = (result.own > least).all(axis=1)
+    foreign = (result.residual**2 - 1 > 2 * result.explained) & (result.residual > 2)
+    good = np.flatnonzero(found)[told & ~foreign]
+    seen = np.zeros(len(shifts), dtype=bool)
+    seen[good] = True
+    if good.size < 2:
+        raise ValueError("no two frames show the same: nothing that can be aligned is seen in them")
+    numbers = np.arange(len(shifts))
+    placed = np.stack([np.interp(numbers, good, shifts[good, axis]) for axis in (0, 1)], axis=1)
+    sigma, residual = np.full((len(shifts), 2), np.nan), np.full(len(shifts), np.nan)
+    # What the model leaves beyond the noise widens the errors.
+    excess = np.maximum(result.residual, 1.0)
+    sigma[found] = np.sqrt(np.diag(result.covariance)).reshape(2, count).T * excess[:, None]
+    residual[found] = result.residual
+    sigma[~seen], residual[~seen] = np.nan, np.nan
+    return Estimate(placed - placed[good].mean(axis=0), sigma, residual, seen)

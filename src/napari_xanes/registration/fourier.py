@@ -1,0 +1,223 @@
+"""Fourier coefficients of frames in a band of frequencies, which is all that registration looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, ndimage
+
+from napari_xanes._typing import BoolArray, Float32Array, Float64Array, IndexArray
+from napari_xanes.progress import Progress
+
+Coefficients = NDArray[np.complex64]
+"""Shape (E, K): K coefficients of each frame."""
+
+LOWEST, HIGHEST = 0.05, 0.30
+"""Band in cycles per pixel: lower frequencies hold flats and lines of the beam, higher ones hold noise."""
+
+_RINGS = 25
+_LEAST_IN_RING = 24
+
+
+@dataclass(frozen=True)
+class Band:
+    """Frequencies of an image, sorted into rings of about equal length.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Height and width of the transformed image.
+    row, column : ndarray of int, shape (K,)
+        Where the coefficients are in the output of ``rfft2``.
+    ky, kx : ndarray, shape (K,)
+        Frequencies in cycles per pixel.
+    ring : ndarray of int, shape (K,)
+        Number of the ring, from 0; increasing.
+    """
+
+    shape: tuple[int, int]
+    row: IndexArray
+    column: IndexArray
+    ky: Float32Array
+    kx: Float32Array
+    ring: IndexArray
+
+    @property
+    def n_rings(self) -> int:
+        """Number of rings."""
+        return int(self.ring[-1]) + 1
+
+    @property
+    def in_ring(self) -> Float64Array:
+        """Number of coefficients in each ring."""
+        return np.bincount(self.ring).astype(np.float64)
+
+    def ring_sums(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the sums (..., n_rings) of values (..., K) over each ring."""
+        starts = np.searchsorted(self.ring, np.arange(self.n_rings))
+        return np.add.reduceat(values, starts, axis=-1)
+
+    def keep(self, which: BoolArray) -> Band:
+        """Return the band without some rings (boolean, one per ring)."""
+        chosen = which[self.ring]
+        number = np.cumsum(which) - 1
+        parts = {name: getattr(self, name)[chosen] for name in ("row", "column", "ky", "kx")}
+        return Band(self.shape, **parts, ring=number[self.ring[chosen]])
+
+
+def band_of(shape: tuple[int, int], lowest: float = LOWEST, highest: float = HIGHEST) -> Band:
+    """Return the frequencies of an image between two limits, in cycles per pixel."""
+    ky, kx = np.meshgrid(np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1]), indexing="ij")
+    length = np.hypot(ky, kx)
+    # Of each pair k, -k one is enough; both are in the first column.
+    inside = (length >= lowest) & (length < highest) & ~((kx == 0) & (ky < 0))
+    row, column = np.nonzero(inside)
+    length = length[inside]
+    order = np.argsort(length, kind="stable")
+    # Rings are wide enough for averages.
+    share = (length[order] - lowest) / (highest - lowest)
+    ring = np.minimum((share * _RINGS).astype(np.intp), _RINGS - 1)
+    ring = _merged(ring)
+    row, column = row[order], column[order]
+    return Band(shape, row, column, ky[row, column].astype(np.float32), kx[row, column].astype(np.float32), ring)
+
+
+def _merged(ring: IndexArray) -> IndexArray:
+    """Join rings of few coefficients with their neighbours, and number them anew."""
+    counts = np.bincount(ring)
+    number, held, names = 0, 0, []
+    for count in counts:
+        if held >= _LEAST_IN_RING:
+            number, held = number + 1, 0
+        names.append(number)
+        held += int(count)
+    if number and held < _LEAST_IN_RING:
+        names = [min(name, number - 1) for name in names]
+    return np.asarray(names, dtype=np.intp)[ring]
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of the sample that is looked at: it moves with the sample and fades out at its borders.
+
+    ``lower`` and ``upper`` are its ends (y, x) on the aligned grid, ``taper`` the length over which it fades out.
+    """
+
+    lower: tuple[float, float]
+    upper: tuple[float, float]
+    taper: float
+
+    def at(self, shift: Float64Array, shape: tuple[int, int]) -> tuple[Float32Array, Float32Array]:
+        """Return the weights of rows and columns of a frame whose content lies `shift` from the aligned grid."""
+        weights = []
+        for axis in (0, 1):
+            position = np.arange(shape[axis]) - shift[axis]
+            inside = np.minimum(position - self.lower[axis], self.upper[axis] - position) + 0.5
+            weights.append((0.5 - 0.5 * np.cos(np.pi * np.clip(inside / self.taper, 0, 1))).astype(np.float32))
+        return weights[0], weights[1]
+
+    def share(self, shape: tuple[int, int]) -> float:
+        """Return the number of independent coefficients over their number.
+
+        A window that hides half of the image has all coefficients, but neighbours share their noise.
+        """
+        rows, columns = (weights.astype(np.float64) for weights in self.at(np.zeros(2), shape))
+        used = [(w**2).sum() ** 2 / max((w**4).sum(), 1e-30) / w.size for w in (rows, columns)]
+        return float(used[0] * used[1])
+
+
+def common_window(
+    shape: tuple[int, int], shifts: Float64Array, box: tuple[float, float, float, float] | None
+) -> Window:
+    """Return the largest window that all frames see, inside a box (y0, y1, x0, x1) of the aligned grid."""
+    y0, y1, x0, x1 = box or (0, shape[0], 0, shape[1])
+    low, high = shifts.min(axis=0), shifts.max(axis=0)
+    lower = (max(y0, -low[0]), max(x0, -low[1]))
+    upper = (min(y1 - 1.0, shape[0] - 1 - high[0]), min(x1 - 1.0, shape[1] - 1 - high[1]))
+    return Window(lower, upper, taper_of((int(upper[0] - lower[0]), int(upper[1] - lower[1]))))
+
+
+def taper_of(extent: tuple[int, int]) -> float:
+    """Return the length over which a window of this extent fades out, in pixels."""
+    return float(np.clip(min(extent) / 16, 2, 16))
+
+
+def coefficients(
+    frames: Iterator[Float32Array],
+    count: int,
+    band: Band,
+    window: Window,
+    shifts: Float64Array,
+    progress: Progress | None = None,
+) -> tuple[Coefficients, Float64Array]:
+    """Transform frames inside the window that moves with their content.
+
+    Parameters
+    ----------
+    frames : iterator of ndarray, shape (Y, X)
+        `count` frames.
+    count : int
+        Number of frames.
+    band : Band
+        Coefficients to keep.
+    window : Window
+        What is looked at.
+    shifts : ndarray, shape (E, 2)
+        Where the window lies in each frame.
+    progress : callable, optional
+        Called with the fraction of frames done.
+
+    Returns
+    -------
+    coefficients : ndarray, complex64, shape (E, K)
+        Divided by the root of the window's energy: white noise of unit variance has unit power.
+    noise : ndarray, shape (E,)
+        Power at frequencies that hold noise only.
+    """
+    out = np.empty((count, band.row.size), np.complex64)
+    noise = np.empty(count)
+    ky, kx = np.fft.fftfreq(band.shape[0])[:, None], np.fft.rfftfreq(band.shape[1])[None]
+    corner = np.hypot(ky, kx) > 0.5
+    for i, frame in enumerate(frames):
+        rows, columns = window.at(shifts[i], band.shape)
+        energy = float((rows.astype(float) ** 2).sum() * (columns.astype(float) ** 2).sum())
+        total = float(rows.sum(dtype=float) * columns.sum(dtype=float))
+        mean = np.float32(rows @ frame @ columns / total) if total else np.float32(0)
+        transform = fft.rfft2((frame - mean) * (rows[:, None] * columns), workers=WORKERS)
+        transform /= np.float32(np.sqrt(max(energy, 1e-30)))
+        out[i] = transform[band.row, band.column]
+        noise[i] = np.median(np.abs(transform[corner]).astype(np.float64) ** 2) / np.log(2)
+        if progress is not None:
+            progress((i + 1) / count, "transforming frames")
+    return out, noise
+
+
+WORKERS = -1
+"""Threads of a transform: all cores."""
+
+
+def filled(frame: NDArray[Any]) -> Float32Array:
+    """Return a frame as float32 with missing values replaced by the mean around them."""
+    values = np.asarray(frame, dtype=np.float32)
+    missing = ~np.isfinite(values)
+    if not missing.any():
+        return values
+    known = np.where(missing, np.float32(0), values)
+    weight = ndimage.gaussian_filter((~missing).astype(np.float32), 2.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        around = ndimage.gaussian_filter(known, 2.0) / weight
+    mean = known.sum(dtype=np.float64) / max(1, (~missing).sum())
+    return np.where(missing, np.where(weight > 1e-3, around, np.float32(mean)), values).astype(np.float32)
+
+
+def phases(band: Band, shifts: Float64Array) -> Coefficients:
+    """Return exp(2 pi i k . shift), (E, K), which moves content back by its shift."""
+    rows = np.exp(2j * np.pi * np.outer(shifts[:, 0], np.fft.fftfreq(band.shape[0]))).astype(np.complex64)
+    columns = np.exp(2j * np.pi * np.outer(shifts[:, 1], np.fft.rfftfreq(band.shape[1]))).astype(np.complex64)
+    result: Coefficients = rows[:, band.row]
+    result *= columns[:, band.column]
+    return result

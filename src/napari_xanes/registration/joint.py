@@ -1,0 +1,128 @@
+"""The shifts of the highest posterior, by Gauss-Newton steps; see `likelihood`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_xanes._typing import Float64Array
+from napari_xanes.registration.drift import Drift
+from napari_xanes.registration.fourier import Band, Coefficients, phases
+from napari_xanes.registration.learning import learned
+from napari_xanes.registration.likelihood import Model, Posterior, gradient, hessian, posterior
+
+_LARGEST_STEP = 0.5
+"""Most pixels of a step, beyond which the phase is no longer linear in the shift."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Shifts (E, 2) with their covariance (2E, 2E), and what else was learned.
+
+    ``own`` (E, 2) is what each frame alone tells of its shift, one over a variance; ``residual`` (E,) is the root mean
+    square of what is left, in units of the noise; ``explained`` (E,) the mean square of what the maps explain.
+    """
+
+    shifts: Float64Array
+    covariance: Float64Array
+    model: Model
+    found: Posterior
+    drift: Drift
+    own: Float64Array
+    residual: Float64Array
+    explained: Float64Array
+
+
+def fit(
+    band: Band,
+    data: Coefficients,
+    shifts: Float64Array,
+    model: Model,
+    drift: Drift,
+    share: float,
+    *,
+    steps: int = 10,
+    tolerance: float = 5e-4,
+) -> Fit:
+    """Find the shifts of the highest posterior by Gauss-Newton steps.
+
+    Parameters
+    ----------
+    band : Band
+        Frequencies of the coefficients.
+    data : ndarray, complex64, shape (E, K)
+        Coefficients in units of their noise.
+    shifts : ndarray, shape (E, 2)
+        Start, in pixels.
+    model : Model
+        Start of what is learned.
+    drift : Drift
+        Prior of the shifts.
+    share : float
+        Share of the coefficients that are independent; see `Window.share`.
+    steps : int
+        Most steps.
+    tolerance : float
+        Largest change of a shift, in pixels, after which the fit ends.
+    """
+    count = len(data)
+    for i in range(steps):
+        phase = phases(band, shifts)
+        fixed = phase * model.pattern.astype(np.float32)[:, None]
+        phase *= data
+        found = posterior(band, phase, fixed, model)
+        curvature = share * hessian(band, fixed, model, found)
+        prior = drift.half_curvature()
+        inverse = _inverse(_without_common(curvature + prior))
+        slope = share * gradient(band, phase, fixed, model, found).T.ravel() - prior @ shifts.T.ravel()
+        step = (inverse @ slope).reshape(2, count).T
+        largest = float(np.abs(step).max())
+        if largest < tolerance or i == steps - 1:
+            break
+        shifts = shifts + step * min(1.0, _LARGEST_STEP / max(largest, 1e-12))
+        shifts = shifts - shifts.mean(axis=0)
+        drift = drift.learned(shifts, 0.5 * inverse)
+        model = learned(band, phase, fixed, model, found)
+    residual, explained = _per_frame(band, phase, fixed, model, found)
+    own = 2 * np.diag(curvature).reshape(2, count).T
+    return Fit(shifts, _of_differences(0.5 * inverse, count), model, found, drift, own, residual, explained)
+
+
+def _per_frame(
+    band: Band, aligned: Coefficients, fixed: Coefficients, model: Model, found: Posterior
+) -> tuple[Float64Array, Float64Array]:
+    """Return the residual and what the maps explain of each frame; see `Fit`."""
+    spectra = model.spectra.astype(np.float32)
+    maps = spectra @ found.maps
+    left = aligned - maps - fixed * found.fixed
+    freedom = np.zeros(len(spectra))
+    for size, spread in zip(band.in_ring, found.spread, strict=True):
+        freedom += size * (1 - ((model.spectra @ spread) * model.spectra).sum(axis=1))
+    mean_square = _squares(left) / np.maximum(freedom, 1.0)
+    return np.sqrt(mean_square), _squares(maps) / maps.shape[1]
+
+
+def _squares(values: Coefficients) -> Float64Array:
+    """Return the sum of squares of each row."""
+    parts = values.view(np.float32)
+    return np.asarray(np.einsum("ek,ek->e", parts, parts), dtype=np.float64)
+
+
+def _inverse(matrix: Float64Array) -> Float64Array:
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+
+
+def _without_common(matrix: Float64Array) -> Float64Array:
+    """Return a Hessian whose free direction, a common shift of all frames, is held."""
+    count = len(matrix) // 2
+    weight = max(float(np.trace(matrix)) / len(matrix), 1e-6)
+    common = np.kron(np.eye(2), np.ones((count, count)) / count)
+    return matrix + weight * common + 1e-9 * weight * np.eye(2 * count)
+
+
+def _of_differences(covariance: Float64Array, count: int) -> Float64Array:
+    """Return the covariance of shifts relative to their mean."""
+    project = np.kron(np.eye(2), np.eye(count) - 1 / count)
+    result: Float64Array = project @ covariance @ project
+    return result
