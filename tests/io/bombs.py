@@ -23,6 +23,7 @@ ENERGY = samples.ENERGY
 GREY = {"photometric": "minisblack"}
 LAYOUTS = {
     "nexus": hdf5_layouts._nxstxm,
+    "als_stxm": hdf5_layouts._als,
     "hermes": hdf5_layouts._hermes,
     "mistral": hdf5_layouts._mistral,
     "pyxas_series": hdf5_layouts._pyxas_series,
@@ -32,6 +33,7 @@ LAYOUTS = {
     "exchange": hdf5_layouts._aps,
     "exchange_mantis": hdf5_layouts._mantis,
     "ptychography": hdf5_layouts._cxi,
+    "xrf_maps": hdf5_layouts._xrf_maps,
 }
 """Layouts of HDF5 files: each function writes a file and returns the names of the images and energies."""
 

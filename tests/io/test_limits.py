@@ -17,8 +17,19 @@ from napari_xanes.io.unpacked_size import unpacked_size
 SAMPLES = {"stack": samples.STACKS, "spectra": samples.SPECTRA, "maps": samples.MAPS}
 BOMBS = {"stack": bombs.STACKS, "spectra": bombs.SPECTRA, "maps": {}}
 GROUPS = {
-    "hdf5": ("nexus", "hermes", "mistral", "pyxas", "fxi", "exchange", "exchange_mantis", "hdf5_maps", "nxxas"),
-    "series": ("fxi_tomography", "pyxas_series", "ptychography", "xrm_series", "txrm_series", "edf_series"),
+    "hdf5": (
+        "nexus",
+        "als_stxm",
+        "hermes",
+        "mistral",
+        "pyxas",
+        "fxi",
+        "exchange",
+        "exchange_mantis",
+        "hdf5_maps",
+        "nxxas",
+    ),
+    "series": ("fxi_tomography", "pyxas_series", "ptychography", "xrf_maps", "xrm_series", "txrm_series", "edf_series"),
     "images": ("tiff", "tiff_maps", "zeiss", "mrc", "arrays", "stony_brook", "stony_brook_netcdf", "axis"),
     "text": (
         "zarr_folder",

@@ -152,9 +152,9 @@ def _stack(path: Path, file: h5py.File, detector: _Detector, at: int, available:
     notes = choice_note(at, available)
     data = _binned(file, detector)
     raw = _raw(file, detector)
-    if raw is not None and (data is None or filled_length(raw) > filled_length(data)):
-        n_samples = raw.shape[2] / _pixels(file, detector).size
-        data = _rebinned_stack(path, file, detector, raw.shape)
+    if raw is not None and (data is None or filled_length(raw[0]) > filled_length(data)):
+        n_samples = raw[1][2] / _pixels(file, detector).size
+        data = _rebinned_stack(path, file, detector, raw[1])
         notes.append(
             f"lines were read out {n_samples:g} times for each pixel, and sorted into the pixels by their measured "
             "positions; a pixel is the mean of its samples times that number, NaN without one"
@@ -203,15 +203,13 @@ def _binned(file: h5py.File, detector: _Detector) -> Any:
     return data[:, 0] if images.ndim == 4 else data
 
 
-def _raw(file: h5py.File, detector: _Detector) -> Any:
-    """Return what was read out along each line, (E, Y, N); None if it can't be sorted into pixels."""
+def _raw(file: h5py.File, detector: _Detector) -> tuple[h5py.Dataset, tuple[int, int, int]] | None:
+    """Return what was read out along each line and its shape (E, Y, N); None if it can't be sorted into pixels."""
     counts, positions = (array(file, name) if name else None for name in (detector.raw, detector.positions))
     if counts is None or positions is None or counts.shape != positions.shape or counts.ndim not in (2, 3):
         return None
     shape = _line_shape(file, detector, counts.shape)
-    if shape is None:
-        return None
-    return np.asarray(counts[()]).reshape(shape) if counts.ndim == 2 else load(counts)
+    return None if shape is None else (counts, shape)
 
 
 def _line_shape(file: h5py.File, detector: _Detector, shape: tuple[int, ...]) -> tuple[int, int, int] | None:
@@ -233,7 +231,7 @@ def _pixels(file: h5py.File, detector: _Detector) -> NDArray[np.float64]:
     return np.asarray(pixels[()], np.float64)
 
 
-def _rebinned_stack(path: Path, file: h5py.File, detector: _Detector, shape: tuple[int, ...]) -> Any:
+def _rebinned_stack(path: Path, file: h5py.File, detector: _Detector, shape: tuple[int, int, int]) -> Any:
     pixels = _pixels(file, detector)
     frames = [
         only_unchanged(path, partial(_rebinned_frame, path, detector, number, (shape[1], shape[2]), pixels))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from napari_xanes.io.energies import looks_like_energies, to_ev
 from napari_xanes.io.energy_names import energies_in
 from napari_xanes.io.length_units import length_in_um
-from napari_xanes.io.metadata_json import expect_mappings, parse_numbers
+from napari_xanes.io.metadata_json import expect_mappings
 from napari_xanes.io.zarr.nodes import arrays, attributes, child
+from napari_xanes.io.zarr.ome_transforms import NotUsedError, geometry
 
-_STEPS = "coordinateTransformations"
 _ENERGY_UNITS = {"ev": "eV", "electronvolt": "eV", "kev": "keV", "kiloelectronvolt": "keV"}
 _LENGTHS = {"micrometer": "um", "nanometer": "nm", "millimeter": "mm", "meter": "m", "angstrom": "angstrom"}
+_MOST_NAMES = 20
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Image:
         Step and origin along each axis, in its unit.
     names : tuple of str
         Names of the channels.
+    notes : tuple of str
+        What people should know of the image, and what else is in the store.
     """
 
     array: Any
@@ -43,16 +46,31 @@ class Image:
     scale: tuple[float, ...] = ()
     translation: tuple[float, ...] = ()
     names: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+
+    @property
+    def plane(self) -> tuple[int, int]:
+        """The axes Y and X: those of these names, else the last two."""
+        names = [str(axis.get("name", "")).lower() for axis in self.axes]
+        if names.count("y") == names.count("x") == 1:
+            return names.index("y"), names.index("x")
+        return self.array.ndim - 2, self.array.ndim - 1
+
+    @property
+    def others(self) -> list[int]:
+        """The axes beside Y and X, in their order."""
+        return [number for number in range(self.array.ndim) if number not in self.plane]
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """Lengths of the axes before (Y, X) that are longer than 1."""
-        return tuple(n for n in self.array.shape[:-2] if n > 1)
+        """Lengths of the axes beside (Y, X) that are longer than 1."""
+        return tuple(self.array.shape[n] for n in self.others if self.array.shape[n] > 1)
 
     @property
     def energy_axis(self) -> int | None:
         """The axis that says that it is the energy."""
-        for number, axis in enumerate(self.axes[:-2]):
+        for number in self.others if self.axes else ():
+            axis = self.axes[number]
             has_energy_unit = str(axis.get("unit", "")).lower() in _ENERGY_UNITS
             if has_energy_unit or "energy" in (str(axis.get("name", "")).lower(), str(axis.get("type", "")).lower()):
                 return number
@@ -64,18 +82,17 @@ class Image:
         Raises
         ------
         ValueError
-            If no axis has one entry per energy, or more than two axes come before (Y, X).
+            If no axis has one entry per energy, or more than two axes are left beside (Y, X).
         """
-        leading = range(data.ndim - 2)
-        candidates = [n for n in leading if data.shape[n] == n_energies]
+        candidates = [n for n in self.others if data.shape[n] == n_energies]
         axis = self.energy_axis if self.energy_axis is not None else (candidates[0] if candidates else None)
         if axis is None:
             raise ValueError(f"{n_energies} energies for an image of shape {data.shape}")
-        slice_axes = [n for n in leading if n != axis and data.shape[n] > 1]
+        slice_axes = [n for n in self.others if n != axis and data.shape[n] > 1]
         if len(slice_axes) > 1:
             raise ValueError(f"an image of shape {data.shape} has too many axes; write one field or time at a time")
-        order = [axis, *slice_axes, data.ndim - 2, data.ndim - 1]
-        single_axes = [n for n in leading if n not in order]
+        order = [axis, *slice_axes, *self.plane]
+        single_axes = [n for n in self.others if n not in order]
         images = data
         if [*single_axes, *order] != list(range(data.ndim)):
             # Only where it must be: dask reads whole chunks for every pixel of what is turned.
@@ -107,7 +124,7 @@ def image_of(root: Any) -> Image | None:
         return Image(root) if root.ndim in (3, 4) else None
     for group in (root, child(root, "0")):
         if group is not None and not hasattr(group, "shape") and (image := _multiscale(group)):
-            return image
+            return image if group is root else replace(image, notes=(*image.notes, *_other_images(root)))
     stacks = [array for array in arrays(root) if array.ndim in (3, 4)]
     return Image(stacks[0], root) if len(stacks) == 1 else None
 
@@ -118,35 +135,44 @@ def _multiscale(group: Any) -> Image | None:
     scales = metadata.get("multiscales") if isinstance(metadata, dict) else None
     if not scales:
         return None
+    if "image-label" in metadata:
+        raise NotUsedError(
+            "it holds labels of an image and no images at photon energies; open the image that they are of"
+        )
     first = expect_mappings(scales, "multiscales")[0]
     level = expect_mappings(first["datasets"], "datasets")[0]
     array = child(group, str(level["path"]))
     if not hasattr(array, "shape") or array.ndim not in (3, 4, 5):
         return None
-    # Versions before 0.4 name the axes by letters.
-    letters = first.get("axes", "tczyx")
-    if not isinstance(letters, list | str):
-        raise ValueError(f"its OME metadata have {letters!r} as axes: damaged")
-    axes = tuple(axis if isinstance(axis, dict) else {"name": str(axis)} for axis in letters)
-    if len(axes) != array.ndim:
-        raise ValueError(f"{len(axes)} axes are named for an image of shape {array.shape}")
-    scale, translation = np.ones(array.ndim), np.zeros(array.ndim)
-    for step in (step for entry in (level, first) for step in expect_mappings(entry.get(_STEPS, []), _STEPS)):
-        if step.get("type") == "scale":
-            factor = parse_numbers(step["scale"])
-            scale, translation = scale * factor, translation * factor
-        elif step.get("type") == "translation":
-            translation = translation + parse_numbers(step["translation"])
-    if scale.shape != (array.ndim,) or translation.shape != (array.ndim,):
-        raise ValueError(f"its coordinate transformations do not fit an image of shape {array.shape}")
+    axes, scale, translation, notes = geometry(first, level, array.ndim)
     channels = metadata["omero"].get("channels", []) if isinstance(metadata.get("omero"), dict) else []
     names = tuple(str(channel.get("label", "")) for channel in expect_mappings(channels, "channels"))
-    return Image(array, group, axes, tuple(scale.tolist()), tuple(translation.tolist()), names)
+    notes += _labels(group)
+    return Image(array, group, axes, tuple(scale.tolist()), tuple(translation.tolist()), names, tuple(notes))
+
+
+def _labels(group: Any) -> list[str]:
+    """Return a note that names the label images of an image; none if it has none."""
+    labels = child(group, "labels")
+    if labels is None or hasattr(labels, "shape"):
+        return []
+    metadata = attributes(labels)
+    listed = metadata["ome"] if isinstance(metadata.get("ome"), dict) else metadata
+    names = listed.get("labels")
+    if not isinstance(names, list) or not names:
+        return []
+    return [f"its label images are not read: {', '.join(str(name)[:40] for name in names[:_MOST_NAMES])}"]
+
+
+def _other_images(root: Any) -> list[str]:
+    """Return a note if a store holds more images than the first one, as bioformats2raw writes them."""
+    others = [str(number) for number in range(1, _MOST_NAMES) if child(root, str(number)) is not None]
+    return [f"image 0 was read; open the folders {', '.join(others)} in it for the others"] if others else []
 
 
 def energies_of(image: Image) -> tuple[NDArray[np.float64], str] | None:
     """Return energies in eV and their unit, from the names of channels or the scale of an axis in eV or keV."""
-    if (name_energies := energies_in(image.names)) is not None and name_energies[0].size in image.array.shape[:-2]:
+    if (name_energies := energies_in(image.names)) is not None and name_energies[0].size in image.counts:
         return name_energies
     axis = image.energy_axis
     unit = None if axis is None else _ENERGY_UNITS.get(str(image.axes[axis].get("unit", "")).lower())

@@ -20,6 +20,7 @@ from napari_xanes.io.sidecar import only_fitting, same_stem
 from napari_xanes.io.unchanged import FileState, unchanged
 from napari_xanes.io.zarr.nodes import attributes, child
 from napari_xanes.io.zarr.ome import Image, energies_of, image_of
+from napari_xanes.io.zarr.ome_transforms import NotUsedError
 from napari_xanes.stack import Quantity
 
 OWN = "napari_xanes"
@@ -62,6 +63,8 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
             return "no image stack in it, neither OME multiscales nor one array (E, Y, X)"
         if energies is None and _energies(path, root, image) is None:
             return "no energies in it: put them into an array 'energy', or pass energies="
+    except NotUsedError as error:
+        return str(error)
     except DAMAGE_ERRORS as error:
         # Stores hold all kinds of things (plates, tables, text) that other programs understand.
         return f"damaged, or nothing that is understood ({one_line(f'{type(error).__name__}: {error}')})"
@@ -107,7 +110,7 @@ def _read(path: Path, energies: Any) -> RawStack:
     quantity: Any = attributes(root).get("quantity")
     if quantity not in get_args(Quantity):
         quantity, metadata["quantity_source"] = guess_quantity(data)
-    return RawStack(data, values, quantity, size, metadata, stored.told())
+    return RawStack(data, values, quantity, size, metadata, stored.told(), list(image.notes))
 
 
 def _energies(path: Path, root: Any, image: Image) -> tuple[Any, dict[str, Any]] | None:
