@@ -150,3 +150,52 @@ def test_hdf5_that_follows_a_block_of_other_content(tmp_path, frames):
     with h5py.File(path, "w", userblock_size=512) as file:
         file["img_xanes"], file["X_eng"] = frames, np.array(KEV)
     np.testing.assert_array_equal(io.read(path).data, frames)
+
+
+def small(path, data, energy, scan, axes, **positions):
+    with h5py.File(path, "w") as file:
+        entry = file.create_group("entry1")
+        entry["definition"] = [b"NXstxm"]
+        group = entry.create_group("counter0")
+        group.attrs["NX_class"], group.attrs["signal"] = b"NXdata", b"data"
+        group.attrs["axes"] = [name.encode() for name in axes]
+        group["data"], group["energy"], group["stxm_scan_type"] = data, energy, [scan.encode()]
+        for name, values in positions.items():
+            group[name] = values
+    return path
+
+
+@pytest.mark.parametrize("axes", [("sample_y", "sample_x"), ("sample_x", "sample_y")])
+def test_a_single_image_is_a_stack_of_one_energy(axes, tmp_path, frames):
+    data = frames[0] if axes[0] == "sample_y" else frames[0].T
+    positions = {"sample_y": 0.25 * np.arange(3), "sample_x": 0.5 * np.arange(5)}
+    stack = io.read(small(tmp_path / "a.nxs", data, [710.0], "sample image", axes, **positions))
+    np.testing.assert_array_equal(stack.data, frames[:1])
+    assert (stack.energy.tolist(), stack.pixel_size) == ([710], (0.25, 0.5))
+    assert "a single image, for looking at" in stack.metadata["notes"][0]
+
+
+@pytest.mark.parametrize("axes", [("energy", "line_position"), ("line_position", "energy")])
+def test_a_line_scan_is_a_stack_of_one_row(axes, tmp_path, frames):
+    line = frames[:, 0]
+    data = line if axes[0] == "energy" else line.T
+    positions = {"sample_x": 0.3 * np.arange(5), "sample_y": 0.4 * np.arange(5)}
+    stack = io.read(small(tmp_path / "a.nxs", data, ENERGY, "sample line spectrum", axes, **positions))
+    np.testing.assert_array_equal(stack.data, line[:, None])
+    np.testing.assert_array_equal(stack.energy, ENERGY)
+    assert stack.pixel_size == (0.5, 0.5)
+
+
+def test_a_point_spectrum_is_a_stack_of_one_pixel(tmp_path, frames):
+    stack = io.read(small(tmp_path / "a.nxs", frames[:, 0, 0], ENERGY, "sample point spectrum", ("energy",)))
+    np.testing.assert_array_equal(stack.data, frames[:, :1, :1])
+
+
+def test_images_beside_a_stack_are_not_offered(tmp_path, write_nxstxm, frames):
+    path = write_nxstxm(tmp_path / "a.nxs", frames, ENERGY)
+    with (
+        h5py.File(path, "a") as file,
+        h5py.File(small(tmp_path / "b.nxs", frames[0], [710.0], "sample image", ("sample_y", "sample_x"))) as other,
+    ):
+        file.copy(other["entry1"], "entry0")
+    assert io.read(path).metadata["available"] == ["entry1/counter0"]

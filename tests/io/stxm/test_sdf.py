@@ -74,10 +74,49 @@ def test_sdf_i0_follows_unsorted_frames(tmp_path, write_sdf, frames):
     np.testing.assert_allclose(stack.metadata["i0"], [2, 3, 4])
 
 
-def test_other_sdf_scans_are_not_stacks(tmp_path, write_sdf, frames):
-    path = write_sdf(tmp_path, frames, (700.0, 705.0, 710.0, 720.0), flags="Image")
-    with pytest.raises(ValueError, match="no image stack but a 'NEXAFS Image Scan'"):
+def small(folder, image, kind, flags, *, p="Sample X", stack="", name="scan_a.xim"):
+    """Write a scan with one image: a header of its two axes, and the values."""
+    height, width = image.shape
+    x = ", ".join(str(700 + 5 * i if p == "Energy" else 0.2 * i) for i in range(width))
+    y = ", ".join(str(0.1 * i) for i in range(height))
+    axes = f'PAxis = {{ Name = "{p}"; Unit = "{"eV" if p == "Energy" else "um"}"; Points = ({width}, {x}); }}; '
+    axes += f'QAxis = {{ Name = "Sample Y"; Unit = "um"; Points = ({height}, {y}); }};'
+    header = f'ScanDefinition = {{ Type = "{kind}"; Flags = "{flags}"; Regions = (1, {{ {axes} }}); {stack} '
+    (folder / "scan.hdr").write_text(header + 'Channels = (1, { Name = "counter1"; }); };\n')
+    if name:
+        np.savetxt(folder / name, image, fmt="%.6f", delimiter="\t")
+    return folder / "scan.hdr"
+
+
+def test_a_single_image_opens_as_a_stack_of_one_energy(tmp_path, frames):
+    axis = 'StackAxis = { Name = "Energy"; Unit = "eV"; Points = (1, 710.5); };'
+    stack = io.read(small(tmp_path, frames[0], "Image Scan", "Image", stack=axis))
+    np.testing.assert_allclose(stack.data, frames[:1])
+    assert (stack.energy.tolist(), stack.pixel_size) == ([710.5], (0.1, 0.2))
+    assert "single image" in stack.metadata["notes"][0]
+    path = small(tmp_path, frames[0], "Image Scan", "Image")
+    with pytest.raises(ValueError, match="pass energies="):
         io.read(path)
+    np.testing.assert_allclose(io.read(path, energies=[710.5]).data, frames[:1])
+
+
+def test_a_line_scan_opens_as_a_stack_of_one_row(tmp_path, frames):
+    stack = io.read(small(tmp_path, frames[0], "NEXAFS Line Scan", "Image", p="Energy"))
+    np.testing.assert_allclose(stack.data[:, 0], frames[0].T)
+    assert (stack.energy.tolist(), stack.pixel_size) == ([700, 705, 710, 715, 720], (0.1, 0.1))
+    assert "line scan" in stack.metadata["notes"][0]
+
+
+def test_other_sdf_scans_are_not_stacks(tmp_path, frames):
+    for kind, flags, reason in (
+        ("Focus Scan", "Image", "no image stack but a 'Focus Scan'"),
+        ("NEXAFS Point Scan", "Spectra", "'NEXAFS Point Scan'.*; read its .xsp with read_spectra"),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            io.read(small(tmp_path, frames[0], kind, flags))
+    (tmp_path / "scan_a.xim").unlink()
+    with pytest.raises(OSError, match=r"scan_a\.xim, the image of the scan, is not there"):
+        io.read(small(tmp_path, frames[0], "Image Scan", "Image", name=""))
 
 
 def test_sdf_header_that_promises_too_much(tmp_path, write_sdf, frames):

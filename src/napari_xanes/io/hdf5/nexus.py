@@ -20,15 +20,18 @@ from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import choice_note, selected_index
 from napari_xanes.stack import Quantity
 
-_SCANS = {
+_NO_SAMPLE = {
     "sample focus": "a focus scan",
     "osa focus": "a focus scan",
     "osa image": "an image of the order-sorting aperture",
     "detector image": "an image of the detector",
-    "sample image": "a single image",
-    "sample line spectrum": "a line scan",
-    "sample point spectrum": "a point spectrum",
 }
+_SMALL = {
+    "image": "a single image, for looking at: steps and maps say how many energies they need",
+    "line": "a line scan: its places are the pixels of one row",
+    "point": "a point spectrum: its place is the only pixel",
+}
+"""Scans of fewer axes than a stack, which open as stacks of one energy, one row or one pixel."""
 
 
 def why_not_readable(path: Path) -> str | None:
@@ -77,14 +80,15 @@ def selected_stack(detectors: list[h5py.Group], select: str | int | None) -> Raw
     ValueError
         If none of them is a stack, or not the selected one.
     """
-    scans = [(group, _scan(group)) for group in detectors]
-    stacks = [group for group, reason in scans if reason is None]
-    if not stacks:
-        contents = ", ".join(dict.fromkeys(reason for _, reason in scans if reason)) or "no data"
+    scans = [(group, _kind(group)) for group in detectors]
+    # A file of stacks may hold images of the way there.
+    found = [(group, kind) for group, kind in scans if kind == "stack"] or [s for s in scans if s[1] in _SMALL]
+    if not found:
+        contents = ", ".join(dict.fromkeys(reason for _, reason in scans)) or "no data"
         raise ValueError(f"no image stack in it; it holds {contents}")
-    available = [group.name.lstrip("/") for group in stacks]
+    available = [group.name.lstrip("/") for group, _ in found]
     at = selected_index(select, available)
-    return _stack(stacks[at], at, available)
+    return _stack(*found[at], at, available)
 
 
 def _entries(file: h5py.File) -> list[h5py.Group]:
@@ -110,15 +114,29 @@ def _signal(group: h5py.Group) -> h5py.Dataset | None:
     return array(group, text(group.attrs.get("signal", "")) or "data")
 
 
-def _scan(group: h5py.Group) -> str | None:
-    """Return what the data of a detector are, or None if they are an image stack."""
-    kind = text(child(group, "stxm_scan_type")).lower()
+def _kind(group: h5py.Group) -> str:
+    """Return what the data of a detector are: stack, image, line or point, else why they are none of these."""
+    scan = text(child(group, "stxm_scan_type")).lower()
     data = _signal(group)
-    if kind in _SCANS:
-        return f"{_SCANS[kind]} ({kind!r})"
+    if scan in _NO_SAMPLE:
+        return f"{_NO_SAMPLE[scan]} ({scan!r})"
     if data is None:
         return f"nothing in {group.name}"
-    return None if data.ndim in (3, 4) else f"data of shape {data.shape} (scan type {kind or 'not given'!r})"
+    if data.ndim in (3, 4):
+        return "stack"
+    energies = _energy_field(group)
+    n_energies = 0 if energies is None else energies.size
+    if data.ndim == 2 and data.size and n_energies <= 1 and "line" not in scan:
+        return "image"
+    if data.ndim == 2 and n_energies > 1 and n_energies in data.shape and scan != "sample image":
+        return "line"
+    if data.ndim == 1 and data.size and n_energies == data.size:
+        return "point"
+    return f"data of shape {data.shape} (scan type {scan or 'not given'!r})"
+
+
+def _energy_field(group: h5py.Group) -> h5py.Dataset | None:
+    return next((f for name in ("energy", "photon_energy") if (f := row(group, name)) is not None), None)
 
 
 def _axes(group: h5py.Group, ndim: int) -> list[str]:
@@ -134,6 +152,8 @@ def _axes(group: h5py.Group, ndim: int) -> list[str]:
             names_by_axis[number] = "energy" if name == "photon_energy" else name
     if len(names_by_axis) == ndim == 3:
         return [names_by_axis[i] for i in range(ndim)]
+    if ndim == 2:
+        return ["sample_y", "sample_x"]
     return ["energy", "sample_z", "sample_y", "sample_x"] if ndim == 4 else ["energy", "sample_y", "sample_x"]
 
 
@@ -145,14 +165,17 @@ def _integer(value: Any) -> int:
         return 0
 
 
-def _stack(group: h5py.Group, at: int, available: list[str]) -> RawStack:
-    signal = _signal(group)
-    field = next((f for name in ("energy", "photon_energy") if (f := row(group, name)) is not None), None)
+def _stack(group: h5py.Group, kind: str, at: int, available: list[str]) -> RawStack:
+    signal, field = _signal(group), _energy_field(group)
     if signal is None:
         raise ValueError(f"{group.name} has no images")
-    axes = _axes(group, signal.ndim)
+    axes = _axes(group, signal.ndim) if signal.ndim > 1 else ["energy"]
     order: list[str] = [name for name in ("energy", "sample_z", "sample_y", "sample_x") if name in axes]
     data = load(signal, [axes.index(name) for name in order] if len(order) == signal.ndim else None)
+    if kind == "line" and field is not None and (axes[-1] == "energy" or data.shape[0] != field.size):
+        data = data.T
+    if kind in _SMALL:
+        data = data[None] if kind == "image" else data.reshape(data.shape[0], 1, -1)
     metadata: dict[str, Any] = {"detector": available[at], "available": available}
     energy = None
     if field is not None:
@@ -165,8 +188,16 @@ def _stack(group: h5py.Group, at: int, available: list[str]) -> RawStack:
     for name in ("title", "start_time"):
         if value := text(child(group.parent, name)):
             metadata[name] = value
-    size = _pixel_size(group, order[1:])
-    return RawStack(data, energy, "counts", size, metadata, notes=choice_note(at, available), interruptible=True)
+    size = _line_step(group) if kind == "line" else _pixel_size(group, [name for name in order if name != "energy"])
+    notes = [*choice_note(at, available), *([_SMALL[kind]] if kind in _SMALL else [])]
+    return RawStack(data, energy, "counts", size, metadata, notes=notes, interruptible=True)
+
+
+def _line_step(group: h5py.Group) -> tuple[float, float] | None:
+    """Distance of the places of a line in µm, for both axes of its only row."""
+    steps = [spacing(row(group, f"sample_{axis}")) or 0.0 for axis in "xy"]
+    step = round(float(np.hypot(steps[0], steps[1])), 9)
+    return (step, step) if step else None
 
 
 def _pixel_size(group: h5py.Group, axes: list[str]) -> tuple[float, ...] | None:

@@ -69,18 +69,11 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> R
     scan = parse_header(read_text(header, limit=_TEXT_BYTES)).get("ScanDefinition")
     if not isinstance(scan, Mapping):
         raise ValueError("the header has no ScanDefinition block")
-    _check_is_stack(scan)
-    regions, channels = _blocks(scan, "Regions"), _blocks(scan, "Channels")
-    if not 0 < len(regions) <= _MOST_REGIONS:
-        raise ValueError(f"the header names {len(regions) or 'no'} regions")
-    channel_names = [str(channel.get("Name", f"channel {i}")) for i, channel in enumerate(channels)]
-    detectors = [
-        f"{name} ({letter})" if channel_names.count(name) > 1 else name
-        for name, letter in zip(channel_names, _LETTERS, strict=False)
-    ] or ["channel 0"]
-    available = [f"{detector}, region {r}" for detector in detectors for r in range(len(regions))]
+    regions, available = _choices(scan)
     at = selected_index(select, available)
     letter, region = _LETTERS[at // len(regions)], at % len(regions)
+    if not _is_stack(scan):
+        return _small_scan(header, scan, at, regions, available)
     x, y = (_points(regions[region], axis) for axis in ("PAxis", "QAxis"))
     planned = _points(scan, "StackAxis")
     energy, unit = to_ev(planned, _text(scan, "StackAxis", "Unit"))
@@ -104,10 +97,67 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> R
     return RawStack(data, energy, "counts", size, metadata, warnings, notes)
 
 
-def _check_is_stack(scan: Mapping[str, Any]) -> None:
+def _is_stack(scan: Mapping[str, Any]) -> bool:
+    return "Image Stack" in str(scan.get("Flags", "")) and "StackAxis" in scan
+
+
+def _choices(scan: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], list[str]]:
+    """Return the regions, and the names of all detectors and regions.
+
+    Raises
+    ------
+    ValueError
+        If there are no regions, or more than any scan has.
+    """
+    regions, channels = _blocks(scan, "Regions"), _blocks(scan, "Channels")
+    if not 0 < len(regions) <= _MOST_REGIONS:
+        raise ValueError(f"the header names {len(regions) or 'no'} regions")
+    channel_names = [str(channel.get("Name", f"channel {i}")) for i, channel in enumerate(channels)]
+    detectors = [
+        f"{name} ({letter})" if channel_names.count(name) > 1 else name
+        for name, letter in zip(channel_names, _LETTERS, strict=False)
+    ] or ["channel 0"]
+    return regions, [f"{detector}, region {r}" for detector in detectors for r in range(len(regions))]
+
+
+def _small_scan(
+    header: Path, scan: Mapping[str, Any], at: int, regions: list[Mapping[str, Any]], available: list[str]
+) -> RawStack:
+    """Read a single image as a stack of one energy, or a line scan as a stack of one row.
+
+    Raises
+    ------
+    ValueError
+        If the scan is neither.
+    """
     kind, flags = str(scan.get("Type", "")), str(scan.get("Flags", ""))
-    if "Image Stack" not in flags or "StackAxis" not in scan:
-        raise ValueError(f"no image stack but a {kind or 'scan of unknown type'!r} ({flags or 'no flags'})")
+    region = regions[at % len(regions)]
+    names = [_text(region, axis, "Name").lower() for axis in ("PAxis", "QAxis")]
+    is_line = "energy" in names[0] or "energy" in names[1]
+    if not is_line and ("focus" in kind.lower() or "image" not in f"{kind} {flags}".lower()):
+        way = "; read its .xsp with read_spectra" if "point" in kind.lower() else ""
+        raise ValueError(f"no image stack but a {kind or 'scan of unknown type'!r} ({flags or 'no flags'}){way}")
+    digit = str(at % len(regions)) if len(regions) > 1 else ""
+    path = header.parent / f"{header.stem}_{_LETTERS[at // len(regions)]}{digit}.xim"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path.name}, the image of the scan, is not there")
+    x, y = (_points(region, axis) for axis in ("PAxis", "QAxis"))
+    image = _image(path, (y.size, x.size))
+    metadata: dict[str, Any] = {"available": available, "detector": available[at]}
+    notes = choice_note(at, available)
+    if not is_line:
+        notes.append("a single image, for looking at: steps and maps say how many energies they need")
+        energy = None
+        if isinstance(scan.get("StackAxis"), Mapping) and (points := _points(scan, "StackAxis")).size == 1:
+            energy, metadata["energy_unit"] = to_ev(points, _text(scan, "StackAxis", "Unit"))
+        return RawStack(image[None], energy, "counts", _pixel_size(region), metadata, notes=notes)
+    notes.append("a line scan: its places are the pixels of one row")
+    axis, other = ("PAxis", "QAxis") if "energy" in names[0] else ("QAxis", "PAxis")
+    energy, metadata["energy_unit"] = to_ev(_points(region, axis), _text(region, axis, "Unit"))
+    lines = image.T if axis == "PAxis" else image
+    step, factor = np.diff(_points(region, other)), length_in_um(_text(region, other, "Unit"))
+    size = round(float(np.abs(np.mean(step))) * factor, 9) if step.size and factor else 0.0
+    return RawStack(lines[:, None], energy, "counts", (size, size) if size else None, metadata, notes=notes)
 
 
 def _blocks(scan: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
