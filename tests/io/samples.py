@@ -11,7 +11,7 @@ import tifffile
 import zarr
 from tests.io.edf import edf_files
 from tests.io.hdf5.layouts import LAYOUTS
-from tests.io.plain import test_mrc
+from tests.io.plain import test_itex, test_mrc
 from tests.io.spectra import test_layouts, test_other_layouts, test_rex, test_spectra, test_xaslib
 from tests.io.spectra.test_nxxas import entry
 from tests.io.stxm import test_axis, test_stony_brook, test_stony_brook_netcdf
@@ -137,6 +137,11 @@ def _tiff(folder: Path) -> list[Sample]:
     return [("a.tif", "a.tif"), ("own.tif", "own.tif"), ("a.tif", "a.txt"), ("many", "many/a_7110.5eV.tif")]
 
 
+def _itex(folder: Path) -> list[Sample]:
+    test_itex.series(folder, (FRAMES * 100).astype("u2"))
+    return [("", "a_7110.5eV.img"), ("a_7110.5eV.img", "a_7110.5eV.img")]
+
+
 def _mrc(folder: Path) -> list[Sample]:
     test_mrc.write_mrc(folder / "a.mrc", FRAMES)
     return [("a.mrc", "a.mrc")]
@@ -172,6 +177,7 @@ STACKS: dict[str, Callable[[Path], list[Sample]]] = {
     "sdf": _sdf,
     "zarr_folder": _zarr,
     "tiff": _tiff,
+    "itex": _itex,
     "mrc": _mrc,
     "arrays": _arrays,
 }

@@ -30,7 +30,7 @@ GROUPS = {
         "nxxas",
     ),
     "series": ("fxi_tomography", "pyxas_series", "ptychography", "xrf_maps", "xrm_series", "txrm_series", "edf_series"),
-    "images": ("tiff", "tiff_maps", "zeiss", "mrc", "arrays", "stony_brook", "stony_brook_netcdf", "axis"),
+    "images": ("tiff", "tiff_maps", "zeiss", "itex", "mrc", "arrays", "stony_brook", "stony_brook_netcdf", "axis"),
     "text": (
         "zarr_folder",
         "sdf",

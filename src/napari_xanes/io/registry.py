@@ -114,6 +114,7 @@ READERS: Registry[Reader] = Registry(
     "stxm.sdf",
     "zarr.reader",
     "tiff.reader",
+    "plain.itex",
     "plain.mrc",
     "plain.arrays",
 )

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_xanes._typing import Float32Array, Float64Array
-from napari_xanes.io.energies import given_energies
-from napari_xanes.io.energy_names import energies_in, energy_in
+from napari_xanes.io.energy_names import energy_in
 from napari_xanes.io.files import files_in, link_warnings
-from napari_xanes.io.part import Part, common_shape, mean_of
+from napari_xanes.io.image_folder import read_images, why_no_energies
+from napari_xanes.io.part import Part
 from napari_xanes.io.raw_stack import RawStack
-from napari_xanes.io.series import assemble, parse_files
-from napari_xanes.io.sidecar import only_fitting
 from napari_xanes.io.tiff.file import images, is_tiff, open_tiff, pixel_size, pixels, slice_distance
 
 _SUFFIXES = (".tif", ".tiff")
-_FLAT = re.compile(r"(?<![a-z])(flats?|refs?|references?|white|bkg|background)(?![a-z])")
-_DARK = re.compile(r"(?<![a-z])darks?(?![a-z])")
 
 
 def tiffs_in(folder: Path) -> list[Path]:
@@ -44,21 +36,11 @@ def why_not_readable(folder: Path, files: Sequence[Path], energies: Any = None) 
         return "; ".join(["no TIFF files in the folder", *links_in(folder)])
     if not is_tiff(files[0]):
         return f"{files[0].name} is not a TIFF file"
-    if energies is not None:
-        return None
-    series, _, _ = _by_role(files)
-    if any(energy_in(path.stem) for path in series):
-        return None
-    if only_fitting(folder, (len(files),)) is not None:
-        return None
-    return f"no energies in names such as {files[0].name}, nor a text with {len(files)} of them beside the files"
+    return why_no_energies(folder, files, energies)
 
 
 def read(folder: Path, files: Sequence[Path], energies: Any = None) -> RawStack:
-    """Read the files as frames (E, Y, X), or (E, Z, Y, X) if each is a volume.
-
-    Files called flat, ref, white or background with the same energies become ``metadata["flat"]`` (E, Y, X), files
-    called dark ``metadata["dark"]`` (E, Y, X). If they have no energies, their mean (Y, X) serves all frames.
+    """Read the files as frames (E, Y, X), or (E, Z, Y, X) if each is a volume; see `read_images`.
 
     Raises
     ------
@@ -67,70 +49,7 @@ def read(folder: Path, files: Sequence[Path], energies: Any = None) -> RawStack:
     ValueError
         If energies are missing, several series lie in the folder, or the files differ in shape.
     """
-    series, flats, darks = _by_role(files)
-    notes: tuple[str, ...] = ()
-    metadata: dict[str, Any] = {}
-    if energies is not None:
-        axis, unit = given_energies(energies)
-        if axis.size != len(series):
-            series, flats, darks = list(files), [], []
-    elif any(energy_in(path.stem) for path in series):
-        axis, unit = _energies_of_names(series)
-        metadata["energy_source"] = "names of the files"
-    else:
-        text = only_fitting(folder, (len(files),))
-        if text is None:
-            raise ValueError("no energies in the names of its files, nor in a text beside them")
-        series, flats, darks = list(files), [], []
-        axis, unit, notes = text.values, text.unit, text.notes
-        metadata["energy_source"] = str(text.path.resolve())
-    warnings = links_in(folder)
-    # Energies may be in the order of the files, so no damaged file may be left out.
-    parts = parse_files(series, _parse, warnings, skip=())
-    if axis.size == len(parts):
-        parts = [
-            replace(part, energy=float(energy), energy_unit=unit) for part, energy in zip(parts, axis, strict=True)
-        ]
-    corrections: list[tuple[Literal["flat", "dark"], list[Path]]] = [("flat", flats), ("dark", darks)]
-    for name, paths in corrections:
-        parts, common_images = _with_corrections(parts, name, paths, warnings)
-        metadata |= common_images
-    stack = assemble(parts, energies=energies, metadata=metadata, warnings=warnings, notes=notes)
-    # Without the names of its files, a repeated energy is no reason for a warning: names with a counter are repeats.
-    stack.metadata.pop("files", None)
-    return stack
-
-
-def _by_role(files: Sequence[Path]) -> tuple[list[Path], list[Path], list[Path]]:
-    """Return images, flats and darks; the words in the names count only if some files have them and others not."""
-    flats = [path for path in files if _FLAT.search(path.stem.lower())]
-    darks = [path for path in files if _DARK.search(path.stem.lower()) and path not in flats]
-    image_files = [path for path in files if path not in flats and path not in darks]
-    return (image_files, flats, darks) if image_files else (list(files), [], [])
-
-
-def _energies_of_names(series: Sequence[Path]) -> tuple[Float64Array, str]:
-    """Return the energies in the names of one series of files.
-
-    Raises
-    ------
-    ValueError
-        If a name has none, the names are of several series, or the numbers can't be energies.
-    """
-    energies = [(path, energy_in(path.stem)) for path in series]
-    if missing := [path.name for path, energy in energies if energy is None]:
-        raise ValueError(f"no energy in the name {missing[0]}, but in others; move files of another kind elsewhere")
-    prefixes = [path.stem[: energy[2][0]] for path, energy in energies if energy]
-    suffixes = {re.sub(r"\d+", "#", path.stem[energy[2][1] :]) for path, energy in energies if energy}
-    # A number before the energy is a counter if it is different in every name, else it is that of a field of view.
-    has_counter = len(set(prefixes)) == len(prefixes) and len({re.sub(r"\d+", "#", text) for text in prefixes}) == 1
-    if len(suffixes) > 1 or (len(set(prefixes)) > 1 and not has_counter):
-        kinds = sorted(suffixes if len(suffixes) > 1 else set(prefixes))[:2]
-        raise ValueError(f"several series in one folder ({kinds[0]!r}, {kinds[1]!r} ...); give each its own folder")
-    name_energies = energies_in(path.stem for path in series)
-    if name_energies is None:
-        raise ValueError("the numbers in the names of its files can't be energies")
-    return name_energies
+    return read_images(folder, files, _parse, energies, links_in(folder))
 
 
 def _parse(path: Path) -> Part:
@@ -161,25 +80,3 @@ def _size(tiff: tifffile.TiffFile, axes: str) -> tuple[float, ...] | None:
     if len(axes) == 2:
         return size
     return (depth, *size) if size and depth and axes[0] == "Z" else None
-
-
-def _with_corrections(
-    parts: Sequence[Part], name: Literal["flat", "dark"], paths: Sequence[Path], warnings: list[str]
-) -> tuple[list[Part], dict[str, Float32Array]]:
-    """Give each frame the flat or dark of its energy; if they have no energies, return their mean for all frames."""
-    no_common_image: dict[str, Float32Array] = {}
-    if not paths:
-        return list(parts), no_common_image
-    corrections = parse_files(paths, _parse, warnings, skip=())
-    by_energy = {part.energy: part for part in corrections}
-    if common_shape(corrections) == parts[0].shape:
-        if set(by_energy) == {None}:
-            return list(parts), {name: mean_of([part.load for part in corrections]).astype(np.float32)}
-        if len(by_energy) == len(corrections) and all(part.energy in by_energy for part in parts):
-            return [_corrected(part, name, by_energy[part.energy]) for part in parts], no_common_image
-    warnings.append(f"{len(paths)} files called {name} do not fit the images and are left out")
-    return list(parts), no_common_image
-
-
-def _corrected(part: Part, name: Literal["flat", "dark"], image: Part) -> Part:
-    return replace(part, flat=image) if name == "flat" else replace(part, dark=image)
