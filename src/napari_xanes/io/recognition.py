@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.formats import Format, Reader
 from napari_xanes.io.refusals import likely_reason
-from napari_xanes.io.registry import MAP_READERS, READERS
+from napari_xanes.io.registry import MAP_READERS, READERS, SPECTRA_READERS
 from napari_xanes.io.special_files import refuse_special_file
 from napari_xanes.saving.folders import recover
 
@@ -160,6 +160,19 @@ def are_one_stack(paths: list[Path]) -> bool:
     except ValueError:
         return False
     return all(path in files or is_text_name(path) for path in paths)
+
+
+def is_spectra_file(path: Path) -> bool:
+    """Return whether a file is meant as spectra: a format of spectra, or a text, that is neither a stack nor maps.
+
+    Raises
+    ------
+    OSError
+        If it does not exist or can't be opened.
+    """
+    if path.is_dir() or reader_of(path, None)[0] is not None or holds_maps(path):
+        return False
+    return b"\0" not in starts_with(path, 4096) or first_reader(SPECTRA_READERS, path)[0] is not None
 
 
 def is_text_name(path: Path) -> bool:

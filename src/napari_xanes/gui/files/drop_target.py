@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -11,6 +12,7 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
 from napari_xanes.gui.files.readers import group_by_stack, layers_of, show_energies
+from napari_xanes.gui.files.spectra import add_references, split_spectra
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -52,18 +54,22 @@ class DropTarget(QObject):
         return [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
 
     def open(self, paths: list[str]) -> None:
-        """Open files, those of one stack together; one notification lists the files that can't be read, and why."""
+        """Open files, those of one stack together; spectra become references.
+
+        One notification lists the files that can't be read, and why.
+        """
         from napari.layers import Layer
 
         viewer = self._viewer()
         if viewer is None:
             return
         try:
-            stacks = group_by_stack(paths)
+            images, spectra = split_spectra([Path(path) for path in paths])
+            stacks = group_by_stack([str(path) for path in images]) if images else []
         except OSError as error:
             show_error(str(error))
             return
-        reasons = []
+        reasons = add_references(spectra, viewer)
         for files in stacks:
             try:
                 layers = layers_of(files, viewer)

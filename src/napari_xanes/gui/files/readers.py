@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_xanes import io
 from napari_xanes.gui.energy import attach_energy
+from napari_xanes.gui.files.spectra import add_references, split_spectra
 from napari_xanes.gui.layers import LayerData, is_stack, maps_to_layers, stack_to_layer
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ PathOrPaths = str | list[str]
 
 
 def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[Any]] | None:
-    """Return the reader for a path, or None for files without energies, which napari itself opens.
+    """Return the reader for a path, or None for images without energies, which napari itself opens.
 
     Parameters
     ----------
@@ -25,8 +26,10 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[Any]] | None:
         The files or folders; several paths may be the parts of one stack.
     """
     if isinstance(path, str):
-        return read_layers if _can_read(Path(path)) else None
+        return read_layers if _can_read(Path(path)) or io.is_spectra_file(Path(path)) else None
     paths = [Path(file) for file in path]
+    if all(io.is_spectra_file(file) for file in paths):
+        return read_layers
     unreadable = [file for file, reader in io.readers_of(paths).items() if reader is None]
     unrelated = [file for file in unreadable if not io.is_text_name(file) and not io.holds_maps(file)]
     return (
@@ -41,6 +44,8 @@ def _can_read(path: Path) -> bool:
 def read_layers(path: PathOrPaths) -> list[Any]:
     """Return layers for stacks and saved maps; several paths give one stack if they are its parts.
 
+    Spectra become references of the viewer, and no layers.
+
     Raises
     ------
     OSError, ValueError
@@ -49,7 +54,12 @@ def read_layers(path: PathOrPaths) -> list[Any]:
     import napari
 
     viewer = napari.current_viewer()
-    groups = group_by_stack([path] if isinstance(path, str) else path)
+    images, spectra = split_spectra([Path(file) for file in ([path] if isinstance(path, str) else path)])
+    if spectra and viewer is None:
+        raise ValueError(f"{spectra[0]}: spectra, no stack; read them with napari_xanes.read_spectra")
+    if reasons := add_references(spectra, viewer):
+        raise ValueError("\n".join(reasons))
+    groups = group_by_stack([str(file) for file in images]) if images else []
     layers = [layer for files in groups for layer in layers_of(files, viewer)]
     show_energies(viewer)
     return layers or [(None,)]

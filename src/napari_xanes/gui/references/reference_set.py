@@ -37,9 +37,12 @@ class ReferenceSet(QObject):
     -------
     changed :
         Spectra were added, removed, renamed, ticked or unticked, or a valence changed.
+    dropped :
+        Spectra were dropped into the window: a dock may bring its list to the front.
     """
 
     changed = Signal()
+    dropped = Signal()
 
     def __init__(self) -> None:
         super().__init__()

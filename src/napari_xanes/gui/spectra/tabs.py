@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QTabWidget, QWidget
 
 from napari_xanes.gui.pixels.regions import RegionTracker
 from napari_xanes.gui.references.reference_list import ReferenceList
+from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.gui.spectra.pins import PinList
 from napari_xanes.gui.spectra.region_list import RegionList
 
@@ -30,6 +31,7 @@ class SpectraTabs(QTabWidget):
             page.layout().setContentsMargins(4, 4, 4, 4)
             self.addTab(page, name)
         self.setMaximumHeight(_HEIGHT)
+        references_of(viewer).dropped.connect(lambda: self.setCurrentWidget(self.references))
 
     def count_items(self, regions: int, references: int, pins: int) -> None:
         """Show the numbers of entries in the titles."""
