@@ -53,6 +53,31 @@ def main() -> None:
         viewer.close()
         denoise_dock(theme)
         theory_docks(theme)
+        card(theme)
+
+
+def card(theme: str) -> None:
+    """The card of a scan in Data Exchange: what was read and guessed, and an I0 that was not used."""
+    import h5py
+    import napari
+
+    stack = nmc_ni_k(size=64).stack
+    path = Path(tempfile.mkdtemp()) / "NMC particle.h5"
+    with h5py.File(path, "w") as file:
+        file["exchange/data"], file["exchange/energy"] = np.asarray(stack.data), stack.energy / 1000
+        file["exchange/data_white"] = np.full(stack.shape, 1e4, np.float32)
+        file["measurement/i0"] = np.ones(stack.shape[0])
+    viewer = napari.Viewer()
+    viewer.theme = theme
+    viewer.open(str(path), plugin="napari-xanes")
+    prepare = viewer.window.add_plugin_dock_widget("napari-xanes", "Prepare")[1]
+    prepare.card_button.click()
+    wait_until(lambda: not prepare.card.looking.running)
+    prepare.card.contents_button.click()
+    prepare.card.resize(380, 860)
+    settle()
+    prepare.card.grab().save(str(HERE / f"card-{theme}.png"))
+    viewer.close()
 
 
 def denoise_dock(theme: str) -> None:

@@ -49,7 +49,7 @@ def test_each_line_says_where_it_comes_from(scan: Path) -> None:
     lines = card(read(scan))
     assert lines["quantity"] == Guess("quantity", "counts", "the format (APS Data Exchange)", "quantity")
     assert lines["energies"] == Guess("energies", "81 from 8280 to 8440 eV", "exchange/energy", "energies")
-    assert lines["unit of its energies"] == Guess("unit of its energies", "keV", "guessed: below 100", "energy_unit")
+    assert lines["energy unit"] == Guess("energy unit", "keV", "guessed: below 100", "energy_unit")
     assert lines["I0"] == Guess("I0", "none", "not used: measurement/i0", "optical_depth(i0=)")
     assert lines["flats"].value == "81, one for each energy"
     assert lines["flats"].source == "exchange/data_white"
@@ -83,7 +83,7 @@ def test_keywords_correct_each_line_and_say_so(scan: Path) -> None:
         "given by exposure=",
         "given by absorber=",
     ]
-    assert lines["unit of its energies"].source == "given by energy_unit="
+    assert lines["energy unit"].source == "given by energy_unit="
     assert lines["exposure"].value == "0.5 s"
     assert lines["element and edge"].value == "Co K"
     assert dict(stack.source.reading) == given  # type: ignore[union-attr]

@@ -143,7 +143,7 @@ def _energy_unit(stack: SpectralStack) -> Guess:
     source = reason.rstrip(")")
     if not source or _given(stack, "energy_unit"):
         source = _source(stack, "energy_unit", "energies", found=bool(unit))
-    return Guess("unit of its energies", unit or "eV", source, "energy_unit")
+    return Guess("energy unit", unit or "eV", source, "energy_unit")
 
 
 def _i0(stack: SpectralStack) -> Guess:
@@ -200,7 +200,7 @@ def _changes(stack: SpectralStack) -> Guess:
     dropped = [line for line in stack.metadata.get("warnings", ()) if "dropped" in line]
     told = [*stack.metadata.get("notes", ()), *dropped]
     keyword = "repeat" if stack.metadata.get("repeats", 1) > 1 else ""
-    return Guess("changes while reading", "; ".join(map(str, told)) or "none", "the reader", keyword)
+    return Guess("changes", "; ".join(map(str, told)) or "none", "the reader", keyword)
 
 
 def _spoiled(stack: SpectralStack, look: bool) -> Guess:
