@@ -138,6 +138,22 @@ def test_a_region_layer_can_be_chosen(viewer: Any, add_stack: Any, qtbot: Any) -
     assert form.values()["i0"] is spectrum
 
 
+@pytest.mark.parametrize(
+    ("step", "name", "first"),
+    [("crop", "region", "whole image"), ("repair", "pixels", "automatic: dead, stuck, flickering")],
+)
+def test_a_region_that_is_not_given_says_what_is_taken(
+    step: str, name: str, first: str, viewer: Any, add_stack: Any, qtbot: Any
+) -> None:
+    add_stack()
+    stacks = LayerBox(viewer)
+    form = Form(OPERATIONS[step], viewer_fields(viewer, stacks))
+    qtbot.addWidget(stacks)
+    qtbot.addWidget(form)
+    assert form.field(name).widget.currentText() == first
+    assert form.values()[name] is None
+
+
 def test_ranges_are_typed_as_words(form: Form) -> None:
     line = form.field("windows").widget
     for text in ("8300 to 8340, 8350 to 8400.5", "8300–8340; 8350:8400.5"):

@@ -102,11 +102,9 @@ def repair(
     /,
     *,
     threshold: Annotated[float, Param(ge=3, le=100, unit="sigma")] = 6.0,
-    pixels: Annotated[
-        Region, Param(kind="region", label="bad pixels", auto="finds dead, stuck and flickering ones")
-    ] = None,
+    pixels: Annotated[Region, Param(kind="region", label="bad pixels", auto="dead, stuck, flickering")] = None,
     fill: Fill = "neighbours",
-    missing: bool = False,
+    missing: Annotated[bool, Param(label="fill missing values")] = False,
     progress: Progress | None = None,
 ) -> SpectralStack:
     """Replace zingers, and pixels that are dead, stuck or flicker.

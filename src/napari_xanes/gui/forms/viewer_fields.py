@@ -65,7 +65,8 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
         return Field(box, box.value, box.choose_value, box.layer_changed)
 
     def region(parameter: Parameter) -> Field:
-        box = SourceBox(viewer, stacks, {"whole image": None}, files=False)
+        source = parameter.spec.auto
+        box = SourceBox(viewer, stacks, {f"automatic: {source}" if source else "whole image": None}, files=False)
         return Field(box, box.value, box.choose_value, box.layer_changed)
 
     def reference(parameter: Parameter) -> Field:
