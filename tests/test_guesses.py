@@ -11,10 +11,12 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from tests.io.samples import STACKS
 
 import napari_xanes as nx
 from napari_xanes.guesses import Guess, guesses
 from napari_xanes.history import READ_KEYWORDS
+from napari_xanes.io.energies import ev_per_unit
 from napari_xanes.io.facts import Facts, corrected
 
 ENERGY = np.linspace(8280, 8440, 81)
@@ -145,3 +147,23 @@ def test_a_stack_of_the_users_own_arrays_has_a_card() -> None:
     assert lines["pixel size"].value == "0.1 x 0.2 µm"
     assert lines["element and edge"].value == "Ni K"
     assert {lines[name].source for name in ("quantity", "energies", "pixel size")} == {"given"}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_stacks_of_every_format_have_a_card(name: str, tmp_path: Path) -> None:
+    for opened in {opened for opened, _ in STACKS[name](tmp_path)}:
+        stack = read(tmp_path / opened)
+        lines = card(stack)
+        assert all(guess.value and guess.source and "\n" not in guess.value + guess.source for guess in lines.values())
+        contents = stack.metadata.get("contents", ())
+        assert not contents or [use.used_as for use in contents].count("frames") >= 1
+        unit = lines["energy unit"].value
+        assert unit == "not known" or ev_per_unit(unit) is not None
+        corrected(stack, Facts(pixel_size=0.5, quantity=None if stack.history else stack.quantity))
+
+
+def test_a_unit_that_no_number_had_can_not_be_corrected() -> None:
+    stack = nx.SpectralStack(np.ones((2, 1, 1)), [7100, 7110], metadata={"energy_unit": "guessed from BraggE"})
+    with pytest.raises(ValueError, match=r"guessed from BraggE\); give them as energies="):
+        corrected(stack, Facts(energy_unit="keV"))
+    assert card(stack)["energy unit"] == Guess("energy unit", "not known", "guessed from BraggE", "energy_unit")

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.io.array_roles import role_of
+from napari_xanes.io.energies import ev_per_unit
 from napari_xanes.stack import SpectralStack
 
 _UNKNOWN = "not known"
@@ -112,12 +113,15 @@ def _source(stack: SpectralStack, keyword: str, role: str, *, found: bool = True
         return "the file does not say" if stack.source is not None else ""
     if stack.source is None:
         return "given"
-    return _array_used_as(stack, role) or f"the header ({stack.metadata.get('format', 'the file')})"
+    title = stack.metadata.get("format")
+    return _array_used_as(stack, role) or (f"the header ({title})" if title else "the file")
 
 
 def _quantity(stack: SpectralStack) -> Guess:
     unit = "" if stack.unit in (stack.quantity, "1") else f" ({stack.unit})"
-    source = str(stack.metadata.get("quantity_source") or f"the format ({stack.metadata.get('format', 'not known')})")
+    source = str(
+        stack.metadata.get("quantity_source") or f"the format ({stack.metadata.get('format', 'napari-xanes')})"
+    )
     if _given(stack, "quantity"):
         source = "given by quantity="
     if stack.history:
@@ -128,22 +132,29 @@ def _quantity(stack: SpectralStack) -> Guess:
 
 
 def _energies(stack: SpectralStack) -> Guess:
-    energy, place = stack.energy, stack.metadata.get("energy_source")
-    source = _source(stack, "energies", "energies")
-    if not _given(stack, "energies"):
-        if place:
-            source = Path(str(place)).name if Path(str(place)).is_absolute() else str(place)
-        elif "file name" in str(stack.metadata.get("energy_unit", "")):
-            source = "the names of the files"
-    return Guess("energies", f"{energy.size} from {energy[0]:g} to {energy[-1]:g} eV", source, "energies")
+    energy = stack.energy
+    value = f"{energy.size} from {energy[0]:g} to {energy[-1]:g} eV" if energy.size > 1 else f"{energy[0]:g} eV"
+    return Guess("energies", value, _place_of_energies(stack, "energies"), "energies")
+
+
+def _place_of_energies(stack: SpectralStack, keyword: str) -> str:
+    """Return where the energies come from: the user, a text, the names of files, an array, or the header."""
+    place = str(stack.metadata.get("energy_source", ""))
+    if not place or _given(stack, keyword):
+        return _source(stack, keyword, "energies")
+    return Path(place).name if Path(place).is_absolute() else place
 
 
 def _energy_unit(stack: SpectralStack) -> Guess:
-    unit, _, reason = str(stack.metadata.get("energy_unit", "")).partition(" (")
-    source = reason.rstrip(")")
-    if not source or _given(stack, "energy_unit"):
-        source = _source(stack, "energy_unit", "energies", found=bool(unit))
-    return Guess("energy unit", unit or "eV", source, "energy_unit")
+    text = str(stack.metadata.get("energy_unit", ""))
+    unit, _, reason = text.partition(" (")
+    if text and ev_per_unit(text) is None:
+        return Guess("energy unit", _UNKNOWN, text, "energy_unit")
+    if not unit:
+        return Guess("energy unit", "eV", "as napari-xanes keeps energies", "energy_unit")
+    is_told = bool(reason) and not _given(stack, "energy_unit")
+    source = reason.rstrip(")") if is_told else _place_of_energies(stack, "energy_unit")
+    return Guess("energy unit", unit, source, "energy_unit")
 
 
 def _i0(stack: SpectralStack) -> Guess:

@@ -246,6 +246,7 @@ def test_nothing_is_noted_outside_of_a_reading() -> None:
         ("rotation_angle", 1, "angles"),
         ("x_pixel_size", 0, "pixel size"),
         ("sample_x", 1, "positions"),
+        ("MAPS/Scalers/Values", 3, "scalers"),
         ("flattened", 3, "unknown"),
         ("entry1/counter0/data", 3, "unknown"),
         ("dark_matter/counts_of_iron", 3, "unknown"),

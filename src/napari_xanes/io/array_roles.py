@@ -7,7 +7,17 @@ from itertools import pairwise
 from typing import Literal
 
 ArrayRole = Literal[
-    "energies", "flats", "darks", "I0", "exposure", "ring current", "angles", "pixel size", "positions", "unknown"
+    "energies",
+    "flats",
+    "darks",
+    "I0",
+    "exposure",
+    "ring current",
+    "angles",
+    "pixel size",
+    "positions",
+    "scalers",
+    "unknown",
 ]
 """``unknown`` may be frames, or anything else."""
 
@@ -23,6 +33,7 @@ _PATTERNS: tuple[tuple[ArrayRole, str], ...] = (
     ("angles", r"angles?|theta|rotation"),
     ("pixel size", r"pixelsize|pixel"),
     ("positions", r"[xyz]|positions?"),
+    ("scalers", r"scalers?"),
 )
 _ROLES = [(role, re.compile(pattern)) for role, pattern in _PATTERNS]
 _GENERIC = re.compile(r"data|values?|images?|img|counts|raw|array|avg|mean|\d+")

@@ -155,6 +155,8 @@ def _use_of_read(
         return (None, "energies= was given") if energies_given else ("energies", None)
     if _given_to(raw, role):
         return role, None
+    if role == "scalers":
+        return role, None
     if role in ("pixel size", "positions"):
         return ("pixel size", None) if raw.pixel_size else (None, "gives no pixel size in µm")
     if len(array.shape) < 2 and role not in _MUST_BE_NAMED:

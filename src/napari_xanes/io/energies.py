@@ -67,6 +67,18 @@ def to_ev(values: ArrayLike, unit: str | None = None) -> tuple[NDArray[np.float6
     return (axis if factor == 1.0 else np.round(axis * factor, 9)), source
 
 
+def ev_per_unit(source: str) -> float | None:
+    """Return how many eV the unit is that a source of `to_ev` begins with; None if it begins with none.
+
+    Examples
+    --------
+    >>> ev_per_unit("keV (guessed: below 100)"), ev_per_unit("guessed from BraggE")
+    (1000.0, None)
+    """
+    words = source.split()
+    return _UNITS.get(words[0].lower()) if words else None
+
+
 def looks_like_energies(values: ArrayLike) -> bool:
     """Whether numbers can be an energy axis: 1 to 100 keV or 20 eV to 100 keV, and mostly going one way.
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from napari_xanes.history import to_plain
-from napari_xanes.io.energies import to_ev
+from napari_xanes.io.energies import ev_per_unit
 from napari_xanes.parameter_map import checked_pixel_size
 from napari_xanes.stack import Quantity, SpectralStack
 
@@ -75,6 +75,17 @@ def _element_and_edge(absorber: str) -> tuple[str, str]:
     return str(element), edge or "K"
 
 
+def _factor(read_as: str, unit: str) -> float:
+    """Return what energies are multiplied by that were read in one unit and are of another."""
+    assumed, wanted = ev_per_unit(read_as), ev_per_unit(unit)
+    if assumed is None or wanted is None:
+        raise ValueError(
+            f"energy_unit={unit!r}: the energies do not come from numbers of one unit ({read_as}); give them as "
+            "energies="
+        )
+    return wanted / assumed
+
+
 def with_facts(stack: SpectralStack, facts: Facts) -> SpectralStack:
     """Return a stack with what a user says of it.
 
@@ -100,8 +111,7 @@ def with_facts(stack: SpectralStack, facts: Facts) -> SpectralStack:
     metadata = dict(stack.metadata)
     energy = stack.energy
     if facts.energy_unit is not None:
-        assumed = str(metadata.get("energy_unit") or "eV").split()[0]
-        factor = float(to_ev([1.0], facts.energy_unit)[0][0] / to_ev([1.0], assumed)[0][0])
+        factor = _factor(str(metadata.get("energy_unit") or "eV"), facts.energy_unit)
         energy = energy if factor == 1 else np.round(energy * factor, 9)
         metadata["energy_unit"] = f"{facts.energy_unit} (given)"
     if facts.quantity is not None:
