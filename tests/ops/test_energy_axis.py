@@ -32,6 +32,27 @@ def test_shifts_are_found_within_their_error(feature: str) -> None:
     assert np.sqrt(np.mean(np.square(pulls))) < 2.0
 
 
+@pytest.mark.parametrize(("below", "above"), [(10, 20), (6, 12)])
+@pytest.mark.parametrize("target_noise", [0.0, 0.02])
+def test_a_short_reference_gives_no_other_shift(below: float, above: float, target_noise: float) -> None:
+    """Beyond the ends of the reference its shape is not known; it was taken for constant, which moved by 0.35 eV."""
+    axis = np.arange(8345.0 - below, 8345.0 + above + 0.1, 0.4)
+    errors = []
+    for seed in range(3):
+        noise = target_noise * np.random.default_rng(100 + seed).standard_normal(axis.size)
+        shift = shift_between(noisy(8343.7, 0.01, seed), Spectrum("short", axis, edge(axis, 8345.0) + noise), "shape")
+        errors.append((shift.value - 1.3, shift.sigma))
+    error, sigma = np.array(errors).T
+    assert np.sqrt(np.mean(np.square(error))) < 2 * max(np.median(sigma), 0.01)
+
+
+@pytest.mark.parametrize(("below", "above"), [(5, 8), (3, 30), (30, 6)])
+def test_a_reference_without_the_shape_of_the_edge_is_refused(below: float, above: float) -> None:
+    axis = np.arange(8345.0 - below, 8345.0 + above + 0.1, 0.4)
+    with pytest.raises(ValueError, match=r"share too little of the shape of the edge at 8345\..*feature=\"edge\""):
+        shift_between(noisy(8343.7, 0.01, 0), Spectrum("short", axis, edge(axis, 8345.0)), "shape")
+
+
 def test_a_shape_is_found_to_hundredths_of_an_electronvolt() -> None:
     target = Spectrum("target", AXIS, edge(AXIS, 8345.0))
     shifts = [shift_between(noisy(8343.7, 0.01, seed), target, "shape").value for seed in range(10)]

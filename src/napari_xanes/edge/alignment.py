@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -19,6 +20,9 @@ _REACH = 40.0
 
 _LARGEST = 15.0
 """Largest shift in eV by which shapes are moved."""
+
+_HELD = (5.0, 10.0)
+"""Shapes are compared if both spectra reach from so many eV below the edge to so many above it."""
 
 _UNLIKE = 0.3
 """Spectra of which the best shift leaves a larger share of the squares about a line show no common edge."""
@@ -73,7 +77,8 @@ def shift_between(spectrum: Spectrum, target: Spectrum, feature: Feature) -> Shi
     Raises
     ------
     ValueError
-        If a spectrum has no edge, or both lie further apart than 15 eV.
+        If a spectrum has no edge, both lie further apart than 15 eV, or one ends so near the edge that it lacks its
+        shape.
 
     Examples
     --------
@@ -85,14 +90,22 @@ def shift_between(spectrum: Spectrum, target: Spectrum, feature: Feature) -> Shi
     if feature != "shape":
         ours, theirs = (feature_energy(s.energy, s.mu, feature) for s in (spectrum, target))
         return Shift(theirs.value - ours.value, float(np.hypot(ours.sigma, theirs.sigma)))
-    found = _with_error(lambda values: _shape_shift(spectrum.energy, values, target)[0], spectrum.energy, spectrum.mu)
-    unlike = _shape_shift(spectrum.energy, spectrum.mu, target)[1]
-    if abs(found.value) > _LARGEST - 0.5 or unlike > _UNLIKE:
+    e0 = find_e0(target.energy, target.mu)
+    shift, unlike = _shape_shift(spectrum, target, e0, np.arange(-_LARGEST, _LARGEST + 0.25, 0.5))
+    if abs(shift) > _LARGEST - 0.5 or unlike > _UNLIKE:
         raise ValueError(
             f"{spectrum.name!r} and {target.name!r} lie more than {_LARGEST:g} eV apart, or are unlike: "
             "check that they show the same edge"
         )
-    return found
+    # Noise of the target moves its shape as noise of the spectrum does.
+    near = shift + np.arange(-1.0, 1.25, 0.5)
+    ours = _with_error(
+        lambda mu: _shape_shift(replace(spectrum, mu=mu), target, e0, near)[0], spectrum.energy, spectrum.mu
+    )
+    theirs = _with_error(
+        lambda mu: _shape_shift(spectrum, replace(target, mu=mu), e0, near)[0], target.energy, target.mu
+    )
+    return Shift(shift, float(np.hypot(ours.sigma, theirs.sigma)))
 
 
 def align_spectra(
@@ -159,28 +172,51 @@ def _white_line(energy: Float64Array, mu: Float64Array) -> float:
     return float(energy[i] - slope / (2 * bend)) if bend < 0 else float(energy[i])
 
 
-def _shape_shift(energy: Float64Array, mu: Float64Array, target: Spectrum) -> tuple[float, float]:
-    """Return the shift with which the target, a factor and a line fit best, and the share of squares left over."""
-    e0 = find_e0(target.energy, target.mu)
+def _shape_shift(spectrum: Spectrum, target: Spectrum, e0: float, shifts: Float64Array) -> tuple[float, float]:
+    """Return the shift with which the target, a factor and a line fit best, and the share of squares left over.
+
+    Only energies that the target covers are compared: beyond its ends nobody knows its shape.
+    """
+    energy = spectrum.energy
     near = (energy > e0 - _REACH / 2 - _LARGEST) & (energy < e0 + _REACH + _LARGEST)
-    axis, values = energy[near], mu[near]
+    axis, values = energy[near], spectrum.mu[near]
     if axis.size < 8:
         raise ValueError(f"fewer than 8 energies lie near the edge of {target.name!r} at {e0:.1f} eV")
-    line = np.stack([np.ones_like(axis), axis - axis.mean()], axis=1)
 
-    def misfit(shift: float) -> float:
-        moved = np.interp(axis + shift, target.energy, target.mu)
-        basis, _ = np.linalg.qr(np.concatenate([line, moved[:, None]], axis=1))
-        left = values - basis @ (basis.T @ values)
-        return float(left @ left)
+    def covered(lowest: float, highest: float) -> slice:
+        first, last = target.energy[[0, -1]]
+        return slice(
+            int(np.searchsorted(axis, first - lowest)), int(np.searchsorted(axis, last - highest, side="right"))
+        )
+
+    def share(shift: float, points: slice) -> float:
+        x, y = axis[points], values[points]
+        x = x - x.mean()
+        shape = np.interp(axis[points] + shift, target.energy, target.mu)
+        y, shape = (v - v.mean() - x * (x @ v / (x @ x)) for v in (y, shape))
+        squares = max(float(shape @ shape), 1e-300)
+        return 1 - float(y @ shape) ** 2 / max(squares * float(y @ y), 1e-300)
+
+    def holds_the_edge(shift: float, points: slice) -> bool:
+        moved = axis[points] + shift
+        return moved.size >= 8 and moved[0] <= e0 - _HELD[0] and moved[-1] >= e0 + _HELD[1]
 
     from scipy.optimize import minimize_scalar
 
-    tried = np.arange(-_LARGEST, _LARGEST + 0.25, 0.5)
-    best = float(tried[np.argmin([misfit(shift) for shift in tried])])
-    found = minimize_scalar(misfit, bounds=(best - 0.5, best + 0.5), method="bounded")
-    straight = values - np.polyval(np.polyfit(axis, values, 1), axis)
-    return float(found.x), float(found.fun / (straight @ straight))
+    tried = [(shift, covered(shift, shift)) for shift in shifts]
+    usable = [(share(shift, points), shift) for shift, points in tried if holds_the_edge(shift, points)]
+    if not usable:
+        raise ValueError(
+            f"{spectrum.name!r} and {target.name!r} share too little of the shape of the edge at {e0:.1f} eV: at least "
+            f"{_HELD[0]:g} eV below it and {_HELD[1]:g} eV above it are needed, the second one has "
+            f'{target.energy[0]:.1f} to {target.energy[-1]:.1f} eV; compare the edge instead (feature="edge")'
+        )
+    best = float(min(usable)[1])
+    points = covered(best - 0.5, best + 0.5)
+    found = minimize_scalar(
+        share, bounds=(best - 0.5, best + 0.5), args=(points,), method="bounded", options={"xatol": 1e-3}
+    )
+    return float(found.x), float(found.fun)
 
 
 def _with_error(measure: Callable[[Float64Array], float], energy: Float64Array, mu: Float64Array) -> Shift:
