@@ -236,3 +236,8 @@ def test_flats_of_both_names(tmp_path, frames):
     path = write_aps(tmp_path / "a.h5", frames, KEV, **{"exchange/data_flat": frames})
     with pytest.warns(UserWarning, match="/exchange/data_flat is not used, because the file has /exchange/data_white"):
         np.testing.assert_array_equal(io.read(path).metadata["flat"], np.full_like(frames, 100))
+
+
+def test_complex_numbers_are_named(tmp_path, frames):
+    with pytest.raises(ValueError, match="it holds complex numbers of shape .*, of which magnitude or phase may be"):
+        io.read(write_aps(tmp_path / "a.h5", (frames + 1j).astype("c8"), KEV))

@@ -199,3 +199,35 @@ def test_images_beside_a_stack_are_not_offered(tmp_path, write_nxstxm, frames):
     ):
         file.copy(other["entry1"], "entry0")
     assert io.read(path).metadata["available"] == ["entry1/counter0"]
+
+
+@pytest.mark.parametrize("place", ["counter0/polarization", "collection/polarization/value"])
+@pytest.mark.parametrize("memory_limit", [None, 10], ids=["whole", "lazy"])
+def test_polarizations_are_kept_apart(place, memory_limit, tmp_path, write_nxstxm, frames):
+    path = write_nxstxm(tmp_path / "a.nxs", np.concatenate([frames, frames + 100]), (*ENERGY, *ENERGY))
+    with h5py.File(path, "a") as file:
+        file[f"entry1/{place}"] = np.repeat([0.9, -0.9], 4)
+        file["entry1/counter0/count_time"] = np.arange(8.0) + 1
+    names = ["entry1/counter0, polarization -0.9", "entry1/counter0, polarization 0.9"]
+    for select, more, times in (
+        (None, 100, [5, 6, 7, 8]),
+        ("polarization 0.9", 0, [1, 2, 3, 4]),
+        (0, 100, [5, 6, 7, 8]),
+    ):
+        stack = io.read(path, select=select, memory_limit=memory_limit)
+        np.testing.assert_array_equal(np.asarray(stack.data), frames + more)
+        np.testing.assert_array_equal(stack.energy, ENERGY)
+        np.testing.assert_array_equal(stack.metadata["exposure"], times)
+        assert stack.metadata["available"] == names
+        assert stack.metadata["polarization"] == (-0.9 if more else 0.9)
+    with h5py.File(path, "a") as file:
+        file[f"entry1/{place}"][...] = 0.9
+    stack = io.read(path)
+    assert stack.metadata["available"] == ["entry1/counter0"]
+    np.testing.assert_array_equal(stack.data, frames + 50)
+
+
+def test_complex_numbers_are_named(tmp_path, frames):
+    path = small(tmp_path / "a.nxs", frames + 1j, ENERGY, "sample image stack", ("energy", "sample_y", "sample_x"))
+    with pytest.raises(ValueError, match="complex numbers of shape .*, of which magnitude or phase may be meant"):
+        io.read(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
 from tests.io.hdf5.hdf5_files import ENERGY, JOULE, read_with_warnings, reader_of, write
@@ -63,3 +64,20 @@ def test_none_of_several_files(tmp_path, frames):
         path.write_bytes(path.read_bytes()[:900])
     with pytest.raises(ValueError, match=r"none of 2 files can be used: a_0\.cxi .* damaged .*, a_1\.cxi .* damaged"):
         ptychography.read(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(h5py.h5t, "COMPLEX_IEEE_F32LE"), reason="this HDF5 has no complex numbers of its own")
+@pytest.mark.parametrize(("kind", "dtype"), [("COMPLEX_IEEE_F32LE", "<c8"), ("COMPLEX_IEEE_F64LE", "<c16")])
+def test_complex_numbers_of_hdf5_2(kind, dtype, tmp_path, frames):
+    for number, frame in enumerate(frames):
+        with h5py.File(tmp_path / f"{number}.cxi", "w") as file:
+            links = h5py.h5p.create(h5py.h5p.LINK_CREATE)
+            links.set_create_intermediate_group(True)
+            space = h5py.h5s.create_simple(frame.shape)
+            place = b"entry_1/image_1/data"
+            image = h5py.Dataset(h5py.h5d.create(file.id, place, getattr(h5py.h5t, kind), space, lcpl=links))
+            image[...] = (np.sqrt(frame) * np.exp(2j)).astype(dtype)
+            file["entry_1/instrument_1/source_1/energy"] = (700 + number) * 1.602176634e-19
+    stack = io.read(tmp_path)
+    np.testing.assert_allclose(stack.data, frames, rtol=1e-6)
+    assert (stack.quantity, stack.energy.tolist()) == ("transmission", [700, 701, 702, 703])

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.io.energies import to_ev
-from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, open_hdf5, row, text, texts
+from napari_xanes.io.hdf5.file import array, child, in_words, is_hdf5, load, open_hdf5, row, text, texts
 from napari_xanes.io.hdf5.frames import mean_frame
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
@@ -76,8 +76,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
         if images is not None and images.ndim == 3 and not images.shape[0]:
             raise ValueError("/exchange/data has no frames yet: its scan has not come to the first one")
         if images is None or images.ndim != 3 or 0 in images.shape:
-            shape = None if images is None else images.shape
-            raise ValueError(f"/exchange/data must be numbers (E, Y, X), its shape is {shape}")
+            raise ValueError(f"/exchange/data must be numbers (E, Y, X), it holds {in_words(file, 'exchange/data')}")
         if axis is None and energies is None:
             raise ValueError("/exchange/energy holds no numbers; pass energies=")
         metadata: dict[str, Any] = {}

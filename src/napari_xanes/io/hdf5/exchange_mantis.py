@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_xanes.io.energies import given_energies, to_ev
 from napari_xanes.io.frames import filled_length
 from napari_xanes.io.hdf5.exchange import is_x_y_e, missing_part
-from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, open_hdf5, row, text
+from napari_xanes.io.hdf5.file import array, child, in_words, is_hdf5, load, open_hdf5, row, text
 from napari_xanes.io.hdf5.frames import spacing
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
@@ -63,8 +63,8 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> R
     with open_hdf5(path) as file:
         images, axis = array(file, "exchange/data"), row(file, "exchange/energy")
         if images is None or images.ndim not in (3, 4) or 0 in images.shape:
-            shape = None if images is None else images.shape
-            raise ValueError(f"/exchange/data must be (X, Y, E) or (X, Y, E, angle), its shape is {shape}")
+            found = in_words(file, "exchange/data")
+            raise ValueError(f"/exchange/data must be (X, Y, E) or (X, Y, E, angle), it holds {found}")
         angles = _angles(file, images.shape[3:])
         at = selected_index(select, angles)
         if axis is None and energies is None:

@@ -135,6 +135,23 @@ def array(group: h5py.Group, name: str, kinds: str = "fiu") -> h5py.Dataset | No
     return _NotedDataset(dataset.id, readonly=True)
 
 
+def in_words(group: h5py.Group, name: str) -> str:
+    """Say what there is under a name where real numbers were expected, for messages.
+
+    Raises
+    ------
+    ValueError
+        As of `array`.
+    """
+    item = child(group, name)
+    if not isinstance(item, h5py.Dataset):
+        return "nothing" if item is None else "a group"
+    _check_is_in_file(item)
+    if item.dtype.kind == "c":
+        return f"complex numbers of shape {item.shape}, of which magnitude or phase may be meant: save the one you want"
+    return f"{item.dtype} of shape {item.shape}"
+
+
 def row(group: h5py.Group, name: str) -> h5py.Dataset | None:
     """Return the dataset with a name if it holds a number or a list of numbers: energies, positions, times.
 

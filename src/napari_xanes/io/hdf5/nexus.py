@@ -12,9 +12,10 @@ import h5py
 import numpy as np
 
 from napari_xanes.io.energies import to_ev
-from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, open_hdf5, row, text, texts
+from napari_xanes.io.hdf5.file import array, child, in_words, is_hdf5, load, open_hdf5, row, text, texts
 from napari_xanes.io.hdf5.frames import spacing
 from napari_xanes.io.hdf5.native import STACK, own_group, read_own
+from napari_xanes.io.hdf5.polarizations import frames_of, polarizations
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import choice_note, selected_index
@@ -86,9 +87,32 @@ def selected_stack(detectors: list[h5py.Group], select: str | int | None) -> Raw
     if not found:
         contents = ", ".join(dict.fromkeys(reason for _, reason in scans)) or "no data"
         raise ValueError(f"no image stack in it; it holds {contents}")
-    available = [group.name.lstrip("/") for group, _ in found]
+    choices: list[tuple[h5py.Group, str, float | None]] = []
+    for group, kind in found:
+        values = None if kind == "image" else polarizations(group, _n_frames(group))
+        choices += [(group, kind, value) for value in ([None] if values is None else np.unique(values).tolist())]
+    available = [_title(group, value) for group, _, value in choices]
     at = selected_index(select, available)
-    return _stack(*found[at], at, available)
+    group, kind, value = choices[at]
+    stack = _stack(group, kind, at, available)
+    values = None if value is None else polarizations(group, stack.data.shape[0])
+    return stack if value is None or values is None else frames_of(stack, values, value)
+
+
+def _title(group: h5py.Group, polarization: float | None) -> str:
+    name = group.name.lstrip("/")
+    return name if polarization is None else f"{name}, polarization {polarization:g}"
+
+
+def _n_frames(group: h5py.Group) -> int:
+    """Return how many frames a detector has; 0 where its axes do not tell it."""
+    signal, field = _signal(group), _energy_field(group)
+    if signal is None or not signal.ndim:
+        return 0
+    axes = _axes(group, signal.ndim) if signal.ndim > 1 else ["energy"]
+    if "energy" in axes:
+        return int(signal.shape[axes.index("energy")])
+    return 0 if field is None else int(field.size)
 
 
 def _entries(file: h5py.File) -> list[h5py.Group]:
@@ -111,7 +135,11 @@ def _detectors(entry: h5py.Group) -> list[h5py.Group]:
 
 
 def _signal(group: h5py.Group) -> h5py.Dataset | None:
-    return array(group, text(group.attrs.get("signal", "")) or "data")
+    return array(group, _signal_name(group))
+
+
+def _signal_name(group: h5py.Group) -> str:
+    return text(group.attrs.get("signal", "")) or "data"
 
 
 def _kind(group: h5py.Group) -> str:
@@ -121,7 +149,7 @@ def _kind(group: h5py.Group) -> str:
     if scan in _NO_SAMPLE:
         return f"{_NO_SAMPLE[scan]} ({scan!r})"
     if data is None:
-        return f"nothing in {group.name}"
+        return f"{in_words(group, _signal_name(group))} in {group.name}"
     if data.ndim in (3, 4):
         return "stack"
     energies = _energy_field(group)
