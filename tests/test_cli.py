@@ -55,6 +55,24 @@ def test_info_lists_what_is_in_a_file(tmp_path: Path) -> None:
     assert "    extra   3 x 4      float64  not used" in lines
 
 
+def test_what_was_guessed_is_corrected_by_options(tmp_path: Path) -> None:
+    np.savez(tmp_path / "scan.npz", data=np.ones((2, 3, 4)), energy=[54.0, 55.0])
+    given = ["--energy-unit", "eV", "--pixel-size", 0.04, "--exposure", 0.5, "--absorber", "Li K", "--quantity"]
+    given.append("transmission")
+    (facts,) = [json.loads(invoke("info", tmp_path / "scan.npz", "--json", *given))]
+    assert {guess["name"]: guess["source"] for guess in facts["guesses"]}["energy unit"] == "given by energy_unit="
+    invoke("convert", tmp_path / "scan.npz", "-o", tmp_path / "scan.h5", *given)
+    stack = nx.read(tmp_path / "scan.h5")
+    assert (stack.energy.tolist(), stack.pixel_size, stack.quantity) == ([54, 55], (0.04, 0.04), "transmission")
+    assert (stack.metadata["exposure"], stack.metadata["element"]) == (0.5, "Li")
+    Recipe([Step("optical_depth")]).save(tmp_path / "recipe.yaml")
+    invoke("run", tmp_path / "recipe.yaml", tmp_path / "scan.npz", "-o", tmp_path / "results", *given)
+    depth = nx.read(tmp_path / "results" / "scan" / "stack.h5")
+    assert (depth.energy.tolist(), depth.pixel_size) == ([54, 55], (0.04, 0.04))
+    assert depth.source is not None
+    assert depth.source.reading["absorber"] == "Li K"
+
+
 def test_info_of_spectra_and_maps(tmp_path: Path, references: list[Spectrum], depth_stack: SpectralStack) -> None:
     nx.write(references, tmp_path / "references.csv")
     nx.write(nx.maps.fit_references(depth_stack, references=references), tmp_path / "maps.h5")

@@ -147,6 +147,24 @@ def test_a_list_has_an_end_and_what_may_matter_comes_first(tmp_path: Path) -> No
     assert not any("deep" in name for name in names)
 
 
+def test_an_array_that_was_read_is_listed_wherever_it_lies(exchange: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _ = read(exchange)
+    monkeypatch.setattr("napari_xanes.io.hdf5.file.arrays_in", lambda file: [])
+    stack, _ = read(exchange)
+    used = {name: became for name, became in uses(whole).items() if not became.startswith("not used")}
+    assert uses(stack) == used
+
+
+def test_names_that_tell_are_found_behind_hundreds_of_motors(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "many.h5", "w") as file:
+        for number in range(100):
+            for field in ("offset", "position", "value", "user", "limit"):
+                file[f"collection/motor_{number:03}/{field}"] = [1.0, 2.0]
+        file["instrument/detector/data_dark"] = np.ones((2, 4, 5))
+    with h5py.File(tmp_path / "many.h5") as file:
+        assert "instrument/detector/data_dark" in [array.name for array in arrays_in(file)]
+
+
 def test_a_damaged_rest_of_a_file_does_not_matter(exchange: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(file: h5py.File) -> None:
         raise RuntimeError("damaged")

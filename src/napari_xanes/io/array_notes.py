@@ -57,11 +57,11 @@ class ArrayNotes:
     listers : dict
         How to list the arrays of each file, in the order of opening.
     reads : dict
-        The name by which each array was read, by path and key.
+        The arrays that were read, with the names by which they were read, by path and key.
     """
 
     listers: dict[Path, Lister] = field(default_factory=dict)
-    reads: dict[tuple[Path, Hashable], str] = field(default_factory=dict)
+    reads: dict[tuple[Path, Hashable], FoundArray] = field(default_factory=dict)
 
 
 _NOTES: ContextVar[ArrayNotes | None] = ContextVar("array_notes", default=None)
@@ -85,11 +85,11 @@ def note_file(path: Path, lister: Lister) -> None:
         notes.listers.setdefault(path.absolute(), lister)
 
 
-def note_read(path: Path, key: Hashable, name: str) -> None:
+def note_read(path: Path, array: FoundArray) -> None:
     """Note that an array of a file is read, or will be."""
     notes = _NOTES.get()
     if notes is not None:
-        notes.reads.setdefault((path.absolute(), key), name)
+        notes.reads.setdefault((path.absolute(), array.key), array)
 
 
 def is_noting() -> bool:

@@ -100,9 +100,14 @@ def _listed(notes: ArrayNotes) -> tuple[Path | None, list[FoundArray]]:
     path = next((path for path in notes.listers if path in read_from), next(iter(notes.listers), None))
     if path is None:
         return None, []
+    read = {key: array for (place, key), array in notes.reads.items() if place == path}
     try:
-        found = [_shown(array, notes.reads.get((path, array.key))) for array in notes.listers[path](path)]
-        return path, [a for a in found if prod(a.shape) != 1 or a.reason or _is_read(path, a, notes)]
+        listed = notes.listers[path](path)
+        known = {array.key for array in listed}
+        # A long list may have ended before an array that was read.
+        found = [*listed, *(array for key, array in read.items() if key not in known)]
+        shown = [replace(array, name=one_line(read.get(array.key, array).name.strip("/"))) for array in found]
+        return path, [a for a in shown if prod(a.shape) != 1 or a.reason or a.key in read]
     except DAMAGE_ERRORS as error:
         # The stack was read; a part of the file that it does not need may be damaged.
         _log.info("%s: its arrays can't be listed: %s", path, error)
@@ -118,11 +123,6 @@ def _place(use: ArrayUse) -> int:
 
 def _is_read(path: Path, array: FoundArray, notes: ArrayNotes) -> bool:
     return (path, array.key) in notes.reads
-
-
-def _shown(array: FoundArray, name: str | None) -> FoundArray:
-    """Return an array with the name by which it was read, if it has several."""
-    return replace(array, name=one_line((name or array.name).strip("/")))
 
 
 def _uses(found: list[FoundArray], read: set[FoundArray], raw: RawStack, energies_given: bool) -> list[ArrayUse]:

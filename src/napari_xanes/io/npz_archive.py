@@ -59,7 +59,7 @@ def check_archive(path: Path, wanted: Collection[str] | None = None) -> dict[str
             if prod(shape) * dtype.itemsize > item.file_size:
                 raise ValueError(f"{item.filename} promises {dtype} of shape {shape}, more than is packed in it")
             shapes[item.filename] = shape
-            note_read(path, item.filename, item.filename.removesuffix(".npy"))
+            note_read(path, _found(item, shape, dtype))
     return shapes
 
 
@@ -83,5 +83,9 @@ def _arrays_in(path: Path) -> list[FoundArray]:
             except (*HEADER_ERRORS, OSError, ValueError, zipfile.BadZipFile):
                 continue
             if dtype.kind in "fiubc":
-                found.append(FoundArray(item.filename.removesuffix(".npy"), shape, dtype.name, item.filename))
+                found.append(_found(item, shape, dtype))
     return found
+
+
+def _found(item: zipfile.ZipInfo, shape: tuple[int, ...], dtype: np.dtype[Any]) -> FoundArray:
+    return FoundArray(item.filename.removesuffix(".npy"), shape, dtype.name, item.filename)

@@ -57,7 +57,8 @@ class _NotedDataset(h5py.Dataset):  # type: ignore[misc]  # h5py has no types
 def note_dataset(dataset: h5py.Dataset) -> None:
     """Note that the values of a dataset are used: a reader that leaves them in the file says so itself."""
     if is_noting():
-        note_read(Path(dataset.file.filename), key_of(dataset.id), str(dataset.name))
+        array = FoundArray(str(dataset.name), tuple(dataset.shape), dataset.dtype.name, key_of(dataset.id))
+        note_read(Path(dataset.file.filename), array)
 
 
 def _opened(path: Path) -> h5py.File:

@@ -10,14 +10,15 @@ import h5py
 
 from napari_xanes.io.array_notes import MOST_ARRAYS, MOST_LEVELS, FoundArray
 
-_TELLING = re.compile(rb"flat|white|bright|open|ff|bkg|dark|i0|io|izero|ener|eng|data|im(age|g)", re.IGNORECASE)
+_TELLING = re.compile(rb"flat|white|bright|open|bkg|dark|i0|izero|ener|eng|data|ima?g|^(io|ff)$", re.IGNORECASE)
 """Parts of names of arrays that may matter: asked of thousands of names."""
 
 _MOST_NAMES = 10_000
 """Longer lists of names are cut short."""
 
-_MOST_OPENED = 240
-"""Most groups and arrays that are opened; half of them in one group, so that one of many does not hide the others."""
+_MOST_OPENED, _MOST_TELLING = 150, 250
+"""Most groups and arrays that are opened, and most with those whose names say that they may matter; half of the others
+in one group, so that one of many does not hide the rest."""
 
 _KINDS = "fiubc"
 """Kinds of numbers."""
@@ -39,13 +40,12 @@ def arrays_in(file: h5py.File) -> list[FoundArray]:
     n_opened = n_left_out = 0
     while pending:
         prefix, group = pending.popleft()
-        names = _names(group)
-        allowed = min(_MOST_OPENED // 2, _MOST_OPENED - n_opened)
-        if len(names) > allowed:
-            names.sort(key=lambda name: _TELLING.search(name) is None)
-        n_left_out += max(0, len(names) - allowed)
-        for name in names[:allowed]:
-            n_opened += 1
+        telling, others = _sorted_out(_names(group))
+        chosen = telling[: max(0, _MOST_TELLING - n_opened)]
+        chosen += others[: max(0, min(_MOST_OPENED // 2, _MOST_OPENED - n_opened - len(chosen)))]
+        n_opened += len(chosen)
+        n_left_out += len(telling) + len(others) - len(chosen)
+        for name in chosen:
             item = _opened(group, name)
             path = f"{prefix}{_text(name)}"
             if isinstance(item, h5py.h5g.GroupID):
@@ -58,6 +58,15 @@ def arrays_in(file: h5py.File) -> list[FoundArray]:
                     n_left_out += 1
     rest = [FoundArray(f"{n_left_out} more", (), "", None, "not listed: too many")] if n_left_out else []
     return [*found.values(), *rest]
+
+
+def _sorted_out(names: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Return names that may matter, and the others."""
+    telling: list[bytes] = []
+    others: list[bytes] = []
+    for name in names:
+        (telling if _TELLING.search(name) else others).append(name)
+    return telling, others
 
 
 def _names(group: h5py.h5g.GroupID) -> list[bytes]:

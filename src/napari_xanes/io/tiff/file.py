@@ -62,10 +62,12 @@ def open_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
 def _series_in(path: Path) -> list[FoundArray]:
     """List the series of images of one shape, as tifffile finds them."""
     with open_tiff(path) as tiff:
-        return [
-            FoundArray(f"series {i}", tuple(series.shape), series.dtype.name if series.dtype else "", i)
-            for i, series in enumerate(tiff.series[:MOST_ARRAYS])
-        ]
+        return [_found(i, series) for i, series in enumerate(tiff.series[:MOST_ARRAYS])]
+
+
+def _found(number: int, series: tifffile.TiffPageSeries) -> FoundArray:
+    dtype = series.dtype
+    return FoundArray(f"series {number}", tuple(series.shape), dtype.name if dtype else "", number)
 
 
 def own_notes(tiff: tifffile.TiffFile, kind: str) -> dict[str, Any] | None:
@@ -100,7 +102,7 @@ def images(tiff: tifffile.TiffFile, *, own: bool = False) -> tifffile.TiffPageSe
     if not tiff.series:
         raise ValueError("it holds no image")
     series = tiff.series[0]
-    note_read(Path(tiff.filehandle.path), 0, "series 0")
+    note_read(Path(tiff.filehandle.path), _found(0, series))
     size = tiff.filehandle.size
     allocation_limits.check("it", series.nbytes, size)
     n_images = (tiff.imagej_metadata or {}).get("images", 1) if tiff.is_imagej and not own else 1

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes.io import allocation_limits, frames
-from napari_xanes.io.array_notes import note_read
+from napari_xanes.io.array_notes import FoundArray, note_read
 from napari_xanes.io.read_errors import DAMAGE_ERRORS
 from napari_xanes.io.unchanged import FileState
 from napari_xanes.io.unpacked_size import ZSTD_BLOCK
@@ -196,7 +196,8 @@ def _keep_rules(array: Any, files: ChunkFiles, found: Any, compressors: list[str
 def load(stored: StoredArray) -> Any:
     """Return the values as a NumPy array, or above the memory limit as a dask array of whole chunks."""
     array = stored.array
-    note_read(Path(array.store.root), str(array.path), str(array.path))
+    name = str(array.path)
+    note_read(Path(array.store.root), FoundArray(name or "the array", stored.shape, stored.dtype.name, name))
     dtype = stored.dtype.newbyteorder("=")
     excess = array.nbytes - allocation_limits.BASE_ALLOWANCE
     is_plausible = excess <= 0 or holds(array.store.root / array.path, excess // 2)
