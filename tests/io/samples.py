@@ -12,7 +12,7 @@ import zarr
 from tests.io.edf import edf_files
 from tests.io.hdf5.layouts import LAYOUTS
 from tests.io.plain import test_itex, test_mrc
-from tests.io.spectra import test_layouts, test_other_layouts, test_rex, test_spectra, test_xaslib
+from tests.io.spectra import test_exported, test_layouts, test_other_layouts, test_rex, test_spectra, test_xaslib
 from tests.io.spectra.test_nxxas import entry
 from tests.io.stxm import test_axis, test_stony_brook, test_stony_brook_netcdf
 from tests.io.zeiss import test_txrm_series, xrm_files
@@ -223,6 +223,11 @@ def _rex(folder: Path) -> list[Sample]:
     return [("a.ex3", "a.ex3")]
 
 
+def _exported(folder: Path) -> list[Sample]:
+    test_exported.write(folder / "a.csv", test_exported.ROWS)
+    return [("a.csv", "a.csv")]
+
+
 def _npy(folder: Path) -> list[Sample]:
     np.save(folder / "a.npy", np.stack([test_layouts.ENERGY, test_layouts.TRANSMISSION], axis=1))
     return [("a.npy", "a.npy")]
@@ -244,6 +249,7 @@ SPECTRA: dict[str, Callable[[Path], list[Sample]]] = {
     "nxxas": _nxxas,
     "rex": _rex,
     "npy": _npy,
+    "exported": _exported,
     "xaslib": _xaslib,
 }
 """Functions that write spectra into an empty folder."""

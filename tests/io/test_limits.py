@@ -44,6 +44,8 @@ GROUPS = {
         "rex",
         "npy",
         "xaslib",
+        "lytle",
+        "exported",
     ),
 }
 """Groups of readers. One process reads the files of a group, because loading the libraries takes most of the time."""
