@@ -11,7 +11,7 @@ from napari_xanes._typing import BoolArray, Float32Array
 _LEVELS = 16
 """Number of levels of brightness at which the scatter of an image is measured."""
 
-_TAIL, _TAIL_SIGMA = 0.99, 2.326
+_TAIL, _TAIL_SIGMA = 0.975, 1.96
 """Values beyond this quantile of either side count as its tail; a normal distribution has it at so many sigma."""
 
 _AROUND = 7
@@ -34,13 +34,19 @@ class Deviations:
         Medians of the values around the pixels; NaN where there are too few.
     values : ndarray, shape (Y, X)
         Image minus level; NaN where either is missing.
+    noise : ndarray, shape (Y, X)
+        Scatter of such deviations at this level, on this side of it.
     sigma : ndarray, shape (Y, X)
-        Scatter of such deviations at this level, on this side of it, and in this surrounding.
+        The same, or the scatter in this surrounding if that is larger.
+    contrast : ndarray, shape (Y, X)
+        Largest distance of this value, or of one that touches it, from its level.
     """
 
     level: Float32Array
     values: Float32Array
+    noise: Float32Array
     sigma: Float32Array
+    contrast: Float32Array
 
 
 def deviations(image: Float32Array, bad: BoolArray | None = None) -> Deviations:
@@ -67,18 +73,19 @@ def deviations(image: Float32Array, bad: BoolArray | None = None) -> Deviations:
     >>> np.argwhere(np.abs(found.values) > 6 * found.sigma).tolist()
     [[4, 4]]
     """
-    from scipy.ndimage import uniform_filter
+    from scipy.ndimage import maximum_filter, uniform_filter
 
     usable = np.isfinite(image) if bad is None else np.isfinite(image) & ~bad
     level = _medians(_without_holes(image, usable))
     around = uniform_filter(usable.astype(np.float32), 5, mode="constant") * 25 - usable
     level[around < _FEWEST - 0.5] = np.nan
     values = np.where(np.isfinite(image), image - level, np.float32(np.nan))
-    sigma = _scatter_by_level(level, values, usable)
-    clipped = np.where(usable & np.isfinite(values), np.minimum(np.abs(values), _CLIP * sigma), 0).astype(np.float32)
+    noise = _scatter_by_level(level, values, usable)
+    clipped = np.where(usable & np.isfinite(values), np.minimum(np.abs(values), _CLIP * noise), 0).astype(np.float32)
     weight = (usable & np.isfinite(values)).astype(np.float32)
     sums, counts = (uniform_filter(part, _AROUND, mode="constant") * _AROUND**2 - part for part in (clipped, weight))
-    return Deviations(level, values, np.maximum(sigma, 1.25 * sums / np.maximum(counts, 1)))
+    sigma = np.maximum(noise, 1.25 * sums / np.maximum(counts, 1))
+    return Deviations(level, values, noise, sigma, maximum_filter(np.nan_to_num(np.abs(values)), 3))
 
 
 def _without_holes(image: Float32Array, usable: BoolArray) -> Float32Array:

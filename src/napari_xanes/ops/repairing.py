@@ -16,8 +16,7 @@ from napari_xanes.arguments import Region, as_mask
 from napari_xanes.corrections import Box, Frames
 from napari_xanes.edge.stacks import raise_if_frame_empty
 from napari_xanes.field_mapping import FieldMapping
-from napari_xanes.ops.outliers import Deviations
-from napari_xanes.ops.spikes import Compared, PixelSurvey, compared, dead_in
+from napari_xanes.ops.spikes import REACH, Compared, PixelSurvey, compared, dead_in
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
 from napari_xanes.registry import estimated, method
@@ -136,9 +135,10 @@ def repair(
     Notes
     -----
     A value is replaced only if it stands out in space **and** in energy: it must deviate from what is around it three
-    times as much as anything beside it does at the energies before and behind. So a grain of one pixel stays. A pixel
-    with the same excess at all energies stays as well, because a grain may look like this. Where the image moves by
-    more than a pixel from frame to frame, small grains are mistaken for zingers.
+    times as much as it, or what touches it, does at the two energies before and the two behind, of which one may hold a
+    wrong value itself. So a grain of one pixel stays. A pixel with the same excess at all energies stays as well,
+    because a grain may look like this. Where the image moves by more than a pixel from frame to frame, small grains are
+    mistaken for zingers.
 
     Examples
     --------
@@ -176,7 +176,7 @@ def _mended(frames: Block, bad: BoolArray, threshold: float, fill: Fill, missing
 
 def _expected(frame: Compared) -> Float32Array:
     """Return the level plus what each pixel differs from it at the energies before and behind."""
-    beside = [other.values for other in (frame.before, frame.behind) if isinstance(other, Deviations)]
+    beside = [other.values for other in (*frame.before[-1:], *frame.behind[:1])]
     expected = frame.here.level.copy()
     for values in beside:
         expected += np.nan_to_num(values) / len(beside)
@@ -189,8 +189,8 @@ def _now(mend: Callable[[Block], Float32Array], data: Block, progress: Progress 
     starts = range(0, len(data), _FRAMES_AT_ONCE)
 
     def work(start: int) -> None:
-        first, stop = max(start - 1, 0), min(start + _FRAMES_AT_ONCE, len(data))
-        out[start:stop] = mend(data[first : stop + 1])[start - first : stop - first]
+        first, stop = max(start - REACH, 0), min(start + _FRAMES_AT_ONCE, len(data))
+        out[start:stop] = mend(data[first : stop + REACH])[start - first : stop - first]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
@@ -204,14 +204,14 @@ def _now(mend: Callable[[Block], Float32Array], data: Block, progress: Progress 
 
 
 def _lazily(mend: Callable[[Block], Float32Array], data: Any) -> Any:
-    """Return all frames as a dask array; a chunk needs the frame before and the frame behind it."""
+    """Return all frames as a dask array; a chunk needs the frames before and behind it."""
     import dask.array as da
 
     chunks = {0: _FRAMES_AT_ONCE, **dict.fromkeys(range(1, data.ndim), -1)}
     return da.map_overlap(  # type: ignore[no-untyped-call]
         mend,
         data.rechunk(chunks),
-        depth={0: 1},
+        depth={0: REACH},
         boundary="none",
         dtype=np.float32,
         meta=np.empty((0,) * data.ndim, np.float32),

@@ -35,43 +35,53 @@ _OFF = 3.0
 """A pixel that never changes is stuck if it is so many sigma away from what is around it in some frames."""
 
 
+REACH = 2
+"""Number of frames before and behind that a frame is compared with."""
+
+
 @dataclass(frozen=True)
 class Compared:
-    """An image, and how far its values lie from what is around them, in this frame and in the two beside it."""
+    """An image, and how far its values lie from what is around them, in this frame and in those before and behind."""
 
     image: Float32Array
-    before: Deviations | None
+    before: list[Deviations]
     here: Deviations
-    behind: Deviations | None
+    behind: list[Deviations]
 
     def spikes(self, threshold: float) -> BoolArray:
         """Return values (Y, X) that stand out in the image, and among the energies before and behind.
 
-        A grain of a single pixel stands out in the image, too, but at all energies. So a value must deviate `threshold`
-        sigma, and three times as much as anything beside it does at the energies before and behind.
+        A grain of a single pixel stands out in the image, too, but at other energies as well. So a value must deviate
+        `threshold` sigma, and three times as much as it, or what touches it, does at the two frames before and the two
+        behind; one of these four may hold a wrong value itself. At the ends of a series none may.
         """
-        from scipy.ndimage import maximum_filter
-
-        limit = threshold * self.here.sigma
-        for other in (self.before, self.behind):
-            if other is not None:
-                contrast = maximum_filter(np.nan_to_num(np.abs(other.values)), 3)
-                limit = np.maximum(limit, np.float32(_CONTRAST) * contrast)
+        beside = [other.contrast for other in (*self.before, *self.behind)]
+        if len(beside) == 2 * REACH:
+            low, high = np.minimum(beside[0], beside[1]), np.maximum(beside[0], beside[1])
+            for contrast in beside[2:]:
+                low = np.maximum(low, np.minimum(high, contrast))
+                high = np.maximum(high, contrast)
+            contrast = low
+        else:
+            contrast = np.max(beside, axis=0)
+        limit = np.maximum(threshold * self.here.sigma, np.float32(_CONTRAST) * contrast)
         return np.asarray(np.abs(self.here.values) > limit)
 
 
 def compared(frames: Iterable[Float32Array], bad: BoolArray | None = None) -> Iterator[Compared]:
     """Compare the frames (Y, X) of a series one by one; `bad` pixels serve no other as surroundings."""
-    before: Deviations | None = None
-    image: Float32Array | None = None
-    here: Deviations | None = None
+    images: list[Float32Array] = []
+    around: list[Deviations] = []
     for frame in frames:
-        behind = deviations(frame, bad)
-        if image is not None and here is not None:
-            yield Compared(image, before, here, behind)
-        image, before, here = frame, here, behind
-    if image is not None and here is not None:
-        yield Compared(image, before, here, None)
+        images, around = [*images, frame][-REACH - 1 :], [*around, deviations(frame, bad)][-2 * REACH - 1 :]
+        if len(images) > REACH:
+            yield _compared(images[0], around, len(around) - 1 - REACH)
+    for place in range(max(0, len(around) - REACH), len(around)):
+        yield _compared(images[place - len(around)], around, place)
+
+
+def _compared(image: Float32Array, around: list[Deviations], place: int) -> Compared:
+    return Compared(image, around[max(0, place - REACH) : place], around[place], around[place + 1 : place + 1 + REACH])
 
 
 class PixelSurvey:
@@ -97,18 +107,18 @@ class PixelSurvey:
         """Count a frame."""
         here = frame.here
         with np.errstate(divide="ignore", invalid="ignore"):
-            away = np.abs(here.values) / here.sigma
+            away, off = np.abs(here.values) / here.sigma, np.abs(here.values) / here.noise
         wrong = frame.spikes(self._threshold)
         self._wrong += wrong
-        self._off += away > _OFF
+        self._off += off > _OFF
         if self._no_light is not None:
             light, around = frame.image - self._no_light, here.level - self._no_light
             self._dead += (away > self._threshold) & (light <= _DEAD * around)
-        if frame.before is not None and self._last is not None:
+        if frame.before and self._last is not None:
             image, wrong_before = self._last
             pair = ~(wrong | wrong_before)
             with np.errstate(divide="ignore", invalid="ignore"):
-                jump = np.abs(here.values - frame.before.values) / np.maximum(here.sigma, frame.before.sigma)
+                jump = np.abs(here.values - frame.before[-1].values) / np.maximum(here.sigma, frame.before[-1].sigma)
             self._jumps += np.where(pair, np.minimum(np.nan_to_num(jump), np.float32(_MOST)), 0)
             self._pairs += pair
             self._still &= frame.image == image
