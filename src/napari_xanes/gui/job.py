@@ -41,6 +41,7 @@ class Job(QObject):
         super().__init__(parent)
         self._stop = threading.Event()
         self._worker: Any = None
+        self._running = False
         self._bar: Any = None
         self._patience = QTimer(self, singleShot=True, interval=_PATIENCE)
         self._patience.timeout.connect(self._give_up)
@@ -49,7 +50,7 @@ class Job(QObject):
     @property
     def running(self) -> bool:
         """True while a function runs."""
-        return self._worker is not None
+        return self._running
 
     def start(self, work: Callable[[Progress], Any], title: str) -> None:
         """Start `work` in a thread. It is called with a progress callback and returns the result.
@@ -61,6 +62,7 @@ class Job(QObject):
         """
         if self.running:
             raise RuntimeError("another job is still running; wait until it ends, or cancel it")
+        self._running = True  # before the bar, which handles events: a second click must not start a second job
         self._stop = threading.Event()
         self.destroyed.connect(self._stop.set)  # A closed window must not leave a thread at work.
         self._bar = activity(total=100, desc=title)
@@ -119,7 +121,7 @@ class Job(QObject):
 
     def _clear(self) -> None:
         self._patience.stop()
-        self._worker = None
+        self._worker, self._running = None, False
         if self._bar is not None:
             self._bar.close()
             self._bar = None

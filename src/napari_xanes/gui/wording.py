@@ -14,8 +14,8 @@ _SHORTEST = 2.0  # s; a shorter time gives no reliable estimate
 
 
 def is_about(message: str, parameter: Parameter) -> bool:
-    """Return whether a message names a parameter: as ``name=``, or with the word reference for references."""
-    match = re.search(rf"\b{parameter.name} ?=", message)
+    """Return whether a message names a parameter: as ``name=``, E0 for ``e0``, or with the word reference."""
+    match = re.search(rf"\b{parameter.name} ?=", message, re.IGNORECASE)
     return bool(match or (parameter.kind == "references" and re.search(r"\breferences?\b", message)))
 
 

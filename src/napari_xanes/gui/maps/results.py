@@ -103,6 +103,7 @@ class MapResults(QGroupBox):
             radio.setToolTip("Show this map and hide the other maps of this run")
             radio.setChecked(any(self._belongs_to(layer, name) and layer.visible for layer in layers))
             radio.clicked.connect(lambda _=False, name=name: self.show_only(name))
+            radio.setProperty("map", name)
             self._radios.addButton(radio)
             self._rows.addWidget(radio, row, 0)
             value = QLabel(map_text(parameter_map))
@@ -126,7 +127,9 @@ class MapResults(QGroupBox):
         return bool(xanes["map"] == name and xanes["role"] == role)
 
     def show_only(self, name: str, *, role: str = "value") -> None:
-        """Show one map of the run and hide the others."""
+        """Show one map of the run, hide the others, and tick the map that is shown or whose error is."""
+        for radio in self._radios.buttons():
+            radio.setChecked(radio.property("map") == name)
         for layer in self._layers:
             if layer in self._viewer.layers:
                 layer.visible = self._belongs_to(layer, name, role)

@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_xanes.gui.energy import plain_viewer
+from napari_xanes.gui.energy import attach_energy, plain_viewer
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.pixels.regions import region_spectra
 from napari_xanes.gui.references.column_chooser import (
@@ -45,6 +45,13 @@ def swatch(colour: str) -> QPixmap:
     pixmap = QPixmap(10, 10)
     pixmap.fill(QColor(colour))
     return pixmap
+
+
+def folder_of_stack(viewer: Viewer) -> str:
+    """Return the folder of the current stack's file; no text if there is none, so that the last folder opens."""
+    layer = attach_energy(viewer).layer
+    path = None if layer is None else (layer.metadata["xanes"].get("source") or {}).get("path")
+    return str(Path(path).parent) if path and Path(path).parent.is_dir() else ""
 
 
 class ReferenceList(QWidget):
@@ -71,6 +78,7 @@ class ReferenceList(QWidget):
         self._table.setColumnWidth(1, 64)
         self._table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self._table.setMinimumHeight(70)
+        self._table.setTabKeyNavigation(False)  # so that Tab leaves the table; arrows move within it
         self._table.setToolTip(
             "Tick the references to use. Double-click to edit a name or valence (empty: unknown). Delete: remove"
         )
@@ -101,7 +109,7 @@ class ReferenceList(QWidget):
 
     def ask(self) -> None:
         """Let the user choose files and load them."""
-        paths, _ = QFileDialog.getOpenFileNames(self, "Load references", "", _FILES)
+        paths, _ = QFileDialog.getOpenFileNames(self, "Load references", folder_of_stack(self._viewer), _FILES)
         self.load(paths)
 
     def load(self, paths: list[str] | list[Path]) -> None:

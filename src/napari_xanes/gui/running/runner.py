@@ -244,6 +244,8 @@ class Runner(QWidget):
         part_of : callable
             Returns the part of the stack to use.
         """
+        if self.job.running:
+            return
         layer = self.stacks.layer()
         if layer is None:
             show_error("there is no stack yet; drop one into the viewer, or open the sample")

@@ -58,11 +58,14 @@ class CurveSources:
             for number, (name, energy, mu) in enumerate(fits)
         ]
 
-    def measured(self, pins: Iterable[Pin]) -> list[tuple[str, Curve]]:
-        """Return the measured curves and fits, each with a unique key, in the order of the legend."""
+    def measured(self, pins: Iterable[Pin], layer: Layer | None, mode: str) -> list[tuple[str, Curve]]:
+        """Return the measured curves and fits, each with a unique key, in the order of the legend.
+
+        Pins of another quantity than the stack's are left out, unless both are absorption and shown normalized.
+        """
         curves = [("cursor", self.cursor)] if self.cursor is not None else []
         curves += [(f"region {number}", curve) for number, curve in enumerate(self.regions)]
-        curves += [(pin.curve.name, pin.curve) for pin in pins]
+        curves += [(pin.curve.name, pin.curve) for pin in pins if _comparable(pin, layer, mode)]
         curves += [(f"fit {number}", curve) for number, curve in enumerate(self.fits)]
         return curves
 
@@ -70,15 +73,27 @@ class CurveSources:
         """Return the references, or none if the stack does not show absorption."""
         return self.references if layer is None or _quantity(layer) in ABSORPTION else []
 
-    def warning(self, layer: Layer | None) -> str:
+    def warning(self, layer: Layer | None, pins: Iterable[Pin] = (), mode: str = "as measured") -> str:
         """Return why the plot of a stack can't show all curves; empty if it can."""
         if layer is None:
             return ""
+        left_out = [pin for pin in pins if not _comparable(pin, layer, mode)]
+        if left_out:
+            quantities = " and ".join(sorted({pin.quantity.replace("_", " ") for pin in left_out}))
+            names = ", ".join(pin.curve.name for pin in left_out)
+            return f"{names} not shown: {quantities}, the stack is {_quantity(layer).replace('_', ' ')}"
         if len(self.comparable_references(layer)) < len(self.references):
             return f"References show absorption: convert {_quantity(layer)} to optical depth first (Prepare dock)"
         if energies_of(layer).size == 1:
             return "This stack has one energy: a spectrum is a single value, not a curve"
         return ""
+
+
+def _comparable(pin: Pin, layer: Layer | None, mode: str) -> bool:
+    """Return whether a pin has the unit of a stack's curves in a mode."""
+    if layer is None or pin.quantity == _quantity(layer):
+        return True
+    return mode == "normalized" and pin.quantity in ABSORPTION and _quantity(layer) in ABSORPTION
 
 
 def _quantity(layer: Layer) -> str:

@@ -104,7 +104,7 @@ class Composer:
                 problem = f"{curve.name} is not shown: {error}"
                 continue
             if displayed is None:
-                problem = f"{curve.name} is not shown: it shares no energies with the stack"
+                problem = f"{curve.name} is not shown: {_why_not_scaled(curve, target)}"
             else:
                 curves.append((f"reference {curve.name}", displayed))
         return curves, problem
@@ -115,6 +115,13 @@ class Composer:
         if curve not in self._transformed:
             self._transformed[curve] = transform_curve(curve, mode)
         return self._transformed[curve]
+
+
+def _why_not_scaled(curve: Curve, target: Curve | None) -> str:
+    """Return why a reference can't be scaled onto a measured curve."""
+    if target is not None and np.isfinite(target.values).sum() < 3:
+        return f"{target.name} has no values here"
+    return "it shares no energies with the stack"
 
 
 def derivative(energy: Values, values: Values) -> Values:

@@ -288,10 +288,11 @@ class SpectraDock(QWidget):
         if not self._live:
             return
         layer, sources = self.stacks.layer, self.curves
-        measured, references = sources.measured(self.pins.pins), sources.comparable_references(layer)
-        curves, problem = self._composer.compose(self.mode.currentText(), measured, references)
+        pins, mode = self.pins.pins, self.mode.currentText()
+        measured, references = sources.measured(pins, layer, mode), sources.comparable_references(layer)
+        curves, problem = self._composer.compose(mode, measured, references)
         self.plot.set_curves(curves)
         self.pin_button.setEnabled(sources.cursor is not None)
         n_references = len(references_of(self._viewer).spectra)
         self.tabs.count_items(len(sources.regions), n_references, len(self.pins.pins))
-        self._show_message(problem or self.pages.reason() or sources.warning(layer))
+        self._show_message(problem or self.pages.reason() or sources.warning(layer, pins, mode))

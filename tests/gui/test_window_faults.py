@@ -1,0 +1,131 @@
+"""Faults that users met in the window, each driven through its own buttons and keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+import napari_xanes as nx
+from napari_xanes import MapSet, ParameterMap, SpectralStack
+from napari_xanes.gui.maps.dock import add_layers
+from napari_xanes.gui.references.reference_set import references_of
+from napari_xanes.gui.wording import is_about
+from napari_xanes.ops import OPERATIONS
+
+
+@pytest.fixture
+def dock(viewer: Any, add_stack: Any, wait: Any) -> Any:
+    add_stack()
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Spectra")[1]
+    wait(dock.isVisible)
+    return dock
+
+
+def test_run_pressed_twice_starts_one_job(
+    viewer: Any, add_stack: Any, wait: Any, errors: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_xanes.gui import job as jobs
+
+    add_stack()
+    runner = viewer.window.add_plugin_dock_widget("napari-xanes", "Prepare")[1].runner
+    started: list[str] = []
+    bar = jobs.activity
+
+    def second_click(*arguments: Any, **keywords: Any) -> Any:
+        started.append(keywords["desc"])
+        runner.run_button.click()  # napari handles events while it makes the bar
+        runner.start()
+        return bar(*arguments, **keywords)
+
+    monkeypatch.setattr(jobs, "activity", second_click)
+    runner.methods.setCurrentIndex(runner.methods.findData("smooth"))
+    runner.run_button.click()
+    runner.run_button.click()
+    wait(lambda: not runner.job.running)
+    assert len(started) == 1
+    assert len(viewer.layers) == 2
+    assert not errors
+    runner.run_button.click()
+    wait(lambda: not runner.job.running)
+    assert len(started) == 2
+
+
+def test_pins_of_another_quantity_are_not_drawn(
+    viewer: Any, dock: Any, add_stack: Any, stack: SpectralStack, wait: Any
+) -> None:
+    viewer.cursor.position = (0, 0.25, 0.45)
+    wait(lambda: dock.curves.cursor is not None)
+    dock.pin()
+    counts = SpectralStack(stack.data * 1000, stack.energy, "counts", 0.05, metadata={"name": "raw"})
+    viewer.layers.selection.active = add_stack(counts)
+    assert not any(curve.kind == "pin" for curve in dock.plot.curves)
+    assert dock.message.text() == "pin 1 not shown: optical depth, the stack is counts"
+    viewer.layers.selection.active = viewer.layers[0]
+    assert any(curve.kind == "pin" for curve in dock.plot.curves)
+    fluorescence = SpectralStack(stack.data * 3, stack.energy, "fluorescence", 0.05, metadata={"name": "yield"})
+    viewer.layers.selection.active = add_stack(fluorescence)
+    assert not any(curve.kind == "pin" for curve in dock.plot.curves)
+    dock.mode.setCurrentText("normalized")
+    assert any(curve.kind == "pin" for curve in dock.plot.curves)
+
+
+def test_the_error_of_a_map_ticks_its_map(viewer: Any, add_stack: Any, rng: Any) -> None:
+    add_stack()
+    results = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1].results
+    values = rng.random((24, 32), np.float32)
+    maps = MapSet({"valence": ParameterMap(values, "1", values / 10), "chi_square": ParameterMap(values)})
+    results.show_maps(maps, add_layers(viewer, maps), "")
+    radios = {radio.property("map"): radio for radio in results._radios.buttons()}
+    radios["chi_square"].click()
+    results._rows.itemAtPosition(0, 2).widget().click()
+    assert [name for name, radio in radios.items() if radio.isChecked()] == ["valence"]
+    assert [layer.metadata["xanes"]["role"] for layer in viewer.layers[1:] if layer.visible] == ["sigma"]
+
+
+def test_a_wrong_e0_marks_its_field(stack: SpectralStack) -> None:
+    with pytest.raises(ValueError, match="E0 = 9000 eV lies outside") as refused:
+        nx.ops.normalize_edge(stack, e0=9000.0)
+    parameters = OPERATIONS["normalize_edge"].parameters
+    marked = [name for name, parameter in parameters.items() if is_about(str(refused.value), parameter)]
+    assert marked == ["e0"]
+
+
+def test_tab_leaves_the_table_of_references(viewer: Any, dock: Any, qtbot: Any) -> None:
+    dock.tabs.setCurrentWidget(dock.reference_list)
+    table = dock.reference_list._table
+    table.setFocus()
+    QTest.keyClick(table, Qt.Key.Key_Tab)
+    assert dock.focusWidget() is not table
+    assert table.currentRow() <= 0
+
+
+def test_pixels_without_values_are_said_to_have_none(
+    viewer: Any, dock: Any, stack: SpectralStack, add_stack: Any, wait: Any
+) -> None:
+    data = stack.data.copy()
+    data[:, 5, 9] = np.nan
+    viewer.layers.selection.active = add_stack(stack.with_data(data))
+    viewer.cursor.position = (0, 0.25, 0.45)
+    wait(lambda: "cursor has no values here" in dock.message.text())
+    far = nx.Spectrum("far", [500.0, 510.0, 520.0, 530.0], [0, 0, 1, 1])
+    references_of(viewer).remove([s.name for s in references_of(viewer).spectra])
+    references_of(viewer).add([far])
+    viewer.cursor.position = (0, 0.5, 0.45)
+    wait(lambda: "far is not shown: it shares no energies with the stack" in dock.message.text())
+
+
+def test_load_opens_the_folder_of_the_stack(
+    viewer: Any, dock: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    name = "napari_xanes.gui.references.reference_list.QFileDialog.getOpenFileNames"
+    monkeypatch.setattr(name, lambda *arguments: asked.append(arguments[2]) or ([], ""))
+    dock.reference_list._load_button.click()
+    viewer.layers[0].metadata["xanes"]["source"] = {"path": str(tmp_path / "scan.h5")}
+    dock.reference_list._load_button.click()
+    assert asked == ["", str(tmp_path)]
