@@ -129,3 +129,36 @@ def test_load_opens_the_folder_of_the_stack(
     viewer.layers[0].metadata["xanes"]["source"] = {"path": str(tmp_path / "scan.h5")}
     dock.reference_list._load_button.click()
     assert asked == ["", str(tmp_path)]
+
+
+@pytest.mark.parametrize(
+    ("energies", "library"),
+    [((845, 880), "ni-l23"), ((700, 740), "fe-l23"), ((630, 660), "mn-l23"), ((280, 320), "mn-l23")],
+)
+def test_the_map_dock_offers_the_library_of_the_edge(
+    viewer: Any, add_stack: Any, rng: Any, energies: tuple[int, int], library: str
+) -> None:
+    values = rng.random((20, 4, 5), np.float32)
+    add_stack(SpectralStack(values, np.linspace(*energies, 20), "optical_depth"))
+    runner = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1].runner
+    runner.methods.setCurrentIndex(runner.methods.findData("match_library"))
+    box = runner.form().field("library").widget
+    assert box.currentText() == library
+    box.setCurrentText("co-l23")
+    box.activated.emit(box.currentIndex())
+    viewer.layers.selection.active = add_stack(SpectralStack(values, np.linspace(845, 880, 20), "optical_depth"))
+    assert runner.form().values()["library"] == "co-l23"
+
+
+def test_maps_of_an_l_edge_open_on_the_charge(viewer: Any, add_stack: Any, rng: Any) -> None:
+    add_stack()
+    values = rng.random((24, 32), np.float32)
+    charge = ParameterMap((values > 0.5).astype(np.uint8) + 2, labels={2: "Ni2+", 3: "Ni3+"})
+    maps = MapSet({"ten_dq": ParameterMap(values, "eV", values / 10), "charge": charge})
+    layers = add_layers(viewer, maps)
+    assert [layer.metadata["xanes"]["map"] for layer in layers if layer.visible] == ["charge"]
+    assert {layer.name.split(" · ")[0] for layer in layers} == {"10Dq (eV)", "10Dq ± σ (eV)", "charge"}
+    results = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1].results
+    results.show_maps(maps, layers, "")
+    assert [radio.text() for radio in results._radios.buttons() if radio.isChecked()] == ["charge"]
+    assert [radio.text() for radio in results._radios.buttons()] == ["10Dq", "charge"]

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 LayerData = tuple[Any, dict[str, Any], str]
 
+_TITLES = {"ten_dq": "10Dq"}
+"""Names of maps that people write in another way."""
+
 
 def _spatial(pixel_size: tuple[float, ...] | None, n_axes: int) -> dict[str, Any]:
     """Return scale, units and axis labels of the spatial axes of a layer."""
@@ -184,17 +187,22 @@ def maps_to_layers(maps: MapSet) -> list[LayerData]:
     """
     group = uuid4().hex
     values = [name for name, m in maps.items() if m.labels is None and not m.companion]
-    visible_name = "valence" if "valence" in maps else (values[0] if values else "")
+    first = next((name for name in ("valence", "charge") if name in maps), values[0] if values else "")
     layers: list[LayerData] = []
     for name, parameter_map in maps.items():
         if parameter_map.sigma is not None:
             layers.append(_image(maps, name, parameter_map, "sigma", group, visible=False))
         if parameter_map.labels is not None:
-            layers.append(_labels(maps, name, parameter_map, group, visible=not values))
+            layers.append(_labels(maps, name, parameter_map, group, visible=name == first or not values))
         else:
-            layers.append(_image(maps, name, parameter_map, "value", group, visible=name == visible_name))
+            layers.append(_image(maps, name, parameter_map, "value", group, visible=name == first))
     # napari puts the last layer on top, so the visible map comes last.
     return sorted(layers, key=lambda layer: (layer[1]["visible"], not layer[1]["metadata"]["xanes"]["companion"]))
+
+
+def map_title(name: str, *, underscores: bool = False) -> str:
+    """Return the name of a map for people."""
+    return _TITLES.get(name, name if underscores else name.replace("_", " "))
 
 
 def _image(maps: MapSet, name: str, parameter_map: ParameterMap, role: str, group: str, *, visible: bool) -> LayerData:
@@ -203,7 +211,8 @@ def _image(maps: MapSet, name: str, parameter_map: ParameterMap, role: str, grou
     sample = subsample(values)
     finite = sample[np.isfinite(sample)]
     low, high = (float(v) for v in np.percentile(finite, (1, 99))) if finite.size else (0.0, 1.0)
-    title = name if role == "value" else f"{name} ± σ"
+    shown = map_title(name, underscores=True)
+    title = shown if role == "value" else f"{shown} ± σ"
     unit = f" ({parameter_map.unit})" if parameter_map.unit not in ("", "1") else ""
     keywords = {
         "name": f"{title}{unit} · {maps.name}",

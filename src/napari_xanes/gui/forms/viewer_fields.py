@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_xanes.gui.energy import energies_of
 from napari_xanes.gui.forms.form import Field, FieldMaker
 from napari_xanes.gui.forms.layer_box import LayerBox
+from napari_xanes.gui.library_names import SMALL, suggest_library
 from napari_xanes.gui.pixels.areas import is_region
 from napari_xanes.gui.pixels.masks import mask_of
 from napari_xanes.gui.references.reference_list import ReferenceList
@@ -76,7 +77,7 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
     def library(parameter: Parameter) -> Field:
         from napari_xanes.theory.library.shipped import LIBRARIES
 
-        box = SourceBox(viewer, stacks, {name: name for name in LIBRARIES}, regions=False)
+        box = LibrarySource(viewer, stacks, {name: name for name in LIBRARIES}, regions=False)
         return Field(box, box.value, box.choose_value, box.layer_changed)
 
     def shifts(parameter: Parameter) -> Field:
@@ -188,3 +189,24 @@ class SourceBox(LayerBox):
             self.choose_value(path)
         else:
             self.setCurrentIndex(0)
+
+
+class LibrarySource(SourceBox):
+    """A box of libraries of spectra."""
+
+    def suggest(self) -> None:
+        """Choose the library of the stack's edge, unless the user or a recipe chose another than the first."""
+        layer = self._stacks.layer()
+        if layer is None or self.currentText() not in (self.property("suggested"), self.itemText(0)):
+            return
+        element = layer.metadata["xanes"]["metadata"].get("element")
+        names = [name for name in self._fixed if not name.endswith(SMALL)]
+        name = suggest_library(names, energies_of(layer), None if element is None else str(element))
+        self.setProperty("suggested", name)
+        self.setCurrentText(name or self.itemText(0))
+
+
+def suggest_libraries(panel: QWidget) -> None:
+    """Let all fields of libraries in a panel follow the edge of its stack."""
+    for box in panel.findChildren(LibrarySource):
+        box.suggest()

@@ -9,6 +9,7 @@ import numpy as np
 from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_xanes.gui.energy import attach_energy, plain_viewer
+from napari_xanes.gui.layers import map_title
 from napari_xanes.gui.pixels.cursor import CursorFollower
 from napari_xanes.gui.spectra import spectra_dock_of
 from napari_xanes.gui.wording import with_error
@@ -40,12 +41,10 @@ def pixel_text(maps: MapSet, index: tuple[int, ...]) -> str:
         if not parameter_map.mask[index]:
             continue
         if parameter_map.labels is not None:
-            parts.append(f"{name.replace('_', ' ')} {parameter_map.labels.get(int(parameter_map.data[index]), '')}")
+            parts.append(f"{map_title(name)} {parameter_map.labels.get(int(parameter_map.data[index]), '')}")
             continue
         error = float("nan") if parameter_map.sigma is None else float(parameter_map.sigma[index])
-        parts.append(
-            f"{name.replace('_', ' ')} {with_error(float(parameter_map.data[index]), error, parameter_map.unit)}"
-        )
+        parts.append(f"{map_title(name)} {with_error(float(parameter_map.data[index]), error, parameter_map.unit)}")
     return " · ".join(parts) or "masked: the signal of this pixel is too low"
 
 

@@ -27,6 +27,7 @@ from qtpy.QtWidgets import (
 
 from napari_xanes.colours import colour_of
 from napari_xanes.gui.contrast import subsample
+from napari_xanes.gui.layers import map_title
 from napari_xanes.gui.wording import with_error
 from napari_xanes.history import Source
 from napari_xanes.recipe import Recipe, as_python
@@ -99,7 +100,7 @@ class MapResults(QGroupBox):
         while self._rows.count():
             self._rows.takeAt(0).widget().deleteLater()
         for row, (name, parameter_map) in enumerate(maps.items()):
-            radio = QRadioButton(fill(name.replace("_", " "), _NAME_WIDTH))
+            radio = QRadioButton(fill(map_title(name), _NAME_WIDTH))
             radio.setToolTip("Show this map and hide the other maps of this run")
             radio.setChecked(any(self._belongs_to(layer, name) and layer.visible for layer in layers))
             radio.clicked.connect(lambda _=False, name=name: self.show_only(name))

@@ -25,7 +25,7 @@ from napari_xanes.gui.dock_layout import DOCK_WIDTH, EMPTY_STATE, scrolled
 from napari_xanes.gui.energy import attach_energy
 from napari_xanes.gui.forms.form import Form
 from napari_xanes.gui.forms.layer_box import LayerBox
-from napari_xanes.gui.forms.viewer_fields import viewer_fields
+from napari_xanes.gui.forms.viewer_fields import suggest_libraries, viewer_fields
 from napari_xanes.gui.job import Job
 from napari_xanes.gui.layers import is_stack, stack_of
 from napari_xanes.gui.references.reference_set import references_of
@@ -152,6 +152,7 @@ class Runner(QWidget):
         self.methods.currentIndexChanged.connect(lambda _: self._show_form())
         self.stacks.layer_changed.connect(self._show_state)
         self.stacks.layer_changed.connect(self._offer_references)
+        self.stacks.layer_changed.connect(lambda: suggest_libraries(self))
         self.run_button.clicked.connect(self.start)
         self.cancel_button.clicked.connect(self.job.cancel)
         self.job.progressed.connect(self._show_progress)
@@ -165,6 +166,7 @@ class Runner(QWidget):
         if name not in self._forms:
             self._forms[name] = Form(self._registry[name], viewer_fields(self._viewer, self.stacks))
             self._body.insertWidget(0, self._forms[name])
+            suggest_libraries(self)
         return self._forms[name]
 
     def add_button(self, text: str, tip: str, action: Callable[[], None]) -> QPushButton:
