@@ -22,6 +22,7 @@ from napari_xanes.registration.fourier import (
 )
 from napari_xanes.registration.joint import Fit, fit
 from napari_xanes.registration.learning import first_model
+from napari_xanes.registration.likelihood import Moved
 from napari_xanes.registration.start import rematched, start
 from napari_xanes.registration.tracking import tracked
 
@@ -32,6 +33,9 @@ Box = tuple[int, int, int, int]
 """Rows and columns y0, y1, x0, x1 of a part of the image."""
 
 _START_HIGHEST = 0.25
+_MOST_AT_START, _MOST = 16_000, 150_000
+"""Most coefficients of a frame: of large images, more would take long and tell what is known already."""
+
 _ROUNDS, _STEPS, _PASSES = 4, 15, 3
 _SAME_PLACE = 0.05
 """Pixels by which a window may be off: it fades out over many more."""
@@ -91,7 +95,7 @@ def estimate(
     ValueError
         If fewer than two frames have something in common.
     """
-    band = band_of(shape, LOWEST, _START_HIGHEST)
+    band = band_of(shape, LOWEST, _START_HIGHEST).thinned(_MOST_AT_START)
     everything = np.ones(count, dtype=bool)
     shifts = np.zeros((count, 2))
     data, noise, share = whitened(frames, band, shifts, everything, box, part(progress, 0.0, 0.25))
@@ -102,16 +106,20 @@ def estimate(
     if found.sum() < 2:
         raise ValueError("no two frames show the same: nothing that can be aligned is seen in them")
     shifts, found = tracked(band, data, shifts, found)
-    shifts = _joint(band, data, noise, share, shifts, found, spectra, rounds=_ROUNDS)[0]
-    band = band_of(shape, LOWEST, HIGHEST)
+    shifts, result = _joint(band, data, noise, share, shifts, found, spectra, rounds=_ROUNDS)
+    scale = np.ones(count)
+    band = band_of(shape, LOWEST, HIGHEST).thinned(_MOST)
     for i in range(_PASSES):
         # The window moves with the sample; with better shifts, it is in a better place.
         before = shifts
         data, noise, share = whitened(frames, band, shifts, found, box, part(progress, 0.4 + 0.2 * i, 0.5 + 0.2 * i))
-        shifts, result = _joint(band, data, noise, share, shifts, found, spectra)
+        # What the model leaves counts as noise, too: lines that jitter, an edge that is no low-rank one.
+        scale[found] *= np.clip(result.residual, 0.5, 10.0)
+        data /= scale.astype(np.float32)[:, None]
+        shifts, result = _joint(band, data, noise * scale, share, shifts, found, spectra)
         if np.abs(shifts - before)[found].max() < _SAME_PLACE:
             break
-    return _checked(shifts, found, result)
+    return _checked(shifts, found, result, scale[found])
 
 
 def whitened(
@@ -157,7 +165,7 @@ def _joint(
         some = _strong(data, found) if i == 0 and rounds > 1 else found
         known = None if spectra is None else spectra[some]
         drift = replace(drift, position=np.flatnonzero(some).astype(np.float64))
-        model = first_model(band, data[some], current[some], noise[some], known)
+        model = first_model(Moved.by(band, data[some], current[some]), noise[some], known)
         result = fit(band, data[some], current[some], model, drift, share, steps=_STEPS if rounds == 1 else 6)
         drift = result.drift
         current[some] = result.shifts + current[some].mean(axis=0)
@@ -182,12 +190,13 @@ _LEAST_TOLD, _UNSEEN = 0.5, 0.25
 than to a quarter of a pixel."""
 
 
-def _checked(shifts: Float64Array, found: BoolArray, result: Fit) -> Estimate:
+def _checked(shifts: Float64Array, found: BoolArray, result: Fit, scale: Float64Array) -> Estimate:
     """Return the estimate, in which a frame that tells nothing of its shift has the place of its neighbours."""
     count = int(found.sum())
     least = np.minimum(_LEAST_TOLD / result.drift.variance, 1 / _UNSEEN**2)
     told = (result.own > least).all(axis=1)
-    foreign = (result.residual**2 - 1 > 2 * result.explained) & (result.residual > 2)
+    left = result.residual * scale
+    foreign = (left**2 - 1 > 2 * result.explained * scale**2) & (left > 2)
     good = np.flatnonzero(found)[told & ~foreign]
     seen = np.zeros(len(shifts), dtype=bool)
     seen[good] = True
@@ -199,6 +208,6 @@ def _checked(shifts: Float64Array, found: BoolArray, result: Fit) -> Estimate:
     # What the model leaves beyond the noise widens the errors.
     excess = np.maximum(result.residual, 1.0)
     sigma[found] = np.sqrt(np.diag(result.covariance)).reshape(2, count).T * excess[:, None]
-    residual[found] = result.residual
+    residual[found] = left
     sigma[~seen], residual[~seen] = np.nan, np.nan
     return Estimate(placed - placed[good].mean(axis=0), sigma, residual, seen)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from napari_xanes._typing import BoolArray, Float32Array, Float64Array, IndexArray
+from napari_xanes._typing import Float32Array, Float64Array, IndexArray
 from napari_xanes.progress import Progress
 
 Coefficients = NDArray[np.complex64]
@@ -61,12 +61,11 @@ class Band:
         starts = np.searchsorted(self.ring, np.arange(self.n_rings))
         return np.add.reduceat(values, starts, axis=-1)
 
-    def keep(self, which: BoolArray) -> Band:
-        """Return the band without some rings (boolean, one per ring)."""
-        chosen = which[self.ring]
-        number = np.cumsum(which) - 1
-        parts = {name: getattr(self, name)[chosen] for name in ("row", "column", "ky", "kx")}
-        return Band(self.shape, **parts, ring=number[self.ring[chosen]])
+    def thinned(self, most: int) -> Band:
+        """Return at most so many of the coefficients, spread over all rings."""
+        step = -(-self.row.size // most)
+        some = {name: getattr(self, name)[::step] for name in ("row", "column", "ky", "kx", "ring")}
+        return Band(self.shape, **some)
 
 
 def band_of(shape: tuple[int, int], lowest: float = LOWEST, highest: float = HIGHEST) -> Band:

@@ -8,9 +8,9 @@ import numpy as np
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.registration.drift import Drift
-from napari_xanes.registration.fourier import Band, Coefficients, phases
-from napari_xanes.registration.learning import learned
-from napari_xanes.registration.likelihood import Model, Posterior, gradient, hessian, posterior
+from napari_xanes.registration.fourier import Band, Coefficients
+from napari_xanes.registration.learning import with_amplitudes, with_powers
+from napari_xanes.registration.likelihood import Model, Moved, Posterior, Projection, gradient, hessian, posterior
 
 _LARGEST_STEP = 0.5
 """Most pixels of a step, beyond which the phase is no longer linear in the shift."""
@@ -68,14 +68,13 @@ def fit(
     """
     count = len(data)
     for i in range(steps):
-        phase = phases(band, shifts)
-        fixed = phase * model.pattern.astype(np.float32)[:, None]
-        phase *= data
-        found = posterior(band, phase, fixed, model)
-        curvature = share * hessian(band, fixed, model, found)
+        moved = Moved.by(band, data, shifts)
+        seen = Projection.of(moved, model.spectra, model.pattern)
+        found = posterior(band, seen, model)
+        curvature = share * hessian(moved, model, found)
         prior = drift.half_curvature()
         inverse = _inverse(_without_common(curvature + prior))
-        slope = share * gradient(band, phase, fixed, model, found).T.ravel() - prior @ shifts.T.ravel()
+        slope = share * gradient(moved, model, found).T.ravel() - prior @ shifts.T.ravel()
         step = (inverse @ slope).reshape(2, count).T
         largest = float(np.abs(step).max())
         if largest < tolerance or i == steps - 1:
@@ -83,21 +82,19 @@ def fit(
         shifts = shifts + step * min(1.0, _LARGEST_STEP / max(largest, 1e-12))
         shifts = shifts - shifts.mean(axis=0)
         drift = drift.learned(shifts, 0.5 * inverse)
-        model = learned(band, phase, fixed, model, found)
-    residual, explained = _per_frame(band, phase, fixed, model, found)
+        model = with_amplitudes(moved, with_powers(band, seen, model, found), found)
+    residual, explained = _per_frame(moved, model, found)
     own = 2 * np.diag(curvature).reshape(2, count).T
     return Fit(shifts, _of_differences(0.5 * inverse, count), model, found, drift, own, residual, explained)
 
 
-def _per_frame(
-    band: Band, aligned: Coefficients, fixed: Coefficients, model: Model, found: Posterior
-) -> tuple[Float64Array, Float64Array]:
+def _per_frame(moved: Moved, model: Model, found: Posterior) -> tuple[Float64Array, Float64Array]:
     """Return the residual and what the maps explain of each frame; see `Fit`."""
     spectra = model.spectra.astype(np.float32)
     maps = spectra @ found.maps
-    left = aligned - maps - fixed * found.fixed
+    left = moved.phase * (moved.data - model.pattern.astype(np.float32)[:, None] * found.fixed) - maps
     freedom = np.zeros(len(spectra))
-    for size, spread in zip(band.in_ring, found.spread, strict=True):
+    for size, spread in zip(moved.band.in_ring, found.spread, strict=True):
         freedom += size * (1 - ((model.spectra @ spread) * model.spectra).sum(axis=1))
     mean_square = _squares(left) / np.maximum(freedom, 1.0)
     return np.sqrt(mean_square), _squares(maps) / maps.shape[1]

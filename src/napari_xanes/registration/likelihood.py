@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.registration.fourier import Band, Coefficients
+from napari_xanes.registration.fourier import Band, Coefficients, phases
 
 _NO_POWER = 1e-12
 """Stands for a pattern that is not there."""
@@ -41,101 +41,134 @@ class Model:
         Variance of the pattern that is fixed to the detector.
     pattern : ndarray, shape (E,)
         Amplitude of the pattern in each frame, in units of the noise.
+    most : ndarray, shape (n_rings,)
+        Variance of the pattern if it were all that is seen.
     """
 
     spectra: Float64Array
     power: Float64Array
     pattern_power: Float64Array
     pattern: Float64Array
+    most: Float64Array
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Coefficients (E, K) as they are, the phases that move them back by the shifts, and the product of both."""
+
+    band: Band
+    data: Coefficients
+    phase: Coefficients
+    aligned: Coefficients
+
+    @classmethod
+    def by(cls, band: Band, data: Coefficients, shifts: Float64Array) -> Moved:
+        """Return coefficients moved back by shifts (E, 2)."""
+        phase = phases(band, shifts)
+        return cls(band, data, phase, phase * data)
+
+
+@dataclass(frozen=True)
+class Projection:
+    """What the maps and the pattern can explain: all that the posterior needs of the frames.
+
+    ``on_maps`` (R, K) and ``on_pattern`` (K,) are the frames projected on the spectra and on the pattern, ``both``
+    (R, K) the pattern projected on the spectra.
+    """
+
+    on_maps: Coefficients
+    on_pattern: Coefficients
+    both: Coefficients
+
+    @classmethod
+    def of(cls, moved: Moved, spectra: Float64Array, pattern: Float64Array) -> Projection:
+        """Project frames; moved back by the same phases as the frames, the pattern overlaps with them as before."""
+        single, amplitude = spectra.astype(np.float32), pattern.astype(np.float32)
+        both = (single * amplitude[:, None]).T @ moved.phase
+        return cls(single.T @ moved.aligned, amplitude @ moved.data, both)
 
 
 @dataclass(frozen=True)
 class Posterior:
     """Maps m (R, K) and pattern f (K,) for given shifts, with what their errors need."""
 
-    maps: NDArray[np.complex64]
-    fixed: NDArray[np.complex64]
+    maps: Coefficients
+    fixed: Coefficients
     fixed_inverse: Float64Array
-    coupling: NDArray[np.complex64]
+    coupling: Coefficients
     spread: Float64Array
 
 
-def posterior(band: Band, aligned: Coefficients, fixed: Coefficients, model: Model) -> Posterior:
-    """Return the most likely maps and pattern.
-
-    Parameters
-    ----------
-    aligned : ndarray, shape (E, K)
-        Coefficients, moved back by the shifts.
-    fixed : ndarray, shape (E, K)
-        The pattern of the detector in every frame, moved back likewise, for ``f = 1``.
-    """
-    spectra = model.spectra.astype(np.float32)
-    identity = np.eye(spectra.shape[1])
+def posterior(band: Band, seen: Projection, model: Model) -> Posterior:
+    """Return the most likely maps and pattern."""
+    identity = np.eye(model.spectra.shape[1])
     # B = (power^-1 + 1)^-1, written so that a power of zero is allowed.
     spread = model.power @ np.linalg.inv(model.power + identity)
-    by_ring = spread[band.ring].astype(np.float32)
-    y = spectra.T @ aligned
-    v = spectra.T @ fixed
-    z = np.einsum("ek,ek->k", fixed.conj(), aligned)
+    by_ring = np.moveaxis(spread.astype(np.float32), 0, -1)[..., band.ring]
     energy = float((model.pattern**2).sum())
-    b_v = np.einsum("krs,sk->rk", by_ring, v)
-    free = energy - np.einsum("rk,rk->k", v.conj(), b_v).real
+    coupling = _times(by_ring, seen.both)
+    free = energy - (seen.both.conj() * coupling).sum(axis=0).real.astype(np.float64)
     q = 1 / np.maximum(model.pattern_power, _NO_POWER)[band.ring] + np.maximum(free, _PRECISION * energy)
-    f = ((z - np.einsum("rk,rk->k", b_v.conj(), y)) / q).astype(np.complex64)
-    m = np.einsum("krs,sk->rk", by_ring, y - v * f).astype(np.complex64)
-    return Posterior(m, f, q, b_v, spread)
+    fixed = ((seen.on_pattern - (coupling.conj() * seen.on_maps).sum(axis=0)) / q).astype(np.complex64)
+    maps = _times(by_ring, seen.on_maps - seen.both * fixed)
+    return Posterior(maps, fixed, q, coupling, spread)
 
 
-def gradient(band: Band, aligned: Coefficients, fixed: Coefficients, model: Model, found: Posterior) -> Float64Array:
+def _times(matrices: NDArray[np.float32], values: Coefficients) -> Coefficients:
+    """Return the products (R, K) of a matrix (R, R, K) and a vector (R, K) for each coefficient."""
+    return np.stack([(row * values).sum(axis=0) for row in matrices])
+
+
+def gradient(moved: Moved, model: Model, found: Posterior) -> Float64Array:
     """Return half the derivative (E, 2) of the log-likelihood by the shifts."""
     spectra = model.spectra
-    result = np.empty((len(aligned), 2))
-    for axis, k in enumerate((band.ky, band.kx)):
+    result = np.empty((len(spectra), 2))
+    for axis, k in enumerate((moved.band.ky, moved.band.kx)):
         weights = (2 * np.pi * k) * found.maps.conj()
-        overlap = (aligned @ weights.T) - spectra @ (found.maps @ weights.T) - fixed @ (found.fixed * weights).T
         # The last term is that of the determinant: without it, frames drift apart where that lets the pattern and the
         # maps fit more of the noise.
-        freedom = fixed @ ((2 * np.pi * k) * found.coupling.conj() / found.fixed_inverse.astype(np.float32)).T
-        result[:, axis] = -(spectra * (overlap + freedom).imag).sum(axis=1)
+        freedom = (2 * np.pi * k) * found.coupling.conj() / found.fixed_inverse.astype(np.float32)
+        of_pattern = moved.phase @ (found.fixed * weights - freedom).T
+        overlap = moved.aligned @ weights.T - spectra @ (found.maps @ weights.T) - model.pattern[:, None] * of_pattern
+        result[:, axis] = -(spectra * overlap.imag).sum(axis=1)
     return result
 
 
-def hessian(band: Band, fixed: Coefficients, model: Model, found: Posterior) -> Float64Array:
+def hessian(moved: Moved, model: Model, found: Posterior) -> Float64Array:
     """Return half the curvature (2E, 2E) of the log-likelihood: all dy, then all dx."""
-    spectra, count = model.spectra, len(model.spectra)
+    spectra, count, band = model.spectra, len(model.spectra), moved.band
     wave = 2 * np.pi * np.stack([band.ky, band.kx]).astype(np.float64)
     result = np.zeros((2, count, 2, count))
-    outer = found.maps.conj()[:, None] * found.maps[None]
+    outer = (found.maps.conj()[:, None] * found.maps[None]).real
     for a, b in ((0, 0), (0, 1), (1, 1)):
-        sums = band.ring_sums((wave[a] * wave[b] * outer).real)
+        sums = band.ring_sums(wave[a] * wave[b] * outer)
         block = np.zeros((count, count))
         for ring in range(band.n_rings):
             gram = spectra @ sums[..., ring] @ spectra.T
             block += gram * (np.eye(count) - spectra @ found.spread[ring] @ spectra.T)
         result[a, :, b], result[b, :, a] = block, block.T
-    _less_the_pattern(result, band, fixed, model, found)
+    _less_the_pattern(result, moved, model, found)
     return result.reshape(2 * count, 2 * count)
 
 
-def _less_the_pattern(result: Float64Array, band: Band, fixed: Coefficients, model: Model, found: Posterior) -> None:
+def _less_the_pattern(result: Float64Array, moved: Moved, model: Model, found: Posterior) -> None:
     """Take from a Hessian what the pattern of the detector could explain as well."""
+    band = moved.band
     some = np.flatnonzero(float((model.pattern**2).sum()) * model.pattern_power[band.ring] > _NOTICEABLE)
     if not some.size:
         return
     spectra = model.spectra.astype(np.float32)
-    left = fixed[:, some] - spectra @ found.coupling[:, some]
+    left = moved.phase[:, some] * model.pattern.astype(np.float32)[:, None] - spectra @ found.coupling[:, some]
     left = left.conj() * (spectra @ found.maps[:, some]) / np.sqrt(found.fixed_inverse[some]).astype(np.float32)
     count = len(spectra)
     both = np.concatenate([left * (2 * np.pi * k[some]) for k in (band.ky, band.kx)])
     result -= (both.conj() @ both.T).real.reshape(2, count, 2, count)
 
 
-def log_likelihood(band: Band, aligned: Coefficients, fixed: Coefficients, model: Model) -> float:
-    """Return the logarithm of the marginal likelihood, without a constant."""
-    found = posterior(band, aligned, fixed, model)
-    spectra = model.spectra.astype(np.float32)
-    left = aligned - spectra @ found.maps - fixed * found.fixed
+def log_likelihood(band: Band, seen: Projection, model: Model) -> float:
+    """Return the logarithm of the marginal likelihood, without a part that depends on the data only."""
+    found = posterior(band, seen, model)
+    fitted = np.vdot(seen.on_maps, found.maps).real + np.vdot(seen.on_pattern, found.fixed).real
     power = np.maximum(model.pattern_power, _NO_POWER)
-    volume = np.linalg.slogdet(model.power + np.eye(spectra.shape[1]))[1] + np.log(power)
-    return -float(np.vdot(aligned, left).real + (band.in_ring * volume).sum() + np.log(found.fixed_inverse).sum())
+    volume = np.linalg.slogdet(model.power + np.eye(model.spectra.shape[1]))[1] + np.log(power)
+    return float(fitted - (band.in_ring * volume).sum() - np.log(found.fixed_inverse).sum())
