@@ -13,7 +13,7 @@ _NUMBERS = (b"1000000000000", b"-1", b"0", b"nan", b"1e400", b"99999")
 _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?")
 
 
-def damaged(content: bytes, *, words: int = 12, flips: int = 24) -> Iterator[tuple[str, bytes]]:
+def damaged(content: bytes, *, words: int = 8, flips: int = 12) -> Iterator[tuple[str, bytes]]:
     """Yield copies of a file's content with one flaw each, and a description of the flaw.
 
     First, numbers in the header (the first bytes) become huge, negative, zero or invalid. Then follow copies with bytes

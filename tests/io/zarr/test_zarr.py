@@ -238,7 +238,7 @@ def test_sizes_larger_than_the_files_are_refused(tmp_path, frames):
             io.read(path)
 
 
-@settings(max_examples=500, **quiet)
+@settings(max_examples=250, derandomize=True, **quiet)
 @given(dice=st.randoms(use_true_random=False))
 def test_damaged(tmp_path, frames, dice):
     whole = tmp_path / "whole"
