@@ -75,6 +75,8 @@ STACKS: Mapping[str, Odd] = {
     "enormous": _values(lambda data: data * np.float32(1e30)),
     "tiny": _values(lambda data: data * np.float32(1e-30)),
     "16-bit integers": _values(lambda data: np.rint(100 * data).astype(np.int16)),
+    "half precision": _values(lambda data: data.astype(np.float16)),
+    "longdouble": _values(lambda data: data.astype(np.longdouble)),
     "other byte order": _values(lambda data: data.astype(">f8")),
     "every second pixel, backwards": lambda stack: stack.isel(box=(slice(None, None, -2), slice(None, None, 2))),
     "masked": _masked(everything=False),
