@@ -25,6 +25,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # So a job in the background of a shell begins; tests of Ctrl-C, and the processes that they start, need it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # so does a job under nohup
     settings = tempfile.TemporaryDirectory(prefix="napari-xanes-", ignore_cleanup_errors=True)
     config.add_cleanup(settings.cleanup)
     os.environ["NAPARI_CONFIG"] = str(Path(settings.name) / "settings.yaml")

@@ -31,7 +31,11 @@ class SpectraTabs(QTabWidget):
             page.layout().setContentsMargins(4, 4, 4, 4)
             self.addTab(page, name)
         self.setMaximumHeight(_HEIGHT)
-        references_of(viewer).dropped.connect(lambda: self.setCurrentWidget(self.references))
+        # A bound method: the references live as long as the viewer, and a function here would keep the dock alive.
+        references_of(viewer).dropped.connect(self._show_references)
+
+    def _show_references(self) -> None:
+        self.setCurrentWidget(self.references)
 
     def count_items(self, regions: int, references: int, pins: int) -> None:
         """Show the numbers of entries in the titles."""
