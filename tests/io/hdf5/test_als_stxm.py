@@ -188,3 +188,22 @@ def test_samples_go_to_the_pixel_where_they_were_taken():
     missing = rebinned(counts, np.where(np.abs(forth - 1) < 0.5, np.nan, forth), pixels)
     assert np.isnan(missing[0, 1])
     assert np.isfinite(missing[0, ::2]).all()
+
+
+def test_images_with_one_position_along_x_need_no_sorting(tmp_path, frames):
+    path = version_3(tmp_path / "a.stxm", frames)
+    with h5py.File(path, "a") as file:
+        for region in range(2):
+            del file[f"entry{region}/default/sample_x"]
+            file[f"entry{region}/default/sample_x"] = [1.0]
+    stack = io.read(path)
+    np.testing.assert_array_equal(stack.data, frames)
+    assert stack.pixel_size is None
+
+
+@pytest.mark.parametrize("time", [0.0, -1.0, np.nan])
+def test_times_that_are_none_are_not_taken(time, tmp_path, frames):
+    path = version_0(tmp_path / "a.stxm", frames)
+    with h5py.File(path, "a") as file:
+        file["entry0/counter0/count_time"][...] = time
+    assert "exposure" not in io.read(path).metadata

@@ -175,6 +175,47 @@ def test_a_single_image_is_a_stack_of_one_energy(axes, tmp_path, frames):
     assert "a single image, for looking at" in stack.metadata["notes"][0]
 
 
+@pytest.mark.parametrize("place", ["line_position", "sample_x", "sample_y"])
+@pytest.mark.parametrize("n_places", [3, 4, 5])
+@pytest.mark.parametrize("energy_first", [True, False])
+def test_the_axes_of_a_line_scan_are_those_that_it_names(energy_first, n_places, place, tmp_path):
+    line = np.arange(4.0 * n_places).reshape(4, n_places) + 1
+    data, axes = (line, ("energy", place)) if energy_first else (line.T, (place, "energy"))
+    stack = io.read(small(tmp_path / "a.nxs", data, ENERGY, "sample line spectrum", axes))
+    np.testing.assert_array_equal(stack.data, line[:, None])
+
+
+def test_a_square_line_scan_without_names_of_axes_is_told(tmp_path, frames):
+    path = small(tmp_path / "a.nxs", frames[:, 0, :4], ENERGY, "sample line spectrum", ())
+    with pytest.warns(UserWarning, match="as many places as energies and names no axis"):
+        io.read(path)
+
+
+@pytest.mark.parametrize(
+    ("unit", "seconds"), [(None, 20), ("s", 20), ("ms", 0.02), ("msec", 0.02), ("milliseconds", 0.02), ("us", 2e-5)]
+)
+def test_times_are_converted_from_their_unit(unit, seconds, tmp_path, frames):
+    axes = ("energy", "sample_y", "sample_x")
+    path = small(tmp_path / "a.nxs", frames, ENERGY, "sample image stack", axes, count_time=[20.0] * 4)
+    if unit:
+        with h5py.File(path, "a") as file:
+            file["entry1/counter0/count_time"].attrs["units"] = unit
+    assert io.read(path).metadata["exposure"] == pytest.approx(seconds)
+
+
+@pytest.mark.filterwarnings("ignore:.*no known unit of time")
+@pytest.mark.parametrize(("unit", "time"), [("pulses", 20.0), ("s", 0.0), ("s", np.nan)])
+def test_times_that_are_not_known_are_no_exposures(unit, time, tmp_path, frames):
+    axes = ("energy", "sample_y", "sample_x")
+    path = small(tmp_path / "a.nxs", frames, ENERGY, "sample image stack", axes, count_time=[time] * 4)
+    with h5py.File(path, "a") as file:
+        file["entry1/counter0/count_time"].attrs["units"] = unit
+    if unit == "pulses":
+        with pytest.warns(UserWarning, match="'pulses', no known unit of time"):
+            io.read(path)
+    assert "exposure" not in io.read(path).metadata
+
+
 @pytest.mark.parametrize("axes", [("energy", "line_position"), ("line_position", "energy")])
 def test_a_line_scan_is_a_stack_of_one_row(axes, tmp_path, frames):
     line = frames[:, 0]
@@ -231,3 +272,27 @@ def test_complex_numbers_are_named(tmp_path, frames):
     path = small(tmp_path / "a.nxs", frames + 1j, ENERGY, "sample image stack", ("energy", "sample_y", "sample_x"))
     with pytest.raises(ValueError, match="complex numbers of shape .*, of which magnitude or phase may be meant"):
         io.read(path)
+
+
+def test_readings_of_one_polarization_are_one_stack(tmp_path, write_nxstxm, frames):
+    path = write_nxstxm(tmp_path / "a.nxs", np.concatenate([frames, frames + 100]), (*ENERGY, *ENERGY))
+    jitter = np.array([1, -2, 0, 1, 2, -1, 0, -1]) * 2e-3
+    with h5py.File(path, "a") as file:
+        file["entry1/counter0/polarization"] = np.repeat([0.9, -0.9], 4) + jitter
+    stack = io.read(path)
+    assert stack.metadata["available"] == [f"entry1/counter0, polarization {p}" for p in (-0.9, 0.9)]
+    np.testing.assert_array_equal(stack.data, frames + 100)
+    path = write_nxstxm(tmp_path / "b.nxs", frames, ENERGY)
+    with h5py.File(path, "a") as file:
+        file["entry1/counter0/polarization"] = 0.9 + jitter[:4]
+    np.testing.assert_array_equal(io.read(path).data, frames)
+
+
+def test_polarizations_of_an_interrupted_scan_are_kept_apart(tmp_path, write_nxstxm, frames):
+    path = write_nxstxm(tmp_path / "a.nxs", np.concatenate([frames, frames[:3] + 100]), (*ENERGY, *ENERGY))
+    with h5py.File(path, "a") as file:
+        file["entry1/counter0/polarization"] = np.repeat([0.9, -0.9], 4)
+    stack = io.read(path, select="polarization -0.9")
+    np.testing.assert_array_equal(stack.data, frames[:3] + 100)
+    np.testing.assert_array_equal(stack.energy, ENERGY[:3])
+    np.testing.assert_array_equal(io.read(path, select="polarization 0.9").data, frames)

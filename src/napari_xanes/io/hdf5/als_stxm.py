@@ -22,7 +22,7 @@ from napari_xanes._typing import Float32Array
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.frames import filled_length, one_per_file
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, open_hdf5, row, text
-from napari_xanes.io.hdf5.frames import spacing
+from napari_xanes.io.hdf5.frames import exposures, spacing
 from napari_xanes.io.hdf5.oversampled import rebinned
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
@@ -142,19 +142,18 @@ def _stack(path: Path, file: h5py.File, detector: _Detector, at: int, available:
     metadata |= {"detector": available[at], "available": available, "scan_type": kind}
     if version := _version(file, detector):
         metadata["file_version"] = version
-    if (times := row(file, f"{detector.name}/count_time")) is not None and times.size in (1, energy.size):
-        # The program counts in ms; some versions write "s" beside it.
-        exposure = np.ravel(times[()]).astype(np.float64) * 1e-3
-        metadata["exposure"] = float(exposure[0]) if (exposure == exposure[0]).all() else exposure
+    # The program counts in ms; some versions write "s" beside it.
+    metadata |= exposures(row(file, f"{detector.name}/count_time"), energy.size, 1e-3)
     for name in ("start_time", "end_time"):
         if value := _text(file, f"{detector.name.split('/')[0]}/{name}"):
             metadata[name] = value
     notes = choice_note(at, available)
     data = _binned(file, detector)
     raw = _raw(file, detector)
-    if raw is not None and (data is None or filled_length(raw[0]) > filled_length(data)):
-        n_samples = raw[1][2] / _pixels(file, detector).size
-        data = _rebinned_stack(path, file, detector, raw[1])
+    pixels = _pixels(file, detector)
+    if raw is not None and pixels is not None and (data is None or filled_length(raw[0]) > filled_length(data)):
+        n_samples = raw[1][2] / pixels.size
+        data = _rebinned_stack(path, detector, raw[1], pixels)
         notes.append(
             f"lines were read out {n_samples:g} times for each pixel, and sorted into the pixels by their measured "
             "positions; a pixel is the mean of its samples times that number, NaN without one"
@@ -218,21 +217,20 @@ def _line_shape(file: h5py.File, detector: _Detector, shape: tuple[int, ...]) ->
     n_lines = shape[1] if len(shape) == 3 else (0 if rows is None else rows.size)
     n_samples = prod(shape[1:]) // n_lines if n_lines else 0
     pixels = _pixels(file, detector)
-    if n_samples < pixels.size or n_lines * n_samples != prod(shape[1:]) or pixels[0] == pixels[-1]:
+    if pixels is None or n_samples < pixels.size or n_lines * n_samples != prod(shape[1:]) or pixels[0] == pixels[-1]:
         return None
     return shape[0], n_lines, n_samples
 
 
-def _pixels(file: h5py.File, detector: _Detector) -> NDArray[np.float64]:
-    """Return the positions along x that were asked for."""
+def _pixels(file: h5py.File, detector: _Detector) -> NDArray[np.float64] | None:
+    """Return the positions along x that were asked for; None without two of them."""
     pixels = row(file, f"{detector.axes}/sample_x")
     if pixels is None or pixels.ndim != 1 or pixels.size < 2:
-        raise ValueError(f"{detector.axes}/sample_x holds no list of positions")
+        return None
     return np.asarray(pixels[()], np.float64)
 
 
-def _rebinned_stack(path: Path, file: h5py.File, detector: _Detector, shape: tuple[int, int, int]) -> Any:
-    pixels = _pixels(file, detector)
+def _rebinned_stack(path: Path, detector: _Detector, shape: tuple[int, int, int], pixels: NDArray[np.float64]) -> Any:
     frames = [
         only_unchanged(path, partial(_rebinned_frame, path, detector, number, (shape[1], shape[2]), pixels))
         for number in range(shape[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import h5py
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,28 @@ def mean_frame(dataset: h5py.Dataset) -> tuple[NDArray[np.float32], int]:
         total += (block if is_filled.all() else block[is_filled]).sum(axis=0, dtype=np.float64)
         n_frames += int(is_filled.sum())
     return (total / max(1, n_frames)).astype(np.float32), n_frames
+
+
+def exposures(times: h5py.Dataset | None, n_frames: int, seconds: float) -> dict[str, Any]:
+    """Return ``exposure`` in s as metadata: one number for all frames, or one for each.
+
+    Nothing if there are no times, their number fits no frames, or none of them is positive.
+
+    Parameters
+    ----------
+    times : h5py.Dataset, optional
+        Exposure times.
+    n_frames : int
+        How many frames there are.
+    seconds : float
+        Unit of the times.
+    """
+    if times is None or times.size not in (1, n_frames):
+        return {}
+    values = np.ravel(times[()]).astype(np.float64) * seconds
+    if not (values > 0).any():
+        return {}
+    return {"exposure": float(values[0]) if (values == values[0]).all() else values}
 
 
 def spacing(positions: h5py.Dataset | None) -> float | None:

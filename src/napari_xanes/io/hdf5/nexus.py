@@ -13,12 +13,13 @@ import numpy as np
 
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.hdf5.file import array, child, in_words, is_hdf5, load, open_hdf5, row, text, texts
-from napari_xanes.io.hdf5.frames import spacing
+from napari_xanes.io.hdf5.frames import exposures, spacing
 from napari_xanes.io.hdf5.native import STACK, own_group, read_own
 from napari_xanes.io.hdf5.polarizations import frames_of, polarizations
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import choice_note, selected_index
+from napari_xanes.io.time_units import time_in_s
 from napari_xanes.stack import Quantity
 
 _NO_SAMPLE = {
@@ -89,13 +90,13 @@ def selected_stack(detectors: list[h5py.Group], select: str | int | None) -> Raw
         raise ValueError(f"no image stack in it; it holds {contents}")
     choices: list[tuple[h5py.Group, str, float | None]] = []
     for group, kind in found:
-        values = None if kind == "image" else polarizations(group, _n_frames(group))
+        values = None if kind == "image" else polarizations(group, _n_frames(group), _n_planned(group))
         choices += [(group, kind, value) for value in ([None] if values is None else np.unique(values).tolist())]
     available = [_title(group, value) for group, _, value in choices]
     at = selected_index(select, available)
     group, kind, value = choices[at]
     stack = _stack(group, kind, at, available)
-    values = None if value is None else polarizations(group, stack.data.shape[0])
+    values = None if value is None else polarizations(group, stack.data.shape[0], _n_planned(group))
     return stack if value is None or values is None else frames_of(stack, values, value)
 
 
@@ -112,6 +113,12 @@ def _n_frames(group: h5py.Group) -> int:
     axes = _axes(group, signal.ndim) if signal.ndim > 1 else ["energy"]
     if "energy" in axes:
         return int(signal.shape[axes.index("energy")])
+    return 0 if field is None else int(field.size)
+
+
+def _n_planned(group: h5py.Group) -> int:
+    """Return how many energies a scan was to have: an interrupted one has fewer frames."""
+    field = _energy_field(group)
     return 0 if field is None else int(field.size)
 
 
@@ -199,9 +206,14 @@ def _stack(group: h5py.Group, kind: str, at: int, available: list[str]) -> RawSt
         raise ValueError(f"{group.name} has no images")
     axes = _axes(group, signal.ndim) if signal.ndim > 1 else ["energy"]
     order: list[str] = [name for name in ("energy", "sample_z", "sample_y", "sample_x") if name in axes]
-    data = load(signal, [axes.index(name) for name in order] if len(order) == signal.ndim else None)
-    if kind == "line" and field is not None and (axes[-1] == "energy" or data.shape[0] != field.size):
-        data = data.T
+    is_in_order = len(order) == signal.ndim
+    data = load(signal, [axes.index(name) for name in order] if is_in_order else None)
+    warnings: list[str] = []
+    if kind == "line" and field is not None and not (is_in_order and order[0] == "energy"):
+        if axes[-1] == "energy" or data.shape[0] != field.size:
+            data = data.T
+        elif "energy" not in axes and data.shape[0] == data.shape[1]:
+            warnings.append("it has as many places as energies and names no axis: the first one is taken for energies")
     if kind in _SMALL:
         data = data[None] if kind == "image" else data.reshape(data.shape[0], 1, -1)
     metadata: dict[str, Any] = {"detector": available[at], "available": available}
@@ -209,16 +221,17 @@ def _stack(group: h5py.Group, kind: str, at: int, available: list[str]) -> RawSt
     if field is not None:
         energy, metadata["energy_unit"] = to_ev(np.ravel(field[()]), text(field.attrs.get("units", "")))
     times = row(group, "count_time")
-    if times is not None and times.size in (1, data.shape[0]):
-        unit_of_time = 1e-3 if text(times.attrs.get("units", "")) == "ms" else 1.0
-        exposure = np.ravel(times[()]).astype(np.float64) * unit_of_time
-        metadata["exposure"] = float(exposure[0]) if (exposure == exposure[0]).all() else exposure
+    unit_of_time = "" if times is None else text(times.attrs.get("units", ""))
+    if (seconds := time_in_s(unit_of_time)) is None:
+        warnings.append(f"count_time is in {unit_of_time[:40]!r}, no known unit of time, and not used; give exposure=")
+    else:
+        metadata |= exposures(times, data.shape[0], seconds)
     for name in ("title", "start_time"):
         if value := text(child(group.parent, name)):
             metadata[name] = value
     size = _line_step(group) if kind == "line" else _pixel_size(group, [name for name in order if name != "energy"])
     notes = [*choice_note(at, available), *([_SMALL[kind]] if kind in _SMALL else [])]
-    return RawStack(data, energy, "counts", size, metadata, notes=notes, interruptible=True)
+    return RawStack(data, energy, "counts", size, metadata, warnings, notes, interruptible=True)
 
 
 def _line_step(group: h5py.Group) -> tuple[float, float] | None:
