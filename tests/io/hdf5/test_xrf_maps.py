@@ -155,3 +155,19 @@ def test_one_file_is_a_stack_of_one_energy(tmp_path, frames):
     np.testing.assert_allclose(stack.data, frames[2:3], rtol=1e-6)
     with pytest.raises(ValueError, match="choose an element with select="):
         io.read(folder / "scan_0002.h5")
+
+
+def test_no_map_is_divided_by_scalers_of_different_detectors(tmp_path, frames):
+    folder = series(tmp_path / "a", xrf_maps_10, frames)
+    with h5py.File(folder / "scan_0002.h5", "a") as file:
+        file["MAPS/Scalers/Names"][1] = b"i0"
+    stack, told = read_with_warnings(folder)
+    np.testing.assert_allclose(stack.data, frames * I0, rtol=1e-6)
+    assert "different scalers of the incident beam (i0, us_ic): none is used" in told[0]
+
+
+@pytest.mark.parametrize(("factor", "unit"), [(1, "keV"), (1000, "eV")])
+def test_the_unit_of_pyxrf_follows_from_its_size(factor, unit, tmp_path, frames):
+    stack = io.read(series(tmp_path / "a", lambda path, frame, kev: pyxrf(path, frame, factor * kev), frames))
+    np.testing.assert_allclose(stack.energy, ENERGY)
+    assert stack.metadata["energy_unit"] == unit

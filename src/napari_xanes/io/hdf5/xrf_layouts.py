@@ -108,7 +108,7 @@ def incident_energy(file: h5py.File, path: Path) -> tuple[float | None, str]:
     if isinstance(metadata, h5py.Group) and "instrument_mono_incident_energy" in metadata.attrs:
         value = np.ravel(metadata.attrs["instrument_mono_incident_energy"])
         if value.size == 1 and value.dtype.kind in "fiu" and (energy := _in_ev(float(value[0]))):
-            return energy, "keV"
+            return energy, "keV" if value[0] < KEV_BELOW else "eV"
     devices = _process_variables(file)
     for pattern in _ENERGY_DEVICES:
         for name, text in devices:

@@ -98,7 +98,10 @@ def read(
     scans = parse_hdf5(hdf5_files(path, files, warnings), _parse, warnings)
     scans, notes = _with_elastic_energies(scans)
     available = list(dict.fromkeys(item.title for scan in scans for item in scan.maps))
-    is_divided = all(scan.i0 for scan in scans)
+    scalers = sorted({scan.i0.name for scan in scans if scan.i0})
+    # Scalers of other detectors count on another scale.
+    has_i0 = all(scan.i0 for scan in scans) and len(scalers) == 1
+    is_divided = has_i0
     if is_divided:
         available += [title + _AS_IT_IS for title in available]
     known = [scan.energy for scan in scans if scan.energy] if energies is None else given_energies(energies)[0].tolist()
@@ -107,12 +110,14 @@ def read(
     scans = scans_with_stack(scans, lambda scan: any(m.title == plain for m in scan.maps), repr(plain), warnings)
     is_divided = is_divided and plain == title
     parts = [_part(scan, next(m for m in scan.maps if m.title == plain), is_divided) for scan in scans]
-    scaler = repr(scans[0].i0.name) if all(scan.i0 for scan in scans) and scans[0].i0 else ""
     notes.append(f"{title!r} was read, one of {len(available)} stacks; select= takes another of metadata['available']")
     if is_divided:
-        notes.append(f"each pixel is divided by the scaler {scaler} of the incident beam; NaN where it is not positive")
-    elif scaler:
-        notes.append(f"the scaler {scaler} of the incident beam is not used")
+        beam = f"the scaler {scalers[0]!r} of the incident beam"
+        notes.append(f"each pixel is divided by {beam}; NaN where it is not positive")
+    elif has_i0:
+        notes.append(f"the scaler {scalers[0]!r} of the incident beam is not used")
+    elif all(scan.i0 for scan in scans):
+        warnings.append(f"the files have different scalers of the incident beam ({', '.join(scalers)}): none is used")
     else:
         without = [scan.path.name for scan in scans if scan.i0 is None]
         warnings.append(
