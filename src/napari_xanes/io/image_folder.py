@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_xanes._typing import Float32Array, Float64Array
+from napari_xanes._typing import Float64Array
 from napari_xanes.io.energies import given_energies
 from napari_xanes.io.energy_names import energies_in, energy_in
-from napari_xanes.io.part import Part, common_shape, mean_of
+from napari_xanes.io.part import Part, common_shape, known_times, mean_of
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.series import assemble, parse_files
 from napari_xanes.io.sidecar import only_fitting
@@ -133,20 +133,35 @@ def _with_corrections(
     paths: Sequence[Path],
     parse: Callable[[Path], Part],
     warnings: list[str],
-) -> tuple[list[Part], dict[str, Float32Array]]:
+) -> tuple[list[Part], dict[str, Any]]:
     """Give each frame the flat or dark of its energy; if they have no energies, return their mean for all frames."""
-    no_common_image: dict[str, Float32Array] = {}
+    no_common_image: dict[str, Any] = {}
     if not paths:
         return list(parts), no_common_image
     corrections = parse_files(paths, parse, warnings, skip=())
     by_energy = {part.energy: part for part in corrections}
     if common_shape(corrections) == parts[0].shape:
         if set(by_energy) == {None}:
-            return list(parts), {name: mean_of([part.load for part in corrections]).astype(np.float32)}
+            image = mean_of([part.load for part in corrections]).astype(np.float32)
+            return list(parts), {name: image} | _exposure(parts, name, corrections, warnings)
         if len(by_energy) == len(corrections) and all(part.energy in by_energy for part in parts):
             return [_corrected(part, name, by_energy[part.energy]) for part in parts], no_common_image
     warnings.append(f"{len(paths)} files called {name} do not fit the images and are left out")
     return list(parts), no_common_image
+
+
+def _exposure(
+    parts: Sequence[Part], name: Literal["flat", "dark"], corrections: Sequence[Part], warnings: list[str]
+) -> dict[str, float]:
+    """Return the exposure of the mean flat; add a warning where darks are of another exposure than the images."""
+    times, own_times = known_times(parts), known_times(corrections)
+    if times is None or own_times is None:
+        return {}
+    if name == "flat":
+        return {"flat_exposure": float(own_times.mean())}
+    if not np.allclose(times, own_times.mean()):
+        warnings.append(f"darks were exposed for {own_times.mean():g} s, images for {times.mean():g} s")
+    return {}
 
 
 def _corrected(part: Part, name: Literal["flat", "dark"], image: Part) -> Part:

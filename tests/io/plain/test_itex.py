@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 import struct
+import warnings
 
 import numpy as np
 import pytest
 from tests.io.fuzzing import stack_or_documented_error
 
+import napari_xanes as nx
 from napari_xanes import io
 
 ENERGY = (7100.0, 7110.5, 7112.25, 7130.0)
@@ -105,3 +107,41 @@ def test_damaged(tmp_path, images):
         whole.write_bytes(bytes(damaged[: dice.choice((len(damaged), dice.randrange(len(damaged))))]))
         read += stack_or_documented_error(whole) is not None
     assert 20 < read < 180
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("20 ms", 0.02), ('"20 ms"', 0.02), ("20ms", 0.02), ("20 msec", 0.02), ("20 \xb5s", 2e-5), ("2 min", 120),
+        ("5 sec", 5), ("0.5", 0.5), ("20 lines", None), ("0 ms", None),
+    ],
+)  # fmt: skip
+def test_the_exposure_is_that_of_its_unit(written, seconds, tmp_path, images):
+    comment = f"[Acquisition],NrExposure=1,ExposureTime={written},ZAxisUnit=Count".encode("latin-1")
+    path = write(tmp_path / "a_7112eV.img", images[0].astype("u2"), comment=comment)
+    assert io.read(path).metadata.get("exposure") == (seconds and pytest.approx(seconds))
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.2, 0.4])
+def test_flats_of_another_exposure_are_scaled(seconds, tmp_path, images):
+    series(tmp_path, np.full((4, 3, 5), 100, "u2"))
+    comment = COMMENT.replace(b"200 ms", f"{1000 * seconds:g} ms".encode())
+    write(tmp_path / "flat.img", np.full((3, 5), round(1000 * seconds), "u2"), comment=comment)
+    depth = nx.ops.optical_depth(io.read(tmp_path))
+    np.testing.assert_allclose(depth.data, np.log(2), rtol=1e-6)
+
+
+@pytest.mark.parametrize("milliseconds", [200, 100])
+def test_darks_of_another_exposure_are_told(milliseconds, tmp_path, images):
+    series(tmp_path, images.astype("u2"))
+    comment = COMMENT.replace(b"200 ms", f"{milliseconds} ms".encode())
+    write(tmp_path / "dark.img", np.full((3, 5), 7, "u2"), comment=comment)
+    told = io_warnings(tmp_path)
+    assert any("darks were exposed for 0.1 s, images for 0.2 s" in line for line in told) == (milliseconds == 100)
+
+
+def io_warnings(path):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        io.read(path)
+    return [str(warning.message) for warning in told]

@@ -27,12 +27,12 @@ from napari_xanes.io.raw_arrays import RawArray
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 from napari_xanes.io.series import assemble
+from napari_xanes.io.time_units import time_in_s
 
 _SUFFIXES = (".img",)
 _HEADER = 64
 _TYPES = {0: "<u1", 2: "<u2", 3: "<u4"}
-_EXPOSURE = re.compile(rb'(?:ExposureTime|TimeOfExposure)\s*=\s*"?\s*([0-9.eE+-]+)\s*(ms|us|s)?\b')
-_IN_SECONDS = {b"s": 1.0, b"ms": 1e-3, b"us": 1e-6}
+_EXPOSURE = re.compile(rb'(?:ExposureTime|TimeOfExposure)\s*=\s*"?\s*([0-9.eE+-]+)\s*([A-Za-z\xb5]*)')
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _header_of(path: Path) -> _Header | None:
     if not width or not height or kind > max(_TYPES) or len(comment) < length:
         return None
     found = _EXPOSURE.search(comment)
-    exposure = _number(found[1]) * _IN_SECONDS[found[2] or b"s"] if found else 0.0
+    exposure = _number(found[1]) * (time_in_s(found[2].decode("latin-1")) or 0.0) if found else 0.0
     header = _Header((height, width), kind, _HEADER + length, exposure if 0 < exposure < np.inf else None)
     return header if kind == 1 or path.stat().st_size >= header.n_bytes else None
 
