@@ -80,3 +80,9 @@ def test_scatter_of_energies_that_share_noise_is_no_error(rng: np.random.Generat
         maps = nx.maps.difference_map(alone)
         assert np.isfinite(maps["difference"].sigma).all()
         assert not maps.metadata["warnings"]
+
+
+def test_a_single_energy_has_no_difference() -> None:
+    stack = SpectralStack(np.ones((1, 2, 2)), [8340], "optical_depth", metadata={"name": "look"})
+    with pytest.raises(ValueError, match="'look' has a single energy; a difference needs at least two"):
+        nx.maps.difference_map(stack)

@@ -69,6 +69,8 @@ def difference_map(
         _frames(stack, "signal", signal, slice(stack.energy.size - tenth, None)),
     ]
     if np.intersect1d(frames[0], frames[1]).size:
+        if stack.energy.size == 1:
+            raise ValueError(f"{stack.name!r} has a single energy; a difference needs at least two")
         raise ValueError("signal and background share energies; choose ranges that do not overlap")
     n_pixels = int(np.prod(stack.shape[1:]))
     values = {name: np.full(n_pixels, np.nan, dtype=np.float32) for name in ("difference", "ratio")}

@@ -57,3 +57,9 @@ def test_large_stacks_stay_in_the_file(tmp_path, frames):
     lazy = io.read(tmp_path / "b.tif", memory_limit=100)
     assert lazy.is_lazy
     np.testing.assert_array_equal(np.asarray(lazy.data), frames[::-1])
+
+
+def test_complex_numbers_are_named(tmp_path, frames):
+    path = write_fxi(tmp_path / "a.h5", (frames + 1j).astype("c8"), KEV)
+    with pytest.raises(ValueError, match="/img_xanes must be .*; they hold complex numbers of shape"):
+        io.read(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
 from tests.io.hdf5.hdf5_files import ENERGY, KEV, reader_of, write
@@ -65,3 +66,11 @@ def test_pyxas_reconstruction_at_one_energy_is_not_a_stack(tmp_path, frames):
         io.read(write(tmp_path / "a.h5", img=frames, XEng=np.zeros(0)))
     with pytest.raises(ValueError, match=r"must be \(E, Y, X\)"):
         io.read(write(tmp_path / "a.h5", img=frames[0], XEng=KEV))
+
+
+@pytest.mark.parametrize("name", ["img", "img_xanes"])
+def test_complex_numbers_are_named(name, tmp_path, frames):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file[name], file["XEng"] = (frames + 1j).astype("c8"), KEV
+    with pytest.raises(ValueError, match=f"/{name} must be .*; they hold complex numbers of shape"):
+        io.read(tmp_path / "a.h5")

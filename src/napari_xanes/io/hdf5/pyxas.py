@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_xanes.io.energies import given_energies, to_ev
 from napari_xanes.io.frames import filled_length
-from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, open_hdf5, row, text
+from napari_xanes.io.hdf5.file import array, child, in_words, is_hdf5, load, open_hdf5, row, text
 from napari_xanes.io.quantity_guess import guess_quantity
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
@@ -58,9 +58,9 @@ def read(path: Path, energies: Any = None) -> RawStack:
         names = names_in(file)
         images, keys = array(file, names[0] or ""), row(file, names[1] or "")
         if images is None or images.ndim not in (3, 4) or 0 in images.shape or keys is None:
-            shapes = [None if item is None else item.shape for item in (images, keys)]
+            found = [in_words(file, name or "") for name in names]
             expected = f"/{names[0]} must be (E, Y, X) or (E, Z, Y, X) and /{names[1]} (E,)"
-            raise ValueError(f"{expected}, not {shapes[0]} and {shapes[1]}")
+            raise ValueError(f"{expected}; they hold {found[0]}, and {found[1]}")
         if keys.size == 1 < images.shape[0] and energies is None:
             raise ValueError(
                 f"{images.shape[0]} images at one energy: a tomogram and no stack; pass energies= if it is one"
