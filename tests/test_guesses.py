@@ -167,3 +167,13 @@ def test_a_unit_that_no_number_had_can_not_be_corrected() -> None:
     with pytest.raises(ValueError, match=r"guessed from BraggE\); give them as energies="):
         corrected(stack, Facts(energy_unit="keV"))
     assert card(stack)["energy unit"] == Guess("energy unit", "not known", "guessed from BraggE", "energy_unit")
+
+
+def test_a_pixel_size_is_not_corrected_behind_binning(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", data=np.ones((3, 4, 4), np.float32), energy=[8330, 8340, 8350], pixel_size=[0.1, 0.1])
+    binned = nx.ops.bin(read(tmp_path / "a.npz", quantity="optical_depth"), pixels=2)
+    with pytest.raises(ValueError, match="went through bin, so its pixel size can't be changed any more"):
+        corrected(binned, Facts(pixel_size=0.5))
+    again = corrected(read(tmp_path / "a.npz", quantity="optical_depth"), Facts(pixel_size=0.5))
+    paths, keywords = again.source.to_read()  # type: ignore[union-attr]
+    assert nx.ops.bin(read(paths, **keywords), pixels=2).pixel_size == (1.0, 1.0)

@@ -182,3 +182,24 @@ def test_without_a_stack_there_is_no_card(viewer: Any) -> None:
     assert not dock.card_button.isEnabled()
     dock.open_card()
     assert dock.card is None
+
+
+def test_a_text_that_was_taken_out_is_told(viewer: Any, card: StackCard, wait: Any) -> None:
+    card.fields.widgets["exposure"].setText("2")
+    card.apply()
+    wait(lambda: not card.job.running and not card.looking.running)
+    card.fields.widgets["exposure"].setText("")
+    card.apply()
+    assert card.status.text() == "exposure: empty; type the right one, or 2 again"
+    assert stack_of(viewer.layers[0]).metadata["exposure"] == 2
+
+
+def test_energies_of_a_text_have_its_unit(viewer: Any, add_stack: Any, tmp_path: Path, wait: Any) -> None:
+    metadata = {"energy_unit": "keV (guessed: below 100)"}
+    layer = add_stack(SpectralStack(np.ones((3, 4, 5)), [54000, 55000, 56000], metadata=metadata))
+    (tmp_path / "energies.txt").write_text("# eV\n7100\n7110\n7120\n")
+    card = StackCard(viewer, layer)
+    card.attach(tmp_path / "energies.txt")
+    wait(lambda: not card.job.running and not card.looking.running)
+    assert card.fields.widgets["energy_unit"].currentText() == "eV"
+    assert (card.values["energy unit"].text(), card.sources["energies"].text()) == ("eV", "energies.txt")

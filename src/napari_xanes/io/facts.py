@@ -134,6 +134,22 @@ def with_facts(stack: SpectralStack, facts: Facts) -> SpectralStack:
     )
 
 
+def used_by_steps(stack: SpectralStack) -> tuple[str, ...]:
+    """Return the names of the facts that the steps of a stack have used: a replay would use them in another way.
+
+    Binning changes the pixel size, so that of the result is not the one that the file was read with.
+
+    Examples
+    --------
+    >>> used_by_steps(SpectralStack(np.ones((2, 1, 1)), [700, 710]))
+    ()
+    """
+    if not stack.history:
+        return ()
+    is_binned = any(step.name == "bin" for step in stack.history)
+    return ("quantity", "energy_unit", "exposure", *(("pixel_size",) if is_binned else ()))
+
+
 def corrected(stack: SpectralStack, facts: Facts) -> SpectralStack:
     """Return a stack as if it had been read with what the user says of it.
 
@@ -144,8 +160,8 @@ def corrected(stack: SpectralStack, facts: Facts) -> SpectralStack:
     ValueError
         If a value does not fit the stack, or steps have used what is to be corrected.
     """
-    used = [name for name in ("quantity", "energy_unit", "exposure") if getattr(facts, name) is not None]
-    if stack.history and used:
+    used = [name for name in used_by_steps(stack) if getattr(facts, name) is not None]
+    if used:
         steps = ", ".join(step.name for step in stack.history)
         raise ValueError(
             f"{stack.name!r} went through {steps}, so its {used[0].replace('_', ' ')} can't be changed any more; "

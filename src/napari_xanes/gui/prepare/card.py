@@ -223,7 +223,9 @@ def _contents_table(parent: QWidget) -> QTableWidget:
 def _with_energies(stack: SpectralStack, path: Path, limit: int) -> SpectralStack:
     """Return a stack with the energies in a text: read again, so that frames are sorted and averaged as always."""
     if stack.source is None:
-        return replace(stack, energy=read_energies(path)[0])
+        energy, unit = read_energies(path)
+        metadata = {**stack.metadata, "energy_unit": unit, "energy_source": str(path.resolve())}
+        return replace(stack, energy=energy, metadata=metadata)
     paths, keywords = stack.source.to_read()
     keywords = {name: value for name, value in keywords.items() if name not in ("energies", "energy_unit")}
     return io.read(paths, energies=path, memory_limit=limit, **keywords)

@@ -6,11 +6,8 @@ from typing import Any, get_args
 
 from qtpy.QtWidgets import QComboBox, QLineEdit, QSizePolicy, QWidget
 
-from napari_xanes.io.facts import EnergyUnit
+from napari_xanes.io.facts import EnergyUnit, used_by_steps
 from napari_xanes.stack import Quantity, SpectralStack
-
-_BEFORE_STEPS_ONLY = ("quantity", "energy_unit", "exposure")
-"""Steps use these: they can't change behind them."""
 
 
 class CardFields:
@@ -55,12 +52,13 @@ class CardFields:
             "exposure": f"{float(times):.9g}" if is_one_time else "",
             "absorber": " ".join(str(stack.metadata[key]) for key in ("element", "edge") if stack.metadata.get(key)),
         }
+        used_names = used_by_steps(stack)
         for name, widget in self.widgets.items():
             if isinstance(widget, QComboBox):
                 widget.setCurrentIndex(widget.findData(self._shown[name]))
             else:
                 widget.setText(self._shown[name])
-            used = bool(stack.history) and name in _BEFORE_STEPS_ONLY
+            used = name in used_names
             widget.setEnabled(not used)
             if used:
                 widget.setToolTip("Steps have used it: correct the stack that this one was made from")
@@ -71,12 +69,14 @@ class CardFields:
         Raises
         ------
         ValueError
-            If a text is no number.
+            If a text is no number, or was taken out.
         """
         changes: dict[str, Any] = {}
         for name, widget in self.widgets.items():
             text = widget.currentData() if isinstance(widget, QComboBox) else widget.text().strip()
-            if text and text != self._shown[name]:
+            if self._shown[name] and not text:
+                raise ValueError(f"{name.replace('_', ' ')}: empty; type the right one, or {self._shown[name]} again")
+            if text != self._shown[name]:
                 changes[name] = _READ.get(name, str)(text)
         return changes
 
