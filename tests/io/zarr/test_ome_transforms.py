@@ -166,3 +166,10 @@ def test_damaged_steps_are_refused(steps, tmp_path, frames):
     write(tmp_path / "a.zarr", frames, steps)
     with pytest.raises(ValueError, match=r"a\.zarr"):
         io.read(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize("step", [scale(0.5), scale(0.5, 0.5), translation(3)])
+def test_one_number_for_all_axes_is_damaged(step, tmp_path, frames):
+    write(tmp_path / "a.zarr", frames, [step])
+    with pytest.raises(ValueError, match="is no list of 3 numbers, one for each axis"):
+        io.read(tmp_path / "a.zarr")

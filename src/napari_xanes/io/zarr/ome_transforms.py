@@ -58,8 +58,6 @@ def geometry(
     step, origin = np.ones(n_axes), np.zeros(n_axes)
     for transformation in [*inner, *outer]:
         step, origin = _applied(transformation, step, origin)
-    if step.shape != (n_axes,) or origin.shape != (n_axes,):
-        raise ValueError(f"its coordinate transformations do not fit an image of {n_axes} axes")
     if not systems:
         return _axes(multiscale.get("axes", "tczyx"), n_axes), step, origin, notes
     target = _name([*inner, *outer][-1].get("output")) if inner or outer else ""
@@ -91,10 +89,10 @@ def _applied(
     if kind == "identity":
         return step, origin
     if kind == "scale":
-        factor = _numbers(transformation, "scale")
+        factor = _numbers(transformation, "scale", step.size)
         return step * factor, origin * factor
     if kind == "translation":
-        return step, origin + _numbers(transformation, "translation")
+        return step, origin + _numbers(transformation, "translation", step.size)
     if kind == "sequence" and depth < _DEEPEST:
         for item in expect_mappings(transformation.get("transformations", []), "transformations"):
             step, origin = _applied(item, step, origin, depth + 1)
@@ -105,10 +103,10 @@ def _applied(
     )
 
 
-def _numbers(transformation: Mapping[str, Any], name: str) -> NDArray[np.float64]:
+def _numbers(transformation: Mapping[str, Any], name: str, n_axes: int) -> NDArray[np.float64]:
     if name not in transformation:
         raise NotUsedError(f"its {name} lies in an array of its own or is missing; write its numbers into the metadata")
     numbers: NDArray[np.float64] = parse_numbers(transformation[name])
-    if numbers.ndim != 1 or not np.isfinite(numbers).all():
-        raise ValueError(f"its {name} is no list of numbers: damaged")
+    if numbers.shape != (n_axes,) or not np.isfinite(numbers).all():
+        raise ValueError(f"its {name} is no list of {n_axes} numbers, one for each axis: damaged")
     return numbers
