@@ -1,4 +1,7 @@
-"""Beside a header of STXM_Control: I0 (``i0.xsp``, at UVSOR ``i0.txt``) and drift of the sample (``drift.txt``)."""
+"""Beside a header of STXM_Control: I0 (``i0.xsp``, at UVSOR ``i0.txt``) and drift of the sample (``drift.txt``).
+
+No public description of the texts of UVSOR is known: what they hold is assumed from their names.
+"""
 
 from __future__ import annotations
 
