@@ -272,3 +272,13 @@ def test_nothing_is_noted_outside_of_a_reading() -> None:
 )
 def test_the_name_says_what_an_array_is_for(name: str, axes: int, role: str) -> None:
     assert role_of(name, axes) == role
+
+
+def test_texts_are_no_arrays_of_numbers(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", data=np.ones((2, 3, 4)), energy=[7100, 7110], quantity="optical_depth")
+    assert [use.name for use in io.read(tmp_path / "a.npz").metadata["contents"]] == ["data", "energy"]
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["MAPS/XRF_roi"], file["MAPS/channel_names"] = np.ones((1, 3, 4)), [b"Fe"]
+    with pytest.warns(UserWarning, match="no scaler"):
+        uses = io.read(tmp_path / "b.h5", energies=[7110], select="Fe").metadata["contents"]
+    assert [use.name for use in uses] == ["MAPS/XRF_roi"]

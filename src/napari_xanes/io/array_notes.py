@@ -15,6 +15,9 @@ from pathlib import Path
 MOST_ARRAYS = 200
 """No list of a file is longer."""
 
+NUMBERS = "fiubc"
+"""Kinds of types of arrays that are listed; texts are none."""
+
 MOST_LEVELS = 8
 """Groups that are nested deeper are not looked into."""
 

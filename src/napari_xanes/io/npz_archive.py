@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes.io import allocation_limits
-from napari_xanes.io.array_notes import MOST_ARRAYS, FoundArray, note_file, note_read
+from napari_xanes.io.array_notes import MOST_ARRAYS, NUMBERS, FoundArray, note_file, note_read
 
 HEADER_ERRORS = (EOFError, SyntaxError, TypeError, OverflowError, TokenError)
 """Errors that NumPy raises for a damaged header, which is the text of a Python mapping."""
@@ -59,7 +59,8 @@ def check_archive(path: Path, wanted: Collection[str] | None = None) -> dict[str
             if prod(shape) * dtype.itemsize > item.file_size:
                 raise ValueError(f"{item.filename} promises {dtype} of shape {shape}, more than is packed in it")
             shapes[item.filename] = shape
-            note_read(path, _found(item, shape, dtype))
+            if dtype.kind in NUMBERS:
+                note_read(path, _found(item, shape, dtype))
     return shapes
 
 
@@ -82,7 +83,7 @@ def _arrays_in(path: Path) -> list[FoundArray]:
                 shape, dtype = _header(archive, item)
             except (*HEADER_ERRORS, OSError, ValueError, zipfile.BadZipFile):
                 continue
-            if dtype.kind in "fiubc":
+            if dtype.kind in NUMBERS:
                 found.append(_found(item, shape, dtype))
     return found
 

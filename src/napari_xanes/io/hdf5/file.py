@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from napari_xanes.io import allocation_limits, frames
-from napari_xanes.io.array_notes import FoundArray, is_noting, note_file, note_read
+from napari_xanes.io.array_notes import NUMBERS, FoundArray, is_noting, note_file, note_read
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.hdf5.listing import arrays_in, key_of
 from napari_xanes.io.live_files import note_live_file
@@ -56,7 +56,7 @@ class _NotedDataset(h5py.Dataset):  # type: ignore[misc]  # h5py has no types
 
 def note_dataset(dataset: h5py.Dataset) -> None:
     """Note that the values of a dataset are used: a reader that leaves them in the file says so itself."""
-    if is_noting():
+    if is_noting() and dataset.dtype.kind in NUMBERS:
         array = FoundArray(str(dataset.name), tuple(dataset.shape), dataset.dtype.name, key_of(dataset.id))
         note_read(Path(dataset.file.filename), array)
 

@@ -8,7 +8,7 @@ from collections.abc import Hashable
 
 import h5py
 
-from napari_xanes.io.array_notes import MOST_ARRAYS, MOST_LEVELS, FoundArray
+from napari_xanes.io.array_notes import MOST_ARRAYS, MOST_LEVELS, NUMBERS, FoundArray
 
 _TELLING = re.compile(rb"flat|white|bright|open|bkg|dark|i0|izero|ener|eng|data|ima?g|^(io|ff)$", re.IGNORECASE)
 """Parts of names of arrays that may matter: asked of thousands of names."""
@@ -19,9 +19,6 @@ _MOST_NAMES = 10_000
 _MOST_OPENED, _MOST_TELLING = 150, 250
 """Most groups and arrays that are opened, and most with those whose names say that they may matter; half of the others
 in one group, so that one of many does not hide the rest."""
-
-_KINDS = "fiubc"
-"""Kinds of numbers."""
 
 
 def key_of(item: h5py.h5d.DatasetID) -> Hashable:
@@ -103,7 +100,7 @@ def _array(name: str, item: h5py.h5d.DatasetID) -> FoundArray | None:
         dtype = item.dtype
     except TypeError:  # a type that NumPy does not have
         return None
-    if dtype.kind not in _KINDS:
+    if dtype.kind not in NUMBERS:
         return None
     properties = item.get_create_plist()
     if properties.get_layout() == h5py.h5d.VIRTUAL or properties.get_external_count():
