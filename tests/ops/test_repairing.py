@@ -83,6 +83,46 @@ def test_grains_of_one_pixel_stay_in_a_slowly_drifting_stack(drift: float, rng: 
     np.testing.assert_array_equal(repaired.data, data)
 
 
+@pytest.mark.parametrize("background", [0.0, 0.5, 50.0])
+def test_hot_spots_of_a_fluorescence_map_do_not_flicker(background: float, rng: np.random.Generator) -> None:
+    """A spot of 1000 counts scatters by 30, and what is around it by 1."""
+    energy = np.linspace(7100, 7200, 30)
+    spots = np.zeros((40, 40))
+    spots[rng.integers(3, 37, 8), rng.integers(3, 37, 8)] = 1
+    edge = 0.05 + 1 / (1 + np.exp(-(energy - 7120) / 2))
+    data = rng.poisson(background + 1000 * edge[:, None, None] * spots).astype(np.float32)
+    repaired = repair(SpectralStack(data, energy, "fluorescence"))
+    assert repaired.metadata["repair"].bad_pixels == 0
+    assert np.count_nonzero(repaired.data != data) <= 1
+
+
+def test_thick_grains_do_not_flicker(rng: np.random.Generator) -> None:
+    """Few photons pass a grain of optical depth 4: its noise is seven times that of what is around it."""
+    depth = np.full((30, 40, 40), 0.1)
+    depth[:, rng.integers(3, 37, 8), rng.integers(3, 37, 8)] = 4.0
+    data = -np.log(np.maximum(rng.poisson(4000 * np.exp(-depth)), 1) / 4000).astype(np.float32)
+    assert repair(SpectralStack(data, np.arange(700.0, 730), "optical_depth")).metadata["repair"].bad_pixels == 0
+
+
+@pytest.mark.parametrize("energy", [[700, 708, 730], [700, 704, 708, 712, 730]])
+def test_grains_that_show_in_one_frame_only_are_warned_of(energy: list[float], rng: np.random.Generator) -> None:
+    white_line = 0.02 + 1.5 * np.exp(-(((np.array(energy) - 708) / 0.6) ** 2))
+    grains = np.zeros((48, 48))
+    grains[rng.integers(3, 45, 20), rng.integers(3, 45, 20)] = 1
+    data = rng.poisson(4000 * np.exp(-0.1 - white_line[:, None, None] * grains)).astype(np.float32)
+    repaired = repair(SpectralStack(data, energy, "counts"))
+    assert repaired.metadata["repair"].bad_pixels == 0
+    told = " ".join(repaired.metadata["warnings"])
+    assert "single values that were replaced are at 708 eV; details of the sample" in told
+
+
+def test_zingers_at_all_energies_are_not_warned_of(rng: np.random.Generator) -> None:
+    stack = counts()
+    data = stack.data.copy()
+    data[tuple(rng.integers(2, n - 2, 60) for n in data.shape)] += 10 * PHOTONS
+    assert not [text for text in repair(stack.with_data(data)).metadata.get("warnings", ()) if "repair" in text]
+
+
 @pytest.mark.parametrize("mean", [0.01, 0.5, 5.0])
 def test_few_photons_are_no_outliers(mean: float, rng: np.random.Generator) -> None:
     data = rng.poisson(mean, (20, 48, 48)).astype(np.float32)

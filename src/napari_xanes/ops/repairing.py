@@ -10,6 +10,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_xanes._typing import Block, BoolArray, Float32Array
 from napari_xanes.arguments import Region, as_mask
@@ -19,13 +20,16 @@ from napari_xanes.field_mapping import FieldMapping
 from napari_xanes.ops.spikes import REACH, Compared, PixelSurvey, compared, dead_in
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
-from napari_xanes.registry import estimated, method
+from napari_xanes.registry import estimated, method, with_warnings
 from napari_xanes.stack import SpectralStack
 
 Fill = Literal["neighbours", "NaN"]
 
 _FRAMES_AT_ONCE = 8
 """Number of frames of a lazy stack that are read at once."""
+
+_SUSPECT, _TIMES = 5, 5
+"""So many single values in one frame, and so many times more than in the usual one, may be part of the sample."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +69,7 @@ def _bad_pixels(
     if pixels is not None:
         return {"pixels": as_mask(pixels, shape)}
     flat, dark = _light(stack)
-    survey = PixelSurvey(shape, threshold, dark)
+    survey = PixelSurvey(shape, threshold, dark, stack.quantity)
     slices = 1 if len(stack.shape) == 3 else stack.shape[1]
     for z in range(slices):
         images = stack.data if len(stack.shape) == 3 else stack.data[:, z]
@@ -136,9 +140,11 @@ def repair(
     -----
     A value is replaced only if it stands out in space **and** in energy: it must deviate from what is around it three
     times as much as it, or what touches it, does at the two energies before and the two behind, of which one may hold a
-    wrong value itself. So a grain of one pixel stays. A pixel with the same excess at all energies stays as well,
-    because a grain may look like this. Where the image moves by more than a pixel from frame to frame, small grains are
-    mistaken for zingers.
+    wrong value itself. So a grain of one pixel stays, if its absorption changes by less than that over two frames. A
+    pixel with the same excess at all energies stays as well, because a grain may look like this. Small grains, lines
+    and cracks are mistaken for zingers where a white line is one frame wide, and where the image moves by more than a
+    pixel from frame to frame; a warning names frames that hold most of the values that were replaced (not of a lazy
+    stack). A pixel flickers only if it jumps between most frames by more than the noise of its own photons.
 
     Examples
     --------
@@ -152,10 +158,10 @@ def repair(
         pixels = as_mask(pixels, stack.shape[-2:])
     mend = partial(_mended, bad=pixels, threshold=threshold, fill=fill, missing=missing)
     data = _lazily(mend, stack.data) if stack.is_lazy else _now(mend, stack.data, progress)
-    changed = _changes(stack.data, data)
-    return stack.with_data(
-        data, metadata={"repair": Repair(int(pixels.sum()), changed, _words(stack, pixels, changed))}
-    )
+    differs = _differs(stack.data, data)
+    text, told = _words(stack, pixels, differs)
+    metadata = {**stack.metadata, "repair": Repair(int(pixels.sum()), differs.sum(axis=0), text)}
+    return stack.with_data(data, metadata=with_warnings(metadata, told))
 
 
 def _mended(frames: Block, bad: BoolArray, threshold: float, fill: Fill, missing: bool) -> Float32Array:
@@ -218,17 +224,32 @@ def _lazily(mend: Callable[[Block], Float32Array], data: Any) -> Any:
     )
 
 
-def _changes(before: Any, after: Any) -> Any:
-    """Return in how many frames each pixel was changed; NaN equals NaN."""
-    return ((before != after) & ((before == before) | (after == after))).sum(axis=0)
+def _differs(before: Any, after: Any) -> Any:
+    """Return which values were changed; NaN equals NaN."""
+    return (before != after) & ((before == before) | (after == after))
 
 
-def _words(stack: SpectralStack, pixels: BoolArray, changed: Any) -> list[str]:
-    """Say what was replaced."""
+def _words(stack: SpectralStack, pixels: BoolArray, differs: Any) -> tuple[list[str], list[str]]:
+    """Say what was replaced, and warn of what may be part of the sample."""
     n_pixels = int(pixels.sum())
     text = [f"{n_pixels} {'pixel is' if n_pixels == 1 else 'pixels are'} replaced in all frames."] if n_pixels else []
     if stack.is_lazy:
-        return [*text, "Single values are replaced when frames are read; the map of changes tells how many."]
-    number, total = int(changed.sum()), int(np.prod(stack.shape))
+        return [*text, "Single values are replaced when frames are read; the map of changes tells how many."], []
+    number, total = int(differs.sum()), int(np.prod(stack.shape))
     value = "1 value was" if number == 1 else f"{number} values were"
-    return [*text, f"{value} replaced, of {total} ({number / total:.2g})."]
+    text.append(f"{value} replaced, of {total} ({number / total:.2g}).")
+    single = differs[..., ~pixels].reshape(len(differs), -1).sum(axis=1)
+    return text, _suspects(stack, single)
+
+
+def _suspects(stack: SpectralStack, single: NDArray[np.integer]) -> list[str]:
+    """Warn of frames that hold most of the single values (E,): zingers come at all energies alike."""
+    frames = np.flatnonzero((single >= _SUSPECT) & (single > _TIMES * (1 + np.median(single))))
+    if not frames.size:
+        return []
+    energies = ", ".join(f"{stack.energy[i]:g}" for i in frames[:8]) + (" ..." if frames.size > 8 else "")
+    return [
+        f"repair: {int(single[frames].sum())} of {int(single.sum())} single values that were replaced are at "
+        f"{energies} eV; details of the sample that absorb there only look like this: compare the images, and raise "
+        "threshold or leave repair out where they do"
+    ]

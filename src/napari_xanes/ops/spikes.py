@@ -22,6 +22,9 @@ _FLICKER = 4.0
 _ALONE = 2.5
 """A flickering pixel jumps so many times more than what is around it."""
 
+_JUMP, _OFTEN, _FEWEST_JUMPS = 2.0, 2 / 3, 5
+"""It jumps by so many sigma from most frames to the next, of at least so many: a grain does so at the edge only."""
+
 _SHARE = 0.2
 """A pixel with more wrong values than this share of the frames is wrong in all of them."""
 
@@ -95,11 +98,13 @@ class PixelSurvey:
         In sigma, as in `Compared.spikes`.
     dark : ndarray, shape (Y, X), optional
         What the frames are without light, if they show light: then a pixel without any is dead.
+    quantity : str
+        What the values are: it tells how much more a grain scatters than what is around it, by its photons.
     """
 
-    def __init__(self, shape: tuple[int, ...], threshold: float, dark: Float32Array | None) -> None:
-        self._threshold, self._no_light, self._frames = threshold, dark, 0
-        self._wrong, self._off, self._dead, self._pairs = (np.zeros(shape, np.int32) for _ in range(4))
+    def __init__(self, shape: tuple[int, ...], threshold: float, dark: Float32Array | None, quantity: str) -> None:
+        self._threshold, self._no_light, self._quantity, self._frames = threshold, dark, quantity, 0
+        self._wrong, self._off, self._dead, self._pairs, self._large = (np.zeros(shape, np.int32) for _ in range(5))
         self._jumps, self._still = np.zeros(shape, np.float32), np.ones(shape, dtype=bool)
         self._last: tuple[Float32Array, BoolArray] | None = None
 
@@ -119,11 +124,23 @@ class PixelSurvey:
             pair = ~(wrong | wrong_before)
             with np.errstate(divide="ignore", invalid="ignore"):
                 jump = np.abs(here.values - frame.before[-1].values) / np.maximum(here.sigma, frame.before[-1].sigma)
+                jump /= self._own_noise(frame)
+            self._large += pair & (jump > _JUMP)
             self._jumps += np.where(pair, np.minimum(np.nan_to_num(jump), np.float32(_MOST)), 0)
             self._pairs += pair
             self._still &= frame.image == image
         self._last = frame.image, wrong
         self._frames += 1
+
+    def _own_noise(self, frame: Compared) -> Float32Array | float:
+        """Return the noise (Y, X) that photons give each value over that which they give its level, 1 or more."""
+        if self._quantity == "optical_depth":
+            return np.exp(np.clip(frame.here.values, 0, 20) / 2)
+        if self._quantity not in ("counts", "transmission", "fluorescence"):
+            return 1.0
+        none = 0 if self._no_light is None else self._no_light
+        level = np.maximum(frame.here.level - none, np.float32(1e-30))
+        return np.asarray(np.sqrt(np.maximum((frame.image - none) / level, 1)))
 
     def bad(self) -> BoolArray:
         """Return the pixels (Y, X) that are dead, stuck or flicker.
@@ -138,6 +155,7 @@ class PixelSurvey:
             # Along a stuck line, some pixels have the brightness of what is around them by chance.
             stuck = binary_propagation(stuck, mask=self._still)
         flickers = (jumps > _FLICKER) & (jumps > _ALONE * deviations(jumps).level)
+        flickers &= (self._large > _OFTEN * self._pairs) & (self._pairs >= _FEWEST_JUMPS)
         return np.asarray(flickers | (self._wrong > max(2.0, _SHARE * self._frames)) | (self._dead > half) | stuck)
 
 
