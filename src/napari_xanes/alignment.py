@@ -97,6 +97,15 @@ class Alignment(FieldMapping):
         return cls(**plain)
 
 
+def as_alignment(value: Any, count: int) -> Any:
+    """Return a mapping from a file as the shifts of `count` frames; a value that is something else as it is."""
+    try:
+        found = Alignment.from_mapping(value)
+    except ValueError:
+        return value
+    return value if found is None or len(found.shifts) != count else found
+
+
 def _without_nan(item: Any) -> Any:
     """Return a number or a list of numbers with None for NaN, so that a text of it equals itself."""
     if isinstance(item, list):

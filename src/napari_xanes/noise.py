@@ -33,6 +33,9 @@ class PhotonNoise(FieldMapping):
     flats : ndarray, shape (E, N), optional
         Where energies share flats: the error of the optical depth at each energy that each of N flats causes, relative
         to the error of one flat with `i0` photons (without `beam`). By default each energy has its own flat.
+    variance_factor : ndarray, shape (E,), optional
+        Factor on the variance at each energy, where neighbours were averaged after the logarithm, as `align` does; the
+        bias of the logarithm of few counts is not changed by that.
 
     Notes
     -----
@@ -49,6 +52,7 @@ class PhotonNoise(FieldMapping):
     read_noise: float = 0.0
     beam: Any = None
     flats: Any = None
+    variance_factor: Any = None
 
     @cached_property
     def _flat_i0(self) -> Any:
@@ -80,7 +84,10 @@ class PhotonNoise(FieldMapping):
         """
         photons = self._photons(pixels)
         result: Block = self._relative_variance(np.exp(mu) / photons)
-        return result + (self._flat_variance(photons) if self.flats is None else self.shared_variance(pixels))
+        factor = 1.0 if self.variance_factor is None else _column(self.variance_factor)
+        if self.flats is None:
+            return factor * (result + self._flat_variance(photons))
+        return factor * result + self.shared_variance(pixels)
 
     def bias(self, mu: Block, pixels: slice) -> Block:
         """Return by how much the logarithm of few counts is too high, (E, P): half the relative variances."""
@@ -120,7 +127,7 @@ class PhotonNoise(FieldMapping):
             i0 = i0[(slice(None), *(_within(index, n) for index, n in zip(box, i0.shape[1:], strict=True)))]
         if i0.shape[0] > 1:
             i0 = i0[frames]
-        found = {name: getattr(self, name) for name in ("n_flat", "flat_exposure", "beam", "flats")}
+        found = {name: getattr(self, name) for name in ("n_flat", "flat_exposure", "beam", "flats", "variance_factor")}
         cut: dict[str, Any] = {
             name: np.asarray(value)[frames] for name, value in found.items() if np.shape(value)[:1] not in ((), (1,))
         }

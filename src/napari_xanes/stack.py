@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.alignment import as_alignment
 from napari_xanes.corrections import PER_FRAME, Box, Corrections, Frames, select, select_nested, take_frames
 from napari_xanes.field_mapping import FrozenMapping
 from napari_xanes.history import Source, Step
@@ -107,6 +108,8 @@ class SpectralStack:
         if isinstance(self.source, str):
             object.__setattr__(self, "source", Source(self.source))
         metadata = {name: nan_for_masked(value) for name, value in self.metadata.items()}
+        if "align" in metadata:
+            metadata["align"] = as_alignment(metadata["align"], energy.size)
         object.__setattr__(self, "metadata", FrozenMapping(metadata))
 
     @property

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import ndimage
 from tests.drifting import Contrast, drifting
 
 import napari_xanes as nx
+from napari_xanes.registration.estimation import Estimate
+from napari_xanes.registration.report import sentences, warnings_of
 
 
 def rms(values: np.ndarray) -> float:
@@ -88,9 +93,20 @@ def test_the_noise_model_describes_the_resampled_noise() -> None:
     measured = np.nanvar(aligned.data, axis=(1, 2))
     told = aligned.noise.variance(np.zeros((30, 1)), slice(0, 1))[:, 0]
     np.testing.assert_allclose(measured, told, rtol=0.15)
+    biased = aligned.noise.bias(np.zeros((30, 1)), slice(0, 1))
+    np.testing.assert_allclose(biased, 0.5 / photons, rtol=1e-5)
     block = aligned.data[:, 4:56, 4:56].reshape(30, 4, 13, 4, 13).mean(axis=(2, 4))
     width = aligned.metadata["covariance_length_pixels"]
     assert block.var() == pytest.approx(measured.mean() * width**2 / 13**2, rel=0.2)
+
+
+def test_energies_that_are_averaged_after_align_have_the_noise_of_means() -> None:
+    sample = drifting("same", seed=3, size=32)
+    aligned = nx.ops.align(sample.stack, shifts=sample.shifts)
+    binned = nx.ops.bin(aligned, pixels=1, energies=3)
+    before = aligned.noise.variance(np.zeros((24, 1)), slice(0, 1))[:, 0]
+    after = binned.noise.variance(np.zeros((8, 1)), slice(0, 1))[:, 0]
+    np.testing.assert_allclose(after, before.reshape(8, 3).sum(axis=1) / 9, rtol=1e-5)
 
 
 def test_an_empty_frame_and_a_foreign_one_are_told_and_get_no_invented_shift() -> None:
@@ -111,6 +127,44 @@ def test_an_empty_frame_and_a_foreign_one_are_told_and_get_no_invented_shift() -
     assert f"{sample.stack.energy[5]:g}" in found.report
 
 
+def test_frames_that_were_found_but_hold_something_else_are_named_beside_empty_ones() -> None:
+    """An empty frame must not hide the other kind of outlier from the report."""
+    shifts = np.zeros((4, 2))
+    shifts[:2] = 1.0
+    residual, sigma = np.array([1.0, 1.0, 9.0, np.nan]), np.full((4, 2), 0.01)
+    found = Estimate(shifts, sigma, residual, np.array([True, True, True, False]), 0.0)
+    told = warnings_of(sentences(np.array([700.0, 701, 702, 703]), found, np.array([False, False, True, True])))
+    assert ["702 eV hold something else" in told[0], "703 eV show nothing" in told[1], len(told)] == [True, True, 2]
+
+
+@pytest.mark.parametrize(("pattern", "words"), [(0.2, "has .* times the power"), (0.6, "the frames do not move")])
+def test_a_pattern_that_may_hold_the_sample_is_warned_of(pattern: float, words: str) -> None:
+    sample = drifting("weak", seed=1, size=96)
+    fixed = ndimage.gaussian_filter(np.random.default_rng(7).standard_normal((96, 96)), 1.0)
+    data = sample.stack.data + (pattern * fixed / fixed.std()).astype(np.float32)
+    aligned = nx.ops.align(sample.stack.with_data(data))
+    assert rms(sample.errors(aligned.metadata["align"].shifts)) > 5 * rms(sample.bound)
+    assert re.search(words, "\n".join(aligned.metadata["warnings"]))
+
+
+def test_frames_that_noise_and_drift_explain_are_not_warned_of() -> None:
+    for contrast in ("same", "inverts"):
+        sample = drifting(contrast, seed=1, size=64, pattern=0.005)  # type: ignore[arg-type]
+        assert not nx.ops.align(sample.stack).metadata["warnings"]
+
+
+def test_lines_that_jitter_are_warned_of() -> None:
+    """Each line of each frame lies elsewhere: this is no drift, and no error bar holds."""
+    sample = drifting("same", seed=1, size=64, photons=20_000.0)
+    rng = np.random.default_rng(0)
+    data = [
+        np.stack([ndimage.shift(line, step, order=3, mode="nearest") for line, step in zip(frame, steps, strict=True)])
+        for frame, steps in zip(sample.stack.data, rng.normal(0, 0.7, (24, 64)), strict=True)
+    ]
+    aligned = nx.ops.align(sample.stack.with_data(np.array(data, np.float32)))
+    assert any("times the noise in the median" in text for text in aligned.metadata["warnings"])
+
+
 def test_noise_alone_is_refused() -> None:
     data = np.random.default_rng(0).standard_normal((12, 64, 64)).astype(np.float32)
     with pytest.raises(ValueError, match="no two frames show the same"):
@@ -127,6 +181,7 @@ def test_noise_alone_is_refused() -> None:
         ((5, 64, 64), "optical_depth", {"shifts": np.zeros((4, 2))}, "4 shifts for the 5 frames"),
         ((5, 64, 64), "optical_depth", {"shifts": np.zeros((5, 3))}, "one pair"),
         ((5, 64, 64), "optical_depth", {"shifts": np.full((5, 2), np.nan)}, "frame 0 is not finite"),
+        ((5, 64, 64), "optical_depth", {"shifts": np.full((5, 2), 64.0)}, r"frame 0 is \(64, 64\) pixels, more than"),
     ],
 )
 def test_what_cannot_be_aligned_is_refused_in_words(shape: tuple, quantity: str, given: dict, words: str) -> None:
@@ -155,6 +210,33 @@ def test_crop_after_align_takes_the_shifts_of_its_frames() -> None:
     found = cropped.metadata["align"]
     np.testing.assert_array_equal(found.shifts, aligned.metadata["align"].shifts[kept])
     assert found.sigma.shape == (kept.sum(), 2)
+
+
+def test_shifts_are_cut_with_the_frames_of_a_stack_that_was_read(tmp_path: Path) -> None:
+    sample = drifting("same", seed=5, frames=6)
+    aligned = nx.ops.align(sample.stack, shifts=nx.Alignment(sample.shifts, np.full((6, 2), 0.1)))
+    nx.write(aligned, tmp_path / "aligned.h5")
+    reread = nx.read(tmp_path / "aligned.h5")
+    part = reread.isel(slice(1, 4)).metadata["align"]
+    np.testing.assert_array_equal(part.shifts, sample.shifts[1:4])
+    assert part.sigma.shape == (3, 2)
+    np.testing.assert_array_equal(part.energy, sample.stack.energy[1:4])
+
+
+@pytest.mark.parametrize("value", [{"shifts": "unknown"}, {"shifts": [[0, 0]]}, {"other": 1}, "by hand"])
+def test_other_things_that_are_called_align_are_kept(value: object) -> None:
+    stack = nx.SpectralStack(np.ones((3, 4, 4)), [700, 701, 702], "optical_depth", metadata={"align": value})
+    assert stack.isel(slice(1, 3)).metadata["align"] == value
+
+
+def test_a_lazy_stack_is_moved_as_one_in_memory() -> None:
+    import dask.array as da
+
+    sample = drifting("same", seed=5, frames=7)
+    lazy = sample.stack.with_data(da.from_array(sample.stack.data, chunks=(3, 20, 64)))
+    moved = nx.ops.align(lazy, shifts=sample.shifts)
+    assert moved.is_lazy
+    np.testing.assert_array_equal(np.asarray(moved.data), nx.ops.align(sample.stack, shifts=sample.shifts).data)
 
 
 def test_shifts_of_one_stack_serve_another() -> None:

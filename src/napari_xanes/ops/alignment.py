@@ -23,7 +23,7 @@ from napari_xanes.progress import Progress
 from napari_xanes.region_means import COVARIANCE_LENGTH
 from napari_xanes.registration.estimation import Estimate, estimate
 from napari_xanes.registration.fourier import filled
-from napari_xanes.registration.report import sentences
+from napari_xanes.registration.report import sentences, warnings_of
 from napari_xanes.registration.resampling import moved_back, noise_gain
 from napari_xanes.registry import estimated
 from napari_xanes.registry import method as operation
@@ -87,6 +87,14 @@ def _fitting(stack: SpectralStack, shifts: Alignment) -> Alignment:
     """Return given shifts if there is one per frame."""
     if len(shifts.shifts) != stack.energy.size:
         raise ValueError(f"{len(shifts.shifts)} shifts for the {stack.energy.size} frames of {stack.name!r}")
+    beyond = (np.abs(shifts.shifts) >= stack.shape[-2:]).any(axis=1)
+    if beyond.any():
+        i = int(np.argmax(beyond))
+        dy, dx = shifts.shifts[i]
+        raise ValueError(
+            f"the shift of frame {i} is ({dy:g}, {dx:g}) pixels, more than the image of {stack.shape[-2]} x "
+            f"{stack.shape[-1]} pixels: nothing would be left of this frame; shifts are pairs (dy, dx) in pixels"
+        )
     energy = shifts.energy
     if energy is not None and not np.allclose(energy, stack.energy, rtol=0, atol=0.5 * _step(stack.energy)):
         i = int(np.argmax(np.abs(energy - stack.energy)))
@@ -190,7 +198,8 @@ def align(
     ------
     ValueError
         If the stack holds counts or transmission, has a single frame, a frame without a finite value, or images of
-        fewer than 16 pixels; if no two frames show the same; or if the given shifts do not fit the frames.
+        fewer than 16 pixels; if no two frames show the same; or if the given shifts do not fit the frames or are larger
+        than the image.
 
     Examples
     --------
@@ -206,8 +215,7 @@ def align(
     length = float(np.hypot(np.sqrt(np.mean(1 / gain)), float(stack.metadata.get(COVARIANCE_LENGTH, 1.0)) - 1.0))
     found = replace(found, energy=stack.energy, correlation=length)
     told = [*stack.metadata.get("warnings", ())]
-    if found.report and found.outliers is not None and found.outliers.any():
-        told.append(f"align: {found.report.splitlines()[-1]}")
+    told += [text for text in (f"align: {line}" for line in warnings_of(found.report)) if text not in told]
     metadata: dict[str, Any] = {"align": found, COVARIANCE_LENGTH: length, "warnings": told}
     noise = stack.noise
     if isinstance(noise, PhotonNoise):
@@ -223,11 +231,12 @@ def _resampled(noise: PhotonNoise, gain: Float64Array, shifts: Float64Array) -> 
     The noise of a flat that energies share moves over the sample with the drift, so that it is another one at each
     energy.
     """
-    beam = np.ones(len(gain)) if noise.beam is None else np.asarray(noise.beam, dtype=np.float64)
-    changed = replace(noise, beam=beam / gain)
+    changed = replace(noise, variance_factor=gain if noise.variance_factor is None else gain * noise.variance_factor)
     if noise.flats is None or np.sqrt((shifts**2).mean()) < _SHARED:
         return changed
-    return replace(changed, flats=None, flat_exposure=noise.flat_exposure if noise.beam is None else 1 / beam)
+    return replace(
+        changed, flats=None, flat_exposure=noise.flat_exposure if noise.beam is None else 1 / np.asarray(noise.beam)
+    )
 
 
 def _moved(data: Any, shifts: Float64Array, progress: Progress | None) -> Any:
@@ -241,9 +250,13 @@ def _moved(data: Any, shifts: Float64Array, progress: Progress | None) -> Any:
         out[i] = moved_back(data[i], shifts[i])
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for i, _ in enumerate(pool.map(move, range(len(data)))):
-            if progress is not None:
-                progress((i + 1) / len(data), "moving frames")
+        try:
+            for i, _ in enumerate(pool.map(move, range(len(data)))):
+                if progress is not None:
+                    progress((i + 1) / len(data), "moving frames")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return out
 
 

@@ -160,9 +160,12 @@ def _bin_energies(stack: SpectralStack, size: int, progress: Progress | None) ->
 def _noise_of_groups(noise: PhotonNoise, matrix: Float64Array) -> PhotonNoise:
     """Return the noise of means of groups: that of as many photons as give their variance."""
     count = (matrix > 0).sum(axis=1)
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = {"variance_factor": None}
+    if noise.variance_factor is not None:
+        beam = 1.0 if noise.beam is None else np.asarray(noise.beam, dtype=np.float64)
+        noise = replace(noise, beam=beam / np.asarray(noise.variance_factor))
     if noise.flats is None:
-        changes = _flats_of_groups(noise, matrix)
+        changes |= _flats_of_groups(noise, matrix)
     else:
         changes["n_flat"] = float(np.mean(noise.n_flat))
         changes["flats"] = matrix @ np.asarray(noise.flats) if len(noise.flats) > 1 else noise.flats

@@ -56,12 +56,15 @@ class Estimate:
         Root mean square of what the fit leaves, over the noise; NaN for frames that were not found.
     found : ndarray of bool, shape (E,)
         Frames that show something of what the others show.
+    pattern : float
+        Power of the pattern that stays with the detector, over that of what moves, in the median frame.
     """
 
     shifts: Float64Array
     sigma: Float64Array
     residual: Float64Array
     found: BoolArray
+    pattern: float
 
 
 def estimate(
@@ -210,4 +213,6 @@ def _checked(shifts: Float64Array, found: BoolArray, result: Fit, scale: Float64
     sigma[found] = np.sqrt(np.diag(result.covariance)).reshape(2, count).T * excess[:, None]
     residual[found] = left
     sigma[~seen], residual[~seen] = np.nan, np.nan
-    return Estimate(placed - placed[good].mean(axis=0), sigma, residual, seen)
+    fixed = np.vdot(result.found.fixed, result.found.fixed).real / result.found.fixed.size
+    pattern = float(np.median(result.model.pattern**2 * fixed / np.maximum(result.explained, 1e-30)))
+    return Estimate(placed - placed[good].mean(axis=0), sigma, residual, seen, pattern)

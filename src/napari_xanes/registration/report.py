@@ -9,9 +9,18 @@ from napari_xanes.registration.estimation import Estimate
 
 _MOST_NAMED = 12
 
+_LARGE = 1.5
+"""Residuals of the usual frame, over its noise, that are more than noise."""
+
+_STRONG = 0.3
+"""A pattern of the detector of so much of the power of the sample can hold frames; a tenth as much does not."""
+
+_STILL = 0.02
+"""Root mean square of shifts in pixels below which frames do not move."""
+
 
 def sentences(energy: Float64Array, found: Estimate, outliers: BoolArray) -> str:
-    """Return a line on the drift, one on the errors and, if there are any, one on the outliers."""
+    """Return a line on the drift, one on the errors, and one on each reason to doubt them."""
     seen = found.found
     span = np.ptp(found.shifts[seen], axis=0)
     sigma = found.sigma[seen]
@@ -20,14 +29,42 @@ def sentences(energy: Float64Array, found: Estimate, outliers: BoolArray) -> str
         f"{span[1]:.2f} in x",
         f"the errors of the shifts are {np.median(sigma):.3f} pixels in the median and at most {sigma.max():.3f}",
     ]
-    if outliers.any():
+    return "\n".join([*lines, *_doubts(energy, found, outliers)])
+
+
+def warnings_of(report: str | None) -> list[str]:
+    """Return the lines of a report that are reasons to doubt."""
+    return (report or "").splitlines()[2:]
+
+
+def _doubts(energy: Float64Array, found: Estimate, outliers: BoolArray) -> list[str]:
+    seen, lines = found.found, []
+    usual = float(np.median(found.residual[seen]))
+    if usual > _LARGE:
         lines.append(
-            f"{_named(energy, np.flatnonzero(outliers & ~seen))} show nothing of what the others show: their place is "
-            "that of their neighbours"
-            if (outliers & ~seen).any()
-            else f"{_named(energy, np.flatnonzero(outliers))} hold something else than the others"
+            f"what the fit leaves is {usual:.2g} times the noise in the median: jittering lines, blur, or more than a "
+            "few spectra are no drift, and the shifts can be off by many times their errors"
         )
-    return "\n".join(lines)
+    if found.pattern > _STRONG:
+        lines.append(
+            f"a pattern that stays with the detector has {found.pattern:.2g} times the power of the sample's contrast "
+            "(median frame): it may hold frames, and the shifts can be off by many times their errors; better flats, "
+            "or a region without it, help"
+        )
+    if np.sqrt((found.shifts[seen] ** 2).mean()) < _STILL:
+        lines.append(
+            "the frames do not move: they are aligned already, or what they share is a pattern of the detector that is "
+            "stronger than the sample"
+        )
+    strange = outliers & seen
+    if strange.any():
+        lines.append(f"{_named(energy, np.flatnonzero(strange))} hold something else than the others")
+    if not seen.all():
+        lines.append(
+            f"{_named(energy, np.flatnonzero(~seen))} show nothing of what the others show: their place is that of "
+            "their neighbours"
+        )
+    return lines
 
 
 def _named(energy: Float64Array, frames: np.ndarray) -> str:
