@@ -172,6 +172,17 @@ def test_line_scans_open_and_other_scans_are_refused(tmp_path, frames):
             io.read(version_3(tmp_path / "b.stxm", frames, kind=kind))
 
 
+@pytest.mark.parametrize("at", [0, 5, 30, 80, 159])
+@pytest.mark.parametrize("position", [19.9, -0.4, 300.0, -1e6, np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_single_wrong_position_spoils_no_line(at, position, sign):
+    pixels = np.arange(20.0)
+    x = np.repeat(pixels, 8) + np.tile((np.arange(8) - 3.5) / 8, 20)
+    counts = np.repeat(pixels + 1, 8)[None]
+    x[at] = position
+    np.testing.assert_allclose(rebinned(counts, sign * x[None], sign * pixels)[0], 8 * (pixels + 1), rtol=1e-6)
+
+
 def test_samples_go_to_the_pixel_where_they_were_taken():
     counts = np.arange(1.0, 9)[None]
     forth = np.array([[-0.4, 0.1, 0.4, 0.9, 1.3, 1.6, 2.1, 2.4]])

@@ -15,7 +15,7 @@ def rebinned(counts: NDArray[Any], positions: NDArray[Any], pixels: NDArray[Any]
 
     A pixel is the mean of its samples times the number of samples for each pixel, so that pixels of fewer samples are
     not darker. If the stage goes forth and back along a line, only the way of more samples counts: on the other one
-    it flies.
+    it flies. A sample whose position jumps by more than a pixel from both neighbours' does not count.
 
     Parameters
     ----------
@@ -36,11 +36,14 @@ def rebinned(counts: NDArray[Any], positions: NDArray[Any], pixels: NDArray[Any]
     """
     sign = -1.0 if pixels[-1] < pixels[0] else 1.0
     along = sign * np.asarray(positions, np.float64)
+    along = np.where(np.isfinite(along), along, np.nan)
+    smooth = _median_of_three(along)
     centres = sign * np.asarray(pixels, np.float64)
     between = (centres[1:] + centres[:-1]) / 2
     edges = np.concatenate([[2 * centres[0] - between[0]], between, [2 * centres[-1] - between[-1]]])
     pixel = np.searchsorted(edges, along, side="right") - 1
-    is_used = _longest_way(along) & (pixel >= 0) & (pixel < centres.size) & np.isfinite(along) & np.isfinite(counts)
+    is_used = _longest_way(smooth) & (pixel >= 0) & (pixel < centres.size) & np.isfinite(counts)
+    is_used &= np.abs(along - smooth) <= np.diff(edges).max()
     place = (pixel + centres.size * np.arange(along.shape[0])[:, None])[is_used]
     n_pixels = along.shape[0] * centres.size
     n_samples = np.bincount(place, minlength=n_pixels)
@@ -51,10 +54,24 @@ def rebinned(counts: NDArray[Any], positions: NDArray[Any], pixels: NDArray[Any]
     return image.reshape(along.shape[0], centres.size)
 
 
+def _median_of_three(along: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median of each position (Y, N) and its neighbours: single wrong ones can't be the end of a way.
+
+    Where a line ends, the step before goes on.
+    """
+    if along.shape[1] < 3:
+        return along
+    start, end = 2 * along[:, 1:2] - along[:, 2:3], 2 * along[:, -2:-1] - along[:, -3:-2]
+    padded = np.concatenate([start, along, end], axis=1)
+    before, here, after = padded[:, :-2], padded[:, 1:-1], padded[:, 2:]
+    median: NDArray[np.float64] = np.fmax(np.fmin(before, here), np.fmin(np.fmax(before, here), after))
+    return median
+
+
 def _longest_way(along: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Tell which samples (Y, N) of each line lie on its longest way in one direction."""
     number = np.arange(along.shape[1])
-    low = np.nan_to_num(along, nan=np.inf, posinf=np.inf, neginf=-np.inf)
+    low = np.where(np.isfinite(along), along, np.inf)
     top = np.where(np.isfinite(along), along, -np.inf).argmax(axis=1)[:, None]
     start = np.where(number <= top, low, np.inf).argmin(axis=1)[:, None]
     end = np.where(number >= top, low, np.inf).argmin(axis=1)[:, None]
