@@ -177,3 +177,17 @@ def test_a_pixel_size_is_not_corrected_behind_binning(tmp_path: Path) -> None:
     again = corrected(read(tmp_path / "a.npz", quantity="optical_depth"), Facts(pixel_size=0.5))
     paths, keywords = again.source.to_read()  # type: ignore[union-attr]
     assert nx.ops.bin(read(paths, **keywords), pixels=2).pixel_size == (1.0, 1.0)
+
+
+def test_files_of_our_own_keep_what_their_steps_have_used(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", data=np.full((3, 4, 4), 0.5, np.float32), energy=[8330, 8340, 8350])
+    depth = nx.ops.optical_depth(read(tmp_path / "a.npz", quantity="transmission"))
+    nx.write(depth, tmp_path / "own.h5")
+    for given in ({"quantity": "transmission"}, {"energy_unit": "keV"}, {"exposure": 2.0}):
+        with pytest.raises(ValueError, match="went through optical_depth, so its"):
+            read(tmp_path / "own.h5", **given)  # type: ignore[arg-type]
+    again = read(tmp_path / "own.h5", quantity="optical_depth", pixel_size=0.5)
+    assert again.pixel_size == (0.5, 0.5)
+    assert again.source is not None
+    paths, keywords = again.source.to_read()
+    assert read(paths, **keywords).pixel_size == (0.5, 0.5)

@@ -160,7 +160,7 @@ def corrected(stack: SpectralStack, facts: Facts) -> SpectralStack:
     ValueError
         If a value does not fit the stack, or steps have used what is to be corrected.
     """
-    used = [name for name in used_by_steps(stack) if getattr(facts, name) is not None]
+    used = [name for name in used_by_steps(stack) if getattr(facts, name) not in (None, getattr(stack, name, None))]
     if used:
         steps = ", ".join(step.name for step in stack.history)
         raise ValueError(

@@ -14,7 +14,7 @@ from napari_xanes._typing import Float64Array
 from napari_xanes.corrections import PER_FRAME, frame_count, take_frames
 from napari_xanes.history import Source, Step
 from napari_xanes.io.energies import given_energies
-from napari_xanes.io.facts import Facts, with_facts
+from napari_xanes.io.facts import Facts, corrected, with_facts
 from napari_xanes.io.files import fingerprint
 from napari_xanes.io.frames import (
     choose_repeats,
@@ -121,7 +121,7 @@ def finalize(
     if source is None and not raw.history:
         source = Source(str(path.resolve()), fingerprint(path), reading, (*raw.notes, *raw.warnings))
     stack = SpectralStack(raw.data, energy, raw.quantity, raw.pixel_size, raw.history, source, metadata)
-    stack = with_facts(stack, facts)
+    stack = corrected(stack, facts) if raw.own else with_facts(stack, facts)
     for line in raw.warnings:
         warnings.warn(f"{path.name}: {line}", UserWarning, stacklevel=4)
     return stack
