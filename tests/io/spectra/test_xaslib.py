@@ -136,3 +136,41 @@ def test_computed_columns_cannot_fill_the_memory(tmp_path):
         connection.commit()
     with pytest.raises(ValueError, match="more than the file"):
         read_spectra(path)
+
+
+def test_a_journal_that_is_not_done_is_refused(tmp_path):
+    path = library(tmp_path / "a.db", spectrum("foil"))
+    journal = tmp_path / "a.db-journal"
+    journal.write_bytes(bytes(28))
+    assert len(read_spectra(path)) == 1
+    journal.write_bytes(bytes.fromhex("d9d505f920a163d7") + bytes(20))
+    with pytest.raises(ValueError, match=r"has not finished writing it \(a.db-journal\)"):
+        read_spectra(path)
+
+
+def test_number_0_is_a_number(tmp_path):
+    with pytest.raises(ValueError, match="scan=0 finds no spectrum"):
+        read_spectra(library(tmp_path / "a.db", spectrum("foil"), spectrum("oxide")), scan=0)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "reason"),
+    [
+        ({"itrans": IT[:-1], "ifluor": IF}, f"its itrans has {IT.size - 1} numbers for {IT.size} energies"),
+        ({"i0": I0[:-1]}, f"its i0 has {I0.size - 1} numbers"),
+    ],
+)
+def test_no_other_column_is_taken_for_one_that_is_too_short(tmp_path, arrays, reason):
+    path = library(tmp_path / "a.db", spectrum("foil"), spectrum("short", **arrays))
+    with pytest.warns(UserWarning, match=f"left out short: {reason}"):
+        assert [s.name for s in read_spectra(path)] == ["foil"]
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[1" + "0" * 400 + "]", "[1, 2", '["a"]'])
+def test_a_damaged_row_hides_no_other_one(tmp_path, text):
+    path = library(tmp_path / "a.db", spectrum("foil"), spectrum("odd"))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("update spectrum set itrans = ? where name = 'odd'", (text,))
+        connection.commit()
+    with pytest.warns(UserWarning, match="left out odd: its itrans is no list of numbers"):
+        assert [s.name for s in read_spectra(path)] == ["foil"]

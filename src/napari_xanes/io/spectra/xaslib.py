@@ -30,6 +30,9 @@ from napari_xanes.io.spectra.table import Table
 from napari_xanes.spectrum import Spectrum
 
 _SQLITE = b"SQLite format 3\0"
+_OPEN_JOURNAL = bytes.fromhex("d9d505f920a163d7")
+"""Begins a journal whose changes are half written; one that is done is empty, begins with zeros, or is gone."""
+
 _MOST_SPECTRA = 5000
 _LONGEST_TEXT = 8 << 20
 _MOST_STEPS = 50_000
@@ -68,7 +71,8 @@ def read_spectra(path: Path, *, choice: Choice = NOTHING) -> list[Spectrum]:
     with _opened(path) as library:
         found = list(_found(library, choice.scan, path.stat().st_size))
     if not found:
-        raise ValueError(f"scan={choice.scan!r} finds no spectrum" if choice.scan else "it holds no spectra")
+        every = choice.scan is None or choice.scan == ""
+        raise ValueError("it holds no spectra" if every else f"scan={choice.scan!r} finds no spectrum")
     columns = replace(choice, scan=None)
     spectra: list[Spectrum] = []
     refused: list[str] = []
@@ -88,9 +92,12 @@ def read_spectra(path: Path, *, choice: Choice = NOTHING) -> list[Spectrum]:
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     """The library, for reading only; errors of SQLite name the file."""
-    log = path.with_name(path.name + "-wal")
-    if log.is_file() and log.stat().st_size:
-        raise ValueError(f"{path}: another program has not finished writing it ({log.name}); close that program first")
+    log, journal = (path.with_name(f"{path.name}-{kind}") for kind in ("wal", "journal"))
+    for half, is_open in ((log, log.is_file() and log.stat().st_size), (journal, _is_open(journal))):
+        if is_open:
+            raise ValueError(
+                f"{path}: another program has not finished writing it ({half.name}); close that program first"
+            )
     try:
         with closing(
             sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1", uri=True)
@@ -106,6 +113,13 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
             yield connection
     except sqlite3.Error as error:
         raise ValueError(f"{path}: damaged, or no data library ({error})") from error
+
+
+def _is_open(journal: Path) -> bool:
+    if not journal.is_file():
+        return False
+    with journal.open("rb") as file:
+        return file.read(len(_OPEN_JOURNAL)) == _OPEN_JOURNAL
 
 
 def _table_of(library: sqlite3.Connection) -> str | None:
@@ -124,7 +138,7 @@ def _found(library: sqlite3.Connection, wanted: str | int | None, size: int) -> 
     cursor = library.execute(f"SELECT * FROM {table}")
     names = [_plain_name(item[0]) for item in cursor.description]
     links = {key: _linked(library, *link) for key, link in _LINKS.items()}
-    words = str(wanted or "").lower().split()
+    words = str("" if wanted is None else wanted).lower().split()
     n_signs = 0
     for count, values in enumerate(cursor):
         if count == _MOST_SPECTRA:
@@ -135,7 +149,7 @@ def _found(library: sqlite3.Connection, wanted: str | int | None, size: int) -> 
         row |= {key: table.get(row.get(key), row.get(key)) for key, table in links.items()}
         row["name"] = str(row.get("name") or row["sample"] or f"spectrum {row.get('id')}")
         text = " ".join(str(row.get(key) or "") for key in ("element", "edge", "name", "sample", "mode")).lower()
-        if words == [str(row.get("id"))] or (not wanted or (not str(wanted).isdigit() and _holds(text, words))):
+        if words == [str(row.get("id"))] or not words or (not str(wanted).isdigit() and _holds(text, words)):
             yield row
 
 
@@ -154,7 +168,9 @@ def _plain_name(column: str) -> str:
 def _linked(library: sqlite3.Connection, table: str, key: str, name: str) -> dict[Any, Any]:
     try:
         rows = library.execute(f"SELECT {key}, {name} FROM {table}").fetchmany(10_000)
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
+        if "no such" not in str(error):
+            raise
         return {}
     return dict(rows)
 
@@ -172,8 +188,12 @@ def _spectra(row: dict[str, Any], path: Path, choice: Choice) -> list[Spectrum]:
     for key, name in _SIGNALS.items():
         values = _numbers(row, key)
         # A single number stands for a column that was not measured; of I0 it is the same for all energies.
-        if values is not None and (values.size == energy.size or key == "i0"):
-            columns[name] = np.broadcast_to(values, energy.shape)
+        if values is None or (values.size == 1 and key != "i0"):
+            continue
+        if values.size not in (1, energy.size):
+            # Without it, another column would be taken for the signal.
+            raise ValueError(f"its {key} has {values.size} numbers for {energy.size} energies")
+        columns[name] = np.broadcast_to(values, energy.shape)
     if choice == NOTHING and {"itrans", "ifluor"} <= set(columns):
         del columns["itrans" if mode.startswith(("fluo", "herfd", "elec", "xeol")) else "ifluor"]
     if "i0" not in columns:
@@ -191,9 +211,12 @@ def _numbers(row: dict[str, Any], key: str) -> NDArray[np.float64] | None:
     text = row.get(key)
     if not isinstance(text, str) or not text.strip() or len(text) > _LONGEST_TEXT:
         return None
-    values = json.loads(text)
-    if not isinstance(values, list) or not 0 < len(values) <= LONGEST_LIST:
-        return None
-    if not all(isinstance(value, int | float) for value in values):
-        raise ValueError(f"its {key} is no list of numbers")
-    return np.array(values, np.float64)
+    try:
+        values = json.loads(text)
+        if not isinstance(values, list) or not 0 < len(values) <= LONGEST_LIST:
+            return None
+        if not all(isinstance(value, int | float) for value in values):
+            raise ValueError
+        return np.array(values, np.float64)
+    except (ValueError, RecursionError, OverflowError):
+        raise ValueError(f"its {key} is no list of numbers") from None
