@@ -72,3 +72,12 @@ def test_tables_without_a_number_of_rows_are_read_as_before(tmp_path: Path) -> N
     assert old.mu.tolist() == [0.1, 0.2]
     exported = next(reader for reader in SPECTRA_READERS if reader.name == "exported")
     assert exported.why_not_readable(tmp_path / "a.csv") is not None
+
+
+def test_a_curve_without_a_value_hides_no_other_one(tmp_path: Path) -> None:
+    head = "energy (eV),a · optical depth (OD),b · optical depth (OD)"
+    with pytest.warns(UserWarning, match="left out b: without a value"):
+        (found,) = nx.read_spectra(write(tmp_path / "a.csv", ["8300,0.1,", "8310,0.2,"], f"{head},2 rows"))
+    assert found.name == "a"
+    with pytest.raises(ValueError, match="none of its curves has a value"):
+        nx.read_spectra(write(tmp_path / "b.csv", ["8300,,", "8310,,"], f"{head},2 rows"))

@@ -10,6 +10,7 @@ import pytest
 
 from napari_xanes import io
 from napari_xanes.io.spectra import athena, table
+from napari_xanes.spectrum import Spectrum
 
 ROWS = "7100 0.1 0.2\n7110 0.3 0.4\n7120 0.9 0.8\n"
 
@@ -204,3 +205,16 @@ def test_too_many_columns_are_an_image(tmp_path):
     row = "7100 " * (table.MOST_COLUMNS + 1)
     with pytest.raises(ValueError, match="an image rather than spectra"):
         io.read_spectra(written(tmp_path, f"{row}\n{row}\n"))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xdi"])
+@pytest.mark.parametrize(("facts", "is_older"), [({}, True), ({"n_pixels": 4}, False), ({"stack": "a"}, False)])
+def test_sigma_of_regions_of_earlier_versions_is_their_deviation(tmp_path, suffix, facts, is_older):
+    sigma = np.array([0.1, 0.2, 0.3])
+    metadata = {"quantity": "optical_depth", "normalized": False, **facts}
+    saved = Spectrum("grain", [700, 701, 702], [1, 2, 3], sigma=sigma, metadata=metadata)
+    io.write(saved, tmp_path / f"a.{suffix}")
+    (found,) = io.read_spectra(tmp_path / f"a.{suffix}")
+    np.testing.assert_array_equal(found.metadata["standard_deviation"] if is_older else found.sigma, sigma)
+    assert (found.sigma is None) == is_older
+    assert ("standard_deviation" in found.metadata) == is_older

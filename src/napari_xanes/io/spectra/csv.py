@@ -21,6 +21,7 @@ from napari_xanes.io.files import lines_of, one_line, read_text, starts_with
 from napari_xanes.io.metadata_json import expect, expect_mappings, fetch_inline, keep_inline, pack_mapping, unpack
 from napari_xanes.io.registry import spectra_reader, writer
 from napari_xanes.io.spectra.ending import refuse_lost_rows, refuse_unended
+from napari_xanes.io.spectra.result import errors_of
 from napari_xanes.region_spectra import STANDARD_DEVIATION
 from napari_xanes.saving.replacing import write_whole
 from napari_xanes.spectrum import Spectrum
@@ -71,18 +72,20 @@ def read_spectra(path: Path) -> list[Spectrum]:
         number = fields.get("deviation")
         return {} if number is None else {STANDARD_DEVIATION: numbers(number, fields.get("rows"))}
 
-    return [
-        Spectrum(
+    def spectrum(fields: Mapping[str, Any]) -> Spectrum:
+        sigma = None if fields["sigma"] is None else numbers(fields["sigma"], fields.get("rows"))
+        metadata = {**unpack(expect(fields["metadata"], dict, "the metadata"), fetch_inline), **deviation(fields)}
+        metadata, sigma = errors_of(metadata, sigma)
+        return Spectrum(
             str(fields["name"]),
             numbers(fields["energy"], fields.get("rows")),
             numbers(fields["mu"], fields.get("rows")),
             expect(fields["valence"], int | float | None, "the valence"),
-            None if fields["sigma"] is None else numbers(fields["sigma"], fields.get("rows")),
-            {**unpack(expect(fields["metadata"], dict, "the metadata"), fetch_inline), **deviation(fields)}
-            | {"path": str(path)},
+            sigma,
+            metadata | {"path": str(path)},
         )
-        for fields in expect_mappings(descriptions, "the list of spectra")
-    ]
+
+    return [spectrum(fields) for fields in expect_mappings(descriptions, "the list of spectra")]
 
 
 @writer("csv", title="CSV", suffixes=(".csv",))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import math
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def read_spectra(path: Path, *, choice: Choice = NOTHING) -> list[Spectrum]:
     Raises
     ------
     ValueError
-        If the file is damaged or cut short.
+        If the file is damaged or cut short, or no curve has a value.
     """
     if choice != NOTHING:
         return list(columns.read_spectra(path, choice=choice))
@@ -87,16 +88,23 @@ def _is_number(field: str) -> bool:
 
 def _curves(headings: list[str], table: Any, path: Path) -> list[Spectrum]:
     """Return the spectrum of each column of values; columns of deviations belong to the one before them."""
-    energy, found = np.empty(0), []
+    energy, found, empty = np.empty(0), [], []
     for i, heading in enumerate(headings):
         name, _, quantity = heading.rpartition(EXPORTED)
         if heading == ENERGY:
             energy = table[:, i]
         elif quantity != DEVIATION:
             good = np.isfinite(energy) & np.isfinite(table[:, i])
+            if not good.any():
+                empty.append(name or heading)
+                continue
             facts: dict[str, Any] = {"path": str(path), "column": heading, **quantity_in(heading)}
             if i + 1 < len(headings) and headings[i + 1] == f"{name}{EXPORTED}{DEVIATION}":
                 facts[STANDARD_DEVIATION] = table[good, i + 1]
             found.append((name or heading, energy[good], table[good, i], facts))
+    if not found:
+        raise ValueError("none of its curves has a value")
+    if empty:
+        warnings.warn(f"{path.name}: left out {', '.join(empty)}: without a value", UserWarning, stacklevel=3)
     names = unique_names([name for name, *_ in found])
     return [Spectrum(name, axis, mu, metadata=facts) for name, (_, axis, mu, facts) in zip(names, found, strict=True)]

@@ -12,6 +12,7 @@ from napari_xanes.io.frames import ordered
 from napari_xanes.io.spectra.absorption import Candidate, Columns
 from napari_xanes.io.spectra.energy_axis import EV_FOR_KEV, EnergyAxis
 from napari_xanes.io.spectra.table import Table
+from napari_xanes.region_spectra import STANDARD_DEVIATION
 from napari_xanes.spectrum import Spectrum
 
 _NAMED = 8
@@ -60,6 +61,23 @@ def _left_out(energy: NDArray[np.float64], taken: Candidate, lines: NDArray[np.i
     return (
         f"{taken.formula} has no value at {places} eV{where}: zero, negative or missing; {energy.size} points left out"
     )
+
+
+_OF_OLDER_REGIONS = {"quantity", "normalized"}
+"""All metadata that earlier versions saved with the spectrum of a region; its sigma was the pixels' deviation."""
+
+
+def errors_of(metadata: dict[str, Any], sigma: Any) -> tuple[dict[str, Any], Any]:
+    """Return metadata and sigma of a saved spectrum; what earlier versions saved as sigma of a region is its deviation.
+
+    Examples
+    --------
+    >>> errors_of({"quantity": "counts", "normalized": False}, [0.5, 0.5])
+    ({'quantity': 'counts', 'normalized': False, 'standard_deviation': [0.5, 0.5]}, None)
+    """
+    if sigma is None or set(metadata) != _OF_OLDER_REGIONS:
+        return metadata, sigma
+    return metadata | {STANDARD_DEVIATION: sigma}, None
 
 
 def unique_names(names: list[str]) -> list[str]:

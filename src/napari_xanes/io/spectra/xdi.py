@@ -21,7 +21,7 @@ from napari_xanes.io.metadata_json import expect, expect_mappings, fetch_inline,
 from napari_xanes.io.registry import spectra_reader, writer
 from napari_xanes.io.spectra.columns import spectra_of
 from napari_xanes.io.spectra.ending import refuse_lost_rows, refuse_unended
-from napari_xanes.io.spectra.result import unique_names
+from napari_xanes.io.spectra.result import errors_of, unique_names
 from napari_xanes.io.spectra.roles import meaning_of
 from napari_xanes.io.spectra.table import parse_table
 from napari_xanes.saving.replacing import write_whole
@@ -101,17 +101,17 @@ def _own_spectra(
     descriptions = expect_mappings(descriptions, "the list of spectra")
     for fields in descriptions:
         refuse_lost_rows(energy.size, fields.get("rows"))
-    return [
-        Spectrum(
-            str(fields["name"]),
-            energy,
-            values[:, (column := expect(fields["column"], int, "the number of a column"))],
-            expect(fields["valence"], int | float | None, "the valence"),
+    found = []
+    for fields in descriptions:
+        column = expect(fields["column"], int, "the number of a column")
+        facts, sigma = errors_of(
+            dict(unpack(expect(fields["metadata"], dict, "the metadata"), fetch_inline)),
             values[:, column + 1] if fields["sigma"] else None,
-            {**unpack(expect(fields["metadata"], dict, "the metadata"), fetch_inline), "path": metadata["path"]},
         )
-        for fields in descriptions
-    ]
+        valence = expect(fields["valence"], int | float | None, "the valence")
+        facts["path"] = metadata["path"]
+        found.append(Spectrum(str(fields["name"]), energy, values[:, column], valence, sigma, facts))
+    return found
 
 
 @writer("xdi", title="XDI", suffixes=(".xdi",))
