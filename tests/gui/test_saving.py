@@ -77,6 +77,31 @@ def test_nothing_is_written_where_a_file_is_there_already(everything: Any, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["scan_grains.tif"]
 
 
+@pytest.mark.parametrize("suffix", [".csv", "", ".png"])
+def test_nothing_is_written_where_a_suffix_holds_no_stack(everything: Any, tmp_path: Path, suffix: str) -> None:
+    from napari_xanes.gui.files.writers import write_layers
+
+    layers = [everything.layers[name].as_layer_data_tuple() for name in ("grains", "particle · optical depth")]
+    with pytest.raises(OSError, match="stack can't be written with the suffix"):
+        write_layers(str(tmp_path / f"scan{suffix}"), layers)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failure_names_what_was_written_before_it(
+    everything: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_xanes.gui.files import writers
+
+    def full(*_: Any) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(writers.io, "write", full)
+    layers = [everything.layers[name].as_layer_data_tuple() for name in ("grains", "particle · optical depth")]
+    with pytest.raises(OSError, match="can't be written, scan_grains.tif was written before it: disk full"):
+        writers.write_layers(str(tmp_path / "scan.h5"), layers)
+    assert [path.name for path in tmp_path.iterdir()] == ["scan_grains.tif"]
+
+
 def test_two_stacks_are_two_files(viewer: Any, add_stack: Any, stack: SpectralStack, tmp_path: Path) -> None:
     add_stack()
     add_stack(stack.with_data(stack.data * 2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_xanes.io.formats import kind_of
+from napari_xanes.io.formats import Writer, kind_of
 from napari_xanes.io.registry import WRITERS
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.spectrum import Spectrum
@@ -37,14 +37,24 @@ def write(
         If the suffix or layout is unknown or does not go with the value.
     """
     path = Path(path)
-    kind = kind_of(value)
+    chosen = writer_of(kind_of(value), path, layout)
+    chosen.write([value] if isinstance(value, Spectrum) else value, path)
+
+
+def writer_of(kind: str, path: Path, layout: str | None = None) -> Writer:
+    """Return the writer of a kind of value ("stack", "maps" or "spectra") for a file.
+
+    Raises
+    ------
+    ValueError
+        If the suffix or layout is unknown or does not go with the kind.
+    """
     layouts = [writer.layout for writer in WRITERS if writer.layout is not None]
     if layout is not None and layout not in layouts:
         raise ValueError(f"{path}: layout {layout!r} is none of {', '.join(layouts)}; without one the suffix decides")
     writers = [writer for writer in WRITERS if writer.kind == kind and writer.layout == layout]
     for writer in writers:
         if path.suffix.lower() in writer.suffixes:
-            writer.write([value] if isinstance(value, Spectrum) else value, path)
-            return
+            return writer
     suffixes = ", ".join(suffix for writer in writers for suffix in writer.suffixes)
     raise ValueError(f"{path}: {kind} can't be written with the suffix {path.suffix!r}; take one of {suffixes}")

@@ -17,17 +17,22 @@ from napari_xanes.gui.layers import LayerData, maps_of, shows_map, stack_from, w
 from napari_xanes.gui.pixels.areas import given_name, regions_of
 from napari_xanes.gui.placement import laid_over
 from napari_xanes.io.spectra.result import unique_names
+from napari_xanes.io.writing import writer_of
 from napari_xanes.region_spectra import region_spectrum
 
 P = ParamSpec("P")
 
 
 class _File(NamedTuple):
-    """One file to write: what it is called after, its suffix (None: that of the user), and how to write it."""
+    """One file to write: what it is called after, its suffix (None: that of the user), how to write it, and its kind.
+
+    The kind is that of writers, "stack" or "maps"; None if napari writes it.
+    """
 
     name: str
     suffix: str | None
     write: Callable[[str], Any]
+    kind: str | None = None
 
 
 def _tells_reasons(write: Callable[P, list[str]]) -> Callable[P, list[str]]:
@@ -89,7 +94,8 @@ def write_layers(path: str, layers: list[LayerData]) -> list[str]:
     Raises
     ------
     OSError
-        If one of several files exists already, or the suffix can't hold a layer: then nothing is written.
+        If one of several files exists already, or the suffix can't hold a layer: then nothing is written. If a file
+        can't be written, those before it stay, and the message names them.
     """
     target = Path(path)
     files = _files(layers)
@@ -110,11 +116,18 @@ def write_layers(path: str, layers: list[LayerData]) -> list[str]:
         target.with_name(f"{target.stem}_{stem}{file.suffix or target.suffix}")
         for stem, file in zip(stems, files, strict=True)
     ]
+    for other, file in zip(paths, files, strict=True):
+        if file.kind is not None:
+            writer_of(file.kind, other)
     there = [other.name for other in paths if other.exists()]
     if there:
         raise ValueError(f"{', '.join(there)}: there already, and nothing was written; choose another name")
-    for other, file in zip(paths, files, strict=True):
-        file.write(str(other))
+    for number, (other, file) in enumerate(zip(paths, files, strict=True)):
+        try:
+            file.write(str(other))
+        except (OSError, ValueError) as error:
+            before = ", ".join(path.name for path in paths[:number]) or "nothing"
+            raise OSError(f"{other.name} can't be written, {before} was written before it: {error}") from error
     show_info(f"saved {len(paths)} files: {', '.join(other.name for other in paths)}")
     return [str(other) for other in paths]
 
@@ -133,12 +146,12 @@ def _files(layers: list[LayerData]) -> list[_File]:
         data, meta, kind = layer
         name, content = str(meta.get("name") or kind), _content(layer)
         if content == "stack":
-            files[f"{number}"] = _File(name, None, partial(io.write, stack_from(data, _xanes(meta))))
+            files[f"{number}"] = _File(name, None, partial(io.write, stack_from(data, _xanes(meta))), "stack")
         elif content == "map":
             group = _xanes(meta)["group"]
             same_run = [_xanes(other[1]) for other in layers if _content(other) == "map"]
             maps = maps_of([xanes for xanes in same_run if xanes["group"] == group])
-            files[f"maps {group}"] = _File(f"maps of {maps.name}", None, partial(io.write, maps))
+            files[f"maps {group}"] = _File(f"maps of {maps.name}", None, partial(io.write, maps), "maps")
         elif content == "shapes":
             if len(data):  # napari writes no file without shapes
                 files[f"{number}"] = _File(name, ".csv", partial(_write_shapes, data=data, meta=meta))
