@@ -136,3 +136,26 @@ def test_unrelated_labels_are_not_regions(viewer, dock, wait, settle):
     wait(lambda: len(dock.regions.texts()) == 1)
     viewer.layers.remove(own_labels)
     wait(lambda: dock.regions.texts() == [])
+
+
+@pytest.mark.parametrize("kind", ["labels", "shapes"])
+def test_regions_that_are_not_listed_are_told(viewer, dock, wait, kind):
+    if kind == "labels":
+        dock.regions.brush()
+        layer = viewer.layers[-1]
+        layer.data = np.arange(24 * 32).reshape(24, 32) % 34
+    else:
+        dock.regions.draw()
+        layer = viewer.layers[-1]
+        corners = np.array([[4, 4], [4, 8], [8, 8], [8, 4]])
+        layer.add([corners] * 33, shape_type="polygon")
+    wait(lambda: len(dock.regions.texts()) == 32)
+    assert dock.regions.unused.isVisibleTo(dock)
+    assert f"Only the first 32 regions of {layer.name!r} are listed" in dock.regions.unused.text()
+    if kind == "labels":
+        layer.data = np.minimum(layer.data, 32)
+    else:
+        layer.selected_data = {32}
+        layer.remove_selected()
+    wait(lambda: not dock.regions.unused.isVisibleTo(dock))
+    assert len(dock.regions.texts()) == 32

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -71,7 +71,8 @@ class RegionTracker(QObject):
     Signals
     -------
     changed :
-        The list `regions` changed, or `unused`: labels that give no regions, and why not.
+        The list `regions` changed, or `unused`: labels that give no regions, and why not; or `cut`: layers of more
+        than `MAX_REGIONS` regions, of which only the first ones are in the list.
     failed : object
         The exception if the data can't be read.
     """
@@ -86,6 +87,7 @@ class RegionTracker(QObject):
         self._stacks = attach_energy(viewer)
         self.regions: list[Region] = []
         self.unused: list[tuple[Labels, str]] = []
+        self.cut: list[Layer] = []
         self._watched: list[Layer] = []
         self._cache: dict[Any, RegionSpectrum] = {}
         self._cached_data: Any = None
@@ -175,9 +177,10 @@ class RegionTracker(QObject):
         viewer = self._viewer()
         if not self._started or viewer is None or stack is not self._stacks.layer or data is not array_of(stack):
             return
-        regions = []
+        regions, cut = [], []
         for layer, region_boxes in zip(layers, results, strict=True):
             if layer in viewer.layers:
+                cut += [layer] if len(region_boxes) > MAX_REGIONS else []
                 regions += [
                     Region(
                         region_name(layer, number),
@@ -188,15 +191,15 @@ class RegionTracker(QObject):
                         measured.mean,
                         measured.deviation,
                     )
-                    for number, (pixels, measured) in region_boxes.items()
+                    for number, (pixels, measured) in _listed(region_boxes)
                 ]
-        self._set(regions)
+        self._set(regions, cut)
 
-    def _set(self, regions: list[Region]) -> None:
+    def _set(self, regions: list[Region], cut: Sequence[Layer] = ()) -> None:
         viewer, stack = self._viewer(), self._stacks.layer
         unused = [] if viewer is None or stack is None else unused_layers(viewer, stack)
         if regions or self.regions or unused or self.unused:
-            self.regions, self.unused = regions, unused
+            self.regions, self.unused, self.cut = regions, unused, list(cut)
             self.changed.emit()
 
 
@@ -220,7 +223,7 @@ def region_spectra(viewer: Viewer) -> Callable[[], list[Spectrum]]:
         return [
             as_spectrum(region_name(layer, number), energy, measured, facts, length)
             for layer, region_boxes in zip(layers, _spectra(data, depth, sources, {}), strict=True)
-            for number, (_, measured) in region_boxes.items()
+            for number, (_, measured) in _listed(region_boxes)
             if np.isfinite(measured.mean).any()
         ]
 
@@ -231,7 +234,12 @@ def _source(layer: Layer, depth: tuple[int, ...], stack: Layer) -> Any:
     """Return the regions of a layer as `_spectra` takes them: a function that reads labels, or boxes of drawn areas."""
     if not isinstance(layer, Shapes):
         return labels_over(layer, depth, stack)
-    return {number: box for number, box in shape_boxes(layer, depth, stack).items() if number <= MAX_REGIONS}
+    return dict(list(shape_boxes(layer, depth, stack).items())[: MAX_REGIONS + 1])
+
+
+def _listed(found: dict[int, Any]) -> list[tuple[int, Any]]:
+    """The regions of a layer that are listed; one more only tells that there are others."""
+    return list(found.items())[:MAX_REGIONS]
 
 
 def _spectra(data: Any, depth: tuple[int, ...], sources: list[Any], cache: dict[Any, Any]) -> list[dict[int, Any]]:

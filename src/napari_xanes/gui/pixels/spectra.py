@@ -64,7 +64,7 @@ def box_spectrum(data: Any, index: tuple[int, ...], size: int = 1) -> Values:
 
 
 def boxes_of(labels: NDArray[Any]) -> dict[int, tuple[tuple[slice, ...], NDArray[np.bool_]]]:
-    """Return bounding box and mask within it of each label, for the lowest `MAX_REGIONS` labels."""
+    """Return bounding box and mask within it of each label, for the lowest `MAX_REGIONS` labels and one more."""
     from scipy.ndimage import find_objects
 
     top = int(labels.max(initial=0))
@@ -72,7 +72,7 @@ def boxes_of(labels: NDArray[Any]) -> dict[int, tuple[tuple[slice, ...], NDArray
         return {}
     # Counting is ten times faster than sorting, but needs memory for each number up to the largest.
     labels_in_use = np.flatnonzero(np.bincount(np.maximum(labels, 0).ravel())) if top < 2**16 else np.unique(labels)
-    present = [int(label) for label in labels_in_use if label > 0][:MAX_REGIONS]
+    present = [int(label) for label in labels_in_use if label > 0][: MAX_REGIONS + 1]
     if present[-1] < 2**16:
         places = find_objects(labels, max_label=present[-1])
         boxes = {label: places[label - 1] for label in present}

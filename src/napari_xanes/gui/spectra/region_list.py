@@ -12,7 +12,7 @@ from napari_xanes.gui.dock_layout import wrapping_label
 from napari_xanes.gui.energy import attach_energy
 from napari_xanes.gui.pixels.areas import new_labels, new_shapes, next_label, region_layers, rename_region
 from napari_xanes.gui.pixels.regions import Region, RegionTracker
-from napari_xanes.gui.pixels.spectra import array_of
+from napari_xanes.gui.pixels.spectra import MAX_REGIONS, array_of
 from napari_xanes.gui.placement import laid_over
 from napari_xanes.gui.references.reference_list import swatch
 
@@ -96,10 +96,16 @@ class RegionList(QWidget):
         return next((layer for layer, _ in self._tracker.unused if layer.data.shape[-2:] == size), None)
 
     def _say_unused(self) -> None:
-        """Say which layers of labels give no regions, and offer to lay one over the stack."""
+        """Say which layers give no regions, or only some, and offer to lay labels over the stack."""
         layer = self._fitting()
-        self.unused.setText("Not used: " + "\n".join(reason for _, reason in self._tracker.unused))
-        self.unused.setVisible(bool(self._tracker.unused))
+        reasons = [reason for _, reason in self._tracker.unused]
+        said = ["Not used: " + "\n".join(reasons)] if reasons else []
+        said += [
+            f"Only the first {MAX_REGIONS} regions of {cut.name!r} are listed and drawn; saving mean spectra takes all"
+            for cut in self._tracker.cut
+        ]
+        self.unused.setText("\n".join(said))
+        self.unused.setVisible(bool(said))
         self.fit_button.setText("" if layer is None else f"Lay {layer.name!r} over the stack")
         self.fit_button.setVisible(layer is not None)
 
