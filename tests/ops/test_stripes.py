@@ -78,3 +78,10 @@ def test_other_quantities_and_few_energies_are_refused(depth: SpectralStack) -> 
     few = depth.isel(slice(0, 5))
     with pytest.raises(ValueError, match="has 5 energies for .* spectra of the sample: stripes can't be told from it"):
         remove_stripes(few, components=3)
+
+
+def test_lines_that_a_frame_lacks_are_told(rng: np.random.Generator) -> None:
+    data = rng.normal(0.5, 0.01, (40, 30, 40)).astype(np.float32)
+    data[5, 10] = np.nan
+    cleaned = remove_stripes(SpectralStack(data, np.arange(700.0, 740), "optical_depth"))
+    assert cleaned.metadata["stripes"][-1].startswith("1 line has no value in some frame")

@@ -48,7 +48,7 @@ def remove_stripes(
     Returns
     -------
     SpectralStack
-        float32. ``metadata["stripes"]`` says in words how strong the stripes were.
+        float32. ``metadata["stripes"]`` says in words how strong the stripes were, and how many lines were not treated.
 
     Raises
     ------
@@ -113,8 +113,12 @@ def _without_stripes(
     noise = _noise_of_means(centred, axis, basis)
     share = 1.0 - noise / strength if strength > 2 * noise else 0.0
     offsets = np.expand_dims((share * stripes).astype(np.float32), axis)
-    told = _words(np.sqrt(share * strength), np.sqrt(noise), basis.shape[1] / len(basis))
-    return stack.with_data((stack.data - offsets).astype(np.float32), metadata={"stripes": [told]})
+    told = [_words(np.sqrt(share * strength), np.sqrt(noise), basis.shape[1] / len(basis))]
+    if not known.all():
+        n = int(np.count_nonzero(~known))
+        lines = "1 line has" if n == 1 else f"{n} lines have"
+        told.append(f"{lines} no value in some frame: nothing is subtracted there; drop frames without values.")
+    return stack.with_data((stack.data - offsets).astype(np.float32), metadata={"stripes": told})
 
 
 def _line_means(stack: SpectralStack, axis: int) -> Float64Array:
