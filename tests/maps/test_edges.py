@@ -154,3 +154,19 @@ def test_messages_say_what_to_do() -> None:
         edge_energy(stack.with_data(empty))
     crossed = edge_energy(stack, energy=(8350, 8380))
     assert "do not cross the level between" in crossed.metadata["warnings"][0]
+
+
+@pytest.mark.parametrize("gap", [2e-4, 0.05])
+def test_segments_that_share_an_energy_do_not_move_the_steepest_rise(gap: float) -> None:
+    """Between two energies that are next to each other, a slope is noise over next to nothing."""
+    rng = np.random.default_rng(0)
+    before, behind = np.arange(8330, 8342.01, 1.0), np.arange(8342 + gap, 8360, 0.5)
+    axis = np.concatenate([np.arange(8250, 8330, 5.0), before, behind, np.arange(8360, 8450, 5.0)])
+    mu = 0.5 + np.arctan((axis - 8343) / 1.5) / np.pi + 0.4 * np.exp(-0.5 * ((axis - 8346) / 2.5) ** 2)
+    data = mu[:, None, None] + rng.normal(0, 0.01, (axis.size, 8, 8))
+    apart = np.append(True, np.diff(axis) > 0.1)
+    maps = edge_energy(SpectralStack(data.astype(np.float32), axis, "optical_depth"))
+    alone = edge_energy(SpectralStack(data[apart].astype(np.float32), axis[apart], "optical_depth"))
+    for name in ("edge_energy", "derivative_maximum", "white_line"):
+        np.testing.assert_array_equal(maps[name].data, alone[name].data, err_msg=name)
+    assert "1 of 83 energies are nearer to the one before" in maps.metadata["warnings"][0]

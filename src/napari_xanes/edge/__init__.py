@@ -7,7 +7,7 @@ from napari_xanes.edge.notices import notices_of
 from napari_xanes.edge.one_spectrum import Normalized, normalize_mu, normalize_spectrum
 from napari_xanes.edge.position import find_e0, three_point_slope
 from napari_xanes.edge.ranges import Range, default_ranges
-from napari_xanes.edge.stacks import fit_edge, raise_if_frame_empty, require_absorption
+from napari_xanes.edge.stacks import fit_edge, raise_if_frame_empty, require_absorption, with_distinct_energies
 
 __all__ = [
     "DECAY_EXPONENT",
@@ -26,4 +26,5 @@ __all__ = [
     "require_absorption",
     "tabulated_e0",
     "three_point_slope",
+    "with_distinct_energies",
 ]

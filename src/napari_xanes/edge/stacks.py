@@ -13,7 +13,7 @@ from napari_xanes.edge.choice import choose_edge_lines, with_error
 from napari_xanes.edge.elements import named_absorber, tabulated_e0
 from napari_xanes.edge.forms import AUTOMATIC, PostForm, PreForm
 from napari_xanes.edge.lines import EdgeLines
-from napari_xanes.edge.position import find_e0
+from napari_xanes.edge.position import close_groups, find_e0
 from napari_xanes.edge.ranges import Range, is_left_out
 from napari_xanes.edge.shared_noise import shared_noise
 from napari_xanes.edge.spoiled import spoiled_frames
@@ -56,6 +56,31 @@ def raise_if_frame_empty(stack: SpectralStack) -> None:
                 f"frame {i} ({stack.energy[i]:.1f} eV) holds no finite value: drop it with drop_frames, or with "
                 "crop(drop_empty=True)"
             )
+
+
+def with_distinct_energies(stack: SpectralStack) -> tuple[SpectralStack, list[str]]:
+    """Leave out energies that lie next to the one before: their slope would be noise over next to nothing.
+
+    Returns
+    -------
+    SpectralStack, list of str
+        The same stack where all energies are apart; and what was left out, in words.
+
+    Examples
+    --------
+    >>> stack = SpectralStack(np.ones((5, 1, 1)), [8340.0, 8341, 8342, 8342.0002, 8343])
+    >>> apart, told = with_distinct_energies(stack)
+    >>> apart.energy.tolist(), told[0].split(":")[1]
+    ([8340.0, 8341.0, 8342.0, 8343.0], ' the first of each such group is used')
+    """
+    groups = close_groups(stack.energy)
+    first = np.unique(groups, return_index=True)[1]
+    if first.size == groups.size:
+        return stack, []
+    return stack.isel(first), [
+        f"{groups.size - first.size} of {groups.size} energies are nearer to the one before than a fifth of the step "
+        "around them: the first of each such group is used"
+    ]
 
 
 def fit_edge(

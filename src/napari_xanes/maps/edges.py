@@ -17,6 +17,7 @@ from napari_xanes.edge import (
     fit_edge,
     raise_if_frame_empty,
     require_absorption,
+    with_distinct_energies,
 )
 from napari_xanes.maps.fitting.edge_calibration import Calibration, calibrate
 from napari_xanes.maps.fitting.edge_fit import EdgeFit
@@ -70,6 +71,7 @@ def _fit_state(
 ) -> Mapping[str, Any]:
     """Estimate E0, the ranges, the smallest jump and the search range that were left as None."""
     require_absorption(stack, "edge_energy", normalized=True)
+    stack, _ = with_distinct_energies(stack)
     edge, min_jump = fit_edge(stack, e0, pre, post, min_jump, left_out=left_out, progress=progress)
     if references is not None:
         edge = covered(edge, references, pre_given=pre is not None, post_given=post is not None)
@@ -203,6 +205,7 @@ def edge_energy(
     (8343.3, 8343.2)
     """
     require_absorption(stack, "edge_energy", normalized=True)
+    stack, on_twins = with_distinct_energies(stack)
     e0 = estimated("e0", e0)
     pre = estimated("pre", pre)
     post = estimated("post", post)
@@ -225,7 +228,7 @@ def edge_energy(
     maps["edge_jump"] = ParameterMap(fit.jump.reshape(shape), stack.unit, fit.jump_sigma.reshape(shape), good)
     metadata: dict[str, Any] = {
         "name": stack.name,
-        "warnings": [*on_lines(stack, edge, fit.mean), *on_missing(fit, tried)],
+        "warnings": [*on_twins, *on_lines(stack, edge, fit.mean), *on_missing(fit, tried)],
     }
     if calibration is not None:
         maps["valence"], beyond = _valence(maps["edge_energy"], calibration)
