@@ -9,16 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
+from napari_xanes.corrections import frames_where
 from napari_xanes.edge.choice import choose_edge_lines, with_error
 from napari_xanes.edge.elements import named_absorber, tabulated_e0
 from napari_xanes.edge.forms import AUTOMATIC, PostForm, PreForm
 from napari_xanes.edge.lines import EdgeLines
-from napari_xanes.edge.position import close_groups, find_e0
+from napari_xanes.edge.position import find_e0
 from napari_xanes.edge.ranges import Range, is_left_out
 from napari_xanes.edge.shared_noise import shared_noise
 from napari_xanes.edge.spoiled import spoiled_frames
 from napari_xanes.progress import Progress, part
 from napari_xanes.stack import SpectralStack
+
+_TWIN = 0.2
+"""Two energies are one if their distance is less than this share of the steps before and behind."""
 
 _SAMPLE_PIXELS = 1 << 14
 """Number of spectra from which E0 and the noise of a stack are estimated."""
@@ -71,15 +75,17 @@ def with_distinct_energies(stack: SpectralStack) -> tuple[SpectralStack, list[st
     >>> stack = SpectralStack(np.ones((5, 1, 1)), [8340.0, 8341, 8342, 8342.0002, 8343])
     >>> apart, told = with_distinct_energies(stack)
     >>> apart.energy.tolist(), told[0].split(":")[1]
-    ([8340.0, 8341.0, 8342.0, 8343.0], ' the first of each such group is used')
+    ([8340.0, 8341.0, 8342.0, 8343.0], ' only the one before is used')
     """
-    groups = close_groups(stack.energy)
-    first = np.unique(groups, return_index=True)[1]
-    if first.size == groups.size:
+    gaps = np.diff(stack.energy)
+    beside = np.pad(gaps, 1, constant_values=np.inf)
+    with_next = gaps < _TWIN * np.minimum(beside[:-2], beside[2:])
+    if gaps.size < 2 or not with_next.any():
         return stack, []
-    return stack.isel(first), [
-        f"{groups.size - first.size} of {groups.size} energies are nearer to the one before than a fifth of the step "
-        "around them: the first of each such group is used"
+    first = np.append(True, ~with_next)
+    return stack.isel(frames_where(first)), [
+        f"{with_next.sum()} of {first.size} energies are nearer to the one before than a fifth of the steps beside: "
+        "only the one before is used"
     ]
 
 
