@@ -139,7 +139,7 @@ def _tiff(folder: Path) -> list[Sample]:
 
 def _itex(folder: Path) -> list[Sample]:
     test_itex.series(folder, (FRAMES * 100).astype("u2"))
-    return [("", "a_7110.5eV.img"), ("a_7110.5eV.img", "a_7110.5eV.img")]
+    return [("", "a_7110.5eV.img")]
 
 
 def _mrc(folder: Path) -> list[Sample]:

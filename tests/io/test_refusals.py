@@ -15,7 +15,7 @@ import napari_xanes as nx
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("layout.h5", "NeXus NXstxm: no NXentry in it has the definition NXstxm; 9 similar formats"),
+        ("layout.h5", "NeXus NXstxm: no NXentry in it has the definition NXstxm; 10 similar formats"),
         ("layout.dat", "NeXus NXstxm: no NXentry"),  # the content is nearer than the name
         ("noise.bin", "its content is of no known format; "),
         ("text.xyz", "its content is of no known format; "),

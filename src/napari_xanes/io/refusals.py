@@ -41,6 +41,8 @@ def likely_reason(path: Path, refusals: Sequence[Refusal]) -> str:
     else:
         others = {_container(format_) for format_, reason in refusals if reason.startswith(_OTHER_CONTENT)}
         by_content = [] if path.is_dir() else [pair for pair in refusals if _container(pair[0]) not in others]
+        # A format whose files have many names is more general than one of a single instrument.
+        by_content.sort(key=lambda pair: -len(pair[0].patterns))
         likely = [pair for pair in by_content if pair in by_name] or by_content or by_name
     if not likely:
         what = "it holds no files of a format that is known" if path.is_dir() else "its content is of no known format"
