@@ -240,7 +240,11 @@ def load_shifts(value: Any) -> Alignment | None:
     if isinstance(value, str | Path):
         return read_shifts(value)
     if isinstance(value, Mapping):
-        return read_shifts(value["path"]) if set(value) == {"path"} else Alignment.from_plain(value)
+        if set(value) != {"path"}:
+            return Alignment.from_plain(value)
+        if not isinstance(value["path"], str | Path):
+            raise ValueError(f"the path of shifts is text, not {value['path']!r}")
+        return read_shifts(value["path"])
     return Alignment(value)
 
 
