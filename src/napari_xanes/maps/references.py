@@ -13,7 +13,7 @@ from napari_xanes.edge import Range, raise_if_frame_empty, require_absorption
 from napari_xanes.maps.fitting.design import Design, build_design
 from napari_xanes.maps.fitting.error_learning import learn_errors
 from napari_xanes.maps.fitting.error_model import ErrorModel, Errors
-from napari_xanes.maps.fitting.fit_words import fit_warnings
+from napari_xanes.maps.fitting.fit_words import fit_warnings, on_spoiled_frames
 from napari_xanes.maps.fitting.linear_fit import LinearFit
 from napari_xanes.maps.fitting.result import ReferenceFit, reference_fit
 from napari_xanes.noise import AmountNoise
@@ -194,7 +194,7 @@ def _maps(stack: SpectralStack, design: Design, fit: LinearFit, model: ErrorMode
         maps[name] = map_of(fit.background[i], units[name], companion="fit")
     metadata: dict[str, Any] = {
         "name": stack.name,
-        "warnings": [*design.warnings, *model.warnings, *fit_warnings(fit)],
+        "warnings": [*design.warnings, *model.warnings, *fit_warnings(fit), *on_spoiled_frames(fit, stack)],
         COVARIANCE_LENGTH: model.covariance_length,
         "fit": ReferenceFit(design.energy, design.matrix, [*names, *design.backgrounds], fit.fractions),
     }

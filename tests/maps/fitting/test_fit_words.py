@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from tests.maps.reference_samples import AXIS, REFS, stack_of
 
-from napari_xanes import SpectralStack
+from napari_xanes import SpectralStack, Spectrum
 from napari_xanes.maps import fit_references
+from napari_xanes.ops import drop_frames, optical_depth
 
 TWO = REFS[:2]
 AMOUNTS = np.full((2, 20, 20), 0.3)
@@ -43,3 +44,27 @@ def test_a_denoised_stack_has_no_chi_square_and_passes_its_warnings_on() -> None
     maps = fit_references(stack, references=TWO)
     assert "chi_square" not in maps
     assert told in maps.metadata["warnings"]
+
+
+def test_a_spoiled_frame_is_named_where_no_pixel_is_good() -> None:
+    """A beam dump in one frame is enough for this."""
+    rng = np.random.default_rng(1)
+    energy = np.concatenate([np.arange(8250, 8330, 5.0), np.arange(8330, 8360, 1.0), np.arange(8360, 8450, 5.0)])
+
+    def edge(e0: float) -> np.ndarray:
+        line = 0.35 * np.exp(-0.5 * ((energy - e0 - 3) / 2.5) ** 2)
+        return 0.5 + np.arctan((energy - e0) / 1.5) / np.pi + line
+
+    depth = 0.8 * (0.3 + edge(8343))[:, None, None] * np.ones((12, 12))
+    frames = rng.poisson(20000 * np.exp(-depth)).astype(np.float32)
+    frames[50] = rng.poisson(40, (12, 12))
+    flat = np.full_like(frames, 20000)
+    stack = optical_depth(SpectralStack(frames, energy, "counts", metadata={"flat": flat}))
+    references = [Spectrum("A", energy, edge(8343), 2), Spectrum("B", energy, edge(8346), 3)]
+
+    def told(stack: SpectralStack) -> list[str]:
+        warnings = fit_references(stack, references=references).metadata["warnings"]
+        return [text for text in warnings if "stand alone against their neighbours" in text]
+
+    assert told(stack)[0].startswith("frames at 8380.0 eV")
+    assert not told(drop_frames(stack, energies=[8380]))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_xanes.edge import fit_edge
 from napari_xanes.maps.fitting.linear_fit import LinearFit
+from napari_xanes.stack import SpectralStack
 
 _MISFIT = 0.003
 """Smooth residuals below this share of the edge jump are not worth a word."""
@@ -35,6 +37,19 @@ def fit_warnings(fit: LinearFit) -> list[str]:
         ]
     i = int(np.nanargmax(fit.jump))
     return [_of_all_masked(largest, float(fit.rms[i]), float(fit.smoothness[i]))]
+
+
+def on_spoiled_frames(fit: LinearFit, stack: SpectralStack) -> list[str]:
+    """Name the frames that stand alone against their neighbours, where no pixel is good: one such frame is enough."""
+    if fit.good.any() or not fit.finite.any() or stack.quantity not in ("optical_depth", "fluorescence"):
+        return []
+    try:
+        spoiled = fit_edge(stack, None, None, None)[0].left_out
+    except ValueError:
+        return []
+    energies = ", ".join(f"{energy:.1f}" for energy in spoiled)
+    text = f"frames at {energies} eV stand alone against their neighbours, as spoiled ones do: look at them, and fit"
+    return [f"{text} again without them (drop_frames)"] if spoiled else []
 
 
 def _of_all_masked(largest: float, rms: float, smoothness: float) -> str:
