@@ -126,6 +126,7 @@ def test_what_a_step_has_used_is_not_changed_behind_it(scan: Path) -> None:
         ({"pixel_size": (0.1, 0.1, 0.1)}, "has 3 lengths, but 'scan' has 2 spatial axes"),
         ({"exposure": 0}, "exposure=0 must be a time in s"),
         ({"exposure": float("nan")}, "exposure=nan must be a time in s"),
+        ({"exposure": True}, "exposure=True must be a time in s"),
         ({"absorber": "Ni Q"}, "'Ni Q' is no tabulated edge"),
         ({"absorber": ""}, "is no tabulated edge"),
     ],
@@ -167,6 +168,13 @@ def test_a_unit_that_no_number_had_can_not_be_corrected() -> None:
     with pytest.raises(ValueError, match=r"guessed from BraggE\); give them as energies="):
         corrected(stack, Facts(energy_unit="keV"))
     assert card(stack)["energy unit"] == Guess("energy unit", "not known", "guessed from BraggE", "energy_unit")
+
+
+@pytest.mark.parametrize("unit", ["keV", "J"])
+def test_a_unit_that_leaves_no_edge_is_refused(unit: str) -> None:
+    stack = nx.SpectralStack(np.ones((2, 1, 1)), [7100, 7110], metadata={"energy_unit": "eV"})
+    with pytest.raises(ValueError, match=r"where no X-ray edge lies; as read they are 7100 to 7110 eV"):
+        corrected(stack, Facts(energy_unit=unit))
 
 
 def test_a_pixel_size_is_not_corrected_behind_binning(tmp_path: Path) -> None:

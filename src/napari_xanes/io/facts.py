@@ -54,7 +54,9 @@ class Facts:
                 raise ValueError(f"{name} {value!r} is none of {', '.join(get_args(kind))}")
         if self.pixel_size is not None:
             checked_pixel_size(self.pixel_size, np.size(self.pixel_size))
-        if self.exposure is not None and not (np.isreal(self.exposure) and 0 < self.exposure < np.inf):
+        if self.exposure is not None and (
+            isinstance(self.exposure, bool) or not (np.isreal(self.exposure) and 0 < self.exposure < np.inf)
+        ):
             raise ValueError(f"exposure={self.exposure!r} must be a time in s, more than 0")
         if self.absorber is not None:
             _element_and_edge(self.absorber)
@@ -66,6 +68,9 @@ class Facts:
 
 
 NO_FACTS = Facts()
+
+_LOWEST, _HIGHEST = 10.0, 2e5
+"""Edges lie between these energies, in eV: M edges of metals, K edges of the heaviest elements."""
 
 
 def _element_and_edge(absorber: str) -> tuple[str, str]:
@@ -113,6 +118,11 @@ def with_facts(stack: SpectralStack, facts: Facts) -> SpectralStack:
     if facts.energy_unit is not None:
         factor = _factor(str(metadata.get("energy_unit") or "eV"), facts.energy_unit)
         energy = energy if factor == 1 else np.round(energy * factor, 9)
+        if factor != 1 and not _LOWEST < energy[0] <= energy[-1] < _HIGHEST:
+            raise ValueError(
+                f"energy_unit={facts.energy_unit!r} would make the energies {energy[0]:.4g} to {energy[-1]:.4g} eV, "
+                f"where no X-ray edge lies; as read they are {stack.energy[0]:.4g} to {stack.energy[-1]:.4g} eV"
+            )
         metadata["energy_unit"] = f"{facts.energy_unit} (given)"
     if facts.quantity is not None:
         metadata["quantity_source"] = "given"
