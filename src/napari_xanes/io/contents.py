@@ -94,7 +94,7 @@ def note_contents(raw: RawStack, notes: ArrayNotes, *, energies_given: bool) -> 
 def _listed(notes: ArrayNotes) -> tuple[Path | None, list[FoundArray]]:
     """Return the first file that an array was read from, or the first that was opened, and its arrays.
 
-    Single numbers that were not read are left out: files have hundreds of positions of motors. So are single texts.
+    Single numbers that were not read are left out: files have hundreds of positions of motors.
     """
     read_from = {path for path, _ in notes.reads}
     path = next((path for path in notes.listers if path in read_from), next(iter(notes.listers), None))
@@ -107,15 +107,11 @@ def _listed(notes: ArrayNotes) -> tuple[Path | None, list[FoundArray]]:
         # A long list may have ended before an array that was read.
         found = [*listed, *(array for key, array in read.items() if key not in known)]
         shown = [replace(array, name=one_line(read.get(array.key, array).name.strip("/"))) for array in found]
-        return path, [a for a in shown if prod(a.shape) != 1 or a.reason or (a.key in read and not _is_text(a))]
+        return path, [a for a in shown if prod(a.shape) != 1 or a.reason or a.key in read]
     except DAMAGE_ERRORS as error:
         # The stack was read; a part of the file that it does not need may be damaged.
         _log.info("%s: its arrays can't be listed: %s", path, error)
         return None, []
-
-
-def _is_text(array: FoundArray) -> bool:
-    return array.dtype.startswith(("str", "bytes", "object"))
 
 
 def _place(use: ArrayUse) -> int:
