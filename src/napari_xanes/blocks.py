@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import pickle
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 import numpy as np
@@ -25,6 +25,8 @@ from napari_xanes.progress import Progress
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
+
+Item = TypeVar("Item")
 
 CACHE_BYTES = 2 << 20
 """Size of a block: small enough for the cache, large enough for threads (in blocks below a megabyte, threads wait for
@@ -104,18 +106,33 @@ def _in_threads(
     bounds = [(a, min(a + size, spectra.shape[1])) for a in range(0, spectra.shape[1], size)]
     threads = min(threads or os.cpu_count() or 1, len(bounds))
 
-    def work(bound: tuple[int, int]) -> int:
+    def work(bound: tuple[int, int]) -> float:
         a, b = bound
         kernel(spectra[:, a:b], slice(offset + a, offset + b))
-        return b - a
+        return (offset + b) / n_pixels
 
-    done = offset
-    with single_threaded_blas(), ThreadPoolExecutor(threads) as pool:
+    with single_threaded_blas():
+        on_threads(work, bounds, progress=progress, message=message, threads=threads)
+
+
+def on_threads(
+    work: Callable[[Item], float],
+    items: Sequence[Item],
+    *,
+    progress: Progress | None = None,
+    message: str = "",
+    threads: int | None = None,
+) -> None:
+    """Call ``work(item)`` for all items on several threads, by default one per core.
+
+    The work returns the fraction that is done with its item and those before it; `progress` is told in order, on the
+    calling thread. After an error, also one of `progress`, items that are not begun yet are dropped.
+    """
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
         try:
-            for count in pool.map(work, bounds):
-                done += count
+            for done in pool.map(work, items):
                 if progress is not None:
-                    progress(done / n_pixels, message)
+                    progress(done, message)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -16,6 +14,7 @@ from pydantic import BeforeValidator
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.alignment import Alignment
 from napari_xanes.arguments import Region, Shifts, as_mask, load_references
+from napari_xanes.blocks import on_threads
 from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.noise import AmountNoise, PhotonNoise
 from napari_xanes.parameters import Param
@@ -246,17 +245,11 @@ def _moved(data: Any, shifts: Float64Array, progress: Progress | None) -> Any:
         return frames.map_blocks(partial(_moved_block, shifts=shifts), dtype=np.float32)
     out = np.empty(data.shape, np.float32)
 
-    def move(i: int) -> None:
+    def move(i: int) -> float:
         out[i] = moved_back(data[i], shifts[i])
+        return (i + 1) / len(data)
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        try:
-            for i, _ in enumerate(pool.map(move, range(len(data)))):
-                if progress is not None:
-                    progress((i + 1) / len(data), "moving frames")
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    on_threads(move, range(len(data)), progress=progress, message="moving frames")
     return out
 
 

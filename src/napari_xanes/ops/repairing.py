@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Block, BoolArray, Float32Array
 from napari_xanes.arguments import Region, as_mask
+from napari_xanes.blocks import on_threads
 from napari_xanes.corrections import Box, Frames
 from napari_xanes.edge.stacks import raise_if_frame_empty
 from napari_xanes.field_mapping import FieldMapping
@@ -194,18 +193,12 @@ def _now(mend: Callable[[Block], Float32Array], data: Block, progress: Progress 
     out = np.empty(data.shape, dtype=np.float32)
     starts = range(0, len(data), _FRAMES_AT_ONCE)
 
-    def work(start: int) -> None:
+    def work(start: int) -> float:
         first, stop = max(start - REACH, 0), min(start + _FRAMES_AT_ONCE, len(data))
         out[start:stop] = mend(data[first : stop + REACH])[start - first : stop - first]
+        return stop / len(data)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        try:
-            for i, _ in enumerate(pool.map(work, starts)):
-                if progress is not None:
-                    progress((i + 1) / len(starts), "replacing wrong values")
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    on_threads(work, starts, progress=progress, message="replacing wrong values")
     return out
 
 
