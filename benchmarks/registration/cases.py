@@ -21,8 +21,7 @@ _MARGIN = 40
 class Drift:
     """A drifting stack, what its frames hold, and what is known of it.
 
-    ``shifts`` (E, 2) in pixels; ``bound`` (E, 2), the Cramér-Rao bound of each; ``still``, the stack without drift;
-    ``truth``, the maps of the still sample.
+    ``shifts`` (E, 2) in pixels; ``bound`` (E, 2), the Cramér-Rao bound of each; ``edge``, where it lies in eV.
     """
 
     stack: nx.SpectralStack
@@ -63,14 +62,11 @@ def random_walk(rng: np.random.Generator, count: int, step: float, most: float =
     return result
 
 
-def moved(
-    image_transform: NDArray[np.complex128], shift: NDArray[np.float64], magnification: float = 1.0
-) -> NDArray[np.float64]:
+def moved(image_transform: NDArray[np.complex128], shift: NDArray[np.float64]) -> NDArray[np.float64]:
     ky = np.fft.fftfreq(image_transform.shape[0])[:, None]
     kx = np.fft.fftfreq(image_transform.shape[1])[None]
-    result: NDArray[np.float64] = fft.ifft2(
-        image_transform * np.exp(-2j * np.pi * (ky * shift[0] + kx * shift[1]))
-    ).real
+    ramp = np.exp(-2j * np.pi * (ky * shift[0] + kx * shift[1]))
+    result: NDArray[np.float64] = fft.ifft2(image_transform * ramp).real
     return result
 
 
