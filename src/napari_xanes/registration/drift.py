@@ -17,8 +17,8 @@ class Drift:
     ----------
     position : ndarray, shape (E,)
         Numbers of the frames in the order in which they were taken.
-    variance : ndarray, shape (2,)
-        Mean square of a step in y and x, in square pixels; learned.
+    variance : ndarray, shape (P,)
+        Mean square of a step of each parameter (y and x), in square pixels; learned.
     """
 
     position: Float64Array
@@ -31,7 +31,7 @@ class Drift:
         return np.asarray((np.eye(count)[1:] - np.eye(count)[:-1]) / np.sqrt(np.diff(self.position))[:, None])
 
     def half_curvature(self) -> Float64Array:
-        """Return half the curvature (2E, 2E) that the prior adds."""
+        """Return half the curvature (P E, P E) that the prior adds."""
         steps = self._steps
         return np.asarray(np.kron(np.diag(0.5 / self.variance), steps.T @ steps))
 
@@ -40,10 +40,11 @@ class Drift:
         steps, count = self._steps, len(self.position)
         if count < 2:
             return self
-        spread = covariance.reshape(2, count, 2, count)
+        n = shifts.shape[1]
+        spread = covariance.reshape(n, count, n, count)
         variance = [
             float(((steps @ shifts[:, a]) ** 2).mean() + ((steps @ spread[a, :, a]) * steps).sum() / len(steps))
-            for a in (0, 1)
+            for a in range(n)
         ]
         return replace(self, variance=np.maximum(variance, _LEAST_STEP**2))
 

@@ -52,6 +52,15 @@ class Band:
         return int(self.ring[-1]) + 1
 
     @property
+    def waves(self) -> Float32Array:
+        """How the phase of each coefficient grows with each parameter of a frame, (P, K): here with dy and dx."""
+        return (2 * np.pi * np.stack([self.ky, self.kx])).astype(np.float32)
+
+    def phases(self, parameters: Float64Array) -> Coefficients:
+        """Return what moves content back from where the parameters (E, P) of the frames say that it lies, (E, K)."""
+        return phases(self, parameters)
+
+    @property
     def in_ring(self) -> Float64Array:
         """Number of coefficients in each ring."""
         return np.bincount(self.ring).astype(np.float64)

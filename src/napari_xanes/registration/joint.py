@@ -18,9 +18,9 @@ _LARGEST_STEP = 0.5
 
 @dataclass(frozen=True)
 class Fit:
-    """Shifts (E, 2) with their covariance (2E, 2E), and what else was learned.
+    """Shifts (E, P) with their covariance (P E, P E), and what else was learned.
 
-    ``own`` (E, 2) is what each frame alone tells of its shift, one over a variance; ``residual`` (E,) is the root mean
+    ``own`` (E, P) is what each frame alone tells of its shift, one over a variance; ``residual`` (E,) is the root mean
     square of what is left, in units of the noise; ``explained`` (E,) the mean square of what the maps explain.
     """
 
@@ -53,7 +53,7 @@ def fit(
         Frequencies of the coefficients.
     data : ndarray, complex64, shape (E, K)
         Coefficients in units of their noise.
-    shifts : ndarray, shape (E, 2)
+    shifts : ndarray, shape (E, P)
         Start, in pixels.
     model : Model
         Start of what is learned.
@@ -66,16 +66,16 @@ def fit(
     tolerance : float
         Largest change of a shift, in pixels, after which the fit ends.
     """
-    count = len(data)
+    count, n = shifts.shape
     for i in range(steps):
         moved = Moved.by(band, data, shifts)
         seen = Projection.of(moved, model.spectra, model.pattern)
         found = posterior(band, seen, model)
         curvature = share * hessian(moved, model, found)
         prior = drift.half_curvature()
-        inverse = _inverse(_without_common(curvature + prior))
+        inverse = _inverse(_without_common(curvature + prior, count))
         slope = share * gradient(moved, model, found).T.ravel() - prior @ shifts.T.ravel()
-        step = (inverse @ slope).reshape(2, count).T
+        step = (inverse @ slope).reshape(n, count).T
         largest = float(np.abs(step).max())
         if largest < tolerance or i == steps - 1:
             break
@@ -84,7 +84,7 @@ def fit(
         drift = drift.learned(shifts, 0.5 * inverse)
         model = with_amplitudes(moved, with_powers(band, seen, model, found), found)
     residual, explained = _per_frame(moved, model, found)
-    own = 2 * np.diag(curvature).reshape(2, count).T
+    own = 2 * np.diag(curvature).reshape(n, count).T
     return Fit(shifts, _of_differences(0.5 * inverse, count), model, found, drift, own, residual, explained)
 
 
@@ -110,16 +110,16 @@ def _inverse(matrix: Float64Array) -> Float64Array:
     return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
 
 
-def _without_common(matrix: Float64Array) -> Float64Array:
-    """Return a Hessian whose free direction, a common shift of all frames, is held."""
-    count = len(matrix) // 2
+def _without_common(matrix: Float64Array, count: int) -> Float64Array:
+    """Return a Hessian whose free directions, those of a common shift of all frames, are held."""
+    n = len(matrix) // count
     weight = max(float(np.trace(matrix)) / len(matrix), 1e-6)
-    common = np.kron(np.eye(2), np.ones((count, count)) / count)
-    return matrix + weight * common + 1e-9 * weight * np.eye(2 * count)
+    common = np.kron(np.eye(n), np.ones((count, count)) / count)
+    return matrix + weight * common + 1e-9 * weight * np.eye(len(matrix))
 
 
 def _of_differences(covariance: Float64Array, count: int) -> Float64Array:
     """Return the covariance of shifts relative to their mean."""
-    project = np.kron(np.eye(2), np.eye(count) - 1 / count)
+    project = np.kron(np.eye(len(covariance) // count), np.eye(count) - 1 / count)
     result: Float64Array = project @ covariance @ project
     return result

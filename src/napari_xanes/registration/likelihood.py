@@ -10,12 +10,13 @@ likelihood. The Hessian gives their covariance.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.registration.fourier import Band, Coefficients, phases
+from napari_xanes.registration.fourier import Band, Coefficients
 
 _NO_POWER = 1e-12
 """Stands for a pattern that is not there."""
@@ -63,8 +64,8 @@ class Moved:
 
     @classmethod
     def by(cls, band: Band, data: Coefficients, shifts: Float64Array) -> Moved:
-        """Return coefficients moved back by shifts (E, 2)."""
-        phase = phases(band, shifts)
+        """Return coefficients moved back by shifts (E, P)."""
+        phase = band.phases(shifts)
         return cls(band, data, phase, phase * data)
 
 
@@ -120,14 +121,14 @@ def _times(matrices: NDArray[np.float32], values: Coefficients) -> Coefficients:
 
 
 def gradient(moved: Moved, model: Model, found: Posterior) -> Float64Array:
-    """Return half the derivative (E, 2) of the log-likelihood by the shifts."""
-    spectra = model.spectra
-    result = np.empty((len(spectra), 2))
-    for axis, k in enumerate((moved.band.ky, moved.band.kx)):
-        weights = (2 * np.pi * k) * found.maps.conj()
+    """Return half the derivative (E, P) of the log-likelihood by the shifts."""
+    spectra, waves = model.spectra, moved.band.waves
+    result = np.empty((len(spectra), len(waves)))
+    for axis, wave in enumerate(waves):
+        weights = wave * found.maps.conj()
         # The last term is that of the determinant: without it, frames drift apart where that lets the pattern and the
         # maps fit more of the noise.
-        freedom = (2 * np.pi * k) * found.coupling.conj() / found.fixed_inverse.astype(np.float32)
+        freedom = wave * found.coupling.conj() / found.fixed_inverse.astype(np.float32)
         of_pattern = moved.phase @ (found.fixed * weights - freedom).T
         overlap = moved.aligned @ weights.T - spectra @ (found.maps @ weights.T) - model.pattern[:, None] * of_pattern
         result[:, axis] = -(spectra * overlap.imag).sum(axis=1)
@@ -135,20 +136,20 @@ def gradient(moved: Moved, model: Model, found: Posterior) -> Float64Array:
 
 
 def hessian(moved: Moved, model: Model, found: Posterior) -> Float64Array:
-    """Return half the curvature (2E, 2E) of the log-likelihood: all dy, then all dx."""
+    """Return half the curvature (P E, P E) of the log-likelihood: all dy, then all dx."""
     spectra, count, band = model.spectra, len(model.spectra), moved.band
-    wave = 2 * np.pi * np.stack([band.ky, band.kx]).astype(np.float64)
-    result = np.zeros((2, count, 2, count))
+    waves = band.waves.astype(np.float64)
+    result = np.zeros((len(waves), count, len(waves), count))
     outer = (found.maps.conj()[:, None] * found.maps[None]).real
-    for a, b in ((0, 0), (0, 1), (1, 1)):
-        sums = band.ring_sums(wave[a] * wave[b] * outer)
+    for a, b in combinations_with_replacement(range(len(waves)), 2):
+        sums = band.ring_sums(waves[a] * waves[b] * outer)
         block = np.zeros((count, count))
         for ring in range(band.n_rings):
             gram = spectra @ sums[..., ring] @ spectra.T
             block += gram * (np.eye(count) - spectra @ found.spread[ring] @ spectra.T)
         result[a, :, b], result[b, :, a] = block, block.T
     _less_the_pattern(result, moved, model, found)
-    return result.reshape(2 * count, 2 * count)
+    return result.reshape(len(waves) * count, len(waves) * count)
 
 
 def _less_the_pattern(result: Float64Array, moved: Moved, model: Model, found: Posterior) -> None:
@@ -160,9 +161,8 @@ def _less_the_pattern(result: Float64Array, moved: Moved, model: Model, found: P
     spectra = model.spectra.astype(np.float32)
     left = moved.phase[:, some] * model.pattern.astype(np.float32)[:, None] - spectra @ found.coupling[:, some]
     left = left.conj() * (spectra @ found.maps[:, some]) / np.sqrt(found.fixed_inverse[some]).astype(np.float32)
-    count = len(spectra)
-    both = np.concatenate([left * (2 * np.pi * k[some]) for k in (band.ky, band.kx)])
-    result -= (both.conj() @ both.T).real.reshape(2, count, 2, count)
+    both = np.concatenate([left * wave for wave in band.waves[:, some]])
+    result -= (both.conj() @ both.T).real.reshape(result.shape)
 
 
 def log_likelihood(band: Band, seen: Projection, model: Model) -> float:
