@@ -100,6 +100,18 @@ def test_one_missing_value_affects_one_pixel_only(stack: SpectralStack) -> None:
     assert np.isfinite(result.data[:, 0]).all()
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("post_form", ["automatic", "constant"])
+def test_a_missing_value_at_any_energy_masks_its_pixel(value: float, post_form: Any) -> None:
+    missing = np.eye(AXIS.size, AXIS.size + 1, dtype=bool)[:, None]  # one energy in each pixel but the last
+    data = np.where(missing, value, 0.5 * (AXIS > E0)[:, None, None] + 1)
+    stack = SpectralStack(data, AXIS, "optical_depth")
+    result = normalize_edge(stack, e0=E0, pre=(-70, -20), post=(40, 110), min_jump=0.1, post_form=post_form)
+    mask = result.metadata["edge_jump"].mask
+    np.testing.assert_array_equal(mask.ravel(), [False] * AXIS.size + [True])
+    np.testing.assert_array_equal(np.isfinite(result.data), np.broadcast_to(mask, data.shape))
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.uint16, np.int32])
 def test_any_real_number_type_is_accepted(dtype: type) -> None:
     data = np.tile(100 + 1000 * (AXIS > E0)[:, None, None], (1, 2, 2)).astype(dtype)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes._typing import Float64Array, IndexArray
+from napari_xanes._typing import Float32Array, Float64Array, IndexArray
 from napari_xanes.edge.elements import DECAY_EXPONENT
 from napari_xanes.edge.forms import AUTOMATIC, PostForm, PreForm
 from napari_xanes.edge.ranges import Range, is_left_out
@@ -26,6 +26,9 @@ from napari_xanes.edge.weights import (
     match_cross_section,
     spread_of_lines,
 )
+
+_ENOUGH_POINTS = 4
+"""A pre-edge range of so many points gives the noise alone."""
 
 
 @dataclass(frozen=True)
@@ -154,18 +157,46 @@ class EdgeLines:
             Float64. The noise is estimated from the residuals of a pre-edge line if it has at least four points, else
             of lines on both sides.
         """
-        before, after = (block[frames].astype(np.float64) for frames in self.frames)
-        matrix = self.lines.matrix
-        at_e0 = matrix[:, : len(before)] @ before + matrix[:, len(before) :] @ after
-        low, low_slope, high_slope, jump = at_e0
-        terms = at_e0[:3]
-        if self.lines.curves is not None:
-            weights = self.lines.curves.weights
-            terms = weights[:, : len(before)] @ before + weights[:, len(before) :] @ after
-        noise = self._noise(before, after)
+        n_before = self._offsets[0].size
+        used = np.empty((self._weights.shape[1], block.shape[1]))
+        used[:n_before], used[n_before:] = (block[frames] for frames in self.frames)
+        # One product for all coefficients: the spectra are read once.
+        fitted = self._weights @ used
+        low, low_slope, high_slope, jump = fitted[:4]
+        terms = fitted[:3] if self.lines.curves is None else fitted[4 : 4 + self.n_terms]
+        noise = self._noise((used[:n_before], used[n_before:]), fitted[len(fitted) - 2 * self._n_free :])
         model = self.model_error * np.abs(jump)
-        sigma = np.hypot(np.maximum(noise, self.shared_noise) * np.linalg.norm(matrix[3]), model)
+        sigma = np.hypot(self.error_by(noise), model)
         return Lines(low, low_slope, high_slope, jump, noise, sigma, model, terms)
+
+    def error_by(self, noise: Float64Array) -> Float64Array:
+        """Return the standard deviation of the jump (P,) that noise of points makes, with that which spectra share."""
+        error: Float64Array = np.maximum(noise, self.shared_noise) * np.linalg.norm(self.lines.matrix[3])
+        return error
+
+    @cached_property
+    def unseen(self) -> list[slice]:
+        """The frames whose values have no part in the jump: a value that is missing there does not make it NaN."""
+        seen = np.zeros(self.energy.size, dtype=bool)
+        weights = np.split(self.lines.matrix[3], [self._offsets[0].size])
+        for frames, weight in zip(self.frames, weights, strict=True):
+            seen[frames] = weight != 0
+        starts, stops = (np.flatnonzero(np.diff(~seen, prepend=False, append=False)).reshape(-1, 2)).T
+        return [slice(int(start), int(stop)) for start, stop in zip(starts, stops, strict=True)]
+
+    @cached_property
+    def _n_free(self) -> int:
+        """On how many sides a line of its own gives the noise."""
+        return 1 if self._offsets[0].size >= _ENOUGH_POINTS else 2
+
+    @cached_property
+    def _weights(self) -> Float64Array:
+        """Weights of the points in both ranges: `LineWeights.matrix`, the terms of given forms, and the free lines."""
+        curves, n_before = self.lines.curves, self._offsets[0].size
+        free = np.zeros((2 * self._n_free, self.lines.matrix.shape[1]))
+        free[:2, :n_before] = self._free_lines[0][0]
+        free[2:, n_before:] = self._free_lines[1][0][: 2 * self._n_free - 2]
+        return np.vstack([self.lines.matrix, *([] if curves is None else [curves.weights]), free])
 
     @property
     def shared_error(self) -> float:
@@ -186,19 +217,24 @@ class EdgeLines:
         """A line of its own for each side: the weights (2, n) of value at E0 and slope, and the design (n, 2)."""
         return [(inverse_of_line(at), np.stack([np.ones_like(at), at], axis=1)) for at in self._offsets]
 
-    def _noise(self, before: Float64Array, after: Float64Array) -> Float64Array:
-        """Return the noise of each spectrum; the values are changed to residuals."""
-        squares, freedom = np.zeros(before.shape[1]), 0
-        for values, (weights, design) in zip((before, after), self._free_lines, strict=True):
-            if freedom < 2:
-                values -= design @ (weights @ values)
-                squares += np.einsum("ep,ep->p", values, values)
-                freedom += len(values) - 2
+    def _noise(self, ranges: tuple[Float64Array, Float64Array], free: Float64Array) -> Float64Array:
+        """Return the noise of each spectrum from its points and free lines (2 or 4, P); points become residuals."""
+        squares, freedom = np.zeros(free.shape[1]), 0
+        for side, values in enumerate(ranges[: self._n_free]):
+            values -= self._free_lines[side][1] @ free[2 * side : 2 * side + 2]
+            squares += np.einsum("ep,ep->p", values, values)
+            freedom += len(values) - 2
         return np.sqrt(squares / freedom) if freedom else np.full_like(squares, np.nan)
 
     def normalize(
-        self, block: NDArray[Any], lines: Lines, *, flatten: bool = False, frames: slice = slice(None)
-    ) -> NDArray[np.float32]:
+        self,
+        block: NDArray[Any],
+        lines: Lines,
+        *,
+        flatten: bool = False,
+        frames: slice = slice(None),
+        out: Float32Array | None = None,
+    ) -> Float32Array:
         """Return ``(mu - pre) / jump``; if flattened, without the slope of the post-edge line above E0.
 
         Parameters
@@ -211,11 +247,13 @@ class EdgeLines:
             Flatten as Athena does; with a tabulated step, subtract its fall.
         frames : slice
             Energies of the block.
+        out : ndarray, shape (E, P), float32, optional
+            Where to write.
         """
         scale = 1 / lines.jump
         offset = self.energy[frames] - self.e0
         design = self._design(offset, flatten=flatten).astype(np.float32)
-        out: NDArray[np.float32] = np.multiply(block, scale.astype(np.float32), dtype=np.float32)
+        out = np.multiply(block, scale.astype(np.float32), out=out, dtype=np.float32)
         out -= design @ (lines.terms[: design.shape[1]] * scale).astype(np.float32)
         if flatten and self.step is not None:
             out -= np.where(offset > 0, self.step[frames] - 1, 0).astype(np.float32)[:, None]

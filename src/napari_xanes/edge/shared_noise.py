@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_xanes._typing import Block, Float64Array
-from napari_xanes.edge.lines import EdgeLines
+from napari_xanes.edge.lines import EdgeLines, Lines
 
 _MOST_UNCERTAIN = 0.3
 """Jumps of pixels tell what belongs to the sample if noise makes at most this share of their variance."""
@@ -14,7 +14,11 @@ _LEAST_SPREAD = 0.5
 """And if their standard deviation is at least this share of their mean: else the composition may follow the jump."""
 
 
-def shared_noise(edge: EdgeLines, spectra: Block) -> float:
+_COLUMNS = 1 << 12
+"""So many spectra are summed at once, in the processor's cache."""
+
+
+def shared_noise(edge: EdgeLines, spectra: Block, lines: Lines | None = None) -> float:
     """Return the standard deviation of the noise that all spectra share at an energy, in their unit.
 
     It is what the residuals of the pre-edge and post-edge lines have in common, apart from what grows with the edge
@@ -26,6 +30,8 @@ def shared_noise(edge: EdgeLines, spectra: Block) -> float:
         The lines.
     spectra : ndarray, shape (E, P)
         Spectra of many pixels, those without material included.
+    lines : Lines, optional
+        What `edge` measures in them, if that is known.
 
     Returns
     -------
@@ -42,23 +48,30 @@ def shared_noise(edge: EdgeLines, spectra: Block) -> float:
     >>> round(shared_noise(EdgeLines(axis, 8343.0, (-140, -20), (30, 150)), spectra), 3)
     0.01
     """
-    lines = edge.measure(spectra)
-    before, after = edge.residuals(spectra)
-    n_lost = 4
+    lines = edge.measure(spectra) if lines is None else lines
+    n_lost, n_pixels = 4, spectra.shape[1]
     jump, mean_jump = lines.jump - lines.jump.mean(), float(lines.jump.mean())
     of_noise = float(np.mean(lines.sigma**2 - lines.model**2))
     true = float(np.mean(jump**2)) - of_noise
+    # Residuals are linear in the spectra: those of a sum are the sum of those of all pixels.
     if of_noise < _MOST_UNCERTAIN * true and true > (_LEAST_SPREAD * mean_jump) ** 2:
-        residuals = np.concatenate([before, after])
-        common = residuals.mean(axis=1) - residuals @ jump / (jump.size * true) * mean_jump
+        weight = (1 - jump * mean_jump / true) / n_pixels
+        common = np.concatenate(edge.residuals(_sum(spectra, weight)))
         leverage = 1 + mean_jump**2 / true
     else:
-        common, leverage, n_lost = before.mean(axis=1), 1.0, 2
+        common, leverage, n_lost = edge.residuals(_sum(spectra, np.full(n_pixels, 1 / n_pixels)))[0], 1.0, 2
     if common.size <= n_lost:
         return 0.0
-    explained = leverage * float(np.mean(lines.noise**2)) / jump.size
+    explained = leverage * float(np.mean(lines.noise**2)) / n_pixels
     return float(np.sqrt(max(_square(common) / (common.size - n_lost) - explained, 0.0)))
 
 
+def _sum(spectra: Block, weight: Float64Array) -> Float64Array:
+    """Return the weighted sum of spectra, (E, 1)."""
+    parts = (slice(first, first + _COLUMNS) for first in range(0, weight.size, _COLUMNS))
+    total: Float64Array = sum((spectra[:, part].astype(np.float64) @ weight[part] for part in parts), np.zeros(1))
+    return total[:, None]
+
+
 def _square(values: Float64Array) -> float:
-    return float(values @ values)
+    return float(np.sum(values**2))

@@ -136,13 +136,13 @@ def fit_edge(
     largest = np.nan
     for start in range(step):
         spectra = _sampled(stack, start, step, part(progress, start / step, (start + 1) / step))
-        spectra = spectra[:, np.isfinite(spectra).all(axis=0)]
+        spectra = _finite(spectra)
         if spectra.shape[1] == 0:
             continue
         edge = _edge_of(stack, spectra, (e0, pre, post), left_out, named, mback=mback, forms=forms)
-        edge = replace(edge, shared_noise=shared_noise(edge, spectra))
         lines = edge.measure(spectra)
-        least_jump = 4 * float(np.median(np.sqrt(lines.sigma**2 - lines.model**2))) if min_jump is None else min_jump
+        edge = replace(edge, shared_noise=shared_noise(edge, spectra, lines))
+        least_jump = 4 * float(np.median(edge.error_by(lines.noise))) if min_jump is None else min_jump
         least_jump = least_jump if np.isfinite(least_jump) else 0.0
         if (lines.jump > least_jump).any():
             return edge, least_jump
@@ -169,6 +169,12 @@ def _sampled(stack: SpectralStack, start: int, step: int, progress: Progress | N
     return np.stack(frames)
 
 
+def _finite(spectra: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the spectra (E, P) without missing values."""
+    finite = np.isfinite(spectra.sum(axis=0, dtype=np.float64))
+    return spectra if finite.all() else spectra[:, finite]
+
+
 def _edge_of(
     stack: SpectralStack,
     spectra: NDArray[np.float32],
@@ -187,7 +193,7 @@ def _edge_of(
     found = _e0(stack.energy[good], strong[good], e0, element, shell)
     if left_out is None:
         good = ~spoiled_frames(stack.energy, strong, weak, found)
-        found = _e0(stack.energy[good], strong[good], e0, element, shell)
+        found = found if good.all() else _e0(stack.energy[good], strong[good], e0, element, shell)
     if not good.all():
         strong, _ = _strong_and_weak(spectra[good])
         strong = np.interp(stack.energy, stack.energy[good], strong)

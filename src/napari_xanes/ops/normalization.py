@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes import blocks
-from napari_xanes._typing import Block, Float64Array
+from napari_xanes._typing import Block, Float32Array, Float64Array
 from napari_xanes.edge import EdgeLines, Lines, Range, fit_edge, notices_of, raise_if_frame_empty, require_absorption
 from napari_xanes.edge.cross_sections import tabulated_step
 from napari_xanes.edge.elements import absorber as edge_at
@@ -173,12 +173,7 @@ def normalize_edge(
     if stack.is_lazy:
         data = _normalize_lazily(stack, edge, result.measure, flatten=flatten, progress=progress)
     else:
-        data = blocks.transform(
-            lambda block, pixels: edge.normalize(block, result.measure(block, pixels), flatten=flatten),
-            stack.data,
-            progress=progress,
-            message="edge normalization",
-        )
+        data = _normalize_now(stack, edge, result.measure, flatten=flatten, progress=progress)
     if not result.mask.any():
         raise_if_frame_empty(stack)
     told = result.metadata(stack, *named)
@@ -200,7 +195,9 @@ class _Result:
         """Measure the lines of a block (E, P); the jump is NaN where it is too small or a value is missing."""
         with np.errstate(invalid="ignore", over="ignore"):
             lines = self._edge.measure(block)
-            mask = np.isfinite(block.sum(axis=0, dtype=np.float32)) & (lines.jump > self._min_jump)
+            mask = np.isfinite(lines.jump) & (lines.jump > self._min_jump)
+            for frames in self._edge.unseen:
+                mask &= np.isfinite(block[frames].sum(axis=0, dtype=np.float32))
         jump = np.where(mask, lines.jump, np.nan)
         self.mask[pixels], self.jump[pixels], self.sigma[pixels] = mask, jump, lines.sigma
         some = np.flatnonzero(mask)
@@ -227,6 +224,25 @@ class _Result:
             },
             "warnings": [*stack.metadata.get("warnings", ()), *notices],
         }
+
+
+def _normalize_now(
+    stack: SpectralStack,
+    edge: EdgeLines,
+    measure: Callable[[NDArray[Any], slice], Lines],
+    *,
+    flatten: bool,
+    progress: Progress | None,
+) -> Float32Array:
+    """Normalize block after block of a stack in memory, each into its place."""
+    data = np.empty(stack.shape, dtype=np.float32)
+    out = data.reshape(stack.shape[0], -1)
+
+    def normalize(block: Block, pixels: slice) -> None:
+        edge.normalize(block, measure(block, pixels), flatten=flatten, out=out[:, pixels])
+
+    blocks.over_pixels(normalize, stack.data, progress=progress, message="edge normalization")
+    return data
 
 
 def _normalize_lazily(
