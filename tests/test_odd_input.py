@@ -23,6 +23,7 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
     "optical_depth": [{}, {"i0": "empty"}],
     "denoise": [{"references": True}, {"references": True, "noise": "tv"}, {"references": True, "noise": "none"}, {}],
     "denoise_blind_spot": [{"steps": 10, "device": "cpu"}],
+    "normalize": [{}, {"by": "min-max", "background": (8270.0, 8300.0)}, {"by": "vector"}],
     "normalize_edge": [{}, {"method": "mback", "absorber": "Ni K"}],
     "fit_references": [{"references": True}, {"references": True, "fractions": True}],
     "edge_energy": [{}, {"references": True}],

@@ -20,9 +20,10 @@ from napari_xanes.history import Source, Step
 from napari_xanes.masked_values import nan_for_masked
 from napari_xanes.noise import Noise, PhotonNoise, as_noise
 from napari_xanes.parameter_map import checked_pixel_size
+from napari_xanes.scaling import as_scaling
 from napari_xanes.spectrum import checked_energy
 
-Quantity = Literal["counts", "transmission", "optical_depth", "fluorescence", "normalized", "derivative"]
+Quantity = Literal["counts", "transmission", "optical_depth", "fluorescence", "normalized", "scaled", "derivative"]
 
 UNITS: Mapping[str, str] = MappingProxyType(
     {
@@ -31,6 +32,7 @@ UNITS: Mapping[str, str] = MappingProxyType(
         "optical_depth": "OD",
         "fluorescence": "a.u.",
         "normalized": "1",
+        "scaled": "1",
         "derivative": "1/eV",
     }
 )
@@ -48,8 +50,8 @@ class SpectralStack:
         of more than 64 bits (NumPy's longdouble), which become float64.
     energy : array_like, shape (E,)
         Photon energies in eV, strictly increasing.
-    quantity : {"counts", "transmission", "optical_depth", "fluorescence", "normalized", "derivative"}
-        What the values are.
+    quantity : {"counts", "transmission", "optical_depth", "fluorescence", "normalized", "scaled", "derivative"}
+        What the values are: ``normalized`` to an edge jump of 1, ``scaled`` to something else (`ops.normalize`).
     pixel_size : float or tuple, optional
         Length of a pixel along each spatial axis, (Y, X) or (Z, Y, X), in µm; one number serves all axes.
     history : tuple of Step
@@ -120,7 +122,8 @@ class SpectralStack:
     @property
     def unit(self) -> str:
         """Unit of the values."""
-        return UNITS[self.quantity]
+        scaling = as_scaling(self.metadata.get("scaling")) if self.quantity == "scaled" else None
+        return UNITS[self.quantity] if scaling is None else scaling.unit
 
     @property
     def name(self) -> str:

@@ -56,7 +56,7 @@ def stacks(draw, dtypes=("f4", "f8", "u2", "i4", "u1")):
     return SpectralStack(
         data,
         draw(energies(shape[0])),
-        draw(st.sampled_from(["counts", "transmission", "optical_depth", "fluorescence", "normalized"])),
+        draw(st.sampled_from(["counts", "transmission", "optical_depth", "fluorescence", "normalized", "scaled"])),
         draw(sizes),
         tuple(draw(histories)),
         draw(sources),

@@ -19,6 +19,7 @@ from napari_xanes.edge.ranges import Range, is_left_out
 from napari_xanes.edge.shared_noise import shared_noise
 from napari_xanes.edge.spoiled import spoiled_frames
 from napari_xanes.progress import Progress, part
+from napari_xanes.scaling import as_scaling
 from napari_xanes.stack import SpectralStack
 
 _TWIN = 0.2
@@ -28,13 +29,14 @@ _SAMPLE_PIXELS = 1 << 14
 """Number of spectra from which E0 and the noise of a stack are estimated."""
 
 
-def require_absorption(stack: SpectralStack, method: str, *, normalized: bool) -> None:
+def require_absorption(stack: SpectralStack, method: str, *, normalized: bool, scaled: bool = False) -> None:
     """Check that a stack holds absorption, so that lines and references can be fitted to it.
 
     Raises
     ------
     ValueError
-        If the stack holds counts, transmission or slopes, or is normalized and `normalized` is False.
+        If the stack holds counts, transmission or slopes; is normalized and `normalized` is False; or is divided by
+        something else than its edge jump (`ops.normalize`) and `scaled` is False.
     """
     if stack.quantity in ("counts", "transmission"):
         raise ValueError(
@@ -42,6 +44,12 @@ def require_absorption(stack: SpectralStack, method: str, *, normalized: bool) -
         )
     if stack.quantity == "derivative":
         raise ValueError(f"{method} needs absorption, but {stack.name!r} holds slopes: use the stack before derivative")
+    if stack.quantity == "scaled" and not scaled:
+        by = as_scaling(stack.metadata.get("scaling"))
+        raise ValueError(
+            f"{method} needs optical depth or fluorescence{' or an edge jump of 1' if normalized else ''}, but each "
+            f"spectrum of {stack.name!r} is divided by its {by or 'own scale'}: use the stack before normalize"
+        )
     if stack.quantity == "normalized" and not normalized:
         raise ValueError(f"{stack.name!r} is normalized already; {method} needs a stack that is not")
 

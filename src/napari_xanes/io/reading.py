@@ -40,8 +40,9 @@ def read(
         scans are a series of files; a text of energies may be with them.
     energies : array_like of eV, or path of a text file, optional
         Replaces the energies that are found. A text may be in keV.
-    quantity : {"counts", "transmission", "optical_depth", "fluorescence", "normalized", "derivative"}, optional
-        Replaces the guess of what the values are.
+    quantity : str, optional
+        Replaces the guess of what the values are: "counts", "transmission", "optical_depth", "fluorescence",
+        "normalized", "scaled" or "derivative".
     memory_limit : int, optional
         Stacks of more bytes stay in their file and are read piece by piece; 2 GiB by default.
     select : str or int, optional

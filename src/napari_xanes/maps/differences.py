@@ -62,7 +62,7 @@ def difference_map(
     >>> maps["difference"].data.item(), maps["ratio"].data.item()
     (1.0, 5.0)
     """
-    require_absorption(stack, "difference_map", normalized=True)
+    require_absorption(stack, "difference_map", normalized=True, scaled=True)
     tenth = max(1, stack.energy.size // 10)
     frames = [
         _frames(stack, "background", background, slice(0, tenth)),

@@ -25,7 +25,7 @@ from napari_xanes.registry import method
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
-When = Literal["auto", "always", "never"]
+When = Literal["auto", "always", "never", "as the stack"]
 
 
 _DESIGN = ("constant", "slope", "nonnegative", "sum_to_one", "normalize_references")
@@ -36,7 +36,7 @@ def _fit_state(
     stack: SpectralStack, *, references: list[Spectrum], energy: Range | None, errors: Any, **parameters: Any
 ) -> Mapping[str, Any]:
     """Find the range of energies that all references cover, and learn noise and misfit from a sample of pixels."""
-    require_absorption(stack, "fit_references", normalized=True)
+    require_absorption(stack, "fit_references", normalized=True, scaled=True)
     design = build_design(stack, references, energy, **{name: parameters[name] for name in _DESIGN})
     learned = errors or learn_errors(stack, design, parameters["min_jump"])
     return {"energy": (float(design.energy[0]), float(design.energy[-1])), "errors": learned}
@@ -84,8 +84,9 @@ def fit_references(
     min_jump : float, optional
         Pixels whose edge jump (sum of coefficients) is not larger are masked. In the unit of the stack; by default
         five times the pixel's own standard error.
-    normalize_references : {"auto", "always", "never"}
+    normalize_references : {"auto", "always", "never", "as the stack"}
         Normalize references to an edge jump of 1 first; "auto" normalizes those whose metadata say that they are not.
+        "as the stack" divides each by its own area, maximum ... as `normalize` did with the pixels.
     energy_sigma : float
         Standard error in eV of the stack's energy axis against that of the references, which all pixels share.
     errors : ErrorModel, optional
@@ -135,7 +136,7 @@ def fit_references(
     >>> round(float(maps["valence"].data[0, 0]), 4), round(float(maps["edge_jump"].data[0, 0]), 4)
     (2.5, 0.4)
     """
-    require_absorption(stack, "fit_references", normalized=True)
+    require_absorption(stack, "fit_references", normalized=True, scaled=True)
     design = build_design(
         stack,
         references,

@@ -18,12 +18,13 @@ QUANTITY_LABELS = {
     "optical_depth": "optical depth (OD)",
     "fluorescence": "fluorescence (a.u.)",
     "normalized": "normalized absorption",
+    "scaled": "scaled absorption",
     "derivative": "slope (1/eV)",
 }
 """Axis label of each quantity."""
 
 
-ABSORPTION = ("optical_depth", "fluorescence", "normalized")
+ABSORPTION = ("optical_depth", "fluorescence", "normalized", "scaled")
 """Quantities that increase at an edge and can be compared with references."""
 
 

@@ -18,7 +18,7 @@ from napari_xanes.io.hdf5.native import MAPS, STACK, write_array, write_own, wri
 from napari_xanes.io.registry import writer
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.saving.replacing import replacing
-from napari_xanes.stack import UNITS, SpectralStack
+from napari_xanes.stack import SpectralStack
 
 _SUFFIXES = (".h5", ".hdf5", ".nxs")
 
@@ -45,7 +45,7 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
         data = entry.create_group("data")
         axes = ("energy", *("sample_z", "sample_y", "sample_x")[-len(stack.shape) + 1 :])
         _nxdata(data, "data", axes)
-        write_array(data, "data", stack.data).attrs["units"] = np.bytes_(UNITS[stack.quantity])
+        write_array(data, "data", stack.data).attrs["units"] = np.bytes_(stack.unit)
         data["energy"] = stack.energy
         data["energy"].attrs["units"] = np.bytes_("eV")
         _positions(data, axes[1:], stack.shape[1:], stack.pixel_size)

@@ -15,7 +15,12 @@ from napari_xanes.io.spectra.table import Table
 from napari_xanes.region_spectra import STANDARD_DEVIATION
 from napari_xanes.spectrum import Spectrum
 
-_QUANTITIES = {"normalized absorption": True, "optical depth (OD)": False, "fluorescence (a.u.)": False}
+_QUANTITIES = {
+    "normalized absorption": True,
+    "scaled absorption": False,
+    "optical depth (OD)": False,
+    "fluorescence (a.u.)": False,
+}
 """Quantities in the headings of exported curves, and whether they are normalized."""
 
 EXPORTED = " · "

@@ -10,6 +10,7 @@ from napari_xanes._typing import BoolArray, Float64Array
 from napari_xanes.maps.fitting.active_set import ActiveSets
 from napari_xanes.maps.fitting.interpolation import reference_columns
 from napari_xanes.maps.fitting.reference_scale import on_one_scale
+from napari_xanes.maps.fitting.scaled_references import on_shares_of_scale, scaled_as_the_stack
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
@@ -109,9 +110,13 @@ def build_design(
     """
     _check_names(references)
     warnings: list[str] = []
-    references = on_one_scale(references, normalize_references, warnings)
+    if normalize_references == "as the stack":
+        references = scaled_as_the_stack(references, stack, warnings)
+    else:
+        references = on_one_scale(references, normalize_references, warnings)
     backgrounds = [name for name, is_included in (("constant", constant), ("slope", slope)) if is_included]
-    if sum_to_one and stack.quantity != "normalized":
+    warnings += on_shares_of_scale(stack, normalize_references, sum_to_one=sum_to_one)
+    if sum_to_one and stack.quantity not in ("normalized", "scaled"):
         warnings.append(
             f"sum_to_one holds the edge jump of every pixel at 1, but the stack is {stack.quantity}, not normalized: "
             "amounts and valence are wrong where the jump differs from 1; use normalize_edge first, or fractions=True "
