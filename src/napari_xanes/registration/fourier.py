@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 
 from napari_xanes._typing import Float32Array, Float64Array, IndexArray
+from napari_xanes.blocks import on_threads, single_threaded_blas
 from napari_xanes.progress import Progress
 
 Coefficients = NDArray[np.complex64]
@@ -63,12 +65,17 @@ class Band:
     @property
     def in_ring(self) -> Float64Array:
         """Number of coefficients in each ring."""
-        return np.bincount(self.ring).astype(np.float64)
+        return np.array([ring.stop - ring.start for ring in self.rings], dtype=np.float64)
+
+    @property
+    def rings(self) -> list[slice]:
+        """Which coefficients belong to each ring."""
+        ends = np.searchsorted(self.ring, np.arange(self.n_rings + 1)).tolist()
+        return [slice(*pair) for pair in pairwise(ends)]
 
     def ring_sums(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the sums (..., n_rings) of values (..., K) over each ring."""
-        starts = np.searchsorted(self.ring, np.arange(self.n_rings))
-        return np.add.reduceat(values, starts, axis=-1)
+        return np.add.reduceat(values, [ring.start for ring in self.rings], axis=-1)
 
     def thinned(self, most: int) -> Band:
         """Return at most so many of the coefficients, spread over all rings."""
@@ -167,7 +174,7 @@ def coefficients(
     Parameters
     ----------
     frames : iterator of ndarray, shape (Y, X)
-        `count` frames.
+        `count` frames; a few are held at once.
     count : int
         Number of frames.
     band : Band
@@ -189,23 +196,38 @@ def coefficients(
     out = np.empty((count, band.row.size), np.complex64)
     noise = np.empty(count)
     ky, kx = np.fft.fftfreq(band.shape[0])[:, None], np.fft.rfftfreq(band.shape[1])[None]
-    corner = np.hypot(ky, kx) > 0.5
-    for i, frame in enumerate(frames):
+    corner = np.flatnonzero(np.hypot(ky, kx) > 0.5)
+    places = band.row * kx.size + band.column
+
+    def transformed(item: tuple[int, Float32Array]) -> float:
+        i, frame = item
         rows, columns = window.at(shifts[i], band.shape)
         energy = float((rows.astype(float) ** 2).sum() * (columns.astype(float) ** 2).sum())
         total = float(rows.sum(dtype=float) * columns.sum(dtype=float))
         mean = np.float32(rows @ frame @ columns / total) if total else np.float32(0)
-        transform = fft.rfft2((frame - mean) * (rows[:, None] * columns), workers=WORKERS)
-        transform /= np.float32(np.sqrt(max(energy, 1e-30)))
-        out[i] = transform[band.row, band.column]
-        noise[i] = np.median(np.abs(transform[corner]).astype(np.float64) ** 2) / np.log(2)
-        if progress is not None:
-            progress((i + 1) / count, "transforming frames")
+        seen = frame - mean
+        seen *= rows[:, None]
+        seen *= columns
+        transform = fft.rfft2(seen, workers=1, overwrite_x=True).ravel()
+        np.multiply(transform[places], np.float32(1 / np.sqrt(max(energy, 1e-30))), out=out[i])
+        noise[i] = np.median(_squares(transform[corner])) / np.log(2) / max(energy, 1e-30)
+        return (i + 1) / count
+
+    numbered = enumerate(frames)
+    with single_threaded_blas():
+        while some := list(islice(numbered, _AT_ONCE)):
+            on_threads(transformed, some, progress=progress, message="transforming frames")
     return out, noise
 
 
-WORKERS = -1
-"""Threads of a transform: all cores."""
+_AT_ONCE = 16
+"""Frames that are held and transformed at once."""
+
+
+def _squares(values: Coefficients) -> Float64Array:
+    """Return the squares of absolute values."""
+    result: Float64Array = values.real.astype(np.float64) ** 2 + values.imag.astype(np.float64) ** 2
+    return result
 
 
 def filled(frame: NDArray[Any]) -> Float32Array:
@@ -226,6 +248,26 @@ def phases(band: Band, shifts: Float64Array) -> Coefficients:
     """Return exp(2 pi i k . shift), (E, K), which moves content back by its shift."""
     rows = np.exp(2j * np.pi * np.outer(shifts[:, 0], np.fft.fftfreq(band.shape[0]))).astype(np.complex64)
     columns = np.exp(2j * np.pi * np.outer(shifts[:, 1], np.fft.rfftfreq(band.shape[1]))).astype(np.complex64)
-    result: Coefficients = rows[:, band.row]
-    result *= columns[:, band.column]
+    result = np.empty((len(shifts), band.row.size), np.complex64)
+    along_x = np.empty(band.row.size, np.complex64)
+    for frame, along_y, x in zip(result, rows, columns, strict=True):
+        # Clipping, which does nothing here, saves a copy.
+        np.take(along_y, band.row, out=frame, mode="clip")
+        np.take(x, band.column, out=along_x, mode="clip")
+        frame *= along_x
     return result
+
+
+_BLOCK = 200_000
+"""Coefficients that a thread works on at once: a megabyte or two."""
+
+
+def over_rows(kernel: Callable[[slice], None], shape: tuple[int, ...]) -> None:
+    """Call a kernel with slices of rows (E, K), on several threads."""
+    rows = max(1, _BLOCK // max(1, shape[1]))
+
+    def work(start: int) -> float:
+        kernel(slice(start, start + rows))
+        return start / shape[0]
+
+    on_threads(work, range(0, shape[0], rows))

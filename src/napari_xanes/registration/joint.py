@@ -11,6 +11,7 @@ from napari_xanes.registration.drift import Drift
 from napari_xanes.registration.fourier import Band, Coefficients
 from napari_xanes.registration.learning import with_amplitudes, with_powers
 from napari_xanes.registration.likelihood import Model, Moved, Posterior, Projection, gradient, hessian, posterior
+from napari_xanes.registration.products import combined, energy
 
 _LARGEST_STEP = 0.5
 """Most pixels of a step, beyond which the phase is no longer linear in the shift."""
@@ -90,20 +91,15 @@ def fit(
 
 def _per_frame(moved: Moved, model: Model, found: Posterior) -> tuple[Float64Array, Float64Array]:
     """Return the residual and what the maps explain of each frame; see `Fit`."""
-    spectra = model.spectra.astype(np.float32)
-    maps = spectra @ found.maps
-    left = moved.phase * (moved.data - model.pattern.astype(np.float32)[:, None] * found.fixed) - maps
-    freedom = np.zeros(len(spectra))
-    for size, spread in zip(moved.band.in_ring, found.spread, strict=True):
-        freedom += size * (1 - ((model.spectra @ spread) * model.spectra).sum(axis=1))
-    mean_square = _squares(left) / np.maximum(freedom, 1.0)
-    return np.sqrt(mean_square), _squares(maps) / maps.shape[1]
-
-
-def _squares(values: Coefficients) -> Float64Array:
-    """Return the sum of squares of each row."""
-    parts = values.view(np.float32)
-    return np.asarray(np.einsum("ek,ek->e", parts, parts), dtype=np.float64)
+    spectra, pattern = model.spectra, model.pattern.astype(np.float32)[:, None]
+    freedom, residual, explained = np.zeros((3, len(spectra)))
+    for ring, spread in zip(moved.band.rings, found.spread, strict=True):
+        freedom += (ring.stop - ring.start) * (1 - ((spectra @ spread) * spectra).sum(axis=1))
+        maps = combined(spectra, found.maps[:, ring])
+        left = moved.aligned[:, ring] - pattern * found.fixed[ring] * moved.phase[:, ring] - maps
+        residual += energy(left)
+        explained += energy(maps)
+    return np.sqrt(residual / np.maximum(freedom, 1.0)), explained / found.fixed.size
 
 
 def _inverse(matrix: Float64Array) -> Float64Array:

@@ -9,6 +9,7 @@ import numpy as np
 from napari_xanes._typing import Float64Array
 from napari_xanes.registration.fourier import Band, Coefficients
 from napari_xanes.registration.likelihood import Model, Moved, Posterior, Projection, log_likelihood, posterior
+from napari_xanes.registration.products import column_blocks, combined, energy, inner
 
 _LEAST_SPECTRA, _MOST_SPECTRA = 3, 4
 
@@ -26,48 +27,54 @@ def first_model(moved: Moved, noise: Float64Array, spectra: Float64Array | None)
         Known spectra, in units of the stack; by default the leading ones of the data.
     """
     band, pattern = moved.band, noise.mean() / noise
-    energy = float((pattern**2).sum())
-    squares = sum(np.abs(frame).astype(np.float64) ** 2 for frame in moved.data)
-    most = band.ring_sums(np.asarray(squares)) / band.in_ring / energy
+    square = float((pattern**2).sum())
+    most = np.array([energy(moved.data[:, ring]).sum() for ring in band.rings]) / band.in_ring / square
     # Generous at first, so that what both could explain is not given to the sample.
-    mean = np.abs(pattern.astype(np.float32) @ moved.data).astype(np.float64) ** 2 / energy**2
-    generous = band.ring_sums(mean) / band.in_ring
+    mean = combined(pattern[None] / square, moved.data)
+    generous = np.array([energy(mean[:, ring])[0] for ring in band.rings]) / band.in_ring
     known = None if spectra is None else np.linalg.qr(spectra / noise[:, None])[0]
-    settled = [_settled(moved, known, power, pattern, most) for power in (generous, 0 * generous)]
-    logs = [log_likelihood(band, Projection.of(moved, model.spectra, pattern), model) for model in settled]
-    return settled[int(logs[1] > logs[0])]
+    first = _leading_spectra(moved, pattern, 0 * mean[0]) if known is None else known
+    start = Model(first, np.zeros((band.n_rings, 0, 0)), generous, pattern, most)
+    still = replace(start, pattern_power=0 * generous)
+    settled = [_settled(moved, model, known is None) for model in (start, still)]
+    logs = [log_likelihood(band, seen, model) for model, seen in settled]
+    return settled[int(logs[1] > logs[0])][0]
 
 
-def _settled(
-    moved: Moved, known: Float64Array | None, pattern_power: Float64Array, pattern: Float64Array, most: Float64Array
-) -> Model:
-    """Return a model whose powers, and spectra unless they are known, suit the data."""
-    clean, band = moved.aligned, moved.band
-    for _ in range(3 if known is None and pattern_power.any() else 1):
-        spectra = _leading_spectra(clean) if known is None else known
-        seen = Projection.of(moved, spectra, pattern)
-        model = Model(spectra, _power(band, spectra.astype(np.float32).T @ clean), pattern_power, pattern, most)
-        for _ in range(4 if pattern_power.any() else 0):
-            model = with_powers(band, seen, model, posterior(band, seen, model))
-        pattern_power = model.pattern_power
-        if pattern_power.any():
+def _settled(moved: Moved, model: Model, learn_spectra: bool) -> tuple[Model, Projection]:
+    """Return the model with powers, and spectra if they are to be learned, that suit the data; and its projection."""
+    band, fixed = moved.band, np.zeros(moved.data.shape[1], np.complex64)
+    for i in range(3 if learn_spectra and model.pattern_power.any() else 1):
+        if i:
+            model = replace(model, spectra=_leading_spectra(moved, model.pattern, fixed))
+        seen = Projection.of(moved, model.spectra, model.pattern)
+        model = replace(model, power=_power(band, seen.on_maps - seen.both * fixed))
+        for _ in range(4 if model.pattern_power.any() else 0):
+            found = posterior(band, seen, model)
+            model = with_powers(band, seen, model, found)
+        if model.pattern_power.any():
             fixed = posterior(band, seen, model).fixed
-            clean = moved.phase * (moved.data - pattern.astype(np.float32)[:, None] * fixed)
-    return model
+    return model, seen
 
 
 def _power(band: Band, amounts: Coefficients) -> Float64Array:
     """Return the power (n_rings, R, R) of maps from noisy ones (R, K), whose noise has unit power."""
-    outer = band.ring_sums((amounts[:, None] * amounts[None].conj()).real.astype(np.float64)) / band.in_ring
-    values, vectors = np.linalg.eigh(np.moveaxis(outer, -1, 0))
+    parts = [amounts[:, ring] for ring in band.rings]
+    values, vectors = np.linalg.eigh([inner(part, part) / part.shape[1] for part in parts])
     result: Float64Array = (vectors * np.maximum(values - 1, 1e-6)[:, None]) @ np.swapaxes(vectors, 1, 2)
     return result
 
 
-def _leading_spectra(aligned: Coefficients) -> Float64Array:
-    """Return the leading spectra (E, R) of aligned coefficients (E, K), those that are more than noise."""
-    count, size = aligned.shape
-    values, vectors = np.linalg.eigh((aligned @ aligned.conj().T).real.astype(np.float64) / size)
+def _leading_spectra(moved: Moved, pattern: Float64Array, fixed: Coefficients) -> Float64Array:
+    """Return the leading spectra (E, R) of frames without a pattern (K,), those that are more than noise."""
+    (count, size), amplitude = moved.data.shape, pattern.astype(np.float32)[:, None]
+    gram = np.zeros((count, count))
+    for some in column_blocks(size):
+        clean = moved.aligned[:, some]
+        if fixed[some].any():
+            clean = clean - amplitude * fixed[some] * moved.phase[:, some]
+        gram += inner(clean, clean)
+    values, vectors = np.linalg.eigh(gram / size)
     above = values > (1 + np.sqrt(count / (2 * size))) ** 2 * 1.05 * np.median(values)
     above[-_LEAST_SPECTRA:] = True
     above[:-_MOST_SPECTRA] = False
@@ -79,7 +86,7 @@ def with_powers(band: Band, seen: Projection, model: Model, found: Posterior) ->
     """Return the model with the powers that the posterior suggests."""
     in_ring = band.in_ring
     # MacKay's update: an unseen pattern vanishes within a few steps.
-    strength = band.ring_sums(np.abs(found.fixed).astype(np.float64) ** 2)
+    strength = np.array([energy(found.fixed[None, ring])[0] for ring in band.rings])
     told = in_ring - band.ring_sums(1 / found.fixed_inverse) / np.maximum(model.pattern_power, 1e-12)
     pattern_power = np.minimum(strength / np.maximum(told, 0.2 * in_ring), model.most)
     return replace(model, power=_power(band, seen.on_maps - seen.both * found.fixed), pattern_power=pattern_power)
@@ -87,10 +94,10 @@ def with_powers(band: Band, seen: Projection, model: Model, found: Posterior) ->
 
 def with_amplitudes(moved: Moved, model: Model, found: Posterior) -> Model:
     """Return the model with the amplitudes of the pattern that the posterior suggests."""
-    of_maps = (moved.phase @ (found.fixed * found.maps.conj()).T).conj()
-    overlap = (moved.data @ found.fixed.conj()).real - (model.spectra * of_maps).sum(axis=1).real
-    energy = float(np.vdot(found.fixed, found.fixed).real)
+    of_maps = inner(moved.phase, found.maps * found.fixed.conj())
+    overlap = inner(moved.data, found.fixed[None])[:, 0] - (model.spectra * of_maps).sum(axis=1)
+    square = float(energy(found.fixed[None])[0])
     # The amplitudes vary by about 30 %; an unseen pattern keeps them at 1.
     tight = 10.0
-    factor = np.clip((model.pattern * overlap + tight) / (model.pattern**2 * energy + tight), 0.2, 5.0)
+    factor = np.clip((model.pattern * overlap + tight) / (model.pattern**2 * square + tight), 0.2, 5.0)
     return replace(model, pattern=model.pattern * factor / factor.mean())

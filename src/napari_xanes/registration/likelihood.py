@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.registration.fourier import Band, Coefficients
+from napari_xanes.registration.fourier import Band, Coefficients, over_rows
+from napari_xanes.registration.products import combined, inner
 
 _NO_POWER = 1e-12
 """Stands for a pattern that is not there."""
@@ -65,8 +65,14 @@ class Moved:
     @classmethod
     def by(cls, band: Band, data: Coefficients, shifts: Float64Array) -> Moved:
         """Return coefficients moved back by shifts (E, P)."""
-        phase = band.phases(shifts)
-        return cls(band, data, phase, phase * data)
+        phase, aligned = np.empty_like(data), np.empty_like(data)
+
+        def align(some: slice) -> None:
+            phase[some] = band.phases(shifts[some])
+            np.multiply(phase[some], data[some], out=aligned[some])
+
+        over_rows(align, data.shape)
+        return cls(band, data, phase, aligned)
 
 
 @dataclass(frozen=True)
@@ -84,9 +90,8 @@ class Projection:
     @classmethod
     def of(cls, moved: Moved, spectra: Float64Array, pattern: Float64Array) -> Projection:
         """Project frames; moved back by the same phases as the frames, the pattern overlaps with them as before."""
-        single, amplitude = spectra.astype(np.float32), pattern.astype(np.float32)
-        both = (single * amplitude[:, None]).T @ moved.phase
-        return cls(single.T @ moved.aligned, amplitude @ moved.data, both)
+        both = combined((spectra * pattern[:, None]).T, moved.phase)
+        return cls(combined(spectra.T, moved.aligned), combined(pattern[None], moved.data)[0], both)
 
 
 @dataclass(frozen=True)
@@ -105,64 +110,64 @@ def posterior(band: Band, seen: Projection, model: Model) -> Posterior:
     identity = np.eye(model.spectra.shape[1])
     # B = (power^-1 + 1)^-1, written so that a power of zero is allowed.
     spread = model.power @ np.linalg.inv(model.power + identity)
-    by_ring = np.moveaxis(spread.astype(np.float32), 0, -1)[..., band.ring]
     energy = float((model.pattern**2).sum())
-    coupling = _times(by_ring, seen.both)
+    coupling = _times(band, spread, seen.both)
     free = energy - (seen.both.conj() * coupling).sum(axis=0).real.astype(np.float64)
     q = 1 / np.maximum(model.pattern_power, _NO_POWER)[band.ring] + np.maximum(free, _PRECISION * energy)
     fixed = ((seen.on_pattern - (coupling.conj() * seen.on_maps).sum(axis=0)) / q).astype(np.complex64)
-    maps = _times(by_ring, seen.on_maps - seen.both * fixed)
+    maps = _times(band, spread, seen.on_maps - seen.both * fixed)
     return Posterior(maps, fixed, q, coupling, spread)
 
 
-def _times(matrices: NDArray[np.float32], values: Coefficients) -> Coefficients:
-    """Return the products (R, K) of a matrix (R, R, K) and a vector (R, K) for each coefficient."""
-    return np.stack([(row * values).sum(axis=0) for row in matrices])
+def _times(band: Band, matrices: Float64Array, values: Coefficients) -> Coefficients:
+    """Return the products (R, K) of the matrix of each ring, (n_rings, R, R), and the vectors (R, K) in it."""
+    result = np.empty_like(values)
+    for matrix, ring in zip(matrices, band.rings, strict=True):
+        result[:, ring] = combined(matrix, values[:, ring])
+    return result
 
 
 def gradient(moved: Moved, model: Model, found: Posterior) -> Float64Array:
     """Return half the derivative (E, P) of the log-likelihood by the shifts."""
-    spectra, waves = model.spectra, moved.band.waves
-    result = np.empty((len(spectra), len(waves)))
-    for axis, wave in enumerate(waves):
-        weights = wave * found.maps.conj()
-        # The last term is that of the determinant: without it, frames drift apart where that lets the pattern and the
-        # maps fit more of the noise.
-        freedom = wave * found.coupling.conj() / found.fixed_inverse.astype(np.float32)
-        of_pattern = moved.phase @ (found.fixed * weights - freedom).T
-        overlap = moved.aligned @ weights.T - spectra @ (found.maps @ weights.T) - model.pattern[:, None] * of_pattern
-        result[:, axis] = -(spectra * overlap.imag).sum(axis=1)
+    spectra, waves = model.spectra, 1j * moved.band.waves[:, None]
+    # The last term is that of the determinant: without it, frames drift apart where that lets the pattern and the maps
+    # fit more of the noise.
+    beside = found.maps * found.fixed.conj() - found.coupling / found.fixed_inverse.astype(np.float32)
+    of_maps, of_pattern = (np.concatenate(list(waves * images)) for images in (found.maps, beside))
+    overlap = inner(moved.aligned, of_maps) - spectra @ inner(found.maps, of_maps)
+    overlap -= model.pattern[:, None] * inner(moved.phase, of_pattern)
+    result: Float64Array = -(overlap.reshape(len(spectra), len(waves), -1) * spectra[:, None]).sum(axis=2)
     return result
 
 
 def hessian(moved: Moved, model: Model, found: Posterior) -> Float64Array:
     """Return half the curvature (P E, P E) of the log-likelihood: all dy, then all dx."""
     spectra, count, band = model.spectra, len(model.spectra), moved.band
-    waves = band.waves.astype(np.float64)
+    waves = band.waves
     result = np.zeros((len(waves), count, len(waves), count))
-    outer = (found.maps.conj()[:, None] * found.maps[None]).real
+    for ring, spread in zip(band.rings, found.spread, strict=True):
+        slopes = np.concatenate([wave * found.maps[:, ring] for wave in waves[:, ring]])
+        sums = inner(slopes, slopes).reshape(len(waves), spectra.shape[1], len(waves), -1)
+        free = np.eye(count) - spectra @ spread @ spectra.T
+        for a, b in combinations_with_replacement(range(len(waves)), 2):
+            result[a, :, b] += spectra @ sums[a, :, b] @ spectra.T * free
     for a, b in combinations_with_replacement(range(len(waves)), 2):
-        sums = band.ring_sums(waves[a] * waves[b] * outer)
-        block = np.zeros((count, count))
-        for ring in range(band.n_rings):
-            gram = spectra @ sums[..., ring] @ spectra.T
-            block += gram * (np.eye(count) - spectra @ found.spread[ring] @ spectra.T)
-        result[a, :, b], result[b, :, a] = block, block.T
-    _less_the_pattern(result, moved, model, found)
-    return result.reshape(len(waves) * count, len(waves) * count)
+        result[b, :, a] = result[a, :, b].T
+    return result.reshape(len(waves) * count, -1) - _of_the_pattern(moved, model, found)
 
 
-def _less_the_pattern(result: Float64Array, moved: Moved, model: Model, found: Posterior) -> None:
-    """Take from a Hessian what the pattern of the detector could explain as well."""
-    band = moved.band
-    some = np.flatnonzero(float((model.pattern**2).sum()) * model.pattern_power[band.ring] > _NOTICEABLE)
-    if not some.size:
-        return
-    spectra = model.spectra.astype(np.float32)
-    left = moved.phase[:, some] * model.pattern.astype(np.float32)[:, None] - spectra @ found.coupling[:, some]
-    left = left.conj() * (spectra @ found.maps[:, some]) / np.sqrt(found.fixed_inverse[some]).astype(np.float32)
-    both = np.concatenate([left * wave for wave in band.waves[:, some]])
-    result -= (both.conj() @ both.T).real.reshape(result.shape)
+def _of_the_pattern(moved: Moved, model: Model, found: Posterior) -> Float64Array:
+    """Return the part of the Hessian that the pattern of the detector could explain as well."""
+    result = np.zeros(2 * [len(moved.band.waves) * len(model.spectra)])
+    noticeable = float((model.pattern**2).sum()) * model.pattern_power > _NOTICEABLE
+    pattern, waves = model.pattern.astype(np.float32)[:, None], moved.band.waves
+    for ring in (ring for ring, seen in zip(moved.band.rings, noticeable, strict=True) if seen):
+        left = moved.phase[:, ring] * pattern - combined(model.spectra, found.coupling[:, ring])
+        np.conjugate(left, out=left)
+        left *= combined(model.spectra, found.maps[:, ring] / np.sqrt(found.fixed_inverse[ring]))
+        both = np.concatenate([left * wave for wave in waves[:, ring]])
+        result += inner(both, both)
+    return result
 
 
 def log_likelihood(band: Band, seen: Projection, model: Model) -> float:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_xanes._typing import Float32Array, Float64Array, IndexArray
+from napari_xanes.blocks import single_threaded_blas
 from napari_xanes.registration.fourier import filled
 
 _REACH = 8
@@ -68,9 +68,9 @@ def moved_back(images: NDArray[Any], shift: Float64Array) -> Float32Array:
         for i, image in enumerate(images):
             out[i] = moved_back(image, shift)
         return out
-    known = filled(images)
-    missing = ~np.isfinite(images)
-    moved = _along(_along(known, shift[0], 0), shift[1], 1)
+    known, missing = filled(images), ~np.isfinite(images)
+    with single_threaded_blas():
+        moved = _along(_along(known, shift[0], 0), shift[1], 1)
     if missing.any():
         share = _linear(_linear(missing.astype(np.float32), shift[0], 0), shift[1], 1)
         moved[share > _MISSING] = np.nan
@@ -81,16 +81,30 @@ def moved_back(images: NDArray[Any], shift: Float64Array) -> Float32Array:
     return moved
 
 
+_BLOCK = 64
+"""Rows or columns that are filtered by one matrix product: so few that most of the matrix is no zero."""
+
+
 def _along(image: Float32Array, shift: float, axis: int) -> Float32Array:
     """Return an image moved along an axis; beyond its ends it is mirrored."""
     whole = int(np.floor(shift))
-    length = image.shape[axis]
-    places = _mirrored(np.arange(-_REACH, length + _REACH) + whole, length)
-    padded = np.take(image, places, axis=axis)
-    weights = taps(shift - whole)
-    filtered = ndimage.correlate1d(padded, weights, axis=axis, mode="nearest")
-    inner = slice(_REACH, _REACH + length)
-    result: Float32Array = filtered[inner] if axis == 0 else filtered[:, inner]
+    weights, length = taps(shift - whole), image.shape[axis]
+    # Each row holds the weights around one place.
+    matrix = np.zeros((_BLOCK, _BLOCK + 2 * _REACH), np.float32)
+    for i, row in enumerate(matrix):
+        row[i : i + weights.size] = weights
+    result = np.empty_like(image)
+    for start in range(0, length, _BLOCK):
+        stop = min(start + _BLOCK, length)
+        first, last = start + whole - _REACH, stop + whole + _REACH
+        places: slice | IndexArray = slice(first, last)
+        if first < 0 or last > length:
+            places = _mirrored(np.arange(first, last), length)
+        some = matrix[: stop - start, : last - first]
+        if axis == 0:
+            np.matmul(some, image[places], out=result[start:stop])
+        else:
+            np.matmul(image[:, places], some.T, out=result[:, start:stop])
     return result
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from napari_xanes._typing import BoolArray, Float64Array, IndexArray
-from napari_xanes.registration.fourier import WORKERS, Band, Coefficients, phases
+from napari_xanes.registration.fourier import Band, Coefficients, over_rows, phases
+from napari_xanes.registration.products import combined, energy, inner
 
 MOST = 1 / 3
 """Largest shift that is looked for, as a share of the image: less than that is in common otherwise."""
@@ -57,7 +58,7 @@ def start(band: Band, data: Coefficients) -> tuple[Float64Array, BoolArray]:
         offset, score = _matched(band, of_others, images, together=True)
         if score[0] > _FOUND:
             shifts[others], found[others] = between + offset[0], True
-            images = leading_images(data[found] * phases(band, shifts[found]))
+            images = leading_images(_aligned(band, data[found], shifts[found]))
     return shifts, found
 
 
@@ -85,7 +86,7 @@ def _groups(band: Band, data: Coefficients) -> list[Group]:
 
 def _group(band: Band, data: Coefficients) -> tuple[Float64Array, BoolArray, NDArray[np.complex64]]:
     """Return shifts (E, 2) to the strongest frame, which frames fit to it, and their leading images (R, K)."""
-    power = (np.abs(data) ** 2).sum(axis=1)
+    power = energy(data)
     strongest = int(np.argmax(power))
     found = np.zeros(len(data), dtype=bool)
     found[strongest] = True
@@ -97,7 +98,7 @@ def _group(band: Band, data: Coefficients) -> tuple[Float64Array, BoolArray, NDA
         # In a tiny image there are no usual places, but frames alike are alike.
         found = (score > _FOUND) | (_fits(band, data, images, shifts) > _ALIKE * power)
         found[strongest] = True
-        images = leading_images(data[found] * phases(band, shifts[found]))
+        images = leading_images(_aligned(band, data[found], shifts[found]))
         if (found == before).all():
             break
     return shifts, found, images
@@ -133,28 +134,36 @@ def rematched(
 
 
 def _fits(band: Band, data: Coefficients, images: NDArray[np.complex64], shifts: Float64Array) -> Float64Array:
-    amounts = ((data * phases(band, shifts)) @ images.conj().T).real
-    result: Float64Array = (amounts.astype(np.float64) ** 2).sum(axis=1)
+    result: Float64Array = (inner(_aligned(band, data, shifts), images) ** 2).sum(axis=1)
+    return result
+
+
+def _aligned(band: Band, data: Coefficients, shifts: Float64Array) -> Coefficients:
+    """Return coefficients (E, K) moved back by shifts (E, 2)."""
+    result = np.empty_like(data)
+
+    def align(some: slice) -> None:
+        np.multiply(phases(band, shifts[some]), data[some], out=result[some])
+
+    over_rows(align, data.shape)
     return result
 
 
 def _orthonormal(images: NDArray[np.complex64]) -> NDArray[np.complex64]:
     """Return combinations (R, K) of images whose real inner products are those of a basis."""
-    gram = (images @ images.conj().T).real.astype(np.float64)
-    values, vectors = np.linalg.eigh(gram)
+    values, vectors = np.linalg.eigh(inner(images, images))
     some = values > 1e-6 * values[-1]
-    result: NDArray[np.complex64] = ((vectors[:, some] / np.sqrt(values[some])).T @ images).astype(np.complex64)
-    return result
+    return combined((vectors[:, some] / np.sqrt(values[some])).T, images)
 
 
 def leading_images(aligned: Coefficients) -> NDArray[np.complex64]:
     """Return the leading images (R, K) of aligned frames, those that are more than noise."""
     count, size = aligned.shape
-    values, vectors = np.linalg.eigh((aligned @ aligned.conj().T).real.astype(np.float64) / size)
+    values, vectors = np.linalg.eigh(inner(aligned, aligned) / size)
     above = values > (1 + np.sqrt(count / (2 * size))) ** 2 * 1.2
     above[-1] = True
     above[:-_MOST_IMAGES] = False
-    return _orthonormal((vectors[:, above].T @ aligned).astype(np.complex64))
+    return _orthonormal(combined(vectors[:, above].T, aligned))
 
 
 def _matched(
@@ -164,28 +173,32 @@ def _matched(
 
     With `together`, the frames have one shift in common, and the results have length 1.
     """
-    shape = (_coarse(band.shape[0]), _coarse(band.shape[1]))
-    row = np.where(band.ky < 0, np.round(band.ky * band.shape[0]) + shape[0], np.round(band.ky * band.shape[0]))
-    column = np.round(band.kx * band.shape[1]).astype(np.intp)
-    row = row.astype(np.intp)
-    within = [np.abs(_signed(n)) * (size / n) <= MOST * size for n, size in zip(shape, band.shape, strict=True)]
-    near: tuple[IndexArray, ...] = np.ix_(*[np.flatnonzero(axis) for axis in within])
+    shape = [_coarse(length) for length in band.shape]
+    reach = [int(MOST * length) for length in shape]
+    frequencies = [np.rint(k * band.shape[a]).astype(np.intp) for a, k in enumerate((band.ky, band.kx))]
+    places = np.ravel_multi_index((frequencies[0] % shape[0], frequencies[1]), (shape[0], shape[1] // 2 + 1))
+    # Moved by the largest shift, the correlation at all shifts that are looked for is one block.
+    turns = sum(k * (most / length) for k, most, length in zip(frequencies, reach, shape, strict=True))
+    conjugates = (images.conj() * np.exp(-2j * np.pi * turns)).astype(np.complex64)
     groups = [data] if together else data[:, None]
     shifts, scores = np.empty((len(groups), 2)), np.empty(len(groups))
-    transform = np.zeros((shape[0], shape[1] // 2 + 1), np.complex64)
-    for i, frames in enumerate(groups):
-        surface = np.zeros((near[0].size, near[1].size), np.float32)
-        for frame in frames:
-            for image in images:
-                transform[row, column] = frame * image.conj()
-                surface += fft.irfft2(transform, s=shape, workers=WORKERS, norm="forward")[near] ** 2
-        best = np.unravel_index(int(surface.argmax()), surface.shape)
-        for axis in (0, 1):
-            place = near[axis].ravel()[best[axis]]
-            shifts[i, axis] = _signed(shape[axis])[place] * band.shape[axis] / shape[axis]
-        freedom = len(frames) * len(images)
-        usual = float(np.median(surface)) / (freedom * (1 - 2 / (9 * freedom)) ** 3)
-        scores[i] = float(surface[best]) / max(usual, 1e-30)
+
+    def match(some: slice) -> None:
+        transform = np.zeros((shape[0], shape[1] // 2 + 1), np.complex64)
+        for i in range(len(groups))[some]:
+            surface = np.zeros([2 * most + 1 for most in reach], np.float32)
+            for product in (frame * image for frame in groups[i] for image in conjugates):
+                transform.ravel()[places] = product
+                along_y = fft.ifft(transform, axis=0, norm="forward", workers=1)[: len(surface)]
+                fit = fft.irfft(along_y, shape[1], axis=1, norm="forward", workers=1)[:, : surface.shape[1]]
+                surface += np.square(fit, out=fit)
+            best = np.unravel_index(int(surface.argmax()), surface.shape)
+            shifts[i] = [(best[a] - reach[a]) * band.shape[a] / shape[a] for a in (0, 1)]
+            freedom = len(groups[i]) * len(images)
+            usual = float(np.median(surface)) / (freedom * (1 - 2 / (9 * freedom)) ** 3)
+            scores[i] = float(surface[best]) / max(usual, 1e-30)
+
+    over_rows(match, (len(groups), len(images) * shape[0] * shape[1]))
     return shifts, scores
 
 
@@ -194,28 +207,24 @@ def _coarse(length: int) -> int:
     return int(fft.next_fast_len(max(4, -(-length // 2) + 2), real=True))
 
 
-def _signed(length: int) -> Float64Array:
-    return np.asarray(np.fft.fftfreq(length, 1 / length), dtype=np.float64)
-
-
 def refined(
     band: Band, data: Coefficients, images: NDArray[np.complex64], shifts: Float64Array, steps: int = 5
 ) -> Float64Array:
     """Improve each shift by itself, by Gauss-Newton steps towards the best fit of the images."""
     shifts = np.array(shifts, dtype=np.float64)
     wave = 2 * np.pi * np.stack([band.ky, band.kx])
-    slopes = [(k * images.conj()).astype(np.complex64) for k in wave]
+    slopes = [(1j * k * images).astype(np.complex64) for k in wave]
     # Inner products of the images with their own derivatives, and of those with each other.
-    first = [(images @ slope.T).imag.astype(np.float64) for slope in slopes]
-    second = [[((k * images) @ slope.T).real.astype(np.float64) for k in wave] for slope in slopes]
+    first = [inner(images, slope) for slope in slopes]
+    second = [[inner(other, slope) for other in slopes] for slope in slopes]
     for _ in range(steps):
-        aligned = data * phases(band, shifts)
-        amounts = (aligned @ images.conj().T).real.astype(np.float64)
+        aligned = _aligned(band, data, shifts)
+        amounts = inner(aligned, images)
         along = np.stack([amounts @ product for product in first], axis=1)
         normal = np.array([[((amounts @ second[a][b]) * amounts).sum(1) for a in (0, 1)] for b in (0, 1)])
         # What other amounts of the images explain is no shift.
         normal = np.moveaxis(normal, -1, 0) - np.einsum("ear,ebr->eab", along, along)
-        overlap = np.stack([(aligned @ slope.T).imag for slope in slopes], axis=1)
+        overlap = np.stack([inner(aligned, slope) for slope in slopes], axis=1)
         right = -np.einsum("ear,er->ea", overlap - along, amounts)
         size = np.trace(normal, axis1=1, axis2=2)[:, None, None]
         step = np.linalg.solve(normal + (1e-6 * size + 1e-12) * np.eye(2), right[..., None])[..., 0]

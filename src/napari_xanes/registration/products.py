@@ -1,0 +1,62 @@
+"""Sums over many coefficients as products of real matrices, in blocks.
+
+The real part of a product of complex matrices is the product of their real and imaginary parts side by side: half of
+the work, and the result is symmetric where it must be. Each block is summed in float32, all blocks in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes._typing import Float64Array
+from napari_xanes.registration.fourier import Coefficients
+
+_COLUMNS = 8192
+"""Coefficients of a block: those of 100 frames are a few megabytes."""
+
+
+def column_blocks(count: int) -> Iterator[slice]:
+    """Yield slices that cover so many coefficients, a few thousand each."""
+    for start in range(0, count, _COLUMNS):
+        yield slice(start, min(start + _COLUMNS, count))
+
+
+def as_real(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Return complex values (..., K) as real numbers (..., 2K)."""
+    return np.ascontiguousarray(values, np.complex64).view(np.float32)
+
+
+def inner(left: NDArray[Any], right: NDArray[Any]) -> Float64Array:
+    """Return the real parts (A, B) of the inner products of rows (A, K) and rows (B, K).
+
+    Those of ``inner(left, 1j * right)`` are the imaginary parts of the sums of ``left * right.conj()``.
+
+    Examples
+    --------
+    >>> rows = np.array([[1, 1j], [2, 2]], np.complex64)
+    >>> inner(rows, rows).tolist()
+    [[2.0, 2.0], [2.0, 8.0]]
+    """
+    one = as_real(left)
+    # Of a product with its own transpose, numpy computes only half.
+    other = one if left is right else as_real(right)
+    total = np.zeros((len(one), len(other)))
+    for block in column_blocks(one.shape[1]):
+        total += one[:, block] @ other[:, block].T
+    return total
+
+
+def combined(weights: Float64Array, rows: NDArray[Any]) -> Coefficients:
+    """Return combinations (A, K) of rows (B, K) with real weights (A, B)."""
+    result: Coefficients = (weights.astype(np.float32) @ as_real(rows)).view(np.complex64)
+    return result
+
+
+def energy(rows: NDArray[Any]) -> Float64Array:
+    """Return the sum of squares (E,) of each row (E, K)."""
+    real = as_real(rows)
+    return np.array([np.dot(row, row) for row in real], dtype=np.float64)
