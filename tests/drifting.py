@@ -75,3 +75,28 @@ def _texture(rng: np.random.Generator, size: int, scale: float) -> NDArray[np.fl
     field = ndimage.gaussian_filter(rng.standard_normal((size, size)), scale, mode="wrap")
     result: NDArray[np.float64] = field / field.std()
     return result
+
+
+def changing(
+    *,
+    seed: int = 0,
+    size: int = 64,
+    frames: int = 30,
+    every: int = 6,
+    photons: float = 2000.0,
+    drift: tuple[float, float] = (0.0, 0.0),
+) -> tuple[nx.SpectralStack, NDArray[np.float64]]:
+    """Return a stack whose image turns into another one within `every` frames, again and again, and its shifts."""
+    rng = np.random.default_rng(seed)
+    wide, margin = size + 32 + 2 * int(frames * max(drift)), 16 + int(frames * max(drift))
+    maps = [_texture(rng, wide, 2.0) for _ in range(frames // every + 2)]
+    shifts = np.cumsum(rng.normal(0, 0.4, (frames, 2)) + drift, axis=0)
+    shifts -= shifts.mean(axis=0)
+    data = np.empty((frames, size, size), np.float32)
+    for i in range(frames):
+        angle = 0.5 * np.pi * (i % every) / every
+        image = 0.5 + 0.08 * (np.cos(angle) * maps[i // every] + np.sin(angle) * maps[i // every + 1])
+        depth = np.fft.ifft2(ndimage.fourier_shift(np.fft.fft2(image), shifts[i])).real
+        counts = rng.poisson(photons * np.exp(-depth[margin : margin + size, margin : margin + size]))
+        data[i] = -np.log(counts / photons)
+    return nx.SpectralStack(data, np.linspace(8300.0, 8400.0, frames), "optical_depth"), shifts

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 from benchmarks.registration.cases import CASES, Drift, drifting
+from benchmarks.registration.methods import compare_methods
 from numpy.typing import NDArray
 
 import napari_xanes as nx
@@ -85,8 +86,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
     parser.add_argument("--cases", nargs="*", default=list(CASES))
     parser.add_argument("--no-rivals", action="store_true")
+    parser.add_argument("--methods", action="store_true", help="compare the methods of align instead")
     chosen = parser.parse_args()
     warnings.simplefilter("ignore", RuntimeWarning)
+    if chosen.methods:
+        compare_methods(size=chosen.size, frames=chosen.frames, seeds=chosen.seeds)
+        return
     for case in chosen.cases:
         for photons in chosen.photons:
             for seed in chosen.seeds:

@@ -20,8 +20,9 @@ from napari_xanes.noise import AmountNoise, PhotonNoise
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
 from napari_xanes.region_means import COVARIANCE_LENGTH
-from napari_xanes.registration.estimation import Estimate, estimate
+from napari_xanes.registration.estimation import Estimate
 from napari_xanes.registration.fourier import filled
+from napari_xanes.registration.methods import estimate_by
 from napari_xanes.registration.report import sentences, warnings_of
 from napari_xanes.registration.resampling import moved_back, noise_gain
 from napari_xanes.registry import estimated
@@ -48,6 +49,7 @@ def _fit(
     *,
     method: str,
     references: list[Spectrum] | None,
+    reference_energy: float | None,
     region: Any,
     shifts: Alignment | None,
     progress: Progress | None = None,
@@ -67,11 +69,40 @@ def _fit(
             f"shifts can't be found in {'a region' if box else 'images'} {size} pixels wide; "
             f"{_LEAST_SIZE} are the least: give them by shifts=..."
         )
-    spectra = None if references is None else _spectra(stack, references)
-    found = estimate(
-        lambda: _images(stack), stack.energy.size, (shape[0], shape[1]), spectra=spectra, box=box, progress=progress
+    _require_own(method, references=references, reference_energy=reference_energy)
+    found = estimate_by(
+        method,
+        lambda: _images(stack),
+        stack.energy.size,
+        (shape[0], shape[1]),
+        spectra=None if references is None else _spectra(stack, references),
+        frame=None if reference_energy is None else _frame_at(stack, reference_energy),
+        box=box,
+        progress=progress,
     )
     return {"shifts": _alignment(stack, found)}
+
+
+_OWN = {"references": ("joint",), "reference_energy": ("reference",)}
+"""Parameters that belong to some methods only."""
+
+
+def _require_own(method: str, **given: Any) -> None:
+    for name, value in given.items():
+        if value is not None and method not in _OWN[name]:
+            methods = " or ".join(repr(other) for other in _OWN[name])
+            raise ValueError(f"{name} is of use with method = {methods} only, not with {method!r}: leave it out")
+
+
+def _frame_at(stack: SpectralStack, energy: float) -> int:
+    """Return the number of the frame at an energy."""
+    nearest = int(np.abs(stack.energy - energy).argmin())
+    if not stack.energy.min() - 1 <= energy <= stack.energy.max() + 1:
+        raise ValueError(
+            f"reference_energy = {energy:g} eV lies outside of {stack.name!r}, which covers {stack.energy.min():g} to "
+            f"{stack.energy.max():g} eV"
+        )
+    return nearest
 
 
 def _require_absorption(stack: SpectralStack) -> None:
@@ -161,26 +192,33 @@ def align(
     stack: SpectralStack,
     /,
     *,
-    method: Literal["joint"] = "joint",
+    method: Literal["joint", "pairwise", "reference"] = "joint",
     references: OptionalReferences = None,
+    reference_energy: Annotated[float | None, Param(unit="eV", auto="the frame that tells most")] = None,
     region: Region = None,
     shifts: Shifts = None,
     progress: Progress | None = None,
 ) -> SpectralStack:
     """Align the frames of a sample that drifts, with an error for each shift.
 
-    All shifts are found at once: the stack is taken as a few spectra times maps that move, and a pattern that stays
-    with the detector. So frames of inverted or of weak contrast are aligned, too.
+    By default all shifts are found at once: the stack is taken as a few spectra times maps that move, and a pattern
+    that stays with the detector. So frames of inverted or of weak contrast are aligned, too.
 
     Parameters
     ----------
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
         Optical depth, fluorescence or normalized. Counts become optical depth first, because flats stay with the
         detector. All slices of a volume move together.
-    method : {"joint"}
-        How the shifts are found.
+    method : {"joint", "pairwise", "reference"}
+        How the shifts are found: "joint" all at once, as above; "pairwise" by correlations of all pairs of frames and
+        least squares, for samples that change so much that no few spectra describe them; "reference" by correlation of
+        each frame with one of them, which is quick, and plain where all frames look alike. Patterns that stay with the
+        detector hold frames in all methods but "joint".
     references : list of Spectrum, optional
-        Spectra of what the sample holds; a constant is added. By default the leading spectra of the stack.
+        For "joint": spectra of what the sample holds; a constant is added. By default the leading spectra of the stack.
+    reference_energy : float, optional
+        For "reference": the energy in eV of the frame with which the others are compared. By default the one whose
+        structures stand out most from its noise, unless it shows something else than most frames do.
     region : box (y0, y1, x0, x1) in pixels, or mask of shape (Y, X), optional
         Part of the image in which the shifts are found: the smallest box around it. By default the whole image.
     shifts : list of pairs (dy, dx), Alignment, or path of a CSV file, optional
@@ -197,8 +235,8 @@ def align(
     ------
     ValueError
         If the stack holds counts or transmission, has a single frame, a frame without a finite value, or images of
-        fewer than 16 pixels; if no two frames show the same; or if the given shifts do not fit the frames or are larger
-        than the image.
+        fewer than 16 pixels; if no two frames show the same; if a parameter is given that belongs to another method; or
+        if the given shifts do not fit the frames or are larger than the image.
 
     Examples
     --------
