@@ -45,6 +45,7 @@ bench: .venv/tested
 pictures: .venv/tested
 	$(BIN)/python docs/make_pictures.py
 	$(BIN)/python docs/figures.py
+	$(BIN)/python docs/align_figures.py
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

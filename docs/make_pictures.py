@@ -13,6 +13,7 @@ HERE = Path(__file__).parent / "pictures"
 os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")  # not the user's own settings
 
 import numpy as np  # noqa: E402
+from align_figures import stacks  # noqa: E402
 
 from napari_xanes.gui.layers import stack_to_layer  # noqa: E402
 from napari_xanes.gui.screenshot import open_docks, settle, wait_until  # noqa: E402
@@ -54,6 +55,7 @@ def main() -> None:
         denoise_dock(theme)
         theory_docks(theme)
         card(theme)
+        drift(theme)
 
 
 def card(theme: str) -> None:
@@ -77,6 +79,27 @@ def card(theme: str) -> None:
     prepare.card.resize(380, 860)
     settle()
     prepare.card.grab().save(str(HERE / f"card-{theme}.png"))
+    viewer.close()
+
+
+def drift(theme: str) -> None:
+    """The drift of a particle in the Prepare dock; one frame shows nothing."""
+    import napari
+
+    stack = stacks(96)[1]
+    stack.data[28] = np.random.default_rng(0).normal(0.3, 0.1, stack.shape[1:])
+    viewer = napari.Viewer()
+    viewer.window.resize(1366, 1000)
+    viewer.theme = theme
+    data, keywords, _kind = stack_to_layer(stack)
+    viewer.add_image(data, **keywords)
+    prepare = viewer.window.add_plugin_dock_widget("napari-xanes", "Prepare")[1]
+    prepare.runner.methods.setCurrentIndex(prepare.runner.methods.findData("align"))
+    prepare.runner.start()
+    wait_until(lambda: not prepare.runner.job.running)
+    viewer.dims.set_current_step(0, 12)
+    settle(1.0)
+    prepare.grab().save(str(HERE / f"drift-{theme}.png"))
     viewer.close()
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from napari_xanes import SpectralStack, Spectrum
+from napari_xanes.alignment import Alignment
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -105,6 +106,17 @@ def stack(rng: np.random.Generator) -> SpectralStack:
     references = [Spectrum("low", energy, edge, 2), Spectrum("high", energy, np.roll(edge, 2))]
     metadata = {"name": "particle", "references": references}
     return SpectralStack(data.astype(np.float32), energy, "optical_depth", 0.05, metadata=metadata)
+
+
+@pytest.fixture
+def shifts(stack: SpectralStack, rng: np.random.Generator) -> Alignment:
+    """Return shifts of the stack's frames: frame 7 shows nothing, frame 12 holds something else."""
+    frames = stack.energy.size
+    sigma, residual = np.full((frames, 2), 0.02), np.ones(frames)
+    sigma[7], residual[7], residual[12] = np.nan, np.nan, 4.2
+    outliers = np.isin(np.arange(frames), (7, 12))
+    report = "29 of 30 frames are aligned\nthe errors are .02 pixels\nthe frames at 8345 eV hold something else"
+    return Alignment(rng.normal(0, 0.5, (frames, 2)), sigma, residual, outliers, stack.energy, report=report)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -11,6 +11,7 @@ from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.layers import stack_of, stack_to_layer
 from napari_xanes.gui.prepare.card import StackCard
+from napari_xanes.gui.prepare.result import STEPS_WITH_RESULT, StepResult
 from napari_xanes.gui.prepare.stack_selector import StackSelector
 from napari_xanes.gui.running.runner import Runner
 from napari_xanes.ops import OPERATIONS
@@ -35,6 +36,8 @@ class PrepareDock(QWidget):
         self.runner = Runner(viewer, OPERATIONS, run_text="Apply to stack", method_label="step")
         self._history = QLabel()
         self._history.setWordWrap(True)
+        self.result = StepResult(viewer)
+        self.runner.add_tab("result", self.result)
         self.runner.add_tab("history", self._history)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -52,8 +55,19 @@ class PrepareDock(QWidget):
         layout.addWidget(self.runner)
         self.runner.finished.connect(self._show)
         DropTarget(self, viewer)
+        self.result.step_requested.connect(self.runner.start_step)
         self.runner.stacks.layer_changed.connect(self._show_history)
         self._show_history()
+
+    def showEvent(self, event: Any) -> None:
+        """Follow the window."""
+        super().showEvent(event)
+        self.result.start()
+
+    def hideEvent(self, event: Any) -> None:
+        """Follow it no longer."""
+        self.result.stop()
+        super().hideEvent(event)
 
     def open_card(self) -> None:
         """Open the card of the chosen stack."""
@@ -66,10 +80,13 @@ class PrepareDock(QWidget):
         self.runner.warn(stack.metadata)
         data, keywords, _kind = stack_to_layer(stack)
         self._viewer.add_image(data, **keywords)
+        if stack.history and stack.history[-1].name in STEPS_WITH_RESULT:
+            self.runner.show_tab("result")
 
     def _show_history(self) -> None:
         layer = self.runner.stacks.layer()
         self.card_button.setEnabled(layer is not None)
         steps = stack_of(layer).history if layer is not None else ()
+        self.result.show_layer(layer)
         names = [f"{i}. {step.name.replace('_', ' ')}" for i, step in enumerate(steps, start=1)]
         self._history.setText("Done so far: " + ", ".join(names) if names else "")

@@ -29,24 +29,19 @@ from napari_xanes.gui.forms.viewer_fields import suggest_libraries, viewer_field
 from napari_xanes.gui.job import Job
 from napari_xanes.gui.layers import is_stack, stack_of
 from napari_xanes.gui.references.reference_set import references_of
+from napari_xanes.gui.running.preparing import run_after
 from napari_xanes.gui.wording import is_about, time_left
 from napari_xanes.history import Step
-from napari_xanes.progress import part
-from napari_xanes.recipe import run
 from napari_xanes.registry import Method
 
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-    from napari_xanes.parameter_map import MapSet
-    from napari_xanes.progress import Progress
     from napari_xanes.stack import SpectralStack
 
-_SHARE_BEFORE = 0.2
-"""Share of the progress bar for the preparing steps, which are quick."""
-
 StepsBefore = Callable[["SpectralStack"], list[Step]]
+OnResult = Callable[["SpectralStack | None", Any], None]
 
 
 class Runner(QWidget):
@@ -68,8 +63,6 @@ class Runner(QWidget):
         Returns whether to offer a layer.
     require : callable
         Raises a ValueError if a step is not possible for a stack; called before the preparing steps run.
-    parent : QWidget, optional
-        Parent widget.
 
     Signals
     -------
@@ -92,14 +85,13 @@ class Runner(QWidget):
         method_label: str = "method",
         qualifies: Callable[[Layer], bool] = is_stack,
         require: Callable[[SpectralStack, Step], None] = lambda stack, step: None,
-        parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         attach_energy(viewer)
         self._viewer, self._registry, self._steps_before, self._require = viewer, registry, steps_before, require
         self._forms: dict[str, Form] = {}
         self.source: Layer | None = None
-        self._on_result: Callable[[SpectralStack | None, Any], None] = self._emit_results
+        self._on_result: OnResult = self._emit_results
         self._start_time = 0.0
         self.job = Job(self)
         self.stacks = LayerBox(viewer, qualifies)
@@ -230,7 +222,7 @@ class Runner(QWidget):
         self,
         title: str,
         steps_before: StepsBefore,
-        on_result: Callable[[SpectralStack | None, Any], None],
+        on_result: OnResult,
         part_of: Callable[[SpectralStack], SpectralStack] = lambda stack: stack,
     ) -> None:
         """Run the method on the chosen layer in a worker thread; `source` is set to the layer.
@@ -263,24 +255,31 @@ class Runner(QWidget):
         except ValueError as error:
             self._failed(error)
             return
-        steps = steps_before(stack)
+        self._begin(f"{title}: {self.methods.currentText()}", layer, stack, steps_before(stack), step, on_result)
 
-        def work(progress: Progress) -> tuple[SpectralStack | None, SpectralStack | MapSet]:
-            progress(0.0, "starting")
-            share = _SHARE_BEFORE if steps else 0.0
-            ready = run(steps, stack, progress=part(progress, 0.0, share)) if steps else stack
-            result = run([step], ready, progress=part(progress, share, 1.0))
-            return ready if steps else None, result
+    def start_step(self, title: str, layer: Layer, step: Step) -> None:
+        """Run a step on a layer in a worker thread, with parameters that are not those of the form."""
+        if not self.job.running:
+            self._begin(title, layer, stack_of(layer), [], step, self._emit_results)
 
+    def _begin(
+        self,
+        title: str,
+        layer: Layer,
+        stack: SpectralStack,
+        steps: list[Step],
+        step: Step,
+        on_result: OnResult,
+    ) -> None:
         self.source, self._on_result, self._start_time = layer, on_result, monotonic()
-        self.job.start(work, f"{title}: {self.methods.currentText()}")
+        self.job.start(lambda progress: run_after(steps, step, stack, progress), title)
         self._bar.setValue(0)
         self._show_state()
 
-    def _done(self, results: tuple[SpectralStack | None, SpectralStack | MapSet]) -> None:
+    def _done(self, results: tuple[SpectralStack | None, Any]) -> None:
         self._on_result(*results)
 
-    def _emit_results(self, ready: SpectralStack | None, result: SpectralStack | MapSet) -> None:
+    def _emit_results(self, ready: SpectralStack | None, result: Any) -> None:
         if ready is not None:
             self.prepared.emit(ready)
         self.finished.emit(result)

@@ -1,0 +1,127 @@
+"""What a step did to the chosen stack: the drift of `align`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+
+from napari_xanes.alignment import Alignment
+from napari_xanes.gui.dock_layout import EMPTY_STATE, wrapping_label
+from napari_xanes.gui.energy import attach_energy, current_step, go_to_step
+from napari_xanes.gui.layers import is_stack, stack_of
+from napari_xanes.gui.prepare.drift import before_align, drift_of
+from napari_xanes.gui.prepare.drift_view import DriftView
+from napari_xanes.history import Step
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+STEPS_WITH_RESULT = ("align",)
+"""Steps that have something to show."""
+
+_NOTHING = "No step of this stack has more to show. align shows its drift here."
+_GONE = "The stack before align is not in the window: open it, or align it, to align it with these shifts"
+_LATER = "Other steps followed align: choose the layer that align made"
+
+
+class StepResult(QWidget):
+    """Shows what steps found about the chosen stack, and follows the frame that the window shows.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer with the layers.
+
+    Signals
+    -------
+    step_requested : str, Layer, Step
+        The user wants this step run on this layer, under this title.
+    """
+
+    step_requested = Signal(str, object, object)
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._layer: Layer | None = None
+        self.empty, self.drift = wrapping_label(EMPTY_STATE), DriftView()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.empty)
+        layout.addWidget(self.drift, 1)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self.drift.hide()
+        self.drift.frame_requested.connect(self._go_to)
+        self.drift.align_requested.connect(self._align)
+
+    def start(self) -> None:
+        """Follow the frame, the layers and the theme of the viewer."""
+        attach_energy(self._viewer).step_changed.connect(self._follow)
+        self._viewer.events.theme.connect(self._on_theme)
+        for event in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
+            event.connect(self._on_layers)
+        self._on_theme()
+        self._on_layers()
+        self._follow()
+
+    def stop(self) -> None:
+        """Follow them no longer: a hidden panel draws nothing."""
+        attach_energy(self._viewer).step_changed.disconnect(self._follow)
+        self._viewer.events.theme.disconnect(self._on_theme)
+        for event in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
+            event.disconnect(self._on_layers)
+
+    def show_layer(self, layer: Layer | None) -> None:
+        """Show what is known about the stack of a layer."""
+        self._layer = layer
+        drift = None if layer is None else drift_of(stack_of(layer))
+        self.drift.setVisible(drift is not None)
+        self.drift.show_drift(drift, "" if layer is None or drift is None else self._why_not(layer))
+        self.empty.setVisible(drift is None)
+        self.empty.setText(EMPTY_STATE if layer is None else _NOTHING)
+        self._follow()
+
+    def _why_not(self, layer: Layer) -> str:
+        """Return why a layer can't be aligned again."""
+        if before_align(layer.metadata["xanes"]["history"]) is None:
+            return _LATER
+        return "" if self._unaligned(layer) is not None else _GONE
+
+    def _unaligned(self, layer: Layer) -> Layer | None:
+        """Return the layer of the stack before align: of the same file and steps, with the same frames."""
+        xanes = layer.metadata["xanes"]
+        steps = before_align(xanes["history"])
+        for other in reversed(self._viewer.layers):
+            if other is layer or not is_stack(other):
+                continue
+            theirs = other.metadata["xanes"]
+            same = theirs["history"] == steps and theirs["source"] == xanes["source"]
+            same = same and theirs["metadata"].get("name") == xanes["metadata"].get("name")
+            if same and other.data.shape == layer.data.shape:
+                return other
+        return None
+
+    def _align(self, shifts: Alignment) -> None:
+        """Align the stack that this one was made of with other shifts."""
+        before = None if self._layer is None or self._layer not in self._viewer.layers else self._unaligned(self._layer)
+        if before is not None:
+            self.step_requested.emit("Align again", before, Step("align", {"shifts": shifts}))
+
+    def _go_to(self, frame: int) -> None:
+        if self._layer is not None and self._layer in self._viewer.layers:
+            go_to_step(self._viewer, self._layer, frame)
+
+    def _follow(self, _step: int = 0) -> None:
+        if self._layer is not None and self._layer in self._viewer.layers and self.drift.drift is not None:
+            self.drift.show_frame(current_step(self._viewer, self._layer))
+
+    def _on_layers(self, event: Any = None) -> None:
+        """See whether the stack before align is there."""
+        if self._layer is not None and self._layer in self._viewer.layers and self.drift.drift is not None:
+            self.drift.show_drift(self.drift.drift, self._why_not(self._layer))
+
+    def _on_theme(self, event: Any = None) -> None:
+        self.drift.plot.set_theme(self._viewer.theme)

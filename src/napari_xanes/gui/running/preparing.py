@@ -1,0 +1,24 @@
+"""Run a step after the steps that prepare its stack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_xanes.history import Step
+from napari_xanes.progress import Progress, part
+from napari_xanes.recipe import run
+from napari_xanes.stack import SpectralStack
+
+_SHARE_BEFORE = 0.2
+"""Share of the progress bar for the preparing steps, which are quick."""
+
+
+def run_after(
+    steps: list[Step], step: Step, stack: SpectralStack, progress: Progress
+) -> tuple[SpectralStack | None, Any]:
+    """Return the stack after some steps (None if there are none), and the result of one more step on it."""
+    progress(0.0, "starting")
+    share = _SHARE_BEFORE if steps else 0.0
+    ready = run(steps, stack, progress=part(progress, 0.0, share)) if steps else stack
+    result = run([step], ready, progress=part(progress, share, 1.0))
+    return ready if steps else None, result
