@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_xanes.region_means import region_mean
     from napari_xanes.spectrum import Spectrum
     from napari_xanes.stack import SpectralStack
+    from napari_xanes.stitching.joining import stitch
 
 __all__ = [
     "Alignment",
@@ -45,6 +46,7 @@ __all__ = [
     "region_mean",
     "run",
     "sample",
+    "stitch",
     "theory",
     "write",
     "write_shifts",
@@ -61,6 +63,7 @@ _HOMES = {
     "region_means": ("region_mean",),
     "spectrum": ("Spectrum",),
     "stack": ("SpectralStack",),
+    "stitching.joining": ("stitch",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

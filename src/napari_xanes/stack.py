@@ -21,6 +21,7 @@ from napari_xanes.masked_values import nan_for_masked
 from napari_xanes.noise import Noise, PhotonNoise, as_noise
 from napari_xanes.parameter_map import checked_pixel_size
 from napari_xanes.scaling import as_scaling
+from napari_xanes.seams import as_stitching
 from napari_xanes.spectrum import checked_energy
 
 Quantity = Literal["counts", "transmission", "optical_depth", "fluorescence", "normalized", "scaled", "derivative"]
@@ -112,6 +113,8 @@ class SpectralStack:
         metadata = {name: nan_for_masked(value) for name, value in self.metadata.items()}
         if "align" in metadata:
             metadata["align"] = as_alignment(metadata["align"], energy.size)
+        if "stitch" in metadata:
+            metadata["stitch"] = as_stitching(metadata["stitch"], energy.size)
         object.__setattr__(self, "metadata", FrozenMapping(metadata))
 
     @property

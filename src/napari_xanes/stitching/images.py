@@ -1,0 +1,84 @@
+"""Images of stacks that tell where they lie, and the noise of frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_xanes._typing import Float32Array
+from napari_xanes.noise import AmountNoise, PhotonNoise
+from napari_xanes.stack import SpectralStack
+
+MOST_FRAMES = 12
+"""Most frames that are read to compare two stacks: more take long and tell what is known already."""
+
+_SECOND_DIFFERENCES = np.outer([1, -2, 1], [1, -2, 1])
+
+
+def flat_image(stack: SpectralStack, frame: int) -> Float32Array:
+    """Return a frame (Y, X); of a volume the mean of its slices."""
+    image = np.asarray(stack.data[frame], dtype=np.float32)
+    if image.ndim == 2:
+        return image
+    count = np.isfinite(image).sum(axis=0)
+    total = np.nansum(image, axis=0, dtype=np.float64)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+
+
+def mean_image(stack: SpectralStack, frames: Sequence[int]) -> Float32Array:
+    """Return the mean (Y, X) of some frames; a pixel that lacks a value in one has none."""
+    total = np.zeros(stack.shape[-2:])
+    for frame in frames:
+        total += flat_image(stack, frame)
+    return (total / len(frames)).astype(np.float32)
+
+
+def spread_over(frames: Sequence[Any], most: int = MOST_FRAMES) -> list[Any]:
+    """Return at most so many of some frames, evenly spread."""
+    if len(frames) <= most:
+        return list(frames)
+    return [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, most).round().astype(int))]
+
+
+def tile_images(stack: SpectralStack) -> Float32Array:
+    """Return the mean over the energies, and the change from the first to the last third of them: (2, Y, X).
+
+    The change shows what absorbs at the edge, also where the mean does not.
+    """
+    count = stack.energy.size
+    frames = spread_over(range(count), 3 * MOST_FRAMES)
+    mean = mean_image(stack, frames)
+    if count < 3:
+        return mean[None]
+    third = max(1, len(frames) // 3)
+    return np.array([mean, mean_image(stack, frames[-third:]) - mean_image(stack, frames[:third])])
+
+
+def variance_of(stack: SpectralStack, frame: int, image: Float32Array) -> float:
+    """Return the mean variance of the noise in a frame: by the error model of the stack, or from the image itself."""
+    noise, size = stack.noise, int(np.prod(stack.shape[1:]))
+    pixels = slice(0, size)
+    if isinstance(noise, PhotonNoise | AmountNoise):
+        part = noise.isel(slice(frame, frame + 1), (slice(None),) * (len(stack.shape) - 1))
+        if isinstance(part, PhotonNoise):
+            depth = np.asarray(stack.data[frame], np.float32).reshape(1, size)
+            values = part.variance(depth, pixels)
+        else:
+            values = part.sigma(pixels) ** 2
+        found = float(np.nanmedian(values))
+        if np.isfinite(found) and found > 0:
+            return found / (stack.shape[1] if len(stack.shape) == 4 else 1)
+    return _white_noise(image) ** 2
+
+
+def _white_noise(image: NDArray[np.floating]) -> float:
+    """Return the standard deviation of the noise from second differences (Immerkær, CVIU 64 (1996) 300)."""
+    differences = ndimage.convolve(image.astype(np.float64), _SECOND_DIFFERENCES)[1:-1, 1:-1]
+    differences = differences[np.isfinite(differences)]
+    if not differences.size:
+        return 0.0
+    return float(np.median(np.abs(differences)) / 0.6745 / 6)

@@ -1,0 +1,100 @@
+"""What a joined stack says of its parts: files, steps, exposures, contents, warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from napari_xanes.corrections import Corrections
+from napari_xanes.region_means import COVARIANCE_LENGTH, SHARED_ENERGIES
+from napari_xanes.stack import SpectralStack
+from napari_xanes.stitching.blending import Plan
+from napari_xanes.stitching.inputs import Frame
+
+
+def source_of(stack: SpectralStack, name: str) -> dict[str, Any]:
+    """Return where a stack comes from, as plain values."""
+    plain: dict[str, Any] = {
+        "name": name,
+        "shape": list(stack.shape),
+        "energies": [float(stack.energy[0]), float(stack.energy[-1])],
+        "steps": [step.to_plain(exact=True) for step in stack.history],
+    }
+    return plain if stack.source is None else plain | stack.source.to_plain()
+
+
+_OF_ONE_STACK = ("name", "noise", "warnings", "notes", "contents", "align", "denoise", "stitch", "files")
+"""Metadata that belong to one stack, or are joined in a way of their own."""
+
+
+def joined_metadata(
+    stacks: Sequence[SpectralStack],
+    names: Sequence[str],
+    frames: Sequence[Frame],
+    plan: Plan,
+    noise: Any,
+    told: Sequence[str],
+) -> dict[str, Any]:
+    """Return what all stacks say alike, and what is joined: warnings, contents, exposures, noise."""
+    first = stacks[0].metadata
+    left_out = {*_OF_ONE_STACK, *Corrections._names(), COVARIANCE_LENGTH, SHARED_ENERGIES}
+    kept = {
+        key: value
+        for key, value in first.items()
+        if key not in left_out and all(_alike(value, stack.metadata.get(key)) for stack in stacks[1:])
+    }
+    for key in ("element", "edge"):
+        known = [stack.metadata[key] for stack in stacks if stack.metadata.get(key)]
+        kept |= {key: known[0]} if known else {}
+    gain = min(plan.gain(k) for k in range(len(stacks)))
+    length = max(float(stack.metadata.get(COVARIANCE_LENGTH, 1.0)) for stack in stacks)
+    if gain < 1 or length > 1:
+        kept[COVARIANCE_LENGTH] = float(np.hypot(np.sqrt(1 / gain), length - 1.0))
+    if any(stack.metadata.get(SHARED_ENERGIES) for stack in stacks):
+        kept[SHARED_ENERGIES] = True
+    if noise is not None:
+        kept["noise"] = noise
+    exposures = _exposures(stacks, frames)
+    kept |= {} if exposures is None else {"exposure": exposures}
+    earlier = [
+        f"{name}: {text}"
+        for stack, name in zip(stacks, names, strict=True)
+        for text in stack.metadata.get("warnings", ())
+    ]
+    contents = [
+        replace(use, file=f"{name}: {use.file}" if use.file else name)
+        if hasattr(use, "file")
+        else {**use, "file": name}
+        for stack, name in zip(stacks, names, strict=True)
+        for use in stack.metadata.get("contents", ())
+    ]
+    kept |= {"contents": tuple(contents)} if contents else {}
+    warnings = [*(f"stitch: {text}" for text in told), *earlier]
+    kept |= {"warnings": warnings} if warnings else {}
+    return kept | {"name": " + ".join(names) if len(names) < 4 else f"{names[0]} + {len(names) - 1} more"}
+
+
+def _exposures(stacks: Sequence[SpectralStack], frames: Sequence[Frame]) -> Any:
+    """Return the exposure of each frame in s, the sum where several were averaged; None if one does not say it."""
+    each = [stack.corrections.exposure for stack in stacks]
+    if any(value is None for value in each):
+        return None
+    of = [np.broadcast_to(np.asarray(v, float), s.energy.shape) for v, s in zip(each, stacks, strict=True)]
+    if all(len(frame.made_from) == len(stacks) for frame in frames):
+        return each[0] if all(_alike(each[0], value) for value in each[1:]) else None
+    return np.array([sum(of[k][m] for k, m in frame.made_from) for frame in frames])
+
+
+def _alike(first: Any, second: Any) -> bool:
+    """Whether two values of metadata are the same."""
+    if second is None or type(first) is not type(second):
+        return False
+    if hasattr(first, "shape"):
+        return np.shape(first) == np.shape(second) and isinstance(first, np.ndarray) and np.array_equal(first, second)
+    try:
+        return bool(first == second)
+    except ValueError:
+        return False

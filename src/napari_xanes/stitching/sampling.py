@@ -1,0 +1,130 @@
+"""Values of two stacks at the same energies and places, where both lie on a common grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from napari_xanes._typing import Float32Array, Float64Array
+from napari_xanes.registration.overlap import boxes
+from napari_xanes.registration.resampling import moved_back, noise_gain
+from napari_xanes.stack import SpectralStack
+from napari_xanes.stitching.images import flat_image, spread_over, variance_of
+from napari_xanes.stitching.inputs import common_frames
+
+_AT_THE_END = 3
+"""Frames from which a segment is extrapolated to the next one."""
+
+_WHOLE = 1e-3
+"""Fraction of a pixel below which nothing is resampled."""
+
+
+class Values(NamedTuple):
+    """Values (F, Y, X) of two stacks, the variances of their noise, and whether energies had to be interpolated."""
+
+    first: Float32Array
+    second: Float32Array
+    noise: tuple[float, float]
+    interpolated: bool
+
+
+def values_of(first: SpectralStack, second: SpectralStack, offset: Float64Array, tolerance: float) -> Values | None:
+    """Return what two stacks have in the same places at the same energies; None without any.
+
+    Parameters
+    ----------
+    first, second : SpectralStack
+        The stacks.
+    offset : ndarray, shape (2,)
+        Where the first pixel of the second lies on the first, in pixels.
+    tolerance : float
+        Energies that differ by less, in eV, are one. Without such, the first is interpolated between its energies.
+    """
+    whole = np.round(offset).astype(int)
+    found = boxes(first.shape[-2:], second.shape[-2:], whole)  # type: ignore[arg-type]
+    if found is None:
+        return None
+    # Each is moved by half of the way, so that both are equally smooth.
+    half = 0.5 * (offset - whole)
+    half = np.where(np.abs(half) < _WHOLE / 2, 0.0, half)
+    pairs = spread_over([(((m, 1.0),), n) for m, n in common_frames(first, second, tolerance)])
+    interpolated = not pairs
+    if interpolated:
+        pairs = spread_over(_between(first, second))
+    if not pairs:
+        return None
+    mine, other, noise = [], [], []
+    for weights, n in pairs:
+        images = [flat_image(first, m) for m, _ in weights]
+        mean = np.zeros(first.shape[-2:], np.float32)
+        for (_, w), image in zip(weights, images, strict=True):
+            mean += np.float32(w) * image
+        there = flat_image(second, n)
+        variance = sum(w**2 * variance_of(first, m, image) for (m, w), image in zip(weights, images, strict=True))
+        noise.append((variance * noise_gain(half), variance_of(second, n, there) * noise_gain(half)))
+        mine.append(moved_back(mean, half)[found[0]] if half.any() else mean[found[0]])
+        other.append(moved_back(there, -half)[found[1]] if half.any() else there[found[1]])
+    variances = np.mean(noise, axis=0)
+    return Values(
+        np.array(mine, np.float32),
+        np.array(other, np.float32),
+        (float(variances[0]), float(variances[1])),
+        interpolated,
+    )
+
+
+def _between(first: SpectralStack, second: SpectralStack) -> list[tuple[tuple[tuple[int, float], ...], int]]:
+    """Return frames of the second that lie between two energies of the first, with what these two weigh."""
+    pairs: list[tuple[tuple[tuple[int, float], ...], int]] = []
+    for n, energy in enumerate(second.energy):
+        m = int(np.searchsorted(first.energy, energy)) - 1
+        if 0 <= m < first.energy.size - 1:
+            share = float((energy - first.energy[m]) / (first.energy[m + 1] - first.energy[m]))
+            pairs.append((((m, 1 - share), (m + 1, share)), n))
+    return pairs
+
+
+class Gap(NamedTuple):
+    """What lies between two segments without a common energy.
+
+    ``width`` in eV; ``usual``, the largest step of both in eV; ``step``, by how much the mean of the second lies below
+    that of the first, both extrapolated to the middle of the gap; ``change``, by how much neighbouring frames differ.
+    """
+
+    width: float
+    usual: float
+    step: float
+    change: float
+
+
+def gap_between(first: SpectralStack, second: SpectralStack, offset: Float64Array) -> Gap | None:
+    """Return what lies between two segments; None if they share a range of energies."""
+    lower_is_first = first.energy[0] < second.energy[0]
+    lower, upper = (first, second) if lower_is_first else (second, first)
+    width = float(upper.energy[0] - lower.energy[-1])
+    if width <= 0:
+        return None
+    found = boxes(first.shape[-2:], second.shape[-2:], np.round(offset).astype(int))  # type: ignore[arg-type]
+    if found is None:
+        return None
+    middle = 0.5 * (lower.energy[-1] + upper.energy[0])
+    ends, changes = [], []
+    boxes_of = found if lower_is_first else found[::-1]
+    frames_of = (range(lower.energy.size)[-_AT_THE_END:], range(upper.energy.size)[:_AT_THE_END])
+    for stack, box, frames in zip((lower, upper), boxes_of, frames_of, strict=True):
+        means = np.array([np.nanmean(flat_image(stack, m)[box], dtype=np.float64) for m in frames])
+        energy = stack.energy[list(frames)]
+        slope = np.polyfit(energy - middle, means, 1) if means.size > 1 else np.array([0.0, means[0]])
+        ends.append(float(slope[1]))
+        changes.append(float(np.abs(np.diff(means)).max(initial=0.0)))
+    step = ends[0] - ends[1] if lower_is_first else ends[1] - ends[0]
+    usual = max([float(np.diff(s.energy).max()) for s in (lower, upper) if s.energy.size > 1], default=width)
+    return Gap(width, usual, step, max(changes))
+
+
+def frame_variance(stack: SpectralStack, frames: Sequence[int]) -> float:
+    """Return the usual variance of the noise in some frames."""
+    some = spread_over(list(frames), 6)
+    return float(np.mean([variance_of(stack, m, flat_image(stack, m)) for m in some]))
