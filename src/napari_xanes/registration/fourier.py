@@ -14,6 +14,7 @@ from scipy import fft, ndimage
 from napari_xanes._typing import Float32Array, Float64Array, IndexArray
 from napari_xanes.blocks import on_threads, single_threaded_blas
 from napari_xanes.progress import Progress
+from napari_xanes.registration.background import SmoothPart
 
 Coefficients = NDArray[np.complex64]
 """Shape (E, K): K coefficients of each frame."""
@@ -169,7 +170,7 @@ def coefficients(
     shifts: Float64Array,
     progress: Progress | None = None,
 ) -> tuple[Coefficients, Float64Array]:
-    """Transform frames inside the window that moves with their content.
+    """Transform frames without their smooth part inside the window that moves with their content.
 
     Parameters
     ----------
@@ -198,6 +199,7 @@ def coefficients(
     ky, kx = np.fft.fftfreq(band.shape[0])[:, None], np.fft.rfftfreq(band.shape[1])[None]
     corner = np.flatnonzero(np.hypot(ky, kx) > 0.5)
     places = band.row * kx.size + band.column
+    smooth = SmoothPart.of(band.shape, band.ky, band.kx)
 
     def transformed(item: tuple[int, Float32Array]) -> float:
         i, frame = item
@@ -206,10 +208,13 @@ def coefficients(
         total = float(rows.sum(dtype=float) * columns.sum(dtype=float))
         mean = np.float32(rows @ frame @ columns / total) if total else np.float32(0)
         seen = frame - mean
+        blurred = smooth.transformed(seen, rows, columns)
         seen *= rows[:, None]
         seen *= columns
         transform = fft.rfft2(seen, workers=1, overwrite_x=True).ravel()
-        np.multiply(transform[places], np.float32(1 / np.sqrt(max(energy, 1e-30))), out=out[i])
+        kept = transform[places]
+        kept[smooth.some] -= blurred
+        np.multiply(kept, np.float32(1 / np.sqrt(max(energy, 1e-30))), out=out[i])
         noise[i] = np.median(_squares(transform[corner])) / np.log(2) / max(energy, 1e-30)
         return (i + 1) / count
 
