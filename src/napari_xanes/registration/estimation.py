@@ -36,9 +36,9 @@ _START_HIGHEST = 0.25
 _MOST_AT_START, _MOST = 16_000, 150_000
 """Most coefficients of a frame: of large images, more would take long and tell what is known already."""
 
-_ROUNDS, _STEPS, _PASSES = 4, 15, 3
-_SAME_PLACE = 0.05
-"""Pixels by which a window may be off: it fades out over many more."""
+_ROUNDS, _STEPS, _PASSES = 4, 15, 6
+_SAME_PLACE, _SAME = 0.02, 0.5
+"""Pixels, and standard errors, by which a window may be off: what its borders cut holds frames a little."""
 
 
 @dataclass(frozen=True)
@@ -115,12 +115,13 @@ def estimate(
     for i in range(_PASSES):
         # The window moves with the sample; with better shifts, it is in a better place.
         before = shifts
-        data, noise, share = whitened(frames, band, shifts, found, box, part(progress, 0.4 + 0.2 * i, 0.5 + 0.2 * i))
+        data, noise, share = whitened(frames, band, shifts, found, box, part(progress, 0.4 + 0.1 * i, 0.45 + 0.1 * i))
         # What the model leaves counts as noise, too: lines that jitter, an edge that is no low-rank one.
         scale[found] *= np.clip(result.residual, 0.5, 10.0)
         data /= scale.astype(np.float32)[:, None]
         shifts, result = _joint(band, data, noise * scale, share, shifts, found, spectra)
-        if np.abs(shifts - before)[found].max() < _SAME_PLACE:
+        sigma = np.sqrt(np.diag(result.covariance)).reshape(2, -1).T
+        if (np.abs(shifts - before)[found] < np.maximum(_SAME_PLACE, _SAME * sigma)).all():
             break
     return _checked(shifts, found, result, scale[found])
 
