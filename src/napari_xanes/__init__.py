@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_xanes.history import Source, Step
     from napari_xanes.io import read, read_maps, read_spectra, write
     from napari_xanes.io.shift_table import read_shifts, write_shifts
+    from napari_xanes.ops.changes import map_of_changes
     from napari_xanes.parameter_map import MapSet, ParameterMap
     from napari_xanes.recipe import Recipe, run
     from napari_xanes.region_means import region_mean
@@ -37,6 +38,7 @@ __all__ = [
     "__version__",
     "align_spectra",
     "io",
+    "map_of_changes",
     "maps",
     "ops",
     "read",
@@ -58,6 +60,7 @@ _HOMES = {
     "history": ("Source", "Step"),
     "io": ("read", "read_maps", "read_spectra", "write"),
     "io.shift_table": ("read_shifts", "write_shifts"),
+    "ops.changes": ("map_of_changes",),
     "parameter_map": ("MapSet", "ParameterMap"),
     "recipe": ("Recipe", "run"),
     "region_means": ("region_mean",),

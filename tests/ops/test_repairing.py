@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dask.array as da
 import numpy as np
 import pytest
 from scipy.ndimage import shift
@@ -157,8 +158,6 @@ def test_a_mask_of_bad_pixels_serves_another_stack() -> None:
 
 
 def test_lazy_stacks_tell_their_changes_when_asked() -> None:
-    import dask.array as da
-
     stack = counts()
     data = stack.data.copy()
     data[20, 10, 11] += 30 * PHOTONS
@@ -194,3 +193,52 @@ def test_the_scatter_follows_brightness(rng: np.random.Generator) -> None:
     ratio = found.sigma[5:-5] / np.sqrt(level[5:-5])
     assert 0.9 < np.median(ratio) < 1.3
     assert np.percentile(ratio, 1) > 0.75
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_changes_are_counted_for_each_pixel_and_each_frame(lazy: bool) -> None:
+    stack = counts()
+    data = stack.data.copy()
+    data[20, 10, 11] += 30 * PHOTONS
+    data[5, 10, 11] += 30 * PHOTONS
+    data[20, 30, 7] += 30 * PHOTONS
+    repaired = repair(stack.with_data(da.from_array(data, chunks=(7, 20, 48)) if lazy else data))
+    maps = nx.map_of_changes(repaired)
+    expected = np.zeros(data.shape[1:])
+    expected[10, 11], expected[30, 7] = 2, 1
+    np.testing.assert_array_equal(maps["changed_values"].data, expected)
+    np.testing.assert_array_equal(maps["changed_values"].mask, expected > 0)
+    per_frame = np.asarray(repaired.metadata["repair"].per_frame)
+    assert dict(enumerate(per_frame.tolist())) == dict.fromkeys(range(30), 0) | {5: 1, 20: 2}
+    high, low = stack.energy[[20, 5]]
+    assert maps.metadata["text"][-1] == (
+        f"Values changed per frame: 0 in the median, most at {high:g} eV (2), {low:g} eV (1)."
+    )
+    part = repaired.isel(slice(4, 8))
+    assert np.asarray(part.metadata["repair"].per_frame).tolist() == [0, 1, 0, 0]
+
+
+def test_a_stack_that_was_not_repaired_has_no_map_of_changes() -> None:
+    with pytest.raises(ValueError, match="was not repaired; run repair first"):
+        nx.map_of_changes(counts())
+
+
+def test_the_map_of_changes_survives_a_file(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    stack = counts()
+    data = stack.data.copy()
+    data[20, 10, 11] += 30 * PHOTONS
+    nx.write(repair(stack.with_data(data)), tmp_path / "repaired.h5")
+    reread = nx.read(tmp_path / "repaired.h5")
+    assert np.argwhere(nx.map_of_changes(reread)["changed_values"].mask).tolist() == [[10, 11]]
+    cut = nx.map_of_changes(reread.isel(slice(4, 8), (slice(8, 12), slice(10, 14))))
+    assert np.argwhere(cut["changed_values"].mask).tolist() == [[2, 1]]
+
+
+def test_the_first_slice_of_a_volume_shows_its_dead_pixels_in_the_flat() -> None:
+    stack = nx.sample.nmc_ni_k(size=32, photons=PHOTONS).stack.isel(slice(15, 45))
+    flat, dark = (np.asarray(stack.metadata[name], np.float32).copy() for name in ("flat", "dark"))
+    flat[..., 9, 11] = dark[..., 9, 11]
+    data = np.repeat(stack.data[:, None], 2, axis=1)
+    as_volume = {"flat": np.stack([flat, flat], axis=-3), "dark": np.stack([dark, dark], axis=-3)}
+    volume = SpectralStack(data, stack.energy, "counts", metadata=as_volume)
+    assert np.argwhere(load_region(nx.run([Step("repair")], volume).history[-1].state["pixels"])).tolist() == [[9, 11]]

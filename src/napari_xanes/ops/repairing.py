@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_xanes._typing import Block, BoolArray, Float32Array
 from napari_xanes.arguments import Region, as_mask
 from napari_xanes.blocks import on_threads
-from napari_xanes.corrections import Box, Frames
 from napari_xanes.edge.stacks import raise_if_frame_empty
-from napari_xanes.field_mapping import FieldMapping
+from napari_xanes.ops.changes import said_about_changes
+from napari_xanes.ops.flats import dark_counts, find_flats
 from napari_xanes.ops.spikes import REACH, Compared, PixelSurvey, compared, dead_in
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
@@ -26,32 +24,6 @@ Fill = Literal["neighbours", "NaN"]
 
 _FRAMES_AT_ONCE = 8
 """Number of frames of a lazy stack that are read at once."""
-
-_SUSPECT, _TIMES = 5, 5
-"""So many single values in one frame, and so many times more than in the usual one, may be part of the sample."""
-
-
-@dataclass(frozen=True, eq=False)
-class Repair(FieldMapping):
-    """What `repair` did, as ``metadata["repair"]`` holds it.
-
-    Parameters
-    ----------
-    bad_pixels : int
-        Number of pixels that are replaced in all frames.
-    changed : numpy or dask array, shape (Y, X)
-        In how many frames each pixel was changed. Of a volume, (Z, Y, X). Lazy where the stack is lazy.
-    text : list of str
-        What was done, in words.
-    """
-
-    bad_pixels: int
-    changed: Any
-    text: list[str]
-
-    def isel(self, frames: Frames = slice(None), box: Box | None = None) -> Repair:
-        """Return the result for some pixels, as `SpectralStack.isel` does."""
-        return self if box is None else replace(self, changed=self.changed[box])
 
 
 def _bad_pixels(
@@ -81,21 +53,26 @@ def _bad_pixels(
 
 
 def _light(stack: SpectralStack) -> tuple[Float32Array | None, Float32Array | None]:
-    """Return the first flat (Y, X) less its dark, and what the frames are without light; None where it is not known."""
-    if stack.quantity not in ("counts", "transmission"):
+    """Return the first flat (Y, X) less its dark, and what the frames are without light; None where it is not known.
+
+    Slices of a volume share their detector: those of the first slice.
+    """
+    if stack.quantity == "transmission":
+        return None, np.zeros(stack.shape[-2:], np.float32)
+    if stack.quantity != "counts":
         return None, None
-    shape, corrections = stack.shape[-2:], stack.corrections
-    dark = np.zeros(shape, np.float32)
-    if stack.quantity == "counts" and np.ndim(corrections.dark) in (2, 3) and len(stack.shape) == 3:
-        dark = _first(corrections.dark)
-    if stack.quantity == "counts" and np.ndim(corrections.flat) in (2, 3) and len(stack.shape) == 3:
-        return _first(corrections.flat) - dark, dark
-    return None, dark
+    dark = _first_image(stack, dark_counts(stack)(0, slice(None)))
+    if stack.corrections.flat is None:
+        return None, dark
+    flats = find_flats(stack, "flat")
+    return _first_image(stack, flats.frames[0]) - _first_image(stack, flats.dark(0, slice(None))), dark
 
 
-def _first(images: Any) -> Float32Array:
-    """Return the first of several images, or the only one."""
-    return np.asarray(images[0] if np.ndim(images) == 3 else images, dtype=np.float32)
+def _first_image(stack: SpectralStack, values: Any) -> Float32Array:
+    """Return the values of a frame, or a number, as an image (Y, X); of a volume the first slice."""
+    whole = np.asarray(values, dtype=np.float32)
+    frame = whole.reshape(stack.shape[1:]) if whole.size > 1 else np.full(stack.shape[1:], whole, np.float32)
+    return frame if frame.ndim == 2 else frame[0]
 
 
 @method(looks_at="stack", fit=_bad_pixels)
@@ -128,7 +105,8 @@ def repair(
     Returns
     -------
     SpectralStack
-        float32; values that are not replaced are the same. ``metadata["repair"]`` is a `Repair`.
+        float32; values that are not replaced are the same. ``metadata["repair"]`` is a `Repair`: it says
+        what was done, and how many values were changed in each pixel (``changed``) and in each frame (``per_frame``).
 
     Raises
     ------
@@ -157,10 +135,8 @@ def repair(
         pixels = as_mask(pixels, stack.shape[-2:])
     mend = partial(_mended, bad=pixels, threshold=threshold, fill=fill, missing=missing)
     data = _lazily(mend, stack.data) if stack.is_lazy else _now(mend, stack.data, progress)
-    differs = _differs(stack.data, data)
-    text, told = _words(stack, pixels, differs)
-    metadata = {**stack.metadata, "repair": Repair(int(pixels.sum()), differs.sum(axis=0), text)}
-    return stack.with_data(data, metadata=with_warnings(metadata, told))
+    found, told = said_about_changes(stack, pixels, _differs(stack.data, data))
+    return stack.with_data(data, metadata=with_warnings({**stack.metadata, "repair": found}, told))
 
 
 def _mended(frames: Block, bad: BoolArray, threshold: float, fill: Fill, missing: bool) -> Float32Array:
@@ -220,29 +196,3 @@ def _lazily(mend: Callable[[Block], Float32Array], data: Any) -> Any:
 def _differs(before: Any, after: Any) -> Any:
     """Return which values were changed; NaN equals NaN."""
     return (before != after) & ((before == before) | (after == after))
-
-
-def _words(stack: SpectralStack, pixels: BoolArray, differs: Any) -> tuple[list[str], list[str]]:
-    """Say what was replaced, and warn of what may be part of the sample."""
-    n_pixels = int(pixels.sum())
-    text = [f"{n_pixels} {'pixel is' if n_pixels == 1 else 'pixels are'} replaced in all frames."] if n_pixels else []
-    if stack.is_lazy:
-        return [*text, "Single values are replaced when frames are read; the map of changes tells how many."], []
-    number, total = int(differs.sum()), int(np.prod(stack.shape))
-    value = "1 value was" if number == 1 else f"{number} values were"
-    text.append(f"{value} replaced, of {total} ({number / total:.2g}).")
-    single = differs[..., ~pixels].reshape(len(differs), -1).sum(axis=1)
-    return text, _suspects(stack, single)
-
-
-def _suspects(stack: SpectralStack, single: NDArray[np.integer]) -> list[str]:
-    """Warn of frames that hold most of the single values (E,): zingers come at all energies alike."""
-    frames = np.flatnonzero((single >= _SUSPECT) & (single > _TIMES * (1 + np.median(single))))
-    if not frames.size:
-        return []
-    energies = ", ".join(f"{stack.energy[i]:g}" for i in frames[:8]) + (" ..." if frames.size > 8 else "")
-    return [
-        f"repair: {int(single[frames].sum())} of {int(single.sum())} single values that were replaced are at "
-        f"{energies} eV; details of the sample that absorb there only look like this: compare the images, and raise "
-        "threshold or leave repair out where they do"
-    ]

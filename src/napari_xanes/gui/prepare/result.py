@@ -1,28 +1,31 @@
-"""What a step did to the chosen stack: the drift of `align`."""
+"""What steps did to the chosen stack: the drift of `align`, the changes of `repair`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_xanes.alignment import Alignment
 from napari_xanes.gui.dock_layout import EMPTY_STATE, wrapping_label
 from napari_xanes.gui.energy import attach_energy, current_step, go_to_step
-from napari_xanes.gui.layers import is_stack, stack_of
+from napari_xanes.gui.layers import is_stack, maps_to_layers, stack_of
 from napari_xanes.gui.prepare.drift import before_align, drift_of
 from napari_xanes.gui.prepare.drift_view import DriftView
+from napari_xanes.gui.prepare.repair_view import RepairView
 from napari_xanes.history import Step
+from napari_xanes.parameter_map import MapSet
 
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-STEPS_WITH_RESULT = ("align",)
+STEPS_WITH_RESULT = ("align", "repair")
 """Steps that have something to show."""
 
-_NOTHING = "No step of this stack has more to show. align shows its drift here."
+_NOTHING = "No step of this stack has more to show. align shows its drift here, repair what it changed."
 _GONE = "The stack before align is not in the window: open it, or align it, to align it with these shifts"
 _LATER = "Other steps followed align: choose the layer that align made"
 
@@ -47,13 +50,17 @@ class StepResult(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self._layer: Layer | None = None
-        self.empty, self.drift = wrapping_label(EMPTY_STATE), DriftView()
+        self.empty, self.repair, self.drift = wrapping_label(EMPTY_STATE), RepairView(), DriftView()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.empty)
+        layout.addWidget(self.repair)
         layout.addWidget(self.drift, 1)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self.repair.hide()
         self.drift.hide()
+        self.repair.map_ready.connect(self._add_map)
+        self.repair.failed.connect(lambda error: show_error(str(error)))
         self.drift.frame_requested.connect(self._go_to)
         self.drift.align_requested.connect(self._align)
 
@@ -77,10 +84,12 @@ class StepResult(QWidget):
     def show_layer(self, layer: Layer | None) -> None:
         """Show what is known about the stack of a layer."""
         self._layer = layer
-        drift = None if layer is None else drift_of(stack_of(layer))
+        stack = None if layer is None else stack_of(layer)
+        drift, repaired = None if stack is None else drift_of(stack), self.repair.show_stack(stack)
+        self.repair.setVisible(repaired)
         self.drift.setVisible(drift is not None)
         self.drift.show_drift(drift, "" if layer is None or drift is None else self._why_not(layer))
-        self.empty.setVisible(drift is None)
+        self.empty.setVisible(drift is None and not repaired)
         self.empty.setText(EMPTY_STATE if layer is None else _NOTHING)
         self._follow()
 
@@ -109,6 +118,14 @@ class StepResult(QWidget):
         before = None if self._layer is None or self._layer not in self._viewer.layers else self._unaligned(self._layer)
         if before is not None:
             self.step_requested.emit("Align again", before, Step("align", {"shifts": shifts}))
+
+    def _add_map(self, maps: MapSet) -> None:
+        """Add the map of changes above the image, and keep the stack selected."""
+        active = self._viewer.layers.selection.active
+        for data, keywords, _kind in maps_to_layers(maps):
+            added = self._viewer.add_image(data, **keywords)
+            added.colorbar.visible = True
+        self._viewer.layers.selection.active = active
 
     def _go_to(self, frame: int) -> None:
         if self._layer is not None and self._layer in self._viewer.layers:
