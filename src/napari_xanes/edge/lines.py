@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes._typing import Float32Array, Float64Array, IndexArray
+from napari_xanes._typing import BoolArray, Float32Array, Float64Array, IndexArray
 from napari_xanes.edge.elements import DECAY_EXPONENT
 from napari_xanes.edge.forms import AUTOMATIC, PostForm, PreForm
 from napari_xanes.edge.ranges import Range, is_left_out
@@ -174,15 +174,22 @@ class EdgeLines:
         error: Float64Array = np.maximum(noise, self.shared_noise) * np.linalg.norm(self.lines.matrix[3])
         return error
 
+    def is_complete(self, block: NDArray[Any], lines: Lines) -> BoolArray:
+        """Return which spectra (E, P) have a finite value at each energy; the jump tells of those that it uses."""
+        complete: BoolArray = np.isfinite(lines.jump)
+        for frames in self._unseen:
+            complete &= np.isfinite(block[frames].sum(axis=0, dtype=np.float32))
+        return complete
+
     @cached_property
-    def unseen(self) -> list[slice]:
-        """The frames whose values have no part in the jump: a value that is missing there does not make it NaN."""
+    def _unseen(self) -> list[slice]:
+        """The frames whose values have no part in the jump."""
         seen = np.zeros(self.energy.size, dtype=bool)
         weights = np.split(self.lines.matrix[3], [self._offsets[0].size])
         for frames, weight in zip(self.frames, weights, strict=True):
             seen[frames] = weight != 0
-        starts, stops = (np.flatnonzero(np.diff(~seen, prepend=False, append=False)).reshape(-1, 2)).T
-        return [slice(int(start), int(stop)) for start, stop in zip(starts, stops, strict=True)]
+        ends = np.flatnonzero(np.diff(~seen, prepend=False, append=False)).tolist()
+        return [slice(start, stop) for start, stop in zip(ends[::2], ends[1::2], strict=True)]
 
     @cached_property
     def _n_free(self) -> int:
@@ -284,3 +291,7 @@ class Lines(NamedTuple):
     sigma: Float64Array
     model: Float64Array
     terms: Float64Array
+
+    def of_pixels(self, chosen: IndexArray) -> Lines:
+        """Return the lines of some of the spectra."""
+        return Lines(*(part.take(chosen, axis=-1) for part in self))

@@ -195,9 +195,7 @@ class _Result:
         """Measure the lines of a block (E, P); the jump is NaN where it is too small or a value is missing."""
         with np.errstate(invalid="ignore", over="ignore"):
             lines = self._edge.measure(block)
-            mask = np.isfinite(lines.jump) & (lines.jump > self._min_jump)
-            for frames in self._edge.unseen:
-                mask &= np.isfinite(block[frames].sum(axis=0, dtype=np.float32))
+            mask = self._edge.is_complete(block, lines) & (lines.jump > self._min_jump)
         jump = np.where(mask, lines.jump, np.nan)
         self.mask[pixels], self.jump[pixels], self.sigma[pixels] = mask, jump, lines.sigma
         some = np.flatnonzero(mask)

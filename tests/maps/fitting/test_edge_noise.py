@@ -8,7 +8,7 @@ import pytest
 from napari_xanes import MapSet, SpectralStack
 from napari_xanes.edge.local_quadratic import local_quadratic
 from napari_xanes.maps import edge_energy
-from napari_xanes.maps.fitting.edge_rivals import rivals
+from napari_xanes.maps.fitting.edge_rivals import Rivals
 from napari_xanes.noise import AmountNoise
 from napari_xanes.ops import normalize_edge, optical_depth
 
@@ -150,7 +150,7 @@ def test_a_rival_far_away_is_doubt_and_one_nearby_is_spread() -> None:
     peaks[10] = 1
     peaks[14, 1], peaks[50, 2] = 1, 1
     top = np.full(3, 10)
-    spread, doubt = rivals(peaks, top, axis, np.full(3, 0.05), ones, ones, 2.5 * ones)
+    spread, doubt = Rivals(axis, ones, ones, 2.5 * ones).of(peaks, top, np.full(3, 0.05))
     assert spread[0] == doubt[0] == 0
     assert spread[1] == pytest.approx(4**2 / 2)
     assert doubt[1] == pytest.approx(0)

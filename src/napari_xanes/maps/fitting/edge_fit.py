@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes._typing import Block, BoolArray, Float32Array, Float64Array, IndexArray
+from napari_xanes._typing import Block, Float32Array, Float64Array, IndexArray
 from napari_xanes.edge import EdgeLines, Lines, three_point_slope
 from napari_xanes.edge.local_quadratic import LocalQuadratic, local_quadratic, search_frames
-from napari_xanes.maps.fitting.edge_noise import AmountErrors, BlockErrors, EdgeNoise, RowErrors, RowSet, at
-from napari_xanes.maps.fitting.edge_rivals import rivals
+from napari_xanes.maps.fitting.edge_errors import AmountErrors, BlockErrors, RowErrors, RowSet, at
+from napari_xanes.maps.fitting.edge_noise import EdgeNoise
+from napari_xanes.maps.fitting.edge_rivals import Rivals
 from napari_xanes.maps.fitting.edge_trials import Trials
-from napari_xanes.maps.fitting.parabola import Rows, parabola, spread_of_bases
+from napari_xanes.maps.fitting.parabola import Rows, highest, last_true, parabola, spread_of_bases
 from napari_xanes.stack import SpectralStack
 
 _PER_BLOCK = 64
@@ -82,10 +83,10 @@ class EdgeFit:
         axis = stack.energy[searched]
         self.search_range = float(axis[0]), float(axis[-1])
         self._offset = axis - edge.e0
-        self._slopes = three_point_slope(axis)
+        self._slopes = [weights.astype(np.float32)[:, None] for weights in three_point_slope(axis)]
         self._number: NDArray[Any] = np.arange(axis.size, dtype=np.uint8 if axis.size < 256 else np.uint32)[:, None]
         self._noise = EdgeNoise(edge, stack, searched, noise)
-        self._prepare_rows(local_quadratic(stack.energy, searched, smooth))
+        self._prepare_rows(local_quadratic(stack.energy, searched, smooth), searched)
         n_pixels = int(np.prod(stack.shape[1:]))
         self.energies = {
             name: (np.full(n_pixels, np.nan, np.float32), np.full(n_pixels, np.nan, np.float32))
@@ -108,9 +109,10 @@ class EdgeFit:
         mean: Float64Array = np.sum([total for total, _ in self._sums], axis=0) / max(1, count)
         return mean if count else None
 
-    def _prepare_rows(self, matrices: LocalQuadratic) -> None:
+    def _prepare_rows(self, matrices: LocalQuadratic, searched: slice) -> None:
         """Prepare the values and slopes of a spectrum, and their errors."""
         self._frames, slope = matrices.frames, matrices.slope[1:-1]
+        self._within = slice(searched.start - self._frames.start, searched.stop - self._frames.start)
         self._wide_offset = self._edge.energy[self._frames] - self._edge.e0
         self._matrices = matrices.value.astype(np.float32), slope.astype(np.float32)
         columns = self._noise.columns
@@ -122,68 +124,78 @@ class EdgeFit:
         )
         number = np.arange(self._offset.size)
         self._pair = RowSet(self._errors[0], (number, number, np.minimum(number + 1, number[-1])))
+        self._rises = self._pair.form_of_rows((-1.0, 0.0, 1.0))
         spacing = np.gradient(self._offset)
-        self._alone = np.minimum(1.0, spacing / (2 * self._smooth + spacing.min()))
-        self._reach = np.maximum(2 * self._smooth, 2.5 * spacing)
+        alone = np.minimum(1.0, spacing / (2 * self._smooth + spacing.min()))
+        reach = np.maximum(2 * self._smooth, 2.5 * spacing)
+        self._rivals = [
+            Rivals(kind.axis, errors.own, alone[i : alone.size - i], reach[i : reach.size - i])
+            for i, (kind, errors) in enumerate(zip(self._kinds, self._errors, strict=True))
+        ]
 
     def block(self, block: Block, pixels: slice) -> None:
         """Find the edges of a block (E, P) and store the results."""
         with np.errstate(all="ignore"):
             lines = self._edge.measure(block)
-            good = np.isfinite(block.sum(axis=0, dtype=np.float32)) & (lines.jump > self._min_jump)
+            good = self._edge.is_complete(block, lines) & (lines.jump > self._min_jump)
             noise = self._noise.of_block(block, lines, pixels)
-            scale = np.ones_like(lines.jump) if self._normalized else 1 / lines.jump
-            any_row = np.zeros(good.size, dtype=np.intp)
-            rough = np.sqrt(noise.row(any_row + self._at_e0)) * scale
-            self.good[pixels], self.jump[pixels], self.rough[pixels] = good, lines.jump, rough
-            of_noise = noise.variance(self._pair, any_row, (0.0, 0.0, 0.0), (0.0, 0.0, 1.0))
-            self.jump_sigma[pixels] = np.sqrt(np.maximum(of_noise, self._edge.shared_error**2) + lines.model**2)
-            some = np.flatnonzero(good)
-            some = some[:: max(1, some.size // _PER_BLOCK)]
+            self.good[pixels], self.jump[pixels] = good, lines.jump
+            self.jump_sigma[pixels] = np.sqrt(np.maximum(noise.of_jump(), self._edge.shared_error**2) + lines.model**2)
+            chosen = np.flatnonzero(good)
+            if chosen.size == 0:
+                return
+            some = chosen[:: max(1, chosen.size // _PER_BLOCK)]
             self._sums.append((block[:, some].sum(axis=1, dtype=np.float64), some.size))
-            value, slope, top = self._searched(block, lines)
-            results = {
-                "edge_energy": self._crossing(value, top, noise, scale),
-                "derivative_maximum": self._vertex(slope, 1, noise, scale),
-                "white_line": self._vertex(value, 0, noise, scale),
-            }
-            self.crossed[pixels] = np.isfinite(results["edge_energy"][0])
-            *_, steepness = self._last_crossing(value, top)
-            self.by_lines[pixels] = self._level * self._edge.model_error / steepness
-            for name, (offset, sigma) in results.items():
-                values, errors = self.energies[name]
-                moved, unlike = self._shift[name]
-                by_noise, sigma = np.zeros_like(rough), np.hypot(sigma, unlike)
-                if self._trials is not None:
-                    by_noise, sigma = self._trials.of(name, rough, sigma)
-                valid = good & np.isfinite(offset) & np.isfinite(sigma)
-                values[pixels] = np.where(valid, offset + (self._edge.e0 - moved) - by_noise, np.nan)
-                errors[pixels] = np.where(valid, sigma, np.nan)
+            raw = block[self._frames].take(chosen, axis=1)
+            noise = noise.of_pixels(chosen, raw[self._within])
+            self._search(raw, lines.of_pixels(chosen), noise, pixels.start + chosen)
+
+    def _search(self, raw: Block, lines: Lines, noise: BlockErrors | AmountErrors, pixels: IndexArray) -> None:
+        """Find the edges of good pixels, from the values (M, P) of their spectra that are used, and store them."""
+        scale = np.ones_like(lines.jump) if self._normalized else 1 / lines.jump
+        rough = np.sqrt(noise.row(np.full(pixels.size, self._at_e0))) * scale
+        value, slope, top = self._searched(raw, lines)
+        crossing, sigma, steepness = self._crossing(value, top, noise, scale)
+        results = {
+            "edge_energy": (crossing, sigma),
+            "derivative_maximum": self._vertex(slope, 1, noise, scale),
+            "white_line": self._vertex(value, 0, noise, scale),
+        }
+        self.rough[pixels], self.crossed[pixels] = rough, np.isfinite(crossing)
+        self.by_lines[pixels] = self._level * self._edge.model_error / steepness
+        for name, (offset, sigma) in results.items():
+            values, errors = self.energies[name]
+            moved, unlike = self._shift[name]
+            by_noise, sigma = np.zeros_like(rough), np.hypot(sigma, unlike)
+            if self._trials is not None:
+                by_noise, sigma = self._trials.of(name, rough, sigma)
+            valid = np.isfinite(offset) & np.isfinite(sigma)
+            values[pixels] = np.where(valid, offset + (self._edge.e0 - moved) - by_noise, np.nan)
+            errors[pixels] = np.where(valid, sigma, np.nan)
 
     def edges(self, block: Block) -> Float64Array:
         """Return the edge energies (P,) of normalized spectra (E, P) in eV, NaN where the level is not crossed."""
         with np.errstate(all="ignore"):
             value, _ = self._rows(block[self._frames].astype(np.float32))
-            offset, *_ = self._last_crossing(value, self._last_argmax(value))
+            offset, *_ = self._last_crossing(value, highest(value, self._number))
         return offset + (self._edge.e0 - self._shift["edge_energy"][0])
 
     def positions(self, block: Block) -> dict[str, Float64Array]:
         """Return the three energies of spectra (E, P) without noise, in eV, NaN where there are none."""
         with np.errstate(all="ignore"):
-            value, slope, top = self._searched(block, self._edge.measure(block))
+            value, slope, top = self._searched(block[self._frames], self._edge.measure(block))
             crossing, *_ = self._last_crossing(value, top)
             offsets = crossing, self._vertex_of(slope, 1), self._vertex_of(value, 0)
         return {name: offset + self._edge.e0 for name, offset in zip(self.energies, offsets, strict=True)}
 
-    def _searched(self, block: Block, lines: Lines) -> tuple[Float32Array, Float32Array, IndexArray]:
+    def _searched(self, raw: Block, lines: Lines) -> tuple[Float32Array, Float32Array, IndexArray]:
         """Values and slopes at the searched energies, and the highest value; slopes above it are no rise."""
-        raw = block[self._frames]
         if self._normalized:
             mu = raw.astype(np.float32, copy=False)
         else:
             mu = self._scaled(raw, lines.low, lines.low_slope, lines.jump)
         value, slope = self._rows(mu)
-        top = self._last_argmax(value)
+        top = highest(value, self._number)
         np.copyto(slope, np.float32(-np.inf), where=self._number[1:-1] > top)
         return value, slope, top
 
@@ -200,10 +212,10 @@ class EdgeFit:
         if self._smooth:
             by_value, by_slope = self._matrices
             return by_value @ mu, by_slope @ mu
-        left, middle, right = (weights.astype(np.float32)[:, None] for weights in self._slopes)
-        slope = left * mu[:-2]
-        slope += middle * mu[1:-1]
-        slope += right * mu[2:]
+        left, middle, right = self._slopes
+        slope, part = left * mu[:-2], middle * mu[1:-1]
+        slope += part
+        slope += np.multiply(right, mu[2:], out=part)
         return mu, slope
 
     def _last_crossing(
@@ -211,29 +223,30 @@ class EdgeFit:
     ) -> tuple[Float64Array, IndexArray, Float64Array, Float64Array]:
         """The last crossing of the level below the maximum in eV from E0, its row, share of the step, and slope."""
         under = mu < self._level
-        crosses = under[:-1] & ~under[1:]
+        crosses = under[:-1] > under[1:]
         crosses &= self._number[: len(crosses)] < top
-        number_after = _last_true(crosses, self._number[: len(crosses)] + 1)
+        number_after = last_true(crosses, self._number[: len(crosses)] + 1)
         i = np.maximum(number_after - 1, 0)
         below, above = at(mu, i).astype(np.float64), at(mu, i + 1).astype(np.float64)
-        width = self._offset[i + 1] - self._offset[i]
+        width = np.diff(self._offset).take(i)
         share = (self._level - below) / (above - below)
-        offset = self._offset[i] + share * width
+        offset = self._offset.take(i) + share * width
         return np.where(number_after == 0, np.nan, offset), i, share, (above - below) / width
 
     def _crossing(
         self, mu: Float32Array, top: IndexArray, noise: BlockErrors | AmountErrors, scale: Float64Array
-    ) -> tuple[Float64Array, Float64Array]:
-        """The last crossing of the level below the maximum in eV from E0, and its error.
+    ) -> tuple[Float64Array, Float64Array, Float64Array]:
+        """The last crossing of the level below the maximum in eV from E0, its error, and the slope there per eV.
 
         A crossing is found where noise makes the rise steep, so the rise found is too steep by about its variance.
         """
         offset, i, share, slope = self._last_crossing(mu, top)
-        variance = noise.variance(self._pair, i, (1 - share, 0.0, share), (1.0, offset, self._level))
-        rise = slope * (self._offset[i + 1] - self._offset[i])
-        steeper = self._pair.form(i, (-1.0, 0.0, 1.0)) * noise.row(i) * (scale / rise) ** 2
+        own = noise.row(i)
+        variance = noise.variance(self._pair, i, own, (1 - share, 0.0, share), (1.0, offset, self._level))
+        rise = slope * np.diff(self._offset).take(i)
+        steeper = self._rises.take(i) * own * (scale / rise) ** 2
         sigma = np.sqrt(variance * (1 + 4 * steeper)) * scale / slope
-        return offset, sigma
+        return offset, sigma, slope
 
     def _vertex(
         self, rows: Float32Array, kind: int, noise: BlockErrors | AmountErrors, scale: Float64Array
@@ -243,47 +256,30 @@ class EdgeFit:
         Rows elsewhere that noise may have kept below the highest one add to the error.
         """
         one, (top, j) = self._kinds[kind], self._rows_of_vertex(rows, kind)
-        offset, gradient, bend = parabola(one, rows, j)
-        before, middle, after = one.rows.rows
-        tilt = (
-            0.0 if kind else sum(g * one.axis[row[j]] for g, row in zip(gradient, (before, middle, after), strict=True))
-        )
-        point = np.sqrt(noise.row(j)) * scale
-        variance = noise.variance(one.rows, j, gradient, (0.0, tilt, 0.0)) * scale**2
-        variance *= 1 + 2 * one.rows.form(j, one.bend_weights(j)) * (point / bend) ** 2
+        found = parabola(one, rows, j)
+        offset, gradient = found.vertex, found.gradient()
+        tilt: Any = 0.0
+        if kind == 0:
+            tilt = sum(g * one.axis[row].take(j) for g, row in zip(gradient, one.rows.rows, strict=True))
+        own = noise.row(j)
+        point = np.sqrt(own) * scale
+        variance = noise.variance(one.rows, j, own, gradient, (0.0, tilt, 0.0)) * scale**2
+        variance *= 1 + 2 * one.bends.take(j) * (point / found.bend) ** 2
         variance += spread_of_bases(one, rows, j, offset, point)
-        ends = slice(kind, len(self._alone) - kind)
-        spread, doubt = rivals(rows, top, one.axis, point, self._errors[kind].own, self._alone[ends], self._reach[ends])
-        sure = (doubt < _MOST_DOUBT) & self._is_inside(one, top, j, offset)
+        spread, doubt = self._rivals[kind].of(rows, top, point)
+        sure = (doubt < _MOST_DOUBT) & one.is_inside(top, j, offset)
         sigma = np.sqrt(variance + spread)
         sure &= sigma < _WIDEST * (self.search_range[1] - self.search_range[0])
         return np.where(sure, offset, np.nan), sigma
 
     def _rows_of_vertex(self, rows: Float32Array, kind: int) -> tuple[IndexArray, IndexArray]:
         """The highest row, and the middle one of the parabola around it."""
-        one, top = self._kinds[kind], self._last_argmax(rows)
+        one, top = self._kinds[kind], highest(rows, self._number)
         # The highest row is where noise puts it, the vertex of smoothed rows less so.
-        return top, one.nearest(parabola(one, rows, one.within(top))[0]) if self._smooth else one.within(top)
+        return top, one.nearest(parabola(one, rows, one.within(top)).vertex) if self._smooth else one.within(top)
 
     def _vertex_of(self, rows: Float32Array, kind: int) -> Float64Array:
         """The vertex of the parabola around the highest row in eV from E0, NaN if it is at an end."""
         one, (top, j) = self._kinds[kind], self._rows_of_vertex(rows, kind)
-        offset, *_ = parabola(one, rows, j)
-        return np.where(self._is_inside(one, top, j, offset), offset, np.nan)
-
-    @staticmethod
-    def _is_inside(one: Rows, top: IndexArray, j: IndexArray, offset: Float64Array) -> BoolArray:
-        """Whether a maximum is not at an end, and its vertex among the rows of its parabola."""
-        before, _, after = one.rows.rows
-        inside: BoolArray = (top > 0) & (top < one.axis.size - 1)
-        return inside & (offset > one.axis[before[j]]) & (offset < one.axis[after[j]])
-
-    def _last_argmax(self, rows: Float32Array) -> IndexArray:
-        """Index of the largest row of each column; two passes along rows are much faster than numpy's argmax."""
-        return _last_true(rows == rows.max(axis=0), self._number[: len(rows)])
-
-
-def _last_true(flags: BoolArray, number: NDArray[Any]) -> IndexArray:
-    """The largest `number` (n, 1) among the rows where a column is True, 0 if there is none."""
-    result: IndexArray = (flags * number).max(axis=0).astype(np.intp)
-    return result
+        offset = parabola(one, rows, j).vertex
+        return np.where(one.is_inside(top, j, offset), offset, np.nan)

@@ -1,167 +1,20 @@
-"""Errors of what `EdgeFit` reads from a spectrum: noise of the points that are used, and of the two lines.
-
-A result is, to first order, a weighted sum of three rows near each other (smoothed values, or slopes) and of the lines'
-value at E0, slope and jump. The rows are sums of the spectrum's points. Noise of points is taken as equal within the
-few points that make three rows, and points as independent of the lines, which lie elsewhere.
-"""
+"""The noise of a stack whose edges are looked for: of counted photons, or from the residuals of the pre-edge lines."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from napari_xanes._typing import Block, BoolArray, Float64Array, IndexArray
+from napari_xanes._typing import Block, BoolArray, Float64Array
 from napari_xanes.edge import EdgeLines, Lines
+from napari_xanes.maps.fitting.edge_errors import PAIRS, AmountErrors, BlockErrors, Law
 from napari_xanes.noise import AmountNoise, PhotonNoise
 from napari_xanes.parameter_map import ParameterMap
 from napari_xanes.stack import UNITS, SpectralStack
 
-Three = tuple[Any, Any, Any]
-"""Weights of three rows, or of the lines' value, slope and jump; numbers or (P,)."""
-
-Rows = tuple[IndexArray, IndexArray, IndexArray]
-"""Three rows of each spectrum, (P,) each; the middle one is where noise is taken."""
-
 _POOLED_FREEDOM = 20
 """Degrees of freedom that the noise of the stack counts for, beside those of the pixel's own residuals."""
-
-_PAIRS = np.triu_indices(3)
-
-
-class RowErrors:
-    """Sums over the noise of the points that make each row.
-
-    Parameters
-    ----------
-    rows : ndarray, shape (N, M)
-        Weights of M points in each of N rows.
-    columns : ndarray, shape (M, K), optional
-        Independent spectra whose amounts carry all noise, if the stack was put together from amounts.
-    """
-
-    def __init__(self, rows: Float64Array, columns: Float64Array | None = None) -> None:
-        self._products = rows @ rows.T
-        self._amounts = None if columns is None else rows @ columns
-
-    @property
-    def own(self) -> Float64Array:
-        """Variance of each row for independent noise of 1."""
-        return np.diagonal(self._products)
-
-    def forms(self, rows: Rows) -> Float64Array:
-        """Covariance of each three rows (N,) for independent noise of 1, its upper triangle, (6, N)."""
-        first, second = _PAIRS
-        return np.stack([self._products[rows[a], rows[b]] for a, b in zip(first, second, strict=True)])
-
-    def amounts(self, rows: Rows, weights: Three) -> Float64Array:
-        """Weighted rows of each spectrum that carries noise, (K, P)."""
-        assert self._amounts is not None
-        parts = (np.multiply(self._amounts[row].T, weight) for row, weight in zip(rows, weights, strict=True))
-        result: Float64Array = sum(parts, np.zeros(1))
-        return result
-
-
-class RowSet:
-    """Three rows for each row of a spectrum, and their covariance.
-
-    Parameters
-    ----------
-    errors : RowErrors
-        Errors of all rows.
-    rows : tuple of ndarray, shape (N,)
-        The three rows that belong to each row.
-    """
-
-    def __init__(self, errors: RowErrors, rows: Rows) -> None:
-        self.rows, self._errors, self._forms = rows, errors, errors.forms(rows)
-
-    def form(self, j: IndexArray, weights: Three) -> Float64Array:
-        """Variance of the weighted rows that belong to each `j`, for independent noise of 1, (P,)."""
-        return quadratic([form.take(j) for form in self._forms], weights)
-
-    def amounts(self, j: IndexArray, weights: Three) -> Float64Array:
-        """Weighted rows that belong to each `j` of each spectrum that carries noise, (K, P)."""
-        first, middle, last = self.rows
-        return self._errors.amounts((first[j], middle[j], last[j]), weights)
-
-
-def quadratic(forms: Any, weights: Three) -> Float64Array:
-    """Return the variance of a weighted sum of three from the upper triangle of their covariance, (P,)."""
-    x, y, z = weights
-    xx, xy, xz, yy, yz, zz = forms
-    result: Float64Array = x * (x * xx + 2 * (y * xy + z * xz)) + y * (y * yy + 2 * z * yz) + z * (z * zz)
-    return result
-
-
-def at(rows: Block, j: IndexArray) -> Block:
-    """Return one row of each column, (P,)."""
-    result: Block = rows.ravel().take(j * rows.shape[1] + np.arange(j.size))
-    return result
-
-
-@dataclass(frozen=True)
-class BlockErrors:
-    """Noise of a block of P spectra, in the unit of the stack.
-
-    Parameters
-    ----------
-    rows : ndarray, shape (N, P) or (1, 1)
-        Variance of the points at the searched energies.
-    forms : ndarray, shape (6, P) or (6, 1)
-        Covariance of the lines' value at E0, slope and jump, its upper triangle.
-    scale : ndarray, shape (P,)
-        Factor of all variances.
-    """
-
-    rows: Block
-    forms: Block
-    scale: Float64Array
-
-    def row(self, j: IndexArray) -> Float64Array:
-        """Variance of one point at each `j`, from three points around it, (P,)."""
-        if len(self.rows) == 1:
-            return self.scale * float(self.rows[0, 0])
-        last = len(self.rows) - 1
-        around = at(self.rows, np.maximum(j - 1, 0)) + at(self.rows, j) + at(self.rows, np.minimum(j + 1, last))
-        result: Float64Array = self.scale * (around / 3)
-        return result
-
-    def variance(self, rows: RowSet, j: IndexArray, weights: Three, lines: Three) -> Float64Array:
-        """Variance of the weighted rows that belong to each `j` minus weighted lines, (P,)."""
-        result: Float64Array = self.row(j) * rows.form(j, weights) + self.scale * quadratic(self.forms, lines)
-        return result
-
-
-@dataclass(frozen=True)
-class AmountErrors:
-    """Noise of a block of P spectra that were put together from K spectra.
-
-    Parameters
-    ----------
-    sources : ndarray, shape (K, M, P)
-        Error of each amount from each of M independent sources.
-    lines : ndarray, shape (3, K)
-        Value at E0, slope and jump of the lines of each spectrum.
-    """
-
-    sources: Block
-    lines: Float64Array
-
-    def row(self, j: IndexArray) -> Float64Array:
-        """Variance of one point apart from the others, (P,): none, because amounts move all points together."""
-        return np.zeros(j.size)
-
-    def variance(self, rows: RowSet, j: IndexArray, weights: Three, lines: Three) -> Float64Array:
-        """Variance of the weighted rows that belong to each `j` minus weighted lines, (P,)."""
-        value, slope, jump = (
-            np.multiply.outer(part, np.atleast_1d(w)) for part, w in zip(self.lines, lines, strict=True)
-        )
-        amounts = rows.amounts(j, weights) - (value + slope + jump)
-        result: Float64Array = np.sum(np.einsum("kp,kmp->mp", amounts, self.sources) ** 2, axis=0)
-        return result
 
 
 class EdgeNoise:
@@ -186,12 +39,14 @@ class EdgeNoise:
         self._is_normalized = stack.quantity == "normalized"
         self._photons = noise if isinstance(noise, PhotonNoise) else None
         self._amounts = noise if isinstance(noise, AmountNoise) else None
-        self._variance = self._variance_like(stack)
+        self._law_of = self._law_like(stack)
         unit = edge.measure(np.eye(stack.energy.size))
         self._lines = np.stack([unit.low, unit.low_slope, unit.jump])
-        first, second = _PAIRS
+        first, second = PAIRS
         self._pairs = self._lines[first] * self._lines[second]
-        self._pre, _ = edge.frames
+        pre, post = (np.arange(stack.energy.size)[frames] for frames in edge.frames)
+        self._pre, self._n_pre, self._used = edge.frames[0], pre.size, np.concatenate([pre, post])
+        self._used_pairs = self._pairs[:, self._used].astype(np.float32)
         self._freedom = max(1, stack.energy[self._pre].size - 2)
 
     @property
@@ -199,26 +54,30 @@ class EdgeNoise:
         """The spectra whose amounts carry all noise, (E, K), if the stack was put together from amounts."""
         return None if self._amounts is None else np.asarray(self._amounts.columns, dtype=np.float64)
 
-    def _variance_like(self, stack: SpectralStack) -> Callable[[Block, Lines, slice], Block | None]:
-        """Give the variance of each point, up to the scale; None where it is the same for all."""
-        photons = self._photons
-        if photons is not None:
-            return lambda block, lines, pixels: photons.variance(block, pixels)
+    def _law_like(self, stack: SpectralStack) -> Callable[[Lines, slice], Law | None]:
+        """Give the law of the variance up to the scale; none where all is the same, or photons are known."""
         if stack.quantity == "optical_depth":
             flat = np.float32(1 / float(np.mean(stack.corrections.frames_per_flat)))
-            return lambda block, lines, pixels: np.exp(block) + flat
+            return lambda lines, pixels: Law(lambda points, _: np.exp(points) + flat)
         if stack.quantity == "fluorescence":
-            return lambda block, lines, pixels: np.maximum(block, (_FLOOR * lines.jump).astype(np.float32))
+            return lambda lines, pixels: Law(np.maximum, (_FLOOR * lines.jump).astype(np.float32))
         jump = stack.metadata.get("edge_jump")
         if (
             not isinstance(jump, ParameterMap)
             or jump.unit != UNITS["optical_depth"]
             or jump.data.shape != stack.shape[1:]
         ):
-            return lambda block, lines, pixels: None
+            return lambda lines, pixels: None
         # The optical depth was normalized; how much of it is not the edge is not known any more.
         jumps = jump.data.ravel()
-        return lambda block, lines, pixels: np.exp(block * jumps[pixels]) + np.float32(1)
+        return lambda lines, pixels: Law(lambda points, own: np.exp(points * own) + np.float32(1), jumps[pixels])
+
+    def _variance(self, block: Block, lines: Lines, pixels: slice) -> Block | None:
+        """Return the variance of each point (E, P), up to the scale; None where it is the same for all."""
+        if self._photons is not None:
+            return self._photons.variance(block, pixels)
+        law = self._law_of(lines, pixels)
+        return None if law is None else law(block)
 
     def of_block(self, block: Block, lines: Lines, pixels: slice) -> BlockErrors | AmountErrors:
         """Return the noise of a block (E, P)."""
@@ -226,11 +85,19 @@ class EdgeNoise:
             columns = self._amounts.columns
             sources = self._amounts.sources(np.linalg.pinv(columns).T, pixels)
             return AmountErrors(sources, self._lines @ columns)
-        variance = self._variance(block, lines, pixels)
-        if variance is None:
-            return BlockErrors(np.ones((1, 1)), self._pairs.sum(axis=1)[:, None], self._scales(lines.noise**2))
-        own = lines.noise**2 / variance[self._pre].mean(axis=0)
-        return BlockErrors(variance[self._searched], self._pairs.astype(np.float32) @ variance, self._scales(own))
+        law = None
+        if self._photons is not None:
+            variance = self._photons.variance(block, pixels)
+            rows, used = variance[self._searched], variance[self._used]
+        else:
+            law = self._law_of(lines, pixels)
+            if law is None:
+                equal = np.ones((1, 1))
+                return BlockErrors(equal, None, self._pairs.sum(axis=1)[:, None], self._scales(lines.noise**2))
+            # Few of the searched points of a spectrum are looked at: their variances are reckoned when they are.
+            rows, used = block[self._searched], law(block[self._used])
+        own = lines.noise**2 / used[: self._n_pre].mean(axis=0)
+        return BlockErrors(rows, law, self._used_pairs @ used, self._scales(own))
 
     def of_points(self, block: Block, lines: Lines) -> Block | None:
         """Return the variance of each point of the spectra (E, P) of a stack; None if amounts carry all noise."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array, IndexArray
-from napari_xanes.maps.fitting.edge_noise import at
+from napari_xanes.maps.fitting.edge_errors import at
 
 _FAR = 3.5
 """Rows that lie further below the maximum, in standard errors of the difference, are no rivals."""
@@ -14,60 +17,70 @@ _CLOSE = 4.0
 """Rivals within this many times the reach of the maximum widen its error; those beyond make it doubtful."""
 
 
-def rivals(
-    rows: Float32Array,
-    top: IndexArray,
-    axis: Float64Array,
-    noise: Float64Array,
-    own: Float64Array,
-    alone: Float64Array,
-    reach: Float64Array,
-) -> tuple[Float64Array, Float64Array]:
-    """Return how much the rivals of a maximum add to the variance of its position, and how likely they are.
+class Rivals:
+    """Finds rows elsewhere that may be higher in truth than the highest one.
 
     A row d below the highest one is the higher one in truth with the probability of a normal variable above d, in
     standard errors of the difference. Rows that are near each other count as one.
 
     Parameters
     ----------
-    rows : ndarray, shape (N, P)
-        Values or slopes.
-    top : ndarray, shape (P,)
-        The highest row.
     axis : ndarray, shape (N,)
-        Energy of each row in eV.
-    noise : ndarray, shape (P,)
-        Standard error of a point of the spectrum.
+        Energy of each row in eV, increasing.
     own : ndarray, shape (N,)
         Variance of each row for points of variance 1.
     alone : ndarray, shape (N,)
         Share of a row in its neighbourhood.
     reach : ndarray, shape (N,)
         Distance in eV up to which rows belong to the maximum.
-
-    Returns
-    -------
-    variance, probability : ndarray, shape (P,)
-        Variance in eV squared that close rivals add, and the probability that a rival beyond is the maximum.
     """
-    n_pixels = top.size
-    highest = at(rows, top)
-    least = highest - (_FAR * np.sqrt(own.max() + own[top]) * noise).astype(np.float32)
-    # Few rows are as high as this, so only these are looked at.
-    row, pixel = np.divmod(np.flatnonzero(rows > least), n_pixels)
-    distance, near = np.abs(axis[row] - axis[top[pixel]]), reach[top[pixel]]
-    away = distance > near
-    row, pixel, distance, near = row[away], pixel[away], distance[away], near[away]
-    variance = (own[row] + own[top[pixel]]) * noise[pixel] ** 2
-    below = (highest[pixel] - rows[row, pixel].astype(np.float64)) / np.sqrt(variance)
-    odds = odds_of(below) * alone[row]
-    close = distance <= _CLOSE * near
 
-    def summed(values: Float64Array) -> Float64Array:
-        return np.bincount(pixel, values, minlength=n_pixels).astype(np.float64, copy=False)
+    def __init__(self, axis: Float64Array, own: Float64Array, alone: Float64Array, reach: Float64Array) -> None:
+        self._axis, self._own, self._alone, self._reach = axis, own, alone, reach
+        # The rows that belong to a maximum are a range, so whether one does is a comparison of small integers.
+        belongs = np.abs(axis[:, None] - axis) <= reach[:, None]
+        first = belongs.argmax(axis=1)
+        kind = np.uint8 if axis.size < 256 else np.uint32
+        self._first, self._width = first.astype(kind), (belongs.sum(axis=1) - 1).astype(kind)
+        self._number: NDArray[Any] = np.arange(axis.size, dtype=kind)[:, None]
 
-    total = 1 + summed(odds)
-    return summed(odds * distance**2 * close) / total, summed(odds * ~close) / total
+    def of(self, rows: Float32Array, top: IndexArray, noise: Float64Array) -> tuple[Float64Array, Float64Array]:
+        """Return how much the rivals of a maximum add to the variance of its position, and how likely they are.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (N, P)
+            Values or slopes.
+        top : ndarray, shape (P,)
+            The highest row.
+        noise : ndarray, shape (P,)
+            Standard error of a point of the spectrum.
+
+        Returns
+        -------
+        variance, probability : ndarray, shape (P,)
+            Variance in eV squared that close rivals add, and the probability that a rival beyond is the maximum.
+        """
+        n_pixels, own = top.size, self._own.take(top)
+        highest, axis, near = at(rows, top), self._axis.take(top), self._reach.take(top)
+        least = highest - (_FAR * np.sqrt(self._own.max() + own) * noise).astype(np.float32)
+        # Before the first row of a maximum, differences of unsigned integers wrap around to large ones.
+        high = self._number - self._first.take(top) > self._width.take(top)
+        high &= rows > least
+        # Few rows are as high as this, so only these are looked at.
+        count, place = np.count_nonzero(high, axis=1), np.flatnonzero(high)
+        pixel = place - np.repeat(np.arange(len(count)) * n_pixels, count)
+        sigma = np.sqrt(np.repeat(self._own, count) + own.take(pixel)) * noise.take(pixel)
+        below = (highest.take(pixel) - rows.ravel().take(place).astype(np.float64)) / sigma
+        odds = odds_of(below) * np.repeat(self._alone, count)
+        distance = np.abs(np.repeat(self._axis, count) - axis.take(pixel))
+        close = distance <= _CLOSE * near.take(pixel)
+
+        def summed(values: Float64Array) -> Float64Array:
+            return np.bincount(pixel, values, minlength=n_pixels).astype(np.float64, copy=False)
+
+        total = 1 + summed(odds)
+        return summed(odds * distance**2 * close) / total, summed(odds * ~close) / total
 
 
 def odds_of(below: Float64Array) -> Float64Array:
