@@ -12,8 +12,9 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
-from benchmarks.registration.cases import CASES, Drift, drifting
+from benchmarks.registration.cases import CASES, drifting
 from benchmarks.registration.methods import compare_methods
+from benchmarks.registration.rendering import Drifting
 from numpy.typing import NDArray
 
 import napari_xanes as nx
@@ -41,7 +42,7 @@ def of_stackreg(data: NDArray[np.float32]) -> Shifts:
     return np.stack([matrices[:, 1, 2], matrices[:, 0, 2]], axis=1)
 
 
-def row(name: str, found: Shifts, drift: Drift, seconds: float, more: str = "") -> None:
+def row(name: str, found: Shifts, drift: Drifting, seconds: float, more: str = "") -> None:
     """Print the errors on each side of the edge and across it, in pixels and in units of the bound."""
     errors = found - drift.shifts
     before = drift.stack.energy < drift.edge
@@ -57,7 +58,7 @@ def timed(function: Callable[[], Shifts]) -> tuple[Shifts, float]:
     return function(), time.process_time() - start
 
 
-def compare(drift: Drift, *, rivals: bool) -> None:
+def compare(drift: Drifting, *, rivals: bool) -> None:
     start = time.process_time()
     aligned = nx.ops.align(drift.stack)
     seconds = time.process_time() - start

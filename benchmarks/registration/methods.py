@@ -5,31 +5,64 @@ from __future__ import annotations
 import time
 
 import numpy as np
-from benchmarks.registration.cases import drifting, moved, noise_texture, random_walk
-from numpy.typing import NDArray
-from scipy import fft
+from benchmarks.registration.cases import drifting
+from benchmarks.registration.rendering import Array, Drifting, random_walk, recorded, texture
+from scipy import ndimage
 
 import napari_xanes as nx
 
 METHODS = ("joint", "pairwise", "reference")
 
 
-def changing(*, seed: int, size: int, frames: int, photons: float = 4000.0) -> tuple[nx.SpectralStack, NDArray]:
-    """Return a drifting sample that turns into another one within ten frames, again and again, and its shifts."""
+def changing(*, seed: int, size: int, frames: int, photons: float) -> Drifting:
+    """Return a drifting sample that turns into another one within ten frames, again and again."""
     rng, every, margin = np.random.default_rng(seed), 10, 16
-    wide = (size + 2 * margin, size + 2 * margin)
-    maps = fft.fft2([noise_texture(rng, wide, 2.0) for _ in range(frames // every + 2)])
-    shifts = random_walk(rng, frames, 0.5, margin - 2.0)
-    data = np.empty((frames, size, size), np.float32)
+    count, wide = frames // every + 2, size + 2 * margin
+    maps = np.array([*(texture(rng, wide, 2.0) for _ in range(count)), np.ones((wide, wide))])
+    spectra = np.zeros((count + 1, frames))
+    spectra[-1] = 0.5
     for i in range(frames):
         angle = 0.5 * np.pi * (i % every) / every
-        image = np.cos(angle) * maps[i // every] + np.sin(angle) * maps[i // every + 1]
-        depth = 0.5 + 0.05 * moved(image, shifts[i])[margin:-margin, margin:-margin]
-        data[i] = -np.log(np.maximum(rng.poisson(photons * np.exp(-depth)), 1) / photons)
-    return nx.SpectralStack(data, np.linspace(8270.0, 8460.0, frames), "optical_depth"), shifts
+        spectra[i // every : i // every + 2, i] = 0.05 * np.array([np.cos(angle), np.sin(angle)])
+    shifts = random_walk(rng, frames, 0.5, margin - 2.0)
+    return recorded(rng, np.linspace(8270.0, 8460.0, frames), spectra, maps, shifts, size=size, photons=photons)
 
 
-def row(stack: nx.SpectralStack, shifts: NDArray, **parameters: object) -> None:
+def jittering(jitter: float, *, seed: int, size: int, frames: int, photons: float) -> tuple[nx.SpectralStack, Array]:
+    """Return a drifting stack whose rows jitter along themselves, and where each row (E, Y) lies."""
+    drift = drifting("same", seed=seed, size=size, frames=frames, photons=1e12, residue=0.0)
+    rng = np.random.default_rng(seed)
+    lines = jitter * rng.standard_normal((frames, size))
+    data = np.empty_like(drift.stack.data)
+    for i, frame in enumerate(drift.stack.data):
+        for y, line in enumerate(frame.astype(float)):
+            depth = ndimage.shift(line, lines[i, y], order=5, mode="nearest")
+            data[i, y] = -np.log(np.maximum(rng.poisson(photons * np.exp(-depth)), 1) / photons)
+    return drift.stack.with_data(data), lines + drift.shifts[:, 1:]
+
+
+def compare_lines(*, seed: int, size: int, frames: int, photons: float) -> None:
+    """Print how much of the jitter of lines is left by shifts of frames, and by those of lines."""
+    for jitter in (0.5, 0.2, 0.0):
+        stack, places = jittering(jitter, seed=seed, size=size, frames=frames, photons=photons)
+        print(f"lines that jitter by {jitter:g} pixels, {photons:g} photons, {frames} x {size} x {size}, seed {seed}")
+        known = np.ones(places.shape, dtype=bool)
+        for method in ("lines", "joint"):
+            start = time.process_time()
+            found = nx.ops.align(stack, method=method).metadata["align"]
+            seconds = time.process_time() - start
+            lines, inside = np.zeros(places.shape), ""
+            if found.line_shifts is not None:
+                lines, known = found.line_shifts, np.isfinite(found.line_sigma)
+            errors = found.shifts[:, 1:] + lines - places
+            errors -= errors[known].mean()
+            if found.line_shifts is not None:
+                inside = f", 2 sigma {100 * np.mean((np.abs(errors) < 2 * found.line_sigma)[known]):.0f} %"
+            error = np.sqrt((errors[known] ** 2).mean())
+            print(f"  {method:16s} error of lines {error:.4f} pixels{inside}  {seconds:6.1f} s CPU")
+
+
+def row(stack: nx.SpectralStack, shifts: Array, **parameters: object) -> None:
     """Align by one method, and print the errors of the frames that were found."""
     start = time.process_time()
     name = str(parameters["method"])
@@ -58,7 +91,8 @@ def compare_methods(*, size: int, frames: int, seeds: list[int], photons: float 
             print(f"{case}, no pattern of the detector, {frames} x {size} x {size}, seed {seed}: limit {bound:.4f}")
             for method in METHODS:
                 row(drift.stack, drift.shifts, method=method)
-        stack, shifts = changing(seed=seed, size=size, frames=frames, photons=photons)
+        drift = changing(seed=seed, size=size, frames=frames, photons=photons)
         print(f"a sample that changes, {frames} x {size} x {size}, seed {seed}")
         for method in METHODS:
-            row(stack, shifts, method=method)
+            row(drift.stack, drift.shifts, method=method)
+        compare_lines(seed=seed, size=size, frames=frames, photons=photons)

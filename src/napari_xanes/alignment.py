@@ -33,6 +33,12 @@ class Alignment(FieldMapping):
         Pixels in a square of this width share their noise after resampling.
     report : str, optional
         What was done and found, in words.
+    line_shifts : ndarray, shape (E, L), optional
+        Shifts of the L scan lines of each frame along themselves, in pixels, on top of those of the frame.
+    line_sigma : ndarray, shape (E, L), optional
+        Their standard errors; NaN for lines that not all frames show.
+    scan_lines : {"rows", "columns"}, optional
+        What the lines are; by default rows.
 
     Raises
     ------
@@ -52,6 +58,9 @@ class Alignment(FieldMapping):
     energy: Float64Array | None = None
     correlation: float | None = None
     report: str | None = None
+    line_shifts: Float64Array | None = None
+    line_sigma: Float64Array | None = None
+    scan_lines: str | None = None
 
     def __post_init__(self) -> None:
         shifts = _numbers("shifts", self.shifts)
@@ -68,16 +77,35 @@ class Alignment(FieldMapping):
             if outliers.dtype != bool:
                 raise ValueError(f"outliers are true or false for each frame, not {str(self.outliers)[:60]}")
             object.__setattr__(self, "outliers", _of_shape("outliers", outliers, shifts.shape[:1]))
+        self._check_lines()
+
+    def _check_lines(self) -> None:
+        if self.scan_lines not in (None, "rows", "columns"):
+            raise ValueError(f"scan lines are 'rows' or 'columns', not {self.scan_lines!r}")
+        if self.line_shifts is None:
+            return
+        lines = _numbers("line_shifts", self.line_shifts)
+        if lines.ndim != 2 or len(lines) != len(self.shifts) or not np.isfinite(lines).all():
+            raise ValueError(f"line_shifts are a finite number for each line of each frame, not of shape {lines.shape}")
+        object.__setattr__(self, "line_shifts", lines)
+        if self.line_sigma is not None:
+            sigma = _numbers("line_sigma", self.line_sigma)
+            object.__setattr__(self, "line_sigma", _of_shape("line_sigma", sigma, lines.shape))
+
+    @property
+    def columns(self) -> bool:
+        """Whether scan lines are columns."""
+        return self.scan_lines == "columns"
 
     def isel(self, frames: Frames = slice(None), box: Box | None = None) -> Alignment:
         """Return the shifts of some frames; a part of the image has the same ones."""
-        names = ("shifts", "sigma", "residual", "outliers", "energy")
+        names = ("shifts", "sigma", "residual", "outliers", "energy", "line_shifts", "line_sigma")
         return replace(self, **{name: getattr(self, name)[frames] for name in names if getattr(self, name) is not None})
 
     def to_plain(self) -> dict[str, Any]:
         """Return the fields as numbers, text and lists."""
         plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in self.items()}
-        for name in ("sigma", "residual"):
+        for name in ("sigma", "residual", "line_sigma"):
             if name in plain:
                 plain[name] = [_without_nan(item) for item in plain[name]]
         return plain

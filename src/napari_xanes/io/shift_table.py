@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_xanes.alignment import Alignment
 from napari_xanes.io.files import read_text
+from napari_xanes.io.line_columns import is_line_column, line_columns, line_comment, line_fields
 from napari_xanes.saving.replacing import write_whole
 from napari_xanes.stack import SpectralStack
 
@@ -18,7 +19,7 @@ _COLUMNS = ("frame", "energy", "dy", "dx", "sigma dy", "sigma dx", "residual", "
 _UNITS = {"energy": "eV", "dy": "pixels", "dx": "pixels", "sigma dy": "pixels", "sigma dx": "pixels", "residual": "1"}
 _TITLE = "# napari-xanes shifts: where the content of each frame lies relative to the aligned grid"
 _ROWS = "# rows: "
-_MOST_BYTES = 16 << 20
+_MOST_BYTES = 64 << 20
 
 
 def write_shifts(path: str | Path, aligned: SpectralStack | Alignment) -> Path:
@@ -49,11 +50,14 @@ def write_shifts(path: str | Path, aligned: SpectralStack | Alignment) -> Path:
             raise ValueError(f"{aligned.name!r} has no shifts: align it first")
         aligned = found
     text = io.StringIO()
-    text.write(f"{_TITLE}\n{_ROWS}{len(aligned.shifts)}\n")
+    of_lines = line_columns(aligned)
+    text.write(f"{_TITLE}\n{_ROWS}{len(aligned.shifts)}\n{line_comment(aligned)}")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([f"{name} ({_UNITS[name]})" if name in _UNITS else name for name in _COLUMNS])
+    names = [f"{name} ({_UNITS[name]})" if name in _UNITS else name for name in _COLUMNS]
+    writer.writerow([*names, *(f"{name} (pixels)" for name in of_lines)])
     for i in range(len(aligned.shifts)):
-        writer.writerow([i, *_row(aligned, i)])
+        cells = [float(column[i]) for column in of_lines.values()]
+        writer.writerow([i, *_row(aligned, i), *("" if cell != cell else cell for cell in cells)])
     path = Path(path)
     write_whole(path, text.getvalue().encode())
     return path
@@ -76,7 +80,8 @@ def read_shifts(path: str | Path) -> Alignment:
     ----------
     path : str or Path
         A table that `write_shifts` wrote, or one with at least the columns ``dy`` and ``dx`` in pixels, one row per
-        frame. Lines that begin with ``#`` are comments.
+        frame. Columns ``line 0``, ``line 1``, ... hold the shifts of scan lines on top of those of their frames.
+        Lines that begin with ``#`` are comments.
 
     Raises
     ------
@@ -107,7 +112,9 @@ def read_shifts(path: str | Path) -> Alignment:
     given = {name: value for name, value in given.items() if name == "shifts" or not np.isnan(value).all()}
     if "outlier" in table and not np.isnan(table["outlier"]).any():
         given["outliers"] = table["outlier"] != 0
+    of_lines = {name: _column(path, rows[1:], i, name) for i, name in enumerate(names) if is_line_column(name)}
     try:
+        given |= line_fields(of_lines, lines)
         return Alignment(**given)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None

@@ -17,6 +17,8 @@ from napari_xanes.arguments import Region, Shifts, as_mask, load_references
 from napari_xanes.blocks import on_threads
 from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.noise import AmountNoise, PhotonNoise
+from napari_xanes.ops.alignment_choices import frame_at, require_own
+from napari_xanes.ops.moved_lines import gains_of_lines, moved_lines, require_lines_fit, with_lines
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
 from napari_xanes.region_means import COVARIANCE_LENGTH
@@ -50,6 +52,7 @@ def _fit(
     method: str,
     references: list[Spectrum] | None,
     reference_energy: float | None,
+    scan_lines: str,
     region: Any,
     shifts: Alignment | None,
     progress: Progress | None = None,
@@ -69,40 +72,20 @@ def _fit(
             f"shifts can't be found in {'a region' if box else 'images'} {size} pixels wide; "
             f"{_LEAST_SIZE} are the least: give them by shifts=..."
         )
-    _require_own(method, references=references, reference_energy=reference_energy)
-    found = estimate_by(
+    columns = scan_lines == "columns"
+    require_own(method, references=references, reference_energy=reference_energy, scan_lines=scan_lines)
+    found, lines = estimate_by(
         method,
         lambda: _images(stack),
         stack.energy.size,
         (shape[0], shape[1]),
         spectra=None if references is None else _spectra(stack, references),
-        frame=None if reference_energy is None else _frame_at(stack, reference_energy),
+        frame=None if reference_energy is None else frame_at(stack, reference_energy),
+        columns=columns,
         box=box,
         progress=progress,
     )
-    return {"shifts": _alignment(stack, found)}
-
-
-_OWN = {"references": ("joint",), "reference_energy": ("reference",)}
-"""Parameters that belong to some methods only."""
-
-
-def _require_own(method: str, **given: Any) -> None:
-    for name, value in given.items():
-        if value is not None and method not in _OWN[name]:
-            methods = " or ".join(repr(other) for other in _OWN[name])
-            raise ValueError(f"{name} is of use with method = {methods} only, not with {method!r}: leave it out")
-
-
-def _frame_at(stack: SpectralStack, energy: float) -> int:
-    """Return the number of the frame at an energy."""
-    nearest = int(np.abs(stack.energy - energy).argmin())
-    if not stack.energy.min() - 1 <= energy <= stack.energy.max() + 1:
-        raise ValueError(
-            f"reference_energy = {energy:g} eV lies outside of {stack.name!r}, which covers {stack.energy.min():g} to "
-            f"{stack.energy.max():g} eV"
-        )
-    return nearest
+    return {"shifts": with_lines(_alignment(stack, found), lines, columns=columns)}
 
 
 def _require_absorption(stack: SpectralStack) -> None:
@@ -125,6 +108,7 @@ def _fitting(stack: SpectralStack, shifts: Alignment) -> Alignment:
             f"the shift of frame {i} is ({dy:g}, {dx:g}) pixels, more than the image of {stack.shape[-2]} x "
             f"{stack.shape[-1]} pixels: nothing would be left of this frame; shifts are pairs (dy, dx) in pixels"
         )
+    require_lines_fit(shifts, stack.shape)
     energy = shifts.energy
     if energy is not None and not np.allclose(energy, stack.energy, rtol=0, atol=0.5 * _step(stack.energy)):
         i = int(np.argmax(np.abs(energy - stack.energy)))
@@ -192,9 +176,10 @@ def align(
     stack: SpectralStack,
     /,
     *,
-    method: Literal["joint", "pairwise", "reference"] = "joint",
+    method: Literal["joint", "pairwise", "reference", "lines"] = "joint",
     references: OptionalReferences = None,
     reference_energy: Annotated[float | None, Param(unit="eV", auto="the frame that tells most")] = None,
+    scan_lines: Literal["rows", "columns"] = "rows",
     region: Region = None,
     shifts: Shifts = None,
     progress: Progress | None = None,
@@ -209,16 +194,20 @@ def align(
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
         Optical depth, fluorescence or normalized. Counts become optical depth first, because flats stay with the
         detector. All slices of a volume move together.
-    method : {"joint", "pairwise", "reference"}
+    method : {"joint", "pairwise", "reference", "lines"}
         How the shifts are found: "joint" all at once, as above; "pairwise" by correlations of all pairs of frames and
         least squares, for samples that change so much that no few spectra describe them; "reference" by correlation of
         each frame with one of them, which is quick, and plain where all frames look alike. Patterns that stay with the
-        detector hold frames in all methods but "joint".
+        detector hold frames in these two; "lines" as "joint", and then a shift for each scan line along itself, of up
+        to 3 pixels, on top of that of its frame, where lines jitter.
     references : list of Spectrum, optional
-        For "joint": spectra of what the sample holds; a constant is added. By default the leading spectra of the stack.
+        For "joint" and "lines": spectra of what the sample holds; a constant is added. By default the leading spectra
+        of the stack.
     reference_energy : float, optional
         For "reference": the energy in eV of the frame with which the others are compared. By default the one whose
         structures stand out most from its noise, unless it shows something else than most frames do.
+    scan_lines : {"rows", "columns"}
+        For "lines": what the scan runs along. A line tells its shift along itself only.
     region : box (y0, y1, x0, x1) in pixels, or mask of shape (Y, X), optional
         Part of the image in which the shifts are found: the smallest box around it. By default the whole image.
     shifts : list of pairs (dy, dx), Alignment, or path of a CSV file, optional
@@ -228,7 +217,7 @@ def align(
     -------
     SpectralStack
         float32; NaN where a frame does not reach, and around pixels without a value. ``metadata["align"]`` holds
-        `shifts`, `sigma`, `residual`, `outliers` and a `report` (see `Alignment`);
+        `shifts`, `sigma`, `residual`, `outliers`, a `report`, and `line_shifts` if lines jitter (see `Alignment`);
         ``metadata["covariance_length_pixels"]`` says over how many pixels noise is shared after resampling.
 
     Raises
@@ -247,8 +236,9 @@ def align(
     """
     _require_absorption(stack)
     found = _fitting(stack, estimated("shifts", shifts))
-    data = _moved(stack.data, found.shifts, progress)
-    gain = np.array([noise_gain(shift) for shift in found.shifts])
+    by_line = found.line_shifts is not None
+    data = moved_lines(stack.data, found, progress) if by_line else _moved(stack.data, found.shifts, progress)
+    gain = gains_of_lines(found) if by_line else np.array([noise_gain(shift) for shift in found.shifts])
     length = float(np.hypot(np.sqrt(np.mean(1 / gain)), float(stack.metadata.get(COVARIANCE_LENGTH, 1.0)) - 1.0))
     found = replace(found, energy=stack.energy, correlation=length)
     told = [*stack.metadata.get("warnings", ())]
