@@ -25,6 +25,7 @@ from napari_xanes.region_means import COVARIANCE_LENGTH
 from napari_xanes.registration.estimation import Estimate
 from napari_xanes.registration.fourier import filled
 from napari_xanes.registration.methods import estimate_by
+from napari_xanes.registration.reading import frames_of, prepared
 from napari_xanes.registration.report import sentences, warnings_of
 from napari_xanes.registration.resampling import moved_back, noise_gain
 from napari_xanes.registry import estimated
@@ -134,7 +135,8 @@ def _box(region: Any, stack: SpectralStack) -> tuple[int, int, int, int] | None:
 
 def _images(stack: SpectralStack) -> Iterator[Float32Array]:
     """Yield the frames, of a volume the means of their slices, with missing values replaced."""
-    for frame in stack.data:
+
+    def image(frame: NDArray[Any]) -> Float32Array:
         values = np.asarray(frame, dtype=np.float32)
         if not np.isfinite(values).any():
             raise_if_frame_empty(stack)
@@ -142,7 +144,9 @@ def _images(stack: SpectralStack) -> Iterator[Float32Array]:
             with np.errstate(invalid="ignore"):
                 count = np.isfinite(values).sum(axis=0)
                 values = np.where(count > 0, np.nansum(values, axis=0) / np.maximum(count, 1), np.nan)
-        yield filled(values)
+        return filled(values)
+
+    return prepared(frames_of(stack.data), image)
 
 
 def _spectra(stack: SpectralStack, references: list[Spectrum]) -> Float64Array:
