@@ -21,8 +21,9 @@ from napari_xanes.registration.fourier import (
     common_window,
 )
 from napari_xanes.registration.joint import Fit, fit
-from napari_xanes.registration.learning import first_model
-from napari_xanes.registration.likelihood import Moved
+from napari_xanes.registration.learning import first_model, in_other_units
+from napari_xanes.registration.likelihood import Model, Moved
+from napari_xanes.registration.products import energy
 from napari_xanes.registration.start import rematched, start
 from napari_xanes.registration.tracking import tracked
 
@@ -102,7 +103,7 @@ def estimate(
     everything = np.ones(count, dtype=bool)
     shifts = np.zeros((count, 2))
     data, noise, share = whitened(frames, band, shifts, everything, box, part(progress, 0.0, 0.25))
-    filled = (np.abs(data) ** 2).mean(axis=1) > 0
+    filled = energy(data) > 0
     found = np.zeros(count, dtype=bool)
     if filled.any():
         shifts[filled], found[filled] = start(band, data[filled])
@@ -110,7 +111,7 @@ def estimate(
         raise ValueError("no two frames show the same: nothing that can be aligned is seen in them")
     shifts, found = tracked(band, data, shifts, found)
     shifts, result = _joint(band, data, noise, share, shifts, found, spectra, rounds=_ROUNDS)
-    scale = np.ones(count)
+    scale, unit = np.ones(count), noise
     band = band_of(shape, LOWEST, HIGHEST).thinned(_MOST)
     for i in range(_PASSES):
         # The window moves with the sample; with better shifts, it is in a better place.
@@ -119,7 +120,10 @@ def estimate(
         # What the model leaves counts as noise, too: lines that jitter, an edge that is no low-rank one.
         scale[found] *= np.clip(result.residual, 0.5, 10.0)
         data /= scale.astype(np.float32)[:, None]
-        shifts, result = _joint(band, data, noise * scale, share, shifts, found, spectra)
+        noise *= scale
+        first = in_other_units(result.model, (unit / noise)[found]) if i else None
+        shifts, result = _joint(band, data, noise, share, shifts, found, spectra, first=first)
+        unit = noise
         sigma = np.sqrt(np.diag(result.covariance)).reshape(2, -1).T
         if (np.abs(shifts - before)[found] < np.maximum(_SAME_PLACE, _SAME * sigma)).all():
             break
@@ -140,7 +144,7 @@ def whitened(
     noise = np.sqrt(power)
     seen = noise > 1e-6 * noise.max()
     # Simulated frames without noise are as good as the best of others.
-    signal = np.sqrt((np.abs(data) ** 2).mean(axis=1))
+    signal = np.sqrt(energy(data) / data.shape[1])
     noise = np.where(seen, np.maximum(noise, 1e-4 * signal), noise.max() or 1.0)
     data *= np.where(seen, 1 / noise, 0).astype(np.float32)[:, None]
     return data, noise, window.share(band.shape)
@@ -155,9 +159,11 @@ def _joint(
     found: BoolArray,
     spectra: Float64Array | None,
     *,
+    first: Model | None = None,
     rounds: int = 1,
 ) -> tuple[Float64Array, Fit]:
-    """Fit all found frames together; in the first rounds, frames that fit better elsewhere are moved.
+    """Fit all found frames together, from a model of them; in the first of several rounds, frames that fit better
+    elsewhere are moved.
 
     The first of several rounds takes the frames of strong contrast only: they tell the sample from the pattern of the
     detector, which is then taken from the others.
@@ -169,23 +175,26 @@ def _joint(
         some = _strong(data, found) if i == 0 and rounds > 1 else found
         known = None if spectra is None else spectra[some]
         drift = replace(drift, position=np.flatnonzero(some).astype(np.float64))
-        model = first_model(Moved.by(band, data[some], current[some]), noise[some], known)
-        result = fit(band, data[some], current[some], model, drift, share, steps=_STEPS if rounds == 1 else 6)
+        seen = data if some.all() else data[some]
+        moved = Moved.by(band, seen, current[some])
+        model = first or first_model(moved, noise[some], known)
+        most = _STEPS if rounds == 1 else 6
+        result = fit(band, seen, current[some], model, drift, share, steps=most, moved=moved)
         drift = result.drift
         current[some] = result.shifts + current[some].mean(axis=0)
         if i == rounds - 1:
             break
         pattern = (result.model.pattern * noise[some]).mean() / noise
         clean = data[found] - pattern[found].astype(np.float32)[:, None] * result.found.fixed
-        current[found], moved = rematched(band, clean, result.found.maps, current[found])
-        if i and not moved.any():
+        current[found], elsewhere = rematched(band, clean, result.found.maps, current[found])
+        if i and not elsewhere.any():
             break
     return current - current[found].mean(axis=0), result
 
 
 def _strong(data: Coefficients, found: BoolArray) -> BoolArray:
     """Return the half of the found frames whose contrast is strongest; all of a few."""
-    power = (np.abs(data) ** 2).sum(axis=1)
+    power = energy(data)
     return found & (power >= np.median(power[found])) if found.sum() >= 12 else found
 
 

@@ -198,6 +198,7 @@ def coefficients(
     noise = np.empty(count)
     ky, kx = np.fft.fftfreq(band.shape[0])[:, None], np.fft.rfftfreq(band.shape[1])[None]
     corner = np.flatnonzero(np.hypot(ky, kx) > 0.5)
+    corner = corner[:: max(1, corner.size // _MOST_OF_NOISE)]
     places = band.row * kx.size + band.column
     smooth = SmoothPart.of(band.shape, band.ky, band.kx)
 
@@ -224,6 +225,9 @@ def coefficients(
             on_threads(transformed, some, progress=progress, message="transforming frames")
     return out, noise
 
+
+_MOST_OF_NOISE = 10_000
+"""Coefficients that tell the noise of a frame, to 1 %."""
 
 _AT_ONCE = 16
 """Frames that are held and transformed at once."""

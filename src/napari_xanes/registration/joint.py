@@ -45,6 +45,7 @@ def fit(
     *,
     steps: int = 10,
     tolerance: float = 5e-4,
+    moved: Moved | None = None,
 ) -> Fit:
     """Find the shifts of the highest posterior by Gauss-Newton steps.
 
@@ -66,10 +67,12 @@ def fit(
         Most steps.
     tolerance : float
         Largest change of a shift, in pixels, after which the fit ends.
+    moved : Moved, optional
+        The coefficients moved back by the start, if they are known; its memory is used.
     """
     count, n = shifts.shape
+    moved = moved or Moved.by(band, data, shifts)
     for i in range(steps):
-        moved = Moved.by(band, data, shifts)
         seen = Projection.of(moved, model.spectra, model.pattern)
         found = posterior(band, seen, model)
         curvature = share * hessian(moved, model, found)
@@ -84,6 +87,7 @@ def fit(
         shifts = shifts - shifts.mean(axis=0)
         drift = drift.learned(shifts, 0.5 * inverse)
         model = with_amplitudes(moved, with_powers(band, seen, model, found), found)
+        moved = Moved.by(band, data, shifts, instead=moved)
     residual, explained = _per_frame(moved, model, found)
     own = 2 * np.diag(curvature).reshape(n, count).T
     return Fit(shifts, _of_differences(0.5 * inverse, count), model, found, drift, own, residual, explained)

@@ -41,6 +41,13 @@ def first_model(moved: Moved, noise: Float64Array, spectra: Float64Array | None)
     return settled[int(logs[1] > logs[0])][0]
 
 
+def in_other_units(model: Model, factor: Float64Array) -> Model:
+    """Return a model for coefficients that were multiplied by a factor (E,)."""
+    spectra, mixing = np.linalg.qr(model.spectra * factor[:, None])
+    power = mixing @ model.power @ mixing.T
+    return replace(model, spectra=spectra, power=power, pattern=model.pattern * factor)
+
+
 def _settled(moved: Moved, model: Model, learn_spectra: bool) -> tuple[Model, Projection]:
     """Return the model with powers, and spectra if they are to be learned, that suit the data; and its projection."""
     band, fixed = moved.band, np.zeros(moved.data.shape[1], np.complex64)

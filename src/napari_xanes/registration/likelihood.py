@@ -63,9 +63,9 @@ class Moved:
     aligned: Coefficients
 
     @classmethod
-    def by(cls, band: Band, data: Coefficients, shifts: Float64Array) -> Moved:
-        """Return coefficients moved back by shifts (E, P)."""
-        phase, aligned = np.empty_like(data), np.empty_like(data)
+    def by(cls, band: Band, data: Coefficients, shifts: Float64Array, instead: Moved | None = None) -> Moved:
+        """Return coefficients moved back by shifts (E, P); in the memory of others that are no longer needed."""
+        phase, aligned = (instead.phase, instead.aligned) if instead else (np.empty_like(data), np.empty_like(data))
 
         def align(some: slice) -> None:
             phase[some] = band.phases(shifts[some])

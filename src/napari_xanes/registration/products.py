@@ -6,23 +6,41 @@ the work, and the result is symmetric where it must be. Each block is summed in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
+from napari_xanes.blocks import on_threads, single_threaded_blas
 from napari_xanes.registration.fourier import Coefficients
 
 _COLUMNS = 8192
 """Coefficients of a block: those of 100 frames are a few megabytes."""
 
+_WORTH = 10_000_000
+"""Products of numbers below which threads cost more time than they save."""
 
-def column_blocks(count: int) -> Iterator[slice]:
-    """Yield slices that cover so many coefficients, a few thousand each."""
-    for start in range(0, count, _COLUMNS):
-        yield slice(start, min(start + _COLUMNS, count))
+
+def over_columns(kernel: Callable[[slice], None], blocks: list[slice], work: int) -> None:
+    """Call a kernel for all blocks of coefficients, on several threads if the work, in products, is worth it."""
+    if len(blocks) == 1 or work < _WORTH:
+        for block in blocks:
+            kernel(block)
+        return
+
+    def on_thread(block: slice) -> float:
+        kernel(block)
+        return 0.0
+
+    with single_threaded_blas():
+        on_threads(on_thread, blocks)
+
+
+def column_blocks(count: int) -> list[slice]:
+    """Return slices that cover so many coefficients, a few thousand each."""
+    return [slice(start, min(start + _COLUMNS, count)) for start in range(0, count, _COLUMNS)]
 
 
 def as_real(values: NDArray[Any]) -> NDArray[np.float32]:
@@ -44,16 +62,28 @@ def inner(left: NDArray[Any], right: NDArray[Any]) -> Float64Array:
     one = as_real(left)
     # Of a product with its own transpose, numpy computes only half.
     other = one if left is right else as_real(right)
-    total = np.zeros((len(one), len(other)))
-    for block in column_blocks(one.shape[1]):
-        total += one[:, block] @ other[:, block].T
+    blocks = column_blocks(one.shape[1])
+    parts = np.empty((len(blocks), len(one), len(other)), np.float32)
+
+    def multiply(block: slice) -> None:
+        np.matmul(one[:, block], other[:, block].T, out=parts[block.start // _COLUMNS])
+
+    over_columns(multiply, blocks, one.size * len(other))
+    total: Float64Array = parts.sum(axis=0, dtype=np.float64)
     return total
 
 
 def combined(weights: Float64Array, rows: NDArray[Any]) -> Coefficients:
     """Return combinations (A, K) of rows (B, K) with real weights (A, B)."""
-    result: Coefficients = (weights.astype(np.float32) @ as_real(rows)).view(np.complex64)
-    return result
+    single, real = weights.astype(np.float32), as_real(rows)
+    result = np.empty((len(single), real.shape[1]), np.float32)
+
+    def multiply(block: slice) -> None:
+        np.matmul(single, real[:, block], out=result[:, block])
+
+    over_columns(multiply, column_blocks(real.shape[1]), single.size * real.shape[1])
+    combination: Coefficients = result.view(np.complex64)
+    return combination
 
 
 def energy(rows: NDArray[Any]) -> Float64Array:

@@ -27,6 +27,9 @@ _ALIKE = 0.5
 _GAIN = 20.0
 """A frame is moved if its log-likelihood gains so much."""
 
+_NEAR = 1.0
+"""Pixels: half a step of the places that are looked at. A frame that fits best at the nearest of them is left there."""
+
 _ROUNDS, _MOST_GROUPS = 6, 6
 _MOST_IMAGES = 3
 
@@ -127,10 +130,15 @@ def rematched(
     """
     images = _orthonormal(images)
     elsewhere, _ = _matched(band, data, images)
-    elsewhere = refined(band, data, images, elsewhere)
-    moved = _fits(band, data, images, elsewhere) > _GAIN + 1.02 * _fits(band, data, images, shifts)
-    moved &= np.abs(elsewhere - shifts).max(axis=1) > 0.5
-    return np.where(moved[:, None], elsewhere, shifts), moved
+    shifts, moved = shifts.copy(), np.zeros(len(shifts), dtype=bool)
+    far = np.flatnonzero(np.abs(elsewhere - shifts).max(axis=1) > _NEAR)
+    if not far.size:
+        return shifts, moved
+    elsewhere = refined(band, data[far], images, elsewhere[far])
+    better = _fits(band, data[far], images, elsewhere) > _GAIN + 1.02 * _fits(band, data[far], images, shifts[far])
+    better &= np.abs(elsewhere - shifts[far]).max(axis=1) > 0.5
+    shifts[far[better]], moved[far[better]] = elsewhere[better], True
+    return shifts, moved
 
 
 def _fits(band: Band, data: Coefficients, images: NDArray[np.complex64], shifts: Float64Array) -> Float64Array:
