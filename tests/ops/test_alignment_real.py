@@ -33,3 +33,6 @@ def test_known_shifts_in_a_measured_stack(name: str, every: int, drifts: bool, r
     error -= error.mean(axis=0)
     assert np.isfinite(found.sigma).all()
     assert np.sqrt((error**2).mean()) < 0.05
+    if not drifts:
+        assert (np.abs(error) < 2 * found.sigma).mean() > 0.85
+        assert np.median(found.sigma) < 0.06

@@ -17,3 +17,14 @@ def test_shifts_of_other_textures_are_found_with_true_errors(specimen: str, time
     errors = sample.errors(found.shifts)
     assert np.sqrt((errors**2).mean()) < times * np.sqrt((sample.bound**2).mean())
     assert (np.abs(errors) < 2 * found.sigma).mean() > 0.85
+
+
+def test_frames_before_a_weak_edge_at_few_photons_have_true_errors_or_none() -> None:
+    """Most of them show less than the noise: their place is not invented."""
+    sample = drifting("weak", seed=4, size=128, frames=32, photons=300.0)
+    found = nx.ops.align(sample.stack).metadata["align"]
+    seen = ~found.outliers
+    assert seen[sample.stack.energy > sample.edge].all()
+    errors = (found.shifts - sample.shifts)[seen]
+    errors -= errors.mean(axis=0)
+    assert (np.abs(errors) < 2 * found.sigma[seen]).mean() > 0.85

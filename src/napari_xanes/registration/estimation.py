@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import ndimage
 
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 from napari_xanes.progress import Progress, part
@@ -20,6 +21,7 @@ from napari_xanes.registration.fourier import (
     coefficients,
     common_window,
 )
+from napari_xanes.registration.halves import excess
 from napari_xanes.registration.joint import Fit, fit
 from napari_xanes.registration.learning import first_model, in_other_units
 from napari_xanes.registration.likelihood import Model, Moved
@@ -40,6 +42,9 @@ _MOST_AT_START, _MOST = 16_000, 150_000
 _ROUNDS, _STEPS, _PASSES = 4, 15, 6
 _SAME_PLACE, _SAME = 0.02, 0.5
 """Pixels, and standard errors, by which a window may be off: what its borders cut holds frames a little."""
+
+_NOISE_ONLY = 1.2
+"""Residual of the usual frame, over its noise, up to which the curvature of the likelihood gives the errors."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,17 @@ def estimate(
         sigma = np.sqrt(np.diag(result.covariance)).reshape(2, -1).T
         if (np.abs(shifts - before)[found] < np.maximum(_SAME_PLACE, _SAME * sigma)).all():
             break
-    return _checked(shifts, found, result, scale[found])
+    estimate = _checked(shifts, found, result, scale[found], share)
+    if not np.median(estimate.residual[estimate.found]) > _NOISE_ONLY:
+        return estimate
+
+    def of_part(part_box: tuple[float, float, float, float]) -> tuple[Float64Array, Float64Array]:
+        some, its_noise, its_share = whitened(frames, band, shifts, found, part_box)
+        some /= scale.astype(np.float32)[:, None]
+        its_shifts, of_some = _joint(band, some, its_noise * scale, its_share, shifts, found, spectra)
+        return its_shifts[found], np.sqrt(np.diag(of_some.covariance)).reshape(2, -1).T
+
+    return replace(estimate, sigma=estimate.sigma * excess(of_part, common_window(shape, shifts[found], box)))
 
 
 def whitened(
@@ -135,7 +150,7 @@ def whitened(
     band: Band,
     shifts: Float64Array,
     found: BoolArray,
-    box: Box | None = None,
+    box: tuple[float, float, float, float] | None = None,
     progress: Progress | None = None,
 ) -> tuple[Coefficients, Float64Array, float]:
     """Return the coefficients (E, K) of all frames in units of their noise, this noise (E,), and `Window.share`."""
@@ -202,12 +217,18 @@ _LEAST_TOLD, _UNSEEN = 0.5, 0.25
 """A frame shows nothing if it tells less than half as much of its shift as the drift of the others does, and no more
 than to a quarter of a pixel."""
 
+_TOLD_ALONE, _TOLD_TOGETHER, _TOGETHER = 12.0, 5.0, 9
+"""A frame shows nothing, either, if its log-likelihood gains less than 12 by the sample and that of the frames around
+it less than 5 in the median of 9: noise at its best place gains 2 to 8, and looks like a frame that tells its shift."""
 
-def _checked(shifts: Float64Array, found: BoolArray, result: Fit, scale: Float64Array) -> Estimate:
+
+def _checked(shifts: Float64Array, found: BoolArray, result: Fit, scale: Float64Array, share: float) -> Estimate:
     """Return the estimate, in which a frame that tells nothing of its shift has the place of its neighbours."""
     count = int(found.sum())
     least = np.minimum(_LEAST_TOLD / result.drift.variance, 1 / _UNSEEN**2)
-    told = (result.own > least).all(axis=1)
+    gain = share * result.found.fixed.size * result.explained
+    around = ndimage.median_filter(gain, _TOGETHER, mode="nearest")
+    told = (result.own > least).all(axis=1) & ((gain > _TOLD_ALONE) | (around > _TOLD_TOGETHER))
     left = result.residual * scale
     foreign = (left**2 - 1 > 2 * result.explained * scale**2) & (left > 2)
     good = np.flatnonzero(found)[told & ~foreign]
@@ -219,8 +240,8 @@ def _checked(shifts: Float64Array, found: BoolArray, result: Fit, scale: Float64
     placed = np.stack([np.interp(numbers, good, shifts[good, axis]) for axis in (0, 1)], axis=1)
     sigma, residual = np.full((len(shifts), 2), np.nan), np.full(len(shifts), np.nan)
     # What the model leaves beyond the noise widens the errors.
-    excess = np.maximum(result.residual, 1.0)
-    sigma[found] = np.sqrt(np.diag(result.covariance)).reshape(2, count).T * excess[:, None]
+    wider = np.maximum(result.residual, 1.0)[:, None]
+    sigma[found] = np.sqrt(np.diag(result.covariance)).reshape(2, count).T * wider
     residual[found] = left
     sigma[~seen], residual[~seen] = np.nan, np.nan
     fixed = np.vdot(result.found.fixed, result.found.fixed).real / result.found.fixed.size

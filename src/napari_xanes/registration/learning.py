@@ -11,7 +11,7 @@ from napari_xanes.registration.fourier import Band, Coefficients
 from napari_xanes.registration.likelihood import Model, Moved, Posterior, Projection, log_likelihood, posterior
 from napari_xanes.registration.products import column_blocks, combined, energy, inner
 
-_LEAST_SPECTRA, _MOST_SPECTRA = 3, 4
+_MOST_SPECTRA = 4
 
 
 def first_model(moved: Moved, noise: Float64Array, spectra: Float64Array | None) -> Model:
@@ -82,8 +82,10 @@ def _leading_spectra(moved: Moved, pattern: Float64Array, fixed: Coefficients) -
             clean = clean - amplitude * fixed[some] * moved.phase[:, some]
         gram += inner(clean, clean)
     values, vectors = np.linalg.eigh(gram / size)
-    above = values > (1 + np.sqrt(count / (2 * size))) ** 2 * 1.05 * np.median(values)
-    above[-_LEAST_SPECTRA:] = True
+    # Of noise, a spectrum would give frames a place that is that of their own noise.
+    noise = np.median(values[: max(1, count - _MOST_SPECTRA)])
+    above = values > (1 + np.sqrt(count / (2 * size))) ** 2 * 1.05 * noise
+    above[-1] = True
     above[:-_MOST_SPECTRA] = False
     result: Float64Array = vectors[:, above]
     return result

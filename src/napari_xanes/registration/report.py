@@ -43,7 +43,8 @@ def _doubts(energy: Float64Array, found: Estimate, outliers: BoolArray) -> list[
     if usual > _LARGE:
         lines.append(
             f"what the fit leaves is {usual:.2g} times the noise in the median: jittering lines, blur, or more than a "
-            "few spectra are no drift, and the shifts can be off by many times their errors"
+            "few spectra are no drift; the errors are widened to what halves of the image tell, but what pulls both "
+            "halves alike is not in them"
         )
     if found.pattern > _STRONG:
         lines.append(
