@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ from napari_xanes.blocks import on_threads
 from napari_xanes.edge.stacks import raise_if_frame_empty
 from napari_xanes.ops.changes import said_about_changes
 from napari_xanes.ops.flats import dark_counts, find_flats
+from napari_xanes.ops.frame_filling import checked_frames, interpolated, noise_with, told_about_frames
 from napari_xanes.ops.spikes import REACH, Compared, PixelSurvey, compared, dead_in
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
@@ -27,7 +29,13 @@ _FRAMES_AT_ONCE = 8
 
 
 def _bad_pixels(
-    stack: SpectralStack, *, pixels: Any, threshold: float, progress: Progress | None = None, **_: Any
+    stack: SpectralStack,
+    *,
+    pixels: Any,
+    threshold: float,
+    frames: list[int] | None,
+    progress: Progress | None = None,
+    **_: Any,
 ) -> Mapping[str, Any]:
     """Find the pixels that are wrong in all frames; slices of a volume share their detector."""
     if stack.energy.size < 3:
@@ -35,7 +43,8 @@ def _bad_pixels(
             f"{stack.name!r} has {stack.energy.size} energies; wrong values stand out among at least 3, so repair "
             "needs more frames"
         )
-    raise_if_frame_empty(stack)
+    spoiled = checked_frames(stack, frames)
+    raise_if_frame_empty(stack.isel(np.delete(np.arange(stack.energy.size), spoiled)) if spoiled else stack)
     shape = stack.shape[-2:]
     if pixels is not None:
         return {"pixels": as_mask(pixels, shape)}
@@ -84,6 +93,7 @@ def repair(
     pixels: Annotated[Region, Param(kind="region", label="bad pixels", auto="dead, stuck, flickering")] = None,
     fill: Fill = "neighbours",
     missing: Annotated[bool, Param(label="fill missing values")] = False,
+    frames: Annotated[list[int] | None, Param(label="frames to interpolate", auto="none")] = None,
     progress: Progress | None = None,
 ) -> SpectralStack:
     """Replace zingers, and pixels that are dead, stuck or flicker.
@@ -101,6 +111,10 @@ def repair(
         and behind; or nothing, so that maps mask the pixel.
     missing : bool
         Whether values that are missing (NaN) are filled, too, where enough values are around them.
+    frames : list of int, optional
+        Numbers of frames that are dead, repeated or spoiled as a whole, the first is 0: they are interpolated from the
+        frames beside them, and ``stack.noise`` says that they hold no information. Not of counts, because the beam
+        changes from frame to frame. Frames that are dead or repeat the one before are named in a warning.
 
     Returns
     -------
@@ -111,7 +125,8 @@ def repair(
     Raises
     ------
     ValueError
-        If there are fewer than three energies, a frame holds no value, or the region does not fit.
+        If there are fewer than three energies, a frame holds no value, the region does not fit, or a frame can't be
+        interpolated.
 
     Notes
     -----
@@ -136,7 +151,12 @@ def repair(
     mend = partial(_mended, bad=pixels, threshold=threshold, fill=fill, missing=missing)
     data = _lazily(mend, stack.data) if stack.is_lazy else _now(mend, stack.data, progress)
     found, told = said_about_changes(stack, pixels, _differs(stack.data, data))
-    return stack.with_data(data, metadata=with_warnings({**stack.metadata, "repair": found}, told))
+    spoiled = checked_frames(stack, frames)
+    data, text = interpolated(data, stack.energy, spoiled)
+    metadata = {**stack.metadata, "repair": replace(found, text=[*found.text, *text])}
+    if spoiled:
+        metadata["noise"] = noise_with(stack.noise, stack.energy.size, spoiled)
+    return stack.with_data(data, metadata=with_warnings(metadata, [*told, *told_about_frames(stack, spoiled)]))
 
 
 def _mended(frames: Block, bad: BoolArray, threshold: float, fill: Fill, missing: bool) -> Float32Array:

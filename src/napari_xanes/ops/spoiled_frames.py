@@ -15,6 +15,9 @@ _PIXELS = 4096
 _UNUSUAL = 4.0
 """An image is unusual if its neighbours describe it worse than the usual frame by this factor."""
 
+_FEW = 1 / 3
+"""Dead or repeated frames are at most this share of all."""
+
 
 def suspicious_frames(stack: SpectralStack) -> dict[int, str]:
     """Find frames that look spoiled.
@@ -48,6 +51,19 @@ def suspicious_frames(stack: SpectralStack) -> dict[int, str]:
     for i in good[_of_another_image(spectra[good])]:
         found[int(i)] = "its image differs from those of its neighbours"
     return dict(sorted(found.items()))
+
+
+def dead_or_repeated(stack: SpectralStack) -> dict[int, str]:
+    """Find frames that are empty or equal the frame before; of a lazy stack, every frame is read once.
+
+    Returns
+    -------
+    dict of int to str
+        Number of each such frame, and what is wrong. Nothing where every third frame is so: then it is the sample or
+        the simulation.
+    """
+    found = _empty_or_repeated(_some_pixels(stack))
+    return found if len(found) <= _FEW * stack.energy.size else {}
 
 
 def _some_pixels(stack: SpectralStack) -> Float64Array:

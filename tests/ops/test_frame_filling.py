@@ -1,0 +1,82 @@
+"""Frames that hold nothing of their own are told, and interpolated when asked."""
+
+from __future__ import annotations
+
+import dask.array as da
+import numpy as np
+import pytest
+
+import napari_xanes as nx
+from napari_xanes import SpectralStack
+from napari_xanes.ops import repair
+
+
+@pytest.fixture
+def depth(rng: np.random.Generator) -> SpectralStack:
+    """Return images that change linearly with energy, on uneven steps, and a little noise."""
+    energy = np.array([700.0, 701, 703, 704, 708, 709, 710, 711])
+    slope, start = rng.uniform(0.01, 0.02, (2, 20, 20))
+    data = start + slope * (energy - 700)[:, None, None] + rng.normal(0, 1e-5, (8, 20, 20))
+    noise = {"kind": "poisson", "i0": np.full((1, 1, 1), 1000.0)}
+    return SpectralStack(data.astype(np.float32), energy, "optical_depth", metadata={"noise": noise, "name": "film"})
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("spoiled", [0.0, np.nan])
+def test_frames_are_interpolated_at_their_energies(depth: SpectralStack, spoiled: float, lazy: bool) -> None:
+    data = depth.data.copy()
+    data[2:4] = spoiled
+    repaired = repair(depth.with_data(da.from_array(data, chunks=(3, 20, 20)) if lazy else data), frames=[2, -5])
+    np.testing.assert_allclose(np.asarray(repaired.data), depth.data, atol=1e-4)
+    text = repaired.metadata["repair"].text
+    assert text[-2].startswith("The frame at 703 eV was interpolated from those at 701 and 708 eV")
+    assert text[-1].startswith("The frame at 704 eV was interpolated from those at 701 and 708 eV")
+    assert not np.asarray(repaired.metadata["repair"].changed).any(), "the map shows what is wrong in single places"
+    assert repaired.noise is not None
+    expected = np.ones(8)
+    expected[2:4] = 1e4
+    np.testing.assert_array_equal(repaired.noise.variance_factor, expected)  # type: ignore[union-attr]
+    assert not any("nothing of their own" in line for line in repaired.metadata.get("warnings", ()))
+
+
+def test_maps_do_not_count_what_was_not_measured(depth: SpectralStack) -> None:
+    block = depth.data.reshape(8, -1)
+    before, after = depth.noise, repair(depth, frames=[3]).noise
+    assert before is not None
+    assert after is not None
+    ratio = after.variance(block, slice(None)) / before.variance(block, slice(None))  # type: ignore[union-attr]
+    assert ratio[3].min() > 400
+    np.testing.assert_allclose(np.delete(ratio, 3, 0), 1)
+
+
+@pytest.mark.parametrize("quantity", ["counts", "optical_depth"])
+def test_dead_and_repeated_frames_are_told_and_stay(depth: SpectralStack, quantity: str) -> None:
+    data = depth.data.copy()
+    data[2], data[5] = 0, data[4]
+    repaired = repair(SpectralStack(data, depth.energy, quantity))  # type: ignore[arg-type]
+    (told,) = (line for line in repaired.metadata["warnings"] if "nothing of their own" in line)
+    assert "2 (703 eV: empty), 5 (709 eV: equals the frame before). Drop them with drop_frames" in told
+    np.testing.assert_array_equal(repaired.data[[2, 5]], data[[2, 5]])
+
+
+def test_good_frames_are_not_told(depth: SpectralStack) -> None:
+    assert not repair(depth).metadata.get("warnings", ())
+
+
+@pytest.mark.parametrize(
+    ("frames", "reason"),
+    [
+        ([0], r"frames=\[0\]: frame 0 \(700 eV\) has no good frame on both sides"),
+        ([6, 7], r"frame 6 \(710 eV\) has no good frame on both sides; drop it with drop_frames"),
+        ([8], "there is no frame 8, they are 0 to 7"),
+    ],
+)
+def test_frames_that_cannot_be_interpolated_are_refused(depth: SpectralStack, frames: list[int], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        repair(depth, frames=frames)
+
+
+def test_counts_are_not_interpolated() -> None:
+    stack = nx.sample.nmc_ni_k(size=16, photons=100).stack
+    with pytest.raises(ValueError, match=r"frames=\[3\] can be interpolated after optical_depth only"):
+        repair(stack, frames=[3])
