@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 from tests.method_contracts import Check, checks_of, values_to_try
 from tests.odd_input import runs_or_says_why
@@ -35,6 +36,7 @@ def stack_for(
     """Return a stack that the method accepts."""
     special = {
         "align": drift_stack,
+        "correct_beam": count_stack,
         "correct_dead_time": count_stack,
         "match_library": l_edge_stack,
         "optical_depth": count_stack,
@@ -51,6 +53,7 @@ def needed(references: list[Spectrum], depth_stack: SpectralStack) -> dict[str, 
         "bin": {"pixels": 1},
         "calibrate_energy": {"offset": 0.5},
         "difference_map": {"signal": (8335.0, 8350.0), "background": (8270.0, 8324.0)},
+        "correct_beam": {"factors": np.linspace(0.9, 1.1, depth_stack.energy.size).tolist()},
         "correct_dead_time": {"dead_time": 100.0, "exposure": 1.0},
         "drop_frames": {"energies": [8450.0]},
         "interpolate_energy": {"energies": (depth_stack.energy[:-1] + 0.25).tolist()},
