@@ -39,6 +39,7 @@ bench: .venv/tested
 	$(BIN)/python benchmarks/edge_lines.py
 	$(BIN)/python -m benchmarks.truth
 	$(BIN)/python -m benchmarks.denoise --quick
+	$(BIN)/python -m benchmarks.repair
 	$(BIN)/python -m benchmarks.faults --quick
 	$(BIN)/python benchmarks/large_stack.py --gib 1
 
