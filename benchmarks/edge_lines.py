@@ -28,9 +28,8 @@ def spectra() -> list[tuple[str, Float64Array, Float64Array]]:
     folder = DATA / "references"
     files = [*sorted(folder.glob("*_k/*.xdi")), *sorted(folder.glob("ni_k/*.txt")), folder / "athena" / "Mn.prj"]
     measured = [(s.name, s.energy, s.mu) for path in files if path.parent.name != "mn_k" for s in nx.read_spectra(path)]
-    columns = nx.read_spectra(DATA / "beamline_spectra" / "6_Ti.0001")
-    titanium = ("Ti, ln(I0 / I)", columns[2].energy, np.log(columns[2].mu / columns[3].mu))
-    return [*measured, titanium]
+    (titanium,) = nx.read_spectra(DATA / "beamline_spectra" / "6_Ti.0001")
+    return [*measured, (titanium.name, titanium.energy, titanium.mu)]
 
 
 def jump(energy: Float64Array, mu: Float64Array, **ranges: tuple[float, float]) -> nx.ParameterMap:

@@ -46,8 +46,7 @@ def stack_of(mu: np.ndarray) -> SpectralStack:
 @pytest.mark.parametrize("forms", LARCH, ids=" ".join)
 def test_forms_agree_with_larch(forms: Any) -> None:
     jump, *values = LARCH[forms]
-    # Larch leaves the last point of a range out, and weights the points of a Victoreen curve.
-    error = 1e-3 if forms[0] == "Victoreen" else 2e-5
+    error = 2e-5
     parameters = {"e0": E0, "pre": (-150, -32), "post": (150, 598), "pre_form": forms[0], "post_form": forms[1]}
     normalized = normalize_edge(stack_of(model(ENERGY)), **parameters)
     flattened = normalize_edge(stack_of(model(ENERGY)), **parameters, flatten=True)

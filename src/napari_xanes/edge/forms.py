@@ -67,8 +67,8 @@ def fit_curves(before: Float64Array, after: Float64Array, e0: float, pre: PreFor
     e0 : float
         Energy of the edge in eV.
     pre : {"automatic", "constant", "line", "quadratic", "Victoreen"}
-        Form of the pre-edge curve. A Victoreen curve is ``a E^-3 + b E^-4``, as in Larch with ``nvict=4``, which
-        weights points by E^4. Automatic is a line.
+        Form of the pre-edge curve. A Victoreen curve is ``a E^-3 + b E^-4``, with points weighted by E^4: a line
+        through the spectrum times E^4, as in Larch with ``nvict=4``. Automatic is a line.
     post : {"automatic", "constant", "line", "quadratic"}
         Form of the polynomial that is fitted to what lies above the pre-edge curve. Automatic is a line.
 
@@ -98,7 +98,9 @@ def fit_curves(before: Float64Array, after: Float64Array, e0: float, pre: PreFor
                 f"the {name}-edge range holds {len(design)} energies, but a {form} curve needs at least "
                 f"{design.shape[1]}: widen {name} or choose a simpler {name}_form"
             )
-    of_pre = np.hstack([np.linalg.pinv(below), np.zeros((below.shape[1], after.size))])
+    weight = ((e0 + before) / e0) ** (4 if pre == "Victoreen" else 0)
+    of_before = np.linalg.pinv(below * weight[:, None]) * weight
+    of_pre = np.hstack([of_before, np.zeros((below.shape[1], after.size))])
     identity = np.hstack([np.zeros((after.size, before.size)), np.eye(after.size)])
     of_post = np.linalg.pinv(above) @ (identity - _functions(pre, after, e0) @ of_pre)
     return Curves(pre, post, e0, np.vstack([of_pre, of_post]))
