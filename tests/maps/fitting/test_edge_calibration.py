@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from napari_xanes import MapSet, SpectralStack, Spectrum, read_spectra
+from napari_xanes.edge import EdgeLines
 from napari_xanes.maps import edge_energy
+from napari_xanes.maps.fitting.edge_references import lines_of
 from napari_xanes.ops import crop, normalize_edge
 
 E0 = 7120.0
@@ -111,6 +114,18 @@ def test_a_normalized_stack_calibrates_by_the_lines_that_normalized_it(flatten: 
         maps = edge_energy(stack, references=[LOW, HIGH])
         np.testing.assert_allclose(valences(maps)[0], [2, 3, 2.5], atol=least)
         assert not maps.metadata["warnings"]
+
+
+@pytest.mark.parametrize(
+    "options", [{"pre_form": "constant", "post_form": "constant"}, {"method": "mback", "absorber": "Fe K"}]
+)
+def test_references_get_the_forms_of_the_stack(options: Any) -> None:
+    axis = WINDOWS["-60..120"]
+    low, high = on(axis, LOW, HIGH)
+    spectra = np.stack([0.7 * low, 0.4 * high], axis=1) + 2e-3 * (axis - axis[0])[:, None]
+    normalized = normalize_edge(SpectralStack(spectra[:, None], axis, "optical_depth"), **options)
+    lines = lines_of(normalized, EdgeLines(axis, E0, (-40, -20), (30, 100)))
+    np.testing.assert_allclose(lines.measure(spectra).jump, normalized.metadata["edge_jump"].data.ravel(), rtol=1e-4)
 
 
 def test_a_stack_normalized_elsewhere_by_other_lines_is_told() -> None:

@@ -9,6 +9,8 @@ import numpy as np
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.edge import EdgeLines, normalize_spectrum
+from napari_xanes.edge.cross_sections import tabulated_step
+from napari_xanes.edge.elements import absorber, named_absorber
 from napari_xanes.history import Step
 from napari_xanes.spectrum import Spectrum, check_grid
 from napari_xanes.stack import SpectralStack
@@ -130,4 +132,7 @@ def lines_of(stack: SpectralStack, edge: EdgeLines) -> EdgeLines:
         check_grid(e0 + pre[0], e0 + post[1], 1.0, what="the lines of the normalization")
         axis = np.union1d(axis, np.arange(e0 + pre[0], e0 + post[1] + 1, 1.0))
     left_out = tuple(step.state.get("left_out") or ())
-    return EdgeLines(axis, e0, pre, post, left_out=left_out)
+    forms = tuple(step.parameters.get(name, "automatic") for name in ("pre_form", "post_form"))
+    named = named_absorber(step.state.get("absorber"), stack.metadata)
+    table = tabulated_step(axis, e0, *absorber(e0, *named)) if step.parameters.get("method") == "mback" else None
+    return EdgeLines(axis, e0, pre, post, left_out=left_out, step=table, forms=forms)
