@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_xanes import blocks
-from napari_xanes._typing import Block, Float32Array, Float64Array
-from napari_xanes.edge import EdgeLines, Lines, Range, fit_edge, notices_of, raise_if_frame_empty, require_absorption
+from napari_xanes.edge import EdgeLines, Range, fit_edge, raise_if_frame_empty, require_absorption
 from napari_xanes.edge.cross_sections import tabulated_step
 from napari_xanes.edge.elements import absorber as edge_at
 from napari_xanes.edge.elements import named_absorber
 from napari_xanes.edge.forms import AUTOMATIC, PostForm, PreForm
+from napari_xanes.edge.shared_slopes import SharedLines, SharedSlopes
 from napari_xanes.noise import AmountNoise
-from napari_xanes.parameter_map import ParameterMap
+from napari_xanes.ops.edge_jumps import EdgeJumps, LineFit, gain, normalize_lazily, normalize_now, slopes_of
 from napari_xanes.parameters import Param
-from napari_xanes.progress import Progress
+from napari_xanes.progress import Progress, part
 from napari_xanes.registry import estimated, method
 from napari_xanes.stack import SpectralStack
 
-_UNUSED = Lines(*(np.empty(0),) * 8)
-
-_PER_BLOCK = 64
-"""About so many spectra of each block serve the mean spectrum."""
+Slopes = Literal["per pixel", "shared"]
 
 
 def _fit(
@@ -42,6 +37,9 @@ def _fit(
     absorber: str | None,
     pre_form: PreForm,
     post_form: PostForm,
+    robust: bool,
+    slopes: Slopes,
+    shared_slopes: list[float] | None,
     progress: Progress | None = None,
     **_: Any,
 ) -> Mapping[str, Any]:
@@ -53,6 +51,11 @@ def _fit(
             f"pre_form = {pre_form!r} and post_form = {post_form!r} are forms of lines, but method = 'mback' matches "
             "tabulated cross sections: leave both automatic"
         )
+    if slopes == "shared" and (mback or forms != AUTOMATIC):
+        raise ValueError(
+            f"slopes = 'shared' are those of lines, which method = {method!r}, pre_form = {pre_form!r} and post_form = "
+            f"{post_form!r} do not have: choose lines and automatic forms, or slopes = 'per pixel'"
+        )
     edge, least_jump = fit_edge(
         stack,
         e0,
@@ -63,8 +66,11 @@ def _fit(
         absorber=absorber,
         mback=mback,
         forms=forms,
-        progress=progress,
+        progress=part(progress, 0.0, 0.5 if slopes == "shared" else 1.0),
     )
+    if slopes == "shared":
+        found = shared_slopes or list(slopes_of(stack, edge, robust=robust, progress=part(progress, 0.5, 1.0)))
+        least_jump = least_jump * gain(edge, found) if min_jump is None else least_jump
     named = {"absorber": " ".join(edge_at(edge.e0, *named_absorber(absorber, stack.metadata)))} if mback else {}
     return {
         **named,
@@ -75,6 +81,7 @@ def _fit(
         "left_out": list(edge.left_out),
         "line_error": edge.model_error if line_error is None else line_error,
         "shared_noise": edge.shared_noise if shared_noise is None else shared_noise,
+        **({"shared_slopes": found} if slopes == "shared" else {}),
     }
 
 
@@ -95,6 +102,9 @@ def normalize_edge(
     absorber: Annotated[str | None, Param(auto="from metadata")] = None,
     pre_form: Annotated[PreForm, Param(label="pre-edge form")] = "automatic",
     post_form: Annotated[PostForm, Param(label="post-edge form")] = "automatic",
+    robust: bool = False,
+    slopes: Slopes = "per pixel",
+    shared_slopes: Annotated[list[float] | None, Param(label="shared slopes", auto="from all pixels")] = None,
     progress: Progress | None = None,
 ) -> SpectralStack:
     """Normalized absorption, (mu - pre-edge line) / edge jump, pixel by pixel.
@@ -137,14 +147,22 @@ def normalize_edge(
     post_form : {"automatic", "constant", "line", "quadratic"}
         Form of what is fitted above the pre-edge curve behind the edge, as in Athena, whose default on long ranges is
         quadratic. Automatic likewise.
+    robust : bool
+        Give values far from the lines less weight or none: glitches and diffraction peaks of single pixels.
+    slopes : {"per pixel", "shared"}
+        Each pixel has lines with slopes of its own; or all share ``constant + per_jump * edge jump``, and a pixel has
+        only a level and a jump, with a smaller error, if it is of the same kind as the others.
+    shared_slopes : list of float, optional
+        Slope of the pre-edge line per eV that does not grow with the jump, slope per jump, difference of the post-edge
+        slope from it per jump, and how much pixels differ. By default from all pixels.
 
     Returns
     -------
     SpectralStack
         float32, quantity "normalized". ``metadata["edge_jump"]`` is a ParameterMap of the jump with its standard error
         (from the residuals of the pre-edge line, `shared_noise` and `line_error`) and the mask of the pixels that were
-        normalized; ``metadata["edge_lines"]`` says which lines were fitted, ``metadata["warnings"]`` what a user should
-        know.
+        normalized; ``metadata["edge_lines"]`` says which lines were fitted and how, ``metadata["warnings"]`` what a
+        user should know.
 
     Raises
     ------
@@ -169,99 +187,17 @@ def normalize_edge(
     forms = pre_form, post_form
     left = tuple(left_out or ())
     edge = EdgeLines(stack.energy, e0, pre, post, line_error or 0.0, left, step, shared_noise or 0.0, forms)
-    result = _Result(edge, float(min_jump or 0.0), int(np.prod(stack.shape[1:])))
+    shared = None
+    if slopes == "shared":
+        shared = SharedLines(edge, SharedSlopes(*estimated("shared_slopes", shared_slopes)))
+    result = EdgeJumps(LineFit(edge, shared, robust), float(min_jump or 0.0), int(np.prod(stack.shape[1:])))
     if stack.is_lazy:
-        data = _normalize_lazily(stack, edge, result.measure, flatten=flatten, progress=progress)
+        data = normalize_lazily(stack, edge, result.measure, flatten=flatten, progress=progress)
     else:
-        data = _normalize_now(stack, edge, result.measure, flatten=flatten, progress=progress)
+        data = normalize_now(stack, edge, result.measure, flatten=flatten, progress=progress)
     if not result.mask.any():
         raise_if_frame_empty(stack)
     told = result.metadata(stack, *named)
     if isinstance(stack.noise, AmountNoise):
         told["noise"] = stack.noise.divided_by(told["edge_jump"].data)
     return stack.with_data(data, quantity="normalized", metadata=told)
-
-
-class _Result:
-    """The edge jumps of block after block, (P,), and the mean spectrum of pixels that have one."""
-
-    def __init__(self, edge: EdgeLines, min_jump: float, n_pixels: int) -> None:
-        self._edge, self._min_jump = edge, min_jump
-        self.jump, self.sigma = (np.full(n_pixels, np.nan, dtype=np.float32) for _ in range(2))
-        self.mask = np.zeros(n_pixels, dtype=bool)
-        self._sums: list[tuple[Float64Array, int]] = []
-
-    def measure(self, block: Block, pixels: slice) -> Lines:
-        """Measure the lines of a block (E, P); the jump is NaN where it is too small or a value is missing."""
-        with np.errstate(invalid="ignore", over="ignore"):
-            lines = self._edge.measure(block)
-            mask = self._edge.is_complete(block, lines) & (lines.jump > self._min_jump)
-        jump = np.where(mask, lines.jump, np.nan)
-        self.mask[pixels], self.jump[pixels], self.sigma[pixels] = mask, jump, lines.sigma
-        some = np.flatnonzero(mask)
-        some = some[:: max(1, some.size // _PER_BLOCK)]
-        self._sums.append((block[:, some].sum(axis=1, dtype=np.float64), some.size))
-        return lines._replace(jump=jump)
-
-    def metadata(self, stack: SpectralStack, element: str | None, edge: str | None) -> dict[str, Any]:
-        """Return the map of the jump, the kinds of line, and the warnings."""
-        shape = stack.shape[1:]
-        jump, sigma, mask = self.jump.reshape(shape), self.sigma.reshape(shape), self.mask.reshape(shape)
-        count = sum(n for _, n in self._sums)
-        notices = []
-        if count:
-            mean = np.sum([total for total, _ in self._sums], axis=0) / count
-            notices = notices_of(self._edge, mean, element, edge)
-        return {
-            "edge_jump": ParameterMap(jump, stack.unit, sigma, mask),
-            "edge_lines": {
-                "pre": self._edge.lines.pre,
-                "post": self._edge.lines.post,
-                "line_error": self._edge.model_error,
-                "shared_noise": self._edge.shared_noise,
-            },
-            "warnings": [*stack.metadata.get("warnings", ()), *notices],
-        }
-
-
-def _normalize_now(
-    stack: SpectralStack,
-    edge: EdgeLines,
-    measure: Callable[[NDArray[Any], slice], Lines],
-    *,
-    flatten: bool,
-    progress: Progress | None,
-) -> Float32Array:
-    """Normalize block after block of a stack in memory, each into its place."""
-    data = np.empty(stack.shape, dtype=np.float32)
-    out = data.reshape(stack.shape[0], -1)
-
-    def normalize(block: Block, pixels: slice) -> None:
-        edge.normalize(block, measure(block, pixels), flatten=flatten, out=out[:, pixels])
-
-    blocks.over_pixels(normalize, stack.data, progress=progress, message="edge normalization")
-    return data
-
-
-def _normalize_lazily(
-    stack: SpectralStack,
-    edge: EdgeLines,
-    measure: Callable[[NDArray[Any], slice], Lines],
-    *,
-    flatten: bool,
-    progress: Progress | None,
-) -> Any:
-    """Measure the lines of a lazy stack now, so that later one frame can be normalized alone."""
-    coefficients = np.empty((edge.n_terms + 1, int(np.prod(stack.shape[1:]))), dtype=np.float32)
-
-    def store(block: NDArray[Any], pixels: slice) -> None:
-        lines = measure(block, pixels)
-        coefficients[:-1, pixels], coefficients[-1, pixels] = lines.terms, lines.jump
-
-    def normalize(block: NDArray[Any], frames: slice, pixels: slice) -> NDArray[np.float32]:
-        *terms, jump = coefficients[:, pixels].astype(np.float64)
-        lines = _UNUSED._replace(jump=jump, terms=np.stack(terms))
-        return edge.normalize(block, lines, flatten=flatten, frames=frames)
-
-    blocks.over_pixels(store, stack.data, progress=progress, message="edge normalization")
-    return blocks.transform_frames(normalize, stack.data)

@@ -1,0 +1,142 @@
+"""How `normalize_edge` fits the lines of block after block, and what it keeps of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes import blocks
+from napari_xanes._typing import Block, Float32Array, Float64Array
+from napari_xanes.edge import EdgeLines, Lines, notices_of
+from napari_xanes.edge.robust import measure_robust
+from napari_xanes.edge.shared_slopes import SharedLines, SharedSlopes, SlopeStatistics, words
+from napari_xanes.parameter_map import ParameterMap
+from napari_xanes.progress import Progress
+from napari_xanes.stack import SpectralStack
+
+_UNUSED = Lines(*(np.empty(0),) * 8)
+
+_PER_BLOCK = 64
+"""About so many spectra of each block serve the mean spectrum."""
+
+
+def slopes_of(stack: SpectralStack, edge: EdgeLines, *, robust: bool, progress: Progress | None) -> SharedSlopes:
+    """Learn the slopes of the lines from all pixels."""
+    statistics = SlopeStatistics(edge, partial(measure_robust, edge) if robust else edge.measure)
+    blocks.over_pixels(
+        lambda block, pixels: statistics.add(block), stack.data, progress=progress, message="shared slopes"
+    )
+    return statistics.slopes()
+
+
+def gain(edge: EdgeLines, slopes: list[float]) -> float:
+    """Return the noise of jumps with shared slopes over that with slopes of their own."""
+    shared = SharedLines(edge, SharedSlopes(*slopes))
+    return shared.norm / float(np.linalg.norm(edge.lines.matrix[3]))
+
+
+class LineFit(NamedTuple):
+    """How lines are fitted to the spectra of a block."""
+
+    edge: EdgeLines
+    shared: SharedLines | None
+    robust: bool
+
+    def measure(self, block: Block) -> Lines:
+        """Fit the lines of spectra (E, P)."""
+        measure = self.edge.measure if self.shared is None else self.shared.measure
+        return measure_robust(self.edge, block, measure) if self.robust else measure(block)
+
+
+class EdgeJumps:
+    """The edge jumps of block after block, (P,), and the mean spectrum of pixels that have one."""
+
+    def __init__(self, fit: LineFit, min_jump: float, n_pixels: int) -> None:
+        self._fit, self._edge, self._min_jump = fit, fit.edge, min_jump
+        self.jump, self.sigma = (np.full(n_pixels, np.nan, dtype=np.float32) for _ in range(2))
+        self.mask = np.zeros(n_pixels, dtype=bool)
+        self._sums: list[tuple[Float64Array, int]] = []
+
+    def measure(self, block: Block, pixels: slice) -> Lines:
+        """Measure the lines of a block (E, P); the jump is NaN where it is too small or a value is missing."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            lines = self._fit.measure(block)
+            mask = self._edge.is_complete(block, lines) & (lines.jump > self._min_jump)
+        jump = np.where(mask, lines.jump, np.nan)
+        self.mask[pixels], self.jump[pixels], self.sigma[pixels] = mask, jump, lines.sigma
+        some = np.flatnonzero(mask)
+        some = some[:: max(1, some.size // _PER_BLOCK)]
+        self._sums.append((block[:, some].sum(axis=1, dtype=np.float64), some.size))
+        return lines._replace(jump=jump)
+
+    def metadata(self, stack: SpectralStack, element: str | None, edge: str | None) -> dict[str, Any]:
+        """Return the map of the jump, the kinds of line, and the warnings."""
+        shape = stack.shape[1:]
+        jump, sigma, mask = self.jump.reshape(shape), self.sigma.reshape(shape), self.mask.reshape(shape)
+        count = sum(n for _, n in self._sums)
+        notices = []
+        if count:
+            mean = np.sum([total for total, _ in self._sums], axis=0) / count
+            notices = notices_of(self._edge, mean, element, edge)
+        told: dict[str, Any] = {"robust": True} if self._fit.robust else {}
+        if self._fit.shared is not None:
+            told["slopes"], warnings = words(self._fit.shared, self.jump[self.mask].astype(np.float64))
+            notices += warnings
+        return {
+            "edge_jump": ParameterMap(jump, stack.unit, sigma, mask),
+            "edge_lines": {
+                "pre": self._edge.lines.pre,
+                "post": self._edge.lines.post,
+                "line_error": self._edge.model_error,
+                "shared_noise": self._edge.shared_noise,
+                **told,
+            },
+            "warnings": [*stack.metadata.get("warnings", ()), *notices],
+        }
+
+
+def normalize_now(
+    stack: SpectralStack,
+    edge: EdgeLines,
+    measure: Callable[[NDArray[Any], slice], Lines],
+    *,
+    flatten: bool,
+    progress: Progress | None,
+) -> Float32Array:
+    """Normalize block after block of a stack in memory, each into its place."""
+    data = np.empty(stack.shape, dtype=np.float32)
+    out = data.reshape(stack.shape[0], -1)
+
+    def normalize(block: Block, pixels: slice) -> None:
+        edge.normalize(block, measure(block, pixels), flatten=flatten, out=out[:, pixels])
+
+    blocks.over_pixels(normalize, stack.data, progress=progress, message="edge normalization")
+    return data
+
+
+def normalize_lazily(
+    stack: SpectralStack,
+    edge: EdgeLines,
+    measure: Callable[[NDArray[Any], slice], Lines],
+    *,
+    flatten: bool,
+    progress: Progress | None,
+) -> Any:
+    """Measure the lines of a lazy stack now, so that later one frame can be normalized alone."""
+    coefficients = np.empty((edge.n_terms + 1, int(np.prod(stack.shape[1:]))), dtype=np.float32)
+
+    def store(block: NDArray[Any], pixels: slice) -> None:
+        lines = measure(block, pixels)
+        coefficients[:-1, pixels], coefficients[-1, pixels] = lines.terms, lines.jump
+
+    def normalize(block: NDArray[Any], frames: slice, pixels: slice) -> NDArray[np.float32]:
+        *terms, jump = coefficients[:, pixels].astype(np.float64)
+        lines = _UNUSED._replace(jump=jump, terms=np.stack(terms))
+        return edge.normalize(block, lines, flatten=flatten, frames=frames)
+
+    blocks.over_pixels(store, stack.data, progress=progress, message="edge normalization")
+    return blocks.transform_frames(normalize, stack.data)
