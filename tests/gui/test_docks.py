@@ -35,6 +35,13 @@ def use_prepare(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -
     run(dock, wait)
 
 
+def use_stitch(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -> None:
+    viewer.layers.selection = {layer}
+    dock.stacks.tick([layer])
+    dock.start()
+    wait(lambda: not dock.job.running)
+
+
 def use_denoise(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -> None:
     dock.runner.form().field("noise").set("tv")
     run(dock, wait)
@@ -63,6 +70,7 @@ def run(dock: Any, wait: Callable[..., None]) -> None:
 USES: dict[str, Callable[..., None]] = {
     "Spectra": use_spectra,
     "Prepare": use_prepare,
+    "Stitch": use_stitch,
     "Denoise": use_denoise,
     "Map": lambda dock, layer, viewer, wait: run(dock, wait),
     "Simulate": use_simulate,
