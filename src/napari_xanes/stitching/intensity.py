@@ -28,7 +28,7 @@ class Agreement(NamedTuple):
     ``step``, the mean of the first minus the second; ``offset`` that has to be added to the second and ``factor`` that
     it has to be multiplied by, if this is all that is done; ``both``, factor and offset together; each with its
     standard error, NaN where the overlap can't tell. ``chi2``, mean square of the differences over that of the noise;
-    ``chi2_matched``, the same after factor and offset. ``spread``, standard deviation of the differences.
+    ``chi2_matched``, the same after factor and offset. ``scale``, root mean square of the values of the first.
     """
 
     n_values: int
@@ -40,7 +40,7 @@ class Agreement(NamedTuple):
     both_sigma: tuple[float, float]
     chi2: float
     chi2_matched: float
-    spread: float
+    scale: float
 
 
 def compared(first: NDArray[np.floating], second: NDArray[np.floating], noise: tuple[float, float]) -> Agreement | None:
@@ -88,7 +88,7 @@ def compared(first: NDArray[np.floating], second: NDArray[np.floating], noise: t
     return Agreement(
         int(total[0]), float(step), float(errors[0]), float(factor), float(errors[1]), (float(slope), float(shift)),
         (float(errors[2]), float(errors[3])), float(squares / max(variance, 1e-30)), float(chi2_matched),
-        float(np.sqrt(max(aa + bb - 2 * ab, 0.0))),
+        float(np.sqrt(aa + mean_a**2)),
     )  # fmt: skip
 
 

@@ -14,8 +14,8 @@ from napari_xanes.progress import Progress
 from napari_xanes.registration.overlap import LEAST, Overlap, boxes, find_overlap
 from napari_xanes.registration.placement import placed
 from napari_xanes.stack import SpectralStack
-from napari_xanes.stitching.images import mean_image, spread_over, tile_images
-from napari_xanes.stitching.inputs import common_frames
+from napari_xanes.stitching.images import tile_images
+from napari_xanes.stitching.segment_shift import segment_overlap
 
 _REACH = 0.15
 """How far from a known place a tile is looked for, as a share of the image."""
@@ -26,9 +26,6 @@ _FARTHEST_SEGMENT = 1 / 3
 
 _SURE, _LEAST_MOVE = 3.0, 0.02
 """A segment is moved if its shift is more than so many times its error, and more than so many pixels."""
-
-_AT_THE_END = 3
-"""Frames at the end of a segment that are compared with those of the next, where they share no energy."""
 
 
 @dataclass(frozen=True)
@@ -209,15 +206,21 @@ def segment_layout(
     if min(min(stack.shape[-2:]) for stack in stacks) < LEAST:
         return unmoved
     found: list[Overlap | None] = []
+    doubts: list[str] = []
     for n, (i, j) in enumerate(pairs):
-        images, any_sign = _at_the_seam(stacks[i], stacks[j], tolerance)
+        near = origin[j] - origin[i]
         reach = max(_LEAST_REACH, _FARTHEST_SEGMENT * min(stacks[i].shape[-2:]))
-        found.append(find_overlap(*images, near=origin[j] - origin[i], reach=reach, any_sign=any_sign))
+        overlap, doubt = segment_overlap(stacks[i], stacks[j], near, reach, tolerance)
+        found.append(overlap)
+        doubts += (
+            [f"the shift of {names[j]} against {names[i]} may be off by more than its error: {doubt}"] if doubt else []
+        )
         if progress is not None:
             progress((n + 1) / len(pairs), "matching segments")
     layout = _solve(names, pairs, found, origin, "position as it is")
     if not register:
-        return Layout(origin, unmoved.sigma, unmoved.placed_by, layout.pairs, _left_alone(names, origin, layout))
+        told = (*_left_alone(names, origin, layout), *doubts)
+        return Layout(origin, unmoved.sigma, unmoved.placed_by, layout.pairs, told)
     away = np.abs(layout.position - origin)
     limit = np.maximum(_SURE * np.nan_to_num(layout.sigma), _LEAST_MOVE)
     moves: BoolArray = np.asarray((away > limit).any(axis=1))
@@ -226,9 +229,8 @@ def segment_layout(
         for move, tied in zip(moves, layout.placed_by, strict=True)
     ]
     by[0] = "the first"
-    return Layout(
-        np.where(moves[:, None], layout.position, origin), layout.sigma, tuple(by), layout.pairs, _unseen(names, layout)
-    )
+    position = np.where(moves[:, None], layout.position, origin)
+    return Layout(position, layout.sigma, tuple(by), layout.pairs, (*_unseen(names, layout), *doubts))
 
 
 def _left_alone(names: Sequence[str], origin: Float64Array, layout: Layout) -> tuple[str, ...]:
@@ -262,25 +264,3 @@ def neighbours(stacks: Sequence[SpectralStack], tolerance: float) -> list[tuple[
         if min(a[-1], b[-1]) - max(a[0], b[0]) >= -tolerance or {(i, j), (j, i)} & following:
             pairs.append((i, j))
     return pairs
-
-
-def _at_the_seam(first: SpectralStack, second: SpectralStack, tolerance: float) -> tuple[tuple[Any, Any], bool]:
-    """Return images of both segments at the same energies, or at the ends that face each other.
-
-    The contrast of the latter may be inverted, which is the second value.
-    """
-    common = spread_over(common_frames(first, second, tolerance))
-    if common:
-        mine, other = zip(*common, strict=True)
-        return (mean_image(first, mine)[None], mean_image(second, other)[None]), False
-    low, high = max(first.energy[0], second.energy[0]), min(first.energy[-1], second.energy[-1])
-    inside = [np.flatnonzero((stack.energy >= low) & (stack.energy <= high)).tolist() for stack in (first, second)]
-    if not all(inside):
-        first_is_lower = first.energy[0] < second.energy[0]
-        ends = (slice(-_AT_THE_END, None), slice(None, _AT_THE_END))
-        inside = [
-            list(range(stack.energy.size))[part]
-            for stack, part in zip((first, second), ends if first_is_lower else ends[::-1], strict=True)
-        ]
-    frames = [spread_over(some) for some in inside]
-    return (mean_image(first, frames[0])[None], mean_image(second, frames[1])[None]), True

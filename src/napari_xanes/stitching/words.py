@@ -14,8 +14,8 @@ from napari_xanes.stitching.inputs import Frame, Kind
 from napari_xanes.stitching.intensity import Agreement, Match
 from napari_xanes.stitching.sampling import Gap
 
-_SIGNIFICANT = 4.0
-"""A step is told if it is more than so many times its error."""
+_SIGNIFICANT, _MATTERS = 4.0, 1e-3
+"""A step is told if it is more than so many times its error, and more than this share of the values."""
 
 _DISAGREES = 2.0
 """A seam disagrees if the mean square of the differences is so many times that of the noise."""
@@ -119,7 +119,7 @@ def warnings_of(seams: Sequence[Seam], names: Sequence[str], unit: str, match: M
         if seam.overlap is not None and not seam.accepted and "contradicts" in seam.why_not:
             told.append(f"the seam of {pair} disagrees: {seam.why_not}")
         a = seam.agreement
-        if a is not None and match == "none" and abs(a.step) > _SIGNIFICANT * a.step_sigma:
+        if a is not None and match == "none" and abs(a.step) > max(_SIGNIFICANT * a.step_sigma, _MATTERS * a.scale):
             told.append(
                 f"at the seam of {pair} the values step by {a.step:.3g} ± {a.step_sigma:.2g} {unit}, a factor of "
                 f"{a.factor:.4g}; match='offset' or 'factor' removes it"
@@ -140,7 +140,7 @@ def warnings_of(seams: Sequence[Seam], names: Sequence[str], unit: str, match: M
 
 
 def _factor_differs(a: Agreement) -> bool:
-    return bool(abs(a.both[0] - 1) > _SIGNIFICANT * a.both_sigma[0])
+    return bool(abs(a.both[0] - 1) > max(_SIGNIFICANT * a.both_sigma[0], _MATTERS))
 
 
 def _of_gap(gap: Gap, pair: str, unit: str) -> list[str]:
