@@ -15,6 +15,7 @@ import numpy as np
 from benchmarks.registration.cases import CASES, drifting
 from benchmarks.registration.methods import compare_methods
 from benchmarks.registration.rendering import Drifting
+from benchmarks.registration.stitching import compare_stitching
 from numpy.typing import NDArray
 
 import napari_xanes as nx
@@ -90,6 +91,9 @@ def main() -> None:
     parser.add_argument("--methods", action="store_true", help="compare the methods of align instead")
     chosen = parser.parse_args()
     warnings.simplefilter("ignore", RuntimeWarning)
+    if "stitch" in chosen.cases:
+        compare_stitching(chosen.size, chosen.frames, chosen.photons[0])
+        return
     if chosen.methods:
         compare_methods(size=chosen.size, frames=chosen.frames, seeds=chosen.seeds)
         return
