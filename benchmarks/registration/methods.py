@@ -28,6 +28,18 @@ def changing(*, seed: int, size: int, frames: int, photons: float) -> Drifting:
     return recorded(rng, np.linspace(8270.0, 8460.0, frames), spectra, maps, shifts, size=size, photons=photons)
 
 
+def over_support(*, seed: int, size: int, frames: int, photons: float) -> tuple[nx.SpectralStack, Array]:
+    """Return a round particle that drifts over a support that stays, and its shifts."""
+    drift = drifting("same", seed=seed, size=size, frames=frames, photons=photons, residue=0.0)
+    y, x = np.mgrid[:size, :size] - size / 2
+    support = 0.2 * texture(np.random.default_rng(seed), size, 1.5)
+    data = np.empty_like(drift.stack.data)
+    for i, (dy, dx) in enumerate(drift.shifts):
+        particle = np.clip(0.25 * size - np.hypot(y - dy, x - dx), 0, 4) / 4
+        data[i] = particle * drift.stack.data[i] + (1 - particle) * support
+    return drift.stack.with_data(data), drift.shifts
+
+
 def jittering(jitter: float, *, seed: int, size: int, frames: int, photons: float) -> tuple[nx.SpectralStack, Array]:
     """Return a drifting stack whose rows jitter along themselves, and where each row (E, Y) lies."""
     drift = drifting("same", seed=seed, size=size, frames=frames, photons=1e12, residue=0.0)
@@ -95,4 +107,10 @@ def compare_methods(*, size: int, frames: int, seeds: list[int], photons: float 
         print(f"a sample that changes, {frames} x {size} x {size}, seed {seed}")
         for method in METHODS:
             row(drift.stack, drift.shifts, method=method)
+        stack, shifts = over_support(seed=seed, size=size, frames=frames, photons=photons)
+        print(f"a particle that drifts over a support that stays, {frames} x {size} x {size}, seed {seed}")
+        middle = (int(0.35 * size), int(0.65 * size)) * 2
+        row(stack, shifts, method="tracked region", region=middle)
+        for method in METHODS:
+            row(stack, shifts, method=method)
         compare_lines(seed=seed, size=size, frames=frames, photons=photons)

@@ -1,4 +1,4 @@
-"""Alignment by correlation: pairs of frames, and one reference frame."""
+"""Alignment by correlation: pairs of frames, one reference frame, and a region that is followed."""
 
 from __future__ import annotations
 
@@ -150,9 +150,14 @@ def test_the_reference_frame_can_be_chosen() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"reference_energy": 8350.0}, "with method = 'reference' only, not with 'joint'"),
+        ({"reference_energy": 8350.0}, "with method = 'reference' or 'tracked region' only, not with 'joint'"),
         ({"method": "reference", "reference_energy": 7000.0}, "lies outside of 'same', which covers 8300 to 8400 eV"),
-        ({"method": "pairwise", "references": [nx.Spectrum("a", [8000, 9000], [0, 1])]}, "with method = 'joint' only"),
+        ({"method": "tracked region"}, "'tracked region' needs region"),
+        ({"method": "pairwise", "farthest_move": 5.0}, "with method = 'tracked region' only, not with 'pairwise'"),
+        (
+            {"method": "pairwise", "references": [nx.Spectrum("a", [8000, 9000], [0, 1])]},
+            "with method = 'joint' or 'lines' only",
+        ),
     ],
 )
 def test_parameters_of_another_method_are_refused(given: dict, words: str) -> None:
@@ -171,3 +176,49 @@ def test_volumes_and_lazy_stacks_are_aligned_by_pairs_too() -> None:
     volume = nx.SpectralStack(images, sample.stack.energy, "optical_depth")
     of_volume = nx.ops.align(volume, method="pairwise").metadata["align"]
     np.testing.assert_allclose(of_volume.shifts, found.shifts, atol=1e-5)
+
+
+def test_a_region_is_followed_with_true_errors() -> None:
+    inside = []
+    for seed in range(3):
+        sample = drifting("same", seed=seed, size=80)
+        found = nx.ops.align(sample.stack, method="tracked region", region=(20, 60, 24, 68)).metadata["align"]
+        apart = errors(found, sample.shifts)
+        assert rms(apart[np.isfinite(apart)]) < 0.06
+        inside.append(np.abs(apart / (2 * found.sigma))[np.isfinite(found.sigma)] < 1)
+    assert 0.88 < np.concatenate(inside).mean() < 0.99
+
+
+def test_a_region_is_followed_while_the_rest_stays() -> None:
+    """A particle moves over a support that stays: the image as a whole tells of the support."""
+    sample = drifting("same", seed=2, size=96)
+    y, x = np.mgrid[:96, :96] - 48.0
+    data = np.empty_like(sample.stack.data)
+    support = 0.3 * ndimage.gaussian_filter(np.random.default_rng(5).standard_normal((96, 96)), 1.5)
+    for i, (dy, dx) in enumerate(sample.shifts):
+        particle = np.clip(24 - np.hypot(y - dy, x - dx), 0, 4) / 4
+        data[i] = particle * sample.stack.data[i] + (1 - particle) * support
+    stack = sample.stack.with_data(data)
+    mask = np.hypot(y, x) < 20
+    found = nx.ops.align(stack, method="tracked region", region=mask).metadata["align"]
+    assert np.isfinite(found.sigma).all()
+    assert rms(errors(found, sample.shifts)) < 0.08
+
+
+def test_a_region_that_leaves_the_image_or_jumps_gets_no_invented_shift() -> None:
+    sample = drifting("same", seed=3, size=64, frames=10, step=0.2)
+    data = sample.stack.data.copy()
+    data[6:] = np.roll(data[6:], 26, axis=2)
+    stack, region = sample.stack.with_data(data), (16, 48, 20, 52)
+    energy = float(stack.energy[0])
+    given = {"method": "tracked region", "region": region, "reference_energy": energy}
+    for farthest in (3.0, None):
+        found = nx.ops.align(stack, farthest_move=farthest, **given).metadata["align"]
+        assert np.flatnonzero(np.isnan(found.sigma[:, 0])).tolist() == [6, 7, 8, 9]
+        assert found.outliers[6:].all()
+    data = sample.stack.data.copy()
+    data[6:] = np.roll(data[6:], 7, axis=2)
+    found = nx.ops.align(stack.with_data(data), farthest_move=9.0, **given).metadata["align"]
+    assert rms(errors(found, sample.shifts + np.outer(np.arange(10) > 5, [0, 7]))) < 0.1
+    near = nx.ops.align(stack.with_data(data), farthest_move=2.0, **given).metadata["align"]
+    assert np.isnan(near.sigma[6:]).all()

@@ -17,7 +17,7 @@ from napari_xanes.arguments import Region, Shifts, as_mask, load_references
 from napari_xanes.blocks import on_threads
 from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.noise import AmountNoise, PhotonNoise
-from napari_xanes.ops.alignment_choices import frame_at, require_own
+from napari_xanes.ops.alignment_choices import frame_at, require_own, spectra_of
 from napari_xanes.ops.moved_lines import gains_of_lines, moved_lines, require_lines_fit, with_lines
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
@@ -25,7 +25,6 @@ from napari_xanes.region_means import COVARIANCE_LENGTH
 from napari_xanes.registration.estimation import Estimate
 from napari_xanes.registration.fourier import filled
 from napari_xanes.registration.methods import estimate_by
-from napari_xanes.registration.reading import frames_of, prepared
 from napari_xanes.registration.report import sentences, warnings_of
 from napari_xanes.registration.resampling import moved_back, noise_gain
 from napari_xanes.registry import estimated
@@ -54,6 +53,7 @@ def _fit(
     references: list[Spectrum] | None,
     reference_energy: float | None,
     scan_lines: str,
+    farthest_move: float | None,
     region: Any,
     shifts: Alignment | None,
     progress: Progress | None = None,
@@ -74,16 +74,19 @@ def _fit(
             f"{_LEAST_SIZE} are the least: give them by shifts=..."
         )
     columns = scan_lines == "columns"
-    require_own(method, references=references, reference_energy=reference_energy, scan_lines=scan_lines)
+    own = {"references": references, "reference_energy": reference_energy, "farthest_move": farthest_move}
+    require_own(method, **own, scan_lines=scan_lines)
     found, lines = estimate_by(
         method,
         lambda: _images(stack),
         stack.energy.size,
         (shape[0], shape[1]),
-        spectra=None if references is None else _spectra(stack, references),
+        spectra=None if references is None else spectra_of(stack, references),
         frame=None if reference_energy is None else frame_at(stack, reference_energy),
         columns=columns,
         box=box,
+        read=lambda i: _image(stack, stack.data[i]),
+        farthest=farthest_move,
         progress=progress,
     )
     return {"shifts": with_lines(_alignment(stack, found), lines, columns=columns)}
@@ -135,30 +138,18 @@ def _box(region: Any, stack: SpectralStack) -> tuple[int, int, int, int] | None:
 
 def _images(stack: SpectralStack) -> Iterator[Float32Array]:
     """Yield the frames, of a volume the means of their slices, with missing values replaced."""
-
-    def image(frame: NDArray[Any]) -> Float32Array:
-        values = np.asarray(frame, dtype=np.float32)
-        if not np.isfinite(values).any():
-            raise_if_frame_empty(stack)
-        if values.ndim == 3:
-            with np.errstate(invalid="ignore"):
-                count = np.isfinite(values).sum(axis=0)
-                values = np.where(count > 0, np.nansum(values, axis=0) / np.maximum(count, 1), np.nan)
-        return filled(values)
-
-    return prepared(frames_of(stack.data), image)
+    return (_image(stack, frame) for frame in stack.data)
 
 
-def _spectra(stack: SpectralStack, references: list[Spectrum]) -> Float64Array:
-    """Return the references on the stack's energies and a constant, (E, R)."""
-    spectra = np.stack([*(reference.at(stack.energy) for reference in references), np.ones(stack.energy.size)], axis=1)
-    for reference, values in zip(references, spectra.T, strict=False):
-        if np.isnan(values).any():
-            raise ValueError(
-                f"reference {reference.name!r} covers {reference.energy[0]:g} to {reference.energy[-1]:g} eV, the "
-                f"stack {stack.energy[0]:g} to {stack.energy[-1]:g} eV; leave it out or crop the stack"
-            )
-    return spectra
+def _image(stack: SpectralStack, frame: Any) -> Float32Array:
+    values = np.asarray(frame, dtype=np.float32)
+    if not np.isfinite(values).any():
+        raise_if_frame_empty(stack)
+    if values.ndim == 3:
+        with np.errstate(invalid="ignore"):
+            count = np.isfinite(values).sum(axis=0)
+            values = np.where(count > 0, np.nansum(values, axis=0) / np.maximum(count, 1), np.nan)
+    return filled(values)
 
 
 def _alignment(stack: SpectralStack, found: Estimate) -> Alignment:
@@ -180,10 +171,11 @@ def align(
     stack: SpectralStack,
     /,
     *,
-    method: Literal["joint", "pairwise", "reference", "lines"] = "joint",
+    method: Literal["joint", "pairwise", "reference", "tracked region", "lines"] = "joint",
     references: OptionalReferences = None,
     reference_energy: Annotated[float | None, Param(unit="eV", auto="the frame that tells most")] = None,
     scan_lines: Literal["rows", "columns"] = "rows",
+    farthest_move: Annotated[float | None, Param(unit="pixels", ge=1, auto="a quarter of the region")] = None,
     region: Region = None,
     shifts: Shifts = None,
     progress: Progress | None = None,
@@ -198,22 +190,27 @@ def align(
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
         Optical depth, fluorescence or normalized. Counts become optical depth first, because flats stay with the
         detector. All slices of a volume move together.
-    method : {"joint", "pairwise", "reference", "lines"}
+    method : {"joint", "pairwise", "reference", "tracked region", "lines"}
         How the shifts are found: "joint" all at once, as above; "pairwise" by correlations of all pairs of frames and
         least squares, for samples that change so much that no few spectra describe them; "reference" by correlation of
-        each frame with one of them, which is quick, and plain where all frames look alike. Patterns that stay with the
-        detector hold frames in these two; "lines" as "joint", and then a shift for each scan line along itself, of up
+        each frame with one of them, which is quick, and plain where all frames look alike; "tracked region" follows a
+        region from frame to frame, while other things move elsewhere. Patterns that stay with the detector hold frames
+        in these three. "lines" as "joint", and then a shift for each scan line along itself, of up
         to 3 pixels, on top of that of its frame, where lines jitter.
     references : list of Spectrum, optional
         For "joint" and "lines": spectra of what the sample holds; a constant is added. By default the leading spectra
         of the stack.
     reference_energy : float, optional
-        For "reference": the energy in eV of the frame with which the others are compared. By default the one whose
+        For "reference": the energy in eV of the frame with which the others are compared; for "tracked region": of
+        the one in which the region was drawn. By default the one whose
         structures stand out most from its noise, unless it shows something else than most frames do.
     scan_lines : {"rows", "columns"}
         For "lines": what the scan runs along. A line tells its shift along itself only.
+    farthest_move : float, optional
+        For "tracked region": by how many pixels the region may move from one frame to the next.
     region : box (y0, y1, x0, x1) in pixels, or mask of shape (Y, X), optional
-        Part of the image in which the shifts are found: the smallest box around it. By default the whole image.
+        Part of the image in which the shifts are found, or which is followed: the smallest box around it. By default
+        the whole image.
     shifts : list of pairs (dy, dx), Alignment, or path of a CSV file, optional
         Known shifts in pixels: where the content of each frame lies relative to the common grid.
 
@@ -228,8 +225,8 @@ def align(
     ------
     ValueError
         If the stack holds counts or transmission, has a single frame, a frame without a finite value, or images of
-        fewer than 16 pixels; if no two frames show the same; if a parameter is given that belongs to another method; or
-        if the given shifts do not fit the frames or are larger than the image.
+        fewer than 16 pixels; if no two frames show the same; if a parameter is missing, or belongs to another method;
+        or if the given shifts do not fit the frames or are larger than the image.
 
     Examples
     --------

@@ -6,9 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from napari_xanes._typing import Float64Array
+from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
-_OWN = {"references": ("joint", "lines"), "reference_energy": ("reference",), "scan_lines": ("lines",)}
+_OWN = {
+    "references": ("joint", "lines"),
+    "reference_energy": ("reference", "tracked region"),
+    "farthest_move": ("tracked region",),
+    "scan_lines": ("lines",),
+}
 """Parameters that belong to some methods only."""
 
 
@@ -41,3 +48,21 @@ def frame_at(stack: SpectralStack, energy: float) -> int:
             f"{stack.energy.max():g} eV"
         )
     return nearest
+
+
+def spectra_of(stack: SpectralStack, references: list[Spectrum]) -> Float64Array:
+    """Return the references on the stack's energies and a constant, (E, R).
+
+    Raises
+    ------
+    ValueError
+        If a reference does not cover the stack.
+    """
+    spectra = np.stack([*(reference.at(stack.energy) for reference in references), np.ones(stack.energy.size)], axis=1)
+    for reference, values in zip(references, spectra.T, strict=False):
+        if np.isnan(values).any():
+            raise ValueError(
+                f"reference {reference.name!r} covers {reference.energy[0]:g} to {reference.energy[-1]:g} eV, the "
+                f"stack {stack.energy[0]:g} to {stack.energy[-1]:g} eV; leave it out or crop the stack"
+            )
+    return spectra

@@ -32,7 +32,7 @@ from napari_xanes.registration.tracking import tracked
 Frames = Callable[[], Iterator[Float32Array]]
 """Reads the frames, each of shape (Y, X) and without missing values, one after the other."""
 
-Box = tuple[int, int, int, int]
+Box = tuple[float, float, float, float]
 """Rows and columns y0, y1, x0, x1 of a part of the image."""
 
 _START_HIGHEST = 0.25

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from napari_xanes._typing import Float64Array
+from collections.abc import Callable
+
+from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.progress import Progress
-from napari_xanes.registration.estimation import Box, Estimate, Frames, estimate
+from napari_xanes.registration.estimation import Estimate, Frames, estimate
 from napari_xanes.registration.line_posterior import Lines
 from napari_xanes.registration.lines import estimate_lines
 from napari_xanes.registration.pairwise import estimate_by_pairs
 from napari_xanes.registration.reference import estimate_by_reference
+from napari_xanes.registration.tracked_region import estimate_by_region
 
 
 def estimate_by(
@@ -20,16 +23,18 @@ def estimate_by(
     spectra: Float64Array | None = None,
     frame: int | None = None,
     columns: bool = False,
-    box: Box | None = None,
+    box: tuple[int, int, int, int] | None = None,
+    read: Callable[[int], Float32Array] | None = None,
+    farthest: float | None = None,
     progress: Progress | None = None,
 ) -> tuple[Estimate, Lines | None]:
     """Find the shifts of all frames by a method, and those of their lines.
 
     Parameters
     ----------
-    method : {"joint", "pairwise", "reference", "lines"}
-        All shifts at once with a common model; correlations of all pairs of frames; of each frame with one of them; or
-        all shifts at once, and then each scan line.
+    method : {"joint", "pairwise", "reference", "tracked region", "lines"}
+        All shifts at once with a common model; correlations of all pairs of frames; of each frame with one of them; of
+        a region that is followed; or all shifts at once, and then each scan line.
     frames : callable
         Reads the frames anew each time.
     count : int
@@ -39,21 +44,34 @@ def estimate_by(
     spectra : ndarray, shape (E, R), optional
         Spectra of what is in the sample, for "joint" and "lines".
     frame : int, optional
-        Number of the reference frame, for "reference".
+        Number of the reference frame, for "reference", or of the one in which the region was drawn.
     columns : bool
         Whether scan lines are columns, for "lines".
     box : tuple of int, optional
-        Part of the image to look at.
+        Part of the image to look at; the region to follow.
+    read : callable, optional
+        Reads one frame by its number, for "tracked region".
+    farthest : float, optional
+        Largest move of a tracked region from one frame to the next, in pixels.
     progress : callable, optional
         Called with the fraction done.
 
     Raises
     ------
     ValueError
-        If no frames have enough in common.
+        If no frames have enough in common, or there is no region to follow.
     """
     if method == "lines":
         return estimate_lines(frames, count, shape, columns=columns, spectra=spectra, box=box, progress=progress)
+    if method == "tracked region":
+        if box is None or read is None:
+            raise ValueError(
+                "method = 'tracked region' needs region=..., a box or a mask around what is to be followed"
+            )
+        found = estimate_by_region(
+            frames, count, shape, box=box, read=read, frame=frame, farthest=farthest, progress=progress
+        )
+        return found, None
     if method == "pairwise":
         return estimate_by_pairs(frames, count, shape, box=box, progress=progress), None
     if method == "reference":

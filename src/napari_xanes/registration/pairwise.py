@@ -59,10 +59,10 @@ def estimate_by_pairs(
     ValueError
         If no two frames show the same, or all frames have less than 12 pixels in common.
     """
-    return correlation.estimate(frames, count, shape, _Pairwise(), box=box, progress=progress)
+    return correlation.estimate(frames, count, shape, Pairwise(), box=box, progress=progress)
 
 
-class _Pairwise:
+class Pairwise:
     """All pairs of frames that show the same."""
 
     def start(self, band: Band, data: Coefficients) -> tuple[Float64Array, BoolArray]:
