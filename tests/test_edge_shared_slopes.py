@@ -102,5 +102,9 @@ def test_what_has_no_slopes_to_share_is_refused() -> None:
     for options in ({"method": "mback", "absorber": "Ni K"}, {"pre_form": "Victoreen"}):
         with pytest.raises(ValueError, match="slopes = 'shared' are those of lines"):
             normalize_edge(stack, slopes="shared", **options)
+    with pytest.raises(ValueError, match="four numbers are needed, constant, per_jump"):
+        normalize_edge(stack, slopes="shared", shared_slopes=[1e-3])
+    with pytest.raises(ValueError, match="are for slopes = 'shared', not 'per pixel': leave them out"):
+        normalize_edge(stack, shared_slopes=[1e-3])
     with pytest.raises(ValueError, match="slopes can't be shared: the mean edge jump of all pixels is"):
         learned(-data.reshape(ENERGY.size, -1))

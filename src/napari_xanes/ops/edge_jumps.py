@@ -33,6 +33,22 @@ def slopes_of(stack: SpectralStack, edge: EdgeLines, *, robust: bool, progress: 
     return statistics.slopes()
 
 
+def given_slopes(values: list[float]) -> SharedSlopes:
+    """Return shared slopes from a list of their numbers.
+
+    Raises
+    ------
+    ValueError
+        If they are not four.
+    """
+    if len(values) != len(SharedSlopes._fields):
+        raise ValueError(
+            f"shared_slopes = {values}: four numbers are needed, {', '.join(SharedSlopes._fields)}; leave them out to "
+            "learn them from all pixels"
+        )
+    return SharedSlopes(*values)
+
+
 def gain(edge: EdgeLines, slopes: list[float]) -> float:
     """Return the noise of jumps with shared slopes over that with slopes of their own."""
     shared = SharedLines(edge, SharedSlopes(*slopes))

@@ -12,9 +12,17 @@ from napari_xanes.edge.cross_sections import tabulated_step
 from napari_xanes.edge.elements import absorber as edge_at
 from napari_xanes.edge.elements import named_absorber
 from napari_xanes.edge.forms import AUTOMATIC, PostForm, PreForm
-from napari_xanes.edge.shared_slopes import SharedLines, SharedSlopes
+from napari_xanes.edge.shared_slopes import SharedLines
 from napari_xanes.noise import AmountNoise
-from napari_xanes.ops.edge_jumps import EdgeJumps, LineFit, gain, normalize_lazily, normalize_now, slopes_of
+from napari_xanes.ops.edge_jumps import (
+    EdgeJumps,
+    LineFit,
+    gain,
+    given_slopes,
+    normalize_lazily,
+    normalize_now,
+    slopes_of,
+)
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
 from napari_xanes.registry import estimated, method
@@ -56,6 +64,8 @@ def _fit(
             f"slopes = 'shared' are those of lines, which method = {method!r}, pre_form = {pre_form!r} and post_form = "
             f"{post_form!r} do not have: choose lines and automatic forms, or slopes = 'per pixel'"
         )
+    if shared_slopes and slopes != "shared":
+        raise ValueError(f"shared_slopes = {shared_slopes} are for slopes = 'shared', not {slopes!r}: leave them out")
     edge, least_jump = fit_edge(
         stack,
         e0,
@@ -69,7 +79,11 @@ def _fit(
         progress=part(progress, 0.0, 0.5 if slopes == "shared" else 1.0),
     )
     if slopes == "shared":
-        found = shared_slopes or list(slopes_of(stack, edge, robust=robust, progress=part(progress, 0.5, 1.0)))
+        found = (
+            list(given_slopes(shared_slopes))
+            if shared_slopes
+            else list(slopes_of(stack, edge, robust=robust, progress=part(progress, 0.5, 1.0)))
+        )
         least_jump = least_jump * gain(edge, found) if min_jump is None else least_jump
     named = {"absorber": " ".join(edge_at(edge.e0, *named_absorber(absorber, stack.metadata)))} if mback else {}
     return {
@@ -93,17 +107,17 @@ def normalize_edge(
     e0: Annotated[float | None, Param(unit="eV", ge=0, label="E0", auto="steepest rise")] = None,
     pre: Annotated[Range | None, Param(unit="eV from E0", label="pre-edge", auto="from the energies")] = None,
     post: Annotated[Range | None, Param(unit="eV from E0", label="post-edge", auto="from the energies")] = None,
+    pre_form: Annotated[PreForm, Param(label="pre-edge form")] = "automatic",
+    post_form: Annotated[PostForm, Param(label="post-edge form")] = "automatic",
+    slopes: Slopes = "per pixel",
+    robust: Annotated[bool, Param(label="robust lines")] = False,
+    method: Literal["lines", "mback"] = "lines",
+    absorber: Annotated[str | None, Param(auto="from metadata")] = None,
     flatten: bool = False,
     min_jump: Annotated[float | None, Param(ge=0, label="smallest jump", auto="4 sigma")] = None,
     left_out: Annotated[list[float] | None, Param(unit="eV", label="frames left out", auto="spoiled frames")] = None,
     line_error: Annotated[float | None, Param(ge=0, label="error of the lines", auto="by the ranges")] = None,
     shared_noise: Annotated[float | None, Param(ge=0, label="noise shared by pixels", auto="measured")] = None,
-    method: Literal["lines", "mback"] = "lines",
-    absorber: Annotated[str | None, Param(auto="from metadata")] = None,
-    pre_form: Annotated[PreForm, Param(label="pre-edge form")] = "automatic",
-    post_form: Annotated[PostForm, Param(label="post-edge form")] = "automatic",
-    robust: bool = False,
-    slopes: Slopes = "per pixel",
     shared_slopes: Annotated[list[float] | None, Param(label="shared slopes", auto="from all pixels")] = None,
     progress: Progress | None = None,
 ) -> SpectralStack:
@@ -120,6 +134,23 @@ def normalize_edge(
     post : tuple of float, optional
         Range of the post-edge line, in eV from E0: (30, 110), for example. Ranges are chosen so that they do not reach
         over other edges.
+    pre_form : {"automatic", "constant", "line", "quadratic", "Victoreen"}
+        Form of the pre-edge curve. Automatic is a line, or a constant or a step as the ranges allow (`choose_lines`);
+        beside a post-edge form that is given, it is a line.
+    post_form : {"automatic", "constant", "line", "quadratic"}
+        Form of what is fitted above the pre-edge curve behind the edge, as in Athena, whose default on long ranges is
+        quadratic. Automatic likewise.
+    slopes : {"per pixel", "shared"}
+        Each pixel has lines with slopes of its own; or all share ``constant + per_jump * edge jump``, and a pixel has
+        only a level and a jump, with a smaller error, if it is of the same kind as the others.
+    robust : bool
+        Give values far from the lines less weight or none: glitches and diffraction peaks of single pixels.
+    method : {"lines", "mback"}
+        Lines on both sides; or the element's tabulated cross sections plus a line, matched to all energies outside of
+        the edge together (MBACK).
+    absorber : str, optional
+        Element and edge, such as "Fe K". By default as the metadata say (``element``, ``edge``), or else the only
+        tabulated K or L3 edge that E0 fits.
     flatten : bool
         Remove the slope of the post-edge line above E0, as Athena does.
     min_jump : float, optional
@@ -135,23 +166,6 @@ def normalize_edge(
     shared_noise : float, optional
         Standard deviation of the noise that all pixels share at an energy, in the unit of the stack, such as the
         flicker of the beam since the flats. By default what the residuals of the lines have in common.
-    method : {"lines", "mback"}
-        Lines on both sides; or the element's tabulated cross sections plus a line, matched to all energies outside of
-        the edge together (MBACK).
-    absorber : str, optional
-        Element and edge, such as "Fe K". By default as the metadata say (``element``, ``edge``), or else the only
-        tabulated K or L3 edge that E0 fits.
-    pre_form : {"automatic", "constant", "line", "quadratic", "Victoreen"}
-        Form of the pre-edge curve. Automatic is a line, or a constant or a step as the ranges allow (`choose_lines`);
-        beside a post-edge form that is given, it is a line.
-    post_form : {"automatic", "constant", "line", "quadratic"}
-        Form of what is fitted above the pre-edge curve behind the edge, as in Athena, whose default on long ranges is
-        quadratic. Automatic likewise.
-    robust : bool
-        Give values far from the lines less weight or none: glitches and diffraction peaks of single pixels.
-    slopes : {"per pixel", "shared"}
-        Each pixel has lines with slopes of its own; or all share ``constant + per_jump * edge jump``, and a pixel has
-        only a level and a jump, with a smaller error, if it is of the same kind as the others.
     shared_slopes : list of float, optional
         Slope of the pre-edge line per eV that does not grow with the jump, slope per jump, difference of the post-edge
         slope from it per jump, and how much pixels differ. By default from all pixels.
@@ -189,7 +203,7 @@ def normalize_edge(
     edge = EdgeLines(stack.energy, e0, pre, post, line_error or 0.0, left, step, shared_noise or 0.0, forms)
     shared = None
     if slopes == "shared":
-        shared = SharedLines(edge, SharedSlopes(*estimated("shared_slopes", shared_slopes)))
+        shared = SharedLines(edge, given_slopes(estimated("shared_slopes", shared_slopes)))
     result = EdgeJumps(LineFit(edge, shared, robust), float(min_jump or 0.0), int(np.prod(stack.shape[1:])))
     if stack.is_lazy:
         data = normalize_lazily(stack, edge, result.measure, flatten=flatten, progress=progress)

@@ -50,9 +50,11 @@ def normalize(
     stack: SpectralStack,
     /,
     *,
-    by: By = "area",
+    by: Annotated[By, Param(label="divide by")] = "area",
     energy: Annotated[Range | None, Param(unit="eV", ge=0, label="energies", auto="all")] = None,
-    background: Annotated[Range | None, Param(unit="eV", ge=0, auto="none is subtracted")] = None,
+    background: Annotated[
+        Range | None, Param(unit="eV", ge=0, label="background, if any", auto="none is subtracted")
+    ] = None,
     min_factor: Annotated[float | None, Param(ge=0, label="smallest factor", auto="4 sigma")] = None,
     progress: Progress | None = None,
 ) -> SpectralStack:
