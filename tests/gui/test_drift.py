@@ -81,20 +81,31 @@ def test_an_alignment_may_have_more_than_shifts(drift: Drift) -> None:
     @dataclass(frozen=True, eq=False)
     class Larger(Alignment):
         magnification: Any = None
-        lines: Any = None
+        grid: Any = None
 
     fields = dict(drift.found) | {
         "magnification": np.linspace(1, 1.01, len(drift.energy)),
-        "lines": np.zeros((len(drift.energy), 24, 2)),
+        "grid": np.zeros((len(drift.energy), 24, 2)),
     }
     larger = replace(drift, found=Larger(**fields))
     np.testing.assert_array_equal(larger.panels()["magnification"].curves[""], fields["magnification"])
     assert list(larger.others()) == ["magnification"]
     edited = larger.edited(3, 0, 0.5).to_align_with()
     np.testing.assert_array_equal(edited["magnification"], fields["magnification"])
-    np.testing.assert_array_equal(edited["lines"], fields["lines"])
+    np.testing.assert_array_equal(edited["grid"], fields["grid"])
     rows = DriftModel()
     rows.show_drift(larger)
     last = rows.columnCount() - 1
     assert rows.headerData(last, Qt.Orientation.Horizontal) == "magnification"
     assert rows.data(rows.index(len(drift.energy) - 1, last)) == "1.01"
+
+
+@pytest.mark.parametrize(("scan_lines", "nm"), [("rows", 100.0), ("columns", 50.0)])
+def test_the_jitter_of_scan_lines_is_shown(drift: Drift, scan_lines: str, nm: float) -> None:
+    lines = np.outer(np.arange(len(drift.energy)), [1.0, -1.0, 1.0, -1.0]) / 100
+    found = replace(drift.found, line_shifts=lines, scan_lines=scan_lines)
+    jittering = replace(drift, found=found, pixel_size=(0.05, 0.1))
+    np.testing.assert_allclose(jittering.panels()["jitter of lines"].curves[""], np.arange(30) / 100)
+    np.testing.assert_allclose(jittering.panels("nm")["jitter of lines"].curves[""], nm * np.arange(30) / 100)
+    np.testing.assert_array_equal(jittering.edited(3, 0, 0.5).to_align_with().line_shifts, lines)
+    assert "jitter of lines" not in drift.panels()

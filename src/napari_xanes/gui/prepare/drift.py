@@ -200,6 +200,9 @@ class Drift:
         if now.sigma is not None:
             sigma = now.sigma * self.units()[unit]
             panels["errors"] = Panel(f"± ({unit})", {"dy": sigma[:, 0], "dx": sigma[:, 1]})
+        if now.line_shifts is not None:
+            jitter = np.sqrt((now.line_shifts**2).mean(axis=1)) * self.units()[unit][0 if now.columns else 1]
+            panels["jitter of lines"] = Panel(f"rms ({unit})", {"": jitter})
         for name, values in self.others().items():
             panels[name.replace("_", " ")] = Panel("", {"": values}, from_zero=False)
         return panels
