@@ -32,6 +32,8 @@ _FOUND, _UNIQUE = 7.0, 1.25
 _SURE = 8.0
 """An overlap is seen if the common power is so many times its error."""
 
+REPEATS = "they fit at several places, as repeating patterns do"
+
 _LARGEST_ERROR = 1.0
 """Standard error, in pixels, beyond which an overlap says nothing."""
 
@@ -107,11 +109,11 @@ def find_overlap(
     if found is None or found.why_not:
         return found
     why = ""
-    if near is None or reach is None or reach > 0.25 * min(*first.shape[1:], *second.shape[1:]):
-        if best < _FOUND:
-            why = "nothing that both show stands out"
-        elif best < _UNIQUE * rival:
-            why = "they fit at several places, as repeating patterns do"
+    anywhere = near is None or reach is None or reach > 0.25 * min(*first.shape[1:], *second.shape[1:])
+    if anywhere and best < _FOUND:
+        why = "nothing that both show stands out"
+    elif _FOUND <= best < _UNIQUE * rival:
+        why = REPEATS
     if near is not None and reach is not None and (np.abs(found.position - near) > reach + 1).any():
         why = "they fit only farther away than allowed"
     return Overlap(found.position, found.sigma, found.correlation, found.score, found.size, why)

@@ -10,7 +10,7 @@ import numpy as np
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.registration.estimation import estimate
 from napari_xanes.registration.fourier import filled
-from napari_xanes.registration.overlap import Overlap, boxes, find_overlap
+from napari_xanes.registration.overlap import REPEATS, Overlap, boxes, find_overlap
 from napari_xanes.stack import SpectralStack
 from napari_xanes.stitching.images import flat_image, mean_image, spread_over
 from napari_xanes.stitching.inputs import common_frames
@@ -48,7 +48,7 @@ def segment_overlap(
     means = [mean_image(stack, some)[None] for stack, some in zip((first, second), seam.of_means, strict=True)]
     found = find_overlap(*means, near=near, reach=reach, any_sign=seam.any_sign)
     together = _together(first, second, seam, near)
-    if together is None:
+    if together is None or (found is not None and found.why_not == REPEATS):
         return found, ""
     position, sigma, pattern = together
     doubt = (
