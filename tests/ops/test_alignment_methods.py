@@ -132,6 +132,14 @@ def test_what_shows_nothing_in_common_is_refused(method: str) -> None:
             nx.ops.align(nx.SpectralStack(data, np.arange(700.0, 712.0), "optical_depth"), method=method)
 
 
+@pytest.mark.parametrize("method", ["joint", "lines"])
+def test_constant_frames_have_no_shifts(method: str) -> None:
+    """What is left of their rounding would be the same in all frames."""
+    data = np.full((6, 48, 48), 1.1, np.float32)
+    with pytest.raises(ValueError, match="no two frames show the same"):
+        nx.ops.align(nx.SpectralStack(data, np.arange(700.0, 706.0), "optical_depth"), method=method)
+
+
 def test_frames_that_drift_out_of_the_image_are_refused_in_words() -> None:
     stack, _ = changing(seed=0, drift=(0.0, 3.0))
     with pytest.raises(ValueError, match="less than 12 pixels in common"):

@@ -212,6 +212,9 @@ def coefficients(
         blurred = smooth.transformed(seen, rows, columns)
         seen *= rows[:, None]
         seen *= columns
+        if np.vdot(seen, seen) < (_ROUNDING * mean) ** 2 * energy:
+            out[i], noise[i] = 0, 0
+            return (i + 1) / count
         transform = fft.rfft2(seen, workers=1, overwrite_x=True).ravel()
         kept = transform[places]
         kept[smooth.some] -= blurred
@@ -225,6 +228,9 @@ def coefficients(
             on_threads(transformed, some, progress=progress, message="transforming frames")
     return out, noise
 
+
+_ROUNDING = 1e-6
+"""Contrast of a frame over its mean that is the rounding of float32 only."""
 
 _MOST_OF_NOISE = 10_000
 """Coefficients that tell the noise of a frame, to 1 %."""
