@@ -9,16 +9,23 @@ from typing import Any
 
 import numpy as np
 
+from napari_xanes._typing import Float64Array
 from napari_xanes.alignment import Alignment
 from napari_xanes.io.files import read_text
 from napari_xanes.io.line_columns import is_line_column, line_columns, line_comment, line_fields
 from napari_xanes.saving.replacing import write_whole
 from napari_xanes.stack import SpectralStack
 
-_COLUMNS = ("frame", "energy", "dy", "dx", "sigma dy", "sigma dx", "residual", "outlier")
-_UNITS = {"energy": "eV", "dy": "pixels", "dx": "pixels", "sigma dy": "pixels", "sigma dx": "pixels", "residual": "1"}
+_SHIFTS = ("dz", "dy", "dx")
+_MATRIX = ("yy", "yx", "xy", "xx")
+_STRETCH = ("magnification", *(f"matrix {name}" for name in _MATRIX))
+_PIXELS = (*_SHIFTS, *(f"sigma {name}" for name in _SHIFTS))
+_NUMBERS = ("residual", *_STRETCH, *(f"sigma {name}" for name in _STRETCH))
+_UNITS = {"energy": "eV", **dict.fromkeys(_PIXELS, "pixels"), **dict.fromkeys(_NUMBERS, "1")}
+_COLUMNS = ("frame", "slice", "outlier", *_UNITS)
 _TITLE = "# napari-xanes shifts: where the content of each frame lies relative to the aligned grid"
 _ROWS = "# rows: "
+_CENTER = "# center (y, x) of images (height, width), in pixels: "
 _MOST_BYTES = 64 << 20
 
 
@@ -50,27 +57,43 @@ def write_shifts(path: str | Path, aligned: SpectralStack | Alignment) -> Path:
             raise ValueError(f"{aligned.name!r} has no shifts: align it first")
         aligned = found
     text = io.StringIO()
-    of_lines = line_columns(aligned)
-    text.write(f"{_TITLE}\n{_ROWS}{len(aligned.shifts)}\n{line_comment(aligned)}")
+    table = _table(aligned) | {name: column.tolist() for name, column in line_columns(aligned).items()}
+    rows = list(zip(*table.values(), strict=True))
+    text.write(f"{_TITLE}\n{_ROWS}{len(rows)}\n{line_comment(aligned)}")
+    if aligned.center is not None and aligned.image_shape is not None:
+        numbers = (*aligned.center.tolist(), *aligned.image_shape)
+        text.write(f"{_CENTER}{', '.join(repr(number) for number in numbers)}\n")
     writer = csv.writer(text, lineterminator="\n")
-    names = [f"{name} ({_UNITS[name]})" if name in _UNITS else name for name in _COLUMNS]
-    writer.writerow([*names, *(f"{name} (pixels)" for name in of_lines)])
-    for i in range(len(aligned.shifts)):
-        cells = [float(column[i]) for column in of_lines.values()]
-        writer.writerow([i, *_row(aligned, i), *("" if cell != cell else cell for cell in cells)])
+    writer.writerow(
+        [
+            f"{name} ({_UNITS[name]})" if name in _UNITS else f"{name} (pixels)" if is_line_column(name) else name
+            for name in table
+        ]
+    )
+    writer.writerows(["" if value != value else value for value in row] for row in rows)
     path = Path(path)
     write_whole(path, text.getvalue().encode())
     return path
 
 
-def _row(aligned: Alignment, i: int) -> list[Any]:
-    """Return the cells of a frame; what is not known stays empty."""
-    sigma = np.full(2, np.nan) if aligned.sigma is None else aligned.sigma[i]
-    residual = np.nan if aligned.residual is None else aligned.residual[i]
-    energy = np.nan if aligned.energy is None else aligned.energy[i]
-    outlier = "" if aligned.outliers is None else int(aligned.outliers[i])
-    numbers = [float(value) for value in (energy, *aligned.shifts[i], *sigma, residual)]
-    return [*("" if np.isnan(value) else repr(value) for value in numbers), outlier]
+def _table(aligned: Alignment) -> dict[str, list[Any]]:
+    """Return the columns of a table; what is not known is NaN."""
+    shape, axes = aligned.shifts.shape[:-1], _SHIFTS[-aligned.shifts.shape[-1] :]
+    numbers, unknown = np.indices(shape), np.full(shape, np.nan)
+    table: dict[str, Any] = {"frame": numbers[0]}
+    if len(shape) == 2:
+        table["slice"] = numbers[1]
+    table["energy"] = unknown if aligned.energy is None else aligned.energy[numbers[0]]
+    for prefix, values in (("", aligned.shifts), ("sigma ", aligned.sigma)):
+        table |= {prefix + axis: unknown if values is None else values[..., i] for i, axis in enumerate(axes)}
+    table["residual"] = unknown if aligned.residual is None else aligned.residual
+    table["outlier"] = unknown if aligned.outliers is None else aligned.outliers.astype(int)
+    for prefix, of in (("", ""), ("sigma ", "_sigma")):
+        if (factors := getattr(aligned, f"magnification{of}")) is not None:
+            table[f"{prefix}magnification"] = factors
+        if (matrix := getattr(aligned, f"matrix{of}")) is not None:
+            table |= {f"{prefix}matrix {name}": matrix.reshape(-1, 4)[:, i] for i, name in enumerate(_MATRIX)}
+    return {name: values.ravel().tolist() for name, values in table.items()}
 
 
 def read_shifts(path: str | Path) -> Alignment:
@@ -81,7 +104,9 @@ def read_shifts(path: str | Path) -> Alignment:
     path : str or Path
         A table that `write_shifts` wrote, or one with at least the columns ``dy`` and ``dx`` in pixels, one row per
         frame. Columns ``line 0``, ``line 1``, ... hold the shifts of scan lines on top of those of their frames.
-        Lines that begin with ``#`` are comments.
+        The columns ``magnification``, or ``matrix yy`` to ``matrix xx``, are read where they are; where the rows
+        are those of slices, a column ``slice`` numbers them. Lines that begin with ``#`` are comments; one of them may
+        say where the centre of the images lies, which magnification leaves in place.
 
     Raises
     ------
@@ -105,19 +130,60 @@ def read_shifts(path: str | Path) -> Alignment:
     if declared and declared[0] != str(len(rows) - 1):
         raise ValueError(f"{path}: {len(rows) - 1} of {declared[0]} rows are there; the file was cut short")
     table = {name: _column(path, rows[1:], i, name) for i, name in enumerate(names) if name in _COLUMNS}
-    given: dict[str, Any] = {"shifts": np.stack([table["dy"], table["dx"]], axis=1)}
-    if {"sigma dy", "sigma dx"} <= set(table):
-        given["sigma"] = np.stack([table["sigma dy"], table["sigma dx"]], axis=1)
-    given |= {name: table[name] for name in ("residual", "energy") if name in table}
+    given = _fields(path, table) | _center(path, lines)
     given = {name: value for name, value in given.items() if name == "shifts" or not np.isnan(value).all()}
-    if "outlier" in table and not np.isnan(table["outlier"]).any():
-        given["outliers"] = table["outlier"] != 0
     of_lines = {name: _column(path, rows[1:], i, name) for i, name in enumerate(names) if is_line_column(name)}
     try:
         given |= line_fields(of_lines, lines)
         return Alignment(**given)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def _fields(path: Path, table: dict[str, Float64Array]) -> dict[str, Any]:
+    """Return the columns as fields of an alignment."""
+    shape = _shape(path, table)
+    axes = [axis for axis in _SHIFTS if axis in table]
+    given: dict[str, Any] = {}
+    for prefix, name in (("", "shifts"), ("sigma ", "sigma")):
+        if all(prefix + axis in table for axis in axes):
+            given[name] = np.stack([table[prefix + axis].reshape(shape) for axis in axes], axis=-1)
+    if "residual" in table:
+        given["residual"] = table["residual"].reshape(shape)
+    if "outlier" in table and not np.isnan(table["outlier"]).any():
+        given["outliers"] = table["outlier"].reshape(shape) != 0
+    if "energy" in table:
+        given["energy"] = table["energy"].reshape(shape[0], -1)[:, 0]
+    for prefix, of in (("", ""), ("sigma ", "_sigma")):
+        if f"{prefix}magnification" in table:
+            given[f"magnification{of}"] = table[f"{prefix}magnification"]
+        names = [f"{prefix}matrix {name}" for name in _MATRIX]
+        if all(name in table for name in names):
+            given[f"matrix{of}"] = np.stack([table[name] for name in names], axis=-1).reshape(-1, 2, 2)
+    return given
+
+
+def _shape(path: Path, table: dict[str, Float64Array]) -> tuple[int, ...]:
+    """Return (E,), or (E, Z) of a table whose rows are slices."""
+    count = len(table["dy"])
+    if "slice" not in table:
+        return (count,)
+    slices = int(np.max(np.nan_to_num(table["slice"]), initial=0)) + 1
+    if slices < 1 or count % slices or (table["slice"] != np.arange(count) % slices).any():
+        raise ValueError(f"{path}: the rows of a frame are its slices, numbered from 0 on, one after the other")
+    return (count // slices, slices)
+
+
+def _center(path: Path, lines: list[str]) -> dict[str, Any]:
+    """Return the pixel that magnification leaves in place and the size of the images, from the comment that says so."""
+    said = next((line[len(_CENTER) :] for line in lines if line.startswith(_CENTER)), None)
+    if said is None:
+        return {}
+    try:
+        y, x, height, width = (float(number) for number in said.split(","))
+    except ValueError:
+        raise ValueError(f"{path}: the centre and size of the images are four numbers, not {said!r}") from None
+    return {"center": np.array([y, x]), "image_shape": np.array([height, width])}
 
 
 def _column(path: Path, rows: list[list[str]], i: int, name: str) -> np.ndarray:

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BeforeValidator
 
-from napari_xanes._typing import Float32Array, Float64Array
+from napari_xanes._typing import Float64Array
 from napari_xanes.alignment import Alignment
 from napari_xanes.arguments import Region, Shifts, as_mask, load_references
-from napari_xanes.blocks import on_threads
-from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.noise import AmountNoise, PhotonNoise
 from napari_xanes.ops.alignment_choices import frame_at, require_own, spectra_of
+from napari_xanes.ops.alignment_models import with_model
+from napari_xanes.ops.alignment_volumes import LEAST_DEPTH, images, in_three_dimensions, slice_by_slice
+from napari_xanes.ops.moved_frames import gains, moved, resampled
 from napari_xanes.ops.moved_lines import gains_of_lines, moved_lines, require_lines_fit, with_lines
 from napari_xanes.parameters import Param
-from napari_xanes.progress import Progress
+from napari_xanes.progress import Progress, part
 from napari_xanes.region_means import COVARIANCE_LENGTH
-from napari_xanes.registration.estimation import Estimate
-from napari_xanes.registration.fourier import filled
+from napari_xanes.registration.estimation import Box, Estimate, Frames
 from napari_xanes.registration.methods import estimate_by
 from napari_xanes.registration.report import sentences, warnings_of
-from napari_xanes.registration.resampling import moved_back, noise_gain
 from napari_xanes.registry import estimated
 from napari_xanes.registry import method as operation
 from napari_xanes.spectrum import Spectrum
@@ -34,9 +32,6 @@ from napari_xanes.stack import SpectralStack
 
 _LEAST_SIZE = 16
 """Height and width, in pixels, below which an image shows too little."""
-
-_SHARED = 0.5
-"""Drift in pixels beyond which the noise of a flat is another one at each energy."""
 
 OptionalReferences = Annotated[
     Any,
@@ -50,6 +45,8 @@ def _fit(
     stack: SpectralStack,
     *,
     method: str,
+    model: str,
+    volume: str,
     references: list[Spectrum] | None,
     reference_energy: float | None,
     scan_lines: str,
@@ -76,20 +73,39 @@ def _fit(
     columns = scan_lines == "columns"
     own = {"references": references, "reference_energy": reference_energy, "farthest_move": farthest_move}
     require_own(method, **own, scan_lines=scan_lines)
-    found, lines = estimate_by(
-        method,
-        lambda: _images(stack),
-        stack.energy.size,
-        (shape[0], shape[1]),
-        spectra=None if references is None else spectra_of(stack, references),
-        frame=None if reference_energy is None else frame_at(stack, reference_energy),
-        columns=columns,
-        box=box,
-        read=lambda i: _image(stack, stack.data[i]),
-        farthest=farthest_move,
-        progress=progress,
-    )
-    return {"shifts": with_lines(_alignment(stack, found), lines, columns=columns)}
+    spectra = None if references is None else spectra_of(stack, references)
+    frame = None if reference_energy is None else frame_at(stack, reference_energy)
+
+    by_method = partial(estimate_by, method, spectra=spectra, frame=frame, columns=columns)
+
+    def find(frames: Frames, shape: tuple[int, int], box: Box | None, progress: Progress | None) -> Estimate:
+        return by_method(frames, stack.energy.size, shape, box=box, progress=progress)[0]
+
+    if method in ("lines", "tracked region"):
+        if model != "translation" or volume == "slice by slice":
+            raise ValueError(f"method={method!r} finds shifts in the plane only: leave out model and volume")
+        flat_shape = (shape[0], shape[1])
+        whole = by_method(
+            lambda: images(stack),
+            stack.energy.size,
+            flat_shape,
+            box=box,
+            read=lambda i: next(iter(images(stack.isel(slice(i, i + 1))))),
+            farthest=farthest_move,
+            progress=progress,
+        )
+        return {"shifts": with_lines(_alignment(stack, whole[0]), whole[1], columns=columns)}
+    is_volume = len(stack.shape) == 4
+    if is_volume and volume == "slice by slice":
+        if model != "translation":
+            raise ValueError(f"slice by slice, shifts are found only: model={model!r} needs volume='in the plane'")
+        return {"shifts": slice_by_slice(stack, find, _alignment, box, progress)}
+    deep = is_volume and volume == "as a whole" and model == "translation" and stack.shape[1] >= LEAST_DEPTH
+    share = 0.4 if deep or model != "translation" else 1.0
+    found = find(lambda: images(stack), (shape[0], shape[1]), box, part(progress, 0.0, share))
+    rest = part(progress, share, 1.0)
+    flat = with_model(stack, found, model, _alignment, images, spectra=spectra, box=box, progress=rest)
+    return {"shifts": in_three_dimensions(stack, find, _alignment, flat, box, rest) if deep else flat}
 
 
 def _require_absorption(stack: SpectralStack) -> None:
@@ -104,13 +120,28 @@ def _fitting(stack: SpectralStack, shifts: Alignment) -> Alignment:
     """Return given shifts if there is one per frame."""
     if len(shifts.shifts) != stack.energy.size:
         raise ValueError(f"{len(shifts.shifts)} shifts for the {stack.energy.size} frames of {stack.name!r}")
-    beyond = (np.abs(shifts.shifts) >= stack.shape[-2:]).any(axis=1)
+    if shifts.shifts.shape[1:] != (2,) and len(stack.shape) == 3:
+        raise ValueError(
+            f"shifts of shape {shifts.shifts.shape} are those of a volume; {stack.name!r} takes one pair (dy, dx) per "
+            "frame"
+        )
+    if shifts.shifts.ndim == 3 and shifts.shifts.shape[1] != stack.shape[1]:
+        raise ValueError(f"shifts of {shifts.shifts.shape[1]} slices for the {stack.shape[1]} slices of {stack.name!r}")
+    if shifts.stretches and shifts.image_shape not in (None, stack.shape[-2:]):
+        raise ValueError(
+            f"the magnification belongs to images of {shifts.image_shape} pixels, but those of {stack.name!r} have "
+            f"{stack.shape[-2:]}: where their centre lies is not known; cut the shifts as the stack, by "
+            "shifts.isel(box=...), or set their center and image_shape"
+        )
+    size = stack.shape[-shifts.shifts.shape[-1] :]
+    beyond = (np.abs(shifts.shifts) >= size).reshape(len(shifts.shifts), -1).any(axis=1)
     if beyond.any():
         i = int(np.argmax(beyond))
-        dy, dx = shifts.shifts[i]
+        worst = shifts.shifts[i].reshape(-1, len(size))
+        by = ", ".join(f"{step:g}" for step in worst[np.argmax((np.abs(worst) >= size).any(axis=1))])
         raise ValueError(
-            f"the shift of frame {i} is ({dy:g}, {dx:g}) pixels, more than the image of {stack.shape[-2]} x "
-            f"{stack.shape[-1]} pixels: nothing would be left of this frame; shifts are pairs (dy, dx) in pixels"
+            f"the shift of frame {i} is ({by}) pixels, more than the image of {' x '.join(map(str, size))} pixels: "
+            "nothing would be left of this frame; shifts are pairs (dy, dx) in pixels"
         )
     require_lines_fit(shifts, stack.shape)
     energy = shifts.energy
@@ -136,22 +167,6 @@ def _box(region: Any, stack: SpectralStack) -> tuple[int, int, int, int] | None:
     return y0, y1 + 1, x0, x1 + 1
 
 
-def _images(stack: SpectralStack) -> Iterator[Float32Array]:
-    """Yield the frames, of a volume the means of their slices, with missing values replaced."""
-    return (_image(stack, frame) for frame in stack.data)
-
-
-def _image(stack: SpectralStack, frame: Any) -> Float32Array:
-    values = np.asarray(frame, dtype=np.float32)
-    if not np.isfinite(values).any():
-        raise_if_frame_empty(stack)
-    if values.ndim == 3:
-        with np.errstate(invalid="ignore"):
-            count = np.isfinite(values).sum(axis=0)
-            values = np.where(count > 0, np.nansum(values, axis=0) / np.maximum(count, 1), np.nan)
-    return filled(values)
-
-
 def _alignment(stack: SpectralStack, found: Estimate) -> Alignment:
     """Return what was found as the state of the step."""
     usual = np.nanmedian(found.residual)
@@ -172,6 +187,8 @@ def align(
     /,
     *,
     method: Literal["joint", "pairwise", "reference", "tracked region", "lines"] = "joint",
+    model: Literal["translation", "translation + magnification", "affine"] = "translation",
+    volume: Literal["as a whole", "in the plane", "slice by slice"] = "as a whole",
     references: OptionalReferences = None,
     reference_energy: Annotated[float | None, Param(unit="eV", auto="the frame that tells most")] = None,
     scan_lines: Literal["rows", "columns"] = "rows",
@@ -189,7 +206,7 @@ def align(
     ----------
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
         Optical depth, fluorescence or normalized. Counts become optical depth first, because flats stay with the
-        detector. All slices of a volume move together.
+        detector.
     method : {"joint", "pairwise", "reference", "tracked region", "lines"}
         How the shifts are found: "joint" all at once, as above; "pairwise" by correlations of all pairs of frames and
         least squares, for samples that change so much that no few spectra describe them; "reference" by correlation of
@@ -197,6 +214,12 @@ def align(
         region from frame to frame, while other things move elsewhere. Patterns that stay with the detector hold frames
         in these three. "lines" as "joint", and then a shift for each scan line along itself, of up
         to 3 pixels, on top of that of its frame, where lines jitter.
+    model : {"translation", "translation + magnification", "affine"}
+        What frames do: they are shifted; they are magnified, too, each by a factor of its own, as by a zone plate; or
+        they are also turned and sheared. A warning says if shifts alone do not do.
+    volume : {"as a whole", "in the plane", "slice by slice"}
+        How a volume (E, Z, Y, X) moves: along z, too, where it has 16 slices or more and a shift along z is seen (with
+        the model "translation"); all slices by the same (dy, dx); or each slice by its own.
     references : list of Spectrum, optional
         For "joint" and "lines": spectra of what the sample holds; a constant is added. By default the leading spectra
         of the stack.
@@ -212,13 +235,15 @@ def align(
         Part of the image in which the shifts are found, or which is followed: the smallest box around it. By default
         the whole image.
     shifts : list of pairs (dy, dx), Alignment, or path of a CSV file, optional
-        Known shifts in pixels: where the content of each frame lies relative to the common grid.
+        Known shifts in pixels: where the content of each frame lies relative to the common grid. An Alignment and a
+        CSV file may also hold magnifications or matrices.
 
     Returns
     -------
     SpectralStack
         float32; NaN where a frame does not reach, and around pixels without a value. ``metadata["align"]`` holds
-        `shifts`, `sigma`, `residual`, `outliers`, a `report`, and `line_shifts` if lines jitter (see `Alignment`);
+        `shifts`, `sigma`, `residual`, `outliers`, a `report`; `magnification` or `matrix` where the model has them, and
+        `line_shifts` if lines jitter (see `Alignment`);
         ``metadata["covariance_length_pixels"]`` says over how many pixels noise is shared after resampling.
 
     Raises
@@ -237,9 +262,13 @@ def align(
     """
     _require_absorption(stack)
     found = _fitting(stack, estimated("shifts", shifts))
+    shape = (stack.shape[-2], stack.shape[-1])
+    if found.stretches:
+        center = (np.array(shape) - 1) / 2 if found.center is None else found.center
+        found = replace(found, center=center, image_shape=shape)
     by_line = found.line_shifts is not None
-    data = moved_lines(stack.data, found, progress) if by_line else _moved(stack.data, found.shifts, progress)
-    gain = gains_of_lines(found) if by_line else np.array([noise_gain(shift) for shift in found.shifts])
+    data = (moved_lines if by_line else moved)(stack.data, found, progress)
+    gain = gains_of_lines(found) if by_line else gains(found, shape)
     length = float(np.hypot(np.sqrt(np.mean(1 / gain)), float(stack.metadata.get(COVARIANCE_LENGTH, 1.0)) - 1.0))
     found = replace(found, energy=stack.energy, correlation=length)
     told = [*stack.metadata.get("warnings", ())]
@@ -247,41 +276,7 @@ def align(
     metadata: dict[str, Any] = {"align": found, COVARIANCE_LENGTH: length, "warnings": told}
     noise = stack.noise
     if isinstance(noise, PhotonNoise):
-        metadata["noise"] = _resampled(noise, gain, found.shifts)
+        metadata["noise"] = resampled(noise, gain, found, shape)
     if isinstance(noise, AmountNoise):
         metadata["noise"] = None
     return stack.with_data(data, metadata=metadata)
-
-
-def _resampled(noise: PhotonNoise, gain: Float64Array, shifts: Float64Array) -> PhotonNoise:
-    """Return the photon noise of frames whose noise has `gain` (E,) times the variance.
-
-    The noise of a flat that energies share moves over the sample with the drift, so that it is another one at each
-    energy.
-    """
-    changed = replace(noise, variance_factor=gain if noise.variance_factor is None else gain * noise.variance_factor)
-    if noise.flats is None or np.sqrt((shifts**2).mean()) < _SHARED:
-        return changed
-    return replace(
-        changed, flats=None, flat_exposure=noise.flat_exposure if noise.beam is None else 1 / np.asarray(noise.beam)
-    )
-
-
-def _moved(data: Any, shifts: Float64Array, progress: Progress | None) -> Any:
-    """Return all frames on the common grid; lazily, frame by frame, where the stack is lazy."""
-    if not isinstance(data, np.ndarray):
-        frames = data.rechunk({0: 1, **dict.fromkeys(range(1, data.ndim), -1)})
-        return frames.map_blocks(partial(_moved_block, shifts=shifts), dtype=np.float32)
-    out = np.empty(data.shape, np.float32)
-
-    def move(i: int) -> float:
-        out[i] = moved_back(data[i], shifts[i])
-        return (i + 1) / len(data)
-
-    on_threads(move, range(len(data)), progress=progress, message="moving frames")
-    return out
-
-
-def _moved_block(block: NDArray[Any], shifts: Float64Array, block_info: Any = None) -> Float32Array:
-    first, last = block_info[0]["array-location"][0]
-    return np.stack([moved_back(frame, shift) for frame, shift in zip(block, shifts[first:last], strict=True)])

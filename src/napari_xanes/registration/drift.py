@@ -19,10 +19,23 @@ class Drift:
         Numbers of the frames in the order in which they were taken.
     variance : ndarray, shape (P,)
         Mean square of a step of each parameter (y and x), in square pixels; learned.
+    trend : ndarray, shape (E,), optional
+        What the parameters beyond y and x may follow at any rate without a step counting: energies, because the
+        magnification of a zone plate follows them.
     """
 
     position: Float64Array
     variance: Float64Array
+    trend: Float64Array | None = None
+
+    @property
+    def _free_steps(self) -> Float64Array:
+        """Return the matrix of steps (E - 1, E) without what follows the trend."""
+        steps = self._steps
+        if self.trend is None:
+            return steps
+        along = steps @ self.trend
+        return np.asarray(steps - np.outer(along, along @ steps) / max(float(along @ along), 1e-30))
 
     @property
     def _steps(self) -> Float64Array:
@@ -32,20 +45,23 @@ class Drift:
 
     def half_curvature(self) -> Float64Array:
         """Return half the curvature (P E, P E) that the prior adds."""
-        steps = self._steps
-        return np.asarray(np.kron(np.diag(0.5 / self.variance), steps.T @ steps))
+        n = len(self.variance)
+        parts = [(np.arange(n) < 2, self._steps), (np.arange(n) >= 2, self._free_steps)]
+        halves = [np.kron(np.diag(which * 0.5 / self.variance), steps.T @ steps) for which, steps in parts]
+        return np.asarray(halves[0] + halves[1])
 
     def learned(self, shifts: Float64Array, covariance: Float64Array) -> Drift:
         """Return the prior that the shifts and their covariance suggest."""
-        steps, count = self._steps, len(self.position)
+        count = len(self.position)
         if count < 2:
             return self
         n = shifts.shape[1]
         spread = covariance.reshape(n, count, n, count)
-        variance = [
-            float(((steps @ shifts[:, a]) ** 2).mean() + ((steps @ spread[a, :, a]) * steps).sum() / len(steps))
-            for a in range(n)
-        ]
+        variance = []
+        for a in range(n):
+            steps = self._steps if a < 2 else self._free_steps
+            squares = ((steps @ shifts[:, a]) ** 2).sum() + ((steps @ spread[a, :, a]) * steps).sum()
+            variance.append(float(squares) / len(steps))
         return replace(self, variance=np.maximum(variance, _LEAST_STEP**2))
 
 

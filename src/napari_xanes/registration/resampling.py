@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from napari_xanes._typing import Float32Array, Float64Array, IndexArray
 from napari_xanes.blocks import single_threaded_blas
@@ -43,46 +45,142 @@ def taps(fraction: float) -> Float64Array:
     return result
 
 
-def noise_gain(shift: Float64Array) -> float:
-    """Return the variance of white noise of unit variance after a move by `shift`, averaged over the image."""
-    return float(np.prod([(taps(float(s - np.floor(s))) ** 2).sum() for s in shift]))
+def noise_gain(
+    shift: Float64Array,
+    matrix: Float64Array | None = None,
+    center: Float64Array | None = None,
+    shape: tuple[int, ...] = (1, 1),
+) -> float:
+    """Return the variance of white noise of unit variance after `moved_back`, averaged over the image."""
+    if matrix is None or (matrix == np.eye(2)).all():
+        return float(np.prod([(taps(float(s - np.floor(s))) ** 2).sum() for s in shift]))
+    rows, columns = (np.linspace(0, n - 1, min(n, 101)) for n in shape)
+    places = _places(np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1), shift, matrix, center)
+    return float(np.prod(_gain_between(places - np.floor(places)), axis=-1).mean())
 
 
-def moved_back(images: NDArray[Any], shift: Float64Array) -> Float32Array:
+def _gain_between(fractions: Float64Array) -> Float64Array:
+    """Return the variance of white noise of unit variance between two pixels."""
+    return np.asarray(np.interp(fractions, *_gains()))
+
+
+@cache
+def _gains() -> tuple[Float64Array, Float64Array]:
+    """Return fractions of a pixel, and the variance of white noise of unit variance there."""
+    fractions = np.linspace(0, 1, 129)
+    return fractions, np.array([(taps(fraction % 1) ** 2).sum() for fraction in fractions])
+
+
+def _places(grid: Float64Array, shift: Float64Array, matrix: Float64Array, center: Float64Array | None) -> Float64Array:
+    """Return where points (..., 2) of the common grid lie in a frame."""
+    center = np.zeros(2) if center is None else center
+    return np.asarray(center + shift + (grid - center) @ matrix.T)
+
+
+def moved_back(
+    images: NDArray[Any],
+    shift: Float64Array,
+    matrix: Float64Array | None = None,
+    center: Float64Array | None = None,
+) -> Float32Array:
     """Return images whose content lies `shift` from the common grid, on this grid.
 
     Parameters
     ----------
     images : ndarray, shape (..., Y, X)
         One frame, or slices that move together.
-    shift : ndarray, shape (2,)
-        (dy, dx) in pixels.
+    shift : ndarray, shape (2,), (Z, 2) or (3,)
+        (dy, dx) in pixels, the same for all slices or one pair each; of a volume also (dz, dy, dx).
+    matrix : ndarray, shape (2, 2), optional
+        What the content is stretched by, with axes (y, x).
+    center : ndarray, shape (2,)
+        Pixel (y, x) that the matrix leaves in place; by default the centre of the image.
 
     Returns
     -------
     ndarray, float32
-        NaN where the frame does not reach, and around values that are missing; never wrapped.
+        NaN where the frame does not reach, and around values that are missing; never wrapped. One interpolation with
+        cubic splines.
     """
-    out = np.empty(images.shape, np.float32)
-    if images.ndim > 2:
-        for i, image in enumerate(images):
-            out[i] = moved_back(image, shift)
-        return out
+    shift = np.asarray(shift, dtype=np.float64)
+    if images.ndim > 2 and shift.shape != (3,):
+        each = np.broadcast_to(shift, (len(images), 2))
+        return np.stack([moved_back(image, by, matrix, center) for image, by in zip(images, each, strict=True)])
     known, missing = filled(images), ~np.isfinite(images)
+    if matrix is not None and not (matrix == np.eye(2)).all():
+        center = (np.array(images.shape) - 1) / 2 if center is None else center
+        return _stretched_back(known, missing, shift, matrix, center)
+    moved, share = known, missing.astype(np.float32)
     with single_threaded_blas():
-        moved = _along(_along(known, shift[0], 0), shift[1], 1)
+        for axis, by in enumerate(shift):
+            moved = _along_any(moved, by, axis)
     if missing.any():
-        share = _linear(_linear(missing.astype(np.float32), shift[0], 0), shift[1], 1)
+        for axis, by in enumerate(shift):
+            share = _linear(share, by, axis)
         moved[share > _MISSING] = np.nan
-    for axis in (0, 1):
-        place = np.arange(images.shape[axis]) + shift[axis]
-        outside = (place < -1e-9) | (place > images.shape[axis] - 1 + 1e-9)
-        moved[(outside, slice(None)) if axis == 0 else (slice(None), outside)] = np.nan
+    for axis, by in enumerate(shift):
+        place = np.arange(images.shape[axis]) + by
+        np.moveaxis(moved, axis, 0)[_outside(place, images.shape[axis])] = np.nan
     return moved
+
+
+def _stretched_back(
+    known: Float32Array, missing: NDArray[np.bool_], shift: Float64Array, matrix: Float64Array, center: Float64Array
+) -> Float32Array:
+    """Return an image with missing values on the common grid."""
+    moved = transformed_back(known, shift, matrix, center)
+    if missing.any():
+        share = transformed_back(missing.astype(np.float32), shift, matrix, center, order=1)
+        moved[share > _MISSING] = np.nan
+    grid = np.moveaxis(np.indices(known.shape), 0, -1).astype(np.float64)
+    places = _places(grid, shift, matrix, center)
+    moved[np.any([_outside(places[..., axis], known.shape[axis]) for axis in (0, 1)], axis=0)] = np.nan
+    return moved
+
+
+def _outside(places: Float64Array, length: int) -> NDArray[np.bool_]:
+    """Return which places lie outside of an image."""
+    return np.asarray((places < -1e-9) | (places > length - 1 + 1e-9))
+
+
+def transformed_back(
+    image: NDArray[Any], shift: Float64Array, matrix: Float64Array, center: Float64Array, order: int = 3
+) -> Float32Array:
+    """Return an image without missing values on the common grid, by one interpolation, with cubic splines by default.
+
+    The content of the pixel x of the grid is taken from ``center + shift + matrix @ (x - center)``. Beyond its ends the
+    image is mirrored.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X)
+        One frame.
+    shift, matrix, center : ndarray, shapes (2,), (2, 2) and (2,)
+        In pixels, (y, x).
+    order : int
+        Order of the splines.
+    """
+    if (matrix == np.eye(2)).all():
+        return _along(_along(np.asarray(image, np.float32), shift[0], 0), shift[1], 1)
+    offset = center + shift - matrix @ center
+    upright = matrix[0, 1] == 0 == matrix[1, 0]
+    result: Float32Array = ndimage.affine_transform(
+        image, np.diag(matrix) if upright else matrix, offset, output=np.float32, order=order, mode="mirror"
+    )
+    return result
 
 
 _BLOCK = 64
 """Rows or columns that are filtered by one matrix product: so few that most of the matrix is no zero."""
+
+
+def _along_any(images: Float32Array, shift: float, axis: int) -> Float32Array:
+    """Return an image, or a volume, moved along an axis."""
+    if images.ndim == 2:
+        return _along(images, shift, axis)
+    if axis == 0:
+        return _along(images.reshape(len(images), -1), shift, 0).reshape(images.shape)
+    return np.stack([_along(image, shift, axis - 1) for image in images])
 
 
 def _along(image: Float32Array, shift: float, axis: int) -> Float32Array:

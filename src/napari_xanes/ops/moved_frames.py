@@ -1,0 +1,64 @@
+"""Frames on the common grid, each interpolated once, and the noise that they have there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes._typing import Float32Array, Float64Array
+from napari_xanes.alignment import Alignment
+from napari_xanes.blocks import on_threads
+from napari_xanes.noise import PhotonNoise
+from napari_xanes.progress import Progress
+from napari_xanes.registration.resampling import moved_back, noise_gain
+
+_SHARED = 0.5
+"""Drift in pixels beyond which the noise of a flat is another one at each energy."""
+
+
+def moved(data: Any, found: Alignment, progress: Progress | None) -> Any:
+    """Return all frames on the common grid; lazily, frame by frame, where the stack is lazy."""
+    if not isinstance(data, np.ndarray):
+        frames = data.rechunk({0: 1, **dict.fromkeys(range(1, data.ndim), -1)})
+        return frames.map_blocks(partial(_moved_block, found=found), dtype=np.float32)
+    out, matrices = np.empty(data.shape, np.float32), found.matrices
+
+    def move(i: int) -> float:
+        out[i] = moved_back(data[i], found.shifts[i], matrices[i], found.center)
+        return (i + 1) / len(data)
+
+    on_threads(move, range(len(data)), progress=progress, message="moving frames")
+    return out
+
+
+def _moved_block(block: NDArray[Any], found: Alignment, block_info: Any = None) -> Float32Array:
+    first, last = block_info[0]["array-location"][0]
+    each = zip(block, found.shifts[first:last], found.matrices[first:last], strict=True)
+    return np.stack([moved_back(frame, shift, matrix, found.center) for frame, shift, matrix in each])
+
+
+def gains(found: Alignment, shape: tuple[int, ...]) -> Float64Array:
+    """Return the factor (E,) on the variance of the noise of frames of shape (Y, X), in the mean of their pixels."""
+    if found.shifts.ndim == 3:
+        return np.array([np.mean([noise_gain(shift) for shift in of_slices]) for of_slices in found.shifts])
+    each = zip(found.shifts, found.matrices, strict=True)
+    return np.array([noise_gain(shift, matrix, found.center, shape) for shift, matrix in each])
+
+
+def resampled(noise: PhotonNoise, gain: Float64Array, found: Alignment, shape: tuple[int, ...]) -> PhotonNoise:
+    """Return the photon noise of frames whose noise has `gain` (E,) times the variance.
+
+    The noise of a flat that energies share moves over the sample with the drift, so that it is another one at each
+    energy.
+    """
+    changed = replace(noise, variance_factor=gain if noise.variance_factor is None else gain * noise.variance_factor)
+    stretch = (found.matrices - np.eye(2)) * float(np.hypot(shape[-2], shape[-1])) / 4
+    if noise.flats is None or np.sqrt((found.shifts**2).mean() + (stretch**2).mean()) < _SHARED:
+        return changed
+    return replace(
+        changed, flats=None, flat_exposure=noise.flat_exposure if noise.beam is None else 1 / np.asarray(noise.beam)
+    )
