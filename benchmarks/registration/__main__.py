@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
+from benchmarks.registration import magnification
 from benchmarks.registration.cases import CASES, drifting
 from benchmarks.registration.methods import compare_methods
 from benchmarks.registration.rendering import Drifting
@@ -89,10 +90,15 @@ def main() -> None:
     parser.add_argument("--cases", nargs="*", default=list(CASES))
     parser.add_argument("--no-rivals", action="store_true")
     parser.add_argument("--methods", action="store_true", help="compare the methods of align instead")
+    parser.add_argument("--magnification", action="store_true", help="images that grow with the energy instead")
     chosen = parser.parse_args()
     warnings.simplefilter("ignore", RuntimeWarning)
     if "stitch" in chosen.cases:
         compare_stitching(chosen.size, chosen.frames, chosen.photons[0])
+        return
+    if chosen.magnification:
+        for photons in chosen.photons:
+            magnification.compare(size=chosen.size, frames=chosen.frames, photons=photons, seeds=chosen.seeds)
         return
     if chosen.methods:
         compare_methods(size=chosen.size, frames=chosen.frames, seeds=chosen.seeds)

@@ -16,13 +16,13 @@ from napari_xanes.arguments import Region, Shifts, as_mask, load_references
 from napari_xanes.noise import AmountNoise, PhotonNoise
 from napari_xanes.ops.alignment_choices import frame_at, require_own, spectra_of
 from napari_xanes.ops.alignment_models import with_model
-from napari_xanes.ops.alignment_volumes import LEAST_DEPTH, images, in_three_dimensions, slice_by_slice
+from napari_xanes.ops.alignment_volumes import LEAST_DEPTH, Box, images, in_three_dimensions, slice_by_slice
 from napari_xanes.ops.moved_frames import gains, moved, resampled
 from napari_xanes.ops.moved_lines import gains_of_lines, moved_lines, require_lines_fit, with_lines
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
 from napari_xanes.region_means import COVARIANCE_LENGTH
-from napari_xanes.registration.estimation import Box, Estimate, Frames
+from napari_xanes.registration.estimation import Estimate, Frames
 from napari_xanes.registration.methods import estimate_by
 from napari_xanes.registration.report import sentences, warnings_of
 from napari_xanes.registry import estimated

@@ -13,12 +13,15 @@ from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.alignment import Alignment
 from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.progress import Progress, part
-from napari_xanes.registration.estimation import Box, Estimate
+from napari_xanes.registration.estimation import Estimate
 from napari_xanes.registration.fourier import filled
 from napari_xanes.registration.reading import frames_of, prepared
 from napari_xanes.registration.report import warnings_of
 from napari_xanes.registration.tile_check import DIFFERENT
 from napari_xanes.stack import SpectralStack
+
+Box = tuple[int, int, int, int]
+"""Rows and columns y0, y1, x0, x1 of a part of the image."""
 
 Find = Callable[[Callable[[], Iterator[Float32Array]], tuple[int, int], Box | None, Progress | None], Estimate]
 """Finds shifts in frames of a shape, in a box."""
