@@ -78,6 +78,7 @@ class ErrorForms:
         target: Float64Array,
         coefficients: Float64Array,
         noise: Float64Array,
+        factor: Float64Array | None = None,
     ) -> Float64Array:
         """Return all results for noise, (R, P).
 
@@ -87,17 +88,29 @@ class ErrorForms:
             Support of each pixel.
         target, coefficients : ndarray, shape (K, P)
             The data in the basis of the fit, and the best coefficients.
-        noise : ndarray, shape (T, P)
+        noise : ndarray, shape (T, P) or (T, 1)
             Covariances of `target`.
+        factor : ndarray, shape (P,), optional
+            Their factor.
         """
-        supports = np.unique(support)
-        if supports.size == 1:
-            return self._on_support(int(supports[0]), target, coefficients, noise)
-        total = np.zeros((self._forms.shape[1], support.size))
-        for number in supports:
-            pixels = np.flatnonzero(support == number)
-            of_pixels = (array.take(pixels, axis=1) for array in (target, coefficients, noise))
-            total[:, pixels] = self._on_support(int(number), *of_pixels)
+        factor = np.ones(support.size) if factor is None else factor
+        count = np.bincount(support, minlength=len(self._forms))
+        if count.max(initial=0) == support.size:
+            return self._on_support(int(count.argmax()), target, coefficients, noise, factor)
+        # Pixels of one support are worked on together; integers of two bytes are sorted in one pass.
+        order = support.astype(np.uint16).argsort(kind="stable")
+        target, coefficients, noise = (
+            array if array.shape[1] == 1 else array.take(order, axis=1) for array in (target, coefficients, noise)
+        )
+        factor, sorted_, last = factor.take(order), np.empty((self._forms.shape[1], support.size)), np.cumsum(count)
+        for number in np.flatnonzero(count):
+            part = slice(last[number] - count[number], last[number])
+            covariance = noise if noise.shape[1] == 1 else noise[:, part]
+            sorted_[:, part] = self._on_support(
+                int(number), target[:, part], coefficients[:, part], covariance, factor[part]
+            )
+        total = np.empty_like(sorted_)
+        total[:, order] = sorted_
         return total
 
     def without_bounds(self, support: IndexArray, model: Float64Array) -> tuple[Float64Array, Float64Array]:
@@ -120,10 +133,15 @@ class ErrorForms:
         return own, self._forms[0] @ model
 
     def _on_support(
-        self, number: int, target: Float64Array, coefficients: Float64Array, noise: Float64Array
+        self,
+        number: int,
+        target: Float64Array,
+        coefficients: Float64Array,
+        noise: Float64Array,
+        factor: Float64Array,
     ) -> Float64Array:
         """The results of pixels that have one support."""
-        total: Float64Array = self._forms[number] @ noise
+        total: Float64Array = (self._forms[number] @ noise) * factor
         bound = np.flatnonzero(~self._solver.members[number])
         if bound.size == 0:
             return total

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from napari_xanes._typing import BoolArray, Float64Array, IndexArray
+from napari_xanes._typing import Block, BoolArray, Float64Array, IndexArray
 from napari_xanes.maps.fitting.design import Design
 from napari_xanes.maps.fitting.error_model import ErrorModel, photons_alone
 from napari_xanes.maps.fitting.local_misfit import mean_square
@@ -33,7 +33,8 @@ class BlockFit(NamedTuple):
     """The fit of P spectra.
 
     Coefficients (K, P), (F, P), supports (P,), the data in the basis of the references (K, P); residual, its variance
-    and the fit (E, P).
+    and the fit (E, P); of the residuals the sums of squares (P,), the `white_variance` (P,), and the squares over the
+    variance (E, P).
     """
 
     coefficients: Float64Array
@@ -41,8 +42,11 @@ class BlockFit(NamedTuple):
     support: IndexArray
     target: Float64Array
     residual: Float64Array
-    variance: Float64Array | None
+    variance: Block | None
     fitted: Float64Array
+    squares: Float64Array
+    white: Float64Array
+    relative_squares: Float64Array | None
 
 
 def white_variance(residual: Float64Array, squares: Float64Array) -> Float64Array:
@@ -103,19 +107,19 @@ class DataCovariance:
         return result
 
     def noise(
-        self, fit: BlockFit, squares: Float64Array, freedom: Float64Array, pixels: slice
-    ) -> tuple[Float64Array, BoolArray, Float64Array | None]:
-        """Covariance by noise, and which pixels (P,) have odd residuals, larger than those of nearly all others.
+        self, fit: BlockFit, freedom: Float64Array, pixels: slice
+    ) -> tuple[Float64Array, Float64Array, BoolArray, Float64Array | None]:
+        """Covariance (T, P) or (T, 1) by noise and its factor (P,), and which pixels have odd residuals.
 
-        Third, the variance (P,) of the amount of the spectrum that a part of the sample shares, if one does.
-        `squares` (P,) are sums of squared residuals, `freedom` (P,) what they stand for.
+        Odd residuals are larger than those of nearly all others. Last, the variance (P,) of the amount of the spectrum
+        that a part of the sample shares, if one does. `freedom` (P,) is what the sums of squared residuals stand for.
         """
         first, second = self.pair
         if self._amount_noise is not None:
             parts = self._amount_noise.sources(self._design.basis, pixels)
             result: Float64Array = np.einsum("imp,imp->ip", parts[first], parts[second])
-            return result, np.zeros(squares.shape, dtype=bool), None
-        relative, own = self._relative(fit, squares, freedom)
+            return result, np.ones(fit.squares.shape), np.zeros(fit.squares.shape, dtype=bool), None
+        relative, own = self._relative(fit, freedom)
         variance, odd = _moderated(own, freedom, self._errors, known=fit.variance is not None)
         variance = variance * self._errors.inflation
         if self._shares_flats and self.photon_noise is not None:
@@ -125,36 +129,36 @@ class DataCovariance:
         else:
             covariance = self._pair_basis @ relative
         local = self._local_filter**2 @ relative * variance if self._errors.local_share else None
-        return covariance * variance if covariance.ndim == 2 else np.outer(covariance, variance), odd, local
+        return covariance if covariance.ndim == 2 else covariance[:, None], variance, odd, local
 
-    def _relative(
-        self, fit: BlockFit, squares: Float64Array, freedom: Float64Array
-    ) -> tuple[Float64Array, Float64Array]:
+    def _relative(self, fit: BlockFit, freedom: Float64Array) -> tuple[Float64Array, Float64Array]:
         """Variance (E, P) or (E,) up to a factor, and the factor (P,) by the pixel's own residuals."""
-        errors = self._errors
-        residual = fit.residual
-        if errors.shared.any():
-            residual = residual - np.outer(errors.shared, self._shared_amount(fit.coefficients))
-            squares = np.einsum("ep,ep->p", residual, residual)
+        errors, shares = self._errors, bool(self._errors.shared.any())
         if fit.variance is not None:
             variance = fit.variance if self._flat else fit.variance * errors.profile[:, None]
-            return variance, np.einsum("ep,ep,ep->p", residual, residual, 1 / variance) / freedom
+            squares = self._own_residual(fit) ** 2 / fit.variance if shares else fit.relative_squares
+            assert squares is not None
+            return variance, (1 / errors.profile) @ squares / freedom
         if errors.exponent:
             relative = relative_variance(fit.fitted, errors.exponent) * errors.profile[:, None]
-            own = np.einsum("ep,ep,ep->p", residual, residual, 1 / relative) / freedom
-            return relative, own
-        if self._flat:
-            return errors.profile, squares / freedom
-        own = np.einsum("ep,ep,e->p", residual, residual, 1 / errors.profile)
+            return relative, np.sum(self._own_residual(fit) ** 2 / relative, axis=0) / freedom
+        if self._flat and not shares:
+            return errors.profile, fit.squares / freedom
+        own = (1 / errors.profile) @ self._own_residual(fit) ** 2
         return errors.profile, own / (freedom * (self._expected / self._full_freedom))
+
+    def _own_residual(self, fit: BlockFit) -> Float64Array:
+        """Residuals (E, P) without what pixels share."""
+        if not self._errors.shared.any():
+            return fit.residual
+        shared: Float64Array = np.outer(self._errors.shared, self._shared_amount(fit.coefficients))
+        return fit.residual - shared
 
     def _shared_amount(self, coefficients: Float64Array) -> Float64Array:
         """How much of what pixels share each pixel has, (P,)."""
         return coefficients.sum(axis=0) if self._errors.shared_per_jump else np.ones(coefficients.shape[1])
 
-    def smooth_misfit(
-        self, fit: BlockFit, squares: Float64Array, freedom: Float64Array, odd: BoolArray
-    ) -> Float64Array:
+    def smooth_misfit(self, fit: BlockFit, freedom: Float64Array, odd: BoolArray) -> Float64Array:
         """Sum of squared residuals (P,) that is smooth over energies, so no noise; 0 where it may be chance.
 
         Stacks of many pixels are tested as a whole, and single pixels only if their residuals are odd among the others.
@@ -162,14 +166,9 @@ class DataCovariance:
         smooth over energies, and known.
         """
         if not self._tests_pixels or self._shares_flats or self._amount_noise is not None or len(fit.residual) < 3:
-            return np.zeros_like(squares)
-        if self._tests_all:
-            return smooth_squares(fit.residual, squares, freedom)
-        result = np.zeros_like(squares)
-        chosen = np.flatnonzero(odd)
-        if chosen.size:
-            result[chosen] = smooth_squares(fit.residual[:, chosen], squares[chosen], freedom[chosen])
-        return result
+            return np.zeros_like(fit.squares)
+        smooth = beyond_white(fit.squares, fit.white, freedom)
+        return smooth if self._tests_all else np.where(odd, smooth, 0.0)
 
     def local_squares(self, fit: BlockFit, noise: Float64Array | None) -> Float64Array | None:
         """Expected squared amount (P,) of the spectrum that a part of the sample shares; None without such a part."""
@@ -199,11 +198,11 @@ class DataCovariance:
         return covariance
 
 
-def smooth_squares(residual: Float64Array, squares: Float64Array, freedom: Float64Array) -> Float64Array:
+def beyond_white(squares: Float64Array, white: Float64Array, freedom: Float64Array) -> Float64Array:
     """Return the sum of squared residuals (P,) beyond that of white noise; 0 where it may be chance."""
-    white = white_variance(residual, squares) * freedom
-    clear = squares > white * (1 + CLEARLY / np.sqrt(np.maximum(freedom, 1)))
-    result: Float64Array = np.where(clear, squares - white, 0.0)
+    expected = white * freedom
+    clear = squares > expected * (1 + CLEARLY / np.sqrt(np.maximum(freedom, 1)))
+    result: Float64Array = np.where(clear, squares - expected, 0.0)
     return result
 
 
@@ -236,7 +235,9 @@ def _limits(freedom: Float64Array) -> tuple[Float64Array, Float64Array]:
     """Quantiles (P,) of a chi-square over its degrees of freedom that `_ODD` of all values lie beyond."""
     from scipy.special import gammaincinv
 
-    counts, place = np.unique(np.rint(freedom), return_inverse=True)
-    half = counts / 2
-    low, high = (gammaincinv(half, share) / half for share in (_ODD, 1 - _ODD))
-    return low[place], high[place]
+    counts = np.where(np.isfinite(freedom), np.maximum(np.rint(freedom), 0), 0).astype(np.intp)
+    present = np.flatnonzero(np.bincount(counts))
+    limits = np.full((2, counts.max(initial=0) + 1), np.nan)
+    limits[:, present] = gammaincinv(present / 2, [[_ODD], [1 - _ODD]]) / (present / 2)
+    low, high = limits
+    return low.take(counts), high.take(counts)

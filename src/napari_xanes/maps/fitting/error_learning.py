@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes._typing import BoolArray, Float64Array, IndexArray
-from napari_xanes.maps.fitting.data_covariance import CLEARLY, smooth_squares
+from napari_xanes.maps.fitting.data_covariance import CLEARLY, beyond_white, white_variance
 from napari_xanes.maps.fitting.design import Design
 from napari_xanes.maps.fitting.energy_shift import best_shift
 from napari_xanes.maps.fitting.error_model import ErrorModel, photons_alone
@@ -109,7 +109,7 @@ def _unlike_most(residuals: Residuals, good: BoolArray) -> BoolArray:
     residual, nothing = residuals.residual, np.zeros_like(good)
     freedom = np.full(good.shape, float(len(residual) - residuals.n_columns))
     squares = np.einsum("ep,ep->p", residual, residual)
-    smooth = smooth_squares(residual, squares, freedom)
+    smooth = beyond_white(squares, white_variance(residual, squares), freedom)
     own = squares if residuals.variance is None else squares / residuals.variance.mean(axis=0)
     unlike = good & (smooth > 0) & (own > _UNLIKE * np.median(own[good]))
     if not unlike.any() or unlike.sum() > good.sum() / 2:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_xanes._typing import Block, Float64Array
+from napari_xanes._typing import Block, BoolArray, Float64Array
 from napari_xanes.maps.fitting.bounded_errors import ErrorForms
 from napari_xanes.maps.fitting.data_covariance import BlockFit, DataCovariance, white_variance
 from napari_xanes.maps.fitting.design import Design
 from napari_xanes.maps.fitting.error_model import ErrorModel
 from napari_xanes.stack import SpectralStack
+
+_Model = tuple[Float64Array, Float64Array]
 
 
 class LinearFit:
@@ -63,6 +65,7 @@ class LinearFit:
         self._charges = np.where(design.with_valence, design.valences, 0.0)
         # A valence can't be further off than from the lowest reference to the highest.
         self._widest = float(np.ptp(design.valences[design.with_valence])) if design.with_valence.any() else 0.0
+        self._bases = np.hstack([design.basis, design.background_basis]).T
         self._forms = ErrorForms(design.solver, *self._weights(k), self.errors.pair)
 
     def _weights(self, k: int) -> tuple[Float64Array, Float64Array]:
@@ -81,64 +84,99 @@ class LinearFit:
         """Fit a block (E, P) and store the results."""
         design = self.design
         with np.errstate(all="ignore"):
-            data = block[design.frames].astype(np.float64)
-            target = design.basis.T @ data
+            own = block[design.frames]
+            residual = own.astype(np.float64)
+            target, of_background = np.split(self._bases @ residual, [len(design.names)])
             coefficients, support = design.solver.solve(target)
-            background = design.background_inverse @ (design.background_basis.T @ data - design.coupling @ coefficients)
-            photons = self.errors.photon_noise
-            variance = None if photons is None else photons.variance(data, pixels)
+            background = design.background_inverse @ (of_background - design.coupling @ coefficients)
             fitted = design.matrix @ np.concatenate([coefficients, background])
-            data -= fitted
-            self._store(BlockFit(coefficients, background, support, target, data, variance, fitted), pixels)
+            residual -= fitted
+            squares = np.einsum("ep,ep->p", residual, residual)
+            white = white_variance(residual, squares)
+            variance, relative = None, None
+            if self.errors.photon_noise is not None:
+                variance = self.errors.photon_noise.variance(own, pixels)
+                relative = residual**2
+                relative /= variance
+            fit = BlockFit(
+                coefficients, background, support, target, residual, variance, fitted, squares, white, relative
+            )
+            self._store(fit, pixels)
 
     def _store(self, fit: BlockFit, pixels: slice) -> None:
         """Store the results of a block."""
-        x, background = fit.coefficients, fit.background
-        squares = np.einsum("ep,ep->p", fit.residual, fit.residual)
+        x, background, squares = fit.coefficients, fit.background, fit.squares
         finite = np.isfinite(squares)
         x[:, ~finite] = background[:, ~finite] = squares[~finite] = np.nan
-        n_energies = len(fit.residual)
+        k, n_energies, jump = len(x), len(fit.residual), x.sum(axis=0)
         freedom = n_energies - len(background) - self.design.solver.members.sum(axis=1)[fit.support]
         expected = self.errors.expected_squares(fit, freedom, pixels)
-        self.chi_square[pixels] = _chi_square(fit, squares, expected)
-        noise, odd, of_local = self.errors.noise(fit, squares, expected, pixels)
-        misfit = self.errors.smooth_misfit(fit, squares, freedom, odd)
-        has_model = self.errors.has_model or misfit.any()
-        model = self.errors.model(x, misfit, self.errors.local_squares(fit, of_local)) if has_model else None
-        errors = self._forms.covariances(fit.support, fit.target, x, noise)
-        none = np.zeros_like(errors)
-        of_model, free_model = (none, none) if model is None else self._forms.without_bounds(fit.support, model)
-        # What no reference describes can be all of a pixel, and no more.
-        of_amounts = np.minimum(of_model[: len(x) + 1], x.sum(axis=0) ** 2)
-        k, jump = len(x), x.sum(axis=0)
+        self.chi_square[pixels] = _chi_square(fit, expected)
+        noise, factor, odd, of_local = self.errors.noise(fit, expected, pixels)
+        errors = self._forms.covariances(fit.support, fit.target, x, noise, factor)
         # Whether there is material is a question of noise alone.
         good = finite & (jump > (5 * _root(errors[k]) if self.min_jump is None else self.min_jump))
-        if has_model:
-            self.misfit[pixels] = np.sqrt(misfit / n_energies) / jump
+        model = self._model(fit, freedom, odd, of_local, pixels)
         if not good.any():
-            self.smoothness[pixels] = squares / freedom / white_variance(fit.residual, squares)
+            self.smoothness[pixels] = squares / freedom / fit.white
         self.finite[pixels], self.good[pixels] = finite, good
-        self.jump[pixels], self.jump_sigma[pixels] = jump, _root(errors[k] + of_amounts[k])
         self.rms[pixels] = np.sqrt(squares / n_energies)
         self.background[:, pixels] = background
         self.dominant[pixels] = np.where(good, x.argmax(axis=0) + 1, 0)
-        if self.fractions:
-            share = x / jump
-            by_noise, by_model = (
-                (part[:k] - 2 * share * part[k + 4 :] + share**2 * part[k]) / jump**2 for part in (errors, free_model)
-            )
-            self.contributions[:, pixels] = np.where(jump != 0, share, np.nan)
-            self.contribution_sigma[:, pixels] = _root(by_noise + np.minimum(by_model, 1))
-        else:
-            self.contributions[:, pixels], self.contribution_sigma[:, pixels] = x, _root(errors[:k] + of_amounts[:k])
+        self._store_amounts(x, jump, errors, model, pixels)
+        self._store_valence(x, good, errors, model, pixels)
+
+    def _model(
+        self,
+        fit: BlockFit,
+        freedom: Float64Array,
+        odd: BoolArray,
+        of_local: Float64Array | None,
+        pixels: slice,
+    ) -> _Model | None:
+        """What is no noise: covariances (R, P) on each pixel's own support and on the whole one; None without any."""
+        misfit = self.errors.smooth_misfit(fit, freedom, odd)
+        if not (self.errors.has_model or misfit.any()):
+            return None
+        self.misfit[pixels] = np.sqrt(misfit / len(fit.residual)) / fit.coefficients.sum(axis=0)
+        model = self.errors.model(fit.coefficients, misfit, self.errors.local_squares(fit, of_local))
+        return self._forms.without_bounds(fit.support, model)
+
+    def _store_amounts(
+        self, x: Float64Array, jump: Float64Array, errors: Float64Array, model: _Model | None, pixels: slice
+    ) -> None:
+        """Store coefficients or fractions, the edge jump, and their errors."""
+        k, amounts = len(x), errors[: len(x) + 1]
+        if model is not None:
+            # What no reference describes can be all of a pixel, and no more.
+            amounts = amounts + np.minimum(model[0][: k + 1], jump**2)
+        self.jump[pixels], self.jump_sigma[pixels] = jump, _root(amounts[k])
+        if not self.fractions:
+            self.contributions[:, pixels], self.contribution_sigma[:, pixels] = x, _root(amounts[:k])
+            return
+        share = x / jump
+        variance, *by_model = (
+            (part[:k] - 2 * share * part[k + 4 :] + share**2 * part[k]) / jump**2
+            for part in (errors, *(model or ())[1:])
+        )
+        self.contributions[:, pixels] = np.where(jump != 0, share, np.nan)
+        self.contribution_sigma[:, pixels] = _root(sum((np.minimum(part, 1) for part in by_model), variance))
+
+    def _store_valence(
+        self, x: Float64Array, good: BoolArray, errors: Float64Array, model: _Model | None, pixels: slice
+    ) -> None:
+        """Store the mean valence and its errors."""
+        quotient = slice(len(x) + 1, len(x) + 4)
         counted = self._has_valence @ x
         valence = np.where(good & (counted > 0), self._charges @ x / counted, np.nan)
         self.valence[pixels] = valence
-        of_noise, by_misfit = (
-            _sigma_of_quotient(valence, part[k + 1 : k + 4], counted) for part in (errors, free_model)
-        )
-        self.valence_model[pixels] = np.minimum(by_misfit, self._widest)
-        self.valence_sigma[pixels] = np.hypot(of_noise, self.valence_model[pixels])
+        self.valence_sigma[pixels] = _sigma_of_quotient(valence, errors[quotient], counted)
+        if model is None:
+            # As where the model is 0: a valence that is NaN has no error.
+            self.valence_model[pixels] = np.where(np.isfinite(valence), 0.0, np.nan)
+            return
+        self.valence_model[pixels] = np.minimum(_sigma_of_quotient(valence, model[1][quotient], counted), self._widest)
+        self.valence_sigma[pixels] = np.hypot(self.valence_sigma[pixels], self.valence_model[pixels])
 
 
 def _sigma_of_quotient(quotient: Float64Array, covariances: Float64Array, divisor: Float64Array) -> Float64Array:
@@ -147,12 +185,12 @@ def _sigma_of_quotient(quotient: Float64Array, covariances: Float64Array, diviso
     return _root(dividend - 2 * quotient * both + quotient**2 * own) / divisor
 
 
-def _chi_square(fit: BlockFit, squares: Float64Array, freedom: Float64Array) -> Float64Array:
+def _chi_square(fit: BlockFit, freedom: Float64Array) -> Float64Array:
     """Reduced chi-square. Without known noise the variance is half the mean squared difference of neighbours."""
-    if fit.variance is not None:
-        result: Float64Array = np.einsum("ep,ep,ep->p", fit.residual, fit.residual, 1 / fit.variance) / freedom
+    if fit.relative_squares is not None:
+        result: Float64Array = fit.relative_squares.sum(axis=0) / freedom
         return result
-    ratio: Float64Array = squares / freedom / white_variance(fit.residual, squares)
+    ratio: Float64Array = fit.squares / freedom / fit.white
     return ratio
 
 
