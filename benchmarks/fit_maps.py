@@ -1,17 +1,28 @@
-"""Time and memory of edge normalization, a reference fit and edge maps, compared with scipy.optimize.nnls.
+"""Time and memory of edge normalization, a reference fit and edge maps, beside limits and another commit.
 
-Run ``python benchmarks/fit_maps.py [height] [energies]``. Quote ratios, and the shortest of the repeated runs: other
-programs on the machine can only make a run slower.
+    python benchmarks/fit_maps.py [height] [energies] [--against COMMIT]
+
+Each part runs in processes of its own, here and at the commit by turns. Seconds are those of the processor, all threads
+together, of the shortest of the runs: other programs on the machine can only make a run slower. Quote ratios: to the
+other commit, to one copy of the stack, which is the limit of `normalize_edge`, and to a reference fit without errors
+that is compiled here (``reference_fit.c``, if there is a C compiler), which is the limit of `fit_references`.
 """
 
 from __future__ import annotations
 
+import argparse
+import ctypes
 import os
 import resource
+import shutil
+import subprocess
 import sys
-import threading
+import tarfile
 import time
 from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -22,8 +33,13 @@ from napari_xanes.ops import normalize_edge
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
+ROOT = Path(__file__).resolve().parents[1]
+
 REPEATS = 5
+ROUNDS = 2
 NNLS_SAMPLE = 2000
+
+PARTS = ("normalize_edge", "fit_references", "edge_energy")
 
 
 def references(energy: np.ndarray) -> list[Spectrum]:
@@ -58,12 +74,12 @@ def sample(height: int, n_energies: int) -> tuple[SpectralStack, list[Spectrum]]
 
 
 def best_of(work: Callable[[], Any]) -> float:
-    """Return the time of the shortest run, in seconds."""
+    """Return the processor's time of the shortest run, in seconds."""
     times = []
     for _ in range(REPEATS):
-        start = time.perf_counter()
+        start = time.process_time()
         work()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return min(times)
 
 
@@ -73,20 +89,109 @@ def resident() -> int:
         return int(file.read().split()[1]) * resource.getpagesize()
 
 
-def peak_of(work: Callable[[], Any]) -> int:
-    """Return the largest resident memory while `work` runs, in bytes, sampled every millisecond."""
-    sizes, stop = [resident()], threading.Event()
+def peak() -> int:
+    """Return the largest resident memory since `forget_peak`, in bytes."""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
 
-    def watch() -> None:
-        while not stop.wait(0.001):
-            sizes.append(resident())
 
-    thread = threading.Thread(target=watch)
-    thread.start()
-    work()
-    stop.set()
-    thread.join()
-    return max(sizes)
+def forget_peak() -> None:
+    """Let `peak` begin anew."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def measure(part: str, height: int, n_energies: int) -> None:
+    """Print seconds and peak memory of one part in this process, the memory in stacks and with the stack itself."""
+    small, _ = sample(48, n_energies)
+    stack, refs = sample(height, n_energies)
+    if part != "normalize_edge":
+        stack = normalize_edge(stack)
+    work: dict[str, Callable[[SpectralStack], Any]] = {
+        "normalize_edge": normalize_edge,
+        "fit_references": lambda one: fit_references(one, references=refs),
+        "edge_energy": edge_energy,
+    }
+    work[part](normalize_edge(small) if part != "normalize_edge" else small)
+    forget_peak()
+    before = resident()
+    work[part](stack)
+    memory = (peak() - before) / stack.data.nbytes + 1
+    print(best_of(lambda: work[part](stack)), memory)
+
+
+def measured(source: Path, part: str, height: int, n_energies: int) -> tuple[float, float]:
+    """Return seconds and peak memory of one part of the package in a folder."""
+    result = subprocess.run(
+        [sys.executable, __file__, str(height), str(n_energies), "--part", part],
+        env=os.environ | {"PYTHONPATH": str(source)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seconds, memory = map(float, result.stdout.split())
+    return seconds, memory
+
+
+def compare(sources: dict[str, Path], height: int, n_energies: int) -> dict[tuple[str, str], tuple[float, float]]:
+    """Return the least seconds and memory of each source and part, measured by turns."""
+    found: dict[tuple[str, str], tuple[float, float]] = {}
+    for _ in range(ROUNDS):
+        for part in PARTS:
+            for name, source in sources.items():
+                one = measured(source, part, height, n_energies)
+                other = found.get((name, part), one)
+                found[name, part] = min(one[0], other[0]), min(one[1], other[1])
+    return found
+
+
+def seconds_compiled(stack: SpectralStack, refs: list[Spectrum]) -> float | None:
+    """Return the seconds of the compiled fit, whose amounts must be ours; None without a C compiler."""
+    from napari_xanes.maps.fitting.design import build_design
+
+    compiler = shutil.which("cc")
+    if compiler is None:
+        return None
+    design = build_design(
+        stack,
+        refs,
+        None,
+        constant=True,
+        slope=True,
+        nonnegative=True,
+        sum_to_one=False,
+        normalize_references="auto",
+    )
+    data = np.ascontiguousarray(stack.data[design.frames].reshape(design.energy.size, -1), np.float32)
+    k, f, n_pixels = len(refs), len(design.backgrounds), data.shape[1]
+    r = design.basis.T @ design.matrix[:, :k]
+    inputs = [np.hstack([design.basis, design.background_basis]).T, design.matrix]
+    solve = [r, design.solver.gain, design.background_inverse, design.coupling]
+    amounts, squares = np.zeros((k, n_pixels), np.float32), np.zeros(n_pixels, np.float32)
+
+    def pointers(arrays: list[np.ndarray]) -> list[Any]:
+        return [array.ctypes.data_as(ctypes.c_void_p) for array in arrays]
+
+    inputs, solve = ([np.ascontiguousarray(array, np.float64) for array in arrays] for arrays in (inputs, solve))
+    with TemporaryDirectory() as folder:
+        library = Path(folder, "reference_fit.so")
+        source = str(Path(__file__).with_name("reference_fit.c"))
+        flags = ["-O3", "-march=native", "-ffast-math", "-shared", "-fPIC"]
+        subprocess.run([compiler, *flags, "-o", str(library), source], check=True)
+        fit = ctypes.CDLL(str(library)).fit
+        arguments = [
+            *pointers([data]),
+            ctypes.c_long(design.energy.size),
+            ctypes.c_long(n_pixels),
+            *pointers(inputs),
+            ctypes.c_int(k),
+            ctypes.c_int(f),
+            *pointers([*solve, amounts, squares]),
+        ]
+        seconds = best_of(lambda: fit(*arguments))
+    ours = fit_references(stack, references=refs)
+    for name, amount in zip((ref.name for ref in refs), amounts, strict=True):
+        np.testing.assert_allclose(amount, ours[name].data.ravel(), rtol=1e-4, atol=1e-5)
+    return seconds
 
 
 def seconds_of_scipy(stack: SpectralStack, refs: list[Spectrum]) -> float:
@@ -95,44 +200,59 @@ def seconds_of_scipy(stack: SpectralStack, refs: list[Spectrum]) -> float:
     subset = spectra[:, :: max(1, spectra.shape[1] // NNLS_SAMPLE)].astype(np.float64)
     ones = np.ones(stack.energy.size)
     design = np.column_stack([*(ref.mu for ref in refs), ones, -ones])
-    start = time.perf_counter()
+    start = time.process_time()
     for column in subset.T:
         nnls(design, column)
-    return (time.perf_counter() - start) * spectra.shape[1] / subset.shape[1]
+    return (time.process_time() - start) * spectra.shape[1] / subset.shape[1]
 
 
-def main(height: int = 512, n_energies: int = 100) -> None:
-    idle_memory = resident()
+def extracted(commit: str, folder: str) -> Path:
+    """Return the sources of a commit, unpacked into a folder."""
+    packed = subprocess.run(["git", "archive", commit, "src"], cwd=ROOT, capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=BytesIO(packed)) as archive:
+        archive.extractall(folder, filter="data")
+    return Path(folder, "src")
+
+
+def report(height: int, n_energies: int, commit: str | None) -> None:
+    """Measure everything and print it."""
+    with TemporaryDirectory() as folder:
+        sources = {"here": ROOT / "src"} | ({} if commit is None else {commit: extracted(commit, folder)})
+        found = compare(sources, height, n_energies)
     stack, refs = sample(height, n_energies)
-    read = best_of(lambda: np.sum(stack.data))
-    copy = best_of(lambda: stack.data.copy())
-    normalized = normalize_edge(stack)
-    parts = {
-        "normalize_edge": best_of(lambda: normalize_edge(stack)),
-        "fit_references (3, non-negative)": best_of(lambda: fit_references(normalized, references=refs)),
-        "edge_energy (3 maps)": best_of(lambda: edge_energy(normalized)),
-    }
-    # Free this result: the peak memory below must not include it.
-    normalized = None
+    copy, scipy = best_of(lambda: stack.data.copy()), seconds_of_scipy(stack, refs)
+    compiled = seconds_compiled(stack, refs)
+    print(
+        f"stack {stack.shape}, float32, {stack.data.nbytes / 1e6:.0f} MB; {os.cpu_count()} cores; "
+        f"load {os.getloadavg()[0]:.1f}; processor seconds, best of {ROUNDS} x {REPEATS}"
+    )
+    for part in PARTS:
+        seconds, memory = found["here", part]
+        line = f"{part:16s} {seconds:6.3f} s = {seconds / copy:5.1f} copies, peak {memory:.2f} stacks"
+        if commit is not None:
+            before, memory = found[commit, part]
+            line += f"; {commit} {before:6.3f} s (here {seconds / before:.2f} of it), {memory:.2f} stacks"
+        print(line)
+    fit, _ = found["here", "fit_references"]
+    print(f"one copy of the stack {copy:.3f} s; scipy.optimize.nnls in a loop {scipy / fit:.0f} times fit_references")
+    print(
+        "no C compiler" if compiled is None else f"compiled fit {compiled:.3f} s: here {fit / compiled:.1f} times that"
+    )
 
-    def everything() -> None:
-        result = normalize_edge(stack)
-        fit_references(result, references=refs)
-        edge_energy(result)
 
-    peak = peak_of(everything) - idle_memory
-    scipy = seconds_of_scipy(stack, refs)
-    total = sum(parts.values())
-    megabytes = stack.data.nbytes / 1e6
-    machine = f"{os.cpu_count()} cores; load {os.getloadavg()[0]:.1f}; best of {REPEATS}"
-    print(f"stack {stack.shape}, float32, {megabytes:.0f} MB; {machine}")
-    print(f"{'part':34s} {'s':>8s} {'reads':>7s}")
-    for name, seconds in {"read once (np.sum)": read, "copy once": copy, **parts, "total": total}.items():
-        print(f"{name:34s} {seconds:8.3f} {seconds / read:7.1f}")
-    print(f"{'scipy.optimize.nnls in a loop':34s} {scipy:8.1f} {scipy / read:7.0f}   (from {NNLS_SAMPLE} pixels)")
-    print(f"fit_references is {scipy / parts['fit_references (3, non-negative)']:.0f} times faster than the loop")
-    print(f"peak memory: {peak / stack.data.nbytes:.2f} times the stack, stack included")
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("height", type=int, nargs="?", default=512)
+    parser.add_argument("energies", type=int, nargs="?", default=100)
+    parser.add_argument("--against", metavar="COMMIT", help="compare with a commit")
+    parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.part:
+        measure(arguments.part, arguments.height, arguments.energies)
+    else:
+        report(arguments.height, arguments.energies, arguments.against)
 
 
 if __name__ == "__main__":
-    main(*(int(argument) for argument in sys.argv[1:]))
+    main()
