@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from benchmarks.registration.rendering import Array, Drifting, random_walk, recorded, texture
 from benchmarks.registration.specimens import SPECIMENS
+from scipy import ndimage
 
 import napari_xanes as nx
 
@@ -41,12 +42,18 @@ def drifting(
     step: float = 0.5,
     shifts: Array | None = None,
     margin: int = MARGIN,
+    blur: float = 0.0,
 ) -> Drifting:
-    """Return a drifting stack with a residue of the flat, which varies by 30 % from frame to frame."""
+    """Return a drifting stack with a residue of the flat, which varies by 30 % from frame to frame.
+
+    `blur` in pixels takes off what is sharper than pixels can show.
+    """
     rng = np.random.default_rng(seed)
     energy = np.linspace(8270.0, 8460.0, frames)
     references = list(nx.sample.nmc_ni_k(size=16, photons=10.0).stack.metadata["references"])
     maps = layers(case, rng, *SPECIMENS[specimen](rng, size + 2 * margin))
+    if blur:
+        maps = ndimage.gaussian_filter(maps, (0, blur, blur), mode="wrap")
     spectra = np.array([*(reference.at(energy) for reference in references), np.ones(frames)])
     path = random_walk(rng, frames, step) if shifts is None else shifts - shifts.mean(axis=0)
     pattern = residue * texture(rng, size, residue_scale) if residue else 0.0
