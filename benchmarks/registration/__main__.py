@@ -14,9 +14,11 @@ from collections.abc import Callable
 import numpy as np
 from benchmarks.registration import magnification
 from benchmarks.registration.cases import CASES, drifting
+from benchmarks.registration.coverage import print_coverage
 from benchmarks.registration.methods import compare_methods
 from benchmarks.registration.rendering import Drifting
 from benchmarks.registration.stitching import compare_stitching
+from benchmarks.registration.valence import print_valence
 from numpy.typing import NDArray
 
 import napari_xanes as nx
@@ -91,6 +93,8 @@ def main() -> None:
     parser.add_argument("--no-rivals", action="store_true")
     parser.add_argument("--methods", action="store_true", help="compare the methods of align instead")
     parser.add_argument("--magnification", action="store_true", help="images that grow with the energy instead")
+    parser.add_argument("--textures", action="store_true", help="print errors and coverage for other textures instead")
+    parser.add_argument("--valence", action="store_true", help="print errors of valence maps after align instead")
     chosen = parser.parse_args()
     warnings.simplefilter("ignore", RuntimeWarning)
     if "stitch" in chosen.cases:
@@ -102,6 +106,12 @@ def main() -> None:
         return
     if chosen.methods:
         compare_methods(size=chosen.size, frames=chosen.frames, seeds=chosen.seeds)
+        return
+    if chosen.textures:
+        print_coverage(chosen.photons, chosen.seeds, size=chosen.size, frames=chosen.frames)
+        return
+    if chosen.valence:
+        print_valence(chosen.photons, size=chosen.size, frames=chosen.frames)
         return
     for case in chosen.cases:
         for photons in chosen.photons:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,19 +65,15 @@ def _binned_truth(drift: Drifting, energies: int) -> Drifting:
     return Drifting(drift.stack, drift.shifts, drift.bound, still, drift.references, drift.edge)
 
 
-def main() -> None:
-    """Print the scores of each case."""
+def print_valence(photons: Iterable[float], *, size: int, frames: int) -> None:
+    """Print the scores of each case, with each energy alone and with two averaged after `align`."""
     for case in ("same", "invert"):
-        for photons in (4000.0, 300.0):
+        for light in photons:
             for energies in (1, 2):
-                scores = still_and_aligned(case, energies=energies, size=128, frames=60, photons=photons)
+                scores = still_and_aligned(case, energies=energies, size=size, frames=frames, photons=light)
                 texts = [f"{one.error:.4f} ({100 * one.coverage:.0f} %)" for one in scores]
                 ratio = scores[2].error / scores[0].error
                 print(
-                    f"valence, {case}, {photons:g} photons, {energies} energies averaged: still {texts[0]}, "
-                    f"drifting {texts[1]}, aligned {texts[2]}, {ratio:.2f} times the still one"
+                    f"{case}, {light:g} photons, {energies} energies averaged: still {texts[0]}, drifting {texts[1]}, "
+                    f"aligned {texts[2]}, {ratio:.2f} times the still one"
                 )
-
-
-if __name__ == "__main__":
-    main()

@@ -11,6 +11,7 @@ from scipy import ndimage
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 from napari_xanes.progress import Progress, part
 from napari_xanes.registration.drift import Drift
+from napari_xanes.registration.foreign import frames_of_their_own
 from napari_xanes.registration.fourier import (
     HIGHEST,
     LOWEST,
@@ -22,6 +23,7 @@ from napari_xanes.registration.fourier import (
     common_window,
 )
 from napari_xanes.registration.halves import excess
+from napari_xanes.registration.held import sigma_of_held
 from napari_xanes.registration.joint import Fit, fit
 from napari_xanes.registration.learning import first_model, in_other_units
 from napari_xanes.registration.likelihood import Model, Moved
@@ -217,9 +219,9 @@ _LEAST_TOLD, _UNSEEN = 0.5, 0.25
 """A frame shows nothing if it tells less than half as much of its shift as the drift of the others does, and no more
 than to a quarter of a pixel."""
 
-_TOLD_ALONE, _TOLD_TOGETHER, _TOGETHER = 12.0, 5.0, 9
-"""A frame shows nothing, either, if its log-likelihood gains less than 12 by the sample and that of the frames around
-it less than 5 in the median of 9: noise at its best place gains 2 to 8, and looks like a frame that tells its shift."""
+_TOLD_ALONE, _TOLD_TOGETHER, _TOGETHER, _SHARE = 12.0, 5.0, 9, 0.05
+"""A frame shows nothing, either, if its log-likelihood gains less than 12 by the sample, unless 9 frames around it gain
+more than 5 in the median and it gains a twentieth of that: noise at its best place gains 2 to 8."""
 
 
 def _checked(shifts: Float64Array, found: BoolArray, result: Fit, scale: Float64Array, share: float) -> Estimate:
@@ -228,9 +230,11 @@ def _checked(shifts: Float64Array, found: BoolArray, result: Fit, scale: Float64
     least = np.minimum(_LEAST_TOLD / result.drift.variance, 1 / _UNSEEN**2)
     gain = share * result.found.fixed.size * result.explained
     around = ndimage.median_filter(gain, _TOGETHER, mode="nearest")
-    told = (result.own > least).all(axis=1) & ((gain > _TOLD_ALONE) | (around > _TOLD_TOGETHER))
+    together = (around > _TOLD_TOGETHER) & (gain > _SHARE * around)
+    told = (result.own > least).all(axis=1) & ((gain > _TOLD_ALONE) | together)
     left = result.residual * scale
     foreign = (left**2 - 1 > 2 * result.explained * scale**2) & (left > 2)
+    foreign |= frames_of_their_own(result.model.spectra, result.found.maps)
     good = np.flatnonzero(found)[told & ~foreign]
     seen = np.zeros(len(shifts), dtype=bool)
     seen[good] = True
@@ -241,9 +245,10 @@ def _checked(shifts: Float64Array, found: BoolArray, result: Fit, scale: Float64
     sigma, residual = np.full((len(shifts), 2), np.nan), np.full(len(shifts), np.nan)
     # What the model leaves beyond the noise widens the errors.
     wider = np.maximum(result.residual, 1.0)[:, None]
-    sigma[found] = np.sqrt(np.diag(result.covariance)).reshape(2, count).T * wider
+    fixed = np.vdot(result.found.fixed, result.found.fixed).real / result.found.fixed.size
+    ratio = result.model.pattern**2 * fixed / np.maximum(result.explained, 1e-30)
+    held = sigma_of_held(np.flatnonzero(found).astype(np.float64), shifts[found], ratio)
+    sigma[found] = np.hypot(np.sqrt(np.diag(result.covariance)).reshape(2, count).T * wider, held)
     residual[found] = left
     sigma[~seen], residual[~seen] = np.nan, np.nan
-    fixed = np.vdot(result.found.fixed, result.found.fixed).real / result.found.fixed.size
-    pattern = float(np.median(result.model.pattern**2 * fixed / np.maximum(result.explained, 1e-30)))
-    return Estimate(placed - placed[good].mean(axis=0), sigma, residual, seen, pattern)
+    return Estimate(placed - placed[good].mean(axis=0), sigma, residual, seen, float(np.median(ratio)))
