@@ -109,3 +109,12 @@ def test_the_jitter_of_scan_lines_is_shown(drift: Drift, scan_lines: str, nm: fl
     np.testing.assert_allclose(jittering.panels("nm")["jitter of lines"].curves[""], nm * np.arange(30) / 100)
     np.testing.assert_array_equal(jittering.edited(3, 0, 0.5).to_align_with().line_shifts, lines)
     assert "jitter of lines" not in drift.panels()
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (3, 4, 2)])
+def test_shifts_of_volumes_have_no_plot(shape: tuple[int, ...], drift: Drift) -> None:
+    volume = SpectralStack(np.ones((3, 4, 8, 8)), [700, 701, 702], "optical_depth")
+    found = Alignment(np.zeros(shape))
+    assert drift_of(nx.ops.align(volume, shifts=found)) is None
+    with pytest.raises(ValueError, match="shifts of a volume"):
+        drift.imported(found)

@@ -128,6 +128,10 @@ class Drift:
         ValueError
             If they belong to another number of frames.
         """
+        if shifts.shifts.shape[1:] != (2,):
+            raise ValueError(
+                f"the file holds shifts of a volume, of shape {shifts.shifts.shape}; one pair per frame is needed"
+            )
         if len(shifts.shifts) != self.energy.size:
             raise ValueError(f"{len(shifts.shifts)} shifts in the file, {self.energy.size} frames in the stack")
         return replace(self, now=shifts)
@@ -223,7 +227,8 @@ def drift_of(stack: SpectralStack) -> Drift | None:
         found = Alignment.from_mapping(stack.metadata.get("align"))
     except ValueError:
         return None
-    if found is None or len(found.shifts) != stack.energy.size:
+    # Shifts of slices, and along z, have no plot.
+    if found is None or found.shifts.shape != (stack.energy.size, 2):
         return None
     size = stack.pixel_size
     height, width = stack.shape[-2:]
