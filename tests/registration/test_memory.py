@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from tests.drifting import drifting
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import napari_xanes as nx
 
@@ -24,6 +25,21 @@ def test_align_needs_at_most_twice_the_stack_beside_it() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak <= 2 * stack.data.nbytes
+
+
+def test_matrix_products_take_one_core_while_all_cores_have_their_blocks() -> None:
+    """Threads of matrix products wait for each other where other work is done: four times the processor seconds."""
+    stack = drifting("same", seed=5, size=48, frames=10).stack
+    threads: dict[str, set[int]] = {}
+
+    def look(_: float, text: str) -> None:
+        threads.setdefault(text, set()).update(
+            info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"
+        )
+
+    with threadpool_limits(2, user_api="blas"):
+        nx.ops.align(stack, progress=look)
+    assert threads["transforming frames"] == threads["moving frames"] == {1}
 
 
 @pytest.mark.parametrize("kind", ["float64", "big-endian", "not contiguous", "read-only"])

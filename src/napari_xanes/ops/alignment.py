@@ -13,6 +13,7 @@ from pydantic import BeforeValidator
 from napari_xanes._typing import Float64Array
 from napari_xanes.alignment import Alignment
 from napari_xanes.arguments import Region, Shifts, as_mask, load_references
+from napari_xanes.blocks import single_threaded_blas
 from napari_xanes.noise import AmountNoise, PhotonNoise
 from napari_xanes.ops.alignment_choices import frame_at, require_own, spectra_of
 from napari_xanes.ops.alignment_models import with_model
@@ -41,6 +42,8 @@ OptionalReferences = Annotated[
 """A list of Spectrum, or None."""
 
 
+# All cores work on blocks of frames or of frequencies: threads of matrix products would wait for each other.
+@single_threaded_blas()
 def _fit(
     stack: SpectralStack,
     *,

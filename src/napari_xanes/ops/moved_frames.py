@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.alignment import Alignment
-from napari_xanes.blocks import on_threads
+from napari_xanes.blocks import on_threads, single_threaded_blas
 from napari_xanes.noise import PhotonNoise
 from napari_xanes.progress import Progress
 from napari_xanes.registration.resampling import moved_back, noise_gain
@@ -20,6 +20,7 @@ _SHARED = 0.5
 """Drift in pixels beyond which the noise of a flat is another one at each energy."""
 
 
+@single_threaded_blas()
 def moved(data: Any, found: Alignment, progress: Progress | None) -> Any:
     """Return all frames on the common grid; lazily, frame by frame, where the stack is lazy."""
     if not isinstance(data, np.ndarray):
