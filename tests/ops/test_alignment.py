@@ -59,6 +59,24 @@ def test_known_references_serve_as_spectra() -> None:
     assert rms(sample.errors(found.shifts)[good]) < 1.6 * rms(sample.bound)
 
 
+@pytest.mark.parametrize("noise", [0.02, 0.1])
+@pytest.mark.parametrize("contrast", ["same", "inverts"])
+def test_known_references_place_no_frame_that_shows_nothing(contrast: Contrast, noise: float) -> None:
+    """The references say what such a frame would show."""
+    sample = drifting(contrast, seed=2)
+    energy, data = sample.stack.energy, sample.stack.data.copy()
+    data[14] = data[14].mean() + np.random.default_rng(0).normal(0, noise, data[14].shape)
+    references = [
+        nx.Spectrum("step", energy, 1 / (1 + np.exp(-(energy - 8345) / 3))),
+        nx.Spectrum("line", energy, np.exp(-(((energy - 8352) / 5) ** 2))),
+    ]
+    stack = sample.stack.with_data(data)
+    found = nx.ops.align(stack, references=references).metadata["align"]
+    assert found.outliers[14]
+    assert np.isnan(found.sigma[14]).all()
+    assert found.outliers.sum() <= 2
+
+
 def test_the_aligned_stack_is_the_still_one() -> None:
     """Without noise, what is left is the error of the spline; borders are missing, never wrapped."""
     sample = drifting("same", photons=1e9, seed=3)

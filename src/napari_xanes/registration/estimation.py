@@ -117,7 +117,13 @@ def estimate(
     if found.sum() < 2:
         raise ValueError("no two frames show the same: nothing that can be aligned is seen in them")
     shifts, found = tracked(band, data, shifts, found)
-    shifts, result = _joint(band, data, noise, share, shifts, found, spectra, rounds=_ROUNDS)
+    # Known spectra speak of any frame, also of a spoiled one: what a frame shows is asked of the data at first.
+    shifts, result = _joint(band, data, noise, share, shifts, found, None, rounds=_ROUNDS)
+    if spectra is not None:
+        some = found.copy()
+        some[found] = _shows(result, share)
+        shifts, result = _joint(band, data, noise, share, shifts, some, spectra)
+        found = some
     scale, unit = np.ones(count), noise
     band = band_of(shape, LOWEST, HIGHEST).thinned(_MOST)
     for i in range(_PASSES):
@@ -126,6 +132,8 @@ def estimate(
         data, noise, share = whitened(frames, band, shifts, found, box, part(progress, 0.4 + 0.1 * i, 0.45 + 0.1 * i))
         # What the model leaves counts as noise, too: lines that jitter, an edge that is no low-rank one.
         scale[found] *= np.clip(result.residual, 0.5, 10.0)
+        # A frame of which the maps fit the noise leaves little; it must not get more and more weight for that.
+        scale[found] = np.maximum(scale[found], min(1.0, float(np.median(scale[found]))))
         data /= scale.astype(np.float32)[:, None]
         noise *= scale
         first = in_other_units(result.model, (unit / noise)[found]) if i else None
@@ -223,15 +231,25 @@ _TOLD_ALONE, _TOLD_TOGETHER, _TOGETHER, _SHARE = 12.0, 5.0, 9, 0.05
 """A frame shows nothing, either, if its log-likelihood gains less than 12 by the sample, unless 9 frames around it gain
 more than 5 in the median and it gains a twentieth of that: noise at its best place gains 2 to 8."""
 
+_HELD = 0.5
+"""Share of what the model says of a frame that the frame must hold: with known spectra, it speaks of any frame."""
+
+
+def _shows(result: Fit, share: float) -> BoolArray:
+    """Return which frames show something of the sample, and tell their shift."""
+    least = np.minimum(_LEAST_TOLD / result.drift.variance, 1 / _UNSEEN**2)
+    gain = share * result.found.fixed.size * np.minimum(result.explained, result.held)
+    around = ndimage.median_filter(gain, _TOGETHER, mode="nearest")
+    together = (around > _TOLD_TOGETHER) & (gain > _SHARE * around)
+    held = ((gain > _TOLD_ALONE) | together) & (result.held > _HELD * result.explained)
+    shows: BoolArray = held & (result.own > least).all(axis=1)
+    return shows
+
 
 def _checked(shifts: Float64Array, found: BoolArray, result: Fit, scale: Float64Array, share: float) -> Estimate:
     """Return the estimate, in which a frame that tells nothing of its shift has the place of its neighbours."""
     count = int(found.sum())
-    least = np.minimum(_LEAST_TOLD / result.drift.variance, 1 / _UNSEEN**2)
-    gain = share * result.found.fixed.size * result.explained
-    around = ndimage.median_filter(gain, _TOGETHER, mode="nearest")
-    together = (around > _TOLD_TOGETHER) & (gain > _SHARE * around)
-    told = (result.own > least).all(axis=1) & ((gain > _TOLD_ALONE) | together)
+    told = _shows(result, share)
     left = result.residual * scale
     foreign = (left**2 - 1 > 2 * result.explained * scale**2) & (left > 2)
     foreign |= frames_of_their_own(result.model.spectra, result.found.maps)

@@ -22,7 +22,8 @@ class Fit:
     """Shifts (E, P) with their covariance (P E, P E), and what else was learned.
 
     ``own`` (E, P) is what each frame alone tells of its shift, one over a variance; ``residual`` (E,) is the root mean
-    square of what is left, in units of the noise; ``explained`` (E,) the mean square of what the maps explain.
+    square of what is left, in units of the noise; ``explained`` (E,) the mean square of what the maps explain, and
+    ``held`` (E,) the mean product of the frame and this: the same in a frame that holds what the maps say.
     """
 
     shifts: Float64Array
@@ -33,6 +34,7 @@ class Fit:
     own: Float64Array
     residual: Float64Array
     explained: Float64Array
+    held: Float64Array
 
 
 def fit(
@@ -88,22 +90,26 @@ def fit(
         drift = drift.learned(shifts, 0.5 * inverse)
         model = with_amplitudes(moved, with_powers(band, seen, model, found), found)
         moved = Moved.by(band, data, shifts, instead=moved)
-    residual, explained = _per_frame(moved, model, found)
+    residual, explained, held = _per_frame(moved, model, found)
     own = 2 * np.diag(curvature).reshape(n, count).T
-    return Fit(shifts, _of_differences(0.5 * inverse, count), model, found, drift, own, residual, explained)
+    return Fit(shifts, _of_differences(0.5 * inverse, count), model, found, drift, own, residual, explained, held)
 
 
-def _per_frame(moved: Moved, model: Model, found: Posterior) -> tuple[Float64Array, Float64Array]:
-    """Return the residual and what the maps explain of each frame; see `Fit`."""
+def _per_frame(moved: Moved, model: Model, found: Posterior) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """Return the residual, what the maps explain of each frame, and what it holds of this; see `Fit`."""
     spectra, pattern = model.spectra, model.pattern.astype(np.float32)[:, None]
-    freedom, residual, explained = np.zeros((3, len(spectra)))
+    freedom, residual, explained, moving = np.zeros((4, len(spectra)))
     for ring, spread in zip(moved.band.rings, found.spread, strict=True):
         freedom += (ring.stop - ring.start) * (1 - ((spectra @ spread) * spectra).sum(axis=1))
         maps = combined(spectra, found.maps[:, ring])
-        left = moved.aligned[:, ring] - pattern * found.fixed[ring] * moved.phase[:, ring] - maps
+        left = moved.aligned[:, ring] - pattern * found.fixed[ring] * moved.phase[:, ring]
+        moving += energy(left)
+        left -= maps
         residual += energy(left)
         explained += energy(maps)
-    return np.sqrt(residual / np.maximum(freedom, 1.0)), explained / found.fixed.size
+    size = found.fixed.size
+    held = 0.5 * (moving + explained - residual) / size
+    return np.sqrt(residual / np.maximum(freedom, 1.0)), explained / size, held
 
 
 def _inverse(matrix: Float64Array) -> Float64Array:
