@@ -43,7 +43,9 @@ class Agreement(NamedTuple):
     scale: float
 
 
-def compared(first: NDArray[np.floating], second: NDArray[np.floating], noise: tuple[float, float]) -> Agreement | None:
+def compared(
+    first: NDArray[np.floating], second: NDArray[np.floating], noise: tuple[float, float], bias: float = 0.0
+) -> Agreement | None:
     """Compare two stacks at the same energies and places.
 
     Parameters
@@ -52,6 +54,9 @@ def compared(first: NDArray[np.floating], second: NDArray[np.floating], noise: t
         Values; NaN where there is none.
     noise : tuple of float
         Variance of the noise of a value of each.
+    bias : float
+        By how much all values of one may be off together, because they are interpolated between energies; it becomes
+        part of all errors.
 
     Returns
     -------
@@ -77,14 +82,18 @@ def compared(first: NDArray[np.floating], second: NDArray[np.floating], noise: t
         n = len(others)
         errors = np.sqrt((n - 1) / n * ((others - others.mean(axis=0)) ** 2).sum(axis=0))
     step, factor, slope, shift = quantities
-    variance = sum(noise)
+    variance = sum(noise) + bias**2
     _, mean_a, mean_b, aa, bb, ab = _moments(total)
     squares = aa + bb - 2 * ab + (mean_a - mean_b) ** 2
     if np.isfinite(slope):
         left = aa + slope**2 * bb - 2 * slope * ab
-        chi2_matched = left / max(noise[0] + slope**2 * noise[1], 1e-30)
+        chi2_matched = left / max(noise[0] + slope**2 * noise[1] + bias**2, 1e-30)
     else:
         chi2_matched = (aa + bb - 2 * ab) / max(variance, 1e-30)
+    spread = max(float(np.sqrt(max(bb, 0.0))), 1e-30)
+    errors = np.hypot(
+        errors, bias * np.array([1, 1 / max(np.sqrt(aa + mean_a**2), 1e-30), 1 / spread, 1 + abs(mean_b) / spread])
+    )
     return Agreement(
         int(total[0]), float(step), float(errors[0]), float(factor), float(errors[1]), (float(slope), float(shift)),
         (float(errors[2]), float(errors[3])), float(squares / max(variance, 1e-30)), float(chi2_matched),

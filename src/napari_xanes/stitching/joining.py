@@ -188,7 +188,7 @@ def _seams(
     for n, (i, j) in enumerate(sorted({*pairs, *matched})):
         offset = where.position[j] - where.position[i]
         values = values_of(stacks[i], stacks[j], offset, tolerance)
-        agreement = None if values is None else compared(values.first, values.second, values.noise)
+        agreement = None if values is None else compared(values.first, values.second, values.noise, values.bias)
         gap = gap_between(stacks[i], stacks[j], offset) if kind == "segments" and values is None else None
         pair = matched.get((i, j))
         seams.append(
@@ -200,7 +200,7 @@ def _seams(
                 bool(pair and pair.accepted),
                 pair.why_not if pair else "",
                 agreement,
-                bool(values and values.interpolated),
+                values.bias if values and values.interpolated else None,
                 gap,
             )
         )

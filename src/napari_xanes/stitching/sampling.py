@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.registration.overlap import boxes
@@ -22,12 +23,21 @@ _WHOLE = 1e-3
 
 
 class Values(NamedTuple):
-    """Values (F, Y, X) of two stacks, the variances of their noise, and whether energies had to be interpolated."""
+    """Values (F, Y, X) of two stacks, and the variances of their noise.
+
+    ``interpolated``, whether one had to be interpolated between its energies; ``bias``, by how much the mean of the
+    values may be off for that.
+    """
 
     first: Float32Array
     second: Float32Array
     noise: tuple[float, float]
     interpolated: bool
+    bias: float
+
+
+_Weights = tuple[tuple[int, float], ...]
+"""Frames of a stack, and what they weigh."""
 
 
 def values_of(first: SpectralStack, second: SpectralStack, offset: Float64Array, tolerance: float) -> Values | None:
@@ -40,21 +50,36 @@ def values_of(first: SpectralStack, second: SpectralStack, offset: Float64Array,
     offset : ndarray, shape (2,)
         Where the first pixel of the second lies on the first, in pixels.
     tolerance : float
-        Energies that differ by less, in eV, are one. Without such, the first is interpolated between its energies.
+        Energies that differ by less, in eV, are one. Without such, the stack whose spectrum is less curved there is
+        interpolated between its energies.
     """
+    common = common_frames(first, second, tolerance)
+    if common:
+        return _values_at(first, second, offset, [(((m, 1.0),), n) for m, n in common], interpolated=False)
+    mine = _values_at(first, second, offset, _between(first, second), interpolated=True)
+    other = _values_at(second, first, -offset, _between(second, first), interpolated=True)
+    if other is not None:
+        other = other._replace(first=other.second, second=other.first, noise=other.noise[::-1])
+    return min((v for v in (mine, other) if v is not None), key=lambda v: v.bias, default=None)
+
+
+def _values_at(
+    first: SpectralStack,
+    second: SpectralStack,
+    offset: Float64Array,
+    every: Sequence[tuple[_Weights, int]],
+    *,
+    interpolated: bool,
+) -> Values | None:
+    """Return the values where weighted frames of the first and a frame of the second are compared."""
+    pairs = spread_over(every)
     whole = np.round(offset).astype(int)
     found = boxes(first.shape[-2:], second.shape[-2:], whole)  # type: ignore[arg-type]
-    if found is None:
+    if found is None or not pairs:
         return None
     # Each is moved by half of the way, so that both are equally smooth.
     half = 0.5 * (offset - whole)
     half = np.where(np.abs(half) < _WHOLE / 2, 0.0, half)
-    pairs = spread_over([(((m, 1.0),), n) for m, n in common_frames(first, second, tolerance)])
-    interpolated = not pairs
-    if interpolated:
-        pairs = spread_over(_between(first, second))
-    if not pairs:
-        return None
     mine, other, noise = [], [], []
     for weights, n in pairs:
         images = [flat_image(first, m) for m, _ in weights]
@@ -72,12 +97,41 @@ def values_of(first: SpectralStack, second: SpectralStack, offset: Float64Array,
         np.array(other, np.float32),
         (float(variances[0]), float(variances[1])),
         interpolated,
+        _bias(first, [weights for weights, _ in pairs], found[0]) if interpolated else 0.0,
     )
 
 
-def _between(first: SpectralStack, second: SpectralStack) -> list[tuple[tuple[tuple[int, float], ...], int]]:
+def _bias(stack: SpectralStack, pairs: Sequence[_Weights], box: tuple[slice, slice]) -> float:
+    """Return by how much the mean spectrum is off, on average, where it is interpolated between two energies.
+
+    A straight line is off by ``s (1 - s) h**2 f'' / 2`` at the share s of a step h; the second differences at both
+    ends of the step tell f''. With two energies only, nothing does: then what changes between them counts.
+    """
+    near = {n for weights in pairs for m, _ in weights for n in (m - 1, m, m + 1) if 0 <= n < stack.energy.size}
+    means = {n: _mean(flat_image(stack, n)[box]) for n in near}
+    off = []
+    for (m, _), (_, share) in pairs:
+        step = stack.energy[m + 1] - stack.energy[m]
+        bent = [_bend(stack.energy, means, n) * step**2 for n in (m, m + 1) if n - 1 in means and n + 1 in means]
+        off.append(share * (1 - share) * max(bent, default=abs(means[m + 1] - means[m])))
+    return float(np.nan_to_num(np.mean(off)))
+
+
+def _bend(energy: Float64Array, means: Mapping[int, float], n: int) -> float:
+    """Return half of the size of the second derivative at the frame n."""
+    rises = [(means[k + 1] - means[k]) / (energy[k + 1] - energy[k]) for k in (n - 1, n)]
+    return float(abs(rises[1] - rises[0]) / (energy[n + 1] - energy[n - 1]))
+
+
+def _mean(values: NDArray[np.floating]) -> float:
+    """Return the mean of the values that are there; NaN without any."""
+    known = values[np.isfinite(values)]
+    return float(known.mean(dtype=np.float64)) if known.size else np.nan
+
+
+def _between(first: SpectralStack, second: SpectralStack) -> list[tuple[_Weights, int]]:
     """Return frames of the second that lie between two energies of the first, with what these two weigh."""
-    pairs: list[tuple[tuple[tuple[int, float], ...], int]] = []
+    pairs: list[tuple[_Weights, int]] = []
     for n, energy in enumerate(second.energy):
         m = int(np.searchsorted(first.energy, energy)) - 1
         if 0 <= m < first.energy.size - 1:
@@ -90,7 +144,8 @@ class Gap(NamedTuple):
     """What lies between two segments without a common energy.
 
     ``width`` in eV; ``usual``, the largest step of both in eV; ``step``, by how much the mean of the second lies below
-    that of the first, both extrapolated to the middle of the gap; ``change``, by how much neighbouring frames differ.
+    that of the first, both extrapolated to the middle of the gap; ``change``, by how much neighbouring frames differ,
+    NaN where both are single ones.
     """
 
     width: float
@@ -114,14 +169,17 @@ def gap_between(first: SpectralStack, second: SpectralStack, offset: Float64Arra
     boxes_of = found if lower_is_first else found[::-1]
     frames_of = (range(lower.energy.size)[-_AT_THE_END:], range(upper.energy.size)[:_AT_THE_END])
     for stack, box, frames in zip((lower, upper), boxes_of, frames_of, strict=True):
-        means = np.array([np.nanmean(flat_image(stack, m)[box], dtype=np.float64) for m in frames])
-        energy = stack.energy[list(frames)]
+        means = np.array([_mean(flat_image(stack, m)[box]) for m in frames])
+        known = np.isfinite(means)
+        if not known.any():
+            return None
+        means, energy = means[known], stack.energy[list(frames)][known]
         slope = np.polyfit(energy - middle, means, 1) if means.size > 1 else np.array([0.0, means[0]])
         ends.append(float(slope[1]))
-        changes.append(float(np.abs(np.diff(means)).max(initial=0.0)))
+        changes += np.abs(np.diff(means)).tolist()
     step = ends[0] - ends[1] if lower_is_first else ends[1] - ends[0]
     usual = max([float(np.diff(s.energy).max()) for s in (lower, upper) if s.energy.size > 1], default=width)
-    return Gap(width, usual, step, max(changes))
+    return Gap(width, usual, step, max(changes, default=np.nan))
 
 
 def frame_variance(stack: SpectralStack, frames: Sequence[int]) -> float:

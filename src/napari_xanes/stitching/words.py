@@ -25,7 +25,10 @@ _WIDE = 5.0
 
 
 class Seam(NamedTuple):
-    """Two stacks, how they were matched and how their values agree; None where that is not known."""
+    """Two stacks, how they were matched and how their values agree; None where that is not known.
+
+    ``interpolation_error`` is None unless one of them was interpolated between its energies.
+    """
 
     i: int
     j: int
@@ -34,7 +37,7 @@ class Seam(NamedTuple):
     accepted: bool
     why_not: str
     agreement: Agreement | None
-    interpolated: bool
+    interpolation_error: float | None
     gap: Gap | None
 
 
@@ -43,8 +46,10 @@ def as_mapping(seam: Seam, names: Sequence[str]) -> dict[str, Any]:
     plain: dict[str, Any] = {
         "stacks": [names[seam.i], names[seam.j]],
         "energies": seam.n_energies,
-        "interpolated": seam.interpolated,
+        "interpolated": seam.interpolation_error is not None,
     }
+    if seam.interpolation_error is not None:
+        plain["interpolation_error"] = seam.interpolation_error
     if seam.overlap is not None:
         plain |= {
             "shift": [float(v) for v in seam.overlap.position],
@@ -88,7 +93,8 @@ def seam_in_words(seam: Seam, names: Sequence[str], unit: str, match: Match) -> 
         )
     if seam.agreement is not None:
         a = seam.agreement
-        how = " (one interpolated between its energies)" if seam.interpolated else ""
+        off = seam.interpolation_error
+        how = "" if off is None else f" (one interpolated between its energies, which may be off by {off:.2g} {unit})"
         parts.append(
             f"{seam.n_energies} energies in common{how}: step {_with_error(a.step, a.step_sigma)} {unit}, factor "
             f"{_with_error(a.factor, a.factor_sigma)}, differences {np.sqrt(max(a.chi2, 0)):.2f} times the noise"
@@ -128,6 +134,12 @@ def warnings_of(seams: Sequence[Seam], names: Sequence[str], unit: str, match: M
             told.append(
                 f"at the seam of {pair} the values differ by a factor of {a.both[0]:.4g} ± {a.both_sigma[0]:.2g} and "
                 f"an offset of {a.both[1]:.3g} {unit}; match='offset + factor' removes it"
+            )
+        off = seam.interpolation_error
+        if a is not None and off is not None and match != "none" and off > _MATTERS * a.scale:
+            told.append(
+                f"{pair} share no energy, so they were matched by values that are interpolated between energies, which "
+                f"may be off by {off:.2g} {unit}; measure two or three energies twice, or use match='none'"
             )
         if a is not None and a.chi2_matched > _DISAGREES**2:
             told.append(
