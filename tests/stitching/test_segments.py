@@ -221,3 +221,66 @@ def test_what_was_done_is_kept_in_files(tmp_path: Path) -> None:
     part = again.isel(slice(4, 6))
     assert part.metadata["stitch"].members.tolist() == [[True, True], [True, True]]
     assert nx.run([nx.Step("crop", {"energy": (8310, 8390)})], again).shape[0] == 9
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_interpolation_over_a_curved_spectrum_is_not_taken_for_a_step(turned: bool) -> None:
+    """A coarse scan of pre-edge and post-edge, and a fine one in its gap: a line lies off the edge."""
+    whole = sample(frames=21)
+    coarse, fine = whole.stack("coarse", seed=2), whole.stack("fine", frames=slice(8, 13), seed=1)
+    kept = [0, 2, 4, 6, 7, 14, 16, 18, 20]
+    coarse = nx.SpectralStack(
+        coarse.data[kept], coarse.energy[kept], "optical_depth", 0.04, metadata={"name": "coarse"}
+    )
+    stacks = [fine, coarse] if turned else [coarse, fine]
+    joined = nx.stitch(stacks)
+    seam = joined.metadata["stitch"].seams[0]
+    assert abs(seam["step"]) < 4 * seam["step_sigma"]
+    assert seam["interpolation_error"] > 0.05
+    assert not any("step by" in text or "sample changed" in text for text in joined.metadata["warnings"])
+    told = nx.stitch(stacks, match="offset").metadata["warnings"]
+    assert any("interpolated between energies, which may be off by" in text for text in told)
+
+
+def test_the_exposure_is_that_of_the_frames_that_were_taken() -> None:
+    stacks = [stack.with_data(stack.data, metadata={"exposure": t}) for stack, t in zip(two(), (2.0, 1.0), strict=True)]
+    common = {
+        overlap: nx.stitch(stacks, overlap=overlap).metadata["exposure"][4] for overlap in ("average", "first", "last")
+    }
+    assert common == {"average": 3.0, "first": 2.0, "last": 1.0}
+    again = SAMPLE.stack("again", frames=FIRST, seed=7).with_data(stacks[0].data + 0.001, metadata={"exposure": 1.0})
+    assert nx.stitch([stacks[0], again], kind="segments").metadata["exposure"].tolist() == [3.0] * 6
+
+
+def test_each_frame_has_the_photons_of_the_stacks_that_it_was_made_from() -> None:
+    photons = {"A": (slice(None), 4000), "B": (slice(0, 5), 1000), "C": (slice(5, 11), 16_000)}
+    stacks = [SAMPLE.stack(name, frames=f, photons=n, seed=n) for name, (f, n) in photons.items()]
+    i0 = nx.stitch(stacks).noise.i0
+    np.testing.assert_allclose(i0[[0, 10]].mean(axis=(1, 2)), [5000, 20_000], rtol=0.05)
+
+
+def test_a_stack_that_is_given_twice_is_refused() -> None:
+    first, second = two()
+    with pytest.raises(ValueError, match="'B .2.' and 'B .3.' hold the same values.*given twice"):
+        nx.stitch([first, second, second.with_data(second.data.copy())])
+
+
+def test_a_segment_outside_of_the_image_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"'B' lies at \[0, 64\], outside of the image of 'A'"):
+        nx.stitch(two(), positions=[(0, 0), (0, 64)], place="as given")
+
+
+def test_single_frames_tell_no_step() -> None:
+    stacks = [SAMPLE.stack(f"S{k}", frames=slice(k, k + 1), seed=k) for k in (0, 1)]
+    assert not any("mean steps" in text for text in nx.stitch(stacks).metadata["warnings"])
+
+
+def test_lazy_files_keep_their_noise(tmp_path: Path) -> None:
+    for stack in two():
+        nx.write(stack, tmp_path / f"{stack.name}.h5")
+    eager = nx.stitch([nx.read(tmp_path / f"{name}.h5") for name in "AB"])
+    joined = nx.stitch([nx.read(tmp_path / f"{name}.h5", memory_limit=0) for name in "AB"])
+    assert joined.is_lazy
+    np.testing.assert_allclose(np.asarray(joined.noise.i0), eager.noise.i0)
+    nx.write(joined, tmp_path / "A.h5")
+    np.testing.assert_array_equal(nx.read(tmp_path / "A.h5").data, eager.data)

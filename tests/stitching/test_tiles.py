@@ -130,6 +130,7 @@ def test_energies_of_tiles_must_agree() -> None:
         ({"positions": [(0, 0)]}, "one pair .* for each of 4 stacks"),
         ({"positions": [(0, "a")] * 4}, "pair .y, x. in pixels"),
         ({"place": "as given"}, "needs positions or grid"),
+        ({"positions": [(0, 0)] * 3 + [(0, 1e6)], "place": "as given"}, "most of them empty; positions are in pixels"),
     ],
 )
 def test_what_is_said_of_places_must_fit(given: dict[str, Any], reason: str) -> None:

@@ -23,6 +23,9 @@ Choice = Literal["average", "first", "last"]
 _WHOLE = 1e-3
 """Fraction of a pixel below which a stack is not resampled."""
 
+_MOST_EMPTY = 100
+"""An image so many times larger than all its tiles comes from positions in other units."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -101,6 +104,35 @@ def plan_of(
     usual = float(np.median(spread[spread > 0])) if (spread > 0).any() else 1.0
     weight = usual / np.maximum(spread, 1e-6 * usual)
     return Plan(shape, tiles, place, fraction, *matched, weight, ramp, choice)
+
+
+def taken(plan: Plan, frame: Frame) -> tuple[tuple[int, int], ...]:
+    """Return (stack, frame) of what a frame of joined segments is made from: all, or the one that is chosen."""
+    if plan.choice == "average":
+        return frame.made_from
+    return frame.made_from[:1] if plan.choice == "first" else frame.made_from[-1:]
+
+
+def require_room(plan: Plan, names: Sequence[str]) -> None:
+    """Refuse a stack that lies outside of the joined image, and tiles far apart.
+
+    Raises
+    ------
+    ValueError
+        If data would be lost, or most of the image be empty.
+    """
+    for k, name in enumerate(names):
+        if plan.boxes(k) is None:
+            raise ValueError(
+                f"{name!r} lies at {plan.place[k].tolist()}, outside of the image of {names[0]!r}, which joined "
+                "segments keep; give other positions, in pixels, or kind='tiles'"
+            )
+    area = sum(height * width for height, width in plan.tiles)
+    if plan.shape[0] * plan.shape[1] > _MOST_EMPTY * area:
+        raise ValueError(
+            f"the tiles lie so far apart that the image would have {plan.shape[0]} x {plan.shape[1]} pixels, most of "
+            "them empty; positions are in pixels"
+        )
 
 
 def _ramp(place: IndexArray, tiles: tuple[tuple[int, int], ...]) -> Float64Array:

@@ -69,8 +69,9 @@ def variance_of(stack: SpectralStack, frame: int, image: Float32Array) -> float:
             values = part.variance(depth, pixels)
         else:
             values = part.sigma(pixels) ** 2
-        found = float(np.nanmedian(values))
-        if np.isfinite(found) and found > 0:
+        known = values[np.isfinite(values)]
+        found = float(np.median(known)) if known.size else 0.0
+        if found > 0:
             return found / (stack.shape[1] if len(stack.shape) == 4 else 1)
     return _white_noise(image) ** 2
 

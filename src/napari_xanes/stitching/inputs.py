@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -40,7 +40,8 @@ def require_alike(stacks: Sequence[SpectralStack], names: Sequence[str]) -> list
     Raises
     ------
     ValueError
-        If they are fewer than two, hold counts, or differ in quantity, number of axes, slices, pixel size or absorber.
+        If they are fewer than two, hold counts or the same values, or differ in quantity, number of axes, slices, pixel
+        size or absorber.
     """
     if len(stacks) < 2:
         raise ValueError(f"stitch joins at least two stacks, not {len(stacks)}")
@@ -64,6 +65,7 @@ def require_alike(stacks: Sequence[SpectralStack], names: Sequence[str]) -> list
             if mine and other:
                 way = "read the wrong one with absorber=..., such as 'Ni K'"
                 _require_same(key, str(mine), str(other), names[0], name, way)
+    _require_different(stacks, names)
     told += _different_pixels(stacks, names)
     told += _different_steps(stacks, names)
     return told
@@ -72,6 +74,30 @@ def require_alike(stacks: Sequence[SpectralStack], names: Sequence[str]) -> list
 def _require_same(what: str, mine: Any, other: Any, first: str, second: str, way_out: str) -> None:
     if mine != other:
         raise ValueError(f"the {what} differs: {mine} in {first!r}, {other} in {second!r}; {way_out}")
+
+
+def _require_different(stacks: Sequence[SpectralStack], names: Sequence[str]) -> None:
+    """Refuse a stack that is given twice: its mean with itself would claim the noise of two measurements."""
+    for (first, mine), (second, other) in combinations(zip(stacks, names, strict=True), 2):
+        if _same_values(first, second):
+            raise ValueError(
+                f"{mine!r} and {other!r} hold the same values at the same energies: one stack was given twice; leave "
+                "one of them out"
+            )
+
+
+def _same_values(first: SpectralStack, second: SpectralStack) -> bool:
+    """Whether two stacks have the same energies and values; images of one value each tell nothing."""
+    if first.shape != second.shape or not np.array_equal(first.energy, second.energy):
+        return False
+    varies = False
+    for one, two in zip(first.data, second.data, strict=True):
+        image = np.asarray(one)
+        if not np.array_equal(image, np.asarray(two), equal_nan=True):
+            return False
+        known = image[np.isfinite(image)]
+        varies |= bool(known.size and known.min() < known.max())
+    return varies
 
 
 def _different_pixels(stacks: Sequence[SpectralStack], names: Sequence[str]) -> list[str]:

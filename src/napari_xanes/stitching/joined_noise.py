@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.noise import AmountNoise, Noise, PhotonNoise
 from napari_xanes.stack import SpectralStack
-from napari_xanes.stitching.blending import Plan
+from napari_xanes.stitching.blending import Plan, taken
 from napari_xanes.stitching.inputs import Frame, Kind
 
 
@@ -53,7 +53,7 @@ def _photons(
     inner = (*stacks[0].shape[1:-2], *plan.shape)
     own = models[0].flats is None or not all(_same(model.flats, models[0].flats) for model in models)
     # Where every frame comes from the same stacks and photons do not change with the energy, one image serves all.
-    alike = len({frame.made_from[0][0] for frame in frames}) == 1 and len({len(f.made_from) for f in frames}) == 1
+    alike = len({tuple(k for k, _ in frame.made_from) for frame in frames}) == 1
     alike &= all(model.i0.shape[0] == 1 and model.variance_factor is None for model in models)
     alike &= all(_same_or_none(model.beam, models[0].beam) for model in models)
     beam = models[0].beam if alike else None
@@ -81,7 +81,8 @@ def _lazy_images(plan: Plan, models: list[PhotonNoise], frames: Sequence[Frame],
     import dask.array as da
 
     image = dask.delayed(_photon_image, pure=False)  # type: ignore[attr-defined]
-    fixed = dask.delayed(plan), dask.delayed(models)  # type: ignore[attr-defined]
+    # The models of lazy files hold lazy images, which each frame reads where it needs them.
+    fixed = [dask.delayed(value, traverse=False) for value in (plan, models)]  # type: ignore[attr-defined]
     parts = [
         da.from_delayed(image(*fixed, frame.made_from, inner, with_beam=True), inner, np.float32)  # type: ignore[no-untyped-call]
         for frame in frames
@@ -119,7 +120,8 @@ def _photon_image(
     with np.errstate(invalid="ignore", divide="ignore"):
         image = shares**2 / variance
     # Nothing is there, so nothing depends on it; a number keeps means finite.
-    return np.where(np.isfinite(image), image, np.nanmean(image)).astype(np.float32)
+    known = np.isfinite(image)
+    return np.where(known, image, image[known].mean() if known.any() else 1.0).astype(np.float32)
 
 
 def _factor(model: PhotonNoise, m: int) -> float:
@@ -195,9 +197,7 @@ def _block_columns(plan: Plan, models: list[AmountNoise], frames: Sequence[Frame
     starts = np.cumsum([0, *(column.shape[1] for column in columns)])
     joined = np.zeros((len(frames), int(starts[-1])))
     for row, frame in zip(joined, frames, strict=True):
-        chosen = frame.made_from
-        if plan.choice != "average":
-            chosen = chosen[:1] if plan.choice == "first" else chosen[-1:]
+        chosen = taken(plan, frame)
         total = sum(plan.weight[k] for k, _ in chosen)
         for k, m in chosen:
             row[starts[k] : starts[k + 1]] = columns[k][m] * plan.weight[k] / total

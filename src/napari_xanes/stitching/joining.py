@@ -16,7 +16,7 @@ from napari_xanes.progress import Progress, part
 from napari_xanes.seams import Stitching
 from napari_xanes.stack import SpectralStack
 from napari_xanes.stitching import inputs, layout, words
-from napari_xanes.stitching.blending import Choice, Plan, joined_data, plan_of
+from napari_xanes.stitching.blending import Choice, Plan, joined_data, plan_of, require_room, taken
 from napari_xanes.stitching.inputs import Frame, Kind
 from napari_xanes.stitching.intensity import Match, Matching, compared, matching
 from napari_xanes.stitching.joined_noise import joined_noise
@@ -137,13 +137,14 @@ def stitch(
     )
     variance = np.array([frame_variance(stack, _shared(frames, k)) for k, stack in enumerate(stacks)])
     plan = plan_of(stacks, found_kind, where.position, matched, variance, given["overlap"])
+    require_room(plan, names)
     noise, why_no_noise = joined_noise(plan, stacks, frames, found_kind, names)
     told += [why_no_noise] if why_no_noise else []
     told += words.warnings_of(seams, names, stacks[0].unit, given["match"])
     result = _result(stacks, names, frames, found_kind, plan, where, matched, seams, given, told)
     data = joined_data(plan, stacks, frames, part(progress, 0.5, 1.0))
     size = next((stack.pixel_size for stack in stacks if stack.pixel_size), None)
-    metadata = joined_metadata(stacks, names, frames, plan, noise, told) | {"stitch": result}
+    metadata = joined_metadata(stacks, names, frames, found_kind, plan, noise, told) | {"stitch": result}
     return SpectralStack(data, result.energy, stacks[0].quantity, size, metadata=metadata)
 
 
@@ -240,9 +241,7 @@ def _result(
 ) -> Stitching:
     members = np.zeros((len(frames), len(stacks)), dtype=bool)
     for row, frame in zip(members, frames, strict=True):
-        chosen = frame.made_from
-        if kind == "segments" and plan.choice != "average":
-            chosen = chosen[:1] if plan.choice == "first" else chosen[-1:]
+        chosen = frame.made_from if kind == "tiles" else taken(plan, frame)
         row[[k for k, _ in chosen]] = True
     position = plan.place + plan.fraction
     described = (position, where.sigma, where.placed_by)

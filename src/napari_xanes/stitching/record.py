@@ -11,8 +11,8 @@ import numpy as np
 from napari_xanes.corrections import Corrections
 from napari_xanes.region_means import COVARIANCE_LENGTH, SHARED_ENERGIES
 from napari_xanes.stack import SpectralStack
-from napari_xanes.stitching.blending import Plan
-from napari_xanes.stitching.inputs import Frame
+from napari_xanes.stitching.blending import Plan, taken
+from napari_xanes.stitching.inputs import Frame, Kind
 
 
 def source_of(stack: SpectralStack, name: str) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def source_of(stack: SpectralStack, name: str) -> dict[str, Any]:
     return plain if stack.source is None else plain | stack.source.to_plain()
 
 
-_OF_ONE_STACK = ("name", "noise", "warnings", "notes", "contents", "align", "denoise", "stitch", "files")
+_OF_ONE_STACK = ("name", "noise", "warnings", "notes", "contents", "align", "denoise", "repair", "stitch", "files")
 """Metadata that belong to one stack, or are joined in a way of their own."""
 
 
@@ -34,6 +34,7 @@ def joined_metadata(
     stacks: Sequence[SpectralStack],
     names: Sequence[str],
     frames: Sequence[Frame],
+    kind: Kind,
     plan: Plan,
     noise: Any,
     told: Sequence[str],
@@ -57,7 +58,7 @@ def joined_metadata(
         kept[SHARED_ENERGIES] = True
     if noise is not None:
         kept["noise"] = noise
-    exposures = _exposures(stacks, frames)
+    exposures = _exposures(stacks, frames, plan, kind)
     kept |= {} if exposures is None else {"exposure": exposures}
     earlier = [
         f"{name}: {text}"
@@ -77,15 +78,18 @@ def joined_metadata(
     return kept | {"name": " + ".join(names) if len(names) < 4 else f"{names[0]} + {len(names) - 1} more"}
 
 
-def _exposures(stacks: Sequence[SpectralStack], frames: Sequence[Frame]) -> Any:
-    """Return the exposure of each frame in s, the sum where several were averaged; None if one does not say it."""
+def _exposures(stacks: Sequence[SpectralStack], frames: Sequence[Frame], plan: Plan, kind: Kind) -> Any:
+    """Return the exposure of each frame in s, the sum where several were averaged; None if one does not say it.
+
+    Tiles keep an exposure that all of them have.
+    """
     each = [stack.corrections.exposure for stack in stacks]
     if any(value is None for value in each):
         return None
     of = [np.broadcast_to(np.asarray(v, float), s.energy.shape) for v, s in zip(each, stacks, strict=True)]
-    if all(len(frame.made_from) == len(stacks) for frame in frames):
+    if kind == "tiles":
         return each[0] if all(_alike(each[0], value) for value in each[1:]) else None
-    return np.array([sum(of[k][m] for k, m in frame.made_from) for frame in frames])
+    return np.array([sum(of[k][m] for k, m in taken(plan, frame)) for frame in frames])
 
 
 def _alike(first: Any, second: Any) -> bool:
