@@ -40,6 +40,8 @@ class Param(annotated_types.GroupedMetadata):
         recipe finds these files, and no others, from its own folder.
     words : tuple of str
         Texts that are no paths, such as ``"auto"``.
+    on_request : bool
+        Whether a form leaves the value out until the user asks for it.
     """
 
     unit: str = ""
@@ -51,6 +53,7 @@ class Param(annotated_types.GroupedMetadata):
     auto: str | None = None
     files: bool = False
     words: tuple[str, ...] = ()
+    on_request: bool = False
 
     def __iter__(self) -> Iterator[annotated_types.BaseMetadata]:
         """Yield the bounds as a validator that checks each number of a range."""
@@ -152,12 +155,9 @@ class Parameter:
 
 def _kind(hint: Any) -> tuple[PlainKind, tuple[str, ...]]:
     """Return the kind of a type, and its choices if it is a Literal."""
-    if hint is bool:
-        return "bool", ()
-    if hint in (int, float):
-        return ("int" if hint is int else "float"), ()
-    if hint is str:
-        return "text", ()
+    names: dict[Any, PlainKind] = {bool: "bool", int: "int", float: "float", str: "text"}
+    if hint in names:
+        return names[hint], ()
     if get_origin(hint) is Literal:
         return "choice", tuple(str(value) for value in get_args(hint))
     if get_origin(hint) is tuple and get_args(hint) == (float, float):

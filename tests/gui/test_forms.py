@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from qtpy.QtWidgets import QCheckBox
 
 from napari_xanes import SpectralStack, Spectrum, Step
 from napari_xanes.gui.forms.form import Form
@@ -115,6 +116,30 @@ def test_the_form_of_every_method_gives_a_valid_step(name: str, viewer: Any, add
     for key, parameter in method_of(name).parameters.items():
         assert parameter.kind == "references" or values[key] == parameter.default
     assert method_of(name).validated(Step(name, values).parameters)
+
+
+def test_known_spectra_are_used_to_align_only_on_request(viewer: Any, add_stack: Any, qtbot: Any) -> None:
+    layer = add_stack()
+    from napari_xanes.gui.references.reference_set import references_of
+
+    references_of(viewer).offer(layer)
+    stacks = LayerBox(viewer)
+    qtbot.addWidget(stacks)
+    form = Form(method_of("align"), viewer_fields(viewer, stacks))
+    qtbot.addWidget(form)
+    assert form.values()["references"] is None
+    box = form.field("references").widget.findChild(QCheckBox)
+    with qtbot.waitSignal(form.changed):
+        box.setChecked(True)
+    assert [item.name for item in form.values()["references"]] == ["low", "high"]
+    for name in ("low", "high"):
+        references_of(viewer).set_checked(name, False)
+    with pytest.raises(ValueError, match="no ticked reference"):
+        form.values()
+    form.fill({"references": None})
+    assert form.values()["references"] is None
+    form.fill({"references": layer.metadata["xanes"]["metadata"]["references"]})
+    assert box.isChecked(), "a recipe asks for them"
 
 
 def test_a_region_layer_can_be_chosen(viewer: Any, add_stack: Any, qtbot: Any) -> None:

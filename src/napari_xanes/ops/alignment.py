@@ -37,7 +37,8 @@ _LEAST_SIZE = 16
 OptionalReferences = Annotated[
     Any,
     BeforeValidator(lambda value: None if value is None else load_references(value)),
-    Param(kind="references", files=True, auto="leading spectra of the stack"),
+    # Spectra that describe another sample give shifts that look right: the user must mean them.
+    Param(kind="references", files=True, auto="leading spectra of the stack", on_request=True),
 ]
 """A list of Spectrum, or None."""
 

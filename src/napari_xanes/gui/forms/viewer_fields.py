@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 from napari_xanes.gui.energy import energies_of
 from napari_xanes.gui.forms.form import Field, FieldMaker
 from napari_xanes.gui.forms.layer_box import LayerBox
+from napari_xanes.gui.forms.on_request import OnRequest
 from napari_xanes.gui.library_names import SMALL, suggest_library
 from napari_xanes.gui.pixels.areas import is_region
 from napari_xanes.gui.pixels.masks import mask_of
@@ -39,16 +40,19 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
     def references(parameter: Parameter) -> Field:
         chosen = references_of(viewer)
         view = ReferenceList(viewer)
+        request = OnRequest(view, parameter.label) if parameter.spec.on_request else None
 
         def get() -> Any:
             """Return the ticked references that overlap with the energies of the stack."""
+            if request is not None and not request.wanted():
+                return None
             layer = stacks.layer()
             energies = None if layer is None else energies_of(layer)
             spectra = [s for s in chosen.checked if energies is None or _meets(s, energies)]
             if parameter.kind == "calibration":
                 spectra = [s for s in spectra if s.valence is not None]
                 return spectra if len(spectra) > 1 else None
-            if parameter.optional and not spectra:
+            if parameter.optional and request is None and not spectra:
                 return None
             if not spectra:
                 raise ValueError(
@@ -58,8 +62,13 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
 
         def fill(value: Any) -> None:
             chosen.add(value or ())
+            if request is not None:
+                request.set_wanted(value is not None)
 
-        return Field(view, get, fill, chosen.changed)
+        if request is None:
+            return Field(view, get, fill, chosen.changed)
+        chosen.changed.connect(request.changed)
+        return Field(request, get, fill, request.changed)
 
     def incident(parameter: Parameter) -> Field:
         box = SourceBox(viewer, stacks, {"automatic": "auto", "flats of the file": "flat", "empty area": "empty"})
