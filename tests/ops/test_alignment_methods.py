@@ -230,3 +230,11 @@ def test_a_region_that_leaves_the_image_or_jumps_gets_no_invented_shift() -> Non
     assert rms(errors(found, sample.shifts + np.outer(np.arange(10) > 5, [0, 7]))) < 0.1
     near = nx.ops.align(stack.with_data(data), farthest_move=2.0, **given).metadata["align"]
     assert np.isnan(near.sigma[6:]).all()
+
+
+@pytest.mark.parametrize("method", ["pairwise", "reference"])
+def test_a_pattern_that_correlations_follow_is_told(method: str) -> None:
+    free, held = (nx.ops.align(drifting("same", pattern=amount).stack, method=method) for amount in (0.0, 0.04))
+    texts = [[line for line in one.metadata["warnings"] if "stays with the detector" in line] for one in (free, held)]
+    assert not texts[0]
+    assert "method='joint'" in texts[1][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -10,8 +11,10 @@ from scipy.sparse.csgraph import connected_components
 from napari_xanes._typing import BoolArray, Float64Array
 from napari_xanes.progress import Progress, part
 from napari_xanes.registration.estimation import Box, Estimate, Frames, whitened
-from napari_xanes.registration.fourier import HIGHEST, LOWEST, Band, Coefficients, band_of
+from napari_xanes.registration.fourier import HIGHEST, LOWEST, Band, Coefficients, band_of, common_window
+from napari_xanes.registration.learning import pattern_of
 from napari_xanes.registration.pairs import Pairs, compared
+from napari_xanes.registration.repeating import period_of
 
 SEARCHED = 0.25
 """Highest frequency of the search, in cycles per pixel."""
@@ -110,14 +113,17 @@ def refined(
         # The window moves with the sample; with better shifts, it is in a better place.
         before = shifts
         _require_overlap(shape, shifts[found], box)
-        data, _, share = whitened(frames, band, shifts, found, box, part(progress, i / _PASSES, (i + 1) / _PASSES))
+        data, noise, share = whitened(frames, band, shifts, found, box, part(progress, i / _PASSES, (i + 1) / _PASSES))
         shifts, found, own = _placed(band, data, shifts, found, share, placing)
         if found.sum() >= 2 and np.abs(shifts - before)[found].max() < _SAME_PLACE:
             break
     if found.sum() < 2:
         raise ValueError(NOTHING)
     pairs = compared(band, data[found], shifts[found], share)
-    return _estimated(shifts, found, _shared(pairs, placing) + own[found], pairs)
+    estimate = _estimated(shifts, found, _shared(pairs, placing) + own[found], pairs)
+    period = period_of(band, data[found], common_window(shape, before[found], box))
+    pattern = pattern_of(band, data[found], noise[found], shifts[found])
+    return replace(estimate, period=period, pattern=pattern, apart=False)
 
 
 def _require_overlap(shape: tuple[int, int], shifts: Float64Array, box: Box | None) -> None:

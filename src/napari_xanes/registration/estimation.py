@@ -28,6 +28,7 @@ from napari_xanes.registration.joint import Fit, fit
 from napari_xanes.registration.learning import first_model, in_other_units
 from napari_xanes.registration.likelihood import Model, Moved
 from napari_xanes.registration.products import energy
+from napari_xanes.registration.repeating import period_of
 from napari_xanes.registration.start import rematched, start
 from napari_xanes.registration.tracking import tracked
 
@@ -66,6 +67,10 @@ class Estimate:
         Frames that show something of what the others show.
     pattern : float
         Power of the pattern that stays with the detector, over that of what moves, in the median frame.
+    apart : bool
+        Whether the method keeps this pattern apart from what moves.
+    period : tuple of float, optional
+        Move (dy, dx) in pixels after which the sample looks the same again; None if there is none.
     """
 
     shifts: Float64Array
@@ -73,6 +78,8 @@ class Estimate:
     residual: Float64Array
     found: BoolArray
     pattern: float
+    apart: bool = True
+    period: tuple[float, float] | None = None
 
 
 def estimate(
@@ -143,6 +150,7 @@ def estimate(
         if (np.abs(shifts - before)[found] < np.maximum(_SAME_PLACE, _SAME * sigma)).all():
             break
     estimate = _checked(shifts, found, result, scale[found], share)
+    estimate = replace(estimate, period=period_of(band, data[found], common_window(shape, shifts[found], box)))
     if not np.median(estimate.residual[estimate.found]) > _NOISE_ONLY:
         return estimate
 

@@ -41,6 +41,27 @@ def first_model(moved: Moved, noise: Float64Array, spectra: Float64Array | None)
     return settled[int(logs[1] > logs[0])][0]
 
 
+def pattern_of(band: Band, data: Coefficients, noise: Float64Array, shifts: Float64Array) -> float:
+    """Return the power of a pattern that stays with the detector over that of what moves, in the median frame.
+
+    Parameters
+    ----------
+    band : Band
+        Frequencies of the coefficients.
+    data : ndarray, complex64, shape (E, K)
+        Coefficients in units of their noise.
+    noise : ndarray, shape (E,)
+        This noise.
+    shifts : ndarray, shape (E, 2)
+        Where the frames lie.
+    """
+    moved = Moved.by(band, data, shifts)
+    model = first_model(moved, noise, None)
+    found = posterior(band, Projection.of(moved, model.spectra, model.pattern), model)
+    of_maps = energy(combined(model.spectra, found.maps))
+    return float(np.median(model.pattern**2 * float(energy(found.fixed[None])[0]) / np.maximum(of_maps, 1e-30)))
+
+
 def in_other_units(model: Model, factor: Float64Array) -> Model:
     """Return a model for coefficients that were multiplied by a factor (E,)."""
     spectra, mixing = np.linalg.qr(model.spectra * factor[:, None])

@@ -15,6 +15,10 @@ _LARGE = 1.5
 _STRONG = 0.3
 """A pattern of the detector of so much of the power of the sample can hold frames; a tenth as much does not."""
 
+_STRONG_FOR_PAIRS = 0.03
+"""The same where correlations take the pattern for a part of the sample (by simulation: it then moves frames by more
+than three times their errors)."""
+
 _STILL = 0.02
 """Root mean square of shifts in pixels below which frames do not move."""
 
@@ -46,11 +50,18 @@ def _doubts(energy: Float64Array, found: Estimate, outliers: BoolArray) -> list[
             "few spectra are no drift; the errors are widened to what halves of the image tell, but what pulls both "
             "halves alike is not in them"
         )
-    if found.pattern > _STRONG:
+    if found.pattern > (_STRONG if found.apart else _STRONG_FOR_PAIRS):
+        help_ = "better flats, or a region without it" + ("" if found.apart else ", or method='joint'")
         lines.append(
             f"a pattern that stays with the detector has {found.pattern:.2g} times the power of the sample's contrast "
-            "(median frame): it may hold frames, and the shifts can be off by many times their errors; better flats, "
-            "or a region without it, help"
+            f"(median frame): it may hold frames, and the shifts can be off by many times their errors; {help_}, help"
+        )
+    if found.period is not None:
+        dy, dx = found.period
+        lines.append(
+            f"the sample repeats itself (moved by {dy:g} pixels in y and {dx:g} in x, it looks the same, or inverted): "
+            "shifts can be off by whole periods, and their errors do not know it; a region with something that does "
+            "not repeat, or given shifts, help"
         )
     if np.sqrt((found.shifts[seen] ** 2).mean()) < _STILL:
         lines.append(
