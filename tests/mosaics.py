@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ class Sample:
         seed: int = 0,
     ) -> nx.SpectralStack:
         """Return what a stack shows whose first pixel lies at a position: ``factor * stack + offset`` is the truth."""
-        depth = self.at(position, size)[frames]
+        depth = self.at(position, size, frames)
         metadata = {"name": name}
         if photons is not None:
             counts = np.random.default_rng(seed).poisson(photons * np.exp(-depth))
@@ -40,12 +41,20 @@ class Sample:
         data = ((depth - offset) / factor).astype(np.float32)
         return nx.SpectralStack(data, self.energy[frames], "optical_depth", 0.04, metadata=metadata)
 
-    def at(self, position: tuple[float, float], size: tuple[int, int]) -> NDArray[np.float64]:
+    @cached_property
+    def _transform(self) -> NDArray[np.complex128]:
+        return fft.fft2(self.depth)
+
+    def at(
+        self, position: tuple[float, float], size: tuple[int, int], frames: slice = slice(None)
+    ) -> NDArray[np.float64]:
         """Return the optical depth of an image whose first pixel lies at a position."""
         n = self.depth.shape[-1]
-        wave = fft.fftfreq(n)
-        ramp = np.exp(2j * np.pi * (wave[:, None] * position[0] + wave * position[1]))
-        return fft.ifft2(fft.fft2(self.depth) * ramp).real[:, : size[0], : size[1]]
+        y, x = (
+            np.exp(2j * np.pi * np.outer(np.arange(length) + first, fft.fftfreq(n))) / n
+            for first, length in zip(position, size, strict=True)
+        )
+        return (y @ self._transform[frames] @ x.T).real
 
 
 def sample(*, seed: int = 0, size: int = 160, frames: int = 11, contrast: str = "same") -> Sample:

@@ -25,10 +25,15 @@ def truth_of(joined: nx.SpectralStack, of: Sample = SAMPLE) -> np.ndarray:
     return of.at((-origin[0], -origin[1]), joined.shape[-2:])
 
 
+@pytest.fixture(scope="module")
+def mosaic() -> nx.SpectralStack:
+    return nx.stitch(tiles())
+
+
 @pytest.mark.parametrize("contrast", ["same", "inverts"])
-def test_tiles_find_their_places(contrast: str) -> None:
-    of = sample(seed=3, contrast=contrast)
-    joined = nx.stitch(tiles(of=of))
+def test_tiles_find_their_places(contrast: str, mosaic: nx.SpectralStack) -> None:
+    of = SAMPLE if contrast == "same" else sample(seed=3, contrast=contrast)
+    joined = mosaic if contrast == "same" else nx.stitch(tiles(of=of))
     found = joined.metadata["stitch"]
     assert found.kind == "tiles"
     places = found.position - found.position[0]
@@ -44,12 +49,11 @@ def test_tiles_find_their_places(contrast: str) -> None:
     assert "warnings" not in joined.metadata
 
 
-def test_the_first_tile_is_not_resampled() -> None:
-    stacks = tiles()
-    joined = nx.stitch(stacks)
+def test_the_first_tile_is_not_resampled(mosaic: nx.SpectralStack) -> None:
+    joined, first = mosaic, tiles(PLACES[:1])[0]
     y, x = joined.metadata["stitch"].position[0].astype(int)
     assert (y, x) == (0, 2)
-    np.testing.assert_array_equal(joined.data[:, 5:40, 2 + 5 : 40], stacks[0].data[:, 5:40, 5:38])
+    np.testing.assert_array_equal(joined.data[:, 5:40, 2 + 5 : 40], first.data[:, 5:40, 5:38])
 
 
 def test_the_errors_of_positions_hold() -> None:
@@ -78,7 +82,7 @@ def test_a_grid_tells_where_tiles_lie_that_show_nothing() -> None:
     assert any("lies where the grid says" in text for text in joined.metadata["warnings"])
 
 
-def test_positions_are_taken_as_given_or_refined() -> None:
+def test_positions_are_taken_as_given_or_refined(mosaic: nx.SpectralStack) -> None:
     about = [(y + 2, x - 3) for y, x in PLACES]
     about[0] = (0.0, 0.0)
     found = nx.stitch(tiles(), positions=about).metadata["stitch"]
@@ -86,8 +90,8 @@ def test_positions_are_taken_as_given_or_refined() -> None:
     kept = nx.stitch(tiles(), positions=about, place="as given")
     np.testing.assert_allclose(kept.metadata["stitch"].position - kept.metadata["stitch"].position[0], about)
     assert any("disagree where both have values" in text for text in kept.metadata["warnings"])
-    again = nx.stitch(tiles(), positions=nx.stitch(tiles()), place="as given")
-    np.testing.assert_allclose(again.data, nx.stitch(tiles()).data, atol=1e-5)
+    again = nx.stitch(tiles(), positions=mosaic, place="as given")
+    np.testing.assert_allclose(again.data, mosaic.data, atol=1e-5)
 
 
 def test_a_pair_that_contradicts_the_others_is_left_out() -> None:

@@ -80,6 +80,7 @@ def _values_at(
     # Each is moved by half of the way, so that both are equally smooth.
     half = 0.5 * (offset - whole)
     half = np.where(np.abs(half) < _WHOLE / 2, 0.0, half)
+    gain = noise_gain(half)
     mine, other, noise = [], [], []
     for weights, n in pairs:
         images = [flat_image(first, m) for m, _ in weights]
@@ -88,7 +89,7 @@ def _values_at(
             mean += np.float32(w) * image
         there = flat_image(second, n)
         variance = sum(w**2 * variance_of(first, m, image) for (m, w), image in zip(weights, images, strict=True))
-        noise.append((variance * noise_gain(half), variance_of(second, n, there) * noise_gain(half)))
+        noise.append((variance * gain, variance_of(second, n, there) * gain))
         mine.append(moved_back(mean, half)[found[0]] if half.any() else mean[found[0]])
         other.append(moved_back(there, -half)[found[1]] if half.any() else there[found[1]])
     variances = np.mean(noise, axis=0)
