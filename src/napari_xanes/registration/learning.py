@@ -9,7 +9,14 @@ import numpy as np
 from napari_xanes._typing import Float64Array
 from napari_xanes.registration.fourier import Band, Coefficients
 from napari_xanes.registration.likelihood import Model, Moved, Posterior, Projection, log_likelihood, posterior
-from napari_xanes.registration.products import column_blocks, combined, energy, inner
+from napari_xanes.registration.products import (
+    column_blocks,
+    combined,
+    energy,
+    energy_by_ring,
+    inner,
+    inner_by_ring,
+)
 
 _MOST_SPECTRA = 4
 
@@ -28,10 +35,10 @@ def first_model(moved: Moved, noise: Float64Array, spectra: Float64Array | None)
     """
     band, pattern = moved.band, noise.mean() / noise
     square = float((pattern**2).sum())
-    most = np.array([energy(moved.data[:, ring]).sum() for ring in band.rings]) / band.in_ring / square
+    most = energy_by_ring(band, moved.data) / band.in_ring / square
     # Generous at first, so that what both could explain is not given to the sample.
     mean = combined(pattern[None] / square, moved.data)
-    generous = np.array([energy(mean[:, ring])[0] for ring in band.rings]) / band.in_ring
+    generous = energy_by_ring(band, mean) / band.in_ring
     known = None if spectra is None else np.linalg.qr(spectra / noise[:, None])[0]
     first = _leading_spectra(moved, pattern, 0 * mean[0]) if known is None else known
     start = Model(first, np.zeros((band.n_rings, 0, 0)), generous, pattern, most)
@@ -87,8 +94,7 @@ def _settled(moved: Moved, model: Model, learn_spectra: bool) -> tuple[Model, Pr
 
 def _power(band: Band, amounts: Coefficients) -> Float64Array:
     """Return the power (n_rings, R, R) of maps from noisy ones (R, K), whose noise has unit power."""
-    parts = [amounts[:, ring] for ring in band.rings]
-    values, vectors = np.linalg.eigh([inner(part, part) / part.shape[1] for part in parts])
+    values, vectors = np.linalg.eigh(inner_by_ring(band, amounts) / band.in_ring[:, None, None])
     result: Float64Array = (vectors * np.maximum(values - 1, 1e-6)[:, None]) @ np.swapaxes(vectors, 1, 2)
     return result
 
@@ -116,7 +122,7 @@ def with_powers(band: Band, seen: Projection, model: Model, found: Posterior) ->
     """Return the model with the powers that the posterior suggests."""
     in_ring = band.in_ring
     # MacKay's update: an unseen pattern vanishes within a few steps.
-    strength = np.array([energy(found.fixed[None, ring])[0] for ring in band.rings])
+    strength = energy_by_ring(band, found.fixed[None])
     told = in_ring - band.ring_sums(1 / found.fixed_inverse) / np.maximum(model.pattern_power, 1e-12)
     pattern_power = np.minimum(strength / np.maximum(told, 0.2 * in_ring), model.most)
     return replace(model, power=_power(band, seen.on_maps - seen.both * found.fixed), pattern_power=pattern_power)

@@ -16,7 +16,7 @@ import numpy as np
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.registration.fourier import Band, Coefficients, over_rows
-from napari_xanes.registration.products import combined, inner
+from napari_xanes.registration.products import combined, inner, products_by_ring
 
 _NO_POWER = 1e-12
 """Stands for a pattern that is not there."""
@@ -111,20 +111,12 @@ def posterior(band: Band, seen: Projection, model: Model) -> Posterior:
     # B = (power^-1 + 1)^-1, written so that a power of zero is allowed.
     spread = model.power @ np.linalg.inv(model.power + identity)
     energy = float((model.pattern**2).sum())
-    coupling = _times(band, spread, seen.both)
+    coupling = products_by_ring(band, spread, seen.both)
     free = energy - (seen.both.conj() * coupling).sum(axis=0).real.astype(np.float64)
     q = 1 / np.maximum(model.pattern_power, _NO_POWER)[band.ring] + np.maximum(free, _PRECISION * energy)
     fixed = ((seen.on_pattern - (coupling.conj() * seen.on_maps).sum(axis=0)) / q).astype(np.complex64)
-    maps = _times(band, spread, seen.on_maps - seen.both * fixed)
+    maps = products_by_ring(band, spread, seen.on_maps - seen.both * fixed)
     return Posterior(maps, fixed, q, coupling, spread)
-
-
-def _times(band: Band, matrices: Float64Array, values: Coefficients) -> Coefficients:
-    """Return the products (R, K) of the matrix of each ring, (n_rings, R, R), and the vectors (R, K) in it."""
-    result = np.empty_like(values)
-    for matrix, ring in zip(matrices, band.rings, strict=True):
-        result[:, ring] = combined(matrix, values[:, ring])
-    return result
 
 
 def gradient(moved: Moved, model: Model, found: Posterior) -> Float64Array:

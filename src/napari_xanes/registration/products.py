@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.blocks import on_threads, single_threaded_blas
-from napari_xanes.registration.fourier import Coefficients
+from napari_xanes.registration.fourier import Band, Coefficients
 
 _COLUMNS = 8192
 """Coefficients of a block: those of 100 frames are a few megabytes."""
@@ -90,3 +90,31 @@ def energy(rows: NDArray[Any]) -> Float64Array:
     """Return the sum of squares (E,) of each row (E, K)."""
     real = as_real(rows)
     return np.array([np.dot(row, row) for row in real], dtype=np.float64)
+
+
+def products_by_ring(band: Band, matrices: Float64Array, rows: Coefficients) -> Coefficients:
+    """Return the products (R, K) of the matrix of each ring, (n_rings, R, R), and the vectors (R, K) in it."""
+    real = as_real(rows)
+    result = np.empty_like(real)
+    for matrix, ring in zip(matrices.astype(np.float32), band.rings, strict=True):
+        some = slice(2 * ring.start, 2 * ring.stop)
+        np.matmul(matrix, real[:, some], out=result[:, some])
+    products: Coefficients = result.view(np.complex64)
+    return products
+
+
+def inner_by_ring(band: Band, rows: NDArray[Any]) -> Float64Array:
+    """Return the real parts (n_rings, R, R) of the inner products of rows (R, K) with each other, of each ring."""
+    real = as_real(rows)
+    result = np.empty((band.n_rings, len(real), len(real)), np.float32)
+    for product, ring in zip(result, band.rings, strict=True):
+        part = real[:, 2 * ring.start : 2 * ring.stop]
+        np.matmul(part, part.T, out=product)
+    return result.astype(np.float64)
+
+
+def energy_by_ring(band: Band, rows: NDArray[Any]) -> Float64Array:
+    """Return the sum of squares (n_rings,) of all rows (E, K) in each ring."""
+    real = as_real(rows)
+    squares = np.einsum("ek,ek->k", real, real).reshape(-1, 2).sum(axis=1, dtype=np.float64)
+    return np.asarray(band.ring_sums(squares))
