@@ -10,13 +10,12 @@ likelihood. The Hessian gives their covariance.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
 
 import numpy as np
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.registration.fourier import Band, Coefficients, over_rows
-from napari_xanes.registration.products import combined, inner, products_by_ring
+from napari_xanes.registration.products import combined, inner, inner_by_ring, products_by_ring
 
 _NO_POWER = 1e-12
 """Stands for a pattern that is not there."""
@@ -134,18 +133,19 @@ def gradient(moved: Moved, model: Model, found: Posterior) -> Float64Array:
 
 def hessian(moved: Moved, model: Model, found: Posterior) -> Float64Array:
     """Return half the curvature (P E, P E) of the log-likelihood: all dy, then all dx."""
-    spectra, count, band = model.spectra, len(model.spectra), moved.band
-    waves = band.waves
-    result = np.zeros((len(waves), count, len(waves), count))
-    for ring, spread in zip(band.rings, found.spread, strict=True):
-        slopes = np.concatenate([wave * found.maps[:, ring] for wave in waves[:, ring]])
-        sums = inner(slopes, slopes).reshape(len(waves), spectra.shape[1], len(waves), -1)
-        free = np.eye(count) - spectra @ spread @ spectra.T
-        for a, b in combinations_with_replacement(range(len(waves)), 2):
-            result[a, :, b] += spectra @ sums[a, :, b] @ spectra.T * free
-    for a, b in combinations_with_replacement(range(len(waves)), 2):
-        result[b, :, a] = result[a, :, b].T
-    return result.reshape(len(waves) * count, -1) - _of_the_pattern(moved, model, found)
+    spectra, waves = model.spectra, moved.band.waves
+    (count, n), axes = spectra.shape, len(waves)
+    slopes = np.concatenate([wave * found.maps for wave in waves])
+    sums = inner_by_ring(moved.band, slopes).astype(np.float64).reshape(-1, axes, n, axes, n)
+    # (S A S^T) * (S B S^T), element by element, is the same of products of two spectra, with A and B; so rings are
+    # summed before they become matrices of all frames.
+    pairs = (spectra[:, :, None] * spectra[:, None]).reshape(count, n * n)
+    told = np.einsum("kaibj,kuv->abiujv", sums, found.spread).reshape(axes, axes, n * n, n * n)
+    alone = np.einsum("ei,aibj,ej->abe", spectra, sums.sum(axis=0), spectra)
+    result: Float64Array = -pairs @ told @ pairs.T
+    result[:, :, np.arange(count), np.arange(count)] += alone
+    result = result.swapaxes(1, 2).reshape(axes * count, -1)
+    return result - _of_the_pattern(moved, model, found)
 
 
 def _of_the_pattern(moved: Moved, model: Model, found: Posterior) -> Float64Array:

@@ -22,10 +22,10 @@ BASES: dict[str, Float64Array] = {
 }
 """What is added to the unit matrix, (A, 2, 2), each with a factor of its own in each frame."""
 
-_MOST = 150_000
+_MOST, _MOST_AT_A_GLANCE = 150_000, 15_000
 """Most coefficients of a frame."""
 
-_PASSES, _STEPS = 8, 12
+_PASSES, _STEPS, _STEPS_AT_A_GLANCE = 8, 12, 5
 _SAME_PLACE = 0.01
 """Pixels at the corners by which a matrix may be off when tiles are resampled with it."""
 
@@ -85,7 +85,7 @@ def linear(
     spectra: Float64Array | None = None,
     box: Box | None = None,
     progress: Progress | None = None,
-    most_passes: int = _PASSES,
+    glance: bool = False,
 ) -> Linear:
     """Find the matrices and the shifts of all frames together, from shifts to begin with.
 
@@ -107,8 +107,8 @@ def linear(
         Part of the image to look at.
     progress : callable, optional
         Called with the fraction done.
-    most_passes : int
-        Passes after which the search ends in any case.
+    glance : bool
+        Look once, at fewer coefficients: this tells whether frames are stretched, and not quite by how much.
 
     Raises
     ------
@@ -120,7 +120,8 @@ def linear(
     parameters = np.concatenate([start.shifts, np.zeros((len(energy), len(basis)))], axis=1)
     scale = np.clip(np.nan_to_num(start.residual, nan=1.0), 0.5, 10.0)
     steps: list[Float64Array] = []
-    for i in range(most_passes):
+    passes, most, most_steps = (1, _MOST_AT_A_GLANCE, _STEPS_AT_A_GLANCE) if glance else (_PASSES, _MOST, _STEPS)
+    for i in range(passes):
         result = _pass(
             frames,
             energy,
@@ -129,16 +130,18 @@ def linear(
             parameters,
             found,
             scale,
-            first=i == 0,
+            most=most,
+            steps=most_steps,
+            search=i == 0 and not glance,
             spectra=spectra,
             box=box,
-            progress=part(progress, i / most_passes, (i + 1) / most_passes),
+            progress=part(progress, i / passes, (i + 1) / passes),
         )
         steps.append(result.parameters - parameters)
         parameters, scale = result.parameters, result.scale
         if i and np.abs(steps[-1]).max() < _SAME_PLACE:
             break
-        if i % 2 and i + 1 < most_passes:
+        if i % 2 and i + 1 < passes:
             parameters = parameters + _to_come(steps)
     return _told(energy, basis / corner, result, start)
 
@@ -168,7 +171,9 @@ def _pass(
     found: BoolArray,
     scale: Float64Array,
     *,
-    first: bool,
+    most: int,
+    steps: int,
+    search: bool,
     spectra: Float64Array | None,
     box: Box | None,
     progress: Progress | None,
@@ -177,7 +182,7 @@ def _pass(
     count, center = len(parameters), (np.array(shape) - 1) / 2
     matrices = matrices_of(parameters, basis)
     tiles = Tiles.over(*_common_area(shape, parameters[found, :2], matrices[found], box))
-    one = band_of(tiles.shape, LOWEST, HIGHEST).thinned(_MOST // len(tiles.corners))
+    one = band_of(tiles.shape, LOWEST, HIGHEST).thinned(most // len(tiles.corners))
     data, noise = tile_coefficients(frames(), count, tiles, one, parameters[:, :2], matrices, progress)
     data, noise = data[found], noise[found]
     of_frame = np.sqrt((noise**2).mean(axis=1))
@@ -194,11 +199,11 @@ def _pass(
     band = TiledBand.of(one, pulls)
     # As if content had only been moved, to where the frame has it: then a pattern of the detector is in one place.
     data *= band.phases(current).conj()
-    if first:
+    if search:
         current = _grown(band, data, of_frame, energy[found], basis, current, known)
     drift = Drift(np.flatnonzero(found).astype(np.float64), np.full(current.shape[1], 0.3**2), energy[found])
     model = first_model(Moved.by(band, data, current), of_frame, known)
-    settled = fit(band, data, current, model, drift, tiles.share(), steps=_STEPS)
+    settled = fit(band, data, current, model, drift, tiles.share(), steps=steps)
     numbers, good = np.arange(count), np.flatnonzero(found)
     after = np.stack([np.interp(numbers, good, column) for column in settled.shifts.T], axis=1)
     scale = scale.copy()

@@ -48,7 +48,7 @@ def stretch_of(
     if len(energy) < 2:
         return []
     try:
-        found = linear(frames, energy, shape, "affine", start, box=box, most_passes=2)
+        found = linear(frames, energy, shape, "affine", start, box=box, glance=True)
     except ValueError:
         return []
     parts = _parts(found, float(np.hypot(*shape)) / 2)
@@ -57,7 +57,7 @@ def stretch_of(
         return []
     model = "translation + magnification" if name == "are magnified" else "affine"
     return [
-        f"{DIFFERENT}: frames {name}, by up to {pixels:.2g} pixels at the corners, which "
+        f"{DIFFERENT}: frames {name}, by {pixels:.2g} pixels or more at the corners, which "
         f"shifts alone leave there; try model={model!r}"
     ]
 
