@@ -18,6 +18,7 @@ from napari_xanes import MapSet, Recipe, SpectralStack, Spectrum, Step
 from napari_xanes.history import to_plain
 from napari_xanes.maps.fitting.error_model import ErrorModel
 from napari_xanes.parameters import Parameter
+from napari_xanes.region_labels import LabelImage
 from napari_xanes.registry import Method
 
 Check = Callable[[Method[Any], SpectralStack, Mapping[str, Any]], None]
@@ -210,6 +211,7 @@ def values_to_try(parameter: Parameter) -> list[Any]:
         "reference": spectra,
         "i0": ["auto", "flat", "empty", *spectra, *regions],
         "region": regions,
+        "regions": [LabelImage(2 * mask), [(0, 2, 1, 3), mask], [np.stack([mask, ~mask])]],
         "error_model": [ErrorModel(grid, np.linspace(0.5, 1.5, 21), freedom=np.inf, warnings=["'µ': off"])],
         "shifts": [
             nx.Alignment([[0.1, -2.0], [1e-6, 0.0]]),

@@ -30,7 +30,7 @@ class Param(annotated_types.GroupedMetadata):
         Increment of the field in a form.
     kind : str, optional
         Kind of a value that is not a number, text or choice, so that a form offers the right field: "references",
-        "calibration" (references with valences), "reference", "i0", "region", "library", or "shifts".
+        "calibration" (references with valences), "reference", "i0", "region", "regions", "library", or "shifts".
     label : str, optional
         Label in a form; by default the name with spaces.
     auto : str, optional

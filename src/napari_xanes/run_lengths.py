@@ -1,4 +1,4 @@
-"""Masks as run lengths: short texts for brushed regions, and no image without bound for a short text."""
+"""Masks and labels as run lengths: short texts for brushed regions, and no image without bound for a short text."""
 
 from __future__ import annotations
 
@@ -52,3 +52,34 @@ def mask_from_plain(plain: Mapping[str, Any]) -> np.ndarray:
         raise ValueError(f"the mask's runs cover {sum(runs)} pixels, its shape {' x '.join(map(str, shape))}")
     values = np.arange(len(runs)) % 2 == 1
     return np.repeat(values, runs).reshape(shape)
+
+
+def labels_to_plain(labels: np.ndarray) -> dict[str, Any]:
+    """Return an image or volume of whole numbers as run lengths, with the number of each run.
+
+    Examples
+    --------
+    >>> labels_to_plain(np.array([[0, 2, 2]]))
+    {'shape': [1, 3], 'labels': [0, 2], 'runs': [1, 2]}
+    """
+    flat = np.asarray(labels).ravel()
+    starts = np.append(0, np.flatnonzero(np.diff(flat)) + 1)
+    runs = np.diff(np.append(starts, flat.size))
+    return {"shape": list(labels.shape), "labels": flat[starts].tolist(), "runs": runs.tolist()}
+
+
+def labels_from_plain(plain: Mapping[str, Any]) -> np.ndarray:
+    """Return the image or volume of whole numbers that `labels_to_plain` wrote, int64.
+
+    Raises
+    ------
+    ValueError
+        As `mask_from_plain`, or if there is not one label per run.
+    """
+    labels, runs = plain["labels"], plain["runs"]
+    if not isinstance(labels, list | tuple) or not all(type(n) is int and 0 <= n < 2**31 for n in labels):
+        raise ValueError(f"labels are whole numbers from 0 to 2147483647, not {str(labels)[:60]}")
+    mask = mask_from_plain(plain)
+    if len(labels) != len(runs):
+        raise ValueError(f"{len(labels)} labels for {len(runs)} runs of pixels: one per run is needed")
+    return np.repeat(np.array(labels, dtype=np.int64), runs).reshape(mask.shape)

@@ -163,6 +163,28 @@ def test_a_region_layer_can_be_chosen(viewer: Any, add_stack: Any, qtbot: Any) -
     assert form.values()["i0"] is spectrum
 
 
+def test_labels_and_shapes_give_regions_one_by_one(viewer: Any, add_stack: Any, qtbot: Any) -> None:
+    add_stack()
+    labels = np.zeros((24, 32), int)
+    labels[2:5, 3:9], labels[10:12, 3:9] = 2, 5
+    viewer.add_labels(labels, name="grains", scale=(0.05, 0.05))
+    boxes = [np.array([[2, 3], [2, 8], [4, 8], [4, 3]]), np.array([[10, 3], [10, 8], [11, 8], [11, 3]])]
+    viewer.add_shapes(boxes, shape_type="rectangle", name="drawn", scale=(0.05, 0.05))
+    stacks = LayerBox(viewer)
+    qtbot.addWidget(stacks)
+    form = Form(OPERATIONS["normalize_edge"], viewer_fields(viewer, stacks))
+    qtbot.addWidget(form)
+    box = form.field("regions").widget
+    assert box.currentText() == "automatic: one for all"
+    box.setCurrentText("region: grains")
+    np.testing.assert_array_equal(form.values()["regions"].labels, labels)
+    box.setCurrentText("region: drawn")
+    first, second = form.values()["regions"]
+    assert first[2:5, 3:9].mean() > 0.5
+    assert second[10:12, 3:9].mean() > 0.5
+    assert not (first & second).any()
+
+
 @pytest.mark.parametrize(
     ("step", "name", "first"),
     [("crop", "region", "whole image"), ("repair", "pixels", "automatic: dead, stuck, flickering")],

@@ -6,6 +6,7 @@ from napari_xanes.edge.lines import EdgeLines, Lines
 from napari_xanes.edge.notices import notices_of
 from napari_xanes.edge.one_spectrum import Normalized, normalize_mu, normalize_spectrum
 from napari_xanes.edge.position import find_e0, three_point_slope
+from napari_xanes.edge.position_error import error_of_e0
 from napari_xanes.edge.ranges import Range, default_ranges
 from napari_xanes.edge.stacks import fit_edge, raise_if_frame_empty, require_absorption, with_distinct_energies
 
@@ -17,6 +18,7 @@ __all__ = [
     "Normalized",
     "Range",
     "default_ranges",
+    "error_of_e0",
     "find_e0",
     "fit_edge",
     "normalize_mu",

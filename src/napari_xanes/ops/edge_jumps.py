@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes import blocks
-from napari_xanes._typing import Block, Float32Array, Float64Array
+from napari_xanes._typing import Block, Float32Array, Float64Array, IndexArray
 from napari_xanes.edge import EdgeLines, Lines, notices_of
 from napari_xanes.edge.robust import measure_robust
 from napari_xanes.edge.shared_slopes import SharedLines, SharedSlopes, SlopeStatistics, words
@@ -72,16 +72,21 @@ class EdgeJumps:
     """The edge jumps of block after block, (P,), and the mean spectrum of pixels that have one."""
 
     def __init__(self, fit: LineFit, min_jump: float, n_pixels: int) -> None:
-        self._fit, self._edge, self._min_jump = fit, fit.edge, min_jump
+        self.fit, self._min_jump = fit, min_jump
         self.jump, self.sigma = (np.full(n_pixels, np.nan, dtype=np.float32) for _ in range(2))
         self.mask = np.zeros(n_pixels, dtype=bool)
         self._sums: list[tuple[Float64Array, int]] = []
 
-    def measure(self, block: Block, pixels: slice) -> Lines:
+    @property
+    def edge(self) -> EdgeLines:
+        """E0 and the ranges."""
+        return self.fit.edge
+
+    def measure(self, block: Block, pixels: slice | IndexArray) -> Lines:
         """Measure the lines of a block (E, P); the jump is NaN where it is too small or a value is missing."""
         with np.errstate(invalid="ignore", over="ignore"):
-            lines = self._fit.measure(block)
-            mask = self._edge.is_complete(block, lines) & (lines.jump > self._min_jump)
+            lines = self.fit.measure(block)
+            mask = self.edge.is_complete(block, lines) & (lines.jump > self._min_jump)
         jump = np.where(mask, lines.jump, np.nan)
         self.mask[pixels], self.jump[pixels], self.sigma[pixels] = mask, jump, lines.sigma
         some = np.flatnonzero(mask)
@@ -89,28 +94,29 @@ class EdgeJumps:
         self._sums.append((block[:, some].sum(axis=1, dtype=np.float64), some.size))
         return lines._replace(jump=jump)
 
-    def metadata(self, stack: SpectralStack, element: str | None, edge: str | None) -> dict[str, Any]:
-        """Return the map of the jump, the kinds of line, and the warnings."""
-        shape = stack.shape[1:]
-        jump, sigma, mask = self.jump.reshape(shape), self.sigma.reshape(shape), self.mask.reshape(shape)
+    def report(self, element: str | None, edge: str | None) -> tuple[dict[str, Any], list[str]]:
+        """Return the kinds of line with what they share, and the warnings."""
         count = sum(n for _, n in self._sums)
         notices = []
         if count:
             mean = np.sum([total for total, _ in self._sums], axis=0) / count
-            notices = notices_of(self._edge, mean, element, edge)
-        told: dict[str, Any] = {"robust": True} if self._fit.robust else {}
-        if self._fit.shared is not None:
-            told["slopes"], warnings = words(self._fit.shared, self.jump[self.mask].astype(np.float64))
+            notices = notices_of(self.edge, mean, element, edge)
+        told: dict[str, Any] = {"robust": True} if self.fit.robust else {}
+        if self.fit.shared is not None:
+            told["slopes"], warnings = words(self.fit.shared, self.jump[self.mask].astype(np.float64))
             notices += warnings
+        lines = self.edge.lines
+        of_errors = {"line_error": self.edge.model_error, "shared_noise": self.edge.shared_noise}
+        return {"pre": lines.pre, "post": lines.post, **of_errors, **told}, notices
+
+    def metadata(self, stack: SpectralStack, element: str | None, edge: str | None) -> dict[str, Any]:
+        """Return the map of the jump, the kinds of line, and the warnings."""
+        shape = stack.shape[1:]
+        jump, sigma, mask = self.jump.reshape(shape), self.sigma.reshape(shape), self.mask.reshape(shape)
+        told, notices = self.report(element, edge)
         return {
             "edge_jump": ParameterMap(jump, stack.unit, sigma, mask),
-            "edge_lines": {
-                "pre": self._edge.lines.pre,
-                "post": self._edge.lines.post,
-                "line_error": self._edge.model_error,
-                "shared_noise": self._edge.shared_noise,
-                **told,
-            },
+            "edge_lines": told,
             "warnings": [*stack.metadata.get("warnings", ()), *notices],
         }
 

@@ -2,101 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from napari_xanes.edge import EdgeLines, Range, fit_edge, raise_if_frame_empty, require_absorption
-from napari_xanes.edge.cross_sections import tabulated_step
+from napari_xanes.edge import Range, raise_if_frame_empty, require_absorption, tabulated_e0
 from napari_xanes.edge.elements import absorber as edge_at
 from napari_xanes.edge.elements import named_absorber
-from napari_xanes.edge.forms import AUTOMATIC, PostForm, PreForm
-from napari_xanes.edge.shared_slopes import SharedLines
+from napari_xanes.edge.forms import PostForm, PreForm
 from napari_xanes.noise import AmountNoise
-from napari_xanes.ops.edge_jumps import (
-    EdgeJumps,
-    LineFit,
-    gain,
-    given_slopes,
-    normalize_lazily,
-    normalize_now,
-    slopes_of,
+from napari_xanes.ops.edge_choices import Learned, Slopes, check_choices, check_regions, learn_edge, line_fit
+from napari_xanes.ops.edge_jumps import EdgeJumps, normalize_lazily, normalize_now
+from napari_xanes.ops.edge_regions import (
+    RegionEdge,
+    RegionJumps,
+    normalize_regions_lazily,
+    normalize_regions_now,
+    own_edge,
+    region_edges_of,
+    samples_of,
 )
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
+from napari_xanes.region_labels import LabelImage, Regions, as_labels
 from napari_xanes.registry import estimated, method
 from napari_xanes.stack import SpectralStack
-
-Slopes = Literal["per pixel", "shared"]
 
 
 def _fit(
     stack: SpectralStack,
     *,
     e0: float | None,
-    pre: Range | None,
-    post: Range | None,
-    min_jump: float | None,
     left_out: list[float] | None,
-    line_error: float | None,
-    shared_noise: float | None,
     method: str,
     absorber: str | None,
     pre_form: PreForm,
     post_form: PostForm,
-    robust: bool,
     slopes: Slopes,
     shared_slopes: list[float] | None,
+    regions: LabelImage | list[Any] | None,
+    region_edges: list[float] | None,
+    flatten: bool,
     progress: Progress | None = None,
-    **_: Any,
+    **options: Any,
 ) -> Mapping[str, Any]:
     """Estimate E0, the ranges, their error, the smallest jump and the spoiled frames where they are not given."""
     require_absorption(stack, "normalize_edge", normalized=False)
+    check_choices(method, (pre_form, post_form), slopes, shared_slopes)
+    check_regions(e0, regions, region_edges)
     mback, forms = method == "mback", (pre_form, post_form)
-    if mback and forms != AUTOMATIC:
-        raise ValueError(
-            f"pre_form = {pre_form!r} and post_form = {post_form!r} are forms of lines, but method = 'mback' matches "
-            "tabulated cross sections: leave both automatic"
-        )
-    if slopes == "shared" and (mback or forms != AUTOMATIC):
-        raise ValueError(
-            f"slopes = 'shared' are those of lines, which method = {method!r}, pre_form = {pre_form!r} and post_form = "
-            f"{post_form!r} do not have: choose lines and automatic forms, or slopes = 'per pixel'"
-        )
-    if shared_slopes and slopes != "shared":
-        raise ValueError(f"shared_slopes = {shared_slopes} are for slopes = 'shared', not {slopes!r}: leave them out")
-    edge, least_jump = fit_edge(
-        stack,
-        e0,
-        pre,
-        post,
-        min_jump,
-        left_out=left_out,
-        absorber=absorber,
-        mback=mback,
-        forms=forms,
-        progress=part(progress, 0.0, 0.5 if slopes == "shared" else 1.0),
+    learn: Callable[..., Learned] = partial(
+        learn_edge, absorber=absorber, mback=mback, forms=forms, slopes=slopes, shared_slopes=shared_slopes, **options
     )
-    if slopes == "shared":
-        found = (
-            list(given_slopes(shared_slopes))
-            if shared_slopes
-            else list(slopes_of(stack, edge, robust=robust, progress=part(progress, 0.5, 1.0)))
-        )
-        least_jump = least_jump * gain(edge, found) if min_jump is None else least_jump
-    named = {"absorber": " ".join(edge_at(edge.e0, *named_absorber(absorber, stack.metadata)))} if mback else {}
-    return {
-        **named,
+    labels = None if regions is None else as_labels(regions, stack.shape[1:])
+    share = 1.0 if labels is None else 0.5
+    edge, least_jump, found = learn(stack, e0=e0, left_out=left_out, progress=part(progress, 0.0, share))
+    state: dict[str, Any] = {
         "e0": edge.e0,
         "pre": edge.pre,
         "post": edge.post,
         "min_jump": least_jump,
         "left_out": list(edge.left_out),
-        "line_error": edge.model_error if line_error is None else line_error,
-        "shared_noise": edge.shared_noise if shared_noise is None else shared_noise,
+        "line_error": edge.model_error,
+        "shared_noise": edge.shared_noise,
         **({"shared_slopes": found} if slopes == "shared" else {}),
     }
+    element, shell = named_absorber(absorber, stack.metadata)
+    if mback:
+        state["absorber"] = " ".join(edge_at(edge.e0, element, shell))
+    if labels is not None:
+        whole = RegionEdge.of(edge, least_jump, found, own=False, error=0.0)
+        own = partial(learn, e0=None, left_out=edge.left_out)
+        samples = samples_of(stack, labels, part(progress, share, 1.0))
+        edges = [own_edge(sample, own, whole, tabulated_e0(element, shell)) for sample in samples]
+        state["region_edges"] = region_edges or [number for each in edges for number in each.numbers()]
+    return state
 
 
 @method(looks_at="pixel", fit=_fit)
@@ -114,11 +96,13 @@ def normalize_edge(
     method: Literal["lines", "mback"] = "lines",
     absorber: Annotated[str | None, Param(auto="from metadata")] = None,
     flatten: bool = False,
+    regions: Annotated[Regions, Param(kind="regions", label="regions of own E0", auto="one for all")] = None,
     min_jump: Annotated[float | None, Param(ge=0, label="smallest jump", auto="4 sigma")] = None,
     left_out: Annotated[list[float] | None, Param(unit="eV", label="frames left out", auto="spoiled frames")] = None,
     line_error: Annotated[float | None, Param(ge=0, label="error of the lines", auto="by the ranges")] = None,
     shared_noise: Annotated[float | None, Param(ge=0, label="noise shared by pixels", auto="measured")] = None,
     shared_slopes: Annotated[list[float] | None, Param(label="shared slopes", auto="from all pixels")] = None,
+    region_edges: Annotated[list[float] | None, Param(label="edges of regions", auto="from the regions")] = None,
     progress: Progress | None = None,
 ) -> SpectralStack:
     """Normalized absorption, (mu - pre-edge line) / edge jump, pixel by pixel.
@@ -153,6 +137,10 @@ def normalize_edge(
         tabulated K or L3 edge that E0 fits.
     flatten : bool
         Remove the slope of the post-edge line above E0, as Athena does.
+    regions : array of int, list of masks or boxes, optional
+        Regions that get E0, ranges, errors, smallest jump and shared slopes of their own: a label image of shape
+        (Y, X) or (Z, Y, X), or a list of masks and boxes (y0, y1, x0, x1) that do not overlap. The rest of the image is
+        one more region (label 0). Regions of fewer than 8 pixels or without a clear edge take those of the stack.
     min_jump : float, optional
         Pixels with a smaller edge jump become NaN: divided by a jump of about zero, they would be noise. In the unit
         of the stack; by default four times the standard error that noise makes.
@@ -169,20 +157,25 @@ def normalize_edge(
     shared_slopes : list of float, optional
         Slope of the pre-edge line per eV that does not grow with the jump, slope per jump, difference of the post-edge
         slope from it per jump, and how much pixels differ. By default from all pixels.
+    region_edges : list of float, optional
+        Ten numbers for each region with pixels, in order of the labels, the rest of the image (0) first: 1 if the edge
+        is its own or 0 if it is that of the stack; E0 and its standard error; from where to where both ranges reach
+        from E0; smallest jump, `line_error` and `shared_noise`; with shared slopes also these four. By default from
+        up to 16384 pixels of each region.
 
     Returns
     -------
     SpectralStack
         float32, quantity "normalized". ``metadata["edge_jump"]`` is a ParameterMap of the jump with its standard error
         (from the residuals of the pre-edge line, `shared_noise` and `line_error`) and the mask of the pixels that were
-        normalized; ``metadata["edge_lines"]`` says which lines were fitted and how, ``metadata["warnings"]`` what a
-        user should know.
+        normalized; ``metadata["edge_lines"]`` says which lines were fitted and how (``["regions"]``: in each region,
+        with E0 and its error), ``metadata["warnings"]`` what a user should know.
 
     Raises
     ------
     ValueError
         If the stack does not hold absorption, is normalized already, has no edge in range, or has no pixel with a jump
-        above `min_jump`.
+        above `min_jump`; if regions overlap, do not fit the image, or are given together with `e0`.
 
     Examples
     --------
@@ -197,21 +190,33 @@ def normalize_edge(
     pre = estimated("pre", pre)
     post = estimated("post", post)
     named = named_absorber(absorber, stack.metadata)
-    step = tabulated_step(stack.energy, e0, *edge_at(e0, *named)) if method == "mback" else None
-    forms = pre_form, post_form
-    left = tuple(left_out or ())
-    edge = EdgeLines(stack.energy, e0, pre, post, line_error or 0.0, left, step, shared_noise or 0.0, forms)
-    shared = None
-    if slopes == "shared":
-        shared = SharedLines(edge, given_slopes(estimated("shared_slopes", shared_slopes)))
-    result = EdgeJumps(LineFit(edge, shared, robust), float(min_jump or 0.0), int(np.prod(stack.shape[1:])))
-    if stack.is_lazy:
-        data = normalize_lazily(stack, edge, result.measure, flatten=flatten, progress=progress)
+    shared = estimated("shared_slopes", shared_slopes) if slopes == "shared" else None
+    fit_of = partial(
+        line_fit,
+        stack.energy,
+        left_out=left_out,
+        named=named,
+        mback=method == "mback",
+        forms=(pre_form, post_form),
+        robust=robust,
+    )
+    fit = fit_of(e0, pre, post, line_error or 0.0, shared_noise or 0.0, shared)
+    jumps = EdgeJumps(fit, float(min_jump or 0.0), int(np.prod(stack.shape[1:])) if regions is None else 0)
+    if regions is None:
+        normalize = normalize_lazily if stack.is_lazy else normalize_now
+        data = normalize(stack, jumps.edge, jumps.measure, flatten=flatten, progress=progress)
+        mask, told = jumps.mask, jumps.metadata(stack, *named)
     else:
-        data = normalize_now(stack, edge, result.measure, flatten=flatten, progress=progress)
-    if not result.mask.any():
+        labels = as_labels(regions, stack.shape[1:])
+        numbers = estimated("region_edges", region_edges)
+        edges = region_edges_of(numbers, np.unique(labels).size, len(shared or ()))
+        parts = RegionJumps(labels, edges, lambda edge, count: edge.jumps(fit_of, count))
+        normalize_parts = normalize_regions_lazily if stack.is_lazy else normalize_regions_now
+        data = normalize_parts(stack, parts, flatten=flatten, progress=progress)
+        mask, told = parts.gathered("mask"), parts.metadata(stack, *named)
+        told["edge_lines"] = {**jumps.report(*named)[0], **told["edge_lines"]}
+    if not mask.any():
         raise_if_frame_empty(stack)
-    told = result.metadata(stack, *named)
     if isinstance(stack.noise, AmountNoise):
         told["noise"] = stack.noise.divided_by(told["edge_jump"].data)
     return stack.with_data(data, quantity="normalized", metadata=told)

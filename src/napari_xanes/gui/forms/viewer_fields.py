@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +16,14 @@ from napari_xanes.gui.forms.layer_box import LayerBox
 from napari_xanes.gui.forms.on_request import OnRequest
 from napari_xanes.gui.library_names import SMALL, suggest_library
 from napari_xanes.gui.pixels.areas import is_region
-from napari_xanes.gui.pixels.masks import mask_of
+from napari_xanes.gui.pixels.masks import mask_of, regions_in
 from napari_xanes.gui.references.reference_list import ReferenceList
 from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.parameters import Parameter
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
 
@@ -79,6 +80,11 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
         box = SourceBox(viewer, stacks, {f"automatic: {source}" if source else "whole image": None}, files=False)
         return Field(box, box.value, box.choose_value, box.layer_changed)
 
+    def regions(parameter: Parameter) -> Field:
+        fixed = {f"automatic: {parameter.spec.auto}" if parameter.spec.auto else "none": None}
+        box = SourceBox(viewer, stacks, fixed, files=False, take=regions_in)
+        return Field(box, box.value, box.choose_value, box.layer_changed)
+
     def reference(parameter: Parameter) -> Field:
         box = SourceBox(viewer, stacks, {"none": None}, regions=False)
         return Field(box, box.value, box.choose_value, box.layer_changed)
@@ -103,6 +109,7 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
         "reference": reference,
         "i0": incident,
         "region": region,
+        "regions": regions,
         "library": library,
         "shifts": shifts,
         "error_model": error_model,
@@ -126,6 +133,8 @@ class SourceBox(LayerBox):
         Text and value of each fixed choice.
     regions, files : bool
         Whether to offer region layers and files.
+    take : callable
+        Makes the value from a region layer and the layer of the stack; by default one mask.
     """
 
     _FILE = "file…"
@@ -138,8 +147,10 @@ class SourceBox(LayerBox):
         *,
         regions: bool = True,
         files: bool = True,
+        take: Callable[[Layer, Layer], Any] = mask_of,
     ) -> None:
         self._fixed, self._stacks, self._regions, self._files = dict(fixed), stacks, regions, files
+        self._take = take
         self._extra_values: dict[str, Any] = {}
         super().__init__(viewer, is_region)
         self.activated.connect(self._on_activated)
@@ -177,7 +188,7 @@ class SourceBox(LayerBox):
         region, stack = self.currentData(), self._stacks.layer()
         if region is None or stack is None:
             raise ValueError(f"can't use {text!r} without a stack and a region layer; choose both")
-        return mask_of(region, stack)
+        return self._take(region, stack)
 
     def choose_value(self, value: Any) -> None:
         """Choose a value; add it to the list if it is missing."""

@@ -9,6 +9,7 @@ from napari.layers import Shapes
 from numpy.typing import NDArray
 
 from napari_xanes.gui.pixels.areas import image_labels, regions_of
+from napari_xanes.region_labels import LabelImage
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -39,3 +40,17 @@ def mask_of(region: Layer, image: Layer) -> NDArray[np.bool_]:
     if not mask.any():
         raise ValueError(f"layer {region.name!r} marks no pixel of {image.name!r}; brush or draw it over the image")
     return mask
+
+
+def regions_in(region: Layer, image: Layer) -> LabelImage | list[NDArray[np.bool_]]:
+    """Return the regions of a Labels or Shapes layer one by one: the labels as they are, each shape as a mask.
+
+    Raises
+    ------
+    ValueError
+        As `mask_of`.
+    """
+    mask_of(region, image)
+    if isinstance(region, Shapes):
+        return list(regions_of(region, image).values())
+    return LabelImage(image_labels(region, image))
