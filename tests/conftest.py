@@ -7,6 +7,7 @@ import signal
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from tests.drifting import drifting
@@ -27,6 +28,9 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # so does a job under nohup
+    # No test asserts a time.
+    hypothesis.settings.register_profile("without deadline", deadline=None)
+    hypothesis.settings.load_profile("without deadline")
     settings = tempfile.TemporaryDirectory(prefix="napari-xanes-", ignore_cleanup_errors=True)
     config.add_cleanup(settings.cleanup)
     os.environ["NAPARI_CONFIG"] = str(Path(settings.name) / "settings.yaml")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import napari_xanes as nx
@@ -21,7 +21,6 @@ def lies(found: nx.Alignment, place: np.ndarray) -> np.ndarray:
     return found.center + found.shifts + np.einsum("eij,j->ei", found.matrices, place - found.center)
 
 
-@settings(deadline=None)
 @given(st.integers(-35, 15), st.integers(1, 3), st.integers(0, 20))
 def test_a_place_lies_at_the_same_place_after_a_crop(y0: int, step: int, x0: int) -> None:
     """Also if every n-th pixel is taken only, and if the crop is counted from the end."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_xanes import Recipe
@@ -20,7 +20,6 @@ def mask_of(n_rows: int, n_columns: int, content: bytes) -> np.ndarray:
     return bits.astype(bool).reshape(n_rows, n_columns)
 
 
-@settings(deadline=None)
 @given(st.builds(mask_of, st.integers(1, 12), st.integers(1, 12), st.binary(min_size=18, max_size=18)))
 def test_masks_are_stored_as_run_lengths(mask: np.ndarray) -> None:
     assert np.array_equal(mask_from_plain(mask_to_plain(mask)), mask)
@@ -52,7 +51,6 @@ def test_a_mask_is_made_only_of_runs_that_fill_a_possible_image(plain: dict) -> 
         mask_from_plain(plain)
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(texts.filter(bool), numbers | st.lists(numbers, max_size=5), max_size=5),
     st.none() | st.dictionaries(texts, numbers, max_size=5),

@@ -148,7 +148,7 @@ def value_of(node: ast.AST) -> object:
     return ast.literal_eval(node)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     words.filter(lambda text: "\0" not in text),
     st.dictionaries(words | st.sampled_from(["select", "repeat", "energies", "quantity"]), plain, max_size=4),

@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_xanes import recipe_text
@@ -17,7 +17,6 @@ plain = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(plain)
 def test_what_yaml_writes_is_read_back(value: object) -> None:
     text = yaml.safe_dump(value, sort_keys=False)

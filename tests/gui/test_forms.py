@@ -51,7 +51,7 @@ def form(qtbot: Any) -> Form:
 numbers = st.floats(-1e9, 1e9, allow_nan=False) | st.sampled_from([1e-6, 12658.0, 1e-300, 0.1 + 0.2])
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     number=numbers,
     automatic=st.none() | st.floats(0, 1e6),

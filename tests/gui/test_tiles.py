@@ -17,7 +17,7 @@ from napari_xanes.gui.pixels.tiles import Tiles
 DATA = np.random.default_rng(0).random((4, 3, 150, 131), dtype=np.float32)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 2), st.integers(0, 149), st.integers(0, 130), st.integers(0, 50), st.booleans())
 def test_spectra_from_tiles_equal_spectra_from_memory(z: int, y: int, x: int, half: int, flat: bool) -> None:
     data, index = (DATA[:, 0], (y, x)) if flat else (DATA, (z, y, x))

@@ -147,7 +147,7 @@ def test_reading_options_on_the_command_line(repeated: Path) -> None:
     assert "repeat 2 of 2 energies taken, their other frames left out" in facts["notes"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from([0, 0, 0, 1, np.nan]), min_size=1, max_size=40), st.sampled_from([1, 48, 10_000]))
 def test_the_end_of_an_interrupted_scan(values: list[float], look: int) -> None:
     data = np.zeros((len(values), 2, 3), np.float32)

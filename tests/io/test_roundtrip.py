@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as hnp
 
 from napari_xanes import MapSet, ParameterMap, Source, SpectralStack, Spectrum, Step, io
 
-fast = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fast = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 names = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=12)
 plain = st.recursive(

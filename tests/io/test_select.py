@@ -171,7 +171,7 @@ def test_damaged_headers_and_images_of_sdf(regions_and_channels, frames):
     whole = {path: path.read_bytes() for path in (regions_and_channels, *images)}
     seen = {"read": 0, "refused": 0}
 
-    @settings(max_examples=250, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=250, database=None, derandomize=True)
     @given(
         which=st.integers(0, 2 * len(images)),
         changes=st.lists(st.tuples(st.floats(0, 0.999), st.binary(max_size=3), st.integers(0, 9)), max_size=4),

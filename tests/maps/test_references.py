@@ -22,7 +22,7 @@ def columns(refs: list[Spectrum], *, constant: bool, slope: bool) -> np.ndarray:
     return np.stack([*(ref.at(AXIS) for ref in refs), *free], axis=1)
 
 
-@settings(deadline=None, max_examples=25, derandomize=True)
+@settings(max_examples=25, derandomize=True)
 @given(
     seed=st.integers(0, 10**6),
     k=st.integers(1, 6),

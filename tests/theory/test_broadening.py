@@ -21,7 +21,7 @@ def voigt_sum(
     return voigt_profile(grid[:, None] - energy, gauss / np.sqrt(8 * np.log(2)), lorentz / 2) @ intensity
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.floats(0.02, 1.0), st.floats(0.02, 1.0), st.one_of(st.just(0.0), st.floats(0.01, 1.0)), st.sampled_from([0, 0.1])
 )

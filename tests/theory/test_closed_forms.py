@@ -62,7 +62,7 @@ def test_stored_numbers_of_edrixs_are_reproduced(key: tuple[str, float]) -> None
     np.testing.assert_allclose(actual[at] / actual.max(), expected, atol=1e-6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(name=st.sampled_from(["Sc3+", "Ti4+", "V5+"]), slater=st.floats(0, 1), **FIELDS)
 def test_the_centroid_of_a_d0_ion_is_that_of_1p(name: str, slater: float, **field: float) -> None:
     # Light excites 1S of 2p6 to 1P of 2p5 3d. Its mean energy above the configuration average, with coefficients from
@@ -74,7 +74,7 @@ def test_the_centroid_of_a_d0_ion_is_that_of_1p(name: str, slater: float, **fiel
     assert np.average(energy, weights=intensity) == pytest.approx(expected, abs=1e-7)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(name=st.sampled_from(["Sc3+", "Ti4+", "V5+"]), **FIELDS)
 def test_without_repulsion_the_edges_of_d0_are_two_to_one(name: str, **field: float) -> None:
     # With a strong 2p spin-orbit coupling the edges stay separate in any field. The statistical weights are 4 : 2.
@@ -114,7 +114,7 @@ def test_the_tetragonal_levels_of_one_electron() -> None:
     np.testing.assert_allclose(levels[1::2], levels[::2], atol=1e-12)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.floats(-3, 8), st.floats(0.1, 3), st.floats(0.5, 2))
 def test_charge_transfer_of_a_d9_ion_is_a_two_level_problem(delta: float, v_eg: float, ten_dq: float) -> None:
     # d9 (hole in e_g, at -0.6 10Dq) and d10 with a ligand hole (at Delta), mixed by V_eg; only d9 absorbs.

@@ -83,7 +83,7 @@ def brute_force(ion: Ion, field: Field, temperature: float) -> tuple[np.ndarray,
     return (ends[:, None] - levels[None, kept]).ravel(), strength.ravel()
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(
     st.sampled_from(["Ti3+", "V3+", "Ni2+", "Cu2+", "Co2+"]),
     st.floats(-1, 2.5),

@@ -14,7 +14,7 @@ PLACES = st.one_of(st.integers(0, 250), st.integers(0, 2 * 552 - 1))
 SIGNS = st.one_of(st.sampled_from(b"0123456789-;={}\n \0.eD_"), st.integers(0, 255))
 
 
-@settings(max_examples=600, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=600, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
 @given(data=st.data())
 def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data):
     folder = tmp_path_factory.getbasetemp() / "edf_fuzz"
@@ -40,7 +40,7 @@ def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data
         assert_documented(error, path.name)
 
 
-@settings(max_examples=250, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=250, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
 @given(data=st.data())
 def test_a_damaged_file_in_a_series_does_not_change_other_frames(tmp_path_factory, data):
     folder = tmp_path_factory.getbasetemp() / "edf_series_fuzz"

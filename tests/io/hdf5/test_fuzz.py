@@ -116,7 +116,6 @@ def test_damaged(layout, tmp_path_factory):
     @seed(0)  # always the same examples, also after a change of this function
     @settings(
         max_examples=80 if layout in LARGE else 250,
-        deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )

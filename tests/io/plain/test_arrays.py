@@ -58,9 +58,7 @@ def test_compressed_archive_of_counts(tmp_path):
         io.read(tmp_path / "b.npz")
 
 
-@settings(
-    max_examples=300, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=300, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.integers(0, 130), st.integers(0, 255)), min_size=1, max_size=4),
     st.none() | st.integers(0, 360),

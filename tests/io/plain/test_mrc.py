@@ -77,9 +77,7 @@ def test_other_mrc_files_are_declined_or_refused(tmp_path, frames):
         io.read(path)
 
 
-@settings(
-    max_examples=300, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=300, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.integers(0, 255), st.integers(0, 255)), min_size=1, max_size=4),
     st.none() | st.integers(0, 1264),

@@ -50,7 +50,7 @@ def test_damaged_layouts(tmp_path, name):
         spectra_or_documented_error(path)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text=st.text(st.sampled_from("0123456789.,;|-+eEdDnaif \t\n#%*()[]energyi0tkSLµ\"'\r\0"), max_size=300))
 def test_any_text(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("any") / "a.dat"

@@ -247,7 +247,7 @@ ALIASES = {
 IF = np.round(I0 * (0.02 + 0.1 * EDGE), 3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_the_same_columns_give_the_same_spectrum_or_a_refusal(data, tmp_path_factory):
     """Permuted, renamed by alias, in keV, out of order, with other separators and headers: the same mu(E)."""

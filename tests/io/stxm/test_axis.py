@@ -101,7 +101,7 @@ def test_error_names_what_is_missing(tmp_path, frames):
     np.testing.assert_array_equal(io.read(other, energies=ENERGY).energy, ENERGY)
 
 
-@settings(max_examples=300, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=300, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
 @given(data=st.data())
 def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data):
     folder = tmp_path_factory.getbasetemp() / "axis_fuzz"

@@ -99,7 +99,7 @@ def test_impossible_energies_are_refused(tmp_path, frames):
     np.testing.assert_array_equal(io.read(path, energies=ENERGY).energy, ENERGY)
 
 
-@settings(max_examples=300, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=300, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
 @given(data=st.data())
 def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data):
     whole = stk(np.ones((4, 3, 5), np.float32))

@@ -205,7 +205,7 @@ def test_hostile_headers_are_refused(tmp_path, was, becomes):
         io.read(path)
 
 
-@settings(max_examples=400, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=400, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
 @given(data=st.data())
 def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data):
     whole = sm(picture())

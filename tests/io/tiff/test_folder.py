@@ -192,9 +192,7 @@ def test_imagej_hyperstacks_and_labels(tmp_path, frames, axes):
     np.testing.assert_array_equal(stack.energy, ENERGY)
 
 
-@settings(
-    max_examples=300, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=300, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(dice=st.randoms(use_true_random=False))
 def test_damaged(tmp_path, frames, write_tiff, dice):
     folder, ome = tmp_path / "series", tmp_path / "a.ome.tif"

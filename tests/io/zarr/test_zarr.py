@@ -19,7 +19,7 @@ from tests.io.fuzzing import assert_documented
 from napari_xanes import SpectralStack, Spectrum, Step, io
 
 ENERGY = np.array([7100.0, 7110.5, 7112.25, 7130.0])
-quiet = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+quiet = {"suppress_health_check": [HealthCheck.function_scoped_fixture]}
 
 
 def ome(root, array, axes, steps, *, version="0.4", **more):

@@ -265,7 +265,7 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path):
     assert "links out of the folder are not followed" in txrm_series.why_not_readable(tmp_path / "a")
 
 
-@settings(max_examples=300, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=300, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
 @given(data=st.data())
 def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data):
     folder = tmp_path_factory.getbasetemp() / "txrm_fuzz"

@@ -215,7 +215,7 @@ def test_other_files_are_not_a_series(tmp_path):
     assert "not an OLE2" in xrm_series.why_not_readable(tmp_path / "text_8340_0eV.xrm")
 
 
-@settings(max_examples=250, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=250, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
 @given(data=st.data())
 def test_damaged_files_give_a_stack_or_a_documented_error(tmp_path_factory, data):
     folder = tmp_path_factory.getbasetemp() / "series_fuzz"

@@ -155,7 +155,7 @@ def sample(tmp_path_factory):
     return path, path.read_bytes()
 
 
-@settings(max_examples=300, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=300, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
 @given(data=st.data())
 def test_damaged_files_give_a_stack_or_a_documented_error(sample, data):
     path, whole = sample

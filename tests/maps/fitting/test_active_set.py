@@ -25,7 +25,7 @@ def solved(a: np.ndarray, b: np.ndarray, **constraints: bool) -> tuple[np.ndarra
     return ActiveSets(r, **constraints).solve(q.T @ b)
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(seed=st.integers(0, 10**6), k=st.integers(1, 7), alike=st.sampled_from([1.0, 0.1, 1e-3, 1e-5]))
 def test_fit_is_the_non_negative_optimum(seed: int, k: int, alike: float) -> None:
     a, b = problem(seed, k, alike)
@@ -56,7 +56,7 @@ def test_fit_is_the_optimum_for_the_largest_number_of_columns() -> None:
     assert ActiveSets(np.eye(20), nonnegative=False, sum_to_one=False).members.shape == (1, 20)
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(seed=st.integers(0, 10**6), k=st.integers(1, 6), alike=st.sampled_from([1.0, 0.1, 0.01]))
 def test_the_sum_is_exactly_one(seed: int, k: int, alike: float) -> None:
     a, b = problem(seed, k, alike)
