@@ -9,7 +9,8 @@ import pytest
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack
-from napari_xanes.edge import EdgeLines
+from napari_xanes.edge import EdgeLines, notices_of
+from napari_xanes.edge.shared_noise import shared_noise
 from napari_xanes.edge.shared_slopes import SharedLines, SharedSlopes, SlopeStatistics
 from napari_xanes.ops import normalize_edge
 
@@ -87,6 +88,47 @@ def test_normalize_edge_with_shared_slopes(lazy: bool, rng: np.random.Generator)
     np.testing.assert_allclose(np.asarray(again.data), np.asarray(shared.data)[:, :4], atol=2e-6)
     robust = normalize_edge(stack, slopes="shared", robust=True, **RANGES)
     np.testing.assert_allclose(robust.metadata["edge_jump"].data, jump, atol=0.05)
+
+
+@pytest.mark.parametrize("bad", ["flickers", "steps", "flickers in an empty block"])
+def test_a_dead_pixel_does_not_turn_the_slopes_of_all(bad: str, rng: np.random.Generator) -> None:
+    jump = rng.uniform(0.3, 1, 900)
+    if bad == "flickers in an empty block":
+        jump[:300] = 0
+    block = spectra(jump, 3e-4 - 1.5e-3 * jump)
+    block += 0.01 * rng.standard_normal(block.shape)
+    block[:, 7] = (0 if bad.startswith("flickers") else 11 * (X[:, 0] > 0)) + 3 * rng.standard_normal(ENERGY.size)
+    slopes = learned(block)
+    assert (slopes.constant, slopes.per_jump) == pytest.approx((3e-4, -1.5e-3), rel=0.15)
+
+
+def test_a_dead_pixel_makes_no_noise_that_all_share(rng: np.random.Generator) -> None:
+    jump = rng.uniform(0.2, 1, 576)
+    block = spectra(jump, np.zeros(576)) + 0.005 * rng.standard_normal((ENERGY.size, 576))
+    block[:, 7] = 5 + 3 * rng.standard_normal(ENERGY.size)
+    block[:, 8] = 11 * (X[:, 0] > 0) + 3 * rng.standard_normal(ENERGY.size)
+    assert shared_noise(EDGE, block) < 0.001
+    normalized = normalize_edge(
+        SpectralStack(block.reshape(-1, 24, 24).astype(np.float32), ENERGY, "optical_depth"), **RANGES
+    )
+    assert normalized.metadata["edge_jump"].mask.ravel()[9:].all()
+    assert not normalized.metadata["warnings"]
+
+
+def test_a_mean_without_a_jump_has_no_notice_of_shared_noise() -> None:
+    """One pixel that overflows leaves a mean spectrum in which nothing rises."""
+    axis = np.arange(8200.0, 8560, 5.0)
+    lines = EdgeLines(axis, E0, (-140, -20), (30, 215), shared_noise=0.1)
+    assert notices_of(lines, np.zeros(axis.size), "Ni", "K") == []
+
+
+def test_a_sample_of_more_noise_than_its_surroundings_counts(rng: np.random.Generator) -> None:
+    """The noise of fluorescence is that of the counts, of which empty pixels have hardly any."""
+    jump = np.where(np.arange(900) < 800, 0, rng.uniform(300, 1000, 900))
+    block = spectra(jump, 0.3 - 1.5e-3 * jump)
+    block += np.where(jump > 0, 10, 0.1) * rng.standard_normal(block.shape)
+    slopes = learned(block)
+    assert (slopes.constant, slopes.per_jump) == pytest.approx((0.3, -1.5e-3), rel=0.15)
 
 
 def test_pixels_of_other_slopes_are_told(rng: np.random.Generator) -> None:

@@ -117,7 +117,7 @@ def _on_error(lines: EdgeLines) -> str:
 
 def _on_shared_noise(lines: EdgeLines, mu: Float64Array) -> str:
     jump = float(lines.measure(mu[:, None]).jump[0])
-    if not lines.shared_error > _SHARED * jump:
+    if not lines.shared_error > _SHARED * jump or not jump > 0:
         return ""
     return (
         f"all pixels share noise of {lines.shared_noise:.2g} at each energy, as if the beam had flickered since the "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_xanes._typing import Block, Float64Array
+from napari_xanes.edge.dead_pixels import are_dead
 from napari_xanes.edge.lines import EdgeLines, Lines
 
 _MOST_UNCERTAIN = 0.3
@@ -49,6 +50,10 @@ def shared_noise(edge: EdgeLines, spectra: Block, lines: Lines | None = None) ->
     0.01
     """
     lines = edge.measure(spectra) if lines is None else lines
+    dead = are_dead(edge, lines)
+    if dead.any():
+        good = np.flatnonzero(~dead)
+        spectra, lines = spectra.take(good, axis=1), lines.of_pixels(good)
     n_lost, n_pixels = 4, spectra.shape[1]
     jump, mean_jump = lines.jump - lines.jump.mean(), float(lines.jump.mean())
     of_noise = float(np.mean(lines.sigma**2 - lines.model**2))

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
+from napari_xanes.edge.dead_pixels import are_dead
 from napari_xanes.edge.lines import EdgeLines, Lines
 
 _SPREAD, _UNCERTAIN = 0.3, 0.3
@@ -67,11 +68,11 @@ class SlopeStatistics:
     _sums: list[Float64Array] = field(default_factory=list)
 
     def add(self, block: NDArray[Any]) -> None:
-        """Add spectra (E, P); those with a missing value do not count."""
+        """Add spectra (E, P); those with a missing value do not count, nor do dead pixels."""
         lines = self.measure(block)
         change, noise = lines.high_slope - lines.low_slope, np.nan_to_num(lines.noise)
         rows = np.stack([lines.low_slope, lines.jump, change, noise])
-        rows = rows[:, np.isfinite(rows).all(axis=0)]
+        rows = rows[:, np.isfinite(rows).all(axis=0) & ~are_dead(self.edge, lines)]
         slope, jump, _, noise = rows
         one = np.ones_like(slope)
         self._sums.append(np.array([one @ one, *(rows @ one), slope @ slope, jump @ jump, slope @ jump, noise @ noise]))
