@@ -6,7 +6,7 @@ No edge is needed for that, and an edge jump of 1 does not follow from it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -51,6 +51,15 @@ class Scaling(FieldMapping):
         """Unit of the values after the division."""
         return "1/eV" if self.by == "area" else "1"
 
+    def moved(self, slope: float, offset: float) -> Scaling:
+        """Return the scaling of a stack whose energies are corrected to ``slope * energy + offset``."""
+
+        def corrected(limits: tuple[float, float]) -> tuple[float, float]:
+            return slope * limits[0] + offset, slope * limits[1] + offset
+
+        background = None if self.background is None else corrected(self.background)
+        return replace(self, energy=corrected(self.energy), background=background)
+
     def __str__(self) -> str:
         """Return what was done, in words."""
         name = {"min-max": "difference of maximum and minimum", "vector": "norm"}.get(self.by, self.by)
@@ -66,9 +75,14 @@ def as_scaling(value: Any) -> Scaling | None:
         return value
     if not isinstance(value, Mapping) or value.get("by") not in get_args(By):
         return None
-    low, high = (float(energy) for energy in value["energy"])
-    background = value.get("background")
-    return Scaling(value["by"], (low, high), None if background is None else (background[0], background[1]))
+    try:
+        low, high = map(float, value["energy"])
+        if value.get("background") is None:
+            return Scaling(value["by"], (low, high))
+        first, last = map(float, value["background"])
+    except (KeyError, TypeError, ValueError):
+        return None  # a file may hold anything
+    return Scaling(value["by"], (low, high), (first, last))
 
 
 class Factors(NamedTuple):

@@ -171,7 +171,10 @@ def test_what_needs_an_edge_jump_of_one_refuses(depth_stack: SpectralStack, refe
         lambda: nx.ops.normalize(scaled),
         lambda: nx.ops.denoise(scaled, references=references),
         lambda: nx.ops.denoise_pca(scaled),
+        lambda: nx.ops.denoise_nlm(scaled),
+        lambda: nx.ops.denoise_blind_spot(scaled),
         lambda: nx.maps.edge_energy(scaled),
+        lambda: nx.maps.match_library(scaled),
     ]
     for call in calls:
         with pytest.raises(ValueError, match=r"divided by its maximum from 8270 to 8450 eV: use the stack before"):
@@ -188,7 +191,7 @@ def test_ranges_that_hold_nothing_and_references_that_end_before() -> None:
     stack = pixels(edge(AXIS))
     with pytest.raises(ValueError, match=r"energy = 8310.5 to 8311 eV holds 0 of the energies .* but 2 are needed"):
         normalize(stack, energy=(8310.5, 8311))
-    with pytest.raises(ValueError, match="no pixel of 'stack' has a area"):
+    with pytest.raises(ValueError, match="no pixel of 'stack' has a large enough area"):
         normalize(stack.with_data(-stack.data))
     short = Spectrum("short", AXIS[:-5], edge(AXIS)[:-5], 2)
     with pytest.raises(ValueError, match="'short' covers 8300 to 8394 eV, but the stack was divided by its area"):
@@ -196,6 +199,47 @@ def test_ranges_that_hold_nothing_and_references_that_end_before() -> None:
     cut = nx.ops.crop(normalize(stack), energy=(8310, 8390))
     with pytest.raises(ValueError, match="crop before normalize, not after"):
         nx.maps.fit_references(cut, references=[short], normalize_references="as the stack")
+
+
+def test_a_corrected_axis_takes_the_ranges_along(rng: np.random.Generator) -> None:
+    """A range that stays where it was holds other frames, so references are divided by something else."""
+    share = rng.uniform(0.2, 0.8, (1, 5))
+    low, high = edge(AXIS, 8345, 0.8), 1.3 * edge(AXIS, 8349, 0.1)
+    data = share * low[:, None, None] + (1 - share) * high[:, None, None]
+    stack = SpectralStack(data.astype(np.float32), AXIS, "optical_depth")
+    scaled = normalize(stack, by="area", energy=(8343, 8352), background=(8334, 8340))
+    references = [Spectrum("low", AXIS, low, 2), Spectrum("high", AXIS, high, 3)]
+    moved = [Spectrum(one.name, AXIS + 4, one.mu, one.valence) for one in references]
+    options: dict[str, Any] = {"normalize_references": "as the stack", "slope": False}
+    plain = nx.maps.fit_references(scaled, references=references, **options)
+    after = nx.ops.calibrate_energy(scaled, offset=4.0)
+    assert str(after.metadata["scaling"]) == "area from 8347 to 8356 eV, less the mean from 8340 to 8344 eV"
+    np.testing.assert_allclose(
+        nx.maps.fit_references(after, references=moved, **options)["valence"].data, plain["valence"].data, atol=1e-4
+    )
+
+
+def test_two_energies_tell_no_noise() -> None:
+    data = np.array([0.2, 1.0], np.float32).reshape(2, 1, 1)
+    stack = SpectralStack(data, [700, 710], "optical_depth")
+    with pytest.raises(ValueError, match="has 2 energies, and its noise can only be estimated from 3 or more: give"):
+        normalize(stack, by="maximum")
+    np.testing.assert_allclose(normalize(stack, by="maximum", min_factor=0.1).data.ravel(), [0.2, 1])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"by": "area"},
+        {"by": "area", "energy": "8300"},
+        {"by": "area", "energy": [8300.0]},
+        {"by": "area", "energy": [8300.0, 8400.0], "background": ["a", "b"]},
+        {"by": "depth", "energy": [8300.0, 8400.0]},
+    ],
+)
+def test_a_scaling_in_a_file_that_says_nothing_is_none(value: Any) -> None:
+    stack = SpectralStack(np.ones((2, 1, 1)), [700, 710], "scaled", metadata={"scaling": value})
+    assert (as_scaling(value), stack.unit) == (None, "1")
 
 
 @pytest.mark.parametrize("suffix", ["h5", "zarr", "tif"])

@@ -14,6 +14,7 @@ from napari_xanes.edge.alignment import Feature, Shift, feature_energy, shift_be
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
 from napari_xanes.registry import estimated, method
+from napari_xanes.scaling import as_scaling
 from napari_xanes.spectrum import Spectrum, checked_energy
 from napari_xanes.stack import SpectralStack
 
@@ -130,6 +131,8 @@ def calibrate_energy(
         )
     known = {"offset": offset, "offset_sigma": offset_sigma or 0.0, "slope": slope}
     metadata = {**stack.metadata, "calibrate_energy": known}
+    if (scaling := as_scaling(metadata.get("scaling"))) is not None:
+        metadata["scaling"] = scaling.moved(slope, offset)
     if notes:
         metadata["warnings"] = notes
     return replace(stack, data=stack.data, energy=energy, metadata=metadata)

@@ -20,15 +20,29 @@ from napari_xanes.registry import estimated, method
 from napari_xanes.scaling import SIGNIFICANT, By, Ruler, Scaling, frames_within
 from napari_xanes.stack import SpectralStack
 
+_LEAST_FOR_NOISE = 3
+"""From so many energies on, `scatter` gives the noise."""
+
 _BIASED = 0.05
 """A share of the factor that is only noise is told from this size on."""
 
 
 def _fit(
-    stack: SpectralStack, *, by: By, energy: Range | None, background: Range | None, **_: Any
+    stack: SpectralStack,
+    *,
+    by: By,
+    energy: Range | None,
+    background: Range | None,
+    min_factor: float | None,
+    **_: Any,
 ) -> Mapping[str, Any]:
     """Find the energies that are used."""
     require_absorption(stack, "normalize", normalized=False)
+    if min_factor is None and stack.noise is None and stack.energy.size < _LEAST_FOR_NOISE:
+        raise ValueError(
+            f"{stack.name!r} has {stack.energy.size} energies, and its noise can only be estimated from "
+            f"{_LEAST_FOR_NOISE} or more: give min_factor, the smallest factor that is no noise"
+        )
     least = 1 if by in ("mean", "maximum") else 2
     used = {"energy": _used(stack, "energy", energy or (float(stack.energy[0]), float(stack.energy[-1])), least)}
     return used if background is None else used | {"background": _used(stack, "background", background, 1)}
@@ -111,7 +125,7 @@ def normalize(
     if not result.mask.any():
         raise_if_frame_empty(stack)
         raise ValueError(
-            f"no pixel of {stack.name!r} has a {scaling} that is large enough: the largest is "
+            f"no pixel of {stack.name!r} has a large enough {scaling}: the largest is "
             f"{np.nanmax(result.factor, initial=-np.inf):.3g}; choose other energies, or lower min_factor"
         )
     result.factor[~result.mask] = np.nan
