@@ -178,6 +178,11 @@ def test_stacks_that_are_not_of_one_scan_are_refused(fields: dict[str, Any], rea
         nx.stitch([changed(first, metadata={"element": "Ni"}), changed(second, **fields)])
 
 
+def test_segments_that_are_divided_by_other_areas_are_refused() -> None:
+    with pytest.raises(ValueError, match="the divisor of the spectra differs: area from .* stitch the stacks before"):
+        nx.stitch([nx.ops.normalize(one) for one in two()])
+
+
 def test_what_differs_in_processing_is_told() -> None:
     first, second = two()
     second = nx.ops.calibrate_energy(second, offset=0.0)

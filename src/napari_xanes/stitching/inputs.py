@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.history import to_plain
+from napari_xanes.scaling import as_scaling
 from napari_xanes.stack import SpectralStack
 
 Kind = Literal["segments", "tiles"]
@@ -54,6 +55,10 @@ def require_alike(stacks: Sequence[SpectralStack], names: Sequence[str]) -> list
         )
     for stack, name in zip(stacks[1:], names[1:], strict=True):
         _require_same("quantity", first.quantity, stack.quantity, names[0], name, "bring them to one quantity first")
+        if first.quantity == "scaled":
+            divisor, divisor_of_other = (str(as_scaling(one.metadata.get("scaling"))) for one in (first, stack))
+            way_out = "stitch the stacks before normalize, then run it on the joined one"
+            _require_same("divisor of the spectra", divisor, divisor_of_other, names[0], name, way_out)
         _require_same("unit", first.unit, stack.unit, names[0], name, "divide both by the same, with the same range")
         _require_same(
             "number of axes", len(first.shape), len(stack.shape), names[0], name, "join images with images only"
