@@ -115,7 +115,7 @@ def normalize(
     --------
     >>> data = np.array([0.1, 0.3, 0.5], np.float32).reshape(3, 1, 1)
     >>> scaled = normalize(SpectralStack(data, [700, 710, 720], "optical_depth"), by="maximum", min_factor=0.01)
-    >>> scaled.data.ravel().round(3).tolist(), scaled.quantity, float(scaled.metadata["scale"].data[0, 0])
+    >>> scaled.data.astype(float).ravel().round(3).tolist(), scaled.quantity, scaled.metadata["scale"].data.item()
     ([0.2, 0.6, 1.0], 'scaled', 0.5)
     """
     require_absorption(stack, "normalize", normalized=False)

@@ -34,7 +34,7 @@ def straightened(image: NDArray[Any], lines: Float64Array) -> Float32Array:
     width = image.shape[1]
     coefficients = ndimage.spline_filter1d(known, order=3, axis=1, output=np.float32, mode="mirror")
     reach = int(np.ceil(np.abs(lines).max(initial=0))) + _MARGIN
-    coefficients = np.pad(coefficients, ((0, 0), (reach, reach)), mode="reflect" if reach < width else "edge")
+    coefficients = np.pad(coefficients, ((0, 0), (reach, reach)), mode="reflect")
     whole = np.floor(lines).astype(np.intp)
     fraction = (lines - whole)[:, None]
     places = np.arange(width)[None] + whole[:, None]
