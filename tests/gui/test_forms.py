@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from qtpy.QtWidgets import QCheckBox
 
 from napari_xanes import SpectralStack, Spectrum, Step
+from napari_xanes.gui.dock_layout import DOCK_WIDTH
 from napari_xanes.gui.forms.form import Form
 from napari_xanes.gui.forms.layer_box import LayerBox
 from napari_xanes.gui.forms.viewer_fields import viewer_fields
+from napari_xanes.gui.references.reference_list import ReferenceList
 from napari_xanes.maps import ESTIMATORS
 from napari_xanes.ops import OPERATIONS
 from napari_xanes.parameters import Param
@@ -116,6 +118,9 @@ def test_the_form_of_every_method_gives_a_valid_step(name: str, viewer: Any, add
     for key, parameter in method_of(name).parameters.items():
         assert parameter.kind == "references" or values[key] == parameter.default
     assert method_of(name).validated(Step(name, values).parameters)
+    # What is wider is cut off, because the area around a form scrolls up and down only.
+    if not any(box.isVisibleTo(form) for box in form.findChildren(ReferenceList)):
+        assert form.minimumSizeHint().width() <= DOCK_WIDTH - 60
 
 
 def test_known_spectra_are_used_to_align_only_on_request(viewer: Any, add_stack: Any, qtbot: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QWidget
 
 EMPTY_STATE = "Drop a stack here, or open a sample:\nFile > Open Sample > napari-xanes"
 DOCK_WIDTH = 360  # px
@@ -34,3 +34,11 @@ def wrapping_label(text: str = "") -> QLabel:
     label.setWordWrap(True)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     return label
+
+
+def narrowed(widget: QWidget) -> None:
+    """Let the choices in a widget be narrower than their longest text, so that they never widen their dock."""
+    boxes = [widget] if isinstance(widget, QComboBox) else widget.findChildren(QComboBox)
+    for box in boxes:
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setMinimumContentsLength(8)

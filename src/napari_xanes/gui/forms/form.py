@@ -15,6 +15,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_xanes.arguments import load_ranges
+from napari_xanes.gui.dock_layout import narrowed
 from napari_xanes.parameters import Parameter
 from napari_xanes.registry import Method
 
@@ -189,6 +190,7 @@ class Form(QWidget):
             if not parameter.required:
                 field.set(parameter.default)
             field.widget.setToolTip(_tooltip(parameter))
+            narrowed(field.widget)
             unit = f" ({parameter.spec.unit})" if parameter.spec.unit else ""
             label = QLabel(f"{parameter.label}{unit}")
             label.setToolTip(_tooltip(parameter))
