@@ -10,17 +10,24 @@ from scipy.sparse.csgraph import connected_components
 
 from napari_xanes._typing import BoolArray, Float64Array
 from napari_xanes.progress import Progress, part
-from napari_xanes.registration.estimation import Box, Estimate, Frames, whitened
+from napari_xanes.registration.estimation import (
+    MOST_AT_START,
+    MOST_COEFFICIENTS,
+    NOTHING,
+    START_HIGHEST,
+    Box,
+    Estimate,
+    Frames,
+    between,
+    whitened,
+)
 from napari_xanes.registration.fourier import HIGHEST, LOWEST, Band, Coefficients, band_of, common_window
 from napari_xanes.registration.learning import pattern_of
 from napari_xanes.registration.pairs import Pairs, compared
 from napari_xanes.registration.repeating import period_of
 
-SEARCHED = 0.25
-"""Highest frequency of the search, in cycles per pixel."""
-
-_MOST_AT_START, _MOST, _MOST_OF_PAIRS = 16_000, 150_000, 1_500_000_000
-"""Most coefficients of a frame, and most products of coefficients of all pairs together."""
+_MOST_OF_PAIRS = 1_500_000_000
+"""Most products of coefficients of all pairs together."""
 
 _PASSES, _STEPS = 3, 8
 _SETTLED, _SAME_PLACE = 1e-3, 0.05
@@ -28,8 +35,6 @@ _SETTLED, _SAME_PLACE = 1e-3, 0.05
 
 _LEAST_WINDOW = 12
 """Pixels that all frames must have in common."""
-
-NOTHING = "no two frames show the same: nothing that can be aligned is seen in them"
 
 
 class Placing(Protocol):
@@ -79,7 +84,7 @@ def estimate(
     ValueError
         If fewer than two frames have something in common, or all of them less than 12 pixels.
     """
-    band = band_of(shape, LOWEST, SEARCHED).thinned(_MOST_AT_START)
+    band = band_of(shape, LOWEST, START_HIGHEST).thinned(MOST_AT_START)
     shifts, everything = np.zeros((count, 2)), np.ones(count, dtype=bool)
     data, _, _ = whitened(frames, band, shifts, everything, box, part(progress, 0.0, 0.3))
     shifts, found = placing.start(band, data)
@@ -105,7 +110,7 @@ def refined(
     ValueError
         If fewer than two frames have something in common, or all of them less than 12 pixels.
     """
-    most = min(_MOST, _MOST_OF_PAIRS // len(shifts) ** 2)
+    most = min(MOST_COEFFICIENTS, _MOST_OF_PAIRS // len(shifts) ** 2)
     band = band_of(shape, LOWEST, HIGHEST).thinned(max(most, 500))
     for i in range(_PASSES):
         if found.sum() < 2:
@@ -163,8 +168,8 @@ def _placed(
 
 def _estimated(shifts: Float64Array, found: BoolArray, variance: Float64Array, pairs: Pairs) -> Estimate:
     """Return the estimate, in which frames that were not found have the place of their neighbours."""
-    good, numbers = np.flatnonzero(found), np.arange(len(shifts))
-    placed = np.stack([np.interp(numbers, good, shifts[good, axis]) for axis in (0, 1)], axis=1)
+    good = np.flatnonzero(found)
+    placed = between(shifts[good], good, len(shifts))
     sigma, residual = np.full_like(shifts, np.nan), np.full(len(shifts), np.nan)
     sigma[found] = np.sqrt(variance)
     weight = 1 / pairs.variance.sum(axis=-1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from napari_xanes._typing import BoolArray, Float32Array, Float64Array
+from napari_xanes._typing import BoolArray, Float32Array, Float64Array, IndexArray
 from napari_xanes.progress import Progress, part
 from napari_xanes.registration.drift import Drift
 from napari_xanes.registration.foreign import frames_of_their_own
@@ -38,8 +38,12 @@ Frames = Callable[[], Iterator[Float32Array]]
 Box = tuple[float, float, float, float]
 """Rows and columns y0, y1, x0, x1 of a part of the image."""
 
-_START_HIGHEST = 0.25
-_MOST_AT_START, _MOST = 16_000, 150_000
+NOTHING = "no two frames show the same: nothing that can be aligned is seen in them"
+
+START_HIGHEST = 0.25
+"""Highest frequency of the start, in cycles per pixel."""
+
+MOST_AT_START, MOST_COEFFICIENTS = 16_000, 150_000
 """Most coefficients of a frame: of large images, more would take long and tell what is known already."""
 
 _ROUNDS, _STEPS, _PASSES = 4, 15, 6
@@ -113,7 +117,7 @@ def estimate(
     ValueError
         If fewer than two frames have something in common.
     """
-    band = band_of(shape, LOWEST, _START_HIGHEST).thinned(_MOST_AT_START)
+    band = band_of(shape, LOWEST, START_HIGHEST).thinned(MOST_AT_START)
     everything = np.ones(count, dtype=bool)
     shifts = np.zeros((count, 2))
     data, noise, share = whitened(frames, band, shifts, everything, box, part(progress, 0.0, 0.25))
@@ -122,7 +126,7 @@ def estimate(
     if filled.any():
         shifts[filled], found[filled] = start(band, data[filled])
     if found.sum() < 2:
-        raise ValueError("no two frames show the same: nothing that can be aligned is seen in them")
+        raise ValueError(NOTHING)
     shifts, found = tracked(band, data, shifts, found)
     # Known spectra speak of any frame, also of a spoiled one: what a frame shows is asked of the data at first.
     shifts, result = _joint(band, data, noise, share, shifts, found, None, rounds=_ROUNDS)
@@ -132,7 +136,7 @@ def estimate(
         shifts, result = _joint(band, data, noise, share, shifts, some, spectra)
         found = some
     scale, unit = np.ones(count), noise
-    band = band_of(shape, LOWEST, HIGHEST).thinned(_MOST)
+    band = band_of(shape, LOWEST, HIGHEST).thinned(MOST_COEFFICIENTS)
     for i in range(_PASSES):
         # The window moves with the sample; with better shifts, it is in a better place.
         before = shifts
@@ -254,6 +258,12 @@ def _shows(result: Fit, share: float) -> BoolArray:
     return shows
 
 
+def between(values: Float64Array, frames: IndexArray, count: int) -> Float64Array:
+    """Return values (count, P) of all frames from those of some (F, P), between them by interpolation."""
+    numbers = np.arange(count)
+    return np.stack([np.interp(numbers, frames, column) for column in values.T], axis=1)
+
+
 def _checked(shifts: Float64Array, found: BoolArray, result: Fit, scale: Float64Array, share: float) -> Estimate:
     """Return the estimate, in which a frame that tells nothing of its shift has the place of its neighbours."""
     count = int(found.sum())
@@ -265,9 +275,8 @@ def _checked(shifts: Float64Array, found: BoolArray, result: Fit, scale: Float64
     seen = np.zeros(len(shifts), dtype=bool)
     seen[good] = True
     if good.size < 2:
-        raise ValueError("no two frames show the same: nothing that can be aligned is seen in them")
-    numbers = np.arange(len(shifts))
-    placed = np.stack([np.interp(numbers, good, shifts[good, axis]) for axis in (0, 1)], axis=1)
+        raise ValueError(NOTHING)
+    placed = between(shifts[good], good, len(shifts))
     sigma, residual = np.full((len(shifts), 2), np.nan), np.full(len(shifts), np.nan)
     # What the model leaves beyond the noise widens the errors.
     wider = np.maximum(result.residual, 1.0)[:, None]

@@ -9,7 +9,7 @@ import numpy as np
 from napari_xanes._typing import BoolArray, Float64Array
 from napari_xanes.progress import Progress, part
 from napari_xanes.registration.drift import Drift
-from napari_xanes.registration.estimation import Box, Estimate, Frames
+from napari_xanes.registration.estimation import MOST_COEFFICIENTS, Box, Estimate, Frames, between
 from napari_xanes.registration.fourier import HIGHEST, LOWEST, Band, Coefficients, band_of
 from napari_xanes.registration.joint import Fit, fit
 from napari_xanes.registration.learning import first_model
@@ -22,10 +22,9 @@ BASES: dict[str, Float64Array] = {
 }
 """What is added to the unit matrix, (A, 2, 2), each with a factor of its own in each frame."""
 
-_MOST, _MOST_AT_A_GLANCE = 150_000, 15_000
-"""Most coefficients of a frame."""
+_SEARCH, _GLANCE = (8, MOST_COEFFICIENTS, 12), (1, 15_000, 5)
+"""Most passes, coefficients of a frame, and steps of a pass."""
 
-_PASSES, _STEPS, _STEPS_AT_A_GLANCE = 8, 12, 5
 _SAME_PLACE = 0.01
 """Pixels at the corners by which a matrix may be off when tiles are resampled with it."""
 
@@ -120,7 +119,7 @@ def linear(
     parameters = np.concatenate([start.shifts, np.zeros((len(energy), len(basis)))], axis=1)
     scale = np.clip(np.nan_to_num(start.residual, nan=1.0), 0.5, 10.0)
     steps: list[Float64Array] = []
-    passes, most, most_steps = (1, _MOST_AT_A_GLANCE, _STEPS_AT_A_GLANCE) if glance else (_PASSES, _MOST, _STEPS)
+    passes, most, most_steps = _GLANCE if glance else _SEARCH
     for i in range(passes):
         result = _pass(
             frames,
@@ -204,8 +203,7 @@ def _pass(
     drift = Drift(np.flatnonzero(found).astype(np.float64), np.full(current.shape[1], 0.3**2), energy[found])
     model = first_model(Moved.by(band, data, current), of_frame, known)
     settled = fit(band, data, current, model, drift, tiles.share(), steps=steps)
-    numbers, good = np.arange(count), np.flatnonzero(found)
-    after = np.stack([np.interp(numbers, good, column) for column in settled.shifts.T], axis=1)
+    after = between(settled.shifts, np.flatnonzero(found), count)
     scale = scale.copy()
     scale[found] *= np.clip(settled.residual, 0.5, 10.0)
     return _Result(after, settled, scale)

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.progress import Progress
+from napari_xanes.registration import correlation
 from napari_xanes.registration.estimation import Estimate, Frames, estimate
 from napari_xanes.registration.line_posterior import Lines
 from napari_xanes.registration.lines import estimate_lines
-from napari_xanes.registration.pairwise import estimate_by_pairs
-from napari_xanes.registration.reference import estimate_by_reference
+from napari_xanes.registration.pairwise import Pairwise
+from napari_xanes.registration.reference import Reference
 from napari_xanes.registration.tracked_region import estimate_by_region
 
 
@@ -73,7 +74,7 @@ def estimate_by(
         )
         return found, None
     if method == "pairwise":
-        return estimate_by_pairs(frames, count, shape, box=box, progress=progress), None
+        return correlation.estimate(frames, count, shape, Pairwise(), box=box, progress=progress), None
     if method == "reference":
-        return estimate_by_reference(frames, count, shape, frame=frame, box=box, progress=progress), None
+        return correlation.estimate(frames, count, shape, Reference(frame), box=box, progress=progress), None
     return estimate(frames, count, shape, spectra=spectra, box=box, progress=progress), None

@@ -6,10 +6,7 @@ import numpy as np
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree, shortest_path
 
 from napari_xanes._typing import BoolArray, Float64Array
-from napari_xanes.progress import Progress
-from napari_xanes.registration import correlation
 from napari_xanes.registration.correlation import largest_group
-from napari_xanes.registration.estimation import Box, Estimate, Frames
 from napari_xanes.registration.fourier import Band, Coefficients
 from napari_xanes.registration.pairs import Pairs
 from napari_xanes.registration.reference import telling
@@ -31,39 +28,8 @@ _LEAST_ALONE = 0.02
 _ROUNDS = 10
 
 
-def estimate_by_pairs(
-    frames: Frames,
-    count: int,
-    shape: tuple[int, int],
-    *,
-    box: Box | None = None,
-    progress: Progress | None = None,
-) -> Estimate:
-    """Find the shifts of all frames from correlations of many pairs of them.
-
-    Parameters
-    ----------
-    frames : callable
-        Reads the frames anew each time.
-    count : int
-        Number of frames.
-    shape : tuple of int
-        Height and width of a frame.
-    box : tuple of int, optional
-        Part of the image to look at.
-    progress : callable, optional
-        Called with the fraction done.
-
-    Raises
-    ------
-    ValueError
-        If no two frames show the same, or all frames have less than 12 pixels in common.
-    """
-    return correlation.estimate(frames, count, shape, Pairwise(), box=box, progress=progress)
-
-
 class Pairwise:
-    """All pairs of frames that show the same."""
+    """A `Placing` by all pairs of frames that show the same."""
 
     def start(self, band: Band, data: Coefficients) -> tuple[Float64Array, BoolArray]:
         """Return where frames lie by the best chain of pairs, and which of them are linked."""

@@ -5,54 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from napari_xanes._typing import BoolArray, Float64Array
-from napari_xanes.progress import Progress
-from napari_xanes.registration import correlation
-from napari_xanes.registration.estimation import Box, Estimate, Frames
 from napari_xanes.registration.fourier import Band, Coefficients
 from napari_xanes.registration.pairs import Pairs
 from napari_xanes.registration.search import FOUND, Search
 from napari_xanes.registration.start import MOST
 
 
-def estimate_by_reference(
-    frames: Frames,
-    count: int,
-    shape: tuple[int, int],
-    *,
-    frame: int | None = None,
-    box: Box | None = None,
-    progress: Progress | None = None,
-) -> Estimate:
-    """Find the shifts of all frames by correlation with one of them.
+class Reference:
+    """A `Placing` by one frame.
 
     Parameters
     ----------
-    frames : callable
-        Reads the frames anew each time.
-    count : int
-        Number of frames.
-    shape : tuple of int
-        Height and width of a frame.
     frame : int, optional
-        Number of the reference frame; by default the one that tells most of its place, or the next best
-        ones if it shows something else than most frames do.
-    box : tuple of int, optional
-        Part of the image to look at.
-    progress : callable, optional
-        Called with the fraction done.
-
-    Raises
-    ------
-    ValueError
-        If no frame shows what the reference frame shows, or all frames have less than 12 pixels in common.
+        Number of the reference frame; by default the one that tells most of its place, or the next best ones if it
+        shows something else than most frames do.
     """
-    return correlation.estimate(frames, count, shape, _Reference(frame), box=box, progress=progress)
 
-
-class _Reference:
-    """The reference frame, chosen when coefficients are there."""
-
-    def __init__(self, frame: int | None) -> None:
+    def __init__(self, frame: int | None = None) -> None:
         self.frame, self._place = frame, 0
 
     def start(self, band: Band, data: Coefficients) -> tuple[Float64Array, BoolArray]:

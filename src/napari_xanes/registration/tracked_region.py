@@ -15,8 +15,7 @@ import numpy as np
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array, IndexArray
 from napari_xanes.progress import Progress, part
 from napari_xanes.registration import correlation
-from napari_xanes.registration.correlation import SEARCHED
-from napari_xanes.registration.estimation import Estimate, Frames, whitened
+from napari_xanes.registration.estimation import NOTHING, START_HIGHEST, Estimate, Frames, whitened
 from napari_xanes.registration.fourier import (
     LOWEST,
     Band,
@@ -82,7 +81,7 @@ def estimate_by_region(
         If the region is found in no other frame.
     """
     if frame is None:
-        band = band_of(shape, LOWEST, SEARCHED)
+        band = band_of(shape, LOWEST, START_HIGHEST)
         everywhere = np.zeros((count, 2)), np.ones(count, dtype=bool)
         data, _, _ = whitened(frames, band, *everywhere, box, part(progress, 0.0, 0.2))
         frame = int(telling(band, data).argmax())
@@ -95,7 +94,7 @@ def estimate_by_region(
         if progress is not None:
             progress(0.5, "following the region")
     if found.sum() < 2:
-        raise ValueError(correlation.NOTHING)
+        raise ValueError(NOTHING)
     mean = shifts[found].mean(axis=0)
     moved = (box[0] + mean[0], box[1] + mean[0], box[2] + mean[1], box[3] + mean[1])
     return correlation.refined(
@@ -120,7 +119,7 @@ class _Follower:
         size = (y1 - y0, x1 - x0)
         reach = _SHARE_OF_REGION * min(size) if farthest is None else farthest
         window = Window((0.0, 0.0), (size[0] - 1.0, size[1] - 1.0), taper_of(size))
-        return cls(shape, np.array([y0, x0]), size, reach, band_of(size, LOWEST, SEARCHED), window)
+        return cls(shape, np.array([y0, x0]), size, reach, band_of(size, LOWEST, START_HIGHEST), window)
 
     def patch(self, image: Float32Array, place: IndexArray) -> Coefficients:
         """Return the coefficients (1, K) of a patch, in units of its noise, at a place relative to the drawn one."""
