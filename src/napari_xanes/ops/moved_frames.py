@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.alignment import Alignment
-from napari_xanes.blocks import on_threads, single_threaded_blas
+from napari_xanes.frames import map_frames
 from napari_xanes.noise import PhotonNoise
 from napari_xanes.progress import Progress
 from napari_xanes.registration.resampling import moved_back, noise_gain
@@ -20,26 +20,14 @@ _SHARED = 0.5
 """Drift in pixels beyond which the noise of a flat is another one at each energy."""
 
 
-@single_threaded_blas()
 def moved(data: Any, found: Alignment, progress: Progress | None) -> Any:
     """Return all frames on the common grid; lazily, frame by frame, where the stack is lazy."""
-    if not isinstance(data, np.ndarray):
-        frames = data.rechunk({0: 1, **dict.fromkeys(range(1, data.ndim), -1)})
-        return frames.map_blocks(partial(_moved_block, found=found), dtype=np.float32)
-    out, matrices = np.empty(data.shape, np.float32), found.matrices
-
-    def move(i: int) -> float:
-        out[i] = moved_back(data[i], found.shifts[i], matrices[i], found.center)
-        return (i + 1) / len(data)
-
-    on_threads(move, range(len(data)), progress=progress, message="moving frames")
-    return out
+    move = partial(_moved, found=found, matrices=found.matrices)
+    return map_frames(move, data, progress=progress, message="moving frames")
 
 
-def _moved_block(block: NDArray[Any], found: Alignment, block_info: Any = None) -> Float32Array:
-    first, last = block_info[0]["array-location"][0]
-    each = zip(block, found.shifts[first:last], found.matrices[first:last], strict=True)
-    return np.stack([moved_back(frame, shift, matrix, found.center) for frame, shift, matrix in each])
+def _moved(frame: NDArray[Any], i: int, found: Alignment, matrices: Float64Array) -> Float32Array:
+    return moved_back(frame, found.shifts[i], matrices[i], found.center)
 
 
 def gains(found: Alignment, shape: tuple[int, ...]) -> Float64Array:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.alignment import Alignment
-from napari_xanes.blocks import on_threads
+from napari_xanes.frames import map_frames
 from napari_xanes.progress import Progress
 from napari_xanes.registration.line_posterior import Lines
 from napari_xanes.registration.line_resampling import lines_moved_back, noise_gain_of_lines
@@ -66,28 +66,13 @@ def require_lines_fit(found: Alignment, shape: tuple[int, ...]) -> None:
 
 def moved_lines(data: Any, found: Alignment, progress: Progress | None) -> Any:
     """Return all frames on the common grid; lazily, frame by frame, where the stack is lazy."""
-    if not isinstance(data, np.ndarray):
-        frames = data.rechunk({0: 1, **dict.fromkeys(range(1, data.ndim), -1)})
-        return frames.map_blocks(partial(_moved_block, found=found), dtype=np.float32)
-    out = np.empty(data.shape, np.float32)
-
-    def move(i: int) -> float:
-        out[i] = _moved(data[i], found, i)
-        return (i + 1) / len(data)
-
-    on_threads(move, range(len(data)), progress=progress, message="moving lines")
-    return out
+    return map_frames(partial(_moved, found=found), data, progress=progress, message="moving lines")
 
 
-def _moved(frame: NDArray[Any], found: Alignment, i: int) -> Float32Array:
+def _moved(frame: NDArray[Any], i: int, found: Alignment) -> Float32Array:
     lines = found.line_shifts
     assert lines is not None
     return lines_moved_back(frame, found.shifts[i], lines[i], columns=found.columns)
-
-
-def _moved_block(block: NDArray[Any], found: Alignment, block_info: Any = None) -> Float32Array:
-    first = block_info[0]["array-location"][0][0]
-    return np.stack([_moved(frame, found, first + i) for i, frame in enumerate(block)])
 
 
 def gains_of_lines(found: Alignment) -> Float64Array:

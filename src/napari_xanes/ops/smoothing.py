@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
 from napari_xanes._typing import Float32Array
 from napari_xanes.edge.local_quadratic import local_quadratic
+from napari_xanes.frames import map_frames
 from napari_xanes.ops.spectral_matrix import multiply_spectra
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
@@ -73,7 +74,8 @@ def smooth(
     if not pixels:
         return smoothed
     length = float(np.hypot(_shared_width(pixels), float(stack.metadata.get(COVARIANCE_LENGTH, 1.0)) - 1.0))
-    data = _blurred_stack(smoothed, pixels, part(progress, 0.5, 1.0))
+    blur, rest = partial(_blurred, pixels=pixels), part(progress, 0.5, 1.0)
+    data = map_frames(blur, smoothed.data, progress=rest, message="smoothing images")
     return smoothed.with_data(data, metadata={COVARIANCE_LENGTH: length})
 
 
@@ -84,20 +86,7 @@ def _shared_width(pixels: float) -> float:
     return float(weights.sum() ** 2 / (weights**2).sum())
 
 
-def _blurred_stack(stack: SpectralStack, pixels: float, progress: Progress | None) -> Any:
-    """Return all frames blurred; lazily, frame by frame, where the stack is lazy."""
-    if stack.is_lazy:
-        frames = stack.data.rechunk({0: 1, **dict.fromkeys(range(1, len(stack.shape)), -1)})
-        return frames.map_blocks(partial(_blurred, pixels=pixels), dtype=np.float32)
-    out = np.empty(stack.shape, dtype=np.float32)
-    for i, frame in enumerate(stack.data):
-        out[i] = _blurred(frame, pixels)
-        if progress is not None:
-            progress((i + 1) / len(out), "smoothing images")
-    return out
-
-
-def _blurred(images: Float32Array, pixels: float) -> Float32Array:
+def _blurred(images: Float32Array, _number: int, pixels: float) -> Float32Array:
     """Return images (..., Y, X) blurred; values that are not finite have no weight and stay."""
     from scipy.ndimage import gaussian_filter
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array, IndexArray
 from napari_xanes.blocks import on_threads
+from napari_xanes.frames import whole_frames
 from napari_xanes.progress import Progress
 from napari_xanes.registration.overlap import boxes
 from napari_xanes.registration.resampling import moved_back, noise_gain
@@ -169,10 +170,7 @@ def _lazily(plan: Plan, stacks: Sequence[SpectralStack], frames: Sequence[Frame]
     import dask
     import dask.array as da
 
-    whole = [
-        stack.data.rechunk({0: 1, **dict.fromkeys(range(1, stack.data.ndim), -1)}) if stack.is_lazy else stack.data
-        for stack in stacks
-    ]
+    whole = [whole_frames(stack.data) if stack.is_lazy else stack.data for stack in stacks]
     join = dask.delayed(partial(joined_frame, plan), pure=False)  # type: ignore[attr-defined]
     parts = []
     for frame in frames:
