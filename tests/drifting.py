@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from benchmarks.registration.rendering import Drifting, recorded, texture
+from benchmarks.registration.rendering import Drifting, changing_layers, recorded, texture
 from numpy.typing import NDArray
 
 import napari_xanes as nx
@@ -56,15 +56,9 @@ def changing(
     """Return a stack whose image turns into another one within `every` frames, again and again, and its shifts."""
     rng = np.random.default_rng(seed)
     wide = size + 32 + 2 * int(frames * max(drift))
-    count = frames // every + 2
-    maps = np.array([*(texture(rng, wide, 2.0) for _ in range(count)), np.ones((wide, wide))])
+    spectra, maps = changing_layers(rng, wide, frames, every, contrast=0.08)
     shifts = np.cumsum(rng.normal(0, 0.4, (frames, 2)) + drift, axis=0)
     shifts -= shifts.mean(axis=0)
-    spectra = np.zeros((count + 1, frames))
-    spectra[-1] = 0.5
-    for i in range(frames):
-        angle = 0.5 * np.pi * (i % every) / every
-        spectra[i // every : i // every + 2, i] = 0.08 * np.array([np.cos(angle), np.sin(angle)])
     energy = np.linspace(8300.0, 8400.0, frames)
     made = recorded(rng, energy, spectra, maps, shifts, size=size, photons=photons)
     return nx.SpectralStack(made.stack.data, energy, "optical_depth"), shifts

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 from benchmarks.registration.cases import drifting
-from benchmarks.registration.rendering import Array, Drifting, random_walk, recorded, texture
+from benchmarks.registration.rendering import Array, Drifting, changing_layers, random_walk, recorded, texture
 from scipy import ndimage
 
 import napari_xanes as nx
@@ -16,14 +16,8 @@ METHODS = ("joint", "pairwise", "reference")
 
 def changing(*, seed: int, size: int, frames: int, photons: float) -> Drifting:
     """Return a drifting sample that turns into another one within ten frames, again and again."""
-    rng, every, margin = np.random.default_rng(seed), 10, 16
-    count, wide = frames // every + 2, size + 2 * margin
-    maps = np.array([*(texture(rng, wide, 2.0) for _ in range(count)), np.ones((wide, wide))])
-    spectra = np.zeros((count + 1, frames))
-    spectra[-1] = 0.5
-    for i in range(frames):
-        angle = 0.5 * np.pi * (i % every) / every
-        spectra[i // every : i // every + 2, i] = 0.05 * np.array([np.cos(angle), np.sin(angle)])
+    rng, margin = np.random.default_rng(seed), 16
+    spectra, maps = changing_layers(rng, size + 2 * margin, frames, every=10, contrast=0.05)
     shifts = random_walk(rng, frames, 0.5, margin - 2.0)
     return recorded(rng, np.linspace(8270.0, 8460.0, frames), spectra, maps, shifts, size=size, photons=photons)
 

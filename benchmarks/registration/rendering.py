@@ -62,6 +62,23 @@ def bound_of(depth: Array, photons: float) -> Array:
     return np.asarray(np.sqrt(np.diag(np.linalg.pinv(known))))
 
 
+def changing_layers(
+    rng: np.random.Generator, wide: int, frames: int, every: int, contrast: float
+) -> tuple[Array, Array]:
+    """Return spectra (L, E) and maps (L, Y, X) of an image that turns into another one, again and again.
+
+    Each of them stands out by `contrast` in optical depth, and is replaced within `every` frames.
+    """
+    count = frames // every + 2
+    maps = np.array([*(texture(rng, wide, 2.0) for _ in range(count)), np.ones((wide, wide))])
+    spectra = np.zeros((count + 1, frames))
+    spectra[-1] = 0.5
+    for i in range(frames):
+        angle = 0.5 * np.pi * (i % every) / every
+        spectra[i // every : i // every + 2, i] = contrast * np.array([np.cos(angle), np.sin(angle)])
+    return spectra, maps
+
+
 def recorded(
     rng: np.random.Generator,
     energy: Array,
