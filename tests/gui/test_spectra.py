@@ -249,10 +249,10 @@ def test_fit_overlay(viewer, dock, add_stack, stack):
     add_stack()
     dock.show_fit([("fit", stack.energy, stack.data[:, 0, 0])], (stack.energy, np.zeros(30)))
     assert curve(dock, "fit") is not None
-    assert dock.plot.residual.isVisible()
+    assert dock.plot.lower.isVisible()
     dock.clear_fit()
     assert curve(dock, "fit") is None
-    assert not dock.plot.residual.isVisible()
+    assert not dock.plot.lower.isVisible()
     assert spectra_dock_of(viewer) is dock
 
 

@@ -11,6 +11,7 @@ from qtpy.QtCore import QSize, Qt, Signal
 from napari_xanes.colours import OKABE_ITO
 from napari_xanes.gui.prepare.drift import BAR_SIGMA, PIXELS, Drift, Panel
 from napari_xanes.gui.theme import plot_colours, readable
+from napari_xanes.gui.two_plots import TwoPlots
 
 _CURVES = {"dy": (OKABE_ITO[0], "o"), "dx": (OKABE_ITO[1], "t")}
 """Colour and symbol of a shift, so that symbols alone tell them apart."""
@@ -19,7 +20,7 @@ _MARK = OKABE_ITO[5]
 _LEAST_SPAN = 0.02  # pixels
 
 
-class DriftPlot(pg.GraphicsLayoutWidget):
+class DriftPlot(TwoPlots):
     """Draws a `Drift`.
 
     Signals
@@ -32,19 +33,6 @@ class DriftPlot(pg.GraphicsLayoutWidget):
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
-        self.ci.layout.setContentsMargins(2, 4, 6, 4)
-        self.ci.layout.setSpacing(0)
-        self.main: pg.PlotItem = self.addPlot(row=0, col=0)
-        self.lower: pg.PlotItem = self.addPlot(row=1, col=0)
-        for plot in (self.main, self.lower):
-            plot.hideButtons()
-            plot.setMenuEnabled(False)
-            plot.disableAutoRange()
-            plot.showGrid(x=True, y=True, alpha=0.08)
-            for side in ("left", "bottom"):
-                plot.getAxis(side).enableAutoSIPrefix(False)
-            plot.getAxis("left").setWidth(56)
-        self.lower.setXLink(self.main)
         self.lower.setMaximumHeight(80)
         self.ci.layout.setRowStretchFactor(0, 3)
         self.ci.layout.setRowStretchFactor(1, 1)
@@ -74,11 +62,7 @@ class DriftPlot(pg.GraphicsLayoutWidget):
     def set_theme(self, theme: str) -> None:
         """Use the colours of a napari theme."""
         self._colours = colours = plot_colours(theme)
-        self.setBackground(colours.background)
-        for plot in (self.main, self.lower):
-            for side in ("left", "bottom"):
-                plot.getAxis(side).setPen(colours.foreground)
-                plot.getAxis(side).setTextPen(colours.foreground)
+        self.paint_axes(colours)
         self.frame_line.setPen(pg.mkPen(readable(colours.accent, colours.background, 4), width=1))
         self.legend.setLabelTextColor(colours.foreground)
         self._redraw()

@@ -13,6 +13,7 @@ from qtpy.QtGui import QFontMetrics
 from napari_xanes.gui.pixels.spectra import Values
 from napari_xanes.gui.spectra.curves import Curve
 from napari_xanes.gui.theme import plot_colours, readable
+from napari_xanes.gui.two_plots import TwoPlots
 
 _STYLES = {
     "cursor": (Qt.PenStyle.SolidLine, 2),
@@ -26,7 +27,7 @@ _LEGEND_LIMIT = 12
 """With more curves the legend is hidden: it would cover them. The lists below the plot show the same colours."""
 
 
-class SpectrumPlot(pg.GraphicsLayoutWidget):
+class SpectrumPlot(TwoPlots):
     """Plots spectra over photon energy.
 
     Signals
@@ -39,19 +40,6 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
-        self.ci.layout.setContentsMargins(2, 4, 6, 4)
-        self.ci.layout.setSpacing(0)
-        self.main: pg.PlotItem = self.addPlot(row=0, col=0)
-        self.residual: pg.PlotItem = self.addPlot(row=1, col=0)
-        for plot in (self.main, self.residual):
-            plot.hideButtons()
-            plot.setMenuEnabled(False)
-            plot.disableAutoRange()
-            plot.showGrid(x=True, y=True, alpha=0.08)
-            for side in ("left", "bottom"):
-                plot.getAxis(side).enableAutoSIPrefix(False)
-            plot.getAxis("left").setWidth(60)
-        self.residual.setXLink(self.main)
         self._place_residual(False)
         self.legend = self.main.addLegend(offset=(4, 1), labelTextSize="8pt", verSpacing=-4)
         self.line = pg.InfiniteLine(movable=True, angle=90)
@@ -60,7 +48,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         self.line.sigDragged.connect(lambda line: self.energy_requested.emit(float(line.value())))
         self.line.hide()
         self.scene().sigMouseClicked.connect(self._on_click)
-        for plot in (self.main, self.residual):
+        for plot in (self.main, self.lower):
             plot.vb.sigRangeChangedManually.connect(self._on_zoom)
         self._curves: dict[str, Curve] = {}
         self._items: dict[str, pg.PlotCurveItem] = {}
@@ -87,11 +75,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
     def set_theme(self, theme: str) -> None:
         """Use the colours of a napari theme."""
         self._colours = colours = plot_colours(theme)
-        self.setBackground(colours.background)
-        for plot in (self.main, self.residual):
-            for side in ("left", "bottom"):
-                plot.getAxis(side).setPen(colours.foreground)
-                plot.getAxis(side).setTextPen(colours.foreground)
+        self.paint_axes(colours)
         self.line.setPen(pg.mkPen(readable(colours.accent, colours.background, 4), width=1))
         self.line.setHoverPen(pg.mkPen(colours.foreground, width=2))
         fill = pg.mkColor(colours.background)
@@ -106,7 +90,7 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         """Set the labels of the axes."""
         self.main.setLabel("left", left)
         # The panel is too low for a word: it would overlap the label above.
-        self.residual.setLabel("left", "Δ")
+        self.lower.setLabel("left", "Δ")
         self._bottom = bottom
         self._label_bottom()
 
@@ -135,15 +119,15 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
         else:
             if self._residual_item is None:
                 self._residual_item = pg.PlotCurveItem(connect="finite")
-                self.residual.addItem(self._residual_item)
-                self.residual.addItem(pg.InfiniteLine(0, 0, pen=pg.mkPen("#888888", style=Qt.PenStyle.DotLine)))
+                self.lower.addItem(self._residual_item)
+                self.lower.addItem(pg.InfiniteLine(0, 0, pen=pg.mkPen("#888888", style=Qt.PenStyle.DotLine)))
             self._residual_item.setData(energy, residual, pen=pg.mkPen(self._colours.foreground))
             reach = float(np.nanmax(np.abs(residual), initial=0.0)) or 1.0
-            self.residual.setYRange(-reach, reach)
+            self.lower.setYRange(-reach, reach)
             # Two ticks, half way up and down: the panel is too low for more.
             step = 10.0 ** np.floor(np.log10(reach / 2))
             tick = float(step * np.floor(reach / 2 / step))
-            self.residual.getAxis("left").setTicks([[(-tick, f"{-tick:g}"), (tick, f"{tick:g}")]])
+            self.lower.getAxis("left").setTicks([[(-tick, f"{-tick:g}"), (tick, f"{tick:g}")]])
             self._place_residual(True)
         self._label_bottom()
 
@@ -154,18 +138,18 @@ class SpectrumPlot(pg.GraphicsLayoutWidget):
 
     def _place_residual(self, shown: bool) -> None:
         """Show the residual with a quarter of the height, or hide it."""
-        self.residual.setVisible(shown)
-        self.residual.setMaximumHeight(70 if shown else 0)
+        self.lower.setVisible(shown)
+        self.lower.setMaximumHeight(70 if shown else 0)
         self.ci.layout.setRowStretchFactor(0, 3)
         self.ci.layout.setRowStretchFactor(1, 1 if shown else 0)
 
     def _label_bottom(self) -> None:
         """Label the energy axis under the lower plot only."""
-        lower = self.residual.isVisible()
+        lower = self.lower.isVisible()
         self.main.getAxis("bottom").setStyle(showValues=not lower)
         self.main.getAxis("bottom").setLabel(None if lower else self._bottom)
         self.main.getAxis("bottom").showLabel(not lower)
-        self.residual.getAxis("bottom").setLabel(self._bottom)
+        self.lower.getAxis("bottom").setLabel(self._bottom)
 
     def _put(self, key: str, curve: Curve, old: Curve | None) -> None:
         self._curves[key] = curve
