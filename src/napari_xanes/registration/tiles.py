@@ -20,6 +20,7 @@ from napari_xanes.blocks import on_threads, single_threaded_blas
 from napari_xanes.progress import Progress
 from napari_xanes.registration.fourier import Band, Coefficients, phases
 from napari_xanes.registration.resampling import transformed_back
+from napari_xanes.registration.white_noise import white_noise
 
 LEAST_AREA = 32
 """Height and width in pixels of the common part of all frames, below which tiles show too little."""
@@ -193,14 +194,9 @@ _AT_ONCE = 16
 
 
 def _noise(frame: Float32Array, corner: IndexArray, shape: tuple[int, int]) -> float:
-    """Return the noise of a part of a frame from what its pixels differ from planes through their neighbours.
-
-    Immerkaer, Computer Vision and Image Understanding 64 (1996) 300; the median, because edges are no noise.
-    """
+    """Return the noise of a part of a frame."""
     first = np.clip(corner, 0, np.array(frame.shape) - shape)
-    part = frame[first[0] : first[0] + shape[0], first[1] : first[1] + shape[1]]
-    bent = np.diff(np.diff(part, 2, axis=0), 2, axis=1)
-    return float(np.median(np.abs(bent)) / (6 * 0.67449))
+    return white_noise(frame[first[0] : first[0] + shape[0], first[1] : first[1] + shape[1]])
 
 
 def places_of(one: Band, maps: Coefficients, tiles: Tiles) -> Float64Array:

@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_xanes._typing import Float32Array
 from napari_xanes.noise import AmountNoise, PhotonNoise
+from napari_xanes.registration.white_noise import white_noise
 from napari_xanes.stack import SpectralStack
 
 MOST_FRAMES = 12
 """Most frames that are read to compare two stacks: more take long and tell what is known already."""
-
-_SECOND_DIFFERENCES = np.outer([1, -2, 1], [1, -2, 1])
 
 
 def flat_image(stack: SpectralStack, frame: int) -> Float32Array:
@@ -73,13 +70,4 @@ def variance_of(stack: SpectralStack, frame: int, image: Float32Array) -> float:
         found = float(np.median(known)) if known.size else 0.0
         if found > 0:
             return found / (stack.shape[1] if len(stack.shape) == 4 else 1)
-    return _white_noise(image) ** 2
-
-
-def _white_noise(image: NDArray[np.floating]) -> float:
-    """Return the standard deviation of the noise from second differences (Immerkær, CVIU 64 (1996) 300)."""
-    differences = ndimage.convolve(image.astype(np.float64), _SECOND_DIFFERENCES)[1:-1, 1:-1]
-    differences = differences[np.isfinite(differences)]
-    if not differences.size:
-        return 0.0
-    return float(np.median(np.abs(differences)) / 0.6745 / 6)
+    return white_noise(image) ** 2
