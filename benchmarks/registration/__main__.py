@@ -16,6 +16,7 @@ from benchmarks.registration import magnification
 from benchmarks.registration.cases import CASES, drifting
 from benchmarks.registration.coverage import print_coverage
 from benchmarks.registration.methods import compare_methods
+from benchmarks.registration.real import print_real
 from benchmarks.registration.rendering import Drifting
 from benchmarks.registration.stitching import compare_stitching
 from benchmarks.registration.valence import print_valence
@@ -95,10 +96,14 @@ def main() -> None:
     parser.add_argument("--magnification", action="store_true", help="images that grow with the energy instead")
     parser.add_argument("--textures", action="store_true", help="print errors and coverage for other textures instead")
     parser.add_argument("--valence", action="store_true", help="print errors of valence maps after align instead")
+    parser.add_argument("--real", action="store_true", help="known shifts put into measured stacks instead")
     chosen = parser.parse_args()
     warnings.simplefilter("ignore", RuntimeWarning)
     if "stitch" in chosen.cases:
         compare_stitching(chosen.size, chosen.frames, chosen.photons[0])
+        return
+    if chosen.real:
+        print_real(chosen.seeds)
         return
     if chosen.magnification:
         for photons in chosen.photons:
