@@ -1,0 +1,96 @@
+"""The step that a stack needs next, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_xanes.history import Step
+from napari_xanes.io.spectra.edge_contrast import SHOWS_AN_EDGE, edge_contrast
+from napari_xanes.ops import OPERATIONS
+from napari_xanes.stack import SpectralStack
+
+_FRAMES, _SIZE = 12, 256
+"""Frames, and pixels along each side, in which a drift is looked for: about half a second."""
+
+_LEAST_DRIFT = 0.1
+"""Pixels: a smaller drift changes spectra at sharp borders only, by less than the noise of most scans."""
+
+_CLEAR = 4.0
+"""A drift is told if it is so many times its error."""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A step, with the reason for it in words."""
+
+    step: Step
+    reason: str
+
+
+def suggested_step(stack: SpectralStack) -> Suggestion | None:
+    """Return the step of the usual order that is still to be done: optical depth, align, normalize the edge.
+
+    Parameters
+    ----------
+    stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
+        A stack at any stage. Of a stack in a file, a few frames are read.
+
+    Returns
+    -------
+    Suggestion or None
+        None if nothing is missing, or if it can't be told.
+
+    Examples
+    --------
+    >>> from napari_xanes import sample
+    >>> suggested_step(sample.nmc_ni_k(size=24).stack).step.name
+    'optical_depth'
+    """
+    if stack.quantity in ("counts", "transmission"):
+        return Suggestion(Step("optical_depth"), f"the values are {stack.quantity}, maps need absorption")
+    if stack.quantity != "optical_depth":
+        return None
+    names = [step.name for step in stack.history]
+    if "align" not in names and (drift := measured_drift(stack)) is not None:
+        return Suggestion(Step("align"), f"frames drift by {drift[0]:.1f} ± {drift[1]:.1f} pixels")
+    return _normalization(stack)
+
+
+def measured_drift(stack: SpectralStack) -> tuple[float, float] | None:
+    """Return how far frames lie apart at most in pixels, with its standard error; None if they do not, or who knows.
+
+    A few frames of the middle of the image are looked at; `align` looks at all of them.
+    """
+    frames = np.unique(np.linspace(0, stack.energy.size - 1, _FRAMES).round().astype(int))
+    height, width = stack.shape[-2:]
+    middle = tuple(slice(max(0, (n - _SIZE) // 2), max(0, (n - _SIZE) // 2) + _SIZE) for n in (height, width))
+    depth = tuple(n // 2 for n in stack.shape[1:-2])
+    part = stack.isel(frames, (*depth, *middle))
+    try:
+        found = OPERATIONS["align"](part).metadata["align"]
+    except ValueError:
+        return None
+    known = ~found.outliers & np.isfinite(found.sigma).all(axis=1)
+    if known.sum() < 2:
+        return None
+    shifts, sigma = found.shifts[known], found.sigma[known]
+    axis = int(np.argmax(np.ptp(shifts, axis=0)))
+    first, last = np.argmin(shifts[:, axis]), np.argmax(shifts[:, axis])
+    drift, error = float(np.ptp(shifts[:, axis])), float(np.hypot(sigma[first, axis], sigma[last, axis]))
+    return (drift, error) if drift > max(_LEAST_DRIFT, _CLEAR * error) else None
+
+
+def _normalization(stack: SpectralStack) -> Suggestion | None:
+    """Suggest to normalize the edge if the mean spectrum shows one, with ranges on both sides."""
+    sample = stack.isel(box=tuple(slice(None, None, max(1, n // 64)) for n in stack.shape[1:]))
+    values = np.asarray(sample.data, dtype=np.float64).reshape(stack.energy.size, -1)
+    mean = np.nanmean(values[:, np.isfinite(values).any(axis=0)], axis=1)
+    if not np.isfinite(mean).all() or edge_contrast(stack.energy, mean) <= SHOWS_AN_EDGE:
+        return None
+    try:
+        state = OPERATIONS["normalize_edge"](sample).history[-1].state or {}
+    except ValueError:
+        return None
+    return Suggestion(Step("normalize_edge"), f"an edge at {state['e0']:.1f} eV is not normalized yet")
