@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes._typing import BoolArray, Float64Array
+from napari_xanes.alignment_fields import lengths, numbers, of_shape, whole, without_nan
 from napari_xanes.corrections import Box, Frames
 from napari_xanes.field_mapping import FieldMapping
 
@@ -53,7 +54,11 @@ class Alignment(FieldMapping):
     center : ndarray, shape (2,), optional
         Pixel (y, x) that magnification and matrix leave in place; by default the centre of the image.
     image_shape : tuple of int, optional
-        Height and width in pixels of the images that `center` belongs to.
+        Height and width in pixels of the images that the shifts belong to.
+    pixel_size : tuple of float, optional
+        Lengths of a pixel in µm, (y, x) or (z, y, x), of these images.
+    binning : int, optional
+        Width in pixels, as they were read, of the squares that `bin` averaged.
 
     Raises
     ------
@@ -84,9 +89,11 @@ class Alignment(FieldMapping):
     matrix_sigma: Float64Array | None = None
     center: Float64Array | None = None
     image_shape: tuple[int, int] | None = None
+    pixel_size: tuple[float, ...] | None = None
+    binning: int | None = None
 
     def __post_init__(self) -> None:
-        shifts = _numbers("shifts", self.shifts)
+        shifts = numbers("shifts", self.shifts)
         if (
             shifts.ndim not in (2, 3)
             or shifts.shape[-1] not in ((2, 3) if shifts.ndim == 2 else (2,))
@@ -102,15 +109,19 @@ class Alignment(FieldMapping):
         object.__setattr__(self, "shifts", shifts)
         for name, shape in self._shapes().items():
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, _of_shape(name, _numbers(name, getattr(self, name)), shape))
+                object.__setattr__(self, name, of_shape(name, numbers(name, getattr(self, name)), shape))
         if self.outliers is not None:
             outliers = np.asarray(self.outliers)
             if outliers.dtype != bool:
                 raise ValueError(f"outliers are true or false for each frame, not {str(self.outliers)[:60]}")
-            object.__setattr__(self, "outliers", _of_shape("outliers", outliers, shifts.shape[:-1]))
+            object.__setattr__(self, "outliers", of_shape("outliers", outliers, shifts.shape[:-1]))
         if self.image_shape is not None:
-            size = _of_shape("image_shape", _numbers("image_shape", self.image_shape), (2,))
+            size = of_shape("image_shape", numbers("image_shape", self.image_shape), (2,))
             object.__setattr__(self, "image_shape", (int(size[0]), int(size[1])))
+        if self.pixel_size is not None:
+            object.__setattr__(self, "pixel_size", lengths("pixel_size", self.pixel_size))
+        if self.binning is not None:
+            object.__setattr__(self, "binning", whole("binning", self.binning))
         self._check_matrices()
         self._check_lines()
 
@@ -126,13 +137,13 @@ class Alignment(FieldMapping):
             raise ValueError(f"scan lines are 'rows' or 'columns', not {self.scan_lines!r}")
         if self.line_shifts is None:
             return
-        lines = _numbers("line_shifts", self.line_shifts)
+        lines = numbers("line_shifts", self.line_shifts)
         if lines.ndim != 2 or len(lines) != len(self.shifts) or not np.isfinite(lines).all():
             raise ValueError(f"line_shifts are a finite number for each line of each frame, not of shape {lines.shape}")
         object.__setattr__(self, "line_shifts", lines)
         if self.line_sigma is not None:
-            sigma = _numbers("line_sigma", self.line_sigma)
-            object.__setattr__(self, "line_sigma", _of_shape("line_sigma", sigma, lines.shape))
+            sigma = numbers("line_sigma", self.line_sigma)
+            object.__setattr__(self, "line_sigma", of_shape("line_sigma", sigma, lines.shape))
 
     @property
     def columns(self) -> bool:
@@ -188,7 +199,7 @@ class Alignment(FieldMapping):
         plain = {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
         for name in ("sigma", "residual", "magnification_sigma", "matrix_sigma", "line_sigma"):
             if name in plain:
-                plain[name] = [_without_nan(item) for item in plain[name]]
+                plain[name] = [without_nan(item) for item in plain[name]]
         return plain
 
     @classmethod
@@ -222,8 +233,8 @@ def _in_box(found: Alignment, box: Box) -> Alignment:
     old = "zyx"[-found.shifts.shape[-1] :]
     if not {"y", "x"} <= set(axes):
         # A slice along z: what lies in it moves along z, too.
-        flat = ("magnification", "magnification_sigma", "matrix", "matrix_sigma", "center", "image_shape")
-        none: dict[str, Any] = dict.fromkeys(flat)
+        flat = ("magnification", "magnification_sigma", "matrix", "matrix_sigma", "center", "image_shape", "pixel_size")
+        none: dict[str, Any] = dict.fromkeys((*flat, "line_shifts", "line_sigma", "scan_lines"))
         return replace(found, **_components(found, old, axes[-2:]), **none)
     kept = [axis for axis in old if axis in axes]
     scale = 1 / np.array([steps[axis] for axis in kept], dtype=np.float64)
@@ -231,12 +242,21 @@ def _in_box(found: Alignment, box: Box) -> Alignment:
     for name in ("matrix", "matrix_sigma"):
         if (values := getattr(found, name)) is not None:
             fields[name] = values * np.outer(scale[-2:], 1 / scale[-2:])
-    if found.center is None or found.image_shape is None:
+    line_axis, along = (-1, -2) if found.columns else (-2, -1)
+    for name in ("line_shifts", "line_sigma"):
+        if (values := getattr(found, name)) is not None:
+            fields[name] = values[:, box[line_axis]] * scale[along]
+    if found.pixel_size is not None:
+        by_axis = dict(zip("zyx"[-len(found.pixel_size) :], found.pixel_size, strict=True))
+        fields["pixel_size"] = tuple(by_axis[axis] * abs(steps[axis]) for axis in axes if axis in by_axis)
+    if found.image_shape is None:
         return replace(found, **fields)
     parts = [index.indices(n) for index, n in zip(box[-2:], found.image_shape, strict=True) if isinstance(index, slice)]
-    center = [(place - start) / step for place, (start, _, step) in zip(found.center, parts, strict=True)]
-    sizes = [len(range(*part)) for part in parts]
-    return replace(found, **fields, center=np.array(center), image_shape=(sizes[0], sizes[1]))
+    fields["image_shape"] = tuple(len(range(*part)) for part in parts)
+    if found.center is not None:
+        center = [(place - start) / step for place, (start, _, step) in zip(found.center, parts, strict=True)]
+        fields["center"] = np.array(center)
+    return replace(found, **fields)
 
 
 def _components(found: Alignment, old: str, kept: list[str]) -> dict[str, Any]:
@@ -255,23 +275,3 @@ def as_alignment(value: Any, count: int) -> Any:
     except ValueError:
         return value
     return value if found is None or len(found.shifts) != count else found
-
-
-def _without_nan(item: Any) -> Any:
-    """Return a number or a list of numbers with None for NaN, so that a text of it equals itself."""
-    if isinstance(item, list):
-        return [_without_nan(part) for part in item]
-    return None if item != item else item
-
-
-def _numbers(name: str, values: Any) -> Float64Array:
-    try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} of an alignment are numbers, not {str(values)[:60]}") from None
-
-
-def _of_shape(name: str, values: Any, shape: tuple[int, ...]) -> Any:
-    if values.shape != shape:
-        raise ValueError(f"{name} of an alignment has shape {values.shape}, its shifts need {shape}")
-    return values

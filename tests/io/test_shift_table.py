@@ -53,6 +53,8 @@ def test_a_table_of_two_columns_is_enough(tmp_path: Path) -> None:
         nx.Alignment([[0, 1]], matrix=[[[1, 2e-3], [3e-3, 1]]], matrix_sigma=[[[0.1, 0.2], [0.3, 0.4]]]),
         nx.Alignment([[0, 1]], magnification=[1.1], center=[12.5, 1 / 3], image_shape=(32, 40)),
         nx.Alignment([[1, 2, 3], [4, 5, 6]], np.ones((2, 3)), energy=[700, 701]),
+        nx.Alignment([[0, 1]], image_shape=(32, 40), pixel_size=(0.1, 1 / 3), binning=4),
+        nx.Alignment([[0, 1, 2]], pixel_size=(0.5, 0.1, 1 / 3)),
         nx.Alignment(np.arange(12.0).reshape(2, 3, 2), outliers=[[True, False, True]] * 2, energy=[700, 701]),
     ],
 )
@@ -74,6 +76,8 @@ def test_magnification_matrices_and_volumes_are_kept(tmp_path: Path, found: nx.A
         ("dy (um),dx (um)\n1,2\n", "'dy' is in 'um'"),
         ("dy,dx,slice\n1,2,0\n3,4,1\n5,6,0\n", "the rows of a frame are its slices"),
         ("# center (y, x) of images (height, width), in pixels: 1, 2\ndy,dx\n1,2\n", "are four numbers, not '1, 2'"),
+        ("# size of a pixel in µm: 0.1\ndy,dx\n1,2\n", "are two or three numbers, not '0.1'"),
+        ("# size of a pixel in µm: 0.1, 0\ndy,dx\n1,2\n", "two or three positive lengths"),
         ("dy,dx,magnification\n1,2,0\n", "frame 0 would be magnified by 0"),
         ("# rows: 3\ndy,dx\n1,2\n3,4\n", "2 of 3 rows"),
     ],

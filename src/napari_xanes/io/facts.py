@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from napari_xanes.alignment import Alignment
 from napari_xanes.history import to_plain
 from napari_xanes.io.energies import ev_per_unit
 from napari_xanes.parameter_map import checked_pixel_size
@@ -135,13 +136,11 @@ def with_facts(stack: SpectralStack, facts: Facts) -> SpectralStack:
             f"pixel_size={facts.pixel_size!r} has {np.size(facts.pixel_size)} lengths, but {stack.name!r} has "
             f"{len(stack.shape) - 1} spatial axes; give one length for all, or one for each"
         )
-    return replace(
-        stack,
-        energy=energy,
-        quantity=facts.quantity or stack.quantity,
-        pixel_size=checked_pixel_size(facts.pixel_size, len(stack.shape) - 1) or stack.pixel_size,
-        metadata=metadata,
-    )
+    pixel_size = checked_pixel_size(facts.pixel_size, len(stack.shape) - 1) or stack.pixel_size
+    if isinstance(found := metadata.get("align"), Alignment):
+        metadata["align"] = replace(found, energy=None if found.energy is None else energy, pixel_size=pixel_size)
+    quantity = facts.quantity or stack.quantity
+    return replace(stack, energy=energy, quantity=quantity, pixel_size=pixel_size, metadata=metadata)
 
 
 def used_by_steps(stack: SpectralStack) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 from napari_xanes._typing import Float64Array
 from napari_xanes.alignment import Alignment
 from napari_xanes.io.files import read_text
+from napari_xanes.io.grid_comments import grid_comments, grid_fields
 from napari_xanes.io.line_columns import is_line_column, line_columns, line_comment, line_fields
 from napari_xanes.saving.replacing import write_whole
 from napari_xanes.stack import SpectralStack
@@ -25,7 +26,6 @@ _UNITS = {"energy": "eV", **dict.fromkeys(_PIXELS, "pixels"), **dict.fromkeys(_N
 _COLUMNS = ("frame", "slice", "outlier", *_UNITS)
 _TITLE = "# napari-xanes shifts: where the content of each frame lies relative to the aligned grid"
 _ROWS = "# rows: "
-_CENTER = "# center (y, x) of images (height, width), in pixels: "
 _MOST_BYTES = 64 << 20
 
 
@@ -60,9 +60,7 @@ def write_shifts(path: str | Path, aligned: SpectralStack | Alignment) -> Path:
     table = _table(aligned) | {name: column.tolist() for name, column in line_columns(aligned).items()}
     rows = list(zip(*table.values(), strict=True))
     text.write(f"{_TITLE}\n{_ROWS}{len(rows)}\n{line_comment(aligned)}")
-    if aligned.center is not None and aligned.image_shape is not None:
-        numbers = (*aligned.center.tolist(), *aligned.image_shape)
-        text.write(f"{_CENTER}{', '.join(repr(number) for number in numbers)}\n")
+    text.write(grid_comments(aligned))
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
         [
@@ -105,8 +103,9 @@ def read_shifts(path: str | Path) -> Alignment:
         A table that `write_shifts` wrote, or one with at least the columns ``dy`` and ``dx`` in pixels, one row per
         frame. Columns ``line 0``, ``line 1``, ... hold the shifts of scan lines on top of those of their frames.
         The columns ``magnification``, or ``matrix yy`` to ``matrix xx``, are read where they are; where the rows
-        are those of slices, a column ``slice`` numbers them. Lines that begin with ``#`` are comments; one of them may
-        say where the centre of the images lies, which magnification leaves in place.
+        are those of slices, a column ``slice`` numbers them. Lines that begin with ``#`` are comments; some may
+        say which images the shifts belong to: their size, that of a pixel, how they were binned, and the centre, which
+        magnification leaves in place.
 
     Raises
     ------
@@ -130,7 +129,7 @@ def read_shifts(path: str | Path) -> Alignment:
     if declared and declared[0] != str(len(rows) - 1):
         raise ValueError(f"{path}: {len(rows) - 1} of {declared[0]} rows are there; the file was cut short")
     table = {name: _column(path, rows[1:], i, name) for i, name in enumerate(names) if name in _COLUMNS}
-    given = _fields(path, table) | _center(path, lines)
+    given = _fields(path, table) | grid_fields(path, lines)
     given = {name: value for name, value in given.items() if name == "shifts" or not np.isnan(value).all()}
     of_lines = {name: _column(path, rows[1:], i, name) for i, name in enumerate(names) if is_line_column(name)}
     try:
@@ -172,18 +171,6 @@ def _shape(path: Path, table: dict[str, Float64Array]) -> tuple[int, ...]:
     if slices < 1 or count % slices or (table["slice"] != np.arange(count) % slices).any():
         raise ValueError(f"{path}: the rows of a frame are its slices, numbered from 0 on, one after the other")
     return (count // slices, slices)
-
-
-def _center(path: Path, lines: list[str]) -> dict[str, Any]:
-    """Return the pixel that magnification leaves in place and the size of the images, from the comment that says so."""
-    said = next((line[len(_CENTER) :] for line in lines if line.startswith(_CENTER)), None)
-    if said is None:
-        return {}
-    try:
-        y, x, height, width = (float(number) for number in said.split(","))
-    except ValueError:
-        raise ValueError(f"{path}: the centre and size of the images are four numbers, not {said!r}") from None
-    return {"center": np.array([y, x]), "image_shape": np.array([height, width])}
 
 
 def _column(path: Path, rows: list[list[str]], i: int, name: str) -> np.ndarray:

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.alignment import Alignment
+from napari_xanes.alignment_grid import binning_of, in_pixels_of
 from napari_xanes.arguments import Region, Shifts, as_mask, load_references
 from napari_xanes.blocks import single_threaded_blas
 from napari_xanes.noise import AmountNoise, PhotonNoise
@@ -46,6 +47,17 @@ OptionalReferences = Annotated[
 # All cores work on blocks of frames or of frequencies: threads of matrix products would wait for each other.
 @single_threaded_blas()
 def _fit(
+    stack: SpectralStack, *, shifts: Alignment | None, progress: Progress | None = None, **given: Any
+) -> Mapping[str, Any]:
+    """Find the shifts, unless they are given, and keep which pixels they are counted in."""
+    _require_absorption(stack)
+    found = _found(stack, **given, progress=progress) if shifts is None else _fitting(stack, shifts)
+    pixel_size, binning = stack.pixel_size or found.pixel_size, binning_of(stack.metadata)
+    shape = (stack.shape[-2], stack.shape[-1])
+    return {"shifts": replace(found, image_shape=shape, pixel_size=pixel_size, binning=binning)}
+
+
+def _found(
     stack: SpectralStack,
     *,
     method: str,
@@ -56,14 +68,9 @@ def _fit(
     scan_lines: str,
     farthest_move: float | None,
     region: Any,
-    shifts: Alignment | None,
     progress: Progress | None = None,
-    **_: Any,
-) -> Mapping[str, Any]:
-    """Find the shifts, unless they are given."""
-    _require_absorption(stack)
-    if shifts is not None:
-        return {"shifts": _fitting(stack, shifts)}
+) -> Alignment:
+    """Find the shifts."""
     shape = stack.shape[-2:]
     if stack.energy.size < 2:
         raise ValueError(f"{stack.name!r} has a single frame; there is nothing to align it to")
@@ -98,18 +105,18 @@ def _fit(
             farthest=farthest_move,
             progress=progress,
         )
-        return {"shifts": with_lines(_alignment(stack, whole[0]), whole[1], columns=columns)}
+        return with_lines(_alignment(stack, whole[0]), whole[1], columns=columns)
     is_volume = len(stack.shape) == 4
     if is_volume and volume == "slice by slice":
         if model != "translation":
             raise ValueError(f"slice by slice, shifts are found only: model={model!r} needs volume='in the plane'")
-        return {"shifts": slice_by_slice(stack, find, _alignment, box, progress)}
+        return slice_by_slice(stack, find, _alignment, box, progress)
     deep = is_volume and volume == "as a whole" and model == "translation" and stack.shape[1] >= LEAST_DEPTH
     share = 0.4 if deep or model != "translation" else 1.0
     found = find(lambda: images(stack), (shape[0], shape[1]), box, part(progress, 0.0, share))
     rest = part(progress, share, 1.0)
     flat = with_model(stack, found, model, _alignment, images, spectra=spectra, box=box, progress=rest)
-    return {"shifts": in_three_dimensions(stack, find, _alignment, flat, box, rest) if deep else flat}
+    return in_three_dimensions(stack, find, _alignment, flat, box, rest) if deep else flat
 
 
 def _require_absorption(stack: SpectralStack) -> None:
@@ -121,7 +128,7 @@ def _require_absorption(stack: SpectralStack) -> None:
 
 
 def _fitting(stack: SpectralStack, shifts: Alignment) -> Alignment:
-    """Return given shifts if there is one per frame."""
+    """Return given shifts in pixels of the stack, if there is one per frame."""
     if len(shifts.shifts) != stack.energy.size:
         raise ValueError(f"{len(shifts.shifts)} shifts for the {stack.energy.size} frames of {stack.name!r}")
     if shifts.shifts.shape[1:] != (2,) and len(stack.shape) == 3:
@@ -131,6 +138,7 @@ def _fitting(stack: SpectralStack, shifts: Alignment) -> Alignment:
         )
     if shifts.shifts.ndim == 3 and shifts.shifts.shape[1] != stack.shape[1]:
         raise ValueError(f"shifts of {shifts.shifts.shape[1]} slices for the {stack.shape[1]} slices of {stack.name!r}")
+    shifts = in_pixels_of(shifts, stack.shape, stack.pixel_size, binning_of(stack.metadata), stack.name)
     if shifts.stretches and shifts.image_shape not in (None, stack.shape[-2:]):
         raise ValueError(
             f"the magnification belongs to images of {shifts.image_shape} pixels, but those of {stack.name!r} have "
@@ -269,12 +277,12 @@ def align(
     shape = (stack.shape[-2], stack.shape[-1])
     if found.stretches:
         center = (np.array(shape) - 1) / 2 if found.center is None else found.center
-        found = replace(found, center=center, image_shape=shape)
+        found = replace(found, center=center)
     by_line = found.line_shifts is not None
     data = (moved_lines if by_line else moved)(stack.data, found, progress)
     gain = gains_of_lines(found) if by_line else gains(found, shape)
     length = float(np.hypot(np.sqrt(np.mean(1 / gain)), float(stack.metadata.get(COVARIANCE_LENGTH, 1.0)) - 1.0))
-    found = replace(found, energy=stack.energy, correlation=length)
+    found = replace(found, energy=stack.energy, correlation=length, image_shape=shape)
     told = [*stack.metadata.get("warnings", ())]
     told += [text for text in (f"align: {line}" for line in warnings_of(found.report)) if text not in told]
     metadata: dict[str, Any] = {"align": found, COVARIANCE_LENGTH: length, "warnings": told}

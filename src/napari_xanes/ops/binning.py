@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import numpy as np
 
 from napari_xanes._typing import Float64Array
+from napari_xanes.alignment import Alignment
+from napari_xanes.alignment_grid import BINNING, binned, binning_of
 from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.noise import AmountNoise, Noise, PhotonNoise
 from napari_xanes.ops.spectral_matrix import multiply_spectra
@@ -89,6 +91,9 @@ def _bin_pixels(stack: SpectralStack, size: int, progress: Progress | None) -> S
     kept = {name: value for name, value in stack.metadata.items() if not hasattr(value, "isel")}
     noise = _noise_of_squares(stack.noise, size, length)
     metadata = {**kept, **corrections, "noise": noise, "warnings": notes, COVARIANCE_LENGTH: max(1.0, length / size)}
+    metadata[BINNING] = size * binning_of(stack.metadata)
+    if isinstance(found := stack.metadata.get("align"), Alignment):
+        metadata["align"] = binned(found, size)
     pixel = stack.pixel_size
     pixel_size = None if pixel is None else (*pixel[:-2], *(size * length for length in pixel[-2:]))
     return replace(stack, data=data, pixel_size=pixel_size, metadata=metadata)

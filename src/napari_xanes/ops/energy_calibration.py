@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from napari_xanes._typing import BoolArray, Float64Array
+from napari_xanes.alignment import Alignment
 from napari_xanes.arguments import Reference, Region, as_mask
 from napari_xanes.edge.alignment import Feature, Shift, feature_energy, shift_between
 from napari_xanes.parameters import Param
@@ -133,6 +134,8 @@ def calibrate_energy(
     metadata = {**stack.metadata, "calibrate_energy": known}
     if (scaling := as_scaling(metadata.get("scaling"))) is not None:
         metadata["scaling"] = scaling.moved(slope, offset)
+    if isinstance(found := metadata.get("align"), Alignment) and found.energy is not None:
+        metadata["align"] = replace(found, energy=energy)
     if notes:
         metadata["warnings"] = notes
     return replace(stack, data=stack.data, energy=energy, metadata=metadata)
