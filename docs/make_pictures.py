@@ -17,7 +17,7 @@ from align_figures import stacks  # noqa: E402
 
 from napari_xanes.gui.layers import stack_to_layer  # noqa: E402
 from napari_xanes.gui.screenshot import open_docks, settle, wait_until  # noqa: E402
-from napari_xanes.gui.spectra.pin_set import pins_of  # noqa: E402
+from napari_xanes.gui.state.workspace import workspace_of  # noqa: E402
 from napari_xanes.io import write  # noqa: E402
 from napari_xanes.ops import optical_depth  # noqa: E402
 from napari_xanes.sample import mn_oxides_l, nmc_ni_k  # noqa: E402
@@ -144,12 +144,12 @@ def theory_docks(theme: str) -> None:
     viewer.add_labels(labels, name="regions", scale=(0.05, 0.05), units=("um", "um"), opacity=0.5)
     viewer.layers.selection.active = layer
     for row, column in ((100, 60), (60, 98)):
-        pins_of(viewer).pin(stack.energy, stack.data[:, row, column].astype(float), "", stack.quantity)
+        workspace_of(viewer).pins.pin(stack.energy, stack.data[:, row, column].astype(float), "", stack.quantity)
     viewer.cursor.position = (60, 2.4, 3.0)
     settle()
     viewer.screenshot(str(HERE / f"embedding-{theme}.png"), canvas_only=False, flash=False)
     embedding.parent().hide()
-    pins_of(viewer).clear()
+    workspace_of(viewer).pins.clear()
     viewer.layers.remove("regions")
     spectra = viewer.window.add_plugin_dock_widget("napari-xanes", "Spectra")[1]
     settle()  # until the references of the sample are there

@@ -66,6 +66,22 @@ def test_no_module_imports_itself_through_others() -> None:
         pytest.fail(f"import circle: {' -> '.join(reversed(error.args[1]))}")
 
 
+def test_what_the_window_knows_needs_no_widgets() -> None:
+    source = ROOT / "src"
+    files = {
+        ".".join(file.relative_to(source).with_suffix("").parts).removesuffix(".__init__"): file
+        for file in source.rglob("*.py")
+    }
+    pending, seen = [name for name in files if name.startswith("napari_xanes.gui.state")], set()
+    while pending:
+        name = pending.pop()
+        if name not in seen and name.startswith("napari_xanes.gui"):
+            seen.add(name)
+            assert "QtWidgets" not in files[name].read_text(encoding="utf-8"), f"{name} has widgets"
+            pending += imports_of(name, files[name], set(files))
+    assert "napari_xanes.gui.pixels.tiles" in seen
+
+
 def test_the_manifest_is_valid_and_every_command_exists() -> None:
     from npe2 import PluginManifest
 

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QDialogButtonBox
 from napari_xanes.gui.references import column_chooser
 from napari_xanes.gui.references.column_chooser import ColumnChooser, read_with_remembered_choice
 from napari_xanes.gui.references.reference_list import ReferenceList
-from napari_xanes.gui.references.reference_set import references_of
+from napari_xanes.gui.state.workspace import workspace_of
 
 ENERGY = np.linspace(8300, 8400, 60)
 EDGE = 0.5 + np.arctan((ENERGY - 8345) / 2) / np.pi
@@ -97,7 +97,7 @@ def test_columns_of_a_loaded_reference_are_exchanged(qtbot: Any, tmp_path: Path,
     view = ReferenceList(viewer)
     qtbot.addWidget(view)
     view.load([path])
-    references_of(viewer).set_valence("known", 2.0)
+    workspace_of(viewer).references.set_valence("known", 2.0)
     view._table.setCurrentCell(0, 0)
     view.choose_columns()
     dialog = view.findChild(ColumnChooser)
@@ -106,7 +106,7 @@ def test_columns_of_a_loaded_reference_are_exchanged(qtbot: Any, tmp_path: Path,
     dialog.set_role(3, "signal")
     dialog._mode.setCurrentText("fluorescence: signal / I0")
     dialog.accept()
-    (spectrum,) = references_of(viewer).spectra
+    (spectrum,) = workspace_of(viewer).references.spectra
     assert spectrum.valence == 2.0
     np.testing.assert_allclose(spectrum.mu, EDGE / 100, rtol=1e-5)
 
@@ -124,4 +124,4 @@ def test_a_file_that_is_not_understood_opens_the_chooser(qtbot: Any, tmp_path: P
     dialog.set_role(2, "energy")
     dialog.set_role(1, "signal")
     dialog.accept()
-    np.testing.assert_allclose(references_of(viewer).spectra[0].energy, ENERGY)
+    np.testing.assert_allclose(workspace_of(viewer).references.spectra[0].energy, ENERGY)

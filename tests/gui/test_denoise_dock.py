@@ -279,9 +279,9 @@ def test_unexplained_features_can_be_shown(viewer: Any, dock: DenoiseDock, add_s
 
 
 def test_references_without_valences_are_used(viewer: Any, dock: DenoiseDock, layer: Any) -> None:
-    from napari_xanes.gui.references.reference_set import references_of
+    from napari_xanes.gui.state.workspace import workspace_of
 
-    shared = references_of(viewer)
+    shared = workspace_of(viewer).references
     for spectrum in shared.spectra:
         shared.set_valence(spectrum.name, None)
     form = dock.runner.form()
@@ -306,10 +306,10 @@ def test_a_cancelled_run_adds_no_layers(viewer: Any, dock: DenoiseDock, layer: A
 def test_a_failure_is_a_notification_and_marks_the_field(
     viewer: Any, dock: DenoiseDock, layer: Any, wait: Any, errors: list[str]
 ) -> None:
-    from napari_xanes.gui.references.reference_set import references_of
+    from napari_xanes.gui.state.workspace import workspace_of
 
     energy = stack_of(layer).energy
-    references_of(viewer).add([Spectrum("short", energy[20:30], np.linspace(0, 1, 10))])
+    workspace_of(viewer).references.add([Spectrum("short", energy[20:30], np.linspace(0, 1, 10))])
     run(dock, wait)
     assert "'short' covers" in errors[0]
     form = dock.runner.form()

@@ -13,9 +13,7 @@ from npe2 import PluginManifest
 from qtpy.QtCore import QCoreApplication, QEvent, QThreadPool
 from tests.test_house import MANIFEST
 
-from napari_xanes.gui.energy import attach_energy
-from napari_xanes.gui.references.reference_set import references_of
-from napari_xanes.gui.spectra.pin_set import pins_of
+from napari_xanes.gui.state.workspace import workspace_of
 
 pytestmark = pytest.mark.window
 TITLES = [widget.display_name for widget in PluginManifest.from_file(MANIFEST).contributions.widgets or ()]
@@ -50,7 +48,7 @@ def use_denoise(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -
 
 
 def use_simulate(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -> None:
-    wait(lambda: any(spectrum.name.startswith("theory") for spectrum in references_of(viewer).spectra))
+    wait(lambda: any(spectrum.name.startswith("theory") for spectrum in workspace_of(viewer).references.spectra))
     dock.keep.click()
 
 
@@ -113,8 +111,7 @@ def test_every_dock_of_the_manifest_is_tested() -> None:
 @pytest.mark.parametrize("title", TITLES)
 def test_closing_a_dock_removes_its_callbacks_and_threads(title: str, viewer: Any, add_stack: Any, wait: Any) -> None:
     layer = add_stack()
-    for shared_by_all_docks in (attach_energy, references_of, pins_of):
-        shared_by_all_docks(viewer)
+    workspace_of(viewer)  # shared by all docks
     before, threads = sorted(callbacks_of(viewer)), set(threads_at_work())
     dock = viewer.window.add_plugin_dock_widget("napari-xanes", title)[1]
     USES[title](dock, layer, viewer, wait)

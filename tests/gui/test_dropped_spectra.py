@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QWidget
 import napari_xanes as nx
 from napari_xanes.gui.files import readers
 from napari_xanes.gui.files.drop_target import DropTarget
-from napari_xanes.gui.references.reference_set import references_of
+from napari_xanes.gui.state.workspace import workspace_of
 
 ENERGY = np.arange(8300.0, 8400.0)
 EDGE = 0.5 + np.arctan(ENERGY - 8345) / np.pi
@@ -37,7 +37,7 @@ def text(path: Path, columns: str = "energy mu") -> str:
 
 
 def names(viewer: Any) -> list[str]:
-    return [spectrum.name for spectrum in references_of(viewer).spectra]
+    return [spectrum.name for spectrum in workspace_of(viewer).references.spectra]
 
 
 @pytest.mark.parametrize("name", ["NiO.xdi", "NiO.dat", "NiO.txt", "NiO.xmu", "NiO.fio"])

@@ -14,7 +14,7 @@ from napari_xanes.gui.embedding.library_match import match_of, reading
 from napari_xanes.gui.embedding.model import BINS, branches, has_signal, picture_of
 from napari_xanes.gui.layers import stack_to_layer
 from napari_xanes.gui.maps.dock import add_layers
-from napari_xanes.gui.spectra.pin_set import pins_of
+from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.maps import match_library
 from napari_xanes.theory.library.shipped import LIBRARIES
 
@@ -203,7 +203,7 @@ def test_a_lasso_around_nothing_is_an_error(dock: EmbeddingDock, errors: list[st
 
 
 def test_pins_are_drawn_as_marks(viewer: Any, dock: EmbeddingDock, oxides: SpectralStack) -> None:
-    pins = pins_of(viewer)
+    pins = workspace_of(viewer).pins
     spectrum = oxides.data[:, 2, 12].astype(float)
     pin = pins.pin(oxides.energy, spectrum, "there", "optical_depth")
     pins.pin(oxides.energy, 1000 * np.exp(-spectrum), "there, as counts", "counts")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_xanes.gui.energy import attach_energy, energy_of_step, go_to_step, step_of_energy
+from napari_xanes.gui.energy import energy_of_step, go_to_step, step_of_energy
+from napari_xanes.gui.state.workspace import workspace_of
 
 
 def text_of(viewer):
@@ -13,8 +14,8 @@ def text_of(viewer):
 
 
 def test_energy_follows_the_slider(viewer, add_stack, stack):
-    follower = attach_energy(viewer)
-    assert attach_energy(viewer) is follower
+    follower = workspace_of(viewer).stacks
+    assert workspace_of(viewer).stacks is follower
     assert text_of(viewer) == ""
     layer = add_stack()
     viewer.dims.set_current_step(0, 7)
@@ -34,7 +35,7 @@ def test_steps_and_energies_of_a_layer(viewer, add_stack, stack):
 
 
 def test_the_current_stack(viewer, add_stack, stack):
-    follower = attach_energy(viewer)
+    follower = workspace_of(viewer).stacks
     received = []
     follower.layer_changed.connect(received.append)
     first = add_stack()
@@ -53,7 +54,7 @@ def test_the_current_stack(viewer, add_stack, stack):
 
 
 def test_no_energy_is_shown_if_the_energy_axis_is_displayed(viewer, add_stack):
-    attach_energy(viewer)
+    workspace_of(viewer)
     add_stack()
     viewer.dims.order = (1, 0, 2)
     assert text_of(viewer) == ""
@@ -62,7 +63,7 @@ def test_no_energy_is_shown_if_the_energy_axis_is_displayed(viewer, add_stack):
 
 
 def test_energies_with_a_shifted_axis(viewer, add_stack, stack):
-    attach_energy(viewer)
+    workspace_of(viewer)
     layer = add_stack(translate=(100, 0, 0), scale=(2, 0.05, 0.05))
     go_to_step(viewer, layer, 5)
     assert text_of(viewer) == f"{stack.energy[5]:.1f} eV"

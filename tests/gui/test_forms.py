@@ -106,9 +106,9 @@ def test_range_with_one_number_is_refused(form: Form) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_the_form_of_every_method_gives_a_valid_step(name: str, viewer: Any, add_stack: Any, qtbot: Any) -> None:
     layer = add_stack()
-    from napari_xanes.gui.references.reference_set import references_of
+    from napari_xanes.gui.state.workspace import workspace_of
 
-    references_of(viewer).offer(layer)
+    workspace_of(viewer).references.offer(layer)
     stacks = LayerBox(viewer)
     qtbot.addWidget(stacks)
     form = Form(method_of(name), viewer_fields(viewer, stacks))
@@ -125,9 +125,9 @@ def test_the_form_of_every_method_gives_a_valid_step(name: str, viewer: Any, add
 
 def test_known_spectra_are_used_to_align_only_on_request(viewer: Any, add_stack: Any, qtbot: Any) -> None:
     layer = add_stack()
-    from napari_xanes.gui.references.reference_set import references_of
+    from napari_xanes.gui.state.workspace import workspace_of
 
-    references_of(viewer).offer(layer)
+    workspace_of(viewer).references.offer(layer)
     stacks = LayerBox(viewer)
     qtbot.addWidget(stacks)
     form = Form(method_of("align"), viewer_fields(viewer, stacks))
@@ -138,7 +138,7 @@ def test_known_spectra_are_used_to_align_only_on_request(viewer: Any, add_stack:
         box.setChecked(True)
     assert [item.name for item in form.values()["references"]] == ["low", "high"]
     for name in ("low", "high"):
-        references_of(viewer).set_checked(name, False)
+        workspace_of(viewer).references.set_checked(name, False)
     with pytest.raises(ValueError, match="no ticked reference"):
         form.values()
     form.fill({"references": None})

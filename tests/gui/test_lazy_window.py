@@ -17,9 +17,8 @@ from dask.callbacks import Callback
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum
 from napari_xanes.gui.denoising import DenoiseDock
-from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.gui.spectra import SpectraDock
-from napari_xanes.gui.spectra.pin_set import pins_of
+from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.sample import nmc_ni_k
 
 SLICES = 3
@@ -115,7 +114,7 @@ def test_viewing_computes_nothing_on_the_main_thread(
     viewer.layers.selection.active = other
     settle()
     assert watch.guilty == []
-    assert len(pins_of(viewer).pins) == 1
+    assert len(workspace_of(viewer).pins.pins) == 1
     assert all(item.runner.run_button.isEnabled() for item in docks)
     assert embedding.stacks.layer() is other
 
@@ -182,10 +181,10 @@ def test_regions_become_references_in_a_worker(
     dock.regions.brush()
     brush(viewer.layers.selection.active, (*rest, slice(20, 30), slice(20, 30)))
     dock.reference_list.take_regions()
-    wait(lambda: [item.name for item in references_of(viewer).spectra][-1:] == ["region 1"])
+    wait(lambda: [item.name for item in workspace_of(viewer).references.spectra][-1:] == ["region 1"])
     assert watch.guilty == []
     expected = np.asarray(depth.data)[(slice(None), *rest, slice(20, 30), slice(20, 30))].mean(axis=(-2, -1))
-    np.testing.assert_allclose(references_of(viewer).spectra[-1].mu, expected, rtol=1e-5)
+    np.testing.assert_allclose(workspace_of(viewer).references.spectra[-1].mu, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("method", ["optical_depth", "crop"])
@@ -233,4 +232,4 @@ def test_denoising_computes_nothing_on_the_main_thread(
     dock.compare.slider.setValue(100)
     settle()
     assert watch.guilty == []
-    assert any(isinstance(item, Spectrum) for item in references_of(viewer).spectra)
+    assert any(isinstance(item, Spectrum) for item in workspace_of(viewer).references.spectra)

@@ -173,10 +173,10 @@ def test_prepare_adds_a_new_stack(viewer: Any, add_stack: Any, stack: SpectralSt
 
 
 def test_references_of_another_edge_are_not_used(viewer: Any, dock: MapDock, add_stack: Any, errors: list[str]) -> None:
-    from napari_xanes.gui.references.reference_set import references_of
+    from napari_xanes.gui.state.workspace import workspace_of
 
     add_stack()
-    references = references_of(viewer)
+    references = workspace_of(viewer).references
     references.add([nx.Spectrum("Fe", [7100.0, 7120.0, 7150.0], [0.0, 1.0, 1.0])])
     assert [s.name for s in dock.runner.form().values()["references"]] == ["low", "high"]
     references.remove(["low", "high"])

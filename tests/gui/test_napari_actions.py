@@ -9,9 +9,9 @@ import pytest
 from napari.layers import _layer_actions as actions
 
 from napari_xanes import MapSet, ParameterMap, SpectralStack
-from napari_xanes.gui.energy import attach_energy
 from napari_xanes.gui.layers import is_map, is_stack, stack_of, stack_to_layer
 from napari_xanes.gui.maps.dock import add_layers
+from napari_xanes.gui.state.workspace import workspace_of
 
 DOCKS = ("Spectra", "Prepare", "Denoise", "Map", "Embedding")
 
@@ -56,7 +56,7 @@ def test_a_projection_is_an_image(viewer: Any, docks: Any, select: Any, wait: An
     projection = viewer.layers[-1]
     assert not is_stack(projection)
     viewer.layers.selection.active = projection
-    assert attach_energy(viewer).layer is layer
+    assert workspace_of(viewer).stacks.layer is layer
     assert all(names == [layer.name] for names in listed(docks).values())
     assert "is a part or a projection. Select the stack" in docks["Spectra"].message.text()
     with pytest.raises(ValueError, match="its stack 30 energies and 3 axes"):
@@ -176,7 +176,7 @@ def test_a_projection_of_a_volume_is_no_stack(viewer: Any, select: Any, rng: Any
     assert docks["Spectra"].pages.currentWidget() is page
     page.use_button.click()  # the energies go with the frames: the user may take them
     assert stack_of(projection).shape == projection.data.shape
-    assert attach_energy(viewer).layer is projection
+    assert workspace_of(viewer).stacks.layer is projection
 
 
 @pytest.mark.filterwarnings("ignore:projection mode:UserWarning")

@@ -7,8 +7,8 @@ import pytest
 
 from napari_xanes import theory
 from napari_xanes.gui.layers import stack_to_layer
-from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.gui.simulate.dock import SimulateDock, simulate
+from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.sample import mn_oxides_l
 
 
@@ -20,7 +20,7 @@ def dock(viewer: Any) -> SimulateDock:
 
 
 def test_the_curve_follows_the_sliders(viewer: Any, dock: SimulateDock, wait: Any) -> None:
-    references = references_of(viewer)
+    references = workspace_of(viewer).references
     wait(lambda: references.spectra)
     first = references.spectra[0]
     assert first.name == "theory Mn2+"
@@ -44,7 +44,7 @@ def test_charge_transfer_can_be_switched_on(dock: SimulateDock) -> None:
 def test_kept_curves_stay_and_the_live_curve_is_removed_with_the_dock(
     viewer: Any, dock: SimulateDock, wait: Any
 ) -> None:
-    references = references_of(viewer)
+    references = workspace_of(viewer).references
     wait(lambda: references.spectra)
     dock.keep.click()
     assert [s.name for s in references.spectra] == ["theory Mn2+", "Mn2+, 10Dq 1 eV"]

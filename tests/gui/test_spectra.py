@@ -11,12 +11,14 @@ import dask.array as da
 import numpy as np
 import pytest
 from app_model.types import KeyBinding
+from qtpy.QtCore import QObject
 
 from napari_xanes import SpectralStack
 from napari_xanes.gui.pixels import tiles
-from napari_xanes.gui.references.reference_set import references_of
-from napari_xanes.gui.spectra import SpectraDock, spectra_dock_of
+from napari_xanes.gui.spectra import SpectraDock
 from napari_xanes.gui.spectra.curves import with_unit
+from napari_xanes.gui.state.fit import FitCurve
+from napari_xanes.gui.state.workspace import workspace_of
 
 
 @pytest.fixture
@@ -223,7 +225,7 @@ def test_failed_normalization_is_reported(viewer, dock, add_stack, point_at, sta
 
 
 def test_references_of_the_layer_are_shown(viewer, dock, add_stack, stack, wait):
-    references = references_of(viewer)
+    references = workspace_of(viewer).references
     add_stack()
     assert [s.name for s in references.spectra] == ["low", "high"]
     references.set_valence("high", 3.0)
@@ -242,18 +244,20 @@ def test_references_are_not_drawn_over_counts(viewer, dock, add_stack, stack, wa
     add_stack(SpectralStack(np.exp(-stack.data), stack.energy, "transmission", 0.05, metadata=dict(stack.metadata)))
     wait(lambda: "optical depth" in dock.message.text())
     assert curve(dock, "low") is None
-    assert len(references_of(viewer).spectra) == 2
+    assert len(workspace_of(viewer).references.spectra) == 2
 
 
-def test_fit_overlay(viewer, dock, add_stack, stack):
+def test_the_plot_shows_the_fit_of_the_workspace(viewer, dock, add_stack, stack):
     add_stack()
-    dock.show_fit([("fit", stack.energy, stack.data[:, 0, 0])], (stack.energy, np.zeros(30)))
+    fit, panel, other = workspace_of(viewer).fit, QObject(), QObject()
+    fit.show(panel, [FitCurve("fit", stack.energy, stack.data[:, 0, 0])], (stack.energy, np.zeros(30)))
     assert curve(dock, "fit") is not None
     assert dock.plot.lower.isVisible()
-    dock.clear_fit()
+    fit.clear(other)
+    assert curve(dock, "fit") is not None
+    fit.clear(panel)
     assert curve(dock, "fit") is None
     assert not dock.plot.lower.isVisible()
-    assert spectra_dock_of(viewer) is dock
 
 
 def test_layers_come_and_go(viewer, dock, add_stack, point_at, stack, wait):

@@ -8,11 +8,11 @@ from qtpy.QtGui import QImage
 from qtpy.QtWidgets import QApplication
 
 import napari_xanes as nx
+from napari_xanes.gui.curve import Curve
 from napari_xanes.gui.layers import is_stack, stack_of
-from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.gui.spectra import SpectraDock
-from napari_xanes.gui.spectra.curves import Curve
 from napari_xanes.gui.spectra.export import table
+from napari_xanes.gui.state.workspace import workspace_of
 
 
 @pytest.fixture
@@ -105,23 +105,23 @@ def test_load_references(viewer, dock, tmp_path, errors):
     for name in ("a", "b"):
         np.savetxt(tmp_path / f"{name}.txt", np.c_[energy, np.arctan(energy - 8345)])
     dock.reference_list.load([tmp_path / "a.txt", tmp_path / "b.txt"])
-    names = [s.name for s in references_of(viewer).spectra]
+    names = [s.name for s in workspace_of(viewer).references.spectra]
     assert len(names) == 2
     (tmp_path / "bad.txt").write_text("nothing here")
     dock.reference_list.load([tmp_path / "a.txt", tmp_path / "bad.txt"])
     assert "bad.txt" in errors[0]
-    assert [s.name for s in references_of(viewer).spectra] == names
+    assert [s.name for s in workspace_of(viewer).references.spectra] == names
     table = dock.reference_list._table
     table.item(0, 1).setText("3+")
-    assert references_of(viewer).spectra[0].valence == 3
+    assert workspace_of(viewer).references.spectra[0].valence == 3
     table.item(0, 1).setText("three")
     assert "not a number" in errors[1]
-    assert references_of(viewer).spectra[0].valence == 3
+    assert workspace_of(viewer).references.spectra[0].valence == 3
     table.item(0, 0).setText("NiO")
-    assert references_of(viewer).spectra[0].name == "NiO"
+    assert workspace_of(viewer).references.spectra[0].name == "NiO"
     table.selectRow(0)
     dock.reference_list.remove_selected()
-    assert [s.name for s in references_of(viewer).spectra] == names[1:]
+    assert [s.name for s in workspace_of(viewer).references.spectra] == names[1:]
 
 
 def test_attach_energies(viewer, dock, tmp_path, errors, wait):

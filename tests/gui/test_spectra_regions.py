@@ -7,8 +7,8 @@ import pytest
 
 from napari_xanes.colours import colour_of
 from napari_xanes.gui.pixels.areas import next_label, pixels_of
-from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.gui.spectra import SpectraDock
+from napari_xanes.gui.state.workspace import workspace_of
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_brushing_again_starts_a_new_region(viewer, dock, wait):
 
 
 def test_regions_become_references(viewer, dock, stack, wait, errors):
-    references = references_of(viewer)
+    references = workspace_of(viewer).references
     references.remove([s.name for s in references.spectra])
     dock.reference_list.take_regions()
     wait(lambda: errors)

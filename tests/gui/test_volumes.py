@@ -17,7 +17,7 @@ from napari_xanes.gui.denoising import DenoiseDock
 from napari_xanes.gui.layers import is_map, is_stack, stack_of
 from napari_xanes.gui.maps.fit_overlay import pixel_text
 from napari_xanes.gui.spectra import SpectraDock
-from napari_xanes.gui.spectra.pin_set import pins_of
+from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.sample import mn_oxides_l, nmc_ni_k
 
 SLICES, SIZE = 3, 48
@@ -77,7 +77,7 @@ def test_cursor_and_pins_use_the_visible_slice(
     spectra.box.setValue(3)
     wait(lambda: np.allclose(spectra.curves.cursor_values, volume.data[:, 1, 19:22, 24:27].mean(axis=(-2, -1))))
     spectra.pin()
-    (pin,) = pins_of(viewer).pins
+    (pin,) = workspace_of(viewer).pins.pins
     assert pin.place == "(25, 20, 1) px · (1, 0.8, 0.1) µm"
     np.testing.assert_allclose(pin.curve.values, volume.data[:, 1, 19:22, 24:27].mean(axis=(-2, -1)), rtol=1e-5)
 
@@ -300,10 +300,10 @@ def test_a_cleaned_volume_is_compared_in_the_visible_slice(
 def test_a_volume_without_references_asks_for_them_before_any_computation(
     viewer: Any, layer: Any, denoise: DenoiseDock, errors: list[str]
 ) -> None:
-    from napari_xanes.gui.references.reference_set import references_of
+    from napari_xanes.gui.state.workspace import workspace_of
 
-    for item in references_of(viewer).spectra:
-        references_of(viewer).set_checked(item.name, False)
+    for item in workspace_of(viewer).references.spectra:
+        workspace_of(viewer).references.set_checked(item.name, False)
     denoise.runner.start()
     assert not denoise.runner.job.running
     assert "give references" in errors[0]

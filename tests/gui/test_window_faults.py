@@ -13,7 +13,7 @@ from qtpy.QtTest import QTest
 import napari_xanes as nx
 from napari_xanes import MapSet, ParameterMap, SpectralStack
 from napari_xanes.gui.maps.dock import add_layers
-from napari_xanes.gui.references.reference_set import references_of
+from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.wording import is_about
 from napari_xanes.ops import OPERATIONS
 
@@ -113,8 +113,8 @@ def test_pixels_without_values_are_said_to_have_none(
     viewer.cursor.position = (0, 0.25, 0.45)
     wait(lambda: "cursor has no values here" in dock.message.text())
     far = nx.Spectrum("far", [500.0, 510.0, 520.0, 530.0], [0, 0, 1, 1])
-    references_of(viewer).remove([s.name for s in references_of(viewer).spectra])
-    references_of(viewer).add([far])
+    workspace_of(viewer).references.remove([s.name for s in workspace_of(viewer).references.spectra])
+    workspace_of(viewer).references.add([far])
     viewer.cursor.position = (0, 0.5, 0.45)
     wait(lambda: "far is not shown: it shares no energies with the stack" in dock.message.text())
 

@@ -9,15 +9,16 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
+from napari_xanes.gui.curve import Curve
 from napari_xanes.gui.denoising.overlay import Swipe
-from napari_xanes.gui.energy import attach_energy, energy_of_step, go_to_step, step_of_energy
+from napari_xanes.gui.energy import energy_of_step, go_to_step, step_of_energy
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.pixels.areas import depth_of
-from napari_xanes.gui.pixels.cursor import CursorFollower
 from napari_xanes.gui.pixels.spectra import box_spectrum, in_memory, pixel_at
 from napari_xanes.gui.pixels.tiles import Tiles
-from napari_xanes.gui.spectra.curves import QUANTITY_LABELS, Curve
+from napari_xanes.gui.spectra.curves import QUANTITY_LABELS
 from napari_xanes.gui.spectra.plot import SpectrumPlot
+from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.noise import AmountNoise
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class BeforeAfter(QWidget):
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._viewer, self._stacks = viewer, attach_energy(viewer)
+        self._viewer, workspace = viewer, workspace_of(viewer)
+        self._stacks, self._cursor = workspace.stacks, workspace.cursor
         self._after: SpectralStack | None = None
         self._tiles: tuple[Tiles, ...] = ()
         self._is_current = False
@@ -51,7 +53,7 @@ class BeforeAfter(QWidget):
         self._noise: AmountNoise | None = None
         self._live = False
         self._swipe = Swipe(viewer)
-        self._cursor, self._worker = CursorFollower(viewer, self), LatestOnlyWorker(self)
+        self._worker = LatestOnlyWorker(self)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _SLIDER_STEPS)
         self.plot = SpectrumPlot()
@@ -70,7 +72,6 @@ class BeforeAfter(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.hide()
         self.slider.valueChanged.connect(self._cover)
-        self._cursor.pixel_changed.connect(self._follow)
         self._worker.done.connect(self._receive)
         self.plot.energy_requested.connect(self._go_to)
 
@@ -84,7 +85,8 @@ class BeforeAfter(QWidget):
         viewer.events.theme.connect(self._on_theme)
         viewer.layers.events.removed.connect(self._on_removed)
         self._stacks.step_changed.connect(self._on_step)
-        self._cursor.start()
+        self._cursor.pixel_changed.connect(self._follow)
+        self._cursor.start(self)
         self._on_theme()
         self._cover()
 
@@ -98,7 +100,8 @@ class BeforeAfter(QWidget):
         viewer.events.theme.disconnect(self._on_theme)
         viewer.layers.events.removed.disconnect(self._on_removed)
         self._stacks.step_changed.disconnect(self._on_step)
-        self._cursor.stop()
+        self._cursor.stop(self)
+        self._cursor.pixel_changed.disconnect(self._follow)
         self._worker.forget()
         self._swipe.cover(0)
 

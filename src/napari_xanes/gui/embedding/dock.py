@@ -27,18 +27,16 @@ from napari_xanes.gui.embedding.marks import pins_in, regions_in
 from napari_xanes.gui.embedding.model import QUALITY_TIP, Picture, embed_stack, overlapping_frames, quality_text
 from napari_xanes.gui.embedding.plot import EmbeddingPlot
 from napari_xanes.gui.embedding.result_cache import ResultCache
-from napari_xanes.gui.energy import attach_energy, energies_of, plain_viewer
+from napari_xanes.gui.energy import energies_of, plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.forms.layer_box import LayerBox
 from napari_xanes.gui.job import Job
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.pixels.areas import depth_of
-from napari_xanes.gui.pixels.cursor import CursorFollower
-from napari_xanes.gui.pixels.regions import RegionTracker
 from napari_xanes.gui.running.absorption import show_prepared
 from napari_xanes.gui.spectra.pages import EmptyPage
-from napari_xanes.gui.spectra.pin_set import pins_of
+from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.maps.matching.result import library_settings
 
 if TYPE_CHECKING:
@@ -79,7 +77,8 @@ class EmbeddingDock(QWidget):
         self.plot, self.message = EmbeddingPlot(), QLabel()
         self.readout, self.quality, self._bar = wrapping_label(), wrapping_label(), QProgressBar()
         self._pages = QStackedWidget()
-        self._cursor, self._tracker = CursorFollower(viewer, self), RegionTracker(viewer, self)
+        self._workspace = workspace = workspace_of(viewer)
+        self._cursor, self._tracker = workspace.cursor, workspace.regions
         self._lasso_worker = LatestOnlyWorker(self)
         self._lay_out(viewer)
         self._connect()
@@ -123,9 +122,7 @@ class EmbeddingDock(QWidget):
         self.job.failed.connect(lambda error: show_error(str(error)))
         self.job.ended.connect(self._on_ended)
         self.job.progressed.connect(self._show_progress)
-        self._cursor.pixel_changed.connect(self._on_cursor)
-        self._tracker.changed.connect(self._light_up)
-        pins_of(self._viewer).changed.connect(self._light_up)
+        self._workspace.pins.changed.connect(self._light_up)
 
     def showEvent(self, event: Any) -> None:
         """Start to follow cursor, regions and theme."""
@@ -134,8 +131,10 @@ class EmbeddingDock(QWidget):
             return
         self._live = True
         self._viewer.events.theme.connect(self._on_theme)
-        self._cursor.start()
-        self._tracker.start()
+        self._cursor.pixel_changed.connect(self._on_cursor)
+        self._tracker.changed.connect(self._light_up)
+        self._cursor.start(self)
+        self._tracker.start(self)
         self._on_theme()
 
     def hideEvent(self, event: Any) -> None:
@@ -144,8 +143,10 @@ class EmbeddingDock(QWidget):
         if self._live:
             self._live = False
             self._viewer.events.theme.disconnect(self._on_theme)
-            self._cursor.stop()
-            self._tracker.stop()
+            self._cursor.stop(self)
+            self._tracker.stop(self)
+            self._cursor.pixel_changed.disconnect(self._on_cursor)
+            self._tracker.changed.disconnect(self._light_up)
 
     def _on_theme(self, event: Any = None) -> None:
         self.plot.set_theme(self._viewer.theme)
@@ -268,10 +269,10 @@ class EmbeddingDock(QWidget):
         if self.picture is None or not self._live:
             return
         groups, marks = [], []
-        if attach_energy(self._viewer).layer is self._layer:
+        if self._workspace.stacks.layer is self._layer:
             depth = depth_of(self._viewer, self._layer)
             groups, marks = regions_in(self.picture, self._tracker.regions, self._layer, depth)
-        marks += pins_in(self.picture, pins_of(self._viewer).pins)
+        marks += pins_in(self.picture, self._workspace.pins.pins)
         self.plot.show_regions(groups)
         self.plot.show_marks(marks)
 

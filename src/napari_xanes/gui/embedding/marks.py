@@ -17,8 +17,8 @@ from napari_xanes.gui.spectra.curves import ABSORPTION
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-    from napari_xanes.gui.pixels.regions import Region
-    from napari_xanes.gui.spectra.pin_set import Pin
+    from napari_xanes.gui.state.pins import Pin
+    from napari_xanes.gui.state.regions import Region
 
 _MAX_POINTS = 3000
 """Largest number of points drawn per region."""

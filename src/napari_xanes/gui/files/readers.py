@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_xanes import io
-from napari_xanes.gui.energy import attach_energy
 from napari_xanes.gui.files.spectra import add_references, split_spectra
 from napari_xanes.gui.layers import LayerData, is_stack, maps_to_layers, stack_to_layer
+from napari_xanes.gui.state.workspace import workspace_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -130,4 +130,4 @@ def memory_limit() -> int:
 def show_energies(viewer: Viewer | None) -> None:
     """Show the energy of the frame as text in a viewer; do nothing without one."""
     if viewer is not None:
-        attach_energy(viewer)
+        workspace_of(viewer)

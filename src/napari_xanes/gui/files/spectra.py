@@ -10,7 +10,7 @@ from napari.utils.notifications import show_info
 
 from napari_xanes import io
 from napari_xanes.gui.references.column_chooser import read_with_remembered_choice, tables_to_choose_from
-from napari_xanes.gui.references.reference_set import references_of
+from napari_xanes.gui.state.workspace import workspace_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -59,7 +59,7 @@ def add_references(paths: Iterable[Path], viewer: Viewer) -> list[str]:
             way_out = ". To choose its columns, load it in Spectra dock > References" if _has_columns(path) else ""
             reasons.append(f"{path.name}: {reason}{way_out}")
     if names:
-        references = references_of(viewer)
+        references = workspace_of(viewer).references
         added = references.add(found)
         known = "" if added else ", which were there already"
         count = f"{len(added) or len(found)} spectra" if len(found) > 1 else "1 spectrum"

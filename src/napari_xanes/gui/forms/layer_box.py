@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
-from napari_xanes.gui.energy import attach_energy
 from napari_xanes.gui.layers import is_stack
+from napari_xanes.gui.state.workspace import workspace_of
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -48,7 +48,7 @@ class LayerBox(QComboBox):
         for event in (events.inserted, events.removed, events.reordered, events.renamed):
             event.connect(self.refresh)
         viewer.layers.selection.events.active.connect(self._follow)
-        attach_energy(viewer).stacks_changed.connect(self.refresh)
+        workspace_of(viewer).stacks.stacks_changed.connect(self.refresh)
         self.destroyed.connect(self._forget)
         self.refresh()
         self._follow()

@@ -18,7 +18,7 @@ from napari_xanes.gui.library_names import SMALL, suggest_library
 from napari_xanes.gui.pixels.areas import is_region
 from napari_xanes.gui.pixels.masks import mask_of, regions_in
 from napari_xanes.gui.references.reference_list import ReferenceList
-from napari_xanes.gui.references.reference_set import references_of
+from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.parameters import Parameter
 from napari_xanes.spectrum import Spectrum
 
@@ -39,7 +39,7 @@ def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
     """
 
     def references(parameter: Parameter) -> Field:
-        chosen = references_of(viewer)
+        chosen = workspace_of(viewer).references
         view = ReferenceList(viewer)
         request = OnRequest(view, parameter.label) if parameter.spec.on_request else None
 

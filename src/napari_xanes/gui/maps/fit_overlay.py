@@ -1,4 +1,4 @@
-"""The fit of the pixel under the cursor: values in the Map dock, curve and residual in the Spectra dock."""
+"""The fit of the pixel under the cursor: values in the Map dock, curve and residual in the plot of spectra."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from weakref import ref
 import numpy as np
 from qtpy.QtWidgets import QLabel, QWidget
 
-from napari_xanes.gui.energy import attach_energy, plain_viewer
+from napari_xanes.gui.energy import energies_of
 from napari_xanes.gui.layers import map_title
-from napari_xanes.gui.pixels.cursor import CursorFollower
-from napari_xanes.gui.spectra import spectra_dock_of
+from napari_xanes.gui.pixels.spectra import Values
+from napari_xanes.gui.state.fit import FitCurve
+from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.wording import with_error
 from napari_xanes.spectrum import Spectrum
 
@@ -98,13 +99,11 @@ class FitOverlay(QLabel):
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWordWrap(True)
-        self._viewer = ref(plain_viewer(viewer))
+        workspace = workspace_of(viewer)
+        self._cursor, self._stacks, self._fit = workspace.cursor, workspace.stacks, workspace.fit
         self._maps: MapSet | None = None
         self._stack: Any = lambda: None
-        self._cursor = CursorFollower(viewer, self)
-        self._cursor.spectrum_ready.connect(self._show)
-        self._cursor.pixel_changed.connect(self._on_pixel_changed)
-        attach_energy(viewer).layer_changed.connect(self._on_stack)
+        self._live = False
         self.setText("No maps yet: press Run to make them")
 
     def set_maps(self, maps: MapSet, stack: Layer | None) -> None:
@@ -116,31 +115,43 @@ class FitOverlay(QLabel):
     def showEvent(self, event: Any) -> None:
         """Start to follow the cursor."""
         super().showEvent(event)
-        self._cursor.start()
+        if not self._live:
+            self._live = True
+            self._cursor.spectrum_ready.connect(self._show)
+            self._cursor.pixel_changed.connect(self._on_pixel_changed)
+            self._stacks.layer_changed.connect(self._on_stack)
+            self._cursor.start(self)
 
     def hideEvent(self, event: Any) -> None:
         """Stop to follow the cursor."""
-        self._cursor.stop()
-        self._clear()
+        if self._live:
+            self._live = False
+            self._cursor.stop(self)
+            self._cursor.spectrum_ready.disconnect(self._show)
+            self._cursor.pixel_changed.disconnect(self._on_pixel_changed)
+            self._stacks.layer_changed.disconnect(self._on_stack)
+            self._clear()
         super().hideEvent(event)
 
     def _show(self, index: tuple[int, ...], values: Any) -> None:
-        layer, viewer = self._stack(), self._viewer()
-        if self._maps is None or layer is None or viewer is None or self._cursor.layer is not layer:
-            return self._clear()
+        layer = self._stack()
+        if self._maps is None or layer is None or self._cursor.layer is not layer:
+            self._clear()
+            return
         self.setText(pixel_text(self._maps, index))
-        dock = spectra_dock_of(viewer)
-        if dock is None or not dock.isVisible():
-            return None
-        energies = np.asarray(layer.metadata["xanes"]["energy_eV"])
-        fits = fits_at(self._maps, index, energies, np.asarray(values, dtype=np.float64))
+        # With a box around the cursor, `values` are the mean of several pixels; the fit is that of one.
+        measured = self._cursor.spectrum_of(index)
+        if self._fit.asked and measured is not None:
+            self._show_fit(self._maps, index, energies_of(layer), measured)
+
+    def _show_fit(self, maps: MapSet, index: tuple[int, ...], energies: Values, measured: Values) -> None:
+        fits = fits_at(maps, index, energies, measured)
         if not fits:
-            return dock.clear_fit()
+            self._fit.clear(self)
+            return
         best = fits[0]
-        fitted_frames = np.isin(energies, best.energy)
-        residual = (best.energy, np.asarray(values)[fitted_frames] - best.mu)
-        dock.show_fit([(fit.name, fit.energy, fit.mu) for fit in fits], residual)
-        return None
+        residual = (best.energy, measured[np.isin(energies, best.energy)] - best.mu)
+        self._fit.show(self, [FitCurve(fit.name, fit.energy, fit.mu) for fit in fits], residual)
 
     def _on_stack(self, layer: Any) -> None:
         if layer is not self._stack():
@@ -153,7 +164,4 @@ class FitOverlay(QLabel):
     def _clear(self) -> None:
         if self._maps is not None:
             self.setText("Move the cursor over the mapped stack to see the fit of a pixel")
-        viewer = self._viewer()
-        dock = spectra_dock_of(viewer) if viewer is not None else None
-        if dock is not None:
-            dock.clear_fit()
+        self._fit.clear(self)

@@ -37,6 +37,12 @@ class Tiles:
         tile = self._cache.get(key)
         return None if tile is None else _within(tile, key, index, size)
 
+    def middle(self, index: tuple[int, ...], size: int) -> Values | None:
+        """Return the spectrum of the pixel in the middle of a box, or None if the tile of the box is not there."""
+        key = _key(index, size)
+        tile = self._cache.get(key)
+        return None if tile is None else _within(tile, key, index, 1)
+
     def read(self, index: tuple[int, ...], size: int) -> Values:
         """Read the tile of a box into the cache and return the mean spectrum of the box."""
         key = _key(index, size)

@@ -10,11 +10,12 @@ from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_xanes.alignment import Alignment
 from napari_xanes.gui.dock_layout import EMPTY_STATE, wrapping_label
-from napari_xanes.gui.energy import attach_energy, current_step, go_to_step
+from napari_xanes.gui.energy import current_step, go_to_step
 from napari_xanes.gui.layers import is_stack, maps_to_layers, stack_of
 from napari_xanes.gui.prepare.drift import before_align, drift_of
 from napari_xanes.gui.prepare.drift_view import DriftView
 from napari_xanes.gui.prepare.repair_view import RepairView
+from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.history import Step
 from napari_xanes.parameter_map import MapSet
 
@@ -66,7 +67,7 @@ class StepResult(QWidget):
 
     def start(self) -> None:
         """Follow the frame, the layers and the theme of the viewer."""
-        attach_energy(self._viewer).step_changed.connect(self._follow)
+        workspace_of(self._viewer).stacks.step_changed.connect(self._follow)
         self._viewer.events.theme.connect(self._on_theme)
         for event in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
             event.connect(self._on_layers)
@@ -76,7 +77,7 @@ class StepResult(QWidget):
 
     def stop(self) -> None:
         """Follow them no longer: a hidden panel draws nothing."""
-        attach_energy(self._viewer).step_changed.disconnect(self._follow)
+        workspace_of(self._viewer).stacks.step_changed.disconnect(self._follow)
         self._viewer.events.theme.disconnect(self._on_theme)
         for event in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
             event.disconnect(self._on_layers)

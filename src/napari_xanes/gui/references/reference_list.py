@@ -23,15 +23,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_xanes.gui.energy import attach_energy, plain_viewer
+from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
-from napari_xanes.gui.pixels.regions import region_spectra
 from napari_xanes.gui.references.column_chooser import (
     ColumnChooser,
     read_with_remembered_choice,
     tables_to_choose_from,
 )
-from napari_xanes.gui.references.reference_set import references_of
+from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def swatch(colour: str) -> QPixmap:
 
 def folder_of_stack(viewer: Viewer) -> str:
     """Return the folder of the current stack's file; no text if there is none, so that the last folder opens."""
-    layer = attach_energy(viewer).layer
+    layer = workspace_of(viewer).stacks.layer
     path = None if layer is None else (layer.metadata["xanes"].get("source") or {}).get("path")
     return str(Path(path).parent) if path and Path(path).parent.is_dir() else ""
 
@@ -66,7 +65,7 @@ class ReferenceList(QWidget):
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = plain_viewer(viewer)
-        self.references = references_of(viewer)
+        self.references = workspace_of(viewer).references
         self._empty = QLabel("No references yet: load files, or take spectra from brushed regions")
         self._empty.setWordWrap(True)
         self._table = QTableWidget(0, 2)
@@ -154,7 +153,7 @@ class ReferenceList(QWidget):
 
     def take_regions(self) -> None:
         """Read the mean spectra of all regions in a thread and add them."""
-        self._worker.submit(None, region_spectra(self._viewer))
+        self._worker.submit(None, workspace_of(self._viewer).regions.reader())
 
     def _add_regions(self, spectra: list[Spectrum]) -> None:
         if not spectra:

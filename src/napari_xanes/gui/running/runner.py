@@ -22,14 +22,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_xanes.gui.dock_layout import DOCK_WIDTH, EMPTY_STATE, scrolled
-from napari_xanes.gui.energy import attach_energy
 from napari_xanes.gui.forms.form import Form
 from napari_xanes.gui.forms.layer_box import LayerBox
 from napari_xanes.gui.forms.viewer_fields import suggest_libraries, viewer_fields
 from napari_xanes.gui.job import Job
 from napari_xanes.gui.layers import is_stack, stack_of
-from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.gui.running.preparing import run_after
+from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.wording import is_about, time_left
 from napari_xanes.history import Step
 from napari_xanes.registry import Method
@@ -87,7 +86,7 @@ class Runner(QWidget):
         require: Callable[[SpectralStack, Step], None] = lambda stack, step: None,
     ) -> None:
         super().__init__()
-        attach_energy(viewer)
+        workspace_of(viewer)
         self._viewer, self._registry, self._steps_before, self._require = viewer, registry, steps_before, require
         self._forms: dict[str, Form] = {}
         self.source: Layer | None = None
@@ -194,7 +193,7 @@ class Runner(QWidget):
         """Add the references in the file of the chosen stack."""
         layer = self.stacks.layer()
         if layer is not None:
-            references_of(self._viewer).offer(layer)
+            workspace_of(self._viewer).references.offer(layer)
 
     def _show_state(self) -> None:
         layer, running = self.stacks.layer(), self.job.running

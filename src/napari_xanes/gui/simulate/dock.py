@@ -22,9 +22,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_xanes.gui.dock_layout import DOCK_WIDTH, scrolled
-from napari_xanes.gui.energy import attach_energy, energies_of, plain_viewer
+from napari_xanes.gui.energy import energies_of, plain_viewer
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
-from napari_xanes.gui.references.reference_set import references_of
+from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class SimulateDock(QWidget):
         from napari_xanes.theory.multiplet.atomic import ions
 
         self._viewer = viewer = plain_viewer(napari_viewer)
-        self.references = references_of(viewer)
+        self.references = workspace_of(viewer).references
         self.ion = QComboBox()
         self.ion.addItems(ions())
         self.ion.setCurrentText("Mn2+")
@@ -228,7 +228,7 @@ class SimulateDock(QWidget):
         return {knob.name: self.knobs[knob.name].value() for knob in knobs}
 
     def _submit(self) -> None:
-        layer = attach_energy(self._viewer).layer
+        layer = workspace_of(self._viewer).stacks.layer
         energies = None if layer is None else np.asarray(energies_of(layer))
         ion, values = self.ion.currentText(), self.values()
         self._worker.submit(ion, lambda: simulate(ion, values, energies))

@@ -6,15 +6,17 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from napari_xanes.colours import colour_of
+from napari_xanes.gui.curve import Curve
 from napari_xanes.gui.energy import energies_of
-from napari_xanes.gui.spectra.curves import ABSORPTION, Curve, Values
+from napari_xanes.gui.spectra.curves import ABSORPTION, Values
 
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-    from napari_xanes.gui.pixels.regions import Region
-    from napari_xanes.gui.references.reference_set import ReferenceSet
-    from napari_xanes.gui.spectra.pin_set import Pin
+    from napari_xanes.gui.state.fit import FitCurve
+    from napari_xanes.gui.state.pins import Pin
+    from napari_xanes.gui.state.references import ReferenceSet
+    from napari_xanes.gui.state.regions import Region
 
 _FIRST_FIT_COLOUR = 4
 
@@ -51,7 +53,7 @@ class CurveSources:
             for spectrum in references.checked
         ]
 
-    def set_fits(self, fits: Sequence[tuple[str, Values, Values]]) -> None:
+    def set_fits(self, fits: Sequence[FitCurve]) -> None:
         """Set fitted curves (name, energy in eV, mu)."""
         self.fits = [
             Curve(name, energy, mu, "fit", colour_of(_FIRST_FIT_COLOUR + number))

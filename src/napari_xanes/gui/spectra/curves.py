@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,32 +25,6 @@ QUANTITY_LABELS = {
 
 ABSORPTION = ("optical_depth", "fluorescence", "normalized", "scaled")
 """Quantities that increase at an edge and can be compared with references."""
-
-
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """A spectrum in the plot and in exported files.
-
-    Parameters
-    ----------
-    name : str
-        Name for legends and columns.
-    energy, values : array, shape (E,)
-        Photon energies in eV and the values at them.
-    kind : str
-        ``cursor``, ``region``, ``pin``, ``reference`` or ``fit``.
-    colour : str
-        As ``#rrggbb``; empty for the text colour of the theme.
-    spread : array, shape (E,), optional
-        Standard deviation between the pixels of a region.
-    """
-
-    name: str
-    energy: Values
-    values: Values
-    kind: str
-    colour: str = ""
-    spread: Values | None = None
 
 
 def scale_onto(energy: Values, mu: Values, target_energy: Values, target: Values) -> Values | None:

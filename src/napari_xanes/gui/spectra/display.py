@@ -9,8 +9,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from napari_xanes.edge import normalize_mu
+from napari_xanes.gui.curve import Curve
 from napari_xanes.gui.pixels.spectra import Values
-from napari_xanes.gui.spectra.curves import QUANTITY_LABELS, Curve, scale_onto
+from napari_xanes.gui.spectra.curves import QUANTITY_LABELS, scale_onto
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, ref
 
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import (
@@ -16,34 +14,23 @@ from qtpy.QtWidgets import (
 )
 
 from napari_xanes.gui.dock_layout import row_of, wrapping_label
-from napari_xanes.gui.energy import attach_energy, energies_of, energy_of_step, go_to_step, plain_viewer, step_of_energy
+from napari_xanes.gui.energy import energies_of, energy_of_step, go_to_step, plain_viewer, step_of_energy
 from napari_xanes.gui.files.drop_target import DropTarget
-from napari_xanes.gui.pixels.cursor import CursorFollower
-from napari_xanes.gui.pixels.regions import RegionTracker
 from napari_xanes.gui.pixels.spectra import Values
-from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.gui.spectra.box import OddSpinBox
 from napari_xanes.gui.spectra.curve_sources import CurveSources
 from napari_xanes.gui.spectra.curves import place, readout
 from napari_xanes.gui.spectra.display import MODES, Composer, axis_label
 from napari_xanes.gui.spectra.export_button import ExportButton
 from napari_xanes.gui.spectra.pages import Pages
-from napari_xanes.gui.spectra.pin_set import pins_of
 from napari_xanes.gui.spectra.pinning import PinGestures
 from napari_xanes.gui.spectra.plot import SpectrumPlot
 from napari_xanes.gui.spectra.stack_box import StackBox
 from napari_xanes.gui.spectra.tabs import SpectraTabs
+from napari_xanes.gui.state.workspace import workspace_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-
-_DOCKS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-
-
-def spectra_dock_of(viewer: Viewer) -> SpectraDock | None:
-    """Return the viewer's Spectra dock, or None if it is not open."""
-    dock_ref = _DOCKS.get(plain_viewer(viewer))
-    return dock_ref() if dock_ref is not None else None
 
 
 class SpectraDock(QWidget):
@@ -65,16 +52,14 @@ class SpectraDock(QWidget):
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer = plain_viewer(napari_viewer)
-        self.stacks = attach_energy(viewer)
-        self.cursor = CursorFollower(viewer, self)
-        self.tracker = RegionTracker(viewer, self)
+        self.workspace = workspace = workspace_of(viewer)
+        self.stacks, self.cursor, self.tracker = workspace.stacks, workspace.cursor, workspace.regions
         self._gestures = PinGestures(viewer, self.pin)
         self._composer = Composer()
         self._live = False
         self.curves = CurveSources()
         self._build(viewer)
         self._connect()
-        _DOCKS[viewer] = ref(self)
         DropTarget(self, viewer)
 
     def sizeHint(self) -> QSize:
@@ -107,7 +92,7 @@ class SpectraDock(QWidget):
         self.pin_button.setToolTip("Keep the spectrum under the cursor (or press P, or click in the image)")
         self.export_button = ExportButton(self.plot, self._label)
         self.tabs = SpectraTabs(viewer, self.tracker)
-        self.regions, self.reference_list, self.pins = self.tabs.regions, self.tabs.references, pins_of(viewer)
+        self.regions, self.reference_list, self.pins = self.tabs.regions, self.tabs.references, self.workspace.pins
         page = QWidget()
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -124,12 +109,7 @@ class SpectraDock(QWidget):
         outer.addWidget(self.pages)
 
     def _connect(self) -> None:
-        self.cursor.pixel_changed.connect(self._on_cursor)
-        self.cursor.spectrum_ready.connect(self._on_spectrum)
-        self.cursor.failed.connect(lambda error: self._show_message(f"The spectrum can't be read: {error}"))
-        self.tracker.changed.connect(self._on_regions)
-        self.tracker.failed.connect(lambda error: self._show_message(f"The regions can't be read: {error}"))
-        references_of(self._viewer).changed.connect(self._on_references)
+        self.workspace.references.changed.connect(self._on_references)
         self.pins.changed.connect(self._redraw)
         self.box.valueChanged.connect(lambda size: setattr(self.cursor, "box", size))
         self.mode.currentTextChanged.connect(self._on_mode)
@@ -153,8 +133,28 @@ class SpectraDock(QWidget):
         self._on_theme()
         self._on_stack()
         self._on_references()
-        self.cursor.start()
-        self.tracker.start()
+        self._connect_state()
+        for followed in (self.cursor, self.tracker, self.workspace.fit):
+            followed.start(self)
+
+    def _connect_state(self) -> None:
+        """Listen to what changes while the mouse moves; all docks share it, so a hidden dock must not."""
+        self.box.setValue(self.cursor.box)
+        self.cursor.pixel_changed.connect(self._on_cursor)
+        self.cursor.spectrum_ready.connect(self._on_spectrum)
+        self.cursor.failed.connect(self._on_unreadable)
+        self.tracker.changed.connect(self._on_regions)
+        self.tracker.failed.connect(self._on_unreadable)
+        self.workspace.fit.changed.connect(self._on_fit)
+        self._on_fit()
+
+    def _disconnect_state(self) -> None:
+        self.cursor.pixel_changed.disconnect(self._on_cursor)
+        self.cursor.spectrum_ready.disconnect(self._on_spectrum)
+        self.cursor.failed.disconnect(self._on_unreadable)
+        self.tracker.changed.disconnect(self._on_regions)
+        self.tracker.failed.disconnect(self._on_unreadable)
+        self.workspace.fit.changed.disconnect(self._on_fit)
 
     def hideEvent(self, event: Any) -> None:
         """Stop to follow them: a hidden dock must not draw."""
@@ -162,8 +162,9 @@ class SpectraDock(QWidget):
         if not self._live:
             return
         self._live = False
-        self.cursor.stop()
-        self.tracker.stop()
+        for followed in (self.cursor, self.tracker, self.workspace.fit):
+            followed.stop(self)
+        self._disconnect_state()
         viewer = self._viewer
         viewer.events.theme.disconnect(self._on_theme)
         viewer.layers.events.disconnect(self._on_layers)
@@ -172,26 +173,11 @@ class SpectraDock(QWidget):
         self.stacks.layer_changed.disconnect(self._on_stack)
         self.stacks.step_changed.disconnect(self._on_step)
 
-    def show_fit(
-        self, fits: Sequence[tuple[str, Values, Values]], residual: tuple[Values, Values] | None = None
-    ) -> None:
-        """Show curves over the measured spectra, for example the fit of a pixel.
-
-        Parameters
-        ----------
-        fits : sequence of (name, energy in eV, mu)
-            The curves, in the unit of the measured spectra.
-        residual : (energy in eV, residual), optional
-            Shown in a panel below the plot.
-        """
-        self.curves.set_fits(fits)
-        self.plot.show_residual(*(residual or (None, None)))
-        self._redraw()
-
-    def clear_fit(self) -> None:
-        """Remove the fit and its residual."""
-        self.curves.set_fits([])
-        self.plot.show_residual(None, None)
+    def _on_fit(self) -> None:
+        """Draw the fit of the workspace and its residual."""
+        fit = self.workspace.fit
+        self.curves.set_fits(fit.curves)
+        self.plot.show_residual(*(fit.residual or (None, None)))
         self._redraw()
 
     def pin(self) -> None:
@@ -221,7 +207,7 @@ class SpectraDock(QWidget):
         self._ask_for_cursor()
         self._on_layers()
         if layer is not None:
-            references_of(self._viewer).offer(layer)
+            self.workspace.references.offer(layer)
             self.plot.set_labels(self._label())
         self._on_step()
         self._redraw()
@@ -271,13 +257,16 @@ class SpectraDock(QWidget):
         self._redraw()
 
     def _on_references(self) -> None:
-        self.curves.set_references(references_of(self._viewer))
+        self.curves.set_references(self.workspace.references)
         self._redraw()
 
     def _on_mode(self, mode: str) -> None:
         self.plot.set_labels(self._label())
         self._redraw()
         self.plot.show_all()
+
+    def _on_unreadable(self, error: Exception) -> None:
+        self._show_message(f"Spectra can't be read: {error}")
 
     def _show_message(self, text: str) -> None:
         self.message.setText(text)
@@ -293,6 +282,6 @@ class SpectraDock(QWidget):
         curves, problem = self._composer.compose(mode, measured, references)
         self.plot.set_curves(curves)
         self.pin_button.setEnabled(sources.cursor is not None)
-        n_references = len(references_of(self._viewer).spectra)
+        n_references = len(self.workspace.references.spectra)
         self.tabs.count_items(len(sources.regions), n_references, len(self.pins.pins))
         self._show_message(problem or self.pages.reason() or sources.warning(layer, pins, mode))

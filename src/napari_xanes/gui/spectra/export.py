@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 import napari_xanes as nx
-from napari_xanes.gui.spectra.curves import QUANTITY_LABELS, Curve
+from napari_xanes.gui.curve import Curve
+from napari_xanes.gui.spectra.curves import QUANTITY_LABELS
 from napari_xanes.io.files import one_line
 from napari_xanes.io.spectra.exported import ENERGY, ROWS
 from napari_xanes.io.spectra.per_column import DEVIATION, EXPORTED

@@ -9,7 +9,7 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from napari_xanes.gui.references.reference_list import swatch
-from napari_xanes.gui.spectra.pin_set import pins_of
+from napari_xanes.gui.state.workspace import workspace_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -20,7 +20,7 @@ class PinList(QWidget):
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._set = pins_of(viewer)
+        self._set = workspace_of(viewer).pins
         self._empty = QLabel("No pins yet: click in the image, or press P, to pin the spectrum under the cursor")
         self._empty.setWordWrap(True)
         self._list = QListWidget()

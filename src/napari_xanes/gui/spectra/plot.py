@@ -10,8 +10,8 @@ import pyqtgraph as pg
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QFontMetrics
 
+from napari_xanes.gui.curve import Curve
 from napari_xanes.gui.pixels.spectra import Values
-from napari_xanes.gui.spectra.curves import Curve
 from napari_xanes.gui.theme import plot_colours, readable
 from napari_xanes.gui.two_plots import TwoPlots
 

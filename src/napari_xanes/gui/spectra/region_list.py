@@ -9,12 +9,12 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from napari_xanes.gui.dock_layout import wrapping_label
-from napari_xanes.gui.energy import attach_energy
 from napari_xanes.gui.pixels.areas import new_labels, new_shapes, next_label, region_layers, rename_region
-from napari_xanes.gui.pixels.regions import Region, RegionTracker
 from napari_xanes.gui.pixels.spectra import MAX_REGIONS, array_of
 from napari_xanes.gui.placement import laid_over
 from napari_xanes.gui.references.reference_list import swatch
+from napari_xanes.gui.state.regions import Region, RegionTracker
+from napari_xanes.gui.state.workspace import workspace_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -62,7 +62,7 @@ class RegionList(QWidget):
 
     def brush(self) -> None:
         """Select a Labels layer, or add one, with the brush on an unused label."""
-        stack = attach_energy(self._viewer).layer
+        stack = workspace_of(self._viewer).stacks.layer
         if stack is None:
             return
         layers = [layer for layer in region_layers(self._viewer, stack) if isinstance(layer, Labels)]
@@ -74,7 +74,7 @@ class RegionList(QWidget):
 
     def draw(self) -> None:
         """Select a Shapes layer, or add one, with the polygon tool."""
-        stack = attach_energy(self._viewer).layer
+        stack = workspace_of(self._viewer).stacks.layer
         if stack is None:
             return
         layers = [layer for layer in region_layers(self._viewer, stack) if isinstance(layer, Shapes)]
@@ -84,14 +84,14 @@ class RegionList(QWidget):
 
     def fit(self) -> None:
         """Lay the first layer of labels that has the pixels of the stack, but another place, over the stack."""
-        stack, layer = attach_energy(self._viewer).layer, self._fitting()
+        stack, layer = workspace_of(self._viewer).stacks.layer, self._fitting()
         if stack is None or layer is None:
             return
         for key, value in laid_over(stack, layer.ndim).items():
             setattr(layer, key, value)
 
     def _fitting(self) -> Labels | None:
-        stack = attach_energy(self._viewer).layer
+        stack = workspace_of(self._viewer).stacks.layer
         size = None if stack is None else array_of(stack).shape[-2:]
         return next((layer for layer, _ in self._tracker.unused if layer.data.shape[-2:] == size), None)
 
@@ -124,7 +124,7 @@ class RegionList(QWidget):
             item.setText(f"{region.name} · {region.pixels} px")
             item.setData(Qt.ItemDataRole.DecorationRole, swatch(region.colour))
         self._list.blockSignals(False)
-        stack = attach_energy(self._viewer).layer
+        stack = workspace_of(self._viewer).stacks.layer
         self._empty.setText(_EMPTY if stack is None or stack.ndim == 3 else _EMPTY_SLICE)
         self._empty.setVisible(not self._regions)
         self._list.setVisible(bool(self._regions))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
-from napari_xanes.gui.energy import attach_energy
 from napari_xanes.gui.layers import is_stack
+from napari_xanes.gui.state.workspace import workspace_of
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -20,7 +20,7 @@ class StackBox(QComboBox):
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._stacks = attach_energy(viewer)
+        self._stacks = workspace_of(viewer).stacks
         self.setToolTip("The current stack; choosing another selects its layer")
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.activated.connect(self._choose)

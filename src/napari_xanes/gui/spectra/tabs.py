@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QTabWidget, QWidget
 
-from napari_xanes.gui.pixels.regions import RegionTracker
 from napari_xanes.gui.references.reference_list import ReferenceList
-from napari_xanes.gui.references.reference_set import references_of
 from napari_xanes.gui.spectra.pins import PinList
 from napari_xanes.gui.spectra.region_list import RegionList
+from napari_xanes.gui.state.regions import RegionTracker
+from napari_xanes.gui.state.workspace import workspace_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -32,7 +32,7 @@ class SpectraTabs(QTabWidget):
             self.addTab(page, name)
         self.setMaximumHeight(_HEIGHT)
         # A bound method: the references live as long as the viewer, and a function here would keep the dock alive.
-        references_of(viewer).dropped.connect(self._show_references)
+        workspace_of(viewer).references.dropped.connect(self._show_references)
 
     def _show_references(self) -> None:
         self.setCurrentWidget(self.references)

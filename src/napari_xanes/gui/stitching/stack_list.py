@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QWidget
 
-from napari_xanes.gui.energy import attach_energy
 from napari_xanes.gui.layers import is_stack
+from napari_xanes.gui.state.workspace import workspace_of
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -37,7 +37,7 @@ class StackList(QListWidget):
         for event in self._events:
             event.connect(self.refresh)
         viewer.layers.selection.events.changed.connect(self._follow)
-        attach_energy(viewer).stacks_changed.connect(self.refresh)
+        workspace_of(viewer).stacks.stacks_changed.connect(self.refresh)
         self.itemChanged.connect(lambda _: self.changed.emit())
         self.destroyed.connect(self._forget)
         self.refresh()

@@ -5,29 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_xanes.colours import colour_of
-from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from napari.layers import Layer
-    from napari.viewer import Viewer
 
-_SETS: WeakKeyDictionary[Any, ReferenceSet] = WeakKeyDictionary()
 _FIRST_COLOUR = 5  # regions begin with colour 1
-
-
-def references_of(viewer: Viewer) -> ReferenceSet:
-    """Return the viewer's set of references."""
-    viewer = plain_viewer(viewer)
-    if viewer not in _SETS:
-        _SETS[viewer] = ReferenceSet()
-    return _SETS[viewer]
 
 
 class ReferenceSet(QObject):

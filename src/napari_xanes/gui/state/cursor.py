@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QTimer, Signal
 
-from napari_xanes.gui.energy import attach_energy, plain_viewer
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
-from napari_xanes.gui.pixels.spectra import array_of, box_spectrum, in_memory, pixel_at
+from napari_xanes.gui.pixels.spectra import Values, array_of, box_spectrum, in_memory, pixel_at
 from napari_xanes.gui.pixels.tiles import Tiles
+from napari_xanes.gui.state.asked import WhileAsked
+from napari_xanes.gui.state.stacks import StackFollower
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -20,8 +21,8 @@ INTERVAL = 16
 """Shortest time between two spectra in ms: one frame of the screen."""
 
 
-class CursorFollower(QObject):
-    """Follows the mouse over the current stack.
+class CursorFollower(WhileAsked):
+    """Follows the mouse over the current stack, for all panels.
 
     Signals
     -------
@@ -37,15 +38,12 @@ class CursorFollower(QObject):
     spectrum_ready = Signal(object, object)
     failed = Signal(object)
 
-    def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        viewer = plain_viewer(viewer)
-        self._viewer = ref(viewer)
-        self._stacks = attach_energy(viewer)
+    def __init__(self, viewer: Viewer, stacks: StackFollower) -> None:
+        super().__init__()
+        self._viewer, self._stacks = ref(viewer), stacks
         self._box = 1
         self._index: tuple[int, ...] | None = None
         self._is_current = False
-        self._started = False
         self._update_pending = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -71,25 +69,27 @@ class CursorFollower(QObject):
         """The pixel under the cursor; None outside the image."""
         return self._index
 
+    def spectrum_of(self, index: tuple[int, ...]) -> Values | None:
+        """Return the spectrum (E,) of a pixel without those around it, or None if it is not in memory."""
+        layer = self._stacks.layer
+        data = None if layer is None else array_of(layer)
+        if data is None or in_memory(data):
+            return None if data is None else box_spectrum(data, index)
+        tiles = self._tiles
+        return tiles.middle(index, self._box) if tiles is not None and tiles.data is data else None
+
     @property
     def layer(self) -> Layer | None:
         """The current stack."""
         return self._stacks.layer
 
-    def start(self) -> None:
-        """Start to follow the cursor."""
+    def _attach(self) -> None:
         viewer = self._viewer()
-        if not self._started and viewer is not None:
+        if viewer is not None:
             viewer.cursor.events.position.connect(self._on_move)
             self._stacks.layer_changed.connect(self.recompute)
-            self._started = True
-            self.recompute()
 
-    def stop(self) -> None:
-        """Stop to follow it; nothing is computed or emitted until `start`."""
-        if not self._started:
-            return
-        self._started = False
+    def _detach(self) -> None:
         self._timer.stop()
         self._worker.forget()
         self._tiles = None
@@ -98,10 +98,13 @@ class CursorFollower(QObject):
         if viewer is not None:
             viewer.cursor.events.position.disconnect(self._on_move)
 
+    def _emit_again(self) -> None:
+        self.recompute()
+
     def recompute(self, *_: Any) -> None:
         """Compute the spectrum again although the cursor did not move."""
         self._index = None
-        if self._started:
+        if self.asked:
             self._update()
 
     def _on_move(self, event: Any = None) -> None:
@@ -147,5 +150,5 @@ class CursorFollower(QObject):
         index, box, layer = key
         # With a slow disk the spectra of earlier pixels are shown too: the curve lags behind the cursor, but it moves.
         late = self._is_current or self._index is None
-        if self._started and not late and box == self._box and layer is self._stacks.layer:
+        if self.asked and not late and box == self._box and layer is self._stacks.layer:
             self.spectrum_ready.emit(index, values)

@@ -9,9 +9,9 @@ from weakref import ref
 
 import numpy as np
 from napari.layers import Labels, Shapes
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QTimer, Signal
 
-from napari_xanes.gui.energy import attach_energy, energies_of, plain_viewer
+from napari_xanes.gui.energy import energies_of
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.pixels.areas import (
     depth_of,
@@ -23,6 +23,8 @@ from napari_xanes.gui.pixels.areas import (
 )
 from napari_xanes.gui.pixels.label_planes import labels_over
 from napari_xanes.gui.pixels.spectra import MAX_REGIONS, Values, array_of, boxes_of
+from napari_xanes.gui.state.asked import WhileAsked
+from napari_xanes.gui.state.stacks import StackFollower
 from napari_xanes.region_means import COVARIANCE_LENGTH
 from napari_xanes.region_spectra import RegionSpectrum, as_spectrum, mean_spectrum
 from napari_xanes.spectrum import Spectrum
@@ -63,7 +65,7 @@ class Region:
     spread: Values
 
 
-class RegionTracker(QObject):
+class RegionTracker(WhileAsked):
     """Keeps the spectra of all regions over the current stack up to date while a user brushes.
 
     The spectra are computed in a thread. A region whose pixels did not change is not computed again.
@@ -80,18 +82,15 @@ class RegionTracker(QObject):
     changed = Signal()
     failed = Signal(object)
 
-    def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        viewer = plain_viewer(viewer)
-        self._viewer = ref(viewer)
-        self._stacks = attach_energy(viewer)
+    def __init__(self, viewer: Viewer, stacks: StackFollower) -> None:
+        super().__init__()
+        self._viewer, self._stacks = ref(viewer), stacks
         self.regions: list[Region] = []
         self.unused: list[tuple[Labels, str]] = []
         self.cut: list[Layer] = []
         self._watched: list[Layer] = []
         self._cache: dict[Any, RegionSpectrum] = {}
         self._cached_data: Any = None
-        self._started = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_WAIT)
@@ -100,36 +99,36 @@ class RegionTracker(QObject):
         self._worker.done.connect(self._receive)
         self._worker.failed.connect(lambda key, error: self.failed.emit(error))
 
-    def start(self) -> None:
-        """Start to watch the region layers."""
+    def _attach(self) -> None:
         viewer = self._viewer()
-        if not self._started and viewer is not None:
-            self._started = True
+        if viewer is not None:
             viewer.layers.events.inserted.connect(self.rewatch)
             viewer.layers.events.removed.connect(self.rewatch)
             viewer.dims.events.point.connect(self._on_slider)
             self._stacks.layer_changed.connect(self.rewatch)
-            self.rewatch()
 
-    def stop(self) -> None:
-        """Stop to watch the region layers."""
-        if not self._started:
-            return
-        self._started = False
+    def _detach(self) -> None:
         self._timer.stop()
         self._worker.forget()
         self._stacks.layer_changed.disconnect(self.rewatch)
         self._unwatch()
+        # Nothing of layers that are removed meanwhile may stay in memory.
+        self.regions, self.unused, self.cut = [], [], []
+        self._cache, self._cached_data = {}, None
         viewer = self._viewer()
         if viewer is not None:
             viewer.layers.events.inserted.disconnect(self.rewatch)
             viewer.layers.events.removed.disconnect(self.rewatch)
             viewer.dims.events.point.disconnect(self._on_slider)
 
+    def _emit_again(self) -> None:
+        self.changed.emit()
+        self.rewatch()
+
     def rewatch(self, *_: Any) -> None:
         """Find the layers that hold regions again."""
         viewer = self._viewer()
-        if viewer is None or not self._started:
+        if viewer is None or not self.asked:
             return
         self._unwatch()
         self._watched = [layer for layer in viewer.layers if isinstance(layer, Labels | Shapes)]
@@ -175,7 +174,7 @@ class RegionTracker(QObject):
     def _receive(self, key: Any, results: Any) -> None:
         stack, data, layers = key
         viewer = self._viewer()
-        if not self._started or viewer is None or stack is not self._stacks.layer or data is not array_of(stack):
+        if not self.asked or viewer is None or stack is not self._stacks.layer or data is not array_of(stack):
             return
         regions, cut = [], []
         for layer, region_boxes in zip(layers, results, strict=True):
@@ -202,32 +201,30 @@ class RegionTracker(QObject):
             self.regions, self.unused, self.cut = regions, unused, list(cut)
             self.changed.emit()
 
+    def reader(self) -> Callable[[], list[Spectrum]]:
+        """Return a function that reads the mean spectra of all regions over the current stack, as references.
 
-def region_spectra(viewer: Viewer) -> Callable[[], list[Spectrum]]:
-    """Return a function that reads the mean spectra of all regions over the current stack, as references.
+        The function may run in any thread. Sigma is the standard error of the mean; if the stack says over how many
+        pixels noise is shared, these count as one.
+        """
+        viewer, stack = self._viewer(), self._stacks.layer
+        if viewer is None or stack is None:
+            return list
+        data, depth = array_of(stack), depth_of(viewer, stack)
+        layers = region_layers(viewer, stack)
+        sources = [_source(layer, depth, stack) for layer in layers]
+        energy, facts = energies_of(stack), {"quantity": stack.metadata["xanes"]["quantity"], "stack": stack.name}
+        length = float(stack.metadata["xanes"]["metadata"].get(COVARIANCE_LENGTH, 1.0))
 
-    The function may run in any thread. Sigma is the standard error of the mean; if the stack says over how many pixels
-    noise is shared, these count as one.
-    """
-    viewer = plain_viewer(viewer)
-    stack = attach_energy(viewer).layer
-    if stack is None:
-        return list
-    data, depth = array_of(stack), depth_of(viewer, stack)
-    layers = region_layers(viewer, stack)
-    sources = [_source(layer, depth, stack) for layer in layers]
-    energy, facts = energies_of(stack), {"quantity": stack.metadata["xanes"]["quantity"], "stack": stack.name}
-    length = float(stack.metadata["xanes"]["metadata"].get(COVARIANCE_LENGTH, 1.0))
+        def read() -> list[Spectrum]:
+            return [
+                as_spectrum(region_name(layer, number), energy, measured, facts, length)
+                for layer, region_boxes in zip(layers, _spectra(data, depth, sources, {}), strict=True)
+                for number, (_, measured) in _listed(region_boxes)
+                if np.isfinite(measured.mean).any()
+            ]
 
-    def read() -> list[Spectrum]:
-        return [
-            as_spectrum(region_name(layer, number), energy, measured, facts, length)
-            for layer, region_boxes in zip(layers, _spectra(data, depth, sources, {}), strict=True)
-            for number, (_, measured) in _listed(region_boxes)
-            if np.isfinite(measured.mean).any()
-        ]
-
-    return read
+        return read
 
 
 def _source(layer: Layer, depth: tuple[int, ...], stack: Layer) -> Any:

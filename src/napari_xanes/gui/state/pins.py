@@ -4,31 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
 from napari_xanes.colours import colour_of
-from napari_xanes.gui.energy import plain_viewer
+from napari_xanes.gui.curve import Curve
 from napari_xanes.gui.pixels.spectra import Values
-from napari_xanes.gui.spectra.curves import Curve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from napari.viewer import Viewer
-
-_SETS: WeakKeyDictionary[Any, PinSet] = WeakKeyDictionary()
 _FIRST_COLOUR = 3  # regions begin with colour 1, references with 5
-
-
-def pins_of(viewer: Viewer) -> PinSet:
-    """Return the viewer's set of pinned spectra."""
-    viewer = plain_viewer(viewer)
-    if viewer not in _SETS:
-        _SETS[viewer] = PinSet()
-    return _SETS[viewer]
 
 
 @dataclass(frozen=True, eq=False)

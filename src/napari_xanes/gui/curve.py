@@ -1,0 +1,33 @@
+"""A spectrum as plots, lists and exported files show it. No Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_xanes.gui.pixels.spectra import Values
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A spectrum in the plot and in exported files.
+
+    Parameters
+    ----------
+    name : str
+        Name for legends and columns.
+    energy, values : array, shape (E,)
+        Photon energies in eV and the values at them.
+    kind : str
+        ``cursor``, ``region``, ``pin``, ``reference`` or ``fit``.
+    colour : str
+        As ``#rrggbb``; empty for the text colour of the theme.
+    spread : array, shape (E,), optional
+        Standard deviation between the pixels of a region.
+    """
+
+    name: str
+    energy: Values
+    values: Values
+    kind: str
+    colour: str = ""
+    spread: Values | None = None

@@ -1,0 +1,133 @@
+"""The chosen stack of a viewer, and the frame of it that is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_xanes.gui.contrast import set_limits_in_background
+from napari_xanes.gui.energy import current_step, energy_axis, energy_of_step
+from napari_xanes.gui.layers import is_stack
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+
+class StackFollower(QObject):
+    """Follows which stack layer is current and which of its frames is shown.
+
+    The current stack is the selected layer if it is a stack. Otherwise the previous stack stays current, so that a user
+    can select a regions layer to brush. If there is no previous stack, the topmost visible stack is current.
+
+    Signals
+    -------
+    layer_changed : Layer or None
+        The current stack changed, or its energies did.
+    step_changed : int
+        The slider shows another frame of the current stack.
+    stacks_changed :
+        A layer may have become a stack, or have ceased to be one.
+    """
+
+    layer_changed = Signal(object)
+    step_changed = Signal(int)
+    stacks_changed = Signal()
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = ref(viewer)
+        self._layer: Any = None
+        self._step = -1
+        self._writes_text = False
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.removed.connect(self._on_removed)
+        viewer.layers.selection.events.active.connect(self.refresh)
+        viewer.dims.events.point.connect(self._follow_slider)
+        viewer.dims.events.order.connect(self._follow_slider)
+        for layer in viewer.layers:
+            self._watch(layer)
+        self.refresh()
+
+    @property
+    def layer(self) -> Layer | None:
+        """The current stack layer."""
+        return self._layer
+
+    @property
+    def step(self) -> int:
+        """The frame of the current stack that is shown; -1 if there is no stack."""
+        viewer = self._viewer()
+        return current_step(viewer, self._layer) if viewer is not None and self._layer is not None else -1
+
+    def refresh(self, event: Any = None) -> None:
+        """Find the current stack again."""
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        layer = self._choose(viewer)
+        if layer is not self._layer:
+            self._layer, self._step = layer, -1
+            self.layer_changed.emit(layer)
+        self._follow_slider()
+
+    def _on_inserted(self, event: Any) -> None:
+        self._watch(event.value)
+        self.refresh()
+
+    def _watch(self, layer: Layer) -> None:
+        for event in self._events(layer):
+            event.connect(self._on_metadata)
+        if is_stack(layer):
+            set_limits_in_background(layer)
+
+    def _on_removed(self, event: Any) -> None:
+        for emitter in self._events(event.value):
+            emitter.disconnect(self._on_metadata)
+        self.refresh()
+
+    @staticmethod
+    def _events(layer: Layer) -> tuple[Any, ...]:
+        """Return the events of a layer that may make it a stack, or end that it is one."""
+        return layer.events.metadata, layer.events.data, layer.events.axis_labels
+
+    def _on_metadata(self, event: Any) -> None:
+        """Handle new energies of a layer, or new data."""
+        if event.source is self._layer and is_stack(self._layer):
+            self._step = -1
+            self.layer_changed.emit(self._layer)
+        self.refresh()
+        self.stacks_changed.emit()
+
+    def _choose(self, viewer: Viewer) -> Layer | None:
+        active = viewer.layers.selection.active
+        if active is not None and is_stack(active):
+            return active
+        if self._layer is not None and self._layer in viewer.layers and is_stack(self._layer):
+            return self._layer
+        stacks = [layer for layer in reversed(viewer.layers) if is_stack(layer)]
+        return next((layer for layer in stacks if layer.visible), stacks[0] if stacks else None)
+
+    def _follow_slider(self, event: Any = None) -> None:
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        step = self.step
+        if step != self._step and self._layer is not None:
+            self._step = step
+            self.step_changed.emit(step)
+        self._show(viewer)
+
+    def _show(self, viewer: Viewer) -> None:
+        """Write the energy over the image; leave a text of another plugin alone."""
+        overlay = viewer.canvas.overlays.text if hasattr(viewer, "canvas") else viewer.text_overlay
+        layer = self._layer
+        if layer is None or energy_axis(viewer, layer) in viewer.dims.displayed:
+            if self._writes_text:
+                overlay.visible, overlay.text, self._writes_text = False, "", False
+            return
+        overlay.text = f"{energy_of_step(layer, self._step):.1f} eV"
+        if not self._writes_text:
+            overlay.font_size, overlay.visible, self._writes_text = 12, True, True

@@ -1,0 +1,58 @@
+"""Everything that the docks of a viewer share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from napari_xanes.gui.energy import plain_viewer
+from napari_xanes.gui.state.cursor import CursorFollower
+from napari_xanes.gui.state.fit import ShownFit
+from napari_xanes.gui.state.pins import PinSet
+from napari_xanes.gui.state.references import ReferenceSet
+from napari_xanes.gui.state.regions import RegionTracker
+from napari_xanes.gui.state.stacks import StackFollower
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+_WORKSPACES: WeakKeyDictionary[Any, Workspace] = WeakKeyDictionary()
+
+
+class Workspace:
+    """What the window knows of one viewer.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer; the workspace does not keep it alive.
+
+    Attributes
+    ----------
+    stacks : StackFollower
+        The chosen stack, and which of its frames is shown.
+    cursor : CursorFollower
+        The spectrum under the mouse cursor.
+    regions : RegionTracker
+        The spectra of brushed and drawn regions.
+    pins : PinSet
+        The pinned spectra.
+    references : ReferenceSet
+        The reference spectra.
+    fit : ShownFit
+        The fit that is drawn over the measured spectra.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        self.stacks = StackFollower(viewer)
+        self.cursor = CursorFollower(viewer, self.stacks)
+        self.regions = RegionTracker(viewer, self.stacks)
+        self.pins, self.references, self.fit = PinSet(), ReferenceSet(), ShownFit()
+
+
+def workspace_of(viewer: Viewer) -> Workspace:
+    """Return the viewer's workspace; the first call creates it and shows the energy over the image."""
+    viewer = plain_viewer(viewer)
+    if viewer not in _WORKSPACES:
+        _WORKSPACES[viewer] = Workspace(viewer)
+    return _WORKSPACES[viewer]
