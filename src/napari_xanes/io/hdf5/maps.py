@@ -38,12 +38,22 @@ def read_maps(path: Path) -> MapSet:
         own_groups = own_group(file, MAPS)
         if own_groups is None:
             raise ValueError("not written by napari-xanes")
-        entry, own = own_groups
-        groups = [child(entry, name) for name in sorted(entry) if name.startswith("map_")]
-        maps = dict(_map(group) for group in groups if isinstance(group, h5py.Group))
-        if len(maps) != own.attrs.get("maps"):
-            raise ValueError(f"{len(maps)} maps are left of {own.attrs.get('maps')}: the file is damaged")
-        return MapSet(maps, **read_own(own))
+        return maps_in(*own_groups)
+
+
+def maps_in(entry: h5py.Group, own: h5py.Group) -> MapSet:
+    """Return the maps in an entry, and what our group in it says of them.
+
+    Raises
+    ------
+    ValueError
+        If the entry is damaged.
+    """
+    groups = [child(entry, name) for name in sorted(entry) if name.startswith("map_")]
+    maps = dict(_map(group) for group in groups if isinstance(group, h5py.Group))
+    if len(maps) != own.attrs.get("maps"):
+        raise ValueError(f"{len(maps)} maps are left of {own.attrs.get('maps')}: the file is damaged")
+    return MapSet(maps, **read_own(own))
 
 
 def _map(group: h5py.Group) -> tuple[str, ParameterMap]:

@@ -14,7 +14,7 @@ import numpy as np
 from napari_xanes.io.allocation_limits import with_memory_limit
 from napari_xanes.io.files import encodable
 from napari_xanes.io.hdf5.file import array, child, file_size, load, text
-from napari_xanes.io.metadata_json import PROVENANCE, pack_mapping, parse_provenance
+from napari_xanes.io.metadata_json import PROVENANCE, Fetch, Keep, pack_mapping, parse_provenance
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.stack import SpectralStack
 
@@ -46,6 +46,20 @@ def write_own(entry: h5py.Group, kind: str, value: SpectralStack | MapSet) -> h5
     group.attrs["NX_class"] = np.bytes_("NXcollection")
     group.attrs["format"] = kind
     group.attrs["version"] = __version__
+    metadata, lost_keys = pack_mapping(value.metadata, keep_in(group))
+    if lost_keys:
+        warnings.warn(
+            f"HDF5 can't hold the metadata {', '.join(lost_keys)}; they are left out", UserWarning, stacklevel=5
+        )
+    group["metadata"] = json.dumps(metadata)
+    group["history"] = json.dumps([step.to_plain(exact=True) for step in value.history])
+    group["source"] = json.dumps(value.source.to_plain() if value.source else None)
+    group["pixel_size"] = json.dumps(value.pixel_size)
+    return group
+
+
+def keep_in(group: h5py.Group) -> Keep:
+    """Return what stores arrays in a new part of a group."""
     arrays = group.create_group("arrays")
     arrays.attrs["NX_class"] = np.bytes_("NXcollection")
 
@@ -56,16 +70,16 @@ def write_own(entry: h5py.Group, kind: str, value: SpectralStack | MapSet) -> h5
         write_array(arrays, key, data)
         return key
 
-    metadata, lost_keys = pack_mapping(value.metadata, keep)
-    if lost_keys:
-        warnings.warn(
-            f"HDF5 can't hold the metadata {', '.join(lost_keys)}; they are left out", UserWarning, stacklevel=5
-        )
-    group["metadata"] = json.dumps(metadata)
-    group["history"] = json.dumps([step.to_plain(exact=True) for step in value.history])
-    group["source"] = json.dumps(value.source.to_plain() if value.source else None)
-    group["pixel_size"] = json.dumps(value.pixel_size)
-    return group
+    return keep
+
+
+def fetch_from(group: h5py.Group) -> Fetch:
+    """Return what finds the arrays again that `keep_in` stored."""
+
+    def fetch(key: Any) -> Any:
+        return load(_stored(group, str(key)))
+
+    return with_memory_limit(fetch, file_size(group))
 
 
 def own_group(file: h5py.File, kind: str) -> tuple[h5py.Group, h5py.Group] | None:
@@ -87,15 +101,18 @@ def read_own(group: h5py.Group) -> dict[str, Any]:
     ValueError
         If they are damaged.
     """
-
-    def fetch(key: Any) -> Any:
-        return load(_stored(group, str(key)))
-
-    notes = {name: json.loads(_json(group, name)) for name in PROVENANCE}
-    return parse_provenance(notes, with_memory_limit(fetch, file_size(group)))
+    notes = {name: json.loads(json_text(group, name)) for name in PROVENANCE}
+    return parse_provenance(notes, fetch_from(group))
 
 
-def _json(group: h5py.Group, name: str) -> str:
+def json_text(group: h5py.Group, name: str) -> str:
+    """Return a text of a group that lies in the file and is no longer than it.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
     value = child(group, name)
     is_dataset_of_file = isinstance(value, h5py.Dataset) and not value.is_virtual and not value.external
     is_text = is_dataset_of_file and h5py.check_string_dtype(value.dtype) is not None

@@ -70,7 +70,7 @@ def read(path: Path, select: str | int | None = None) -> RawStack:
         if own is not None:
             if select is not None:
                 raise ValueError("napari-xanes wrote one stack into it, there is nothing to select; leave select out")
-            return _own_stack(*own)
+            return own_stack(*own)
         return selected_stack([group for entry in _entries(file) for group in _detectors(entry)], select)
 
 
@@ -247,7 +247,14 @@ def _pixel_size(group: h5py.Group, axes: list[str]) -> tuple[float, ...] | None:
     return tuple(sizes) if axes and len(sizes) == len(axes) else None
 
 
-def _own_stack(entry: h5py.Group, own: h5py.Group) -> RawStack:
+def own_stack(entry: h5py.Group, own: h5py.Group) -> RawStack:
+    """Return the stack in an entry that napari-xanes wrote, and what our group in it says of it.
+
+    Raises
+    ------
+    ValueError
+        If the entry is damaged.
+    """
     data, energy = array(entry, "data/data"), row(entry, "data/energy")
     quantity = text(own.attrs.get("quantity", ""))
     if data is None or energy is None or quantity not in get_args(Quantity):

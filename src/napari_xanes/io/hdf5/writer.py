@@ -40,20 +40,26 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
         If the file can't be written.
     """
     with replacing(path) as draft, h5py.File(draft, "w") as file:
-        entry = _entry(file, "data", stack.metadata)
-        write_texts(entry, {"definition": "NXstxm", "title": stack.name})
-        data = entry.create_group("data")
-        axes = ("energy", *("sample_z", "sample_y", "sample_x")[-len(stack.shape) + 1 :])
-        _nxdata(data, "data", axes)
-        write_array(data, "data", stack.data).attrs["units"] = np.bytes_(stack.unit)
-        data["energy"] = stack.energy
-        data["energy"].attrs["units"] = np.bytes_("eV")
-        _positions(data, axes[1:], stack.shape[1:], stack.pixel_size)
-        data["count_time"] = _count_time(stack)
-        data["count_time"].attrs["units"] = np.bytes_("s")
-        _name_dimensions(data, axes, {"data": axes, "count_time": axes[:1]})
-        write_texts(data, {"stxm_scan_type": "sample image stack"})
-        write_own(entry, STACK, stack).attrs["quantity"] = stack.quantity
+        file.attrs["default"] = "entry"
+        add_stack(file, "entry", stack)
+
+
+def add_stack(parent: h5py.Group, name: str, stack: SpectralStack) -> None:
+    """Write a stack into a new group."""
+    entry = _entry(parent, name, "data", stack.metadata)
+    write_texts(entry, {"definition": "NXstxm", "title": stack.name})
+    data = entry.create_group("data")
+    axes = ("energy", *("sample_z", "sample_y", "sample_x")[-len(stack.shape) + 1 :])
+    _nxdata(data, "data", axes)
+    write_array(data, "data", stack.data).attrs["units"] = np.bytes_(stack.unit)
+    data["energy"] = stack.energy
+    data["energy"].attrs["units"] = np.bytes_("eV")
+    _positions(data, axes[1:], stack.shape[1:], stack.pixel_size)
+    data["count_time"] = _count_time(stack)
+    data["count_time"].attrs["units"] = np.bytes_("s")
+    _name_dimensions(data, axes, {"data": axes, "count_time": axes[:1]})
+    write_texts(data, {"stxm_scan_type": "sample image stack"})
+    write_own(entry, STACK, stack).attrs["quantity"] = stack.quantity
 
 
 @writer("hdf5_maps", title="NeXus HDF5", suffixes=_SUFFIXES)
@@ -73,29 +79,34 @@ def write_maps(maps: MapSet, path: Path) -> None:
         If the file can't be written.
     """
     with replacing(path) as draft, h5py.File(draft, "w") as file:
-        entry = _entry(file, f"map_000_{_plain_name(next(iter(maps), ''))}", maps.metadata)
-        write_texts(entry, {"title": maps.name})
-        for number, (name, item) in enumerate(maps.items()):
-            group = entry.create_group(f"map_{number:03d}_{_plain_name(name)}")
-            axes = ("sample_z", "sample_y", "sample_x")[-item.data.ndim :]
-            _nxdata(group, "value", axes)
-            write_array(group, "value", item.data).attrs["units"] = encodable(item.unit)
-            if item.sigma is not None:
-                write_array(group, "sigma", item.sigma).attrs["units"] = encodable(item.unit)
-                # The same dataset by the name under which programs that plot NeXus look for error bars.
-                group["value_errors"] = group["sigma"]
-            group["mask"] = item.mask
-            _positions(group, axes, item.data.shape, maps.pixel_size)
-            _name_dimensions(group, axes, {name: axes for name in ("value", "sigma", "mask") if name in group})
-            notes = {"name": name, "companion": item.companion, "unit": item.unit}
-            notes["labels"] = None if item.labels is None else list(map(list, item.labels.items()))  # type: ignore[assignment]
-            group.attrs["map"] = json.dumps(notes)
-        write_own(entry, MAPS, maps).attrs["maps"] = len(maps)
+        file.attrs["default"] = "entry"
+        add_maps(file, "entry", maps)
 
 
-def _entry(file: h5py.File, default: str, metadata: Mapping[str, Any]) -> h5py.Group:
-    file.attrs["default"] = "entry"
-    entry = file.create_group("entry")
+def add_maps(parent: h5py.Group, name: str, maps: MapSet) -> None:
+    """Write maps into a new group."""
+    entry = _entry(parent, name, f"map_000_{_plain_name(next(iter(maps), ''))}", maps.metadata)
+    write_texts(entry, {"title": maps.name})
+    for number, (map_name, item) in enumerate(maps.items()):
+        group = entry.create_group(f"map_{number:03d}_{_plain_name(map_name)}")
+        axes = ("sample_z", "sample_y", "sample_x")[-item.data.ndim :]
+        _nxdata(group, "value", axes)
+        write_array(group, "value", item.data).attrs["units"] = encodable(item.unit)
+        if item.sigma is not None:
+            write_array(group, "sigma", item.sigma).attrs["units"] = encodable(item.unit)
+            # The same dataset by the name under which programs that plot NeXus look for error bars.
+            group["value_errors"] = group["sigma"]
+        group["mask"] = item.mask
+        _positions(group, axes, item.data.shape, maps.pixel_size)
+        _name_dimensions(group, axes, {key: axes for key in ("value", "sigma", "mask") if key in group})
+        notes = {"name": map_name, "companion": item.companion, "unit": item.unit}
+        notes["labels"] = None if item.labels is None else list(map(list, item.labels.items()))  # type: ignore[assignment]
+        group.attrs["map"] = json.dumps(notes)
+    write_own(entry, MAPS, maps).attrs["maps"] = len(maps)
+
+
+def _entry(parent: h5py.Group, name: str, default: str, metadata: Mapping[str, Any]) -> h5py.Group:
+    entry = parent.create_group(name)
     entry.attrs["NX_class"] = np.bytes_("NXentry")
     entry.attrs["default"] = default
     # silx takes an entry without an end for one that is being written, and leaves it out.

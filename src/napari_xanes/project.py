@@ -1,0 +1,68 @@
+"""A project: what a window holds, as values. `napari_xanes.io.write_project` keeps it in one file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+from napari_xanes.field_mapping import FrozenMapping
+from napari_xanes.history import Source
+from napari_xanes.parameter_map import MapSet
+from napari_xanes.spectrum import Spectrum
+from napari_xanes.stack import SpectralStack
+
+LayerValue = SpectralStack | MapSet | Source | NDArray[Any] | list[NDArray[Any]]
+"""What a layer shows: a stack, the maps of a run, a stack that stays in its own file, labels, or corners of shapes."""
+
+
+@dataclass(frozen=True, eq=False)
+class ProjectLayer:
+    """A layer of a project.
+
+    Parameters
+    ----------
+    name : str
+        Name of the layer.
+    value : SpectralStack, MapSet, Source, ndarray of int, or list of ndarray
+        What it shows: a stack; the maps of one run; a stack that is read again from its file; labels; the corners of
+        shapes, each of shape (N, D).
+    settings : mapping
+        How it is shown: numbers, texts, lists and mappings.
+    """
+
+    name: str
+    value: LayerValue
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "settings", FrozenMapping(self.settings))
+
+
+@dataclass(frozen=True, eq=False)
+class Project:
+    """What a window holds.
+
+    Parameters
+    ----------
+    layers : sequence of ProjectLayer
+        From bottom to top.
+    references : sequence of Spectrum
+        Reference spectra.
+    settings : mapping
+        All else: recipes, pins, what is chosen; numbers, texts, lists, mappings, arrays, spectra and steps.
+    notes : sequence of str
+        What a user should know after the project was opened: files that are missing or have changed.
+    """
+
+    layers: Sequence[ProjectLayer] = ()
+    references: Sequence[Spectrum] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("layers", "references", "notes"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "settings", FrozenMapping(self.settings))
