@@ -1,4 +1,4 @@
-"""A project: what a window holds, as values. `napari_xanes.io.write_project` keeps it in one file."""
+"""A project: what a window holds, as values. `napari_xanes.io.project_file` keeps it in one file."""
 
 from __future__ import annotations
 

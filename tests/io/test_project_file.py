@@ -13,6 +13,7 @@ import pytest
 import napari_xanes as nx
 from napari_xanes import io
 from napari_xanes.history import Source, Step
+from napari_xanes.io.project_file import holds_project, read_project, write_project
 from napari_xanes.project import Project, ProjectLayer
 
 
@@ -37,7 +38,7 @@ def test_every_kind_of_layer_comes_back(tmp_path: Path, depth: nx.SpectralStack,
     path = tmp_path / "project.h5"
     reference = nx.Spectrum("NiO", depth.energy, np.linspace(0, 1, depth.energy.size), 2.0, metadata={"k": [1, 2]})
     settings = {"draft": [Step("normalize_edge", {"e0": 8343.5})], "pins": [{"place": (1.0, 2.0)}], "chosen": 1}
-    io.write_project(
+    write_project(
         Project(
             [
                 ProjectLayer("particle", depth, {"visible": False, "contrast_limits": [0.0, 1.5]}),
@@ -50,7 +51,7 @@ def test_every_kind_of_layer_comes_back(tmp_path: Path, depth: nx.SpectralStack,
         ),
         path,
     )
-    read = io.read_project(path)
+    read = read_project(path)
     stack, found_maps, found_labels, shapes = (layer.value for layer in read.layers)
     assert isinstance(stack, nx.SpectralStack)
     assert isinstance(found_maps, nx.MapSet)
@@ -73,14 +74,14 @@ def test_every_kind_of_layer_comes_back(tmp_path: Path, depth: nx.SpectralStack,
 
 
 def test_an_empty_project_comes_back_empty(tmp_path: Path) -> None:
-    io.write_project(Project(), tmp_path / "empty.h5")
-    assert io.read_project(tmp_path / "empty.h5").layers == ()
+    write_project(Project(), tmp_path / "empty.h5")
+    assert read_project(tmp_path / "empty.h5").layers == ()
 
 
 def test_a_large_stack_stays_in_the_project(tmp_path: Path, depth: nx.SpectralStack) -> None:
     path = tmp_path / "project.h5"
-    io.write_project(project_of(ProjectLayer("particle", depth)), path)
-    (layer,) = io.read_project(path, memory_limit=1000).layers
+    write_project(project_of(ProjectLayer("particle", depth)), path)
+    (layer,) = read_project(path, memory_limit=1000).layers
     assert isinstance(layer.value, nx.SpectralStack)
     assert layer.value.is_lazy
     np.testing.assert_array_equal(np.asarray(layer.value.data), depth.data)
@@ -96,12 +97,12 @@ def by_reference(tmp_path: Path, depth: nx.SpectralStack) -> Path:
     # A file of our own keeps the source of what is in it; here the file itself is what the layer shows.
     source = Source(str((folder / "scan.h5").resolve()), io.fingerprint(folder / "scan.h5"))
     assert stack.shape == depth.shape
-    io.write_project(project_of(ProjectLayer("scan", source)), folder / "project.h5")
+    write_project(project_of(ProjectLayer("scan", source)), folder / "project.h5")
     return folder
 
 
 def test_a_stack_in_its_own_file_is_read_again(by_reference: Path, depth: nx.SpectralStack) -> None:
-    (layer,) = io.read_project(by_reference / "project.h5").layers
+    (layer,) = read_project(by_reference / "project.h5").layers
     assert isinstance(layer.value, nx.SpectralStack)
     np.testing.assert_array_equal(layer.value.data, depth.data)
     assert (by_reference / "project.h5").stat().st_size < 100_000
@@ -109,16 +110,16 @@ def test_a_stack_in_its_own_file_is_read_again(by_reference: Path, depth: nx.Spe
 
 def test_a_folder_can_be_moved(by_reference: Path, tmp_path: Path) -> None:
     shutil.move(by_reference, tmp_path / "elsewhere")
-    read = io.read_project(tmp_path / "elsewhere" / "project.h5")
+    read = read_project(tmp_path / "elsewhere" / "project.h5")
     assert len(read.layers) == 1
     assert read.notes == ()
 
 
 def test_a_missing_file_is_named_and_all_else_opens(by_reference: Path, depth: nx.SpectralStack) -> None:
-    project = io.read_project(by_reference / "project.h5")
+    project = read_project(by_reference / "project.h5")
     source = Source(str(by_reference / "gone.h5"))
-    io.write_project(project_of(ProjectLayer("lost", source), *project.layers), by_reference / "two.h5")
-    read = io.read_project(by_reference / "two.h5")
+    write_project(project_of(ProjectLayer("lost", source), *project.layers), by_reference / "two.h5")
+    read = read_project(by_reference / "two.h5")
     assert [layer.name for layer in read.layers] == ["scan"]
     assert "'lost' is left out" in read.notes[0]
     assert "gone.h5" in read.notes[0]
@@ -127,22 +128,22 @@ def test_a_missing_file_is_named_and_all_else_opens(by_reference: Path, depth: n
 def test_a_file_outside_the_folder_is_named(by_reference: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     shutil.copy(by_reference / "project.h5", tmp_path / "other" / "project.h5")
-    (note,) = io.read_project(tmp_path / "other" / "project.h5").notes
+    (note,) = read_project(tmp_path / "other" / "project.h5").notes
     assert "outside the folder of the project" in note
 
 
 def test_a_changed_file_is_said(by_reference: Path, depth: nx.SpectralStack) -> None:
     nx.write(depth.with_data(depth.data + 1), by_reference / "scan.h5")
-    notes = io.read_project(by_reference / "project.h5").notes
+    notes = read_project(by_reference / "project.h5").notes
     assert any("has changed since the project was saved" in note for note in notes)
 
 
 def test_a_failed_write_leaves_the_project_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "project.h5"
-    io.write_project(Project(settings={"chosen": 1}), path)
+    write_project(Project(settings={"chosen": 1}), path)
     with pytest.raises(TypeError):
-        io.write_project(Project(settings={"chosen": object()}), path)
-    assert io.read_project(path).settings == {"chosen": 1}
+        write_project(Project(settings={"chosen": object()}), path)
+    assert read_project(path).settings == {"chosen": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["project.h5"]
 
 
@@ -150,12 +151,12 @@ def test_other_files_are_no_projects(tmp_path: Path, depth: nx.SpectralStack) ->
     nx.write(depth, tmp_path / "stack.h5")
     (tmp_path / "text.h5").write_text("no HDF5")
     for name in ("stack.h5", "text.h5"):
-        assert not io.holds_project(tmp_path / name)
+        assert not holds_project(tmp_path / name)
         with pytest.raises(ValueError, match=f"{name}.*not a project"):
-            io.read_project(tmp_path / name)
-    assert not io.holds_project(tmp_path / "missing.h5")
-    io.write_project(project_of(ProjectLayer("particle", depth)), tmp_path / "project.h5")
-    assert io.holds_project(tmp_path / "project.h5")
+            read_project(tmp_path / name)
+    assert not holds_project(tmp_path / "missing.h5")
+    write_project(project_of(ProjectLayer("particle", depth)), tmp_path / "project.h5")
+    assert holds_project(tmp_path / "project.h5")
     with pytest.raises(ValueError, match=r"project\.h5"):
         nx.read(tmp_path / "project.h5")
 
@@ -181,15 +182,15 @@ SAID = BROKEN[10:11]
 @pytest.mark.parametrize("change", BROKEN, ids=lambda change: json.dumps(change)[:50])
 def test_damage_is_refused_with_the_name_of_the_file(tmp_path: Path, change: dict[str, object]) -> None:
     path = tmp_path / "project.h5"
-    io.write_project(Project(), path)
+    write_project(Project(), path)
     with h5py.File(path, "r+") as file:
         contents = {"layers": [], "references": [], "settings": {}, **change}
         del file["project/contents"]
         file["project/contents"] = json.dumps(contents)
     if change in SAID:
-        project = io.read_project(path)
+        project = read_project(path)
         assert len(project.notes) == 1
         assert project.layers == ()
     else:
         with pytest.raises(ValueError, match=r"project\.h5"):
-            io.read_project(path)
+            read_project(path)

@@ -6,7 +6,6 @@ from napari_xanes.io.column_choice import CHOICES
 from napari_xanes.io.files import fingerprint
 from napari_xanes.io.formats import MapsReader, Reader, SpectraReader, Writer
 from napari_xanes.io.frames import ordered
-from napari_xanes.io.project_file import holds_project, read_project, write_project
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.reading import read, read_i0, read_maps, read_spectra
 from napari_xanes.io.recognition import (
@@ -45,7 +44,6 @@ __all__ = [
     "fingerprint",
     "group_paths",
     "holds_maps",
-    "holds_project",
     "is_spectra_file",
     "is_text_name",
     "maps_reader",
@@ -53,13 +51,11 @@ __all__ = [
     "read",
     "read_i0",
     "read_maps",
-    "read_project",
     "read_spectra",
     "reader",
     "readers_of",
     "real_reason",
     "spectra_reader",
     "write",
-    "write_project",
     "writer",
 ]
