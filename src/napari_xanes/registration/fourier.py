@@ -22,7 +22,9 @@ Coefficients = NDArray[np.complex64]
 LOWEST, HIGHEST = 0.05, 0.30
 """Band in cycles per pixel: lower frequencies hold flats and lines of the beam, higher ones hold noise."""
 
-_RINGS = 25
+RINGS = 25
+"""Rings of a band whose power is learned one by one: more of a tile, which holds fewer coefficients, cost time only."""
+
 _LEAST_IN_RING = 24
 
 
@@ -85,8 +87,8 @@ class Band:
         return Band(self.shape, **some)
 
 
-def band_of(shape: tuple[int, int], lowest: float = LOWEST, highest: float = HIGHEST) -> Band:
-    """Return the frequencies of an image between two limits, in cycles per pixel."""
+def band_of(shape: tuple[int, int], lowest: float = LOWEST, highest: float = HIGHEST, rings: int = RINGS) -> Band:
+    """Return the frequencies of an image between two limits, in cycles per pixel, in at most so many rings."""
     ky, kx = np.meshgrid(np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1]), indexing="ij")
     length = np.hypot(ky, kx)
     # Of each pair k, -k one is enough; both are in the first column.
@@ -96,7 +98,7 @@ def band_of(shape: tuple[int, int], lowest: float = LOWEST, highest: float = HIG
     order = np.argsort(length, kind="stable")
     # Rings are wide enough for averages.
     share = (length[order] - lowest) / (highest - lowest)
-    ring = np.minimum((share * _RINGS).astype(np.intp), _RINGS - 1)
+    ring = np.minimum((share * rings).astype(np.intp), rings - 1)
     ring = _merged(ring)
     row, column = row[order], column[order]
     return Band(shape, row, column, ky[row, column].astype(np.float32), kx[row, column].astype(np.float32), ring)

@@ -10,7 +10,7 @@ from napari_xanes._typing import BoolArray, Float64Array
 from napari_xanes.progress import Progress, part
 from napari_xanes.registration.drift import Drift
 from napari_xanes.registration.estimation import MOST_COEFFICIENTS, Box, Estimate, Frames, between
-from napari_xanes.registration.fourier import HIGHEST, LOWEST, Band, Coefficients, band_of
+from napari_xanes.registration.fourier import HIGHEST, LOWEST, RINGS, Band, Coefficients, band_of
 from napari_xanes.registration.joint import Fit, fit
 from napari_xanes.registration.learning import first_model
 from napari_xanes.registration.likelihood import Moved, Projection, log_likelihood, posterior
@@ -22,8 +22,8 @@ BASES: dict[str, Float64Array] = {
 }
 """What is added to the unit matrix, (A, 2, 2), each with a factor of its own in each frame."""
 
-_SEARCH, _GLANCE = (8, MOST_COEFFICIENTS, 12), (1, 15_000, 5)
-"""Most passes, coefficients of a frame, and steps of a pass."""
+_SEARCH, _GLANCE = (8, MOST_COEFFICIENTS, RINGS, 12), (1, 15_000, 8, 5)
+"""Most passes, coefficients of a frame, rings of a tile, and steps of a pass."""
 
 _SAME_PLACE = 0.01
 """Pixels at the corners by which a matrix may be off when tiles are resampled with it."""
@@ -119,7 +119,7 @@ def linear(
     parameters = np.concatenate([start.shifts, np.zeros((len(energy), len(basis)))], axis=1)
     scale = np.clip(np.nan_to_num(start.residual, nan=1.0), 0.5, 10.0)
     steps: list[Float64Array] = []
-    passes, most, most_steps = _GLANCE if glance else _SEARCH
+    passes, most, rings, most_steps = _GLANCE if glance else _SEARCH
     for i in range(passes):
         result = _pass(
             frames,
@@ -130,6 +130,7 @@ def linear(
             found,
             scale,
             most=most,
+            rings=rings,
             steps=most_steps,
             search=i == 0 and not glance,
             spectra=spectra,
@@ -171,6 +172,7 @@ def _pass(
     scale: Float64Array,
     *,
     most: int,
+    rings: int,
     steps: int,
     search: bool,
     spectra: Float64Array | None,
@@ -181,7 +183,7 @@ def _pass(
     count, center = len(parameters), (np.array(shape) - 1) / 2
     matrices = matrices_of(parameters, basis)
     tiles = Tiles.over(*_common_area(shape, parameters[found, :2], matrices[found], box))
-    one = band_of(tiles.shape, LOWEST, HIGHEST).thinned(most // len(tiles.corners))
+    one = band_of(tiles.shape, LOWEST, HIGHEST, rings).thinned(most // len(tiles.corners))
     data, noise = tile_coefficients(frames(), count, tiles, one, parameters[:, :2], matrices, progress)
     data, noise = data[found], noise[found]
     of_frame = np.sqrt((noise**2).mean(axis=1))
