@@ -11,7 +11,7 @@ from napari_xanes.registration.drift import Drift
 from napari_xanes.registration.fourier import Band, Coefficients
 from napari_xanes.registration.learning import with_amplitudes, with_powers
 from napari_xanes.registration.likelihood import Model, Moved, Posterior, Projection, gradient, hessian, posterior
-from napari_xanes.registration.products import combined, energy
+from napari_xanes.registration.products import COEFFICIENTS, column_blocks, combined, energy, over_columns
 
 _LARGEST_STEP = 0.5
 """Most pixels of a step, beyond which the phase is no longer linear in the shift."""
@@ -98,16 +98,23 @@ def fit(
 def _per_frame(moved: Moved, model: Model, found: Posterior) -> tuple[Float64Array, Float64Array, Float64Array]:
     """Return the residual, what the maps explain of each frame, and what it holds of this; see `Fit`."""
     spectra, pattern = model.spectra, model.pattern.astype(np.float32)[:, None]
-    freedom, residual, explained, moving = np.zeros((4, len(spectra)))
-    for ring, spread in zip(moved.band.rings, found.spread, strict=True):
-        freedom += (ring.stop - ring.start) * (1 - ((spectra @ spread) * spectra).sum(axis=1))
-        maps = combined(spectra, found.maps[:, ring])
-        left = moved.aligned[:, ring] - pattern * found.fixed[ring] * moved.phase[:, ring]
-        moving += energy(left)
-        left -= maps
-        residual += energy(left)
-        explained += energy(maps)
+    used = np.einsum("k,kij,ei,ej->e", moved.band.in_ring, found.spread, spectra, spectra, optimize=True)
     size = found.fixed.size
+    blocks = column_blocks(size, COEFFICIENTS)
+    energies = np.empty((len(blocks), 3, len(spectra)))
+
+    def look(block: slice) -> None:
+        maps = combined(spectra, found.maps[:, block])
+        left = pattern * moved.phase[:, block]
+        left *= -found.fixed[block]
+        left += moved.aligned[:, block]
+        moving = energy(left)
+        left -= maps
+        energies[block.start // COEFFICIENTS] = moving, energy(left), energy(maps)
+
+    over_columns(look, blocks, moved.data.size * (10 + 2 * spectra.shape[1]))
+    moving, residual, explained = energies.sum(axis=0)
+    freedom = size - used
     held = 0.5 * (moving + explained - residual) / size
     return np.sqrt(residual / np.maximum(freedom, 1.0)), explained / size, held
 

@@ -10,12 +10,14 @@ from napari_xanes._typing import Float64Array
 from napari_xanes.registration.fourier import Band, Coefficients
 from napari_xanes.registration.likelihood import Model, Moved, Posterior, Projection, log_likelihood, posterior
 from napari_xanes.registration.products import (
+    COEFFICIENTS,
     column_blocks,
     combined,
     energy,
     energy_by_ring,
     inner,
     inner_by_ring,
+    over_columns,
 )
 
 _MOST_SPECTRA = 4
@@ -102,13 +104,19 @@ def _power(band: Band, amounts: Coefficients) -> Float64Array:
 def _leading_spectra(moved: Moved, pattern: Float64Array, fixed: Coefficients) -> Float64Array:
     """Return the leading spectra (E, R) of frames without a pattern (K,), those that are more than noise."""
     (count, size), amplitude = moved.data.shape, pattern.astype(np.float32)[:, None]
-    gram = np.zeros((count, count))
-    for some in column_blocks(size):
-        clean = moved.aligned[:, some]
-        if fixed[some].any():
-            clean = clean - amplitude * fixed[some] * moved.phase[:, some]
-        gram += inner(clean, clean)
-    values, vectors = np.linalg.eigh(gram / size)
+    blocks, seen = column_blocks(size, COEFFICIENTS), fixed.any()
+    parts = np.empty((len(blocks), count, count))
+
+    def multiply(block: slice) -> None:
+        clean = moved.aligned[:, block]
+        if seen:
+            of_pattern = amplitude * moved.phase[:, block]
+            of_pattern *= fixed[block]
+            clean = np.subtract(clean, of_pattern, out=of_pattern)
+        parts[block.start // COEFFICIENTS] = inner(clean, clean)
+
+    over_columns(multiply, blocks, count * count * size)
+    values, vectors = np.linalg.eigh(parts.sum(axis=0) / size)
     # Of noise, a spectrum would give frames a place that is that of their own noise.
     noise = np.median(values[: max(1, count - _MOST_SPECTRA)])
     above = values > (1 + np.sqrt(count / (2 * size))) ** 2 * 1.05 * noise

@@ -17,7 +17,10 @@ from napari_xanes.blocks import on_threads, single_threaded_blas
 from napari_xanes.registration.fourier import Band, Coefficients
 
 _COLUMNS = 8192
-"""Coefficients of a block: those of 100 frames are a few megabytes."""
+"""Numbers of a block: those of 100 frames are a few megabytes."""
+
+COEFFICIENTS = _COLUMNS // 2
+"""Complex coefficients of a block."""
 
 _WORTH = 10_000_000
 """Products of numbers below which threads cost more time than they save."""
@@ -38,9 +41,9 @@ def over_columns(kernel: Callable[[slice], None], blocks: list[slice], work: int
         on_threads(on_thread, blocks)
 
 
-def column_blocks(count: int) -> list[slice]:
-    """Return slices that cover so many coefficients, a few thousand each."""
-    return [slice(start, min(start + _COLUMNS, count)) for start in range(0, count, _COLUMNS)]
+def column_blocks(count: int, size: int = _COLUMNS) -> list[slice]:
+    """Return slices that cover so many columns, a few thousand each."""
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def as_real(values: NDArray[Any]) -> NDArray[np.float32]:
@@ -89,7 +92,7 @@ def combined(weights: Float64Array, rows: NDArray[Any]) -> Coefficients:
 def energy(rows: NDArray[Any]) -> Float64Array:
     """Return the sum of squares (E,) of each row (E, K)."""
     real = as_real(rows)
-    return np.array([np.dot(row, row) for row in real], dtype=np.float64)
+    return np.asarray(np.vecdot(real, real), dtype=np.float64)
 
 
 def products_by_ring(band: Band, matrices: Float64Array, rows: Coefficients) -> Coefficients:
