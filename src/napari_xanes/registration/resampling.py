@@ -110,11 +110,12 @@ def moved_back(
     if matrix is not None and not (matrix == np.eye(2)).all():
         center = (np.array(images.shape) - 1) / 2 if center is None else center
         return _stretched_back(known, missing, shift, matrix, center)
-    moved, share = known, missing.astype(np.float32)
+    moved = known
     with single_threaded_blas():
         for axis, by in enumerate(shift):
             moved = _along_any(moved, by, axis)
     if missing.any():
+        share = missing.astype(np.float32)
         for axis, by in enumerate(shift):
             share = _linear(share, by, axis)
         moved[share > _MISSING] = np.nan
@@ -170,7 +171,7 @@ def transformed_back(
     return result
 
 
-_BLOCK = 64
+_BLOCK = 32
 """Rows or columns that are filtered by one matrix product: so few that most of the matrix is no zero."""
 
 
