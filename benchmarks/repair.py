@@ -32,6 +32,9 @@ SINGLE = 20
 FLICKER = 0.6
 """Standard deviation of the logarithm of a flickering pixel's sensitivity."""
 
+MISSING = 0.02
+"""Share of values that are missing."""
+
 STUCK = 1.5
 """Counts of the stuck column over those without sample."""
 
@@ -102,6 +105,19 @@ def replaced_in_depth(photons: float, seed: int, size: int = SIZE) -> float:
     return float(differs.mean())
 
 
+def filling_errors(photons: float, seed: int, size: int = SIZE) -> NDArray[np.float64]:
+    """Return the root mean squares, in OD, of missing values filled in by spectra and by neighbours, and the noise."""
+    sample = nx.sample.nmc_ni_k(seed=seed, size=size, photons=photons)
+    depth = nx.ops.optical_depth(sample.stack)
+    hole = (np.random.default_rng(seed).random(depth.shape) < MISSING) & np.isfinite(depth.data)
+    data = np.where(hole, np.float32(np.nan), depth.data)
+    by = [nx.ops.repair(depth.with_data(data), fill=fill, missing=True) for fill in ("low rank", "neighbours")]
+    assert depth.noise is not None
+    variance = depth.noise.variance(depth.data.reshape(len(data), -1), slice(None))  # type: ignore[union-attr]
+    noise = np.sqrt(variance.reshape(data.shape)[hole])
+    return np.array([*(rms((filled.data - depth.data)[hole & np.isfinite(filled.data)]) for filled in by), rms(noise)])
+
+
 def stripes_left(strength: float, photons: float, seed: int, size: int = SIZE) -> float:
     """Return the root mean square, in OD, of stripes that `remove_stripes` leaves."""
     depth = nx.ops.optical_depth(nx.sample.nmc_ni_k(seed=seed, size=size, photons=photons).stack)
@@ -130,6 +146,12 @@ def print_repair(seeds: range, size: int) -> None:
     for photons in PHOTONS:
         share = np.mean([replaced_in_depth(photons, seed, size) for seed in seeds])
         print(f"  optical depth without flaws, {photons:g} photons: {share:.2g} of the values replaced")
+    for photons in PHOTONS:
+        by_spectra, by_neighbours, noise = np.mean([filling_errors(photons, seed, size) for seed in seeds], axis=0)
+        print(
+            f"  {MISSING:.0%} missing, {photons:g} photons: off by {by_spectra:.2g} OD by spectra, "
+            f"{by_neighbours:.2g} by neighbours, noise of the measured value ({noise:.2g}) included"
+        )
 
 
 def print_stripes(seeds: range, size: int) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from napari_xanes._typing import Block
 from napari_xanes.corrections import Box, Frames
 from napari_xanes.field_mapping import FieldMapping
+from napari_xanes.filled_values import FilledValues
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +37,8 @@ class PhotonNoise(FieldMapping):
     variance_factor : ndarray, shape (E,), optional
         Factor on the variance at each energy, where neighbours were averaged after the logarithm, as `align` does; the
         bias of the logarithm of few counts is not changed by that.
+    filled : FilledValues, optional
+        Values that were filled in by a model; `SpectralStack.noise` takes them from the stack.
 
     Notes
     -----
@@ -53,6 +56,7 @@ class PhotonNoise(FieldMapping):
     beam: Any = None
     flats: Any = None
     variance_factor: Any = None
+    filled: FilledValues | None = None
 
     @cached_property
     def _flat_i0(self) -> Any:
@@ -86,8 +90,10 @@ class PhotonNoise(FieldMapping):
         result: Block = self._relative_variance(np.exp(mu) / photons)
         factor = 1.0 if self.variance_factor is None else _column(self.variance_factor)
         if self.flats is None:
-            return factor * (result + self._flat_variance(photons))
-        return factor * result + self.shared_variance(pixels)
+            result = factor * (result + self._flat_variance(photons))
+        else:
+            result = factor * result + self.shared_variance(pixels)
+        return result if self.filled is None else self.filled.widened(result, pixels)
 
     def bias(self, mu: Block, pixels: slice) -> Block:
         """Return by how much the logarithm of few counts is too high, (E, P): half the relative variances."""
@@ -134,7 +140,7 @@ class PhotonNoise(FieldMapping):
         if "flats" in cut and cut["flats"].shape == (1, 1):
             # The only energy shares its flat with no other.
             cut |= {"flats": None, "flat_exposure": 1 if self.beam is None else 1 / cut["beam"]}
-        return replace(self, i0=i0, **cut)
+        return replace(self, i0=i0, filled=self.filled and self.filled.isel(frames, box), **cut)
 
 
 def _column(values: Any) -> Any:
@@ -227,7 +233,7 @@ def as_noise(value: Any, shape: tuple[int, ...]) -> Noise | None:
     elif len(i0.shape) != len(shape) or any(n not in (1, m) for n, m in zip(i0.shape, shape, strict=True)):
         raise ValueError(f"the photons of the noise have shape {i0.shape}, the stack {shape}")
     known = {field.name: value[field.name] for field in fields(PhotonNoise) if field.init and field.name in value}
-    return PhotonNoise(**known | {"i0": i0})
+    return PhotonNoise(**known | {"i0": i0, "filled": None})
 
 
 def join_slices(slices: Sequence[Noise | None]) -> Noise | None:
@@ -239,7 +245,7 @@ def join_slices(slices: Sequence[Noise | None]) -> Noise | None:
     photons = [noise for noise in slices if isinstance(noise, PhotonNoise)]
     amounts = [noise for noise in slices if isinstance(noise, AmountNoise)]
     if len(photons) == len(slices):
-        return replace(photons[0], i0=stacked([noise.i0 for noise in photons]))
+        return replace(photons[0], i0=stacked([noise.i0 for noise in photons]), filled=None)
     if len(amounts) == len(slices):
         return replace(amounts[0], factors=stacked([noise.factors for noise in amounts]))
     return None

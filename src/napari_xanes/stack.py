@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from napari_xanes.alignment import as_alignment
 from napari_xanes.corrections import PER_FRAME, Box, Corrections, Frames, select, select_nested, take_frames
 from napari_xanes.field_mapping import FrozenMapping
+from napari_xanes.filled_values import KEY as FILLED
+from napari_xanes.filled_values import FilledValues, as_filled_values
 from napari_xanes.history import Source, Step
 from napari_xanes.masked_values import nan_for_masked
 from napari_xanes.noise import Noise, PhotonNoise, as_noise
@@ -115,6 +117,9 @@ class SpectralStack:
             metadata["align"] = as_alignment(metadata["align"], energy.size)
         if "stitch" in metadata:
             metadata["stitch"] = as_stitching(metadata["stitch"], energy.size)
+        if FILLED in metadata:
+            filled = as_filled_values(metadata.pop(FILLED), self.shape)
+            metadata |= {} if filled is None else {FILLED: filled}
         object.__setattr__(self, "metadata", FrozenMapping(metadata))
 
     @property
@@ -168,7 +173,15 @@ class SpectralStack:
             If the noise does not fit the shape of the data.
         """
         noise = as_noise(self.metadata.get("noise"), self.shape)
-        return None if isinstance(noise, PhotonNoise) and self.quantity != "optical_depth" else noise
+        if not isinstance(noise, PhotonNoise):
+            return noise
+        return replace(noise, filled=self.filled) if self.quantity == "optical_depth" else None
+
+    @property
+    def filled(self) -> FilledValues | None:
+        """Values that were filled in by a model, from ``metadata["filled"]``; None where there are none."""
+        found: FilledValues | None = self.metadata.get(FILLED)
+        return found
 
     def isel(self, frames: Frames = slice(None), box: Box | None = None) -> SpectralStack:
         """Return some frames and pixels of the stack, with everything that belongs to them.

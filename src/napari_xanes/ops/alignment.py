@@ -286,7 +286,9 @@ def align(
     told = [*stack.metadata.get("warnings", ())]
     told += [text for text in (f"align: {line}" for line in warnings_of(found.report)) if text not in told]
     metadata: dict[str, Any] = {"align": found, COVARIANCE_LENGTH: length, "warnings": told}
-    noise = stack.noise
+    noise, filled = stack.noise, stack.filled
+    if filled is not None:
+        metadata["filled"] = filled.moved(found.shifts)
     if isinstance(noise, PhotonNoise):
         metadata["noise"] = resampled(noise, gain, found, shape)
     if isinstance(noise, AmountNoise):

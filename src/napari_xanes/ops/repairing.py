@@ -16,13 +16,14 @@ from napari_xanes.edge.stacks import raise_if_frame_empty
 from napari_xanes.ops.changes import said_about_changes
 from napari_xanes.ops.flats import dark_counts, find_flats
 from napari_xanes.ops.frame_filling import checked_frames, interpolated, noise_with, told_about_frames
+from napari_xanes.ops.low_rank import fill_by_low_rank, told_about_filling
 from napari_xanes.ops.spikes import REACH, Compared, PixelSurvey, compared, dead_in
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
 from napari_xanes.registry import estimated, method, with_warnings
 from napari_xanes.stack import SpectralStack
 
-Fill = Literal["neighbours", "NaN"]
+Fill = Literal["neighbours", "low rank", "NaN"]
 
 _FRAMES_AT_ONCE = 8
 """Number of frames of a lazy stack that are read at once."""
@@ -34,6 +35,7 @@ def _bad_pixels(
     pixels: Any,
     threshold: float,
     frames: list[int] | None,
+    fill: Fill,
     progress: Progress | None = None,
     **_: Any,
 ) -> Mapping[str, Any]:
@@ -43,6 +45,7 @@ def _bad_pixels(
             f"{stack.name!r} has {stack.energy.size} energies; wrong values stand out among at least 3, so repair "
             "needs more frames"
         )
+    _require_memory(stack, fill)
     spoiled = checked_frames(stack, frames)
     raise_if_frame_empty(stack.isel(np.delete(np.arange(stack.energy.size), spoiled)) if spoiled else stack)
     shape = stack.shape[-2:]
@@ -106,9 +109,11 @@ def repair(
         By how many sigma of the scatter around it a value must stand out in its image to be replaced.
     pixels : mask or box, optional
         Pixels (Y, X) that are replaced in all frames; found if not given.
-    fill : {"neighbours", "NaN"}
+    fill : {"neighbours", "low rank", "NaN"}
         What replaces a wrong value: the median around it, plus what the pixel differs from that at the energies before
-        and behind; or nothing, so that maps mask the pixel.
+        and behind; what a few spectra of the whole stack, fitted to the values that are left in the pixel, give there
+        (best for values that are missing at some energies, not of lazy stacks; pixels that are wrong in all frames
+        become NaN); or nothing, so that maps mask the pixel.
     missing : bool
         Whether values that are missing (NaN) are filled, too, where enough values are around them.
     frames : list of int, optional
@@ -121,12 +126,14 @@ def repair(
     SpectralStack
         float32; values that are not replaced are the same. ``metadata["repair"]`` is a `Repair`: it says
         what was done, and how many values were changed in each pixel (``changed``) and in each frame (``per_frame``).
+        ``metadata["filled"]`` (`FilledValues`) holds values that were filled in by "low rank"; ``stack.noise`` and
+        `fit_references` give them the errors of values that were not measured.
 
     Raises
     ------
     ValueError
         If there are fewer than three energies, a frame holds no value, the region does not fit, or a frame can't be
-        interpolated.
+        interpolated; for "low rank", if the stack is lazy, or too few pixels have values at all energies.
 
     Notes
     -----
@@ -148,15 +155,37 @@ def repair(
     """
     if not isinstance(estimated("pixels", pixels), np.ndarray):
         pixels = as_mask(pixels, stack.shape[-2:])
-    mend = partial(_mended, bad=pixels, threshold=threshold, fill=fill, missing=missing)
+    _require_memory(stack, fill)
+    by_model, spoiled = fill == "low rank", checked_frames(stack, frames)
+    mend = partial(
+        _mended, bad=pixels, threshold=threshold, fill="NaN" if by_model else fill, missing=missing and not by_model
+    )
     data = _lazily(mend, stack.data) if stack.is_lazy else _now(mend, stack.data, progress)
+    metadata, text = dict(stack.metadata), []
+    if by_model:
+        holes = np.isnan(data)
+        if not missing:
+            holes &= np.isfinite(stack.data)
+        filling = fill_by_low_rank(data, holes, stack, spoiled)
+        text += told_about_filling(stack, filling)
+        if filling.filled is not None:
+            metadata["filled"] = filling.filled.joined(stack.filled)
     found, told = said_about_changes(stack, pixels, _differs(stack.data, data))
-    spoiled = checked_frames(stack, frames)
-    data, text = interpolated(data, stack.energy, spoiled)
-    metadata = {**stack.metadata, "repair": replace(found, text=[*found.text, *text])}
+    data, of_frames = interpolated(data, stack.energy, spoiled)
+    metadata["repair"] = replace(found, text=[*found.text, *text, *of_frames])
     if spoiled:
         metadata["noise"] = noise_with(stack.noise, stack.energy.size, spoiled)
     return stack.with_data(data, metadata=with_warnings(metadata, [*told, *told_about_frames(stack, spoiled)]))
+
+
+def _require_memory(stack: SpectralStack, fill: Fill) -> None:
+    """Refuse to fill a lazy stack by a model of all its energies."""
+    if fill == "low rank" and stack.is_lazy:
+        size = int(np.prod(stack.shape)) * 4 / 2**30
+        raise ValueError(
+            f"fill='low rank' fits all energies of a pixel together, and {stack.name!r} stays in its file: crop or bin "
+            f"it, read it with a memory_limit above its size (as float32 {size:.2g} GiB), or take fill='neighbours'"
+        )
 
 
 def _mended(frames: Block, bad: BoolArray, threshold: float, fill: Fill, missing: bool) -> Float32Array:

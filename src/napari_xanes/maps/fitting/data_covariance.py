@@ -82,6 +82,8 @@ class DataCovariance:
         self._design, self._errors = design, errors
         noise = stack.noise and stack.noise.isel(design.frames)
         self.photon_noise = noise if isinstance(noise, PhotonNoise) else None
+        self._filled = stack.filled and stack.filled.isel(design.frames)
+        self._measured = None if self._filled is None else self._filled.measured_share(slice(None))
         self._shares_flats = self.photon_noise is not None and self.photon_noise.flats is not None
         self._amount_noise = noise if isinstance(noise, AmountNoise) else None
         first, second = np.triu_indices(len(design.names))
@@ -120,6 +122,9 @@ class DataCovariance:
             result: Float64Array = np.einsum("imp,imp->ip", parts[first], parts[second])
             return result, np.ones(fit.squares.shape), np.zeros(fit.squares.shape, dtype=bool), None
         relative, own = self._relative(fit, freedom)
+        if self._filled is not None and self._measured is not None and fit.variance is None:
+            relative = self._filled.widened(np.broadcast_to(relative.T, fit.residual.T.shape).T, pixels)
+            own = own / self._measured[pixels]
         variance, odd = _moderated(own, freedom, self._errors, known=fit.variance is not None)
         variance = variance * self._errors.inflation
         if self._shares_flats and self.photon_noise is not None:

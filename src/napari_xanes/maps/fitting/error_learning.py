@@ -72,8 +72,12 @@ def _fitted(sample: TileSample, design: Design, stack: SpectralStack) -> tuple[R
     projection = design.residual_projection
     residual, variance = sample.spectra - fit, None
     noise = stack.noise and stack.noise.isel(design.frames)
+    pixels: Any = sample.pixels
+    if stack.filled is not None:
+        # Values that were filled in have no residual.
+        residual /= np.sqrt(stack.filled.isel(design.frames).measured_share(pixels))
     if isinstance(noise, PhotonNoise):
-        pixels: Any = sample.pixels
+        noise = replace(noise, filled=None)
         variance = np.asarray(noise.variance(sample.spectra, pixels), dtype=np.float64)
         if noise.flats is not None:
             # What energies share is partly taken by the columns of the fit.
