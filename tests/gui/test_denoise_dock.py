@@ -24,6 +24,7 @@ from napari_xanes.gui.denoising.overlay import in_view
 from napari_xanes.gui.denoising.results import device_text
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.pixels import tiles
+from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.wording import time_left
 from napari_xanes.noise import AmountNoise
 from napari_xanes.sample import nmc_ni_k
@@ -77,12 +78,15 @@ def test_a_run_gives_the_cleaned_stack_and_hidden_companions(
     background = hidden["removed background · NMC particle, Ni K-edge"]
     assert not isinstance(background.data, np.ndarray)
     np.testing.assert_allclose(background.data, expected.metadata["denoise"]["background"], atol=1e-5)
-    sigma = hidden["fraction Ni4+ model ± σ · NMC particle, Ni K-edge"]
-    shown = np.isfinite(sigma.data)
+    (maps_run,) = workspace_of(viewer).runs
+    shown = maps_run.maps["fraction Ni4+ model"].mask
     assert 0.1 < shown.mean() < 0.9
     # Two runs can differ in the last digits, which depend on the addresses of the arrays in memory.
-    np.testing.assert_allclose(sigma.data[shown], expected.metadata["denoise"]["fraction_sigma"][1][shown], rtol=1e-4)
-    assert {"fraction Ni2+ model", "edge_jump (OD)"} <= {name.split(" · ")[0] for name in hidden}
+    sigma = maps_run.maps["fraction Ni4+ model"].sigma
+    np.testing.assert_allclose(sigma[shown], expected.metadata["denoise"]["fraction_sigma"][1][shown], rtol=1e-4)
+    assert {"fraction Ni2+ model", "edge_jump"} <= set(maps_run.maps)
+    assert {name.split(" · ")[0] for name in hidden} == {"removed background", "fraction Ni2+ model"}
+    assert maps_run.source is result
     assert dock.runner.stacks.layer() is layer, "the cleaned stack can't be cleaned again"
     assert dock.runner.stacks.count() == 2, "only what was not denoised yet is offered"
 
@@ -265,11 +269,13 @@ def test_unexplained_features_can_be_shown(viewer: Any, dock: DenoiseDock, add_s
     data[:, 23:39, 25:41] += 0.1 * np.exp(-(((stack.energy - 8333) / 2) ** 2))[:, None, None].astype(np.float32)
     add_stack(stack.with_data(data))
     run(dock, wait)
-    novelty = next(layer for layer in viewer.layers if layer.name.startswith("novelty"))
+    (maps_run,) = workspace_of(viewer).runs
+    (novelty,) = workspace_of(viewer).runs.layers_of(maps_run)
     assert not novelty.visible
     button = dock.report.findChild(QPushButton)
     button.click()
     assert novelty.visible
+    assert novelty.name.startswith("novelty")
     assert viewer.layers[-1] is novelty
     places = np.argwhere(np.isfinite(novelty.data))
     assert len(places)

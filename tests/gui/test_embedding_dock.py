@@ -13,7 +13,6 @@ from napari_xanes.gui.embedding.libraries import suggest_library
 from napari_xanes.gui.embedding.library_match import match_of, reading
 from napari_xanes.gui.embedding.model import BINS, branches, has_signal, picture_of
 from napari_xanes.gui.layers import stack_to_layer
-from napari_xanes.gui.maps.dock import add_layers
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.maps import match_library
 from napari_xanes.theory.library.shipped import LIBRARIES
@@ -131,7 +130,7 @@ def test_the_library_of_the_edge_is_suggested(energy: Any, element: str | None, 
 def test_a_match_is_used_only_for_its_own_stack(viewer: Any, oxides: SpectralStack, maps: Any) -> None:
     layer = show(viewer, oxides)
     assert match_of(viewer.layers, layer) is None
-    add_layers(viewer, maps)
+    workspace_of(viewer).runs.add(maps)
     match = match_of(viewer.layers, layer)
     assert match.metadata["library"] == maps.metadata["library"]
     other = show(viewer, SpectralStack(oxides.data, oxides.energy, "optical_depth", metadata={"name": "other"}))
@@ -153,7 +152,7 @@ def test_maps_of_a_k_edge_show_the_valence() -> None:
 
 def test_offset_and_width_come_from_the_match(viewer: Any, oxides: SpectralStack, maps: Any, wait: Any) -> None:
     show(viewer, oxides)
-    add_layers(viewer, match_library(oxides, library="mn-l23-oh", offset=0.1, broadening=0.45))
+    workspace_of(viewer).runs.add(match_library(oxides, library="mn-l23-oh", offset=0.1, broadening=0.45))
     viewer.layers.selection.active = viewer.layers[0]
     dock = open_dock(viewer)
     dock.start()

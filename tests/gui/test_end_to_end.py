@@ -16,6 +16,9 @@ import napari_xanes as nx
 from napari_xanes import Recipe, Step
 from napari_xanes.cli import app
 from napari_xanes.gui.layers import is_stack
+from napari_xanes.gui.map_layers import Shown
+from napari_xanes.gui.results.saving import save_maps
+from napari_xanes.gui.state.workspace import workspace_of
 
 pytestmark = pytest.mark.window
 CHOSEN = ("Pyrite_NMNH_recal_2_15_tr.avg", "VIVIANITE_006_XANES_tr.avg", "STRENGITE_XTL_007_XANES_tr.avg")
@@ -43,12 +46,10 @@ def drop(viewer: Any) -> Callable[[Path], Any]:
 
 
 def maps_in(viewer: Any) -> dict[str, Any]:
-    map_layers = {}
-    for layer in viewer.layers:
-        xanes = layer.metadata.get("xanes", {})
-        if xanes.get("kind") == "map" and xanes["role"] == "value":
-            map_layers[xanes["map"]] = layer
-    return map_layers
+    """Return the values that the layer of the latest run shows, map by map."""
+    runs = workspace_of(viewer).runs
+    *_, run = runs
+    return {name: np.asarray(runs.show(run, Shown(name)).data) for name in run.maps}
 
 
 def test_hxn_file_is_dropped_mapped_and_saved(
@@ -98,16 +99,17 @@ def test_hxn_file_is_dropped_mapped_and_saved(
     command_line = nx.read_maps(tmp_path / "test_stack" / "maps.h5")
     assert set(CHOSEN) < set(window)
     for name in window:
-        np.testing.assert_array_equal(window[name].data, python[name].valid(), err_msg=name)
+        np.testing.assert_array_equal(window[name], python[name].valid(), err_msg=name)
         np.testing.assert_array_equal(command_line[name].valid(), python[name].valid(), err_msg=name)
 
-    mapping.results.save(str(tmp_path / "saved.h5"))
-    shown = {name: layer.data.copy() for name, layer in window.items()}
+    save_maps(mapping.results.maps, str(tmp_path / "saved.h5"))
     viewer.layers.clear()
-    drop(tmp_path / "saved.h5")
-    for name, again in maps_in(viewer).items():
-        np.testing.assert_array_equal(again.data, shown[name], err_msg=name)
-        assert again.metadata["xanes"]["history"][-1]["fit_references"]["nonnegative"] is parameters["nonnegative"]
+    again = drop(tmp_path / "saved.h5")
+    assert again.metadata["xanes"]["history"][-1]["fit_references"]["nonnegative"] is parameters["nonnegative"]
+    reopened = maps_in(viewer)
+    assert set(reopened) == set(window)
+    for name, values in reopened.items():
+        np.testing.assert_array_equal(values, window[name], err_msg=name)
 
 
 def _overlay(viewer: Any) -> Any:
@@ -150,8 +152,8 @@ def test_als_fit_is_the_same_in_window_and_python(viewer: Any, drop: Any, wait: 
     shown = next(other for other in viewer.layers if is_stack(other) and other is not layer)
     np.testing.assert_allclose(shown.data, depth.data, rtol=1e-5, atol=1e-6)
     python = nx.maps.fit_references(depth, **mapping.runner.form().values())
-    for name, map_layer in maps_in(viewer).items():
-        np.testing.assert_allclose(map_layer.data, python[name].valid(), rtol=1e-3, atol=1e-4, err_msg=name)
+    for name, values in maps_in(viewer).items():
+        np.testing.assert_allclose(values, python[name].valid(), rtol=1e-3, atol=1e-4, err_msg=name)
     inside = python["edge_jump"].mask
     assert 0.2 < inside.mean() < 1
     assert np.nanmedian(python["residual_rms"].data[inside]) < 0.15

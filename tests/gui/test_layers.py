@@ -9,8 +9,9 @@ import pytest
 import napari_xanes as nx
 from napari_xanes import MapSet, SpectralStack, Spectrum
 from napari_xanes.gui.files import readers, writers
-from napari_xanes.gui.layers import maps_of, maps_to_layers, stack_of
-from napari_xanes.gui.maps.dock import add_layers
+from napari_xanes.gui.layers import stack_of
+from napari_xanes.gui.map_layers import maps_of, maps_to_layers
+from napari_xanes.gui.state.workspace import workspace_of
 
 
 @pytest.fixture
@@ -30,28 +31,30 @@ def test_stack_to_layer_and_back_is_unchanged(add_stack: Any, stack: SpectralSta
 
 
 def test_maps_become_layers_with_units_masks_and_hidden_companions(viewer: Any, maps: MapSet) -> None:
-    layers = {layer.name.split(" · ")[0]: layer for layer in add_layers(viewer, maps)}
-    assert [name for name, layer in layers.items() if layer.visible] == ["valence"]
+    runs = workspace_of(viewer).runs
+    run = runs.add(maps)
+    runs.all_as_layers(run)
+    layers = {layer.name.split(" · ")[0]: layer for layer in viewer.layers}
+    assert [layer.name for layer in viewer.layers if layer.visible] == ["valence · mixture"]
     assert "edge_jump (OD)" in layers
     assert "valence ± σ" in layers
     assert layers["dominant"].__class__.__name__ == "Labels"
-    assert viewer.layers[-1] is layers["valence"]
+    assert viewer.layers[-1] is layers["valence"] is runs.layer_of(run)
     assert tuple(layers["valence"].scale) == (0.05, 0.05)
 
 
-def test_masked_pixels_have_no_colour(viewer: Any, depth_stack: SpectralStack, references: list[Spectrum]) -> None:
+def test_masked_pixels_have_no_colour(depth_stack: SpectralStack, references: list[Spectrum]) -> None:
     data = depth_stack.data.copy()
     data[:, 0, 0] = np.nan
     data[:, 1, 1] = 0.001
     maps = nx.maps.fit_references(depth_stack.with_data(data), references=references)
-    for layer in add_layers(viewer, maps):
-        values = layer.data[(0, 1), (0, 1)]
-        assert (values == 0).all() if layer.metadata["xanes"]["labels"] else np.isnan(values).all()
+    for values, keywords, _ in maps_to_layers(maps):
+        corner = values[(0, 1), (0, 1)]
+        assert (corner == 0).all() if keywords["metadata"]["xanes"]["labels"] else np.isnan(corner).all()
 
 
-def test_maps_to_layers_and_back_are_unchanged(viewer: Any, maps: MapSet) -> None:
-    added = add_layers(viewer, maps)
-    restored = maps_of([layer.metadata["xanes"] for layer in added])
+def test_maps_to_layers_and_back_are_unchanged(maps: MapSet) -> None:
+    restored = maps_of([maps_to_layers(maps)[0][1]["metadata"]["xanes"]])
     assert set(restored) == set(maps)
     for name, parameter_map in maps.items():
         np.testing.assert_array_equal(restored[name].data, parameter_map.data)
@@ -78,13 +81,18 @@ def test_layers_saved_by_napari_can_be_read_again(
     assert tuple(reopened.scale) == tuple(layer.scale)
 
     viewer.layers.clear()
-    added = add_layers(viewer, maps)
+    workspace_of(viewer).runs.add(maps)
+    (added,) = viewer.layers
     target = tmp_path / f"maps{suffix}"
     viewer.layers.save(str(target), plugin="napari-xanes")
     viewer.layers.clear()
-    viewer.open(str(target), plugin="napari-xanes")
-    assert {layer.name for layer in viewer.layers} == {layer.name for layer in added}
-    restored = maps_of([layer.metadata["xanes"] for layer in viewer.layers])
+    assert len(workspace_of(viewer).runs) == 0
+    (reopened,) = viewer.open(str(target), plugin="napari-xanes")
+    assert reopened.name == added.name
+    assert reopened.colorbar.visible
+    (run,) = workspace_of(viewer).runs
+    restored = run.maps
+    assert set(restored) == set(maps)
     assert restored.history == maps.history
     np.testing.assert_array_equal(restored["valence"].data, maps["valence"].data)
     np.testing.assert_array_equal(restored["valence"].sigma, maps["valence"].sigma)

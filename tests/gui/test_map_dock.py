@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QScrollArea
+from qtpy.QtWidgets import QApplication, QPushButton, QScrollArea
 
 import napari_xanes as nx
 from napari_xanes import Recipe, SpectralStack, Step
@@ -26,6 +26,10 @@ def dock(viewer: Any) -> MapDock:
 def run(dock: Any, wait: Any) -> None:
     dock.runner.start()
     wait(lambda: not dock.runner.job.running)
+
+
+def button(dock: Any, text: str) -> QPushButton:
+    return next(one for one in dock.results.findChildren(QPushButton) if one.text() == text)
 
 
 def test_empty_state_says_what_to_do(dock: MapDock) -> None:
@@ -51,7 +55,7 @@ def test_three_clicks_give_the_right_map(viewer: Any, dock: MapDock, wait: Any) 
     np.testing.assert_array_equal(layer.data, expected["valence"].valid())
     assert layer.visible
     assert viewer.layers.selection.active is layer
-    assert "Ni2+ model" in dock.results._legend.text()
+    assert "Ni2+ model" in dock.results.legend.text()
 
 
 @pytest.mark.window
@@ -106,11 +110,13 @@ def test_a_failure_is_a_notification_and_changes_nothing(
 def test_results_show_one_map_at_a_time_and_its_sigma(dock: MapDock, viewer: Any, add_stack: Any, wait: Any) -> None:
     add_stack()
     run(dock, wait)
-    maps = [layer for layer in viewer.layers if layer.metadata["xanes"]["kind"] == "map"]
-    dock.results.show_only("low")
-    assert [layer.metadata["xanes"]["map"] for layer in maps if layer.visible] == ["low"]
-    dock.results.show_only("low", role="sigma")
-    assert [layer.metadata["xanes"]["role"] for layer in maps if layer.visible] == ["sigma"]
+    (layer,) = viewer.layers[1:]
+    dock.results.show_map("low")
+    assert (layer.metadata["xanes"]["map"], layer.metadata["xanes"]["role"]) == ("low", "value")
+    dock.results.role_buttons["sigma"].click()
+    assert (layer.metadata["xanes"]["map"], layer.metadata["xanes"]["role"]) == ("low", "sigma")
+    assert layer.name.startswith("low ± σ")
+    np.testing.assert_array_equal(layer.data, dock.results.maps["low"].sigma)
 
 
 def test_recipe_and_script_repeat_the_run(
@@ -118,30 +124,31 @@ def test_recipe_and_script_repeat_the_run(
 ) -> None:
     add_stack()
     run(dock, wait)
-    layer = next(layer for layer in viewer.layers if layer.name.startswith("edge_jump ("))
     from qtpy.QtWidgets import QFileDialog
 
     target = tmp_path / "recipe.yaml"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(target), ""))
-    dock.results._save_recipe()
+    button(dock, "recipe…").click()
     repeated = nx.run(Recipe.load(target), stack)
-    np.testing.assert_array_equal(repeated["edge_jump"].valid(), layer.data)
-    dock.results._copy_python()
+    np.testing.assert_array_equal(repeated["edge_jump"].valid(), dock.results.maps["edge_jump"].valid())
+    button(dock, "as Python").click()
     assert "nx.Step('fit_references'" in QApplication.clipboard().text()
 
 
 @pytest.mark.window
 def test_names_from_a_file_are_no_markup(viewer: Any) -> None:
     from napari_xanes import MapSet, ParameterMap
-    from napari_xanes.gui.maps.results import MapResults
+    from napari_xanes.gui.results.panel import ResultsPanel
+    from napari_xanes.gui.state.workspace import workspace_of
 
     labels = {1: "<img src='file:///etc/hosts'>"}
-    maps = MapSet({"<b>x": ParameterMap(np.ones((2, 2), np.uint8), labels=labels)})
-    results = MapResults(viewer)
-    results.show_maps(maps, [], "<i>careful</i>")
-    assert "&lt;img" in results._legend.text()
-    assert "<b>&lt;b&gt;x</b>" in results._legend.text()
-    assert results._warnings.textFormat() == Qt.TextFormat.PlainText
+    one = ParameterMap(np.ones((2, 2), np.uint8), labels=labels)
+    results = ResultsPanel(viewer)
+    workspace_of(viewer).runs.add(MapSet({"<b>x": one}, metadata={"warnings": ["<i>careful</i>"]}))
+    assert "&lt;img" in results.legend.text()
+    assert "<b>&lt;b&gt;x</b>" in results.legend.text()
+    assert results.warnings.text() == "• <i>careful</i>"
+    assert results.warnings.textFormat() == Qt.TextFormat.PlainText
 
 
 def test_closing_the_window_stops_the_work(viewer: Any, dock: MapDock, wait: Any) -> None:

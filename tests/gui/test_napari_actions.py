@@ -9,8 +9,8 @@ import pytest
 from napari.layers import _layer_actions as actions
 
 from napari_xanes import MapSet, ParameterMap, SpectralStack
-from napari_xanes.gui.layers import is_map, is_stack, stack_of, stack_to_layer
-from napari_xanes.gui.maps.dock import add_layers
+from napari_xanes.gui.layers import is_stack, stack_of, stack_to_layer
+from napari_xanes.gui.map_layers import Shown, is_map
 from napari_xanes.gui.state.workspace import workspace_of
 
 DOCKS = ("Spectra", "Prepare", "Denoise", "Map", "Embedding")
@@ -184,11 +184,17 @@ def test_projections_splits_and_merges_of_maps(viewer: Any, docks: Any, select: 
     values = rng.random((24, 32), np.float32) + 2
     classes = ParameterMap((values > 2.5).astype(np.uint8) + 1, labels={1: "a", 2: "b"})
     maps = MapSet({"valence": ParameterMap(values, "1", values / 10), "phase": classes}, pixel_size=(0.05, 0.05))
-    added = add_layers(viewer, maps)
-    by_name = {layer.metadata["xanes"]["map"] + layer.metadata["xanes"]["role"]: layer for layer in added}
+    runs = workspace_of(viewer).runs
+    run = runs.add(maps)
+    runs.show(run, Shown("valence", "sigma"))
+    runs.all_as_layers(run)
+    layers = [layer for layer in viewer.layers if is_map(layer)]
+    by_name = {layer.metadata["xanes"]["map"] + layer.metadata["xanes"]["role"]: layer for layer in layers}
     value, sigma, phase = (by_name[name] for name in ("valencevalue", "valencesigma", "phasevalue"))
     actions._duplicate_layer(select(value))
-    assert is_map(viewer.layers[f"{value.name} copy"])
+    copy = viewer.layers[f"{value.name} copy"]
+    assert is_map(copy)
+    assert copy in runs.layers_of(run)
     actions._merge_stack(select(value, sigma))
     merged = viewer.layers[-1]
     assert not is_map(merged)

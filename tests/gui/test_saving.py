@@ -13,7 +13,7 @@ from npe2 import PluginManager
 import napari_xanes as nx
 from napari_xanes import MapSet, ParameterMap, SpectralStack
 from napari_xanes.gui.files import save_command
-from napari_xanes.gui.maps.dock import add_layers
+from napari_xanes.gui.state.workspace import workspace_of
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def everything(viewer: Any, add_stack: Any, maps: MapSet) -> Any:
     """Return the viewer with a stack, two runs of maps, labels and shapes, all selected."""
     place = {"scale": (0.05, 0.05), "units": ("um", "um")}
     add_stack()
-    add_layers(viewer, maps)
-    add_layers(viewer, maps)
+    workspace_of(viewer).runs.add(maps)
+    workspace_of(viewer).runs.add(maps)
     labels = np.zeros((24, 32), np.uint8)
     labels[4:12, 6:16] = 3
     viewer.add_labels(labels, name="grains", **place)

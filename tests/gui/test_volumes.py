@@ -14,8 +14,10 @@ import pytest
 import napari_xanes as nx
 from napari_xanes import SpectralStack
 from napari_xanes.gui.denoising import DenoiseDock
-from napari_xanes.gui.layers import is_map, is_stack, stack_of
+from napari_xanes.gui.layers import is_stack, stack_of
+from napari_xanes.gui.map_layers import is_map
 from napari_xanes.gui.maps.fit_overlay import pixel_text
+from napari_xanes.gui.results.saving import save_maps
 from napari_xanes.gui.spectra import SpectraDock
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.sample import mn_oxides_l, nmc_ni_k
@@ -207,21 +209,21 @@ def test_maps_of_a_volume(
     method = nx.maps.ESTIMATORS[estimator]
     flat = [
         method.apply(_slice(depth, z), nx.Step(estimator, history.parameters, history.state))
-        for history in [dock.results._maps.history[-1]]
+        for history in [dock.results.maps.history[-1]]
         for z in range(SLICES)
     ]
-    for name, whole in dock.results._maps.items():
+    for name, whole in dock.results.maps.items():
         for z in range(SLICES):
             np.testing.assert_allclose(whole.data[z], flat[z][name].data, rtol=2e-4, atol=2e-5, err_msg=name)
 
     look_at(viewer, shown, (7, 2, 24, 24))
-    wait(lambda: dock.overlay.text() == pixel_text(dock.results._maps, (2, 24, 24)))
+    wait(lambda: dock.overlay.text() == pixel_text(dock.results.maps, (2, 24, 24)))
     assert "edge jump" in dock.overlay.text()
     if estimator == "fit_references":
         (fit,) = (item for item in spectra.plot.curves if item.kind == "fit")
         np.testing.assert_allclose(fit.values, depth.data[:, 2, 24, 24], atol=0.1)
     for suffix in ("h5", "tif"):
-        dock.results.save(str(tmp_path / f"maps.{suffix}"))
+        save_maps(dock.results.maps, str(tmp_path / f"maps.{suffix}"))
         reopened = viewer.open(str(tmp_path / f"maps.{suffix}"), plugin="napari-xanes")
         by_name = {item.name: item for item in maps}
         for item in reopened:
@@ -329,7 +331,7 @@ def test_a_library_is_matched_and_embedded_slice_by_slice(
     mapping.runner.methods.setCurrentIndex(mapping.runner.methods.findData("match_library"))
     mapping.runner.form().fill({"offset": 0.0, "broadening": 0.3})
     run(mapping, wait)
-    charge = mapping.results._maps["charge"]
+    charge = mapping.results.maps["charge"]
     assert charge.data.shape == oxides.shape[1:]
     viewer.layers.selection.active = layer
     dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Embedding")[1]
@@ -351,7 +353,7 @@ def test_a_library_is_matched_and_embedded_slice_by_slice(
 def test_a_recipe_from_a_volume_replays(viewer: Any, layer: Any, volume: SpectralStack, wait: Any) -> None:
     dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
     run(dock, wait, "fit_references")
-    maps = dock.results._maps
+    maps = dock.results.maps
     repeated = nx.run(nx.Recipe.from_yaml(nx.Recipe(maps.history).to_yaml(exact=True)), volume)
     for name, item in maps.items():
         np.testing.assert_allclose(repeated[name].data, item.data, rtol=1e-5, atol=1e-6, err_msg=name)

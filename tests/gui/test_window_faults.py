@@ -12,7 +12,6 @@ from qtpy.QtTest import QTest
 
 import napari_xanes as nx
 from napari_xanes import MapSet, ParameterMap, SpectralStack
-from napari_xanes.gui.maps.dock import add_layers
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.wording import is_about
 from napari_xanes.ops import OPERATIONS
@@ -79,12 +78,26 @@ def test_the_error_of_a_map_ticks_its_map(viewer: Any, add_stack: Any, rng: Any)
     results = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1].results
     values = rng.random((24, 32), np.float32)
     maps = MapSet({"valence": ParameterMap(values, "1", values / 10), "chi_square": ParameterMap(values)})
-    results.show_maps(maps, add_layers(viewer, maps), "")
-    radios = {radio.property("map"): radio for radio in results._radios.buttons()}
+    workspace_of(viewer).runs.add(maps)
+    (layer,) = viewer.layers[1:]
+    radios = {radio.property("map"): radio for radio in results.maps_group.buttons()}
+
+    def ticked() -> tuple[list[str], list[str]]:
+        buttons = results.role_buttons
+        return [m for m, one in radios.items() if one.isChecked()], [r for r, one in buttons.items() if one.isChecked()]
+
+    results.role_buttons["sigma"].click()
+    assert ticked() == (["valence"], ["sigma"])
+    np.testing.assert_array_equal(layer.data, values / 10)
     radios["chi_square"].click()
-    results._rows.itemAtPosition(0, 2).widget().click()
-    assert [name for name, radio in radios.items() if radio.isChecked()] == ["valence"]
-    assert [layer.metadata["xanes"]["role"] for layer in viewer.layers[1:] if layer.visible] == ["sigma"]
+    assert ticked() == (["chi_square"], ["value"]), "it has no error to show"
+    assert not results.role_buttons["sigma"].isEnabled()
+    np.testing.assert_array_equal(layer.data, values)
+    assert layer.name.startswith("chi_square · ")
+    results.role_buttons["mask"].click()
+    assert ticked() == (["chi_square"], ["mask"])
+    assert set(np.unique(layer.data)) == {1}
+    assert list(viewer.layers[1:]) == [layer]
 
 
 def test_a_wrong_e0_marks_its_field(stack: SpectralStack) -> None:
@@ -155,10 +168,10 @@ def test_maps_of_an_l_edge_open_on_the_charge(viewer: Any, add_stack: Any, rng: 
     values = rng.random((24, 32), np.float32)
     charge = ParameterMap((values > 0.5).astype(np.uint8) + 2, labels={2: "Ni2+", 3: "Ni3+"})
     maps = MapSet({"ten_dq": ParameterMap(values, "eV", values / 10), "charge": charge})
-    layers = add_layers(viewer, maps)
-    assert [layer.metadata["xanes"]["map"] for layer in layers if layer.visible] == ["charge"]
-    assert {layer.name.split(" · ")[0] for layer in layers} == {"10Dq (eV)", "10Dq ± σ (eV)", "charge"}
+    run = workspace_of(viewer).runs.add(maps)
+    assert [layer.metadata["xanes"]["map"] for layer in viewer.layers[1:]] == ["charge"]
+    workspace_of(viewer).runs.all_as_layers(run)
+    assert {layer.name.split(" · ")[0] for layer in viewer.layers[1:]} == {"10Dq (eV)", "10Dq ± σ (eV)", "charge"}
     results = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1].results
-    results.show_maps(maps, layers, "")
-    assert [radio.text() for radio in results._radios.buttons() if radio.isChecked()] == ["charge"]
-    assert [radio.text() for radio in results._radios.buttons()] == ["10Dq", "charge"]
+    assert [radio.text() for radio in results.maps_group.buttons() if radio.isChecked()] == ["charge"]
+    assert [radio.text() for radio in results.maps_group.buttons()] == ["10Dq", "charge"]

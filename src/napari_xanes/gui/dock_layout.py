@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QLayout, QScrollArea, QSizePolicy, QWidget
 
 EMPTY_STATE = "Drop a stack here, or open a sample:\nFile > Open Sample > napari-xanes"
 DOCK_WIDTH = 360  # px
@@ -26,6 +26,13 @@ def row_of(*widgets: tuple[QWidget, int]) -> QHBoxLayout:
     for widget, stretch in widgets:
         row.addWidget(widget, stretch)
     return row
+
+
+def emptied(layout: QLayout) -> None:
+    """Take all widgets out of a layout and delete them."""
+    while (item := layout.takeAt(0)) is not None:
+        if (widget := item.widget()) is not None:
+            widget.deleteLater()
 
 
 def wrapping_label(text: str = "") -> QLabel:

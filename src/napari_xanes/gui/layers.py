@@ -1,18 +1,13 @@
-"""Convert stacks and maps to napari layers and back. Their metadata are in ``layer.metadata["xanes"]``."""
+"""Convert stacks to napari layers and back; for maps, see `map_layers`. Metadata are in ``layer.metadata["xanes"]``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
-import numpy as np
-
-from napari_xanes.colours import colour_of
-from napari_xanes.gui.contrast import display_limits, subsample
+from napari_xanes.gui.contrast import display_limits
 from napari_xanes.history import Source, Step
-from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.stack import SpectralStack
 
 if TYPE_CHECKING:
@@ -20,11 +15,8 @@ if TYPE_CHECKING:
 
 LayerData = tuple[Any, dict[str, Any], str]
 
-_TITLES = {"ten_dq": "10Dq"}
-"""Names of maps that people write in another way."""
 
-
-def _spatial(pixel_size: tuple[float, ...] | None, n_axes: int) -> dict[str, Any]:
+def spatial(pixel_size: tuple[float, ...] | None, n_axes: int) -> dict[str, Any]:
     """Return scale, units and axis labels of the spatial axes of a layer."""
     return {
         "scale": pixel_size or (1.0,) * n_axes,
@@ -45,7 +37,7 @@ def stack_to_layer(stack: SpectralStack, *, name: str | None = None) -> LayerDat
     name : str, optional
         Name of the layer; by default the name and quantity of the stack.
     """
-    space = _spatial(stack.pixel_size, len(stack.shape) - 1)
+    space = spatial(stack.pixel_size, len(stack.shape) - 1)
     keywords = {
         "name": name or _title(stack),
         "scale": (1.0, *space["scale"]),
@@ -83,7 +75,7 @@ def is_stack(layer: Layer) -> bool:
 
 def was_stack(layer: Layer) -> bool:
     """Return whether a layer is a stack, or was made from one by napari, which copies the metadata."""
-    return _kind(layer) == "stack"
+    return kind_of(layer) == "stack"
 
 
 def why_no_stack(layer: Layer) -> str:
@@ -142,7 +134,8 @@ def lay_out_as(layer: Layer, stack: SpectralStack) -> None:
     layer.metadata = {**layer.metadata, **keywords["metadata"]}
 
 
-def _kind(layer: Layer) -> str:
+def kind_of(layer: Layer) -> str:
+    """Return what a layer was made as, "stack", "map" or "mix"; empty for layers of others."""
     xanes = layer.metadata.get("xanes")
     return str(xanes.get("kind")) if isinstance(xanes, Mapping) else ""
 
@@ -177,119 +170,4 @@ def stack_from(data: Any, xanes: Mapping[str, Any]) -> SpectralStack:
         tuple(Step.from_plain(step) for step in xanes["history"]),
         Source.from_plain(xanes["source"]),
         xanes["metadata"],
-    )
-
-
-def maps_to_layers(maps: MapSet) -> list[LayerData]:
-    """Return layers for a set of maps: images for parameters, a labels layer for labels; companions and sigmas hidden.
-
-    Pixels outside a map's mask are NaN in its layer and transparent. The metadata keep the complete map.
-    """
-    group = uuid4().hex
-    values = [name for name, m in maps.items() if m.labels is None and not m.companion]
-    first = next((name for name in ("valence", "charge") if name in maps), values[0] if values else "")
-    layers: list[LayerData] = []
-    for name, parameter_map in maps.items():
-        if parameter_map.sigma is not None:
-            layers.append(_image(maps, name, parameter_map, "sigma", group, visible=False))
-        if parameter_map.labels is not None:
-            layers.append(_labels(maps, name, parameter_map, group, visible=name == first or not values))
-        else:
-            layers.append(_image(maps, name, parameter_map, "value", group, visible=name == first))
-    # napari puts the last layer on top, so the visible map comes last.
-    return sorted(layers, key=lambda layer: (layer[1]["visible"], not layer[1]["metadata"]["xanes"]["companion"]))
-
-
-def map_title(name: str, *, underscores: bool = False) -> str:
-    """Return the name of a map for people."""
-    return _TITLES.get(name, name if underscores else name.replace("_", " "))
-
-
-def _image(maps: MapSet, name: str, parameter_map: ParameterMap, role: str, group: str, *, visible: bool) -> LayerData:
-    data = parameter_map.data if role == "value" else parameter_map.sigma
-    values = np.where(parameter_map.mask, data, np.nan).astype(np.float32)  # type: ignore[arg-type]
-    sample = subsample(values)
-    finite = sample[np.isfinite(sample)]
-    low, high = (float(v) for v in np.percentile(finite, (1, 99))) if finite.size else (0.0, 1.0)
-    shown = map_title(name, underscores=True)
-    title = shown if role == "value" else f"{shown} ± σ"
-    unit = f" ({parameter_map.unit})" if parameter_map.unit not in ("", "1") else ""
-    keywords = {
-        "name": f"{title}{unit} · {maps.name}",
-        "colormap": "viridis" if role == "value" and not parameter_map.companion else "magma",
-        "contrast_limits": (low, high if high > low else low + 1.0),
-        "visible": visible,
-        "metadata": {"xanes": _map_metadata(maps, name, parameter_map, role, group)},
-        **_spatial(maps.pixel_size, parameter_map.data.ndim),
-    }
-    return values, keywords, "image"
-
-
-def _labels(maps: MapSet, name: str, parameter_map: ParameterMap, group: str, *, visible: bool) -> LayerData:
-    colours: dict[int | None, str] = {label: colour_of(label) for label in parameter_map.labels or {}}
-    keywords = {
-        "name": f"{name} · {maps.name}",
-        "colormap": colours | {0: "transparent", None: "transparent"},
-        "visible": visible,
-        "metadata": {"xanes": _map_metadata(maps, name, parameter_map, "value", group)},
-        **_spatial(maps.pixel_size, parameter_map.data.ndim),
-    }
-    return parameter_map.valid(), keywords, "labels"
-
-
-def _map_metadata(maps: MapSet, name: str, parameter_map: ParameterMap, role: str, group: str) -> dict[str, Any]:
-    return {
-        "kind": "map",
-        "map": name,
-        "role": role,
-        "group": group,
-        "unit": parameter_map.unit,
-        "labels": dict(parameter_map.labels) if parameter_map.labels is not None else None,
-        "companion": parameter_map.companion or (name if role == "sigma" else None),
-        "whole": parameter_map,
-        "history": [step.to_plain(exact=True) for step in maps.history],
-        "source": maps.source.to_plain() if maps.source else None,
-        "pixel_size_um": maps.pixel_size,
-        "metadata": dict(maps.metadata) | {"name": maps.name},
-    }
-
-
-def is_map(layer: Layer) -> bool:
-    """Return whether a layer is a map or the sigma of a map, with the data that its metadata tell."""
-    return _kind(layer) == "map" and shows_map(layer.metadata["xanes"], shape_of(layer), layer._type_string)
-
-
-def shows_map(xanes: Mapping[str, Any], shape: tuple[int, ...], kind: str) -> bool:
-    """Return whether data of a shape, in a layer of a kind, are the map in its metadata, and no projection of it."""
-    whole = xanes.get("whole")
-    if whole is None:
-        return True
-    return shape == whole.data.shape and kind == ("image" if whole.labels is None else "labels")
-
-
-def maps_of(layers: Iterable[Mapping[str, Any]]) -> MapSet:
-    """Return the set of maps that some layers show.
-
-    Parameters
-    ----------
-    layers : iterable of mapping
-        The layers' ``metadata["xanes"]``; those of sigma layers may be among them.
-
-    Raises
-    ------
-    ValueError
-        If none of them is a map, or if they come from different runs.
-    """
-    map_metadata = [xanes for xanes in layers if xanes.get("kind") == "map"]
-    if not map_metadata:
-        raise ValueError("none of the selected layers is a parameter map; select a map that the Map dock made")
-    if len({xanes["group"] for xanes in map_metadata}) > 1:
-        raise ValueError("these maps come from different runs; save the maps of each run in a separate file")
-    first = map_metadata[0]
-    return MapSet(
-        {xanes["map"]: xanes["whole"] for xanes in map_metadata},
-        tuple(Step.from_plain(step) for step in first["history"]),
-        Source.from_plain(first["source"]),
-        first["pixel_size_um"],
-        first["metadata"],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
@@ -10,16 +11,20 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_xanes.gui.denoising.compare import BeforeAfter
 from napari_xanes.gui.denoising.overlay import in_view, lay_over, preview_layer
 from napari_xanes.gui.denoising.report import ReportView
-from napari_xanes.gui.denoising.results import companion_layers, is_noisy, report_lines
+from napari_xanes.gui.denoising.results import background_layer, companion_maps, is_noisy, report_lines
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
-from napari_xanes.gui.layers import LayerData, is_map, stack_of, stack_to_layer
+from napari_xanes.gui.layers import stack_of, stack_to_layer
+from napari_xanes.gui.map_layers import Shown
 from napari_xanes.gui.pixels.areas import depth_of
 from napari_xanes.gui.running.absorption import show_prepared, steps_to_absorption
 from napari_xanes.gui.running.runner import Runner
+from napari_xanes.gui.state.run import Run
+from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.history import Step
 from napari_xanes.ops import OPERATIONS
 from napari_xanes.ops.slices import slices_of
+from napari_xanes.parameter_map import MapSet
 from napari_xanes.stack import SpectralStack
 
 if TYPE_CHECKING:
@@ -40,9 +45,10 @@ class DenoiseDock(QWidget):
         super().__init__()
         self._viewer = viewer = plain_viewer(napari_viewer)
         self._preview: Layer | None = None
-        self._novelty: Layer | None = None
+        self._runs = workspace_of(viewer).runs
+        self._companions: Run | None = None
         self._result: Layer | None = None
-        self._pending_companions: list[LayerData] = []
+        self._pending: list[Callable[[], None]] = []
         self._add_timer = QTimer(self, interval=0)
         self._add_timer.timeout.connect(self._add_next)
         self.runner = Runner(
@@ -120,49 +126,60 @@ class DenoiseDock(QWidget):
         """Add the denoised stack, show the report, and add the companion layers afterwards."""
         viewer, source = self._viewer, self.runner.source
         self._drop_preview()
-        self._novelty = None
+        self._companions = None
         data, keywords, _kind = stack_to_layer(cleaned)
         self._result = viewer.add_image(data, **keywords)
-        self._pending_companions = companion_layers(cleaned)
-        can_show = any(_is_novelty(keywords) for _data, keywords, _kind in self._pending_companions)
+        maps = companion_maps(cleaned)
+        self._pending = [] if maps is None else [lambda: self._add_background(cleaned), lambda: self._add_maps(maps)]
         viewer.layers.selection.active = self._result
         self.runner.stacks.choose(source)  # so that the user can try other parameters
-        self.report.set_lines(report_lines(cleaned), can_show=can_show)
+        self.report.set_lines(report_lines(cleaned), can_show=maps is not None and "novelty" in maps)
         self._compare(stack_of(source), cleaned, self._result)
         self._add_timer.start()
 
     @property
     def companions_pending(self) -> bool:
         """True while companion layers of the result remain to be added."""
-        return bool(self._pending_companions)
+        return bool(self._pending)
 
     def _add_next(self) -> None:
         """Add one hidden companion layer below the result; one per event loop turn, to keep the window responsive."""
-        layers = self._viewer.layers
-        if self._result not in layers:
-            self._pending_companions = []
-        if not self._pending_companions:
+        if self._result not in self._viewer.layers:
+            self._pending = []
+        if not self._pending:
             self._add_timer.stop()
             return
-        active, chosen = layers.selection.active, self.runner.stacks.layer()
-        data, keywords, _kind = self._pending_companions.pop(0)
-        added = self._viewer.add_image(data, **keywords)
+        chosen = self.runner.stacks.layer()
+        self._pending.pop(0)()
+        self.runner.stacks.choose(chosen)
+
+    def _add_background(self, cleaned: SpectralStack) -> None:
+        """Add the removed background as a hidden layer below the result."""
+        layers = self._viewer.layers
+        active = layers.selection.active
+        data, keywords, _kind = background_layer(cleaned)
+        self._viewer.add_image(data, **keywords, visible=False)
         layers.move(len(layers) - 1, layers.index(self._result))
         layers.selection.active = active
-        self.runner.stacks.choose(chosen)
-        added.colorbar.visible = is_map(added)
-        if _is_novelty(keywords):
-            self._novelty = added
+
+    def _add_maps(self, maps: MapSet) -> None:
+        """Add the fractions, the edge jump and the novelty as a run, hidden below the result."""
+        self._companions = self._runs.add(maps, self._result, visible=False, below=self._result)
 
     def _compare(self, original: SpectralStack, cleaned: SpectralStack, layer: Layer) -> None:
         self.compare.set_stacks(original, cleaned, layer)
         self.runner.show_tab("result")
 
     def _show_novelty(self, visible: bool) -> None:
-        layers = self._viewer.layers
-        if self._novelty in layers:
-            self._novelty.visible = visible
-            layers.move(layers.index(self._novelty), len(layers))
+        """Show or hide the map of what is not explained, above all other layers."""
+        layers, run = self._viewer.layers, self._companions
+        if run is None or run not in self._runs:
+            return
+        active = layers.selection.active
+        layer = self._runs.show(run, Shown("novelty"))
+        layer.visible = visible
+        layers.move(layers.index(layer), len(layers))
+        layers.selection.active = active
 
 
 def _require_denoisable(stack: SpectralStack, step: Step) -> None:
@@ -171,7 +188,3 @@ def _require_denoisable(stack: SpectralStack, step: Step) -> None:
 
     if step.name == "denoise":
         require_denoisable(stack, step.parameters["references"])
-
-
-def _is_novelty(keywords: dict[str, Any]) -> bool:
-    return bool(keywords["metadata"]["xanes"].get("map") == "novelty")

@@ -1,4 +1,4 @@
-"""Companion layers and the report of a denoised stack."""
+"""Companions and the report of a denoised stack."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_xanes.denoising.result import as_denoising_result
-from napari_xanes.gui.layers import LayerData, is_stack, maps_to_layers, stack_to_layer
+from napari_xanes.gui.layers import LayerData, is_stack, stack_to_layer
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.stack import SpectralStack
 
@@ -22,32 +22,26 @@ def is_noisy(layer: Layer) -> bool:
     return is_stack(layer) and "denoise" not in layer.metadata["xanes"]["metadata"]
 
 
-def companion_layers(stack: SpectralStack) -> list[LayerData]:
-    """Return hidden layers: removed background, fractions with errors, and novelty.
+def background_layer(stack: SpectralStack) -> LayerData:
+    """Return the layer of the background that `denoise` removed from a stack."""
+    result = as_denoising_result(stack.metadata["denoise"])
+    background = replace(stack, data=result.background, metadata={"name": stack.name})
+    return stack_to_layer(background, name=f"removed background · {stack.name}")
+
+
+def companion_maps(stack: SpectralStack) -> MapSet | None:
+    """Return maps of fractions and edge jump with errors, and of the novelty where it is significant.
 
     Parameters
     ----------
     stack : SpectralStack
-        Result of `denoise`. The simpler methods have no companion layers.
+        Result of `denoise`. The simpler methods make no maps: None.
     """
-    result = as_denoising_result(stack.metadata["denoise"])
-    if result.background is None:
-        return []
-    background = replace(stack, data=result.background, metadata={"name": stack.name})
-    layers = [
-        stack_to_layer(background, name=f"removed background · {stack.name}"),
-        *maps_to_layers(companion_maps(stack)),
-    ]
-    for _data, keywords, _kind in layers:
-        keywords["visible"] = False
-    return layers
-
-
-def companion_maps(stack: SpectralStack) -> MapSet:
-    """Return maps of fractions and edge jump with errors, and of the novelty where it is significant."""
     from napari_xanes.denoising.novelty.amounts import CLEAR_SIGMA
 
     result = as_denoising_result(stack.metadata["denoise"])
+    if result.background is None:
+        return None
     names = result.names or [f"learned {i + 1}" for i in range(len(result.fractions))]
     jump, jump_sigma, novelty = result.edge_jump, result.edge_jump_sigma, result.novelty
     clear = jump > _JUMP_CLEAR * jump_sigma

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_xanes.gui.layers import is_map, maps_of
+from napari_xanes.gui.map_layers import is_map, maps_of
 from napari_xanes.gui.wording import with_error
 from napari_xanes.maps.matching.result import library_settings
 from napari_xanes.parameter_map import MapSet, ParameterMap

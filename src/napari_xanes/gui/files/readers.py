@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_xanes import io
 from napari_xanes.gui.files.spectra import add_references, split_spectra
-from napari_xanes.gui.layers import LayerData, is_stack, maps_to_layers, stack_to_layer
+from napari_xanes.gui.layers import LayerData, is_stack, stack_to_layer
+from napari_xanes.gui.map_layers import run_layers
 from napari_xanes.gui.state.workspace import workspace_of
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def layers_of(paths: list[Path], viewer: Viewer | None) -> list[LayerData]:
         As `read_layers`.
     """
     if len(paths) == 1 and io.holds_maps(paths[0]):
-        return maps_to_layers(io.read_maps(paths[0]))
+        return run_layers(io.read_maps(paths[0]))
     if len(paths) == 1 and viewer is not None and (layer_name := layer_of(paths[0], viewer)):
         # A status text, not a notification: napari opens a dropped series file by file, which may be hundreds of files.
         viewer.status = f"{paths[0].name} is part of {layer_name}, which is open already"
@@ -128,6 +129,6 @@ def memory_limit() -> int:
 
 
 def show_energies(viewer: Viewer | None) -> None:
-    """Show the energy of the frame as text in a viewer; do nothing without one."""
+    """Show the energy of the frame as text in a viewer, and follow its runs; do nothing without one."""
     if viewer is not None:
         workspace_of(viewer)

@@ -13,7 +13,8 @@ from napari.layers import Layer
 from napari.utils.notifications import show_info
 
 from napari_xanes import io
-from napari_xanes.gui.layers import LayerData, maps_of, shows_map, stack_from, why_no_stack
+from napari_xanes.gui.layers import LayerData, stack_from, why_no_stack
+from napari_xanes.gui.map_layers import map_title, maps_of, shows_map
 from napari_xanes.gui.pixels.areas import given_name, regions_of
 from napari_xanes.gui.placement import laid_over
 from napari_xanes.io.spectra.result import unique_names
@@ -26,13 +27,15 @@ P = ParamSpec("P")
 class _File(NamedTuple):
     """One file to write: what it is called after, its suffix (None: that of the user), how to write it, and its kind.
 
-    The kind is that of writers, "stack" or "maps"; None if napari writes it.
+    The kind is that of writers, "stack" or "maps"; None if napari writes it. `about` tells what it holds beside what
+    the layer shows.
     """
 
     name: str
     suffix: str | None
     write: Callable[[str], Any]
     kind: str | None = None
+    about: str = ""
 
 
 def _tells_reasons(write: Callable[P, list[str]]) -> Callable[P, list[str]]:
@@ -65,7 +68,7 @@ def _content(layer: LayerData) -> str:
 
 @_tells_reasons
 def write_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write one image layer: a stack, or a map with its sigma and mask.
+    """Write one image layer: a stack, or all maps of the run that it shows, with their sigmas and masks.
 
     Other images, and projections of stacks and maps, go to napari's own writer.
     """
@@ -106,6 +109,8 @@ def write_layers(path: str, layers: list[LayerData]) -> list[str]:
                 f"{file.name!r} is neither a stack nor a map, which {target.suffix} is for; save it as {file.suffix}"
             )
         written = file.write(path)
+        if file.about:
+            show_info(f"saved {file.about}")
         return [path] if file.suffix is None else [written] if written else []
     if not files:
         raise ValueError("there is nothing in these layers to save; draw a shape first")
@@ -151,7 +156,8 @@ def _files(layers: list[LayerData]) -> list[_File]:
             group = _xanes(meta)["group"]
             same_run = [_xanes(other[1]) for other in layers if _content(other) == "map"]
             maps = maps_of([xanes for xanes in same_run if xanes["group"] == group])
-            files[f"maps {group}"] = _File(f"maps of {maps.name}", None, partial(io.write, maps), "maps")
+            about = f"all {len(maps)} maps of the run: {', '.join(map_title(name) for name in maps)}"
+            files[f"maps {group}"] = _File(f"maps of {maps.name}", None, partial(io.write, maps), "maps", about)
         elif content == "shapes":
             if len(data):  # napari writes no file without shapes
                 files[f"{number}"] = _File(name, ".csv", partial(_write_shapes, data=data, meta=meta))

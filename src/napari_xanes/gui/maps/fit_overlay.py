@@ -9,7 +9,7 @@ import numpy as np
 from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_xanes.gui.energy import energies_of
-from napari_xanes.gui.layers import map_title
+from napari_xanes.gui.map_layers import map_title
 from napari_xanes.gui.pixels.spectra import Values
 from napari_xanes.gui.state.fit import FitCurve
 from napari_xanes.gui.state.workspace import workspace_of

@@ -10,7 +10,7 @@ from napari.utils.colormaps import CyclicLabelColormap
 from numpy.typing import NDArray
 
 from napari_xanes.colours import OKABE_ITO, colour_of
-from napari_xanes.gui.layers import is_map
+from napari_xanes.gui.map_layers import is_map
 from napari_xanes.gui.pixels.label_planes import labels_over, why_not_over
 from napari_xanes.gui.pixels.spectra import array_of
 from napari_xanes.gui.placement import between, laid_over, to_data

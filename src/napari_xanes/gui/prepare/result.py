@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from napari_xanes.alignment import Alignment
 from napari_xanes.gui.dock_layout import EMPTY_STATE, wrapping_label
 from napari_xanes.gui.energy import current_step, go_to_step
-from napari_xanes.gui.layers import is_stack, maps_to_layers, stack_of
+from napari_xanes.gui.layers import is_stack, stack_of
 from napari_xanes.gui.prepare.drift import before_align, drift_of
 from napari_xanes.gui.prepare.drift_view import DriftView
 from napari_xanes.gui.prepare.repair_view import RepairView
@@ -123,9 +123,7 @@ class StepResult(QWidget):
     def _add_map(self, maps: MapSet) -> None:
         """Add the map of changes above the image, and keep the stack selected."""
         active = self._viewer.layers.selection.active
-        for data, keywords, _kind in maps_to_layers(maps):
-            added = self._viewer.add_image(data, **keywords)
-            added.colorbar.visible = True
+        workspace_of(self._viewer).runs.add(maps, self._layer)
         self._viewer.layers.selection.active = active
 
     def _go_to(self, frame: int) -> None:

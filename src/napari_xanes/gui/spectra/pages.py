@@ -11,7 +11,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_xanes.gui.dock_layout import wrapping_label
-from napari_xanes.gui.layers import is_map, is_stack, lay_out_as, shape_of, use_energies, was_stack, why_no_stack
+from napari_xanes.gui.layers import is_stack, lay_out_as, shape_of, use_energies, was_stack, why_no_stack
+from napari_xanes.gui.map_layers import is_map
 from napari_xanes.gui.placement import pixel_size_of
 from napari_xanes.stack import Quantity, SpectralStack
 

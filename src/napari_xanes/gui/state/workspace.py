@@ -11,6 +11,7 @@ from napari_xanes.gui.state.fit import ShownFit
 from napari_xanes.gui.state.pins import PinSet
 from napari_xanes.gui.state.references import ReferenceSet
 from napari_xanes.gui.state.regions import RegionTracker
+from napari_xanes.gui.state.runs import RunList
 from napari_xanes.gui.state.stacks import StackFollower
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Workspace:
         The reference spectra.
     fit : ShownFit
         The fit that is drawn over the measured spectra.
+    runs : RunList
+        The results of runs.
     """
 
     def __init__(self, viewer: Viewer) -> None:
@@ -48,6 +51,7 @@ class Workspace:
         self.cursor = CursorFollower(viewer, self.stacks)
         self.regions = RegionTracker(viewer, self.stacks)
         self.pins, self.references, self.fit = PinSet(), ReferenceSet(), ShownFit()
+        self.runs = RunList(viewer)
 
 
 def workspace_of(viewer: Viewer) -> Workspace:

@@ -1,0 +1,1 @@
+"""The results of runs: what is shown of them, their list, statistics and pictures."""

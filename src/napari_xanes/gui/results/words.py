@@ -1,0 +1,48 @@
+"""What a run found, in words: typical values with errors, legends, warnings. No Qt."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_xanes.colours import colour_of
+from napari_xanes.gui.contrast import subsample
+from napari_xanes.gui.map_layers import map_title
+from napari_xanes.gui.wording import with_error
+
+if TYPE_CHECKING:
+    from napari_xanes.parameter_map import MapSet, ParameterMap
+
+
+def map_text(parameter_map: ParameterMap) -> str:
+    """Return the median of a map inside its mask, with the median standard error and the unit, as text."""
+    assert parameter_map.mask is not None
+    values = subsample(parameter_map.data[parameter_map.mask])
+    if parameter_map.labels is not None or values.size == 0:
+        return f"{100 * float(np.mean(parameter_map.mask)):.0f} % of pixels"
+    sigma = np.empty(0) if parameter_map.sigma is None else subsample(parameter_map.sigma[parameter_map.mask])
+    error = float(np.nanmedian(sigma)) if np.isfinite(sigma).any() else float("nan")
+    return with_error(float(np.nanmedian(values)), error, parameter_map.unit)
+
+
+def legend(maps: MapSet) -> str:
+    """Return the legend of the label maps as rich text, with the number and fraction of pixels per label."""
+    lines = []
+    for name, parameter_map in maps.items():
+        if parameter_map.labels is None:
+            continue
+        counts = np.bincount(parameter_map.data.ravel().astype(np.int64))
+        total = max(1, int(counts[1:].sum()))
+        lines.append(f"<b>{escape(map_title(name))}</b>")
+        for label, text in parameter_map.labels.items():
+            count = int(counts[label]) if label < counts.size else 0
+            square = f"<span style='color:{colour_of(label)}'>&#9632;</span>"
+            lines.append(f"{square} {escape(text)}: {count} px, {100 * count / total:.0f} %")
+    return "<br>".join(lines)
+
+
+def warning_lines(maps: MapSet) -> str:
+    """Return the warnings of a run, a line each."""
+    return "\n".join(f"• {text}" for text in maps.metadata.get("warnings", ()))

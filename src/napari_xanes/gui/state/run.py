@@ -1,0 +1,108 @@
+"""One run of a method: its maps, and the layers that show them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from napari.layers import Layer
+
+from napari_xanes.gui.map_layers import Shown, first_map, is_map, map_title
+from napari_xanes.parameter_map import MapSet
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_xanes.gui.layers import LayerData
+
+DISPLAY = ("colormap", "contrast_limits_range", "contrast_limits")
+"""How a layer shows values; a user who comes back to a map finds them as they were."""
+
+
+class Run:
+    """The maps that one run of a method made, and what of them is shown.
+
+    Parameters
+    ----------
+    number : int
+        Number of the run in its viewer, from 1.
+    maps : MapSet
+        The maps; at least one.
+    group : str
+        What the layers of the run have in common, in their metadata.
+    source : Layer, optional
+        The layer with the stack that the maps were made from; it is not kept alive.
+    shown : Shown, optional
+        What is shown; by default the most important map.
+    """
+
+    def __init__(
+        self, number: int, maps: MapSet, group: str, source: Layer | None = None, shown: Shown | None = None
+    ) -> None:
+        self.number, self.maps, self.group = number, maps, group
+        self.shown = shown or Shown(first_map(maps))
+        self.display: dict[Shown, dict[str, Any]] = {}
+        method = f" · {maps.history[-1].name.replace('_', ' ')}" if maps.history else ""
+        self.title = f"{map_title(first_map(maps))}{method}"
+        self._source = ref(source) if source is not None else None
+
+    @property
+    def source(self) -> Layer | None:
+        """The layer with the stack that the maps were made from, while it lives."""
+        return self._source() if self._source is not None else None
+
+    def can_show(self, shown: Shown) -> bool:
+        """Return whether there is such a map, with a sigma if that is asked for."""
+        return shown.map in self.maps and (shown.role != "sigma" or self.maps[shown.map].sigma is not None)
+
+    def owns(self, layer: Layer) -> bool:
+        """Return whether a layer shows maps of this run."""
+        xanes = layer.metadata.get("xanes")
+        mine = isinstance(xanes, dict) and xanes.get("group") == self.group
+        return mine and (is_map(layer) or xanes["kind"] == "mix")
+
+
+def shown_by(layer: Layer) -> Shown:
+    """Return which map a layer shows, and what of it."""
+    xanes = layer.metadata["xanes"]
+    return Shown(xanes["map"], xanes["role"])
+
+
+def follows(layer: Layer) -> bool:
+    """Return whether a layer changes with what its run shows."""
+    return bool(layer.metadata["xanes"].get("follows"))
+
+
+def add_layer(viewer: Viewer, data: LayerData, below: Layer | None) -> Layer:
+    """Add a layer of a run, with a colour bar if it is an image.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer.
+    data : layer data
+        The layer.
+    below : Layer or None
+        The layer to lie below; then the selection stays. Without one the new layer is on top and selected.
+    """
+    layer = Layer.create(*data)
+    if data[2] == "image":
+        layer.colorbar.visible = True
+    layers, active = viewer.layers, viewer.layers.selection.active
+    if below is None:
+        viewer.add_layer(layer)
+        layers.selection.active = layer
+    else:
+        layers.insert(layers.index(below), layer)
+        layers.selection.active = active
+    return layer
+
+
+def fill(layer: Layer, data: Any, keywords: dict[str, Any]) -> None:
+    """Let a layer show other data, with their name, colours and metadata."""
+    layer.metadata = {**layer.metadata, **keywords["metadata"]}
+    layer.data = data
+    layer.name = keywords["name"]
+    layer.colormap = keywords["colormap"]
+    if "contrast_limits" in keywords:
+        layer.contrast_limits_range = layer.contrast_limits = keywords["contrast_limits"]
