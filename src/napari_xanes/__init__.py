@@ -14,14 +14,17 @@ from napari_xanes.version import __version__
 if TYPE_CHECKING:
     from napari_xanes import io, maps, ops, sample, theory
     from napari_xanes.alignment import Alignment
+    from napari_xanes.colour_mix import mix_colours
     from napari_xanes.edge.alignment import align_spectra
     from napari_xanes.history import Source, Step
     from napari_xanes.io import read, read_maps, read_spectra, write
     from napari_xanes.io.shift_table import read_shifts, write_shifts
+    from napari_xanes.map_difference import subtract_maps
     from napari_xanes.ops.changes import map_of_changes
     from napari_xanes.parameter_map import MapSet, ParameterMap
     from napari_xanes.recipe import Recipe, run
     from napari_xanes.region_means import region_mean
+    from napari_xanes.region_table import region_statistics, write_statistics
     from napari_xanes.spectrum import Spectrum
     from napari_xanes.stack import SpectralStack
     from napari_xanes.stitching.joining import stitch
@@ -40,30 +43,37 @@ __all__ = [
     "io",
     "map_of_changes",
     "maps",
+    "mix_colours",
     "ops",
     "read",
     "read_maps",
     "read_shifts",
     "read_spectra",
     "region_mean",
+    "region_statistics",
     "run",
     "sample",
     "stitch",
+    "subtract_maps",
     "theory",
     "write",
     "write_shifts",
+    "write_statistics",
 ]
 
 _HOMES = {
     "alignment": ("Alignment",),
+    "colour_mix": ("mix_colours",),
     "edge.alignment": ("align_spectra",),
     "history": ("Source", "Step"),
     "io": ("read", "read_maps", "read_spectra", "write"),
     "io.shift_table": ("read_shifts", "write_shifts"),
+    "map_difference": ("subtract_maps",),
     "ops.changes": ("map_of_changes",),
     "parameter_map": ("MapSet", "ParameterMap"),
     "recipe": ("Recipe", "run"),
     "region_means": ("region_mean",),
+    "region_table": ("region_statistics", "write_statistics"),
     "spectrum": ("Spectrum",),
     "stack": ("SpectralStack",),
     "stitching.joining": ("stitch",),
