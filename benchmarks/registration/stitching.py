@@ -116,5 +116,5 @@ def compare_stitching(size: int, frames: int, photons: float, seeds: int = 6) ->
         print(f"stitch, {case}, {specimen}, {photons:g} photons, {frames} x {size} x {size}, {seeds} seeds")
         for common in (3, 0):
             segments(case, specimen, size, frames, photons, common, seeds)
-        for overlap in (size // 4, size // 8):
+        for overlap in (size // 4, size // 8, 6):
             tiles(case, specimen, size, frames, photons, overlap, seeds)

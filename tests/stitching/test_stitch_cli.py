@@ -63,5 +63,10 @@ def test_what_can_not_be_joined_is_said(tiles: list[Path], tmp_path: Path) -> No
     assert not (tmp_path / "C.h5").exists()
 
 
+def test_a_file_that_can_not_be_written_is_told_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"stack can't be written with the suffix '.png'"):
+        invoke(tmp_path / "missing.h5", tmp_path / "other.h5", "-o", tmp_path / "C.png")
+
+
 def test_every_parameter_has_an_option() -> None:
     assert set(parameters()) <= set(inspect.signature(stitching.stitch).parameters)

@@ -82,6 +82,18 @@ def test_a_grid_tells_where_tiles_lie_that_show_nothing() -> None:
     assert any("lies where the grid says" in text for text in joined.metadata["warnings"])
 
 
+@pytest.mark.parametrize("given", [{}, {"grid": [2, 2, 0.0]}])
+def test_tiles_that_share_a_narrow_strip_find_their_places(given: dict[str, Any]) -> None:
+    """Overlaps of 5 to 7 pixels, also where the grid says that there is none."""
+    narrow = ((0.0, 0.0), (1.4, 58.3), (57.2, -1.6), (58.7, 57.5))
+    stacks = [sample(seed=3, frames=4).stack(f"T{k}", place, photons=1000, seed=k) for k, place in enumerate(narrow)]
+    found = nx.stitch(stacks, **given).metadata["stitch"]
+    error = (found.position - found.position[0] - narrow)[1:]
+    assert np.abs(error).max() < 0.25
+    assert (np.abs(error) < 4 * found.sigma[1:]).all()
+    assert found.placed_by == ("registration",) * 4
+
+
 def test_positions_are_taken_as_given_or_refined(mosaic: nx.SpectralStack) -> None:
     about = [(y + 2, x - 3) for y, x in PLACES]
     about[0] = (0.0, 0.0)

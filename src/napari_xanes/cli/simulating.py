@@ -36,6 +36,7 @@ def simulate(
     the library. An .npz file keeps the width and range of the library.
     """
     import napari_xanes as nx
+    from napari_xanes.io.writing import writer_of
     from napari_xanes.theory.multiplet.atomic import parse_ion
     from napari_xanes.theory.multiplet.spectra import simulated
 
@@ -50,6 +51,7 @@ def simulate(
         return
     if ion is None or not ten_dq:
         raise ValueError("an ion's spectrum depends on its crystal field: add --ten-dq, such as --ten-dq 1.0")
+    writer_of("spectra", output)
     element, number = parse_ion(ion)
     transfer = None if delta is None else nx.theory.ChargeTransfer(delta, v_eg)
     spectra = [

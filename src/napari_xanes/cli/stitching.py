@@ -56,7 +56,9 @@ def stitch(
 ) -> None:
     """Join stacks to one, and report the seams: segments of an energy scan, or tiles of a mosaic."""
     import napari_xanes as nx
+    from napari_xanes.io.writing import writer_of
 
+    writer_of("stack", output)
     if output.exists() and not overwrite:
         raise FileExistsError(f"{output} exists already; choose another name or add --overwrite")
     recipe = nx.Recipe.load(steps) if steps else None

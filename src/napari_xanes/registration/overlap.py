@@ -18,7 +18,7 @@ from napari_xanes.registration.cross_spectrum import shift_between
 from napari_xanes.registration.fourier import filled
 
 LEAST = 12
-"""Least height and width of an overlap, in pixels: in less there is nothing to compare."""
+"""Least height and width of an overlap, in pixels, that is compared by its Fourier transform."""
 
 _COARSE = 160
 """Largest side of the small copies, in pixels."""
@@ -34,7 +34,7 @@ _SURE = 8.0
 
 REPEATS = "they fit at several places, as repeating patterns do"
 
-_LARGEST_ERROR = 1.0
+LARGEST_ERROR = 1.0
 """Standard error, in pixels, beyond which an overlap says nothing."""
 
 
@@ -224,6 +224,6 @@ def _fine(
     why = ""
     if shift.score < _SURE:
         why = "what both show does not stand out from noise"
-    elif (shift.sigma > _LARGEST_ERROR).any():
+    elif (shift.sigma > LARGEST_ERROR).any():
         why = f"it is known to {shift.sigma.max():.2g} pixels only"
     return Overlap(offset + shift.shift, shift.sigma, shift.correlation, shift.score, (size[0], size[1]), why)

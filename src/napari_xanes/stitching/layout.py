@@ -11,11 +11,12 @@ import numpy as np
 
 from napari_xanes._typing import BoolArray, Float64Array
 from napari_xanes.progress import Progress
-from napari_xanes.registration.overlap import LEAST, Overlap, boxes, find_overlap
+from napari_xanes.registration.overlap import LEAST, Overlap
 from napari_xanes.registration.placement import placed
 from napari_xanes.stack import SpectralStack
 from napari_xanes.stitching.images import tile_images
 from napari_xanes.stitching.segment_shift import segment_overlap
+from napari_xanes.stitching.tile_shift import may_share, tile_overlap
 
 _REACH = 0.15
 """How far from a known place a tile is looked for, as a share of the image."""
@@ -118,11 +119,15 @@ def tile_layout(
     images = [tile_images(stack) for stack in stacks]
     shapes = [(image.shape[1], image.shape[2]) for image in images]
     reach = None if start is None else max(_LEAST_REACH, _REACH * max(max(shape) for shape in shapes))
-    tried = [(i, j) for i, j in combinations(range(len(stacks)), 2) if start is None or _meet(shapes, i, j, start)]
+    tried = [
+        (i, j)
+        for i, j in combinations(range(len(stacks)), 2)
+        if start is None or may_share(shapes[i], shapes[j], start[j] - start[i])
+    ]
     found = []
     for n, (i, j) in enumerate(tried):
         near = None if start is None else start[j] - start[i]
-        found.append(find_overlap(images[i], images[j], near=near, reach=reach))
+        found.append(tile_overlap(images[i], images[j], near, reach))
         if progress is not None:
             progress((n + 1) / len(tried), "matching tiles")
     layout = _solve(names, tried, found, start, said)
@@ -133,12 +138,6 @@ def tile_layout(
             "in pixels or grid=[rows, columns, overlap], or leave it out"
         )
     return layout
-
-
-def _meet(shapes: list[tuple[int, int]], i: int, j: int, start: Float64Array) -> bool:
-    """Whether two tiles share pixels by what is known."""
-    found = boxes(shapes[i], shapes[j], np.round(start[j] - start[i]).astype(int))
-    return found is not None and min(s.stop - s.start for s in found[0]) >= LEAST // 2
 
 
 def _solve(
