@@ -29,8 +29,8 @@ class Corrections(FieldMapping):
     ----------
     flat : numpy or dask array, shape (E, Y, X) or (Y, X), optional
         Images without sample, in counts. Of a volume (E, Z, Y, X) or (Z, Y, X).
-    dark : numpy or dask array, same shapes, optional
-        Images without beam, in counts.
+    dark : float or numpy or dask array, same shapes or (E,), optional
+        Images without beam, or their mean, in counts.
     i0 : ndarray, shape (E,), optional
         Incident intensity, in counts with the dark subtracted.
     exposure : float or ndarray of shape (E,), optional
@@ -45,6 +45,10 @@ class Corrections(FieldMapping):
         Counts per detected photon.
     read_noise : float, optional
         Standard deviation of a frame without light, in counts.
+    busy : float or ndarray of shape (E,), optional
+        Dead time over the exposure, where counts were corrected for the dead time of the detector.
+    paralyzable : bool, optional
+        Whether photons that came in the dead time prolonged it.
     """
 
     flat: Any = None
@@ -56,6 +60,8 @@ class Corrections(FieldMapping):
     n_flat: Any = None
     gain: Any = None
     read_noise: Any = None
+    busy: Any = None
+    paralyzable: Any = None
 
     @property
     def frames_per_flat(self) -> Any:

@@ -14,6 +14,9 @@ from napari_xanes.corrections import Box, Frames
 from napari_xanes.field_mapping import FieldMapping
 from napari_xanes.filled_values import FilledValues
 
+_PER_FRAME = ("n_flat", "flat_exposure", "beam", "flats", "variance_factor", "busy")
+"""Fields of `PhotonNoise` that may have one entry per energy."""
+
 
 @dataclass(frozen=True, eq=False)
 class PhotonNoise(FieldMapping):
@@ -37,15 +40,19 @@ class PhotonNoise(FieldMapping):
     variance_factor : ndarray, shape (E,), optional
         Factor on the variance at each energy, where neighbours were averaged after the logarithm, as `align` does; the
         bias of the logarithm of few counts is not changed by that.
+    busy : float or ndarray of shape (E,), optional
+        Dead time over the exposure of a frame, of counts that were corrected for the dead time of the detector.
+    paralyzable : bool
+        Whether photons that come in the dead time prolong it.
     filled : FilledValues, optional
         Values that were filled in by a model; `SpectralStack.noise` takes them from the stack.
 
     Notes
     -----
-    A frame of N photons has the relative variance ``1/N + (read_noise/N)**2``; the variance of the optical depth is the
-    sum of those of sample and flat. The noise of a flat that energies share is no noise from one energy to the next:
-    one flat for all energies moves a pixel's spectrum by a constant. So `variance` leaves it out, and `sources` returns
-    it as errors of projections.
+    A frame of N photons has the relative variance ``1/N + (read_noise/N)**2``, and more where counts were missed (see
+    `missed_variance`); the variance of the optical depth is the sum of those of sample and flat. The noise of a flat
+    that energies share is no noise from one energy to the next: one flat for all energies moves a pixel's spectrum by a
+    constant. So `variance` leaves it out, and `sources` returns it as errors of projections.
     """
 
     kind: str = field(default="poisson", init=False)
@@ -56,6 +63,8 @@ class PhotonNoise(FieldMapping):
     beam: Any = None
     flats: Any = None
     variance_factor: Any = None
+    busy: Any = None
+    paralyzable: bool = False
     filled: FilledValues | None = None
 
     @cached_property
@@ -72,13 +81,17 @@ class PhotonNoise(FieldMapping):
         photons = self._flat_i0
         return np.asarray(photons if photons.shape[1] == 1 else photons[:, pixels])
 
-    def _relative_variance(self, inverse: Any) -> Any:
-        """Return the relative variance of a frame from one over its photons."""
-        return inverse + (self.read_noise * inverse) ** 2 if self.read_noise else inverse
+    def _relative_variance(self, inverse: Any, exposure: Any = 1.0) -> Any:
+        """Return the relative variance of a frame from one over its photons, and its exposure over the sample's."""
+        result = inverse + (self.read_noise * inverse) ** 2 if self.read_noise else inverse
+        if self.busy is None:
+            return result
+        return result + missed_variance(inverse, _column(self.busy) / exposure, paralyzable=self.paralyzable)
 
     def _flat_variance(self, photons: Block) -> Block:
         """Return the relative variance of the flats of `photons` without sample."""
-        result: Block = self._relative_variance(1 / (photons * _column(self.flat_exposure))) / _column(self.n_flat)
+        exposure = _column(self.flat_exposure)
+        result: Block = self._relative_variance(1 / (photons * exposure), exposure) / _column(self.n_flat)
         return result
 
     def variance(self, mu: Block, pixels: slice) -> Block:
@@ -122,8 +135,9 @@ class PhotonNoise(FieldMapping):
 
     def _mean_flat_variance(self, pixels: slice) -> Block:
         """Return the relative variance (P,) of a shared flat of `i0` photons."""
-        counted = self._i0_of(pixels).mean(axis=0)
-        result: Block = self._relative_variance(1 / counted) / np.mean(self.n_flat)
+        inverse = 1 / self._i0_of(pixels).mean(axis=0)
+        one = self if self.busy is None else replace(self, busy=float(np.mean(self.busy)))
+        result: Block = one._relative_variance(inverse) / np.mean(self.n_flat)
         return result
 
     def isel(self, frames: Frames = slice(None), box: Box | None = None) -> PhotonNoise:
@@ -133,7 +147,7 @@ class PhotonNoise(FieldMapping):
             i0 = i0[(slice(None), *(_within(index, n) for index, n in zip(box, i0.shape[1:], strict=True)))]
         if i0.shape[0] > 1:
             i0 = i0[frames]
-        found = {name: getattr(self, name) for name in ("n_flat", "flat_exposure", "beam", "flats", "variance_factor")}
+        found = {name: getattr(self, name) for name in _PER_FRAME}
         cut: dict[str, Any] = {
             name: np.asarray(value)[frames] for name, value in found.items() if np.shape(value)[:1] not in ((), (1,))
         }
@@ -141,6 +155,36 @@ class PhotonNoise(FieldMapping):
             # The only energy shares its flat with no other.
             cut |= {"flats": None, "flat_exposure": 1 if self.beam is None else 1 / cut["beam"]}
         return replace(self, i0=i0, filled=self.filled and self.filled.isel(frames, box), **cut)
+
+
+def missed_variance(inverse: Any, busy: Any, *, paralyzable: bool) -> Any:
+    """Return what a correction of dead time adds to the relative variance of counts.
+
+    Parameters
+    ----------
+    inverse : float or array
+        One over the photons in the exposure.
+    busy : float or array
+        Dead time over the exposure.
+    paralyzable : bool
+        Whether photons that come in the dead time prolong it.
+
+    Notes
+    -----
+    Of `n` photons, ``x = n * busy``, a detector that is not paralyzable counts ``n / (1 + x)`` with the variance
+    ``n / (1 + x)**3``; a paralyzable one ``n exp(-x)`` with ``n exp(-x) (1 - 2 x exp(-x))`` (Mueller, Nucl. Instrum.
+    Methods 112, 47, 1973). Over the square of the slope, that is ``n (1 + x)``, and ``n (exp(x) - 2 x) / (1 - x)**2``:
+    the relative variance grows by `busy`, and more near ``x = 1``, where a paralyzable detector counts most.
+
+    Examples
+    --------
+    >>> missed_variance(1e-3, 1e-4, paralyzable=False)
+    0.0001
+    """
+    if not paralyzable:
+        return busy
+    x = np.minimum(busy / inverse, 0.99)
+    return inverse * ((np.exp(x) - 2 * x) / (1 - x) ** 2 - 1)
 
 
 def _column(values: Any) -> Any:

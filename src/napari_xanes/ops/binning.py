@@ -113,7 +113,8 @@ def _noise_of_squares(noise: Noise | None, size: int, length: float) -> Noise | 
         return replace(noise, factors=sources / (size * np.sqrt(independent_pixels(size**2, length))))
     if not isinstance(noise, PhotonNoise):
         return None
-    scaled = replace(noise, read_noise=noise.read_noise * size)
+    busy = None if noise.busy is None else np.asarray(noise.busy) / size**2
+    scaled = replace(noise, read_noise=noise.read_noise * size, busy=busy)
     if noise.i0.shape[-1] == 1:
         # All pixels share an I0 that is a spectrum: its own error does not become smaller.
         return replace(scaled, i0=noise.i0 * size**2, n_flat=np.asarray(noise.n_flat) / size**2)
@@ -184,6 +185,8 @@ def _noise_of_groups(noise: PhotonNoise, matrix: Float64Array) -> PhotonNoise:
             changes["flats"] = changes["flats"] * np.sqrt(np.nanmean(changes["i0"]) / np.nanmean(noise.i0))
         if noise.beam is not None:
             changes["beam"] = matrix @ np.asarray(noise.beam)
+    if noise.busy is not None:
+        changes["busy"] = matrix @ np.broadcast_to(noise.busy, matrix.shape[1]) / count
     return replace(noise, read_noise=noise.read_noise * float(np.sqrt(np.median(count))), **changes)
 
 

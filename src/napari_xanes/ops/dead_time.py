@@ -1,4 +1,4 @@
-"""Counts that a detector missed while it was busy with the photon before."""
+"""Counts that a detector missed while it was busy with the photon before, and those that it has without light."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from napari_xanes import blocks
-from napari_xanes._typing import Block, Float32Array
+from napari_xanes._typing import Block, Float32Array, Float64Array
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
 from napari_xanes.registry import method, with_warnings
@@ -30,9 +30,10 @@ def correct_dead_time(
     dead_time: Annotated[float, Param(ge=0, le=1e6, unit="µs", label="dead time")] = 0.1,
     model: Model = "non-paralyzable",
     exposure: Annotated[float | None, Param(ge=0, unit="s", auto="from the metadata")] = None,
+    dark_rate: Annotated[float, Param(ge=0, unit="counts/s", label="counts without light")] = 0.0,
     progress: Progress | None = None,
 ) -> SpectralStack:
-    """Give back the counts that a photon counter missed while it was busy with the photon before.
+    """Give back counts that a photon counter missed while it was busy, and take off those that it has without light.
 
     Parameters
     ----------
@@ -44,26 +45,32 @@ def correct_dead_time(
         Whether a photon that comes in the dead time is missed, or also begins a new dead time.
     exposure : float, optional
         Time in s in which the counts of a pixel were counted; by default that of the metadata.
+    dark_rate : float
+        Rate without light, in counts/s. Where counts are known instead, they are the ``dark`` of the metadata (a
+        number, one per frame, or images), which `optical_depth` subtracts.
 
     Returns
     -------
     SpectralStack
         float32. Flats in the metadata are corrected in the same way, with their own exposure; a spectrum of I0 is not,
         because another detector may have measured it, and a warning says so. Counts that no rate explains become NaN,
-        and a warning says how many (not of a lazy stack).
+        and a warning says how many (of a lazy stack, from which number of counts on). ``metadata["busy"]`` (dead time
+        over exposure), ``gain`` and ``read_noise`` tell `optical_depth` the noise, if the counts are whole numbers.
 
     Raises
     ------
     ValueError
-        If the stack does not hold counts, or no exposure is known.
+        If the stack does not hold counts, no exposure is known, the counts were corrected already, or there is a dark
+        in the metadata besides `dark_rate`.
 
     Notes
     -----
     With n photons in the exposure T, a dead time t, and m counted: ``m = n / (1 + n t / T)`` if the detector is not
     paralyzable, ``m = n exp(-n t / T)`` if it is; then the smaller of two solutions is taken (Knoll, Radiation
-    Detection and Measurement, chapter 4). The noise of the result is larger than that
-    of n counted photons, by the root of ``1 + n t / T`` if the detector is not paralyzable (theory of renewals); steps
-    that follow take it for that of n photons.
+    Detection and Measurement, chapter 4). The noise of the result is larger than that of n counted photons, by the root
+    of ``1 + n t / T`` if the detector is not paralyzable (theory of renewals): see `missed_variance`. Counts without
+    light have their own noise, that of as many photons. A scan can't tell the dead time: how many counts are missed
+    depends on their rate, which a longer exposure does not change, and what absorbs is not known before.
 
     Examples
     --------
@@ -71,36 +78,71 @@ def correct_dead_time(
     >>> correct_dead_time(stack, dead_time=0.1).data.ravel().round(1)
     array([989., 989.], dtype=float32)
     """
-    if stack.quantity != "counts":
-        raise ValueError(
-            f"correct_dead_time needs counts, but {stack.name!r} holds {stack.quantity.replace('_', ' ')}: "
-            "run it before optical_depth"
-        )
-    seconds = stack.corrections.exposure if exposure is None else exposure
-    if seconds is None or not np.all(np.asarray(seconds) > 0):
-        raise ValueError(f"{stack.name!r} has no exposure time; give exposure, in s for each pixel and energy")
-    data = _corrected(stack.data, dead_time, model, seconds, progress)
+    seconds = _checked_exposure(stack, exposure, dark_rate)
+    data = _corrected(stack.data, dead_time, model, seconds, dark_rate, progress)
     metadata = dict(stack.metadata)
     flat, flat_seconds = stack.corrections.flat, stack.corrections.flat_exposure
     if flat is not None:
         images = flat if flat.ndim == len(stack.shape) else flat[None]
         times = seconds if flat_seconds is None else flat_seconds
-        metadata["flat"] = _corrected(images, dead_time, model, times, None).reshape(flat.shape)
-    return stack.with_data(data, metadata=with_warnings(metadata, _told(stack, data)))
+        metadata["flat"] = _corrected(images, dead_time, model, times, dark_rate, None).reshape(flat.shape)
+    metadata |= _noise(stack, 1e-6 * dead_time / np.asarray(seconds), model, dark_rate * float(np.mean(seconds)))
+    return stack.with_data(data, metadata=with_warnings(metadata, _told(stack, data, dead_time, model, seconds)))
 
 
-def _corrected(images: Any, dead_time: float, model: Model, seconds: Any, progress: Progress | None) -> Any:
+def _checked_exposure(stack: SpectralStack, exposure: float | None, dark_rate: float) -> Any:
+    """Return the exposure in s, a number or (E,), of a stack whose counts can be corrected."""
+    if stack.quantity != "counts":
+        raise ValueError(
+            f"correct_dead_time needs counts, but {stack.name!r} holds {stack.quantity.replace('_', ' ')}: "
+            "run it before optical_depth"
+        )
+    if stack.corrections.busy is not None:
+        raise ValueError(f"{stack.name!r} was corrected for dead time already; take the counts as they were measured")
+    if dark_rate and stack.corrections.dark is not None:
+        raise ValueError(
+            f"{stack.name!r} has a dark in its metadata, which optical_depth subtracts: leave dark_rate={dark_rate:g} "
+            "out, or remove the dark"
+        )
+    seconds = stack.corrections.exposure if exposure is None else exposure
+    if seconds is None or not np.all(np.asarray(seconds) > 0):
+        raise ValueError(f"{stack.name!r} has no exposure time; give exposure, in s for each pixel and energy")
+    return seconds
+
+
+def _noise(stack: SpectralStack, busy: Float64Array, model: Model, dark: float) -> dict[str, Any]:
+    """Return the metadata that tell the noise of the corrected counts: whole numbers are those of single photons."""
+    if stack.corrections.gain is None and not _are_whole_numbers(stack):
+        unknown = "counts are not known to be whole numbers, so their noise is not known: give the gain in the metadata"
+        return {"notes": [*stack.metadata.get("notes", ()), unknown]}
+    gain = stack.corrections.gain or 1.0
+    read_noise = np.sqrt((stack.corrections.read_noise or 0.0) ** 2 + gain * dark)
+    return {"busy": busy, "paralyzable": model == "paralyzable", "gain": gain, "read_noise": float(read_noise)}
+
+
+def _are_whole_numbers(stack: SpectralStack) -> bool:
+    """Return whether counts are whole numbers; of a lazy stack the type must say so."""
+    if stack.is_lazy or stack.data.dtype.kind in "iu":
+        return bool(stack.data.dtype.kind in "iu")
+    some = stack.data[len(stack.data) // 2]
+    return np.array_equal(some, np.round(some), equal_nan=True)
+
+
+def _corrected(
+    images: Any, dead_time: float, model: Model, seconds: Any, dark_rate: float, progress: Progress | None
+) -> Any:
     """Return images (F, ...) corrected; lazily where they are lazy."""
     times = np.asarray(seconds, dtype=np.float64)
-    share = 1e-6 * dead_time / np.broadcast_to(times if times.shape == images.shape[:1] else times.mean(), len(images))
+    times = np.broadcast_to(times if times.shape == images.shape[:1] else times.mean(), len(images))
 
     def correct(block: Block, frames: slice, pixels: slice) -> Float32Array:
-        return _photons(block, share[frames][:, None], model)
+        own = times[frames][:, None]
+        return np.asarray(_photons(block, 1e-6 * dead_time / own, model) - dark_rate * own, dtype=np.float32)
 
     return blocks.transform_frames(correct, images, progress=progress, message="dead time")
 
 
-def _photons(counts: Any, share: Any, model: Model) -> Float32Array:
+def _photons(counts: Any, share: Any, model: Model) -> Float64Array:
     """Return the photons behind counts; `share` is the dead time over the exposure."""
     from scipy.special import lambertw
 
@@ -108,21 +150,30 @@ def _photons(counts: Any, share: Any, model: Model) -> Float32Array:
     busy = counted * share
     with np.errstate(divide="ignore", invalid="ignore"):
         if model == "non-paralyzable":
-            photons = np.where(busy < _MOST_BUSY, counted / (1 - busy), np.nan)
-        else:
-            solved = np.where(busy <= np.exp(-1), -lambertw(-busy).real / share, np.nan)
-            photons = np.where(share > 0, solved, counted)
-    return np.asarray(photons, dtype=np.float32)
+            return np.where(busy < _MOST_BUSY, counted / (1 - busy), np.nan)
+        solved = np.where(busy <= np.exp(-1), -lambertw(-busy).real / share, np.nan)
+        return np.where(share > 0, solved, counted)
 
 
-def _told(stack: SpectralStack, data: Any) -> list[str]:
+def _told(stack: SpectralStack, data: Any, dead_time: float, model: Model, seconds: Any) -> list[str]:
     """Say what was not corrected, how many counts no rate explains, and whether much was missed."""
     told = ["I0 in the metadata was not corrected for dead time"] if stack.corrections.i0 is not None else []
     if stack.is_lazy:
-        return told
+        most = _MOST_BUSY if model == "non-paralyzable" else np.exp(-1)
+        limit = most * float(np.min(seconds)) / max(1e-6 * dead_time, 1e-300)
+        above = (
+            f"counts above {limit:.4g} in a pixel are more than this dead time allows and become NaN when they are read"
+        )
+        return [*told, above] if dead_time else told
     lost = int(np.count_nonzero(np.isnan(data) & np.isfinite(stack.data)))
     too_many = [f"{lost} counts are larger than this dead time allows and became NaN: is the dead time too long?"]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        factor = float(np.nanmax(data / stack.data, initial=1.0, where=stack.data > 0))
+    share = 1e-6 * dead_time / np.asarray(seconds, dtype=np.float64)
+    share = np.broadcast_to(share if share.shape == stack.energy.shape else share.mean(), stack.energy.shape)
+    with np.errstate(invalid="ignore"):
+        busiest = max(
+            float(np.nanmax(frame, initial=0.0)) * part for frame, part in zip(stack.data, share, strict=True)
+        )
+    limited = np.array([min(busiest, _MOST_BUSY - 1e-6 if model == "non-paralyzable" else np.exp(-1))])
+    factor = float((_photons(limited, 1.0, model) / np.maximum(limited, 1e-300))[0]) if busiest > 0 else 1.0
     much = f"the correction of the dead time is up to a factor of {factor:.2g}: its error is that of the dead time"
     return told + (too_many if lost else []) + ([much] if factor > _UNCERTAIN else [])

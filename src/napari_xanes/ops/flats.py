@@ -21,6 +21,10 @@ def dark_counts(stack: SpectralStack) -> Dark:
     if dark is None:
         return lambda frames, pixels: 0.0
     values = np.asarray(dark, dtype=np.float32)
+    if values.ndim == 0:
+        return lambda frames, pixels: values
+    if values.shape == stack.energy.shape:
+        return lambda frames, pixels: values[frames][..., None]
     if values.shape not in (stack.shape, stack.shape[1:], (1, *stack.shape[1:])):
         raise ValueError(f"the dark has shape {values.shape}, the stack {stack.shape}")
     if values.shape == stack.shape:

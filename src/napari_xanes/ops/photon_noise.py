@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,9 +37,23 @@ def photon_noise(stack: SpectralStack, i0: Any, gain: float, read_noise: float =
     Notes
     -----
     Flats at other energies than the stack's, and large flats in a file, are described by one image and its brightness
-    at each energy.
+    at each energy. Counts that were corrected for dead time have the noise of those that were measured.
     """
-    read_noise /= gain
+    found = _of_counts(stack, i0, gain, read_noise / gain)
+    busy = stack.corrections.busy
+    if busy is None:
+        return found
+    missed = replace(found, busy=gain * np.asarray(busy), paralyzable=bool(stack.corrections.paralyzable))
+    if not isinstance(i0, Spectrum) or i0.sigma is None:
+        return missed
+    # The noise of a spectrum is known, whatever a single frame has.
+    single = missed._relative_variance(gain / i0.mu[:, None])[:, 0]
+    with np.errstate(divide="ignore"):
+        return replace(missed, n_flat=single / (i0.sigma / i0.mu) ** 2)
+
+
+def _of_counts(stack: SpectralStack, i0: Any, gain: float, read_noise: float) -> PhotonNoise:
+    """Return the noise of counts of which the detector missed none; `read_noise` is in photons."""
     if isinstance(i0, Spectrum):
         return _noise_of_spectrum(i0, len(stack.shape), gain, read_noise)
     flats = find_flats(stack, i0)

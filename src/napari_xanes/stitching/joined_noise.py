@@ -32,6 +32,8 @@ def joined_noise(
     if len(photons) == len(models):
         if len({model.read_noise for model in photons}) > 1:
             return None, "the read noise of the stacks differs, so the joined stack has no error model"
+        if any(model.busy is not None for model in photons):
+            return None, "counts were corrected for dead time, so the joined stack has no error model"
         return _photons(plan, photons, stacks, frames), ""
     if len(amounts) == len(models):
         if kind == "tiles" and any(not _same(model.columns, amounts[0].columns) for model in amounts):
