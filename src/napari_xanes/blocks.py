@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-CACHE_BYTES = 2 << 20
-"""Size of a block: small enough for the cache, large enough for threads (in blocks below a megabyte, threads wait for
-the interpreter more than for memory)."""
+CACHE_BYTES = 4 << 20
+"""Size of a block: small enough for the cache, large enough for threads (in blocks below two megabytes, threads wait
+for the interpreter more than for memory)."""
 
 SLAB_BYTES = 512 << 20
 """Number of bytes of a lazy stack that are read at once. Compressed frames are decoded once for each slab."""

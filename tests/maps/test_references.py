@@ -232,3 +232,28 @@ def test_nine_measured_references_agree_with_scipy(real_data: Path) -> None:
     expected = np.array([nnls(design, column)[0][:9] for column in spectra.T]).T
     actual = np.array([maps[r.name].data.ravel() for r in refs])
     np.testing.assert_allclose(actual, expected, atol=1e-6 * expected.max())
+
+
+def test_a_background_without_noise_is_no_material() -> None:
+    """A constant is fitted exactly: then the rounding of its fit is larger than any standard error."""
+    amounts = np.zeros((3, 4, 4))
+    amounts[:, 2:] = [[[0.1]], [[0.2]], [[0.1]]]
+    stack = stack_of(amounts, REFS)
+    data = stack.data.copy()
+    data[:, :2] = 0.2
+    maps = fit_references(stack.with_data(data), references=REFS)
+    assert not maps["dominant"].data[:2].any()
+    assert np.isnan(maps["valence"].data[:2]).all()
+    np.testing.assert_allclose(maps["valence"].data[2:], 3, atol=1e-4)
+
+
+def test_the_edges_of_a_large_signal_are_fitted_as_those_of_a_small_one() -> None:
+    """Residuals are reckoned in float32, as precise as the data: 10,000 times smaller than the signal here."""
+    amounts = np.full((3, 6, 6), 100.0)
+    stack = stack_of(amounts, REFS, noise=0.02, seed=3)
+    maps = fit_references(stack, references=REFS)
+    a = columns(REFS, constant=True, slope=True)
+    spectra = stack.data.reshape(len(AXIS), -1).astype(np.float64)
+    residual = spectra - a @ np.linalg.lstsq(a, spectra, rcond=None)[0]
+    expected = np.sqrt(np.mean(residual**2, axis=0)).reshape(6, 6)
+    np.testing.assert_allclose(maps["residual_rms"].data, expected, rtol=1e-3)

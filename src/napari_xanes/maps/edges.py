@@ -50,6 +50,8 @@ References = Annotated[
 """References with valences, or None."""
 
 
+# The products are small: threads would wait for each other longer than they work.
+@blocks.single_threaded_blas()
 def _fit_state(
     stack: SpectralStack,
     *,

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 from tests.maps.reference_samples import AXIS, REFS, curve, stack_of
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from napari_xanes import MapSet, SpectralStack, region_mean
 from napari_xanes.maps import fit_references
+from napari_xanes.maps.fitting import error_learning
 from napari_xanes.maps.fitting.error_model import ErrorModel, photons_alone
 from napari_xanes.maps.references import shared_residual
 
@@ -271,3 +273,18 @@ def test_a_misfit_widens_sigma_up_to_the_span_of_the_references() -> None:
     assert maps.metadata["warnings"]
     assert valence.mask.any()
     assert (maps["valence_model"].data[valence.mask] < 1.1).all()
+
+
+def test_small_matrix_products_take_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads of matrix products would wait for each other: twice the processor seconds of a fit."""
+    threads: list[int] = []
+
+    def look(*arguments: Any) -> Any:
+        threads.extend(info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas")
+        return tile_sample(*arguments)
+
+    tile_sample = error_learning.tile_sample
+    monkeypatch.setattr(error_learning, "tile_sample", look)
+    with threadpool_limits(2, user_api="blas"):
+        fit_references(stack_of(np.full((3, 8, 8), 0.2), REFS, 0.01), references=REFS)
+    assert set(threads) == {1}

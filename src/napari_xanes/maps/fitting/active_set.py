@@ -82,7 +82,8 @@ class ActiveSets:
         if self.nonnegative:
             infeasible = np.flatnonzero((x < 0).any(axis=0))
             if infeasible.size:
-                x[:, infeasible], support[infeasible] = self._pivot(q[:, infeasible], x[:, infeasible])
+                found, support[infeasible] = self._pivot(q.take(infeasible, axis=1), x.take(infeasible, axis=1))
+                put_columns(x, infeasible, found)
         return x, support
 
     def _pivot(self, q: Float64Array, x: Float64Array) -> tuple[Float64Array, IndexArray]:
@@ -90,16 +91,17 @@ class ActiveSets:
         support = self._bits @ (x < 0)
         unsolved = np.arange(support.size)
         for _ in range(_ROUNDS):
-            number, target = support[unsolved], q[:, unsolved]
-            members = self.members[number].T
-            trial = np.einsum("pij,jp->ip", self.gain[number], target) + self.offset[number].T
+            number, target = support.take(unsolved), q.take(unsolved, axis=1)
+            members = self.members.T.take(number, axis=1)
+            gain = self.gain.reshape(len(self.gain), -1).T.take(number, axis=1).reshape(*self._r.shape, -1)
+            trial = np.einsum("ijp,jp->ip", gain, target) + self.offset.T.take(number, axis=1)
             gradient = self._r.T @ (target - self._r @ trial)
             if self._sum_to_one:
                 gradient -= np.sum(gradient * members, axis=0) / np.maximum(members.sum(axis=0), 1)
             violates = np.where(members, trial < 0, gradient > 0)
             if self._sum_to_one:
                 violates[:, number == len(self.members) - 1] = True
-            x[:, unsolved] = trial
+            put_columns(x, unsolved, trial)
             is_unsolved = violates.any(axis=0)
             unsolved = unsolved[is_unsolved]
             if unsolved.size == 0:
@@ -155,6 +157,12 @@ class ActiveSets:
         squares = np.sum(rows**2, axis=2, keepdims=True)
         result: Float64Array = np.divide(changes, squares, out=np.zeros_like(changes), where=squares > 0)
         return result
+
+
+def put_columns(array: Float64Array, columns: IndexArray, values: Float64Array) -> None:
+    """Set some columns of an array, row by row: numpy needs a third of the time of ``array[:, columns] = values``."""
+    for row, value in zip(array, values, strict=True):
+        row[columns] = value
 
 
 def _affine(r: Float64Array, support: IndexArray, sum_to_one: bool) -> tuple[Float64Array, Float64Array]:

@@ -14,11 +14,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_xanes._typing import BoolArray, Float64Array, IndexArray
-from napari_xanes.maps.fitting.active_set import ActiveSets
+from napari_xanes._typing import Float64Array, IndexArray
+from napari_xanes.maps.fitting.active_set import ActiveSets, put_columns
 
 _FAR = 30.0
 """From so many standard errors below 0 on, the closed form loses digits, and two terms of its series are exact."""
+
+_TINY = np.finfo(np.float64).tiny
+"""In place of a divisor of 0, where the result is multiplied by 0."""
 
 
 def tail_square(z: Float64Array) -> Float64Array:
@@ -31,9 +34,11 @@ def tail_square(z: Float64Array) -> Float64Array:
     """
     from scipy.special import erfcx
 
-    near = np.maximum(z, -_FAR)
-    exact = 1 + near**2 + near * np.sqrt(2 / np.pi) / erfcx(-near / np.sqrt(2))
-    result: Float64Array = np.where(z < -_FAR, 2 / (z**2 + 5), exact)
+    with np.errstate(all="ignore"):
+        result: Float64Array = 1 + z * (z + np.sqrt(2 / np.pi) / erfcx(z * -np.sqrt(0.5)))
+    far = z < -_FAR
+    if far.any():
+        result[far] = 2 / (z[far] ** 2 + 5)
     return result
 
 
@@ -110,7 +115,7 @@ class ErrorForms:
                 int(number), target[:, part], coefficients[:, part], covariance, factor[part]
             )
         total = np.empty_like(sorted_)
-        total[:, order] = sorted_
+        put_columns(total, order, sorted_)
         return total
 
     def without_bounds(self, support: IndexArray, model: Float64Array) -> tuple[Float64Array, Float64Array]:
@@ -145,9 +150,9 @@ class ErrorForms:
         bound = np.flatnonzero(~self._solver.members[number])
         if bound.size == 0:
             return total
-        variance = total[bound]
+        square = np.maximum(total[bound], 0.0)
         mean = self._freed[number, bound] @ target + self._freed_offset[number, bound][:, None]
-        square = np.where(variance > 0, variance * tail_square(_over(mean, np.sqrt(variance), variance > 0)), 0.0)
+        square *= tail_square(mean / np.sqrt(np.maximum(square, _TINY)))
         square /= 1 + 6 * square * self._nearness(number, bound, coefficients, total)
         steps = self._of_steps[number][:, bound]
         total[bound] = 0.0
@@ -158,15 +163,8 @@ class ErrorForms:
         self, number: int, bound: IndexArray, coefficients: Float64Array, variances: Float64Array
     ) -> Float64Array:
         """One over the squared length of the steps of bound coefficients until another reaches 0, (B, P)."""
-        free = np.flatnonzero(self._solver.members[number])
         result = np.zeros((bound.size, coefficients.shape[1]))
-        for k in free:
-            room = coefficients[k] ** 2 + variances[k]
-            inverse = _over(np.ones_like(room), room, room > 0)
-            np.maximum(result, np.outer(self._falls[number, bound, k], inverse), out=result)
+        for k in np.flatnonzero(self._solver.members[number]):
+            inverse = 1 / np.maximum(coefficients[k] ** 2 + variances[k], _TINY)
+            np.maximum(result, self._falls[number, bound, k][:, None] * inverse, out=result)
         return result
-
-
-def _over(values: Float64Array, divisor: Float64Array, where: BoolArray) -> Float64Array:
-    """Quotient, 0 elsewhere."""
-    return np.divide(values, divisor, out=np.zeros_like(values), where=where)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
-from napari_xanes._typing import Block, BoolArray, Float64Array, IndexArray
+from napari_xanes._typing import Block, BoolArray, Float32Array, Float64Array, IndexArray
 from napari_xanes.maps.fitting.design import Design
 from napari_xanes.maps.fitting.error_model import ErrorModel, photons_alone
 from napari_xanes.maps.fitting.local_misfit import mean_square
@@ -28,33 +29,49 @@ times the change of the valence if a spectrum as large as the residual were adde
 _ODD = 0.001
 """A pixel whose variance is as rare as this among the others keeps its own."""
 
+_AT_ONCE = 32
+"""Products of so many energies are summed at once."""
+
 
 class BlockFit(NamedTuple):
     """The fit of P spectra.
 
-    Coefficients (K, P), (F, P), supports (P,), the data in the basis of the references (K, P); residual, its variance
-    and the fit (E, P); of the residuals the sums of squares (P,), the `white_variance` (P,), and the squares over the
-    variance (E, P).
+    Coefficients (K, P), (F, P), supports (P,), the data in the basis of the references (K, P); the data, their
+    residual (E, P), the sum of squares (P,) up to which it may be rounding, and its variance (E, P); of the residuals
+    the sums of squares (P,), the `white_variance` (P,), and the squares over the variance (E, P).
     """
 
     coefficients: Float64Array
     background: Float64Array
     support: IndexArray
     target: Float64Array
-    residual: Float64Array
+    data: Block
+    residual: Float32Array
+    rounding: Float64Array
     variance: Block | None
-    fitted: Float64Array
     squares: Float64Array
     white: Float64Array
-    relative_squares: Float64Array | None
+    relative_squares: Block | None
 
 
-def white_variance(residual: Float64Array, squares: Float64Array) -> Float64Array:
+def sum_of_products(first: Block, second: Block) -> Float64Array:
+    """Return ``sum(first * second)`` (P,) over energies of two arrays (E, P).
+
+    The products of a few energies are summed in the type of the arrays, these sums in float64.
+    """
+    total = np.zeros(first.shape[1])
+    for start in range(0, len(first), _AT_ONCE):
+        rows = slice(start, start + _AT_ONCE)
+        total += np.einsum("ep,ep->p", first[rows], second[rows])
+    return total
+
+
+def white_variance(residual: Block, squares: Float64Array) -> Float64Array:
     """Return the variance (P,) of residuals if neighbouring energies are independent (von Neumann), misfit left out.
 
     `squares` (P,) are the sums of squared residuals; ``sum (b - a)**2 = sum a**2 + sum b**2 - 2 sum a b``.
     """
-    products = np.einsum("ep,ep->p", residual[1:], residual[:-1])
+    products = sum_of_products(residual[1:], residual[:-1])
     ends = residual[0] ** 2 + residual[-1] ** 2
     result: Float64Array = np.maximum(squares - products - ends / 2, 0) / (len(residual) - 1)
     return result
@@ -145,18 +162,18 @@ class DataCovariance:
             assert squares is not None
             return variance, (1 / errors.profile) @ squares / freedom
         if errors.exponent:
-            relative = relative_variance(fit.fitted, errors.exponent) * errors.profile[:, None]
+            relative = relative_variance(fit.data - fit.residual, errors.exponent) * errors.profile[:, None]
             return relative, np.sum(self._own_residual(fit) ** 2 / relative, axis=0) / freedom
         if self._flat and not shares:
             return errors.profile, fit.squares / freedom
         own = (1 / errors.profile) @ self._own_residual(fit) ** 2
         return errors.profile, own / (freedom * (self._expected / self._full_freedom))
 
-    def _own_residual(self, fit: BlockFit) -> Float64Array:
+    def _own_residual(self, fit: BlockFit) -> Block:
         """Residuals (E, P) without what pixels share."""
         if not self._errors.shared.any():
             return fit.residual
-        shared: Float64Array = np.outer(self._errors.shared, self._shared_amount(fit.coefficients))
+        shared = np.outer(self._errors.shared, self._shared_amount(fit.coefficients)).astype(np.float32)
         return fit.residual - shared
 
     def _shared_amount(self, coefficients: Float64Array) -> Float64Array:
@@ -172,7 +189,7 @@ class DataCovariance:
         """
         if not self._tests_pixels or self._shares_flats or self._amount_noise is not None or len(fit.residual) < 3:
             return np.zeros_like(fit.squares)
-        smooth = beyond_white(fit.squares, fit.white, freedom)
+        smooth = np.where(fit.squares > fit.rounding, beyond_white(fit.squares, fit.white, freedom), 0.0)
         return smooth if self._tests_all else np.where(odd, smooth, 0.0)
 
     def local_squares(self, fit: BlockFit, noise: Float64Array | None) -> Float64Array | None:
@@ -229,20 +246,26 @@ def _moderated(
     else:
         variance = (errors.freedom * errors.scale + freedom * own) / (errors.freedom + freedom)
     ratio = own / variance
-    low, high = _limits(freedom)
+    low, high = _limits(freedom, errors.energy.size)
     large = ratio > high
     odd = large if known else large | (ratio < low)
     variance = np.where(odd | ~np.isfinite(own), own, variance)
     return np.maximum(variance, min(errors.scale, 1.0)) if known else variance, large
 
 
-def _limits(freedom: Float64Array) -> tuple[Float64Array, Float64Array]:
-    """Quantiles (P,) of a chi-square over its degrees of freedom that `_ODD` of all values lie beyond."""
+def _limits(freedom: Float64Array, most: int) -> tuple[Float64Array, Float64Array]:
+    """Quantiles (P,) of a chi-square over its degrees of freedom, `most` at most, that `_ODD` of all lie beyond."""
+    counts = np.where(np.isfinite(freedom), np.clip(np.rint(freedom), 0, most), 0).astype(np.intp)
+    low, high = _table_of_limits(most)
+    return low.take(counts), high.take(counts)
+
+
+@cache
+def _table_of_limits(most: int) -> Float64Array:
+    """The quantiles (2, most + 1) for 0, 1 ... degrees of freedom."""
     from scipy.special import gammaincinv
 
-    counts = np.where(np.isfinite(freedom), np.maximum(np.rint(freedom), 0), 0).astype(np.intp)
-    present = np.flatnonzero(np.bincount(counts))
-    limits = np.full((2, counts.max(initial=0) + 1), np.nan)
-    limits[:, present] = gammaincinv(present / 2, [[_ODD], [1 - _ODD]]) / (present / 2)
-    low, high = limits
-    return low.take(counts), high.take(counts)
+    half = np.arange(most + 1) / 2
+    with np.errstate(invalid="ignore"):
+        table: Float64Array = gammaincinv(half, [[_ODD], [1 - _ODD]]) / half
+    return table

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes._typing import BoolArray, Float64Array, IndexArray
+from napari_xanes.blocks import single_threaded_blas
 from napari_xanes.maps.fitting.data_covariance import CLEARLY, beyond_white, white_variance
 from napari_xanes.maps.fitting.design import Design
 from napari_xanes.maps.fitting.energy_shift import best_shift
@@ -33,6 +34,8 @@ _LEAST_FREEDOM = 4
 """With fewer degrees of freedom, residuals say too little about noise."""
 
 
+# The products are small: threads would wait for each other longer than they work.
+@single_threaded_blas()
 def learn_errors(stack: SpectralStack, design: Design, min_jump: float | None) -> ErrorModel:
     """Learn the noise and the misfit of a stack from some of its pixels, those with sample.
 

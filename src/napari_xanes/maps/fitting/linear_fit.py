@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_xanes._typing import Block, BoolArray, Float64Array
+from napari_xanes._typing import Block, BoolArray, Float64Array, IndexArray
 from napari_xanes.maps.fitting.bounded_errors import ErrorForms
-from napari_xanes.maps.fitting.data_covariance import BlockFit, DataCovariance, white_variance
+from napari_xanes.maps.fitting.data_covariance import BlockFit, DataCovariance, sum_of_products, white_variance
 from napari_xanes.maps.fitting.design import Design
 from napari_xanes.maps.fitting.error_model import ErrorModel
 from napari_xanes.stack import SpectralStack
 
 _Model = tuple[Float64Array, Float64Array]
+
+_ROUNDING = 2 * float(np.finfo(np.float32).eps)
+"""Share of a spectrum below which residuals and edge jumps are rounding."""
 
 
 class LinearFit:
@@ -66,6 +69,8 @@ class LinearFit:
         # A valence can't be further off than from the lowest reference to the highest.
         self._widest = float(np.ptp(design.valences[design.with_valence])) if design.with_valence.any() else 0.0
         self._bases = np.hstack([design.basis, design.background_basis]).T
+        self._matrix = design.matrix.astype(np.float32)
+        self._freedom = len(self._matrix) - len(design.backgrounds) - design.solver.members.sum(axis=1)
         self._forms = ErrorForms(design.solver, *self._weights(k), self.errors.pair)
 
     def _weights(self, k: int) -> tuple[Float64Array, Float64Array]:
@@ -84,22 +89,23 @@ class LinearFit:
         """Fit a block (E, P) and store the results."""
         design = self.design
         with np.errstate(all="ignore"):
-            own = block[design.frames]
-            residual = own.astype(np.float64)
-            target, of_background = np.split(self._bases @ residual, [len(design.names)])
+            data = block[design.frames]
+            projected = self._bases @ data.astype(np.float64)
+            target, of_background = np.split(projected, [len(design.names)])
             coefficients, support = design.solver.solve(target)
             background = design.background_inverse @ (of_background - design.coupling @ coefficients)
-            fitted = design.matrix @ np.concatenate([coefficients, background])
-            residual -= fitted
-            squares = np.einsum("ep,ep->p", residual, residual)
+            # Data are float32, so a residual in float32 is about as exact as they are.
+            residual = self._matrix @ np.concatenate([coefficients, background]).astype(np.float32)
+            np.subtract(data, residual, out=residual)
+            squares = sum_of_products(residual, residual)
             white = white_variance(residual, squares)
             variance, relative = None, None
             if self.errors.photon_noise is not None:
-                variance = self.errors.photon_noise.variance(own, pixels)
-                relative = residual**2
-                relative /= variance
+                variance = self.errors.photon_noise.variance(data, pixels)
+                relative = residual**2 / variance
+            rounding = _ROUNDING**2 * np.einsum("kp,kp->p", projected, projected)
             fit = BlockFit(
-                coefficients, background, support, target, residual, variance, fitted, squares, white, relative
+                coefficients, background, support, target, data, residual, rounding, variance, squares, white, relative
             )
             self._store(fit, pixels)
 
@@ -107,22 +113,24 @@ class LinearFit:
         """Store the results of a block."""
         x, background, squares = fit.coefficients, fit.background, fit.squares
         finite = np.isfinite(squares)
-        x[:, ~finite] = background[:, ~finite] = squares[~finite] = np.nan
+        if not finite.all():
+            x[:, ~finite] = background[:, ~finite] = squares[~finite] = np.nan
         k, n_energies, jump = len(x), len(fit.residual), x.sum(axis=0)
-        freedom = n_energies - len(background) - self.design.solver.members.sum(axis=1)[fit.support]
+        freedom = self._freedom.take(fit.support)
         expected = self.errors.expected_squares(fit, freedom, pixels)
         self.chi_square[pixels] = _chi_square(fit, expected)
         noise, factor, odd, of_local = self.errors.noise(fit, expected, pixels)
         errors = self._forms.covariances(fit.support, fit.target, x, noise, factor)
         # Whether there is material is a question of noise alone.
-        good = finite & (jump > (5 * _root(errors[k]) if self.min_jump is None else self.min_jump))
+        least = np.maximum(5 * _root(errors[k]), np.sqrt(fit.rounding / n_energies))
+        good = finite & (jump > (least if self.min_jump is None else self.min_jump))
         model = self._model(fit, freedom, odd, of_local, pixels)
         if not good.any():
             self.smoothness[pixels] = squares / freedom / fit.white
         self.finite[pixels], self.good[pixels] = finite, good
         self.rms[pixels] = np.sqrt(squares / n_energies)
         self.background[:, pixels] = background
-        self.dominant[pixels] = np.where(good, x.argmax(axis=0) + 1, 0)
+        self.dominant[pixels] = np.where(good, _largest(x) + 1, 0)
         self._store_amounts(x, jump, errors, model, pixels)
         self._store_valence(x, good, errors, model, pixels)
 
@@ -192,6 +200,15 @@ def _chi_square(fit: BlockFit, freedom: Float64Array) -> Float64Array:
         return result
     ratio: Float64Array = fit.squares / freedom / fit.white
     return ratio
+
+
+def _largest(x: Float64Array) -> IndexArray:
+    """Row (P,) of the largest value of each column, the first of equal ones; numpy's argmax is slow along rows."""
+    row, largest = np.zeros(x.shape[1], dtype=np.intp), x[0]
+    for i in range(1, len(x)):
+        row[x[i] > largest] = i
+        largest = np.maximum(largest, x[i])
+    return row
 
 
 def _root(variance: Float64Array) -> Float64Array:
