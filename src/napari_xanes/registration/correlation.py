@@ -22,6 +22,7 @@ from napari_xanes.registration.estimation import (
     whitened,
 )
 from napari_xanes.registration.fourier import HIGHEST, LOWEST, Band, Coefficients, band_of, common_window
+from napari_xanes.registration.hidden_drift import hidden_drift
 from napari_xanes.registration.learning import pattern_of
 from napari_xanes.registration.pairs import Pairs, compared
 from napari_xanes.registration.repeating import period_of
@@ -128,7 +129,9 @@ def refined(
     estimate = _estimated(shifts, found, _shared(pairs, placing) + own[found], pairs)
     period = period_of(band, data[found], common_window(shape, before[found], box))
     pattern = pattern_of(band, data[found], noise[found], shifts[found])
-    return replace(estimate, period=period, pattern=pattern, apart=False)
+    usual = float(np.median(estimate.residual[found]))
+    hidden = hidden_drift(band, data, noise, shifts, estimate.sigma, share, found, usual)
+    return replace(estimate, period=period, pattern=pattern, hidden=hidden, apart=False)
 
 
 def _require_overlap(shape: tuple[int, int], shifts: Float64Array, box: Box | None) -> None:

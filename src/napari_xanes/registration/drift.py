@@ -22,11 +22,14 @@ class Drift:
     trend : ndarray, shape (E,), optional
         What the parameters beyond y and x may follow at any rate without a step counting: energies, because the
         magnification of a zone plate follows them.
+    least : float
+        The smallest step that is learned, in pixels: below, it makes no difference.
     """
 
     position: Float64Array
     variance: Float64Array
     trend: Float64Array | None = None
+    least: float = 1e-3
 
     @property
     def _free_steps(self) -> Float64Array:
@@ -62,8 +65,4 @@ class Drift:
             steps = self._steps if a < 2 else self._free_steps
             squares = ((steps @ shifts[:, a]) ** 2).sum() + ((steps @ spread[a, :, a]) * steps).sum()
             variance.append(float(squares) / len(steps))
-        return replace(self, variance=np.maximum(variance, _LEAST_STEP**2))
-
-
-_LEAST_STEP = 1e-3
-"""The smallest step of a drift, in pixels: below, it makes no difference."""
+        return replace(self, variance=np.maximum(variance, self.least**2))

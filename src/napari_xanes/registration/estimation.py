@@ -24,8 +24,9 @@ from napari_xanes.registration.fourier import (
 )
 from napari_xanes.registration.halves import excess
 from napari_xanes.registration.held import sigma_of_held
+from napari_xanes.registration.hidden_drift import hidden_drift
 from napari_xanes.registration.joint import Fit, fit
-from napari_xanes.registration.learning import first_model, in_other_units
+from napari_xanes.registration.learning import first_model, in_other_units, likelier
 from napari_xanes.registration.likelihood import Model, Moved
 from napari_xanes.registration.products import energy
 from napari_xanes.registration.repeating import period_of
@@ -46,7 +47,7 @@ START_HIGHEST = 0.25
 MOST_AT_START, MOST_COEFFICIENTS = 16_000, 150_000
 """Most coefficients of a frame: of large images, more would take long and tell what is known already."""
 
-_ROUNDS, _STEPS, _PASSES = 4, 15, 6
+_ROUNDS, _STEPS, _PASSES, _FAR = 4, 15, 6, 3.0
 _SAME_PLACE, _SAME = 0.02, 0.5
 """Pixels, and standard errors, by which a window may be off: what its borders cut holds frames a little."""
 
@@ -73,6 +74,8 @@ class Estimate:
         Power of the pattern that stays with the detector, over that of what moves, in the median frame.
     apart : bool
         Whether the method keeps this pattern apart from what moves.
+    hidden : float
+        Root mean square, in pixels, of a drift that a pattern of the detector hides; 0 if none is seen.
     period : tuple of float, optional
         Move (dy, dx) in pixels after which the sample looks the same again; None if there is none.
     """
@@ -83,6 +86,7 @@ class Estimate:
     found: BoolArray
     pattern: float
     apart: bool = True
+    hidden: float = 0.0
     period: tuple[float, float] | None = None
 
 
@@ -118,8 +122,7 @@ def estimate(
         If fewer than two frames have something in common.
     """
     band = band_of(shape, LOWEST, START_HIGHEST).thinned(MOST_AT_START)
-    everything = np.ones(count, dtype=bool)
-    shifts = np.zeros((count, 2))
+    everything, shifts = np.ones(count, dtype=bool), np.zeros((count, 2))
     data, noise, share = whitened(frames, band, shifts, everything, box, part(progress, 0.0, 0.25))
     filled = energy(data) > 0
     found = np.zeros(count, dtype=bool)
@@ -154,8 +157,11 @@ def estimate(
         if (np.abs(shifts - before)[found] < np.maximum(_SAME_PLACE, _SAME * sigma)).all():
             break
     estimate = _checked(shifts, found, result, scale[found], share)
-    estimate = replace(estimate, period=period_of(band, data[found], common_window(shape, shifts[found], box)))
-    if not np.median(estimate.residual[estimate.found]) > _NOISE_ONLY:
+    seen, window = estimate.found, common_window(shape, shifts[found], box)
+    usual = float(np.median(estimate.residual[seen]))
+    hidden = hidden_drift(band, data, noise, estimate.shifts, estimate.sigma, share, seen, usual)
+    estimate = replace(estimate, period=period_of(band, data[found], window), hidden=hidden)
+    if not usual > _NOISE_ONLY:
         return estimate
 
     def of_part(part_box: tuple[float, float, float, float]) -> tuple[Float64Array, Float64Array]:
@@ -164,7 +170,7 @@ def estimate(
         its_shifts, of_some = _joint(band, some, its_noise * scale, its_share, shifts, found, spectra)
         return its_shifts[found], np.sqrt(np.diag(of_some.covariance)).reshape(2, -1).T
 
-    return replace(estimate, sigma=estimate.sigma * excess(of_part, common_window(shape, shifts[found], box)))
+    return replace(estimate, sigma=estimate.sigma * excess(of_part, window))
 
 
 def whitened(
@@ -223,8 +229,13 @@ def _joint(
             break
         pattern = (result.model.pattern * noise[some]).mean() / noise
         clean = data[found] - pattern[found].astype(np.float32)[:, None] * result.found.fixed
-        current[found], elsewhere = rematched(band, clean, result.found.maps, current[found])
-        if i and not elsewhere.any():
+        elsewhere, moves = rematched(band, clean, result.found.maps, current[found])
+        del moved, clean
+        # Of a sample that stands still, the pattern may have taken most: what is left fits anywhere.
+        far = np.abs(elsewhere - current[found]).max() > _FAR
+        if moves.any() and (not far or likelier(band, data, noise, current, found, elsewhere, spectra)):
+            current[found] = elsewhere
+        elif i:
             break
     return current - current[found].mean(axis=0), result
 

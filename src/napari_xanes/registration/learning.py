@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_xanes._typing import Float64Array
+from napari_xanes._typing import BoolArray, Float64Array
 from napari_xanes.registration.fourier import Band, Coefficients
 from napari_xanes.registration.likelihood import Model, Moved, Posterior, Projection, log_likelihood, posterior
 from napari_xanes.registration.products import (
@@ -22,9 +22,24 @@ from napari_xanes.registration.products import (
 
 _MOST_SPECTRA = 4
 
+_ENOUGH = 4000
+"""Coefficients of a frame that tell where it lies, of two places."""
+
 
 def first_model(moved: Moved, noise: Float64Array, spectra: Float64Array | None) -> Model:
     """Return the model that coefficients suggest at given shifts, with or without a pattern of the detector.
+
+    The parameters are those of `both_models`.
+    """
+    settled = both_models(moved, noise, spectra)
+    logs = [log_likelihood(moved.band, seen, model) for model, seen in settled]
+    return settled[int(logs[1] > logs[0])][0]
+
+
+def both_models(
+    moved: Moved, noise: Float64Array, spectra: Float64Array | None = None
+) -> list[tuple[Model, Projection]]:
+    """Return the models with and without a pattern of the detector that suit coefficients at given shifts.
 
     Parameters
     ----------
@@ -45,9 +60,32 @@ def first_model(moved: Moved, noise: Float64Array, spectra: Float64Array | None)
     first = _leading_spectra(moved, pattern, 0 * mean[0]) if known is None else known
     start = Model(first, np.zeros((band.n_rings, 0, 0)), generous, pattern, most)
     still = replace(start, pattern_power=0 * generous)
-    settled = [_settled(moved, model, known is None) for model in (start, still)]
-    logs = [log_likelihood(band, seen, model) for model, seen in settled]
-    return settled[int(logs[1] > logs[0])][0]
+    return [_settled(moved, model, known is None) for model in (start, still)]
+
+
+def likelier(
+    band: Band,
+    data: Coefficients,
+    noise: Float64Array,
+    shifts: Float64Array,
+    found: BoolArray,
+    elsewhere: Float64Array,
+    spectra: Float64Array | None = None,
+) -> bool:
+    """Return whether the found frames (E,) rather lie elsewhere (F, 2) than at the shifts (E, 2)."""
+    thin = band.thinned(_ENOUGH)
+    some = data[:, :: -(-band.row.size // _ENOUGH)][found]
+    known = None if spectra is None else spectra[found]
+    there, here = (likelihood_at(thin, some, noise[found], at, known) for at in (elsewhere, shifts[found]))
+    return there > here
+
+
+def likelihood_at(
+    band: Band, data: Coefficients, noise: Float64Array, shifts: Float64Array, spectra: Float64Array | None = None
+) -> float:
+    """Return the log-likelihood of coefficients at shifts (E, 2), with the better of both models."""
+    settled = both_models(Moved.by(band, data, shifts), noise, spectra)
+    return max(log_likelihood(band, seen, model) for model, seen in settled)
 
 
 def pattern_of(band: Band, data: Coefficients, noise: Float64Array, shifts: Float64Array) -> float:

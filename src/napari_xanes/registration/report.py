@@ -56,6 +56,12 @@ def _doubts(energy: Float64Array, found: Estimate, outliers: BoolArray) -> list[
             f"a pattern that stays with the detector has {found.pattern:.2g} times the power of the sample's contrast "
             f"(median frame): it may hold frames, and the shifts can be off by many times their errors; {help_}, help"
         )
+    if found.hidden:
+        lines.append(
+            f"a pattern of the detector holds the frames: kept apart from the sample, the stack shows a drift of about "
+            f"{found.hidden:.2g} pixels (root mean square) behind it, so that shifts and errors are wrong; better "
+            "flats, a region without the pattern, or shifts from another detector help"
+        )
     if found.period is not None:
         dy, dx = found.period
         lines.append(
@@ -63,10 +69,10 @@ def _doubts(energy: Float64Array, found: Estimate, outliers: BoolArray) -> list[
             "shifts can be off by whole periods, and their errors do not know it; a region with something that does "
             "not repeat, or given shifts, help"
         )
-    if np.sqrt((found.shifts[seen] ** 2).mean()) < _STILL:
+    if not found.hidden and np.sqrt((found.shifts[seen] ** 2).mean()) < _STILL:
         lines.append(
             "the frames do not move: they are aligned already, or what they share is a pattern of the detector that is "
-            "stronger than the sample"
+            "stronger than the sample; a drift behind such a pattern was looked for, and none is seen"
         )
     strange = outliers & seen
     if strange.any():
