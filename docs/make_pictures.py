@@ -32,26 +32,37 @@ def brush_regions(viewer: object, size: int) -> None:
     viewer.add_labels(labels, name="regions", scale=(0.04, 0.04), units=("um", "um"), opacity=0.5)
 
 
+def window(theme: str, stack: Path, size: int) -> None:
+    """The window after a drop, and with spectra, a map and its results."""
+    viewer, docks = open_docks(stack)
+    viewer.theme = theme
+    settle()
+    viewer.screenshot(str(HERE / f"dropped-{theme}.png"), canvas_only=False, flash=False)
+    docks["Map"].runner.start()
+    wait_until(lambda: not docks["Map"].runner.job.running)
+    brush_regions(viewer, size)
+    viewer.layers.selection.active = viewer.layers[1]
+    viewer.cursor.position = (30, 2.4, 3.9)
+    settle(6.0)  # until the notifications are gone
+    viewer.screenshot(str(HERE / f"window-{theme}.png"), canvas_only=False, flash=False)
+    for name, dock in docks.items():
+        dock.grab().save(str(HERE / f"{name.lower()}-{theme}.png"))
+    results = docks["Map"].results
+    results.statistics_button.click()
+    results.mix_button.click()
+    wait_until(lambda: len(results.statistics.rows) > 1)
+    settle()
+    results.grab().save(str(HERE / f"results-{theme}.png"))
+    viewer.close()
+
+
 def main() -> None:
     """Make all pictures, dark and light."""
     size = 160
     folder = Path(tempfile.mkdtemp())
     write(nmc_ni_k(size=size).stack, folder / "NMC particle.h5")
     for theme in ("dark", "light"):
-        viewer, docks = open_docks(folder / "NMC particle.h5")
-        viewer.theme = theme
-        settle()
-        viewer.screenshot(str(HERE / f"dropped-{theme}.png"), canvas_only=False, flash=False)
-        docks["Map"].runner.start()
-        wait_until(lambda docks=docks: not docks["Map"].runner.job.running)
-        brush_regions(viewer, size)
-        viewer.layers.selection.active = viewer.layers[1]
-        viewer.cursor.position = (30, 2.4, 3.9)
-        settle(6.0)  # until the notifications are gone
-        viewer.screenshot(str(HERE / f"window-{theme}.png"), canvas_only=False, flash=False)
-        for name, dock in docks.items():
-            dock.grab().save(str(HERE / f"{name.lower()}-{theme}.png"))
-        viewer.close()
+        window(theme, folder / "NMC particle.h5", size)
         denoise_dock(theme)
         theory_docks(theme)
         card(theme)

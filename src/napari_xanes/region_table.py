@@ -48,7 +48,7 @@ def region_statistics(
     name : str
         A map of values.
     regions : mapping of str to array_like of bool, shape (Y, X) or (Z, Y, X), optional
-        The regions by name. In a volume, one of shape (Y, X) holds for all slices.
+        The regions by name, each asked for once. In a volume, one of shape (Y, X) holds for all slices.
 
     Returns
     -------
@@ -74,13 +74,13 @@ def region_statistics(
     chosen = maps[name]
     if chosen.labels is not None:
         raise ValueError(f"{name!r} holds labels, whose mean says nothing: choose a map of values")
-    named = {WHOLE: np.ones(chosen.data.shape, dtype=bool)}
+    rows = [_row(maps, name, WHOLE, np.ones(chosen.data.shape, dtype=bool))]
     for title, region in (regions or {}).items():
         inside = np.asarray(region, dtype=bool)
         if inside.shape not in (chosen.data.shape, chosen.data.shape[-2:]):
             raise ValueError(f"the region {title!r} has shape {inside.shape}, the map {chosen.data.shape}")
-        named[title] = np.broadcast_to(inside, chosen.data.shape)
-    return [_row(maps, name, title, inside) for title, inside in named.items()]
+        rows.append(_row(maps, name, title, np.broadcast_to(inside, chosen.data.shape)))
+    return rows
 
 
 def _row(maps: MapSet, name: str, title: str, region: ArrayLike) -> RegionStatistics:

@@ -89,7 +89,7 @@ def test_a_cancelled_run_adds_no_layers(viewer: Any, dock: MapDock, add_stack: A
     settle()
     assert [layer.name for layer in viewer.layers] == names
     assert dock.runner.run_button.isEnabled()
-    assert dock.results.isHidden()
+    assert dock.results.body.isHidden()
 
 
 def test_a_failure_is_a_notification_and_changes_nothing(
@@ -143,8 +143,8 @@ def test_names_from_a_file_are_no_markup(viewer: Any) -> None:
 
     labels = {1: "<img src='file:///etc/hosts'>"}
     one = ParameterMap(np.ones((2, 2), np.uint8), labels=labels)
-    results = ResultsPanel(viewer)
     workspace_of(viewer).runs.add(MapSet({"<b>x": one}, metadata={"warnings": ["<i>careful</i>"]}))
+    results = ResultsPanel(viewer)
     assert "&lt;img" in results.legend.text()
     assert "<b>&lt;b&gt;x</b>" in results.legend.text()
     assert results.warnings.text() == "• <i>careful</i>"

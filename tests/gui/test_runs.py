@@ -227,10 +227,15 @@ def test_the_most_important_map_comes_first(names: tuple[str, ...], first: str) 
 
 def test_names_of_layers_differ_where_a_list_cuts_them() -> None:
     name = "Pyrite_NMNH_recal_2_15_tr.avg"
-    maps = MapSet({name: ParameterMap(np.ones((2, 2)), "OD", np.ones((2, 2)))}, metadata={"name": "scan"})
+    one = ParameterMap(np.ones((2, 2)), "OD", np.ones((2, 2)))
+    maps = MapSet({name: one, "edge_jump": one}, metadata={"name": "NMC particle, Ni K-edge"})
     shown = [layer_name(maps, Shown(name, role)) for role in ("value", "sigma", "mask")]
     assert shown == [
-        "Pyrite_NMN…15_tr.avg (OD) · scan",
-        "Pyrite_NMN…15_tr.avg ± σ (OD) · scan",
-        "Pyrite_NMN…15_tr.avg mask · scan",
+        "Pyrite_NMN…15_tr.avg (OD) · NMC particle, Ni K-edge",
+        "Pyrite_NMN…15_tr.avg ± σ (OD) · NMC…ge",
+        "Pyrite_NMN…15_tr.avg mask · NMC…ge",
     ]
+    cut = [f"{text[:13]}…{text[-16:]}" for text in shown]
+    assert ["±" in text or "σ" in text for text in cut] == [False, True, False]
+    assert "mask" in cut[2]
+    assert layer_name(maps, Shown("edge_jump", "sigma")) == "edge_jump ± σ (OD) · NMC particle, Ni K-edge"

@@ -73,10 +73,12 @@ def test_pins_of_another_quantity_are_not_drawn(
     assert any(curve.kind == "pin" for curve in dock.plot.curves)
 
 
-def test_the_error_of_a_map_ticks_its_map(viewer: Any, add_stack: Any, rng: Any) -> None:
+def test_the_error_of_a_map_ticks_its_map(viewer: Any, add_stack: Any, rng: Any, wait: Any) -> None:
     add_stack()
-    results = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1].results
-    values = rng.random((24, 32), np.float32)
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
+    dock.runner.show_tab("results")
+    wait(dock.results.isVisible)
+    results, values = dock.results, rng.random((24, 32), np.float32)
     maps = MapSet({"valence": ParameterMap(values, "1", values / 10), "chi_square": ParameterMap(values)})
     workspace_of(viewer).runs.add(maps)
     (layer,) = viewer.layers[1:]

@@ -24,7 +24,10 @@ _MOST_IMPORTANT = ("valence", "charge")
 """Maps that people look at first."""
 
 _LONGEST_TITLE = 20
-"""Letters of a map's name in the name of a layer. napari's list cuts long names at their end, where ± would be."""
+"""Letters of a map's name in the name of a layer."""
+
+_SEEN_AT_FIRST, _SHORT_SOURCE = 13, 6
+"""So many letters of the beginning of a name are seen in napari's list of layers; those of a source that is cut."""
 
 _MARKS = {"value": "", "sigma": " ± σ", "mask": " mask"}
 
@@ -142,13 +145,16 @@ def layer_name(maps: MapSet, shown: Shown) -> str:
     'edge_jump ± σ (OD) · particle'
     """
     unit = "" if shown.role == "mask" else maps[shown.map].unit
-    title = _shortened(map_title(shown.map, underscores=True))
-    return f"{title}{_MARKS[shown.role]}{f' ({unit})' if unit not in ('', '1') else ''} · {maps.name}"
+    title = _shortened(map_title(shown.map, underscores=True), _LONGEST_TITLE)
+    mark = _MARKS[shown.role]
+    # napari's list cuts long names in their middle, where the mark would be.
+    source = _shortened(maps.name, _SHORT_SOURCE) if mark and len(title + mark) > _SEEN_AT_FIRST else maps.name
+    return f"{title}{mark}{f' ({unit})' if unit not in ('', '1') else ''} · {source}"
 
 
-def _shortened(title: str) -> str:
-    half = (_LONGEST_TITLE - 1) // 2
-    return title if len(title) <= _LONGEST_TITLE else f"{title[: half + 1]}…{title[-half:]}"
+def _shortened(text: str, longest: int) -> str:
+    half = (longest - 1) // 2
+    return text if len(text) <= longest else f"{text[: longest - 1 - half]}…{text[-half:]}"
 
 
 def _values(shown: Shown, parameter_map: ParameterMap) -> Any:

@@ -1,10 +1,10 @@
-"""The results of the chosen run: its maps with typical values, and what of them the layer shows."""
+"""The results of the chosen run: its maps with typical values, what of them the layer shows, and tools for them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QPushButton,
     QRadioButton,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -22,7 +21,11 @@ from qtpy.QtWidgets import (
 from napari_xanes.gui.dock_layout import emptied, row_of, wrapping_label
 from napari_xanes.gui.map_layers import Shown, map_title
 from napari_xanes.gui.results import saving
-from napari_xanes.gui.results.words import legend, map_text, warning_lines
+from napari_xanes.gui.results.colour_bar import ColourBar
+from napari_xanes.gui.results.mixing import MixView
+from napari_xanes.gui.results.run_list import RunListView
+from napari_xanes.gui.results.statistics import StatisticsView
+from napari_xanes.gui.results.words import known_bias, legend, map_text, warning_lines
 from napari_xanes.gui.state.run import Run
 from napari_xanes.gui.state.workspace import workspace_of
 
@@ -39,10 +42,11 @@ _ROLES = (
     ("sigma", "± σ", "Show the standard error of each pixel"),
     ("mask", "mask", "Show which pixels can be trusted: white is inside the mask"),
 )
+_MARKS = {"value": "", "sigma": " ± σ", "mask": " mask"}
 
 
 class ResultsPanel(QGroupBox):
-    """Shows the chosen run of a viewer and changes what its layer shows.
+    """Shows the runs of a viewer and changes what the layer of the chosen one shows.
 
     Parameters
     ----------
@@ -52,52 +56,76 @@ class ResultsPanel(QGroupBox):
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__("results (median ± median σ)", parent)
-        self._runs = workspace_of(viewer).runs
-        self._run: Run | None = None
+        self._viewer, self._runs = viewer, workspace_of(viewer).runs
+        self._listed: Run | None = None
+        self._live = False
+        self.body = QWidget()
+        self.run_list = RunListView(viewer, self._runs)
         self.maps_group, self.roles = QButtonGroup(self), QButtonGroup(self)
         self.role_buttons = {role: self._role_button(role, text, tip) for role, text, tip in _ROLES}
         self._rows = QGridLayout()
         self._rows.setColumnStretch(1, 1)
-        self.legend = QLabel()
-        self.legend.setWordWrap(True)
-        self.warnings = wrapping_label()
+        self.colour_bar, self.legend = ColourBar(), wrapping_label()
+        self.bias, self.warnings = wrapping_label(), wrapping_label()
         self.warnings.setTextFormat(Qt.TextFormat.PlainText)
+        self.statistics, self.mix = StatisticsView(viewer, self._runs), MixView(self._runs)
         self._lay_out()
-        self._runs.chosen_changed.connect(self._on_chosen)
-        self._runs.changed.connect(self._on_changed)
-        self._on_chosen(self._runs.chosen)
+        self._refresh()
 
-    def _role_button(self, role: str, text: str, tip: str) -> QToolButton:
-        button = QToolButton()
-        button.setText(text)
+    def _role_button(self, role: str, text: str, tip: str) -> QPushButton:
+        button = QPushButton(text)
         button.setToolTip(tip)
         button.setCheckable(True)
         button.clicked.connect(lambda _checked=False: self._show_role(role))
         self.roles.addButton(button)
         return button
 
-    def _button(self, text: str, tip: str, action: Callable[[], None]) -> QPushButton:
+    def _button(self, text: str, tip: str, action: Callable[[], Any]) -> QPushButton:
         button = QPushButton(text)
         button.setToolTip(tip)
         button.clicked.connect(lambda _checked=False: action())
         return button
 
+    def _opener(self, text: str, tip: str, view: QWidget) -> QPushButton:
+        """Return a button that opens and closes a tool."""
+        button = QPushButton(text)
+        button.setToolTip(tip)
+        button.setCheckable(True)
+        view.hide()
+        button.toggled.connect(view.setVisible)
+        button.toggled.connect(lambda _: self._refresh())
+        return button
+
     def _lay_out(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 8, 4, 4)
-        roles = row_of(*((button, 0) for button in self.role_buttons.values()))
-        roles.addStretch()
-        layout.addLayout(roles)
-        layout.addLayout(self._rows)
-        layout.addWidget(self.legend)
-        layout.addWidget(self.warnings)
+        outer, layout = QVBoxLayout(self), QVBoxLayout(self.body)
+        outer.setContentsMargins(4, 8, 4, 4)
+        layout.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self.body)
+        roles = row_of(*((button, 1) for button in self.role_buttons.values()))
+        self.statistics_button = self._opener(
+            "statistics",
+            "Median, mean ± error and area of what is shown, of the whole and of each region",
+            self.statistics,
+        )
+        self.mix_button = self._opener("colour mix", "Show up to three maps as the colours of one image", self.mix)
         self.as_layer = self._button(
             "as layer", "Add what is shown as a layer of its own, which stays when another map is shown", self._as_layer
         )
         self.all_as_layers = self._button(
             "all as layers", "Add every map and every ± σ of this run as a hidden layer", self._all_as_layers
         )
+        layout.addWidget(self.run_list)
+        layout.addLayout(roles)
+        layout.addLayout(self._rows)
+        for widget in (self.bias, self.colour_bar, self.legend, self.warnings):
+            layout.addWidget(widget)
+        layout.addLayout(row_of((self.statistics_button, 1), (self.mix_button, 1)))
+        layout.addWidget(self.statistics)
+        layout.addWidget(self.mix)
         layout.addLayout(row_of((self.as_layer, 1), (self.all_as_layers, 1)))
+        layout.addLayout(self._export_row())
+
+    def _export_row(self) -> Any:
         save = self._button(
             "save maps…",
             "Save all maps as NeXus HDF5 or TIFF, with sigma, mask, units and history",
@@ -113,21 +141,60 @@ class ResultsPanel(QGroupBox):
             "Copy a Python script with the same steps to the clipboard",
             lambda: self._with_maps(saving.copy_script),
         )
-        layout.addLayout(row_of((save, 1), (recipe, 1), (script, 1)))
+        return row_of((save, 1), (recipe, 1), (script, 1))
+
+    def showEvent(self, event: Any) -> None:
+        """Follow the runs and the theme."""
+        super().showEvent(event)
+        if not self._live:
+            self._live = True
+            for signal in (self._runs.chosen_changed, self._runs.added, self._runs.removed, self._runs.changed):
+                signal.connect(self._on_runs)
+            self._viewer.events.theme.connect(self._on_theme)
+            self._on_theme()
+            self._refresh()
+
+    def hideEvent(self, event: Any) -> None:
+        """Follow them no longer."""
+        if self._live:
+            self._live = False
+            for signal in (self._runs.chosen_changed, self._runs.added, self._runs.removed, self._runs.changed):
+                signal.disconnect(self._on_runs)
+            self._viewer.events.theme.disconnect(self._on_theme)
+            self.colour_bar.stop()
+        super().hideEvent(event)
 
     @property
     def maps(self) -> MapSet | None:
-        """The maps of the run that is shown."""
-        return None if self._run is None else self._run.maps
+        """The maps of the chosen run."""
+        run = self._runs.chosen
+        return None if run is None else run.maps
 
     def _with_maps(self, action: Callable[[MapSet], None]) -> None:
-        if self._run is not None:
-            action(self._run.maps)
+        if self.maps is not None:
+            action(self.maps)
 
-    def _on_chosen(self, run: Run | None) -> None:
-        """List the maps of another run."""
-        self._run = run
-        self.setVisible(run is not None)
+    def _on_theme(self, event: Any = None) -> None:
+        self.colour_bar.set_theme(self._viewer.theme)
+
+    def _on_runs(self, _run: Run | None = None) -> None:
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Show what there is now; nothing is decided here."""
+        run = self._runs.chosen
+        self.body.setVisible(run is not None)
+        self.run_list.refresh()
+        if run is not self._listed:
+            self._listed = run
+            self._list_maps(run)
+        if run is not None:
+            self._show_shown(run)
+        self.statistics.show_run(run)
+        self.mix.show_run(run)
+
+    def _list_maps(self, run: Run | None) -> None:
+        """List the maps of a run."""
         emptied(self._rows)
         if run is None:
             return
@@ -138,41 +205,48 @@ class ResultsPanel(QGroupBox):
             radio.clicked.connect(lambda _=False, name=name: self.show_map(name))
             radio.setProperty("map", name)
             self.maps_group.addButton(radio)
-            value = wrapping_label(map_text(run.maps[name]))
             self._rows.addWidget(radio, row, 0)
-            self._rows.addWidget(value, row, 1)
-        self.legend.setText(legend(run.maps))
-        self.legend.setVisible(bool(self.legend.text()))
-        self.warnings.setText(warning_lines(run.maps))
-        self.warnings.setVisible(bool(self.warnings.text()))
-        self._tick(run)
+            self._rows.addWidget(wrapping_label(map_text(run.maps[name])), row, 1)
+        _say(self.legend, legend(run.maps))
+        _say(self.warnings, warning_lines(run.maps))
 
-    def _on_changed(self, run: Run) -> None:
-        if run is self._run:
-            self._tick(run)
-
-    def _tick(self, run: Run) -> None:
-        """Tick what the layer shows: these buttons say what is there, they do not decide it."""
+    def _show_shown(self, run: Run) -> None:
+        """Tick what the layer shows, and draw its colour bar."""
+        name, role = run.shown
         for radio in self.maps_group.buttons():
-            radio.setChecked(radio.property("map") == run.shown.map)
-        for role, button in self.role_buttons.items():
-            button.setEnabled(run.can_show(Shown(run.shown.map, role)))
-            button.setChecked(role == run.shown.role)
+            radio.setChecked(radio.property("map") == name)
+        for other, button in self.role_buttons.items():
+            button.setEnabled(run.can_show(Shown(name, other)))
+            button.setChecked(other == role)
+        _say(self.bias, known_bias(run.maps, name))
+        layer = self._runs.layer_of(run)
+        has_bar = layer is not None and layer._type_string == "image" and role != "mask"
+        self.colour_bar.setVisible(has_bar)
+        unit = run.maps[name].unit
+        self.colour_bar.show_layer(layer if has_bar and self._live else None, f"{map_title(name)}{_MARKS[role]}", unit)
 
     def show_map(self, name: str) -> None:
         """Show another map; its error or mask if that of the map before is shown, and there is one."""
-        if self._run is not None:
-            shown = Shown(name, self._run.shown.role)
-            self._runs.show(self._run, shown if self._run.can_show(shown) else Shown(name))
+        run = self._runs.chosen
+        if run is not None:
+            shown = Shown(name, run.shown.role)
+            self._runs.show(run, shown if run.can_show(shown) else Shown(name))
 
     def _show_role(self, role: str) -> None:
-        if self._run is not None:
-            self._runs.show(self._run, Shown(self._run.shown.map, role))
+        run = self._runs.chosen
+        if run is not None:
+            self._runs.show(run, Shown(run.shown.map, role))
 
     def _as_layer(self) -> None:
-        if self._run is not None:
-            self._runs.as_layer(self._run)
+        if self._runs.chosen is not None:
+            self._runs.as_layer(self._runs.chosen)
 
     def _all_as_layers(self) -> None:
-        if self._run is not None:
-            self._runs.all_as_layers(self._run)
+        if self._runs.chosen is not None:
+            self._runs.all_as_layers(self._runs.chosen)
+
+
+def _say(label: QLabel, text: str) -> None:
+    """Show a text, or no label without one."""
+    label.setText(text)
+    label.setVisible(bool(text))

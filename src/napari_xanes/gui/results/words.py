@@ -46,3 +46,35 @@ def legend(maps: MapSet) -> str:
 def warning_lines(maps: MapSet) -> str:
     """Return the warnings of a run, a line each."""
     return "\n".join(f"• {text}" for text in maps.metadata.get("warnings", ()))
+
+
+_WHITE_LINES_BELOW = 1100.0
+"""eV; below this, edges are L edges of 3d metals or K edges of light elements, and begin with a strong white line."""
+
+
+def known_bias(maps: MapSet, name: str) -> str:
+    """Return what is known to move the values of a map by more than its errors say; no text if nothing is.
+
+    Parameters
+    ----------
+    maps : MapSet
+        The maps of a run.
+    name : str
+        The map that is shown.
+    """
+    method = maps.history[-1].name if maps.history else ""
+    if (method, name) == ("edge_energy", "valence"):
+        return (
+            "Known bias: compounds that are neither the references nor mixtures of them read wrong by more than ± σ. "
+            "Give references of the kind that the sample holds; for mixtures, fit_references is better."
+        )
+    if (method, name) == ("match_library", "valence"):
+        return "Known bias: phases outside the library move a valence by about 0.3."
+    if method == "edge_energy" and maps[name].unit == "eV":
+        values = subsample(maps[name].valid())
+        if np.isfinite(values).any() and float(np.nanmedian(values)) < _WHITE_LINES_BELOW:
+            return (
+                "Known bias: at an L edge, and at K edges below 1.1 keV, the height of the white line moves this "
+                "energy, not only the oxidation state. For charges, match_library is better."
+            )
+    return ""

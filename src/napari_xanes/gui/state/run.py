@@ -86,7 +86,7 @@ def add_layer(viewer: Viewer, data: LayerData, below: Layer | None) -> Layer:
         The layer to lie below; then the selection stays. Without one the new layer is on top and selected.
     """
     layer = Layer.create(*data)
-    if data[2] == "image":
+    if data[2] == "image" and not data[1].get("rgb"):
         layer.colorbar.visible = True
     layers, active = viewer.layers, viewer.layers.selection.active
     if below is None:

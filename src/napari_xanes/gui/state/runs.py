@@ -10,6 +10,7 @@ from weakref import ref
 from napari.layers import Layer
 from qtpy.QtCore import QObject, Signal
 
+from napari_xanes.gui.layers import kind_of, spatial
 from napari_xanes.gui.map_layers import Shown, is_map, map_layer, maps_of, maps_to_layers
 from napari_xanes.gui.state.run import DISPLAY, Run, add_layer, fill, follows, shown_by
 from napari_xanes.parameter_map import MapSet
@@ -112,7 +113,7 @@ class RunList(QObject):
             self.chosen_changed.emit(run)
 
     def show(self, run: Run, shown: Shown) -> Layer:
-        """Let the layer of a run show another map, sigma or mask, visibly and selected.
+        """Let the layer of a run show another map, sigma or mask, visibly and selected; its colour mix is hidden.
 
         Raises
         ------
@@ -132,8 +133,9 @@ class RunList(QObject):
             fill(layer, *data[:2])
         for name, value in run.display.get(shown, {}).items() if data[2] == "image" else ():
             setattr(layer, name, value)
-        for other in following:
-            other.visible = other is layer
+        for other in (*following, self.mix_of(run)):
+            if other is not None:
+                other.visible = other is layer
         layer.visible = True
         run.shown = shown
         self._select(layer)
@@ -159,6 +161,19 @@ class RunList(QObject):
             if Shown(xanes["map"], xanes["role"]) not in there:
                 added.append(self._add_layer((data, keywords | {"visible": False}, kind), self.layer_of(run)))
         return added
+
+    def mix_of(self, run: Run) -> Layer | None:
+        """Return the layer with the colour mix of a run; None without one."""
+        return next((layer for layer in self.layers_of(run) if kind_of(layer) == "mix"), None)
+
+    def show_mix(self, run: Run, image: Any, title: str) -> Layer:
+        """Show an image of colours, shape (Y, X, 4) or (Z, Y, X, 4), as the mix of a run, in a layer of its own."""
+        name, layer = f"{title} · {run.maps.name}", self.mix_of(run)
+        if layer is None:
+            keywords = {"name": name, "rgb": True, "metadata": {"xanes": {"kind": "mix", "group": run.group}}}
+            return self._add_layer((image, keywords | spatial(run.maps.pixel_size, image.ndim - 1), "image"), None)
+        layer.data, layer.name, layer.visible = image, name, True
+        return layer
 
     def rename(self, run: Run, title: str) -> None:
         """Give a run another title; an empty one changes nothing."""
