@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_xanes import blocks
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array, IndexArray
 from napari_xanes.arguments import I0, as_mask
+from napari_xanes.ops.beam_jumps import told_about_jumps
 from napari_xanes.ops.detector_gain import detector_gain
 from napari_xanes.ops.empty_area import empty_area
 from napari_xanes.ops.flats import dark_counts, incident
@@ -168,7 +169,8 @@ def optical_depth(
         float32, quantity "optical_depth"; NaN where the intensity or I0 is not positive. If the gain is known,
         ``metadata["noise"]`` is the `PhotonNoise`, from which estimators compute errors. If the metadata have no
         ``gain``, a line in ``metadata["notes"]`` says which one was used. ``metadata["warnings"]`` say what is wrong
-        with I0: an edge of the sample in it, another unit, saturation; and how many values are NaN.
+        with I0: an edge of the sample in it, another unit, saturation, jumps of the beam that it does not follow; and
+        how many values are NaN.
 
     Raises
     ------
@@ -199,9 +201,8 @@ def optical_depth(
         return np.negative(values, out=values)
 
     data = blocks.transform_frames(absorb, stack.data, progress=progress, message="optical depth")
-    told = told_about_i0(stack, i0, data) + (
-        told_about_empty_values(stack, np.sum(n_empty, axis=0)) if counting else []
-    )
+    told = told_about_i0(stack, i0, data) + told_about_jumps(stack, i0, data)
+    told += told_about_empty_values(stack, np.sum(n_empty, axis=0)) if counting else []
     warnings = {"warnings": [*stack.metadata.get("warnings", ()), *told]} if told else {}
     return stack.with_data(data, quantity="optical_depth", metadata=warnings | _noise(stack, i0, gain, read_noise))
 

@@ -1,0 +1,115 @@
+"""Jumps of the beam that I0 does not know of: they would be mapped as absorption."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from napari_xanes._typing import Float64Array, IndexArray
+from napari_xanes.spectrum import Spectrum
+from napari_xanes.stack import SpectralStack
+
+_PIXELS, _FEWEST = 4096, 100
+"""Number of pixels that are looked at, and without which nothing is said."""
+
+_THIN, _THICK = 0.1, 0.5
+"""Shares of the pixels, sorted by absorption, below which they show the beam, and above which they show the sample."""
+
+_EMPTY = 0.1
+"""The thinnest pixels hold no sample if their optical depth is at most this."""
+
+_LEAST, _CLEAR = 0.02, 8.0
+"""A jump is at least so large, in optical depth, and so many times the usual change from frame to frame."""
+
+_LEAST_CURRENT = 0.01
+"""Smallest change of the logarithm of the ring current that images are searched for."""
+
+_MOST_NAMED = 8
+
+
+def told_about_jumps(stack: SpectralStack, i0: Any, depth: Any) -> list[str]:
+    """Name the energies at which the optical depth (E, Y, X) jumps everywhere, as the beam does; looked at in memory.
+
+    Notes
+    -----
+    The thinnest pixels have the depth ``w = c s + b``: `s` is what thicker pixels have beyond them, in which the beam
+    cancels, and `b` is the beam. So changes of `w` that are not in proportion to those of `s` are jumps of the beam, if
+    the thinnest pixels hold no sample. Where they do, a jump is told if the ring current changes by as much.
+    """
+    if not isinstance(depth, np.ndarray) or stack.energy.size < 8:
+        return []
+    levels = _levels(depth)
+    if levels is None:
+        return []
+    thin, thick = levels
+    jumps = _of_empty_area(thin, thick)
+    way_out = "run correct_beam before optical_depth"
+    if not jumps.size:
+        jumps = _of_ring_current(stack, thin, thick)
+        way_out = "run correct_beam(by='ring current') before optical_depth"
+    if not jumps.size:
+        return []
+    change = np.exp(-np.diff(thin)[jumps]) - 1
+    named = [
+        f"from {stack.energy[i]:g} to {stack.energy[i + 1]:g} eV ({by:+.1%})"
+        for i, by in zip(jumps[:_MOST_NAMED], change, strict=False)
+    ]
+    more = f" and {jumps.size - _MOST_NAMED} more" if jumps.size > _MOST_NAMED else ""
+    source = "I0" if isinstance(i0, Spectrum) else "the flats"
+    return [
+        f"all pixels become brighter or darker at once, those without sample too, {', '.join(named)}{more}: the beam "
+        f"or {source} jumped there, and maps would show it as absorption; {way_out}, or drop these frames"
+    ]
+
+
+def _levels(depth: Any) -> tuple[Float64Array, Float64Array] | None:
+    """Return the median depth (E,) of the thinnest pixels and of thicker ones; None where too few are finite."""
+    step = max(1, int(np.sqrt(np.prod(depth.shape[1:]) / _PIXELS)))
+    part = depth[..., ::step, ::step].reshape(len(depth), -1).astype(np.float64)
+    part = part[:, np.isfinite(part).all(axis=0)]
+    if part.shape[1] < _FEWEST:
+        return None
+    order = np.argsort(part.mean(axis=0), kind="stable")
+    thin, thick = order[: int(_THIN * order.size)], order[int(_THICK * order.size) :]
+    return np.median(part[:, thin], axis=1), np.median(part[:, thick], axis=1)
+
+
+def _of_empty_area(thin: Float64Array, thick: Float64Array) -> IndexArray:
+    """Return after which frames the beam jumps, by pixels without sample; none where there are no such pixels."""
+    none = np.empty(0, np.intp)
+    if abs(float(np.median(thin))) > _EMPTY:
+        return none
+    change, sample = np.diff(thin), np.diff(thick - thin)
+    beam = change - _slope(sample, change) * sample
+    beam -= np.median(beam)
+    usual = 1.4826 * float(np.median(np.abs(beam)))
+    return np.flatnonzero(np.abs(beam) > max(_LEAST, _CLEAR * usual))
+
+
+def _slope(x: Float64Array, y: Float64Array) -> float:
+    """Return the slope of ``y = slope * x`` with the least sum of absolute deviations: a weighted median of ratios."""
+    used = np.flatnonzero(x)
+    if not used.size:
+        return 0.0
+    ratios, weights = y[used] / x[used], np.abs(x[used])
+    order = np.argsort(ratios)
+    half = np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)
+    return float(ratios[order][half])
+
+
+def _of_ring_current(stack: SpectralStack, thin: Float64Array, thick: Float64Array) -> IndexArray:
+    """Return after which frames the ring current jumps, and all pixels with it by as much."""
+    none, current = np.empty(0, np.intp), stack.corrections.ring_current
+    if np.shape(current) != stack.energy.shape or not (np.asarray(current) > 0).all():
+        return none
+    expected = -np.diff(np.log(np.asarray(current, dtype=np.float64)))
+    found = np.abs(expected) >= _LEAST_CURRENT
+    for level in (thin, thick):
+        change = np.diff(level)
+        around = np.pad(change, 2, mode="reflect")
+        away = change - np.median([around[i : i + change.size] for i in (0, 1, 3, 4)], axis=0)
+        # Few thin pixels have more noise; the usual change of thick ones is that of the sample.
+        noise = 1.4826 * float(np.median(np.abs(away))) if level is thin else 0.0
+        found &= np.abs(away - expected) < 0.5 * np.abs(expected) + 2 * noise
+    return np.flatnonzero(found)

@@ -1,0 +1,127 @@
+"""A refill of the ring within a scan is told unasked, and little else is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+
+import napari_xanes as nx
+from napari_xanes import SpectralStack, Spectrum
+from napari_xanes.ops import correct_beam, crop, optical_depth
+from napari_xanes.sample import nmc_ni_k
+
+
+@pytest.fixture(scope="module")
+def still() -> SpectralStack:
+    return nmc_ni_k(size=64, photons=1000.0).stack
+
+
+def under(stack: SpectralStack, beam: np.ndarray, **metadata: Any) -> SpectralStack:
+    """Return the counts of a stack under a beam of another brightness in each frame (E,)."""
+    dark = np.asarray(stack.metadata["dark"])
+    return stack.with_data((dark + (stack.data - dark) * beam[:, None, None]).astype(np.float32), metadata=metadata)
+
+
+def refill(stack: SpectralStack, at: int, by: float) -> np.ndarray:
+    """Return a beam that decays by .1 % from frame to frame, and jumps at a frame."""
+    return np.exp(-1e-3 * np.arange(stack.energy.size)) * np.where(np.arange(stack.energy.size) < at, 1, by)
+
+
+def told(stack: SpectralStack, **options: Any) -> list[str]:
+    warnings = optical_depth(stack, **options).metadata.get("warnings", ())
+    return [line for line in warnings if "all pixels become brighter or darker at once" in line]
+
+
+@pytest.mark.parametrize("at", [5, 22, 25, 40, 58])
+@pytest.mark.parametrize("by", [0.95, 1.05])
+def test_a_refill_is_told_with_its_energies_and_its_size(still: SpectralStack, at: int, by: float) -> None:
+    (line,) = told(under(still, refill(still, at, by)))
+    before, after = still.energy[at - 1 : at + 1]
+    place, _, size = line.partition(f"from {before:g} to {after:g} eV (")[2].partition("%)")
+    assert float(place.partition("%")[0] or 0) == pytest.approx(100 * (by - 1), abs=1.5)
+    assert line.count(" to ") == 1
+    assert "the beam or the flats jumped there" in size
+    assert "run correct_beam before optical_depth, or drop these frames" in size
+
+
+def test_correct_beam_is_the_way_out(still: SpectralStack) -> None:
+    assert not told(correct_beam(under(still, refill(still, 40, 0.95))))
+
+
+def test_a_dip_is_told_on_both_sides(still: SpectralStack) -> None:
+    beam = np.ones(62)
+    beam[30] = 0.9
+    (line,) = told(under(still, beam))
+    low, dip, high = still.energy[29:32]
+    assert f"from {low:g} to {dip:g} eV (-" in line
+    assert f"from {dip:g} to {high:g} eV (+1" in line
+
+
+@pytest.mark.parametrize("photons", [30.0, 1000.0, 1e5])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_steady_beam_is_not_told(photons: float, seed: int) -> None:
+    assert not told(nmc_ni_k(seed=seed, size=48, photons=photons).stack)
+
+
+def test_flats_that_follow_the_beam_and_i0_of_the_image_are_no_jump(still: SpectralStack) -> None:
+    beam = refill(still, 25, 0.9)
+    dark = np.asarray(still.metadata["dark"])
+    flat = dark + (np.asarray(still.metadata["flat"]) - dark) * beam[:, None, None]
+    assert not told(under(still, beam, flat=flat))
+    assert not told(under(still, beam), i0="empty")
+
+
+def test_a_flickering_beam_is_no_jump(still: SpectralStack) -> None:
+    beam = 1 + 0.01 * np.random.default_rng(2).standard_normal(62)
+    assert not told(under(still, beam))
+
+
+def film_and_grain(rng: np.random.Generator, film: float, beam: float = 1.0) -> SpectralStack:
+    """Return counts of a grain on a film of another compound; the beam jumps by a factor behind frame 35."""
+    energy = np.arange(8320.0, 8370.0)
+    of_film, of_grain = (0.5 + np.arctan((energy - e0) / 0.5) / np.pi for e0 in (8341, 8345))
+    depth = np.zeros((50, 32, 32)) + film * (0.7 + of_film)[:, None, None]
+    depth[:, 8:, 8:] += of_grain[:, None, None]
+    bright = 4000 * np.where(np.arange(50) > 35, beam, 1)[:, None, None]
+    data = rng.poisson(bright * np.exp(-depth)).astype(np.float32)
+    return SpectralStack(data, energy, metadata={"flat": np.full((32, 32), 4000.0)})
+
+
+def test_an_i0_of_a_file_is_named(rng: np.random.Generator) -> None:
+    stack = film_and_grain(rng, 0.0, beam=1.1)
+    (line,) = told(stack, i0=Spectrum("I0", stack.energy, np.full(50, 4000.0)))
+    assert "from 8355 to 8356 eV (+10" in line
+    assert "the beam or I0 jumped there" in line
+
+
+def test_a_thin_film_of_another_compound_is_no_jump(rng: np.random.Generator) -> None:
+    assert not told(film_and_grain(rng, 0.03))
+
+
+def test_the_ring_current_tells_where_no_area_is_empty(still: SpectralStack) -> None:
+    inner = crop(still, region=(14, 50, 14, 50))
+    beam = refill(inner, 40, 1.06)
+    assert not told(under(inner, beam)), "nothing shows the beam"
+    (line,) = told(under(inner, beam, ring_current=400 * beam))
+    low, high = inner.energy[39:41]
+    assert f"from {low:g} to {high:g} eV (+" in line
+    assert "run correct_beam(by='ring current') before optical_depth" in line
+    assert not told(inner.with_data(inner.data, metadata={"ring_current": 400 * beam})), "the flats follow"
+
+
+def test_little_data_and_lazy_stacks_are_not_looked_at(still: SpectralStack) -> None:
+    spoiled = under(still, refill(still, 25, 0.8))
+    assert not told(spoiled.isel(slice(22, 28)))
+    assert not told(crop(spoiled, region=(0, 9, 0, 9)))
+    assert not told(spoiled.with_data(da.from_array(spoiled.data, chunks=(10, 64, 64))))
+
+
+def test_a_measured_stack_is_quiet(real_data: Path) -> None:
+    folder = real_data / "als_fe_l"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}")
+    assert not told(nx.read(folder))
