@@ -183,6 +183,8 @@ def _alignment(stack: SpectralStack, found: Estimate) -> Alignment:
     """Return what was found as the state of the step."""
     usual = np.nanmedian(found.residual)
     outliers = ~found.found | (np.nan_to_num(found.residual, nan=np.inf) > 2 * max(usual, 1.0))
+    if found.copies is not None:
+        outliers |= found.copies
     return Alignment(
         found.shifts,
         found.sigma,

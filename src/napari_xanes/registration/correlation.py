@@ -10,6 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from napari_xanes._typing import BoolArray, Float64Array
 from napari_xanes.progress import Progress, part
+from napari_xanes.registration.drift import between
 from napari_xanes.registration.estimation import (
     MOST_AT_START,
     MOST_COEFFICIENTS,
@@ -18,7 +19,6 @@ from napari_xanes.registration.estimation import (
     Box,
     Estimate,
     Frames,
-    between,
     whitened,
 )
 from napari_xanes.registration.fourier import HIGHEST, LOWEST, Band, Coefficients, band_of, common_window

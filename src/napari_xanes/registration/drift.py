@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_xanes._typing import Float64Array
+from napari_xanes._typing import Float64Array, IndexArray
 
 
 @dataclass(frozen=True)
@@ -66,3 +66,9 @@ class Drift:
             squares = ((steps @ shifts[:, a]) ** 2).sum() + ((steps @ spread[a, :, a]) * steps).sum()
             variance.append(float(squares) / len(steps))
         return replace(self, variance=np.maximum(variance, self.least**2))
+
+
+def between(values: Float64Array, frames: IndexArray, count: int) -> Float64Array:
+    """Return values (count, P) of all frames from those of some (F, P), between them by interpolation."""
+    numbers = np.arange(count)
+    return np.stack([np.interp(numbers, frames, column) for column in values.T], axis=1)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from napari_xanes._typing import BoolArray, Float32Array, Float64Array, IndexArray
+from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 from napari_xanes.progress import Progress, part
-from napari_xanes.registration.drift import Drift
+from napari_xanes.registration.drift import Drift, between
 from napari_xanes.registration.foreign import frames_of_their_own
 from napari_xanes.registration.fourier import (
     HIGHEST,
@@ -76,6 +76,8 @@ class Estimate:
         Whether the method keeps this pattern apart from what moves.
     hidden : float
         Root mean square, in pixels, of a drift that a pattern of the detector hides; 0 if none is seen.
+    copies : ndarray of bool, shape (E,), optional
+        Frames that are copies of others; they have the place and the error of these, and no residual.
     period : tuple of float, optional
         Move (dy, dx) in pixels after which the sample looks the same again; None if there is none.
     """
@@ -87,6 +89,7 @@ class Estimate:
     pattern: float
     apart: bool = True
     hidden: float = 0.0
+    copies: BoolArray | None = None
     period: tuple[float, float] | None = None
 
 
@@ -267,12 +270,6 @@ def _shows(result: Fit, share: float) -> BoolArray:
     held = ((gain > _TOLD_ALONE) | together) & (result.held > _HELD * result.explained)
     shows: BoolArray = held & (result.own > least).all(axis=1)
     return shows
-
-
-def between(values: Float64Array, frames: IndexArray, count: int) -> Float64Array:
-    """Return values (count, P) of all frames from those of some (F, P), between them by interpolation."""
-    numbers = np.arange(count)
-    return np.stack([np.interp(numbers, frames, column) for column in values.T], axis=1)
 
 
 def _checked(shifts: Float64Array, found: BoolArray, result: Fit, scale: Float64Array, share: float) -> Estimate:

@@ -8,8 +8,8 @@ import numpy as np
 
 from napari_xanes._typing import BoolArray, Float64Array
 from napari_xanes.progress import Progress, part
-from napari_xanes.registration.drift import Drift
-from napari_xanes.registration.estimation import MOST_COEFFICIENTS, Box, Estimate, Frames, between
+from napari_xanes.registration.drift import Drift, between
+from napari_xanes.registration.estimation import MOST_COEFFICIENTS, Box, Estimate, Frames
 from napari_xanes.registration.fourier import HIGHEST, LOWEST, RINGS, Band, Coefficients, band_of
 from napari_xanes.registration.joint import Fit, fit
 from napari_xanes.registration.learning import first_model
@@ -284,7 +284,7 @@ def _told(energy: Float64Array, basis: Float64Array, result: _Result, start: Est
     away = energy[found] - np.average(energy[found], weights=weight)
     slope = weight * away / max(float((weight * away**2).sum()), 1e-30)
     span = float(np.ptp(energy))
-    estimate = Estimate(parameters[:, :2], sigma[:, :2], residual, found, start.pattern)
+    estimate = Estimate(parameters[:, :2], sigma[:, :2], residual, found, start.pattern, copies=start.copies)
     return Linear(
         estimate,
         matrices_of(parameters, basis),

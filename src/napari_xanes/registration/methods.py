@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import compress
+from typing import Any
+
+import numpy as np
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.progress import Progress
 from napari_xanes.registration import correlation
+from napari_xanes.registration.copies import originals, with_copies
 from napari_xanes.registration.estimation import Estimate, Frames, estimate
 from napari_xanes.registration.line_posterior import Lines
 from napari_xanes.registration.lines import estimate_lines
@@ -29,7 +35,7 @@ def estimate_by(
     farthest: float | None = None,
     progress: Progress | None = None,
 ) -> tuple[Estimate, Lines | None]:
-    """Find the shifts of all frames by a method, and those of their lines.
+    """Find the shifts of all frames by a method, and those of their lines; of copies, those of their originals.
 
     Parameters
     ----------
@@ -62,6 +68,42 @@ def estimate_by(
     ValueError
         If no frames have enough in common, or there is no region to follow.
     """
+    original = originals(frames(), count, frame)
+    numbers, which = np.unique(original, return_inverse=True)
+    given: dict[str, Any] = {"columns": columns, "box": box, "farthest": farthest, "progress": progress}
+    if numbers.size in (1, count):
+        return _by(method, frames, count, shape, spectra=spectra, frame=frame, read=read, **given)
+    wanted = np.isin(np.arange(count), numbers)
+    found, lines = _by(
+        method,
+        lambda: compress(frames(), wanted),
+        numbers.size,
+        shape,
+        spectra=None if spectra is None else spectra[numbers],
+        frame=None if frame is None else int(np.searchsorted(numbers, frame)),
+        read=None if read is None else lambda i: read(int(numbers[i])),
+        **given,
+    )
+    if lines is not None:
+        lines = replace(lines, shifts=lines.shifts[which], sigma=lines.sigma[which])
+    return with_copies(found, original), lines
+
+
+def _by(
+    method: str,
+    frames: Frames,
+    count: int,
+    shape: tuple[int, int],
+    *,
+    spectra: Float64Array | None,
+    frame: int | None,
+    columns: bool,
+    box: tuple[int, int, int, int] | None,
+    read: Callable[[int], Float32Array] | None,
+    farthest: float | None,
+    progress: Progress | None,
+) -> tuple[Estimate, Lines | None]:
+    """Find the shifts of frames none of which is a copy of another."""
     if method == "lines":
         return estimate_lines(frames, count, shape, columns=columns, spectra=spectra, box=box, progress=progress)
     if method == "tracked region":

@@ -43,7 +43,7 @@ def warnings_of(report: str | None) -> list[str]:
 
 def _doubts(energy: Float64Array, found: Estimate, outliers: BoolArray) -> list[str]:
     seen, lines = found.found, []
-    usual = float(np.median(found.residual[seen]))
+    usual = float(np.nanmedian(found.residual[seen]))
     if usual > _LARGE:
         lines.append(
             f"what the fit leaves is {usual:.2g} times the noise in the median: jittering lines, blur, or more than a "
@@ -74,7 +74,13 @@ def _doubts(energy: Float64Array, found: Estimate, outliers: BoolArray) -> list[
             "the frames do not move: they are aligned already, or what they share is a pattern of the detector that is "
             "stronger than the sample; a drift behind such a pattern was looked for, and none is seen"
         )
-    strange = outliers & seen
+    copies = np.zeros_like(seen) if found.copies is None else found.copies
+    if copies.any():
+        lines.append(
+            f"{_named(energy, np.flatnonzero(copies))} are copies of other frames, noise included: they tell nothing "
+            "of their own, and have the place and the error of their originals; drop them before noise is estimated"
+        )
+    strange = outliers & seen & ~copies
     if strange.any():
         lines.append(f"{_named(energy, np.flatnonzero(strange))} hold something else than the others")
     if not seen.all():
