@@ -76,7 +76,7 @@ class StatisticsView(QWidget):
         if header is None or rows is None:
             return
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setStretchLastSection(True)
         header.setMinimumSectionSize(30)
         rows.hide()
         self.table.setFixedHeight(header.sizeHint().height() + _ROWS_SEEN * rows.defaultSectionSize())
