@@ -180,7 +180,7 @@ def _sampled(stack: SpectralStack, start: int, step: int, progress: Progress | N
 def _finite(spectra: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the spectra (E, P) without missing values."""
     finite = np.isfinite(spectra.sum(axis=0, dtype=np.float64))
-    return spectra if finite.all() else spectra[:, finite]
+    return spectra if finite.all() else spectra.compress(finite, axis=1)
 
 
 def _edge_of(

@@ -114,7 +114,7 @@ class EdgeFit:
         self._frames, slope = matrices.frames, matrices.slope[1:-1]
         self._within = slice(searched.start - self._frames.start, searched.stop - self._frames.start)
         self._wide_offset = self._edge.energy[self._frames] - self._edge.e0
-        self._matrices = matrices.value.astype(np.float32), slope.astype(np.float32)
+        self._smoothing = np.concatenate([matrices.value, slope]).astype(np.float32)
         columns = self._noise.columns
         columns = None if columns is None else columns[self._frames]
         self._errors = RowErrors(matrices.value, columns), RowErrors(slope, columns)
@@ -154,12 +154,12 @@ class EdgeFit:
         """Find the edges of good pixels, from the values (M, P) of their spectra that are used, and store them."""
         scale = np.ones_like(lines.jump) if self._normalized else 1 / lines.jump
         rough = np.sqrt(noise.row(np.full(pixels.size, self._at_e0))) * scale
-        value, slope, top = self._searched(raw, lines)
+        value, slope, top, steepest = self._searched(raw, lines)
         crossing, sigma, steepness = self._crossing(value, top, noise, scale)
         results = {
             "edge_energy": (crossing, sigma),
-            "derivative_maximum": self._vertex(slope, 1, noise, scale),
-            "white_line": self._vertex(value, 0, noise, scale),
+            "derivative_maximum": self._vertex(slope, steepest, 1, noise, scale),
+            "white_line": self._vertex(value, top, 0, noise, scale),
         }
         self.rough[pixels], self.crossed[pixels] = rough, np.isfinite(crossing)
         self.by_lines[pixels] = self._level * self._edge.model_error / steepness
@@ -183,13 +183,13 @@ class EdgeFit:
     def positions(self, block: Block) -> dict[str, Float64Array]:
         """Return the three energies of spectra (E, P) without noise, in eV, NaN where there are none."""
         with np.errstate(all="ignore"):
-            value, slope, top = self._searched(block[self._frames], self._edge.measure(block))
+            value, slope, top, steepest = self._searched(block[self._frames], self._edge.measure(block))
             crossing, *_ = self._last_crossing(value, top)
-            offsets = crossing, self._vertex_of(slope, 1), self._vertex_of(value, 0)
+            offsets = crossing, self._vertex_of(slope, steepest, 1), self._vertex_of(value, top, 0)
         return {name: offset + self._edge.e0 for name, offset in zip(self.energies, offsets, strict=True)}
 
-    def _searched(self, raw: Block, lines: Lines) -> tuple[Float32Array, Float32Array, IndexArray]:
-        """Values and slopes at the searched energies, and the highest value; slopes above it are no rise."""
+    def _searched(self, raw: Block, lines: Lines) -> tuple[Float32Array, Float32Array, IndexArray, IndexArray]:
+        """Values and slopes at the searched energies, and the highest of each; slopes above the value's are no rise."""
         if self._normalized:
             mu = raw.astype(np.float32, copy=False)
         else:
@@ -197,7 +197,7 @@ class EdgeFit:
         value, slope = self._rows(mu)
         top = highest(value, self._number)
         np.copyto(slope, np.float32(-np.inf), where=self._number[1:-1] > top)
-        return value, slope, top
+        return value, slope, top, highest(slope, self._number)
 
     def _scaled(self, raw: Block, low: Float64Array, slope: Float64Array, jump: Float64Array) -> Float32Array:
         """Normalized spectra at the energies that are used."""
@@ -210,8 +210,8 @@ class EdgeFit:
     def _rows(self, mu: Float32Array) -> tuple[Float32Array, Float32Array]:
         """Smoothed values at the searched energies, and slopes at all but the first and the last."""
         if self._smooth:
-            by_value, by_slope = self._matrices
-            return by_value @ mu, by_slope @ mu
+            both = self._smoothing @ mu
+            return both[: self._offset.size], both[self._offset.size :]
         left, middle, right = self._slopes
         slope, part = left * mu[:-2], middle * mu[1:-1]
         slope += part
@@ -249,13 +249,13 @@ class EdgeFit:
         return offset, sigma, slope
 
     def _vertex(
-        self, rows: Float32Array, kind: int, noise: BlockErrors | AmountErrors, scale: Float64Array
+        self, rows: Float32Array, top: IndexArray, kind: int, noise: BlockErrors | AmountErrors, scale: Float64Array
     ) -> tuple[Float64Array, Float64Array]:
         """The vertex of the parabola around the highest row in eV from E0, and its error.
 
         Rows elsewhere that noise may have kept below the highest one add to the error.
         """
-        one, (top, j) = self._kinds[kind], self._rows_of_vertex(rows, kind)
+        one, j = self._kinds[kind], self._middle(rows, top, kind)
         found = parabola(one, rows, j)
         offset, gradient = found.vertex, found.gradient()
         tilt: Any = 0.0
@@ -272,14 +272,14 @@ class EdgeFit:
         sure &= sigma < _WIDEST * (self.search_range[1] - self.search_range[0])
         return np.where(sure, offset, np.nan), sigma
 
-    def _rows_of_vertex(self, rows: Float32Array, kind: int) -> tuple[IndexArray, IndexArray]:
-        """The highest row, and the middle one of the parabola around it."""
-        one, top = self._kinds[kind], highest(rows, self._number)
+    def _middle(self, rows: Float32Array, top: IndexArray, kind: int) -> IndexArray:
+        """The middle row of the parabola around the highest one."""
+        one = self._kinds[kind]
         # The highest row is where noise puts it, the vertex of smoothed rows less so.
-        return top, one.nearest(parabola(one, rows, one.within(top)).vertex) if self._smooth else one.within(top)
+        return one.nearest(parabola(one, rows, one.within(top)).vertex) if self._smooth else one.within(top)
 
-    def _vertex_of(self, rows: Float32Array, kind: int) -> Float64Array:
+    def _vertex_of(self, rows: Float32Array, top: IndexArray, kind: int) -> Float64Array:
         """The vertex of the parabola around the highest row in eV from E0, NaN if it is at an end."""
-        one, (top, j) = self._kinds[kind], self._rows_of_vertex(rows, kind)
+        one, j = self._kinds[kind], self._middle(rows, top, kind)
         offset = parabola(one, rows, j).vertex
         return np.where(one.is_inside(top, j, offset), offset, np.nan)

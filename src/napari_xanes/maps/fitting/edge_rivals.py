@@ -68,19 +68,18 @@ class Rivals:
         high = self._number - self._first.take(top) > self._width.take(top)
         high &= rows > least
         # Few rows are as high as this, so only these are looked at.
-        count, place = np.count_nonzero(high, axis=1), np.flatnonzero(high)
-        pixel = place - np.repeat(np.arange(len(count)) * n_pixels, count)
+        place, starts = np.flatnonzero(high), np.arange(len(rows) + 1) * n_pixels
+        count = np.diff(np.searchsorted(place, starts))
+        pixel = place - np.repeat(starts[:-1], count)
         sigma = np.sqrt(np.repeat(self._own, count) + own.take(pixel)) * noise.take(pixel)
         below = (highest.take(pixel) - rows.ravel().take(place).astype(np.float64)) / sigma
         odds = odds_of(below) * np.repeat(self._alone, count)
         distance = np.abs(np.repeat(self._axis, count) - axis.take(pixel))
         close = distance <= _CLOSE * near.take(pixel)
-
-        def summed(values: Float64Array) -> Float64Array:
-            return np.bincount(pixel, values, minlength=n_pixels).astype(np.float64, copy=False)
-
-        total = 1 + summed(odds)
-        return summed(odds * distance**2 * close) / total, summed(odds * ~close) / total
+        beyond, within = np.bincount(pixel + n_pixels * close, odds, 2 * n_pixels).reshape(2, -1)
+        distance *= close
+        variance, total = np.bincount(pixel, odds * distance**2, n_pixels), 1 + within + beyond
+        return variance / total, beyond / total
 
 
 def odds_of(below: Float64Array) -> Float64Array:
