@@ -50,28 +50,28 @@ def move(canvas, x: float, y: float) -> None:
 
 def measure(dock, canvas, box: int) -> tuple[list[float], list[float]]:
     """Return for each move the seconds end to end, and the seconds in our code."""
-    dock.box.setValue(box)
+    dock.row.box.setValue(box)
     app = QApplication.instance()
     whole, own = [], []
-    update = dock.cursor._update
+    update = dock.workspace.cursor._update
 
     def timed() -> None:
         start = perf_counter()
         update()
         own.append(perf_counter() - start)
 
-    dock.cursor._update = timed
+    dock.workspace.cursor._update = timed
     rng = np.random.default_rng(2)
     for _ in range(MOVES):
         for _ in range(3):
             app.processEvents()
             sleep(0.01)
-        before, start = dock.plot.paint_count, perf_counter()
+        before, start = dock.view.plot.paint_count, perf_counter()
         move(canvas, *(rng.uniform(0.3, 0.7, 2) * (canvas.width(), canvas.height())))
-        while dock.plot.paint_count == before and perf_counter() - start < 1:
+        while dock.view.plot.paint_count == before and perf_counter() - start < 1:
             app.processEvents()
         whole.append(perf_counter() - start)
-    dock.cursor._update = update
+    dock.workspace.cursor._update = update
     return whole, own
 
 
@@ -85,7 +85,7 @@ def main() -> None:
     for _ in range(100):
         QApplication.instance().processEvents()
         sleep(0.01)
-    dock.regions.brush()
+    dock.look.tabs.regions.brush()
     labels = viewer.layers[-1]
     labels.brush_size = 200
     labels.paint((400, 400), 1)

@@ -67,6 +67,7 @@ def main() -> None:
         theory_docks(theme)
         card(theme)
         drift(theme)
+        xanes(theme)
 
 
 def card(theme: str) -> None:
@@ -84,12 +85,32 @@ def card(theme: str) -> None:
     viewer.theme = theme
     viewer.open(str(path), plugin="napari-xanes")
     prepare = viewer.window.add_plugin_dock_widget("napari-xanes", "Prepare")[1]
-    prepare.card_button.click()
-    wait_until(lambda: not prepare.card.looking.running)
-    prepare.card.contents_button.click()
-    prepare.card.resize(380, 860)
+    prepare.card_line.button.click()
+    wait_until(lambda: not prepare.card_line.card.looking.running)
+    prepare.card_line.card.contents_button.click()
+    prepare.card_line.card.resize(380, 860)
     settle()
-    prepare.card.grab().save(str(HERE / f"card-{theme}.png"))
+    prepare.card_line.card.grab().save(str(HERE / f"card-{theme}.png"))
+    viewer.close()
+
+
+def xanes(theme: str) -> None:
+    """The dock of all steps beside a valence map, on a small screen: the results with the fit under the cursor."""
+    import napari
+
+    viewer = napari.Viewer()
+    viewer.window.resize(1366, 768)
+    viewer.theme = theme
+    data, keywords, _kind = stack_to_layer(nmc_ni_k(size=160).stack)
+    viewer.add_image(data, **keywords)
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")[1]
+    dock.show_step("Map")
+    mapping = dock.panel("Map")
+    mapping.runner.start()
+    wait_until(lambda: not mapping.runner.job.running)
+    viewer.cursor.position = (30, 2.4, 3.9)
+    settle(6.0)  # until the notifications are gone
+    viewer.screenshot(str(HERE / f"xanes-{theme}.png"), canvas_only=False, flash=False)
     viewer.close()
 
 
@@ -164,7 +185,7 @@ def theory_docks(theme: str) -> None:
     viewer.layers.remove("regions")
     spectra = viewer.window.add_plugin_dock_widget("napari-xanes", "Spectra")[1]
     settle()  # until the references of the sample are there
-    references = spectra.reference_list.references
+    references = spectra.look.tabs.references.references
     for reference in references.spectra:
         references.set_checked(reference.name, False)
     simulate = viewer.window.add_plugin_dock_widget("napari-xanes", "Simulate")[1]

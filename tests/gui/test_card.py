@@ -35,10 +35,10 @@ def card(viewer: Any, scan: Path, wait: Any) -> StackCard:
     viewer.open(scan, plugin="napari-xanes")
     dock = PrepareDock(viewer)
     viewer.window.add_dock_widget(dock)
-    dock.card_button.click()
-    assert dock.card is not None
-    wait(lambda: not dock.card.looking.running)
-    return dock.card
+    dock.card_line.button.click()
+    assert dock.card_line.card is not None
+    wait(lambda: not dock.card_line.card.looking.running)
+    return dock.card_line.card
 
 
 def test_each_line_is_shown_with_its_source(card: StackCard) -> None:
@@ -179,9 +179,9 @@ def test_a_layer_that_was_removed_is_told(viewer: Any, card: StackCard, wait: An
 
 def test_without_a_stack_there_is_no_card(viewer: Any) -> None:
     dock = PrepareDock(viewer)
-    assert not dock.card_button.isEnabled()
-    dock.open_card()
-    assert dock.card is None
+    assert not dock.card_line.button.isEnabled()
+    dock.card_line.open_card()
+    assert dock.card_line.card is None
 
 
 def test_a_text_that_was_taken_out_is_told(viewer: Any, card: StackCard, wait: Any) -> None:

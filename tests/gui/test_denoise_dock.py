@@ -87,8 +87,13 @@ def test_a_run_gives_the_cleaned_stack_and_hidden_companions(
     assert {"fraction Ni2+ model", "edge_jump"} <= set(maps_run.maps)
     assert {name.split(" · ")[0] for name in hidden} == {"removed background", "fraction Ni2+ model"}
     assert maps_run.source is result
-    assert dock.runner.stacks.layer() is layer, "the cleaned stack can't be cleaned again"
-    assert dock.runner.stacks.count() == 2, "only what was not denoised yet is offered"
+    assert dock.runner.stacks.layer() is result, "all docks have the same stack"
+    assert "is denoised already" in dock.runner._note.text()
+    assert not dock.runner.run_button.isEnabled()
+    dock.runner._note.original_button.click()
+    assert viewer.layers.selection.active is layer
+    assert dock.runner.run_button.isEnabled()
+    assert dock.runner._note.original_button.isHidden()
 
 
 def test_the_report_is_shown_with_the_device(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any) -> None:
@@ -333,6 +338,7 @@ def test_a_failure_is_a_notification_and_marks_the_field(
 def test_window_can_be_closed_during_a_run(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any) -> None:
     run(dock, wait)
     dock.compare.slider.setValue(100)
+    dock.runner._note.original_button.click()
     dock.runner.start()
     before = threading.active_count()
     viewer.close()

@@ -21,11 +21,11 @@ TITLES = [widget.display_name for widget in PluginManifest.from_file(MANIFEST).c
 
 def use_spectra(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -> None:
     viewer.cursor.position = tuple(layer.data_to_world((0, 5, 9)))
-    wait(lambda: dock.cursor.index == (5, 9))
-    dock.pin()
-    dock.regions.brush()
+    wait(lambda: dock.workspace.cursor.index == (5, 9))
+    dock.workspace.pinning.pin()
+    dock.look.tabs.regions.brush()
     viewer.layers[-1].paint((5, 5), 1)
-    wait(lambda: len(dock.regions.texts()) == 1)
+    wait(lambda: len(dock.look.tabs.regions.texts()) == 1)
 
 
 def use_prepare(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -> None:
@@ -65,7 +65,16 @@ def run(dock: Any, wait: Callable[..., None]) -> None:
     assert len(dock.runner.stacks.layers()) >= 1
 
 
+def use_xanes(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -> None:
+    for name in dock.rail.buttons:
+        dock.show_step(name)
+    dock.show_step("Map")
+    run(dock.panel("Map"), wait)
+    dock.show_step("Explore")
+
+
 USES: dict[str, Callable[..., None]] = {
+    "XANES": use_xanes,
     "Spectra": use_spectra,
     "Prepare": use_prepare,
     "Stitch": use_stitch,

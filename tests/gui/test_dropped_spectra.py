@@ -51,7 +51,7 @@ def test_a_text_dropped_on_the_canvas_becomes_a_reference(
     assert told == [
         f"{name}: 1 spectrum added to the references: Spectra dock > References, and the forms of Map and Denoise"
     ]
-    assert dock.tabs.currentWidget() is dock.reference_list
+    assert dock.look.tabs.currentWidget() is dock.look.tabs.references
     viewer.open(path, plugin=None)
     assert names(viewer) == ["NiO"]
     assert told[1].endswith("which were there already")

@@ -80,8 +80,8 @@ def test_hxn_file_is_dropped_mapped_and_saved(
     labels[30:50, 40:60] = 1
     viewer.add_labels(labels, name="grain")
 
-    references = spectra.reference_list.references
-    spectra.reference_list.load([str(reference_file)])
+    references = spectra.look.tabs.references.references
+    spectra.look.tabs.references.load([str(reference_file)])
     for spectrum in references.spectra:
         references.set_checked(spectrum.name, spectrum.name in CHOSEN)
     mapping.runner.stacks.choose(layer)

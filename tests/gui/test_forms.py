@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QCheckBox
 from napari_xanes import SpectralStack, Spectrum, Step
 from napari_xanes.gui.dock_layout import DOCK_WIDTH
 from napari_xanes.gui.forms.form import Form
-from napari_xanes.gui.forms.layer_box import LayerBox
+from napari_xanes.gui.forms.stack_box import StackBox
 from napari_xanes.gui.forms.viewer_fields import viewer_fields
 from napari_xanes.gui.references.reference_list import ReferenceList
 from napari_xanes.maps import ESTIMATORS
@@ -109,7 +109,7 @@ def test_the_form_of_every_method_gives_a_valid_step(name: str, viewer: Any, add
     from napari_xanes.gui.state.workspace import workspace_of
 
     workspace_of(viewer).references.offer(layer)
-    stacks = LayerBox(viewer)
+    stacks = StackBox(viewer)
     qtbot.addWidget(stacks)
     form = Form(method_of(name), viewer_fields(viewer, stacks))
     qtbot.addWidget(form)
@@ -128,7 +128,7 @@ def test_known_spectra_are_used_to_align_only_on_request(viewer: Any, add_stack:
     from napari_xanes.gui.state.workspace import workspace_of
 
     workspace_of(viewer).references.offer(layer)
-    stacks = LayerBox(viewer)
+    stacks = StackBox(viewer)
     qtbot.addWidget(stacks)
     form = Form(method_of("align"), viewer_fields(viewer, stacks))
     qtbot.addWidget(form)
@@ -152,7 +152,7 @@ def test_a_region_layer_can_be_chosen(viewer: Any, add_stack: Any, qtbot: Any) -
     labels = np.zeros((24, 32), int)
     labels[2:5, 3:9] = 2
     viewer.add_labels(labels, name="empty corner", scale=(0.05, 0.05))
-    stacks = LayerBox(viewer)
+    stacks = StackBox(viewer)
     qtbot.addWidget(stacks)
     form = Form(OPERATIONS["optical_depth"], viewer_fields(viewer, stacks))
     qtbot.addWidget(form)
@@ -175,7 +175,7 @@ def test_labels_and_shapes_give_regions_one_by_one(viewer: Any, add_stack: Any, 
     viewer.add_labels(labels, name="grains", scale=(0.05, 0.05))
     boxes = [np.array([[2, 3], [2, 8], [4, 8], [4, 3]]), np.array([[10, 3], [10, 8], [11, 8], [11, 3]])]
     viewer.add_shapes(boxes, shape_type="rectangle", name="drawn", scale=(0.05, 0.05))
-    stacks = LayerBox(viewer)
+    stacks = StackBox(viewer)
     qtbot.addWidget(stacks)
     form = Form(OPERATIONS["normalize_edge"], viewer_fields(viewer, stacks))
     qtbot.addWidget(form)
@@ -198,7 +198,7 @@ def test_a_region_that_is_not_given_says_what_is_taken(
     step: str, name: str, first: str, viewer: Any, add_stack: Any, qtbot: Any
 ) -> None:
     add_stack()
-    stacks = LayerBox(viewer)
+    stacks = StackBox(viewer)
     form = Form(OPERATIONS[step], viewer_fields(viewer, stacks))
     qtbot.addWidget(stacks)
     qtbot.addWidget(form)

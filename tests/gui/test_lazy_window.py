@@ -96,21 +96,21 @@ def test_viewing_computes_nothing_on_the_main_thread(
     dock, embedding = spectra_dock(viewer), viewer.window.add_plugin_dock_widget("napari-xanes", "Embedding")[1]
     layer, other = add_stack(depth), add_stack(depth, name="other")
     rest = (0,) * (layer.ndim - 3)
-    dock.stack_box._choose(1)
-    assert dock.stacks.layer is layer
+    dock.row.stack_box.setCurrentIndex(1)
+    assert dock.workspace.stacks.layer is layer
     row = np.asarray(depth.data)[(slice(None), *rest, 10)]
     for column in (5, 20, 40):
         look_at(viewer, layer, (7, *rest, 10, column))
         wait(
             lambda c=column: (
-                dock.curves.cursor_values is not None and np.array_equal(dock.curves.cursor_values, row[:, c])
+                dock.view.curves.cursor_values is not None and np.array_equal(dock.view.curves.cursor_values, row[:, c])
             )
         )
-    dock.box.setValue(5)
-    dock.pin()
-    dock.regions.brush()
+    dock.row.box.setValue(5)
+    dock.workspace.pinning.pin()
+    dock.look.tabs.regions.brush()
     brush(viewer.layers.selection.active, (*rest, slice(20, 30), slice(20, 30)))
-    wait(lambda: dock.regions.texts() == ["region 1 · 100 px"])
+    wait(lambda: dock.look.tabs.regions.texts() == ["region 1 · 100 px"])
     viewer.layers.selection.active = other
     settle()
     assert watch.guilty == []
@@ -122,8 +122,8 @@ def test_viewing_computes_nothing_on_the_main_thread(
 def test_spectra_of_a_closed_stack_are_freed(viewer: Any, add_stack: Any, depth: SpectralStack, wait: Any) -> None:
     dock, layer = spectra_dock(viewer), add_stack(depth)
     look_at(viewer, layer, (7, *(0,) * (layer.ndim - 3), 10, 5))
-    wait(lambda: dock.curves.cursor_values is not None)
-    tiles = ref(dock.cursor._tiles)
+    wait(lambda: dock.view.curves.cursor_values is not None)
+    tiles = ref(dock.workspace.cursor._tiles)
     assert tiles() is not None
     viewer.layers.clear()
     wait(lambda: tiles() is None)
@@ -178,9 +178,9 @@ def test_regions_become_references_in_a_worker(
     layer = add_stack(depth)
     rest = (1,) * (layer.ndim - 3)
     look_at(viewer, layer, (7, *rest, 10, 10))
-    dock.regions.brush()
+    dock.look.tabs.regions.brush()
     brush(viewer.layers.selection.active, (*rest, slice(20, 30), slice(20, 30)))
-    dock.reference_list.take_regions()
+    dock.look.tabs.references.take_regions()
     wait(lambda: [item.name for item in workspace_of(viewer).references.spectra][-1:] == ["region 1"])
     assert watch.guilty == []
     expected = np.asarray(depth.data)[(slice(None), *rest, slice(20, 30), slice(20, 30))].mean(axis=(-2, -1))
@@ -209,7 +209,7 @@ def test_maps_are_made_without_computing_on_the_main_thread(
     layer = add_stack(counts)
     dock.runner.start()
     wait(lambda: not dock.runner.job.running)
-    shown = spectra.stacks.layer
+    shown = spectra.workspace.stacks.layer
     assert shown is not layer, "the absorption took the counts' place"
     assert tuple(shown.scale) == tuple(layer.scale)
     look_at(viewer, shown, (7, *(1,) * (layer.ndim - 3), 24, 24))

@@ -200,7 +200,11 @@ def test_fit_is_drawn_over_the_spectrum(viewer: Any, dock: MapDock, add_stack: A
     maps = dock.overlay._maps
     viewer.cursor.position = (3, 10 * 0.05, 20 * 0.05)
     wait(lambda: "±" in dock.overlay.text())
-    name, energy, mu = spectra.curves.fits[0].name, spectra.curves.fits[0].energy, spectra.curves.fits[0].values
+    name, energy, mu = (
+        spectra.view.curves.fits[0].name,
+        spectra.view.curves.fits[0].energy,
+        spectra.view.curves.fits[0].values,
+    )
     assert name == "fit"
     expected = fitted_spectrum(maps, (10, 20))
     np.testing.assert_allclose(mu, expected.mu)
@@ -209,4 +213,4 @@ def test_fit_is_drawn_over_the_spectrum(viewer: Any, dock: MapDock, add_stack: A
     assert f"low {maps['low'].data[10, 20]:.6f}"[:8] in dock.overlay.text()
     viewer.layers.remove(layer)
     viewer.cursor.position = (3, 11 * 0.05, 20 * 0.05)
-    wait(lambda: spectra.curves.fits == [])
+    wait(lambda: spectra.view.curves.fits == [])

@@ -37,7 +37,7 @@ def select(viewer: Any) -> Any:
 def listed(docks: dict[str, Any]) -> dict[str, list[str]]:
     """Return the stacks that each dock offers."""
     boxes = {name: docks[name].runner.stacks for name in ("Prepare", "Denoise", "Map")}
-    boxes["Spectra"] = docks["Spectra"].stack_box
+    boxes["Spectra"] = docks["Spectra"].row.stack_box
     return {name: [box.itemText(i) for i in range(box.count())] for name, box in boxes.items()}
 
 
@@ -45,7 +45,7 @@ def spectra_work(viewer: Any, dock: Any, layer: Any, wait: Any) -> None:
     """Check that the Spectra dock follows cursor, slider and regions of a stack."""
     viewer.layers.selection.active = layer
     viewer.cursor.position = (0,) * (viewer.dims.ndim - layer.ndim) + tuple(layer.data_to_world((3, 5, 9)))
-    wait(lambda: np.array_equal(dock.curves.cursor_values, layer.data[:, 5, 9]))
+    wait(lambda: np.array_equal(dock.view.curves.cursor_values, layer.data[:, 5, 9]))
 
 
 @pytest.mark.parametrize("mode", ["max", "mean"])
@@ -58,11 +58,11 @@ def test_a_projection_is_an_image(viewer: Any, docks: Any, select: Any, wait: An
     viewer.layers.selection.active = projection
     assert workspace_of(viewer).stacks.layer is layer
     assert all(names == [layer.name] for names in listed(docks).values())
-    assert "is a part or a projection. Select the stack" in docks["Spectra"].message.text()
+    assert "is a part or a projection. Select the stack" in docks["Spectra"].view.message.text()
     with pytest.raises(ValueError, match="its stack 30 energies and 3 axes"):
         stack_of(projection)
     spectra_work(viewer, docks["Spectra"], layer, wait)
-    assert docks["Spectra"].message.isHidden()
+    assert docks["Spectra"].view.message.isHidden()
 
 
 def test_a_projection_without_its_stack_says_the_way_back(viewer: Any, docks: Any, select: Any) -> None:
@@ -72,8 +72,8 @@ def test_a_projection_without_its_stack_says_the_way_back(viewer: Any, docks: An
     viewer.layers.remove(layer)
     viewer.layers.selection.active = viewer.layers[0]
     dock = docks["Spectra"]
-    assert dock.pages.currentWidget() is dock.pages.empty
-    assert "or open scan.h5 again" in dock.pages.empty._reason.text()
+    assert dock.view.pages.currentWidget() is dock.view.pages.empty
+    assert "or open scan.h5 again" in dock.view.pages.empty._reason.text()
     assert all(names == [] for names in listed(docks).values())
 
 
@@ -84,14 +84,14 @@ def test_a_stack_that_was_split_and_merged_again(
     actions._split_stack(select(viewer.layers[0]))
     assert len(viewer.layers) == 30
     assert not any(is_stack(layer) for layer in viewer.layers)
-    assert dock.pages.currentWidget() is dock.pages.empty
+    assert dock.view.pages.currentWidget() is dock.view.pages.empty
     actions._merge_stack(select(*viewer.layers))
     (merged,) = viewer.layers
     viewer.layers.selection.active = merged
     assert not is_stack(merged), "the user may have moved the frames"
-    assert dock.pages.currentWidget() is dock.pages.energies
-    assert "was merged of single frames" in dock.pages.energies._reason.text()
-    dock.pages.energies.use_button.click()
+    assert dock.view.pages.currentWidget() is dock.view.pages.energies
+    assert "was merged of single frames" in dock.view.pages.energies._reason.text()
+    dock.view.pages.energies.use_button.click()
     assert is_stack(merged)
     np.testing.assert_array_equal(stack_of(merged).energy, stack.energy)
     assert stack_of(merged).pixel_size == pytest.approx((0.05, 0.05))
@@ -109,8 +109,8 @@ def test_frames_that_were_left_out_of_a_merge_need_energies(
     actions._merge_stack(select(*viewer.layers))
     (merged,) = viewer.layers
     viewer.layers.selection.active = merged
-    page = docks["Spectra"].pages.energies
-    assert docks["Spectra"].pages.currentWidget() is page
+    page = docks["Spectra"].view.pages.energies
+    assert docks["Spectra"].view.pages.currentWidget() is page
     assert page.use_button.isHidden()
     assert "its stack 30 energies and 3 axes" in page._reason.text()
     (tmp_path / "e.txt").write_text("\n".join(str(8300 + i) for i in range(29)))
@@ -128,8 +128,8 @@ def test_a_stack_converted_to_labels_is_neither_stack_nor_regions(
     labels = viewer.layers[1]
     assert not is_stack(labels)
     viewer.layers.selection.active = labels
-    assert "was converted from a stack to labels" in docks["Spectra"].message.text()
-    wait(lambda: "its labels are values, not regions" in docks["Spectra"].regions.unused.text())
+    assert "was converted from a stack to labels" in docks["Spectra"].view.message.text()
+    wait(lambda: "its labels are values, not regions" in docks["Spectra"].look.tabs.regions.unused.text())
     assert all(names == [layer.name] for names in listed(docks).values())
     viewer.layers.remove(layer)
     actions._convert_to_image(select(labels))
@@ -157,8 +157,8 @@ def test_turned_sliders_and_new_data_do_not_end_the_docks(viewer: Any, docks: An
     spectra_work(viewer, dock, layer, wait)
     layer.data = layer.data[:5]
     assert not is_stack(layer)
-    assert dock.pages.currentWidget() is dock.pages.energies
-    assert "its stack 30 energies and 3 axes" in dock.pages.energies._reason.text()
+    assert dock.view.pages.currentWidget() is dock.view.pages.energies
+    assert "its stack 30 energies and 3 axes" in dock.view.pages.energies._reason.text()
 
 
 @pytest.mark.parametrize("axis", [1, 2, 3])
@@ -172,8 +172,8 @@ def test_a_projection_of_a_volume_is_no_stack(viewer: Any, select: Any, rng: Any
     projection = viewer.layers[-1]
     viewer.layers.selection.active = projection
     assert not is_stack(projection)
-    page = docks["Spectra"].pages.energies
-    assert docks["Spectra"].pages.currentWidget() is page
+    page = docks["Spectra"].view.pages.energies
+    assert docks["Spectra"].view.pages.currentWidget() is page
     page.use_button.click()  # the energies go with the frames: the user may take them
     assert stack_of(projection).shape == projection.data.shape
     assert workspace_of(viewer).stacks.layer is projection

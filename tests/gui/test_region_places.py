@@ -59,9 +59,9 @@ def test_labels_are_mapped_through_their_own_scale_and_unit(
     labels[top:bottom, left:right] = 1
     labels = labels[:24][::-1] if flip else labels
     layer = viewer.add_labels(labels, name="grain", **keywords)
-    wait(lambda: dock.regions.texts() == ["region 1 · 80 px"])
+    wait(lambda: dock.look.tabs.regions.texts() == ["region 1 · 80 px"])
     expected = stack.data[:, inside].mean(axis=1, dtype=np.float64)
-    np.testing.assert_allclose(dock.tracker.regions[0].mean, expected, rtol=1e-6)
+    np.testing.assert_allclose(dock.workspace.regions.regions[0].mean, expected, rtol=1e-6)
     np.testing.assert_array_equal(mask_of(layer, viewer.layers[0]), inside)
     (spectrum,) = saved(viewer, tmp_path)
     np.testing.assert_allclose(spectrum.mu, expected, rtol=1e-6)
@@ -85,9 +85,9 @@ def test_shapes_are_mapped_through_scale_rotation_and_unit(
         points, place = points @ np.array([[0, -1], [1, 0]]), {"affine": np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])}
     shapes = viewer.add_shapes([points], shape_type="polygon", units=(unit, unit), name="grain", **place)
     np.testing.assert_allclose(shapes.data_to_world(points[0]), CORNERS[0] * 0.05 * per_um, atol=1e-12)
-    wait(lambda: dock.regions.texts() == ["shape 1 · 80 px"])
+    wait(lambda: dock.look.tabs.regions.texts() == ["shape 1 · 80 px"])
     expected = stack.data[:, inside].mean(axis=1, dtype=np.float64)
-    np.testing.assert_allclose(dock.tracker.regions[0].mean, expected, rtol=1e-6)
+    np.testing.assert_allclose(dock.workspace.regions.regions[0].mean, expected, rtol=1e-6)
     (spectrum,) = saved(viewer, tmp_path)
     np.testing.assert_allclose(spectrum.mu, expected, rtol=1e-6)
 
@@ -113,25 +113,25 @@ def test_the_place_of_a_layer_may_change_while_the_dock_is_open(viewer: Any, doc
     labels = np.zeros((24, 32), np.uint8)
     labels[2:4, 2:4] = 1
     layer = viewer.add_labels(labels, scale=(0.05, 0.05), units=("um", "um"))
-    wait(lambda: dock.regions.texts() == ["region 1 · 4 px"])
+    wait(lambda: dock.look.tabs.regions.texts() == ["region 1 · 4 px"])
     layer.scale = (0.1, 0.1)
-    wait(lambda: dock.regions.texts() == ["region 1 · 16 px"])
+    wait(lambda: dock.look.tabs.regions.texts() == ["region 1 · 16 px"])
     layer.translate = (-0.25, 0)
-    wait(lambda: dock.regions.texts() == ["region 1 · 8 px"])
+    wait(lambda: dock.look.tabs.regions.texts() == ["region 1 · 8 px"])
 
 
 def test_the_dock_says_why_labels_are_not_used_and_lays_them_over(viewer: Any, dock: SpectraDock, wait: Any) -> None:
     layer = viewer.add_labels(np.ones((24, 32), np.uint8), name="segmented")
-    wait(lambda: "'segmented' is in pixels, the stack in micrometer" in dock.regions.unused.text())
-    assert "layer.scale = (0.05, 0.05)" in dock.regions.unused.text()
-    dock.regions.fit_button.click()
-    wait(lambda: dock.regions.texts() == ["region 1 · 768 px"])
-    assert not dock.regions.unused.isVisibleTo(dock)
+    wait(lambda: "'segmented' is in pixels, the stack in micrometer" in dock.look.tabs.regions.unused.text())
+    assert "layer.scale = (0.05, 0.05)" in dock.look.tabs.regions.unused.text()
+    dock.look.tabs.regions.fit_button.click()
+    wait(lambda: dock.look.tabs.regions.texts() == ["region 1 · 768 px"])
+    assert not dock.look.tabs.regions.unused.isVisibleTo(dock)
     layer.translate = (50, 0)
-    wait(lambda: "'segmented' lies beside the stack" in dock.regions.unused.text())
+    wait(lambda: "'segmented' lies beside the stack" in dock.look.tabs.regions.unused.text())
     viewer.layers.remove(layer)
     viewer.add_labels(np.ones((5, 24, 32), np.uint8), name="other", scale=(1, 0.05, 0.05), units=("pixel", "um", "um"))
-    wait(lambda: "'other' has the shape (5, 24, 32), the stack (30, 24, 32)" in dock.regions.unused.text())
+    wait(lambda: "'other' has the shape (5, 24, 32), the stack (30, 24, 32)" in dock.look.tabs.regions.unused.text())
 
 
 def test_regions_that_do_not_lie_over_the_stack_are_not_saved(viewer: Any, add_stack: Any, tmp_path: Path) -> None:
@@ -157,9 +157,9 @@ def test_the_cursor_is_read_at_its_place_beside_a_layer_in_nm(
     viewer.add_image(np.zeros((24, 32)), scale=(50, 50), units=("nm", "nm"))
     viewer.layers.selection.active = viewer.layers[0]
     viewer.cursor.position = (0, 5 * 50, 9 * 50)  # the world is in nm now
-    wait(lambda: dock.curves.cursor_values is not None)
-    np.testing.assert_array_equal(dock.curves.cursor_values, stack.data[:, 5, 9])
-    assert "x 0.45 y 0.25 µm" in dock.readout.text()
+    wait(lambda: dock.view.curves.cursor_values is not None)
+    np.testing.assert_array_equal(dock.view.curves.cursor_values, stack.data[:, 5, 9])
+    assert "x 0.45 y 0.25 µm" in dock.view.readout.text()
 
 
 def test_slices_are_read_at_their_place_beside_a_layer_in_nm(viewer: Any, rng: Any, wait: Any) -> None:
@@ -175,7 +175,12 @@ def test_slices_are_read_at_their_place_beside_a_layer_in_nm(viewer: Any, rng: A
     viewer.add_labels(np.ones((5, 8, 9), np.uint8), scale=(100, 50, 50), units=("nm",) * 3)
     viewer.dims.set_point(1, 300.0)
     assert depth_of(viewer, layer) == (3,)
-    wait(lambda: dock.tracker.regions and np.allclose(dock.tracker.regions[0].mean, data[:, 3].mean(axis=(1, 2))))
+    wait(
+        lambda: (
+            dock.workspace.regions.regions
+            and np.allclose(dock.workspace.regions.regions[0].mean, data[:, 3].mean(axis=(1, 2)))
+        )
+    )
     go_to_step(viewer, layer, 2)
     assert current_step(viewer, layer) == 2
 

@@ -29,7 +29,7 @@ def dock(viewer):
 
 
 def curve(dock, name):
-    return next((c for c in dock.plot.curves if c.name.startswith(name)), None)
+    return next((c for c in dock.view.plot.curves if c.name.startswith(name)), None)
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def point_at(viewer, dock, wait):
     """Put the cursor over a pixel (y, x) of a layer, and wait for its spectrum."""
 
     def point(layer, *pixel):
-        received = [dock.cursor.index]
-        dock.cursor.spectrum_ready.connect(lambda index, values: received.append(index))
+        received = [dock.workspace.cursor.index]
+        dock.workspace.cursor.spectrum_ready.connect(lambda index, values: received.append(index))
         viewer.cursor.position = tuple(layer.data_to_world((0, *pixel)))
         wait(lambda: pixel in received)
 
@@ -50,8 +50,8 @@ def test_cursor_shows_the_pixel_under_it(viewer, dock, add_stack, point_at, stac
     point_at(layer, 5, 9)
     np.testing.assert_allclose(curve(dock, "cursor").values, stack.data[:, 5, 9])
     np.testing.assert_array_equal(curve(dock, "cursor").energy, stack.energy)
-    assert dock.readout.text().startswith("x 0.45 y 0.25 µm · ")
-    assert f"{stack.energy[0]:.1f} eV · OD " in dock.readout.text() or " eV · OD " in dock.readout.text()
+    assert dock.view.readout.text().startswith("x 0.45 y 0.25 µm · ")
+    assert f"{stack.energy[0]:.1f} eV · OD " in dock.view.readout.text() or " eV · OD " in dock.view.readout.text()
     viewer.cursor.position = (0.0, 99.0, 99.0)
     wait(lambda: curve(dock, "cursor") is None)
 
@@ -60,7 +60,7 @@ def test_fast_moves_end_at_the_last_pixel(viewer, dock, add_stack, stack, wait):
     layer = add_stack()
     for x in range(30):
         viewer.cursor.position = tuple(layer.data_to_world((0, 3, x)))
-    wait(lambda: dock.cursor.index == (3, 29))
+    wait(lambda: dock.workspace.cursor.index == (3, 29))
     np.testing.assert_allclose(curve(dock, "cursor").values, stack.data[:, 3, 29])
 
 
@@ -69,17 +69,17 @@ def test_box_average_and_gaps(viewer, dock, add_stack, point_at, stack, wait):
     data[4, 8:13, 8:13] = np.nan
     data[6, 10, 10] = np.nan
     layer = add_stack(stack.with_data(data))
-    dock.box.setValue(3)
+    dock.row.box.setValue(3)
     point_at(layer, 10, 10)
     expected = np.nanmean(np.delete(data, 4, 0)[:, 9:12, 9:12], axis=(1, 2))
     np.testing.assert_allclose(np.delete(curve(dock, "cursor").values, 4), expected, rtol=1e-5)
     assert np.isnan(curve(dock, "cursor").values[4])
-    dock.box.setValue(5)
+    dock.row.box.setValue(5)
     point_at(layer, 0, 0)
     np.testing.assert_allclose(curve(dock, "cursor").values, data[:, :3, :3].mean((1, 2)), rtol=1e-5)
-    dock.box.lineEdit().setText("8")
-    dock.box.interpretText()
-    assert dock.box.value() == 9
+    dock.row.box.lineEdit().setText("8")
+    dock.row.box.interpretText()
+    assert dock.row.box.value() == 9
 
 
 def test_scaled_translated_and_reordered(viewer, dock, add_stack, point_at, stack, wait):
@@ -95,9 +95,9 @@ def test_a_volume_shows_the_slice_in_view(viewer, dock, add_stack, stack, wait):
     layer = add_stack(SpectralStack(volume, stack.energy, "optical_depth", 0.05))
     viewer.dims.set_current_step(1, 2)
     viewer.cursor.position = (0, viewer.dims.point[1], 0.2, 0.3)
-    wait(lambda: dock.cursor.index == (2, 4, 6))
+    wait(lambda: dock.workspace.cursor.index == (2, 4, 6))
     np.testing.assert_allclose(curve(dock, "cursor").values, volume[:, 2, 4, 6])
-    dock.regions.brush()
+    dock.look.tabs.regions.brush()
     viewer.layers[-1].data[2, 3:5, 3:5] = 1
     viewer.layers[-1].refresh()
     wait(lambda: curve(dock, "region 1") is not None)
@@ -108,15 +108,15 @@ def test_a_volume_shows_the_slice_in_view(viewer, dock, add_stack, stack, wait):
 def test_slider_and_energy_line_stay_in_step(viewer, dock, add_stack, stack, wait):
     add_stack()
     viewer.dims.set_current_step(0, 11)
-    assert dock.plot.line.value() == pytest.approx(stack.energy[11])
-    dock.plot.line.setValue(stack.energy[20] + 0.1)
-    dock.plot.line.sigDragged.emit(dock.plot.line)
+    assert dock.view.plot.line.value() == pytest.approx(stack.energy[11])
+    dock.view.plot.line.setValue(stack.energy[20] + 0.1)
+    dock.view.plot.line.sigDragged.emit(dock.view.plot.line)
     assert viewer.dims.current_step[0] == 20
-    dock.plot.line.sigPositionChangeFinished.emit(dock.plot.line)
-    assert dock.plot.line.value() == pytest.approx(stack.energy[20])
-    low, high = dock.plot.main.vb.viewRange()[0]
+    dock.view.plot.line.sigPositionChangeFinished.emit(dock.view.plot.line)
+    assert dock.view.plot.line.value() == pytest.approx(stack.energy[20])
+    low, high = dock.view.plot.main.vb.viewRange()[0]
     assert low > 8000  # a line that starts at 0 eV must not be in the range
-    assert high - low < 1.1 * np.ptp(stack.energy) + 1 or not dock.plot.curves
+    assert high - low < 1.1 * np.ptp(stack.energy) + 1 or not dock.view.plot.curves
 
 
 def test_pins(viewer, dock, add_stack, point_at, stack, wait):
@@ -124,15 +124,15 @@ def test_pins(viewer, dock, add_stack, point_at, stack, wait):
     point_at(layer, 5, 9)
     viewer.keymap[KeyBinding.from_str("P")](viewer)
     point_at(layer, 6, 10)
-    dock.pin_button.click()
+    dock.look.pin_button.click()
     np.testing.assert_allclose(curve(dock, "pin 1").values, stack.data[:, 5, 9])
     np.testing.assert_allclose(curve(dock, "pin 2").values, stack.data[:, 6, 10])
-    assert dock.pins.pins[0].place == "(9, 5) px · (0.45, 0.25) µm"
-    dock.tabs.pins._list.setCurrentRow(0)
-    dock.tabs.pins.remove_selected()
+    assert dock.workspace.pins.pins[0].place == "(9, 5) px · (0.45, 0.25) µm"
+    dock.look.tabs.pins._list.setCurrentRow(0)
+    dock.look.tabs.pins.remove_selected()
     assert curve(dock, "pin 1") is None
     assert curve(dock, "pin 2") is not None
-    dock.pins.clear()
+    dock.workspace.pins.clear()
     assert curve(dock, "pin") is None
 
 
@@ -145,12 +145,12 @@ def test_a_click_pins_but_a_drag_does_not(viewer, dock, add_stack, point_at, wai
 
     for last, pins in (("mouse_move", 0), ("mouse_release", 1)):
         event = Event()
-        press = dock._gestures.on_press(viewer, event)
+        press = dock.workspace.pinning.on_press(viewer, event)
         next(press)
         event.type = last
         with pytest.raises(StopIteration):
             next(press)
-        assert len(dock.pins.pins) == pins
+        assert len(dock.workspace.pins.pins) == pins
 
 
 def test_lazy_data_are_read_in_a_thread(viewer, dock, add_stack, point_at, stack, settle, monkeypatch):
@@ -178,14 +178,14 @@ def test_a_hidden_dock_does_nothing(viewer, dock, add_stack, point_at, wait, set
     point_at(layer, 5, 9)
     settle()
     dock.parentWidget().hide()
-    before, shown = dock.plot.paint_count, dock.plot.curves
+    before, shown = dock.view.plot.paint_count, dock.view.plot.curves
     viewer.cursor.position = (0.0, 0.05, 0.05)
     viewer.dims.set_current_step(0, 3)
     viewer.add_labels(np.ones((24, 32), int), scale=(0.05, 0.05))
     settle(150)
-    assert dock.plot.paint_count == before
-    assert dock.plot.curves == shown
-    assert dock.cursor.index == (5, 9)
+    assert dock.view.plot.paint_count == before
+    assert dock.view.plot.curves == shown
+    assert dock.workspace.cursor.index == (5, 9)
     assert KeyBinding.from_str("P") not in viewer.keymap
     dock.parentWidget().show()
     wait(lambda: curve(dock, "region 1") is not None)
@@ -194,10 +194,10 @@ def test_a_hidden_dock_does_nothing(viewer, dock, add_stack, point_at, wait, set
 def test_theme(viewer, dock, add_stack):
     add_stack()
     viewer.theme = "light"
-    light = dock.plot.backgroundBrush().color().lightness()
+    light = dock.view.plot.backgroundBrush().color().lightness()
     viewer.theme = "dark"
     assert light > 200
-    assert dock.plot.backgroundBrush().color().lightness() < 80
+    assert dock.view.plot.backgroundBrush().color().lightness() < 80
 
 
 def test_modes(viewer, dock, add_stack, point_at, stack, wait):
@@ -206,22 +206,22 @@ def test_modes(viewer, dock, add_stack, point_at, stack, wait):
     wait(lambda: curve(dock, "low") is not None)
     low, cursor = curve(dock, "low"), curve(dock, "cursor")
     assert np.abs(low.values - cursor.values).max() < 0.06
-    dock.mode.setCurrentText("derivative")
+    dock.look.mode.setCurrentText("derivative")
     np.testing.assert_allclose(
         curve(dock, "cursor").values, np.gradient(stack.data[:, 5, 9].astype(float), stack.energy)
     )
-    assert "OD/eV" in dock.plot.main.getAxis("left").labelText
-    dock.mode.setCurrentText("normalized")
+    assert "OD/eV" in dock.view.plot.main.getAxis("left").labelText
+    dock.look.mode.setCurrentText("normalized")
     assert curve(dock, "cursor") is not None
 
 
 def test_failed_normalization_is_reported(viewer, dock, add_stack, point_at, stack, wait):
     flat = SpectralStack(np.ones((4, 5, 6), np.float32), [8000, 8001, 8002, 8003], "counts")
     layer = add_stack(flat)
-    dock.mode.setCurrentText("normalized")
+    dock.look.mode.setCurrentText("normalized")
     point_at(layer, 2, 2)
-    wait(lambda: dock.message.text())
-    assert "shown as measured" in dock.message.text()
+    wait(lambda: dock.view.message.text())
+    assert "shown as measured" in dock.view.message.text()
 
 
 def test_references_of_the_layer_are_shown(viewer, dock, add_stack, stack, wait):
@@ -242,7 +242,7 @@ def test_references_of_the_layer_are_shown(viewer, dock, add_stack, stack, wait)
 
 def test_references_are_not_drawn_over_counts(viewer, dock, add_stack, stack, wait):
     add_stack(SpectralStack(np.exp(-stack.data), stack.energy, "transmission", 0.05, metadata=dict(stack.metadata)))
-    wait(lambda: "optical depth" in dock.message.text())
+    wait(lambda: "optical depth" in dock.view.message.text())
     assert curve(dock, "low") is None
     assert len(workspace_of(viewer).references.spectra) == 2
 
@@ -252,47 +252,39 @@ def test_the_plot_shows_the_fit_of_the_workspace(viewer, dock, add_stack, stack)
     fit, panel, other = workspace_of(viewer).fit, QObject(), QObject()
     fit.show(panel, [FitCurve("fit", stack.energy, stack.data[:, 0, 0])], (stack.energy, np.zeros(30)))
     assert curve(dock, "fit") is not None
-    assert dock.plot.lower.isVisible()
+    assert dock.view.plot.lower.isVisible()
     fit.clear(other)
     assert curve(dock, "fit") is not None
     fit.clear(panel)
     assert curve(dock, "fit") is None
-    assert not dock.plot.lower.isVisible()
+    assert not dock.view.plot.lower.isVisible()
 
 
 def test_layers_come_and_go(viewer, dock, add_stack, point_at, stack, wait):
-    assert dock.pages.currentIndex() == 1
+    assert dock.view.pages.currentIndex() == 1
     first = add_stack()
-    assert dock.pages.currentIndex() == 0
+    assert dock.view.pages.currentIndex() == 0
     point_at(first, 5, 9)
     second = add_stack(SpectralStack(np.ones((3, 4, 5)), [700, 710, 720], "counts"))
     wait(lambda: curve(dock, "cursor") is None or curve(dock, "cursor").values.size == 3)
-    assert dock.stack_box.count() == 2
-    dock.stack_box.activated.emit(1)
+    assert dock.row.stack_box.count() == 2
+    dock.row.stack_box.setCurrentIndex(1)
     assert viewer.layers.selection.active is first
     viewer.layers.remove(first)
-    assert dock.stacks.layer is second
+    assert dock.workspace.stacks.layer is second
     viewer.layers.remove(second)
-    assert dock.pages.currentIndex() == 1
-    assert dock.plot.curves == [] or all(c.kind == "reference" for c in dock.plot.curves)
-
-
-def test_cursor_signal(viewer, dock, add_stack, point_at, wait):
-    received = []
-    dock.cursor_moved.connect(lambda layer, index: received.append((layer, index)))
-    layer = add_stack()
-    point_at(layer, 5, 9)
-    wait(lambda: received and received[-1] == (layer, (5, 9)))
+    assert dock.view.pages.currentIndex() == 1
+    assert dock.view.plot.curves == [] or all(c.kind == "reference" for c in dock.view.plot.curves)
 
 
 def test_neighbouring_pixels_of_lazy_data_are_shown_at_once(viewer, dock, add_stack, point_at, stack, wait):
     layer = add_stack(stack.with_data(da.from_array(stack.data, chunks=(30, 8, 8))))
     point_at(layer, 5, 9)
-    wait(lambda: dock.cursor._tiles.spectrum((5, 9), 1) is not None)
+    wait(lambda: dock.workspace.cursor._tiles.spectrum((5, 9), 1) is not None)
     received = []
-    dock.cursor.spectrum_ready.connect(lambda index, values: received.append((index, values)))
+    dock.workspace.cursor.spectrum_ready.connect(lambda index, values: received.append((index, values)))
     viewer.cursor.position = tuple(layer.data_to_world((0, 6, 11)))
-    wait(lambda: dock.cursor.index == (6, 11))
+    wait(lambda: dock.workspace.cursor.index == (6, 11))
     assert received[-1][0] == (6, 11)
     np.testing.assert_allclose(received[-1][1], stack.data[:, 6, 11])
 
@@ -313,11 +305,11 @@ def test_a_late_spectrum_does_not_replace_a_newer_one(viewer, dock, add_stack, s
     wait(lambda: curve(dock, "cursor") is not None)
     armed.append(True)
     viewer.cursor.position = tuple(layer.data_to_world((0, 20, 20)))
-    wait(lambda: dock.cursor.index == (20, 20))
+    wait(lambda: dock.workspace.cursor.index == (20, 20))
     viewer.cursor.position = tuple(layer.data_to_world((0, 2, 2)))
-    wait(lambda: dock.cursor.index == (2, 2))
+    wait(lambda: dock.workspace.cursor.index == (2, 2))
     hold.set()
-    wait(lambda: dock.cursor._tiles.spectrum((20, 20), 1) is not None)
+    wait(lambda: dock.workspace.cursor._tiles.spectrum((20, 20), 1) is not None)
     settle(100)
     np.testing.assert_allclose(curve(dock, "cursor").values, stack.data[:, 2, 2])
 
@@ -336,13 +328,13 @@ def test_closing_while_data_are_read(viewer, dock, add_stack, stack, wait, monke
     armed = []
     lazy = da.from_array(stack.data, chunks=(30, 8, 8)).map_blocks(slow, dtype=np.float32, meta=np.empty((0, 0, 0)))
     layer = add_stack(stack.with_data(lazy))
-    wait(lambda: dock._live)
+    wait(lambda: dock.view.live)
     armed.append(True)
     viewer.cursor.position = tuple(layer.data_to_world((0, 20, 20)))
     wait(started.is_set)
     viewer.close()
     hold.set()
-    wait(lambda: not dock._live)
+    wait(lambda: not dock.view.live)
 
 
 @pytest.mark.parametrize(("value", "said"), [(22982.0, "22982 counts"), (389.25, "389.2 counts"), (np.nan, "no value")])
@@ -352,6 +344,6 @@ def test_counts_are_written_out(value, said):
 
 def test_a_single_energy_says_that_there_is_no_curve(viewer, dock, add_stack):
     add_stack(SpectralStack(np.ones((1, 4, 5), np.float32), [8350], "counts"))
-    assert "one energy" in dock.message.text()
+    assert "one energy" in dock.view.message.text()
     add_stack(SpectralStack(np.ones((2, 4, 5), np.float32), [8350, 8360], "counts"))
-    assert dock.message.isHidden()
+    assert dock.view.message.isHidden()

@@ -27,12 +27,12 @@ def shown(viewer, dock, add_stack, wait):
     """Return a dock with a curve under the cursor and two references."""
     add_stack()
     viewer.cursor.position = (0, 0.25, 0.45)
-    wait(lambda: any(c.kind == "cursor" for c in dock.plot.curves))
+    wait(lambda: any(c.kind == "cursor" for c in dock.view.plot.curves))
     return dock
 
 
 def test_csv(shown, stack, tmp_path):
-    shown.export_button.save(tmp_path / "out.csv")
+    shown.look.export_button.save(tmp_path / "out.csv")
     lines = (tmp_path / "out.csv").read_text().splitlines()
     assert lines[0].split(",")[:2] == ["energy (eV)", "cursor · optical depth (OD)"]
     numbers = np.array([line.split(",")[:2] for line in lines[1:]], float)
@@ -43,21 +43,21 @@ def test_exported_curves_read_back_or_are_refused_where_rows_are_lost(viewer, sh
     labels = np.zeros((24, 32), np.uint8)
     labels[2:9, 3:12] = 1
     viewer.add_labels(labels, scale=(0.05, 0.05), units=("um", "um"))
-    wait(lambda: any(c.kind == "region" for c in shown.plot.curves))
-    shown.export_button.save(tmp_path / "out.csv")
+    wait(lambda: any(c.kind == "region" for c in shown.view.plot.curves))
+    shown.look.export_button.save(tmp_path / "out.csv")
     spectra = {s.name: s for s in nx.read_spectra(tmp_path / "out.csv")}
-    assert len(spectra) == len(shown.plot.curves) == 4
-    for curve in shown.plot.curves:
+    assert len(spectra) == len(shown.view.plot.curves) == 4
+    for curve in shown.view.plot.curves:
         good = np.isfinite(curve.values)
         np.testing.assert_array_equal(spectra[curve.name].mu, curve.values[good])
         np.testing.assert_array_equal(spectra[curve.name].energy, curve.energy[good])
-    region = next(c for c in shown.plot.curves if c.kind == "region")
+    region = next(c for c in shown.view.plot.curves if c.kind == "region")
     np.testing.assert_array_equal(spectra[region.name].metadata["standard_deviation"], region.spread)
     lines = (tmp_path / "out.csv").read_text().splitlines(keepends=True)
     (tmp_path / "cut.csv").write_text("".join(lines[:-3]))
     with pytest.raises(ValueError, match="it has 27 of 30 rows"):
         nx.read_spectra(tmp_path / "cut.csv")
-    shown.export_button.save(tmp_path / "out.xdi")
+    shown.look.export_button.save(tmp_path / "out.xdi")
     found = [s for path in tmp_path.glob("out*.xdi") for s in nx.read_spectra(path) if s.name == region.name]
     np.testing.assert_array_equal(found[0].metadata["standard_deviation"], region.spread)
 
@@ -70,32 +70,32 @@ def test_names_with_line_breaks_stay_in_their_heading():
 
 
 def test_xdi(shown, stack, tmp_path):
-    shown.export_button.save(tmp_path / "out.xdi")
+    shown.look.export_button.save(tmp_path / "out.xdi")
     spectra = [s for path in sorted(tmp_path.glob("out*.xdi")) for s in nx.read_spectra(path)]
     assert len(spectra) == 3
     assert any(s.mu.size == 30 and np.allclose(s.mu, stack.data[:, 5, 9], rtol=1e-5) for s in spectra)
     assert {s.metadata["normalized"] for s in spectra} == {False}
-    shown.mode.setCurrentText("normalized")
-    shown.export_button.save(tmp_path / "norm.xdi")
+    shown.look.mode.setCurrentText("normalized")
+    shown.look.export_button.save(tmp_path / "norm.xdi")
     spectra = [s for path in sorted(tmp_path.glob("norm*.xdi")) for s in nx.read_spectra(path)]
     assert {s.metadata["normalized"] for s in spectra} == {True}
 
 
 def test_png(shown, tmp_path):
-    shown.export_button.save(tmp_path / "out.png")
+    shown.look.export_button.save(tmp_path / "out.png")
     assert QImage(str(tmp_path / "out.png")).width() == 1600
 
 
 def test_copy(shown):
-    shown.export_button.copy_values()
+    shown.look.export_button.copy_values()
     assert QApplication.clipboard().text().startswith("energy (eV)\tcursor")
-    shown.export_button.copy_picture()
+    shown.look.export_button.copy_picture()
     assert not QApplication.clipboard().image().isNull()
 
 
 def test_a_failed_export_is_reported(shown, tmp_path, errors):
-    shown.export_button.save(tmp_path / "nowhere" / "out.csv")
-    shown.export_button.save(tmp_path / "out.doc")
+    shown.look.export_button.save(tmp_path / "nowhere" / "out.csv")
+    shown.look.export_button.save(tmp_path / "out.doc")
     assert "out.csv was not written" in errors[0]
     assert ".doc" in errors[1]
 
@@ -104,14 +104,14 @@ def test_load_references(viewer, dock, tmp_path, errors):
     energy = np.arange(8300.0, 8400.0)
     for name in ("a", "b"):
         np.savetxt(tmp_path / f"{name}.txt", np.c_[energy, np.arctan(energy - 8345)])
-    dock.reference_list.load([tmp_path / "a.txt", tmp_path / "b.txt"])
+    dock.look.tabs.references.load([tmp_path / "a.txt", tmp_path / "b.txt"])
     names = [s.name for s in workspace_of(viewer).references.spectra]
     assert len(names) == 2
     (tmp_path / "bad.txt").write_text("nothing here")
-    dock.reference_list.load([tmp_path / "a.txt", tmp_path / "bad.txt"])
+    dock.look.tabs.references.load([tmp_path / "a.txt", tmp_path / "bad.txt"])
     assert "bad.txt" in errors[0]
     assert [s.name for s in workspace_of(viewer).references.spectra] == names
-    table = dock.reference_list._table
+    table = dock.look.tabs.references._table
     table.item(0, 1).setText("3+")
     assert workspace_of(viewer).references.spectra[0].valence == 3
     table.item(0, 1).setText("three")
@@ -120,15 +120,15 @@ def test_load_references(viewer, dock, tmp_path, errors):
     table.item(0, 0).setText("NiO")
     assert workspace_of(viewer).references.spectra[0].name == "NiO"
     table.selectRow(0)
-    dock.reference_list.remove_selected()
+    dock.look.tabs.references.remove_selected()
     assert [s.name for s in workspace_of(viewer).references.spectra] == names[1:]
 
 
 def test_attach_energies(viewer, dock, tmp_path, errors, wait):
     layer = viewer.add_image(np.random.default_rng(0).random((4, 6, 7), np.float32), scale=(1, 0.1, 0.1))
     layer.units = ("pixel", "um", "um")
-    assert dock.pages.currentIndex() == 2
-    page = dock.pages.currentWidget()
+    assert dock.view.pages.currentIndex() == 2
+    page = dock.view.pages.currentWidget()
     (tmp_path / "three.txt").write_text("8300\n8310\n8320\n")
     page.attach(tmp_path / "three.txt")
     assert "3 energies for 4 frames" in errors[0]
@@ -140,10 +140,10 @@ def test_attach_energies(viewer, dock, tmp_path, errors, wait):
     np.testing.assert_allclose(stack.energy, [8300, 8310, 8320, 8330])
     assert stack.quantity == "optical_depth"
     assert stack.pixel_size == pytest.approx((0.1, 0.1))
-    assert dock.pages.currentIndex() == 0
+    assert dock.view.pages.currentIndex() == 0
     assert viewer.canvas.overlays.text.text == f"{stack.energy[viewer.dims.current_step[0]]:.1f} eV"
 
 
 def test_no_page_for_pictures(viewer, dock):
     viewer.add_image(np.zeros((5, 6)))
-    assert dock.pages.currentIndex() == 1
+    assert dock.view.pages.currentIndex() == 1

@@ -72,13 +72,13 @@ def test_cursor_and_pins_use_the_visible_slice(
     viewer: Any, layer: Any, spectra: SpectraDock, volume: SpectralStack, wait: Any
 ) -> None:
     look_at(viewer, layer, (7, 2, 20, 25))
-    wait(lambda: np.array_equal(spectra.curves.cursor_values, volume.data[:, 2, 20, 25]))
-    assert "x 1 y 0.8 z 0.2 µm · 8312.0 eV" in spectra.readout.text()
+    wait(lambda: np.array_equal(spectra.view.curves.cursor_values, volume.data[:, 2, 20, 25]))
+    assert "x 1 y 0.8 z 0.2 µm · 8312.0 eV" in spectra.view.readout.text()
     go_to_slice(viewer, layer, 1)  # the mouse does not move
-    wait(lambda: np.array_equal(spectra.curves.cursor_values, volume.data[:, 1, 20, 25]))
-    spectra.box.setValue(3)
-    wait(lambda: np.allclose(spectra.curves.cursor_values, volume.data[:, 1, 19:22, 24:27].mean(axis=(-2, -1))))
-    spectra.pin()
+    wait(lambda: np.array_equal(spectra.view.curves.cursor_values, volume.data[:, 1, 20, 25]))
+    spectra.row.box.setValue(3)
+    wait(lambda: np.allclose(spectra.view.curves.cursor_values, volume.data[:, 1, 19:22, 24:27].mean(axis=(-2, -1))))
+    spectra.workspace.pinning.pin()
     (pin,) = workspace_of(viewer).pins.pins
     assert pin.place == "(25, 20, 1) px · (1, 0.8, 0.1) µm"
     np.testing.assert_allclose(pin.curve.values, volume.data[:, 1, 19:22, 24:27].mean(axis=(-2, -1)), rtol=1e-5)
@@ -90,29 +90,29 @@ def test_regions_are_measured_in_the_visible_slice(
 ) -> None:
     look_at(viewer, layer, (7, 2, 20, 25))
     if deep:
-        spectra.regions.brush()
+        spectra.look.tabs.regions.brush()
     else:
         viewer.add_labels(np.zeros((SIZE, SIZE), np.uint8), scale=layer.scale[-2:], units=layer.units[-2:])
     labels = viewer.layers[-1]
     labels.data[(2, slice(10, 20), slice(5, 15)) if deep else (slice(10, 20), slice(5, 15))] = 1
     labels.events.paint(value=[])
-    wait(lambda: spectra.regions.texts() == ["region 1 · 100 px"])
+    wait(lambda: spectra.look.tabs.regions.texts() == ["region 1 · 100 px"])
 
     def mean(z: int) -> Any:
         return volume.data[:, z, 10:20, 5:15].mean(axis=(-2, -1), dtype=np.float64)
 
-    np.testing.assert_allclose(spectra.tracker.regions[0].mean, mean(2), rtol=1e-5)
-    spectra.export_button.save(tmp_path / "spectra.csv")
+    np.testing.assert_allclose(spectra.workspace.regions.regions[0].mean, mean(2), rtol=1e-5)
+    spectra.look.export_button.save(tmp_path / "spectra.csv")
     column = (tmp_path / "spectra.csv").read_text().splitlines()[0].split(",").index("region 1 · counts")
     exported = np.genfromtxt(tmp_path / "spectra.csv", delimiter=",", skip_header=1)[:, column]
     np.testing.assert_allclose(exported[np.isfinite(exported)], mean(2), rtol=1e-5)
 
     go_to_slice(viewer, layer, 0)
     if deep:
-        wait(lambda: spectra.regions.texts() == [])
-        assert "in this slice" in spectra.regions._empty.text()
+        wait(lambda: spectra.look.tabs.regions.texts() == [])
+        assert "in this slice" in spectra.look.tabs.regions._empty.text()
     else:
-        wait(lambda: np.allclose(spectra.tracker.regions[0].mean, mean(0), rtol=1e-5))
+        wait(lambda: np.allclose(spectra.workspace.regions.regions[0].mean, mean(0), rtol=1e-5))
 
 
 def test_new_napari_labels_use_the_visible_slice(
@@ -123,11 +123,11 @@ def test_new_napari_labels_use_the_visible_slice(
     labels = viewer.layers[-1]
     labels.data[7, 2, 10:20, 5:15] = 1
     labels.events.paint(value=[])
-    wait(lambda: spectra.regions.texts() == ["region 1 · 100 px"])
+    wait(lambda: spectra.look.tabs.regions.texts() == ["region 1 · 100 px"])
     expected = volume.data[:, 2, 10:20, 5:15].mean(axis=(-2, -1), dtype=np.float64)
-    np.testing.assert_allclose(spectra.tracker.regions[0].mean, expected, rtol=1e-5)
+    np.testing.assert_allclose(spectra.workspace.regions.regions[0].mean, expected, rtol=1e-5)
     go_to_slice(viewer, layer, 0)
-    wait(lambda: spectra.regions.texts() == [])
+    wait(lambda: spectra.look.tabs.regions.texts() == [])
 
 
 def test_an_area_drawn_in_a_slice_belongs_to_it(
@@ -138,12 +138,12 @@ def test_an_area_drawn_in_a_slice_belongs_to_it(
     corners = np.array([(0, 2, y, x) for y, x in ((10, 5), (10, 14), (19, 14), (19, 5))], dtype=float)
     look_at(viewer, layer, (7, 2, 20, 25))
     shapes = viewer.add_shapes([corners], ndim=4, scale=layer.scale, units=layer.units)
-    wait(lambda: spectra.regions.texts() == ["shape 1 · 100 px"])
+    wait(lambda: spectra.look.tabs.regions.texts() == ["shape 1 · 100 px"])
     expected = np.zeros(volume.shape[1:], dtype=bool)
     expected[2, 10:20, 5:15] = True
     np.testing.assert_array_equal(mask_of(shapes, layer), expected)
     go_to_slice(viewer, layer, 1)
-    wait(lambda: spectra.regions.texts() == [])
+    wait(lambda: spectra.look.tabs.regions.texts() == [])
 
 
 def test_a_drawn_area_in_other_units_covers_the_same_pixels(viewer: Any, layer: Any) -> None:
@@ -203,7 +203,7 @@ def test_maps_of_a_volume(
         assert tuple(item.scale) == SCALE
         assert tuple(item.axis_labels) == ("z", "y", "x")
         assert [str(unit) for unit in item.units] == ["micrometer"] * 3
-    shown = spectra.stacks.layer
+    shown = spectra.workspace.stacks.layer
     assert shown is not layer
     depth = nx.ops.optical_depth(volume)
     method = nx.maps.ESTIMATORS[estimator]
@@ -220,7 +220,7 @@ def test_maps_of_a_volume(
     wait(lambda: dock.overlay.text() == pixel_text(dock.results.maps, (2, 24, 24)))
     assert "edge jump" in dock.overlay.text()
     if estimator == "fit_references":
-        (fit,) = (item for item in spectra.plot.curves if item.kind == "fit")
+        (fit,) = (item for item in spectra.view.plot.curves if item.kind == "fit")
         np.testing.assert_allclose(fit.values, depth.data[:, 2, 24, 24], atol=0.1)
     for suffix in ("h5", "tif"):
         save_maps(dock.results.maps, str(tmp_path / f"maps.{suffix}"))
@@ -362,11 +362,11 @@ def test_a_recipe_from_a_volume_replays(viewer: Any, layer: Any, volume: Spectra
 
 def test_3d_view_explains_that_it_has_no_cursor(viewer: Any, layer: Any, spectra: SpectraDock, wait: Any) -> None:
     look_at(viewer, layer, (7, 2, 20, 25))
-    wait(lambda: "y 0.8" in spectra.readout.text())
+    wait(lambda: "y 0.8" in spectra.view.readout.text())
     viewer.dims.ndisplay = 3
     viewer.cursor.position = (7, 0.1, 0.4, 0.4)
-    wait(lambda: "3D view" in spectra.readout.text())
-    assert not spectra.pin_button.isEnabled()
+    wait(lambda: "3D view" in spectra.view.readout.text())
+    assert not spectra.look.pin_button.isEnabled()
 
 
 def test_display_limits_of_a_volume_cover_all_slices(layer: Any, volume: SpectralStack) -> None:

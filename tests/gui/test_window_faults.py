@@ -58,19 +58,19 @@ def test_pins_of_another_quantity_are_not_drawn(
     viewer: Any, dock: Any, add_stack: Any, stack: SpectralStack, wait: Any
 ) -> None:
     viewer.cursor.position = (0, 0.25, 0.45)
-    wait(lambda: dock.curves.cursor is not None)
-    dock.pin()
+    wait(lambda: dock.view.curves.cursor is not None)
+    dock.workspace.pinning.pin()
     counts = SpectralStack(stack.data * 1000, stack.energy, "counts", 0.05, metadata={"name": "raw"})
     viewer.layers.selection.active = add_stack(counts)
-    assert not any(curve.kind == "pin" for curve in dock.plot.curves)
-    assert dock.message.text() == "pin 1 not shown: optical depth, the stack is counts"
+    assert not any(curve.kind == "pin" for curve in dock.view.plot.curves)
+    assert dock.view.message.text() == "pin 1 not shown: optical depth, the stack is counts"
     viewer.layers.selection.active = viewer.layers[0]
-    assert any(curve.kind == "pin" for curve in dock.plot.curves)
+    assert any(curve.kind == "pin" for curve in dock.view.plot.curves)
     fluorescence = SpectralStack(stack.data * 3, stack.energy, "fluorescence", 0.05, metadata={"name": "yield"})
     viewer.layers.selection.active = add_stack(fluorescence)
-    assert not any(curve.kind == "pin" for curve in dock.plot.curves)
-    dock.mode.setCurrentText("normalized")
-    assert any(curve.kind == "pin" for curve in dock.plot.curves)
+    assert not any(curve.kind == "pin" for curve in dock.view.plot.curves)
+    dock.look.mode.setCurrentText("normalized")
+    assert any(curve.kind == "pin" for curve in dock.view.plot.curves)
 
 
 def test_the_error_of_a_map_ticks_its_map(viewer: Any, add_stack: Any, rng: Any, wait: Any) -> None:
@@ -111,8 +111,8 @@ def test_a_wrong_e0_marks_its_field(stack: SpectralStack) -> None:
 
 
 def test_tab_leaves_the_table_of_references(viewer: Any, dock: Any, qtbot: Any) -> None:
-    dock.tabs.setCurrentWidget(dock.reference_list)
-    table = dock.reference_list._table
+    dock.look.tabs.setCurrentWidget(dock.look.tabs.references)
+    table = dock.look.tabs.references._table
     table.setFocus()
     QTest.keyClick(table, Qt.Key.Key_Tab)
     assert dock.focusWidget() is not table
@@ -126,12 +126,12 @@ def test_pixels_without_values_are_said_to_have_none(
     data[:, 5, 9] = np.nan
     viewer.layers.selection.active = add_stack(stack.with_data(data))
     viewer.cursor.position = (0, 0.25, 0.45)
-    wait(lambda: "cursor has no values here" in dock.message.text())
+    wait(lambda: "cursor has no values here" in dock.view.message.text())
     far = nx.Spectrum("far", [500.0, 510.0, 520.0, 530.0], [0, 0, 1, 1])
     workspace_of(viewer).references.remove([s.name for s in workspace_of(viewer).references.spectra])
     workspace_of(viewer).references.add([far])
     viewer.cursor.position = (0, 0.5, 0.45)
-    wait(lambda: "far is not shown: it shares no energies with the stack" in dock.message.text())
+    wait(lambda: "far is not shown: it shares no energies with the stack" in dock.view.message.text())
 
 
 def test_load_opens_the_folder_of_the_stack(
@@ -140,9 +140,9 @@ def test_load_opens_the_folder_of_the_stack(
     asked: list[str] = []
     name = "napari_xanes.gui.references.reference_list.QFileDialog.getOpenFileNames"
     monkeypatch.setattr(name, lambda *arguments: asked.append(arguments[2]) or ([], ""))
-    dock.reference_list._load_button.click()
+    dock.look.tabs.references._load_button.click()
     viewer.layers[0].metadata["xanes"]["source"] = {"path": str(tmp_path / "scan.h5")}
-    dock.reference_list._load_button.click()
+    dock.look.tabs.references._load_button.click()
     assert asked == ["", str(tmp_path)]
 
 

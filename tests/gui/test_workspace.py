@@ -89,7 +89,7 @@ def test_the_residual_is_that_of_the_pixel_that_was_fitted(
     for widget in (spectra, overlay):
         viewer.window.add_dock_widget(widget)
     overlay.set_maps(MapSet({"valence": ParameterMap(stack.data[0], "1")}), layer)
-    spectra.box.setValue(5)
+    spectra.row.box.setValue(5)
     viewer.cursor.position = tuple(layer.data_to_world((0, 5, 9)))
     wait(lambda: workspace.fit.residual is not None)
     np.testing.assert_allclose(workspace.fit.residual[1], 0.25, rtol=1e-5)

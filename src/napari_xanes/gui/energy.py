@@ -48,6 +48,5 @@ def current_step(viewer: Viewer, layer: Layer) -> int:
 
 def go_to_step(viewer: Viewer, layer: Layer, step: int) -> None:
     """Move the slider to a frame of the layer."""
-    position = np.zeros(layer.ndim)
-    position[0] = step
+    position = [float(step)] + [0.0] * (layer.ndim - 1)
     viewer.dims.set_point(energy_axis(viewer, layer), float(to_world(viewer, layer, position)[0]))

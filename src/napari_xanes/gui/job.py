@@ -43,7 +43,9 @@ class Job(QObject):
         self._worker: Any = None
         self._running = False
         self._bar: Any = None
-        self._patience = QTimer(self, singleShot=True, interval=_PATIENCE)
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.setInterval(_PATIENCE)
         self._patience.timeout.connect(self._give_up)
         self.progressed.connect(self._show)
 

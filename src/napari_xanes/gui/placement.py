@@ -93,6 +93,16 @@ def laid_over(stack: Layer, n_axes: int) -> dict[str, Any]:
     return keywords | {"affine": affine}
 
 
+def place(layer: Layer, index: tuple[int, ...]) -> str:
+    """Return the position of a pixel as text, in pixels and, if their size is known, in µm."""
+    in_pixels = ", ".join(str(i) for i in reversed(index))
+    size = layer.metadata["xanes"].get("pixel_size_um")
+    if not size:
+        return f"({in_pixels}) px"
+    lengths = ", ".join(f"{i * s:.4g}" for i, s in reversed(list(zip(index, size, strict=True))))
+    return f"({in_pixels}) px · ({lengths}) µm"
+
+
 def _affine_of(layer: Layer) -> tuple[Points, Points]:
     """Return matrix and offset of a layer's way from data to world."""
     offset = np.asarray(layer.data_to_world(np.zeros(layer.ndim)), dtype=np.float64)

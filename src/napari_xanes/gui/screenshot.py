@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from napari_xanes.saving.replacing import replacing
 
@@ -76,7 +76,7 @@ def main() -> None:
     viewer.cursor.position = to_world(viewer, viewer.layers[0], (0, *(n / 2 for n in centre)))
     settle()
     with replacing(arguments.picture) as file:
-        imsave(file, viewer.screenshot(canvas_only=False, flash=False), format="png")
+        imsave(cast("BinaryIO", file), viewer.screenshot(canvas_only=False, flash=False), format="png")
     if arguments.stay:
         napari.run()
     viewer.close()

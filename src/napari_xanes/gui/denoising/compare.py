@@ -16,6 +16,7 @@ from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.pixels.areas import depth_of
 from napari_xanes.gui.pixels.spectra import box_spectrum, in_memory, pixel_at
 from napari_xanes.gui.pixels.tiles import Tiles
+from napari_xanes.gui.present import present
 from napari_xanes.gui.spectra.curves import QUANTITY_LABELS
 from napari_xanes.gui.spectra.plot import SpectrumPlot
 from napari_xanes.gui.state.workspace import workspace_of
@@ -156,10 +157,11 @@ class BeforeAfter(QWidget):
     def _read(self, index: tuple[int, ...]) -> None:
         """Show the spectra of a pixel; lazy data are read in a thread."""
         tiles = self._tiles
-        spectra = [
+        found = [
             box_spectrum(tile.data, index) if in_memory(tile.data) else tile.spectrum(index, size=1) for tile in tiles
         ]
-        self._is_current = all(spectrum is not None for spectrum in spectra)
+        spectra = [spectrum for spectrum in found if spectrum is not None]
+        self._is_current = len(spectra) == len(tiles)
         if self._is_current:
             self._worker.forget()
             self._show(index, spectra)
@@ -173,7 +175,7 @@ class BeforeAfter(QWidget):
             self._show(index, spectra)
 
     def _show(self, index: tuple[int, ...], spectra: list[NDArray[np.float64]]) -> None:
-        after = self._after
+        after = present(self._after)
         error = None
         if self._noise is not None:
             pixel = int(np.ravel_multi_index(index, after.shape[1:]))

@@ -11,12 +11,13 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_xanes.gui.denoising.compare import BeforeAfter
 from napari_xanes.gui.denoising.overlay import in_view, lay_over, preview_layer
 from napari_xanes.gui.denoising.report import ReportView
-from napari_xanes.gui.denoising.results import background_layer, companion_maps, is_noisy, report_lines
+from napari_xanes.gui.denoising.results import background_layer, companion_maps, report_lines, why_not_denoisable
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.layers import stack_of, stack_to_layer
 from napari_xanes.gui.map_layers import Shown
 from napari_xanes.gui.pixels.areas import depth_of
+from napari_xanes.gui.present import present
 from napari_xanes.gui.running.absorption import show_prepared, steps_to_absorption
 from napari_xanes.gui.running.runner import Runner
 from napari_xanes.gui.state.run import Run
@@ -39,9 +40,11 @@ class DenoiseDock(QWidget):
     ----------
     napari_viewer : napari.viewer.Viewer
         The viewer.
+    alone : bool
+        Whether it is a dock of its own, with a box of stacks.
     """
 
-    def __init__(self, napari_viewer: Viewer) -> None:
+    def __init__(self, napari_viewer: Viewer, *, alone: bool = True) -> None:
         super().__init__()
         self._viewer = viewer = plain_viewer(napari_viewer)
         self._preview: Layer | None = None
@@ -49,14 +52,15 @@ class DenoiseDock(QWidget):
         self._companions: Run | None = None
         self._result: Layer | None = None
         self._pending: list[Callable[[], None]] = []
-        self._add_timer = QTimer(self, interval=0)
+        self._add_timer = QTimer(self)
         self._add_timer.timeout.connect(self._add_next)
         self.runner = Runner(
             viewer,
             {name: OPERATIONS[name] for name in OPERATIONS if name.startswith("denoise")},
             steps_before=steps_to_absorption,
-            qualifies=is_noisy,
+            unsuited=why_not_denoisable,
             require=_require_denoisable,
+            stack_row=alone,
         )
         self.runner.run_button.setToolTip("Denoise the whole stack; you can use the window meanwhile")
         self.preview_button = self.runner.add_button(
@@ -93,7 +97,7 @@ class DenoiseDock(QWidget):
         self.runner.launch(
             self.preview_button.text(),
             lambda stack: [Step("crop", {"region": box}), *steps_to_absorption(stack)],
-            lambda ready, cleaned: self._show_preview(layer, depth, box, ready, cleaned),
+            lambda ready, cleaned: self._show_preview(layer, depth, box, present(ready), cleaned),
             lambda stack: slices_of(stack, slice(depth[0], depth[0] + 1)) if depth else stack,
         )
 
@@ -132,7 +136,6 @@ class DenoiseDock(QWidget):
         maps = companion_maps(cleaned)
         self._pending = [] if maps is None else [lambda: self._add_background(cleaned), lambda: self._add_maps(maps)]
         viewer.layers.selection.active = self._result
-        self.runner.stacks.choose(source)  # so that the user can try other parameters
         self.report.set_lines(report_lines(cleaned), can_show=maps is not None and "novelty" in maps)
         self._compare(stack_of(source), cleaned, self._result)
         self._add_timer.start()
@@ -149,9 +152,7 @@ class DenoiseDock(QWidget):
         if not self._pending:
             self._add_timer.stop()
             return
-        chosen = self.runner.stacks.layer()
         self._pending.pop(0)()
-        self.runner.stacks.choose(chosen)
 
     def _add_background(self, cleaned: SpectralStack) -> None:
         """Add the removed background as a hidden layer below the result."""

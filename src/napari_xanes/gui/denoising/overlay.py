@@ -81,7 +81,7 @@ class Swipe:
             if self._cover in layers:
                 layers.remove(self._cover)
             self._cover = None
-        elif self._cover in layers:
+        elif self._cover is not None and self._cover in layers:
             self._cover.data = self._data[..., :columns]
         else:
             self._cover = self._covering(self._data[..., :columns])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_xanes.gui.present import present
+
 _UNEXPLAINED = "not explained"
 """Text in the sentences about pixels that the novelty layer shows."""
 
@@ -42,7 +44,7 @@ class ReportView(QWidget):
             Whether a layer with the unexplained pixels exists.
         """
         while self._rows.count():
-            self._rows.takeAt(0).widget().deleteLater()
+            present(present(self._rows.takeAt(0)).widget()).deleteLater()
         if title:
             self._rows.addWidget(_sentence(f"<b>{title}</b>"))
         for line in lines:
@@ -50,9 +52,9 @@ class ReportView(QWidget):
 
     def text(self) -> str:
         """Return the report, one sentence per line."""
-        rows = [self._rows.itemAt(i).widget() for i in range(self._rows.count())]
+        rows = [present(present(self._rows.itemAt(i)).widget()) for i in range(self._rows.count())]
         labels = [row if isinstance(row, QLabel) else row.findChild(QLabel) for row in rows]
-        return "\n".join(label.text() for label in labels)
+        return "\n".join(present(label).text() for label in labels)
 
     def _row(self, line: str, can_show: bool) -> QWidget:
         label = _sentence(f"• {line}")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_xanes.denoising.result import as_denoising_result
-from napari_xanes.gui.layers import LayerData, is_stack, stack_to_layer
+from napari_xanes.gui.layers import LayerData, stack_to_layer
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.stack import SpectralStack
 
@@ -17,9 +17,9 @@ _JUMP_CLEAR = 3
 """Fractions are shown where the edge jump is at least this many standard errors."""
 
 
-def is_noisy(layer: Layer) -> bool:
-    """Return whether a layer is a stack that is not denoised yet."""
-    return is_stack(layer) and "denoise" not in layer.metadata["xanes"]["metadata"]
+def why_not_denoisable(layer: Layer) -> str:
+    """Return why a stack is not to be denoised; no text if it can be."""
+    return f"{layer.name!r} is denoised already" if "denoise" in layer.metadata["xanes"]["metadata"] else ""
 
 
 def background_layer(stack: SpectralStack) -> LayerData:

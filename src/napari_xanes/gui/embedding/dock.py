@@ -29,7 +29,7 @@ from napari_xanes.gui.embedding.plot import EmbeddingPlot
 from napari_xanes.gui.embedding.result_cache import ResultCache
 from napari_xanes.gui.energy import energies_of, plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
-from napari_xanes.gui.forms.layer_box import LayerBox
+from napari_xanes.gui.forms.stack_box import StackBox, StackRow
 from napari_xanes.gui.job import Job
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.layers import stack_of
@@ -57,17 +57,18 @@ class EmbeddingDock(QWidget):
     ----------
     napari_viewer : napari.viewer.Viewer
         The viewer.
+    alone : bool
+        Whether it is a dock of its own, with a box of stacks.
     """
 
-    def __init__(self, napari_viewer: Viewer) -> None:
+    def __init__(self, napari_viewer: Viewer, *, alone: bool = True) -> None:
         super().__init__()
         self._viewer = viewer = plain_viewer(napari_viewer)
         self.picture: Picture | None = None
         self._layer: Any = None
-        self._result_cache = ResultCache()
-        self._live = False
+        self._result_cache, self._live = ResultCache(), False
         self.job = Job(self)
-        self.stacks, self.library, self.method = LayerBox(viewer), LibraryBox(), QComboBox()
+        self.stacks, self.library, self.method = StackBox(viewer), LibraryBox(), QComboBox()
         self.method.addItems(METHODS)
         self.method.setToolTip("Method that projects the spectra onto a plane; earlier results reappear at once")
         self.run_button, self.cancel_button = QPushButton("Embed"), QPushButton("Cancel")
@@ -77,18 +78,17 @@ class EmbeddingDock(QWidget):
         self.plot, self.message = EmbeddingPlot(), QLabel()
         self.readout, self.quality, self._bar = wrapping_label(), wrapping_label(), QProgressBar()
         self._pages = QStackedWidget()
-        self._workspace = workspace = workspace_of(viewer)
-        self._cursor, self._tracker = workspace.cursor, workspace.regions
+        self._workspace = workspace_of(viewer)
+        self._cursor, self._tracker = self._workspace.cursor, self._workspace.regions
         self._lasso_worker = LatestOnlyWorker(self)
-        self._lay_out(viewer)
+        self._lay_out(viewer, alone)
         self._connect()
         self._on_layer()
         DropTarget(self, viewer)
 
-    def _lay_out(self, viewer: Viewer) -> None:
+    def _lay_out(self, viewer: Viewer, alone: bool) -> None:
         rows = QFormLayout()
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        rows.addRow("stack", self.stacks)
         rows.addRow("library", row_of((self.library, 1), (QLabel("method"), 0), (self.method, 0)))
         self.message.setWordWrap(True)
         self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -98,6 +98,7 @@ class EmbeddingDock(QWidget):
         self.plot.setMinimumHeight(110)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
+        layout.addWidget(StackRow(self.stacks, shown=alone))
         layout.addLayout(rows)
         layout.addWidget(self._pages, 1)
         layout.addWidget(self.readout)
@@ -111,7 +112,7 @@ class EmbeddingDock(QWidget):
     def _connect(self) -> None:
         self.run_button.clicked.connect(lambda _checked=False: self.start())
         self.cancel_button.clicked.connect(self.job.cancel)
-        self.method.currentIndexChanged.connect(lambda _: self.picture is not None and self.start())
+        self.method.currentIndexChanged.connect(lambda _: self._embed_again())
         self.library.library_changed.connect(self._on_choice)
         self.stacks.layer_changed.connect(self._on_layer)
         self.lasso_button.toggled.connect(self.plot.set_lasso)
@@ -161,8 +162,9 @@ class EmbeddingDock(QWidget):
             match = match_of(self._viewer.layers, layer)
             with QSignalBlocker(self.library):
                 self.library.suggest(energies_of(layer), element_of(layer))
-                if match is not None:
-                    self.library.choose(library_settings(match.metadata).name)
+                settings = None if match is None else library_settings(match.metadata)
+                if settings is not None:
+                    self.library.choose(settings.name)
         self._layer = layer
         self._on_choice()
 
@@ -191,16 +193,20 @@ class EmbeddingDock(QWidget):
         self._pages.setCurrentIndex(2 if self._layer is None else int(self.picture is None))
         self.run_button.setEnabled(self._layer is not None and self._fits and not running)
         self.cancel_button.setEnabled(running)
-        for box in (self.stacks, self.library, self.method):
+        for box in (self.library, self.method):
             box.setEnabled(not running)
         self.lasso_button.setEnabled(self.picture is not None and not running)
         self._bar.setVisible(running)
-        for label in (self.readout, self.quality):
-            label.setVisible(self.picture is not None)
+        self.readout.setVisible(self.picture is not None)
+        self.quality.setVisible(self.picture is not None)
 
     def _show_progress(self, done: float, text: str) -> None:
         self._bar.setValue(round(100 * done))
         self._bar.setFormat(f"{text} %p %")
+
+    def _embed_again(self) -> None:
+        if self.picture is not None:
+            self.start()
 
     def start(self) -> None:
         """Embed library and pixels in a worker thread, or show the remembered result."""
@@ -268,7 +274,7 @@ class EmbeddingDock(QWidget):
         """Show the pixels of regions as coloured points, and means and pins as marks."""
         if self.picture is None or not self._live:
             return
-        groups, marks = [], []
+        groups, marks = list[Any](), list[Any]()
         if self._workspace.stacks.layer is self._layer:
             depth = depth_of(self._viewer, self._layer)
             groups, marks = regions_in(self.picture, self._tracker.regions, self._layer, depth)

@@ -102,4 +102,5 @@ class LibraryBox(QComboBox):
 
 def element_of(layer: Any) -> str | None:
     """Return the element of a stack layer, or None if its file does not name it."""
-    return layer.metadata["xanes"]["metadata"].get("element")
+    element = layer.metadata["xanes"]["metadata"].get("element")
+    return None if element is None else str(element)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_xanes.gui.map_layers import is_map, maps_of
+from napari_xanes.gui.present import present
 from napari_xanes.gui.wording import with_error
 from napari_xanes.maps.matching.result import library_settings
 from napari_xanes.parameter_map import MapSet, ParameterMap
@@ -67,7 +68,7 @@ def reading(maps: MapSet, index: tuple[int, ...]) -> str:
     values = [
         f"{name} {with_error(float(parameter_map.data[index]), _sigma(parameter_map, index), parameter_map.unit)}"
         for name, parameter_map in (("10Dq", maps.get("ten_dq")), ("valence", maps.get("valence")))
-        if parameter_map is not None and parameter_map.mask[index]
+        if parameter_map is not None and present(parameter_map.mask)[index]
     ]
     if not charge and not values:
         return doubt or "not assigned"
@@ -82,7 +83,7 @@ def reading(maps: MapSet, index: tuple[int, ...]) -> str:
 
 def _label(parameter_map: ParameterMap | None, index: tuple[int, ...]) -> str:
     """Return the label of a pixel; empty if the pixel is masked or the map is missing."""
-    if parameter_map is None or not parameter_map.mask[index]:
+    if parameter_map is None or not present(parameter_map.mask)[index]:
         return ""
     return (parameter_map.labels or {}).get(int(parameter_map.data[index]), "")
 

@@ -14,10 +14,10 @@ from napari_xanes import blocks
 from napari_xanes._typing import Float64Array
 from napari_xanes.colours import colour_of
 from napari_xanes.gui.running.absorption import steps_to_absorption
+from napari_xanes.gui.running.preparing import prepared
 from napari_xanes.maps.matching.result import library_settings
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.progress import Progress, part
-from napari_xanes.recipe import run
 from napari_xanes.stack import SpectralStack
 from napari_xanes.theory.embedding.embed import embed
 from napari_xanes.theory.embedding.model import Embedding
@@ -90,7 +90,7 @@ class Picture:
         points = self.pixels.reshape(-1, 2)
         points = points[np.isfinite(points[:, 0])]
         scale = np.array([BINS / (x1 - x0), BINS / (y1 - y0)], dtype=np.float32)
-        cells = np.clip((points - np.float32([x0, y0])) * scale, 0, BINS - 1).astype(np.intp)
+        cells = np.clip((points - np.array([x0, y0], dtype=np.float32)) * scale, 0, BINS - 1).astype(np.intp)
         return np.bincount(cells[:, 0] * BINS + cells[:, 1], minlength=BINS**2).reshape(BINS, BINS)
 
     def point_of(self, energy: Float64Array, values: Float64Array) -> Float64Array:
@@ -108,7 +108,8 @@ class Picture:
         # Testing the bounding box first is a hundred times faster; NaN is never inside.
         is_inside = ((points >= polygon.min(axis=0)) & (points <= polygon.max(axis=0))).all(axis=1)
         is_inside[is_inside] = Path(polygon).contains_points(points[is_inside])
-        return is_inside.reshape(self.pixels.shape[:-1])
+        inside: NDArray[np.bool_] = is_inside.reshape(self.pixels.shape[:-1])
+        return inside
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +200,7 @@ def embed_stack(
         The absorption if it was computed, and the embedding.
     """
     steps = steps_to_absorption(stack)
-    absorption = run(steps, stack, progress=part(progress, 0.0, 0.2)) if steps else stack
+    absorption = prepared(steps, stack, part(progress, 0.0, 0.2))
     maps = maps or match_stack(absorption, library, part(progress, 0.2, 0.4))
     picture = picture_of(absorption, library, method, maps, part(progress, 0.4, 1.0))
     return (absorption if steps else None), picture
@@ -226,7 +227,8 @@ def match_stack(stack: SpectralStack, library: Library, progress: Progress | Non
     if progress is not None:
         progress(0.0, "finding offset and width")
     with threadpool_limits(1):
-        return match_library(stack, library=library, progress=progress)
+        maps: MapSet = match_library(stack, library=library, progress=progress)
+    return maps
 
 
 def picture_of(
@@ -284,7 +286,7 @@ def picture_of(
 
 def has_signal(spectra: Float64Array, free: Float64Array | None) -> NDArray[np.bool_]:
     """Return which spectra (N, E) exceed their noise, estimated from neighbouring energies."""
-    good = np.isfinite(spectra).all(axis=1)
+    good = np.asarray(np.isfinite(spectra).all(axis=1), dtype=bool)
     residual = np.where(good[:, None], spectra, 0.0)
     if free is not None:
         residual -= (residual @ free) @ free.T

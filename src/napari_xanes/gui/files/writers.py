@@ -213,4 +213,4 @@ def write_spectra(path: str, layers: list[LayerData]) -> list[str]:
 def _region_layer(data: Any, meta: Mapping[str, Any], kind: str, image: Layer) -> Layer:
     """Return a region layer; one from a script that has no scale has the pixels of the stack."""
     n_axes = len(np.shape(data)) if kind == "labels" else np.shape(data[0])[-1] if len(data) else 2
-    return Layer.create(data, meta if "scale" in meta else laid_over(image, n_axes) | meta, kind)
+    return Layer.create(data, meta if "scale" in meta else laid_over(image, n_axes) | dict(meta), kind)

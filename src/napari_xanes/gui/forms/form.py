@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, SpinBox, Widget
+from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, SpinBox
+from magicgui.widgets.bases import ValueWidget
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
@@ -112,7 +113,7 @@ def _whole(parameter: Parameter) -> Field:
     return _plain(box)
 
 
-def _plain(widget: Widget) -> Field:
+def _plain(widget: ValueWidget[Any]) -> Field:
     return Field(widget.native, lambda: widget.value, lambda value: setattr(widget, "value", value), widget.changed)
 
 
@@ -184,6 +185,7 @@ class Form(QWidget):
         rows = QFormLayout()
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)  # a long label never widens its dock
         field_makers = {**MAKERS, **(makers or {})}
         for parameter in method.parameters.values():
             field = field_makers[parameter.kind](parameter)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy, QWidget
 
 from napari_xanes.gui.energy import energies_of
 from napari_xanes.gui.forms.form import Field, FieldMaker
-from napari_xanes.gui.forms.layer_box import LayerBox
 from napari_xanes.gui.forms.on_request import OnRequest
+from napari_xanes.gui.forms.stack_box import StackBox
 from napari_xanes.gui.library_names import SMALL, suggest_library
 from napari_xanes.gui.pixels.areas import is_region
 from napari_xanes.gui.pixels.masks import mask_of, regions_in
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-def viewer_fields(viewer: Viewer, stacks: LayerBox) -> Mapping[str, FieldMaker]:
+def viewer_fields(viewer: Viewer, stacks: StackBox) -> Mapping[str, FieldMaker]:
     """Return makers of the fields for references, I0, regions and libraries.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
         The fields offer its layers and references.
-    stacks : LayerBox
+    stacks : StackBox
         Box with the stack that the method will use.
     """
 
@@ -120,14 +121,14 @@ def _meets(spectrum: Spectrum, energies: NDArray[np.float64]) -> bool:
     return bool(spectrum.energy[0] < energies[-1] and spectrum.energy[-1] > energies[0])
 
 
-class SourceBox(LayerBox):
+class SourceBox(QComboBox):
     """A box of fixed choices, region layers of the viewer and files.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
         The box offers its region layers.
-    stacks : LayerBox
+    stacks : StackBox
         Box with the stack that the regions belong to.
     fixed : mapping of str to object
         Text and value of each fixed choice.
@@ -135,14 +136,21 @@ class SourceBox(LayerBox):
         Whether to offer region layers and files.
     take : callable
         Makes the value from a region layer and the layer of the stack; by default one mask.
+
+    Signals
+    -------
+    layer_changed :
+        Something else is chosen.
     """
+
+    layer_changed = Signal()
 
     _FILE = "file…"
 
     def __init__(
         self,
         viewer: Viewer,
-        stacks: LayerBox,
+        stacks: StackBox,
         fixed: Mapping[str, Any],
         *,
         regions: bool = True,
@@ -152,25 +160,30 @@ class SourceBox(LayerBox):
         self._fixed, self._stacks, self._regions, self._files = dict(fixed), stacks, regions, files
         self._take = take
         self._extra_values: dict[str, Any] = {}
-        super().__init__(viewer, is_region)
+        super().__init__()
+        self._viewer = viewer
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setMinimumContentsLength(12)
         self.activated.connect(self._on_activated)
+        self.currentIndexChanged.connect(self._on_index)
+        workspace_of(viewer).stacks.stacks_changed.connect(self.refresh)
+        self.refresh()
 
-    def refresh(self, *_: object) -> None:
+    def _on_index(self, row: int) -> None:
+        self.layer_changed.emit()
+
+    def refresh(self) -> None:
         """List the fixed choices, values from outside the list, region layers and the entry for a file."""
         previous_text = self.currentText()
-        self.blockSignals(True)
-        self.clear()
-        for text in (*self._fixed, *self._extra_values):
-            self.addItem(text)
-        for layer in self.layers() if self._regions else ():
-            self.addItem(f"region: {layer.name}", layer)
-        if self._files:
-            self.addItem(self._FILE)
-        self.setCurrentIndex(max(0, self.findText(previous_text)))
-        self.blockSignals(False)
-
-    def _follow(self, *_: object) -> None:
-        """Ignore the selected layer: the user chooses here by hand."""
+        with QSignalBlocker(self):
+            self.clear()
+            for text in (*self._fixed, *self._extra_values):
+                self.addItem(text)
+            for layer in filter(is_region, reversed(self._viewer.layers)) if self._regions else ():
+                self.addItem(f"region: {layer.name}", layer)
+            if self._files:
+                self.addItem(self._FILE)
+            self.setCurrentIndex(max(0, self.findText(previous_text)))
 
     def value(self) -> Any:
         """Return the chosen value of the parameter.

@@ -29,12 +29,16 @@ class MapDock(QWidget):
     ----------
     napari_viewer : napari.viewer.Viewer
         The viewer.
+    alone : bool
+        Whether it is a dock of its own, with a box of stacks.
     """
 
-    def __init__(self, napari_viewer: Viewer) -> None:
+    def __init__(self, napari_viewer: Viewer, *, alone: bool = True) -> None:
         super().__init__()
         self._viewer = viewer = plain_viewer(napari_viewer)
-        self.runner = Runner(viewer, ESTIMATORS, steps_before=steps_to_absorption, method_label="estimator")
+        self.runner = Runner(
+            viewer, ESTIMATORS, steps_before=steps_to_absorption, method_label="estimator", stack_row=alone
+        )
         self.runner.run_button.setToolTip("Make the maps; you can use the window meanwhile")
         self.results = ResultsPanel(viewer)
         self.overlay = FitOverlay(viewer)
@@ -46,11 +50,11 @@ class MapDock(QWidget):
         self.runner.finished.connect(self._show)
         self._runs = workspace_of(viewer).runs
         self._runs.chosen_changed.connect(self._on_run)
+        self._on_run(self._runs.chosen)
         DropTarget(self, viewer)
 
     def _show_prepared(self, stack: SpectralStack) -> None:
         self.runner.source = show_prepared(self._viewer, self.runner.source, stack)
-        self.runner.stacks.choose(self.runner.source)
 
     def _show(self, maps: MapSet) -> None:
         self._runs.add(maps, self.runner.source)

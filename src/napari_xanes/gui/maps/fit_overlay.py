@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QLabel, QWidget
 from napari_xanes.gui.energy import energies_of
 from napari_xanes.gui.map_layers import map_title
 from napari_xanes.gui.pixels.spectra import Values
+from napari_xanes.gui.present import present
 from napari_xanes.gui.state.fit import FitCurve
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.wording import with_error
@@ -39,7 +40,7 @@ def pixel_text(maps: MapSet, index: tuple[int, ...]) -> str:
         return ""
     parts = []
     for name, parameter_map in shown_maps.items():
-        if not parameter_map.mask[index]:
+        if not present(parameter_map.mask)[index]:
             continue
         if parameter_map.labels is not None:
             parts.append(f"{map_title(name)} {parameter_map.labels.get(int(parameter_map.data[index]), '')}")

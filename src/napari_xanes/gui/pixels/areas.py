@@ -75,7 +75,9 @@ def shape_boxes(layer: Shapes, depth: tuple[int, ...], stack: Layer) -> Boxes:
 
     In a volume, an area that was drawn in a slice belongs to that slice; an area without a depth belongs to all slices.
     """
-    from skimage.draw import polygon
+    from skimage.draw import polygon as untyped
+
+    polygon: Any = untyped
 
     boxes: Boxes = {}
     height, width = array_of(stack).shape[-2:]
@@ -160,7 +162,7 @@ def next_label(labels: NDArray[Any]) -> int:
 def pixels_of(layer: Layer, number: int, depth: tuple[int, ...], stack: Layer) -> NDArray[np.bool_]:
     """Return the mask (Y, X) of a region in the image that is shown."""
     if not isinstance(layer, Shapes):
-        return labels_over(layer, depth, stack)() == number
+        return np.asarray(labels_over(layer, depth, stack)() == number)
     mask = np.zeros(array_of(stack).shape[-2:], dtype=bool)
     area = shape_boxes(layer, depth, stack).get(number)
     if area is not None:

@@ -56,7 +56,7 @@ def box_spectrum(data: Any, index: tuple[int, ...], size: int = 1) -> Values:
     box = np.asarray(data[(slice(None), *slices, rows, columns)]).reshape(data.shape[0], -1)
     if box.shape[1] == 1:
         return box[:, 0].astype(np.float64)
-    mean = box.mean(axis=1, dtype=np.float64)
+    mean: Values = box.mean(axis=1, dtype=np.float64)
     for i in np.flatnonzero(~np.isfinite(mean)):
         good = box[i][np.isfinite(box[i])]
         mean[i] = good.mean(dtype=np.float64) if good.size else np.nan

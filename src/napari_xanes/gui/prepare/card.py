@@ -32,6 +32,7 @@ from napari_xanes.gui.job import Job
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.prepare.card_fields import CardFields
 from napari_xanes.gui.prepare.in_place import show_stack
+from napari_xanes.gui.present import present
 from napari_xanes.io.contents import use_in_words
 from napari_xanes.io.energies import read_energies
 from napari_xanes.io.facts import Facts, corrected
@@ -63,6 +64,7 @@ class StackCard(QDialog):
         self._viewer, self._layer = viewer, layer
         self.setWindowTitle(f"What was read: {layer.name}")
         self.looking, self.job = Job(self), Job(self)
+        self.status = wrapping_label()
         self.looking.done.connect(self._show_guesses)
         self.looking.failed.connect(lambda error: self.status.setText(str(error)))
         self.looking.ended.connect(self._look_again)
@@ -77,13 +79,14 @@ class StackCard(QDialog):
         self.energies_button.clicked.connect(lambda _checked=False: self.ask_for_energies())
         self.values: dict[str, QLabel] = {}
         self.sources: dict[str, QLabel] = {}
-        self.status = wrapping_label()
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.contents_button, self.contents = QToolButton(self), _contents_table(self)
         self.buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Apply | QDialogButtonBox.StandardButton.Close, self
         )
-        self.buttons.button(QDialogButtonBox.StandardButton.Apply).clicked.connect(lambda _checked=False: self.apply())
+        present(self.buttons.button(QDialogButtonBox.StandardButton.Apply)).clicked.connect(
+            lambda _checked=False: self.apply()
+        )
         self.buttons.rejected.connect(self.reject)
         self._lay_out(guesses(stack, look=False))
         self._refresh()
@@ -203,17 +206,17 @@ class StackCard(QDialog):
 
     def _show_state(self) -> None:
         stack = stack_of(self._layer)
-        self.buttons.button(QDialogButtonBox.StandardButton.Apply).setEnabled(not self.job.running)
+        present(self.buttons.button(QDialogButtonBox.StandardButton.Apply)).setEnabled(not self.job.running)
         self.energies_button.setEnabled(not self.job.running and not stack.history)
 
 
 def _contents_table(parent: QWidget) -> QTableWidget:
     table = QTableWidget(0, 3, parent)
     table.setHorizontalHeaderLabels(["array", "shape", "became"])
-    table.verticalHeader().hide()
+    present(table.verticalHeader()).hide()
     table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
     for column, mode in enumerate(("Stretch", "ResizeToContents", "Stretch")):
-        table.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode[mode])
+        present(table.horizontalHeader()).setSectionResizeMode(column, QHeaderView.ResizeMode[mode])
     table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     table.setMinimumHeight(160)
     table.setVisible(False)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from napari_xanes.gui.dock_layout import row_of
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.layers import stack_of, stack_to_layer
-from napari_xanes.gui.prepare.card import StackCard
+from napari_xanes.gui.prepare.card_line import CardLine
 from napari_xanes.gui.prepare.result import STEPS_WITH_RESULT, StepResult
 from napari_xanes.gui.prepare.stack_selector import StackSelector
 from napari_xanes.gui.running.runner import Runner
@@ -28,12 +27,14 @@ class PrepareDock(QWidget):
     ----------
     napari_viewer : napari.viewer.Viewer
         The viewer.
+    alone : bool
+        Whether it is a dock of its own, with a box of stacks and a line about what was read.
     """
 
-    def __init__(self, napari_viewer: Viewer) -> None:
+    def __init__(self, napari_viewer: Viewer, *, alone: bool = True) -> None:
         super().__init__()
         self._viewer = viewer = plain_viewer(napari_viewer)
-        self.runner = Runner(viewer, OPERATIONS, run_text="Apply to stack", method_label="step")
+        self.runner = Runner(viewer, OPERATIONS, run_text="Apply to stack", method_label="step", stack_row=alone)
         self._history = QLabel()
         self._history.setWordWrap(True)
         self.result = StepResult(viewer)
@@ -42,16 +43,10 @@ class PrepareDock(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.stack_selector = StackSelector(viewer, self.runner.stacks, self)
-        self.card_button = QPushButton("What was read…")
-        self.card_button.setToolTip(
-            "What was read and guessed about the stack, from where, and what else is in its file: look and correct"
-        )
-        self.card_button.clicked.connect(lambda _checked=False: self.open_card())
-        self.card: StackCard | None = None
+        self.card_line = CardLine(viewer)
+        self.card_line.setVisible(alone)
         layout.addWidget(self.stack_selector)
-        row = row_of((self.card_button, 1))
-        row.setContentsMargins(4, 4, 4, 0)
-        layout.addLayout(row)
+        layout.addWidget(self.card_line)
         layout.addWidget(self.runner)
         self.runner.finished.connect(self._show)
         DropTarget(self, viewer)
@@ -69,13 +64,6 @@ class PrepareDock(QWidget):
         self.result.stop()
         super().hideEvent(event)
 
-    def open_card(self) -> None:
-        """Open the card of the chosen stack."""
-        layer = self.runner.stacks.layer()
-        if layer is not None:
-            self.card = StackCard(self._viewer, layer, self)
-            self.card.show()
-
     def _show(self, stack: SpectralStack) -> None:
         self.runner.warn(stack.metadata)
         data, keywords, _kind = stack_to_layer(stack)
@@ -85,7 +73,6 @@ class PrepareDock(QWidget):
 
     def _show_history(self) -> None:
         layer = self.runner.stacks.layer()
-        self.card_button.setEnabled(layer is not None)
         steps = stack_of(layer).history if layer is not None else ()
         self.result.show_layer(layer)
         names = [f"{i}. {step.name.replace('_', ' ')}" for i, step in enumerate(steps, start=1)]

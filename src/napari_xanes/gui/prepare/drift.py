@@ -117,7 +117,7 @@ class Drift:
         shifts = before.shifts.copy()
         shifts[frame, axis] = shift
         parts = {"sigma": before.sigma, "residual": before.residual, "outliers": before.outliers}
-        unknown = {name: _with(part, frame) for name, part in parts.items() if part is not None}
+        unknown: dict[str, Any] = {name: _with(part, frame) for name, part in parts.items() if part is not None}
         return replace(self, now=replace(before, shifts=shifts, **unknown))
 
     def imported(self, shifts: Alignment) -> Drift:
@@ -169,7 +169,7 @@ class Drift:
             dy, dx = np.ptp(now.shifts, axis=0) * factors
             lines.append(f"The drift spans {dy:.3g} {unit} in y and {dx:.3g} {unit} in x.")
         if self.marked.any():
-            lines.append(f"Marked (×): {_named([self._why(i) for i in np.flatnonzero(self.marked)], '; ')}.")
+            lines.append(f"Marked (×): {_named([self._why(int(i)) for i in np.flatnonzero(self.marked)], '; ')}.")
         if self.changed.any():
             n = int(self.changed.sum())
             lines.append(f"{n} {'frame has' if n == 1 else 'frames have'} another shift than the stack shown.")

@@ -78,10 +78,11 @@ class DriftPlot(TwoPlots):
 
     def show_frame(self, frame: int) -> None:
         """Mark a frame by a line."""
-        known = self._drift is not None and 0 <= frame < self._drift.energy.size
+        energies = () if self._drift is None else self._drift.energy
+        known = 0 <= frame < len(energies)
         self.frame_line.setVisible(known)
         if known:
-            self.frame_line.setValue(float(self._drift.energy[frame]))
+            self.frame_line.setValue(float(energies[frame]))
 
     def show_all(self) -> None:
         """Fit the axes to the shifts; bars that are longer than the drift do not count."""

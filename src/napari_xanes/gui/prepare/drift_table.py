@@ -9,6 +9,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from napari_xanes.gui.prepare.drift import PIXELS, Drift
+from napari_xanes.gui.present import present
 
 _SHIFTS = (1, 2)
 """Columns that can be edited."""
@@ -136,10 +137,10 @@ class DriftTable(QTableView):
         super().__init__(parent)
         self.rows = DriftModel(self)
         self.setModel(self.rows)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(20)
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.horizontalHeader().setMinimumSectionSize(40)
+        present(self.verticalHeader()).hide()
+        present(self.verticalHeader()).setDefaultSectionSize(20)
+        present(self.horizontalHeader()).setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        present(self.horizontalHeader()).setMinimumSectionSize(40)
         self.rows.modelReset.connect(self._on_reset)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -147,7 +148,7 @@ class DriftTable(QTableView):
         self.setMinimumHeight(130)
         self.setAccessibleName("shifts of the frames")
         self.setToolTip("Choose a row to show its frame; double-click dy or dx to set a shift by hand")
-        self.selectionModel().currentRowChanged.connect(self._on_row)
+        present(self.selectionModel()).currentRowChanged.connect(self._on_row)
         self._following = False
 
     def show_frame(self, frame: int) -> None:
@@ -161,7 +162,7 @@ class DriftTable(QTableView):
 
     def _on_reset(self) -> None:
         if self.rows.columnCount():
-            self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
+            present(self.horizontalHeader()).setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
             self.setColumnWidth(0, _ENERGY_WIDTH)
 
     def _on_row(self, current: QModelIndex, _previous: QModelIndex) -> None:

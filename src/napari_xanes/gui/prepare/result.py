@@ -58,6 +58,7 @@ class StepResult(QWidget):
         layout.addWidget(self.repair)
         layout.addWidget(self.drift, 1)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self._live = False
         self.repair.hide()
         self.drift.hide()
         self.repair.map_ready.connect(self._add_map)
@@ -67,6 +68,9 @@ class StepResult(QWidget):
 
     def start(self) -> None:
         """Follow the frame, the layers and the theme of the viewer."""
+        if self._live:
+            return
+        self._live = True
         workspace_of(self._viewer).stacks.step_changed.connect(self._follow)
         self._viewer.events.theme.connect(self._on_theme)
         for event in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
@@ -77,6 +81,9 @@ class StepResult(QWidget):
 
     def stop(self) -> None:
         """Follow them no longer: a hidden panel draws nothing."""
+        if not self._live:  # Qt hides a page of a stack before it was shown
+            return
+        self._live = False
         workspace_of(self._viewer).stacks.step_changed.disconnect(self._follow)
         self._viewer.events.theme.disconnect(self._on_theme)
         for event in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSizePol
 
 from napari_xanes import io
 from napari_xanes.gui.files.readers import memory_limit
-from napari_xanes.gui.forms.layer_box import LayerBox
+from napari_xanes.gui.forms.stack_box import StackBox
 from napari_xanes.gui.job import Job
 from napari_xanes.gui.layers import stack_of, stack_to_layer
 from napari_xanes.stack import SpectralStack
@@ -25,13 +25,13 @@ class StackSelector(QWidget):
     ----------
     viewer : napari.viewer.Viewer
         The viewer that gets the stacks.
-    stacks : LayerBox
+    stacks : StackBox
         Box with the chosen stack.
     parent : QWidget, optional
         Parent widget; without a parent the row would open as a window for a moment.
     """
 
-    def __init__(self, viewer: Viewer, stacks: LayerBox, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: Viewer, stacks: StackBox, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer, self._stacks = viewer, stacks
         self.names, self.repeats = QComboBox(), QComboBox()

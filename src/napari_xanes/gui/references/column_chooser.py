@@ -26,6 +26,7 @@ from qtpy.QtWidgets import (
 
 import napari_xanes as nx
 from napari_xanes.colours import colour_of
+from napari_xanes.gui.present import present
 from napari_xanes.io.column_choice import Choice, column_of
 from napari_xanes.io.spectra.columns import tables_of
 from napari_xanes.io.spectra.table import Table
@@ -134,8 +135,8 @@ class ColumnChooser(QDialog):
         self._roles: list[QComboBox] = []
         self._table = QTableWidget(0, 3)
         self._table.setHorizontalHeaderLabels(["column", "first values", "use as"])
-        self._table.verticalHeader().hide()
-        self._table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        present(self._table.verticalHeader()).hide()
+        present(self._table.horizontalHeader()).setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         self._table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self._plot = pg.PlotWidget()
         self._plot.setLabel("bottom", "energy (eV)")
@@ -272,4 +273,4 @@ class ColumnChooser(QDialog):
             self._plot.plot(spectrum.energy, spectrum.mu, pen=pg.mkPen(colour_of(number), width=1.5))
         said = "; ".join(self.spectra[0].metadata.get("reasons", ())) if self.spectra else ""
         self._status.setText("\n".join(part for part in (said, text) if part))
-        self._buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(bool(self.spectra))
+        present(self._buttons.button(QDialogButtonBox.StandardButton.Ok)).setEnabled(bool(self.spectra))

@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
+from napari_xanes.gui.present import present
 from napari_xanes.gui.references.column_chooser import (
     ColumnChooser,
     read_with_remembered_choice,
@@ -70,10 +71,10 @@ class ReferenceList(QWidget):
         self._empty.setWordWrap(True)
         self._table = QTableWidget(0, 2)
         self._table.setHorizontalHeaderLabels(["reference", "valence"])
-        self._table.verticalHeader().hide()
-        self._table.verticalHeader().setDefaultSectionSize(22)
-        self._table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        self._table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Fixed)
+        present(self._table.verticalHeader()).hide()
+        present(self._table.verticalHeader()).setDefaultSectionSize(22)
+        present(self._table.horizontalHeader()).setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        present(self._table.horizontalHeader()).setSectionResizeMode(1, QHeaderView.ResizeMode.Fixed)
         self._table.setColumnWidth(1, 64)
         self._table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self._table.setMinimumHeight(70)
@@ -84,6 +85,7 @@ class ReferenceList(QWidget):
         self._table.itemChanged.connect(self._on_edit)
         buttons = QHBoxLayout()
         buttons.setContentsMargins(0, 0, 0, 0)
+        buttons.setSpacing(3)
         self._load_button = self._button("Load…", "Load spectra from XDI, Athena, CSV or text files", self.ask)
         self._region_button = self._button("From regions", "Add the mean spectra of all regions", self.take_regions)
         self._remove = self._button("Remove", "Remove the selected references (Delete)", self.remove_selected)
@@ -168,6 +170,7 @@ class ReferenceList(QWidget):
 
     def _button(self, text: str, tip: str, action: Callable[[], Any]) -> QPushButton:
         button = QPushButton(text)
+        button.setStyleSheet("padding: 3px 2px;")  # four of them fit a narrow dock
         button.setToolTip(tip)
         button.clicked.connect(lambda _checked=False: action())
         return button

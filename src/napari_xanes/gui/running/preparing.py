@@ -13,12 +13,19 @@ _SHARE_BEFORE = 0.2
 """Share of the progress bar for the preparing steps, which are quick."""
 
 
+def prepared(steps: list[Step], stack: SpectralStack, progress: Progress | None) -> SpectralStack:
+    """Return the stack after some operations; the same stack if there are none."""
+    ready = run(steps, stack, progress=progress) if steps else stack
+    assert isinstance(ready, SpectralStack)  # only an estimator gives maps
+    return ready
+
+
 def run_after(
     steps: list[Step], step: Step, stack: SpectralStack, progress: Progress
 ) -> tuple[SpectralStack | None, Any]:
     """Return the stack after some steps (None if there are none), and the result of one more step on it."""
     progress(0.0, "starting")
     share = _SHARE_BEFORE if steps else 0.0
-    ready = run(steps, stack, progress=part(progress, 0.0, share)) if steps else stack
+    ready = prepared(steps, stack, part(progress, 0.0, share))
     result = run([step], ready, progress=part(progress, share, 1.0))
     return ready if steps else None, result

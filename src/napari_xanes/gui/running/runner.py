@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QSizePolicy,
@@ -21,13 +20,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_xanes.gui.dock_layout import DOCK_WIDTH, EMPTY_STATE, scrolled
+from napari_xanes.gui.dock_layout import DOCK_WIDTH, scrolled
 from napari_xanes.gui.forms.form import Form
-from napari_xanes.gui.forms.layer_box import LayerBox
+from napari_xanes.gui.forms.stack_box import StackBox, StackRow
 from napari_xanes.gui.forms.viewer_fields import suggest_libraries, viewer_fields
 from napari_xanes.gui.job import Job
-from napari_xanes.gui.layers import is_stack, stack_of
+from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.running.preparing import run_after
+from napari_xanes.gui.running.stack_note import StackNote, StepsBefore
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.wording import is_about, time_left
 from napari_xanes.history import Step
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from napari_xanes.stack import SpectralStack
 
-StepsBefore = Callable[["SpectralStack"], list[Step]]
 OnResult = Callable[["SpectralStack | None", Any], None]
 
 
@@ -58,10 +57,12 @@ class Runner(QWidget):
         Text of the run button.
     method_label : str
         Label beside the box of methods.
-    qualifies : callable
-        Returns whether to offer a layer.
+    unsuited : callable
+        Returns why the method does not suit a stack layer; no text if it does.
     require : callable
         Raises a ValueError if a step is not possible for a stack; called before the preparing steps run.
+    stack_row : bool
+        Whether to show the box of stacks.
 
     Signals
     -------
@@ -82,25 +83,23 @@ class Runner(QWidget):
         steps_before: StepsBefore = lambda stack: [],
         run_text: str = "Run",
         method_label: str = "method",
-        qualifies: Callable[[Layer], bool] = is_stack,
+        unsuited: Callable[[Layer], str] = lambda layer: "",
         require: Callable[[SpectralStack, Step], None] = lambda stack, step: None,
+        stack_row: bool = True,
     ) -> None:
         super().__init__()
-        workspace_of(viewer)
         self._viewer, self._registry, self._steps_before, self._require = viewer, registry, steps_before, require
         self._forms: dict[str, Form] = {}
         self.source: Layer | None = None
         self._on_result: OnResult = self._emit_results
         self._start_time = 0.0
         self.job = Job(self)
-        self.stacks = LayerBox(viewer, qualifies)
+        self.stacks = StackBox(viewer)
         self.methods = QComboBox()
         self.methods.setToolTip("The method to run; its parameters are below")
         for name in registry:
             self.methods.addItem(name.replace("_", " "), name)
-        self._note = QLabel()
-        self._note.setWordWrap(True)
-        self._note.setToolTip("Runs first, with default parameters. To change them, run it in the Prepare dock")
+        self._note = StackNote(self.stacks, steps_before, unsuited)
         self._body = QVBoxLayout()
         self._body.addStretch()
         self._tabs = QTabWidget()
@@ -110,17 +109,16 @@ class Runner(QWidget):
         self.cancel_button = QPushButton("Cancel")
         self._bar = QProgressBar()
         self._bar.setTextVisible(True)
-        self._lay_out(method_label)
+        self._lay_out(method_label, stack_row)
         self._connect()
         self._show_form()
         self._show_state()
         self._offer_references()
 
-    def _lay_out(self, method_label: str) -> None:
+    def _lay_out(self, method_label: str, stack_row: bool) -> None:
         top = QFormLayout()
         top.setContentsMargins(0, 0, 0, 0)
         top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        top.addRow("stack", self.stacks)
         if self.methods.count() > 1:
             top.addRow(method_label, self.methods)
         self._buttons.addWidget(self.run_button, 1)
@@ -130,6 +128,7 @@ class Runner(QWidget):
         self._tabs.addTab(scrolled(form), "parameters")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
+        layout.addWidget(StackRow(self.stacks, shown=stack_row))
         layout.addLayout(top)
         layout.addWidget(self._note)
         layout.addWidget(self._tabs, 1)
@@ -143,7 +142,7 @@ class Runner(QWidget):
         self.methods.currentIndexChanged.connect(lambda _: self._show_form())
         self.stacks.layer_changed.connect(self._show_state)
         self.stacks.layer_changed.connect(self._offer_references)
-        self.stacks.layer_changed.connect(lambda: suggest_libraries(self))
+        self.stacks.layer_changed.connect(self._suggest_libraries)
         self.run_button.clicked.connect(self.start)
         self.cancel_button.clicked.connect(self.job.cancel)
         self.job.progressed.connect(self._show_progress)
@@ -195,19 +194,15 @@ class Runner(QWidget):
         if layer is not None:
             workspace_of(self._viewer).references.offer(layer)
 
+    def _suggest_libraries(self) -> None:
+        suggest_libraries(self)
+
     def _show_state(self) -> None:
-        layer, running = self.stacks.layer(), self.job.running
+        running, suited = self.job.running, self._note.refresh()
         for button in self._start_buttons:
-            button.setEnabled(layer is not None and not running)
+            button.setEnabled(suited and not running)
         self.cancel_button.setEnabled(running)
         self._bar.setVisible(running)
-        text = EMPTY_STATE
-        if layer is not None:
-            steps = self._steps_before(stack_of(layer))
-            names = ", ".join(step.name.replace("_", " ") for step in steps)
-            text = f"First: {names}" if steps else ""
-        self._note.setText(text)
-        self._note.setVisible(bool(text))
 
     def _show_progress(self, done: float, message: str) -> None:
         self._bar.setValue(round(100 * done))
@@ -242,6 +237,9 @@ class Runner(QWidget):
         layer = self.stacks.layer()
         if layer is None:
             show_error("there is no stack yet; drop one into the viewer, or open the sample")
+            return
+        if reason := self._note.why_unsuited(layer):
+            show_error(f"{reason}; choose another stack")
             return
         try:
             stack = part_of(stack_of(layer))

@@ -167,7 +167,9 @@ class SimulateDock(QWidget):
         self.message = QLabel()
         self.message.setWordWrap(True)
         self._latest: Spectrum | None = None
-        self._timer = QTimer(self, singleShot=True, interval=16)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(16)
         self._timer.timeout.connect(self._submit)
         self._worker = LatestOnlyWorker(self)
         self._worker.done.connect(self._draw)

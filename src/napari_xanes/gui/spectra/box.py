@@ -17,6 +17,6 @@ class OddSpinBox(QSpinBox):
         self.setSuffix(" px")
         self.setKeyboardTracking(False)
 
-    def valueFromText(self, text: str) -> int:
+    def valueFromText(self, text: str | None) -> int:
         """Return the typed number, or the next one if it is even."""
         return super().valueFromText(text) | 1

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from napari_xanes.colours import colour_of
 from napari_xanes.gui.curve import Curve
 from napari_xanes.gui.energy import energies_of
-from napari_xanes.gui.spectra.curves import ABSORPTION, Values
+from napari_xanes.gui.pixels.spectra import Values
+from napari_xanes.gui.spectra.curves import ABSORPTION
 
 if TYPE_CHECKING:
     from napari.layers import Layer

@@ -40,7 +40,8 @@ def scale_onto(energy: Values, mu: Values, target_energy: Values, target: Values
     x, y = interpolated[common], target[common]
     variance = x.var()
     slope = max(((x - x.mean()) * (y - y.mean())).mean() / variance, 0.0) if variance > 0 else 0.0
-    return slope * (mu - x.mean()) + y.mean()
+    scaled: Values = slope * (mu - x.mean()) + y.mean()
+    return scaled
 
 
 def readout(layer: Layer, index: tuple[int, ...], energy: float, value: float) -> str:
@@ -51,16 +52,6 @@ def readout(layer: Layer, index: tuple[int, ...], energy: float, value: float) -
     places = [i * s for i, s in zip(index, size, strict=True)] if size else list(index)
     position = " ".join(f"{axis} {place:.4g}" for axis, place in reversed(list(zip(axes, places, strict=True))))
     return f"{position} {'µm' if size else 'px'} · {energy:.1f} eV · {with_unit(value, xanes)}"
-
-
-def place(layer: Any, index: tuple[int, ...]) -> str:
-    """Return the position of a pixel as text, in pixels and, if their size is known, in µm."""
-    in_pixels = ", ".join(str(i) for i in reversed(index))
-    size = layer.metadata["xanes"].get("pixel_size_um")
-    if not size:
-        return f"({in_pixels}) px"
-    lengths = ", ".join(f"{i * s:.4g}" for i, s in reversed(list(zip(index, size, strict=True))))
-    return f"({in_pixels}) px · ({lengths}) µm"
 
 
 def with_unit(value: float, xanes: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QPushButton
 
+from napari_xanes.gui.present import present
 from napari_xanes.gui.spectra import export
 from napari_xanes.gui.spectra.plot import SpectrumPlot
 
@@ -64,8 +65,8 @@ class ExportButton(QPushButton):
 
     def copy_values(self) -> None:
         """Copy the values to the clipboard, as a table for a spreadsheet."""
-        QApplication.clipboard().setText(export.table(self._plot.curves, self._label(), "\t"))
+        present(QApplication.clipboard()).setText(export.table(self._plot.curves, self._label(), "\t"))
 
     def copy_picture(self) -> None:
         """Copy the picture to the clipboard."""
-        QApplication.clipboard().setPixmap(self._plot.grab())
+        present(QApplication.clipboard()).setPixmap(self._plot.grab())

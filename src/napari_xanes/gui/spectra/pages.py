@@ -116,12 +116,14 @@ class EnergiesPage(QWidget):
 
     def show_layer(self, layer: Layer | None) -> None:
         """Say why a layer that was made from a stack is none, and offer its energies if their number fits."""
-        made_of_stack = layer is not None and was_stack(layer)
-        n_energies = len(layer.metadata["xanes"]["energy_eV"]) if made_of_stack else -1
-        self._reason.setText(why_no_stack(layer) if made_of_stack else "")
-        self._reason.setVisible(made_of_stack)
+        reason, n_energies, fits = "", 0, False
+        if layer is not None and was_stack(layer):
+            reason, n_energies = why_no_stack(layer), len(layer.metadata["xanes"]["energy_eV"])
+            fits = shape_of(layer)[0] == n_energies
+        self._reason.setText(reason)
+        self._reason.setVisible(bool(reason))
         self.use_button.setText(f"Use the {n_energies} energies")
-        self.use_button.setVisible(made_of_stack and shape_of(layer)[0] == n_energies)
+        self.use_button.setVisible(fits)
 
     def use(self) -> None:
         """Take the selected layer for a stack with the energies in its metadata; show an error as a notification."""

@@ -226,8 +226,7 @@ class SpectrumPlot(TwoPlots):
         slack = 0.02 * (high_x - low_x or 1.0)
         if abs(view[0][0] - low_x) > slack or abs(view[0][1] - high_x) > slack:
             self.main.setXRange(low_x, high_x, padding=0.01)
-        spans = [_span(curve) for curve in self._curves.values()]
-        spans = [span for span in spans if span is not None]
+        spans = [span for curve in self._curves.values() if (span := _span(curve)) is not None]
         if not spans:
             return
         low, high = min(s[0] for s in spans), max(s[1] for s in spans)

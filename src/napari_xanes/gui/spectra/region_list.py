@@ -12,6 +12,7 @@ from napari_xanes.gui.dock_layout import wrapping_label
 from napari_xanes.gui.pixels.areas import new_labels, new_shapes, next_label, region_layers, rename_region
 from napari_xanes.gui.pixels.spectra import MAX_REGIONS, array_of
 from napari_xanes.gui.placement import laid_over
+from napari_xanes.gui.present import present
 from napari_xanes.gui.references.reference_list import swatch
 from napari_xanes.gui.state.regions import Region, RegionTracker
 from napari_xanes.gui.state.workspace import workspace_of
@@ -120,7 +121,7 @@ class RegionList(QWidget):
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
             self._list.addItem(item)
         for row, region in enumerate(self._regions):
-            item = self._list.item(row)
+            item = present(self._list.item(row))
             item.setText(f"{region.name} · {region.pixels} px")
             item.setData(Qt.ItemDataRole.DecorationRole, swatch(region.colour))
         self._list.blockSignals(False)
@@ -132,7 +133,7 @@ class RegionList(QWidget):
 
     def texts(self) -> list[str]:
         """Return the texts of the rows."""
-        return [self._list.item(row).text() for row in range(self._list.count())]
+        return [present(self._list.item(row)).text() for row in range(self._list.count())]
 
     def _choose(self, item: QListWidgetItem) -> None:
         region = self._regions[self._list.row(item)]

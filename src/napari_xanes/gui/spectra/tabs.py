@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QTabWidget, QWidget
 
+from napari_xanes.gui.present import present
 from napari_xanes.gui.references.reference_list import ReferenceList
 from napari_xanes.gui.spectra.pins import PinList
 from napari_xanes.gui.spectra.region_list import RegionList
@@ -28,7 +29,7 @@ class SpectraTabs(QTabWidget):
         self.pins = PinList(viewer)
         self._names = ("Regions", "References", "Pins")
         for name, page in zip(self._names, (self.regions, self.references, self.pins), strict=True):
-            page.layout().setContentsMargins(4, 4, 4, 4)
+            present(page.layout()).setContentsMargins(4, 4, 4, 4)
             self.addTab(page, name)
         self.setMaximumHeight(_HEIGHT)
         # A bound method: the references live as long as the viewer, and a function here would keep the dock alive.

@@ -24,10 +24,17 @@ INTERVAL = 16
 class CursorFollower(WhileAsked):
     """Follows the mouse over the current stack, for all panels.
 
+    Attributes
+    ----------
+    spectrum : tuple of int and array of shape (E,), or None
+        The last spectrum and its pixel; None outside the image.
+
     Signals
     -------
     pixel_changed : Layer, tuple of int or None
         The layer of the current stack and the pixel under the cursor, (y, x) or (z, y, x); None outside the image.
+    box_changed : int
+        The averaging box has another size.
     spectrum_ready : tuple of int, array of shape (E,)
         The pixel and the mean spectrum of the box around it. Lazy data are read in a thread and arrive later.
     failed : Exception
@@ -35,6 +42,7 @@ class CursorFollower(WhileAsked):
     """
 
     pixel_changed = Signal(object, object)
+    box_changed = Signal(int)
     spectrum_ready = Signal(object, object)
     failed = Signal(object)
 
@@ -43,6 +51,7 @@ class CursorFollower(WhileAsked):
         self._viewer, self._stacks = ref(viewer), stacks
         self._box = 1
         self._index: tuple[int, ...] | None = None
+        self.spectrum: tuple[tuple[int, ...], Values] | None = None
         self._is_current = False
         self._update_pending = False
         self._timer = QTimer(self)
@@ -62,6 +71,7 @@ class CursorFollower(WhileAsked):
     @box.setter
     def box(self, size: int) -> None:
         self._box = size
+        self.box_changed.emit(size)
         self.recompute()
 
     @property
@@ -103,7 +113,7 @@ class CursorFollower(WhileAsked):
 
     def recompute(self, *_: Any) -> None:
         """Compute the spectrum again although the cursor did not move."""
-        self._index = None
+        self._index = self.spectrum = None
         if self.asked:
             self._update()
 
@@ -133,6 +143,7 @@ class CursorFollower(WhileAsked):
         self._index = index
         self.pixel_changed.emit(layer, index)
         if index is None:
+            self.spectrum = None
             self._worker.forget()
             return
         data, box = array_of(layer), self._box
@@ -141,7 +152,7 @@ class CursorFollower(WhileAsked):
         if values is not None:
             self._worker.forget()
             self._is_current = True
-            self.spectrum_ready.emit(index, values)
+            self._emit(index, values)
         else:
             self._is_current = False
             self._worker.submit((index, box, layer), lambda: tiles.read(index, box))
@@ -151,4 +162,8 @@ class CursorFollower(WhileAsked):
         # With a slow disk the spectra of earlier pixels are shown too: the curve lags behind the cursor, but it moves.
         late = self._is_current or self._index is None
         if self.asked and not late and box == self._box and layer is self._stacks.layer:
-            self.spectrum_ready.emit(index, values)
+            self._emit(index, values)
+
+    def _emit(self, index: tuple[int, ...], values: Values) -> None:
+        self.spectrum = index, values
+        self.spectrum_ready.emit(index, values)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class StackFollower(QObject):
-    """Follows which stack layer is current and which of its frames is shown.
+    """Follows which stack layer is current, for all docks, and which of its frames is shown.
 
     The current stack is the selected layer if it is a stack. Otherwise the previous stack stays current, so that a user
     can select a regions layer to brush. If there is no previous stack, the topmost visible stack is current.
@@ -29,7 +29,7 @@ class StackFollower(QObject):
     step_changed : int
         The slider shows another frame of the current stack.
     stacks_changed :
-        A layer may have become a stack, or have ceased to be one.
+        The list of stacks may have changed, or their names; also layers that may have become stacks, or ceased to be.
     """
 
     layer_changed = Signal(object)
@@ -42,8 +42,11 @@ class StackFollower(QObject):
         self._layer: Any = None
         self._step = -1
         self._writes_text = False
-        viewer.layers.events.inserted.connect(self._on_inserted)
-        viewer.layers.events.removed.connect(self._on_removed)
+        events = viewer.layers.events
+        events.inserted.connect(self._on_inserted)
+        events.removed.connect(self._on_removed)
+        events.reordered.connect(self._on_list)
+        events.renamed.connect(self._on_list)
         viewer.layers.selection.events.active.connect(self.refresh)
         viewer.dims.events.point.connect(self._follow_slider)
         viewer.dims.events.order.connect(self._follow_slider)
@@ -62,6 +65,17 @@ class StackFollower(QObject):
         viewer = self._viewer()
         return current_step(viewer, self._layer) if viewer is not None and self._layer is not None else -1
 
+    def layers(self) -> list[Layer]:
+        """Return the stacks of the viewer, topmost first."""
+        viewer = self._viewer()
+        return [] if viewer is None else [layer for layer in reversed(viewer.layers) if is_stack(layer)]
+
+    def choose(self, layer: Layer | None) -> None:
+        """Choose a stack for all docks by selecting its layer; a layer that is no longer in the viewer is not."""
+        viewer = self._viewer()
+        if viewer is not None and layer in viewer.layers and layer is not self._layer:
+            viewer.layers.selection.active = layer
+
     def refresh(self, event: Any = None) -> None:
         """Find the current stack again."""
         viewer = self._viewer()
@@ -76,6 +90,10 @@ class StackFollower(QObject):
     def _on_inserted(self, event: Any) -> None:
         self._watch(event.value)
         self.refresh()
+        self.stacks_changed.emit()
+
+    def _on_list(self, event: Any) -> None:
+        self.stacks_changed.emit()
 
     def _watch(self, layer: Layer) -> None:
         for event in self._events(layer):
@@ -87,6 +105,7 @@ class StackFollower(QObject):
         for emitter in self._events(event.value):
             emitter.disconnect(self._on_metadata)
         self.refresh()
+        self.stacks_changed.emit()
 
     @staticmethod
     def _events(layer: Layer) -> tuple[Any, ...]:
@@ -107,7 +126,7 @@ class StackFollower(QObject):
             return active
         if self._layer is not None and self._layer in viewer.layers and is_stack(self._layer):
             return self._layer
-        stacks = [layer for layer in reversed(viewer.layers) if is_stack(layer)]
+        stacks = self.layers()
         return next((layer for layer in stacks if layer.visible), stacks[0] if stacks else None)
 
     def _follow_slider(self, event: Any = None) -> None:

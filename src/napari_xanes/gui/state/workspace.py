@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.state.cursor import CursorFollower
 from napari_xanes.gui.state.fit import ShownFit
+from napari_xanes.gui.state.pinning import PinGestures
 from napari_xanes.gui.state.pins import PinSet
 from napari_xanes.gui.state.references import ReferenceSet
 from napari_xanes.gui.state.regions import RegionTracker
@@ -38,6 +39,8 @@ class Workspace:
         The spectra of brushed and drawn regions.
     pins : PinSet
         The pinned spectra.
+    pinning : PinGestures
+        Pins on a click in the image or a key.
     references : ReferenceSet
         The reference spectra.
     fit : ShownFit
@@ -52,6 +55,7 @@ class Workspace:
         self.regions = RegionTracker(viewer, self.stacks)
         self.pins, self.references, self.fit = PinSet(), ReferenceSet(), ShownFit()
         self.runs = RunList(viewer)
+        self.pinning = PinGestures(viewer, self.cursor, self.pins)
 
 
 def workspace_of(viewer: Viewer) -> Workspace:

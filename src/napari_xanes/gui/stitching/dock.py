@@ -17,11 +17,11 @@ from napari_xanes.gui.forms.form import Field, Form
 from napari_xanes.gui.job import Job
 from napari_xanes.gui.layers import stack_of, stack_to_layer
 from napari_xanes.gui.running.absorption import steps_to_absorption
+from napari_xanes.gui.running.preparing import prepared
 from napari_xanes.gui.stitching.stack_list import StackList
 from napari_xanes.gui.wording import is_about, time_left
 from napari_xanes.parameters import Parameter
 from napari_xanes.progress import Progress, part
-from napari_xanes.recipe import run
 from napari_xanes.registry import Method
 from napari_xanes.stack import SpectralStack
 from napari_xanes.stitching.joining import as_positions, stitch
@@ -135,7 +135,7 @@ def _absorption(stack: SpectralStack, k: int, count: int, progress: Progress) ->
     """Return the optical depth of counts, as other docks do; other stacks as they are."""
     steps = steps_to_absorption(stack)
     share = _SHARE_BEFORE / count
-    return run(steps, stack, progress=part(progress, k * share, (k + 1) * share)) if steps else stack
+    return prepared(steps, stack, part(progress, k * share, (k + 1) * share))
 
 
 def _positions(parameter: Parameter) -> Field:

@@ -8,6 +8,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QWidget
 
 from napari_xanes.gui.layers import is_stack
+from napari_xanes.gui.present import present
 from napari_xanes.gui.state.workspace import workspace_of
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class StackList(QListWidget):
         self._viewer.layers.selection.events.changed.disconnect(self._follow)
 
     def _items(self) -> list[QListWidgetItem]:
-        return [self.item(i) for i in range(self.count())]
+        return [present(self.item(i)) for i in range(self.count())]
 
     def _layer_of(self, item: QListWidgetItem) -> Layer:
         return item.data(Qt.ItemDataRole.UserRole)

@@ -1,0 +1,88 @@
+"""The row with the chosen stack of the viewer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
+
+from napari_xanes.gui.state.workspace import workspace_of
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+
+class StackBox(QComboBox):
+    """Shows the chosen stack of the viewer, the same in all docks; choosing another one selects its layer.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer.
+    parent : QWidget, optional
+        Parent widget.
+
+    Signals
+    -------
+    layer_changed :
+        Another stack is chosen, or its energies or data changed.
+    """
+
+    layer_changed = Signal()
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._stacks = workspace_of(viewer).stacks
+        self.setToolTip("The chosen stack, the same in all docks; choosing another one selects its layer")
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setMinimumContentsLength(12)
+        self.currentIndexChanged.connect(self._choose_row)
+        # Bound methods: the state lives as long as the viewer, and a function here would keep the dock alive.
+        self._stacks.stacks_changed.connect(self.refresh)
+        self._stacks.layer_changed.connect(self._on_layer_changed)
+        self.refresh()
+
+    def layers(self) -> list[Layer]:
+        """Return the stacks of the viewer, topmost first."""
+        return self._stacks.layers()
+
+    def layer(self) -> Layer | None:
+        """Return the chosen stack, or None if there is none."""
+        return self._stacks.layer
+
+    def choose(self, layer: Layer | None) -> None:
+        """Choose a stack of the viewer, for all docks."""
+        self._stacks.choose(layer)
+
+    def refresh(self) -> None:
+        """List the stacks of the viewer again."""
+        layers = self.layers()
+        with QSignalBlocker(self):
+            if [layer.name for layer in layers] != [self.itemText(row) for row in range(self.count())]:
+                self.clear()
+                self.addItems([layer.name for layer in layers])
+            chosen = self.layer()
+            self.setCurrentIndex(next((row for row, layer in enumerate(layers) if layer is chosen), -1))
+
+    def _on_layer_changed(self, layer: Layer | None) -> None:
+        self.refresh()
+        self.layer_changed.emit()
+
+    def _choose_row(self, row: int) -> None:
+        layers = self.layers()
+        if 0 <= row < len(layers):
+            self.choose(layers[row])
+
+
+class StackRow(QWidget):
+    """The box of stacks with its label; a panel inside another dock that has one does not show it."""
+
+    def __init__(self, box: StackBox, *, shown: bool = True) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(QLabel("stack"))
+        row.addWidget(box, 1)
+        self.setVisible(shown)

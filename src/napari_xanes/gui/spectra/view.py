@@ -1,0 +1,234 @@
+"""The plot of spectra, with what is said about it: always the same, wherever it is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_xanes.gui.dock_layout import wrapping_label
+from napari_xanes.gui.energy import energies_of, energy_of_step, go_to_step, plain_viewer, step_of_energy
+from napari_xanes.gui.pixels.spectra import Values
+from napari_xanes.gui.spectra.curve_sources import CurveSources
+from napari_xanes.gui.spectra.curves import readout
+from napari_xanes.gui.spectra.display import MODES, Composer, axis_label
+from napari_xanes.gui.spectra.pages import Pages
+from napari_xanes.gui.spectra.plot import SpectrumPlot
+from napari_xanes.gui.state.workspace import workspace_of
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+_PLOT_HEIGHT = 130  # px, the smallest height at which axes and curves can be read
+
+
+class SpectrumView(QWidget):
+    """Spectra of the chosen stack: under the cursor, in regions, pinned, with references and a fit.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer.
+
+    Signals
+    -------
+    redrawn :
+        Other curves are shown.
+    """
+
+    redrawn = Signal()
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer = plain_viewer(viewer)
+        self._workspace = workspace = workspace_of(viewer)
+        self._stacks, self._cursor = workspace.stacks, workspace.cursor
+        self._composer = Composer()
+        self.live = False
+        self._mode = MODES[0]
+        self.curves = CurveSources()
+        self.plot = SpectrumPlot()
+        self.plot.setMinimumHeight(_PLOT_HEIGHT)
+        self.plot.setToolTip(
+            "Click or drag the line: move to an energy. Wheel: zoom. Drag: move. Double-click: show all. "
+            "Δ: residual of the fit"
+        )
+        self.readout, self.message = wrapping_label(" "), wrapping_label()
+        self.message.hide()
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.plot, 1)
+        column.addWidget(self.readout)
+        column.addWidget(self.message)
+        self.pages = Pages(viewer, page)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self.pages)
+        workspace.references.changed.connect(self._on_references)
+        workspace.pins.changed.connect(self.redraw)
+        self.plot.energy_requested.connect(self._on_energy_requested)
+        self.plot.line.sigPositionChangeFinished.connect(lambda *_: self._on_step())
+
+    @property
+    def mode(self) -> str:
+        """How the curves are shown, one of `MODES`."""
+        return self._mode
+
+    def set_mode(self, mode: str) -> None:
+        """Show all curves in another way, one of `MODES`."""
+        self._mode = mode
+        self.plot.set_labels(self.label())
+        self.redraw()
+        self.plot.show_all()
+
+    def label(self) -> str:
+        """Return quantity and unit of the curves; no text without a stack."""
+        layer = self._stacks.layer
+        return axis_label(self._mode, layer.metadata["xanes"]["quantity"]) if layer is not None else ""
+
+    def showEvent(self, event: Any) -> None:
+        """Start to follow cursor, regions and layers."""
+        super().showEvent(event)
+        if self.live:
+            return
+        self.live = True
+        self._viewer.events.theme.connect(self._on_theme)
+        self._viewer.layers.events.connect(self._on_layers)
+        self._viewer.layers.selection.events.active.connect(self._on_layers)
+        for signal, slot in self._followed():
+            signal.connect(slot)
+        self._on_theme()
+        self._on_stack()
+        self._on_references()
+        self._on_fit()
+        for state in self._states():
+            state.start(self)
+
+    def hideEvent(self, event: Any) -> None:
+        """Stop to follow them: a hidden plot must not draw."""
+        super().hideEvent(event)
+        if not self.live:
+            return
+        self.live = False
+        for state in self._states():
+            state.stop(self)
+        for signal, slot in self._followed():
+            signal.disconnect(slot)
+        self._viewer.events.theme.disconnect(self._on_theme)
+        self._viewer.layers.events.disconnect(self._on_layers)
+        self._viewer.layers.selection.events.active.disconnect(self._on_layers)
+
+    def _states(self) -> tuple[Any, ...]:
+        """Return what is followed only while it is asked for."""
+        workspace = self._workspace
+        return workspace.cursor, workspace.regions, workspace.fit, workspace.pinning
+
+    def _followed(self) -> tuple[tuple[Any, Any], ...]:
+        """Return what changes while the mouse moves, with what it changes here."""
+        cursor, regions = self._cursor, self._workspace.regions
+        return (
+            (self._stacks.layer_changed, self._on_stack),
+            (self._stacks.step_changed, self._on_step),
+            (cursor.pixel_changed, self._on_cursor),
+            (cursor.spectrum_ready, self._on_spectrum),
+            (cursor.failed, self._on_unreadable),
+            (regions.changed, self._on_regions),
+            (regions.failed, self._on_unreadable),
+            (self._workspace.fit.changed, self._on_fit),
+        )
+
+    def _on_theme(self, event: Any = None) -> None:
+        self.plot.set_theme(self._viewer.theme)
+
+    def _on_layers(self, event: Any = None) -> None:
+        """Choose the page to show, and draw again what depends on layers."""
+        self.pages.choose(self._stacks.layer)
+        self.redraw()
+
+    def _on_stack(self, layer: Layer | None = None) -> None:
+        """Show another current stack, or none."""
+        layer = self._stacks.layer
+        self.curves.cursor = None
+        self._ask_for_cursor()
+        self._on_layers()
+        if layer is not None:
+            self._workspace.references.offer(layer)
+            self.plot.set_labels(self.label())
+        self._on_step()
+        self.redraw()
+        self.plot.show_all()
+
+    def _on_step(self, step: int = 0) -> None:
+        layer = self._stacks.layer
+        self.plot.show_energy(energy_of_step(layer, self._stacks.step) if layer is not None else None)
+        self._show_readout()
+
+    def _on_energy_requested(self, energy: float) -> None:
+        layer = self._stacks.layer
+        if layer is not None:
+            step = step_of_energy(layer, energy)
+            if step != self._stacks.step:
+                go_to_step(self._viewer, layer, step)
+
+    def _on_cursor(self, layer: Layer | None, index: tuple[int, ...] | None) -> None:
+        if index is None:
+            self.curves.cursor = None
+            self._ask_for_cursor()
+            self.redraw()
+
+    def _ask_for_cursor(self) -> None:
+        flat = self._viewer.dims.ndisplay == 2
+        self.readout.setText(
+            "Move the cursor over the image to see spectra" if flat else "The 3D view shows no spectra: switch to 2D"
+        )
+
+    def _on_spectrum(self, index: tuple[int, ...], values: Values) -> None:
+        layer = self._stacks.layer
+        if layer is None or values.size != energies_of(layer).size:
+            return
+        self.curves.set_cursor(layer, values)
+        self.redraw()
+        self._show_readout()
+
+    def _show_readout(self) -> None:
+        layer, index, step = self._stacks.layer, self._cursor.index, self._stacks.step
+        curve = self.curves.cursor
+        if layer is not None and index is not None and curve is not None:
+            self.readout.setText(readout(layer, index, energy_of_step(layer, step), curve.values[step]))
+
+    def _on_regions(self) -> None:
+        self.curves.set_regions(self._stacks.layer, self._workspace.regions.regions)
+        self.redraw()
+
+    def _on_references(self) -> None:
+        self.curves.set_references(self._workspace.references)
+        self.redraw()
+
+    def _on_fit(self) -> None:
+        """Draw the fit of the workspace and its residual."""
+        fit = self._workspace.fit
+        self.curves.set_fits(fit.curves)
+        self.plot.show_residual(*(fit.residual or (None, None)))
+        self.redraw()
+
+    def _on_unreadable(self, error: Exception) -> None:
+        self._show_message(f"Spectra can't be read: {error}")
+
+    def _show_message(self, text: str) -> None:
+        self.message.setText(text)
+        self.message.setVisible(bool(text))
+
+    def redraw(self) -> None:
+        """Update the plot; do nothing while it is hidden."""
+        if not self.live:
+            return
+        layer, sources, pins = self._stacks.layer, self.curves, self._workspace.pins.pins
+        measured, references = sources.measured(pins, layer, self._mode), sources.comparable_references(layer)
+        curves, problem = self._composer.compose(self._mode, measured, references)
+        self.plot.set_curves(curves)
+        self._show_message(problem or self.pages.reason() or sources.warning(layer, pins, self._mode))
+        self.redrawn.emit()

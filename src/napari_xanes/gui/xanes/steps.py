@@ -1,0 +1,105 @@
+"""The steps of the XANES dock, and their panels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
+
+from napari_xanes.gui.dock_layout import wrapping_label
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_xanes.gui.spectra.view import SpectrumView
+
+
+_EXPLORE = (
+    "Components, clusters and unmixing are not in napari-xanes yet.\n\n"
+    "What helps to find out which spectra there are:\n"
+    "• Theory > Embedding shows the pixels among the spectra of a library; a lasso around points makes a label in the "
+    "image.\n"
+    "• Clean > denoise reports spots that the references do not explain, and learns spectra if there are none.\n"
+    "• Map > fit references tells by chi square where the references do not suffice."
+)
+
+
+@dataclass(frozen=True)
+class DockStep:
+    """A step: its tooltip, and what makes its panel when it is shown for the first time."""
+
+    tip: str
+    make: Callable[[Viewer, SpectrumView], QWidget]
+
+
+def _look(viewer: Viewer, view: SpectrumView) -> QWidget:
+    from napari_xanes.gui.prepare.card_line import CardLine
+    from napari_xanes.gui.spectra.look import LookPanel
+
+    panel = QWidget()
+    column = QVBoxLayout(panel)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.addWidget(CardLine(viewer))
+    column.addWidget(LookPanel(viewer, view), 1)
+    return panel
+
+
+def _prepare(viewer: Viewer, view: SpectrumView) -> QWidget:
+    from napari_xanes.gui.prepare import PrepareDock
+    from napari_xanes.gui.stitching import StitchDock
+
+    return _tabs(
+        ("Steps", PrepareDock(viewer, alone=False), "One step after the other; each result is a new layer"),
+        ("Stitch", StitchDock(viewer), "Join the segments of a scan, or the tiles of a mosaic, to one stack"),
+    )
+
+
+def _clean(viewer: Viewer, view: SpectrumView) -> QWidget:
+    from napari_xanes.gui.denoising import DenoiseDock
+
+    return DenoiseDock(viewer, alone=False)
+
+
+def _map(viewer: Viewer, view: SpectrumView) -> QWidget:
+    from napari_xanes.gui.maps import MapDock
+
+    return MapDock(viewer, alone=False)
+
+
+def _explore(viewer: Viewer, view: SpectrumView) -> QWidget:
+    label = wrapping_label(_EXPLORE)
+    label.setContentsMargins(8, 8, 8, 8)
+    label.setAlignment(Qt.AlignmentFlag.AlignTop)
+    return label
+
+
+def _theory(viewer: Viewer, view: SpectrumView) -> QWidget:
+    from napari_xanes.gui.embedding import EmbeddingDock
+    from napari_xanes.gui.simulate import SimulateDock
+
+    return _tabs(
+        ("Embedding", EmbeddingDock(viewer, alone=False), "Library spectra and the pixels of the stack in one plane"),
+        ("Simulate", SimulateDock(viewer), "A theory spectrum that follows its sliders, over the measured one"),
+    )
+
+
+def _tabs(*pages: tuple[str, QWidget, str]) -> QTabWidget:
+    """Return tabs, each with its title, content and tooltip."""
+    tabs = QTabWidget()
+    for title, page, tip in pages:
+        tabs.setTabToolTip(tabs.addTab(page, title), tip)
+    return tabs
+
+
+STEPS = {
+    "Look": DockStep("Look at spectra: regions, references and pins, export", _look),
+    "Prepare": DockStep("Optical depth, alignment, repair, normalization and more", _prepare),
+    "Clean": DockStep("Remove the background of the beam and the noise, with a report", _clean),
+    "Map": DockStep("Make maps of valence, fractions, edge energy, charge or 10Dq", _map),
+    "Explore": DockStep("Find out which spectra there are: what exists for it", _explore),
+    "Theory": DockStep("Simulate spectra, and draw them over the measured one", _theory),
+}
+"""In the order of the work."""

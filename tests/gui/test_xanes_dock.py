@@ -1,0 +1,184 @@
+"""The XANES dock: all steps beside one plot, on small screens too."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from app_model.types import KeyBinding
+from qtpy.QtCore import QCoreApplication, QEvent, Qt
+from tests.gui.plain_viewer import PlainViewer
+
+from napari_xanes.gui import job
+from napari_xanes.gui.forms.stack_box import StackBox
+from napari_xanes.gui.map_layers import is_map
+from napari_xanes.gui.running import runner
+from napari_xanes.gui.running.preparing import run_after
+from napari_xanes.gui.spectra.look import LookPanel
+from napari_xanes.gui.xanes import XanesDock
+from napari_xanes.gui.xanes.steps import STEPS
+from napari_xanes.progress import Cancelled
+
+WIDTH, HEIGHT = 340, 560
+
+
+@pytest.fixture
+def dock(viewer: Any) -> XanesDock:
+    opened: XanesDock = viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")[1]
+    return opened
+
+
+def test_each_step_shows_its_panel_beside_the_plot(viewer: Any, dock: XanesDock, add_stack: Any, qtbot: Any) -> None:
+    add_stack()
+    assert list(dock._panels) == ["Look"], "panels are made when they are first shown"
+    dock.splitter.setSizes([350, 250])
+    sizes = dock.splitter.sizes()
+    for name, button in dock.rail.buttons.items():
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+        assert dock.panel(name).isVisible()
+        assert dock.view.isVisible()
+        assert sum(panel.isVisible() for panel in dock._panels.values()) == 1
+    assert list(dock._panels) == list(STEPS)
+    dock.show_step("Look")
+    assert abs(dock.splitter.sizes()[0] - sizes[0]) <= 2, "the share of the plot is that of the user"
+    hint, needed = dock.minimumSizeHint(), dock.layout().minimumSize()
+    assert needed.width() <= hint.width() <= WIDTH
+    assert needed.height() <= hint.height() <= HEIGHT
+
+
+def test_every_widget_says_what_it_is_for_and_is_reached_by_tab(viewer: Any, dock: XanesDock, add_stack: Any) -> None:
+    add_stack()
+    assert all(button.toolTip() for button in dock.rail.buttons.values())
+    reached, widget = set(), dock.rail.buttons["Look"]
+    while widget not in reached:
+        reached.add(widget)
+        widget = widget.nextInFocusChain()
+    for button in (*dock.rail.buttons.values(), dock.panel("Look").findChild(LookPanel).mode, dock.row.stack_box):
+        assert button in reached
+        assert button.focusPolicy() & Qt.FocusPolicy.TabFocus
+
+
+def test_docks_share_the_stack_the_box_and_the_pins(viewer: Any, dock: XanesDock, add_stack: Any, wait: Any) -> None:
+    first, second = add_stack(), add_stack(name="second")
+    mapping = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
+    spectra = viewer.window.add_plugin_dock_widget("napari-xanes", "Spectra")[1]
+    assert mapping.runner.stacks.layer() is second
+    dock.row.stack_box.setCurrentIndex(1)
+    assert viewer.layers.selection.active is first
+    assert mapping.runner.stacks.layer() is first
+    spectra.row.box.setValue(5)
+    assert dock.row.box.value() == 5
+    viewer.cursor.position = tuple(first.data_to_world((0, 5, 9)))
+    wait(lambda: dock.workspace.cursor.spectrum is not None)
+    viewer.keymap[KeyBinding.from_str("P")](viewer)
+    assert len(dock.workspace.pins.pins) == 1
+    spectra.parentWidget().hide()
+    viewer.keymap[KeyBinding.from_str("P")](viewer)
+    assert len(dock.workspace.pins.pins) == 2, "the key works as long as one plot is seen"
+    names = [curve.name for curve in dock.view.plot.curves]
+    assert {"pin 1", "pin 2"} <= set(names)
+
+
+def test_panels_inside_have_no_box_of_stacks_of_their_own(dock: XanesDock) -> None:
+    for name in STEPS:
+        dock.show_step(name)
+        assert not any(box.isVisible() for box in dock.panel(name).findChildren(StackBox))
+
+
+@pytest.mark.window
+@pytest.mark.parametrize("size", [(1366, 768), (1920, 1080), (1000, 500)])
+def test_the_window_stays_on_the_screen_and_gets_its_size_back(
+    viewer: Any, add_stack: Any, wait: Any, settle: Any, size: tuple[int, int]
+) -> None:
+    add_stack()
+    window = viewer.window._qt_window
+    window.resize(*size)
+    settle()
+    before = window.size()
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")[1]
+    for name in STEPS:
+        dock.show_step(name)
+    settle()
+    assert window.width() <= max(size[0], 1366)
+    assert window.height() <= max(size[1], 768)
+    slider = viewer.window._qt_viewer.dims.slider_widgets[0]
+    for part in (window.statusBar(), slider, dock.rail, dock.panel("Theory")):
+        corner = part.mapTo(window, part.rect().bottomRight())
+        assert part.isVisible()
+        assert window.rect().contains(corner)
+    viewer.window.remove_dock_widget(dock)
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    settle()
+    assert window.size() == before
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Let runs last until they are told to end or cancelled, and note what became of them."""
+    noted: dict[str, Any] = {"started": 0, "cancelled": threading.Event(), "end": threading.Event()}
+
+    def run(steps: Any, step: Any, stack: Any, progress: Any) -> Any:
+        noted["started"] += 1
+        try:
+            while not noted["end"].wait(0.01):
+                progress(0.5, "waiting")
+        except Cancelled:
+            noted["cancelled"].set()
+            raise
+        return run_after(steps, step, stack, progress)
+
+    monkeypatch.setattr(runner, "run_after", run)
+    return noted
+
+
+def test_run_pressed_twice_starts_one_job(
+    viewer: Any, dock: XanesDock, add_stack: Any, qtbot: Any, wait: Any, jobs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_stack()
+    dock.show_step("Map")
+    button, bar = dock.panel("Map").runner.run_button, job.activity
+
+    def busy_bar(**keywords: Any) -> Any:
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)  # napari's bar handles events, a second click among them
+        return bar(**keywords)
+
+    monkeypatch.setattr(job, "activity", busy_bar)
+    qtbot.mouseDClick(button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    wait(lambda: jobs["started"])
+    assert not button.isEnabled()
+    jobs["end"].set()
+    wait(lambda: not dock.panel("Map").runner.job.running)
+    assert jobs["started"] == 1
+    assert len({layer.metadata["xanes"]["group"] for layer in viewer.layers if is_map(layer)}) == 1
+
+
+def test_a_dock_closed_in_the_middle_of_a_run_ends_it(
+    viewer: Any, dock: XanesDock, add_stack: Any, wait: Any, jobs: Any
+) -> None:
+    layer = add_stack()
+    dock.show_step("Map")
+    dock.panel("Map").runner.start()
+    wait(lambda: jobs["started"])
+    dock.parentWidget().close()
+    dock.parentWidget().deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    wait(jobs["cancelled"].is_set)
+    assert list(viewer.layers) == [layer], "nothing half done is left"
+
+
+def test_two_viewers_do_not_touch_each_other(viewer: Any, dock: XanesDock, add_stack: Any, wait: Any) -> None:
+    layer, other = add_stack(), PlainViewer()
+    other.window.show()
+    second: XanesDock = other.window.add_plugin_dock_widget("napari-xanes", "XANES")[1]
+    viewer.cursor.position = tuple(layer.data_to_world((0, 5, 9)))
+    wait(lambda: dock.workspace.cursor.spectrum is not None)
+    dock.workspace.pinning.pin()
+    dock.show_step("Map")
+    assert second.row.stack_box.layer() is None
+    assert not second.workspace.pins.pins
+    assert second._pages.currentWidget() is second.panel("Look")
+    other.close()
+    dock.workspace.pinning.pin()
+    assert len(dock.workspace.pins.pins) == 2
