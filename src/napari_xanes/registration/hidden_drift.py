@@ -19,7 +19,7 @@ from napari_xanes.registration.likelihood import Moved, Projection, log_likeliho
 _SMALL = 1.0
 """Root mean square of shifts, in pixels, up to which they may be those of frames that are held."""
 
-_NOISE_ONLY = 2.0
+_NOISE_ONLY = 1.5
 """What the usual frame may leave, over its noise."""
 
 _FARTHER = 1.6
