@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -13,6 +11,9 @@ from napari_xanes.spectrum import check_grid, checked_energy
 
 _CLOSE = 0.2
 """Energies nearer to each other than this share of the local step were meant to be one, as where two scans join."""
+
+_STEEP = 0.2
+"""An edge is at least so steep as this share of the steepest rise."""
 
 
 def three_point_slope(energy: Float64Array) -> tuple[Float64Array, Float64Array, Float64Array]:
@@ -133,7 +134,7 @@ def find_e0(energy: ArrayLike, mu: ArrayLike, *, near: float | None = None) -> f
             f"the absorption does not rise between {axis[0]:g} and {axis[-1]:g} eV, so no edge can be found: "
             "give e0 in eV"
         )
-    inside = _narrowed(inside, _rises_above_what_was_before(axis, values, grid, level, slope))
+    inside = _narrowed(inside, _rises_above_what_was_before(axis, values, grid, level, slope, inside))
     candidates = inside
     if axis[0] > HARD:
         is_slope_maximum = inside & (slope >= np.roll(slope, 1)) & (slope >= np.roll(slope, -1))
@@ -141,7 +142,7 @@ def find_e0(energy: ArrayLike, mu: ArrayLike, *, near: float | None = None) -> f
         baseline = minimum_filter1d(level, reach, origin=(reach - 1) // 2)
         plateau = minimum_filter1d(level, reach, origin=-(reach // 2))
         is_step = (
-            is_slope_maximum & (slope > 0.2 * slope[inside].max()) & (plateau - baseline >= 0.6 * (level - baseline))
+            is_slope_maximum & (slope > _STEEP * slope[inside].max()) & (plateau - baseline >= 0.6 * (level - baseline))
         )
         candidates = is_step if is_step.any() else inside
     coarse = float(grid[candidates][slope[candidates].argmax()])
@@ -155,25 +156,32 @@ def _narrowed(inside: BoolArray, condition: BoolArray) -> BoolArray:
 
 
 def _rises_above_what_was_before(
-    axis: Float64Array, values: Float64Array, grid: Float64Array, level: Float64Array, slope: Float64Array
+    axis: Float64Array,
+    values: Float64Array,
+    grid: Float64Array,
+    level: Float64Array,
+    slope: Float64Array,
+    inside: BoolArray,
 ) -> BoolArray:
     """Return which parts of a grid rise to more than the spectrum had before, with two points on either side.
 
     A rise lies between two minima of the slope. At least half of it must lie above what was there before: the end of a
-    dip of the beam only comes back to that.
+    dip of the beam only comes back to that. Rises too flat to be an edge beside the steepest of these are left out.
     """
     minima = np.flatnonzero((slope[1:-1] < slope[:-2]) & (slope[1:-1] <= slope[2:])) + 1
-    edges = np.unique(np.concatenate([[0], minima, [grid.size]]))
-    good = np.zeros(grid.size, dtype=bool)
-    for first, last in pairwise(edges):
-        rising = slope[first:last] > 0
-        if not rising.any():
-            continue
-        top, bottom = float(level[first:last].max()), float(level[first])
-        n_before = int(np.searchsorted(axis, grid[first] + 1e-9))
-        usual = _level_before(axis[:n_before], values[:n_before], bottom)
-        good[first:last] = rising & (top - usual >= 0.5 * (top - bottom))
-    good &= (grid > axis[1]) & (grid < axis[-2])
+    starts, ends = np.concatenate([[0], minima]), np.concatenate([minima, [grid.size]])
+    rising = inside & (slope > 0) & (grid > axis[1]) & (grid < axis[-2])
+    steepest = np.maximum.reduceat(np.where(rising, slope, 0.0), starts)
+    good, least = np.zeros(grid.size, dtype=bool), 0.0
+    for i in np.argsort(-steepest, kind="stable"):
+        if steepest[i] <= least:
+            break
+        rise = slice(starts[i], ends[i])
+        top, bottom = float(level[rise].max()), float(level[starts[i]])
+        n_before = int(np.searchsorted(axis, grid[starts[i]] + 1e-9))
+        if top - _level_before(axis[:n_before], values[:n_before], bottom) >= 0.5 * (top - bottom):
+            good[rise] = rising[rise]
+            least = max(least, _STEEP * float(steepest[i]))
     return good
 
 
