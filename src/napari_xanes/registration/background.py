@@ -50,15 +50,18 @@ class SmoothPart:
             waves.append((block * np.exp(-2j * np.pi * np.outer(frequencies, middle))).astype(np.complex64))
         return cls(block, some, row, column, waves[0], waves[1].T.copy())
 
-    def transformed(self, frame: Float32Array, rows: Float32Array, columns: Float32Array) -> NDArray[np.complex64]:
-        """Return coefficients (len(some),) of the smooth part of a frame (Y, X) times weights of rows and columns."""
+    def blurred(self, frame: Float32Array) -> Float32Array:
+        """Return the smooth part of a frame (Y, X), one value for each block."""
         for _ in range(self.block.bit_length() - 1):
             frame = _halved(_halved(frame).T).T
-        smooth = ndimage.gaussian_filter(frame, _BLUR / self.block, mode="reflect", truncate=3.0)
-        smooth *= self._sampled(rows)[:, None]
+        return np.asarray(ndimage.gaussian_filter(frame, _BLUR / self.block, mode="reflect", truncate=3.0))
+
+    def transformed(self, blurred: Float32Array, rows: Float32Array, columns: Float32Array) -> NDArray[np.complex64]:
+        """Return coefficients (len(some),) of the smooth part of a frame times weights of its rows and columns."""
+        smooth = blurred * self._sampled(rows)[:, None]
         smooth *= self._sampled(columns)
-        result: NDArray[np.complex64] = (self.along_y @ smooth @ self.along_x)[self.row, self.column]
-        return result
+        transform = self.along_y @ smooth @ self.along_x
+        return np.asarray(transform[self.row, self.column], dtype=np.complex64)
 
     def _sampled(self, weights: Float32Array) -> Float32Array:
         """Return the means of weights over blocks."""

@@ -21,7 +21,7 @@ from napari_xanes.registration.estimation import (
     Frames,
     whitened,
 )
-from napari_xanes.registration.fourier import HIGHEST, LOWEST, Band, Coefficients, band_of, common_window
+from napari_xanes.registration.fourier import HIGHEST, LOWEST, Band, Blurs, Coefficients, band_of, common_window
 from napari_xanes.registration.hidden_drift import hidden_drift
 from napari_xanes.registration.learning import pattern_of
 from napari_xanes.registration.pairs import Pairs, compared
@@ -113,13 +113,15 @@ def refined(
     """
     most = min(MOST_COEFFICIENTS, _MOST_OF_PAIRS // len(shifts) ** 2)
     band = band_of(shape, LOWEST, HIGHEST).thinned(max(most, 500))
+    blurs: Blurs = {}
     for i in range(_PASSES):
         if found.sum() < 2:
             raise ValueError(NOTHING)
         # The window moves with the sample; with better shifts, it is in a better place.
         before = shifts
         _require_overlap(shape, shifts[found], box)
-        data, noise, share = whitened(frames, band, shifts, found, box, part(progress, i / _PASSES, (i + 1) / _PASSES))
+        now = part(progress, i / _PASSES, (i + 1) / _PASSES)
+        data, noise, share = whitened(frames, band, shifts, found, box, now, blurs)
         shifts, found, own = _placed(band, data, shifts, found, share, placing)
         if found.sum() >= 2 and np.abs(shifts - before)[found].max() < _SAME_PLACE:
             break

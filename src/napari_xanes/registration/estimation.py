@@ -16,8 +16,8 @@ from napari_xanes.registration.fourier import (
     HIGHEST,
     LOWEST,
     Band,
+    Blurs,
     Coefficients,
-    Window,
     band_of,
     coefficients,
     common_window,
@@ -125,10 +125,9 @@ def estimate(
         If fewer than two frames have something in common.
     """
     band = band_of(shape, LOWEST, START_HIGHEST).thinned(MOST_AT_START)
-    everything, shifts = np.ones(count, dtype=bool), np.zeros((count, 2))
-    data, noise, share = whitened(frames, band, shifts, everything, box, part(progress, 0.0, 0.25))
-    filled = energy(data) > 0
-    found = np.zeros(count, dtype=bool)
+    everything, shifts, blurs = np.ones(count, dtype=bool), np.zeros((count, 2)), Blurs()
+    data, noise, share = whitened(frames, band, shifts, everything, box, part(progress, 0.0, 0.25), blurs)
+    filled, found = energy(data) > 0, np.zeros(count, dtype=bool)
     if filled.any():
         shifts[filled], found[filled] = start(band, data[filled])
     if found.sum() < 2:
@@ -141,12 +140,12 @@ def estimate(
         some[found] = _shows(result, share)
         shifts, result = _joint(band, data, noise, share, shifts, some, spectra)
         found = some
-    scale, unit = np.ones(count), noise
-    band = band_of(shape, LOWEST, HIGHEST).thinned(MOST_COEFFICIENTS)
+    scale, unit, band = np.ones(count), noise, band_of(shape, LOWEST, HIGHEST).thinned(MOST_COEFFICIENTS)
     for i in range(_PASSES):
         # The window moves with the sample; with better shifts, it is in a better place.
         before = shifts
-        data, noise, share = whitened(frames, band, shifts, found, box, part(progress, 0.4 + 0.1 * i, 0.45 + 0.1 * i))
+        now = part(progress, 0.4 + 0.1 * i, 0.45 + 0.1 * i)
+        data, noise, share = whitened(frames, band, shifts, found, box, now, blurs)
         # What the model leaves counts as noise, too: lines that jitter, an edge that is no low-rank one.
         scale[found] *= np.clip(result.residual, 0.5, 10.0)
         # A frame of which the maps fit the noise leaves little; it must not get more and more weight for that.
@@ -168,7 +167,7 @@ def estimate(
         return estimate
 
     def of_part(part_box: tuple[float, float, float, float]) -> tuple[Float64Array, Float64Array]:
-        some, its_noise, its_share = whitened(frames, band, shifts, found, part_box)
+        some, its_noise, its_share = whitened(frames, band, shifts, found, part_box, blurs=blurs)
         some /= scale.astype(np.float32)[:, None]
         its_shifts, of_some = _joint(band, some, its_noise * scale, its_share, shifts, found, spectra)
         return its_shifts[found], np.sqrt(np.diag(of_some.covariance)).reshape(2, -1).T
@@ -183,10 +182,11 @@ def whitened(
     found: BoolArray,
     box: tuple[float, float, float, float] | None = None,
     progress: Progress | None = None,
+    blurs: Blurs | None = None,
 ) -> tuple[Coefficients, Float64Array, float]:
     """Return the coefficients (E, K) of all frames in units of their noise, this noise (E,), and `Window.share`."""
-    window: Window = common_window(band.shape, shifts[found], box)
-    data, power = coefficients(frames(), len(shifts), band, window, shifts, progress)
+    window = common_window(band.shape, shifts[found], box)
+    data, power = coefficients(frames(), len(shifts), band, window, shifts, progress, blurs=blurs)
     noise = np.sqrt(power)
     seen = noise > 1e-6 * noise.max()
     # Simulated frames without noise are as good as the best of others.

@@ -19,6 +19,9 @@ from napari_xanes.registration.background import SmoothPart
 Coefficients = NDArray[np.complex64]
 """Shape (E, K): K coefficients of each frame."""
 
+Blurs = dict[int, Float32Array]
+"""The smooth parts of frames, by the number of the frame."""
+
 LOWEST, HIGHEST = 0.05, 0.30
 """Band in cycles per pixel: lower frequencies hold flats and lines of the beam, higher ones hold noise."""
 
@@ -171,6 +174,8 @@ def coefficients(
     window: Window,
     shifts: Float64Array,
     progress: Progress | None = None,
+    *,
+    blurs: Blurs | None = None,
 ) -> tuple[Coefficients, Float64Array]:
     """Transform frames without their smooth part inside the window that moves with their content.
 
@@ -188,6 +193,8 @@ def coefficients(
         Where the window lies in each frame.
     progress : callable, optional
         Called with the fraction of frames done.
+    blurs : dict, optional
+        Smooth parts of the same frames, for another call: those that are absent are added.
 
     Returns
     -------
@@ -202,7 +209,7 @@ def coefficients(
     corner = np.flatnonzero(np.hypot(ky, kx) > 0.5)
     corner = corner[:: max(1, corner.size // _MOST_OF_NOISE)]
     places = band.row * kx.size + band.column
-    smooth = SmoothPart.of(band.shape, band.ky, band.kx)
+    smooth, blurs = SmoothPart.of(band.shape, band.ky, band.kx), {} if blurs is None else blurs
 
     def transformed(item: tuple[int, Float32Array]) -> float:
         i, frame = item
@@ -211,7 +218,9 @@ def coefficients(
         total = float(rows.sum(dtype=float) * columns.sum(dtype=float))
         mean = np.float32(rows @ frame @ columns / total) if total else np.float32(0)
         seen = frame - mean
-        blurred = smooth.transformed(seen, rows, columns)
+        if i not in blurs:
+            blurs[i] = smooth.blurred(frame)
+        blurred = smooth.transformed(blurs[i] - mean, rows, columns)
         seen *= rows[:, None]
         seen *= columns
         if np.vdot(seen, seen) < (_ROUNDING * mean) ** 2 * energy:
