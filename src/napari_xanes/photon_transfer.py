@@ -123,7 +123,7 @@ def _measure(counts: NDArray[np.floating]) -> tuple[Float64Array, Float64Array, 
     used, reason = _usable(spectra)
     if reason:
         return reason
-    residual = _without_structure(spectra[:, used])
+    residual = _without_structure(spectra.compress(used, axis=1))
     if residual is None:
         return "the frames differ in too many ways to tell noise from structure"
     alike = _correlation(residual, used.reshape(counts.shape[1:]))
@@ -151,16 +151,17 @@ def _usable(spectra: Float64Array) -> tuple[BoolArray, str]:
     if lost > 0.05:
         return used, f"{lost:.0%} of the lit pixels are without counts at some energy"
     used &= lit
-    return used & _steady(spectra, used), ""
+    used[used] = _steady(spectra.compress(used, axis=1))
+    return used, ""
 
 
-def _steady(spectra: Float64Array, used: BoolArray) -> BoolArray:
+def _steady(spectra: Float64Array) -> BoolArray:
     """Return which pixels (P,) do not flicker more than the others, by second differences along the energy."""
-    logarithm = np.log(np.where(used, spectra, 1))
+    logarithm = np.log(spectra)
     differences = logarithm[1:-1] - (logarithm[2:] + logarithm[:-2]) / 2
-    differences -= np.median(differences[:, used], axis=1, keepdims=True)
-    flicker = np.sqrt(np.mean(differences**2, axis=0) * np.mean(spectra, axis=0).clip(0))
-    steady: BoolArray = flicker < 2 * np.median(flicker[used])
+    differences -= np.median(differences, axis=1, keepdims=True)
+    flicker = np.sqrt(np.mean(differences**2, axis=0) * np.mean(spectra, axis=0))
+    steady: BoolArray = flicker < 2 * np.median(flicker)
     return steady
 
 
@@ -188,8 +189,9 @@ def _without_structure(spectra: Float64Array) -> _Residual | None:
         size = np.sqrt(np.mean(white**2, axis=1) / kept)
         if (scale == 1).all():
             scale = np.maximum(size, 1e-12)
-    expected = np.exp(np.log(spectra) - white * scale[:, None] / bright)
-    return _Residual(spectra / expected - 1, expected, kept, basis @ basis.T, white / size[:, None])
+    # Counts over what is expected of them.
+    ratio = np.exp(white * (scale[:, None] / bright))
+    return _Residual(ratio - 1, spectra / ratio, kept, basis @ basis.T, white / size[:, None])
 
 
 def _standing_out(values: Float64Array, n_pixels: int) -> int:
@@ -203,7 +205,8 @@ def _correlation(residual: _Residual, used: BoolArray) -> float:
     """Return the largest correlation of the noise of neighbours: along x, y or energy."""
     n_energies = len(residual.white)
     image = np.zeros((n_energies, *used.shape))
-    image[:, used] = np.clip(residual.white, -4, 4)
+    white = np.clip(residual.white, -4, 4)
+    image[:, used] = white
     found = []
     for axis in (1, 2):
         ahead = [slice(None)] * 3
@@ -211,8 +214,8 @@ def _correlation(residual: _Residual, used: BoolArray) -> float:
         ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
         both = (used[tuple(ahead[1:])] & used[tuple(behind[1:])]).sum() * n_energies
         found.append(float((image[tuple(ahead)] * image[tuple(behind)]).sum() / max(both, 1)))
-    size = float(np.mean(image[:, used] ** 2))
-    energies = float(np.mean(image[1:][:, used] * image[:-1][:, used]))
+    size = float(np.mean(white**2))
+    energies = float(np.mean(white[1:] * white[:-1]))
     expected = -float(np.mean(np.diagonal(residual.overlap, 1)))
     return max(found[0] / size, found[1] / size, energies / size - expected / float(np.mean(residual.kept)))
 
@@ -222,7 +225,7 @@ def _binned_variance(residual: _Residual) -> tuple[Float64Array, Float64Array, F
     own = np.mean(residual.white**2, axis=0)
     width = np.sqrt(2 / len(residual.white)) + 0.1
     good = np.abs(own / np.median(own) - 1) < 5 * width
-    noise, expected = residual.noise[:, good], residual.expected[:, good]
+    noise, expected = (values.compress(good, axis=1) for values in (residual.noise, residual.expected))
     edges = np.quantile(expected.ravel()[:: max(1, expected.size >> 14)], np.arange(1, _BINS) / _BINS)
     number = np.searchsorted(edges, expected.ravel())
 
