@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array
 from napari_xanes.noise import AmountNoise, PhotonNoise
@@ -14,6 +16,39 @@ from napari_xanes.stack import SpectralStack
 
 MOST_FRAMES = 12
 """Most frames that are read to compare two stacks: more take long and tell what is known already."""
+
+
+_KEPT_BYTES = 1 << 28
+"""Bytes of frames that are kept of each lazy stack while it is compared with others."""
+
+
+class KeptFrames:
+    """The frames of a lazy stack, the last used ones in memory: a stack is compared with each of its neighbours.
+
+    Parameters
+    ----------
+    data : dask array, shape (E, Y, X) or (E, Z, Y, X)
+        The frames.
+    """
+
+    def __init__(self, data: Any) -> None:
+        self.shape, self.dtype, self.ndim = data.shape, data.dtype, data.ndim
+        most = max(1, _KEPT_BYTES // max(1, int(np.prod(data.shape[1:])) * data.dtype.itemsize))
+        self._read = lru_cache(most)(lambda frame: np.asarray(data[frame]))
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __getitem__(self, frame: int) -> NDArray[Any]:
+        if not -len(self) <= frame < len(self):
+            raise IndexError(frame)
+        found: NDArray[Any] = self._read(int(frame) % len(self))
+        return found
+
+
+def with_kept_frames(stack: SpectralStack) -> SpectralStack:
+    """Return a stack that reads each of its frames from its file once only; one in memory as it is."""
+    return stack.with_data(KeptFrames(stack.data)) if stack.is_lazy else stack
 
 
 def flat_image(stack: SpectralStack, frame: int) -> Float32Array:

@@ -17,10 +17,11 @@ from napari_xanes.seams import Stitching
 from napari_xanes.stack import SpectralStack
 from napari_xanes.stitching import inputs, layout, words
 from napari_xanes.stitching.blending import Choice, Plan, joined_data, plan_of, require_room, taken
+from napari_xanes.stitching.images import with_kept_frames
 from napari_xanes.stitching.inputs import Frame, Kind
 from napari_xanes.stitching.intensity import Match, Matching, compared, matching
 from napari_xanes.stitching.joined_noise import joined_noise
-from napari_xanes.stitching.record import joined_metadata, source_of
+from napari_xanes.stitching.record import joined_along, joined_metadata, source_of
 from napari_xanes.stitching.sampling import frame_variance, gap_between, values_of
 from napari_xanes.stitching.words import Seam
 
@@ -120,13 +121,14 @@ def stitch(
     given = {"kind": kind, "positions": positions, "grid": grid, "place": place, "match": match}
     given = _check()(given | {"overlap": overlap, "tolerance": tolerance})
     names = _names(stacks)
-    told = inputs.require_alike(stacks, names)
+    seen = [with_kept_frames(stack) for stack in stacks]
+    told = inputs.require_alike(seen, names)
     same = inputs.same_energy(stacks, given["tolerance"])
     found_kind = inputs.kind_of(stacks, names, given["kind"], same)
     frames = inputs.joined_frames(stacks, found_kind, same)
-    where = _layout(stacks, names, found_kind, given, same, part(progress, 0.0, 0.3))
+    where = _layout(seen, names, found_kind, given, same, part(progress, 0.0, 0.3))
     told += where.warnings
-    seams = _seams(stacks, found_kind, where, same, part(progress, 0.3, 0.5))
+    seams = _seams(seen, found_kind, where, same, part(progress, 0.3, 0.5))
     compared_seams = [seam for seam in seams if seam.agreement is not None]
     matched = matching(
         len(stacks),
@@ -135,16 +137,18 @@ def stitch(
         given["match"],
         names,
     )
-    variance = np.array([frame_variance(stack, _shared(frames, k)) for k, stack in enumerate(stacks)])
+    variance = np.array([frame_variance(stack, _shared(frames, k)) for k, stack in enumerate(seen)])
     plan = plan_of(stacks, found_kind, where.position, matched, variance, given["overlap"])
     require_room(plan, names)
+    along, left_out = joined_along(stacks, names, frames, found_kind, plan)
+    told += left_out
     noise, why_no_noise = joined_noise(plan, stacks, frames, found_kind, names)
     told += [why_no_noise] if why_no_noise else []
     told += words.warnings_of(seams, names, stacks[0].unit, given["match"])
     result = _result(stacks, names, frames, found_kind, plan, where, matched, seams, given, told)
     data = joined_data(plan, stacks, frames, part(progress, 0.5, 1.0))
     size = next((stack.pixel_size for stack in stacks if stack.pixel_size), None)
-    metadata = joined_metadata(stacks, names, frames, found_kind, plan, noise, told) | {"stitch": result}
+    metadata = joined_metadata(stacks, names, frames, found_kind, plan, noise, told) | along | {"stitch": result}
     return SpectralStack(data, result.energy, stacks[0].quantity, size, metadata=metadata)
 
 

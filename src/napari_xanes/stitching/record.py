@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_xanes.corrections import Corrections
+from napari_xanes.corrections import PER_FRAME, Corrections
 from napari_xanes.region_means import COVARIANCE_LENGTH, SHARED_ENERGIES
 from napari_xanes.stack import SpectralStack
 from napari_xanes.stitching.blending import Plan, taken
@@ -42,6 +42,7 @@ def joined_metadata(
     """Return what all stacks say alike, and what is joined: warnings, contents, exposures, noise."""
     first = stacks[0].metadata
     left_out = {*_OF_ONE_STACK, *Corrections._names(), COVARIANCE_LENGTH, SHARED_ENERGIES}
+    left_out |= {key for key in first if kind == "segments" and _of_frames(key, stacks)}
     kept = {
         key: value
         for key, value in first.items()
@@ -76,6 +77,48 @@ def joined_metadata(
     warnings = [*(f"stitch: {text}" for text in told), *earlier]
     kept |= {"warnings": warnings} if warnings else {}
     return kept | {"name": " + ".join(names) if len(names) < 4 else f"{names[0]} + {len(names) - 1} more"}
+
+
+def joined_along(
+    stacks: Sequence[SpectralStack], names: Sequence[str], frames: Sequence[Frame], kind: Kind, plan: Plan
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the metadata with one entry per frame, joined as the energies are, and a word on each that is left out.
+
+    A frame that is made from several segments has the entry of the first of them. Tiles keep what is the same in all.
+    """
+    if kind == "tiles":
+        return {}, []
+    known = {*_OF_ONE_STACK, *Corrections._names()}
+    joined, told = {}, []
+    for key in dict.fromkeys(key for stack in stacks for key in stack.metadata if key not in known):
+        has = [_has_entries(key, stack) for stack in stacks]
+        if not any(has) or (not all(has) and _same_everywhere(key, stacks)):
+            continue
+        if not all(has):
+            missing = ", ".join(name for name, one in zip(names, has, strict=True) if not one)
+            told.append(f"{key} has one entry per frame, but none for {missing}, and is left out")
+            continue
+        entries = [stack.metadata[key] for stack in stacks]
+        values = [entries[k][m] for k, m in (taken(plan, frame)[0] for frame in frames)]
+        joined[key] = np.array(values) if isinstance(entries[0], np.ndarray) else type(entries[0])(values)
+    return joined, told
+
+
+def _of_frames(key: str, stacks: Sequence[SpectralStack]) -> bool:
+    """Whether an entry of the metadata of all stacks holds one value per frame."""
+    return all(_has_entries(key, stack) for stack in stacks)
+
+
+def _has_entries(key: str, stack: SpectralStack) -> bool:
+    value = stack.metadata.get(key)
+    if isinstance(value, np.ndarray):
+        return (value.ndim == 1 or key in PER_FRAME) and value.shape[:1] == stack.energy.shape
+    return key in PER_FRAME and isinstance(value, list | tuple) and len(value) == stack.energy.size
+
+
+def _same_everywhere(key: str, stacks: Sequence[SpectralStack]) -> bool:
+    first = stacks[0].metadata.get(key)
+    return first is not None and all(_alike(first, stack.metadata.get(key)) for stack in stacks[1:])
 
 
 def _exposures(stacks: Sequence[SpectralStack], frames: Sequence[Frame], plan: Plan, kind: Kind) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.registration.estimation import estimate
 from napari_xanes.registration.fourier import filled
-from napari_xanes.registration.overlap import REPEATS, Overlap, boxes, find_overlap
+from napari_xanes.registration.overlap import LARGEST_ERROR, REPEATS, Overlap, boxes, find_overlap
 from napari_xanes.stack import SpectralStack
 from napari_xanes.stitching.images import flat_image, mean_image, spread_over
 from napari_xanes.stitching.inputs import common_frames
@@ -51,6 +51,11 @@ def segment_overlap(
     if together is None or (found is not None and found.why_not == REPEATS):
         return found, ""
     position, sigma, pattern = together
+    if found is not None and not found.why_not and (pattern > 1 or (sigma > LARGEST_ERROR).any()):
+        return found, (
+            "the frames at the seam change too little for a pattern that stays with the detector to be told from the "
+            "sample; better flats help, and energies that both segments have, on both sides of the edge"
+        )
     doubt = (
         f"a pattern that stays with the detector has {pattern:.2g} times the power of the sample's contrast; better "
         "flats help, and energies that both segments have"
