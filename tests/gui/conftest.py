@@ -115,7 +115,7 @@ def shifts(stack: SpectralStack, rng: np.random.Generator) -> Alignment:
     sigma, residual = np.full((frames, 2), 0.02), np.ones(frames)
     sigma[7], residual[7], residual[12] = np.nan, np.nan, 4.2
     outliers = np.isin(np.arange(frames), (7, 12))
-    report = "29 of 30 frames are aligned\nthe errors are .02 pixels\nthe frames at 8345 eV hold something else"
+    report = "29 of 30 frames are aligned\nthe errors are .02 pixels\nthe frame at 8345 eV holds something else"
     return Alignment(rng.normal(0, 0.5, (frames, 2)), sigma, residual, outliers, stack.energy, report=report)
 
 

@@ -13,13 +13,10 @@ from scipy import fft
 from napari_xanes._typing import BoolArray, Float64Array, IndexArray
 from napari_xanes.registration.fourier import Band, Coefficients, over_rows, phases
 from napari_xanes.registration.products import combined, energy, inner
+from napari_xanes.registration.search import FOUND
 
 MOST = 1 / 3
 """Largest shift that is looked for, as a share of the image: less than that is in common otherwise."""
-
-_FOUND = 40.0
-"""A frame is found if it fits at one place by so much better than at the usual place. Of 10,000 places with noise, the
-best reaches about 25."""
 
 _ALIKE = 0.5
 """A frame is also found if the images make up so much of its power."""
@@ -62,7 +59,7 @@ def start(band: Band, data: Coefficients) -> tuple[Float64Array, BoolArray]:
             continue
         # As a group, frames of another contrast show more than each of them alone.
         offset, score = _matched(band, of_others, images, together=True)
-        if score[0] > _FOUND:
+        if score[0] > FOUND:
             shifts[others], found[others] = between + offset[0], True
             images = leading_images(_aligned(band, data[found], shifts[found]))
     return shifts, found
@@ -102,7 +99,7 @@ def _group(band: Band, data: Coefficients) -> tuple[Float64Array, BoolArray, NDA
         shifts, score = _matched(band, data, images)
         shifts = refined(band, data, images, shifts)
         # In a tiny image there are no usual places, but frames alike are alike.
-        found = (score > _FOUND) | (_fits(band, data, images, shifts) > _ALIKE * power)
+        found = (score > FOUND) | (_fits(band, data, images, shifts) > _ALIKE * power)
         found[strongest] = True
         images = leading_images(_aligned(band, data[found], shifts[found]))
         if (found == before).all():

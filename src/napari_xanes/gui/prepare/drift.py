@@ -159,6 +159,8 @@ class Drift:
         """Return the report, the marked frames and what the bars mean, in words."""
         now = self.alignment
         lines = now.report.splitlines() if now.report else ["The shifts were given."]
+        if self.marked.any():  # these frames are named below, with their residuals
+            lines = [line for line in lines if not line.startswith(("the frame at ", "the frames at "))]
         if now.sigma is None or np.isnan(now.sigma).all():
             lines.append("The errors of the shifts are not known.")
         else:

@@ -54,6 +54,10 @@ def folder_of_stack(viewer: Viewer) -> str:
     return str(Path(path).parent) if path and Path(path).parent.is_dir() else ""
 
 
+_BESIDE_TEXT = 14
+"""Pixels of a button that its text does not need, at least."""
+
+
 class ReferenceList(QWidget):
     """Load, tick, rename and remove references, and enter their valences.
 
@@ -173,6 +177,8 @@ class ReferenceList(QWidget):
         button.setStyleSheet("padding: 3px 2px;")  # four of them fit a narrow dock
         button.setToolTip(tip)
         button.clicked.connect(lambda _checked=False: action())
+        # Styles keep short buttons wide, which a narrow dock has no room for.
+        button.setMinimumWidth(button.fontMetrics().horizontalAdvance(button.text()) + _BESIDE_TEXT)
         return button
 
     def _rebuild(self) -> None:
