@@ -106,7 +106,7 @@ def test_several_files_and_a_single_file_of_a_toy_series(toy, folder):
 
 def test_an_unusable_toy_file_is_skipped(toy, folder):
     (folder / "1.toy").write_text("notes")
-    with pytest.warns(UserWarning, match=r"1 of 3 files can't be used and are left out: 1\.toy \(not enough values"):
+    with pytest.warns(UserWarning, match=r"1 of 3 files can't be used and is left out: 1\.toy \(not enough values"):
         assert nx.read(folder).energy.tolist() == [710, 720.5]
     for path in folder.iterdir():
         path.write_text(f"{MARK}\n")
@@ -159,7 +159,7 @@ def test_flats_are_scaled_where_exposures_change(part):
     stack = assemble(with_nearest_flats(parts, references, notes))
     assert stack.metadata["flat"][:, 0, 0].tolist() == [10, 80]
     assert "flat_exposure" not in stack.metadata
-    assert notes == ["1 energies have no reference; the nearest ones, up to 2 eV away, are taken"]
+    assert notes == ["1 energy has no reference; the nearest ones, up to 2 eV away, are taken"]
     assert stack.notes == ["references scaled to the exposure times of the frames"]
 
 
@@ -196,7 +196,7 @@ def test_repeats_are_averaged_with_their_corrections(part):
     assert second.flat is not None
     assert second.dark is not None
     assert (second.flat.load()[0, 0], second.flat.n_frames, second.dark.load()[0, 0]) == (30, 10, 1.5)
-    assert notes == ["repeats of 1 energies averaged: 3 frames became 2"]
+    assert notes == ["repeats of 1 energy averaged: 3 frames became 2"]
     assert assemble([first, second]).metadata["repeats"] == 2
 
 
@@ -230,7 +230,7 @@ def test_frames_without_an_energy(part):
     parts = [part(1, None), part(2, 710)]
     stack = assemble(parts)
     assert stack.data[:, 0, 0].tolist() == [2]
-    assert "1 of 2 files have no photon energy in the file and are left out: 0.toy" in stack.warnings[0]
+    assert "1 of 2 files has no photon energy in the file and is left out: 0.toy" in stack.warnings[0]
     assert assemble(parts, energies=[700, 710]).data[:, 0, 0].tolist() == [1, 2]
     with pytest.raises(ValueError, match=r"0\.toy: no photon energy in its name; pass energies=.*each of 1 files"):
         assemble(parts[:1], energy_place="in its name")

@@ -169,4 +169,4 @@ def test_segments_that_share_an_energy_do_not_move_the_steepest_rise(gap: float)
     alone = edge_energy(SpectralStack(data[apart].astype(np.float32), axis[apart], "optical_depth"))
     for name in ("edge_energy", "derivative_maximum", "white_line"):
         np.testing.assert_array_equal(maps[name].data, alone[name].data, err_msg=name)
-    assert "1 of 83 energies are nearer to the one before" in maps.metadata["warnings"][0]
+    assert "1 of 83 energies is nearer to the one before" in maps.metadata["warnings"][0]

@@ -57,7 +57,7 @@ def test_binned_energies_of_an_i0_spectrum_have_the_right_errors(rng: np.random.
 def test_what_fills_no_square_is_left_out_and_said() -> None:
     binned = nx.ops.bin(SpectralStack(np.ones((2, 7, 9)), [700, 710], "optical_depth"), pixels=4)
     assert binned.shape == (2, 1, 2)
-    assert binned.metadata["warnings"] == ["3 rows and 1 columns at the border fill no square of 4 and are left out"]
+    assert binned.metadata["warnings"] == ["3 rows and 1 column at the border fill no square of 4 and are left out"]
 
 
 def test_energies_of_counts_and_too_large_squares_are_refused(rng: np.random.Generator) -> None:

@@ -10,6 +10,7 @@ from napari_xanes.edge.lines import EdgeLines
 from napari_xanes.edge.other_edges import other_edges
 from napari_xanes.edge.position import close_groups
 from napari_xanes.edge.ranges import HARD, is_left_out, start_behind
+from napari_xanes.wording import one_or_more
 
 _LARGE, _LARGE_SOFT = 0.12, 0.3
 """An error of the jump that counting does not reduce is told from this share on. Soft X-ray edges always have some."""
@@ -63,8 +64,10 @@ def _on_spoiled_frames(lines: EdgeLines) -> str:
         return ""
     energies = ", ".join(f"{energy:.1f}" for energy in lines.left_out)
     return (
-        f"{len(lines.left_out)} of {lines.energy.size} frames do not belong to the spectrum ({energies} eV): E0 and "
-        "the lines leave them out, but their values stay as measured; look at these frames and at their flats"
+        f"{len(lines.left_out)} of {lines.energy.size} frames {one_or_more(len(lines.left_out), 'does', 'do')} not "
+        f"belong to the spectrum ({energies} eV): E0 and the lines leave "
+        + one_or_more(len(lines.left_out), "it out, but its values stay", "them out, but their values stay")
+        + " as measured; look at the images and at their flats"
     )
 
 
@@ -74,8 +77,9 @@ def _on_close_energies(lines: EdgeLines) -> str:
         return ""
     first, second = lines.energy[joined[0] : joined[0] + 2]
     return (
-        f"{joined.size} of {lines.energy.size} energies are nearer to the one before than a fifth of the step around "
-        f"them (first {first:.4f} and {second:.4f} eV): E0 is found with their means"
+        f"{joined.size} of {lines.energy.size} energies {one_or_more(joined.size, 'is', 'are')} nearer to the "
+        f"one before than a fifth of the step around (first {first:.4f} and {second:.4f} eV): E0 is found with the "
+        "means"
     )
 
 

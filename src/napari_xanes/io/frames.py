@@ -9,6 +9,8 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_xanes.wording import counted, one_or_more
+
 MEMORY_LIMIT: ContextVar[int] = ContextVar("memory_limit", default=2 << 30)
 """Stacks of more bytes than this stay in their file and become dask arrays.
 
@@ -98,16 +100,18 @@ def choose_repeats(groups: list[Group], repeat: int | None) -> tuple[list[Group]
     Examples
     --------
     >>> choose_repeats([["a1", "a2"], ["b1"]], 2)
-    ([['a2'], ['b1']], ['repeat 2 of 1 energies taken, their other frames left out'])
+    ([['a2'], ['b1']], ['repeat 2 of 1 energy taken, their other frames left out'])
     """
     repeated = sum(len(group) > 1 for group in groups)
     if not repeated:
         return list(groups), []
     if repeat is None:
         n_frames = sum(map(len, groups))
-        return list(groups), [f"repeats of {repeated} energies averaged: {n_frames} frames became {len(groups)}"]
+        energies = counted(repeated, "energy", "energies")
+        return list(groups), [f"repeats of {energies} averaged: {n_frames} frames became {len(groups)}"]
     single_frames = [group[min(repeat, len(group)) - 1 :][:1] for group in groups]
-    return single_frames, [f"repeat {repeat} of {repeated} energies taken, their other frames left out"]
+    energies = counted(repeated, "energy", "energies")
+    return single_frames, [f"repeat {repeat} of {energies} taken, their other frames left out"]
 
 
 def grouped(data: Any, groups: list[NDArray[np.intp]]) -> Any:
@@ -133,14 +137,18 @@ def common_length(n_frames: int, n_energies: int) -> tuple[int, list[str]]:
     length = min(n_frames, n_energies)
     if n_frames > length:
         return length, [
-            f"{n_frames} frames but only {n_energies} energies: the last {n_frames - length} frames are dropped"
+            f"{n_frames} frames but only {n_energies} energies: {_last(n_frames - length, 'frame', 'frames')} dropped"
         ]
     if n_energies > length:
         return length, [
             f"{n_energies} energies but only {n_frames} frames, as interrupted scans leave them: "
-            f"the last {n_energies - length} energies are dropped"
+            f"{_last(n_energies - length, 'energy', 'energies')} dropped"
         ]
     return length, []
+
+
+def _last(count: int, singular: str, plural: str) -> str:
+    return one_or_more(count, f"the last {singular} is", f"the last {count} {plural} are")
 
 
 def filled_length(data: Any) -> int:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_xanes._typing import Float64Array
 from napari_xanes.io.frames import choose_repeats
 from napari_xanes.io.unchanged import only_unchanged
+from napari_xanes.wording import counted
 
 _SINGLE = np.dtype(np.float32)
 
@@ -142,7 +143,8 @@ def with_nearest_flats(parts: Sequence[Part], references: Sequence[Part], notes:
     distance = np.abs(reference_energy[nearest] - energy)
     if missing := np.count_nonzero(distance):
         notes.append(
-            f"{missing} energies have no reference; the nearest ones, up to {distance.max():g} eV away, are taken"
+            f"{counted(int(missing), 'energy has', 'energies have')} no reference; the nearest ones, up to "
+            f"{distance.max():g} eV away, are taken"
         )
     return [replace(part, flat=references[i]) for part, i in zip(parts, nearest, strict=True)]
 

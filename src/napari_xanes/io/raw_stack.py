@@ -26,6 +26,7 @@ from napari_xanes.io.frames import (
     repeated_energies,
 )
 from napari_xanes.stack import Quantity, SpectralStack
+from napari_xanes.wording import one_or_more
 
 
 @dataclass
@@ -152,7 +153,10 @@ def _drop_empty_end(raw: RawStack, energy: Float64Array) -> Float64Array:
     if n_filled == 0:
         raise ValueError(f"all {length} frames are empty: nothing but zeros and NaN")
     if n_filled < length:
-        raw.warnings.append(f"the last {length - n_filled} of {length} frames are empty and dropped: the scan stopped")
+        raw.warnings.append(
+            f"the last {length - n_filled} of {length} frames "
+            f"{one_or_more(length - n_filled, 'is', 'are')} empty and dropped: the scan stopped"
+        )
     if n_filled < n_frames:
         raw.data = raw.data[:n_filled]
     raw.metadata = _metadata_of_frames(

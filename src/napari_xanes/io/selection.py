@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 from napari_xanes.io.files import first_names
 from napari_xanes.io.raw_stack import RawStack
+from napari_xanes.wording import one_or_more
 
 
 class _HasPath(Protocol):
@@ -89,5 +90,6 @@ def scans_with_stack(
         Gets a line that names the files left out.
     """
     if without := [scan.path.name for scan in scans if not holds(scan)]:
-        warnings.append(f"{len(without)} of {len(scans)} files have no {name} and are left out: {first_names(without)}")
+        verbs = one_or_more(len(without), f"has no {name} and is", f"have no {name} and are")
+        warnings.append(f"{len(without)} of {len(scans)} files {verbs} left out: {first_names(without)}")
     return [scan for scan in scans if holds(scan)]

@@ -26,6 +26,7 @@ from napari_xanes.io.frames import one_per_file
 from napari_xanes.io.part import Part, common_shape, known_times
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.stack import Quantity
+from napari_xanes.wording import one_or_more
 
 Facts = TypeVar("Facts")
 
@@ -111,7 +112,10 @@ def parse_files(
         folder = f"{paths[0].parent}: " if paths else ""
         raise ValueError(f"{folder}none of {len(paths)} {kind} can be used: {reasons or 'they hold something else'}")
     if errors:
-        warnings.append(f"{len(errors)} of {len(paths)} {kind} can't be used and are left out: {reasons}")
+        warnings.append(
+            f"{len(errors)} of {len(paths)} {kind} can't be used and "
+            f"{one_or_more(len(errors), 'is', 'are')} left out: {reasons}"
+        )
     return facts
 
 
@@ -146,7 +150,8 @@ def with_known_energies(
         )
     names = first_names([path.name for path in missing])
     warnings.append(
-        f"{len(missing)} of {len(parts)} {kind} have no photon energy {energy_place} and are left out: {names}"
+        f"{len(missing)} of {len(parts)} {kind} {one_or_more(len(missing), 'has', 'have')} no photon energy "
+        f"{energy_place} and {one_or_more(len(missing), 'is', 'are')} left out: {names}"
     )
     return [part for part in parts if part.energy is not None]
 
@@ -248,8 +253,8 @@ def _corrections(parts: Sequence[Part], name: Literal["flat", "dark"], warnings:
     if 0 < len(images) < len(parts):
         without = [part.path.name for part in parts if getattr(part, name) is None]
         warnings.append(
-            f"{len(without)} of {len(parts)} frames have no {name}, so those of the others are not used: "
-            f"{first_names(without)}"
+            f"{len(without)} of {len(parts)} frames {one_or_more(len(without), 'has', 'have')} no {name}, so those of "
+            f"the others are not used: {first_names(without)}"
         )
     return images if len(images) == len(parts) else []
 

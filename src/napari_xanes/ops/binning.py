@@ -18,6 +18,7 @@ from napari_xanes.progress import Progress, part
 from napari_xanes.region_means import COVARIANCE_LENGTH, independent_pixels
 from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
+from napari_xanes.wording import counted
 
 
 @method(looks_at="neighbours")
@@ -87,7 +88,8 @@ def _bin_pixels(stack: SpectralStack, size: int, progress: Progress | None) -> S
     notes = list(stack.metadata.get("warnings", ()))
     if (height, width) != shape[-2:]:
         rows, columns = shape[-2] - height, shape[-1] - width
-        notes.append(f"{rows} rows and {columns} columns at the border fill no square of {size} and are left out")
+        border = f"{counted(rows, 'row', 'rows')} and {counted(columns, 'column', 'columns')}"
+        notes.append(f"{border} at the border fill no square of {size} and are left out")
     kept = {name: value for name, value in stack.metadata.items() if not hasattr(value, "isel")}
     noise = _noise_of_squares(stack.noise, size, length)
     metadata = {**kept, **corrections, "noise": noise, "warnings": notes, COVARIANCE_LENGTH: max(1.0, length / size)}

@@ -6,6 +6,7 @@ import numpy as np
 
 from napari_xanes._typing import BoolArray, Float64Array
 from napari_xanes.registration.estimation import Estimate
+from napari_xanes.wording import one_or_more
 
 _MOST_NAMED = 12
 
@@ -82,16 +83,18 @@ def _doubts(energy: Float64Array, found: Estimate, outliers: BoolArray) -> list[
         )
     strange = outliers & seen & ~copies
     if strange.any():
-        lines.append(f"{_named(energy, np.flatnonzero(strange))} hold something else than the others")
+        lines.append(f"{_named(energy, np.flatnonzero(strange), 'holds', 'hold')} something else than the others")
     if not seen.all():
         lines.append(
-            f"{_named(energy, np.flatnonzero(~seen))} show nothing of what the others show: their place is that of "
-            "their neighbours"
+            f"{_named(energy, np.flatnonzero(~seen), 'shows', 'show')} nothing of what the others show: "
+            f"{one_or_more(int((~seen).sum()), 'its', 'their')} place is that of the neighbours"
         )
     return lines
 
 
-def _named(energy: Float64Array, frames: np.ndarray) -> str:
+def _named(energy: Float64Array, frames: np.ndarray, one_does: str, they_do: str) -> str:
+    if frames.size == 1:
+        return f"the frame at {energy[frames[0]]:g} eV {one_does}"
     names = ", ".join(f"{energy[i]:g}" for i in frames[:_MOST_NAMED])
     more = f" and {frames.size - _MOST_NAMED} more" if frames.size > _MOST_NAMED else ""
-    return f"the frames at {names} eV{more}"
+    return f"the frames at {names} eV{more} {they_do}"

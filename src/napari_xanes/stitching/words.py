@@ -13,6 +13,7 @@ from napari_xanes.stack import SpectralStack
 from napari_xanes.stitching.inputs import Frame, Kind
 from napari_xanes.stitching.intensity import Agreement, Match
 from napari_xanes.stitching.sampling import Gap
+from napari_xanes.wording import counted
 
 _SIGNIFICANT, _MATTERS = 4.0, 1e-3
 """A step is told if it is more than so many times its error, and more than this share of the values."""
@@ -96,8 +97,9 @@ def seam_in_words(seam: Seam, names: Sequence[str], unit: str, match: Match) -> 
         off = seam.interpolation_error
         how = "" if off is None else f" (one interpolated between its energies, which may be off by {off:.2g} {unit})"
         parts.append(
-            f"{seam.n_energies} energies in common{how}: step {_with_error(a.step, a.step_sigma)} {unit}, factor "
-            f"{_with_error(a.factor, a.factor_sigma)}, differences {np.sqrt(max(a.chi2, 0)):.2f} times the noise"
+            f"{counted(seam.n_energies, 'energy', 'energies')} in common{how}: step "
+            f"{_with_error(a.step, a.step_sigma)} {unit}, factor {_with_error(a.factor, a.factor_sigma)}, differences "
+            f"{np.sqrt(max(a.chi2, 0)):.2f} times the noise"
         )
         if match != "none" or a.chi2 > 1.5 * a.chi2_matched:
             slope, shift = a.both
@@ -106,9 +108,11 @@ def seam_in_words(seam: Seam, names: Sequence[str], unit: str, match: Match) -> 
                     f"with factor {slope:.4g} and offset {shift:.3g} {unit} {np.sqrt(max(a.chi2_matched, 0)):.2f} times"
                 )
     if seam.gap is not None:
+        # Single frames have no slope.
+        how = "extrapolated to its middle" if np.isfinite(seam.gap.change) else "as measured on both sides"
         parts.append(
-            f"no energy in common, a gap of {seam.gap.width:.3g} eV; extrapolated to its middle, the second lies "
-            f"{seam.gap.step:.2g} {unit} below the first"
+            f"no energy in common, a gap of {seam.gap.width:.3g} eV; {how}, the second lies {seam.gap.step:.2g} {unit} "
+            "below the first"
         )
     return f"{names[seam.i]} to {names[seam.j]}: {'; '.join(parts) or 'nothing to compare'}"
 
@@ -182,7 +186,8 @@ def report_of(
     unit = stacks[0].unit
     shared = sum(len(frame.made_from) > 1 for frame in frames)
     what = "segments of an energy scan" if kind == "segments" else "tiles"
-    lines = [f"{len(stacks)} {what} joined: {len(frames)} energies, {frames[0].energy:g} to {frames[-1].energy:g} eV"]
+    energies = f"{counted(len(frames), 'energy', 'energies')}, {frames[0].energy:g} to {frames[-1].energy:g} eV"
+    lines = [f"{len(stacks)} {what} joined: {energies}"]
     if kind == "segments":
         lines[0] += f", {shared} of them measured more than once"
     position, sigma, by = layout

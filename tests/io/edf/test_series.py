@@ -119,7 +119,7 @@ def test_aborted_files_are_dropped_and_reported(tmp_path, cut, number):
     id21(tmp_path, energies=(7.1, 7.11, 7.12, 7.13))
     path = tmp_path / f"map1_data_0000_{number:04d}_0000.edf"
     path.write_bytes(path.read_bytes()[:cut])
-    with pytest.warns(UserWarning, match=rf"1 of 14 files can't be used and are left out: {path.name}"):
+    with pytest.warns(UserWarning, match=rf"1 of 14 files can't be used and is left out: {path.name}"):
         stack = io.read(tmp_path)
     complete = [i for i in range(4) if i != number]
     np.testing.assert_array_equal(stack.energy, np.array([7100, 7110, 7120, 7130])[complete])
@@ -169,7 +169,7 @@ def test_several_images_in_a_file(tmp_path):
     assert (stack.data.dtype, stack.data.dtype.isnative) == (np.float32, True)
     assert io.read(path, energies=[7101, 7111, 7121]).energy.tolist() == [7101, 7111, 7121]
     path.write_bytes(b"".join(blocks)[:-7])
-    with pytest.warns(UserWarning, match="1 of 1 files are cut short; only their first images are used: stack.edf"):
+    with pytest.warns(UserWarning, match="1 of 1 files is cut short; only the first images are used: stack.edf"):
         assert io.read(path).energy.tolist() == [7100, 7110]
 
 

@@ -78,15 +78,13 @@ def test_fxi_tomography_interrupted(tmp_path, volumes):
     (tmp_path / "notes.h5").write_bytes(b"not HDF5")
     write(tmp_path / "other.h5", something=1)
     stack, notes = read_with_warnings(tmp_path)
-    assert notes[0].startswith(
-        "1 of 5 files can't be used and are left out: fly_scan_id_12.h5 (can't be opened as HDF5"
-    )
+    assert notes[0].startswith("1 of 5 files can't be used and is left out: fly_scan_id_12.h5 (can't be opened as HDF5")
     assert "last 1 of 3 frames are empty" in notes[1]
     np.testing.assert_array_equal(stack.data, volumes[:2, 0])
     assert len(stack.metadata["flat"]) == 2
     write_fly(paths[2], volumes[2][:2], KEV[2])
     stack, notes = read_with_warnings(tmp_path, select=4)
-    assert notes[1] == "1 of 3 files have no projection 4 and are left out: fly_scan_id_11.h5"
+    assert notes[1] == "1 of 3 files has no projection 4 and is left out: fly_scan_id_11.h5"
     np.testing.assert_array_equal(stack.data, volumes[:2, 4])
 
 

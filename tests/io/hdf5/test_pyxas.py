@@ -53,7 +53,7 @@ def test_pyxas_does_not_read_fxi_exports(tmp_path, frames):
 @pytest.mark.parametrize(("n_images", "n_keys"), [(3, 4), (4, 3)])
 def test_spare_energies_or_images(tmp_path, frames, n_images, n_keys, marks):
     path = write(tmp_path / "a.h5", img_xanes=frames[:n_images], X_eng=KEV[:n_keys], **marks)
-    with pytest.warns(UserWarning, match="the last 1 (frames|energies) are dropped"):
+    with pytest.warns(UserWarning, match="the last (frame|energy) is dropped"):
         stack = io.read(path)
     np.testing.assert_array_equal(stack.data, frames[:3])
     np.testing.assert_array_equal(stack.energy, ENERGY[:3])

@@ -132,7 +132,7 @@ def test_other_scans_are_skipped_and_reported(tmp_path):
     unusable, without_energy = (str(warning.message) for warning in caught)
     assert "2 of 6 files can't be used and are left out: 16aug041.sm (a scan of EV and NONE, not" in unusable
     assert "16aug042.sm (not a netCDF-3 file)" in unusable
-    assert "1 of 4 files have no photon energy in start_ev and are left out: 16aug040.sm" in without_energy
+    assert "1 of 4 files has no photon energy in start_ev and is left out: 16aug040.sm" in without_energy
     with pytest.raises(ValueError, match="a scan of EV and NONE, not an image of x and y"):
         io.read(tmp_path / "16aug041.sm")
 
@@ -141,7 +141,7 @@ def test_other_scans_are_skipped_and_reported(tmp_path):
 def test_truncated_files_are_skipped_and_reported(tmp_path, number):
     path = scan(tmp_path) / f"16aug{number:03d}.sm"
     path.write_bytes(path.read_bytes()[:-5])
-    with pytest.warns(UserWarning, match=rf"1 of 3 files can't be used and are left out: {path.name} \(.*cut short"):
+    with pytest.warns(UserWarning, match=rf"1 of 3 files can't be used and is left out: {path.name} \(.*cut short"):
         stack = io.read(tmp_path)
     np.testing.assert_array_equal(stack.energy, [285.2, 290.5] if number == 51 else [280.0, 285.2])
     with pytest.raises(OSError, match="its images need 60 bytes, the file ends before"):

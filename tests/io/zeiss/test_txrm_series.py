@@ -200,7 +200,7 @@ def test_projections_that_are_missing(tmp_path):
     changes = {"ImageData1/Image3": None, "reference": (reference(0), 0.25)}
     write(paths[0], projections(0), [8330.0] * 3, [0.5] * 3, Angles=ANGLES, **changes)
     np.testing.assert_array_equal(io.read(tmp_path / "a", select=1).data[0], projections(0)[1])
-    with pytest.warns(UserWarning, match=r"1 of 3 files have no projection 2 and are left out: scan_8330\.0eV"):
+    with pytest.warns(UserWarning, match=r"1 of 3 files has no projection 2 and is left out: scan_8330\.0eV"):
         stack = io.read(tmp_path / "a", select=2)
     np.testing.assert_array_equal(stack.energy, np.add(ENERGY[1:], 0.125))
     np.testing.assert_array_equal(stack.data, [projections(i)[2] for i in (1, 2)])
@@ -218,7 +218,7 @@ def test_unusable_files_are_skipped_and_reported(tmp_path):
     assert "scan_8350.0eV.txrm (the exposure was aborted, no image was taken" in warning
     assert "scan_8360.0eV.txrm (a stack of several energies by itself)" in warning
     np.testing.assert_array_equal(stack.data, [projections(i)[0] for i in (1, 4, 5)])
-    with pytest.warns(UserWarning, match="1 of 3 files can't be used and are left out: scan_8350.*aborted"):
+    with pytest.warns(UserWarning, match="1 of 3 files can't be used and is left out: scan_8350.*aborted"):
         assert io.read([paths[1], paths[2], paths[4]]).energy.size == 2
     for path in paths:
         write(path, projections(0)[:0], [])
@@ -231,7 +231,7 @@ def test_files_named_as_references_are_skipped(tmp_path):
     (ref,) = series(tmp_path / "a", [8400], name="ref_{:.1f}eV", flat=None)
     assert io.read(tmp_path / "a").energy.size == 3
     with pytest.warns(
-        UserWarning, match="1 of 4 files can't be used and are left out: ref_8400.*a reference by its name"
+        UserWarning, match="1 of 4 files can't be used and is left out: ref_8400.*a reference by its name"
     ):
         assert io.read([*paths, ref]).energy.size == 3
     for path in paths[1:]:

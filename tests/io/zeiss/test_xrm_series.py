@@ -119,7 +119,7 @@ def test_nearest_reference_replaces_a_missing_one(tmp_path):
     (tmp_path / "ref_xanessoc01_8340_0eV.xrm").unlink()
     stack = io.read(tmp_path)
     np.testing.assert_array_equal(stack.metadata["flat"][1], image(600)[0])
-    assert "1 energies have no reference; the nearest ones, up to 13 eV away" in stack.metadata["notes"][1]
+    assert "1 energy has no reference; the nearest ones, up to 13 eV away" in stack.metadata["notes"][1]
     for path in tmp_path.glob("ref_*"):
         path.unlink()
     assert "flat" not in io.read(tmp_path).metadata

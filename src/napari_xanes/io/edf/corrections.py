@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.io.edf.shots import Shot
 from napari_xanes.io.part import Part, known_times, mean_of
+from napari_xanes.wording import counted
 
 Darks = Mapping[float, Float32Array]
 """Dark counts (Y, X) of one camera frame, by its exposure in s, which increases."""
@@ -87,7 +88,8 @@ def with_flats(
     missing = sum(energy not in reference_energies for energy in energies)
     if missing and reference_energies != [0.0]:
         notes.append(
-            f"{missing} energies have no reference; it is interpolated between others, or the nearest is taken"
+            f"{counted(missing, 'energy has', 'energies have')} no reference; it is interpolated "
+            "between others, or the nearest is taken"
         )
     times, reference_times = known_times(parts), known_times(references)
     if times is None or reference_times is None:

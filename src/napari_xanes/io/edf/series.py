@@ -25,6 +25,7 @@ from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import selected_index, with_choice
 from napari_xanes.io.series import assemble, parse_files, with_known_energies
+from napari_xanes.wording import one_or_more
 
 _SUFFIXES = (".edf",)
 _ENERGY_PLACE = "in the header or the name"
@@ -138,7 +139,8 @@ def _shots(paths: Sequence[Path], warnings: list[str]) -> list[Shot]:
     cut = [shots[0].frame.path.name for shots, is_cut in parsed if is_cut]
     if cut:
         warnings.append(
-            f"{len(cut)} of {len(paths)} files are cut short; only their first images are used: {first_names(cut)}"
+            f"{len(cut)} of {len(paths)} files {one_or_more(len(cut), 'is', 'are')} cut short; only the first "
+            f"images are used: {first_names(cut)}"
         )
     return [shot for shots, _ in parsed for shot in shots]
 

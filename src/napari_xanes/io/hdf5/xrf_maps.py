@@ -31,6 +31,7 @@ from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import scans_with_stack, selected_index
 from napari_xanes.io.series import assemble
+from napari_xanes.wording import one_or_more
 
 _AS_IT_IS = ", not divided by I0"
 _ELEMENT = re.compile(r"([A-Z][a-z]?)(?:_([KLM])\d?)?")
@@ -121,8 +122,8 @@ def read(
     else:
         without = [scan.path.name for scan in scans if scan.i0 is None]
         warnings.append(
-            f"{len(without)} of {len(scans)} files have no scaler that is known as I0, so no map is divided by it: "
-            f"{first_names(without)}"
+            f"{len(without)} of {len(scans)} files {one_or_more(len(without), 'has', 'have')} no scaler that is "
+            f"known as I0, so no map is divided by it: {first_names(without)}"
         )
     metadata = {"available": available, "detector": title, "quantity_source": f"counts of {plain}"}
     place = "among its metadata or in its name"

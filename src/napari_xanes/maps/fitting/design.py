@@ -13,6 +13,7 @@ from napari_xanes.maps.fitting.reference_scale import on_one_scale
 from napari_xanes.maps.fitting.scaled_references import on_shares_of_scale, scaled_as_the_stack
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
+from napari_xanes.wording import one_or_more
 
 _RESERVED = ("edge_jump", "valence", "dominant", "residual_rms", "chi_square", "constant", "slope")
 """Names of other maps, which no reference can have."""
@@ -200,7 +201,8 @@ def _common_frames(
     n_lost += int(np.sum(axis > high)) if last < axis.size - 1 and axis[last + 1] > high else 0
     if n_lost:
         warnings.append(
-            f"{n_lost} of {axis.size} energies lie outside the references ({low:g}-{high:g} eV) and are not used"
+            f"{n_lost} of {axis.size} energies {one_or_more(n_lost, 'lies', 'lie')} outside the references "
+            f"({low:g}-{high:g} eV) and {one_or_more(n_lost, 'is', 'are')} not used"
         )
     return slice(first, last + 1)
 

@@ -7,6 +7,7 @@ import numpy as np
 from napari_xanes.edge import fit_edge
 from napari_xanes.maps.fitting.linear_fit import LinearFit
 from napari_xanes.stack import SpectralStack
+from napari_xanes.wording import one_or_more
 
 _MISFIT = 0.003
 """Smooth residuals below this share of the edge jump are not worth a word."""
@@ -48,8 +49,14 @@ def on_spoiled_frames(fit: LinearFit, stack: SpectralStack) -> list[str]:
     except ValueError:
         return []
     energies = ", ".join(f"{energy:.1f}" for energy in spoiled)
-    text = f"frames at {energies} eV stand alone against their neighbours, as spoiled ones do: look at them, and fit"
-    return [f"{text} again without them (drop_frames)"] if spoiled else []
+    text = one_or_more(
+        len(spoiled),
+        f"the frame at {energies} eV stands alone against its neighbours, as spoiled ones do: look at it, and fit "
+        "again without it",
+        f"the frames at {energies} eV stand alone against their neighbours, as spoiled ones do: look at them, and fit "
+        "again without them",
+    )
+    return [f"{text} (drop_frames)"] if spoiled else []
 
 
 def _of_all_masked(largest: float, rms: float, smoothness: float) -> str:

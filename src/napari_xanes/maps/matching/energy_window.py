@@ -11,6 +11,7 @@ import numpy as np
 from napari_xanes._typing import Float64Array
 from napari_xanes.stack import SpectralStack
 from napari_xanes.theory.library.model import Library
+from napari_xanes.wording import one_or_more
 
 N_BACKGROUND_COLUMNS: Mapping[str, int] = MappingProxyType({"none": 0, "constant": 1, "linear": 2})
 """Number of fitted parameters of each kind of background."""
@@ -66,9 +67,10 @@ def energy_window(stack: SpectralStack, library: Library, offset: float | None, 
     energy = axis[inside[0] : inside[-1] + 1]
     warnings = []
     if energy.size < axis.size:
+        n_lost = axis.size - energy.size
         warnings.append(
-            f"{axis.size - energy.size} of {axis.size} energies lie outside the library ({low:.0f}-{high:.0f} eV) and "
-            "are not used"
+            f"{n_lost} of {axis.size} energies {one_or_more(n_lost, 'lies', 'lie')} outside the library "
+            f"({low:.0f}-{high:.0f} eV) and {one_or_more(n_lost, 'is', 'are')} not used"
         )
     slack = 0.0 if offset is not None else _UNKNOWN_OFFSET_SLACK
     warnings += _check_edges(stack, library, energy[0] - known_offset - slack, energy[-1] - known_offset + slack)

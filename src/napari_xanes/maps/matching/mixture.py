@@ -23,6 +23,7 @@ from napari_xanes.progress import Progress
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 from napari_xanes.theory.library.model import Library
+from napari_xanes.wording import counted
 
 _HALF_STEP = 1 / np.sqrt(12)
 """Standard error of a 10Dq that is anywhere within a step of the library, in steps."""
@@ -139,7 +140,8 @@ def _warnings(library: Library, doubt: NDArray[np.uint8], ambiguous: list[float]
     names = [library.species[int(np.flatnonzero(library.table["charge"] == charge)[0])] for charge in ambiguous]
     return [
         f"mixtures that hold {' or '.join(names)} fit about equally well at other energy offsets, with other valences: "
-        f"{n_ambiguous} pixels are masked; give offset if the energy axis is calibrated to 0.3 eV"
+        f"{counted(n_ambiguous, 'pixel is', 'pixels are')} masked; give offset if the energy axis is calibrated "
+        "to 0.3 eV"
     ]
 
 
