@@ -130,8 +130,11 @@ class SpectralStack:
     @property
     def unit(self) -> str:
         """Unit of the values."""
-        scaling = as_scaling(self.metadata.get("scaling")) if self.quantity == "scaled" else None
-        return UNITS[self.quantity] if scaling is None else scaling.unit
+        told = self.quantity in ("scaled", "derivative")
+        scaling = as_scaling(self.metadata.get("scaling")) if told else None
+        if scaling is None or (scaling.unit == "1" and self.quantity == "derivative"):
+            return UNITS[self.quantity]
+        return scaling.unit if self.quantity == "scaled" else f"{scaling.unit}^2"
 
     @property
     def name(self) -> str:

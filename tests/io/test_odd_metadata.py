@@ -39,7 +39,7 @@ def test_maps_whose_names_and_units_are_no_utf_8(tmp_path, name):
 
 
 @of_stacks
-@pytest.mark.parametrize("key", ["__array__", "__tuple__", "__step__", "__source__", "__spectrum__"])
+@pytest.mark.parametrize("key", ["__array__", "__tuple__", "__step__", "__source__", "__spectrum__", "__map__"])
 def test_a_mapping_that_looks_like_ours_is_left_out(tmp_path, name, key):
     with pytest.warns(UserWarning, match="odd"):
         found = read_back(tmp_path / name, {"odd": {key: 1}, "kept": {key: 1, "other": 2}})

@@ -225,6 +225,24 @@ def test_corrections_of_counts_are_kept(tmp_path, count_stack):
     assert (reference.name, reference.valence, dict(reference.metadata)) == ("NiO", 2.0, {"normalized": True})
 
 
+@pytest.mark.parametrize("suffix", [".h5", ".zarr", ".tif"])
+def test_maps_of_a_step_are_kept(tmp_path, suffix):
+    """The edge jump of normalize_edge, and a map of labels, with their errors and masks."""
+    sigma = np.full((2, 3), 0.1, np.float32)
+    jump = ParameterMap(np.arange(6).reshape(2, 3) + 0.5, "OD", sigma, sigma > [[1, 0, 0]], companion="edge")
+    regions = ParameterMap(np.eye(2, 3, dtype=np.int32), labels={1: "particle"})
+    metadata = {"edge_jump": jump, "parts": {"regions": regions}}
+    io.write(SpectralStack(np.ones((2, 2, 3), "f4"), [8330, 8340], metadata=metadata), tmp_path / f"a{suffix}")
+    back = io.read(tmp_path / f"a{suffix}").metadata
+    for kept, item in ((back["edge_jump"], jump), (back["parts"]["regions"], regions)):
+        assert isinstance(kept, ParameterMap)
+        assert (kept.unit, kept.companion, kept.labels) == (item.unit, item.companion, item.labels)
+        for values, expected in ((kept.data, item.data), (kept.sigma, item.sigma), (kept.mask, item.mask)):
+            np.testing.assert_array_equal(values, expected, strict=True)
+    part = io.read(tmp_path / f"a{suffix}").isel(box=(slice(None), slice(1, 3)))
+    assert part.metadata["edge_jump"].data.shape == (2, 2)
+
+
 def test_error_names_what_a_file_cannot_hold(tmp_path, depth_stack):
     stack = depth_stack.with_data(depth_stack.data, metadata={"window": object(), "flat": np.zeros((400, 400))})
     with pytest.warns(UserWarning, match="window"):

@@ -58,6 +58,7 @@ def test_closed_forms(by: Any, lazy: bool) -> None:
     assert (scale.unit, scaled.unit, scaled.quantity) == (
         ("OD eV", "1/eV", "scaled") if by == "area" else ("OD", "1", "scaled")
     )
+    assert nx.ops.derivative(scaled).unit == ("1/eV^2" if by == "area" else "1/eV")
     again = nx.run([scaled.history[-1]], stack)
     np.testing.assert_array_equal(np.asarray(again.data), np.asarray(scaled.data))
 

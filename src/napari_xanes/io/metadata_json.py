@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from napari_xanes.history import Plain, Source, Step
+from napari_xanes.parameter_map import ParameterMap
 from napari_xanes.spectrum import Spectrum
 
 _DTYPE = re.compile(r"[<>|=]?(?:f[248]|[iu][1248]|b1)")
@@ -23,7 +24,7 @@ Fetch = Callable[[Any], Any]
 """Returns the array that a `Keep` stored."""
 
 
-_KINDS = ("__array__", "__tuple__", "__step__", "__source__", "__spectrum__")
+_KINDS = ("__array__", "__tuple__", "__step__", "__source__", "__spectrum__", "__map__")
 """Keys that tell what a mapping with one key stands for."""
 
 PROVENANCE = ("history", "source", "pixel_size", "metadata")
@@ -40,7 +41,7 @@ def pack(value: Any, keep: Keep, name: str = "") -> Plain:
     Parameters
     ----------
     value : object
-        Number, text, path, list, mapping, array, Spectrum, Step or Source, nested at will.
+        Number, text, path, list, mapping, array, Spectrum, ParameterMap, Step or Source, nested at will.
     keep : callable
         Stores an array.
     name : str
@@ -61,6 +62,8 @@ def pack(value: Any, keep: Keep, name: str = "") -> Plain:
         return str(value)
     if isinstance(value, Spectrum):
         return {"__spectrum__": _spectrum_to_plain(value, keep, name)}
+    if isinstance(value, ParameterMap):
+        return {"__map__": _map_to_plain(value, keep, name)}
     if isinstance(value, Step):
         return {"__step__": value.to_plain(exact=True)}
     if isinstance(value, Source):
@@ -108,6 +111,8 @@ def unpack(plain: Any, fetch: Fetch) -> Any:
             return _parse_source(content)
         if kind == "__spectrum__":
             return _parse_spectrum(content, fetch)
+        if kind == "__map__":
+            return _parse_map(content, fetch)
     return {key: unpack(item, fetch) for key, item in plain.items()}
 
 
@@ -162,6 +167,25 @@ def _parse_spectrum(plain: Any, fetch: Fetch) -> Spectrum:
         None if sigma is None else parse_numbers(sigma),
         unpack(expect(plain.get("metadata", {}), dict, "the metadata of a spectrum"), fetch),
     )
+
+
+def _map_to_plain(item: ParameterMap, keep: Keep, name: str) -> dict[str, Any]:
+    return {
+        "name": "",
+        "unit": item.unit,
+        "labels": None if item.labels is None else list(map(list, item.labels.items())),
+        "companion": item.companion,
+        "data": keep(name, item.data),
+        "sigma": None if item.sigma is None else keep(f"{name}.sigma", item.sigma),
+        "mask": keep(f"{name}.mask", item.mask),
+    }
+
+
+def _parse_map(plain: Any, fetch: Fetch) -> ParameterMap:
+    notes = parse_map_notes(plain)
+    data, mask = np.asarray(fetch(notes["data"])), np.asarray(fetch(notes["mask"]), dtype=bool)
+    sigma = None if notes["sigma"] is None else np.asarray(fetch(notes["sigma"]))
+    return ParameterMap(data, notes["unit"], sigma, mask, notes["labels"], notes["companion"])
 
 
 def _spectrum_to_plain(spectrum: Spectrum, keep: Keep, name: str) -> dict[str, Any]:
