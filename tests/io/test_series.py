@@ -116,7 +116,7 @@ def test_an_unusable_toy_file_is_skipped(toy, folder):
 
 def test_repeated_energies_of_a_toy_series_are_averaged_with_a_warning(toy, folder):
     (folder / "3.toy").write_text(f"{MARK}\n710 0.5\n2 1 2\n3 4 5\n")
-    with pytest.warns(UserWarning, match="1 files repeat the energy of another and are averaged"):
+    with pytest.warns(UserWarning, match="1 file repeats the energy of another and is averaged"):
         np.testing.assert_array_equal(nx.read(folder).data[1], frame(1))
 
 
@@ -180,7 +180,7 @@ def test_corrections_of_some_frames_are_not_used(part, name):
     stack = assemble([part(1, 700, **{name: part(9)}), part(2, 710)])
     assert name not in stack.metadata
     (warning,) = stack.warnings
-    assert f"1 of 2 frames have no {name}" in warning
+    assert f"1 of 2 frames has no {name}" in warning
 
 
 def test_repeats_are_averaged_with_their_corrections(part):

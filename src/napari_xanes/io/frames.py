@@ -200,5 +200,7 @@ def repeated_energies(energy: NDArray[np.float64], repeat: int | None) -> list[s
     n_repeated = energy.size - np.unique(energy).size
     if not n_repeated:
         return []
-    treatment = "are averaged with it" if repeat is None else "one of them is taken"
-    return [f"{n_repeated} files repeat the energy of another and {treatment}; open the files of one scan only"]
+    averaged = one_or_more(n_repeated, "is averaged with it", "are averaged with it")
+    treatment = averaged if repeat is None else "one of them is taken"
+    files = counted(n_repeated, "file repeats", "files repeat")
+    return [f"{files} the energy of another and {treatment}; open the files of one scan only"]

@@ -126,7 +126,7 @@ def test_aborted_files_are_dropped_and_reported(tmp_path, cut, number):
     np.testing.assert_array_equal(stack.data, [picture(1000 * (i + 1)) for i in complete])
     np.testing.assert_allclose(stack.metadata["flat"], [picture(3000 * (i + 1) + 5) for i in complete])
     if cut:
-        with pytest.warns(UserWarning, match="can't be used and are left out: .*(cut short|not an EDF|no EDF header)"):
+        with pytest.warns(UserWarning, match="can't be used and is left out: .*(cut short|not an EDF|no EDF header)"):
             assert io.read(path).shape == (3, 4, 5)
 
 

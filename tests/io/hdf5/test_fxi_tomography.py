@@ -79,7 +79,7 @@ def test_fxi_tomography_interrupted(tmp_path, volumes):
     write(tmp_path / "other.h5", something=1)
     stack, notes = read_with_warnings(tmp_path)
     assert notes[0].startswith("1 of 5 files can't be used and is left out: fly_scan_id_12.h5 (can't be opened as HDF5")
-    assert "last 1 of 3 frames are empty" in notes[1]
+    assert "last 1 of 3 frames is empty" in notes[1]
     np.testing.assert_array_equal(stack.data, volumes[:2, 0])
     assert len(stack.metadata["flat"]) == 2
     write_fly(paths[2], volumes[2][:2], KEV[2])
@@ -95,8 +95,8 @@ def test_fxi_tomography_reports_files_that_do_not_belong_together(tmp_path, volu
         io.read(tmp_path)
     write_fly(paths[1], volumes[1], KEV[0], img_bkg=None, img_bkg_avg=None)
     stack, notes = read_with_warnings(tmp_path)
-    assert "1 of 4 frames have no flat" in notes[0]
-    assert "1 files repeat the energy" in notes[1]
+    assert "1 of 4 frames has no flat" in notes[0]
+    assert "1 file repeats the energy" in notes[1]
     assert "flat" not in stack.metadata
     write_fly(paths[1], volumes[1][:, :, :4], KEV[1])
     with pytest.raises(ValueError, match=r"fly_scan_id_10\.h5: its frame is \(3, 4\)"):

@@ -38,7 +38,7 @@ def test_hermes_and_softimax(tmp_path, frames, beamline, counter):
 
 def test_hermes_interrupted_and_refused(tmp_path, frames):
     frames[3] = 0
-    with pytest.warns(UserWarning, match="last 1 of 4 frames are empty"):
+    with pytest.warns(UserWarning, match="last 1 of 4 frames is empty"):
         assert io.read(write_hermes(tmp_path / "a.hdf5", frames, ENERGY)).shape[0] == 3
     with pytest.raises(ValueError, match="it holds a focus scan"):
         io.read(write_hermes(tmp_path / "a.hdf5", frames, ENERGY, kind="sample focus"))

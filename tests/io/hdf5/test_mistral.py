@@ -38,7 +38,7 @@ def test_mistral_prefers_the_aligned_images(tmp_path, frames):
 
 def test_mistral_interrupted_and_refused(tmp_path, frames):
     frames[3] = np.nan
-    with pytest.warns(UserWarning, match="last 1 of 4 frames are empty"):
+    with pytest.warns(UserWarning, match="last 1 of 4 frames is empty"):
         stack = io.read(write_mistral(tmp_path / "a.hdf5", frames, ENERGY, x_pixel_size=None))
     assert stack.pixel_size is None
     assert len(stack.metadata["exposure"]) == 3

@@ -53,7 +53,7 @@ def test_nxstxm_with_several_detectors_takes_the_first_stack(tmp_path, write_nxs
 @pytest.mark.parametrize("empty", [0.0, np.nan])
 def test_nxstxm_interrupted(tmp_path, write_nxstxm, frames, empty):
     frames[-1:] = empty
-    with pytest.warns(UserWarning, match="last 1 of 4 frames are empty"):
+    with pytest.warns(UserWarning, match="last 1 of 4 frames is empty"):
         stack = io.read(write_nxstxm(tmp_path / "a.nxs", frames, ENERGY))
     np.testing.assert_array_equal(stack.data, frames[:3])
     assert len(stack.metadata["warnings"]) == 1

@@ -40,7 +40,7 @@ def test_ptychography(tmp_path, frames):
     stack, messages = read_with_warnings(tmp_path)
     assert stack.shape[0] == 2
     assert "1 of 4 files can't be used" in messages[0]
-    assert "last 1 of 3 frames are empty" in messages[1]
+    assert "last 1 of 3 frames is empty" in messages[1]
 
 
 def test_ptychography_refused(tmp_path, frames):

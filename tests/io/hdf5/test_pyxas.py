@@ -36,7 +36,7 @@ def test_pyxas_guesses_the_quantity_from_recorded_frames(tmp_path, frames):
     """The quantity is guessed without the empty frames at the end of an interrupted scan."""
     falling = 1 - frames / frames.max() / 2
     falling[3] = 0
-    with pytest.warns(UserWarning, match="the last 1 of 4 frames are empty"):
+    with pytest.warns(UserWarning, match="the last 1 of 4 frames is empty"):
         assert io.read(write(tmp_path / "a.h5", img=falling, XEng=KEV)).quantity == "transmission"
     path = write(tmp_path / "b.h5", img=falling[:3], XEng=7.1)
     assert io.read(path, energies=ENERGY[:3]).quantity == "transmission"

@@ -159,7 +159,7 @@ def test_images_of_another_size(tmp_path):
 
 
 def test_repeated_energies_are_averaged_and_reported(tmp_path):
-    with pytest.warns(UserWarning, match="1 files repeat the energy of another"):
+    with pytest.warns(UserWarning, match="1 file repeats the energy of another"):
         stack = io.read(scan(tmp_path, (285.0, 285.0, 290.0)))
     np.testing.assert_array_equal(stack.data[0], picture(50)[0])
 

@@ -131,7 +131,7 @@ def test_energies_of_headers(tmp_path):
     # The monochromator drifts a little. The headers contain zeros between and after the energies.
     write(paths[1], projections(1), [8340.0, 0.0, 8340.5, 0.0, 0.0], [0.5] * 3)
     with pytest.warns(
-        UserWarning, match="1 of 3 frames have no flat, so those of the others are not used: sam_8340.txrm"
+        UserWarning, match="1 of 3 frames has no flat, so those of the others are not used: sam_8340.txrm"
     ):
         assert io.read(tmp_path / "a").energy[1] == 8340.25
 
@@ -147,7 +147,7 @@ def test_without_energies(tmp_path):
     np.testing.assert_array_equal(stack.data, [projections(i)[0] for i in range(3)])
     series(tmp_path / "mixed", ENERGY[:2], header=False)
     write(tmp_path / "mixed" / "last.txrm", projections(2), [8350.0])
-    with pytest.warns(UserWarning, match="1 of 3 frames have no flat"):
+    with pytest.warns(UserWarning, match="1 of 3 frames has no flat"):
         stack = io.read(tmp_path / "mixed")
     assert (stack.energy.tolist(), stack.metadata["energy_unit"]) == ([8330, 8340, 8350], "eV (headers and file names)")
 
