@@ -1,4 +1,7 @@
-"""Metadata as JSON, with its arrays kept elsewhere: what a stack carries besides its data, written and read back."""
+"""Metadata as JSON, with its arrays kept elsewhere: what a stack carries besides its data, written and read back.
+
+Longer than 300 lines because what writes a kind of value stands beside what reads it.
+"""
 
 from __future__ import annotations
 
