@@ -78,8 +78,15 @@ def _doubts(energy: Float64Array, found: Estimate, outliers: BoolArray) -> list[
     copies = np.zeros_like(seen) if found.copies is None else found.copies
     if copies.any():
         lines.append(
-            f"{_named(energy, np.flatnonzero(copies))} are copies of other frames, noise included: they tell nothing "
-            "of their own, and have the place and the error of their originals; drop them before noise is estimated"
+            one_or_more(
+                int(copies.sum()),
+                f"{_named(energy, np.flatnonzero(copies), 'is', 'are')} a copy of another frame, noise included: it "
+                "tells nothing of its own, and has the place and the error of its original; drop it before noise is "
+                "estimated",
+                f"{_named(energy, np.flatnonzero(copies), 'is', 'are')} copies of other frames, noise included: they "
+                "tell nothing of their own, and have the place and error of their originals; drop them before noise is "
+                "estimated",
+            )
         )
     strange = outliers & seen & ~copies
     if strange.any():
