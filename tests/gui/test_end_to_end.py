@@ -70,7 +70,7 @@ def test_hxn_file_is_dropped_mapped_and_saved(
     wait(lambda: f"{energies[30]:.1f} eV" in _overlay(viewer).text)
 
     captured: list[Any] = []
-    spectra.cursor_moved.connect(lambda layer, index: captured.append(index))
+    spectra.workspace.cursor.pixel_changed.connect(lambda layer, index: captured.append(index))
     viewer.cursor.position = (30, 40, 50)
     for callback in viewer.mouse_move_callbacks:
         callback(viewer, None)
