@@ -17,7 +17,10 @@ Frames = slice | IndexArray
 Box = tuple[slice | int, ...]
 """A selection of pixels: one index per spatial axis, (Y, X) or (Z, Y, X). A number removes its axis."""
 
-PER_FRAME = ("files", "energy_in_names", "measured_drift")
+INTERPOLATED = "interpolated_frames"
+"""Where the metadata of a stack say which frames were not measured (True) but interpolated."""
+
+PER_FRAME = ("files", "energy_in_names", "measured_drift", INTERPOLATED)
 """Metadata with one entry per frame that correct nothing: names of files, energies in these names, measured drift."""
 
 

@@ -14,7 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes.alignment import as_alignment
-from napari_xanes.corrections import PER_FRAME, Box, Corrections, Frames, select, select_nested, take_frames
+from napari_xanes.corrections import (
+    INTERPOLATED,
+    PER_FRAME,
+    Box,
+    Corrections,
+    Frames,
+    frames_where,
+    select,
+    select_nested,
+    take_frames,
+)
 from napari_xanes.field_mapping import FrozenMapping
 from napari_xanes.filled_values import KEY as FILLED
 from napari_xanes.filled_values import FilledValues, as_filled_values
@@ -229,6 +239,13 @@ class SpectralStack:
             pixel_size=size and _steps(size, box),
             metadata=self._metadata_of(frames, box),
         )
+
+    def measured(self) -> SpectralStack:
+        """Return the stack without the frames that `repair` interpolated: for fits they would count as measured."""
+        interpolated = np.asarray(self.metadata.get(INTERPOLATED, ()), dtype=bool)
+        if interpolated.shape != self.energy.shape or not interpolated.any() or interpolated.all():
+            return self
+        return self.isel(frames_where(~interpolated))
 
     def _metadata_of(self, frames: Frames, box: Box) -> dict[str, Any]:
         """Return the metadata of some frames and pixels."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -80,3 +82,31 @@ def test_counts_are_not_interpolated() -> None:
     stack = nx.sample.nmc_ni_k(size=16, photons=100).stack
     with pytest.raises(ValueError, match=r"frames=\[3\] can be interpolated after optical_depth only"):
         repair(stack, frames=[3])
+
+
+@pytest.mark.parametrize("lazy", [False, True], ids=["in memory", "lazy"])
+def test_maps_are_those_without_the_interpolated_frames(lazy: bool, tmp_path: Path) -> None:
+    sample = nx.sample.nmc_ni_k(size=24)
+    depth = nx.ops.optical_depth(sample.stack)
+    references = depth.metadata["references"]
+    data = depth.data if not lazy else da.from_array(depth.data, chunks=(62, 12, 24))
+    repaired = repair(depth.with_data(data), frames=[30, 31])
+    nx.write(repaired, tmp_path / "repaired.h5")  # files keep which frames these are
+    dropped = nx.ops.drop_frames(depth, frames=[30, 31])
+    for name, options in (("fit_references", {"references": references}), ("edge_energy", {})):
+        estimate = nx.maps.__getattr__(name)
+        expected = estimate(dropped, **options)
+        for stack in (repaired, nx.read(tmp_path / "repaired.h5")):
+            found = estimate(stack, **options)
+            for key in expected:
+                np.testing.assert_allclose(found[key].data, expected[key].data, rtol=1e-4, atol=1e-4, err_msg=key)
+    assert nx.maps.fit_references(repaired, references=references)["valence"].mask.sum() > 100
+
+
+def test_which_frames_were_interpolated_is_cut_with_the_stack() -> None:
+    depth = nx.ops.optical_depth(nx.sample.nmc_ni_k(size=24).stack)
+    repaired = repair(repair(depth, frames=[30]), frames=[40])
+    assert repaired.measured().energy.size == depth.energy.size - 2
+    part = nx.ops.crop(repaired, energy=(repaired.energy[35], repaired.energy[50]))
+    assert part.energy.size - part.measured().energy.size == 1
+    assert depth.measured() is depth

@@ -73,6 +73,7 @@ def _fit_state(
 ) -> Mapping[str, Any]:
     """Estimate E0, the ranges, the smallest jump and the search range that were left as None."""
     require_absorption(stack, "edge_energy", normalized=True)
+    stack = stack.measured()
     stack, _ = with_distinct_energies(stack)
     edge, min_jump = fit_edge(stack, e0, pre, post, min_jump, left_out=left_out, progress=progress)
     if references is not None:
@@ -207,6 +208,7 @@ def edge_energy(
     (8343.3, 8343.2)
     """
     require_absorption(stack, "edge_energy", normalized=True)
+    stack = stack.measured()
     stack, on_twins = with_distinct_energies(stack)
     e0 = estimated("e0", e0)
     pre = estimated("pre", pre)

@@ -72,6 +72,7 @@ def _fit_state(
 ) -> Mapping[str, Any]:
     """Estimate the parameters that were left as None from a sample of the pixels."""
     require_absorption(stack, "match_library", normalized=True)
+    stack = stack.measured()
     library = load_library(library)
     library.to_plain()  # A library that no recipe can name is refused here, before the work.
     if library.is_k_edge:
@@ -240,6 +241,7 @@ def match_library(
     ['0.90', '0.80']
     """
     require_absorption(stack, "match_library", normalized=True)
+    stack = stack.measured()
     library = load_library(library)
     offset = estimated("offset", offset)
     broadening = estimated("broadening", broadening)

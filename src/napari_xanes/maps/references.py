@@ -37,6 +37,7 @@ def _fit_state(
 ) -> Mapping[str, Any]:
     """Find the range of energies that all references cover, and learn noise and misfit from a sample of pixels."""
     require_absorption(stack, "fit_references", normalized=True, scaled=True)
+    stack = stack.measured()
     design = build_design(stack, references, energy, **{name: parameters[name] for name in _DESIGN})
     learned = errors or learn_errors(stack, design, parameters["min_jump"])
     return {"energy": (float(design.energy[0]), float(design.energy[-1])), "errors": learned}
@@ -137,6 +138,7 @@ def fit_references(
     (2.5, 0.4)
     """
     require_absorption(stack, "fit_references", normalized=True, scaled=True)
+    stack = stack.measured()
     design = build_design(
         stack,
         references,

@@ -12,6 +12,7 @@ import numpy as np
 from napari_xanes._typing import Block, BoolArray, Float32Array
 from napari_xanes.arguments import Region, as_mask
 from napari_xanes.blocks import on_threads
+from napari_xanes.corrections import INTERPOLATED
 from napari_xanes.edge.stacks import raise_if_frame_empty
 from napari_xanes.ops.changes import said_about_changes
 from napari_xanes.ops.flats import dark_counts, find_flats
@@ -118,7 +119,7 @@ def repair(
         Whether values that are missing (NaN) are filled, too, where enough values are around them.
     frames : list of int, optional
         Numbers of frames that are dead, repeated or spoiled as a whole, the first is 0: they are interpolated from the
-        frames beside them, and ``stack.noise`` says that they hold no information. Not of counts, because the beam
+        frames beside them, ``stack.noise`` says so, and maps are made without them. Not of counts, because the beam
         changes from frame to frame. Frames that are dead or repeat the one before are named in a warning.
 
     Returns
@@ -175,6 +176,8 @@ def repair(
     metadata["repair"] = replace(found, text=[*found.text, *text, *of_frames])
     if spoiled:
         metadata["noise"] = noise_with(stack.noise, stack.energy.size, spoiled)
+        before = np.asarray(metadata.get(INTERPOLATED, np.zeros(stack.energy.size)), dtype=bool)
+        metadata[INTERPOLATED] = before | np.isin(np.arange(stack.energy.size), spoiled)
     return stack.with_data(data, metadata=with_warnings(metadata, [*told, *told_about_frames(stack, spoiled)]))
 
 
