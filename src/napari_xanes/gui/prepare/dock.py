@@ -10,6 +10,7 @@ from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.layers import stack_of, stack_to_layer
 from napari_xanes.gui.prepare.card_line import CardLine
+from napari_xanes.gui.prepare.next_step import NextStep
 from napari_xanes.gui.prepare.result import STEPS_WITH_RESULT, StepResult
 from napari_xanes.gui.prepare.stack_selector import StackSelector
 from napari_xanes.gui.running.runner import Runner
@@ -47,6 +48,9 @@ class PrepareDock(QWidget):
         self.card_line.setVisible(alone)
         layout.addWidget(self.stack_selector)
         layout.addWidget(self.card_line)
+        self.next_step = NextStep(self.runner)
+        self.next_step.setContentsMargins(4, 4, 4, 0)
+        layout.addWidget(self.next_step)
         layout.addWidget(self.runner)
         self.runner.finished.connect(self._show)
         DropTarget(self, viewer)
@@ -58,6 +62,7 @@ class PrepareDock(QWidget):
         """Follow the window."""
         super().showEvent(event)
         self.result.start()
+        self.next_step.look()
 
     def hideEvent(self, event: Any) -> None:
         """Follow it no longer."""
