@@ -21,6 +21,7 @@ from napari_xanes.edge.spoiled import spoiled_frames
 from napari_xanes.progress import Progress, part
 from napari_xanes.scaling import as_scaling
 from napari_xanes.stack import SpectralStack
+from napari_xanes.wording import one_or_more
 
 _TWIN = 0.2
 """Two energies are one if their distance is less than this share of the steps before and behind."""
@@ -92,8 +93,8 @@ def with_distinct_energies(stack: SpectralStack) -> tuple[SpectralStack, list[st
         return stack, []
     first = np.append(True, ~with_next)
     return stack.isel(frames_where(first)), [
-        f"{with_next.sum()} of {first.size} energies are nearer to the one before than a fifth of the steps beside: "
-        "only the one before is used"
+        f"{with_next.sum()} of {first.size} energies {one_or_more(int(with_next.sum()), 'is', 'are')} nearer to the "
+        "one before than a fifth of the steps beside: only the one before is used"
     ]
 
 
