@@ -26,6 +26,7 @@ SILENT = [
     ("hematite", "Fe"), ("sample 3", "Ni"), ("NiO", "Fe"), ("FeS2", "Fe"), ("Fe2O3 and FeO", "Fe"), ("", "Ni"),
     ("LiNi0.8Co0.2O2", "Ni"), ("Ni2+ and Ni3+", "Ni"), ("Nickel", "Ni"), ("NIO", "Ni"), ("Fe", "Fe"),
     ("TiO2 foil", "Ni"), ("No 2", "N"), ("Fe(C5H5)2", "Fe"), ("Co2+", "Ni"), ("Fe2+x", "Ni"), ("O2", "O"),
+    ("Fe2O3 powder Fe K", "Fe"), ("NiO on Ni foil", "Ni"), ("Ni0O", "Ni"), ("Ni0.0MgO", "Ni"),
 ]  # fmt: skip
 
 

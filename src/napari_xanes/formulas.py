@@ -40,8 +40,8 @@ def guess_valence(name: str, element: str) -> float | None:
     Returns
     -------
     float or None
-        From the charge in the name, else from the balance of the usual charges in a formula, 0 for the metal. None if
-        the name tells nothing, or two things.
+        From the charge in the name, else from the balance of the usual charges in a formula, or 0 for the metal. None
+        if the name tells nothing, or two things.
 
     Examples
     --------
@@ -54,10 +54,10 @@ def guess_valence(name: str, element: str) -> float | None:
     charges = _written_charges(text, element)
     if charges:
         return charges.pop() if len(charges) == 1 else None
+    told = {valence for word in _words(text) if (valence := _balance(word, element)) is not None}
     if _METAL_WORDS.search(text) and re.search(rf"\b{element}\b", text):
-        return 0.0
-    balanced = {valence for word in _words(text) if (valence := _balance(word, element)) is not None}
-    return balanced.pop() if len(balanced) == 1 else None
+        told.add(0.0)
+    return told.pop() if len(told) == 1 else None
 
 
 def _written_charges(text: str, element: str) -> set[float]:
@@ -75,7 +75,7 @@ def _words(text: str) -> list[str]:
 def _balance(formula: str, element: str) -> float | None:
     """Return the charge of the element that makes a formula neutral; None if it is no formula that tells it."""
     counts = _counts(formula)
-    if not counts or element not in counts or len(counts) == 1:
+    if not counts.get(element) or len(counts) == 1:
         return None
     if "O" not in counts and _PAIRED.search(formula):
         return None
