@@ -182,3 +182,22 @@ def test_lazy_stacks_and_stacks_without_whole_spectra_are_refused(rng: np.random
     data[15:25, 0, 0] = 1
     with pytest.raises(ValueError, match="too few pixels have values at all energies, or at most of them"):
         filled(data)
+
+
+def test_infinite_values_are_no_part_of_the_spectra(rng: np.random.Generator) -> None:
+    data, _ = mixture(rng, 2, 0.01)
+    data[3, 4, 5] = np.nan
+    alone = filled(data.copy())
+    data[10, 8:12, 8] = np.inf
+    done = filled(data)
+    assert done.filled is not None
+    assert done.filled.frame.tolist() == [3]
+    assert done.data[3, 4, 5] == pytest.approx(alone.data[3, 4, 5], abs=1e-3)
+    assert np.isinf(done.data[10, 8:12, 8]).all()
+
+
+def test_a_stack_of_zeros_has_nothing_to_learn() -> None:
+    data = np.zeros((40, 16, 16), np.float32)
+    data[5, 3, 3] = np.nan
+    with np.errstate(all="raise", under="ignore"):
+        assert filled(data).data[5, 3, 3] == 0

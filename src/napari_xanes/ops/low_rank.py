@@ -29,6 +29,9 @@ _PATIENCE = 8
 _FLOOR = 0.01
 """Least variance of counts over the usual one: a model may be zero or below where next to nothing was counted."""
 
+_TINY = float(np.finfo(np.float64).tiny)
+"""In place of a divisor of 0."""
+
 Variance = Callable[[Block, IndexArray], Block]
 """Gives the variance (E, P) of the noise of values (E, P) in some pixels, up to a factor."""
 
@@ -143,8 +146,9 @@ def learn_low_rank(spectra: Block, frames: IndexArray, variance: Variance, name:
     chosen = _sample(spectra, frames, name)
     values = spectra[np.ix_(frames, chosen)].astype(np.float64)
     measured = np.isfinite(values)
+    values[~measured] = np.nan
     start = np.nanmean(values, axis=1)[:, None]
-    amount = np.nansum(values * start, axis=0) / np.sum(measured * start**2, axis=0)
+    amount = np.nansum(values * start, axis=0) / np.maximum(np.sum(measured * start**2, axis=0), _TINY)
     values = np.where(measured, values, start * amount)
     by_pixel, profile = _separated(variance(values, chosen))
     for i in range(_ROUNDS if measured.all() else _MORE_ROUNDS):
@@ -160,7 +164,7 @@ def learn_low_rank(spectra: Block, frames: IndexArray, variance: Variance, name:
         values = np.where(measured, values, fit * root)
         if i + 1 >= _ROUNDS and change < _SETTLED * np.sqrt(np.mean(squares)):
             break
-        squares = np.maximum(squares, np.finfo(float).tiny)
+        squares = np.maximum(squares, _TINY)
         profile = profile * squares / squares.mean()
     off = (left * root)[measured]
     usual = float(np.median(np.sum(left**2 * (1 - leverage), axis=0) / measured.sum(axis=0)))
@@ -251,6 +255,6 @@ def _predicted(
     squares = np.sum(np.where(measured, white - fit, 0) ** 2, axis=0)
     by_pixel = _separated(variance(fit * root, pixels))[0]
     freedom = np.maximum(measured.sum(axis=0) - len(amounts), 1)
-    odd = np.maximum(squares / by_pixel / freedom / max(model.usual, np.finfo(float).tiny), 1.0)
+    odd = np.maximum(squares / by_pixel / freedom / max(model.usual, _TINY), 1.0)
     whole = np.sum(model.spectra**2, axis=1)[:, None]
     return fit * root, odd * (1 + leverage), 1 + odd * (leverage + 1e-9) / (whole + 1e-9)
