@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -194,3 +195,16 @@ def test_damage_is_refused_with_the_name_of_the_file(tmp_path: Path, change: dic
     else:
         with pytest.raises(ValueError, match=r"project\.h5"):
             read_project(path)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [np.zeros((2, 3, 4, 5), int), np.zeros((4, 5)), np.zeros(4, int), [np.zeros(3)], [[1.0, 2.0]], None],
+    ids=["four axes", "floats", "one axis", "a point", "a list", "none"],
+)
+def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, value: Any) -> None:
+    path = tmp_path / "project.h5"
+    write_project(project_of(ProjectLayer("regions", np.ones((4, 5), int))), path)
+    with pytest.raises(ValueError, match="'odd' .* no project can hold it"):
+        write_project(project_of(ProjectLayer("odd", value)), path)
+    assert [layer.name for layer in read_project(path).layers] == ["regions"]

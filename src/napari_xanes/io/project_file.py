@@ -36,7 +36,8 @@ def write_project(project: Project, path: str | Path) -> None:
     """Write a project to one HDF5 file, which appears whole or not at all.
 
     Stacks are copied, lazy ones piece by piece; a layer whose value is a `Source` keeps the path of its file, also
-    relative to the folder of the project, so that both can be moved together.
+    relative to the folder of the project, so that both can be moved together. Lazy stacks that were read from the file
+    that is replaced can't be read any more: read the project again.
 
     Parameters
     ----------
@@ -51,6 +52,8 @@ def write_project(project: Project, path: str | Path) -> None:
         If the file can't be written; one that was there is as it was.
     TypeError
         If the settings hold something that no file can hold.
+    ValueError
+        If a layer holds none of the values that `ProjectLayer` names.
     """
     path = Path(path)
     with replacing(path) as draft, h5py.File(draft, "w") as file:
@@ -78,7 +81,23 @@ def _put(root: h5py.Group, number: int, layer: ProjectLayer, keep: Keep, folder:
         return notes | {"kind": "maps", "group": name}
     if isinstance(value, Source):
         return notes | {"kind": "file", "source": value.to_plain(), "relative": _relative(value.path, folder)}
+    reason = _no_shapes(value) if isinstance(value, list) else _no_labels(value)
+    if reason:
+        raise ValueError(f"{layer.name!r} {reason}, so no project can hold it")
     return notes | {"kind": "shapes" if isinstance(value, list) else "labels", "value": pack(value, keep, name)}
+
+
+def _no_labels(value: Any) -> str:
+    """Return why a value is no labels; empty if it is."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iub" and value.ndim in (2, 3):
+        return ""
+    return f"is no image or volume of whole numbers ({type(value).__name__} of shape {np.shape(value)})"
+
+
+def _no_shapes(value: list[Any]) -> str:
+    """Return why values are no corners of shapes; empty if they are."""
+    odd = [item for item in value if not (isinstance(item, np.ndarray) and item.ndim == 2 and item.dtype.kind in "fiu")]
+    return f"has corners of shape {np.shape(odd[0])}, not rows of numbers" if odd else ""
 
 
 def _relative(path: str, folder: Path) -> str | None:
@@ -166,12 +185,12 @@ def _layer(root: h5py.Group, item: dict[str, Any], fetch: Fetch, path: Path, not
         value = _stored(root, expect(item.get("group"), str, f"the group of {name}"), kind)
     elif kind == "labels":
         value = np.asarray(unpack(item.get("value"), fetch))
-        if value.dtype.kind not in "iub" or value.ndim not in (2, 3):
-            raise ValueError(f"the labels {name!r} are no image of whole numbers: the file is damaged")
+        if reason := _no_labels(value):
+            raise ValueError(f"{name!r} {reason}: the file is damaged")
     elif kind == "shapes":
         value = [np.asarray(corners) for corners in expect(unpack(item.get("value"), fetch), list, name)]
-        if any(corners.ndim != 2 or corners.dtype.kind not in "fiu" for corners in value):
-            raise ValueError(f"the corners of {name!r} are no points: the file is damaged")
+        if reason := _no_shapes(value):
+            raise ValueError(f"{name!r} {reason}: the file is damaged")
     else:
         raise ValueError(f"the layer {name!r} is a {str(kind)[:40]!r}, which this version does not know")
     return ProjectLayer(name, value, settings)
