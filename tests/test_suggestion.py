@@ -62,3 +62,10 @@ def test_a_lazy_volume_and_a_tiny_image_are_answered(depth: nx.SpectralStack) ->
     assert suggestion.step.name == "normalize_edge"
     tiny = nx.SpectralStack(depth.data[:, :4, :4], depth.energy, "optical_depth")
     assert measured_drift(tiny) is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_empty_frame_suggests_nothing_in_silence(depth: nx.SpectralStack) -> None:
+    data = depth.data.copy()
+    data[4] = np.nan
+    assert suggested_step(depth.with_data(data)) is None

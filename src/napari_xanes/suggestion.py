@@ -35,7 +35,7 @@ def suggested_step(stack: SpectralStack) -> Suggestion | None:
     Parameters
     ----------
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
-        A stack at any stage. Of a stack in a file, a few frames are read.
+        A stack at any stage. Of a stack in a file, a few frames are read; once it does not drift, all are.
 
     Returns
     -------
@@ -86,7 +86,9 @@ def _normalization(stack: SpectralStack) -> Suggestion | None:
     """Suggest to normalize the edge if the mean spectrum shows one, with ranges on both sides."""
     sample = stack.isel(box=tuple(slice(None, None, max(1, n // 64)) for n in stack.shape[1:]))
     values = np.asarray(sample.data, dtype=np.float64).reshape(stack.energy.size, -1)
-    mean = np.nanmean(values[:, np.isfinite(values).any(axis=0)], axis=1)
+    if np.isnan(values).all(axis=1).any():
+        return None
+    mean = np.nanmean(values, axis=1)
     if not np.isfinite(mean).all() or edge_contrast(stack.energy, mean) <= SHOWS_AN_EDGE:
         return None
     try:
