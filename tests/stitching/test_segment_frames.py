@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+import dask.array as da
 import numpy as np
+import pytest
 from tests.stitching.test_segments import SAMPLE, two
 
 import napari_xanes as nx
+from napari_xanes.stitching.images import KeptFrames, with_kept_frames
 
 
 def test_what_belongs_to_frames_is_joined_as_the_energies_are() -> None:
@@ -23,9 +28,37 @@ def test_what_belongs_to_frames_is_joined_as_the_energies_are() -> None:
     assert nx.stitch(halves).metadata["dose"].tolist() == [1.0] * 10
 
 
-def test_frames_of_lazy_stacks_are_read_once_for_all_seams() -> None:
-    import dask.array as da
+@pytest.mark.parametrize("kind", ["segments", "tiles"])
+def test_interpolated_frames_of_one_stack_stay_known(kind: Literal["segments", "tiles"]) -> None:
+    first, second = two() if kind == "segments" else (SAMPLE.stack("A", seed=1), SAMPLE.stack("B", (0.0, 40.0), seed=2))
+    first = nx.ops.repair(first, frames=[1])
+    joined = nx.stitch([second, first], kind=kind)
+    assert np.flatnonzero(joined.metadata["interpolated_frames"]).tolist() == [1]
+    assert joined.measured().energy.size == joined.energy.size - 1
+    assert not any("interpolated_frames" in text for text in joined.metadata["warnings"])
 
+
+def test_an_energy_that_one_segment_measured_is_not_interpolated() -> None:
+    first, second = two()
+    joined = nx.stitch([nx.ops.repair(first, frames=[4]), second])
+    assert not joined.metadata["interpolated_frames"].any()
+
+
+def test_frames_that_are_kept_take_no_more_memory_for_more_stacks() -> None:
+    stack = SAMPLE.stack("A")
+    lazy = stack.with_data(da.from_array(stack.data, chunks=(1, -1, -1)))
+    read: list[int] = []
+    kept = KeptFrames(lazy.data, 2 * stack.data[0].nbytes)
+    for frame in (0, 1, 0, 2, 0, 1):
+        np.testing.assert_array_equal(kept[frame], stack.data[frame])
+        read.append(kept._read.cache_info().misses)
+    assert read == [1, 2, 2, 3, 3, 4]
+    few, many = with_kept_frames([lazy, stack]), with_kept_frames([lazy] * 1000)
+    assert few[1] is stack
+    assert many[0].data._read.cache_info().maxsize == few[0].data._read.cache_info().maxsize // 1000
+
+
+def test_frames_of_lazy_stacks_are_read_once_for_all_seams() -> None:
     read: dict[tuple[str, int], int] = {}
 
     def lazy(stack: nx.SpectralStack) -> nx.SpectralStack:

@@ -18,8 +18,8 @@ MOST_FRAMES = 12
 """Most frames that are read to compare two stacks: more take long and tell what is known already."""
 
 
-_KEPT_BYTES = 1 << 28
-"""Bytes of frames that are kept of each lazy stack while it is compared with others."""
+_KEPT_BYTES = 1 << 30
+"""Bytes of frames that are kept of all lazy stacks together while they are compared."""
 
 
 class KeptFrames:
@@ -29,11 +29,13 @@ class KeptFrames:
     ----------
     data : dask array, shape (E, Y, X) or (E, Z, Y, X)
         The frames.
+    most_bytes : int
+        Bytes that the kept frames may take; one frame is always kept.
     """
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: Any, most_bytes: int) -> None:
         self.shape, self.dtype, self.ndim = data.shape, data.dtype, data.ndim
-        most = max(1, _KEPT_BYTES // max(1, int(np.prod(data.shape[1:])) * data.dtype.itemsize))
+        most = max(1, most_bytes // max(1, int(np.prod(data.shape[1:])) * data.dtype.itemsize))
         self._read = lru_cache(most)(lambda frame: np.asarray(data[frame]))
 
     def __len__(self) -> int:
@@ -46,9 +48,10 @@ class KeptFrames:
         return found
 
 
-def with_kept_frames(stack: SpectralStack) -> SpectralStack:
-    """Return a stack that reads each of its frames from its file once only; one in memory as it is."""
-    return stack.with_data(KeptFrames(stack.data)) if stack.is_lazy else stack
+def with_kept_frames(stacks: Sequence[SpectralStack]) -> list[SpectralStack]:
+    """Return stacks that keep frames they have read from their files; those in memory as they are."""
+    share = _KEPT_BYTES // max(1, sum(stack.is_lazy for stack in stacks))
+    return [stack.with_data(KeptFrames(stack.data, share)) if stack.is_lazy else stack for stack in stacks]
 
 
 def flat_image(stack: SpectralStack, frame: int) -> Float32Array:

@@ -121,7 +121,7 @@ def stitch(
     given = {"kind": kind, "positions": positions, "grid": grid, "place": place, "match": match}
     given = _check()(given | {"overlap": overlap, "tolerance": tolerance})
     names = _names(stacks)
-    seen = [with_kept_frames(stack) for stack in stacks]
+    seen = with_kept_frames(stacks)
     told = inputs.require_alike(seen, names)
     same = inputs.same_energy(stacks, given["tolerance"])
     found_kind = inputs.kind_of(stacks, names, given["kind"], same)

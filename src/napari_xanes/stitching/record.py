@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_xanes.corrections import PER_FRAME, Corrections
+from napari_xanes.corrections import INTERPOLATED, PER_FRAME, Corrections
 from napari_xanes.region_means import COVARIANCE_LENGTH, SHARED_ENERGIES
 from napari_xanes.stack import SpectralStack
 from napari_xanes.stitching.blending import Plan, taken
@@ -85,11 +85,12 @@ def joined_along(
     """Return the metadata with one entry per frame, joined as the energies are, and a word on each that is left out.
 
     A frame that is made from several segments has the entry of the first of them. Tiles keep what is the same in all.
+    Frames that were interpolated stay known as such.
     """
+    joined, told = _interpolated(stacks, frames, kind, plan), list[str]()
     if kind == "tiles":
-        return {}, []
-    known = {*_OF_ONE_STACK, *Corrections._names()}
-    joined, told = {}, []
+        return joined, told
+    known = {*_OF_ONE_STACK, *Corrections._names(), INTERPOLATED}
     for key in dict.fromkeys(key for stack in stacks for key in stack.metadata if key not in known):
         has = [_has_entries(key, stack) for stack in stacks]
         if not any(has) or (not all(has) and _same_everywhere(key, stacks)):
@@ -102,6 +103,22 @@ def joined_along(
         values = [entries[k][m] for k, m in (taken(plan, frame)[0] for frame in frames)]
         joined[key] = np.array(values) if isinstance(entries[0], np.ndarray) else type(entries[0])(values)
     return joined, told
+
+
+def _interpolated(stacks: Sequence[SpectralStack], frames: Sequence[Frame], kind: Kind, plan: Plan) -> dict[str, Any]:
+    """Return which frames were not measured but interpolated: in all segments they are made from, or in any tile."""
+    has = [_has_entries(INTERPOLATED, stack) for stack in stacks]
+    if not any(has):
+        return {}
+    entries = [
+        np.asarray(stack.metadata[INTERPOLATED], dtype=bool) if known else np.zeros(stack.energy.size, dtype=bool)
+        for stack, known in zip(stacks, has, strict=True)
+    ]
+    if kind == "segments":
+        found = [all(entries[k][m] for k, m in taken(plan, frame)) for frame in frames]
+    else:
+        found = [any(entries[k][m] for k, m in frame.made_from) for frame in frames]
+    return {INTERPOLATED: np.array(found)}
 
 
 def _of_frames(key: str, stacks: Sequence[SpectralStack]) -> bool:
