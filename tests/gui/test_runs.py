@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,20 @@ def test_a_new_run_hides_the_one_before_of_the_same_stack(
     assert viewer.layers.index(runs.layer_of(hidden)) == viewer.layers.index(source) - 1
 
 
+def test_a_run_is_brought_out_from_below_one_of_the_same_file(
+    viewer: Any, runs: RunList, maps: MapSet, tmp_path: Path
+) -> None:
+    for number, source in enumerate(("a.h5", "a.h5", "b.h5")):
+        nx.write(replace(maps, source=nx.Source(source)), tmp_path / f"{number}.h5")
+        viewer.open(str(tmp_path / f"{number}.h5"), plugin="napari-xanes")
+    first, second, elsewhere = runs
+    assert first.source is None
+    runs.bring(first)
+    assert [runs.layer_of(run).visible for run in (first, second, elsewhere)] == [True, False, True]
+    runs.bring(second)
+    assert [runs.layer_of(run).visible for run in (first, second, elsewhere)] == [False, True, True]
+
+
 def test_what_is_shown_becomes_layers_on_request(viewer: Any, runs: RunList, maps: MapSet) -> None:
     run = runs.add(maps)
     layer = runs.layer_of(run)
@@ -190,6 +205,22 @@ def test_a_copy_of_the_layer_stays_as_it_is(viewer: Any, runs: RunList, maps: Ma
     assert len(runs) == 1
     viewer.layers.remove(copy)
     assert len(runs) == 0
+
+
+def test_labels_of_a_map_are_not_brushed(viewer: Any, runs: RunList, maps: MapSet, tmp_path: Path) -> None:
+    run = runs.add(maps)
+    labels = runs.show(run, Shown("phase"))
+    assert not labels.editable
+    runs.show(run, Shown("valence"))
+    runs.show(run, Shown("phase"))
+    assert not labels.editable, "new data make a layer of napari editable"
+    viewer.layers.selection = {labels}
+    actions._duplicate_layer(viewer.layers)
+    assert not viewer.layers[f"{labels.name} copy"].editable
+    only_labels = MapSet({"phase": maps["phase"]})
+    nx.write(only_labels, tmp_path / "phase.h5")
+    (opened,) = viewer.open(str(tmp_path / "phase.h5"), plugin="napari-xanes")
+    assert not opened.editable
 
 
 def test_a_viewer_has_runs_of_its_own(viewer: Any, runs: RunList, maps: MapSet) -> None:

@@ -51,6 +51,12 @@ class Run:
         """The layer with the stack that the maps were made from, while it lives."""
         return self._source() if self._source is not None else None
 
+    def is_of_stack_of(self, other: Run) -> bool:
+        """Return whether both runs are of one stack: of one layer or, where neither has one, of one file."""
+        if self.source is not None or other.source is not None:
+            return self.source is other.source
+        return self.maps.source is not None and self.maps.source == other.maps.source
+
     def can_show(self, shown: Shown) -> bool:
         """Return whether there is such a map, with a sigma if that is asked for."""
         return shown.map in self.maps and (shown.role != "sigma" or self.maps[shown.map].sigma is not None)
@@ -86,6 +92,7 @@ def add_layer(viewer: Viewer, data: LayerData, below: Layer | None) -> Layer:
         The layer to lie below; then the selection stays. Without one the new layer is on top and selected.
     """
     layer = Layer.create(*data)
+    protect(layer)
     if data[2] == "image" and not data[1].get("rgb"):
         layer.colorbar.visible = True
     layers, active = viewer.layers, viewer.layers.selection.active
@@ -98,10 +105,17 @@ def add_layer(viewer: Viewer, data: LayerData, below: Layer | None) -> Layer:
     return layer
 
 
+def protect(layer: Layer) -> None:
+    """Keep the labels of a map from being brushed: a file holds what the run found, and would not hold the brushing."""
+    if layer._type_string == "labels":
+        layer.editable = False
+
+
 def fill(layer: Layer, data: Any, keywords: dict[str, Any]) -> None:
     """Let a layer show other data, with their name, colours and metadata."""
     layer.metadata = {**layer.metadata, **keywords["metadata"]}
     layer.data = data
+    protect(layer)  # new data make a layer editable
     layer.name = keywords["name"]
     layer.colormap = keywords["colormap"]
     if "contrast_limits" in keywords:

@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_xanes.gui.layers import kind_of, spatial
 from napari_xanes.gui.map_layers import Shown, is_map, map_layer, maps_of, maps_to_layers
-from napari_xanes.gui.state.run import DISPLAY, Run, add_layer, fill, follows, shown_by
+from napari_xanes.gui.state.run import DISPLAY, Run, add_layer, fill, follows, protect, shown_by
 from napari_xanes.parameter_map import MapSet
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class RunList(QObject):
     def _hide_others(self, run: Run) -> None:
         """Hide the layers of the other runs of the same stack."""
         for other in self._runs:
-            if other is not run and run.source is not None and other.source is run.source:
+            if other is not run and run.is_of_stack_of(other):
                 for layer in self._following(other):
                     layer.visible = False
 
@@ -233,6 +233,7 @@ class RunList(QObject):
         """Make a run of a layer of an unknown run; a copy of the layer of a known one no longer follows it."""
         if not is_map(layer) or "maps" not in layer.metadata["xanes"]:
             return
+        protect(layer)
         xanes = layer.metadata["xanes"]
         known = self.of(layer)
         if known is not None:
@@ -257,8 +258,9 @@ class RunList(QObject):
         following = self._following(run)
         if not self.layers_of(run):
             self._drop(run)
-        elif following and self.layer_of(run) is None:
-            run.shown = shown_by(following[-1])
+        elif self.layer_of(run) is None and follows(event.value):
+            if following:
+                run.shown = shown_by(following[-1])
             self.changed.emit(run)
 
     def _on_active(self, event: Any) -> None:
