@@ -62,5 +62,4 @@ class MapDock(QWidget):
         self.runner.show_tab("results")
 
     def _on_run(self, run: Run | None) -> None:
-        if run is not None:
-            self.overlay.set_maps(run.maps, run.source)
+        self.overlay.set_maps(None if run is None else run.maps, None if run is None else run.source)

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from napari_xanes.parameter_map import MapSet
 
 
+_NO_MAPS = "No maps yet: press Run to make them"
+_HOW = "Move the cursor over the mapped stack to see the fit of a pixel"
+
+
 def pixel_text(maps: MapSet, index: tuple[int, ...]) -> str:
     """Return the values of the maps at a pixel as text, with errors and units.
 
@@ -105,10 +109,10 @@ class FitOverlay(QLabel):
         self._maps: MapSet | None = None
         self._stack: Any = lambda: None
         self._live = False
-        self.setText("No maps yet: press Run to make them")
+        self.setText(_NO_MAPS)
 
-    def set_maps(self, maps: MapSet, stack: Layer | None) -> None:
-        """Show these maps, which were made from the layer `stack`."""
+    def set_maps(self, maps: MapSet | None, stack: Layer | None) -> None:
+        """Show these maps, which were made from the layer `stack`; nothing without maps."""
         self._maps = maps
         self._stack = ref(stack) if stack is not None else lambda: None
         self._clear()
@@ -163,6 +167,5 @@ class FitOverlay(QLabel):
             self._clear()
 
     def _clear(self) -> None:
-        if self._maps is not None:
-            self.setText("Move the cursor over the mapped stack to see the fit of a pixel")
+        self.setText(_NO_MAPS if self._maps is None else _HOW)
         self._fit.clear(self)
