@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari.experimental import link_layers, unlink_layers
-
 from napari_xanes.gui.layers import kind_of
 from napari_xanes.map_difference import subtract_maps
 
@@ -33,7 +31,7 @@ def side_by_side(viewer: Viewer, first: Layer, second: Layer) -> Callable[[], No
     Returns
     -------
     callable
-        Shows the layers as they were before.
+        Ends this: what was visible before is visible again; limits, colours and order stay.
     """
     grid, layers = viewer.canvas.grid, viewer.layers
     visible = {layer: layer.visible for layer in layers}
@@ -43,7 +41,7 @@ def side_by_side(viewer: Viewer, first: Layer, second: Layer) -> Callable[[], No
         low, high = zip(first.contrast_limits, second.contrast_limits, strict=True)
         for layer in (first, second):
             layer.contrast_limits, layer.colormap = (min(low), max(high)), first.colormap
-        link_layers([first, second], _LINKED)
+    unlink = _linked(first, second) if linked else None
     for layer in layers:
         layer.visible = layer is first or layer is second
     for layer in (first, second):  # the topmost layer is in the last cell
@@ -56,13 +54,40 @@ def side_by_side(viewer: Viewer, first: Layer, second: Layer) -> Callable[[], No
         for name, value in before.items():
             setattr(grid, name, value)
         viewer.reset_view()
-        if linked:
-            unlink_layers([first, second], _LINKED)
+        if unlink is not None:
+            unlink()
         for layer, was_visible in visible.items():
             if layer in layers:
                 layer.visible = was_visible
 
     return back
+
+
+def _linked(first: Layer, second: Layer) -> Callable[[], None]:
+    """Let layers share limits and colours while both show the same values; return what ends it.
+
+    napari's own link would also give the limits of another map to the layer that still shows this one.
+    """
+
+    def follow(event: Any) -> None:
+        other = second if event.source is first else first
+        value = getattr(event.source, event.type)
+        if _same_values(first, second) and not _equal(getattr(other, event.type), value):
+            setattr(other, event.type, value)
+
+    emitters = [getattr(layer.events, name) for layer in (first, second) for name in _LINKED]
+    for emitter in emitters:
+        emitter.connect(follow)
+
+    def unlink() -> None:
+        for emitter in emitters:
+            emitter.disconnect(follow)
+
+    return unlink
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return bool(one == other)
 
 
 def _same_values(first: Layer, second: Layer) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _CHANNELS: dict[Palette, tuple[str, ...]] = {"RGB": ("red", "green", "blue"), "CMY": ("cyan", "magenta", "yellow")}
 _NO_PARTS = ("valence", "edge_jump", "novelty")
 _LARGEST_GAIN = 1e6
+_DIGITS = 3
 
 
 def parts_of(maps: MapSet) -> tuple[list[str], list[str]]:
@@ -59,7 +61,7 @@ class MixView(QWidget):
             box.setToolTip("The map of this colour")
             narrowed(box)
             gain.setRange(0.0, _LARGEST_GAIN)
-            gain.setDecimals(3)
+            gain.setDecimals(_DIGITS)
             gain.setToolTip("Value times gain is the strength of the colour; 1 is the full colour")
             gain.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
             gain.valueChanged.connect(lambda _: self._renew())
@@ -101,6 +103,8 @@ class MixView(QWidget):
             chosen = (parts or names)[:MOST]
             gain = common_gain([run.maps[name].data for name in chosen], _mask(run, chosen))
         for number in self.gain_boxes:
+            number.setRange(0.0, max(_LARGEST_GAIN, 10 * gain))
+            number.setDecimals(_decimals(gain))
             number.setValue(gain)
         self._run = run
         self.button.setEnabled(bool(names))
@@ -128,6 +132,11 @@ class MixView(QWidget):
         channels = _CHANNELS[self._palette()]
         title = ", ".join(f"{map_title(name)} {channels[row]}" for row, name in zip(rows, names, strict=True))
         self._runs.show_mix(run, image, title)
+
+
+def _decimals(gain: float) -> int:
+    """Return how many decimals a gain needs: that of a map in thousands of eV would be 0 with three."""
+    return max(_DIGITS, _DIGITS - math.floor(math.log10(gain)))
 
 
 def _mask(run: Run, names: list[str]) -> Any:

@@ -82,13 +82,11 @@ class RunListView(QWidget):
         kept = [run for run in self.selected() if run in self._runs]
         if self._runs.chosen is not None and self._runs.chosen not in kept:
             kept = [self._runs.chosen]
-        self.list.clear()
-        for run in sorted(self._runs, key=lambda run: -run.number):
-            item = QListWidgetItem(f"{run.number}  {run.title}")
-            item.setData(Qt.ItemDataRole.UserRole, run)
+        self._fit_items(sorted(self._runs, key=lambda run: -run.number))
+        for item in self._items():
+            run = item.data(Qt.ItemDataRole.UserRole)
+            item.setText(f"{run.number}  {run.title}")
             item.setToolTip(f"{run.title} of {run.maps.name}")
-            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
-            self.list.addItem(item)
             item.setSelected(run in kept)
         height = self.list.sizeHintForRow(0) + 4 if self.list.count() else self.fontMetrics().height()
         rows = max(1, min(_ROWS_SEEN, self.list.count()))
@@ -98,8 +96,22 @@ class RunListView(QWidget):
 
     def selected(self) -> list[Run]:
         """Return the selected runs, from top to bottom."""
-        items = [self.list.item(row) for row in range(self.list.count())]
-        return [item.data(Qt.ItemDataRole.UserRole) for item in items if item is not None and item.isSelected()]
+        return [item.data(Qt.ItemDataRole.UserRole) for item in self._items() if item.isSelected()]
+
+    def _items(self) -> list[QListWidgetItem]:
+        items = (self.list.item(row) for row in range(self.list.count()))
+        return [item for item in items if item is not None]
+
+    def _fit_items(self, runs: list[Run]) -> None:
+        """Have an item for each run; items that are there stay, because one of them may be edited."""
+        if [item.data(Qt.ItemDataRole.UserRole) for item in self._items()] == runs:
+            return
+        self.list.clear()
+        for run in runs:
+            item = QListWidgetItem()
+            item.setData(Qt.ItemDataRole.UserRole, run)
+            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
+            self.list.addItem(item)
 
     def _on_selection(self) -> None:
         if self._filling:

@@ -36,6 +36,8 @@ def save_maps(maps: MapSet, path: str) -> None:
 
 def ask_and_save_recipe(maps: MapSet, parent: QWidget | None = None) -> None:
     """Ask for a file and write the steps of a run to it."""
+    if not _has_steps(maps):
+        return
     path, _filter = QFileDialog.getSaveFileName(parent, "Save recipe", "recipe.yaml", "YAML (*.yaml *.yml)")
     if not path:
         return
@@ -47,6 +49,8 @@ def ask_and_save_recipe(maps: MapSet, parent: QWidget | None = None) -> None:
 
 def copy_script(maps: MapSet) -> None:
     """Copy a script with the steps of a run to the clipboard."""
+    if not _has_steps(maps):
+        return
     try:
         script = as_python(maps.history, maps.source or Source("path/to/stack"))
     except ValueError as error:
@@ -54,6 +58,13 @@ def copy_script(maps: MapSet) -> None:
     else:
         copy(script)
         show_info("script copied to the clipboard")
+
+
+def _has_steps(maps: MapSet) -> bool:
+    """Return whether steps made the maps; else say that none are known."""
+    if not maps.history:
+        show_error(f"no steps are known that made {', '.join(maps)}: for a difference, take the steps of both runs")
+    return bool(maps.history)
 
 
 def copy(text: str) -> None:

@@ -19,13 +19,14 @@ from qtpy.QtWidgets import (
 
 from napari_xanes.gui.dock_layout import row_of, wrapping_label
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
-from napari_xanes.gui.map_layers import map_title
+from napari_xanes.gui.map_layers import is_map, map_title
 from napari_xanes.gui.results.region_masks import masks_over
 from napari_xanes.gui.results.saving import copy
 from napari_xanes.gui.wording import with_error
 from napari_xanes.region_table import RegionStatistics, region_statistics, statistics_text, write_statistics
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
     from napari_xanes.gui.state.run import Run
@@ -92,17 +93,21 @@ class StatisticsView(QWidget):
 
     def show_run(self, run: Run | None) -> None:
         """Compute the statistics of what a run shows; the values of a map, whatever of it is shown."""
-        layers = [] if run is None else self._runs.layers_of(run)
+        layer = None if run is None else self._layer_of(run)
         self._put([])
-        if run is None or not layers or self.isHidden():
+        if run is None or layer is None or self.isHidden():
             return
         name = run.shown.map
         if run.maps[name].labels is not None:
             self.note.setText(f"{map_title(name)}: labels have no mean; their counts are in the legend")
             return
         self.note.setText(f"{map_title(name)} of {run.maps.name}")
-        maps, masks = run.maps, masks_over(self._viewer, layers[-1])
+        maps, masks = run.maps, masks_over(self._viewer, layer)
         self._worker.submit((run, name), lambda: region_statistics(maps, name, masks))
+
+    def _layer_of(self, run: Run) -> Layer | None:
+        """Return a layer of a run that lies where its pixels are: not the mix, which has an axis of colours."""
+        return self._runs.layer_of(run) or next((one for one in self._runs.layers_of(run) if is_map(one)), None)
 
     def _receive(self, key: tuple[Run, str], rows: list[RegionStatistics]) -> None:
         run, name = key

@@ -1,0 +1,116 @@
+"""Faults of the results panel that were found by trying it: each stays mended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QLineEdit
+
+import napari_xanes as nx
+from napari_xanes import MapSet, ParameterMap
+from napari_xanes.gui.results import saving
+from napari_xanes.gui.state.runs import RunList
+from napari_xanes.gui.state.workspace import workspace_of
+
+
+@pytest.fixture
+def maps(rng: np.random.Generator) -> MapSet:
+    low = rng.random((24, 32), np.float32)
+    found = {
+        "low": ParameterMap(low, "OD", low / 9),
+        "high": ParameterMap(1 - low, "OD", low / 9),
+        "valence": ParameterMap(low + 2, "1", np.full((24, 32), 0.1)),
+    }
+    return MapSet(found, (nx.Step("difference_map"),), pixel_size=(0.05, 0.05), metadata={"name": "particle"})
+
+
+@pytest.fixture
+def panel(viewer: Any, wait: Any) -> Any:
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
+    dock.runner.show_tab("results")
+    wait(dock.results.isVisible)
+    return dock.results
+
+
+@pytest.fixture
+def runs(viewer: Any) -> RunList:
+    return workspace_of(viewer).runs
+
+
+def test_a_run_is_renamed_by_a_double_click(panel: Any, runs: RunList, maps: MapSet, wait: Any) -> None:
+    runs.add(maps), runs.add(maps)
+    listed, left = panel.run_list.list, Qt.MouseButton.LeftButton
+    place = listed.visualItemRect(listed.item(0)).center()
+    QTest.mouseClick(listed.viewport(), left, pos=place)
+    QTest.mouseDClick(listed.viewport(), left, pos=place)
+    (editor,) = listed.findChildren(QLineEdit)
+    editor.setText("2  rim")
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    wait(lambda: [run.title for run in runs] == ["valence · difference map", "rim"])
+    assert listed.item(0).text() == "2  rim"
+
+
+def test_another_map_beside_a_run_keeps_its_limits_to_itself(panel: Any, runs: RunList, maps: MapSet) -> None:
+    first, second = runs.add(maps), runs.add(maps)
+    panel.run_list.list.selectAll()
+    panel.run_list.beside.click()
+    other, changed = runs.layer_of(first), runs.layer_of(second)
+    limits = tuple(other.contrast_limits)
+    panel.show_map("low")
+    assert changed.name.startswith("low (OD)")
+    assert changed.contrast_limits[1] < 1.1 < 2 < limits[0]
+    assert tuple(other.contrast_limits) == limits, "it still shows valences"
+    panel.role_buttons["mask"].click()
+    assert tuple(other.contrast_limits) == limits
+    assert other.colormap.name == "viridis"
+    panel.run_list.beside.click()
+
+
+def test_statistics_beside_a_colour_mix(panel: Any, runs: RunList, maps: MapSet, wait: Any) -> None:
+    run = runs.add(maps)
+    panel.mix_button.click()
+    panel.mix.button.click()
+    panel.statistics_button.click()
+    wait(lambda: panel.statistics.rows == nx.region_statistics(maps, "valence"))
+    viewer_layers = runs.layers_of(run)
+    assert runs.mix_of(run) is viewer_layers[-1], "the mix, whose data have an axis of colours, is on top"
+
+
+@pytest.mark.parametrize("value", [8345.0, 2e-8])
+def test_a_colour_mix_of_large_or_small_values_is_bright(panel: Any, runs: RunList, value: float) -> None:
+    run = runs.add(MapSet({"edge_energy": ParameterMap(np.full((4, 4), value), "eV")}))
+    panel.mix_button.click()
+    panel.mix.button.click()
+    np.testing.assert_allclose(runs.mix_of(run).data[..., 0], 1, rtol=2e-3)
+
+
+def test_a_removed_layer_has_no_colour_bar(panel: Any, runs: RunList, maps: MapSet, viewer: Any) -> None:
+    run = runs.add(maps)
+    runs.as_layer(run)
+    assert panel.colour_bar.isVisible()
+    viewer.layers.remove(runs.layer_of(run))
+    assert not panel.colour_bar.isVisible()
+    panel.role_buttons["value"].click()
+    assert panel.colour_bar.isVisible()
+
+
+def test_a_difference_has_neither_recipe_nor_script(maps: MapSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(saving, "show_error", told.append)
+    monkeypatch.setattr(saving, "copy", told.append)
+    found = nx.subtract_maps(maps, maps, "valence")
+    saving.copy_script(found)
+    saving.ask_and_save_recipe(found)  # without a dialog
+    assert [text.split(":")[0] for text in told] == ["no steps are known that made valence difference"] * 2
+
+
+def test_the_fit_of_a_removed_run_is_forgotten(viewer: Any, runs: RunList, maps: MapSet, add_stack: Any) -> None:
+    overlay = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1].overlay
+    run = runs.add(maps, add_stack())
+    assert overlay.text().startswith("Move the cursor")
+    runs.delete(run)
+    assert overlay.text().startswith("No maps yet")
