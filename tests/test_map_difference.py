@@ -76,3 +76,21 @@ def test_what_can_not_be_subtracted_is_refused(
 def test_pixels_of_another_size_are_refused(rng: np.random.Generator) -> None:
     with pytest.raises(ValueError, match=r"pixels of \(0.05, 0.05\) and \(0.1, 0.1\) µm"):
         nx.subtract_maps(run(rng), run(rng, pixel_size=0.1), "valence")
+
+
+def test_maps_of_two_places_of_one_stack_are_told(rng: np.random.Generator) -> None:
+    source = Source("stack.h5")
+
+    def cropped(**parameters: Any) -> MapSet:
+        return run(rng, source=source, history=(nx.Step("crop", parameters), nx.Step("difference_map")))
+
+    def places(first: MapSet, second: MapSet) -> list[str]:
+        warnings = nx.subtract_maps(first, second, "valence").metadata["warnings"]
+        return [text for text in warnings if "different places" in text]
+
+    left, right = cropped(region=(0, 0, 3, 4)), cropped(region=(0, 4, 3, 8))
+    assert len(places(left, right)) == 1
+    assert len(places(left, run(rng, source=source))) == 1
+    assert places(left, cropped(region=[0, 0, 3, 4])) == []
+    assert places(cropped(energy=(8300, 8400)), run(rng, source=source)) == []
+    assert places(left, run(rng, source=Source("another.h5"))) == [], "these may be crops to the same place"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from napari_xanes.history import to_plain
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.region_means import COVARIANCE_LENGTH
 
@@ -41,6 +44,13 @@ def why_no_difference(first: MapSet, second: MapSet, name: str) -> str:
     return ""
 
 
+def _crops(maps: MapSet) -> list[Any]:
+    """Return what the steps of a run keep of the image, step by step."""
+    crops = [step.parameters for step in maps.history if step.name == "crop"]
+    kept = [(to_plain(crop.get("region")), bool(crop.get("drop_empty"))) for crop in crops]
+    return [crop for crop in kept if crop != (None, False)]  # the others crop energies
+
+
 def subtract_maps(first: MapSet, second: MapSet, name: str) -> MapSet:
     """Return the map of the first run minus that of the second.
 
@@ -56,7 +66,8 @@ def subtract_maps(first: MapSet, second: MapSet, name: str) -> MapSet:
     MapSet
         The map ``<name> difference``. Its sigma is the root of the sum of both squares, as for errors that do not
         depend on each other. Runs of one stack share its noise, so the sigma of their difference is an upper bound
-        there where errors agree in sign; a warning says so. The mask is where both maps can be trusted.
+        there where errors agree in sign; a warning says so, and another that they were cropped to different regions.
+        The mask is where both maps can be trusted.
 
     Raises
     ------
@@ -85,6 +96,10 @@ def subtract_maps(first: MapSet, second: MapSet, name: str) -> MapSet:
     warnings = []
     if first.source is not None and first.source == second.source:
         warnings.append("both runs are of one stack and share its noise: the error of the difference is an upper bound")
+        if _crops(first) != _crops(second):
+            warnings.append(
+                "both runs are of one stack, cropped to different regions: the maps may show different places"
+            )
     lengths = [float(maps.metadata.get(COVARIANCE_LENGTH, 1.0)) for maps in (first, second)]
     names = first.name if first.name == second.name else f"{first.name} - {second.name}"
     metadata = {"name": names, "warnings": warnings, COVARIANCE_LENGTH: max(lengths)}
