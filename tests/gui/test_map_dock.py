@@ -197,7 +197,7 @@ def test_fit_is_drawn_over_the_spectrum(viewer: Any, dock: MapDock, add_stack: A
     spectra = viewer.window.add_plugin_dock_widget("napari-xanes", "Spectra")[1]
     layer = add_stack()
     run(dock, wait)
-    maps = dock.overlay._maps
+    maps = dock.results.maps
     viewer.cursor.position = (3, 10 * 0.05, 20 * 0.05)
     wait(lambda: "±" in dock.overlay.text())
     name, energy, mu = (

@@ -16,9 +16,9 @@ from napari_xanes import SpectralStack
 from napari_xanes.gui.denoising import DenoiseDock
 from napari_xanes.gui.layers import is_stack, stack_of
 from napari_xanes.gui.map_layers import is_map
-from napari_xanes.gui.maps.fit_overlay import pixel_text
 from napari_xanes.gui.results.saving import save_maps
 from napari_xanes.gui.spectra import SpectraDock
+from napari_xanes.gui.state.run_fit import pixel_text
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.sample import mn_oxides_l, nmc_ni_k
 
@@ -250,7 +250,7 @@ def test_a_run_uses_the_stack_selected_at_its_start(viewer: Any, layer: Any, vol
     wait(lambda: not dock.runner.job.running)
     assert not layer.visible, "its absorption took its place"
     assert other.visible
-    assert dock.overlay._stack().name == "volume · optical depth"
+    assert dock._runs.chosen.source.name == "volume · optical depth"
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import weakref
 from typing import Any
@@ -12,10 +13,12 @@ from qtpy.QtCore import QObject
 from tests.gui.plain_viewer import PlainViewer
 
 from napari_xanes import MapSet, ParameterMap
-from napari_xanes.gui.maps import fit_overlay
-from napari_xanes.gui.maps.fit_overlay import FitOverlay
 from napari_xanes.gui.spectra import SpectraDock
+from napari_xanes.gui.state import run_fit
+from napari_xanes.gui.state.references import ReferenceSet
+from napari_xanes.gui.state.run import Run
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.history import Source, Step
 from napari_xanes.spectrum import Spectrum
 
 
@@ -65,6 +68,23 @@ def test_the_cursor_is_followed_while_a_panel_asks(viewer: Any, add_stack: Any, 
     assert not cursor.asked
 
 
+def test_a_plot_opened_last_shows_the_spectrum_of_a_new_stack_at_once(
+    viewer: Any, add_stack: Any, stack: Any, wait: Any
+) -> None:
+    layer, cursor, panel = add_stack(), workspace_of(viewer).cursor, QObject()
+    cursor.start(panel)
+    spectra = SpectraDock(viewer)
+    viewer.window.add_dock_widget(spectra)
+    wait(lambda: spectra.view.live)
+    viewer.cursor.position = tuple(layer.data_to_world((0, 5, 9)))
+    wait(lambda: cursor.index == (5, 9))
+    doubled = add_stack(dataclasses.replace(stack, data=stack.data * 2), name="doubled")
+    assert workspace_of(viewer).stacks.layer is doubled
+    np.testing.assert_allclose(spectra.view.curves.cursor_values, 2 * layer.data[:, 5, 9], rtol=1e-6)
+    assert "y 0.25 µm" in spectra.view.readout.text()
+    cursor.stop(panel)
+
+
 def test_regions_that_no_panel_asks_for_keep_no_layer(viewer: Any, add_stack: Any, wait: Any) -> None:
     add_stack()
     regions, panel = workspace_of(viewer).regions, QObject()
@@ -84,14 +104,50 @@ def test_the_residual_is_that_of_the_pixel_that_was_fitted(
 ) -> None:
     layer, workspace = add_stack(), workspace_of(viewer)
     fit = Spectrum("fit", stack.energy, stack.data[:, 5, 9].astype(float) - 0.25)
-    monkeypatch.setattr(fit_overlay, "fits_at", lambda *_: [fit])
-    spectra, overlay = SpectraDock(viewer), FitOverlay(viewer)
-    for widget in (spectra, overlay):
-        viewer.window.add_dock_widget(widget)
-    overlay.set_maps(MapSet({"valence": ParameterMap(stack.data[0], "1")}), layer)
+    monkeypatch.setattr(run_fit, "fits_at", lambda *_: [fit])
+    spectra = SpectraDock(viewer)
+    viewer.window.add_dock_widget(spectra)
+    run = workspace.runs.add(MapSet({"valence": ParameterMap(stack.data[0], "1")}), layer)
     spectra.row.box.setValue(5)
     viewer.cursor.position = tuple(layer.data_to_world((0, 5, 9)))
     wait(lambda: workspace.fit.residual is not None)
     np.testing.assert_allclose(workspace.fit.residual[1], 0.25, rtol=1e-5)
-    overlay.hide()
-    assert workspace.fit.residual is None
+    corrected = {**layer.metadata["xanes"], "energy_eV": stack.energy + 0.1}
+    layer.metadata = {**layer.metadata, "xanes": corrected}
+    assert workspace.fit.curves, "the fit is drawn at the energies of the run"
+    assert workspace.fit.residual is None, "but its residual is unknown at others"
+    workspace.runs.delete(run)
+    assert not workspace.fit.curves, "a deleted run draws nothing"
+
+
+def test_a_run_knows_its_stack_again_by_file_name_and_steps(stack: Any, add_stack: Any) -> None:
+    source, step = Source("scan.h5", "a" * 64), Step("crop", {"region": [0, 0, 24, 32]})
+    read = dataclasses.replace(stack, source=source, history=(step,))
+    same, other = add_stack(read), add_stack(dataclasses.replace(read, history=()))
+    named = add_stack(dataclasses.replace(read, metadata={"name": "another"}))
+    maps = MapSet(
+        {"valence": ParameterMap(stack.data[0], "1")},
+        (step, Step("fit_references")),
+        source,
+        metadata={"name": "particle"},
+    )
+    run = Run(1, maps, "group")
+    assert run.made_from(same)
+    assert not run.made_from(other), "its steps are others: the fit is one of another quantity"
+    assert not run.made_from(named)
+    unknown = Run(2, dataclasses.replace(maps, source=None), "group")
+    assert not unknown.made_from(same)
+    assert not Run(3, maps, "group", other).made_from(same), "its layer is known"
+
+
+def test_references_never_share_a_colour_or_a_tick(stack: Any) -> None:
+    references = ReferenceSet()
+    references.add([Spectrum(name, stack.energy, stack.energy * 0) for name in "ab"])
+    references.remove(["a"])
+    references.add([Spectrum("c", stack.energy, stack.energy * 0)])
+    assert references.colour("b") != references.colour("c")
+    references.set_checked("b", False)
+    references.rename("b", "foil")
+    references.add([Spectrum("b", stack.energy, stack.energy * 1)])
+    assert not references.is_checked("foil")
+    assert references.is_checked("b"), "a new spectrum is ticked"

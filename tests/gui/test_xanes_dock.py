@@ -182,3 +182,35 @@ def test_two_viewers_do_not_touch_each_other(viewer: Any, dock: XanesDock, add_s
     other.close()
     dock.workspace.pinning.pin()
     assert len(dock.workspace.pins.pins) == 2
+
+
+def test_the_fit_stays_in_the_plot_whichever_step_is_shown(
+    viewer: Any, dock: XanesDock, add_stack: Any, wait: Any
+) -> None:
+    layer = add_stack()
+    dock.show_step("Map")
+    runner = dock.panel("Map").runner
+    runner.methods.setCurrentIndex(runner.methods.findData("fit_references"))
+    runner.start()
+    wait(lambda: not runner.job.running)
+    for name, row in (("Map", 5), ("Look", 6), ("Explore", 7)):
+        dock.show_step(name)
+        viewer.layers.selection.active = layer
+        viewer.cursor.position = tuple(layer.data_to_world((0, row, 9)))
+        wait(lambda row=row: dock.workspace.cursor.index == (row, 9))
+        assert [curve.kind for curve in dock.view.plot.curves].count("fit") == 1, name
+    dock.parentWidget().hide()
+    assert not dock.workspace.cursor.asked
+    assert not dock.workspace.fit.curves
+
+
+def test_the_key_of_the_swipe_works_as_long_as_one_dock_compares(viewer: Any, dock: XanesDock, wait: Any) -> None:
+    alone = viewer.window.add_plugin_dock_widget("napari-xanes", "Denoise")[1]
+    dock.show_step("Clean")
+    wait(alone.isVisible)
+    wait(dock.panel("Clean").isVisible)
+    dock.show_step("Map")
+    viewer.keymap[KeyBinding.from_str("B")](viewer)
+    assert alone.compare.slider.value() == alone.compare.slider.maximum()
+    alone.parentWidget().hide()
+    assert KeyBinding.from_str("B") not in viewer.keymap

@@ -19,6 +19,7 @@ from napari_xanes.gui.pixels.tiles import Tiles
 from napari_xanes.gui.present import present
 from napari_xanes.gui.spectra.curves import QUANTITY_LABELS
 from napari_xanes.gui.spectra.plot import SpectrumPlot
+from napari_xanes.gui.state.swipe_key import KEY
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.noise import AmountNoise
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from napari_xanes.stack import SpectralStack
 
-KEY = "B"
 _BEFORE, _AFTER = "#999999", "#E69F00"
 _HEIGHT = 200  # px, smallest height of the plot
 _SLIDER_STEPS = 200  # number of steps of the slider
@@ -46,7 +46,7 @@ class BeforeAfter(QWidget):
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer, workspace = viewer, workspace_of(viewer)
-        self._stacks, self._cursor = workspace.stacks, workspace.cursor
+        self._stacks, self._cursor, self._key = workspace.stacks, workspace.cursor, workspace.swipe
         self._after: SpectralStack | None = None
         self._tiles: tuple[Tiles, ...] = ()
         self._is_current = False
@@ -82,7 +82,8 @@ class BeforeAfter(QWidget):
             return
         self._live = True
         viewer = self._viewer
-        viewer.bind_key(KEY, self._on_key, overwrite=True)
+        self._key.pressed.connect(self._on_key)
+        self._key.start(self)
         viewer.events.theme.connect(self._on_theme)
         viewer.layers.events.removed.connect(self._on_removed)
         self._stacks.step_changed.connect(self._on_step)
@@ -97,7 +98,8 @@ class BeforeAfter(QWidget):
             return
         self._live = False
         viewer = self._viewer
-        viewer.bind_key(KEY, None)
+        self._key.stop(self)
+        self._key.pressed.disconnect(self._on_key)
         viewer.events.theme.disconnect(self._on_theme)
         viewer.layers.events.removed.disconnect(self._on_removed)
         self._stacks.step_changed.disconnect(self._on_step)
@@ -125,7 +127,7 @@ class BeforeAfter(QWidget):
         if self._live:
             self._swipe.cover(self.slider.value() / _SLIDER_STEPS)
 
-    def _on_key(self, viewer: Any) -> None:
+    def _on_key(self) -> None:
         self.slider.setValue(0 if self.slider.value() else _SLIDER_STEPS)
 
     def _on_theme(self, event: Any = None) -> None:

@@ -12,7 +12,6 @@ from napari_xanes.gui.maps.fit_overlay import FitOverlay
 from napari_xanes.gui.results.panel import ResultsPanel
 from napari_xanes.gui.running.absorption import show_prepared, steps_to_absorption
 from napari_xanes.gui.running.runner import Runner
-from napari_xanes.gui.state.run import Run
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.maps import ESTIMATORS
 from napari_xanes.parameter_map import MapSet
@@ -49,8 +48,6 @@ class MapDock(QWidget):
         self.runner.prepared.connect(self._show_prepared)
         self.runner.finished.connect(self._show)
         self._runs = workspace_of(viewer).runs
-        self._runs.chosen_changed.connect(self._on_run)
-        self._on_run(self._runs.chosen)
         DropTarget(self, viewer)
 
     def _show_prepared(self, stack: SpectralStack) -> None:
@@ -60,6 +57,3 @@ class MapDock(QWidget):
         self._runs.add(maps, self.runner.source)
         self.runner.warn(maps.metadata)
         self.runner.show_tab("results")
-
-    def _on_run(self, run: Run | None) -> None:
-        self.overlay.set_maps(None if run is None else run.maps, None if run is None else run.source)

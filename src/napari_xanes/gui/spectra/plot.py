@@ -32,7 +32,7 @@ class SpectrumPlot(TwoPlots):
 
     Signals
     -------
-    energy_asked : float
+    energy_requested : float
         The user clicked, or moved the energy line to, this energy in eV.
     """
 

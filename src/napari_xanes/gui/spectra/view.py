@@ -125,7 +125,7 @@ class SpectrumView(QWidget):
     def _states(self) -> tuple[Any, ...]:
         """Return what is followed only while it is asked for."""
         workspace = self._workspace
-        return workspace.cursor, workspace.regions, workspace.fit, workspace.pinning
+        return workspace.cursor, workspace.regions, workspace.fit, workspace.run_fit, workspace.pinning
 
     def _followed(self) -> tuple[tuple[Any, Any], ...]:
         """Return what changes while the mouse moves, with what it changes here."""
@@ -151,9 +151,11 @@ class SpectrumView(QWidget):
 
     def _on_stack(self, layer: Layer | None = None) -> None:
         """Show another current stack, or none."""
-        layer = self._stacks.layer
+        layer, spectrum = self._stacks.layer, self._cursor.spectrum
         self.curves.cursor = None
         self._ask_for_cursor()
+        if spectrum is not None:
+            self._on_spectrum(*spectrum)
         self._on_layers()
         if layer is not None:
             self._workspace.references.offer(layer)

@@ -62,6 +62,7 @@ class CursorFollower(WhileAsked):
         self._worker = LatestOnlyWorker(self)
         self._worker.done.connect(self._receive)
         self._worker.failed.connect(lambda key, error: self.failed.emit(error))
+        stacks.layer_changed.connect(self.recompute)  # before all panels, which then find the spectrum of the new stack
 
     @property
     def box(self) -> int:
@@ -97,13 +98,11 @@ class CursorFollower(WhileAsked):
         viewer = self._viewer()
         if viewer is not None:
             viewer.cursor.events.position.connect(self._on_move)
-            self._stacks.layer_changed.connect(self.recompute)
 
     def _detach(self) -> None:
         self._timer.stop()
         self._worker.forget()
         self._tiles = None
-        self._stacks.layer_changed.disconnect(self.recompute)
         viewer = self._viewer()
         if viewer is not None:
             viewer.cursor.events.position.disconnect(self._on_move)

@@ -68,7 +68,7 @@ class ReferenceSet(QObject):
                 continue
             name = self._unique_name(spectrum.name)
             spectrum = spectrum if name == spectrum.name else replace(spectrum, name=name)
-            self._colours[spectrum.name] = colour_of(_FIRST_COLOUR + len(self._spectra))
+            self._colours[spectrum.name] = self._free_colour()
             self._spectra.append(spectrum)
             added.append(spectrum)
         if added:
@@ -96,6 +96,7 @@ class ReferenceSet(QObject):
         if len(remaining) != len(self._spectra):
             self._spectra = remaining
             self._unchecked -= set(names)
+            self._colours = {spectrum.name: self._colours[spectrum.name] for spectrum in remaining}
             self.changed.emit()
 
     def set_valence(self, name: str, valence: float | None) -> None:
@@ -115,8 +116,9 @@ class ReferenceSet(QObject):
             return
         if not new_name or any(spectrum.name == new_name for spectrum in self._spectra):
             raise ValueError(f"the name {new_name!r} is {'used already' if new_name else 'empty'}; type another name")
-        self._colours[new_name] = self._colours[name]
+        self._colours[new_name] = self._colours.pop(name)
         if name in self._unchecked:
+            self._unchecked.remove(name)
             self._unchecked.add(new_name)
         self._replace(name, name=new_name)
 
@@ -127,6 +129,11 @@ class ReferenceSet(QObject):
     def _replace(self, name: str, /, **changes: Any) -> None:
         self._spectra = [replace(s, **changes) if s.name == name else s for s in self._spectra]
         self.changed.emit()
+
+    def _free_colour(self) -> str:
+        """Return the first colour that no reference has; with many references, colours come again."""
+        colours = [colour_of(_FIRST_COLOUR + number) for number in range(len(self._spectra) + 1)]
+        return next((colour for colour in colours if colour not in self._colours.values()), colours[-1])
 
     def _unique_name(self, name: str) -> str:
         used_names = {spectrum.name for spectrum in self._spectra}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -56,6 +57,27 @@ class Run:
         if self.source is not None or other.source is not None:
             return self.source is other.source
         return self.maps.source is not None and self.maps.source == other.maps.source
+
+    def made_from(self, stack: Layer) -> bool:
+        """Return whether the maps were made from a stack layer.
+
+        If the layer that they were made from is gone, or the maps come from a file, a stack is the one if its file, its
+        name and its steps are those of the maps.
+        """
+        if self.source is not None:
+            return stack is self.source
+        xanes, name = stack.metadata["xanes"], stack.metadata["xanes"]["metadata"].get("name") or stack.name
+        return bool(
+            self.maps.source is not None
+            and xanes["source"] == self.maps.source.to_plain()
+            and name == self.maps.name
+            and tuple(stack.data.shape[1:]) == self.maps[self.shown.map].data.shape
+            and list(xanes["history"]) == self._steps_before
+        )
+
+    @cached_property
+    def _steps_before(self) -> list[Any]:
+        return [step.to_plain(exact=True) for step in self.maps.history[:-1]]
 
     def can_show(self, shown: Shown) -> bool:
         """Return whether there is such a map, with a sigma if that is asked for."""

@@ -12,8 +12,10 @@ from napari_xanes.gui.state.pinning import PinGestures
 from napari_xanes.gui.state.pins import PinSet
 from napari_xanes.gui.state.references import ReferenceSet
 from napari_xanes.gui.state.regions import RegionTracker
+from napari_xanes.gui.state.run_fit import RunFit
 from napari_xanes.gui.state.runs import RunList
 from napari_xanes.gui.state.stacks import StackFollower
+from napari_xanes.gui.state.swipe_key import SwipeKey
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -47,6 +49,10 @@ class Workspace:
         The fit that is drawn over the measured spectra.
     runs : RunList
         The results of runs.
+    run_fit : RunFit
+        The chosen run at the pixel under the cursor.
+    swipe : SwipeKey
+        The key that switches between before and after denoising.
     """
 
     def __init__(self, viewer: Viewer) -> None:
@@ -55,6 +61,8 @@ class Workspace:
         self.regions = RegionTracker(viewer, self.stacks)
         self.pins, self.references, self.fit = PinSet(), ReferenceSet(), ShownFit()
         self.runs = RunList(viewer)
+        self.run_fit = RunFit(self.cursor, self.stacks, self.runs, self.fit)
+        self.swipe = SwipeKey(viewer)
         self.pinning = PinGestures(viewer, self.cursor, self.pins)
 
 

@@ -1,0 +1,173 @@
+"""The chosen run at the pixel under the cursor: its values as text, and its fit over the measured spectrum."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Signal
+
+from napari_xanes.gui.energy import energies_of
+from napari_xanes.gui.map_layers import map_title
+from napari_xanes.gui.pixels.spectra import Values
+from napari_xanes.gui.present import present
+from napari_xanes.gui.state.asked import WhileAsked
+from napari_xanes.gui.state.cursor import CursorFollower
+from napari_xanes.gui.state.fit import FitCurve, ShownFit
+from napari_xanes.gui.state.runs import RunList
+from napari_xanes.gui.state.stacks import StackFollower
+from napari_xanes.gui.wording import with_error
+from napari_xanes.spectrum import Spectrum
+
+if TYPE_CHECKING:
+    from napari_xanes.parameter_map import MapSet
+
+
+def pixel_text(maps: MapSet, index: tuple[int, ...]) -> str:
+    """Return the values of the maps at a pixel as text, with errors and units.
+
+    Parameters
+    ----------
+    maps : MapSet
+        The maps.
+    index : tuple of int
+        Pixel, (y, x) or (z, y, x).
+    """
+    shown_maps = {name: parameter_map for name, parameter_map in maps.items() if not parameter_map.companion}
+    first = next(iter(shown_maps.values()), None)
+    if first is None or any(not 0 <= i < n for i, n in zip(index, first.data.shape, strict=True)):
+        return ""
+    parts = []
+    for name, parameter_map in shown_maps.items():
+        if not present(parameter_map.mask)[index]:
+            continue
+        if parameter_map.labels is not None:
+            parts.append(f"{map_title(name)} {parameter_map.labels.get(int(parameter_map.data[index]), '')}")
+            continue
+        error = float("nan") if parameter_map.sigma is None else float(parameter_map.sigma[index])
+        parts.append(f"{map_title(name)} {with_error(float(parameter_map.data[index]), error, parameter_map.unit)}")
+    return " · ".join(parts) or "masked: the signal of this pixel is too low"
+
+
+def fits_at(maps: MapSet, index: tuple[int, ...], energy: Any, values: Any) -> list[Spectrum]:
+    """Return the fit of a pixel's spectrum, or the library spectra that match it best.
+
+    Parameters
+    ----------
+    maps : MapSet
+        The maps.
+    index : tuple of int
+        Pixel, (y, x) or (z, y, x).
+    energy, values : ndarray, shape (E,)
+        The pixel's measured spectrum.
+
+    Returns
+    -------
+    list of Spectrum
+        The best match first; empty if the pixel has no fit.
+    """
+    from napari_xanes.maps.fitting.result import reference_fit
+    from napari_xanes.maps.matching.result import library_match
+
+    if reference_fit(maps.metadata) is not None:
+        from napari_xanes.maps.references import fitted_spectrum, shared_residual
+
+        fit = fitted_spectrum(maps, index)
+        if not np.isfinite(fit.mu).all():
+            return []
+        shared = shared_residual(maps, index)
+        return [fit] if shared is None else [fit, shared]
+    if library_match(maps.metadata) is None or not np.isfinite(values).all():
+        return []
+    from napari_xanes.maps.matching.best_matches import best_matches
+
+    shift = float(maps["shift"].data[index]) if "shift" in maps else 0.0
+    return best_matches(maps, Spectrum("pixel", energy, values), shift=shift if np.isfinite(shift) else 0.0)
+
+
+class RunFit(WhileAsked):
+    """Follows the cursor over the stack of the chosen run, whichever panel is shown.
+
+    Attributes
+    ----------
+    text : str
+        The values of the run at the pixel under the cursor, or what to do to see them.
+
+    Signals
+    -------
+    changed : str
+        The text is another one.
+    """
+
+    changed = Signal(str)
+
+    def __init__(self, cursor: CursorFollower, stacks: StackFollower, runs: RunList, fit: ShownFit) -> None:
+        super().__init__()
+        self._cursor, self._stacks, self._runs, self._fit = cursor, stacks, runs, fit
+        self.text = ""
+
+    def _attach(self) -> None:
+        for signal, slot in self._followed():
+            signal.connect(slot)
+        self._cursor.start(self)
+
+    def _detach(self) -> None:
+        self._cursor.stop(self)
+        for signal, slot in self._followed():
+            signal.disconnect(slot)
+        self._clear()
+
+    def _followed(self) -> tuple[tuple[Any, Any], ...]:
+        return (
+            (self._cursor.spectrum_ready, self._show),
+            (self._cursor.pixel_changed, self._on_pixel),
+            (self._stacks.layer_changed, self._on_stack),
+            (self._runs.chosen_changed, self._emit_again),
+        )
+
+    def _emit_again(self, *_: Any) -> None:
+        spectrum = self._cursor.spectrum
+        if spectrum is None:
+            self._clear()
+        else:
+            self._show(*spectrum)
+
+    def _show(self, index: tuple[int, ...], values: Values) -> None:
+        run, layer = self._runs.chosen, self._stacks.layer
+        if run is None or layer is None or not run.made_from(layer):
+            self._clear()
+            return
+        self._say(pixel_text(run.maps, index))
+        # With a box around the cursor, `values` are the mean of several pixels; the fit is that of one.
+        measured = self._cursor.spectrum_of(index)
+        if self._fit.asked and measured is not None:
+            self._show_fit(run.maps, index, energies_of(layer), measured)
+
+    def _show_fit(self, maps: MapSet, index: tuple[int, ...], energies: Values, measured: Values) -> None:
+        fits = fits_at(maps, index, energies, measured)
+        if not fits:
+            self._fit.clear(self)
+            return
+        best = fits[0]
+        shared = np.isin(energies, best.energy)
+        # The energies of the stack may have been corrected since the run.
+        residual = (best.energy, measured[shared] - best.mu) if shared.sum() == best.energy.size else None
+        self._fit.show(self, [FitCurve(fit.name, fit.energy, fit.mu) for fit in fits], residual)
+
+    def _on_stack(self, layer: Any) -> None:
+        if self._runs.chosen is None or layer is None or not self._runs.chosen.made_from(layer):
+            self._clear()
+
+    def _on_pixel(self, layer: Any, index: Any) -> None:
+        if index is None:
+            self._clear()
+
+    def _clear(self) -> None:
+        some = self._runs.chosen is not None
+        move = "Move the cursor over the mapped stack to see the fit of a pixel"
+        self._say(move if some else "No maps yet: press Run to make them")
+        self._fit.clear(self)
+
+    def _say(self, text: str) -> None:
+        self.text = text
+        self.changed.emit(text)
