@@ -54,7 +54,9 @@ def test_a_run_is_renamed_by_a_double_click(panel: Any, runs: RunList, maps: Map
     assert listed.item(0).text() == "2  rim"
 
 
-def test_another_map_beside_a_run_keeps_its_limits_to_itself(panel: Any, runs: RunList, maps: MapSet) -> None:
+def test_another_map_beside_a_run_keeps_its_limits_to_itself(
+    panel: Any, runs: RunList, maps: MapSet, viewer: Any
+) -> None:
     first, second = runs.add(maps), runs.add(maps)
     panel.run_list.list.selectAll()
     panel.run_list.beside.click()
@@ -67,7 +69,9 @@ def test_another_map_beside_a_run_keeps_its_limits_to_itself(panel: Any, runs: R
     panel.role_buttons["mask"].click()
     assert tuple(other.contrast_limits) == limits
     assert other.colormap.name == "viridis"
+    kept = runs.as_layer(second)
     panel.run_list.beside.click()
+    assert list(viewer.layers) == [other, changed, kept], "the chosen run is not below another"
 
 
 def test_statistics_beside_a_colour_mix(panel: Any, runs: RunList, maps: MapSet, wait: Any) -> None:

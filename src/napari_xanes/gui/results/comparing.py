@@ -31,7 +31,7 @@ def side_by_side(viewer: Viewer, first: Layer, second: Layer) -> Callable[[], No
     Returns
     -------
     callable
-        Ends this: what was visible before is visible again; limits, colours and order stay.
+        Ends this: what was visible before is visible again, in its old order; limits and colours stay.
     """
     grid, layers = viewer.canvas.grid, viewer.layers
     visible = {layer: layer.visible for layer in layers}
@@ -59,6 +59,9 @@ def side_by_side(viewer: Viewer, first: Layer, second: Layer) -> Callable[[], No
         for layer, was_visible in visible.items():
             if layer in layers:
                 layer.visible = was_visible
+        for layer in [*visible, *(one for one in list(layers) if one not in visible)]:
+            if layer in layers:
+                layers.move(layers.index(layer), len(layers))
 
     return back
 
