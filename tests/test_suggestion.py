@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import dask.array as da
 import numpy as np
 import pytest
 
@@ -62,6 +63,22 @@ def test_a_lazy_volume_and_a_tiny_image_are_answered(depth: nx.SpectralStack) ->
     assert suggestion.step.name == "normalize_edge"
     tiny = nx.SpectralStack(depth.data[:, :4, :4], depth.energy, "optical_depth")
     assert measured_drift(tiny) is None
+
+
+def test_a_stack_in_a_file_is_not_read_whole(depth: nx.SpectralStack) -> None:
+    read: list[int] = []
+
+    def frame(block_id: tuple[int, ...]) -> np.ndarray:
+        read.append(block_id[0])
+        return depth.data[block_id[0]][None]
+
+    chunks = ((1,) * depth.shape[0], *((n,) for n in depth.shape[1:]))
+    lazy = depth.with_data(da.map_blocks(frame, chunks=chunks, dtype=np.float32, meta=np.zeros((0, 0, 0), np.float32)))
+    suggestion = suggested_step(lazy)
+    assert suggestion is not None
+    assert suggestion.step.name == "normalize_edge"
+    assert len(set(read)) < depth.shape[0]
+    assert len(read) <= 60
 
 
 @pytest.mark.filterwarnings("error")

@@ -14,6 +14,9 @@ from napari_xanes.stack import SpectralStack
 _FRAMES, _SIZE = 12, 256
 """Frames, and pixels along each side, in which a drift is looked for: about half a second."""
 
+_MOST_READ = 48
+"""Frames of a stack in a file in which an edge is looked for: it may be larger than the memory."""
+
 _LEAST_DRIFT = 0.1
 """Pixels: a smaller drift changes spectra at sharp borders only, by less than the noise of most scans."""
 
@@ -35,7 +38,7 @@ def suggested_step(stack: SpectralStack) -> Suggestion | None:
     Parameters
     ----------
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
-        A stack at any stage. Of a stack in a file, a few frames are read; once it does not drift, all are.
+        A stack at any stage. Of a stack in a file, at most 60 frames are read.
 
     Returns
     -------
@@ -68,6 +71,7 @@ def measured_drift(stack: SpectralStack) -> tuple[float, float] | None:
     middle = tuple(slice(max(0, (n - _SIZE) // 2), max(0, (n - _SIZE) // 2) + _SIZE) for n in (height, width))
     depth = tuple(n // 2 for n in stack.shape[1:-2])
     part = stack.isel(frames, (*depth, *middle))
+    part = part.with_data(np.asarray(part.data))
     try:
         found = OPERATIONS["align"](part).metadata["align"]
     except ValueError:
@@ -84,12 +88,15 @@ def measured_drift(stack: SpectralStack) -> tuple[float, float] | None:
 
 def _normalization(stack: SpectralStack) -> Suggestion | None:
     """Suggest to normalize the edge if the mean spectrum shows one, with ranges on both sides."""
-    sample = stack.isel(box=tuple(slice(None, None, max(1, n // 64)) for n in stack.shape[1:]))
-    values = np.asarray(sample.data, dtype=np.float64).reshape(stack.energy.size, -1)
+    count = _MOST_READ if stack.is_lazy else stack.energy.size
+    frames = np.unique(np.linspace(0, stack.energy.size - 1, count).round().astype(int))
+    sample = stack.isel(frames, tuple(slice(None, None, max(1, n // 64)) for n in stack.shape[1:]))
+    sample = sample.with_data(np.asarray(sample.data))
+    values = sample.data.reshape(sample.energy.size, -1).astype(np.float64)
     if np.isnan(values).all(axis=1).any():
         return None
     mean = np.nanmean(values, axis=1)
-    if not np.isfinite(mean).all() or edge_contrast(stack.energy, mean) <= SHOWS_AN_EDGE:
+    if not np.isfinite(mean).all() or edge_contrast(sample.energy, mean) <= SHOWS_AN_EDGE:
         return None
     try:
         state = OPERATIONS["normalize_edge"](sample).history[-1].state or {}
