@@ -110,11 +110,3 @@ def test_a_difference_has_neither_recipe_nor_script(maps: MapSet, monkeypatch: p
     saving.copy_script(found)
     saving.ask_and_save_recipe(found)  # without a dialog
     assert [text.split(":")[0] for text in told] == ["no steps are known that made valence difference"] * 2
-
-
-def test_the_fit_of_a_removed_run_is_forgotten(viewer: Any, runs: RunList, maps: MapSet, add_stack: Any) -> None:
-    overlay = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1].overlay
-    run = runs.add(maps, add_stack())
-    assert overlay.text().startswith("Move the cursor")
-    runs.delete(run)
-    assert overlay.text().startswith("No maps yet")
