@@ -107,6 +107,7 @@ def test_viewing_computes_nothing_on_the_main_thread(
             )
         )
     dock.row.box.setValue(5)
+    wait(lambda: dock.workspace.cursor.spectrum is not None)  # lazy data arrive later
     dock.workspace.pinning.pin()
     dock.look.tabs.regions.brush()
     brush(viewer.layers.selection.active, (*rest, slice(20, 30), slice(20, 30)))
