@@ -73,7 +73,8 @@ class CursorFollower(WhileAsked):
     def box(self, size: int) -> None:
         self._box = size
         self.box_changed.emit(size)
-        self.recompute()
+        # Until that of the new box is read, the spectrum that is shown stays the one to pin.
+        self._look_again()
 
     @property
     def index(self) -> tuple[int, ...] | None:
@@ -112,7 +113,11 @@ class CursorFollower(WhileAsked):
 
     def recompute(self, *_: Any) -> None:
         """Compute the spectrum again although the cursor did not move."""
-        self._index = self.spectrum = None
+        self.spectrum = None
+        self._look_again()
+
+    def _look_again(self) -> None:
+        self._index = None
         if self.asked:
             self._update()
 
