@@ -252,8 +252,7 @@ _AT_ONCE = 16
 
 def _squares(values: Coefficients) -> Float64Array:
     """Return the squares of absolute values."""
-    result: Float64Array = values.real.astype(np.float64) ** 2 + values.imag.astype(np.float64) ** 2
-    return result
+    return np.asarray(values.real.astype(np.float64) ** 2 + values.imag.astype(np.float64) ** 2)
 
 
 def filled(frame: NDArray[Any]) -> Float32Array:
@@ -289,8 +288,10 @@ _BLOCK = 200_000
 
 
 def over_rows(kernel: Callable[[slice], None], shape: tuple[int, ...]) -> None:
-    """Call a kernel with slices of rows (E, K), on several threads."""
+    """Call a kernel with slices of rows (E, K), on several threads if there are several."""
     rows = max(1, _BLOCK // max(1, shape[1]))
+    if rows >= shape[0]:
+        return kernel(slice(0, shape[0]))
 
     def work(start: int) -> float:
         kernel(slice(start, start + rows))
