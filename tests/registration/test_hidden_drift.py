@@ -22,7 +22,6 @@ def found(method: str, contrast: Contrast, photons: float, pattern: float, step:
 @pytest.mark.parametrize(
     ("method", "contrast", "photons", "pattern", "step", "seed"),
     [
-        ("pairwise", "weak", 300.0, 0.1, 0.4, 5),
         ("pairwise", "inverts", 300.0, 0.1, 0.4, 1),
         ("tracked region", "weak", 300.0, 0.1, 0.4, 5),
         ("joint", "weak", 300.0, 0.03, 0.4, 1),
@@ -41,9 +40,7 @@ def test_frames_that_a_pattern_holds_are_told(
 @pytest.mark.parametrize(
     ("method", "contrast", "photons", "pattern", "step", "seed"),
     [
-        ("joint", "same", 2000.0, 0.0, 0.0, 5),
         ("joint", "inverts", 300.0, 0.03, 0.0, 3),
-        ("pairwise", "weak", 300.0, 0.1, 0.0, 3),
         ("reference", "same", 2000.0, 0.0, 0.1, 7),
     ],
 )
@@ -60,3 +57,4 @@ def test_a_sample_that_stands_still_is_not_moved_to_where_its_rests_fit() -> Non
     alignment, error, _ = found("joint", "same", 2000.0, 0.0, 0.0, 3)
     assert error < 0.02
     assert "do not move" in alignment.report
+    assert HELD not in alignment.report
