@@ -28,6 +28,7 @@ from napari_xanes.registration.hidden_drift import hidden_drift
 from napari_xanes.registration.joint import Fit, fit
 from napari_xanes.registration.learning import first_model, in_other_units, likelier
 from napari_xanes.registration.likelihood import Model, Moved
+from napari_xanes.registration.passes import LEAST_ERROR, held_share, in_place, to_come
 from napari_xanes.registration.products import energy
 from napari_xanes.registration.repeating import period_of
 from napari_xanes.registration.start import rematched, start
@@ -47,10 +48,7 @@ START_HIGHEST = 0.25
 MOST_AT_START, MOST_COEFFICIENTS = 16_000, 150_000
 """Most coefficients of a frame: of large images, more would take long and tell what is known already."""
 
-_ROUNDS, _STEPS, _PASSES, _FAR = 4, 15, 6, 3.0
-_SAME_PLACE, _SAME = 0.02, 0.5
-"""Pixels, and standard errors, by which a window may be off: what its borders cut holds frames a little."""
-
+_ROUNDS, _STEPS, _PASSES, _FAR = 4, 15, 8, 3.0
 _NOISE_ONLY = 1.2
 """Residual of the usual frame, over its noise, up to which the curvature of the likelihood gives the errors."""
 
@@ -140,11 +138,12 @@ def estimate(
         some[found] = _shows(result, share)
         shifts, result = _joint(band, data, noise, share, shifts, some, spectra)
         found = some
-    scale, unit, band = np.ones(count), noise, band_of(shape, LOWEST, HIGHEST).thinned(MOST_COEFFICIENTS)
+    scale, unit, steps = np.ones(count), noise, list[Float64Array]()
+    band = band_of(shape, LOWEST, HIGHEST).thinned(MOST_COEFFICIENTS)
     for i in range(_PASSES):
         # The window moves with the sample; with better shifts, it is in a better place.
         before = shifts
-        now = part(progress, 0.4 + 0.1 * i, 0.45 + 0.1 * i)
+        now = part(progress, 0.4 + 0.07 * i, 0.45 + 0.07 * i)
         data, noise, share = whitened(frames, band, shifts, found, box, now, blurs)
         # What the model leaves counts as noise, too: lines that jitter, an edge that is no low-rank one.
         scale[found] *= np.clip(result.residual, 0.5, 10.0)
@@ -156,8 +155,12 @@ def estimate(
         shifts, result = _joint(band, data, noise, share, shifts, found, spectra, first=first)
         unit = noise
         sigma = np.sqrt(np.diag(result.covariance)).reshape(2, -1).T
-        if (np.abs(shifts - before)[found] < np.maximum(_SAME_PLACE, _SAME * sigma)).all():
+        steps.append(shifts - before)
+        held = held_share(common_window(shape, before[found], box))
+        if in_place(steps[-1][found], sigma, held):
             break
+        if i % 2 and i + 1 < _PASSES:
+            shifts = shifts + to_come(steps[-2], steps[-1], held)
     estimate = _checked(shifts, found, result, scale[found], share)
     seen, window = estimate.found, common_window(shape, shifts[found], box)
     usual = float(np.median(estimate.residual[seen]))
@@ -291,7 +294,7 @@ def _checked(shifts: Float64Array, found: BoolArray, result: Fit, scale: Float64
     fixed = np.vdot(result.found.fixed, result.found.fixed).real / result.found.fixed.size
     ratio = result.model.pattern**2 * fixed / np.maximum(result.explained, 1e-30)
     held = sigma_of_held(np.flatnonzero(found).astype(np.float64), shifts[found], ratio)
-    sigma[found] = np.hypot(np.sqrt(np.diag(result.covariance)).reshape(2, count).T * wider, held)
+    sigma[found] = np.sqrt(np.diag(result.covariance).reshape(2, count).T * wider**2 + held**2 + LEAST_ERROR**2)
     residual[found] = left
     sigma[~seen], residual[~seen] = np.nan, np.nan
     return Estimate(placed - placed[good].mean(axis=0), sigma, residual, seen, float(np.median(ratio)))

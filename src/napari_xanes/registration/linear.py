@@ -14,6 +14,7 @@ from napari_xanes.registration.fourier import HIGHEST, LOWEST, RINGS, Band, Coef
 from napari_xanes.registration.joint import Fit, fit
 from napari_xanes.registration.learning import first_model
 from napari_xanes.registration.likelihood import Moved, Projection, log_likelihood, posterior
+from napari_xanes.registration.passes import to_come
 from napari_xanes.registration.tiles import TiledBand, Tiles, places_of, tile_coefficients
 
 BASES: dict[str, Float64Array] = {
@@ -142,19 +143,8 @@ def linear(
         if i and np.abs(steps[-1]).max() < _SAME_PLACE:
             break
         if i % 2 and i + 1 < passes:
-            parameters = parameters + _to_come(steps)
+            parameters = parameters + to_come(steps[-2], steps[-1], _MOST_SHARE)
     return _told(energy, basis / corner, result, start)
-
-
-def _to_come(steps: list[Float64Array]) -> Float64Array:
-    """Return what further passes would add after the last of two, each of which adds the same share of the one before.
-
-    The window of a tile holds what moves in it, most of all what lies at its borders; so each pass finds a part only.
-    """
-    before, last = steps[-2:]
-    share = float((before * last).sum() / max(float((before**2).sum()), 1e-30))
-    share = float(np.clip(share, 0.0, _MOST_SHARE))
-    return np.asarray(last * share / (1 - share))
 
 
 def matrices_of(parameters: Float64Array, basis: Float64Array) -> Float64Array:
