@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 import napari_xanes as nx
+from napari_xanes.ops.alignment_volumes import _combined
 
 COUNT, DEPTH, SIZE = 10, 32, 40
 
@@ -46,7 +47,7 @@ def test_a_volume_is_found_in_three_dimensions() -> None:
     found = aligned.metadata["align"]
     assert found.shifts.shape == found.sigma.shape == (COUNT, 3)
     assert rms(found.shifts - shifts) < 0.04
-    assert (np.abs(found.shifts - shifts) < 2 * found.sigma).mean() > 0.7
+    assert (np.abs(found.shifts - shifts) < 2 * found.sigma).mean() > 0.85
     assert "pixels in z" in found.report.splitlines()[0]
     still = volume(np.zeros((COUNT, 3)), noise=0.0).data
     inner = np.s_[:, 4:-4, 4:-4, 4:-4]
@@ -54,6 +55,27 @@ def test_a_volume_is_found_in_three_dimensions() -> None:
     for i, dz in enumerate(shifts[:, 0]):
         gone = np.isnan(aligned.data[i]).all(axis=(1, 2))
         assert (gone[0], gone[-1]) == (dz < 0, dz > 0)
+
+
+def test_two_views_that_share_errors_tell_less_than_two_that_do_not(rng: np.random.Generator) -> None:
+    errors, sigma = rng.normal(0, 0.1, (3, 4000)), np.full(4000, 0.1)
+    for first, second, expected in ((0, 1, 0.1 / np.sqrt(2)), (0, 0, 0.1)):
+        mean, told = _combined([errors[first], errors[second]], [sigma, sigma])
+        np.testing.assert_allclose(told, expected, rtol=0.05)
+        np.testing.assert_allclose(mean.std(), expected, rtol=0.05)
+    mean, told = _combined([3 * errors[0], 3 * errors[1]], [sigma, sigma])
+    np.testing.assert_allclose(told, mean.std(), rtol=0.05)
+
+
+@pytest.mark.parametrize("noise", [0.03, 0.001])
+def test_errors_are_true_where_the_noise_is_very_low(noise: float) -> None:
+    """What the windows cut is no noise: it must not be left in the shifts, nor in what their errors do not say."""
+    shifts = walk(0)
+    found = nx.ops.align(volume(shifts, seed=100, noise=noise)).metadata["align"]
+    errors = centered(found.shifts - shifts)
+    assert (np.abs(errors) < 2 * found.sigma).mean() >= 0.85
+    assert rms(errors / found.sigma) < 1.4
+    assert rms(errors) < max(0.2 * noise, 0.001)
 
 
 def test_a_volume_that_does_not_move_along_z_loses_no_slice() -> None:

@@ -35,6 +35,9 @@ LEAST_DEPTH = 16
 _STILL, _MOST_CHANCE = 0.05, 1.5
 """Root mean square of shifts along z in pixels, and over their errors, below which nothing moves along z."""
 
+_MOST_ROUNDS, _SAME_PLACE = 4, 0.002
+"""Rounds of side views and plane, and pixels by which the windows of the views may be off."""
+
 _MOST_NAMED = 3
 
 
@@ -89,20 +92,26 @@ def in_three_dimensions(
 
     Of each frame, the means along y and along x show z. Both find dz, from different Fourier coefficients of the
     volume, so that their errors are independent. Then the shifts in the plane are found again, in slices that follow
-    dz.
+    dz. What the windows of the views cut depends on the shifts that they follow: both are found again until these
+    shifts change by less than their errors.
     """
-    shape = (stack.shape[2], stack.shape[3])
-    along_z = _along_z(stack, find, flat, box, part(progress, 0.0, 0.6))
-    if along_z is None:
-        return _with_line(flat, "the side views show no shift along z: slices are moved in their plane only")
-    dz, sigma = along_z
-    seen = np.isfinite(sigma)
-    size, error = float(np.sqrt((dz[seen] ** 2).mean())), float(np.sqrt((sigma[seen] ** 2).mean()))
-    if size < max(_STILL, _MOST_CHANCE * error):
-        # To move slices by nothing but noise would cost the first and the last one.
-        line = f"they do not move along z: {size:.3f} pixels in the root mean square, with errors of {error:.3f}"
-        return _with_line(flat, line)
-    again = told(stack, find(lambda: images(stack, 0, dz), shape, box, part(progress, 0.6, 1.0)))
+    shape, again = (stack.shape[2], stack.shape[3]), flat
+    for i in range(_MOST_ROUNDS):
+        rest = part(progress, i / _MOST_ROUNDS, (i + 1) / _MOST_ROUNDS)
+        along_z = _along_z(stack, find, again, box, part(rest, 0.0, 0.6))
+        if along_z is None:
+            return _with_line(flat, "the side views show no shift along z: slices are moved in their plane only")
+        dz, sigma = along_z
+        seen = np.isfinite(sigma)
+        size, error = float(np.sqrt((dz[seen] ** 2).mean())), float(np.sqrt((sigma[seen] ** 2).mean()))
+        if size < max(_STILL, _MOST_CHANCE * error):
+            # To move slices by nothing but noise would cost the first and the last one.
+            line = f"they do not move along z: {size:.3f} pixels in the root mean square, with errors of {error:.3f}"
+            return _with_line(flat, line)
+        followed = again
+        again = told(stack, find(lambda by=dz: images(stack, 0, by), shape, box, part(rest, 0.6, 1.0)))  # type: ignore[misc]
+        if _same_place(again, followed):
+            break
     doubts = [line for line in warnings_of(flat.report) if line.startswith(DIFFERENT)]
     again = replace(again, report="\n".join([again.report or "", *doubts]))
     usual = float(np.median(sigma[seen]))
@@ -110,6 +119,14 @@ def in_three_dimensions(
     both: dict[str, Any] = {"shifts": np.column_stack([dz, again.shifts])}
     both["sigma"] = np.column_stack([sigma, np.asarray(again.sigma)])
     return _with_line(replace(again, **both, outliers=~seen | np.asarray(again.outliers)), line)
+
+
+def _same_place(found: Alignment, before: Alignment) -> bool:
+    """Return whether the windows of the side views were in the right place: off by less than the errors of shifts."""
+    sigma = np.asarray(found.sigma)
+    seen = np.isfinite(sigma)
+    off = (found.shifts - before.shifts)[seen]
+    return bool(np.sqrt((off**2).mean()) < max(_SAME_PLACE, float(np.sqrt((sigma[seen] ** 2).mean()))))
 
 
 def _along_z(
@@ -137,7 +154,10 @@ def _along_z(
 
 
 def _combined(values: list[Float64Array], sigmas: list[Float64Array]) -> tuple[Float64Array, Float64Array]:
-    """Return weighted means (E,) of values that are known up to a constant, with errors; NaN where none has one."""
+    """Return weighted means (E,) of values that are known up to a constant, with errors; NaN where none has one.
+
+    How many errors two views share is told by how much less they differ than their errors say.
+    """
     known = np.isfinite(sigmas)
     both = known.all(axis=0)
     shared = both if both.any() else known.any(axis=0)
@@ -147,7 +167,20 @@ def _combined(values: list[Float64Array], sigmas: list[Float64Array]) -> tuple[F
     mean = (weights * values).sum(axis=0) / np.where(total > 0, total, 1.0)
     numbers = np.arange(total.size)
     mean = np.interp(numbers, numbers[total > 0], mean[total > 0])
-    return mean - mean[total > 0].mean(), np.where(total > 0, 1 / np.sqrt(np.where(total > 0, total, 1.0)), np.nan)
+    sigma = np.where(total > 0, 1 / np.sqrt(np.where(total > 0, total, 1.0)), np.nan)
+    if both.sum() > 1 and len(values) == 2:
+        ratio = _differ(values[0][both] - values[1][both], *(np.asarray(s)[both] for s in sigmas))
+        # What two errors share is lacking in their difference: the variance of the mean grows by as much. Where views
+        # differ more than their errors say, so does the mean.
+        sigma[both] *= np.sqrt(1 + abs(1 - ratio))
+    return mean - mean[total > 0].mean(), sigma
+
+
+def _differ(difference: Float64Array, first: Float64Array, second: Float64Array) -> float:
+    """Return by how much values (E,) differ beyond a constant, squared, over the squares of their errors."""
+    weight = 1 / (first**2 + second**2)
+    difference = difference - (weight * difference).sum() / weight.sum()
+    return float((weight * difference**2).sum() / (difference.size - 1))
 
 
 def slice_by_slice(
