@@ -163,10 +163,7 @@ def common_window(
 
 
 def taper_of(extent: tuple[int, int]) -> float:
-    """Return the length over which a window of this extent fades out, in pixels.
-
-    One that fades out over less than 5 pixels is not sampled well, and holds what moves in it.
-    """
+    """Return the pixels over which a window fades out: at least 5, or it is not sampled well and holds what moves."""
     return float(np.clip(min(extent) / 16, np.clip(min(extent) / 4, 2, 5), 16))
 
 
