@@ -27,6 +27,9 @@ _LEAST_SIZE = 16
 _PATTERN = 0.05
 """A pattern of the detector of so much of the power of the sample pulls shifts by more than their errors."""
 
+_UNKNOWN = (np.full(2, np.nan), np.full(2, np.inf), 0.0)
+"""Position, error and pattern of frames that show nothing that moves."""
+
 
 class _Seam(NamedTuple):
     """Frames of both segments, those whose means are compared, and whether their contrast may differ in sign."""
@@ -62,7 +65,7 @@ def segment_overlap(
         if pattern > _PATTERN
         else ""
     )
-    if (np.abs(position - near) > reach).any():
+    if not (np.abs(position - near) <= reach).all():
         return found, doubt
     size = (min(first.shape[-2], second.shape[-2]), min(first.shape[-1], second.shape[-1]))
     seen = Overlap(position, sigma, 0.0, 0.0, size) if found is None else replace(found, why_not="")
@@ -92,7 +95,10 @@ def _seam_of(first: SpectralStack, second: SpectralStack, tolerance: float) -> _
 def _together(
     first: SpectralStack, second: SpectralStack, seam: _Seam, near: Float64Array
 ) -> tuple[Float64Array, Float64Array, float] | None:
-    """Return position, error and the power of the detector's pattern from frames of both; None if it can't be told."""
+    """Return position, error and the power of the detector's pattern from frames of both.
+
+    `_UNKNOWN` where the frames show nothing that moves; None where they can't be fitted together.
+    """
     whole = np.round(near).astype(int)
     found = boxes((first.shape[-2], first.shape[-1]), (second.shape[-2], second.shape[-1]), whole)
     if found is None:
@@ -106,11 +112,11 @@ def _together(
     try:
         result = estimate(lambda: iter(images), len(images), shape)
     except ValueError:
-        return None
+        return _UNKNOWN
     n = len(seam.frames[0])
     seen = (result.found[:n], result.found[n:])
     if not (seen[0].any() and seen[1].any()):
-        return None
+        return _UNKNOWN
     mine, other = result.shifts[:n][seen[0]], result.shifts[n:][seen[1]]
     errors = [np.mean(part**2, axis=0) for part in (result.sigma[:n][seen[0]], result.sigma[n:][seen[1]])]
     # Content of a frame lies at its shift: where that is larger, the frame began earlier.
