@@ -76,7 +76,7 @@ def test_other_files_are_not_a_series(tmp_path, volumes):
     with pytest.warns(UserWarning, match=r"1 of 4 files can't be used.*ali_recon_99\.h5 \(.*damaged"):
         assert io.read(tmp_path / "a").energy.size == 3
     write_tomograms(tmp_path / "b", volumes, (7100, 7110, 7110, 7120))
-    with pytest.warns(UserWarning, match="repeat the energy"):
+    with pytest.warns(UserWarning, match="1 file repeats the energy"):
         assert io.read(tmp_path / "b").metadata["repeats"] == 2
 
 
