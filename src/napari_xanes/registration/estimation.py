@@ -26,12 +26,13 @@ from napari_xanes.registration.halves import excess
 from napari_xanes.registration.held import sigma_of_held
 from napari_xanes.registration.hidden_drift import hidden_drift
 from napari_xanes.registration.joint import Fit, fit
+from napari_xanes.registration.jumps import with_neighbours
 from napari_xanes.registration.learning import first_model, in_other_units, likelier
 from napari_xanes.registration.likelihood import Model, Moved
 from napari_xanes.registration.passes import LEAST_ERROR, held_share, in_place, to_come
 from napari_xanes.registration.products import energy
 from napari_xanes.registration.repeating import period_of
-from napari_xanes.registration.start import rematched, start
+from napari_xanes.registration.start import rematched, start, strong
 from napari_xanes.registration.tracking import tracked
 
 Frames = Callable[[], Iterator[Float32Array]]
@@ -133,6 +134,7 @@ def estimate(
     shifts, found = tracked(band, data, shifts, found)
     # Known spectra speak of any frame, also of a spoiled one: what a frame shows is asked of the data at first.
     shifts, result = _joint(band, data, noise, share, shifts, found, None, rounds=_ROUNDS)
+    shifts = with_neighbours(band, data, noise, shifts, found)
     if spectra is not None:
         some = found.copy()
         some[found] = _shows(result, share)
@@ -221,7 +223,7 @@ def _joint(
     drift = Drift(np.flatnonzero(found).astype(np.float64), np.ones(2))
     drift = drift.learned(current[found], np.zeros((2 * int(found.sum()), 2 * int(found.sum()))))
     for i in range(rounds):
-        some = _strong(data, found) if i == 0 and rounds > 1 else found
+        some = strong(data, found) if i == 0 and rounds > 1 else found
         known = None if spectra is None else spectra[some]
         drift = replace(drift, position=np.flatnonzero(some).astype(np.float64))
         seen = data if some.all() else data[some]
@@ -244,12 +246,6 @@ def _joint(
         elif i:
             break
     return current - current[found].mean(axis=0), result
-
-
-def _strong(data: Coefficients, found: BoolArray) -> BoolArray:
-    """Return the half of the found frames whose contrast is strongest; all of a few."""
-    power = energy(data)
-    return found & (power >= np.median(power[found])) if found.sum() >= 12 else found
 
 
 _LEAST_TOLD, _UNSEEN = 0.5, 0.25

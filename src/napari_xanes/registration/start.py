@@ -164,6 +164,12 @@ def _orthonormal(images: NDArray[np.complex64]) -> NDArray[np.complex64]:
     return combined((vectors[:, some] / np.sqrt(values[some])).T, images)
 
 
+def strong(data: Coefficients, found: BoolArray) -> BoolArray:
+    """Return the half of the found frames whose contrast is strongest; all of a few."""
+    power = energy(data)
+    return found & (power >= np.median(power[found])) if found.sum() >= 12 else found
+
+
 def leading_images(aligned: Coefficients) -> NDArray[np.complex64]:
     """Return the leading images (R, K) of aligned frames, those that are more than noise."""
     count, size = aligned.shape
