@@ -89,7 +89,7 @@ def load_dask_array(data: Any) -> NDArray[Any]:
     import dask.array as da
 
     out = np.empty(data.shape, data.dtype)
-    da.store(data, out, lock=False)
+    da.store(data, out, lock=False, callbacks=())  # see `computing.computed`
     return out
 
 

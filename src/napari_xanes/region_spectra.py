@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_xanes._typing import Float64Array
+from napari_xanes.computing import computed
 from napari_xanes.region_means import COVARIANCE_LENGTH, independent_pixels
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
@@ -56,7 +57,7 @@ def mean_spectrum(data: Any, box: tuple[Any, ...], mask: NDArray[np.bool_]) -> R
     result = RegionSpectrum(np.empty(n_energies), np.empty(n_energies), np.empty(n_energies, np.int64))
     n_frames = max(1, _READ_BYTES // max(1, mask.size * data.dtype.itemsize))
     for start in range(0, n_energies, n_frames):
-        frames = np.asarray(data[(slice(start, start + n_frames), *box)])
+        frames = computed(data[(slice(start, start + n_frames), *box)])
         for i, frame in enumerate(frames, start):
             result.mean[i], result.deviation[i], result.n_pixels[i] = _of_frame(frame, mask)
     return result

@@ -8,6 +8,8 @@ from weakref import ref
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.computing import computed
+
 if TYPE_CHECKING:
     from napari.layers import Image
 
@@ -52,7 +54,7 @@ def set_limits_in_background(layer: Image) -> None:
 def _limits_of_three_frames(data: Any) -> Limits:
     """Return the limits of the first, middle and last frame: before an edge and after it, values differ much."""
     depth = tuple(n // 2 for n in data.shape[1:-2])
-    return _percentile_range(np.stack([np.asarray(data[(i, *depth)]) for i in (0, len(data) // 2, -1)]))
+    return _percentile_range(np.stack([computed(data[(i, *depth)]) for i in (0, len(data) // 2, -1)]))
 
 
 def _percentile_range(values: Any) -> Limits:

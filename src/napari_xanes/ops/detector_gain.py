@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes._typing import Float32Array
+from napari_xanes.computing import computed
 from napari_xanes.ops.flats import Dark, dark_counts, find_flats
 from napari_xanes.photon_transfer import PhotonTransfer, noise_ratio, photon_transfer
 from napari_xanes.spectrum import Spectrum
@@ -81,7 +82,7 @@ def _tiles(data: Any, dark: Dark, shape: tuple[int, ...]) -> Float32Array:
         corners = [(row, column) for row in rows for column in columns]
     numbers, tiles = np.arange(prod(shape[1:])).reshape(shape[1:]), []
     for corner in corners:
-        tile = np.asarray(data[(slice(None), *box, *corner)], dtype=np.float32)
+        tile = computed(data[(slice(None), *box, *corner)]).astype(np.float32, copy=False)
         spectra = tile.reshape(len(tile), -1) - dark(slice(None), numbers[(*box, *corner)].ravel())
         tiles.append(spectra.astype(np.float32).reshape(tile.shape))
     return np.concatenate(tiles, axis=1)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array
+from napari_xanes.computing import computed
 from napari_xanes.noise import AmountNoise, PhotonNoise
 from napari_xanes.registration.white_noise import white_noise
 from napari_xanes.stack import SpectralStack
@@ -36,7 +37,7 @@ class KeptFrames:
     def __init__(self, data: Any, most_bytes: int) -> None:
         self.shape, self.dtype, self.ndim = data.shape, data.dtype, data.ndim
         most = max(1, most_bytes // max(1, int(np.prod(data.shape[1:])) * data.dtype.itemsize))
-        self._read = lru_cache(most)(lambda frame: np.asarray(data[frame]))
+        self._read = lru_cache(most)(lambda frame: computed(data[frame]))
 
     def __len__(self) -> int:
         return int(self.shape[0])
@@ -56,7 +57,7 @@ def with_kept_frames(stacks: Sequence[SpectralStack]) -> list[SpectralStack]:
 
 def flat_image(stack: SpectralStack, frame: int) -> Float32Array:
     """Return a frame (Y, X); of a volume the mean of its slices."""
-    image = np.asarray(stack.data[frame], dtype=np.float32)
+    image = computed(stack.data[frame]).astype(np.float32, copy=False)
     if image.ndim == 2:
         return image
     count = np.isfinite(image).sum(axis=0)
@@ -100,7 +101,7 @@ def variance_of(stack: SpectralStack, frame: int, image: Float32Array) -> float:
     if isinstance(noise, PhotonNoise | AmountNoise):
         part = noise.isel(slice(frame, frame + 1), (slice(None),) * (len(stack.shape) - 1))
         if isinstance(part, PhotonNoise):
-            depth = np.asarray(stack.data[frame], np.float32).reshape(1, size)
+            depth = computed(stack.data[frame]).astype(np.float32, copy=False).reshape(1, size)
             values = part.variance(depth, pixels)
         else:
             values = part.sigma(pixels) ** 2

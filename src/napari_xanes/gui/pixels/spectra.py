@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes.computing import computed
 from napari_xanes.gui.placement import to_data
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def box_spectrum(data: Any, index: tuple[int, ...], size: int = 1) -> Values:
     *slices, y, x = index
     half = size // 2
     rows, columns = slice(max(y - half, 0), y + half + 1), slice(max(x - half, 0), x + half + 1)
-    box = np.asarray(data[(slice(None), *slices, rows, columns)]).reshape(data.shape[0], -1)
+    box = computed(data[(slice(None), *slices, rows, columns)]).reshape(data.shape[0], -1)
     if box.shape[1] == 1:
         return box[:, 0].astype(np.float64)
     mean: Values = box.mean(axis=1, dtype=np.float64)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
-import numpy as np
-
+from napari_xanes.computing import computed
 from napari_xanes.gui.pixels.spectra import Values, box_spectrum
 
 EDGE = 64
@@ -46,7 +45,7 @@ class Tiles:
     def read(self, index: tuple[int, ...], size: int) -> Values:
         """Read the tile of a box into the cache and return the mean spectrum of the box."""
         key = _key(index, size)
-        tile = self._cache[key] = np.asarray(self.data[(slice(None), *key[:-3], *_range(key))])
+        tile = self._cache[key] = computed(self.data[(slice(None), *key[:-3], *_range(key))])
         while len(self._cache) > 1 and sum(cached.nbytes for cached in list(self._cache.values())) > CACHE_BYTES:
             self._cache.popitem(last=False)
         return _within(tile, key, index, size)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes._typing import Float64Array, IndexArray
+from napari_xanes.computing import computed
 from napari_xanes.stack import SpectralStack
 
 _SAMPLE_PIXELS = 1 << 12
@@ -89,11 +90,11 @@ def _spread(count: int, n: int, length: int) -> IndexArray:
 def _of_frame(frame: Any, rows: IndexArray, columns: IndexArray) -> Float64Array:
     """Pixels (P,) of one frame (Y, X) or (Z, Y, X) of a lazy stack; only rows or slices that are needed are read."""
     if frame.ndim == 2:
-        image, rows = np.asarray(frame[rows]), np.arange(rows.size)
+        image, rows = computed(frame[rows]), np.arange(rows.size)
     else:
         slices, y = np.divmod(rows, frame.shape[1])
         used, place = np.unique(slices, return_inverse=True)
-        image = np.asarray(frame[used]).reshape(-1, frame.shape[-1])
+        image = computed(frame[used]).reshape(-1, frame.shape[-1])
         rows = place * frame.shape[1] + y
     result: Float64Array = image[rows[:, None], columns].astype(np.float64).ravel()
     return result

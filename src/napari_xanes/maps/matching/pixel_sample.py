@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array
+from napari_xanes.computing import computed
 from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.maps.matching.energy_window import EnergyWindow
 from napari_xanes.stack import SpectralStack
@@ -71,7 +72,7 @@ def _finite_spectra(stack: SpectralStack, window: EnergyWindow) -> Float32Array:
     """Finite spectra (E, P) of every n-th image row, from the first start row that has any."""
     step = min(max(1, round(np.prod(stack.shape[1:]) / _SAMPLE_PIXELS)), stack.shape[-2])
     for start in range(step):
-        rows = np.asarray(stack.data[window.frames, ..., start::step, :], dtype=np.float32)
+        rows = computed(stack.data[window.frames, ..., start::step, :]).astype(np.float32, copy=False)
         spectra = rows.reshape(window.energy.size, -1)
         spectra = spectra[:, np.isfinite(spectra).all(axis=0)]
         if spectra.shape[1] and np.abs(spectra).max() > _LARGEST:
