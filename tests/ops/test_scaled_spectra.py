@@ -246,9 +246,9 @@ def test_a_scaling_in_a_file_that_says_nothing_is_none(value: Any) -> None:
 @pytest.mark.parametrize("suffix", ["h5", "zarr", "tif"])
 def test_files_keep_what_it_was_divided_by(suffix: str, tmp_path: Any, depth_stack: SpectralStack) -> None:
     scaled = normalize(depth_stack, by="area", background=(8270, 8330))
-    with pytest.warns(UserWarning, match="scale"):  # maps beside the data, such as that of the factors, are not written
-        nx.write(scaled, tmp_path / f"scaled.{suffix}")
+    nx.write(scaled, tmp_path / f"scaled.{suffix}")
     read = nx.read(tmp_path / f"scaled.{suffix}")
     assert (read.quantity, read.unit) == ("scaled", "1/eV")
     assert str(as_scaling(read.metadata["scaling"])) == str(scaled.metadata["scaling"])
     np.testing.assert_array_equal(read.data, scaled.data)
+    np.testing.assert_array_equal(read.metadata["scale"].data, scaled.metadata["scale"].data)
