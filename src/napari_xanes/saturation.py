@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_xanes.computing import computed
+
 _ADC_LIMITS = frozenset(2**bits - 1 for bits in (8, 10, 12, 14, 16))
 _MOST_VALUES = 1 << 16
 """Number of pixels that are looked at."""
@@ -70,7 +72,7 @@ def saturated_share(image: Any) -> float:
     >>> saturated_share(few), saturated_share(np.full((64, 64), 65535))
     (0.0, 1.0)
     """
-    values = np.asarray(image).ravel()
+    values = computed(image).ravel()
     values = values[:: -(-values.size // _MOST_VALUES)]
     values = values[np.isfinite(values)]
     if not values.size:

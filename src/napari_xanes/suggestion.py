@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_xanes.computing import computed
 from napari_xanes.history import Step
 from napari_xanes.io.spectra.edge_contrast import SHOWS_AN_EDGE, edge_contrast
 from napari_xanes.ops import OPERATIONS
@@ -71,7 +72,7 @@ def measured_drift(stack: SpectralStack) -> tuple[float, float] | None:
     middle = tuple(slice(max(0, (n - _SIZE) // 2), max(0, (n - _SIZE) // 2) + _SIZE) for n in (height, width))
     depth = tuple(n // 2 for n in stack.shape[1:-2])
     part = stack.isel(frames, (*depth, *middle))
-    part = part.with_data(np.asarray(part.data))
+    part = part.with_data(computed(part.data))
     try:
         found = OPERATIONS["align"](part).metadata["align"]
     except ValueError:
@@ -91,7 +92,7 @@ def _normalization(stack: SpectralStack) -> Suggestion | None:
     count = _MOST_READ if stack.is_lazy else stack.energy.size
     frames = np.unique(np.linspace(0, stack.energy.size - 1, count).round().astype(int))
     sample = stack.isel(frames, tuple(slice(None, None, max(1, n // 64)) for n in stack.shape[1:]))
-    sample = sample.with_data(np.asarray(sample.data))
+    sample = sample.with_data(computed(sample.data))
     values = sample.data.reshape(sample.energy.size, -1).astype(np.float64)
     if np.isnan(values).all(axis=1).any():
         return None

@@ -162,7 +162,9 @@ def recombine(stack: SpectralStack, components: Components, method: str) -> Spec
         "It does not use the references and gives no errors. Details that it smooths away can't be told from noise.",
     ]
     result = DenoisingResult(report=DenoisingReport(text, components=count))
-    return stack.with_data(data if stack.is_lazy else data.compute(), metadata={"denoise": result, "noise": None})
+    return stack.with_data(
+        data if stack.is_lazy else data.compute(callbacks=()), metadata={"denoise": result, "noise": None}
+    )
 
 
 def clean_each(

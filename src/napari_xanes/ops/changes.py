@@ -53,7 +53,7 @@ class Repair(FieldMapping):
             return self
         import dask
 
-        changed, per_frame = dask.compute(self.changed, self.per_frame)  # type: ignore[attr-defined, no-untyped-call]
+        changed, per_frame = dask.compute(self.changed, self.per_frame, callbacks=())  # type: ignore[attr-defined, no-untyped-call]
         return replace(self, changed=changed, per_frame=per_frame)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_xanes._typing import BoolArray
 from napari_xanes.arguments import EnergyRanges, Region, as_mask
+from napari_xanes.computing import computed
 from napari_xanes.corrections import frames_where
 from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
@@ -81,5 +82,5 @@ def _box(mask: BoolArray) -> tuple[slice, ...]:
 
 def _is_filled(frame: Any) -> bool:
     """Return whether a frame holds a finite value other than zero."""
-    values = np.asarray(frame)
+    values = computed(frame)
     return bool((np.isfinite(values) & (values != 0)).any())

@@ -245,7 +245,7 @@ def _denoise_image(
     )
     if noise == "none":
         corrected = (absorption.data - result.background).astype(np.float32)
-        data = corrected if stack.is_lazy else corrected.compute()
+        data = corrected if stack.is_lazy else corrected.compute(callbacks=())
         return absorption.with_data(data, metadata={"denoise": result} | _with_warnings(absorption, result))
     data = _assembled(absorption, stack, parts, design, part(progress, 0.9, 1.0))
     metadata = {"denoise": result, "noise": amount_noise(parts, design), COVARIANCE_LENGTH: parts.covariance_length}

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from napari_xanes._typing import Float64Array
+from napari_xanes.computing import computed
 from napari_xanes.denoising.principal_components import eigenvalues_of_noise, find_components
 from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.ops.slices import each_slice, stack_slices
@@ -125,7 +126,7 @@ def _line_means(stack: SpectralStack, axis: int) -> Float64Array:
     """Return the mean spectra of lines, (E, L), frame by frame; NaN where a line has no value."""
     means = np.empty((stack.shape[0], stack.shape[2 if axis == -2 else 1]))
     for i, frame in enumerate(stack.data):
-        values = np.asarray(frame, dtype=np.float64)
+        values = computed(frame).astype(np.float64, copy=False)
         finite = np.isfinite(values)
         with np.errstate(invalid="ignore"):
             means[i] = np.where(finite, values, 0).sum(axis=axis) / finite.sum(axis=axis)
