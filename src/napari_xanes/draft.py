@@ -176,15 +176,17 @@ class DraftRunner:
 
     def _resume(self, steps: Sequence[Step]) -> tuple[int, SpectralStack]:
         """Return how many of the steps are done, and the stack after them."""
-        pairs = zip(steps, self._steps, strict=False)
-        n_same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        n_same = self._n_same(steps)
         done = max((n for n in self._results if n <= n_same), default=0)
         return done, self._results.get(done, self._stack)
 
+    def _n_same(self, steps: Sequence[Step]) -> int:
+        """Return how many of the steps, from the first on, are those that were carried out."""
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(steps, self._steps, strict=False)))
+
     def _keep(self, n_done: int, steps: Sequence[Step], stack: SpectralStack) -> None:
         """Keep a result, and drop those of other steps and the earliest ones that take too much memory."""
-        pairs = zip(steps[:n_done], self._steps, strict=False)
-        n_same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        n_same = self._n_same(steps[:n_done])
         self._results = {n: kept for n, kept in self._results.items() if n <= n_same} | {n_done: stack}
         self._steps = list(steps[:n_done])
         limit = MEMORY_SHARE * _n_bytes(self._stack)
