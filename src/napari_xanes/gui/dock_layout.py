@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QLayout, QScrollArea, QSizePolicy, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QWidget,
+)
 
 EMPTY_STATE = "Drop a stack here, or open a sample:\nFile > Open Sample > napari-xanes"
 DOCK_WIDTH = 330  # px; with its margins the XANES dock stays below 340
@@ -26,6 +39,20 @@ def row_of(*widgets: tuple[QWidget, int]) -> QHBoxLayout:
     for widget, stretch in widgets:
         row.addWidget(widget, stretch)
     return row
+
+
+def push_button(text: str, tip: str, action: Callable[[], Any]) -> QPushButton:
+    """Return a button with its tooltip and what it does."""
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.clicked.connect(lambda _checked=False: action())
+    return button
+
+
+def say(label: QLabel, text: str) -> None:
+    """Show a text, or no label without one."""
+    label.setText(text)
+    label.setVisible(bool(text))
 
 
 def emptied(layout: QLayout) -> None:

@@ -16,7 +16,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_xanes.arguments import load_ranges
-from napari_xanes.gui.dock_layout import narrowed
+from napari_xanes.gui.dock_layout import narrowed, say
 from napari_xanes.parameters import Parameter
 from napari_xanes.registry import Method
 
@@ -244,8 +244,7 @@ class Form(QWidget):
         """Mark one field as wrong and show the error text; None removes the mark."""
         for field_name, field in self._fields.items():
             field.widget.setStyleSheet("border: 1px solid #D55E00;" if field_name == name else "")
-        self._problem.setText(text)
-        self._problem.setVisible(bool(text))
+        say(self._problem, text)
 
 
 def _tooltip(parameter: Parameter) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QVBoxLayout, QWidget
 
 from napari_xanes.alignment import Alignment
-from napari_xanes.gui.dock_layout import row_of, wrapping_label
+from napari_xanes.gui.dock_layout import push_button, row_of, wrapping_label
 from napari_xanes.gui.job import Job
 from napari_xanes.gui.prepare.drift import PIXELS, Drift
 from napari_xanes.gui.prepare.drift_plot import DriftPlot
@@ -43,13 +42,14 @@ class DriftView(QWidget):
         self.units, self.panel = QComboBox(), QComboBox()
         self.units.setToolTip("Unit of the shifts in the plot and the table; files always hold pixels")
         self.panel.setToolTip("What is drawn below the shifts")
-        self.align_button = self._button("Align again", self.align)
-        self.reset_button = self._button("Reset", self.reset)
-        self.reset_button.setToolTip("Take the shifts that the stack was aligned with")
-        self.export_button = self._button("Export…", self.ask_where_to_write)
-        self.export_button.setToolTip("Write the shifts of the table to a CSV file, in pixels")
-        self.import_button = self._button("Import…", self.ask_what_to_read)
-        self.import_button.setToolTip("Read shifts from a CSV file with columns dy and dx, one row per frame")
+        self.align_button = push_button("Align again", "", self.align)
+        self.reset_button = push_button("Reset", "Take the shifts that the stack was aligned with", self.reset)
+        self.export_button = push_button(
+            "Export…", "Write the shifts of the table to a CSV file, in pixels", self.ask_where_to_write
+        )
+        self.import_button = push_button(
+            "Import…", "Read shifts from a CSV file with columns dy and dx, one row per frame", self.ask_what_to_read
+        )
         self.files = Job(self)
         self.files.failed.connect(lambda error: show_error(str(error)))
         self.files.done.connect(self._on_file)
@@ -60,11 +60,6 @@ class DriftView(QWidget):
         self.table.rows.edited.connect(self.edit)
         self.table.rows.refused.connect(show_error)
         self._lay_out()
-
-    def _button(self, text: str, action: Any) -> QPushButton:
-        button = QPushButton(text)
-        button.clicked.connect(lambda _checked=False: action())
-        return button
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_xanes.gui.dock_layout import push_button
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.present import present
@@ -173,10 +174,8 @@ class ReferenceList(QWidget):
         self.references.remove([self._names[row] for row in rows])
 
     def _button(self, text: str, tip: str, action: Callable[[], Any]) -> QPushButton:
-        button = QPushButton(text)
+        button = push_button(text, tip, action)
         button.setStyleSheet("padding: 3px 2px;")  # four of them fit a narrow dock
-        button.setToolTip(tip)
-        button.clicked.connect(lambda _checked=False: action())
         # Styles keep short buttons wide, which a narrow dock has no room for.
         button.setMinimumWidth(button.fontMetrics().horizontalAdvance(button.text()) + _BESIDE_TEXT)
         return button

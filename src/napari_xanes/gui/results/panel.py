@@ -11,14 +11,13 @@ from qtpy.QtWidgets import (
     QButtonGroup,
     QGridLayout,
     QGroupBox,
-    QLabel,
     QPushButton,
     QRadioButton,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_xanes.gui.dock_layout import emptied, row_of, wrapping_label
+from napari_xanes.gui.dock_layout import emptied, push_button, row_of, say, wrapping_label
 from napari_xanes.gui.map_layers import Shown, map_title
 from napari_xanes.gui.results import saving
 from napari_xanes.gui.results.colour_bar import ColourBar
@@ -73,17 +72,9 @@ class ResultsPanel(QGroupBox):
         self._refresh()
 
     def _role_button(self, role: str, text: str, tip: str) -> QPushButton:
-        button = QPushButton(text)
-        button.setToolTip(tip)
+        button = push_button(text, tip, lambda: self._show_role(role))
         button.setCheckable(True)
-        button.clicked.connect(lambda _checked=False: self._show_role(role))
         self.roles.addButton(button)
-        return button
-
-    def _button(self, text: str, tip: str, action: Callable[[], Any]) -> QPushButton:
-        button = QPushButton(text)
-        button.setToolTip(tip)
-        button.clicked.connect(lambda _checked=False: action())
         return button
 
     def _opener(self, text: str, tip: str, view: QWidget) -> QPushButton:
@@ -108,10 +99,10 @@ class ResultsPanel(QGroupBox):
             self.statistics,
         )
         self.mix_button = self._opener("colour mix", "Show up to three maps as the colours of one image", self.mix)
-        self.as_layer = self._button(
+        self.as_layer = push_button(
             "as layer", "Add what is shown as a layer of its own, which stays when another map is shown", self._as_layer
         )
-        self.all_as_layers = self._button(
+        self.all_as_layers = push_button(
             "all as layers", "Add every map and every ± σ of this run as a hidden layer", self._all_as_layers
         )
         layout.addWidget(self.run_list)
@@ -126,17 +117,17 @@ class ResultsPanel(QGroupBox):
         layout.addLayout(self._export_row())
 
     def _export_row(self) -> Any:
-        save = self._button(
+        save = push_button(
             "save maps…",
             "Save all maps as NeXus HDF5 or TIFF, with sigma, mask, units and history",
             lambda: self._with_maps(lambda maps: saving.ask_and_save_maps(maps, self)),
         )
-        recipe = self._button(
+        recipe = push_button(
             "recipe…",
             "Save the steps as YAML; to repeat them on another stack: napari-xanes run",
             lambda: self._with_maps(lambda maps: saving.ask_and_save_recipe(maps, self)),
         )
-        script = self._button(
+        script = push_button(
             "as Python",
             "Copy a Python script with the same steps to the clipboard",
             lambda: self._with_maps(saving.copy_script),
@@ -207,8 +198,8 @@ class ResultsPanel(QGroupBox):
             self.maps_group.addButton(radio)
             self._rows.addWidget(radio, row, 0)
             self._rows.addWidget(wrapping_label(map_text(run.maps[name])), row, 1)
-        _say(self.legend, legend(run.maps))
-        _say(self.warnings, warning_lines(run.maps))
+        say(self.legend, legend(run.maps))
+        say(self.warnings, warning_lines(run.maps))
 
     def _show_shown(self, run: Run) -> None:
         """Tick what the layer shows, and draw its colour bar."""
@@ -218,7 +209,7 @@ class ResultsPanel(QGroupBox):
         for other, button in self.role_buttons.items():
             button.setEnabled(run.can_show(Shown(name, other)))
             button.setChecked(other == role)
-        _say(self.bias, known_bias(run.maps, name))
+        say(self.bias, known_bias(run.maps, name))
         layer = self._runs.layer_of(run)
         has_bar = layer is not None and layer._type_string == "image" and role != "mask"
         self.colour_bar.setVisible(has_bar)
@@ -244,9 +235,3 @@ class ResultsPanel(QGroupBox):
     def _all_as_layers(self) -> None:
         if self._runs.chosen is not None:
             self._runs.all_as_layers(self._runs.chosen)
-
-
-def _say(label: QLabel, text: str) -> None:
-    """Show a text, or no label without one."""
-    label.setText(text)
-    label.setVisible(bool(text))

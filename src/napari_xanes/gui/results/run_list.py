@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from napari_xanes.gui.dock_layout import row_of
+from napari_xanes.gui.dock_layout import push_button, row_of
 from napari_xanes.gui.results.comparing import add_difference, side_by_side
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ class RunListView(QWidget):
         )
         self.list.setTabKeyNavigation(False)
         self.list.setStyleSheet("QListWidget::item { padding: 2px; }")
-        self.beside = self._button("side by side", "", self._show_beside)
+        self.beside = push_button("side by side", "", self._show_beside)
         self.beside.setCheckable(True)
-        self.difference = self._button("difference", "", self._subtract)
-        self.delete = self._button("delete", "Remove the selected runs and their layers (Delete)", self._delete)
+        self.difference = push_button("difference", "", self._subtract)
+        self.delete = push_button("delete", "Remove the selected runs and their layers (Delete)", self._delete)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -62,12 +62,6 @@ class RunListView(QWidget):
         self.list.itemSelectionChanged.connect(self._on_selection)
         self.list.itemClicked.connect(self._bring)
         self.list.installEventFilter(self)
-
-    def _button(self, text: str, tip: str, action: Callable[[], None]) -> QPushButton:
-        button = QPushButton(text)
-        button.setToolTip(tip)
-        button.clicked.connect(lambda _checked=False: action())
-        return button
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Delete the selected runs with the key."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt
@@ -10,14 +10,13 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
     QHeaderView,
-    QPushButton,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_xanes.gui.dock_layout import row_of, wrapping_label
+from napari_xanes.gui.dock_layout import push_button, row_of, wrapping_label
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.map_layers import is_map, map_title
 from napari_xanes.gui.results.region_masks import masks_over
@@ -63,9 +62,9 @@ class StatisticsView(QWidget):
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setTabKeyNavigation(False)
         self._fit_table()
-        self.again = self._button("update", "Compute again, after regions were brushed or drawn", self._ask)
-        self.copy_button = self._button("copy", "Copy the table, to paste into a spreadsheet", self._copy)
-        self.save_button = self._button("save…", "Save the table as CSV", self._ask_and_save)
+        self.again = push_button("update", "Compute again, after regions were brushed or drawn", self._ask)
+        self.copy_button = push_button("copy", "Copy the table, to paste into a spreadsheet", self._copy)
+        self.save_button = push_button("save…", "Save the table as CSV", self._ask_and_save)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.note)
@@ -81,12 +80,6 @@ class StatisticsView(QWidget):
         header.setMinimumSectionSize(30)
         rows.hide()
         self.table.setFixedHeight(header.sizeHint().height() + _ROWS_SEEN * rows.defaultSectionSize())
-
-    def _button(self, text: str, tip: str, action: Any) -> QPushButton:
-        button = QPushButton(text)
-        button.setToolTip(tip)
-        button.clicked.connect(lambda _checked=False: action())
-        return button
 
     def _ask(self) -> None:
         self.show_run(self._runs.chosen)

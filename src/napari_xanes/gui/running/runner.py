@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_xanes.gui.dock_layout import DOCK_WIDTH, scrolled
+from napari_xanes.gui.dock_layout import DOCK_WIDTH, push_button, scrolled
 from napari_xanes.gui.forms.form import Form
 from napari_xanes.gui.forms.stack_box import StackBox, StackRow
 from napari_xanes.gui.forms.viewer_fields import suggest_libraries, viewer_fields
@@ -161,9 +161,7 @@ class Runner(QWidget):
 
     def add_button(self, text: str, tip: str, action: Callable[[], None]) -> QPushButton:
         """Add a button for another action; it is enabled together with the run button."""
-        button = QPushButton(text)
-        button.setToolTip(tip)
-        button.clicked.connect(lambda _checked=False: action())
+        button = push_button(text, tip, action)
         self._buttons.insertWidget(0, button)
         self._start_buttons.append(button)
         self._show_state()

@@ -10,7 +10,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
-from napari_xanes.gui.dock_layout import wrapping_label
+from napari_xanes.gui.dock_layout import EMPTY_STATE, say, wrapping_label
 from napari_xanes.gui.layers import is_stack, lay_out_as, shape_of, use_energies, was_stack, why_no_stack
 from napari_xanes.gui.map_layers import is_map
 from napari_xanes.gui.placement import pixel_size_of
@@ -71,7 +71,7 @@ class EmptyPage(QWidget):
     def __init__(self, viewer: Viewer, sample: str = "nmc_ni_k", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer, self._sample = viewer, sample
-        label = QLabel("Drop a stack here, or open a sample:\nFile > Open Sample > napari-xanes")
+        label = QLabel(EMPTY_STATE)
         label.setWordWrap(True)
         label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         button = QPushButton("Open a sample")
@@ -83,8 +83,7 @@ class EmptyPage(QWidget):
 
     def show_reason(self, text: str) -> None:
         """Say why the selected layer is no stack; no text hides it."""
-        self._reason.setText(text)
-        self._reason.setVisible(bool(text))
+        say(self._reason, text)
 
     def open_sample(self) -> None:
         """Open the sample; show an error as a notification."""
@@ -120,8 +119,7 @@ class EnergiesPage(QWidget):
         if layer is not None and was_stack(layer):
             reason, n_energies = why_no_stack(layer), len(layer.metadata["xanes"]["energy_eV"])
             fits = shape_of(layer)[0] == n_energies
-        self._reason.setText(reason)
-        self._reason.setVisible(bool(reason))
+        say(self._reason, reason)
         self.use_button.setText(f"Use the {n_energies} energies")
         self.use_button.setVisible(fits)
 

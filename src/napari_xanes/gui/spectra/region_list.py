@@ -8,7 +8,7 @@ from napari.layers import Labels, Shapes
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
-from napari_xanes.gui.dock_layout import wrapping_label
+from napari_xanes.gui.dock_layout import say, wrapping_label
 from napari_xanes.gui.pixels.areas import new_labels, new_shapes, next_label, region_layers, rename_region
 from napari_xanes.gui.pixels.spectra import MAX_REGIONS, array_of
 from napari_xanes.gui.placement import laid_over
@@ -105,8 +105,7 @@ class RegionList(QWidget):
             f"Only the first {MAX_REGIONS} regions of {cut.name!r} are listed and drawn; saving mean spectra takes all"
             for cut in self._tracker.cut
         ]
-        self.unused.setText("\n".join(said))
-        self.unused.setVisible(bool(said))
+        say(self.unused, "\n".join(said))
         self.fit_button.setText("" if layer is None else f"Lay {layer.name!r} over the stack")
         self.fit_button.setVisible(layer is not None)
 

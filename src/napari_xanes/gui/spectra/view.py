@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_xanes.gui.dock_layout import wrapping_label
+from napari_xanes.gui.dock_layout import say, wrapping_label
 from napari_xanes.gui.energy import energies_of, energy_of_step, go_to_step, plain_viewer, step_of_energy
 from napari_xanes.gui.pixels.spectra import Values
 from napari_xanes.gui.spectra.curve_sources import CurveSources
@@ -221,8 +221,7 @@ class SpectrumView(QWidget):
         self._show_message(f"Spectra can't be read: {error}")
 
     def _show_message(self, text: str) -> None:
-        self.message.setText(text)
-        self.message.setVisible(bool(text))
+        say(self.message, text)
 
     def redraw(self) -> None:
         """Update the plot; do nothing while it is hidden."""
