@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
+from napari_xanes.computing import computed
 from napari_xanes.corrections import frames_where
 from napari_xanes.edge.choice import choose_edge_lines, with_error
 from napari_xanes.edge.elements import named_absorber, tabulated_e0
@@ -64,7 +65,7 @@ def raise_if_frame_empty(stack: SpectralStack) -> None:
         Naming the first such frame.
     """
     for i, frame in enumerate(stack.data):
-        if not np.isfinite(np.asarray(frame)).any():
+        if not np.isfinite(computed(frame)).any():
             raise ValueError(
                 f"frame {i} ({stack.energy[i]:.1f} eV) holds no finite value: drop it with drop_frames, or with "
                 "crop(drop_empty=True)"
@@ -172,7 +173,7 @@ def _sampled(stack: SpectralStack, start: int, step: int, progress: Progress | N
         return np.asarray(stack.data[..., start::step, :], dtype=np.float32).reshape(stack.energy.size, -1)
     frames = []
     for i, frame in enumerate(stack.data, start=1):
-        frames.append(np.asarray(frame[..., start::step, :], dtype=np.float32).ravel())
+        frames.append(computed(frame[..., start::step, :]).astype(np.float32, copy=False).ravel())
         if progress is not None:
             progress(i / stack.energy.size, "looking for the edge")
     return np.stack(frames)

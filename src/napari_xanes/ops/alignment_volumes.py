@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.alignment import Alignment
-from napari_xanes.computing import computed
 from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.progress import Progress, part
 from napari_xanes.registration.estimation import Estimate
@@ -51,7 +50,7 @@ def images(stack: SpectralStack, axis: int = 0, moves: Float64Array | None = Non
     weights_at = None if moves is None else _window(stack.shape[1 + axis], moves)
 
     def image(frame: NDArray[Any], move: float = 0.0) -> Float32Array:
-        values = computed(frame).astype(np.float32, copy=False)
+        values = np.asarray(frame, dtype=np.float32)
         if not np.isfinite(values).any():
             raise_if_frame_empty(stack)
         if values.ndim == 3:
