@@ -10,6 +10,7 @@ from napari_xanes.computing import computed
 from napari_xanes.history import Step
 from napari_xanes.io.spectra.edge_contrast import SHOWS_AN_EDGE, edge_contrast
 from napari_xanes.ops import OPERATIONS
+from napari_xanes.spreading import spread
 from napari_xanes.stack import SpectralStack
 
 _FRAMES, _SIZE = 12, 256
@@ -67,7 +68,7 @@ def measured_drift(stack: SpectralStack) -> tuple[float, float] | None:
 
     A few frames of the middle of the image are looked at; `align` looks at all of them.
     """
-    frames = np.unique(np.linspace(0, stack.energy.size - 1, _FRAMES).round().astype(int))
+    frames = spread(stack.energy.size, _FRAMES)
     height, width = stack.shape[-2:]
     middle = tuple(slice(max(0, (n - _SIZE) // 2), max(0, (n - _SIZE) // 2) + _SIZE) for n in (height, width))
     depth = tuple(n // 2 for n in stack.shape[1:-2])
@@ -90,7 +91,7 @@ def measured_drift(stack: SpectralStack) -> tuple[float, float] | None:
 def _normalization(stack: SpectralStack) -> Suggestion | None:
     """Suggest to normalize the edge if the mean spectrum shows one, with ranges on both sides."""
     count = _MOST_READ if stack.is_lazy else stack.energy.size
-    frames = np.unique(np.linspace(0, stack.energy.size - 1, count).round().astype(int))
+    frames = spread(stack.energy.size, count)
     sample = stack.isel(frames, tuple(slice(None, None, max(1, n // 64)) for n in stack.shape[1:]))
     sample = sample.with_data(computed(sample.data))
     values = sample.data.reshape(sample.energy.size, -1).astype(np.float64)

@@ -11,6 +11,7 @@ from napari_xanes._typing import Block, BoolArray, Float64Array, IndexArray
 from napari_xanes.blocks import pixels_per_block
 from napari_xanes.filled_values import FilledValues
 from napari_xanes.noise import PhotonNoise
+from napari_xanes.spreading import spread
 from napari_xanes.stack import SpectralStack
 
 _PIXELS, _FEWEST = 4096, 48
@@ -178,7 +179,7 @@ def _sample(spectra: Block, frames: IndexArray, name: str) -> IndexArray:
         counts += np.isfinite(spectra[i])
     whole, half = np.flatnonzero(counts == len(frames)), np.flatnonzero(counts >= len(frames) / 2)
     usable = whole if whole.size >= _PIXELS / 4 else half
-    chosen = usable[np.linspace(0, usable.size - 1, min(usable.size, _PIXELS)).round().astype(np.intp)]
+    chosen = usable[spread(usable.size, _PIXELS)]
     if usable.size >= _FEWEST:
         known = np.isfinite(spectra[np.ix_(frames, chosen)]).sum(axis=1)
         if known.min() >= _FEWEST:

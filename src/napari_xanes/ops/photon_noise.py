@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from napari_xanes._typing import Float32Array, Float64Array
+from napari_xanes.computing import computed
 from napari_xanes.noise import PhotonNoise
 from napari_xanes.ops.flats import Flats, find_flats
 from napari_xanes.spectrum import Spectrum
+from napari_xanes.spreading import spread
 from napari_xanes.stack import SpectralStack
 
 _MOST_FRAMES = 16
@@ -104,7 +106,7 @@ def _noise_of_spectrum(i0: Spectrum, n_axes: int, gain: float, read_noise: float
 
 def _counts(flats: Flats, frames: slice) -> Float32Array:
     """Return the counts (N, P) of some flats without their dark; of one flat (E, P), if each energy has a dark."""
-    values = np.asarray(flats.frames[frames], dtype=np.float32)
+    values = computed(flats.frames[frames]).astype(np.float32, copy=False)
     result: Float32Array = values.reshape(len(values), -1) - flats.dark(frames, slice(None))
     return result
 
@@ -112,7 +114,7 @@ def _counts(flats: Flats, frames: slice) -> Float32Array:
 def _image_and_brightness(flats: Flats) -> tuple[Float64Array, Float64Array]:
     """Return the mean image of the flats (P,), 1 on average, and the mean counts (N,) of each in a unit of exposure."""
     n_flats = flats.frames.shape[0]
-    chosen = np.unique(np.linspace(0, n_flats - 1, min(n_flats, _MOST_FRAMES)).round().astype(int))
+    chosen = spread(n_flats, _MOST_FRAMES)
     means, image = np.empty(chosen.size), np.zeros(int(np.prod(flats.frames.shape[1:])))
     for i, n in enumerate(chosen):
         counts = _counts(flats, slice(n, n + 1))[0].astype(np.float64) / float(flats.flat_exposure[n, 0])

@@ -17,6 +17,7 @@ from napari_xanes.registration.fourier import Band, Coefficients
 from napari_xanes.registration.joint import Fit, fit
 from napari_xanes.registration.learning import both_models, likelihood_at
 from napari_xanes.registration.likelihood import Moved, Projection, log_likelihood
+from napari_xanes.spreading import spread
 
 _SMALL = 1.0
 """Root mean square of shifts, in pixels, up to which they may be those of frames that are held."""
@@ -95,8 +96,7 @@ def hidden_drift(
 def _spread(found: BoolArray) -> IndexArray:
     """Return the numbers of a few found frames, spread over the scan."""
     numbers = np.flatnonzero(found)
-    few = np.linspace(0, numbers.size - 1, min(numbers.size, _MOST_FRAMES)).round().astype(np.intp)
-    return np.asarray(numbers[few], dtype=np.intp)
+    return np.asarray(numbers[spread(numbers.size, _MOST_FRAMES)], dtype=np.intp)
 
 
 def _thinned(band: Band) -> Band:

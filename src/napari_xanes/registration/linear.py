@@ -16,6 +16,7 @@ from napari_xanes.registration.learning import first_model
 from napari_xanes.registration.likelihood import Moved, Projection, log_likelihood, posterior
 from napari_xanes.registration.passes import to_come
 from napari_xanes.registration.tiles import TiledBand, Tiles, places_of, tile_coefficients
+from napari_xanes.spreading import spread
 
 BASES: dict[str, Float64Array] = {
     "translation + magnification": np.eye(2)[None],
@@ -243,7 +244,7 @@ def _grown(
     most = min(_MOST_GROWTH * corner * float(np.ptp(energy) / energy.mean()), _ONE_STEP * (_MOST_TRIED // 2))
     tried = np.arange(0.0, most, _ONE_STEP)
     tried = np.concatenate([-tried[:0:-1], tried])
-    some = np.unique(np.linspace(0, len(data) - 1, _TRIED_FRAMES).round().astype(int))
+    some = spread(len(data), _TRIED_FRAMES)
     candidates = [parameters + np.outer(growth * along, np.concatenate([[0, 0], grows])) for growth in tried]
     logs = []
     for candidate in candidates:

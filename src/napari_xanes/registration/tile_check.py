@@ -9,6 +9,7 @@ import numpy as np
 from napari_xanes._typing import Float64Array, IndexArray
 from napari_xanes.registration.estimation import Box, Estimate, Frames
 from napari_xanes.registration.linear import Linear, linear
+from napari_xanes.spreading import spread
 
 _FRAMES = 12
 """Frames that are looked at: magnification changes slowly with the energy."""
@@ -23,7 +24,7 @@ _NOTED, _SURE = 0.1, 5.0
 def some_of(estimate: Estimate) -> IndexArray:
     """Return the numbers of a few frames, spread over those that were found."""
     found = np.flatnonzero(estimate.found)
-    numbers = np.unique(np.linspace(0, found.size - 1, _FRAMES).round().astype(np.intp))
+    numbers = spread(found.size, _FRAMES)
     return np.asarray(found[numbers])
 
 

@@ -13,6 +13,7 @@ from napari_xanes._typing import Float32Array
 from napari_xanes.computing import computed
 from napari_xanes.noise import AmountNoise, PhotonNoise
 from napari_xanes.registration.white_noise import white_noise
+from napari_xanes.spreading import spread
 from napari_xanes.stack import SpectralStack
 
 MOST_FRAMES = 12
@@ -75,9 +76,7 @@ def mean_image(stack: SpectralStack, frames: Sequence[int]) -> Float32Array:
 
 def spread_over(frames: Sequence[Any], most: int = MOST_FRAMES) -> list[Any]:
     """Return at most so many of some frames, evenly spread."""
-    if len(frames) <= most:
-        return list(frames)
-    return [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, most).round().astype(int))]
+    return [frames[i] for i in spread(len(frames), most)]
 
 
 def tile_images(stack: SpectralStack) -> Float32Array:
