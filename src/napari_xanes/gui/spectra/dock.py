@@ -25,12 +25,18 @@ class SpectraDock(QWidget):
     ----------
     napari_viewer : napari.viewer.Viewer
         The viewer.
+
+    Attributes
+    ----------
+    tracker : RegionTracker
+        The regions of the viewer with their mean spectra, as the plot shows them.
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         viewer = plain_viewer(napari_viewer)
         self.workspace = workspace_of(viewer)
+        self.tracker = self.workspace.regions
         self.row, self.view = CursorRow(viewer), SpectrumView(viewer)
         self.look = LookPanel(viewer, self.view)
         layout = QVBoxLayout(self)
