@@ -141,9 +141,9 @@ def _actions(viewer: Any, folder: Path) -> Iterator[tuple[str, Callable[[], None
 
     def run(name: str) -> Callable[[], None]:
         def start() -> None:
-            runner = dock(name).runner
-            runner.start()
-            _wait(lambda: not runner.job.running)
+            method_panel = dock(name).method_panel
+            method_panel.start()
+            _wait(lambda: not method_panel.job.running)
 
         return start
 

@@ -38,8 +38,8 @@ def window(theme: str, stack: Path, size: int) -> None:
     viewer.theme = theme
     settle()
     viewer.screenshot(str(HERE / f"dropped-{theme}.png"), canvas_only=False, flash=False)
-    docks["Map"].runner.start()
-    wait_until(lambda: not docks["Map"].runner.job.running)
+    docks["Map"].method_panel.start()
+    wait_until(lambda: not docks["Map"].method_panel.job.running)
     brush_regions(viewer, size)
     viewer.layers.selection.active = viewer.layers[1]
     viewer.cursor.position = (30, 2.4, 3.9)
@@ -106,8 +106,8 @@ def xanes(theme: str) -> None:
     dock = viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")[1]
     dock.show_step("Map")
     mapping = dock.panel("Map")
-    mapping.runner.start()
-    wait_until(lambda: not mapping.runner.job.running)
+    mapping.method_panel.start()
+    wait_until(lambda: not mapping.method_panel.job.running)
     viewer.cursor.position = (30, 2.4, 3.9)
     settle(6.0)  # until the notifications are gone
     viewer.screenshot(str(HERE / f"xanes-{theme}.png"), canvas_only=False, flash=False)
@@ -126,9 +126,9 @@ def drift(theme: str) -> None:
     data, keywords, _kind = stack_to_layer(stack)
     viewer.add_image(data, **keywords)
     prepare = viewer.window.add_plugin_dock_widget("napari-xanes", "Prepare")[1]
-    prepare.runner.methods.setCurrentIndex(prepare.runner.methods.findData("align"))
-    prepare.runner.start()
-    wait_until(lambda: not prepare.runner.job.running)
+    prepare.method_panel.methods.setCurrentIndex(prepare.method_panel.methods.findData("align"))
+    prepare.method_panel.start()
+    wait_until(lambda: not prepare.method_panel.job.running)
     viewer.dims.set_current_step(0, 12)
     settle(1.0)
     prepare.grab().save(str(HERE / f"drift-{theme}.png"))
@@ -148,8 +148,8 @@ def denoise_dock(theme: str) -> None:
     data, keywords, _kind = stack_to_layer(stack)
     viewer.add_image(data, **keywords)
     denoise = viewer.window.add_plugin_dock_widget("napari-xanes", "Denoise")[1]
-    denoise.runner.start()
-    wait_until(lambda: not denoise.runner.job.running and not denoise.companions_pending)
+    denoise.method_panel.start()
+    wait_until(lambda: not denoise.method_panel.job.running and not denoise.companions_pending)
     denoise.compare.slider.setValue(denoise.compare.slider.maximum() // 2)
     viewer.dims.set_current_step(0, 40)
     viewer.cursor.position = (40, 3.2, 3.9)

@@ -41,7 +41,7 @@ def counts() -> SpectralStack:
 @pytest.fixture
 def dock(viewer: Any) -> DenoiseDock:
     dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Denoise")[1]
-    dock.runner.form().field("noise").set("tv")
+    dock.method_panel.form().field("noise").set("tv")
     return dock
 
 
@@ -51,8 +51,8 @@ def layer(dock: DenoiseDock, add_stack: Any, counts: SpectralStack) -> Any:
 
 
 def run(dock: DenoiseDock, wait: Any) -> None:
-    dock.runner.start()
-    wait(lambda: not dock.runner.job.running and not dock.companions_pending)
+    dock.method_panel.start()
+    wait(lambda: not dock.method_panel.job.running and not dock.companions_pending)
 
 
 def names(viewer: Any) -> list[str]:
@@ -60,7 +60,7 @@ def names(viewer: Any) -> list[str]:
 
 
 def test_empty_state_says_what_to_do(viewer: Any, dock: DenoiseDock) -> None:
-    assert "Drop a stack here" in dock.runner._note.text()
+    assert "Drop a stack here" in dock.method_panel._note.text()
     assert not dock.preview_button.isEnabled()
     assert "Preview here or Run" in dock.report.text()
     assert dock.compare.isHidden()
@@ -87,17 +87,17 @@ def test_a_run_gives_the_cleaned_stack_and_hidden_companions(
     assert {"fraction Ni2+ model", "edge_jump"} <= set(maps_run.maps)
     assert {name.split(" · ")[0] for name in hidden} == {"removed background", "fraction Ni2+ model"}
     assert maps_run.source is result
-    assert dock.runner.stacks.layer() is result, "all docks have the same stack"
-    assert "is denoised already" in dock.runner._note.text()
-    assert not dock.runner.run_button.isEnabled()
-    dock.runner._note.original_button.click()
+    assert dock.method_panel.stacks.layer() is result, "all docks have the same stack"
+    assert "is denoised already" in dock.method_panel._note.text()
+    assert not dock.method_panel.run_button.isEnabled()
+    dock.method_panel._note.original_button.click()
     assert viewer.layers.selection.active is layer
-    assert dock.runner.run_button.isEnabled()
-    assert dock.runner._note.original_button.isHidden()
+    assert dock.method_panel.run_button.isEnabled()
+    assert dock.method_panel._note.original_button.isHidden()
 
 
 def test_the_report_is_shown_with_the_device(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any) -> None:
-    dock.runner.form().fill({"device": "cpu"})
+    dock.method_panel.form().fill({"device": "cpu"})
     run(dock, wait)
     report = viewer.layers.selection.active.metadata["xanes"]["metadata"]["denoise"]["report"]
     lines = dock.report.text().split("\n")
@@ -118,8 +118,8 @@ def test_a_graphics_card_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(not WEIGHTS.exists(), reason="no trained weights")
 def test_the_network_cleans_counts(viewer: Any, dock: DenoiseDock, add_stack: Any, counts: Any, wait: Any) -> None:
     layer = add_stack(counts)
-    dock.runner.form().fill({"noise": "auto"})
-    assert "First: optical depth" in dock.runner._note.text()
+    dock.method_panel.form().fill({"noise": "auto"})
+    assert "First: optical depth" in dock.method_panel._note.text()
     run(dock, wait)
     assert "trained network" in dock.report.text()
     before = viewer.layers[1]
@@ -241,7 +241,7 @@ def test_a_preview_covers_the_visible_part_and_is_removed(
     assert 48 <= y1 - y0 < 64
     for _ in range(2):
         dock.preview()
-        wait(lambda: not dock.runner.job.running)
+        wait(lambda: not dock.method_panel.job.running)
         assert len(viewer.layers) == 2
         preview = viewer.layers["denoised preview"]
     assert preview.data.shape[1:] == (y1 - y0, x1 - x0)
@@ -295,7 +295,7 @@ def test_references_without_valences_are_used(viewer: Any, dock: DenoiseDock, la
     shared = workspace_of(viewer).references
     for spectrum in shared.spectra:
         shared.set_valence(spectrum.name, None)
-    form = dock.runner.form()
+    form = dock.method_panel.form()
     assert [item.name for item in form.values()["references"]] == ["Ni2+ model", "Ni4+ model"]
     for spectrum in shared.spectra:
         shared.set_checked(spectrum.name, False)
@@ -303,11 +303,11 @@ def test_references_without_valences_are_used(viewer: Any, dock: DenoiseDock, la
 
 
 def test_a_cancelled_run_adds_no_layers(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any, settle: Any) -> None:
-    for start in (dock.runner.start, dock.preview):
+    for start in (dock.method_panel.start, dock.preview):
         start()
         assert not dock.preview_button.isEnabled()
-        dock.runner.job.cancel()
-        wait(lambda: not dock.runner.job.running)
+        dock.method_panel.job.cancel()
+        wait(lambda: not dock.method_panel.job.running)
         settle()
         assert list(viewer.layers) == [layer]
         assert dock.preview_button.isEnabled()
@@ -323,23 +323,23 @@ def test_a_failure_is_a_notification_and_marks_the_field(
     workspace_of(viewer).references.add([Spectrum("short", energy[20:30], np.linspace(0, 1, 10))])
     run(dock, wait)
     assert "'short' covers" in errors[0]
-    form = dock.runner.form()
+    form = dock.method_panel.form()
     assert "border" in form.field("references").widget.styleSheet()
     assert not form.field("noise").widget.styleSheet()
     assert list(viewer.layers) == [layer]
     form.fill({"reference_offset": 9.0})
-    dock.runner.start()
+    dock.method_panel.start()
     assert "out of bounds" in errors[1]
     assert "border" in form.field("reference_offset").widget.styleSheet()
-    assert not dock.runner.job.running
+    assert not dock.method_panel.job.running
 
 
 @pytest.mark.window
 def test_window_can_be_closed_during_a_run(viewer: Any, dock: DenoiseDock, layer: Any, wait: Any) -> None:
     run(dock, wait)
     dock.compare.slider.setValue(100)
-    dock.runner._note.original_button.click()
-    dock.runner.start()
+    dock.method_panel._note.original_button.click()
+    dock.method_panel.start()
     before = threading.active_count()
     viewer.close()
     wait(lambda: threading.active_count() <= before)
@@ -360,9 +360,9 @@ def test_the_result_can_be_saved_reopened_and_mapped(
     np.testing.assert_array_equal(about["fraction_sigma"], old["fraction_sigma"])
     np.testing.assert_allclose(about["background"], old["background"], atol=1e-6)
     maps = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
-    assert maps.runner.stacks.layer() is reopened
-    maps.runner.start()
-    wait(lambda: not maps.runner.job.running)
+    assert maps.method_panel.stacks.layer() is reopened
+    maps.method_panel.start()
+    wait(lambda: not maps.method_panel.job.running)
     valence = next(item for item in viewer.layers if item.name.startswith("valence ·"))
     truth = nmc_ni_k(size=SIZE).truth["valence"]
     core = nmc_ni_k(size=SIZE).truth["edge_jump"].data > 0.15

@@ -29,7 +29,7 @@ def use_spectra(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -
 
 
 def use_prepare(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -> None:
-    dock.runner.methods.setCurrentIndex(dock.runner.methods.findData("crop"))
+    dock.method_panel.methods.setCurrentIndex(dock.method_panel.methods.findData("crop"))
     run(dock, wait)
 
 
@@ -41,7 +41,7 @@ def use_stitch(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) ->
 
 
 def use_denoise(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -> None:
-    dock.runner.form().field("noise").set("tv")
+    dock.method_panel.form().field("noise").set("tv")
     run(dock, wait)
     wait(lambda: not dock.companions_pending)
     dock.compare.slider.setValue(100)
@@ -60,9 +60,9 @@ def use_embedding(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None])
 
 
 def run(dock: Any, wait: Callable[..., None]) -> None:
-    dock.runner.start()
-    wait(lambda: not dock.runner.job.running)
-    assert len(dock.runner.stacks.layers()) >= 1
+    dock.method_panel.start()
+    wait(lambda: not dock.method_panel.job.running)
+    assert len(dock.method_panel.stacks.layers()) >= 1
 
 
 def use_xanes(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -> None:

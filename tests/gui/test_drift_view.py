@@ -40,12 +40,12 @@ def test_align_shows_its_drift_with_bars_and_marks(
     dock: Any, add_stack: Any, shifts: Alignment, wait: Callable[..., None]
 ) -> None:
     add_stack()
-    dock.runner.methods.setCurrentIndex(dock.runner.methods.findData("align"))
-    dock.runner.form().field("shifts").set(shifts)
-    dock.runner.start()
-    wait(lambda: not dock.runner.job.running)
+    dock.method_panel.methods.setCurrentIndex(dock.method_panel.methods.findData("align"))
+    dock.method_panel.form().field("shifts").set(shifts)
+    dock.method_panel.start()
+    wait(lambda: not dock.method_panel.job.running)
     view = dock.result.drift
-    assert dock.runner._tabs.tabText(dock.runner._tabs.currentIndex()) == "result"
+    assert dock.method_panel._tabs.tabText(dock.method_panel._tabs.currentIndex()) == "result"
     assert not view.isHidden()
     assert dock.result.empty.isHidden()
     for axis, name in enumerate(("dy", "dx")):
@@ -113,7 +113,7 @@ def test_edited_shifts_align_the_stack_again(
     x, _y = view.plot.by_hand.getData()
     np.testing.assert_allclose(x, np.repeat(shifts.energy[[5, 6]], 2))
     view.align_button.click()
-    wait(lambda: not dock.runner.job.running)
+    wait(lambda: not dock.method_panel.job.running)
     layer = viewer.layers[-1]
     assert len(viewer.layers) == 3
     assert layer is not aligned

@@ -84,12 +84,12 @@ def test_hxn_file_is_dropped_mapped_and_saved(
     spectra.look.tabs.references.load([str(reference_file)])
     for spectrum in references.spectra:
         references.set_checked(spectrum.name, spectrum.name in CHOSEN)
-    mapping.runner.stacks.choose(layer)
-    mapping.runner.start()
-    wait(lambda: not mapping.runner.job.running)
+    mapping.method_panel.stacks.choose(layer)
+    mapping.method_panel.start()
+    wait(lambda: not mapping.method_panel.job.running)
     window = maps_in(viewer)
 
-    parameters = mapping.runner.form().values()
+    parameters = mapping.method_panel.form().values()
     python = nx.run([Step("fit_references", parameters)], nx.read(stack_file))
     Recipe(python.history).save(tmp_path / "recipe.yaml")
     result = CliRunner().invoke(
@@ -145,13 +145,13 @@ def test_als_fit_is_the_same_in_window_and_python(viewer: Any, drop: Any, wait: 
     mapping = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
     layer = drop(folder / "71214078.hdr")
     references = [nx.read_spectra(folder / name)[0] for name in ("oxidized.t", "reduced.t")]
-    mapping.runner.form().field("references").set(references)
-    mapping.runner.start()
-    wait(lambda: not mapping.runner.job.running)
+    mapping.method_panel.form().field("references").set(references)
+    mapping.method_panel.start()
+    wait(lambda: not mapping.method_panel.job.running)
     depth = nx.ops.optical_depth(nx.read(folder), i0=folder / "i0.xsp")
     shown = next(other for other in viewer.layers if is_stack(other) and other is not layer)
     np.testing.assert_allclose(shown.data, depth.data, rtol=1e-5, atol=1e-6)
-    python = nx.maps.fit_references(depth, **mapping.runner.form().values())
+    python = nx.maps.fit_references(depth, **mapping.method_panel.form().values())
     for name, values in maps_in(viewer).items():
         np.testing.assert_allclose(values, python[name].valid(), rtol=1e-3, atol=1e-4, err_msg=name)
     inside = python["edge_jump"].mask

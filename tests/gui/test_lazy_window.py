@@ -116,7 +116,7 @@ def test_viewing_computes_nothing_on_the_main_thread(
     settle()
     assert watch.guilty == []
     assert len(workspace_of(viewer).pins.pins) == 1
-    assert all(item.runner.run_button.isEnabled() for item in docks)
+    assert all(item.method_panel.run_button.isEnabled() for item in docks)
     assert embedding.stacks.layer() is other
 
 
@@ -194,9 +194,9 @@ def test_operations_are_shown_without_computing(
 ) -> None:
     dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Prepare")[1]
     add_stack(counts)
-    dock.runner.methods.setCurrentIndex(dock.runner.methods.findData(method))
-    dock.runner.start()
-    wait(lambda: not dock.runner.job.running)
+    dock.method_panel.methods.setCurrentIndex(dock.method_panel.methods.findData(method))
+    dock.method_panel.start()
+    wait(lambda: not dock.method_panel.job.running)
     result = viewer.layers[-1]
     wait(lambda: tuple(result.contrast_limits) != (0.0, 1.0))
     assert watch.guilty == []
@@ -208,8 +208,8 @@ def test_maps_are_made_without_computing_on_the_main_thread(
 ) -> None:
     dock, spectra = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1], spectra_dock(viewer)
     layer = add_stack(counts)
-    dock.runner.start()
-    wait(lambda: not dock.runner.job.running)
+    dock.method_panel.start()
+    wait(lambda: not dock.method_panel.job.running)
     shown = spectra.workspace.stacks.layer
     assert shown is not layer, "the absorption took the counts' place"
     assert tuple(shown.scale) == tuple(layer.scale)
@@ -222,14 +222,14 @@ def test_denoising_computes_nothing_on_the_main_thread(
     viewer: Any, add_stack: Any, depth: SpectralStack, wait: Any, settle: Any, watch: _Watch
 ) -> None:
     dock: DenoiseDock = viewer.window.add_plugin_dock_widget("napari-xanes", "Denoise")[1]
-    dock.runner.form().field("noise").set("tv")
+    dock.method_panel.form().field("noise").set("tv")
     add_stack(depth)
     dock.preview()
-    wait(lambda: not dock.runner.job.running)
+    wait(lambda: not dock.method_panel.job.running)
     preview = next(item for item in viewer.layers if item.name == "denoised preview")
     wait(lambda: tuple(preview.contrast_limits) != (0.0, 1.0))
-    dock.runner.start()
-    wait(lambda: not dock.runner.job.running and not dock.companions_pending)
+    dock.method_panel.start()
+    wait(lambda: not dock.method_panel.job.running and not dock.companions_pending)
     dock.compare.slider.setValue(100)
     settle()
     assert watch.guilty == []

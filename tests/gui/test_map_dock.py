@@ -24,8 +24,8 @@ def dock(viewer: Any) -> MapDock:
 
 
 def run(dock: Any, wait: Any) -> None:
-    dock.runner.start()
-    wait(lambda: not dock.runner.job.running)
+    dock.method_panel.start()
+    wait(lambda: not dock.method_panel.job.running)
 
 
 def button(dock: Any, text: str) -> QPushButton:
@@ -33,8 +33,8 @@ def button(dock: Any, text: str) -> QPushButton:
 
 
 def test_empty_state_says_what_to_do(dock: MapDock) -> None:
-    assert "Drop a stack here" in dock.runner._note.text()
-    assert not dock.runner.run_button.isEnabled()
+    assert "Drop a stack here" in dock.method_panel._note.text()
+    assert not dock.method_panel.run_button.isEnabled()
 
 
 def test_three_clicks_give_the_right_map(viewer: Any, dock: MapDock, wait: Any) -> None:
@@ -43,14 +43,14 @@ def test_three_clicks_give_the_right_map(viewer: Any, dock: MapDock, wait: Any) 
 
     data, keywords, _ = stack_to_layer(sample.stack)
     viewer.add_image(data, **keywords)
-    assert "optical depth" in dock.runner._note.text()
+    assert "optical depth" in dock.method_panel._note.text()
     run(dock, wait)
     references = sample.stack.metadata["references"]
-    values = dock.runner.form().values()
+    values = dock.method_panel.form().values()
     assert [r.name for r in values["references"]] == [r.name for r in references]
     expected = nx.run([Step("optical_depth"), Step("fit_references", values)], sample.stack)
     assert viewer.layers[1].name == "NMC particle, Ni K-edge · optical depth"
-    assert dock.runner.stacks.layer() is viewer.layers[1]
+    assert dock.method_panel.stacks.layer() is viewer.layers[1]
     layer = next(layer for layer in viewer.layers if layer.name.startswith("valence ·"))
     np.testing.assert_array_equal(layer.data, expected["valence"].valid())
     assert layer.visible
@@ -64,7 +64,7 @@ def test_results_fit_a_narrow_dock(viewer: Any, dock: MapDock, wait: Any) -> Non
 
     data, keywords, _ = stack_to_layer(nx.ops.optical_depth(nmc_ni_k(size=32).stack))
     viewer.add_image(data, **keywords)
-    dock.runner.methods.setCurrentIndex(dock.runner.methods.findData("edge_energy"))
+    dock.method_panel.methods.setCurrentIndex(dock.method_panel.methods.findData("edge_energy"))
     run(dock, wait)
     (area,) = [child for child in dock.findChildren(QScrollArea) if child.isAncestorOf(dock.results)]
     taken = area.verticalScrollBar().sizeHint().width() + dock.width() - area.viewport().width()
@@ -83,12 +83,12 @@ def test_results_are_not_shown_for_another_stack(viewer: Any, dock: MapDock, add
 def test_a_cancelled_run_adds_no_layers(viewer: Any, dock: MapDock, add_stack: Any, wait: Any, settle: Any) -> None:
     add_stack()
     names = [layer.name for layer in viewer.layers]
-    dock.runner.start()
-    dock.runner.job.cancel()
-    wait(lambda: not dock.runner.job.running)
+    dock.method_panel.start()
+    dock.method_panel.job.cancel()
+    wait(lambda: not dock.method_panel.job.running)
     settle()
     assert [layer.name for layer in viewer.layers] == names
-    assert dock.runner.run_button.isEnabled()
+    assert dock.method_panel.run_button.isEnabled()
     assert dock.results.body.isHidden()
 
 
@@ -96,15 +96,15 @@ def test_a_failure_is_a_notification_and_changes_nothing(
     viewer: Any, dock: MapDock, add_stack: Any, wait: Any, errors: list[str]
 ) -> None:
     add_stack()
-    dock.runner.form().field("energy").set((100.0, 200.0))
+    dock.method_panel.form().field("energy").set((100.0, 200.0))
     run(dock, wait)
     assert len(errors) == 1
     assert "eV" in errors[0]
     assert len(viewer.layers) == 1
-    dock.runner.form().field("energy").set((8400.0, 200.0))
-    dock.runner.start()
+    dock.method_panel.form().field("energy").set((8400.0, 200.0))
+    dock.method_panel.start()
     assert "must go up" in errors[1]
-    assert not dock.runner.job.running
+    assert not dock.method_panel.job.running
 
 
 def test_results_show_one_map_at_a_time_and_its_sigma(dock: MapDock, viewer: Any, add_stack: Any, wait: Any) -> None:
@@ -162,7 +162,7 @@ def test_closing_the_window_stops_the_work(viewer: Any, dock: MapDock, wait: Any
         except Cancelled:
             stopped.set()
 
-    dock.runner.job.start(work, "endless")
+    dock.method_panel.job.start(work, "endless")
     viewer.close()
     wait(stopped.is_set)
 
@@ -170,8 +170,8 @@ def test_closing_the_window_stops_the_work(viewer: Any, dock: MapDock, wait: Any
 def test_prepare_adds_a_new_stack(viewer: Any, add_stack: Any, stack: SpectralStack, wait: Any) -> None:
     add_stack()
     dock: PrepareDock = viewer.window.add_plugin_dock_widget("napari-xanes", "Prepare")[1]
-    dock.runner.methods.setCurrentIndex(dock.runner.methods.findData("crop"))
-    dock.runner.form().field("energy").set((float(stack.energy[3]), float(stack.energy[9])))
+    dock.method_panel.methods.setCurrentIndex(dock.method_panel.methods.findData("crop"))
+    dock.method_panel.form().field("energy").set((float(stack.energy[3]), float(stack.energy[9])))
     run(dock, wait)
     assert len(viewer.layers) == 2
     assert viewer.layers[1].data.shape[0] == 7
@@ -185,9 +185,9 @@ def test_references_of_another_edge_are_not_used(viewer: Any, dock: MapDock, add
     add_stack()
     references = workspace_of(viewer).references
     references.add([nx.Spectrum("Fe", [7100.0, 7120.0, 7150.0], [0.0, 1.0, 1.0])])
-    assert [s.name for s in dock.runner.form().values()["references"]] == ["low", "high"]
+    assert [s.name for s in dock.method_panel.form().values()["references"]] == ["low", "high"]
     references.remove(["low", "high"])
-    dock.runner.start()
+    dock.method_panel.start()
     assert "no ticked reference covers" in errors[0]
 
 

@@ -36,18 +36,18 @@ def test_counts_lead_to_optical_depth_and_a_drift_to_align(viewer: Any, dock: Pr
     counts = nx.sample.nmc_ni_k(size=48).stack
     add(viewer, counts)
     wait(lambda: "optical depth" in shown(dock))
-    assert dock.runner.methods.currentData() == "optical_depth"
+    assert dock.method_panel.methods.currentData() == "optical_depth"
     depth = nx.ops.optical_depth(counts)
     shifts = np.stack([np.linspace(-1.5, 1.5, depth.energy.size), np.zeros(depth.energy.size)], axis=1)
     drifted = nx.ops.crop(nx.ops.align(depth, shifts=shifts), region=(3, 45, 3, 45))
     add(viewer, replace(drifted, history=depth.history))
     wait(lambda: "align" in shown(dock))
-    assert dock.runner.methods.currentData() == "align"
+    assert dock.method_panel.methods.currentData() == "align"
     assert "Frames drift by " in shown(dock)
 
 
 def test_a_step_of_the_user_stays(viewer: Any, dock: PrepareDock, wait: Any) -> None:
-    methods = dock.runner.methods
+    methods = dock.method_panel.methods
     layer = add(viewer, nx.sample.nmc_ni_k(size=24).stack)
     methods.setCurrentIndex(methods.findData("crop"))
     methods.activated.emit(methods.currentIndex())

@@ -40,7 +40,7 @@ def maps(rng: np.random.Generator) -> MapSet:
 @pytest.fixture
 def panel(viewer: Any, wait: Any) -> Any:
     dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
-    dock.runner.show_tab("results")
+    dock.method_panel.show_tab("results")
     wait(dock.results.isVisible)
     return dock.results
 

@@ -63,9 +63,9 @@ def go_to_slice(viewer: Any, layer: Any, z: int) -> None:
 
 def run(dock: Any, wait: Any, method: str | None = None) -> None:
     if method:
-        dock.runner.methods.setCurrentIndex(dock.runner.methods.findData(method))
-    dock.runner.start()
-    wait(lambda: not dock.runner.job.running)
+        dock.method_panel.methods.setCurrentIndex(dock.method_panel.methods.findData(method))
+    dock.method_panel.start()
+    wait(lambda: not dock.method_panel.job.running)
 
 
 def test_cursor_and_pins_use_the_visible_slice(
@@ -163,8 +163,8 @@ def test_i0_of_a_brushed_region(viewer: Any, layer: Any, volume: SpectralStack, 
     marked[(1, slice(0, 6), slice(0, 6)) if deep else (slice(0, 6), slice(0, 6))] = 1
     viewer.add_labels(marked, scale=SCALE[-marked.ndim :], units=layer.units[-marked.ndim :], name="air")
     viewer.layers.selection.active = layer
-    dock.runner.methods.setCurrentIndex(dock.runner.methods.findData("optical_depth"))
-    dock.runner.form().field("i0").widget.setCurrentText("region: air")
+    dock.method_panel.methods.setCurrentIndex(dock.method_panel.methods.findData("optical_depth"))
+    dock.method_panel.form().field("i0").widget.setCurrentText("region: air")
     run(dock, wait)
     dark = volume.metadata["dark"]
     inside = (volume.data - dark)[:, 1:2, :6, :6] if deep else (volume.data - dark)[:, :, :6, :6]
@@ -182,8 +182,8 @@ def test_crop_to_a_brushed_region_keeps_all_slices(viewer: Any, layer: Any, volu
     marked[1, 10:30, 5:45] = 1
     viewer.add_labels(marked, scale=SCALE, units=layer.units[1:], name="part")
     viewer.layers.selection.active = layer
-    dock.runner.methods.setCurrentIndex(dock.runner.methods.findData("crop"))
-    dock.runner.form().field("region").widget.setCurrentText("region: part")
+    dock.method_panel.methods.setCurrentIndex(dock.method_panel.methods.findData("crop"))
+    dock.method_panel.form().field("region").widget.setCurrentText("region: part")
     run(dock, wait)
     result = stack_of(viewer.layers[-1])
     np.testing.assert_array_equal(result.data, volume.data[..., 10:30, 5:45])
@@ -245,9 +245,9 @@ def test_a_run_uses_the_stack_selected_at_its_start(viewer: Any, layer: Any, vol
     dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
     other = viewer.add_image(layer.data * 2, **{"metadata": layer.metadata, "scale": layer.scale, "name": "other"})
     viewer.layers.selection.active = layer
-    dock.runner.start()
+    dock.method_panel.start()
     viewer.layers.selection.active = other
-    wait(lambda: not dock.runner.job.running)
+    wait(lambda: not dock.method_panel.job.running)
     assert not layer.visible, "its absorption took its place"
     assert other.visible
     assert dock._runs.chosen.source.name == "volume · optical depth"
@@ -256,7 +256,7 @@ def test_a_run_uses_the_stack_selected_at_its_start(viewer: Any, layer: Any, vol
 @pytest.fixture
 def denoise(viewer: Any) -> DenoiseDock:
     dock: DenoiseDock = viewer.window.add_plugin_dock_widget("napari-xanes", "Denoise")[1]
-    dock.runner.form().field("noise").set("tv")
+    dock.method_panel.form().field("noise").set("tv")
     return dock
 
 
@@ -265,7 +265,7 @@ def test_preview_uses_the_visible_slice(
 ) -> None:
     go_to_slice(viewer, layer, 2)
     denoise.preview()
-    wait(lambda: not denoise.runner.job.running)
+    wait(lambda: not denoise.method_panel.job.running)
     preview = next(item for item in viewer.layers if item.name == "denoised preview")
     assert preview.data.shape == (volume.energy.size, 1, SIZE, SIZE)
     assert tuple(preview.translate) == (0, 2 * SCALE[0], 0, 0)
@@ -306,10 +306,10 @@ def test_a_volume_without_references_asks_for_them_before_any_computation(
 
     for item in workspace_of(viewer).references.spectra:
         workspace_of(viewer).references.set_checked(item.name, False)
-    denoise.runner.start()
-    assert not denoise.runner.job.running
+    denoise.method_panel.start()
+    assert not denoise.method_panel.job.running
     assert "give references" in errors[0]
-    assert "border" in denoise.runner.form().field("references").widget.styleSheet()
+    assert "border" in denoise.method_panel.form().field("references").widget.styleSheet()
     assert [item.name for item in viewer.layers] == [layer.name]
 
 
@@ -328,8 +328,8 @@ def test_a_library_is_matched_and_embedded_slice_by_slice(
 ) -> None:
     layer = add_stack(oxides)
     mapping = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
-    mapping.runner.methods.setCurrentIndex(mapping.runner.methods.findData("match_library"))
-    mapping.runner.form().fill({"offset": 0.0, "broadening": 0.3})
+    mapping.method_panel.methods.setCurrentIndex(mapping.method_panel.methods.findData("match_library"))
+    mapping.method_panel.form().fill({"offset": 0.0, "broadening": 0.3})
     run(mapping, wait)
     charge = mapping.results.maps["charge"]
     assert charge.data.shape == oxides.shape[1:]

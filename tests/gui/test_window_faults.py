@@ -31,26 +31,26 @@ def test_run_pressed_twice_starts_one_job(
     from napari_xanes.gui import job as jobs
 
     add_stack()
-    runner = viewer.window.add_plugin_dock_widget("napari-xanes", "Prepare")[1].runner
+    method_panel = viewer.window.add_plugin_dock_widget("napari-xanes", "Prepare")[1].method_panel
     started: list[str] = []
     bar = jobs.activity
 
     def second_click(*arguments: Any, **keywords: Any) -> Any:
         started.append(keywords["desc"])
-        runner.run_button.click()  # napari handles events while it makes the bar
-        runner.start()
+        method_panel.run_button.click()  # napari handles events while it makes the bar
+        method_panel.start()
         return bar(*arguments, **keywords)
 
     monkeypatch.setattr(jobs, "activity", second_click)
-    runner.methods.setCurrentIndex(runner.methods.findData("smooth"))
-    runner.run_button.click()
-    runner.run_button.click()
-    wait(lambda: not runner.job.running)
+    method_panel.methods.setCurrentIndex(method_panel.methods.findData("smooth"))
+    method_panel.run_button.click()
+    method_panel.run_button.click()
+    wait(lambda: not method_panel.job.running)
     assert len(started) == 1
     assert len(viewer.layers) == 2
     assert not errors
-    runner.run_button.click()
-    wait(lambda: not runner.job.running)
+    method_panel.run_button.click()
+    wait(lambda: not method_panel.job.running)
     assert len(started) == 2
 
 
@@ -76,7 +76,7 @@ def test_pins_of_another_quantity_are_not_drawn(
 def test_the_error_of_a_map_ticks_its_map(viewer: Any, add_stack: Any, rng: Any, wait: Any) -> None:
     add_stack()
     dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
-    dock.runner.show_tab("results")
+    dock.method_panel.show_tab("results")
     wait(dock.results.isVisible)
     results, values = dock.results, rng.random((24, 32), np.float32)
     maps = MapSet({"valence": ParameterMap(values, "1", values / 10), "chi_square": ParameterMap(values)})
@@ -155,14 +155,14 @@ def test_the_map_dock_offers_the_library_of_the_edge(
 ) -> None:
     values = rng.random((20, 4, 5), np.float32)
     add_stack(SpectralStack(values, np.linspace(*energies, 20), "optical_depth"))
-    runner = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1].runner
-    runner.methods.setCurrentIndex(runner.methods.findData("match_library"))
-    box = runner.form().field("library").widget
+    method_panel = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1].method_panel
+    method_panel.methods.setCurrentIndex(method_panel.methods.findData("match_library"))
+    box = method_panel.form().field("library").widget
     assert box.currentText() == library
     box.setCurrentText("co-l23")
     box.activated.emit(box.currentIndex())
     viewer.layers.selection.active = add_stack(SpectralStack(values, np.linspace(845, 880, 20), "optical_depth"))
-    assert runner.form().values()["library"] == "co-l23"
+    assert method_panel.form().values()["library"] == "co-l23"
 
 
 def test_maps_of_an_l_edge_open_on_the_charge(viewer: Any, add_stack: Any, rng: Any) -> None:

@@ -13,7 +13,7 @@ from tests.gui.plain_viewer import PlainViewer
 from napari_xanes.gui import job
 from napari_xanes.gui.forms.stack_box import StackBox
 from napari_xanes.gui.map_layers import is_map
-from napari_xanes.gui.running import runner
+from napari_xanes.gui.running import method_panel
 from napari_xanes.gui.running.preparing import run_after
 from napari_xanes.gui.spectra.look import LookPanel
 from napari_xanes.gui.xanes import XanesDock
@@ -63,10 +63,10 @@ def test_docks_share_the_stack_the_box_and_the_pins(viewer: Any, dock: XanesDock
     first, second = add_stack(), add_stack(name="second")
     mapping = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
     spectra = viewer.window.add_plugin_dock_widget("napari-xanes", "Spectra")[1]
-    assert mapping.runner.stacks.layer() is second
+    assert mapping.method_panel.stacks.layer() is second
     dock.row.stack_box.setCurrentIndex(1)
     assert viewer.layers.selection.active is first
-    assert mapping.runner.stacks.layer() is first
+    assert mapping.method_panel.stacks.layer() is first
     spectra.row.box.setValue(5)
     assert dock.row.box.value() == 5
     viewer.cursor.position = tuple(first.data_to_world((0, 5, 9)))
@@ -128,7 +128,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             raise
         return run_after(steps, step, stack, progress)
 
-    monkeypatch.setattr(runner, "run_after", run)
+    monkeypatch.setattr(method_panel, "run_after", run)
     return noted
 
 
@@ -137,7 +137,7 @@ def test_run_pressed_twice_starts_one_job(
 ) -> None:
     add_stack()
     dock.show_step("Map")
-    button, bar = dock.panel("Map").runner.run_button, job.activity
+    button, bar = dock.panel("Map").method_panel.run_button, job.activity
 
     def busy_bar(**keywords: Any) -> Any:
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)  # napari's bar handles events, a second click among them
@@ -149,7 +149,7 @@ def test_run_pressed_twice_starts_one_job(
     wait(lambda: jobs["started"])
     assert not button.isEnabled()
     jobs["end"].set()
-    wait(lambda: not dock.panel("Map").runner.job.running)
+    wait(lambda: not dock.panel("Map").method_panel.job.running)
     assert jobs["started"] == 1
     assert len({layer.metadata["xanes"]["group"] for layer in viewer.layers if is_map(layer)}) == 1
 
@@ -159,7 +159,7 @@ def test_a_dock_closed_in_the_middle_of_a_run_ends_it(
 ) -> None:
     layer = add_stack()
     dock.show_step("Map")
-    dock.panel("Map").runner.start()
+    dock.panel("Map").method_panel.start()
     wait(lambda: jobs["started"])
     dock.parentWidget().close()
     dock.parentWidget().deleteLater()
@@ -189,10 +189,10 @@ def test_the_fit_stays_in_the_plot_whichever_step_is_shown(
 ) -> None:
     layer = add_stack()
     dock.show_step("Map")
-    runner = dock.panel("Map").runner
-    runner.methods.setCurrentIndex(runner.methods.findData("fit_references"))
-    runner.start()
-    wait(lambda: not runner.job.running)
+    method_panel = dock.panel("Map").method_panel
+    method_panel.methods.setCurrentIndex(method_panel.methods.findData("fit_references"))
+    method_panel.start()
+    wait(lambda: not method_panel.job.running)
     for name, row in (("Map", 5), ("Look", 6), ("Explore", 7)):
         dock.show_step(name)
         viewer.layers.selection.active = layer

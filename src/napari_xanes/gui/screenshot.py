@@ -68,9 +68,9 @@ def main() -> None:
     parser.add_argument("--stay", action="store_true", help="keep the window open")
     arguments = parser.parse_args()
     viewer, docks = open_docks(arguments.stack)
-    runner = docks["Map"].runner
-    runner.start()
-    wait_until(lambda: not runner.job.running)
+    method_panel = docks["Map"].method_panel
+    method_panel.start()
+    wait_until(lambda: not method_panel.job.running)
     settle()
     centre = viewer.layers[0].data.shape[1:]
     viewer.cursor.position = to_world(viewer, viewer.layers[0], (0, *(n / 2 for n in centre)))

@@ -19,7 +19,7 @@ from napari_xanes.gui.map_layers import Shown
 from napari_xanes.gui.pixels.areas import depth_of
 from napari_xanes.gui.present import present
 from napari_xanes.gui.running.absorption import show_prepared, steps_to_absorption
-from napari_xanes.gui.running.runner import Runner
+from napari_xanes.gui.running.method_panel import MethodPanel
 from napari_xanes.gui.state.run import Run
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.history import Step
@@ -54,7 +54,7 @@ class DenoiseDock(QWidget):
         self._pending: list[Callable[[], None]] = []
         self._add_timer = QTimer(self)
         self._add_timer.timeout.connect(self._add_next)
-        self.runner = Runner(
+        self.method_panel = MethodPanel(
             viewer,
             {name: OPERATIONS[name] for name in OPERATIONS if name.startswith("denoise")},
             steps_before=steps_to_absorption,
@@ -62,19 +62,19 @@ class DenoiseDock(QWidget):
             require=_require_denoisable,
             stack_row=alone,
         )
-        self.runner.run_button.setToolTip("Denoise the whole stack; you can use the window meanwhile")
-        self.preview_button = self.runner.add_button(
+        self.method_panel.run_button.setToolTip("Denoise the whole stack; you can use the window meanwhile")
+        self.preview_button = self.method_panel.add_button(
             "Preview here",
             "Denoise the visible part of the image, at most 256 × 256 pixels, and show it over the image",
             self.preview,
         )
         self.report, self.compare = ReportView(), BeforeAfter(viewer)
-        self.runner.add_tab("result", self.report, self.compare)
+        self.method_panel.add_tab("result", self.report, self.compare)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.runner)
-        self.runner.prepared.connect(self._show_prepared)
-        self.runner.finished.connect(self._show)
+        layout.addWidget(self.method_panel)
+        self.method_panel.prepared.connect(self._show_prepared)
+        self.method_panel.finished.connect(self._show)
         self.report.novelty_toggled.connect(self._show_novelty)
         DropTarget(self, viewer)
 
@@ -90,11 +90,11 @@ class DenoiseDock(QWidget):
 
     def preview(self) -> None:
         """Denoise the visible part in a worker thread and show it over the image."""
-        layer = self.runner.stacks.layer()
+        layer = self.method_panel.stacks.layer()
         if layer is None:
             return
         depth, box = depth_of(self._viewer, layer), in_view(layer)
-        self.runner.launch(
+        self.method_panel.launch(
             self.preview_button.text(),
             lambda stack: [Step("crop", {"region": box}), *steps_to_absorption(stack)],
             lambda ready, cleaned: self._show_preview(layer, depth, box, present(ready), cleaned),
@@ -124,11 +124,11 @@ class DenoiseDock(QWidget):
         self._preview = None
 
     def _show_prepared(self, stack: SpectralStack) -> None:
-        self.runner.source = show_prepared(self._viewer, self.runner.source, stack)
+        self.method_panel.source = show_prepared(self._viewer, self.method_panel.source, stack)
 
     def _show(self, cleaned: SpectralStack) -> None:
         """Add the denoised stack, show the report, and add the companion layers afterwards."""
-        viewer, source = self._viewer, self.runner.source
+        viewer, source = self._viewer, self.method_panel.source
         self._drop_preview()
         self._companions = None
         data, keywords, _kind = stack_to_layer(cleaned)
@@ -169,7 +169,7 @@ class DenoiseDock(QWidget):
 
     def _compare(self, original: SpectralStack, cleaned: SpectralStack, layer: Layer) -> None:
         self.compare.set_stacks(original, cleaned, layer)
-        self.runner.show_tab("result")
+        self.method_panel.show_tab("result")
 
     def _show_novelty(self, visible: bool) -> None:
         """Show or hide the map of what is not explained, above all other layers."""

@@ -11,7 +11,7 @@ from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.maps.fit_overlay import FitOverlay
 from napari_xanes.gui.results.panel import ResultsPanel
 from napari_xanes.gui.running.absorption import show_prepared, steps_to_absorption
-from napari_xanes.gui.running.runner import Runner
+from napari_xanes.gui.running.method_panel import MethodPanel
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.maps import ESTIMATORS
 from napari_xanes.parameter_map import MapSet
@@ -35,25 +35,25 @@ class MapDock(QWidget):
     def __init__(self, napari_viewer: Viewer, *, alone: bool = True) -> None:
         super().__init__()
         self._viewer = viewer = plain_viewer(napari_viewer)
-        self.runner = Runner(
+        self.method_panel = MethodPanel(
             viewer, ESTIMATORS, steps_before=steps_to_absorption, method_label="estimator", stack_row=alone
         )
-        self.runner.run_button.setToolTip("Make the maps; you can use the window meanwhile")
+        self.method_panel.run_button.setToolTip("Make the maps; you can use the window meanwhile")
         self.results = ResultsPanel(viewer)
         self.overlay = FitOverlay(viewer)
-        self.runner.add_tab("results", self.overlay, self.results)
+        self.method_panel.add_tab("results", self.overlay, self.results)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.runner)
-        self.runner.prepared.connect(self._show_prepared)
-        self.runner.finished.connect(self._show)
+        layout.addWidget(self.method_panel)
+        self.method_panel.prepared.connect(self._show_prepared)
+        self.method_panel.finished.connect(self._show)
         self._runs = workspace_of(viewer).runs
         DropTarget(self, viewer)
 
     def _show_prepared(self, stack: SpectralStack) -> None:
-        self.runner.source = show_prepared(self._viewer, self.runner.source, stack)
+        self.method_panel.source = show_prepared(self._viewer, self.method_panel.source, stack)
 
     def _show(self, maps: MapSet) -> None:
-        self._runs.add(maps, self.runner.source)
-        self.runner.warn(maps.metadata)
-        self.runner.show_tab("results")
+        self._runs.add(maps, self.method_panel.source)
+        self.method_panel.warn(maps.metadata)
+        self.method_panel.show_tab("results")

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QLabel, QSizePolicy
 
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.layers import stack_of
-from napari_xanes.gui.running.runner import Runner
+from napari_xanes.gui.running.method_panel import MethodPanel
 from napari_xanes.suggestion import Suggestion, suggested_step
 
 if TYPE_CHECKING:
@@ -23,28 +23,28 @@ class NextStep(QLabel):
 
     Parameters
     ----------
-    runner : Runner
+    method_panel : MethodPanel
         The panel with the box of stacks and the box of steps.
     """
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, method_panel: MethodPanel) -> None:
         super().__init__()
         self.setWordWrap(True)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.setToolTip("From the values of the stack: what they are, whether frames drift, whether there is an edge")
         self.hide()
-        self._runner = runner
+        self._method_panel = method_panel
         self._layer: Any = lambda: None
         self._chosen_by_user = False
         self._worker = LatestOnlyWorker(self)
         self._worker.done.connect(self._show)
-        runner.methods.activated.connect(self._on_choice)
-        runner.stacks.layer_changed.connect(self.look)
+        method_panel.methods.activated.connect(self._on_choice)
+        method_panel.stacks.layer_changed.connect(self.look)
 
     def look(self) -> None:
         """Look at the chosen stack, unless that was done."""
-        layer = self._runner.stacks.layer()
-        if layer is self._layer() or not self._runner.isVisible():
+        layer = self._method_panel.stacks.layer()
+        if layer is self._layer() or not self._method_panel.isVisible():
             return
         self._layer = (lambda: None) if layer is None else ref(layer)
         self._chosen_by_user = False
@@ -60,7 +60,7 @@ class NextStep(QLabel):
         layer: Layer | None = key()
         if suggestion is None or layer is None or layer is not self._layer():
             return
-        name, methods = suggestion.step.name, self._runner.methods
+        name, methods = suggestion.step.name, self._method_panel.methods
         self.setText(f"Next: {name.replace('_', ' ')}. {suggestion.reason[:1].upper()}{suggestion.reason[1:]}.")
         self.show()
         if not self._chosen_by_user:

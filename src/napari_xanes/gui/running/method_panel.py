@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 OnResult = Callable[["SpectralStack | None", Any], None]
 
 
-class Runner(QWidget):
+class MethodPanel(QWidget):
     """A panel to choose a stack and a method, fill in the parameters and run the method.
 
     Parameters
