@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from napari_xanes.gui.energy import plain_viewer
+from napari_xanes.gui.state.bars import ColourBars
 from napari_xanes.gui.state.cursor import CursorFollower
 from napari_xanes.gui.state.fit import ShownFit
 from napari_xanes.gui.state.pinning import PinGestures
@@ -49,6 +50,8 @@ class Workspace:
         The fit that is drawn over the measured spectra.
     runs : RunList
         The results of runs.
+    bars : ColourBars
+        The colour bars of maps on the canvas.
     run_fit : RunFit
         The chosen run at the pixel under the cursor.
     swipe : SwipeKey
@@ -60,7 +63,7 @@ class Workspace:
         self.cursor = CursorFollower(viewer, self.stacks)
         self.regions = RegionTracker(viewer, self.stacks)
         self.pins, self.references, self.fit = PinSet(), ReferenceSet(), ShownFit()
-        self.runs = RunList(viewer)
+        self.runs, self.bars = RunList(viewer), ColourBars(viewer)
         self.run_fit = RunFit(self.cursor, self.stacks, self.runs, self.fit)
         self.swipe = SwipeKey(viewer)
         self.pinning = PinGestures(viewer, self.cursor, self.pins)
