@@ -81,3 +81,7 @@ def test_the_table_is_written_whole_and_reads_back(maps: MapSet, tmp_path: Path)
     assert float(first[4]) == pytest.approx(rows[0].mean)
     assert first[5] == "", "errors are not known"
     assert third[1:4] == ["0", "0", ""]
+    nx.write_statistics(rows, "eV", tmp_path / "named.csv", "map: edge energy\nfile: scan.h5")
+    named_lines = (tmp_path / "named.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert named_lines[:2] == ["# map: edge energy", "# file: scan.h5"]
+    assert named_lines[2:] == (tmp_path / "table.csv").read_text(encoding="utf-8-sig").splitlines()

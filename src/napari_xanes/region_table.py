@@ -97,7 +97,7 @@ def _row(maps: MapSet, name: str, title: str, region: ArrayLike) -> RegionStatis
     return RegionStatistics(title, int(values.size), area, unit, middle, mean, sigma, deviation)
 
 
-def statistics_text(rows: Sequence[RegionStatistics], unit: str, separator: str = ",") -> str:
+def statistics_text(rows: Sequence[RegionStatistics], unit: str, separator: str = ",", title: str = "") -> str:
     """Return statistics as a text table with a heading.
 
     Parameters
@@ -108,16 +108,21 @@ def statistics_text(rows: Sequence[RegionStatistics], unit: str, separator: str 
         Unit of the map; ``1`` is dimensionless.
     separator : str
         A comma for files, a tab to paste into a spreadsheet.
+    title : str
+        What the table is of; each of its lines stands above the heading, after "# ".
 
     Examples
     --------
-    >>> print(statistics_text([RegionStatistics("rim", 2, 0.02, "µm²", 2.5, 2.5, 0.35, 0.5)], "eV").strip())
+    >>> rim = RegionStatistics("rim", 2, 0.02, "µm²", 2.5, 2.5, 0.35, 0.5)
+    >>> print(statistics_text([rim], "eV", title="edge energy of particle").strip())
+    # edge energy of particle
     region,n pixels,area (µm²),median (eV),mean (eV),standard error of the mean (eV),standard deviation of pixels (eV)
     rim,2,0.02,2.5,2.5,0.35,0.5
     """
     shown = "" if unit in ("", "1") else f" ({unit})"
     columns = ("median", "mean", "standard error of the mean", "standard deviation of pixels")
-    text = io.StringIO()
+    text = io.StringIO("".join(f"# {line}\n" for line in title.splitlines()))
+    text.seek(0, io.SEEK_END)
     writer = csv.writer(text, delimiter=separator, lineterminator="\n")
     writer.writerow(["region", "n pixels", f"area ({rows[0].area_unit})", *(f"{column}{shown}" for column in columns)])
     for row in rows:
@@ -127,7 +132,7 @@ def statistics_text(rows: Sequence[RegionStatistics], unit: str, separator: str 
     return text.getvalue()
 
 
-def write_statistics(rows: Sequence[RegionStatistics], unit: str, path: str | Path) -> None:
+def write_statistics(rows: Sequence[RegionStatistics], unit: str, path: str | Path, title: str = "") -> None:
     """Write statistics as a CSV file.
 
     Parameters
@@ -138,6 +143,8 @@ def write_statistics(rows: Sequence[RegionStatistics], unit: str, path: str | Pa
         Unit of the map.
     path : str or Path
         The file to write.
+    title : str
+        What the table is of, such as the map and its file: lines of comment above the heading.
 
     Raises
     ------
@@ -145,4 +152,4 @@ def write_statistics(rows: Sequence[RegionStatistics], unit: str, path: str | Pa
         If the file can't be written.
     """
     # With its mark, spreadsheets read µ in UTF-8 as such.
-    write_whole(Path(path), statistics_text(rows, unit).encode("utf-8-sig"))
+    write_whole(Path(path), statistics_text(rows, unit, title=title).encode("utf-8-sig"))

@@ -110,3 +110,57 @@ def test_a_difference_has_neither_recipe_nor_script(maps: MapSet, monkeypatch: p
     saving.copy_script(found)
     saving.ask_and_save_recipe(found)  # without a dialog
     assert [text.split(":")[0] for text in told] == ["no steps are known that made valence difference"] * 2
+
+
+def test_a_colour_mix_goes_with_its_run(panel: Any, runs: RunList, maps: MapSet, add_stack: Any, viewer: Any) -> None:
+    source = add_stack()
+    first = runs.add(maps, source)
+    panel.mix_button.click()
+    panel.mix.button.click()
+    mix = runs.mix_of(first)
+    assert mix.visible
+    second = runs.add(maps, source)
+    assert not mix.visible, "the run before it is hidden"
+    runs.delete(first)
+    assert list(viewer.layers) == [source, runs.layer_of(second)]
+
+
+def test_the_colour_bar_of_a_covered_map_is_not_over_the_stack(
+    runs: RunList, maps: MapSet, add_stack: Any, viewer: Any
+) -> None:
+    layer = runs.layer_of(runs.add(maps))
+    assert layer.colorbar.visible
+    far = add_stack(translate=(0, 5, 5))
+    assert layer.colorbar.visible, "it lies beside the map"
+    over = add_stack(blending="translucent")
+    assert not layer.colorbar.visible
+    over.visible = False
+    assert layer.colorbar.visible
+    over.visible = True
+    over.opacity = 0.5
+    assert layer.colorbar.visible, "the map is seen through it"
+    over.opacity = 1
+    over.blending = "additive"
+    assert layer.colorbar.visible
+    over.blending = "opaque"
+    assert not layer.colorbar.visible
+    viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
+    assert layer.colorbar.visible
+    layer.colorbar.visible = False
+    viewer.layers.move(viewer.layers.index(layer), 0)
+    viewer.layers.remove(over)
+    assert not layer.colorbar.visible, "the user switched it off"
+    assert far.visible
+
+
+def test_runs_side_by_side_have_their_colour_bars(
+    panel: Any, runs: RunList, maps: MapSet, add_stack: Any, viewer: Any
+) -> None:
+    source = add_stack()
+    layers = [runs.layer_of(runs.add(maps, source)) for _ in range(2)]
+    panel.run_list.list.selectAll()
+    panel.run_list.beside.click()
+    assert [layer.colorbar.visible for layer in layers] == [True, True]
+    panel.run_list.beside.click()
+    layers[0].visible = True
+    assert [layer.colorbar.visible for layer in layers] == [False, True]

@@ -199,7 +199,13 @@ def test_statistics_of_the_whole_and_of_regions(
     panel.statistics.copy_button.click()
     assert QApplication.clipboard().text().splitlines()[1].startswith("all pixels\t704\t")
     panel.statistics.save(str(tmp_path / "table.csv"))
-    assert (tmp_path / "table.csv").read_text(encoding="utf-8-sig").count("\n") == 5
+    lines = (tmp_path / "table.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert lines[:3] == [
+        "# map: valence",
+        "# run 1: valence · difference map (difference map)",
+        "# stack: particle",
+    ]
+    assert len(lines) == 8
     panel.show_map("low")
     wait(lambda: panel.statistics.rows == nx.region_statistics(maps, "low", masks))
     panel.show_map("phase")

@@ -51,7 +51,7 @@ class StatisticsView(QWidget):
         super().__init__(parent)
         self._viewer, self._runs = viewer, runs
         self.rows: list[RegionStatistics] = []
-        self._unit = "1"
+        self._unit, self._title = "1", ""
         self._worker = LatestOnlyWorker(self)
         self._worker.done.connect(self._receive)
         self._worker.failed.connect(lambda _key, error: show_error(str(error)))
@@ -105,7 +105,7 @@ class StatisticsView(QWidget):
     def _receive(self, key: tuple[Run, str], rows: list[RegionStatistics]) -> None:
         run, name = key
         if run is self._runs.chosen and name == run.shown.map:
-            self._unit = run.maps[name].unit
+            self._unit, self._title = run.maps[name].unit, title_of(run, name)
             self._put(rows)
 
     def _put(self, rows: list[RegionStatistics]) -> None:
@@ -133,11 +133,22 @@ class StatisticsView(QWidget):
     def save(self, path: str) -> None:
         """Write the table to a file; show an error as a notification."""
         try:
-            write_statistics(self.rows, self._unit, path)
+            write_statistics(self.rows, self._unit, path, self._title)
         except OSError as error:
             show_error(str(error))
         else:
             show_info(f"saved {path}")
+
+
+def title_of(run: Run, name: str) -> str:
+    """Return what a table of a map is of, a line each: the map, the run with its steps, the stack, its file."""
+    steps = ", ".join(step.name.replace("_", " ") for step in run.maps.history)
+    lines = [
+        f"map: {map_title(name)}",
+        f"run {run.number}: {run.title}{f' ({steps})' if steps else ''}",
+        f"stack: {run.maps.name}",
+    ]
+    return "\n".join([*lines, f"file: {run.maps.source.path}"] if run.maps.source else lines)
 
 
 def _texts(row: RegionStatistics, unit: str) -> tuple[str, ...]:

@@ -212,11 +212,12 @@ class RunList(QObject):
         return list(kinds.values())
 
     def _hide_others(self, run: Run) -> None:
-        """Hide the layers of the other runs of the same stack."""
+        """Hide the layers of the other runs of the same stack, and their colour mixes."""
         for other in self._runs:
             if other is not run and run.is_of_stack_of(other):
-                for layer in self._following(other):
-                    layer.visible = False
+                for layer in (*self._following(other), self.mix_of(other)):
+                    if layer is not None:
+                        layer.visible = False
 
     def _add_layer(self, data: LayerData, below: Layer | None) -> Layer:
         viewer = self._viewer()
