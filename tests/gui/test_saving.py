@@ -137,10 +137,10 @@ def test_our_own_dialog_saves_the_selected_layer(
     viewer.layers.selection.active = layer
     target = str(tmp_path / f"saved{suffix}")
     monkeypatch.setattr("napari.current_viewer", lambda: viewer)
-    dialog = "napari_xanes.gui.files.save_command.QFileDialog.getSaveFileName"
+    dialog = "napari_xanes.gui.dialogs.QFileDialog.getSaveFileName"
     monkeypatch.setattr(dialog, lambda *arguments: asked.append(arguments) or (target, ""))
     save_command.save_selected()
-    assert asked[0][2] == "particle.h5"
+    assert Path(asked[0][2]).name == "particle.h5"
     assert asked[0][3].startswith("HDF5")
     if suffix == ".csv":
         assert nx.read_spectra(target)[0].name == "all pixels"
@@ -156,6 +156,6 @@ def test_our_own_dialog_says_why_nothing_was_saved(
     save_command.save_selected()
     assert errors == ["There are no layers to save"]
     viewer.layers.selection.active = add_stack()
-    save_command.save(viewer, str(tmp_path / "nowhere" / "x.h5"))
+    save_command.save(viewer, str(tmp_path / "nowhere" / "x.h5"), only_selected=True)
     assert "Not saved" in errors[1]
     assert "nowhere" in errors[1]

@@ -138,7 +138,8 @@ def test_load_opens_the_folder_of_the_stack(
     viewer: Any, dock: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    name = "napari_xanes.gui.references.reference_list.QFileDialog.getOpenFileNames"
+    monkeypatch.setattr("napari_xanes.gui.dialogs._last_folders", [])
+    name = "napari_xanes.gui.dialogs.QFileDialog.getOpenFileNames"
     monkeypatch.setattr(name, lambda *arguments: asked.append(arguments[2]) or ([], ""))
     dock.look.tabs.references._load_button.click()
     viewer.layers[0].metadata["xanes"]["source"] = {"path": str(tmp_path / "scan.h5")}

@@ -9,13 +9,15 @@ import numpy as np
 from napari.utils.notifications import show_error
 from numpy.typing import NDArray
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
+from napari_xanes.gui.dialogs import ask_to_open
 from napari_xanes.gui.library_names import suggest_library
 from napari_xanes.theory.library.model import Library
 from napari_xanes.theory.library.shipped import LIBRARIES, load_library
 
 _OPEN = "open a library file…"
+_FILES = "Libraries and spectra (*.npz *.csv *.xdi *.txt *.dat *.xy *.nor *.prj);;All (*)"
 
 
 class LibraryBox(QComboBox):
@@ -83,12 +85,7 @@ class LibraryBox(QComboBox):
         self._by_hand = True
         if self.itemText(index) != _OPEN:
             return
-        path, _filter = QFileDialog.getOpenFileName(
-            self,
-            "Open a library",
-            "",
-            "Libraries and spectra (*.npz *.csv *.xdi *.txt *.dat *.xy *.nor *.prj);;All (*)",
-        )
+        path = ask_to_open(self, "Open a library", _FILES)
         if path:
             self.open_file(path)
         with QSignalBlocker(self):

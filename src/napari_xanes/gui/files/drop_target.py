@@ -12,6 +12,7 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
 from napari_xanes.gui.files.readers import group_by_stack, layers_of, show_energies
+from napari_xanes.gui.files.save_entries import offer_our_files
 from napari_xanes.gui.files.spectra import add_references, split_spectra
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class DropTarget(QObject):
     def __init__(self, widget: QWidget, viewer: Viewer) -> None:
         super().__init__(widget)
         self._viewer = ref(viewer)
+        offer_our_files(viewer)
         widget.setAcceptDrops(True)
         widget.installEventFilter(self)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_xanes import io
+from napari_xanes.gui.files.save_entries import offer_our_files
 from napari_xanes.gui.files.spectra import add_references, split_spectra
 from napari_xanes.gui.layers import LayerData, is_stack, stack_to_layer
 from napari_xanes.gui.map_layers import run_layers
@@ -129,6 +130,10 @@ def memory_limit() -> int:
 
 
 def show_energies(viewer: Viewer | None) -> None:
-    """Show the energy of the frame as text in a viewer, and follow its runs; do nothing without one."""
+    """Show the energy of the frame as text in a viewer, and follow its runs; do nothing without one.
+
+    napari's own entries to save then offer our files, too.
+    """
     if viewer is not None:
         workspace_of(viewer)
+        offer_our_files(viewer)

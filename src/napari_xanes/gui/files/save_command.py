@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import napari
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QFileDialog
 
+from napari_xanes.gui.dialogs import ask_to_save
 from napari_xanes.gui.layers import is_stack
 
 if TYPE_CHECKING:
@@ -22,9 +23,14 @@ def save_selected() -> None:
     if viewer is None or not len(viewer.layers):
         show_error("There are no layers to save")
         return
-    path, _ = QFileDialog.getSaveFileName(None, "Save stacks, maps and regions", suggested_name(viewer), FILTERS)
+    save_layers(viewer, only_selected=bool(viewer.layers.selection))
+
+
+def save_layers(viewer: Viewer, *, only_selected: bool) -> None:
+    """Ask for a file and save the selected layers of a viewer, or all."""
+    path = ask_to_save(None, "Save stacks, maps and regions", suggested_name(viewer), FILTERS, viewer)
     if path:
-        save(viewer, path)
+        save(viewer, path, only_selected=only_selected)
 
 
 def suggested_name(viewer: Viewer) -> str:
@@ -34,10 +40,14 @@ def suggested_name(viewer: Viewer) -> str:
     return f"{name.replace('/', '-')}.h5"
 
 
-def save(viewer: Viewer, path: str) -> None:
-    """Save the selected layers of a viewer, or all if none is selected; show an error as a notification."""
+def save(viewer: Viewer, path: str, *, only_selected: bool) -> None:
+    """Save the selected layers of a viewer, or all; show an error as a notification.
+
+    A name without a suffix gets that of HDF5.
+    """
+    path = path if Path(path).suffix else f"{path}.h5"
     try:
-        saved = viewer.layers.save(path, selected=bool(viewer.layers.selection), plugin="napari-xanes")
+        saved = viewer.layers.save(path, selected=only_selected, plugin="napari-xanes")
     except OSError as error:
         show_error(f"Not saved: {error}")
         return

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
+from napari_xanes.gui.dialogs import ask_to_open
 from napari_xanes.gui.energy import energies_of
 from napari_xanes.gui.forms.form import Field, FieldMaker
 from napari_xanes.gui.forms.on_request import OnRequest
@@ -217,7 +218,7 @@ class SourceBox(QComboBox):
     def _on_activated(self, _: int) -> None:
         if self.currentText() != self._FILE:
             return
-        path, _filter = QFileDialog.getOpenFileName(self, "Choose a file")
+        path = ask_to_open(self, "Choose a file", viewer=self._viewer)
         if path:
             self.choose_value(path)
         else:

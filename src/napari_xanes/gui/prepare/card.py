@@ -11,7 +11,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
-    QFileDialog,
     QGridLayout,
     QHeaderView,
     QLabel,
@@ -26,6 +25,7 @@ from qtpy.QtWidgets import (
 
 from napari_xanes import io
 from napari_xanes.guesses import Guess, guesses
+from napari_xanes.gui.dialogs import ask_to_open
 from napari_xanes.gui.dock_layout import scrolled, wrapping_label
 from napari_xanes.gui.files.readers import memory_limit
 from napari_xanes.gui.job import Job
@@ -135,7 +135,7 @@ class StackCard(QDialog):
 
     def ask_for_energies(self) -> None:
         """Let the user choose a text of energies and read the stack with it."""
-        path, _ = QFileDialog.getOpenFileName(self, "Energies", "", "Text (*.txt *.csv *.dat);;All files (*)")
+        path = ask_to_open(self, "Energies", "Text (*.txt *.csv *.dat);;All files (*)")
         if path:
             self.attach(Path(path))
 

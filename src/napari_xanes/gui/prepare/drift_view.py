@@ -6,9 +6,10 @@ from pathlib import Path
 
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
 from napari_xanes.alignment import Alignment
+from napari_xanes.gui.dialogs import ask_to_open, ask_to_save
 from napari_xanes.gui.dock_layout import push_button, row_of, wrapping_label
 from napari_xanes.gui.job import Job
 from napari_xanes.gui.prepare.drift import PIXELS, Drift
@@ -126,7 +127,7 @@ class DriftView(QWidget):
 
     def ask_where_to_write(self) -> None:
         """Let the user choose a file and write the shifts."""
-        path, _ = QFileDialog.getSaveFileName(self, "Shifts", "shifts.csv", _TABLES)
+        path = ask_to_save(self, "Shifts", "shifts.csv", _TABLES)
         if path:
             self.write(Path(path))
 
@@ -138,7 +139,7 @@ class DriftView(QWidget):
 
     def ask_what_to_read(self) -> None:
         """Let the user choose a file and read the shifts."""
-        path, _ = QFileDialog.getOpenFileName(self, "Shifts", "", _TABLES)
+        path = ask_to_open(self, "Shifts", _TABLES)
         if path:
             self.read(Path(path))
 

@@ -12,7 +12,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QKeySequence, QPixmap, QShortcut
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QFileDialog,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -23,6 +22,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_xanes.gui.dialogs import ask_to_open_many
 from napari_xanes.gui.dock_layout import push_button
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
@@ -46,13 +46,6 @@ def swatch(colour: str) -> QPixmap:
     pixmap = QPixmap(10, 10)
     pixmap.fill(QColor(colour))
     return pixmap
-
-
-def folder_of_stack(viewer: Viewer) -> str:
-    """Return the folder of the current stack's file; no text if there is none, so that the last folder opens."""
-    layer = workspace_of(viewer).stacks.layer
-    path = None if layer is None else (layer.metadata["xanes"].get("source") or {}).get("path")
-    return str(Path(path).parent) if path and Path(path).parent.is_dir() else ""
 
 
 _BESIDE_TEXT = 14
@@ -115,8 +108,7 @@ class ReferenceList(QWidget):
 
     def ask(self) -> None:
         """Let the user choose files and load them."""
-        paths, _ = QFileDialog.getOpenFileNames(self, "Load references", folder_of_stack(self._viewer), _FILES)
-        self.load(paths)
+        self.load(ask_to_open_many(self, "Load references", _FILES, self._viewer))
 
     def load(self, paths: list[str] | list[Path]) -> None:
         """Add all spectra of some files.

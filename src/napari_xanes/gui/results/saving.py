@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
+from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_xanes.gui.dialogs import ask_to_save
 from napari_xanes.history import Source
 from napari_xanes.recipe import Recipe, as_python
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def ask_and_save_maps(maps: MapSet, parent: QWidget | None = None) -> None:
     """Ask for a file and write all maps of a run to it."""
-    path, _filter = QFileDialog.getSaveFileName(parent, "Save maps", "maps.h5", "NeXus HDF5 (*.h5 *.nxs);;TIFF (*.tif)")
+    path = ask_to_save(parent, "Save maps", "maps.h5", "NeXus HDF5 (*.h5 *.nxs);;TIFF (*.tif)")
     if path:
         save_maps(maps, path)
 
@@ -38,7 +39,7 @@ def ask_and_save_recipe(maps: MapSet, parent: QWidget | None = None) -> None:
     """Ask for a file and write the steps of a run to it."""
     if not _has_steps(maps):
         return
-    path, _filter = QFileDialog.getSaveFileName(parent, "Save recipe", "recipe.yaml", "YAML (*.yaml *.yml)")
+    path = ask_to_save(parent, "Save recipe", "recipe.yaml", "YAML (*.yaml *.yml)")
     if not path:
         return
     try:

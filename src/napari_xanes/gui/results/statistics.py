@@ -8,7 +8,6 @@ from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QFileDialog,
     QHeaderView,
     QTableWidget,
     QTableWidgetItem,
@@ -16,6 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_xanes.gui.dialogs import ask_to_save
 from napari_xanes.gui.dock_layout import push_button, row_of, wrapping_label
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.map_layers import is_map, map_title
@@ -126,7 +126,7 @@ class StatisticsView(QWidget):
         show_info("table copied to the clipboard")
 
     def _ask_and_save(self) -> None:
-        path, _filter = QFileDialog.getSaveFileName(self, "Save statistics", "statistics.csv", "CSV (*.csv)")
+        path = ask_to_save(self, "Save statistics", "statistics.csv", "CSV (*.csv)")
         if path:
             self.save(path)
 

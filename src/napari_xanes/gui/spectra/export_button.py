@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QPushButton
+from qtpy.QtWidgets import QApplication, QMenu, QPushButton
 
+from napari_xanes.gui.dialogs import ask_to_save
 from napari_xanes.gui.present import present
 from napari_xanes.gui.spectra import export
 from napari_xanes.gui.spectra.plot import SpectrumPlot
@@ -41,7 +42,7 @@ class ExportButton(QPushButton):
 
     def ask(self, suffix: str) -> None:
         """Let the user choose a file and write the plot to it."""
-        path, _ = QFileDialog.getSaveFileName(self, "Export the plot", f"spectra{suffix}", f"*{suffix}")
+        path = ask_to_save(self, "Export the plot", f"spectra{suffix}", f"*{suffix}")
         if path:
             self.save(Path(path) if Path(path).suffix else Path(path + suffix))
 

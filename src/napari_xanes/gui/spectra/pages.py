@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, get_args
 from napari.layers import Image
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
+from napari_xanes.gui.dialogs import ask_to_open
 from napari_xanes.gui.dock_layout import EMPTY_STATE, say, wrapping_label
 from napari_xanes.gui.layers import is_stack, lay_out_as, shape_of, use_energies, was_stack, why_no_stack
 from napari_xanes.gui.map_layers import is_map
@@ -133,7 +134,7 @@ class EnergiesPage(QWidget):
 
     def ask(self) -> None:
         """Let the user choose a file and attach its energies."""
-        path, _ = QFileDialog.getOpenFileName(self, "Energies", "", "Text (*.txt *.csv *.dat);;All files (*)")
+        path = ask_to_open(self, "Energies", "Text (*.txt *.csv *.dat);;All files (*)", self._viewer)
         if path:
             self.attach(Path(path))
 
