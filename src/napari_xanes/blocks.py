@@ -20,6 +20,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes import limits
 from napari_xanes._typing import Block, Float32Array
 from napari_xanes.progress import Progress
 
@@ -43,7 +44,7 @@ def pixels_per_block(n_energies: int, itemsize: int = 4) -> int:
 
 def rows_per_slab(shape: tuple[int, ...], itemsize: int = 4) -> int:
     """Return how many rows of all frames, along the first axis of the image, make a slab of `SLAB_BYTES`."""
-    return max(1, SLAB_BYTES // max(1, shape[0] * prod(shape[2:]) * itemsize))
+    return max(1, limits.bytes_at_once(SLAB_BYTES) // max(1, shape[0] * prod(shape[2:]) * itemsize))
 
 
 def over_pixels(
@@ -67,7 +68,7 @@ def over_pixels(
     message : str
         Text for `progress`.
     threads : int, optional
-        Number of threads; all cores by default.
+        Number of threads; by default as many as `limits` allow.
 
     Raises
     ------
@@ -104,7 +105,7 @@ def _in_threads(
 ) -> None:
     size = pixels_per_block(spectra.shape[0], max(4, spectra.dtype.itemsize))
     bounds = [(a, min(a + size, spectra.shape[1])) for a in range(0, spectra.shape[1], size)]
-    threads = min(threads or os.cpu_count() or 1, len(bounds))
+    threads = min(threads or limits.threads(), len(bounds))
 
     def work(bound: tuple[int, int]) -> float:
         a, b = bound
@@ -123,12 +124,12 @@ def on_threads(
     message: str = "",
     threads: int | None = None,
 ) -> None:
-    """Call ``work(item)`` for all items on several threads, by default one per core.
+    """Call ``work(item)`` for all items on several threads, by default as many as `limits` allow.
 
     The work returns the fraction that is done with its item and those before it; `progress` is told in order, on the
     calling thread. After an error, also one of `progress`, items that are not begun yet are dropped.
     """
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(threads or limits.threads()) as pool:
         try:
             for done in pool.map(work, items):
                 if progress is not None:

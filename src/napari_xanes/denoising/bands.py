@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes import limits
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.blocks import CACHE_BYTES, SLAB_BYTES, load_dask_array, single_threaded_blas
 from napari_xanes.progress import Progress
@@ -45,9 +45,9 @@ def over_bands(
     row_bytes = n_energies * width * 4
     rows = _rounded(2 * CACHE_BYTES // row_bytes, multiple)
     lazy = not isinstance(data, np.ndarray)
-    slab = _rounded(SLAB_BYTES // row_bytes, rows) if lazy else height
+    slab = _rounded(limits.bytes_at_once(SLAB_BYTES) // row_bytes, rows) if lazy else height
     done = 0
-    with single_threaded_blas(), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with single_threaded_blas(), ThreadPoolExecutor(limits.threads()) as pool:
         for top in range(0, height, slab):
             part = load_dask_array(data[:, top : top + slab]) if lazy else data[:, top : top + slab]
             starts = range(0, part.shape[1], rows)
@@ -71,7 +71,7 @@ def _in_order(
     jobs: deque[Future[Any]] = deque()
     for band in bands:
         jobs.append(pool.submit(kernel, *band))
-        if len(jobs) > 2 * (os.cpu_count() or 1):
+        if len(jobs) > 2 * limits.threads():
             yield jobs.popleft().result()
     while jobs:
         yield jobs.popleft().result()

@@ -11,6 +11,7 @@ from napari.qt.threading import thread_worker
 from napari.utils import progress as activity
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_xanes.gui.settings import apply_limits
 from napari_xanes.progress import Cancelled, Progress
 
 _REPORT_EVERY = 0.05  # s; more frequent reports would slow the window down
@@ -65,6 +66,7 @@ class Job(QObject):
         if self.running:
             raise RuntimeError("another job is still running; wait until it ends, or cancel it")
         self._running = True  # before the bar, which handles events: a second click must not start a second job
+        apply_limits()
         self._stop = threading.Event()
         self.destroyed.connect(self._stop.set)  # A closed window must not leave a thread at work.
         self._bar = activity(total=100, desc=title)

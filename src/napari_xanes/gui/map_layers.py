@@ -11,6 +11,7 @@ import numpy as np
 from napari_xanes.colours import colour_of
 from napari_xanes.gui.contrast import subsample
 from napari_xanes.gui.layers import LayerData, kind_of, shape_of, spatial
+from napari_xanes.gui.settings import settings
 from napari_xanes.history import Source, Step
 from napari_xanes.parameter_map import MapSet, ParameterMap
 
@@ -122,9 +123,15 @@ def map_layer(maps: MapSet, shown: Shown, group: str, *, visible: bool = True, f
         return parameter_map.valid(), keywords | {"colormap": colours}, "labels"
     values = _values(shown, parameter_map)
     plain = shown.role == "value" and not parameter_map.companion
-    colormap = "gray" if shown.role == "mask" else "viridis" if plain else "magma"
+    colormap = "gray" if shown.role == "mask" else _colours(of_values=plain)
     limits = (0.0, 1.0) if shown.role == "mask" else limits_of(values)
     return values, keywords | {"colormap": colormap, "contrast_limits": limits}, "image"
+
+
+def _colours(*, of_values: bool) -> str:
+    """Return the colours that the user prefers for values, or others for errors and companions."""
+    chosen = settings().map_colours
+    return chosen if of_values else "magma" if chosen != "magma" else "viridis"
 
 
 def limits_of(values: Any) -> tuple[float, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes import limits
 from napari_xanes._typing import Float32Array
 from napari_xanes.blocks import SLAB_BYTES, load_dask_array
 
@@ -25,7 +25,8 @@ def frames_of(data: Any) -> Iterator[NDArray[Any]]:
         yield from data
         return
     frame = max(1, prod(data.shape[1:]) * data.dtype.itemsize)
-    for first, last in _slabs(data.chunks[0], max(1, _BYTES // frame), max(1, SLAB_BYTES // frame)):
+    usual, most = (max(1, limits.bytes_at_once(size) // frame) for size in (_BYTES, SLAB_BYTES))
+    for first, last in _slabs(data.chunks[0], usual, most):
         yield from load_dask_array(data[first:last])
 
 
@@ -47,10 +48,10 @@ def _slabs(chunks: Iterable[int], usual: int, most: int) -> Iterator[tuple[int, 
 def prepared(frames: Iterator[NDArray[Any]], prepare: Callable[[NDArray[Any]], Float32Array]) -> Iterator[Float32Array]:
     """Yield ``prepare(frame)`` for all frames in their order; threads prepare those that come next."""
     waiting: deque[Future[Float32Array]] = deque()
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(limits.threads()) as pool:
         for frame in frames:
             waiting.append(pool.submit(prepare, frame))
-            if len(waiting) > 2 * (os.cpu_count() or 1):
+            if len(waiting) > 2 * limits.threads():
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes._typing import Float32Array
+from napari_xanes.limits import limit_torch
 from napari_xanes.progress import Progress, part
 
 WEIGHTS = Path(__file__).parent / "weights.pt"
@@ -52,6 +53,7 @@ def load_network(device: str) -> Any:
     content = WEIGHTS.read_bytes()
     if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
         raise OSError(f"the file of network weights {WEIGHTS} is damaged: reinstall napari-xanes")
+    limit_torch()
     network = MixtureNet()
     network.load_state_dict({k: v.float() for k, v in torch.load(io.BytesIO(content), weights_only=True).items()})
     return network.to(device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]

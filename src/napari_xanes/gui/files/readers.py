@@ -11,6 +11,7 @@ from napari_xanes.gui.files.save_entries import offer_our_files
 from napari_xanes.gui.files.spectra import add_references, split_spectra
 from napari_xanes.gui.layers import LayerData, is_stack, stack_to_layer
 from napari_xanes.gui.map_layers import run_layers
+from napari_xanes.gui.settings import settings
 from napari_xanes.gui.state.workspace import workspace_of
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def layers_of(paths: list[Path], viewer: Viewer | None) -> list[LayerData]:
         # A status text, not a notification: napari opens a dropped series file by file, which may be hundreds of files.
         viewer.status = f"{paths[0].name} is part of {layer_name}, which is open already"
         return []
-    return [stack_to_layer(io.read(paths, memory_limit=memory_limit()))]
+    return [stack_to_layer(io.read(paths, memory_limit=settings().memory_bytes))]
 
 
 def layer_of(path: Path, viewer: Viewer) -> str | None:
@@ -120,13 +121,6 @@ def layer_of(path: Path, viewer: Viewer) -> str | None:
 def _files(xanes: Mapping[str, Any]) -> Sequence[str]:
     files: Sequence[str] = xanes["metadata"].get("files", ())
     return files
-
-
-def memory_limit() -> int:
-    """Return the largest stack to load into memory, in bytes, from napari's preferences."""
-    from napari.settings import get_plugin_settings
-
-    return int(get_plugin_settings("napari-xanes").opening.memory_gib * 2**30)
 
 
 def show_energies(viewer: Viewer | None) -> None:

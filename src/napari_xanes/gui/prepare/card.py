@@ -27,12 +27,12 @@ from napari_xanes import io
 from napari_xanes.guesses import Guess, guesses
 from napari_xanes.gui.dialogs import ask_to_open
 from napari_xanes.gui.dock_layout import scrolled, wrapping_label
-from napari_xanes.gui.files.readers import memory_limit
 from napari_xanes.gui.job import Job
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.prepare.card_fields import CardFields
 from napari_xanes.gui.prepare.in_place import show_stack
 from napari_xanes.gui.present import present
+from napari_xanes.gui.settings import settings
 from napari_xanes.io.contents import use_in_words
 from napari_xanes.io.energies import read_energies
 from napari_xanes.io.facts import Facts, corrected
@@ -141,7 +141,7 @@ class StackCard(QDialog):
 
     def attach(self, path: Path) -> None:
         """Read the stack again with the energies in a text; a stack without a file gets them as they are."""
-        stack, limit = stack_of(self._layer), memory_limit()
+        stack, limit = stack_of(self._layer), settings().memory_bytes
         self._start(lambda: _with_energies(stack, path, limit), "reading energies")
 
     def _start(self, work: Any, title: str) -> None:

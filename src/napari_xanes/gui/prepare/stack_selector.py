@@ -8,10 +8,10 @@ from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from napari_xanes import io
-from napari_xanes.gui.files.readers import memory_limit
 from napari_xanes.gui.forms.stack_box import StackBox
 from napari_xanes.gui.job import Job
 from napari_xanes.gui.layers import stack_of, stack_to_layer
+from napari_xanes.gui.settings import settings
 from napari_xanes.stack import SpectralStack
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class StackSelector(QWidget):
         if stack is None or stack.source is None or self.job.running:
             return
         paths, arguments = stack.source.to_read()
-        name, limit = self.names.currentText() or stack.name, memory_limit()
+        name, limit = self.names.currentText() or stack.name, settings().memory_bytes
         arguments["select"] = self.names.currentText() or None
         arguments["repeat"] = self.repeats.currentIndex() or None
         self.open_button.setEnabled(False)
