@@ -137,3 +137,25 @@ def test_steps_that_look_at_one_pixel_are_quick() -> None:
     assert is_quick(DEPTH)
     assert not is_quick(Step("align"))
     assert not is_quick(Step("denoise"))
+
+
+def test_steps_that_make_maps_or_are_not_known_are_not_quick() -> None:
+    assert not is_quick(Step("edge_energy"))
+    assert not is_quick(Step("of_another_package"))
+
+
+def test_results_of_quick_steps_go_first_when_memory_is_short(stack: nx.SpectralStack, carried_out: list[str]) -> None:
+    steps = [DEPTH, SMOOTH, *(Step("crop", {"energy": (8200.0 + i, 9000.0)}) for i in range(5))]
+    runner = DraftRunner(stack)
+    runner.run(steps)
+    carried_out.clear()
+    runner.run([*steps[:2], edge()])
+    assert carried_out == ["normalize_edge"], "what took long is still there"
+
+
+def test_a_result_from_elsewhere_is_not_computed_again(stack: nx.SpectralStack, carried_out: list[str]) -> None:
+    runner, depth = DraftRunner(stack), nx.ops.optical_depth(stack)
+    runner.remember([DEPTH], depth)
+    assert runner.run([DEPTH]) is depth
+    assert runner.run([DEPTH, edge()]).quantity == "normalized"
+    assert carried_out == ["normalize_edge"]

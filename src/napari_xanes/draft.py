@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any, cast
 
+import numpy as np
+
 from napari_xanes.history import Step
 from napari_xanes.maps import ESTIMATORS
 from napari_xanes.ops import OPERATIONS
@@ -19,7 +21,7 @@ from napari_xanes.recipe import run
 from napari_xanes.stack import SpectralStack
 
 MEMORY_SHARE = 3
-"""Results that a runner keeps take at most this many times the memory of the stack that it starts from."""
+"""Results that a runner keeps take at most this many times the memory of its stack as float32 values."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,11 @@ class Draft(Sequence[DraftStep]):
 
 
 def is_quick(step: Step) -> bool:
-    """Return whether a step takes about as long as a copy of the stack: values depend on their own pixel only."""
-    return OPERATIONS[step.name].looks_at in ("frame", "pixel")
+    """Return whether a step takes about as long as a copy of the stack: values depend on their own pixel only.
+
+    A step that makes maps, or that is not known, is not quick.
+    """
+    return step.name in OPERATIONS and OPERATIONS[step.name].looks_at in ("frame", "pixel")
 
 
 class StepError(ValueError):
@@ -170,6 +175,10 @@ class DraftRunner:
             self._keep(i + 1, steps, stack)
         return stack
 
+    def remember(self, steps: Sequence[Step], stack: SpectralStack) -> None:
+        """Take a stack as the result of steps that were carried out elsewhere."""
+        self._keep(len(steps), steps, stack)
+
     def pending(self, steps: Sequence[Step]) -> tuple[Step, ...]:
         """Return the steps that `run` would have to carry out."""
         return tuple(steps[self._resume(steps)[0] :])
@@ -185,15 +194,18 @@ class DraftRunner:
         return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(steps, self._steps, strict=False)))
 
     def _keep(self, n_done: int, steps: Sequence[Step], stack: SpectralStack) -> None:
-        """Keep a result, and drop those of other steps and the earliest ones that take too much memory."""
+        """Keep a result, and drop those of other steps.
+
+        Of those that take too much memory, the results of quick steps go first, and then the earliest.
+        """
         n_same = self._n_same(steps[:n_done])
-        self._results = {n: kept for n, kept in self._results.items() if n <= n_same} | {n_done: stack}
-        self._steps = list(steps[:n_done])
-        limit = MEMORY_SHARE * _n_bytes(self._stack)
-        for n in sorted(self._results)[:-1]:
-            if sum(_n_bytes(kept) for kept in self._results.values()) <= limit:
+        results = {n: kept for n, kept in self._results.items() if n <= n_same} | {n_done: stack}
+        limit = MEMORY_SHARE * self._stack.data.size * np.dtype(np.float32).itemsize
+        for n in sorted(sorted(results)[:-1], key=lambda n: not is_quick(steps[n - 1])):
+            if sum(map(_n_bytes, results.values())) <= limit:
                 break
-            del self._results[n]
+            del results[n]
+        self._steps, self._results = list(steps[:n_done]), results
 
 
 def _n_bytes(stack: SpectralStack) -> int:
