@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from napari_xanes.gui.dock_layout import EMPTY_STATE, wrapping_label
 from napari_xanes.gui.forms.stack_box import StackBox
 from napari_xanes.gui.layers import stack_of
-from napari_xanes.gui.running.originals import originals
+from napari_xanes.gui.state.originals import originals
 
 if TYPE_CHECKING:
     from napari.layers import Layer

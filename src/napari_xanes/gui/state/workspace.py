@@ -11,6 +11,7 @@ from napari_xanes.gui.state.cursor import CursorFollower
 from napari_xanes.gui.state.fit import ShownFit
 from napari_xanes.gui.state.pinning import PinGestures
 from napari_xanes.gui.state.pins import PinSet
+from napari_xanes.gui.state.recipe import RecipeState
 from napari_xanes.gui.state.references import ReferenceSet
 from napari_xanes.gui.state.regions import RegionTracker
 from napari_xanes.gui.state.run_fit import RunFit
@@ -36,6 +37,8 @@ class Workspace:
     ----------
     stacks : StackFollower
         The chosen stack, and which of its frames is shown.
+    recipe : RecipeState
+        The steps that prepare the chosen stack.
     cursor : CursorFollower
         The spectrum under the mouse cursor.
     regions : RegionTracker
@@ -61,6 +64,7 @@ class Workspace:
     def __init__(self, viewer: Viewer) -> None:
         self.stacks = StackFollower(viewer)
         self.cursor = CursorFollower(viewer, self.stacks)
+        self.recipe = RecipeState(viewer, self.stacks)
         self.regions = RegionTracker(viewer, self.stacks)
         self.pins, self.references, self.fit = PinSet(), ReferenceSet(), ShownFit()
         self.runs, self.bars = RunList(viewer), ColourBars(viewer)
