@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 import napari_xanes as nx
-from napari_xanes.arguments import load_reference
 from napari_xanes.edge import normalize_spectrum
+from napari_xanes.reference_arguments import load_reference
 from napari_xanes.theory import load_library
 
 HOME = Path(os.environ.get("NAPARI_XANES_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))

@@ -9,7 +9,8 @@ import pytest
 import tifffile
 
 import napari_xanes as nx
-from napari_xanes.arguments import load_i0, load_references
+from napari_xanes.arguments import load_i0
+from napari_xanes.reference_arguments import load_references
 
 ENERGY = np.arange(700.0, 730.0, 0.5)
 I0 = 1000 + 20 * (ENERGY - 700)
@@ -55,7 +56,7 @@ def test_a_recipe_keeps_the_columns_of_a_reference(tmp_path: Path) -> None:
     (again,) = load_references([reference.to_plain()])
     np.testing.assert_array_equal(again.mu, reference.mu)
     assert again.metadata["reading"] == {"i0": "i0", "signal": "narrow", "mode": "fluorescence"}
-    with pytest.raises(ValueError, match="may have energy, i0, signal, mode, scan, not path, colour"):
+    with pytest.raises(ValueError, match="may have record, shift, energy, i0, signal, mode, scan, not path, colour"):
         load_references({"path": str(path), "colour": "red"})
 
 

@@ -14,94 +14,13 @@ from napari_xanes._typing import BoolArray
 from napari_xanes.alignment import Alignment
 from napari_xanes.history import Source, Step
 from napari_xanes.parameters import Param
+from napari_xanes.reference_arguments import load_reference, load_references
 from napari_xanes.run_lengths import mask_from_plain
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
 I0_WORDS = ("auto", "flat", "empty")
 """Where I0 may come from in the stack itself; any other text is a path."""
-
-
-def load_references(value: Any) -> list[Spectrum]:
-    """Return spectra from Spectrum objects, paths, or mappings such as ``{path: NiO.txt, name: NiO, valence: 2}``.
-
-    Parameters
-    ----------
-    value : Spectrum, path, mapping, or a list of them
-        A mapping with a path may name one of several spectra in the file, or give a new name to the only one. It may
-        also choose columns, mode and scan, as `napari_xanes.read_spectra` takes them.
-
-    Raises
-    ------
-    ValueError
-        If there is no spectrum, two spectra have the same name, or a file holds I0 or not the named spectrum.
-    """
-    items = list(value) if isinstance(value, list | tuple) else [value]
-    spectra = [spectrum for item in items for spectrum in _spectra(item)]
-    if not spectra:
-        raise ValueError("no reference spectra; load at least one")
-    names = [spectrum.name for spectrum in spectra]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"two references have the name {name!r}; give them different names")
-    return spectra
-
-
-def _spectra(item: Any) -> list[Spectrum]:
-    """Return the spectra that one item of `load_references` stands for."""
-    from napari_xanes.io import CHOICES, read_spectra
-
-    if isinstance(item, Spectrum):
-        return [item]
-    if isinstance(item, str | Path):
-        return _without_i0(read_spectra(item))
-    if not isinstance(item, Mapping):
-        raise ValueError(f"a reference is a Spectrum, a path, or a mapping with a path, not {item!r}")
-    if "mu" in item:
-        return [Spectrum.from_plain(item)]
-    unknown = set(item) - {"path", "name", "valence", *CHOICES}
-    if "path" not in item or unknown:
-        given = ", ".join(map(str, item)) or "nothing"
-        raise ValueError(f"a reference has path, name and valence, and may have {', '.join(CHOICES)}, not {given}")
-    if not isinstance(item["path"], str | Path):
-        raise ValueError(f"the path of a reference is text, not {item['path']!r}")
-    choice = {key: item[key] for key in CHOICES if key in item}
-    spectra = read_spectra(item["path"], **choice)
-    if "signal" not in choice:
-        _without_i0(spectra)
-    matches = [spectrum for spectrum in spectra if spectrum.name == item.get("name")]
-    if "name" in item and not matches and len(spectra) > 1:
-        raise ValueError(f"{item['path']} holds {', '.join(s.name for s in spectra)}, but no {item['name']!r}")
-    return [
-        Spectrum(str(item.get("name", s.name)), s.energy, s.mu, item.get("valence", s.valence), s.sigma, s.metadata)
-        for s in matches or spectra
-    ]
-
-
-def _without_i0(spectra: list[Spectrum]) -> list[Spectrum]:
-    """Return references, or refuse a file whose only column is I0."""
-    for spectrum in spectra:
-        if spectrum.metadata.get("signal") == "I0":
-            path, column = spectrum.metadata.get("path"), spectrum.metadata.get("column")
-            raise ValueError(f"{path} holds I0 (column {column!r}), no absorption; a reference needs mu(E)")
-    return spectra
-
-
-def load_reference(value: Any) -> Spectrum | None:
-    """Return one spectrum, given as in `load_references`, or None.
-
-    Raises
-    ------
-    ValueError
-        If there are several spectra.
-    """
-    if value is None:
-        return None
-    spectra = load_references(value)
-    if len(spectra) > 1:
-        names = ", ".join(spectrum.name for spectrum in spectra)
-        raise ValueError(f"give one spectrum, not {len(spectra)} ({names}); choose by {{path: ..., name: ...}}")
-    return spectra[0]
 
 
 def load_i0(value: Any) -> Any:

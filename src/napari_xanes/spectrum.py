@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_xanes.field_mapping import FrozenMapping
 from napari_xanes.history import to_plain
 from napari_xanes.masked_values import nan_for_masked
+from napari_xanes.spectrum_source import RECORD, SHIFT, SpectrumSource, record_of, shift_of, source_of
 
 _KEV_LIMIT = 30.0
 """Axes that end below this value are probably in keV: no absorption edge that is imaged lies below 30 eV."""
@@ -19,7 +20,10 @@ _KEV_LIMIT = 30.0
 MAX_GRID = 2_000_000
 """Most energies of an even grid: those of the hardest edges, 120 keV, in steps of 0.1 eV, and some more."""
 
-_WRITTEN = ("path", "fingerprint", "normalized", "warnings", "reading", "column")
+VALENCE_GUESSED = "valence_guessed"
+"""Entry of a spectrum's metadata: its valence was guessed from its name."""
+
+_WRITTEN = ("path", "fingerprint", "normalized", "warnings", "reading", "column", RECORD, SHIFT, VALENCE_GUESSED)
 """Metadata of a spectrum that a recipe keeps."""
 
 
@@ -109,7 +113,8 @@ class Spectrum:
         Standard error of `mu`.
     metadata : mapping, optional
         Other facts from the file. ``normalized`` is False for a measured spectrum with its background, True after
-        normalization, absent when unknown; ``path`` is the file, ``fingerprint`` its content hash.
+        normalization, absent when unknown; ``path`` is the file, ``fingerprint`` its content hash, ``file_record``
+        tells which of its spectra this is, ``shift_ev`` what was added to its energies in eV.
 
     Raises
     ------
@@ -153,6 +158,61 @@ class Spectrum:
             Photon energies in eV.
         """
         return np.interp(np.asarray(energy, dtype=np.float64), self.energy, self.mu, np.nan, np.nan)
+
+    @property
+    def shift(self) -> float:
+        """What was added to the energies by `shifted`, in eV."""
+        return shift_of(self.metadata)
+
+    def shifted(self, shift: float) -> Spectrum:
+        """Return the spectrum with energies that lie so far from the measured ones.
+
+        Parameters
+        ----------
+        shift : float
+            In eV, in the place of an earlier shift.
+
+        Raises
+        ------
+        ValueError
+            If an energy would not be above 0.
+
+        Examples
+        --------
+        >>> once = Spectrum("NiO", [8330, 8350], [0, 1]).shifted(0.5)
+        >>> once.energy.tolist(), once.shifted(-0.5).energy.tolist(), once.shifted(0).shift
+        ([8330.5, 8350.5], [8329.5, 8349.5], 0.0)
+        """
+        metadata = {key: value for key, value in self.metadata.items() if key != SHIFT}
+        if shift:
+            metadata[SHIFT] = float(shift)
+        return replace(self, energy=self.energy - self.shift + shift, metadata=metadata)
+
+    def read_from_file(self, fingerprint: str) -> Spectrum:
+        """Return the spectrum with a note that its name and values are those of a file with this content hash."""
+        record = record_of(self.name, self.energy, self.mu, self.valence)
+        metadata = {key: value for key, value in self.metadata.items() if key != SHIFT}
+        return replace(self, metadata={**metadata, "fingerprint": fingerprint, RECORD: record})
+
+    @property
+    def source(self) -> SpectrumSource | None:
+        """The file and record whose values these are, with the shift; None if there is none or the values changed."""
+        return source_of(self.metadata, self.energy, self.mu)
+
+    def by_file(self) -> dict[str, Any] | None:
+        """Return a mapping that names file and record, as parameters for references take it; None if there is none.
+
+        `napari_xanes.arguments.load_references` reads from it a spectrum with the same name, values, valence and shift.
+        """
+        source = self.source
+        if source is None:
+            return None
+        plain = source.to_plain()
+        if self.name != source.record:
+            plain["name"] = self.name
+        if self.valence != self.metadata[RECORD].get("valence"):
+            plain["valence"] = self.valence
+        return plain
 
     def to_plain(self) -> dict[str, Any]:
         """Return the spectrum as plain values with all its numbers, so that a recipe needs no other file."""

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_xanes import MapSet, ParameterMap, Source, SpectralStack, Spectrum, Step, io
+from napari_xanes.spectrum_source import FILE_KEYS
 
 fast = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -165,7 +166,9 @@ def assert_same_spectra(reread, expected, path):
         np.testing.assert_array_equal(a.energy, b.energy)
         np.testing.assert_array_equal(a.mu, b.mu)
         np.testing.assert_array_equal(a.sigma, b.sigma)
-        assert dict(a.metadata) == dict(b.metadata) | {"path": str(path), "fingerprint": io.fingerprint(path)}
+        assert a.source is not None
+        assert (a.source.path, a.source.record, a.source.fingerprint) == (str(path), b.name, io.fingerprint(path))
+        assert {key: value for key, value in a.metadata.items() if key not in FILE_KEYS} == dict(b.metadata)
 
 
 @fast

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
 from inspect import signature
@@ -207,7 +207,7 @@ class SpectraReader(Format):
             if not spectra:
                 raise ValueError("the file holds no spectrum")
             content = fingerprint(path)
-        return [replace(spectrum, metadata={**spectrum.metadata, "fingerprint": content}) for spectrum in spectra]
+        return [spectrum.read_from_file(content) for spectrum in spectra]
 
 
 @dataclass(frozen=True)

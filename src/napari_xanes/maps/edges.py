@@ -10,7 +10,6 @@ from pydantic import BeforeValidator
 
 from napari_xanes import blocks
 from napari_xanes._typing import Float64Array
-from napari_xanes.arguments import load_references
 from napari_xanes.edge import (
     EdgeLines,
     Range,
@@ -35,6 +34,7 @@ from napari_xanes.maps.fitting.edge_words import on_lines, on_missing, on_other_
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
+from napari_xanes.reference_arguments import load_references
 from napari_xanes.registry import estimated, method
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator
 from napari_xanes._typing import Float64Array
 from napari_xanes.alignment import Alignment
 from napari_xanes.alignment_grid import binning_of, in_pixels_of
-from napari_xanes.arguments import Region, Shifts, as_mask, load_references
+from napari_xanes.arguments import Region, Shifts, as_mask
 from napari_xanes.blocks import single_threaded_blas
 from napari_xanes.noise import AmountNoise, PhotonNoise
 from napari_xanes.ops.alignment_choices import frame_at, require_own, spectra_of
@@ -23,6 +23,7 @@ from napari_xanes.ops.moved_frames import gains, moved, resampled
 from napari_xanes.ops.moved_lines import gains_of_lines, moved_lines, require_lines_fit, with_lines
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
+from napari_xanes.reference_arguments import load_references
 from napari_xanes.region_means import COVARIANCE_LENGTH
 from napari_xanes.registration.estimation import Estimate, Frames
 from napari_xanes.registration.methods import estimate_by

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator
 
-from napari_xanes.arguments import load_references
 from napari_xanes.denoising.bands import fill_product, lazy_product
 from napari_xanes.denoising.design_matrix import DesignMatrix, design_from_data, design_from_references
 from napari_xanes.denoising.energy_offset import MAX_OFFSET, detect_energy_offset, offset_uncertainty
@@ -26,6 +25,7 @@ from napari_xanes.ops.absorbance import optical_depth
 from napari_xanes.ops.slices import each_slice, joined_sentences, slices_of, stack_slices
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
+from napari_xanes.reference_arguments import load_references
 from napari_xanes.region_means import COVARIANCE_LENGTH
 from napari_xanes.registry import method
 from napari_xanes.spectrum import Spectrum

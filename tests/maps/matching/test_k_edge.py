@@ -11,8 +11,8 @@ from tests.maps.matching.k_edge_samples import ENERGY, LNO, NI4, NIO, SHIFT, WID
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum
-from napari_xanes.arguments import load_reference
 from napari_xanes.maps.references import fitted_spectrum
+from napari_xanes.reference_arguments import load_reference
 from napari_xanes.theory import Library, load_library
 
 

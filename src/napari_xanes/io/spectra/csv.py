@@ -25,6 +25,7 @@ from napari_xanes.io.spectra.result import errors_of
 from napari_xanes.region_spectra import STANDARD_DEVIATION
 from napari_xanes.saving.replacing import write_whole
 from napari_xanes.spectrum import Spectrum
+from napari_xanes.spectrum_source import FILE_KEYS
 
 _MARK = "# napari-xanes spectra 1: "
 _TEXT_BYTES = 32 << 20
@@ -119,7 +120,7 @@ def write_spectra(spectra: list[Spectrum], path: Path) -> None:
         if axis_number is None:
             axis_number = column("energy_eV", spectrum.energy)
             axes.append((spectrum.energy, axis_number))
-        metadata = {k: v for k, v in spectrum.metadata.items() if k not in ("path", "fingerprint")}
+        metadata = {k: v for k, v in spectrum.metadata.items() if k not in FILE_KEYS}
         deviation = metadata.get(STANDARD_DEVIATION)
         if not isinstance(deviation, np.ndarray) or deviation.shape != spectrum.energy.shape:
             deviation = None

@@ -26,6 +26,7 @@ from napari_xanes.io.spectra.roles import meaning_of
 from napari_xanes.io.spectra.table import parse_table
 from napari_xanes.saving.replacing import write_whole
 from napari_xanes.spectrum import Spectrum
+from napari_xanes.spectrum_source import FILE_KEYS
 
 _FIELD = re.compile(r"([A-Za-z][\w-]*)\.([\w-]+)\s*:\s*(.*)")
 _SPECTRA_FIELD = "Napari_xanes.spectra"
@@ -138,9 +139,7 @@ def write_spectra(spectra: list[Spectrum], path: Path) -> None:
     columns, labels, descriptions = [energy], ["energy eV"], []
     words = unique_names([_word(s) for s in spectra] if len(spectra) > 1 else [_standard(spectra[0])])
     for spectrum, word in zip(spectra, words, strict=True):
-        metadata = pack_mapping(
-            {k: v for k, v in spectrum.metadata.items() if k not in ("path", "fingerprint")}, keep_inline
-        )[0]
+        metadata = pack_mapping({k: v for k, v in spectrum.metadata.items() if k not in FILE_KEYS}, keep_inline)[0]
         descriptions.append(
             {
                 "name": spectrum.name,
