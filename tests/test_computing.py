@@ -1,4 +1,4 @@
-"""Values of dask arrays do not depend on what other threads compute."""
+"""Values of dask arrays do not depend on what other threads compute; each chunk is read once for all its frames."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import dask.array as da
 import numpy as np
 import pytest
 from dask.callbacks import Callback
+from tests.chunked import Chunked
 
-from napari_xanes.blocks import load_dask_array
-from napari_xanes.computing import computed
+from napari_xanes import computing
+from napari_xanes.computing import computed, frames_of, load_dask_array
 
 
 def lazy() -> da.Array:
@@ -30,3 +31,20 @@ def test_other_values_become_arrays() -> None:
     values = np.ones(3)
     assert computed(values) is values
     np.testing.assert_array_equal(computed([1, 2]), [1, 2])
+
+
+@pytest.mark.parametrize("chunks", [(1, 8, 9), (4, 3, 9), (20, 8, 4), (7, 8, 9)])
+def test_frames_come_in_order_and_each_chunk_is_read_once(chunks: tuple[int, ...]) -> None:
+    source = Chunked(np.random.default_rng(0).standard_normal((20, 8, 9)).astype(np.float32))
+    np.testing.assert_array_equal(np.array(list(frames_of(source.lazy(chunks)))), source.data)
+    assert source.pixels == source.data.size
+
+
+def test_chunks_of_more_frames_than_memory_holds_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Chunked(np.random.default_rng(0).standard_normal((20, 8, 9)).astype(np.float32))
+    monkeypatch.setattr(computing, "SLAB_BYTES", 6 * 8 * 9 * 4)
+    monkeypatch.setattr(computing, "_USUAL_BYTES", 2 * 8 * 9 * 4)
+    for chunks in ((20, 8, 9), (3, 8, 9)):
+        source.most = 0
+        np.testing.assert_array_equal(np.array(list(frames_of(source.lazy(chunks)))), source.data)
+        assert source.most <= 6

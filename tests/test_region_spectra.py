@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import napari_xanes as nx
-from napari_xanes import SpectralStack, region_spectra
+from napari_xanes import SpectralStack, computing
 from napari_xanes.region_spectra import mean_spectrum, region_spectrum, standard_error
 
 ENERGY = np.arange(700.0, 706.0)
@@ -61,7 +61,7 @@ def test_a_lazy_stack_is_read_a_few_frames_at_a_time(
         return data[slice(*asked[-1])]
 
     lazy = da.map_blocks(frame, chunks=((1,) * 6, (20,), (30,)), dtype=data.dtype, meta=np.empty((0, 0, 0), "f4"))
-    monkeypatch.setattr(region_spectra, "_READ_BYTES", 2 * mask.size * 4)
+    monkeypatch.setattr(computing, "_USUAL_BYTES", 2 * mask.size * 4)
     found = mean_spectrum(lazy, np.s_[0:20, 0:30], mask)
     np.testing.assert_allclose(found.mean, data[:, mask].mean(axis=1, dtype=np.float64), rtol=1e-6)
     assert len(asked) == 6

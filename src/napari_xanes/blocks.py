@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_xanes import limits
 from napari_xanes._typing import Block, Float32Array
+from napari_xanes.computing import SLAB_BYTES, load_dask_array
 from napari_xanes.progress import Progress
 
 if TYPE_CHECKING:
@@ -32,9 +32,6 @@ Item = TypeVar("Item")
 CACHE_BYTES = 4 << 20
 """Size of a block: small enough for the cache, large enough for threads (in blocks below two megabytes, threads wait
 for the interpreter more than for memory)."""
-
-SLAB_BYTES = 512 << 20
-"""Number of bytes of a lazy stack that are read at once. Compressed frames are decoded once for each slab."""
 
 
 def pixels_per_block(n_energies: int, itemsize: int = 4) -> int:
@@ -83,15 +80,6 @@ def over_pixels(
     for start in range(0, data.shape[1], rows):
         slab = load_dask_array(data[:, start : start + rows])
         _in_threads(kernel, slab.reshape(slab.shape[0], -1), start * row, n_pixels, progress, message, threads)
-
-
-def load_dask_array(data: Any) -> NDArray[Any]:
-    """Return the values of a dask array. Chunks are written into one array, so that no value is in memory twice."""
-    import dask.array as da
-
-    out = np.empty(data.shape, data.dtype)
-    da.store(data, out, lock=False, callbacks=())  # see `computing.computed`
-    return out
 
 
 def _in_threads(

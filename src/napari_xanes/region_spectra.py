@@ -9,16 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.computing import computed
+from napari_xanes.computing import frames_of
 from napari_xanes.region_means import COVARIANCE_LENGTH, independent_pixels
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
 STANDARD_DEVIATION = "standard_deviation"
 """Entry of a spectrum's metadata, shape (E,): how much the pixels of a region differ. No error of their mean."""
-
-_READ_BYTES = 64 << 20
-"""How much of a stack in a file is read at once."""
 
 
 class RegionSpectrum(NamedTuple):
@@ -55,11 +52,8 @@ def mean_spectrum(data: Any, box: tuple[Any, ...], mask: NDArray[np.bool_]) -> R
     """
     n_energies = int(data.shape[0])
     result = RegionSpectrum(np.empty(n_energies), np.empty(n_energies), np.empty(n_energies, np.int64))
-    n_frames = max(1, _READ_BYTES // max(1, mask.size * data.dtype.itemsize))
-    for start in range(0, n_energies, n_frames):
-        frames = computed(data[(slice(start, start + n_frames), *box)])
-        for i, frame in enumerate(frames, start):
-            result.mean[i], result.deviation[i], result.n_pixels[i] = _of_frame(frame, mask)
+    for i, frame in enumerate(frames_of(data[(slice(None), *box)])):
+        result.mean[i], result.deviation[i], result.n_pixels[i] = _of_frame(frame, mask)
     return result
 
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from napari_xanes import limits
 from napari_xanes._typing import Float32Array, Float64Array
-from napari_xanes.blocks import CACHE_BYTES, SLAB_BYTES, load_dask_array, single_threaded_blas
+from napari_xanes.blocks import CACHE_BYTES, single_threaded_blas
+from napari_xanes.computing import SLAB_BYTES, load_dask_array
 from napari_xanes.progress import Progress
 
 

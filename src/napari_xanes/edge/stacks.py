@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.computing import computed
+from napari_xanes.computing import frames_of
 from napari_xanes.corrections import frames_where
 from napari_xanes.edge.choice import choose_edge_lines, with_error
 from napari_xanes.edge.elements import named_absorber, tabulated_e0
@@ -64,8 +64,8 @@ def raise_if_frame_empty(stack: SpectralStack) -> None:
     ValueError
         Naming the first such frame.
     """
-    for i, frame in enumerate(stack.data):
-        if not np.isfinite(computed(frame)).any():
+    for i, frame in enumerate(frames_of(stack.data)):
+        if not np.isfinite(frame).any():
             raise ValueError(
                 f"frame {i} ({stack.energy[i]:.1f} eV) holds no finite value: drop it with drop_frames, or with "
                 "crop(drop_empty=True)"
@@ -172,8 +172,8 @@ def _sampled(stack: SpectralStack, start: int, step: int, progress: Progress | N
     if not stack.is_lazy:
         return np.asarray(stack.data[..., start::step, :], dtype=np.float32).reshape(stack.energy.size, -1)
     frames = []
-    for i, frame in enumerate(stack.data, start=1):
-        frames.append(computed(frame[..., start::step, :]).astype(np.float32, copy=False).ravel())
+    for i, frame in enumerate(frames_of(stack.data[..., start::step, :]), start=1):
+        frames.append(frame.astype(np.float32).ravel())
         if progress is not None:
             progress(i / stack.energy.size, "looking for the edge")
     return np.stack(frames)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_xanes import blocks
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array, IndexArray
 from napari_xanes.arguments import I0, as_mask
-from napari_xanes.computing import computed
+from napari_xanes.computing import frames_of
 from napari_xanes.ops.beam_jumps import told_about_jumps
 from napari_xanes.ops.detector_gain import detector_gain
 from napari_xanes.ops.empty_area import empty_area
@@ -106,8 +106,8 @@ def _mean_in(stack: SpectralStack, mask: BoolArray, progress: Progress | None) -
     n_pixels, n_frames = int(flat.sum()), stack.energy.size
     step = -(-n_pixels // _MOST_PIXELS)
     means, others, relative = np.empty(n_frames), np.empty(n_frames), np.empty((n_frames, -(-n_pixels // step)))
-    for i in range(n_frames):
-        frame = computed(stack.data[i]).ravel().astype(np.float64) - dark(i, slice(None))
+    for i, image in enumerate(frames_of(stack.data)):
+        frame = image.ravel().astype(np.float64) - dark(i, slice(None))
         outside = frame[~flat]
         outside = outside[np.isfinite(outside)]
         others[i] = outside.mean() if outside.size else np.nan

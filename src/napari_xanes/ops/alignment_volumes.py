@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.alignment import Alignment
+from napari_xanes.computing import frames_of
 from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.progress import Progress, part
 from napari_xanes.registration.estimation import Estimate
 from napari_xanes.registration.fourier import filled
-from napari_xanes.registration.reading import frames_of, prepared
+from napari_xanes.registration.reading import prepared
 from napari_xanes.registration.report import warnings_of
 from napari_xanes.registration.tile_check import DIFFERENT
 from napari_xanes.stack import SpectralStack

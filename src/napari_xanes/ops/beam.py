@@ -10,7 +10,7 @@ import numpy as np
 from napari_xanes import blocks
 from napari_xanes._typing import Block, BoolArray, Float32Array, Float64Array
 from napari_xanes.arguments import Region, as_mask
-from napari_xanes.computing import computed
+from napari_xanes.computing import frames_of
 from napari_xanes.ops.empty_area import empty_area
 from napari_xanes.ops.flats import dark_counts, incident
 from napari_xanes.ops.i0_checks import edge_in_i0
@@ -128,8 +128,8 @@ def _transmission(stack: SpectralStack, progress: Progress | None) -> SpectralSt
 def _means(stack: SpectralStack, empty: BoolArray) -> tuple[Float64Array, float, Float64Array]:
     """Return the means (E,) inside a mask, their usual noise, and the means outside."""
     inside, noise, outside = np.empty(stack.energy.size), np.empty(stack.energy.size), np.empty(stack.energy.size)
-    for i, frame in enumerate(stack.data):
-        values = computed(frame).astype(np.float64, copy=False)
+    for i, frame in enumerate(frames_of(stack.data)):
+        values = frame.astype(np.float64, copy=False)
         finite = np.isfinite(values)
         chosen, others = values[empty & finite], values[~empty & finite]
         if not chosen.size:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_xanes._typing import BoolArray
 from napari_xanes.arguments import EnergyRanges, Region, as_mask
-from napari_xanes.computing import computed
+from napari_xanes.computing import frames_of
 from napari_xanes.corrections import frames_where
 from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
@@ -67,7 +68,7 @@ def crop(
                 )
             keep |= inside
     if drop_empty:
-        keep &= [_is_filled(frame) for frame in stack.data]
+        keep &= [_is_filled(frame) for frame in frames_of(stack.data)]
         if not keep.any():
             raise ValueError("every frame is empty: it holds only zeros or NaN")
     return stack.isel(frames_where(keep), None if region is None else _box(as_mask(region, stack.shape[1:])))
@@ -80,7 +81,6 @@ def _box(mask: BoolArray) -> tuple[slice, ...]:
     return (*(slice(None),) * (mask.ndim - 2), slice(y0, y1 + 1), slice(x0, x1 + 1))
 
 
-def _is_filled(frame: Any) -> bool:
+def _is_filled(frame: NDArray[Any]) -> bool:
     """Return whether a frame holds a finite value other than zero."""
-    values = computed(frame)
-    return bool((np.isfinite(values) & (values != 0)).any())
+    return bool((np.isfinite(frame) & (frame != 0)).any())

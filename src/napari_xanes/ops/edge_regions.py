@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_xanes import blocks
 from napari_xanes._typing import Block, Float32Array, Float64Array, IndexArray
-from napari_xanes.computing import computed
+from napari_xanes.computing import frames_of
 from napari_xanes.edge import EdgeLines, Lines, error_of_e0
 from napari_xanes.ops.edge_jumps import EdgeJumps, LineFit
 from napari_xanes.parameter_map import ParameterMap
@@ -135,8 +135,8 @@ def samples_of(
     chosen = [_some(pixels, most, rng) for pixels in np.split(order, starts[1:])]
     picked = np.concatenate(chosen)
     data = np.empty((stack.energy.size, picked.size), dtype=np.float32)
-    for i, frame in enumerate(stack.data):
-        data[i] = computed(frame).ravel()[picked]
+    for i, frame in enumerate(frames_of(stack.data)):
+        data[i] = frame.ravel()[picked]
         if progress is not None:
             progress((i + 1) / stack.energy.size, "edges of the regions")
     named = {name: stack.metadata[name] for name in ("element", "edge") if name in stack.metadata}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_xanes._typing import BoolArray
-from napari_xanes.computing import computed
+from napari_xanes.computing import frames_of
 from napari_xanes.progress import Progress
 from napari_xanes.stack import SpectralStack
 
@@ -37,8 +37,8 @@ def empty_area(stack: SpectralStack, *, progress: Progress | None = None) -> Boo
     from scipy.ndimage import gaussian_filter
 
     total = np.zeros(stack.shape[1:])
-    for i, frame in enumerate(stack.data):
-        values = computed(frame).astype(np.float64, copy=False)
+    for i, frame in enumerate(frames_of(stack.data)):
+        values = frame.astype(np.float64, copy=False)
         total += np.where(np.isfinite(values), values, 0)
         if progress is not None:
             progress((i + 1) / stack.shape[0], "empty area")

@@ -11,7 +11,7 @@ import numpy as np
 from napari_xanes._typing import BoolArray, Float64Array
 from napari_xanes.alignment import Alignment
 from napari_xanes.arguments import Reference, Region, as_mask
-from napari_xanes.computing import computed
+from napari_xanes.computing import frames_of
 from napari_xanes.edge.alignment import Feature, Shift, feature_energy, shift_between
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
@@ -163,11 +163,10 @@ def _mean_spectrum(stack: SpectralStack, region: Any, progress: Progress | None)
 def _means(stack: SpectralStack, mask: BoolArray, progress: Progress | None) -> tuple[Float64Array, BoolArray]:
     """Return the mean (E,) over the finite values of each frame, and which pixels have one in each but empty frames."""
     means, complete = np.full(stack.energy.size, np.nan), mask.copy()
-    for i, frame in enumerate(stack.data):
-        values = computed(frame)
-        finite = mask & np.isfinite(values)
+    for i, frame in enumerate(frames_of(stack.data)):
+        finite = mask & np.isfinite(frame)
         if finite.any():
-            means[i] = values[finite].mean(dtype=np.float64)
+            means[i] = frame[finite].mean(dtype=np.float64)
             complete &= finite
         if progress is not None:
             progress((i + 1) / stack.energy.size, "mean spectrum")

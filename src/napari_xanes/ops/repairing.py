@@ -12,7 +12,7 @@ import numpy as np
 from napari_xanes._typing import Block, BoolArray, Float32Array
 from napari_xanes.arguments import Region, as_mask
 from napari_xanes.blocks import on_threads
-from napari_xanes.computing import computed
+from napari_xanes.computing import frames_of
 from napari_xanes.corrections import INTERPOLATED
 from napari_xanes.edge.stacks import raise_if_frame_empty
 from napari_xanes.ops.changes import said_about_changes
@@ -58,7 +58,7 @@ def _bad_pixels(
     slices = 1 if len(stack.shape) == 3 else stack.shape[1]
     for z in range(slices):
         images = stack.data if len(stack.shape) == 3 else stack.data[:, z]
-        for i, frame in enumerate(compared(computed(image).astype(np.float32, copy=False) for image in images)):
+        for i, frame in enumerate(compared(image.astype(np.float32, copy=False) for image in frames_of(images))):
             survey.add(frame)
             if progress is not None:
                 progress((z + (i + 1) / len(images)) / slices, "looking for bad pixels")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_xanes._typing import BoolArray, Float64Array, IndexArray
-from napari_xanes.computing import computed
+from napari_xanes.computing import frames_of
 from napari_xanes.edge import find_e0, fit_edge
 from napari_xanes.edge.spoiled import spoiled_frames
 from napari_xanes.stack import SpectralStack
@@ -71,7 +71,7 @@ def _some_pixels(stack: SpectralStack) -> Float64Array:
     """Return the spectra (E, P) of some pixels, spread over the image."""
     step = max(1, round(np.sqrt(np.prod(stack.shape[1:]) / _PIXELS)))
     part = (..., slice(None, None, step), slice(None, None, step))
-    return np.stack([computed(frame[part]).astype(np.float64).ravel() for frame in stack.data])
+    return np.stack([frame.astype(np.float64).ravel() for frame in frames_of(stack.data[part])])
 
 
 def _empty_or_repeated(spectra: Float64Array) -> dict[int, str]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.computing import computed
+from napari_xanes.computing import computed, frames_of
 from napari_xanes.denoising.principal_components import eigenvalues_of_noise, find_components
 from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.ops.slices import each_slice, stack_slices
@@ -125,8 +125,8 @@ def _without_stripes(
 def _line_means(stack: SpectralStack, axis: int) -> Float64Array:
     """Return the mean spectra of lines, (E, L), frame by frame; NaN where a line has no value."""
     means = np.empty((stack.shape[0], stack.shape[2 if axis == -2 else 1]))
-    for i, frame in enumerate(stack.data):
-        values = computed(frame).astype(np.float64, copy=False)
+    for i, frame in enumerate(frames_of(stack.data)):
+        values = frame.astype(np.float64, copy=False)
         finite = np.isfinite(values)
         with np.errstate(invalid="ignore"):
             means[i] = np.where(finite, values, 0).sum(axis=axis) / finite.sum(axis=axis)
@@ -155,11 +155,12 @@ def _shared_by_lines(spectra: Float64Array) -> Float64Array:
 
 def _noise_of_means(centred: SpectralStack, axis: int, basis: Float64Array) -> float:
     """Return the variance that noise of single pixels gives the mean of a line, from the scatter within some lines."""
-    lines = np.moveaxis(centred.data, axis, -1)
+    n_lines = centred.shape[2 if axis == -2 else 1]
+    chosen: tuple[slice, ...] = (slice(None), slice(None, None, max(1, n_lines // _LINES)))
+    lines = computed(np.moveaxis(centred.data, axis, -1)[chosen])
     variances = []
-    for i in range(0, lines.shape[1], max(1, lines.shape[1] // _LINES)):
-        pixels = np.asarray(lines[:, i], dtype=np.float64)
-        pixels = _beside(basis, pixels[:, np.isfinite(pixels).all(axis=0)])
+    for line in np.moveaxis(lines, 1, 0):
+        pixels = _beside(basis, line[:, np.isfinite(line).all(axis=0)].astype(np.float64))
         n_free, n = len(basis) - basis.shape[1], pixels.shape[1]
         if n > 1:
             variances.append(float(np.sum(pixels**2)) / (n_free * (n - 1) * n))

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from napari_xanes._typing import Float64Array
+from napari_xanes.computing import computed
 from napari_xanes.history import to_plain
 from napari_xanes.scaling import as_scaling
 from napari_xanes.stack import SpectralStack
@@ -97,8 +98,8 @@ def _same_values(first: SpectralStack, second: SpectralStack) -> bool:
         return False
     varies = False
     for one, two in zip(first.data, second.data, strict=True):
-        image = np.asarray(one)
-        if not np.array_equal(image, np.asarray(two), equal_nan=True):
+        image = computed(one)
+        if not np.array_equal(image, computed(two), equal_nan=True):
             return False
         known = image[np.isfinite(image)]
         varies |= bool(known.size and known.min() < known.max())

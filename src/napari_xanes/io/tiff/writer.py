@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
+from napari_xanes.computing import frames_of
 from napari_xanes.io.files import encodable
 from napari_xanes.io.metadata_json import keep_inline, pack_mapping
 from napari_xanes.io.registry import writer
@@ -50,7 +51,7 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
     notes = {"energy": stack.energy.tolist(), "shape": list(stack.shape), "quantity": stack.quantity}
     text = path.with_suffix(".txt")
     with replacing_together() as files:
-        planes = (np.asarray(frame, dtype=np.float32).reshape(-1, *stack.shape[-2:]) for frame in stack.data)
+        planes = (frame.astype(np.float32).reshape(-1, *stack.shape[-2:]) for frame in frames_of(stack.data))
         count = stack.shape[0] if stack.data.ndim == 3 else stack.shape[:2]
         draft = files.open(path)
         _write(draft, STACK, stack, notes, (plane for frame in planes for plane in frame), count, stack.shape[-2:])

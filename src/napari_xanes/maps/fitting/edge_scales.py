@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from napari_xanes._typing import Block, BoolArray, Float64Array
+from napari_xanes.computing import computed
 from napari_xanes.edge import EdgeLines, Lines, Range
 from napari_xanes.edge.local_quadratic import local_quadratic, rows_beside, search_frames
 from napari_xanes.maps.fitting.edge_fit import EdgeFit
@@ -134,7 +135,7 @@ def sample_of(stack: SpectralStack) -> SpectralStack:
     if len(stack.shape) == 4:
         box = (slice(0, None, slices), *box)
     sample = stack.isel(box=box)
-    return sample.with_data(np.stack([np.asarray(frame, dtype=np.float32) for frame in sample.data]))
+    return sample.with_data(computed(sample.data).astype(np.float32))
 
 
 def _normalized(edge: EdgeLines, block: Block, normalized: bool) -> Block:

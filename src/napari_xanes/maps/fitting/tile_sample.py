@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes._typing import Float64Array, IndexArray
-from napari_xanes.computing import computed
+from napari_xanes.computing import frames_of
 from napari_xanes.stack import SpectralStack
 
 _SAMPLE_PIXELS = 1 << 12
@@ -65,7 +65,7 @@ def tile_sample(stack: SpectralStack, frames: slice) -> TileSample:
         flat = stack.data[frames].reshape(len(stack.energy[frames]), -1)
         spectra = flat[:, pixels.ravel()].astype(np.float64)
     else:
-        spectra = np.stack([_of_frame(frame, rows, columns) for frame in stack.data[frames]])
+        spectra = _of_lazy(stack.data[frames], rows, columns)
     return TileSample(spectra, pixels.ravel(), (rows.size, columns.size), tile)
 
 
@@ -87,14 +87,13 @@ def _spread(count: int, n: int, length: int) -> IndexArray:
     return result
 
 
-def _of_frame(frame: Any, rows: IndexArray, columns: IndexArray) -> Float64Array:
-    """Pixels (P,) of one frame (Y, X) or (Z, Y, X) of a lazy stack; only rows or slices that are needed are read."""
-    if frame.ndim == 2:
-        image, rows = computed(frame[rows]), np.arange(rows.size)
+def _of_lazy(data: Any, rows: IndexArray, columns: IndexArray) -> Float64Array:
+    """Pixels (E, P) of lazy frames (E, Y, X) or (E, Z, Y, X); only rows or slices that are needed are read."""
+    if data.ndim == 3:
+        part, rows = data[:, rows], np.arange(rows.size)
     else:
-        slices, y = np.divmod(rows, frame.shape[1])
+        slices, y = np.divmod(rows, data.shape[2])
         used, place = np.unique(slices, return_inverse=True)
-        image = computed(frame[used]).reshape(-1, frame.shape[-1])
-        rows = place * frame.shape[1] + y
-    result: Float64Array = image[rows[:, None], columns].astype(np.float64).ravel()
-    return result
+        part, rows = data[:, used], place * data.shape[2] + y
+    images = (frame.reshape(-1, data.shape[-1]) for frame in frames_of(part))
+    return np.stack([image[rows[:, None], columns].astype(np.float64).ravel() for image in images])

@@ -1,0 +1,82 @@
+"""Steps and estimators read each chunk of a lazy stack once in each pass, not once for each of its frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.chunked import Chunked
+
+import napari_xanes as nx
+from napari_xanes.edge import fit_edge, raise_if_frame_empty
+from napari_xanes.edge import stacks as edge_stacks
+from napari_xanes.maps.fitting.edge_scales import sample_of
+from napari_xanes.maps.fitting.tile_sample import tile_sample
+from napari_xanes.ops.edge_regions import samples_of
+from napari_xanes.ops.empty_area import empty_area
+from napari_xanes.ops.spoiled_frames import dead_or_repeated
+from napari_xanes.region_spectra import mean_spectrum
+
+N_FRAMES, CHUNK = 42, 8
+BOX = (2, 8, 2, 30)
+
+
+def depth() -> nx.SpectralStack:
+    """Return absorption with an edge, and noise."""
+    rng = np.random.default_rng(0)
+    energy = np.linspace(8300.0, 8420.0, N_FRAMES)
+    thick = rng.uniform(0.2, 0.8, (32, 32))
+    thick[:10] = 0
+    values = 0.1 + thick * (1 / (1 + np.exp((8345 - energy) / 2)))[:, None, None]
+    values = values + 0.01 * rng.standard_normal(values.shape)
+    return nx.SpectralStack(values.astype(np.float32), energy, "optical_depth", metadata={"name": "grains"})
+
+
+def counts() -> nx.SpectralStack:
+    sample = depth()
+    beam = 1 + 0.02 * np.random.default_rng(1).standard_normal(N_FRAMES)
+    light = (1000 * beam[:, None, None] * np.exp(-np.where(np.arange(32)[:, None] < 10, 0, sample.data))).round()
+    metadata = {"flat": np.full((1, 32, 32), 1000.0, np.float32), "name": "counts"}
+    return nx.SpectralStack(light.astype(np.float32), sample.energy, "counts", metadata=metadata)
+
+
+def volume() -> nx.SpectralStack:
+    stack = depth()
+    return nx.SpectralStack(stack.data.reshape(N_FRAMES, 4, 8, 32), stack.energy, "optical_depth")
+
+
+Made = Callable[[nx.SpectralStack], Any]
+
+LABELS = np.kron([[0, 1], [2, 3]], np.ones((16, 16))).astype(np.int32)
+
+READS: dict[str, tuple[Callable[[], nx.SpectralStack], Made, int]] = {
+    "beam": (counts, lambda stack: nx.ops.correct_beam(stack, region=BOX).history[-1].state["factors"], 1),
+    "empty area": (counts, empty_area, 1),
+    "region of I0": (counts, lambda stack: nx.ops.optical_depth(stack, i0=BOX).history[-1].state["i0"]["mu"], 1),
+    "empty frames": (depth, lambda stack: nx.ops.crop(stack, drop_empty=True).energy, 1),
+    "no frame empty": (depth, raise_if_frame_empty, 1),
+    "foil": (depth, lambda stack: nx.ops.calibrate_energy(stack, value=8345.0).energy, 1),
+    "regions": (depth, lambda stack: [part.data for part in samples_of(stack, LABELS)], 1),
+    "dead frames": (depth, lambda stack: list(dead_or_repeated(stack)), 1),
+    # Frames that are dead, frames that are empty, and pixels.
+    "bad pixels": (depth, lambda stack: nx.ops.repair(stack).history[-1].state["pixels"]["runs"], 3),
+    "edge": (depth, lambda stack: fit_edge(stack, None, None, None)[0].e0, 1),
+    "squares": (depth, lambda stack: tile_sample(stack, slice(3, None)).spectra, 1),
+    "squares of a volume": (volume, lambda stack: tile_sample(stack, slice(0, None)).spectra, 1),
+    "rows": (depth, lambda stack: sample_of(stack).data, 1),
+    "region": (depth, lambda stack: mean_spectrum(stack.data, np.s_[2:8, 2:30], np.ones((6, 28), bool)).mean, 1),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_chunks_are_read_once_in_each_pass(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, read, passes = READS[name]
+    monkeypatch.setattr(edge_stacks, "_SAMPLE_PIXELS", 500)
+    stack = made()
+    source = Chunked(stack.data, CHUNK)
+    found = read(stack.with_data(source.lazy()))
+    assert (source.decoded <= passes).all()
+    if found is not None:
+        np.testing.assert_allclose(found, read(stack), rtol=1e-6)
