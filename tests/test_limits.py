@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_xanes import blocks, limits
-from napari_xanes.registration.reading import frames_of
+from napari_xanes.computing import frames_of
 
 
 @pytest.fixture(autouse=True)
