@@ -1,4 +1,4 @@
-"""The Simulate dock: a theory spectrum that follows its sliders, drawn in the Spectra dock."""
+"""The Simulate dock: a theory spectrum that follows its sliders, drawn in the plot of spectra."""
 
 from __future__ import annotations
 
@@ -143,7 +143,9 @@ def simulate(ion: str, values: dict[str, float], energies: Any) -> Spectrum:
 
 
 class SimulateDock(QWidget):
-    """Sliders for an ion in a ligand field; the spectrum is a reference while the dock is open.
+    """Sliders for an ion in a ligand field; the plot shows the spectrum while the dock is open.
+
+    It is no reference of any fit until the user keeps it as one.
 
     Parameters
     ----------
@@ -163,7 +165,7 @@ class SimulateDock(QWidget):
         self.transfer = QCheckBox("charge transfer")
         self.knobs = {knob.name: KnobRow(knob, self._schedule) for knob in (*FIELD, *TRANSFER)}
         self.keep = QPushButton("Keep as reference")
-        self.keep.setToolTip("Keep this curve as a separate reference; the sliders no longer change it")
+        self.keep.setToolTip("Add this curve to the references, which fits use; the sliders no longer change it")
         self.message = QLabel()
         self.message.setWordWrap(True)
         self._latest: Spectrum | None = None
@@ -209,11 +211,8 @@ class SimulateDock(QWidget):
         """Remove the curve of the sliders; kept curves stay."""
         self._timer.stop()
         self._worker.forget()
-        self.references.remove([self._name()])
+        self.references.set_trial(None)
         super().hideEvent(event)
-
-    def _name(self) -> str:
-        return self._latest.name if self._latest is not None else ""
 
     def _on_transfer(self, on: bool) -> None:
         for knob in TRANSFER:
@@ -238,11 +237,12 @@ class SimulateDock(QWidget):
     def _draw(self, _ion: str, spectrum: Spectrum) -> None:
         if not self.isVisible():
             return
-        if self._latest is not None and self._latest.name != spectrum.name:
-            self.references.remove([self._latest.name])
         self._latest = spectrum
-        self.references.put(spectrum)
-        self.message.setText("The Spectra dock shows this curve, scaled onto the spectrum under the cursor")
+        self.references.set_trial(spectrum)
+        self.message.setText(
+            "The plot shows this curve, scaled onto the spectrum under the cursor; fits use it only if you keep it as "
+            "a reference"
+        )
 
     def _keep(self) -> None:
         if self._latest is not None:

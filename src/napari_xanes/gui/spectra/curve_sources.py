@@ -48,10 +48,10 @@ class CurveSources:
         ]
 
     def set_references(self, references: ReferenceSet) -> None:
-        """Set the ticked references."""
+        """Set the ticked references and the curve that is tried out."""
         self.references = [
-            Curve(spectrum.name, spectrum.energy, spectrum.mu, "reference", references.colour(spectrum.name))
-            for spectrum in references.checked
+            Curve(spectrum.name, spectrum.energy, spectrum.mu, "reference", colour)
+            for spectrum, colour in references.drawn
         ]
 
     def set_fits(self, fits: Sequence[FitCurve]) -> None:

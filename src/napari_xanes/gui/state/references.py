@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 _FIRST_COLOUR = 5  # regions begin with colour 1
+_TRIAL_COLOUR = 4  # the colour of fits: a curve that is tried out is none of the references
 
 
 class ReferenceSet(QObject):
@@ -38,6 +39,24 @@ class ReferenceSet(QObject):
         self._colours: dict[str, str] = {}
         self._unchecked: set[str] = set()
         self._offered: list[Spectrum] = []
+        self._trial: Spectrum | None = None
+
+    @property
+    def trial(self) -> Spectrum | None:
+        """A curve that is tried out and drawn with the references; no fit uses it."""
+        return self._trial
+
+    def set_trial(self, spectrum: Spectrum | None) -> None:
+        """Draw a curve that is tried out in the place of an earlier one, or none."""
+        if spectrum is not self._trial:
+            self._trial = spectrum
+            self.changed.emit()
+
+    @property
+    def drawn(self) -> list[tuple[Spectrum, str]]:
+        """What the plot shows, each with its colour: the ticked references and the curve that is tried out."""
+        shown = [(spectrum, self.colour(spectrum.name)) for spectrum in self.checked]
+        return shown if self._trial is None else [*shown, (self._trial, colour_of(_TRIAL_COLOUR))]
 
     @property
     def spectra(self) -> list[Spectrum]:
