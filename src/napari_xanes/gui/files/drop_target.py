@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QWidget
 from napari_xanes.gui.files.readers import group_by_stack, layers_of, show_energies
 from napari_xanes.gui.files.save_entries import offer_our_files
 from napari_xanes.gui.files.spectra import add_references, split_spectra
+from napari_xanes.gui.in_thread import in_thread, is_closed
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -66,8 +67,8 @@ class DropTarget(QObject):
         if viewer is None:
             return
         try:
-            images, spectra = split_spectra([Path(path) for path in paths])
-            stacks = group_by_stack([str(path) for path in images]) if images else []
+            images, spectra = in_thread(lambda: split_spectra([Path(path) for path in paths]))
+            stacks = in_thread(lambda: group_by_stack([str(path) for path in images])) if images else []
         except OSError as error:
             show_error(str(error))
             return
@@ -79,6 +80,8 @@ class DropTarget(QObject):
                 # napari cuts long lines at the end: without the folder, the file name and the reason stay readable.
                 reasons.append(str(error).replace(f"{files[0].parent}{os.sep}", "", 1))
                 continue
+            if is_closed(viewer):
+                return
             for layer in layers:
                 viewer.add_layer(Layer.create(*layer))
         show_energies(viewer)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_xanes import io
 from napari_xanes.gui.files.save_entries import offer_our_files
 from napari_xanes.gui.files.spectra import add_references, split_spectra
+from napari_xanes.gui.in_thread import WindowClosed, in_thread, is_closed
 from napari_xanes.gui.layers import LayerData, is_stack, stack_to_layer
 from napari_xanes.gui.map_layers import run_layers
 from napari_xanes.gui.settings import settings
@@ -28,16 +29,18 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[Any]] | None:
     path : str or list of str
         The files or folders; several paths may be the parts of one stack.
     """
+    return read_layers if in_thread(lambda: _is_readable(path)) else None
+
+
+def _is_readable(path: PathOrPaths) -> bool:
     if isinstance(path, str):
-        return read_layers if _can_read(Path(path)) or io.is_spectra_file(Path(path)) else None
+        return _can_read(Path(path)) or io.is_spectra_file(Path(path))
     paths = [Path(file) for file in path]
     if all(io.is_spectra_file(file) for file in paths):
-        return read_layers
+        return True
     unreadable = [file for file, reader in io.readers_of(paths).items() if reader is None]
     unrelated = [file for file in unreadable if not io.is_text_name(file) and not io.holds_maps(file)]
-    return (
-        read_layers if not unrelated and (len(unreadable) < len(paths) or any(map(io.holds_maps, unreadable))) else None
-    )
+    return not unrelated and (len(unreadable) < len(paths) or any(map(io.holds_maps, unreadable)))
 
 
 def _can_read(path: Path) -> bool:
@@ -57,13 +60,19 @@ def read_layers(path: PathOrPaths) -> list[Any]:
     import napari
 
     viewer = napari.current_viewer()
-    images, spectra = split_spectra([Path(file) for file in ([path] if isinstance(path, str) else path)])
+    paths = [Path(file) for file in ([path] if isinstance(path, str) else path)]
+    images, spectra = in_thread(lambda: split_spectra(paths))
     if spectra and viewer is None:
         raise ValueError(f"{spectra[0]}: spectra, no stack; read them with napari_xanes.read_spectra")
     if reasons := add_references(spectra, viewer):
         raise ValueError("\n".join(reasons))
-    groups = group_by_stack([str(file) for file in images]) if images else []
-    layers = [layer for files in groups for layer in layers_of(files, viewer)]
+    try:
+        groups = in_thread(lambda: group_by_stack([str(file) for file in images])) if images else []
+        layers = [layer for files in groups for layer in layers_of(files, viewer)]
+    except WindowClosed:
+        return [(None,)]
+    if viewer is not None and is_closed(viewer):
+        return [(None,)]
     show_energies(viewer)
     return layers or [(None,)]
 
@@ -95,13 +104,18 @@ def layers_of(paths: list[Path], viewer: Viewer | None) -> list[LayerData]:
     OSError, ValueError
         As `read_layers`.
     """
-    if len(paths) == 1 and io.holds_maps(paths[0]):
-        return run_layers(io.read_maps(paths[0]))
     if len(paths) == 1 and viewer is not None and (layer_name := layer_of(paths[0], viewer)):
         # A status text, not a notification: napari opens a dropped series file by file, which may be hundreds of files.
         viewer.status = f"{paths[0].name} is part of {layer_name}, which is open already"
         return []
-    return [stack_to_layer(io.read(paths, memory_limit=settings().memory_bytes))]
+    limit = settings().memory_bytes
+    return in_thread(lambda: _layers_in(paths, limit), f"open {paths[0].name}")
+
+
+def _layers_in(paths: list[Path], limit: int) -> list[LayerData]:
+    if len(paths) == 1 and io.holds_maps(paths[0]):
+        return run_layers(io.read_maps(paths[0]))
+    return [stack_to_layer(io.read(paths, memory_limit=limit))]
 
 
 def layer_of(path: Path, viewer: Viewer) -> str | None:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import napari
 
 from napari_xanes import sample
 from napari_xanes.gui.files.readers import show_energies
+from napari_xanes.gui.in_thread import in_thread, is_closed
 from napari_xanes.gui.layers import LayerData, stack_to_layer
 
 
 def nmc_ni_k() -> list[LayerData]:
     """Return a simulated NMC particle at the Ni K edge: counts with flats."""
-    show_energies(napari.current_viewer())
-    return [stack_to_layer(sample.nmc_ni_k().stack)]
+    return _simulated(sample.nmc_ni_k)
 
 
 def mn_oxides_l() -> list[LayerData]:
     """Return simulated manganese oxides at the Mn L edge: counts with an empty area."""
-    show_energies(napari.current_viewer())
-    return [stack_to_layer(sample.mn_oxides_l().stack)]
+    return _simulated(sample.mn_oxides_l)
+
+
+def _simulated(make: Callable[[], sample.Sample]) -> list[LayerData]:
+    viewer = napari.current_viewer()
+    layer = in_thread(lambda: stack_to_layer(make().stack), "simulate the sample")
+    if viewer is not None and is_closed(viewer):
+        return []
+    show_energies(viewer)
+    return [layer]

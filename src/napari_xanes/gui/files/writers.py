@@ -13,6 +13,7 @@ from napari.layers import Layer
 from napari.utils.notifications import show_info
 
 from napari_xanes import io
+from napari_xanes.gui.in_thread import in_thread
 from napari_xanes.gui.layers import LayerData, stack_from, why_no_stack
 from napari_xanes.gui.map_layers import map_title, maps_of, shows_map
 from napari_xanes.gui.pixels.areas import given_name, regions_of
@@ -108,7 +109,7 @@ def write_layers(path: str, layers: list[LayerData]) -> list[str]:
             raise ValueError(
                 f"{file.name!r} is neither a stack nor a map, which {target.suffix} is for; save it as {file.suffix}"
             )
-        written = file.write(path)
+        written = _written(file, path)
         if file.about:
             show_info(f"saved {file.about}")
         return [path] if file.suffix is None else [written] if written else []
@@ -129,12 +130,18 @@ def write_layers(path: str, layers: list[LayerData]) -> list[str]:
         raise ValueError(f"{', '.join(there)}: there already, and nothing was written; choose another name")
     for number, (other, file) in enumerate(zip(paths, files, strict=True)):
         try:
-            file.write(str(other))
+            _written(file, str(other))
         except (OSError, ValueError) as error:
             before = ", ".join(path.name for path in paths[:number]) or "nothing"
             raise OSError(f"{other.name} can't be written, {before} was written before it: {error}") from error
     show_info(f"saved {len(paths)} files: {', '.join(other.name for other in paths)}")
     return [str(other) for other in paths]
+
+
+def _written(file: _File, path: str) -> Any:
+    """Write a file in a thread; shapes at once, because their layer belongs to the main thread."""
+    write = partial(file.write, path)
+    return write() if file.suffix == ".csv" else in_thread(write, f"save {file.name}", must_end=True)
 
 
 def _file_name(name: str) -> str:
@@ -206,7 +213,12 @@ def write_spectra(path: str, layers: list[LayerData]) -> list[str]:
     names = unique_names([name for name, _ in regions])
     masks = dict(zip(names, (mask for _, mask in regions), strict=True))
     all_pixels = {"all pixels": np.ones(stack.shape[1:], dtype=bool)}
-    io.write([region_spectrum(stack, mask, name) for name, mask in (masks or all_pixels).items()], path)
+    areas = (masks or all_pixels).items()
+    in_thread(
+        lambda: io.write([region_spectrum(stack, mask, name) for name, mask in areas], path),
+        f"save spectra of {stack.name}",
+        must_end=True,
+    )
     return [str(Path(path))]
 
 

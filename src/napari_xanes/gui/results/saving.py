@@ -9,6 +9,7 @@ from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_xanes.gui.dialogs import ask_to_save
+from napari_xanes.gui.in_thread import in_thread
 from napari_xanes.history import Source
 from napari_xanes.recipe import Recipe, as_python
 
@@ -28,7 +29,7 @@ def save_maps(maps: MapSet, path: str) -> None:
     from napari_xanes.io import write
 
     try:
-        write(maps, path)
+        in_thread(lambda: write(maps, path), f"save the maps of {maps.name}", must_end=True)
     except (OSError, ValueError) as error:
         show_error(str(error))
     else:

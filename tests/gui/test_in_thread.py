@@ -1,0 +1,96 @@
+"""Reading, writing and simulating hold no window: they run outside the main thread, which handles events meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QWidget
+
+import napari_xanes as nx
+from napari_xanes import SpectralStack, io
+from napari_xanes.gui.files.drop_target import DropTarget
+from napari_xanes.gui.in_thread import in_thread
+from napari_xanes.gui.results.saving import save_maps
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[bool]]:
+    """Return a function that notes for each call of functions whether it came from the main thread."""
+
+    def watched(*places: tuple[Any, str]) -> list[bool]:
+        on_main: list[bool] = []
+
+        def noting(function: Any) -> Any:
+            def noted(*arguments: Any, **keywords: Any) -> Any:
+                on_main.append(threading.current_thread() is threading.main_thread())
+                return function(*arguments, **keywords)
+
+            return noted
+
+        for owner, name in places:
+            monkeypatch.setattr(owner, name, noting(getattr(owner, name)))
+        return on_main
+
+    return watched
+
+
+def test_events_are_handled_while_something_runs(qtbot: Any) -> None:
+    ticked = threading.Event()
+    QTimer.singleShot(0, ticked.set)
+    assert in_thread(lambda: ticked.wait(60)), "the timer needs the event loop of this thread"
+
+
+def test_what_is_raised_in_the_thread_is_raised(qtbot: Any) -> None:
+    def fail() -> None:
+        raise ValueError("no energies")
+
+    with pytest.raises(ValueError, match="no energies"):
+        in_thread(fail)
+    assert in_thread(lambda: None) is None
+
+
+def test_one_wait_within_another_ends(qtbot: Any) -> None:
+    inner: list[int] = []
+    QTimer.singleShot(0, lambda: inner.append(in_thread(lambda: 2)))
+
+    def outer() -> int:
+        while not inner:
+            threading.Event().wait(0.001)
+        return 1
+
+    assert in_thread(outer) == 1
+    assert inner == [2]
+
+
+def test_files_are_read_and_written_outside_the_main_thread(
+    viewer: Any, stack: SpectralStack, tmp_path: Path, calls: Any
+) -> None:
+    from napari_xanes.gui.files import readers
+
+    nx.write(stack, tmp_path / "scan.h5")
+    read = calls((io, "read"), (io, "holds_maps"), (io, "is_spectra_file"), (readers, "stack_to_layer"))
+    DropTarget(QWidget(), viewer).open([str(tmp_path / "scan.h5")])
+    assert len(viewer.layers) == 1
+    assert len(read) > 2
+    assert not any(read)
+    written = calls((io, "write"))
+    viewer.layers.save(str(tmp_path / "again.h5"), plugin="napari-xanes")
+    save_maps(nx.MapSet({"first": nx.ParameterMap(stack.data[0])}), str(tmp_path / "maps.h5"))
+    assert written == [False, False]
+    assert (tmp_path / "again.h5").exists()
+    assert (tmp_path / "maps.h5").exists()
+
+
+def test_samples_are_simulated_outside_the_main_thread(viewer: Any, calls: Any) -> None:
+    from napari_xanes import sample
+
+    small = sample.mn_oxides_l
+    simulated = calls((sample, "mn_oxides_l"))
+    viewer.open_sample("napari-xanes", "mn_oxides_l")
+    assert simulated == [False]
+    assert viewer.layers[0].data.shape == small().stack.shape
