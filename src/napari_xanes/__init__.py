@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_xanes.io import read, read_maps, read_spectra, write
     from napari_xanes.io.shift_table import read_shifts, write_shifts
     from napari_xanes.map_difference import subtract_maps
+    from napari_xanes.maps.reference_needs import needed_references
     from napari_xanes.ops.changes import map_of_changes
     from napari_xanes.parameter_map import MapSet, ParameterMap
     from napari_xanes.recipe import Recipe, run
@@ -44,6 +45,7 @@ __all__ = [
     "map_of_changes",
     "maps",
     "mix_colours",
+    "needed_references",
     "ops",
     "read",
     "read_maps",
@@ -69,6 +71,7 @@ _HOMES = {
     "io": ("read", "read_maps", "read_spectra", "write"),
     "io.shift_table": ("read_shifts", "write_shifts"),
     "map_difference": ("subtract_maps",),
+    "maps.reference_needs": ("needed_references",),
     "ops.changes": ("map_of_changes",),
     "parameter_map": ("MapSet", "ParameterMap"),
     "recipe": ("Recipe", "run"),
