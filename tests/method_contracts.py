@@ -15,6 +15,7 @@ import pytest
 
 import napari_xanes as nx
 from napari_xanes import MapSet, Recipe, SpectralStack, Spectrum, Step
+from napari_xanes.exploring.basis import ComponentBasis
 from napari_xanes.history import to_plain
 from napari_xanes.maps.fitting.error_model import ErrorModel
 from napari_xanes.parameters import Parameter
@@ -213,6 +214,9 @@ def values_to_try(parameter: Parameter) -> list[Any]:
         "region": regions,
         "regions": [LabelImage(2 * mask), [(0, 2, 1, 3), mask], [np.stack([mask, ~mask])]],
         "error_model": [ErrorModel(grid, np.linspace(0.5, 1.5, 21), freedom=np.inf, warnings=["'µ': off"])],
+        "component_basis": [
+            ComponentBasis(grid, np.ones((2, 21)), np.full((2, 21), 0.1), np.full(21, 0.02), np.arange(21.0), 1.2)
+        ],
         "shifts": [
             nx.Alignment([[0.1, -2.0], [1e-6, 0.0]]),
             nx.Alignment(

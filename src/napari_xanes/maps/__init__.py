@@ -13,10 +13,11 @@ ESTIMATORS = Registry(
         "edge_energy": "edges",
         "match_library": "library_match",
         "difference_map": "differences",
+        "components": "component_maps",
     },
 )
 
-__all__ = ["ESTIMATORS", "difference_map", "edge_energy", "fit_references", "match_library"]
+__all__ = ["ESTIMATORS", "components", "difference_map", "edge_energy", "fit_references", "match_library"]
 
 
 def __getattr__(name: str) -> Any:

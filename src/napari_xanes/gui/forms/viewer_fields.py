@@ -101,8 +101,8 @@ def viewer_fields(viewer: Viewer, stacks: StackBox) -> Mapping[str, FieldMaker]:
         box = SourceBox(viewer, stacks, {"from the images": None}, regions=False)
         return Field(box, box.value, box.choose_value, box.layer_changed)
 
-    def error_model(parameter: Parameter) -> Field:
-        box = SourceBox(viewer, stacks, {"from the residuals": None}, regions=False, files=False)
+    def learned(parameter: Parameter) -> Field:
+        box = SourceBox(viewer, stacks, {parameter.spec.auto or "automatic": None}, regions=False, files=False)
         return Field(box, box.value, box.choose_value, box.layer_changed)
 
     return {
@@ -114,7 +114,8 @@ def viewer_fields(viewer: Viewer, stacks: StackBox) -> Mapping[str, FieldMaker]:
         "regions": regions,
         "library": library,
         "shifts": shifts,
-        "error_model": error_model,
+        "error_model": learned,
+        "component_basis": learned,
     }
 
 

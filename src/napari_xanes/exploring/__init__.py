@@ -1,0 +1,1 @@
+"""What spectra a stack is made of, found without references: arrays in, arrays out."""

@@ -1,0 +1,238 @@
+"""`components`: the spectra that pixels share, found without references, and their amounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+
+from napari_xanes import blocks
+from napari_xanes._typing import Block
+from napari_xanes.edge import Range, raise_if_frame_empty, require_absorption
+from napari_xanes.exploring.basis import Basis, ComponentBasis
+from napari_xanes.exploring.factors import MOST, find_factors
+from napari_xanes.exploring.moments import moments_of
+from napari_xanes.noise import AmountNoise, PhotonNoise
+from napari_xanes.parameter_map import MapSet, ParameterMap
+from napari_xanes.parameters import Param
+from napari_xanes.progress import Progress, part
+from napari_xanes.region_means import SHARED_ENERGIES
+from napari_xanes.registry import method
+from napari_xanes.stack import SpectralStack
+
+_LEAST_ENERGIES = 4
+"""Fewer energies leave nothing that would show the noise beside a component."""
+
+_FEW_PIXELS = 4.0
+"""A component that no more pixels than this carry is a spot or a faulty pixel."""
+
+_NOTHING = "no component stands out from the noise"
+
+
+def _within(stack: SpectralStack, energy: Range | None) -> SpectralStack:
+    """Return the measured frames within a range of energies."""
+    require_absorption(stack, "components", normalized=True, scaled=True)
+    stack = stack.measured()
+    if energy is not None:
+        inside = np.flatnonzero((stack.energy >= energy[0]) & (stack.energy <= energy[1]))
+        if inside.size < _LEAST_ENERGIES:
+            raise ValueError(
+                f"energy = {energy[0]:g} to {energy[1]:g} eV holds {inside.size} energies of {stack.name!r} "
+                f"({stack.energy[0]:g} to {stack.energy[-1]:g} eV); components take at least {_LEAST_ENERGIES}"
+            )
+        stack = stack.isel(slice(int(inside[0]), int(inside[-1]) + 1))
+    if stack.energy.size < _LEAST_ENERGIES:
+        raise ValueError(f"{stack.name!r} has {stack.energy.size} energies; components take at least {_LEAST_ENERGIES}")
+    return stack
+
+
+def find_basis(
+    stack: SpectralStack, count: int | None = None, energy: Range | None = None, progress: Progress | None = None
+) -> ComponentBasis:
+    """Find the components of a stack; parameters and errors as in `components`."""
+    stack = _within(stack, energy)
+    moments = moments_of(stack, progress)
+    if moments.n_pixels < 2:
+        raise_if_frame_empty(stack)
+        raise ValueError(f"no two pixels of {stack.name!r} hold values at all energies; crop to where they do")
+    if not moments.products.any():
+        raise ValueError(f"all values of {stack.name!r} are 0; there are no components")
+    factors = find_factors(moments.products, moments.n_pixels, moments.sample, moments.noise, count)
+    return ComponentBasis.of(stack.energy, factors)
+
+
+def _fit_state(stack: SpectralStack, *, count: int | None, energy: Range | None, basis: Any) -> Mapping[str, Any]:
+    """Find the components from the whole stack."""
+    return {"basis": basis or find_basis(stack, count, energy)}
+
+
+@method(looks_at="pixel", fit=_fit_state)
+def components(
+    stack: SpectralStack,
+    /,
+    *,
+    count: Annotated[int | None, Param(ge=1, le=MOST, auto="those above the noise")] = None,
+    energy: Annotated[Range | None, Param(unit="eV", ge=0, auto="all")] = None,
+    basis: Basis = None,
+    progress: Progress | None = None,
+) -> MapSet:
+    """Principal components in units of the noise: how many spectra pixels share, which, and how much of each.
+
+    Parameters
+    ----------
+    stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
+        Optical depth, fluorescence, normalized or scaled absorption.
+    count : int, optional
+        Number of components; by default those that are larger than noise makes them by chance, at least one.
+    energy : tuple of float, optional
+        Range of energies to use in eV, both ends included.
+    basis : ComponentBasis, optional
+        Components that an earlier run has found, at the same energies: the scores of stacks can then be compared.
+
+    Returns
+    -------
+    MapSet
+        ``score_1`` ..., the amount of each component in the unit of the stack, and ``chi_square``, reduced, of what
+        the components leave over. ``metadata["spectra"]`` holds the components as spectra with a root mean square of 1
+        and their errors, strongest first, the largest value positive; ``metadata["explained"]`` their shares in what
+        is more than noise; ``metadata["eigenvalues"]`` and ``metadata["limit"]`` are for a scree plot: the mean squares
+        along all components in units of the noise, and the largest one that noise has by chance.
+
+    Raises
+    ------
+    ValueError
+        If the stack is no absorption or has too few energies, no pixels hold values at all energies, or a basis is of
+        other energies.
+
+    Notes
+    -----
+    Nothing is subtracted first, so the number of components is that of the spectra in the stack, if their amounts vary
+    independently. Patterns of beam and detector count as spectra, too.
+
+    Where photons are known, they give the noise. Else noise and number are found together by factor analysis (Lawley,
+    Proc. R. Soc. Edinb. 60, 64, 1940), and the limit by parallel analysis (Horn, Psychometrika 30, 179, 1965) with
+    the number of pixels that have noise of their own. Errors of scores follow from the photons, from the errors of a
+    denoised stack, or from what the components leave over in the pixel.
+
+    Examples
+    --------
+    >>> energy = np.linspace(8330, 8400, 30)
+    >>> amounts = np.random.default_rng(0).uniform(0, 1, (2, 40, 40))
+    >>> spectra = np.stack([np.arctan(energy - 8343), np.arctan(energy - 8347)]) + 1.5
+    >>> noise = 0.01 * np.random.default_rng(1).standard_normal((30, 40, 40))
+    >>> stack = SpectralStack(np.tensordot(spectra.T, amounts, 1) + noise, energy, "optical_depth")
+    >>> list(components(stack))
+    ['score_1', 'score_2', 'chi_square']
+    """
+    found = basis or find_basis(stack, count, energy, part(progress, 0.0, 0.5))
+    stack = _at_energies_of(found, _within(stack, energy))
+    scores = _Scores(stack, found)
+    blocks.over_pixels(scores.block, stack.data, progress=part(progress, 0.5, 1.0), message="scores")
+    if not scores.finite.any():
+        raise_if_frame_empty(stack)
+    return scores.maps()
+
+
+def _at_energies_of(basis: ComponentBasis, stack: SpectralStack) -> SpectralStack:
+    """Return the stack; raise an error if components were found at other energies."""
+    if basis.energy.shape != stack.energy.shape or not np.allclose(basis.energy, stack.energy, rtol=0, atol=1e-3):
+        (low, high), (first, last) = (axis[[0, -1]] for axis in (basis.energy, stack.energy))
+        raise ValueError(
+            f"the basis has {basis.energy.size} energies ({low:g} to {high:g} eV), but {stack.name!r} has "
+            f"{stack.energy.size} ({first:g} to {last:g} eV): interpolate_energy first, or leave basis out"
+        )
+    return stack
+
+
+class _Scores:
+    """Scores of a stack along a basis, block after block."""
+
+    def __init__(self, stack: SpectralStack, basis: ComponentBasis) -> None:
+        self.stack, self.basis, self._noise = stack, basis, stack.noise
+        count, n_pixels = len(basis.spectra), int(np.prod(stack.shape[1:]))
+        self.values, self.sigma = (np.empty((count, n_pixels), np.float32) for _ in range(2))
+        self.chi_square, self.finite = np.empty(n_pixels, np.float32), np.zeros(n_pixels, dtype=bool)
+        whitened = basis.spectra / basis.noise
+        self._inverse = np.linalg.pinv(whitened.T) / basis.noise
+        self._per_noise = np.sqrt((self._inverse**2) @ basis.noise**2)
+        self._freedom = max(1, basis.energy.size - count)
+
+    def block(self, block: Block, pixels: slice) -> None:
+        """Store the scores of a block (E, P)."""
+        with np.errstate(all="ignore"):
+            values = block.astype(np.float32, copy=False)
+            scores = self._inverse.astype(np.float32) @ values
+            residual = values - self.basis.spectra.T.astype(np.float32) @ scores
+            finite = np.isfinite(residual).all(axis=0)
+            variance, chi_square = self._errors(values, residual, pixels)
+        scores[:, ~finite] = np.nan
+        self.values[:, pixels], self.sigma[:, pixels] = scores, np.sqrt(variance)
+        self.chi_square[pixels], self.finite[pixels] = np.where(finite, chi_square, np.nan), finite
+
+    def _errors(self, values: Block, residual: Block, pixels: slice) -> tuple[Block, Block]:
+        """Return the variances of scores (K, P) and the reduced chi square (P,) of a block."""
+        weights = self._inverse.T
+        if isinstance(self._noise, AmountNoise):
+            return (self._noise.sources(weights, pixels) ** 2).sum(axis=1), np.full(values.shape[1], np.nan)
+        if isinstance(self._noise, PhotonNoise):
+            own = np.broadcast_to(self._noise.variance(values, pixels), values.shape)
+            chi_square = (residual**2 / own).sum(axis=0) / self._freedom
+            if self._noise.flats is not None:
+                own = own - self._noise.shared_variance(pixels)
+            shared = (self._noise.sources(weights, pixels) ** 2).sum(axis=1)
+            return ((weights**2).T @ own + shared) * np.maximum(chi_square, 1), chi_square
+        per_noise = residual / self.basis.noise.astype(np.float32)[:, None]
+        chi_square = np.einsum("ep,ep->p", per_noise, per_noise) / self._freedom
+        return self._per_noise[:, None] ** 2 * chi_square, chi_square
+
+    def maps(self) -> MapSet:
+        """Return the scores as maps."""
+        stack, basis, shape = self.stack, self.basis, self.stack.shape[1:]
+        mask = self.finite.reshape(shape)
+        rows = enumerate(zip(self.values, self.sigma, strict=True), start=1)
+        warnings = [*self._few_pixels(), *_on_noise(stack, basis)]
+        maps = {
+            f"score_{number}": ParameterMap(values.reshape(shape), stack.unit, sigma.reshape(shape), mask)
+            for number, (values, sigma) in rows
+        }
+        if stack.metadata.get(SHARED_ENERGIES) and stack.noise is None:
+            maps = {name: ParameterMap(one.data, one.unit, np.full(shape, np.nan), mask) for name, one in maps.items()}
+        if not isinstance(self._noise, AmountNoise):
+            maps["chi_square"] = ParameterMap(self.chi_square.reshape(shape), "1", mask=mask, companion="fit")
+        metadata = {
+            "name": stack.name,
+            "warnings": warnings,
+            "spectra": basis.named(),
+            "explained": basis.explained.tolist(),
+            "eigenvalues": basis.eigenvalues.tolist(),
+            "limit": basis.limit,
+        }
+        return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
+
+    def _few_pixels(self) -> list[str]:
+        """Say which components only a few pixels carry."""
+        squares = np.square(self.values[:, self.finite], dtype=np.float64)
+        carriers = squares.sum(axis=1) ** 2 / np.maximum((squares**2).sum(axis=1), np.finfo(float).tiny)
+        return [
+            f"only about {max(1, round(n))} pixels carry component {number}: a spot, or faulty pixels (see repair)"
+            for number, n in enumerate(carriers.tolist(), start=1)
+            if n < min(_FEW_PIXELS, self.finite.sum() / 2)
+        ]
+
+
+def _on_noise(stack: SpectralStack, basis: ComponentBasis) -> list[str]:
+    """Say what makes the number of components doubtful."""
+    warnings = []
+    count = len(basis.spectra)
+    if basis.eigenvalues[count - 1] < basis.limit:
+        none = int((basis.eigenvalues > basis.limit).sum())
+        warnings.append(f"only {none} of the {count} components stand out from the noise" if none else _NOTHING)
+    if stack.metadata.get(SHARED_ENERGIES):
+        warnings.append(
+            "neighbouring energies share noise after smooth or interpolate_energy, so that noise looks like "
+            "components; find them in the stack before that step"
+        )
+    if isinstance(stack.noise, AmountNoise):
+        warnings.append("the stack is denoised: its components are those that the denoiser kept")
+    return warnings
