@@ -48,7 +48,7 @@ def use_denoise(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -
 
 
 def use_simulate(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -> None:
-    wait(lambda: any(spectrum.name.startswith("theory") for spectrum in workspace_of(viewer).references.spectra))
+    wait(lambda: workspace_of(viewer).references.trial)
     dock.keep.click()
 
 
