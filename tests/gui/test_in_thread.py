@@ -15,6 +15,7 @@ import napari_xanes as nx
 from napari_xanes import SpectralStack, io
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.in_thread import in_thread
+from napari_xanes.gui.job import Job
 from napari_xanes.gui.results.saving import save_maps
 
 
@@ -94,3 +95,56 @@ def test_samples_are_simulated_outside_the_main_thread(viewer: Any, calls: Any) 
     viewer.open_sample("napari-xanes", "mn_oxides_l")
     assert simulated == [False]
     assert viewer.layers[0].data.shape == small().stack.shape
+
+
+def test_what_takes_long_for_a_run_is_computed_outside_the_main_thread(
+    viewer: Any, stack: SpectralStack, add_stack: Any, wait: Any, calls: Any
+) -> None:
+    from napari_xanes.gui.results import colour_bar, panel, statistics
+    from napari_xanes.gui.running import method_panel as panels
+
+    add_stack()
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]
+    places = (panels, "run_after"), (panel, "words_of"), (colour_bar, "histogram_of")
+    on_main = calls(*places, (statistics, "region_statistics"))
+    dock.method_panel.run_button.click()
+    wait(lambda: not dock.method_panel.job.running)
+    wait(dock.results.isVisible)
+    dock.results.statistics_button.click()
+    wait(lambda: dock.results.statistics.rows)
+    wait(lambda: all(label.text() != "…" for label in dock.results._values.values()))
+    assert len(on_main) >= 4
+    assert not any(on_main)
+
+
+def test_a_result_is_shown_in_several_turns_of_the_event_loop(qtbot: Any, wait: Any) -> None:
+    job, told = Job(), list[str]()
+    job.done.connect(lambda result: told.append(result))
+    job.done.connect(lambda _: QTimer.singleShot(0, lambda: told.append("event")))
+    job.done.connect(lambda _: job.then(lambda: told.append("second")))
+    job.done.connect(lambda _: job.then(lambda: told.append(f"third {job.running}")))
+    job.ended.connect(lambda: told.append(f"ended {job.running}"))
+    job.start(lambda progress: "first", "work")
+    wait(lambda: not job.running)
+    assert [text for text in told if text != "event"] == ["first", "second", "third True", "ended False"]
+    assert told.index("event") < told.index("third True")
+    job.then(lambda: told.append("at once"))
+    assert told[-1] == "at once"
+
+
+def test_a_bar_handles_events_only_for_what_is_new(qtbot: Any, wait: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """napari's bars handle all events for each number and each text, so the window is drawn each time."""
+    from napari.utils import progress as activity
+
+    updates = list[Any]()
+    monkeypatch.setattr(activity, "update", lambda bar, n=1: updates.append(n))
+    monkeypatch.setattr(activity, "set_description", lambda bar, text: updates.append(text))
+    job = Job()
+
+    def work(progress: Any) -> None:
+        for _ in range(100):
+            progress(1.0, "reading")
+
+    job.start(work, "work")
+    wait(lambda: not job.running)
+    assert updates.count("reading") == 1

@@ -69,7 +69,7 @@ def test_maps_of_two_runs_are_not_mixed(maps: MapSet) -> None:
 
 @pytest.mark.parametrize("suffix", [".h5", ".nxs", ".tif"])
 def test_layers_saved_by_napari_can_be_read_again(
-    viewer: Any, add_stack: Any, maps: MapSet, tmp_path: Path, suffix: str
+    viewer: Any, add_stack: Any, maps: MapSet, wait: Any, tmp_path: Path, suffix: str
 ) -> None:
     layer = add_stack()
     target = tmp_path / f"stack{suffix}"
@@ -89,7 +89,7 @@ def test_layers_saved_by_napari_can_be_read_again(
     assert len(workspace_of(viewer).runs) == 0
     (reopened,) = viewer.open(str(target), plugin="napari-xanes")
     assert reopened.name == added.name
-    assert reopened.colorbar.visible
+    wait(lambda: reopened.colorbar.visible)
     (run,) = workspace_of(viewer).runs
     restored = run.maps
     assert set(restored) == set(maps)

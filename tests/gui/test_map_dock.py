@@ -55,7 +55,7 @@ def test_three_clicks_give_the_right_map(viewer: Any, dock: MapDock, wait: Any) 
     np.testing.assert_array_equal(layer.data, expected["valence"].valid())
     assert layer.visible
     assert viewer.layers.selection.active is layer
-    assert "Ni2+ model" in dock.results.legend.text()
+    wait(lambda: "Ni2+ model" in dock.results.legend.text())
 
 
 @pytest.mark.window
@@ -136,7 +136,7 @@ def test_recipe_and_script_repeat_the_run(
 
 
 @pytest.mark.window
-def test_names_from_a_file_are_no_markup(viewer: Any) -> None:
+def test_names_from_a_file_are_no_markup(viewer: Any, wait: Any) -> None:
     from napari_xanes import MapSet, ParameterMap
     from napari_xanes.gui.results.panel import ResultsPanel
     from napari_xanes.gui.state.workspace import workspace_of
@@ -145,7 +145,7 @@ def test_names_from_a_file_are_no_markup(viewer: Any) -> None:
     one = ParameterMap(np.ones((2, 2), np.uint8), labels=labels)
     workspace_of(viewer).runs.add(MapSet({"<b>x": one}, metadata={"warnings": ["<i>careful</i>"]}))
     results = ResultsPanel(viewer)
-    assert "&lt;img" in results.legend.text()
+    wait(lambda: "&lt;img" in results.legend.text())
     assert "<b>&lt;b&gt;x</b>" in results.legend.text()
     assert results.warnings.text() == "• <i>careful</i>"
     assert results.warnings.textFormat() == Qt.TextFormat.PlainText

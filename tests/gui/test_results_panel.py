@@ -56,12 +56,12 @@ def ticked(panel: Any) -> Shown:
     return Shown(name, role)
 
 
-def test_without_runs_there_is_nothing_to_choose(panel: Any, runs: RunList, maps: MapSet) -> None:
+def test_without_runs_there_is_nothing_to_choose(panel: Any, runs: RunList, maps: MapSet, wait: Any) -> None:
     assert panel.body.isHidden()
     run = runs.add(maps)
     assert not panel.body.isHidden()
     assert panel.warnings.text() == "• 3 pixels are odd"
-    assert "a: " in panel.legend.text()
+    wait(lambda: "a: " in panel.legend.text())
     runs.delete(run)
     assert panel.body.isHidden()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
@@ -14,7 +15,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_xanes.gui.settings import apply_limits
 from napari_xanes.progress import Cancelled, Progress
 
-_REPORT_EVERY = 0.05  # s; more frequent reports would slow the window down
+_REPORT_EVERY = 0.2  # s; each report draws the window, which takes 50 ms without a graphics card
 _PATIENCE = 500  # ms that a cancelled job gets to stop by itself
 
 
@@ -30,7 +31,7 @@ class Job(QObject):
     failed : Exception
         The error that the function raised.
     ended :
-        Emitted last: after `done`, after `failed`, or after a cancel.
+        Emitted last: after `done` and what follows it, after `failed`, or after a cancel.
     """
 
     progressed = Signal(float, str)
@@ -44,16 +45,33 @@ class Job(QObject):
         self._worker: Any = None
         self._running = False
         self._bar: Any = None
-        self._patience = QTimer(self)
-        self._patience.setSingleShot(True)
-        self._patience.setInterval(_PATIENCE)
-        self._patience.timeout.connect(self._give_up)
+        self._message = ""
+        self._rest: deque[Callable[[], None]] = deque()
+        self._patience = self._timer(_PATIENCE, self._give_up)
+        self._next = self._timer(0, self._take_turn)
         self.progressed.connect(self._show)
+
+    def _timer(self, interval: int, action: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(interval)
+        timer.timeout.connect(action)
+        return timer
 
     @property
     def running(self) -> bool:
-        """True while a function runs."""
+        """True while a function runs, or its result is being shown."""
         return self._running
+
+    def then(self, action: Callable[[], None]) -> None:
+        """Do something after this turn of the event loop, before the job ends; at once if no job runs.
+
+        For slots of `done`: a window that shows a result in several turns handles its events in between.
+        """
+        if self._running:
+            self._rest.append(action)
+        else:
+            action()
 
     def start(self, work: Callable[[Progress], Any], title: str) -> None:
         """Start `work` in a thread. It is called with a progress callback and returns the result.
@@ -97,23 +115,39 @@ class Job(QObject):
         return report
 
     def _show(self, done: float, message: str) -> None:
-        bar = self._bar  # updating the bar handles events, and an event may end the job
-        if bar is not None:
+        bar, step = self._bar, round(100 * done)  # updating the bar handles events, and an event may end the job
+        if bar is not None and message != self._message:
+            self._message = message
             bar.set_description(message)
-            bar.update(round(100 * done) - bar.n)
+        if bar is not None and step != bar.n:
+            bar.update(step - bar.n)
 
     def _returned(self, result: Any) -> None:
         stopped = self._stop.is_set()
         self._clear()
         if not stopped:
             self.done.emit(result)
-        self.ended.emit()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Do what is left to do, a turn of the event loop each, and end."""
+        if self._rest:
+            self._next.start()
+        else:
+            self._running = False
+            self.ended.emit()
+
+    def _take_turn(self) -> None:
+        try:
+            self._rest.popleft()()
+        finally:
+            self._go_on()
 
     def _errored(self, error: Exception) -> None:
         self._clear()
         if not isinstance(error, Cancelled):
             self.failed.emit(error)
-        self.ended.emit()
+        self._go_on()
 
     def _give_up(self) -> None:
         """Ignore cancelled work that has not stopped yet; its thread ends by itself."""
@@ -121,11 +155,11 @@ class Job(QObject):
             self._worker.returned.disconnect(self._returned)
             self._worker.errored.disconnect(self._errored)
             self._clear()
-            self.ended.emit()
+            self._go_on()
 
     def _clear(self) -> None:
         self._patience.stop()
-        self._worker, self._running = None, False
+        self._worker, self._message = None, ""
         if self._bar is not None:
             self._bar.close()
             self._bar = None

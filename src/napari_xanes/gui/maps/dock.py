@@ -56,4 +56,4 @@ class MapDock(QWidget):
     def _show(self, maps: MapSet) -> None:
         self._runs.add(maps, self.method_panel.source)
         self.method_panel.warn(maps.metadata)
-        self.method_panel.show_tab("results")
+        self.method_panel.job.then(lambda: self.method_panel.show_tab("results"))

@@ -8,6 +8,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 
+from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.theme import plot_colours, readable
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ class ColourBar(pg.PlotWidget):
         super().__init__(parent)
         self._layer: Image | None = None
         self._setting = False
+        self._edges, self._top = (0.0, 1.0), 1.0
+        self._worker = LatestOnlyWorker(self)
+        self._worker.done.connect(self._show_counts)
+        self._shown: Any = None
         self.item: pg.PlotItem = self.getPlotItem()
         self.item.hideButtons()
         self.item.setMenuEnabled(False)
@@ -92,12 +97,20 @@ class ColourBar(pg.PlotWidget):
             return
         for event in (layer.events.contrast_limits, layer.events.colormap):
             event.connect(self._follow)
-        counts, edges = histogram_of(np.asarray(layer.data))
-        top = float(counts.max()) or 1.0
-        self.counts.setData(edges, counts)
+        self._edges = tuple(layer.contrast_limits)
+        self.counts.setData([0, 1], [0])
         self.item.setLabel("bottom", f"{title}{f' ({unit})' if unit not in ('', '1') else ''}")
-        self._edges, self._top = (float(edges[0]), float(edges[-1])), top
-        self.item.vb.setYRange(-_BAR * top, top, padding=0.02)
+        self._follow()
+        values = self._shown = layer.data
+        self._worker.submit(values, lambda: histogram_of(np.asarray(values)))
+
+    def _show_counts(self, values: Any, histogram: tuple[NDArray[np.float64], NDArray[np.float64]]) -> None:
+        if values is not self._shown:
+            return
+        counts, edges = histogram
+        self._edges, self._top = (float(edges[0]), float(edges[-1])), float(counts.max()) or 1.0
+        self.counts.setData(edges, counts)
+        self.item.vb.setYRange(-_BAR * self._top, self._top, padding=0.02)
         self._follow()
 
     def stop(self) -> None:
@@ -105,7 +118,7 @@ class ColourBar(pg.PlotWidget):
         if self._layer is not None:
             for event in (self._layer.events.contrast_limits, self._layer.events.colormap):
                 event.disconnect(self._follow)
-        self._layer = None
+        self._layer = self._shown = None
 
     def _follow(self, event: Any = None) -> None:
         """Show the limits and colours that the layer has now."""

@@ -86,10 +86,12 @@ class MixView(QWidget):
         return "CMY" if self.palette_box.currentText() == "CMY" else "RGB"
 
     def show_run(self, run: Run | None) -> None:
-        """Offer the maps of a run."""
+        """Offer the maps of a run, once this is seen."""
         if run is self._run:
             return
         self._run = None  # so that the boxes change no mix while they are filled
+        if self.isHidden():
+            return
         parts, others = ([], []) if run is None else parts_of(run.maps)
         names = [*parts, *others]
         for row, box in enumerate(self.map_boxes):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QButtonGroup,
     QGridLayout,
     QGroupBox,
+    QLabel,
     QPushButton,
     QRadioButton,
     QVBoxLayout,
@@ -18,13 +20,14 @@ from qtpy.QtWidgets import (
 )
 
 from napari_xanes.gui.dock_layout import emptied, push_button, row_of, say, wrapping_label
+from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.map_layers import Shown, map_title
 from napari_xanes.gui.results import saving
 from napari_xanes.gui.results.colour_bar import ColourBar
 from napari_xanes.gui.results.mixing import MixView
 from napari_xanes.gui.results.run_list import RunListView
 from napari_xanes.gui.results.statistics import StatisticsView
-from napari_xanes.gui.results.words import known_bias, legend, map_text, warning_lines
+from napari_xanes.gui.results.words import RunWords, warning_lines, words_of
 from napari_xanes.gui.state.run import Run
 from napari_xanes.gui.state.workspace import workspace_of
 
@@ -58,6 +61,10 @@ class ResultsPanel(QGroupBox):
         self._viewer, self._runs = viewer, workspace_of(viewer).runs
         self._listed: Run | None = None
         self._live = False
+        self._words: WeakKeyDictionary[Run, RunWords] = WeakKeyDictionary()
+        self._values: dict[str, QLabel] = {}
+        self._worker = LatestOnlyWorker(self)
+        self._worker.done.connect(self._receive_words)
         self.body = QWidget()
         self.run_list = RunListView(viewer, self._runs)
         self.maps_group, self.roles = QButtonGroup(self), QButtonGroup(self)
@@ -185,8 +192,9 @@ class ResultsPanel(QGroupBox):
         self.mix.show_run(run)
 
     def _list_maps(self, run: Run | None) -> None:
-        """List the maps of a run."""
+        """List the maps of a run; their values are worked out in a thread when the run is first listed."""
         emptied(self._rows)
+        self._values = {}
         if run is None:
             return
         main = [name for name, one in run.maps.items() if not one.companion]
@@ -197,9 +205,26 @@ class ResultsPanel(QGroupBox):
             radio.setProperty("map", name)
             self.maps_group.addButton(radio)
             self._rows.addWidget(radio, row, 0)
-            self._rows.addWidget(wrapping_label(map_text(run.maps[name])), row, 1)
-        say(self.legend, legend(run.maps))
+            self._values[name] = wrapping_label("…")
+            self._rows.addWidget(self._values[name], row, 1)
+        say(self.legend, "")
         say(self.warnings, warning_lines(run.maps))
+        if run in self._words:
+            self._say_words(run)
+        else:
+            self._worker.submit(run, lambda: words_of(run.maps))
+
+    def _receive_words(self, run: Run, words: RunWords) -> None:
+        self._words[run] = words
+        if run is self._listed:
+            self._say_words(run)
+
+    def _say_words(self, run: Run) -> None:
+        words = self._words[run]
+        for name, label in self._values.items():
+            label.setText(words.values[name])
+        say(self.legend, words.legend)
+        say(self.bias, words.biases[run.shown.map])
 
     def _show_shown(self, run: Run) -> None:
         """Tick what the layer shows, and draw its colour bar."""
@@ -209,7 +234,7 @@ class ResultsPanel(QGroupBox):
         for other, button in self.role_buttons.items():
             button.setEnabled(run.can_show(Shown(name, other)))
             button.setChecked(other == role)
-        say(self.bias, known_bias(run.maps, name))
+        say(self.bias, self._words[run].biases[name] if run in self._words else "")
         layer = self._runs.layer_of(run)
         has_bar = layer is not None and layer._type_string == "image" and role != "mask"
         self.colour_bar.setVisible(has_bar)

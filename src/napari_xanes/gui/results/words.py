@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,33 @@ from napari_xanes.gui.wording import with_error
 
 if TYPE_CHECKING:
     from napari_xanes.parameter_map import MapSet, ParameterMap
+
+
+class RunWords(NamedTuple):
+    """A run in words.
+
+    Attributes
+    ----------
+    values : dict of str to str
+        The typical value of each map.
+    legend : str
+        The legend of the label maps, as rich text.
+    biases : dict of str to str
+        What is known to move the values of each map; no text if nothing is.
+    """
+
+    values: dict[str, str]
+    legend: str
+    biases: dict[str, str]
+
+
+def words_of(maps: MapSet) -> RunWords:
+    """Return a run in words. For large maps this takes longer than a window should wait: call it in a thread."""
+    return RunWords(
+        {name: map_text(one) for name, one in maps.items()},
+        legend(maps),
+        {name: known_bias(maps, name) for name in maps},
+    )
 
 
 def map_text(parameter_map: ParameterMap) -> str:

@@ -275,9 +275,12 @@ class MethodPanel(QWidget):
         self._on_result(*results)
 
     def _emit_results(self, ready: SpectralStack | None, result: Any) -> None:
-        if ready is not None:
-            self.prepared.emit(ready)
-        self.finished.emit(result)
+        if ready is None:
+            self.finished.emit(result)
+            return
+        # Each adds a layer, and napari takes a tenth of a second for one.
+        self.prepared.emit(ready)
+        self.job.then(lambda: self.finished.emit(result))
 
     def _failed(self, error: Exception) -> None:
         for name, parameter in self.form().method.parameters.items():

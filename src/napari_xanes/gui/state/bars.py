@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, ref
 
 import numpy as np
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QTimer
 
 from napari_xanes.gui.map_layers import is_map
 
@@ -19,9 +19,10 @@ _EVENTS = ("visible", "opacity", "blending")
 
 
 class ColourBars(QObject):
-    """Takes the colour bar of a map off the canvas while an image lies over the map, and puts it back.
+    """Gives each map a colour bar when it is first seen, and takes it off the canvas while an image covers the map.
 
-    A bar that the user switched off stays off.
+    A bar that the user switched off stays off. Bars come a turn of the event loop after their layers: napari takes as
+    long to make a bar as to show the layer.
 
     Parameters
     ----------
@@ -32,31 +33,39 @@ class ColourBars(QObject):
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
         self._viewer = ref(viewer)
-        self._taken: WeakSet[Layer] = WeakSet()
+        self._due: WeakSet[Layer] = WeakSet()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._fit)
         for layer in viewer.layers:
             self._watch(layer)
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
-        viewer.layers.events.reordered.connect(self._fit)
-        viewer.canvas.grid.events.enabled.connect(self._fit)
-        self._fit()
+        viewer.layers.events.reordered.connect(self._later)
+        viewer.canvas.grid.events.enabled.connect(self._later)
+        self._later()
 
     def _watch(self, layer: Layer) -> None:
         if layer._type_string == "image":
+            self._due.add(layer)
             for name in _EVENTS:
-                getattr(layer.events, name).connect(self._fit)
+                getattr(layer.events, name).connect(self._later)
 
     def _on_inserted(self, event: Any) -> None:
         self._watch(event.value)
-        self._fit()
+        self._later()
 
     def _on_removed(self, event: Any) -> None:
         if event.value._type_string == "image":
             for name in _EVENTS:
-                getattr(event.value.events, name).disconnect(self._fit)
-        self._fit()
+                getattr(event.value.events, name).disconnect(self._later)
+        self._later()
 
-    def _fit(self, event: Any = None) -> None:
+    def _later(self, event: Any = None) -> None:
+        """Look at all layers after this turn of the event loop, once for all that happens in it."""
+        self._timer.start(0)
+
+    def _fit(self) -> None:
         viewer = self._viewer()
         if viewer is None:
             return
@@ -72,11 +81,11 @@ class ColourBars(QObject):
 
     def _show_bar(self, layer: Layer, seen: bool) -> None:
         bar = layer.colorbar
-        if seen and layer in self._taken:
-            self._taken.remove(layer)
+        if seen and layer in self._due:
+            self._due.remove(layer)
             bar.visible = True
         elif not seen and bar.visible:
-            self._taken.add(layer)
+            self._due.add(layer)
             bar.visible = False
 
 

@@ -102,7 +102,7 @@ def follows(layer: Layer) -> bool:
 
 
 def add_layer(viewer: Viewer, data: LayerData, below: Layer | None) -> Layer:
-    """Add a layer of a run, with a colour bar if it is an image.
+    """Add a layer of a run.
 
     Parameters
     ----------
@@ -115,8 +115,6 @@ def add_layer(viewer: Viewer, data: LayerData, below: Layer | None) -> Layer:
     """
     layer = Layer.create(*data)
     protect(layer)
-    if data[2] == "image" and not data[1].get("rgb"):
-        layer.colorbar.visible = True
     layers, active = viewer.layers, viewer.layers.selection.active
     if below is None:
         viewer.add_layer(layer)

@@ -245,8 +245,6 @@ class RunList(QObject):
                 layer.metadata = {**layer.metadata, "xanes": {**xanes, "follows": False}}
             return
         run = self._new(maps_of([xanes]), xanes["group"], shown=shown_by(layer))
-        if layer._type_string == "image":
-            layer.colorbar.visible = True
         self.choose(run)
 
     def _on_inserted(self, event: Any) -> None:
