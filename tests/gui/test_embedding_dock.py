@@ -13,6 +13,7 @@ from napari_xanes.gui.embedding.libraries import suggest_library
 from napari_xanes.gui.embedding.library_match import match_of, reading
 from napari_xanes.gui.embedding.model import BINS, branches, has_signal, picture_of
 from napari_xanes.gui.layers import stack_to_layer
+from napari_xanes.gui.places import place_at
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.maps import match_library
 from napari_xanes.theory.library.shipped import LIBRARIES
@@ -203,13 +204,12 @@ def test_a_lasso_around_nothing_is_an_error(dock: EmbeddingDock, errors: list[st
 
 def test_pins_are_drawn_as_marks(viewer: Any, dock: EmbeddingDock, oxides: SpectralStack) -> None:
     pins = workspace_of(viewer).pins
-    spectrum = oxides.data[:, 2, 12].astype(float)
-    pin = pins.pin(oxides.energy, spectrum, "there", "optical_depth")
-    pins.pin(oxides.energy, 1000 * np.exp(-spectrum), "there, as counts", "counts")
+    pin = pins.add(place_at(viewer.layers[0], (2, 12)))
+    pins.add(place_at(viewer.layers[0], (2, 1200)))
     assert shown_marks(dock) == ["pin 1"]
     spot = dock.plot._marks[0]
     np.testing.assert_allclose([spot.getData()[0][0], spot.getData()[1][0]], dock.picture.pixels[2, 12], atol=1e-4)
-    assert spot.opts["brush"].color().name() == pin.curve.colour.lower()
+    assert spot.opts["brush"].color().name() == pin.colour.lower()
     pins.clear()
     assert not shown_marks(dock)
 

@@ -79,9 +79,9 @@ def test_cursor_and_pins_use_the_visible_slice(
     spectra.row.box.setValue(3)
     wait(lambda: np.allclose(spectra.view.curves.cursor_values, volume.data[:, 1, 19:22, 24:27].mean(axis=(-2, -1))))
     spectra.workspace.pinning.pin()
-    (pin,) = workspace_of(viewer).pins.pins
-    assert pin.place == "(25, 20, 1) px · (1, 0.8, 0.1) µm"
-    np.testing.assert_allclose(pin.curve.values, volume.data[:, 1, 19:22, 24:27].mean(axis=(-2, -1)), rtol=1e-5)
+    (found,) = workspace_of(viewer).pin_spectra.spectra
+    assert spectra.look.tabs.pins.list.texts() == ["pin 1 · (25, 20, 1) px · (1, 0.8, 0.1) µm"]
+    np.testing.assert_allclose(found.curve.values, volume.data[:, 1, 19:22, 24:27].mean(axis=(-2, -1)), rtol=1e-5)
 
 
 @pytest.mark.parametrize("deep", [True, False])

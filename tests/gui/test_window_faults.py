@@ -54,25 +54,6 @@ def test_run_pressed_twice_starts_one_job(
     assert len(started) == 2
 
 
-def test_pins_of_another_quantity_are_not_drawn(
-    viewer: Any, dock: Any, add_stack: Any, stack: SpectralStack, wait: Any
-) -> None:
-    viewer.cursor.position = (0, 0.25, 0.45)
-    wait(lambda: dock.view.curves.cursor is not None)
-    dock.workspace.pinning.pin()
-    counts = SpectralStack(stack.data * 1000, stack.energy, "counts", 0.05, metadata={"name": "raw"})
-    viewer.layers.selection.active = add_stack(counts)
-    assert not any(curve.kind == "pin" for curve in dock.view.plot.curves)
-    assert dock.view.message.text() == "pin 1 not shown: optical depth, the stack is counts"
-    viewer.layers.selection.active = viewer.layers[0]
-    assert any(curve.kind == "pin" for curve in dock.view.plot.curves)
-    fluorescence = SpectralStack(stack.data * 3, stack.energy, "fluorescence", 0.05, metadata={"name": "yield"})
-    viewer.layers.selection.active = add_stack(fluorescence)
-    assert not any(curve.kind == "pin" for curve in dock.view.plot.curves)
-    dock.look.mode.setCurrentText("normalized")
-    assert any(curve.kind == "pin" for curve in dock.view.plot.curves)
-
-
 def test_the_error_of_a_map_ticks_its_map(viewer: Any, add_stack: Any, rng: Any, wait: Any) -> None:
     add_stack()
     dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Map")[1]

@@ -123,7 +123,6 @@ class EmbeddingDock(QWidget):
         self.job.failed.connect(lambda error: show_error(str(error)))
         self.job.ended.connect(self._on_ended)
         self.job.progressed.connect(self._show_progress)
-        self._workspace.pins.changed.connect(self._light_up)
 
     def showEvent(self, event: Any) -> None:
         """Start to follow cursor, regions and theme."""
@@ -133,9 +132,10 @@ class EmbeddingDock(QWidget):
         self._live = True
         self._viewer.events.theme.connect(self._on_theme)
         self._cursor.pixel_changed.connect(self._on_cursor)
-        self._tracker.changed.connect(self._light_up)
+        for state in (self._tracker, self._workspace.pin_spectra):
+            state.changed.connect(self._light_up)
+            state.start(self)
         self._cursor.start(self)
-        self._tracker.start(self)
         self._on_theme()
 
     def hideEvent(self, event: Any) -> None:
@@ -144,10 +144,11 @@ class EmbeddingDock(QWidget):
         if self._live:
             self._live = False
             self._viewer.events.theme.disconnect(self._on_theme)
-            self._cursor.stop(self)
-            self._tracker.stop(self)
             self._cursor.pixel_changed.disconnect(self._on_cursor)
-            self._tracker.changed.disconnect(self._light_up)
+            for state in (self._tracker, self._workspace.pin_spectra):
+                state.changed.disconnect(self._light_up)
+                state.stop(self)
+            self._cursor.stop(self)
 
     def _on_theme(self, event: Any = None) -> None:
         self.plot.set_theme(self._viewer.theme)
@@ -234,7 +235,7 @@ class EmbeddingDock(QWidget):
         if layer not in self._viewer.layers:
             return
         if prepared is not None:
-            # The picture shows absorption: spectra, pins and regions must be absorption too, not counts.
+            # The picture shows absorption: spectra of pins and regions must, too.
             layer = show_prepared(self._viewer, layer, prepared)
         results = self._result_cache.of(layer)
         source, _method, match_settings = key
@@ -278,13 +279,12 @@ class EmbeddingDock(QWidget):
         if self._workspace.stacks.layer is self._layer:
             depth = depth_of(self._viewer, self._layer)
             groups, marks = regions_in(self.picture, self._tracker.regions, self._layer, depth)
-        marks += pins_in(self.picture, self._workspace.pins.pins)
+            marks += pins_in(self.picture, self._workspace.pin_spectra.spectra)
         self.plot.show_regions(groups)
         self.plot.show_marks(marks)
 
     def _select(self, polygon: Any) -> None:
-        picture = self.picture
-        if picture is not None:
+        if (picture := self.picture) is not None:
             self._lasso_worker.submit((picture, self._layer), lambda: picture.inside(polygon))
 
     def _label(self, key: Any, pixels: Any) -> None:

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from napari_xanes.gui.embedding.model import Picture
 from napari_xanes.gui.energy import energies_of
 from napari_xanes.gui.pixels.areas import pixels_of
-from napari_xanes.gui.spectra.curves import ABSORPTION
 
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-    from napari_xanes.gui.state.pins import Pin
+    from napari_xanes.gui.state.pin_spectra import PinSpectrum
     from napari_xanes.gui.state.regions import Region
 
 _MAX_POINTS = 3000
@@ -57,10 +56,10 @@ def regions_in(
     return groups, marks
 
 
-def pins_in(picture: Picture, pins: Iterable[Pin]) -> list[Mark]:
-    """Return pinned absorption spectra as marks; pinned counts can't be compared and are left out."""
+def pins_in(picture: Picture, pins: Iterable[PinSpectrum]) -> list[Mark]:
+    """Return the pins on the stack of the picture as marks; those outside it are left out."""
     return [
-        Mark(pin.curve.name, pin.curve.colour, picture.point_of(pin.curve.energy, pin.curve.values))
-        for pin in pins
-        if pin.quantity in ABSORPTION
+        Mark(found.pin.name, found.pin.colour, picture.point_of(found.curve.energy, found.curve.values))
+        for found in pins
+        if found.curve is not None and found.pin.visible
     ]

@@ -171,13 +171,6 @@ def pixels_of(layer: Layer, number: int, depth: tuple[int, ...], stack: Layer) -
     return mask
 
 
-def rename_region(layer: Layer, number: int, name: str) -> None:
-    """Name a region; the name is stored in its layer."""
-    xanes = layer.metadata.setdefault("xanes", {"kind": "regions", "names": {}})
-    xanes.setdefault("names", {})[number] = name
-    layer.events.metadata()
-
-
 def region_name(layer: Layer, number: int) -> str:
     """Return the name of a region."""
     return given_name(layer, number) or f"{'region' if isinstance(layer, Labels) else 'shape'} {number}"

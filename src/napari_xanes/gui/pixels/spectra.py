@@ -29,7 +29,7 @@ def array_of(layer: Layer) -> Any:
 
 def in_memory(data: Any) -> bool:
     """Return whether the data are in memory; a memory map reads from disk."""
-    return isinstance(data, np.ndarray) and not isinstance(data, np.memmap)
+    return getattr(data, "in_memory", isinstance(data, np.ndarray) and not isinstance(data, np.memmap))
 
 
 def pixel_at(viewer: Viewer, layer: Layer, position: Sequence[float]) -> tuple[int, ...] | None:
@@ -51,10 +51,18 @@ def box_spectrum(data: Any, index: tuple[int, ...], size: int = 1) -> Values:
     size : int
         Width and height of the box in pixels, odd. The box is cut off at the border of the image and one slice thick.
     """
-    *slices, y, x = index
+    return _mean(computed(data[(slice(None), *index[:-2], *_around(index, size))]).reshape(data.shape[0], -1))
+
+
+def _around(index: tuple[int, ...], size: int) -> tuple[slice, slice]:
+    """Return the rows and columns of a box, cut off at the border of the image."""
+    y, x = index[-2:]
     half = size // 2
-    rows, columns = slice(max(y - half, 0), y + half + 1), slice(max(x - half, 0), x + half + 1)
-    box = computed(data[(slice(None), *slices, rows, columns)]).reshape(data.shape[0], -1)
+    return slice(max(y - half, 0), y + half + 1), slice(max(x - half, 0), x + half + 1)
+
+
+def _mean(box: NDArray[Any]) -> Values:
+    """Return the mean over pixels of values (E, P); NaN at energies where no pixel has a value."""
     if box.shape[1] == 1:
         return box[:, 0].astype(np.float64)
     mean: Values = box.mean(axis=1, dtype=np.float64)
@@ -62,6 +70,24 @@ def box_spectrum(data: Any, index: tuple[int, ...], size: int = 1) -> Values:
         good = box[i][np.isfinite(box[i])]
         mean[i] = good.mean(dtype=np.float64) if good.size else np.nan
     return mean
+
+
+def box_spectra(data: Any, boxes: Sequence[tuple[tuple[int, ...], int]]) -> list[Values]:
+    """Return the mean spectrum of each box, given by its middle pixel and its width; see `box_spectrum`.
+
+    Boxes of a dask array are computed together, so that what they share is read once.
+    """
+    if not hasattr(data, "dask") or len(boxes) < 2:
+        return [box_spectrum(data, index, size) for index, size in boxes]
+    import dask.array as untyped
+
+    da: Any = untyped
+    n_energies = data.shape[0]
+    cuts = [data[(slice(None), *(slice(i, i + 1) for i in index[:-2]), *_around(index, size))] for index, size in boxes]
+    widths = [int(np.prod(cut.shape[1:])) for cut in cuts]
+    flat = computed(da.concatenate([cut.reshape(n_energies, -1) for cut in cuts], axis=1))
+    columns = np.split(flat, np.cumsum(widths)[:-1], axis=1)
+    return [_mean(column) for column in columns]
 
 
 def boxes_of(labels: NDArray[Any]) -> dict[int, tuple[tuple[slice, ...], NDArray[np.bool_]]]:

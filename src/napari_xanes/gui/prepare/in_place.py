@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_xanes.gui.layers import stack_of, stack_to_layer
+from napari_xanes.gui.layers import kind_of, stack_of, stack_to_layer
 from napari_xanes.stack import SpectralStack
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def show_stack(layer: Layer, stack: SpectralStack, others: Iterable[Layer] = ())
     stack : SpectralStack
         The stack as it is now.
     others : iterable of Layer
-        Layers that keep lying on the pixels of the stack, such as brushed regions, if its pixel size changes.
+        Layers that keep lying on the pixels of the stack, such as regions and pins, if its pixel size changes.
     """
     _, before, _ = stack_to_layer(stack_of(layer))
     data, now, _ = stack_to_layer(stack)
@@ -36,7 +36,7 @@ def show_stack(layer: Layer, stack: SpectralStack, others: Iterable[Layer] = ())
         layer.data = data
     for other in [layer, *others]:
         lies_on_its_pixels = (
-            "xanes" not in other.metadata
+            kind_of(other) in ("", "regions", "pins")
             and other.ndim >= n_axes
             and np.array_equal(other.scale[-n_axes:], old_scale)
             and tuple(other.units[-n_axes:]) == old_units

@@ -9,13 +9,14 @@ from napari_xanes.colours import colour_of
 from napari_xanes.gui.curve import Curve
 from napari_xanes.gui.energy import energies_of
 from napari_xanes.gui.pixels.spectra import Values
+from napari_xanes.gui.present import present
 from napari_xanes.gui.spectra.curves import ABSORPTION
 
 if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_xanes.gui.state.fit import FitCurve
-    from napari_xanes.gui.state.pins import Pin
+    from napari_xanes.gui.state.pin_spectra import PinSpectrum
     from napari_xanes.gui.state.references import ReferenceSet
     from napari_xanes.gui.state.regions import Region
 
@@ -23,11 +24,12 @@ _FIRST_FIT_COLOUR = 4
 
 
 class CurveSources:
-    """Keeps the curves of cursor, regions, references and fits."""
+    """Keeps the curves of cursor, regions, pins, references and fits."""
 
     def __init__(self) -> None:
         self.cursor: Curve | None = None
         self.regions: list[Curve] = []
+        self.pins: list[tuple[str, Curve]] = []
         self.references: list[Curve] = []
         self.fits: list[Curve] = []
 
@@ -45,6 +47,7 @@ class CurveSources:
         self.regions = [
             Curve(region.name, energies_of(layer), region.mean, "region", region.colour, region.spread)
             for region in (regions if layer is not None else ())
+            if not region.hidden
         ]
 
     def set_references(self, references: ReferenceSet) -> None:
@@ -61,43 +64,29 @@ class CurveSources:
             for number, (name, energy, mu) in enumerate(fits)
         ]
 
-    def measured(self, pins: Iterable[Pin], layer: Layer | None, mode: str) -> list[tuple[str, Curve]]:
-        """Return the measured curves and fits, each with a unique key, in the order of the legend.
+    def set_pins(self, spectra: Iterable[PinSpectrum]) -> None:
+        """Set the spectra of pins on the stack; those outside it have none."""
+        shown = [found for found in spectra if found.curve is not None and found.pin.visible]
+        self.pins = [(f"pin {found.pin.number}", present(found.curve)) for found in shown]
 
-        Pins of another quantity than the stack's are left out, unless both are absorption and shown normalized.
-        """
+    def measured(self) -> list[tuple[str, Curve]]:
+        """Return the measured curves and fits, each with a unique key, in the order of the legend."""
         curves = [("cursor", self.cursor)] if self.cursor is not None else []
         curves += [(f"region {number}", curve) for number, curve in enumerate(self.regions)]
-        curves += [(pin.curve.name, pin.curve) for pin in pins if _comparable(pin, layer, mode)]
+        curves += self.pins
         curves += [(f"fit {number}", curve) for number, curve in enumerate(self.fits)]
         return curves
 
-    def comparable_references(self, layer: Layer | None) -> list[Curve]:
-        """Return the references, or none if the stack does not show absorption."""
-        return self.references if layer is None or _quantity(layer) in ABSORPTION else []
+    def comparable_references(self, quantity: str) -> list[Curve]:
+        """Return the references, or none if the spectra of the stack are not absorption; no text without a stack."""
+        return self.references if quantity in ("", *ABSORPTION) else []
 
-    def warning(self, layer: Layer | None, pins: Iterable[Pin] = (), mode: str = "as measured") -> str:
+    def warning(self, layer: Layer | None, quantity: str) -> str:
         """Return why the plot of a stack can't show all curves; empty if it can."""
         if layer is None:
             return ""
-        left_out = [pin for pin in pins if not _comparable(pin, layer, mode)]
-        if left_out:
-            quantities = " and ".join(sorted({pin.quantity.replace("_", " ") for pin in left_out}))
-            names = ", ".join(pin.curve.name for pin in left_out)
-            return f"{names} not shown: {quantities}, the stack is {_quantity(layer).replace('_', ' ')}"
-        if len(self.comparable_references(layer)) < len(self.references):
-            return f"References show absorption: convert {_quantity(layer)} to optical depth first (Prepare dock)"
+        if len(self.comparable_references(quantity)) < len(self.references):
+            return f"References show absorption: convert {quantity} to optical depth first (Prepare dock)"
         if energies_of(layer).size == 1:
             return "This stack has one energy: a spectrum is a single value, not a curve"
         return ""
-
-
-def _comparable(pin: Pin, layer: Layer | None, mode: str) -> bool:
-    """Return whether a pin has the unit of a stack's curves in a mode."""
-    if layer is None or pin.quantity == _quantity(layer):
-        return True
-    return mode == "normalized" and pin.quantity in ABSORPTION and _quantity(layer) in ABSORPTION
-
-
-def _quantity(layer: Layer) -> str:
-    return str(layer.metadata["xanes"]["quantity"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -44,21 +44,20 @@ def scale_onto(energy: Values, mu: Values, target_energy: Values, target: Values
     return scaled
 
 
-def readout(layer: Layer, index: tuple[int, ...], energy: float, value: float) -> str:
-    """Return the text under the plot: position of the cursor, photon energy and value."""
+def readout(layer: Layer, index: tuple[int, ...], energy: float, value: float, quantity: str) -> str:
+    """Return the text under the plot: position of the cursor, photon energy and value of a quantity."""
     xanes = layer.metadata["xanes"]
     axes = ("z", "y", "x")[-len(index) :]
     size = xanes.get("pixel_size_um")
     places = [i * s for i, s in zip(index, size, strict=True)] if size else list(index)
     position = " ".join(f"{axis} {place:.4g}" for axis, place in reversed(list(zip(axes, places, strict=True))))
-    return f"{position} {'µm' if size else 'px'} · {energy:.1f} eV · {with_unit(value, xanes)}"
+    return f"{position} {'µm' if size else 'px'} · {energy:.1f} eV · {with_unit(value, quantity)}"
 
 
-def with_unit(value: float, xanes: Any) -> str:
+def with_unit(value: float, quantity: str) -> str:
     """Return a value with the unit of its quantity."""
     large = 1e4 <= abs(value) < 1e9  # would be 2.298e+04
     number = "no value" if not np.isfinite(value) else f"{value:.0f}" if large else f"{value:.4g}"
-    quantity = xanes["quantity"]
     if quantity == "optical_depth":
         return f"OD {number}"
     if quantity == "counts":

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_xanes.gui.dock_layout import row_of
-from napari_xanes.gui.spectra.display import MODES
 from napari_xanes.gui.spectra.export_button import ExportButton
+from napari_xanes.gui.spectra.mode_box import ModeBox
 from napari_xanes.gui.spectra.tabs import SpectraTabs
 from napari_xanes.gui.spectra.view import SpectrumView
 from napari_xanes.gui.state.workspace import workspace_of
@@ -31,11 +31,7 @@ class LookPanel(QWidget):
     def __init__(self, viewer: Viewer, view: SpectrumView) -> None:
         super().__init__()
         self._view, self._workspace = view, workspace_of(viewer)
-        self.mode = QComboBox()
-        self.mode.addItems(MODES)
-        self.mode.setToolTip(
-            "How to show all curves. As measured: references (dashed) are scaled and shifted onto the spectrum"
-        )
+        self.mode = ModeBox(viewer, view)
         self.pin_button = QPushButton("Pin")
         self.pin_button.setToolTip("Keep the spectrum under the cursor (or press P, or click in the image)")
         self.export_button = ExportButton(view.plot, view.label)
@@ -45,8 +41,6 @@ class LookPanel(QWidget):
         column.setSpacing(4)
         column.addLayout(row_of((QLabel("show"), 0), (self.mode, 1), (self.pin_button, 0), (self.export_button, 0)))
         column.addWidget(self.tabs)
-        self.mode.setCurrentText(view.mode)
-        self.mode.currentTextChanged.connect(view.set_mode)
         self.pin_button.clicked.connect(lambda _checked=False: self._workspace.pinning.pin())
         view.redrawn.connect(self._show_state)
         self._show_state()

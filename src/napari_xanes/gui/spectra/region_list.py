@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from napari.layers import Labels, Shapes
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QPoint
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from napari_xanes.gui.dock_layout import say, wrapping_label
-from napari_xanes.gui.pixels.areas import new_labels, new_shapes, next_label, region_layers, rename_region
+from napari_xanes.gui.pixels.areas import new_labels, new_shapes, next_label, region_layers
+from napari_xanes.gui.pixels.region_changes import delete_regions, hide_region, rename_region
 from napari_xanes.gui.pixels.spectra import MAX_REGIONS, array_of
 from napari_xanes.gui.placement import laid_over
-from napari_xanes.gui.present import present
-from napari_xanes.gui.references.reference_list import swatch
+from napari_xanes.gui.places import place_at
+from napari_xanes.gui.spectra.as_reference import regions_as_references
+from napari_xanes.gui.spectra.menus import with_menu
+from napari_xanes.gui.spectra.place_list import PlaceList, Row
 from napari_xanes.gui.state.regions import Region, RegionTracker
 from napari_xanes.gui.state.workspace import workspace_of
 
@@ -34,11 +38,16 @@ class RegionList(QWidget):
         self._regions: list[Region] = []
         self._empty = QLabel()
         self._empty.setWordWrap(True)
-        self._list = QListWidget()
-        self._list.setMinimumHeight(70)
-        self._list.setToolTip("Click a region to continue brushing it; double-click to rename it")
-        self._list.itemClicked.connect(self._choose)
-        self._list.itemChanged.connect(self._rename)
+        self.list = PlaceList()
+        self.list.setToolTip(
+            "Click a region to continue brushing it; a tick draws its spectrum. Double-click or F2: rename. "
+            "Delete: delete. Right click: more"
+        )
+        with_menu(self.list, self._fill)
+        self.list.chosen.connect(self._choose)
+        self.list.renamed.connect(self._rename)
+        self.list.ticked.connect(self._tick)
+        self.list.deleted.connect(lambda rows: delete([self._regions[row] for row in rows]))
         self.brush_button, self.draw_button = QPushButton("Brush"), QPushButton("Draw")
         self.brush_button.setToolTip("Brush a new region (1: erase, 2 or P: brush, [ and ]: brush size, Space: move)")
         self.draw_button.setToolTip("Draw a polygon around a new region; finish with a double-click or Esc")
@@ -54,7 +63,7 @@ class RegionList(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
         layout.addWidget(self._empty)
-        layout.addWidget(self._list, 1)
+        layout.addWidget(self.list, 1)
         layout.addWidget(self.unused)
         layout.addWidget(self.fit_button)
         layout.addLayout(buttons)
@@ -112,38 +121,66 @@ class RegionList(QWidget):
     def rebuild(self) -> None:
         """List the regions of the tracker."""
         self._regions = list(self._tracker.regions)
-        self._list.blockSignals(True)
-        while self._list.count() > len(self._regions):
-            self._list.takeItem(self._list.count() - 1)
-        while self._list.count() < len(self._regions):
-            item = QListWidgetItem()
-            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
-            self._list.addItem(item)
-        for row, region in enumerate(self._regions):
-            item = present(self._list.item(row))
-            item.setText(f"{region.name} · {region.pixels} px")
-            item.setData(Qt.ItemDataRole.DecorationRole, swatch(region.colour))
-        self._list.blockSignals(False)
+        self.list.show_rows(
+            [Row(region.name, f"{region.pixels} px", region.colour, not region.hidden) for region in self._regions]
+        )
         stack = workspace_of(self._viewer).stacks.layer
         self._empty.setText(_EMPTY if stack is None or stack.ndim == 3 else _EMPTY_SLICE)
         self._empty.setVisible(not self._regions)
-        self._list.setVisible(bool(self._regions))
+        self.list.setVisible(bool(self._regions))
         self._say_unused()
 
     def texts(self) -> list[str]:
         """Return the texts of the rows."""
-        return [present(self._list.item(row)).text() for row in range(self._list.count())]
+        return self.list.texts()
 
-    def _choose(self, item: QListWidgetItem) -> None:
-        region = self._regions[self._list.row(item)]
+    def _choose(self, row: int) -> None:
+        region = self._regions[row]
         self._viewer.layers.selection.active = region.layer
         if isinstance(region.layer, Labels):
             region.layer.selected_label = region.number
             region.layer.mode = "paint"
 
-    def _rename(self, item: QListWidgetItem) -> None:
-        region = self._regions[self._list.row(item)]
-        name = item.text().split(" · ")[0].strip()
-        if name and name != region.name:
-            rename_region(region.layer, region.number, name)
-        self.rebuild()
+    def _rename(self, row: int, name: str) -> None:
+        region = self._regions[row]
+        rename_region(region.layer, region.number, name)
+
+    def _tick(self, row: int, shown: bool) -> None:
+        hide_region(self._regions[row].layer, self._regions[row].number, not shown)
+
+    def _fill(self, menu: QMenu, position: QPoint | None) -> None:
+        rows = self.list.selected()
+        if not rows:
+            return
+        if len(rows) == 1:
+            menu.addAction("Rename", lambda: self.list.edit_name(rows[0]))
+        fill_region_menu(menu, self._viewer, [self._regions[row] for row in rows])
+
+
+def fill_region_menu(menu: QMenu, viewer: Viewer, regions: Sequence[Region]) -> None:
+    """Add what can be done with regions to a menu."""
+    hidden = all(region.hidden for region in regions)
+
+    def hide() -> None:
+        for region in regions:
+            hide_region(region.layer, region.number, not hidden)
+
+    menu.addAction("Show" if hidden else "Hide", hide)
+    menu.addAction("As reference", lambda: regions_as_references(viewer, regions))
+    menu.addAction("As pins", lambda: _as_pins(viewer, regions))
+    menu.addAction("Delete", lambda: delete(regions))
+
+
+def delete(regions: Sequence[Region]) -> None:
+    """Delete regions from their layers."""
+    for layer in {id(region.layer): region.layer for region in regions}.values():
+        delete_regions(layer, [region.number for region in regions if region.layer is layer])
+
+
+def _as_pins(viewer: Viewer, regions: Sequence[Region]) -> None:
+    """Pin the middle pixel of each region, in its colour."""
+    workspace = workspace_of(viewer)
+    layer = workspace.stacks.layer
+    if layer is not None:
+        places = [(place_at(layer, region.middle), region.name, region.colour, True) for region in regions]
+        workspace.pins.add_all(places)

@@ -69,7 +69,6 @@ class SpectrumView(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.pages)
         workspace.references.changed.connect(self._on_references)
-        workspace.pins.changed.connect(self.redraw)
         self.plot.energy_requested.connect(self._on_energy_requested)
         self.plot.line.sigPositionChangeFinished.connect(lambda *_: self._on_step())
 
@@ -88,7 +87,11 @@ class SpectrumView(QWidget):
     def label(self) -> str:
         """Return quantity and unit of the curves; no text without a stack."""
         layer = self._stacks.layer
-        return axis_label(self._mode, layer.metadata["xanes"]["quantity"]) if layer is not None else ""
+        return axis_label(self._mode, self._quantity()) if layer is not None else ""
+
+    def _quantity(self) -> str:
+        layer = self._stacks.layer
+        return "" if layer is None else self._workspace.shown.quantity_of(layer)
 
     def showEvent(self, event: Any) -> None:
         """Start to follow cursor, regions and layers."""
@@ -125,19 +128,29 @@ class SpectrumView(QWidget):
     def _states(self) -> tuple[Any, ...]:
         """Return what is followed only while it is asked for."""
         workspace = self._workspace
-        return workspace.cursor, workspace.regions, workspace.fit, workspace.run_fit, workspace.pinning
+        return (
+            workspace.cursor,
+            workspace.regions,
+            workspace.pin_spectra,
+            workspace.fit,
+            workspace.run_fit,
+            workspace.pinning,
+        )
 
     def _followed(self) -> tuple[tuple[Any, Any], ...]:
         """Return what changes while the mouse moves, with what it changes here."""
-        cursor, regions = self._cursor, self._workspace.regions
+        cursor, regions, pins = self._cursor, self._workspace.regions, self._workspace.pin_spectra
         return (
             (self._stacks.layer_changed, self._on_stack),
             (self._stacks.step_changed, self._on_step),
+            (self._workspace.shown.changed, self._on_quantity),
             (cursor.pixel_changed, self._on_cursor),
             (cursor.spectrum_ready, self._on_spectrum),
             (cursor.failed, self._on_unreadable),
             (regions.changed, self._on_regions),
             (regions.failed, self._on_unreadable),
+            (pins.changed, self._on_pins),
+            (pins.failed, self._on_unreadable),
             (self._workspace.fit.changed, self._on_fit),
         )
 
@@ -161,6 +174,11 @@ class SpectrumView(QWidget):
             self._workspace.references.offer(layer)
             self.plot.set_labels(self.label())
         self._on_step()
+        self.redraw()
+        self.plot.show_all()
+
+    def _on_quantity(self) -> None:
+        self.plot.set_labels(self.label())
         self.redraw()
         self.plot.show_all()
 
@@ -200,10 +218,16 @@ class SpectrumView(QWidget):
         layer, index, step = self._stacks.layer, self._cursor.index, self._stacks.step
         curve = self.curves.cursor
         if layer is not None and index is not None and curve is not None:
-            self.readout.setText(readout(layer, index, energy_of_step(layer, step), curve.values[step]))
+            self.readout.setText(
+                readout(layer, index, energy_of_step(layer, step), curve.values[step], self._quantity())
+            )
 
     def _on_regions(self) -> None:
         self.curves.set_regions(self._stacks.layer, self._workspace.regions.regions)
+        self.redraw()
+
+    def _on_pins(self) -> None:
+        self.curves.set_pins(self._workspace.pin_spectra.spectra)
         self.redraw()
 
     def _on_references(self) -> None:
@@ -227,9 +251,9 @@ class SpectrumView(QWidget):
         """Update the plot; do nothing while it is hidden."""
         if not self.live:
             return
-        layer, sources, pins = self._stacks.layer, self.curves, self._workspace.pins.pins
-        measured, references = sources.measured(pins, layer, self._mode), sources.comparable_references(layer)
+        layer, sources = self._stacks.layer, self.curves
+        measured, references = sources.measured(), sources.comparable_references(self._quantity())
         curves, problem = self._composer.compose(self._mode, measured, references)
         self.plot.set_curves(curves)
-        self._show_message(problem or self.pages.reason() or sources.warning(layer, pins, self._mode))
+        self._show_message(problem or self.pages.reason() or sources.warning(layer, self._quantity()))
         self.redrawn.emit()

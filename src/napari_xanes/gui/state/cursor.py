@@ -8,9 +8,10 @@ from weakref import ref
 from qtpy.QtCore import QTimer, Signal
 
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
-from napari_xanes.gui.pixels.spectra import Values, array_of, box_spectrum, in_memory, pixel_at
+from napari_xanes.gui.pixels.spectra import Values, box_spectrum, in_memory, pixel_at
 from napari_xanes.gui.pixels.tiles import Tiles
 from napari_xanes.gui.state.asked import WhileAsked
+from napari_xanes.gui.state.shown import ShownQuantity
 from napari_xanes.gui.state.stacks import StackFollower
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ class CursorFollower(WhileAsked):
     spectrum_ready = Signal(object, object)
     failed = Signal(object)
 
-    def __init__(self, viewer: Viewer, stacks: StackFollower) -> None:
+    def __init__(self, viewer: Viewer, stacks: StackFollower, shown: ShownQuantity) -> None:
         super().__init__()
-        self._viewer, self._stacks = ref(viewer), stacks
+        self._viewer, self._stacks, self._shown = ref(viewer), stacks, shown
         self._box = 1
         self._index: tuple[int, ...] | None = None
         self.spectrum: tuple[tuple[int, ...], Values] | None = None
@@ -62,6 +63,7 @@ class CursorFollower(WhileAsked):
         self._worker = LatestOnlyWorker(self)
         self._worker.done.connect(self._receive)
         self._worker.failed.connect(lambda key, error: self.failed.emit(error))
+        shown.changed.connect(self.recompute)
         stacks.layer_changed.connect(self.recompute)  # before all panels, which then find the spectrum of the new stack
 
     @property
@@ -81,14 +83,16 @@ class CursorFollower(WhileAsked):
         """The pixel under the cursor; None outside the image."""
         return self._index
 
-    def spectrum_of(self, index: tuple[int, ...]) -> Values | None:
-        """Return the spectrum (E,) of a pixel without those around it, or None if it is not in memory."""
+    def spectrum_of(self, index: tuple[int, ...], box: int = 1) -> Values | None:
+        """Return the mean spectrum (E,) of a box of pixels, by default of one, or None if it is not in memory."""
         layer = self._stacks.layer
-        data = None if layer is None else array_of(layer)
+        data = None if layer is None else self._shown.data_of(layer)
         if data is None or in_memory(data):
-            return None if data is None else box_spectrum(data, index)
+            return None if data is None else box_spectrum(data, index, box)
         tiles = self._tiles
-        return tiles.middle(index, self._box) if tiles is not None and tiles.data is data else None
+        if tiles is None or tiles.data is not data or box not in (1, self._box):
+            return None
+        return tiles.spectrum(index, box) if box == self._box else tiles.middle(index, self._box)
 
     @property
     def layer(self) -> Layer | None:
@@ -113,7 +117,7 @@ class CursorFollower(WhileAsked):
 
     def recompute(self, *_: Any) -> None:
         """Compute the spectrum again although the cursor did not move."""
-        self.spectrum = None
+        self.spectrum, self._is_current = None, False
         self._look_again()
 
     def _look_again(self) -> None:
@@ -150,7 +154,7 @@ class CursorFollower(WhileAsked):
             self.spectrum = None
             self._worker.forget()
             return
-        data, box = array_of(layer), self._box
+        data, box = self._shown.data_of(layer), self._box
         tiles = self._tiles = Tiles(data) if self._tiles is None or self._tiles.data is not data else self._tiles
         values = box_spectrum(data, index, box) if in_memory(data) else tiles.spectrum(index, box)
         if values is not None:

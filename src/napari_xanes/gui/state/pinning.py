@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from napari_xanes.gui.energy import energies_of
-from napari_xanes.gui.placement import place
+from napari_xanes.gui.places import place_at
 from napari_xanes.gui.state.asked import WhileAsked
 from napari_xanes.gui.state.cursor import CursorFollower
 from napari_xanes.gui.state.pins import PinSet
@@ -39,8 +38,7 @@ class PinGestures(WhileAsked):
         """Pin the spectrum under the cursor, if there is one."""
         layer, spectrum = self._cursor.layer, self._cursor.spectrum
         if layer is not None and spectrum is not None:
-            index, values = spectrum
-            self._pins.pin(energies_of(layer), values, place(layer, index), layer.metadata["xanes"]["quantity"])
+            self._pins.add(place_at(layer, spectrum[0], self._cursor.box))
 
     def _attach(self) -> None:
         viewer = self._viewer()

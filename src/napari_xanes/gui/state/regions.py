@@ -18,15 +18,16 @@ from napari_xanes.gui.pixels.areas import (
     region_colour,
     region_layers,
     region_name,
-    shape_boxes,
     unused_layers,
 )
-from napari_xanes.gui.pixels.label_planes import labels_over
-from napari_xanes.gui.pixels.spectra import MAX_REGIONS, Values, array_of, boxes_of
+from napari_xanes.gui.pixels.region_changes import is_hidden
+from napari_xanes.gui.pixels.region_reading import listed, read_regions, region_source
+from napari_xanes.gui.pixels.spectra import MAX_REGIONS, Values
 from napari_xanes.gui.state.asked import WhileAsked
+from napari_xanes.gui.state.shown import ShownQuantity
 from napari_xanes.gui.state.stacks import StackFollower
 from napari_xanes.region_means import COVARIANCE_LENGTH
-from napari_xanes.region_spectra import RegionSpectrum, as_spectrum, mean_spectrum
+from napari_xanes.region_spectra import RegionSpectrum, as_spectrum
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -52,8 +53,12 @@ class Region:
         As ``#rrggbb``, the same as in the layer.
     pixels : int
         Number of its pixels in the image that is shown.
-    mean, spread : array, shape (E,)
+    middle : tuple of int
+        Its pixel that is nearest to its middle, (y, x) or (z, y, x).
+    measured : RegionSpectrum
         Mean of its pixels that have a value, and their standard deviation.
+    hidden : bool
+        Whether its spectrum is not drawn.
     """
 
     name: str
@@ -61,8 +66,19 @@ class Region:
     number: int
     colour: str
     pixels: int
-    mean: Values
-    spread: Values
+    middle: tuple[int, ...]
+    measured: RegionSpectrum
+    hidden: bool = False
+
+    @property
+    def mean(self) -> Values:
+        """Mean of its pixels that have a value, shape (E,)."""
+        return self.measured.mean
+
+    @property
+    def spread(self) -> Values:
+        """Standard deviation of its pixels, shape (E,)."""
+        return self.measured.deviation
 
 
 class RegionTracker(WhileAsked):
@@ -82,9 +98,9 @@ class RegionTracker(WhileAsked):
     changed = Signal()
     failed = Signal(object)
 
-    def __init__(self, viewer: Viewer, stacks: StackFollower) -> None:
+    def __init__(self, viewer: Viewer, stacks: StackFollower, shown: ShownQuantity) -> None:
         super().__init__()
-        self._viewer, self._stacks = ref(viewer), stacks
+        self._viewer, self._stacks, self._shown = ref(viewer), stacks, shown
         self.regions: list[Region] = []
         self.unused: list[tuple[Labels, str]] = []
         self.cut: list[Layer] = []
@@ -106,11 +122,13 @@ class RegionTracker(WhileAsked):
             viewer.layers.events.removed.connect(self.rewatch)
             viewer.dims.events.point.connect(self._on_slider)
             self._stacks.layer_changed.connect(self.rewatch)
+            self._shown.changed.connect(self._schedule)
 
     def _detach(self) -> None:
         self._timer.stop()
         self._worker.forget()
         self._stacks.layer_changed.disconnect(self.rewatch)
+        self._shown.changed.disconnect(self._schedule)
         self._unwatch()
         # Nothing of layers that are removed meanwhile may stay in memory.
         self.regions, self.unused, self.cut = [], [], []
@@ -162,19 +180,24 @@ class RegionTracker(WhileAsked):
             self._cache, self._cached_data = {}, None
             self._set([])
             return
-        data = array_of(stack)
+        data = self._shown.data_of(stack)
         if data is not self._cached_data:
             self._cache, self._cached_data = {}, data
         depth = depth_of(viewer, stack)
         layers = region_layers(viewer, stack)
-        sources = [_source(layer, depth, stack) for layer in layers]
+        sources = [region_source(layer, depth, stack) for layer in layers]
         cache = self._cache
-        self._worker.submit((stack, data, layers), lambda: _spectra(data, depth, sources, cache))
+        self._worker.submit((stack, data, layers), lambda: read_regions(data, depth, sources, cache))
 
     def _receive(self, key: Any, results: Any) -> None:
         stack, data, layers = key
         viewer = self._viewer()
-        if not self.asked or viewer is None or stack is not self._stacks.layer or data is not array_of(stack):
+        if (
+            not self.asked
+            or viewer is None
+            or stack is not self._stacks.layer
+            or data is not self._shown.data_of(stack)
+        ):
             return
         regions, cut = [], []
         for layer, region_boxes in zip(layers, results, strict=True):
@@ -187,10 +210,11 @@ class RegionTracker(WhileAsked):
                         number,
                         region_colour(layer, number),
                         pixels,
-                        measured.mean,
-                        measured.deviation,
+                        (*depth_of(viewer, stack), *middle),
+                        measured,
+                        is_hidden(layer, number),
                     )
-                    for number, (pixels, measured) in _listed(region_boxes)
+                    for number, (pixels, middle, measured) in listed(region_boxes)
                 ]
         self._set(regions, cut)
 
@@ -210,51 +234,33 @@ class RegionTracker(WhileAsked):
         viewer, stack = self._viewer(), self._stacks.layer
         if viewer is None or stack is None:
             return list
-        data, depth = array_of(stack), depth_of(viewer, stack)
+        data, depth = self._shown.data_of(stack), depth_of(viewer, stack)
         layers = region_layers(viewer, stack)
-        sources = [_source(layer, depth, stack) for layer in layers]
-        energy, facts = energies_of(stack), {"quantity": stack.metadata["xanes"]["quantity"], "stack": stack.name}
-        length = float(stack.metadata["xanes"]["metadata"].get(COVARIANCE_LENGTH, 1.0))
+        sources = [region_source(layer, depth, stack) for layer in layers]
+        energy, facts, length = _facts(stack, self._shown.quantity_of(stack))
 
         def read() -> list[Spectrum]:
             return [
                 as_spectrum(region_name(layer, number), energy, measured, facts, length)
-                for layer, region_boxes in zip(layers, _spectra(data, depth, sources, {}), strict=True)
-                for number, (_, measured) in _listed(region_boxes)
+                for layer, region_boxes in zip(layers, read_regions(data, depth, sources, {}), strict=True)
+                for number, (_, _, measured) in listed(region_boxes)
                 if np.isfinite(measured.mean).any()
             ]
 
         return read
 
 
-def _source(layer: Layer, depth: tuple[int, ...], stack: Layer) -> Any:
-    """Return the regions of a layer as `_spectra` takes them: a function that reads labels, or boxes of drawn areas."""
-    if not isinstance(layer, Shapes):
-        return labels_over(layer, depth, stack)
-    return dict(list(shape_boxes(layer, depth, stack).items())[: MAX_REGIONS + 1])
+def as_spectra(regions: Sequence[Region], stack: Layer, quantity: str) -> list[Spectrum]:
+    """Return the mean spectra of regions over a stack layer with their standard errors, as references."""
+    energy, facts, length = _facts(stack, quantity)
+    return [as_spectrum(region.name, energy, region.measured, facts, length) for region in regions]
 
 
-def _listed(found: dict[int, Any]) -> list[tuple[int, Any]]:
-    """The regions of a layer that are listed; one more only tells that there are others."""
-    return list(found.items())[:MAX_REGIONS]
-
-
-def _spectra(data: Any, depth: tuple[int, ...], sources: list[Any], cache: dict[Any, Any]) -> list[dict[int, Any]]:
-    """Return number of pixels and spectrum of each region of each source; runs in a thread."""
-    results = []
-    for source in sources:
-        region_boxes = source if isinstance(source, dict) else boxes_of(source())
-        spectra = {}
-        for number, (box, mask) in region_boxes.items():
-            place = tuple((s.start, s.stop) for s in box)
-            key = (depth, place, mask.tobytes())
-            if key not in cache:
-                if len(cache) > 4 * MAX_REGIONS:
-                    cache.clear()
-                cache[key] = mean_spectrum(data, (*depth, *box), mask)
-            spectra[number] = (int(mask.sum()), cache[key])
-        results.append(spectra)
-    return results
+def _facts(stack: Layer, quantity: str) -> tuple[Values, dict[str, Any], float]:
+    """Return energies, facts about the stack, and the length over which its noise is shared, in pixels."""
+    xanes = stack.metadata["xanes"]
+    facts = {"quantity": quantity, "stack": stack.name}
+    return energies_of(stack), facts, float(xanes["metadata"].get(COVARIANCE_LENGTH, 1.0))
 
 
 def _emitters(layer: Layer) -> list[Any]:

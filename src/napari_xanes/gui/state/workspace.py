@@ -9,6 +9,8 @@ from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.state.bars import ColourBars
 from napari_xanes.gui.state.cursor import CursorFollower
 from napari_xanes.gui.state.fit import ShownFit
+from napari_xanes.gui.state.pin_layers import PinLayers
+from napari_xanes.gui.state.pin_spectra import PinSpectra
 from napari_xanes.gui.state.pinning import PinGestures
 from napari_xanes.gui.state.pins import PinSet
 from napari_xanes.gui.state.recipe import RecipeState
@@ -16,6 +18,7 @@ from napari_xanes.gui.state.references import ReferenceSet
 from napari_xanes.gui.state.regions import RegionTracker
 from napari_xanes.gui.state.run_fit import RunFit
 from napari_xanes.gui.state.runs import RunList
+from napari_xanes.gui.state.shown import ShownQuantity
 from napari_xanes.gui.state.stacks import StackFollower
 from napari_xanes.gui.state.swipe_key import SwipeKey
 
@@ -37,14 +40,20 @@ class Workspace:
     ----------
     stacks : StackFollower
         The chosen stack, and which of its frames is shown.
-    recipe : RecipeState
-        The steps that prepare the chosen stack.
+        self.stacks, self.shown = StackFollower(viewer), ShownQuantity()
+        self.cursor = CursorFollower(viewer, self.stacks, self.shown)
+        self.recipe = RecipeState(viewer, self.stacks)
+        self.regions = RegionTracker(viewer, self.stacks, self.shown)
     cursor : CursorFollower
         The spectrum under the mouse cursor.
     regions : RegionTracker
         The spectra of brushed and drawn regions.
     pins : PinSet
-        The pinned spectra.
+        The pins: places whose spectra stay in view.
+    pin_spectra : PinSpectra
+        The spectra of the pins on the chosen stack.
+    pin_layers : PinLayers
+        The marks of the pins on the image.
     pinning : PinGestures
         Pins on a click in the image or a key.
     references : ReferenceSet
@@ -62,14 +71,16 @@ class Workspace:
     """
 
     def __init__(self, viewer: Viewer) -> None:
-        self.stacks = StackFollower(viewer)
-        self.cursor = CursorFollower(viewer, self.stacks)
+        self.stacks, self.shown = StackFollower(viewer), ShownQuantity()
+        self.cursor = CursorFollower(viewer, self.stacks, self.shown)
         self.recipe = RecipeState(viewer, self.stacks)
-        self.regions = RegionTracker(viewer, self.stacks)
+        self.regions = RegionTracker(viewer, self.stacks, self.shown)
         self.pins, self.references, self.fit = PinSet(), ReferenceSet(), ShownFit()
         self.runs, self.bars = RunList(viewer), ColourBars(viewer)
         self.run_fit = RunFit(self.cursor, self.stacks, self.runs, self.fit)
         self.swipe = SwipeKey(viewer)
+        self.pin_spectra = PinSpectra(viewer, self.stacks, self.shown, self.cursor, self.pins)
+        self.pin_layers = PinLayers(viewer, self.stacks, self.pins)
         self.pinning = PinGestures(viewer, self.cursor, self.pins)
 
 
