@@ -82,6 +82,21 @@ def test_info_of_spectra_and_maps(tmp_path: Path, references: list[Spectrum], de
     assert maps["history"] == ["fit_references"]
 
 
+def test_info_of_a_project(tmp_path: Path, references: list[Spectrum], depth_stack: SpectralStack) -> None:
+    from napari_xanes.history import Source
+    from napari_xanes.io.project_file import write_project
+    from napari_xanes.project import Project, ProjectLayer
+
+    layers = [ProjectLayer("made", depth_stack), ProjectLayer("scan", Source(str(tmp_path / "gone.h5")))]
+    write_project(Project(layers, references, {"pins": []}), tmp_path / "project.h5")
+    facts = json.loads(invoke("info", tmp_path / "project.h5", "--json"))
+    assert facts["kind"] == "project"
+    assert [(layer["name"], layer["kind"]) for layer in facts["layers"]] == [("made", "stack"), ("scan", "stack")]
+    assert facts["references"] == ["two", "three"]
+    assert "gone.h5 is not there" in facts["notes"][0]
+    assert "scan" in invoke("info", tmp_path / "project.h5")
+
+
 def test_columns_of_spectra_are_described_and_chosen(tmp_path: Path) -> None:
     rows = "".join(f"{e} 1000 {1000 - e / 10} {e / 10}\n" for e in range(7000, 7020))
     (tmp_path / "scan.dat").write_text(f"energy i0 it narrow\n{rows}")

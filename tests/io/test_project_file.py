@@ -199,8 +199,8 @@ def test_damage_is_refused_with_the_name_of_the_file(tmp_path: Path, change: dic
 
 @pytest.mark.parametrize(
     "value",
-    [np.zeros((2, 3, 4, 5), int), np.zeros((4, 5)), np.zeros(4, int), [np.zeros(3)], [[1.0, 2.0]], None],
-    ids=["four axes", "floats", "one axis", "a point", "a list", "none"],
+    [np.zeros((2, 2, 3, 4, 5), int), np.zeros((4, 5)), np.zeros(4, int), [np.zeros(3)], [[1.0, 2.0]], None],
+    ids=["five axes", "floats", "one axis", "a point", "a list", "none"],
 )
 def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, value: Any) -> None:
     path = tmp_path / "project.h5"

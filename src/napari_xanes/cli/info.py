@@ -107,6 +107,7 @@ def _describe(
 ) -> dict[str, Any]:
     """Return a description of the maps, the stack or the spectra in a path, as plain values."""
     import napari_xanes as nx
+    from napari_xanes.io.project_file import holds_project
 
     is_asked_for = whole or any(value is not None for value in reading.values()) or choice
     if path.is_dir() and not is_asked_for and has_many_files(path) and (facts := look_at(path)):
@@ -114,6 +115,8 @@ def _describe(
         return {"path": str(path), **facts}
     if choice:
         return {"path": str(path), **_describe_spectra(nx.read_spectra(path, **choice))}
+    if holds_project(path):
+        return {"path": str(path), **_describe_project(path)}
     if nx.io.holds_maps(path):
         return {"path": str(path), **_describe_maps(nx.read_maps(path))}
     try:
@@ -153,6 +156,21 @@ def _describe_stack(stack: SpectralStack, look: bool) -> dict[str, Any]:
         "notes": [*metadata.get("notes", ()), *metadata.get("warnings", ())],
         "guesses": [asdict(guess) for guess in guesses(stack, look=look)],
         "contents": [to_plain(use) for use in metadata.get("contents", ())],
+    }
+
+
+def _describe_project(path: Path) -> dict[str, Any]:
+    from napari_xanes.io.project_file import project_contents
+
+    contents = project_contents(path)
+    files = [Path(layer["file"]) for layer in contents["layers"] if "file" in layer]
+    return {
+        "kind": "project",
+        "made_by": f"napari-xanes {contents['version']}",
+        "layers": contents["layers"],
+        "references": contents["references"],
+        "settings": contents["settings"],
+        "notes": [f"{file} is not there; napari asks for it" for file in files if not file.exists()],
     }
 
 

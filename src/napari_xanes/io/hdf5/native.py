@@ -16,6 +16,7 @@ from napari_xanes.io.files import encodable
 from napari_xanes.io.hdf5.file import array, child, file_size, load, text
 from napari_xanes.io.metadata_json import PROVENANCE, Fetch, Keep, pack_mapping, parse_provenance
 from napari_xanes.parameter_map import MapSet
+from napari_xanes.progress import Progress
 from napari_xanes.stack import SpectralStack
 
 GROUP = "napari_xanes"
@@ -25,15 +26,20 @@ MAPS = "maps 1"
 _SLAB_BYTES = 64 << 20
 
 
-def write_array(group: h5py.Group, name: str, data: Any) -> h5py.Dataset:
-    """Write an array as a dataset of its own type; lazy arrays are computed slab by slab."""
+def write_array(group: h5py.Group, name: str, data: Any, progress: Progress | None = None) -> h5py.Dataset:
+    """Write an array as a dataset of its own type; lazy arrays are computed slab by slab.
+
+    `progress` is called before each slab, and may raise `Cancelled`.
+    """
     dataset = group.create_dataset(name, shape=data.shape, dtype=data.dtype)
-    if isinstance(data, np.ndarray):
+    if isinstance(data, np.ndarray) and (progress is None or data.ndim == 0):
         if data.size:
             dataset[...] = data
         return dataset
     rows = max(1, _SLAB_BYTES // max(1, data.nbytes // max(1, data.shape[0])))
     for start in range(0, data.shape[0], rows):
+        if progress is not None:
+            progress(start / data.shape[0], name)
         dataset[start : start + rows] = np.asarray(data[start : start + rows])
     return dataset
 

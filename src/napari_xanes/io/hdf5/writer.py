@@ -17,6 +17,7 @@ from napari_xanes.io.files import encodable
 from napari_xanes.io.hdf5.native import MAPS, STACK, write_array, write_own, write_texts
 from napari_xanes.io.registry import writer
 from napari_xanes.parameter_map import MapSet
+from napari_xanes.progress import Progress
 from napari_xanes.saving.replacing import replacing
 from napari_xanes.stack import SpectralStack
 
@@ -44,14 +45,14 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
         add_stack(file, "entry", stack)
 
 
-def add_stack(parent: h5py.Group, name: str, stack: SpectralStack) -> None:
-    """Write a stack into a new group."""
+def add_stack(parent: h5py.Group, name: str, stack: SpectralStack, progress: Progress | None = None) -> None:
+    """Write a stack into a new group; `progress` is called before each part of it."""
     entry = _entry(parent, name, "data", stack.metadata)
     write_texts(entry, {"definition": "NXstxm", "title": stack.name})
     data = entry.create_group("data")
     axes = ("energy", *("sample_z", "sample_y", "sample_x")[-len(stack.shape) + 1 :])
     _nxdata(data, "data", axes)
-    write_array(data, "data", stack.data).attrs["units"] = np.bytes_(stack.unit)
+    write_array(data, "data", stack.data, progress).attrs["units"] = np.bytes_(stack.unit)
     data["energy"] = stack.energy
     data["energy"].attrs["units"] = np.bytes_("eV")
     _positions(data, axes[1:], stack.shape[1:], stack.pixel_size)
