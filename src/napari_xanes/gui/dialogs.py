@@ -57,6 +57,11 @@ def ask_to_open_many(parent: QWidget | None, title: str, kinds: str = "", viewer
     return [_noted(path) for path in paths]
 
 
+def ask_for_folder(parent: QWidget | None, title: str, viewer: Viewer | None = None) -> str:
+    """Let the user choose a folder, as `ask_to_open`; return its path."""
+    return _noted(QFileDialog.getExistingDirectory(parent, title, start_folder(viewer)))
+
+
 def ask_to_save(parent: QWidget | None, title: str, name: str, kinds: str = "", viewer: Viewer | None = None) -> str:
     """Let the user choose a file to write, as `ask_to_open`; `name` is the name that is offered."""
     path, _ = QFileDialog.getSaveFileName(parent, title, str(Path(start_folder(viewer)) / name), kinds)

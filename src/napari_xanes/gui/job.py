@@ -24,6 +24,8 @@ class Job(QObject):
 
     Signals
     -------
+    started : str
+        A function runs from now on; its title.
     progressed : float, str
         Fraction done (0 to 1) and a description of the present step.
     done : object
@@ -34,6 +36,7 @@ class Job(QObject):
         Emitted last: after `done` and what follows it, after `failed`, or after a cancel.
     """
 
+    started = Signal(str)
     progressed = Signal(float, str)
     done = Signal(object)
     failed = Signal(object)
@@ -93,6 +96,7 @@ class Job(QObject):
         worker.errored.connect(self._errored)
         self._worker = worker
         worker.start()
+        self.started.emit(title)
 
     def cancel(self) -> None:
         """Ask the work to stop at its next progress report; after half a second, stop waiting for it."""

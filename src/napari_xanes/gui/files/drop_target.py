@@ -15,6 +15,8 @@ from napari_xanes.gui.files.readers import group_by_stack, layers_of, show_energ
 from napari_xanes.gui.files.save_entries import offer_our_files
 from napari_xanes.gui.files.spectra import add_references, split_spectra
 from napari_xanes.gui.in_thread import in_thread, is_closed
+from napari_xanes.gui.projects.opening import open_project
+from napari_xanes.io.project_file import holds_project
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -59,7 +61,7 @@ class DropTarget(QObject):
     def open(self, paths: list[str]) -> None:
         """Open files, those of one stack together; spectra become references.
 
-        One notification lists the files that can't be read, and why.
+        A project opens as in its own window. One notification lists the files that can't be read, and why.
         """
         from napari.layers import Layer
 
@@ -67,11 +69,15 @@ class DropTarget(QObject):
         if viewer is None:
             return
         try:
-            images, spectra = in_thread(lambda: split_spectra([Path(path) for path in paths]))
+            projects = [path for path in paths if holds_project(path)]
+            others = [Path(path) for path in paths if path not in projects]
+            images, spectra = in_thread(lambda: split_spectra(others))
             stacks = in_thread(lambda: group_by_stack([str(path) for path in images])) if images else []
         except OSError as error:
             show_error(str(error))
             return
+        for project in projects[:1]:
+            open_project(viewer, Path(project))
         reasons = add_references(spectra, viewer)
         for files in stacks:
             try:

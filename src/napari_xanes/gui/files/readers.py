@@ -12,8 +12,10 @@ from napari_xanes.gui.files.spectra import add_references, split_spectra
 from napari_xanes.gui.in_thread import WindowClosed, in_thread, is_closed
 from napari_xanes.gui.layers import LayerData, is_stack, stack_to_layer
 from napari_xanes.gui.map_layers import run_layers
+from napari_xanes.gui.projects.opening import open_project
 from napari_xanes.gui.settings import settings
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.io.project_file import holds_project
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -34,7 +36,7 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[Any]] | None:
 
 def _is_readable(path: PathOrPaths) -> bool:
     if isinstance(path, str):
-        return _can_read(Path(path)) or io.is_spectra_file(Path(path))
+        return holds_project(path) or _can_read(Path(path)) or io.is_spectra_file(Path(path))
     paths = [Path(file) for file in path]
     if all(io.is_spectra_file(file) for file in paths):
         return True
@@ -50,7 +52,7 @@ def _can_read(path: Path) -> bool:
 def read_layers(path: PathOrPaths) -> list[Any]:
     """Return layers for stacks and saved maps; several paths give one stack if they are its parts.
 
-    Spectra become references of the viewer, and no layers.
+    Spectra become references of the viewer, and no layers. A project is opened in a thread, so there are none at once.
 
     Raises
     ------
@@ -61,6 +63,12 @@ def read_layers(path: PathOrPaths) -> list[Any]:
 
     viewer = napari.current_viewer()
     paths = [Path(file) for file in ([path] if isinstance(path, str) else path)]
+    if len(paths) == 1 and holds_project(paths[0]):
+        if viewer is None:
+            raise ValueError(f"{path}: a project; read it with napari_xanes.io.project_file.read_project")
+        show_energies(viewer)
+        open_project(viewer, paths[0])
+        return [(None,)]
     images, spectra = in_thread(lambda: split_spectra(paths))
     if spectra and viewer is None:
         raise ValueError(f"{spectra[0]}: spectra, no stack; read them with napari_xanes.read_spectra")

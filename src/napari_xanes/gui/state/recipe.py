@@ -142,6 +142,34 @@ class RecipeState(QObject):
         self._edit(draft, 0)
         return [draft[row].step.name for row in maps]
 
+    def all(self) -> list[tuple[Layer, StackRecipe]]:
+        """Return the layers that have a recipe of their own, and not that of another layer."""
+        return [(layer, recipe) for layer, recipe in self._recipes.items() if self._is_open(recipe.base)]
+
+    def restore(
+        self, layer: Layer, base: Layer, draft: Draft, applied: Sequence[Step] = (), result: Layer | None = None
+    ) -> None:
+        """Give a layer the recipe that a project kept.
+
+        Parameters
+        ----------
+        layer : Layer
+            The layer.
+        base : Layer
+            The stack that the steps start from.
+        draft : Draft
+            The steps.
+        applied : sequence of Step
+            The steps of the result.
+        result : Layer, optional
+            The layer that shows it, and whose place the next result takes.
+        """
+        recipe = self._recipes[layer] = StackRecipe(base, draft)
+        if result is not None:
+            recipe.know(applied, stack_of(result), result, own=True)
+            self._of_results[result] = recipe
+        self.changed.emit()
+
     def report(self, recipe: StackRecipe, problem: Problem | None) -> None:
         """Say which step of a recipe can't be carried out, or that all can."""
         if recipe.problem != problem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +101,16 @@ class ReferenceSet(QObject):
             self.changed.emit()
         else:
             self.add([spectrum])
+
+    def restore(self, spectra: Sequence[Spectrum], unticked: Iterable[str], colours: Mapping[str, str]) -> None:
+        """Add spectra with their ticks and colours, as a project kept them, by their names there."""
+        unticked = set(unticked)
+        for spectrum in spectra:
+            for added in self.add([spectrum]):
+                self._colours[added.name] = colours.get(spectrum.name, self._colours[added.name])
+                self.set_checked(added.name, spectrum.name not in unticked)
+        if spectra:
+            self.changed.emit()
 
     def offer(self, layer: Layer) -> None:
         """Add the references in a layer's file; each only once, so that a removed one does not come back."""

@@ -52,6 +52,10 @@ class Run:
         """The layer with the stack that the maps were made from, while it lives."""
         return self._source() if self._source is not None else None
 
+    @source.setter
+    def source(self, layer: Layer) -> None:
+        self._source = ref(layer)
+
     def is_of_stack_of(self, other: Run) -> bool:
         """Return whether both runs are of one stack: of one layer or, where neither has one, of one file."""
         if self.source is not None or other.source is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 from weakref import ref
@@ -179,6 +179,18 @@ class RunList(QObject):
         """Give a run another title; an empty one changes nothing."""
         if title.strip() and title.strip() != run.title:
             run.title = title.strip()
+            self.changed.emit(run)
+
+    def number(self, runs: Iterable[tuple[Run, int]]) -> None:
+        """Give runs the numbers that they had, behind those of all other runs, and put them into this order."""
+        numbers = dict(runs)
+        others = [run for run in self._runs if run not in numbers]
+        before = max((run.number for run in others), default=0)
+        for run, number in numbers.items():
+            run.number = before + number
+        self._runs = [*others, *sorted(numbers, key=lambda run: run.number)]
+        self._count = max((run.number for run in self._runs), default=0)
+        for run in numbers:
             self.changed.emit(run)
 
     def delete(self, run: Run) -> None:

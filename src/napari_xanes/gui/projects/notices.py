@@ -1,0 +1,164 @@
+"""What a user sees while a project is saved or opened, and afterwards: progress, missing files, what has changed."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from napari.utils.notifications import show_error, show_info, show_warning
+from qtpy.QtCore import QObject, Qt
+from qtpy.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QGridLayout,
+    QLabel,
+    QProgressDialog,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_xanes.gui.dialogs import ask_for_folder, ask_to_open
+from napari_xanes.gui.dock_layout import wrapping_label
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_xanes.gui.projects.restoring import Restoring
+    from napari_xanes.gui.projects.session import ProjectSession
+    from napari_xanes.project import MissingLayer
+
+_SHOW_AFTER = 500
+"""ms; what takes less needs no bar."""
+
+
+def window_of(viewer: Viewer) -> QWidget | None:
+    """Return the window of a viewer, whose colours its dialogs take; None without one."""
+    window = getattr(viewer, "window", None)
+    widget = getattr(window, "_qt_window", window)
+    return widget if isinstance(widget, QWidget) else None
+
+
+class Notices(QObject):
+    """Tells the user of the session of a viewer, in dialogs that leave the window free.
+
+    Parameters
+    ----------
+    session : ProjectSession
+        The session.
+    viewer : napari.viewer.Viewer
+        Its viewer.
+
+    Attributes
+    ----------
+    dialog : QDialog or None
+        The dialog that was shown last; a window that is not active would not keep it.
+    """
+
+    def __init__(self, session: ProjectSession, viewer: Viewer) -> None:
+        super().__init__(session)
+        self._session, self._viewer = session, ref(viewer)
+        self._bar: QProgressDialog | None = None
+        self.dialog: QDialog | None = None
+        session.job.progressed.connect(self._on_progress)
+        session.job.ended.connect(self._on_ended)
+        session.saved.connect(lambda path: show_info(f"saved {path}"))
+        session.opened.connect(self._on_opened)
+        session.failed.connect(lambda error: show_error(str(error)))
+
+    def begin(self, title: str) -> None:
+        """Show how far the work is, with a button to cancel, if it takes long."""
+        if not self._session.job.running:
+            return
+        bar = self._bar = QProgressDialog(title, "Cancel", 0, 100, self._parent())
+        bar.setWindowTitle("XANES")
+        bar.setWindowModality(Qt.WindowModality.NonModal)
+        bar.setMinimumDuration(_SHOW_AFTER)
+        bar.setAutoClose(False)
+        bar.setAutoReset(False)
+        bar.setValue(0)
+        bar.canceled.connect(self._session.job.cancel)
+
+    def _parent(self) -> QWidget | None:
+        viewer = self._viewer()
+        return None if viewer is None else window_of(viewer)
+
+    def _on_progress(self, done: float, message: str) -> None:
+        if self._bar is not None:
+            self._bar.setLabelText(message)
+            self._bar.setValue(round(100 * done))
+
+    def _on_ended(self) -> None:
+        if self._bar is not None:
+            bar, self._bar = self._bar, None
+            bar.canceled.disconnect()
+            bar.close()
+            bar.deleteLater()
+
+    def _on_opened(self, restoring: Restoring) -> None:
+        if restoring.missing:
+            self.dialog = MissingFiles(self._session, restoring, self._parent())
+            self.dialog.show()
+        elif restoring.notes:
+            show_warning("\n".join(restoring.notes))
+
+
+class MissingFiles(QDialog):
+    """Names the stacks whose files were not found; the user can say where they are now.
+
+    Parameters
+    ----------
+    session : ProjectSession
+        Reads them.
+    restoring : Restoring
+        What became of the project.
+    parent : QWidget, optional
+        The window.
+    """
+
+    def __init__(self, session: ProjectSession, restoring: Restoring, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Files that were not found")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._session = session
+        self.buttons: dict[str, QPushButton] = {}
+        self._labels: dict[str, QLabel] = {}
+        layout, rows = QVBoxLayout(self), QGridLayout()
+        rows.setColumnStretch(0, 1)
+        layout.addWidget(_plain("All else is in the window. Where are these stacks now?"))
+        layout.addLayout(rows)
+        for row, missing in enumerate(restoring.missing):
+            label = self._labels[missing.name] = _plain(f"{missing.name}\nwas {missing.source.path}")
+            button = self.buttons[missing.name] = QPushButton("Find…")
+            button.setToolTip(f"{missing.reason}\nOther missing files that lie beside it there are read, too")
+            button.clicked.connect(partial(self._find, missing))
+            rows.addWidget(label, row, 0)
+            rows.addWidget(button, row, 1)
+        others = [note for note in restoring.notes if "is left out: " not in note]
+        if others:
+            layout.addWidget(_plain("\n".join(others)))
+        close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        close.rejected.connect(self.close)
+        layout.addWidget(close)
+        self.setMinimumWidth(420)
+        session.found.connect(self._on_found)
+
+    def _find(self, missing: MissingLayer, *_: Any) -> None:
+        title = f"Where is {Path(missing.source.path).name}?"
+        is_folder = bool(missing.source.reading.get("files")) or "listing" in (missing.source.fingerprint or "")
+        path = ask_for_folder(self, title) if is_folder else ask_to_open(self, title, "All files (*)")
+        if path:
+            self._session.find(missing, Path(path))
+
+    def _on_found(self, missing: MissingLayer) -> None:
+        if missing.name in self.buttons:
+            self.buttons[missing.name].setEnabled(False)
+            self._labels[missing.name].setText(f"{missing.name}\nis in the window")
+
+
+def _plain(text: str) -> QLabel:
+    label = wrapping_label(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)  # names from a file are no markup
+    return label
