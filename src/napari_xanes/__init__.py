@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_xanes.map_difference import subtract_maps
     from napari_xanes.maps.reference_needs import needed_references
     from napari_xanes.ops.changes import map_of_changes
+    from napari_xanes.ops.dead_time import fit_dead_time
     from napari_xanes.parameter_map import MapSet, ParameterMap
     from napari_xanes.recipe import Recipe, run
     from napari_xanes.region_means import region_mean
@@ -41,6 +42,7 @@ __all__ = [
     "Step",
     "__version__",
     "align_spectra",
+    "fit_dead_time",
     "io",
     "map_of_changes",
     "maps",
@@ -73,6 +75,7 @@ _HOMES = {
     "map_difference": ("subtract_maps",),
     "maps.reference_needs": ("needed_references",),
     "ops.changes": ("map_of_changes",),
+    "ops.dead_time": ("fit_dead_time",),
     "parameter_map": ("MapSet", "ParameterMap"),
     "recipe": ("Recipe", "run"),
     "region_means": ("region_mean",),

@@ -77,7 +77,7 @@ def _of_ring_current(stack: SpectralStack) -> Float64Array:
 
 def _of_empty_area(stack: SpectralStack, region: Any, progress: Progress | None) -> Float64Array:
     """Return the transmission of an area without sample over its median; 1 where it is steady within its noise."""
-    transmitted = _transmission(stack, part(progress, 0.0, 0.4))
+    transmitted = transmission(stack, part(progress, 0.0, 0.4))
     if region is None:
         empty = empty_area(transmitted, progress=part(progress, 0.4, 0.7))
     else:
@@ -104,8 +104,8 @@ def _of_empty_area(stack: SpectralStack, region: Any, progress: Progress | None)
     return factors if factors.std() > _CLEAR * noise / level else np.ones_like(factors)
 
 
-def _transmission(stack: SpectralStack, progress: Progress | None) -> SpectralStack:
-    """Return the counts over the incident ones."""
+def transmission(stack: SpectralStack, progress: Progress | None) -> SpectralStack:
+    """Return the counts over the incident ones, of the flats or of an I0."""
     if stack.quantity == "transmission":
         return stack
     corrections = stack.corrections

@@ -2,35 +2,121 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any
 
 import numpy as np
 
 from napari_xanes import blocks
 from napari_xanes._typing import Block, Float32Array, Float64Array
+from napari_xanes.arguments import Region
+from napari_xanes.fitted_dead_time import DeadTime
+from napari_xanes.missed_counts import Model, most_busy, photons_of
+from napari_xanes.ops.dead_time_fitting import Monitor, fit_to_scan, monitor_name
+from napari_xanes.ops.dead_time_words import doubts, report_of, uncertain_by
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
-from napari_xanes.registry import method, with_warnings
+from napari_xanes.registry import estimated, method, with_warnings
 from napari_xanes.stack import SpectralStack
-
-Model = Literal["non-paralyzable", "paralyzable"]
-
-_MOST_BUSY = 0.9
-"""A non-paralyzable detector that was busy for a larger share of the time tells next to nothing of the rate."""
 
 _UNCERTAIN = 1.5
 """Counts that grow by more than this factor are told: their error is that of the dead time."""
 
 
-@method(looks_at="frame")
+def fit_dead_time(
+    stack: SpectralStack,
+    *,
+    model: Model = "non-paralyzable",
+    exposure: float | None = None,
+    dark_rate: float | None = 0.0,
+    by: Monitor = "I0",
+    monitor: Any = None,
+    monitor_zero: float | None = None,
+    region: Any = None,
+    progress: Progress | None = None,
+) -> DeadTime:
+    """Find the dead time of a detector from a scan, in an area without sample where the beam changes.
+
+    Parameters
+    ----------
+    stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
+        Counts; also those of flats, with the whole image as `region`.
+    model, exposure, dark_rate, by, monitor, monitor_zero, region
+        As in `correct_dead_time`; a `dark_rate` of None is fitted.
+
+    Returns
+    -------
+    DeadTime
+        Dead time and its error in µs; its `report` says the same in words, with reasons to doubt it.
+
+    Raises
+    ------
+    ValueError
+        If the stack holds no counts, no exposure is known, or the dead time can't be told, with the reason.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> rate = 1e6 * np.exp(0.3 * rng.standard_normal(40))
+    >>> counts = rng.poisson(0.01 * rate / (1 + 1e-7 * rate), (8, 8, 40)).T
+    >>> stack = SpectralStack(counts, np.arange(700.0, 740.0), metadata={"exposure": 0.01})
+    >>> found = fit_dead_time(stack, monitor=rate, monitor_zero=0.0, region=(0, 8, 0, 8))
+    >>> abs(found.dead_time - 0.1) < 3 * found.sigma < 0.03
+    True
+    """
+    seconds = _checked_exposure(stack, exposure, dark_rate or 0.0)
+    known = stack.corrections.gain is not None or _are_whole_numbers(stack)
+    return fit_to_scan(
+        stack,
+        np.broadcast_to(np.asarray(seconds, dtype=np.float64), stack.energy.shape),
+        model=model,
+        dark_rate=dark_rate,
+        by=by,
+        monitor=monitor,
+        monitor_zero=monitor_zero,
+        region=region,
+        gain=float(stack.corrections.gain or 1.0) if known else 0.0,
+        progress=progress,
+    )
+
+
+def _fit(
+    stack: SpectralStack,
+    *,
+    dead_time: float | None,
+    dark_rate: float | None,
+    found: list[float] | None,
+    progress: Progress | None = None,
+    **how: Any,
+) -> Mapping[str, Any]:
+    """Fit the dead time where it is not given."""
+    if dead_time is not None and dark_rate is not None:
+        return {}
+    if dead_time is not None:
+        raise ValueError("counts without light are fitted together with the dead time: give dark_rate, or no dead_time")
+    result = fit_dead_time(stack, dark_rate=dark_rate, progress=progress, **how)
+    return {"dead_time": result.dead_time, "dark_rate": max(result.dark_rate, 0.0), "found": result.numbers()}
+
+
+@method(looks_at="frame", fit=_fit)
 def correct_dead_time(
     stack: SpectralStack,
     /,
     *,
-    dead_time: Annotated[float, Param(ge=0, le=1e6, unit="µs", label="dead time")] = 0.1,
+    dead_time: Annotated[
+        float | None, Param(ge=0, le=1e6, unit="µs", label="dead time", auto="fitted where the beam changes")
+    ] = 0.1,
     model: Model = "non-paralyzable",
     exposure: Annotated[float | None, Param(ge=0, unit="s", auto="from the metadata")] = None,
-    dark_rate: Annotated[float, Param(ge=0, unit="counts/s", label="counts without light")] = 0.0,
+    dark_rate: Annotated[
+        float | None, Param(ge=0, unit="counts/s", label="counts without light", auto="fitted with the dead time")
+    ] = 0.0,
+    by: Annotated[Monitor, Param(label="true rate from")] = "I0",
+    monitor: Annotated[list[float] | None, Param(label="beam per frame", unit="1", auto="I0 or ring current")] = None,
+    monitor_zero: Annotated[float | None, Param(label="I0 without beam", auto="fitted with the dead time")] = None,
+    region: Annotated[Region, Param(kind="region", label="area without sample", auto="the brightest part")] = None,
+    found: Annotated[list[float] | None, Param(label="numbers of the fit", unit="1", auto="from the fit")] = None,
     progress: Progress | None = None,
 ) -> SpectralStack:
     """Give back counts that a photon counter missed while it was busy, and take off those that it has without light.
@@ -39,15 +125,26 @@ def correct_dead_time(
     ----------
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
         Counts of a detector that counts photons one by one, nothing subtracted.
-    dead_time : float
-        Time in µs for which the detector is busy with a photon.
+    dead_time : float or "fit"
+        Time in µs for which the detector is busy with a photon. With "fit" it is found from the scan.
     model : {"non-paralyzable", "paralyzable"}
         Whether a photon that comes in the dead time is missed, or also begins a new dead time.
     exposure : float, optional
         Time in s in which the counts of a pixel were counted; by default that of the metadata.
-    dark_rate : float
+    dark_rate : float or "fit"
         Rate without light, in counts/s. Where counts are known instead, they are the ``dark`` of the metadata (a
         number, one per frame, or images), which `optical_depth` subtracts.
+    by : {"I0", "ring current"}
+        For a fit: which of the metadata shows how the true rate changes.
+    monitor : list of float, optional
+        For a fit: what another detector saw of the beam in each frame, in any unit, instead of `by`.
+    monitor_zero : float, optional
+        For a fit: what I0 or `monitor` shows without beam, in its unit. If it is not given, it is fitted, too; that of
+        the ring current is 0.
+    region : mask or box (y0, y1, x0, x1), optional
+        For a fit: the area without sample; by default the brightest pixels.
+    found : list of float, optional
+        Numbers of an earlier fit, which are kept with the step: `DeadTime.numbers`.
 
     Returns
     -------
@@ -69,8 +166,9 @@ def correct_dead_time(
     paralyzable, ``m = n exp(-n t / T)`` if it is; then the smaller of two solutions is taken (Knoll, Radiation
     Detection and Measurement, chapter 4). The noise of the result is larger than that of n counted photons, by the root
     of ``1 + n t / T`` if the detector is not paralyzable (theory of renewals): see `missed_variance`. Counts without
-    light have their own noise, that of as many photons. A scan can't tell the dead time: how many counts are missed
-    depends on their rate, which a longer exposure does not change, and what absorbs is not known before.
+    light have their own noise, that of as many photons. A longer exposure does not change the share that is missed: a
+    fit needs a beam whose brightness changes, and another detector that shows how (`fit_dead_time`). The error of the
+    dead time is in no error of a map.
 
     Examples
     --------
@@ -78,6 +176,7 @@ def correct_dead_time(
     >>> correct_dead_time(stack, dead_time=0.1).data.ravel().round(1)
     array([989., 989.], dtype=float32)
     """
+    dead_time, dark_rate = estimated("dead_time", dead_time), estimated("dark_rate", dark_rate)
     seconds = _checked_exposure(stack, exposure, dark_rate)
     data = _corrected(stack.data, dead_time, model, seconds, dark_rate, progress)
     metadata = dict(stack.metadata)
@@ -87,7 +186,13 @@ def correct_dead_time(
         times = seconds if flat_seconds is None else flat_seconds
         metadata["flat"] = _corrected(images, dead_time, model, times, dark_rate, None).reshape(flat.shape)
     metadata |= _noise(stack, 1e-6 * dead_time / np.asarray(seconds), model, dark_rate * float(np.mean(seconds)))
-    return stack.with_data(data, metadata=with_warnings(metadata, _told(stack, data, dead_time, model, seconds)))
+    told = _told(stack, data, dead_time, model, seconds)
+    if found is not None:
+        fitted = DeadTime.from_numbers(found)
+        seen = monitor_name(by, monitor)
+        metadata["dead_time"] = replace(fitted, report="\n".join(report_of(fitted, model, seen)))
+        told = [*doubts(fitted, model, seen), *uncertain_by(fitted, model), *told]
+    return stack.with_data(data, metadata=with_warnings(metadata, told))
 
 
 def _checked_exposure(stack: SpectralStack, exposure: float | None, dark_rate: float) -> Any:
@@ -137,30 +242,16 @@ def _corrected(
 
     def correct(block: Block, frames: slice, pixels: slice) -> Float32Array:
         own = times[frames][:, None]
-        return np.asarray(_photons(block, 1e-6 * dead_time / own, model) - dark_rate * own, dtype=np.float32)
+        return np.asarray(photons_of(block, 1e-6 * dead_time / own, model) - dark_rate * own, dtype=np.float32)
 
     return blocks.transform_frames(correct, images, progress=progress, message="dead time")
-
-
-def _photons(counts: Any, share: Any, model: Model) -> Float64Array:
-    """Return the photons behind counts; `share` is the dead time over the exposure."""
-    from scipy.special import lambertw
-
-    counted = np.asarray(counts, dtype=np.float64)
-    busy = counted * share
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if model == "non-paralyzable":
-            return np.where(busy < _MOST_BUSY, counted / (1 - busy), np.nan)
-        solved = np.where(busy <= np.exp(-1), -lambertw(-busy).real / share, np.nan)
-        return np.where(share > 0, solved, counted)
 
 
 def _told(stack: SpectralStack, data: Any, dead_time: float, model: Model, seconds: Any) -> list[str]:
     """Say what was not corrected, how many counts no rate explains, and whether much was missed."""
     told = ["I0 in the metadata was not corrected for dead time"] if stack.corrections.i0 is not None else []
     if stack.is_lazy:
-        most = _MOST_BUSY if model == "non-paralyzable" else np.exp(-1)
-        limit = most * float(np.min(seconds)) / max(1e-6 * dead_time, 1e-300)
+        limit = most_busy(model) * float(np.min(seconds)) / max(1e-6 * dead_time, 1e-300)
         above = (
             f"counts above {limit:.4g} in a pixel are more than this dead time allows and become NaN when they are read"
         )
@@ -173,7 +264,7 @@ def _told(stack: SpectralStack, data: Any, dead_time: float, model: Model, secon
         busiest = max(
             float(np.nanmax(frame, initial=0.0)) * part for frame, part in zip(stack.data, share, strict=True)
         )
-    limited = np.array([min(busiest, _MOST_BUSY - 1e-6 if model == "non-paralyzable" else np.exp(-1))])
-    factor = float((_photons(limited, 1.0, model) / np.maximum(limited, 1e-300))[0]) if busiest > 0 else 1.0
+    limited = np.array([min(busiest, most_busy(model) - 1e-6)])
+    factor = float((photons_of(limited, 1.0, model) / np.maximum(limited, 1e-300))[0]) if busiest > 0 else 1.0
     much = f"the correction of the dead time is up to a factor of {factor:.2g}: its error is that of the dead time"
     return told + (too_many if lost else []) + ([much] if factor > _UNCERTAIN else [])
