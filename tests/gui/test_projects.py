@@ -15,7 +15,9 @@ from napari_xanes import SpectralStack, Spectrum
 from napari_xanes.draft import Draft
 from napari_xanes.gui.layers import stack_of, stack_to_layer
 from napari_xanes.gui.map_layers import Shown
-from napari_xanes.gui.pixels.areas import new_labels, new_shapes, rename_region
+from napari_xanes.gui.pixels.areas import new_labels, new_shapes
+from napari_xanes.gui.pixels.region_changes import rename_region
+from napari_xanes.gui.places import Place
 from napari_xanes.gui.projects.session import ProjectSession, session_of
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.history import Step
@@ -64,6 +66,10 @@ def filled(viewer: Any, scan: Path, stack: SpectralStack) -> Any:
     viewer.add_points([[1.0, 2.0], [3.0, 4.0]], name="marks", size=3, face_color="red")
     draft = Draft.of([Step("crop", {"energy": [8320, 8400]}), Step("bin")]).switched(1, False)
     workspace.recipe.restore(raw, raw, draft)
+    for y in (0.1, 0.3, 0.5):
+        workspace.pins.add(Place((y, 0.2), width=0.05))
+    workspace.pins.remove([2])
+    workspace.pins.change(3, name="rim", visible=False)
     viewer.layers.selection.active = raw
     viewer.dims.set_current_step(0, 7)
     viewer.scene.camera.zoom, viewer.scene.camera.center = 3.5, (0.0, 0.6, 0.7)
@@ -96,6 +102,7 @@ def told(viewer: Any) -> dict[str, Any]:
             (one.name, one.valence, workspace.references.is_checked(one.name), workspace.references.colour(one.name))
             for one in workspace.references.spectra
         ],
+        "pins": [(one.number, one.place, one.name, one.colour, one.visible) for one in workspace.pins.pins],
         "recipes": [(layers.index(one), recipe.draft) for one, recipe in workspace.recipe.all() if recipe.draft],
     }
 
@@ -235,7 +242,7 @@ def test_a_project_beside_other_layers_keeps_them(filled: Any, wait: Any, tmp_pa
     session.opened.connect(done.append)
     session.open(tmp_path / "project.h5")
     wait(lambda: done)
-    assert len(viewer.layers) == 2 * n_layers
+    assert len(viewer.layers) == 2 * n_layers - 1, "one layer marks all pins"
     assert [run.number for run in workspace_of(viewer).runs] == list(range(1, 2 * n_runs + 1))
     assert len({run.group for run in workspace_of(viewer).runs}) == 2 * n_runs
     viewer.close()

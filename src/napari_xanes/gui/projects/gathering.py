@@ -12,6 +12,7 @@ from napari_xanes.gui.map_layers import is_map
 from napari_xanes.gui.projects.look import look_of, plain_metadata
 from napari_xanes.gui.projects.shared import shared_settings
 from napari_xanes.gui.projects.view import view_settings
+from napari_xanes.gui.state.pin_layers import KIND as PIN_LAYER
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.io.project_layers import why_not_storable
 from napari_xanes.project import LayerValue, Picture, Places, Project, ProjectLayer
@@ -47,6 +48,8 @@ def gather(viewer: Viewer, *, copy_stacks: bool) -> Gathered:
     found: list[tuple[Layer, ProjectLayer]] = []
     left_out = []
     for layer in viewer.layers:
+        if kind_of(layer) == PIN_LAYER:  # the marks of pins come back with the pins
+            continue
         value, settings = _content(layer, copy_stacks=copy_stacks)
         if value is None:
             left_out.append(f"{layer.name!r} ({layer._type_string}) can't be kept in a project")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_xanes.draft import Draft, DraftStep
 from napari_xanes.gui.map_layers import Shown
+from napari_xanes.gui.places import Place
+from napari_xanes.gui.state.pins import Pin
 from napari_xanes.history import Step
 from napari_xanes.io.metadata_json import expect, expect_mappings
 
@@ -110,14 +112,29 @@ def _restore_references(workspace: Workspace, entries: list[dict[str, Any]], spe
 
 def _pins(workspace: Workspace) -> list[dict[str, Any]]:
     return [
-        {"energy": pin.curve.energy, "mu": pin.curve.values, "place": pin.place, "quantity": pin.quantity}
+        {
+            "number": pin.number,
+            "point": list(pin.place.point),
+            "unit": pin.place.unit,
+            "width": pin.place.width,
+            "name": pin.name,
+            "colour": pin.colour,
+            "visible": pin.visible,
+        }
         for pin in workspace.pins.pins
     ]
 
 
 def _restore_pins(workspace: Workspace, entries: list[dict[str, Any]]) -> None:
+    pins = []
     for entry in entries:
-        workspace.pins.pin(entry["energy"], entry["mu"], str(entry["place"]), str(entry["quantity"]))
+        point = tuple(float(value) for value in entry["point"])
+        if len(point) not in (2, 3) or entry["unit"] not in ("um", "pixel"):
+            raise ValueError(f"{point} {entry['unit']} is no place of a pin")
+        place = Place(point, entry["unit"], float(entry["width"]))
+        pins.append(Pin(int(entry["number"]), place, str(entry["name"]), str(entry["colour"]), bool(entry["visible"])))
+    if pins:
+        workspace.pins.restore(pins)
 
 
 def _recipe(layer: Layer, recipe: StackRecipe, layers: Sequence[Layer]) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from napari_xanes.gui.layers import is_stack, stack_of
+from napari_xanes.gui.layers import is_stack, kind_of, stack_of
 from napari_xanes.gui.map_layers import is_map
 from napari_xanes.gui.projects.gathering import stays_in_its_file
+from napari_xanes.gui.state.pin_layers import KIND as PIN_LAYER
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -56,6 +57,8 @@ def sizes_of(viewer: Viewer) -> Sizes:
         elif is_map(layer) and "maps" in layer.metadata["xanes"]:
             xanes = layer.metadata["xanes"]
             maps[xanes["group"]] = sum(_n_bytes(part) for one in xanes["maps"].values() for part in _parts(one))
+        elif kind_of(layer) == PIN_LAYER:
+            continue
         elif layer._type_string in _KEPT:
             small, whole = small + _n_bytes(layer.data), whole + _n_bytes(layer.data)
         else:

@@ -74,6 +74,13 @@ class PinSet(QObject):
             self.changed.emit()
         return added
 
+    def restore(self, pins: Iterable[Pin]) -> None:
+        """Add pins as a project kept them; they keep their numbers if there are no others."""
+        first = self._last
+        self.pins = [*self.pins, *(replace(pin, number=first + pin.number) for pin in pins)]
+        self._last = max((pin.number for pin in self.pins), default=0)
+        self.changed.emit()
+
     def change(self, number: int, **changes: Any) -> None:
         """Change name, colour or visibility of a pin."""
         self.pins = [replace(pin, **changes) if pin.number == number else pin for pin in self.pins]
