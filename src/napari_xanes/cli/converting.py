@@ -36,7 +36,7 @@ def convert(
         typer.Option(
             "-o",
             "--output",
-            help="File to write; the suffix decides: .nxs, .h5, .tif, .zarr; .csv and .xdi for spectra.",
+            help="File to write; the suffix decides: .nxs, .h5, .tif, .zarr; .csv, .xdi and .prj for spectra.",
         ),
     ],
     energies: Energies = None,

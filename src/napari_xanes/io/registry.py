@@ -140,7 +140,13 @@ MAP_READERS: Registry[MapsReader] = Registry("hdf5.maps", "tiff.maps")
 """Formats of parameter maps."""
 
 WRITERS: Registry[Writer] = Registry(
-    "hdf5.writer", "tiff.writer", "zarr.writer", "spectra.csv", "spectra.xdi", "hdf5.fxi_writer"
+    "hdf5.writer",
+    "tiff.writer",
+    "zarr.writer",
+    "spectra.csv",
+    "spectra.xdi",
+    "spectra.athena_writer",
+    "hdf5.fxi_writer",
 )
 """Formats to write."""
 

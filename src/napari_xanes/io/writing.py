@@ -22,8 +22,8 @@ def write(
         What to write.
     path : path
         Stacks and maps: ``.h5``, ``.hdf5``, ``.nxs`` (everything is kept) or ``.tif``, ``.tiff`` (float32, for
-        ImageJ). Stacks: ``.zarr`` (everything is kept). Spectra: ``.csv`` or ``.xdi``. The file appears whole or not
-        at all.
+        ImageJ). Stacks: ``.zarr`` (everything is kept). Spectra: ``.csv``, ``.xdi`` or ``.prj`` (Athena). The file
+        appears whole or not at all.
     layout : {"fxi"}, optional
         ``"fxi"`` writes a stack's transmission to ``.h5`` as the beamline FXI does, for PyXAS.
 

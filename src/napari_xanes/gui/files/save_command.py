@@ -14,7 +14,9 @@ from napari_xanes.gui.layers import is_stack
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-FILTERS = "HDF5 (*.h5 *.hdf5 *.nxs);;TIFF with energies (*.tif *.tiff);;Zarr (*.zarr);;Spectra of regions (*.csv *.xdi)"
+FILTERS = (
+    "HDF5 (*.h5 *.hdf5 *.nxs);;TIFF with energies (*.tif *.tiff);;Zarr (*.zarr);;Spectra of regions (*.csv *.xdi *.prj)"
+)
 
 
 def save_selected() -> None:

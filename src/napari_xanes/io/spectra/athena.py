@@ -11,6 +11,7 @@ import re
 import warnings
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -44,6 +45,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _Record = tuple[dict[Any, Any], dict[str, NDArray[np.float64]]]
+_COLUMNS = ("x", "y", "stddev")
 _MOST_NESTED = 100
 _MOST_RECORDS = 10_000
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
@@ -87,7 +89,7 @@ def read_spectra(path: Path) -> list[Spectrum]:
     if skipped_labels:
         warnings.warn(f"{path.name}: no mu(E) in {', '.join(skipped_labels)}; left out", UserWarning, stacklevel=3)
     names = unique_names([s.name for s in spectra])
-    return [Spectrum(name, s.energy, s.mu, metadata=s.metadata) for name, s in zip(names, spectra, strict=True)]
+    return [replace(spectrum, name=name) for name, spectrum in zip(names, spectra, strict=True)]
 
 
 def _perl_records(text: str) -> Iterator[_Record]:
@@ -100,7 +102,7 @@ def _perl_records(text: str) -> Iterator[_Record]:
         if statement[1] == "args":
             items, at = _list(text, at)
             arguments |= dict(zip(items[::2], items[1::2], strict=False))
-        elif statement[1] in ("x", "y"):
+        elif statement[1] in _COLUMNS:
             items, at = _list(text, at)
             columns[statement[1]] = np.array(items, dtype=np.float64)
         elif statement[3]:
@@ -122,7 +124,7 @@ def _json_records(text: str) -> Iterator[_Record]:
         arguments = dict(zip(given[::2], given[1::2], strict=False)) if isinstance(given, list) else dict(given)
         columns = {
             key: np.array(expect(record[key], list, f"the column {key}"), dtype=np.float64)
-            for key in ("x", "y")
+            for key in _COLUMNS
             if key in record
         }
         yield {"label": name} | arguments, columns
@@ -196,10 +198,15 @@ def _spectrum(columns: dict[str, NDArray[np.float64]], arguments: dict[Any, Any]
             metadata[name] = str(arguments[key]).capitalize()
     numbers = {name: _number(arguments, key) for key, name in _PARAMETERS.items()}
     metadata["athena"] = {name: number for name, number in numbers.items() if number is not None}
-    mu, energy, notes = ordered(mu, energy + (numbers["energy_shift"] or 0.0))
+    energy, deviation = energy + (numbers["energy_shift"] or 0.0), columns.get("stddev")
+    # The errors of points that are sorted or averaged are not those of single points.
+    known = deviation is not None and deviation.size == mu.size and bool((np.diff(energy) > 0).all())
+    mu, energy, notes = ordered(mu, energy)
     if notes:
         metadata["notes"] = notes
-    return Spectrum(str(arguments.get("label") or path.stem), energy, mu, metadata=metadata)
+    sigma = deviation if known and deviation is not None and bool((deviation > 0).all()) else None
+    name, valence = str(arguments.get("label") or path.stem), _number(arguments, "valence")
+    return Spectrum(name, energy, mu, valence, sigma, metadata)
 
 
 def _number(arguments: dict[Any, Any], key: str) -> float | None:
