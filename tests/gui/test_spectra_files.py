@@ -76,14 +76,49 @@ def test_xdi(shown, stack, tmp_path):
     assert any(s.mu.size == 30 and np.allclose(s.mu, stack.data[:, 5, 9], rtol=1e-5) for s in spectra)
     assert {s.metadata["normalized"] for s in spectra} == {False}
     shown.look.mode.setCurrentText("normalized")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"out-{name}.xdi" for name in ("cursor", "high", "low")]
     shown.look.export_button.save(tmp_path / "norm.xdi")
     spectra = [s for path in sorted(tmp_path.glob("norm*.xdi")) for s in nx.read_spectra(path)]
     assert {s.metadata["normalized"] for s in spectra} == {True}
 
 
-def test_png(shown, tmp_path):
+def test_pictures_are_on_white_and_name_the_curves(shown, stack, tmp_path, wait):
+    shown.look.mode.setCurrentText("normalized")
     shown.look.export_button.save(tmp_path / "out.png")
-    assert QImage(str(tmp_path / "out.png")).width() == 1600
+    picture = QImage(str(tmp_path / "out.png"))
+    assert picture.width() == 1600
+    assert picture.pixelColor(2, 2).name() == "#ffffff"
+    for name in ("out.svg", "again.svg"):
+        shown.look.export_button.save(tmp_path / name)
+    text = (tmp_path / "out.svg").read_text()
+    curves = {curve.name: curve for curve in shown.view.shown_curves}
+    assert "photon energy (eV)" in text
+    assert "normalized absorption" in text
+    assert all(f"{name} · E0 {curve.e0:.1f} eV" in text for name, curve in curves.items())
+    assert (tmp_path / "again.svg").read_bytes() == (tmp_path / "out.svg").read_bytes()
+
+
+def test_a_hidden_curve_is_not_exported_and_an_offset_changes_no_value(shown, stack, tmp_path):
+    shown.look.offset.setValue(3.0)
+    shown.view.toggle("reference low")
+    shown.look.export_button.save(tmp_path / "out.csv")
+    spectra = {s.name: s for s in nx.read_spectra(tmp_path / "out.csv")}
+    assert set(spectra) == {"cursor", "high"}
+    np.testing.assert_allclose(spectra["cursor"].mu, stack.data[:, 5, 9], rtol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["as measured", "normalized"])
+def test_an_athena_project_holds_all_curves(shown, stack, tmp_path, mode):
+    shown.look.mode.setCurrentText(mode)
+    shown.look.export_button.save(tmp_path / "out.prj")
+    spectra = {s.name: s for s in nx.read_spectra(tmp_path / "out.prj")}
+    curves = {curve.name: curve for curve in shown.view.shown_curves}
+    assert set(spectra) == set(curves) == {"cursor", "low", "high"}
+    for name, curve in curves.items():
+        np.testing.assert_array_equal(spectra[name].mu, curve.values)
+        assert spectra[name].metadata["normalized"] == (mode == "normalized")
+        if mode == "normalized":
+            assert spectra[name].metadata["athena"]["e0"] == pytest.approx(curve.e0, abs=1e-4)
 
 
 def test_copy(shown):
@@ -98,6 +133,8 @@ def test_a_failed_export_is_reported(shown, tmp_path, errors):
     shown.look.export_button.save(tmp_path / "out.doc")
     assert "out.csv was not written" in errors[0]
     assert ".doc" in errors[1]
+    shown.look.export_button.save(tmp_path / "nowhere" / "out.svg")
+    assert "out.svg was not written" in errors[2]
 
 
 def test_load_references(viewer, dock, tmp_path, errors):

@@ -1,9 +1,10 @@
-"""Write the plot: curves as CSV or XDI, the picture as PNG."""
+"""Write the curves of the plot: CSV, XDI, Athena projects."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -17,6 +18,7 @@ from napari_xanes.gui.spectra.curves import QUANTITY_LABELS
 from napari_xanes.io.files import one_line
 from napari_xanes.io.spectra.exported import ENERGY, ROWS
 from napari_xanes.io.spectra.per_column import DEVIATION, EXPORTED
+from napari_xanes.io.spectra.result import unique_names
 from napari_xanes.region_spectra import STANDARD_DEVIATION
 from napari_xanes.saving.replacing import write_whole
 
@@ -69,8 +71,10 @@ def save_csv(curves: Sequence[Curve], unit: str, path: Path) -> None:
     write_whole(path, table(curves, unit, counted=True).encode())
 
 
-def save_xdi(curves: Sequence[Curve], unit: str, path: Path) -> None:
-    """Write the curves as an XDI file, which says whether they are normalized.
+def save_xdi(curves: Sequence[Curve], unit: str, path: Path) -> list[Path]:
+    """Write each curve as an XDI file, which says whether it is normalized; return the files.
+
+    Several curves give several files, each with the name of its curve behind that of `path`.
 
     Parameters
     ----------
@@ -84,35 +88,45 @@ def save_xdi(curves: Sequence[Curve], unit: str, path: Path) -> None:
     Raises
     ------
     OSError, ValueError
+        If a file can't be written.
+    """
+    spectra = as_spectra(curves, unit)
+    names = unique_names([re.sub(r"[^\w .+-]", "_", spectrum.name).strip(" .") for spectrum in spectra])
+    paths = [path] if len(spectra) == 1 else [path.with_name(f"{path.stem}-{name}{path.suffix}") for name in names]
+    for spectrum, file in zip(spectra, paths, strict=True):
+        nx.write(spectrum, file)
+    return paths
+
+
+def save_project(curves: Sequence[Curve], unit: str, path: Path) -> None:
+    """Write the curves as an Athena project; normalized ones with their E0.
+
+    Raises
+    ------
+    OSError, ValueError
         If the file can't be written.
+    """
+    nx.write(as_spectra(curves, unit), path)
+
+
+def as_spectra(curves: Sequence[Curve], unit: str) -> list[nx.Spectrum]:
+    """Return the curves as spectra, without the energies at which they have no value.
+
+    Raises
+    ------
+    ValueError
+        If a curve has fewer than two values.
     """
     spectra = []
     metadata = {"quantity": unit, "normalized": unit == QUANTITY_LABELS["normalized"]}
     for curve in curves:
         good = np.isfinite(curve.values)
-        deviation = {} if curve.spread is None else {STANDARD_DEVIATION: curve.spread[good]}
-        spectra.append(nx.Spectrum(curve.name, curve.energy[good], curve.values[good], metadata=metadata | deviation))
-    nx.write(spectra, path)
-
-
-def save_png(plot: Any, path: Path, *, width: int = 1600) -> None:
-    """Write the plot as a picture, `width` pixels wide.
-
-    Raises
-    ------
-    OSError
-        If the file can't be written.
-    """
-    from pyqtgraph.exporters import ImageExporter
-    from qtpy.QtCore import QBuffer
-
-    exporter = ImageExporter(plot.scene())
-    exporter.parameters()["width"] = width
-    exporter.parameters()["antialias"] = True
-    content = QBuffer()
-    if not exporter.export(toBytes=True).save(content, "PNG"):
-        raise OSError(f"can't make the picture {path}")
-    write_whole(path, content.data().data())
+        if good.sum() < 2:
+            raise ValueError(f"{curve.name} has no values: hide it (click its name in the legend), then export again")
+        facts = metadata | ({} if curve.spread is None else {STANDARD_DEVIATION: curve.spread[good]})
+        facts |= {} if curve.e0 is None else {"e0": curve.e0, "edge_jump": curve.jump}
+        spectra.append(nx.Spectrum(curve.name, curve.energy[good], curve.values[good], metadata=facts))
+    return spectra
 
 
 def _number(value: float) -> str:
