@@ -23,6 +23,10 @@ class Curve:
         As ``#rrggbb``; empty for the text colour of the theme.
     spread : array, shape (E,), optional
         Standard deviation between the pixels of a region.
+    e0 : float, optional
+        Energy of the edge in eV, where the curve was normalized.
+    jump : float, optional
+        Edge jump before it was normalized.
     """
 
     name: str
@@ -31,3 +35,5 @@ class Curve:
     kind: str
     colour: str = ""
     spread: Values | None = None
+    e0: float | None = None
+    jump: float | None = None

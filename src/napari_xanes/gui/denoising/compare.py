@@ -69,10 +69,12 @@ class BeforeAfter(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 6, 0, 0)
         layout.addLayout(row)
+        layout.addWidget(self.plot.legend)
         layout.addWidget(self.plot, 1)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.hide()
         self.slider.valueChanged.connect(self._cover)
+        self.plot.legend.toggled.connect(self.plot.toggle)
         self._worker.done.connect(self._receive)
         self.plot.energy_requested.connect(self._go_to)
 

@@ -42,8 +42,9 @@ def transform_curve(curve: Curve, mode: str) -> Curve:
         return curve
     if mode == "derivative":
         return replace(curve, values=derivative(curve.energy, curve.values), spread=None)
-    values, jump = normalized(curve.energy, curve.values)
-    return replace(curve, values=values, spread=None if curve.spread is None else curve.spread / jump)
+    values, jump, e0 = normalized(curve.energy, curve.values)
+    spread = None if curve.spread is None else curve.spread / jump
+    return replace(curve, values=values, spread=spread, e0=e0, jump=jump)
 
 
 def transform_reference(curve: Curve, mode: str, target: Curve | None) -> Curve | None:
@@ -70,6 +71,7 @@ class Composer:
     def __init__(self) -> None:
         self._mode = MODES[0]
         self._transformed: WeakKeyDictionary[Curve, Curve] = WeakKeyDictionary()
+        self._moved: WeakKeyDictionary[Curve, tuple[float, Curve]] = WeakKeyDictionary()
 
     def compose(
         self, mode: str, measured: Sequence[tuple[str, Curve]], references: Sequence[Curve]
@@ -110,6 +112,34 @@ class Composer:
                 curves.append((f"reference {curve.name}", displayed))
         return curves, problem
 
+    def stacked(self, mode: str, curves: Sequence[tuple[str, Curve]], offset: float) -> list[tuple[str, Curve]]:
+        """Return the curves one above the other, for the eye.
+
+        Parameters
+        ----------
+        mode : str
+            One of `MODES`.
+        curves : sequence of key and Curve
+            The transformed curves.
+        offset : float
+            Distance between two of them, in the unit of the values. What is drawn over the spectrum under the cursor
+            (fits, and references that are scaled onto it) stays with it.
+        """
+        if not offset:
+            return list(curves)
+        with_cursor = ("cursor", "fit") if mode == "normalized" else ("cursor", "fit", "reference")
+        found, number = [], 0
+        for key, curve in curves:
+            number += curve.kind not in with_cursor
+            found.append((key, curve if curve.kind in with_cursor else self._lifted(curve, offset * number)))
+        return found
+
+    def _lifted(self, curve: Curve, height: float) -> Curve:
+        known = self._moved.get(curve)
+        if known is None or known[0] != height:
+            known = self._moved[curve] = height, replace(curve, values=curve.values + height)
+        return known[1]
+
     def _reference(self, curve: Curve, mode: str, target: Curve | None) -> Curve | None:
         if mode != "normalized":
             return transform_reference(curve, mode, target)
@@ -130,8 +160,8 @@ def derivative(energy: Values, values: Values) -> Values:
     return np.gradient(values, energy) if energy.size > 1 else np.full_like(values, np.nan)
 
 
-def normalized(energy: Values, values: Values) -> tuple[Values, float]:
-    """Normalize a spectrum to pre-edge 0 and edge jump 1; return it with its original edge jump.
+def normalized(energy: Values, values: Values) -> tuple[Values, float, float]:
+    """Normalize a spectrum to pre-edge 0 and edge jump 1; return it with its original edge jump and its E0 in eV.
 
     Raises
     ------
@@ -142,4 +172,4 @@ def normalized(energy: Values, values: Values) -> tuple[Values, float]:
     result = normalize_mu(energy[good], values[good])
     full_mu = np.full(values.shape, np.nan)
     full_mu[good] = result.mu
-    return full_mu, float(result.jump)
+    return full_mu, float(result.jump), float(result.e0)

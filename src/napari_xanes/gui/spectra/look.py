@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_xanes.gui.dock_layout import row_of
+from napari_xanes.gui.spectra.curve_menu import CurveMenu
 from napari_xanes.gui.spectra.export_button import ExportButton
 from napari_xanes.gui.spectra.mode_box import ModeBox
+from napari_xanes.gui.spectra.offset_box import OffsetBox
 from napari_xanes.gui.spectra.tabs import SpectraTabs
 from napari_xanes.gui.spectra.view import SpectrumView
 from napari_xanes.gui.state.workspace import workspace_of
@@ -34,13 +36,15 @@ class LookPanel(QWidget):
         self.mode = ModeBox(viewer, view)
         self.pin_button = QPushButton("Pin")
         self.pin_button.setToolTip("Keep the spectrum under the cursor (or press P, or click in the image)")
-        self.export_button = ExportButton(view.plot, view.label)
+        self.offset = OffsetBox(view)
+        self.export_button = ExportButton(view)
+        self._menu = CurveMenu(viewer, view)
         self.tabs = SpectraTabs(viewer, self._workspace.regions)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addLayout(row_of((QLabel("show"), 0), (self.mode, 1), (self.pin_button, 0), (self.export_button, 0)))
-        column.addWidget(self.tabs)
+        column.addLayout(row_of((self.mode, 1), (self.offset, 0), (self.pin_button, 0), (self.export_button, 0)))
+        column.addWidget(self.tabs, 1)
         self.pin_button.clicked.connect(lambda _checked=False: self._workspace.pinning.pin())
         view.redrawn.connect(self._show_state)
         self._show_state()

@@ -13,11 +13,12 @@ from napari_xanes.colours import OKABE_ITO
 from napari_xanes.gui.present import present
 from napari_xanes.gui.references.reference_list import swatch
 
-_KEY = "Shift+F10"
+_KEYS = ("Shift+F10", "Menu")
+Fill = Callable[[QMenu, QPoint | None], None]
 _NAMES = ("orange", "sky blue", "green", "pink", "blue", "vermilion", "yellow", "grey")
 
 
-def with_menu(widget: QWidget, fill: Callable[[QMenu, QPoint | None], None]) -> None:
+def with_menu(widget: QWidget, fill: Fill, *, right_click: bool = True) -> None:
     """Give a widget a menu that opens at a right click, the menu key and Shift+F10.
 
     Parameters
@@ -27,15 +28,20 @@ def with_menu(widget: QWidget, fill: Callable[[QMenu, QPoint | None], None]) -> 
     fill : callable
         Fills the menu for a position in the widget, or for what is selected if there is none. An empty menu does not
         open.
+    right_click : bool
+        Whether it opens at a press of the right button; not where a drag with it does something else.
     """
-    widget.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-    widget.customContextMenuRequested.connect(partial(_open, widget, fill))
-    key = QShortcut(QKeySequence(_KEY), widget)
-    key.setContext(Qt.ShortcutContext.WidgetShortcut)
-    key.activated.connect(partial(_open, widget, fill, None))
+    if right_click:
+        widget.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        widget.customContextMenuRequested.connect(partial(open_menu, widget, fill))
+    for text in _KEYS if not right_click else _KEYS[:1]:
+        key = QShortcut(QKeySequence(text), widget)
+        key.setContext(Qt.ShortcutContext.WidgetShortcut)
+        key.activated.connect(partial(open_menu, widget, fill, None))
 
 
-def _open(widget: QWidget, fill: Callable[[QMenu, QPoint | None], None], position: QPoint | None) -> None:
+def open_menu(widget: QWidget, fill: Fill, position: QPoint | None, at: QPoint | None = None) -> None:
+    """Open a menu for a position in a widget, there or `at` another place of the screen."""
     menu = QMenu(widget)
     menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     menu.setToolTipsVisible(True)
@@ -43,7 +49,7 @@ def _open(widget: QWidget, fill: Callable[[QMenu, QPoint | None], None], positio
     if menu.isEmpty():
         menu.deleteLater()
         return
-    menu.popup(widget.mapToGlobal(widget.rect().center() if position is None else position))
+    menu.popup(at or widget.mapToGlobal(widget.rect().center() if position is None else position))
 
 
 def add_colours(menu: QMenu, parent: QWidget, colour: str, choose: Callable[[str], None]) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QFontMetrics
+from qtpy.QtCore import QPointF, Qt, Signal
 
 from napari_xanes.gui.curve import Curve
 from napari_xanes.gui.pixels.spectra import Values
+from napari_xanes.gui.spectra.curve_geometry import distance, span
+from napari_xanes.gui.spectra.legend import Entry, Legend
 from napari_xanes.gui.theme import plot_colours, readable
 from napari_xanes.gui.two_plots import TwoPlots
 
@@ -22,9 +23,8 @@ _STYLES = {
     "reference": (Qt.PenStyle.DashLine, 2),
     "fit": (Qt.PenStyle.SolidLine, 1),
 }
-_LEGEND_ROW = 15  # px
-_LEGEND_LIMIT = 12
-"""With more curves the legend is hidden: it would cover them. The lists below the plot show the same colours."""
+_MARK = 7  # px, the size of the mark at E0
+_NEAR = 8  # px from a curve that still point at it
 
 
 class SpectrumPlot(TwoPlots):
@@ -41,7 +41,7 @@ class SpectrumPlot(TwoPlots):
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
         self._place_residual(False)
-        self.legend = self.main.addLegend(offset=(4, 1), labelTextSize="8pt", verSpacing=-4)
+        self.legend = Legend()
         self.line = pg.InfiniteLine(movable=True, angle=90)
         # The line starts at 0 eV; the range of the axis must not include it.
         self.main.addItem(self.line, ignoreBounds=True)
@@ -51,13 +51,19 @@ class SpectrumPlot(TwoPlots):
         for plot in (self.main, self.lower):
             plot.vb.sigRangeChangedManually.connect(self._on_zoom)
         self._curves: dict[str, Curve] = {}
+        self._asked_hidden: frozenset[str] = frozenset()
         self._items: dict[str, pg.PlotCurveItem] = {}
         self._bands: dict[str, pg.PlotCurveItem] = {}
         self._residual_item: pg.PlotCurveItem | None = None
+        self._residual: tuple[Values, Values] | None = None
         self._bottom = "photon energy (eV)"
         self._fits_all = True
-        self._headroom = 0
-        self._labels: list[tuple[str, str]] = []
+        self._given: list[tuple[str, Curve]] = []
+        self._hidden: frozenset[str] = frozenset()  # in all
+        self._own_hidden: set[str] = set()  # by `toggle`
+        self._marks = pg.ScatterPlotItem(size=_MARK, pxMode=True)
+        self._marks.setZValue(6)
+        self.main.addItem(self._marks, ignoreBounds=True)
         self.paint_count = 0
         self.main.vb.sigResized.connect(self._on_resize)
         self.set_theme("dark")
@@ -72,19 +78,27 @@ class SpectrumPlot(TwoPlots):
         """The curves shown, in the order of the legend."""
         return list(self._curves.values())
 
+    @property
+    def residual(self) -> tuple[Values, Values] | None:
+        """Energies and residual of the fit that is drawn below; None without one."""
+        return self._residual
+
+    @property
+    def hidden_keys(self) -> frozenset[str]:
+        """Keys of the curves that only the legend shows."""
+        return self._hidden & {key for key, _ in self._given}
+
     def set_theme(self, theme: str) -> None:
         """Use the colours of a napari theme."""
         self._colours = colours = plot_colours(theme)
         self.paint_axes(colours)
         self.line.setPen(pg.mkPen(readable(colours.accent, colours.background, 4), width=1))
         self.line.setHoverPen(pg.mkPen(colours.foreground, width=2))
-        fill = pg.mkColor(colours.background)
-        fill.setAlpha(190)
-        self.legend.setBrush(fill)
-        self.legend.setLabelTextColor(colours.foreground)
+        self.legend.set_colours(colours.background, colours.foreground)
         for key, curve in self._curves.items():
             self._paint(key, curve)
-        self._renew_legend(force=True)
+        self._mark_edges()
+        self._renew_legend()
 
     def set_labels(self, left: str, bottom: str = "photon energy (eV)") -> None:
         """Set the labels of the axes."""
@@ -94,17 +108,38 @@ class SpectrumPlot(TwoPlots):
         self._bottom = bottom
         self._label_bottom()
 
-    def set_curves(self, curves: Sequence[tuple[str, Curve]]) -> None:
-        """Show exactly these curves, each with a unique key."""
+    def set_curves(self, curves: Sequence[tuple[str, Curve]], hidden: Collection[str] = ()) -> None:
+        """Show exactly these curves, each with a unique key; hidden ones, by their keys, only in the legend."""
+        self._given, self._asked_hidden = list(curves), frozenset(hidden)
+        self._show()
+
+    def toggle(self, key: str) -> None:
+        """Hide a curve, or show it again."""
+        self._own_hidden ^= {key}
+        self._show()
+
+    def curve_at(self, position: QPointF) -> str | None:
+        """Return the key of the curve that is drawn near a position in the scene; None if there is none."""
+        if not self.main.vb.sceneBoundingRect().contains(position):
+            return None
+        here, pixel = self.main.vb.mapSceneToView(position), self.main.vb.viewPixelSize()
+        point = (here.x(), here.y())
+        distances = {key: distance(curve, point, pixel, _NEAR) for key, curve in self._curves.items()}
+        nearest = min(distances, key=lambda key: distances[key], default=None)
+        return nearest if nearest is not None and distances[nearest] <= _NEAR else None
+
+    def _show(self) -> None:
+        self._hidden = self._asked_hidden | self._own_hidden
+        curves = [(key, curve) for key, curve in self._given if key not in self._hidden]
         for key in set(self._curves) - {key for key, _ in curves}:
             self._remove(key)
         old_curves = {key: self._curves.pop(key, None) for key, _ in curves}
         self._curves = {}
         for key, curve in curves:
             self._put(key, curve, old=old_curves[key])
-        old_headroom = self._headroom
+        self._mark_edges()
         self._renew_legend()
-        self._fit_range(force=old_headroom != self._headroom)
+        self._fit_range()
 
     def show_energy(self, energy: float | None) -> None:
         """Move the energy line to an energy (eV), except while the user drags it."""
@@ -114,6 +149,7 @@ class SpectrumPlot(TwoPlots):
 
     def show_residual(self, energy: Values | None, residual: Values | None) -> None:
         """Draw a residual below the spectra; None hides the panel."""
+        self._residual = None if energy is None or residual is None else (energy, residual)
         if energy is None or residual is None:
             self._place_residual(False)
         else:
@@ -164,6 +200,18 @@ class SpectrumPlot(TwoPlots):
         self._items[key].setData(curve.energy, curve.values)
         self._put_band(key, curve)
 
+    def _mark_edges(self) -> None:
+        """Mark E0 of the curves that are normalized."""
+        found = [(curve, curve.e0) for curve in self._curves.values() if curve.e0 is not None]
+        if not found and not len(self._marks.points()):
+            return
+        self._marks.setData(
+            x=[e0 for _, e0 in found],
+            y=[np.interp(e0, curve.energy, curve.values) for curve, e0 in found],
+            brush=[pg.mkBrush(self._colour(curve)) for curve, _ in found],
+            pen=pg.mkPen(self._colours.background),
+        )
+
     def _put_band(self, key: str, curve: Curve) -> None:
         band = self._bands.get(key)
         if curve.spread is None:
@@ -181,7 +229,7 @@ class SpectrumPlot(TwoPlots):
 
     def _paint(self, key: str, curve: Curve) -> None:
         style, width = _STYLES[curve.kind]
-        colour = readable(curve.colour, self._colours.background) if curve.colour else self._colours.foreground
+        colour = self._colour(curve)
         self._items[key].setPen(pg.mkPen(colour, width=width, style=style))
         if key in self._bands:
             fill = pg.mkColor(colour)
@@ -194,26 +242,19 @@ class SpectrumPlot(TwoPlots):
         if key in self._bands:
             self.main.removeItem(self._bands.pop(key))
 
-    def _renew_legend(self, *, force: bool = False) -> None:
-        labels = [(key, curve.name) for key, curve in self._curves.items()]
-        if labels == self._labels and not force:
-            return
-        self._labels = labels
-        self.legend.clear()
-        self._headroom = 0
-        is_tall_enough = self.main.vb.height() >= _LEGEND_ROW * 7
-        self.legend.setVisible(0 < len(labels) <= _LEGEND_LIMIT and is_tall_enough)
-        if not self.legend.isVisible():
-            return
-        names = [name if len(name) < 29 else f"{name[:27]}…" for _, name in labels]
-        font = self.font()
-        font.setPointSize(8)
-        entry_width = max(QFontMetrics(font).horizontalAdvance(name) for name in names) + 40
-        columns = max(1, min(len(names), int(self.main.vb.width() // entry_width)))
-        self.legend.setColumnCount(columns)
-        for (key, _), name in zip(labels, names, strict=True):
-            self.legend.addItem(self._items[key], name)
-        self._headroom = -(-len(names) // columns) * _LEGEND_ROW + 6
+    def _renew_legend(self) -> None:
+        """Name all curves in the legend, also those that are hidden."""
+        entries = []
+        for key, curve in self._given:
+            style, width = _STYLES[curve.kind]
+            name = curve.name if curve.e0 is None else f"{curve.name} · E0 {curve.e0:.1f}"
+            said = "" if curve.e0 is None else f" eV, edge jump {curve.jump:.3g}"
+            entries.append(Entry(key, name, said, self._colour(curve), style, width, key not in self._hidden))
+        self.legend.set_entries(entries)
+
+    def _colour(self, curve: Curve) -> str:
+        """Return the colour of a curve, as it stands out from the background."""
+        return readable(curve.colour, self._colours.background) if curve.colour else self._colours.foreground
 
     def _fit_range(self, *, force: bool = False) -> None:
         """Keep all curves in view, without a new range for each noisy pixel."""
@@ -226,21 +267,17 @@ class SpectrumPlot(TwoPlots):
         slack = 0.02 * (high_x - low_x or 1.0)
         if abs(view[0][0] - low_x) > slack or abs(view[0][1] - high_x) > slack:
             self.main.setXRange(low_x, high_x, padding=0.01)
-        spans = [span for curve in self._curves.values() if (span := _span(curve)) is not None]
+        spans = [found for curve in self._curves.values() if (found := span(curve)) is not None]
         if not spans:
             return
         low, high = min(s[0] for s in spans), max(s[1] for s in spans)
         height = (high - low) or abs(high) or 1.0
-        # The top of the plot is reserved for the legend.
-        free = max(self.main.vb.height() - self._headroom, 0.4 * self.main.vb.height())
-        part = free / max(self.main.vb.height(), 1.0)
-        bottom, top = view[1][0], view[1][0] + part * (view[1][1] - view[1][0])
+        bottom, top = view[1]
         if force or low < bottom or high > top or (top - bottom) > 2.2 * height:
             bottom = low - 0.05 * height
-            self.main.setYRange(bottom, bottom + 1.1 * height / part, padding=0)
+            self.main.setYRange(bottom, bottom + 1.1 * height, padding=0)
 
     def _on_resize(self, *_: Any) -> None:
-        self._renew_legend(force=True)
         self._fit_range(force=True)
 
     def _on_zoom(self, *_: Any) -> None:
@@ -254,11 +291,3 @@ class SpectrumPlot(TwoPlots):
             self.show_all()
         elif not event.isAccepted():
             self.energy_requested.emit(float(self.main.vb.mapSceneToView(event.scenePos()).x()))
-
-
-def _span(curve: Curve) -> tuple[float, float] | None:
-    """Return the lowest and highest finite value of a curve and its band."""
-    spread = 0.0 if curve.spread is None else np.nan_to_num(curve.spread)
-    low, high = curve.values - spread, curve.values + spread
-    good = np.isfinite(low) & np.isfinite(high)
-    return (float(low[good].min()), float(high[good].max())) if good.any() else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QTabWidget, QWidget
 
 from napari_xanes.gui.present import present
@@ -16,7 +17,7 @@ from napari_xanes.gui.state.workspace import workspace_of
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-_HEIGHT = 150  # px; the plot needs the rest of a small screen
+_HEIGHT = 150  # px
 
 
 class SpectraTabs(QTabWidget):
@@ -31,9 +32,12 @@ class SpectraTabs(QTabWidget):
         for name, page in zip(self._names, (self.regions, self.references, self.pins), strict=True):
             present(page.layout()).setContentsMargins(4, 4, 4, 4)
             self.addTab(page, name)
-        self.setMaximumHeight(_HEIGHT)
         # A bound method: the references live as long as the viewer, and a function here would keep the dock alive.
         workspace_of(viewer).references.dropped.connect(self._show_references)
+
+    def sizeHint(self) -> QSize:
+        """Leave the rest of a small screen to the plot."""
+        return QSize(super().sizeHint().width(), _HEIGHT)
 
     def _show_references(self) -> None:
         self.setCurrentWidget(self.references)

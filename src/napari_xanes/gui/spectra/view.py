@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_xanes.gui.curve import Curve
 from napari_xanes.gui.dock_layout import say, wrapping_label
 from napari_xanes.gui.energy import energies_of, energy_of_step, go_to_step, plain_viewer, step_of_energy
+from napari_xanes.gui.pixels.region_changes import hide_region
 from napari_xanes.gui.pixels.spectra import Values
 from napari_xanes.gui.spectra.curve_sources import CurveSources
 from napari_xanes.gui.spectra.curves import readout
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-_PLOT_HEIGHT = 130  # px, the smallest height at which axes and curves can be read
+_PLOT_HEIGHT = 112  # px, the smallest height at which axes and curves can be read
 
 
 class SpectrumView(QWidget):
@@ -47,13 +49,14 @@ class SpectrumView(QWidget):
         self._stacks, self._cursor = workspace.stacks, workspace.cursor
         self._composer = Composer()
         self.live = False
-        self._mode = MODES[0]
+        self._mode, self._offset = MODES[0], 0.0
+        self.composed: list[tuple[str, Curve]] = []
         self.curves = CurveSources()
         self.plot = SpectrumPlot()
         self.plot.setMinimumHeight(_PLOT_HEIGHT)
         self.plot.setToolTip(
             "Click or drag the line: move to an energy. Wheel: zoom. Drag: move. Double-click: show all. "
-            "Δ: residual of the fit"
+            "Right click: what can be done with a curve. Δ: residual of the fit"
         )
         self.readout, self.message = wrapping_label(" "), wrapping_label()
         self.message.hide()
@@ -61,6 +64,7 @@ class SpectrumView(QWidget):
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
+        column.addWidget(self.plot.legend)
         column.addWidget(self.plot, 1)
         column.addWidget(self.readout)
         column.addWidget(self.message)
@@ -69,6 +73,7 @@ class SpectrumView(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.pages)
         workspace.references.changed.connect(self._on_references)
+        self.plot.legend.toggled.connect(self.toggle)
         self.plot.energy_requested.connect(self._on_energy_requested)
         self.plot.line.sigPositionChangeFinished.connect(lambda *_: self._on_step())
 
@@ -83,6 +88,33 @@ class SpectrumView(QWidget):
         self.plot.set_labels(self.label())
         self.redraw()
         self.plot.show_all()
+
+    @property
+    def offset(self) -> float:
+        """Distance between two curves that are drawn one above the other, in the unit of the values."""
+        return self._offset
+
+    @offset.setter
+    def offset(self, distance: float) -> None:
+        self._offset = distance
+        self.redraw()
+        self.plot.show_all()
+
+    @property
+    def shown_curves(self) -> list[Curve]:
+        """The curves that are drawn, in the order of the legend, without the offset between them."""
+        return [curve for key, curve in self.composed if key not in self.plot.hidden_keys]
+
+    def toggle(self, key: str) -> None:
+        """Hide a curve, or show it again; with a region or pin, in all plots."""
+        pin, region = self.curves.pin(key), self.curves.region(key)
+        if pin is not None:
+            self._workspace.pins.change(pin.number, visible=not pin.visible)
+        elif region is not None:
+            hide_region(region.layer, region.number, not region.hidden)
+        else:
+            self.plot.toggle(key)
+            self.redrawn.emit()
 
     def label(self) -> str:
         """Return quantity and unit of the curves; no text without a stack."""
@@ -253,7 +285,8 @@ class SpectrumView(QWidget):
             return
         layer, sources = self._stacks.layer, self.curves
         measured, references = sources.measured(), sources.comparable_references(self._quantity())
-        curves, problem = self._composer.compose(self._mode, measured, references)
-        self.plot.set_curves(curves)
+        self.composed, problem = self._composer.compose(self._mode, measured, references)
+        stacked = self._composer.stacked(self._mode, self.composed, self._offset)
+        self.plot.set_curves(stacked, sources.hidden)
         self._show_message(problem or self.pages.reason() or sources.warning(layer, self._quantity()))
         self.redrawn.emit()
