@@ -110,7 +110,7 @@ class Project:
     missing : sequence of MissingLayer
         Layers that are left out.
     indices : sequence of int
-        Which layer of the file each of `layers` is; by default they are counted.
+        The numbers by which settings name the layers; by default they are counted.
     """
 
     layers: Sequence[ProjectLayer] = ()

@@ -57,6 +57,12 @@ def _cheap_garbage_collection(_needs_display: None) -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True)
+def _no_copies_of_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offer no windows that the user of this machine did not close, and keep no copies of those of tests."""
+    monkeypatch.setattr("napari_xanes.gui.projects.autosave.copies_folder", lambda: None)
+
+
 @pytest.fixture
 def viewer(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Return a viewer without canvas, or napari's own window for a test with the mark `window`."""

@@ -20,7 +20,6 @@ from napari_xanes.gui.projects.notices import MissingFiles
 from napari_xanes.gui.projects.opening import notices_of, open_project
 from napari_xanes.gui.projects.save_dialog import SaveDialog
 from napari_xanes.gui.projects.session import session_of
-from napari_xanes.gui.xanes import XanesDock
 from napari_xanes.history import Source
 
 
@@ -105,7 +104,7 @@ def test_a_project_is_dropped_on_a_dock_and_read_by_napari(
     window.layers.clear()
     opened: list[Any] = []
     session_of(window).opened.connect(opened.append)
-    dock = XanesDock(window)
+    _, dock = window.window.add_plugin_dock_widget("napari-xanes", "XANES")
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(path))])
     how = Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
@@ -119,7 +118,6 @@ def test_a_project_is_dropped_on_a_dock_and_read_by_napari(
     assert reader(str(path)) == [(None,)]
     wait(lambda: len(opened) == 2)
     assert len(window.layers) == 1
-    dock.close()
 
 
 def test_a_missing_file_is_asked_for(

@@ -16,7 +16,7 @@ from napari_xanes.draft import Draft
 from napari_xanes.gui.layers import stack_of, stack_to_layer
 from napari_xanes.gui.map_layers import Shown
 from napari_xanes.gui.pixels.areas import new_labels, new_shapes
-from napari_xanes.gui.pixels.region_changes import rename_region
+from napari_xanes.gui.pixels.region_changes import hide_region, is_hidden, rename_region
 from napari_xanes.gui.places import Place
 from napari_xanes.gui.projects.session import ProjectSession, session_of
 from napari_xanes.gui.state.workspace import workspace_of
@@ -58,6 +58,7 @@ def filled(viewer: Any, scan: Path, stack: SpectralStack) -> Any:
     labels = new_labels(viewer, raw)
     labels.data[3:7, 4:9] = 2
     rename_region(labels, 2, "rim")
+    hide_region(labels, 2, True)
     shapes = new_shapes(viewer, raw)
     shapes.add_polygons([np.array([[1.0, 2.0], [8.0, 2.0], [8.0, 9.0]])], edge_color="#cc79a7")
     viewer.add_image(
@@ -73,7 +74,7 @@ def filled(viewer: Any, scan: Path, stack: SpectralStack) -> Any:
     viewer.layers.selection.active = raw
     viewer.dims.set_current_step(0, 7)
     viewer.scene.camera.zoom, viewer.scene.camera.center = 3.5, (0.0, 0.6, 0.7)
-    workspace.cursor.box = 3
+    workspace.cursor.box, workspace.step.name, workspace.shown.as_depth = 3, "Map", False
     return viewer
 
 
@@ -98,6 +99,8 @@ def told(viewer: Any) -> dict[str, Any]:
         "step": viewer.dims.current_step,
         "camera": (viewer.scene.camera.zoom, viewer.scene.camera.center),
         "box": workspace.cursor.box,
+        "dock step": workspace.step.name,
+        "as depth": workspace.shown.as_depth,
         "references": [
             (one.name, one.valence, workspace.references.is_checked(one.name), workspace.references.colour(one.name))
             for one in workspace.references.spectra
@@ -150,6 +153,7 @@ def test_the_same_window_comes_back(filled: Any, wait: Any, tmp_path: Path, copy
     assert stacks[0].source.path == str(tmp_path / "scan.tif")
     names = [layer.metadata["xanes"]["names"] for layer in viewer.layers if layer.name.startswith("regions")]
     assert names == [{2: "rim"}]
+    assert [is_hidden(layer, 2) for layer in viewer.layers if layer.name.startswith("regions")] == [True]
     viewer.close()
 
 

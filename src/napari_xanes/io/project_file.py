@@ -61,7 +61,7 @@ def write_project(project: Project, path: str | Path, *, progress: Progress | No
             share = part(progress, i / len(project.layers), (i + 1) / len(project.layers))
             if share is not None:
                 share(0.0, layer.name)
-            layers.append(writer.put(i, layer, share))
+            layers.append({"index": project.indices[i], **writer.put(i, layer, share)})
         contents = {
             "layers": layers,
             "references": [pack(spectrum, keep, spectrum.name) for spectrum in project.references],
@@ -149,9 +149,10 @@ def _read(root: h5py.Group, contents: dict[str, Any], path: Path, progress: Prog
     for i, item in enumerate(items):
         if progress is not None:
             progress(i / len(items), str(item.get("name")))
-        layer = reader.get(i, item)
+        index = expect(item.get("index", i), int, "the index of a layer")
+        layer = reader.get(index, item)
         if layer is not None:
-            found[i] = layer
+            found[index] = layer
     return Project(list(found.values()), references, settings, reader.notes, reader.missing, list(found))
 
 

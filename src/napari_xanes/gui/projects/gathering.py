@@ -87,6 +87,7 @@ def _content(layer: Layer, *, copy_stacks: bool) -> tuple[LayerValue | None, dic
         settings["mix_of"] = xanes["group"]
     if kind_of(layer) == "regions":
         settings["region_names"] = [[int(number), name] for number, name in xanes.get("names", {}).items()]
+        settings["hidden_regions"] = [int(number) for number in xanes.get("hidden") or ()]
     return (value, settings) if value is not None and not why_not_storable(value) else (None, {})
 
 

@@ -60,6 +60,10 @@ class Restoring:
             self.add(index, layer)
             yield
         settings = self._project.settings
+        self.notes += [
+            f"{name!r} was too large for the copy of the window: open its file, or apply its steps again"
+            for name in settings.get("left_out", ())
+        ]
         try:
             restore_shared(workspace_of(self._viewer), settings, self._project.references, self.layers, self._groups)
             yield
@@ -122,7 +126,8 @@ class Restoring:
             return {"xanes": {"kind": "mix", "group": self._group(settings["mix_of"])}}
         if "region_names" in settings:
             names = {int(number): str(name) for number, name in settings["region_names"]}
-            return {"xanes": {"kind": "regions", "names": names}}
+            hidden = [int(number) for number in settings.get("hidden_regions", ())]
+            return {"xanes": {"kind": "regions", "names": names, "hidden": hidden}}
         return {}
 
     def _group(self, group: Any) -> str:

@@ -102,14 +102,21 @@ class ProjectSession(QObject):
         self._then = lambda stored: self._on_saved(path, gathered, stored, copy_stacks)
         self.job.start(lambda progress: _write(gathered, path, progress), f"saving {path.name}")
 
-    def open(self, path: Path, *, in_place: bool = False) -> None:
-        """Bring back what a project holds, beside what is in the window, or in place of it.
+    def open(self, path: Path, *, in_place: bool = False, as_copy: bool = False) -> None:
+        """Bring back what a project holds.
 
-        What is in the window goes only when the project was read.
+        Parameters
+        ----------
+        path : Path
+            The project.
+        in_place : bool
+            Whether it takes the place of what is in the window, which goes when the project was read.
+        as_copy : bool
+            Whether it is a copy of a window, whose file is not offered to save to.
         """
         if not self.busy:
             limit = settings().memory_bytes
-            self._then = lambda project: self._on_read(path, project, in_place=in_place)
+            self._then = lambda project: self._on_read(None if as_copy else path, project, in_place=in_place)
             self.job.start(
                 lambda progress: read_project(path, memory_limit=limit, progress=progress), f"opening {path.name}"
             )
@@ -130,7 +137,7 @@ class ProjectSession(QObject):
         self.path, self.copies = path, copy_stacks
         self.saved.emit(path)
 
-    def _on_read(self, path: Path, project: Any, *, in_place: bool) -> None:
+    def _on_read(self, path: Path | None, project: Any, *, in_place: bool) -> None:
         viewer = self._viewer()
         if viewer is None:
             return

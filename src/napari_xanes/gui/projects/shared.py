@@ -44,6 +44,8 @@ def shared_settings(workspace: Workspace, layers: Sequence[Layer]) -> dict[str, 
         "chosen_run": workspace.runs.chosen.group if workspace.runs.chosen is not None else None,
         "chosen_stack": layers.index(stack) if stack in layers else None,
         "box": workspace.cursor.box,
+        "as_depth": workspace.shown.as_depth,
+        "step": workspace.step.name,
         "recipes": [
             _recipe(layer, recipe, layers)
             for layer, recipe in workspace.recipe.all()
@@ -72,6 +74,9 @@ def restore_shared(
     for entry in expect_mappings(settings.get("recipes", []), "recipes"):
         _restore_recipe(workspace, entry, layers)
     workspace.cursor.box = min(max(int(settings.get("box", 1)), 1), _LARGEST_BOX)
+    workspace.shown.as_depth = bool(settings.get("as_depth", True))
+    if settings.get("step"):
+        workspace.step.name = str(settings["step"])
     chosen = next((run for run in workspace.runs if run.group == groups.get(settings.get("chosen_run") or "")), None)
     if chosen is not None:
         workspace.runs.choose(chosen)

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.state.bars import ColourBars
 from napari_xanes.gui.state.cursor import CursorFollower
+from napari_xanes.gui.state.dock_step import DockStep
 from napari_xanes.gui.state.fit import ShownFit
 from napari_xanes.gui.state.pin_layers import PinLayers
 from napari_xanes.gui.state.pin_spectra import PinSpectra
@@ -66,6 +67,8 @@ class Workspace:
         The colour bars of maps on the canvas.
     run_fit : RunFit
         The chosen run at the pixel under the cursor.
+    step : DockStep
+        The step that the XANES dock shows.
     swipe : SwipeKey
         The key that switches between before and after denoising.
     """
@@ -78,7 +81,7 @@ class Workspace:
         self.pins, self.references, self.fit = PinSet(), ReferenceSet(), ShownFit()
         self.runs, self.bars = RunList(viewer), ColourBars(viewer)
         self.run_fit = RunFit(self.cursor, self.stacks, self.runs, self.fit)
-        self.swipe = SwipeKey(viewer)
+        self.swipe, self.step = SwipeKey(viewer), DockStep()
         self.pin_spectra = PinSpectra(viewer, self.stacks, self.shown, self.cursor, self.pins)
         self.pin_layers = PinLayers(viewer, self.stacks, self.pins)
         self.pinning = PinGestures(viewer, self.cursor, self.pins)

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
+from napari_xanes.gui.projects.offer import RestoreOffer
 from napari_xanes.gui.spectra.cursor_row import CursorRow
 from napari_xanes.gui.spectra.view import SpectrumView
 from napari_xanes.gui.state.workspace import workspace_of
@@ -46,11 +47,14 @@ class XanesDock(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 4, 2, 4)
         layout.setSpacing(4)
+        self.offer = RestoreOffer(viewer)
+        layout.addWidget(self.offer)
         layout.addWidget(self.rail)
         layout.addWidget(self.row)
         layout.addWidget(self.splitter, 1)
         self.rail.step_chosen.connect(self._show)
-        self.rail.show_step("Look")
+        self.rail.show_step(self.workspace.step.name or "Look")
+        self.workspace.step.changed.connect(self.show_step)
         self._size = WindowSize(self)
         DropTarget(self, viewer)
 
@@ -64,7 +68,8 @@ class XanesDock(QWidget):
 
     def show_step(self, name: str) -> None:
         """Show the panel of a step, as a press on its button does."""
-        self.rail.show_step(name)
+        if name in STEPS:
+            self.rail.show_step(name)
 
     def panel(self, name: str) -> QWidget:
         """Return the panel of a step; it is made when it is asked for, or shown, for the first time."""
@@ -75,3 +80,4 @@ class XanesDock(QWidget):
 
     def _show(self, name: str) -> None:
         self._pages.setCurrentWidget(self.panel(name))
+        self.workspace.step.name = name
