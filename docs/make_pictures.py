@@ -126,9 +126,9 @@ def drift(theme: str) -> None:
     data, keywords, _kind = stack_to_layer(stack)
     viewer.add_image(data, **keywords)
     prepare = viewer.window.add_plugin_dock_widget("napari-xanes", "Prepare")[1]
-    prepare.method_panel.methods.setCurrentIndex(prepare.method_panel.methods.findData("align"))
-    prepare.method_panel.start()
-    wait_until(lambda: not prepare.method_panel.job.running)
+    prepare.panel.add_step("align")
+    prepare.panel.apply()
+    wait_until(lambda: not prepare.panel.job.running)
     viewer.dims.set_current_step(0, 12)
     settle(1.0)
     prepare.grab().save(str(HERE / f"drift-{theme}.png"))

@@ -120,3 +120,9 @@ def test_the_log_reports_estimated_values(depth_stack: SpectralStack, caplog: py
 def test_a_method_needs_a_stack() -> None:
     with pytest.raises(TypeError, match="subtract works on a SpectralStack, not on a list"):
         subtract([1.0])  # type: ignore[arg-type]
+
+
+def test_summaries_are_read_without_importing() -> None:
+    from napari_xanes.ops import OPERATIONS
+
+    assert all(OPERATIONS.summary(name) == OPERATIONS[name].summary != "" for name in OPERATIONS)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from npe2 import PluginManifest
 from qtpy.QtCore import QCoreApplication, QEvent, QThreadPool
+from tests.gui.preparing import add_step, apply
 from tests.test_house import MANIFEST
 
 from napari_xanes.gui.state.workspace import workspace_of
@@ -29,8 +30,9 @@ def use_spectra(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -
 
 
 def use_prepare(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -> None:
-    dock.method_panel.methods.setCurrentIndex(dock.method_panel.methods.findData("crop"))
-    run(dock, wait)
+    add_step(dock, "crop")
+    apply(dock, wait)
+    assert len(viewer.layers) == 2
 
 
 def use_stitch(dock: Any, layer: Any, viewer: Any, wait: Callable[..., None]) -> None:

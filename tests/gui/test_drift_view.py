@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import QPointF, Qt
+from tests.gui.preparing import add_step, apply
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack
@@ -40,12 +41,10 @@ def test_align_shows_its_drift_with_bars_and_marks(
     dock: Any, add_stack: Any, shifts: Alignment, wait: Callable[..., None]
 ) -> None:
     add_stack()
-    dock.method_panel.methods.setCurrentIndex(dock.method_panel.methods.findData("align"))
-    dock.method_panel.form().field("shifts").set(shifts)
-    dock.method_panel.start()
-    wait(lambda: not dock.method_panel.job.running)
+    add_step(dock, "align", shifts=shifts)
+    apply(dock, wait)
     view = dock.result.drift
-    assert dock.method_panel._tabs.tabText(dock.method_panel._tabs.currentIndex()) == "result"
+    assert dock.panel.tabs.tabText(dock.panel.tabs.currentIndex()) == "result"
     assert not view.isHidden()
     assert dock.result.empty.isHidden()
     for axis, name in enumerate(("dy", "dx")):
@@ -113,7 +112,7 @@ def test_edited_shifts_align_the_stack_again(
     x, _y = view.plot.by_hand.getData()
     np.testing.assert_allclose(x, np.repeat(shifts.energy[[5, 6]], 2))
     view.align_button.click()
-    wait(lambda: not dock.method_panel.job.running)
+    wait(lambda: not dock.panel.job.running)
     layer = viewer.layers[-1]
     assert len(viewer.layers) == 3
     assert layer is not aligned
@@ -194,12 +193,19 @@ def test_without_the_stack_before_align_the_button_says_why(dock: Any, aligned: 
     assert "stack before align is not in the window" in view.align_button.toolTip()
 
 
-def test_after_more_steps_the_button_names_the_right_layer(dock: Any, aligned: Any, add_stack: Any) -> None:
+def test_after_more_steps_the_stack_is_aligned_again_before_them(
+    dock: Any, aligned: Any, add_stack: Any, viewer: Any, wait: Any
+) -> None:
     smoothed = nx.run([nx.Step("crop", {"region": (2, 20, 2, 20)})], stack_of(aligned))
     add_stack(smoothed)
     view = dock.result.drift
     assert view.drift.size == (18, 18)
-    assert "choose the layer that align made" in view.align_button.toolTip()
+    view.edit(5, 0, 1.5)
+    view.align_button.click()
+    wait(lambda: not dock.panel.job.running)
+    again = stack_of(viewer.layers[-1])
+    assert [step.name for step in again.history] == ["align", "crop"]
+    assert again.metadata["align"].shifts[5, 0] == 1.5
 
 
 def test_both_themes_draw_what_can_be_read(dock: Any, aligned: Any, viewer: Any) -> None:

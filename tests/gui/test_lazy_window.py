@@ -13,6 +13,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from dask.callbacks import Callback
+from tests.gui.preparing import add_step, apply
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum
@@ -92,7 +93,8 @@ def spectra_dock(viewer: Any) -> SpectraDock:
 def test_viewing_computes_nothing_on_the_main_thread(
     viewer: Any, add_stack: Any, depth: SpectralStack, wait: Any, settle: Any, watch: _Watch
 ) -> None:
-    docks = [viewer.window.add_plugin_dock_widget("napari-xanes", name)[1] for name in ("Map", "Prepare", "Denoise")]
+    docks = [viewer.window.add_plugin_dock_widget("napari-xanes", name)[1] for name in ("Map", "Denoise")]
+    viewer.window.add_plugin_dock_widget("napari-xanes", "Prepare")
     dock, embedding = spectra_dock(viewer), viewer.window.add_plugin_dock_widget("napari-xanes", "Embedding")[1]
     layer, other = add_stack(depth), add_stack(depth, name="other")
     rest = (0,) * (layer.ndim - 3)
@@ -194,9 +196,8 @@ def test_operations_are_shown_without_computing(
 ) -> None:
     dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Prepare")[1]
     add_stack(counts)
-    dock.method_panel.methods.setCurrentIndex(dock.method_panel.methods.findData(method))
-    dock.method_panel.start()
-    wait(lambda: not dock.method_panel.job.running)
+    add_step(dock, method)
+    apply(dock, wait)
     result = viewer.layers[-1]
     wait(lambda: tuple(result.contrast_limits) != (0.0, 1.0))
     assert watch.guilty == []

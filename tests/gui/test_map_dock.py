@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QPushButton, QScrollArea
+from tests.gui.preparing import add_step, apply
 
 import napari_xanes as nx
 from napari_xanes import Recipe, SpectralStack, Step
@@ -170,13 +171,12 @@ def test_closing_the_window_stops_the_work(viewer: Any, dock: MapDock, wait: Any
 def test_prepare_adds_a_new_stack(viewer: Any, add_stack: Any, stack: SpectralStack, wait: Any) -> None:
     add_stack()
     dock: PrepareDock = viewer.window.add_plugin_dock_widget("napari-xanes", "Prepare")[1]
-    dock.method_panel.methods.setCurrentIndex(dock.method_panel.methods.findData("crop"))
-    dock.method_panel.form().field("energy").set((float(stack.energy[3]), float(stack.energy[9])))
-    run(dock, wait)
+    add_step(dock, "crop", energy=(float(stack.energy[3]), float(stack.energy[9])))
+    apply(dock, wait)
     assert len(viewer.layers) == 2
     assert viewer.layers[1].data.shape[0] == 7
     assert viewer.layers[0].data.shape[0] == 30
-    assert "1. crop" in dock._history.text()
+    assert dock.panel.steps.item(0).text().startswith("1  crop: energy ")
 
 
 def test_references_of_another_edge_are_not_used(viewer: Any, dock: MapDock, add_stack: Any, errors: list[str]) -> None:

@@ -36,7 +36,8 @@ def select(viewer: Any) -> Any:
 
 def listed(docks: dict[str, Any]) -> dict[str, list[str]]:
     """Return the stacks that each dock offers."""
-    boxes = {name: docks[name].method_panel.stacks for name in ("Prepare", "Denoise", "Map")}
+    boxes = {name: docks[name].method_panel.stacks for name in ("Denoise", "Map")}
+    boxes["Prepare"] = docks["Prepare"].stacks
     boxes["Spectra"] = docks["Spectra"].row.stack_box
     return {name: [box.itemText(i) for i in range(box.count())] for name, box in boxes.items()}
 

@@ -1,4 +1,4 @@
-"""The step that a stack needs next is chosen, with its reason, until the user chooses."""
+"""The step that a stack needs next is offered, with its reason."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import napari_xanes as nx
-from napari_xanes.gui.layers import stack_to_layer
+from napari_xanes.gui.layers import stack_of, stack_to_layer
 from napari_xanes.gui.prepare.dock import PrepareDock
 
 
@@ -28,36 +28,47 @@ def dock(viewer: Any) -> PrepareDock:
     return dock
 
 
-def shown(dock: PrepareDock) -> str:
-    return "" if dock.next_step.isHidden() else dock.next_step.text()
+def names(dock: PrepareDock) -> list[str]:
+    return [entry.step.name for entry in dock.panel.recipe.draft]
 
 
 def test_counts_lead_to_optical_depth_and_a_drift_to_align(viewer: Any, dock: PrepareDock, wait: Any) -> None:
-    counts = nx.sample.nmc_ni_k(size=48).stack
+    counts, shown = nx.sample.nmc_ni_k(size=48).stack, dock.panel.next_step.text
     add(viewer, counts)
-    wait(lambda: "optical depth" in shown(dock))
-    assert dock.method_panel.methods.currentData() == "optical_depth"
+    wait(lambda: "Next: optical depth. The values are counts" in shown())
+    dock.panel.next_step.add_button.click()
+    assert names(dock) == ["optical_depth"]
+    assert shown() == "", "first this one is applied"
     depth = nx.ops.optical_depth(counts)
     shifts = np.stack([np.linspace(-1.5, 1.5, depth.energy.size), np.zeros(depth.energy.size)], axis=1)
     drifted = nx.ops.crop(nx.ops.align(depth, shifts=shifts), region=(3, 45, 3, 45))
-    add(viewer, replace(drifted, history=depth.history))
-    wait(lambda: "align" in shown(dock))
-    assert dock.method_panel.methods.currentData() == "align"
-    assert "Frames drift by " in shown(dock)
+    add(viewer, replace(drifted, history=()))
+    wait(lambda: "Next: align. Frames drift by " in shown())
 
 
-def test_a_step_of_the_user_stays(viewer: Any, dock: PrepareDock, wait: Any) -> None:
-    methods = dock.method_panel.methods
+def test_one_press_applies_what_is_suggested_and_looks_for_what_is_next(
+    viewer: Any, dock: PrepareDock, wait: Any
+) -> None:
+    layer, panel = add(viewer, nx.sample.nmc_ni_k(size=48).stack), dock.panel
+    wait(lambda: panel.apply_button.text() == "Apply optical depth")
+    panel.apply_button.click()
+    wait(lambda: not panel.job.running)
+    made = viewer.layers.selection.active
+    assert made is not layer
+    assert stack_of(made).quantity == "optical_depth"
+    assert not layer.visible
+    wait(lambda: panel.apply_button.text() == "Apply normalize edge")
+
+
+def test_without_a_stack_nothing_is_suggested(viewer: Any, dock: PrepareDock, wait: Any) -> None:
     layer = add(viewer, nx.sample.nmc_ni_k(size=24).stack)
-    methods.setCurrentIndex(methods.findData("crop"))
-    methods.activated.emit(methods.currentIndex())
-    wait(lambda: "optical depth" in shown(dock))
-    assert methods.currentData() == "crop"
+    wait(lambda: dock.panel.next_step.text())
     viewer.layers.remove(layer)
-    wait(lambda: shown(dock) == "")
+    wait(lambda: dock.panel.next_step.text() == "")
+    assert not dock.panel.apply_button.isEnabled()
 
 
 def test_a_hidden_dock_looks_at_nothing(viewer: Any, wait: Any) -> None:
     dock = PrepareDock(viewer)
     add(viewer, nx.sample.nmc_ni_k(size=24).stack)
-    assert dock.next_step._layer() is None
+    assert dock.panel.next_step._layer() is None

@@ -7,6 +7,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+from tests.gui.preparing import add_step, apply
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack
@@ -36,11 +37,10 @@ def test_repair_says_what_it_changed_and_maps_it_on_demand(
     viewer: Any, dock: Any, add_stack: Any, spoiled: SpectralStack, wait: Any
 ) -> None:
     add_stack(spoiled)
-    dock.method_panel.methods.setCurrentIndex(dock.method_panel.methods.findData("repair"))
-    dock.method_panel.start()
-    wait(lambda: not dock.method_panel.job.running)
+    add_step(dock, "repair")
+    apply(dock, wait)
     view, layer = dock.result.repair, viewer.layers[-1]
-    assert dock.method_panel._tabs.tabText(dock.method_panel._tabs.currentIndex()) == "result"
+    assert dock.panel.tabs.tabText(dock.panel.tabs.currentIndex()) == "result"
     assert not view.isHidden()
     assert dock.result.drift.isHidden()
     assert dock.result.empty.isHidden()
@@ -55,7 +55,7 @@ def test_repair_says_what_it_changed_and_maps_it_on_demand(
     assert added.name == "changed_values (frames) · particle"
     np.testing.assert_allclose(added.scale, layer.scale[1:])
     assert viewer.layers.selection.active is layer
-    assert dock.method_panel.stacks.layer() is layer
+    assert dock.stacks.layer() is layer
 
 
 def test_changes_of_a_lazy_stack_are_counted_when_asked(

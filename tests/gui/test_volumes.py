@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.gui.preparing import add_step, apply
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack
@@ -163,9 +164,8 @@ def test_i0_of_a_brushed_region(viewer: Any, layer: Any, volume: SpectralStack, 
     marked[(1, slice(0, 6), slice(0, 6)) if deep else (slice(0, 6), slice(0, 6))] = 1
     viewer.add_labels(marked, scale=SCALE[-marked.ndim :], units=layer.units[-marked.ndim :], name="air")
     viewer.layers.selection.active = layer
-    dock.method_panel.methods.setCurrentIndex(dock.method_panel.methods.findData("optical_depth"))
-    dock.method_panel.form().field("i0").widget.setCurrentText("region: air")
-    run(dock, wait)
+    add_step(dock, "optical_depth").field("i0").widget.setCurrentText("region: air")
+    apply(dock, wait)
     dark = volume.metadata["dark"]
     inside = (volume.data - dark)[:, 1:2, :6, :6] if deep else (volume.data - dark)[:, :, :6, :6]
     i0 = inside.mean(axis=(1, 2, 3), dtype=np.float64)
@@ -182,9 +182,8 @@ def test_crop_to_a_brushed_region_keeps_all_slices(viewer: Any, layer: Any, volu
     marked[1, 10:30, 5:45] = 1
     viewer.add_labels(marked, scale=SCALE, units=layer.units[1:], name="part")
     viewer.layers.selection.active = layer
-    dock.method_panel.methods.setCurrentIndex(dock.method_panel.methods.findData("crop"))
-    dock.method_panel.form().field("region").widget.setCurrentText("region: part")
-    run(dock, wait)
+    add_step(dock, "crop").field("region").widget.setCurrentText("region: part")
+    apply(dock, wait)
     result = stack_of(viewer.layers[-1])
     np.testing.assert_array_equal(result.data, volume.data[..., 10:30, 5:45])
     np.testing.assert_array_equal(result.metadata["flat"], volume.metadata["flat"][..., 10:30, 5:45])

@@ -31,26 +31,29 @@ def test_run_pressed_twice_starts_one_job(
     from napari_xanes.gui import job as jobs
 
     add_stack()
-    method_panel = viewer.window.add_plugin_dock_widget("napari-xanes", "Prepare")[1].method_panel
+    panel = viewer.window.add_plugin_dock_widget("napari-xanes", "Prepare")[1].panel
     started: list[str] = []
     bar = jobs.activity
 
     def second_click(*arguments: Any, **keywords: Any) -> Any:
         started.append(keywords["desc"])
-        method_panel.run_button.click()  # napari handles events while it makes the bar
-        method_panel.start()
+        panel.apply_button.click()  # napari handles events while it makes the bar
+        panel.apply()
         return bar(*arguments, **keywords)
 
     monkeypatch.setattr(jobs, "activity", second_click)
-    method_panel.methods.setCurrentIndex(method_panel.methods.findData("smooth"))
-    method_panel.run_button.click()
-    method_panel.run_button.click()
-    wait(lambda: not method_panel.job.running)
+    panel.add_step("smooth")
+    panel.apply_button.click()
+    panel.apply_button.click()
+    wait(lambda: not panel.job.running)
     assert len(started) == 1
     assert len(viewer.layers) == 2
     assert not errors
-    method_panel.run_button.click()
-    wait(lambda: not method_panel.job.running)
+    panel.apply_button.click()
+    assert len(started) == 1, "nothing has changed"
+    panel.add_step("smooth")
+    panel.apply_button.click()
+    wait(lambda: not panel.job.running)
     assert len(started) == 2
 
 

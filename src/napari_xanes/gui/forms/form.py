@@ -25,13 +25,15 @@ from napari_xanes.registry import Method
 class Field:
     """The widget of one parameter, with functions that read and fill it.
 
-    ``get`` raises a ValueError if the text can't be converted to the kind of the parameter.
+    ``get`` raises a ValueError if the text can't be converted to the kind of the parameter. ``suggest`` shows the value
+    that was estimated where the field is empty; None shows none.
     """
 
     widget: QWidget
     get: Callable[[], Any]
     set: Callable[[Any], None]
     changed: Any
+    suggest: Callable[[Any], None] = lambda value: None
 
 
 FieldMaker = Callable[[Parameter], Field]
@@ -59,11 +61,23 @@ def _text_of(value: Any) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
+def _estimated(value: Any) -> str:
+    """Return an estimated value in five or six digits: enough to judge it."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_estimated, value)) or "none"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
 def _line(parameter: Parameter, read: Callable[[str], Any], write: Callable[[Any], str] = _text_of) -> Field:
     """Make a text field; an empty field means None if the parameter is optional."""
     line = LineEdit()
-    if parameter.optional:
-        line.native.setPlaceholderText(f"automatic: {parameter.spec.auto}" if parameter.spec.auto else "automatic")
+
+    def suggest(value: Any) -> None:
+        if parameter.optional:
+            text = parameter.spec.auto if value is None else _estimated(value)
+            line.native.setPlaceholderText(f"automatic: {text}" if text else "automatic")
+
+    suggest(None)
 
     def get() -> Any:
         text = line.value.strip()
@@ -71,7 +85,7 @@ def _line(parameter: Parameter, read: Callable[[str], Any], write: Callable[[Any
             return None
         return read(text)
 
-    return Field(line.native, get, lambda value: setattr(line, "value", write(value)), line.changed)
+    return Field(line.native, get, lambda value: setattr(line, "value", write(value)), line.changed, suggest)
 
 
 def _pair(parameter: Parameter) -> Field:
@@ -79,8 +93,13 @@ def _pair(parameter: Parameter) -> Field:
     ends = [LineEdit(), LineEdit()]
     row = Container(widgets=ends, layout="horizontal", labels=False)
     row.margins = (0, 0, 0, 0)
-    for end, hint in zip(ends, ("from", "to"), strict=True):
-        end.native.setPlaceholderText("automatic" if parameter.optional else hint)
+
+    def suggest(value: Any) -> None:
+        for end, hint, estimate in zip(ends, ("from", "to"), value or ("", ""), strict=True):
+            automatic = "automatic" if value is None else f"auto {_estimated(estimate)}"
+            end.native.setPlaceholderText(automatic if parameter.optional else hint)
+
+    suggest(None)
 
     def get() -> tuple[float, float] | None:
         texts = [end.value.strip() for end in ends]
@@ -99,7 +118,7 @@ def _pair(parameter: Parameter) -> Field:
         for end, part in zip(ends, value or (None, None), strict=True):
             end.value = _text_of(part)
 
-    return Field(row.native, get, fill, row.changed)
+    return Field(row.native, get, fill, row.changed, suggest)
 
 
 def _choice(parameter: Parameter) -> Field:
@@ -220,6 +239,11 @@ class Form(QWidget):
         """Put values into their fields."""
         for name, value in values.items():
             self._fields[name].set(value)
+
+    def suggest(self, values: Mapping[str, Any]) -> None:
+        """Show in empty fields what was estimated for them; fields without such a value say where it will come from."""
+        for name, field in self._fields.items():
+            field.suggest(values.get(name))
 
     def values(self) -> dict[str, Any]:
         """Return the checked values of all fields; a wrong field is marked.

@@ -237,11 +237,6 @@ def drift_of(stack: SpectralStack) -> Drift | None:
     return Drift(found, stack.energy, (height, width), None if size is None else (size[-2], size[-1]))
 
 
-def before_align(history: Sequence[Any]) -> list[Any] | None:
-    """Return the plain steps before an align that is the last step of a layer's history, or None."""
-    return list(history[:-1]) if history and "align" in history[-1] else None
-
-
 def _with(values: NDArray[Any], frame: int) -> NDArray[Any]:
     """Return values per frame with one of them not known."""
     out = values.copy()

@@ -1,67 +1,107 @@
-"""The step that the chosen stack needs next, with the reason: chosen for the user until the user chooses."""
+"""The step that the chosen stack needs next, with the reason, and a button that adds it to the recipe."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import ref
 
-from qtpy.QtWidgets import QLabel, QSizePolicy
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QWidget
 
+from napari_xanes.gui.dock_layout import push_button, wrapping_label
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.layers import stack_of
-from napari_xanes.gui.running.method_panel import MethodPanel
+from napari_xanes.gui.prepare.step_words import spoken
+from napari_xanes.gui.state.recipe import RecipeState
 from napari_xanes.suggestion import Suggestion, suggested_step
 
-if TYPE_CHECKING:
-    from napari.layers import Layer
 
+class NextStep(QWidget):
+    """Says which step the chosen stack needs next, and offers to add it.
 
-class NextStep(QLabel):
-    """Says which step the chosen stack needs next, and chooses it in the box of steps.
-
-    The stack is looked at in a thread, while the label can be seen. A step that the user has chosen stays.
+    The stack after the steps that were applied is looked at in a thread, while the label can be seen. While steps wait
+    to be applied, nothing is suggested.
 
     Parameters
     ----------
-    method_panel : MethodPanel
-        The panel with the box of stacks and the box of steps.
+    recipe : RecipeState
+        The steps so far.
+
+    Signals
+    -------
+    changed :
+        Another step is suggested, or none.
     """
 
-    def __init__(self, method_panel: MethodPanel) -> None:
+    changed = Signal()
+
+    def __init__(self, recipe: RecipeState) -> None:
         super().__init__()
-        self.setWordWrap(True)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.setToolTip("From the values of the stack: what they are, whether frames drift, whether there is an edge")
+        self.label = wrapping_label()
+        self.label.setToolTip(
+            "From the values of the stack: what they are, whether frames drift, whether there is an edge"
+        )
+        self.add_button = push_button("Add", "Add this step to the recipe", self.add)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.label, 1)
+        row.addWidget(self.add_button)
         self.hide()
-        self._method_panel = method_panel
+        self._recipe = recipe
+        self._active = False
         self._layer: Any = lambda: None
-        self._chosen_by_user = False
+        self._values: Any = None
+        self.suggestion: Suggestion | None = None
         self._worker = LatestOnlyWorker(self)
-        self._worker.done.connect(self._show)
-        method_panel.methods.activated.connect(self._on_choice)
-        method_panel.stacks.layer_changed.connect(self.look)
+        self._worker.done.connect(self._receive)
+        recipe.changed.connect(self.look)
+
+    def start(self) -> None:
+        """Look at the stack from now on."""
+        self._active = True
+        self.look()
+
+    def stop(self) -> None:
+        """Look at it no longer."""
+        self._active = False
+
+    def text(self) -> str:
+        """Return what is suggested, and why; no text if nothing is."""
+        return "" if self.isHidden() else self.label.text()
+
+    def add(self) -> None:
+        """Add the step to the recipe."""
+        if self.suggestion is not None:
+            self._recipe.add(self.suggestion.step)
 
     def look(self) -> None:
-        """Look at the chosen stack, unless that was done."""
-        layer = self._method_panel.stacks.layer()
-        if layer is self._layer() or not self._method_panel.isVisible():
+        """Look at the stack after the steps that were applied, unless that was done, or others wait."""
+        if not self._active:
             return
-        self._layer = (lambda: None) if layer is None else ref(layer)
-        self._chosen_by_user = False
-        self.hide()
+        recipe = self._recipe.current
+        layer = None
+        if recipe is not None and not self._recipe.applying:
+            layer = recipe.result if recipe.up_to_date else None if recipe.draft.enabled else recipe.base
+        values = None if layer is None else layer.data
+        if layer is self._layer() and values is self._values:
+            return
+        self._layer, self._values = (lambda: None) if layer is None else ref(layer), values
+        self._show(None)
         if layer is not None:
             stack = stack_of(layer)
             self._worker.submit(self._layer, lambda: suggested_step(stack))
 
-    def _on_choice(self, _index: int) -> None:
-        self._chosen_by_user = True
-
-    def _show(self, key: Any, suggestion: Suggestion | None) -> None:
-        layer: Layer | None = key()
-        if suggestion is None or layer is None or layer is not self._layer():
+    def _receive(self, key: Any, suggestion: Suggestion | None) -> None:
+        layer = key()
+        if layer is None or layer is not self._layer():
             return
-        name, methods = suggestion.step.name, self._method_panel.methods
-        self.setText(f"Next: {name.replace('_', ' ')}. {suggestion.reason[:1].upper()}{suggestion.reason[1:]}.")
-        self.show()
-        if not self._chosen_by_user:
-            methods.setCurrentIndex(methods.findData(name))
+        names = [entry.step.name for entry in self._recipe.draft if not entry.enabled]
+        self._show(None if suggestion is None or suggestion.step.name in names else suggestion)
+
+    def _show(self, suggestion: Suggestion | None) -> None:
+        self.suggestion = suggestion
+        if suggestion is not None:
+            reason = suggestion.reason
+            self.label.setText(f"Next: {spoken(suggestion.step.name)}. {reason[:1].upper()}{reason[1:]}.")
+        self.setVisible(suggestion is not None)
+        self.changed.emit()

@@ -11,10 +11,11 @@ from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from napari_xanes.alignment import Alignment
 from napari_xanes.gui.dock_layout import EMPTY_STATE, wrapping_label
 from napari_xanes.gui.energy import current_step, go_to_step
-from napari_xanes.gui.layers import is_stack, stack_of
-from napari_xanes.gui.prepare.drift import before_align, drift_of
+from napari_xanes.gui.layers import stack_of
+from napari_xanes.gui.prepare.drift import drift_of
 from napari_xanes.gui.prepare.drift_view import DriftView
 from napari_xanes.gui.prepare.repair_view import RepairView
+from napari_xanes.gui.state.stack_recipe import StackRecipe
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.history import Step
 from napari_xanes.parameter_map import MapSet
@@ -28,7 +29,7 @@ STEPS_WITH_RESULT = ("align", "repair")
 
 _NOTHING = "No step of this stack has more to show. align shows its drift here, repair what it changed."
 _GONE = "The stack before align is not in the window: open it, or align it, to align it with these shifts"
-_LATER = "Other steps followed align: choose the layer that align made"
+_OFF = "align is not among the steps that are switched on"
 
 
 class StepResult(QWidget):
@@ -41,16 +42,17 @@ class StepResult(QWidget):
 
     Signals
     -------
-    step_requested : str, Layer, Step
-        The user wants this step run on this layer, under this title.
+    align_requested : int, Step
+        The user wants this row of the recipe to be this step, and the recipe applied.
     """
 
-    step_requested = Signal(str, object, object)
+    align_requested = Signal(int, object)
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self._layer: Layer | None = None
+        self._recipe: StackRecipe | None = None
         self.empty, self.repair, self.drift = wrapping_label(EMPTY_STATE), RepairView(), DriftView()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -89,43 +91,37 @@ class StepResult(QWidget):
         for event in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
             event.disconnect(self._on_layers)
 
-    def show_layer(self, layer: Layer | None) -> None:
-        """Show what is known about the stack of a layer."""
-        self._layer = layer
-        stack = None if layer is None else stack_of(layer)
+    def show_recipe(self, recipe: StackRecipe | None, layer: Layer | None) -> None:
+        """Show what is known about the result of a recipe; without one, about the chosen layer."""
+        result = None if recipe is None or recipe.result not in self._viewer.layers else recipe.result
+        self._recipe, self._layer = recipe, layer if result is None else result
+        stack = None if self._layer is None else stack_of(self._layer)
         drift, repaired = None if stack is None else drift_of(stack), self.repair.show_stack(stack)
         self.repair.setVisible(repaired)
         self.drift.setVisible(drift is not None)
-        self.drift.show_drift(drift, "" if layer is None or drift is None else self._why_not(layer))
+        self.drift.show_drift(drift, "" if drift is None else self._why_not())
         self.empty.setVisible(drift is None and not repaired)
-        self.empty.setText(EMPTY_STATE if layer is None else _NOTHING)
+        self.empty.setText(EMPTY_STATE if self._layer is None else _NOTHING)
         self._follow()
 
-    def _why_not(self, layer: Layer) -> str:
-        """Return why a layer can't be aligned again."""
-        if before_align(layer.metadata["xanes"]["history"]) is None:
-            return _LATER
-        return "" if self._unaligned(layer) is not None else _GONE
+    def _align_row(self) -> int | None:
+        """Return the last align of the recipe that is switched on."""
+        recipe = self._recipe
+        rows = [] if recipe is None else [row for row in recipe.rows if recipe.draft[row].step.name == "align"]
+        return rows[-1] if rows else None
 
-    def _unaligned(self, layer: Layer) -> Layer | None:
-        """Return the layer of the stack before align: of the same file and steps, with the same frames."""
-        xanes = layer.metadata["xanes"]
-        steps = before_align(xanes["history"])
-        for other in reversed(self._viewer.layers):
-            if other is layer or not is_stack(other):
-                continue
-            theirs = other.metadata["xanes"]
-            same = theirs["history"] == steps and theirs["source"] == xanes["source"]
-            same = same and theirs["metadata"].get("name") == xanes["metadata"].get("name")
-            if same and other.data.shape == layer.data.shape:
-                return other
-        return None
+    def _why_not(self) -> str:
+        """Return why the stack can't be aligned again."""
+        if self._align_row() is not None:
+            return ""
+        before = [] if self._recipe is None else [step.name for step in self._recipe.before()]
+        return _GONE if "align" in before else _OFF
 
     def _align(self, shifts: Alignment) -> None:
-        """Align the stack that this one was made of with other shifts."""
-        before = None if self._layer is None or self._layer not in self._viewer.layers else self._unaligned(self._layer)
-        if before is not None:
-            self.step_requested.emit("Align again", before, Step("align", {"shifts": shifts}))
+        """Align the stack with other shifts."""
+        row = self._align_row()
+        if row is not None:
+            self.align_requested.emit(row, Step("align", {"shifts": shifts}))
 
     def _add_map(self, maps: MapSet) -> None:
         """Add the map of changes above the image, and keep the stack selected."""
@@ -144,7 +140,7 @@ class StepResult(QWidget):
     def _on_layers(self, event: Any = None) -> None:
         """See whether the stack before align is there."""
         if self._layer is not None and self._layer in self._viewer.layers and self.drift.drift is not None:
-            self.drift.show_drift(self.drift.drift, self._why_not(self._layer))
+            self.drift.show_drift(self.drift.drift, self._why_not())
 
     def _on_theme(self, event: Any = None) -> None:
         self.drift.plot.set_theme(self._viewer.theme)

@@ -46,7 +46,7 @@ class RecipeState(QObject):
         self._viewer, self._stacks = ref(viewer), stacks
         self._recipes: WeakKeyDictionary[Layer, StackRecipe] = WeakKeyDictionary()
         self._of_results: WeakKeyDictionary[Layer, StackRecipe] = WeakKeyDictionary()
-        self._applying = False
+        self._job: QObject | None = None
         stacks.layer_changed.connect(self._on_stack)
         viewer.layers.events.removed.connect(self._on_removed)
 
@@ -82,11 +82,19 @@ class RecipeState(QObject):
     @property
     def applying(self) -> bool:
         """Whether steps are carried out at present, for any dock of the viewer."""
-        return self._applying
+        return self._job is not None
 
-    @applying.setter
-    def applying(self, applying: bool) -> None:
-        self._applying = applying
+    def begin(self, job: QObject) -> None:
+        """Say that a job carries out steps, until `end` is called or the job is destroyed with its dock."""
+        self._job = job
+        job.destroyed.connect(self.end)
+        self.changed.emit()
+
+    def end(self, job: QObject | None = None) -> None:
+        """Say that no job carries out steps any more."""
+        if self._job is not None and job is None:
+            self._job.destroyed.disconnect(self.end)
+        self._job = None
         self.changed.emit()
 
     def of(self, layer: Layer) -> StackRecipe:

@@ -61,6 +61,10 @@ class StackRecipe:
         The selected step; -1 if there is none.
     applied : Applied
         The steps of the result.
+    owns_result : bool
+        Whether the next result may take the place of this one.
+    result_name : str
+        The name that the layer of the result was given.
     problem : Problem or None
         The step that can't be carried out.
     lock : Lock
@@ -75,7 +79,7 @@ class StackRecipe:
         self.problem: Problem | None = None
         self.lock = Lock()
         self._result: Any = lambda: None
-        self.owns_result = False
+        self.owns_result, self.result_name = False, ""
         self._runner: DraftRunner | None = None
         self._values: tuple[Any, Any] = (None, None)
 

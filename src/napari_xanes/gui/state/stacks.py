@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -41,7 +43,7 @@ class StackFollower(QObject):
         self._viewer = ref(viewer)
         self._layer: Any = None
         self._step = -1
-        self._writes_text = False
+        self._writes_text = self._held = False
         events = viewer.layers.events
         events.inserted.connect(self._on_inserted)
         events.removed.connect(self._on_removed)
@@ -76,10 +78,23 @@ class StackFollower(QObject):
         if viewer is not None and layer in viewer.layers and layer is not self._layer:
             viewer.layers.selection.active = layer
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the current stack while its data and energies are exchanged one after the other."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        self._step = -1
+        self.layer_changed.emit(self._layer)
+        self.refresh()
+        self.stacks_changed.emit()
+
     def refresh(self, event: Any = None) -> None:
         """Find the current stack again."""
         viewer = self._viewer()
-        if viewer is None:
+        if viewer is None or self._held:
             return
         layer = self._choose(viewer)
         if layer is not self._layer:
@@ -114,6 +129,8 @@ class StackFollower(QObject):
 
     def _on_metadata(self, event: Any) -> None:
         """Handle new energies of a layer, or new data."""
+        if self._held:
+            return
         if event.source is self._layer and is_stack(self._layer):
             self._step = -1
             self.layer_changed.emit(self._layer)
@@ -131,7 +148,7 @@ class StackFollower(QObject):
 
     def _follow_slider(self, event: Any = None) -> None:
         viewer = self._viewer()
-        if viewer is None:
+        if viewer is None or self._held:
             return
         step = self.step
         if step != self._step and self._layer is not None:

@@ -1,0 +1,70 @@
+"""Recipes from files and into them, and as a script, with dialogs and notifications."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
+
+from napari_xanes.gui.present import present
+from napari_xanes.history import Source, Step
+from napari_xanes.recipe import Recipe, as_python
+
+_RECIPES = "Recipes (*.yaml *.yml);;All files (*)"
+
+
+def folder_of(source: Source | None) -> str:
+    """Return the folder of a stack's file; no text if it has none.
+
+    Examples
+    --------
+    >>> folder_of(None)
+    ''
+    """
+    if source is None:
+        return ""
+    path = Path(source.path)
+    return str(path if path.is_dir() else path.parent)
+
+
+def ask_and_load(source: Source | None, parent: QWidget | None = None) -> Recipe | None:
+    """Ask for a recipe, beside the file of the stack, and read it; an error is shown."""
+    path, _filter = QFileDialog.getOpenFileName(parent, "Load recipe", folder_of(source), _RECIPES)
+    return load(path) if path else None
+
+
+def load(path: str) -> Recipe | None:
+    """Read a recipe; an error is shown."""
+    try:
+        return Recipe.load(path)
+    except (OSError, ValueError) as error:
+        show_error(str(error))
+        return None
+
+
+def ask_and_save(steps: Sequence[Step], source: Source | None, parent: QWidget | None = None) -> None:
+    """Ask for a file, beside that of the stack, and write the steps to it."""
+    folder = folder_of(source)
+    proposed = str(Path(folder) / "recipe.yaml") if folder else "recipe.yaml"
+    path, _filter = QFileDialog.getSaveFileName(parent, "Save recipe", proposed, _RECIPES)
+    if not path:
+        return
+    try:
+        Recipe(steps).save(Path(path))
+    except (OSError, ValueError) as error:
+        show_error(f"can't write {path}: {error}")
+    else:
+        show_info(f"saved {path}")
+
+
+def copy_script(steps: Sequence[Step], source: Source | None) -> None:
+    """Put a script with the steps into the clipboard."""
+    try:
+        script = as_python(steps, source or Source("path/to/stack"))
+    except ValueError as error:
+        show_error(f"can't write a script: {error}")
+        return
+    present(QApplication.clipboard()).setText(script)
+    show_info("script copied to the clipboard")
