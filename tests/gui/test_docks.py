@@ -14,6 +14,7 @@ from qtpy.QtCore import QCoreApplication, QEvent, QThreadPool
 from tests.gui.preparing import add_step, apply
 from tests.test_house import MANIFEST
 
+from napari_xanes.gui.files.save_entries import offer_our_files
 from napari_xanes.gui.state.workspace import workspace_of
 
 pytestmark = pytest.mark.window
@@ -122,7 +123,8 @@ def test_every_dock_of_the_manifest_is_tested() -> None:
 @pytest.mark.parametrize("title", TITLES)
 def test_closing_a_dock_removes_its_callbacks_and_threads(title: str, viewer: Any, add_stack: Any, wait: Any) -> None:
     layer = add_stack()
-    workspace_of(viewer)  # shared by all docks
+    workspace_of(viewer)  # shared by all docks, as are the entries of the menu File
+    offer_our_files(viewer)
     before, threads = sorted(callbacks_of(viewer)), set(threads_at_work())
     dock = viewer.window.add_plugin_dock_widget("napari-xanes", title)[1]
     USES[title](dock, layer, viewer, wait)
