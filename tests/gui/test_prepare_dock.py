@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QCoreApplication, QEvent, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog
 from tests.gui.plain_viewer import PlainViewer
 from tests.gui.preparing import add_step, apply
 
 import napari_xanes as nx
-from napari_xanes.draft import DraftRunner
-from napari_xanes.gui import job as jobs
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.prepare import PrepareDock
 from napari_xanes.history import Step
-from napari_xanes.progress import Cancelled
 from napari_xanes.stack import SpectralStack
 
 
@@ -122,7 +118,7 @@ def test_automatic_values_are_shown_and_can_be_changed(viewer: Any, dock: Prepar
     apply(dock, wait)
     e0 = stack_of(viewer.layers[-1]).history[-1].state["e0"]
     assert line.placeholderText() == f"automatic: {e0:.6g}"
-    assert f"E0 {e0:.1f} eV, pre -" in texts(dock)[0]
+    assert f"E0 {e0:.1f}, pre -" in texts(dock)[0]
     line.setText("8344")
     wait(lambda: dock.panel.recipe.step.step.parameters == {"e0": 8344.0})
     apply(dock, wait)
@@ -153,90 +149,6 @@ def test_text_that_is_no_number_is_not_applied(viewer: Any, dock: PrepareDock, e
     dock.panel.apply_button.click()
     assert errors == ["E0: 'eight' is not a number"]
     assert not dock.panel.job.running
-
-
-@pytest.fixture
-def slow(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Let runs last until they are told to end or cancelled."""
-    noted: dict[str, Any] = {"started": 0, "cancelled": threading.Event(), "end": threading.Event()}
-    real_run = DraftRunner.run
-
-    def run(runner: DraftRunner, steps: Any, *, progress: Any = None) -> Any:
-        noted["started"] += 1
-        try:
-            while not noted["end"].wait(0.01):
-                progress(0.5, "waiting")
-        except Cancelled:
-            noted["cancelled"].set()
-            raise
-        return real_run(runner, steps, progress=progress)
-
-    monkeypatch.setattr(DraftRunner, "run", run)
-    return noted
-
-
-def test_a_double_click_starts_one_job(
-    viewer: Any, dock: PrepareDock, qtbot: Any, wait: Any, slow: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add_step(dock, "smooth")
-    button, bar = dock.panel.apply_button, jobs.activity
-
-    def busy_bar(**keywords: Any) -> Any:
-        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-        return bar(**keywords)
-
-    monkeypatch.setattr(jobs, "activity", busy_bar)
-    qtbot.mouseDClick(button, Qt.MouseButton.LeftButton)
-    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-    wait(lambda: slow["started"])
-    assert not button.isEnabled()
-    slow["end"].set()
-    wait(lambda: not dock.panel.job.running)
-    assert slow["started"] == 1
-    assert len(viewer.layers) == 2
-
-
-def test_a_cancelled_run_leaves_nothing_and_the_next_one_works(
-    viewer: Any, dock: PrepareDock, wait: Any, qtbot: Any, slow: Any
-) -> None:
-    add_step(dock, "smooth")
-    dock.panel.apply_button.click()
-    wait(lambda: slow["started"])
-    qtbot.mouseClick(dock.panel.cancel_button, Qt.MouseButton.LeftButton)
-    wait(lambda: not dock.panel.job.running)
-    assert len(viewer.layers) == 1
-    assert not dock.panel.recipe.applying
-    slow["end"].set()
-    apply(dock, wait)
-    assert len(viewer.layers) == 2
-
-
-def test_a_dock_closed_in_the_middle_of_a_run_ends_it(viewer: Any, dock: PrepareDock, wait: Any, slow: Any) -> None:
-    recipe = dock.panel.recipe
-    add_step(dock, "smooth")
-    dock.panel.apply_button.click()
-    wait(lambda: slow["started"])
-    dock.parentWidget().close()
-    dock.parentWidget().deleteLater()
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    wait(slow["cancelled"].is_set)
-    assert len(viewer.layers) == 1
-    assert not recipe.applying, "another dock can apply the steps"
-
-
-def test_a_stack_closed_in_the_middle_of_a_run_does_no_harm(
-    viewer: Any, dock: PrepareDock, wait: Any, slow: Any, errors: list[str]
-) -> None:
-    add_step(dock, "smooth")
-    dock.panel.apply_button.click()
-    wait(lambda: slow["started"])
-    viewer.layers.clear()
-    slow["end"].set()
-    wait(lambda: not dock.panel.job.running)
-    assert not errors
-    assert [layer.name for layer in viewer.layers] == ["particle · smooth"]
-    assert texts(dock) == ["1  smooth"], "done before, and fixed"
-    assert names(dock) == []
 
 
 def test_two_docks_share_the_recipe_and_two_viewers_do_not(viewer: Any, dock: PrepareDock, stack: Any) -> None:

@@ -6,25 +6,27 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error, show_info, show_warning
+from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtWidgets import QMenu, QProgressBar, QSizePolicy, QSplitter, QTabWidget, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QProgressBar, QSizePolicy, QSplitter, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from napari_xanes.draft import StepError
 from napari_xanes.gui.dock_layout import DOCK_WIDTH, push_button, row_of, say, scrolled, wrapping_label
 from napari_xanes.gui.job import Job
 from napari_xanes.gui.layers import stack_of
-from napari_xanes.gui.prepare import recipe_files
 from napari_xanes.gui.prepare.applying import carried_out, show_result
 from napari_xanes.gui.prepare.next_step import NextStep
+from napari_xanes.gui.prepare.preview_row import PreviewRow
+from napari_xanes.gui.prepare.recipe_menu import RecipeMenu
 from napari_xanes.gui.prepare.step_form import StepForm
 from napari_xanes.gui.prepare.step_list import Row, StepList
-from napari_xanes.gui.prepare.step_menu import NO_ARROW, StepMenu
+from napari_xanes.gui.prepare.step_menu import StepMenu
 from napari_xanes.gui.prepare.step_words import line_of, spoken
+from napari_xanes.gui.state.preview_steps import Preview
 from napari_xanes.gui.state.stack_recipe import Problem, StackRecipe
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.wording import time_left
-from napari_xanes.history import Source, Step
+from napari_xanes.history import Step
 from napari_xanes.stack import SpectralStack
 
 if TYPE_CHECKING:
@@ -54,12 +56,13 @@ class RecipePanel(QWidget):
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
         self._viewer = viewer
-        self.recipe = workspace_of(viewer).recipe
+        self.recipe, self.preview = workspace_of(viewer).recipe, workspace_of(viewer).preview
         self.job = Job(self)
         self._running: tuple[StackRecipe, tuple[Step, ...], list[int]] | None = None
         self._start_time = 0.0
-        self.next_step, self.steps, self.step_form = NextStep(self.recipe), StepList(), StepForm(viewer, self.recipe)
-        self.menu, self.files = StepMenu(), QToolButton()
+        self.next_step, self.steps, self.step_form = NextStep(self.recipe), StepList(), StepForm(viewer)
+        self.menu, self.files = StepMenu(), RecipeMenu(self.recipe)
+        self.preview_row = PreviewRow(self.preview)
         self.duplicate_button = _tool("duplicate", "Duplicate the selected step", self._on_row(self.recipe.duplicate))
         self.remove_button = _tool("✕", "Remove the selected step (Delete)", self._on_row(self.recipe.remove))
         self.up_button = _tool("▲", "Move the selected step up (Alt+Up)", self._on_row(lambda i: self._move(i, i - 1)))
@@ -70,29 +73,9 @@ class RecipePanel(QWidget):
         self.problem.setStyleSheet("color: #D55E00;")
         self.apply_button = push_button("Apply", "", self.apply)
         self.cancel_button = push_button("Cancel", "Stop; what is done up to now is kept", self.job.cancel)
-        self._fill_files()
         self._lay_out()
         self._connect()
         self._refresh()
-
-    def _fill_files(self) -> None:
-        menu = QMenu(self.files)
-        menu.setToolTipsVisible(True)
-        for text, tip, action in (
-            ("Load recipe…", "Take the steps of a recipe instead of these", self.ask_and_load),
-            ("Save recipe…", "Write the steps that are switched on to a file", self.ask_and_save),
-            ("Copy as Python", "Put a script with the steps that are switched on into the clipboard", self.copy_script),
-            ("Keep this result", "The next result becomes a layer of its own", self.keep_result),
-        ):
-            entry = menu.addAction(text)
-            assert entry is not None
-            entry.setToolTip(tip)
-            entry.triggered.connect(lambda _checked=False, action=action: action())
-        self.files.setText("recipe ▾")
-        self.files.setStyleSheet(NO_ARROW)
-        self.files.setToolTip("Load and save the steps, copy them as Python, keep a result")
-        self.files.setMenu(menu)
-        self.files.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
 
     def _lay_out(self) -> None:
         tools = (self.menu, self.duplicate_button, self.remove_button, self.up_button, self.down_button, self.files)
@@ -120,6 +103,7 @@ class RecipePanel(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.next_step)
         layout.addWidget(splitter, 1)
+        layout.addWidget(self.preview_row)
         layout.addLayout(self._apply_row)
         layout.addWidget(self.bar)
         self.setMinimumSize(QSize(DOCK_WIDTH, 220))
@@ -135,6 +119,7 @@ class RecipePanel(QWidget):
         steps.removed.connect(recipe.remove)
         self.menu.chosen.connect(self.add_step)
         self.next_step.changed.connect(self._refresh)
+        self.preview.changed.connect(self._refresh)
         self.job.progressed.connect(self._show_progress)
         self.job.done.connect(self._show)
         self.job.failed.connect(self._fail)
@@ -165,10 +150,12 @@ class RecipePanel(QWidget):
         """Look at the stack, from the showEvent of the dock."""
         self.menu.ask_for_summaries()
         self.next_step.start()
+        self.preview.start(self)
 
     def stop(self) -> None:
         """Look at it no longer, from its hideEvent."""
         self.next_step.stop()
+        self.preview.stop(self)
 
     def add_step(self, name: str) -> None:
         """Add a step behind the selected one, with the defaults of its form."""
@@ -244,13 +231,14 @@ class RecipePanel(QWidget):
         recipe, row = self.recipe.current, self.recipe.row
         before = [] if recipe is None else recipe.before()
         fixed = [Row(line_of(step, step, {}), _BEFORE, fixed=True) for step in before]
-        rows = [] if recipe is None else [_row_of(recipe, i) for i in range(len(recipe.draft))]
+        rows = [] if recipe is None else [_row_of(recipe, i, self.preview.preview) for i in range(len(recipe.draft))]
         self.steps.show_rows([*fixed, *rows], row)
         for button in (self.duplicate_button, self.remove_button):
             button.setEnabled(row >= 0)
         self.up_button.setEnabled(row > 0)
         self.down_button.setEnabled(0 <= row < len(rows) - 1)
         self.menu.setEnabled(recipe is not None)
+        self.preview_row.refresh()
         problem = None if recipe is None else recipe.problem
         say(self.problem, "" if problem is None else f"Step {len(before) + problem.row + 1}: {problem.reason}")
         self._show_apply(recipe)
@@ -266,54 +254,20 @@ class RecipePanel(QWidget):
         self.cancel_button.setVisible(self.job.running)
         self.bar.setVisible(self.job.running)
 
-    def ask_and_load(self) -> None:
-        """Let the user choose a recipe, beside the file of the stack."""
-        if self.recipe.base is None:
-            show_error(_NO_STACK[:1].lower() + _NO_STACK[1:])
-            return
-        if (loaded := recipe_files.ask_and_load(self._source(), self)) is not None:
-            maps = self.recipe.load(loaded.steps)
-            told = [*loaded.notes, *(f"{spoken(name)} makes maps and is switched off: run it in Map" for name in maps)]
-            if told:
-                show_info("\n".join(told))
-
-    def ask_and_save(self) -> None:
-        """Let the user choose a file and write the steps to it."""
-        if steps := self._steps_to_save():
-            recipe_files.ask_and_save(steps, self._source(), self)
-
-    def copy_script(self) -> None:
-        """Copy a script with the steps to the clipboard."""
-        if steps := self._steps_to_save():
-            recipe_files.copy_script(steps, self._source())
-
-    def keep_result(self) -> None:
-        """Let the result stay; the next one becomes a layer of its own."""
-        if (recipe := self.recipe.current) is not None:
-            recipe.keep_result()
-
-    def _steps_to_save(self) -> list[Step]:
-        """Return the steps since the file was read; without any, say so."""
-        recipe = self.recipe.current
-        steps = [] if recipe is None else [*recipe.before(), *recipe.draft.enabled]
-        if not steps:
-            show_error(_NO_STEP[:1].lower() + _NO_STEP[1:])
-        return steps
-
-    def _source(self) -> Source | None:
-        base = self.recipe.base
-        return None if base is None else stack_of(base).source
-
 
 _BEFORE = "Done before; the stack that it was done on is not in the window"
 
 
-def _row_of(recipe: StackRecipe, row: int) -> Row:
-    """Return what the list says of a step."""
+def _row_of(recipe: StackRecipe, row: int, preview: Preview | None) -> Row:
+    """Return what the list says of a step: what it found when it was applied, or else in the preview."""
     entry, done = recipe.draft[row], recipe.done(row)
-    text = line_of(entry.step, done, recipe.applied.metadata)
+    metadata, found = recipe.applied.metadata, done
+    if done is None and preview is not None and (found := preview.done(row)) is not None:
+        metadata = preview.stack.metadata
+    text = line_of(entry.step, found, metadata)
     problem = recipe.problem if recipe.problem is not None and recipe.problem.row == row else None
-    state = "switched off" if not entry.enabled else "not applied yet" if done is None else "applied"
+    previewed = "not applied yet" if found is None else "not applied yet; the values are those of the preview"
+    state = "switched off" if not entry.enabled else previewed if done is None else "applied"
     tip = text if problem is None else f"{text}. {problem.reason}"
     return Row(text, f"{tip} ({state})", entry.enabled, wrong=problem is not None)
 

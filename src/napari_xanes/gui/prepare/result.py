@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
@@ -53,6 +54,7 @@ class StepResult(QWidget):
         self._viewer = viewer
         self._layer: Layer | None = None
         self._recipe: StackRecipe | None = None
+        self._seen: tuple[Any, ...] = (None, None, None)
         self.empty, self.repair, self.drift = wrapping_label(EMPTY_STATE), RepairView(), DriftView()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -95,6 +97,12 @@ class StepResult(QWidget):
         """Show what is known about the result of a recipe; without one, about the chosen layer."""
         result = None if recipe is None or recipe.result not in self._viewer.layers else recipe.result
         self._recipe, self._layer = recipe, layer if result is None else result
+        now = self._layer
+        seen = (now, None, None) if now is None else (now, now.data, now.metadata["xanes"])
+        if now is not None and all(map(operator.is_, seen, self._seen)):
+            self._on_layers()
+            return
+        self._seen = seen
         stack = None if self._layer is None else stack_of(self._layer)
         drift, repaired = None if stack is None else drift_of(stack), self.repair.show_stack(stack)
         self.repair.setVisible(repaired)

@@ -13,6 +13,7 @@ from napari_xanes.gui.forms.stack_box import StackBox
 from napari_xanes.gui.forms.viewer_fields import suggest_libraries, viewer_fields
 from napari_xanes.gui.prepare.step_words import without_defaults
 from napari_xanes.gui.state.recipe import RecipeState
+from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.wording import is_about
 from napari_xanes.history import Step
 from napari_xanes.ops import OPERATIONS
@@ -48,13 +49,13 @@ class StepForm(QWidget):
     ----------
     viewer : napari.viewer.Viewer
         Fields offer its layers and references.
-    recipe : RecipeState
-        The steps.
     """
 
-    def __init__(self, viewer: Viewer, recipe: RecipeState) -> None:
+    def __init__(self, viewer: Viewer) -> None:
         super().__init__()
-        self._viewer, self._recipe = viewer, recipe
+        self._viewer, workspace = viewer, workspace_of(viewer)
+        self._recipe, self._preview = workspace.recipe, workspace.preview
+        recipe = self._recipe
         self._box = _BaseBox(viewer, recipe, self)
         self._forms: dict[str, Form] = {}
         self._empty = wrapping_label(_EMPTY)
@@ -70,6 +71,7 @@ class StepForm(QWidget):
         self._body.addStretch()
         recipe.changed.connect(self.refresh)
         recipe.selected.connect(self.refresh)
+        self._preview.changed.connect(self._suggest)
         self.refresh()
 
     def form(self) -> Form | None:
@@ -117,9 +119,18 @@ class StepForm(QWidget):
         if self._shown != (recipe, row, entry.step):
             self._shown, self._typed = (recipe, row, entry.step), False
             self._fill(form, entry.step)
-        done = recipe.done(row)
-        form.suggest({} if done is None else done.state or {})
+        self._suggest()
         self.mark()
+
+    def _suggest(self) -> None:
+        """Show in empty fields what was estimated when the step was applied, or else in the preview."""
+        recipe, row, form, preview = self._recipe.current, self._recipe.row, self.form(), self._preview.preview
+        if recipe is None or form is None:
+            return
+        done = recipe.done(row)
+        if done is None and preview is not None:
+            done = preview.done(row)
+        form.suggest({} if done is None else done.state or {})
 
     def mark(self) -> None:
         """Mark the fields that the reason of a failure names, and say the reason."""

@@ -66,7 +66,7 @@ def found_words(done: Step, metadata: Mapping[str, Any]) -> str:
     --------
     >>> state = {"e0": 8347.17, "pre": [-77.2, -15.0], "post": [30.0, 112.8]}
     >>> found_words(Step("normalize_edge", state=state), {})
-    'E0 8347.2 eV, pre -77 … -15, post 30 … 113'
+    'E0 8347.2, pre -77…-15, post 30…113'
     """
     words = _FOUND.get(done.name)
     return "" if words is None else words(done, metadata)
@@ -99,14 +99,12 @@ def _short(value: Any) -> str:
 
 
 def _range(ends: Sequence[float]) -> str:
-    return " … ".join(f"{end:.0f}" for end in ends)
+    return "…".join(f"{end:.0f}" for end in ends)
 
 
 def _edge(done: Step, metadata: Mapping[str, Any]) -> str:
     state = done.state or {}
-    return (
-        f"E0 {state['e0']:.1f} eV, pre {_range(state['pre'])}, post {_range(state['post'])}" if "post" in state else ""
-    )
+    return f"E0 {state['e0']:.1f}, pre {_range(state['pre'])}, post {_range(state['post'])}" if "post" in state else ""
 
 
 def _incident(done: Step, metadata: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from napari_xanes.gui.pixels.spectra import Values
 from napari_xanes.gui.spectra.curve_sources import CurveSources
 from napari_xanes.gui.spectra.curves import readout
 from napari_xanes.gui.spectra.display import MODES, Composer, axis_label
+from napari_xanes.gui.spectra.handles import StepHandles
 from napari_xanes.gui.spectra.pages import Pages
 from napari_xanes.gui.spectra.plot import SpectrumPlot
 from napari_xanes.gui.state.workspace import workspace_of
@@ -49,10 +50,11 @@ class SpectrumView(QWidget):
         self._stacks, self._cursor = workspace.stacks, workspace.cursor
         self._composer = Composer()
         self.live = False
-        self._mode, self._offset = MODES[0], 0.0
+        self._mode, self._offset, self._label = MODES[0], 0.0, ""
         self.composed: list[tuple[str, Curve]] = []
         self.curves = CurveSources()
         self.plot = SpectrumPlot()
+        self.handles = StepHandles(self.plot, workspace.recipe, workspace.preview)
         self.plot.setMinimumHeight(_PLOT_HEIGHT)
         self.plot.setToolTip(
             "Click or drag the line: move to an energy. Wheel: zoom. Drag: move. Double-click: show all. "
@@ -122,8 +124,9 @@ class SpectrumView(QWidget):
         return axis_label(self._mode, self._quantity()) if layer is not None else ""
 
     def _quantity(self) -> str:
+        """Return the quantity of the curves: of the preview, or as the stack is shown."""
         layer = self._stacks.layer
-        return "" if layer is None else self._workspace.shown.quantity_of(layer)
+        return self.handles.quantity or ("" if layer is None else self._workspace.shown.quantity_of(layer))
 
     def showEvent(self, event: Any) -> None:
         """Start to follow cursor, regions and layers."""
@@ -184,10 +187,12 @@ class SpectrumView(QWidget):
             (pins.changed, self._on_pins),
             (pins.failed, self._on_unreadable),
             (self._workspace.fit.changed, self._on_fit),
+            (self._workspace.preview.curve_changed, self._on_preview),
         )
 
     def _on_theme(self, event: Any = None) -> None:
         self.plot.set_theme(self._viewer.theme)
+        self.handles.set_theme(self._viewer.theme)
 
     def _on_layers(self, event: Any = None) -> None:
         """Choose the page to show, and draw again what depends on layers."""
@@ -250,9 +255,9 @@ class SpectrumView(QWidget):
         layer, index, step = self._stacks.layer, self._cursor.index, self._stacks.step
         curve = self.curves.cursor
         if layer is not None and index is not None and curve is not None:
-            self.readout.setText(
-                readout(layer, index, energy_of_step(layer, step), curve.values[step], self._quantity())
-            )
+            energy, quantity = energy_of_step(layer, step), self._workspace.shown.quantity_of(layer)
+            text = readout(layer, index, energy, curve.values[step], quantity)
+            self.readout.setText(text + self.handles.readout(energy))
 
     def _on_regions(self) -> None:
         self.curves.set_regions(self._stacks.layer, self._workspace.regions.regions)
@@ -273,6 +278,18 @@ class SpectrumView(QWidget):
         self.plot.show_residual(*(fit.residual or (None, None)))
         self.redraw()
 
+    def _on_preview(self) -> None:
+        """Draw the preview of the recipe instead of what was measured, or draw that again."""
+        self.handles.show_handles()
+        label = self.label()
+        other = label != self._label
+        self._label = label
+        self.plot.set_labels(label)
+        self.redraw()
+        self._show_readout()
+        if other:
+            self.plot.show_all()
+
     def _on_unreadable(self, error: Exception) -> None:
         self._show_message(f"Spectra can't be read: {error}")
 
@@ -283,10 +300,13 @@ class SpectrumView(QWidget):
         """Update the plot; do nothing while it is hidden."""
         if not self.live:
             return
-        layer, sources = self._stacks.layer, self.curves
-        measured, references = sources.measured(), sources.comparable_references(self._quantity())
+        layer, sources, quantity = self._stacks.layer, self.curves, self._quantity()
+        measured, references = sources.measured(), sources.comparable_references(quantity)
+        if self.handles.shown:
+            measured, references = self.handles.curves(), self.handles.references(sources.references)
         self.composed, problem = self._composer.compose(self._mode, measured, references)
         stacked = self._composer.stacked(self._mode, self.composed, self._offset)
         self.plot.set_curves(stacked, sources.hidden)
-        self._show_message(problem or self.pages.reason() or sources.warning(layer, self._quantity()))
+        warning = "" if self.handles.shown else sources.warning(layer, quantity)
+        self._show_message(problem or self.pages.reason() or warning)
         self.redrawn.emit()

@@ -44,6 +44,7 @@ class StackFollower(QObject):
         self._layer: Any = None
         self._step = -1
         self._writes_text = self._held = False
+        self._note = ""
         events = viewer.layers.events
         events.inserted.connect(self._on_inserted)
         events.removed.connect(self._on_removed)
@@ -77,6 +78,13 @@ class StackFollower(QObject):
         viewer = self._viewer()
         if viewer is not None and layer in viewer.layers and layer is not self._layer:
             viewer.layers.selection.active = layer
+
+    def note(self, text: str) -> None:
+        """Write a text before the energy over the image, such as that a preview is shown."""
+        viewer = self._viewer()
+        if text != self._note and viewer is not None:
+            self._note = text
+            self._show(viewer)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -164,6 +172,6 @@ class StackFollower(QObject):
             if self._writes_text:
                 overlay.visible, overlay.text, self._writes_text = False, "", False
             return
-        overlay.text = f"{energy_of_step(layer, self._step):.1f} eV"
+        overlay.text = " · ".join(filter(None, (self._note, f"{energy_of_step(layer, self._step):.1f} eV")))
         if not self._writes_text:
             overlay.font_size, overlay.visible, self._writes_text = 12, True, True

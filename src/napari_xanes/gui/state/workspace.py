@@ -14,6 +14,7 @@ from napari_xanes.gui.state.pin_layers import PinLayers
 from napari_xanes.gui.state.pin_spectra import PinSpectra
 from napari_xanes.gui.state.pinning import PinGestures
 from napari_xanes.gui.state.pins import PinSet
+from napari_xanes.gui.state.preview import RecipePreview
 from napari_xanes.gui.state.recipe import RecipeState
 from napari_xanes.gui.state.references import ReferenceSet
 from napari_xanes.gui.state.regions import RegionTracker
@@ -41,10 +42,12 @@ class Workspace:
     ----------
     stacks : StackFollower
         The chosen stack, and which of its frames is shown.
-        self.stacks, self.shown = StackFollower(viewer), ShownQuantity()
-        self.cursor = CursorFollower(viewer, self.stacks, self.shown)
-        self.recipe = RecipeState(viewer, self.stacks)
-        self.regions = RegionTracker(viewer, self.stacks, self.shown)
+    shown : ShownQuantity
+        As what counts are shown.
+    recipe : RecipeState
+        The steps that prepare the chosen stack.
+    preview : RecipePreview
+        The frame and the spectrum after these steps, while they are changed.
     cursor : CursorFollower
         The spectrum under the mouse cursor.
     regions : RegionTracker
@@ -77,6 +80,7 @@ class Workspace:
         self.stacks, self.shown = StackFollower(viewer), ShownQuantity()
         self.cursor = CursorFollower(viewer, self.stacks, self.shown)
         self.recipe = RecipeState(viewer, self.stacks)
+        self.preview = RecipePreview(viewer, self.stacks, self.cursor, self.recipe)
         self.regions = RegionTracker(viewer, self.stacks, self.shown)
         self.pins, self.references, self.fit = PinSet(), ReferenceSet(), ShownFit()
         self.runs, self.bars = RunList(viewer), ColourBars(viewer)
