@@ -68,6 +68,7 @@ def main() -> None:
         card(theme)
         drift(theme)
         xanes(theme)
+        prepare(theme)
 
 
 def card(theme: str) -> None:
@@ -111,6 +112,27 @@ def xanes(theme: str) -> None:
     viewer.cursor.position = (30, 2.4, 3.9)
     settle(6.0)  # until the notifications are gone
     viewer.screenshot(str(HERE / f"xanes-{theme}.png"), canvas_only=False, flash=False)
+    viewer.close()
+
+
+def prepare(theme: str) -> None:
+    """The steps of a particle on a small screen, before they are applied: preview, form and handles."""
+    import napari
+
+    viewer = napari.Viewer()
+    viewer.window.resize(1366, 768)
+    viewer.theme = theme
+    data, keywords, _kind = stack_to_layer(nmc_ni_k(size=160).stack)
+    viewer.add_image(data, **keywords)
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")[1]
+    dock.show_step("Prepare")
+    panel = dock.panel("Prepare").widget(0).panel
+    viewer.cursor.position = (30, 2.4, 3.9)
+    for name in ("optical_depth", "align", "normalize_edge"):
+        panel.add_step(name)
+    wait_until(lambda: panel.preview.curves is not None and panel.preview.curves.edge is not None)
+    settle(1.0)
+    viewer.screenshot(str(HERE / f"prepare-{theme}.png"), canvas_only=False, flash=False)
     viewer.close()
 
 

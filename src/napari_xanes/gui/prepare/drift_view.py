@@ -174,5 +174,5 @@ class DriftView(QWidget):
         self.reset_button.setEnabled(changed)
         self.align_button.setEnabled(changed and not self._why_not)
         self.align_button.setToolTip(
-            self._why_not or "Move the frames by the shifts of the table instead; the result is a new layer"
+            self._why_not or "Move the frames by the shifts of the table: align gets them, and the steps are applied"
         )

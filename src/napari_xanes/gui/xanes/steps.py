@@ -52,7 +52,7 @@ def _prepare(viewer: Viewer, view: SpectrumView) -> QWidget:
     from napari_xanes.gui.stitching import StitchDock
 
     return _tabs(
-        ("Steps", PrepareDock(viewer, alone=False), "One step after the other; each result is a new layer"),
+        ("Steps", PrepareDock(viewer, alone=False), "The steps that prepare the stack: edit, preview and apply them"),
         ("Stitch", StitchDock(viewer), "Join the segments of a scan, or the tiles of a mosaic, to one stack"),
     )
 
