@@ -10,7 +10,7 @@ import pyqtgraph as pg
 from qtpy.QtCore import QObject, QSignalBlocker, Qt
 
 from napari_xanes.gui.curve import Curve
-from napari_xanes.gui.spectra.curves import ABSORPTION, with_unit
+from napari_xanes.gui.spectra.curves import with_unit
 from napari_xanes.gui.state.preview import RecipePreview
 from napari_xanes.gui.state.recipe import RecipeState
 from napari_xanes.gui.theme import plot_colours, readable
@@ -54,13 +54,9 @@ class StepHandles(QObject):
         for name in ("pre", "post"):
             self.lines[name] = pg.PlotCurveItem(connect="finite")
             plot.main.addItem(self.lines[name], ignoreBounds=True)
+        preview.curve_changed.connect(self.show_handles)
         self.set_theme("dark")
         self.show_handles()
-
-    @property
-    def shown(self) -> bool:
-        """Whether the plot shows the preview instead of the measured spectra."""
-        return self._preview.curves is not None
 
     @property
     def quantity(self) -> str:
@@ -76,11 +72,14 @@ class StepHandles(QObject):
         name = f"before {step.step.name.replace('_', ' ')}" if step is not None and before else "preview"
         return [("preview", Curve(name, shown.spectrum.energy, shown.spectrum.values, "cursor"))]
 
-    def references(self, references: list[Curve]) -> list[Curve]:
-        """Return the references to draw beside the preview: none beside handles, nor beside counts."""
+    def preferred(
+        self, measured: list[tuple[str, Curve]], references: list[Curve]
+    ) -> tuple[list[tuple[str, Curve]], list[Curve]]:
+        """Return the curves to draw: those that were measured, or the preview; no references beside handles."""
         shown = self._preview.curves
-        plain = shown is not None and shown.edge is None and shown.kept is None
-        return references if plain and self.quantity in ABSORPTION else []
+        if shown is None:
+            return measured, references
+        return self.curves(), references if shown.edge is None and shown.kept is None else []
 
     def readout(self, energy: float) -> str:
         """Return the value of the preview at an energy, to be added to that of the stack."""

@@ -50,7 +50,7 @@ class SpectrumView(QWidget):
         self._stacks, self._cursor = workspace.stacks, workspace.cursor
         self._composer = Composer()
         self.live = False
-        self._mode, self._offset, self._label = MODES[0], 0.0, ""
+        self._mode, self._offset = MODES[0], 0.0
         self.composed: list[tuple[str, Curve]] = []
         self.curves = CurveSources()
         self.plot = SpectrumPlot()
@@ -124,7 +124,6 @@ class SpectrumView(QWidget):
         return axis_label(self._mode, self._quantity()) if layer is not None else ""
 
     def _quantity(self) -> str:
-        """Return the quantity of the curves: of the preview, or as the stack is shown."""
         layer = self._stacks.layer
         return self.handles.quantity or ("" if layer is None else self._workspace.shown.quantity_of(layer))
 
@@ -215,9 +214,13 @@ class SpectrumView(QWidget):
         self.plot.show_all()
 
     def _on_quantity(self) -> None:
+        self._on_preview()
+        self.plot.show_all()
+
+    def _on_preview(self) -> None:
         self.plot.set_labels(self.label())
         self.redraw()
-        self.plot.show_all()
+        self._show_readout()
 
     def _on_step(self, step: int = 0) -> None:
         layer = self._stacks.layer
@@ -256,8 +259,8 @@ class SpectrumView(QWidget):
         curve = self.curves.cursor
         if layer is not None and index is not None and curve is not None:
             energy, quantity = energy_of_step(layer, step), self._workspace.shown.quantity_of(layer)
-            text = readout(layer, index, energy, curve.values[step], quantity)
-            self.readout.setText(text + self.handles.readout(energy))
+            words = readout(layer, index, energy, curve.values[step], quantity)
+            self.readout.setText(words + self.handles.readout(energy))
 
     def _on_regions(self) -> None:
         self.curves.set_regions(self._stacks.layer, self._workspace.regions.regions)
@@ -278,18 +281,6 @@ class SpectrumView(QWidget):
         self.plot.show_residual(*(fit.residual or (None, None)))
         self.redraw()
 
-    def _on_preview(self) -> None:
-        """Draw the preview of the recipe instead of what was measured, or draw that again."""
-        self.handles.show_handles()
-        label = self.label()
-        other = label != self._label
-        self._label = label
-        self.plot.set_labels(label)
-        self.redraw()
-        self._show_readout()
-        if other:
-            self.plot.show_all()
-
     def _on_unreadable(self, error: Exception) -> None:
         self._show_message(f"Spectra can't be read: {error}")
 
@@ -301,12 +292,9 @@ class SpectrumView(QWidget):
         if not self.live:
             return
         layer, sources, quantity = self._stacks.layer, self.curves, self._quantity()
-        measured, references = sources.measured(), sources.comparable_references(quantity)
-        if self.handles.shown:
-            measured, references = self.handles.curves(), self.handles.references(sources.references)
+        measured, references = self.handles.preferred(sources.measured(), sources.comparable_references(quantity))
         self.composed, problem = self._composer.compose(self._mode, measured, references)
         stacked = self._composer.stacked(self._mode, self.composed, self._offset)
         self.plot.set_curves(stacked, sources.hidden)
-        warning = "" if self.handles.shown else sources.warning(layer, quantity)
-        self._show_message(problem or self.pages.reason() or warning)
+        self._show_message(problem or self.pages.reason() or sources.warning(layer, quantity))
         self.redrawn.emit()
