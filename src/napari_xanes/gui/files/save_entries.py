@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 import napari
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtGui import QAction, QActionEvent
+from qtpy.QtWidgets import QMenu
 
 from napari_xanes.gui.files.save_command import save_layers
 from napari_xanes.gui.layers import kind_of
@@ -28,32 +30,37 @@ _ENTRIES = {
 """Commands of napari, and whether they save only the selected layers."""
 
 _OURS = "napari-xanes"
-"""Property of a menu entry that was changed."""
-
-_followed: WeakSet[Any] = WeakSet()
+"""Name of what watches a menu that was changed."""
 
 
 def offer_our_files(viewer: Viewer) -> None:
     """Let the entries of a window ask for our files where its stacks, maps or regions are to be saved."""
     menu = getattr(getattr(viewer, "window", None), "file_menu", None)
-    if menu is None:
-        return
-    for command, only_selected in _ENTRIES.items():
-        entry = menu.findAction(command)
-        if entry is not None and not entry.property(_OURS):
-            entry.setProperty(_OURS, True)
-            entry.triggered.disconnect()
-            entry.triggered.connect(partial(_save, command, only_selected))
-    if viewer not in _followed:
-        _followed.add(viewer)
-        # napari makes the entries of its menus anew when plugins are switched on or off.
-        viewer.layers.selection.events.active.connect(_on_active)
+    if isinstance(menu, QMenu) and menu.findChild(_Entries, _OURS) is None:
+        menu.installEventFilter(_Entries(menu))
 
 
-def _on_active(event: Any = None) -> None:
-    viewer = napari.current_viewer()
-    if viewer is not None:
-        offer_our_files(viewer)
+class _Entries(QObject):
+    """Takes the entries of a menu over, also when napari makes them anew because a plugin is switched on or off."""
+
+    def __init__(self, menu: QMenu) -> None:
+        super().__init__(menu)
+        self.setObjectName(_OURS)
+        for entry in menu.actions():
+            _take_over(entry)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Take over an entry that is added."""
+        if isinstance(event, QActionEvent) and event.type() == QEvent.Type.ActionAdded:
+            _take_over(event.action())
+        return False
+
+
+def _take_over(entry: QAction | None) -> None:
+    if entry is not None and entry.objectName() in _ENTRIES and not entry.property(_OURS):
+        entry.setProperty(_OURS, True)
+        entry.triggered.disconnect()
+        entry.triggered.connect(partial(_save, entry.objectName(), _ENTRIES[entry.objectName()]))
 
 
 def _save(command: str, only_selected: bool, *_: Any) -> None:
