@@ -14,6 +14,7 @@ from tests.gui.preparing import add_step, apply
 import napari_xanes as nx
 from napari_xanes.edge import EdgeLines
 from napari_xanes.gui.layers import is_stack, kind_of
+from napari_xanes.gui.projects.gathering import gather
 from napari_xanes.gui.state import preview_steps
 from napari_xanes.gui.state.preview_curves import around, curves_at, edge_curves, stack_at
 from napari_xanes.gui.state.preview_steps import Previewer
@@ -143,6 +144,14 @@ def test_the_preview_goes_with_its_box_its_dock_and_its_layer(viewer: Any, dock:
     wait(lambda: previews(viewer))
     viewer.layers.remove(previews(viewer)[0])
     assert not dock.panel.preview_row.box.isChecked(), "who removes it wants none"
+
+
+def test_a_project_does_not_keep_the_preview(viewer: Any, dock: Any, wait: Any) -> None:
+    add_step(dock, "optical_depth")
+    wait(lambda: previews(viewer))
+    project = gather(viewer, copy_stacks=False)
+    assert project.layers == [viewer.layers[0]]
+    assert not project.left_out
 
 
 def test_slow_steps_are_left_out_until_they_were_applied(viewer: Any, dock: Any, counts: Any, wait: Any) -> None:

@@ -267,7 +267,9 @@ class Form(QWidget):
     def mark(self, name: str | None, text: str = "") -> None:
         """Mark one field as wrong and show the error text; None removes the mark."""
         for field_name, field in self._fields.items():
-            field.widget.setStyleSheet("border: 1px solid #D55E00;" if field_name == name else "")
+            style = "border: 1px solid #D55E00;" if field_name == name else ""
+            if field.widget.styleSheet() != style:  # a new style takes Qt a millisecond, the same one too
+                field.widget.setStyleSheet(style)
         say(self._problem, text)
 
 

@@ -13,6 +13,7 @@ from napari_xanes.gui.projects.look import look_of, plain_metadata
 from napari_xanes.gui.projects.shared import shared_settings
 from napari_xanes.gui.projects.view import view_settings
 from napari_xanes.gui.state.pin_layers import KIND as PIN_LAYER
+from napari_xanes.gui.state.preview_layer import KIND as PREVIEW
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.io.project_layers import why_not_storable
 from napari_xanes.project import LayerValue, Picture, Places, Project, ProjectLayer
@@ -48,7 +49,7 @@ def gather(viewer: Viewer, *, copy_stacks: bool) -> Gathered:
     found: list[tuple[Layer, ProjectLayer]] = []
     left_out = []
     for layer in viewer.layers:
-        if kind_of(layer) == PIN_LAYER:  # the marks of pins come back with the pins
+        if kind_of(layer) in (PIN_LAYER, PREVIEW):  # the marks of pins come back with the pins, previews with the steps
             continue
         value, settings = _content(layer, copy_stacks=copy_stacks)
         if value is None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
+KIND = "preview"
+"""What such a layer is, in its metadata."""
+
 
 class PreviewLayer(QObject):
     """Adds, changes and removes the layer of a preview.
@@ -89,7 +92,7 @@ class PreviewLayer(QObject):
 
 
 def _metadata(preview: Preview) -> dict[str, Any]:
-    return {"xanes": {"kind": "preview", "quantity": preview.stack.quantity}}
+    return {"xanes": {"kind": KIND, "quantity": preview.stack.quantity}}
 
 
 def _limits(values: NDArray[Any]) -> tuple[float, float]:
