@@ -48,6 +48,7 @@ def layer(viewer: Any, volume: SpectralStack, tmp_path: Path) -> Any:
 @pytest.fixture
 def spectra(viewer: Any) -> SpectraDock:
     dock: SpectraDock = viewer.window.add_plugin_dock_widget("napari-xanes", "Spectra")[1]
+    dock.workspace.shown.as_depth = False  # the tests compare with the counts
     return dock
 
 
