@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 
 from napari_xanes.gui.present import present
 from napari_xanes.history import Source, Step
+from napari_xanes.named_files import with_named_files
 from napari_xanes.recipe import Recipe, as_python
 
 _RECIPES = "Recipes (*.yaml *.yml);;All files (*)"
@@ -52,7 +53,7 @@ def ask_and_save(steps: Sequence[Step], source: Source | None, parent: QWidget |
     if not path:
         return
     try:
-        Recipe(steps).save(Path(path))
+        Recipe(with_named_files(steps)).save(Path(path))
     except (OSError, ValueError) as error:
         show_error(f"can't write {path}: {error}")
     else:
@@ -62,7 +63,7 @@ def ask_and_save(steps: Sequence[Step], source: Source | None, parent: QWidget |
 def copy_script(steps: Sequence[Step], source: Source | None) -> None:
     """Put a script with the steps into the clipboard."""
     try:
-        script = as_python(steps, source or Source("path/to/stack"))
+        script = as_python(with_named_files(steps), source or Source("path/to/stack"))
     except ValueError as error:
         show_error(f"can't write a script: {error}")
         return

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_xanes.gui.dialogs import ask_to_save
 from napari_xanes.gui.in_thread import in_thread
 from napari_xanes.history import Source
+from napari_xanes.named_files import with_named_files
 from napari_xanes.recipe import Recipe, as_python
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def ask_and_save_recipe(maps: MapSet, parent: QWidget | None = None) -> None:
     if not path:
         return
     try:
-        Recipe(maps.history).save(Path(path))
+        Recipe(with_named_files(maps.history)).save(Path(path))
     except (OSError, ValueError) as error:
         show_error(f"can't write {path}: {error}")
 
@@ -54,7 +55,7 @@ def copy_script(maps: MapSet) -> None:
     if not _has_steps(maps):
         return
     try:
-        script = as_python(maps.history, maps.source or Source("path/to/stack"))
+        script = as_python(with_named_files(maps.history), maps.source or Source("path/to/stack"))
     except ValueError as error:
         show_error(f"can't write a script: {error}")
     else:
