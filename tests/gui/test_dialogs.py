@@ -32,8 +32,8 @@ def test_dialogs_of_docks_open_beside_the_stack(viewer: Any, add_stack: Any, ask
     layer.metadata["xanes"]["source"] = {"path": str(tmp_path / "scan.h5")}
     dock = SpectraDock(viewer)
     dock.look.tabs.references._load_button.click()
-    dialogs.ask_to_open(dock, "Energies", viewer=viewer)
-    dialogs.ask_to_save(dock, "Export", "spectra.csv", viewer=viewer)
+    dialogs.ask_to_open(dock, "Energies", near=viewer)
+    dialogs.ask_to_save(dock, "Export", "spectra.csv", near=viewer)
     assert asked == [str(tmp_path), str(tmp_path), str(tmp_path / "spectra.csv")]
     dock.close()
 
@@ -41,11 +41,11 @@ def test_dialogs_of_docks_open_beside_the_stack(viewer: Any, add_stack: Any, ask
 def test_without_a_stack_the_last_folder_opens(
     viewer: Any, asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dialogs.ask_to_save(None, "Export", "spectra.csv", viewer=viewer)
+    dialogs.ask_to_save(None, "Export", "spectra.csv", near=viewer)
     chosen = str(tmp_path / "other.csv")
     monkeypatch.setattr(dialogs.QFileDialog, "getSaveFileName", lambda *_: (chosen, ""))
-    assert dialogs.ask_to_save(None, "Export", "spectra.csv", viewer=viewer) == chosen
-    dialogs.ask_to_open(None, "Energies", viewer=viewer)
+    assert dialogs.ask_to_save(None, "Export", "spectra.csv", near=viewer) == chosen
+    dialogs.ask_to_open(None, "Energies", near=viewer)
     assert asked == ["spectra.csv", str(tmp_path)]
 
 

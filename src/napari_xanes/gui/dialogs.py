@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import napari
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.history import Source
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+
+Near: TypeAlias = "Viewer | Source | None"
+"""What tells the folder to begin at."""
 
 _last_folders: list[str] = []
 """The folder of the file that was chosen last, if there is one."""
 
 
-def start_folder(viewer: Viewer | None = None) -> str:
+def start_folder(near: Near = None) -> str:
     """Return the folder that a dialog opens at; no text if none is known, so that Qt chooses.
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer, optional
-        The viewer whose chosen stack is asked for its file; by default the current one.
+    near : napari.viewer.Viewer or Source, optional
+        The viewer whose chosen stack is asked for its file, by default the current one; or the file of a stack.
     """
-    viewer = viewer or napari.current_viewer()
-    layer = None if viewer is None else workspace_of(plain_viewer(viewer)).stacks.layer
-    path = None if layer is None else (layer.metadata["xanes"].get("source") or {}).get("path")
+    path = near.path if isinstance(near, Source) else _path_of_stack(near or napari.current_viewer())
     folders = ([str(Path(path).parent)] if path else []) + _last_folders
     return next((folder for folder in folders if Path(folder).is_dir()), "")
 
 
-def ask_to_open(parent: QWidget | None, title: str, kinds: str = "", viewer: Viewer | None = None) -> str:
+def _path_of_stack(viewer: Viewer | None) -> str:
+    layer = None if viewer is None else workspace_of(plain_viewer(viewer)).stacks.layer
+    return "" if layer is None else str((layer.metadata["xanes"].get("source") or {}).get("path") or "")
+
+
+def ask_to_open(parent: QWidget | None, title: str, kinds: str = "", near: Near = None) -> str:
     """Let the user choose a file to open; return its path, no text if none was chosen.
 
     Parameters
@@ -44,27 +51,27 @@ def ask_to_open(parent: QWidget | None, title: str, kinds: str = "", viewer: Vie
         Title of the dialog.
     kinds : str
         Filters of Qt, such as ``"Text (*.txt *.csv);;All files (*)"``.
-    viewer : napari.viewer.Viewer, optional
+    near : napari.viewer.Viewer or Source, optional
         As for `start_folder`.
     """
-    path, _ = QFileDialog.getOpenFileName(parent, title, start_folder(viewer), kinds)
+    path, _ = QFileDialog.getOpenFileName(parent, title, start_folder(near), kinds)
     return _noted(path)
 
 
-def ask_to_open_many(parent: QWidget | None, title: str, kinds: str = "", viewer: Viewer | None = None) -> list[str]:
+def ask_to_open_many(parent: QWidget | None, title: str, kinds: str = "", near: Near = None) -> list[str]:
     """Let the user choose several files to open, as `ask_to_open`; return their paths."""
-    paths, _ = QFileDialog.getOpenFileNames(parent, title, start_folder(viewer), kinds)
+    paths, _ = QFileDialog.getOpenFileNames(parent, title, start_folder(near), kinds)
     return [_noted(path) for path in paths]
 
 
-def ask_for_folder(parent: QWidget | None, title: str, viewer: Viewer | None = None) -> str:
+def ask_for_folder(parent: QWidget | None, title: str, near: Near = None) -> str:
     """Let the user choose a folder, as `ask_to_open`; return its path."""
-    return _noted(QFileDialog.getExistingDirectory(parent, title, start_folder(viewer)))
+    return _noted(QFileDialog.getExistingDirectory(parent, title, start_folder(near)))
 
 
-def ask_to_save(parent: QWidget | None, title: str, name: str, kinds: str = "", viewer: Viewer | None = None) -> str:
+def ask_to_save(parent: QWidget | None, title: str, name: str, kinds: str = "", near: Near = None) -> str:
     """Let the user choose a file to write, as `ask_to_open`; `name` is the name that is offered."""
-    path, _ = QFileDialog.getSaveFileName(parent, title, str(Path(start_folder(viewer)) / name), kinds)
+    path, _ = QFileDialog.getSaveFileName(parent, title, str(Path(start_folder(near)) / name), kinds)
     return _noted(path)
 
 

@@ -219,7 +219,7 @@ class SourceBox(QComboBox):
     def _on_activated(self, _: int) -> None:
         if self.currentText() != self._FILE:
             return
-        path = ask_to_open(self, "Choose a file", viewer=self._viewer)
+        path = ask_to_open(self, "Choose a file", near=self._viewer)
         if path:
             self.choose_value(path)
         else:

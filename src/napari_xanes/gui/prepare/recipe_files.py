@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
+from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_xanes.gui.dialogs import ask_to_open, ask_to_save
 from napari_xanes.gui.present import present
 from napari_xanes.history import Source, Step
 from napari_xanes.named_files import with_named_files
@@ -16,23 +17,9 @@ from napari_xanes.recipe import Recipe, as_python
 _RECIPES = "Recipes (*.yaml *.yml);;All files (*)"
 
 
-def folder_of(source: Source | None) -> str:
-    """Return the folder of a stack's file; no text if it has none.
-
-    Examples
-    --------
-    >>> folder_of(None)
-    ''
-    """
-    if source is None:
-        return ""
-    path = Path(source.path)
-    return str(path if path.is_dir() else path.parent)
-
-
 def ask_and_load(source: Source | None, parent: QWidget | None = None) -> Recipe | None:
     """Ask for a recipe, beside the file of the stack, and read it; an error is shown."""
-    path, _filter = QFileDialog.getOpenFileName(parent, "Load recipe", folder_of(source), _RECIPES)
+    path = ask_to_open(parent, "Load recipe", _RECIPES, source)
     return load(path) if path else None
 
 
@@ -47,9 +34,7 @@ def load(path: str) -> Recipe | None:
 
 def ask_and_save(steps: Sequence[Step], source: Source | None, parent: QWidget | None = None) -> None:
     """Ask for a file, beside that of the stack, and write the steps to it."""
-    folder = folder_of(source)
-    proposed = str(Path(folder) / "recipe.yaml") if folder else "recipe.yaml"
-    path, _filter = QFileDialog.getSaveFileName(parent, "Save recipe", proposed, _RECIPES)
+    path = ask_to_save(parent, "Save recipe", "recipe.yaml", _RECIPES, source)
     if not path:
         return
     try:
