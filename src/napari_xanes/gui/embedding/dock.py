@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
     QSizePolicy,
     QStackedWidget,
@@ -31,6 +30,7 @@ from napari_xanes.gui.energy import energies_of, plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.forms.stack_box import StackBox, StackRow
 from napari_xanes.gui.job import Job
+from napari_xanes.gui.job_bar import JobBar
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.pixels.areas import depth_of
@@ -76,7 +76,7 @@ class EmbeddingDock(QWidget):
         self.lasso_button.setCheckable(True)
         self.lasso_button.setToolTip("Draw a line around points; their pixels become a label in the image")
         self.plot, self.message = EmbeddingPlot(), QLabel()
-        self.readout, self.quality, self._bar = wrapping_label(), wrapping_label(), QProgressBar()
+        self.readout, self.quality, self._bar = wrapping_label(), wrapping_label(), JobBar(self.job)
         self._pages = QStackedWidget()
         self._workspace = workspace_of(viewer)
         self._cursor, self._tracker = self._workspace.cursor, self._workspace.regions
@@ -122,7 +122,6 @@ class EmbeddingDock(QWidget):
         self.job.done.connect(self._done)
         self.job.failed.connect(lambda error: show_error(str(error)))
         self.job.ended.connect(self._on_ended)
-        self.job.progressed.connect(self._show_progress)
 
     def showEvent(self, event: Any) -> None:
         """Start to follow cursor, regions and theme."""
@@ -197,13 +196,8 @@ class EmbeddingDock(QWidget):
         for box in (self.library, self.method):
             box.setEnabled(not running)
         self.lasso_button.setEnabled(self.picture is not None and not running)
-        self._bar.setVisible(running)
         self.readout.setVisible(self.picture is not None)
         self.quality.setVisible(self.picture is not None)
-
-    def _show_progress(self, done: float, text: str) -> None:
-        self._bar.setValue(round(100 * done))
-        self._bar.setFormat(f"{text} %p %")
 
     def _embed_again(self) -> None:
         if self.picture is not None:
@@ -226,7 +220,6 @@ class EmbeddingDock(QWidget):
         def work(progress: Progress) -> tuple[Any, Any, SpectralStack | None, Picture]:
             return key, layer, *embed_stack(stack, library, method, match, progress)
 
-        self._bar.setValue(0)
         self.job.start(work, f"Embed {library.name}")
         self._show_state()
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtWidgets import QProgressBar, QSizePolicy, QSplitter, QTabWidget, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QSplitter, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from napari_xanes.draft import StepError
 from napari_xanes.gui.dock_layout import DOCK_WIDTH, push_button, row_of, say, scrolled, wrapping_label
 from napari_xanes.gui.job import Job
+from napari_xanes.gui.job_bar import JobBar
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.prepare.applying import carried_out, show_result
 from napari_xanes.gui.prepare.next_step import NextStep
@@ -25,7 +25,6 @@ from napari_xanes.gui.prepare.step_words import line_of, spoken
 from napari_xanes.gui.state.preview_steps import Preview
 from napari_xanes.gui.state.stack_recipe import Problem, StackRecipe
 from napari_xanes.gui.state.workspace import workspace_of
-from napari_xanes.gui.wording import time_left
 from napari_xanes.history import Step
 from napari_xanes.stack import SpectralStack
 
@@ -59,7 +58,6 @@ class RecipePanel(QWidget):
         self.recipe, self.preview = workspace_of(viewer).recipe, workspace_of(viewer).preview
         self.job = Job(self)
         self._running: tuple[StackRecipe, tuple[Step, ...], list[int]] | None = None
-        self._start_time = 0.0
         self.next_step, self.steps, self.step_form = NextStep(self.recipe), StepList(), StepForm(viewer)
         self.menu, self.files = StepMenu(), RecipeMenu(self.recipe)
         self.preview_row = PreviewRow(self.preview)
@@ -69,7 +67,7 @@ class RecipePanel(QWidget):
         self.down_button = _tool(
             "▼", "Move the selected step down (Alt+Down)", self._on_row(lambda i: self._move(i, i + 1))
         )
-        self.tabs, self.bar, self.problem = QTabWidget(), QProgressBar(), wrapping_label()
+        self.tabs, self.bar, self.problem = QTabWidget(), JobBar(self.job), wrapping_label()
         self.problem.setStyleSheet("color: #D55E00;")
         self.apply_button = push_button("Apply", "", self.apply)
         self.cancel_button = push_button("Cancel", "Stop; what is done up to now is kept", self.job.cancel)
@@ -120,7 +118,6 @@ class RecipePanel(QWidget):
         self.menu.chosen.connect(self.add_step)
         self.next_step.changed.connect(self._refresh)
         self.preview.changed.connect(self._refresh)
-        self.job.progressed.connect(self._show_progress)
         self.job.done.connect(self._show)
         self.job.failed.connect(self._fail)
         self.job.ended.connect(self._end)
@@ -188,9 +185,8 @@ class RecipePanel(QWidget):
             show_error(str(error))
             return
         steps = recipe.draft.enabled
-        self._running, self._start_time = (recipe, steps, recipe.rows), monotonic()
+        self._running = recipe, steps, recipe.rows
         self.recipe.begin(self.job)
-        self.bar.setValue(0)
         self.job.start(
             lambda progress: carried_out(recipe, runner, steps, progress), f"Apply: {spoken(steps[-1].name)}"
         )
@@ -223,10 +219,6 @@ class RecipePanel(QWidget):
         self._running = None
         self.recipe.end()
 
-    def _show_progress(self, done: float, message: str) -> None:
-        self.bar.setValue(round(100 * done))
-        self.bar.setFormat(f"{message} %p %{time_left(monotonic() - self._start_time, done)}")
-
     def _refresh(self, _row: int = -1) -> None:
         recipe, row = self.recipe.current, self.recipe.row
         before = [] if recipe is None else recipe.before()
@@ -252,7 +244,6 @@ class RecipePanel(QWidget):
         why = _NO_STACK if recipe is None else _NO_STEP if not recipe.draft.enabled else _DONE
         self.apply_button.setToolTip("Carry out what has changed; the result is one layer" if waits or offered else why)
         self.cancel_button.setVisible(self.job.running)
-        self.bar.setVisible(self.job.running)
 
 
 _BEFORE = "Done before; the stack that it was done on is not in the window"

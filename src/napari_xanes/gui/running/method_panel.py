@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_warning
@@ -12,7 +11,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QHBoxLayout,
-    QProgressBar,
     QPushButton,
     QSizePolicy,
     QTabWidget,
@@ -25,11 +23,12 @@ from napari_xanes.gui.forms.form import Form
 from napari_xanes.gui.forms.stack_box import StackBox, StackRow
 from napari_xanes.gui.forms.viewer_fields import suggest_libraries, viewer_fields
 from napari_xanes.gui.job import Job
+from napari_xanes.gui.job_bar import JobBar
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.running.preparing import run_after
 from napari_xanes.gui.running.stack_note import StackNote, StepsBefore
 from napari_xanes.gui.state.workspace import workspace_of
-from napari_xanes.gui.wording import is_about, time_left
+from napari_xanes.gui.wording import is_about
 from napari_xanes.history import Step
 from napari_xanes.registry import Method
 
@@ -92,7 +91,6 @@ class MethodPanel(QWidget):
         self._forms: dict[str, Form] = {}
         self.source: Layer | None = None
         self._on_result: OnResult = self._emit_results
-        self._start_time = 0.0
         self.job = Job(self)
         self.stacks = StackBox(viewer)
         self.methods = QComboBox()
@@ -107,8 +105,7 @@ class MethodPanel(QWidget):
         self._start_buttons = [self.run_button]
         self._buttons = QHBoxLayout()
         self.cancel_button = QPushButton("Cancel")
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(True)
+        self._bar = JobBar(self.job)
         self._lay_out(method_label, stack_row)
         self._connect()
         self._show_form()
@@ -145,7 +142,6 @@ class MethodPanel(QWidget):
         self.stacks.layer_changed.connect(self._suggest_libraries)
         self.run_button.clicked.connect(self.start)
         self.cancel_button.clicked.connect(self.job.cancel)
-        self.job.progressed.connect(self._show_progress)
         self.job.done.connect(self._done)
         self.job.failed.connect(self._failed)
         self.job.ended.connect(self._show_state)
@@ -200,11 +196,6 @@ class MethodPanel(QWidget):
         for button in self._start_buttons:
             button.setEnabled(suited and not running)
         self.cancel_button.setEnabled(running)
-        self._bar.setVisible(running)
-
-    def _show_progress(self, done: float, message: str) -> None:
-        self._bar.setValue(round(100 * done))
-        self._bar.setFormat(f"{message} %p %{time_left(monotonic() - self._start_time, done)}")
 
     def start(self) -> None:
         """Run the method in a worker thread; show an error as a notification."""
@@ -252,11 +243,6 @@ class MethodPanel(QWidget):
             return
         self._begin(f"{title}: {self.methods.currentText()}", layer, stack, steps_before(stack), step, on_result)
 
-    def start_step(self, title: str, layer: Layer, step: Step) -> None:
-        """Run a step on a layer in a worker thread, with parameters that are not those of the form."""
-        if not self.job.running:
-            self._begin(title, layer, stack_of(layer), [], step, self._emit_results)
-
     def _begin(
         self,
         title: str,
@@ -266,9 +252,8 @@ class MethodPanel(QWidget):
         step: Step,
         on_result: OnResult,
     ) -> None:
-        self.source, self._on_result, self._start_time = layer, on_result, monotonic()
+        self.source, self._on_result = layer, on_result
         self.job.start(lambda progress: run_after(steps, step, stack, progress), title)
-        self._bar.setValue(0)
         self._show_state()
 
     def _done(self, results: tuple[SpectralStack | None, Any]) -> None:

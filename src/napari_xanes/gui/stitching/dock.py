@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import LineEdit
 from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_xanes.gui.dock_layout import DOCK_WIDTH, EMPTY_STATE, row_of, scrolled, wrapping_label
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.forms.form import Field, Form
 from napari_xanes.gui.job import Job
+from napari_xanes.gui.job_bar import JobBar
 from napari_xanes.gui.layers import stack_of, stack_to_layer
 from napari_xanes.gui.running.absorption import steps_to_absorption
 from napari_xanes.gui.running.preparing import prepared
 from napari_xanes.gui.stitching.stack_list import StackList
-from napari_xanes.gui.wording import is_about, time_left
+from napari_xanes.gui.wording import is_about
 from napari_xanes.parameters import Parameter
 from napari_xanes.progress import Progress, part
 from napari_xanes.registry import Method
@@ -49,16 +49,14 @@ class StitchDock(QWidget):
         self.form = Form(Method(stitch, "stack"), {"positions": _positions})
         self.run_button, self.cancel_button = QPushButton("Stitch"), QPushButton("Cancel")
         self.run_button.setToolTip("Join the ticked stacks to a new layer; you can use the window meanwhile")
-        self._note, self._bar = wrapping_label(), QProgressBar()
+        self.job = Job(self)
+        self._note, self._bar = wrapping_label(), JobBar(self.job)
         self.report = wrapping_label()
         self.report.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._start_time = 0.0
-        self.job = Job(self)
         self._lay_out()
         self.stacks.changed.connect(self._show_state)
         self.run_button.clicked.connect(self.start)
         self.cancel_button.clicked.connect(self.job.cancel)
-        self.job.progressed.connect(self._show_progress)
         self.job.done.connect(self._show)
         self.job.failed.connect(self._failed)
         self.job.ended.connect(self._show_state)
@@ -87,14 +85,9 @@ class StitchDock(QWidget):
         running, ticked = self.job.running, len(self.stacks.layers())
         self.run_button.setEnabled(ticked > 1 and not running)
         self.cancel_button.setEnabled(running)
-        self._bar.setVisible(running)
         text = "" if ticked > 1 else "Tick at least two stacks"
         self._note.setText(text if self.stacks.count() else EMPTY_STATE)
         self._note.setVisible(bool(self._note.text()))
-
-    def _show_progress(self, done: float, message: str) -> None:
-        self._bar.setValue(round(100 * done))
-        self._bar.setFormat(f"{message} %p %{time_left(monotonic() - self._start_time, done)}")
 
     def start(self) -> None:
         """Join the ticked stacks in a worker thread; show an error as a notification."""
@@ -111,9 +104,7 @@ class StitchDock(QWidget):
             ready = [_absorption(stack, k, len(stacks), progress) for k, stack in enumerate(stacks)]
             return stitch(ready, **values, progress=part(progress, _SHARE_BEFORE, 1.0))
 
-        self._start_time = monotonic()
         self.job.start(work, "Stitch")
-        self._bar.setValue(0)
         self._show_state()
 
     def _show(self, joined: SpectralStack) -> None:
