@@ -5,8 +5,8 @@ from __future__ import annotations
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import QMenu, QToolButton, QWidget
 
+from napari_xanes.gui import recipe_files
 from napari_xanes.gui.layers import stack_of
-from napari_xanes.gui.prepare import recipe_files
 from napari_xanes.gui.prepare.step_menu import NO_ARROW
 from napari_xanes.gui.prepare.step_words import spoken
 from napari_xanes.gui.present import present

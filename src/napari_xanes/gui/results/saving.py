@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QWidget
 
+from napari_xanes.gui import recipe_files
 from napari_xanes.gui.dialogs import ask_to_save
 from napari_xanes.gui.in_thread import in_thread
-from napari_xanes.history import Source
-from napari_xanes.named_files import with_named_files
-from napari_xanes.recipe import Recipe, as_python
 
 if TYPE_CHECKING:
     from napari_xanes.parameter_map import MapSet
@@ -39,28 +36,14 @@ def save_maps(maps: MapSet, path: str) -> None:
 
 def ask_and_save_recipe(maps: MapSet, parent: QWidget | None = None) -> None:
     """Ask for a file and write the steps of a run to it."""
-    if not _has_steps(maps):
-        return
-    path = ask_to_save(parent, "Save recipe", "recipe.yaml", "YAML (*.yaml *.yml)")
-    if not path:
-        return
-    try:
-        Recipe(with_named_files(maps.history)).save(Path(path))
-    except (OSError, ValueError) as error:
-        show_error(f"can't write {path}: {error}")
+    if _has_steps(maps):
+        recipe_files.ask_and_save(maps.history, None, parent)
 
 
 def copy_script(maps: MapSet) -> None:
     """Copy a script with the steps of a run to the clipboard."""
-    if not _has_steps(maps):
-        return
-    try:
-        script = as_python(with_named_files(maps.history), maps.source or Source("path/to/stack"))
-    except ValueError as error:
-        show_error(f"can't write a script: {error}")
-    else:
-        copy(script)
-        show_info("script copied to the clipboard")
+    if _has_steps(maps):
+        recipe_files.copy_script(maps.history, maps.source)
 
 
 def _has_steps(maps: MapSet) -> bool:
@@ -68,10 +51,3 @@ def _has_steps(maps: MapSet) -> bool:
     if not maps.history:
         show_error(f"no steps are known that made {', '.join(maps)}: for a difference, take the steps of both runs")
     return bool(maps.history)
-
-
-def copy(text: str) -> None:
-    """Put a text into the clipboard."""
-    clipboard = QApplication.clipboard()
-    if clipboard is not None:
-        clipboard.setText(text)

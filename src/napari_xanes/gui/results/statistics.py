@@ -19,8 +19,8 @@ from napari_xanes.gui.dialogs import ask_to_save
 from napari_xanes.gui.dock_layout import push_button, row_of, wrapping_label
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.map_layers import is_map, map_title
+from napari_xanes.gui.present import copy_text
 from napari_xanes.gui.results.region_masks import masks_over
-from napari_xanes.gui.results.saving import copy
 from napari_xanes.gui.wording import with_error
 from napari_xanes.region_table import RegionStatistics, region_statistics, statistics_text, write_statistics
 
@@ -122,7 +122,7 @@ class StatisticsView(QWidget):
                 self.table.setItem(number, column, item)
 
     def _copy(self) -> None:
-        copy(statistics_text(self.rows, self._unit, "\t"))
+        copy_text(statistics_text(self.rows, self._unit, "\t"))
         show_info("table copied to the clipboard")
 
     def _ask_and_save(self) -> None:

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication, QMenu, QPushButton
 
 from napari_xanes.gui.dialogs import ask_to_save
 from napari_xanes.gui.in_thread import in_thread
-from napari_xanes.gui.present import present
+from napari_xanes.gui.present import copy_text, present
 from napari_xanes.gui.spectra import export
 from napari_xanes.gui.spectra.picture import Picture, save_picture
 from napari_xanes.gui.spectra.view import SpectrumView
@@ -76,7 +76,7 @@ class ExportButton(QPushButton):
 
     def copy_values(self) -> None:
         """Copy the values to the clipboard, as a table for a spreadsheet."""
-        present(QApplication.clipboard()).setText(export.table(self._view.shown_curves, self._view.label(), "\t"))
+        copy_text(export.table(self._view.shown_curves, self._view.label(), "\t"))
 
     def copy_picture(self) -> None:
         """Copy the picture to the clipboard."""

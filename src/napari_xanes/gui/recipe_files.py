@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_xanes.gui.dialogs import ask_to_open, ask_to_save
-from napari_xanes.gui.present import present
+from napari_xanes.gui.present import copy_text
 from napari_xanes.history import Source, Step
 from napari_xanes.named_files import with_named_files
 from napari_xanes.recipe import Recipe, as_python
@@ -52,5 +52,5 @@ def copy_script(steps: Sequence[Step], source: Source | None) -> None:
     except ValueError as error:
         show_error(f"can't write a script: {error}")
         return
-    present(QApplication.clipboard()).setText(script)
+    copy_text(script)
     show_info("script copied to the clipboard")
