@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from napari_xanes import blocks
 from napari_xanes._typing import Block, Float32Array, Float64Array
+from napari_xanes.denoising.bands import over_bands
 from napari_xanes.noise import PhotonNoise
 from napari_xanes.progress import Progress
 from napari_xanes.stack import SpectralStack
@@ -37,6 +36,21 @@ class Moments(NamedTuple):
     noise: Float64Array | None
 
 
+class _Sums(NamedTuple):
+    products: Float64Array
+    n_pixels: int
+    variance: Float64Array
+    n_counted: int
+
+    def plus(self, other: _Sums) -> _Sums:
+        return _Sums(
+            self.products + other.products,
+            self.n_pixels + other.n_pixels,
+            self.variance + other.variance,
+            self.n_counted + other.n_counted,
+        )
+
+
 def moments_of(stack: SpectralStack, progress: Progress | None = None) -> Moments:
     """Return the mean products of all pairs of energies, pieces of the image, and the mean noise.
 
@@ -50,29 +64,37 @@ def moments_of(stack: SpectralStack, progress: Progress | None = None) -> Moment
     """
     n_energies, n_pixels = stack.energy.size, int(np.prod(stack.shape[1:]))
     distance = max(RUN, n_pixels // _RUNS)
-    total, variance = _OrderedSum(np.zeros((n_energies, n_energies))), _OrderedSum(np.zeros(n_energies))
     photons = stack.noise if isinstance(stack.noise, PhotonNoise) else None
     starts = np.arange(0, n_pixels - RUN + 1, distance)
     sample = np.full((starts.size, n_energies, RUN), np.nan, np.float32)
+    sums = _Sums(np.zeros((n_energies, n_energies)), 0, np.zeros(n_energies), 0)
 
-    def add(block: Block, pixels: slice) -> None:
+    def summed(band: Block, rows: slice) -> _Sums:
+        block, start = band.reshape(n_energies, -1), rows.start * band.shape[2]
+        stop = start + block.shape[1]
         finite = np.asarray(np.isfinite(block).all(axis=0))
         values = block.astype(np.float64)
         if not finite.all():
             values[:, ~finite] = 0
-        total.add(pixels, values @ values.T, int(finite.sum()))
-        for row in np.flatnonzero((starts < pixels.stop) & (starts + RUN > pixels.start)):
-            first, last = max(starts[row], pixels.start), min(starts[row] + RUN, pixels.stop)
-            sample[row, :, first - starts[row] : last - starts[row]] = block[
-                :, first - pixels.start : last - pixels.start
-            ]
+        for row in np.flatnonzero((starts < stop) & (starts + RUN > start)):
+            first, last = max(starts[row], start), min(starts[row] + RUN, stop)
+            sample[row, :, first - starts[row] : last - starts[row]] = block[:, first - start : last - start]
+        found: tuple[Float64Array, int] = (np.zeros(n_energies), 0)
         if photons is not None:
             few = np.arange(0, block.shape[1], -(-block.shape[1] // _COUNTED))
-            variance.add(pixels, *_sum_of_variances(photons, block[:, few], pixels.start + few))
+            found = _sum_of_variances(photons, block[:, few], start + few)
+        return _Sums(values @ values.T, int(finite.sum()), *found)
 
-    blocks.over_pixels(add, stack.data, progress=progress, message="products of energies")
-    noise = np.sqrt(variance.sum / variance.count) if variance.count else None
-    return Moments(total.sum / max(1, total.count), total.count, sample[np.isfinite(sample).all(axis=(1, 2))], noise)
+    def add(band: _Sums) -> None:
+        nonlocal sums
+        sums = sums.plus(band)
+
+    # Slices of a volume lie below each other.
+    images = stack.data.reshape(n_energies, -1, stack.shape[-1])
+    over_bands(summed, images, collect=add, progress=progress, message="products of energies")
+    noise = np.sqrt(sums.variance / sums.n_counted) if sums.n_counted else None
+    products = sums.products / max(1, sums.n_pixels)
+    return Moments(products, sums.n_pixels, sample[np.isfinite(sample).all(axis=(1, 2))], noise)
 
 
 def _sum_of_variances(photons: PhotonNoise, block: Block, pixels: Any) -> tuple[Float64Array, int]:
@@ -81,21 +103,3 @@ def _sum_of_variances(photons: PhotonNoise, block: Block, pixels: Any) -> tuple[
         variance = np.broadcast_to(photons.variance(block, pixels), block.shape)
     known = np.isfinite(variance).all(axis=0) & (variance > 0).all(axis=0)
     return variance[:, known].sum(axis=1, dtype=np.float64), int(known.sum())
-
-
-class _OrderedSum:
-    """A sum of blocks that come in any order, added in the order of their pixels."""
-
-    def __init__(self, zero: Float64Array) -> None:
-        self.sum, self.count, self._next = zero, 0, 0
-        self._waiting: dict[int, tuple[int, Float64Array, int]] = {}
-        self._lock = threading.Lock()
-
-    def add(self, pixels: slice, value: Float64Array, count: int) -> None:
-        """Add a block's value, and its number of pixels."""
-        with self._lock:
-            self._waiting[pixels.start] = (pixels.stop, value, count)
-            while self._next in self._waiting:
-                self._next, first, number = self._waiting.pop(self._next)
-                self.sum += first
-                self.count += number
