@@ -107,5 +107,26 @@ class FieldMapping(Mapping[str, Any]):
         return cls(**{name: values[name] for name in cls._names() if name in values})
 
     @classmethod
+    def optional(cls, values: Any, what: str) -> Self | None:
+        """Return an argument as this type, given as such or as a recipe stores it; None stays None.
+
+        Parameters
+        ----------
+        values : object
+            The argument.
+        what : str
+            What it must be, for the error message.
+
+        Raises
+        ------
+        ValueError
+            If it is something else, or its fields do not fit together.
+        """
+        found = cls.from_mapping(values)
+        if values is not None and found is None:
+            raise ValueError(f"{what}, not {values!r}")
+        return found
+
+    @classmethod
     def _names(cls) -> list[str]:
         return [field.name for field in fields(cls)]  # type: ignore[arg-type]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -106,12 +105,9 @@ def load_basis(value: Any) -> ComponentBasis | None:
     ValueError
         If the value is neither, or its lists differ in length.
     """
-    if value is None:
-        return None
-    basis = ComponentBasis.from_mapping(value) if isinstance(value, Mapping) else None
-    if basis is None:
-        raise ValueError(f"a basis is what an earlier run of components has found (energy, spectra ...), not {value!r}")
-    return basis
+    return ComponentBasis.optional(
+        value, "a basis is what an earlier run of components has found (energy, spectra ...)"
+    )
 
 
 Basis = Annotated[Any, BeforeValidator(load_basis), Param(kind="component_basis", auto="from the stack")]

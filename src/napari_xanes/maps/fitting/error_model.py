@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -100,12 +99,7 @@ def load_error_model(value: Any) -> ErrorModel | None:
     ValueError
         If the value is neither, or its lists differ in length.
     """
-    if value is None:
-        return None
-    model = ErrorModel.from_mapping(value) if isinstance(value, Mapping) else None
-    if model is None:
-        raise ValueError(f"an error model is what an earlier fit has learned (energy, profile ...), not {value!r}")
-    return model
+    return ErrorModel.optional(value, "an error model is what an earlier fit has learned (energy, profile ...)")
 
 
 Errors = Annotated[
