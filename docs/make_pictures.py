@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent / "pictures"
 os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")  # not the user's own settings
@@ -95,8 +96,8 @@ def card(theme: str) -> None:
     viewer.close()
 
 
-def xanes(theme: str) -> None:
-    """The dock of all steps beside a valence map, on a small screen: the results with the fit under the cursor."""
+def small_window(theme: str) -> tuple[Any, Any]:
+    """Return a viewer on a small screen that shows a particle, and its dock of all steps."""
     import napari
 
     viewer = napari.Viewer()
@@ -104,7 +105,12 @@ def xanes(theme: str) -> None:
     viewer.theme = theme
     data, keywords, _kind = stack_to_layer(nmc_ni_k(size=160).stack)
     viewer.add_image(data, **keywords)
-    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")[1]
+    return viewer, viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")[1]
+
+
+def xanes(theme: str) -> None:
+    """The dock of all steps beside a valence map, on a small screen: the results with the fit under the cursor."""
+    viewer, dock = small_window(theme)
     dock.show_step("Map")
     mapping = dock.panel("Map")
     mapping.method_panel.start()
@@ -117,14 +123,7 @@ def xanes(theme: str) -> None:
 
 def prepare(theme: str) -> None:
     """The steps of a particle on a small screen, before they are applied: preview, form and handles."""
-    import napari
-
-    viewer = napari.Viewer()
-    viewer.window.resize(1366, 768)
-    viewer.theme = theme
-    data, keywords, _kind = stack_to_layer(nmc_ni_k(size=160).stack)
-    viewer.add_image(data, **keywords)
-    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")[1]
+    viewer, dock = small_window(theme)
     dock.show_step("Prepare")
     panel = dock.panel("Prepare").widget(0).panel
     viewer.cursor.position = (30, 2.4, 3.9)

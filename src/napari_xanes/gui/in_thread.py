@@ -29,8 +29,7 @@ class _Finish(QObject):
 def in_thread(work: Callable[[], T], title: str = "", *, must_end: bool = False) -> T:
     """Return the result of a function that runs in a thread; the window handles its events meanwhile.
 
-    Outside the main thread, or without a window, the function runs at
-    once.
+    Outside the main thread, or without a window, the function runs at once.
 
     Parameters
     ----------
