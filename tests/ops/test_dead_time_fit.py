@@ -10,10 +10,10 @@ import pytest
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack
-from napari_xanes.dead_time_likelihood import Beam
-from napari_xanes.dead_time_search import fit_model
-from napari_xanes.fitted_dead_time import DeadTime
-from napari_xanes.missed_counts import Model, growth_of, photons_of
+from napari_xanes.dead_time.likelihood import Beam
+from napari_xanes.dead_time.missed_counts import Model, growth_of, photons_of
+from napari_xanes.dead_time.result import DeadTime
+from napari_xanes.dead_time.search import fit_model
 from napari_xanes.ops import correct_dead_time, optical_depth
 
 DEAD_TIME = 0.1

@@ -11,8 +11,8 @@ import numpy as np
 from napari_xanes import blocks
 from napari_xanes._typing import Block, Float32Array, Float64Array
 from napari_xanes.arguments import Region
-from napari_xanes.fitted_dead_time import DeadTime
-from napari_xanes.missed_counts import Model, most_busy, photons_of
+from napari_xanes.dead_time.missed_counts import Model, most_busy, photons_of
+from napari_xanes.dead_time.result import DeadTime
 from napari_xanes.ops.dead_time_fitting import Monitor, fit_to_scan, monitor_name
 from napari_xanes.ops.dead_time_words import doubts, report_of, uncertain_by
 from napari_xanes.parameters import Param

@@ -11,11 +11,11 @@ import numpy as np
 from napari_xanes._typing import BoolArray, Float64Array, IndexArray
 from napari_xanes.arguments import as_mask, load_region
 from napari_xanes.computing import computed
-from napari_xanes.dead_time_fit import fit_dead_time, widened
-from napari_xanes.dead_time_likelihood import Beam
-from napari_xanes.dead_time_search import fit_model
-from napari_xanes.fitted_dead_time import DeadTime
-from napari_xanes.missed_counts import Model, photons_of
+from napari_xanes.dead_time.fit import fit_dead_time, widened
+from napari_xanes.dead_time.likelihood import Beam
+from napari_xanes.dead_time.missed_counts import Model, photons_of
+from napari_xanes.dead_time.result import DeadTime
+from napari_xanes.dead_time.search import fit_model
 from napari_xanes.ops.beam import transmission
 from napari_xanes.ops.dead_time_words import report_of
 from napari_xanes.ops.empty_area import empty_area

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_xanes.fitted_dead_time import DeadTime
-from napari_xanes.missed_counts import Model
+from napari_xanes.dead_time.missed_counts import Model
+from napari_xanes.dead_time.result import DeadTime
 from napari_xanes.wording import counted
 
 _ALIKE = 4.0

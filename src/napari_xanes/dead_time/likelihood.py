@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from napari_xanes._typing import BoolArray, Float64Array
-from napari_xanes.missed_counts import Model, growth_of, most_busy, photons_of
+from napari_xanes.dead_time.missed_counts import Model, growth_of, most_busy, photons_of
 from napari_xanes.noise import missed_variance
 
 _ORDER = 2

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from napari_xanes._typing import BoolArray, Float64Array
-from napari_xanes.dead_time_likelihood import (
+from napari_xanes.dead_time.likelihood import (
     Beam,
     Fitted,
     Trial,
@@ -19,7 +19,7 @@ from napari_xanes.dead_time_likelihood import (
     standard_residuals,
     step_to,
 )
-from napari_xanes.missed_counts import Model
+from napari_xanes.dead_time.missed_counts import Model
 
 _FAR = 5.0
 """A frame that is off by more standard errors is left out."""

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.dead_time_likelihood import Beam, log_ratio, standard_residuals
-from napari_xanes.dead_time_search import Found, fit_model
-from napari_xanes.fitted_dead_time import DeadTime
-from napari_xanes.missed_counts import Model, photons_of
+from napari_xanes.dead_time.likelihood import Beam, log_ratio, standard_residuals
+from napari_xanes.dead_time.missed_counts import Model, photons_of
+from napari_xanes.dead_time.result import DeadTime
+from napari_xanes.dead_time.search import Found, fit_model
 
 _LEAST_FRAMES = 10
 
