@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QApplication, QLineEdit
 
 import napari_xanes as nx
 from napari_xanes import MapSet, ParameterMap
+from napari_xanes.gui import recipe_files
 from napari_xanes.gui.results import saving
 from napari_xanes.gui.state.runs import RunList
 from napari_xanes.gui.state.workspace import workspace_of
@@ -105,7 +106,7 @@ def test_a_removed_layer_has_no_colour_bar(panel: Any, runs: RunList, maps: MapS
 def test_a_difference_has_neither_recipe_nor_script(maps: MapSet, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr(saving, "show_error", told.append)
-    monkeypatch.setattr(saving, "copy", told.append)
+    monkeypatch.setattr(recipe_files, "copy_text", told.append)
     found = nx.subtract_maps(maps, maps, "valence")
     saving.copy_script(found)
     saving.ask_and_save_recipe(found)  # without a dialog

@@ -1,10 +1,8 @@
-"""Values that Qt's type hints call optional although they always exist, and the clipboard, which is one of them."""
+"""Values that Qt's type hints call optional although they always exist."""
 
 from __future__ import annotations
 
 from typing import TypeVar
-
-from qtpy.QtWidgets import QApplication
 
 Value = TypeVar("Value")
 
@@ -19,8 +17,3 @@ def present(value: Value | None) -> Value:
     """
     assert value is not None
     return value
-
-
-def copy_text(text: str) -> None:
-    """Put a text into the clipboard."""
-    present(QApplication.clipboard()).setText(text)

@@ -15,11 +15,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_xanes.gui.clipboard import copy_text
 from napari_xanes.gui.dialogs import ask_to_save
 from napari_xanes.gui.dock_layout import push_button, row_of, wrapping_label
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.map_layers import is_map, map_title
-from napari_xanes.gui.present import copy_text
 from napari_xanes.gui.results.region_masks import masks_over
 from napari_xanes.gui.wording import with_error
 from napari_xanes.region_table import RegionStatistics, region_statistics, statistics_text, write_statistics

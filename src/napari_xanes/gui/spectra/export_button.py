@@ -9,9 +9,10 @@ from typing import Any
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QApplication, QMenu, QPushButton
 
+from napari_xanes.gui.clipboard import copy_text
 from napari_xanes.gui.dialogs import ask_to_save
 from napari_xanes.gui.in_thread import in_thread
-from napari_xanes.gui.present import copy_text, present
+from napari_xanes.gui.present import present
 from napari_xanes.gui.spectra import export
 from napari_xanes.gui.spectra.picture import Picture, save_picture
 from napari_xanes.gui.spectra.view import SpectrumView
