@@ -17,6 +17,7 @@ import numpy as np  # noqa: E402
 from align_figures import stacks  # noqa: E402
 
 from napari_xanes.gui.layers import stack_to_layer  # noqa: E402
+from napari_xanes.gui.places import place_at  # noqa: E402
 from napari_xanes.gui.screenshot import open_docks, settle, wait_until  # noqa: E402
 from napari_xanes.gui.state.workspace import workspace_of  # noqa: E402
 from napari_xanes.io import write  # noqa: E402
@@ -196,8 +197,8 @@ def theory_docks(theme: str) -> None:
     labels[30:38, 55:65] = 1
     viewer.add_labels(labels, name="regions", scale=(0.05, 0.05), units=("um", "um"), opacity=0.5)
     viewer.layers.selection.active = layer
-    for row, column in ((100, 60), (60, 98)):
-        workspace_of(viewer).pins.pin(stack.energy, stack.data[:, row, column].astype(float), "", stack.quantity)
+    for pixel in ((100, 60), (60, 98)):
+        workspace_of(viewer).pins.add(place_at(layer, pixel))
     viewer.cursor.position = (60, 2.4, 3.0)
     settle()
     viewer.screenshot(str(HERE / f"embedding-{theme}.png"), canvas_only=False, flash=False)
@@ -213,6 +214,7 @@ def theory_docks(theme: str) -> None:
     simulate.ion.setCurrentText("Mn3+")
     simulate.knobs["ten_dq"].box.setValue(1.5)
     viewer.cursor.position = (60, 2.4, 3.05)
+    wait_until(lambda: len(spectra.view.shown_curves) == 2)  # measured and simulated
     settle(1.0)
     viewer.screenshot(str(HERE / f"simulate-{theme}.png"), canvas_only=False, flash=False)
     viewer.close()

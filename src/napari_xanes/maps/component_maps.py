@@ -20,6 +20,7 @@ from napari_xanes.progress import Progress, part
 from napari_xanes.region_means import SHARED_ENERGIES
 from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
+from napari_xanes.wording import counted, one_or_more
 
 _LEAST_ENERGIES = 4
 """Fewer energies leave nothing that would show the noise beside a component."""
@@ -214,11 +215,12 @@ class _Scores:
         """Say which components only a few pixels carry."""
         squares = np.square(self.values[:, self.finite], dtype=np.float64)
         carriers = squares.sum(axis=1) ** 2 / np.maximum((squares**2).sum(axis=1), np.finfo(float).tiny)
-        return [
-            f"only about {max(1, round(n))} pixels carry component {number}: a spot, or faulty pixels (see repair)"
-            for number, n in enumerate(carriers.tolist(), start=1)
-            if n < min(_FEW_PIXELS, self.finite.sum() / 2)
-        ]
+        texts = []
+        for number, n in enumerate(carriers.tolist(), start=1):
+            if n < min(_FEW_PIXELS, self.finite.sum() / 2):
+                pixels = counted(max(1, round(n)), "pixel carries", "pixels carry")
+                texts.append(f"only about {pixels} component {number}: a spot, or faulty pixels (see repair)")
+        return texts
 
 
 def _on_noise(stack: SpectralStack, basis: ComponentBasis) -> list[str]:
@@ -226,8 +228,9 @@ def _on_noise(stack: SpectralStack, basis: ComponentBasis) -> list[str]:
     warnings = []
     count = len(basis.spectra)
     if basis.eigenvalues[count - 1] < basis.limit:
-        none = int((basis.eigenvalues > basis.limit).sum())
-        warnings.append(f"only {none} of the {count} components stand out from the noise" if none else _NOTHING)
+        above = int((basis.eigenvalues > basis.limit).sum())
+        stand = one_or_more(above, "stands", "stand")
+        warnings.append(f"only {above} of the {count} components {stand} out from the noise" if above else _NOTHING)
     if stack.metadata.get(SHARED_ENERGIES):
         warnings.append(
             "neighbouring energies share noise after smooth or interpolate_energy, so that noise looks like "

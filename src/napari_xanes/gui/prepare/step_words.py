@@ -11,6 +11,7 @@ from napari_xanes.alignment import Alignment
 from napari_xanes.history import Step, to_plain
 from napari_xanes.ops import OPERATIONS
 from napari_xanes.parameters import Parameter
+from napari_xanes.wording import counted
 
 _MOST_CHARACTERS = 28
 """A longer value is cut off in the list; the form shows it."""
@@ -131,7 +132,7 @@ def _drift(done: Step, metadata: Mapping[str, Any]) -> str:
     reach = np.ptp(found.shifts.reshape(-1, found.shifts.shape[-1]), axis=0).max()
     texts.insert(0, f"drift {reach:.1f} px")
     if found.outliers is not None and found.outliers.any():
-        texts.append(f"{int(found.outliers.sum())} frames marked")
+        texts.append(counted(int(found.outliers.sum()), "frame marked", "frames marked"))
     return ", ".join(texts)
 
 

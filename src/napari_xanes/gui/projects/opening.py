@@ -14,6 +14,7 @@ from napari_xanes.gui.present import present
 from napari_xanes.gui.projects.notices import Notices, window_of
 from napari_xanes.gui.projects.save_dialog import SaveDialog
 from napari_xanes.gui.projects.session import ProjectSession, session_of
+from napari_xanes.wording import counted
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -57,7 +58,7 @@ def open_project(viewer: Viewer, path: Path) -> QMessageBox | None:
     question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     question.setTextFormat(Qt.TextFormat.PlainText)
     question.setWindowTitle("Open project")
-    question.setText(f"The window holds {len(viewer.layers)} layers. What should become of them?")
+    question.setText(f"What should become of the {counted(len(viewer.layers), 'layer', 'layers')} in the window?")
     replace = present(question.addButton("Replace them", QMessageBox.ButtonRole.DestructiveRole))
     add = present(question.addButton("Keep them", QMessageBox.ButtonRole.AcceptRole))
     question.addButton(QMessageBox.StandardButton.Cancel)
