@@ -7,6 +7,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+from benchmarks.dead_time import DEAD_TIME, EXPOSURE, WHOLE, missed, scan
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack
@@ -15,49 +16,6 @@ from napari_xanes.dead_time.missed_counts import Model, growth_of, photons_of
 from napari_xanes.dead_time.result import DeadTime
 from napari_xanes.dead_time.search import fit_model
 from napari_xanes.ops import correct_dead_time, optical_depth
-
-DEAD_TIME = 0.1
-"""In µs."""
-
-EXPOSURE = 0.01
-WHOLE = (0, 12, 0, 12)
-
-
-def missed(rate: Any, model: Model, dead_time: float = DEAD_TIME) -> Any:
-    share = 1e-6 * dead_time * rate
-    return rate / (1 + share) if model == "non-paralyzable" else rate * np.exp(-share)
-
-
-def scan(
-    seed: int = 0,
-    *,
-    frames: int = 40,
-    rate: float = 1e6,
-    varies: float = 0.2,
-    noise: float = 0.003,
-    model: Model = "non-paralyzable",
-    dead_time: float = DEAD_TIME,
-    dark: float = 0.0,
-    drift: Any = 0.0,
-    wanders: float = 0.0,
-    uneven: float = 0.0,
-    shape: tuple[int, int] = (12, 12),
-    **metadata: Any,
-) -> tuple[SpectralStack, np.ndarray]:
-    """Return counts without sample, and what another detector saw of the beam."""
-    rng = np.random.default_rng(seed)
-    beam = np.exp(varies * rng.standard_normal(frames))
-    drift = drift + np.cumsum(wanders * rng.standard_normal(frames))
-    light = np.linspace(1 - uneven, 1 + uneven, shape[1])
-    true = (rate * beam * np.exp(drift))[:, None, None] * light + np.zeros(shape) + dark
-    counted = missed(true, model, dead_time) * EXPOSURE
-    # A detector that misses photons scatters less (Mueller 1973), to which `missed_variance` is tested.
-    share = 1e-6 * dead_time * true
-    spread = 1 / (1 + share) if model == "non-paralyzable" else np.sqrt(1 - 2 * share * np.exp(-share))
-    counts = np.round(counted + spread * np.sqrt(counted) * rng.standard_normal(counted.shape))
-    monitor = beam * np.exp(noise * rng.standard_normal(frames))
-    stack = SpectralStack(counts, np.arange(700.0, 700.0 + frames), metadata={"exposure": EXPOSURE, **metadata})
-    return stack, monitor
 
 
 def fitted(stack: SpectralStack, monitor: np.ndarray, **how: Any) -> DeadTime:
