@@ -9,10 +9,10 @@ import numpy as np
 
 from napari_xanes import blocks
 from napari_xanes._typing import Block
-from napari_xanes.edge import Range, raise_if_frame_empty, require_absorption
+from napari_xanes.edge import Range, raise_if_frame_empty
 from napari_xanes.exploring.basis import Basis, ComponentBasis
-from napari_xanes.exploring.factors import MOST, find_factors
-from napari_xanes.exploring.moments import moments_of
+from napari_xanes.exploring.factors import MOST
+from napari_xanes.exploring.stacks import at_energies_of, doubts_of, find_basis, within
 from napari_xanes.noise import AmountNoise, PhotonNoise
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.parameters import Param
@@ -20,52 +20,15 @@ from napari_xanes.progress import Progress, part
 from napari_xanes.region_means import SHARED_ENERGIES
 from napari_xanes.registry import method
 from napari_xanes.stack import SpectralStack
-from napari_xanes.wording import counted, one_or_more
-
-_LEAST_ENERGIES = 4
-"""Fewer energies leave nothing that would show the noise beside a component."""
+from napari_xanes.wording import counted
 
 _FEW_PIXELS = 4.0
 """A component that no more pixels than this carry is a spot or a faulty pixel."""
 
-_NOTHING = "no component stands out from the noise"
-
-
-def _within(stack: SpectralStack, energy: Range | None) -> SpectralStack:
-    """Return the measured frames within a range of energies."""
-    require_absorption(stack, "components", normalized=True, scaled=True)
-    stack = stack.measured()
-    if energy is not None:
-        inside = np.flatnonzero((stack.energy >= energy[0]) & (stack.energy <= energy[1]))
-        if inside.size < _LEAST_ENERGIES:
-            raise ValueError(
-                f"energy = {energy[0]:g} to {energy[1]:g} eV holds {inside.size} energies of {stack.name!r} "
-                f"({stack.energy[0]:g} to {stack.energy[-1]:g} eV); components take at least {_LEAST_ENERGIES}"
-            )
-        stack = stack.isel(slice(int(inside[0]), int(inside[-1]) + 1))
-    if stack.energy.size < _LEAST_ENERGIES:
-        raise ValueError(f"{stack.name!r} has {stack.energy.size} energies; components take at least {_LEAST_ENERGIES}")
-    return stack
-
-
-def find_basis(
-    stack: SpectralStack, count: int | None = None, energy: Range | None = None, progress: Progress | None = None
-) -> ComponentBasis:
-    """Find the components of a stack; parameters and errors as in `components`."""
-    stack = _within(stack, energy)
-    moments = moments_of(stack, progress)
-    if moments.n_pixels < 2:
-        raise_if_frame_empty(stack)
-        raise ValueError(f"no two pixels of {stack.name!r} hold values at all energies; crop to where they do")
-    if not moments.products.any():
-        raise ValueError(f"all values of {stack.name!r} are 0; there are no components")
-    factors = find_factors(moments.products, moments.n_pixels, moments.sample, moments.noise, count)
-    return ComponentBasis.of(stack.energy, factors)
-
 
 def _fit_state(stack: SpectralStack, *, count: int | None, energy: Range | None, basis: Any) -> Mapping[str, Any]:
     """Find the components from the whole stack."""
-    return {"basis": basis or find_basis(stack, count, energy)}
+    return {"basis": basis or find_basis(stack, "components", count, energy)}
 
 
 @method(looks_at="pixel", fit=_fit_state)
@@ -126,24 +89,13 @@ def components(
     >>> list(components(stack))
     ['score_1', 'score_2', 'chi_square']
     """
-    found = basis or find_basis(stack, count, energy, part(progress, 0.0, 0.5))
-    stack = _at_energies_of(found, _within(stack, energy))
+    found = basis or find_basis(stack, "components", count, energy, part(progress, 0.0, 0.5))
+    stack = at_energies_of(found, within(stack, "components", energy))
     scores = _Scores(stack, found)
     blocks.over_pixels(scores.block, stack.data, progress=part(progress, 0.5, 1.0), message="scores")
     if not scores.finite.any():
         raise_if_frame_empty(stack)
     return scores.maps()
-
-
-def _at_energies_of(basis: ComponentBasis, stack: SpectralStack) -> SpectralStack:
-    """Return the stack; raise an error if components were found at other energies."""
-    if basis.energy.shape != stack.energy.shape or not np.allclose(basis.energy, stack.energy, rtol=0, atol=1e-3):
-        (low, high), (first, last) = (axis[[0, -1]] for axis in (basis.energy, stack.energy))
-        raise ValueError(
-            f"the basis has {basis.energy.size} energies ({low:g} to {high:g} eV), but {stack.name!r} has "
-            f"{stack.energy.size} ({first:g} to {last:g} eV): interpolate_energy first, or leave basis out"
-        )
-    return stack
 
 
 class _Scores:
@@ -192,7 +144,7 @@ class _Scores:
         stack, basis, shape = self.stack, self.basis, self.stack.shape[1:]
         mask = self.finite.reshape(shape)
         rows = enumerate(zip(self.values, self.sigma, strict=True), start=1)
-        warnings = [*self._few_pixels(), *_on_noise(stack, basis)]
+        warnings = [*self._few_pixels(), *doubts_of(stack, basis)]
         maps = {
             f"score_{number}": ParameterMap(values.reshape(shape), stack.unit, sigma.reshape(shape), mask)
             for number, (values, sigma) in rows
@@ -221,21 +173,3 @@ class _Scores:
                 pixels = counted(max(1, round(n)), "pixel carries", "pixels carry")
                 texts.append(f"only about {pixels} component {number}: a spot, or faulty pixels (see repair)")
         return texts
-
-
-def _on_noise(stack: SpectralStack, basis: ComponentBasis) -> list[str]:
-    """Say what makes the number of components doubtful."""
-    warnings = []
-    count = len(basis.spectra)
-    if basis.eigenvalues[count - 1] < basis.limit:
-        above = int((basis.eigenvalues > basis.limit).sum())
-        stand = one_or_more(above, "stands", "stand")
-        warnings.append(f"only {above} of the {count} components {stand} out from the noise" if above else _NOTHING)
-    if stack.metadata.get(SHARED_ENERGIES):
-        warnings.append(
-            "neighbouring energies share noise after smooth or interpolate_energy, so that noise looks like "
-            "components; find them in the stack before that step"
-        )
-    if isinstance(stack.noise, AmountNoise):
-        warnings.append("the stack is denoised: its components are those that the denoiser kept")
-    return warnings
