@@ -30,6 +30,9 @@ _STEPS, _PRECISION = 100, 2e-3
 _MOST_UNEQUAL = 5.0
 """The standard deviation of an energy is at least that of a typical one over this factor."""
 
+_ROUNDING = float(np.finfo(np.float32).eps) ** 2
+"""Variance of the rounding of float32 numbers over their square: no noise is smaller."""
+
 _CONDITION = 1e3
 """With so many spectra that residuals tell no more about single energies, the noise is not worked out again."""
 
@@ -171,7 +174,7 @@ def _variance_beside(
     A spectrum that is there at a single energy looks like noise of this energy, unless its map is smooth: differences
     between neighbours say how large noise is at most.
     """
-    start = variance
+    start, rounding = variance, _ROUNDING * float(np.trace(products)) / len(products)
     for _ in range(_STEPS):
         _, vectors = _in_units_of(products, variance)
         projection = vectors[:, number:] @ vectors[:, number:].T
@@ -181,7 +184,7 @@ def _variance_beside(
         if differences is not None:
             step = np.minimum(step, _own_squares(differences, projection, variance) * _TOLERANCE)
         step = np.clip(step, 1 / _MOST_UNEQUAL, _MOST_UNEQUAL)
-        variance = variance * step
+        variance = np.maximum(variance * step, rounding)
         if np.abs(step - 1).max() < _PRECISION:
             break
     return np.maximum(variance, np.median(variance) / _MOST_UNEQUAL**2)
