@@ -10,7 +10,7 @@ BIN := .venv/bin
 PARALLEL := --numprocesses logical --maxprocesses 8 --dist worksteal
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test coverage lint bench pictures clean
+.PHONY: demo test coverage lint bench pictures looks clean
 
 demo: .venv/installed
 	$(BIN)/napari-xanes demo -o demo-output
@@ -48,6 +48,10 @@ pictures: .venv/tested
 	$(BIN)/python docs/figures.py
 	$(BIN)/python docs/align_figures.py
 
+# Each step of the window, dark and light, on a small and a large screen, to be looked at.
+looks: .venv/tested
+	$(BIN)/python docs/step_pictures.py looks
+
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(PIP) --upgrade "pip>=25.1"
@@ -60,4 +64,4 @@ pictures: .venv/tested
 	touch $@
 
 clean:
-	rm -rf .venv demo-output
+	rm -rf .venv demo-output looks
