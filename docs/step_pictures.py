@@ -16,13 +16,13 @@ from typing import Any
 
 os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")  # not the user's own settings
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from napari_xanes.gui.layers import stack_to_layer  # noqa: E402
-from napari_xanes.gui.places import place_at  # noqa: E402
-from napari_xanes.gui.screenshot import settle, wait_until  # noqa: E402
-from napari_xanes.gui.state.workspace import workspace_of  # noqa: E402
-from napari_xanes.sample import nmc_ni_k  # noqa: E402
+from napari_xanes.gui.layers import stack_to_layer
+from napari_xanes.gui.places import place_at
+from napari_xanes.gui.screenshot import settle, wait_until
+from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.sample import nmc_ni_k
 
 SIZES = ((1366, 768), (1920, 1080))
 THEMES = ("dark", "light")
