@@ -13,7 +13,7 @@ from napari_xanes.gui.layers import stack_to_layer
 from napari_xanes.gui.simulate.dock import SimulateDock, simulate
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.maps import ESTIMATORS
-from napari_xanes.sample import mn_oxides_l
+from napari_xanes.sample import mn_oxides_l, nmc_ni_k
 
 
 @pytest.fixture
@@ -49,6 +49,20 @@ def test_a_fit_uses_the_curve_only_after_it_was_kept(viewer: Any, dock: Simulate
     assert [s.name for s in field.get()] == of_the_file
     qtbot.mouseClick(dock.keep, Qt.MouseButton.LeftButton)
     assert [s.name for s in field.get()] == [*of_the_file, "Mn2+, 10Dq 1 eV"]
+
+
+def test_an_ion_of_the_stacks_element_is_proposed_until_the_user_has_chosen(viewer: Any, wait: Any, qtbot: Any) -> None:
+    data, keywords, _ = stack_to_layer(nmc_ni_k(size=24).stack)
+    viewer.add_image(data, **keywords)
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "Simulate")[1]
+    wait(lambda: dock.ion.currentText() == "Ni2+")
+    dock.ion.setFocus()
+    qtbot.keyClick(dock.ion, Qt.Key.Key_Down)
+    assert dock.ion.currentText() == "Ni3+"
+    dock.hide()
+    dock.show()
+    wait(dock.isVisible)
+    assert dock.ion.currentText() == "Ni3+"
 
 
 def test_charge_transfer_can_be_switched_on(dock: SimulateDock) -> None:

@@ -1,4 +1,4 @@
-"""The photon energies of a stack layer, and the frame that the slider shows. No Qt."""
+"""The photon energies and the element of a stack layer, and the frame that the slider shows. No Qt."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ def plain_viewer(viewer: Viewer) -> Viewer:
 def energies_of(layer: Layer) -> NDArray[np.float64]:
     """Return the photon energies of a stack layer in eV, shape (E,)."""
     return np.asarray(layer.metadata["xanes"]["energy_eV"], dtype=np.float64)
+
+
+def element_of(layer: Layer) -> str | None:
+    """Return the element of a stack layer, or None if its file does not name it."""
+    element = layer.metadata["xanes"]["metadata"].get("element")
+    return None if element is None else str(element)
 
 
 def energy_of_step(layer: Layer, step: int) -> float:

@@ -20,13 +20,13 @@ from qtpy.QtWidgets import (
 
 from napari_xanes.gui.dock_layout import DOCK_WIDTH, row_of, wrapping_label
 from napari_xanes.gui.embedding.lasso import add_label
-from napari_xanes.gui.embedding.libraries import LibraryBox, element_of
+from napari_xanes.gui.embedding.libraries import LibraryBox
 from napari_xanes.gui.embedding.library_match import match_of, reading, settings_text
 from napari_xanes.gui.embedding.marks import pins_in, regions_in
 from napari_xanes.gui.embedding.model import QUALITY_TIP, Picture, embed_stack, overlapping_frames, quality_text
 from napari_xanes.gui.embedding.plot import EmbeddingPlot
 from napari_xanes.gui.embedding.result_cache import ResultCache
-from napari_xanes.gui.energy import energies_of, plain_viewer
+from napari_xanes.gui.energy import element_of, energies_of, plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.forms.stack_box import StackBox, StackRow
 from napari_xanes.gui.job import Job

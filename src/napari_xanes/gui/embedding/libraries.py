@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from napari.utils.notifications import show_error
@@ -95,9 +94,3 @@ class LibraryBox(QComboBox):
         if self.itemData(index) is not None and index != self._last:
             self._last = index
             self.library_changed.emit()
-
-
-def element_of(layer: Any) -> str | None:
-    """Return the element of a stack layer, or None if its file does not name it."""
-    element = layer.metadata["xanes"]["metadata"].get("element")
-    return None if element is None else str(element)

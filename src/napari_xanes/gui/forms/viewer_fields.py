@@ -12,7 +12,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 from napari_xanes.gui.dialogs import ask_to_open
-from napari_xanes.gui.energy import energies_of
+from napari_xanes.gui.energy import element_of, energies_of
 from napari_xanes.gui.forms.form import Field, FieldMaker
 from napari_xanes.gui.forms.on_request import OnRequest
 from napari_xanes.gui.forms.stack_box import StackBox
@@ -234,9 +234,8 @@ class LibrarySource(SourceBox):
         layer = self._stacks.layer()
         if layer is None or self.currentText() not in (self.property("suggested"), self.itemText(0)):
             return
-        element = layer.metadata["xanes"]["metadata"].get("element")
         names = [name for name in self._fixed if not name.endswith(SMALL)]
-        name = suggest_library(names, energies_of(layer), None if element is None else str(element))
+        name = suggest_library(names, energies_of(layer), element_of(layer))
         self.setProperty("suggested", name)
         self.setCurrentText(name or self.itemText(0))
 

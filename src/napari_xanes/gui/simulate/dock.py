@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_xanes.gui.dock_layout import DOCK_WIDTH, scrolled
-from napari_xanes.gui.energy import energies_of, plain_viewer
+from napari_xanes.gui.energy import element_of, energies_of, plain_viewer
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.spectrum import Spectrum
@@ -162,6 +162,7 @@ class SimulateDock(QWidget):
         self.ion = QComboBox()
         self.ion.addItems(ions())
         self.ion.setCurrentText("Mn2+")
+        self._ion_chosen = False
         self.transfer = QCheckBox("charge transfer")
         self.knobs = {knob.name: KnobRow(knob, self._schedule) for knob in (*FIELD, *TRANSFER)}
         self.keep = QPushButton("Keep as reference")
@@ -178,6 +179,7 @@ class SimulateDock(QWidget):
         self._worker.failed.connect(lambda _key, error: self.message.setText(str(error)))
         self._lay_out()
         self.ion.currentTextChanged.connect(lambda _: self._schedule())
+        self.ion.textActivated.connect(self._on_ion_chosen)
         self.transfer.toggled.connect(self._on_transfer)
         self.keep.clicked.connect(self._keep)
         self._on_transfer(False)
@@ -205,6 +207,7 @@ class SimulateDock(QWidget):
     def showEvent(self, event: Any) -> None:
         """Compute the first spectrum."""
         super().showEvent(event)
+        self._suggest_ion()
         self._schedule()
 
     def hideEvent(self, event: Any) -> None:
@@ -213,6 +216,16 @@ class SimulateDock(QWidget):
         self._worker.forget()
         self.references.set_trial(None)
         super().hideEvent(event)
+
+    def _on_ion_chosen(self, _ion: str) -> None:
+        self._ion_chosen = True
+
+    def _suggest_ion(self) -> None:
+        """Choose an ion of the stack's element, until the user has chosen one."""
+        layer = workspace_of(self._viewer).stacks.layer
+        element = None if layer is None or self._ion_chosen else element_of(layer)
+        if element is not None:
+            self.ion.setCurrentText(f"{element}2+")  # changes nothing if the table does not have this element
 
     def _on_transfer(self, on: bool) -> None:
         for knob in TRANSFER:
