@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_xanes import blocks
 from napari_xanes._typing import Block, Float32Array, Float64Array, IndexArray
@@ -82,6 +81,15 @@ class EdgeJumps:
         """E0 and the ranges."""
         return self.fit.edge
 
+    @property
+    def n_terms(self) -> int:
+        """Number of terms of the lines of a pixel."""
+        return self.edge.n_terms
+
+    def parts(self, pixels: slice) -> Iterator[tuple[EdgeJumps, slice, slice]]:
+        """Return all columns of a block of pixels as one part."""
+        yield self, slice(None), pixels
+
     def measure(self, block: Block, pixels: slice | IndexArray) -> Lines:
         """Measure the lines of a block (E, P); the jump is NaN where it is too small or a value is missing."""
         with np.errstate(invalid="ignore", over="ignore"):
@@ -121,44 +129,61 @@ class EdgeJumps:
         }
 
 
-def normalize_now(
-    stack: SpectralStack,
-    edge: EdgeLines,
-    measure: Callable[[NDArray[Any], slice], Lines],
-    *,
-    flatten: bool,
-    progress: Progress | None,
+class MeasuredJumps(Protocol):
+    """Jumps of pixels by one kind of lines, or by those of the region that each pixel belongs to."""
+
+    @property
+    def n_terms(self) -> int:
+        """The most terms that the lines of a pixel have."""
+
+    def parts(self, pixels: slice) -> Iterable[tuple[EdgeJumps, slice | IndexArray, slice | IndexArray]]:
+        """Return jumps for each part of a block of pixels, its columns in the block, and its pixels in these jumps."""
+
+
+def normalized(stack: SpectralStack, measured: MeasuredJumps, *, flatten: bool, progress: Progress | None) -> Any:
+    """Return the normalized data; of a lazy stack the lines are measured now, and each frame is normalized alone."""
+    normalize = _normalized_lazily if stack.is_lazy else _normalized_now
+    return normalize(stack, measured, flatten=flatten, progress=progress)
+
+
+def _normalized_now(
+    stack: SpectralStack, measured: MeasuredJumps, *, flatten: bool, progress: Progress | None
 ) -> Float32Array:
     """Normalize block after block of a stack in memory, each into its place."""
     data = np.empty(stack.shape, dtype=np.float32)
     out = data.reshape(stack.shape[0], -1)
 
     def normalize(block: Block, pixels: slice) -> None:
-        edge.normalize(block, measure(block, pixels), flatten=flatten, out=out[:, pixels])
+        for jumps, columns, own in measured.parts(pixels):
+            spectra, place = block[:, columns], out[:, pixels]
+            lines = jumps.measure(spectra, own)
+            if isinstance(columns, slice):
+                jumps.edge.normalize(spectra, lines, flatten=flatten, out=place[:, columns])
+            else:
+                place[:, columns] = jumps.edge.normalize(spectra, lines, flatten=flatten)
 
     blocks.over_pixels(normalize, stack.data, progress=progress, message="edge normalization")
     return data
 
 
-def normalize_lazily(
-    stack: SpectralStack,
-    edge: EdgeLines,
-    measure: Callable[[NDArray[Any], slice], Lines],
-    *,
-    flatten: bool,
-    progress: Progress | None,
+def _normalized_lazily(
+    stack: SpectralStack, measured: MeasuredJumps, *, flatten: bool, progress: Progress | None
 ) -> Any:
     """Measure the lines of a lazy stack now, so that later one frame can be normalized alone."""
-    coefficients = np.empty((edge.n_terms + 1, int(np.prod(stack.shape[1:]))), dtype=np.float32)
+    terms = np.zeros((measured.n_terms, int(np.prod(stack.shape[1:]))), dtype=np.float32)
 
-    def store(block: NDArray[Any], pixels: slice) -> None:
-        lines = measure(block, pixels)
-        coefficients[:-1, pixels], coefficients[-1, pixels] = lines.terms, lines.jump
+    def store(block: Block, pixels: slice) -> None:
+        for jumps, columns, own in measured.parts(pixels):
+            found = jumps.measure(block[:, columns], own).terms
+            terms[: len(found), pixels][:, columns] = found
 
-    def normalize(block: NDArray[Any], frames: slice, pixels: slice) -> NDArray[np.float32]:
-        *terms, jump = coefficients[:, pixels].astype(np.float64)
-        lines = _UNUSED._replace(jump=jump, terms=np.stack(terms))
-        return edge.normalize(block, lines, flatten=flatten, frames=frames)
+    def normalize(block: Block, frames: slice, pixels: slice) -> Float32Array:
+        out = np.empty(block.shape, dtype=np.float32)
+        for jumps, columns, own in measured.parts(pixels):
+            found = terms[: jumps.n_terms, pixels][:, columns]
+            lines = _UNUSED._replace(jump=jumps.jump[own].astype(np.float64), terms=found.astype(np.float64))
+            out[:, columns] = jumps.edge.normalize(block[:, columns], lines, flatten=flatten, frames=frames)
+        return out
 
     blocks.over_pixels(store, stack.data, progress=progress, message="edge normalization")
     return blocks.transform_frames(normalize, stack.data)

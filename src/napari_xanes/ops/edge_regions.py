@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes import blocks
-from napari_xanes._typing import Block, Float32Array, Float64Array, IndexArray
+from napari_xanes._typing import IndexArray
 from napari_xanes.computing import frames_of
-from napari_xanes.edge import EdgeLines, Lines, error_of_e0
+from napari_xanes.edge import EdgeLines, error_of_e0
 from napari_xanes.ops.edge_jumps import EdgeJumps, LineFit
 from napari_xanes.parameter_map import ParameterMap
 from napari_xanes.progress import Progress
@@ -177,6 +176,11 @@ class RegionJumps:
         self.edges = list(edges)
         self.jumps = [jumps(edge, int(count)) for edge, count in zip(edges, counts, strict=True)]
 
+    @property
+    def n_terms(self) -> int:
+        """The most terms that the lines of a region have."""
+        return max(jumps.n_terms for jumps in self.jumps)
+
     def parts(self, pixels: slice) -> Iterator[tuple[EdgeJumps, IndexArray, IndexArray]]:
         """Return, of each region in a block, its jumps, its columns in the block, and its own pixels."""
         here, place = self._region[pixels], self._place[pixels]
@@ -249,49 +253,3 @@ def _names(numbers: Sequence[int]) -> str:
     shown = ", ".join(labelled[:8]) + (f" and {len(labelled) - 8} more" if len(labelled) > 8 else "")
     regions = [f"region{'s' * (len(labelled) > 1)} {shown}"] if labelled else []
     return " and ".join([*regions, *(["the rest of the image"] if 0 in numbers else [])])
-
-
-def normalize_regions_now(
-    stack: SpectralStack, regions: RegionJumps, *, flatten: bool, progress: Progress | None
-) -> Float32Array:
-    """Normalize block after block of a stack in memory, each pixel with the lines of its region."""
-    data = np.empty(stack.shape, dtype=np.float32)
-    out = data.reshape(stack.shape[0], -1)
-
-    def normalize(block: Block, pixels: slice) -> None:
-        for jumps, columns, own in regions.parts(pixels):
-            spectra = block[:, columns]
-            result = jumps.edge.normalize(spectra, jumps.measure(spectra, own), flatten=flatten)
-            out[:, pixels][:, columns] = result
-
-    blocks.over_pixels(normalize, stack.data, progress=progress, message="edge normalization")
-    return data
-
-
-def normalize_regions_lazily(
-    stack: SpectralStack, regions: RegionJumps, *, flatten: bool, progress: Progress | None
-) -> Any:
-    """Measure the lines of a lazy stack now, so that later one frame can be normalized alone."""
-    n_terms = max(jumps.edge.n_terms for jumps in regions.jumps)
-    terms = np.zeros((n_terms, int(np.prod(stack.shape[1:]))), dtype=np.float32)
-
-    def store(block: Block, pixels: slice) -> None:
-        for jumps, columns, own in regions.parts(pixels):
-            lines = jumps.measure(block[:, columns], own)
-            terms[: len(lines.terms), pixels.start + columns] = lines.terms
-
-    def normalize(block: Block, frames: slice, pixels: slice) -> Float32Array:
-        out = np.empty(block.shape, dtype=np.float32)
-        for jumps, columns, own in regions.parts(pixels):
-            lines = _known(jumps.jump[own], terms[: jumps.edge.n_terms, pixels.start + columns])
-            out[:, columns] = jumps.edge.normalize(block[:, columns], lines, flatten=flatten, frames=frames)
-        return out
-
-    blocks.over_pixels(store, stack.data, progress=progress, message="edge normalization")
-    return blocks.transform_frames(normalize, stack.data)
-
-
-def _known(jump: Float32Array, terms: Float32Array) -> Lines:
-    """Return lines of which only jump and terms are used."""
-    unused: Float64Array = np.empty(0)
-    return Lines(*(unused,) * 3, jump.astype(np.float64), *(unused,) * 3, terms.astype(np.float64))

@@ -14,12 +14,10 @@ from napari_xanes.edge.elements import named_absorber
 from napari_xanes.edge.forms import PostForm, PreForm
 from napari_xanes.noise import AmountNoise
 from napari_xanes.ops.edge_choices import Learned, Slopes, check_choices, check_regions, learn_edge, line_fit
-from napari_xanes.ops.edge_jumps import EdgeJumps, normalize_lazily, normalize_now
+from napari_xanes.ops.edge_jumps import EdgeJumps, normalized
 from napari_xanes.ops.edge_regions import (
     RegionEdge,
     RegionJumps,
-    normalize_regions_lazily,
-    normalize_regions_now,
     own_edge,
     region_edges_of,
     samples_of,
@@ -203,16 +201,14 @@ def normalize_edge(
     fit = fit_of(e0, pre, post, line_error or 0.0, shared_noise or 0.0, shared)
     jumps = EdgeJumps(fit, float(min_jump or 0.0), int(np.prod(stack.shape[1:])) if regions is None else 0)
     if regions is None:
-        normalize = normalize_lazily if stack.is_lazy else normalize_now
-        data = normalize(stack, jumps.edge, jumps.measure, flatten=flatten, progress=progress)
+        data = normalized(stack, jumps, flatten=flatten, progress=progress)
         mask, told = jumps.mask, jumps.metadata(stack, *named)
     else:
         labels = as_labels(regions, stack.shape[1:])
         numbers = estimated("region_edges", region_edges)
         edges = region_edges_of(numbers, np.unique(labels).size, len(shared or ()))
         parts = RegionJumps(labels, edges, lambda edge, count: edge.jumps(fit_of, count))
-        normalize_parts = normalize_regions_lazily if stack.is_lazy else normalize_regions_now
-        data = normalize_parts(stack, parts, flatten=flatten, progress=progress)
+        data = normalized(stack, parts, flatten=flatten, progress=progress)
         mask, told = parts.gathered("mask"), parts.metadata(stack, *named)
         told["edge_lines"] = {**jumps.report(*named)[0], **told["edge_lines"]}
     if not mask.any():
