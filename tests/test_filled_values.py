@@ -75,7 +75,28 @@ def test_cuts_keep_the_places(frames: Any, box: Any) -> None:
 def test_a_cut_stack_keeps_its_record_and_one_of_another_shape_does_not() -> None:
     part = stack().isel(slice(3, 5), (slice(0, 4), slice(1, 3)))
     np.testing.assert_array_equal(as_image(part.filled), as_image(filled())[3:, :, 1:3])
-    assert nx.ops.bin(stack(), pixels=2).filled is None
+    assert SpectralStack(stack().data[:, :2], stack().energy, "optical_depth", metadata=stack().metadata).filled is None
+
+
+def test_means_of_pixels_and_of_energies_take_shares_of_the_variance() -> None:
+    excess = as_image(filled()) - 1
+    binned = nx.ops.bin(stack(), pixels=2)
+    expected = 1 + excess.reshape(5, 2, 2, 3, 2).mean(axis=(2, 4))
+    np.testing.assert_allclose(as_image(binned.filled), expected)
+    assert binned.filled is not None
+    np.testing.assert_allclose(binned.filled.measured_share(slice(None)), [1, 0.95, 1, 0.9, 1, 1])
+    groups = nx.ops.bin(stack(), pixels=3, energies=2)
+    expected = 1 + excess[:, :3].reshape(5, 1, 3, 2, 3).mean(axis=(2, 4))
+    expected = np.stack([expected[:2].mean(axis=0), expected[2:4].mean(axis=0), expected[4]])
+    np.testing.assert_allclose(as_image(groups.filled), expected)
+
+
+def test_new_energies_take_squares_of_their_weights() -> None:
+    onto = nx.ops.interpolate_energy(stack(), energies=[700.0, 702.25, 703.0, 703.5])
+    excess = as_image(filled()) - 1
+    between = (0.75**2 * excess[2] + 0.25**2 * excess[3]) / (0.75**2 + 0.25**2)
+    expected = [excess[0], between, excess[3], (excess[3] + excess[4]) / 2]
+    np.testing.assert_allclose(as_image(onto.filled), 1 + np.stack(expected))
 
 
 def test_moved_values_are_part_of_all_pixels_around_them() -> None:
@@ -172,3 +193,37 @@ def test_fits_of_filled_values_have_the_errors_of_fits_without_them(known: bool,
     assert not maps.metadata["warnings"]
     careless = np.median(fitted(data, None)["e0"].sigma)
     assert careless < (0.87 if n_missing > 1 else 1.01) * np.median(maps["e0"].sigma)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_maps_of_binned_pixels_and_energies_have_the_errors_of_what_was_measured(known: bool) -> None:
+    """40 % of the values are filled in by the least squares of the others; maps of the means scatter as they say."""
+    rng, energy = np.random.default_rng(5), np.linspace(8330, 8400, 60)
+    curves = np.stack([0.5 + np.arctan((energy - e0) / 1.5) / np.pi for e0 in (8342, 8347)], axis=1)
+    truth = curves @ [0.6, 0.4]
+    shape = (60, 40, 60)
+    data = truth[:, None] + rng.normal(0, 0.01, (60, 2400))
+    hole = rng.random(data.shape) < 0.4
+    frames, pixels, factors = [], [], []
+    covariance = np.linalg.inv(curves.T @ curves)
+    for i in range(data.shape[1]):
+        left, missing = np.flatnonzero(~hole[:, i]), np.flatnonzero(hole[:, i])
+        inverse = np.linalg.inv(curves[left].T @ curves[left])
+        data[missing, i] = curves[missing] @ inverse @ curves[left].T @ data[left, i]
+        leverages = [np.sum(curves[missing] @ matrix * curves[missing], axis=1) for matrix in (inverse, covariance)]
+        frames.append(missing)
+        pixels.append(np.full(missing.size, i))
+        factors.append(1 + leverages[0] / leverages[1])
+    record = FilledValues(shape, *map(np.concatenate, (frames, pixels, factors)))
+    noise = {"kind": "poisson", "i0": 1e4 * np.exp(truth)[:, None, None], "n_flat": np.inf}
+
+    def pull(filled: FilledValues | None) -> float:
+        metadata = {"filled": filled, "noise": noise if known else None}
+        whole = SpectralStack(data.reshape(shape).astype(np.float32), energy, "optical_depth", metadata=metadata)
+        references = [Spectrum(f"e{i}", energy, curve) for i, curve in enumerate(curves.T)]
+        options = {"constant": False, "nonnegative": False, "normalize_references": "never"}
+        maps = nx.maps.fit_references(nx.ops.bin(whole, pixels=2, energies=2), references=references, **options)
+        return float(np.sqrt(np.mean(((maps["e0"].data - 0.6) / maps["e0"].sigma) ** 2)))
+
+    assert pull(record) == pytest.approx(1, abs=0.1)
+    assert pull(None) > 1.2

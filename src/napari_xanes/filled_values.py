@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from napari_xanes._typing import Block, Float64Array
+from napari_xanes._typing import Block, Float64Array, IndexArray
 from napari_xanes.corrections import Box, Frames
 from napari_xanes.field_mapping import FieldMapping
 
 KEY = "filled"
 """Where the metadata of a stack hold its `FilledValues`."""
+
+_TINY = 1e-30
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +32,8 @@ class FilledValues(FieldMapping):
     factor : ndarray, shape (N,)
         Factor on the variance that the value would have if it were measured. A fit that takes all values for
         independent then has the errors of a fit without the filled ones.
+    share : float or ndarray of shape (N,)
+        How much of the value was filled in: less than 1 of a mean in which other values were measured.
 
     Notes
     -----
@@ -38,13 +42,15 @@ class FilledValues(FieldMapping):
     Influence in Regression, 1982, sec. 2.2). Filled in by the same fit and taken for independent, with factors `f` on
     their variances, they give ``C + C A' diag(f - 1) A C``. Both agree along each row `a` if ``f - 1`` is the variance
     of its prediction without the values over that with them; for a single value it is ``1 / (1 - h)`` with its
-    leverage `h`.
+    leverage `h`. A mean of values takes their `f - 1` in the shares that they have in its variance: so the covariances
+    of means of pixels agree, too, and those of neighbouring energies as far as their rows `a` are alike.
     """
 
     shape: Any
     frame: Any
     pixel: Any
     factor: Any
+    share: Any = 1.0
 
     def widened(self, variance: Block, pixels: Any) -> Block:
         """Return variances (E, P) of flattened pixels, a slice or their numbers, larger where values were filled in."""
@@ -65,8 +71,9 @@ class FilledValues(FieldMapping):
 
     def measured_share(self, pixels: Any) -> Float64Array:
         """Return the share of the energies that were measured in flattened pixels, (P,); at least that of one."""
-        counts = np.bincount(self.pixel, minlength=prod(self.shape[1:]))[pixels]
-        return np.asarray(np.maximum(1 - counts / self.shape[0], 1 / self.shape[0]))
+        shares = np.broadcast_to(self.share, self.pixel.shape)
+        filled = np.bincount(self.pixel, shares, minlength=prod(self.shape[1:]))[pixels]
+        return np.asarray(np.maximum(1 - filled / self.shape[0], 1 / self.shape[0]))
 
     def isel(self, frames: Frames = slice(None), box: Box | None = None) -> FilledValues:
         """Return the values of some frames and pixels, as `SpectralStack.isel` does."""
@@ -74,7 +81,8 @@ class FilledValues(FieldMapping):
         kept = numbers if box is None else numbers[box]
         chosen = np.arange(self.shape[0])[frames]
         frame, pixel = _places(chosen, self.shape[0])[self.frame], _places(kept.ravel(), numbers.size)[self.pixel]
-        return self._at((chosen.size, *kept.shape), frame, pixel, (frame >= 0) & (pixel >= 0), self.factor)
+        inside = (frame >= 0) & (pixel >= 0)
+        return self._at((chosen.size, *kept.shape), frame, pixel, inside, self.factor, self.share)
 
     def moved(self, shifts: Any) -> FilledValues:
         """Return where the values are after frames were moved back by shifts (E, D), or of slices (E, Z, D).
@@ -91,23 +99,71 @@ class FilledValues(FieldMapping):
         everywhere = np.concatenate(corners)
         inside = ((everywhere >= 0) & (everywhere < self.shape[1:])).all(axis=1)
         pixel = np.ravel_multi_index(tuple(np.where(inside[:, None], everywhere, 0).T), self.shape[1:])
-        frame, factor = np.tile(self.frame, len(corners)), np.tile(self.factor, len(corners))
-        return self._at(self.shape, frame, pixel, inside, factor)
+        frame, factor, share = (
+            np.tile(np.broadcast_to(values, self.frame.shape), len(corners))
+            for values in (self.frame, self.factor, self.share)
+        )
+        return self._at(self.shape, frame, pixel, inside, factor, share)
+
+    def binned(self, size: int) -> FilledValues:
+        """Return the values of means over squares of pixels; pixels at the border that fill no square are left out."""
+        *outer, height, width = self.shape
+        shape = (*outer, height // size, width // size)
+        places = np.stack(np.unravel_index(self.pixel, self.shape[1:]))
+        places[-2:] //= size
+        inside = np.flatnonzero((places[-2] < shape[-2]) & (places[-1] < shape[-1]))
+        pixel = np.ravel_multi_index(tuple(places[:, inside]), shape[1:])
+        return self.mixed(shape, inside, self.frame[inside], pixel, np.full(inside.size, 1 / size**2))
+
+    def multiplied(self, matrix: Float64Array) -> FilledValues:
+        """Return the values of spectra after ``matrix @ spectra``, of weights (F, E) of old energies in new ones."""
+        from scipy import sparse
+
+        squares = matrix**2
+        of_variance = sparse.csc_array(squares / np.maximum(squares.sum(axis=1, keepdims=True), _TINY))
+        starts, counts = of_variance.indptr[self.frame], np.diff(of_variance.indptr)[self.frame]
+        value = np.repeat(np.arange(self.frame.size), counts)
+        entry = np.arange(value.size) + np.repeat(starts - np.cumsum(counts) + counts, counts)
+        shape = (len(matrix), *self.shape[1:])
+        return self.mixed(shape, value, of_variance.indices[entry], self.pixel[value], of_variance.data[entry])
+
+    def mixed(
+        self, shape: tuple[int, ...], value: IndexArray, frame: IndexArray, pixel: IndexArray, part: Float64Array
+    ) -> FilledValues:
+        """Return the values of a stack each of whose values was made of several.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of the new stack.
+        value : ndarray of int, shape (M,)
+            Numbers of filled values, each as often as it became part of another value.
+        frame, pixel : ndarray of int, shape (M,)
+            Places of those it became part of.
+        part : ndarray, shape (M,)
+            Its share in their variance.
+        """
+        places, number = np.unique(pixel * shape[0] + frame, return_inverse=True)
+        excess = np.bincount(number, (self.factor[value] - 1) * part, minlength=places.size)
+        share = np.bincount(number, np.broadcast_to(self.share, self.frame.shape)[value] * part, minlength=places.size)
+        return FilledValues(tuple(shape), places % shape[0], places // shape[0], 1 + excess, share)
 
     def joined(self, earlier: FilledValues | None) -> FilledValues:
         """Return these values and those that were filled in before."""
         if earlier is None:
             return self
-        frame, pixel, factor = (
-            np.concatenate([getattr(earlier, name), getattr(self, name)]) for name in ("frame", "pixel", "factor")
+        frame, pixel, factor, share = (
+            np.concatenate([np.broadcast_to(getattr(record, name), record.frame.shape) for record in (earlier, self)])
+            for name in ("frame", "pixel", "factor", "share")
         )
-        return self._at(self.shape, frame, pixel, np.ones(frame.size, dtype=bool), factor)
+        return self._at(self.shape, frame, pixel, np.ones(frame.size, dtype=bool), factor, share)
 
-    def _at(self, shape: tuple[int, ...], frame: Any, pixel: Any, kept: Any, factor: Any) -> FilledValues:
+    def _at(self, shape: tuple[int, ...], frame: Any, pixel: Any, kept: Any, factor: Any, share: Any) -> FilledValues:
         """Return the kept values in the order of their pixels, each place once: the last one counts."""
-        frame, pixel, factor = frame[kept][::-1], pixel[kept][::-1], factor[kept][::-1]
+        share = np.broadcast_to(share, frame.shape)
+        frame, pixel, factor, share = (values[kept][::-1] for values in (frame, pixel, factor, share))
         _, first = np.unique(pixel * shape[0] + frame, return_index=True)
-        return replace(self, shape=tuple(shape), frame=frame[first], pixel=pixel[first], factor=factor[first])
+        return FilledValues(tuple(shape), *(values[first] for values in (frame, pixel, factor, share)))
 
 
 def as_filled_values(value: Any, shape: tuple[int, ...]) -> FilledValues | None:
@@ -123,12 +179,11 @@ def as_filled_values(value: Any, shape: tuple[int, ...]) -> FilledValues | None:
     found = FilledValues.from_mapping(value)
     if found is None or tuple(np.asarray(found.shape).tolist()) != tuple(shape):
         return None
-    arrays = [np.asarray(getattr(found, name)).ravel() for name in ("frame", "pixel", "factor")]
-    frame, pixel, factor = arrays[0].astype(np.intp), arrays[1].astype(np.intp), arrays[2].astype(np.float64)
-    fits = frame.size == pixel.size == factor.size and bool(
-        ((frame >= 0) & (frame < shape[0]) & (pixel >= 0) & (pixel < prod(shape[1:]))).all()
-    )
-    return FilledValues(tuple(shape), frame, pixel, factor) if fits and frame.size else None
+    frame, pixel = (np.asarray(values).ravel().astype(np.intp) for values in (found.frame, found.pixel))
+    factor, share = (np.asarray(values, dtype=np.float64) for values in (found.factor, found.share))
+    fits = frame.shape == pixel.shape == factor.shape and share.shape in ((), frame.shape)
+    fits = fits and bool(((frame >= 0) & (frame < shape[0]) & (pixel >= 0) & (pixel < prod(shape[1:]))).all())
+    return FilledValues(tuple(shape), frame, pixel, factor, share) if fits and frame.size else None
 
 
 def _places(chosen: Any, n: int) -> Any:

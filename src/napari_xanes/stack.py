@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_xanes._typing import BoolArray
 from napari_xanes.alignment import as_alignment
 from napari_xanes.corrections import (
     INTERPOLATED,
@@ -196,6 +197,12 @@ class SpectralStack:
         found: FilledValues | None = self.metadata.get(FILLED)
         return found
 
+    @property
+    def interpolated(self) -> BoolArray:
+        """Which frames were not measured but interpolated, (E,), from ``metadata["interpolated_frames"]``."""
+        known = np.asarray(self.metadata.get(INTERPOLATED, ()), dtype=bool)
+        return known if known.shape == self.energy.shape else np.zeros(self.energy.shape, dtype=bool)
+
     def isel(self, frames: Frames = slice(None), box: Box | None = None) -> SpectralStack:
         """Return some frames and pixels of the stack, with everything that belongs to them.
 
@@ -242,8 +249,8 @@ class SpectralStack:
 
     def measured(self) -> SpectralStack:
         """Return the stack without the frames that `repair` interpolated: for fits they would count as measured."""
-        interpolated = np.asarray(self.metadata.get(INTERPOLATED, ()), dtype=bool)
-        if interpolated.shape != self.energy.shape or not interpolated.any() or interpolated.all():
+        interpolated = self.interpolated
+        if not interpolated.any() or interpolated.all():
             return self
         return self.isel(frames_where(~interpolated))
 

@@ -110,3 +110,23 @@ def test_which_frames_were_interpolated_is_cut_with_the_stack() -> None:
     part = nx.ops.crop(repaired, energy=(repaired.energy[35], repaired.energy[50]))
     assert part.energy.size - part.measured().energy.size == 1
     assert depth.measured() is depth
+
+
+def test_groups_of_energies_take_what_was_measured(depth: SpectralStack) -> None:
+    repaired = repair(depth, frames=[2, 4, 5])
+    binned = nx.ops.bin(repaired, pixels=1, energies=2)
+    np.testing.assert_allclose(binned.energy, [700.5, 704, 708.5, 710.5])
+    np.testing.assert_array_equal(binned.data[1], depth.data[3])
+    assert binned.interpolated.tolist() == [False, False, True, False]
+    assert binned.measured().energy.size == 3
+    assert binned.noise is not None
+    variance = binned.noise.variance(np.zeros((4, 400)), slice(None))[:, 0]  # type: ignore[union-attr]
+    assert variance[1] == pytest.approx(2 * variance[0], rel=1e-4)
+    assert variance[2] > 1000 * variance[0]
+
+
+def test_smoothed_and_interpolated_spectra_know_frames_that_were_not_measured(depth: SpectralStack) -> None:
+    repaired = repair(depth, frames=[3])
+    assert nx.ops.smooth(repaired, pixels=0, energies=3).interpolated.tolist() == [i == 3 for i in range(8)]
+    onto = nx.ops.interpolate_energy(repaired, energies=[701.0, 703.4, 703.6, 705.0, 707.0])
+    assert onto.interpolated.tolist() == [False, False, True, True, False]

@@ -11,6 +11,7 @@ from napari_xanes._typing import Float64Array
 from napari_xanes.alignment import Alignment
 from napari_xanes.alignment_grid import BINNING, binned, binning_of
 from napari_xanes.edge import raise_if_frame_empty
+from napari_xanes.filled_values import KEY as FILLED
 from napari_xanes.noise import AmountNoise, Noise, PhotonNoise
 from napari_xanes.ops.spectral_matrix import multiply_spectra
 from napari_xanes.parameters import Param
@@ -42,6 +43,7 @@ def bin(
         warnings say so.
     energies : int
         Number of neighbouring energies in a group; the last group may be smaller. The energy of a group is the mean.
+        Frames that were interpolated are left out, except of groups that hold no others.
 
     Returns
     -------
@@ -93,6 +95,8 @@ def _bin_pixels(stack: SpectralStack, size: int, progress: Progress | None) -> S
     kept = {name: value for name, value in stack.metadata.items() if not hasattr(value, "isel")}
     noise = _noise_of_squares(stack.noise, size, length)
     metadata = {**kept, **corrections, "noise": noise, "warnings": notes, COVARIANCE_LENGTH: max(1.0, length / size)}
+    if stack.filled is not None:
+        metadata[FILLED] = stack.filled.binned(size)
     metadata[BINNING] = size * binning_of(stack.metadata)
     if isinstance(found := stack.metadata.get("align"), Alignment):
         metadata["align"] = binned(found, size)
@@ -156,8 +160,12 @@ def _bin_energies(stack: SpectralStack, size: int, progress: Progress | None) ->
         raise ValueError(f"{stack.name!r} holds counts, and each energy has its own I0: run optical_depth first")
     starts = np.arange(0, stack.energy.size, size)
     matrix = np.zeros((starts.size, stack.energy.size))
-    for row, start in enumerate(starts):
-        matrix[row, start : start + size] = 1 / len(stack.energy[start : start + size])
+    for row, start in zip(matrix, starts, strict=True):
+        group = np.zeros(stack.energy.size, dtype=bool)
+        group[start : start + size] = True
+        measured = group & ~stack.interpolated
+        group = measured if measured.any() else group
+        row[group] = 1 / group.sum()
     binned = multiply_spectra(stack, matrix, matrix @ stack.energy, progress=progress, message="binning energies")
     noise = stack.noise
     if not isinstance(noise, PhotonNoise):

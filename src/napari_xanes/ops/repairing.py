@@ -177,8 +177,7 @@ def repair(
     metadata["repair"] = replace(found, text=[*found.text, *text, *of_frames])
     if spoiled:
         metadata["noise"] = noise_with(stack.noise, stack.energy.size, spoiled)
-        before = np.asarray(metadata.get(INTERPOLATED, np.zeros(stack.energy.size)), dtype=bool)
-        metadata[INTERPOLATED] = before | np.isin(np.arange(stack.energy.size), spoiled)
+        metadata[INTERPOLATED] = stack.interpolated | np.isin(np.arange(stack.energy.size), spoiled)
     return stack.with_data(data, metadata=with_warnings(metadata, [*told, *told_about_frames(stack, spoiled)]))
 
 

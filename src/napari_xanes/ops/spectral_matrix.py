@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.corrections import PER_FRAME
+from napari_xanes.corrections import INTERPOLATED, PER_FRAME
 from napari_xanes.edge import raise_if_frame_empty
+from napari_xanes.filled_values import KEY as FILLED
 from napari_xanes.noise import AmountNoise
 from napari_xanes.progress import Progress
 from napari_xanes.region_means import SHARED_ENERGIES
@@ -45,8 +46,9 @@ def multiply_spectra(
     Returns
     -------
     SpectralStack
-        float32; lazy if the stack is. Known errors of amounts are carried along; photon noise is not, because new
-        frames share it: ``metadata["energies_share_noise"]`` says so.
+        float32; lazy if the stack is. Known errors of amounts are carried along, and which values were filled in;
+        photon noise is not, because new frames share it: ``metadata["energies_share_noise"]`` says so. A frame counts
+        as interpolated if half of its weights or more are of frames that were.
 
     Raises
     ------
@@ -76,12 +78,24 @@ def multiply_spectra(
         # Results of a step that belong to the old frames could not be cut together with the new ones.
         dropped |= {name for name, value in stack.metadata.items() if hasattr(value, "isel")}
     metadata = {name: value for name, value in stack.metadata.items() if name not in dropped}
+    metadata |= _not_measured(stack, matrix, same=np.array_equal(energy, stack.energy))
     metadata |= changes.pop("metadata", {})
     if carried is not None:
         metadata["noise"] = carried
     elif (np.count_nonzero(matrix, axis=0) > 1).any():
         metadata[SHARED_ENERGIES] = True
     return replace(stack, data=data, energy=energy, metadata=metadata, **changes)
+
+
+def _not_measured(stack: SpectralStack, matrix: Float64Array, *, same: bool) -> dict[str, Any]:
+    """Return which values of the product were filled in, and which frames interpolated, as metadata."""
+    known: dict[str, Any] = {} if stack.filled is None else {FILLED: stack.filled.multiplied(matrix)}
+    interpolated = stack.interpolated
+    if interpolated.any():
+        weights = np.abs(matrix)
+        mostly = weights @ interpolated >= 0.5 * weights.sum(axis=1)
+        known[INTERPOLATED] = mostly | interpolated if same else mostly
+    return known
 
 
 def _combined(frames: Any, weights: Float64Array) -> Any:

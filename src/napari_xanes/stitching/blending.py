@@ -216,6 +216,24 @@ def joined_frame(plan: Plan, made_from: Sequence[tuple[int, int]], *images: NDAr
         return (total / weights).astype(np.float32)
 
 
+def shares(plan: Plan, stacks: Sequence[int], inner: tuple[int, ...]) -> list[Float64Array]:
+    """Return the share of each of some stacks, in their order, in each pixel (..., Y, X) of the joined image."""
+    weights = [np.zeros(inner) for _ in stacks]
+    taken = np.zeros(inner)
+    each = list(zip(stacks, weights, strict=True))
+    for k, weight in each if plan.choice != "last" else each[::-1]:
+        found = plan.boxes(k)
+        if found is None:
+            continue
+        place, part = found
+        own: Float64Array = np.broadcast_to(plan.weights(k)[part], weight[(..., *place)].shape)
+        if plan.choice != "average":
+            own = np.where(taken[(..., *place)] == 0, own, 0)
+        weight[(..., *place)] = own
+        taken[(..., *place)] += own
+    return [weight / np.where(taken > 0, taken, 1) for weight in weights]
+
+
 def _changed(plan: Plan, k: int, image: NDArray[Any]) -> Float64Array:
     """Return an image of stack k on the common grid, with its values matched."""
     moved = moved_back(image, -plan.fraction[k]) if plan.fraction[k].any() else image

@@ -7,12 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.noise import AmountNoise, Noise, PhotonNoise
 from napari_xanes.stack import SpectralStack
-from napari_xanes.stitching.blending import Plan, taken
+from napari_xanes.stitching.blending import Plan, shares, taken
 from napari_xanes.stitching.inputs import Frame, Kind
 
 
@@ -154,43 +153,26 @@ def _amounts(plan: Plan, models: list[AmountNoise], frames: Sequence[Frame], kin
     """Return the errors of amounts: those of each stack are independent of those of the others."""
     inner = (*np.shape(models[0].factors)[2:-2], *plan.shape)
     spread = [np.asarray(model.factors) for model in models]
-    shares = _shares(plan, range(len(models)), inner) if kind == "tiles" else None
+    parts = shares(plan, range(len(models)), inner) if kind == "tiles" else None
     sources = sum(factors.shape[1] for factors in spread)
-    if shares is not None:
+    if parts is not None:
         joined = np.zeros((spread[0].shape[0], sources, *inner), np.float32)
     else:
         joined = np.zeros((sum(f.shape[0] for f in spread), sources, *inner), np.float32)
     row = column = 0
     for k, factors in enumerate(spread):
         found = plan.boxes(k)
-        rows = slice(0, factors.shape[0]) if shares is not None else slice(row, row + factors.shape[0])
+        rows = slice(0, factors.shape[0]) if parts is not None else slice(row, row + factors.shape[0])
         if found is not None:
             place, part = found
-            share = 1.0 if shares is None else shares[k][(..., *place)]
+            share = 1.0 if parts is None else parts[k][(..., *place)]
             joined[rows, column : column + factors.shape[1], ..., *place] = (
                 factors[(..., *part)] * plan.factor[k] * share
             )
         row, column = row + factors.shape[0], column + factors.shape[1]
-    if shares is not None:
+    if parts is not None:
         return AmountNoise(np.asarray(models[0].columns), joined)
     return AmountNoise(_block_columns(plan, models, frames), joined)
-
-
-def _shares(plan: Plan, order: range, inner: tuple[int, ...]) -> list[Float64Array]:
-    """Return the share of each stack in each pixel of the joined image."""
-    weights = [np.zeros(inner) for _ in order]
-    taken = np.zeros(inner)
-    for k in order if plan.choice != "last" else order[::-1]:
-        found = plan.boxes(k)
-        if found is None:
-            continue
-        place, part = found
-        weight: NDArray[np.float64] = np.broadcast_to(plan.weights(k)[part], weights[k][(..., *place)].shape)
-        if plan.choice != "average":
-            weight = np.where(taken[(..., *place)] == 0, weight, 0)
-        weights[k][(..., *place)] = weight
-        taken[(..., *place)] += weight
-    return [weight / np.where(taken > 0, taken, 1) for weight in weights]
 
 
 def _block_columns(plan: Plan, models: list[AmountNoise], frames: Sequence[Frame]) -> Float64Array:

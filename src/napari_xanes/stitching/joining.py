@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BeforeValidator
 
 from napari_xanes._typing import Float64Array
+from napari_xanes.filled_values import KEY as FILLED
 from napari_xanes.history import to_plain
 from napari_xanes.parameters import Param, Parameter, parameters_of, validator
 from napari_xanes.progress import Progress, part
@@ -20,6 +21,7 @@ from napari_xanes.stitching.blending import Choice, Plan, joined_data, plan_of, 
 from napari_xanes.stitching.images import with_kept_frames
 from napari_xanes.stitching.inputs import Frame, Kind
 from napari_xanes.stitching.intensity import Match, Matching, compared, matching
+from napari_xanes.stitching.joined_filling import joined_filling
 from napari_xanes.stitching.joined_noise import joined_noise
 from napari_xanes.stitching.record import joined_along, joined_metadata, source_of
 from napari_xanes.stitching.sampling import frame_variance, gap_between, values_of
@@ -149,6 +151,7 @@ def stitch(
     data = joined_data(plan, stacks, frames, part(progress, 0.5, 1.0))
     size = next((stack.pixel_size for stack in stacks if stack.pixel_size), None)
     metadata = joined_metadata(stacks, names, frames, found_kind, plan, noise, told) | along | {"stitch": result}
+    metadata[FILLED] = joined_filling(plan, stacks, frames)
     return SpectralStack(data, result.energy, stacks[0].quantity, size, metadata=metadata)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes.corrections import INTERPOLATED, PER_FRAME, Corrections
+from napari_xanes.filled_values import KEY as FILLED
 from napari_xanes.region_means import COVARIANCE_LENGTH, SHARED_ENERGIES
 from napari_xanes.stack import SpectralStack
 from napari_xanes.stitching.blending import Plan, taken
@@ -26,7 +27,10 @@ def source_of(stack: SpectralStack, name: str) -> dict[str, Any]:
     return plain if stack.source is None else plain | stack.source.to_plain()
 
 
-_OF_ONE_STACK = ("name", "noise", "warnings", "notes", "contents", "align", "denoise", "repair", "stitch", "files")
+_OF_ONE_STACK = (
+    *("name", "noise", "warnings", "notes", "contents", "align", "denoise", "repair", "stitch", "files"),
+    FILLED,
+)
 """Metadata that belong to one stack, or are joined in a way of their own."""
 
 
