@@ -31,6 +31,7 @@ STEPS_WITH_RESULT = ("align", "repair")
 _NOTHING = "No step of this stack has more to show. align shows its drift here, repair what it changed."
 _GONE = "The stack before align is not in the window: open it, or align it, to align it with these shifts"
 _OFF = "align is not among the steps that are switched on"
+_BUSY = "Steps are carried out at present; wait until they end, or press Cancel"
 
 
 class StepResult(QWidget):
@@ -120,6 +121,8 @@ class StepResult(QWidget):
 
     def _why_not(self) -> str:
         """Return why the stack can't be aligned again."""
+        if workspace_of(self._viewer).recipe.applying:
+            return _BUSY
         if self._align_row() is not None:
             return ""
         before = [] if self._recipe is None else [step.name for step in self._recipe.before()]
