@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from napari_xanes.history import Source, Step
     from napari_xanes.io import read, read_maps, read_spectra, write
     from napari_xanes.io.shift_table import read_shifts, write_shifts
+    from napari_xanes.line_profiles import frame_profile, line_profile, map_profile
     from napari_xanes.map_difference import subtract_maps
     from napari_xanes.maps.reference_needs import needed_references
     from napari_xanes.ops.changes import map_of_changes
     from napari_xanes.ops.dead_time import fit_dead_time
     from napari_xanes.parameter_map import MapSet, ParameterMap
+    from napari_xanes.profile_table import write_profiles
     from napari_xanes.recipe import Recipe, run
     from napari_xanes.region_means import region_mean
     from napari_xanes.region_table import region_statistics, write_statistics
@@ -43,8 +45,11 @@ __all__ = [
     "__version__",
     "align_spectra",
     "fit_dead_time",
+    "frame_profile",
     "io",
+    "line_profile",
     "map_of_changes",
+    "map_profile",
     "maps",
     "mix_colours",
     "needed_references",
@@ -61,6 +66,7 @@ __all__ = [
     "subtract_maps",
     "theory",
     "write",
+    "write_profiles",
     "write_shifts",
     "write_statistics",
 ]
@@ -72,11 +78,13 @@ _HOMES = {
     "history": ("Source", "Step"),
     "io": ("read", "read_maps", "read_spectra", "write"),
     "io.shift_table": ("read_shifts", "write_shifts"),
+    "line_profiles": ("frame_profile", "line_profile", "map_profile"),
     "map_difference": ("subtract_maps",),
     "maps.reference_needs": ("needed_references",),
     "ops.changes": ("map_of_changes",),
     "ops.dead_time": ("fit_dead_time",),
     "parameter_map": ("MapSet", "ParameterMap"),
+    "profile_table": ("write_profiles",),
     "recipe": ("Recipe", "run"),
     "region_means": ("region_mean",),
     "region_table": ("region_statistics", "write_statistics"),
