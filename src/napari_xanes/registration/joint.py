@@ -79,7 +79,7 @@ def fit(
         found = posterior(band, seen, model)
         curvature = share * hessian(moved, model, found)
         prior = drift.half_curvature()
-        inverse = _inverse(_without_common(curvature + prior, count))
+        inverse = _inverse(curvature, prior, count)
         slope = share * gradient(moved, model, found).T.ravel() - prior @ shifts.T.ravel()
         step = (inverse @ slope).reshape(n, count).T
         largest = float(np.abs(step).max())
@@ -119,8 +119,18 @@ def _per_frame(moved: Moved, model: Model, found: Posterior) -> tuple[Float64Arr
     return np.sqrt(residual / np.maximum(freedom, 1.0)), explained / size, held
 
 
-def _inverse(matrix: Float64Array) -> Float64Array:
-    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+def _inverse(curvature: Float64Array, prior: Float64Array, count: int) -> Float64Array:
+    """Return the inverse of the Hessian; what the likelihood curves the wrong way counts as flat.
+
+    That happens where a spoiled frame outweighs all others, or what a frame shows is no more than its noise.
+    """
+    whole = _without_common(curvature + prior, count)
+    try:
+        np.linalg.cholesky(whole)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(curvature)
+        whole = _without_common((vectors * np.maximum(values, 0)) @ vectors.T + prior, count)
+    return np.asarray(np.linalg.inv(whole), dtype=np.float64)
 
 
 def _without_common(matrix: Float64Array, count: int) -> Float64Array:
