@@ -273,3 +273,15 @@ def test_results_whose_names_differ_in_case_only_are_refused(tmp_path: Path) -> 
     paths = [str(tmp_path / name) for name in ("Scan.tif", "scan.h5")]
     result = CliRunner().invoke(app, ["run", str(tmp_path / "recipe.yaml"), *paths, "-o", str(tmp_path / "out")])
     assert "two inputs would both be written" in str(result.exception)
+
+
+def test_search_lists_answers(tmp_path: Path, references: list[Spectrum]) -> None:
+    first, second = references
+    mixed = Spectrum("unknown", first.energy, 0.7 * first.mu + 0.3 * second.at(first.energy))
+    nx.write([mixed], tmp_path / "unknown.csv")
+    nx.write(references, tmp_path / "library.csv")
+    text = invoke("search", tmp_path / "unknown.csv", tmp_path / "library.csv", "--shift", 0)
+    assert f"{first.name} 70 ± 2 %, {second.name} 30 ± 2 %" in text
+    found = json.loads(invoke("search", tmp_path / "unknown.csv", tmp_path / "library.csv", "--shift", 0, "--json"))
+    assert found[0]["in_library"]
+    assert found[0]["answers"][0]["names"] == [first.name, second.name]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_xanes.line_profiles import frame_profile, line_profile, map_profile
     from napari_xanes.map_difference import subtract_maps
     from napari_xanes.maps.reference_needs import needed_references
+    from napari_xanes.maps.reference_search import search_references
     from napari_xanes.ops.changes import map_of_changes
     from napari_xanes.ops.dead_time import fit_dead_time
     from napari_xanes.parameter_map import MapSet, ParameterMap
@@ -62,6 +63,7 @@ __all__ = [
     "region_statistics",
     "run",
     "sample",
+    "search_references",
     "stitch",
     "subtract_maps",
     "theory",
@@ -81,6 +83,7 @@ _HOMES = {
     "line_profiles": ("frame_profile", "line_profile", "map_profile"),
     "map_difference": ("subtract_maps",),
     "maps.reference_needs": ("needed_references",),
+    "maps.reference_search": ("search_references",),
     "ops.changes": ("map_of_changes",),
     "ops.dead_time": ("fit_dead_time",),
     "parameter_map": ("MapSet", "ParameterMap"),

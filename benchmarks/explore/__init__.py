@@ -1,0 +1,1 @@
+"""How well spectra, phases and references are found without knowing them before."""

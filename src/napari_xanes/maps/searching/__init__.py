@@ -1,0 +1,1 @@
+"""Search of a library for the references that spectra are made of."""
