@@ -14,10 +14,11 @@ ESTIMATORS = Registry(
         "match_library": "library_match",
         "difference_map": "differences",
         "components": "component_maps",
+        "cluster": "cluster_maps",
     },
 )
 
-__all__ = ["ESTIMATORS", "components", "difference_map", "edge_energy", "fit_references", "match_library"]
+__all__ = ["ESTIMATORS", "cluster", "components", "difference_map", "edge_energy", "fit_references", "match_library"]
 
 
 def __getattr__(name: str) -> Any:

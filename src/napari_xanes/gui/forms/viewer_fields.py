@@ -116,6 +116,7 @@ def viewer_fields(viewer: Viewer, stacks: StackBox) -> Mapping[str, FieldMaker]:
         "shifts": shifts,
         "error_model": learned,
         "component_basis": learned,
+        "clusters": learned,
     }
 
 
