@@ -106,6 +106,7 @@ def find_factors(
         eigenvalues, vectors = _in_units_of(products, variance)
         if noise is None and not profile_shows:
             level = _level(eigenvalues, typical, min(n_energies, n_pixels - 1))
+            level = max(level, _rounding(products) / float(variance.mean()))
             eigenvalues, variance = eigenvalues / level, variance * level
         if eigenvalues[number] < limit:
             break
@@ -174,7 +175,7 @@ def _variance_beside(
     A spectrum that is there at a single energy looks like noise of this energy, unless its map is smooth: differences
     between neighbours say how large noise is at most.
     """
-    start, rounding = variance, _ROUNDING * float(np.trace(products)) / len(products)
+    start, rounding = variance, _rounding(products)
     for _ in range(_STEPS):
         _, vectors = _in_units_of(products, variance)
         projection = vectors[:, number:] @ vectors[:, number:].T
@@ -204,6 +205,11 @@ def _own_squares(products: Float64Array, projection: Float64Array, variance: Flo
 def _level(eigenvalues: Float64Array, typical: Float64Array, rank: int) -> float:
     """Return the noise over what was assumed, from eigenvalues of which most are noise."""
     return float(np.median(eigenvalues[:rank]) / np.median(typical[:rank]))
+
+
+def _rounding(products: Float64Array) -> float:
+    """Return the variance of the rounding of a typical value, the least that noise can have."""
+    return _ROUNDING * float(np.trace(products)) / len(products)
 
 
 def _in_units_of(products: Float64Array, variance: Float64Array) -> tuple[Float64Array, Float64Array]:
