@@ -7,14 +7,14 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
-from napari_xanes import blocks
-from napari_xanes._typing import Block, Float64Array, IndexArray
+from napari_xanes._typing import Block, Float64Array
 from napari_xanes.denoising.bands import over_bands
 from napari_xanes.edge import Range, raise_if_frame_empty
-from napari_xanes.exploring.basis import Basis, ComponentBasis
+from napari_xanes.exploring.basis import Basis
 from napari_xanes.exploring.cluster_search import MOST, Algorithm, find_clusters, one_cluster
-from napari_xanes.exploring.clusters import Clusters, ClustersArgument, Distance, Points, points_of
+from napari_xanes.exploring.clusters import Clusters, ClustersArgument, Distance, Points
 from napari_xanes.exploring.stacks import NOTHING, at_energies_of, doubts_of, find_basis, within
+from napari_xanes.exploring.whitened import WhitenedScores, pixels_of
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress, part
@@ -53,7 +53,7 @@ def _fit_state(
         if algorithm == "hdbscan" and count is not None:
             raise ValueError(f"hdbscan finds the number of clusters itself: leave out count = {count}")
         stack = at_energies_of(basis, within(stack, "cluster", energy))
-        clusters = _found(_Scores(basis), stack, count, algorithm, distance, seed)
+        clusters = _found(WhitenedScores(basis), stack, count, algorithm, distance, seed)
     return {"basis": basis, "clusters": clusters}
 
 
@@ -134,7 +134,7 @@ def cluster(
     """
     found_basis = basis or find_basis(stack, "cluster", None, energy, part(progress, 0.0, 0.4))
     stack = at_energies_of(found_basis, within(stack, "cluster", energy))
-    scores = _Scores(found_basis)
+    scores = WhitenedScores(found_basis)
     found = clusters or _found(scores, stack, count, algorithm, distance, seed)
     if found.centres.shape[1] != len(found_basis.spectra):
         raise ValueError(
@@ -146,35 +146,13 @@ def cluster(
     return labels.maps()
 
 
-class _Scores:
-    """Scores of pixels in units of the noise, along orthonormal directions, and the noise of pixels."""
-
-    def __init__(self, basis: ComponentBasis) -> None:
-        self.basis = basis
-        directions = basis.spectra / basis.noise
-        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-        self._inverse, self._weights = directions / basis.noise, 1 / basis.noise**2
-        self._freedom = max(1, basis.energy.size - len(directions))
-
-    @property
-    def stand_out(self) -> bool:
-        """Whether any component is more than noise."""
-        return bool(self.basis.eigenvalues[0] >= self.basis.limit)
-
-    def points(self, values: Float64Array, squares: Float64Array, distance: Distance) -> Points:
-        """Return pixels as points, from their values (E, P) and the squares of these."""
-        scores = self._inverse @ values
-        left = self._weights @ squares - np.einsum("kp,kp->p", scores, scores)
-        return points_of(scores, np.maximum(left / self._freedom, 1.0), distance)
-
-
 def _found(
-    scores: _Scores, stack: SpectralStack, count: int | None, algorithm: Algorithm, distance: Distance, seed: int
+    scores: WhitenedScores, stack: SpectralStack, count: int | None, algorithm: Algorithm, distance: Distance, seed: int
 ) -> Clusters:
     """Find clusters from a sample of the pixels."""
     n_pixels = int(np.prod(stack.shape[1:]))
     drawn = np.random.default_rng(seed).choice(n_pixels, min(n_pixels, _SAMPLE), replace=False, shuffle=False)
-    points = scores.points(*_sampled(stack, np.sort(drawn)), distance)
+    points = scores.points(*pixels_of(stack, np.sort(drawn)), distance)
     if not points.holds.size:
         raise_if_frame_empty(stack)
         raise ValueError(f"few pixels of {stack.name!r} hold values at all energies; crop to where they do")
@@ -188,20 +166,6 @@ def _found(
     return find_clusters(sample, algorithm, distance, count, seed)
 
 
-def _sampled(stack: SpectralStack, drawn: IndexArray) -> tuple[Float64Array, Float64Array]:
-    """Return those of some pixels that have values at all energies, as (E, N), and their squares."""
-    parts: dict[int, Float64Array] = {}
-
-    def pick(block: Block, pixels: slice) -> None:
-        first, last = np.searchsorted(drawn, (pixels.start, pixels.stop))
-        parts[pixels.start] = block[:, drawn[first:last] - pixels.start].astype(np.float64)
-
-    blocks.over_pixels(pick, stack.data)
-    values = np.concatenate([parts[start] for start in sorted(parts)], axis=1)
-    values = values[:, np.isfinite(values).all(axis=0)]
-    return values, values**2
-
-
 class _Sums(NamedTuple):
     """Over the pixels of each cluster: their number (C,), and sums of values and of squares (E, C)."""
 
@@ -213,7 +177,7 @@ class _Sums(NamedTuple):
 class _Labels:
     """Labels of a stack and mean spectra of the pixels that have one, in one pass."""
 
-    def __init__(self, stack: SpectralStack, scores: _Scores, found: Clusters, least: float) -> None:
+    def __init__(self, stack: SpectralStack, scores: WhitenedScores, found: Clusters, least: float) -> None:
         self.stack, self.scores, self.found, self._least = stack, scores, found, least
         n_pixels = int(np.prod(stack.shape[1:]))
         self.labels, self.probability = np.zeros(n_pixels, np.uint8), np.full(n_pixels, np.nan, np.float32)
