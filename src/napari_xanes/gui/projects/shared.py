@@ -36,7 +36,12 @@ def shared_settings(workspace: Workspace, layers: Sequence[Layer]) -> dict[str, 
     references, stack = workspace.references, workspace.stacks.layer
     return {
         "references": [
-            {"name": name, "ticked": references.is_checked(name), "colour": references.colour(name)}
+            {
+                "name": name,
+                "ticked": references.is_checked(name),
+                "by_hand": references.is_ticked_by_hand(name),
+                "colour": references.colour(name),
+            }
             for name in (spectrum.name for spectrum in references.spectra)
         ],
         "pins": _pins(workspace),
@@ -110,7 +115,11 @@ def _restore_references(workspace: Workspace, entries: list[dict[str, Any]], spe
     facts = {str(entry.get("name")): entry for entry in entries}
     workspace.references.restore(
         spectra,
-        unticked=[name for name, entry in facts.items() if not entry.get("ticked", True)],
+        by_hand={
+            name: bool(entry.get("ticked", True))
+            for name, entry in facts.items()
+            if entry.get("by_hand", not entry.get("ticked", True))
+        },
         colours={name: str(entry["colour"]) for name, entry in facts.items() if "colour" in entry},
     )
 

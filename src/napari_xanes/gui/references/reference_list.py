@@ -9,29 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QKeySequence, QPixmap, QShortcut
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_xanes.gui.dialogs import ask_to_open_many
 from napari_xanes.gui.dock_layout import push_button
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
-from napari_xanes.gui.present import present
 from napari_xanes.gui.references.column_chooser import (
     ColumnChooser,
     read_with_remembered_choice,
     tables_to_choose_from,
 )
+from napari_xanes.gui.references.reference_table import ReferenceTable
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.spectrum import Spectrum
 
@@ -41,19 +30,12 @@ if TYPE_CHECKING:
 _FILES = "Spectra (*.xdi *.prj *.nor *.csv *.txt *.dat *.xsp *.xmu);;All files (*)"
 
 
-def swatch(colour: str) -> QPixmap:
-    """Return a small square of a colour, for lists."""
-    pixmap = QPixmap(10, 10)
-    pixmap.fill(QColor(colour))
-    return pixmap
-
-
 _BESIDE_TEXT = 14
 """Pixels of a button that its text does not need, at least."""
 
 
 class ReferenceList(QWidget):
-    """Load, tick, rename and remove references, and enter their valences.
+    """Load, tick, rename and remove references, and enter their valences and shifts.
 
     Parameters
     ----------
@@ -67,20 +49,7 @@ class ReferenceList(QWidget):
         self.references = workspace_of(viewer).references
         self._empty = QLabel("No references yet: load files, or take spectra from brushed regions")
         self._empty.setWordWrap(True)
-        self._table = QTableWidget(0, 2)
-        self._table.setHorizontalHeaderLabels(["reference", "valence"])
-        present(self._table.verticalHeader()).hide()
-        present(self._table.verticalHeader()).setDefaultSectionSize(22)
-        present(self._table.horizontalHeader()).setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        present(self._table.horizontalHeader()).setSectionResizeMode(1, QHeaderView.ResizeMode.Fixed)
-        self._table.setColumnWidth(1, 64)
-        self._table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self._table.setMinimumHeight(70)
-        self._table.setTabKeyNavigation(False)  # so that Tab leaves the table; arrows move within it
-        self._table.setToolTip(
-            "Tick the references to use. Double-click to edit a name or valence (empty: unknown). Delete: remove"
-        )
-        self._table.itemChanged.connect(self._on_edit)
+        self._table = ReferenceTable(self._viewer)
         buttons = QHBoxLayout()
         buttons.setContentsMargins(0, 0, 0, 0)
         buttons.setSpacing(3)
@@ -98,8 +67,7 @@ class ReferenceList(QWidget):
         layout.addWidget(self._empty)
         layout.addWidget(self._table, 1)
         layout.addLayout(buttons)
-        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self._table, self.remove_selected)
-        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        self._table.remove_requested.connect(self.remove_selected)
         self.references.changed.connect(self._rebuild)
         self._worker = LatestOnlyWorker(self)
         self._worker.done.connect(lambda _key, spectra: self._add_regions(spectra))
@@ -129,11 +97,10 @@ class ReferenceList(QWidget):
 
     def choose_columns(self) -> None:
         """Let the user choose other columns for the selected reference."""
-        row = self._table.currentRow()
-        if not 0 <= row < len(self._names):
+        old = self._table.current()
+        if old is None:
             show_error("Select a reference first")
             return
-        old = self.references.spectra[row]
         path = old.metadata.get("path")
         if path is None or not tables_to_choose_from(path):
             show_error(f"{old.name!r} was not read from columns of text, so there are none to choose")
@@ -162,8 +129,7 @@ class ReferenceList(QWidget):
 
     def remove_selected(self) -> None:
         """Remove the references whose rows are selected."""
-        rows = {index.row() for index in self._table.selectedIndexes()}
-        self.references.remove([self._names[row] for row in rows])
+        self.references.remove(self._table.selected())
 
     def _button(self, text: str, tip: str, action: Callable[[], Any]) -> QPushButton:
         button = push_button(text, tip, action)
@@ -174,40 +140,7 @@ class ReferenceList(QWidget):
 
     def _rebuild(self) -> None:
         spectra = self.references.spectra
-        self._names = [spectrum.name for spectrum in spectra]
-        self._table.blockSignals(True)
-        self._table.setRowCount(len(spectra))
-        for row, spectrum in enumerate(spectra):
-            name = QTableWidgetItem(spectrum.name)
-            name.setData(Qt.ItemDataRole.DecorationRole, swatch(self.references.colour(spectrum.name)))
-            name.setFlags(name.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            on = self.references.is_checked(spectrum.name)
-            name.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
-            first, last = spectrum.energy[0], spectrum.energy[-1]
-            name.setToolTip(f"{spectrum.name}: {spectrum.energy.size} energies, {first:.1f} to {last:.1f} eV")
-            valence = QTableWidgetItem("" if spectrum.valence is None else f"{spectrum.valence:g}")
-            valence.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
-            self._table.setItem(row, 0, name)
-            self._table.setItem(row, 1, valence)
-        self._table.blockSignals(False)
         self._empty.setVisible(not spectra)
         self._table.setVisible(bool(spectra))
         for button in (self._remove, self._columns_button):
             button.setEnabled(bool(spectra))
-
-    def _on_edit(self, item: QTableWidgetItem) -> None:
-        name, text = self._names[item.row()], item.text().strip()
-        try:
-            if item.column() == 1:
-                self.references.set_valence(name, float(text.replace(",", ".").rstrip("+")) if text else None)
-            elif text != name:
-                self.references.rename(name, text)
-            else:
-                self.references.set_checked(name, item.checkState() == Qt.CheckState.Checked)
-        except ValueError as error:
-            show_error(
-                f"valence of {name!r}: {text!r} is not a number; type for example 2.5, or leave it empty"
-                if item.column() == 1
-                else str(error)
-            )
-            self._rebuild()

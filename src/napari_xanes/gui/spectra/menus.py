@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QColorDialog, QMenu, QWidget
 
 from napari_xanes.colours import OKABE_ITO
 from napari_xanes.gui.present import present
-from napari_xanes.gui.references.reference_list import swatch
+from napari_xanes.gui.references.reference_table import swatch
 
 _KEYS = ("Shift+F10", "Menu")
 Fill = Callable[[QMenu, QPoint | None], None]

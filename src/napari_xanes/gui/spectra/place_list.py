@@ -11,7 +11,7 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QLineEdit, QListWidget, QListWidgetItem, QStyledItemDelegate, QWidget
 
 from napari_xanes.gui.present import present
-from napari_xanes.gui.references.reference_list import swatch
+from napari_xanes.gui.references.reference_table import swatch
 
 _BETWEEN = " · "
 _NAME = Qt.ItemDataRole.UserRole

@@ -10,6 +10,16 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_xanes.colours import colour_of
+from napari_xanes.gui.energy import energies_of
+from napari_xanes.gui.state.stacks import StackFollower
+from napari_xanes.reference_checks import (
+    UNKNOWN,
+    Absorber,
+    absorber_of,
+    why_unsuitable,
+    with_guessed_valence,
+    with_valence,
+)
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -17,15 +27,24 @@ if TYPE_CHECKING:
 
 _FIRST_COLOUR = 5  # regions begin with colour 1
 _TRIAL_COLOUR = 4  # the colour of fits: a curve that is tried out is none of the references
+MAX_SHIFT = 20.0
+"""Largest shift of a reference in eV: monochromators are off by less, and another edge is no matter of a shift."""
 
 
 class ReferenceSet(QObject):
     """Reference spectra, each with a different name.
 
+    A reference that the user has neither ticked nor unticked is ticked if it suits the chosen stack.
+
+    Parameters
+    ----------
+    stacks : StackFollower
+        The chosen stack.
+
     Signals
     -------
     changed :
-        Spectra were added, removed, renamed, ticked or unticked, or a valence changed.
+        Spectra were added, removed, renamed, ticked or unticked, a valence, a shift or the chosen stack changed.
     dropped :
         Spectra were dropped into the window: a dock may bring its list to the front.
     """
@@ -33,13 +52,18 @@ class ReferenceSet(QObject):
     changed = Signal()
     dropped = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, stacks: StackFollower) -> None:
         super().__init__()
+        self._stacks = stacks
         self._spectra: list[Spectrum] = []
         self._colours: dict[str, str] = {}
-        self._unchecked: set[str] = set()
+        self._by_hand: dict[str, bool] = {}
+        self._absorbers: dict[str, Absorber] = {}
+        self._reasons: dict[str, str] = {}
+        self._told_valence: set[str] = set()
         self._offered: list[Spectrum] = []
         self._trial: Spectrum | None = None
+        stacks.layer_changed.connect(self._on_stack)
 
     @property
     def trial(self) -> Spectrum | None:
@@ -70,16 +94,27 @@ class ReferenceSet(QObject):
 
     def is_checked(self, name: str) -> bool:
         """Return whether a reference is ticked."""
-        return name not in self._unchecked
+        return self._by_hand.get(name, not self._reasons[name])
+
+    def is_ticked_by_hand(self, name: str) -> bool:
+        """Return whether the user ticked or unticked a reference, so that the chosen stack does not."""
+        return name in self._by_hand
+
+    def reason(self, name: str) -> str:
+        """Return why a reference can't be of use for the chosen stack; no text if it may be."""
+        return self._reasons[name]
 
     def set_checked(self, name: str, checked: bool) -> None:
         """Tick or untick a reference."""
         if checked != self.is_checked(name):
-            (self._unchecked.discard if checked else self._unchecked.add)(name)
+            self._by_hand[name] = checked
             self.changed.emit()
 
     def add(self, spectra: Iterable[Spectrum]) -> list[Spectrum]:
-        """Add and tick spectra that are new, with a number after a name that exists already; return them as added."""
+        """Add spectra that are new, with a number after a name that exists already; return them as added.
+
+        Those that suit the chosen stack are ticked, and a valence that is not known is guessed from the name.
+        """
         added: list[Spectrum] = []
         for spectrum in spectra:
             self._offered.append(spectrum)
@@ -88,7 +123,10 @@ class ReferenceSet(QObject):
             name = self._unique_name(spectrum.name)
             spectrum = spectrum if name == spectrum.name else replace(spectrum, name=name)
             self._colours[spectrum.name] = self._free_colour()
+            absorber = self._absorbers[spectrum.name] = absorber_of(spectrum)
+            spectrum = with_guessed_valence(spectrum, absorber.element or self._of_stack().element)
             self._spectra.append(spectrum)
+            self._reasons[spectrum.name] = self._why_unsuitable(spectrum)
             added.append(spectrum)
         if added:
             self.changed.emit()
@@ -97,18 +135,20 @@ class ReferenceSet(QObject):
     def put(self, spectrum: Spectrum) -> None:
         """Add a spectrum, or replace the one with the same name."""
         if any(existing.name == spectrum.name for existing in self._spectra):
-            self._spectra = [spectrum if existing.name == spectrum.name else existing for existing in self._spectra]
-            self.changed.emit()
+            self._absorbers[spectrum.name] = absorber_of(spectrum)
+            self._replace(spectrum.name, spectrum)
         else:
             self.add([spectrum])
 
-    def restore(self, spectra: Sequence[Spectrum], unticked: Iterable[str], colours: Mapping[str, str]) -> None:
-        """Add spectra with their ticks and colours, as a project kept them, by their names there."""
-        unticked = set(unticked)
+    def restore(self, spectra: Sequence[Spectrum], by_hand: Mapping[str, bool], colours: Mapping[str, str]) -> None:
+        """Add spectra with their colours, and the ticks that the user set, as a project kept them, by names there."""
         for spectrum in spectra:
             for added in self.add([spectrum]):
                 self._colours[added.name] = colours.get(spectrum.name, self._colours[added.name])
-                self.set_checked(added.name, spectrum.name not in unticked)
+                if spectrum.name in by_hand:
+                    self._by_hand[added.name] = by_hand[spectrum.name]
+                if spectrum.valence is None:
+                    self.set_valence(added.name, None)
         if spectra:
             self.changed.emit()
 
@@ -124,13 +164,32 @@ class ReferenceSet(QObject):
         remaining = [spectrum for spectrum in self._spectra if spectrum.name not in names]
         if len(remaining) != len(self._spectra):
             self._spectra = remaining
-            self._unchecked -= set(names)
-            self._colours = {spectrum.name: self._colours[spectrum.name] for spectrum in remaining}
+            for facts in self._facts():
+                for name in facts.keys() & set(names):
+                    del facts[name]
+            self._told_valence -= set(names)
             self.changed.emit()
 
     def set_valence(self, name: str, valence: float | None) -> None:
         """Set the valence of a reference; None if it is unknown."""
-        self._replace(name, valence=valence)
+        self._told_valence.add(name)
+        self._replace(name, with_valence(self._named(name), valence))
+
+    def set_shift(self, name: str, shift: float) -> None:
+        """Move the energies of a reference so far from the measured ones, in eV; what fits use is moved.
+
+        Raises
+        ------
+        ValueError
+            If it is more than `MAX_SHIFT`, or no number.
+        """
+        if not abs(shift) <= MAX_SHIFT:
+            raise ValueError(
+                f"{name}: a shift lies between -{MAX_SHIFT:g} and {MAX_SHIFT:g} eV, not at {shift:g} eV; "
+                "for another edge, load another spectrum"
+            )
+        if shift != self._named(name).shift:
+            self._replace(name, self._named(name).shifted(shift))
 
     def rename(self, name: str, new_name: str) -> None:
         """Rename a reference; fits name their maps after it.
@@ -145,19 +204,56 @@ class ReferenceSet(QObject):
             return
         if not new_name or any(spectrum.name == new_name for spectrum in self._spectra):
             raise ValueError(f"the name {new_name!r} is {'used already' if new_name else 'empty'}; type another name")
-        self._colours[new_name] = self._colours.pop(name)
-        if name in self._unchecked:
-            self._unchecked.remove(name)
-            self._unchecked.add(new_name)
-        self._replace(name, name=new_name)
+        for facts in self._facts():
+            if name in facts:
+                facts[new_name] = facts.pop(name)
+        if name in self._told_valence:
+            self._told_valence.add(new_name)
+        self._replace(name, replace(self._named(name), name=new_name))
 
     def colour(self, name: str) -> str:
         """Return the colour of a reference in plots and lists."""
         return self._colours[name]
 
-    def _replace(self, name: str, /, **changes: Any) -> None:
-        self._spectra = [replace(s, **changes) if s.name == name else s for s in self._spectra]
+    def _facts(self) -> tuple[dict[str, Any], ...]:
+        """Return what is known of the references by name."""
+        return self._colours, self._by_hand, self._absorbers, self._reasons
+
+    def _named(self, name: str) -> Spectrum:
+        return next(spectrum for spectrum in self._spectra if spectrum.name == name)
+
+    def _replace(self, name: str, spectrum: Spectrum) -> None:
+        self._spectra = [spectrum if existing.name == name else existing for existing in self._spectra]
+        self._reasons[spectrum.name] = self._why_unsuitable(spectrum)
         self.changed.emit()
+
+    def _on_stack(self, layer: Any = None) -> None:
+        """Check all references against another chosen stack, or its new energies."""
+        before = dict(self._reasons), list(self._spectra)
+        element = self._of_stack().element
+        self._spectra = [
+            spectrum
+            if spectrum.name in self._told_valence
+            else with_guessed_valence(spectrum, self._absorbers[spectrum.name].element or element)
+            for spectrum in self._spectra
+        ]
+        self._reasons = {spectrum.name: self._why_unsuitable(spectrum) for spectrum in self._spectra}
+        if before != (self._reasons, self._spectra):
+            self.changed.emit()
+
+    def _of_stack(self) -> Absorber:
+        """Return element and edge of the chosen stack, as far as it says them."""
+        layer = self._stacks.layer
+        if layer is None:
+            return UNKNOWN
+        known = layer.metadata["xanes"]["metadata"]
+        return Absorber(known.get("element"), known.get("edge"), named=True)
+
+    def _why_unsuitable(self, spectrum: Spectrum) -> str:
+        layer = self._stacks.layer
+        if layer is None:
+            return ""
+        return why_unsuitable(spectrum, self._absorbers[spectrum.name], energies_of(layer), self._of_stack())
 
     def _free_colour(self) -> str:
         """Return the first colour that no reference has; with many references, colours come again."""

@@ -82,7 +82,7 @@ class Workspace:
         self.recipe = RecipeState(viewer, self.stacks)
         self.preview = RecipePreview(viewer, self.stacks, self.cursor, self.recipe)
         self.regions = RegionTracker(viewer, self.stacks, self.shown)
-        self.pins, self.references, self.fit = PinSet(), ReferenceSet(), ShownFit()
+        self.pins, self.references, self.fit = PinSet(), ReferenceSet(self.stacks), ShownFit()
         self.runs, self.bars = RunList(viewer), ColourBars(viewer)
         self.run_fit = RunFit(self.cursor, self.stacks, self.runs, self.fit)
         self.swipe, self.step = SwipeKey(viewer), DockStep()

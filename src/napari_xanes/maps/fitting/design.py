@@ -11,6 +11,7 @@ from napari_xanes.maps.fitting.active_set import ActiveSets
 from napari_xanes.maps.fitting.interpolation import reference_columns
 from napari_xanes.maps.fitting.reference_scale import on_one_scale
 from napari_xanes.maps.fitting.scaled_references import on_shares_of_scale, scaled_as_the_stack
+from napari_xanes.reference_checks import is_guessed
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 from napari_xanes.wording import one_or_more
@@ -168,6 +169,9 @@ def _valences(references: list[Spectrum], warnings: list[str]) -> Float64Array:
     if np.isfinite(valences).any() and not np.isfinite(valences).all():
         without = ", ".join(reference.name for reference in references if reference.valence is None)
         warnings.append(f"the mean valence leaves out references without a valence: {without}")
+    guessed = [f"{reference.name} ({reference.valence:g})" for reference in references if is_guessed(reference)]
+    if guessed:
+        warnings.append(f"valences were guessed from the names of references: {', '.join(guessed)}; check them")
     return valences
 
 
