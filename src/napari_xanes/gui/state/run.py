@@ -9,6 +9,7 @@ from weakref import ref
 from napari.layers import Layer
 
 from napari_xanes.gui.map_layers import Shown, first_map, is_map, map_title
+from napari_xanes.gui.state.stack_version import VersionCheck
 from napari_xanes.parameter_map import MapSet
 
 if TYPE_CHECKING:
@@ -45,7 +46,10 @@ class Run:
         self.display: dict[Shown, dict[str, Any]] = {}
         method = f" · {maps.history[-1].name.replace('_', ' ')}" if maps.history else ""
         self.title = f"{map_title(first_map(maps))}{method}"
-        self._source = ref(source) if source is not None else None
+        self._source: ref[Layer] | None = None
+        self._version: VersionCheck | None = None
+        if source is not None:
+            self.source = source
 
     @property
     def source(self) -> Layer | None:
@@ -55,6 +59,7 @@ class Run:
     @source.setter
     def source(self, layer: Layer) -> None:
         self._source = ref(layer)
+        self._version = VersionCheck(layer, self._steps_before if self.maps.history else None)
 
     def is_of_stack_of(self, other: Run) -> bool:
         """Return whether both runs are of one stack: of one layer or, where neither has one, of one file."""
@@ -78,6 +83,10 @@ class Run:
             and tuple(stack.data.shape[1:]) == self.maps[self.shown.map].data.shape
             and list(xanes["history"]) == self._steps_before
         )
+
+    def is_outdated(self, stack: Layer) -> bool:
+        """Return whether a stack layer that the maps were made from shows other values now, as after *Apply*."""
+        return stack is self.source and self._version is not None and not self._version.holds(stack)
 
     @cached_property
     def _steps_before(self) -> list[Any]:

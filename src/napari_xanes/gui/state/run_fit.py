@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from napari_xanes.parameter_map import MapSet
 
 
+OUTDATED = "The stack has changed since this map was made: press Run to map it as it is now"
+
+
 def pixel_text(maps: MapSet, index: tuple[int, ...]) -> str:
     """Return the values of the maps at a pixel as text, with errors and units.
 
@@ -134,7 +137,7 @@ class RunFit(WhileAsked):
 
     def _show(self, index: tuple[int, ...], values: Values) -> None:
         run, layer = self._runs.chosen, self._stacks.layer
-        if run is None or layer is None or not run.made_from(layer):
+        if run is None or layer is None or not run.made_from(layer) or run.is_outdated(layer):
             self._clear()
             return
         self._say(pixel_text(run.maps, index))
@@ -155,7 +158,8 @@ class RunFit(WhileAsked):
         self._fit.show(self, [FitCurve(fit.name, fit.energy, fit.mu) for fit in fits], residual)
 
     def _on_stack(self, layer: Any) -> None:
-        if self._runs.chosen is None or layer is None or not self._runs.chosen.made_from(layer):
+        run = self._runs.chosen
+        if run is None or layer is None or not run.made_from(layer) or run.is_outdated(layer):
             self._clear()
 
     def _on_pixel(self, layer: Any, index: Any) -> None:
@@ -163,9 +167,13 @@ class RunFit(WhileAsked):
             self._clear()
 
     def _clear(self) -> None:
-        some = self._runs.chosen is not None
-        move = "Move the cursor over the mapped stack to see the fit of a pixel"
-        self._say(move if some else "No maps yet: press Run to make them")
+        run, layer = self._runs.chosen, self._stacks.layer
+        if run is None:
+            self._say("No maps yet: press Run to make them")
+        elif layer is not None and run.is_outdated(layer):
+            self._say(OUTDATED)
+        else:
+            self._say("Move the cursor over the mapped stack to see the fit of a pixel")
         self._fit.clear(self)
 
     def _say(self, text: str) -> None:
