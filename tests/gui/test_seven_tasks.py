@@ -10,11 +10,13 @@ import pytest
 from tests.gui.user import User
 
 import napari_xanes as nx
-from napari_xanes import MapSet, SpectralStack
+from napari_xanes import MapSet, Recipe, SpectralStack, Spectrum, Step
+from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.map_layers import Shown
 from napari_xanes.gui.prepare import PrepareDock
 from napari_xanes.gui.spectra.look import LookPanel
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.named_files import with_named_files
 from napari_xanes.sample import mn_oxides_l, nmc_ni_k
 
 pytestmark = pytest.mark.window
@@ -173,3 +175,31 @@ def test_a_measured_series_is_aligned_and_mapped_in_seven_actions(user: User, re
     assert len(user.actions) <= 7, user.actions
     aligned = nx.ops.align(nx.read(stack_file))
     agree(user, nx.maps.fit_references(aligned, references=nx.read_spectra(reference_file)))
+
+
+def test_a_recipe_is_replayed_on_another_stack_in_three_actions(
+    user: User, nickel: tuple[Path, Path], tmp_path: Path, add_stack: Any
+) -> None:
+    references = nx.read_spectra(nickel[1])
+    user.dock.workspace.references.add([Spectrum("of another sample", references[0].energy, references[0].mu)])
+    steps = [Step("optical_depth"), Step("crop", {"energy": [8300.0, 8440.0]}), Step("smooth", {"pixels": 1.0})]
+    made = Step("fit_references", {"references": references, "nonnegative": False})
+    first = nx.read(nickel[0])
+    Recipe(with_named_files(nx.run([*steps, made], first).history)).save(tmp_path / "recipe.yaml")
+    second = drifting(tmp_path / "second.h5", seed=5)
+    user.drop(second)
+    user.drop(tmp_path / "recipe.yaml")
+    panel = user.dock.panel("Map")
+    user.wait(panel.isVisible)
+    user.press(panel.method_panel.run_button)
+    panel_is_done(user, panel)
+    assert len(user.actions) == 3, user.actions
+    agree(user, nx.run(Recipe.load(tmp_path / "recipe.yaml"), nx.read(second)))
+    counts, prepared, *_ = user.viewer.layers
+    assert not counts.visible
+    assert [step.name for step in stack_of(prepared).history] == ["optical_depth", "crop", "smooth"]
+    recipe = user.dock.workspace.recipe
+    assert recipe.current.result is prepared
+    assert recipe.current.up_to_date, "Prepare knows that its steps were carried out"
+    user.viewer.layers.selection.active = counts
+    assert not recipe.waiting()

@@ -12,6 +12,7 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
 from napari_xanes.gui.files.readers import group_by_stack, layers_of, show_energies
+from napari_xanes.gui.files.recipes import is_recipe, take_recipe
 from napari_xanes.gui.files.save_entries import offer_our_files
 from napari_xanes.gui.files.spectra import add_references, split_spectra
 from napari_xanes.gui.in_thread import in_thread, is_closed
@@ -61,7 +62,8 @@ class DropTarget(QObject):
     def open(self, paths: list[str]) -> None:
         """Open files, those of one stack together; spectra become references.
 
-        A project opens as in its own window. One notification lists the files that can't be read, and why.
+        A project opens as in its own window, a recipe is taken for the chosen stack. One notification lists the files
+        that can't be read, and why.
         """
         from napari.layers import Layer
 
@@ -70,7 +72,8 @@ class DropTarget(QObject):
             return
         try:
             projects = [path for path in paths if holds_project(path)]
-            others = [Path(path) for path in paths if path not in projects]
+            recipes = [path for path in paths if is_recipe(Path(path))]
+            others = [Path(path) for path in paths if path not in (*projects, *recipes)]
             images, spectra = in_thread(lambda: split_spectra(others))
             stacks = in_thread(lambda: group_by_stack([str(path) for path in images])) if images else []
         except OSError as error:
@@ -90,6 +93,8 @@ class DropTarget(QObject):
                 return
             for layer in layers:
                 viewer.add_layer(Layer.create(*layer))
+        for recipe in recipes[:1]:
+            take_recipe(Path(recipe), viewer)
         show_energies(viewer)
         if reasons:
             remainder = [f"and {len(reasons) - _MAX_REASONS} more"] if len(reasons) > _MAX_REASONS else []

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_xanes import io
+from napari_xanes.gui.files.recipes import is_recipe, take_recipe
 from napari_xanes.gui.files.save_entries import offer_our_files
 from napari_xanes.gui.files.spectra import add_references, split_spectra
 from napari_xanes.gui.in_thread import WindowClosed, in_thread, is_closed
@@ -36,7 +37,8 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[Any]] | None:
 
 def _is_readable(path: PathOrPaths) -> bool:
     if isinstance(path, str):
-        return holds_project(path) or _can_read(Path(path)) or io.is_spectra_file(Path(path))
+        file = Path(path)
+        return holds_project(path) or is_recipe(file) or _can_read(file) or io.is_spectra_file(file)
     paths = [Path(file) for file in path]
     if all(io.is_spectra_file(file) for file in paths):
         return True
@@ -52,7 +54,8 @@ def _can_read(path: Path) -> bool:
 def read_layers(path: PathOrPaths) -> list[Any]:
     """Return layers for stacks and saved maps; several paths give one stack if they are its parts.
 
-    Spectra become references of the viewer, and no layers. A project is opened in a thread, so there are none at once.
+    Spectra become references of the viewer, and no layers; a recipe is taken for the chosen stack. A project is opened
+    in a thread, so there are none at once.
 
     Raises
     ------
@@ -68,6 +71,12 @@ def read_layers(path: PathOrPaths) -> list[Any]:
             raise ValueError(f"{path}: a project; read it with napari_xanes.io.project_file.read_project")
         show_energies(viewer)
         open_project(viewer, paths[0])
+        return [(None,)]
+    if len(paths) == 1 and is_recipe(paths[0]):
+        if viewer is None:
+            raise ValueError(f"{path}: a recipe; read it with napari_xanes.Recipe.load")
+        show_energies(viewer)
+        take_recipe(paths[0], viewer)
         return [(None,)]
     images, spectra = in_thread(lambda: split_spectra(paths))
     if spectra and viewer is None:

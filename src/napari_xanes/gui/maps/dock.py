@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.maps.fit_overlay import FitOverlay
+from napari_xanes.gui.maps.from_recipe import fill_from_recipe
+from napari_xanes.gui.prepare.applying import show_result
 from napari_xanes.gui.results.panel import ResultsPanel
 from napari_xanes.gui.running.absorption import show_prepared, steps_to_absorption
 from napari_xanes.gui.running.method_panel import MethodPanel
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.history import Step
 from napari_xanes.maps import ESTIMATORS
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.stack import SpectralStack
@@ -35,8 +39,10 @@ class MapDock(QWidget):
     def __init__(self, napari_viewer: Viewer, *, alone: bool = True) -> None:
         super().__init__()
         self._viewer = viewer = plain_viewer(napari_viewer)
+        workspace = workspace_of(viewer)
+        self._runs, self._recipe, self._asked = workspace.runs, workspace.recipe, workspace.asked_map
         self.method_panel = MethodPanel(
-            viewer, ESTIMATORS, steps_before=steps_to_absorption, method_label="estimator", stack_row=alone
+            viewer, ESTIMATORS, steps_before=self._steps_before, method_label="estimator", stack_row=alone
         )
         self.method_panel.run_button.setToolTip("Make the maps; you can use the window meanwhile")
         self.results = ResultsPanel(viewer)
@@ -47,11 +53,34 @@ class MapDock(QWidget):
         layout.addWidget(self.method_panel)
         self.method_panel.prepared.connect(self._show_prepared)
         self.method_panel.finished.connect(self._show)
-        self._runs = workspace_of(viewer).runs
+        self._asked.asked.connect(self._show_asked)
+        self._show_asked(self._asked.take())
         DropTarget(self, viewer)
 
+    def _steps_before(self, stack: SpectralStack) -> list[Step]:
+        """Return the steps that wait in Prepare, and what makes absorption of counts if none of them does."""
+        waiting = list(self._recipe.waiting())
+        converts = any(step.name == "optical_depth" for step in waiting)
+        return waiting if converts else [*waiting, *steps_to_absorption(stack)]
+
+    def _show_asked(self, step: Step | None) -> None:
+        """Show the estimator that is asked for, with its parameters."""
+        self._asked.take()
+        if step is None:
+            return
+        try:
+            fill_from_recipe(self.method_panel.choose(step.name), step, workspace_of(self._viewer).references)
+        except (OSError, ValueError) as error:
+            show_error(str(error))
+
     def _show_prepared(self, stack: SpectralStack) -> None:
-        self.method_panel.source = show_prepared(self._viewer, self.method_panel.source, stack)
+        """Show the stack that the maps are made of; Prepare knows it if its steps were carried out."""
+        source, steps = self.method_panel.source, self.method_panel.before
+        recipe = self._recipe.of(source) if source is not None and source in self._viewer.layers else None
+        if recipe is not None and recipe.base is source and recipe.draft.enabled == tuple(steps):
+            self.method_panel.source = show_result(self._viewer, recipe, steps, stack)
+        else:
+            self.method_panel.source = show_prepared(self._viewer, source, stack)
 
     def _show(self, maps: MapSet) -> None:
         self._runs.add(maps, self.method_panel.source)

@@ -63,6 +63,13 @@ class MethodPanel(QWidget):
     stack_row : bool
         Whether to show the box of stacks.
 
+    Attributes
+    ----------
+    source : Layer or None
+        The layer of the stack that the method was started on.
+    before : list of Step
+        The steps that prepared it.
+
     Signals
     -------
     prepared : SpectralStack
@@ -90,6 +97,7 @@ class MethodPanel(QWidget):
         self._viewer, self._registry, self._steps_before, self._require = viewer, registry, steps_before, require
         self._forms: dict[str, Form] = {}
         self.source: Layer | None = None
+        self.before: list[Step] = []
         self._on_result: OnResult = self._emit_results
         self.job = Job(self)
         self.stacks = StackBox(viewer)
@@ -140,11 +148,18 @@ class MethodPanel(QWidget):
         self.stacks.layer_changed.connect(self._show_state)
         self.stacks.layer_changed.connect(self._offer_references)
         self.stacks.layer_changed.connect(self._suggest_libraries)
+        workspace_of(self._viewer).recipe.changed.connect(self._show_state)  # steps that wait may run first
         self.run_button.clicked.connect(self.start)
         self.cancel_button.clicked.connect(self.job.cancel)
         self.job.done.connect(self._done)
         self.job.failed.connect(self._failed)
         self.job.ended.connect(self._show_state)
+
+    def choose(self, name: str) -> Form:
+        """Choose a method, and return its form."""
+        self.methods.setCurrentIndex(self.methods.findData(name))
+        self.show_tab("parameters")
+        return self.form()
 
     def form(self) -> Form:
         """Return the form of the chosen method; each method keeps its form and values."""
@@ -252,7 +267,7 @@ class MethodPanel(QWidget):
         step: Step,
         on_result: OnResult,
     ) -> None:
-        self.source, self._on_result = layer, on_result
+        self.source, self.before, self._on_result = layer, steps, on_result
         self.job.start(lambda progress: run_after(steps, step, stack, progress), title)
         self._show_state()
 

@@ -79,6 +79,13 @@ class RecipeState(QObject):
         recipe = self.current
         return None if recipe is None else recipe.base
 
+    def waiting(self) -> tuple[Step, ...]:
+        """Return the steps that are still to be carried out on the chosen stack; none if it is their result."""
+        recipe = self.current
+        if recipe is None or recipe.base is not self._stacks.layer or recipe.up_to_date:
+            return ()
+        return recipe.draft.enabled
+
     @property
     def applying(self) -> bool:
         """Whether steps are carried out at present, for any dock of the viewer."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from napari_xanes.gui.energy import plain_viewer
+from napari_xanes.gui.state.asked_map import AskedMap
 from napari_xanes.gui.state.bars import ColourBars
 from napari_xanes.gui.state.cursor import CursorFollower
 from napari_xanes.gui.state.dock_step import DockStep
@@ -70,6 +71,8 @@ class Workspace:
         The colour bars of maps on the canvas.
     run_fit : RunFit
         The chosen run at the pixel under the cursor.
+    asked_map : AskedMap
+        The estimator that the Map panel is asked to show.
     step : DockStep
         The step that the XANES dock shows.
     swipe : SwipeKey
@@ -85,6 +88,7 @@ class Workspace:
         self.pins, self.references, self.fit = PinSet(), ReferenceSet(self.stacks), ShownFit()
         self.runs, self.bars = RunList(viewer), ColourBars(viewer)
         self.run_fit = RunFit(self.cursor, self.stacks, self.runs, self.fit)
+        self.asked_map = AskedMap()
         self.swipe, self.step = SwipeKey(viewer), DockStep()
         self.pin_spectra = PinSpectra(viewer, self.stacks, self.shown, self.cursor, self.pins)
         self.pin_layers = PinLayers(viewer, self.stacks, self.pins)
