@@ -12,11 +12,11 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
-from app_model.types import KeyBinding
 from napari.layers import Points
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QLineEdit, QMenu
 from tests.gui.plain_viewer import PlainViewer
+from tests.gui.pressing import press_key
 
 from napari_xanes import SpectralStack
 from napari_xanes.gui.layers import stack_of
@@ -44,7 +44,7 @@ def pin_at(viewer: Any, dock: SpectraDock, wait: Any) -> Callable[..., None]:
         before = len(dock.workspace.pins.pins)
         viewer.cursor.position = tuple(layer.data_to_world((0, *pixel)))
         wait(lambda: dock.workspace.cursor.spectrum is not None and dock.workspace.cursor.spectrum[0] == pixel)
-        viewer.keymap[KeyBinding.from_str("P")](viewer)
+        press_key(viewer, "P")
         assert len(dock.workspace.pins.pins) == before + 1
 
     return pin

@@ -10,8 +10,8 @@ import threading
 import dask.array as da
 import numpy as np
 import pytest
-from app_model.types import KeyBinding
 from qtpy.QtCore import QObject
+from tests.gui.pressing import press_key
 
 from napari_xanes import SpectralStack
 from napari_xanes.gui.pixels import tiles
@@ -122,7 +122,7 @@ def test_slider_and_energy_line_stay_in_step(viewer, dock, add_stack, stack, wai
 def test_pins(viewer, dock, add_stack, point_at, stack, wait):
     layer = add_stack()
     point_at(layer, 5, 9)
-    viewer.keymap[KeyBinding.from_str("P")](viewer)
+    press_key(viewer, "P")
     point_at(layer, 6, 10)
     dock.look.pin_button.click()
     np.testing.assert_allclose(curve(dock, "pin 1").values, stack.data[:, 5, 9])
@@ -186,7 +186,8 @@ def test_a_hidden_dock_does_nothing(viewer, dock, add_stack, point_at, wait, set
     assert dock.view.plot.paint_count == before
     assert dock.view.plot.curves == shown
     assert dock.workspace.cursor.index == (5, 9)
-    assert KeyBinding.from_str("P") not in viewer.keymap
+    press_key(viewer, "P")
+    assert not dock.workspace.pins.pins
     dock.parentWidget().show()
     wait(lambda: curve(dock, "region 1") is not None)
 

@@ -6,9 +6,9 @@ import threading
 from typing import Any
 
 import pytest
-from app_model.types import KeyBinding
 from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from tests.gui.plain_viewer import PlainViewer
+from tests.gui.pressing import press_key
 
 from napari_xanes.gui import job
 from napari_xanes.gui.forms.stack_box import StackBox
@@ -71,10 +71,10 @@ def test_docks_share_the_stack_the_box_and_the_pins(viewer: Any, dock: XanesDock
     assert dock.row.box.value() == 5
     viewer.cursor.position = tuple(first.data_to_world((0, 5, 9)))
     wait(lambda: dock.workspace.cursor.spectrum is not None)
-    viewer.keymap[KeyBinding.from_str("P")](viewer)
+    press_key(viewer, "P")
     assert len(dock.workspace.pins.pins) == 1
     spectra.parentWidget().hide()
-    viewer.keymap[KeyBinding.from_str("P")](viewer)
+    press_key(viewer, "P")
     assert len(dock.workspace.pins.pins) == 2, "the key works as long as one plot is seen"
     names = [curve.name for curve in dock.view.plot.curves]
     assert {"pin 1", "pin 2"} <= set(names)
@@ -210,7 +210,8 @@ def test_the_key_of_the_swipe_works_as_long_as_one_dock_compares(viewer: Any, do
     wait(alone.isVisible)
     wait(dock.panel("Clean").isVisible)
     dock.show_step("Map")
-    viewer.keymap[KeyBinding.from_str("B")](viewer)
+    press_key(viewer, "B")
     assert alone.compare.slider.value() == alone.compare.slider.maximum()
     alone.parentWidget().hide()
-    assert KeyBinding.from_str("B") not in viewer.keymap
+    press_key(viewer, "B")
+    assert alone.compare.slider.value() == alone.compare.slider.maximum()

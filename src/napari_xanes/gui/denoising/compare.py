@@ -19,7 +19,7 @@ from napari_xanes.gui.pixels.tiles import Tiles
 from napari_xanes.gui.present import present
 from napari_xanes.gui.spectra.curves import QUANTITY_LABELS
 from napari_xanes.gui.spectra.plot import SpectrumPlot
-from napari_xanes.gui.state.swipe_key import KEY
+from napari_xanes.gui.state.keys import hint
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.noise import AmountNoise
 
@@ -46,7 +46,7 @@ class BeforeAfter(QWidget):
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer, workspace = viewer, workspace_of(viewer)
-        self._stacks, self._cursor, self._key = workspace.stacks, workspace.cursor, workspace.swipe
+        self._stacks, self._cursor, self._keys = workspace.stacks, workspace.cursor, workspace.keys
         self._after: SpectralStack | None = None
         self._tiles: tuple[Tiles, ...] = ()
         self._is_current = False
@@ -64,7 +64,9 @@ class BeforeAfter(QWidget):
         self.plot.setToolTip("The spectrum under the cursor; the band is ± 1 σ. Click to move to an energy")
         row, names = QHBoxLayout(), [QLabel("before"), QLabel("after")]
         for widget in (names[0], self.slider, names[1]):
-            widget.setToolTip(f"Left of the handle: before. Right of it: after. Press {KEY} to switch the whole image")
+            widget.setToolTip(
+                f"Left of the handle: before. Right of it: after. Slide to switch the whole image{hint('swipe')}"
+            )
             row.addWidget(widget, int(widget is self.slider))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 6, 0, 0)
@@ -84,8 +86,7 @@ class BeforeAfter(QWidget):
             return
         self._live = True
         viewer = self._viewer
-        self._key.pressed.connect(self._on_key)
-        self._key.start(self)
+        self._keys.take("swipe", self._on_key)
         viewer.events.theme.connect(self._on_theme)
         viewer.layers.events.removed.connect(self._on_removed)
         self._stacks.step_changed.connect(self._on_step)
@@ -100,8 +101,7 @@ class BeforeAfter(QWidget):
             return
         self._live = False
         viewer = self._viewer
-        self._key.stop(self)
-        self._key.pressed.disconnect(self._on_key)
+        self._keys.leave("swipe", self._on_key)
         viewer.events.theme.disconnect(self._on_theme)
         viewer.layers.events.removed.disconnect(self._on_removed)
         self._stacks.step_changed.disconnect(self._on_step)

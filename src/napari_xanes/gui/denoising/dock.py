@@ -14,6 +14,7 @@ from napari_xanes.gui.denoising.report import ReportView
 from napari_xanes.gui.denoising.results import background_layer, companion_maps, report_lines, why_not_denoisable
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
+from napari_xanes.gui.focus_ring import ShownFocus
 from napari_xanes.gui.layers import stack_of, stack_to_layer
 from napari_xanes.gui.map_layers import Shown
 from napari_xanes.gui.pixels.areas import depth_of
@@ -77,6 +78,7 @@ class DenoiseDock(QWidget):
         self.method_panel.finished.connect(self._show)
         self.report.novelty_toggled.connect(self._show_novelty)
         DropTarget(self, viewer)
+        ShownFocus(self, viewer)
 
     def showEvent(self, event: Any) -> None:
         """Start the comparison."""

@@ -28,12 +28,14 @@ from napari_xanes.gui.embedding.plot import EmbeddingPlot
 from napari_xanes.gui.embedding.result_cache import ResultCache
 from napari_xanes.gui.energy import element_of, energies_of, plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
+from napari_xanes.gui.focus_ring import ShownFocus
 from napari_xanes.gui.forms.stack_box import StackBox, StackRow
 from napari_xanes.gui.job import Job
 from napari_xanes.gui.job_bar import JobBar
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.pixels.areas import depth_of
+from napari_xanes.gui.run_keys import RunKeys
 from napari_xanes.gui.running.absorption import show_prepared
 from napari_xanes.gui.spectra.pages import EmptyPage
 from napari_xanes.gui.state.workspace import workspace_of
@@ -85,6 +87,7 @@ class EmbeddingDock(QWidget):
         self._connect()
         self._on_layer()
         DropTarget(self, viewer)
+        ShownFocus(self, viewer)
 
     def _lay_out(self, viewer: Viewer, alone: bool) -> None:
         rows = QFormLayout()
@@ -122,6 +125,7 @@ class EmbeddingDock(QWidget):
         self.job.done.connect(self._done)
         self.job.failed.connect(lambda error: show_error(str(error)))
         self.job.ended.connect(self._on_ended)
+        RunKeys(self, self._viewer, self.run_button, self.job)
 
     def showEvent(self, event: Any) -> None:
         """Start to follow cursor, regions and theme."""

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
+from napari_xanes.gui.focus_ring import ShownFocus
 from napari_xanes.gui.maps.fit_overlay import FitOverlay
 from napari_xanes.gui.maps.from_recipe import fill_from_recipe
 from napari_xanes.gui.prepare.applying import show_result
@@ -56,6 +57,7 @@ class MapDock(QWidget):
         self._asked.asked.connect(self._show_asked)
         self._show_asked(self._asked.take())
         DropTarget(self, viewer)
+        ShownFocus(self, viewer)
 
     def _steps_before(self, stack: SpectralStack) -> list[Step]:
         """Return the steps that wait in Prepare, and what makes absorption of counts if none of them does."""

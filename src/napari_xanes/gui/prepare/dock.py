@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
+from napari_xanes.gui.focus_ring import ShownFocus
 from napari_xanes.gui.forms.stack_box import StackBox, StackRow
 from napari_xanes.gui.prepare.card_line import CardLine
 from napari_xanes.gui.prepare.recipe_panel import RecipePanel
@@ -49,6 +50,7 @@ class PrepareDock(QWidget):
         layout.addWidget(self.panel, 1)
         self.panel.applied.connect(self._on_applied)
         DropTarget(self, viewer)
+        ShownFocus(self, viewer)
         self.result.align_requested.connect(self._align_again)
         self.panel.recipe.changed.connect(self._show_result)
         self._show_result()

@@ -22,6 +22,7 @@ from napari_xanes.gui.prepare.step_form import StepForm
 from napari_xanes.gui.prepare.step_list import Row, StepList
 from napari_xanes.gui.prepare.step_menu import StepMenu
 from napari_xanes.gui.prepare.step_words import line_of, spoken
+from napari_xanes.gui.run_keys import RunKeys
 from napari_xanes.gui.state.preview_steps import Preview
 from napari_xanes.gui.state.stack_recipe import Problem, StackRecipe
 from napari_xanes.gui.state.workspace import workspace_of
@@ -121,6 +122,7 @@ class RecipePanel(QWidget):
         self.job.done.connect(self._show)
         self.job.failed.connect(self._fail)
         self.job.ended.connect(self._end)
+        RunKeys(self, self._viewer, self.apply_button, self.job)
 
     def _on_row(self, action: Callable[[int], Any]) -> Callable[[], None]:
         """Return what does something with the selected row, if there is one."""

@@ -25,6 +25,7 @@ from napari_xanes.gui.forms.viewer_fields import suggest_libraries, viewer_field
 from napari_xanes.gui.job import Job
 from napari_xanes.gui.job_bar import JobBar
 from napari_xanes.gui.layers import stack_of
+from napari_xanes.gui.run_keys import RunKeys
 from napari_xanes.gui.running.preparing import run_after
 from napari_xanes.gui.running.stack_note import StackNote, StepsBefore
 from napari_xanes.gui.state.workspace import workspace_of
@@ -154,6 +155,7 @@ class MethodPanel(QWidget):
         self.job.done.connect(self._done)
         self.job.failed.connect(self._failed)
         self.job.ended.connect(self._show_state)
+        RunKeys(self, self._viewer, self.run_button, self.job)
 
     def choose(self, name: str) -> Form:
         """Choose a method, and return its form."""

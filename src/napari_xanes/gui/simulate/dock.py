@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 
 from napari_xanes.gui.dock_layout import DOCK_WIDTH, scrolled
 from napari_xanes.gui.energy import element_of, energies_of, plain_viewer
+from napari_xanes.gui.focus_ring import ShownFocus
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.spectrum import Spectrum
@@ -183,6 +184,7 @@ class SimulateDock(QWidget):
         self.transfer.toggled.connect(self._on_transfer)
         self.keep.clicked.connect(self._keep)
         self._on_transfer(False)
+        ShownFocus(self, viewer)
 
     def _lay_out(self) -> None:
         rows = QFormLayout()

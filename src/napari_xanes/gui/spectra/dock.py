@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
+from napari_xanes.gui.focus_ring import ShownFocus
 from napari_xanes.gui.spectra.cursor_row import CursorRow
 from napari_xanes.gui.spectra.look import LookPanel
 from napari_xanes.gui.spectra.view import SpectrumView
@@ -46,6 +47,7 @@ class SpectraDock(QWidget):
         layout.addWidget(self.view, 1)
         layout.addWidget(self.look)
         DropTarget(self, viewer)
+        ShownFocus(self, viewer)
 
     def sizeHint(self) -> QSize:
         """Narrow enough for a small laptop."""

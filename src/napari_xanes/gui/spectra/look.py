@@ -13,6 +13,7 @@ from napari_xanes.gui.spectra.mode_box import ModeBox
 from napari_xanes.gui.spectra.offset_box import OffsetBox
 from napari_xanes.gui.spectra.tabs import SpectraTabs
 from napari_xanes.gui.spectra.view import SpectrumView
+from napari_xanes.gui.state.keys import hint
 from napari_xanes.gui.state.workspace import workspace_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class LookPanel(QWidget):
         self._view, self._workspace = view, workspace_of(viewer)
         self.mode = ModeBox(viewer, view)
         self.pin_button = QPushButton("Pin")
-        self.pin_button.setToolTip("Keep the spectrum under the cursor (or press P, or click in the image)")
+        self.pin_button.setToolTip(f"Keep the spectrum under the cursor{hint('pin')}; a click in the image does it too")
         self.offset = OffsetBox(view)
         self.export_button = ExportButton(view)
         self._menu = CurveMenu(viewer, view)

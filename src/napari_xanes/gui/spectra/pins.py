@@ -19,7 +19,7 @@ from napari_xanes.gui.state.workspace import workspace_of
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-_EMPTY = "No pins yet: click in the image, or press P, to pin the place under the cursor"
+_EMPTY = "No pins yet: click in the image to pin the place under the cursor"
 
 
 class PinList(QWidget):

@@ -9,16 +9,15 @@ from weakref import ref
 from napari_xanes.gui.places import place_at
 from napari_xanes.gui.state.asked import WhileAsked
 from napari_xanes.gui.state.cursor import CursorFollower
+from napari_xanes.gui.state.keys import Keys
 from napari_xanes.gui.state.pins import PinSet
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-KEY = "P"
-
 
 class PinGestures(WhileAsked):
-    """Pins after a click in the image or the key P, once however many plots show the pins.
+    """Pins after a click in the image or a key, once however many plots show the pins.
 
     Parameters
     ----------
@@ -28,11 +27,13 @@ class PinGestures(WhileAsked):
         Knows the spectrum to pin.
     pins : PinSet
         Gets it.
+    keys : Keys
+        The keys of the viewer.
     """
 
-    def __init__(self, viewer: Viewer, cursor: CursorFollower, pins: PinSet) -> None:
+    def __init__(self, viewer: Viewer, cursor: CursorFollower, pins: PinSet, keys: Keys) -> None:
         super().__init__()
-        self._viewer, self._cursor, self._pins = ref(viewer), cursor, pins
+        self._viewer, self._cursor, self._pins, self._keys = ref(viewer), cursor, pins, keys
 
     def pin(self) -> None:
         """Pin the spectrum under the cursor, if there is one."""
@@ -44,13 +45,13 @@ class PinGestures(WhileAsked):
         viewer = self._viewer()
         if viewer is not None:
             viewer.mouse_drag_callbacks.append(self.on_press)
-            viewer.bind_key(KEY, self._on_key, overwrite=True)
+            self._keys.take("pin", self.pin)
 
     def _detach(self) -> None:
         viewer = self._viewer()
         if viewer is not None:
             viewer.mouse_drag_callbacks.remove(self.on_press)
-            viewer.bind_key(KEY, None)
+            self._keys.leave("pin", self.pin)
 
     def on_press(self, viewer: Any, event: Any) -> Iterator[None]:
         """Pin on a click, but not on a drag and not while a tool such as the brush is active."""
@@ -60,6 +61,3 @@ class PinGestures(WhileAsked):
         yield
         if event.type != "mouse_move":
             self.pin()
-
-    def _on_key(self, viewer: Any) -> None:
-        self.pin()

@@ -11,6 +11,7 @@ from napari_xanes.gui.state.bars import ColourBars
 from napari_xanes.gui.state.cursor import CursorFollower
 from napari_xanes.gui.state.dock_step import DockStep
 from napari_xanes.gui.state.fit import ShownFit
+from napari_xanes.gui.state.keys import Keys
 from napari_xanes.gui.state.pin_layers import PinLayers
 from napari_xanes.gui.state.pin_spectra import PinSpectra
 from napari_xanes.gui.state.pinning import PinGestures
@@ -23,7 +24,6 @@ from napari_xanes.gui.state.run_fit import RunFit
 from napari_xanes.gui.state.runs import RunList
 from napari_xanes.gui.state.shown import ShownQuantity
 from napari_xanes.gui.state.stacks import StackFollower
-from napari_xanes.gui.state.swipe_key import SwipeKey
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -75,8 +75,8 @@ class Workspace:
         The estimator that the Map panel is asked to show.
     step : DockStep
         The step that the XANES dock shows.
-    swipe : SwipeKey
-        The key that switches between before and after denoising.
+    keys : Keys
+        What the keys of the canvas do.
     """
 
     def __init__(self, viewer: Viewer) -> None:
@@ -89,10 +89,10 @@ class Workspace:
         self.runs, self.bars = RunList(viewer), ColourBars(viewer)
         self.run_fit = RunFit(self.cursor, self.stacks, self.runs, self.fit)
         self.asked_map = AskedMap()
-        self.swipe, self.step = SwipeKey(viewer), DockStep()
+        self.keys, self.step = Keys(viewer), DockStep()
         self.pin_spectra = PinSpectra(viewer, self.stacks, self.shown, self.cursor, self.pins)
         self.pin_layers = PinLayers(viewer, self.stacks, self.pins)
-        self.pinning = PinGestures(viewer, self.cursor, self.pins)
+        self.pinning = PinGestures(viewer, self.cursor, self.pins, self.keys)
 
 
 def workspace_of(viewer: Viewer) -> Workspace:

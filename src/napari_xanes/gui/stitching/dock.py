@@ -12,10 +12,12 @@ from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidge
 from napari_xanes.gui.dock_layout import DOCK_WIDTH, EMPTY_STATE, row_of, scrolled, wrapping_label
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
+from napari_xanes.gui.focus_ring import ShownFocus
 from napari_xanes.gui.forms.form import Field, Form
 from napari_xanes.gui.job import Job
 from napari_xanes.gui.job_bar import JobBar
 from napari_xanes.gui.layers import stack_of, stack_to_layer
+from napari_xanes.gui.run_keys import RunKeys
 from napari_xanes.gui.running.absorption import steps_to_absorption
 from napari_xanes.gui.running.preparing import prepared
 from napari_xanes.gui.stitching.stack_list import StackList
@@ -60,7 +62,9 @@ class StitchDock(QWidget):
         self.job.done.connect(self._show)
         self.job.failed.connect(self._failed)
         self.job.ended.connect(self._show_state)
+        RunKeys(self, viewer, self.run_button, self.job)
         DropTarget(self, viewer)
+        ShownFocus(self, viewer)
         self._show_state()
 
     def _lay_out(self) -> None:

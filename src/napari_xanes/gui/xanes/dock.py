@@ -9,9 +9,11 @@ from qtpy.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
+from napari_xanes.gui.focus_ring import ShownFocus
 from napari_xanes.gui.projects.offer import RestoreOffer
 from napari_xanes.gui.spectra.cursor_row import CursorRow
 from napari_xanes.gui.spectra.view import SpectrumView
+from napari_xanes.gui.state.keys import SHOW
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.xanes.rail import Rail
 from napari_xanes.gui.xanes.steps import STEPS
@@ -55,8 +57,10 @@ class XanesDock(QWidget):
         self.rail.step_chosen.connect(self._show)
         self.rail.show_step(self.workspace.step.name or "Look")
         self.workspace.step.changed.connect(self.show_step)
+        self.workspace.keys.pressed.connect(self._on_key)
         self._size = WindowSize(self)
         DropTarget(self, viewer)
+        ShownFocus(self, viewer)
 
     def sizeHint(self) -> QSize:
         """Narrow enough for a small laptop."""
@@ -70,6 +74,11 @@ class XanesDock(QWidget):
         """Show the panel of a step, as a press on its button does."""
         if name in STEPS:
             self.rail.show_step(name)
+
+    def _on_key(self, name: str) -> None:
+        if name.startswith(SHOW) and self.isVisible():
+            self.show_step(name.removeprefix(SHOW))
+            self.rail.buttons[self.workspace.step.name].setFocus()
 
     def panel(self, name: str) -> QWidget:
         """Return the panel of a step; it is made when it is asked for, or shown, for the first time."""
