@@ -40,8 +40,8 @@ class RunKeys(QObject):
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         application.focusChanged.connect(self._on_focus)
-        job.started.connect(lambda _title: self._keys.take("cancel", self._cancel))
-        job.ended.connect(lambda: self._keys.leave("cancel", self._cancel))
+        job.started.connect(self._on_start)
+        job.ended.connect(self._on_end)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Take the key when the panel is shown, and leave it when it is hidden."""
@@ -54,6 +54,12 @@ class RunKeys(QObject):
     def _on_focus(self, _before: QWidget | None, now: QWidget | None) -> None:
         if now is not None and self._panel.isVisible() and self._panel.isAncestorOf(now):
             self._keys.take("run", self._run)
+
+    def _on_start(self, _title: str) -> None:
+        self._keys.take("cancel", self._cancel)
+
+    def _on_end(self) -> None:
+        self._keys.leave("cancel", self._cancel)
 
     def _run(self) -> None:
         self._run_button.click()
