@@ -85,9 +85,9 @@ class Keys(QObject):
 def text_of(name: str) -> str:
     """Return the key of an action as text, such as ``B``; no text if the user took it away."""
     from napari.utils.action_manager import action_manager
-    from napari.utils.interactions import Shortcut
+    from napari.utils.key_bindings import coerce_keybinding
 
-    return " or ".join(str(Shortcut(key)) for key in action_manager._shortcuts.get(_action(name), ()))
+    return " or ".join(str(coerce_keybinding(key)) for key in action_manager._shortcuts.get(_action(name), ()))
 
 
 def hint(name: str) -> str:
