@@ -250,7 +250,7 @@ def test_the_docs_list_all_keys() -> None:
     assert rows_of("keyboard.md", "Keys") == shown
 
 
-def test_the_docs_list_all_settings() -> None:
+def test_the_docs_list_all_settings(viewer: Any) -> None:
     declared = [one for group in settings._declared().values() for one in group.values()]
     expected = [[one.title, str(one.default), one.description] for one in declared]
     assert rows_of("keyboard.md", "Settings") == expected
