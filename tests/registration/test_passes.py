@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from napari_xanes.registration import estimation
 from napari_xanes.registration.estimation import estimate
 from napari_xanes.registration.fourier import Window, taper_of
 from napari_xanes.registration.passes import held_share, in_place
+from napari_xanes.registration.start import rematched
 
 
 def blobs(shifts: NDArray[np.float64], size: int, noise: float, seed: int) -> NDArray[np.float32]:
@@ -56,4 +59,22 @@ def test_passes_end_when_the_window_no_longer_holds() -> None:
     assert in_place(step, sigma, held=0.01)
     assert not in_place(step, sigma, held=0.5)
     assert in_place(step, 10 * sigma, held=0.5)
-    assert not in_place(10 * step, sigma, held=0.01)
+    assert in_place(10 * step, sigma, held=0.01)
+    assert not in_place(100 * step, sigma, held=0.01)
+
+
+def test_weak_frames_are_compared_with_the_maps_where_these_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The strong frames, behind the edge, drift far from the weak ones; the start finds all of them.
+    shifts = np.outer(np.linspace(-4, 4, 24), [1.0, -0.5])
+    images = blobs(shifts, 64, 0.005, 3)
+    moved: list[int] = []
+
+    def counted(*arguments: Any) -> Any:
+        result = rematched(*arguments)
+        moved.append(int(result[1].sum()))
+        return result
+
+    monkeypatch.setattr(estimation, "rematched", counted)
+    found = estimate(lambda: iter(images), 24, (64, 64))
+    assert moved == [0, 0]
+    np.testing.assert_allclose(found.shifts, shifts, atol=0.02)

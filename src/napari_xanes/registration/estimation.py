@@ -29,7 +29,7 @@ from napari_xanes.registration.joint import Fit, fit
 from napari_xanes.registration.jumps import with_neighbours
 from napari_xanes.registration.learning import first_model, in_other_units, likelier
 from napari_xanes.registration.likelihood import Model, Moved
-from napari_xanes.registration.passes import LEAST_ERROR, held_share, in_place, to_come
+from napari_xanes.registration.passes import LEAST_ERROR, held_share, in_place, settled, to_come
 from napari_xanes.registration.products import energy
 from napari_xanes.registration.repeating import period_of
 from napari_xanes.registration.start import rematched, start, strong
@@ -49,7 +49,7 @@ START_HIGHEST = 0.25
 MOST_AT_START, MOST_COEFFICIENTS = 16_000, 150_000
 """Most coefficients of a frame: of large images, more would take long and tell what is known already."""
 
-_ROUNDS, _STEPS, _PASSES, _FAR = 4, 15, 8, 3.0
+_ROUNDS, _STEPS, _PASSES, _FAR = 8, 15, 8, 3.0
 _NOISE_ONLY = 1.2
 """Residual of the usual frame, over its noise, up to which the curvature of the likelihood gives the errors."""
 
@@ -156,10 +156,9 @@ def estimate(
         first = in_other_units(result.model, (unit / noise)[found]) if i else None
         shifts, result = _joint(band, data, noise, share, shifts, found, spectra, first=first)
         unit = noise
-        sigma = np.sqrt(np.diag(result.covariance)).reshape(2, -1).T
         steps.append(shifts - before)
         held = held_share(common_window(shape, before[found], box))
-        if in_place(steps[-1][found], sigma, held):
+        if in_place(steps[-1][found], result.sigma, held):
             break
         if i % 2 and i + 1 < _PASSES:
             shifts = shifts + to_come(steps[-2], steps[-1], held)
@@ -175,7 +174,7 @@ def estimate(
         some, its_noise, its_share = whitened(frames, band, shifts, found, part_box, blurs=blurs)
         some /= scale.astype(np.float32)[:, None]
         its_shifts, of_some = _joint(band, some, its_noise * scale, its_share, shifts, found, spectra)
-        return its_shifts[found], np.sqrt(np.diag(of_some.covariance)).reshape(2, -1).T
+        return its_shifts[found], of_some.sigma
 
     return replace(estimate, sigma=estimate.sigma * excess(of_part, window))
 
@@ -217,13 +216,15 @@ def _joint(
     elsewhere are moved.
 
     The first of several rounds takes the frames of strong contrast only: they tell the sample from the pattern of the
-    detector, which is then taken from the others.
+    detector, which is then taken from the others. Rounds end when no frame is moved and the shifts are settled.
     """
     current = shifts - shifts[found].mean(axis=0)
     drift = Drift(np.flatnonzero(found).astype(np.float64), np.ones(2))
     drift = drift.learned(current[found], np.zeros((2 * int(found.sum()), 2 * int(found.sum()))))
     for i in range(rounds):
         some = strong(data, found) if i == 0 and rounds > 1 else found
+        # The maps lie where the mean of their frames is 0; the other frames are compared with them there.
+        current -= current[some].mean(axis=0)
         known = None if spectra is None else spectra[some]
         drift = replace(drift, position=np.flatnonzero(some).astype(np.float64))
         seen = data if some.all() else data[some]
@@ -231,8 +232,8 @@ def _joint(
         model = first or first_model(moved, noise[some], known)
         most = _STEPS if rounds == 1 else 6
         result = fit(band, seen, current[some], model, drift, share, steps=most, moved=moved)
-        drift = result.drift
-        current[some] = result.shifts + current[some].mean(axis=0)
+        drift, step = result.drift, result.shifts - current[some]
+        current[some] = result.shifts
         if i == rounds - 1:
             break
         pattern = (result.model.pattern * noise[some]).mean() / noise
@@ -243,7 +244,7 @@ def _joint(
         far = np.abs(elsewhere - current[found]).max() > _FAR
         if moves.any() and (not far or likelier(band, data, noise, current, found, elsewhere, spectra)):
             current[found] = elsewhere
-        elif i:
+        elif i and settled(step, result.sigma, float(np.median(result.pattern_share))):
             break
     return current - current[found].mean(axis=0), result
 
@@ -287,8 +288,7 @@ def _checked(shifts: Float64Array, found: BoolArray, result: Fit, scale: Float64
     sigma, residual = np.full((len(shifts), 2), np.nan), np.full(len(shifts), np.nan)
     # What the model leaves beyond the noise widens the errors.
     wider = np.maximum(result.residual, 1.0)[:, None]
-    fixed = np.vdot(result.found.fixed, result.found.fixed).real / result.found.fixed.size
-    ratio = result.model.pattern**2 * fixed / np.maximum(result.explained, 1e-30)
+    ratio = result.pattern_share
     held = sigma_of_held(np.flatnonzero(found).astype(np.float64), shifts[found], ratio)
     sigma[found] = np.sqrt(np.diag(result.covariance).reshape(2, count).T * wider**2 + held**2 + LEAST_ERROR**2)
     residual[found] = left

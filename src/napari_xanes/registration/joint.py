@@ -16,6 +16,9 @@ from napari_xanes.registration.products import COEFFICIENTS, column_blocks, comb
 _LARGEST_STEP = 0.5
 """Most pixels of a step, beyond which the phase is no longer linear in the shift."""
 
+_NEAR = 0.02
+"""A step that is smaller than this share of the standard errors may be the last one."""
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -35,6 +38,17 @@ class Fit:
     residual: Float64Array
     explained: Float64Array
     held: Float64Array
+
+    @property
+    def sigma(self) -> Float64Array:
+        """Standard errors (E, P) of the shifts."""
+        return np.sqrt(np.diag(self.covariance)).reshape(-1, len(self.shifts)).T
+
+    @property
+    def pattern_share(self) -> Float64Array:
+        """Power (E,) of the pattern of the detector over that of the maps, in each frame."""
+        fixed = np.vdot(self.found.fixed, self.found.fixed).real / self.found.fixed.size
+        return np.asarray(self.model.pattern**2 * fixed / np.maximum(self.explained, 1e-30))
 
 
 def fit(
@@ -68,7 +82,7 @@ def fit(
     steps : int
         Most steps.
     tolerance : float
-        Largest change of a shift, in pixels, after which the fit ends.
+        Change of a shift, in pixels, up to which it no longer matters; so does a fiftieth of its error.
     moved : Moved, optional
         The coefficients moved back by the start, if they are known; its memory is used.
     """
@@ -82,8 +96,8 @@ def fit(
         inverse = _inverse(curvature, prior, count)
         slope = share * gradient(moved, model, found).T.ravel() - prior @ shifts.T.ravel()
         step = (inverse @ slope).reshape(n, count).T
-        largest = float(np.abs(step).max())
-        if largest < tolerance or i == steps - 1:
+        largest, sigma = float(np.abs(step).max()), np.sqrt(0.5 * np.diag(inverse)).reshape(n, count).T
+        if (np.abs(step) < np.maximum(tolerance, _NEAR * sigma)).all() or i == steps - 1:
             break
         shifts = shifts + step * min(1.0, _LARGEST_STEP / max(largest, 1e-12))
         shifts = shifts - shifts.mean(axis=0)

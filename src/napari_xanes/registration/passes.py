@@ -1,4 +1,4 @@
-"""Passes, each with the window where the last one found the frames, and when they may end.
+"""When rounds and passes may end; each pass has the window where the last one found the frames.
 
 A window whose place is off cuts the sample elsewhere, and what it cuts moves with the window, not with the sample: it
 holds the frame back by a share of the error of its place. The share is small for large windows, and most for small
@@ -12,11 +12,12 @@ import numpy as np
 from napari_xanes._typing import Float64Array
 from napari_xanes.registration.fourier import LOWEST, Window
 
-_SAME_PLACE, _SAME = 0.02, 0.5
-"""Pixels, and standard errors, by which a window may be off."""
-
 _LEAST_HELD, _HELD = 0.001, 0.25
 """Pixels, and standard errors, by which a window may hold frames."""
+
+_SEEN, _SETTLED = 0.02, 0.3
+"""Share of the power of the sample from which a pattern of the detector slows rounds down, and the standard errors by
+which the last of these rounds may move frames."""
 
 LEAST_ERROR = 0.5 * _LEAST_HELD
 """Error in pixels of any shift: that of the place of the window."""
@@ -51,9 +52,30 @@ def in_place(step: Float64Array, sigma: Float64Array, held: float) -> bool:
     held : float
         See `held_share`.
     """
-    near = np.abs(step) < np.maximum(_SAME_PLACE, _SAME * sigma)
-    free = np.abs(step) * held / (1 - held) < np.maximum(_LEAST_HELD, _HELD * sigma)
-    return bool((near & free).all())
+    rest = np.abs(step) * held / (1 - held)
+    return bool((rest < np.maximum(_LEAST_HELD, _HELD * sigma)).all())
+
+
+def settled(step: Float64Array, sigma: Float64Array, pattern: float) -> bool:
+    """Return whether a round of fits, each from a model that is learned at its start, may be the last one.
+
+    What a pattern of the detector takes from the sample at first is given back a share at a time. Without one, another
+    round changes next to nothing.
+
+    Parameters
+    ----------
+    step, sigma : ndarray, shape (E, 2)
+        What the round added to the shifts, and their errors.
+    pattern : float
+        Power of the pattern over that of the sample.
+
+    Examples
+    --------
+    >>> step, sigma = np.ones((3, 2)), np.ones((3, 2))
+    >>> settled(step, sigma, 0.001), settled(step, sigma, 0.1), settled(0.1 * step, sigma, 0.1)
+    (True, False, True)
+    """
+    return pattern < _SEEN or bool((np.abs(step) < _SETTLED * sigma).all())
 
 
 def to_come(before: Float64Array, last: Float64Array, most: float) -> Float64Array:
