@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,9 @@ from napari_xanes.maps.fitting.target_transform import ACCEPTABLE, UNACCEPTABLE,
 from napari_xanes.noise import AmountNoise
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
+
+_DRAWS = 2
+"""The smallest p-value is at most one over it times the level of the test."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +71,28 @@ class ReferenceNeed:
         >>> ReferenceNeed("CoO", False, False, 0.0, 1.0, -4.0, 0.0, "mean").words
         'CoO is not needed (its amount is 0)'
         """
+        return f"{self.name}{':' if self.kept and not self.needed else ' is'} {self.answer}"
+
+    @property
+    def answer(self) -> str:
+        """The result without the name: needed, not needed, or why this can't be told.
+
+        Examples
+        --------
+        >>> ReferenceNeed("LiNiO2", False, False, 1.2, 0.3, -2.0, 0.01, "mean").answer
+        'not needed (F = 1.2, p = .3)'
+        >>> ReferenceNeed("NiO", False, True, 1.2, 0.3, -2.0, 0.01, "mean").answer
+        'cannot tell: the others can replace it (F = 1.2, p = .3), but not together with them'
+        """
         found = f"F = {_short(self.f)}, p = {_probability(self.p_value)}"
         if self.needed:
-            text = f"{self.name} is needed ({found})"
+            text = f"needed ({found})"
         elif self.f == 0:
-            text = f"{self.name} is not needed (its amount is 0)"
+            text = "not needed (its amount is 0)"
         elif self.kept:
-            text = f"{self.name} can be replaced by the others ({found}), but not together with them"
+            text = f"cannot tell: the others can replace it ({found}), but not together with them"
         else:
-            text = f"{self.name} is not needed ({found})"
+            text = f"not needed ({found})"
         return text + _of_target(self.target)
 
 
@@ -135,7 +152,8 @@ def needed_references(
     level : float
         Share of references that are called needed without being there.
     n_draws : int
-        Number of simulated spectra for each reference; the smallest p-value is one over it.
+        Number of simulated spectra for each reference; the smallest p-value is one over it. At least two per tested
+        spectrum and `level`, because p-values are multiplied by the number of tested spectra.
     seed : int
         Seed of the simulated noise.
 
@@ -189,6 +207,8 @@ def needed_references(
         normalize_references="auto",
     )
     means = _means(data, stack, design, regions)
+    # With fewer draws, many spectra could not need a reference however large its F is.
+    n_draws = max(n_draws, ceil(_DRAWS * len(means.names) / level))
     tests = NeedTests(design, means, nonnegative=nonnegative, n_draws=n_draws, seed=seed)
     found = tests.of(range(len(design.names)))
     kept = tests.fewest(found, level)

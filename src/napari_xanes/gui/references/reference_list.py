@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_xanes.gui.dialogs import ask_to_open_many
-from napari_xanes.gui.dock_layout import push_button
+from napari_xanes.gui.dock_layout import push_button, row_of, say, wrapping_label
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.references.column_chooser import (
@@ -20,6 +20,7 @@ from napari_xanes.gui.references.column_chooser import (
     read_with_remembered_choice,
     tables_to_choose_from,
 )
+from napari_xanes.gui.references.need_test import NeedTest
 from napari_xanes.gui.references.reference_table import ReferenceTable
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.spectrum import Spectrum
@@ -50,23 +51,29 @@ class ReferenceList(QWidget):
         self._empty = QLabel("No references yet: load files, or take spectra from brushed regions")
         self._empty.setWordWrap(True)
         self._table = ReferenceTable(self._viewer)
-        buttons = QHBoxLayout()
-        buttons.setContentsMargins(0, 0, 0, 0)
-        buttons.setSpacing(3)
+        self._need_test = NeedTest(self._viewer, self)
+        self._said = wrapping_label()
+        self._said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._load_button = self._button("Load…", "Load spectra from XDI, Athena, CSV or text files", self.ask)
         self._region_button = self._button("From regions", "Add the mean spectra of all regions", self.take_regions)
         self._remove = self._button("Remove", "Remove the selected references (Delete)", self.remove_selected)
         self._columns_button = self._button(
             "Columns…", "Choose other columns of the file for the selected reference", self.choose_columns
         )
-        for button in (self._load_button, self._region_button, self._columns_button, self._remove):
-            buttons.addWidget(button)
+        self._narrow(self._need_test.button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
         layout.addWidget(self._empty)
         layout.addWidget(self._table, 1)
-        layout.addLayout(buttons)
+        layout.addWidget(self._said)
+        for row in (
+            (self._load_button, self._region_button),
+            (self._need_test.button, self._columns_button, self._remove),
+        ):
+            layout.addLayout(row_of(*((button, 1) for button in row)))
+        self._need_test.said.connect(lambda text: say(self._said, text))
+        say(self._said, "")
         self._table.remove_requested.connect(self.remove_selected)
         self.references.changed.connect(self._rebuild)
         self._worker = LatestOnlyWorker(self)
@@ -133,14 +140,20 @@ class ReferenceList(QWidget):
 
     def _button(self, text: str, tip: str, action: Callable[[], Any]) -> QPushButton:
         button = push_button(text, tip, action)
-        button.setStyleSheet("padding: 3px 2px;")  # four of them fit a narrow dock
+        self._narrow(button)
+        return button
+
+    @staticmethod
+    def _narrow(button: QPushButton) -> None:
+        button.setStyleSheet("padding: 3px 2px;")  # so that several fit a narrow dock
         # Styles keep short buttons wide, which a narrow dock has no room for.
         button.setMinimumWidth(button.fontMetrics().horizontalAdvance(button.text()) + _BESIDE_TEXT)
-        return button
 
     def _rebuild(self) -> None:
         spectra = self.references.spectra
+        if not self.references.is_answered:
+            say(self._said, "")
         self._empty.setVisible(not spectra)
         self._table.setVisible(bool(spectra))
-        for button in (self._remove, self._columns_button):
+        for button in (self._remove, self._columns_button, self._need_test.button):
             button.setEnabled(bool(spectra))

@@ -113,8 +113,8 @@ class ReferenceTable(QTableWidget):
             row = 0
             for spectrum in self._references.spectra:
                 row = self._put(row, spectrum)
-                if self._references.reason(spectrum.name):
-                    row = self._put_note(row, self._references.reason(spectrum.name))
+                if note := self._references.note(spectrum.name):
+                    row = self._put_note(row, note)
             self.setRowCount(row)  # last, so that a row that is being edited stays
             if current is not None:
                 self.choose(current)

@@ -61,6 +61,8 @@ class ReferenceSet(QObject):
         self._absorbers: dict[str, Absorber] = {}
         self._reasons: dict[str, str] = {}
         self._told_valence: set[str] = set()
+        self._answers: dict[str, str] = {}
+        self._asked: tuple[Any, list[Spectrum]] = None, []
         self._offered: list[Spectrum] = []
         self._trial: Spectrum | None = None
         stacks.layer_changed.connect(self._on_stack)
@@ -109,6 +111,24 @@ class ReferenceSet(QObject):
         if checked != self.is_checked(name):
             self._by_hand[name] = checked
             self.changed.emit()
+
+    def note(self, name: str) -> str:
+        """Return what is said about a reference: why it is of no use, or whether it is needed; no text if nothing is.
+
+        An answer holds for the references and the stack that were asked about.
+        """
+        return self.reason(name) or (self._answers.get(name, "") if self.is_answered else "")
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the last answer holds for the references that are ticked now, on the stack that is chosen now."""
+        layer, asked = self._asked
+        return layer is not None and layer is self._stacks.layer and asked == self.checked
+
+    def answer(self, layer: Layer, asked: Sequence[Spectrum], answers: Mapping[str, str]) -> None:
+        """Take what is known of the need of the references, by name, for a stack and the ticked references."""
+        self._asked, self._answers = (layer, list(asked)), dict(answers)
+        self.changed.emit()
 
     def add(self, spectra: Iterable[Spectrum]) -> list[Spectrum]:
         """Add spectra that are new, with a number after a name that exists already; return them as added.
