@@ -7,11 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QApplication, QDialogButtonBox, QWidget
 
 import napari_xanes as nx
 from napari_xanes.gui.files import readers
 from napari_xanes.gui.files.drop_target import DropTarget
+from napari_xanes.gui.references.column_chooser import ColumnChooser
+from napari_xanes.gui.references.record_chooser import RecordChooser
+from napari_xanes.gui.references.reference_list import ReferenceList
 from napari_xanes.gui.state.workspace import workspace_of
 
 ENERGY = np.arange(8300.0, 8400.0)
@@ -64,18 +69,86 @@ def test_several_files_dropped_on_the_canvas(viewer: Any, told: list[str], tmp_p
 
 
 def test_a_text_that_is_refused_gives_its_own_reason(viewer: Any, told: list[str], tmp_path: Path) -> None:
-    rows = np.c_[ENERGY, np.full(100, 5e5), np.full(100, 4e5)]
-    np.savetxt(tmp_path / "counters.dat", rows, header="energy mcs1 mcs2")
-    with pytest.raises(ValueError, match=r"^counters.dat: no column of I0 was found among"):
-        readers.read_layers(str(tmp_path / "counters.dat"))
-    with pytest.raises(ValueError, match=r"To choose its columns, load it in Spectra dock > References$"):
-        readers.read_layers(str(tmp_path / "counters.dat"))
     (tmp_path / "words.dat").write_text("no numbers here\n")
     with pytest.raises(ValueError, match=r"^words.dat: ") as refused:
         readers.read_layers(str(tmp_path / "words.dat"))
     assert "HDF5" not in str(refused.value)
     assert "TIFF" not in str(refused.value)
     assert not names(viewer)
+
+
+def drop_on(widget: QWidget, paths: list[str]) -> None:
+    """Drag files over a widget and drop them."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(path) for path in paths])
+    at, action, left = widget.rect().center(), Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+    enter = QDragEnterEvent(at, action, data, left, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(widget, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(widget, QDropEvent(QPointF(at), action, data, left, Qt.KeyboardModifier.NoModifier))
+
+
+def test_columns_that_are_not_understood_open_the_chooser(
+    viewer: Any, told: list[str], tmp_path: Path, qtbot: Any
+) -> None:
+    rows = np.c_[ENERGY, np.full(100, 5e5), 5e5 * np.exp(-EDGE)]
+    np.savetxt(tmp_path / "counters.dat", rows, header="energy mcs1 mcs2")
+    viewer.open(str(tmp_path / "counters.dat"), plugin=None)
+    dialog = viewer.window.findChild(ColumnChooser)
+    assert dialog.isVisible()
+    assert "no column of I0 was found among" in dialog._status.text()
+    dialog.set_role(1, "I0")
+    dialog.set_role(2, "signal")
+    dialog._mode.setCurrentText("transmission: ln(I0 / signal)")
+    qtbot.mouseClick(dialog._buttons.button(QDialogButtonBox.StandardButton.Ok), Qt.MouseButton.LeftButton)
+    (spectrum,) = workspace_of(viewer).references.spectra
+    np.testing.assert_allclose(spectrum.mu, EDGE, atol=1e-5)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> str:
+    """Return an Athena project of two Ni spectra, one of Fe and one that its file calls Co."""
+    spectra = [nx.Spectrum(name, ENERGY, EDGE) for name in ("NiO", "LiNiO2")]
+    spectra += [nx.Spectrum("FeO", ENERGY - 1225, EDGE), nx.Spectrum("Co foil", ENERGY, EDGE, metadata=COBALT)]
+    nx.write(spectra, tmp_path / "session.prj")
+    return str(tmp_path / "session.prj")
+
+
+COBALT = {"element": "Co", "edge": "K"}
+
+
+@pytest.mark.parametrize("where", ["dock", "list", "canvas"])
+def test_records_of_a_file_are_chosen_with_a_search(
+    viewer: Any, told: list[str], add_stack: Any, project: str, qtbot: Any, where: str
+) -> None:
+    nickel = {"name": "particle", "element": "Ni", "edge": "K"}
+    add_stack(nx.SpectralStack(np.ones((100, 3, 4), np.float32), ENERGY, "optical_depth", metadata=nickel))
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")[1]
+    if where == "canvas":
+        viewer.open(project, plugin=None)
+    else:
+        drop_on(dock if where == "dock" else dock.findChild(ReferenceList), [project])
+    dialog = viewer.window.findChild(RecordChooser)
+    texts = [dialog.list.item(row).text() for row in range(4)]
+    assert texts == [
+        "NiO",
+        "LiNiO2",
+        "FeO · rises as if of Fe K; the stack is of Ni K",
+        "Co foil · of Co K; the stack is of Ni K",
+    ]
+    assert [spectrum.name for spectrum in dialog.chosen] == ["NiO", "LiNiO2"]
+    qtbot.keyClicks(dialog.search, "LINI")
+    assert [dialog.list.item(row).isHidden() for row in range(4)] == [True, False, True, True]
+    qtbot.keyClick(dialog.search, Qt.Key.Key_Return)
+    assert dialog.isVisible(), "Enter in the search box goes to the list"
+    dialog.search.clear()
+    dialog.list.setCurrentRow(0)
+    qtbot.keyClick(dialog.list, Qt.Key.Key_Space)
+    assert dialog.add_button.text() == "Add 1"
+    qtbot.mouseClick(dialog.add_button, Qt.MouseButton.LeftButton)
+    assert names(viewer) == ["LiNiO2"]
+    added = workspace_of(viewer).references.spectra[-1]
+    assert added.source is not None, "a recipe can name its file and record"
 
 
 def test_a_mix_of_stacks_and_spectra_dropped_on_a_dock(

@@ -114,6 +114,8 @@ def test_pixels_without_values_are_said_to_have_none(
     far = nx.Spectrum("far", [500.0, 510.0, 520.0, 530.0], [0, 0, 1, 1])
     workspace_of(viewer).references.remove([s.name for s in workspace_of(viewer).references.spectra])
     workspace_of(viewer).references.add([far])
+    assert "no common energies" in workspace_of(viewer).references.reason("far")
+    workspace_of(viewer).references.set_checked("far", True)
     viewer.cursor.position = (0, 0.5, 0.45)
     wait(lambda: "far is not shown: it shares no energies with the stack" in dock.view.message.text())
 

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 from napari.utils.notifications import show_info
 
 from napari_xanes import io
-from napari_xanes.gui.references.column_chooser import read_with_remembered_choice, tables_to_choose_from
+from napari_xanes.gui.references.reading import add_files
 from napari_xanes.gui.state.workspace import workspace_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-
-    from napari_xanes.spectrum import Spectrum
 
 WHERE = "the references: Spectra dock > References, and the forms of Map and Denoise"
 """Where a user finds what was dropped."""
@@ -40,6 +38,8 @@ def split_spectra(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 def add_references(paths: Iterable[Path], viewer: Viewer) -> list[str]:
     """Add the spectra of files to the references, and say where they are; return why some can't be read.
 
+    Files with several spectra, or with columns that are not understood, open a dialog.
+
     Parameters
     ----------
     paths : iterable of Path
@@ -47,26 +47,14 @@ def add_references(paths: Iterable[Path], viewer: Viewer) -> list[str]:
     viewer : napari.viewer.Viewer
         The viewer whose references they become.
     """
-    found: list[Spectrum] = []
-    names: list[str] = []
-    reasons: list[str] = []
-    for path in paths:
-        try:
-            found += read_with_remembered_choice(path)
-            names.append(path.name)
-        except (OSError, ValueError) as error:
-            reason = str(error).removeprefix(f"{path}: ")
-            way_out = ". To choose its columns, load it in Spectra dock > References" if _has_columns(path) else ""
-            reasons.append(f"{path.name}: {reason}{way_out}")
-    if names:
-        references = workspace_of(viewer).references
-        added = references.add(found)
-        known = "" if added else ", which were there already"
-        count = f"{len(added) or len(found)} spectra" if len(found) > 1 else "1 spectrum"
-        show_info(f"{', '.join(names)}: {count} added to {WHERE}{known}")
+    paths = list(paths)
+    added = add_files(paths, viewer)
+    references = workspace_of(viewer).references
+    if added.names:
+        known = "" if added.new else ", which were there already"
+        found = len(added.new) or len(added.found)
+        count = f"{found} spectra" if len(added.found) > 1 else "1 spectrum"
+        show_info(f"{', '.join(added.names)}: {count} added to {WHERE}{known}")
+    if len(added.reasons) < len(paths):
         references.dropped.emit()
-    return reasons
-
-
-def _has_columns(path: Path) -> bool:
-    return bool(tables_to_choose_from(path))
+    return added.reasons

@@ -15,12 +15,9 @@ from napari_xanes.gui.dialogs import ask_to_open_many
 from napari_xanes.gui.dock_layout import push_button, row_of, say, wrapping_label
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
-from napari_xanes.gui.references.column_chooser import (
-    ColumnChooser,
-    read_with_remembered_choice,
-    tables_to_choose_from,
-)
+from napari_xanes.gui.references.column_chooser import tables_to_choose_from
 from napari_xanes.gui.references.need_test import NeedTest
+from napari_xanes.gui.references.reading import add_files, ask_for_columns
 from napari_xanes.gui.references.reference_table import ReferenceTable
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.spectrum import Spectrum
@@ -28,7 +25,7 @@ from napari_xanes.spectrum import Spectrum
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-_FILES = "Spectra (*.xdi *.prj *.nor *.csv *.txt *.dat *.xsp *.xmu);;All files (*)"
+_FILES = "Spectra (*.xdi *.prj *.nor *.csv *.txt *.dat *.xsp *.xmu *.xdl *.db *.sqlite);;All files (*)"
 
 
 _BESIDE_TEXT = 14
@@ -86,21 +83,9 @@ class ReferenceList(QWidget):
         self.load(ask_to_open_many(self, "Load references", _FILES, self._viewer))
 
     def load(self, paths: list[str] | list[Path]) -> None:
-        """Add all spectra of some files.
-
-        If a file can't be read, nothing is added: the user says what its columns hold, or sees the error.
-        """
-        spectra: list[Spectrum] = []
-        for path in paths:
-            try:
-                spectra += read_with_remembered_choice(path)
-            except (OSError, ValueError) as error:
-                if tables_to_choose_from(path):
-                    self._ask_for_columns(path, str(error).removeprefix(f"{path}: "), self.references.add)
-                else:
-                    show_error(str(error))
-                return
-        self.references.add(spectra)
+        """Add spectra of files; files with several spectra, or columns that are not understood, open a dialog."""
+        if reasons := add_files(paths, self._viewer, self).reasons:
+            show_error("\n".join(reasons))
 
     def choose_columns(self) -> None:
         """Let the user choose other columns for the selected reference."""
@@ -116,13 +101,7 @@ class ReferenceList(QWidget):
         def put(spectra: list[Spectrum]) -> None:
             self.references.put(replace(spectra[0], name=old.name, valence=old.valence))
 
-        self._ask_for_columns(path, "", put)
-
-    def _ask_for_columns(self, path: str | Path, problem: str, take: Callable[[list[Spectrum]], object]) -> None:
-        dialog = ColumnChooser(path, problem, self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.accepted.connect(lambda: take(dialog.spectra))
-        dialog.open()
+        ask_for_columns(path, "", self, put)
 
     def take_regions(self) -> None:
         """Read the mean spectra of all regions in a thread and add them."""

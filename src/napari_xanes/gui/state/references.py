@@ -269,11 +269,23 @@ class ReferenceSet(QObject):
         known = layer.metadata["xanes"]["metadata"]
         return Absorber(known.get("element"), known.get("edge"), named=True)
 
-    def _why_unsuitable(self, spectrum: Spectrum) -> str:
+    def why_unsuitable(self, spectrum: Spectrum, absorber: Absorber | None = None) -> str:
+        """Return why a spectrum can't be of use for the chosen stack; no text if it may be.
+
+        Parameters
+        ----------
+        spectrum : Spectrum
+            It need not be among the references.
+        absorber : Absorber, optional
+            What it is of, if that is known.
+        """
         layer = self._stacks.layer
         if layer is None:
             return ""
-        return why_unsuitable(spectrum, self._absorbers[spectrum.name], energies_of(layer), self._of_stack())
+        return why_unsuitable(spectrum, absorber or absorber_of(spectrum), energies_of(layer), self._of_stack())
+
+    def _why_unsuitable(self, spectrum: Spectrum) -> str:
+        return self.why_unsuitable(spectrum, self._absorbers[spectrum.name])
 
     def _free_colour(self) -> str:
         """Return the first colour that no reference has; with many references, colours come again."""
