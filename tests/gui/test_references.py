@@ -134,6 +134,7 @@ def test_a_shift_moves_what_is_fitted(
     assert spectrum.shift == -0.35
     np.testing.assert_allclose(spectrum.energy, ENERGY - 0.35)
     assert view._table.item(0, 2).text() == "-0.35"
+    assert references.add([edge("NiO")]) == [], "it is the same spectrum, shifted"
     type_into(view, 0, 2, "400", qtbot)
     assert errors[0].startswith("NiO: a shift lies between -20 and 20 eV, not at 400 eV")
     assert references.checked[0].shift == -0.35

@@ -82,7 +82,9 @@ def ask_for_columns(path: str | Path, problem: str, parent: QWidget, take: Calla
 
 def _ask_for_records(path: Path, records: Sequence[tuple[Spectrum, Absorber]], viewer: Viewer, parent: QWidget) -> None:
     references = workspace_of(viewer).references
-    dialog = RecordChooser(path, [Record(one, references.why_unsuitable(one, what)) for one, what in records], parent)
+    dialog = RecordChooser(
+        path, [Record(one, references.check.why_unsuitable(one, what)) for one, what in records], parent
+    )
     _open(dialog, lambda: references.add(dialog.chosen))
 
 

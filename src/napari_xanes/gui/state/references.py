@@ -10,13 +10,11 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_xanes.colours import colour_of
-from napari_xanes.gui.energy import energies_of
+from napari_xanes.gui.state.stack_check import StackCheck
 from napari_xanes.gui.state.stacks import StackFollower
 from napari_xanes.reference_checks import (
-    UNKNOWN,
     Absorber,
     absorber_of,
-    why_unsuitable,
     with_guessed_valence,
     with_valence,
 )
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
 
 _FIRST_COLOUR = 5  # regions begin with colour 1
 _TRIAL_COLOUR = 4  # the colour of fits: a curve that is tried out is none of the references
+_SAME_ENERGY = 1e-6  # eV
+
 MAX_SHIFT = 20.0
 """Largest shift of a reference in eV: monochromators are off by less, and another edge is no matter of a shift."""
 
@@ -41,6 +41,11 @@ class ReferenceSet(QObject):
     stacks : StackFollower
         The chosen stack.
 
+    Attributes
+    ----------
+    check : StackCheck
+        Whether spectra suit the chosen stack.
+
     Signals
     -------
     changed :
@@ -54,7 +59,7 @@ class ReferenceSet(QObject):
 
     def __init__(self, stacks: StackFollower) -> None:
         super().__init__()
-        self._stacks = stacks
+        self._stacks, self.check = stacks, StackCheck(stacks)
         self._spectra: list[Spectrum] = []
         self._colours: dict[str, str] = {}
         self._by_hand: dict[str, bool] = {}
@@ -144,7 +149,7 @@ class ReferenceSet(QObject):
             spectrum = spectrum if name == spectrum.name else replace(spectrum, name=name)
             self._colours[spectrum.name] = self._free_colour()
             absorber = self._absorbers[spectrum.name] = absorber_of(spectrum)
-            spectrum = with_guessed_valence(spectrum, absorber.element or self._of_stack().element)
+            spectrum = with_guessed_valence(spectrum, absorber.element or self.check.absorber.element)
             self._spectra.append(spectrum)
             self._reasons[spectrum.name] = self._why_unsuitable(spectrum)
             added.append(spectrum)
@@ -250,7 +255,7 @@ class ReferenceSet(QObject):
     def _on_stack(self, layer: Any = None) -> None:
         """Check all references against another chosen stack, or its new energies."""
         before = dict(self._reasons), list(self._spectra)
-        element = self._of_stack().element
+        element = self.check.absorber.element
         self._spectra = [
             spectrum
             if spectrum.name in self._told_valence
@@ -261,31 +266,8 @@ class ReferenceSet(QObject):
         if before != (self._reasons, self._spectra):
             self.changed.emit()
 
-    def _of_stack(self) -> Absorber:
-        """Return element and edge of the chosen stack, as far as it says them."""
-        layer = self._stacks.layer
-        if layer is None:
-            return UNKNOWN
-        known = layer.metadata["xanes"]["metadata"]
-        return Absorber(known.get("element"), known.get("edge"), named=True)
-
-    def why_unsuitable(self, spectrum: Spectrum, absorber: Absorber | None = None) -> str:
-        """Return why a spectrum can't be of use for the chosen stack; no text if it may be.
-
-        Parameters
-        ----------
-        spectrum : Spectrum
-            It need not be among the references.
-        absorber : Absorber, optional
-            What it is of, if that is known.
-        """
-        layer = self._stacks.layer
-        if layer is None:
-            return ""
-        return why_unsuitable(spectrum, absorber or absorber_of(spectrum), energies_of(layer), self._of_stack())
-
     def _why_unsuitable(self, spectrum: Spectrum) -> str:
-        return self.why_unsuitable(spectrum, self._absorbers[spectrum.name])
+        return self.check.why_unsuitable(spectrum, self._absorbers[spectrum.name])
 
     def _free_colour(self) -> str:
         """Return the first colour that no reference has; with many references, colours come again."""
@@ -302,8 +284,9 @@ class ReferenceSet(QObject):
 
 
 def _is_same(first: Spectrum, second: Spectrum) -> bool:
+    """Return whether two references are one spectrum, perhaps with other shifts and valences."""
     return (
         first.name == second.name
-        and np.array_equal(first.energy, second.energy)
         and np.array_equal(first.mu, second.mu)
+        and np.allclose(first.energy - first.shift, second.energy - second.shift, rtol=0, atol=_SAME_ENERGY)
     )
