@@ -17,6 +17,7 @@ import napari_xanes as nx
 from napari_xanes import MapSet, Recipe, SpectralStack, Spectrum, Step
 from napari_xanes.exploring.basis import ComponentBasis
 from napari_xanes.exploring.clusters import Clusters
+from napari_xanes.exploring.phases import SmallPhases
 from napari_xanes.history import to_plain
 from napari_xanes.maps.fitting.error_model import ErrorModel
 from napari_xanes.parameters import Parameter
@@ -217,6 +218,9 @@ def values_to_try(parameter: Parameter) -> list[Any]:
         "error_model": [ErrorModel(grid, np.linspace(0.5, 1.5, 21), freedom=np.inf, warnings=["'µ': off"])],
         "component_basis": [
             ComponentBasis(grid, np.ones((2, 21)), np.full((2, 21), 0.1), np.full(21, 0.02), np.arange(21.0), 1.2)
+        ],
+        "small_phases": [
+            SmallPhases(grid, np.eye(2, 21), np.full(21, 0.02), np.eye(1, 21), np.array([7.5]), 400, ["'µ': off"]),
         ],
         "clusters": [
             Clusters("angle", np.eye(2), [1, 2], [0.4, 0.6], np.eye(2)[None], True, 0.9, "2 clusters"),  # type: ignore[arg-type]

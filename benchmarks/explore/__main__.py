@@ -1,15 +1,15 @@
 """Print how well the methods of Explore find what is there.
 
-python -m benchmarks.explore [search] [--trials 100]
+python -m benchmarks.explore [search] [phases] [--trials 100]
 """
 
 from __future__ import annotations
 
 import argparse
 
-from benchmarks.explore import reference_search
+from benchmarks.explore import reference_search, small_phases
 
-PARTS = {"search": reference_search.report}
+PARTS = {"search": reference_search.report, "phases": small_phases.report}
 
 
 def main() -> None:

@@ -15,10 +15,20 @@ ESTIMATORS = Registry(
         "difference_map": "differences",
         "components": "component_maps",
         "cluster": "cluster_maps",
+        "small_phases": "phase_maps",
     },
 )
 
-__all__ = ["ESTIMATORS", "cluster", "components", "difference_map", "edge_energy", "fit_references", "match_library"]
+__all__ = [
+    "ESTIMATORS",
+    "cluster",
+    "components",
+    "difference_map",
+    "edge_energy",
+    "fit_references",
+    "match_library",
+    "small_phases",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
+_LEARNED = ("error_model", "component_basis", "clusters", "small_phases")
+"""Kinds of values that only a run can find: they are found, or taken from a recipe."""
+
+
 def viewer_fields(viewer: Viewer, stacks: StackBox) -> Mapping[str, FieldMaker]:
     """Return makers of the fields for references, I0, regions and libraries.
 
@@ -114,9 +118,7 @@ def viewer_fields(viewer: Viewer, stacks: StackBox) -> Mapping[str, FieldMaker]:
         "regions": regions,
         "library": library,
         "shifts": shifts,
-        "error_model": learned,
-        "component_basis": learned,
-        "clusters": learned,
+        **dict.fromkeys(_LEARNED, learned),
     }
 
 
