@@ -19,6 +19,7 @@ from napari_xanes.gui.references.column_chooser import tables_to_choose_from
 from napari_xanes.gui.references.need_test import NeedTest
 from napari_xanes.gui.references.reading import add_files, ask_for_columns
 from napari_xanes.gui.references.reference_table import ReferenceTable
+from napari_xanes.gui.references.theory_chooser import TheoryChooser
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.spectrum import Spectrum
 
@@ -45,7 +46,9 @@ class ReferenceList(QWidget):
         super().__init__(parent)
         self._viewer = plain_viewer(viewer)
         self.references = workspace_of(viewer).references
-        self._empty = QLabel("No references yet: load files, or take spectra from brushed regions")
+        self._empty = QLabel(
+            "No references yet: drop or load files, take spectra from brushed regions, or add theory spectra"
+        )
         self._empty.setWordWrap(True)
         self._table = ReferenceTable(self._viewer)
         self._need_test = NeedTest(self._viewer, self)
@@ -53,6 +56,9 @@ class ReferenceList(QWidget):
         self._said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._load_button = self._button("Load…", "Load spectra from XDI, Athena, CSV or text files", self.ask)
         self._region_button = self._button("From regions", "Add the mean spectra of all regions", self.take_regions)
+        self._theory_button = self._button(
+            "Theory…", "Add spectra of the theory libraries, for the element of the stack", self.add_theory
+        )
         self._remove = self._button("Remove", "Remove the selected references (Delete)", self.remove_selected)
         self._columns_button = self._button(
             "Columns…", "Choose other columns of the file for the selected reference", self.choose_columns
@@ -65,7 +71,7 @@ class ReferenceList(QWidget):
         layout.addWidget(self._table, 1)
         layout.addWidget(self._said)
         for row in (
-            (self._load_button, self._region_button),
+            (self._load_button, self._region_button, self._theory_button),
             (self._need_test.button, self._columns_button, self._remove),
         ):
             layout.addLayout(row_of(*((button, 1) for button in row)))
@@ -102,6 +108,12 @@ class ReferenceList(QWidget):
             self.references.put(replace(spectra[0], name=old.name, valence=old.valence))
 
         ask_for_columns(path, "", self, put)
+
+    def add_theory(self) -> None:
+        """Let the user choose spectra of the theory libraries; what is added does not change any more."""
+        dialog = TheoryChooser(self._viewer, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
 
     def take_regions(self) -> None:
         """Read the mean spectra of all regions in a thread and add them."""
