@@ -149,7 +149,9 @@ class Method(Generic[R]):
             return {}
         start = perf_counter()
         state = self.fit(stack, **parameters, **({"progress": progress} if _takes_progress(self.fit) else {}))
-        logger.info("%s: from %r: %s", self.name, stack.name, _short_text(state))
+        if logger.isEnabledFor(logging.INFO):
+            # Arrays as text take longer than some fits.
+            logger.info("%s: from %r: %s", self.name, stack.name, _short_text(state))
         logger.debug("%s: fit took %.3f s", self.name, perf_counter() - start)
         return state
 

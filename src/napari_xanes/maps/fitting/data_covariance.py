@@ -66,6 +66,15 @@ def sum_of_products(first: Block, second: Block) -> Float64Array:
     return total
 
 
+def weighted_squares(weights: Float32Array, values: Block) -> Float64Array:
+    """Return ``sum(weights * values**2)`` (P,) over energies, as `sum_of_products`."""
+    total = np.zeros(values.shape[1])
+    for start in range(0, len(values), _AT_ONCE):
+        rows = slice(start, start + _AT_ONCE)
+        total += weights[rows] @ np.square(values[rows])
+    return total
+
+
 def white_variance(residual: Block, squares: Float64Array) -> Float64Array:
     """Return the variance (P,) of residuals if neighbouring energies are independent (von Neumann), misfit left out.
 
@@ -115,6 +124,7 @@ class DataCovariance:
         self._full_freedom = len(design.energy) - design.matrix.shape[1]
         self._flat = bool((errors.profile == 1).all())
         self._expected = expected_sum(self._projection, errors.profile)
+        self._weights = (1 / errors.profile).astype(np.float32)
 
     def expected_squares(self, fit: BlockFit, freedom: Float64Array, pixels: slice) -> Float64Array:
         """Expected sum of squared residuals over their variance: `freedom`, unless energies share flats."""
@@ -166,7 +176,7 @@ class DataCovariance:
             return relative, np.sum(self._own_residual(fit) ** 2 / relative, axis=0) / freedom
         if self._flat and not shares:
             return errors.profile, fit.squares / freedom
-        own = (1 / errors.profile) @ self._own_residual(fit) ** 2
+        own = weighted_squares(self._weights, self._own_residual(fit))
         return errors.profile, own / (freedom * (self._expected / self._full_freedom))
 
     def _own_residual(self, fit: BlockFit) -> Block:
