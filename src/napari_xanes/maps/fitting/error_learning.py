@@ -187,10 +187,12 @@ def _good_pixels(residuals: Residuals, good: BoolArray) -> Residuals:
     """The residuals of some pixels."""
     if good.all():
         return residuals
-    variance = residuals.variance
+    # A third of the time of an index by truth values.
+    numbers, variance = np.flatnonzero(good), residuals.variance
     if variance is not None and variance.shape[1] > 1:
-        variance = variance[:, good]
-    return residuals._replace(residual=residuals.residual[:, good], fit=residuals.fit[:, good], variance=variance)
+        variance = variance.take(numbers, axis=1)
+    residual, fit = (array.take(numbers, axis=1) for array in (residuals.residual, residuals.fit))
+    return residuals._replace(residual=residual, fit=fit, variance=variance)
 
 
 def _without_common(residual: Float64Array, jump: Float64Array) -> Float64Array:

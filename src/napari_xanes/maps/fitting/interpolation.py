@@ -16,6 +16,9 @@ _NEAR = 10.0
 _STEP = 0.1
 """Half the step in eV of the slopes; references are not known on a finer scale."""
 
+_LEAST_SMOOTH = 5
+"""Fewer values are joined by straight lines."""
+
 
 def reference_columns(
     references: list[Spectrum], axis: Float64Array, warnings: list[str]
@@ -39,7 +42,9 @@ def reference_columns(
     """
     columns, slopes = [], []
     for reference in references:
-        column = _interpolated(reference, axis, axis)
+        step = step_near_edge(reference.energy, reference)
+        coarse = _is_coarse(reference, step, axis)
+        column = _interpolated(reference, axis, coarse)
         if not np.isfinite(column).all():
             raise ValueError(
                 f"reference {reference.name!r} has no value at {axis[~np.isfinite(column)][0]:g} eV: leave this energy "
@@ -47,8 +52,7 @@ def reference_columns(
             )
         columns.append(column)
         low, high = (np.clip(axis + step, *reference.energy[[0, -1]]) for step in (-_STEP, _STEP))
-        slopes.append(np.subtract(*(_interpolated(reference, at, axis) for at in (high, low))) / (high - low))
-        step = step_near_edge(reference.energy, reference)
+        slopes.append(np.subtract(*(_interpolated(reference, at, coarse) for at in (high, low))) / (high - low))
         if step > 1.01 * _COARSE:
             warnings.append(
                 f"reference {reference.name!r} has steps of {step:.2g} eV near the edge: its shape between them is "
@@ -62,7 +66,8 @@ def shifted_columns(references: list[Spectrum], axis: Float64Array, shift: float
     columns = []
     for reference in references:
         energy = np.clip(axis - shift, *reference.energy[[0, -1]])
-        columns.append(_interpolated(reference, energy, axis))
+        coarse = _is_coarse(reference, step_near_edge(reference.energy, reference), axis)
+        columns.append(_interpolated(reference, energy, coarse))
     return np.stack(columns, axis=1)
 
 
@@ -79,11 +84,15 @@ def step_near_edge(energies: Float64Array, reference: Spectrum) -> float:
     return float(np.median(np.diff(energies)[near])) if near.any() else 0.0
 
 
-def _interpolated(reference: Spectrum, energy: Float64Array, axis: Float64Array) -> Float64Array:
-    """The reference at some energies; smoothly, if its steps near the edge are coarser than those of the axis."""
-    known = np.isfinite(reference.mu)
-    coarse = step_near_edge(reference.energy, reference) > 1.01 * step_near_edge(axis, reference) > 0
-    if not coarse or not known.all() or reference.energy.size < 5:
+def _is_coarse(reference: Spectrum, step: float, axis: Float64Array) -> bool:
+    """Whether the steps of a reference near its edge are coarser than those of an axis, but none of it is missing."""
+    coarse = step > 1.01 * step_near_edge(axis, reference) > 0
+    return coarse and bool(np.isfinite(reference.mu).all()) and reference.energy.size >= _LEAST_SMOOTH
+
+
+def _interpolated(reference: Spectrum, energy: Float64Array, smoothly: bool) -> Float64Array:
+    """The reference at some energies, on straight lines or smoothly."""
+    if not smoothly:
         return reference.at(energy)
     from scipy.interpolate import Akima1DInterpolator
 

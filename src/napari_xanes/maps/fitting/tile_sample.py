@@ -63,7 +63,7 @@ def tile_sample(stack: SpectralStack, frames: slice) -> TileSample:
     pixels = rows[:, None] * width + columns
     if not stack.is_lazy:
         flat = stack.data[frames].reshape(len(stack.energy[frames]), -1)
-        spectra = flat[:, pixels.ravel()].astype(np.float64)
+        spectra = flat.take(pixels.ravel(), axis=1).astype(np.float64)
     else:
         spectra = _of_lazy(stack.data[frames], rows, columns)
     return TileSample(spectra, pixels.ravel(), (rows.size, columns.size), tile)
