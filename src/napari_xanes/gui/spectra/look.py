@@ -40,7 +40,7 @@ class LookPanel(QWidget):
         self.offset = OffsetBox(view)
         self.export_button = ExportButton(view)
         self._menu = CurveMenu(viewer, view)
-        self.tabs = SpectraTabs(viewer, self._workspace.regions)
+        self.tabs = SpectraTabs(viewer, self._workspace.regions, view.pages)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)

@@ -1,4 +1,4 @@
-"""The pages of a dock without a stack: open a sample, or attach energies to an image."""
+"""The pages of the plot: spectra, profiles along lines, how to open a stack, or how to attach energies to an image."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from napari_xanes.gui.dock_layout import EMPTY_STATE, say, wrapping_label
 from napari_xanes.gui.layers import is_stack, lay_out_as, shape_of, use_energies, was_stack, why_no_stack
 from napari_xanes.gui.map_layers import is_map
 from napari_xanes.gui.placement import pixel_size_of
+from napari_xanes.gui.spectra.profile_page import ProfilePage
 from napari_xanes.stack import Quantity, SpectralStack
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class EnergiesPage(QWidget):
 
 
 class Pages(QStackedWidget):
-    """The plot of a stack, or what to do without one.
+    """The plot of a stack, or what to do without one; profiles along lines while they are asked for.
 
     Parameters
     ----------
@@ -166,11 +167,30 @@ class Pages(QStackedWidget):
         self.empty, self.energies = EmptyPage(viewer), EnergiesPage(viewer)
         for page in (plot, self.empty, self.energies):
             self.addWidget(page)
+        self._profiles: ProfilePage | None = None
+        self._shows_profiles, self._stack = False, None
+
+    @property
+    def profiles(self) -> ProfilePage:
+        """The page of profiles along lines; it is made when it is asked for."""
+        if self._profiles is None:
+            self._profiles = ProfilePage(self._viewer)
+            self.addWidget(self._profiles)
+        return self._profiles
+
+    def show_profiles(self, shown: bool) -> None:
+        """Show profiles along lines in place of spectra, or spectra again."""
+        self._shows_profiles = shown
+        self.choose(self._stack)
 
     def choose(self, stack: Layer | None) -> None:
         """Choose the page for the selected layer and the current stack."""
+        self._stack = stack
         active = self._viewer.layers.selection.active
-        self.setCurrentIndex(2 if lacks_energies(active) else (1 if stack is None else 0))
+        if self._shows_profiles:
+            self.setCurrentWidget(self.profiles)
+        else:
+            self.setCurrentIndex(2 if lacks_energies(active) else (1 if stack is None else 0))
         self.energies.show_layer(active)
         self.empty.show_reason(self.reason())
 

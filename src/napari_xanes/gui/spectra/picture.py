@@ -35,12 +35,15 @@ class Picture:
         Energies in eV and values that are in view.
     residual : pair of array of shape (E,), or None
         Energies and residual of the fit.
+    bottom : str
+        Label of the axis below.
     """
 
     curves: Sequence[Curve]
     label: str
     ranges: tuple[tuple[float, float], tuple[float, float]]
     residual: tuple[Values, Values] | None = None
+    bottom: str = "photon energy (eV)"
 
 
 def save_picture(picture: Picture, path: Path) -> None:
@@ -77,7 +80,7 @@ def _drawn(picture: Picture) -> Any:
         axes[1].plot(*picture.residual, color=_INK, linewidth=0.8)
         axes[1].axhline(0.0, color="#888888", linestyle=":", linewidth=0.8)
         axes[1].set(ylabel="Δ")
-    axes[-1].set(xlabel="photon energy (eV)")
+    axes[-1].set(xlabel=picture.bottom)
     if picture.curves:
         figure.legend(loc="outside right upper", fontsize="small", frameon=False)
     return figure

@@ -11,7 +11,7 @@ from qtpy.QtCore import QPointF, Qt, Signal
 
 from napari_xanes.gui.curve import Curve
 from napari_xanes.gui.pixels.spectra import Values
-from napari_xanes.gui.spectra.curve_geometry import distance, span
+from napari_xanes.gui.spectra.curve_geometry import distance, outline, span
 from napari_xanes.gui.spectra.legend import Entry, Legend
 from napari_xanes.gui.theme import plot_colours, readable
 from napari_xanes.gui.two_plots import TwoPlots
@@ -219,13 +219,11 @@ class SpectrumPlot(TwoPlots):
                 self.main.removeItem(self._bands.pop(key))
             return
         if band is None:
-            band = self._bands[key] = pg.PlotCurveItem(fillLevel="enclosed", pen=None)
+            band = self._bands[key] = pg.PlotCurveItem(fillLevel="enclosed", pen=None, connect="finite")
             band.setZValue(0)
             self.main.addItem(band)
             self._paint(key, curve)
-        good = np.isfinite(curve.values) & np.isfinite(curve.spread)
-        energy, values, spread = curve.energy[good], curve.values[good], curve.spread[good]
-        band.setData(np.r_[energy, energy[::-1]], np.r_[values + spread, (values - spread)[::-1]])
+        band.setData(*outline(curve))
 
     def _paint(self, key: str, curve: Curve) -> None:
         style, width = _STYLES[curve.kind]

@@ -1,4 +1,4 @@
-"""The lists of regions, references and pins under the plot."""
+"""The lists of regions, references, pins and lines under the plot."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from qtpy.QtWidgets import QTabWidget, QWidget
 
 from napari_xanes.gui.present import present
 from napari_xanes.gui.references.reference_list import ReferenceList
+from napari_xanes.gui.spectra.line_list import LineList
+from napari_xanes.gui.spectra.pages import Pages
 from napari_xanes.gui.spectra.pins import PinList
 from napari_xanes.gui.spectra.region_list import RegionList
 from napari_xanes.gui.state.regions import RegionTracker
@@ -21,15 +23,17 @@ _HEIGHT = 150  # px
 
 
 class SpectraTabs(QTabWidget):
-    """Tabs for regions, references and pins; each title shows the number of entries."""
+    """Tabs for regions, references, pins and lines; each title shows the number of entries."""
 
-    def __init__(self, viewer: Viewer, tracker: RegionTracker, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: Viewer, tracker: RegionTracker, pages: Pages, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.regions = RegionList(viewer, tracker)
         self.references = ReferenceList(viewer)
         self.pins = PinList(viewer)
-        self._names = ("Regions", "References", "Pins")
-        for name, page in zip(self._names, (self.regions, self.references, self.pins), strict=True):
+        self.lines = LineList(viewer, pages)
+        self._names = ("Regions", "References", "Pins", "Lines")
+        lists = (self.regions, self.references, self.pins, self.lines)
+        for name, page in zip(self._names, lists, strict=True):
             present(page.layout()).setContentsMargins(4, 4, 4, 4)
             self.addTab(page, name)
         # A bound method: the references live as long as the viewer, and a function here would keep the dock alive.

@@ -17,6 +17,7 @@ from napari_xanes.gui.state.pin_spectra import PinSpectra
 from napari_xanes.gui.state.pinning import PinGestures
 from napari_xanes.gui.state.pins import PinSet
 from napari_xanes.gui.state.preview import RecipePreview
+from napari_xanes.gui.state.profiles import LineProfiles
 from napari_xanes.gui.state.recipe import RecipeState
 from napari_xanes.gui.state.references import ReferenceSet
 from napari_xanes.gui.state.regions import RegionTracker
@@ -73,6 +74,8 @@ class Workspace:
         The chosen run at the pixel under the cursor.
     asked_map : AskedMap
         The estimator that the Map panel is asked to show.
+    profiles : LineProfiles
+        Values along drawn lines.
     step : DockStep
         The step that the XANES dock shows.
     keys : Keys
@@ -90,6 +93,7 @@ class Workspace:
         self.run_fit = RunFit(self.cursor, self.stacks, self.runs, self.fit)
         self.asked_map = AskedMap()
         self.keys, self.step = Keys(viewer), DockStep()
+        self.profiles = LineProfiles(viewer, self.runs)
         self.pin_spectra = PinSpectra(viewer, self.stacks, self.shown, self.cursor, self.pins)
         self.pin_layers = PinLayers(viewer, self.stacks, self.pins)
         self.pinning = PinGestures(viewer, self.cursor, self.pins, self.keys)
