@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -105,3 +106,12 @@ def workspace_of(viewer: Viewer) -> Workspace:
     if viewer not in _WORKSPACES:
         _WORKSPACES[viewer] = Workspace(viewer)
     return _WORKSPACES[viewer]
+
+
+@atexit.register
+def _hide_windows() -> None:
+    """Hide the windows that a script leaves open when it ends, so that docks stop following before all is deleted."""
+    for viewer in list(_WORKSPACES):
+        window = getattr(getattr(viewer, "window", None), "_qt_window", None)
+        if window is not None:
+            window.hide()
