@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QApplication, QMenu
 
 from napari_xanes import SpectralStack
 from napari_xanes.gui.pixels.areas import new_labels, new_shapes
+from napari_xanes.gui.pixels.region_changes import delete_regions, hide_region
 from napari_xanes.gui.spectra import SpectraDock
 from napari_xanes.gui.spectra.place_list import PlaceList
 from napari_xanes.gui.state.workspace import workspace_of
@@ -111,3 +112,45 @@ def test_regions_become_references_and_pins(
     assert (pin.name, pin.colour) == (name, shown(dock)[name].colour)
     (found,) = workspace.pin_spectra.spectra
     assert found.index in [(y, x) for y in (15, 16) for x in (23, 24)]
+
+
+def test_a_hidden_label_is_hidden_on_the_image(viewer: Any, dock: SpectraDock, wait: Any) -> None:
+    layer = new_labels(viewer, viewer.layers[0])
+    layer.data[FIRST], layer.data[SECOND] = 1, 2
+    layer.refresh()
+    wait(lambda: len(dock.tracker.regions) == 2)
+    colours = [region.colour for region in dock.tracker.regions]
+    first = dock.tracker.regions[0].number
+    other = dock.tracker.regions[1].number
+    hide_region(layer, first, True)
+    assert layer.get_color(first)[3] == 0
+    assert layer.get_color(other)[3] == 1
+    wait(lambda: dock.tracker.regions[0].hidden)
+    assert [region.colour for region in dock.tracker.regions] == colours, "plot and list keep the colour"
+    before = layer.get_color(200)
+    hide_region(layer, first, False)
+    assert layer.get_color(first)[3] == 1
+    np.testing.assert_array_equal(layer.get_color(200), before)
+    hide_region(layer, first, True)
+    delete_regions(layer, [first])
+    assert layer.get_color(first)[3] == 1, "a new region of this number is seen"
+
+
+def test_a_hidden_shape_is_hidden_on_the_image_and_comes_back_as_it_was(viewer: Any, add_stack: Any) -> None:
+    add_stack()
+    square = np.array([[2.0, 2], [2, 8], [8, 8], [8, 2]])
+    layer = viewer.add_shapes(
+        [square, square + 5, square + 9], edge_color=["#ff0000", "#00ff00", "#0000ff80"], face_color="#ffffff40"
+    )
+    edges, faces = layer.edge_color.copy(), layer.face_color.copy()
+    for number in (2, 3, 3):
+        hide_region(layer, number, True)
+    assert layer.edge_color[:, 3].tolist() == [1, 0, 0]
+    assert layer.face_color[1:, 3].tolist() == [0, 0]
+    delete_regions(layer, [1])
+    hide_region(layer, 2, False)
+    np.testing.assert_allclose(layer.edge_color[1], edges[2])
+    np.testing.assert_allclose(layer.face_color[1], faces[2])
+    assert layer.edge_color[0, 3] == 0
+    hide_region(layer, 1, False)
+    np.testing.assert_allclose(layer.edge_color, edges[1:])
