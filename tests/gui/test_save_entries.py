@@ -22,6 +22,12 @@ def test_ctrl_s_saves_a_stack_with_its_energies(
 ) -> None:
     show_energies(viewer)
     window = viewer.window._qt_window
+
+    def from_palette(text: str) -> None:
+        viewer.window._toggle_command_palette()
+        QTest.keyClicks(window._command_palette._line, text)
+        QTest.keyClick(window._command_palette._line, Qt.Key.Key_Return)
+
     monkeypatch.setattr("napari.current_viewer", lambda: viewer)
     target = str(tmp_path / "scan")
     monkeypatch.setattr(dialogs.QFileDialog, "getSaveFileName", lambda *_: (target, ""))
@@ -38,9 +44,15 @@ def test_ctrl_s_saves_a_stack_with_its_energies(
     target = str(tmp_path / "all.h5")
     menu.findAction("napari.window.file.save_layers_dialog").trigger()
     assert sorted(path.name for path in tmp_path.glob("all*")) == ["all_particle_optical_depth.h5", "all_photo.tif"]
+    target = str(tmp_path / "chosen")
+    viewer.layers.selection = {viewer.layers[0]}
+    from_palette("Save Selected Layers")
+    np.testing.assert_array_equal(nx.read(f"{target}.h5").energy, stack.energy)
+    viewer.layers.selection = {viewer.layers["photo"]}
     # The photo alone is napari's, and so is its dialog.
     asked: list[Any] = []
     monkeypatch.setattr("napari._qt.qt_viewer.QtViewer._save_layers_dialog", lambda *_, **__: asked.append(1))
     entry.trigger()
-    assert asked
+    from_palette("Save Selected Layers")
+    assert asked == [1, 1]
     assert not list(tmp_path.glob("photo*"))

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent, Qt
+from qtpy.QtWidgets import QFileDialog
 from tests.gui.plain_viewer import PlainViewer
 from tests.gui.pressing import press_key
 
+import napari_xanes as nx
 from napari_xanes.gui import job
 from napari_xanes.gui.forms.stack_box import StackBox
 from napari_xanes.gui.map_layers import is_map
+from napari_xanes.gui.projects.opening import notices_of
+from napari_xanes.gui.projects.session import session_of
 from napari_xanes.gui.running import method_panel
 from napari_xanes.gui.running.preparing import run_after
 from napari_xanes.gui.spectra.look import LookPanel
@@ -215,3 +220,31 @@ def test_the_key_of_the_swipe_works_as_long_as_one_dock_compares(viewer: Any, do
     alone.parentWidget().hide()
     press_key(viewer, "B")
     assert alone.compare.slider.value() == alone.compare.slider.maximum()
+
+
+def test_projects_and_layers_are_saved_and_opened_from_the_dock(
+    viewer: Any, dock: XanesDock, add_stack: Any, wait: Any, tmp_path: Path, monkeypatch: Any, errors: list[str]
+) -> None:
+    actions = {action.text(): action for action in dock.file_button.menu().actions() if action.text()}
+    assert list(actions) == ["Save project…", "Open project…", "Save selected layers…"]
+    for text in ("Save project…", "Save selected layers…"):
+        actions[text].trigger()
+    assert len(errors) == 2
+    assert all("drop a stack" in error for error in errors)
+    add_stack()
+    target = tmp_path / "window.h5"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(target), ""))
+    actions["Save project…"].trigger()
+    dialog = notices_of(viewer).dialog
+    dialog.save_button.click()
+    wait(target.exists)
+    wait(lambda: not session_of(viewer).busy)
+    viewer.layers.clear()
+    actions["Open project…"].trigger()
+    wait(lambda: len(viewer.layers) == 1)
+    wait(lambda: not session_of(viewer).busy)
+    target = tmp_path / "layers.h5"
+    viewer.layers.selection = {viewer.layers[0]}
+    actions["Save selected layers…"].trigger()
+    assert nx.read(target).energy.size == 30

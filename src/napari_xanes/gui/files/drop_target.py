@@ -40,7 +40,7 @@ class DropTarget(QObject):
     def __init__(self, widget: QWidget, viewer: Viewer) -> None:
         super().__init__(widget)
         self._viewer = ref(viewer)
-        offer_our_files(viewer)
+        offer_our_files()
         widget.setAcceptDrops(True)
         widget.installEventFilter(self)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import napari
 from napari.utils.notifications import show_error
@@ -11,6 +12,9 @@ from napari_xanes.gui.dialogs import ask_to_open
 from napari_xanes.gui.files.readers import show_energies
 from napari_xanes.gui.projects import opening
 from napari_xanes.gui.projects.save_dialog import KINDS
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
 
 
 def save_project() -> None:
@@ -26,6 +30,11 @@ def open_project() -> None:
     if viewer is None:
         show_error("There is no window to open a project in")
         return
+    ask_and_open(viewer)
+
+
+def ask_and_open(viewer: Viewer) -> None:
+    """Ask for a project and open it in a window."""
     path = ask_to_open(None, "Open project", f"{KINDS};;All files (*)", viewer)
     if path:
         show_energies(viewer)

@@ -161,4 +161,4 @@ def show_energies(viewer: Viewer | None) -> None:
     """
     if viewer is not None:
         workspace_of(viewer)
-        offer_our_files(viewer)
+        offer_our_files()

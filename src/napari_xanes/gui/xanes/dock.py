@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from napari_xanes.gui.dock_layout import row_of
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.focus_ring import ShownFocus
@@ -15,6 +16,7 @@ from napari_xanes.gui.spectra.cursor_row import CursorRow
 from napari_xanes.gui.spectra.view import SpectrumView
 from napari_xanes.gui.state.keys import SHOW
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.xanes.file_button import FileButton
 from napari_xanes.gui.xanes.rail import Rail
 from napari_xanes.gui.xanes.steps import STEPS
 from napari_xanes.gui.xanes.window_size import WindowSize
@@ -37,7 +39,7 @@ class XanesDock(QWidget):
         self._viewer = viewer = plain_viewer(napari_viewer)
         self.workspace = workspace_of(viewer)
         self.rail = Rail({name: step.tip for name, step in STEPS.items()})
-        self.row, self.view = CursorRow(viewer), SpectrumView(viewer)
+        self.row, self.view, self.file_button = CursorRow(viewer), SpectrumView(viewer), FileButton(viewer)
         self._panels: dict[str, QWidget] = {}
         self._pages = QStackedWidget()
         self.splitter = QSplitter(Qt.Orientation.Vertical)
@@ -52,7 +54,7 @@ class XanesDock(QWidget):
         self.offer = RestoreOffer(viewer)
         layout.addWidget(self.offer)
         layout.addWidget(self.rail)
-        layout.addWidget(self.row)
+        layout.addLayout(row_of((self.row, 1), (self.file_button, 0)))
         layout.addWidget(self.splitter, 1)
         self.rail.step_chosen.connect(self._show)
         self.rail.show_step(self.workspace.step.name or "Look")
