@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_xanes.spectrum import Spectrum
+from napari_xanes.spectrum_lines import LINE_KEYS, LINES
 
 _NAMED = 8
 """Longest list of names in a message."""
@@ -23,7 +24,8 @@ def load_references(value: Any) -> list[Spectrum]:
     value : Spectrum, path, mapping, or a list of them
         A mapping with a path may name one of several spectra in the file, or give a new name to the only one. With a
         ``record``, the name of a spectrum in the file, the name is a new one for it. ``shift`` is added to the energies
-        in eV. It may also choose columns, mode and scan, as `napari_xanes.read_spectra` takes them.
+        in eV, and ``lines``, a mapping with e0 (eV), pre and post (eV from it), says how to normalize the spectrum. It
+        may also choose columns, mode and scan, as `napari_xanes.read_spectra` takes them.
 
     Raises
     ------
@@ -53,7 +55,7 @@ def _spectra(item: Any) -> list[Spectrum]:
         raise ValueError(f"a reference is a Spectrum, a path, or a mapping with a path, not {item!r}")
     if "mu" in item:
         return [Spectrum.from_plain(item)]
-    further = ("record", "shift", *CHOICES)
+    further = ("record", "shift", LINES, *CHOICES)
     unknown = set(item) - {"path", "name", "valence", *further}
     if "path" not in item or unknown:
         given = ", ".join(map(str, item)) or "nothing"
@@ -65,7 +67,9 @@ def _spectra(item: Any) -> list[Spectrum]:
     if "signal" not in choice:
         _without_i0(spectra)
     return [
-        replace(s, name=str(item.get("name", s.name)), valence=item.get("valence", s.valence)).shifted(_shift(item))
+        replace(s, name=str(item.get("name", s.name)), valence=item.get("valence", s.valence))
+        .shifted(_shift(item))
+        .with_lines(**_lines(item))
         for s in _named(item, spectra)
     ]
 
@@ -84,6 +88,19 @@ def _shift(item: Mapping[str, Any]) -> float:
     if isinstance(shift, bool) or not isinstance(shift, int | float) or not np.isfinite(shift):
         raise ValueError(f"the shift of a reference is a number of eV, not {str(shift)[:60]!r}")
     return float(shift)
+
+
+def _lines(item: Mapping[str, Any]) -> dict[str, Any]:
+    lines = item.get(LINES) or {}
+    known = isinstance(lines, Mapping) and set(lines) <= set(LINE_KEYS)
+    values = [
+        value
+        for given in (lines.values() if known else ())
+        for value in (given if isinstance(given, list | tuple) else [given])
+    ]
+    if not known or any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
+        raise ValueError(f"the lines of a reference are {', '.join(LINE_KEYS)} in eV, not {str(lines)[:60]!r}")
+    return dict(lines)
 
 
 def _without_i0(spectra: list[Spectrum]) -> list[Spectrum]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_xanes.field_mapping import FrozenMapping
 from napari_xanes.history import to_plain
 from napari_xanes.masked_values import nan_for_masked
+from napari_xanes.spectrum_lines import LINES, checked_lines, chosen_lines, with_chosen_lines
 from napari_xanes.spectrum_source import RECORD, SHIFT, SpectrumSource, record_of, shift_of, source_of
 
 _KEV_LIMIT = 30.0
@@ -23,7 +24,7 @@ MAX_GRID = 2_000_000
 VALENCE_GUESSED = "valence_guessed"
 """Entry of a spectrum's metadata: its valence was guessed from its name."""
 
-_WRITTEN = ("path", "fingerprint", "normalized", "warnings", "reading", "column", RECORD, SHIFT, VALENCE_GUESSED)
+_WRITTEN = ("path", "fingerprint", "normalized", "warnings", "reading", "column", RECORD, SHIFT, VALENCE_GUESSED, LINES)
 """Metadata of a spectrum that a recipe keeps."""
 
 
@@ -186,7 +187,46 @@ class Spectrum:
         metadata = {key: value for key, value in self.metadata.items() if key != SHIFT}
         if shift:
             metadata[SHIFT] = float(shift)
-        return replace(self, energy=self.energy - self.shift + shift, metadata=metadata)
+        moved = replace(self, energy=self.energy - self.shift + shift, metadata=metadata)
+        return (
+            moved.with_lines(**self.lines | {"e0": self.lines["e0"] - self.shift + shift})
+            if "e0" in self.lines
+            else moved
+        )
+
+    @property
+    def lines(self) -> dict[str, Any]:
+        """E0 in eV and ranges in eV from it that were chosen for `normalize_spectrum`; what is absent is automatic."""
+        return chosen_lines(self.metadata)
+
+    def with_lines(
+        self, e0: float | None = None, pre: Sequence[float] | None = None, post: Sequence[float] | None = None
+    ) -> Spectrum:
+        """Return the spectrum to be normalized by this E0 and these lines; without any, by automatic ones.
+
+        Parameters
+        ----------
+        e0 : float, optional
+            In eV, on the axis of the spectrum as it is shifted.
+        pre, post : (float, float), optional
+            Ranges of the two lines in eV from E0.
+
+        Raises
+        ------
+        ValueError
+            If a value is not finite, or a range does not go up.
+
+        Examples
+        --------
+        >>> chosen = Spectrum("NiO", [8330, 8350], [0, 1]).with_lines(e0=8341.0, pre=(-60, -20))
+        >>> chosen.lines, chosen.shifted(0.5).lines["e0"], chosen.with_lines().lines
+        ({'e0': 8341.0, 'pre': [-60.0, -20.0]}, 8341.5, {})
+        """
+        try:
+            given = checked_lines(e0, pre, post)
+        except ValueError as error:
+            raise ValueError(f"spectrum {self.name!r}: {error}") from None
+        return replace(self, metadata=with_chosen_lines(self.metadata, given))
 
     def read_from_file(self, fingerprint: str) -> Spectrum:
         """Return the spectrum with a note that its name and values are those of a file with this content hash."""
@@ -210,6 +250,8 @@ class Spectrum:
         plain = source.to_plain()
         if self.name != source.record:
             plain["name"] = self.name
+        if self.lines:
+            plain[LINES] = self.lines
         if self.valence != self.metadata[RECORD].get("valence"):
             plain["valence"] = self.valence
         return plain

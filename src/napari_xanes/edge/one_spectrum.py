@@ -83,6 +83,8 @@ def normalize_spectrum(
 ) -> Spectrum:
     """Normalize a spectrum by `normalize_mu`; ``normalized``, ``e0`` and ``edge_jump`` are added to its metadata.
 
+    What is not given is as the spectrum says itself (`Spectrum.with_lines`), and else automatic.
+
     Raises
     ------
     ValueError
@@ -95,6 +97,7 @@ def normalize_spectrum(
     2.0
     """
     near = tabulated_e0(spectrum.metadata.get("element"), spectrum.metadata.get("edge"))
+    e0, pre, post = _chosen(spectrum, e0, pre, post)
     try:
         normalized = normalize_mu(spectrum.energy, spectrum.mu, e0, pre, post, near=near)
     except ValueError as error:
@@ -102,3 +105,54 @@ def normalize_spectrum(
     metadata = {**spectrum.metadata, "normalized": True, "e0": normalized.e0, "edge_jump": round(normalized.jump, 12)}
     sigma = None if spectrum.sigma is None else spectrum.sigma / normalized.jump
     return replace(spectrum, mu=normalized.mu, sigma=sigma, metadata=metadata)
+
+
+class LinesOfSpectrum(NamedTuple):
+    """A spectrum's lines below and above the edge at all its energies (E,), and what it becomes by them."""
+
+    pre: Float64Array
+    post: Float64Array
+    normalized: Normalized
+
+
+def lines_of_spectrum(spectrum: Spectrum) -> LinesOfSpectrum:
+    """Return the lines by which `normalize_spectrum` normalizes a spectrum, NaN where it has no value.
+
+    Raises
+    ------
+    ValueError
+        As in `normalize_mu`; the message names the spectrum.
+
+    Examples
+    --------
+    >>> energy = np.arange(8280.0, 8450.0)
+    >>> lines = lines_of_spectrum(Spectrum("Ni", energy, 3 + 2.0 * (energy > 8343)))
+    >>> lines.pre.round(6)[[0, -1]].tolist(), lines.post.round(6)[[0, -1]].tolist()
+    ([3.0, 3.0], [5.0, 5.0])
+    """
+    good = np.isfinite(spectrum.mu)
+    energy, mu = spectrum.energy[good], spectrum.mu[good]
+    near = tabulated_e0(spectrum.metadata.get("element"), spectrum.metadata.get("edge"))
+    e0, pre, post = _chosen(spectrum, None, None, None)
+    try:
+        plain = normalize_mu(energy, mu, e0, pre, post, near=near)
+        flat = normalize_mu(energy, mu, plain.e0, plain.pre, plain.post, flatten=True)
+    except ValueError as error:
+        raise ValueError(f"spectrum {spectrum.name!r}: {error}") from None
+    # Flattening replaces the slope of the low line by that of the high one above E0.
+    above = energy > plain.e0
+    slopes = np.polyfit(energy[above], (plain.mu - flat.mu)[above], 1) if above.sum() > 1 else np.zeros(2)
+    low, high, values = (np.full(spectrum.mu.shape, np.nan) for _ in range(3))
+    low[good] = mu - plain.mu * plain.jump
+    high[good] = low[good] + plain.jump * (1 + np.polyval(slopes, energy))
+    values[good] = plain.mu
+    return LinesOfSpectrum(low, high, plain._replace(mu=values))
+
+
+def _chosen(
+    spectrum: Spectrum, e0: float | None, pre: Range | None, post: Range | None
+) -> tuple[float | None, Range | None, Range | None]:
+    """Return E0 and ranges as given, or as the spectrum says them."""
+    own = spectrum.lines
+    own_pre, own_post = ((own[key][0], own[key][1]) if key in own else None for key in ("pre", "post"))
+    return own.get("e0") if e0 is None else e0, own_pre if pre is None else pre, own_post if post is None else post

@@ -16,6 +16,7 @@ from napari_xanes.gui.dock_layout import push_button, row_of, say, wrapping_labe
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.references.column_chooser import tables_to_choose_from
+from napari_xanes.gui.references.lines_editor import LinesEditor
 from napari_xanes.gui.references.need_test import NeedTest
 from napari_xanes.gui.references.reading import add_files, ask_for_columns
 from napari_xanes.gui.references.reference_table import ReferenceTable
@@ -63,21 +64,25 @@ class ReferenceList(QWidget):
         self._columns_button = self._button(
             "Columns…", "Choose other columns of the file for the selected reference", self.choose_columns
         )
+        self._lines = LinesEditor(workspace_of(viewer).reference_lines)
         self._narrow(self._need_test.button)
+        self._narrow(self._lines.button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
         layout.addWidget(self._empty)
         layout.addWidget(self._table, 1)
         layout.addWidget(self._said)
+        layout.addWidget(self._lines)
         for row in (
             (self._load_button, self._region_button, self._theory_button),
-            (self._need_test.button, self._columns_button, self._remove),
+            (self._need_test.button, self._lines.button, self._columns_button, self._remove),
         ):
             layout.addLayout(row_of(*((button, 1) for button in row)))
         self._need_test.said.connect(lambda text: say(self._said, text))
         say(self._said, "")
         self._table.remove_requested.connect(self.remove_selected)
+        self._table.currentCellChanged.connect(lambda *_: self._choose_lines())
         self.references.changed.connect(self._rebuild)
         self._worker = LatestOnlyWorker(self)
         self._worker.done.connect(lambda _key, spectra: self._add_regions(spectra))
@@ -146,5 +151,10 @@ class ReferenceList(QWidget):
             say(self._said, "")
         self._empty.setVisible(not spectra)
         self._table.setVisible(bool(spectra))
-        for button in (self._remove, self._columns_button, self._need_test.button):
+        for button in (self._remove, self._columns_button, self._need_test.button, self._lines.button):
             button.setEnabled(bool(spectra))
+        self._choose_lines()
+
+    def _choose_lines(self) -> None:
+        spectrum = self._table.current() or next(iter(self.references.spectra), None)
+        self._lines.choose(None if spectrum is None else spectrum.name)

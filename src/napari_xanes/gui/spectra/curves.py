@@ -19,6 +19,7 @@ QUANTITY_LABELS = {
     "normalized": "normalized absorption",
     "scaled": "scaled absorption",
     "derivative": "slope (1/eV)",
+    "reference": "absorption (as in its file)",
 }
 """Axis label of each quantity."""
 

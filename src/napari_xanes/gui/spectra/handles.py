@@ -11,8 +11,10 @@ from qtpy.QtCore import QObject, QSignalBlocker, Qt
 
 from napari_xanes.gui.curve import Curve
 from napari_xanes.gui.spectra.curves import with_unit
+from napari_xanes.gui.spectra.display import MODES
 from napari_xanes.gui.state.preview import RecipePreview
 from napari_xanes.gui.state.recipe import RecipeState
+from napari_xanes.gui.state.reference_lines import ReferenceLines
 from napari_xanes.gui.theme import plot_colours, readable
 from napari_xanes.history import Step
 
@@ -35,11 +37,15 @@ class StepHandles(QObject):
         The steps.
     preview : RecipePreview
         What they make of the spectrum under the cursor.
+    looked_at : ReferenceLines
+        The reference whose normalization is looked at, in the place of all this.
     """
 
-    def __init__(self, plot: SpectrumPlot, recipe: RecipeState, preview: RecipePreview) -> None:
+    def __init__(
+        self, plot: SpectrumPlot, recipe: RecipeState, preview: RecipePreview, looked_at: ReferenceLines
+    ) -> None:
         super().__init__(plot)
-        self._plot, self._recipe, self._preview = plot, recipe, preview
+        self._plot, self._recipe, self._preview, self._looked_at = plot, recipe, preview, looked_at
         self.e0 = pg.InfiniteLine(movable=True, angle=90, label="E0", labelOpts={"position": 0.06})
         self.ranges: dict[str, pg.LinearRegionItem] = {}
         self.lines: dict[str, pg.PlotCurveItem] = {}
@@ -55,13 +61,20 @@ class StepHandles(QObject):
             self.lines[name] = pg.PlotCurveItem(connect="finite")
             plot.main.addItem(self.lines[name], ignoreBounds=True)
         preview.curve_changed.connect(self.show_handles)
+        looked_at.changed.connect(self.show_handles)
         self.set_theme("dark")
         self.show_handles()
 
     @property
     def quantity(self) -> str:
-        """The quantity of the preview; no text without one."""
+        """The quantity of the preview or of the reference that is looked at; no text without one."""
+        if self._looked_at.curve is not None:
+            return self._looked_at.curve.quantity
         return "" if self._preview.curves is None else self._preview.curves.spectrum.quantity
+
+    def mode(self, mode: str) -> str:
+        """Return how curves are shown: a reference that is looked at as it is, all others as the user chose."""
+        return MODES[0] if self._looked_at.curve is not None else mode
 
     def curves(self) -> list[tuple[str, Curve]]:
         """Return the curve of the preview, under its key."""
@@ -76,6 +89,10 @@ class StepHandles(QObject):
         self, measured: list[tuple[str, Curve]], references: list[Curve]
     ) -> tuple[list[tuple[str, Curve]], list[Curve]]:
         """Return the curves to draw: those that were measured, or the preview; no references beside handles."""
+        if self._looked_at.curve is not None and self._looked_at.spectrum is not None:
+            energy, values, quantity = self._looked_at.curve
+            name = f"{self._looked_at.spectrum.name}{', normalized' if quantity == 'normalized' else ''}"
+            return [("looked at", Curve(name, energy, values, "cursor"))], []
         shown = self._preview.curves
         if shown is None:
             return measured, references
@@ -111,8 +128,9 @@ class StepHandles(QObject):
 
     def show_handles(self) -> None:
         """Draw the handles of the selected step where they are; one that is being dragged stays with the mouse."""
-        shown = self._preview.curves
-        edge, kept = (None, None) if shown is None else (shown.edge, shown.kept)
+        shown, edge, kept = self._preview.curves, self._looked_at.edge, None
+        if self._looked_at.curve is None and shown is not None:
+            edge, kept = shown.edge, shown.kept
         self.e0.setVisible(edge is not None)
         for item in (*self.lines.values(), *self.ranges.values()):
             item.setVisible(False)
@@ -145,7 +163,9 @@ class StepHandles(QObject):
         """Return what takes a range that the user drags."""
 
         def take(region: pg.LinearRegionItem) -> None:
-            edge = None if self._preview.curves is None else self._preview.curves.edge
+            edge = self._looked_at.edge
+            if edge is None and self._preview.curves is not None:
+                edge = self._preview.curves.edge
             low, high = (float(end) for end in region.getRegion())
             if not self._is_dragged(region) or low >= high:
                 return
@@ -157,7 +177,10 @@ class StepHandles(QObject):
         return take
 
     def _set(self, name: str, value: Any) -> None:
-        """Set a parameter of the selected step."""
+        """Set a parameter of the selected step, or a line of the reference that is looked at."""
+        if self._looked_at.edge is not None:
+            self._looked_at.change(**{name: value})
+            return
         entry = self._recipe.step
         if entry is not None:
             self._recipe.change(self._recipe.row, Step(entry.step.name, {**entry.step.parameters, name: value}))

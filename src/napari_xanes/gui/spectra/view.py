@@ -54,7 +54,7 @@ class SpectrumView(QWidget):
         self.composed: list[tuple[str, Curve]] = []
         self.curves = CurveSources()
         self.plot = SpectrumPlot()
-        self.handles = StepHandles(self.plot, workspace.recipe, workspace.preview)
+        self.handles = StepHandles(self.plot, workspace.recipe, workspace.preview, workspace.reference_lines)
         self.plot.setMinimumHeight(_PLOT_HEIGHT)
         self.plot.setToolTip(
             "Click or drag the line: move to an energy. Wheel: zoom. Drag: move. Double-click: show all. "
@@ -121,7 +121,7 @@ class SpectrumView(QWidget):
     def label(self) -> str:
         """Return quantity and unit of the curves; no text without a stack."""
         layer = self._stacks.layer
-        return axis_label(self._mode, self._quantity()) if layer is not None else ""
+        return axis_label(self.handles.mode(self._mode), self._quantity()) if layer is not None else ""
 
     def _quantity(self) -> str:
         layer = self._stacks.layer
@@ -161,15 +161,8 @@ class SpectrumView(QWidget):
 
     def _states(self) -> tuple[Any, ...]:
         """Return what is followed only while it is asked for."""
-        workspace = self._workspace
-        return (
-            workspace.cursor,
-            workspace.regions,
-            workspace.pin_spectra,
-            workspace.fit,
-            workspace.run_fit,
-            workspace.pinning,
-        )
+        shared = self._workspace
+        return shared.cursor, shared.regions, shared.pin_spectra, shared.fit, shared.run_fit, shared.pinning
 
     def _followed(self) -> tuple[tuple[Any, Any], ...]:
         """Return what changes while the mouse moves, with what it changes here."""
@@ -187,6 +180,7 @@ class SpectrumView(QWidget):
             (pins.failed, self._on_unreadable),
             (self._workspace.fit.changed, self._on_fit),
             (self._workspace.preview.curve_changed, self._on_preview),
+            (self._workspace.reference_lines.changed, self._on_looked_at),
         )
 
     def _on_theme(self, event: Any = None) -> None:
@@ -221,6 +215,12 @@ class SpectrumView(QWidget):
         self.plot.set_labels(self.label())
         self.redraw()
         self._show_readout()
+
+    def _on_looked_at(self) -> None:
+        before = [curve.name for _, curve in self.composed]
+        self._on_preview()
+        if before != [curve.name for _, curve in self.composed]:
+            self.plot.show_all()
 
     def _on_step(self, step: int = 0) -> None:
         layer = self._stacks.layer
@@ -293,7 +293,7 @@ class SpectrumView(QWidget):
             return
         layer, sources, quantity = self._stacks.layer, self.curves, self._quantity()
         measured, references = self.handles.preferred(sources.measured(), sources.comparable_references(quantity))
-        self.composed, problem = self._composer.compose(self._mode, measured, references)
+        self.composed, problem = self._composer.compose(self.handles.mode(self._mode), measured, references)
         stacked = self._composer.stacked(self._mode, self.composed, self._offset)
         self.plot.set_curves(stacked, sources.hidden)
         self._show_message(problem or self.pages.reason() or sources.warning(layer, quantity))

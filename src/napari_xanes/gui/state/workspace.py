@@ -20,6 +20,7 @@ from napari_xanes.gui.state.pins import PinSet
 from napari_xanes.gui.state.preview import RecipePreview
 from napari_xanes.gui.state.profiles import LineProfiles
 from napari_xanes.gui.state.recipe import RecipeState
+from napari_xanes.gui.state.reference_lines import ReferenceLines
 from napari_xanes.gui.state.references import ReferenceSet
 from napari_xanes.gui.state.regions import RegionTracker
 from napari_xanes.gui.state.run_fit import RunFit
@@ -65,6 +66,8 @@ class Workspace:
         Pins on a click in the image or a key.
     references : ReferenceSet
         The reference spectra.
+    reference_lines : ReferenceLines
+        The normalization of the reference that is looked at.
     fit : ShownFit
         The fit that is drawn over the measured spectra.
     runs : RunList
@@ -90,6 +93,7 @@ class Workspace:
         self.preview = RecipePreview(viewer, self.stacks, self.cursor, self.recipe)
         self.regions = RegionTracker(viewer, self.stacks, self.shown)
         self.pins, self.references, self.fit = PinSet(), ReferenceSet(self.stacks), ShownFit()
+        self.reference_lines = ReferenceLines(self.references)
         self.runs, self.bars = RunList(viewer), ColourBars(viewer)
         self.run_fit = RunFit(self.cursor, self.stacks, self.runs, self.fit)
         self.asked_map = AskedMap()
