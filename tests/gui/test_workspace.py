@@ -15,7 +15,6 @@ from tests.gui.plain_viewer import PlainViewer
 from napari_xanes import MapSet, ParameterMap
 from napari_xanes.gui.spectra import SpectraDock
 from napari_xanes.gui.state import run_fit
-from napari_xanes.gui.state.references import ReferenceSet
 from napari_xanes.gui.state.run import Run
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.history import Source, Step
@@ -140,8 +139,8 @@ def test_a_run_knows_its_stack_again_by_file_name_and_steps(stack: Any, add_stac
     assert not Run(3, maps, "group", other).made_from(same), "its layer is known"
 
 
-def test_references_never_share_a_colour_or_a_tick(stack: Any) -> None:
-    references = ReferenceSet()
+def test_references_never_share_a_colour_or_a_tick(viewer: Any, stack: Any) -> None:
+    references = workspace_of(viewer).references
     references.add([Spectrum(name, stack.energy, stack.energy * 0) for name in "ab"])
     references.remove(["a"])
     references.add([Spectrum("c", stack.energy, stack.energy * 0)])
