@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 from benchmarks.registration.rendering import Array, Drifting, random_walk, recorded, texture
-from benchmarks.registration.specimens import SPECIMENS
+from benchmarks.registration.specimens import SPECIMENS, Specimen
 from scipy import ndimage
 
 import napari_xanes as nx
@@ -32,7 +32,7 @@ def layers(case: str, rng: np.random.Generator, jump: Array, share: Array) -> Ar
 def drifting(
     case: str,
     *,
-    specimen: str = "particle",
+    specimen: str | Specimen = "particle",
     seed: int = 0,
     size: int = 256,
     frames: int = 60,
@@ -51,13 +51,14 @@ def drifting(
     rng = np.random.default_rng(seed)
     energy = np.linspace(8270.0, 8460.0, frames)
     references = list(nx.sample.nmc_ni_k(size=16, photons=10.0).stack.metadata["references"])
-    maps = layers(case, rng, *SPECIMENS[specimen](rng, size + 2 * margin))
+    made = SPECIMENS[specimen] if isinstance(specimen, str) else specimen
+    maps = layers(case, rng, *made(rng, size + 2 * margin))
     if blur:
         maps = ndimage.gaussian_filter(maps, (0, blur, blur), mode="wrap")
     spectra = np.array([*(reference.at(energy) for reference in references), np.ones(frames)])
     path = random_walk(rng, frames, step) if shifts is None else shifts - shifts.mean(axis=0)
     pattern = residue * texture(rng, size, residue_scale) if residue else 0.0
-    made = recorded(
+    stack = recorded(
         rng, energy, spectra, maps, path, size=size, photons=photons, pattern=pattern, flicker=0.3, name=case
     )
-    return replace(made, references=references, edge=EDGE)
+    return replace(stack, references=references, edge=EDGE)

@@ -57,6 +57,7 @@ def _share(rng: np.random.Generator, size: int) -> Array:
     return np.clip(0.5 + 0.25 * texture(rng, size, 4.0), 0, 1)
 
 
-SPECIMENS: dict[str, Callable[[np.random.Generator, int], tuple[Array, Array]]] = {
-    made.__name__: made for made in (particle, fibres, spots, grain, periodic)
-}
+Specimen = Callable[[np.random.Generator, int], tuple[Array, Array]]
+"""Makes thickness and share of an image of so many pixels in height and width."""
+
+SPECIMENS: dict[str, Specimen] = {made.__name__: made for made in (particle, fibres, spots, grain, periodic)}

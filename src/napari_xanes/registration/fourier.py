@@ -20,7 +20,7 @@ Coefficients = NDArray[np.complex64]
 """Shape (E, K): K coefficients of each frame."""
 
 Blurs = dict[int, Float32Array]
-"""The smooth parts of frames, by the number of the frame."""
+"""Frames in blocks of pixels, of which their smooth parts are made, by the number of the frame."""
 
 LOWEST, HIGHEST = 0.05, 0.30
 """Band in cycles per pixel: lower frequencies hold flats and lines of the beam, higher ones hold noise."""
@@ -194,7 +194,7 @@ def coefficients(
     progress : callable, optional
         Called with the fraction of frames done.
     blurs : dict, optional
-        Smooth parts of the same frames, for another call: those that are absent are added.
+        The same frames in blocks, for another call: those that are absent are added.
 
     Returns
     -------
@@ -219,7 +219,7 @@ def coefficients(
         mean = np.float32(rows @ frame @ columns / total) if total else np.float32(0)
         seen = frame - mean
         if i not in blurs:
-            blurs[i] = smooth.blurred(frame)
+            blurs[i] = smooth.sampled(frame)
         blurred = smooth.transformed(blurs[i] - mean, rows, columns)
         seen *= rows[:, None]
         seen *= columns
