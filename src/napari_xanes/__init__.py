@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_xanes.io import read, read_maps, read_spectra, write
     from napari_xanes.io.shift_table import read_shifts, write_shifts
     from napari_xanes.line_profiles import frame_profile, line_profile, map_profile
+    from napari_xanes.many.running import run_many
     from napari_xanes.map_difference import subtract_maps
     from napari_xanes.maps.reference_needs import needed_references
     from napari_xanes.maps.reference_search import search_references
@@ -62,6 +63,7 @@ __all__ = [
     "region_mean",
     "region_statistics",
     "run",
+    "run_many",
     "sample",
     "search_references",
     "stitch",
@@ -81,6 +83,7 @@ _HOMES = {
     "io": ("read", "read_maps", "read_spectra", "write"),
     "io.shift_table": ("read_shifts", "write_shifts"),
     "line_profiles": ("frame_profile", "line_profile", "map_profile"),
+    "many.running": ("run_many",),
     "map_difference": ("subtract_maps",),
     "maps.reference_needs": ("needed_references",),
     "maps.reference_search": ("search_references",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from napari_xanes.io import read_maps, write
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.recipe import Recipe
 from napari_xanes.saving.folders import replacing_folder
+from napari_xanes.saving.replacing import write_whole
 from napari_xanes.stack import SpectralStack
 
 logger = logging.getLogger(__name__)
@@ -20,11 +22,16 @@ logger = logging.getLogger(__name__)
 _RECIPES = {"recipe.yaml": False, "recipe-as-run.yaml": True}
 """Recipes of a result, and whether they are exact."""
 
-_NAMES = {"maps.h5", "maps.tif", "maps.png", "stack.h5", "stack.png", *_RECIPES}
+RecordText = Callable[[tuple[str, ...]], str]
+
+RECORD = "run.json"
+"""The file of a result that says from what it was made, and what came out."""
+
+_NAMES = {"maps.h5", "maps.tif", "maps.png", "stack.h5", "stack.png", RECORD, *_RECIPES}
 """Files of results, besides the pictures of maps, which have the names of the maps."""
 
 
-def save_result(result: SpectralStack | MapSet, folder: Path) -> list[Path]:
+def save_result(result: SpectralStack | MapSet, folder: Path, *, record: RecordText | None = None) -> list[Path]:
     """Write a result, its pictures and its recipe into a folder.
 
     Parameters
@@ -33,6 +40,9 @@ def save_result(result: SpectralStack | MapSet, folder: Path) -> list[Path]:
         Result of a recipe.
     folder : Path
         Folder to write into; made if it does not exist.
+    record : callable, optional
+        Returns a text to keep beside the result as ``run.json``, from the names of the other files; none is kept
+        without it.
 
     Returns
     -------
@@ -52,10 +62,14 @@ def save_result(result: SpectralStack | MapSet, folder: Path) -> list[Path]:
     for name, exact in _RECIPES.items():
         Recipe(result.history).save(folder / name, exact=exact)
         written.append(folder / name)
+    if record is not None:
+        text = record(tuple(path.name for path in written))
+        written.append(folder / RECORD)
+        write_whole(written[-1], text.encode())
     return written
 
 
-def replace_result(result: SpectralStack | MapSet, folder: Path) -> list[Path]:
+def replace_result(result: SpectralStack | MapSet, folder: Path, *, record: RecordText | None = None) -> list[Path]:
     """Write a result as `save_result` does, into a folder that appears whole or stays as it was.
 
     Parameters
@@ -64,6 +78,8 @@ def replace_result(result: SpectralStack | MapSet, folder: Path) -> list[Path]:
         Result of a recipe.
     folder : Path
         Folder to write. An older result in it is replaced as a whole; files that are of no result are kept.
+    record : callable, optional
+        As in `save_result`.
 
     Returns
     -------
@@ -77,7 +93,7 @@ def replace_result(result: SpectralStack | MapSet, folder: Path) -> list[Path]:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with replacing_folder(folder) as draft:
-        written = save_result(result, draft)
+        written = save_result(result, draft, record=record)
         if folder.exists():
             _keep_others(folder, draft)
     return [folder / path.name for path in written]

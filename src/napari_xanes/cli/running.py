@@ -37,36 +37,47 @@ def run(
     pixel_size: PixelSize = None,
     exposure: Exposure = None,
     absorber: Absorber = None,
+    scheduler: Annotated[
+        str, typer.Option(help="Where to run: 'threads' (here, file by file), 'processes', or tcp://host:port.")
+    ] = "threads",
+    workers: Annotated[int | None, typer.Option(help="Number of processes; all cores without it.")] = None,
+    by: Annotated[
+        str, typer.Option(help="Column of the table from file names: a regular expression such as 'T=(\\d+)C'.")
+    ] = "",
 ) -> None:
-    """Run a recipe on stacks: maps (NeXus, TIFF and PNG) or the processed stack, and the recipe as carried out."""
-    import napari_xanes as nx
-    from napari_xanes.results import replace_result
+    """Run a recipe on stacks: maps (NeXus, TIFF and PNG) or the processed stack, and the recipe as carried out.
 
-    steps = nx.Recipe.load(recipe)
-    names = [_result_name(path) for path in paths]
-    alike = [name.casefold() for name in names]  # Windows and macOS take them for one name
-    for name in names:
-        if alike.count(name.casefold()) > 1:
-            raise ValueError(f"two inputs would both be written to {output / name}; run them into different folders")
-    targets = [output / name for name in names]
-    for target in targets:
-        if not overwrite and target.exists() and any(target.iterdir()):
-            raise FileExistsError(f"{target} holds results already; choose another folder or add --overwrite")
+    Results that were made from the same are kept; a file that fails stops no other. runs.csv and index.html sum up.
+    """
+    from napari_xanes.many.clients import client_for
+    from napari_xanes.many.outcome import Outcome
+    from napari_xanes.many.running import run_many
+    from napari_xanes.many.summary import PAGE
+
     reading: dict[str, Any] = {
         **{"energies": energies, "select": select, "repeat": repeat},
         **{"quantity": quantity, "energy_unit": energy_unit, "pixel_size": pixel_size},
         **{"exposure": exposure, "absorber": absorber},
     }
-    for path, target in zip(paths, targets, strict=True):
-        stack = nx.read(path, **reading)
-        result = nx.run(steps, stack, progress=progress_on_a_line(path.name))
-        for file in replace_result(result, target):
-            say(str(file))
-        told = stack.metadata.get("warnings", ())  # when it was read
-        for warning in dict.fromkeys(result.metadata.get("warnings", ())):
-            if warning not in told:
-                warn(warning if len(paths) == 1 else f"{path.name}: {warning}")
 
+    def tell(one: Outcome) -> None:
+        name = Path(one.path).name
+        for file in one.files:
+            say(str(Path(one.folder) / file))
+        if one.state == "kept":
+            warn(f"{one.folder} is kept: nothing has changed since it was made")
+        if one.state == "failed" and len(paths) > 1:
+            warn(f"{one.path} failed: {one.error}")
+        for warning in one.warnings if one.state == "done" else ():
+            warn(warning if len(paths) == 1 else f"{name}: {warning}")
 
-def _result_name(path: Path) -> str:
-    return path.resolve().stem
+    show = progress_on_a_line(paths[0].name if len(paths) == 1 else f"{len(paths)} files")
+    with client_for(scheduler, workers) as client:
+        outcomes = run_many(
+            recipe, paths, output, client=client, reading=reading, again=overwrite, by=by, told=tell, progress=show
+        )
+    failed = [one for one in outcomes if one.state == "failed"]
+    if len(paths) == len(failed) == 1:
+        raise ValueError(failed[0].error)
+    if failed:
+        raise ValueError(f"{len(failed)} of {len(outcomes)} files failed; {output / PAGE} tells why")

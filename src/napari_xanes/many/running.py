@@ -1,0 +1,156 @@
+"""Run a recipe on many files, here or on the workers of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_xanes import limits
+from napari_xanes.io.files import one_line
+from napari_xanes.many.outcome import Outcome
+from napari_xanes.many.single import run_single
+from napari_xanes.many.summary import group_of, write_summary
+from napari_xanes.progress import Progress, part
+from napari_xanes.recipe import Recipe
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+def run_many(
+    recipe: Recipe | str | Path,
+    paths: Sequence[str | Path],
+    out: str | Path,
+    *,
+    client: Client | None = None,
+    reading: Mapping[str, Any] | None = None,
+    again: bool = False,
+    by: str = "",
+    told: Callable[[Outcome], object] = lambda outcome: None,
+    progress: Progress | None = None,
+) -> list[Outcome]:
+    """Run a recipe on many files. What was done before and has not changed is kept; a file that fails stops no other.
+
+    Each result is a folder in `out` with the name of the file: maps (or the stack), pictures, the recipe, and
+    ``run.json``. At the end, for more than one file, `out` gets ``runs.csv`` (a row for each map of each file) and
+    ``index.html`` (the same with pictures; it needs no network).
+
+    Parameters
+    ----------
+    recipe : Recipe or path
+        The steps.
+    paths : sequence of path
+        The files.
+    out : path
+        Folder for the results; made if it does not exist.
+    client : distributed.Client, optional
+        Runs the files on its workers, which must see the same paths; without it they run here, one after the other.
+    reading : mapping, optional
+        Keywords for `napari_xanes.read`, for all files.
+    again : bool
+        Whether to compute also what was done before, and to replace results that no run over many made.
+    by : str
+        A regular expression whose first group, found in the name of a file, becomes a column of the table, such as
+        ``T=(\\d+)C``.
+    told : callable
+        Called with each outcome as soon as it is there.
+    progress : callable, optional
+        Called with the fraction done and a message; it may raise `Cancelled`.
+
+    Returns
+    -------
+    list of Outcome
+        What became of each file, in the order of `paths`.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the recipe can't be read, `by` is no regular expression with one group, or two files would be written to
+        one folder. This is known before anything runs.
+    Cancelled
+        If `progress` does; the results that are done stay.
+    """
+    steps = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
+    group_of(by, "")
+    files, targets = [Path(path) for path in paths], result_folders(paths, Path(out))
+    work = partial(run_single, steps, reading=dict(reading or {}), again=again)
+    jobs = list(zip(files, targets, strict=True))
+    outcomes: dict[Path, Outcome] = {}
+    made = _here(work, jobs, progress) if client is None else _on_workers(work, jobs, client)
+    for outcome in made:
+        outcomes[Path(outcome.folder)] = outcome
+        told(outcome)
+        if progress is not None:
+            progress(len(outcomes) / len(jobs), f"{len(outcomes)} of {len(jobs)} files")
+    ordered = [outcomes[target] for target in targets]
+    if len(ordered) > 1:
+        write_summary(ordered, Path(out), by)
+    return ordered
+
+
+def result_folders(paths: Sequence[str | Path], out: Path) -> list[Path]:
+    """Return the folder of each file's result: its name without the suffix.
+
+    Raises
+    ------
+    ValueError
+        If two files would be written to one folder, also where only the case of letters differs, which Windows and
+        macOS take for one name.
+    """
+    names = [Path(path).resolve().stem for path in paths]
+    alike = [name.casefold() for name in names]
+    for name in names:
+        if alike.count(name.casefold()) > 1:
+            raise ValueError(f"two inputs would both be written to {out / name}; run them into different folders")
+    return [out / name for name in names]
+
+
+def _here(
+    work: Callable[..., Outcome], jobs: Sequence[tuple[Path, Path]], progress: Progress | None
+) -> Iterator[Outcome]:
+    for k, (path, folder) in enumerate(jobs):
+        within = part(progress, k / len(jobs), (k + 1) / len(jobs))
+        yield work(path, folder, progress=_named(path.name, within))
+
+
+def _named(name: str, progress: Progress | None) -> Progress | None:
+    """Return a callback that puts the name of the file before the message."""
+    if progress is None:
+        return None
+    return lambda done, message: progress(done, f"{name}: {message}")
+
+
+def _on_workers(work: Callable[..., Outcome], jobs: Sequence[tuple[Path, Path]], client: Client) -> Iterator[Outcome]:
+    """Yield the outcomes as they come; without them, if the caller stops, what has not begun is cancelled."""
+    from distributed import as_completed
+
+    futures = {
+        client.submit(_alone, work, path.resolve(), folder.resolve(), pure=False): (path, folder)
+        for path, folder in jobs
+    }
+    try:
+        for future in as_completed(futures):
+            path, folder = futures[future]
+            error = future.exception()
+            if error is not None:  # the worker died, more than once
+                reason = one_line(str(error)) or type(error).__name__
+                yield Outcome(str(path), str(folder), "failed", error=reason)
+            else:
+                yield replace(future.result(), path=str(path), folder=str(folder))
+    finally:
+        client.cancel(list(futures))
+
+
+def _alone(work: Callable[..., Outcome], path: Path, folder: Path) -> Outcome:
+    """Run one file on a worker, in one thread: its neighbours have the other cores.
+
+    Blocks of a lazy stack are computed here too. Dask would send them to the cluster, which waits for this task.
+    """
+    import dask
+
+    limits.limit(threads=1)
+    with dask.config.set(scheduler="synchronous"):
+        return work(path, folder)

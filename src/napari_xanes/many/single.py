@@ -1,0 +1,133 @@
+"""One file of a run over many: compute it, or keep what an earlier run made of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from napari_xanes.io import read
+from napari_xanes.io.files import WHOLE_BYTES, fingerprint, one_line
+from napari_xanes.many.outcome import Outcome, kept, record_text, summaries
+from napari_xanes.parameter_map import MapSet
+from napari_xanes.progress import Cancelled, Progress, part
+from napari_xanes.recipe import Recipe
+from napari_xanes.recipe import run as run_steps
+from napari_xanes.results import RECORD, replace_result
+from napari_xanes.version import __version__
+
+logger = logging.getLogger(__name__)
+
+_READING = 0.1
+"""Share of the progress of a file for reading it."""
+
+
+def run_single(
+    recipe: Recipe,
+    path: Path,
+    folder: Path,
+    *,
+    reading: Mapping[str, Any],
+    again: bool = False,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Carry out a recipe on one file, and save the result, or keep the one that an earlier run made of the same.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The steps.
+    path : Path
+        The stack to read.
+    folder : Path
+        Folder for the result; it appears whole or stays as it was.
+    reading : mapping
+        Keywords for `napari_xanes.read`.
+    again : bool
+        Whether to compute it in any case, and to replace whatever result the folder holds.
+    progress : callable, optional
+        Called with the fraction done and a message; it may raise `Cancelled`.
+
+    Returns
+    -------
+    Outcome
+        What became of it. An error of the file, of the recipe or of the disk is told in it.
+
+    Raises
+    ------
+    Cancelled
+        If `progress` does.
+    """
+    start = monotonic()
+    try:
+        key = key_of(recipe, path, reading)
+        if not again and (earlier := kept(path, folder, key)) is not None:
+            return earlier
+        if not again:
+            refuse_foreign(folder)
+        return _computed(recipe, path, folder, key, reading, progress, start)
+    except Cancelled:
+        raise
+    except Exception as error:  # of any kind: it is told, and the other files go on
+        logger.info("%s failed", path, exc_info=True)
+        reason = one_line(str(error)) or type(error).__name__
+        return Outcome(str(path), str(folder), "failed", monotonic() - start, reason)
+
+
+def _computed(
+    recipe: Recipe,
+    path: Path,
+    folder: Path,
+    key: str,
+    reading: Mapping[str, Any],
+    progress: Progress | None,
+    start: float,
+) -> Outcome:
+    stack = read(path, **reading)
+    if progress is not None:
+        progress(_READING, "read")
+    result = run_steps(recipe, stack, progress=part(progress, _READING, 1.0))
+    maps = summaries(result) if isinstance(result, MapSet) else {}
+    warnings = tuple(dict.fromkeys(map(str, result.metadata.get("warnings", ()))))
+    outcome = Outcome(str(path), str(folder), "done", monotonic() - start, "", warnings, maps)
+    written = replace_result(result, folder, record=lambda files: record_text(replace(outcome, files=files), key))
+    return replace(outcome, files=tuple(file.name for file in written if file.name != RECORD))
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Refuse to write where something lies that no run over many made.
+
+    Raises
+    ------
+    FileExistsError
+        If the folder holds files, but no record of a run.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / RECORD).is_file():
+        raise FileExistsError(f"{folder} holds results already; choose another folder or add --overwrite")
+
+
+def key_of(recipe: Recipe, path: Path, reading: Mapping[str, Any]) -> str:
+    """Return a hash of all that a result is made from: recipe and its files, stack, how it is read, version.
+
+    Of a file above 64 MB, or of a folder, the content is not read as a whole: the time of its last change counts too.
+
+    Raises
+    ------
+    OSError
+        If a file can't be read.
+    """
+    stat = path.stat()
+    changed = stat.st_mtime_ns if path.is_dir() or stat.st_size > WHOLE_BYTES else 0
+    used = [
+        *(__version__, recipe.to_yaml(exact=True, folder=path.parent), fingerprint(path), changed),
+        json.dumps({name: str(value) for name, value in sorted(reading.items()) if value is not None}),
+    ]
+    energies = reading.get("energies")
+    if energies is not None:
+        used.append(fingerprint(energies))
+    return hashlib.sha256("\0".join(map(str, used)).encode()).hexdigest()
