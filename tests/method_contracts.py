@@ -20,6 +20,8 @@ from napari_xanes.exploring.clusters import Clusters
 from napari_xanes.exploring.phases import SmallPhases
 from napari_xanes.history import to_plain
 from napari_xanes.maps.fitting.error_model import ErrorModel
+from napari_xanes.maps.searching.library import load_spectra_library
+from napari_xanes.maps.searching.stack_search import StackReferences
 from napari_xanes.parameters import Parameter
 from napari_xanes.region_labels import LabelImage
 from napari_xanes.registry import Method
@@ -218,6 +220,10 @@ def values_to_try(parameter: Parameter) -> list[Any]:
         "error_model": [ErrorModel(grid, np.linspace(0.5, 1.5, 21), freedom=np.inf, warnings=["'µ': off"])],
         "component_basis": [
             ComponentBasis(grid, np.ones((2, 21)), np.full((2, 21), 0.1), np.full(21, 0.02), np.arange(21.0), 1.2)
+        ],
+        "spectra_library": [load_spectra_library(spectra), load_spectra_library("fe-k")],
+        "stack_references": [
+            StackReferences(grid, ["'µ'"], np.ones((1, 21)), 0.5, [{"spectrum": "mean", "misfit": 0.1}], ["off"])
         ],
         "small_phases": [
             SmallPhases(grid, np.eye(2, 21), np.full(21, 0.02), np.eye(1, 21), np.array([7.5]), 400, ["'µ': off"]),

@@ -28,6 +28,7 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
     "fit_references": [{"references": True}, {"references": True, "fractions": True}],
     "edge_energy": [{}, {"references": True}],
     "match_library": [{"library": "mn-l23-oh"}],
+    "search_references": [{"library": True}],
     "calibrate_energy": [
         {"offset": 0.5},
         {"value": 8345.0},
@@ -71,7 +72,7 @@ def stacks(request: pytest.FixtureRequest) -> _Stacks:
 
 def _parameters(name: str, number: int, references: list[Spectrum]) -> dict[str, Any]:
     chosen = PARAMETERS.get(name, [{}])[number]
-    stands_for = {"references": references, "reference": references[0], "onto": references[0]}
+    stands_for = {"references": references, "reference": references[0], "library": references, "onto": references[0]}
     return {key: stands_for[key] if value is True and key in stands_for else value for key, value in chosen.items()}
 
 

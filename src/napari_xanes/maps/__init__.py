@@ -16,6 +16,7 @@ ESTIMATORS = Registry(
         "components": "component_maps",
         "cluster": "cluster_maps",
         "small_phases": "phase_maps",
+        "search_references": "stack_references",
     },
 )
 
@@ -27,6 +28,7 @@ __all__ = [
     "edge_energy",
     "fit_references",
     "match_library",
+    "search_references",
     "small_phases",
 ]
 

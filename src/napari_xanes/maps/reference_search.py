@@ -126,7 +126,11 @@ def search(
         sigma = None
     if not np.ptp(spectrum.mu[used]) > 0:
         raise ValueError(f"{spectrum.name!r} is the same at all energies; there is nothing to search for")
-    one = OneSpectrum(columns, spectrum.mu[used], sigma, background_columns(columns.energy, background), tolerance)
+    # Shares do not depend on the unit; squares of large numbers would not fit single precision.
+    unit = float(np.abs(spectrum.mu[used]).max())
+    errors = None if sigma is None else sigma / unit
+    columns_beside = background_columns(columns.energy, background)
+    one = OneSpectrum(columns, spectrum.mu[used] / unit, errors, columns_beside, tolerance)
     found = one.answers(max_components)
     if not found:
         raise ValueError(

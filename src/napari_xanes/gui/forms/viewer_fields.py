@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-_LEARNED = ("error_model", "component_basis", "clusters", "small_phases")
+_LEARNED = ("error_model", "component_basis", "clusters", "small_phases", "stack_references")
 """Kinds of values that only a run can find: they are found, or taken from a recipe."""
 
 
@@ -117,6 +117,7 @@ def viewer_fields(viewer: Viewer, stacks: StackBox) -> Mapping[str, FieldMaker]:
         "region": region,
         "regions": regions,
         "library": library,
+        "spectra_library": library,
         "shifts": shifts,
         **dict.fromkeys(_LEARNED, learned),
     }

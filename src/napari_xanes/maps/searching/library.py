@@ -114,8 +114,9 @@ def load_spectra_library(value: Any) -> SpectraLibrary:
     if is_path:
         return _of_path(Path(value))
     if isinstance(value, Mapping) and isinstance(value.get("spectra"), list | tuple):
-        value = [_from_plain(item) for item in value["spectra"]]
+        value = value["spectra"]
     items = list(value) if isinstance(value, list | tuple) else [value]
+    items = [_from_plain(item) if isinstance(item, Mapping) else item for item in items]
     wrong = [item for item in items if not isinstance(item, Spectrum | str | Path)]
     if wrong:
         raise ValueError(f"a library is made of spectra or paths of files, not of {str(wrong[0])[:60]!r}")
