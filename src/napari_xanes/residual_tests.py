@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from napari_xanes._typing import Float64Array, IndexArray
+from napari_xanes._typing import BoolArray, Float64Array, IndexArray
 
 _DIRECTIONS = 8
 """Number of principal directions of the tiles in which a spectrum that varies between tiles is sought."""
@@ -129,7 +129,8 @@ def pooled_residual(
     used = np.isfinite(scaled).all(axis=0) & (tiles >= 0)
     amount = np.ones(tiles.size) if weight is None else np.asarray(weight, dtype=np.float64)
     numbers = np.unique(tiles[used])
-    sums = _sums(scaled[:, used], tiles[used])
+    order, starts = _by_tile(tiles, used)
+    sums = _sums(scaled, order, starts)
     n_energies = len(residual)
     if numbers.size < _LEAST_TILES:
         return PooledResidual(1.0, 1.0, np.zeros(n_energies), 0.0, np.zeros(n_energies), 0.0)
@@ -142,15 +143,20 @@ def pooled_residual(
     p_value = _share(by_chance, total)
     if first.size >= _LEAST_TILES:
         p_value = min(1.0, 2 * min(p_value, _p_of_directions(sums, first, signs)))
-    weights = _sums(amount[None, used], tiles[used])[:, 0]
-    return PooledResidual(total / level, p_value, *_shared(_sums(residual[:, used], tiles[used]), weights, first))
+    weights = _sums(amount[None], order, starts)[:, 0]
+    return PooledResidual(total / level, p_value, *_shared(_sums(residual, order, starts), weights, first))
 
 
-def _sums(values: Float64Array, tiles: IndexArray) -> Float64Array:
-    """Sum of the pixels of each tile, (T, E), in the order of the tiles' numbers."""
-    order = np.argsort(tiles, kind="stable")
-    starts = np.flatnonzero(np.diff(tiles[order], prepend=-1))
-    result: Float64Array = np.add.reduceat(values[:, order], starts, axis=1).T
+def _by_tile(tiles: IndexArray, used: BoolArray) -> tuple[IndexArray, IndexArray]:
+    """The pixels that are used, sorted by their tiles, and where each tile begins among them."""
+    pixels = np.flatnonzero(used)
+    order = pixels.take(np.argsort(tiles.take(pixels), kind="stable"))
+    return order, np.flatnonzero(np.diff(tiles.take(order), prepend=-1))
+
+
+def _sums(values: Float64Array, order: IndexArray, starts: IndexArray) -> Float64Array:
+    """Sum of the pixels of each tile, (T, E), in the order of the tiles' numbers; see `_by_tile`."""
+    result: Float64Array = np.add.reduceat(values.take(order, axis=1), starts, axis=1).T
     return result
 
 

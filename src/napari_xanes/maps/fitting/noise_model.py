@@ -96,14 +96,16 @@ def modelled_variance(residuals: Residuals, noise: NoiseModel) -> Float64Array:
     if residuals.variance is not None:
         return residuals.variance * (noise.profile * noise.scale)[:, None]
     base = np.ones((1, 1)) if not noise.exponent else relative_variance(residuals.fit, noise.exponent)
-    relative = np.broadcast_to(base * noise.profile[:, None], residuals.fit.shape)
+    relative = base * noise.profile[:, None]
     return relative * _own(residuals, relative)
 
 
 def _own(residuals: Residuals, relative: Float64Array) -> Float64Array:
-    """Variance (P,) of each pixel over a relative one (E, P)."""
-    relative = np.broadcast_to(relative, residuals.fit.shape)
-    squares = np.einsum("ep,ep->p", residuals.residual**2, 1 / relative)
+    """Variance (P,) of each pixel over a relative one (E, P) or (E, 1)."""
+    if relative.shape[1] == 1:
+        squares = (1 / relative[:, 0]) @ residuals.residual**2
+    else:
+        squares = np.einsum("ep,ep->p", residuals.residual**2, 1 / relative)
     result: Float64Array = squares / expected_sum(residuals.projection, relative.mean(axis=1))
     return result
 
@@ -145,10 +147,10 @@ def _exponent(residuals: Residuals, jump: Float64Array) -> float:
         return 0.0
     logs, fits = [], []
     for group in groups:
-        squares = residuals.residual[:, group] ** 2
+        squares = residuals.residual.take(group, axis=1) ** 2
         mean = (squares / np.maximum(squares.mean(axis=0), np.finfo(float).tiny)).mean(axis=1)
         logs.append(np.log(np.maximum(mean, 1e-12)))
-        fits.append(residuals.fit[:, group].mean(axis=1))
+        fits.append(residuals.fit.take(group, axis=1).mean(axis=1))
     y, x = (np.array(rows) - np.mean(rows, axis=0) for rows in (logs, fits))
     y, x = (rows - rows.mean(axis=1, keepdims=True) for rows in (y, x))
     power = float(np.sum(x**2))
