@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from napari_xanes._typing import Block, BoolArray, Float64Array
 from napari_xanes.computing import computed
 from napari_xanes.edge import EdgeLines, Lines, Range
-from napari_xanes.edge.local_quadratic import local_quadratic, rows_beside, search_frames
+from napari_xanes.edge.local_quadratic import LocalQuadratic, local_quadratic, rows_beside, search_frames
 from napari_xanes.maps.fitting.edge_fit import EdgeFit
 from napari_xanes.maps.fitting.edge_noise import EdgeNoise
 from napari_xanes.stack import SpectralStack
@@ -149,12 +150,18 @@ def _mean(edge: EdgeLines, block: Block, normalized: bool) -> Float64Array:
     return mean[:, 0].astype(np.float64)
 
 
+@lru_cache(maxsize=2 * _STEPS)
+def _matrices(axis: bytes, start: int, stop: int, width: float) -> LocalQuadratic:
+    """The parabolas of a width in eV: those of one axis are needed for several spectra."""
+    return local_quadratic(np.frombuffer(axis), slice(start, stop), width)
+
+
 def _smoothing(mean: Float64Array, edge: EdgeLines, searched: slice, noise: float) -> float:
     """The smallest smoothing in eV with which the maxima are clear, for noise as a share of the jump."""
     share, least = _WIDEST
     axis = edge.energy[searched]
     for width in np.linspace(0, max(share * edge.e0, least), _STEPS):
-        matrices = local_quadratic(edge.energy, searched, float(width))
+        matrices = _matrices(edge.energy.tobytes(), searched.start, searched.stop, float(width))
         value, slope = matrices.value @ mean[matrices.frames], matrices.slope @ mean[matrices.frames]
         top = int(value.argmax())
         steepest = int(slope[: top + 1].argmax())
@@ -184,17 +191,18 @@ def _shifts(search: _Search, spectra: Block, mean: Float64Array, noise: float) -
     Three shifts and three errors in eV. The errors are at least a share of the shifts.
     """
     count = spectra.shape[1]
-    shift = np.array(_shift_of_smoothing(mean, search, noise / float(np.sqrt(count))))
+    shift = _shifts_of_smoothing([mean], search, [noise / float(np.sqrt(count))])[0]
     error = _UNLIKE * np.abs(shift)
     if count >= _GROUPS * _LEAST_OF_GROUP:
         fit = _fit_of(spectra, search, search.smooth, noise)
         found, sigma = fit.energies["edge_energy"]
         low, high = np.nanpercentile(found, (16, 84))
-        differ = ((high - low) / 2) ** 2 > _DIFFER * np.nanmedian(sigma**2)
-        for group in np.array_split(np.argsort(found), _GROUPS) if differ else ():
-            of_group = spectra[:, group].mean(axis=1, dtype=np.float64)
-            moved = np.array(_shift_of_smoothing(of_group, search, noise / float(np.sqrt(group.size))))
-            error = np.maximum(error, np.abs(moved - shift))
+        if ((high - low) / 2) ** 2 > _DIFFER * np.nanmedian(sigma**2):
+            groups = np.array_split(np.argsort(found), _GROUPS)
+            means = [spectra.take(group, axis=1).mean(axis=1, dtype=np.float64) for group in groups]
+            noises = [noise / float(np.sqrt(group.size)) for group in groups]
+            moved = _shifts_of_smoothing(means, search, noises)
+            error = np.maximum(error, np.abs(moved - shift).max(axis=0))
     return [*shift.round(4).tolist(), *error.round(4).tolist()]
 
 
@@ -206,13 +214,19 @@ def _fit_of(spectra: Block, search: _Search, smooth: float, noise: float) -> Edg
     return fit
 
 
-def _shift_of_smoothing(mean: Float64Array, search: _Search, noise: float) -> list[float]:
-    """How far smoothing moves each energy of a normalized mean spectrum, 0 where it has none."""
-    least = _smoothing(mean, search.edge, search_frames(search.edge.energy, search.energy), noise)
-    found = []
-    for width in (search.smooth, min(search.smooth, least)):
-        fit = _fit_of(mean[:, None], search, width, 0.0)
-        found.append([float(values[0]) for values, _ in fit.energies.values()])
-    moved = np.array(found[0]) - np.array(found[1])
-    result: list[float] = np.where(np.isfinite(moved), moved, 0.0).tolist()
-    return result
+def _shifts_of_smoothing(means: list[Float64Array], search: _Search, noises: list[float]) -> Float64Array:
+    """How far smoothing moves each energy of normalized mean spectra, (N, 3), 0 where they have none."""
+    searched = search_frames(search.edge.energy, search.energy)
+    smoothed = _energies_of(np.stack(means, axis=1), search, search.smooth)
+    shifts = np.zeros_like(smoothed)
+    for i, (mean, noise) in enumerate(zip(means, noises, strict=True)):
+        least = _smoothing(mean, search.edge, searched, noise)
+        if least < search.smooth:
+            shifts[i] = smoothed[i] - _energies_of(mean[:, None], search, least)[0]
+    return np.where(np.isfinite(shifts), shifts, 0.0)
+
+
+def _energies_of(spectra: Block, search: _Search, smooth: float) -> Float64Array:
+    """The three energies (P, 3) of normalized spectra (E, P) without noise."""
+    energies = _fit_of(spectra, search, smooth, 0.0).energies.values()
+    return np.stack([values.astype(np.float64) for values, _ in energies], axis=1)

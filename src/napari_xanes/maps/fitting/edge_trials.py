@@ -7,12 +7,33 @@ from typing import NamedTuple
 
 import numpy as np
 
-from napari_xanes._typing import Float64Array
+from napari_xanes._typing import Float64Array, IndexArray
 
 NAMES = ("edge_energy", "derivative_maximum", "white_line")
 """The energies that `EdgeFit` finds."""
 
 _COLUMNS = 1 + 3 * len(NAMES)
+
+
+class _Place(NamedTuple):
+    """Where noise (P,) lies among levels: the level below, and the share of the way to the next one."""
+
+    below: IndexArray
+    share: Float64Array
+
+    @classmethod
+    def of(cls, noise: Float64Array, levels: Float64Array) -> _Place:
+        """Return it; beyond the ends, noise lies at them."""
+        if levels.size == 1:
+            return cls(np.zeros(noise.size, dtype=np.intp), np.zeros(noise.size))
+        below = np.clip(np.searchsorted(levels, noise, side="right") - 1, 0, levels.size - 2)
+        # Levels are equal where all pixels have the same noise.
+        share = (noise - levels.take(below)) / np.maximum(np.diff(levels), np.finfo(float).tiny).take(below)
+        return cls(below, np.clip(share, 0.0, 1.0))
+
+    def in_table(self, table: Float64Array) -> Float64Array:
+        """Return values of a table over the levels, on straight lines."""
+        return np.asarray(table.take(self.below) + np.diff(table, append=table[-1]).take(self.below) * self.share)
 
 
 class Trials(NamedTuple):
@@ -51,10 +72,8 @@ class Trials(NamedTuple):
         i, n_placed = NAMES.index(name), self.n_placed(name)
         if n_placed == 0:
             return np.zeros_like(noise), np.full_like(noise, np.nan)
-        levels = self.noise[:n_placed]
-        moved, error, factor = (
-            np.interp(noise, levels, table[i, :n_placed]) for table in (self.moved, self.error, self.factor)
-        )
+        place = _Place.of(noise, self.noise[:n_placed])
+        moved, error, factor = (place.in_table(table[i]) for table in (self.moved, self.error, self.factor))
         return moved, np.where(noise <= self.most_noise(name), np.hypot(factor * sigma, error), np.nan)
 
     def n_placed(self, name: str) -> int:
