@@ -18,6 +18,7 @@ from napari_xanes import MapSet, Recipe, SpectralStack, Spectrum, Step
 from napari_xanes.exploring.basis import ComponentBasis
 from napari_xanes.exploring.clusters import Clusters
 from napari_xanes.exploring.phases import SmallPhases
+from napari_xanes.exploring.pure_spectra import PureSpectra
 from napari_xanes.history import to_plain
 from napari_xanes.maps.fitting.error_model import ErrorModel
 from napari_xanes.maps.searching.library import load_spectra_library
@@ -230,6 +231,16 @@ def values_to_try(parameter: Parameter) -> list[Any]:
         ],
         "clusters": [
             Clusters("angle", np.eye(2), [1, 2], [0.4, 0.6], np.eye(2)[None], True, 0.9, "2 clusters"),  # type: ignore[arg-type]
+        ],
+        "pure_spectra": [
+            PureSpectra(
+                grid,
+                np.ones(21),
+                *(np.full((2, 21), size) for size in (1, 0.1, 0.8, 1.2)),
+                np.eye(2)[None],
+                ["a", "'µ'"],
+                "2",
+            ),
         ],
         "shifts": [
             nx.Alignment([[0.1, -2.0], [1e-6, 0.0]]),

@@ -8,6 +8,7 @@ from napari_xanes.edge import Range, raise_if_frame_empty, require_absorption
 from napari_xanes.exploring.basis import ComponentBasis
 from napari_xanes.exploring.factors import find_factors
 from napari_xanes.exploring.moments import moments_of
+from napari_xanes.exploring.pure_spectra import PureSpectra
 from napari_xanes.noise import AmountNoise
 from napari_xanes.progress import Progress
 from napari_xanes.region_means import SHARED_ENERGIES
@@ -89,8 +90,8 @@ def find_basis(
     return ComponentBasis.of(stack.energy, factors)
 
 
-def at_energies_of(basis: ComponentBasis, stack: SpectralStack) -> SpectralStack:
-    """Return the stack; raise an error if components were found at other energies.
+def at_energies_of(basis: ComponentBasis | PureSpectra, stack: SpectralStack) -> SpectralStack:
+    """Return the stack; raise an error if components or spectra were found at other energies.
 
     Raises
     ------

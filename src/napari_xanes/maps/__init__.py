@@ -17,6 +17,7 @@ ESTIMATORS = Registry(
         "cluster": "cluster_maps",
         "small_phases": "phase_maps",
         "search_references": "stack_references",
+        "unmix": "unmix_maps",
     },
 )
 
@@ -30,6 +31,7 @@ __all__ = [
     "match_library",
     "search_references",
     "small_phases",
+    "unmix",
 ]
 
 
