@@ -62,8 +62,8 @@ def test_pure_pixels_give_the_spectra(options: Any) -> None:
 @pytest.mark.parametrize(("count", "purest"), [(2, 1.0), (2, 0.85), (3, 1.0), (3, 0.85)])
 def test_bands_hold_the_truth(count: int, purest: float) -> None:
     inside = []
-    for seed in range(6):
-        stack, spectra, _ = sample(count, seed, purest=purest)
+    for seed in range(3):
+        stack, spectra, _ = sample(count, seed, purest=purest, size=28)
         maps = nx.maps.unmix(stack, count=count)
         for true, j in enumerate(matched(maps, spectra)):
             band = maps.metadata["ambiguity"][j]
@@ -172,6 +172,5 @@ def test_unlike_pixels_are_the_corners() -> None:
     weights = np.random.default_rng(0).dirichlet(np.ones(3), 500).T
     values = corners @ np.column_stack([weights, np.repeat(np.eye(3), 5, axis=1)])
     found = unlike_pixels(values, np.zeros((3, 0)), 3)
-    assert sorted(np.round(found / found.sum(axis=0), 3).T.tolist()) == sorted(
-        np.round(corners / corners.sum(axis=0), 3).T.tolist()
-    )
+    shapes = [one[:, np.argsort(one[0])] for one in (found / found.sum(axis=0), corners / corners.sum(axis=0))]
+    np.testing.assert_allclose(*shapes, atol=1e-9)

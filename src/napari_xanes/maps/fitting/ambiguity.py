@@ -16,7 +16,7 @@ import numpy as np
 from napari_xanes._typing import Float64Array
 from napari_xanes.maps.fitting.unmixing import Mixture
 
-_ROUNDS = 300
+_ROUNDS = 200
 """So many times each spectrum is mixed into each other one."""
 
 _SIGMAS = 4.0
@@ -74,7 +74,8 @@ def ambiguity_of(
     pairs = [(k, j) for k in range(n_fixed, count) for j in range(count) if j != k]
     for _ in range(_ROUNDS if pairs else 0):
         for index in rng.permutation(len(pairs)):
-            walk.step(*pairs[index], float(rng.uniform()))
+            k, j = pairs[index]
+            walk.step(k, j, float(rng.uniform()))
     return Bands(walk.low, walk.high, walk.turns())
 
 
@@ -104,14 +105,17 @@ class _Walk:
             self._note(k, j, amount)
         amount = low + where * (high - low)
         scale = self._scale(k, j, amount)
-        turn = self._turned(k, j, amount, scale)
-        if np.abs(turn).max() > _FARTHEST:
+        if not 1 / _FARTHEST < scale < _FARTHEST:
             return
-        self._turn = turn
+        turn, back = self._turned(k, j, amount, scale), self._back.copy()
+        back[j] -= amount * back[k]
+        back[k] /= scale
+        if max(np.abs(turn).max(), np.abs(back).max()) > _FARTHEST:
+            return
+        self._turn, self._back = turn, back
         self.spectra[:, k] = (self.spectra[:, k] + amount * self.spectra[:, j]) * scale
-        for rows in (self.amounts, self._back):
-            rows[j] -= amount * rows[k]
-            rows[k] /= scale
+        self.amounts[j] -= amount * self.amounts[k]
+        self.amounts[k] /= scale
 
     def turns(self) -> Float64Array:
         """Return the solutions with the smallest and the largest amount of each spectrum, (2 K, K, K)."""
@@ -125,13 +129,15 @@ class _Walk:
         low = max(_largest(-room, spectrum, 1), _largest(space, amounts, -1))
         high = min(-_largest(room, spectrum, -1), -_largest(-space, amounts, 1))
         # A spectrum does not lose more than nearly all of itself.
-        least = -0.95 * (1.0 if self._closure else float(self.spectra[:, k].mean() / self.spectra[:, j].mean()))
+        means = self.spectra[:, [k, j]].mean(axis=0)
+        least = -0.95 * (1.0 if self._closure else float(means[0] / max(means[1], 1e-300)))
         return min(max(low, least), 0.0), max(min(high, _FARTHEST), 0.0)
 
     def _scale(self, k: int, j: int, amount: float) -> float:
         if self._closure:
             return 1 / max(1 + amount, 1e-6)
-        return float(self._sizes[k] / (self.spectra[:, k].mean() + amount * self.spectra[:, j].mean()))
+        mean = float(self.spectra[:, k].mean() + amount * self.spectra[:, j].mean())
+        return float(self._sizes[k]) / mean if mean > 0 else np.inf
 
     def _turned(self, k: int, j: int, amount: float, scale: float) -> Float64Array:
         turn = self._turn.copy()
@@ -141,7 +147,7 @@ class _Walk:
     def _note(self, k: int, j: int, amount: float) -> None:
         """Keep a solution at the end of a step, where it goes farther than all before."""
         scale = self._scale(k, j, amount)
-        if not 0 < scale < _FARTHEST:
+        if not 1 / _FARTHEST < scale < _FARTHEST:
             return
         spectrum = (self.spectra[:, k] + amount * self.spectra[:, j]) * scale
         np.minimum(self.low[:, k], spectrum, out=self.low[:, k])

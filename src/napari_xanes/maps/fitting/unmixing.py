@@ -1,9 +1,9 @@
 """Non-negative spectra and amounts whose products are a stack: multivariate curve resolution.
 
-``Y = S A`` by alternating least squares: given the spectra S, the amounts A of each pixel are the exact non-negative least squares fit; given A, so
-are the values of S at each energy; in turns until the misfit no longer falls (Tauler, Chemom. Intell. Lab. Syst. 30,
-133, 1995). Spectra start at pixels that are as unlike as possible (successive non-negative projection: Gillis, SIAM J.
-Imaging Sci. 7, 1420, 2014), which are pure where pure pixels exist.
+``Y = S A`` by alternating least squares: given the spectra S, the amounts A of each pixel are the exact non-negative
+least squares fit; given A, so are the values of S at each energy; in turns until the misfit no longer falls (Tauler,
+Chemom. Intell. Lab. Syst. 30, 133, 1995). Spectra start at pixels that are as unlike as possible (successive
+non-negative projection: Gillis, SIAM J. Imaging Sci. 7, 1420, 2014), which are pure where pure pixels exist.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from napari_xanes.maps.fitting.active_set import ActiveSets
 
 Algorithm = Literal["mcr-als", "nmf"]
 
-MOST = 8
+MOST = 6
 """Largest number of spectra: their amounts are fitted exactly."""
 
-_STEPS, _PRECISION = 300, 1e-6
+_STEPS, _PRECISION = 200, 1e-6
 """Most turns, and the relative fall of the misfit at which they end."""
 
 _AVERAGED = 5
