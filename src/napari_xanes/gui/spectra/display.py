@@ -93,12 +93,11 @@ class Composer:
         problem = ""
         curves: list[tuple[str, Curve]] = []
         for key, curve in measured:
-            if curve not in self._transformed:
-                try:
-                    self._transformed[curve] = transform_curve(curve, mode)
-                except ValueError as error:
-                    problem = f"{curve.name} is shown as measured: {error}"
-            curves.append((key, self._transformed.get(curve, curve)))
+            try:
+                curves.append((key, self._transform(curve, mode)))
+            except ValueError as error:
+                problem = f"{curve.name} is shown as measured: {error}"
+                curves.append((key, curve))
         target = measured[0][1] if measured else None
         for curve in references:
             try:
@@ -143,6 +142,11 @@ class Composer:
     def _reference(self, curve: Curve, mode: str, target: Curve | None) -> Curve | None:
         if mode != "normalized":
             return transform_reference(curve, mode, target)
+        return self._transform(curve, mode)
+
+    def _transform(self, curve: Curve, mode: str) -> Curve:
+        if mode == MODES[0]:
+            return curve  # kept here, it would be its own value and stay for ever
         if curve not in self._transformed:
             self._transformed[curve] = transform_curve(curve, mode)
         return self._transformed[curve]
