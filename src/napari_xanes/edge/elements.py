@@ -53,6 +53,11 @@ def _main_edges() -> tuple[tuple[str, str, float], ...]:
     return tuple(edges)
 
 
+def load_tables() -> None:
+    """Load the tables of edges, which takes half a second once; a window does so in a thread before it needs them."""
+    _main_edges()
+
+
 def absorbers_at(e0: float) -> list[tuple[str, str]]:
     """Return the elements and edges (K or L3) that a measured E0 may belong to.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_xanes import io
+from napari_xanes.edge.elements import load_tables
 from napari_xanes.gui.files.recipes import is_recipe, take_recipe
 from napari_xanes.gui.files.save_entries import offer_our_files
 from napari_xanes.gui.files.spectra import add_references, split_spectra
@@ -132,7 +133,9 @@ def layers_of(paths: list[Path], viewer: Viewer | None) -> list[LayerData]:
 def _layers_in(paths: list[Path], limit: int) -> list[LayerData]:
     if len(paths) == 1 and io.holds_maps(paths[0]):
         return run_layers(io.read_maps(paths[0]))
-    return [stack_to_layer(io.read(paths, memory_limit=limit))]
+    layer = stack_to_layer(io.read(paths, memory_limit=limit))
+    load_tables()  # here in a thread: the references are compared with the edge of the stack as soon as it is shown
+    return [layer]
 
 
 def layer_of(path: Path, viewer: Viewer) -> str | None:
