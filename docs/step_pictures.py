@@ -54,7 +54,10 @@ def run(name: str, viewer: Any, dock: Any) -> None:
 
 
 def explore(viewer: Any, layer: Any, dock: Any) -> None:
-    """Show the step."""
+    """Find clusters, and show what was found."""
+    dock.panel("Explore").method_panel.choose("cluster")
+    run("Explore", viewer, dock)
+    dock.panel("Explore").method_panel.show_tab("found")
 
 
 def theory(viewer: Any, layer: Any, dock: Any) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -20,6 +21,7 @@ from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.history import Step
 from napari_xanes.maps import ESTIMATORS
 from napari_xanes.parameter_map import MapSet
+from napari_xanes.registry import Method
 from napari_xanes.stack import SpectralStack
 
 if TYPE_CHECKING:
@@ -35,15 +37,23 @@ class MapDock(QWidget):
         The viewer.
     alone : bool
         Whether it is a dock of its own, with a box of stacks.
+    estimators : mapping of str to Method, optional
+        The estimators to choose from; all by default. Only then steps that are asked for are shown.
     """
 
-    def __init__(self, napari_viewer: Viewer, *, alone: bool = True) -> None:
+    def __init__(
+        self, napari_viewer: Viewer, *, alone: bool = True, estimators: Mapping[str, Method[Any]] | None = None
+    ) -> None:
         super().__init__()
         self._viewer = viewer = plain_viewer(napari_viewer)
         workspace = workspace_of(viewer)
         self._runs, self._recipe, self._asked = workspace.runs, workspace.recipe, workspace.asked_map
         self.method_panel = MethodPanel(
-            viewer, ESTIMATORS, steps_before=self._steps_before, method_label="estimator", stack_row=alone
+            viewer,
+            estimators or ESTIMATORS,
+            steps_before=self._steps_before,
+            method_label="estimator",
+            stack_row=alone,
         )
         self.method_panel.run_button.setToolTip("Make the maps; you can use the window meanwhile")
         self.results = ResultsPanel(viewer)
@@ -54,8 +64,9 @@ class MapDock(QWidget):
         layout.addWidget(self.method_panel)
         self.method_panel.prepared.connect(self._show_prepared)
         self.method_panel.finished.connect(self._show)
-        self._asked.asked.connect(self._show_asked)
-        self._show_asked(self._asked.take())
+        if estimators is None:
+            self._asked.asked.connect(self._show_asked)
+            self._show_asked(self._asked.take())
         DropTarget(self, viewer)
         ShownFocus(self, viewer)
 

@@ -6,25 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
-
-from napari_xanes.gui.dock_layout import wrapping_label
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_xanes.gui.spectra.view import SpectrumView
-
-
-_EXPLORE = (
-    "Components, clusters and unmixing are not in napari-xanes yet.\n\n"
-    "What helps to find out which spectra there are:\n"
-    "• Theory > Embedding shows the pixels among the spectra of a library; a lasso around points makes a label in the "
-    "image.\n"
-    "• Clean > denoise reports spots that the references do not explain, and learns spectra if there are none.\n"
-    "• Map > fit references tells by chi square where the references do not suffice."
-)
 
 
 @dataclass(frozen=True)
@@ -70,10 +57,9 @@ def _map(viewer: Viewer, view: SpectrumView) -> QWidget:
 
 
 def _explore(viewer: Viewer, view: SpectrumView) -> QWidget:
-    label = wrapping_label(_EXPLORE)
-    label.setContentsMargins(8, 8, 8, 8)
-    label.setAlignment(Qt.AlignmentFlag.AlignTop)
-    return label
+    from napari_xanes.gui.exploring import ExploreDock
+
+    return ExploreDock(viewer, alone=False)
 
 
 def _theory(viewer: Viewer, view: SpectrumView) -> QWidget:
@@ -99,7 +85,7 @@ STEPS = {
     "Prepare": DockStep("Optical depth, alignment, repair, normalization and more", _prepare),
     "Clean": DockStep("Remove the background of the beam and the noise, with a report", _clean),
     "Map": DockStep("Make maps of valence, fractions, edge energy, charge or 10Dq", _map),
-    "Explore": DockStep("Find out which spectra there are: what exists for it", _explore),
+    "Explore": DockStep("Find out which spectra there are: components, clusters, pure spectra, small phases", _explore),
     "Theory": DockStep("Simulate spectra, and draw them over the measured one", _theory),
 }
 """In the order of the work."""

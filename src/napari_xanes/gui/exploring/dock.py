@@ -1,0 +1,32 @@
+"""The Explore step: components, clusters, pure spectra and small phases, and what to do with what is found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_xanes.gui.exploring.found import FoundSpectra
+from napari_xanes.gui.maps.dock import MapDock
+from napari_xanes.maps import ESTIMATORS
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+_EXPLORING = ("components", "cluster", "unmix", "small_phases", "search_references")
+
+
+class ExploreDock(MapDock):
+    """Choose a method that finds spectra, run it, and use what it finds as references or regions.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer.
+    alone : bool
+        Whether it is a dock of its own, with a box of stacks.
+    """
+
+    def __init__(self, napari_viewer: Viewer, *, alone: bool = True) -> None:
+        super().__init__(napari_viewer, alone=alone, estimators={name: ESTIMATORS[name] for name in _EXPLORING})
+        self.method_panel.run_button.setToolTip("Find spectra; you can use the window meanwhile")
+        self.found = FoundSpectra(self._viewer)
+        self.method_panel.add_tab("found", self.found)
