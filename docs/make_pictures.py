@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ from align_figures import stacks  # noqa: E402
 
 from napari_xanes.gui.layers import stack_to_layer  # noqa: E402
 from napari_xanes.gui.places import place_at  # noqa: E402
+from napari_xanes.gui.references.theory_records import theory_spectra  # noqa: E402
 from napari_xanes.gui.screenshot import open_docks, settle, wait_until  # noqa: E402
+from napari_xanes.gui.spectra.look import LookPanel  # noqa: E402
 from napari_xanes.gui.state.workspace import workspace_of  # noqa: E402
 from napari_xanes.io import write  # noqa: E402
 from napari_xanes.ops import optical_depth  # noqa: E402
 from napari_xanes.sample import mn_oxides_l, nmc_ni_k  # noqa: E402
+from napari_xanes.spectrum import Spectrum  # noqa: E402
 
 
 def brush_regions(viewer: object, size: int) -> None:
@@ -71,6 +75,7 @@ def main() -> None:
         drift(theme)
         xanes(theme)
         prepare(theme)
+        references(theme)
 
 
 def card(theme: str) -> None:
@@ -133,6 +138,28 @@ def prepare(theme: str) -> None:
     wait_until(lambda: panel.preview.curves is not None and panel.preview.curves.edge is not None)
     settle(1.0)
     viewer.screenshot(str(HERE / f"prepare-{theme}.png"), canvas_only=False, flash=False)
+    viewer.close()
+
+
+def references(theme: str) -> None:
+    """The list of references on a small screen: one of another element, which are needed, and the lines of one."""
+    viewer, dock = small_window(theme)
+    shared = workspace_of(viewer).references
+    energy = np.arange(7050.0, 7300.0)
+    shared.add([Spectrum("Fe2O3", energy, 0.5 + np.arctan(energy - 7124) / np.pi)])
+    oxide = next(one for one in theory_spectra("ni-k") if one.name.startswith("LiNiO2"))
+    shared.add([replace(oxide, name="LiNiO2 foil", valence=None, metadata={"element": "Ni", "edge": "K"})])
+    tabs = dock.panel("Look").findChild(LookPanel).tabs
+    tabs.setCurrentWidget(tabs.references)
+    viewer.cursor.position = (30, 2.4, 3.9)
+    wait_until(lambda: len(shared.checked) == 3)  # with the two of the stack
+    tabs.references._need_test.on_stack()
+    wait_until(lambda: not tabs.references._need_test.job.running)
+    dock.splitter.setSizes([240, 480])
+    tabs.references._table.choose("LiNiO2 foil")
+    tabs.references._lines.button.click()
+    settle(6.0)  # until the notifications are gone
+    viewer.screenshot(str(HERE / f"references-{theme}.png"), canvas_only=False, flash=False)
     viewer.close()
 
 

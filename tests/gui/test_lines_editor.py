@@ -115,3 +115,15 @@ def test_the_plot_is_given_back(viewer: Any, dock: Any, qtbot: Any) -> None:
     assert looked_at.spectrum is None
     assert dock.minimumSizeHint().width() <= 340
     assert dock.minimumSizeHint().height() <= 560
+
+
+def test_all_of_it_fits_a_small_dock(viewer: Any, dock: Any, qtbot: Any) -> None:
+    tabs = dock.panel("Look").findChild(LookPanel).tabs
+    tabs.references._say("On the mean of the stack: 2 of 3 ticked references needed; enough are a, b. " * 2, "")
+    assert tabs.references._said.isVisible()
+    for _ in range(2):
+        needed = dock.layout().minimumSize()
+        assert needed.width() <= 340
+        assert needed.height() <= 560
+        editor_of(dock).button.click()
+    assert tabs.references._said.isVisible(), "it comes back"

@@ -50,7 +50,7 @@ class LinesEditor(QWidget):
         self.ends = {
             name: tuple(_spin(f"{tip}, in eV from E0", -2000.0, 5000.0) for _ in "  ") for name, _, tip in _RANGES
         }
-        self.normalized = QCheckBox("show normalized")
+        self.normalized = QCheckBox("normalized")
         self.normalized.setToolTip("Show the reference as fits use it when it is normalized by these lines")
         self.automatic = push_button("Automatic", "Find E0 and the ranges again", self._set_automatic)
         self.message = wrapping_label()

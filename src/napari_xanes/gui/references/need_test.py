@@ -14,6 +14,7 @@ from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.history import Step
 from napari_xanes.progress import Progress
+from napari_xanes.wording import one_or_more
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -44,11 +45,11 @@ class NeedTest(QObject):
 
     Signals
     -------
-    said : str
-        What was found as a whole, or why nothing could be.
+    said : str, str
+        What was found as a whole, or why nothing could be; and what else to know, in a line each.
     """
 
-    said = Signal(str)
+    said = Signal(str, str)
 
     def __init__(self, viewer: Viewer, parent: QObject) -> None:
         super().__init__(parent)
@@ -66,7 +67,7 @@ class NeedTest(QObject):
         self.job.started.connect(lambda _title: self._show_running(True))
         self.job.ended.connect(lambda: self._show_running(False))
         self.job.done.connect(self._show)
-        self.job.failed.connect(lambda error: self.said.emit(f"Can't tell which references are needed: {error}"))
+        self.job.failed.connect(self._fail)
 
     def on_stack(self) -> None:
         """Test on the mean spectrum of the stack."""
@@ -111,7 +112,7 @@ class NeedTest(QObject):
         if layer is None or len(references) < 2 or self.job.running:
             if not self.job.running:
                 missing = "open a stack first" if layer is None else "tick two or more references"
-                self.said.emit(f"Which references are needed is a question for several of them: {missing}")
+                self.said.emit(f"Which references are needed is a question for several of them: {missing}", "")
             return
         stack = stack_of(layer)
 
@@ -124,7 +125,10 @@ class NeedTest(QObject):
     def _show(self, result: Any) -> None:
         layer, references, on, found = result
         self._workspace.references.answer(layer, references, {need.name: need.answer for need in found.needs})
-        self.said.emit(summary(found, on))
+        self.said.emit(summary(found, on), "\n".join(found.warnings))
+
+    def _fail(self, error: Exception) -> None:
+        self.said.emit(f"Can't tell which references are needed: {error}", "")
 
 
 def summary(found: NeededReferences, on: str) -> str:
@@ -144,7 +148,9 @@ def summary(found: NeededReferences, on: str) -> str:
     )
     enough = ", ".join(found.kept) or "none of them"
     answer = f"On {on}: {needed} of {len(found.needs)} ticked references needed; enough are {enough}."
-    return " ".join([answer + spectra, *found.warnings])
+    notes = len(found.warnings)
+    more = f" {one_or_more(notes, '1 note', f'{notes} notes')} in the tooltip." if notes else ""
+    return answer + spectra + more
 
 
 def _absorption(stack: SpectralStack) -> SpectralStack:

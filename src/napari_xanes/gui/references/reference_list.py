@@ -79,7 +79,8 @@ class ReferenceList(QWidget):
             (self._need_test.button, self._lines.button, self._columns_button, self._remove),
         ):
             layout.addLayout(row_of(*((button, 1) for button in row)))
-        self._need_test.said.connect(lambda text: say(self._said, text))
+        self._need_test.said.connect(self._say)
+        self._lines.button.toggled.connect(lambda on: self._said.setVisible(bool(self._said.text()) and not on))
         say(self._said, "")
         self._table.remove_requested.connect(self.remove_selected)
         self._table.currentCellChanged.connect(lambda *_: self._choose_lines())
@@ -154,6 +155,12 @@ class ReferenceList(QWidget):
         for button in (self._remove, self._columns_button, self._need_test.button, self._lines.button):
             button.setEnabled(bool(spectra))
         self._choose_lines()
+
+    def _say(self, text: str, more: str) -> None:
+        """Show what was found about all references, except while one is looked at: a small dock has room for one."""
+        self._said.setText(text)
+        self._said.setToolTip(more)
+        self._said.setVisible(not self._lines.button.isChecked())
 
     def _choose_lines(self) -> None:
         spectrum = self._table.current() or next(iter(self.references.spectra), None)

@@ -54,6 +54,7 @@ class ReferenceTable(QTableWidget):
         present(self.verticalHeader()).setMinimumSectionSize(20)
         header = present(self.horizontalHeader())
         header.setMinimumSectionSize(40)
+        header.setHighlightSections(False)  # bold titles would be cut
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         for column, width in _WIDTHS.items():
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)

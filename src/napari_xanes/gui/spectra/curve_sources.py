@@ -96,7 +96,7 @@ class CurveSources:
 
     def comparable_references(self, quantity: str) -> list[Curve]:
         """Return the references, or none if the spectra of the stack are not absorption; no text without a stack."""
-        return self._references if quantity in ("", *ABSORPTION) else []
+        return self._references if quantity in ("", "reference", *ABSORPTION) else []
 
     def region(self, key: str) -> Region | None:
         """Return the region of a curve; None if it is another curve."""

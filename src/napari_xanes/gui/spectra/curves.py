@@ -19,7 +19,7 @@ QUANTITY_LABELS = {
     "normalized": "normalized absorption",
     "scaled": "scaled absorption",
     "derivative": "slope (1/eV)",
-    "reference": "absorption (as in its file)",
+    "reference": "absorption (a.u.)",
 }
 """Axis label of each quantity."""
 
