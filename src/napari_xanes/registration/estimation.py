@@ -34,6 +34,7 @@ from napari_xanes.registration.products import energy
 from napari_xanes.registration.repeating import period_of
 from napari_xanes.registration.start import rematched, start, strong
 from napari_xanes.registration.tracking import tracked
+from napari_xanes.registration.unsettled import still_to_come, unsettled
 
 Frames = Callable[[], Iterator[Float32Array]]
 """Reads the frames, each of shape (Y, X) and without missing values, one after the other."""
@@ -61,8 +62,7 @@ class Estimate:
     Parameters
     ----------
     shifts : ndarray, shape (E, 2)
-        Where the content of each frame lies, (dy, dx) in pixels, relative to the mean of the frames that were found;
-        between these by interpolation.
+        Where content lies, (dy, dx) in pixels, relative to the mean of found frames; between these by interpolation.
     sigma : ndarray, shape (E, 2)
         Standard errors relative to the mean of all shifts; NaN for frames that were not found.
     residual : ndarray, shape (E,)
@@ -73,8 +73,9 @@ class Estimate:
         Power of the pattern that stays with the detector, over that of what moves, in the median frame.
     apart : bool
         Whether the method keeps this pattern apart from what moves.
-    hidden : float
-        Root mean square, in pixels, of a drift that a pattern of the detector hides; 0 if none is seen.
+    hidden, unsettled : float
+        Root mean square, in pixels, of a drift that a pattern of the detector hides, and of what shifts may still be
+        off because the border of the window held frames when the fit ended; 0 if nothing is seen of it.
     copies : ndarray of bool, shape (E,), optional
         Frames that are copies of others; they have the place and the error of these, and no residual.
     period : tuple of float, optional
@@ -88,6 +89,7 @@ class Estimate:
     pattern: float
     apart: bool = True
     hidden: float = 0.0
+    unsettled: float = 0.0
     copies: BoolArray | None = None
     period: tuple[float, float] | None = None
 
@@ -163,6 +165,8 @@ def estimate(
         if i % 2 and i + 1 < _PASSES:
             shifts = shifts + to_come(steps[-2], steps[-1], held)
     estimate = _checked(shifts, found, result, scale[found], share)
+    rest = still_to_come(steps)
+    estimate = replace(estimate, sigma=np.hypot(estimate.sigma, rest), unsettled=unsettled(rest, estimate.sigma))
     seen, window = estimate.found, common_window(shape, shifts[found], box)
     usual = float(np.median(estimate.residual[seen]))
     hidden = hidden_drift(band, data, noise, estimate.shifts, estimate.sigma, share, seen, usual)

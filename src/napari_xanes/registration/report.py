@@ -63,6 +63,12 @@ def _doubts(energy: Float64Array, found: Estimate, outliers: BoolArray) -> list[
             f"{found.hidden:.2g} pixels (root mean square) behind it, so that shifts and errors are wrong; better "
             "flats, a region without the pattern, or shifts from another detector help"
         )
+    if found.unsettled:
+        lines.append(
+            f"the border of the image cuts the sample and still held the frames when the fit ended: shifts can be off "
+            f"by {found.unsettled:.2g} pixels (root mean square, in the errors) and more; a region with a border of "
+            "the sample on all sides, or given shifts, help"
+        )
     if found.period is not None:
         dy, dx = found.period
         lines.append(
