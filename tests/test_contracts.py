@@ -50,6 +50,7 @@ def needed(references: list[Spectrum], depth_stack: SpectralStack) -> dict[str, 
     special: dict[str, dict[str, Any]] = {
         "match_library": {"library": "mn-l23-oh"},
         "fit_references": {"references": references},
+        "fit_peaks": {"centers": [8349.0]},
         "search_references": {"library": references},
         "bin": {"pixels": 1},
         "calibrate_energy": {"offset": 0.5},

@@ -29,6 +29,7 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
     "edge_energy": [{}, {"references": True}],
     "match_library": [{"library": "mn-l23-oh"}],
     "search_references": [{"library": True}],
+    "fit_peaks": [{"centers": [8349.0]}],
     "calibrate_energy": [
         {"offset": 0.5},
         {"value": 8345.0},

@@ -18,6 +18,7 @@ ESTIMATORS = Registry(
         "small_phases": "phase_maps",
         "search_references": "stack_references",
         "unmix": "unmix_maps",
+        "fit_peaks": "peak_maps",
     },
 )
 
@@ -27,6 +28,7 @@ __all__ = [
     "components",
     "difference_map",
     "edge_energy",
+    "fit_peaks",
     "fit_references",
     "match_library",
     "search_references",
