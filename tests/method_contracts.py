@@ -231,14 +231,7 @@ def values_to_try(parameter: Parameter) -> list[Any]:
             Clusters("angle", np.eye(2), [1, 2], [0.4, 0.6], np.eye(2)[None], True, 0.9, "2 clusters"),  # type: ignore[arg-type]
         ],
         "pure_spectra": [
-            PureSpectra(
-                grid,
-                np.ones(21),
-                *(np.full((2, 21), size) for size in (1, 0.1, 0.8, 1.2)),
-                np.eye(2)[None],
-                ["a", "'µ'"],
-                "2",
-            ),
+            PureSpectra(grid, np.ones(21), *np.ones((4, 2, 21)), np.eye(2)[None], ["a", "'µ'"], "2 spectra"),
         ],
         "shifts": [
             nx.Alignment([[0.1, -2.0], [1e-6, 0.0]]),

@@ -244,7 +244,7 @@ class _Labels:
             "clusters": {
                 "number": found.number,
                 "stability": found.stability,
-                "words": found.words,
+                "words": found.words + self._empty(),
                 "n_pixels": self._sums.n_pixels.astype(int).tolist(),
             },
         }
@@ -254,6 +254,12 @@ class _Labels:
         }
         return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
 
+    def _empty(self) -> str:
+        """Say how many pixels hold nothing, as those beside a sample do."""
+        if not self.n_empty:
+            return ""
+        return f"; {counted(self.n_empty, 'pixel holds', 'pixels hold')} no more than noise, without a label"
+
     def _doubts(self) -> list[str]:
         """Say in sentences what makes the clusters doubtful."""
         doubts = [self.found.words] if "not stable" in self.found.words else []
@@ -261,7 +267,4 @@ class _Labels:
             if count < min(_FEW_PIXELS, self.labels.size / self.found.number):
                 pixels = f"only {counted(count, 'pixel is', 'pixels are')}" if count else "no pixel is"
                 doubts.append(f"{pixels} cluster {number}: a spot, or faulty pixels (see repair)")
-        if self.n_empty:
-            pixels = counted(self.n_empty, "pixel holds", "pixels hold")
-            doubts.append(f"{pixels} no more than noise, without a label")
         return doubts
