@@ -91,7 +91,7 @@ def _place(calls: list[tuple[str, str, str]]) -> str:
 
 
 @contextmanager
-def _settings() -> Iterator[Path]:
+def settings_of_its_own() -> Iterator[Path]:
     """A folder for files and for napari's settings, so that those of the user stay."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
@@ -163,7 +163,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=512, help="pixels along each side")
     parser.add_argument("--skip", nargs="*", default=(), help="names of actions to leave out")
     arguments = parser.parse_args()
-    with _settings() as folder, tempfile.TemporaryFile("w+") as calls:
+    with settings_of_its_own() as folder, tempfile.TemporaryFile("w+") as calls:
         import napari
         from qtpy.QtWidgets import QApplication
 
