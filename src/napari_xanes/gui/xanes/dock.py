@@ -8,6 +8,7 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_xanes.gui.dock_layout import row_of
+from napari_xanes.gui.dock_tabs import DockTabs
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.focus_ring import ShownFocus
@@ -63,6 +64,7 @@ class XanesDock(QWidget):
         self._size = WindowSize(self)
         DropTarget(self, viewer)
         ShownFocus(self, viewer)
+        DockTabs(self, viewer)
 
     def sizeHint(self) -> QSize:
         """Narrow enough for a small laptop."""
