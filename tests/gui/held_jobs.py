@@ -186,5 +186,6 @@ OWNERS = {
     "StitchDock",
     "MethodPanel",
     "EmbeddingDock",
+    "NeedTest",
 }
-"""The widgets whose jobs these start."""
+"""What has jobs that these start; `NeedTest` starts from a menu, and its button cancels while the test runs."""
