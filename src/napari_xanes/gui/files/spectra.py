@@ -48,6 +48,8 @@ def add_references(paths: Iterable[Path], viewer: Viewer) -> list[str]:
         The viewer whose references they become.
     """
     paths = list(paths)
+    if not paths:
+        return []
     added = add_files(paths, viewer)
     references = workspace_of(viewer).references
     if added.names:
