@@ -124,7 +124,7 @@ def test_every_dock_of_the_manifest_is_tested() -> None:
 def test_closing_a_dock_removes_its_callbacks_and_threads(title: str, viewer: Any, add_stack: Any, wait: Any) -> None:
     layer = add_stack()
     workspace_of(viewer)  # shared by all docks, as are the entries of the menu File
-    offer_our_files(viewer)
+    offer_our_files()
     before, threads = sorted(callbacks_of(viewer)), set(threads_at_work())
     dock = viewer.window.add_plugin_dock_widget("napari-xanes", title)[1]
     USES[title](dock, layer, viewer, wait)
