@@ -125,15 +125,11 @@ def test_a_viewer_closed_in_the_middle_leaves_no_thread(
     assert not errors
 
 
-BY_MENU = {"NeedTest"}
-"""A menu starts it, and it changes no layer: see `test_need_test`."""
-
-
 def test_each_job_of_the_dock_is_started_here(dock: Any, add_stack: Any) -> None:
     add_stack()
     for name in dock.rail.buttons:
         dock.show_step(name)
-    assert {type(job.parent()).__name__ for job in dock.findChildren(Job)} <= OWNERS | BY_MENU
+    assert {type(job.parent()).__name__ for job in dock.findChildren(Job)} <= OWNERS
 
 
 def _from_regions(dock: Any, viewer: Any, layer: Any) -> Any:
