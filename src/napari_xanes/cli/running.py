@@ -67,7 +67,7 @@ def run(
         if one.state == "kept":
             warn(f"{one.folder} is kept: nothing has changed since it was made")
         if one.state == "failed" and len(paths) > 1:
-            warn(f"{one.path} failed: {one.error}")
+            warn(one.error if one.error.startswith(one.path) else f"{one.path}: {one.error}")
         for warning in one.warnings if one.state == "done" else ():
             warn(warning if len(paths) == 1 else f"{name}: {warning}")
 

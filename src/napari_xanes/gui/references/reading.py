@@ -23,7 +23,12 @@ from napari_xanes.reference_checks import Absorber, absorber_of
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from napari_xanes.gui.state.references import ReferenceSet
     from napari_xanes.spectrum import Spectrum
+
+
+FEW = 4
+"""The most spectra of a file that become references without a question."""
 
 
 class Added(NamedTuple):
@@ -38,7 +43,8 @@ class Added(NamedTuple):
 def add_files(paths: Iterable[str | Path], viewer: Viewer, parent: QWidget | None = None) -> Added:
     """Add the spectra of files to the references.
 
-    A file with several spectra, or one whose columns are not understood, opens a dialog.
+    A file with many spectra, one with several that do not all suit the stack, and one whose columns are not understood
+    open a dialog. Few that suit are all taken.
 
     Parameters
     ----------
@@ -64,8 +70,9 @@ def add_files(paths: Iterable[str | Path], viewer: Viewer, parent: QWidget | Non
             continue
         if is_closed(viewer):
             return added
-        if len(records) > 1 and parent is not None:
-            _ask_for_records(path, records, viewer, parent)
+        checked = [Record(one, references.check.why_unsuitable(one, what)) for one, what in records]
+        if parent is not None and _leaves_a_choice(checked):
+            _ask_for_records(path, checked, references, parent)
             continue
         spectra = [spectrum for spectrum, _ in records]
         added.names.append(path.name)
@@ -80,12 +87,13 @@ def ask_for_columns(path: str | Path, problem: str, parent: QWidget, take: Calla
     _open(dialog, lambda: take(dialog.spectra))
 
 
-def _ask_for_records(path: Path, records: Sequence[tuple[Spectrum, Absorber]], viewer: Viewer, parent: QWidget) -> None:
-    references = workspace_of(viewer).references
-    dialog = RecordChooser(
-        path, [Record(one, references.check.why_unsuitable(one, what)) for one, what in records], parent
-    )
+def _ask_for_records(path: Path, records: Sequence[Record], references: ReferenceSet, parent: QWidget) -> None:
+    dialog = RecordChooser(path, records, parent)
     _open(dialog, lambda: references.add(dialog.chosen))
+
+
+def _leaves_a_choice(records: Sequence[Record]) -> bool:
+    return len(records) > FEW or (len(records) > 1 and any(record.reason for record in records))
 
 
 def _open(dialog: QDialog, take: Callable[[], object]) -> None:
