@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from napari_xanes.region_table import region_statistics, write_statistics
     from napari_xanes.spectrum import Spectrum
     from napari_xanes.stack import SpectralStack
+    from napari_xanes.step_maps import maps_of_steps
     from napari_xanes.stitching.joining import stitch
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "map_of_changes",
     "map_profile",
     "maps",
+    "maps_of_steps",
     "mix_colours",
     "needed_references",
     "ops",
@@ -96,6 +98,7 @@ _HOMES = {
     "region_table": ("region_statistics", "write_statistics"),
     "spectrum": ("Spectrum",),
     "stack": ("SpectralStack",),
+    "step_maps": ("maps_of_steps",),
     "stitching.joining": ("stitch",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

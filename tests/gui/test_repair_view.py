@@ -7,10 +7,13 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 from tests.gui.preparing import add_step, apply
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack
+from napari_xanes.gui.layers import stack_of
+from napari_xanes.gui.state.workspace import workspace_of
 
 
 @pytest.fixture
@@ -80,3 +83,21 @@ def test_a_stack_that_was_repaired_and_aligned_shows_both(dock: Any, add_stack: 
     add_stack(spoiled)
     assert dock.result.repair.isHidden()
     assert not dock.result.empty.isHidden()
+
+
+def test_the_edge_jump_of_normalize_edge_becomes_a_run_when_asked_for(
+    viewer: Any, dock: Any, add_stack: Any, wait: Any, qtbot: Any
+) -> None:
+    layer = add_stack()
+    add_step(dock, "normalize_edge")
+    apply(dock, wait)
+    dock.panel.show_tab("result")
+    button = dock.result.maps_button
+    wait(button.isVisible)
+    assert button.text() == "Map of edge jump"
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    (run,) = workspace_of(viewer).runs
+    expected = nx.ops.normalize_edge(stack_of(layer)).metadata["edge_jump"]
+    np.testing.assert_array_equal(run.maps["edge_jump"].data, expected.data)
+    np.testing.assert_array_equal(run.maps["edge_jump"].sigma, expected.sigma)
+    assert dock.stacks.layer() is viewer.layers.selection.active

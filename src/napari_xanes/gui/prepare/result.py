@@ -10,25 +10,31 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_xanes.alignment import Alignment
-from napari_xanes.gui.dock_layout import EMPTY_STATE, wrapping_label
+from napari_xanes.gui.dock_layout import EMPTY_STATE, push_button, wrapping_label
 from napari_xanes.gui.energy import current_step, go_to_step
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.prepare.drift import drift_of
 from napari_xanes.gui.prepare.drift_view import DriftView
 from napari_xanes.gui.prepare.repair_view import RepairView
+from napari_xanes.gui.prepare.step_words import spoken
 from napari_xanes.gui.state.stack_recipe import StackRecipe
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.history import Step
 from napari_xanes.parameter_map import MapSet
+from napari_xanes.stack import SpectralStack
+from napari_xanes.step_maps import maps_of_steps
 
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
 STEPS_WITH_RESULT = ("align", "repair")
-"""Steps that have something to show."""
+"""Steps whose result is shown as soon as they were carried out."""
 
-_NOTHING = "No step of this stack has more to show. align shows its drift here, repair what it changed."
+_NOTHING = (
+    "No step of this stack has more to show. align shows its drift here, repair what it changed, normalize edge the "
+    "edge jump."
+)
 _GONE = "The stack before align is not in the window: open it, or align it, to align it with these shifts"
 _OFF = "align is not among the steps that are switched on"
 _BUSY = "Steps are carried out at present; wait until they end, or press Cancel"
@@ -57,13 +63,16 @@ class StepResult(QWidget):
         self._recipe: StackRecipe | None = None
         self._seen: tuple[Any, ...] = (None, None, None)
         self.empty, self.repair, self.drift = wrapping_label(EMPTY_STATE), RepairView(), DriftView()
+        self.maps_button = push_button("Map", "", self._add_maps_of_steps)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.empty)
+        layout.addWidget(self.maps_button)
         layout.addWidget(self.repair)
         layout.addWidget(self.drift, 1)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._live = False
+        self.maps_button.hide()
         self.repair.hide()
         self.drift.hide()
         self.repair.map_ready.connect(self._add_map)
@@ -106,10 +115,11 @@ class StepResult(QWidget):
         self._seen = seen
         stack = None if self._layer is None else stack_of(self._layer)
         drift, repaired = None if stack is None else drift_of(stack), self.repair.show_stack(stack)
+        self._show_maps_button(stack)
         self.repair.setVisible(repaired)
         self.drift.setVisible(drift is not None)
         self.drift.show_drift(drift, "" if drift is None else self._why_not())
-        self.empty.setVisible(drift is None and not repaired)
+        self.empty.setVisible(drift is None and not repaired and self.maps_button.isHidden())
         self.empty.setText(EMPTY_STATE if self._layer is None else _NOTHING)
         self._follow()
 
@@ -135,10 +145,20 @@ class StepResult(QWidget):
             self.align_requested.emit(row, Step("align", {"shifts": shifts}))
 
     def _add_map(self, maps: MapSet) -> None:
-        """Add the map of changes above the image, and keep the stack selected."""
+        """Add a map above the image, and keep the stack selected."""
         active = self._viewer.layers.selection.active
         workspace_of(self._viewer).runs.add(maps, self._layer)
         self._viewer.layers.selection.active = active
+
+    def _show_maps_button(self, stack: SpectralStack | None) -> None:
+        names = [] if stack is None else [spoken(name) for name in maps_of_steps(stack)]
+        self.maps_button.setVisible(bool(names))
+        self.maps_button.setText(f"Map of {' and '.join(names)}")
+        self.maps_button.setToolTip("Add what the steps found in each pixel as a result, with errors and mask")
+
+    def _add_maps_of_steps(self) -> None:
+        if self._layer is not None:
+            self._add_map(maps_of_steps(stack_of(self._layer)))
 
     def _go_to(self, frame: int) -> None:
         if self._layer is not None and self._layer in self._viewer.layers:
