@@ -254,3 +254,18 @@ def test_the_docs_list_all_settings(viewer: Any) -> None:
     declared = [one for group in settings._declared().values() for one in group.values()]
     expected = [[one.title, str(one.default), one.description] for one in declared]
     assert rows_of("keyboard.md", "Settings") == expected
+
+
+def test_tab_comes_to_the_step_that_is_shown_and_arrows_to_the_others(viewer: Any, add_stack: Any, wait: Any) -> None:
+    add_stack()
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")[1]
+    wait(dock.isVisible)
+    dock.show_step("Map")
+    assert [name for name, button in dock.rail.buttons.items() if button.focusPolicy() & Qt.FocusPolicy.TabFocus] == [
+        "Map"
+    ]
+    viewer.window.activateWindow()
+    wait(viewer.window.isActiveWindow)
+    dock.rail.buttons["Map"].setFocus()
+    QTest.keyClick(dock.rail.buttons["Map"], Qt.Key.Key_Right)
+    assert dock.workspace.step.name == "Explore"

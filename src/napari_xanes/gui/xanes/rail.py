@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 
@@ -35,6 +35,7 @@ class Rail(QWidget):
             button = self.buttons[name] = QPushButton(name)
             button.setCheckable(True)
             button.setToolTip(tip)
+            button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
             button.setStyleSheet("padding: 4px 2px;")
             button.setSizePolicy(QSizePolicy.Policy.MinimumExpanding, QSizePolicy.Policy.Fixed)
             self._group.addButton(button)
@@ -46,5 +47,7 @@ class Rail(QWidget):
         self.buttons[name].setChecked(True)
 
     def _on_toggled(self, button: QPushButton, down: bool) -> None:
+        # Tab comes to the button that is down, and arrows to the others; Qt sees to it only after a click.
+        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus if down else Qt.FocusPolicy.ClickFocus)
         if down:
             self.step_chosen.emit(button.text())
