@@ -1,14 +1,18 @@
-"""What a run of Explore has found, in words, and buttons that make references and regions of it."""
+"""What a run of Explore has found, in words and plots, and buttons that make references and regions of it."""
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from napari_xanes.gui.dock_layout import push_button, wrapping_label
+from napari_xanes.gui.dock_layout import push_button, row_of, say, wrapping_label
+from napari_xanes.gui.exploring.evidence import curves_of, scree_of
+from napari_xanes.gui.exploring.plots import FoundPlot, ScreePlot
 from napari_xanes.gui.pixels.areas import new_labels
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.parameter_map import MapSet
@@ -23,7 +27,7 @@ _NOTHING = (
 
 
 class FoundSpectra(QWidget):
-    """Words about the chosen run, and what can be made of it.
+    """Words and plots of the chosen run, and what can be made of it.
 
     Parameters
     ----------
@@ -47,13 +51,41 @@ class FoundSpectra(QWidget):
             "Make a layer of regions of the labels: their mean spectra are drawn in the plot",
             self._use_as_regions,
         )
+        self.scree, self.spectra, self.legend = ScreePlot(), FoundPlot(), wrapping_label()
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self._live = False
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.words, self.references_button, self.regions_button):
-            column.addWidget(widget)
+        column.addWidget(self.words)
+        column.addLayout(row_of((self.references_button, 1), (self.regions_button, 1)))
+        column.addWidget(self.scree, 1)
+        column.addWidget(self.spectra, 1)
+        column.addWidget(self.legend)
+        column.addStretch()
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._runs.chosen_changed.connect(self._refresh)
         self._runs.removed.connect(self._refresh)
         self._refresh()
+
+    def showEvent(self, event: Any) -> None:
+        """Follow the theme."""
+        super().showEvent(event)
+        if not self._live:
+            self._live = True
+            self._viewer.events.theme.connect(self._on_theme)
+            self._on_theme()
+
+    def hideEvent(self, event: Any) -> None:
+        """Stop to follow the theme while nobody sees it."""
+        super().hideEvent(event)
+        if self._live:
+            self._live = False
+            self._viewer.events.theme.disconnect(self._on_theme)
+
+    def _on_theme(self, event: Any = None) -> None:
+        for plot in (self.scree, self.spectra):
+            plot.set_theme(self._viewer.theme)
+        self._name_curves()
 
     def _maps(self) -> MapSet | None:
         run = self._runs.chosen
@@ -65,6 +97,23 @@ class FoundSpectra(QWidget):
         self.words.setText(_NOTHING if maps is None else words_of(maps))
         self.references_button.setEnabled(bool(spectra))
         self.regions_button.setEnabled(maps is not None and _labels_of(maps) is not None)
+        self._draw(maps)
+
+    def _draw(self, maps: MapSet | None) -> None:
+        scree = None if maps is None else scree_of(maps)
+        self._curves, self._bands = ([], "") if maps is None else curves_of(maps)
+        self.scree.show_scree(scree)
+        self.scree.setVisible(scree is not None)
+        self.spectra.show_curves(self._curves)
+        self.spectra.setVisible(bool(self._curves))
+        self._name_curves()
+
+    def _name_curves(self) -> None:
+        """Name the spectra in their colours, below the plot where they hide no curve."""
+        names = [
+            f'<span style="color: {self.spectra.colour(curve)}">━ {escape(curve.name)}</span>' for curve in self._curves
+        ]
+        say(self.legend, " &nbsp;".join([*names, f"<br>{self._bands}"]) if names else "")
 
     def _use_as_references(self) -> None:
         maps = self._maps()
