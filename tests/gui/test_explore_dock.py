@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPointF, Qt
 from qtpy.QtTest import QTest
 
 from napari_xanes import SpectralStack, Spectrum
 from napari_xanes.gui.exploring import ExploreDock
 from napari_xanes.gui.exploring.evidence import ERROR, Scree, curves_of, scree_of
+from napari_xanes.gui.exploring.plane import MOST_POINTS, Plane, axes_of
 from napari_xanes.gui.exploring.plots import FoundPlot, ScreePlot
+from napari_xanes.gui.exploring.scatter import ScatterPlot
 from napari_xanes.gui.layers import stack_to_layer
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.parameter_map import MapSet, ParameterMap
@@ -135,6 +137,87 @@ def test_eigenvalues_of_zero_leave_a_gap_in_the_scree_plot() -> None:
     plot.show_scree(Scree(np.array([100.0, 1.0, 0.0]), 1.5, 1))
     assert np.isnan(plot.curve.getData()[1][2])
     np.testing.assert_allclose(plot.getViewBox().viewRange()[1], (-0.2, 2.2), atol=0.05)
+
+
+def draw_around(qtbot: Any, plot: ScatterPlot, corners: Any) -> None:
+    """Draw a lasso with the mouse through corners in the units of the axes."""
+
+    def at(corner: Any) -> Any:
+        return plot.mapFromScene(plot._view.mapViewToScene(QPointF(*corner)))
+
+    qtbot.mouseMove(plot.viewport(), at(corners[0]))
+    qtbot.mousePress(plot.viewport(), Qt.MouseButton.LeftButton, pos=at(corners[0]))
+    for corner in (*corners, corners[0], corners[0]):
+        qtbot.wait(30)  # pyqtgraph leaves out moves that follow at once
+        qtbot.mouseMove(plot.viewport(), at(corner))
+    qtbot.mouseRelease(plot.viewport(), Qt.MouseButton.LeftButton, pos=at(corners[0]))
+
+
+def test_a_lasso_makes_a_label_and_a_region_lights_up(viewer: Any, wait: Any, qtbot: Any) -> None:
+    dock = ExploreDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    maps = shown(dock, viewer, wait, "components")
+    dock.method_panel.show_tab("scatter")
+    scatter, plot = dock.scatter, dock.scatter.plot
+    assert [box.currentText() for box in scatter.axes] == ["score_1", "score_2"]
+    assert "1024 of 1024 pixels are drawn" in scatter.readout.text()
+    QTest.mouseClick(scatter.lasso_button, Qt.MouseButton.LeftButton)
+    (x0, x1), (y0, y1) = plot._view.viewRange()
+    plot.grab()  # the axes take their place
+    draw_around(qtbot, plot, ((x0, 0), (x1, 0), (x1, y1), (x0, y1)))  # where the second score is positive
+    wait(lambda: "scatter selection" in viewer.layers)
+    selected = viewer.layers["scatter selection"].data == 1
+    score = maps["score_2"].data
+    far = abs(score) > 0.05 * (y1 - y0)
+    np.testing.assert_array_equal(selected[far], score[far] > 0)
+    assert 0.4 < selected.mean() < 0.6  # one of the two halves
+    wait(lambda: sum(len(item.getData()[0]) for item in plot.regions) == selected.sum())
+    assert (plot.regions[0].getData()[1] > -0.05 * (y1 - y0)).all()
+    viewer.layers.remove("scatter selection")
+    wait(lambda: not plot.regions)
+    brushed = np.zeros((32, 32), np.uint8)
+    brushed[3:5, 10:16] = 1
+    viewer.add_labels(brushed, name="brushed")
+    wait(lambda: [len(item.getData()[0]) for item in plot.regions] == [12])
+    np.testing.assert_allclose(
+        np.sort(plot.regions[0].getData()[0]), np.sort(maps["score_1"].data[3:5, 10:16].ravel()), rtol=1e-6
+    )
+
+
+def test_scatter_says_what_it_needs(viewer: Any, wait: Any, errors: list[str]) -> None:
+    dock = ExploreDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    dock.method_panel.show_tab("scatter")
+    assert "Run a method with two maps" in dock.scatter.readout.text()
+    assert not dock.scatter.lasso_button.isEnabled()
+    shown(dock, viewer, wait, "components")
+    dock.method_panel.show_tab("scatter")
+    dock.scatter.axes[1].setCurrentText("score_1")
+    np.testing.assert_array_equal(*dock.scatter.plot.points.getData())
+    dock.scatter.plot.lasso_drawn.emit(np.array([(1e5, 1e5), (2e5, 1e5), (2e5, 2e5)]))
+    wait(lambda: errors)
+    assert "no pixel lies inside the lasso" in errors[0]
+    viewer.layers.remove(viewer.layers["two · optical depth"])
+    dock.scatter.plot.lasso_drawn.emit(np.array([(-100.0, -100), (100, -100), (100, 100)]))
+    wait(lambda: len(errors) == 2)
+    assert "the stack of this run is not in the viewer" in errors[1]
+
+
+def test_a_plane_draws_some_pixels_and_selects_all() -> None:
+    rng = np.random.default_rng(1)
+    values = rng.uniform(0, 1, (2, 3, 120, 100)).astype(np.float32)
+    mask = values[0] > 0.1
+    maps = MapSet({"a": ParameterMap(values[0], mask=mask), "b": ParameterMap(values[1])})
+    plane = Plane.of(maps, *axes_of(maps))
+    sample = plane.sample()
+    assert sample.shape == (MOST_POINTS, 2)
+    np.testing.assert_array_equal(sample, plane.sample())
+    inside = plane.inside(np.array([(0.0, 0.0), (0.5, 0.0), (0.5, 0.5), (0.0, 0.5)]))
+    np.testing.assert_array_equal(inside, mask & (values < 0.5).all(axis=0))
+    pixels = np.zeros((120, 100), dtype=bool)
+    pixels[4, :20] = True
+    expected = values[:, 2, 4, :20][:, mask[2, 4, :20]].T
+    np.testing.assert_array_equal(plane.of_region(pixels, (2,)), expected)
 
 
 def test_dock_stays_within_its_least_size(viewer: Any, wait: Any) -> None:

@@ -49,7 +49,7 @@ class LassoView(pg.ViewBox):
                 self.lasso_drawn.emit(np.array(self._points))
 
 
-def add_label(viewer: Viewer, stack: Layer, pixels: NDArray[np.bool_]) -> tuple[Labels, int]:
+def add_label(viewer: Viewer, stack: Layer, pixels: NDArray[np.bool_], name: str = SELECTION) -> tuple[Labels, int]:
     """Give pixels of a stack the next label in the layer of selections; add the layer if it is missing.
 
     Parameters
@@ -60,6 +60,8 @@ def add_label(viewer: Viewer, stack: Layer, pixels: NDArray[np.bool_]) -> tuple[
         The stack that the pixels belong to.
     pixels : ndarray of bool, shape (*image)
         True for the pixels to label.
+    name : str
+        Name of the layer of selections.
 
     Returns
     -------
@@ -72,17 +74,17 @@ def add_label(viewer: Viewer, stack: Layer, pixels: NDArray[np.bool_]) -> tuple[
         If no pixel is given, or if all labels are used.
     """
     if not pixels.any():
-        raise ValueError("no pixel lies inside the lasso; draw it around points of the density")
-    layer = next((labels for labels in region_layers(viewer, stack) if labels.name == SELECTION), None)
+        raise ValueError("no pixel lies inside the lasso; draw it around points")
+    layer = next((labels for labels in region_layers(viewer, stack) if labels.name == name), None)
     number = 1 if layer is None else int(layer.data.max()) + 1
     if number > _MAX_LABEL:
         raise ValueError(
-            f"layer {SELECTION!r} has {_MAX_LABEL} labels, the largest number; rename the layer to start a new one"
+            f"layer {name!r} has {_MAX_LABEL} labels, the largest number; rename the layer to start a new one"
         )
     if layer is None:
         active = viewer.layers.selection.active
         layer = new_labels(viewer, stack)
-        layer.name = SELECTION
+        layer.name = name
         viewer.layers.selection.active = active  # so that the stack stays current
     layer.data = np.where(pixels, np.uint8(number), layer.data)
     return layer, number

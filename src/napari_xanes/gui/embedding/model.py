@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_xanes import blocks
 from napari_xanes._typing import Float64Array
 from napari_xanes.colours import colour_of
+from napari_xanes.gui.pixels.polygons import inside
 from napari_xanes.gui.running.absorption import steps_to_absorption
 from napari_xanes.gui.running.preparing import prepared
 from napari_xanes.maps.matching.result import library_settings
@@ -102,14 +103,7 @@ class Picture:
 
     def inside(self, polygon: NDArray[Any]) -> NDArray[np.bool_]:
         """Return the mask of pixels whose points lie inside a polygon (N, 2)."""
-        from matplotlib.path import Path
-
-        points = self.pixels.reshape(-1, 2)
-        # Testing the bounding box first is a hundred times faster; NaN is never inside.
-        is_inside = ((points >= polygon.min(axis=0)) & (points <= polygon.max(axis=0))).all(axis=1)
-        is_inside[is_inside] = Path(polygon).contains_points(points[is_inside])
-        inside: NDArray[np.bool_] = is_inside.reshape(self.pixels.shape[:-1])
-        return inside
+        return inside(self.pixels, polygon)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_xanes.gui.exploring.found import FoundSpectra
+from napari_xanes.gui.exploring.scatter import ScatterPanel
 from napari_xanes.gui.maps.dock import MapDock
 from napari_xanes.maps import ESTIMATORS
 
@@ -29,4 +30,6 @@ class ExploreDock(MapDock):
         super().__init__(napari_viewer, alone=alone, estimators={name: ESTIMATORS[name] for name in _EXPLORING})
         self.method_panel.run_button.setToolTip("Find spectra; you can use the window meanwhile")
         self.found = FoundSpectra(self._viewer)
+        self.scatter = ScatterPanel(self._viewer)
         self.method_panel.add_tab("found", self.found)
+        self.method_panel.add_tab("scatter", self.scatter)

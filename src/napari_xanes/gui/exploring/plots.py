@@ -20,8 +20,8 @@ _HEIGHT = 160  # px
 class ThemedPlot(pg.PlotWidget):
     """A plot that zooms by wheel, moves by drag, shows all on a double click and follows napari's theme."""
 
-    def __init__(self) -> None:
-        super().__init__(enableMenu=False)
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(enableMenu=False, **keywords)
         self.hideButtons()
         self.getPlotItem().setContentsMargins(2, 8, 6, 6)
         self.setMinimumHeight(_HEIGHT)
