@@ -101,7 +101,7 @@ class ScatterPanel(QWidget):
             box.setToolTip(f"The map that runs {text}")
             box.currentIndexChanged.connect(lambda _: self._draw())
         self.plot, self.readout = ScatterPlot(), wrapping_label(_NOTHING)
-        self.lasso_button = QPushButton("Lasso")
+        self.lasso_button = QPushButton("Lasso → label")
         self.lasso_button.setCheckable(True)
         self.lasso_button.setToolTip("Draw a line around points; their pixels become a label in the image")
         self.lasso_button.toggled.connect(self.plot.set_lasso)
@@ -119,7 +119,8 @@ class ScatterPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         across, up = self.axes
-        column.addLayout(row_of((QLabel("x"), 0), (across, 1), (QLabel("y"), 0), (up, 1), (self.lasso_button, 0)))
+        column.addLayout(row_of((QLabel("x"), 0), (across, 1), (QLabel("y"), 0), (up, 1)))
+        column.addWidget(self.lasso_button)
         column.addWidget(self.plot, 1)
         column.addWidget(self.readout)
         narrowed(self)
