@@ -56,7 +56,7 @@ def test_a_recipe_keeps_the_columns_of_a_reference(tmp_path: Path) -> None:
     (again,) = load_references([reference.to_plain()])
     np.testing.assert_array_equal(again.mu, reference.mu)
     assert again.metadata["reading"] == {"i0": "i0", "signal": "narrow", "mode": "fluorescence"}
-    with pytest.raises(ValueError, match="may have record, shift, energy, i0, signal, mode, scan, not path, colour"):
+    with pytest.raises(ValueError, match="have record, shift, lines, energy, i0, signal, mode, scan, not path, colour"):
         load_references({"path": str(path), "colour": "red"})
 
 

@@ -18,7 +18,7 @@ from napari_xanes.maps import ESTIMATORS
 from napari_xanes.ops import OPERATIONS
 from napari_xanes.recipe import method_of
 
-FILE_KINDS = {"references", "calibration", "reference", "i0", "library", "shifts"}
+FILE_KINDS = {"references", "calibration", "reference", "i0", "library", "shifts", "spectra_library"}
 METHODS = [*OPERATIONS, *ESTIMATORS]
 
 

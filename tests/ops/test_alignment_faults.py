@@ -40,7 +40,7 @@ def test_frames_of_something_else_are_outliers(fault: str) -> None:
 
 def test_frames_that_a_fine_pattern_holds_have_errors_that_say_so() -> None:
     sample = drifting("weak", seed=1, size=128, frames=30)
-    pattern = 0.04 * texture(np.random.default_rng(3), 128, 1.0)
+    pattern = 0.06 * texture(np.random.default_rng(3), 128, 1.0)
     aligned = nx.ops.align(sample.stack.with_data((sample.stack.data + pattern).astype(np.float32)))
     found = aligned.metadata["align"]
     errors = _errors(sample, found)

@@ -58,7 +58,7 @@ def line_weights(before: Float64Array, after: Float64Array, pre: PreLine, post: 
     Examples
     --------
     >>> before, after = np.array([-40.0, -20]), np.array([40.0, 60])
-    >>> float(line_weights(before, after, "line", "step", 0.0)[3] @ [1.0, 1, 3, 3])
+    >>> round(float(line_weights(before, after, "line", "step", 0.0)[3] @ [1.0, 1, 3, 3]), 9)
     2.0
     """
     n = before.size
