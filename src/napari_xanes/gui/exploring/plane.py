@@ -32,7 +32,10 @@ class Plane:
     @classmethod
     def of(cls, maps: MapSet, x: str, y: str) -> Plane:
         """Return the plane of two maps."""
-        return cls(np.stack([_values(maps[x]), _values(maps[y])], axis=-1))
+        points = np.empty((*maps[x].data.shape, 2), np.float32)
+        for axis, name in enumerate((x, y)):
+            points[..., axis] = _values(maps[name])
+        return cls(points)
 
     @property
     def image(self) -> tuple[int, ...]:
@@ -58,13 +61,13 @@ def axes_of(maps: MapSet) -> list[str]:
 
 
 def _values(one: ParameterMap) -> NDArray[np.float32]:
-    return np.where(one.mask, one.data, np.nan).astype(np.float32)  # type: ignore[arg-type]
+    return np.where(one.mask, one.data.astype(np.float32, copy=False), np.float32(np.nan))  # type: ignore[arg-type]
 
 
 def _drawn(points: NDArray[np.float32], most: int) -> NDArray[np.float32]:
     """Return those of some points (..., 2) that are numbers, at most `most` of them."""
     flat = points.reshape(-1, 2)
-    there = np.flatnonzero(np.isfinite(flat).all(axis=1))
+    there = np.flatnonzero(np.isfinite(flat[:, 0]) & np.isfinite(flat[:, 1]))  # far faster than all(axis=1)
     if there.size > most:
         there = there[np.random.default_rng(0).choice(there.size, most, replace=False)]
     return flat[there]
