@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from qtpy.QtCore import QTimer
+from qtpy.compat import isalive
+from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QWidget
 
 import napari_xanes as nx
@@ -16,6 +19,7 @@ from napari_xanes import SpectralStack, io
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.in_thread import in_thread
 from napari_xanes.gui.job import Job
+from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.results.saving import save_maps
 
 
@@ -148,3 +152,35 @@ def test_a_bar_handles_events_only_for_what_is_new(qtbot: Any, wait: Any, monkey
     job.start(work, "work")
     wait(lambda: not job.running)
     assert updates.count("reading") == 1
+
+
+def test_what_a_thread_sends_to_something_that_is_gone_is_dropped(qtbot: Any) -> None:
+    """Qt deletes the children of a closed window at once, while their threads go on."""
+    parent, done = QObject(), []
+    worker = LatestOnlyWorker(parent)
+    worker.done.connect(lambda key, result: done.append(key))
+    go_on, left = threading.Event(), threading.Event()
+
+    def work() -> int:
+        go_on.wait(10)
+        left.set()
+        return 1
+
+    worker.submit("late", work)
+    parent.deleteLater()
+    qtbot.waitUntil(lambda: not isalive(worker))
+    go_on.set()
+    assert left.wait(10)
+    qtbot.wait(50)
+    assert done == []
+
+
+def test_a_thread_keeps_no_worker(qtbot: Any) -> None:
+    worker = LatestOnlyWorker()
+    go_on, kept = threading.Event(), weakref.ref(worker)
+    worker.submit("late", lambda: go_on.wait(10))
+    del worker
+    gc.collect()
+    assert kept() is None
+    go_on.set()
+    qtbot.wait(50)

@@ -7,11 +7,13 @@ from collections import deque
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
+from weakref import ref
 
 from napari.qt.threading import thread_worker
 from napari.utils import progress as activity
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_xanes.gui.mailbox import mailbox, send
 from napari_xanes.gui.settings import apply_limits
 from napari_xanes.progress import Cancelled, Progress
 
@@ -105,7 +107,7 @@ class Job(QObject):
             self._patience.start()
 
     def _reporter(self, stop: threading.Event) -> Progress:
-        last = 0.0
+        last, box, job = 0.0, mailbox(), ref(self)
 
         def report(done: float, message: str) -> None:
             nonlocal last
@@ -114,7 +116,7 @@ class Job(QObject):
             now = monotonic()
             if now - last >= _REPORT_EVERY or done >= 1:
                 last = now
-                self.progressed.emit(done, message)
+                send(box, job, lambda found: found.progressed.emit(done, message))
 
         return report
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from typing import Any
+from weakref import ref
 
 from qtpy.QtCore import QObject, Signal
+
+from napari_xanes.gui.mailbox import Mailbox, mailbox, send
 
 
 class LatestOnlyWorker(QObject):
@@ -22,13 +25,12 @@ class LatestOnlyWorker(QObject):
 
     done = Signal(object, object)
     failed = Signal(object, object)
-    _ended = Signal(object, object, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._running = False
         self._pending: tuple[Any, Callable[[], Any]] | None = None
-        self._ended.connect(self._next)
+        self._mailbox = mailbox()
 
     def submit(self, key: Any, work: Callable[[], Any]) -> None:
         """Run `work` at once, or when the running request has ended."""
@@ -37,22 +39,11 @@ class LatestOnlyWorker(QObject):
             return
         self._running = True
         # A daemon thread does not keep napari alive after its window is closed.
-        threading.Thread(target=self._run, args=(key, work), daemon=True).start()
+        threading.Thread(target=_run, args=(self._mailbox, ref(self), key, work), daemon=True).start()
 
     def forget(self) -> None:
         """Drop the waiting request."""
         self._pending = None
-
-    def _run(self, key: Any, work: Callable[[], Any]) -> None:
-        result, error = None, None
-        try:
-            result = work()
-        except Exception as problem:
-            error = problem
-        try:
-            self._ended.emit(key, result, error)
-        except RuntimeError:
-            return  # the window was closed meanwhile
 
     def _next(self, key: Any, result: Any, error: Exception | None) -> None:
         self._running = False
@@ -63,3 +54,13 @@ class LatestOnlyWorker(QObject):
             self.done.emit(key, result)
         else:
             self.failed.emit(key, error)
+
+
+def _run(box: Mailbox, worker: ref[LatestOnlyWorker], key: Any, work: Callable[[], Any]) -> None:
+    """Do the work in its thread, which knows the worker by a weak reference only."""
+    result, error = None, None
+    try:
+        result = work()
+    except Exception as problem:
+        error = problem
+    send(box, worker, lambda found: found._next(key, result, error))

@@ -16,7 +16,7 @@ from napari_xanes.gui.references.column_chooser import (
     read_with_remembered_choice,
     tables_to_choose_from,
 )
-from napari_xanes.gui.references.record_chooser import Record, RecordChooser
+from napari_xanes.gui.references.record_chooser import MOST_TICKED, Record, RecordChooser
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.reference_checks import Absorber, absorber_of
 
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 
     from napari_xanes.gui.state.references import ReferenceSet
     from napari_xanes.spectrum import Spectrum
-
-
-FEW = 4
-"""The most spectra of a file that become references without a question."""
 
 
 class Added(NamedTuple):
@@ -93,7 +89,7 @@ def _ask_for_records(path: Path, records: Sequence[Record], references: Referenc
 
 
 def _leaves_a_choice(records: Sequence[Record]) -> bool:
-    return len(records) > FEW or (len(records) > 1 and any(record.reason for record in records))
+    return len(records) > MOST_TICKED or (len(records) > 1 and any(record.reason for record in records))
 
 
 def _open(dialog: QDialog, take: Callable[[], object]) -> None:
