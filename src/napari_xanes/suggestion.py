@@ -64,7 +64,7 @@ def suggested_step(stack: SpectralStack) -> Suggestion | None:
 
 
 def measured_drift(stack: SpectralStack) -> tuple[float, float] | None:
-    """Return how far frames lie apart at most in pixels, with its standard error; None if they do not, or who knows.
+    """Return how far two frames clearly lie apart in pixels, with its standard error; None if none do, or who knows.
 
     A few frames of the middle of the image are looked at; `align` looks at all of them.
     """
@@ -81,11 +81,12 @@ def measured_drift(stack: SpectralStack) -> tuple[float, float] | None:
     known = ~found.outliers & np.isfinite(found.sigma).all(axis=1)
     if known.sum() < 2:
         return None
-    shifts, sigma = found.shifts[known], found.sigma[known]
-    axis = int(np.argmax(np.ptp(shifts, axis=0)))
-    first, last = np.argmin(shifts[:, axis]), np.argmax(shifts[:, axis])
-    drift, error = float(np.ptp(shifts[:, axis])), float(np.hypot(sigma[first, axis], sigma[last, axis]))
-    return (drift, error) if drift > max(_LEAST_DRIFT, _CLEAR * error) else None
+    # Of all pairs of frames: those that lie farthest apart may be the least certain.
+    apart = found.shifts[known][:, None] - found.shifts[known][None]
+    error = np.hypot(found.sigma[known][:, None], found.sigma[known][None])
+    clear = np.where(apart > np.maximum(_LEAST_DRIFT, _CLEAR * error), apart, 0.0)
+    farthest = int(np.argmax(clear))
+    return (float(apart.flat[farthest]), float(error.flat[farthest])) if clear.flat[farthest] else None
 
 
 def _normalization(stack: SpectralStack) -> Suggestion | None:
