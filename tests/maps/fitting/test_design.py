@@ -51,6 +51,9 @@ def test_references_without_valence() -> None:
     some = fit_references(stack, references=[*REFS[:2], none[2]], slope=True)
     np.testing.assert_allclose(some["valence"].data, 2.5, atol=0.05)
     assert "leaves out references without a valence: four" in some.metadata["warnings"][0]
+    one = fit_references(stack, references=[REFS[0], *none[1:]], slope=True)
+    assert "valence" not in one, "it would be that of the first reference everywhere"
+    assert "there is no mean valence, because too few references have one" in one.metadata["warnings"][0]
 
 
 def test_messages_say_what_to_do() -> None:

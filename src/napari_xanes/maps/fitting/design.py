@@ -168,6 +168,9 @@ def _valences(references: list[Spectrum], warnings: list[str]) -> Float64Array:
     valences = np.array([np.nan if reference.valence is None else reference.valence for reference in references])
     if np.isfinite(valences).any() and not np.isfinite(valences).all():
         without = ", ".join(reference.name for reference in references if reference.valence is None)
+        if np.unique(valences[np.isfinite(valences)]).size < 2:  # the mean would be the same number in every pixel
+            warnings.append(f"there is no mean valence, because too few references have one; give one to: {without}")
+            return np.full(valences.shape, np.nan)
         warnings.append(f"the mean valence leaves out references without a valence: {without}")
     guessed = [f"{reference.name} ({reference.valence:g})" for reference in references if is_guessed(reference)]
     if guessed:
