@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ def test_maps_of_each_format_come_back_as_a_run(
     dock: XanesDock = viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")[1]
     dock.show_step("Map")
     results = dock.panel("Map").results
-    maps = nx.run([Step("fit_references", {"references": list(stack.metadata["references"])})], stack)
+    low, high = stack.metadata["references"]
+    maps = nx.run([Step("fit_references", {"references": [low, replace(high, valence=4)]})], stack)
     dock.panel("Map").method_panel.show_tab("results")
     first = dock.workspace.runs.add(maps, add_stack())
     shown, bar = dock.workspace.runs.layer_of(first), results.colour_bar.item.getAxis("bottom")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, partial
 from typing import TypeVar
 from weakref import ref
@@ -44,7 +45,8 @@ def send(box: Mailbox, receiver: ref[Receiver], action: Callable[[Receiver], obj
     action : callable
         Called with the object.
     """
-    box.arrived.emit(partial(_deliver, receiver, action))
+    with suppress(RuntimeError):  # the process ends, and PyQt has deleted the mailbox
+        box.arrived.emit(partial(_deliver, receiver, action))
 
 
 def _deliver(receiver: ref[Receiver], action: Callable[[Receiver], object]) -> None:
