@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from napari_xanes.history import Step
-from napari_xanes.maps import ESTIMATORS
+from napari_xanes.maps import ESTIMATORS, window_step
 from napari_xanes.ops import OPERATIONS
 from napari_xanes.progress import Progress, part
 from napari_xanes.recipe import run
@@ -168,7 +168,7 @@ class DraftRunner:
             share = part(progress, (i - start) / n_steps, (i + 1 - start) / n_steps)
             try:
                 if steps[i].name in ESTIMATORS:
-                    raise ValueError(f"{steps[i].name} makes maps, no stack: run it in Map")
+                    raise ValueError(f"{steps[i].name} makes maps, no stack: run it in {window_step(steps[i].name)}")
                 stack = cast(SpectralStack, run([steps[i]], stack, progress=share))
             except (OSError, ValueError) as error:
                 raise StepError(i, steps[i], error) from error

@@ -83,6 +83,7 @@ USES: dict[str, Callable[..., None]] = {
     "Stitch": use_stitch,
     "Denoise": use_denoise,
     "Map": lambda dock, layer, viewer, wait: run(dock, wait),
+    "Explore": lambda dock, layer, viewer, wait: run(dock, wait),
     "Simulate": use_simulate,
     "Embedding": use_embedding,
 }

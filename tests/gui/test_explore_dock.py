@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,17 @@ import pytest
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtTest import QTest
 
-from napari_xanes import SpectralStack, Spectrum
+from napari_xanes import Recipe, SpectralStack, Spectrum, Step
 from napari_xanes.gui.exploring import ExploreDock
 from napari_xanes.gui.exploring.evidence import ERROR, Scree, curves_of, scree_of
 from napari_xanes.gui.exploring.plane import MOST_POINTS, Plane, axes_of
 from napari_xanes.gui.exploring.plots import FoundPlot, ScreePlot
 from napari_xanes.gui.exploring.scatter import ScatterPlot
+from napari_xanes.gui.files.recipes import take_recipe
 from napari_xanes.gui.layers import stack_to_layer
+from napari_xanes.gui.maps import MapDock
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.maps import ESTIMATORS
 from napari_xanes.parameter_map import MapSet, ParameterMap
 
 ENERGY = np.linspace(8300.0, 8400.0, 30)
@@ -230,7 +234,36 @@ def test_dock_stays_within_its_least_size(viewer: Any, wait: Any) -> None:
         assert page.minimumSizeHint().width() <= 290  # the dock, less its margins, frame and scroll bar
 
 
-def test_steps_of_recipes_stay_with_the_map_step(viewer: Any) -> None:
-    dock = ExploreDock(viewer)
-    methods = [dock.method_panel.methods.itemData(i) for i in range(dock.method_panel.methods.count())]
-    assert methods[:3] == ["components", "cluster", "unmix"]
+def methods_of(dock: Any) -> list[str]:
+    return [dock.method_panel.methods.itemData(i) for i in range(dock.method_panel.methods.count())]
+
+
+def test_each_estimator_is_in_one_list(viewer: Any) -> None:
+    exploring, mapping = methods_of(ExploreDock(viewer)), methods_of(MapDock(viewer))
+    assert exploring[:3] == ["components", "cluster", "unmix"]
+    assert sorted(exploring + mapping) == sorted(ESTIMATORS)
+
+
+@pytest.mark.parametrize(("name", "place"), [("cluster", "Explore"), ("fit_references", "Map")])
+def test_a_recipe_opens_the_step_that_has_its_estimator(
+    viewer: Any, add_stack: Any, tmp_path: Path, name: str, place: str
+) -> None:
+    add_stack()
+    workspace = workspace_of(viewer)
+    docks = {"Map": MapDock(viewer), "Explore": ExploreDock(viewer)}
+    before = {step: dock.method_panel.methods.currentData() for step, dock in docks.items()}
+    Recipe([Step(name, {"energy": (8330.0, 8360.0)})]).save(tmp_path / "recipe.yaml")
+    take_recipe(tmp_path / "recipe.yaml", viewer)
+    assert workspace.step.name == place
+    for step, dock in docks.items():
+        assert dock.method_panel.methods.currentData() == (name if step == place else before[step])
+    assert docks[place].method_panel.form().values()["energy"] == (8330.0, 8360.0)
+
+
+def test_an_estimator_of_a_recipe_waits_for_its_panel(viewer: Any, add_stack: Any, tmp_path: Path) -> None:
+    add_stack()
+    Recipe([Step("unmix")]).save(tmp_path / "recipe.yaml")
+    take_recipe(tmp_path / "recipe.yaml", viewer)
+    assert MapDock(viewer).method_panel.methods.currentData() == "fit_references"
+    assert ExploreDock(viewer).method_panel.methods.currentData() == "unmix"
+    assert ExploreDock(viewer).method_panel.methods.currentData() == "components"

@@ -22,8 +22,12 @@ ESTIMATORS = Registry(
     },
 )
 
+EXPLORING = ("components", "cluster", "unmix", "small_phases", "search_references")
+"""Estimators that find out which spectra there are: the step *Explore* of the window; the others make its *Map*."""
+
 __all__ = [
     "ESTIMATORS",
+    "EXPLORING",
     "cluster",
     "components",
     "difference_map",
@@ -34,7 +38,19 @@ __all__ = [
     "search_references",
     "small_phases",
     "unmix",
+    "window_step",
 ]
+
+
+def window_step(name: str) -> str:
+    """Return the step of the window that has an estimator.
+
+    Examples
+    --------
+    >>> window_step("cluster"), window_step("edge_energy")
+    ('Explore', 'Map')
+    """
+    return "Explore" if name in EXPLORING else "Map"
 
 
 def __getattr__(name: str) -> Any:

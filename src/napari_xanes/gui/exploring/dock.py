@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 from napari_xanes.gui.exploring.found import FoundSpectra
 from napari_xanes.gui.exploring.scatter import ScatterPanel
 from napari_xanes.gui.maps.dock import MapDock
-from napari_xanes.maps import ESTIMATORS
+from napari_xanes.maps import EXPLORING
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-
-_EXPLORING = ("components", "cluster", "unmix", "small_phases", "search_references")
 
 
 class ExploreDock(MapDock):
@@ -27,7 +25,7 @@ class ExploreDock(MapDock):
     """
 
     def __init__(self, napari_viewer: Viewer, *, alone: bool = True) -> None:
-        super().__init__(napari_viewer, alone=alone, estimators={name: ESTIMATORS[name] for name in _EXPLORING})
+        super().__init__(napari_viewer, alone=alone, estimators=EXPLORING)
         self.method_panel.run_button.setToolTip("Find spectra; you can use the window meanwhile")
         self.found = FoundSpectra(self._viewer)
         self.scatter = ScatterPanel(self._viewer)

@@ -1,4 +1,4 @@
-"""Recipes that are opened or dropped: Prepare takes their steps, and Map the estimator at their end."""
+"""Recipes that are opened or dropped: Prepare takes their steps, Map or Explore the estimator at their end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from napari.utils.notifications import show_error, show_info
 
 from napari_xanes.gui.in_thread import in_thread
 from napari_xanes.gui.state.workspace import workspace_of
-from napari_xanes.maps import ESTIMATORS
+from napari_xanes.maps import ESTIMATORS, window_step
 from napari_xanes.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ def is_recipe(path: Path) -> bool:
 
 
 def take_recipe(path: Path, viewer: Viewer) -> None:
-    """Take a recipe for the chosen stack: *Apply* in Prepare, or *Run* in Map, carries it out. An error is shown.
+    """Take a recipe for the chosen stack: *Apply* in Prepare, or *Run* in Map or Explore, carries it out.
+
+    An error is shown.
 
     Parameters
     ----------
@@ -54,6 +56,6 @@ def take_recipe(path: Path, viewer: Viewer) -> None:
     workspace.stacks.choose(recipe.result if recipe.up_to_date else recipe.base)
     if maps:
         workspace.asked_map.ask(maps[-1])
-    workspace.step.name = "Map" if maps else "Prepare"
-    how = "Run in Map carries it out" if maps else "Apply in Prepare carries it out"
+    workspace.step.name = step = window_step(maps[-1].name) if maps else "Prepare"
+    how = f"{'Run' if maps else 'Apply'} in {step} carries it out"
     show_info("\n".join([f"{path.name}: {how}", *loaded.notes]))

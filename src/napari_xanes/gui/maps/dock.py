@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -20,9 +20,8 @@ from napari_xanes.gui.running.absorption import show_prepared, steps_to_absorpti
 from napari_xanes.gui.running.method_panel import MethodPanel
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.history import Step
-from napari_xanes.maps import ESTIMATORS
+from napari_xanes.maps import ESTIMATORS, EXPLORING
 from napari_xanes.parameter_map import MapSet
-from napari_xanes.registry import Method
 from napari_xanes.stack import SpectralStack
 
 if TYPE_CHECKING:
@@ -38,20 +37,20 @@ class MapDock(QWidget):
         The viewer.
     alone : bool
         Whether it is a dock of its own, with a box of stacks.
-    estimators : mapping of str to Method, optional
-        The estimators to choose from; all by default. Only then steps that are asked for are shown.
+    estimators : collection of str, optional
+        The estimators to choose from; by default all that are not in the step Explore.
     """
 
-    def __init__(
-        self, napari_viewer: Viewer, *, alone: bool = True, estimators: Mapping[str, Method[Any]] | None = None
-    ) -> None:
+    def __init__(self, napari_viewer: Viewer, *, alone: bool = True, estimators: Collection[str] | None = None) -> None:
         super().__init__()
         self._viewer = viewer = plain_viewer(napari_viewer)
         workspace = workspace_of(viewer)
         self._runs, self._recipe, self._asked = workspace.runs, workspace.recipe, workspace.asked_map
+        self._estimators = estimators or [name for name in ESTIMATORS if name not in EXPLORING]
         self.method_panel = MethodPanel(
             viewer,
-            estimators or ESTIMATORS,
+            ESTIMATORS,
+            names=self._estimators,
             steps_before=self._steps_before,
             method_label="estimator",
             stack_row=alone,
@@ -65,9 +64,8 @@ class MapDock(QWidget):
         layout.addWidget(self.method_panel)
         self.method_panel.prepared.connect(self._show_prepared)
         self.method_panel.finished.connect(self._show)
-        if estimators is None:
-            self._asked.asked.connect(self._show_asked)
-            self._show_asked(self._asked.take())
+        self._asked.asked.connect(self._show_asked)
+        self._show_asked()
         DropTarget(self, viewer)
         ShownFocus(self, viewer)
         DockTabs(self, viewer)
@@ -78,9 +76,9 @@ class MapDock(QWidget):
         converts = any(step.name == "optical_depth" for step in waiting)
         return waiting if converts else [*waiting, *steps_to_absorption(stack)]
 
-    def _show_asked(self, step: Step | None) -> None:
+    def _show_asked(self) -> None:
         """Show the estimator that is asked for, with its parameters."""
-        self._asked.take()
+        step = self._asked.take(self._estimators)
         if step is None:
             return
         try:

@@ -12,6 +12,7 @@ from napari_xanes.gui.prepare.step_words import spoken
 from napari_xanes.gui.present import present
 from napari_xanes.gui.state.recipe import RecipeState
 from napari_xanes.history import Source, Step
+from napari_xanes.maps import window_step
 
 
 class RecipeMenu(QToolButton):
@@ -52,7 +53,10 @@ class RecipeMenu(QToolButton):
             return
         if (loaded := recipe_files.ask_and_load(self._source(), self)) is not None:
             maps = self._recipe.load(loaded.steps)
-            told = [*loaded.notes, *(f"{spoken(name)} makes maps and is switched off: run it in Map" for name in maps)]
+            told = [
+                *loaded.notes,
+                *(f"{spoken(name)} makes maps and is switched off: run it in {window_step(name)}" for name in maps),
+            ]
             if told:
                 show_info("\n".join(told))
 

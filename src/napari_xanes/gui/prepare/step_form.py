@@ -16,6 +16,7 @@ from napari_xanes.gui.state.recipe import RecipeState
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.wording import is_about
 from napari_xanes.history import Step
+from napari_xanes.maps import window_step
 from napari_xanes.ops import OPERATIONS
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _TYPING = 250
 """Milliseconds without a key until what was typed is taken: half a number is none."""
 
 _EMPTY = "No step is selected. Add one with + step."
-_MAPS = "This step makes maps: run it in Map."
+_MAPS = "This step makes maps: run it in {}."
 
 
 class _BaseBox(StackBox):
@@ -112,7 +113,7 @@ class StepForm(QWidget):
         for other in self._forms.values():
             other.setVisible(other is form)
         self._empty.setVisible(form is None)
-        self._empty.setText(_EMPTY if entry is None else _MAPS)
+        self._empty.setText(_EMPTY if entry is None else _MAPS.format(window_step(entry.step.name)))
         if recipe is None or entry is None or form is None:
             self._shown, self._typed = (None, -1, None), False
             return

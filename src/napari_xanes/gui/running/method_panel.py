@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_warning
@@ -50,7 +50,9 @@ class MethodPanel(QWidget):
     viewer : napari.viewer.Viewer
         The viewer.
     registry : mapping of str to Method
-        The methods to choose from.
+        Methods by name.
+    names : iterable of str, optional
+        The methods to choose from; by default all.
     steps_before : callable, optional
         Returns the steps that prepare a stack for the chosen method.
     run_text : str
@@ -87,6 +89,7 @@ class MethodPanel(QWidget):
         viewer: Viewer,
         registry: Mapping[str, Method[Any]],
         *,
+        names: Iterable[str] | None = None,
         steps_before: StepsBefore = lambda stack: [],
         run_text: str = "Run",
         method_label: str = "method",
@@ -104,7 +107,7 @@ class MethodPanel(QWidget):
         self.stacks = StackBox(viewer)
         self.methods = QComboBox()
         self.methods.setToolTip("The method to run; its parameters are below")
-        for name in registry:
+        for name in registry if names is None else names:
             self.methods.addItem(name.replace("_", " "), name)
         self._note = StackNote(self.stacks, steps_before, unsuited)
         self._body = QVBoxLayout()
@@ -261,13 +264,7 @@ class MethodPanel(QWidget):
         self._begin(f"{title}: {self.methods.currentText()}", layer, stack, steps_before(stack), step, on_result)
 
     def _begin(
-        self,
-        title: str,
-        layer: Layer,
-        stack: SpectralStack,
-        steps: list[Step],
-        step: Step,
-        on_result: OnResult,
+        self, title: str, layer: Layer, stack: SpectralStack, steps: list[Step], step: Step, on_result: OnResult
     ) -> None:
         self.source, self.before, self._on_result = layer, steps, on_result
         self.job.start(lambda progress: run_after(steps, step, stack, progress), title)

@@ -1,6 +1,8 @@
-"""The estimator that the Map panel is asked to show, such as that of a recipe that was dropped."""
+"""The estimator that Map or Explore is asked to show, such as that of a recipe that was dropped."""
 
 from __future__ import annotations
+
+from collections.abc import Container
 
 from qtpy.QtCore import QObject, Signal
 
@@ -12,11 +14,11 @@ class AskedMap(QObject):
 
     Signals
     -------
-    asked : Step
-        Panels are asked to show this step.
+    asked
+        Panels are asked to take a step.
     """
 
-    asked = Signal(object)
+    asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,9 +27,11 @@ class AskedMap(QObject):
     def ask(self, step: Step) -> None:
         """Ask for a step."""
         self._step = step
-        self.asked.emit(step)
+        self.asked.emit()
 
-    def take(self) -> Step | None:
-        """Return the step that no panel has taken yet, if there is one."""
+    def take(self, names: Container[str]) -> Step | None:
+        """Return the step that no panel has taken yet, if it is one of the estimators of a panel."""
+        if self._step is None or self._step.name not in names:
+            return None
         step, self._step = self._step, None
         return step

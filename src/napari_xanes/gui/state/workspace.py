@@ -77,7 +77,7 @@ class Workspace:
     run_fit : RunFit
         The chosen run at the pixel under the cursor.
     asked_map : AskedMap
-        The estimator that the Map panel is asked to show.
+        The estimator that Map or Explore is asked to show.
     profiles : LineProfiles
         Values along drawn lines.
     step : DockStep
