@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_xanes.colour_mix import common_gain, mix_colours
+from napari_xanes.colour_mix import ColourMix, common_gain, mix_colours
+from napari_xanes.parameter_map import MapSet, ParameterMap
 
 
 def test_light_adds_and_inks_subtract() -> None:
@@ -60,9 +61,71 @@ def test_one_gain_for_all_keeps_their_proportion(rng: np.random.Generator) -> No
         ([np.ones((1, 2))], {"gains": (1, 2)}, "2 gains for 1 maps"),
         ([np.ones((1, 2))], {"gains": (-1,)}, "a gain must be a number of 0 or more, not -1"),
         ([np.ones((1, 2))], {"gains": (np.nan,)}, "not nan"),
+        ([np.ones((1, 2))], {"gamma": 0}, "gamma must be above 0, not 0"),
         ([np.ones((1, 2))], {"palette": "HSV"}, "palette = 'HSV' is neither"),
     ],
 )
 def test_what_can_not_be_mixed_is_refused(parts: list[np.ndarray], keywords: dict, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         mix_colours(parts, **keywords)
+
+
+def test_gamma_is_that_of_napari() -> None:
+    """napari's layers show (value - low) / (high - low) to the power of gamma."""
+    np.testing.assert_allclose(mix_colours([[[0.25, 1.0]]], gamma=0.5)[0, :, 0], [0.5, 1.0])
+
+
+def three_maps() -> MapSet:
+    value = np.linspace(0, 2, 12, dtype=np.float32).reshape(3, 4)
+    mask = np.ones((3, 4), bool)
+    mask[0, 0] = False
+    return MapSet(
+        {"a": ParameterMap(value, "OD", mask=mask), "b": ParameterMap(2 - value), "edge_jump": ParameterMap(value)}
+    )
+
+
+def test_a_mix_takes_the_masks_of_its_maps_and_leaves_colours_out() -> None:
+    maps = three_maps()
+    image = ColourMix(("b", None, "a"), (0.5, 1.0, 0.25), gamma=2.0).image(maps)
+    assert image[0, 0].tolist() == [0, 0, 0, 0]
+    a, b = maps["a"].data, maps["b"].data
+    expected = np.stack([(b / 2) ** 2, np.zeros_like(a), (a / 4) ** 2, np.ones_like(a)], axis=-1)
+    np.testing.assert_allclose(image.reshape(-1, 4)[1:], expected.reshape(-1, 4)[1:], rtol=1e-6)
+
+
+@pytest.mark.parametrize("palette", ["RGB", "CMY"])
+def test_the_triangle_shows_the_colours_of_the_image(palette: str) -> None:
+    """A pixel that has shares of the full values has the colour that the legend has at these shares."""
+    mix = ColourMix(("a", "b", "edge_jump"), (0.5, 0.25, 2.0), 0.7, palette)  # type: ignore[arg-type]
+    triangle = mix.triangle(301)
+    rows, columns = triangle.shape[:2]
+    assert rows == pytest.approx(columns * np.sqrt(3) / 2, abs=1)
+    assert triangle[-1, 0, 3] == 1
+    assert triangle[0, 0, 3] == triangle[0, -1, 3] == 0
+    assert 0.49 < triangle[..., 3].mean() < 0.51
+    for shares in ((1 / 3, 1 / 3, 1 / 3), (0.6, 0.1, 0.3), (0.2, 0.7, 0.1)):
+        values = [share / gain for share, gain in zip(shares, mix.gains, strict=True)]
+        maps = MapSet(
+            {name: ParameterMap(np.full((1, 1), v, np.float32)) for name, v in zip(mix.names, values, strict=True)}
+        )
+        y, x = (1 - shares[0]) * rows, (shares[2] + shares[0] / 2) * columns
+        np.testing.assert_allclose(triangle[int(y), int(x)], mix.image(maps)[0, 0], atol=0.02)
+
+
+def test_corners_have_names_values_and_units() -> None:
+    mix = ColourMix(("a", None, "edge_jump"), (0.5, 1.0, 0.0))
+    assert mix.corners(three_maps()) == ["a\n2 OD", "", "edge jump\nnot shown"]
+    top, left, right = (0, 150), (-1, 1), (-1, -2)
+    triangle = mix.triangle(301)
+    assert triangle[top][0] > 0.98
+    assert triangle[left].tolist()[:3] == pytest.approx([0, 0, 0], abs=0.01)  # no map
+    assert triangle[right].tolist()[:3] == pytest.approx([0, 0, 0], abs=0.01)  # not shown
+
+
+@pytest.mark.parametrize(
+    ("names", "gains", "reason"),
+    [((None,), (1.0,), "at least one"), (("a",) * 4, (1.0,) * 4, "at most three"), (("a",), (), "0 gains for 1")],
+)
+def test_mixes_that_say_nothing_are_refused(names: tuple, gains: tuple, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        ColourMix(names, gains)

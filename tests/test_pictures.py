@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from napari_xanes import MapSet, ParameterMap
-from napari_xanes.pictures import _figure, draw_map
+from napari_xanes.colour_mix import ColourMix
+from napari_xanes.pictures import _figure, draw_map, save_colour_mix
 
 
 def test_picture_of_a_volume_names_its_slice() -> None:
@@ -21,3 +24,18 @@ def test_an_image_has_no_slices() -> None:
     axes = _figure(4, 4).add_subplot()
     draw_map(axes, MapSet({"valence": ParameterMap(np.ones((4, 5), np.float32))}), "valence")
     assert axes.get_title() == "valence"
+
+
+def test_a_colour_mix_is_saved_with_its_triangle(tmp_path: Path) -> None:
+    """The three full colours, which no pixel of the maps has, and the colour of the slice that is asked for."""
+    from matplotlib.image import imread
+
+    values = np.full((2, 4, 5), 0.5, np.float32)
+    values[1] = 0
+    maps = MapSet({name: ParameterMap(values, "OD") for name in "abc"}, pixel_size=(1.0, 0.1, 0.1))
+    for depth, colour in ((0, 0.5), (1, 0.0)):
+        save_colour_mix(maps, ColourMix(("a", "b", "c"), (1.0, 1.0, 1.0)), tmp_path / "mix.png", depth=depth)
+        picture = imread(tmp_path / "mix.png")[..., :3]
+        for full in np.eye(3):
+            assert np.isclose(picture, full, atol=0.03).all(axis=-1).sum() >= 3
+        assert np.isclose(picture[:, : picture.shape[1] // 2], colour, atol=0.01).all(axis=-1).sum() > 10_000

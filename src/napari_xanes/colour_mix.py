@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array
+from napari_xanes.parameter_map import MapSet
 
 Palette = Literal["RGB", "CMY"]
 """Colours of light, which add up from black to white, or inks on white paper, which add up to black."""
+
+CHANNELS: dict[Palette, tuple[str, str, str]] = {
+    "RGB": ("red", "green", "blue"),
+    "CMY": ("cyan", "magenta", "yellow"),
+}
+"""Names of the colours, in the order of the maps."""
 
 MOST = 3
 """Most maps in an image: one per colour."""
@@ -47,6 +55,7 @@ def mix_colours(
     parts: Sequence[ArrayLike],
     gains: Sequence[float] | None = None,
     *,
+    gamma: float = 1.0,
     palette: Palette = "RGB",
     mask: ArrayLike | None = None,
 ) -> Float32Array:
@@ -61,6 +70,8 @@ def mix_colours(
         One to three maps, such as fractions of phases.
     gains : sequence of float, optional
         Factor of each map; a product of 1 is the full colour, 0 and less none. By default 1.
+    gamma : float
+        Exponent of the product, as that of napari's layers: below 1, small amounts are brighter.
     palette : {"RGB", "CMY"}
         Colours of light or inks.
     mask : array_like of bool, same shape, optional
@@ -75,7 +86,8 @@ def mix_colours(
     Raises
     ------
     ValueError
-        If there are no maps or more than three, the shapes differ, or a gain is missing or no number of 0 or more.
+        If there are no maps or more than three, the shapes differ, a gain is missing or no number of 0 or more, or
+        gamma is not above 0.
 
     Examples
     --------
@@ -93,15 +105,94 @@ def mix_colours(
     for factor in factors:
         if not (np.isfinite(factor) and factor >= 0):
             raise ValueError(f"a gain must be a number of 0 or more, not {factor:g}")
+    if not (np.isfinite(gamma) and gamma > 0):
+        raise ValueError(f"gamma must be above 0, not {gamma:g}")
     image = np.zeros((*inside.shape, MOST + 1), dtype=np.float32)
     for channel, (part, factor) in enumerate(zip(values, factors, strict=True)):
-        image[..., channel] = np.clip(np.where(inside, part, 0.0) * factor, 0.0, 1.0)
+        image[..., channel] = np.clip(np.where(inside, part, 0.0) * factor, 0.0, 1.0) ** gamma
     if palette == "CMY":
         # Each ink takes one colour away: cyan red, magenta green, yellow blue.
         image[..., :MOST] = 1.0 - image[..., :MOST]
     image[~inside, :MOST] = 0.0
     image[..., MOST] = inside
     return image
+
+
+@dataclass(frozen=True)
+class ColourMix:
+    """Which maps of a run are which colours of an image.
+
+    Parameters
+    ----------
+    names : tuple of str or None
+        Up to three maps, in the order of `CHANNELS`; None leaves a colour out.
+    gains : tuple of float
+        Factor of each map, in the inverse of its unit: 1 over the value that has the full colour.
+    gamma : float
+        Exponent of the product, as in `mix_colours`.
+    palette : {"RGB", "CMY"}
+        Colours of light or inks.
+
+    Raises
+    ------
+    ValueError
+        If no map is named, more than three are, or gains are missing.
+
+    Examples
+    --------
+    >>> ColourMix(("Fe2+", None, "Fe3+"), (1.0, 1.0, 0.5)).used
+    {'Fe2+': 'red', 'Fe3+': 'blue'}
+    """
+
+    names: tuple[str | None, ...]
+    gains: tuple[float, ...]
+    gamma: float = 1.0
+    palette: Palette = "RGB"
+
+    def __post_init__(self) -> None:
+        if not any(self.names) or len(self.names) > MOST:
+            raise ValueError("choose a map for at least one colour, and for at most three")
+        if len(self.gains) != len(self.names):
+            raise ValueError(f"{len(self.gains)} gains for {len(self.names)} colours: give one for each")
+
+    @property
+    def used(self) -> dict[str, str]:
+        """The colour of each map, by the map's name."""
+        return {name: one for name, one in zip(self.names, CHANNELS[self.palette], strict=False) if name is not None}
+
+    def image(self, maps: MapSet) -> Float32Array:
+        """Return the colours (Y, X, 4) or (Z, Y, X, 4); pixels outside the mask of a map are transparent."""
+        mask = np.logical_and.reduce([np.asarray(maps[name].mask) for name in self.used])
+        # A colour without a map stays empty, so the others keep theirs.
+        parts = [np.zeros(mask.shape, np.float32) if name is None else maps[name].data for name in self.names]
+        return mix_colours(parts, self.gains, gamma=self.gamma, palette=self.palette, mask=mask)
+
+    def triangle(self, size: int) -> Float32Array:
+        """Return the legend: colours (rows, size, 4) of mixtures, transparent outside of a triangle.
+
+        The first colour is full at the top, the second at the left, the third at the right; between them amounts fall
+        linearly, from the value that has the full colour to 0 on the opposite side. The corner of a colour without a
+        map is what has none of the others.
+        """
+        rows = round(size * np.sqrt(3) / 2)
+        y, x = np.indices((rows, size)) + 0.5
+        first = 1 - y / rows
+        third = x / size - first / 2
+        parts = (first, 1 - first - third, third)
+        strengths = [float(name is not None and gain > 0) for name, gain in zip(self.names, self.gains, strict=True)]
+        strengths += [0.0] * (MOST - len(strengths))
+        inside = np.min(parts, axis=0) >= 0
+        return mix_colours(parts, strengths, gamma=self.gamma, palette=self.palette, mask=inside)
+
+    def corners(self, maps: MapSet) -> list[str]:
+        """Return what the three corners of the triangle are: a map, and below it its value there; else no text."""
+        texts = [""] * MOST
+        for i, (name, gain) in enumerate(zip(self.names, self.gains, strict=True)):
+            if name is not None:
+                unit = "" if maps[name].unit in ("", "1") else f" {maps[name].unit}"
+                value = f"{1 / gain:.3g}{unit}" if gain > 0 else "not shown"
+                texts[i] = f"{name.replace('_', ' ')}\n{value}"
+        return texts
 
 
 def _checked(parts: Sequence[ArrayLike], mask: ArrayLike | None) -> tuple[list[Float64Array], BoolArray]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_xanes.colour_mix import ColourMix
 from napari_xanes.colours import colour_of
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.saving.replacing import replacing
@@ -104,6 +105,42 @@ def _draw_labels(axes: Any, maps: MapSet, parameter_map: ParameterMap, values: A
         patches.append(Patch(color=colour_of(label), label=f"{text} {share:.0f} %"))
     axes.imshow(picture, extent=_extent(maps, values.shape))
     axes.legend(handles=patches, fontsize="small", loc="upper right")
+
+
+def save_colour_mix(maps: MapSet, mix: ColourMix, path: Path, *, depth: int | None = None) -> None:
+    """Write a PNG of maps as the colours of one image, with the triangle that says which colour is which mixture.
+
+    Parameters
+    ----------
+    maps : MapSet
+        The maps.
+    mix : ColourMix
+        Which of them are which colours.
+    path : Path
+        File to write.
+    depth : int, optional
+        The slice of a volume; by default the middle one.
+    """
+    image, text = mix.image(maps), ""
+    if image.ndim == 4:
+        depth, slices = image.shape[0] // 2 if depth is None else depth, image.shape[0]
+        image, text = image[depth], f", slice {depth + 1} of {slices}"
+    figure = _figure(7.4, 4.6)
+    axes, legend = figure.subplots(1, 2, width_ratios=(3, 1))
+    length = "µm" if maps.pixel_size else "pixel"
+    axes.imshow(image, extent=_extent(maps, image.shape[:2]))
+    axes.set(xlabel=f"x ({length})", ylabel=f"y ({length})", title=f"{maps.name}{text}", facecolor=_EXCLUDED)
+    triangle = mix.triangle(400)
+    rows, size = triangle.shape[:2]
+    legend.imshow(triangle)
+    legend.axis("off")
+    top, left, right = mix.corners(maps)
+    legend.text(size / 2, -0.04 * size, top, ha="center", va="bottom", fontsize="small")
+    for x, corner in ((0, left), (size, right)):
+        legend.text(x, rows + 0.04 * size, corner, ha="center", va="top", fontsize="small")
+    if mix.gamma != 1:
+        legend.set_title(f"gamma {mix.gamma:.3g}", fontsize="small", y=-0.55)
+    _save(figure, path)
 
 
 def save_maps(maps: MapSet, folder: Path) -> list[Path]:

@@ -79,6 +79,7 @@ def test_statistics_beside_a_colour_mix(panel: Any, runs: RunList, maps: MapSet,
     run = runs.add(maps)
     panel.mix_button.click()
     panel.mix.button.click()
+    wait(lambda: runs.mix_of(run) is not None)
     panel.statistics_button.click()
     wait(lambda: panel.statistics.rows == nx.region_statistics(maps, "valence"))
     viewer_layers = runs.layers_of(run)
@@ -86,10 +87,11 @@ def test_statistics_beside_a_colour_mix(panel: Any, runs: RunList, maps: MapSet,
 
 
 @pytest.mark.parametrize("value", [8345.0, 2e-8])
-def test_a_colour_mix_of_large_or_small_values_is_bright(panel: Any, runs: RunList, value: float) -> None:
+def test_a_colour_mix_of_large_or_small_values_is_bright(panel: Any, runs: RunList, value: float, wait: Any) -> None:
     run = runs.add(MapSet({"edge_energy": ParameterMap(np.full((4, 4), value), "eV")}))
     panel.mix_button.click()
     panel.mix.button.click()
+    wait(lambda: runs.mix_of(run) is not None)
     np.testing.assert_allclose(runs.mix_of(run).data[..., 0], 1, rtol=2e-3)
 
 
@@ -113,11 +115,14 @@ def test_a_difference_has_neither_recipe_nor_script(maps: MapSet, monkeypatch: p
     assert [text.split(":")[0] for text in told] == ["no steps are known that made valence difference"] * 2
 
 
-def test_a_colour_mix_goes_with_its_run(panel: Any, runs: RunList, maps: MapSet, add_stack: Any, viewer: Any) -> None:
+def test_a_colour_mix_goes_with_its_run(
+    panel: Any, runs: RunList, maps: MapSet, add_stack: Any, viewer: Any, wait: Any
+) -> None:
     source = add_stack()
     first = runs.add(maps, source)
     panel.mix_button.click()
     panel.mix.button.click()
+    wait(lambda: runs.mix_of(first) is not None)
     mix = runs.mix_of(first)
     assert mix.visible
     second = runs.add(maps, source)

@@ -1,4 +1,4 @@
-"""The results of runs: what is ticked is what is shown; list, comparison, statistics, colour mix and colour bar."""
+"""The results of runs: what is ticked is what is shown; list, comparison, statistics and colour bar."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from qtpy.QtWidgets import QApplication
 
 import napari_xanes as nx
 from napari_xanes import MapSet, ParameterMap
-from napari_xanes.colour_mix import mix_colours
 from napari_xanes.gui.map_layers import Shown
 from napari_xanes.gui.results.colour_bar import histogram_of
 from napari_xanes.gui.results.words import known_bias
@@ -211,35 +210,6 @@ def test_statistics_of_the_whole_and_of_regions(
     panel.show_map("phase")
     assert "labels have no mean" in panel.statistics.note.text()
     assert table.rowCount() == 0
-
-
-def test_a_colour_mix_follows_its_choices(panel: Any, runs: RunList, maps: MapSet, viewer: Any) -> None:
-    run = runs.add(maps)
-    panel.mix_button.click()
-    mix = panel.mix
-    assert [box.currentData() for box in mix.map_boxes] == ["low", "high", None]
-    assert runs.mix_of(run) is None
-    mix.button.click()
-    layer = runs.mix_of(run)
-    assert layer.rgb
-    gain = mix.gain_boxes[0].value()
-    assert gain == pytest.approx(1 / np.percentile(np.concatenate([maps["low"].data[2:]]), 99), rel=0.02)
-    parts = [maps["low"].data, maps["high"].data]
-    expected = mix_colours(parts, [gain, gain], mask=maps["low"].mask)
-    np.testing.assert_allclose(layer.data, expected, atol=1e-3)
-    assert (layer.data[:2, :, 3] == 0).all()
-    assert layer.name == "low red, high green · particle"
-    mix.palette_box.setCurrentText("CMY")
-    mix.gain_boxes[1].setValue(0)
-    assert layer.name.startswith("low cyan, high magenta")
-    expected = mix_colours(parts, [gain, 0], palette="CMY", mask=maps["low"].mask)
-    np.testing.assert_allclose(layer.data, expected, atol=1e-3)
-    assert len(viewer.layers) == 2
-    np.testing.assert_allclose(layer.scale, runs.layer_of(run).scale)
-    panel.show_map("low")
-    assert [one.visible for one in (layer, runs.layer_of(run))] == [False, True]
-    runs.delete(run)
-    assert len(viewer.layers) == 0
 
 
 def test_the_colour_bar_has_title_and_unit_and_sets_limits(panel: Any, runs: RunList, maps: MapSet) -> None:

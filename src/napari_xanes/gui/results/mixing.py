@@ -1,27 +1,37 @@
-"""Up to three maps of a run as the colours of one image."""
+"""Up to three maps of a run as the colours of one image, with the triangle that explains them."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QPushButton, QWidget
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QWidget
 
-from napari_xanes.colour_mix import MOST, Palette, common_gain, mix_colours
-from napari_xanes.gui.dock_layout import narrowed
+from napari_xanes.colour_mix import CHANNELS, MOST, ColourMix, Palette, common_gain
+from napari_xanes.gui.dialogs import ask_to_save
+from napari_xanes.gui.dock_layout import narrowed, push_button, row_of
+from napari_xanes.gui.in_thread import in_thread
+from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.map_layers import map_title
+from napari_xanes.gui.results.log_slider import LogSlider
+from napari_xanes.gui.results.mix_legend import MixLegend
 
 if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
     from napari_xanes.gui.state.run import Run
     from napari_xanes.gui.state.runs import RunList
     from napari_xanes.parameter_map import MapSet
 
-_CHANNELS: dict[Palette, tuple[str, ...]] = {"RGB": ("red", "green", "blue"), "CMY": ("cyan", "magenta", "yellow")}
 _NO_PARTS = ("valence", "edge_jump", "novelty")
 _LARGEST_GAIN = 1e6
 _DIGITS = 3
+_GAMMAS = (0.1, 10.0)
+_SAMPLE = 200_000
+"""So many values tell the gain to begin with; all of a large map would take longer than a frame."""
 
 
 def parts_of(maps: MapSet) -> tuple[list[str], list[str]]:
@@ -32,53 +42,73 @@ def parts_of(maps: MapSet) -> tuple[list[str], list[str]]:
 
 
 class MixView(QWidget):
-    """Chooses maps, colours and gains, and shows their mix as an image layer.
+    """Chooses maps, colours, gains and gamma, and shows their mix as an image layer.
 
     Parameters
     ----------
+    viewer : napari.viewer.Viewer
+        The viewer.
     runs : RunList
-        The runs of the viewer.
+        Its runs.
     """
 
-    def __init__(self, runs: RunList, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: Viewer, runs: RunList, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._runs = runs
+        self._viewer, self._runs = viewer, runs
         self._run: Run | None = None
         self.palette_box = QComboBox()
-        self.palette_box.addItems(list(_CHANNELS))
+        self.palette_box.addItems(list(CHANNELS))
         self.palette_box.setToolTip("RGB: light on black. CMY: ink on white")
         self.map_boxes = [QComboBox() for _ in range(MOST)]
-        self.gain_boxes = [QDoubleSpinBox() for _ in range(MOST)]
+        self.gain_boxes = [
+            _box("Value times gain is the strength of the colour; 1 is the full colour") for _ in range(MOST)
+        ]
+        self.sliders = [LogSlider(box, 100.0) for box in self.gain_boxes]
+        self.gamma_box = _box("Exponent of the strength: below 1, small amounts are brighter")
+        self.gamma_box.setRange(*_GAMMAS)
+        self.gamma_box.setValue(1.0)
+        self.gamma_slider = LogSlider(self.gamma_box, 10.0)
+        self.legend = MixLegend()
         self._names = [QLabel() for _ in range(MOST)]
+        self.button = push_button(
+            "show colour mix",
+            "Show the mix as an image layer, above the layer of the run; it follows the choices here",
+            self._show,
+        )
+        self.save_button = push_button(
+            "save PNG…", "Save the mix as a picture, with its legend and a scale", self._ask_and_save
+        )
+        self._worker = LatestOnlyWorker(self)
+        self._worker.done.connect(self._receive)
+        self._lay_out()
+        self._name_channels()
+
+    def _lay_out(self) -> None:
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setColumnStretch(1, 1)
         layout.addWidget(QLabel("colours"), 0, 0)
         layout.addWidget(self.palette_box, 0, 1)
         layout.addWidget(QLabel("gain"), 0, 2)
-        for row in range(MOST):
-            box, gain = self.map_boxes[row], self.gain_boxes[row]
+        for row, (box, gain, slider) in enumerate(zip(self.map_boxes, self.gain_boxes, self.sliders, strict=True)):
             box.setToolTip("The map of this colour")
             narrowed(box)
             gain.setRange(0.0, _LARGEST_GAIN)
-            gain.setDecimals(_DIGITS)
-            gain.setToolTip("Value times gain is the strength of the colour; 1 is the full colour")
-            gain.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
             gain.valueChanged.connect(lambda _: self._renew())
             box.currentIndexChanged.connect(lambda _: self._renew())
             for column, widget in enumerate((self._names[row], box, gain)):
-                layout.addWidget(widget, row + 1, column)
-        self.button = QPushButton("show colour mix")
-        self.button.setToolTip(
-            "Show the mix as an image layer, above the layer of the run; it follows the choices here"
-        )
-        self.button.clicked.connect(lambda _checked=False: self._show())
-        layout.addWidget(self.button, MOST + 1, 0, 1, 3)
+                layout.addWidget(widget, 2 * row + 1, column)
+            layout.addWidget(slider, 2 * row + 2, 1, 1, 2)
+        last = 2 * MOST + 1
+        for column, widget in enumerate((QLabel("gamma"), self.gamma_slider, self.gamma_box)):
+            layout.addWidget(widget, last, column)
+        self.gamma_box.valueChanged.connect(lambda _: self._renew())
         self.palette_box.currentIndexChanged.connect(lambda _: self._name_channels())
-        self._name_channels()
+        layout.addWidget(self.legend, last + 1, 0, 1, 3)
+        layout.addLayout(row_of((self.button, 2), (self.save_button, 1)), last + 2, 0, 1, 3)
 
     def _name_channels(self) -> None:
-        for label, name in zip(self._names, _CHANNELS[self._palette()], strict=True):
+        for label, name in zip(self._names, CHANNELS[self._palette()], strict=True):
             label.setText(name)
         self._renew()
 
@@ -100,46 +130,104 @@ class MixView(QWidget):
             for name in names:
                 box.addItem(map_title(name), name)
             box.setCurrentIndex(row + 1 if row < len(parts or names) else 0)
-        gain = 1.0
-        if run is not None and names:
-            chosen = (parts or names)[:MOST]
-            gain = common_gain([run.maps[name].data for name in chosen], _mask(run, chosen))
-        for number in self.gain_boxes:
+        gain = 1.0 if run is None else _first_gain(run.maps, (parts or names)[:MOST])
+        for number, slider in zip(self.gain_boxes, self.sliders, strict=True):
             number.setRange(0.0, max(_LARGEST_GAIN, 10 * gain))
             number.setDecimals(_decimals(gain))
             number.setValue(gain)
+            slider.set_middle(gain)
         self._run = run
-        self.button.setEnabled(bool(names))
+        for button in (self.button, self.save_button):
+            button.setEnabled(bool(names))
+        self._renew()
+
+    def mix(self) -> ColourMix:
+        """Return what is chosen.
+
+        Raises
+        ------
+        ValueError
+            If no map is chosen.
+        """
+        names = tuple(box.currentData() for box in self.map_boxes)
+        gains = tuple(box.value() for box in self.gain_boxes)
+        return ColourMix(names, gains, self.gamma_box.value(), self._palette())
 
     def _renew(self) -> None:
-        """Make the mix again if it is shown."""
-        if self._run is not None and self._runs.mix_of(self._run) is not None:
+        """Draw the legend, and make the mix again if it is shown."""
+        if self._run is None:
+            return
+        chosen = any(box.currentData() is not None for box in self.map_boxes)
+        self.legend.setVisible(chosen)
+        if chosen:
+            self.legend.show_mix(self.mix(), self._run.maps)
+        if self._runs.mix_of(self._run) is not None:
             self._show()
 
     def _show(self) -> None:
+        """Make the mix in a thread: large maps take longer than a frame."""
         run = self._run
         if run is None:
             return
-        rows = [row for row in range(MOST) if self.map_boxes[row].currentData() is not None]
-        names = [self.map_boxes[row].currentData() for row in rows]
-        if not names:
-            show_error("choose a map for at least one colour")
+        try:
+            mix = self.mix()
+        except ValueError as error:
+            show_error(str(error))
             return
-        # A colour without a map stays empty, so the others keep theirs.
-        parts: list[Any] = [np.zeros(run.maps[names[0]].data.shape, np.float32)] * MOST
-        gains = [0.0] * MOST
-        for row, name in zip(rows, names, strict=True):
-            parts[row], gains[row] = run.maps[name].data, self.gain_boxes[row].value()
-        image = mix_colours(parts, gains, palette=self._palette(), mask=_mask(run, names))
-        channels = _CHANNELS[self._palette()]
-        title = ", ".join(f"{map_title(name)} {channels[row]}" for row, name in zip(rows, names, strict=True))
-        self._runs.show_mix(run, image, title)
+        self._worker.submit((run, mix), lambda: mix.image(run.maps))
+
+    def _receive(self, key: tuple[Run, ColourMix], image: Any) -> None:
+        run, mix = key
+        if run in self._runs:
+            title = ", ".join(f"{map_title(name)} {channel}" for name, channel in mix.used.items())
+            self._runs.show_mix(run, image, title)
+
+    def _ask_and_save(self) -> None:
+        if self._run is None:
+            return
+        try:
+            mix = self.mix()
+        except ValueError as error:
+            show_error(str(error))
+            return
+        path = ask_to_save(self, "Save the colour mix", "colour mix.png", "PNG (*.png)", self._viewer)
+        if path:
+            self.save(self._run.maps, mix, path)
+
+    def save(self, maps: MapSet, mix: ColourMix, path: str) -> None:
+        """Write a mix as PNG, of a volume the slice that is shown; show an error as a notification."""
+        from napari_xanes.pictures import save_colour_mix
+
+        target = Path(path) if Path(path).suffix else Path(f"{path}.png")
+        layer = None if self._run is None else self._runs.layer_of(self._run)
+        depth = None
+        if layer is not None and layer.ndim == 3:
+            depth = min(max(round(float(layer.world_to_data(self._viewer.dims.point)[0])), 0), layer.data.shape[0] - 1)
+        try:
+            in_thread(lambda: save_colour_mix(maps, mix, target, depth=depth), "save the colour mix", must_end=True)
+        except (OSError, ValueError) as error:
+            show_error(str(error))
+        else:
+            show_info(f"saved {target}")
+
+
+def _box(tip: str) -> QDoubleSpinBox:
+    box = QDoubleSpinBox()
+    box.setDecimals(_DIGITS)
+    box.setToolTip(tip)
+    box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+    return box
+
+
+def _first_gain(maps: MapSet, names: list[str]) -> float:
+    """Return the gain to begin with, from a part of large maps; an odd step samples all columns."""
+    if not names:
+        return 1.0
+    step = maps[names[0]].data.size // _SAMPLE | 1
+    mask = np.logical_and.reduce([np.asarray(maps[name].mask).ravel()[::step] for name in names])
+    return common_gain([maps[name].data.ravel()[::step] for name in names], mask)
 
 
 def _decimals(gain: float) -> int:
     """Return how many decimals a gain needs: that of a map in thousands of eV would be 0 with three."""
     return max(_DIGITS, _DIGITS - math.floor(math.log10(gain)))
-
-
-def _mask(run: Run, names: list[str]) -> Any:
-    return np.logical_and.reduce([np.asarray(run.maps[name].mask) for name in names])

@@ -74,7 +74,7 @@ class ResultsPanel(QGroupBox):
         self.colour_bar, self.legend = ColourBar(), wrapping_label()
         self.bias, self.warnings = wrapping_label(), wrapping_label()
         self.warnings.setTextFormat(Qt.TextFormat.PlainText)
-        self.statistics, self.mix = StatisticsView(viewer, self._runs), MixView(self._runs)
+        self.statistics, self.mix = StatisticsView(viewer, self._runs), MixView(viewer, self._runs)
         self._lay_out()
         self._refresh()
 
