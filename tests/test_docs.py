@@ -42,7 +42,10 @@ def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert (tmp_path / "results" / "particle" / "maps.png").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("page", ["align.md", "stitch.md", "theory.md", "methods.md", "how-to-add.md", "explore.md"])
+PAGES = ["align.md", "plan.md", "stitch.md", "theory.md", "methods.md", "how-to-add.md", "explore.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_the_blocks_of_other_pages_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert blocks_of(page), f"{page} has no block to run"

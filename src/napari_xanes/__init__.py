@@ -13,6 +13,7 @@ from napari_xanes.version import __version__
 
 if TYPE_CHECKING:
     from napari_xanes import io, maps, ops, sample, theory
+    from napari_xanes.advice.planning import plan_energies
     from napari_xanes.alignment import Alignment
     from napari_xanes.colour_mix import mix_colours
     from napari_xanes.edge.alignment import align_spectra
@@ -58,6 +59,7 @@ __all__ = [
     "mix_colours",
     "needed_references",
     "ops",
+    "plan_energies",
     "read",
     "read_maps",
     "read_shifts",
@@ -78,6 +80,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "advice.planning": ("plan_energies",),
     "alignment": ("Alignment",),
     "colour_mix": ("mix_colours",),
     "edge.alignment": ("align_spectra",),

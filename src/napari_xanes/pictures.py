@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_xanes._typing import Float64Array
 from napari_xanes.colour_mix import ColourMix
 from napari_xanes.colours import colour_of
 from napari_xanes.parameter_map import MapSet, ParameterMap
@@ -215,6 +216,31 @@ def save_spectra(spectra: Sequence[Spectrum], path: Path, *, ylabel: str, title:
     axes.set(xlabel="photon energy (eV)", ylabel=ylabel, title=title)
     # Left of an edge the upper corner is empty; matplotlib's search for a free place warns on busy machines.
     axes.legend(loc="upper left", fontsize="small")
+    _save(figure, path)
+
+
+def save_errors(time: Float64Array, error: Float64Array, path: Path, *, ylabel: str, target: float | None) -> None:
+    """Write a PNG of the error of a map against the time that is measured.
+
+    Parameters
+    ----------
+    time : ndarray, shape (n,)
+        In s.
+    error : ndarray, shape (n,)
+        In the unit of the map; NaN leaves a gap.
+    path : Path
+        File to write.
+    ylabel : str
+        Name and unit of the error.
+    target : float, optional
+        The error that was asked for, drawn as a line.
+    """
+    figure = _figure(5.2, 3.6)
+    axes = figure.add_subplot()
+    axes.plot(time, error, color=colour_of(1), marker=".", linewidth=1.5)
+    if target is not None:
+        axes.axhline(target, color=colour_of(2), linestyle="--", linewidth=1)
+    axes.set(xlabel="time (s)", ylabel=ylabel, ylim=(0, None), xlim=(0, None))
     _save(figure, path)
 
 

@@ -15,6 +15,7 @@ from napari_xanes.cli.info import info
 from napari_xanes.cli.logs import log_to_stderr
 from napari_xanes.cli.methods import ops
 from napari_xanes.cli.options import Folder, say, warn
+from napari_xanes.cli.planning import plan
 from napari_xanes.cli.running import run
 from napari_xanes.cli.searching import search
 from napari_xanes.cli.simulating import simulate
@@ -47,7 +48,7 @@ def options(
     context.call_on_close(log_to_stderr(verbose))
 
 
-for command in (info, convert, run, search, stitch, ops, simulate):
+for command in (info, convert, run, search, plan, stitch, ops, simulate):
     app.command()(command)
 
 
