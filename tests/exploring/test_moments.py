@@ -6,7 +6,7 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from napari_xanes import SpectralStack
+from napari_xanes import SpectralStack, limits
 from napari_xanes.exploring.moments import RUN, moments_of
 
 ENERGY = np.linspace(8300.0, 8400.0, 12)
@@ -22,6 +22,30 @@ def test_products_are_those_of_double_precision(rng: np.random.Generator) -> Non
     found = moments_of(stack_of(data))
     np.testing.assert_allclose(found.products, values @ values.T / 2000, rtol=1e-13)
     assert found.n_pixels == 2000
+
+
+@pytest.mark.parametrize("mean", [0.0, 1.0, 20.0, 50.0, 3000.0])
+def test_rounding_is_far_below_the_noise(mean: float, rng: np.random.Generator) -> None:
+    data = (mean + rng.standard_normal((12, 64, 300))).astype(np.float32)
+    values = data.reshape(12, -1).astype(np.float64)
+    np.testing.assert_allclose(moments_of(stack_of(data)).products, values @ values.T / values.shape[1], atol=1e-3)
+
+
+def test_results_do_not_depend_on_blocks(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    # In the lower half the values are too large for single precision.
+    mu = np.concatenate([rng.standard_normal((12, 150, 400)), 500 + rng.standard_normal((12, 150, 400))], axis=1)
+    noise = {"kind": "poisson", "i0": np.full((12, 1, 1), 1000.0), "n_flat": np.inf}
+    stack = stack_of((mu / 1000).astype(np.float32), noise=noise)
+    first = moments_of(stack)
+    monkeypatch.setattr(limits, "threads", lambda: 1)
+    monkeypatch.setattr("napari_xanes.denoising.bands.CACHE_BYTES", 1 << 16)
+    for other in (moments_of(stack), moments_of(stack.with_data(da.from_array(stack.data, chunks=(5, 70, 400))))):
+        for one, two in zip(first, other, strict=True):
+            np.testing.assert_allclose(one, two, rtol=1e-12)
+
+
+def test_known_noise_is_none_without_photons(rng: np.random.Generator) -> None:
+    found = moments_of(stack_of(rng.standard_normal((12, 8, 8)).astype(np.float32)))
     assert found.noise is None
 
 

@@ -93,6 +93,17 @@ def find_factors(
     count : int, optional
         Number of spectra; by default those that are larger than noise makes them by chance, at least one.
     """
+    with single_threaded_blas():
+        return _factors(products, n_pixels, sample, noise, count)
+
+
+def _factors(
+    products: Float64Array,
+    n_pixels: int,
+    sample: Float32Array,
+    noise: Float64Array | None,
+    count: int | None,
+) -> Factors:
     n_energies = len(products)
     most = max(1, min(MOST, n_energies - 1, n_pixels - 1))
     variance = np.square(noise) if noise is not None else np.full(n_energies, mean_noise(products))
@@ -100,7 +111,9 @@ def find_factors(
     n_effective = n_pixels / pixels.sharing
     typical, limit = eigenvalues_of_noise(n_energies, max(2, round(n_effective)))
     profile_shows = noise is None and n_pixels >= _PER_ENERGY * n_energies
-    for number in range(1, most + 1):
+    # What stands out farther than the noise of any single energy needs no search.
+    sure = int((_in_units_of(products, variance)[0] > _MOST_UNEQUAL**2 * limit).sum())
+    for number in range(min(max(1, sure), most), most + 1):
         if profile_shows:
             variance = _variance_beside(products, pixels.differences, variance, number)
         eigenvalues, vectors = _in_units_of(products, variance)
@@ -153,18 +166,19 @@ def noise_of_neighbours(sample: Float32Array, products: Float64Array, variance: 
     if len(sample) < 2:
         return NeighbourNoise(1.0, None)
     _, vectors = _in_units_of(products, variance)
-    outside = vectors[:, min(_GENEROUS, n_energies // 3) :]
-    residual = np.einsum("ek,ren->rkn", outside / np.sqrt(variance)[:, None], sample, optimize=True)
-    squares = np.mean(residual**2, axis=1)
-    power, chance = float(np.mean(squares)), 1 + 2 / residual.shape[1]
+    outside = (vectors[:, min(_GENEROUS, n_energies // 3) :] / np.sqrt(variance)[:, None]).T
+    residual = outside.astype(np.float32) @ sample
+    squares = np.einsum("rkn,rkn->rn", residual, residual) / len(outside)
+    power, chance = float(np.mean(squares)), 1 + 2 / len(outside)
     unequal = max(1.0, float(np.mean(squares**2)) / power**2 / chance)
     lags = range(1, min(_LAGS, residual.shape[2] - 1) + 1)
     alike = [float(np.mean(residual[..., lag:] * residual[..., :-lag])) / power for lag in lags]
     sharing = unequal * float(1 + 2 * np.sum(np.square(alike))) ** 2
-    steps = np.diff(sample.astype(np.float64), axis=2).transpose(1, 0, 2).reshape(n_energies, -1)
+    steps = np.diff(sample, axis=2).transpose(1, 0, 2).reshape(n_energies, -1)
     if steps.shape[1] < _PER_ENERGY * n_energies:
         return NeighbourNoise(sharing, None)
-    return NeighbourNoise(sharing, steps @ steps.T / steps.shape[1] / (2 * max(1 - alike[0], 0.1)))
+    of_steps = (steps @ steps.T).astype(np.float64) / steps.shape[1]
+    return NeighbourNoise(sharing, of_steps / (2 * max(1 - alike[0], 0.1)))
 
 
 def _variance_beside(
@@ -179,7 +193,7 @@ def _variance_beside(
     for _ in range(_STEPS):
         _, vectors = _in_units_of(products, variance)
         projection = vectors[:, number:] @ vectors[:, number:].T
-        if np.linalg.cond(projection**2) > _CONDITION:
+        if not _is_regular(projection):
             return start
         step = _own_squares(products, projection, variance)
         if differences is not None:
@@ -197,9 +211,22 @@ def _own_squares(products: Float64Array, projection: Float64Array, variance: Flo
     The residuals of a projection M have the mean squares ``(M * M) V`` of independent noise with variances V.
     """
     root = np.sqrt(variance)
-    squares = np.einsum("ij,jk,ik->i", projection, products / np.outer(root, root), projection, optimize=True)
+    squares = ((projection @ (products / np.outer(root, root))) * projection).sum(axis=1)
     result: Float64Array = np.linalg.solve(projection**2, squares)
     return result
+
+
+def _is_regular(projection: Float64Array) -> bool:
+    """Return whether residuals of a projection tell the noise of single energies.
+
+    A projection M has ``sum_j M_ij^2 = M_ii``, so Gershgorin's circles bound the eigenvalues of its squares, mostly
+    closely enough.
+    """
+    own = np.diag(projection)
+    least = float((own * (2 * own - 1)).min())
+    if least * _CONDITION > own.max():
+        return True
+    return bool(np.linalg.cond(projection**2) <= _CONDITION)
 
 
 def _level(eigenvalues: Float64Array, typical: Float64Array, rank: int) -> float:
@@ -215,8 +242,7 @@ def _rounding(products: Float64Array) -> float:
 def _in_units_of(products: Float64Array, variance: Float64Array) -> tuple[Float64Array, Float64Array]:
     """Return eigenvalues (E,), largest first, and eigenvectors (E, E) of products in units of a noise."""
     root = np.sqrt(variance)
-    with single_threaded_blas():
-        eigenvalues, vectors = np.linalg.eigh(products / np.outer(root, root))
+    eigenvalues, vectors = np.linalg.eigh(products / np.outer(root, root))
     return eigenvalues[::-1], vectors[:, ::-1]
 
 

@@ -25,6 +25,9 @@ from napari_xanes.wording import counted
 _FEW_PIXELS = 4.0
 """A component that no more pixels than this carry is a spot or a faulty pixel."""
 
+_AT_ONCE = 2048
+"""So many pixels and what is made of them fit into the cache."""
+
 
 def _fit_state(stack: SpectralStack, *, count: int | None, energy: Range | None, basis: Any) -> Mapping[str, Any]:
     """Find the components from the whole stack."""
@@ -110,21 +113,32 @@ class _Scores:
         self._inverse = np.linalg.pinv(whitened.T) / basis.noise
         self._per_noise = np.sqrt((self._inverse**2) @ basis.noise**2)
         self._freedom = max(1, basis.energy.size - count)
+        self._onto, self._spectra = self._inverse.astype(np.float32), basis.spectra.T.astype(np.float32)
+        self._per_value = (1 / basis.noise[:, None]).astype(np.float32)
 
     def block(self, block: Block, pixels: slice) -> None:
         """Store the scores of a block (E, P)."""
+        for start in range(0, block.shape[1], _AT_ONCE):
+            few = block[:, start : start + _AT_ONCE].astype(np.float32, copy=False)
+            self._store(few, slice(pixels.start + start, pixels.start + start + few.shape[1]))
+
+    def _store(self, values: Block, pixels: slice) -> None:
         with np.errstate(all="ignore"):
-            values = block.astype(np.float32, copy=False)
-            scores = self._inverse.astype(np.float32) @ values
-            residual = values - self.basis.spectra.T.astype(np.float32) @ scores
-            finite = np.isfinite(residual).all(axis=0)
+            scores = self._onto @ values
+            residual = self._spectra @ scores
+            np.subtract(values, residual, out=residual)
+            # Finite numbers have a finite sum; where they do not, they are looked at one by one.
+            finite = np.isfinite(residual.sum(axis=0))
+            if not finite.all():
+                finite = np.isfinite(residual).all(axis=0)
             variance, chi_square = self._errors(values, residual, pixels)
-        scores[:, ~finite] = np.nan
-        self.values[:, pixels], self.sigma[:, pixels] = scores, np.sqrt(variance)
-        self.chi_square[pixels], self.finite[pixels] = np.where(finite, chi_square, np.nan), finite
+            np.sqrt(variance, out=self.sigma[:, pixels])
+        if not finite.all():
+            scores[:, ~finite], chi_square[~finite] = np.nan, np.nan
+        self.values[:, pixels], self.chi_square[pixels], self.finite[pixels] = scores, chi_square, finite
 
     def _errors(self, values: Block, residual: Block, pixels: slice) -> tuple[Block, Block]:
-        """Return the variances of scores (K, P) and the reduced chi square (P,) of a block."""
+        """Return the variances of scores (K, P) and the reduced chi square (P,) of a block; the residual is changed."""
         weights = self._inverse.T
         if isinstance(self._noise, AmountNoise):
             return (self._noise.sources(weights, pixels) ** 2).sum(axis=1), np.full(values.shape[1], np.nan)
@@ -135,8 +149,8 @@ class _Scores:
                 own = own - self._noise.shared_variance(pixels)
             shared = (self._noise.sources(weights, pixels) ** 2).sum(axis=1)
             return ((weights**2).T @ own + shared) * np.maximum(chi_square, 1), chi_square
-        per_noise = residual / self.basis.noise.astype(np.float32)[:, None]
-        chi_square = np.einsum("ep,ep->p", per_noise, per_noise) / self._freedom
+        residual *= self._per_value
+        chi_square = np.einsum("ep,ep->p", residual, residual) / np.float32(self._freedom)
         return self._per_noise[:, None] ** 2 * chi_square, chi_square
 
     def maps(self) -> MapSet:
@@ -165,10 +179,11 @@ class _Scores:
 
     def _few_pixels(self) -> list[str]:
         """Say which components only a few pixels carry."""
-        squares = np.square(self.values[:, self.finite], dtype=np.float64)
-        carriers = squares.sum(axis=1) ** 2 / np.maximum((squares**2).sum(axis=1), np.finfo(float).tiny)
-        texts = []
-        for number, n in enumerate(carriers.tolist(), start=1):
+        texts, all_finite = [], bool(self.finite.all())
+        for number, scores in enumerate(self.values, start=1):
+            squares = np.square(scores if all_finite else scores[self.finite])
+            squares /= max(float(squares.max(initial=0)), np.finfo(np.float32).tiny)
+            n = float(squares.sum()) ** 2 / max(float(squares @ squares), np.finfo(float).tiny)
             if n < min(_FEW_PIXELS, self.finite.sum() / 2):
                 pixels = counted(max(1, round(n)), "pixel carries", "pixels carry")
                 texts.append(f"only about {pixels} component {number}: a spot, or faulty pixels (see repair)")
