@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 import psutil
-from benchmarks.window import settings_of_its_own
+from benchmarks.window.watch import settings_of_its_own
 
 LIMIT = 20  # MB
 _BEFORE = 10

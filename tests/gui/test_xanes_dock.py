@@ -37,7 +37,7 @@ def dock(viewer: Any) -> XanesDock:
 def test_each_step_shows_its_panel_beside_the_plot(viewer: Any, dock: XanesDock, add_stack: Any, qtbot: Any) -> None:
     add_stack()
     assert list(dock._panels) == ["Look"], "panels are made when they are first shown"
-    dock.splitter.setSizes([350, 250])
+    dock.splitter.setSizes([300, 400])  # what the largest panel needs, and more
     sizes = dock.splitter.sizes()
     for name, button in dock.rail.buttons.items():
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_xanes import io
-from napari_xanes.edge.elements import load_tables
 from napari_xanes.gui.files.recipes import is_recipe, take_recipe
 from napari_xanes.gui.files.save_entries import offer_our_files
 from napari_xanes.gui.files.spectra import add_references, split_spectra
 from napari_xanes.gui.in_thread import WindowClosed, in_thread, is_closed
 from napari_xanes.gui.layers import LayerData, is_stack, stack_to_layer
+from napari_xanes.gui.loading import warm_up
 from napari_xanes.gui.map_layers import run_layers
 from napari_xanes.gui.projects.opening import open_project
 from napari_xanes.gui.settings import settings
@@ -126,16 +126,14 @@ def layers_of(paths: list[Path], viewer: Viewer | None) -> list[LayerData]:
         # A status text, not a notification: napari opens a dropped series file by file, which may be hundreds of files.
         viewer.status = f"{paths[0].name} is part of {layer_name}, which is open already"
         return []
-    limit = settings().memory_bytes
-    return in_thread(lambda: _layers_in(paths, limit), f"open {paths[0].name}")
+    return in_thread(lambda: _layers_in(paths), f"open {paths[0].name}")
 
 
-def _layers_in(paths: list[Path], limit: int) -> list[LayerData]:
+def _layers_in(paths: list[Path]) -> list[LayerData]:
+    warm_up()
     if len(paths) == 1 and io.holds_maps(paths[0]):
         return run_layers(io.read_maps(paths[0]))
-    layer = stack_to_layer(io.read(paths, memory_limit=limit))
-    load_tables()  # here in a thread: the references are compared with the edge of the stack as soon as it is shown
-    return [layer]
+    return [stack_to_layer(io.read(paths, memory_limit=settings().memory_bytes))]
 
 
 def layer_of(path: Path, viewer: Viewer) -> str | None:

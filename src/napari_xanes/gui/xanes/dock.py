@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
@@ -12,6 +13,7 @@ from napari_xanes.gui.dock_tabs import DockTabs
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.focus_ring import ShownFocus
+from napari_xanes.gui.in_thread import in_thread
 from napari_xanes.gui.projects.offer import RestoreOffer
 from napari_xanes.gui.spectra.cursor_row import CursorRow
 from napari_xanes.gui.spectra.view import SpectrumView
@@ -92,5 +94,7 @@ class XanesDock(QWidget):
         return self._panels[name]
 
     def _show(self, name: str) -> None:
-        self._pages.setCurrentWidget(self.panel(name))
-        self.workspace.step.name = name
+        in_thread(STEPS[name].load, must_end=True)
+        if isalive(self) and self.rail.buttons[name].isChecked():  # another step may have been chosen meanwhile
+            self._pages.setCurrentWidget(self.panel(name))
+            self.workspace.step.name = name

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
+from napari_xanes.gui.loading import load
+
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
@@ -16,10 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DockStep:
-    """A step: its tooltip, and what makes its panel when it is shown for the first time."""
+    """A step: its tooltip, its modules of ``napari_xanes.gui``, and what makes its panel when it is first shown."""
 
     tip: str
+    homes: tuple[str, ...]
     make: Callable[[Viewer, SpectrumView], QWidget]
+
+    def load(self) -> None:
+        """Import what the panel needs."""
+        for home in self.homes:
+            load(home)
 
 
 def _look(viewer: Viewer, view: SpectrumView) -> QWidget:
@@ -81,11 +89,35 @@ def _tabs(*pages: tuple[str, QWidget, str]) -> QTabWidget:
 
 
 STEPS = {
-    "Look": DockStep("Look at spectra: regions, references and pins, export", _look),
-    "Prepare": DockStep("Optical depth, alignment, repair, normalization and more", _prepare),
-    "Clean": DockStep("Remove the background of the beam and the noise, with a report", _clean),
-    "Map": DockStep("Make maps of valence, fractions, edge energy, charge or 10Dq", _map),
-    "Explore": DockStep("Find out which spectra there are: components, clusters, pure spectra, small phases", _explore),
-    "Theory": DockStep("Simulate spectra, and draw them over the measured one", _theory),
+    "Look": DockStep(
+        "Look at spectra: regions, references and pins, export",
+        ("spectra.look", "prepare.card_line"),
+        _look,
+    ),
+    "Prepare": DockStep(
+        "Optical depth, alignment, repair, normalization and more",
+        ("prepare", "stitching"),
+        _prepare,
+    ),
+    "Clean": DockStep(
+        "Remove the background of the beam and the noise, with a report",
+        ("denoising",),
+        _clean,
+    ),
+    "Map": DockStep(
+        "Make maps of valence, fractions, edge energy, charge or 10Dq",
+        ("maps",),
+        _map,
+    ),
+    "Explore": DockStep(
+        "Find out which spectra there are: components, clusters, pure spectra, small phases",
+        ("exploring",),
+        _explore,
+    ),
+    "Theory": DockStep(
+        "Simulate spectra, and draw them over the measured one",
+        ("embedding", "simulate"),
+        _theory,
+    ),
 }
 """In the order of the work."""

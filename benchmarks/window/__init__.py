@@ -1,0 +1,1 @@
+"""How long each action of a user holds the window."""

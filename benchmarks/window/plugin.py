@@ -1,0 +1,66 @@
+"""What a user does in the dock XANES, from the file to saved maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.window.bare import move_cursor, step_energies
+from benchmarks.window.watch import wait
+
+Action = tuple[str, str, Callable[[], None]]
+"""Its title, the name of what napari does alone (see `bare`), and what does it."""
+
+
+def actions(viewer: Any, folder: Path) -> Iterator[Action]:
+    """Yield what a user does, in the order of the work."""
+    docks: list[Any] = []
+
+    def open_stack() -> None:
+        viewer.open(str(folder / "scan.h5"), plugin="napari-xanes")
+        wait(lambda: len(viewer.layers) > 0)
+
+    def open_dock() -> None:
+        docks.append(viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")[1])
+
+    def run(step: str, method: str = "") -> None:
+        dock = docks[0]
+        dock.show_step(step)
+        panel = dock.panel(step).method_panel
+        if method:
+            panel.choose(method)
+        panel.start()
+        wait(lambda: not panel.job.running)
+
+    def show(role: str) -> None:
+        docks[0].panel("Map").results.role_buttons[role].click()
+
+    def apply() -> None:
+        from napari_xanes.gui.prepare import PrepareDock
+
+        panel = docks[0].panel("Prepare").findChild(PrepareDock).panel
+        panel.add_step("optical_depth")
+        panel.apply()
+        wait(lambda: not panel.job.running)
+
+    def save() -> None:
+        viewer.layers.selection = {viewer.layers[-1]}
+        viewer.layers.save(str(folder / "maps.h5"), selected=True)
+
+    yield "open the stack", "stack", open_stack
+    yield "open XANES", "dock", open_dock
+    yield "move the cursor over the image", "cursor", lambda: move_cursor(viewer)
+    yield "step through the energies", "energies", lambda: step_energies(viewer)
+    yield "show Prepare", "", lambda: docks[0].show_step("Prepare")
+    yield "apply optical depth", "second stack", apply
+    yield "show Map", "", lambda: docks[0].show_step("Map")
+    yield "map", "map", lambda: run("Map")
+    yield "show sigma", "", lambda: show("sigma")
+    yield "show the mask", "", lambda: show("mask")
+    yield "save maps", "save", save
+    yield "show Explore", "", lambda: docks[0].show_step("Explore")
+    yield "explore", "map", lambda: run("Explore", "components")
+    yield "show Theory", "", lambda: docks[0].show_step("Theory")
+    yield "show Clean", "", lambda: docks[0].show_step("Clean")
+    yield "denoise", "second stack", lambda: run("Clean")
