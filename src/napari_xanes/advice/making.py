@@ -37,6 +37,8 @@ class PlanMaker:
         With C candidates.
     known : ndarray of int
         Those that have been measured.
+    exposed : ndarray
+        For how many seconds.
     costs : Costs
         Of each energy.
     criterion : {"A", "D"}
@@ -53,6 +55,7 @@ class PlanMaker:
         self,
         question: Question,
         known: IndexArray,
+        exposed: Float64Array,
         costs: Costs,
         criterion: Criterion,
         spare: int,
@@ -62,6 +65,7 @@ class PlanMaker:
     ) -> None:
         self.question, self.known, self.costs, self.equal = question, known, costs, equal
         self.seconds = np.full(question.energy.size, costs.dwell)
+        self.seconds[known] = exposed
         self.chooser = Chooser(question, self.seconds, criterion, known)
         self.least = question.n_columns + spare
         self.quantity = "fraction" if question.valences is None else "valence"
@@ -133,7 +137,7 @@ class PlanMaker:
         frames = np.array(chosen, np.intp)
         dwell = self._exposures(frames)
         both = np.concatenate([self.known, frames])
-        seconds = np.concatenate([np.full(self.known.size, self.costs.dwell), dwell])
+        seconds = np.concatenate([self.seconds[self.known], dwell])
         counts = range(self.known.size + 1, both.size + 1)
         return EnergyPlan(
             self.quantity,

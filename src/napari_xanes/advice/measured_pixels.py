@@ -29,11 +29,13 @@ _THIN = 0.5
 class MeasuredPixels(NamedTuple):
     """Typical pixels of a stack.
 
-    ``energy`` (E,) in eV; ``amounts`` (P, K); ``offset`` (P,), optical depth that does not come from the references, in
-    the mean over energies; ``noise`` (E, P), variance of a frame over exp(mu); ``references`` as they were fitted.
+    ``energy`` (E,) in eV; ``seconds`` (E,), exposures; ``amounts`` (P, K); ``offset`` (P,), optical depth that does not
+    come from the references, in the mean over energies; ``noise`` (E, P), variance over exp(mu) of a frame of 1 s, in
+    s; ``references`` as they were fitted.
     """
 
     energy: Float64Array
+    seconds: Float64Array
     amounts: Float64Array
     offset: Float64Array
     noise: Float64Array
@@ -41,9 +43,15 @@ class MeasuredPixels(NamedTuple):
 
 
 def measured_pixels(
-    stack: SpectralStack, references: list[Spectrum], *, constant: bool, slope: bool, warnings: list[str]
+    stack: SpectralStack,
+    references: list[Spectrum],
+    seconds: Float64Array,
+    *,
+    constant: bool,
+    slope: bool,
+    warnings: list[str],
 ) -> MeasuredPixels:
-    """Fit references to some pixels of a stack and return those with sample.
+    """Fit references to some pixels of a stack, with exposures (E,) in s, and return those with sample.
 
     Raises
     ------
@@ -80,9 +88,9 @@ def measured_pixels(
     chosen = np.flatnonzero(there)
     chosen = chosen[np.argsort(jump[chosen], kind="stable")][spread(int(chosen.size), _PIXELS)]
     offset = (fit - design.matrix[:, : len(references)] @ amounts)[:, chosen].mean(axis=0)
-    return MeasuredPixels(
-        design.energy, amounts[:, chosen].T, offset, (variance / np.exp(fit))[:, chosen], design.references
-    )
+    exposed = seconds[design.frames]
+    of_one_second = (variance / np.exp(fit))[:, chosen] * exposed[:, None]
+    return MeasuredPixels(design.energy, exposed, amounts[:, chosen].T, offset, of_one_second, design.references)
 
 
 def _variance(
@@ -93,12 +101,12 @@ def _variance(
     noise = stack.noise and stack.noise.isel(design.frames)
     if isinstance(noise, PhotonNoise):
         known = np.asarray(noise.variance(data, pixels), np.float64)  # type: ignore[arg-type]
-        return known * (model.profile * model.scale)[:, None]
+        return known * (model.profile * model.scale * model.inflation)[:, None]
     relative = relative_variance(fit, model.exponent) * model.profile[:, None]
     residual = data - fit
     freedom = max(len(data) - design.matrix.shape[1], 1)
     own = (residual**2 / relative).sum(axis=0) / freedom
-    result: Float64Array = relative * np.median(own)
+    result: Float64Array = relative * np.median(own) * model.inflation
     return result
 
 
@@ -106,13 +114,12 @@ def question_after(
     pixels: MeasuredPixels,
     energy: Float64Array,
     *,
-    dwell: float,
     energy_sigma: float,
     constant: bool,
     slope: bool,
     warnings: list[str],
 ) -> Question:
-    """Return the question for energies (C,) in eV, from pixels of a stack whose frames took `dwell` seconds each."""
+    """Return the question for energies (C,) in eV, from pixels of a stack."""
     columns, changes = reference_columns(pixels.references, energy, warnings)
     background = background_columns(energy, constant=constant, slope=slope)
     amounts = pixels.amounts[None]
@@ -125,7 +132,7 @@ def question_after(
         amounts,
         quantity_forms(amounts, background.shape[1], valences),
         (changes @ pixels.amounts.T)[None],
-        (level * np.exp(spectra + pixels.offset) * dwell)[None],
+        (level * np.exp(spectra + pixels.offset))[None],
         valences,
         energy_sigma,
     )

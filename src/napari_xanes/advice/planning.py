@@ -73,8 +73,8 @@ def plan_energies(
     edge_jump, pre_edge : float
         Typical optical depth of the edge, and of all else.
     dwell : float
-        Mean exposure of an energy in s; by default that of the frames of the stack, if it is known, else 1 s. The
-        frames of the stack count as exposed for so long.
+        Mean exposure of an energy in s; by default that of the frames of the stack, if it is known, else 1 s. Frames of
+        a stack whose exposure is unknown count as exposed for so long.
     move : float
         Time in s to move to an energy and settle.
     energy_sigma : float
@@ -121,7 +121,10 @@ def plan_energies(
     >>> len(plan) < 25, plan.words.split(": ")[1]
     (True, 'the target of 0.05 is reached')
     """
-    dwell = _exposure(stack) if dwell is None else dwell
+    stack = None if stack is None else stack.measured()
+    exposures = _exposures(stack)
+    if dwell is None:
+        dwell = 1.0 if exposures is None else float(np.mean(exposures))
     _check(photons=photons, n_flat=n_flat, edge_jump=edge_jump, dwell=dwell, most=most)
     _check_not_negative(move=move, energy_sigma=energy_sigma, spare=spare, pre_edge=pre_edge)
     warnings: list[str] = []
@@ -142,25 +145,24 @@ def plan_energies(
             warnings=warnings,
             **backgrounds,
         )
-        known = np.zeros(0, np.intp)
+        known, exposed = np.zeros(0, np.intp), np.zeros(0)
     else:
         require_absorption(stack, "plan_energies", normalized=True)
-        pixels = measured_pixels(stack.measured(), load_references(references), warnings=warnings, **backgrounds)
+        seconds = np.full(stack.energy.size, dwell) if exposures is None else exposures
+        pixels = measured_pixels(stack, load_references(references), seconds, warnings=warnings, **backgrounds)
         axis = _candidates(energies, [pixels.references])
         measured = np.zeros(0) if anew else pixels.energy
         axis = np.union1d(axis, measured)
-        question = question_after(
-            pixels, axis, dwell=dwell, energy_sigma=energy_sigma, warnings=warnings, **backgrounds
-        )
-        known = np.searchsorted(axis, measured)
-    maker = PlanMaker(question, known, costs, criterion, spare, nonnegative=nonnegative, equal=equal)
+        question = question_after(pixels, axis, energy_sigma=energy_sigma, warnings=warnings, **backgrounds)
+        known, exposed = np.searchsorted(axis, measured), pixels.seconds[: measured.size]
+    maker = PlanMaker(question, known, exposed, costs, criterion, spare, nonnegative=nonnegative, equal=equal)
     return maker.plan(most, target, list(dict.fromkeys(warnings)))
 
 
-def _exposure(stack: SpectralStack | None) -> float:
-    """Exposure of the frames of a stack in s, 1 s if it is unknown."""
+def _exposures(stack: SpectralStack | None) -> Float64Array | None:
+    """Exposures (E,) of the frames of a stack in s, None if they are unknown."""
     known = None if stack is None else stack.corrections.exposure
-    return 1.0 if known is None else float(np.mean(known))
+    return None if stack is None or known is None else np.broadcast_to(known, stack.energy.shape).astype(np.float64)
 
 
 def _check(**values: float) -> None:
