@@ -22,10 +22,11 @@ from napari_xanes.gui.xanes.steps import STEPS
 
 TITLES = [widget.display_name for widget in PluginManifest.from_file(MANIFEST).contributions.widgets or ()]
 BEFORE, TIMES = 4, 10
-"""Rounds until what is made once is there; then rounds that are looked at, twice, because caches grow for a while."""
+"""Rounds until what is made once is there; then as many again in which caches may fill; then rounds looked at."""
 
 
 OF_QT = (
+    "collections.Counter",
     "weakref.ReferenceType",
     "builtins.tuple",
     "builtins.builtin_function_or_method",
@@ -36,7 +37,7 @@ OF_QT = (
 
 PyQt keeps an empty weak reference for each connection of a sender that outlives its receiver, napari until it emits,
 and PyQt the emptied signal of a magicgui widget. pyqtgraph keeps the sizes of pixels that it met.
-They are some hundred bytes for each panel.
+They are some hundred bytes for each panel. The counters are those of this test.
 """
 
 
@@ -57,7 +58,10 @@ def objects() -> Counter[str]:
 
 
 def left_behind(act: Callable[[], None], times: int = TIMES) -> dict[str, int]:
-    """Return the types of which every round of an action leaves at least one object, with their numbers."""
+    """Return the types of which there are more objects after many rounds of an action, with their numbers.
+
+    A type that grew only once, in the rounds before or in these, is a cache.
+    """
     for _ in range(BEFORE):
         act()
     counts = [objects()]
@@ -66,7 +70,7 @@ def left_behind(act: Callable[[], None], times: int = TIMES) -> dict[str, int]:
             act()
         counts.append(objects())
     first, second = counts[1] - counts[0], counts[2] - counts[1]
-    return {name: more for name, more in second.items() if min(more, first[name]) >= times}
+    return {name: more for name, more in second.items() if first[name] > 0}
 
 
 @pytest.mark.parametrize("title", TITLES)
@@ -102,8 +106,8 @@ def all_panels(viewer: Any, add_stack: Any, wait: Any) -> Any:
     return dock
 
 
-@pytest.mark.parametrize("step", ["Look", "Prepare", "Map"])
-def test_stacks_that_come_and_go_leave_nothing(step: str, all_panels: Any, viewer: Any, stack: Any) -> None:
+@pytest.mark.parametrize(("step", "times"), [("Look", 98), ("Prepare", TIMES), ("Map", TIMES)])
+def test_stacks_that_come_and_go_leave_nothing(step: str, times: int, all_panels: Any, viewer: Any, stack: Any) -> None:
     all_panels.show_step(step)
 
     def add_and_remove() -> None:
@@ -113,7 +117,7 @@ def test_stacks_that_come_and_go_leave_nothing(step: str, all_panels: Any, viewe
         viewer.layers.remove(layer)
         handle_events()
 
-    assert left_behind(add_and_remove) == {}
+    assert left_behind(add_and_remove, times) == {}
 
 
 def test_runs_and_regions_that_come_and_go_leave_nothing(all_panels: Any, viewer: Any, rng: Any) -> None:

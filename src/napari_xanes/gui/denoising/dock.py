@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_xanes.gui.as_dock import as_dock
 from napari_xanes.gui.denoising.compare import BeforeAfter
 from napari_xanes.gui.denoising.overlay import in_view, lay_over, preview_layer
 from napari_xanes.gui.denoising.report import ReportView
 from napari_xanes.gui.denoising.results import background_layer, companion_maps, report_lines, why_not_denoisable
-from napari_xanes.gui.dock_tabs import DockTabs
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.focus_ring import ShownFocus
@@ -80,7 +80,7 @@ class DenoiseDock(QWidget):
         self.report.novelty_toggled.connect(self._show_novelty)
         DropTarget(self, viewer)
         ShownFocus(self, viewer)
-        DockTabs(self, viewer)
+        as_dock(self, viewer)
 
     def showEvent(self, event: Any) -> None:
         """Start the comparison."""

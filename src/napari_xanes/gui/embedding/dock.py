@@ -18,8 +18,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_xanes.gui.as_dock import as_dock
 from napari_xanes.gui.dock_layout import DOCK_WIDTH, row_of, wrapping_label
-from napari_xanes.gui.dock_tabs import DockTabs
 from napari_xanes.gui.embedding.lasso import add_label
 from napari_xanes.gui.embedding.libraries import LibraryBox
 from napari_xanes.gui.embedding.library_match import match_of, reading, settings_text
@@ -89,7 +89,7 @@ class EmbeddingDock(QWidget):
         self._on_layer()
         DropTarget(self, viewer)
         ShownFocus(self, viewer)
-        DockTabs(self, viewer)
+        as_dock(self, viewer)
 
     def _lay_out(self, viewer: Viewer, alone: bool) -> None:
         rows = QFormLayout()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_xanes.gui.dock_tabs import DockTabs
+from napari_xanes.gui.as_dock import as_dock
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.focus_ring import ShownFocus
@@ -68,7 +68,7 @@ class MapDock(QWidget):
         self._show_asked()
         DropTarget(self, viewer)
         ShownFocus(self, viewer)
-        DockTabs(self, viewer)
+        as_dock(self, viewer)
 
     def _steps_before(self, stack: SpectralStack) -> list[Step]:
         """Return the steps that wait in Prepare, and what makes absorption of counts if none of them does."""

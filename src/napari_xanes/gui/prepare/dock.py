@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_xanes.gui.dock_tabs import DockTabs
+from napari_xanes.gui.as_dock import as_dock
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.focus_ring import ShownFocus
@@ -52,7 +52,7 @@ class PrepareDock(QWidget):
         self.panel.applied.connect(self._on_applied)
         DropTarget(self, viewer)
         ShownFocus(self, viewer)
-        DockTabs(self, viewer)
+        as_dock(self, viewer)
         self.result.align_requested.connect(self._align_again)
         self.panel.recipe.changed.connect(self._show_result)
         self._show_result()

@@ -21,8 +21,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_xanes.gui.as_dock import as_dock
 from napari_xanes.gui.dock_layout import DOCK_WIDTH, scrolled
-from napari_xanes.gui.dock_tabs import DockTabs
 from napari_xanes.gui.energy import element_of, energies_of, plain_viewer
 from napari_xanes.gui.focus_ring import ShownFocus
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
@@ -186,7 +186,7 @@ class SimulateDock(QWidget):
         self.keep.clicked.connect(self._keep)
         self._on_transfer(False)
         ShownFocus(self, viewer)
-        DockTabs(self, viewer)
+        as_dock(self, viewer)
 
     def _lay_out(self) -> None:
         rows = QFormLayout()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_xanes.gui.dock_tabs import DockTabs
+from napari_xanes.gui.as_dock import as_dock
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.focus_ring import ShownFocus
@@ -49,7 +49,7 @@ class SpectraDock(QWidget):
         layout.addWidget(self.look)
         DropTarget(self, viewer)
         ShownFocus(self, viewer)
-        DockTabs(self, viewer)
+        as_dock(self, viewer)
 
     def sizeHint(self) -> QSize:
         """Narrow enough for a small laptop."""

@@ -9,8 +9,8 @@ from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_xanes.gui.as_dock import as_dock
 from napari_xanes.gui.dock_layout import DOCK_WIDTH, EMPTY_STATE, row_of, scrolled, wrapping_label
-from napari_xanes.gui.dock_tabs import DockTabs
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.focus_ring import ShownFocus
@@ -66,7 +66,7 @@ class StitchDock(QWidget):
         RunKeys(self, viewer, self.run_button, self.job)
         DropTarget(self, viewer)
         ShownFocus(self, viewer)
-        DockTabs(self, viewer)
+        as_dock(self, viewer)
         self._show_state()
 
     def _lay_out(self) -> None:

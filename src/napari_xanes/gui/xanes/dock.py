@@ -8,8 +8,8 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from napari_xanes.gui.as_dock import as_dock
 from napari_xanes.gui.dock_layout import row_of
-from napari_xanes.gui.dock_tabs import DockTabs
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.focus_ring import ShownFocus
@@ -66,7 +66,7 @@ class XanesDock(QWidget):
         self._size = WindowSize(self)
         DropTarget(self, viewer)
         ShownFocus(self, viewer)
-        DockTabs(self, viewer)
+        as_dock(self, viewer)
 
     def sizeHint(self) -> QSize:
         """Narrow enough for a small laptop."""
