@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_xanes.io import read, read_maps, read_spectra, write
     from napari_xanes.io.shift_table import read_shifts, write_shifts
     from napari_xanes.line_profiles import frame_profile, line_profile, map_profile
+    from napari_xanes.live.following import watch
     from napari_xanes.many.running import run_many
     from napari_xanes.map_difference import subtract_maps
     from napari_xanes.maps.reference_needs import needed_references
@@ -73,6 +74,7 @@ __all__ = [
     "stitch",
     "subtract_maps",
     "theory",
+    "watch",
     "write",
     "write_profiles",
     "write_shifts",
@@ -88,6 +90,7 @@ _HOMES = {
     "io": ("read", "read_maps", "read_spectra", "write"),
     "io.shift_table": ("read_shifts", "write_shifts"),
     "line_profiles": ("frame_profile", "line_profile", "map_profile"),
+    "live.following": ("watch",),
     "many.running": ("run_many",),
     "map_difference": ("subtract_maps",),
     "maps.reference_needs": ("needed_references",),

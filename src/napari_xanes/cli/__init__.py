@@ -20,6 +20,7 @@ from napari_xanes.cli.running import run
 from napari_xanes.cli.searching import search
 from napari_xanes.cli.simulating import simulate
 from napari_xanes.cli.stitching import stitch
+from napari_xanes.cli.watching import watch
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ def options(
     context.call_on_close(log_to_stderr(verbose))
 
 
-for command in (info, convert, run, search, plan, stitch, ops, simulate):
+for command in (info, convert, run, watch, search, plan, stitch, ops, simulate):
     app.command()(command)
 
 

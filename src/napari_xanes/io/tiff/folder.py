@@ -49,10 +49,19 @@ def read(folder: Path, files: Sequence[Path], energies: Any = None) -> RawStack:
     ValueError
         If energies are missing, several series lie in the folder, or the files differ in shape.
     """
-    return read_images(folder, files, _parse, energies, links_in(folder))
+    return read_images(folder, files, parse, energies, links_in(folder))
 
 
-def _parse(path: Path) -> Part:
+def parse(path: Path) -> Part:
+    """Return what is known of the image or volume in a file, with the energy in its name if it has one.
+
+    Raises
+    ------
+    OSError
+        If the file is cut short.
+    ValueError
+        If it holds no grey image or volume.
+    """
     with open_tiff(path) as tiff:
         series = images(tiff)
         shape, dtype, size = tuple(series.shape), series.dtype, _size(tiff, series.axes)

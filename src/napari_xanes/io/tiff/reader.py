@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +79,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
     if path.is_dir():
         files = folder.tiffs_in(path)
         if len(files) != 1:
-            stack = folder.read(path, files, energies)
-            stack.quantity, stack.metadata["quantity_source"] = _quantity(files[0], stack.data)
-            return stack
+            return read_files(path, files, energies)
         path = files[0]
     with open_tiff(path) as tiff:
         notes = own_notes(tiff, STACK)
@@ -113,6 +112,21 @@ def read(path: Path, energies: Any = None) -> RawStack:
         size = (depth, *size) if size and depth and volume == "Z" else None
     told = [f"{broken}: it is cut short or damaged, and images may be missing"] if broken else []
     return RawStack(data, values, quantity, size, metadata, told, list(energy_notes))
+
+
+def read_files(path: Path, files: Sequence[Path], energies: Any = None) -> RawStack:
+    """Read some files of a folder as frames, one energy each; see `folder.read`.
+
+    Raises
+    ------
+    OSError
+        If a file is cut short.
+    ValueError
+        If energies are missing, several series lie in the folder, or the files differ in shape.
+    """
+    stack = folder.read(path, files, energies)
+    stack.quantity, stack.metadata["quantity_source"] = _quantity(files[0], stack.data)
+    return stack
 
 
 def _read_own(data: Any, notes: dict[str, Any]) -> RawStack:

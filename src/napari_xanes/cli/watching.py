@@ -1,0 +1,85 @@
+"""``watch``: maps of a scan that is being measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_xanes.cli.options import (
+    Absorber,
+    Energies,
+    EnergyUnitOption,
+    Exposure,
+    Folder,
+    Overwrite,
+    PixelSize,
+    QuantityOption,
+    Select,
+    progress_on_a_line,
+    say,
+    warn,
+)
+
+
+def watch(
+    source: Annotated[str, typer.Argument(help="Folder that the frames of a scan appear in.")],
+    recipe: Annotated[Path, typer.Argument(help="Recipe (YAML), as the Map dock or `Recipe.save` writes it.")],
+    output: Folder,
+    once: Annotated[bool, typer.Option("--once", help="Look once, write what is there, and end.")] = False,
+    poll: Annotated[float, typer.Option(min=0.05, help="Seconds between two looks.")] = 1.0,
+    every: Annotated[int, typer.Option(min=1, help="Write maps after so many new frames.")] = 1,
+    frames: Annotated[int | None, typer.Option(min=1, help="The scan ends with so many energies.")] = None,
+    end_file: Annotated[
+        str | None, typer.Option(help="The scan ends when a file of this name is in the folder, such as '*.done'.")
+    ] = None,
+    silence: Annotated[
+        float | None, typer.Option(min=1, help="The scan ends when nothing new came for so many seconds.")
+    ] = None,
+    settle: Annotated[
+        float, typer.Option(min=0, help="Seconds that size and time of a file must stay before it is read.")
+    ] = 0.5,
+    overwrite: Overwrite = False,
+    energies: Energies = None,
+    select: Select = None,
+    quantity: QuantityOption = None,
+    energy_unit: EnergyUnitOption = None,
+    pixel_size: PixelSize = None,
+    exposure: Exposure = None,
+    absorber: Absorber = None,
+) -> None:
+    """Follow a scan that is being measured: maps of the frames so far, and the final ones when it has ended.
+
+    NAME-so-far holds maps of what is there, NAME-live.json what was taken. Killed and started again, it goes on.
+    """
+    from napari_xanes.live.ending import Ending
+    from napari_xanes.live.opening import open_source
+    from napari_xanes.live.writing import watch_into
+    from napari_xanes.recipe import Recipe
+
+    reading: dict[str, Any] = {
+        **{"energies": energies, "select": select, "quantity": quantity, "energy_unit": energy_unit},
+        **{"pixel_size": pixel_size, "exposure": exposure, "absorber": absorber},
+    }
+    scan = open_source(source, reading=reading, ending=Ending(frames, end_file, silence), settle=settle)
+    outcome = watch_into(
+        scan,
+        Recipe.load(recipe),
+        output,
+        reading=reading,
+        poll=poll,
+        every=every,
+        once=once,
+        again=overwrite,
+        told=say,
+        progress=progress_on_a_line(scan.name),
+    )
+    if outcome is None:
+        return
+    if outcome.state == "failed":
+        raise ValueError(outcome.error)
+    for file in outcome.files:
+        say(str(Path(outcome.folder) / file))
+    for warning in outcome.warnings:
+        warn(warning)

@@ -1,0 +1,47 @@
+"""Which source a path or address names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from napari_xanes.live.ending import Ending
+from napari_xanes.live.frame_folder import SETTLE, FrameFolder
+from napari_xanes.live.source import Source
+
+
+def open_source(
+    source: str | Path,
+    *,
+    reading: Mapping[str, Any] | None = None,
+    ending: Ending | None = None,
+    settle: float = SETTLE,
+) -> Source:
+    """Return the scan at a path.
+
+    Parameters
+    ----------
+    source : path
+        A folder that frames appear in, one file each.
+    reading : mapping, optional
+        Keywords of `napari_xanes.read`.
+    ending : Ending, optional
+        What tells that the last frame has come, where the source itself does not.
+    settle : float
+        Seconds that size and time of a file must stay before it is read.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file or folder.
+    ValueError
+        If it can't be followed.
+    """
+    known = {name: value for name, value in (reading or {}).items() if value is not None}
+    path = Path(source)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: there is no such file or folder; make it before the scan begins")
+    if path.is_dir():
+        return FrameFolder(path, known, ending, settle)
+    raise ValueError(f"{path} is a file; give the folder that the frames of a scan appear in")

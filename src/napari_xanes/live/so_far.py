@@ -1,0 +1,164 @@
+"""Maps of a scan that is still being measured: they say so in their name, warnings and metadata."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from napari_xanes.live.quick import quick_maps
+from napari_xanes.live.running.fit import NotYet, RunningFit
+from napari_xanes.live.running.framewise import Framewise, framewise, is_kept, prepared
+from napari_xanes.live.source import View
+from napari_xanes.parameter_map import MapSet
+from napari_xanes.progress import Progress
+from napari_xanes.recipe import Recipe, method_of, run
+from napari_xanes.registry import with_warnings
+from napari_xanes.stack import SpectralStack
+from napari_xanes.wording import counted
+
+logger = logging.getLogger(__name__)
+
+KEY = "so_far"
+"""Metadata of maps that are not final: number of energies, their range, how many are expected."""
+
+
+class MapsSoFar:
+    """The maps of a recipe from the frames that are there, updated view by view.
+
+    If all steps change each frame alone and `fit_references` follows, sums are kept, and a view costs what its new
+    frames cost. Any other recipe is carried out on all frames so far.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The steps of the final maps.
+
+    Raises
+    ------
+    ValueError
+        If a step is unknown or has invalid parameters.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        for step in recipe:
+            method_of(step.name).validated(step.parameters)
+        self._recipe = recipe
+        self._plan: Framewise | str = ""
+        self._generation = -1
+        self._fit: RunningFit | None = None
+        self._taken: set[float] = set()
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether all frames are taken anew for each view."""
+        return isinstance(self._plan, str)
+
+    def update(self, view: View, progress: Progress | None = None) -> MapSet | SpectralStack | None:
+        """Return the maps of a view; None before the first frame.
+
+        Raises
+        ------
+        OSError
+            If a frame can't be read any more.
+        ValueError
+            If a step does not fit the stack, whatever frames will come.
+        """
+        if view.stack is None:
+            return None
+        if view.generation != self._generation:
+            self._plan = framewise(self._recipe, view.stack)
+            self._begin(view.generation)
+        reason = ""
+        try:
+            if isinstance(self._plan, str):
+                made = self._of_all(view.stack, progress)
+            else:
+                made = self._grown(self._plan, view, view.stack, progress)
+        except NotYet as error:
+            made, reason = self._quick(view.stack), str(error)
+        return _marked(made, view, reason, self._recipe)
+
+    def _begin(self, generation: int) -> None:
+        self._generation, self._fit, self._taken = generation, None, set()
+
+    def _grown(self, plan: Framewise, view: View, stack: SpectralStack, progress: Progress | None) -> MapSet:
+        """Add the new frames to the sums."""
+        if not self._taken <= {float(energy) for energy in stack.energy}:
+            self._begin(view.generation)
+        if self._fit is not None and not self._fit.announce(_kept_energies(plan, stack)):
+            logger.info("references are interpolated in another way now: all frames are added anew")
+            self._begin(view.generation)
+        new = [i for i, energy in enumerate(stack.energy) if float(energy) not in self._taken]
+        like = None
+        for done, i in enumerate(new):
+            frame = prepared(plan.steps, stack, i)
+            if frame is not None:
+                fit, like = self._fitting(plan, frame, stack), frame
+                fit.add(float(stack.energy[i]), frame.data[0])
+            self._taken.add(float(stack.energy[i]))
+            if progress is not None:
+                progress((done + 1) / (len(new) + 1), "frames")
+        if self._fit is None:
+            raise NotYet("no frame is left by the steps of the recipe")
+        maps = self._fit.maps()
+        return replace(maps, pixel_size=stack.pixel_size if like is None else like.pixel_size)
+
+    def _fitting(self, plan: Framewise, frame: SpectralStack, stack: SpectralStack) -> RunningFit:
+        if self._fit is None:
+            self._fit = RunningFit(plan.parameters, frame.quantity, frame.unit, frame.shape[1:])
+            self._fit.announce(_kept_energies(plan, stack))
+        return self._fit
+
+    def _of_all(self, stack: SpectralStack, progress: Progress | None) -> MapSet | SpectralStack:
+        """Carry out the whole recipe on the frames so far."""
+        try:
+            return run(self._recipe, stack, progress=progress)
+        except ValueError as error:
+            raise NotYet(str(error)) from None
+
+    def _quick(self, stack: SpectralStack) -> MapSet:
+        steps = self._plan.steps if isinstance(self._plan, Framewise) else ()
+        ends = [prepared(steps, stack, i) for i in sorted({0, stack.energy.size - 1})]
+        known = [frame for frame in ends if frame is not None]
+        if not known:  # the recipe leaves them out
+            known = [replace(one, data=np.asarray(one.data)) for one in (stack.isel(np.array([0])),)]
+        return quick_maps(known[0], known[1] if len(known) > 1 else None)
+
+
+def _kept_energies(plan: Framewise, stack: SpectralStack) -> list[float]:
+    return [float(energy) for energy in stack.energy if is_kept(plan.steps, float(energy))]
+
+
+def _marked(made: MapSet | SpectralStack, view: View, reason: str, recipe: Recipe) -> MapSet | SpectralStack:
+    """Return the maps with all that says that they are not final."""
+    assert view.stack is not None
+    axis = view.stack.energy
+    of = "" if view.expected is None else f" of {view.expected}"
+    text = f"{counted(axis.size, 'energy', 'energies')}{of}, {axis[0]:g} to {axis[-1]:g} eV"
+    told = [f"not final: made from the {text}, while the scan is being measured"]
+    if reason:
+        told.append(f"the maps of {recipe[-1].name} can't be known yet: {reason}")
+    name = str(made.metadata.get("name") or view.stack.name)
+    so_far: dict[str, Any] = {
+        "energies": int(axis.size),
+        "expected": view.expected,
+        "range": (float(axis[0]), float(axis[-1])),
+        "reason": reason,
+    }
+    # The newest warning first: it is what must not be overlooked.
+    metadata = with_warnings({**made.metadata, "name": f"{name}, {axis.size} energies so far", KEY: so_far}, told)
+    return replace(made, metadata=metadata, source=made.source or view.stack.source)
+
+
+def is_so_far(maps: MapSet | SpectralStack) -> bool:
+    """Whether maps are not final.
+
+    Examples
+    --------
+    >>> is_so_far(MapSet({}, metadata={"so_far": {"energies": 3}}))
+    True
+    """
+    return KEY in maps.metadata
