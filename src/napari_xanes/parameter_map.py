@@ -14,6 +14,9 @@ from napari_xanes.field_mapping import FrozenMapping
 from napari_xanes.history import Source, Step
 from napari_xanes.masked_values import nan_for_masked
 
+_MOST_IMPORTANT = ("valence", "charge")
+"""Maps that people look at first."""
+
 
 def checked_pixel_size(value: float | tuple[float, ...] | None, n_axes: int) -> tuple[float, ...] | None:
     """Return the length of a pixel along each of `n_axes` axes in µm; one number serves all axes.
@@ -162,3 +165,16 @@ class MapSet(Mapping[str, ParameterMap]):
 
     def __repr__(self) -> str:
         return f"MapSet({self.name!r}: {', '.join(self.maps)})"
+
+
+def first_map(maps: MapSet) -> str:
+    """Return the most important map: valence or charge, else the first that is no companion and no labels.
+
+    Returns
+    -------
+    str
+        Its name; no text if there are no maps.
+    """
+    main = [name for name, one in maps.items() if not one.companion]
+    values = [name for name in main if maps[name].labels is None]
+    return next((name for name in _MOST_IMPORTANT if name in maps), next(iter([*values, *main, *maps]), ""))

@@ -179,7 +179,7 @@ def test_a_recipe_is_loaded_beside_the_stack_and_saved(
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", choose)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", choose)
-    load, save, script, _keep = dock.panel.files.menu().actions()
+    load, save, script, _folder, _keep = dock.panel.files.menu().actions()
     save.trigger()
     assert list(nx.Recipe.load(tmp_path / "recipe.yaml")) == [Step("smooth", {"pixels": 0.5})]
     dock.panel.remove_button.click()
@@ -198,7 +198,7 @@ def test_a_result_that_is_kept_is_not_replaced(viewer: Any, dock: PrepareDock, w
     add_step(dock, "smooth")
     apply(dock, wait)
     kept, values = viewer.layers[-1], viewer.layers[-1].data
-    dock.panel.files.menu().actions()[3].trigger()
+    dock.panel.files.menu().actions()[4].trigger()
     add_step(dock, "derivative")
     apply(dock, wait)
     assert len(viewer.layers) == 3

@@ -12,10 +12,11 @@ from napari.layers import _layer_actions as actions
 
 import napari_xanes as nx
 from napari_xanes import MapSet, ParameterMap
-from napari_xanes.gui.map_layers import Shown, first_map, layer_name
+from napari_xanes.gui.map_layers import Shown, layer_name
 from napari_xanes.gui.state.run import Run
 from napari_xanes.gui.state.runs import RunList
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.parameter_map import first_map
 
 
 @pytest.fixture

@@ -13,16 +13,13 @@ from napari_xanes.gui.contrast import subsample
 from napari_xanes.gui.layers import LayerData, kind_of, shape_of, spatial
 from napari_xanes.gui.settings import settings
 from napari_xanes.history import Source, Step
-from napari_xanes.parameter_map import MapSet, ParameterMap
+from napari_xanes.parameter_map import MapSet, ParameterMap, first_map
 
 if TYPE_CHECKING:
     from napari.layers import Layer
 
 _TITLES = {"ten_dq": "10Dq"}
 """Names of maps that people write in another way."""
-
-_MOST_IMPORTANT = ("valence", "charge")
-"""Maps that people look at first."""
 
 _LONGEST_TITLE = 20
 """Letters of a map's name in the name of a layer."""
@@ -49,13 +46,6 @@ def map_title(name: str, *, underscores: bool = False) -> str:
     ('edge jump', '10Dq')
     """
     return _TITLES.get(name, name if underscores else name.replace("_", " "))
-
-
-def first_map(maps: MapSet) -> str:
-    """Return the most important map: valence or charge, else the first that is no companion and no labels."""
-    main = [name for name, one in maps.items() if not one.companion]
-    values = [name for name in main if maps[name].labels is None]
-    return next((name for name in _MOST_IMPORTANT if name in maps), next(iter([*values, *main, *maps]), ""))
 
 
 def run_layers(maps: MapSet) -> list[LayerData]:

@@ -127,7 +127,7 @@ def files_in(
     links: list[Path] = []
     for path, is_link in iter_files(folder, suffixes, user_file=user_file):
         (links if is_link else files).append(path)
-    return sorted(files, key=_natural), sorted(links, key=_natural)
+    return sorted(files, key=natural_order), sorted(links, key=natural_order)
 
 
 def iter_files(
@@ -147,7 +147,8 @@ def iter_files(
                 yield path, is_link
 
 
-def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
+def natural_order(path: Path) -> tuple[list[tuple[int, str]], str]:
+    """Return what to sort paths by so that numbers in their names count as numbers."""
     parts = re.split(r"(\d+)", path.name)
     return [(int(part), "") if part.isdecimal() else (0, part) for part in parts], path.name
 

@@ -52,6 +52,8 @@ class Outcome:
         The maps in numbers; none for a stack.
     files : tuple of str
         Names of the files in the folder.
+    main : str
+        The most important map; no text without maps.
     """
 
     path: str
@@ -62,6 +64,7 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     maps: Mapping[str, Summary] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    main: str = ""
 
 
 def summaries(maps: MapSet) -> dict[str, Summary]:
@@ -107,6 +110,7 @@ def kept(path: Path, folder: Path, key: str) -> Outcome | None:
         warnings, files = (tuple(map(str, record[name])) for name in ("warnings", "files"))
         if not all((folder / name).is_file() for name in files):
             return None
-        return Outcome(str(path), str(folder), "kept", float(record["seconds"]), "", warnings, maps, files)
+        main = str(record["main"])
+        return Outcome(str(path), str(folder), "kept", float(record["seconds"]), "", warnings, maps, files, main)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none, or no record of ours: it is computed
         return None

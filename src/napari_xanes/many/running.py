@@ -29,6 +29,7 @@ def run_many(
     reading: Mapping[str, Any] | None = None,
     again: bool = False,
     by: str = "",
+    began: Callable[[Path], object] = lambda path: None,
     told: Callable[[Outcome], object] = lambda outcome: None,
     progress: Progress | None = None,
 ) -> list[Outcome]:
@@ -55,6 +56,8 @@ def run_many(
     by : str
         A regular expression whose first group, found in the name of a file, becomes a column of the table, such as
         ``T=(\\d+)C``.
+    began : callable
+        Called with each file as soon as it begins; where files run on a cluster, nobody says when they do.
     told : callable
         Called with each outcome as soon as it is there.
     progress : callable, optional
@@ -79,7 +82,7 @@ def run_many(
     work = partial(run_single, steps, reading=dict(reading or {}), again=again)
     jobs = list(zip(files, targets, strict=True))
     outcomes: dict[Path, Outcome] = {}
-    made = _here(work, jobs, progress) if client is None else _on_workers(work, jobs, client)
+    made = _here(work, jobs, began, progress) if client is None else _on_workers(work, jobs, client)
     for outcome in made:
         outcomes[Path(outcome.folder)] = outcome
         told(outcome)
@@ -109,9 +112,13 @@ def result_folders(paths: Sequence[str | Path], out: Path) -> list[Path]:
 
 
 def _here(
-    work: Callable[..., Outcome], jobs: Sequence[tuple[Path, Path]], progress: Progress | None
+    work: Callable[..., Outcome],
+    jobs: Sequence[tuple[Path, Path]],
+    began: Callable[[Path], object],
+    progress: Progress | None,
 ) -> Iterator[Outcome]:
     for k, (path, folder) in enumerate(jobs):
+        began(path)
         within = part(progress, k / len(jobs), (k + 1) / len(jobs))
         yield work(path, folder, progress=_named(path.name, within))
 

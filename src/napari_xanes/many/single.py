@@ -14,7 +14,7 @@ from typing import Any
 from napari_xanes.io import read
 from napari_xanes.io.files import WHOLE_BYTES, fingerprint, one_line
 from napari_xanes.many.outcome import Outcome, kept, record_text, summaries
-from napari_xanes.parameter_map import MapSet
+from napari_xanes.parameter_map import MapSet, first_map
 from napari_xanes.progress import Cancelled, Progress, part
 from napari_xanes.recipe import Recipe
 from napari_xanes.recipe import run as run_steps
@@ -92,9 +92,9 @@ def _computed(
     if progress is not None:
         progress(_READING, "read")
     result = run_steps(recipe, stack, progress=part(progress, _READING, 1.0))
-    maps = summaries(result) if isinstance(result, MapSet) else {}
+    maps, main = (summaries(result), first_map(result)) if isinstance(result, MapSet) else ({}, "")
     warnings = tuple(dict.fromkeys(map(str, result.metadata.get("warnings", ()))))
-    outcome = Outcome(str(path), str(folder), "done", monotonic() - start, "", warnings, maps)
+    outcome = Outcome(str(path), str(folder), "done", monotonic() - start, "", warnings, maps, main=main)
     written = replace_result(result, folder, record=lambda files: record_text(replace(outcome, files=files), key))
     return replace(outcome, files=tuple(file.name for file in written if file.name != RECORD))
 

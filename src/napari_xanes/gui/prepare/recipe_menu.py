@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import QMenu, QToolButton, QWidget
 
 from napari_xanes.gui import recipe_files
 from napari_xanes.gui.layers import stack_of
+from napari_xanes.gui.many.window import open_window
 from napari_xanes.gui.prepare.step_menu import NO_ARROW
 from napari_xanes.gui.prepare.step_words import spoken
 from napari_xanes.gui.present import present
-from napari_xanes.gui.state.recipe import RecipeState
+from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.history import Source, Step
 from napari_xanes.maps import window_step
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
 
 
 class RecipeMenu(QToolButton):
@@ -20,15 +26,15 @@ class RecipeMenu(QToolButton):
 
     Parameters
     ----------
-    recipe : RecipeState
-        The steps.
+    viewer : napari.viewer.Viewer
+        The viewer.
     parent : QWidget, optional
         Parent widget.
     """
 
-    def __init__(self, recipe: RecipeState, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._recipe = recipe
+        self._viewer, self._recipe = viewer, workspace_of(viewer).recipe
         self.setText("recipe ▾")
         self.setStyleSheet(NO_ARROW)
         self.setToolTip("Load and save the steps, copy them as Python, keep a result")
@@ -38,6 +44,7 @@ class RecipeMenu(QToolButton):
             ("Load recipe…", "Take the steps of a recipe instead of these", self.ask_and_load),
             ("Save recipe…", "Write the steps that are switched on to a file", self.ask_and_save),
             ("Copy as Python", "Put a script with the steps that are switched on into the clipboard", self.copy_script),
+            ("Run on a folder…", "Run the steps that are switched on on many files", self.run_on_folder),
             ("Keep this result", "The next result becomes a layer of its own", self.keep_result),
         ):
             entry = present(menu.addAction(text))
@@ -69,6 +76,11 @@ class RecipeMenu(QToolButton):
         """Copy a script with the steps to the clipboard."""
         if steps := self._steps():
             recipe_files.copy_script(steps, self._source())
+
+    def run_on_folder(self) -> None:
+        """Open the window that runs the steps on many files."""
+        if steps := self._steps():
+            open_window(self._viewer, steps, self._source())
 
     def keep_result(self) -> None:
         """Let the result stay; the next one becomes a layer of its own."""

@@ -60,7 +60,7 @@ class RecipePanel(QWidget):
         self.job = Job(self)
         self._running: tuple[StackRecipe, tuple[Step, ...], list[int]] | None = None
         self.next_step, self.steps, self.step_form = NextStep(self.recipe), StepList(), StepForm(viewer)
-        self.menu, self.files = StepMenu(), RecipeMenu(self.recipe)
+        self.menu, self.files = StepMenu(), RecipeMenu(viewer)
         self.preview_row = PreviewRow(self.preview)
         self.duplicate_button = _tool("duplicate", "Duplicate the selected step", self._on_row(self.recipe.duplicate))
         self.remove_button = _tool("✕", "Remove the selected step (Delete)", self._on_row(self.recipe.remove))

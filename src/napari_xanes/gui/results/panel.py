@@ -120,15 +120,15 @@ class ResultsPanel(QGroupBox):
         layout.addLayout(row_of((self.statistics_button, 1), (self.mix_button, 1)))
         layout.addWidget(self.statistics)
         layout.addWidget(self.mix)
-        layout.addLayout(row_of((self.as_layer, 1), (self.all_as_layers, 1)))
-        layout.addLayout(self._export_row())
-
-    def _export_row(self) -> Any:
-        save = push_button(
+        self.save_button = push_button(
             "save maps…",
             "Save all maps as NeXus HDF5 or TIFF, with sigma, mask, units and history",
             lambda: self._with_maps(lambda maps: saving.ask_and_save_maps(maps, self)),
         )
+        layout.addLayout(row_of((self.as_layer, 1), (self.all_as_layers, 1), (self.save_button, 1)))
+        layout.addLayout(self._recipe_row())
+
+    def _recipe_row(self) -> Any:
         recipe = push_button(
             "recipe…",
             "Save the steps as YAML; to repeat them on another stack: napari-xanes run",
@@ -139,7 +139,12 @@ class ResultsPanel(QGroupBox):
             "Copy a Python script with the same steps to the clipboard",
             lambda: self._with_maps(saving.copy_script),
         )
-        return row_of((save, 1), (recipe, 1), (script, 1))
+        self.folder_button = push_button(
+            "on a folder…",
+            "Run the steps of this run on many files",
+            lambda: self._with_maps(lambda maps: saving.run_on_folder(maps, self._viewer)),
+        )
+        return row_of((recipe, 1), (script, 1), (self.folder_button, 1))
 
     def showEvent(self, event: Any) -> None:
         """Follow the runs and the theme."""

@@ -1,4 +1,4 @@
-"""Save the maps of a run, its recipe and its script, with dialogs and notifications."""
+"""Save the maps of a run, its recipe and its script, or run its steps on many files; with dialogs and notifications."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from qtpy.QtWidgets import QWidget
 from napari_xanes.gui import recipe_files
 from napari_xanes.gui.dialogs import ask_to_save
 from napari_xanes.gui.in_thread import in_thread
+from napari_xanes.gui.many.window import open_window
 
 if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
     from napari_xanes.parameter_map import MapSet
 
 
@@ -44,6 +47,12 @@ def copy_script(maps: MapSet) -> None:
     """Copy a script with the steps of a run to the clipboard."""
     if _has_steps(maps):
         recipe_files.copy_script(maps.history, maps.source)
+
+
+def run_on_folder(maps: MapSet, viewer: Viewer) -> None:
+    """Open the window that runs the steps of a run on many files."""
+    if _has_steps(maps):
+        open_window(viewer, maps.history, maps.source)
 
 
 def _has_steps(maps: MapSet) -> bool:

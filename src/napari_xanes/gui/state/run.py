@@ -8,9 +8,9 @@ from weakref import ref
 
 from napari.layers import Layer
 
-from napari_xanes.gui.map_layers import Shown, first_map, is_map, map_title
+from napari_xanes.gui.map_layers import Shown, is_map, map_title
 from napari_xanes.gui.state.stack_version import VersionCheck
-from napari_xanes.parameter_map import MapSet
+from napari_xanes.parameter_map import MapSet, first_map
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -1,0 +1,1 @@
+"""Run a recipe on a folder: the window with its fields and its table of files."""
