@@ -4,7 +4,7 @@ from napari_xanes._typing import Float64Array
 from napari_xanes.edge.elements import DECAY_EXPONENT, tabulated_e0
 from napari_xanes.edge.lines import EdgeLines, Lines
 from napari_xanes.edge.notices import notices_of
-from napari_xanes.edge.one_spectrum import Normalized, normalize_mu, normalize_spectrum
+from napari_xanes.edge.one_spectrum import Normalized, normalize_mu, normalize_spectrum, spectrum_jump_error
 from napari_xanes.edge.position import find_e0, three_point_slope
 from napari_xanes.edge.position_error import error_of_e0
 from napari_xanes.edge.ranges import Range, default_ranges
@@ -26,6 +26,7 @@ __all__ = [
     "notices_of",
     "raise_if_frame_empty",
     "require_absorption",
+    "spectrum_jump_error",
     "tabulated_e0",
     "three_point_slope",
     "with_distinct_energies",

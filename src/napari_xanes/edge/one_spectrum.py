@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.edge.choice import choose_edge_lines
+from napari_xanes.edge.choice import choose_edge_lines, with_error
 from napari_xanes.edge.elements import tabulated_e0
 from napari_xanes.edge.position import find_e0
 from napari_xanes.edge.ranges import Range
@@ -105,6 +105,31 @@ def normalize_spectrum(
     metadata = {**spectrum.metadata, "normalized": True, "e0": normalized.e0, "edge_jump": round(normalized.jump, 12)}
     sigma = None if spectrum.sigma is None else spectrum.sigma / normalized.jump
     return replace(spectrum, mu=normalized.mu, sigma=sigma, metadata=metadata)
+
+
+def spectrum_jump_error(spectrum: Spectrum) -> float:
+    """Return the standard error of the edge jump by which `normalize_spectrum` divides, as a share of it.
+
+    It is that of the lines (`with_error`), not of noise.
+
+    Raises
+    ------
+    ValueError
+        As in `normalize_mu`.
+
+    Examples
+    --------
+    >>> energy = np.arange(8280.0, 8450.0)
+    >>> 0.02 < spectrum_jump_error(Spectrum("Ni", energy, 3 + 2.0 * (energy > 8343))) < 0.2
+    True
+    """
+    good = np.isfinite(spectrum.mu)
+    energy, mu = spectrum.energy[good], spectrum.mu[good]
+    e0, pre, post = _chosen(spectrum, None, None, None)
+    if e0 is None:
+        e0 = find_e0(energy, mu, near=tabulated_e0(spectrum.metadata.get("element"), spectrum.metadata.get("edge")))
+    lines = choose_edge_lines(energy, mu, e0, pre, post)
+    return with_error(lines, mu, automatic=post is None).model_error
 
 
 class LinesOfSpectrum(NamedTuple):

@@ -86,7 +86,8 @@ def fit_references(
         Pixels whose edge jump (sum of coefficients) is not larger are masked. In the unit of the stack; by default
         five times the pixel's own standard error.
     normalize_references : {"auto", "always", "never", "as the stack"}
-        Normalize references to an edge jump of 1 first; "auto" normalizes those whose metadata say that they are not.
+        Normalize references to an edge jump of 1 first; "auto" normalizes those whose metadata say that they are not,
+        and those of which nothing is said, if one of them is clearly not.
         "as the stack" divides each by its own area, maximum ... as `normalize` did with the pixels.
     energy_sigma : float
         Standard error in eV of the stack's energy axis against that of the references, which all pixels share.
@@ -117,7 +118,8 @@ def fit_references(
     are larger than that, in the stack or in a pixel, make it larger. Otherwise residuals give the variance: its profile
     over energies from many pixels, its size from the pixel. What the residuals of many pixels share (tested by
     `pooled_residual`) is no noise: a spectrum of this size may be hidden within the references too. This part of the
-    valence's error is the map ``valence_model``, together with `energy_sigma`.
+    valence's error is the map ``valence_model``, together with `energy_sigma` and with the errors of the edge jumps of
+    references that were normalized here.
 
     Coefficients above 0 have their errors in the fit of those that are above 0, together with what those at 0 may
     change: a coefficient at 0 is spread over the positive tail of its normal distribution, and moves the others with

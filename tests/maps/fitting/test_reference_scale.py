@@ -7,8 +7,9 @@ import pytest
 from tests.maps.reference_samples import AXIS, curve, edge_spectrum, stack_of
 
 from napari_xanes import Spectrum
+from napari_xanes.edge import normalize_spectrum, spectrum_jump_error
 from napari_xanes.maps import fit_references
-from napari_xanes.maps.fitting.reference_scale import on_one_scale
+from napari_xanes.maps.fitting.reference_scale import errors_of_scale, on_one_scale
 
 GRID = np.arange(8200.0, 8600.0, 0.5)
 LOW, HIGH = (curve(GRID, e0, white) for e0, white in ((8344, 0.6), (8347, 0.3)))
@@ -24,14 +25,34 @@ def scaled(first: np.ndarray, second: np.ndarray, **said: bool) -> list[Spectrum
 def test_a_raw_one_among_normalized_ones_is_normalized_and_told(jump: float, base: float, said: dict) -> None:
     raw = base + jump * HIGH + 1e-4 * jump * (GRID - GRID[0])
     warnings: list[str] = []
-    kept, changed = on_one_scale(scaled(LOW, raw, **said), "auto", warnings)
-    np.testing.assert_array_equal(kept.mu, LOW)
+    other, changed = on_one_scale(scaled(LOW, raw, **said), "auto", warnings)
+    if said or jump == 1:
+        np.testing.assert_array_equal(other.mu, LOW)
+    else:  # both get lines of one kind, whose errors are alike
+        np.testing.assert_array_equal(other.mu, normalize_spectrum(scaled(LOW, raw)[0]).mu)
     if jump != 1:
         np.testing.assert_allclose(changed.mu, HIGH, atol=0.08)
         assert "reference 'four' has an edge jump of" in warnings[0]
     stack = stack_of(np.full((2, 4, 4), 0.4), RIGHT, 0.001)
     maps = fit_references(stack, references=scaled(LOW, raw, **said))
     assert np.abs(maps["valence"].data - 3).max() < 0.1
+
+
+def test_the_errors_of_scales_are_in_the_errors_of_a_fit() -> None:
+    given = scaled(1 + 2.5 * LOW, HIGH, normalized=False)
+    used = on_one_scale(given, "auto", [])
+    error, none = errors_of_scale(given, used)
+    assert (error, none) == (spectrum_jump_error(given[0]), 0)
+    assert 0.01 < error < 0.2
+    shares = np.linspace(0, 1, 8)[None].repeat(2, axis=0)
+    stack = stack_of(np.array([1 - shares, shares]), RIGHT, 0.001)
+    maps = fit_references(stack, references=given, fractions=True)
+    # valence = (2 a (1 + e) + 4 b) / (a (1 + e) + b)
+    expected = 2 * shares * (1 - shares) * error
+    np.testing.assert_allclose(maps["valence_model"].data, expected, atol=0.02 * error)
+    np.testing.assert_allclose(maps["two"].sigma[:, 2:-2], (shares * (1 - shares) * error)[:, 2:-2], rtol=0.2)
+    same = fit_references(stack, references=on_one_scale(given, "auto", []))
+    assert "valence_model" not in same or same["valence_model"].data.max() < 0.1 * error
 
 
 def test_references_on_one_scale_stay_as_they_are() -> None:

@@ -117,9 +117,11 @@ class DataCovariance:
         self._pair_basis = np.ascontiguousarray((design.basis[:, first] * design.basis[:, second]).T)
         self._axis_error = float(np.hypot(energy_sigma, errors.shift))
         self._by_energy = design.basis.T @ design.slopes
+        scaled = (design.basis.T @ design.matrix[:, : len(design.names)]) * design.scale_errors
+        self._by_scale = scaled[first] * scaled[second]
         self._local_norm = float(np.linalg.norm(errors.local))
         self._local_filter = errors.local / (self._local_norm**2 or 1.0)
-        self.has_model = bool(self._axis_error or errors.span or errors.local_share)
+        self.has_model = bool(self._axis_error or errors.span or errors.local_share or design.scale_errors.any())
         self._projection = design.residual_projection
         self._full_freedom = len(design.energy) - design.matrix.shape[1]
         self._flat = bool((errors.profile == 1).all())
@@ -212,14 +214,14 @@ class DataCovariance:
     def model(
         self, coefficients: Float64Array, misfit: Float64Array, local: Float64Array | None = None
     ) -> Float64Array:
-        """Covariance by what is no noise: an axis that is off, a spectrum without a reference, a pixel's own misfit.
+        """Covariance by what is no noise: an axis or scales that are off, a spectrum without a reference, own misfit.
 
         `local` (P,) are squared amounts of the spectrum that a part of the sample shares.
         """
         first, second = self.pair
         errors = self._errors
         moved = self._axis_error * (self._by_energy @ coefficients)
-        covariance = moved[first] * moved[second]
+        covariance = moved[first] * moved[second] + self._by_scale @ coefficients**2
         amount = self._shared_amount(coefficients)
         whole = coefficients.sum(axis=0)
         own = _OWN if self._tests_all else PHASE

@@ -9,7 +9,7 @@ import numpy as np
 from napari_xanes._typing import BoolArray, Float64Array
 from napari_xanes.maps.fitting.active_set import ActiveSets
 from napari_xanes.maps.fitting.interpolation import reference_columns
-from napari_xanes.maps.fitting.reference_scale import on_one_scale
+from napari_xanes.maps.fitting.reference_scale import errors_of_scale, on_one_scale
 from napari_xanes.maps.fitting.scaled_references import on_shares_of_scale, scaled_as_the_stack
 from napari_xanes.reference_checks import is_guessed
 from napari_xanes.spectrum import Spectrum
@@ -43,6 +43,8 @@ class Design:
         Change of the references per eV.
     references : list of K Spectrum
         The references as they were fitted, on their own energies.
+    scale_errors : ndarray, shape (K,)
+        Standard errors of their scales, as shares of them; see `errors_of_scale`.
     background_basis : ndarray, shape (E, F)
         Orthonormal columns that span the backgrounds.
     background_inverse : ndarray, shape (F, F)
@@ -66,6 +68,7 @@ class Design:
     matrix: Float64Array
     slopes: Float64Array
     references: list[Spectrum]
+    scale_errors: Float64Array
     background_basis: Float64Array
     background_inverse: Float64Array
     coupling: Float64Array
@@ -112,10 +115,12 @@ def build_design(
     """
     _check_names(references)
     warnings: list[str] = []
+    given = references
     if normalize_references == "as the stack":
-        references = scaled_as_the_stack(references, stack, warnings)
+        references, scale_errors = scaled_as_the_stack(given, stack, warnings), np.zeros(len(given))
     else:
-        references = on_one_scale(references, normalize_references, warnings)
+        references = on_one_scale(given, normalize_references, warnings)
+        scale_errors = errors_of_scale(given, references)
     backgrounds = [name for name, is_included in (("constant", constant), ("slope", slope)) if is_included]
     warnings += on_shares_of_scale(stack, normalize_references, sum_to_one=sum_to_one)
     if sum_to_one and stack.quantity not in ("normalized", "scaled"):
@@ -139,6 +144,7 @@ def build_design(
         matrix=np.concatenate([columns, background_columns], axis=1),
         slopes=slopes,
         references=references,
+        scale_errors=scale_errors,
         background_basis=q[:, :n],
         background_inverse=np.linalg.inv(r[:n, :n]),
         coupling=r[:n, n:],

