@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from typing import Literal
+from functools import cache, partial
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from napari_xanes._typing import Float64Array, IndexArray
 from napari_xanes.exploring.clusters import Clusters, Distance, Points
 from napari_xanes.spreading import spread
 from napari_xanes.wording import counted, one_or_more
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 Algorithm = Literal["k-means", "gaussian mixture", "hdbscan"]
 
@@ -79,15 +82,13 @@ def find_clusters(
     ValueError
         If fewer points differ than there are clusters.
     """
-    from threadpoolctl import threadpool_limits
-
     # With several threads, scikit-learn adds up in an order that changes.
-    with threadpool_limits(limits=1):
+    with _threads_of_scikit_learn().limit(limits=1):
         if algorithm == "hdbscan":
             return _stable_by_density(points, distance, seed)
         if count is None:
             return _with_number(points, algorithm, distance, seed)
-        different = len(np.unique(points.values, axis=1).T)
+        different = _n_different(points.values, count)
         if different < count:
             raise ValueError(
                 f"count = {count}, but the sample has only {counted(different, 'pixel', 'pixels')} that "
@@ -109,7 +110,8 @@ def one_cluster(points: Points, distance: Distance, words: str, *, of_noise: boo
 def _with_number(points: Points, algorithm: Algorithm, distance: Distance, seed: int) -> Clusters:
     """Return the largest number of clusters that are stable and have gaps between them."""
     best = one_cluster(points, distance, _CONTINUUM)
-    most = min(_MOST_TRIED, points.values.shape[1] // _FEWEST, len(np.unique(points.values, axis=1).T))
+    most = min(_MOST_TRIED, points.values.shape[1] // _FEWEST)
+    most = min(most, _n_different(points.values, most))
     for count in range(2, most + 1):
         tried, agreement = _tried(points, algorithm, distance, count, seed)
         if agreement >= _STABLE and _have_gaps(tried, points):
@@ -121,10 +123,25 @@ def _tried(points: Points, algorithm: Algorithm, distance: Distance, count: int,
     """Return so many clusters, and how stable they are."""
 
     def find(part: Points) -> Clusters:
-        fewer = min(count, len(np.unique(part.values, axis=1).T))
+        fewer = min(count, _n_different(part.values, count))
         return _fitted(part, algorithm, distance, fewer, seed)
 
     return find(points), _stability(points, seed, find)
+
+
+@cache
+def _threads_of_scikit_learn() -> ThreadpoolController:
+    """Find the libraries that scikit-learn works with, once: finding them takes longer than k-means."""
+    import sklearn.cluster  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def _n_different(values: Float64Array, least: int) -> int:
+    """Return the number of different points (K, N), or a smaller one that is at least `least`."""
+    along_first = len(np.unique(values[0]))
+    return along_first if along_first >= least else len(np.unique(values, axis=1).T)
 
 
 def _words(count: int, agreement: float, why: str) -> str:

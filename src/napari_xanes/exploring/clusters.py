@@ -50,11 +50,11 @@ def points_of(scores: Float64Array, noise: Float64Array, distance: Distance) -> 
     >>> points.values.round(1).T.tolist(), points.variance.round(4).tolist(), points.holds.tolist()
     ([[0.6, 0.8], [0.6, 0.8]], [0.0004, 0.04], [True, False])
     """
-    from scipy.stats import chi2
+    from scipy.special import chdtri
 
     squares = np.einsum("kp,kp->p", scores, scores)
     with np.errstate(invalid="ignore"):
-        holds = np.asarray(squares > noise * chi2.isf(_BY_CHANCE, len(scores)))
+        holds = np.asarray(squares > noise * chdtri(len(scores), _BY_CHANCE))
     if distance == "euclidean":
         return Points(scores, noise, holds)
     squares = np.maximum(squares, np.finfo(float).tiny)
@@ -143,12 +143,12 @@ class Clusters(FieldMapping):
         if len(logs) > self.number:
             densities = np.add.reduceat(densities, np.searchsorted(self.numbers, np.arange(1, self.number + 1)), axis=0)
         best = np.argmax(densities, axis=0)
-        probability = np.take_along_axis(densities, best[None], 0)[0] / densities.sum(axis=0)
+        probability = densities.max(axis=0) / densities.sum(axis=0)
         numbers = best + 1
         if self.has_outside:
-            from scipy.stats import chi2
+            from scipy.special import chdtri
 
-            outside = squares.min(axis=0) > chi2.isf(_OUTSIDE, len(points.values))
+            outside = squares.min(axis=0) > chdtri(len(points.values), _OUTSIDE)
             numbers[outside], probability[outside] = 0, 0.0
         return numbers, probability
 

@@ -31,6 +31,9 @@ _SAMPLE = 5000
 _TOO_NOISY = 3.0
 """Clusters are found from pixels whose noise has at most this multiple of the variance of a typical pixel."""
 
+_AT_ONCE = 1024
+"""So many pixels and what is made of them fit into the cache."""
+
 _FEW_PIXELS = 4
 """A cluster of fewer pixels is a spot or faulty."""
 
@@ -167,11 +170,15 @@ def _found(
 
 
 class _Sums(NamedTuple):
-    """Over the pixels of each cluster: their number (C,), and sums of values and of squares (E, C)."""
+    """Over the pixels of each cluster: their number (C,), and sums of values and of squares (E, C), in units of the
+    noise, from the middle of the pixels."""
 
     n_pixels: Float64Array
     values: Float64Array
     squares: Float64Array
+
+    def plus(self, other: _Sums) -> _Sums:
+        return _Sums(self.n_pixels + other.n_pixels, self.values + other.values, self.squares + other.squares)
 
 
 class _Labels:
@@ -182,7 +189,7 @@ class _Labels:
         n_pixels = int(np.prod(stack.shape[1:]))
         self.labels, self.probability = np.zeros(n_pixels, np.uint8), np.full(n_pixels, np.nan, np.float32)
         self.n_empty, shape = 0, (stack.energy.size, found.number)
-        self._sums = _Sums(np.zeros(found.number), np.zeros(shape), np.zeros(shape))
+        self._sums = self._nothing = _Sums(np.zeros(found.number), np.zeros(shape), np.zeros(shape))
 
     def run(self, progress: Progress | None) -> None:
         """Label all pixels."""
@@ -192,32 +199,39 @@ class _Labels:
             raise_if_frame_empty(self.stack)
 
     def _band(self, band: Block, rows: slice) -> tuple[_Sums, int]:
-        pixels = slice(rows.start * band.shape[2], rows.stop * band.shape[2])
-        values = band.reshape(len(band), -1).astype(np.float64)
-        finite = np.isfinite(values).all(axis=0)
-        if not finite.all():
-            values[:, ~finite] = 0
-        squares = values * values
-        points = self.scores.points(values, squares, self.found.distance)
+        block, start = band.reshape(len(band), -1), rows.start * band.shape[2]
+        found, n_empty = self._nothing, 0
+        for a in range(0, block.shape[1], _AT_ONCE):
+            few = block[:, a : a + _AT_ONCE]
+            sums, empty = self._few(few, slice(start + a, start + a + few.shape[1]))
+            found, n_empty = found.plus(sums), n_empty + empty
+        return found, n_empty
+
+    def _few(self, block: Block, pixels: slice) -> tuple[_Sums, int]:
+        values, finite, points = self.scores.whitened(block, self.found.distance)
         numbers, probability = self.found.assign(points)
         holds = finite & (points.holds | self.found.of_noise)
         self.probability[pixels] = np.where(finite, np.where(holds, probability, 0), np.nan)
         # Compared as it is kept, so that nobody finds a label with too small a probability.
         self.labels[pixels] = numbers * (holds & (self.probability[pixels] >= self._least))
-        members = (self.labels[pixels, None] == np.arange(1, self.found.number + 1)).astype(np.float64)
-        return _Sums(members.sum(axis=0), values @ members, squares @ members), int((finite & ~holds).sum())
+        members = (self.labels[pixels, None] == np.arange(1, self.found.number + 1)).astype(np.float32)
+        sums = values @ members
+        np.square(values, out=values)
+        empty = int((finite & ~holds).sum())
+        return _Sums(members.sum(axis=0, dtype=np.float64), sums.astype(np.float64), values @ members), empty
 
     def _add(self, band: tuple[_Sums, int]) -> None:
         sums, n_empty = band
-        self._sums = _Sums(*(mine + other for mine, other in zip(self._sums, sums, strict=True)))
+        self._sums = self._sums.plus(sums)
         self.n_empty += n_empty
 
     def spectra(self) -> list[Spectrum]:
         """Return the mean spectra of those clusters that have pixels."""
-        count = self._sums.n_pixels
+        count, noise = self._sums.n_pixels, self.scores.basis.noise[:, None]
         with np.errstate(invalid="ignore", divide="ignore"):
             means = self._sums.values / count
-            deviations = np.sqrt(np.maximum(self._sums.squares / count - means**2, 0))
+            deviations = np.sqrt(np.maximum(self._sums.squares / count - means**2, 0)) * noise
+            means = self.scores.middle[:, None] + means * noise
         length = float(self.stack.metadata.get(COVARIANCE_LENGTH, 1.0))
         facts = {"quantity": self.stack.quantity, "stack": self.stack.name}
         counts = np.broadcast_to(count.astype(np.int64), means.shape)
