@@ -47,12 +47,12 @@ def load_units() -> None:
     """
     import pint
 
-    application = pint.get_application_registry()
+    application = pint.get_application_registry()  # type: ignore[no-untyped-call]
     if _is_untouched(application):
-        registry = pint.UnitRegistry()
+        registry: Any = pint.UnitRegistry()
         registry.parse_units("micrometer")
         if _is_untouched(application):
-            pint.set_application_registry(registry)
+            pint.set_application_registry(registry)  # type: ignore[no-untyped-call]
 
 
 def _is_untouched(application: Any) -> bool:

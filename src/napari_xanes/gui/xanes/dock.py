@@ -95,6 +95,7 @@ class XanesDock(QWidget):
 
     def _show(self, name: str) -> None:
         in_thread(STEPS[name].load, must_end=True)
-        if isalive(self) and self.rail.buttons[name].isChecked():  # another step may have been chosen meanwhile
+        # The window may have been closed meanwhile, or another step chosen.
+        if isalive(self) and self.rail.buttons[name].isChecked():  # type: ignore[no-untyped-call]
             self._pages.setCurrentWidget(self.panel(name))
             self.workspace.step.name = name
