@@ -9,7 +9,7 @@ import numpy as np
 from napari_xanes._typing import Float64Array
 from napari_xanes.blocks import single_threaded_blas
 from napari_xanes.edge import Range, find_e0, tabulated_e0
-from napari_xanes.maps.searching.answers import FoundReferences, grouped
+from napari_xanes.maps.searching.answers import FoundReferences
 from napari_xanes.maps.searching.columns import Columns
 from napari_xanes.maps.searching.library import SpectraLibrary, load_spectra_library
 from napari_xanes.maps.searching.one_spectrum import OneSpectrum
@@ -105,9 +105,8 @@ def search_references(
             f"{spectrum.name!r} has {axis.size} energies in {low:g} to {high:g} eV; a search takes at least "
             f"{_LEAST_ENERGIES + max_components}: give a wider energy range, or a spectrum with more energies"
         )
-    members, warnings = prepared.covering(float(axis[0]) - shift, float(axis[-1]) + shift)
     with single_threaded_blas():
-        columns = Columns.of(members, axis, shift)
+        columns, warnings = prepared.columns(axis, shift)
         return search(columns, spectrum, good, max_components, background, tolerance, warnings)
 
 
@@ -131,20 +130,20 @@ def search(
     errors = None if sigma is None else sigma / unit
     columns_beside = background_columns(columns.energy, background)
     one = OneSpectrum(columns, spectrum.mu[used] / unit, errors, columns_beside, tolerance)
-    found = one.answers(max_components)
-    if not found:
+    found = one.answers(max_components, _COUNT)
+    if found is None:
         raise ValueError(
             f"no spectrum of the library fits {spectrum.name!r} with a positive amount: is it absorption of this edge?"
         )
-    answers, told = grouped(found, _COUNT), list(warnings)
-    best = answers[0]
+    told = list(warnings)
+    best = found.best[0]
     limit = columns.shifts[-1]
     # Nothing says how well references fit beyond the limit, so an answer there is none.
     at_limit = limit > 0 and abs(best.shift) > _AT_THE_LIMIT * limit
     if at_limit:
         told.append(f"the shift of {best.shift:.2g} eV lies at its limit; allow a larger shift, or calibrate energies")
     in_library = not at_limit and (best.misfit <= tolerance or one.is_noise(best))
-    return FoundReferences(spectrum.name, answers, in_library, tuple(columns.names), told)
+    return FoundReferences(spectrum.name, found.best, in_library, tuple(columns.names), found.presence, told)
 
 
 def background_columns(energy: Float64Array, background: Background) -> Float64Array:

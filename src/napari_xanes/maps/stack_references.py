@@ -12,7 +12,6 @@ from napari_xanes._typing import Block
 from napari_xanes.edge import Range, raise_if_frame_empty, require_absorption
 from napari_xanes.maps.fitting.mean_spectra import means_of
 from napari_xanes.maps.reference_search import MOST, Background, background_columns, compared_range, search
-from napari_xanes.maps.searching.columns import Columns
 from napari_xanes.maps.searching.library import LibraryToSearch, SpectraLibrary
 from napari_xanes.maps.searching.stack_search import (
     NOT_IN_LIBRARY,
@@ -77,9 +76,8 @@ def _searched(
     labels: Any,
 ) -> StackReferences:
     axis = stack.energy[inside]
-    members, warnings = library.covering(float(axis[0]) - shift, float(axis[-1]) + shift)
     with blocks.single_threaded_blas():
-        columns = Columns.of(members, axis, shift)
+        columns, warnings = library.columns(axis, shift)
         names, spectra, sigma = list(whole.names), whole.spectra[inside], whole.sigma
         if labels is None:
             tiles = whole.tiles[inside]
@@ -98,10 +96,11 @@ def _searched(
             raise ValueError(f"no mean spectrum of {stack.name!r} fits the library; {warnings[-1]}")
         best = next((r for r in results if r.in_library), results[0])
         order = most_likely(results)
-        at_best = columns.at([columns.names.index(name) for name in order], best[0].shift)
+        rows = np.array([columns.names.index(name) for name in order])
+        at_best, _ = columns.at(rows, np.full(rows.size, best[0].shift))
     told = dict.fromkeys(text for result in results for text in result.warnings)
     return StackReferences(
-        axis, order, at_best.T, best[0].shift, [described(result) for result in results], [*warnings, *told]
+        axis, order, at_best, best[0].shift, [described(result) for result in results], [*warnings, *told]
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -124,6 +124,8 @@ class FoundReferences(Sequence[Answer]):
         Whether the best answer leaves over no more than noise, or than what measurements of one substance differ by.
     names : tuple of str
         The references that were tried.
+    presence : ndarray, shape (N,)
+        For each of the names, the probability that it is one of the references, over all answers.
     warnings : list of str
         What a user should know.
     """
@@ -132,6 +134,7 @@ class FoundReferences(Sequence[Answer]):
     answers: tuple[Answer, ...]
     in_library: bool
     names: tuple[str, ...]
+    presence: Float64Array
     warnings: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -156,36 +159,49 @@ class FoundReferences(Sequence[Answer]):
         return f"not in the library; nearest is {best.words}, which misses it by {_share(best.misfit)} of the edge jump"
 
 
-def grouped(answers: Sequence[Answer], count: int) -> tuple[Answer, ...]:
-    """Return the best answers, best first, with those that can't be told from them as their alternatives."""
-    ordered = sorted(answers, key=lambda answer: answer.bic)
-    weights = np.exp(-0.5 * (np.array([answer.bic for answer in ordered]) - ordered[0].bic))
-    weights = weights / weights.sum()
+class Group(NamedTuple):
+    """An answer and those that can't be told from it: its number, for each of its references the others that may be
+    there in its place, and the probability of all."""
+
+    leader: int
+    alternatives: tuple[tuple[int, ...], ...]
+    probability: float
+
+
+def grouped(rows: Sequence[tuple[int, ...]], bic: Float64Array, weights: Float64Array, count: int) -> list[Group]:
+    """Return the best combinations of references, best first, each with those that can't be told from it.
+
+    Parameters
+    ----------
+    rows : sequence of M tuples of int
+        The references of each combination.
+    bic, weights : ndarray, shape (M,)
+        Bayesian information criterion and probability of each.
+    count : int
+        So many at most.
+    """
     leaders: list[int] = []
-    others: dict[int, list[list[str]]] = {}
+    others: dict[int, list[list[int]]] = {}
     total: dict[int, float] = {}
-    for i, answer in enumerate(ordered):
+    for i in np.argsort(bic, kind="stable").tolist():
         for leader in leaders:
-            place = _exchanged(ordered[leader].names, answer.names)
-            if place is not None and answer.bic - ordered[leader].bic < _ALIKE:
+            place = _exchanged(rows[leader], rows[i])
+            if place is not None and bic[i] - bic[leader] < _ALIKE:
                 others[leader][place[0]].append(place[1])
                 total[leader] += float(weights[i])
                 break
         else:
             leaders.append(i)
-            others[i], total[i] = [[] for _ in answer.names], float(weights[i])
-    return tuple(
-        Answer(**{**vars(ordered[i]), "alternatives": tuple(map(tuple, others[i])), "probability": total[i]})
-        for i in leaders[:count]
-    )
+            others[i], total[i] = [[] for _ in rows[i]], float(weights[i])
+    return [Group(i, tuple(map(tuple, others[i])), total[i]) for i in leaders[:count]]
 
 
-def _exchanged(names: tuple[str, ...], others: tuple[str, ...]) -> tuple[int, str] | None:
-    """Return the place and the new name if others are the same names but for one."""
-    new, old = set(others) - set(names), set(names) - set(others)
-    if len(names) != len(others) or len(new) != 1:
+def _exchanged(rows: tuple[int, ...], others: tuple[int, ...]) -> tuple[int, int] | None:
+    """Return the place and the new reference if others are the same references but for one."""
+    new, old = set(others) - set(rows), set(rows) - set(others)
+    if len(rows) != len(others) or len(new) != 1:
         return None
-    return names.index(old.pop()), new.pop()
+    return rows.index(old.pop()), new.pop()
 
 
 def _percent(fraction: float, sigma: float) -> str:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from napari_xanes._typing import Float32Array, Float64Array
+from napari_xanes._typing import Float32Array, Float64Array, IndexArray
 from napari_xanes.spectrum import Spectrum
 
-STEP = 0.3
-"""Distance in eV of the shifts that are tried; between them, a parabola and a linear fit find the best."""
+STEP = 0.5
+"""Distance in eV of the shifts that are tried; what lies between them, the derivative of the spectrum describes."""
+
+_SLOPE = 0.25
+"""Slopes are differences over so many eV to both sides."""
 
 _MOST_SHIFTS = 41
 
@@ -57,19 +61,34 @@ class Columns:
             values[:, i] = np.interp(wanted, spectrum.energy, spectrum.mu)
         return cls(list(spectra), energy, shifts, values)
 
-    def at(self, rows: Sequence[int], shift: float) -> Float64Array:
-        """Return some of the spectra (E, K) at a shift in eV."""
-        some = [self.spectra[row] for row in rows]
-        return np.array([np.interp(self.energy - shift, s.energy, s.mu) for s in some]).T
+    def at(self, rows: IndexArray, shifts: Float64Array) -> tuple[Float64Array, Float64Array]:
+        """Return spectra (M, E), each at its own shift (M,) in eV, and their changes (M, E) per eV of shift.
 
-    def slope(self, rows: Sequence[int], shift: float) -> Float64Array:
-        """Return the change of some of the spectra (E, K) per eV of shift."""
+        If there is only one shift, none changes.
+        """
+        moves = np.array([0.0] if self.shifts.size == 1 else [0.0, -_SLOPE, _SLOPE])
+        wanted = np.clip(shifts[:, None] + moves, self.shifts[0], self.shifts[-1])
+        axes = self.energy - wanted[..., None]
+        values = np.empty(axes.shape)
+        for row in np.unique(rows).tolist():
+            same = rows == row
+            values[same] = np.interp(axes[same], self.spectra[row].energy, self.spectra[row].mu)
         if self.shifts.size == 1:
-            return np.zeros((self.energy.size, len(rows)))
-        step = self.shifts[1] - self.shifts[0]
-        low, high = (float(np.clip(shift + d, self.shifts[0], self.shifts[-1])) for d in (-step, step))
-        result: Float64Array = (self.at(rows, high) - self.at(rows, low)) / (high - low)
-        return result
+            return values[:, 0], np.zeros_like(values[:, 0])
+        return values[:, 0], (values[:, 2] - values[:, 1]) / (wanted[:, 2] - wanted[:, 1])[:, None]
+
+    @cached_property
+    def moments(self) -> tuple[Float64Array, Float64Array]:
+        """Mean products (E, E) of the values at two energies, and of the slope at one and the value at another."""
+        n = self.energy.size
+        flat = self.values.reshape(-1, n)
+        values = (flat.T @ flat).astype(np.float64) / len(flat)
+        if self.shifts.size < 3:
+            return values, np.zeros_like(values)
+        inner = self.values[1:-1].reshape(-1, n)
+        ahead, behind = self.values[2:].reshape(-1, n).T @ inner, self.values[:-2].reshape(-1, n).T @ inner
+        slopes = (ahead - behind).astype(np.float64) / (len(inner) * 2 * (self.shifts[1] - self.shifts[0]))
+        return values, slopes
 
     def projected(self, spectrum: Float64Array, background: Float64Array, sigma: Float64Array) -> Projected:
         """Return spectrum and library without backgrounds, in units of the noise and in few dimensions.
@@ -82,29 +101,58 @@ class Columns:
         sigma : ndarray, shape (E,)
             Standard deviation of the noise.
         """
-        white = np.linalg.qr(background / sigma[:, None])[0] if background.size else background
-        left = np.eye(len(sigma)) - white @ white.T
-        measured = left @ (spectrum / sigma)
-        to_white = (left / sigma).astype(np.float32)
-        flat = self.values.reshape(-1, len(sigma)) @ to_white.T
-        powers, vectors = np.linalg.eigh((flat.T @ flat).astype(np.float64))
+        left = without(background / sigma[:, None]) / sigma
+        moments, slopes = (left @ part @ left.T for part in self.moments)
+        measured = left @ spectrum
+        change = _derivative(measured, moments, slopes)[:, None]
+        if change.any():
+            # A sum of spectra at a shift nearby differs by its derivative, which all combinations that fit share.
+            left = without(change) @ left
+            moments, measured = without(change) @ moments @ without(change), left @ spectrum
+        powers, vectors = np.linalg.eigh(moments)
         missing = np.cumsum(np.maximum(powers, 0)) / max(powers[powers > 0].sum(), np.finfo(float).tiny)
         n = int(np.clip(np.count_nonzero(missing > _LOST), 1, min(_MOST_DIMENSIONS, len(sigma))))
         basis = vectors[:, -n:]
-        values = (flat @ basis.astype(np.float32)).reshape(*self.values.shape[:2], n)
+        flat = self.values.reshape(-1, len(sigma)) @ (left.T @ basis).astype(np.float32)
         target = basis.T @ measured
-        return Projected(values.astype(np.float64), target, float(measured @ measured - target @ target))
+        outside = max(float(measured @ measured - target @ target), 0.0)
+        return Projected(flat.reshape(*self.values.shape[:2], n), target, outside)
+
+
+def without(columns: Float64Array) -> Float64Array:
+    """Return the projection (E, E) that takes columns (E, F) out of spectra."""
+    if not columns.size:
+        return np.eye(len(columns))
+    basis = np.linalg.qr(columns)[0]
+    result: Float64Array = np.eye(len(columns)) - basis @ basis.T
+    return result
+
+
+def _derivative(measured: Float64Array, moments: Float64Array, slopes: Float64Array) -> Float64Array:
+    """Return the change of a spectrum per eV of shift as its values and the library tell it (Wiener's filter).
+
+    The noise is 1, or what neighbouring energies differ by beside smooth curves, if that is less.
+    """
+    bends = measured[:-2] - 2 * measured[1:-1] + measured[2:]
+    size = float(measured @ measured) / max(float(np.trace(moments)), np.finfo(float).tiny)
+    noise = min(1.0, float(bends @ bends) / bends.size / 6) + 1e-9 * float(measured @ measured) / measured.size
+    filtered = np.linalg.solve(size * moments + noise * np.eye(measured.size), size * measured)
+    result: Float64Array = slopes @ filtered
+    return result
 
 
 @dataclass(frozen=True, eq=False)
 class Projected:
-    """Columns (S, N, D) and a spectrum (D,) in few dimensions, and the sum of squares that lies outside of them."""
+    """Columns (S, N, D), float32, and a spectrum (D,) in few dimensions, and the sum of squares outside of them.
 
-    values: Float64Array
+    Backgrounds and the derivative of the spectrum are taken out of both.
+    """
+
+    values: Float32Array
     target: Float64Array
     outside: float
 
     @property
     def total(self) -> float:
-        """Sum of squares of the spectrum beside backgrounds, in units of the noise."""
+        """Sum of squares of the spectrum, in units of the noise."""
         return float(self.target @ self.target) + self.outside

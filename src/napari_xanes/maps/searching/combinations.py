@@ -1,10 +1,11 @@
-"""All combinations of up to three spectra that fit one spectrum with amounts of at least 0.
+"""Combinations of up to three spectra that fit one spectrum with amounts of at least 0.
 
 Singles are tried at all shifts. For pairs, each of the best singles of a shift is tried with all others, and all pairs
-at the shifts that fit best; for triples, all thirds beside the best pairs. Then one spectrum of a combination after
-the other is exchanged for any other, at the same and the neighbouring shifts. Least squares of two or three columns is
-a closed form of their products (Gram matrix), so all partners are one matrix product. A combination with a negative
-amount is none: its best fit within the bounds has fewer spectra.
+at the shifts that fit best. For triples, each of the best pairs is tried with all thirds; then, in each of the best
+triples, one spectrum after the other is exchanged for any other: the next pairs are those of the best triples that
+were not tried before, so that the search leaves triples that no single exchange makes better. What another spectrum
+adds to a pair is a closed form of products of columns (Gram matrix), so all partners are one matrix product. A
+combination with a negative amount is none: its best fit within the bounds has fewer spectra.
 """
 
 from __future__ import annotations
@@ -13,26 +14,29 @@ from typing import NamedTuple
 
 import numpy as np
 
-from napari_xanes._typing import BoolArray, Float64Array, IndexArray
+from napari_xanes._typing import Float32Array, Float64Array, IndexArray
 from napari_xanes.maps.searching.columns import Projected
 
-_SINGLES = 30
+KEPT = 600
+"""So many combinations of each size are kept."""
+
+_SINGLES = 20
 """At each shift, so many spectra are tried with all others."""
 
-_SHIFTS_OF_ALL_PAIRS = 2
+_SHIFTS_OF_ALL_PAIRS = 1
 _MOST_OF_ALL_PAIRS = 1500
 """All pairs are tried in libraries up to this size; larger ones hold spectra that are alike."""
 
-_BLOCK = 64
+_BLOCK = 128
 """So many columns are tried with all others at once: their products fit the cache of a processor."""
 
-_PAIRS = 300
-_KEPT = 40
-_EXCHANGED = 10
-_ROUNDS = 2
-_ALIKE = 1e-6
-"""Columns whose independent part has less than this share of their squares are one column."""
+_PAIRS = 200
+_MOVED = 40
+_ROUNDS = 5
+"""All thirds are tried beside so many pairs, so often at most; so many triples are moved to other shifts."""
 
+_ALIKE = 1e-5
+"""Columns whose independent part has less than this share of their squares are one column."""
 
 _MOST_COLUMNS = 1 << 20
 
@@ -48,10 +52,7 @@ class Found(NamedTuple):
         """Return the best of each combination, best first."""
         order = np.argsort(-self.gains, kind="stable")
         rows = np.sort(self.rows[order], axis=1)
-        key = np.zeros(len(rows), np.int64)
-        for column in rows.T:
-            key = key * _MOST_COLUMNS + column
-        _, first = np.unique(key, return_index=True)
+        _, first = np.unique(_keys(rows), return_index=True)
         first = np.sort(first)[:count]
         return Found(rows[first], self.places[order][first], self.gains[order][first])
 
@@ -60,125 +61,125 @@ class Found(NamedTuple):
         return Found(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
 
 
-def _nothing(size: int) -> Found:
-    return Found(np.empty((0, size), np.intp), np.empty(0, np.intp), np.empty(0))
+class Units(NamedTuple):
+    """Columns of length 1 (S, N, D), and their products with the spectrum (S, N)."""
+
+    values: Float32Array
+    own: Float32Array
 
 
 def combinations(data: Projected, most: int) -> list[Found]:
     """Return the best combinations of 1, 2 ... up to `most` columns, at most three."""
-    products = data.values @ data.target
-    squares = np.einsum("snd,snd->sn", data.values, data.values)
-    single = np.maximum(products, 0) ** 2 / np.maximum(squares, np.finfo(float).tiny)
-    places = single.argmax(axis=0)
-    n = single.shape[1]
-    every = Found(np.arange(n)[:, None], places, single[places, np.arange(n)])
-    found = [every.best(_KEPT)]
-    if most > 1 and n > 1:
-        pairs = _pairs(data, products, squares, single)
-        found.append(_exchanged(data, products, squares, pairs.best(_EXCHANGED)).joined(pairs).best(_KEPT))
-    if most > 2 and n > 2:
-        triples = _with_another(data, products, squares, pairs.best(_PAIRS))
-        if len(triples.gains):
-            better = _exchanged(data, products, squares, triples.best(_EXCHANGED))
-            found.append(better.joined(triples).best(_KEPT))
-    return found
+    lengths = np.sqrt(np.einsum("snd,snd->sn", data.values, data.values))
+    values = data.values / np.maximum(lengths, np.finfo(np.float32).tiny)[..., None]
+    units = Units(values, values @ data.target.astype(np.float32))
+    single = np.maximum(units.own, 0).astype(np.float64) ** 2
+    places, every = single.argmax(axis=0), np.arange(single.shape[1])
+    found = [Found(every[:, None], places, single[places, every]).best(KEPT)]
+    if most > 1 and every.size > 1:
+        found.append(_pairs(units, single))
+    if most > 2 and every.size > 2:
+        found.append(_triples(units, found[1]))
+    return [part for part in found if part.gains.size]
 
 
-def _pairs(data: Projected, products: Float64Array, squares: Float64Array, single: Float64Array) -> Found:
+def _pairs(units: Units, single: Float64Array) -> Found:
     """Return the best pairs of all shifts."""
-    n, found = single.shape[1], _nothing(2)
-    order = np.argsort(-single.max(axis=1)).tolist()
-    for place in order:
+    n, pool = single.shape[1], _Pool(2)
+    for place in np.argsort(-single.max(axis=1)).tolist():
         first = np.argsort(-single[place])[:_SINGLES]
-        found = _better_pairs(data, products, squares, found, first, place)
+        pool.add(first[:, None], place, partners(units, place, first[:, None]))
     if _SINGLES < n <= _MOST_OF_ALL_PAIRS:
-        for place in list(dict.fromkeys(found.places.tolist()))[:_SHIFTS_OF_ALL_PAIRS]:
+        for place in list(dict.fromkeys(pool.found.places.tolist()))[:_SHIFTS_OF_ALL_PAIRS]:
             for start in range(0, n, _BLOCK):
                 first = np.arange(start, min(start + _BLOCK, n))
-                found = _better_pairs(data, products, squares, found, first, place)
-    return found
+                pool.add(first[:, None], place, partners(units, place, first[:, None]))
+    return pool.found
 
 
-def _better_pairs(
-    data: Projected, products: Float64Array, squares: Float64Array, found: Found, first: IndexArray, place: int
-) -> Found:
-    """Try some columns with all columns of a shift; keep the best pairs of these and those that were found before."""
-    values = data.values[place]
-    gram = (values[first] @ values.T).astype(np.float32)
-    a, b = squares[place, first].astype(np.float32)[:, None], squares[place].astype(np.float32)[None, :]
-    x, y = products[place, first].astype(np.float32)[:, None], products[place].astype(np.float32)[None, :]
-    left, right, free = x * b - y * gram, y * a - x * gram, a * b
-    least = _ALIKE * free
-    free -= gram * gram
-    np.maximum(free, least, out=free)
-    gains = (x * left + y * right) / free
-    enough = found.gains[-1] if len(found.gains) == _PAIRS else 0.0
-    flat = np.flatnonzero((gains > enough) & (left > 0) & (right > 0) & (free > least))
-    row, column = np.divmod(flat, gains.shape[1])
-    more = Found(
-        np.stack([first[row], column], axis=1), np.full(flat.size, place), gains[row, column].astype(np.float64)
-    )
-    return found.joined(more).best(_PAIRS)
-
-
-def _with_another(data: Projected, products: Float64Array, squares: Float64Array, found: Found) -> Found:
-    """Add each column to combinations; keep the best of each."""
-    result = _nothing(found.rows.shape[1] + 1)
-    for place in np.unique(found.places).tolist():
-        result = result.joined(_partners(data, products, squares, found.rows[found.places == place], place))
-    return result
-
-
-def _partners(data: Projected, products: Float64Array, squares: Float64Array, rows: IndexArray, place: int) -> Found:
-    """Return combinations (M, K) with their best further columns at a shift."""
-    values, b, g = data.values[place], products[place], squares[place]
-    k = rows.shape[1]
-    gram = values[rows] @ values[rows].swapaxes(1, 2)
-    usable = np.linalg.cond(gram) < 1 / _ALIKE
-    rows, gram = rows[usable], gram[usable]
-    if not len(rows):
-        return _nothing(k + 1)
-    inverse = np.linalg.inv(gram)
-    own = b[rows]
-    amounts = np.einsum("mkl,ml->mk", inverse, own)
-    before = np.einsum("mk,mk->m", own, amounts)
-    single = values.astype(np.float32)
-    cross = (single[rows.ravel()] @ single.T).reshape(len(rows), k, len(values))
-    moved = np.matmul(inverse.astype(np.float32), cross)
-    free = g.astype(np.float32) - (cross * moved).sum(axis=1)
-    rest = b.astype(np.float32) - np.matmul(own.astype(np.float32)[:, None, :], moved)[:, 0]
-    good: BoolArray = (rest > 0) & (free > _ALIKE * g.astype(np.float32))
-    another = rest / np.where(good, free, 1)
-    for i in range(k):
-        good &= moved[:, i] * another < amounts[:, i, None].astype(np.float32)
-    gains = np.where(good, before[:, None] + rest * another, 0.0)
-    count = min(4, gains.shape[1])
-    best = np.argpartition(-gains, count - 1, axis=1)[:, :count]
-    row = np.repeat(np.arange(len(rows)), count)
-    column = best.ravel()
-    kept = gains[row, column] > 0
-    row, column = row[kept], column[kept]
-    joined = np.concatenate([rows[row], column[:, None]], axis=1)
-    return Found(joined, np.full(len(joined), place), gains[row, column].astype(np.float64))
-
-
-def _exchanged(data: Projected, products: Float64Array, squares: Float64Array, found: Found) -> Found:
-    """Exchange one column after the other for any other, at the same and neighbouring shifts, while it helps."""
-    k, n_shifts = found.rows.shape[1], len(data.values)
-    everything, current = found, found
-    for _ in range(_ROUNDS if len(found.gains) else 0):
-        before = current.gains[0]
-        fewer = [np.delete(current.rows, i, axis=1) for i in range(k)]
-        starts = Found(np.concatenate(fewer), np.tile(current.places, k), np.tile(current.gains, k)).best(
-            2 * _EXCHANGED
-        )
-        rows, places = starts.rows, starts.places
-        tried = found
-        for move in (-1, 0, 1):
-            near = np.clip(places + move, 0, n_shifts - 1)
-            tried = tried.joined(_with_another(data, products, squares, Found(rows, near, np.zeros(len(rows)))))
-        everything = everything.joined(tried)
-        current = everything.best(len(found.gains))
-        if not current.gains[0] > before:
+def _triples(units: Units, pairs: Found) -> Found:
+    """Return the best triples."""
+    pool, start = _Pool(3), pairs.best(_PAIRS)
+    tried = np.empty(0, np.int64)
+    for _ in range(_ROUNDS):
+        for place in np.unique(start.places).tolist():
+            rows = start.rows[start.places == place]
+            pool.add(rows, place, partners(units, place, rows))
+        tried = np.concatenate([tried, _keys(start.rows)])
+        better = moved(units, pool.found.best(_MOVED))
+        pool.found = pool.found.joined(better).best(KEPT)
+        fewer = [np.delete(pool.found.rows, i, axis=1) for i in range(3)]
+        start = Found(np.concatenate(fewer), np.tile(pool.found.places, 3), np.tile(pool.found.gains, 3)).best(KEPT)
+        new = np.flatnonzero(~np.isin(_keys(start.rows), tried))[:_PAIRS]
+        if not new.size:
             break
-    return everything
+        start = Found(start.rows[new], start.places[new], start.gains[new])
+    return pool.found
+
+
+def moved(units: Units, found: Found) -> Found:
+    """Return combinations at the shifts that suit them best."""
+    values = units.values[:, found.rows].astype(np.float64)
+    own = units.own[:, found.rows].astype(np.float64)
+    gram = values @ values.swapaxes(-1, -2)
+    # Columns that are alike have no amounts of their own; a little of the identity keeps the equations solvable.
+    amounts = np.linalg.solve(gram + 1e-9 * np.eye(gram.shape[-1]), own[..., None])[..., 0]
+    gains = np.where((amounts > 0).all(axis=-1), np.sum(amounts * own, axis=-1), 0.0)
+    places, every = gains.argmax(axis=0), np.arange(len(found.rows))
+    better = gains[places, every] > found.gains
+    return Found(
+        found.rows, np.where(better, places, found.places), np.where(better, gains[places, every], found.gains)
+    )
+
+
+class _Pool:
+    """The best combinations among those that were tried."""
+
+    def __init__(self, size: int) -> None:
+        self.found = Found(np.empty((0, size), np.intp), np.empty(0, np.intp), np.empty(0))
+
+    def add(self, rows: IndexArray, place: int, gains: Float32Array) -> None:
+        """Add what combinations (M, K) and each further column gain (M, N) at a shift."""
+        enough = self.found.gains[-1] if len(self.found.gains) == KEPT else 0.0
+        flat = np.flatnonzero(gains > enough)
+        if flat.size > 3 * KEPT:
+            flat = flat[np.argpartition(-gains.ravel()[flat], 3 * KEPT)[: 3 * KEPT]]
+        row, column = np.divmod(flat, gains.shape[1])
+        joined = np.concatenate([rows[row], column[:, None]], axis=1)
+        more = Found(joined, np.full(flat.size, place), gains[row, column].astype(np.float64))
+        self.found = self.found.joined(more).best(KEPT)
+
+
+def partners(units: Units, place: int, rows: IndexArray) -> Float32Array:
+    """Return what combinations (M, K) of one or two columns explain of the squares together with each column (M, N).
+
+    It is 0 where an amount is not positive, or where the columns are not independent.
+    """
+    values, own = units.values[place], units.own[place]
+    cross = [values[column] @ values.T for column in rows.T]
+    mine = [own[column][:, None] for column in rows.T]
+    if len(cross) == 1:
+        moved, amounts, usable = cross, mine, np.ones((len(rows), 1), bool)
+    else:
+        alike = np.einsum("md,md->m", values[rows[:, 0]], values[rows[:, 1]])[:, None]
+        left = 1 - alike * alike
+        usable = left > _ALIKE
+        scale = 1 / np.maximum(left, _ALIKE)
+        moved = [(cross[0] - alike * cross[1]) * scale, (cross[1] - alike * cross[0]) * scale]
+        amounts = [(mine[0] - alike * mine[1]) * scale, (mine[1] - alike * mine[0]) * scale]
+    before = sum(x * amount for x, amount in zip(mine, amounts, strict=True))
+    free = 1 - sum(p * m for p, m in zip(cross, moved, strict=True))
+    rest = own - sum(p * amount for p, amount in zip(cross, amounts, strict=True))
+    good = (rest > 0) & (free > _ALIKE) & usable
+    another = rest / np.maximum(free, _ALIKE)
+    for m, amount in zip(moved, amounts, strict=True):
+        good &= m * another < amount
+    gains: Float32Array = np.where(good, before + rest * another, np.float32(0))
+    return gains
+
+
+def _keys(rows: IndexArray) -> IndexArray:
+    key = np.zeros(len(rows), np.int64)
+    for column in rows.T:
+        key = key * _MOST_COLUMNS + column
+    return key

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BeforeValidator
 
+from napari_xanes._typing import Float64Array
 from napari_xanes.edge import normalize_spectrum
 from napari_xanes.io import read_spectra
 from napari_xanes.io.spectra.result import renamed, unique_names
 from napari_xanes.maps.fitting.reference_scale import on_one_scale
+from napari_xanes.maps.searching.columns import Columns
 from napari_xanes.parameters import Param
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.theory.library.model import Library
@@ -44,6 +46,7 @@ class SpectraLibrary:
     spectra: tuple[Spectrum, ...]
     source: str | None = None
     warnings: tuple[str, ...] = ()
+    _last: dict[bytes, tuple[Columns, tuple[str, ...]]] = field(default_factory=dict, repr=False)
 
     def to_plain(self) -> Any:
         """Return what a recipe stores: the path or name of the library, or its spectra."""
@@ -56,6 +59,20 @@ class SpectraLibrary:
         """Return the library without some spectra."""
         left = tuple(spectrum for spectrum in self.spectra if spectrum.name not in names)
         return SpectraLibrary(self.name, left, None, self.warnings)
+
+    def columns(self, energy: Float64Array, shift: float) -> tuple[Columns, list[str]]:
+        """Return its spectra that cover energies (E,) at all shifts up to `shift`, in eV, and what `covering` says.
+
+        The last ones are kept, because many spectra have the same energies.
+        """
+        key = np.append(energy, shift).tobytes()
+        kept = self._last.get(key)
+        if kept is None:
+            members, warnings = self.covering(float(energy[0]) - shift, float(energy[-1]) + shift)
+            kept = Columns.of(members, energy, shift), tuple(warnings)
+            self._last.clear()
+            self._last[key] = kept
+        return kept[0], list(kept[1])
 
     def covering(self, low: float, high: float) -> tuple[list[Spectrum], list[str]]:
         """Return the spectra that cover a range of energies (eV), on one scale, and what a user should know.
