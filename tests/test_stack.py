@@ -19,6 +19,7 @@ from napari_xanes import SpectralStack
         ((2, 4, 5), [8340, 8330], {}, "out of order"),
         ((2, 4, 5), [8330, 8340], {"quantity": "absorbance"}, "is none of counts"),
         ((2, 4, 5), [8330, 8340], {"pixel_size": -1}, "positive lengths"),
+        ((2, 3, 4, 5), [8330, 8340], {"pixel_size": (0.1, 0.1)}, "give 1 or 3"),
     ],
 )
 def test_errors_name_what_does_not_match(shape: tuple, energy: list, keywords: dict, text: str) -> None:

@@ -28,7 +28,10 @@ def checked_pixel_size(value: float | tuple[float, ...] | None, n_axes: int) -> 
     """
     if value is None:
         return None
-    sizes = tuple(float(v) for v in np.broadcast_to(np.asarray(value, dtype=np.float64), (n_axes,)))
+    given = np.asarray(value, dtype=np.float64).ravel()
+    if given.size not in (1, n_axes):
+        raise ValueError(f"pixel_size has {given.size} lengths, but the images have {n_axes} axes: give 1 or {n_axes}")
+    sizes = tuple(float(v) for v in np.broadcast_to(given, (n_axes,)))
     if not all(np.isfinite(s) and s > 0 for s in sizes):
         raise ValueError(f"pixel sizes must be positive lengths in µm, not {value!r}")
     return sizes
