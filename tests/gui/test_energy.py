@@ -26,6 +26,19 @@ def test_energy_follows_the_slider(viewer, add_stack, stack):
     assert text_of(viewer) == f"{stack.energy[3]:.1f} eV"
 
 
+def test_the_text_is_emptied_and_never_hidden_when_layers_are_exchanged(viewer, add_stack, rng):
+    workspace_of(viewer)
+    add_stack()
+    overlay, hidden = viewer.canvas.overlays.text, []
+    overlay.events.visible.connect(lambda event: hidden.append(overlay.visible))
+    viewer.layers.clear()
+    viewer.add_image(rng.random((24, 32)))
+    assert text_of(viewer) == ""
+    add_stack()
+    assert text_of(viewer).endswith(" eV")
+    assert not hidden
+
+
 def test_steps_and_energies_of_a_layer(viewer, add_stack, stack):
     layer = add_stack()
     assert energy_of_step(layer, 4) == stack.energy[4]

@@ -140,3 +140,45 @@ def test_a_missing_file_is_asked_for(
     click(button)
     wait(lambda: not button.isEnabled())
     np.testing.assert_array_equal(window.layers["scan"].data, stack.data)
+
+
+def test_a_double_click_on_save_asks_once(
+    window: Any, wait: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def ask(*_: Any) -> tuple[str, str]:
+        asked.append("file")
+        QTest.mouseDClick(dialog.save_button, Qt.MouseButton.LeftButton)  # before the dialog for the file is in front
+        return str(tmp_path / "project.h5"), ""
+
+    monkeypatch.setattr(dialogs.QFileDialog, "getSaveFileName", ask)
+    saved: list[Path] = []
+    session_of(window).saved.connect(saved.append)
+    project_commands.save_project()
+    project_commands.save_project()
+    assert sum(isinstance(one, SaveDialog) and one.isVisible() for one in QApplication.topLevelWidgets()) == 1
+    dialog = shown(SaveDialog)
+    click(dialog.save_button)
+    QTest.mouseDClick(dialog.save_button, Qt.MouseButton.LeftButton)
+    wait(lambda: saved)
+    assert (asked, saved) == (["file"], [tmp_path / "project.h5"])
+    assert shown(SaveDialog) is None
+    project_commands.save_project()
+    assert shown(SaveDialog) is not None, "it can be asked for again"
+
+
+def test_a_project_that_is_opened_twice_is_asked_for_once(
+    window: Any, wait: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(window, tmp_path / "project.h5", wait, monkeypatch)
+    wait(lambda: not session_of(window).busy)
+    first = open_project(window, tmp_path / "project.h5")
+    assert first is not None
+    assert open_project(window, tmp_path / "project.h5") is None
+    opened: list[Any] = []
+    session_of(window).opened.connect(opened.append)
+    keep = next(button for button in first.buttons() if button.text() == "Keep them")
+    click(keep)
+    wait(lambda: opened)
+    assert len(window.layers) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,15 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QPushButton
+from tests.gui.user import User
 
 import napari_xanes as nx
 from napari_xanes import MapSet, ParameterMap, SpectralStack
+from napari_xanes.gui import dialogs
+from napari_xanes.gui.prepare import PrepareDock
+from napari_xanes.gui.spectra.export_button import ExportButton
 from napari_xanes.gui.state.workspace import workspace_of
-from napari_xanes.gui.wording import is_about
-from napari_xanes.ops import OPERATIONS
 
 
 @pytest.fixture
@@ -86,12 +90,98 @@ def test_the_error_of_a_map_ticks_its_map(viewer: Any, add_stack: Any, rng: Any,
     assert list(viewer.layers[1:]) == [layer]
 
 
-def test_a_wrong_e0_marks_its_field(stack: SpectralStack) -> None:
-    with pytest.raises(ValueError, match="E0 = 9000 eV lies outside") as refused:
-        nx.ops.normalize_edge(stack, e0=9000.0)
-    parameters = OPERATIONS["normalize_edge"].parameters
-    marked = [name for name, parameter in parameters.items() if is_about(str(refused.value), parameter)]
+@pytest.fixture
+def xanes(viewer: Any, wait: Any) -> Any:
+    dock = viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")[1]
+    wait(dock.isVisible)
+    return dock
+
+
+def test_a_wrong_e0_marks_its_field_and_no_other(
+    viewer: Any, xanes: Any, add_stack: Any, wait: Any, errors: Any
+) -> None:
+    add_stack()
+    user = User(viewer, xanes, wait)
+    panel = user.step("Prepare").findChild(PrepareDock).panel
+    panel.menu.actions_by_name["normalize_edge"].trigger()
+    form = panel.step_form.form()
+    line = form.field("e0").widget
+    line.setFocus()
+    QTest.keyClicks(line, "9000")
+    QTest.keyClick(line, Qt.Key.Key_Tab)
+    user.press(panel.apply_button)
+    wait(lambda: errors)
+    assert "E0 = 9000 eV lies outside" in errors[0]
+    marked = [name for name in form.method.parameters if "#D55E00" in form.field(name).widget.styleSheet()]
     assert marked == ["e0"]
+    assert panel.problem.text().startswith("Step 1: E0 = 9000 eV lies outside")
+    for _ in "9000":
+        QTest.keyClick(line, Qt.Key.Key_Backspace)
+    QTest.keyClicks(line, "8345")
+    QTest.keyClick(line, Qt.Key.Key_Tab)
+    user.press(panel.apply_button)
+    wait(lambda: len(viewer.layers) == 2)
+    assert "#D55E00" not in line.styleSheet()
+
+
+def test_a_recipe_and_a_script_name_the_file_of_references(
+    viewer: Any, xanes: Any, stack: SpectralStack, add_stack: Any, wait: Any, tmp_path: Path, errors: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    energy = np.linspace(8300, 8400, 900)
+    edges = [0.5 + np.arctan(energy - e0) / np.pi for e0 in (8343.0, 8346.0)]
+    given = [nx.Spectrum(f"{name} oxide", energy, edge) for name, edge in zip(("low", "high"), edges, strict=True)]
+    nx.write(given, tmp_path / "oxides.csv")
+    nx.write(dataclasses.replace(stack, metadata={"name": "scan"}), tmp_path / "scan.h5")
+    user = User(viewer, xanes, wait)
+    user.drop(tmp_path / "scan.h5")
+    wait(lambda: len(viewer.layers) == 1)
+    user.drop(tmp_path / "oxides.csv")
+    wait(lambda: len(xanes.workspace.references.spectra) == 2)
+    panel = user.step("Map")
+    user.press(panel.method_panel.run_button)
+    wait(lambda: panel.results.maps is not None)
+    buttons = {button.text(): button for button in panel.results.findChildren(QPushButton)}
+    monkeypatch.setattr(dialogs.QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "recipe.yaml"), ""))
+    panel.method_panel.show_tab("results")
+    user.press(buttons["recipe…"])
+    user.press(buttons["as Python"])
+    assert not errors
+    script = QApplication.clipboard().text()
+    for text in ((tmp_path / "recipe.yaml").read_text(), script):
+        assert text.count("oxides.csv") >= 2
+        assert "8300.11" not in text, "the second of 900 energies"
+        assert len(text) < 4000
+    again = nx.run(nx.Recipe.load(tmp_path / "recipe.yaml"), nx.read(tmp_path / "scan.h5"))
+    np.testing.assert_allclose(again["low oxide"].data, panel.results.maps["low oxide"].data, rtol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".prj", ".png"])
+def test_a_double_click_on_export_asks_and_writes_once(
+    viewer: Any, dock: Any, wait: Any, tmp_path: Path, errors: Any, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    viewer.cursor.position = (0, 0.25, 0.45)
+    wait(lambda: dock.view.shown_curves)
+    button, asked, written = dock.findChild(ExportButton), [], []
+    action = button.menu().actions()[[".csv", ".xdi", ".prj", ".png"].index(suffix)]
+
+    def ask(*_: Any) -> tuple[str, str]:
+        asked.append("file")
+        action.trigger()
+        return str(tmp_path / f"spectra{suffix}"), ""
+
+    def write(work: Any, *arguments: Any, **keywords: Any) -> Any:
+        written.append("file")
+        button.save(tmp_path / f"spectra{suffix}")  # the window handles its events meanwhile
+        return work()
+
+    monkeypatch.setattr(dialogs.QFileDialog, "getSaveFileName", ask)
+    monkeypatch.setattr("napari_xanes.gui.spectra.export_button.in_thread", write)
+    action.trigger()
+    assert (asked, written, errors) == (["file"], ["file"], [])
+    assert (tmp_path / f"spectra{suffix}").stat().st_size > 0
+    action.trigger()
+    assert len(asked) == len(written) == 2, "it can be asked for again"
 
 
 def test_tab_leaves_the_table_of_references(viewer: Any, dock: Any, qtbot: Any) -> None:

@@ -1,9 +1,13 @@
-"""Ask for files. Every dialog opens at the folder of the chosen stack, else where the last file was."""
+"""Ask for files. Every dialog opens at the folder of the chosen stack, else where the last file was.
+
+One dialog is open at a time: the second click of a double click opens no other.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import napari
 from qtpy.QtWidgets import QFileDialog, QWidget
@@ -15,11 +19,16 @@ from napari_xanes.history import Source
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+T = TypeVar("T")
+
 Near: TypeAlias = "Viewer | Source | None"
 """What tells the folder to begin at."""
 
 _last_folders: list[str] = []
 """The folder of the file that was chosen last, if there is one."""
+
+_open: list[str] = []
+"""The title of the dialog that is open, if one is."""
 
 
 def start_folder(near: Near = None) -> str:
@@ -54,25 +63,38 @@ def ask_to_open(parent: QWidget | None, title: str, kinds: str = "", near: Near 
     near : napari.viewer.Viewer or Source, optional
         As for `start_folder`.
     """
-    path, _ = QFileDialog.getOpenFileName(parent, title, start_folder(near), kinds)
+    path, _ = _alone(title, lambda: QFileDialog.getOpenFileName(parent, title, start_folder(near), kinds), ("", ""))
     return _noted(path)
 
 
 def ask_to_open_many(parent: QWidget | None, title: str, kinds: str = "", near: Near = None) -> list[str]:
     """Let the user choose several files to open, as `ask_to_open`; return their paths."""
-    paths, _ = QFileDialog.getOpenFileNames(parent, title, start_folder(near), kinds)
+    none: tuple[list[str], str] = ([], "")
+    paths, _ = _alone(title, lambda: QFileDialog.getOpenFileNames(parent, title, start_folder(near), kinds), none)
     return [_noted(path) for path in paths]
 
 
 def ask_for_folder(parent: QWidget | None, title: str, near: Near = None) -> str:
     """Let the user choose a folder, as `ask_to_open`; return its path."""
-    return _noted(QFileDialog.getExistingDirectory(parent, title, start_folder(near)))
+    return _noted(_alone(title, lambda: QFileDialog.getExistingDirectory(parent, title, start_folder(near)), ""))
 
 
 def ask_to_save(parent: QWidget | None, title: str, name: str, kinds: str = "", near: Near = None) -> str:
     """Let the user choose a file to write, as `ask_to_open`; `name` is the name that is offered."""
-    path, _ = QFileDialog.getSaveFileName(parent, title, str(Path(start_folder(near)) / name), kinds)
+    begin = str(Path(start_folder(near)) / name)
+    path, _ = _alone(title, lambda: QFileDialog.getSaveFileName(parent, title, begin, kinds), ("", ""))
     return _noted(path)
+
+
+def _alone(title: str, ask: Callable[[], T], nothing: T) -> T:
+    """Show a dialog and return its answer; nothing while another one is open."""
+    if _open:
+        return nothing
+    _open.append(title)
+    try:
+        return ask()
+    finally:
+        _open.clear()
 
 
 def _noted(path: str) -> str:

@@ -54,7 +54,7 @@ class Notices(QObject):
     Attributes
     ----------
     dialog : QDialog or None
-        The dialog that was shown last; a window that is not active would not keep it.
+        The dialog that is open before a project is saved or opened; a window that is not active would not keep it.
     """
 
     def __init__(self, session: ProjectSession, viewer: Viewer) -> None:
@@ -62,11 +62,21 @@ class Notices(QObject):
         self._session, self._viewer = session, ref(viewer)
         self._bar: QProgressDialog | None = None
         self.dialog: QDialog | None = None
+        self._missing: QDialog | None = None  # projects can be saved while it is open
         session.job.progressed.connect(self._on_progress)
         session.job.ended.connect(self._on_ended)
         session.saved.connect(lambda path: show_info(f"saved {path}"))
         session.opened.connect(self._on_opened)
         session.failed.connect(lambda error: show_error(str(error)))
+
+    def show(self, dialog: QDialog) -> None:
+        """Open a dialog that leaves the rest of the screen free, and keep it until it is closed."""
+        self.dialog = dialog
+        dialog.finished.connect(self._forget)
+        dialog.open()
+
+    def _forget(self) -> None:
+        self.dialog = None
 
     def begin(self, title: str) -> None:
         """Show how far the work is, with a button to cancel, if it takes long."""
@@ -99,8 +109,8 @@ class Notices(QObject):
 
     def _on_opened(self, restoring: Restoring) -> None:
         if restoring.missing:
-            self.dialog = MissingFiles(self._session, restoring, self._parent())
-            self.dialog.show()
+            self._missing = MissingFiles(self._session, restoring, self._parent())
+            self._missing.show()
         elif restoring.notes:
             show_warning("\n".join(restoring.notes))
 

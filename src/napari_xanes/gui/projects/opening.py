@@ -40,8 +40,7 @@ def ask_and_save(viewer: Viewer) -> SaveDialog | None:
     if _is_busy(viewer):
         return None
     dialog = SaveDialog(viewer, window_of(viewer))
-    notices_of(viewer).dialog = dialog
-    dialog.open()
+    notices_of(viewer).show(dialog)
     return dialog
 
 
@@ -65,12 +64,17 @@ def open_project(viewer: Viewer, path: Path) -> QMessageBox | None:
     question.setDefaultButton(QMessageBox.StandardButton.Cancel)
     replace.clicked.connect(lambda: session.open(path, in_place=True))
     add.clicked.connect(lambda: session.open(path))
-    notices_of(viewer).dialog = question
-    question.open()
+    notices_of(viewer).show(question)
     return question
 
 
 def _is_busy(viewer: Viewer) -> bool:
+    """Return whether a project is being saved or opened, which is said, or a dialog asks for one, which comes up."""
     if session_of(viewer).busy:
         show_error("A project is being saved or opened; wait until it is done, or cancel it")
-    return session_of(viewer).busy
+        return True
+    if (dialog := notices_of(viewer).dialog) is None:
+        return False
+    dialog.raise_()
+    dialog.activateWindow()
+    return True

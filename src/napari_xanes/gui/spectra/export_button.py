@@ -39,6 +39,7 @@ class ExportButton(QPushButton):
     def __init__(self, view: SpectrumView, parent: Any = None) -> None:
         super().__init__("Export", parent)
         self._view = view
+        self._writing: set[Path] = set()
         self.setToolTip("Save or copy the curves or the picture of the plot")
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
@@ -64,16 +65,21 @@ class ExportButton(QPushButton):
         if suffix not in _SUFFIXES:
             show_error(f"{path.name} was not written: unsupported suffix {suffix!r}; use {', '.join(_SUFFIXES)}")
             return
+        if path in self._writing:  # the window lives while a thread writes
+            return
         label, picture = self._view.label(), _picture(self._view)
         work = {
             ".csv": lambda: export.save_csv(curves, label, path),
             ".xdi": lambda: export.save_xdi(curves, label, path),
             ".prj": lambda: export.save_project(curves, label, path),
         }.get(suffix, lambda: save_picture(picture, path))
+        self._writing.add(path)
         try:
             in_thread(work, f"export {path.name}", must_end=True)
         except (OSError, ValueError) as error:
             show_error(f"{path.name} was not written: {error}")
+        finally:
+            self._writing.discard(path)
 
     def copy_values(self) -> None:
         """Copy the values to the clipboard, as a table for a spreadsheet."""

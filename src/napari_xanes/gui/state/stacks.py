@@ -165,12 +165,16 @@ class StackFollower(QObject):
         self._show(viewer)
 
     def _show(self, viewer: Viewer) -> None:
-        """Write the energy over the image; leave a text of another plugin alone."""
+        """Write the energy over the image; leave a text of another plugin alone.
+
+        Without a stack the text is emptied and never hidden: napari 0.9 draws with buffers that are gone, which ends
+        the process, if a text is hidden while the layers are removed and another one is added.
+        """
         overlay = viewer.canvas.overlays.text if hasattr(viewer, "canvas") else viewer.text_overlay
         layer = self._layer
         if layer is None or energy_axis(viewer, layer) in viewer.dims.displayed:
             if self._writes_text:
-                overlay.visible, overlay.text, self._writes_text = False, "", False
+                overlay.text, self._writes_text = "", False
             return
         overlay.text = " · ".join(filter(None, (self._note, f"{energy_of_step(layer, self._step):.1f} eV")))
         if not self._writes_text:
