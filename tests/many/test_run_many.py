@@ -17,7 +17,8 @@ import napari_xanes as nx
 from napari_xanes.many.clients import client_for
 from napari_xanes.many.outcome import Outcome, Summary
 from napari_xanes.many.running import result_folders, run_many
-from napari_xanes.many.summary import group_of, page_text, table_text
+from napari_xanes.many.summary import page_text
+from napari_xanes.many.table import group_of, table_text
 from napari_xanes.progress import Cancelled
 from napari_xanes.sample import nmc_ni_k
 

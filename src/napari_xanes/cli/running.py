@@ -44,15 +44,19 @@ def run(
     by: Annotated[
         str, typer.Option(help="Column of the table from file names: a regular expression such as 'T=(\\d+)C'.")
     ] = "",
+    parquet: Annotated[bool, typer.Option("--parquet", help="Write the table as runs.parquet, too.")] = False,
 ) -> None:
     """Run a recipe on stacks: maps (NeXus, TIFF and PNG) or the processed stack, and the recipe as carried out.
 
-    Results that were made from the same are kept; a file that fails stops no other. runs.csv and index.html sum up.
+    Results that were made from the same are kept; a file that fails stops no other. A table (runs.csv), a
+    contact sheet (PNG) and a page (index.html) sum up.
     """
     from napari_xanes.many.clients import client_for
+    from napari_xanes.many.fixed_places import taken_from_one_stack
     from napari_xanes.many.outcome import Outcome
     from napari_xanes.many.running import run_many
     from napari_xanes.many.summary import PAGE
+    from napari_xanes.recipe import Recipe
 
     reading: dict[str, Any] = {
         **{"energies": energies, "select": select, "repeat": repeat},
@@ -71,11 +75,15 @@ def run(
         for warning in one.warnings if one.state == "done" else ():
             warn(warning if len(paths) == 1 else f"{name}: {warning}")
 
+    steps = Recipe.load(recipe)
+    for text in taken_from_one_stack(steps) if len(paths) > 1 else ():
+        warn(text)
     show = progress_on_a_line(paths[0].name if len(paths) == 1 else f"{len(paths)} files")
     with client_for(scheduler, workers) as client:
         outcomes = run_many(
-            recipe, paths, output, client=client, reading=reading, again=overwrite, by=by, told=tell, progress=show
-        )
+            steps, paths, output, client=client, reading=reading, again=overwrite, by=by, parquet=parquet, told=tell,
+            progress=show,
+        )  # fmt: skip
     failed = [one for one in outcomes if one.state == "failed"]
     if len(paths) == len(failed) == 1:
         raise ValueError(failed[0].error)

@@ -19,15 +19,26 @@ State = Literal["done", "kept", "failed"]
 
 
 class Summary(NamedTuple):
-    """One map in a few numbers: medians of value and sigma where it can be trusted, its unit, and the share of there.
+    """One map in a few numbers, which are NaN for labels.
 
-    The median of labels is NaN.
+    Attributes
+    ----------
+    value, sigma : float
+        Medians of value and standard error where the map can be trusted.
+    unit : str
+        Their unit.
+    share : float
+        Share of the pixels where it can.
+    low, high : float
+        Between these lie the middle 68 % of the values there.
     """
 
     value: float
     sigma: float
     unit: str
     share: float
+    low: float = math.nan
+    high: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -74,15 +85,15 @@ def summaries(maps: MapSet) -> dict[str, Summary]:
 
 def _summary(one: ParameterMap) -> Summary:
     inside = np.asarray(one.mask)
-    value = math.nan if one.labels is not None else _median(one.data, inside)
-    sigma = math.nan if one.sigma is None else _median(one.sigma, inside)
-    return Summary(value, sigma, one.unit, float(inside.mean()))
+    low, value, high = (math.nan,) * 3 if one.labels is not None else _percentiles(one.data, inside, (16, 50, 84))
+    sigma = math.nan if one.sigma is None else _percentiles(one.sigma, inside, (50,))[0]
+    return Summary(value, sigma, one.unit, float(inside.mean()), low, high)
 
 
-def _median(values: Any, inside: Any) -> float:
+def _percentiles(values: Any, inside: Any, of: tuple[int, ...]) -> list[float]:
     chosen = np.asarray(values)[inside]
     chosen = chosen[np.isfinite(chosen)]
-    return float(np.median(chosen)) if chosen.size else math.nan
+    return [float(one) for one in np.percentile(chosen, of)] if chosen.size else [math.nan] * len(of)
 
 
 def record_text(outcome: Outcome, key: str) -> str:

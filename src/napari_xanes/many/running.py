@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from napari_xanes import limits
 from napari_xanes.io.files import one_line
 from napari_xanes.many.outcome import Outcome
+from napari_xanes.many.parquet import check_parquet
 from napari_xanes.many.single import run_single
-from napari_xanes.many.summary import group_of, write_summary
+from napari_xanes.many.summary import write_summary
+from napari_xanes.many.table import group_of
 from napari_xanes.progress import Progress, part
 from napari_xanes.recipe import Recipe
 
@@ -29,6 +31,7 @@ def run_many(
     reading: Mapping[str, Any] | None = None,
     again: bool = False,
     by: str = "",
+    parquet: bool = False,
     began: Callable[[Path], object] = lambda path: None,
     told: Callable[[Outcome], object] = lambda outcome: None,
     progress: Progress | None = None,
@@ -36,8 +39,9 @@ def run_many(
     """Run a recipe on many files. What was done before and has not changed is kept; a file that fails stops no other.
 
     Each result is a folder in `out` with the name of the file: maps (or the stack), pictures, the recipe, and
-    ``run.json``. At the end, for more than one file, `out` gets ``runs.csv`` (a row for each map of each file) and
-    ``index.html`` (the same with pictures; it needs no network).
+    ``run.json``; beside it lies ``NAME.log``. At the end, for more than one file, `out` gets ``runs.csv`` (a row for
+    each map of each file), ``contact-sheet.png`` (all main maps with common limits) and ``index.html`` (all of it on a
+    page that needs no network).
 
     Parameters
     ----------
@@ -56,6 +60,8 @@ def run_many(
     by : str
         A regular expression whose first group, found in the name of a file, becomes a column of the table, such as
         ``T=(\\d+)C``.
+    parquet : bool
+        Whether to write the table as ``runs.parquet``, too.
     began : callable
         Called with each file as soon as it begins; where files run on a cluster, nobody says when they do.
     told : callable
@@ -70,6 +76,8 @@ def run_many(
 
     Raises
     ------
+    ImportError
+        If Parquet is wanted and pyarrow is not installed.
     OSError, ValueError
         If the recipe can't be read, `by` is no regular expression with one group, or two files would be written to
         one folder. This is known before anything runs.
@@ -78,6 +86,8 @@ def run_many(
     """
     steps = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
     group_of(by, "")
+    if parquet:
+        check_parquet()
     files, targets = [Path(path) for path in paths], result_folders(paths, Path(out))
     work = partial(run_single, steps, reading=dict(reading or {}), again=again)
     jobs = list(zip(files, targets, strict=True))
@@ -90,7 +100,7 @@ def run_many(
             progress(len(outcomes) / len(jobs), f"{len(outcomes)} of {len(jobs)} files")
     ordered = [outcomes[target] for target in targets]
     if len(ordered) > 1:
-        write_summary(ordered, Path(out), by)
+        write_summary(ordered, Path(out), by, parquet=parquet)
     return ordered
 
 

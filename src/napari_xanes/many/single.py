@@ -8,11 +8,13 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from platform import node
 from time import monotonic
 from typing import Any
 
 from napari_xanes.io import read
 from napari_xanes.io.files import WHOLE_BYTES, fingerprint, one_line
+from napari_xanes.many.file_log import log_of
 from napari_xanes.many.outcome import Outcome, kept, record_text, summaries
 from napari_xanes.parameter_map import MapSet, first_map
 from napari_xanes.progress import Cancelled, Progress, part
@@ -70,25 +72,41 @@ def run_single(
             return earlier
         if not again:
             refuse_foreign(folder)
-        return _computed(recipe, path, folder, key, reading, progress, start)
+        return _logged(recipe, path, folder, key, reading, progress)
     except Cancelled:
         raise
     except Exception as error:  # of any kind: it is told, and the other files go on
-        logger.info("%s failed", path, exc_info=True)
         reason = one_line(str(error)) or type(error).__name__
         return Outcome(str(path), str(folder), "failed", monotonic() - start, reason)
 
 
-def _computed(
-    recipe: Recipe,
-    path: Path,
-    folder: Path,
-    key: str,
-    reading: Mapping[str, Any],
-    progress: Progress | None,
-    start: float,
+def _logged(
+    recipe: Recipe, path: Path, folder: Path, key: str, reading: Mapping[str, Any], progress: Progress | None
 ) -> Outcome:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with log_of(folder):
+        steps = ", ".join(step.name for step in recipe)
+        logger.info("%s with napari-xanes %s on %s: %s", path, __version__, node(), steps)
+        try:
+            outcome = _computed(recipe, path, folder, key, reading, progress)
+        except Cancelled:
+            logger.info("cancelled")
+            raise
+        except Exception:
+            logger.exception("failed")
+            raise
+        for text in outcome.warnings:
+            logger.warning("%s", text)
+        logger.info("done in %.1f s: %s", outcome.seconds, folder)
+        return outcome
+
+
+def _computed(
+    recipe: Recipe, path: Path, folder: Path, key: str, reading: Mapping[str, Any], progress: Progress | None
+) -> Outcome:
+    start = monotonic()
     stack = read(path, **reading)
+    logger.info("read %s: %s %s", stack.name, stack.quantity, stack.shape)
     if progress is not None:
         progress(_READING, "read")
     result = run_steps(recipe, stack, progress=part(progress, _READING, 1.0))

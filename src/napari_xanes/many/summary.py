@@ -1,66 +1,31 @@
-"""A table and a page of all outcomes of a run over many files."""
+"""A table, a contact sheet and a page of all outcomes of a run over many files."""
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 from napari_xanes.many.outcome import Outcome, Summary
+from napari_xanes.many.parquet import PARQUET, write_parquet
+from napari_xanes.many.sheet import SHEET, write_sheet
+from napari_xanes.many.table import group_of, table_columns, table_text
+from napari_xanes.many.trend import Point, number_in, trend_svg
+from napari_xanes.pictures import unit_text
 from napari_xanes.saving.replacing import write_whole
 
 TABLE, PAGE = "runs.csv", "index.html"
-_HEADINGS = (
-    "file",
-    "state",
-    "seconds",
-    "map",
-    "median",
-    "median sigma",
-    "unit",
-    "share of pixels",
-    "warnings",
-    "error",
-)
 _STYLE = (
     "body{font-family:sans-serif;margin:1.5em;color:#222;background:#fff}table{border-collapse:collapse}"
     "th,td{border:1px solid #ccc;padding:.3em .6em;text-align:left;vertical-align:top}.failed{background:#fbe4d5}"
-    "figure{display:inline-block;margin:.5em;vertical-align:top;max-width:22em}figure img{max-width:100%}"
+    "figure{display:inline-block;margin:.5em;vertical-align:top;max-width:42em}figure img{max-width:22em}"
 )
 
 
-def group_of(pattern: str, name: str) -> str:
-    """Return what the first group of a pattern finds in a name; no text if there is no pattern or nothing is found.
-
-    Raises
-    ------
-    ValueError
-        If the pattern is no regular expression with a group.
-
-    Examples
-    --------
-    >>> group_of(r"T=(\\d+)C", "cell T=250C.h5")
-    '250'
-    """
-    if not pattern:
-        return ""
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
-    if compiled.groups < 1:
-        raise ValueError(f"{pattern!r} has no group; put brackets around what to read, such as 'T=(\\d+)C'")
-    found = compiled.search(name)
-    return (found.group(1) or "") if found else ""
-
-
-def write_summary(outcomes: Sequence[Outcome], out: Path, by: str = "") -> list[Path]:
-    """Write ``runs.csv`` and ``index.html`` into a folder, and return them.
+def write_summary(outcomes: Sequence[Outcome], out: Path, by: str = "", *, parquet: bool = False) -> list[Path]:
+    """Write ``runs.csv``, ``contact-sheet.png`` and ``index.html`` into a folder, and return them.
 
     Parameters
     ----------
@@ -70,29 +35,26 @@ def write_summary(outcomes: Sequence[Outcome], out: Path, by: str = "") -> list[
         The folder of the results; made if it does not exist.
     by : str
         As in `run_many`.
+    parquet : bool
+        Whether to write the table as ``runs.parquet``, too.
 
     Raises
     ------
+    ImportError
+        If Parquet is wanted and pyarrow is not installed.
     OSError
         If they can't be written.
     """
     out.mkdir(parents=True, exist_ok=True)
+    written = [out / TABLE]
     write_whole(out / TABLE, table_text(outcomes, by).encode())
+    if parquet:
+        write_parquet(table_columns(outcomes, by), out / PARQUET)
+        written.append(out / PARQUET)
+    if write_sheet(outcomes, out / SHEET):
+        written.append(out / SHEET)
     write_whole(out / PAGE, page_text(outcomes, out, by).encode())
-    return [out / TABLE, out / PAGE]
-
-
-def table_text(outcomes: Sequence[Outcome], by: str = "") -> str:
-    """Return the table as CSV: a row for each map of each file, and one for a file without maps."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_HEADINGS, *([by] if by else [])])
-    for outcome in outcomes:
-        ends = [" | ".join(outcome.warnings), outcome.error, *([group_of(by, Path(outcome.path).name)] if by else [])]
-        for name, one in outcome.maps.items() or [("", Summary(math.nan, math.nan, "", math.nan))]:
-            numbers = [_number(one.value), _number(one.sigma), one.unit, _number(one.share)]
-            writer.writerow([outcome.path, outcome.state, f"{outcome.seconds:.3g}", name, *numbers, *ends])
-    return text.getvalue()
+    return [*written, out / PAGE]
 
 
 def page_text(outcomes: Sequence[Outcome], out: Path, by: str = "") -> str:
@@ -103,10 +65,28 @@ def page_text(outcomes: Sequence[Outcome], out: Path, by: str = "") -> str:
     heads = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
     rows = "".join(_row(one, by) for one in sorted(outcomes, key=lambda one: one.state != "failed"))
     figures = "".join(_figure(one, out) for one in outcomes if one.state != "failed")
+    sheet = f'<p><a href="{SHEET}">All main maps with common limits</a></p>' if (out / SHEET).is_file() else ""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>napari-xanes: {told}</title>'
-        f"<style>{_STYLE}</style></head><body><h1>{told}</h1><table><tr>{heads}</tr>{rows}</table>{figures}</body></html>\n"
+        f"<style>{_STYLE}</style></head><body><h1>{told}</h1>{_trend(outcomes, by)}{sheet}<table>"
+        f"<tr>{heads}</tr>{rows}</table>{figures}</body></html>\n"
     )
+
+
+def _trend(outcomes: Sequence[Outcome], by: str) -> str:
+    """Return the main map over the numbers that `by` finds in the names; no text where there are no two of them."""
+    there = [one for one in outcomes if one.main in one.maps]
+    if not by or not there:
+        return ""
+    main, points = there[0].main, []
+    for one in there:
+        if one.main == main:
+            name, of_map = Path(one.path).name, one.maps[main]
+            x = number_in(group_of(by, name))
+            points.append(Point(x, of_map.value, of_map.sigma, of_map.low, of_map.high, name))
+    drawing = trend_svg(points, by, f"{main.replace('_', ' ')}{unit_text(there[0].maps[main].unit)}")
+    told = "Medians of the pixels that can be trusted; thick: their median error; thin: the middle 68 % of them."
+    return f"<figure>{drawing}<figcaption>{told}</figcaption></figure>" if drawing else ""
 
 
 def _row(one: Outcome, by: str) -> str:
@@ -137,7 +117,3 @@ def _words(one: Summary) -> str:
     error = "" if math.isnan(one.sigma) else f" ± {one.sigma:.2g}"
     unit = "" if one.unit in ("", "1") else f" {one.unit}"
     return f"{one.value:.4g}{error}{unit} {share}"
-
-
-def _number(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.6g}"

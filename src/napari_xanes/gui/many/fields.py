@@ -16,7 +16,7 @@ from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.many.files import files_in
 from napari_xanes.history import READ_KEYWORDS, Source, Step, literal
 from napari_xanes.many.fixed_places import taken_from_one_stack
-from napari_xanes.many.summary import group_of
+from napari_xanes.many.table import group_of
 
 _LONGEST = 60
 """Letters of a value in a line."""

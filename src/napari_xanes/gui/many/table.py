@@ -18,7 +18,7 @@ from napari_xanes.gui.present import present
 from napari_xanes.gui.wording import with_error
 from napari_xanes.many.miniature import Miniature, limits_of
 from napari_xanes.many.outcome import Outcome, Summary
-from napari_xanes.many.summary import group_of
+from napari_xanes.many.table import group_of
 
 _FILE, _BY, _STATE, _RESULT = range(4)
 _SIDE = 44  # px of a picture
