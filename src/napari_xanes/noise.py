@@ -225,6 +225,10 @@ class AmountNoise(FieldMapping):
         result: Block = np.tensordot(basis.T @ self.columns, self._flat_factors[:, :, pixels], 1)
         return result
 
+    def errors_of(self, response: Any, pixels: Any) -> Any:
+        """Return the errors (P, K, M) of values that change by `response` (P, K, E) with the spectra of some pixels."""
+        return (response @ self.columns) @ self._flat_factors[:, :, pixels].transpose(2, 0, 1)
+
     def sigma(self, pixels: slice) -> Block:
         """Return the standard errors of the spectra in a slice of flattened pixels, (E, P)."""
         parts = np.tensordot(self.columns, self._flat_factors[:, :, pixels], 1)

@@ -9,16 +9,18 @@ import numpy as np
 
 from napari_xanes import blocks
 from napari_xanes._typing import Block, Float32Array, Float64Array
-from napari_xanes.edge import Range, raise_if_frame_empty, require_absorption
+from napari_xanes.edge import Range, raise_if_frame_empty
+from napari_xanes.maps.fitting.asked_peaks import AskedPeaks, Background, inside
 from napari_xanes.maps.fitting.mean_spectra import means_of
-from napari_xanes.maps.fitting.peaks import PeakFits, PeakModel, Shape, Step, fit_peaks_to
+from napari_xanes.maps.fitting.peak_model import PeakModel, Shape, Step, lorentzian_share
+from napari_xanes.maps.fitting.peaks import PeakFits, fit_peaks_to
+from napari_xanes.noise import AmountNoise, Noise, PhotonNoise
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
+from napari_xanes.region_means import SHARED_ENERGIES
 from napari_xanes.registry import estimated, method
 from napari_xanes.stack import SpectralStack
-
-_MOST_PEAKS = 6
 
 _SIGNIFICANT = 3.0
 """Standard errors by which the area of a peak must differ from 0."""
@@ -26,68 +28,34 @@ _SIGNIFICANT = 3.0
 _CHUNK = 2048
 """So many spectra are fitted at once: their derivatives fit in little memory."""
 
+_ODDS_STEP = 1e-4
+
 _PARTS = ("center", "sigma", "amplitude", "fwhm", "height")
-
-
-def _model(stack: SpectralStack, centers: list[float], shape: Shape, step: Step, energy: Range | None) -> Any:
-    """Return the model and the numbers of its frames."""
-    require_absorption(stack, "fit_peaks", normalized=True, scaled=True)
-    low, high = energy or (float(stack.energy[0]), float(stack.energy[-1]))
-    frames = np.flatnonzero((stack.energy >= low) & (stack.energy <= high))
-    if not 1 <= len(centers) <= _MOST_PEAKS:
-        raise ValueError(f"centers has {len(centers)} energies; give those of 1 to {_MOST_PEAKS} peaks in eV")
-    model = PeakModel(stack.energy[frames], shape, len(centers), step)
-    if frames.size < model.n_parameters + 1:
-        raise ValueError(
-            f"{stack.name!r} has {frames.size} energies in {low:g} to {high:g} eV, but the fit has "
-            f"{model.n_parameters} parameters: give a wider energy range or fewer peaks"
-        )
-    outside = [center for center in centers if not model.energy[0] <= center <= model.energy[-1]]
-    if outside:
-        raise ValueError(
-            f"a peak at {outside[0]:g} eV lies outside of the energies that are fitted, {model.energy[0]:g} to "
-            f"{model.energy[-1]:g} eV"
-        )
-    return model, frames
 
 
 def _fit_state(
     stack: SpectralStack,
     *,
-    centers: list[float],
-    shape: Shape,
-    step: Step,
-    energy: Range | None,
-    width: float,
     start: list[float] | None,
+    **fitted: Any,
 ) -> Mapping[str, Any]:
     """Fit the mean spectrum; its parameters are those that pixels begin with."""
     stack = stack.measured()
-    model, frames = _model(stack, centers, shape, step, energy)
+    asked = AskedPeaks(**fitted)
+    model, frames = asked.model(stack)
     if start is not None:
         return {"start": start}
     raise_if_frame_empty(stack)
     mean = means_of(stack, slice(None), None).spectra[frames, :1].T
     first = np.zeros(model.n_parameters)
-    for i, center in enumerate(sorted(centers)):
-        first[3 * i : 3 * i + 2] = center, np.log(width)
-    if step != "none":
+    for i, center in zip(model.peaks, sorted(asked.centers), strict=True):
+        first[i : i + 2] = center, np.log(asked.width)
+    if model.step_at is not None:
         rise = int(np.argmax(np.gradient(mean[0], model.energy)))
-        first[3 * len(centers) : 3 * len(centers) + 2] = model.energy[rise], 0.0
+        first[model.step_at : model.step_at + 2] = model.energy[rise], 0.0
     fit = fit_peaks_to(model, mean, first)
-    good = fit.converged[0] and _inside(model, fit.parameters)[0]
+    good = fit.converged[0] and inside(model, fit.parameters)[0]
     return {"start": (fit.parameters[0] if good else first).tolist()}
-
-
-def _inside(model: PeakModel, parameters: Float64Array) -> Any:
-    """Return which fits have all peaks within the energies, and no wider than these."""
-    low, high = model.energy[[0, -1]]
-    finest = np.diff(model.energy).min() / 4
-    good = np.isfinite(parameters).all(axis=1)
-    for i in range(0, 3 * model.n_peaks, 3):
-        sigma = np.exp(np.clip(parameters[:, i + 1], -50, 50))
-        good &= (parameters[:, i] >= low) & (parameters[:, i] <= high) & (sigma > finest) & (sigma < high - low)
-    return good
 
 
 @method(looks_at="pixel", fit=_fit_state)
@@ -98,6 +66,8 @@ def fit_peaks(
     centers: Annotated[list[float], Param(unit="eV", ge=0, label="centers of peaks")],
     shape: Shape = "gaussian",
     step: Step = "arctangent",
+    background: Background = "line",
+    knots: Annotated[list[float] | None, Param(unit="eV", ge=0, auto="beside the peaks")] = None,
     energy: Annotated[Range | None, Param(unit="eV", ge=0, auto="all")] = None,
     width: Annotated[float, Param(unit="eV", ge=0.01, le=100, label="width to begin with")] = 1.0,
     start: Annotated[list[float] | None, Param(auto="from the mean spectrum")] = None,
@@ -111,10 +81,15 @@ def fit_peaks(
         Optical depth, fluorescence, normalized or scaled absorption.
     centers : list of float
         Where peaks are expected, in eV. A peak of the mean spectrum lies near each of them.
-    shape : {"gaussian", "lorentzian", "voigt"}
-        Shape of all peaks; gamma of Voigt profiles is sigma.
-    step : {"none", "arctangent"}
-        Whether the edge, or its foot, is fitted as an arctangent beside a line.
+    shape : {"gaussian", "lorentzian", "voigt", "pseudo_voigt"}
+        Shape of all peaks; gamma of Voigt profiles is sigma. The Lorentzian share of a pseudo-Voigt profile is fitted.
+    step : {"none", "arctangent", "error_function"}
+        Whether the edge, or its foot, is fitted as a step beside the background.
+    background : {"line", "spline"}
+        What is below peaks and step: a line, or a cubic spline without knots under the peaks, fitted with them.
+    knots : list of float, optional
+        Energies in eV that the spline goes through, at least four. By default three on each side of the peaks, which
+        reach three times `width` beyond their centres.
     energy : tuple of float, optional
         Range of energies to fit in eV, both ends included.
     width : float
@@ -127,7 +102,8 @@ def fit_peaks(
     MapSet
         ``centroid``, the mean energy of all peaks weighted by their areas, and ``area``, their sum; ``p1_center``,
         ``p1_sigma``, ``p1_amplitude`` (its area), ``p1_fwhm``, ``p1_height`` ... of each peak by rising energy, by
-        lmfit's conventions; ``residual_rms``. Pixels are masked where the fit has not converged, a peak has left the
+        lmfit's conventions, with ``p1_fraction`` of pseudo-Voigt profiles; ``residual_rms``; where photons are known
+        ``chi_square``, reduced. Pixels are masked where the fit has not converged, a peak has left the
         energies, or its area is below three standard errors.
 
     Raises
@@ -137,8 +113,11 @@ def fit_peaks(
 
     Notes
     -----
-    Least squares by Levenberg and Marquardt, all pixels with the same weights, begun with the fit of the mean spectrum.
-    Errors come from the covariance of the fit with the scatter of the pixel's residuals.
+    Least squares by Levenberg and Marquardt, begun with the fit of the mean spectrum. Where the noise of the photons is
+    known, each value has the weight of its variance, and errors follow from it, but are at least those of the scatter
+    of the pixel's residuals; else all energies have the same weight and errors follow from the scatter. After `denoise`
+    residuals tell nothing, and errors follow from those of the amounts. The spline is that of Wilke et al., Am.
+    Mineral. 86, 714 (2001), except that it is fitted together with the peaks, so its error is part of theirs.
 
     Examples
     --------
@@ -149,68 +128,119 @@ def fit_peaks(
     7113.2
     """
     stack = stack.measured()
-    model, frames = _model(stack, centers, shape, step, energy)
+    model, frames = AskedPeaks(centers, shape, step, background, knots, energy, width).model(stack)
     begin = np.asarray(estimated("start", start), dtype=np.float64)
     if begin.shape != (model.n_parameters,):
         raise ValueError(f"start has {begin.size} numbers, the fit {model.n_parameters} parameters; leave start out")
-    pixels_of = _PeakMaps(model, int(np.prod(stack.shape[1:])))
+    noise = None if stack.noise is None else stack.noise.isel(frames)
+    pixels_of = _PeakMaps(model, int(np.prod(stack.shape[1:])), noise)
 
     def kernel(block: Block, pixels: slice) -> None:
         values = block[frames].astype(np.float64)
-        good = np.flatnonzero(np.isfinite(block).all(axis=0))
+        usable = np.isfinite(block).all(axis=0)
+        weights = None
+        if isinstance(noise, PhotonNoise):
+            weights = _weights(model, values, noise, begin, pixels)
+            usable &= np.isfinite(weights).all(axis=0)
+        good = np.flatnonzero(usable)
         for first in range(0, good.size, _CHUNK):
             some = good[first : first + _CHUNK]
-            pixels_of.add(pixels.start + some, fit_peaks_to(model, values[:, some].T, begin))
+            own = None if weights is None else weights[:, some].T
+            pixels_of.add(pixels.start + some, fit_peaks_to(model, values[:, some].T, begin, own))
 
     with blocks.single_threaded_blas():
         blocks.over_pixels(kernel, stack.data, progress=progress, message="peaks")
     if not pixels_of.known.any():
         raise_if_frame_empty(stack)
-    return MapSet(pixels_of.maps(stack), pixel_size=stack.pixel_size, metadata={"name": stack.name, "warnings": []})
+    told = {"name": stack.name, "warnings": _doubts(stack)}
+    return MapSet(pixels_of.maps(stack), pixel_size=stack.pixel_size, metadata=told)
+
+
+def _weights(
+    model: PeakModel, values: Float64Array, noise: PhotonNoise, start: Float64Array, pixels: slice
+) -> Float64Array:
+    """Return one over the standard deviation of the photons' noise, (E, P), not finite where there is none.
+
+    The variance is that of a curve, as the noise of a value must not change its own weight.
+    """
+    spectra = np.nan_to_num(values.T, nan=0.0, posinf=0.0, neginf=0.0)
+    curve = model.values(model.with_best_amounts(np.tile(start, (len(spectra), 1)), spectra))
+    with np.errstate(all="ignore"):
+        variance = noise.variance(curve.T.astype(np.float32), pixels).astype(np.float64)
+        return np.asarray(1 / np.sqrt(np.broadcast_to(variance, values.shape)))
+
+
+def _doubts(stack: SpectralStack) -> list[str]:
+    if stack.metadata.get(SHARED_ENERGIES) and stack.noise is None:
+        return [
+            "neighbouring energies share noise after smooth or interpolate_energy, so errors from the scatter of the "
+            "residuals are too small; fit the stack before that step"
+        ]
+    return []
 
 
 class _PeakMaps:
     """Values and errors of peaks, pixel by pixel."""
 
-    def __init__(self, model: PeakModel, n_pixels: int) -> None:
-        self._model = model
-        self.names = ["centroid", "area", *(f"p{i + 1}_{part}" for i in range(model.n_peaks) for part in _PARTS)]
+    def __init__(self, model: PeakModel, n_pixels: int, noise: Noise | None) -> None:
+        self._model, self._noise = model, noise
+        self._parts = [*_PARTS, *(["fraction"] if model.per_peak == 4 else [])]
+        self.names = ["centroid", "area", *(f"p{i + 1}_{part}" for i in range(model.n_peaks) for part in self._parts)]
         self.values, self.sigma = (np.full((len(self.names), n_pixels), np.nan, np.float32) for _ in range(2))
-        self.rms = np.full(n_pixels, np.nan, np.float32)
+        self.rms, self.chi_square = (np.full(n_pixels, np.nan, np.float32) for _ in range(2))
         self.mask, self.known = (np.zeros(n_pixels, dtype=bool) for _ in range(2))
 
     def add(self, pixels: Any, fits: PeakFits) -> None:
         """Store the fits of some pixels."""
         model, p = self._model, fits.parameters
-        n, peaks = len(p), range(0, 3 * model.n_peaks, 3)
-        good = fits.converged & _inside(model, p)
+        n, peaks = len(p), model.peaks
+        covariance = self._covariance(fits, pixels)
+        good = fits.converged & inside(model, p)
         values, slopes = np.zeros((len(self.names), n)), np.zeros((len(self.names), n, model.n_parameters))
         with np.errstate(all="ignore"):
             area = p[:, [i + 2 for i in peaks]].sum(axis=1)
             values[1], values[0] = area, sum(p[:, i] * p[:, i + 2] for i in peaks) / area
             for number, i in enumerate(peaks):
                 sigma, amplitude = np.exp(p[:, i + 1]), p[:, i + 2]
-                row = 2 + len(_PARTS) * number
-                height = model.height * amplitude / sigma
+                row = 2 + len(self._parts) * number
+                odds = p[:, i + 3] if model.per_peak == 4 else np.zeros(n)
+                relative = model.heights(odds)
+                height = relative * amplitude / sigma
                 values[row : row + 5] = p[:, i], sigma, amplitude, model.fwhm * sigma, height
                 slopes[row, :, i], slopes[row + 1, :, i + 1], slopes[row + 2, :, i + 2] = 1, sigma, 1
                 slopes[row + 3, :, i + 1] = model.fwhm * sigma
-                slopes[row + 4, :, i + 1], slopes[row + 4, :, i + 2] = -height, model.height / sigma
+                slopes[row + 4, :, i + 1], slopes[row + 4, :, i + 2] = -height, relative / sigma
+                if model.per_peak == 4:
+                    share = lorentzian_share(odds)
+                    values[row + 5], slopes[row + 5, :, i + 3] = share, share * (1 - share)
+                    higher = model.heights(odds + _ODDS_STEP) - model.heights(odds - _ODDS_STEP)
+                    slopes[row + 4, :, i + 3] = higher / (2 * _ODDS_STEP) * amplitude / sigma
                 slopes[1, :, i + 2] = 1
                 slopes[0, :, i], slopes[0, :, i + 2] = amplitude / area, (p[:, i] - values[0]) / area
-                own = np.sqrt(np.maximum(fits.covariance[:, i + 2, i + 2], 0))
+                own = np.sqrt(np.maximum(covariance[:, i + 2, i + 2], 0))
                 good &= np.abs(amplitude) >= _SIGNIFICANT * own
-            variance = np.einsum("kpn,pnm,kpm->kp", slopes, fits.covariance, slopes, optimize=True)
+            variance = np.einsum("kpn,pnm,kpm->kp", slopes, covariance, slopes, optimize=True)
             self.values[:, pixels], self.sigma[:, pixels] = values, np.sqrt(np.maximum(variance, 0))
-        self.rms[pixels] = np.sqrt(fits.squares / self._model.energy.size)
+            self.rms[pixels] = np.sqrt(np.mean(fits.residual**2, axis=1))
+            self.chi_square[pixels] = fits.reduced_squares()
         self.mask[pixels], self.known[pixels] = good, True
+
+    def _covariance(self, fits: PeakFits, pixels: Any) -> Float64Array:
+        """Return the covariance (P, N, N) of the parameters."""
+        if isinstance(self._noise, AmountNoise):
+            errors = self._noise.errors_of(fits.response, pixels)
+            return np.asarray(errors @ errors.swapaxes(1, 2))
+        scale = fits.reduced_squares()
+        if self._noise is not None:
+            scale = np.maximum(scale, 1.0)
+        return np.asarray(fits.unit_covariance * scale[:, None, None])
 
     def maps(self, stack: SpectralStack) -> dict[str, ParameterMap]:
         """Return the maps; units follow from those of the stack."""
         shape, own = stack.shape[1:], stack.unit
         mask = (self.mask & np.isfinite(self.values).all(axis=0)).reshape(shape)
         units = {"area": f"{own} eV" if own != "1" else "eV", "height": own}
-        units["amplitude"] = units["area"]
+        units |= {"amplitude": units["area"], "fraction": "1"}
 
         def one(name: str, values: Float32Array, sigma: Float32Array) -> ParameterMap:
             unit = units.get(name.split("_")[-1], "eV")
@@ -219,4 +249,6 @@ class _PeakMaps:
         maps = {n: one(n, v, s) for n, v, s in zip(self.names, self.values, self.sigma, strict=True)}
         known = self.known.reshape(shape)
         maps["residual_rms"] = ParameterMap(self.rms.reshape(shape), own, mask=known, companion="area")
+        if isinstance(self._noise, PhotonNoise):
+            maps["chi_square"] = ParameterMap(self.chi_square.reshape(shape), "1", mask=known, companion="area")
         return maps

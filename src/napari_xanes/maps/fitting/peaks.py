@@ -1,123 +1,52 @@
-"""Peaks on a step and a line: their model, and least squares for many spectra at once (Levenberg-Marquardt).
-
-Parameters of a spectrum lie one after the other: centre, logarithm of sigma and amplitude of each peak; centre,
-logarithm of the width and height of the step, if there is one; constant and slope. Names and meanings are those of
-lmfit: the amplitude of a peak is its area.
-"""
+"""Least squares of peaks for many spectra at once (Levenberg-Marquardt)."""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from napari_xanes._typing import BoolArray, Float64Array
+from napari_xanes._typing import BoolArray, Float64Array, IndexArray
+from napari_xanes.maps.fitting.peak_model import PeakModel
 
-Shape = Literal["gaussian", "lorentzian", "voigt"]
-Step = Literal["none", "arctangent"]
-
-_FWHM = {"gaussian": 2 * np.sqrt(2 * np.log(2)), "lorentzian": 2.0, "voigt": 3.6013100}
-"""Full width at half maximum over sigma; that of Voigt profiles is for gamma = sigma, as lmfit has it."""
-
-_STEPS = 60
+_STEPS = 100
 _PRECISION = 1e-9
 """Relative change of the sum of squares at which a fit ends."""
 
 _FURTHEST = 3.0
 """Largest change of a centre, in units of its width, in one step."""
 
+_TOLD_APART = 1e-12
+"""Smallest eigenvalue of the normal equations of parameters that data tell apart."""
 
-class PeakModel(NamedTuple):
-    """Peaks of one shape at E energies (eV) on a step or none, and a line."""
-
-    energy: Float64Array
-    shape: Shape
-    n_peaks: int
-    step: Step
-
-    @property
-    def n_parameters(self) -> int:
-        """Number of parameters of a spectrum."""
-        return 3 * (self.n_peaks + (self.step != "none")) + 2
-
-    @property
-    def fwhm(self) -> float:
-        """Full width at half maximum of a peak over its sigma."""
-        return float(_FWHM[self.shape])
-
-    @property
-    def height(self) -> float:
-        """Height of a peak over its amplitude divided by its sigma."""
-        return float(self._profile(np.zeros(1), np.ones(1))[0])
-
-    def _profile(self, distance: Float64Array, sigma: Float64Array) -> Float64Array:
-        """Return a peak of area 1 at distances from its centre."""
-        if self.shape == "gaussian":
-            return np.asarray(np.exp(-0.5 * (distance / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi)))
-        if self.shape == "lorentzian":
-            return np.asarray(sigma / (distance**2 + sigma**2) / np.pi)
-        from scipy.special import voigt_profile
-
-        return np.asarray(voigt_profile(distance, sigma, sigma))
-
-    def columns(self, parameters: Float64Array) -> Float64Array:
-        """Return what multiplies amplitudes, height, constant and slope, (P, E, L), for parameters (P, N)."""
-        energy = self.energy[None, :]
-        parts = []
-        for i in range(self.n_peaks):
-            centre, width = parameters[:, 3 * i, None], np.exp(parameters[:, 3 * i + 1, None])
-            parts.append(self._profile(energy - centre, np.broadcast_to(width, (len(width), self.energy.size))))
-        if self.step != "none":
-            i = 3 * self.n_peaks
-            distance = (energy - parameters[:, i, None]) / np.exp(parameters[:, i + 1, None])
-            parts.append(0.5 + np.arctan(distance) / np.pi)
-        line = np.stack([np.ones_like(self.energy), self.energy - self.energy.mean()])
-        parts += [np.broadcast_to(one, parts[0].shape) for one in line]
-        return np.stack(parts, axis=2)
-
-    @property
-    def linear(self) -> list[int]:
-        """Numbers of the parameters that the model is linear in."""
-        return [*range(2, self.n_parameters - 2, 3), self.n_parameters - 2, self.n_parameters - 1]
-
-    def values(self, parameters: Float64Array) -> Float64Array:
-        """Return spectra (P, E) for parameters (P, N)."""
-        result: Float64Array = np.einsum("pel,pl->pe", self.columns(parameters), parameters[:, self.linear])
-        return result
-
-    def with_best_amounts(self, parameters: Float64Array, spectra: Float64Array) -> Float64Array:
-        """Return parameters (P, N) whose linear ones fit spectra (P, E) best, for given centres and widths."""
-        columns = self.columns(parameters)
-        products = columns.swapaxes(1, 2) @ spectra[:, :, None]
-        amounts = np.linalg.pinv(columns.swapaxes(1, 2) @ columns) @ products
-        result = parameters.copy()
-        result[:, self.linear] = amounts[..., 0]
-        return result
-
-    def slopes(self, parameters: Float64Array) -> Float64Array:
-        """Return the derivatives (P, E, N) of spectra, by central differences for centres and widths."""
-        result = np.empty((len(parameters), self.energy.size, self.n_parameters))
-        result[:, :, self.linear] = self.columns(parameters)
-        for i in sorted(set(range(self.n_parameters)) - set(self.linear)):
-            moved = parameters.copy()
-            moved[:, i] += 1e-5
-            above = self.values(moved)
-            moved[:, i] -= 2e-5
-            result[:, :, i] = (above - self.values(moved)) / 2e-5
-        return result
+_MOST_ODDS = 8.0
+"""Logarithm of the largest odds of a pseudo-Voigt profile: beyond, it is Lorentzian, or Gaussian, within 1e-3."""
 
 
 class PeakFits(NamedTuple):
-    """Parameters (P, N), their covariance (P, N, N) by the scatter of the residuals, sums of squares (P,), and which
-    fits have converged (P,)."""
+    """Fits of P spectra.
+
+    Parameters (P, N); their response (P, N, E) to the spectrum, and their covariance (P, N, N) for a spectrum of unit
+    variance, or of the variance that the weights tell; weighted sums of squares (P,); the unweighted residual (P, E);
+    and which fits have converged to parameters that can be told apart (P,).
+    """
 
     parameters: Float64Array
-    covariance: Float64Array
+    response: Float64Array
+    unit_covariance: Float64Array
     squares: Float64Array
+    residual: Float64Array
     converged: BoolArray
 
+    def reduced_squares(self) -> Float64Array:
+        """Return the sums of squares over the degrees of freedom, (P,)."""
+        freedom = max(1, self.residual.shape[1] - self.parameters.shape[1])
+        return np.asarray(self.squares / freedom)
 
-def fit_peaks_to(model: PeakModel, spectra: Float64Array, start: Float64Array) -> PeakFits:
+
+def fit_peaks_to(
+    model: PeakModel, spectra: Float64Array, start: Float64Array, weights: Float64Array | None = None
+) -> PeakFits:
     """Fit spectra by least squares (Marquardt, J. Soc. Ind. Appl. Math. 11, 431, 1963).
 
     Parameters
@@ -128,28 +57,32 @@ def fit_peaks_to(model: PeakModel, spectra: Float64Array, start: Float64Array) -
         Finite.
     start : ndarray, shape (N,)
         Parameters to begin with; those that the model is linear in are found first, for each spectrum.
+    weights : ndarray, shape (P, E), optional
+        One over the standard deviation of each value; by default all count the same.
     """
-    parameters = model.with_best_amounts(np.tile(start, (len(spectra), 1)), spectra)
-    squares = np.sum((spectra - model.values(parameters)) ** 2, axis=1)
+    parameters = model.with_best_amounts(np.tile(start, (len(spectra), 1)), spectra, weights)
+    weight = np.ones((len(spectra), 1)) if weights is None else weights
+
+    def squares_of(rows: IndexArray, now: Float64Array) -> Float64Array:
+        return np.asarray(np.sum((weight[rows] * (spectra[rows] - model.values(now))) ** 2, axis=1))
+
     damping, open_ones = np.full(len(spectra), 1e-3), np.arange(len(spectra))
-    floor = 1e-20 * np.sum(spectra**2, axis=1) + np.finfo(float).tiny
+    squares = squares_of(open_ones, parameters)
+    floor = 1e-20 * np.sum((weight * spectra) ** 2, axis=1) + np.finfo(float).tiny
     converged = np.zeros(len(spectra), dtype=bool)
     for _ in range(_STEPS):
         if not open_ones.size:
             break
-        now = parameters[open_ones]
-        slopes = model.slopes(now)
-        residual = spectra[open_ones] - model.values(now)
+        now, own = parameters[open_ones], weight[open_ones]
+        slopes = own[:, :, None] * model.slopes(now)
+        residual = own * (spectra[open_ones] - model.values(now))
         normal = slopes.swapaxes(1, 2) @ slopes
-        pull = (slopes.swapaxes(1, 2) @ residual[:, :, None])[..., 0]
+        pull = slopes.swapaxes(1, 2) @ residual[:, :, None]
         scale = np.einsum("pnn->pn", normal)
         lifted = normal + (damping[open_ones, None] * scale + 1e-300)[:, :, None] * np.eye(model.n_parameters)
-        move = np.linalg.solve(
-            lifted + 1e-14 * scale.max(axis=1)[:, None, None] * np.eye(len(lifted[0])), pull[..., None]
-        )
-        tried = now + _limited(model, now, move[..., 0])
-        reached = np.sum((spectra[open_ones] - model.values(tried)) ** 2, axis=1)
-        before = squares[open_ones]
+        move = np.linalg.solve(lifted + 1e-14 * scale.max(axis=1)[:, None, None] * np.eye(len(lifted[0])), pull)
+        tried = _bounded(model, now + _limited(model, now, move[..., 0]))
+        reached, before = squares_of(open_ones, tried), squares[open_ones]
         better = reached <= before
         done = better & (before - reached <= _PRECISION * before + floor[open_ones])
         parameters[open_ones] = np.where(better[:, None], tried, now)
@@ -158,17 +91,33 @@ def fit_peaks_to(model: PeakModel, spectra: Float64Array, start: Float64Array) -
         stuck = damping[open_ones] > 1e8
         converged[open_ones[done]] = True
         open_ones = open_ones[~(done | stuck)]
-    slopes = model.slopes(parameters)
-    freedom = max(1, model.energy.size - model.n_parameters)
-    inverse = np.linalg.pinv(slopes.swapaxes(1, 2) @ slopes, hermitian=True)
-    return PeakFits(parameters, inverse * (squares / freedom)[:, None, None], squares, converged)
+    slopes = weight[:, :, None] * model.slopes(parameters)
+    # Parameters differ in size, so their slopes are scaled before what the data can't tell is left out.
+    size = np.linalg.norm(slopes, axis=1)
+    size = np.where(size > 0, size, 1.0)
+    scaled = slopes / size[:, None]
+    normal = scaled.swapaxes(1, 2) @ scaled
+    with np.errstate(over="ignore"):  # infinite errors are masked
+        inverse = np.linalg.pinv(normal, hermitian=True) / size[:, :, None] / size[:, None]
+    # Where parameters have the same effect, or none, the inverse leaves out what isn't known of them.
+    converged &= np.linalg.eigvalsh(normal)[:, 0] > _TOLD_APART
+    response = inverse @ (slopes * weight[:, :, None]).swapaxes(1, 2)
+    return PeakFits(parameters, response, inverse, squares, spectra - model.values(parameters), converged)
 
 
 def _limited(model: PeakModel, parameters: Float64Array, move: Float64Array) -> Float64Array:
     """Return a step with bounded changes of centres and widths: far from the data, slopes tell nothing."""
     move = move.copy()
-    for i in range(0, model.n_parameters - 2, 3):
+    for i in model.widths:
         width = np.exp(parameters[:, i + 1])
         move[:, i] = np.clip(move[:, i], -_FURTHEST * width, _FURTHEST * width)
         move[:, i + 1] = np.clip(move[:, i + 1], -1.0, 1.0)
     return move
+
+
+def _bounded(model: PeakModel, parameters: Float64Array) -> Float64Array:
+    """Return parameters whose odds lie within what can be told apart."""
+    if model.per_peak == 4:
+        odds = [i + 3 for i in model.peaks]
+        parameters[:, odds] = np.clip(parameters[:, odds], -_MOST_ODDS, _MOST_ODDS)
+    return parameters
