@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -30,11 +30,16 @@ def note_live_file(path: Path) -> None:
         names.add(path.name)
 
 
+_WRITTEN = "being written, or its writer was killed"
+
+
+def is_told_live(warnings: Iterable[str]) -> bool:
+    """Whether the warnings of a stack say that its file was being written."""
+    return any(text.startswith(_WRITTEN) for text in warnings)
+
+
 def live_warnings(names: set[str]) -> list[str]:
     """Return the warning about files that are being written; none if there are none."""
     if not names:
         return []
-    return [
-        f"being written, or its writer was killed: {first_names(sorted(names))}; this is what was there, read it again "
-        "for more"
-    ]
+    return [f"{_WRITTEN}: {first_names(sorted(names))}; this is what was there, read it again for more"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from napari_xanes.live.ending import Ending
 from napari_xanes.live.frame_folder import SETTLE, FrameFolder
+from napari_xanes.live.growing_file import GrowingFile
 from napari_xanes.live.source import Source
 
 
@@ -23,7 +24,7 @@ def open_source(
     Parameters
     ----------
     source : path
-        A folder that frames appear in, one file each.
+        A folder that frames appear in, one file each; or one file that grows.
     reading : mapping, optional
         Keywords of `napari_xanes.read`.
     ending : Ending, optional
@@ -35,13 +36,11 @@ def open_source(
     ------
     FileNotFoundError
         If there is no such file or folder.
-    ValueError
-        If it can't be followed.
     """
     known = {name: value for name, value in (reading or {}).items() if value is not None}
     path = Path(source)
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file or folder; make it before the scan begins")
-    if path.is_dir():
+    if path.is_dir() and path.suffix.lower() != ".zarr":
         return FrameFolder(path, known, ending, settle)
-    raise ValueError(f"{path} is a file; give the folder that the frames of a scan appear in")
+    return GrowingFile(path, known, ending, settle)

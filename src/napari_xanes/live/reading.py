@@ -44,6 +44,18 @@ def read_lazily(path: Path, reading: Mapping[str, Any]) -> SpectralStack:
         return read(path, **reading)
 
 
+def read_whole(path: Path, reading: Mapping[str, Any]) -> SpectralStack:
+    """Return the stack as `napari_xanes.read` does; its warnings are in its metadata.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `napari_xanes.read`.
+    """
+    with _quietly(None):
+        return read(path, **reading)
+
+
 def series_reader(path: Path) -> Reader | None:
     """Return the format of a file that is one energy of a scan; None if there is none.
 

@@ -1,0 +1,154 @@
+"""Scans in one HDF5 file that another process writes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+import napari_xanes as nx
+from napari_xanes.live.ending import Ending
+from napari_xanes.live.growing_file import GrowingFile
+from napari_xanes.live.opening import open_source
+
+WRITER = """
+import sys, h5py, numpy as np
+path, mode = sys.argv[1:]
+file = h5py.File(path, "w", libver="latest")
+group = file.create_group("exchange")
+images = group.create_dataset("data", shape=(0, 4, 5), maxshape=(None, 4, 5), chunks=(1, 4, 5), dtype="f4")
+energy = group.create_dataset("energy", shape=(0,), maxshape=(None,), chunks=(16,), dtype="f8")
+group["data_white"], group["data_dark"] = np.full((1, 4, 5), 100, "f4"), np.zeros((1, 4, 5), "f4")
+group["theta"] = np.zeros(1)
+if mode == "swmr":
+    file.swmr_mode = True
+print("ready", flush=True)
+for line in sys.stdin:
+    number, lines = map(int, line.split())
+    if number < 0:
+        file.close()
+    else:
+        images.resize(number + 1, 0), energy.resize(number + 1, 0)
+        images[number, :lines], energy[number] = 50 + number, 8330 + number
+        images.flush(), energy.flush()
+    print("done", flush=True)
+"""
+
+
+class Writer:
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def write(self, frame: int, lines: int = 4) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{frame} {lines}\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline() == "done\n"
+
+    def close(self) -> None:
+        self.write(-1)
+
+
+@contextmanager
+def writer(path: Path, mode: str = "swmr") -> Iterator[Writer]:
+    command = [sys.executable, "-c", WRITER, str(path), mode]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        try:
+            yield Writer(process)
+        finally:
+            process.kill()
+
+
+def looked(source: GrowingFile, clock: list[float]) -> Any:
+    """Look twice, with time between."""
+    source.look()
+    clock[0] += 1.0
+    return source.look()
+
+
+def test_frames_under_swmr(tmp_path: Path) -> None:
+    path, clock = tmp_path / "scan.h5", [0.0]
+    source = GrowingFile(path, {}, now=lambda: clock[0])
+    with writer(path) as instrument:
+        view = looked(source, clock)
+        assert view.n_frames == 0
+        assert "no frames yet" in view.waiting[0]
+        instrument.write(0)
+        assert source.look().n_frames == 0, "it may still change"
+        assert looked(source, clock).n_frames == 1
+        instrument.write(1)
+        instrument.write(2, lines=2)
+        view = looked(source, clock)
+        assert view.stack.energy.tolist() == [8330, 8331]
+        assert view.waiting == ("the frame at 8332 eV is being measured: 2 lines",)
+        instrument.write(2)
+        view = looked(source, clock)
+        assert np.asarray(view.stack.data)[:, 0, 0].tolist() == [50, 51, 52]
+        assert view.generation == 0
+        assert not view.is_complete
+        instrument.close()
+        view = looked(source, clock)
+        assert view.is_complete
+        np.testing.assert_array_equal(source.whole().data, np.asarray(view.stack.data))
+
+
+def test_a_frame_that_changes_after_it_was_taken(tmp_path: Path) -> None:
+    path, clock = tmp_path / "scan.h5", [0.0]
+    source = GrowingFile(path, {}, now=lambda: clock[0])
+    nx.write(nx.SpectralStack(np.ones((2, 3, 4), np.float32), [8330, 8340], "optical_depth"), path)
+    first = looked(source, clock)
+    with h5py.File(path, "a") as file:
+        data = next(item for item in _datasets(file) if item.shape == (2, 3, 4))
+        data[1] = 2
+    view = looked(source, clock)
+    assert view.generation == first.generation + 1
+    np.testing.assert_array_equal(np.asarray(view.stack.data)[:, 0, 0], [1, 2])
+
+
+def _datasets(file: h5py.File) -> list[Any]:
+    found: list[Any] = []
+    file.visititems(lambda name, item: found.append(item) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+def test_a_file_that_lets_nobody_read_says_so(tmp_path: Path) -> None:
+    path, clock = tmp_path / "scan.h5", [0.0]
+    source = GrowingFile(path, {}, Ending(energies=2), now=lambda: clock[0])
+    with writer(path, "alone") as instrument:
+        instrument.write(0)
+        view = looked(source, clock)
+        assert view.stack is None
+        assert "another program" in view.waiting[0] or "not closed" in view.waiting[0]
+        instrument.write(1)
+        instrument.close()
+        view = looked(source, clock)
+        assert view.n_frames == 2
+        assert view.is_complete
+
+
+def test_another_file_of_the_same_name_is_another_scan(tmp_path: Path) -> None:
+    path, clock = tmp_path / "scan.h5", [0.0]
+    source = GrowingFile(path, {}, now=lambda: clock[0])
+    for energies in ([8330.0, 8340.0], [8335.0, 8345.0, 8355.0]):
+        nx.write(nx.SpectralStack(np.ones((len(energies), 3, 4), np.float32), energies, "optical_depth"), path)
+        view = looked(source, clock)
+        assert view.stack.energy.tolist() == energies
+    assert view.generation > 0
+
+
+def test_what_a_path_is_followed_as(tmp_path: Path) -> None:
+    path = tmp_path / "scan.h5"
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        open_source(path)
+    path.touch()
+    assert isinstance(open_source(path), GrowingFile)
