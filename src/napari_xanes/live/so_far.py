@@ -50,6 +50,7 @@ class MapsSoFar:
         self._generation = -1
         self._fit: RunningFit | None = None
         self._taken: set[float] = set()
+        self._pixel_size: tuple[float, ...] | None = None
 
     @property
     def is_slow(self) -> bool:
@@ -104,7 +105,8 @@ class MapsSoFar:
         if self._fit is None:
             raise NotYet("no frame is left by the steps of the recipe")
         maps = self._fit.maps()
-        return replace(maps, pixel_size=stack.pixel_size if like is None else like.pixel_size)
+        self._pixel_size = self._pixel_size if like is None else like.pixel_size
+        return replace(maps, pixel_size=self._pixel_size, history=(*stack.history, *self._recipe))
 
     def _fitting(self, plan: Framewise, frame: SpectralStack, stack: SpectralStack) -> RunningFit:
         if self._fit is None:

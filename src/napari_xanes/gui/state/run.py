@@ -44,8 +44,7 @@ class Run:
         self.number, self.maps, self.group = number, maps, group
         self.shown = shown or Shown(first_map(maps))
         self.display: dict[Shown, dict[str, Any]] = {}
-        method = f" · {maps.history[-1].name.replace('_', ' ')}" if maps.history else ""
-        self.title = f"{map_title(first_map(maps))}{method}"
+        self.title = _title_of(maps)
         self._source: ref[Layer] | None = None
         self._version: VersionCheck | None = None
         if source is not None:
@@ -60,6 +59,18 @@ class Run:
     def source(self, layer: Layer) -> None:
         self._source = ref(layer)
         self._version = VersionCheck(layer, self._steps_before if self.maps.history else None)
+
+    def exchange(self, maps: MapSet) -> None:
+        """Take other maps of the same stack, as it is now; the title follows unless the user has given one."""
+        has_own_title = self.title != _title_of(self.maps)
+        self.maps = maps
+        self.__dict__.pop("_steps_before", None)
+        if not self.can_show(self.shown):
+            self.shown = Shown(first_map(maps))
+        if not has_own_title:
+            self.title = _title_of(maps)
+        if (source := self.source) is not None:
+            self.source = source
 
     def is_of_stack_of(self, other: Run) -> bool:
         """Return whether both runs are of one stack: of one layer or, where neither has one, of one file."""
@@ -101,6 +112,11 @@ class Run:
         xanes = layer.metadata.get("xanes")
         mine = isinstance(xanes, dict) and xanes.get("group") == self.group
         return mine and (is_map(layer) or xanes["kind"] == "mix")
+
+
+def _title_of(maps: MapSet) -> str:
+    method = f" · {maps.history[-1].name.replace('_', ' ')}" if maps.history else ""
+    return f"{map_title(first_map(maps))}{method}"
 
 
 def shown_by(layer: Layer) -> Shown:

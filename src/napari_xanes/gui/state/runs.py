@@ -93,6 +93,15 @@ class RunList(QObject):
             self.choose(run)
         return run
 
+    def exchange(self, run: Run, maps: MapSet) -> None:
+        """Give a run other maps of the same stack, such as those of a scan that has gone on; its layer shows them."""
+        run.exchange(maps)
+        data = map_layer(maps, run.shown, run.group, follows=True)
+        for layer in self._following(run):
+            if layer._type_string == data[2]:
+                fill(layer, *data[:2])
+        self.changed.emit(run)
+
     def layers_of(self, run: Run) -> list[Layer]:
         """Return the layers of a run, from bottom to top."""
         viewer = self._viewer()

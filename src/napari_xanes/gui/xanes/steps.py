@@ -31,13 +31,17 @@ class DockStep:
 
 
 def _look(viewer: Viewer, view: SpectrumView) -> QWidget:
+    from napari_xanes.gui.dock_layout import row_of
+    from napari_xanes.gui.live.line import LiveLine
     from napari_xanes.gui.prepare.card_line import CardLine
     from napari_xanes.gui.spectra.look import LookPanel
 
     panel = QWidget()
     column = QVBoxLayout(panel)
     column.setContentsMargins(0, 0, 0, 0)
-    column.addWidget(CardLine(viewer))
+    live = LiveLine(viewer)
+    column.addLayout(row_of((CardLine(viewer), 1), (live.button, 0)))
+    column.addWidget(live)
     column.addWidget(LookPanel(viewer, view), 1)
     return panel
 
@@ -91,7 +95,7 @@ def _tabs(*pages: tuple[str, QWidget, str]) -> QTabWidget:
 STEPS = {
     "Look": DockStep(
         "Look at spectra: regions, references and pins, export",
-        ("spectra.look", "prepare.card_line"),
+        ("spectra.look", "prepare.card_line", "live.line"),
         _look,
     ),
     "Prepare": DockStep(
