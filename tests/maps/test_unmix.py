@@ -12,7 +12,7 @@ import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum, Step
 from napari_xanes.exploring.pure_spectra import load_pure_spectra
 from napari_xanes.maps.fitting.ambiguity import ambiguity_of
-from napari_xanes.maps.fitting.unmixing import Mixture, smoother_of, unlike_pixels
+from napari_xanes.maps.fitting.unmixing import Mixture, smoother_of, unlike_pixels, vertex_pixels
 
 ENERGY = np.linspace(8300.0, 8400.0, 40)
 
@@ -47,7 +47,9 @@ def matched(maps: nx.MapSet, spectra: np.ndarray) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"start": "clusters"}, {"algorithm": "nmf"}], ids=["pixels", "clusters", "nmf"]
+    "options",
+    [{}, {"start": "vca"}, {"start": "clusters"}, {"algorithm": "nmf"}],
+    ids=["pixels", "vca", "clusters", "nmf"],
 )
 def test_pure_pixels_give_the_spectra(options: Any) -> None:
     stack, spectra, amounts = sample(2)
@@ -167,10 +169,26 @@ def test_contradictions_are_refused() -> None:
         load_pure_spectra({"spectra": [[1]]})
 
 
-def test_unlike_pixels_are_the_corners() -> None:
+@pytest.mark.parametrize("n_known", [0, 1])
+@pytest.mark.parametrize("by_vca", [False, True], ids=["snpa", "vca"])
+def test_starting_pixels_are_the_corners(by_vca: bool, n_known: int) -> None:
     corners = np.array([[1.0, 0.2, 0.3], [0.2, 1.0, 0.3], [0.3, 0.2, 1.0]])
     weights = np.random.default_rng(0).dirichlet(np.ones(3), 500).T
     values = corners @ np.column_stack([weights, np.repeat(np.eye(3), 5, axis=1)])
-    found = unlike_pixels(values, np.zeros((3, 0)), 3)
+    known = corners[:, :n_known]
+    found = vertex_pixels(values, known, 3, np.ones(3)) if by_vca else unlike_pixels(values, known, 3)
+    np.testing.assert_array_equal(found[:, :n_known], known)
     shapes = [one[:, np.argsort(one[0])] for one in (found / found.sum(axis=0), corners / corners.sum(axis=0))]
     np.testing.assert_allclose(*shapes, atol=1e-9)
+
+
+def test_vertex_pixels_count_energies_by_their_noise() -> None:
+    """An energy without information does not draw the corners to its largest values."""
+    rng = np.random.default_rng(0)
+    corners = np.array([[1.0, 0.2], [0.3, 1.0], [0.5, 0.5], [0.5, 0.5]])
+    weights = rng.dirichlet(np.ones(2), 800).T
+    noise = np.array([0.001, 0.001, 0.001, 0.3])
+    values = corners @ weights + noise[:, None] * rng.standard_normal((4, 800))
+    found = vertex_pixels(values, np.zeros((4, 0)), 2, noise)
+    ratios = np.sort(found[0] / found[1])
+    np.testing.assert_allclose(ratios, [0.2, 1 / 0.3], rtol=0.05)

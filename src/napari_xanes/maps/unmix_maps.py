@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BeforeValidator
@@ -15,7 +15,7 @@ from napari_xanes.exploring.pure_spectra import PureArgument, PureSpectra
 from napari_xanes.exploring.stacks import at_energies_of, within
 from napari_xanes.maps.fitting.active_set import ActiveSets
 from napari_xanes.maps.fitting.pure_search import Choice, find_pure_spectra
-from napari_xanes.maps.fitting.unmixing import MOST, Algorithm, Constraints
+from napari_xanes.maps.fitting.unmixing import MOST, Algorithm, Constraints, Start
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
@@ -37,7 +37,7 @@ def _fit_state(
     *,
     count: int | None,
     algorithm: Algorithm,
-    start: str,
+    start: Start,
     references: list[Spectrum] | None,
     fixed: bool,
     closure: bool,
@@ -54,7 +54,7 @@ def _fit_state(
     if fixed and not references:
         raise ValueError("fixed spectra need references: choose some, or set fixed to no")
     constraints = Constraints(closure, None, len(references or []) if fixed else 0)
-    choice = Choice(count, algorithm, start == "clusters", references or [], constraints, smoothness, seed)
+    choice = Choice(count, algorithm, start, references or [], constraints, smoothness, seed)
     return {"pure": find_pure_spectra(stack, choice, energy)}
 
 
@@ -65,7 +65,7 @@ def unmix(
     *,
     count: Annotated[int | None, Param(ge=1, le=MOST, auto="as many as components stand out")] = None,
     algorithm: Algorithm = "mcr-als",
-    start: Literal["unlike pixels", "clusters"] = "unlike pixels",
+    start: Start = "unlike pixels",
     references: ChosenReferences = None,
     fixed: bool = False,
     closure: bool = False,
@@ -85,9 +85,9 @@ def unmix(
         Number of spectra; by default that of the components that stand out from the noise.
     algorithm : {"mcr-als", "nmf"}
         Alternating least squares in units of the noise, or scikit-learn's NMF, which takes negative values for 0.
-    start : {"unlike pixels", "clusters"}
-        Where spectra start: at pixels as unlike as possible, which are pure if pure pixels exist, or at the means of
-        clusters.
+    start : {"unlike pixels", "vca", "clusters"}
+        Where spectra start: at pixels as unlike as possible, which are pure if pure pixels exist; at the pixels that
+        vertex component analysis finds, corners along random directions; or at the means of clusters.
     references : list of Spectrum, optional
         Some of the spectra start from these instead.
     fixed : bool
@@ -122,8 +122,9 @@ def unmix(
     -----
     Alternating non-negative least squares (Tauler, Chemom. Intell. Lab. Syst. 30, 133, 1995), each half exactly, from
     4000 pixels drawn at random; starting pixels by successive non-negative projection (Gillis, SIAM J. Imaging Sci. 7,
-    1420, 2014). Without closure, pure pixels or references, the answer is one of many: a random walk through all
-    non-negative solutions (Lawton & Sylvestre, Technometrics 13, 617, 1971) gives their range.
+    1420, 2014) or by VCA (Nascimento & Bioucas-Dias, IEEE Trans. Geosci. Remote Sens. 43, 898, 2005). Without closure,
+    pure pixels or references, the answer is one of many: a random walk through all non-negative solutions (Lawton &
+    Sylvestre, Technometrics 13, 617, 1971) gives their range.
 
     Examples
     --------

@@ -21,9 +21,11 @@ from napari_xanes.maps.fitting.unmixing import (
     Algorithm,
     Constraints,
     Mixture,
+    Start,
     smoother_of,
     unlike_pixels,
     unmix_pixels,
+    vertex_pixels,
 )
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
@@ -42,7 +44,7 @@ class Choice:
 
     count: int | None
     algorithm: Algorithm
-    from_clusters: bool
+    start: Start
     references: list[Spectrum]
     constraints: Constraints
     smoothness: float | None
@@ -80,8 +82,10 @@ def find_pure_spectra(stack: SpectralStack, choice: Choice, energy: Range | None
             f"{number} spectra are too many for {stack.name!r}: {held} more than noise among {_SAMPLE} or fewer drawn "
             "at random; lower count, or bin or denoise the stack"
         )
-    if choice.from_clusters:
+    if choice.start == "clusters":
         start = np.column_stack([known, _by_clusters(sample, points, number - n_known, seed)])
+    elif choice.start == "vca":
+        start = vertex_pixels(sample, known, number, basis.noise, seed)
     else:
         start = unlike_pixels(sample, known, number)
     smoother = smoother_of(stack.energy, choice.smoothness) if choice.smoothness else None

@@ -13,10 +13,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from napari_xanes._typing import Float64Array
+from napari_xanes._typing import Float64Array, IndexArray
 from napari_xanes.maps.fitting.active_set import ActiveSets
 
 Algorithm = Literal["mcr-als", "nmf"]
+Start = Literal["unlike pixels", "vca", "clusters"]
 
 MOST = 6
 """Largest number of spectra: their amounts are fitted exactly."""
@@ -84,11 +85,56 @@ def unlike_pixels(values: Float64Array, known: Float64Array, count: int) -> Floa
     found = known / known.mean(axis=0) if known.size else known
     while found.shape[1] < count:
         left = shapes - found @ amounts_of(found, shapes, closure=True) if found.shape[1] else shapes
-        first = int(np.argmax(np.sum(left**2, axis=0)))
-        alike = np.argsort(np.sum((shapes - shapes[:, first : first + 1]) ** 2, axis=0), kind="stable")[:_AVERAGED]
+        alike = _alike(shapes, int(np.argmax(np.sum(left**2, axis=0))))
         found = np.column_stack([found, shapes[:, alike].mean(axis=1)])
     result: Float64Array = np.column_stack([known, found[:, known.shape[1] :]])
     return result
+
+
+def vertex_pixels(
+    values: Float64Array, known: Float64Array, count: int, noise: Float64Array, seed: int = 0
+) -> Float64Array:
+    """Return spectra (E, K) of pixels at the corners of all pixels, after some known ones: vertex component analysis.
+
+    Pixels are brought to as many dimensions as there are spectra, and to one plane. Each further spectrum is the pixel
+    that lies farthest along a random direction at right angles to those before (Nascimento & Bioucas-Dias, IEEE Trans.
+    Geosci. Remote Sens. 43, 898, 2005).
+
+    Parameters
+    ----------
+    values, known, count
+        As in `unlike_pixels`.
+    noise : ndarray, shape (E,)
+        Standard deviation of the noise: energies count by it.
+    seed : int
+        For the directions.
+    """
+    rng = np.random.default_rng(seed)
+    weighted = values / noise[:, None]
+    onto = np.linalg.eigh(weighted @ weighted.T)[1][:, -count:].T / noise
+    middle = onto @ values.mean(axis=1)
+
+    def in_plane(spectra: Float64Array) -> Float64Array:
+        scores = onto @ spectra
+        result: Float64Array = scores / np.maximum(middle @ scores, 1e-12 * (middle @ middle))
+        return result
+
+    points, found, result = in_plane(values), in_plane(known), known
+    shapes = values / np.maximum(middle @ onto @ values, 1e-12 * (middle @ middle))
+    while found.shape[1] < count:
+        direction = rng.standard_normal(count)
+        if found.size:
+            direction -= found @ np.linalg.lstsq(found, direction)[0]
+        alike = _alike(points, int(np.argmax(np.abs(direction @ points))))
+        corner = shapes[:, alike].mean(axis=1, keepdims=True)
+        result, found = np.column_stack([result, corner]), np.column_stack([found, in_plane(corner)])
+    return result
+
+
+def _alike(points: Float64Array, first: int) -> IndexArray:
+    """Return those points (K, N) that are most like one of them."""
+    apart = np.sum((points - points[:, first : first + 1]) ** 2, axis=0)
+    return np.argsort(apart, kind="stable")[:_AVERAGED]
 
 
 def unmix_pixels(
