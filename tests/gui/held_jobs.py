@@ -123,8 +123,8 @@ def _stitch(dock: Any, add_stack: Any, wait: Any, folder: Path) -> Any:
     layers = [add_stack(mosaic.stack(f"T{k}", place, seed=k)) for k, place in enumerate([(0, 0), (1, 44)])]
     dock.show_step("Prepare")
     tabs = dock.panel("Prepare")
+    tabs.setCurrentIndex(1)
     stitching = tabs.findChild(StitchDock)
-    tabs.setCurrentWidget(stitching)
     stitching.stacks.tick(layers)
     stitching.form.field("grid").set([1, 2, 0.3])
     return stitching.run_button

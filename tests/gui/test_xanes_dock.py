@@ -8,19 +8,23 @@ from typing import Any
 
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent, Qt
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QTabWidget
 from tests.gui.plain_viewer import PlainViewer
 from tests.gui.pressing import press_key
 
 import napari_xanes as nx
 from napari_xanes.gui import job
+from napari_xanes.gui.exploring.found import FoundSpectra
 from napari_xanes.gui.forms.stack_box import StackBox
 from napari_xanes.gui.map_layers import is_map
 from napari_xanes.gui.projects.opening import notices_of
 from napari_xanes.gui.projects.session import session_of
+from napari_xanes.gui.results.panel import ResultsPanel
 from napari_xanes.gui.running import method_panel
 from napari_xanes.gui.running.preparing import run_after
+from napari_xanes.gui.simulate import SimulateDock
 from napari_xanes.gui.spectra.look import LookPanel
+from napari_xanes.gui.stitching import StitchDock
 from napari_xanes.gui.xanes import XanesDock
 from napari_xanes.gui.xanes.steps import STEPS
 from napari_xanes.progress import Cancelled
@@ -215,6 +219,7 @@ def test_the_key_of_the_swipe_works_as_long_as_one_dock_compares(viewer: Any, do
     dock.show_step("Clean")
     wait(alone.isVisible)
     wait(dock.panel("Clean").isVisible)
+    assert alone.compare.slider.value() == dock.panel("Clean").compare.slider.value() == 0
     dock.show_step("Map")
     press_key(viewer, "B")
     assert alone.compare.slider.value() == alone.compare.slider.maximum()
@@ -249,3 +254,16 @@ def test_projects_and_layers_are_saved_and_opened_from_the_dock(
     viewer.layers.selection = {viewer.layers[0]}
     actions["Save selected layers…"].trigger()
     assert nx.read(target).energy.size == 30
+
+
+def test_what_a_tab_shows_is_made_when_it_is_first_shown(viewer: Any, dock: XanesDock, add_stack: Any) -> None:
+    add_stack()
+    made = {"Prepare": StitchDock, "Map": ResultsPanel, "Explore": FoundSpectra, "Theory": SimulateDock}
+    for name, kind in made.items():
+        dock.show_step(name)
+        panel = dock.panel(name)
+        assert panel.findChild(kind) is None
+        tabs = panel if isinstance(panel, QTabWidget) else panel.findChild(QTabWidget)
+        for i in range(tabs.count()):
+            tabs.setCurrentIndex(i)
+        assert panel.findChild(kind) is not None

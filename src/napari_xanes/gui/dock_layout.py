@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from qtpy.QtCore import Qt
@@ -15,11 +15,42 @@ from qtpy.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
+    QVBoxLayout,
     QWidget,
 )
 
 EMPTY_STATE = "Drop a stack here, or open a sample:\nFile > Open Sample > napari-xanes"
 DOCK_WIDTH = 330  # px; with its margins the XANES dock stays below 340
+
+
+class LaterPage(QWidget):
+    """A page whose widgets are made when it is first shown, so that a dock opens soon.
+
+    Parameters
+    ----------
+    make : callable
+        Returns the widgets; expanding ones share the free height.
+    margin : int
+        Distance to the border in pixels.
+    """
+
+    def __init__(self, make: Callable[[], Iterable[QWidget]], margin: int = 4) -> None:
+        super().__init__()
+        self._make: Callable[[], Iterable[QWidget]] | None = make
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(margin, margin, margin, margin)
+
+    def showEvent(self, event: Any) -> None:
+        """Make what the page shows."""
+        super().showEvent(event)
+        make, self._make = self._make, None
+        if make is None:
+            return
+        for widget in make():
+            self._column.addWidget(widget, int(widget.sizePolicy().verticalPolicy() == QSizePolicy.Policy.Expanding))
+            if not widget.testAttribute(Qt.WidgetAttribute.WA_WState_ExplicitShowHide):
+                widget.show()  # now, and not with the next events
+        self._column.addStretch()
 
 
 def scrolled(content: QWidget) -> QScrollArea:

@@ -15,6 +15,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_xanes.gui.mailbox import mailbox, send
 from napari_xanes.gui.settings import apply_limits
+from napari_xanes.gui.turns import in_turn
 from napari_xanes.progress import Cancelled, Progress
 
 _REPORT_EVERY = 0.2  # s; each report draws the window, which takes 50 ms without a graphics card
@@ -53,7 +54,6 @@ class Job(QObject):
         self._message = ""
         self._rest: deque[Callable[[], None]] = deque()
         self._patience = self._timer(_PATIENCE, self._give_up)
-        self._next = self._timer(0, self._take_turn)
         self.progressed.connect(self._show)
 
     def _timer(self, interval: int, action: Callable[[], None]) -> QTimer:
@@ -138,7 +138,7 @@ class Job(QObject):
     def _go_on(self) -> None:
         """Do what is left to do, a turn of the event loop each, and end."""
         if self._rest:
-            self._next.start()
+            in_turn(self, Job._take_turn)
         else:
             self._running = False
             self.ended.emit()

@@ -46,10 +46,11 @@ def send(box: Mailbox, receiver: ref[Receiver], action: Callable[[Receiver], obj
         Called with the object.
     """
     with suppress(RuntimeError):  # the process ends, and PyQt has deleted the mailbox
-        box.arrived.emit(partial(_deliver, receiver, action))
+        box.arrived.emit(partial(deliver, receiver, action))
 
 
-def _deliver(receiver: ref[Receiver], action: Callable[[Receiver], object]) -> None:
+def deliver(receiver: ref[Receiver], action: Callable[[Receiver], object]) -> None:
+    """Do something with an object on the main thread, unless it is gone."""
     found = receiver()
     if found is not None and isalive(found):  # type: ignore[no-untyped-call]
         action(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
@@ -22,7 +23,7 @@ from napari_xanes.gui.pixels.areas import depth_of
 from napari_xanes.gui.present import present
 from napari_xanes.gui.running.absorption import show_prepared, steps_to_absorption
 from napari_xanes.gui.running.method_panel import MethodPanel
-from napari_xanes.gui.state.run import Run
+from napari_xanes.gui.state.run import Run, add_layer
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.history import Step
 from napari_xanes.ops import OPERATIONS
@@ -70,8 +71,8 @@ class DenoiseDock(QWidget):
             "Denoise the visible part of the image, at most 256 × 256 pixels, and show it over the image",
             self.preview,
         )
-        self.report, self.compare = ReportView(), BeforeAfter(viewer)
-        self.method_panel.add_tab("result", self.report, self.compare)
+        self.report = ReportView()
+        self.method_panel.add_tab("result", lambda: (self.report, self.compare))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.method_panel)
@@ -82,14 +83,24 @@ class DenoiseDock(QWidget):
         ShownFocus(self, viewer)
         as_dock(self, viewer)
 
+    @cached_property
+    def compare(self) -> BeforeAfter:
+        """The stack before and after; made when it is first shown."""
+        compare = BeforeAfter(self._viewer)
+        if self.isVisible():
+            compare.start()
+        return compare
+
     def showEvent(self, event: Any) -> None:
         """Start the comparison."""
         super().showEvent(event)
-        self.compare.start()
+        if "compare" in vars(self):
+            self.compare.start()
 
     def hideEvent(self, event: Any) -> None:
         """Stop the comparison: a hidden dock must not leave the image covered."""
-        self.compare.stop()
+        if "compare" in vars(self):
+            self.compare.stop()
         super().hideEvent(event)
 
     def preview(self) -> None:
@@ -132,7 +143,7 @@ class DenoiseDock(QWidget):
 
     def _show(self, cleaned: SpectralStack) -> None:
         """Add the denoised stack, show the report, and add the companion layers afterwards."""
-        viewer, source = self._viewer, self.method_panel.source
+        viewer, original = self._viewer, stack_of(self.method_panel.source)
         self._drop_preview()
         self._companions = None
         data, keywords, _kind = stack_to_layer(cleaned)
@@ -140,8 +151,12 @@ class DenoiseDock(QWidget):
         maps = companion_maps(cleaned)
         self._pending = [] if maps is None else [lambda: self._add_background(cleaned), lambda: self._add_maps(maps)]
         viewer.layers.selection.active = self._result
+        self.method_panel.job.then(lambda: self._show_report(original, cleaned, maps))
+
+    def _show_report(self, original: SpectralStack, cleaned: SpectralStack, maps: MapSet | None) -> None:
         self.report.set_lines(report_lines(cleaned), can_show=maps is not None and "novelty" in maps)
-        self._compare(stack_of(source), cleaned, self._result)
+        if self._result in self._viewer.layers:
+            self._compare(original, cleaned, self._result)
         self._add_timer.start()
 
     @property
@@ -160,12 +175,8 @@ class DenoiseDock(QWidget):
 
     def _add_background(self, cleaned: SpectralStack) -> None:
         """Add the removed background as a hidden layer below the result."""
-        layers = self._viewer.layers
-        active = layers.selection.active
-        data, keywords, _kind = background_layer(cleaned)
-        self._viewer.add_image(data, **keywords, visible=False)
-        layers.move(len(layers) - 1, layers.index(self._result))
-        layers.selection.active = active
+        data, keywords, kind = background_layer(cleaned)
+        add_layer(self._viewer, (data, keywords | {"visible": False}, kind), self._result)
 
     def _add_maps(self, maps: MapSet) -> None:
         """Add the fractions, the edge jump and the novelty as a run, hidden below the result."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from napari_xanes.gui.exploring.found import FoundSpectra
@@ -27,7 +28,15 @@ class ExploreDock(MapDock):
     def __init__(self, napari_viewer: Viewer, *, alone: bool = True) -> None:
         super().__init__(napari_viewer, alone=alone, estimators=EXPLORING)
         self.method_panel.run_button.setToolTip("Find spectra; you can use the window meanwhile")
-        self.found = FoundSpectra(self._viewer)
-        self.scatter = ScatterPanel(self._viewer)
-        self.method_panel.add_tab("found", self.found)
-        self.method_panel.add_tab("scatter", self.scatter)
+        self.method_panel.add_tab("found", lambda: [self.found])
+        self.method_panel.add_tab("scatter", lambda: [self.scatter])
+
+    @cached_property
+    def found(self) -> FoundSpectra:
+        """The spectra that a run found; made when it is first shown."""
+        return FoundSpectra(self._viewer)
+
+    @cached_property
+    def scatter(self) -> ScatterPanel:
+        """Two maps of a run against each other; made when it is first shown."""
+        return ScatterPanel(self._viewer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
@@ -56,9 +57,7 @@ class MapDock(QWidget):
             stack_row=alone,
         )
         self.method_panel.run_button.setToolTip("Make the maps; you can use the window meanwhile")
-        self.results = ResultsPanel(viewer)
-        self.overlay = FitOverlay(viewer)
-        self.method_panel.add_tab("results", self.overlay, self.results)
+        self.method_panel.add_tab("results", lambda: (self.overlay, self.results))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.method_panel)
@@ -69,6 +68,16 @@ class MapDock(QWidget):
         DropTarget(self, viewer)
         ShownFocus(self, viewer)
         as_dock(self, viewer)
+
+    @cached_property
+    def results(self) -> ResultsPanel:
+        """What is shown of the runs; made when it is first shown."""
+        return ResultsPanel(self._viewer)
+
+    @cached_property
+    def overlay(self) -> FitOverlay:
+        """The fit of the pixel under the cursor; made when it is first shown."""
+        return FitOverlay(self._viewer)
 
     def _steps_before(self, stack: SpectralStack) -> list[Step]:
         """Return the steps that wait in Prepare, and what makes absorption of counts if none of them does."""

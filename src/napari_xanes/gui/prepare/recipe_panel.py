@@ -200,6 +200,11 @@ class RecipePanel(QWidget):
         return recipe if recipe is not None and recipe.draft.enabled and not recipe.up_to_date else None
 
     def _show(self, stack: SpectralStack) -> None:
+        """Take the preview away, and show the result in the next turn of the event loop: napari takes long for each."""
+        self.preview.take_away()
+        self.job.then(lambda: self._show_result(stack))
+
+    def _show_result(self, stack: SpectralStack) -> None:
         if self._running is None:
             return
         recipe, steps, _rows = self._running

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
@@ -13,7 +14,7 @@ from napari_xanes.alignment import Alignment
 from napari_xanes.gui.dock_layout import EMPTY_STATE, push_button, wrapping_label
 from napari_xanes.gui.energy import current_step, go_to_step
 from napari_xanes.gui.layers import stack_of
-from napari_xanes.gui.prepare.drift import drift_of
+from napari_xanes.gui.prepare.drift import Drift, drift_of
 from napari_xanes.gui.prepare.drift_view import DriftView
 from napari_xanes.gui.prepare.repair_view import RepairView
 from napari_xanes.gui.prepare.step_words import spoken
@@ -62,23 +63,32 @@ class StepResult(QWidget):
         self._layer: Layer | None = None
         self._recipe: StackRecipe | None = None
         self._seen: tuple[Any, ...] = (None, None, None)
-        self.empty, self.repair, self.drift = wrapping_label(EMPTY_STATE), RepairView(), DriftView()
+        self.empty, self.repair = wrapping_label(EMPTY_STATE), RepairView()
         self.maps_button = push_button("Map", "", self._add_maps_of_steps)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.empty)
-        layout.addWidget(self.maps_button)
-        layout.addWidget(self.repair)
-        layout.addWidget(self.drift, 1)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.empty, self.maps_button, self.repair):
+            self._column.addWidget(widget)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._live = False
         self.maps_button.hide()
         self.repair.hide()
-        self.drift.hide()
         self.repair.map_ready.connect(self._add_map)
         self.repair.failed.connect(lambda error: show_error(str(error)))
-        self.drift.frame_requested.connect(self._go_to)
-        self.drift.align_requested.connect(self._align)
+
+    @cached_property
+    def drift(self) -> DriftView:
+        """The drift of an aligned stack; made for the first one."""
+        view = DriftView()
+        view.hide()
+        self._column.addWidget(view, 1)
+        view.plot.set_theme(self._viewer.theme)
+        view.frame_requested.connect(self._go_to)
+        view.align_requested.connect(self._align)
+        return view
+
+    def _shown_drift(self) -> Drift | None:
+        return self.drift.drift if "drift" in vars(self) else None
 
     def start(self) -> None:
         """Follow the frame, the layers and the theme of the viewer."""
@@ -117,8 +127,9 @@ class StepResult(QWidget):
         drift, repaired = None if stack is None else drift_of(stack), self.repair.show_stack(stack)
         self._show_maps_button(stack)
         self.repair.setVisible(repaired)
-        self.drift.setVisible(drift is not None)
-        self.drift.show_drift(drift, "" if drift is None else self._why_not())
+        if drift is not None or self._shown_drift() is not None:
+            self.drift.setVisible(drift is not None)
+            self.drift.show_drift(drift, "" if drift is None else self._why_not())
         self.empty.setVisible(drift is None and not repaired and self.maps_button.isHidden())
         self.empty.setText(EMPTY_STATE if self._layer is None else _NOTHING)
         self._follow()
@@ -165,13 +176,15 @@ class StepResult(QWidget):
             go_to_step(self._viewer, self._layer, frame)
 
     def _follow(self, _step: int = 0) -> None:
-        if self._layer is not None and self._layer in self._viewer.layers and self.drift.drift is not None:
+        if self._shown_drift() is not None and self._layer is not None and self._layer in self._viewer.layers:
             self.drift.show_frame(current_step(self._viewer, self._layer))
 
     def _on_layers(self, event: Any = None) -> None:
         """See whether the stack before align is there."""
-        if self._layer is not None and self._layer in self._viewer.layers and self.drift.drift is not None:
-            self.drift.show_drift(self.drift.drift, self._why_not())
+        drift = self._shown_drift()
+        if drift is not None and self._layer is not None and self._layer in self._viewer.layers:
+            self.drift.show_drift(drift, self._why_not())
 
     def _on_theme(self, event: Any = None) -> None:
-        self.drift.plot.set_theme(self._viewer.theme)
+        if "drift" in vars(self):
+            self.drift.plot.set_theme(self._viewer.theme)

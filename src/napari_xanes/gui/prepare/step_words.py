@@ -27,8 +27,13 @@ def without_defaults(parameters: Mapping[str, Parameter], values: Mapping[str, A
     return {
         name: value
         for name, value in values.items()
-        if parameters[name].required or to_plain(value) != to_plain(parameters[name].default)
+        if parameters[name].required or _differs(value, parameters[name].default)
     }
+
+
+def _differs(value: Any, default: Any) -> bool:
+    """Return whether a value is not the default; what has None as default is often long as plain values."""
+    return value is not None if default is None else to_plain(value) != to_plain(default)
 
 
 def parameter_words(step: Step, but: Sequence[str] = ()) -> str:

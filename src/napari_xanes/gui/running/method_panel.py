@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_xanes.gui.dock_layout import DOCK_WIDTH, push_button, scrolled
+from napari_xanes.gui.dock_layout import DOCK_WIDTH, LaterPage, push_button, scrolled
 from napari_xanes.gui.forms.form import Form
 from napari_xanes.gui.forms.stack_box import StackBox, StackRow
 from napari_xanes.gui.forms.viewer_fields import suggest_libraries, viewer_fields
@@ -183,15 +183,9 @@ class MethodPanel(QWidget):
         self._show_state()
         return button
 
-    def add_tab(self, title: str, *widgets: QWidget) -> None:
-        """Add a tab beside the parameters; expanding widgets share its free height."""
-        page = QWidget()
-        column = QVBoxLayout(page)
-        column.setContentsMargins(4, 4, 4, 4)
-        for widget in widgets:
-            column.addWidget(widget, int(widget.sizePolicy().verticalPolicy() == QSizePolicy.Policy.Expanding))
-        column.addStretch()
-        self._tabs.addTab(scrolled(page), title)
+    def add_tab(self, title: str, make: Callable[[], Iterable[QWidget]]) -> None:
+        """Add a tab beside the parameters, with widgets that are made when it is first shown."""
+        self._tabs.addTab(scrolled(LaterPage(make)), title)
 
     def show_tab(self, title: str) -> None:
         """Bring a tab to the front."""

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, ref
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from napari_xanes.gui.map_layers import is_map
+from napari_xanes.gui.turns import in_turn
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -34,9 +35,7 @@ class ColourBars(QObject):
         super().__init__()
         self._viewer = ref(viewer)
         self._due: WeakSet[Layer] = WeakSet()
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._fit)
+        self._waits = False
         for layer in viewer.layers:
             self._watch(layer)
         viewer.layers.events.inserted.connect(self._on_inserted)
@@ -63,9 +62,12 @@ class ColourBars(QObject):
 
     def _later(self, event: Any = None) -> None:
         """Look at all layers after this turn of the event loop, once for all that happens in it."""
-        self._timer.start(0)
+        if not self._waits:
+            self._waits = True
+            in_turn(self, ColourBars._fit)
 
     def _fit(self) -> None:
+        self._waits = False
         viewer = self._viewer()
         if viewer is None:
             return

@@ -166,6 +166,9 @@ class RecipePreview(WhileAsked):
         recipe, plan = key
         if not self._is_current(recipe, plan):
             return
+        if self._recipe.applying:  # a result will take its place: napari takes long for each layer
+            self._asked_for = None
+            return
         self.preview, self.text = preview, words(preview)
         self._show_frame()
         self.changed.emit()
@@ -194,6 +197,10 @@ class RecipePreview(WhileAsked):
         self._stacks.note("")
         self._set_curves(None)
         self.changed.emit()
+
+    def take_away(self) -> None:
+        """Remove the preview, because a result will take its place."""
+        self._clear("")
 
     def _on_closed(self) -> None:
         """Make no more previews when the user removes the layer of one."""

@@ -154,6 +154,12 @@ def add_layer(viewer: Viewer, data: LayerData, below: Layer | None) -> Layer:
     return layer
 
 
+def set_visible(layer: Layer, visible: bool) -> None:
+    """Show or hide a layer; napari draws all anew even if it is so already."""
+    if layer.visible != visible:
+        layer.visible = visible
+
+
 def protect(layer: Layer) -> None:
     """Keep the labels of a map from being brushed: a file holds what the run found, and would not hold the brushing."""
     if layer._type_string == "labels":

@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_xanes.gui.layers import kind_of, spatial
 from napari_xanes.gui.map_layers import Shown, is_map, map_layer, maps_of, maps_to_layers
-from napari_xanes.gui.state.run import DISPLAY, Run, add_layer, fill, follows, protect, shown_by
+from napari_xanes.gui.state.run import DISPLAY, Run, add_layer, fill, follows, protect, set_visible, shown_by
 from napari_xanes.parameter_map import MapSet
 
 if TYPE_CHECKING:
@@ -144,8 +144,8 @@ class RunList(QObject):
             setattr(layer, name, value)
         for other in (*following, self.mix_of(run)):
             if other is not None:
-                other.visible = other is layer
-        layer.visible = True
+                set_visible(other, other is layer)
+        set_visible(layer, True)
         run.shown = shown
         self._select(layer)
         self.changed.emit(run)
@@ -238,7 +238,7 @@ class RunList(QObject):
             if other is not run and run.is_of_stack_of(other):
                 for layer in (*self._following(other), self.mix_of(other)):
                     if layer is not None:
-                        layer.visible = False
+                        set_visible(layer, False)
 
     def _add_layer(self, data: LayerData, below: Layer | None) -> Layer:
         viewer = self._viewer()

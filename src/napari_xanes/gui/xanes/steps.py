@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
+from napari_xanes.gui.dock_layout import LaterPage
 from napari_xanes.gui.loading import load
 
 if TYPE_CHECKING:
@@ -51,8 +52,12 @@ def _prepare(viewer: Viewer, view: SpectrumView) -> QWidget:
     from napari_xanes.gui.stitching import StitchDock
 
     return _tabs(
-        ("Steps", PrepareDock(viewer, alone=False), "The steps that prepare the stack: edit, preview and apply them"),
-        ("Stitch", StitchDock(viewer), "Join the segments of a scan, or the tiles of a mosaic, to one stack"),
+        (
+            "Steps",
+            lambda: PrepareDock(viewer, alone=False),
+            "The steps that prepare the stack: edit, preview, apply",
+        ),
+        ("Stitch", lambda: StitchDock(viewer), "Join the segments of a scan, or the tiles of a mosaic, to one stack"),
     )
 
 
@@ -79,15 +84,20 @@ def _theory(viewer: Viewer, view: SpectrumView) -> QWidget:
     from napari_xanes.gui.simulate import SimulateDock
 
     return _tabs(
-        ("Embedding", EmbeddingDock(viewer, alone=False), "Library spectra and the pixels of the stack in one plane"),
-        ("Simulate", SimulateDock(viewer), "A theory spectrum that follows its sliders, over the measured one"),
+        (
+            "Embedding",
+            lambda: EmbeddingDock(viewer, alone=False),
+            "Library spectra and pixels of the stack in one plane",
+        ),
+        ("Simulate", lambda: SimulateDock(viewer), "A theory spectrum that follows its sliders, over the measured one"),
     )
 
 
-def _tabs(*pages: tuple[str, QWidget, str]) -> QTabWidget:
-    """Return tabs, each with its title, content and tooltip."""
+def _tabs(*pages: tuple[str, Callable[[], QWidget], str]) -> QTabWidget:
+    """Return tabs, each with its title, tooltip and content; that of the others is made when they are first shown."""
     tabs = QTabWidget()
-    for title, page, tip in pages:
+    for title, make, tip in pages:
+        page = LaterPage(lambda make=make: [make()], margin=0) if tabs.count() else make()  # type: ignore[misc]
         tabs.setTabToolTip(tabs.addTab(page, title), tip)
     return tabs
 
