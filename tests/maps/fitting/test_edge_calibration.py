@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,47 @@ def test_a_mixture_that_is_not_of_neighbours_or_a_compound_lies_within_the_model
     compound = pixels(axis, per_atom(axis, E0 - 0.3, 0.4))
     found, sigma = valences(edge_energy(compound, references=[LOW, reference(3, 1.4, 0.4)]))
     assert abs(found[0] - 2.5) < 2 * sigma[0]
-    assert sigma[0] < 0.2
+    assert 0.2 < sigma[0] < 0.25
+
+
+def test_two_references_cannot_know_how_far_compounds_lie_off_their_curve() -> None:
+    axis = WINDOWS["-60..120"]
+    low, high = on(axis, LOW, HIGH)
+    shares = np.array([0, 0.1, 0.5, 0.9, 1])
+    _, sigma = valences(edge_energy(pixels(axis, *((1 - f) * low + f * high for f in shares)), references=[LOW, HIGH]))
+    assert (sigma > 0.2 * 4 * shares * (1 - shares)).all()
+    assert (sigma[[0, -1]] < 0.05).all()
+
+
+def test_compounds_between_two_measured_references(real_data: Path) -> None:
+    found = []
+    for element, low, middle, high in (
+        ("mn", "MnO", "Mn2O3", "MnO2"),
+        ("mn", "MnO", "Mn3O4", "Mn2O3"),
+        ("mn", "MnO", "Mn3O4", "MnO2"),
+        ("mn", "Mn3O4", "Mn2O3", "MnO2"),
+        ("fe", "FeO", "Fe3O4", "Fe2O3"),
+    ):
+        spectra = [
+            read_spectra(real_data / "references" / f"{element}_k" / f"{name}_rt_01.xdi")[0]
+            for name in (low, middle, high)
+        ]
+        inside = (spectra[1].energy > max(s.energy[0] for s in spectra) + 1) & (
+            spectra[1].energy < min(s.energy[-1] for s in spectra) - 1
+        )
+        depth = spectra[1].mu[inside][:, None, None]
+        stack = SpectralStack(np.repeat(depth, 2, axis=2), spectra[1].energy[inside], "optical_depth")
+        true = dict(
+            zip(
+                ("MnO", "Mn3O4", "Mn2O3", "MnO2", "FeO", "Fe3O4", "Fe2O3"),
+                (2, 8 / 3, 3, 4, 2, 8 / 3, 3),
+                strict=True,
+            )
+        )
+        references = [replace(spectra[k], valence=true[name]) for k, name in ((0, low), (2, high))]
+        valence, sigma = valences(edge_energy(stack, references=references))
+        found.append((valence[0] - true[middle]) / sigma[0])
+    assert (np.abs(found) < 2).all()
 
 
 @pytest.mark.parametrize("window", WINDOWS)
