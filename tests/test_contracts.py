@@ -59,6 +59,7 @@ def needed(references: list[Spectrum], depth_stack: SpectralStack) -> dict[str, 
         "correct_dead_time": {"dead_time": 100.0, "exposure": 1.0},
         "drop_frames": {"energies": [8450.0]},
         "interpolate_energy": {"energies": (depth_stack.energy[:-1] + 0.25).tolist()},
+        "complete_sparse": {"references": references},
         "denoise_blind_spot": {"steps": 10, "device": "cpu"},
     }
     return {name: special.get(name, {}) for name in METHODS}

@@ -28,6 +28,7 @@ OPERATIONS = Registry(
         "bin": "binning",
         "smooth": "smoothing",
         "derivative": "slopes",
+        "complete_sparse": "completion",
     },
 )
 
@@ -36,6 +37,7 @@ __all__ = [
     "align",
     "bin",
     "calibrate_energy",
+    "complete_sparse",
     "correct_beam",
     "correct_dead_time",
     "crop",

@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-_LEARNED = ("error_model", "component_basis", "clusters", "pure_spectra", "small_phases", "stack_references")
+_LEARNED = (
+    "error_model",
+    "component_basis",
+    "clusters",
+    "pure_spectra",
+    "small_phases",
+    "sparse_model",
+    "stack_references",
+)
 """Kinds of values that only a run can find: they are found, or taken from a recipe."""
 
 
