@@ -11,7 +11,7 @@ median number of combinations that fit better than the true one.
 from __future__ import annotations
 
 import time
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +29,8 @@ CASES = (
     (1000, 1, 20.0),
     (1000, 2, 20.0),
     (1000, 3, 20.0),
+    (1000, 1, 100.0),
+    (1000, 2, 100.0),
     (1000, 3, 100.0),
     (1000, 3, 500.0),
     (30, 3, 20.0),
@@ -38,7 +40,12 @@ CASES = (
 
 BARS = {(1000, 1, 20.0): "bar: exact 95 %, 100 ms", (1000, 3, 20.0): "bar: exact 85 %"}
 
-MOST_CEILINGS = 20
+RELIABLE = (20.0, 100.0)
+BINS = (0.0, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
+FIRST = 12
+"""Probabilities are compared with how often they hold: of the best answers, and of the 12 likeliest spectra."""
+
+MOST_CEILINGS = 10
 """Trying all triples of 1,000 spectra takes 4 s of processor time."""
 
 
@@ -94,6 +101,16 @@ def ceiling_of(searched: SpectraLibrary, made: Mixture) -> Ceiling:
     return ceiling(columns, made.spectrum.mu / sigma, background, made.rows)
 
 
+def stands_for(answer: Answer, names: set[str]) -> bool:
+    """Whether an answer is these names, or would be with one of its alternatives."""
+    exchanged = (
+        {*answer.names} - {name} | {other}
+        for name, group in zip(answer.names, answer.alternatives, strict=True)
+        for other in group
+    )
+    return names == {*answer.names} or any(names == others for others in exchanged)
+
+
 def holds(answer: Answer, names: set[str]) -> bool:
     """Whether an answer means these names, with alternatives."""
     if len(answer.names) != len(names):
@@ -104,10 +121,34 @@ def holds(answer: Answer, names: set[str]) -> bool:
     )
 
 
+class Told(NamedTuple):
+    """Probabilities that a search told, and whether it was right."""
+
+    stated: list[float]
+    right: list[bool]
+
+    def add(self, stated: float, right: bool) -> None:
+        """Add one."""
+        self.stated.append(stated)
+        self.right.append(right)
+
+    def lines(self) -> list[str]:
+        """Return how often what was told with some probability is right."""
+        stated, right = np.array(self.stated), np.array(self.right)
+        inside = np.digitize(stated, BINS[1:-1])
+        return [
+            f"  {low:4.2f} to {high:4.2f}{n:8d}{stated[inside == i].mean():8.2f}{right[inside == i].mean():8.2f}"
+            for i, (low, high) in enumerate(pairwise(BINS))
+            if (n := int(np.count_nonzero(inside == i)))
+        ]
+
+
 def report(trials: int) -> None:
     """Print the share of right answers among the first three, and the processor time for one spectrum."""
     print(f"search of spectra at {ENERGY.size} energies, offset within {OFFSET:g} eV, {trials} spectra each")
     print("library  compounds   SNR    exact  ceiling    ahead  with alternatives  compounds named  CPU time (ms)")
+    answers = {snr: Told([], []) for snr in RELIABLE}
+    presence = {snr: Told([], []) for snr in RELIABLE}
     for size, count, snr in CASES:
         searched = library(size)
         rng = np.random.default_rng(1)
@@ -117,20 +158,30 @@ def report(trials: int) -> None:
             made = mixture(searched, count, snr, rng)
             names = {searched.spectra[row].name for row in made.rows}
             start = time.process_time()
-            found = nx.search_references(made.spectrum, searched, shift=OFFSET, tolerance=0.0)[:3]
+            found = nx.search_references(made.spectrum, searched, shift=OFFSET, tolerance=0.0)
             spent += time.process_time() - start
-            exact += any(set(answer.names) == names for answer in found)
-            alike += any(holds(answer, names) for answer in found)
+            first = found[:3]
+            exact += any(set(answer.names) == names for answer in first)
+            alike += any(holds(answer, names) for answer in first)
             told = {
-                n for answer in found for n in (*answer.names, *(o for group in answer.alternatives for o in group))
+                n for answer in first for n in (*answer.names, *(o for group in answer.alternatives for o in group))
             }
             named += len(names & told) / count
             if trial < MOST_CEILINGS:
                 ceilings.append(ceiling_of(searched, made))
+            if size == SIZE and snr in RELIABLE:
+                answers[snr].add(first[0].probability, stands_for(first[0], names))
+                for row in np.argsort(-found.presence)[:FIRST].tolist():
+                    presence[snr].add(float(found.presence[row]), found.names[row] in names)
         shares = [100 * value for value in (exact / trials, np.mean([c.three for c in ceilings]))]
         ahead = np.median([c.n_better for c in ceilings])
         print(
             f"{size:7d}{count:11d}{snr:6.0f}{shares[0]:7.0f} %{shares[1]:7.0f} %{ahead:9.0f}"
             f"{100 * alike / trials:17.0f} %{100 * named / trials:15.0f} %{1000 * spent / trials:15.0f}"
-            f"   {BARS.get((size, count, snr), '')}"
+            f"   {BARS.get((size, count, snr), '')}",
+            flush=True,
         )
+    for snr in RELIABLE:
+        for what, all_told in (("best answers", answers[snr]), (f"presence of {FIRST} spectra", presence[snr])):
+            print(f"{what} at SNR {snr:g}: probability, number, mean probability, share that is right")
+            print("\n".join(all_told.lines()))

@@ -31,14 +31,15 @@ _BLOCK = 128
 """So many columns are tried with all others at once: their products fit the cache of a processor."""
 
 _PAIRS = 200
+_CHANGED_SINGLES = 60
 _MOVED = 40
-_ROUNDS = 5
+_ROUNDS = 4
 """All thirds are tried beside so many pairs, so often at most; so many triples are moved to other shifts."""
 
 _ALIKE = 1e-5
 """Columns whose independent part has less than this share of their squares are one column."""
 
-_MOST_COLUMNS = 1 << 20
+_MOST_COLUMNS = 1 << 18
 
 
 class Found(NamedTuple):
@@ -52,7 +53,7 @@ class Found(NamedTuple):
         """Return the best of each combination, best first."""
         order = np.argsort(-self.gains, kind="stable")
         rows = np.sort(self.rows[order], axis=1)
-        _, first = np.unique(_keys(rows), return_index=True)
+        _, first = np.unique(_keys(Found(rows, np.zeros_like(self.places), self.gains)), return_index=True)
         first = np.sort(first)[:count]
         return Found(rows[first], self.places[order][first], self.gains[order][first])
 
@@ -79,7 +80,8 @@ def combinations(data: Projected, most: int) -> list[Found]:
     if most > 1 and every.size > 1:
         found.append(_pairs(units, single))
     if most > 2 and every.size > 2:
-        found.append(_triples(units, found[1]))
+        best = found[1].best(_PAIRS)
+        found.append(_exchanged(units, _extended(units, best, _Pool(3)), best, _PAIRS))
     return [part for part in found if part.gains.size]
 
 
@@ -94,26 +96,33 @@ def _pairs(units: Units, single: Float64Array) -> Found:
             for start in range(0, n, _BLOCK):
                 first = np.arange(start, min(start + _BLOCK, n))
                 pool.add(first[:, None], place, partners(units, place, first[:, None]))
-    return pool.found
+    none = Found(np.empty((0, 1), np.intp), np.empty(0, np.intp), np.empty(0))
+    return _exchanged(units, pool, none, _CHANGED_SINGLES)
 
 
-def _triples(units: Units, pairs: Found) -> Found:
-    """Return the best triples."""
-    pool, start = _Pool(3), pairs.best(_PAIRS)
-    tried = np.empty(0, np.int64)
+def _extended(units: Units, start: Found, pool: _Pool) -> _Pool:
+    """Try all columns beside some combinations."""
+    for place in np.unique(start.places).tolist():
+        rows = start.rows[start.places == place]
+        pool.add(rows, place, partners(units, place, rows))
+    return pool
+
+
+def _exchanged(units: Units, pool: _Pool, start: Found, count: int) -> Found:
+    """Exchange one column of the best combinations for any other; `start` was tried, and so many more are each time."""
+    tried = _keys(start)
     for _ in range(_ROUNDS):
-        for place in np.unique(start.places).tolist():
-            rows = start.rows[start.places == place]
-            pool.add(rows, place, partners(units, place, rows))
-        tried = np.concatenate([tried, _keys(start.rows)])
         better = moved(units, pool.found.best(_MOVED))
-        pool.found = pool.found.joined(better).best(KEPT)
-        fewer = [np.delete(pool.found.rows, i, axis=1) for i in range(3)]
-        start = Found(np.concatenate(fewer), np.tile(pool.found.places, 3), np.tile(pool.found.gains, 3)).best(KEPT)
-        new = np.flatnonzero(~np.isin(_keys(start.rows), tried))[:_PAIRS]
+        pool.found = found = pool.found.joined(better).best(KEPT)
+        k = found.rows.shape[1]
+        fewer = np.concatenate([np.delete(found.rows, i, axis=1) for i in range(k)])
+        start = Found(fewer, np.tile(found.places, k), np.tile(found.gains, k)).best(KEPT)
+        new = np.flatnonzero(~np.isin(_keys(start), tried))[:count]
         if not new.size:
             break
         start = Found(start.rows[new], start.places[new], start.gains[new])
+        _extended(units, pool=pool, start=start)
+        tried = np.concatenate([tried, _keys(start)])
     return pool.found
 
 
@@ -178,8 +187,9 @@ def partners(units: Units, place: int, rows: IndexArray) -> Float32Array:
     return gains
 
 
-def _keys(rows: IndexArray) -> IndexArray:
-    key = np.zeros(len(rows), np.int64)
-    for column in rows.T:
+def _keys(found: Found) -> IndexArray:
+    """Return one number for the columns and the shift of each combination."""
+    key = found.places.astype(np.int64)
+    for column in found.rows.T:
         key = key * _MOST_COLUMNS + column
     return key
