@@ -1,19 +1,20 @@
 """Print how well the methods of Explore find what is there.
 
-python -m benchmarks.explore [search] [phases] [speed] [bands] [peaks] [--trials 100]
+python -m benchmarks.explore [search] [phases] [speed] [bands] [lazy] [peaks] [--trials 100]
 """
 
 from __future__ import annotations
 
 import argparse
 
-from benchmarks.explore import bands, parts_speed, peaks, reference_search, small_phases
+from benchmarks.explore import bands, lazy_stack, parts_speed, peaks, reference_search, small_phases
 
 PARTS = {
     "search": reference_search.report,
     "phases": small_phases.report,
     "speed": parts_speed.report,
     "bands": bands.report,
+    "lazy": lazy_stack.report,
     "peaks": peaks.report,
 }
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_xanes.alignment import Alignment
     from napari_xanes.colour_mix import mix_colours
     from napari_xanes.edge.alignment import align_spectra
+    from napari_xanes.exploring.growing import GrowingComponents
     from napari_xanes.history import Source, Step
     from napari_xanes.io import read, read_maps, read_spectra, write
     from napari_xanes.io.shift_table import read_shifts, write_shifts
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Alignment",
+    "GrowingComponents",
     "MapSet",
     "ParameterMap",
     "Recipe",
@@ -86,6 +88,7 @@ _HOMES = {
     "alignment": ("Alignment",),
     "colour_mix": ("mix_colours",),
     "edge.alignment": ("align_spectra",),
+    "exploring.growing": ("GrowingComponents",),
     "history": ("Source", "Step"),
     "io": ("read", "read_maps", "read_spectra", "write"),
     "io.shift_table": ("read_shifts", "write_shifts"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_xanes._typing import Block, Float32Array, Float64Array
+from napari_xanes._typing import Block, Float32Array, Float64Array, IndexArray
 from napari_xanes.denoising.bands import over_bands
 from napari_xanes.noise import PhotonNoise
 from napari_xanes.progress import Progress
@@ -16,7 +17,10 @@ RUN = 32
 """Number of successive pixels in a piece of the sample."""
 
 _RUNS = 256
-"""Largest number of pieces in the sample."""
+"""About the largest number of pieces in the sample."""
+
+_GOLDEN = 0.6180339887498949
+"""Multiples of the golden ratio, without their integers, fill the numbers from 0 to 1 evenly (Weyl)."""
 
 _COUNTED = 1024
 """Number of pixels of a group from which the mean noise of counted photons is taken."""
@@ -66,43 +70,87 @@ class _Sums(NamedTuple):
 def moments_of(stack: SpectralStack, progress: Progress | None = None) -> Moments:
     """Return the mean products of all pairs of energies, pieces of the image, and the mean noise.
 
-    Products are summed around zero, in groups of whole rows and in their order: the result does not depend on blocks
-    and threads. Single precision is used where its rounding is far below the noise.
-
     Parameters
     ----------
     stack : SpectralStack, shape (E, Y, X) or (E, Z, Y, X)
         Pixels that are not finite at all energies are left out.
     """
-    n_energies, n_pixels = stack.energy.size, int(np.prod(stack.shape[1:]))
-    distance = max(RUN, n_pixels // _RUNS)
-    photons = stack.noise if isinstance(stack.noise, PhotonNoise) else None
-    starts = np.arange(0, n_pixels - RUN + 1, distance)
-    sample = np.full((starts.size, n_energies, RUN), np.nan, np.float32)
-    # Slices of a volume lie below each other.
-    images = stack.data.reshape(n_energies, -1, stack.shape[-1])
-    group = max(1, _GROUP // images.shape[2])
-    nothing = _Sums(np.zeros((n_energies, n_energies)), 0, np.zeros(n_energies), 0)
-    sums = nothing
+    running = RunningMoments(stack.energy.size)
+    running.add(stack, progress)
+    return running.moments()
 
-    def summed(band: Block, rows: slice) -> _Sums:
-        block, start = band.reshape(n_energies, -1), rows.start * band.shape[2]
-        stop, found = start + block.shape[1], nothing
-        for row in np.flatnonzero((starts < stop) & (starts + RUN > start)):
-            first, last = max(starts[row], start), min(starts[row] + RUN, stop)
-            sample[row, :, first - starts[row] : last - starts[row]] = block[:, first - start : last - start]
-        for a in range(0, block.shape[1], group * band.shape[2]):
-            found = found.plus(_sums_of(block[:, a : a + group * band.shape[2]], start + a, photons))
-        return found
 
-    def add(band: _Sums) -> None:
-        nonlocal sums
-        sums = sums.plus(band)
+class RunningMoments:
+    """Sums over pixels that come one stack after the other, of the same energies.
 
-    over_bands(summed, images, collect=add, multiple=group, progress=progress, message="products of energies")
-    noise = np.sqrt(sums.variance / sums.n_counted) if sums.n_counted else None
-    products = sums.products / max(1, sums.n_pixels)
-    return Moments(products, sums.n_pixels, sample[np.isfinite(sample).all(axis=(1, 2))], noise)
+    Products are summed around zero, in groups of whole rows and in their order: the result does not depend on blocks
+    and threads. Single precision is used where its rounding is far below the noise.
+    """
+
+    def __init__(self, n_energies: int) -> None:
+        self.n_energies, self._seen, self._halvings = n_energies, 0, 0
+        self._sums = _Sums(np.zeros((n_energies, n_energies)), 0, np.zeros(n_energies), 0)
+        self._sample: dict[int, Float32Array] = {}
+
+    def add(self, stack: SpectralStack, progress: Progress | None = None) -> None:
+        """Add the pixels of a stack (E, Y, X) or (E, Z, Y, X); those that are not finite are left out."""
+        photons = stack.noise if isinstance(stack.noise, PhotonNoise) else None
+        # Slices of a volume lie below each other.
+        images = stack.data.reshape(self.n_energies, -1, stack.shape[-1])
+        group, seen = max(1, _GROUP // images.shape[2]), self._seen
+        stop_after = seen + images.shape[1] * images.shape[2]
+        runs, sums = self._drawn(stop_after), self._sums
+
+        def summed(band: Block, rows: slice) -> _Sums:
+            block, start = band.reshape(self.n_energies, -1), rows.start * band.shape[2]
+            begin, stop = seen + start, seen + start + block.shape[1]
+            for run in range(begin // RUN, -(-stop // RUN)):
+                if run in runs:
+                    first, last = max(run * RUN, begin), min(run * RUN + RUN, stop)
+                    runs[run][:, first - run * RUN : last - run * RUN] = block[:, first - begin : last - begin]
+            found = _Sums(np.zeros_like(self._sums.products), 0, np.zeros(self.n_energies), 0)
+            for a in range(0, block.shape[1], group * band.shape[2]):
+                found = found.plus(_sums_of(block[:, a : a + group * band.shape[2]], start + a, photons))
+            return found
+
+        def collect(band: _Sums) -> None:
+            nonlocal sums
+            sums = sums.plus(band)
+
+        over_bands(summed, images, collect=collect, multiple=group, progress=progress, message="products of energies")
+        # Only now, so that a stack which is cancelled half way leaves nothing.
+        self._sums, self._seen = sums, stop_after
+
+    @property
+    def n_pixels(self) -> int:
+        """Number of pixels that have values at all energies."""
+        return self._sums.n_pixels
+
+    def _drawn(self, n_pixels: int) -> dict[int, Float32Array]:
+        """Return the places of the sample among so many pixels: which they are depends on no division into pieces."""
+        while n_pixels > _RUNS * RUN << self._halvings:
+            self._halvings += 1
+        new = np.arange(-(-self._seen // RUN), -(-n_pixels // RUN))
+        for run in new[_is_drawn(new, self._halvings)].tolist():
+            self._sample[run] = np.full((self.n_energies, RUN), np.nan, np.float32)
+        known = np.array(sorted(self._sample), dtype=np.int64)
+        kept = known[_is_drawn(known, self._halvings)].tolist()
+        self._sample = {run: self._sample[run] for run in kept}
+        return self._sample
+
+    def moments(self) -> Moments:
+        """Return the means over all pixels that were added."""
+        sums, runs = self._sums, list(self._sample.values())
+        sample = np.array(runs, np.float32).reshape(-1, self.n_energies, RUN)
+        noise = np.sqrt(sums.variance / sums.n_counted) if sums.n_counted else None
+        products = sums.products / max(1, sums.n_pixels)
+        return Moments(products, sums.n_pixels, sample[np.isfinite(sample).all(axis=(1, 2))], noise)
+
+
+def _is_drawn(runs: IndexArray, halvings: int) -> NDArray[np.bool_]:
+    """Return which pieces are in a sample of half of a half ... of all of them."""
+    result: NDArray[np.bool_] = runs * _GOLDEN % 1 < 0.5**halvings
+    return result
 
 
 def _sums_of(block: Block, start: int, photons: PhotonNoise | None) -> _Sums:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_xanes._typing import Float64Array
 from napari_xanes.edge import Range, raise_if_frame_empty, require_absorption
 from napari_xanes.exploring.basis import ComponentBasis
 from napari_xanes.exploring.factors import find_factors
-from napari_xanes.exploring.moments import moments_of
+from napari_xanes.exploring.moments import Moments, moments_of
 from napari_xanes.exploring.pure_spectra import PureSpectra
 from napari_xanes.noise import AmountNoise
 from napari_xanes.progress import Progress
@@ -83,11 +84,23 @@ def find_basis(
     moments = moments_of(stack, progress)
     if moments.n_pixels < 2:
         raise_if_frame_empty(stack)
-        raise ValueError(f"no two pixels of {stack.name!r} hold values at all energies; crop to where they do")
+    return basis_of(moments, stack.energy, stack.name, count)
+
+
+def basis_of(moments: Moments, energy: Float64Array, name: str, count: int | None = None) -> ComponentBasis:
+    """Return the components, at energies (E,) in eV, of pixels whose sums are known; the name is for messages.
+
+    Raises
+    ------
+    ValueError
+        If no two pixels hold values at all energies, or all values are 0.
+    """
+    if moments.n_pixels < 2:
+        raise ValueError(f"no two pixels of {name!r} hold values at all energies; crop to where they do")
     if not moments.products.any():
-        raise ValueError(f"all values of {stack.name!r} are 0; there are no components")
+        raise ValueError(f"all values of {name!r} are 0; there are no components")
     factors = find_factors(moments.products, moments.n_pixels, moments.sample, moments.noise, count)
-    return ComponentBasis.of(stack.energy, factors)
+    return ComponentBasis.of(energy, factors)
 
 
 def at_energies_of(basis: ComponentBasis | PureSpectra, stack: SpectralStack) -> SpectralStack:
