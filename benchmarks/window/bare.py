@@ -40,6 +40,7 @@ def actions(viewer: Any, folder: Path, size: int) -> Iterator[tuple[str, Callabl
     yield "map", map_layer
     yield "second stack", lambda: stack_layer("second stack")
     yield "save", lambda: viewer.layers.save(str(folder / "map.tif"), selected=True) and None
+    yield "remove", lambda: viewer.layers.remove(viewer.layers["second stack"])
 
 
 def move_cursor(viewer: Any) -> None:

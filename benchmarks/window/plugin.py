@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
+import numpy as np
 from benchmarks.window.bare import move_cursor, step_energies
-from benchmarks.window.watch import wait
+from benchmarks.window.watch import until, wait
+
+E0 = (8340.0, 8345.0)
+"""Range in eV that E0 is dragged over."""
 
 Action = tuple[str, str, Callable[[], None]]
 """Its title, the name of what napari does alone (see `bare`), and what does it."""
 
 
-def actions(viewer: Any, folder: Path) -> Iterator[Action]:
-    """Yield what a user does, in the order of the work."""
+def actions(viewer: Any, folder: Path, shown: list[float]) -> Iterator[Action]:
+    """Yield what a user does, in the order of the work; `shown` gets the times of previews, in ms."""
     docks: list[Any] = []
 
     def open_stack() -> None:
@@ -44,6 +49,9 @@ def actions(viewer: Any, folder: Path) -> Iterator[Action]:
         panel.apply()
         wait(lambda: not panel.job.running)
 
+    def drag() -> None:
+        shown.extend(preview_times(docks[0]))
+
     def save() -> None:
         viewer.layers.selection = {viewer.layers[-1]}
         viewer.layers.save(str(folder / "maps.h5"), selected=True)
@@ -54,6 +62,7 @@ def actions(viewer: Any, folder: Path) -> Iterator[Action]:
     yield "step through the energies", "energies", lambda: step_energies(viewer)
     yield "show Prepare", "", lambda: docks[0].show_step("Prepare")
     yield "apply optical depth", "second stack", apply
+    yield "drag E0", "", drag
     yield "show Map", "", lambda: docks[0].show_step("Map")
     yield "map", "map", lambda: run("Map")
     yield "show sigma", "", lambda: show("sigma")
@@ -64,3 +73,20 @@ def actions(viewer: Any, folder: Path) -> Iterator[Action]:
     yield "show Theory", "", lambda: docks[0].show_step("Theory")
     yield "show Clean", "", lambda: docks[0].show_step("Clean")
     yield "denoise", "second stack", lambda: run("Clean")
+
+
+def preview_times(dock: Any, n: int = 30) -> list[float]:
+    """Drag E0 in Prepare; return the times in ms from a new value to the frame and the spectrum of its preview."""
+    from napari_xanes.history import Step
+
+    recipe, preview, times = dock.workspace.recipe, dock.workspace.preview, []
+    recipe.add(Step("normalize_edge"))
+    wait(lambda: preview.curves is not None)
+    for e0 in np.linspace(*E0, n):
+        frame, curves, start = preview.preview, preview.curves, perf_counter()
+        recipe.change(recipe.row, Step("normalize_edge", {"e0": float(e0)}))
+        until(lambda: preview.preview is not frame and preview.curves is not curves)  # noqa: B023
+        times.append(1000 * (perf_counter() - start))
+        wait(lambda: True)
+    recipe.remove(recipe.row)
+    return times

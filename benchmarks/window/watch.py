@@ -108,13 +108,20 @@ def settings_of_its_own() -> Iterator[Path]:
         yield Path(folder)
 
 
-def wait(condition: Callable[[], bool], seconds: float = 600.0) -> None:
-    """Handle events until a condition is true, and a little longer."""
+def until(condition: Callable[[], bool], seconds: float = 600.0) -> None:
+    """Handle events until a condition is true."""
     from qtpy.QtWidgets import QApplication
 
     end = perf_counter() + seconds
     while not condition() and perf_counter() < end:
         QApplication.processEvents()
+
+
+def wait(condition: Callable[[], bool]) -> None:
+    """Handle events until a condition is true, and a little longer."""
+    from qtpy.QtWidgets import QApplication
+
+    until(condition)
     for _ in range(20):
         QApplication.processEvents()
         sleep(0.005)

@@ -133,6 +133,21 @@ def test_frame_and_spectrum_follow_the_steps_at_once(viewer: Any, dock: Any, cou
     assert [curve.name for curve in plot.curves][:1] == ["cursor"], "now the result itself is seen"
 
 
+def test_another_value_changes_nothing_but_the_values_of_the_layer(viewer: Any, dock: Any, wait: Any) -> None:
+    preview = dock.outer.workspace.preview
+    dock.panel.add_step("optical_depth")
+    dock.panel.add_step("normalize_edge")
+    wait(lambda: preview.preview is not None and len(preview.preview.steps) == 2)
+    (layer,) = previews(viewer)
+    events: list[str] = []
+    for name in ("scale", "translate", "name", "contrast_limits", "data"):
+        getattr(layer.events, name).connect(lambda _event, name=name: events.append(name))
+    before = preview.preview
+    dock.panel.recipe.change(1, Step("normalize_edge", {"e0": 8344.0}))
+    wait(lambda: preview.preview is not before)
+    assert events == ["data"], "napari draws anew for each"
+
+
 def test_the_preview_goes_with_its_box_its_dock_and_its_layer(viewer: Any, dock: Any, wait: Any) -> None:
     add_step(dock, "optical_depth")
     wait(lambda: previews(viewer))

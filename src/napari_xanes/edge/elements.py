@@ -31,10 +31,19 @@ def tabulated_e0(element: str | None, edge: str | None = None) -> float | None:
     >>> tabulated_e0("Ni")
     8333.0
     """
+    try:
+        return _energy_of(element, edge or "K")
+    except TypeError:  # no text, from a file
+        return None
+
+
+@cache
+def _energy_of(element: str | None, edge: str) -> float | None:
+    """Look an edge up once: each question to the database takes milliseconds."""
     import xraydb
 
     try:
-        return float(xraydb.xray_edge(element, edge or "K").energy)
+        return float(xraydb.xray_edge(element, edge).energy)
     except (ValueError, AttributeError, KeyError, TypeError):
         return None
 

@@ -170,9 +170,9 @@ class RecipePreview(WhileAsked):
             self._asked_for = None
             return
         self.preview, self.text = preview, words(preview)
+        self._ask_for_curve()  # first: a thread makes it while the frame is drawn
         self._show_frame()
         self.changed.emit()
-        self._ask_for_curve()
 
     def _fail(self, key: tuple[StackRecipe, _Plan], error: Exception) -> None:
         recipe, plan = key

@@ -60,7 +60,10 @@ class PreviewLayer(QObject):
         name = f"preview · {preview.start.name}"
         if self._layer is not None:
             layer = self._layer
-            layer.data, layer.scale, layer.translate, layer.name = values, scale, translate, name
+            layer.data = values
+            for attribute, value in (("scale", scale), ("translate", translate), ("name", name)):
+                if not np.array_equal(getattr(layer, attribute), value):  # napari draws anew for each that is set
+                    setattr(layer, attribute, value)
             if layer.metadata["xanes"]["quantity"] != preview.stack.quantity:
                 layer.contrast_limits_range = layer.contrast_limits = limits
                 layer.metadata = _metadata(preview)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from math import ceil, sqrt
 from typing import Any
 
+import numpy as np
+
 from napari_xanes.arguments import as_mask, load_i0, load_region
 from napari_xanes.draft import DraftRunner
 from napari_xanes.history import Step
@@ -73,11 +75,17 @@ class Previewer:
         by = thinning(start)
         box, old = box_of_every(start, by), self._start
         if old is not start or self._runner is None:
-            self._start, self._runner = start, DraftRunner(start if by == 1 else start.isel(slice(None), box))
+            self._start, self._runner = start, DraftRunner(start if by == 1 else _taken(start, box))
         stack = self._runner.run([in_box(step, start.shape[1:], box) for step in steps])
         done = stack.history[len(stack.history) - len(steps) :] if steps else ()
         told = tuple(replace(step, state=made.state) for step, made in zip(steps, done, strict=True))
         return Preview(start, told, tuple(rows), stack, by, tuple(lacks))
+
+
+def _taken(stack: SpectralStack, box: Box) -> SpectralStack:
+    """Return some pixels of a stack, one beside the other in memory: steps would gather them again each time."""
+    part = stack.isel(slice(None), box)
+    return part.with_data(np.ascontiguousarray(part.data))
 
 
 def thinning(stack: SpectralStack) -> int:
