@@ -73,6 +73,13 @@ def is_stack(layer: Layer) -> bool:
     return was_stack(layer) and not why_no_stack(layer)
 
 
+def lacks_energies(layer: Layer | None) -> bool:
+    """Return whether a layer is an image with three or four axes but without energies."""
+    if layer is None or layer._type_string != "image" or is_stack(layer) or kind_of(layer) == "map":
+        return False
+    return not (layer.rgb or layer.multiscale) and layer.data.ndim in (3, 4)
+
+
 def was_stack(layer: Layer) -> bool:
     """Return whether a layer is a stack, or was made from one by napari, which copies the metadata."""
     return kind_of(layer) == "stack"

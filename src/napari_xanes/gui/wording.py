@@ -10,6 +10,9 @@ import numpy as np
 if TYPE_CHECKING:
     from napari_xanes.parameters import Parameter
 
+NO_ENERGIES = "This image has no photon energies yet"
+"""What the canvas and docks say of images with frames but without energies."""
+
 _SHORTEST = 2.0  # s; a shorter time gives no reliable estimate
 
 

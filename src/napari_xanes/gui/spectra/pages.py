@@ -12,24 +12,15 @@ from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QStackedWidget, QVBox
 
 from napari_xanes.gui.dialogs import ask_to_open
 from napari_xanes.gui.dock_layout import EMPTY_STATE, say, wrapping_label
-from napari_xanes.gui.layers import is_stack, lay_out_as, shape_of, use_energies, was_stack, why_no_stack
-from napari_xanes.gui.map_layers import is_map
+from napari_xanes.gui.layers import lacks_energies, lay_out_as, shape_of, use_energies, was_stack, why_no_stack
 from napari_xanes.gui.placement import pixel_size_of
 from napari_xanes.gui.spectra.profile_page import ProfilePage
+from napari_xanes.gui.wording import NO_ENERGIES
 from napari_xanes.stack import Quantity, SpectralStack
 
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
-
-
-def lacks_energies(layer: Layer | None) -> bool:
-    """Return whether a layer is an image with three or four axes but without energies."""
-    return (
-        isinstance(layer, Image)
-        and not (layer.rgb or layer.multiscale or is_stack(layer) or is_map(layer))
-        and layer.data.ndim in (3, 4)
-    )
 
 
 def attach_energies(layer: Image, path: Path, quantity: Quantity) -> None:
@@ -101,7 +92,7 @@ class EnergiesPage(QWidget):
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        label = QLabel("This image has no photon energies yet.\nAttach a text file with one energy per frame.")
+        label = QLabel(NO_ENERGIES + ".\nAttach a text file with one energy per frame.")
         label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.quantity = QComboBox()
         for quantity in get_args(Quantity):

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_xanes.gui.contrast import set_limits_in_background
 from napari_xanes.gui.energy import current_step, energy_axis, energy_of_step
-from napari_xanes.gui.layers import is_stack
+from napari_xanes.gui.layers import is_stack, lacks_energies
+from napari_xanes.gui.wording import NO_ENERGIES
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -45,6 +46,10 @@ class StackFollower(QObject):
         self._step = -1
         self._writes_text = self._held = False
         self._note = ""
+        self._hiding = QTimer(self)
+        self._hiding.setSingleShot(True)
+        self._hiding.setInterval(0)
+        self._hiding.timeout.connect(self._hide)
         events = viewer.layers.events
         events.inserted.connect(self._on_inserted)
         events.removed.connect(self._on_removed)
@@ -165,17 +170,30 @@ class StackFollower(QObject):
         self._show(viewer)
 
     def _show(self, viewer: Viewer) -> None:
-        """Write the energy over the image; leave a text of another plugin alone.
+        """Write the energy over the image, or how to give energies; leave a text of another plugin alone."""
+        if text := self._text(viewer):
+            overlay = viewer.canvas.overlays.text if hasattr(viewer, "canvas") else viewer.text_overlay
+            overlay.text = text
+            if not self._writes_text:
+                overlay.font_size, overlay.visible, self._writes_text = 12, True, True
+        elif self._writes_text:
+            self._hiding.start()
 
-        Without a stack the text is emptied and never hidden: napari 0.9 draws with buffers that are gone, which ends
-        the process, if a text is hidden while the layers are removed and another one is added.
+    def _hide(self) -> None:
+        """Hide the text in a turn of its own.
+
+        If a text is hidden while the layers are removed and another one is added, napari 0.9 draws with buffers that
+        are gone, which ends the process.
         """
-        overlay = viewer.canvas.overlays.text if hasattr(viewer, "canvas") else viewer.text_overlay
+        viewer = self._viewer()
+        if viewer is not None and self._writes_text and not self._text(viewer):
+            overlay = viewer.canvas.overlays.text if hasattr(viewer, "canvas") else viewer.text_overlay
+            overlay.visible, overlay.text, self._writes_text = False, "", False
+
+    def _text(self, viewer: Viewer) -> str:
         layer = self._layer
+        if lacks_energies(viewer.layers.selection.active):
+            return f"{NO_ENERGIES}: press Attach energies… in the XANES dock"
         if layer is None or energy_axis(viewer, layer) in viewer.dims.displayed:
-            if self._writes_text:
-                overlay.text, self._writes_text = "", False
-            return
-        overlay.text = " · ".join(filter(None, (self._note, f"{energy_of_step(layer, self._step):.1f} eV")))
-        if not self._writes_text:
-            overlay.font_size, overlay.visible, self._writes_text = 12, True, True
+            return ""
+        return " · ".join(filter(None, (self._note, f"{energy_of_step(layer, self._step):.1f} eV")))

@@ -1,0 +1,71 @@
+"""Errors of operations, estimators and the window say what happened, and how it should be or what to do.
+
+Readers are left out: their texts are reasons why a file is of another format, to which `read` adds what to do.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import napari_xanes
+
+SOURCE = Path(napari_xanes.__file__).parent
+PLACES = ("ops", "maps", "denoising", "exploring", "edge", "gui", "arguments.py", "line_profiles.py", "colour_mix.py")
+
+TELLS = re.compile(
+    r"\b(give|choose|use|run|crop|needs?|needed|must|at (least|most)|leave|read|save|open|drop|check|type|write|set"
+    r"|widen|lower|take|compare|draw|brush|mark|align|measure|close|press|fit|rename|make|add|join|bin|call|allowed|say"
+    r"|select|fill|hide|takes|correct|denoise|normalize|interpolate_energy|reinstall"
+    r"|computed from|in order of|test them)\b|, not |\bnot \{\}|\bneither\b",
+    re.IGNORECASE,
+)
+"""A word that tells what to do or what is needed, or that the value is not what it should be."""
+
+
+def written(text: ast.expr) -> str:
+    """Return what is written of a text; what is filled in becomes braces, of other texts only those."""
+    if isinstance(text, ast.Constant):
+        return str(text.value)
+    if isinstance(text, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in text.values)
+    if isinstance(text, ast.BinOp):
+        return written(text.left) + written(text.right)
+    return "{}"
+
+
+def passes_on(text: str) -> bool:
+    """Return whether a text ends with that of another error, which tells more."""
+    return re.search(r"(^|[;:] )\{\}\W*$", text) is not None
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Return place and text of each ValueError that is raised with one."""
+    files = [path for place in PLACES for path in (SOURCE / place, *(SOURCE / place).rglob("*.py"))]
+    for path in sorted(path for path in files if path.suffix == ".py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            error = node.exc if isinstance(node, ast.Raise) else None
+            if isinstance(error, ast.Call) and ast.unparse(error.func) == "ValueError" and error.args:
+                yield f"{path.relative_to(SOURCE)}:{node.lineno}", written(error.args[0])
+
+
+def test_there_are_texts() -> None:
+    assert len(list(texts())) > 200
+
+
+def test_texts_are_clauses_that_can_be_continued() -> None:
+    """No capital but of a name, and no full stop: the window makes sentences of them (`gui.telling`)."""
+    capitals = [f"{place}: {text}" for place, text in texts() if re.match(r"[A-Z][a-z]+ [a-z]", text)]
+    stops = [
+        f"{place}: {text}"
+        for place, text in texts()
+        if text.rstrip().endswith((". ", "!")) or re.search(r"[^.]\.$", text)
+    ]
+    assert (capitals, stops) == ([], [])
+
+
+def test_texts_tell_how_it_should_be_or_what_to_do() -> None:
+    silent = [f"{place}: {text}" for place, text in texts() if not passes_on(text) and not TELLS.search(text)]
+    assert silent == []
