@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QMenu, QPushButton
 
 from napari_xanes.gui.job import Job
@@ -58,7 +58,8 @@ class NeedTest(QObject):
         self.button = QPushButton("Needed?")
         self.button.setToolTip(
             "Test which of the ticked references are needed (F-test), and whether each can be there at all (target "
-            "transformation): on the mean of the stack, on regions, or on some pixels"
+            "transformation): on the mean of the stack, on regions, or on some pixels. And plan which energies to "
+            "measure"
         )
         self.menu = QMenu(self.button)
         self.menu.aboutToShow.connect(self._fill)
@@ -98,6 +99,16 @@ class NeedTest(QObject):
         self.menu.addAction("On all regions", self.on_regions)
         for region in self._workspace.regions.regions:
             self.menu.addAction(f"On the region {region.name}", partial(self.on_regions, region.name))
+        self.menu.addSeparator()
+        self.menu.addAction("Which energies to measure…", self.plan_energies)
+
+    def plan_energies(self) -> None:
+        """Open the dialog that plans which energies tell the ticked references apart."""
+        from napari_xanes.gui.references.plan_dialog import PlanDialog
+
+        dialog = PlanDialog(self._viewer, self.button.window())
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
 
     def _on_click(self) -> None:
         if self.job.running:
