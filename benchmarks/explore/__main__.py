@@ -1,13 +1,13 @@
 """Print how well the methods of Explore find what is there.
 
-python -m benchmarks.explore [search] [phases] [speed] [bands] [lazy] [peaks] [--trials 100]
+python -m benchmarks.explore [search] [phases] [speed] [bands] [lazy] [peaks] [peers] [--trials 100]
 """
 
 from __future__ import annotations
 
 import argparse
 
-from benchmarks.explore import bands, lazy_stack, parts_speed, peaks, reference_search, small_phases
+from benchmarks.explore import bands, lazy_stack, parts_speed, peaks, peers, reference_search, small_phases
 
 PARTS = {
     "search": reference_search.report,
@@ -16,6 +16,7 @@ PARTS = {
     "bands": bands.report,
     "lazy": lazy_stack.report,
     "peaks": peaks.report,
+    "peers": peers.report,
 }
 
 

@@ -119,3 +119,12 @@ def test_the_legend_of_a_mix_says_what_the_corners_are(
     mix.button.click()
     assert errors == ["choose a map for at least one colour, and for at most three"]
     assert runs.mix_of(run) is None
+
+
+def test_scores_have_gains_of_their_own(panel: Any, runs: RunList) -> None:
+    """They are no parts of a whole: with one gain for all, the first component would leave the others black."""
+    found = {f"score_{k}": ParameterMap(np.full((8, 8), value, np.float32), "OD") for k, value in ((1, 2.0), (2, 0.01))}
+    runs.add(MapSet(found, metadata={"name": "particle", "explained": [0.99, 0.01]}))
+    panel.mix_button.click()
+    assert [box.value() for box in panel.mix.gain_boxes[:2]] == [0.5, 100.0]
+    assert [slider.value() for slider in panel.mix.sliders[:2]] == [0, 0]

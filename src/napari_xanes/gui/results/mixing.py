@@ -130,8 +130,8 @@ class MixView(QWidget):
             for name in names:
                 box.addItem(map_title(name), name)
             box.setCurrentIndex(row + 1 if row < len(parts or names) else 0)
-        gain = 1.0 if run is None else _first_gain(run.maps, (parts or names)[:MOST])
-        for number, slider in zip(self.gain_boxes, self.sliders, strict=True):
+        gains = [1.0] * MOST if run is None else _first_gains(run.maps, (parts or names)[:MOST])
+        for number, slider, gain in zip(self.gain_boxes, self.sliders, gains, strict=True):
             number.setRange(0.0, max(_LARGEST_GAIN, 10 * gain))
             number.setDecimals(_decimals(gain))
             number.setValue(gain)
@@ -219,13 +219,19 @@ def _box(tip: str) -> QDoubleSpinBox:
     return box
 
 
-def _first_gain(maps: MapSet, names: list[str]) -> float:
-    """Return the gain to begin with, from a part of large maps; an odd step samples all columns."""
+def _first_gains(maps: MapSet, names: list[str]) -> list[float]:
+    """Return the gains to begin with: one for all, so that parts of a whole compare; scores have their own.
+
+    Large maps are sampled; an odd step samples all columns.
+    """
     if not names:
-        return 1.0
+        return [1.0] * MOST
     step = maps[names[0]].data.size // _SAMPLE | 1
     mask = np.logical_and.reduce([np.asarray(maps[name].mask).ravel()[::step] for name in names])
-    return common_gain([maps[name].data.ravel()[::step] for name in names], mask)
+    values = [maps[name].data.ravel()[::step] for name in names]
+    scores = "explained" in maps.metadata
+    gains = [common_gain([one], mask) for one in values] if scores else [common_gain(values, mask)] * len(names)
+    return [*gains, *[1.0] * (MOST - len(gains))]
 
 
 def _decimals(gain: float) -> int:
