@@ -24,6 +24,7 @@ from napari_xanes.gui.screenshot import open_docks, settle, wait_until  # noqa: 
 from napari_xanes.gui.spectra.look import LookPanel  # noqa: E402
 from napari_xanes.gui.state.workspace import workspace_of  # noqa: E402
 from napari_xanes.io import write  # noqa: E402
+from napari_xanes.maps import window_step  # noqa: E402
 from napari_xanes.ops import optical_depth  # noqa: E402
 from napari_xanes.sample import mn_oxides_l, nmc_ni_k  # noqa: E402
 from napari_xanes.spectrum import Spectrum  # noqa: E402
@@ -76,6 +77,37 @@ def main() -> None:
         xanes(theme)
         prepare(theme)
         references(theme)
+    for name in EXPLORED:
+        explore(name)
+
+
+EXPLORED: dict[str, dict[str, Any]] = {
+    "components": {}, "cluster": {"count": 3}, "unmix": {"count": 3}, "small_phases": {},
+    "search_references": {"library": "ni-k"}, "fit_peaks": {"centers": [8350.0], "energy": (8335.0, 8365.0)},
+}  # fmt: skip
+"""The methods that find spectra and peaks, with what is chosen in their forms."""
+
+
+def explore(name: str) -> None:
+    """What a method found, on a small screen: in oxides of manganese, or in a nickel particle."""
+    oxides = name in ("components", "cluster", "unmix")
+    stack = optical_depth((mn_oxides_l() if oxides else nmc_ni_k(size=120, photons=4e4)).stack)
+    spot = 0.12 * np.exp(-(((stack.energy - stack.energy.mean()) / 4) ** 2))
+    if name == "small_phases":
+        stack.data[:, 50:56, 70:76] += spot[:, None, None].astype(np.float32)
+    viewer, dock = small_window("dark", stack)
+    step = window_step(name)
+    dock.show_step(step)
+    dock.splitter.setSizes([240, 480])
+    panel = dock.panel(step)
+    panel.method_panel.choose(name).fill(EXPLORED[name])
+    panel.method_panel.start()
+    wait_until(lambda: not panel.method_panel.job.running, seconds=300.0)
+    panel.method_panel.show_tab("found" if step == "Explore" else "results")
+    viewer.cursor.position = tuple(viewer.layers[0].data_to_world((30, 60, 60)))
+    settle(6.0)  # until the notifications are gone
+    viewer.screenshot(str(HERE / f"explore-{name.replace('_', '-')}.png"), canvas_only=False, flash=False)
+    viewer.close()
 
 
 def card(theme: str) -> None:
@@ -102,14 +134,14 @@ def card(theme: str) -> None:
     viewer.close()
 
 
-def small_window(theme: str) -> tuple[Any, Any]:
-    """Return a viewer on a small screen that shows a particle, and its dock of all steps."""
+def small_window(theme: str, stack: Any = None) -> tuple[Any, Any]:
+    """Return a viewer on a small screen that shows a stack, by default a particle, and its dock of all steps."""
     import napari
 
     viewer = napari.Viewer()
     viewer.window.resize(1366, 768)
     viewer.theme = theme
-    data, keywords, _kind = stack_to_layer(nmc_ni_k(size=160).stack)
+    data, keywords, _kind = stack_to_layer(nmc_ni_k(size=160).stack if stack is None else stack)
     viewer.add_image(data, **keywords)
     return viewer, viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")[1]
 

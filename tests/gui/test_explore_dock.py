@@ -12,7 +12,7 @@ from qtpy.QtTest import QTest
 
 from napari_xanes import Recipe, SpectralStack, Spectrum, Step
 from napari_xanes.gui.exploring import ExploreDock
-from napari_xanes.gui.exploring.evidence import ERROR, Scree, curves_of, scree_of
+from napari_xanes.gui.exploring.evidence import ERROR, Scree, curves_of, label_of, scree_of
 from napari_xanes.gui.exploring.plane import MOST_POINTS, Plane, axes_of
 from napari_xanes.gui.exploring.plots import FoundPlot, ScreePlot
 from napari_xanes.gui.exploring.scatter import ScatterPlot
@@ -101,6 +101,29 @@ def test_found_spectra_have_the_band_of_their_method(viewer: Any, wait: Any) -> 
     maps = workspace_of(viewer).runs.chosen.maps
     for band, one in zip(plot.bands, maps.metadata["ambiguity"], strict=True):
         np.testing.assert_allclose(band.getData()[1][: one["high"].size], one["high"])
+
+
+def test_small_phases_are_told_in_words_with_their_spectrum(viewer: Any, wait: Any) -> None:
+    dock = ExploreDock(viewer)
+    viewer.window.add_dock_widget(dock)
+    stack = two_phases()
+    stack.data[:, 20:24, 10:14] += 0.5 * np.exp(-(((ENERGY - 8370) / 6) ** 2))[:, None, None].astype(np.float32)
+    for one, words in ((stack, "phase 1: 16 pixels"), (two_phases(), "no small phase")):
+        data, keywords, _ = stack_to_layer(one)
+        viewer.add_image(data, **keywords)
+        dock.method_panel.choose("small_phases")
+        before = len(workspace_of(viewer).runs)
+        dock.method_panel.start()
+        wait(lambda before=before: len(workspace_of(viewer).runs) > before and not dock.method_panel.job.running)
+        wait(lambda words=words: words in dock.found.words.text())
+        assert dock.found.references_button.isEnabled() == ("phase 1" in words)
+
+
+def test_found_spectra_say_their_unit() -> None:
+    cluster = Spectrum("a", ENERGY, ENERGY, metadata={"quantity": "optical_depth"})
+    maps = {"x": ParameterMap(np.ones((2, 2), np.float32))}
+    assert label_of(MapSet(maps, metadata={"spectra": [cluster]})) == "optical depth (OD)"
+    assert label_of(MapSet(maps, metadata={"spectra": [Spectrum("a", ENERGY, ENERGY)]})) == "absorption per amount (1)"
 
 
 def test_plots_follow_the_theme_and_the_chosen_run(viewer: Any, wait: Any) -> None:

@@ -11,6 +11,7 @@ from napari_xanes.colours import colour_of
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.region_spectra import STANDARD_DEVIATION
 from napari_xanes.spectrum import Spectrum
+from napari_xanes.stack import UNITS
 
 Values = NDArray[np.float64]
 
@@ -90,6 +91,19 @@ def curves_of(maps: MapSet) -> tuple[list[FoundCurve], str]:
         return curves, AMBIGUITY
     spread = any(STANDARD_DEVIATION in spectrum.metadata for spectrum in spectra)
     return curves, SPREAD if spread else ERROR
+
+
+def label_of(maps: MapSet) -> str:
+    """Return what the spectra that were found are, with their unit.
+
+    Means of pixels have the quantity of the stack; those of components and unmixing are per amount, which has its unit.
+    """
+    spectra: list[Spectrum] = list(maps.metadata.get("spectra") or [])
+    quantity = str(spectra[0].metadata.get("quantity")) if spectra else ""
+    if quantity not in UNITS:
+        return "absorption per amount (1)"
+    unit = UNITS[quantity]
+    return f"{quantity.replace('_', ' ')}{'' if unit == '1' else f' ({unit})'}"
 
 
 def _around(spectrum: Spectrum) -> tuple[Values, Values]:

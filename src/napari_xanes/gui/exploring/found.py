@@ -11,11 +11,12 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_xanes.gui.dock_layout import push_button, row_of, say, wrapping_label
-from napari_xanes.gui.exploring.evidence import curves_of, scree_of
+from napari_xanes.gui.exploring.evidence import curves_of, label_of, scree_of
 from napari_xanes.gui.exploring.plots import FoundPlot, ScreePlot
 from napari_xanes.gui.pixels.areas import new_labels
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.parameter_map import MapSet
+from napari_xanes.wording import counted
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -104,7 +105,7 @@ class FoundSpectra(QWidget):
         self._curves, self._bands = ([], "") if maps is None else curves_of(maps)
         self.scree.show_scree(scree)
         self.scree.setVisible(scree is not None)
-        self.spectra.show_curves(self._curves)
+        self.spectra.show_curves(self._curves, "" if maps is None else label_of(maps))
         self.spectra.setVisible(bool(self._curves))
         self._name_curves()
 
@@ -149,8 +150,20 @@ def words_of(maps: MapSet) -> str:
         widths = [(one["name"], float(np.mean(one["high"] - one["low"]))) for one in maps.metadata["ambiguity"]]
         ranges = ", ".join(f"{name} {width:.2g}" for name, width in widths)
         sentences.append(f"other spectra fit as well, within a range of (mean over the energies) {ranges}")
+    if "significance" in maps.metadata:
+        sentences += _phases_of(maps)
     sentences += maps.metadata.get("warnings") or []
     return "\n".join(f"• {sentence}" for sentence in sentences) or _NOTHING
+
+
+def _phases_of(maps: MapSet) -> list[str]:
+    """Return the small phases that were found, in sentences."""
+    names = {name: label for label, name in (maps["phase"].labels or {}).items()}
+    found = []
+    for spectrum, significance in zip(maps.metadata["spectra"], maps.metadata["significance"], strict=True):
+        count = counted(int((maps["phase"].data == names[spectrum.name]).sum()), "pixel", "pixels")
+        found.append(f"{spectrum.name}: {count}, {significance:.3g} standard errors beside what the rest can make")
+    return found or ["no small phase: what noise exceeds in one of 100 stacks is exceeded nowhere"]
 
 
 def _labels_of(maps: MapSet) -> Any:

@@ -118,14 +118,14 @@ class FoundPlot(ThemedPlot):
     def __init__(self) -> None:
         super().__init__()
         self.setLabel("bottom", "photon energy (eV)")
-        self.setLabel("left", "absorption")
         self.lines: list[pg.PlotDataItem] = []
         self.bands: list[pg.PlotCurveItem] = []
         self._curves: Sequence[FoundCurve] = ()
 
-    def show_curves(self, curves: Sequence[FoundCurve]) -> None:
-        """Draw these spectra instead of those before."""
+    def show_curves(self, curves: Sequence[FoundCurve], label: str = "absorption") -> None:
+        """Draw these spectra instead of those before, with what they are beside the axis."""
         self._curves = curves
+        self.setLabel("left", label)
         self.draw_again()
         self.show_all()
 

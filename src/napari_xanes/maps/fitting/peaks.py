@@ -9,7 +9,7 @@ import numpy as np
 from napari_xanes._typing import BoolArray, Float64Array, IndexArray
 from napari_xanes.maps.fitting.peak_model import PeakModel
 
-_STEPS = 100
+_STEPS = 200
 _PRECISION = 1e-9
 """Relative change of the sum of squares at which a fit ends."""
 
