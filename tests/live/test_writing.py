@@ -60,7 +60,7 @@ def test_a_look_leaves_maps_so_far_and_the_last_one_the_final_maps(
     outcome = watched(scan, out, n, told=told.append)
     assert outcome.state == "done"
     assert f"taken up again: {n - 1} energies were known" in told
-    assert sorted(path.name for path in out.iterdir()) == ["scan", "scan-live.json"]
+    assert sorted(path.name for path in out.iterdir()) == ["scan", "scan-live.json", "scan.log"]
     direct = nx.run(fit_recipe(), nx.read(scan, **READING))
     saved = nx.read_maps(out / "scan" / "maps.h5")
     for name in direct:
@@ -150,7 +150,7 @@ def test_killed_at_any_moment_nothing_is_lost_or_doubled(scan: Path, stack: nx.S
     for i in frames:
         write_frame(scan, stack, int(i))
     assert subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
-    assert [path.name for path in sorted(out.iterdir())] == ["scan", "scan-live.json"]
+    assert [path.name for path in sorted(out.iterdir())] == ["scan", "scan-live.json", "scan.log"]
     direct, saved = nx.run(fit_recipe(), nx.read(scan, **READING)), nx.read_maps(out / "scan" / "maps.h5")
     for name in direct:
         np.testing.assert_array_equal(saved[name].data, direct[name].data)

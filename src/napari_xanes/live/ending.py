@@ -46,12 +46,12 @@ class EndWatch:
         """Begin the silence again."""
         self._last = self._now()
 
-    def has_ended(self, folder: Path, n_energies: int, *, all_settled: bool) -> bool:
+    def has_ended(self, folder: Path | None, n_energies: int, *, all_settled: bool) -> bool:
         """Whether the scan has ended; nothing ends before there is a frame, or while files are not complete.
 
         Parameters
         ----------
-        folder : Path
+        folder : Path, optional
             Where the file of the end would appear.
         n_energies : int
             Complete frames.
@@ -63,6 +63,6 @@ class EndWatch:
         ending = self._ending
         return (
             (ending.energies is not None and n_energies >= ending.energies)
-            or (ending.file is not None and any(folder.glob(ending.file)))
+            or (ending.file is not None and folder is not None and any(folder.glob(ending.file)))
             or (ending.silence is not None and self._now() - self._last >= ending.silence)
         )

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from napari_xanes.live.opening import open_source
-from napari_xanes.live.so_far import MapsSoFar
-from napari_xanes.live.source import Source, View
+from napari_xanes.live.so_far import KEY, MapsSoFar
+from napari_xanes.live.source import Source, TellingSource, View
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.progress import Progress
 from napari_xanes.recipe import Recipe, run
 from napari_xanes.stack import SpectralStack
+from napari_xanes.wording import counted
 
 _RESTING = 3.0
 """Maps that take long are made so seldom that this part of the time, and once more, is left for everything else."""
@@ -77,6 +78,7 @@ def follow(
     last_words: tuple[Any, ...] = ()
     made: tuple[int, int] = (-1, 0)
     rests_until = 0.0
+    wait = source.wait if isinstance(source, TellingSource) else time.sleep
     while stop is None or not stop():
         view = source.look()
         n_new = view.n_frames - made[1] if view.generation == made[0] else view.n_frames
@@ -93,7 +95,7 @@ def follow(
             yield Update(view, maps)
         if view.is_complete or once:
             return
-        time.sleep(poll)
+        wait(poll)
 
 
 def watch(
@@ -174,7 +176,10 @@ def described(update: Update) -> str:
         return f"waiting for the first frame{of}"
     axis = view.stack.energy
     parts = [f"{view.n_frames}{of} energies, {axis[0]:g} to {axis[-1]:g} eV"]
-    reason = "" if update.maps is None else update.maps.metadata.get("so_far", {}).get("reason", "")
-    parts += [f"no final kind of map yet: {reason}"] if reason else []
+    so_far = {} if update.maps is None else update.maps.metadata.get(KEY, {})
+    if n_spectra := so_far.get("spectra"):
+        parts.append(f"{counted(n_spectra, 'spectrum stands', 'spectra stand')} out from the noise")
+    if reason := so_far.get("reason"):
+        parts.append(f"not known yet: {reason}")
     parts += [f"{len(view.waiting)} not taken: {view.waiting[0]}"] if view.waiting else []
     return "; ".join(parts)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from napari_xanes.live.documents import SUFFIXES, DocumentFile
 from napari_xanes.live.ending import Ending
 from napari_xanes.live.frame_folder import SETTLE, FrameFolder
 from napari_xanes.live.growing_file import GrowingFile
@@ -23,8 +24,10 @@ def open_source(
 
     Parameters
     ----------
-    source : path
-        A folder that frames appear in, one file each; or one file that grows.
+    source : path or address
+        A folder that frames appear in, one file each; or one file that grows (HDF5, recorded Bluesky
+        documents); or the address of a
+        node on a Tiled server.
     reading : mapping, optional
         Keywords of `napari_xanes.read`.
     ending : Ending, optional
@@ -38,9 +41,15 @@ def open_source(
         If there is no such file or folder.
     """
     known = {name: value for name, value in (reading or {}).items() if value is not None}
+    if str(source).startswith(("http://", "https://")):
+        from napari_xanes.live.tiled_run import TiledRun
+
+        return TiledRun(str(source), known, ending)
     path = Path(source)
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file or folder; make it before the scan begins")
     if path.is_dir() and path.suffix.lower() != ".zarr":
         return FrameFolder(path, known, ending, settle)
+    if path.suffix.lower() in SUFFIXES:
+        return DocumentFile(path, known, ending)
     return GrowingFile(path, known, ending, settle)

@@ -11,6 +11,7 @@ import numpy as np
 from napari_xanes.live.quick import quick_maps
 from napari_xanes.live.running.fit import NotYet, RunningFit
 from napari_xanes.live.running.framewise import Framewise, framewise, is_kept, prepared
+from napari_xanes.live.running.spectra import RunningMoments
 from napari_xanes.live.source import View
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.progress import Progress
@@ -22,7 +23,8 @@ from napari_xanes.wording import counted
 logger = logging.getLogger(__name__)
 
 KEY = "so_far"
-"""Metadata of maps that are not final: number of energies, their range, how many are expected."""
+"""Metadata of maps that are not final: number of energies, their range, how many are expected, why a map can't be known
+yet, and how many spectra stand out from the noise so far."""
 
 
 class MapsSoFar:
@@ -51,6 +53,7 @@ class MapsSoFar:
         self._fit: RunningFit | None = None
         self._taken: set[float] = set()
         self._pixel_size: tuple[float, ...] | None = None
+        self._moments = RunningMoments(0)
 
     @property
     def is_slow(self) -> bool:
@@ -80,7 +83,7 @@ class MapsSoFar:
                 made = self._grown(self._plan, view, view.stack, progress)
         except NotYet as error:
             made, reason = self._quick(view.stack), str(error)
-        return _marked(made, view, reason, self._recipe)
+        return _marked(made, view, reason, self._moments.count(), self._recipe)
 
     def _begin(self, generation: int) -> None:
         self._generation, self._fit, self._taken = generation, None, set()
@@ -99,6 +102,7 @@ class MapsSoFar:
             if frame is not None:
                 fit, like = self._fitting(plan, frame, stack), frame
                 fit.add(float(stack.energy[i]), frame.data[0])
+                self._moments.add(float(stack.energy[i]), frame.data[0])
             self._taken.add(float(stack.energy[i]))
             if progress is not None:
                 progress((done + 1) / (len(new) + 1), "frames")
@@ -112,6 +116,7 @@ class MapsSoFar:
         if self._fit is None:
             self._fit = RunningFit(plan.parameters, frame.quantity, frame.unit, frame.shape[1:])
             self._fit.announce(_kept_energies(plan, stack))
+            self._moments = RunningMoments(int(np.prod(frame.shape[1:])))
         return self._fit
 
     def _of_all(self, stack: SpectralStack, progress: Progress | None) -> MapSet | SpectralStack:
@@ -134,7 +139,9 @@ def _kept_energies(plan: Framewise, stack: SpectralStack) -> list[float]:
     return [float(energy) for energy in stack.energy if is_kept(plan.steps, float(energy))]
 
 
-def _marked(made: MapSet | SpectralStack, view: View, reason: str, recipe: Recipe) -> MapSet | SpectralStack:
+def _marked(
+    made: MapSet | SpectralStack, view: View, reason: str, n_spectra: int | None, recipe: Recipe
+) -> MapSet | SpectralStack:
     """Return the maps with all that says that they are not final."""
     assert view.stack is not None
     axis = view.stack.energy
@@ -149,6 +156,7 @@ def _marked(made: MapSet | SpectralStack, view: View, reason: str, recipe: Recip
         "expected": view.expected,
         "range": (float(axis[0]), float(axis[-1])),
         "reason": reason,
+        "spectra": n_spectra,
     }
     # The newest warning first: it is what must not be overlooked.
     metadata = with_warnings({**made.metadata, "name": f"{name}, {axis.size} energies so far", KEY: so_far}, told)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from napari_xanes.stack import SpectralStack
 
@@ -70,3 +70,11 @@ class Source(Protocol):
         OSError, ValueError
             If they can't be read.
         """
+
+
+@runtime_checkable
+class TellingSource(Protocol):
+    """A source that is told of new frames and need not be asked for them."""
+
+    def wait(self, seconds: float) -> None:
+        """Wait until there is something new, at most so many seconds."""

@@ -78,7 +78,7 @@ class LiveLine(QWidget):
         self._say("waiting for the first look")
         self.button.setText("Stop")
         self.button.setChecked(True)
-        self.job.start(lambda progress: _follow(plan, report, progress), f"Live: {plan.source}")
+        self.job.start(lambda progress: _follow(plan, report, progress), f"Live: {plan.source.partition('?')[0]}")
 
     def stop(self) -> None:
         """Stop following; what is shown stays, and says that it is not final."""

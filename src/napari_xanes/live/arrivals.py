@@ -1,0 +1,91 @@
+"""Frames that arrive one after the other, from a server or a stream: what becomes of them as a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.history import Source
+from napari_xanes.io.facts import Facts, with_facts
+from napari_xanes.io.frames import MEMORY_LIMIT, one_per_file, ordered
+from napari_xanes.stack import SpectralStack
+
+FACTS = ("quantity", "energy_unit", "pixel_size", "exposure", "absorber")
+"""Keywords of `napari_xanes.read` that say more than a source does."""
+
+
+class Arrival(NamedTuple):
+    """One frame: what it is called, its energy in eV, and what reads it."""
+
+    key: str
+    energy: float
+    load: Callable[[], NDArray[Any]]
+
+
+def stack_of(
+    arrivals: Sequence[Arrival],
+    shape: tuple[int, ...],
+    dtype: Any,
+    *,
+    name: str,
+    source: str,
+    reading: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+    lazily: bool,
+) -> SpectralStack:
+    """Return the frames as a stack: sorted, repeats averaged, as `napari_xanes.read` does.
+
+    Parameters
+    ----------
+    arrivals : sequence of Arrival
+        At least one, in the order of measurement.
+    shape, dtype
+        Of a frame.
+    name, source : str
+        Name of the stack, and where it comes from.
+    reading : mapping
+        Keywords of `napari_xanes.read`: those that say what the frames are.
+    metadata : mapping
+        What belongs to the stack.
+    lazily : bool
+        Whether frames stay where they are.
+
+    Raises
+    ------
+    ValueError
+        If energies are no photon energies.
+    """
+    token = MEMORY_LIMIT.set(0 if lazily else MEMORY_LIMIT.get())
+    try:
+        data = one_per_file([arrival.load for arrival in arrivals], shape, np.dtype(dtype))
+    finally:
+        MEMORY_LIMIT.reset(token)
+    data, axis, notes = ordered(data, [arrival.energy for arrival in arrivals])
+    known = {**metadata, "name": name, **({"notes": notes} if notes else {})}
+    facts = Facts(**{key: reading[key] for key in FACTS if key in reading})
+    quantity = reading.get("quantity", "counts")
+    return with_facts(
+        SpectralStack(data, axis, quantity, source=Source(source, notes=tuple(notes)), metadata=known), facts
+    )
+
+
+def in_ev(energies: Any, unit: str = "") -> NDArray[np.float64]:
+    """Return energies in eV, from the unit that a source tells.
+
+    Examples
+    --------
+    >>> in_ev([708.0]).tolist(), in_ev([0.5, 8.0], "keV").tolist()
+    ([708.0], [500.0, 8000.0])
+    """
+    values = np.array(energies, dtype=np.float64).ravel()
+    return values * 1e3 if unit.strip().lower() == "kev" else values
+
+
+def are_void(before: Sequence[Arrival], after: Sequence[Arrival]) -> bool:
+    """Whether frames that were there are not what they were: taken again, averaged with a repeat, or gone."""
+    same = [one.key for one in after[: len(before)]] == [one.key for one in before]
+    known = {one.energy for one in before}
+    return not same or any(one.energy in known for one in after[len(before) :])

@@ -1,0 +1,227 @@
+"""A scan on a Tiled server: it is asked again and again, and listened to where the server streams (extra ``tiled``)."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_xanes.io.files import one_line
+from napari_xanes.live.arrivals import Arrival, are_void, in_ev, stack_of
+from napari_xanes.live.ending import Ending, EndWatch
+from napari_xanes.live.source import View
+from napari_xanes.stack import SpectralStack
+
+_DEEPEST, _MOST_NODES = 5, 500
+"""Levels and number of nodes that are looked through for frames and energies."""
+_CORRECTIONS = {"flat": ("flat", "white"), "dark": ("dark",)}
+"""What corrects counts, and the words in the names of its arrays."""
+
+
+class TiledRun:
+    """Frames of a node on a Tiled server: an array (E, Y, X) beside an array of energies.
+
+    Energies say how many frames are measured: a server fills the gap before a frame that came early with zeros.
+
+    Parameters
+    ----------
+    uri : str
+        Address of the node; a key in it is sent to the server, and kept nowhere.
+    reading : mapping
+        Keywords of `napari_xanes.read`; ``select`` is the name of the array with the frames.
+    ending : Ending
+        What tells the end. A run whose metadata have ``stop`` has ended, too, as Bluesky writes it.
+    connect : callable, optional
+        Returns the client of an address; by default that of tiled.
+
+    Raises
+    ------
+    ImportError
+        If tiled is not installed.
+    OSError
+        If the server does not answer.
+    """
+
+    path = None
+
+    def __init__(
+        self,
+        uri: str,
+        reading: Mapping[str, Any],
+        ending: Ending | None = None,
+        connect: Callable[[str], Any] | None = None,
+    ) -> None:
+        self._reading, ending = dict(reading), ending or Ending()
+        self._end = EndWatch(ending)
+        parts = urlsplit(uri)
+        self._address = parts._replace(query="", fragment="").geturl()
+        self.name = re.sub(r"[^\w.-]+", "_", parts.path.rstrip("/").rpartition("/")[2]).strip(".") or "run"
+        self._node = (connect or _client)(uri)
+        self._frames: Any = None
+        self._energies: Any = None
+        self._known: list[Arrival] = []
+        self._more, self._subscription, self._keep = threading.Event(), None, lambda _update: None
+        self._view = View(expected=ending.energies)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the server tells of something new, or for some time."""
+        self._more.wait(seconds)
+        self._more.clear()
+
+    def look(self) -> View:
+        """Return the frames that have energies; see `Source.look`. Errors of the connection are told in the view."""
+        try:
+            self._view = self._looked(replace(self._view, told=()))
+        except Exception as error:  # of HTTP, of the server, of its content: it may be there again at the next look
+            if isinstance(error, ValueError) and self._known:
+                raise
+            self._view = replace(self._view, told=(), waiting=(one_line(f"{type(error).__name__}: {error}"),))
+        return self._view
+
+    def _looked(self, view: View) -> View:
+        if self._frames is None:
+            self._find()
+            self._listen()
+        self._frames.refresh()
+        energies = self._read_energies()
+        n = min(int(self._frames.shape[0]), energies.size)
+        arrivals = [
+            Arrival(f"{i} at {energies[i]!r}", float(energies[i]), partial(_frame, self._frames, i)) for i in range(n)
+        ]
+        void = are_void(self._known, arrivals)
+        if len(arrivals) != len(self._known) or void:
+            self._end.something_new()
+            void = void and bool(self._known)
+            self._known = arrivals
+            stack = self._stack(lazily=True) if arrivals else None
+            told = ("frames that were there were measured again: all are taken anew",) if void else ()
+            view = replace(view, stack=stack, generation=view.generation + void, told=told)
+        ended = self._end.has_ended(None, view.n_frames, all_settled=True) or (
+            view.n_frames > 0 and self._has_stopped()
+        )
+        return replace(view, waiting=(), is_complete=ended)
+
+    def _find(self) -> None:
+        """Find the array of frames, and that of their energies."""
+        arrays = dict(_arrays(self._node))
+        wanted = self._reading.get("select")
+        frames = {
+            name: one
+            for name, one in arrays.items()
+            if len(one.shape) in (3, 4) and not _is_called(name, [*_CORRECTIONS["flat"], *_CORRECTIONS["dark"]])
+        }
+        chosen = [one for name, one in frames.items() if wanted in (None, name, name.rpartition("/")[2])]
+        if len(chosen) != 1:
+            what = f"{len(frames)} arrays of frames ({', '.join(frames) or 'none'})"
+            raise LookupError(f"{self._address} has {what}: give the name of one with select")
+        energies = [
+            one for name, one in arrays.items() if len(one.shape) == 1 and _is_called(name, ["energy", "energies"])
+        ]
+        if len(energies) > 1:
+            raise LookupError(f"{self._address} has {len(energies)} arrays called energy; keep one beside the frames")
+        self._frames, self._energies = chosen[0], energies[0] if energies else None
+        self._arrays = arrays
+
+    def _listen(self) -> None:
+        """Let the server tell of new frames, where it can; without it, it is asked."""
+        if not hasattr(self._frames, "subscribe"):
+            return
+        try:
+            subscription = self._frames.subscribe()
+            more = self._more
+            # tiled holds callbacks weakly, and a method that is bound on the way would be gone at once.
+            self._keep = lambda _update: more.set()
+            subscription.new_data.add_callback(self._keep)
+            subscription.stream_closed.add_callback(self._keep)
+            subscription.start_in_thread()
+            self._subscription = subscription
+        except Exception:  # an older server, one without streams
+            self._subscription = None
+
+    def _read_energies(self) -> NDArray[np.float64]:
+        """Return the energies up to the first that was not measured."""
+        if self._energies is not None:
+            self._energies.refresh()
+            n = int(self._energies.shape[0])
+            values, unit = np.asarray(self._energies[0:n]), str(self._energies.metadata.get("units", ""))
+        else:
+            self._frames.refresh()
+            known = self._frames.metadata
+            values = np.asarray(known.get("energies", known.get("energy", ())), dtype=np.float64).ravel()
+            unit = str(known.get("energy_units", ""))
+            if not values.size:
+                raise LookupError(f"{self._address} has no energies: an array called energy, or metadata of the frames")
+        missing = ~(np.isfinite(values) & (values > 0))
+        return in_ev(values[: int(np.argmax(missing)) if missing.any() else values.size], unit)
+
+    def _has_stopped(self) -> bool:
+        refreshed = self._node.refresh() or self._node
+        return bool(dict(refreshed.metadata).get("stop"))
+
+    def _stack(self, *, lazily: bool) -> SpectralStack:
+        shape, dtype = tuple(self._frames.shape[1:]), np.dtype(self._frames.dtype)
+        corrections: dict[str, Any] = {}
+        for key, words in _CORRECTIONS.items():
+            for name, one in self._arrays.items():
+                if _is_called(name, words) and tuple(one.shape) == shape:
+                    corrections[key] = np.asarray(one.read())
+        return stack_of(
+            self._known,
+            shape,
+            dtype,
+            name=self.name,
+            source=self._address,
+            reading=self._reading,
+            metadata=corrections,
+            lazily=lazily,
+        )
+
+    def whole(self) -> SpectralStack:
+        """Return all frames that have energies."""
+        if not self._known:
+            raise ValueError(f"{self._address} holds no complete frame")
+        return self._stack(lazily=False)
+
+
+def _client(uri: str) -> Any:
+    try:
+        from tiled.client import from_uri
+    except ImportError:
+        raise ImportError("a Tiled server needs its client: pip install 'napari-xanes[tiled]'") from None
+    try:
+        return from_uri(uri)
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(f"{urlsplit(uri).netloc}: {one_line(str(error))}") from None
+
+
+def _arrays(node: Any) -> list[tuple[str, Any]]:
+    """Return the arrays of a node and of those below it, with their paths."""
+    found: list[tuple[str, Any]] = []
+    pending, n_seen = [("", node, 0)], 0
+    while pending and n_seen < _MOST_NODES:
+        path, one, depth = pending.pop(0)
+        n_seen += 1
+        if hasattr(one, "shape") and hasattr(one, "dtype"):
+            found.append((path, one))
+        elif hasattr(one, "items") and depth < _DEEPEST:
+            pending += [(f"{path}/{name}".lstrip("/"), child, depth + 1) for name, child in one.items()]
+    return found
+
+
+def _is_called(path: str, words: Sequence[str]) -> bool:
+    name = path.rpartition("/")[2].lower()
+    return any(re.search(rf"(?<![a-z]){word}s?(?![a-z])", name) for word in words)
+
+
+def _frame(array: Any, number: int) -> NDArray[Any]:
+    """Read one frame; a slice, because the whole of an array that has grown meanwhile is an error of tiled 0.2.20."""
+    return np.asarray(array[number])

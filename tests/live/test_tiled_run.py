@@ -1,0 +1,184 @@
+"""Scans on a Tiled server: with a client of our own, and with a server where tiled is installed."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.live.writers import fit_recipe, transmission
+
+import napari_xanes as nx
+from napari_xanes.live.ending import Ending
+from napari_xanes.live.following import follow
+from napari_xanes.live.opening import open_source
+from napari_xanes.live.tiled_run import TiledRun
+
+URI = "http://server/api/v1/metadata/scans/scan%2012?api_key=secret"
+
+
+class Node:
+    """What tiled's clients have of what is needed here."""
+
+    def __init__(self, data: Any = None, metadata: Any = None, **children: Node) -> None:
+        self.metadata = metadata or {}
+        if data is None:
+            self._children = children
+            self.items = self._children.items
+            return
+        self.full = np.asarray(data)
+        self.refresh()
+
+    @property
+    def dtype(self) -> Any:
+        return self._seen.dtype
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "shape" and "_seen" in self.__dict__:
+            return self._seen.shape
+        raise AttributeError(name)
+
+    def refresh(self) -> Node:
+        if "full" in self.__dict__:
+            self._seen = self.full
+        return self
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.full[index]
+
+    def read(self) -> Any:
+        return self.full
+
+
+def served(n: int, **more: Any) -> Node:
+    frames = np.arange(n, dtype=np.float32)[:, None, None] + np.ones((1, 4, 5), np.float32)
+    return Node(image=Node(frames), energy=Node(8330.0 + np.arange(n)), **more)
+
+
+def test_frames_with_energies(tmp_path: Path) -> None:
+    node = served(3)
+    source = TiledRun(URI, {}, connect=lambda uri: node)
+    assert source.name == "scan_2012"
+    view = source.look()
+    assert view.stack is not None
+    assert view.stack.is_lazy
+    assert view.stack.energy.tolist() == [8330, 8331, 8332]
+    assert view.stack.source is not None
+    assert "secret" not in str(view.stack.source)
+    image, energy = dict(node.items())["image"], dict(node.items())["energy"]
+    image.full = np.concatenate([image.full, np.zeros((3, 4, 5), np.float32)])
+    energy.full = np.append(energy.full, [8333.0, np.nan, 8335.0])
+    view = source.look()
+    assert view.n_frames == 4, "a frame without an energy is a gap that the server filled with zeros"
+    assert view.generation == 0
+    assert not view.is_complete
+    node.metadata = {"stop": {"exit_status": "success"}}
+    assert source.look().is_complete
+    np.testing.assert_array_equal(source.whole().data[:, 0, 0], [1, 2, 3, 0])
+
+
+def test_energies_go_down_and_repeat() -> None:
+    node = Node(image=Node(np.arange(3.0)[:, None, None] * np.ones((3, 2, 2))), energy=Node([8332.0, 8331.0, 8331.0]))
+    whole = None
+    source = TiledRun(URI, {}, connect=lambda uri: node)
+    view = source.look()
+    assert view.stack is not None
+    whole = source.whole()
+    assert whole.energy.tolist() == [8331, 8332]
+    assert whole.data[:, 0, 0].tolist() == [1.5, 0]
+
+
+def test_flats_and_units() -> None:
+    node = Node(
+        image=Node(np.ones((2, 2, 3), np.uint16)),
+        mono_energy=Node([8.33, 8.34], {"units": "keV"}),
+        white_field=Node(np.full((2, 3), 2.0)),
+    )
+    stack = TiledRun(URI, {}, connect=lambda uri: node).look().stack
+    assert stack is not None
+    assert stack.energy.tolist() == [8330, 8340]
+    assert stack.corrections.flat.tolist() == [[2, 2, 2]] * 2
+    frames = Node(np.ones((2, 2, 3)), {"energies": [700.0, 710.0]})
+    stack = TiledRun(URI, {"quantity": "transmission"}, connect=lambda uri: frames).look().stack
+    assert stack is not None
+    assert stack.energy.tolist() == [700, 710]
+    assert stack.quantity == "transmission"
+
+
+@pytest.mark.parametrize(
+    ("node", "words"),
+    [
+        (Node(energy=Node([8330.0])), "0 arrays of frames"),
+        (Node(a=Node(np.ones((2, 2, 2))), b=Node(np.ones((2, 2, 2)))), "2 arrays of frames"),
+        (Node(image=Node(np.ones((2, 2, 2)))), "no energies"),
+    ],
+)
+def test_what_is_missing_is_told(node: Node, words: str) -> None:
+    view = TiledRun(URI, {}, connect=lambda uri: node).look()
+    assert view.stack is None
+    assert words in view.waiting[0]
+    assert "secret" not in view.waiting[0]
+
+
+def test_a_server_that_is_gone_is_asked_again() -> None:
+    node = served(2)
+    source = TiledRun(URI, {}, connect=lambda uri: node)
+    image = dict(node.items())["image"]
+    source.look()
+
+    def fail() -> None:
+        raise ConnectionError("no answer")
+
+    image.refresh = fail  # type: ignore[assignment]
+    view = source.look()
+    assert view.waiting == ("ConnectionError: no answer",)
+    assert view.n_frames == 2
+    del image.refresh
+    assert source.look().waiting == ()
+
+
+def test_a_real_server(tmp_path: Path) -> None:
+    """Streamed and polled: the same maps as of the arrays."""
+    server = pytest.importorskip("tiled.server")
+    from tiled.client import from_uri
+
+    stack = transmission(size=6, every=3)
+    data, energy = np.asarray(stack.data), np.asarray(stack.energy)
+    with server.SimpleTiledServer(directory=tmp_path) as running:
+        run = from_uri(running.uri).create_container("scan12", metadata={"start": {"uid": "1"}})
+        image = run.write_array(data[:1], key="image", dims=["energy", "y", "x"])
+        energies = run.write_array(energy[:1], key="energy")
+        address, _, key = running.uri.partition("?")
+        source = open_source(f"{address}/metadata/scan12?{key}", reading={"quantity": "transmission"})
+        assert isinstance(source, TiledRun)
+        assert source.look().n_frames == 1
+        assert source._subscription is not None
+
+        def measure() -> None:
+            for i in range(1, len(energy)):
+                image.patch(data[i : i + 1], offset=(i, 0, 0), extend=True)
+                energies.patch(energy[i : i + 1], offset=(i,), extend=True)
+            run.update_metadata({"stop": {"exit_status": "success"}})
+
+        instrument = threading.Thread(target=measure)
+        instrument.start()
+        updates = list(follow(source, fit_recipe(), poll=0.2))
+        instrument.join()
+        assert updates[-1].view.is_complete
+        maps, direct = nx.run(fit_recipe(), source.whole()), nx.run(fit_recipe(), stack)
+        np.testing.assert_array_equal(maps["valence"].data, direct["valence"].data)
+
+
+def test_without_tiled_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "tiled.client", None)
+    with pytest.raises(ImportError, match=r"napari-xanes\[tiled\]"):
+        open_source("http://server/api/v1/metadata/scan")
+
+
+def test_an_end_by_number() -> None:
+    source = TiledRun(URI, {}, Ending(energies=3), connect=lambda uri: served(3))
+    assert source.look().is_complete
