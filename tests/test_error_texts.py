@@ -18,8 +18,8 @@ PLACES = ("ops", "maps", "denoising", "exploring", "edge", "gui", "arguments.py"
 TELLS = re.compile(
     r"\b(give|choose|use|run|crop|needs?|needed|must|at (least|most)|leave|read|save|open|drop|check|type|write|set"
     r"|widen|lower|take|compare|draw|brush|mark|align|measure|close|press|fit|rename|make|add|join|bin|call|allowed|say"
-    r"|select|fill|hide|takes|correct|denoise|normalize|interpolate_energy|reinstall"
-    r"|computed from|in order of|test them)\b|, not |\bnot \{\}|\bneither\b",
+    r"|bring|tick|remove|reduce|raise|start|keep|try|split|wait|show|select|fill|hide|takes|correct|denoise|normalize|interpolate_energy|reinstall"
+    r"|computed from|in order of|can't have|test them)\b|, not |\bnot \{\}|\bneither\b",
     re.IGNORECASE,
 )
 """A word that tells what to do or what is needed, or that the value is not what it should be."""

@@ -65,7 +65,9 @@ def _spectrum_or_stack(path: Path, source: Source | None = None) -> Spectrum | S
     from napari_xanes.io import read, read_i0, real_reason
 
     if not path.exists():
-        raise ValueError(f"I0 is 'auto', 'flat', 'empty', a region, or a file; there is no file {str(path)!r}")
+        raise ValueError(
+            f"I0 is 'auto', 'flat', 'empty', a region, or a file; there is no file {str(path)!r}; check its name"
+        )
     if source and source.reading:
         paths, keywords = source.to_read()
         return read(paths, **keywords)
@@ -196,13 +198,14 @@ def as_mask(region: ArrayLike, shape: tuple[int, ...]) -> BoolArray:
     region = np.asarray(region)
     if region.dtype == bool:
         if region.shape != shape and region.shape != shape[-2:]:
-            raise ValueError(f"the region has shape {region.shape}, the image {shape}")
+            raise ValueError(f"the region has shape {region.shape}, the image {shape}; give one of the image's shape")
         mask = np.broadcast_to(region, shape)
     elif region.shape == (4,):
         y0, y1, x0, x1 = (int(v) for v in region)
         if not (0 <= y0 < y1 <= shape[-2] and 0 <= x0 < x1 <= shape[-1]):
             raise ValueError(
-                f"box y {y0}-{y1}, x {x0}-{x1} does not lie in an image of {shape[-2]} x {shape[-1]} pixels"
+                f"box y {y0}-{y1}, x {x0}-{x1} does not lie in an image of {shape[-2]} x {shape[-1]} pixels; "
+                "choose a box inside it"
             )
         mask = np.zeros(shape, dtype=bool)
         mask[..., y0:y1, x0:x1] = True

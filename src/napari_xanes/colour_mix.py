@@ -205,7 +205,7 @@ def _checked(parts: Sequence[ArrayLike], mask: ArrayLike | None) -> tuple[list[F
         raise ValueError(f"maps that are mixed must have one shape, not {sorted(shapes)}")
     inside = np.ones(values[0].shape, dtype=bool) if mask is None else np.array(mask, dtype=bool)
     if inside.shape != values[0].shape:
-        raise ValueError(f"the mask has shape {inside.shape}, the maps {values[0].shape}")
+        raise ValueError(f"the mask has shape {inside.shape}, the maps {values[0].shape}; give one of their shape")
     for part in values:
         inside &= np.isfinite(part)
     return values, inside

@@ -113,7 +113,9 @@ def line_profile(
         raise ValueError(f"a profile needs an image (Y, X), not {values.shape}; choose a frame or a slice")
     for what, other in (("sigma", sigma), ("mask", mask)):
         if other is not None and np.shape(other) != values.shape:
-            raise ValueError(f"the image has shape {values.shape}, its {what} {np.shape(other)}")
+            raise ValueError(
+                f"the image has shape {values.shape}, its {what} {np.shape(other)}; give both of one shape"
+            )
     samples = sample_line(line, values.shape, width, pixel_size)
 
     def at_pixels(array: ArrayLike) -> Float64Array:
@@ -210,7 +212,10 @@ def frame_profile(
         `line_profile`.
     """
     if not stack.energy[0] <= energy <= stack.energy[-1]:
-        raise ValueError(f"{energy:g} eV lies outside {stack.energy[0]:g} to {stack.energy[-1]:g} eV of {stack.name!r}")
+        raise ValueError(
+            f"{energy:g} eV lies outside {stack.energy[0]:g} to {stack.energy[-1]:g} eV of {stack.name!r}; "
+            "give one inside"
+        )
     frame = int(np.argmin(np.abs(stack.energy - energy)))
     box = (slice(None), slice(None)) if len(stack.shape) == 3 else (plane, slice(None), slice(None))
     if box[0] is None:
@@ -249,5 +254,5 @@ def _plane(values: Any, plane: int | None) -> Any:
     if values is None or values.ndim == 2:
         return values
     if plane is None:
-        raise ValueError(f"the map is a volume: say which of its {values.shape[0]} slices")
+        raise ValueError(f"the map is a volume: say which of its {values.shape[0]} slices; give its number as plane")
     return values[plane]

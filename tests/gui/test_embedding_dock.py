@@ -198,7 +198,7 @@ def test_a_lasso_makes_a_label_and_highlights_regions(viewer: Any, dock: Embeddi
 def test_a_lasso_around_nothing_is_an_error(dock: EmbeddingDock, errors: list[str], viewer: Any, wait: Any) -> None:
     dock.plot.lasso_drawn.emit(np.array([(50.0, 50.0), (51.0, 50.0), (51.0, 51.0)]))
     wait(lambda: errors)
-    assert "no pixel lies inside the lasso" in errors[0]
+    assert "No pixel lies inside the lasso" in errors[0]
     assert len(viewer.layers) == 1
 
 

@@ -223,11 +223,11 @@ def test_scatter_says_what_it_needs(viewer: Any, wait: Any, errors: list[str]) -
     np.testing.assert_array_equal(*dock.scatter.plot.points.getData())
     dock.scatter.plot.lasso_drawn.emit(np.array([(1e5, 1e5), (2e5, 1e5), (2e5, 2e5)]))
     wait(lambda: errors)
-    assert "no pixel lies inside the lasso" in errors[0]
+    assert "No pixel lies inside the lasso" in errors[0]
     viewer.layers.remove(viewer.layers["two · optical depth"])
     dock.scatter.plot.lasso_drawn.emit(np.array([(-100.0, -100), (100, -100), (100, 100)]))
     wait(lambda: len(errors) == 2)
-    assert "the stack of this run is not in the viewer" in errors[1]
+    assert "The stack of this run is not in the viewer" in errors[1]
 
 
 def test_a_plane_draws_some_pixels_and_selects_all() -> None:

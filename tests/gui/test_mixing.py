@@ -117,7 +117,7 @@ def test_the_legend_of_a_mix_says_what_the_corners_are(
         box.setCurrentIndex(0)
     assert mix.legend.isHidden()
     mix.button.click()
-    assert errors == ["choose a map for at least one colour, and for at most three"]
+    assert errors == ["Choose a map for at least one colour, and for at most three"]
     assert runs.mix_of(run) is None
 
 

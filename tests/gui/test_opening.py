@@ -95,7 +95,7 @@ def test_unreadable_files_are_reported_together(viewer: Any, tmp_path: Path, err
     DropTarget(QWidget(), viewer).open(names(tmp_path))
     assert len(viewer.layers) == 1
     (message,) = errors
-    assert message.startswith("0.h5")
+    assert message.splitlines()[0].endswith("(0.h5)")
     assert message.endswith("and 2 more")
 
 

@@ -112,7 +112,7 @@ def test_a_difference_has_neither_recipe_nor_script(maps: MapSet, monkeypatch: p
     found = nx.subtract_maps(maps, maps, "valence")
     saving.copy_script(found)
     saving.ask_and_save_recipe(found)  # without a dialog
-    assert [text.split(":")[0] for text in told] == ["no steps are known that made valence difference"] * 2
+    assert [text.split(":")[0] for text in told] == ["No steps are known that made valence difference"] * 2
 
 
 def test_a_colour_mix_goes_with_its_run(

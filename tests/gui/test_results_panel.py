@@ -153,7 +153,7 @@ def test_two_runs_side_by_side_and_back(panel: Any, runs: RunList, maps: MapSet,
 def test_the_difference_of_two_runs_is_a_run(
     panel: Any, runs: RunList, maps: MapSet, viewer: Any, errors: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_xanes.gui.results.run_list.show_error", errors.append)
+    monkeypatch.setattr("napari_xanes.gui.telling.show_error", errors.append)
     runs.add(maps)
     shifted = {**maps, "valence": ParameterMap(maps["valence"].data + 0.5, "1", np.full((24, 32), 0.2))}
     runs.add(MapSet(shifted, pixel_size=(0.05, 0.05), metadata={"name": "particle"}))

@@ -180,7 +180,7 @@ def test_saving_the_layer_saves_all_maps_and_says_so(
     run = runs.add(maps)
     path = str(tmp_path / f"maps{suffix}")
     assert runs.show(run, Shown("edge_jump", "sigma")).save(path, plugin="napari-xanes") == [path]
-    assert told == ["saved all 4 maps of the run: edge jump, valence, phase, chi square"]
+    assert told == ["Saved all 4 maps of the run: edge jump, valence, phase, chi square"]
     runs.delete(run)
     (layer,) = viewer.open(path, plugin="napari-xanes")
     (again,) = runs

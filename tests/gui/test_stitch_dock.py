@@ -76,7 +76,7 @@ def test_counts_become_optical_depth_first(viewer: Any, dock: Any, wait: Any) ->
 
 def test_what_can_not_be_joined_is_said(viewer: Any, dock: Any, wait: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
-    monkeypatch.setattr("napari_xanes.gui.stitching.dock.show_error", told.append)
+    monkeypatch.setattr("napari_xanes.gui.telling.show_error", told.append)
     dock.stacks.tick([add(viewer, SAMPLE.stack(f"T{k}", seed=k)) for k in range(2)])
     dock.form.field("grid").set([2, 3, 0.1])
     dock.start()

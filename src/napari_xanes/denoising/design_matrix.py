@@ -129,7 +129,10 @@ def design_from_data(binned: BinnedStack, energy: Float64Array, weight: Float64A
     precision = binned.sample_precision[used].astype(np.float64)
     mean = spectra @ precision
     if not mean.any():
-        raise ValueError("the stack holds nothing but background: there are no spectra to learn")
+        raise ValueError(
+            "the stack holds nothing but background: there are no spectra to learn; "
+            "give references, or crop to the sample"
+        )
     first = mean / np.linalg.norm(mean)
     scaled = (spectra - np.outer(first, first @ spectra)) * np.sqrt(precision)
     eigenvalues, vectors = np.linalg.eigh(scaled @ scaled.T / scaled.shape[1])

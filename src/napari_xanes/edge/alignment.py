@@ -181,7 +181,9 @@ def _shape_shift(spectrum: Spectrum, target: Spectrum, e0: float, shifts: Float6
     near = (energy > e0 - _REACH / 2 - _LARGEST) & (energy < e0 + _REACH + _LARGEST)
     axis, values = energy[near], spectrum.mu[near]
     if axis.size < 8:
-        raise ValueError(f"fewer than 8 energies lie near the edge of {target.name!r} at {e0:.1f} eV")
+        raise ValueError(
+            f"fewer than 8 energies lie near the edge of {target.name!r} at {e0:.1f} eV; give a spectrum with more"
+        )
 
     def covered(lowest: float, highest: float) -> slice:
         first, last = target.energy[[0, -1]]

@@ -69,7 +69,7 @@ def main_factors(stack: SpectralStack, left_out: BoolArray | None = None) -> Fac
         raise_if_frame_empty(stack)
         raise ValueError(f"no two pixels of {stack.name!r} hold values at all energies; crop to where they do")
     if not moments.products.any():
-        raise ValueError(f"all values of {stack.name!r} are 0; there is nothing to find")
+        raise ValueError(f"all values of {stack.name!r} are 0; there is nothing to find; choose another stack")
     products, n_pixels = moments.products, moments.n_pixels
     if left_out is not None and left_out.any():
         values = pixels_of(stack, left_out)

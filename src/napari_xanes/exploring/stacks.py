@@ -98,7 +98,7 @@ def basis_of(moments: Moments, energy: Float64Array, name: str, count: int | Non
     if moments.n_pixels < 2:
         raise ValueError(f"no two pixels of {name!r} hold values at all energies; crop to where they do")
     if not moments.products.any():
-        raise ValueError(f"all values of {name!r} are 0; there are no components")
+        raise ValueError(f"all values of {name!r} are 0; there are no components; choose another stack")
     factors = find_factors(moments.products, moments.n_pixels, moments.sample, moments.noise, count)
     return ComponentBasis.of(energy, factors)
 

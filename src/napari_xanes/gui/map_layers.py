@@ -159,7 +159,7 @@ def _values(shown: Shown, parameter_map: ParameterMap) -> Any:
         return np.asarray(parameter_map.mask, dtype=np.float32)
     data = parameter_map.data if shown.role == "value" else parameter_map.sigma
     if data is None:
-        raise ValueError(f"the map {shown.map!r} has no standard errors to show")
+        raise ValueError(f"the map {shown.map!r} has no standard errors to show; choose its value or its mask")
     return np.where(parameter_map.mask, data, np.nan).astype(np.float32)  # type: ignore[arg-type]
 
 

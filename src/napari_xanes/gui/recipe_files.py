@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QWidget
 
 from napari_xanes.gui.clipboard import copy_text
 from napari_xanes.gui.dialogs import ask_to_open, ask_to_save
+from napari_xanes.gui.telling import tell
 from napari_xanes.history import Source, Step
 from napari_xanes.named_files import with_named_files
 from napari_xanes.recipe import Recipe, as_python
@@ -28,7 +29,7 @@ def load(path: str) -> Recipe | None:
     try:
         return Recipe.load(path)
     except (OSError, ValueError) as error:
-        show_error(str(error))
+        tell(error)
         return None
 
 
@@ -40,9 +41,9 @@ def ask_and_save(steps: Sequence[Step], source: Source | None, parent: QWidget |
     try:
         Recipe(with_named_files(steps)).save(Path(path))
     except (OSError, ValueError) as error:
-        show_error(f"can't write {path}: {error}")
+        tell(error, f"{path} was not written")
     else:
-        show_info(f"saved {path}")
+        show_info(f"Saved {path}")
 
 
 def copy_script(steps: Sequence[Step], source: Source | None) -> None:
@@ -50,7 +51,7 @@ def copy_script(steps: Sequence[Step], source: Source | None) -> None:
     try:
         script = as_python(with_named_files(steps), source or Source("path/to/stack"))
     except ValueError as error:
-        show_error(f"can't write a script: {error}")
+        tell(error, "Can't write a script")
         return
     copy_text(script)
-    show_info("script copied to the clipboard")
+    show_info("Script copied to the clipboard")

@@ -45,13 +45,17 @@ def sentence(error: Exception | str) -> str:
     >>> sentence(ValueError("min_jump = -1 is out of bounds; give 0 or more"))
     'min_jump = -1 is out of bounds; give 0 or more'
     """
+    text = _file_last(error)
+    return text[:1].upper() + text[1:] if _PLAIN_WORD.match(text) else text
+
+
+def _file_last(error: Exception | str) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         way_out = _WAYS_OUT.get(error.errno or 0)
         return f"{error.strerror}{f'; {way_out}' if way_out else ''} ({error.filename})"
     text = str(error) or type(error).__name__
-    if (parts := _FILE_FIRST.fullmatch(text)) is not None:
-        text = f"{parts['reason']} ({parts['file']})"
-    return text[:1].upper() + text[1:] if _PLAIN_WORD.match(text) else text
+    parts = _FILE_FIRST.fullmatch(text)
+    return text if parts is None else f"{parts['reason']} ({parts['file']})"
 
 
 def tell(error: Exception | str, what: str = "") -> None:
@@ -64,5 +68,4 @@ def tell(error: Exception | str, what: str = "") -> None:
     what : str
         What could not be done, such as ``"The sample can't be opened"``; without it the error says so itself.
     """
-    text = sentence(error)
-    show_error(f"{what}: {text}" if what else text)
+    show_error(f"{what}: {_file_last(error)}" if what else sentence(error))

@@ -122,7 +122,7 @@ def _frames(stack: SpectralStack, name: str, limits: Range | None, automatic: sl
     if chosen.size == 0:
         raise ValueError(
             f"{name} = {limits[0]:g} to {limits[1]:g} eV holds none of the energies of {stack.name!r} "
-            f"({stack.energy[0]:g} to {stack.energy[-1]:g} eV)"
+            f"({stack.energy[0]:g} to {stack.energy[-1]:g} eV): give a range with some of them"
         )
     return chosen
 

@@ -52,5 +52,8 @@ def sampled_spectra(stack: SpectralStack, count: int = 30) -> list[Spectrum]:
             facts = {"normalized": stack.quantity == "normalized"}
             spectra.append(Spectrum(f"pixel {place}", stack.energy, values, metadata=facts))
     if not spectra:
-        raise ValueError(f"no pixel of {stack.name!r} rises at an edge and has a value at each energy")
+        raise ValueError(
+            f"no pixel of {stack.name!r} rises at an edge and has a value at each energy: "
+            "crop to the sample, or bin pixels"
+        )
     return spectra

@@ -124,7 +124,9 @@ def search(
     if sigma is not None and not (np.isfinite(sigma).all() and (sigma > 0).all()):
         sigma = None
     if not np.ptp(spectrum.mu[used]) > 0:
-        raise ValueError(f"{spectrum.name!r} is the same at all energies; there is nothing to search for")
+        raise ValueError(
+            f"{spectrum.name!r} is the same at all energies; there is nothing to search for; choose another spectrum"
+        )
     # Shares do not depend on the unit; squares of large numbers would not fit single precision.
     unit = float(np.abs(spectrum.mu[used]).max())
     errors = None if sigma is None else sigma / unit
@@ -133,7 +135,8 @@ def search(
     found = one.answers(max_components, _COUNT)
     if found is None:
         raise ValueError(
-            f"no spectrum of the library fits {spectrum.name!r} with a positive amount: is it absorption of this edge?"
+            f"no spectrum of the library fits {spectrum.name!r} with a positive amount: is it absorption of this edge? "
+            "Choose another library"
         )
     told = list(warnings)
     best = found.best[0]
@@ -179,8 +182,10 @@ def compared_range(spectrum: Spectrum, library: SpectraLibrary, shift: float, en
 
 def _check(max_components: int, shift: float, tolerance: float) -> None:
     if max_components not in range(1, MOST + 1):
-        raise ValueError(f"max_components = {max_components!r}: combinations have 1 to {MOST} references")
+        raise ValueError(
+            f"max_components = {max_components!r}: combinations have 1 to {MOST} references; give one of these"
+        )
     if not 0 <= shift <= 15:
-        raise ValueError(f"shift = {shift!r} eV: the largest shift is 0 to 15 eV")
+        raise ValueError(f"shift = {shift!r} eV: the largest shift is 0 to 15 eV; give one of these")
     if not tolerance >= 0:
         raise ValueError(f"tolerance = {tolerance!r}: it is a share of the edge jump of at least 0")

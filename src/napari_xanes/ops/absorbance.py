@@ -90,7 +90,8 @@ def _at_energies_of(stack: SpectralStack, i0: Spectrum) -> Spectrum:
             f"{stack.energy[-1]:g} eV; measure I0 over the whole range or crop the stack"
         )
     if (values <= 0).any():
-        raise ValueError(f"I0 {i0.name!r} is not positive at {stack.energy[int(np.argmax(values <= 0))]:g} eV")
+        first = stack.energy[int(np.argmax(values <= 0))]
+        raise ValueError(f"I0 {i0.name!r} is not positive at {first:g} eV; choose another I0, or crop the energies")
     sigma = None if i0.sigma is None else np.interp(stack.energy, i0.energy, i0.sigma)
     told = {"warnings": i0.metadata["warnings"]} if "warnings" in i0.metadata else {}
     return Spectrum(i0.name, stack.energy, values, sigma=sigma, metadata=told)
@@ -114,7 +115,10 @@ def _mean_in(stack: SpectralStack, mask: BoolArray, progress: Progress | None) -
         values = frame[flat]
         finite = np.isfinite(values)
         if not finite.any():
-            raise ValueError(f"the I0 region holds no finite value in frame {i} ({stack.energy[i]:.1f} eV)")
+            raise ValueError(
+                f"the I0 region holds no finite value in frame {i} ({stack.energy[i]:.1f} eV); "
+                "choose another region, or drop the frame with drop_frames"
+            )
         means[i] = values[finite].mean()
         relative[i] = values[::step]
         if progress is not None:

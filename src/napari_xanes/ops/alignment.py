@@ -131,14 +131,14 @@ def _require_absorption(stack: SpectralStack) -> None:
 def _fitting(stack: SpectralStack, shifts: Alignment) -> Alignment:
     """Return given shifts in pixels of the stack, if there is one per frame."""
     if len(shifts.shifts) != stack.energy.size:
-        raise ValueError(f"{len(shifts.shifts)} shifts for the {stack.energy.size} frames of {stack.name!r}")
+        raise ValueError(f"{len(shifts.shifts)} shifts for the {stack.energy.size} frames of {stack.name!r}; give all")
     if shifts.shifts.shape[1:] != (2,) and len(stack.shape) == 3:
         raise ValueError(
             f"shifts of shape {shifts.shifts.shape} are those of a volume; {stack.name!r} takes one pair (dy, dx) per "
             "frame"
         )
     if shifts.shifts.ndim == 3 and shifts.shifts.shape[1] != stack.shape[1]:
-        raise ValueError(f"shifts of {shifts.shifts.shape[1]} slices for the {stack.shape[1]} slices of {stack.name!r}")
+        raise ValueError(f"{stack.name!r} needs shifts of {stack.shape[1]} slices, not of {shifts.shifts.shape[1]}")
     shifts = in_pixels_of(shifts, stack.shape, stack.pixel_size, binning_of(stack.metadata), stack.name)
     if shifts.stretches and shifts.image_shape not in (None, stack.shape[-2:]):
         raise ValueError(
@@ -154,7 +154,7 @@ def _fitting(stack: SpectralStack, shifts: Alignment) -> Alignment:
         by = ", ".join(f"{step:g}" for step in worst[np.argmax((np.abs(worst) >= size).any(axis=1))])
         raise ValueError(
             f"the shift of frame {i} is ({by}) pixels, more than the image of {' x '.join(map(str, size))} pixels: "
-            "nothing would be left of this frame; shifts are pairs (dy, dx) in pixels"
+            "nothing would be left of this frame; give pairs (dy, dx) in pixels"
         )
     require_lines_fit(shifts, stack.shape)
     energy = shifts.energy
@@ -162,7 +162,7 @@ def _fitting(stack: SpectralStack, shifts: Alignment) -> Alignment:
         i = int(np.argmax(np.abs(energy - stack.energy)))
         raise ValueError(
             f"the shift of frame {i} was found at {energy[i]:g} eV, but this frame of {stack.name!r} was taken at "
-            f"{stack.energy[i]:g} eV"
+            f"{stack.energy[i]:g} eV; give the shifts of this stack"
         )
     return shifts
 

@@ -45,7 +45,7 @@ def frame_at(stack: SpectralStack, energy: float) -> int:
     if not stack.energy.min() - 1 <= energy <= stack.energy.max() + 1:
         raise ValueError(
             f"reference_energy = {energy:g} eV lies outside of {stack.name!r}, which covers {stack.energy.min():g} to "
-            f"{stack.energy.max():g} eV"
+            f"{stack.energy.max():g} eV; give one inside"
         )
     return nearest
 

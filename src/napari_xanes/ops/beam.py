@@ -53,7 +53,9 @@ def _checked(stack: SpectralStack, factors: Any) -> list[float]:
     """Return given factors if they are positive, and one per frame."""
     values = np.asarray(factors, dtype=np.float64)
     if values.shape != stack.energy.shape:
-        raise ValueError(f"factors: {values.size} numbers for the {stack.energy.size} frames of {stack.name!r}")
+        raise ValueError(
+            f"factors: {values.size} numbers for the {stack.energy.size} frames of {stack.name!r}; give one for each"
+        )
     if not (np.isfinite(values) & (values > 0)).all():
         raise ValueError(f"factors: {values[~(values > 0)][:1]} is no brightness of a beam; all must be above 0")
     return values.tolist()  # type: ignore[no-any-return]
@@ -133,7 +135,10 @@ def _means(stack: SpectralStack, empty: BoolArray) -> tuple[Float64Array, float,
         finite = np.isfinite(values)
         chosen, others = values[empty & finite], values[~empty & finite]
         if not chosen.size:
-            raise ValueError(f"the area without sample holds no finite value in frame {i} ({stack.energy[i]:.1f} eV)")
+            raise ValueError(
+                f"the area without sample holds no finite value in frame {i} ({stack.energy[i]:.1f} eV); "
+                "choose another area, or drop the frame with drop_frames"
+            )
         inside[i], noise[i] = chosen.mean(), chosen.std() / np.sqrt(chosen.size)
         outside[i] = others.mean() if others.size else np.nan
     return inside, float(np.median(noise)), outside

@@ -73,7 +73,7 @@ def _learned(stack: SpectralStack, references: list[Spectrum] | None, components
             "measure more of the sample, or crop less"
         )
     if not np.ptp(values[measured]) > 0:
-        raise ValueError(f"all values of {stack.name!r} are the same: they hold no spectrum")
+        raise ValueError(f"all values of {stack.name!r} are the same: they hold no spectrum; choose another stack")
     known = None if not references else _known_spectra(stack, references)
     with blocks.single_threaded_blas():
         sparse = Sparse(np.where(measured, values, 0), measured, np.ones_like(values))

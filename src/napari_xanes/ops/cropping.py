@@ -64,13 +64,13 @@ def crop(
             if not inside.any():
                 raise ValueError(
                     f"no frame lies between {low:g} and {high:g} eV; "
-                    f"the stack covers {stack.energy[0]:g} to {stack.energy[-1]:g} eV"
+                    f"the stack covers {stack.energy[0]:g} to {stack.energy[-1]:g} eV; choose a range in it"
                 )
             keep |= inside
     if drop_empty:
         keep &= [_is_filled(frame) for frame in frames_of(stack.data)]
         if not keep.any():
-            raise ValueError("every frame is empty: it holds only zeros or NaN")
+            raise ValueError("every frame is empty: it holds only zeros or NaN; check the file of the stack")
     return stack.isel(frames_where(keep), None if region is None else _box(as_mask(region, stack.shape[1:])))
 
 

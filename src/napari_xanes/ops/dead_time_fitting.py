@@ -107,7 +107,9 @@ def _monitor_of(stack: SpectralStack, exposure: Float64Array, by: Monitor, monit
         raise ValueError(f"{stack.name!r} has no {by} in its metadata to tell the true rate; give {way}")
     values = np.asarray(monitor, dtype=np.float64)
     if values.shape != stack.energy.shape:
-        raise ValueError(f"{name}: {values.size} numbers for the {stack.energy.size} frames of {stack.name!r}")
+        raise ValueError(
+            f"{name}: {values.size} numbers for the {stack.energy.size} frames of {stack.name!r}; give one for each"
+        )
     return (values if name == "ring current" else values * float(exposure.mean()) / exposure), name
 
 
@@ -124,7 +126,7 @@ def _parts_of(stack: SpectralStack, area: BoolArray) -> IndexArray:
     brightness = np.mean([_frame(stack, i) for i in spread(stack.energy.size, _MOST_FRAMES)], axis=0)
     used = np.flatnonzero(area.ravel() & np.isfinite(brightness))
     if not used.size:
-        raise ValueError("the area without sample holds no pixel with counts in all frames")
+        raise ValueError("the area without sample holds no pixel with counts in all frames; choose another area")
     places = np.array(np.unravel_index(used, stack.shape[1:]))[-2:]
     rows, columns = places > np.median(places, axis=1)[:, None]
     groups = int(np.clip(used.size // _LEAST_PIXELS, 1, _GROUPS))
@@ -175,7 +177,7 @@ def _beam(
         means = sums / pixels
         lit = (means > 0).all(axis=1) & (monitor > 0) & np.isfinite(monitor)
     if not lit.any():
-        raise ValueError("no frame has counts in the area without sample, and a beam above 0")
+        raise ValueError("no frame has counts in the area without sample, and a beam above 0; choose another area")
     number, seen = np.flatnonzero(lit).astype(np.float64), monitor[lit]
     return Beam(means[lit], np.median(pixels, axis=0), exposure[lit], seen / seen.mean(), dark, number, gain)
 

@@ -92,7 +92,10 @@ def _new_energies(
     axis = checked_energy(energies or [], what="interpolate_energy")
     outside = axis[(axis < low) | (axis > high)]
     if outside.size:
-        raise ValueError(f"{outside[0]:g} eV lies outside the stack's {low:g} to {high:g} eV; nothing is extrapolated")
+        raise ValueError(
+            f"{outside[0]:g} eV lies outside the stack's {low:g} to {high:g} eV; nothing is extrapolated: "
+            "give energies inside"
+        )
     return axis
 
 

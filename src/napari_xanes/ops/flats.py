@@ -26,7 +26,9 @@ def dark_counts(stack: SpectralStack) -> Dark:
     if values.shape == stack.energy.shape:
         return lambda frames, pixels: values[frames][..., None]
     if values.shape not in (stack.shape, stack.shape[1:], (1, *stack.shape[1:])):
-        raise ValueError(f"the dark has shape {values.shape}, the stack {stack.shape}")
+        raise ValueError(
+            f"the dark has shape {values.shape}, the stack {stack.shape}; give one of an image of the stack"
+        )
     if values.shape == stack.shape:
         spectra = values.reshape(values.shape[0], -1)
         return lambda frames, pixels: spectra[frames][..., pixels]
@@ -72,7 +74,9 @@ def find_flats(stack: SpectralStack, i0: Any) -> Flats:
     n_energies = stack.shape[0]
     if isinstance(i0, SpectralStack):
         if i0.shape[1:] != stack.shape[1:]:
-            raise ValueError(f"the flats are {i0.shape[1:]} pixels, the stack {stack.shape[1:]}")
+            raise ValueError(
+                f"the flats are {i0.shape[1:]} pixels, the stack {stack.shape[1:]}; give flats of the same pixels"
+            )
         dark = dark_counts(i0 if i0.corrections.dark is not None or i0.shape != stack.shape else stack)
         return Flats(i0.data, dark, *_neighbours(i0.energy, stack.energy), *_exposures_of_both(stack, i0))
     flat = stack.corrections.flat
@@ -80,7 +84,7 @@ def find_flats(stack: SpectralStack, i0: Any) -> Flats:
     if flat.shape == stack.shape[1:]:
         flat = flat.reshape(1, *flat.shape)
     if flat.shape not in (stack.shape, (1, *stack.shape[1:])):
-        raise ValueError(f"the flat has shape {flat.shape}, the stack {stack.shape}")
+        raise ValueError(f"the flat has shape {flat.shape}, the stack {stack.shape}; give one of an image of the stack")
     low = np.arange(n_energies) if len(flat) == n_energies else np.zeros(n_energies, np.intp)
     none, ones = np.zeros((n_energies, 1), np.float32), np.ones((len(flat), 1), np.float32)
     return Flats(flat, dark_counts(stack), low, none, _exposure_ratio(stack), ones)

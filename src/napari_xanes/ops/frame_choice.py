@@ -59,7 +59,9 @@ def drop_frames(
         keep[_frame_at(stack.energy, energy)] = False
     for number in frames or ():
         if not -keep.size <= number < keep.size:
-            raise ValueError(f"there is no frame {number}; the frames of {stack.name!r} are 0 to {keep.size - 1}")
+            raise ValueError(
+                f"there is no frame {number}; the frames of {stack.name!r} are 0 to {keep.size - 1}; give some of these"
+            )
         keep[number] = False
     if not keep.any():
         raise ValueError(f"{stack.name!r}: all {keep.size} frames would be dropped; keep at least one")
@@ -71,7 +73,9 @@ def _frame_at(axis: Float64Array, energy: float) -> int:
     i = int(np.argmin(np.abs(axis - energy)))
     steps = np.diff(axis)[max(i - 1, 0) : i + 1]
     if abs(axis[i] - energy) >= (steps.min() / 2 if steps.size else 0.5):
-        raise ValueError(f"no frame was taken at {energy:g} eV; the nearest was taken at {axis[i]:g} eV")
+        raise ValueError(
+            f"no frame was taken at {energy:g} eV; the nearest was taken at {axis[i]:g} eV; give its energy"
+        )
     return i
 
 

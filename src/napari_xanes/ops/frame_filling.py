@@ -35,7 +35,9 @@ def checked_frames(stack: SpectralStack, frames: Sequence[int] | None) -> list[i
         )
     for number in frames:
         if not -n <= number < n:
-            raise ValueError(f"frames={list(frames)}: there is no frame {number}, they are 0 to {n - 1}")
+            raise ValueError(
+                f"frames={list(frames)}: there is no frame {number}, they are 0 to {n - 1}; give some of these"
+            )
     numbers = sorted({number % n for number in frames})
     good = np.setdiff1d(np.arange(n), numbers)
     for number in numbers:

@@ -61,7 +61,9 @@ def require_lines_fit(found: Alignment, shape: tuple[int, ...]) -> None:
     most = np.abs(found.line_shifts).max(axis=1)
     if most.max() >= length:
         i = int(most.argmax())
-        raise ValueError(f"a line of frame {i} is shifted by {most[i]:g} pixels, more than its {length} pixels")
+        raise ValueError(
+            f"a line of frame {i} is shifted by {most[i]:g} pixels, more than its {length} pixels; give smaller shifts"
+        )
 
 
 def moved_lines(data: Any, found: Alignment, progress: Progress | None) -> Any:

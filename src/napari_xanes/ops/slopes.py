@@ -50,7 +50,7 @@ def derivative(
     [1.399999976158142, 1.4019999504089355, 1.406000018119812, 1.4119999408721924]
     """
     if stack.quantity == "derivative":
-        raise ValueError(f"{stack.name!r} is a derivative already")
+        raise ValueError(f"{stack.name!r} is a derivative already; choose the stack it was made of")
     if stack.energy.size < 3:
         raise ValueError(f"{stack.name!r} has {stack.energy.size} energies; a slope needs at least 3")
     matrix = local_quadratic(stack.energy, slice(0, stack.energy.size), half_width).slope

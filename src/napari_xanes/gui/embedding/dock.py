@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QComboBox,
@@ -40,6 +39,7 @@ from napari_xanes.gui.run_keys import RunKeys
 from napari_xanes.gui.running.absorption import show_prepared
 from napari_xanes.gui.spectra.pages import EmptyPage
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.telling import sentence, tell
 from napari_xanes.maps.matching.result import library_settings
 
 if TYPE_CHECKING:
@@ -123,9 +123,9 @@ class EmbeddingDock(QWidget):
         self.lasso_button.toggled.connect(self.plot.set_lasso)
         self.plot.lasso_drawn.connect(self._select)
         self._lasso_worker.done.connect(self._label)
-        self._lasso_worker.failed.connect(lambda _key, error: show_error(str(error)))
+        self._lasso_worker.failed.connect(lambda _key, error: tell(error))
         self.job.done.connect(self._done)
-        self.job.failed.connect(lambda error: show_error(str(error)))
+        self.job.failed.connect(tell)
         self.job.ended.connect(self._on_ended)
         RunKeys(self, self._viewer, self.run_button, self.job)
 
@@ -181,7 +181,7 @@ class EmbeddingDock(QWidget):
             try:
                 overlapping_frames(energies_of(self._layer), self.library.library())
             except (OSError, ValueError) as error:
-                problem = str(error)
+                problem = sentence(error)
             picture = self._result_cache.of(self._layer).get(self._key(match_of(self._viewer.layers, self._layer)))
             if picture is not None:
                 self._show(picture)
@@ -294,6 +294,6 @@ class EmbeddingDock(QWidget):
         try:
             labels, number = add_label(self._viewer, layer, pixels)
         except ValueError as error:
-            show_error(str(error))
+            tell(error)
             return
         self.readout.setText(f"{int(pixels.sum())} pixels are label {number} of “{labels.name}”")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from napari.utils.notifications import show_error
 from numpy.typing import NDArray
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 from napari_xanes.gui.dialogs import ask_to_open
 from napari_xanes.gui.library_names import suggest_library
+from napari_xanes.gui.telling import tell
 from napari_xanes.theory.library.model import Library
 from napari_xanes.theory.library.shipped import LIBRARIES, load_library
 
@@ -74,7 +74,7 @@ class LibraryBox(QComboBox):
         try:
             load_library(path)
         except (OSError, ValueError) as error:
-            show_error(str(error))
+            tell(error)
             return
         if self.findData(path) < 0:
             self.insertItem(self.count() - 1, Path(path).name, path)

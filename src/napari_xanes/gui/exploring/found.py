@@ -127,7 +127,7 @@ class FoundSpectra(QWidget):
         if run is None or labels is None:
             return
         if run.source is None or run.source not in self._viewer.layers:
-            show_error("the stack of this run is not in the viewer: regions need it; open it again")
+            show_error("The stack of this run is not in the viewer: regions need it; open it again")
             return
         layer = new_labels(self._viewer, run.source)
         layer.name = f"regions · {run.maps.name}"

@@ -19,6 +19,7 @@ from napari_xanes.gui.exploring.plots import ThemedPlot
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.pixels.areas import depth_of, pixels_of
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.telling import tell
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -108,7 +109,7 @@ class ScatterPanel(QWidget):
         self.plot.lasso_drawn.connect(self._select)
         self._worker = LatestOnlyWorker(self)
         self._worker.done.connect(self._label)
-        self._worker.failed.connect(lambda _key, error: show_error(str(error)))
+        self._worker.failed.connect(lambda _key, error: tell(error))
         self._live = False
         self._lay_out()
         self._workspace.runs.chosen_changed.connect(self._refresh)
@@ -209,11 +210,11 @@ class ScatterPanel(QWidget):
             return
         layer = self._stack()
         if layer is None:
-            show_error("the stack of this run is not in the viewer, or has other pixels now: open it, or run again")
+            show_error("The stack of this run is not in the viewer, or has other pixels now: open it, or run again")
             return
         try:
             labels, number = add_label(self._viewer, layer, pixels, SELECTION)
         except ValueError as error:
-            show_error(str(error))
+            tell(error)
             return
         self.readout.setText(f"{int(pixels.sum())} pixels are label {number} of “{labels.name}”")

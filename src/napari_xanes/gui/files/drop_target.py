@@ -17,6 +17,7 @@ from napari_xanes.gui.files.save_entries import offer_our_files
 from napari_xanes.gui.files.spectra import add_references, split_spectra
 from napari_xanes.gui.in_thread import in_thread, is_closed
 from napari_xanes.gui.projects.opening import open_project
+from napari_xanes.gui.telling import sentence, tell
 from napari_xanes.io.project_file import holds_project
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class DropTarget(QObject):
             images, spectra = in_thread(lambda: split_spectra(others))
             stacks = in_thread(lambda: group_by_stack([str(path) for path in images])) if images else []
         except OSError as error:
-            show_error(str(error))
+            tell(error)
             return
         for project in projects[:1]:
             open_project(viewer, Path(project))
@@ -86,8 +87,8 @@ class DropTarget(QObject):
             try:
                 layers = layers_of(files, viewer)
             except (OSError, ValueError) as error:
-                # napari cuts long lines at the end: without the folder, the file name and the reason stay readable.
-                reasons.append(str(error).replace(f"{files[0].parent}{os.sep}", "", 1))
+                # napari cuts long lines at the end: the reason and, without the folder, the name stay readable.
+                reasons.append(sentence(str(error).replace(f"{files[0].parent}{os.sep}", "", 1)))
                 continue
             if is_closed(viewer):
                 return

@@ -9,6 +9,7 @@ from napari.utils.notifications import show_error, show_info
 
 from napari_xanes.gui.in_thread import in_thread
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.telling import tell
 from napari_xanes.maps import ESTIMATORS, window_step
 from napari_xanes.recipe import Recipe
 
@@ -46,7 +47,7 @@ def take_recipe(path: Path, viewer: Viewer) -> None:
     try:
         loaded = in_thread(lambda: Recipe.load(path))
     except (OSError, ValueError) as error:
-        show_error(str(error))
+        tell(error)
         return
     recipe = workspace.recipe.current
     if recipe is None:

@@ -10,6 +10,7 @@ from napari.utils.notifications import show_error
 
 from napari_xanes.gui.dialogs import ask_to_save
 from napari_xanes.gui.layers import is_stack
+from napari_xanes.gui.telling import tell
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -51,7 +52,7 @@ def save(viewer: Viewer, path: str, *, only_selected: bool) -> None:
     try:
         saved = viewer.layers.save(path, selected=only_selected, plugin="napari-xanes")
     except OSError as error:
-        show_error(f"Not saved: {error}")
+        tell(error, "Not saved")
         return
     if not saved:
         show_error(f"{path} can't hold these layers; choose another kind of file, or fewer layers")

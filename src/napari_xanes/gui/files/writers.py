@@ -111,7 +111,7 @@ def write_layers(path: str, layers: list[LayerData]) -> list[str]:
             )
         written = _written(file, path)
         if file.about:
-            show_info(f"saved {file.about}")
+            show_info(f"Saved {file.about}")
         return [path] if file.suffix is None else [written] if written else []
     if not files:
         raise ValueError("there is nothing in these layers to save; draw a shape first")
@@ -134,7 +134,7 @@ def write_layers(path: str, layers: list[LayerData]) -> list[str]:
         except (OSError, ValueError) as error:
             before = ", ".join(path.name for path in paths[:number]) or "nothing"
             raise OSError(f"{other.name} can't be written, {before} was written before it: {error}") from error
-    show_info(f"saved {len(paths)} files: {', '.join(other.name for other in paths)}")
+    show_info(f"Saved {len(paths)} files: {', '.join(other.name for other in paths)}")
     return [str(other) for other in paths]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
@@ -14,6 +13,7 @@ from napari_xanes.gui.job import Job
 from napari_xanes.gui.live.dialog import LiveDialog, Plan
 from napari_xanes.gui.live.layers import LiveLayers
 from napari_xanes.gui.mailbox import mailbox, send
+from napari_xanes.gui.telling import tell
 from napari_xanes.live.ending import Ending
 from napari_xanes.live.following import Update, described, watch
 from napari_xanes.progress import Progress
@@ -99,7 +99,7 @@ class LiveLine(QWidget):
 
     def _fail(self, error: Exception) -> None:
         self._say(f"ended: {error}")
-        show_error(str(error))
+        tell(error)
 
     def _end(self) -> None:
         self.button.setText("Live…")

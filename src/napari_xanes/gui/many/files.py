@@ -42,6 +42,6 @@ def files_in(folder: str, pattern: str, out: str) -> list[Path]:
         if len(found) > MOST_FILES:
             raise ValueError(f"more than {MOST_FILES} files match {pattern}; write a narrower pattern")
     if not found:
-        raise ValueError(f"no file in {folder} matches {pattern}")
+        raise ValueError(f"no file in {folder} matches {pattern}; choose another folder or pattern")
     result_folders(found, results)
     return sorted(found, key=natural_order)

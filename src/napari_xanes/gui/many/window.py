@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QDialog, QVBoxLayout, QWidget
@@ -21,6 +20,7 @@ from napari_xanes.gui.job_bar import JobBar
 from napari_xanes.gui.mailbox import mailbox, send
 from napari_xanes.gui.many.fields import InputFields, Plan
 from napari_xanes.gui.many.table import RUNNING, FileTable
+from napari_xanes.gui.telling import tell
 from napari_xanes.history import Source, Step
 from napari_xanes.many.miniature import miniature
 from napari_xanes.many.outcome import Outcome
@@ -68,7 +68,7 @@ class ManyWindow(QDialog):
         self.table.itemSelectionChanged.connect(self._refresh)
         self.table.cellDoubleClicked.connect(lambda row, _column: self._open(self.table.outcome_at(row)))
         self.job.done.connect(self._show_end)
-        self.job.failed.connect(lambda error: show_error(str(error)))
+        self.job.failed.connect(tell)
         self.job.ended.connect(self._end)
         self._refresh()
 
@@ -145,7 +145,7 @@ class ManyWindow(QDialog):
         try:
             layers = layers_of([path], viewer)
         except (OSError, ValueError) as error:
-            show_error(str(error))
+            tell(error)
             return
         if is_closed(viewer):
             return

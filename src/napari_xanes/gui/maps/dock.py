@@ -6,7 +6,6 @@ from collections.abc import Collection
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_xanes.gui.as_dock import as_dock
@@ -20,6 +19,7 @@ from napari_xanes.gui.results.panel import ResultsPanel
 from napari_xanes.gui.running.absorption import show_prepared, steps_to_absorption
 from napari_xanes.gui.running.method_panel import MethodPanel
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.telling import tell
 from napari_xanes.history import Step
 from napari_xanes.maps import ESTIMATORS, EXPLORING
 from napari_xanes.parameter_map import MapSet
@@ -93,7 +93,7 @@ class MapDock(QWidget):
         try:
             fill_from_recipe(self.method_panel.choose(step.name), step, workspace_of(self._viewer).references)
         except (OSError, ValueError) as error:
-            show_error(str(error))
+            tell(error)
 
     def _show_prepared(self, stack: SpectralStack) -> None:
         """Show the stack that the maps are made of; Prepare knows it if its steps were carried out."""

@@ -33,6 +33,7 @@ from napari_xanes.gui.prepare.card_fields import CardFields
 from napari_xanes.gui.prepare.in_place import show_stack
 from napari_xanes.gui.present import present
 from napari_xanes.gui.settings import settings
+from napari_xanes.gui.telling import sentence
 from napari_xanes.io.contents import use_in_words
 from napari_xanes.io.energies import read_energies
 from napari_xanes.io.facts import Facts, corrected
@@ -66,11 +67,11 @@ class StackCard(QDialog):
         self.looking, self.job = Job(self), Job(self)
         self.status = wrapping_label()
         self.looking.done.connect(self._show_guesses)
-        self.looking.failed.connect(lambda error: self.status.setText(str(error)))
+        self.looking.failed.connect(lambda error: self.status.setText(sentence(error)))
         self.looking.ended.connect(self._look_again)
         self._changed_meanwhile = False
         self.job.done.connect(self._show_stack)
-        self.job.failed.connect(lambda error: self.status.setText(str(error)))
+        self.job.failed.connect(lambda error: self.status.setText(sentence(error)))
         self.job.ended.connect(self._show_state)
         stack = stack_of(layer)
         self.fields = CardFields(stack, self)
@@ -125,7 +126,7 @@ class StackCard(QDialog):
         try:
             changes = self.fields.changed()
         except ValueError as error:
-            self.status.setText(str(error))
+            self.status.setText(sentence(error))
             return
         if not changes:
             self.status.setText("Nothing was changed.")

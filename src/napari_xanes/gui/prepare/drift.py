@@ -133,7 +133,10 @@ class Drift:
                 f"the file holds shifts of a volume, of shape {shifts.shifts.shape}; one pair per frame is needed"
             )
         if len(shifts.shifts) != self.energy.size:
-            raise ValueError(f"{len(shifts.shifts)} shifts in the file, {self.energy.size} frames in the stack")
+            raise ValueError(
+                f"{len(shifts.shifts)} shifts in the file, {self.energy.size} frames in the stack; "
+                "open the table of this stack"
+            )
         return replace(self, now=shifts)
 
     def to_align_with(self) -> Alignment:

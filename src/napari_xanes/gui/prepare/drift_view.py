@@ -15,6 +15,7 @@ from napari_xanes.gui.job import Job
 from napari_xanes.gui.prepare.drift import PIXELS, Drift
 from napari_xanes.gui.prepare.drift_plot import DriftPlot
 from napari_xanes.gui.prepare.drift_table import DriftTable
+from napari_xanes.gui.telling import tell
 from napari_xanes.io.shift_table import read_shifts, write_shifts
 
 _TABLES = "Shifts (*.csv);;All files (*)"
@@ -52,7 +53,7 @@ class DriftView(QWidget):
             "Import…", "Read shifts from a CSV file with columns dy and dx, one row per frame", self.ask_what_to_read
         )
         self.files = Job(self)
-        self.files.failed.connect(lambda error: show_error(str(error)))
+        self.files.failed.connect(tell)
         self.files.done.connect(self._on_file)
         self.units.currentTextChanged.connect(lambda _: self._redraw())
         self.panel.currentTextChanged.connect(lambda _: self._redraw())
@@ -111,7 +112,7 @@ class DriftView(QWidget):
         try:
             self.drift = self.drift.edited(frame, axis, shift)
         except ValueError as error:
-            show_error(str(error))
+            tell(error)
         self._redraw()
 
     def reset(self) -> None:
@@ -151,7 +152,7 @@ class DriftView(QWidget):
 
     def _on_file(self, result: Path | tuple[Alignment, Alignment]) -> None:
         if isinstance(result, Path):
-            show_info(f"the shifts are in {result}")
+            show_info(f"The shifts are in {result}")
             return
         found, shifts = result
         if self.drift is None or self.drift.found is not found:
@@ -159,7 +160,7 @@ class DriftView(QWidget):
         try:
             self.drift = self.drift.imported(shifts)
         except ValueError as error:
-            show_error(str(error))
+            tell(error)
         self._redraw()
 
     def _redraw(self) -> None:

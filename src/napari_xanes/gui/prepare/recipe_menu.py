@@ -56,7 +56,7 @@ class RecipeMenu(QToolButton):
     def ask_and_load(self) -> None:
         """Let the user choose a recipe, beside the file of the stack."""
         if self._recipe.base is None:
-            show_error("drop a stack into the window first")
+            show_error("Drop a stack into the window first")
             return
         if (loaded := recipe_files.ask_and_load(self._source(), self)) is not None:
             maps = self._recipe.load(loaded.steps)
@@ -92,7 +92,7 @@ class RecipeMenu(QToolButton):
         recipe = self._recipe.current
         steps = [] if recipe is None else [*recipe.before(), *recipe.draft.enabled]
         if not steps:
-            show_error("add a step first, or switch one on")
+            show_error("Add a step first, or switch one on")
         return steps
 
     def _source(self) -> Source | None:

@@ -26,6 +26,7 @@ from napari_xanes.gui.run_keys import RunKeys
 from napari_xanes.gui.state.preview_steps import Preview
 from napari_xanes.gui.state.stack_recipe import Problem, StackRecipe
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.telling import tell
 from napari_xanes.history import Step
 from napari_xanes.stack import SpectralStack
 
@@ -173,7 +174,7 @@ class RecipePanel(QWidget):
             self.step_form.take()
         except ValueError as error:
             self.show_tab("parameters")
-            show_error(str(error))
+            tell(error)
             return
         if self._waits() is None and self.next_step.suggestion is not None:
             self.next_step.add()
@@ -184,7 +185,7 @@ class RecipePanel(QWidget):
         try:
             runner = recipe.runner()
         except ValueError as error:
-            show_error(str(error))
+            tell(error)
             return
         steps = recipe.draft.enabled
         self._running = recipe, steps, recipe.rows
@@ -220,7 +221,7 @@ class RecipePanel(QWidget):
             self.recipe.report(recipe, Problem(rows[error.index], str(error)))
             self.recipe.select(rows[error.index])
             self.show_tab("parameters")
-        show_error(str(error) or type(error).__name__)
+        tell(error)
 
     def _end(self) -> None:
         self._running = None

@@ -6,7 +6,6 @@ import operator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
@@ -20,6 +19,7 @@ from napari_xanes.gui.prepare.repair_view import RepairView
 from napari_xanes.gui.prepare.step_words import spoken
 from napari_xanes.gui.state.stack_recipe import StackRecipe
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.telling import tell
 from napari_xanes.history import Step
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.stack import SpectralStack
@@ -74,7 +74,7 @@ class StepResult(QWidget):
         self.maps_button.hide()
         self.repair.hide()
         self.repair.map_ready.connect(self._add_map)
-        self.repair.failed.connect(lambda error: show_error(str(error)))
+        self.repair.failed.connect(tell)
 
     @cached_property
     def drift(self) -> DriftView:

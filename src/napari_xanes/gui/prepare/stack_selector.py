@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from napari_xanes import io
@@ -12,6 +11,7 @@ from napari_xanes.gui.forms.stack_box import StackBox
 from napari_xanes.gui.job import Job
 from napari_xanes.gui.layers import stack_of, stack_to_layer
 from napari_xanes.gui.settings import settings
+from napari_xanes.gui.telling import tell
 from napari_xanes.stack import SpectralStack
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class StackSelector(QWidget):
         self.open_button.clicked.connect(self.open)
         self.job = Job(self)
         self.job.done.connect(self._add)
-        self.job.failed.connect(lambda error: show_error(str(error)))
+        self.job.failed.connect(tell)
         self.job.ended.connect(self.refresh)
         for box in (self.names, self.repeats):
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from napari.utils.notifications import show_error, show_info, show_warning
+from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QObject, Qt
 from qtpy.QtWidgets import (
     QDialog,
@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_xanes.gui.dialogs import ask_for_folder, ask_to_open
 from napari_xanes.gui.dock_layout import wrapping_label
+from napari_xanes.gui.telling import tell
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -65,9 +66,9 @@ class Notices(QObject):
         self._missing: QDialog | None = None  # projects can be saved while it is open
         session.job.progressed.connect(self._on_progress)
         session.job.ended.connect(self._on_ended)
-        session.saved.connect(lambda path: show_info(f"saved {path}"))
+        session.saved.connect(lambda path: show_info(f"Saved {path}"))
         session.opened.connect(self._on_opened)
-        session.failed.connect(lambda error: show_error(str(error)))
+        session.failed.connect(tell)
 
     def show(self, dialog: QDialog) -> None:
         """Open a dialog that leaves the rest of the screen free, and keep it until it is closed."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QRadioButton, QVBoxLayout, QWidget
 
 from napari_xanes.gui.dialogs import ask_to_save
 from napari_xanes.gui.projects.session import session_of
 from napari_xanes.gui.projects.sizes import in_words, sizes_of
+from napari_xanes.gui.telling import tell
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -64,7 +64,7 @@ class SaveDialog(QDialog):
         try:
             self._session.save(target, copy_stacks=self.whole.isChecked())
         except ValueError as error:
-            show_error(str(error))
+            tell(error)
             return
         self.accept()
 

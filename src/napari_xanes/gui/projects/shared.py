@@ -144,7 +144,7 @@ def _restore_pins(workspace: Workspace, entries: list[dict[str, Any]]) -> None:
     for entry in entries:
         point = tuple(float(value) for value in entry["point"])
         if len(point) not in (2, 3) or entry["unit"] not in ("um", "pixel"):
-            raise ValueError(f"{point} {entry['unit']} is no place of a pin")
+            raise ValueError(f"{point} {entry['unit']} is no place of a pin; leave it out")
         place = Place(point, entry["unit"], float(entry["width"]))
         pins.append(Pin(int(entry["number"]), place, str(entry["name"]), str(entry["colour"]), bool(entry["visible"])))
     if pins:

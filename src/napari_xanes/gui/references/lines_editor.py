@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
@@ -18,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_xanes.gui.dock_layout import push_button, say, wrapping_label
 from napari_xanes.gui.state.reference_lines import ReferenceLines
+from napari_xanes.gui.telling import tell
 
 _RANGES = (("pre", "before", "Line before the edge"), ("post", "behind", "Line behind the edge"))
 
@@ -134,7 +134,7 @@ class LinesEditor(QWidget):
         try:
             self._looked_at.change(**{name: value})
         except ValueError as error:
-            show_error(str(error))
+            tell(error)
             self._show()
 
 

@@ -18,6 +18,7 @@ from napari_xanes.gui.references.column_chooser import (
 )
 from napari_xanes.gui.references.record_chooser import MOST_TICKED, Record, RecordChooser
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.telling import sentence
 from napari_xanes.reference_checks import Absorber, absorber_of
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def add_files(paths: Iterable[str | Path], viewer: Viewer, parent: QWidget | Non
             if parent is not None and tables_to_choose_from(path):
                 ask_for_columns(path, reason, parent, references.add)
             else:
-                added.reasons.append(f"{path.name}: {reason}")
+                added.reasons.append(sentence(f"{path.name}: {reason}"))
             continue
         if is_closed(viewer):
             return added

@@ -22,6 +22,7 @@ from napari_xanes.gui.references.reading import add_files, ask_for_columns
 from napari_xanes.gui.references.reference_table import ReferenceTable
 from napari_xanes.gui.references.theory_chooser import TheoryChooser
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.telling import tell
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class ReferenceList(QWidget):
         self.references.changed.connect(self._rebuild)
         self._worker = LatestOnlyWorker(self)
         self._worker.done.connect(lambda _key, spectra: self._add_regions(spectra))
-        self._worker.failed.connect(lambda _key, error: show_error(f"The regions can't be read: {error}"))
+        self._worker.failed.connect(lambda _key, error: tell(error, "The regions can't be read"))
         self._rebuild()
 
     def ask(self) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor, QKeySequence, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from napari_xanes.gui.present import present
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.telling import tell
 from napari_xanes.gui.theme import plot_colours
 from napari_xanes.reference_checks import is_guessed
 from napari_xanes.spectrum import Spectrum
@@ -207,7 +207,7 @@ class ReferenceTable(QTableWidget):
             else:
                 self._references.set_checked(name, item.checkState() == Qt.CheckState.Checked)
         except ValueError as error:
-            show_error(f"{name}: {error}" if item.column() == _VALENCE else str(error))
+            tell(error, name if item.column() == _VALENCE else "")
             self._rebuild()
 
 

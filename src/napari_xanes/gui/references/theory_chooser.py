@@ -13,6 +13,7 @@ from napari_xanes.gui.library_names import suggest_library
 from napari_xanes.gui.references.record_chooser import Record, RecordPicker, ok_and_cancel
 from napari_xanes.gui.references.theory_records import edge_of, theory_spectra
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.telling import sentence
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class TheoryChooser(QDialog):
         layout.addWidget(self._buttons)
         self._worker = LatestOnlyWorker(self)
         self._worker.done.connect(self._show)
-        self._worker.failed.connect(lambda _key, error: say(self._note, str(error)))
+        self._worker.failed.connect(lambda _key, error: say(self._note, sentence(error)))
         self.library.currentIndexChanged.connect(lambda _: self._load())
         self.ten_dq.valueChanged.connect(lambda _: self._load())
         self.broadening.valueChanged.connect(lambda _: self._load())

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QWidget
 
 from napari_xanes.colour_mix import CHANNELS, MOST, ColourMix, Palette, common_gain
@@ -18,6 +18,7 @@ from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.map_layers import map_title
 from napari_xanes.gui.results.log_slider import LogSlider
 from napari_xanes.gui.results.mix_legend import MixLegend
+from napari_xanes.gui.telling import tell
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -172,7 +173,7 @@ class MixView(QWidget):
         try:
             mix = self.mix()
         except ValueError as error:
-            show_error(str(error))
+            tell(error)
             return
         self._worker.submit((run, mix), lambda: mix.image(run.maps))
 
@@ -188,7 +189,7 @@ class MixView(QWidget):
         try:
             mix = self.mix()
         except ValueError as error:
-            show_error(str(error))
+            tell(error)
             return
         path = ask_to_save(self, "Save the colour mix", "colour mix.png", "PNG (*.png)", self._viewer)
         if path:
@@ -206,9 +207,9 @@ class MixView(QWidget):
         try:
             in_thread(lambda: save_colour_mix(maps, mix, target, depth=depth), "save the colour mix", must_end=True)
         except (OSError, ValueError) as error:
-            show_error(str(error))
+            tell(error)
         else:
-            show_info(f"saved {target}")
+            show_info(f"Saved {target}")
 
 
 def _box(tip: str) -> QDoubleSpinBox:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from napari_xanes.gui.dock_layout import push_button, row_of
 from napari_xanes.gui.results.comparing import add_difference, side_by_side
+from napari_xanes.gui.telling import tell
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -161,4 +161,4 @@ class RunListView(QWidget):
         try:
             add_difference(self._runs, first, second)
         except ValueError as error:
-            show_error(str(error))
+            tell(error)

@@ -11,6 +11,7 @@ from napari_xanes.gui import recipe_files
 from napari_xanes.gui.dialogs import ask_to_save
 from napari_xanes.gui.in_thread import in_thread
 from napari_xanes.gui.many.window import open_window
+from napari_xanes.gui.telling import tell
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -32,9 +33,9 @@ def save_maps(maps: MapSet, path: str) -> None:
     try:
         in_thread(lambda: write(maps, path), f"save the maps of {maps.name}", must_end=True)
     except (OSError, ValueError) as error:
-        show_error(str(error))
+        tell(error)
     else:
-        show_info(f"saved {path}")
+        show_info(f"Saved {path}")
 
 
 def ask_and_save_recipe(maps: MapSet, parent: QWidget | None = None) -> None:
@@ -58,5 +59,5 @@ def run_on_folder(maps: MapSet, viewer: Viewer) -> None:
 def _has_steps(maps: MapSet) -> bool:
     """Return whether steps made the maps; else say that none are known."""
     if not maps.history:
-        show_error(f"no steps are known that made {', '.join(maps)}: for a difference, take the steps of both runs")
+        show_error(f"No steps are known that made {', '.join(maps)}: for a difference, take the steps of both runs")
     return bool(maps.history)

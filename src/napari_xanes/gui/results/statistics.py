@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -21,6 +21,7 @@ from napari_xanes.gui.dock_layout import push_button, row_of, wrapping_label
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.map_layers import is_map, map_title
 from napari_xanes.gui.results.region_masks import masks_over
+from napari_xanes.gui.telling import tell
 from napari_xanes.gui.wording import with_error
 from napari_xanes.region_table import RegionStatistics, region_statistics, statistics_text, write_statistics
 
@@ -54,7 +55,7 @@ class StatisticsView(QWidget):
         self._unit, self._title = "1", ""
         self._worker = LatestOnlyWorker(self)
         self._worker.done.connect(self._receive)
-        self._worker.failed.connect(lambda _key, error: show_error(str(error)))
+        self._worker.failed.connect(lambda _key, error: tell(error))
         self.note = wrapping_label()
         self.table = QTableWidget(0, len(_COLUMNS))
         self.table.setHorizontalHeaderLabels(list(_COLUMNS))
@@ -123,7 +124,7 @@ class StatisticsView(QWidget):
 
     def _copy(self) -> None:
         copy_text(statistics_text(self.rows, self._unit, "\t"))
-        show_info("table copied to the clipboard")
+        show_info("Table copied to the clipboard")
 
     def _ask_and_save(self) -> None:
         path = ask_to_save(self, "Save statistics", "statistics.csv", "CSV (*.csv)")
@@ -135,9 +136,9 @@ class StatisticsView(QWidget):
         try:
             write_statistics(self.rows, self._unit, path, self._title)
         except OSError as error:
-            show_error(str(error))
+            tell(error)
         else:
-            show_info(f"saved {path}")
+            show_info(f"Saved {path}")
 
 
 def title_of(run: Run, name: str) -> str:

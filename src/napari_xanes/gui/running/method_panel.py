@@ -29,6 +29,7 @@ from napari_xanes.gui.run_keys import RunKeys
 from napari_xanes.gui.running.preparing import run_after
 from napari_xanes.gui.running.stack_note import StackNote, StepsBefore
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.telling import tell
 from napari_xanes.gui.wording import is_about
 from napari_xanes.history import Step
 from napari_xanes.registry import Method
@@ -239,7 +240,7 @@ class MethodPanel(QWidget):
             return
         layer = self.stacks.layer()
         if layer is None:
-            show_error("there is no stack yet; drop one into the viewer, or open the sample")
+            show_error("There is no stack yet; drop one into the viewer, or open the sample")
             return
         if reason := self._note.why_unsuited(layer):
             show_error(f"{reason}; choose another stack")
@@ -248,7 +249,7 @@ class MethodPanel(QWidget):
             stack = part_of(stack_of(layer))
             step = Step(self.methods.currentData(), self.form().values())
         except ValueError as error:
-            show_error(str(error))
+            tell(error)
             return
         try:
             self._require(stack, step)
@@ -280,7 +281,7 @@ class MethodPanel(QWidget):
             if isinstance(error, ValueError) and is_about(str(error), parameter):
                 self.form().mark(name, str(error))
                 self.show_tab("parameters")
-        show_error(str(error))
+        tell(error)
 
     def warn(self, notes: Mapping[str, Any]) -> str:
         """Show the warnings of a result as a notification, and return them as text for the dock."""

@@ -27,6 +27,7 @@ from napari_xanes.gui.energy import element_of, energies_of, plain_viewer
 from napari_xanes.gui.focus_ring import ShownFocus
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.telling import sentence
 from napari_xanes.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ class SimulateDock(QWidget):
         self._timer.timeout.connect(self._submit)
         self._worker = LatestOnlyWorker(self)
         self._worker.done.connect(self._draw)
-        self._worker.failed.connect(lambda _key, error: self.message.setText(str(error)))
+        self._worker.failed.connect(lambda _key, error: self.message.setText(sentence(error)))
         self._lay_out()
         self.ion.currentTextChanged.connect(lambda _: self._schedule())
         self.ion.textActivated.connect(self._on_ion_chosen)

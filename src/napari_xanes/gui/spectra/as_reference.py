@@ -61,5 +61,5 @@ def _absorption(viewer: Viewer, names: Sequence[str]) -> Layer | None:
 def _has_values(name: str, values: Values) -> bool:
     if np.isfinite(values).sum() >= 2:
         return True
-    show_error(f"{name}: not added, because it has no values on this stack")
+    show_error(f"{name}: not added, because it has no values on this stack; choose the stack of its place")
     return False

@@ -16,6 +16,7 @@ from napari_xanes.gui.present import present
 from napari_xanes.gui.spectra import export
 from napari_xanes.gui.spectra.picture import Picture, save_picture
 from napari_xanes.gui.spectra.view import SpectrumView
+from napari_xanes.gui.telling import tell
 
 _FORMATS = (
     ("CSV…", ".csv", "One table of all curves"),
@@ -77,7 +78,7 @@ class ExportButton(QPushButton):
         try:
             in_thread(work, f"export {path.name}", must_end=True)
         except (OSError, ValueError) as error:
-            show_error(f"{path.name} was not written: {error}")
+            tell(error, f"{path.name} was not written")
         finally:
             self._writing.discard(path)
 

@@ -24,6 +24,7 @@ from napari_xanes.gui.spectra.pages import Pages
 from napari_xanes.gui.spectra.picture import save_picture
 from napari_xanes.gui.spectra.place_list import PlaceList, Row
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.telling import tell
 from napari_xanes.profile_table import write_profiles
 
 if TYPE_CHECKING:
@@ -184,4 +185,4 @@ class LineList(QWidget):
                 must_end=True,
             )
         except (OSError, ValueError) as error:
-            show_error(f"{path.name} was not written: {error}")
+            tell(error, f"{path.name} was not written")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from napari.layers import Image
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
@@ -15,6 +14,7 @@ from napari_xanes.gui.dock_layout import EMPTY_STATE, say, wrapping_label
 from napari_xanes.gui.layers import lacks_energies, lay_out_as, shape_of, use_energies, was_stack, why_no_stack
 from napari_xanes.gui.placement import pixel_size_of
 from napari_xanes.gui.spectra.profile_page import ProfilePage
+from napari_xanes.gui.telling import tell
 from napari_xanes.gui.wording import NO_ENERGIES
 from napari_xanes.stack import Quantity, SpectralStack
 
@@ -83,7 +83,7 @@ class EmptyPage(QWidget):
         try:
             self._viewer.open_sample("napari-xanes", self._sample)
         except (KeyError, ValueError, OSError) as error:
-            show_error(f"The sample can't be opened: {error}")
+            tell(error, "The sample can't be opened")
 
 
 class EnergiesPage(QWidget):
@@ -122,7 +122,7 @@ class EnergiesPage(QWidget):
         try:
             use_energies(layer)
         except ValueError as error:
-            show_error(f"The energies can't be used: {error}")
+            tell(error, "The energies can't be used")
 
     def ask(self) -> None:
         """Let the user choose a file and attach its energies."""
@@ -138,7 +138,7 @@ class EnergiesPage(QWidget):
         try:
             attach_energies(layer, path, self.quantity.currentData())
         except (OSError, ValueError) as error:
-            show_error(f"The energies in {path.name} can't be attached: {error}")
+            tell(error, f"The energies in {path.name} can't be attached")
 
 
 class Pages(QStackedWidget):

@@ -130,7 +130,7 @@ class RunList(QObject):
             If the run has no such map, or the map no sigma.
         """
         if not run.can_show(shown):
-            raise ValueError(f"{run.title!r} has no {shown.role} of {shown.map!r} to show")
+            raise ValueError(f"{run.title!r} has no {shown.role} of {shown.map!r} to show; choose another map")
         data = map_layer(run.maps, shown, run.group, follows=True)
         following = self._following(run)
         for layer in following:

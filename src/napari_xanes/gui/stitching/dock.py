@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import LineEdit
-from napari.utils.notifications import show_error, show_warning
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
@@ -22,6 +22,7 @@ from napari_xanes.gui.run_keys import RunKeys
 from napari_xanes.gui.running.absorption import steps_to_absorption
 from napari_xanes.gui.running.preparing import prepared
 from napari_xanes.gui.stitching.stack_list import StackList
+from napari_xanes.gui.telling import tell
 from napari_xanes.gui.wording import is_about
 from napari_xanes.parameters import Parameter
 from napari_xanes.progress import Progress, part
@@ -103,7 +104,7 @@ class StitchDock(QWidget):
             stacks = [stack_of(layer) for layer in self.stacks.layers()]
             values = self.form.values()
         except ValueError as error:
-            show_error(str(error))
+            tell(error)
             return
 
         def work(progress: Progress) -> SpectralStack:
@@ -125,7 +126,7 @@ class StitchDock(QWidget):
         for name, parameter in self.form.method.parameters.items():
             if isinstance(error, ValueError) and is_about(str(error), parameter):
                 self.form.mark(name, str(error))
-        show_error(str(error))
+        tell(error)
 
 
 def _absorption(stack: SpectralStack, k: int, count: int, progress: Progress) -> SpectralStack:

@@ -46,7 +46,8 @@ class AskedPeaks:
         outside = [one for one in self.centers if not energy.size or not energy[0] <= one <= energy[-1]]
         if outside:
             raise ValueError(
-                f"a peak at {outside[0]:g} eV lies outside of the energies that are fitted, {low:g} to {high:g} eV"
+                f"a peak at {outside[0]:g} eV lies outside of the energies that are fitted, {low:g} to {high:g} eV; "
+                "give one inside"
             )
         knots = self._knots(energy) if self.background == "spline" else None
         model = PeakModel(energy, self.shape, n_peaks, self.step, knots)

@@ -78,7 +78,9 @@ class ErrorModel(FieldMapping):
         for name in ("profile", "shared", "local"):
             size = getattr(self, name).size
             if size != self.energy.size:
-                raise ValueError(f"the error model has {self.energy.size} energies but {size} values of {name}")
+                raise ValueError(
+                    f"the error model has {self.energy.size} energies but {size} values of {name}; give one for each"
+                )
         object.__setattr__(self, "freedom", min(float(self.freedom), _NO_SPREAD))
 
     def to_plain(self) -> Plain:

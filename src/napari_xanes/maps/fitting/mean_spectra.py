@@ -67,7 +67,7 @@ def means_of(stack: SpectralStack, frames: slice, regions: ArrayLike | None) -> 
     shape, warnings = stack.shape[1:], []
     labels = np.zeros(shape, np.intp) if regions is None else np.asarray(regions)
     if labels.shape != shape:
-        raise ValueError(f"the regions have shape {labels.shape}, the image {shape}")
+        raise ValueError(f"the regions have shape {labels.shape}, the image {shape}; give regions of the image's shape")
     complete = _complete(stack, frames)
     if not complete.any():
         raise ValueError(

@@ -62,7 +62,9 @@ def sample_pixels(stack: SpectralStack, window: EnergyWindow, background: str) -
     clean = spectra - free @ (free.T @ spectra)
     strong = _has_strong_signal(clean)
     if not strong.any():
-        raise ValueError(f"no pixel of {stack.name!r} has an edge: its spectra are flat or noise")
+        raise ValueError(
+            f"no pixel of {stack.name!r} has an edge: its spectra are flat or noise: crop to the sample, or bin pixels"
+        )
     chosen = np.flatnonzero(strong)[:: -(-int(strong.sum()) // _SAMPLE_PIXELS)]
     means, weights = _cluster_means(clean[:, chosen].astype(np.float64))
     return PixelSample(spectra[:, chosen], means, weights)

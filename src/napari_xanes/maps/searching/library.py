@@ -185,7 +185,7 @@ def _of_path(path: Path) -> SpectraLibrary:
                 raise
             refused.append(f"{file.name}: {str(error)[:80]}")
     if not spectra and refused:
-        raise ValueError(f"no file of {path} holds a spectrum; {refused[0]}")
+        raise ValueError(f"no file of {path} holds a spectrum; {refused[0]}; choose another folder")
     warnings = [f"{counted(len(refused), 'file', 'files')} left out: {_few(refused)}"] if refused else []
     return _named(path.stem, spectra, str(path.resolve()), warnings)
 
