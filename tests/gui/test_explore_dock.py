@@ -10,11 +10,11 @@ import pytest
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtTest import QTest
 
-from napari_xanes import Recipe, SpectralStack, Spectrum, Step
+from napari_xanes import Recipe, SpectralStack, Step
 from napari_xanes.gui.exploring import ExploreDock
-from napari_xanes.gui.exploring.evidence import ERROR, Scree, curves_of, label_of, scree_of
+from napari_xanes.gui.exploring.evidence import Scree
 from napari_xanes.gui.exploring.plane import MOST_POINTS, Plane, axes_of
-from napari_xanes.gui.exploring.plots import FoundPlot, ScreePlot
+from napari_xanes.gui.exploring.plots import ScreePlot
 from napari_xanes.gui.exploring.scatter import ScatterPlot
 from napari_xanes.gui.files.recipes import take_recipe
 from napari_xanes.gui.layers import stack_to_layer
@@ -116,14 +116,8 @@ def test_small_phases_are_told_in_words_with_their_spectrum(viewer: Any, wait: A
         dock.method_panel.start()
         wait(lambda before=before: len(workspace_of(viewer).runs) > before and not dock.method_panel.job.running)
         wait(lambda words=words: words in dock.found.words.text())
-        assert dock.found.references_button.isEnabled() == ("phase 1" in words)
-
-
-def test_found_spectra_say_their_unit() -> None:
-    cluster = Spectrum("a", ENERGY, ENERGY, metadata={"quantity": "optical_depth"})
-    maps = {"x": ParameterMap(np.ones((2, 2), np.float32))}
-    assert label_of(MapSet(maps, metadata={"spectra": [cluster]})) == "optical depth (OD)"
-    assert label_of(MapSet(maps, metadata={"spectra": [Spectrum("a", ENERGY, ENERGY)]})) == "absorption per amount (1)"
+        for button in (dock.found.references_button, dock.found.regions_button):
+            assert button.isEnabled() == ("phase 1" in words)
 
 
 def test_plots_follow_the_theme_and_the_chosen_run(viewer: Any, wait: Any) -> None:
@@ -141,22 +135,6 @@ def test_plots_follow_the_theme_and_the_chosen_run(viewer: Any, wait: Any) -> No
     assert not plot.isVisible()
     assert not dock.found.legend.isVisible()
     assert "Nothing is found yet" in dock.found.words.text()
-
-
-def test_spectra_without_errors_or_with_gaps_are_drawn() -> None:
-    mu = np.array([1.0, np.nan, 2.0, 3.0])
-    maps = MapSet(
-        {"score_1": ParameterMap(np.ones((2, 2), np.float32))},
-        metadata={"spectra": [Spectrum("a", np.arange(4.0) + 8300, mu)]},
-    )
-    curves, bands = curves_of(maps)
-    assert np.isnan(curves[0].low).all()
-    assert bands == ERROR
-    assert scree_of(maps) is None
-    plot = FoundPlot()
-    plot.show_curves(curves)
-    assert plot.bands[0].getData()[1] is None or plot.bands[0].getData()[1].size == 0
-    assert plot.lines[0].getData()[1][3] == 3.0
 
 
 def test_eigenvalues_of_zero_leave_a_gap_in_the_scree_plot() -> None:

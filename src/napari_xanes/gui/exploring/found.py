@@ -27,6 +27,9 @@ _NOTHING = (
 )
 
 
+_MOST_SHARES = 5
+
+
 class FoundSpectra(QWidget):
     """Words and plots of the chosen run, and what can be made of it.
 
@@ -144,8 +147,7 @@ def words_of(maps: MapSet) -> str:
     """
     sentences = [str(maps.metadata[name]["words"]) for name in ("clusters", "unmix") if name in maps.metadata]
     if "explained" in maps.metadata:
-        shares = ", ".join(f"{100 * share:.3g} %" for share in maps.metadata["explained"])
-        sentences.append(f"components explain {shares} of what is more than noise")
+        sentences.append(f"components explain {_shares_of(maps)} of what is more than noise")
     if "ambiguity" in maps.metadata:
         widths = [(one["name"], float(np.mean(one["high"] - one["low"]))) for one in maps.metadata["ambiguity"]]
         ranges = ", ".join(f"{name} {width:.2g}" for name, width in widths)
@@ -153,7 +155,16 @@ def words_of(maps: MapSet) -> str:
     if "significance" in maps.metadata:
         sentences += _phases_of(maps)
     sentences += maps.metadata.get("warnings") or []
-    return "\n".join(f"• {sentence}" for sentence in sentences) or _NOTHING
+    # What is in the words of a method can be among its warnings, too.
+    return "\n".join(f"• {sentence}" for sentence in dict.fromkeys(sentences)) or _NOTHING
+
+
+def _shares_of(maps: MapSet) -> str:
+    """Return what components explain, of many the small ones together."""
+    shares = [100 * float(share) for share in maps.metadata["explained"]]
+    first, rest = shares[:_MOST_SHARES], shares[_MOST_SHARES:]
+    told = ", ".join(f"{share:.3g} %" for share in first)
+    return f"{told}, and the other {len(rest)} together {sum(rest):.2g} %" if rest else told
 
 
 def _phases_of(maps: MapSet) -> list[str]:
@@ -163,9 +174,10 @@ def _phases_of(maps: MapSet) -> list[str]:
     for spectrum, significance in zip(maps.metadata["spectra"], maps.metadata["significance"], strict=True):
         count = counted(int((maps["phase"].data == names[spectrum.name]).sum()), "pixel", "pixels")
         found.append(f"{spectrum.name}: {count}, {significance:.3g} standard errors beside what the rest can make")
-    return found or ["no small phase: what noise exceeds in one of 100 stacks is exceeded nowhere"]
+    return found or ["no small phase was found"]
 
 
 def _labels_of(maps: MapSet) -> Any:
-    """Return the first map of labels as numbers, or None."""
-    return next((one.valid().astype(np.uint8) for one in maps.values() if one.labels is not None), None)
+    """Return the first map of labels as numbers; None without one, or without labelled pixels."""
+    labels = next((one.valid().astype(np.uint8) for one in maps.values() if one.labels is not None), None)
+    return labels if labels is not None and labels.any() else None
