@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_xanes.colour_mix import mix_colours
     from napari_xanes.edge.alignment import align_spectra
     from napari_xanes.exploring.growing import GrowingComponents
+    from napari_xanes.exploring.pixel_map import map_pixels
     from napari_xanes.history import Source, Step
     from napari_xanes.io import read, read_maps, read_spectra, write
     from napari_xanes.io.shift_table import read_shifts, write_shifts
@@ -56,6 +57,7 @@ __all__ = [
     "io",
     "line_profile",
     "map_of_changes",
+    "map_pixels",
     "map_profile",
     "maps",
     "maps_of_steps",
@@ -89,6 +91,7 @@ _HOMES = {
     "colour_mix": ("mix_colours",),
     "edge.alignment": ("align_spectra",),
     "exploring.growing": ("GrowingComponents",),
+    "exploring.pixel_map": ("map_pixels",),
     "history": ("Source", "Step"),
     "io": ("read", "read_maps", "read_spectra", "write"),
     "io.shift_table": ("read_shifts", "write_shifts"),

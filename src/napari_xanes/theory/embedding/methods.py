@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from importlib import import_module
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -111,14 +111,24 @@ def _tsne(features: Float64Array, n_components: int, report_fraction: FractionCa
     return coordinates
 
 
-def _umap(features: Float64Array, n_components: int, report_fraction: FractionCallback) -> Float64Array:
+def load_umap() -> Any:
+    """Return the module of umap-learn.
+
+    Raises
+    ------
+    ImportError
+        If it is not installed.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ImportWarning)  # about TensorFlow, which only parametric UMAP needs
-            umap = import_module("umap")
+            return import_module("umap")
     except ImportError:
         raise ImportError("UMAP needs umap-learn: pip install napari-xanes[umap], or choose another method") from None
-    model = umap.UMAP(n_components=n_components, n_neighbors=NEIGHBOURS, random_state=SEED, n_jobs=1)
+
+
+def _umap(features: Float64Array, n_components: int, report_fraction: FractionCallback) -> Float64Array:
+    model = load_umap().UMAP(n_components=n_components, n_neighbors=NEIGHBOURS, random_state=SEED, n_jobs=1)
     return np.asarray(model.fit_transform(features), dtype=np.float64)
 
 
