@@ -227,7 +227,7 @@ def values_to_try(parameter: Parameter) -> list[Any]:
             ComponentBasis(grid, np.ones((2, 21)), np.full((2, 21), 0.1), np.full(21, 0.02), np.arange(21.0), 1.2)
         ],
         "spectra_library": [load_spectra_library(spectra), load_spectra_library("fe-k")],
-        "stack_references": [StackReferences(grid, ["'µ'"], np.ones((1, 21)), 0.5, [{"misfit": 0.1}], ["off"])],
+        "stack_references": [StackReferences(grid, ["'µ'"], np.ones((1, 21)), 0.5, [{"misfit": 0.1}], [], ["off"])],
         "small_phases": [
             SmallPhases(grid, np.eye(2, 21), np.full(21, 0.02), np.eye(1, 21), np.array([7.5]), 400, ["'µ': off"]),
         ],

@@ -8,6 +8,7 @@ from tests.maps.test_reference_search import ENERGY, LIBRARY
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack
+from napari_xanes.maps.searching.stack_search import words_of_targets
 
 
 def stack_of(amounts: dict[int, np.ndarray], noise: float, shift: float = 0.0) -> SpectralStack:
@@ -75,3 +76,28 @@ def test_a_library_of_another_element_is_refused() -> None:
     nickel = [nx.Spectrum("Ni", s.energy + 1220, s.mu, metadata={"element": "Ni"}) for s in LIBRARY[:2]]
     with pytest.raises(ValueError, match="another edge"):
         nx.maps.search_references(stack_of(halves(), 0.02), library=nickel)
+
+
+def test_answers_are_ranked_with_fits_over_the_measured_mean() -> None:
+    stack = stack_of(halves(), 0.02, shift=0.6)
+    maps = nx.maps.search_references(stack, library=LIBRARY)
+    mean = maps.metadata["answers"][0]
+    energy = np.array(maps.metadata["energy"])
+    inside = np.isin(ENERGY, energy)
+    np.testing.assert_allclose(mean["measured"], stack.data.mean(axis=(1, 2))[inside], rtol=1e-3)
+    assert [answer["bic"] for answer in mean["ranked"]] == sorted(answer["bic"] for answer in mean["ranked"])
+    best = mean["ranked"][0]
+    assert best["words"] == mean["words"]
+    np.testing.assert_allclose(best["fitted"], mean["measured"], atol=0.01)
+
+
+def test_target_transformation_tells_what_can_be_there() -> None:
+    rng = np.random.default_rng(0)
+    amounts = rng.dirichlet([1, 1], (32, 32))
+    maps = nx.maps.search_references(
+        stack_of({5: amounts[..., 0], 9: amounts[..., 1]}, 0.005), library=LIBRARY, shift=0.0
+    )
+    targets = {target["name"]: target for target in maps.metadata["targets"]}
+    assert set(targets) == {"c5", "c9"}
+    assert all(target["spoil"] < 3 and target["independent"] == 2 for target in targets.values())
+    assert words_of_targets(maps.metadata["targets"]).startswith("of the 2 independent spectra of the stack, each of c")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -146,7 +147,17 @@ def search(
     if at_limit:
         told.append(f"the shift of {best.shift:.2g} eV lies at its limit; allow a larger shift, or calibrate energies")
     in_library = not at_limit and (best.misfit <= tolerance or one.is_noise(best))
-    return FoundReferences(spectrum.name, found.best, in_library, tuple(columns.names), found.presence, told)
+    answers = tuple(replace(answer, fitted=answer.fitted * unit) for answer in found.best)
+    return FoundReferences(
+        spectrum.name,
+        answers,
+        in_library,
+        tuple(columns.names),
+        found.presence,
+        columns.energy,
+        spectrum.mu[used],
+        told,
+    )
 
 
 def background_columns(energy: Float64Array, background: Background) -> Float64Array:

@@ -20,6 +20,7 @@ from napari_xanes.maps.searching.stack_search import (
     StackReferences,
     described,
     most_likely,
+    targets_of,
     unlike_tiles,
 )
 from napari_xanes.parameter_map import MapSet, ParameterMap
@@ -97,10 +98,13 @@ def _searched(
         best = next((r for r in results if r.in_library), results[0])
         order = most_likely(results)
         rows = np.array([columns.names.index(name) for name in order])
-        at_best, _ = columns.at(rows, np.full(rows.size, best[0].shift))
+        shift = best[0].shift
+        all_at_best, _ = columns.at(np.arange(len(columns.names)), np.full(len(columns.names), shift))
+        beside = background_columns(axis, background)
+        targets = targets_of(whole.tiles[inside], all_at_best, columns.names, beside, best[0].names)
     told = dict.fromkeys(text for result in results for text in result.warnings)
     return StackReferences(
-        axis, order, at_best, best[0].shift, [described(result) for result in results], [*warnings, *told]
+        axis, order, all_at_best[rows], shift, [described(result) for result in results], targets, [*warnings, *told]
     )
 
 
@@ -156,7 +160,8 @@ def search_references(
     MapSet
         ``answer``, labels such as "Fe2O3 + FeOOH" or "not in the library"; ``confidence``, the probability of this
         combination among those that were compared; ``misfit``, what it leaves over beyond noise as a share of the edge
-        jump. ``metadata["answers"]`` holds what was found for each mean spectrum, in numbers and words.
+        jump. ``metadata["answers"]`` holds what was found for each mean spectrum, in numbers and words, with fits at
+        ``metadata["energy"]``; ``metadata["targets"]`` which spectra of the library can be there at all.
 
     Raises
     ------
@@ -168,7 +173,8 @@ def search_references(
     The library is searched for the mean spectrum and for those of six tiles that differ most, or of regions. The six
     references that these answers need most are compared in each pixel, in all combinations, at the shift that the mean
     has, by the Bayesian information criterion with the noise of the pixel. A reference that no mean spectrum shows is
-    not found in pixels.
+    not found in pixels. Whether a spectrum of the library can be there at all is a target transformation: it must be a
+    combination of the independent spectra of the tiles (`maps.fitting.target_transform`).
 
     Examples
     --------
@@ -209,7 +215,14 @@ def search_references(
         "confidence": ParameterMap(confidence.reshape(shape), "1", companion="answer"),
         "misfit": ParameterMap(misfit.reshape(shape), "1", companion="answer"),
     }
-    metadata = {"name": stack.name, "warnings": list(result.warnings), "answers": result.answers, "shift": result.shift}
+    metadata = {
+        "name": stack.name,
+        "warnings": list(result.warnings),
+        "answers": result.answers,
+        "energy": result.energy.tolist(),
+        "targets": result.targets,
+        "shift": result.shift,
+    }
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
 
 

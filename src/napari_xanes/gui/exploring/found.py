@@ -11,8 +11,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_xanes.gui.dock_layout import push_button, row_of, say, wrapping_label
+from napari_xanes.gui.exploring.answers import AnswersTable
 from napari_xanes.gui.exploring.evidence import curves_of, label_of, scree_of
 from napari_xanes.gui.exploring.plots import FoundPlot, ScreePlot
+from napari_xanes.gui.exploring.ranked import ranked_of
 from napari_xanes.gui.pixels.areas import new_labels
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.parameter_map import MapSet
@@ -56,11 +58,14 @@ class FoundSpectra(QWidget):
             self._use_as_regions,
         )
         self.scree, self.spectra, self.legend = ScreePlot(), FoundPlot(), wrapping_label()
+        self.answers = AnswersTable(workspace.fit)
+        self.answers.hide()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self._live = False
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.words)
+        column.addWidget(self.answers)
         column.addLayout(row_of((self.references_button, 1), (self.regions_button, 1)))
         column.addWidget(self.scree, 1)
         column.addWidget(self.spectra, 1)
@@ -98,6 +103,9 @@ class FoundSpectra(QWidget):
     def _refresh(self, _run: Any = None) -> None:
         maps = self._maps()
         spectra = [] if maps is None else maps.metadata.get("spectra") or []
+        ranked = [] if maps is None else ranked_of(maps)
+        self.answers.show_answers(ranked)
+        self.answers.setVisible(bool(ranked))
         self.words.setText(_NOTHING if maps is None else words_of(maps))
         self.references_button.setEnabled(bool(spectra))
         self.regions_button.setEnabled(maps is not None and _labels_of(maps) is not None)
@@ -154,6 +162,13 @@ def words_of(maps: MapSet) -> str:
         sentences.append(f"other spectra fit as well, within a range of (mean over the energies) {ranges}")
     if "significance" in maps.metadata:
         sentences += _phases_of(maps)
+    # Tiles only help to find references; their answers are in the table.
+    answers = [found for found in maps.metadata.get("answers") or [] if not found["spectrum"].startswith("tile")]
+    sentences += [f"{found['spectrum']}: {found['words']}" for found in answers]
+    if "targets" in maps.metadata:
+        from napari_xanes.maps.searching.stack_search import words_of_targets
+
+        sentences += filter(None, [words_of_targets(maps.metadata["targets"])])
     sentences += maps.metadata.get("warnings") or []
     # What is in the words of a method can be among its warnings, too.
     return "\n".join(f"• {sentence}" for sentence in dict.fromkeys(sentences)) or _NOTHING

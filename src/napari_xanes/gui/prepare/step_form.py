@@ -9,8 +9,9 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_xanes.gui.dock_layout import wrapping_label
 from napari_xanes.gui.forms.form import Form
+from napari_xanes.gui.forms.source_box import suggest_libraries
 from napari_xanes.gui.forms.stack_box import StackBox
-from napari_xanes.gui.forms.viewer_fields import suggest_libraries, viewer_fields
+from napari_xanes.gui.forms.viewer_fields import viewer_fields
 from napari_xanes.gui.prepare.step_words import without_defaults
 from napari_xanes.gui.state.recipe import RecipeState
 from napari_xanes.gui.state.workspace import workspace_of

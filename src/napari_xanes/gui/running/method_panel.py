@@ -20,8 +20,9 @@ from qtpy.QtWidgets import (
 
 from napari_xanes.gui.dock_layout import DOCK_WIDTH, LaterPage, push_button, scrolled
 from napari_xanes.gui.forms.form import Form
+from napari_xanes.gui.forms.source_box import suggest_libraries
 from napari_xanes.gui.forms.stack_box import StackBox, StackRow
-from napari_xanes.gui.forms.viewer_fields import suggest_libraries, viewer_fields
+from napari_xanes.gui.forms.viewer_fields import viewer_fields
 from napari_xanes.gui.job import Job
 from napari_xanes.gui.job_bar import JobBar
 from napari_xanes.gui.layers import stack_of

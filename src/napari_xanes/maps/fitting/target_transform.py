@@ -74,14 +74,20 @@ def target_transform(spectra: Float64Array, target: Float64Array, n: int, lost: 
     >>> target_transform(spectra, pure[:, 1], 2).spoil < 3, target_transform(spectra, other, 2).spoil > 6
     (True, True)
     """
+    return target_transforms(spectra, target[:, None], n, lost)[0]
+
+
+def target_transforms(spectra: Float64Array, targets: Float64Array, n: int, lost: int = 0) -> list[Target]:
+    """Test many targets (E, M) as `target_transform` tests one."""
     rows, columns = spectra.shape[0] - lost, spectra.shape[1]
     left, values, _ = np.linalg.svd(spectra, full_matrices=False)
-    parts = left[:, :n].T @ target
-    misfit = float(np.sum((target - left[:, :n] @ parts) ** 2))
+    parts = left[:, :n].T @ targets
+    misfits = np.sum((targets - left[:, :n] @ parts) ** 2, axis=0)
     long, short = max(rows, columns), min(rows, columns)
     real_error = np.sqrt(np.sum(values[n:] ** 2) / (long * max(short - n, 1)))
-    apparent = np.sqrt(misfit / max(rows - n, 1))
-    predicted = float(real_error * np.linalg.norm(parts / values[:n]))
+    apparent = np.sqrt(misfits / max(rows - n, 1))
+    predicted = real_error * np.linalg.norm(parts / values[:n, None], axis=0)
     tiny = np.finfo(np.float64).tiny
-    spoil = np.sqrt(max(apparent**2 - predicted**2, 0.0)) / max(predicted, tiny)
-    return Target(float(spoil), float(np.sqrt(misfit / max(float(target @ target), tiny))))
+    spoils = np.sqrt(np.maximum(apparent**2 - predicted**2, 0.0)) / np.maximum(predicted, tiny)
+    outside = np.sqrt(misfits / np.maximum(np.sum(targets**2, axis=0), tiny))
+    return [Target(float(spoil), float(share)) for spoil, share in zip(spoils, outside, strict=True)]

@@ -41,6 +41,8 @@ class Answer:
         For each reference, others of the library that can't be told from it here.
     probability : float
         Of this answer and its alternatives among all that were tried, as BIC tells it.
+    fitted : ndarray, shape (E,)
+        The fit with its background at the `energy` of `FoundReferences`, in the unit of the spectrum.
     """
 
     names: tuple[str, ...]
@@ -55,6 +57,7 @@ class Answer:
     misfit: float
     alternatives: tuple[tuple[str, ...], ...] = ()
     probability: float = 0.0
+    fitted: Float64Array = field(default_factory=lambda: np.empty(0))
 
     @property
     def sigma(self) -> Float64Array:
@@ -97,13 +100,14 @@ class Answer:
             "misfit": float(self.misfit),
             "alternatives": [list(others) for others in self.alternatives],
             "probability": float(self.probability),
+            "fitted": self.fitted.tolist(),
         }
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Answer:
         """Return the answer that `to_plain` wrote."""
         values = dict(plain)
-        for key in ("fractions", "noise_sigma", "model_sigma"):
+        for key in ("fractions", "noise_sigma", "model_sigma", "fitted"):
             values[key] = np.asarray(values[key], dtype=np.float64)
         values["names"] = tuple(values["names"])
         values["alternatives"] = tuple(tuple(others) for others in values["alternatives"])
@@ -126,6 +130,8 @@ class FoundReferences(Sequence[Answer]):
         The references that were tried.
     presence : ndarray, shape (N,)
         For each of the names, the probability that it is one of the references, over all answers.
+    energy, mu : ndarray, shape (E,)
+        Energies in eV that were compared, and the spectrum there.
     warnings : list of str
         What a user should know.
     """
@@ -135,6 +141,8 @@ class FoundReferences(Sequence[Answer]):
     in_library: bool
     names: tuple[str, ...]
     presence: Float64Array
+    energy: Float64Array
+    mu: Float64Array
     warnings: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:

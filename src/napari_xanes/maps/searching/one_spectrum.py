@@ -163,6 +163,8 @@ class OneSpectrum:
         typical = np.sqrt(noise) * float(np.sqrt(np.mean(self._sigma**2)))
         misfits = typical * np.sqrt(np.maximum(reduced - 1, 0.0)) / totals
         names = self._columns.names
+        # Residuals are without what the background fits.
+        fitted = self._mu - fits.residuals * self._sigma
         return [
             Answer(
                 names=tuple(names[fits.rows[i, j]] for j in order),
@@ -177,6 +179,7 @@ class OneSpectrum:
                 misfit=float(misfits[i]),
                 alternatives=tuple(tuple(names[other] for other in group.alternatives[j]) for j in order),
                 probability=group.probability,
+                fitted=fitted[i],
             )
             for i, (group, order) in enumerate(zip(groups, np.argsort(-fits.amounts, axis=1), strict=True))
         ]

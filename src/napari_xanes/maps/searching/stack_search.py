@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -14,6 +14,12 @@ from pydantic import BeforeValidator
 from napari_xanes._typing import Block, Float64Array, IndexArray
 from napari_xanes.field_mapping import FieldMapping
 from napari_xanes.history import Plain, to_plain
+from napari_xanes.maps.fitting.target_transform import (
+    ACCEPTABLE,
+    UNACCEPTABLE,
+    n_components,
+    target_transforms,
+)
 from napari_xanes.maps.searching.answers import FoundReferences
 from napari_xanes.parameters import Param
 
@@ -21,6 +27,15 @@ MOST_REFERENCES = 6
 """So many references are told apart in pixels."""
 
 NOT_IN_LIBRARY = "not in the library"
+
+_RANKED = 5
+"""So many answers of each mean spectrum are kept."""
+
+_NAMED = 6
+"""Longest list of names in a sentence."""
+
+_LEAST_TILES = 8
+"""Fewer tiles do not tell the number of independent spectra."""
 
 _BY_CHANCE = 1e-5
 """Probability of the misfit of a pixel by noise, below which no reference fits."""
@@ -42,7 +57,11 @@ class StackReferences(FieldMapping):
         By which the energies of the stack lie above those of the library, in eV.
     answers : list of dict
         What was found for each mean spectrum: ``spectrum``, ``words``, ``names``, ``in_library``, ``probability``,
-        ``misfit``.
+        ``misfit``; ``measured`` (E,), and the best answers as ``ranked``, each with numbers, ``words`` and ``fitted``
+        (E,).
+    targets : list of dict
+        Spectra of the library that can be among those that the stack is made of, and those of the answers that can't:
+        ``name``, ``spoil``, ``outside`` (`target_transform`). Empty where that can't be told.
     warnings : list of str
         What a user should know.
 
@@ -57,6 +76,7 @@ class StackReferences(FieldMapping):
     columns: Float64Array
     shift: float
     answers: list[dict[str, Any]]
+    targets: list[dict[str, Any]]
     warnings: list[str]
 
     def __post_init__(self) -> None:
@@ -100,7 +120,77 @@ def described(found: FoundReferences) -> dict[str, Any]:
         "in_library": found.in_library,
         "probability": float(best.probability),
         "misfit": float(best.misfit),
+        "measured": _short(found.mu),
+        "ranked": [
+            {"words": answer.words, **answer.to_plain(), "fitted": _short(answer.fitted)} for answer in found[:_RANKED]
+        ],
     }
+
+
+def _short(values: Float64Array) -> list[float]:
+    """Return values with the digits that a plot needs, because recipes keep them."""
+    return [float(f"{value:.5g}") for value in values]
+
+
+def targets_of(
+    tiles: Float64Array, columns: Float64Array, names: Sequence[str], background: Float64Array, named: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return which spectra of a library can be among those that a stack is made of.
+
+    Parameters
+    ----------
+    tiles : ndarray, shape (E, T)
+        Means of tiles of the stack.
+    columns : ndarray, shape (N, E)
+        The library at the shift that was found.
+    names : sequence of N str
+        Their names.
+    background : ndarray, shape (E, F)
+        Columns that do not count.
+    named : sequence of str
+        Those of the answers: they are told, whatever comes out.
+    """
+    lost = background.shape[1]
+    if tiles.shape[1] < _LEAST_TILES or len(tiles) - lost < len(named) + 2:
+        return []
+    basis = np.linalg.qr(background)[0] if lost else np.zeros((len(tiles), 0))
+    bare, targets = (values - basis @ (basis.T @ values) for values in (tiles, columns.T))
+    n = n_components(bare, lost)
+    if n >= len(tiles) - lost - 1:
+        return []
+    tested = zip(names, target_transforms(bare, targets, n, lost), strict=True)
+    told = [(name, target) for name, target in tested if target.spoil < ACCEPTABLE or name in named]
+    told.sort(key=lambda item: item[1].spoil)
+    return [{"name": name, "spoil": target.spoil, "outside": target.outside, "independent": n} for name, target in told]
+
+
+def words_of_targets(targets: Sequence[Mapping[str, Any]]) -> str:
+    """Return in a sentence which spectra can be in a stack; nothing if that can't be told.
+
+    Examples
+    --------
+    >>> words_of_targets([{"name": "Fe2O3", "spoil": 1.2, "outside": 0.01, "independent": 2},
+    ...                   {"name": "FeO", "spoil": 8.1, "outside": 0.2, "independent": 2}])
+    'of the 2 independent spectra of the stack, Fe2O3 can be one; FeO can not, 20 % of it lies outside (SPOIL 8.1)'
+    """
+    if not targets:
+        return ""
+    n = targets[0]["independent"]
+    there = [target["name"] for target in targets if target["spoil"] < ACCEPTABLE]
+    parts = [f"{_listed(there)} can be one" if there else "no spectrum of the library can be one"]
+    parts += [
+        f"{target['name']} {'can not' if target['spoil'] > UNACCEPTABLE else 'may not'}, "
+        f"{100 * target['outside']:.2g} % of it lies outside (SPOIL {target['spoil']:.2g})"
+        for target in targets
+        if target["spoil"] >= ACCEPTABLE
+    ]
+    spectra = "the independent spectrum" if n == 1 else f"the {n} independent spectra"
+    return f"of {spectra} of the stack, {'; '.join(parts)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [*names[:_NAMED], *([f"{len(names) - _NAMED} more"] if len(names) > _NAMED else [])]
+    return shown[0] if len(shown) == 1 else f"each of {', '.join(shown[:-1])} and {shown[-1]}"
 
 
 def most_likely(results: Sequence[FoundReferences]) -> list[str]:
