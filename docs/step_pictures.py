@@ -70,7 +70,7 @@ ACTIONS = {
     "Prepare": prepare,
     "Clean": lambda viewer, layer, dock: run("Clean", viewer, dock),
     "Map": lambda viewer, layer, dock: run("Map", viewer, dock),
-    "Explore": lambda viewer, layer, dock: run("Explore", viewer, dock),
+    "Explore": explore,
     "Theory": theory,
 }
 
