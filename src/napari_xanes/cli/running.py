@@ -40,7 +40,10 @@ def run(
     scheduler: Annotated[
         str, typer.Option(help="Where to run: 'threads' (here, file by file), 'processes', or tcp://host:port.")
     ] = "threads",
-    workers: Annotated[int | None, typer.Option(help="Number of processes; all cores without it.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Number of processes or jobs; all cores without it.")] = None,
+    jobqueue: Annotated[
+        Path | None, typer.Option(help="YAML that says how a batch system (Slurm, PBS, …) starts workers.")
+    ] = None,
     by: Annotated[
         str, typer.Option(help="Column of the table from file names: a regular expression such as 'T=(\\d+)C'.")
     ] = "",
@@ -79,7 +82,7 @@ def run(
     for text in taken_from_one_stack(steps) if len(paths) > 1 else ():
         warn(text)
     show = progress_on_a_line(paths[0].name if len(paths) == 1 else f"{len(paths)} files")
-    with client_for(scheduler, workers) as client:
+    with client_for(scheduler, workers, jobqueue) as client:
         outcomes = run_many(
             steps, paths, output, client=client, reading=reading, again=overwrite, by=by, parquet=parquet, told=tell,
             progress=show,

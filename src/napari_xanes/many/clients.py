@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from napari_xanes.many.jobqueue import client_of, read_jobqueue
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -13,7 +16,7 @@ HERE, PROCESSES = "threads", "processes"
 
 
 @contextmanager
-def client_for(scheduler: str, workers: int | None = None) -> Iterator[Client | None]:
+def client_for(scheduler: str, workers: int | None = None, jobqueue: Path | None = None) -> Iterator[Client | None]:
     """Give the client of a scheduler, and close it afterwards; None for the threads of this process.
 
     Parameters
@@ -21,12 +24,14 @@ def client_for(scheduler: str, workers: int | None = None) -> Iterator[Client | 
     scheduler : str
         ``threads``, ``processes``, or the address of a dask scheduler, such as ``tcp://host:8786``.
     workers : int, optional
-        Number of processes; all cores without it.
+        Number of processes, all cores without it; of a batch system, the number of jobs.
+    jobqueue : Path, optional
+        Description of a batch system, which starts the workers; see `read_jobqueue`.
 
     Raises
     ------
     ImportError
-        If dask.distributed is not installed.
+        If dask.distributed or dask-jobqueue is not installed.
     OSError
         If no scheduler answers at the address.
     ValueError
@@ -34,6 +39,12 @@ def client_for(scheduler: str, workers: int | None = None) -> Iterator[Client | 
     """
     if workers is not None and workers < 1:
         raise ValueError(f"{workers} workers can do nothing; give 1 or more")
+    if jobqueue is not None:
+        if scheduler != HERE:
+            raise ValueError(f"give either the scheduler {scheduler} or --jobqueue, which starts one of its own")
+        with client_of(read_jobqueue(jobqueue, workers)) as client:
+            yield client
+        return
     if scheduler == HERE:
         yield None
         return
@@ -46,7 +57,7 @@ def client_for(scheduler: str, workers: int | None = None) -> Iterator[Client | 
     except ImportError:
         raise ImportError("a scheduler needs dask.distributed: pip install 'napari-xanes[distributed]'") from None
     if scheduler == PROCESSES:
-        options = {"processes": True, "threads_per_worker": 1, "dashboard_address": None}
+        options = {"processes": True, "threads_per_worker": 1, "dashboard_address": ":0"}
         with LocalCluster(n_workers=workers, **options) as cluster, Client(cluster) as client:
             yield client
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -81,6 +82,8 @@ def run_many(
     OSError, ValueError
         If the recipe can't be read, `by` is no regular expression with one group, or two files would be written to
         one folder. This is known before anything runs.
+    ConnectionError
+        If the scheduler of `client` goes away; the results that are done stay.
     Cancelled
         If `progress` does; the results that are done stay.
     """
@@ -151,6 +154,8 @@ def _on_workers(work: Callable[..., Outcome], jobs: Sequence[tuple[Path, Path]],
     try:
         for future in as_completed(futures):
             path, folder = futures[future]
+            if future.cancelled():
+                raise ConnectionError("the scheduler went away; run it again: what is done is kept")
             error = future.exception()
             if error is not None:  # the worker died, more than once
                 reason = one_line(str(error)) or type(error).__name__
@@ -167,7 +172,10 @@ def _alone(work: Callable[..., Outcome], path: Path, folder: Path) -> Outcome:
     Blocks of a lazy stack are computed here too. Dask would send them to the cluster, which waits for this task.
     """
     import dask
+    import scipy.linalg  # noqa: F401  its own linear algebra can be limited only after it is loaded
+    from threadpoolctl import threadpool_limits
 
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for libraries that are loaded later; a nanny of dask has set it
     limits.limit(threads=1)
-    with dask.config.set(scheduler="synchronous"):
+    with dask.config.set(scheduler="synchronous"), threadpool_limits(limits=1):
         return work(path, folder)
