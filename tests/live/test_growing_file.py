@@ -2,71 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+from tests.live.writers import hdf5_writer
 
 import napari_xanes as nx
 from napari_xanes.live.ending import Ending
 from napari_xanes.live.growing_file import GrowingFile
 from napari_xanes.live.opening import open_source
-
-WRITER = """
-import sys, h5py, numpy as np
-path, mode = sys.argv[1:]
-file = h5py.File(path, "w", libver="latest")
-group = file.create_group("exchange")
-images = group.create_dataset("data", shape=(0, 4, 5), maxshape=(None, 4, 5), chunks=(1, 4, 5), dtype="f4")
-energy = group.create_dataset("energy", shape=(0,), maxshape=(None,), chunks=(16,), dtype="f8")
-group["data_white"], group["data_dark"] = np.full((1, 4, 5), 100, "f4"), np.zeros((1, 4, 5), "f4")
-group["theta"] = np.zeros(1)
-if mode == "swmr":
-    file.swmr_mode = True
-print("ready", flush=True)
-for line in sys.stdin:
-    number, lines = map(int, line.split())
-    if number < 0:
-        file.close()
-    else:
-        images.resize(number + 1, 0), energy.resize(number + 1, 0)
-        images[number, :lines], energy[number] = 50 + number, 8330 + number
-        images.flush(), energy.flush()
-    print("done", flush=True)
-"""
-
-
-class Writer:
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    def write(self, frame: int, lines: int = 4) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{frame} {lines}\n")
-        self._process.stdin.flush()
-        assert self._process.stdout.readline() == "done\n"
-
-    def close(self) -> None:
-        self.write(-1)
-
-
-@contextmanager
-def writer(path: Path, mode: str = "swmr") -> Iterator[Writer]:
-    command = [sys.executable, "-c", WRITER, str(path), mode]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        try:
-            yield Writer(process)
-        finally:
-            process.kill()
 
 
 def looked(source: GrowingFile, clock: list[float]) -> Any:
@@ -79,7 +26,7 @@ def looked(source: GrowingFile, clock: list[float]) -> Any:
 def test_frames_under_swmr(tmp_path: Path) -> None:
     path, clock = tmp_path / "scan.h5", [0.0]
     source = GrowingFile(path, {}, now=lambda: clock[0])
-    with writer(path) as instrument:
+    with hdf5_writer(path) as instrument:
         view = looked(source, clock)
         assert view.n_frames == 0
         assert "no frames yet" in view.waiting[0]
@@ -124,7 +71,7 @@ def _datasets(file: h5py.File) -> list[Any]:
 def test_a_file_that_lets_nobody_read_says_so(tmp_path: Path) -> None:
     path, clock = tmp_path / "scan.h5", [0.0]
     source = GrowingFile(path, {}, Ending(energies=2), now=lambda: clock[0])
-    with writer(path, "alone") as instrument:
+    with hdf5_writer(path, "alone") as instrument:
         instrument.write(0)
         view = looked(source, clock)
         assert view.stack is None

@@ -24,7 +24,10 @@ from napari_xanes.cli.options import (
 
 
 def watch(
-    source: Annotated[str, typer.Argument(help="Folder that the frames of a scan appear in.")],
+    source: Annotated[
+        str,
+        typer.Argument(help="Folder that frames appear in, file that grows, or address of Tiled."),
+    ],
     recipe: Annotated[Path, typer.Argument(help="Recipe (YAML), as the Map dock or `Recipe.save` writes it.")],
     output: Folder,
     once: Annotated[bool, typer.Option("--once", help="Look once, write what is there, and end.")] = False,
@@ -40,6 +43,10 @@ def watch(
     settle: Annotated[
         float, typer.Option(min=0, help="Seconds that size and time of a file must stay before it is read.")
     ] = 0.5,
+    stacks: Annotated[
+        str | None,
+        typer.Option(help="Whole stacks appear in the folder, named such as '*.h5'; each is run."),
+    ] = None,
     overwrite: Overwrite = False,
     energies: Energies = None,
     select: Select = None,
@@ -55,6 +62,7 @@ def watch(
     """
     from napari_xanes.live.ending import Ending
     from napari_xanes.live.opening import open_source
+    from napari_xanes.live.stack_folder import watch_stacks
     from napari_xanes.live.writing import watch_into
     from napari_xanes.recipe import Recipe
 
@@ -62,6 +70,12 @@ def watch(
         **{"energies": energies, "select": select, "quantity": quantity, "energy_unit": energy_unit},
         **{"pixel_size": pixel_size, "exposure": exposure, "absorber": absorber},
     }
+    if stacks is not None:
+        for one in watch_stacks(
+            Path(source), stacks, Recipe.load(recipe), output, reading, settle, poll, silence, once=once, told=say
+        ):
+            say(f"{Path(one.path).name}: {one.state}" + (f": {one.error}" if one.error else ""))
+        return
     scan = open_source(source, reading=reading, ending=Ending(frames, end_file, silence), settle=settle)
     outcome = watch_into(
         scan,

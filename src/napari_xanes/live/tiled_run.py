@@ -136,7 +136,7 @@ class TiledRun:
         try:
             subscription = self._frames.subscribe()
             more = self._more
-            # tiled holds callbacks weakly, and a method that is bound on the way would be gone at once.
+            # tiled holds callbacks weakly: one that nobody else holds is gone at once.
             self._keep = lambda _update: more.set()
             subscription.new_data.add_callback(self._keep)
             subscription.stream_closed.add_callback(self._keep)
