@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from napari_xanes.colours import on_light
+
 
 @dataclass(frozen=True)
 class PlotColours:
@@ -31,6 +33,8 @@ def plot_colours(theme: str) -> PlotColours:
 def readable(colour: str, background: str, contrast: float = 3.0) -> str:
     """Darken or lighten a colour until it stands out from the background.
 
+    On light backgrounds, colours of the palette take their darker forms, which stay apart.
+
     Parameters
     ----------
     colour, background : str
@@ -41,11 +45,11 @@ def readable(colour: str, background: str, contrast: float = 3.0) -> str:
     Examples
     --------
     >>> readable("#E69F00", "#262930"), readable("#F0E442", "#ffffff")
-    ('#e69f00', '#aaa22f')
+    ('#e69f00', '#474500')
     """
-    red, green, blue = _channels(colour)
     light = _luminance(_channels(background))
     target = 255 if light < 0.2 else 0
+    red, green, blue = _channels(colour if target else on_light(colour))
     for part in range(21):
         mixed = tuple(round(c + (target - c) * part / 20) for c in (red, green, blue))
         high, low = sorted((_luminance(mixed), light), reverse=True)

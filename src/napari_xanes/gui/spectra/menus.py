@@ -15,7 +15,7 @@ from napari_xanes.gui.references.reference_table import swatch
 
 _KEYS = ("Shift+F10", "Menu")
 Fill = Callable[[QMenu, QPoint | None], None]
-_NAMES = ("orange", "sky blue", "green", "pink", "blue", "vermilion", "yellow", "grey")
+_NAMES = ("orange", "sky blue", "green", "pink", "blue", "vermilion", "yellow", "dark grey")
 
 
 def with_menu(widget: QWidget, fill: Fill, *, right_click: bool = True) -> None:
