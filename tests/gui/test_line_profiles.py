@@ -75,6 +75,22 @@ def test_the_profile_of_a_map_has_its_errors_and_gaps(
     wait(lambda: np.array_equal(page(dock).plot.curves[0].values, wide.value, equal_nan=True))
 
 
+def test_lines_drawn_after_one_press_have_colours_of_their_own(
+    viewer: Any, dock: SpectraDock, add_stack: Any, wait: Any
+) -> None:
+    add_stack()
+    layer = draw(dock, LINE)
+    layer.selected_data = {0}  # as napari selects what was drawn
+    wait(lambda: len(dock.look.tabs.lines.list.texts()) == 1)
+    wait(lambda: page(dock).plot.curves)
+    layer.add([LINE + 3], shape_type="line")
+    layer.selected_data = {1}
+    wait(lambda: len(page(dock).plot.curves) == 2)
+    first, second = page(dock).plot.curves
+    assert first.colour != second.colour
+    assert len({tuple(colour) for colour in layer.edge_color}) == 2
+
+
 def test_what_is_on_top_gives_the_profile(
     viewer: Any, dock: SpectraDock, add_stack: Any, stack: Any, maps: MapSet, wait: Any
 ) -> None:

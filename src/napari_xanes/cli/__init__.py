@@ -16,6 +16,7 @@ from napari_xanes.cli.logs import log_to_stderr
 from napari_xanes.cli.methods import ops
 from napari_xanes.cli.options import Folder, say, warn
 from napari_xanes.cli.planning import plan
+from napari_xanes.cli.profiling import profile
 from napari_xanes.cli.running import run
 from napari_xanes.cli.searching import search
 from napari_xanes.cli.simulating import simulate
@@ -49,7 +50,7 @@ def options(
     context.call_on_close(log_to_stderr(verbose))
 
 
-for command in (info, convert, run, watch, search, plan, stitch, ops, simulate):
+for command in (info, convert, run, watch, search, plan, profile, stitch, ops, simulate):
     app.command()(command)
 
 

@@ -124,8 +124,11 @@ class LineList(QWidget):
         return new_shapes(self._viewer, below)
 
     def rebuild(self) -> None:
-        """List the lines as they are now."""
+        """List the lines as they are now; the next one that is drawn gets the next colour."""
         self._lines = list(self._profiles.lines)
+        for layer in {line.layer for line in self._lines if str(line.layer.mode) == "add_line"}:
+            with layer.block_update_properties():  # the line that was just drawn is selected, and keeps its colour
+                layer.current_edge_color = colour_of(len(layer.data) + 1)
         lengths = {
             (line.layer, line.number): f"{profile.distance[-1]:.3g} {profile.distance_unit}"
             for line, profile in self._profiles.profiles
