@@ -3,7 +3,8 @@
 A timer of the main thread ticks as often as it can. Another thread looks at it, and notes what the main thread does
 while no tick comes. Printed are, for each action, the longest time between two ticks and the 99 % quantile, the same in
 processor time of the main thread (on a busy machine only this can be compared), the longest time that napari alone
-needs to do as much (a layer, a dock, the same moves; measured before, in a process of its own) and the ratio. Below
+needs to do as much (a layer, a dock, the same moves; measured before, in a process of its own) and the ratio. The
+longest collection of Python's garbage stands beside: all threads wait for it, the more objects there are. Below
 stand, for what held it longer than the limit, the lines of napari-xanes and of napari in which it was seen.
 """
 
@@ -63,14 +64,15 @@ def _napari_alone(size: int) -> dict[str, Held]:
 
 def _watch_user(viewer: Any, watch: Watch, folder: Path, alone: dict[str, Held], skip: tuple[str, ...]) -> None:
     out = sys.stdout
-    out.write(f"{f'ms; the limit is {1000 * LIMIT:.0f}':34} by the clock    processor  napari alone\n")
-    out.write(f"{'action':34} longest  99 %  longest  99 %  longest  ratio\n")
-    shown: list[float] = []
-    for title, name, act in plugin.actions(viewer, folder, shown):
+    out.write(f"{f'ms; the limit is {1000 * LIMIT:.0f}':34} by the clock    processor  garbage  napari alone\n")
+    out.write(f"{'action':34} longest  99 %  longest  99 %  longest  longest  ratio\n")
+    times: dict[str, list[float]] = {}
+    for title, name, act in plugin.actions(viewer, folder, times):
         if title in skip:
             continue
         held = watch.held_by(act)
         line = f"{title:34} {held.longest:7.0f} {held.most:5.0f} {held.busy_longest:8.0f} {held.busy_most:5.0f}"
+        line += f" {held.garbage:8.0f}"
         if name:
             floor = alone[name].busy_longest
             line += f" {floor:8.0f} {held.busy_longest / floor:6.1f}"
@@ -78,9 +80,11 @@ def _watch_user(viewer: Any, watch: Watch, folder: Path, alone: dict[str, Held],
         for place, count in watch.places.most_common(4):
             out.write(f"{'':6}{count * LOOK_EVERY:5.2f} s  {place}\n")
         out.flush()
-    if shown:
-        middle, most = np.percentile(shown, (50, 95))
-        out.write(f"preview while E0 is dragged: {middle:.0f} ms, in 95 % of cases below {most:.0f} ms by the clock\n")
+    for what, ms in times.items():
+        middle, most = np.percentile(ms, (50, 95))
+        out.write(
+            f"{what}: {middle:.0f} ms" + (f", 95 % below {most:.0f} ms" if len(ms) > 1 else "") + " by the clock\n"
+        )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -18,8 +19,8 @@ Action = tuple[str, str, Callable[[], None]]
 """Its title, the name of what napari does alone (see `bare`), and what does it."""
 
 
-def actions(viewer: Any, folder: Path, shown: list[float]) -> Iterator[Action]:
-    """Yield what a user does, in the order of the work; `shown` gets the times of previews, in ms."""
+def actions(viewer: Any, folder: Path, times: dict[str, list[float]]) -> Iterator[Action]:
+    """Yield what a user does, in the order of the work; `times` gets those in ms until previews and maps are seen."""
     docks: list[Any] = []
 
     def open_stack() -> None:
@@ -35,8 +36,10 @@ def actions(viewer: Any, folder: Path, shown: list[float]) -> Iterator[Action]:
         panel = dock.panel(step).method_panel
         if method:
             panel.choose(method)
-        panel.start()
-        wait(lambda: not panel.job.running)
+        with time_to_screen(viewer) as shown:
+            panel.start()
+            wait(lambda: not panel.job.running)
+        times[f"result of {panel.methods.currentText()} on the canvas"] = shown
 
     def show(role: str) -> None:
         docks[0].panel("Map").results.role_buttons[role].click()
@@ -50,7 +53,7 @@ def actions(viewer: Any, folder: Path, shown: list[float]) -> Iterator[Action]:
         wait(lambda: not panel.job.running)
 
     def drag() -> None:
-        shown.extend(preview_times(docks[0]))
+        times["preview while E0 is dragged"] = preview_times(docks[0])
 
     def save() -> None:
         viewer.layers.selection = {viewer.layers[-1]}
@@ -90,3 +93,29 @@ def preview_times(dock: Any, n: int = 30) -> list[float]:
         wait(lambda: True)
     recipe.remove(recipe.row)
     return times
+
+
+@contextmanager
+def time_to_screen(viewer: Any) -> Iterator[list[float]]:
+    """Give the time in ms from the end of a computation to the first drawing of the canvas with one more layer."""
+    from napari_xanes.gui.running import method_panel
+
+    canvas, compute = viewer.window._qt_viewer.canvas._scene_canvas, method_panel.run_after
+    n, ended, shown = len(viewer.layers), [0.0], []
+
+    def computed(*arguments: Any) -> Any:
+        result = compute(*arguments)
+        ended[0] = perf_counter()
+        return result
+
+    def drawn(_event: Any) -> None:
+        if len(viewer.layers) > n and not shown:
+            shown.append(1000 * (perf_counter() - ended[0]))
+
+    canvas.events.draw.connect(drawn, position="last")
+    method_panel.run_after = computed
+    try:
+        yield shown
+    finally:
+        method_panel.run_after = compute
+        canvas.events.draw.disconnect(drawn)

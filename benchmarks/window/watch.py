@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import re
 import tempfile
@@ -22,12 +23,16 @@ _OWN = ("napari_xanes", "napari")
 
 
 class Held(NamedTuple):
-    """How long the main thread was held, in ms: longest and 99 % quantile, by the clock and in processor time."""
+    """How long the main thread was held, in ms: longest and 99 % quantile, by the clock and in processor time.
+
+    `garbage` is the longest collection of garbage meanwhile, in processor time; all threads wait for it.
+    """
 
     longest: float
     most: float
     busy_longest: float
     busy_most: float
+    garbage: float
 
 
 class Watch:
@@ -41,6 +46,8 @@ class Watch:
         self._last, self._last_busy = monotonic(), thread_time()
         self.holds: list[tuple[float, float]] = []
         self.places: Counter[str] = Counter()
+        self._garbage, self._collecting = 0.0, 0.0
+        gc.callbacks.append(self._note_garbage)
         self._watching = True
         self._timer = QTimer(interval=0)
         self._timer.timeout.connect(self._tick)
@@ -77,13 +84,21 @@ class Watch:
         """Return how long something held the main thread, with all that follows from it."""
         first = len(self.holds)
         self.places.clear()
+        self._garbage = 0.0
         act()
         wait(lambda: True)
         clock, busy = 1000 * np.array(self.holds[first:] or [(0.0, 0.0)]).T
-        return Held(clock.max(), np.percentile(clock, 99), busy.max(), np.percentile(busy, 99))
+        return Held(clock.max(), np.percentile(clock, 99), busy.max(), np.percentile(busy, 99), self._garbage)
+
+    def _note_garbage(self, phase: str, _info: dict[str, int]) -> None:
+        if phase == "start":
+            self._collecting = thread_time()
+        else:
+            self._garbage = max(self._garbage, 1000 * (thread_time() - self._collecting))
 
     def stop(self) -> None:
         """End the watch."""
+        gc.callbacks.remove(self._note_garbage)
         self._watching = False
         self._timer.stop()
         self._thread.join()

@@ -21,11 +21,10 @@ class Notes:
             imported.append(name)
 
 import napari
-import scipy.ndimage  # which napari needs for thumbnails
 from qtpy.QtWidgets import QApplication
 
-sys.meta_path.insert(0, Notes())
 viewer = napari.Viewer(show=False)
+sys.meta_path.insert(0, Notes())
 
 def wait(condition):
     while not condition():

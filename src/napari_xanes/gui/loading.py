@@ -31,13 +31,14 @@ def load(home: str) -> ModuleType:
 
 
 def warm_up() -> None:
-    """Load the tables of edges, the settings of the user and the units that napari needs for its first layer."""
+    """Load the tables of edges, the settings of the user, and what napari needs for its first layer."""
     from napari_xanes.edge.elements import load_tables
     from napari_xanes.gui.settings import settings
 
     load_tables()
     settings()
     load_units()
+    import_module("scipy.ndimage")  # for thumbnails
 
 
 def load_units() -> None:
