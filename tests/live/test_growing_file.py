@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,34 @@ def test_a_file_that_lets_nobody_read_says_so(tmp_path: Path) -> None:
         view = looked(source, clock)
         assert view.n_frames == 2
         assert view.is_complete
+
+
+def test_the_images_of_an_als_header(tmp_path: Path) -> None:
+    """The header is there from the start, and stays as it is while its images come."""
+    names = sorted((Path(os.environ.get("NAPARI_XANES_DATA", "nowhere")) / "als_fe_l").glob("71214078*"))
+    if not names:
+        pytest.skip("no real data")
+    path, clock = tmp_path / "71214078.hdr", [0.0]
+    source = GrowingFile(path, {}, now=lambda: clock[0])
+    for n_images in (3, 5):
+        for name in names[: n_images + 1]:
+            shutil.copyfile(name, tmp_path / name.name)
+        view = looked(source, clock)
+        assert view.n_frames == n_images
+        assert view.generation == 0
+    np.testing.assert_array_equal(np.asarray(view.stack.data), source.whole().data)
+
+
+def test_chunks_of_a_zarr_folder(tmp_path: Path) -> None:
+    path, clock = tmp_path / "scan.zarr", [0.0]
+    source = None
+    for n in (2, 3):
+        energies = 8330.0 + np.arange(n)
+        nx.write(nx.SpectralStack(np.ones((n, 3, 4), np.float32), energies, "optical_depth"), path)
+        source = source or open_source(path)
+        assert isinstance(source, GrowingFile)
+        source._now = lambda: clock[0]
+        assert looked(source, clock).n_frames == n
 
 
 def test_another_file_of_the_same_name_is_another_scan(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -70,7 +72,7 @@ class GrowingFile:
 
     def look(self) -> View:
         """Return the frames that are complete; see `Source.look`."""
-        state, now = facts(self.path.stat()), self._now()
+        state, now = _state_of(self.path), self._now()
         if state != self._state:
             replaced = self._state is not None and state[2:] != self._state[2:]
             self._state, self._since = state, now
@@ -140,6 +142,27 @@ class GrowingFile:
     def whole(self) -> SpectralStack:
         """Return the stack as `napari_xanes.read` does."""
         return read_whole(self.path, self._reading)
+
+
+def _state_of(path: Path) -> State:
+    """Return the state of a file with those that belong to it: the images of an ALS header, the chunks of a folder.
+
+    Raises
+    ------
+    OSError
+        If it is gone.
+    """
+    size, changed, inode, device = facts(path.stat())
+    others: list[Path] = []
+    if path.is_dir():
+        others = [Path(here, name) for here, _, names in os.walk(path) for name in names]
+    elif path.suffix.lower() == ".hdr":
+        others = [one for one in path.parent.iterdir() if one.name.startswith(path.stem)]
+    for one in others:
+        with suppress(OSError):  # it was a temporary file
+            stat = one.stat()
+            size, changed = size + stat.st_size, max(changed, stat.st_mtime_ns)
+    return size, changed, inode, device
 
 
 def _words(energy: float, content: _Content) -> str:
