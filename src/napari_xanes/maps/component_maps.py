@@ -181,8 +181,10 @@ class _Scores:
         """Say which components only a few pixels carry."""
         texts, all_finite = [], bool(self.finite.all())
         for number, scores in enumerate(self.values, start=1):
-            squares = np.square(scores if all_finite else scores[self.finite])
-            squares /= max(float(squares.max(initial=0)), np.finfo(np.float32).tiny)
+            finite = scores if all_finite else scores[self.finite]
+            # Of any size, without the squares of enormous numbers.
+            largest = max(float(finite.max(initial=0)), -float(finite.min(initial=0)), float(np.finfo(np.float32).tiny))
+            squares = np.square(finite / largest)
             n = float(squares.sum()) ** 2 / max(float(squares @ squares), np.finfo(float).tiny)
             if n < min(_FEW_PIXELS, self.finite.sum() / 2):
                 pixels = counted(max(1, round(n)), "pixel carries", "pixels carry")
