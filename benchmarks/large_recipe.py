@@ -1,0 +1,106 @@
+"""Measure memory and processor time of a whole recipe on a stack that stays in its file.
+
+``python -m benchmarks.large_recipe --size 1024 [--memory] [--limit 400] [--steps optical_depth,denoise]``
+
+The script writes an NXstxm stack of 100 energies of a drifting particle with photon noise, as plain uint16, and runs
+the steps in a new process, which prints after each step the largest memory during it, what stays, and processor time.
+With ``--memory`` the stack is read into memory first; ``--limit`` is the memory limit of the window's settings in MB:
+four times what is read of the stack at once, not a bound of the process. Lazy steps cost their time when a later step
+reads them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+import napari_xanes as nx
+
+N_ENERGIES, TILE, EMPTY = 100, 256, 16
+"""Energies; size in pixels of the particle that is repeated; rows without sample, which give I0."""
+
+WORK = """
+import os, sys, threading, time
+import napari_xanes as nx
+from napari_xanes import limits
+import dask.array, h5py, scipy.ndimage, skimage, sklearn, torch  # libraries count as no memory of a step
+
+def megabytes():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+def watch():
+    while True:
+        peak[0] = max(peak[0], megabytes())
+        time.sleep(0.01)
+
+limits.limit(memory=int(sys.argv[4]) * 2**20 or None)
+peak, before = [0.0], megabytes()
+threading.Thread(target=watch, daemon=True).start()
+references = nx.sample.nmc_ni_k(size=16).stack.metadata["references"]
+result = nx.read(sys.argv[1], memory_limit=2**40 if sys.argv[3] == "memory" else 1)
+parameters = {"optical_depth": {"i0": (0, 16, 0, result.shape[2])}}
+for name in sys.argv[2].split(","):
+    if name in ("denoise", "fit_references"):
+        parameters[name] = {"references": references}
+    peak[0], start = megabytes(), time.process_time()
+    result = nx.run([nx.Step(name, parameters.get(name, {}))], result)
+    cpu = time.process_time() - start
+    held = megabytes() - before
+    print(f"{name:16} largest {peak[0] - before:6.0f} MB, stays {held:6.0f} MB, {cpu:6.1f} s", flush=True)
+"""
+
+
+def write(path: Path, size: int) -> None:
+    """Write the stack."""
+    sample = nx.sample.nmc_ni_k(size=TILE)
+    measured, truth = sample.stack.energy, sample.truth
+    energy = np.interp(np.linspace(0, 1, N_ENERGIES), np.linspace(0, 1, measured.size), measured)
+    columns = np.stack([one.at(energy) for one in sample.stack.metadata["references"]], axis=1)
+    jump, share = truth["edge_jump"].data, np.nan_to_num(truth["Ni4+ model"].data)
+    rng = np.random.default_rng(0)
+    with h5py.File(path, "w") as file:
+        entry = file.create_group("entry1")
+        entry["definition"] = "NXstxm"
+        entry.attrs["NX_class"] = "NXentry"
+        group = entry.create_group("counter0")
+        group.attrs.update({"NX_class": "NXdata", "signal": "data", "axes": ["energy", "sample_y", "sample_x"]})
+        group["energy"], group["stxm_scan_type"] = energy, "sample image stack"
+        group["energy"].attrs["units"] = "eV"
+        for name in ("sample_y", "sample_x"):
+            group[name] = np.arange(size) * 0.05
+            group[name].attrs["units"] = "um"
+        data = group.create_dataset("data", (N_ENERGIES, size, size), np.uint16)
+        for i, (two, four) in enumerate(columns):
+            light = np.exp(-jump * (two * (1 - share) + four * share + 0.9))
+            frame = np.tile(light, (size // TILE, size // TILE))
+            frame = np.roll(frame, (round(2 * np.sin(i / 9)), round(2 * np.cos(i / 13))), (0, 1))
+            frame[:EMPTY] = 1
+            data[i] = rng.poisson(4000 * frame).astype(np.uint16)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--size", type=int, default=1024, help=f"height and width in pixels, a multiple of {TILE}")
+    options.add_argument("--steps", default="optical_depth,align,fit_references", help="steps, with commas")
+    options.add_argument("--memory", action="store_true", help="read the stack into memory first")
+    options.add_argument("--limit", type=int, default=0, help="memory limit in MB; none by default")
+    options.add_argument("--folder", type=Path, default=None, help="where to write the stack")
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
+        path = Path(folder) / "stack.hdf5"
+        write(path, chosen.size)
+        held = "memory" if chosen.memory else "file"
+        print(f"{N_ENERGIES} x {chosen.size} x {chosen.size}, {N_ENERGIES * chosen.size**2 / 2**18:.0f} MB, in {held}")
+        words = [str(path), chosen.steps, held, str(chosen.limit)]
+        subprocess.run([sys.executable, "-W", "ignore", "-c", WORK, *words], check=True)
+
+
+if __name__ == "__main__":
+    main()
