@@ -210,6 +210,7 @@ def test_a_target_takes_as_few_energies_as_it_needs(nickel: list[Spectrum]) -> N
     assert loose.error[-1] <= 0.15
     assert tight.error[-1] <= 0.08
     assert len(loose) < len(tight)
+    assert loose.dwell.mean() == pytest.approx(1)
     assert "is reached" in tight.words
     never = nx.plan_energies(nickel, photons=2000, target=0.001, most=12)
     assert "calibrate it on a foil" in never.words

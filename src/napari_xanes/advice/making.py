@@ -84,12 +84,18 @@ class PlanMaker:
             return whole
         if whole.present <= target:
             return self._described([], warnings, target)
-        short = whole.until(target)
-        if len(short) == len(whole):
+        if not len(whole) or not whole.error[-1] <= target:
             return whole
-        # Fewer energies than `most` are mostly better chosen for their own number.
-        own = self._described(self._chosen(len(short)), warnings, target)
-        return own if own.error[-1] <= target else short
+        # Fewer energies are chosen for their own number, with their own exposures.
+        low, high, best = len(whole.until(target)), len(whole), whole
+        while low < high:
+            count = (low + high) // 2
+            plan = self._described(self._chosen(count), warnings, target)
+            if plan.error[-1] <= target:
+                best, high = plan, count
+            else:
+                low = count + 1
+        return best
 
     def _chosen(self, most: int) -> list[int]:
         """Return candidates in the order of use."""
