@@ -49,7 +49,7 @@ def pixel_text(maps: MapSet, index: tuple[int, ...]) -> str:
             continue
         error = float("nan") if parameter_map.sigma is None else float(parameter_map.sigma[index])
         parts.append(f"{map_title(name)} {with_error(float(parameter_map.data[index]), error, parameter_map.unit)}")
-    return " · ".join(parts) or "masked: the signal of this pixel is too low"
+    return " · ".join(parts) or "masked: too weak here, or not fitted well enough, to give a value"
 
 
 def fits_at(maps: MapSet, index: tuple[int, ...], energy: Any, values: Any) -> list[Spectrum]:
