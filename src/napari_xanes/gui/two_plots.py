@@ -6,6 +6,7 @@ from typing import Any
 
 import pyqtgraph as pg
 
+from napari_xanes.gui.plot_font import PlotFont
 from napari_xanes.gui.theme import PlotColours
 
 _AXIS_WIDTH = 60  # px, for both, so that they line up
@@ -29,6 +30,7 @@ class TwoPlots(pg.GraphicsLayoutWidget):
                 plot.getAxis(side).enableAutoSIPrefix(False)
             plot.getAxis("left").setWidth(_AXIS_WIDTH)
         self.lower.setXLink(self.main)
+        PlotFont(self)
 
     def paint_axes(self, colours: PlotColours) -> None:
         """Use the colours of a theme for background and axes."""

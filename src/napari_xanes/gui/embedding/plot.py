@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
+from napari.settings import get_settings
 from numpy.typing import NDArray
 from qtpy.QtCore import QSize, Qt, Signal
 from scipy.ndimage import gaussian_filter
@@ -19,6 +20,9 @@ from napari_xanes.gui.theme import plot_colours, readable
 
 _NUMBERS = 6
 """Largest number of steps between 10Dq values along a branch."""
+
+_USUAL_SIZE = 9
+"""The size of texts, in points, that napari begins with."""
 
 
 class EmbeddingPlot(pg.PlotWidget):
@@ -174,7 +178,7 @@ def _labelled_members(rows: NDArray[np.intp], ten_dq: NDArray[np.float64]) -> li
 def _text(text: str, colour: str, at: Any, *, anchor: tuple[float, float] = (-0.1, 0.5), size: int = 9) -> pg.TextItem:
     item = pg.TextItem(text, color=colour, anchor=anchor)
     font = item.textItem.font()
-    font.setPointSize(size)
+    font.setPointSize(size + get_settings().appearance.font_size - _USUAL_SIZE)
     font.setBold(size > 10)
     item.setFont(font)
     item.setPos(float(at[0]), float(at[1]))

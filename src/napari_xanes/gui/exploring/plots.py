@@ -11,6 +11,7 @@ from qtpy.QtCore import QSize, Qt
 
 from napari_xanes.gui.curve import Curve
 from napari_xanes.gui.exploring.evidence import FoundCurve, Scree
+from napari_xanes.gui.plot_font import PlotFont
 from napari_xanes.gui.spectra.curve_geometry import outline
 from napari_xanes.gui.theme import plot_colours, readable
 
@@ -29,6 +30,7 @@ class ThemedPlot(pg.PlotWidget):
         for side in ("left", "bottom"):
             self.getAxis(side).enableAutoSIPrefix(False)
         self._colours = plot_colours("dark")
+        PlotFont(self)
 
     def sizeHint(self) -> QSize:
         """Narrow enough for a small laptop."""

@@ -9,6 +9,7 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 
 from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
+from napari_xanes.gui.plot_font import PlotFont
 from napari_xanes.gui.theme import plot_colours, readable
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class ColourBar(pg.PlotWidget):
         self.item.hideButtons()
         self.item.setMenuEnabled(False)
         self.item.hideAxis("left")
+        PlotFont(self)
         self.item.getAxis("bottom").enableAutoSIPrefix(False)
         self.item.vb.setMouseEnabled(x=False, y=False)
         self.counts = pg.PlotCurveItem([0, 1], [0], stepMode="center", fillLevel=0)

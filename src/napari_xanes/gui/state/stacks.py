@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+from napari.settings import get_settings
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_xanes.gui.contrast import set_limits_in_background
@@ -17,6 +18,9 @@ from napari_xanes.gui.wording import NO_ENERGIES
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
+
+_LARGER = 3
+"""Points by which the text over the image is larger than napari's texts."""
 
 
 class StackFollower(QObject):
@@ -58,6 +62,7 @@ class StackFollower(QObject):
         viewer.layers.selection.events.active.connect(self.refresh)
         viewer.dims.events.point.connect(self._follow_slider)
         viewer.dims.events.order.connect(self._follow_slider)
+        get_settings().appearance.events.font_size.connect(self._follow_slider)
         for layer in viewer.layers:
             self._watch(layer)
         self.refresh()
@@ -174,8 +179,10 @@ class StackFollower(QObject):
         if text := self._text(viewer):
             overlay = viewer.canvas.overlays.text if hasattr(viewer, "canvas") else viewer.text_overlay
             overlay.text = text
+            if overlay.font_size != (size := get_settings().appearance.font_size + _LARGER):
+                overlay.font_size = size
             if not self._writes_text:
-                overlay.font_size, overlay.visible, self._writes_text = 12, True, True
+                overlay.visible = self._writes_text = True
         elif self._writes_text:
             self._hiding.start()
 
