@@ -14,6 +14,7 @@ import napari_xanes as nx
 from napari_xanes.live.ending import Ending
 from napari_xanes.live.following import follow
 from napari_xanes.live.opening import open_source
+from napari_xanes.live.tiled_results import write_to_tiled
 from napari_xanes.live.tiled_run import TiledRun
 
 URI = "http://server/api/v1/metadata/scans/scan%2012?api_key=secret"
@@ -169,6 +170,46 @@ def test_a_real_server(tmp_path: Path) -> None:
         assert updates[-1].view.is_complete
         maps, direct = nx.run(fit_recipe(), source.whole()), nx.run(fit_recipe(), stack)
         np.testing.assert_array_equal(maps["valence"].data, direct["valence"].data)
+        assert isinstance(maps, nx.MapSet)
+        uri = f"{address}/metadata/scan12?{key}"
+        assert [write_to_tiled(maps, uri) for _ in range(2)] == ["maps", "maps-2"]
+        written = from_uri(uri)["maps"]
+        np.testing.assert_array_equal(written["valence"].read(), maps["valence"].data)
+        np.testing.assert_array_equal(written["valence_sigma"].read(), maps["valence"].sigma)
+        assert [step.name for step in nx.Recipe.from_yaml(written.metadata["recipe"])] == [s.name for s in maps.history]
+        depth = nx.run([nx.Step("optical_depth")], source.whole())
+        assert write_to_tiled(depth, uri) == "stack"
+        assert open_source(uri, reading={"quantity": "transmission"}).look().n_frames == len(energy)
+
+
+def test_results_are_written_with_what_made_them() -> None:
+    class Writable(Node):
+        def __init__(self) -> None:
+            super().__init__()
+            self.made: dict[str, Any] = {}
+
+        def __iter__(self) -> Any:
+            return iter(self.made)
+
+        def create_container(self, name: str, metadata: Any) -> Any:
+            self.made[name] = inner = Writable()
+            inner.metadata = metadata
+            return inner
+
+        def write_array(self, values: Any, key: str, metadata: Any) -> None:
+            self.made[key] = values, metadata
+
+    node, maps = Writable(), nx.run(fit_recipe(), transmission(size=4, every=3))
+    assert isinstance(maps, nx.MapSet)
+    assert write_to_tiled(maps, URI, connect=lambda uri: node) == "maps"
+    assert write_to_tiled(maps, URI, connect=lambda uri: node) == "maps-2"
+    written = node.made["maps"]
+    np.testing.assert_array_equal(written.made["valence"][0], maps["valence"].data)
+    assert written.made["valence"][1]["unit"] == "1"
+    assert written.metadata["warnings"] == list(maps.metadata["warnings"])
+    assert [step.name for step in nx.Recipe.from_yaml(written.metadata["recipe"])] == [s.name for s in maps.history]
+    with pytest.raises(ValueError, match="name its parent"):
+        write_to_tiled(maps, URI, connect=lambda uri: Node([1.0]))
 
 
 def test_without_tiled_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,9 @@ from napari_xanes.cli.options import (
     say,
     warn,
 )
+
+if TYPE_CHECKING:
+    from napari_xanes.many.outcome import Outcome
 
 
 def watch(
@@ -47,6 +50,7 @@ def watch(
         str | None,
         typer.Option(help="Whole stacks appear in the folder, named such as '*.h5'; each is run."),
     ] = None,
+    back: Annotated[bool, typer.Option("--back", help="Write the final maps to the Tiled server, too.")] = False,
     overwrite: Overwrite = False,
     energies: Energies = None,
     select: Select = None,
@@ -76,6 +80,8 @@ def watch(
         ):
             say(f"{Path(one.path).name}: {one.state}" + (f": {one.error}" if one.error else ""))
         return
+    if back and "://" not in source:
+        raise ValueError("--back writes to a Tiled server; give the address of a run as the source")
     scan = open_source(source, reading=reading, ending=Ending(frames, end_file, silence), settle=settle)
     outcome = watch_into(
         scan,
@@ -93,7 +99,19 @@ def watch(
         return
     if outcome.state == "failed":
         raise ValueError(outcome.error)
+    if back:
+        _write_back(outcome, source)
     for file in outcome.files:
         say(str(Path(outcome.folder) / file))
     for warning in outcome.warnings:
         warn(warning)
+
+
+def _write_back(outcome: Outcome, uri: str) -> None:
+    """Write a result to the server that its frames came from."""
+    from napari_xanes.io import read, read_maps
+    from napari_xanes.live.tiled_results import write_to_tiled
+
+    folder = Path(outcome.folder)
+    result = read_maps(folder / "maps.h5") if outcome.maps else read(folder / "stack.h5")
+    say(f"written to the server as {write_to_tiled(result, uri)}")

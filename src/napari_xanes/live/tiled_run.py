@@ -21,6 +21,9 @@ from napari_xanes.stack import SpectralStack
 
 _DEEPEST, _MOST_NODES = 5, 500
 """Levels and number of nodes that are looked through for frames and energies."""
+MADE_BY = "napari_xanes"
+"""Metadata of a container with results: such a container holds no frames of the scan."""
+
 _CORRECTIONS = {"flat": ("flat", "white"), "dark": ("dark",)}
 """What corrects counts, and the words in the names of its arrays."""
 
@@ -63,7 +66,7 @@ class TiledRun:
         parts = urlsplit(uri)
         self._address = parts._replace(query="", fragment="").geturl()
         self.name = re.sub(r"[^\w.-]+", "_", parts.path.rstrip("/").rpartition("/")[2]).strip(".") or "run"
-        self._node = (connect or _client)(uri)
+        self._node = (connect or client_of)(uri)
         self._frames: Any = None
         self._energies: Any = None
         self._known: list[Arrival] = []
@@ -190,7 +193,16 @@ class TiledRun:
         return self._stack(lazily=False)
 
 
-def _client(uri: str) -> Any:
+def client_of(uri: str) -> Any:
+    """Return the client of a node on a Tiled server.
+
+    Raises
+    ------
+    ImportError
+        If tiled is not installed.
+    OSError
+        If the server does not answer.
+    """
     try:
         from tiled.client import from_uri
     except ImportError:
@@ -212,7 +224,7 @@ def _arrays(node: Any) -> list[tuple[str, Any]]:
         n_seen += 1
         if hasattr(one, "shape") and hasattr(one, "dtype"):
             found.append((path, one))
-        elif hasattr(one, "items") and depth < _DEEPEST:
+        elif hasattr(one, "items") and depth < _DEEPEST and MADE_BY not in dict(one.metadata):
             pending += [(f"{path}/{name}".lstrip("/"), child, depth + 1) for name, child in one.items()]
     return found
 
