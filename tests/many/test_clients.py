@@ -58,13 +58,13 @@ def test_a_file_on_a_worker_takes_one_thread() -> None:
     """Checked in a process whose libraries would take all cores, and load when they are first needed."""
     code = (
         "from pathlib import Path\n"
-        "from napari_xanes.many.running import _alone\n"
+        "from napari_xanes.many.alone import alone\n"
         "def work(path, folder):\n"
         "    import scipy.linalg, sklearn.cluster, threadpoolctl\n"
         "    import torch, dask\n"
         "    found = [one['num_threads'] for one in threadpoolctl.threadpool_info()]\n"
         "    return [torch.get_num_threads(), *found, dask.config.get('scheduler')]\n"
-        "print(_alone(work, Path('a'), Path('b')))\n"
+        "print(alone(work, Path('a'), Path('b')))\n"
     )
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     done = subprocess.run(

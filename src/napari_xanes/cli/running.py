@@ -47,6 +47,9 @@ def run(
     by: Annotated[
         str, typer.Option(help="Column of the table from file names: a regular expression such as 'T=(\\d+)C'.")
     ] = "",
+    split: Annotated[
+        int, typer.Option(min=1, help="Split each large stack into so many bands, for workers; maps by pixel only.")
+    ] = 1,
     parquet: Annotated[bool, typer.Option("--parquet", help="Write the table as runs.parquet, too.")] = False,
 ) -> None:
     """Run a recipe on stacks: maps (NeXus, TIFF and PNG) or the processed stack, and the recipe as carried out.
@@ -84,8 +87,8 @@ def run(
     show = progress_on_a_line(paths[0].name if len(paths) == 1 else f"{len(paths)} files")
     with client_for(scheduler, workers, jobqueue) as client:
         outcomes = run_many(
-            steps, paths, output, client=client, reading=reading, again=overwrite, by=by, parquet=parquet, told=tell,
-            progress=show,
+            steps, paths, output, client=client, reading=reading, again=overwrite, by=by, parquet=parquet,
+            split=split, told=tell, progress=show,
         )  # fmt: skip
     failed = [one for one in outcomes if one.state == "failed"]
     if len(paths) == len(failed) == 1:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_xanes import limits
 from napari_xanes.io.files import one_line
+from napari_xanes.many.alone import alone
+from napari_xanes.many.bands import check_bands, run_in_bands
 from napari_xanes.many.outcome import Outcome
 from napari_xanes.many.parquet import check_parquet
 from napari_xanes.many.single import run_single
@@ -33,6 +33,7 @@ def run_many(
     again: bool = False,
     by: str = "",
     parquet: bool = False,
+    split: int = 1,
     began: Callable[[Path], object] = lambda path: None,
     told: Callable[[Outcome], object] = lambda outcome: None,
     progress: Progress | None = None,
@@ -63,6 +64,9 @@ def run_many(
         ``T=(\\d+)C``.
     parquet : bool
         Whether to write the table as ``runs.parquet``, too.
+    split : int
+        Number of bands of rows that each file is split into, for large ones: bands run on the workers of `client`, file
+        after file, with the same numbers as in one piece.
     began : callable
         Called with each file as soon as it begins; where files run on a cluster, nobody says when they do.
     told : callable
@@ -95,7 +99,13 @@ def run_many(
     work = partial(run_single, steps, reading=dict(reading or {}), again=again)
     jobs = list(zip(files, targets, strict=True))
     outcomes: dict[Path, Outcome] = {}
-    made = _here(work, jobs, began, progress) if client is None else _on_workers(work, jobs, client)
+    if split > 1 and client is not None:
+        check_bands(steps)
+        work = partial(work, carry_out=partial(run_in_bands, client=client, bands=split))
+    elif split > 1:
+        raise ValueError("bands need workers: give a client, or --scheduler processes")
+    here = client is None or split > 1
+    made = _here(work, jobs, began, progress) if here else _on_workers(work, jobs, client)
     for outcome in made:
         outcomes[Path(outcome.folder)] = outcome
         told(outcome)
@@ -148,7 +158,7 @@ def _on_workers(work: Callable[..., Outcome], jobs: Sequence[tuple[Path, Path]],
     from distributed import as_completed
 
     futures = {
-        client.submit(_alone, work, path.resolve(), folder.resolve(), pure=False): (path, folder)
+        client.submit(alone, work, path.resolve(), folder.resolve(), pure=False): (path, folder)
         for path, folder in jobs
     }
     try:
@@ -164,18 +174,3 @@ def _on_workers(work: Callable[..., Outcome], jobs: Sequence[tuple[Path, Path]],
                 yield replace(future.result(), path=str(path), folder=str(folder))
     finally:
         client.cancel(list(futures))
-
-
-def _alone(work: Callable[..., Outcome], path: Path, folder: Path) -> Outcome:
-    """Run one file on a worker, in one thread: its neighbours have the other cores.
-
-    Blocks of a lazy stack are computed here too. Dask would send them to the cluster, which waits for this task.
-    """
-    import dask
-    import scipy.linalg  # noqa: F401  its own linear algebra can be limited only after it is loaded
-    from threadpoolctl import threadpool_limits
-
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for libraries that are loaded later; a nanny of dask has set it
-    limits.limit(threads=1)
-    with dask.config.set(scheduler="synchronous"), threadpool_limits(limits=1):
-        return work(path, folder)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from platform import node
 from time import monotonic
@@ -21,9 +22,13 @@ from napari_xanes.progress import Cancelled, Progress, part
 from napari_xanes.recipe import Recipe
 from napari_xanes.recipe import run as run_steps
 from napari_xanes.results import RECORD, replace_result
+from napari_xanes.stack import SpectralStack
 from napari_xanes.version import __version__
 
 logger = logging.getLogger(__name__)
+
+CarryOut = Callable[..., SpectralStack | MapSet]
+"""Called with the recipe, the path, and the keywords `reading` and `progress`."""
 
 _READING = 0.1
 """Share of the progress of a file for reading it."""
@@ -36,6 +41,7 @@ def run_single(
     *,
     reading: Mapping[str, Any],
     again: bool = False,
+    carry_out: CarryOut | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
     """Carry out a recipe on one file, and save the result, or keep the one that an earlier run made of the same.
@@ -52,6 +58,8 @@ def run_single(
         Keywords for `napari_xanes.read`.
     again : bool
         Whether to compute it in any case, and to replace whatever result the folder holds.
+    carry_out : callable, optional
+        Returns the result of the recipe on the file; by default the file is read and the steps run here.
     progress : callable, optional
         Called with the fraction done and a message; it may raise `Cancelled`.
 
@@ -72,7 +80,7 @@ def run_single(
             return earlier
         if not again:
             refuse_foreign(folder)
-        return _logged(recipe, path, folder, key, reading, progress)
+        return _logged(recipe, path, folder, key, partial(carry_out or _in_one_piece, reading=reading), progress)
     except Cancelled:
         raise
     except Exception as error:  # of any kind: it is told, and the other files go on
@@ -81,14 +89,14 @@ def run_single(
 
 
 def _logged(
-    recipe: Recipe, path: Path, folder: Path, key: str, reading: Mapping[str, Any], progress: Progress | None
+    recipe: Recipe, path: Path, folder: Path, key: str, carry_out: CarryOut, progress: Progress | None
 ) -> Outcome:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with log_of(folder):
         steps = ", ".join(step.name for step in recipe)
         logger.info("%s with napari-xanes %s on %s: %s", path, __version__, node(), steps)
         try:
-            outcome = _computed(recipe, path, folder, key, reading, progress)
+            outcome = _computed(recipe, path, folder, key, carry_out, progress)
         except Cancelled:
             logger.info("cancelled")
             raise
@@ -102,19 +110,25 @@ def _logged(
 
 
 def _computed(
-    recipe: Recipe, path: Path, folder: Path, key: str, reading: Mapping[str, Any], progress: Progress | None
+    recipe: Recipe, path: Path, folder: Path, key: str, carry_out: CarryOut, progress: Progress | None
 ) -> Outcome:
     start = monotonic()
-    stack = read(path, **reading)
-    logger.info("read %s: %s %s", stack.name, stack.quantity, stack.shape)
-    if progress is not None:
-        progress(_READING, "read")
-    result = run_steps(recipe, stack, progress=part(progress, _READING, 1.0))
+    result = carry_out(recipe, path, progress=progress)
     maps, main = (summaries(result), first_map(result)) if isinstance(result, MapSet) else ({}, "")
     warnings = tuple(dict.fromkeys(map(str, result.metadata.get("warnings", ()))))
     outcome = Outcome(str(path), str(folder), "done", monotonic() - start, "", warnings, maps, main=main)
     written = replace_result(result, folder, record=lambda files: record_text(replace(outcome, files=files), key))
     return replace(outcome, files=tuple(file.name for file in written if file.name != RECORD))
+
+
+def _in_one_piece(
+    recipe: Recipe, path: Path, *, reading: Mapping[str, Any], progress: Progress | None
+) -> SpectralStack | MapSet:
+    stack = read(path, **reading)
+    logger.info("read %s: %s %s", stack.name, stack.quantity, stack.shape)
+    if progress is not None:
+        progress(_READING, "read")
+    return run_steps(recipe, stack, progress=part(progress, _READING, 1.0))
 
 
 def refuse_foreign(folder: Path) -> None:
