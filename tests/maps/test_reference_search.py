@@ -106,6 +106,31 @@ def test_a_third_reference_that_noise_asks_for_has_a_large_p() -> None:
     assert all(answer.p_value > 1e-3 for answer in found if {"c3", "c11"} < set(answer.names))
 
 
+def test_presence_tells_which_references_are_sure() -> None:
+    found = nx.search_references(mixture({3: 0.7, 11: 0.3}, noise=0.01), LIBRARY, tolerance=0.0)
+    presence = dict(zip(found.names, found.presence.tolist(), strict=True))
+    assert min(presence["c3"], presence["c11"]) > 0.95
+    assert max(p for name, p in presence.items() if name not in ("c3", "c11")) < 0.2
+    assert 2 <= sum(presence.values()) <= 3
+
+
+def test_the_fit_of_an_answer_lies_over_the_spectrum() -> None:
+    spectrum = mixture({3: 70.0, 11: 30.0}, shift=0.6, noise=0.5)
+    found = nx.search_references(spectrum, LIBRARY, tolerance=0.0)
+    np.testing.assert_array_equal(found.mu, spectrum.mu[np.isin(ENERGY, found.energy)])
+    residual = (found.mu - found[0].fitted) / 0.5
+    assert np.mean(residual**2) == pytest.approx(found[0].chi_square, rel=0.1)
+
+
+def test_a_library_that_is_kept_gives_the_same_answers_at_other_energies_and_shifts() -> None:
+    kept, spectrum = load_spectra_library(LIBRARY), mixture({3: 0.7, 11: 0.3}, noise=0.01)
+    shorter = replace(spectrum, energy=ENERGY[:80], mu=spectrum.mu[:80], sigma=None)
+    for one, shift in ((spectrum, 2.0), (shorter, 2.0), (spectrum, 1.0), (spectrum, 2.0)):
+        again = nx.search_references(one, kept, shift=shift)
+        fresh = nx.search_references(one, LIBRARY, shift=shift)
+        assert [answer.to_plain() for answer in again] == [answer.to_plain() for answer in fresh]
+
+
 def test_twins_are_named_together() -> None:
     twin = replace(LIBRARY[5], name="twin", mu=LIBRARY[5].mu + 0.0005 * np.sin(AXIS / 4))
     found = nx.search_references(mixture({5: 0.6, 9: 0.4}, noise=0.01), [*LIBRARY, twin])
