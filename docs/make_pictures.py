@@ -83,7 +83,7 @@ def main() -> None:
 
 EXPLORED: dict[str, dict[str, Any]] = {
     "components": {}, "cluster": {"count": 3}, "unmix": {"count": 3}, "small_phases": {},
-    "search_references": {"library": "ni-k"}, "fit_peaks": {"centers": [8350.0], "energy": (8335.0, 8365.0)},
+    "search_references": {}, "fit_peaks": {"centers": [8350.0], "energy": (8335.0, 8365.0)},
 }  # fmt: skip
 """The methods that find spectra and peaks, with what is chosen in their forms."""
 
@@ -104,6 +104,8 @@ def explore(name: str) -> None:
     panel.method_panel.start()
     wait_until(lambda: not panel.method_panel.job.running, seconds=300.0)
     panel.method_panel.show_tab("found" if step == "Explore" else "results")
+    if name == "search_references":
+        panel.found.answers.selectRow(0)
     viewer.cursor.position = tuple(viewer.layers[0].data_to_world((30, 60, 60)))
     settle(6.0)  # until the notifications are gone
     viewer.screenshot(str(HERE / f"explore-{name.replace('_', '-')}.png"), canvas_only=False, flash=False)

@@ -63,6 +63,15 @@ def test_pixels_of_something_else_are_said_to_be_not_in_the_library() -> None:
     assert (labels == "not in the library").sum() < 30
 
 
+def test_where_no_mean_is_in_the_library_no_pixel_is() -> None:
+    """The noise of pixels hides the misfit, that of means and tiles does not."""
+    stack = stack_of(halves(), 0.3)
+    strange = stack.data + 0.3 * np.sin(ENERGY / 3)[:, None, None] * (stack.data.mean(axis=0) > 0.3)
+    maps = nx.maps.search_references(stack.with_data(strange.astype(np.float32)), library=LIBRARY)
+    assert not any(answer["in_library"] for answer in maps.metadata["answers"])
+    assert set(labels_of(maps).ravel().tolist()) <= {"", "not in the library"}
+
+
 def test_what_was_found_serves_another_stack() -> None:
     first = nx.maps.search_references(stack_of(halves(), 0.02), library=LIBRARY)
     found = first.history[-1].state["found"]

@@ -173,8 +173,9 @@ def search_references(
     The library is searched for the mean spectrum and for those of six tiles that differ most, or of regions. The six
     references that these answers need most are compared in each pixel, in all combinations, at the shift that the mean
     has, by the Bayesian information criterion with the noise of the pixel. A reference that no mean spectrum shows is
-    not found in pixels. Whether a spectrum of the library can be there at all is a target transformation: it must be a
-    combination of the independent spectra of the tiles (`maps.fitting.target_transform`).
+    not found in pixels; where no mean spectrum is in the library, no pixel is. Whether a spectrum of the library can be
+    there at all is a target transformation: it must be a combination of the independent spectra of the tiles
+    (`maps.fitting.target_transform`).
 
     Examples
     --------
@@ -193,6 +194,8 @@ def search_references(
     shape = stack.shape[1:]
     searcher = PixelSearch(result.columns, background_columns(result.energy, background), max_components, tolerance)
     names = [" + ".join(result.names[row] for row in rows) for rows in searcher.combinations]
+    # Noise of single pixels hides what means show: where no mean is in the library, no pixel is.
+    is_known = any(answer["in_library"] for answer in result.answers)
     numbers = np.zeros(shape, np.int32).ravel()
     confidence, misfit = (np.full(numbers.size, np.nan, np.float32) for _ in range(2))
 
@@ -200,7 +203,8 @@ def search_references(
         values = block[frames]
         good = np.isfinite(values).all(axis=0) & np.isfinite(block).all(axis=0)
         answers = searcher.of(np.where(good, values, 0))
-        numbers[pixels] = np.where(good, np.where(answers.numbers < 0, len(names) + 1, answers.numbers), 0)
+        unknown = (answers.numbers < 0) | ((answers.numbers > 0) & (not is_known))
+        numbers[pixels] = np.where(good, np.where(unknown, len(names) + 1, answers.numbers), 0)
         confidence[pixels] = np.where(good, answers.confidence, np.nan)
         misfit[pixels] = np.where(good, answers.misfit, np.nan)
 
