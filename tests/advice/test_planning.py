@@ -205,6 +205,17 @@ def test_a_plan_goes_on_after_a_stack(nickel: list[Spectrum], rng: np.random.Gen
     assert again.error[-1] < plan.present
 
 
+def test_a_plan_says_that_references_do_not_fit(nickel: list[Spectrum], rng: np.random.Generator) -> None:
+    energy = np.arange(8290.0, 8430.0, 2.0)
+    odd = 0.1 * np.exp(-(((energy - 8352) / 3) ** 2))[:, None, None]
+    share = rng.uniform(0, 1, (30, 30))
+    mu = 0.4 * (np.tensordot(np.stack([one.at(energy) for one in nickel], 1), np.stack([share, 1 - share]), 1) + odd)
+    noise = 0.005 * rng.standard_normal(mu.shape)
+    fine, wrong = (SpectralStack(data + noise, energy, "optical_depth") for data in (mu - 0.4 * odd, mu))
+    assert not nx.plan_energies(nickel, stack=fine, most=5).warnings
+    assert any("can't describe" in text for text in nx.plan_energies(nickel, stack=wrong, most=5).warnings)
+
+
 def test_a_target_takes_as_few_energies_as_it_needs(nickel: list[Spectrum]) -> None:
     loose, tight = (nx.plan_energies(nickel, photons=2000, target=target) for target in (0.15, 0.08))
     assert loose.error[-1] <= 0.15

@@ -11,6 +11,7 @@ from napari_xanes.advice.question import Question, quantity_forms
 from napari_xanes.advice.typical_pixels import background_columns, common_valences
 from napari_xanes.maps.fitting.design import Design, build_design
 from napari_xanes.maps.fitting.error_learning import learn_errors
+from napari_xanes.maps.fitting.error_model import ErrorModel
 from napari_xanes.maps.fitting.interpolation import reference_columns
 from napari_xanes.maps.fitting.noise_model import relative_variance
 from napari_xanes.maps.fitting.tile_sample import tile_sample
@@ -75,7 +76,10 @@ def measured_pixels(
     amounts, _ = design.solver.solve(design.basis.T @ data)
     basis = design.full_basis
     fit = basis @ (basis.T @ data)
-    variance = _variance(stack, design, data, fit, pixels)
+    model = learn_errors(stack, design, None)
+    # A misfit is no noise: more energies do not make it smaller.
+    warnings += model.warnings
+    variance = _variance(stack, design, model, data, fit, pixels)
     jump = amounts.sum(axis=0)
     total = design.basis @ design.solver.gain[0].sum(axis=0)
     there = jump > 5 * np.sqrt(total**2 @ variance)
@@ -94,10 +98,14 @@ def measured_pixels(
 
 
 def _variance(
-    stack: SpectralStack, design: Design, data: Float64Array, fit: Float64Array, pixels: IndexArray
+    stack: SpectralStack,
+    design: Design,
+    model: ErrorModel,
+    data: Float64Array,
+    fit: Float64Array,
+    pixels: IndexArray,
 ) -> Float64Array:
     """Variance (E, P) of the data: of photons as far as they are known, else what the residuals tell."""
-    model = learn_errors(stack, design, None)
     noise = stack.noise and stack.noise.isel(design.frames)
     if isinstance(noise, PhotonNoise):
         known = np.asarray(noise.variance(data, pixels), np.float64)  # type: ignore[arg-type]
