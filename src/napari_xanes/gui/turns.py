@@ -14,6 +14,9 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_xanes.gui.mailbox import Receiver, deliver
 
+_PAUSE = 10
+"""Milliseconds before a turn; Qt draws 5 ms after it was asked to, and what is done is to be seen first."""
+
 
 class Turns(QObject):
     """A queue of things to do; it lives as long as the process."""
@@ -21,6 +24,7 @@ class Turns(QObject):
     def __init__(self) -> None:
         super().__init__()
         self._waiting: deque[Callable[[], None]] = deque()
+        self._paused = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._take)
@@ -32,6 +36,11 @@ class Turns(QObject):
             self._timer.start(0)
 
     def _take(self) -> None:
+        """Do what is next, after a pause that begins when the event loop has its turn again."""
+        self._paused = not self._paused
+        if self._paused:
+            self._timer.start(_PAUSE)
+            return
         action = self._waiting.popleft()
         if self._waiting:
             self._timer.start(0)
