@@ -15,6 +15,7 @@ from napari_xanes import SpectralStack, Spectrum
 from napari_xanes.maps.fitting.nested_fits import NestedFits
 from napari_xanes.maps.fitting.target_transform import n_components, target_transform
 from napari_xanes.noise import AmountNoise, PhotonNoise
+from napari_xanes.progress import Cancelled
 
 N = 60
 ENERGY = np.linspace(8330.0, 8400.0, N)
@@ -231,3 +232,22 @@ def test_many_spectra_can_still_need_a_reference() -> None:
     spectra = [Spectrum(f"{i}", energy, first + second + 0.01 * rng.standard_normal(60)) for i in range(40)]
     found = nx.needed_references(spectra, [Spectrum("a", energy, first), Spectrum("b", energy, second)])
     assert all(need.needed for need in found.needs), "40 spectra times 1 of 500 draws is .08"
+
+
+def test_progress_rises_to_the_end_and_can_cancel(rng: np.random.Generator) -> None:
+    spectra = [Spectrum(f"s{i}", ENERGY, SHAPES[:, i] + noise(rng, 0.0)[:, 0] * 0.01) for i in range(2)]
+    told: list[tuple[float, str]] = []
+    found = nx.needed_references(spectra, REFERENCES, n_draws=99, progress=lambda *one: told.append(one))
+    done = [fraction for fraction, _ in told]
+    assert done == sorted(done)
+    assert 0 < done[0] <= 0.5 <= done[-1] <= 1
+    assert {text.split(" without ")[1] for _, text in told} >= {"NiO", "LiNiO2", "NiO2"}
+    assert [need.p_value for need in found.needs] == [
+        need.p_value for need in nx.needed_references(spectra, REFERENCES, n_draws=99).needs
+    ]
+
+    def cancel(_done: float, _text: str) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        nx.needed_references(spectra, REFERENCES, n_draws=99, progress=cancel)

@@ -16,6 +16,7 @@ from napari_xanes.maps.fitting.mean_spectra import Means, means_of
 from napari_xanes.maps.fitting.need_tests import NeedTests, can_be_there
 from napari_xanes.maps.fitting.target_transform import ACCEPTABLE, UNACCEPTABLE, Target
 from napari_xanes.noise import AmountNoise
+from napari_xanes.progress import Progress
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
 
@@ -131,6 +132,7 @@ def needed_references(
     level: float = 0.05,
     n_draws: int = 499,
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> NeededReferences:
     """Test which references are needed to describe a stack, or some spectra.
 
@@ -156,6 +158,8 @@ def needed_references(
         spectrum and `level`, because p-values are multiplied by the number of tested spectra.
     seed : int
         Seed of the simulated noise.
+    progress : callable, optional
+        Called with the fraction done and what is tested; may raise `Cancelled`.
 
     Returns
     -------
@@ -209,7 +213,7 @@ def needed_references(
     means = _means(data, stack, design, regions)
     # With fewer draws, many spectra could not need a reference however large its F is.
     n_draws = max(n_draws, ceil(_DRAWS * len(means.names) / level))
-    tests = NeedTests(design, means, nonnegative=nonnegative, n_draws=n_draws, seed=seed)
+    tests = NeedTests(design, means, nonnegative=nonnegative, n_draws=n_draws, seed=seed, progress=progress)
     found = tests.of(range(len(design.names)))
     kept = tests.fewest(found, level)
     needed = [result.p_value < level for result, _ in found]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QMenu, QPushButton
 
 from napari_xanes.gui.job import Job
 from napari_xanes.gui.layers import stack_of
+from napari_xanes.gui.present import present
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.history import Step
-from napari_xanes.progress import Progress
+from napari_xanes.progress import Progress, part
 from napari_xanes.wording import one_or_more
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from napari_xanes.maps.reference_needs import NeededReferences
     from napari_xanes.spectrum import Spectrum
     from napari_xanes.stack import SpectralStack
+
+_Test: TypeAlias = "Callable[[Callable[[], SpectralStack], list[Spectrum], Progress], NeededReferences]"
+"""Tests references on the stack that a function returns."""
 
 MOST_PIXELS = 30
 """Number of pixels of a sample: with more of them, a reference has to stand out more to be called needed."""
@@ -82,13 +86,15 @@ class NeedTest(QObject):
         """Test on the mean spectrum of a region, or of each region."""
         read = self._workspace.regions.reader()
 
-        def test(stack: Callable[[], SpectralStack], references: list[Spectrum]) -> NeededReferences:
+        def test(
+            stack: Callable[[], SpectralStack], references: list[Spectrum], progress: Progress
+        ) -> NeededReferences:
             from napari_xanes.maps.reference_needs import needed_references
 
             spectra = [spectrum for spectrum in read() if name in (None, spectrum.name)]
             if not spectra:
                 raise ValueError("there are no regions: brush one first (step Look > Regions > Brush)")
-            return needed_references(spectra, references)
+            return needed_references(spectra, references, progress=progress)
 
         self._start("all regions" if name is None else f"the region {name}", test)
 
@@ -118,7 +124,7 @@ class NeedTest(QObject):
         self.button.setText("Cancel" if running else "Needed?")
         self.button.setMenu(None if running else self.menu)
 
-    def _start(self, on: str, test: Callable[[Callable[[], SpectralStack], list[Spectrum]], NeededReferences]) -> None:
+    def _start(self, on: str, test: _Test) -> None:
         layer, references = self._workspace.stacks.layer, self._workspace.references.checked
         if layer is None or len(references) < 2 or self.job.running:
             if not self.job.running:
@@ -128,8 +134,10 @@ class NeedTest(QObject):
         stack = stack_of(layer)
 
         def work(progress: Progress) -> tuple[Layer, list[Spectrum], str, NeededReferences]:
-            progress(0.1, "reading")
-            return layer, references, on, test(lambda: _absorption(stack), references)
+            def ready() -> SpectralStack:
+                return _absorption(stack, part(progress, 0.0, 0.3))
+
+            return layer, references, on, test(ready, references, present(part(progress, 0.3, 1.0)))
 
         self.job.start(work, "which references are needed")
 
@@ -164,22 +172,22 @@ def summary(found: NeededReferences, on: str) -> str:
     return answer + spectra + more
 
 
-def _absorption(stack: SpectralStack) -> SpectralStack:
+def _absorption(stack: SpectralStack, progress: Progress | None) -> SpectralStack:
     from napari_xanes.recipe import run
 
     if stack.quantity not in ("counts", "transmission"):
         return stack
-    return cast("SpectralStack", run([Step("optical_depth")], stack))
+    return cast("SpectralStack", run([Step("optical_depth")], stack, progress=progress))
 
 
-def _of_mean(stack: Callable[[], SpectralStack], references: list[Spectrum]) -> NeededReferences:
+def _of_mean(stack: Callable[[], SpectralStack], references: list[Spectrum], progress: Progress) -> NeededReferences:
     from napari_xanes.maps.reference_needs import needed_references
 
-    return needed_references(stack(), references)
+    return needed_references(stack(), references, progress=progress)
 
 
-def _of_pixels(stack: Callable[[], SpectralStack], references: list[Spectrum]) -> NeededReferences:
+def _of_pixels(stack: Callable[[], SpectralStack], references: list[Spectrum], progress: Progress) -> NeededReferences:
     from napari_xanes.maps.pixel_sample import sampled_spectra
     from napari_xanes.maps.reference_needs import needed_references
 
-    return needed_references(sampled_spectra(stack(), MOST_PIXELS), references)
+    return needed_references(sampled_spectra(stack(), MOST_PIXELS), references, progress=progress)

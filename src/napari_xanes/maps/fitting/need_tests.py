@@ -11,6 +11,7 @@ from napari_xanes.maps.fitting.design import Design
 from napari_xanes.maps.fitting.mean_spectra import Means
 from napari_xanes.maps.fitting.nested_fits import LeftOut, NestedFits
 from napari_xanes.maps.fitting.target_transform import Target, n_components, target_transform
+from napari_xanes.progress import Progress
 
 _LEAST_TILES = 12
 """Fewer spectra tell little about how many independent ones there are."""
@@ -19,9 +20,21 @@ _LEAST_TILES = 12
 class NeedTests:
     """Tests of references in several mean spectra."""
 
-    def __init__(self, design: Design, means: Means, *, nonnegative: bool, n_draws: int, seed: int) -> None:
+    def __init__(
+        self,
+        design: Design,
+        means: Means,
+        *,
+        nonnegative: bool,
+        n_draws: int,
+        seed: int,
+        progress: Progress | None = None,
+    ) -> None:
         self._design, self._means = design, means
         self._nonnegative, self._n_draws, self._seed = nonnegative, n_draws, seed
+        n = len(design.names)
+        # All references, then one less each time, at most until one is left.
+        self._progress, self._done, self._all = progress, 0, len(means.names) * n * (n + 1) / 2
 
     def of(self, columns: Sequence[int]) -> list[tuple[LeftOut, str]]:
         """Return how much each of some references is needed beside the others, and the spectrum that says so."""
@@ -37,13 +50,21 @@ class NeedTests:
                 nonnegative=self._nonnegative,
                 known=sigma is not None,
             )
-            found.append([fits.left_out(spectrum / scale, k, self._n_draws, self._seed) for k in range(len(columns))])
+            found.append([])
+            for k, column in enumerate(columns):
+                found[-1].append(fits.left_out(spectrum / scale, k, self._n_draws, self._seed))
+                self._tell(f"{self._means.names[i]} without {self._design.names[column]}")
         results = []
         for results_of_one in zip(*found, strict=True):
             best = min(range(len(found)), key=lambda i: (results_of_one[i].p_value, -results_of_one[i].f))
             p_value = min(1.0, len(found) * results_of_one[best].p_value)
             results.append((results_of_one[best]._replace(p_value=p_value), self._means.names[best]))
         return results
+
+    def _tell(self, what: str) -> None:
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._done / self._all, what)
 
     def fewest(self, found: list[tuple[LeftOut, str]], level: float) -> set[int]:
         """Leave out the reference that is needed least, until all others are needed; return what is left."""
