@@ -16,6 +16,7 @@ from napari_xanes.gui import recipe_files
 from napari_xanes.gui.results import saving
 from napari_xanes.gui.state.runs import RunList
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.turns import turns
 
 
 @pytest.fixture
@@ -132,8 +133,10 @@ def test_a_colour_mix_goes_with_its_run(
 
 
 def has_bar(layer: Any) -> bool:
-    """Return whether a layer has a colour bar after the events that wait: bars come and go in the next turn."""
+    """Return whether a layer has a colour bar after all that waits: bars come and go in a turn of their own."""
     QApplication.processEvents()
+    while turns().waiting:
+        QApplication.processEvents()
     return bool(layer.colorbar.visible)
 
 

@@ -35,6 +35,11 @@ class Turns(QObject):
         if not self._timer.isActive():
             self._timer.start(0)
 
+    @property
+    def waiting(self) -> int:
+        """How much is still to be done."""
+        return len(self._waiting)
+
     def _take(self) -> None:
         """Do what is next, after a pause that begins when the event loop has its turn again."""
         self._paused = not self._paused
