@@ -69,7 +69,7 @@ def report(kills: int) -> None:
         print(f"{len(bench.paths)} files of {bench.seconds:.1f} s; a trial is bad if a result is torn or differs")
         for name, count, trial in (
             ("a worker killed", kills, _kill_workers),
-            ("all of it killed", max(1, kills // 4), _kill_runs),
+            ("all of it killed", max(1, kills // 2), _kill_runs),
             ("scheduler restarted", max(1, kills // 10), _restart_schedulers),
             ("files cut short", max(1, kills // 4), _cut_files),
             ("disk full", max(1, kills // 4), _fill_disk),
