@@ -144,8 +144,7 @@ def _smoothed(precision: Float32Array) -> Float32Array:
     """Return a precision (Y, X) whose noise is averaged over neighbours; pixels far noisier than these keep theirs."""
     used = precision > 0
     variance = np.where(used, 1 / np.where(used, precision, 1), 0).astype(np.float32)
-    typical = 1 / masked_mean(precision, used, _NOISE_RADIUS)
-    ordinary = used & (variance < _OUTLIER * typical)
+    ordinary = used & (variance * masked_mean(precision, used, _NOISE_RADIUS) < _OUTLIER)
     averaged = np.where(ordinary, masked_mean(variance, ordinary, _NOISE_RADIUS), variance)
     return np.where(used, 1 / np.where(used, averaged, 1), 0).astype(np.float32)
 
