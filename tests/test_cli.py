@@ -188,7 +188,7 @@ def test_errors_are_printed_as_one_line(tmp_path: Path, counts_file: Path) -> No
     assert done.returncode == 1
     assert done.stderr.strip().startswith("napari-xanes: no frame lies between 1 and 2 eV")
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "out").exists()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{counts_file.stem}.log"]
 
 
 def test_the_entry_point_exits_with_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
