@@ -187,5 +187,7 @@ OWNERS = {
     "MethodPanel",
     "EmbeddingDock",
     "NeedTest",
+    "LiveLine",
 }
-"""What has jobs that these start; `NeedTest` starts from a menu, and its button cancels while the test runs."""
+"""What has jobs that these start; `NeedTest` starts from a menu, and its button cancels while the test runs. `LiveLine`
+starts from a dialog, and its own tests close it in the middle."""

@@ -190,7 +190,7 @@ def test_a_text_that_was_taken_out_is_told(viewer: Any, card: StackCard, wait: A
     wait(lambda: not card.job.running and not card.looking.running)
     card.fields.widgets["exposure"].setText("")
     card.apply()
-    assert card.status.text() == "exposure: empty; type the right one, or 2 again"
+    assert card.status.text() == "Exposure: empty; type the right one, or 2 again"
     assert stack_of(viewer.layers[0]).metadata["exposure"] == 2
 
 

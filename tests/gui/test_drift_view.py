@@ -169,7 +169,7 @@ def test_shifts_go_to_a_file_and_come_from_one(
     nx.write_shifts(path, Alignment(np.zeros((4, 2))))
     view.read(path)
     wait(lambda: not view.files.running)
-    assert errors == ["4 shifts in the file, 30 frames in the stack"]
+    assert errors == ["4 shifts in the file, 30 frames in the stack; open the table of this stack"]
     np.testing.assert_array_equal(view.drift.alignment.shifts, written.shifts)
     (tmp_path / "no.csv").write_text("x,y\n1,2\n")
     view.read(tmp_path / "no.csv")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from qtpy.QtTest import QTest
 from tests.live.writers import fit_recipe, transmission, write_frame
 
@@ -106,6 +107,30 @@ def test_a_stop_leaves_what_is_shown(
     wait(lambda: len(workspace_of(viewer).runs) == 2)
     line.stop()
     wait(lambda: not line.job.running)
+
+
+@pytest.mark.parametrize("what", ["dock", "viewer"])
+def test_whatever_is_closed_in_the_middle_leaves_no_thread(
+    what: str, viewer: Any, stack: nx.SpectralStack, tmp_path: Path, wait: Any, errors: list[str]
+) -> None:
+    dock, panel = viewer.window.add_plugin_dock_widget("napari-xanes", "XANES")
+    wait(lambda: panel.findChild(LiveLine) is not None)
+    line = panel.findChild(LiveLine)
+    threads = threading.active_count()
+    write_frame(tmp_path, stack, 0)
+    line.follow(plan(tmp_path))
+    wait(lambda: len(workspace_of(viewer).runs) == 1)
+    layers = list(viewer.layers)
+    if what == "dock":
+        dock.close()
+        dock.deleteLater()
+    else:
+        viewer.close()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    wait(lambda: threading.active_count() <= threads)
+    if what == "dock":
+        assert list(viewer.layers) == layers, "what is shown stays"
+    assert not errors
 
 
 def test_what_can_not_be_followed_says_why(line: LiveLine, tmp_path: Path, wait: Any, capsys: Any) -> None:

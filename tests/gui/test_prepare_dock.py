@@ -147,7 +147,7 @@ def test_a_wrong_value_marks_its_field_with_the_reason(
 def test_text_that_is_no_number_is_not_applied(viewer: Any, dock: PrepareDock, errors: list[str]) -> None:
     add_step(dock, "normalize_edge").field("e0").widget.setText("eight")
     dock.panel.apply_button.click()
-    assert errors == ["E0: 'eight' is not a number"]
+    assert errors == ["E0: 'eight' is not a number; type one, such as 8345.2"]
     assert not dock.panel.job.running
 
 

@@ -120,7 +120,7 @@ def test_in_the_plane_slices_move_together() -> None:
     [
         (np.zeros((3, 3)), (3, 20, 20), "are those of a volume"),
         (np.zeros((3, 5, 2)), (3, 20, 20), "are those of a volume"),
-        (np.zeros((3, 5, 2)), (3, 4, 20, 20), "5 slices"),
+        (np.zeros((3, 5, 2)), (3, 4, 20, 20), "needs shifts of 4 slices, not of 5"),
         (np.full((3, 3), [4.0, 0, 0]), (3, 4, 20, 20), r"frame 0 is \(4, 0, 0\) pixels, more than"),
     ],
 )

@@ -110,7 +110,7 @@ def complete_sparse(
     stack: SpectralStack,
     /,
     *,
-    references: Annotated[References | None, Param(kind="references", on_request=True)] = None,
+    references: Annotated[References | None, Param(kind="references", files=True, on_request=True)] = None,
     components: Annotated[int | None, Param(ge=1, le=6, label="spectra", auto="that predict best")] = None,
     model: SparseModelArgument = None,
     progress: Progress | None = None,
