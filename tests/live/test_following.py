@@ -52,6 +52,30 @@ def test_maps_grow_with_the_scan(tmp_path: Path, stack: nx.SpectralStack) -> Non
     np.testing.assert_allclose(update.maps["valence"].data[both], direct["valence"].data[both], rtol=1e-5)
 
 
+def test_volumes_grow_as_images_do(tmp_path: Path, stack: nx.SpectralStack) -> None:
+    images = np.asarray(stack.data)
+    slices = [images, images[:, ::-1], images[:, :, ::-1]]
+    volume = nx.SpectralStack(np.stack(slices, axis=1), stack.energy, "transmission")
+    recipe, n = fit_recipe(), stack.energy.size
+    for i in range(n - 1):
+        write_frame(tmp_path, volume, i)
+    source = FrameFolder(tmp_path, READING)
+    so_far = looked(source, recipe).maps
+    assert isinstance(so_far, nx.MapSet)
+    direct = nx.run(recipe, volume.isel(slice(0, n - 1)))
+    assert isinstance(direct, nx.MapSet)
+    assert so_far["valence"].data.shape == (3, 10, 10)
+    both = direct["valence"].mask & so_far["valence"].mask
+    assert both.any(axis=(1, 2)).all()
+    np.testing.assert_allclose(so_far["valence"].data[both], direct["valence"].data[both], rtol=1e-4)
+    write_frame(tmp_path, volume, n - 1)
+    final = list(nx.watch(tmp_path, recipe, poll=0.01, reading=READING, ending=Ending(energies=n)))[-1].maps
+    assert isinstance(final, nx.MapSet)
+    whole = nx.run(recipe, nx.read(tmp_path, **READING))
+    assert isinstance(whole, nx.MapSet)
+    np.testing.assert_array_equal(final["valence"].data, whole["valence"].data)
+
+
 def test_the_last_maps_are_those_of_run(tmp_path: Path, stack: nx.SpectralStack) -> None:
     recipe = fit_recipe()
 

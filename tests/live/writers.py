@@ -94,7 +94,7 @@ def frame_path(folder: Path, energy: float) -> Path:
 def write_frame(folder: Path, stack: nx.SpectralStack, i: int, *, settled: bool = True) -> Path:
     """Write a frame, as if some time ago."""
     path = frame_path(folder, stack.energy[i])
-    tifffile.imwrite(path, np.asarray(stack.data[i]))
+    tifffile.imwrite(path, np.asarray(stack.data[i]), photometric="minisblack")
     if settled:
         age(path)
     return path
