@@ -73,6 +73,25 @@ def test_a_scan_grows_in_the_window(
     np.testing.assert_array_equal(shown.data, run.maps[run.shown.map].valid())
 
 
+def test_volumes_grow_in_the_window(
+    viewer: Any, line: LiveLine, stack: nx.SpectralStack, tmp_path: Path, wait: Any
+) -> None:
+    images, n = np.asarray(stack.data), stack.energy.size
+    volume = nx.SpectralStack(np.stack([images, images[:, ::-1]], axis=1), stack.energy, "transmission")
+    write_frame(tmp_path, volume, 0)
+    line.follow(plan(tmp_path, n))
+    wait(lambda: line.layers.stack_layer is not None)
+    layer = line.layers.stack_layer
+    assert layer is not None
+    for i in range(1, n):
+        write_frame(tmp_path, volume, i)
+    wait(lambda: not line.job.running)
+    assert line.label.text() == f"final maps of {n} energies"
+    np.testing.assert_array_equal(np.asarray(layer.data), np.asarray(volume.data))
+    (run,) = workspace_of(viewer).runs
+    assert run.maps["valence"].data.shape == (2, 10, 10)
+
+
 def test_the_slider_stays_where_the_user_put_it(
     viewer: Any, line: LiveLine, stack: nx.SpectralStack, tmp_path: Path, wait: Any
 ) -> None:
