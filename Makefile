@@ -41,7 +41,7 @@ bench: .venv/tested
 	$(BIN)/python -m benchmarks.denoise --quick
 	$(BIN)/python -m benchmarks.repair
 	$(BIN)/python -m benchmarks.faults --quick
-	$(BIN)/python benchmarks/large_stack.py --gib 1
+	$(BIN)/python -m benchmarks.large_stack --gib 1
 
 pictures: .venv/tested
 	$(BIN)/python docs/make_pictures.py

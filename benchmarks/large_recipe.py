@@ -17,8 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-import h5py
 import numpy as np
+from benchmarks.counts_file import counts_file
 
 import napari_xanes as nx
 
@@ -65,18 +65,7 @@ def write(path: Path, size: int) -> None:
     columns = np.stack([one.at(energy) for one in sample.stack.metadata["references"]], axis=1)
     jump, share = truth["edge_jump"].data, np.nan_to_num(truth["Ni4+ model"].data)
     rng = np.random.default_rng(0)
-    with h5py.File(path, "w") as file:
-        entry = file.create_group("entry1")
-        entry["definition"] = "NXstxm"
-        entry.attrs["NX_class"] = "NXentry"
-        group = entry.create_group("counter0")
-        group.attrs.update({"NX_class": "NXdata", "signal": "data", "axes": ["energy", "sample_y", "sample_x"]})
-        group["energy"], group["stxm_scan_type"] = energy, "sample image stack"
-        group["energy"].attrs["units"] = "eV"
-        for name in ("sample_y", "sample_x"):
-            group[name] = np.arange(size) * 0.05
-            group[name].attrs["units"] = "um"
-        data = group.create_dataset("data", (N_ENERGIES, size, size), np.uint16)
+    with counts_file(path, energy, size) as data:
         for i, (two, four) in enumerate(columns):
             light = np.exp(-jump * (two * (1 - share) + four * share + 0.9))
             frame = np.tile(light, (size // TILE, size // TILE))

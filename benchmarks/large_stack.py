@@ -1,6 +1,6 @@
 """Measure time and memory of work with a stack that can be larger than memory.
 
-``python benchmarks/large_stack.py --gib 10 --folder /somewhere/large``
+``python -m benchmarks.large_stack --gib 10 --folder /somewhere/large``
 
 The script writes two NXstxm stacks of 200 energies: one as plain numbers, and one compressed frame by frame (a fifth of
 the size). It opens each in a new process and prints the seconds and megabytes to open it, and the seconds to read a
@@ -18,8 +18,8 @@ import tempfile
 from pathlib import Path
 from shutil import rmtree
 
-import h5py
 import numpy as np
+from benchmarks.counts_file import counts_file
 
 N_ENERGIES = 200
 
@@ -69,19 +69,8 @@ def write(path: Path, gib: float, *, compressed: bool) -> tuple[int, ...]:
     rng = np.random.default_rng(1)
     noise = rng.integers(0, 256, (edge, edge), dtype=np.uint16)
     energy = np.linspace(7000, 7200, N_ENERGIES)
-    with h5py.File(path, "w") as file:
-        entry = file.create_group("entry1")
-        entry["definition"] = "NXstxm"
-        entry.attrs["NX_class"] = "NXentry"
-        group = entry.create_group("counter0")
-        group.attrs.update({"NX_class": "NXdata", "signal": "data", "axes": ["energy", "sample_y", "sample_x"]})
-        group["energy"], group["stxm_scan_type"] = energy, "sample image stack"
-        group["energy"].attrs["units"] = "eV"
-        for name in ("sample_y", "sample_x"):
-            group[name] = np.arange(edge) * 0.05
-            group[name].attrs["units"] = "um"
-        options = {"chunks": (1, edge, edge), "compression": "gzip", "compression_opts": 1} if compressed else {}
-        data = group.create_dataset("data", (N_ENERGIES, edge, edge), np.uint16, **options)
+    options = {"chunks": (1, edge, edge), "compression": "gzip", "compression_opts": 1} if compressed else {}
+    with counts_file(path, energy, edge, **options) as data:
         for i, value in enumerate(0.5 + np.arctan(energy - 7112) / np.pi):
             data[i] = np.roll(noise, 7 * i, axis=1) + np.uint16(60000 * np.exp(-value))
         return tuple(data.shape)
