@@ -17,6 +17,7 @@ from napari_xanes.gui.exploring.plots import FoundPlot, ScreePlot
 from napari_xanes.gui.exploring.ranked import ranked_of
 from napari_xanes.gui.pixels.areas import new_labels
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.theme_follower import ThemeFollower
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.wording import counted
 
@@ -61,7 +62,6 @@ class FoundSpectra(QWidget):
         self.answers = AnswersTable(workspace.fit)
         self.answers.hide()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
-        self._live = False
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.words)
@@ -75,21 +75,7 @@ class FoundSpectra(QWidget):
         self._runs.chosen_changed.connect(self._refresh)
         self._runs.removed.connect(self._refresh)
         self._refresh()
-
-    def showEvent(self, event: Any) -> None:
-        """Follow the theme."""
-        super().showEvent(event)
-        if not self._live:
-            self._live = True
-            self._viewer.events.theme.connect(self._on_theme)
-            self._on_theme()
-
-    def hideEvent(self, event: Any) -> None:
-        """Stop to follow the theme while nobody sees it."""
-        super().hideEvent(event)
-        if self._live:
-            self._live = False
-            self._viewer.events.theme.disconnect(self._on_theme)
+        ThemeFollower(self, viewer, self._on_theme)
 
     def _on_theme(self, event: Any = None) -> None:
         for plot in (self.scree, self.spectra):

@@ -20,6 +20,7 @@ from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.pixels.areas import depth_of, pixels_of
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.telling import tell
+from napari_xanes.gui.theme_follower import ThemeFollower
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -114,6 +115,7 @@ class ScatterPanel(QWidget):
         self._lay_out()
         self._workspace.runs.chosen_changed.connect(self._refresh)
         self._workspace.runs.removed.connect(self._refresh)
+        ThemeFollower(self, viewer, self._on_theme)
         self._draw()
 
     def _lay_out(self) -> None:
@@ -128,12 +130,10 @@ class ScatterPanel(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
     def showEvent(self, event: Any) -> None:
-        """Start to follow regions, runs and theme."""
+        """Start to follow regions and runs."""
         super().showEvent(event)
         if not self._live:
             self._live = True
-            self._viewer.events.theme.connect(self._on_theme)
-            self._on_theme()
             self._refresh()
             self._workspace.regions.changed.connect(self._light_up)
             self._workspace.regions.start(self)
@@ -143,7 +143,6 @@ class ScatterPanel(QWidget):
         super().hideEvent(event)
         if self._live:
             self._live = False
-            self._viewer.events.theme.disconnect(self._on_theme)
             self._workspace.regions.changed.disconnect(self._light_up)
             self._workspace.regions.stop(self)
 

@@ -12,6 +12,7 @@ from napari_xanes.gui.present import present
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.telling import tell
 from napari_xanes.gui.theme import plot_colours
+from napari_xanes.gui.theme_follower import ThemeFollower
 from napari_xanes.reference_checks import is_guessed
 from napari_xanes.spectrum import Spectrum
 
@@ -70,23 +71,8 @@ class ReferenceTable(QTableWidget):
         )
         self.itemChanged.connect(self._on_edit)
         self._references.changed.connect(self._rebuild)
-        self._live = False
         self._rebuild()
-
-    def showEvent(self, event: Any) -> None:
-        """Follow the theme, as long as the table is shown."""
-        super().showEvent(event)
-        if not self._live:
-            self._live = True
-            self._viewer.events.theme.connect(self._on_theme)
-            self._on_theme()
-
-    def hideEvent(self, event: Any) -> None:
-        """Follow it no longer: a closed dock leaves nothing connected."""
-        super().hideEvent(event)
-        if self._live:
-            self._live = False
-            self._viewer.events.theme.disconnect(self._on_theme)
+        ThemeFollower(self, viewer, self._on_theme)
 
     def keyPressEvent(self, event: Any) -> None:
         """Ask to remove the selected references on Delete."""

@@ -30,6 +30,7 @@ from napari_xanes.gui.results.statistics import StatisticsView
 from napari_xanes.gui.results.words import RunWords, warning_lines, words_of
 from napari_xanes.gui.state.run import Run
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.theme_follower import ThemeFollower
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -73,6 +74,7 @@ class ResultsPanel(QGroupBox):
         self._rows.setColumnStretch(1, 1)
         self.colour_bar, self.legend = ColourBar(), wrapping_label()
         self.bias, self.warnings = wrapping_label(), wrapping_label()
+        ThemeFollower(self, viewer, self._on_theme)
         self.warnings.setTextFormat(Qt.TextFormat.PlainText)
         self.statistics, self.mix = StatisticsView(viewer, self._runs), MixView(viewer, self._runs)
         self._lay_out()
@@ -147,14 +149,12 @@ class ResultsPanel(QGroupBox):
         return row_of((recipe, 1), (script, 1), (self.folder_button, 1))
 
     def showEvent(self, event: Any) -> None:
-        """Follow the runs and the theme."""
+        """Follow the runs."""
         super().showEvent(event)
         if not self._live:
             self._live = True
             for signal in (self._runs.chosen_changed, self._runs.added, self._runs.removed, self._runs.changed):
                 signal.connect(self._on_runs)
-            self._viewer.events.theme.connect(self._on_theme)
-            self._on_theme()
             self._refresh()
 
     def hideEvent(self, event: Any) -> None:
@@ -163,7 +163,6 @@ class ResultsPanel(QGroupBox):
             self._live = False
             for signal in (self._runs.chosen_changed, self._runs.added, self._runs.removed, self._runs.changed):
                 signal.disconnect(self._on_runs)
-            self._viewer.events.theme.disconnect(self._on_theme)
             self.colour_bar.stop()
         super().hideEvent(event)
 

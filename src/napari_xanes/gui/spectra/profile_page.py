@@ -12,6 +12,7 @@ from napari_xanes.gui.dock_layout import say, wrapping_label
 from napari_xanes.gui.spectra.picture import Picture
 from napari_xanes.gui.spectra.plot import SpectrumPlot
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.theme_follower import ThemeFollower
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -43,6 +44,7 @@ class ProfilePage(QWidget):
         self._live = False
         self._label, self._bottom, self._subject = "", "distance", None
         self.plot.legend.toggled.connect(self.plot.toggle)
+        ThemeFollower(self, viewer, self._on_theme)
 
     def showEvent(self, event: Any) -> None:
         """Start to follow lines and layers."""
@@ -50,8 +52,6 @@ class ProfilePage(QWidget):
         if self._live:
             return
         self._live = True
-        self._on_theme()
-        self._viewer.events.theme.connect(self._on_theme)
         self._profiles.changed.connect(self.redraw)
         self._profiles.start(self)
         self.redraw()
@@ -62,7 +62,6 @@ class ProfilePage(QWidget):
         if not self._live:  # Qt hides pages that were never shown
             return
         self._live = False
-        self._viewer.events.theme.disconnect(self._on_theme)
         self._profiles.changed.disconnect(self.redraw)
         self._profiles.stop(self)
 
