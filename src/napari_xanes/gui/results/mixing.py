@@ -170,12 +170,17 @@ class MixView(QWidget):
         run = self._run
         if run is None:
             return
+        mix = self._mix_or_tell()
+        if mix is not None:
+            self._worker.submit((run, mix), lambda: mix.image(run.maps))
+
+    def _mix_or_tell(self) -> ColourMix | None:
+        """The mix that is chosen; an error is shown as a notification."""
         try:
-            mix = self.mix()
+            return self.mix()
         except ValueError as error:
             tell(error)
-            return
-        self._worker.submit((run, mix), lambda: mix.image(run.maps))
+            return None
 
     def _receive(self, key: tuple[Run, ColourMix], image: Any) -> None:
         run, mix = key
@@ -184,12 +189,8 @@ class MixView(QWidget):
             self._runs.show_mix(run, image, title)
 
     def _ask_and_save(self) -> None:
-        if self._run is None:
-            return
-        try:
-            mix = self.mix()
-        except ValueError as error:
-            tell(error)
+        mix = None if self._run is None else self._mix_or_tell()
+        if self._run is None or mix is None:
             return
         path = ask_to_save(self, "Save the colour mix", "colour mix.png", "PNG (*.png)", self._viewer)
         if path:
