@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from napari_xanes._typing import Float64Array
 from napari_xanes.edge.choice import choose_edge_lines, with_error
 from napari_xanes.edge.elements import tabulated_e0
+from napari_xanes.edge.lines import EdgeLines
 from napari_xanes.edge.position import find_e0
 from napari_xanes.edge.ranges import Range
 from napari_xanes.spectrum import Spectrum, checked_energy
@@ -125,10 +126,10 @@ def spectrum_jump_error(spectrum: Spectrum) -> float:
     """
     good = np.isfinite(spectrum.mu)
     energy, mu = spectrum.energy[good], spectrum.mu[good]
+    near = tabulated_e0(spectrum.metadata.get("element"), spectrum.metadata.get("edge"))
     e0, pre, post = _chosen(spectrum, None, None, None)
-    if e0 is None:
-        e0 = find_e0(energy, mu, near=tabulated_e0(spectrum.metadata.get("element"), spectrum.metadata.get("edge")))
-    lines = choose_edge_lines(energy, mu, e0, pre, post)
+    found = normalize_mu(energy, mu, e0, pre, post, near=near)
+    lines = EdgeLines(energy, found.e0, found.pre, found.post)
     return with_error(lines, mu, automatic=post is None).model_error
 
 
