@@ -11,10 +11,14 @@ import pytest
 pytest.importorskip("benchmarks.denoise", reason="benchmarks are importable from the repository's root only")
 
 from benchmarks.denoise.bars import BARS
-from benchmarks.denoise.cases import CASES, simulate
+from benchmarks.denoise.beam import Detector, expose
+from benchmarks.denoise.cases import CASES, Case, simulate
+from benchmarks.denoise.ceiling import known_phase
 from benchmarks.denoise.edges import k_edge, l_edge, positions
 from benchmarks.denoise.figure import photons_for
-from benchmarks.denoise.rivals import TV_STRENGTHS, likelihood_tv, pca, prepare, raw, significant, valence_of
+from benchmarks.denoise.generators import GENERATORS
+from benchmarks.denoise.places import coverage_by_place, covered, mean_coverage, places, square_means
+from benchmarks.denoise.rivals import TV_STRENGTHS, Estimate, likelihood_tv, pca, prepare, raw, significant, valence_of
 from benchmarks.denoise.runs import interval
 from benchmarks.denoise.scores import (
     amplitude_kept,
@@ -68,7 +72,9 @@ def test_grown_grows_a_mask():
     assert grown(where, 2).sum() == 13
 
 
-@pytest.mark.parametrize("edge", [k_edge(), l_edge(), l_edge(3)], ids=["K", "L", "L three"])
+@pytest.mark.parametrize(
+    "edge", [k_edge(), k_edge("Fe"), k_edge("Mn"), l_edge(), l_edge(3)], ids=["Ni K", "Fe K", "Mn K", "L", "L three"]
+)
 def test_amount_of_the_unknown_phase_ignores_references_and_background(edge):
     spectra = np.array([spectrum.at(edge.energy) for spectrum in (*edge.references, edge.unknown)])
     assert np.isfinite(spectra).all()
@@ -145,6 +151,95 @@ def test_stronger_total_variation_gives_flatter_maps():
     ]
     assert len(spread) == len(TV_STRENGTHS)
     assert spread == sorted(spread, reverse=True)
+
+
+def test_the_denoiser_is_not_told_the_gain_unless_asked():
+    assert simulate(CASES["read noise"], 0, size=32).stack.corrections.gain is None
+    told = simulate(CASES["read noise"], 0, size=32, gain=True).stack.corrections
+    assert (told.gain, told.read_noise) == (2.3, 14.0)
+
+
+def test_a_detector_multiplies_photons_and_adds_read_noise():
+    nothing = np.zeros((1, 48, 48))
+    spectra = np.ones((12, 1))
+
+    def variances(detector: Detector) -> tuple[float, float, float]:
+        rng = np.random.default_rng(0)
+        counts, flats = expose(rng, nothing, spectra, photons=1000, pattern=0, jitter=0, flicker=0, detector=detector)
+        ratio = counts / flats / (counts / flats).mean(axis=(1, 2), keepdims=True)
+        good = np.abs(ratio - 1).max(axis=0) < 0.5
+        below = ratio[:, 1:][:, good[1:] & good[:-1]] - ratio[:, :-1][:, good[1:] & good[:-1]]
+        return float(counts.mean()), float(np.var(ratio[:, good])), float(np.var(below))
+
+    plain, gained, noisy, moved = (
+        variances(detector) for detector in (Detector(), Detector(3.0), Detector(3.0, 90.0), Detector(resampled=True))
+    )
+    assert gained == pytest.approx((3 * plain[0], plain[1], plain[2]), rel=1e-5)
+    # 90 counts are 30 photons, so 900 photons are added to a variance of about 950.
+    assert noisy[1] / plain[1] == pytest.approx(1 + 900 * 1000 / plain[0] / (plain[0] * 1.1), rel=0.2)
+    # Neighbours share noise: their differences have less than twice the variance.
+    assert plain[2] / plain[1] == pytest.approx(2, rel=0.05)
+    assert moved[2] / moved[1] < 1.7
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_generators_draw_new_specimens_of_their_own_with_empty_pixels_and_thin_ones(name):
+    draw = GENERATORS[name]
+    depth, valence = draw(np.random.default_rng(1), 96)
+    again, other = draw(np.random.default_rng(1), 96), draw(np.random.default_rng(2), 96)
+    for first, second, third in zip((depth, valence), again, other, strict=True):
+        assert np.array_equal(first, second)
+        assert not np.array_equal(first, third)
+    assert depth.shape == valence.shape == (96, 96)
+    assert depth.min() == 0
+    assert 0.2 < depth.max() <= 1
+    assert 0.03 < np.mean(depth == 0) < 0.8
+    assert valence[depth > 0].std() > 0
+
+
+def test_places_are_told_by_the_truth():
+    measurement = simulate(Case(texture="gradients"), 0, size=96)
+    valence = np.where(np.arange(96) < 48, 0.2, 0.8) * np.ones((96, 96))
+    jump = np.full((96, 96), 0.2)
+    jump[:10] = 0.0
+    truth = replace(measurement.truth, jump=jump, valence=valence, unknown=np.zeros((96, 96)))
+    found = places(replace(measurement, truth=truth, scored=jump > 0))
+    assert np.flatnonzero(found["borders"].any(axis=0)).tolist() == [46, 47, 48]
+    assert np.flatnonzero(found["rim"][:, 20]).tolist() == [10, 11, 12, 93, 94, 95]
+    assert not (found["plateaus"] & found["borders"]).any()
+    assert found["plateaus"][40, 20]
+    assert not (found["spots"] | found["thin"]).any()
+
+
+def test_coverage_by_place_is_that_of_the_errors_given(rng):
+    measurement = simulate(CASES["1000"], 0, size=96)
+    sigma = np.where(places(measurement)["borders"], 0.02, 0.05)
+    error = sigma * rng.standard_normal(sigma.shape)
+    estimate = Estimate(measurement.truth.valence + error, sigma=0.05 + 0 * sigma, sigma_of_mean=lambda box: 1.0)
+    found = coverage_by_place(estimate, measurement)
+    assert found["plateaus"].within_2 == pytest.approx(erf(sqrt(2)), abs=0.02)
+    assert found["borders"].times == pytest.approx(0.4, abs=0.02)
+    assert found["means of 8²"].within_1 == 1
+    mean, lowest, highest = mean_coverage([found, {"all": covered(np.ones(10), np.full(10, 0.6))}])["all"]
+    assert (lowest, highest) == (found["all"].within_2, 1.0)
+    assert mean.count == found["all"].count + 10
+
+
+def test_means_of_squares_leave_out_squares_with_few_pixels():
+    scored = np.zeros((8, 8), bool)
+    scored[:4] = scored[4:6, :4] = True
+    error = np.arange(64.0).reshape(8, 8)
+    means, sigmas = square_means(error, scored, 4, lambda box: float(box.sum()))
+    assert means.tolist() == [13.5, 17.5]
+    assert sigmas.tolist() == [16, 16]
+
+
+def test_a_known_phase_is_found_wherever_photons_are_many():
+    case = replace(CASES["1000"], photons=1e7, pattern=0)
+    measurement = simulate(case, 0, size=64)
+    assert known_phase(measurement, prepare(measurement)) > 0.97
+    nothing = simulate(CASES["null"], 0, size=32)
+    assert np.isnan(known_phase(nothing, prepare(nothing)))
 
 
 def test_bars_belong_to_cases():

@@ -1,4 +1,8 @@
-"""``python -m benchmarks.denoise [--quick] [--seeds 8] [--cases 200 1000 ...] [--figure | --cost | --real FOLDER]``."""
+"""``python -m benchmarks.denoise [--quick] [--seeds 8] [--cases 200 1000 ...] [--figure | --cost | --real FOLDER]``.
+
+The denoiser is not told the counts per photon. Nothing is kept between runs, so slices by `--cases`, `--seeds` and
+`--first` add up to the whole.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +25,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help=f"two seeds of {', '.join(QUICK)}")
     parser.add_argument("--seeds", type=int, help="measurements of each case (default 8, 2 with --quick)")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--cases", nargs="+", choices=CASES, metavar="CASE", help=", ".join(CASES))
+    parser.add_argument("--cases", "--case", nargs="+", choices=CASES, metavar="CASE", help=", ".join(CASES))
     parser.add_argument("--noise", default="auto", help="the denoiser's parameter of that name")
     parser.add_argument("--background", default="auto", help="the denoiser's parameter of that name")
-    parser.add_argument("--unknown-gain", action="store_true", help="don't tell the denoiser the counts per photon")
+    parser.add_argument("--known-gain", action="store_true", help="tell the denoiser the counts per photon")
+    parser.add_argument("--size", type=int, default=SIZE, help=f"width of the image in pixels (default {SIZE})")
+    parser.add_argument("--only-ours", action="store_true", help="no rivals: coverage by place and our scores only")
     parser.add_argument("--figure", action="store_true", help=f"only the dose figure, to {PICTURE.name}")
     parser.add_argument("--cost", action="store_true", help="only time and memory for several sizes of the stack")
     parser.add_argument("--adapt", action="store_true", help="adapt the network to each measurement first")
@@ -51,13 +57,24 @@ def main() -> None:
         return
 
     print(
-        f"{SIZE} x {SIZE} pixels, 80 energies. Valence from 0 to 1 (true standard deviation 0.21), scored where the\n"
-        f"edge jump is above {MIN_JUMP} (times the dilution) and the references explain the sample.\n"
+        f"{arguments.size} x {arguments.size} pixels, 80 energies; counts per photon: "
+        f"{'known' if arguments.known_gain else 'not known'}. Valence from 0 to 1 (true standard deviation 0.21),\n"
+        f"scored where the edge jump is above {MIN_JUMP} (times the dilution) and the references explain the sample.\n"
     )
     all_outcomes = []
     for name in arguments.cases or (QUICK if arguments.quick else CASES):
         numbers = range(arguments.first, arguments.first + seeds)
-        outcomes = [run(CASES[name], seed, options, gain=not arguments.unknown_gain) for seed in numbers]
+        outcomes = [
+            run(
+                CASES[name],
+                seed,
+                options,
+                gain=arguments.known_gain,
+                size=arguments.size,
+                rivals=not arguments.only_ours,
+            )
+            for seed in numbers
+        ]
         all_outcomes += outcomes
         print(case_table(name, outcomes), end="\n\n", flush=True)
     print(timing_table(all_outcomes))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from benchmarks.denoise.specimens import Image, smooth_noise
 from numpy.typing import NDArray
@@ -13,6 +15,22 @@ LOW_ORDER, RING = 0.004, 0.003
 
 RING_PERIOD = 27.0
 N_FLAT = 10
+
+
+@dataclass(frozen=True)
+class Detector:
+    """Counts per photon; standard deviation of a frame without light, in counts; whether frames were resampled.
+
+    Resampled frames were moved by up to half a pixel and back again, by linear interpolation, as a registration does.
+    """
+
+    gain: float = 1.0
+    read_noise: float = 0.0
+    resampled: bool = False
+
+
+IDEAL = Detector()
+"""Counts photons one by one."""
 
 
 def _drifts(rng: np.random.Generator, n_energies: int, count: int) -> NDArray[np.float64]:
@@ -82,6 +100,8 @@ def expose(
     photons: float,
     pattern: float,
     jitter: float,
+    flicker: float = 0.005,
+    detector: Detector = IDEAL,
 ) -> tuple[Frames, Frames]:
     """Simulate counts and flats of a specimen.
 
@@ -98,6 +118,9 @@ def expose(
         Size of the patterns, 1 for the default.
     jitter : float
         Standard deviation of the frames' positions along each axis, in pixels.
+    flicker : float
+        Standard deviation of the brightness of each frame, relative.
+    detector : Detector
 
     Returns
     -------
@@ -114,7 +137,7 @@ def expose(
     gain, glow = bad_pixels(rng, size)
     drifts, images = patterns(rng, n_energies, size, pattern)
     drift = 1 + 0.01 * np.cumsum(rng.standard_normal(n_energies)) / np.sqrt(10)
-    drift *= 1 + 0.005 * rng.standard_normal(n_energies)
+    drift *= 1 + flicker * rng.standard_normal(n_energies)
     monitor = 1 + 0.1 * np.linspace(-1, 1, n_energies) + 0.01 * rng.standard_normal(n_energies)
     shifts = jitter * rng.standard_normal((n_energies, 2))
     splines = np.array([spline_filter(image, mode="nearest") for image in depth]) if jitter else depth
@@ -128,4 +151,25 @@ def expose(
         mismatch = np.tensordot(drifts[:, i], images, 1)
         counts[i] = rng.poisson(gain * light * drift[i] * np.exp(-mismatch - frame) + glow * photons)
         flats[i] = rng.poisson(N_FLAT * (gain * light + glow * photons)) / N_FLAT
+    return _detected(rng, counts, flats, detector)
+
+
+def _detected(rng: np.random.Generator, photons: Frames, flats: Frames, detector: Detector) -> tuple[Frames, Frames]:
+    """Return the counts of a detector that saw so many photons, and those of the flats."""
+    counts, flats = photons * np.float32(detector.gain), flats * np.float32(detector.gain)
+    if detector.read_noise:
+        counts += (detector.read_noise * rng.standard_normal(counts.shape)).astype(np.float32)
+        flats += (detector.read_noise / np.sqrt(N_FLAT) * rng.standard_normal(flats.shape)).astype(np.float32)
+    if detector.resampled:
+        for frame, (down, across) in zip(counts, rng.uniform(0, 0.5, (len(counts), 2)), strict=True):
+            frame[:] = _between(_between(frame, down, 0), across, 1)
     return counts, flats
+
+
+def _between(frame: Frames, share: float, axis: int) -> Frames:
+    """Interpolate linearly between pixels, by so much of a pixel along an axis; the last one stays."""
+    after = np.roll(frame, -1, axis)
+    last = [slice(None)] * 2
+    last[axis] = slice(-1, None)
+    after[tuple(last)] = frame[tuple(last)]
+    return np.asarray((1 - share) * frame + share * after, np.float32)

@@ -14,9 +14,10 @@ from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
-from benchmarks.denoise.beam import N_FLAT, expose
+from benchmarks.denoise.beam import IDEAL, N_FLAT, Detector, expose
 from benchmarks.denoise.edges import Edge, k_edge, l_edge, positions
-from benchmarks.denoise.specimens import Image, Specimen, fibres, particles
+from benchmarks.denoise.generators import GENERATORS
+from benchmarks.denoise.specimens import Image, Specimen, fibres, particles, specimen_of
 from numpy.typing import NDArray
 
 from napari_xanes.stack import SpectralStack
@@ -34,16 +35,21 @@ class Case:
     ----------
     photons : float
         Photons per pixel and energy in the empty beam.
-    edge : {"Ni K", "Co K", "Mn L", "Mn L, three references"}
+    edge : {"Ni K", "Co K", "Fe K", "Mn K", "Mn L", "Mn L, three references"}
         Edge that is measured.
-    texture : {"particles", "fibres", "filled"}
-        Kind of specimen; "filled" leaves no pixel empty.
+    texture : str
+        Kind of specimen: "particles", "filled" (particles that leave no pixel empty), "fibres", or a name in
+        `GENERATORS`.
     dilution : float
         Factor on the edge jump, which is 0.06 to 0.3 without it. The other absorption does not change.
     pattern : float
         Size of the changes of the white field, 1 for the default.
     jitter : float
         Standard deviation of the frames' positions along each axis, in pixels.
+    flicker : float
+        Standard deviation of the brightness of each frame, relative; the flats do not know of it.
+    detector : Detector
+        Counts per photon, read noise, and whether frames were resampled.
     offset : float
         Energy offset of the references, up or down, in eV.
     null : bool
@@ -51,11 +57,13 @@ class Case:
     """
 
     photons: float = 1000.0
-    edge: Literal["Ni K", "Co K", "Mn L", "Mn L, three references"] = "Ni K"
-    texture: Literal["particles", "fibres", "filled"] = "particles"
+    edge: Literal["Ni K", "Co K", "Fe K", "Mn K", "Mn L", "Mn L, three references"] = "Ni K"
+    texture: str = "particles"
     dilution: float = 1.0
     pattern: float = 1.0
     jitter: float = 0.0
+    flicker: float = 0.005
+    detector: Detector = IDEAL
     offset: float = 0.0
     null: bool = False
 
@@ -75,6 +83,13 @@ CASES: Mapping[str, Case] = MappingProxyType(
         "null": Case(null=True),
         "L edge": Case(edge="Mn L"),
         "L edge, three": Case(edge="Mn L, three references"),
+        "Fe K": Case(edge="Fe K"),
+        "Mn K": Case(edge="Mn K"),
+        "fibres, 200": Case(200, texture="fibres"),
+        **{name: Case(texture=name) for name in GENERATORS},
+        "read noise": Case(detector=Detector(2.3, 14.0)),
+        "flicker": Case(flicker=0.02),
+        "resampled": Case(detector=Detector(resampled=True)),
     }
 )
 """Cases by name. Those named by a number differ only in photons."""
@@ -96,6 +111,8 @@ class Measurement:
         Shift in eV that corrects the energies of the given references.
     scored : array of bool, shape (Y, X)
         Where the valence is scored: enough edge jump, and no unknown phase.
+    gain, read_noise : float
+        Counts per photon, and standard deviation of a frame without light in counts; the denoiser is not told.
     """
 
     stack: SpectralStack
@@ -103,13 +120,13 @@ class Measurement:
     edge: Edge
     offset: float
     scored: NDArray[np.bool_]
+    gain: float = 1.0
+    read_noise: float = 0.0
 
 
 def _edge(name: str) -> Edge:
-    if name == "Ni K":
-        return k_edge()
-    if name == "Co K":
-        return k_edge(7718.0, "Co")
+    if name.endswith(" K"):
+        return k_edge(name.removesuffix(" K"))
     return l_edge(3 if "three" in name else 2)
 
 
@@ -117,6 +134,8 @@ def _specimen(case: Case, rng: np.random.Generator, size: int) -> Specimen:
     spots = 0 if case.null else 12
     if case.texture == "fibres":
         specimen = fibres(rng, size, spots=spots)
+    elif case.texture in GENERATORS:
+        specimen = specimen_of(rng, *GENERATORS[case.texture](rng, size), spots)
     else:
         specimen = particles(rng, size, filled=case.texture == "filled", spots=spots)
     valence = np.full_like(specimen.valence, 0.5) if case.null else specimen.valence
@@ -129,7 +148,7 @@ def _fractions(valence: Image, edge: Edge) -> NDArray[np.float64]:
     return np.array([np.interp(valence, scale, unit) for unit in np.eye(len(scale))])
 
 
-def simulate(case: Case, seed: int, *, size: int = SIZE, gain: bool = True) -> Measurement:
+def simulate(case: Case, seed: int, *, size: int = SIZE, gain: bool = False) -> Measurement:
     """Simulate one measurement of a case.
 
     Parameters
@@ -141,7 +160,7 @@ def simulate(case: Case, seed: int, *, size: int = SIZE, gain: bool = True) -> M
     size : int
         Height and width in pixels.
     gain : bool
-        Whether the metadata tell the counts per photon; most files don't.
+        Whether the metadata tell the counts per photon and the read noise; files don't, unless a reader knows them.
 
     Examples
     --------
@@ -166,11 +185,13 @@ def simulate(case: Case, seed: int, *, size: int = SIZE, gain: bool = True) -> M
         photons=case.photons,
         pattern=case.pattern,
         jitter=case.jitter,
+        flicker=case.flicker,
+        detector=case.detector,
     )
     offset = case.offset * (1 if seed % 2 else -1)
     metadata = {"flat": flats, "n_flat": N_FLAT, "references": list(edge.moved(-offset).references)}
     if gain:
-        metadata["gain"] = 1.0
+        metadata |= {"gain": case.detector.gain, "read_noise": case.detector.read_noise}
     stack = SpectralStack(counts, edge.energy, "counts", (0.04, 0.04), metadata=metadata)
     scored = (truth.jump > MIN_JUMP * case.dilution) & (truth.unknown == 0)
-    return Measurement(stack, truth, edge, offset, scored)
+    return Measurement(stack, truth, edge, offset, scored, case.detector.gain, case.detector.read_noise)

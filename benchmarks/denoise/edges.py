@@ -56,18 +56,17 @@ def _k_curve(
     return curve
 
 
-def k_edge(e0: float = 8344.0, element: str = "Ni", n_energies: int = 80) -> Edge:
+def k_edge(element: str = "Ni", n_energies: int = 80) -> Edge:
     """Return the K edge of a layered cathode, discharged and charged by one electron; the unknown phase is the metal.
 
     Parameters
     ----------
-    e0 : float
-        Edge energy of the discharged cathode in eV.
-    element : str
-        Element for the names of the spectra.
+    element : {"Ni", "Co", "Fe", "Mn"}
+        Element; Fe and Mn have other spectra than Ni and Co, with edges that move further.
     n_energies : int
         Number of energies: a fifth before the edge, a third after the edge, the rest at the edge.
     """
+    e0, curves = _K_EDGES[element]
     before, after = n_energies // 5, n_energies // 3
     energy = e0 + np.concatenate(
         [
@@ -79,15 +78,37 @@ def k_edge(e0: float = 8344.0, element: str = "Ni", n_energies: int = 80) -> Edg
     grid = np.arange(e0 - 90, e0 + 175, 0.2)
     de = grid - e0
     metadata = {"normalized": True}
-    curves = {
-        "discharged": (_k_curve(de, 0.9, 0.75, 3.0, 2.05, 0.09, 0.02), 2.6),
-        "charged": (_k_curve(de - 1.5, 0.95, 0.70, 3.1, 1.98, 0.085, 0.025), 3.6),
-        "metal": (_k_curve(de + 8.0, 1.6, 0.05, 4.0, 2.49, 0.10, 0.0), 0.0),
-    }
     low, high, metal = (
-        Spectrum(f"{element} {name}", grid, mu, valence, metadata=metadata) for name, (mu, valence) in curves.items()
+        Spectrum(f"{element} {name}", grid, _k_curve(de - shift, *shape), valence, metadata=metadata)
+        for name, (valence, shift, shape) in curves.items()
     )
     return Edge(energy, (low, high), metal)
+
+
+_Curves = dict[str, tuple[float, float, tuple[float, float, float, float, float, float]]]
+
+_LAYERED: _Curves = {
+    "discharged": (2.6, 0.0, (0.9, 0.75, 3.0, 2.05, 0.09, 0.02)),
+    "charged": (3.6, 1.5, (0.95, 0.70, 3.1, 1.98, 0.085, 0.025)),
+    "metal": (0.0, -8.0, (1.6, 0.05, 4.0, 2.49, 0.10, 0.0)),
+}
+_PHOSPHATE: _Curves = {
+    "discharged": (2.0, 0.0, (1.1, 0.62, 2.6, 2.15, 0.06, 0.03)),
+    "charged": (3.0, 3.6, (1.2, 0.55, 3.4, 2.02, 0.07, 0.06)),
+    "metal": (0.0, -9.0, (1.9, 0.02, 4.5, 2.48, 0.11, 0.0)),
+}
+_MANGANATE: _Curves = {
+    "discharged": (3.0, 0.0, (1.3, 0.48, 3.6, 2.00, 0.05, 0.04)),
+    "charged": (4.0, 2.6, (1.4, 0.60, 3.0, 1.91, 0.08, 0.10)),
+    "metal": (0.0, -8.5, (1.8, 0.03, 5.0, 2.70, 0.07, 0.0)),
+}
+_K_EDGES: dict[str, tuple[float, _Curves]] = {
+    "Ni": (8344.0, _LAYERED),
+    "Co": (7718.0, _LAYERED),
+    "Fe": (7121.0, _PHOSPHATE),
+    "Mn": (6548.0, _MANGANATE),
+}
+"""Energy of the discharged compound's edge in eV, and for each compound its valence, shift in eV and `_k_curve`."""
 
 
 def l_edge(n_references: int = 2, n_energies: int = 80) -> Edge:

@@ -12,6 +12,7 @@ from benchmarks.denoise.edges import positions
 from benchmarks.denoise.rivals import VALENCE_RANGE, Estimate
 
 import napari_xanes as nx
+from napari_xanes.region_means import error_of_mean
 
 
 def denoised(measurement: Measurement, options: Mapping[str, Any] = MappingProxyType({})) -> Estimate:
@@ -29,6 +30,7 @@ def denoised(measurement: Measurement, options: Mapping[str, Any] = MappingProxy
     valence = np.tensordot(scale, details.fractions, 1)
     # The errors of all fractions add up to zero. The result is exact for two, and an upper bound for more.
     sigma = np.tensordot(np.abs(scale - scale.mean()), details.fraction_sigma, 1)
+    length = details.report.covariance_length_pixels
     return Estimate(
         np.clip(valence, *VALENCE_RANGE),
         depth=np.asarray(result.data),
@@ -36,4 +38,5 @@ def denoised(measurement: Measurement, options: Mapping[str, Any] = MappingProxy
         novelty=np.asarray(details.novelty),
         n_new=len(details.novel),
         offset=details.report.reference_offset_eV,
+        sigma_of_mean=lambda box: error_of_mean(sigma[box], length),
     )

@@ -1,8 +1,9 @@
 """The rivals: common methods, and the best methods without a network, each tuned as well as possible.
 
-All rivals use the same optical depth: bad pixels are repaired, and the empty area is set to zero in every frame. All
-use the same reference fit, with a constant and E^-3 as background. Tuned methods try several strengths. The benchmark
-compares with the truth and uses the best strength for each measurement. A user cannot do that.
+All rivals use the same optical depth: bad pixels are repaired, and the empty area is set to zero in every frame. They
+are told gain and read noise. All use the same reference fit, with a constant and E^-3 as background. Tuned methods try
+several strengths. The benchmark compares with the truth and uses the best strength for each measurement. A user cannot
+do that.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import numpy as np
 from benchmarks.denoise.cases import Measurement
 from benchmarks.denoise.edges import positions
 from numpy.typing import NDArray
+
+from napari_xanes._typing import BoolArray
 
 Array = NDArray[np.float32]
 
@@ -52,6 +55,8 @@ class Estimate:
         Number of new spectra found.
     offset : float, optional
         Estimated shift of the references' energies, in eV.
+    sigma_of_mean : function, optional
+        Returns the standard error of the mean valence over the pixels of a mask (Y, X).
     """
 
     valence: Array
@@ -60,6 +65,7 @@ class Estimate:
     novelty: Array | None = None
     n_new: int = 0
     offset: float | None = None
+    sigma_of_mean: Callable[[BoolArray], float] | None = None
 
 
 def prepare(measurement: Measurement) -> Prepared:
@@ -71,10 +77,11 @@ def prepare(measurement: Measurement) -> Prepared:
     from scipy.ndimage import gaussian_filter, median_filter
 
     stack = measurement.stack
-    counts = np.maximum(stack.data, 0.5)
-    flats = np.maximum(stack.metadata["flat"], 0.05)
+    counts = np.maximum(stack.data / measurement.gain, 0.5)
+    flats = np.maximum(stack.metadata["flat"] / measurement.gain, 0.05)
     depth = np.log(flats / counts)
-    weight = 1 / (1 / counts + 1 / (flats * stack.metadata["n_flat"]))
+    read = (measurement.read_noise / measurement.gain) ** 2
+    weight = 1 / ((counts + read) / counts**2 + (flats + read) / (flats**2 * stack.metadata["n_flat"]))
 
     light = flats.mean(axis=0)
     smooth_light = median_filter(light, 7)

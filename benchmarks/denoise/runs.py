@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from math import nan
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from benchmarks.denoise.cases import Case, simulate
+from benchmarks.denoise.cases import SIZE, Case, simulate
+from benchmarks.denoise.ceiling import known_phase
 from benchmarks.denoise.ours import denoised
+from benchmarks.denoise.places import Covered, coverage_by_place
 from benchmarks.denoise.rivals import PLAIN, TUNED, prepare
 from benchmarks.denoise.scores import Score, score
 from numpy.typing import NDArray
@@ -21,43 +23,62 @@ OURS = "denoise"
 
 @dataclass(frozen=True)
 class Outcome:
-    """Scores and seconds of all methods on one measurement; for a tuned method, the seconds per strength."""
+    """Scores and seconds of all methods on one measurement; for a tuned method, the seconds per strength.
+
+    ``places`` is the coverage of our errors by place; ``ceiling``, the average precision of spots of a known phase.
+    """
 
     scores: dict[str, Score]
     seconds: dict[str, float]
+    places: dict[str, Covered] = field(default_factory=dict)
+    ceiling: float = nan
 
 
-def run(case: Case, seed: int, options: Mapping[str, Any] = MappingProxyType({}), *, gain: bool = True) -> Outcome:
+def run(
+    case: Case,
+    seed: int,
+    options: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    gain: bool = False,
+    size: int = SIZE,
+    rivals: bool = True,
+) -> Outcome:
     """Simulate a case and run every method; a tuned method uses the strength with the smallest error.
 
     `options` are parameters of the denoiser. Without `gain`, the denoiser must estimate the noise; the other methods
-    know it.
+    know it. Without `rivals`, only the denoiser runs.
     """
-    measurement = simulate(case, seed, gain=gain)
+    measurement = simulate(case, seed, gain=gain, size=size)
     scores, seconds = {}, {}
 
     def timed(name: str, work: Callable[[], list[Score]]) -> None:
-        start = time.perf_counter()
+        start = time.process_time()
         attempts = work()
-        seconds[name] = (time.perf_counter() - start) / len(attempts)
+        seconds[name] = (time.process_time() - start) / len(attempts)
         scores[name] = min(attempts, key=lambda attempt: attempt.rmse)
 
-    data = prepare(measurement)
-    for name, plain in PLAIN.items():
-        timed(name, lambda plain=plain: [score(plain(data), measurement)])  # type: ignore[misc]
-    for name, tuned in TUNED.items():
-        timed(name, lambda tuned=tuned: [score(estimate, measurement) for estimate in tuned(data)])  # type: ignore[misc]
-    timed(OURS, lambda: [score(denoised(measurement, options), measurement)])
-    return Outcome(scores, seconds)
+    ceiling = nan
+    if rivals:
+        data = prepare(measurement)
+        for name, plain in PLAIN.items():
+            timed(name, lambda plain=plain: [score(plain(data), measurement)])  # type: ignore[misc]
+        for name, tuned in TUNED.items():
+            timed(name, lambda tuned=tuned: [score(estimate, measurement) for estimate in tuned(data)])  # type: ignore[misc]
+        ceiling = known_phase(measurement, data)
+    start = time.process_time()
+    ours = denoised(measurement, options)
+    seconds[OURS] = time.process_time() - start
+    scores[OURS] = score(ours, measurement)
+    return Outcome(scores, seconds, coverage_by_place(ours, measurement), ceiling)
 
 
 def mean_score(outcomes: Sequence[Outcome], method: str) -> Score:
     """Return the mean of each score over seeds, without NaN; for the bias, the mean of absolute values."""
     means = {}
-    for field in fields(Score):
-        values = np.array([getattr(outcome.scores[method], field.name) for outcome in outcomes])
+    for one in fields(Score):
+        values = np.array([getattr(outcome.scores[method], one.name) for outcome in outcomes])
         values = np.abs(values[np.isfinite(values)])
-        means[field.name] = float(values.mean()) if values.size else nan
+        means[one.name] = float(values.mean()) if values.size else nan
     return Score(**means)
 
 

@@ -75,8 +75,8 @@ def _standardized(values: Image, inside: NDArray[np.bool_], middle: float) -> Im
     return scaled.clip(0.0, 1.0)
 
 
-def _specimen(rng: np.random.Generator, depth: Image, valence: Image, spots: int) -> Specimen:
-    """Return a specimen of a relative thickness (0 outside, 1 at most) and an unscaled valence."""
+def specimen_of(rng: np.random.Generator, depth: Image, valence: Image, spots: int) -> Specimen:
+    """Return a specimen of a relative thickness (0 outside, 1 at most) and an unscaled valence, with so many spots."""
     inside = depth > 0
     jump = np.where(inside, MIN_JUMP + (MAX_JUMP - MIN_JUMP) * depth.clip(0, 1), 0.0)
     share = _unknown_spots(rng, jump, spots) if spots else np.zeros_like(jump)
@@ -121,7 +121,7 @@ def particles(rng: np.random.Generator, size: int, *, filled: bool = False, spot
     core = rng.choice([-1.0, 1.0]) * (2.2 * radius + 0.7 * np.exp(-crack / 0.25))
     valence = core + 0.4 * smooth_noise(rng, shape, size / 10)
     valence += 0.25 * cell_values[1][cell] + 0.12 * np.exp(-border / 1.5) - 0.9 * inclusion
-    return _specimen(rng, depth, valence, spots)
+    return specimen_of(rng, depth, valence, spots)
 
 
 def fibres(rng: np.random.Generator, size: int, *, spots: int = 12) -> Specimen:
@@ -143,4 +143,4 @@ def fibres(rng: np.random.Generator, size: int, *, spots: int = 12) -> Specimen:
         depth, valence, weight = depth + thick, valence + thick * wave, weight + thick
     valence = np.where(depth > 0, valence / weight, 0.0) + 0.1 * smooth_noise(rng, shape, 1.5)
     depth *= np.hypot(y, x) < 0.47 * size
-    return _specimen(rng, depth, valence, spots)
+    return specimen_of(rng, depth, valence, spots)
