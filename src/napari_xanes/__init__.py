@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from napari_xanes import forking
-from napari_xanes.version import __version__
 
 if TYPE_CHECKING:
     from napari_xanes import io, maps, ops, sample, theory
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from napari_xanes.stack import SpectralStack
     from napari_xanes.step_maps import maps_of_steps
     from napari_xanes.stitching.joining import stitch
+    from napari_xanes.version import __version__
 
 __all__ = [
     "Alignment",
@@ -112,6 +112,7 @@ _HOMES = {
     "stack": ("SpectralStack",),
     "step_maps": ("maps_of_steps",),
     "stitching.joining": ("stitch",),
+    "version": ("__version__",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
