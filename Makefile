@@ -10,7 +10,7 @@ BIN := .venv/bin
 PARALLEL := --numprocesses logical --maxprocesses 8 --dist worksteal
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test coverage lint bench pictures looks clean
+.PHONY: demo test coverage lint bench docs pictures looks clean
 
 demo: .venv/installed
 	$(BIN)/napari-xanes demo -o demo-output
@@ -42,6 +42,10 @@ bench: .venv/tested
 	$(BIN)/python -m benchmarks.repair
 	$(BIN)/python -m benchmarks.faults --quick
 	$(BIN)/python -m benchmarks.large_stack --gib 1
+
+# The site of the documentation, into build/site; a test builds it, too.
+docs: .venv/tested
+	$(BIN)/python docs/site
 
 pictures: .venv/tested
 	$(BIN)/python docs/make_pictures.py

@@ -1,0 +1,75 @@
+"""Settings of the documentation site: ``make docs`` writes it to build/site.
+
+The pages are plain Markdown that a Git host shows as it is. Two things are added on the way: a page that is in
+`SECTIONS` gets its list of links as its menu, and a comment ``<!-- generated: name -->`` is replaced by text from the
+package.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import generated
+
+from napari_xanes.version import __version__
+
+project = "napari-xanes"
+author = "The napari-xanes developers"
+release = version = __version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["pictures", "site"]
+smartquotes = False  # messages are quoted as they are printed
+nitpicky = True
+nitpick_ignore_regex = [("py:.*", ".*")]  # docstrings name types in words
+myst_heading_anchors = 4
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = "napari-xanes"
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "header_links_before_dropdown": 8,
+    "navbar_end": ["theme-switcher"],
+    "navigation_with_keys": False,
+    "show_prev_next": False,
+    "show_toc_level": 2,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+copyright = "the napari-xanes developers, BSD 3-Clause"
+
+SECTIONS = ("index", "start", "learn", "howto", "understand", "reference", "develop")
+"""Pages whose lists of links are menus."""
+
+_ENTRY = re.compile(r"^- \[[^\]]+\]\(((?!http)[^)#]+)\.md\)", re.MULTILINE)
+_GENERATED = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
+
+
+def menu(text: str) -> str:
+    """Return the menu of a page: the links that begin the entries of its lists."""
+    pages = "\n".join(_ENTRY.findall(text))
+    return f"\n\n```{{toctree}}\n:hidden:\n\n{pages}\n```\n"
+
+
+def complete(app: Any, name: str, source: list[str]) -> None:
+    """Add what a page gets on its way to the site."""
+    text = source[0]
+    if name in SECTIONS:
+        text += menu(text)
+    source[0] = _GENERATED.sub(lambda match: generated.TEXTS[match[1]](), text)
+
+
+def setup(app: Any) -> None:
+    """Connect `complete` with Sphinx."""
+    app.connect("source-read", complete)
