@@ -53,7 +53,7 @@ SECTIONS = ("index", "start", "learn", "howto", "understand", "reference", "deve
 """Pages whose lists of links are menus."""
 
 _ENTRY = re.compile(r"^- \[[^\]]+\]\(((?!http)[^)#]+)\.md\)", re.MULTILINE)
-_GENERATED = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
+_GENERATED = re.compile(r"^<!-- generated: (\w+)(?: (\w+))? -->$", re.MULTILINE)
 
 
 def menu(text: str) -> str:
@@ -67,7 +67,7 @@ def complete(app: Any, name: str, source: list[str]) -> None:
     text = source[0]
     if name in SECTIONS:
         text += menu(text)
-    source[0] = _GENERATED.sub(lambda match: generated.TEXTS[match[1]](), text)
+    source[0] = _GENERATED.sub(lambda match: generated.TEXTS[match[1]](*filter(None, [match[2]])), text)
 
 
 def setup(app: Any) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from refusals import listed
+
 PICTURES = Path(__file__).resolve().parents[1] / "pictures" / "forms"
 
 LOOKS_AT = {
@@ -143,5 +145,5 @@ def _documented(module: str, names: Iterable[str], values: dict[str, Any]) -> st
     return "````{eval-rst}\n" + "\n".join(lines) + "\n````\n"
 
 
-TEXTS: dict[str, Callable[[], str]] = {"steps": steps, "command_line": command_line, "api": api}
-"""What a comment ``<!-- generated: name -->`` of a page stands for."""
+TEXTS: dict[str, Callable[..., str]] = {"steps": steps, "command_line": command_line, "api": api, "refusals": listed}
+"""What a comment ``<!-- generated: name -->`` or ``<!-- generated: name argument -->`` of a page stands for."""

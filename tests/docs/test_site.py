@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
+from types import ModuleType
 from urllib.parse import unquote
 
 import pytest
@@ -18,6 +21,20 @@ from napari_xanes.maps import ESTIMATORS
 from napari_xanes.ops import OPERATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def load(path: Path) -> ModuleType:
+    """Import a file of the docs, which are no package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+refusals = load(ROOT / "docs" / "site" / "refusals.py")
 
 
 class Page(HTMLParser):
@@ -117,3 +134,25 @@ def test_the_reference_has_every_step_command_and_function(site: Site) -> None:
     names = {name for name in nx.__all__ if not name.startswith("_") and name not in ("io", "maps", "ops")}
     functions = {name for name in names if callable(getattr(nx, name))}
     assert {f"napari_xanes.{name}" for name in functions} <= site.pages["api.html"].identifiers
+
+
+def test_every_refusal_of_the_source_is_on_the_page_of_messages(site: Site) -> None:
+    page = " ".join(site.pages["messages.html"].text.split())
+    found = refusals.refusals()
+    assert len(found) > 900
+    for refusal in found:
+        assert refusal.text in page, f"{refusal.module}: {refusal.text}"
+
+
+def test_the_page_of_messages_quotes_refusals_that_exist() -> None:
+    text = (ROOT / "docs" / "messages.md").read_text(encoding="utf-8")
+    known = "\n".join(refusal.text for refusal in refusals.refusals())
+    quoted = [
+        words
+        for row in re.findall(r"^\| ([^|]*`[^|]*) \|", text, re.MULTILINE)
+        for words in re.findall("`([^`]+)`", row)
+    ]
+    assert len(quoted) > 10
+    for words in quoted:
+        assert words in known, words
+    assert set(re.findall(r"generated: refusals (\w+)", text)) == set(refusals.PARTS)
