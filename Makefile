@@ -43,7 +43,7 @@ bench: .venv/tested
 	$(BIN)/python -m benchmarks.faults --quick
 	$(BIN)/python -m benchmarks.large_stack --gib 1
 
-# The site of the documentation, into build/site; a test builds it, too.
+# The site of the documentation, into docs/_build/html; a test builds it, too.
 docs: .venv/tested
 	$(BIN)/python docs/site
 
@@ -51,6 +51,7 @@ pictures: .venv/tested
 	$(BIN)/python docs/make_pictures.py
 	$(BIN)/python docs/figures.py
 	$(BIN)/python docs/align_figures.py
+	$(BIN)/python docs/traps.py
 
 # Each step of the window, dark and light, on a small and a large screen, to be looked at.
 looks: .venv/tested

@@ -1,4 +1,4 @@
-"""Build the site: ``python docs/site [FOLDER]``, by default into build/site. A warning is an error."""
+"""Build the site: ``python docs/site [FOLDER]``, by default into docs/_build/html. A warning is an error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HERE = Path(__file__).resolve().parent
 
 def main() -> int:
     """Build the site, and return its exit status."""
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parents[1] / "build" / "site"
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "_build" / "html"
     options = ["--quiet", "--fail-on-warning", "--keep-going", "--fresh-env", "-b", "html"]
     status = build_main(
         [

@@ -1,4 +1,4 @@
-"""Settings of the documentation site: ``make docs`` writes it to build/site.
+"""Settings of the documentation site: ``make docs`` writes it to docs/_build/html.
 
 The pages are plain Markdown that a Git host shows as it is. Two things are added on the way: a page that is in
 `SECTIONS` gets its list of links as its menu, and a comment ``<!-- generated: name -->`` is replaced by text from the
@@ -23,7 +23,7 @@ author = "The napari-xanes developers"
 release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["pictures", "site"]
+exclude_patterns = ["_build", "pictures", "site"]
 smartquotes = False  # messages are quoted as they are printed
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", ".*")]  # docstrings name types in words
