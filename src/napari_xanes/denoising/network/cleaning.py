@@ -107,6 +107,7 @@ def _clean_on(
     """Clean maps (K, Y, X) one after the other on one device."""
     import torch
 
+    from napari_xanes.denoising.network.agreement import agreeing
     from napari_xanes.denoising.network.candidates import NoisyMaps, map_statistics
 
     cleaned, errors = np.empty_like(weighted_estimate), np.empty_like(weighted_estimate)
@@ -125,7 +126,9 @@ def _clean_on(
         maps = NoisyMaps(*estimate, jump, absorption, absorption_sigma, centre)
         with torch.inference_mode():
             map_progress = part(progress, i / count, (i + 1) / count)
-            _clean_in_tiles(maps, map_statistics(maps), network, cleaned[i], errors[i], map_progress)
+            statistics = map_statistics(maps)
+            _clean_in_tiles(maps, statistics, network, cleaned[i], errors[i], map_progress)
+            cleaned[i] = agreeing(tensor(cleaned[i]), maps, statistics)[0].cpu().numpy()
     return cleaned, errors
 
 
