@@ -11,18 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_xanes.denoising.filters.non_local_means import clean_edge_jump
-from tools.training.textures import (
-    Image,
-    Random,
-    Shape,
-    composition,
-    cracks,
-    log_uniform,
-    particles,
-    rings,
-    smooth,
-    thickness,
-)
+from tools.training.samples import particles, powder, thickness
+from tools.training.textures import Image, Random, Shape, composition, cracks, log_uniform, rings, smooth
 
 
 @dataclass(frozen=True)
@@ -88,15 +78,19 @@ def example(rng: Random, shape: Shape) -> Example:
 
 
 def _sample(rng: Random, shape: Shape) -> tuple[Image, Image]:
-    """Draw fraction and amount of a sample: round particles, one fraction everywhere, or a composition map."""
+    """Draw fraction and amount of a sample: round particles, one fraction everywhere, powder, or a
+    composition map.
+    """
     kind = rng.random()
-    if kind > 0.5:
+    if kind > 0.46:
         return particles(rng, shape)
+    if kind > 0.38:
+        return powder(rng, shape)
     amount = thickness(rng, shape)
-    if kind < 0.06:
+    if kind < 0.05:
         return np.full(shape, rng.uniform(0.02, 0.98), np.float32), amount
     fraction = composition(rng, shape)
-    if kind < 0.4:
+    if kind < 0.3:
         # The density changes with the composition. Cracks are thin and react first.
         amount = amount * np.clip(1 + rng.uniform(-0.8, 0.8) * (fraction - fraction.mean()), 0.1, 2)
         if rng.random() < 0.4:

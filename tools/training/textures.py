@@ -1,4 +1,4 @@
-"""Random images of many kinds: shapes and thickness of particles, and changes of their composition.
+"""Random images of many kinds: fields, grains, borders, and mixtures of them as maps of a composition.
 
 The network learns from them what maps of fractions can look like, so there are many very different kinds.
 """
@@ -194,69 +194,3 @@ def composition(rng: Random, shape: Shape) -> Image:
     contrast = log_uniform(rng, 0.05, 0.4)
     centred = (image - image.mean()) / max(float(image.std()), 1e-6)
     return single(np.clip(rng.uniform(0.15, 0.85) + contrast * centred, 0, 1))
-
-
-def thickness(rng: Random, shape: Shape) -> Image:
-    """Draw the amount of material, 0 to 1: particles or films, with or without air between them."""
-    y, x = np.indices(shape).astype(np.float32)
-    kind = rng.random()
-    if kind < 0.55:
-        image = np.zeros(shape, np.float32)
-        bump = 1 + 0.12 * smooth(rng, shape, log_uniform(rng, 3, 20))
-        for _ in range(int(rng.integers(1, 9))):
-            radius = log_uniform(rng, 12, 1.2 * max(shape))
-            cy, cx = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
-            away = np.hypot((y - cy) * rng.uniform(0.7, 1.4), x - cx) / radius * bump
-            image = np.maximum(image, rng.uniform(0.3, 1) * np.clip(1 - away**2, 0, 1) ** rng.uniform(0.2, 0.8))
-    elif kind < 0.75:
-        cell, away = grains(rng, shape)
-        values = np.where(rng.random(int(cell.max()) + 1) < 0.25, 0.0, rng.uniform(0.3, 1, int(cell.max()) + 1))
-        image = values[cell] * np.clip(away / rng.uniform(0.5, 4), 0.2, 1)
-    else:
-        image = rng.uniform(0.3, 1) + 0.25 * smooth(rng, shape, log_uniform(rng, 2, 40))
-    image = image * (1 + rng.uniform(0, 0.2) * smooth(rng, shape, log_uniform(rng, 0.7, 8)))
-    if rng.random() < 0.5:
-        image = image * (1 - rng.uniform(0.2, 0.9) * cracks(rng, shape))
-    return single(np.clip(image, 0, 1.3))
-
-
-def particles(rng: Random, shape: Shape) -> tuple[Image, Image]:
-    """Draw fraction and amount of round particles of many grains, charged from the outside or from the inside.
-
-    Each grain has its own composition; borders are thin, cracks have reacted further, and some grains are of another
-    phase.
-    """
-    y, x = np.indices(shape).astype(np.float32)
-    amount, fraction = np.zeros(shape), np.full(shape, rng.random())
-    bump = 1 + rng.uniform(0, 0.12) * smooth(rng, shape, log_uniform(rng, 3, 25))
-    core, course, power = rng.uniform(0.1, 0.9), rng.uniform(-0.6, 0.6), log_uniform(rng, 0.7, 4)
-    for _ in range(int(rng.integers(1, 7))):
-        radius = log_uniform(rng, 15, 1.2 * max(shape))
-        cy, cx = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
-        away = np.hypot(y - cy, x - cx) / radius * bump
-        thick = rng.uniform(0.4, 1) * np.clip(1 - away**2, 0, 1) ** rng.uniform(0.3, 0.7)
-        on_top = thick > amount
-        own = core + rng.normal(0, 0.1) + course * np.clip(away, 0, 1) ** power
-        amount = np.where(on_top, thick, amount)
-        fraction = np.where(on_top, own, fraction)
-    cell, border = grains(rng, shape)
-    fraction = fraction + log_uniform(rng, 0.02, 0.3) * rng.standard_normal(int(cell.max()) + 1)[cell]
-    fraction = fraction + log_uniform(rng, 0.005, 0.15) * smooth(rng, shape, log_uniform(rng, 1, 40))
-    amount = amount * (1 + rng.uniform(0, 0.2) * rng.standard_normal(int(cell.max()) + 1)[cell].clip(-2, 2))
-    if rng.random() < 0.6:
-        # Borders of grains are thin and react first; the width of the reacted zone differs.
-        amount = amount * (1 - rng.uniform(0, 0.6) * np.exp(-border / log_uniform(rng, 0.4, 2)))
-        fraction = fraction + rng.uniform(-0.25, 0.25) * np.exp(-border / log_uniform(rng, 0.5, 4))
-    if rng.random() < 0.5:
-        lines = cracks(rng, shape)
-        amount = amount * (1 - rng.uniform(0.2, 0.9) * lines)
-        fraction = fraction + rng.uniform(-0.4, 0.4) * lines
-    if rng.random() < 0.4:
-        other = rng.random(int(cell.max()) + 1)[cell] < 0.06
-        fraction = np.where(other, rng.random(), fraction)
-    if rng.random() < 0.4:
-        spots = smooth(rng, shape, log_uniform(rng, 1, 4)) > rng.uniform(1.5, 3)
-        fraction = np.where(spots, fraction + rng.uniform(-0.6, 0.6), fraction)
-        amount = amount * np.where(spots, rng.uniform(0.3, 1.3), 1)
-    amount = amount * (1 + rng.uniform(0, 0.1) * smooth(rng, shape, log_uniform(rng, 0.7, 8)))
-    return single(np.clip(fraction, 0, 1)), single(np.clip(amount, 0, 1.3))

@@ -1,17 +1,23 @@
 """Train the denoising network: ``python -m tools.training.train --steps 12000 --out checkpoint.pt``.
 
 All random numbers depend only on the seed and the number of the round, so an interrupted run can be resumed with the
-same result. The checkpoint holds the whole state of a run; ``--weights`` writes the file that the package ships.
+same result. The checkpoint holds the whole state of a run; ``--weights`` writes the file that the package ships, and
+``--start`` begins from such a file instead of random numbers.
+
+Maps are drawn and filtered whole, and the network learns from parts of them: kriging measures the spectrum of a whole
+map, so it is better on a large one, and the network must know how good it is.
 """
 
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import math
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,18 +31,21 @@ from napari_xanes.denoising.network.mixture_net import MixtureNet
 from tools.training.examples import Example
 from tools.training.examples import example as draw_example
 
-SIZE = 128
+SIZE, CROP = 256, 128
+"""Sides in pixels of the maps that are drawn, and of their parts that the network learns from."""
+
 BATCH = 4
-ROUND, FRESH = 16, 8
+ROUND, FRESH = 16, 2
 """Number of training steps and number of new examples in a round."""
 
 _IMAGES = ("weighted_estimate", "information", "jump", "absorption", "absorption_sigma")
 
-KEEP = 256
-"""Number of examples in memory. Each is used about eight times, rotated or mirrored, before a newer one replaces it."""
+KEEP = 64
+"""Number of examples in memory. About thirty parts of each are used, rotated or mirrored, before a newer example
+replaces it."""
 
 PEAK_RATE, WARM_UP, DECAY = 1.5e-3, 60, 0.995
-HELD_OUT, REPORT = 64, 320
+HELD_OUT, REPORT = 16, 320
 """Number of examples that are not used for training, and number of steps between two reports on them."""
 
 _HELD_OUT_ROUND = 10**6  # the number of a round that training never reaches
@@ -49,9 +58,11 @@ def main(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     workers: Annotated[int, typer.Option(help="Processes that draw examples; 0 draws them in this process.")] = 0,
     weights: Annotated[Path | None, typer.Option(help="Write the averaged weights here at the end.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Weights to begin from.")] = None,
+    rate: Annotated[float, typer.Option(help="Largest learning rate.")] = PEAK_RATE,
 ) -> None:
     """Train the network, print scores, and save."""
-    state = _start(out, seed, steps, device)
+    state = _start(out, Run(seed, steps, rate, "" if start is None else _digest(start)), start, device)
     test = _prepared([_drawn(seed, _HELD_OUT_ROUND, i) for i in range(HELD_OUT)], device)
     stored: list[dict[str, Tensor]] = []
     with ProcessPoolExecutor(workers) if workers else nullcontext() as pool:
@@ -104,32 +115,43 @@ def _prepared(examples: list[Example], device: str) -> list[dict[str, Tensor]]:
     ]
 
 
+@dataclass(frozen=True)
+class Run:
+    """What defines a run: seed, number of steps, largest learning rate, and the SHA-256 of the weights at its start."""
+
+    seed: int
+    steps: int
+    rate: float = PEAK_RATE
+    start: str = ""
+
+
 class _State:
     """A training run: network, its running average, optimizer, and number of steps."""
 
-    def __init__(self, seed: int, steps: int, device: str) -> None:
-        torch.manual_seed(seed)
-        self.network = MixtureNet().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    def __init__(self, run: Run, device: str, start: Path | None = None) -> None:
+        torch.manual_seed(run.seed)
+        network = MixtureNet()
+        if start is not None:
+            network.load_state_dict({k: v.float() for k, v in torch.load(start, weights_only=True).items()})
+        self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network)
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=PEAK_RATE, weight_decay=1e-3, betas=(0.9, 0.98)
-        )
-        self.seed, self.steps, self.step, self.device = seed, steps, 0, device
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=run.rate, weight_decay=1e-3, betas=(0.9, 0.98))
+        self.run, self.step, self.device = run, 0, device
 
     def save(self, path: Path) -> None:
         """Write the whole state; if the writing is interrupted, the old file stays."""
         part = path.with_suffix(".part")
         parts = {name: getattr(self, name).state_dict() for name in ("network", "average", "optimizer")}
-        torch.save({**parts, "step": self.step, "seed": self.seed, "steps": self.steps}, part)
+        torch.save({**parts, "step": self.step, "run": asdict(self.run)}, part)
         part.replace(path)
 
     def train(self, stored: list[dict[str, Tensor]]) -> dict[str, float]:
         """Train for one round on random batches of the stored examples."""
-        rng = np.random.default_rng((self.seed, self.step, 7))
+        rng = np.random.default_rng((self.run.seed, self.step, 7))
         sums = np.zeros(2)
         for _ in range(ROUND):
-            rate = PEAK_RATE * min(1.0, (self.step + 1) / WARM_UP)
-            rate *= 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / self.steps))) + 0.003
+            rate = self.run.rate * min(1.0, (self.step + 1) / WARM_UP)
+            rate *= 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / self.run.steps))) + 0.003
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             batch = _batch([stored[i] for i in rng.integers(len(stored), size=BATCH)], rng)
@@ -149,38 +171,50 @@ class _State:
         return {"loss": round(sums[0] / ROUND, 4), "nll": round(sums[1] / ROUND, 3)}
 
 
-def _start(path: Path, seed: int, steps: int, device: str) -> _State:
+def _start(path: Path, run: Run, start: Path | None, device: str) -> _State:
     """Return a new run, or resume the one in the checkpoint.
 
     Raises
     ------
     ValueError
-        If the checkpoint belongs to a run with another seed or schedule.
+        If the checkpoint belongs to another run.
     """
-    state = _State(seed, steps, device)
+    state = _State(run, device, start)
     if path.exists():
         saved = torch.load(path, map_location=device, weights_only=True)
-        if (saved["seed"], saved["steps"]) != (seed, steps):
-            raise ValueError(
-                f"{path} belongs to a run with seed {saved['seed']} and {saved['steps']} steps, not {seed} and {steps}"
-            )
+        if saved["run"] != asdict(run):
+            raise ValueError(f"{path} belongs to the run {saved['run']}, not {asdict(run)}; choose another --out")
         for name in ("network", "average", "optimizer"):
             getattr(state, name).load_state_dict(saved[name])
         state.step = saved["step"]
     return state
 
 
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def _batch(examples: list[dict[str, Tensor]], rng: np.random.Generator) -> dict[str, Tensor]:
-    """Stack examples, all rotated and mirrored in the same way."""
+    """Stack a part of each example, all rotated and mirrored in the same way."""
     turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
+    parts = [_part(example["weight"], rng) for example in examples]
 
     def oriented_stack(name: str) -> Tensor:
-        stack = torch.rot90(torch.stack([example[name] for example in examples]).float(), turns, (-2, -1))
+        cropped = [example[name][part] for example, part in zip(examples, parts, strict=True)]
+        stack = torch.rot90(torch.stack(cropped).float(), turns, (-2, -1))
         return stack.flip(-1) if mirrored else stack
 
     batch = {name: oriented_stack(name) for name in examples[0]}
     batch["features"] = batch["features"].contiguous(memory_format=torch.channels_last)
     return batch
+
+
+def _part(weight: Tensor, rng: np.random.Generator) -> tuple[Any, slice, slice]:
+    """Return the place of one part of an example: of two random ones, the one with more material."""
+    places = []
+    for top, left in rng.integers(0, SIZE - CROP + 1, (2, 2)).tolist():
+        places.append((..., slice(top, top + CROP), slice(left, left + CROP)))
+    return max(places, key=lambda place: float(weight[place].sum()))
 
 
 def _loss(clean: Tensor, log_error: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, np.ndarray[Any, Any]]:

@@ -105,7 +105,8 @@ def test_maps_of_any_size_are_cleaned() -> None:
 def test_interrupted_training_is_resumed_with_the_same_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tools.training import train
 
-    monkeypatch.setattr(train, "SIZE", 32)
+    monkeypatch.setattr(train, "SIZE", 40)
+    monkeypatch.setattr(train, "CROP", 32)
     monkeypatch.setattr(train, "ROUND", 2)
     monkeypatch.setattr(train, "FRESH", 2)
     monkeypatch.setattr(train, "KEEP", 4)
@@ -143,12 +144,42 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
     import typer
     from tools.training import train
 
-    train._State(0, 16, "cpu").save(tmp_path / "run")
+    train._State(train.Run(0, 16), "cpu").save(tmp_path / "run")
     app = typer.Typer()
     app.command()(train.main)
     result = CliRunner().invoke(app, ["--out", str(tmp_path / "run"), "--steps", "32"])
     assert isinstance(result.exception, ValueError)
-    assert "seed 0 and 16 steps" in str(result.exception)
+    assert "'steps': 16" in str(result.exception)
+    assert "'steps': 32" in str(result.exception)
+
+
+def test_training_begins_from_given_weights() -> None:
+    from tools.training import train
+
+    state = train._start(Path("no such file"), train.Run(0, 16, start=WEIGHTS_SHA256), WEIGHTS, "cpu")
+    for mine, shipped in zip(state.average.parameters(), load_network("cpu").parameters(), strict=True):
+        torch.testing.assert_close(mine, shipped, atol=0, rtol=0)
+
+
+def test_a_batch_holds_one_part_of_each_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All images of an example are cut, turned and mirrored alike."""
+    from tools.training import train
+
+    monkeypatch.setattr(train, "SIZE", 40)
+    monkeypatch.setattr(train, "CROP", 24)
+    position = torch.arange(1600.0).reshape(40, 40)
+    examples = [
+        {"candidates": (1600 * i + position)[None], "features": position[None], "truth": position, "weight": position}
+        for i in range(3)
+    ]
+    places = set()
+    for seed in range(20):
+        batch = train._batch(examples, np.random.default_rng(seed))
+        assert batch["truth"].shape == (3, 24, 24)
+        torch.testing.assert_close(batch["features"][:, 0], batch["truth"])
+        torch.testing.assert_close(batch["candidates"][:, 0] - 1600 * torch.arange(3.0)[:, None, None], batch["truth"])
+        places |= set(batch["truth"].amin((1, 2)).tolist())
+    assert len(places) > 30
 
 
 def test_cpu_is_used_if_the_graphics_card_has_too_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
