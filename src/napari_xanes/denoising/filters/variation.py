@@ -42,27 +42,27 @@ def total_variation(
     scale = typical.sqrt()
     scaled_information, scaled_estimate = information / scale, weighted_estimate / scale
     primal = gaussian_blur(scaled_estimate, 2.0) / gaussian_blur(scaled_information, 2.0)
-    extrapolated = primal.clone()
-    across, down, across_step, down_step = (torch.zeros_like(primal) for _ in range(4))
     shrink = 1 / (1 + _STEP * scaled_information)
-    pull = _STEP * scaled_estimate
+    pull = _STEP * scaled_estimate * shrink
+    pace = shrink * _STEP
     bound = 1 / strength[:, None, None]
     if weight is not None:
         bound = bound / weight
+    bound = bound.square()
+    extrapolated, updated, work = primal.clone(), torch.empty_like(primal), torch.empty_like(primal)
+    across, down = torch.zeros_like(primal), torch.zeros_like(primal)
     for _ in range(iterations):
-        torch.sub(extrapolated[:, :, 1:], extrapolated[:, :, :-1], out=across_step[:, :, :-1])
-        torch.sub(extrapolated[:, 1:], extrapolated[:, :-1], out=down_step[:, :-1])
-        across.add_(across_step, alpha=_STEP)
-        down.add_(down_step, alpha=_STEP)
-        length = torch.addcmul(across * across, down, down).sqrt_().mul_(bound).clamp_(min=1.0)
-        across.div_(length)
-        down.div_(length)
-        divergence = across + down
+        across[:, :, :-1].add_(extrapolated[:, :, 1:], alpha=_STEP).sub_(extrapolated[:, :, :-1], alpha=_STEP)
+        down[:, :-1].add_(extrapolated[:, 1:], alpha=_STEP).sub_(extrapolated[:, :-1], alpha=_STEP)
+        torch.mul(across, across, out=work).addcmul_(down, down).mul_(bound).clamp_(min=1.0).rsqrt_()
+        across.mul_(work)
+        down.mul_(work)
+        divergence = torch.add(across, down, out=work)
         divergence[:, :, 1:] -= across[:, :, :-1]
         divergence[:, 1:] -= down[:, :-1]
-        updated = divergence.mul_(_STEP).add_(primal).add_(pull).mul_(shrink)
-        torch.sub(updated, primal, out=extrapolated).add_(updated)
-        primal = updated
+        torch.addcmul(pull, primal, shrink, out=updated).addcmul_(divergence, pace)
+        torch.lerp(primal, updated, 2.0, out=extrapolated)
+        primal, updated = updated, primal
     return primal
 
 

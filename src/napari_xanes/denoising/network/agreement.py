@@ -47,7 +47,7 @@ def _trend(residual: Tensor, maps: NoisyMaps, statistics: MapStatistics) -> Tens
 
     The residual is already multiplied by the information.
     """
-    thickness = (maps.jump / statistics.jump_scale).clamp(0, 1) - 0.5
+    thickness = (maps.jump / statistics.guide.jump_scale).clamp(0, 1) - 0.5
     # Sums of information times powers are the entries of the normal matrix; double precision keeps it regular.
     moments = torch.stack(
         [(maps.information * thickness**k).sum((1, 2), dtype=torch.float64) for k in range(2 * _TERMS - 1)], dim=1

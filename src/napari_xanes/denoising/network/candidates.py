@@ -63,35 +63,55 @@ class NoisyMaps:
 
 
 @dataclass(frozen=True)
-class MapStatistics:
-    """Values that are computed from whole maps before the maps are cleaned in tiles.
+class AbsorptionGuide:
+    """What the absorption tells about places of structure; the same for all maps of a stack.
 
-    ``guide``, the local contrast of the absorption, and ``kriged``, the most likely map, (B, H, W). All others are
-    (B, 1, 1): ``structure``, from 0 (nothing but noise around the mean) to 1 (clear structure);
-    ``typical_information`` of a pixel with signal; ``jump_scale`` and ``absorption_scale``, large edge jumps and
-    absorptions.
+    ``contrast``, the local contrast of the absorption, and ``even``, for each of `EDGES` where the absorption is even,
+    (B, H, W); ``jump_scale`` and ``absorption_scale`` (B, 1, 1), large edge jumps and absorptions.
     """
 
-    guide: Tensor
-    kriged: Tensor
-    structure: Tensor
-    typical_information: Tensor
+    contrast: Tensor
+    even: tuple[Tensor, ...]
     jump_scale: Tensor
     absorption_scale: Tensor
 
 
-def map_statistics(maps: NoisyMaps) -> MapStatistics:
-    """Compute the statistics of whole maps."""
-    scale = _quantile(maps.absorption, 0.995).clamp(min=0.05)
-    guide = local_contrast(maps.absorption, maps.absorption_sigma, scale)
+@dataclass(frozen=True)
+class MapStatistics:
+    """Values that are computed from whole maps before the maps are cleaned in tiles.
+
+    ``guide`` as from `absorption_guide`; ``kriged``, the most likely map, (B, H, W). All others are (B, 1, 1):
+    ``structure``, from 0 (nothing but noise around the mean) to 1 (clear structure); ``typical_information`` of a pixel
+    with signal.
+    """
+
+    guide: AbsorptionGuide
+    kriged: Tensor
+    structure: Tensor
+    typical_information: Tensor
+
+
+def absorption_guide(jump: Tensor, absorption: Tensor, absorption_sigma: Tensor) -> AbsorptionGuide:
+    """Compute what the whole images (B, H, W) of `NoisyMaps` tell about places of structure."""
+    scale = _quantile(absorption, 0.995).clamp(min=0.05)
+    return AbsorptionGuide(
+        contrast=local_contrast(absorption, absorption_sigma, scale),
+        even=tuple(evenness(absorption, absorption_sigma, scale, share) for _, share in EDGES),
+        jump_scale=_quantile(jump, 0.998).clamp(min=0.02),
+        absorption_scale=scale,
+    )
+
+
+def map_statistics(maps: NoisyMaps, guide: AbsorptionGuide | None = None) -> MapStatistics:
+    """Compute the statistics of whole maps, with a guide that was computed before, if there is one."""
+    if guide is None:
+        guide = absorption_guide(maps.jump, maps.absorption, maps.absorption_sigma)
     typical = torch.stack([typical_information(image) for image in maps.information + _RIDGE])
     return MapStatistics(
         guide=guide,
-        kriged=krige(maps.weighted_estimate, maps.information, guide, maps.mean),
+        kriged=krige(maps.weighted_estimate, maps.information, guide.contrast, maps.mean),
         structure=_structure(maps),
         typical_information=typical[:, None, None],
-        jump_scale=_quantile(maps.jump, 0.998).clamp(min=0.02),
-        absorption_scale=scale,
     )
 
 
@@ -102,20 +122,21 @@ def crop_maps(
     box = (slice(None), rows, columns)
     names = ("weighted_estimate", "information", "jump", "absorption", "absorption_sigma")
     cropped = replace(maps, **{name: getattr(maps, name)[box] for name in names})
-    return cropped, replace(statistics, guide=statistics.guide[box], kriged=statistics.kriged[box])
+    guide = statistics.guide
+    guide = replace(guide, contrast=guide.contrast[box], even=tuple(image[box] for image in guide.even))
+    return cropped, replace(statistics, guide=guide, kriged=statistics.kriged[box])
 
 
 def candidates(maps: NoisyMaps, statistics: MapStatistics) -> tuple[Tensor, Tensor]:
     """Return the cleaned maps (B, N_CANDIDATES, H, W) and features (B, N_FEATURES, H, W) of about unit size."""
     mean = maps.mean[:, None, None]
-    estimate, information, guide = maps.weighted_estimate, maps.information, statistics.guide
+    estimate, information, guide = maps.weighted_estimate, maps.information, statistics.guide.contrast
     pooled, confidences = _pooled_means(maps)
 
     slope, level, guide_level = local_regression(estimate - information * mean, information, guide, REACH)
     wide_slope = local_regression(estimate - information * mean, information, guide, GUIDED_REACH)[0]
     offset = wide_slope * guide
-    scale = statistics.absorption_scale
-    even = [evenness(maps.absorption, maps.absorption_sigma, scale, share) for _, share in EDGES]
+    scale, even = statistics.guide.absorption_scale, statistics.guide.even
 
     def variation(image: Tensor, strength: float, weight: Tensor | None = None) -> Tensor:
         return total_variation(
@@ -139,7 +160,7 @@ def candidates(maps: NoisyMaps, statistics: MapStatistics) -> tuple[Tensor, Tens
         *(((image - mean) / FRACTION_SPREAD).clamp(-4, 4) for image in cleaned),
         *(confidences[i] for i in (0, 1, 3)),
         wide_slope.clamp(-2, 2),
-        maps.jump / statistics.jump_scale,
+        maps.jump / statistics.guide.jump_scale,
         maps.absorption / scale,
         3 * guide,
         even[0],

@@ -17,8 +17,12 @@ from napari_xanes.progress import Progress, part
 WEIGHTS = Path(__file__).parent / "weights.pt"
 WEIGHTS_SHA256 = "4755e861815cbd17505ad73d00b677f27ee566394bef161565734f56abfc80ac"
 
-TILE = 320
-"""Side in pixels of the tiles that are cleaned one after the other; the memory grows with it."""
+TILE, NETWORK_TILE = 1024, 512
+"""Largest sides in pixels of the tiles whose candidates are computed one after the other, and of the tiles within these
+that the network cleans; the memory grows with them."""
+
+_REACH = 64
+"""Distance in pixels at which the candidates of a tile depend on its border no longer; a multiple of 8."""
 
 
 def resolve_device(name: str) -> str:
@@ -108,7 +112,7 @@ def _clean_on(
     import torch
 
     from napari_xanes.denoising.network.agreement import agreeing
-    from napari_xanes.denoising.network.candidates import NoisyMaps, map_statistics
+    from napari_xanes.denoising.network.candidates import NoisyMaps, absorption_guide, map_statistics
 
     cleaned, errors = np.empty_like(weighted_estimate), np.empty_like(weighted_estimate)
 
@@ -116,6 +120,8 @@ def _clean_on(
         return torch.from_numpy(np.ascontiguousarray(image))[None].to(device)
 
     jump, absorption, absorption_sigma = (tensor(image) for image in images)
+    with torch.inference_mode():
+        guide = absorption_guide(jump, absorption, absorption_sigma)
     count = len(weighted_estimate)
     for i in range(count):
         if progress is not None:
@@ -126,7 +132,7 @@ def _clean_on(
         maps = NoisyMaps(*estimate, jump, absorption, absorption_sigma, centre)
         with torch.inference_mode():
             map_progress = part(progress, i / count, (i + 1) / count)
-            statistics = map_statistics(maps)
+            statistics = map_statistics(maps, guide)
             _clean_in_tiles(maps, statistics, network, cleaned[i], errors[i], map_progress)
             cleaned[i] = agreeing(tensor(cleaned[i]), maps, statistics)[0].cpu().numpy()
     return cleaned, errors
@@ -141,29 +147,46 @@ def _clean_in_tiles(
     progress: Progress | None,
 ) -> None:
     """Fill a map and its error tile by tile; each tile is computed with the surroundings that influence it."""
-    import torch
-
     from napari_xanes.denoising.network.candidates import candidates, crop_maps
     from napari_xanes.denoising.network.mixture_net import HALO
 
-    height, width = cleaned.shape
-    starts = [(top, left) for top in range(0, height, TILE) for left in range(0, width, TILE)]
-    for number, (top, left) in enumerate(starts):
-        if progress is not None:
-            progress(number / len(starts), "cleaning the maps")
-        y0, x0 = max(0, top - HALO), max(0, left - HALO)
-        box = slice(y0, top + TILE + HALO), slice(x0, left + TILE + HALO)
-        tile, tile_statistics = crop_maps(maps, statistics, *box)
-        images, features = candidates(tile, tile_statistics)
-        if network is None:
-            clean, error = _average(images, tile.information)
-        else:
-            clean, error = _apply(network, images, features.contiguous(memory_format=torch.channels_last))
-        mean = tile.mean[:, None, None]
-        clean = mean + tile_statistics.structure * (clean - mean)
-        target = (slice(top, top + TILE), slice(left, left + TILE))
-        inner = (0, slice(top - y0, top - y0 + TILE), slice(left - x0, left - x0 + TILE))
-        cleaned[target], errors[target] = clean[inner].cpu().numpy(), error[inner].cpu().numpy()
+    shape = cleaned.shape
+    margin = _REACH if network is None else _REACH + HALO
+    for top, left in _boxes((slice(0, shape[0]), slice(0, shape[1])), TILE):
+        rows, columns = _with_margin(top, margin, shape[0]), _with_margin(left, margin, shape[1])
+        tile, statistics_of_tile = crop_maps(maps, statistics, rows, columns)
+        images, features = candidates(tile, statistics_of_tile)
+        for box in _boxes((top, left), NETWORK_TILE if network is not None else TILE):
+            if progress is not None:
+                progress(box[0].start / shape[0], "cleaning the maps")
+            wide = [_with_margin(side, HALO, size) for side, size in zip(box, shape, strict=True)]
+            y, x = (_moved(side, -start.start) for side, start in zip(wide, (rows, columns), strict=True))
+            if network is None:
+                clean, error = _average(images[..., y, x], tile.information[..., y, x])
+            else:
+                clean, error = _apply(network, images[..., y, x], features[..., y, x])
+            clean = tile.mean[:, None, None] + statistics.structure * (clean - tile.mean[:, None, None])
+            inner = (0, *(_moved(side, -outer.start) for side, outer in zip(box, wide, strict=True)))
+            cleaned[box], errors[box] = clean[inner].cpu().numpy(), error[inner].cpu().numpy()
+
+
+def _boxes(whole: tuple[slice, slice], size: int) -> list[tuple[slice, slice]]:
+    """Cut a box into boxes of about equal sides, at most `size`, whose starts are as the network's coarsest pixels."""
+
+    def cut(side: slice) -> list[slice]:
+        length = side.stop - side.start
+        step = -(-length // (8 * -(-length // size))) * 8
+        return [slice(start, min(start + step, side.stop)) for start in range(side.start, side.stop, step)]
+
+    return [(rows, columns) for rows in cut(whole[0]) for columns in cut(whole[1])]
+
+
+def _with_margin(side: slice, margin: int, size: int) -> slice:
+    return slice(max(0, side.start - margin), min(size, side.stop + margin))
+
+
+def _moved(side: slice, distance: int) -> slice:
+    return slice(side.start + distance, side.stop + distance)
 
 
 def _average(images: Any, information: Any) -> tuple[Any, Any]:
@@ -181,9 +204,22 @@ def _apply(network: Any, images: Any, features: Any) -> tuple[Any, Any]:
     """Apply the network to the maps as they are and transposed; the mean of both has a smaller error."""
     import torch
 
-    direct = network(images, features)
-    transposed = network(
-        *(image.transpose(-2, -1).contiguous(memory_format=torch.channels_last) for image in (images, features))
-    )
+    def applied(images: Any, features: Any) -> tuple[Any, Any]:
+        features = features.contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16, enabled=halved):
+            result: tuple[Any, Any] = network(images, features)
+        return result
+
+    halved = features.device.type == "cpu" and _has_fast_bfloat16()
+    direct = applied(images, features)
+    transposed = applied(images.transpose(-2, -1), features.transpose(-2, -1))
     clean, log_error = ((a + b.transpose(-2, -1)) / 2 for a, b in zip(direct, transposed, strict=True))
     return clean, log_error.exp()
+
+
+@cache
+def _has_fast_bfloat16() -> bool:
+    """Return whether this processor multiplies numbers of half the length, twice as fast; others only imitate it."""
+    import torch
+
+    return bool(torch.cpu._is_avx512_bf16_supported())

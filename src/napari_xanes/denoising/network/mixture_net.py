@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from napari_xanes.denoising.network.candidates import FRACTION_SPREAD, KRIGED, N_CANDIDATES, N_FEATURES, VARIATION
 
 WIDTHS = (16, 48, 64, 96)
-HALO = 96
+HALO = 64
 """Largest distance in pixels at which an input can change an output; a multiple of the coarsest pixel, 8."""
 
 
