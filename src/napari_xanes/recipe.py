@@ -169,7 +169,7 @@ class Recipe(Sequence[Step]):
         """
         import yaml
 
-        steps = self if folder is None else [portable(_parameters_of(step.name), step, folder) for step in self]
+        steps = self if folder is None else [portable(parameters_of(step.name), step, folder) for step in self]
         version = self.version or __version__
         written = [_written(step, version, exact=exact) for step in steps]
         plain = {"format": _FORMAT, "version": version, "ends_with": END, "steps": written}
@@ -213,8 +213,8 @@ class Recipe(Sequence[Step]):
             method_of(step.name)
         notes: list[str] = []
         if folder is not None:
-            steps = [located(_parameters_of(step.name), step, folder) for step in steps]
-            outside = [path for step in steps for path in files_outside(_parameters_of(step.name), step, folder)]
+            steps = [located(parameters_of(step.name), step, folder) for step in steps]
+            outside = [path for step in steps for path in files_outside(parameters_of(step.name), step, folder)]
             notes = [
                 one_line(f"the recipe takes {path}, which is outside its folder") for path in dict.fromkeys(outside)
             ]
@@ -255,7 +255,7 @@ class Recipe(Sequence[Step]):
             raise error if named else ValueError(f"{path}: {error}") from None
 
 
-def _parameters_of(name: str) -> Mapping[str, Parameter]:
+def parameters_of(name: str) -> Mapping[str, Parameter]:
     """Return the declared parameters of a step; none of a step of a package that is not there."""
     known = next((registry[name] for registry in (OPERATIONS, ESTIMATORS) if name in registry), None)
     return known.parameters if known else {}

@@ -19,6 +19,7 @@ from napari_xanes.cli.planning import plan
 from napari_xanes.cli.profiling import profile
 from napari_xanes.cli.running import run
 from napari_xanes.cli.searching import search
+from napari_xanes.cli.serving import mcp
 from napari_xanes.cli.simulating import simulate
 from napari_xanes.cli.stitching import stitch
 from napari_xanes.cli.watching import watch
@@ -61,7 +62,7 @@ def options(
     context.call_on_close(log_to_stderr(verbose))
 
 
-for command in (info, convert, run, watch, search, plan, profile, stitch, ops, simulate):
+for command in (info, convert, run, watch, search, plan, profile, stitch, ops, simulate, mcp):
     app.command()(command)
 
 

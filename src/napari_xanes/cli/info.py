@@ -65,7 +65,7 @@ def info(
         **{"quantity": quantity, "energy_unit": energy_unit, "pixel_size": pixel_size},
         **{"exposure": exposure, "absorber": absorber},
     }
-    descriptions = [_describe(path, reading, choice, whole=whole, look=look) for path in paths]
+    descriptions = [describe(path, reading, choice, whole=whole, look=look) for path in paths]
     if as_json:
         say(json.dumps(descriptions if len(descriptions) > 1 else descriptions[0], indent=1))
         return
@@ -102,10 +102,20 @@ def _words(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else one_line(str(value))
 
 
-def _describe(
-    path: Path, reading: dict[str, Any], choice: dict[str, Any], *, whole: bool, look: bool
-) -> dict[str, Any]:
-    """Return a description of the maps, the stack or the spectra in a path, as plain values."""
+def describe(path: Path, reading: dict[str, Any], choice: dict[str, Any], *, whole: bool, look: bool) -> dict[str, Any]:
+    """Return a description of the maps, the stack or the spectra in a path, as plain values.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or the folder of a scan.
+    reading, choice : dict
+        Keywords of `read` and of `read_spectra` that the user gave.
+    whole : bool
+        Read folders of many files whole.
+    look : bool
+        Look at the values for spoiled frames and the element.
+    """
     import napari_xanes as nx
     from napari_xanes.io.project_file import holds_project
 

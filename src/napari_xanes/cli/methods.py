@@ -18,26 +18,32 @@ def ops(as_json: Annotated[bool, typer.Option("--json", help="Machine-readable o
     from napari_xanes.maps import ESTIMATORS
     from napari_xanes.ops import OPERATIONS
 
-    groups = {"operations": OPERATIONS, "estimators": ESTIMATORS}
     if as_json:
-        plain = {
-            title: [
-                {
-                    "name": method.name,
-                    "summary": method.summary,
-                    "looks_at": method.looks_at,
-                    "parameters": [parameter.describe() for parameter in method.parameters.values()],
-                }
-                for method in registry.values()
-            ]
-            for title, registry in groups.items()
-        }
-        say(json.dumps(plain, indent=1))
+        say(json.dumps(described(), indent=1))
         return
-    for title, registry in groups.items():
+    for title, registry in {"operations": OPERATIONS, "estimators": ESTIMATORS}.items():
         say(title.upper())
         for method in registry.values():
             _list_method(method)
+
+
+def described() -> dict[str, list[dict[str, Any]]]:
+    """Return the operations and estimators with their parameters, as plain values."""
+    from napari_xanes.maps import ESTIMATORS
+    from napari_xanes.ops import OPERATIONS
+
+    return {
+        title: [
+            {
+                "name": method.name,
+                "summary": method.summary,
+                "looks_at": method.looks_at,
+                "parameters": [parameter.describe() for parameter in method.parameters.values()],
+            }
+            for method in registry.values()
+        ]
+        for title, registry in (("operations", OPERATIONS), ("estimators", ESTIMATORS))
+    }
 
 
 def _list_method(method: Method[Any]) -> None:
