@@ -5,20 +5,28 @@ from __future__ import annotations
 import json
 import re
 import warnings
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from napari_xanes.computing import computed
 from napari_xanes.io.files import read_text
 from napari_xanes.io.metadata_json import pack_mapping, refuse_long_numbers
 from napari_xanes.io.registry import writer
 from napari_xanes.io.zarr.reader import COMPLETE, IMAGE, OWN, STACK
+from napari_xanes.progress import Progress
 from napari_xanes.saving.folders import replacing_folder
 from napari_xanes.stack import SpectralStack
 
 _CHUNK = (10, 128, 128)
-_SLAB_BYTES = 64 << 20
+_SLAB_BYTES = 128 << 20
+"""So much of a lazy array is computed and written at once."""
+_MANY_FILES = 1000
+"""An array of more chunks is written in shards, files of many chunks: thousands of small files are slow to copy."""
+_CHUNKS_ALONG_SHARD = 8
+"""How many chunks lie side by side in a shard, along y and x."""
 
 
 @writer("zarr_stack", title="OME-Zarr", suffixes=(".zarr",))
@@ -77,24 +85,34 @@ def write_stack(stack: SpectralStack, path: Path) -> None:
         root.attrs["ome"] = {"version": "0.5", "multiscales": [_multiscale(stack)]}
 
 
-def write_array(group: Any, name: str, data: Any, axes: list[str]) -> Any:
+def write_array(group: Any, name: str, data: Any, axes: list[str], progress: Progress | None = None) -> Any:
     """Write data as an array of their own type, with checksums; lazy data are computed slab by slab.
 
-    Each chunk is written, empty ones too, so that a missing one is found when the array is read.
+    Each chunk is written, empty ones too, so that a missing one is found when the array is read. Each shard is written
+    once, as a whole: two writers of one shard would lose chunks.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        Where to write it.
+    name : str
+        Its name in the group.
+    data : numpy or dask array
+        Stacks have three axes, (E, Y, X), or four.
+    axes : list of str
+        Names of the axes.
+    progress : callable, optional
+        Called with the fraction done and a message; it may raise `Cancelled`.
     """
     from zarr.codecs import Crc32cCodec, ZstdCodec
 
     shape = tuple(data.shape)
-    chunk_shape = _CHUNK if len(shape) == 3 else (_CHUNK[0], 8, *_CHUNK[1:]) if len(shape) == 4 else shape
-    frame = data.dtype.itemsize * int(np.prod(shape[1:], dtype=np.int64))
-    rows = max(1, _SLAB_BYTES // max(1, frame))
-    chunks = tuple(max(1, min(pair)) for pair in zip(shape, chunk_shape, strict=True))
-    if len(shape) > 2:
-        chunks = (min(chunks[0], rows), *chunks[1:])
+    chunks, shards, rows = _layout(shape, data.dtype.itemsize)
     array = group.create_array(
         name,
         shape=shape,
         chunks=chunks,
+        shards=shards,
         dtype=data.dtype,
         fill_value=0,
         compressors=[ZstdCodec(level=0), Crc32cCodec()],
@@ -105,10 +123,42 @@ def write_array(group: Any, name: str, data: Any, axes: list[str]) -> Any:
     if not shape:
         array[...] = np.asarray(data)
         return array
-    rows = max(chunks[0], rows // chunks[0] * chunks[0])
     for start in range(0, shape[0] if array.size else 0, rows):
-        array[start : start + rows] = np.asarray(data[start : start + rows])
+        array[start : start + rows] = computed(data[start : start + rows])
+        if progress is not None:
+            progress(min(1.0, (start + rows) / shape[0]), "writing frames")
     return array
+
+
+def _layout(shape: tuple[int, ...], item: int) -> tuple[tuple[int, ...], tuple[int, ...] | None, int]:
+    """Return the shape of chunks, that of shards if there are any, and how many frames are written at once.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the array.
+    item : int
+        Bytes of a value.
+
+    Examples
+    --------
+    >>> _layout((62, 512, 512), 4)
+    ((10, 128, 128), None, 120)
+    >>> _layout((100, 4096, 4096), 4)
+    ((2, 128, 128), (2, 1024, 1024), 2)
+    """
+    chunk_shape = _CHUNK if len(shape) == 3 else (_CHUNK[0], 8, *_CHUNK[1:]) if len(shape) == 4 else shape
+    rows = max(1, _SLAB_BYTES // max(1, item * prod(shape[1:])))
+    chunks = tuple(max(1, min(pair)) for pair in zip(shape, chunk_shape, strict=True))
+    if len(shape) < 3:
+        return chunks, None, rows if not chunks else max(chunks[0], rows // chunks[0] * chunks[0])
+    chunks = (min(chunks[0], rows), *chunks[1:])
+    rows = rows // chunks[0] * chunks[0]
+    along = [-(-length // chunk) for length, chunk in zip(shape, chunks, strict=True)]
+    if prod(along) <= _MANY_FILES:
+        return chunks, None, rows
+    side = [chunk * min(_CHUNKS_ALONG_SHARD, n) for chunk, n in zip(chunks[-2:], along[-2:], strict=True)]
+    return chunks, (*chunks[:-2], *side), rows
 
 
 def _multiscale(stack: SpectralStack) -> dict[str, Any]:
