@@ -34,6 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings = tempfile.TemporaryDirectory(prefix="napari-xanes-", ignore_cleanup_errors=True)
     config.add_cleanup(settings.cleanup)
     os.environ["NAPARI_CONFIG"] = str(Path(settings.name) / "settings.yaml")
+    os.environ["NAPARI_XANES_CACHE"] = str(Path(settings.name) / "copies")
 
 
 @pytest.fixture(scope="session")

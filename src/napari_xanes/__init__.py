@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_xanes.exploring.growing import GrowingComponents
     from napari_xanes.exploring.pixel_map import map_pixels
     from napari_xanes.history import Source, Step
-    from napari_xanes.io import read, read_maps, read_spectra, write
+    from napari_xanes.io import read, read_maps, read_spectra, working_copy, write
     from napari_xanes.io.shift_table import read_shifts, write_shifts
     from napari_xanes.line_profiles import frame_profile, line_profile, map_profile
     from napari_xanes.live.following import watch
@@ -79,6 +79,7 @@ __all__ = [
     "subtract_maps",
     "theory",
     "watch",
+    "working_copy",
     "write",
     "write_profiles",
     "write_shifts",
@@ -93,7 +94,7 @@ _HOMES = {
     "exploring.growing": ("GrowingComponents",),
     "exploring.pixel_map": ("map_pixels",),
     "history": ("Source", "Step"),
-    "io": ("read", "read_maps", "read_spectra", "write"),
+    "io": ("read", "read_maps", "read_spectra", "working_copy", "write"),
     "io.shift_table": ("read_shifts", "write_shifts"),
     "line_profiles": ("frame_profile", "line_profile", "map_profile"),
     "live.following": ("watch",),

@@ -10,10 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
 import napari_xanes as nx
+from napari_xanes.io.frames import MEMORY_LIMIT
 from napari_xanes.many.clients import client_for
 from napari_xanes.many.outcome import Outcome, Summary
 from napari_xanes.many.running import result_folders, run_many
@@ -47,6 +49,30 @@ def depth() -> nx.Recipe:
 
 def states(outcomes: list[Outcome]) -> list[str]:
     return [one.state for one in outcomes]
+
+
+def test_large_stacks_are_read_from_working_copies_if_asked(
+    scans: list[Path], depth: nx.Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAPARI_XANES_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("napari_xanes.io.copied_frames.MOST_PIXELS", 16 * 16)
+    stack = nx.read(scans[0])
+    with h5py.File(tmp_path / "frames.h5", "w") as file:
+        file.create_dataset("exchange/data", data=stack.data, chunks=(1, 16, 16), compression="gzip")
+        file["exchange/data_white"] = stack.metadata["flat"]
+        file["exchange/energy"] = stack.energy
+    token = MEMORY_LIMIT.set(1)
+    try:
+        (plain,) = run_many(depth, [tmp_path / "frames.h5"], tmp_path / "plain")
+        assert nx.io.working_copies() == []
+        (copied,) = run_many(depth, [tmp_path / "frames.h5"], tmp_path / "copied", copies=True)
+    finally:
+        MEMORY_LIMIT.reset(token)
+    assert states([plain, copied]) == ["done", "done"]
+    assert [Path(copy.source).name for copy in nx.io.working_copies()] == ["frames.h5"]
+    one, other = (nx.read(next((tmp_path / name / "frames").glob("*.h5"))) for name in ("plain", "copied"))
+    np.testing.assert_array_equal(one.data, other.data)
+    assert one.source == other.source
 
 
 def test_a_file_that_fails_stops_no_other(scans: list[Path], recipe: nx.Recipe, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from napari_xanes.cli.caching import cache
 from napari_xanes.cli.converting import convert
 from napari_xanes.cli.ending import ending_in_words, shows_trace
 from napari_xanes.cli.info import info
@@ -62,7 +63,7 @@ def options(
     context.call_on_close(log_to_stderr(verbose))
 
 
-for command in (info, convert, run, watch, search, plan, profile, stitch, ops, simulate, mcp):
+for command in (info, convert, run, watch, search, plan, profile, stitch, ops, simulate, mcp, cache):
     app.command()(command)
 
 

@@ -50,6 +50,13 @@ def run(
     split: Annotated[
         int, typer.Option(min=1, help="Split each large stack into so many bands, for workers; maps by pixel only.")
     ] = 1,
+    working_copy: Annotated[
+        bool,
+        typer.Option(
+            "--working-copy",
+            help="Copy large stacks that are slow to read by pixels into the cache first, once (see `cache`).",
+        ),
+    ] = False,
     parquet: Annotated[bool, typer.Option("--parquet", help="Write the table as runs.parquet, too.")] = False,
 ) -> None:
     """Run a recipe on stacks: maps (NeXus, TIFF and PNG) or the processed stack, and the recipe as carried out.
@@ -88,7 +95,7 @@ def run(
     with client_for(scheduler, workers, jobqueue) as client:
         outcomes = run_many(
             steps, paths, output, client=client, reading=reading, again=overwrite, by=by, parquet=parquet,
-            split=split, told=tell, progress=show,
+            split=split, copies=working_copy, told=tell, progress=show,
         )  # fmt: skip
     failed = [one for one in outcomes if one.state == "failed"]
     if len(paths) == len(failed) == 1:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from napari_xanes.io.column_choice import CHOICES
+from napari_xanes.io.copied_frames import is_slow_by_pixels
+from napari_xanes.io.copy_cache import WorkingCopy, cache_folder, cache_limit, remove_copies, working_copies
+from napari_xanes.io.copying import working_copy
 from napari_xanes.io.files import fingerprint
 from napari_xanes.io.formats import MapsReader, Reader, SpectraReader, Writer
 from napari_xanes.io.frames import ordered
@@ -39,11 +42,15 @@ __all__ = [
     "RawStack",
     "Reader",
     "SpectraReader",
+    "WorkingCopy",
     "Writer",
     "are_one_stack",
+    "cache_folder",
+    "cache_limit",
     "fingerprint",
     "group_paths",
     "holds_maps",
+    "is_slow_by_pixels",
     "is_spectra_file",
     "is_text_name",
     "maps_reader",
@@ -55,7 +62,10 @@ __all__ = [
     "reader",
     "readers_of",
     "real_reason",
+    "remove_copies",
     "spectra_reader",
+    "working_copies",
+    "working_copy",
     "write",
     "writer",
 ]

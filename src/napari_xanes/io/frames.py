@@ -187,12 +187,30 @@ def one_per_file(parts: Sequence[Callable[[], NDArray[Any]]], shape: tuple[int, 
         for i, part in enumerate(parts):
             out[i] = part()
         return out
-    import dask
     import dask.array as da
 
-    return da.stack(  # type: ignore[no-untyped-call]
-        [da.from_delayed(dask.delayed(part, pure=False)(), shape, dtype) for part in parts]  # type: ignore[attr-defined, no-untyped-call]
-    )
+    source = FramesOfFiles(parts, shape, dtype)
+    return da.from_array(source, chunks=(1, *shape), name=False)  # type: ignore[no-untyped-call]
+
+
+class FramesOfFiles:
+    """Frames that each come from their own file, for dask: whatever is asked of a frame, all of it is read.
+
+    Parameters
+    ----------
+    parts, shape, dtype
+        As of `one_per_file`.
+    """
+
+    def __init__(self, parts: Sequence[Callable[[], NDArray[Any]]], shape: tuple[int, ...], dtype: np.dtype[Any]):
+        self.parts, self.shape, self.dtype, self.ndim = tuple(parts), (len(parts), *shape), dtype, 1 + len(shape)
+        self.piece = (1, *shape)
+
+    def __getitem__(self, index: Any) -> NDArray[Any]:
+        first, *inner = index if isinstance(index, tuple) else (index,)
+        numbers = np.arange(self.shape[0])[first]
+        read = [np.asarray(self.parts[int(n)](), self.dtype)[tuple(inner)] for n in np.atleast_1d(numbers)]
+        return np.stack(read) if numbers.ndim else read[0]
 
 
 def repeated_energies(energy: NDArray[np.float64], repeat: int | None) -> list[str]:

@@ -45,7 +45,7 @@ class RawArray:
     ) -> None:
         self.path, self.stored, self.shape, self.offset, self.fortran = path, stored, shape, offset, fortran
         self.dtype, self.ndim, self.nbytes = stored.newbyteorder("="), len(shape), prod(shape) * stored.itemsize
-        self.state = FileState.of(path)
+        self.state, self.piece = FileState.of(path), (1,) * self.ndim
         if (end := offset + self.nbytes) > self.state.size:
             raise OSError(f"{path}: its images end at byte {end}, the file at {self.state.size}: cut short")
 

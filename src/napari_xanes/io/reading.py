@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_xanes.io.column_choice import Choice, Mode
+from napari_xanes.io.copied_frames import with_copy
 from napari_xanes.io.facts import EnergyUnit, Facts
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.frames import MEMORY_LIMIT
@@ -44,7 +45,8 @@ def read(
         Replaces the guess of what the values are: "counts", "transmission", "optical_depth", "fluorescence",
         "normalized", "scaled" or "derivative".
     memory_limit : int, optional
-        Stacks of more bytes stay in their file and are read piece by piece; 2 GiB by default.
+        Stacks of more bytes stay in their file and are read piece by piece, or from their working copy, if one was made
+        of the file as it is (`working_copy`); 2 GiB by default.
     select : str or int, optional
         Which of several stacks in one file (regions, detectors, projections): a name, or a number from 0, as in
         ``metadata["available"]``. The first one by default, named in ``metadata["detector"]``.
@@ -84,7 +86,8 @@ def read(
         path, files = Path(os.path.commonpath([file.resolve().parent for file in paths])), paths
     token = MEMORY_LIMIT.set(MEMORY_LIMIT.get() if memory_limit is None else memory_limit)
     try:
-        return reader.read(path, energies=energies, facts=facts, select=select, repeat=repeat, files=files)
+        stack = reader.read(path, energies=energies, facts=facts, select=select, repeat=repeat, files=files)
+        return with_copy(stack)
     finally:
         MEMORY_LIMIT.reset(token)
 

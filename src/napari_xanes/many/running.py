@@ -34,6 +34,7 @@ def run_many(
     by: str = "",
     parquet: bool = False,
     split: int = 1,
+    copies: bool = False,
     began: Callable[[Path], object] = lambda path: None,
     told: Callable[[Outcome], object] = lambda outcome: None,
     progress: Progress | None = None,
@@ -67,6 +68,9 @@ def run_many(
     split : int
         Number of bands of rows that each file is split into, for large ones: bands run on the workers of `client`, file
         after file, with the same numbers as in one piece.
+    copies : bool
+        Whether to make a working copy first (`napari_xanes.working_copy`) of each stack that is too large for the
+        memory and slow to read by pixels; `read` uses it from then on.
     began : callable
         Called with each file as soon as it begins; where files run on a cluster, nobody says when they do.
     told : callable
@@ -96,7 +100,7 @@ def run_many(
     if parquet:
         check_parquet()
     files, targets = [Path(path) for path in paths], result_folders(paths, Path(out))
-    work = partial(run_single, steps, reading=dict(reading or {}), again=again)
+    work = partial(run_single, steps, reading=dict(reading or {}), again=again, copies=copies)
     jobs = list(zip(files, targets, strict=True))
     outcomes: dict[Path, Outcome] = {}
     if split > 1 and client is not None:

@@ -13,7 +13,8 @@ from platform import node
 from time import monotonic
 from typing import Any
 
-from napari_xanes.io import read
+from napari_xanes.io import cache_folder, read
+from napari_xanes.io.copying import copy_if_slow
 from napari_xanes.io.files import WHOLE_BYTES, fingerprint, one_line
 from napari_xanes.many.file_log import log_of
 from napari_xanes.many.outcome import Outcome, kept, record_text, summaries
@@ -32,6 +33,8 @@ CarryOut = Callable[..., SpectralStack | MapSet]
 
 _READING = 0.1
 """Share of the progress of a file for reading it."""
+_COPYING = 0.3
+"""Share for making its working copy."""
 
 
 def run_single(
@@ -41,6 +44,7 @@ def run_single(
     *,
     reading: Mapping[str, Any],
     again: bool = False,
+    copies: bool = False,
     carry_out: CarryOut | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
@@ -58,6 +62,8 @@ def run_single(
         Keywords for `napari_xanes.read`.
     again : bool
         Whether to compute it in any case, and to replace whatever result the folder holds.
+    copies : bool
+        Whether to make a working copy first of a large stack that is slow to read by pixels.
     carry_out : callable, optional
         Returns the result of the recipe on the file; by default the file is read and the steps run here.
     progress : callable, optional
@@ -80,7 +86,8 @@ def run_single(
             return earlier
         if not again:
             refuse_foreign(folder)
-        return _logged(recipe, path, folder, key, partial(carry_out or _in_one_piece, reading=reading), progress)
+        made_by = partial(_from_copy, carry_out or _in_one_piece) if copies else carry_out or _in_one_piece
+        return _logged(recipe, path, folder, key, partial(made_by, reading=reading), progress)
     except Cancelled:
         raise
     except Exception as error:  # of any kind: it is told, and the other files go on
@@ -119,6 +126,14 @@ def _computed(
     outcome = Outcome(str(path), str(folder), "done", monotonic() - start, "", warnings, maps, main=main)
     written = replace_result(result, folder, record=lambda files: record_text(replace(outcome, files=files), key))
     return replace(outcome, files=tuple(file.name for file in written if file.name != RECORD))
+
+
+def _from_copy(
+    carry_out: CarryOut, recipe: Recipe, path: Path, *, reading: Mapping[str, Any], progress: Progress | None
+) -> SpectralStack | MapSet:
+    if copy_if_slow(path, progress=part(progress, 0.0, _COPYING), **reading):
+        logger.info("read from its working copy in %s", cache_folder())
+    return carry_out(recipe, path, reading=reading, progress=part(progress, _COPYING, 1.0))
 
 
 def _in_one_piece(

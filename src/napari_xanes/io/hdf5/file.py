@@ -208,12 +208,20 @@ class LazyDataset:
         What to read.
     order : sequence of int
         Which of its axes come first, second, ...
+
+    Attributes
+    ----------
+    piece : tuple of int
+        Shape of what is decoded as a whole.
     """
 
     def __init__(self, dataset: h5py.Dataset, order: Sequence[int]) -> None:
         self.path, self.name, self.order = Path(dataset.file.filename).resolve(), dataset.name, tuple(order)
         self.shape, self.dtype, self.ndim = tuple(dataset.shape[n] for n in order), dataset.dtype, dataset.ndim
         self.state = FileState.of(self.path)
+        # What is not compressed is read from the middle of a chunk, too.
+        chunk = dataset.chunks if dataset.id.get_create_plist().get_nfilters() else None
+        self.piece = (1,) * self.ndim if chunk is None else tuple(chunk[n] for n in order)
         self.ends = self._ends_in(dataset) if dataset.file.swmr_mode and self.order[0] == 0 else b""
 
     def _ends_in(self, dataset: Any) -> bytes:

@@ -168,7 +168,7 @@ class _LazyPages:
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: Any) -> None:
         self.path, self.shape, self.dtype, self.ndim = path, shape, dtype, len(shape)
-        self.state = FileState.of(path)
+        self.state, self.piece = FileState.of(path), (1, *shape[1:])
 
     def __getitem__(self, index: Any) -> Any:
         first, *inner_index = index if isinstance(index, tuple) else (index,)

@@ -71,6 +71,17 @@ class StoredArray:
         dtype: np.dtype[Any] = self.array.dtype
         return dtype
 
+    @property
+    def piece(self) -> tuple[int, ...]:
+        """Shape of what is decoded as a whole: a chunk."""
+        return tuple(self.array.chunks)
+
+    def file_states(self) -> list[FileState]:
+        """Return the states of its files, as they were when it was loaded; none of an array of too many files."""
+        states = self.array.store.states.get(self.array.path)
+        known = {} if states is None or states.facts is None else states.facts
+        return [FileState(self.array.store.root / key, *facts) for key, facts in known.items()]
+
     def __getitem__(self, index: Any) -> Any:
         try:
             return np.asarray(self.array[index])
@@ -193,8 +204,16 @@ def _keep_rules(array: Any, files: ChunkFiles, found: Any, compressors: list[str
     store.rules[prefix] = ChunkRules(codec, max_bytes, absent, FileState.of(metadata))
 
 
-def load(stored: StoredArray) -> Any:
-    """Return the values as a NumPy array, or above the memory limit as a dask array of whole chunks."""
+def load(stored: StoredArray, guarded: Any = None) -> Any:
+    """Return the values as a NumPy array, or above the memory limit as a dask array of whole chunks.
+
+    Parameters
+    ----------
+    stored : StoredArray
+        The array.
+    guarded : array_like, optional
+        What dask reads in its place: an array around it.
+    """
     array = stored.array
     name = str(array.path)
     note_read(Path(array.store.root), FoundArray(name or "the array", stored.shape, stored.dtype.name, name))
@@ -213,7 +232,7 @@ def load(stored: StoredArray) -> Any:
     chunks = da.core.normalize_chunks(  # type: ignore[no-untyped-call]
         chunk_lengths, array.shape, size, dtype, previous_chunks=array.chunks
     )
-    lazy = da.from_array(stored, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
+    lazy = da.from_array(stored if guarded is None else guarded, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
     return lazy.astype(dtype)
 
 
