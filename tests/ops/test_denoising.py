@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.ndimage import binary_dilation
+from scipy.ndimage import binary_dilation, shift
 
 import napari_xanes as nx
 from napari_xanes import SpectralStack, Spectrum
@@ -274,6 +274,16 @@ def test_a_single_small_feature_is_found_and_kept(sample: Sample, references: li
     assert len(result["novel"]) == 1
     assert (result["novelty"] > 4.5)[spot].mean() > 0.9
     assert (result["novelty"] > 4.5)[~spot].mean() < 0.01
+
+
+def test_frames_that_are_not_aligned_imitate_no_energy_offset(sample: Sample, references: list[Spectrum]) -> None:
+    """Of eight drawn sets of shifts, the one whose edges fit best to references that were moved by 0.43 eV."""
+    depth = nx.ops.optical_depth(sample.stack)
+    shifts = np.random.default_rng(5).normal(0, 1, (depth.shape[0], 2))
+    frames = [shift(frame, by, order=1, mode="nearest") for frame, by in zip(depth.data, shifts, strict=True)]
+    moved = depth.with_data(np.stack(frames).astype(np.float32))
+    state = nx.ops.denoise.fit(moved, references=references, reference_offset=None, background="auto")
+    assert state["reference_offset"] == 0
 
 
 def test_references_with_an_energy_offset_are_detected_on_large_images(

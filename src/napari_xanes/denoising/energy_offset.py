@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_xanes._typing import Float64Array
+from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.denoising.background.search import plausible_background
+from napari_xanes.denoising.bands import outside
 from napari_xanes.denoising.design_matrix import DesignMatrix, design_from_references
 from napari_xanes.denoising.survey import Survey, subtract_offset
 from napari_xanes.spectrum import Spectrum
@@ -60,9 +61,23 @@ def _fit_in_survey(survey: Survey, references: list[Spectrum], background: bool,
     patterns = plausible_background(binned, design, from_sample=False) if has_air and background else None
     if patterns is not None:
         sample = sample - patterns.on_bins()
-    scores = (sample * np.sqrt(binned.sample_precision)).reshape(energy.size, -1).astype(np.float64)
+    trust = _trust(sample, binned.sample_precision, design)
+    scores = (sample * np.sqrt(binned.sample_precision * trust)).reshape(energy.size, -1).astype(np.float64)
     moments = scores @ scores.T
-    return fit_energy_offset(moments / (binned.sample_precision > 0).sum(), references, energy, weight)
+    return fit_energy_offset(moments / max(float(trust.sum()), 1e-30), references, energy, weight)
+
+
+def _trust(sample: Float32Array, precision: Float32Array, design: DesignMatrix) -> Float32Array:
+    """Return the weight of each bin (y, x): little where the residuals are far larger than in a typical bin, 0 unused.
+
+    Where frames are not aligned, edges of the sample leave large residuals, and these imitate an offset. A true offset
+    is seen everywhere.
+    """
+    residual = outside(design.basis, sample)
+    chi_square = np.einsum("eyx,eyx->yx", residual, residual) * precision
+    used = precision > 0
+    typical = max(float(np.median(chi_square[used])), 1e-30)
+    return np.where(used, 1 / (1 + (chi_square / typical) ** 2), 0).astype(np.float32)
 
 
 def fit_energy_offset(
