@@ -44,3 +44,24 @@ def test_warnings_of_a_slice_are_those_of_the_volume() -> None:
     clean = nx.ops.denoise(volume, references=stack.metadata["references"], noise="tv")
     assert len(of_slice) == 1
     assert f"slice 1: {of_slice[0]}" in clean.metadata["warnings"]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_few_faint_spots_of_a_missing_phase_are_found_without_the_gain(share: float) -> None:
+    sample = nmc_ni_k(size=96, photons=800)
+    y, x = np.indices((96, 96))
+    jump = sample.truth["edge_jump"].data
+    spots = np.zeros((96, 96), bool)
+    for cy, cx in ((40, 40), (52, 60), (60, 35)):
+        spots |= np.hypot(y - cy, x - cx) < 2.6
+    metal = 0.5 + np.arctan((sample.stack.energy - 8335.0) / 1.0) / np.pi
+    counts = (sample.stack.data - 100) * np.exp(-metal[:, None, None] * (share * jump * spots)) + 100
+    stack = sample.stack.with_data(counts.astype(np.float32))
+    plain = nx.SpectralStack(
+        stack.data, stack.energy, "counts", metadata={name: stack.metadata[name] for name in ("flat", "dark")}
+    )
+    result = nx.ops.denoise(plain, references=stack.metadata["references"], noise="tv").metadata["denoise"]
+    assert len(result["novel"]) == (share > 0)
+    if share:
+        assert (result["novelty"] > 4.5)[spots].mean() > 0.5
+        assert (result["novelty"] > 4.5)[~spots].mean() < 0.01

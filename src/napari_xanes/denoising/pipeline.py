@@ -127,7 +127,15 @@ def decompose(
     if keep_new:
         search = part(progress, 0.5, 0.6)
         novelty = find_novelty(
-            survey, design, cleaned.background, offset, precision, residual, has_air=has_air, progress=search
+            survey,
+            design,
+            cleaned.background,
+            offset,
+            precision,
+            residual,
+            cleaned.jump,
+            has_air=has_air,
+            progress=search,
         )
     unexplained = _unexplained_variance(survey, design, cleaned.background, offset, has_air)
     shared = _shared_residual(survey, design, cleaned, novelty, residual, has_air=has_air)

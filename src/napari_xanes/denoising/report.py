@@ -227,7 +227,8 @@ def _warnings(report: DenoisingReport, *, has_background: bool) -> list[str]:
             "look at the stack before denoising there."
         )
     if report.misregistration:
-        text.append("Edges of the sample change from frame to frame: the frames may not be aligned.")
+        cause = "" if report.empty_area else ", or the beam changed"
+        text.append(f"Edges of the sample change from frame to frame: the frames may not be aligned{cause}.")
     photons_known, chi_square = report.photons_known, report.chi_square or 0.0
     if chi_square > (_MAX_CHI_SQUARE if photons_known else _MAX_CHI_SQUARE_UNKNOWN_PHOTONS):
         noise = "photon noise" if photons_known else "noise between neighbouring energies"

@@ -10,7 +10,10 @@ from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 from napari_xanes.denoising.background.patterns import Background
 from napari_xanes.denoising.bands import outside
 from napari_xanes.denoising.design_matrix import DesignMatrix
-from napari_xanes.denoising.novelty.amounts import CLEAR_SIGMA, amounts_along, significance
+from napari_xanes.denoising.novelty.amounts import CLEAR_SIGMA, amounts_along, high_pass, significance
+from napari_xanes.denoising.novelty.faint_features import FaintFeatures, find_faint_features
+from napari_xanes.denoising.novelty.half_sums import cell_sums, half_sums
+from napari_xanes.denoising.novelty.plausible import plausible_spectra
 from napari_xanes.denoising.novelty.shared_features import (
     MAX_FEATURES,
     NovelDirections,
@@ -19,6 +22,9 @@ from napari_xanes.denoising.novelty.shared_features import (
 from napari_xanes.denoising.novelty.small_features import find_small_features
 from napari_xanes.denoising.survey import Survey
 from napari_xanes.progress import Progress, part
+
+_SURROUNDINGS = 4.0
+"""Radius in bins above which a residual belongs to the sample as a whole, and is no feature."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ def find_novelty(
     offset: Float64Array,
     precision: Float32Array,
     residual: Float32Array,
+    jump: Float32Array,
     *,
     has_air: bool,
     progress: Progress | None,
@@ -63,24 +70,56 @@ def find_novelty(
         One over the variance at an average energy.
     residual : ndarray, shape (E, y, x)
         Bins without what is explained, from `residual_bins`.
+    jump : ndarray, shape (Y, X)
+        Edge jump.
     has_air : bool
         Whether the offset is the spectrum of air.
     """
-    directions = _directions(survey, design, residual, part(progress, 0.0, 0.5))
+    sample_precision = np.where(survey.air, 0, precision).astype(np.float32)
+    height = jump if has_air else np.ones_like(jump)  # patterns of the beam are not proportional to the jump
+    faint = _faint_features(survey, design, background, offset, sample_precision, height, part(progress, 0.0, 0.3))
+    if has_air:  # else it was done before
+        binned_precision = survey.binned.sample_precision
+        residual = np.stack([high_pass(image, binned_precision, _SURROUNDINGS) for image in residual])
+    directions = _directions(survey, design, residual, faint, part(progress, 0.3, 0.6))
     if directions.new.shape[1] == 0:
         return no_novelty(len(offset), precision.shape, directions)
-    weighted, half = survey.weighted, part(progress, 0.5, 1.0)
+    weighted, half = survey.weighted, part(progress, 0.6, 1.0)
     amounts = amounts_along(weighted, directions.new, design, offset, background, half, has_air=has_air)
-    scores = significance(amounts, np.where(survey.air, 0, precision).astype(np.float32))
+    scores = significance(amounts, sample_precision)
     return Novelty(directions, amounts, scores > CLEAR_SIGMA, scores.max(axis=0))
 
 
+def _faint_features(
+    survey: Survey,
+    design: DesignMatrix,
+    background: Background | None,
+    offset: Float64Array,
+    precision: Float32Array,
+    height: Float32Array,
+    progress: Progress | None,
+) -> FaintFeatures:
+    """Find phases that resemble the references, in spots of any number."""
+    plausible = plausible_spectra(design, survey.weighted.stack.energy)
+    halves = half_sums(survey.weighted, design, plausible.basis, offset, background, precision, progress)
+    mean = np.maximum(cell_sums(height * precision) / np.maximum(halves.precision, 1e-30), 0)
+    return find_faint_features(halves.without_surroundings(mean), plausible, most=MAX_FEATURES)
+
+
 def _directions(
-    survey: Survey, design: DesignMatrix, residual: Float32Array, progress: Progress | None
+    survey: Survey, design: DesignMatrix, residual: Float32Array, faint: FaintFeatures, progress: Progress | None
 ) -> NovelDirections:
-    """Find spectra that several bins share, and those of single places far beyond the noise."""
-    precision = survey.binned.sample_precision
-    new, nuisance = find_shared_features(residual, precision, design.columns.shape[1])
+    """Add spectra of any shape that several bins share, and those of single places far beyond the noise."""
+    precision, n_columns = survey.binned.sample_precision, design.columns.shape[1]
+    explained = np.linalg.qr(np.concatenate([design.columns, faint.new, faint.nuisance], axis=1))[0]
+    faint_new, faint_nuisance = np.split(explained[:, n_columns:], [faint.new.shape[1]], axis=1)
+    faint_new = faint_new * np.sign(np.sum(faint_new * faint.new, axis=0))  # QR may turn signs
+    residual = outside(explained, residual)
+    new, nuisance = find_shared_features(residual, precision, explained.shape[1])
+    if faint_nuisance.size or nuisance.size:  # what only adds may be the remainder of moved edges
+        new, nuisance = new[:, :0], np.concatenate([nuisance, new], axis=1)
+    new = np.concatenate([faint_new, new], axis=1)[:, :MAX_FEATURES]
+    nuisance = np.concatenate([faint_nuisance, nuisance], axis=1)
     directions = np.concatenate([new, nuisance], axis=1)
     small = find_small_features(
         outside(directions, residual),
@@ -89,7 +128,7 @@ def _directions(
         survey.weighted,
         design,
         ~survey.air,
-        max_directions=MAX_FEATURES - new.shape[1],
+        max_directions=0 if nuisance.size else MAX_FEATURES - new.shape[1],
         progress=progress,
     )
     return NovelDirections(np.concatenate([new, small.directions], axis=1), nuisance, small.unexplained)
