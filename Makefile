@@ -52,6 +52,8 @@ pictures: .venv/tested
 	$(BIN)/python docs/figures.py
 	$(BIN)/python docs/align_figures.py
 	$(BIN)/python docs/traps.py
+	$(BIN)/python docs/tutorial_pictures.py
+	$(BIN)/python docs/form_pictures.py
 
 # Each step of the window, dark and light, on a small and a large screen, to be looked at.
 looks: .venv/tested

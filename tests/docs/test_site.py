@@ -156,3 +156,9 @@ def test_the_page_of_messages_quotes_refusals_that_exist() -> None:
     for words in quoted:
         assert words in known, words
     assert set(re.findall(r"generated: refusals (\w+)", text)) == set(refusals.PARTS)
+
+
+def test_pictures_of_forms_are_of_steps_that_exist() -> None:
+    pictures = {path.stem for path in (ROOT / "docs" / "pictures" / "forms").glob("*.png")}
+    assert pictures
+    assert pictures <= {*OPERATIONS, *ESTIMATORS}
