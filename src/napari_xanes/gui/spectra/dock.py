@@ -8,6 +8,7 @@ from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_xanes.gui.as_dock import as_dock
+from napari_xanes.gui.copies.offer import CopyOffer
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
 from napari_xanes.gui.focus_ring import ShownFocus
@@ -45,6 +46,8 @@ class SpectraDock(QWidget):
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(4)
         layout.addWidget(self.row)
+        self.copy_offer = CopyOffer(viewer)
+        layout.addWidget(self.copy_offer)
         layout.addWidget(self.view, 1)
         layout.addWidget(self.look)
         DropTarget(self, viewer)

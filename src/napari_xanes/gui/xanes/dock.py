@@ -9,6 +9,7 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_xanes.gui.as_dock import as_dock
+from napari_xanes.gui.copies.offer import CopyOffer
 from napari_xanes.gui.dock_layout import row_of
 from napari_xanes.gui.energy import plain_viewer
 from napari_xanes.gui.files.drop_target import DropTarget
@@ -58,6 +59,8 @@ class XanesDock(QWidget):
         layout.addWidget(self.offer)
         layout.addWidget(self.rail)
         layout.addLayout(row_of((self.row, 1), (self.file_button, 0)))
+        self.copy_offer = CopyOffer(viewer)
+        layout.addWidget(self.copy_offer)
         layout.addWidget(self.splitter, 1)
         self.rail.step_chosen.connect(self._show)
         self.rail.show_step(self.workspace.step.name or "Look")

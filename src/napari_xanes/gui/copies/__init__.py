@@ -1,0 +1,1 @@
+"""Working copies in the window: offered where spectra are slow."""
