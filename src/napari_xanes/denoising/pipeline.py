@@ -19,6 +19,7 @@ from napari_xanes.denoising.fractions.estimate import (
     clean_amounts,
     edge_jump_variance,
     estimate_fractions,
+    unexplained_fraction_variance,
     unexplained_variance,
 )
 from napari_xanes.denoising.fractions.fit import fit_pixels
@@ -27,7 +28,7 @@ from napari_xanes.denoising.network.adaptation import Adaptation
 from napari_xanes.denoising.novelty.amounts import keep_clear
 from napari_xanes.denoising.novelty.search import Novelty, find_novelty, no_novelty
 from napari_xanes.denoising.novelty.shared_features import NovelDirections, residual_bins
-from napari_xanes.denoising.novelty.shared_residual import SHARED_LENGTH, SharedResidual, find_shared_residual
+from napari_xanes.denoising.novelty.shared_residual import LEVER, SHARED_LENGTH, SharedResidual, find_shared_residual
 from napari_xanes.denoising.precision import WeightedStack, masked_mean
 from napari_xanes.denoising.survey import Survey
 from napari_xanes.progress import Progress, part
@@ -39,6 +40,12 @@ error of these fractions."""
 
 _SMALL_SHARE = 0.2
 """Share of the sample below which new features are small: their residual is theirs, not that of the whole sample."""
+
+_LARGEST_ERROR = 12**-0.5
+"""Largest error of a fraction beside a new feature: that of a number between 0 and 1 of which nothing is known."""
+
+_PATTERN_LENGTH = 30.0
+"""Pixels in a square of this width share what is left of patterns of the beam; without an empty area, all pixels do."""
 
 _NOISE_RADIUS = 4.0  # pixels over which squared residuals are averaged
 
@@ -150,15 +157,18 @@ def decompose(
         _noise_scale(weighted, chi_square),
         method,
         part(progress, 0.6, 1.0),
+        hidden_length=_PATTERN_LENGTH if has_air else float(np.sqrt(cleaned.jump.size)),
     )
+    new = keep_clear(novelty.amounts, precision, novelty.clear)
+    sigma = np.hypot(fractions.sigma, _error_beside(new, novelty.directions.new, cleaned.jump, design))
     jump_sigma = np.hypot(cleaned.jump_sigma, np.sqrt(unexplained * edge_jump_variance(design)))
     return Decomposition(
         fractions=fractions.fractions,
-        fraction_sigma=fractions.sigma if shared is None else np.hypot(fractions.sigma, shared.fraction_sigma),
+        fraction_sigma=sigma if shared is None else np.hypot(sigma, shared.fraction_sigma),
         jump=cleaned.jump,
         jump_sigma=jump_sigma.astype(np.float32),
         baseline=clean_baseline(cleaned.amounts, cleaned.jump * fractions.fractions, precision, design),
-        new=keep_clear(novelty.amounts, precision, novelty.clear),
+        new=new,
         novelty=novelty.significance,
         offset=offset,
         background=cleaned.background,
@@ -241,6 +251,18 @@ def _shared_residual(
         survey.air.shape,
         patterns=patterns,
     )
+
+
+def _error_beside(
+    amounts: Float32Array, directions: Float64Array, jump: Float32Array, design: DesignMatrix
+) -> Float32Array:
+    """Return the error (K, Y, X) of fractions beside new features of these amounts (N, Y, X), 0 where there are none.
+
+    Most of a new phase's spectrum is a mixture of the references, and its amount there is not known.
+    """
+    square = np.einsum("nyx,nm,myx->yx", amounts, (directions.T @ directions).astype(np.float32), amounts)
+    variance = LEVER**2 * square.astype(np.float32) * unexplained_fraction_variance(1.0, jump, design)
+    return np.asarray(np.minimum(np.sqrt(variance), _LARGEST_ERROR), np.float32)
 
 
 def _unexplained_variance(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -47,6 +47,17 @@ class WeightedStack:
     mean_depth: Float32Array
     photons_known: bool
 
+    def isel(self, box: tuple[slice, slice]) -> WeightedStack:
+        """Return some rows and columns, as `SpectralStack.isel` does."""
+        stack = self.stack.isel(box=box)
+        return replace(
+            self,
+            stack=stack,
+            unbiased=_without_bias(stack),
+            precision=self.precision[box],
+            mean_depth=self.mean_depth[box],
+        )
+
 
 def estimate_precision(stack: SpectralStack, progress: Progress | None = None) -> WeightedStack:
     """Estimate the noise and the mean of an absorption stack.
@@ -68,20 +79,7 @@ def estimate_precision(stack: SpectralStack, progress: Progress | None = None) -
             f"{stack.name!r} has {stack.energy.size} of the {_LEAST_ENERGIES} energies that it takes to estimate its "
             "noise from differences between energies; denoise more energies, or optical_depth with a known gain"
         )
-    shape = stack.shape[1:]
-
-    def flat_pixels(band: Float32Array, rows: slice) -> slice:
-        return slice(rows.start * shape[1], (rows.start + band.shape[1]) * shape[1])
-
-    def unbiased(band: Float32Array, rows: slice) -> Float32Array:
-        values = np.array(band, dtype=np.float32)
-        if noise is not None:
-            flat = values.reshape(values.shape[0], -1)
-            with np.errstate(all="ignore"):
-                flat -= noise.bias(flat, flat_pixels(band, rows))
-        np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-        return values
-
+    shape, unbiased = stack.shape[1:], _without_bias(stack)
     mean_depth, precision = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     weights = np.zeros((shape[0], stack.energy.size))
 
@@ -95,7 +93,7 @@ def estimate_precision(stack: SpectralStack, progress: Progress | None = None) -
                 differences = _second_differences(flat)
                 mean_precision = _robust_precision(differences)
             else:
-                values_precision = 1 / noise.variance(flat, flat_pixels(band, rows))
+                values_precision = 1 / noise.variance(flat, _flat_pixels(band, rows))
                 finite &= (np.isfinite(values_precision) & (values_precision > 0)).all(axis=0)
                 mean_precision = values_precision.mean(axis=0)
         used = finite & np.isfinite(mean_precision) & (mean_precision > 0)
@@ -113,6 +111,28 @@ def estimate_precision(stack: SpectralStack, progress: Progress | None = None) -
         precision = _smoothed(precision)
     weight = weights.sum(axis=0)
     return WeightedStack(stack, unbiased, precision, weight / weight.mean(), mean_depth, noise is not None)
+
+
+def _flat_pixels(band: Float32Array, rows: slice) -> slice:
+    """Return which pixels, counted along rows, a band (E, R, X) holds."""
+    width = band.shape[2]
+    return slice(rows.start * width, (rows.start + band.shape[1]) * width)
+
+
+def _without_bias(stack: SpectralStack) -> Callable[[Float32Array, slice], Float32Array]:
+    """Return the function ``unbiased`` of a `WeightedStack`."""
+    noise = stack.noise if isinstance(stack.noise, PhotonNoise) else None
+
+    def unbiased(band: Float32Array, rows: slice) -> Float32Array:
+        values = np.array(band, dtype=np.float32)
+        if noise is not None:
+            flat = values.reshape(values.shape[0], -1)
+            with np.errstate(all="ignore"):
+                flat -= noise.bias(flat, _flat_pixels(band, rows))
+        np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        return values
+
+    return unbiased
 
 
 def _second_differences(spectra: Float32Array) -> Float32Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,11 @@ class Background:
     power: Float64Array
     weight: Float32Array
     initial_maps: Float32Array
+
+    def isel(self, box: tuple[slice, slice]) -> Background:
+        """Return the part in some rows and columns of pixels, which start at bins; `power` and `initial_maps` stay."""
+        bins = tuple(slice(part.start // BIN, -(-part.stop // BIN)) for part in box)
+        return replace(self, maps=self.maps[:, *bins], weight=self.weight[bins])
 
     def on_bins(self) -> Float32Array:
         """Return the patterns (E, y, x), divided by the noise."""

@@ -10,6 +10,7 @@ import numpy as np
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 from napari_xanes.denoising.background.patterns import Background
 from napari_xanes.denoising.design_matrix import DesignMatrix
+from napari_xanes.denoising.fractions.calibration import MARGIN, calibrate, calibrated_sigma, error_parts
 from napari_xanes.denoising.fractions.cleaning import clean_fractions, clean_ratios, normalize_sum, restore_measured
 from napari_xanes.denoising.fractions.estimate import (
     CleanedAmounts,
@@ -17,7 +18,14 @@ from napari_xanes.denoising.fractions.estimate import (
     unexplained_fraction_variance,
 )
 from napari_xanes.denoising.fractions.fine_structure import restore_fine_structure
-from napari_xanes.denoising.fractions.fit import fit_pixels, subtract_background
+from napari_xanes.denoising.fractions.held_out import (
+    Box,
+    Images,
+    compared_boxes,
+    energy_halves,
+    halves_in_box,
+    held_out,
+)
 from napari_xanes.denoising.network.adaptation import Adaptation, EnergyHalves, adapt
 from napari_xanes.denoising.network.cleaning import clean_maps
 from napari_xanes.denoising.precision import WeightedStack, positive_precision
@@ -68,23 +76,41 @@ def cleaned_fractions(
     noise_scale: Float32Array,
     method: MapMethod,
     progress: Progress | None,
+    *,
+    hidden_length: float,
 ) -> CleanedFractions:
     """Clean the fractions; keep the measured ones where new features are clear (N, Y, X).
 
-    ``noise_scale`` (Y, X) is the variance of the residuals over that of the noise, at least 1.
+    ``noise_scale`` (Y, X) is the variance of the residuals over that of the noise, at least 1; ``hidden_length`` in
+    pixels, the range over which the unexplained variance is shared.
     """
     jump = cleaned.jump
     ordinary = np.where(clear.any(axis=0), 0, precision) if len(clear) else precision
     images = (jump, *_mean_absorption(weighted, cleaned.background, design, offset, precision))
     network, adaptation = method.network, None
     if method.adapt and network is not None and not design.learned:
-        halves = _halves(weighted, design, offset, cleaned.background, ordinary, images)
+        halves = energy_halves(weighted, design, offset, cleaned.background, ordinary, images)
         adaptation = adapt(network, halves, seed=method.seed, device=method.device, progress=part(progress, 0.0, 0.5))
         network = adaptation.network
 
     hidden = unexplained_fraction_variance(0.0 if design.learned else unexplained, jump, design)
+    margin = np.float32(MARGIN**2)
     found, examined = (np.zeros(jump.shape, bool) for _ in range(2))
     lengths = [1.0]
+    boxes: list[tuple[Box, EnergyHalves]] = []
+    if not design.learned:
+        boxes = [
+            (box, halves_in_box(box, weighted, design, offset, cleaned.background, ordinary, images))
+            for box in compared_boxes(ordinary > 0)
+        ]
+
+    def clean_half(
+        weighted_estimate: Float32Array, information: Float32Array, images: Images
+    ) -> tuple[Float32Array, Float32Array]:
+        half, error = clean_maps(
+            weighted_estimate[None], information[None], *images, network=network, device=method.device
+        )
+        return half[0], error[0]
 
     def clean(weighted_estimate: Float32Array, information: Float32Array) -> tuple[Float32Array, Float32Array]:
         last = part(progress, 0.5, 1.0)
@@ -95,9 +121,19 @@ def cleaned_fractions(
             safe = np.maximum(known, 1e-12)
             variance = np.where(known > 0, noise_scale / safe + hidden[i], np.inf)
             fine = restore_fine_structure(maps[i], errors[i], weighted_estimate[i] / safe, variance)
+            if boxes:
+                whole = errors[i]
+                factors = calibrate(
+                    [held_out(box, halves, i, clean_half, noise_scale, hidden[i], whole) for box, halves in boxes]
+                )
+                kinds = error_parts(fine.fractions, fine.sigma, jump, known > 0)
+                # Where measured fractions were kept, their error is that of the noise.
+                fine = replace(fine, sigma=np.where(fine.found, fine.sigma, calibrated_sigma(kinds, factors)))
             maps[i], errors[i] = fine.fractions, fine.sigma
             found[fine.found], examined[fine.examined] = True, True
-            lengths.append(_covariance_length(variance[fine.examined], fine.sigma[fine.examined]))
+            of = fine.examined
+            noise = np.where(known > 0, noise_scale / safe, np.inf)
+            lengths.append(covariance_length(noise[of], fine.sigma[of], margin * hidden[i][of], hidden_length))
         return maps, errors
 
     estimate = estimate_fractions(cleaned.amounts, jump, ordinary, design)
@@ -106,49 +142,37 @@ def cleaned_fractions(
         measured = estimate_fractions(cleaned.amounts, jump, precision, design)
         fractions, sigma = restore_measured(fractions, sigma, measured, clear)
     if not design.learned and len(fractions) > 1:
-        sigma = np.sqrt(sigma**2 + hidden)
+        sigma = np.sqrt(sigma**2 + margin * hidden)
         fractions, sigma = normalize_sum(fractions, sigma)
     share = float(found.sum() / max(examined.sum(), 1))
     return CleanedFractions(fractions, sigma, adaptation, share, max(lengths))
 
 
-def _covariance_length(variance: Float32Array, sigma: Float32Array) -> float:
+def covariance_length(noise: Float32Array, sigma: Float32Array, hidden: Float32Array, hidden_length: float) -> float:
     """Return the width of a square whose pixels share their error, from the noise before and after cleaning.
 
     No filter makes the mean of many pixels more certain. If cleaning divides a pixel's error by L, the mean of N pixels
     therefore still has the error before cleaning over the root of N, as if squares of L x L pixels shared one error.
+    Variances of means add: that of the noise and that of what is hidden.
+
+    Parameters
+    ----------
+    noise, sigma, hidden : ndarray, shape (N,)
+        Of some pixels: variance before cleaning, standard error after it, and the variance that is hidden beside both.
+    hidden_length : float
+        Pixels in a square of this width share what is hidden.
+
+    Examples
+    --------
+    >>> one = np.ones(1, np.float32)
+    >>> round(covariance_length(0.04 * one, 0.04 * one, 0 * one, 30), 2), round(covariance_length(one, one, one, 30), 1)
+    (6.0, 21.2)
     """
-    if variance.size == 0:
+    if noise.size == 0:
         return 1.0
-    return max(1.0, _NOT_NOISE * float(np.median(np.sqrt(variance) / sigma)))
-
-
-def _halves(
-    weighted: WeightedStack,
-    design: DesignMatrix,
-    offset: Float64Array,
-    background: Background | None,
-    precision: Float32Array,
-    images: tuple[Float32Array, Float32Array, Float32Array],
-) -> EnergyHalves:
-    """Estimate the fractions from every second energy, and from the other energies."""
-    estimates = []
-    for first in (0, 1):
-        half = (np.arange(offset.size) % 2 == first).astype(np.float64)
-        half_design = replace(
-            design,
-            references=design.references * half[:, None],
-            baseline=design.baseline * half[:, None],
-            root_weight=design.root_weight * half,
-        )
-        fit = fit_pixels(weighted, half_design, offset)
-        amounts = subtract_background(fit.amounts, background, half_design)
-        estimates.append(estimate_fractions(amounts, images[0], precision, half_design))
-    return EnergyHalves(
-        np.stack([estimate.weighted_estimate for estimate in estimates]),
-        np.stack([estimate.information for estimate in estimates]),
-        images,
-    )
+    local = sigma**2
+    square = _NOT_NOISE**2 * np.maximum(noise, local) + hidden * hidden_length**2
+    return max(1.0, float(np.sqrt(np.median(square / (local + hidden)))))
 
 
 def _mean_absorption(

@@ -21,7 +21,7 @@ _LEAST_BINS, _TILE = 64, 2
 
 _MAX_P_VALUE, _MAX_P_VALUE_OF_PLACES = 1e-4, 0.005
 
-_LEVER = 3.0
+LEVER = 3.0
 """If a missing phase changes a fraction by 1, the part of its spectrum that no mixture of references explains is about
 a third of the difference between the references. For a spread-out phase of Ni(OH)2 beside NiO and LiNiO2 the factor is
 2.6."""
@@ -85,7 +85,7 @@ def find_shared_residual(
     common = _common_size(slope, noise * variance, freedom)
     local, direction = _local_size(left, weight, height, used)
     size = float(np.hypot(common, local))
-    lever = _LEVER * np.sqrt(len(residual) * unexplained_fraction_variance(1.0, np.ones((1, 1), np.float32), design))
+    lever = LEVER * np.sqrt(len(residual) * unexplained_fraction_variance(1.0, np.ones((1, 1), np.float32), design))
     left_of_patterns = _LEFT_OF_PATTERNS * patterns / float(np.sqrt(np.mean(height**2)))
     if size < max(_MIN_ERROR / float(lever.max()), left_of_patterns):
         return None
