@@ -52,6 +52,7 @@ pictures: .venv/tested
 	$(BIN)/python docs/figures.py
 	$(BIN)/python docs/align_figures.py
 	$(BIN)/python docs/traps.py
+	$(BIN)/python docs/gallery.py
 	$(BIN)/python docs/tutorial_pictures.py
 	$(BIN)/python docs/form_pictures.py
 

@@ -123,7 +123,7 @@ def drift() -> None:
     """A drifting series, made by the first block of its page: the steps, what they found, the recipe on a folder."""
     block = re.search(r"```python\n(.*?)```", (HERE.parent / "learn-drift.md").read_text(encoding="utf-8"), re.DOTALL)
     assert block is not None
-    os.chdir(tempfile.mkdtemp())
+    os.chdir(tempfile.mkdtemp(prefix="beamtime-"))
     exec(block[1])
     viewer, dock = open_dock(nx.read("scans/cell T=25C.h5"))
     dock.show_step("Prepare")
@@ -133,6 +133,8 @@ def drift() -> None:
     steps.apply()
     wait_until(lambda: not steps.job.running, seconds=300.0)
     steps.show_tab("result")
+    dock.splitter.setSizes([120, 600])
+    viewer.cursor.position = (30, 0.8, 1.2)
     shoot(viewer, "drift-align")
     references = nx.read_spectra("references.csv")
     recipe = [nx.Step("optical_depth"), nx.Step("align"), nx.Step("fit_references", {"references": references})]

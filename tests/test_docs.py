@@ -26,7 +26,12 @@ LANGUAGES = {"python", "console", "yaml", "text", ""}
 
 
 def run_blocks(text: str, page: str) -> dict[str, Any]:
-    """Run the code blocks of a page in order, as a reader would; return the names that they define."""
+    """Run the code blocks of a page in order, as a reader would; return the names that they define.
+
+    A block of YAML that begins with the name of a file becomes that file.
+    """
+    for name, recipe in re.findall(r"```yaml\n# (\S+\.yaml)\n(.*?)```", text, re.DOTALL):
+        Path(name).write_text(recipe, encoding="utf-8")
     scope: dict[str, Any] = {}
     for kind, block in BLOCK.findall(text):
         if kind == "python":
