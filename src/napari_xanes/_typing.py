@@ -13,6 +13,9 @@ Float64Array = NDArray[np.float64]
 Float32Array = NDArray[np.float32]
 """float32: images and processed stacks."""
 
+Complex64Array = NDArray[np.complex64]
+"""Fourier transforms of images."""
+
 BoolArray = NDArray[np.bool_]
 """Masks."""
 

@@ -129,7 +129,10 @@ def _without_bias(stack: SpectralStack) -> Callable[[Float32Array, slice], Float
             flat = values.reshape(values.shape[0], -1)
             with np.errstate(all="ignore"):
                 flat -= noise.bias(flat, _flat_pixels(band, rows))
-        np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        with np.errstate(all="ignore"):
+            finite = np.isfinite(values.sum())
+        if not finite:
+            np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         return values
 
     return unbiased
@@ -142,7 +145,10 @@ def _second_differences(spectra: Float32Array) -> Float32Array:
 
 def _robust_precision(differences: Float32Array) -> Float32Array:
     """Estimate the precision of each pixel (P,) from its second differences: except at the edge, they are noise."""
-    return np.asarray(_MEDIAN_CHI_SQUARE / np.median(differences**2, axis=0), np.float32)
+    sizes = np.ascontiguousarray(np.abs(differences).T)
+    sizes.sort(axis=1)  # of short rows that lie together: a quarter of the time of a median over the first axis
+    middle = sizes[:, [(len(differences) - 1) // 2, len(differences) // 2]]
+    return np.asarray(_MEDIAN_CHI_SQUARE / (middle**2).mean(axis=1), np.float32)
 
 
 def _relative_precision(differences: Float32Array, precision: Float32Array, used: BoolArray) -> Float64Array:

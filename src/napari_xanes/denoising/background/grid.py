@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_xanes._typing import Float32Array, Float64Array
+from napari_xanes import limits
+from napari_xanes._typing import Complex64Array, Float32Array, Float64Array
 from napari_xanes.denoising.binning import BIN
 
 _MARGIN = 10  # bins
@@ -39,21 +40,32 @@ class FourierGrid:
         power: Float64Array = variance * shape * self.n_padded / (shape * self.multiplicity).sum()
         return power
 
-    def filtered(self, maps: Float32Array, transfer: Float32Array) -> Float32Array:
-        """Multiply the Fourier transforms of padded maps (N, y, x) with a transfer function (N, fy, fx)."""
-        from scipy.fft import irfft2, rfft2
-
-        result: Float32Array = irfft2(rfft2(maps, workers=-1) * transfer, s=self.padded, workers=-1)
-        return result
-
-    def power(self, maps: Float32Array) -> Float64Array:
-        """Return the power of padded maps (N, y, x) at each frequency, (N, fy, fx)."""
+    def waves(self, maps: Float32Array) -> Complex64Array:
+        """Return the Fourier transforms (N, fy, fx) of maps (N, y, x), padded with zeros."""
         from scipy.fft import rfft2
 
-        power: Float64Array = np.abs(rfft2(maps, workers=-1)) ** 2 / self.n_padded
-        return power
+        result: Complex64Array = rfft2(maps, s=self.padded, workers=limits.threads())
+        return result
 
-    def radial_mean(self, power: Float64Array) -> Float64Array:
+    def maps(self, waves: Complex64Array) -> Float32Array:
+        """Return the maps (N, y, x) of Fourier transforms (N, fy, fx), without the padding."""
+        from scipy.fft import irfft2
+
+        result: Float32Array = irfft2(waves, s=self.padded, workers=limits.threads())
+        return result[:, : self.size[0], : self.size[1]]
+
+    def product(self, first: Complex64Array, second: Complex64Array) -> float:
+        """Return the scalar product of two sets of maps, from their Fourier transforms (N, fy, fx)."""
+        total = 2 * np.vdot(first, second).real
+        for column in (0, -1)[: 2 - self.padded[1] % 2]:  # which have no second one that was left out
+            total -= np.vdot(first[..., column], second[..., column]).real
+        return float(total) / self.n_padded
+
+    def power(self, waves: Complex64Array) -> Float32Array:
+        """Return the power at each frequency, (N, fy, fx)."""
+        return np.asarray((np.square(waves.real) + np.square(waves.imag)) / self.n_padded, np.float32)
+
+    def radial_mean(self, power: Float32Array | Float64Array) -> Float64Array:
         """Return power (fy, fx) averaged over rings and smoothed, without the frequencies of noise."""
         from scipy.ndimage import gaussian_filter1d
 
@@ -62,13 +74,3 @@ class FourierGrid:
         radial = np.bincount(rings, (power * self.multiplicity).ravel(), _RINGS) / count
         smooth: Float64Array = gaussian_filter1d(radial, 0.6, mode="nearest")[self.rings] * self._low_pass + 1e-12
         return smooth
-
-    def pad(self, maps: Float32Array) -> Float32Array:
-        """Pad maps (N, y, x) with zeros."""
-        padded = np.zeros((len(maps), *self.padded), np.float32)
-        padded[:, : self.size[0], : self.size[1]] = maps
-        return padded
-
-    def crop(self, maps: Float32Array) -> Float32Array:
-        """Cut the padding off."""
-        return maps[:, : self.size[0], : self.size[1]]

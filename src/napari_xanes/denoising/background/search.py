@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from napari_xanes._typing import Float32Array
+from napari_xanes._typing import Complex64Array
 from napari_xanes.denoising.background.composition import CompositionPrior
 from napari_xanes.denoising.background.patterns import Background
 from napari_xanes.denoising.background.solver import PatternSystem
@@ -39,7 +39,7 @@ def find_background(binned: BinnedStack, design: DesignMatrix, *, from_sample: b
     background = system.initial_background()
     if background is None:
         return None
-    state: Float32Array | None = None
+    state: Complex64Array | None = None
     for number in range(_ROUNDS + 1):
         if from_sample and number in (1, 3):
             background, state = system.with_more_modes(background, state)
@@ -52,8 +52,8 @@ def find_background(binned: BinnedStack, design: DesignMatrix, *, from_sample: b
 
 
 def _without_sample_modes(
-    background: Background, state: Float32Array, binned: BinnedStack
-) -> tuple[Background, Float32Array]:
+    background: Background, state: Complex64Array, binned: BinnedStack
+) -> tuple[Background, Complex64Array]:
     """Leave out modes that the air hardly shows: a phase that the references do not explain, not a pattern."""
     used = background.mode_ratios(binned) < _MAX_MODE_RATIO
     if used.all() or not used.any():
@@ -78,11 +78,11 @@ def refine_background(
 
 
 def _solved(
-    system: PatternSystem, background: Background, state: Float32Array | None
-) -> tuple[Background, Float32Array]:
+    system: PatternSystem, background: Background, state: Complex64Array | None
+) -> tuple[Background, Complex64Array]:
     """Return the background with new maps and weights, and the whitened maps."""
     state = system.solve(background, state)
-    background = replace(background, maps=system.grid.crop(system.padded_maps(background, state)))
+    background = replace(background, maps=system.maps(background, state))
     return replace(background, weight=system.updated_weight(background)), state
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_xanes._typing import Float32Array, Float64Array
+from napari_xanes._typing import Complex64Array, Float32Array, Float64Array
 from napari_xanes.denoising.background.composition import CompositionPrior
 from napari_xanes.denoising.background.grid import FourierGrid
 from napari_xanes.denoising.background.patterns import Background, combine
@@ -15,7 +15,7 @@ from napari_xanes.denoising.bands import outside
 from napari_xanes.denoising.binning import BinnedStack
 from napari_xanes.denoising.design_matrix import DesignMatrix
 
-_MAX_STEPS, _TOLERANCE = 40, 1e-5
+_MAX_STEPS, _TOLERANCE = 40, 1e-6
 _MAX_MODES, _MAX_NEW_MODES = 16, 6
 _BLUR = 0.8  # bins over which spectra are averaged before modes are looked for
 _MODE_LIMIT = 2.5
@@ -87,8 +87,8 @@ class PatternSystem:
         )
 
     def with_more_modes(
-        self, background: Background, state: Float32Array | None
-    ) -> tuple[Background, Float32Array | None]:
+        self, background: Background, state: Complex64Array | None
+    ) -> tuple[Background, Complex64Array | None]:
         """Add the modes that remain in the residuals of air and sample."""
         precision = self.air.precision + self.sample.precision
         sums = sum(area.residual(background) * area.precision for area in self.areas)
@@ -107,35 +107,44 @@ class PatternSystem:
             power=np.concatenate([background.power, power]),
         )
         if state is not None:
-            state = np.concatenate([state, np.zeros((count, *self.grid.padded), np.float32)])
+            state = np.concatenate([state, np.zeros((count, *state.shape[1:]), np.complex64)])
         return extended, state
 
-    def solve(self, background: Background, state: Float32Array | None) -> Float32Array:
-        """Return the whitened maps (N, y, x), padded, by conjugate gradients from an earlier `state`."""
+    def solve(self, background: Background, state: Complex64Array | None) -> Complex64Array:
+        """Return the waves (N, fy, fx) of the whitened maps, by conjugate gradients from an earlier `state`."""
         normal, right = self._normal_equations(background)
         root, grid = np.sqrt(background.power).astype(np.float32), self.grid
+        preconditioner = 1 / (1 + self._typical_gains(background)[:, None, None] * background.power)
+        preconditioner = preconditioner.astype(np.float32)
 
-        def adjoint(maps: Float32Array) -> Float32Array:
-            return grid.filtered(grid.pad(maps), root)
+        def regularized(waves: Complex64Array) -> Complex64Array:
+            return waves + root * grid.waves(normal(grid.maps(root * waves)))
 
-        def regularized(whitened: Float32Array) -> Float32Array:
-            return adjoint(normal(grid.crop(grid.filtered(whitened, root))))
-
-        target = adjoint(np.asarray(right, np.float32))
+        target: Complex64Array = root * grid.waves(np.asarray(right, np.float32))
         solution = np.zeros_like(target) if state is None else state.copy()
-        residual = target.copy() if state is None else target - solution - regularized(solution)
-        direction, size = residual.copy(), float(np.vdot(residual, residual))
-        limit = _TOLERANCE * float(np.vdot(target, target))
+        residual = target.copy() if state is None else target - regularized(solution)
+        direction = preconditioner * residual
+        size = grid.product(residual, direction)
+        limit = _TOLERANCE * grid.product(target, target)
         for _ in range(_MAX_STEPS):
-            if size <= limit:
+            if grid.product(residual, residual) <= limit:
                 break
-            image = direction + regularized(direction)
-            step = np.float32(size / float(np.vdot(direction, image)))
+            image = regularized(direction)
+            step = np.float32(size / grid.product(direction, image))
             solution += step * direction
             residual -= step * image
-            previous, size = size, float(np.vdot(residual, residual))
-            direction = residual + np.float32(size / previous) * direction
+            preconditioned = preconditioner * residual
+            previous, size = size, grid.product(residual, preconditioned)
+            direction = preconditioned + np.float32(size / previous) * direction
         return solution
+
+    def _typical_gains(self, background: Background) -> Float64Array:
+        """Return the information that an informative bin has about each map, (N,)."""
+        weights = [area.precision * background.weight for area in self.areas]
+        diagonals = [np.diag(area.gram(background.modes)) for area in self.areas]
+        total = np.tensordot(np.stack(diagonals, axis=1), np.stack(weights), 1).reshape(len(diagonals[0]), -1)
+        gains: Float64Array = (total**2).sum(axis=1) / np.maximum(total.sum(axis=1), 1e-30)
+        return gains
 
     def _normal_equations(self, background: Background) -> tuple[Callable[[Float32Array], Float32Array], Float32Array]:
         """Return the normal matrix of the data as a function of maps (N, y, x), and the right side."""
@@ -161,9 +170,9 @@ class PatternSystem:
 
         return normal, right
 
-    def padded_maps(self, background: Background, state: Float32Array) -> Float32Array:
-        """Return the maps (N, y, x) on the padded grid."""
-        return self.grid.filtered(state, np.sqrt(background.power).astype(np.float32))
+    def maps(self, background: Background, state: Complex64Array) -> Float32Array:
+        """Return the maps (N, y, x)."""
+        return self.grid.maps(state * np.sqrt(background.power).astype(np.float32))
 
     def updated_weight(self, background: Background) -> Float32Array:
         """Return the weight of each bin: less where the residual is larger than in its neighbourhood."""
@@ -178,9 +187,9 @@ class PatternSystem:
         typical = np.maximum(np.maximum(median_filter(chi_square, 9), np.median(chi_square)), 1.0)
         return np.asarray(np.minimum(1, (_UNEXPLAINED * typical / np.maximum(chi_square, 1e-9)) ** 2), np.float32)
 
-    def updated_power(self, background: Background, state: Float32Array) -> Float64Array:
+    def updated_power(self, background: Background, state: Complex64Array) -> Float64Array:
         """Return the power of each map: that of the solution plus the variance that the noise leaves unknown."""
-        measured = self.grid.power(self.padded_maps(background, state))
+        measured = self.grid.power(state * np.sqrt(background.power).astype(np.float32))
         grams = [area.gram(background.modes) for area in self.areas]
         weights = [area.precision * background.weight for area in self.areas]
         updated = np.empty_like(background.power)

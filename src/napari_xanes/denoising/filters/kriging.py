@@ -39,43 +39,52 @@ def krige(weighted_estimate: Tensor, information: Tensor, guide: Tensor, mean: T
     grid = _frequency_grid(height, width, guide.device)
     count = grid.size[0] * grid.size[1]
     power = _initial_power(grid).expand(len(weighted_estimate), -1, -1, -1)
-    columns = torch.stack([torch.ones_like(guide), guide], dim=1)
-    weighted = columns * information[:, None]
-    target = columns * (weighted_estimate - information * mean[:, None, None])[:, None]
-    mean_information = (weighted * columns).sum((-2, -1), keepdim=True) / count
+    of_columns = torch.stack([information, information * guide**2], dim=1)
+    mean_information = of_columns.sum((-2, -1), keepdim=True) / count
     # The information of an informative pixel: with it, the system is nearly diagonal in frequency where there is much.
-    typical = ((weighted * columns) ** 2).sum((-2, -1), keepdim=True) / (mean_information * count).clamp(min=1e-20)
+    typical = of_columns.square_().sum((-2, -1), keepdim=True) / (mean_information * count).clamp(min=1e-20)
+    del of_columns
     state = torch.zeros(len(weighted_estimate), 2, *grid.frequency.shape, dtype=torch.complex64, device=guide.device)
+    padded = torch.zeros(len(weighted_estimate), 2, *grid.size, device=guide.device)
+    level, slope = padded[:, 0, :height, :width], padded[:, 1, :height, :width]
 
-    def fields(waves: Tensor, root: Tensor) -> Tensor:
-        images: Tensor = torch.fft.irfft2(waves * root, s=grid.size)
-        return images[..., :height, :width]
+    def combined(waves: Tensor, root: Tensor) -> Tensor:
+        """Return the map that the two fields make, (B, H, W)."""
+        images = torch.fft.irfft2(_scale(waves.clone(), root), s=grid.size)[..., :height, :width]
+        return torch.addcmul(images[:, 0], images[:, 1], guide)
+
+    def spread(image: Tensor, root: Tensor) -> Tensor:
+        """Return the transform of what an image (B, H, W) says about the two fields: the adjoint of `combined`."""
+        level.copy_(image)
+        torch.mul(image, guide, out=slope)
+        return _scale(torch.fft.rfft2(padded), root)
+
+    target = weighted_estimate - information * mean[:, None, None]
 
     for number in range(_ROUNDS + 1):
-        root = power.sqrt()
+        root = _for_pairs(power.sqrt())
 
         def normal(waves: Tensor, root: Tensor = root) -> Tensor:
-            combined = fields(waves, root).mul_(columns).sum(dim=1, keepdim=True)
-            result: Tensor = torch.fft.rfft2(weighted * combined, s=grid.size).mul_(root).add_(waves)
-            return result
+            return spread(combined(waves, root).mul_(information), root).add_(waves)
 
-        residual = torch.fft.rfft2(target, s=grid.size).mul_(root).sub_(normal(state))
-        preconditioner = 1 / (1 + typical * power)
-        direction = residual * preconditioner
+        residual = spread(target, root).sub_(normal(state))
+        preconditioner = _for_pairs(1 / (1 + typical * power))
+        direction = _scale(residual.clone(), preconditioner)
         preconditioned, size = direction.clone(), grid.product(residual, direction)
         for _ in range(_LAST_STEPS if number == _ROUNDS else _STEPS):
             image = normal(direction)
             step = size / grid.product(direction, image).clamp(min=1e-20)
             state.addcmul_(direction, step)
             residual.addcmul_(image, -step)
-            torch.mul(residual, preconditioner, out=preconditioned)
+            _scale(preconditioned.copy_(residual), preconditioner)
             previous, size = size, grid.product(residual, preconditioned)
             direction.mul_(size / previous.clamp(min=1e-20)).add_(preconditioned)
         if number < _ROUNDS:
-            measured = state.abs().mul_(root).square_().div_(count)
+            _scale(state, root)
+            measured = torch.view_as_real(state).square().sum(dim=-1).div_(count)
             power = grid.radial_mean(measured.add_(1 / (mean_information + 1 / power)))
-            state.mul_(root).div_(power.sqrt())  # the same fields, whitened by the new spectra
-    return mean[:, None, None] + (columns * fields(state, root)).sum(dim=1)
+            _scale(state, _for_pairs(power.rsqrt()))  # the same fields, whitened by the new spectra
+    return mean[:, None, None] + combined(state, root)
 
 
 @dataclass(frozen=True)
@@ -94,8 +103,10 @@ class _FrequencyGrid:
 
     def product(self, first: Tensor, second: Tensor) -> Tensor:
         """Return the scalar product of two sets of waves (B, N, y, x), as (B, 1, 1, 1)."""
-        pairs = torch.view_as_real(first) * torch.view_as_real(second)
-        return pairs.mul_(self.multiplicity[..., None]).sum((1, 2, 3, 4))[:, None, None, None]
+        total = 2 * _sum_of_products(first, second)
+        for column in (0, -1)[: 2 - self.size[1] % 2]:  # which have no second one that was left out
+            total = total - _sum_of_products(first[..., column], second[..., column])
+        return total[:, None, None, None]
 
     def radial_mean(self, power: Tensor) -> Tensor:
         """Replace power (B, N, y, x) by its mean over rings, smoothed over neighbouring rings."""
@@ -106,6 +117,23 @@ class _FrequencyGrid:
         kernel = torch.exp(-0.5 * ((ring[:, None] - ring) / 0.7) ** 2) * (self.bin_counts > 1e-6)
         means = means @ (kernel / kernel.sum(dim=1, keepdim=True).clamp(min=1e-9)).T
         return means[..., self.bins].reshape(power.shape) + math.ulp(1.0)
+
+
+def _for_pairs(factors: Tensor) -> Tensor:
+    """Return real factors (..., y, x) for the real and the imaginary parts of waves, (..., y, 2 x)."""
+    return factors.repeat_interleave(2, dim=-1)
+
+
+def _scale(waves: Tensor, factors: Tensor) -> Tensor:
+    """Multiply waves in place with factors as from `_for_pairs`; torch would make complex numbers of real factors."""
+    torch.view_as_real(waves).flatten(-2).mul_(factors)
+    return waves
+
+
+def _sum_of_products(first: Tensor, second: Tensor) -> Tensor:
+    """Return the scalar products (B,) of complex numbers (B, ...), taken as pairs of real ones."""
+    one, other = (torch.view_as_real(waves).flatten(1) for waves in (first, second))
+    return torch.bmm(one[:, None], other[:, :, None])[:, 0, 0]
 
 
 def _frequency_grid(height: int, width: int, device: torch.device) -> _FrequencyGrid:
