@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_xanes import MapSet, ParameterMap
 from napari_xanes.colour_mix import ColourMix
-from napari_xanes.pictures import _figure, draw_map, save_colour_mix
+from napari_xanes.pictures import _figure, draw_map, save_colour_mix, save_maps
 
 
 def test_picture_of_a_volume_names_its_slice() -> None:
@@ -39,3 +39,23 @@ def test_a_colour_mix_is_saved_with_its_triangle(tmp_path: Path) -> None:
         for full in np.eye(3):
             assert np.isclose(picture, full, atol=0.03).all(axis=-1).sum() >= 3
         assert np.isclose(picture[:, : picture.shape[1] // 2], colour, atol=0.01).all(axis=-1).sum() > 10_000
+
+
+def test_the_overview_holds_the_pictures_of_all_main_maps(tmp_path: Path) -> None:
+    from matplotlib.image import imread
+
+    values = np.arange(20, dtype=np.float32).reshape(4, 5)
+    parts = {name: ParameterMap(values + k, "OD", np.ones_like(values)) for k, name in enumerate("abcd")}
+    parts["chi"] = ParameterMap(values, companion=True)
+    written = save_maps(MapSet(parts, pixel_size=0.1, metadata={"name": "particle"}), tmp_path)
+    assert [path.name for path in written] == ["a.png", "b.png", "c.png", "d.png", "chi.png", "maps.png"]
+    overview, pictures = imread(written[-1]), [imread(path) for path in written[:4]]
+    height, width = pictures[0].shape[:2]
+    top = overview.shape[0] - 2 * height
+    assert overview.shape[1] == 3 * width
+    for k, picture in enumerate(pictures):
+        row, column = divmod(k, 3)
+        part = overview[top + row * height : top + (row + 1) * height, column * width : (column + 1) * width]
+        np.testing.assert_array_equal(part, picture)
+    assert (overview[:top] < 0.5).any(), "the heading"
+    assert (overview[top + height :, width:] == 1).all(), "nothing else"

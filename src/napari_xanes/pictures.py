@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_xanes._typing import Float64Array
 from napari_xanes.colour_mix import ColourMix
 from napari_xanes.colours import colour_of
 from napari_xanes.parameter_map import MapSet, ParameterMap
+from napari_xanes.picture_places import axes_in
 from napari_xanes.saving.replacing import replacing
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
@@ -21,20 +23,23 @@ if TYPE_CHECKING:
 
 _EXCLUDED = "#d9d9d9"
 """Colour of pixels that a map's mask excludes."""
+_SIZE, _DPI = (4.6, 4.0), 130
+"""Width and height of the picture of one map in inches, and pixels in an inch."""
 
 
-def _figure(width: float, height: float) -> Figure:
+def _figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
     return figure
 
 
-def _save(figure: Figure, path: Path, dpi: int = 130) -> None:
+def _save(figure: Figure, path: Path, dpi: int = _DPI) -> None:
+    figure.dpi = dpi
     with replacing(path) as file:
-        figure.savefig(file, dpi=dpi, format="png")  # type: ignore[arg-type]
+        figure.canvas.print_png(file)  # type: ignore[attr-defined]  # savefig would lay out and draw everything twice
 
 
 def unit_text(unit: str) -> str:
@@ -63,7 +68,7 @@ def _extent(maps: MapSet, shape: tuple[int, ...]) -> tuple[float, float, float, 
     return (0, shape[1] * maps.pixel_size[-1], shape[0] * maps.pixel_size[-2], 0)
 
 
-def draw_map(axes: Any, maps: MapSet, name: str) -> None:
+def draw_map(axes: Any, maps: MapSet, name: str, bar_axes: Any = None) -> None:
     """Draw one map, or the middle slice of a volume, with colour bar or legend; pixels outside its mask are grey.
 
     Parameters
@@ -74,6 +79,8 @@ def draw_map(axes: Any, maps: MapSet, name: str) -> None:
         Set of maps.
     name : str
         Name of the map in the set.
+    bar_axes : matplotlib axes, optional
+        Axes for the colour bar, hidden if there is none; by default a part of `axes`.
     """
     parameter_map = maps[name]
     values = _plane(parameter_map.valid())
@@ -82,12 +89,15 @@ def draw_map(axes: Any, maps: MapSet, name: str) -> None:
     axes.set(xlabel=f"x ({length})", ylabel=f"y ({length})", title=title, facecolor=_EXCLUDED)
     if parameter_map.labels is not None:
         _draw_labels(axes, maps, parameter_map, values)
+        if bar_axes is not None:
+            bar_axes.set_visible(False)
         return
     finite = values[np.isfinite(values)]
     low, high = np.percentile(finite, (1, 99)) if finite.size else (0.0, 1.0)
     colours = "magma" if parameter_map.companion else "viridis"
     image = axes.imshow(values, cmap=colours, vmin=low, vmax=max(high, low + 1e-9), extent=_extent(maps, values.shape))
-    axes.figure.colorbar(image, ax=axes, shrink=0.85)
+    place = {"ax": axes, "shrink": 0.85} if bar_axes is None else {"cax": bar_axes}
+    axes.figure.colorbar(image, **place)
     if parameter_map.sigma is not None and finite.size:
         typical = float(np.nanmedian(np.where(_plane(parameter_map.mask), _plane(parameter_map.sigma), np.nan)))
         axes.set_title(f"{title}, median ± {typical:.2g}")
@@ -159,24 +169,50 @@ def save_maps(maps: MapSet, folder: Path) -> list[Path]:
     list of Path
         Files that were written.
     """
-    written = []
-    for name in maps:
-        figure = _figure(4.6, 4.0)
-        draw_map(figure.add_subplot(), maps, name)
+    written, main = [], []
+    for name, parameter_map in maps.items():
+        picture = _picture_of(maps, name)
         written.append(folder / f"{file_name(name)}.png")
-        _save(figure, written[-1])
-    main = [name for name, parameter_map in maps.items() if not parameter_map.companion]
-    columns = min(3, len(main))
-    rows = -(-len(main) // columns)
-    figure = _figure(4.3 * columns, 3.8 * rows)
-    figure.suptitle(maps.name)
-    for axes, name in zip(figure.subplots(rows, columns, squeeze=False).ravel(), main, strict=False):
-        draw_map(axes, maps, name)
-    for axes in figure.axes[len(main) : rows * columns]:
-        axes.set_visible(False)
+        _write(picture, written[-1])
+        if not parameter_map.companion:
+            main.append(picture)
     written.append(folder / "maps.png")
-    _save(figure, written[-1], dpi=110)
+    _write(_side_by_side(main, maps.name), written[-1])
     return written
+
+
+def _picture_of(maps: MapSet, name: str) -> NDArray[np.uint8]:
+    figure = _figure(*_SIZE, layout=None)
+    rows, columns = maps[name].data.shape[-2:]
+    height, width = (maps.pixel_size or (1.0, 1.0))[-2:]
+    axes, bar_axes = axes_in(figure, rows * height / (columns * width))
+    draw_map(axes, maps, name, bar_axes)
+    return _drawn(figure)
+
+
+def _side_by_side(pictures: Sequence[NDArray[np.uint8]], title: str) -> NDArray[np.uint8]:
+    """Put pictures of one size into rows of three, below a title. They are not drawn again: that costs most."""
+    columns = min(3, len(pictures))
+    empty = np.full_like(pictures[0], 255)
+    filled = [*pictures, *[empty] * (-len(pictures) % columns)]
+    rows = [np.concatenate(filled[i : i + columns], axis=1) for i in range(0, len(filled), columns)]
+    heading = _figure(_SIZE[0] * columns, 0.35, layout=None)
+    heading.text(0.5, 0.5, title, ha="center", va="center", fontsize="large")
+    return np.concatenate([_drawn(heading), *rows])
+
+
+def _drawn(figure: Figure) -> NDArray[np.uint8]:
+    """Return a figure as an image, shape (Y, X, 4)."""
+    figure.dpi = _DPI
+    figure.canvas.draw()
+    return np.array(figure.canvas.buffer_rgba())  # type: ignore[attr-defined]
+
+
+def _write(picture: NDArray[np.uint8], path: Path) -> None:
+    from matplotlib.image import imsave
+
+    with replacing(path) as file:
+        imsave(cast("BinaryIO", file), picture, format="png", dpi=_DPI)
 
 
 def file_name(text: str) -> str:
