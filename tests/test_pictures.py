@@ -46,7 +46,7 @@ def test_the_overview_holds_the_pictures_of_all_main_maps(tmp_path: Path) -> Non
 
     values = np.arange(20, dtype=np.float32).reshape(4, 5)
     parts = {name: ParameterMap(values + k, "OD", np.ones_like(values)) for k, name in enumerate("abcd")}
-    parts["chi"] = ParameterMap(values, companion=True)
+    parts["chi"] = ParameterMap(values, companion="OD")
     written = save_maps(MapSet(parts, pixel_size=0.1, metadata={"name": "particle"}), tmp_path)
     assert [path.name for path in written] == ["a.png", "b.png", "c.png", "d.png", "chi.png", "maps.png"]
     overview, pictures = imread(written[-1]), [imread(path) for path in written[:4]]
