@@ -24,6 +24,7 @@ from napari_xanes.denoising.fractions.estimate import (
 )
 from napari_xanes.denoising.fractions.fit import fit_pixels
 from napari_xanes.denoising.fractions.maps import MapMethod, cleaned_fractions
+from napari_xanes.denoising.moving_edges import precision_at_moving_edges
 from napari_xanes.denoising.network.adaptation import Adaptation
 from napari_xanes.denoising.novelty.amounts import keep_clear
 from napari_xanes.denoising.novelty.search import Novelty, find_novelty, no_novelty
@@ -151,7 +152,7 @@ def decompose(
         design,
         offset,
         cleaned,
-        precision,
+        precision_at_moving_edges(precision, chi_square, weighted.mean_depth),
         novelty.clear,
         unexplained,
         _noise_scale(weighted, chi_square),

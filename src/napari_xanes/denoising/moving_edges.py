@@ -1,0 +1,58 @@
+"""How much less certain pixels at edges of the sample are if the frames are not aligned.
+
+A frame that lies off by a little changes a pixel by the gradient of the absorption times the shift. So residuals that
+grow with the squared gradient tell the shifts' size, and how much of the variance comes from them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_xanes._typing import Float32Array
+
+_BLUR = 0.7  # pixels; the noise of the absorption must not count as gradient
+
+_MOST = 0.999
+"""Share of the pixels below the limit of gradients and residuals: a few bad pixels must not decide."""
+
+_LEAST_SHIFT = 0.15
+"""Shifts in pixels, root mean square, below which frames count as aligned: other errors of the model leave as much."""
+
+_SHARED = 4.0
+"""Factor on the variance from shifts: pixels along an edge have the same error, so their mean has it too."""
+
+
+def precision_at_moving_edges(
+    precision: Float32Array, chi_square: Float32Array, absorption: Float32Array
+) -> Float32Array:
+    """Return a precision (Y, X) that is smaller at edges of the sample, as far as frames move against each other.
+
+    Parameters
+    ----------
+    precision : ndarray, shape (Y, X)
+        One over the variance of the noise at an average energy, 0 where a pixel can't be used.
+    chi_square : ndarray, shape (Y, X)
+        Mean squared residual of each pixel over its noise; 1 on average where nothing but noise is left.
+    absorption : ndarray, shape (Y, X)
+        Mean optical depth.
+
+    Examples
+    --------
+    >>> step = np.repeat(np.float32([[0, 0, 0, 1, 1, 1]]), 6, axis=0)
+    >>> precision = np.full((6, 6), 100, np.float32)
+    >>> residual = 1 + 3 * (np.abs(np.gradient(step, axis=1)) > 0)
+    >>> precision_at_moving_edges(precision, residual, step)[0].round()
+    array([99., 52.,  8.,  8., 52., 99.], dtype=float32)
+    """
+    from scipy.ndimage import gaussian_filter
+
+    if min(precision.shape) < 2:
+        return precision
+    down, across = np.gradient(gaussian_filter(np.asarray(absorption, np.float32), _BLUR))
+    gradient = (down**2 + across**2) * precision
+    used = precision > 0
+    strong, excess = (np.minimum(x, np.quantile(x, _MOST)) for x in (gradient[used], chi_square[used] - 1))
+    square_shift = float(strong @ excess) / max(float(strong @ strong), 1e-30)
+    if square_shift < _LEAST_SHIFT**2:
+        return precision
+    return np.asarray(precision / (1 + _SHARED * square_shift * gradient), np.float32)
