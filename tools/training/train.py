@@ -35,17 +35,17 @@ SIZE, CROP = 256, 128
 """Sides in pixels of the maps that are drawn, and of their parts that the network learns from."""
 
 BATCH = 4
-ROUND, FRESH = 16, 2
+ROUND, FRESH = 16, 8
 """Number of training steps and number of new examples in a round."""
 
 _IMAGES = ("weighted_estimate", "information", "jump", "absorption", "absorption_sigma")
 
-KEEP = 64
-"""Number of examples in memory. About thirty parts of each are used, rotated or mirrored, before a newer example
-replaces it."""
+KEEP = 128
+"""Number of examples in memory. About eight parts of each are used, rotated or mirrored, before a newer one comes.
+With thirty, the network learns the examples by heart, and its error on others rises."""
 
 PEAK_RATE, WARM_UP, DECAY = 1.5e-3, 60, 0.995
-HELD_OUT, REPORT = 16, 320
+HELD_OUT, REPORT = 64, 320
 """Number of examples that are not used for training, and number of steps between two reports on them."""
 
 _HELD_OUT_ROUND = 10**6  # the number of a round that training never reaches
