@@ -142,3 +142,10 @@ def test_saturated_flats_are_reported(sample: Sample, references: list[Spectrum]
         ]
         assert told[0] == told[1] == nx.ops.optical_depth(stack).metadata["warnings"]
         assert len(told[0]) == 1
+
+
+def test_the_report_says_how_much_of_a_missing_phase_would_be_found(sample: Sample, references: list[Spectrum]) -> None:
+    report = nx.ops.denoise(sample.stack, references=references, noise="tv").metadata["denoise"]["report"]
+    small, middle, large = report["spot_limits"]
+    assert 1 > small > middle > large > 0
+    assert any(f"{middle:.0%} of a spot of 8 pixels" in line for line in report["text"])

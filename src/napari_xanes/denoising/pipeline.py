@@ -60,7 +60,7 @@ class Decomposition:
     significance; ``offset`` (E,), the spectrum that was subtracted from every pixel; ``chi_square``, the median
     squared residual over the noise; ``used`` (Y, X), pixels that could be used; ``adaptation``, its result, None
     without; ``fine_share``, as in `CleanedFractions`; ``shared_residual``, None without;
-    ``covariance_length`` in pixels; ``neighbour_ratio``, as in `PixelFit`.
+    ``spot_limits``, as in `Novelty`; ``covariance_length`` in pixels; ``neighbour_ratio``, as in `PixelFit`.
     """
 
     fractions: Float32Array
@@ -79,6 +79,7 @@ class Decomposition:
     adaptation: Adaptation | None
     fine_share: float
     shared_residual: SharedResidual | None
+    spot_limits: list[float]
     covariance_length: float
     neighbour_ratio: float
 
@@ -180,6 +181,7 @@ def decompose(
         adaptation=fractions.adaptation,
         fine_share=fractions.fine_share,
         shared_residual=shared,
+        spot_limits=novelty.limits,
         covariance_length=max(fractions.covariance_length, 0.0 if shared is None else SHARED_LENGTH),
         neighbour_ratio=fit.neighbour_ratio,
     )

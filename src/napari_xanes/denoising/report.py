@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes._typing import Float32Array
+from napari_xanes._typing import BoolArray, Float32Array
 from napari_xanes.denoising.bands import lazy_product
 from napari_xanes.denoising.design_matrix import DesignMatrix
 from napari_xanes.denoising.novelty.amounts import CLEAR_SIGMA
 from napari_xanes.denoising.novelty.small_features import detection_limit
+from napari_xanes.denoising.novelty.spot_limits import WIDTHS
 from napari_xanes.denoising.pipeline import Decomposition
 from napari_xanes.denoising.result import DenoisingReport, DenoisingResult, NovelFeature
 from napari_xanes.denoising.survey import Survey
@@ -134,6 +135,7 @@ def _report(
         saturated_share=saturated_share_of_frames(stack.corrections.flat, len(stack.shape)),
         shared_residual=0.0 if parts.shared_residual is None else parts.shared_residual.size,
         detection_limit=_detection_limit(parts, survey),
+        spot_limits=_spot_limits(parts, survey),
         photons_known=survey.weighted.photons_known,
         adapted=parts.adaptation is not None and parts.adaptation.accepted,
         covariance_length_pixels=parts.covariance_length if method else 1.0,
@@ -167,8 +169,19 @@ def _detection_limit(parts: Decomposition, survey: Survey) -> float:
     sample = ~survey.air & parts.used
     if not (precision > 0).any() or not sample.any():
         return 0.0
-    jump = float(np.percentile(parts.jump[sample], 75))
-    return detection_limit(precision, survey.weighted.stack.energy.size) / max(jump, 1e-9)
+    return detection_limit(precision, survey.weighted.stack.energy.size) / _typical_jump(parts, sample)
+
+
+def _spot_limits(parts: Decomposition, survey: Survey) -> list[float]:
+    """Return the shares of a missing phase that would be found in spots of three sizes; 1 if it must fill them."""
+    sample = ~survey.air & parts.used
+    if not sample.any():
+        return []
+    return [min(1.0, limit / _typical_jump(parts, sample)) for limit in parts.spot_limits]
+
+
+def _typical_jump(parts: Decomposition, sample: BoolArray) -> float:
+    return max(float(np.percentile(parts.jump[sample], 75)), 1e-9)
 
 
 def _background_share(parts: Decomposition, design: DesignMatrix, survey: Survey) -> float:
@@ -202,7 +215,24 @@ def _reference_text(report: DenoisingReport, *, learned: bool) -> list[str]:
             f"A phase that is missing among the references is seen in 4 x 4 pixels if what no mixture of them explains "
             f"is about {report.detection_limit:.1g} of the edge jump; in a larger area, less suffices."
         )
+    if report.spot_limits and not learned:
+        text.append(_spot_text(report.spot_limits))
     return text
+
+
+def _spot_text(limits: list[float]) -> str:
+    """Say how much of a missing phase would have been found."""
+    seen = [
+        f"{limit:.0%} of a spot of {width} pixels" for width, limit in zip(WIDTHS, limits, strict=True) if limit < 1
+    ]
+    if not seen:
+        return (
+            f"A missing phase is found in a single spot of {WIDTHS[-1]} pixels at most if it fills it; in many, less."
+        )
+    return (
+        f"A missing phase with another edge than the references is found, in nine of ten cases, if it makes "
+        f"{' or '.join(seen)} in diameter; in many spots, less suffices."
+    )
 
 
 def _warnings(report: DenoisingReport, *, has_background: bool) -> list[str]:

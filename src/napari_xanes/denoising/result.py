@@ -55,6 +55,9 @@ class DenoisingReport(FieldMapping):
     detection_limit : float, optional
         Smallest feature that would be seen in 4 x 4 pixels: root mean square over energies of what the references do
         not explain, over the edge jump.
+    spot_limits : list of float, optional
+        Share of a missing phase, with another edge than the references, that would be found with 90 % probability in
+        one spot of 4, 8 and 16 pixels in diameter.
     photons_known : bool, optional
         Whether the noise follows from counted photons.
     adapted : bool, optional
@@ -83,6 +86,7 @@ class DenoisingReport(FieldMapping):
     shared_residual: float | None = None
     saturated_share: float | None = None
     detection_limit: float | None = None
+    spot_limits: list[float] | None = None
     photons_known: bool | None = None
     adapted: bool | None = None
     covariance_length_pixels: float | None = None

@@ -113,6 +113,11 @@ def find_faint_features(halves: HalfSums, plausible: PlausibleSpectra, *, most: 
     return FaintFeatures(*(np.array(kind).reshape(-1, len(plausible.basis)).T for kind in (new, nuisance)))
 
 
+def least_evidence(n_candidates: int) -> float:
+    """Return the evidence from which on the clearest of some candidates is no noise."""
+    return _EVIDENCE + float(np.log(n_candidates))
+
+
 def _clearest(halves: HalfSums, candidates: Float64Array) -> _Finding | None:
     """Return the finding with the most evidence, None if noise explains it."""
     bank = unlike(candidates, halves.gram.sum(axis=0))
@@ -127,7 +132,7 @@ def _clearest(halves: HalfSums, candidates: Float64Array) -> _Finding | None:
         clearest = int(np.argmax(evidence))
         if best is None or evidence[clearest] > best[0]:
             best = evidence[clearest], means, bank[:, clearest], density
-    if best is None or best[0] < _EVIDENCE + np.log(bank.shape[1]):
+    if best is None or best[0] < least_evidence(bank.shape[1]):
         return None
     evidence_found, means, candidate, density = best
     learned = _learned(means, candidate, density)
@@ -144,10 +149,10 @@ def _means(halves: HalfSums, radius: float) -> _Means | None:
     used = halves.precision > 0
     if used.sum() < _LEAST_PLACES:
         return None
-    variance = np.asarray(_weighted(halves.precision, _kernel(radius) ** 2), np.float32)
+    variance = np.asarray(_weighted(halves.precision, kernel(radius) ** 2), np.float32)
     used &= variance > 0.1 * np.percentile(variance[used], 90)
     gram = halves.gram.sum(axis=0)
-    images = (_weighted(even + odd, _kernel(radius)) for even, odd in zip(*halves.sums, strict=True))
+    images = (_weighted(even + odd, kernel(radius)) for even, odd in zip(*halves.sums, strict=True))
     expected = np.sqrt(variance[used])
     values = np.asarray(np.stack([image[used] for image in images]) / expected, np.float32)
     noise = _local_noise(values, gram, used)
@@ -156,7 +161,7 @@ def _means(halves: HalfSums, radius: float) -> _Means | None:
     return _Means(values, gram, noise * expected, radius, np.flatnonzero(margin), margin.shape)
 
 
-def _kernel(radius: float) -> Float64Array:
+def kernel(radius: float) -> Float64Array:
     """Return the weights of a Gaussian mean along one axis."""
     reach = int(3 * radius + 1)
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / radius) ** 2)
@@ -254,7 +259,7 @@ def _confirmed(halves: HalfSums, means: _Means, candidate: Float64Array) -> bool
     used.ravel()[means.places] = True
     scores = []
     for sums in halves.sums:
-        image = _weighted(np.tensordot(candidate.astype(np.float32), sums, 1), _kernel(means.radius))
+        image = _weighted(np.tensordot(candidate.astype(np.float32), sums, 1), kernel(means.radius))
         scores.append(_standardized(image[used[inner]] / means.noise))
     for chosen, tested in (scores, scores[::-1]):
         places = means.peaks(chosen, _PEAK)

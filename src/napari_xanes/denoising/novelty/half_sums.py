@@ -49,19 +49,21 @@ class HalfSums:
 
     def without_surroundings(self, height: Float32Array) -> HalfSums:
         """Subtract what the surroundings share, in proportion to a height (y, x): wrong references, slow patterns."""
-        from scipy.ndimage import uniform_filter
-
-        def mean(image: Float32Array) -> Float32Array:
-            twice = uniform_filter(uniform_filter(image, _LOCAL, mode="constant"), _LOCAL, mode="constant")
-            return np.asarray(twice, np.float32)
-
-        weight = mean(self.precision * height**2)
+        weight = surroundings(self.precision * height**2)
         known = weight > 1e-6 * weight.max()
         factor = np.where(known, self.precision * height / np.where(known, weight, 1), 0).astype(np.float32)
         sums = self.sums.reshape(-1, *height.shape).copy()
         for image in sums:
-            image -= factor * mean(image * height)
+            image -= factor * surroundings(image * height)
         return replace(self, sums=sums.reshape(self.sums.shape))
+
+
+def surroundings(image: Float32Array) -> Float32Array:
+    """Return the mean of an image (y, x) around each cell; there is nothing beyond the image."""
+    from scipy.ndimage import uniform_filter
+
+    twice = uniform_filter(uniform_filter(image, _LOCAL, mode="constant"), _LOCAL, mode="constant")
+    return np.asarray(twice, np.float32)
 
 
 def cell_sums(images: Float32Array) -> Float32Array:

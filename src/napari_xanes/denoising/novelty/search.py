@@ -20,6 +20,7 @@ from napari_xanes.denoising.novelty.shared_features import (
     find_shared_features,
 )
 from napari_xanes.denoising.novelty.small_features import find_small_features
+from napari_xanes.denoising.novelty.spot_limits import spot_limits
 from napari_xanes.denoising.survey import Survey
 from napari_xanes.progress import Progress, part
 
@@ -29,21 +30,30 @@ _SURROUNDINGS = 4.0
 
 @dataclass(frozen=True)
 class Novelty:
-    """New features: their spectra, amounts (N, Y, X), where they are clear (N, Y, X), and significance (Y, X)."""
+    """New features: their spectra, amounts (N, Y, X), where they are clear (N, Y, X), and significance (Y, X).
+
+    ``limits``, the edge jump that a phase needs to be found in spots of `spot_limits.WIDTHS`; empty without a search.
+    """
 
     directions: NovelDirections
     amounts: Float32Array
     clear: BoolArray
     significance: Float32Array
+    limits: list[float]
 
 
-def no_novelty(n_energies: int, shape: tuple[int, ...], directions: NovelDirections | None = None) -> Novelty:
+def no_novelty(
+    n_energies: int,
+    shape: tuple[int, ...],
+    directions: NovelDirections | None = None,
+    limits: list[float] | None = None,
+) -> Novelty:
     """Return the result of a search that found no new feature."""
     if directions is None:
         nothing = np.zeros((n_energies, 0))
         directions = NovelDirections(nothing, nothing, 0)
     empty = np.zeros((0, *shape), np.float32)
-    return Novelty(directions, empty, empty.astype(bool), np.zeros(shape, np.float32))
+    return Novelty(directions, empty, empty.astype(bool), np.zeros(shape, np.float32), limits or [])
 
 
 def find_novelty(
@@ -77,17 +87,19 @@ def find_novelty(
     """
     sample_precision = np.where(survey.air, 0, precision).astype(np.float32)
     height = jump if has_air else np.ones_like(jump)  # patterns of the beam are not proportional to the jump
-    faint = _faint_features(survey, design, background, offset, sample_precision, height, part(progress, 0.0, 0.3))
+    faint, limits = _faint_features(
+        survey, design, background, offset, sample_precision, height, part(progress, 0.0, 0.3)
+    )
     if has_air:  # else it was done before
         binned_precision = survey.binned.sample_precision
         residual = np.stack([high_pass(image, binned_precision, _SURROUNDINGS) for image in residual])
     directions = _directions(survey, design, residual, faint, part(progress, 0.3, 0.6))
     if directions.new.shape[1] == 0:
-        return no_novelty(len(offset), precision.shape, directions)
+        return no_novelty(len(offset), precision.shape, directions, limits)
     weighted, half = survey.weighted, part(progress, 0.6, 1.0)
     amounts = amounts_along(weighted, directions.new, design, offset, background, half, has_air=has_air)
     scores = significance(amounts, sample_precision)
-    return Novelty(directions, amounts, scores > CLEAR_SIGMA, scores.max(axis=0))
+    return Novelty(directions, amounts, scores > CLEAR_SIGMA, scores.max(axis=0), limits)
 
 
 def _faint_features(
@@ -98,12 +110,13 @@ def _faint_features(
     precision: Float32Array,
     height: Float32Array,
     progress: Progress | None,
-) -> FaintFeatures:
-    """Find phases that resemble the references, in spots of any number."""
+) -> tuple[FaintFeatures, list[float]]:
+    """Find phases that resemble the references, in spots of any number; return them and the limits of the search."""
     plausible = plausible_spectra(design, survey.weighted.stack.energy)
     halves = half_sums(survey.weighted, design, plausible.basis, offset, background, precision, progress)
     mean = np.maximum(cell_sums(height * precision) / np.maximum(halves.precision, 1e-30), 0)
-    return find_faint_features(halves.without_surroundings(mean), plausible, most=MAX_FEATURES)
+    halves = halves.without_surroundings(mean)
+    return find_faint_features(halves, plausible, most=MAX_FEATURES), spot_limits(halves, plausible)
 
 
 def _directions(
