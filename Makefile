@@ -10,7 +10,7 @@ BIN := .venv/bin
 PARALLEL := --numprocesses logical --maxprocesses 8 --dist worksteal
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test coverage lint bench docs pictures looks clean
+.PHONY: demo test coverage lint bench docs pictures looks findings clean
 
 demo: .venv/installed
 	$(BIN)/napari-xanes demo -o demo-output
@@ -59,6 +59,11 @@ pictures: .venv/tested
 # Each step of the window, dark and light, on a small and a large screen, to be looked at.
 looks: .venv/tested
 	$(BIN)/python docs/step_pictures.py looks
+
+# Surprises about libraries and tools of this field: each script installs them, and fails if one behaves differently now.
+findings:
+	@changed=""; for script in findings/*.sh; do echo "== $$script"; bash $$script || changed="$$changed $$script"; done; \
+	  [ -z "$$changed" ] || { echo "not as described any more:$$changed"; exit 1; }
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
