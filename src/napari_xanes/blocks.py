@@ -7,7 +7,6 @@ independent of each other; what depends on the whole stack is computed before.
 from __future__ import annotations
 
 import os
-import pickle
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,13 +14,13 @@ from contextlib import contextmanager
 from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeVar
-from uuid import uuid4
 
 import numpy as np
 
 from napari_xanes import limits
 from napari_xanes._typing import Block, Float32Array
 from napari_xanes.computing import SLAB_BYTES, load_dask_array
+from napari_xanes.on_demand import Read, array_behind, frames_in_part, made_on_demand, read_at_once, reader_of
 from napari_xanes.progress import Progress
 
 if TYPE_CHECKING:
@@ -78,8 +77,23 @@ def over_pixels(
         return
     row, rows = prod(data.shape[2:]), rows_per_slab(data.shape, data.dtype.itemsize)
     for start in range(0, data.shape[1], rows):
-        slab = load_dask_array(data[:, start : start + rows])
+        slab = _slab(data, slice(start, min(start + rows, data.shape[1])))
         _in_threads(kernel, slab.reshape(slab.shape[0], -1), start * row, n_pixels, progress, message, threads)
+
+
+def _slab(data: Any, rows: slice) -> Block:
+    """Return some rows of all frames of a dask array; a few frames are read at once."""
+    if array_behind(data) is None:
+        return load_dask_array(data[:, rows])
+    out = np.empty((data.shape[0], rows.stop - rows.start, *data.shape[2:]), data.dtype)
+    read, step = reader_of(data), frames_in_part(read_at_once(data)[0], out[:1].nbytes)
+
+    def work(frames: slice) -> float:
+        out[frames] = read(frames, rows)
+        return 0.0
+
+    on_threads(work, [slice(a, min(a + step, len(out))) for a in range(0, len(out), step)])
+    return out
 
 
 def _in_threads(
@@ -199,7 +213,7 @@ def transform(
         As in `over_pixels`; a lazy stack is computed later, without progress.
     """
     if not isinstance(data, np.ndarray):
-        return _transform_lazily(lambda block, _, pixels: kernel(block, pixels), data.rechunk({0: -1}))
+        return _transform_lazily(lambda block, _, pixels: kernel(block, pixels), data, whole_spectra=True)
     return _transform_now(kernel, data, progress, message)
 
 
@@ -220,7 +234,7 @@ def transform_frames(
         As in `transform`.
     """
     if not isinstance(data, np.ndarray):
-        return _transform_lazily(kernel, data)
+        return _transform_lazily(kernel, data, whole_spectra=False)
     frames = slice(0, data.shape[0])
     return _transform_now(lambda block, pixels: kernel(block, frames, pixels), data, progress, message)
 
@@ -238,42 +252,21 @@ def _transform_now(
     return out
 
 
-def _transform_lazily(kernel: Callable[[Block, slice, slice], Block], data: Any) -> Any:
-    """Return the kernel's results as a dask array whose chunks are slabs of whole rows."""
-    import dask.array as da
+def _transform_lazily(kernel: Callable[[Block, slice, slice], Block], data: Any, *, whole_spectra: bool) -> Any:
+    """Return the kernel's results as a dask array, of which only the rows and frames are made that are asked for."""
+    row, every = prod(data.shape[2:]), slice(0, data.shape[0])
 
-    by_slab = data.rechunk({1: rows_per_slab(data.shape), **dict.fromkeys(range(2, data.ndim), -1)})
+    def make(read: Read, frames: slice, rows: slice) -> Float32Array:
+        used, kept = (every, frames) if whole_spectra else (frames, slice(None))
+        values = read(used, rows)
+        out = np.empty((frames.stop - frames.start, *values.shape[1:]), np.float32)
+        spectra, made = (array.reshape(len(array), -1) for array in (values, out))
+        size = pixels_per_block(len(spectra))
+        with single_threaded_blas():
+            for a in range(0, spectra.shape[1], size):
+                block = spectra[:, a : a + size]
+                first = rows.start * row + a
+                made[:, a : a + size] = kernel(block, used, slice(first, first + block.shape[1]))[kept]
+        return out
 
-    # Given a name, dask does not hash the kernel, which may hold large flats.
-    name = f"{kernel.__name__}-{uuid4().hex}"
-    return da.map_blocks(  # type: ignore[no-untyped-call]
-        _SlabKernel(kernel, prod(data.shape[2:])),
-        by_slab,
-        dtype=np.float32,
-        meta=np.empty((0,) * data.ndim, np.float32),
-        name=name,
-    )
-
-
-class _SlabKernel:
-    """A kernel for the slabs of a lazy stack, with `row` pixels in a row, that can be sent to another process."""
-
-    def __init__(self, kernel: Callable[[Block, slice, slice], Block], row: int) -> None:
-        self.kernel, self.row = kernel, row
-
-    def __call__(self, values: Block, block_info: Any = None) -> Block:
-        (first, last), (top, _), *_rest = block_info[0]["array-location"]
-        spectra = values.reshape(values.shape[0], -1)
-        pixels = slice(top * self.row, top * self.row + spectra.shape[1])
-        transformed = self.kernel(spectra, slice(first, last), pixels)
-        return np.asarray(transformed, dtype=np.float32).reshape(values.shape)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Kernels are functions within functions, which pickle can't find by name; dask needs cloudpickle itself.
-        import cloudpickle
-
-        return _received, (cloudpickle.dumps(self.kernel), self.row)
-
-
-def _received(packed: bytes, row: int) -> _SlabKernel:
-    return _SlabKernel(pickle.loads(packed), row)  # noqa: S301 - itself a part of what is being unpickled
+    return made_on_demand(make, data, whole_spectra=whole_spectra)

@@ -18,8 +18,10 @@ _USUAL_BYTES = SLAB_BYTES // 4
 """Of frames that are read at once. Chunks that hold more frames are read whole, up to `SLAB_BYTES`."""
 
 
-def computed(values: Any) -> NDArray[Any]:
+def computed(values: Any, scheduler: str | None = None) -> NDArray[Any]:
     """Return values as an array; those of a dask array are computed without the callbacks of the process.
+
+    Within a computation of dask, take the scheduler "synchronous".
 
     napari turns a cache of dask on while it cuts frames out of a lazy layer, for all threads. Another computation that
     begins meanwhile takes that cache, too, and what ends first clears its notes: the other one fails with a KeyError,
@@ -30,7 +32,7 @@ def computed(values: Any) -> NDArray[Any]:
     >>> computed([1, 2])
     array([1, 2])
     """
-    return np.asarray(values.compute(callbacks=()) if hasattr(values, "compute") else values)
+    return np.asarray(values.compute(scheduler=scheduler, callbacks=()) if hasattr(values, "compute") else values)
 
 
 def load_dask_array(data: Any) -> NDArray[Any]:

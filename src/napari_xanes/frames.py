@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array
 from napari_xanes.blocks import on_threads, single_threaded_blas
+from napari_xanes.on_demand import Read, made_on_demand
 from napari_xanes.progress import Progress
 
 OfFrame = Callable[[NDArray[Any], int], Float32Array]
@@ -29,7 +30,7 @@ def map_frames(
     Frames in memory are shared among threads; lazy ones are computed when they are needed.
     """
     if not isinstance(data, np.ndarray):
-        return whole_frames(data).map_blocks(partial(_of_block, function), dtype=np.float32)
+        return made_on_demand(partial(_of_whole_frames, function, data.shape[1]), data)
     out = np.empty(data.shape, np.float32)
 
     def work(i: int) -> float:
@@ -46,6 +47,6 @@ def whole_frames(data: Any) -> Any:
     return data.rechunk({0: 1, **dict.fromkeys(range(1, data.ndim), -1)})
 
 
-def _of_block(function: OfFrame, block: NDArray[Any], block_info: Any = None) -> Float32Array:
-    first = block_info[0]["array-location"][0][0]
-    return np.stack([function(frame, first + i) for i, frame in enumerate(block)])
+def _of_whole_frames(function: OfFrame, height: int, read: Read, frames: slice, rows: slice) -> Float32Array:
+    images = read(frames, slice(0, height))
+    return np.stack([function(image, frames.start + i)[rows] for i, image in enumerate(images)])

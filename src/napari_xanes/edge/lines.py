@@ -3,6 +3,8 @@
 Formulas follow the pre-edge and post-edge normalization of Athena (Ravel & Newville, J. Synchrotron Rad. 12, 537,
 2005), with straight lines on both sides. Ranges are in eV relative to E0, as there. `choose_lines` says what is fitted
 where the ranges are too short for a line.
+
+Longer than 300 lines because the fit of the lines, its errors and what is subtracted share their weights.
 """
 
 from __future__ import annotations
@@ -257,11 +259,29 @@ class EdgeLines:
         out : ndarray, shape (E, P), float32, optional
             Where to write.
         """
+        return self.subtract(block, *self.scaled(lines), flatten=flatten, frames=frames, out=out)
+
+    @staticmethod
+    def scaled(lines: Lines) -> tuple[Float32Array, Float32Array]:
+        """Return 1 over the jump (P,), and the terms (T, P) over the jump, as `subtract` takes them."""
         scale = 1 / lines.jump
+        return scale.astype(np.float32), (lines.terms * scale).astype(np.float32)
+
+    def subtract(
+        self,
+        block: NDArray[Any],
+        scale: Float32Array,
+        terms: Float32Array,
+        *,
+        flatten: bool = False,
+        frames: slice = slice(None),
+        out: Float32Array | None = None,
+    ) -> Float32Array:
+        """Do as `normalize`, with what `scaled` returns in place of lines."""
         offset = self.energy[frames] - self.e0
         design = self._design(offset, flatten=flatten).astype(np.float32)
-        out = np.multiply(block, scale.astype(np.float32), out=out, dtype=np.float32)
-        out -= design @ (lines.terms[: design.shape[1]] * scale).astype(np.float32)
+        out = np.multiply(block, scale, out=out, dtype=np.float32)
+        out -= design @ terms[: design.shape[1]]
         if flatten and self.step is not None:
             out -= np.where(offset > 0, self.step[frames] - 1, 0).astype(np.float32)[:, None]
         return out

@@ -10,6 +10,7 @@ from math import prod
 from typing import Any
 
 from napari_xanes.io.unchanged import FileState
+from napari_xanes.on_demand import Made
 
 MOST_PIXELS = 1 << 18
 """A layout that decodes so many pixels of each frame for the spectrum of one is slow for spectra: 512 x 512. Copies of
@@ -33,7 +34,9 @@ def sources_of(data: Any) -> list[Any]:
     for layer in data.__dask_graph__().layers.values():
         for value in dict(layer).values() if type(layer).__name__ == "MaterializedLayer" else ():
             source = getattr(value, "value", value)  # dask wraps constants in nodes
-            if hasattr(source, "piece"):
+            if isinstance(source, Made):
+                found |= {id(behind): behind for behind in sources_of(source.source)}
+            elif hasattr(source, "piece"):
                 found[id(source)] = source
     return list(found.values())
 

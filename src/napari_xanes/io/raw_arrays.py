@@ -44,6 +44,7 @@ class RawArray:
         self, path: Path, stored: np.dtype[Any], shape: tuple[int, ...], offset: int = 0, *, fortran: bool = False
     ) -> None:
         self.path, self.stored, self.shape, self.offset, self.fortran = path, stored, shape, offset, fortran
+        self.read_at_once = None if fortran else (1, 1)
         self.dtype, self.ndim, self.nbytes = stored.newbyteorder("="), len(shape), prod(shape) * stored.itemsize
         self.state, self.piece = FileState.of(path), (1,) * self.ndim
         if (end := offset + self.nbytes) > self.state.size:

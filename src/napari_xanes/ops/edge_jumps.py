@@ -17,8 +17,6 @@ from napari_xanes.parameter_map import ParameterMap
 from napari_xanes.progress import Progress
 from napari_xanes.stack import SpectralStack
 
-_UNUSED = Lines(*(np.empty(0),) * 8)
-
 _PER_BLOCK = 64
 """About so many spectra of each block serve the mean spectrum."""
 
@@ -170,19 +168,23 @@ def _normalized_lazily(
     stack: SpectralStack, measured: MeasuredJumps, *, flatten: bool, progress: Progress | None
 ) -> Any:
     """Measure the lines of a lazy stack now, so that later one frame can be normalized alone."""
-    terms = np.zeros((measured.n_terms, int(np.prod(stack.shape[1:]))), dtype=np.float32)
+    n_pixels = int(np.prod(stack.shape[1:]))
+    scale, terms = np.full(n_pixels, np.nan, np.float32), np.zeros((measured.n_terms, n_pixels), np.float32)
 
     def store(block: Block, pixels: slice) -> None:
         for jumps, columns, own in measured.parts(pixels):
-            found = jumps.measure(block[:, columns], own).terms
+            scale[pixels][columns], found = jumps.edge.scaled(jumps.measure(block[:, columns], own))
             terms[: len(found), pixels][:, columns] = found
 
     def normalize(block: Block, frames: slice, pixels: slice) -> Float32Array:
         out = np.empty(block.shape, dtype=np.float32)
-        for jumps, columns, own in measured.parts(pixels):
+        for jumps, columns, _ in measured.parts(pixels):
             found = terms[: jumps.n_terms, pixels][:, columns]
-            lines = _UNUSED._replace(jump=jumps.jump[own].astype(np.float64), terms=found.astype(np.float64))
-            out[:, columns] = jumps.edge.normalize(block[:, columns], lines, flatten=flatten, frames=frames)
+            some, own, place = block[:, columns], scale[pixels][columns], out[:, columns]
+            if isinstance(columns, slice):
+                jumps.edge.subtract(some, own, found, flatten=flatten, frames=frames, out=place)
+            else:
+                out[:, columns] = jumps.edge.subtract(some, own, found, flatten=flatten, frames=frames)
         return out
 
     blocks.over_pixels(store, stack.data, progress=progress, message="edge normalization")

@@ -11,19 +11,35 @@ from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.alignment import Alignment
+from napari_xanes.blocks import single_threaded_blas
 from napari_xanes.frames import map_frames
 from napari_xanes.noise import PhotonNoise
+from napari_xanes.on_demand import Read, made_on_demand
 from napari_xanes.progress import Progress
-from napari_xanes.registration.resampling import moved_back, noise_gain
+from napari_xanes.registration.resampling import moved_back, noise_gain, rows_moved_back, rows_needed
 
 _SHARED = 0.5
 """Drift in pixels beyond which the noise of a flat is another one at each energy."""
 
 
 def moved(data: Any, found: Alignment, progress: Progress | None) -> Any:
-    """Return all frames on the common grid; lazily, frame by frame, where the stack is lazy."""
+    """Return all frames on the common grid; where the stack is lazy, rows of a frame when they are asked for."""
+    if not isinstance(data, np.ndarray) and data.ndim == 3 and not found.stretches:
+        return made_on_demand(partial(_moved_rows, found.shifts, data.shape[1]), data)
     move = partial(_moved, found=found, matrices=found.matrices)
     return map_frames(move, data, progress=progress, message="moving frames")
+
+
+def _moved_rows(shifts: Float64Array, height: int, read: Read, frames: slice, rows: slice) -> Float32Array:
+    """Return some rows of some frames; what all these frames need is read at once."""
+    needed = [rows_needed(shift, rows, height) for shift in shifts[frames]]
+    first, last = min(some.start for some in needed), max(some.stop for some in needed)
+    parts = read(frames, slice(first, last))
+    out = np.empty((len(parts), rows.stop - rows.start, *parts.shape[2:]), np.float32)
+    with single_threaded_blas():
+        for part, shift, some, made in zip(parts, shifts[frames], needed, out, strict=True):
+            rows_moved_back(part[some.start - first : some.stop - first], shift, rows, height, some.start, out=made)
+    return out
 
 
 def _moved(frame: NDArray[Any], i: int, found: Alignment, matrices: Float64Array) -> Float32Array:

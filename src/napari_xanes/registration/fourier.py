@@ -256,7 +256,7 @@ def _squares(values: Coefficients) -> Float64Array:
 
 
 def filled(frame: NDArray[Any]) -> Float32Array:
-    """Return a frame as float32 with missing values replaced by the mean around them."""
+    """Return a frame as float32 with missing values replaced by the mean around them, or of the frame if far away."""
     values = np.asarray(frame, dtype=np.float32)
     missing = ~np.isfinite(values)
     if not missing.any():
@@ -266,7 +266,7 @@ def filled(frame: NDArray[Any]) -> Float32Array:
     with np.errstate(invalid="ignore", divide="ignore"):
         around = ndimage.gaussian_filter(known, 2.0) / weight
     mean = known.sum(dtype=np.float64) / max(1, (~missing).sum())
-    return np.where(missing, np.where(weight > 1e-3, around, np.float32(mean)), values).astype(np.float32)
+    return np.where(missing, np.where(weight > 0, around, np.float32(mean)), values).astype(np.float32)
 
 
 def phases(band: Band, shifts: Float64Array) -> Coefficients:

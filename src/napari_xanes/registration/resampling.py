@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from napari_xanes.registration.fourier import filled
 
 _REACH = 8
 """Taps on each side; the spline's filter has fallen to 2e-5 there."""
+
+_FILLED_FROM = 8
+"""How far from a missing value the values lie that replace it (`filled`)."""
 
 _MISSING = 0.05
 """A pixel has no value if at least this share of what it is made from has none."""
@@ -106,6 +109,8 @@ def moved_back(
     if images.ndim > 2 and shift.shape != (3,):
         each = np.broadcast_to(shift, (len(images), 2))
         return np.stack([moved_back(image, by, matrix, center) for image, by in zip(images, each, strict=True)])
+    if images.ndim == 2 and (matrix is None or (matrix == np.eye(2)).all()):
+        return rows_moved_back(images, shift, slice(0, len(images)), len(images))
     known, missing = filled(images), ~np.isfinite(images)
     if matrix is not None and not (matrix == np.eye(2)).all():
         center = (np.array(images.shape) - 1) / 2 if center is None else center
@@ -123,6 +128,59 @@ def moved_back(
         place = np.arange(images.shape[axis]) + by
         np.moveaxis(moved, axis, 0)[_outside(place, images.shape[axis])] = np.nan
     return moved
+
+
+def rows_needed(shift: Float64Array, rows: slice, height: int) -> slice:
+    """Return the rows of an image of a height, from which `rows_moved_back` makes some rows."""
+    whole = int(np.floor(shift[0]))
+    used = _mirrored(np.arange(rows.start + whole - _REACH, rows.stop + whole + _REACH + 1), height)
+    return slice(max(0, int(used.min()) - _FILLED_FROM), min(height, int(used.max()) + 1 + _FILLED_FROM))
+
+
+def rows_moved_back(
+    part: NDArray[Any],
+    shift: Float64Array,
+    rows: slice,
+    height: int,
+    first: int = 0,
+    out: Float32Array | None = None,
+) -> Float32Array:
+    """Return some rows of an image moved as by `moved_back`, from a part of its rows.
+
+    Parameters
+    ----------
+    part : ndarray, shape (R, X)
+        The rows from `first` on: at least those that are needed (`rows_needed`).
+    shift : ndarray, shape (2,)
+        (dy, dx) in pixels.
+    rows : slice
+        Rows that are asked for.
+    height : int
+        Height of the whole image.
+    first : int
+        Number of the first row of the part.
+    out : ndarray, shape (rows, X), float32, optional
+        Where to write.
+    """
+    known = filled(part)
+    span = _Span(rows, height, first)
+    with single_threaded_blas():
+        moved = _along(_along(known, shift[0], 0, span), shift[1], 1, out=out)
+    if known is not part:
+        missing = ~np.isfinite(part)
+        share = _linear(_linear(missing.astype(np.float32), shift[0], 0, span), shift[1], 1)
+        moved[share > _MISSING] = np.nan
+    moved[_outside(np.arange(rows.start, rows.stop) + shift[0], height)] = np.nan
+    moved[:, _outside(np.arange(part.shape[1]) + shift[1], part.shape[1])] = np.nan
+    return moved
+
+
+class _Span(NamedTuple):
+    """Which places along an axis are made, the length of the whole axis, and where the part of it begins."""
+
+    made: slice
+    length: int
+    first: int = 0
 
 
 def _stretched_back(
@@ -184,21 +242,22 @@ def _along_any(images: Float32Array, shift: float, axis: int) -> Float32Array:
     return np.stack([_along(image, shift, axis - 1) for image in images])
 
 
-def _along(image: Float32Array, shift: float, axis: int) -> Float32Array:
+def _along(
+    image: Float32Array, shift: float, axis: int, span: _Span | None = None, out: Float32Array | None = None
+) -> Float32Array:
     """Return an image moved along an axis; beyond its ends it is mirrored."""
+    made, length, offset = span or _Span(slice(0, image.shape[axis]), image.shape[axis])
     whole = int(np.floor(shift))
-    weights, length = taps(shift - whole), image.shape[axis]
-    # Each row holds the weights around one place.
-    matrix = np.zeros((_BLOCK, _BLOCK + 2 * _REACH), np.float32)
-    for i, row in enumerate(matrix):
-        row[i : i + weights.size] = weights
-    result = np.empty_like(image)
-    for start in range(0, length, _BLOCK):
-        stop = min(start + _BLOCK, length)
-        first, last = start + whole - _REACH, stop + whole + _REACH
-        places: slice | IndexArray = slice(first, last)
-        if first < 0 or last > length:
-            places = _mirrored(np.arange(first, last), length)
+    matrix, begin, end = _filter(float(shift - whole)), offset, offset + image.shape[axis]
+    n_made = made.stop - made.start
+    shape = (n_made, image.shape[1]) if axis == 0 else (image.shape[0], n_made)
+    result = np.empty(shape, np.float32) if out is None else out
+    for start in range(0, n_made, _BLOCK):
+        stop = min(start + _BLOCK, n_made)
+        first, last = made.start + start + whole - _REACH, made.start + stop + whole + _REACH
+        places: slice | IndexArray = slice(first - begin, last - begin)
+        if first < begin or last > end:
+            places = _mirrored(np.arange(first, last), length) - begin
         some = matrix[: stop - start, : last - first]
         if axis == 0:
             np.matmul(some, image[places], out=result[start:stop])
@@ -207,12 +266,24 @@ def _along(image: Float32Array, shift: float, axis: int) -> Float32Array:
     return result
 
 
-def _linear(image: Float32Array, shift: float, axis: int) -> Float32Array:
+@lru_cache(maxsize=512)
+def _filter(fraction: float) -> Float32Array:
+    """Return a matrix of which each row holds the weights around one place."""
+    weights = taps(fraction)
+    matrix = np.zeros((_BLOCK, _BLOCK + 2 * _REACH), np.float32)
+    for i, row in enumerate(matrix):
+        row[i : i + weights.size] = weights
+    matrix.flags.writeable = False
+    return matrix
+
+
+def _linear(image: Float32Array, shift: float, axis: int, span: _Span | None = None) -> Float32Array:
     """Return an image moved along an axis by linear interpolation."""
+    made, length, offset = span or _Span(slice(0, image.shape[axis]), image.shape[axis])
     whole = int(np.floor(shift))
     fraction = np.float32(shift - whole)
-    places = np.arange(image.shape[axis]) + whole
-    near, far = (np.take(image, _mirrored(places + i, image.shape[axis]), axis=axis) for i in (0, 1))
+    places = np.arange(made.start, made.stop) + whole
+    near, far = (np.take(image, _mirrored(places + i, length) - offset, axis=axis) for i in (0, 1))
     result: Float32Array = (1 - fraction) * near + fraction * far
     return result
 

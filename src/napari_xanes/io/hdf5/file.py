@@ -213,15 +213,19 @@ class LazyDataset:
     ----------
     piece : tuple of int
         Shape of what is decoded as a whole.
+    read_at_once : tuple of int, optional
+        Frames and rows that are best read together: those of a piece; None where the frames are not the slowest axis.
     """
 
     def __init__(self, dataset: h5py.Dataset, order: Sequence[int]) -> None:
         self.path, self.name, self.order = Path(dataset.file.filename).resolve(), dataset.name, tuple(order)
-        self.shape, self.dtype, self.ndim = tuple(dataset.shape[n] for n in order), dataset.dtype, dataset.ndim
+        self.shape, self.ndim = tuple(dataset.shape[n] for n in order), dataset.ndim
+        self.dtype = dataset.dtype.newbyteorder("=")
         self.state = FileState.of(self.path)
         # What is not compressed is read from the middle of a chunk, too.
         chunk = dataset.chunks if dataset.id.get_create_plist().get_nfilters() else None
         self.piece = (1,) * self.ndim if chunk is None else tuple(chunk[n] for n in order)
+        self.read_at_once = self.piece[:2] if chunk is not None or self.order[0] == 0 else None
         self.ends = self._ends_in(dataset) if dataset.file.swmr_mode and self.order[0] == 0 else b""
 
     def _ends_in(self, dataset: Any) -> bytes:
@@ -239,7 +243,8 @@ class LazyDataset:
             if self.ends and self._ends_in(file.get(self.name)) != self.ends:
                 raise OSError(f"{self.path}: {self.name} changed since it was opened; open it again")
             piece = file[self.name][tuple(slices[self.order.index(n)] for n in range(self.ndim))]
-        return piece.transpose(self.order)[tuple(0 if drop_axis else slice(None) for drop_axis in is_single)]
+        piece = piece.astype(self.dtype, copy=False).transpose(self.order)
+        return piece[tuple(0 if drop_axis else slice(None) for drop_axis in is_single)]
 
 
 def load(dataset: h5py.Dataset, order: Sequence[int] | None = None) -> Any:
@@ -265,8 +270,7 @@ def load(dataset: h5py.Dataset, order: Sequence[int] | None = None) -> Any:
 
     source = LazyDataset(dataset, order)
     thickness = max(1, (32 << 20) // max(1, n_bytes // source.shape[0]))
-    lazy = da.from_array(source, chunks=(thickness, *source.shape[1:]), name=False)  # type: ignore[no-untyped-call]
-    return lazy.astype(dataset.dtype.newbyteorder("="))
+    return da.from_array(source, chunks=(thickness, *source.shape[1:]), name=False)  # type: ignore[no-untyped-call]
 
 
 def text(value: Any) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from napari_xanes._typing import Float64Array, IndexArray
-from napari_xanes.computing import frames_of
+from napari_xanes.computing import frames_of, load_dask_array
+from napari_xanes.on_demand import reads_rows_alone
 from napari_xanes.stack import SpectralStack
 
 _SAMPLE_PIXELS = 1 << 12
@@ -90,6 +91,11 @@ def _spread(count: int, n: int, length: int) -> IndexArray:
 def _of_lazy(data: Any, rows: IndexArray, columns: IndexArray) -> Float64Array:
     """Pixels (E, P) of lazy frames (E, Y, X) or (E, Z, Y, X); only rows or slices that are needed are read."""
     if data.ndim == 3:
+        if reads_rows_alone(data):
+            # Of a list of rows, dask would make whole chunks; of a slice, rows are made alone.
+            runs = np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)
+            parts = [load_dask_array(data[:, run[0] : run[-1] + 1])[..., columns] for run in runs]
+            return np.concatenate(parts, axis=1).reshape(len(data), -1).astype(np.float64)
         part, rows = data[:, rows], np.arange(rows.size)
     else:
         slices, y = np.divmod(rows, data.shape[2])
