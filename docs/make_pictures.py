@@ -20,7 +20,8 @@ from align_figures import stacks  # noqa: E402
 from napari_xanes.gui.layers import stack_to_layer  # noqa: E402
 from napari_xanes.gui.places import place_at  # noqa: E402
 from napari_xanes.gui.references.theory_records import theory_spectra  # noqa: E402
-from napari_xanes.gui.screenshot import open_docks, settle, wait_until  # noqa: E402
+from napari_xanes.gui.screenshot import open_docks, settle  # noqa: E402
+from napari_xanes.gui.screenshot import wait_until as wait_for  # noqa: E402
 from napari_xanes.gui.spectra.look import LookPanel  # noqa: E402
 from napari_xanes.gui.state.workspace import workspace_of  # noqa: E402
 from napari_xanes.io import write  # noqa: E402
@@ -28,6 +29,11 @@ from napari_xanes.maps import window_step  # noqa: E402
 from napari_xanes.ops import optical_depth  # noqa: E402
 from napari_xanes.sample import mn_oxides_l, nmc_ni_k  # noqa: E402
 from napari_xanes.spectrum import Spectrum  # noqa: E402
+
+
+def wait_until(condition: Any, *, seconds: float = 600.0) -> None:
+    """Wait also on a busy computer."""
+    wait_for(condition, seconds=seconds)
 
 
 def brush_regions(viewer: object, size: int) -> None:

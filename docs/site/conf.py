@@ -36,6 +36,9 @@ napoleon_use_rtype = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = "napari-xanes"
+html_static_path = ["static"]
+html_css_files = ["wide.css"]
+html_sidebars = {"index": [], "start": [], "gallery": [], "messages": []}  # pages without others below them
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
@@ -58,7 +61,7 @@ _GENERATED = re.compile(r"^<!-- generated: (\w+)(?: (\w+))? -->$", re.MULTILINE)
 
 def menu(text: str) -> str:
     """Return the menu of a page: the links that begin the entries of its lists."""
-    pages = "\n".join(_ENTRY.findall(text))
+    pages = "\n".join(dict.fromkeys(_ENTRY.findall(text)))
     return f"\n\n```{{toctree}}\n:hidden:\n\n{pages}\n```\n"
 
 
