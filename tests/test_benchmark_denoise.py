@@ -12,15 +12,29 @@ pytest.importorskip("benchmarks.denoise", reason="benchmarks are importable from
 
 from benchmarks.denoise.bars import BARS
 from benchmarks.denoise.beam import Detector, expose
+from benchmarks.denoise.block_matching import block_matching
 from benchmarks.denoise.cases import CASES, Case, simulate
 from benchmarks.denoise.ceiling import known_phase
 from benchmarks.denoise.edges import k_edge, l_edge, positions
 from benchmarks.denoise.figure import photons_for
 from benchmarks.denoise.generators import GENERATORS
+from benchmarks.denoise.odd_even import odd_even
 from benchmarks.denoise.places import coverage_by_place, covered, mean_coverage, places, square_means
-from benchmarks.denoise.rivals import TV_STRENGTHS, Estimate, likelihood_tv, pca, prepare, raw, significant, valence_of
-from benchmarks.denoise.runs import interval
+from benchmarks.denoise.rivals import (
+    TUNED,
+    TV_STRENGTHS,
+    Estimate,
+    likelihood_tv,
+    matched_fractions,
+    pca,
+    prepare,
+    raw,
+    significant,
+    valence_of,
+)
+from benchmarks.denoise.runs import OURS, Outcome, interval
 from benchmarks.denoise.scores import (
+    Score,
     amplitude_kept,
     average_precision,
     contrast_gain,
@@ -31,6 +45,7 @@ from benchmarks.denoise.scores import (
     score,
     unknown_amount,
 )
+from benchmarks.denoise.tables import summary_table
 
 EVERYWHERE = np.ones((96, 96), bool)
 
@@ -138,7 +153,7 @@ def test_rivals_find_the_truth_without_noise_and_patterns(name):
     good = measurement.stack.metadata["flat"].mean(axis=0)
     measurement = replace(measurement, scored=measurement.scored & (np.abs(good / np.median(good) - 1) < 0.25))
     data = prepare(measurement)
-    for estimate in (raw(data), pca(data), next(likelihood_tv(data))):
+    for estimate in (raw(data), pca(data), next(likelihood_tv(data)), next(matched_fractions(data))):
         assert score(estimate, measurement).rmse < 0.01
     assert score(raw(data), measurement).kept == pytest.approx(1, abs=0.01)
 
@@ -240,6 +255,50 @@ def test_a_known_phase_is_found_wherever_photons_are_many():
     assert known_phase(measurement, prepare(measurement)) > 0.97
     nothing = simulate(CASES["null"], 0, size=32)
     assert np.isnan(known_phase(nothing, prepare(nothing)))
+
+
+def test_block_matching_finds_periodic_structure_below_the_noise(rng):
+    y, x = np.indices((96, 96))
+    truth = 0.5 + 0.2 * ((y // 6 + x // 6) % 2) + 0.002 * x
+    sigma = np.where(x < 48, 0.1, 0.2).astype(np.float32)
+    noisy = (truth + sigma * rng.standard_normal(truth.shape)).astype(np.float32)
+    cleaned = block_matching(noisy, sigma)
+    for half in (x < 48, x >= 48):
+        assert rmse(cleaned, truth, half) < 0.45 * rmse(noisy, truth, half)
+    assert block_matching(noisy + 1, sigma) == pytest.approx(cleaned + 1, abs=0.05)
+    assert block_matching(noisy, 1e-4 * sigma) == pytest.approx(noisy, abs=1e-3)
+
+
+def test_pairs_of_energies_train_away_noise_of_images_that_energies_share(rng):
+    maps = np.sin(np.indices((64, 64)) / 5)
+    spectra = rng.uniform(0.5, 1.5, (20, 2)).repeat(2, axis=0)
+    truth = np.tensordot(spectra, maps, 1).astype(np.float32)
+    noisy = truth + rng.normal(0, 0.5, truth.shape).astype(np.float32)
+    *_, last = odd_even(noisy, np.full_like(noisy, 4.0))
+    # Six components of twenty alone would leave 0.27.
+    assert np.sqrt(np.mean((last - truth) ** 2)) < 0.22
+    again = next(odd_even(noisy, np.full_like(noisy, 4.0)))
+    assert np.array_equal(again, next(odd_even(noisy, np.full_like(noisy, 4.0))))
+
+
+def test_summary_marks_what_misses_its_limit():
+    def outcome(error: float, precision: float) -> Outcome:
+        ours = Score(error, 0.0, contrast=0.7, precision=precision, within_2=0.95)
+        rivals = {name: Score(0.1 if name == "ML-LCF + TV" else 0.2, 0.0) for name in TUNED}
+        return Outcome(
+            {"PCA k=5": Score(1.0, 0.0), **rivals, OURS: ours}, {}, {"all": covered(np.ones(9), np.ones(9))}, 0.8
+        )
+
+    table = summary_table(
+        {"5000": [outcome(0.05, 0.8), outcome(0.05, 0.8)], "200": [outcome(0.05, 0.8), outcome(0.1, 0.3)]}
+    )
+    good, bad = table.splitlines()[1:3]
+    assert "0.500 (0.500 to 0.500)" in good
+    assert "*" not in good
+    assert "0.750 (-2.427 to 3.927)*" in bad
+    assert "1.000*" in bad
+    assert "0.375*" in bad
+    assert good.endswith("ML-LCF + TV")
 
 
 def test_bars_belong_to_cases():

@@ -14,7 +14,7 @@ from benchmarks.denoise.cost import cost_table, costs
 from benchmarks.denoise.figure import DOSES, dose_curves, dose_figure, dose_gains
 from benchmarks.denoise.real import real_table
 from benchmarks.denoise.runs import run
-from benchmarks.denoise.tables import case_table, timing_table
+from benchmarks.denoise.tables import case_table, summary_table, timing_table
 
 QUICK = ("200", "1000", "null")
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "pictures" / "dose.png"
@@ -61,7 +61,7 @@ def main() -> None:
         f"{'known' if arguments.known_gain else 'not known'}. Valence from 0 to 1 (true standard deviation 0.21),\n"
         f"scored where the edge jump is above {MIN_JUMP} (times the dilution) and the references explain the sample.\n"
     )
-    all_outcomes = []
+    all_outcomes = {}
     for name in arguments.cases or (QUICK if arguments.quick else CASES):
         numbers = range(arguments.first, arguments.first + seeds)
         outcomes = [
@@ -75,9 +75,11 @@ def main() -> None:
             )
             for seed in numbers
         ]
-        all_outcomes += outcomes
+        all_outcomes[name] = outcomes
         print(case_table(name, outcomes), end="\n\n", flush=True)
-    print(timing_table(all_outcomes))
+    if not arguments.only_ours:
+        print(summary_table(all_outcomes), end="\n\n")
+    print(timing_table([outcome for outcomes in all_outcomes.values() for outcome in outcomes]))
 
 
 if __name__ == "__main__":

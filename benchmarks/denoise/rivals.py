@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+from benchmarks.denoise.block_matching import block_matching
 from benchmarks.denoise.cases import Measurement
 from benchmarks.denoise.edges import positions
+from benchmarks.denoise.odd_even import odd_even
 from numpy.typing import NDArray
 
 from napari_xanes._typing import BoolArray
@@ -22,6 +24,7 @@ from napari_xanes._typing import BoolArray
 Array = NDArray[np.float32]
 
 NLM_STRENGTHS = (0.5, 0.8, 1.1, 1.5, 2.2)
+MATCHING_STRENGTHS = (0.7, 1.0, 1.4, 2.0)
 TV_STRENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 VALENCE_RANGE = (-1.0, 2.0)
 """All valences are clipped to this range, because a quotient of two noisy numbers has no finite variance."""
@@ -194,15 +197,8 @@ def likelihood_tv(data: Prepared) -> Iterator[Estimate]:
     The likelihood of the counts is taken to second order, with a free background in each pixel. The amounts are rotated
     so that their errors are uncorrelated and 1 on average. Therefore one strength is right for all of them.
     """
-    k = len(data.valences)
-    n_energies, *shape = data.depth.shape
-    weight = data.weight.reshape(n_energies, -1)
-    gram = np.einsum("ei,ej,ep->pij", data.design, data.design, weight, optimize=True)
-    right = (data.design.T @ (weight * data.depth.reshape(n_energies, -1))).T
-    # The Schur complement eliminates the background in each pixel.
-    over = gram[:, :k, k:] @ np.linalg.inv(gram[:, k:, k:])
-    information = gram[:, :k, :k] - over @ gram[:, k:, :k]
-    right = right[:, :k] - (over @ right[:, k:, None])[..., 0]
+    k, shape = len(data.valences), data.depth.shape[1:]
+    information, right = _normal_equations(data)
     rotation = np.linalg.inv(np.linalg.cholesky(information.mean(axis=0))).T
     information = rotation.T @ information @ rotation
     right = right @ rotation
@@ -213,6 +209,43 @@ def likelihood_tv(data: Prepared) -> Iterator[Estimate]:
     for strength in TV_STRENGTHS:
         images = _vector_tv(images, pieces, target, strength)
         yield Estimate(valence_of(np.tensordot(rotation, images, 1), data.valences))
+
+
+def _normal_equations(data: Prepared) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Return the information (P, K, K) of the amounts of each pixel, and information times amounts (P, K)."""
+    k, n_energies = len(data.valences), len(data.depth)
+    weight = data.weight.reshape(n_energies, -1)
+    gram = np.einsum("ei,ej,ep->pij", data.design, data.design, weight, optimize=True)
+    right = (data.design.T @ (weight * data.depth.reshape(n_energies, -1))).T
+    # The Schur complement eliminates the background in each pixel.
+    over = gram[:, :k, k:] @ np.linalg.inv(gram[:, k:, k:])
+    return gram[:, :k, :k] - over @ gram[:, k:, :k], right[:, :k] - (over @ right[:, k:, None])[..., 0]
+
+
+def matched_fractions(data: Prepared) -> Iterator[Estimate]:
+    """Yield one estimate per strength: block matching of the edge jump, then of the valence that follows with it."""
+    shape = data.depth.shape[1:]
+    information, right = _normal_equations(data)
+    covariance = np.linalg.inv(information)
+    amounts = (covariance @ right[..., None])[..., 0]
+    total, jump_error = amounts.sum(axis=1), np.sqrt(covariance.sum(axis=(1, 2)))
+    jump = block_matching(total.reshape(shape).astype(np.float32), jump_error.reshape(shape).astype(np.float32))
+    jump = np.maximum(jump.ravel(), 0.02 * np.percentile(jump, 99))
+    # What the jump takes from the amounts belongs to each one as far as their errors are shared.
+    share = covariance.sum(axis=2) / covariance.sum(axis=(1, 2))[:, None]
+    given = (amounts - share * (total - jump)[:, None]) / jump[:, None]
+    left = covariance - share[:, :, None] * covariance.sum(axis=2)[:, None, :]
+    error = np.sqrt(np.maximum(np.einsum("i,pij,j->p", data.valences, left, data.valences), 1e-12)) / jump
+    valence = np.clip(given @ data.valences, -5, 6).reshape(shape).astype(np.float32)
+    for strength in MATCHING_STRENGTHS:
+        cleaned = block_matching(valence, error.reshape(shape).astype(np.float32), strength)
+        yield Estimate(np.clip(cleaned, *VALENCE_RANGE))
+
+
+def paired_energies(data: Prepared) -> Iterator[Estimate]:
+    """Yield one estimate per length of training: a network that predicts energies from others, then the fit."""
+    for depth in odd_even(data.depth, data.weight):
+        yield _fitted(depth, data)
 
 
 def _vector_tv(
@@ -252,6 +285,11 @@ PLAIN: Mapping[str, Callable[[Prepared], Estimate]] = MappingProxyType(
 """Methods without a strength."""
 
 TUNED: Mapping[str, Callable[[Prepared], Iterator[Estimate]]] = MappingProxyType(
-    {"PCA + NLM": pca_nlm, "ML-LCF + TV": likelihood_tv}
+    {
+        "PCA + NLM": pca_nlm,
+        "ML-LCF + TV": likelihood_tv,
+        "BM3D of fractions": matched_fractions,
+        "SPEND-like pairs": paired_energies,
+    }
 )
 """Methods that give one estimate per strength. The best strength is chosen by comparison with the truth."""

@@ -19,7 +19,7 @@ from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 USUAL = (0.55, 0.1, 0.01)
 """Factors of the three parts in simulated samples, for a map cleaned from half of the energies."""
 
-_USUAL_SPREAD = (0.25, 0.1, 0.01)
+_USUAL_SPREAD = (0.15, 0.1, 0.01)
 _LEAST = 0.05  # of the expected variance always stays
 
 _HIDDEN = 2.0
