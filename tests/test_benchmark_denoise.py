@@ -1,4 +1,7 @@
-"""Scores of the denoising benchmark on exact examples, and its simulation. The benchmark itself does not run here."""
+"""Scores of the denoising benchmark on exact examples, and its simulation. The benchmark itself does not run here.
+
+Longer than 300 lines because it tests all parts of one benchmark.
+"""
 
 from __future__ import annotations
 

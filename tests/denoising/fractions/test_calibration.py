@@ -57,8 +57,8 @@ def found_sigma(part: HeldOut) -> float:
 @pytest.mark.parametrize("expected", [0.014, 0.02, 0.028, 0.056, 0.11])
 def test_errors_of_the_right_size_are_found_whatever_was_expected(expected: float) -> None:
     part, error = held_out(0, expected=expected, noise=0.1)
-    # The range of the errors is that of the expected ones, so one factor of two leaves a fifth of it.
-    assert found_sigma(part) == pytest.approx(error.std(), rel=0.25 if expected < 0.015 else 0.15)
+    # The range of the errors is that of the expected ones, so with half of it a third is missing.
+    assert found_sigma(part) == pytest.approx(error.std(), rel=0.4 if expected < 0.015 else 0.15)
 
 
 def test_a_wrong_noise_does_not_spoil_the_errors() -> None:
