@@ -278,6 +278,7 @@ def theory_docks(theme: str) -> None:
     for reference in references.spectra:
         references.set_checked(reference.name, False)
     simulate = viewer.window.add_plugin_dock_widget("napari-xanes", "Simulate")[1]
+    settle()  # until it has an ion of the stack's element
     simulate.ion.setCurrentText("Mn3+")
     simulate.knobs["ten_dq"].box.setValue(1.5)
     viewer.cursor.position = (60, 2.4, 3.05)
