@@ -1,8 +1,8 @@
 """Settings of the documentation site: ``make docs`` writes it to docs/_build/html.
 
-The pages are plain Markdown that a Git host shows as it is. Two things are added on the way: a page that is in
-`SECTIONS` gets its list of links as its menu, and a comment ``<!-- generated: name -->`` is replaced by text from the
-package.
+The pages are plain Markdown that a Git host shows as it is. Three things are added on the way: a page that is in
+`SECTIONS` gets its list of links as its menu, a comment ``<!-- generated: name -->`` is replaced by text from the
+package, and a page that computes gets a link to itself as a notebook.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import generated
+import notebooks
 
 from napari_xanes.version import __version__
 
@@ -68,11 +69,20 @@ def menu(text: str) -> str:
 def complete(app: Any, name: str, source: list[str]) -> None:
     """Add what a page gets on its way to the site."""
     text = source[0]
+    if notebooks.has_notebook(text):
+        text = text.replace("\n\n", f'\n\n<a href="notebooks/{name}.ipynb" download>This page as a notebook</a>\n\n', 1)
     if name in SECTIONS:
         text += menu(text)
     source[0] = _GENERATED.sub(lambda match: generated.TEXTS[match[1]](*filter(None, [match[2]])), text)
 
 
+def write_notebooks(app: Any, error: Exception | None) -> None:
+    """Write the notebooks beside the pages."""
+    if error is None:
+        notebooks.write_notebooks(Path(app.srcdir), Path(app.outdir) / "notebooks")
+
+
 def setup(app: Any) -> None:
-    """Connect `complete` with Sphinx."""
+    """Connect the functions above with Sphinx."""
     app.connect("source-read", complete)
+    app.connect("build-finished", write_notebooks)
