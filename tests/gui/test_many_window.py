@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,31 @@ def test_cancelling_keeps_what_is_done(
     press(window.run_button)
     wait(lambda: not window.job.running)
     assert column(window, 2)[0] == "skipped: unchanged"
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_files_run_in_processes_until_they_are_cancelled(
+    window: ManyWindow, scans: Path, steps: list[Step], wait: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    window.fields.workers.setRange(1, 2)
+    window.fields.workers.setValue(2)
+    press(window.run_button)
+    wait(lambda: not window.job.running)
+    assert column(window, 2) == ["done", "failed", "done"]
+    assert not window.table.item(0, 0).icon().isNull()
+    direct = nx.run(steps, nx.read(scans / "cell T=250C.h5"))
+    assert isinstance(direct, nx.MapSet)
+    saved = nx.read_maps(scans / "maps" / "cell T=250C" / "maps.h5")
+    np.testing.assert_array_equal(saved["difference"].data, direct["difference"].data)
+    shutil.rmtree(scans / "maps")
+    press(window.run_button)
+    wait(lambda: "running" in column(window, 2))
+    press(window.cancel_button)
+    wait(lambda: not window.job.running)
+    assert "stopped" in column(window, 2)
+    assert "Run again" in window.note.text()
 
 
 def test_a_closed_window_leaves_no_thread_at_work(window: ManyWindow, wait: Any) -> None:

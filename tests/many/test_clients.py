@@ -76,6 +76,21 @@ def test_a_file_on_a_worker_takes_one_thread() -> None:
     assert scheduler == "synchronous"
 
 
+def test_workers_do_not_run_the_program_that_starts_them(tmp_path: Path) -> None:
+    """A script that opens a window and has no ``if __name__`` would open another window in each worker."""
+    pytest.importorskip("distributed")
+    code = (
+        "from napari_xanes.many.clients import client_for\n"
+        "with open('runs', 'a') as file:\n"
+        "    file.write('run ')\n"
+        "with client_for('processes', 1) as client:\n"
+        "    assert client.submit(sum, [1, 2]).result() == 3\n"
+    )
+    (tmp_path / "script.py").write_text(code)
+    subprocess.run([sys.executable, "script.py"], cwd=tmp_path, check=True, timeout=250, capture_output=True)
+    assert (tmp_path / "runs").read_text() == "run "
+
+
 def items_of(text: str) -> list[str]:
     """Return the items of a printed list."""
     return [item.strip(" '") for item in text.strip().strip("[]").split(",")]

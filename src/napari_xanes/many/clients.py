@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 HERE, PROCESSES = "threads", "processes"
+_STARTING, _ENDING = 120, 10  # s
 
 
 @contextmanager
@@ -33,7 +37,7 @@ def client_for(scheduler: str, workers: int | None = None, jobqueue: Path | None
     ImportError
         If dask.distributed or dask-jobqueue is not installed.
     OSError
-        If no scheduler answers at the address.
+        If no scheduler answers at the address, or no worker starts.
     ValueError
         If the scheduler is none of these, or the number of processes is below 1.
     """
@@ -57,9 +61,34 @@ def client_for(scheduler: str, workers: int | None = None, jobqueue: Path | None
     except ImportError:
         raise ImportError("a scheduler needs dask.distributed: pip install 'napari-xanes[distributed]'") from None
     if scheduler == PROCESSES:
-        options = {"processes": True, "threads_per_worker": 1, "dashboard_address": ":0"}
-        with LocalCluster(n_workers=workers, **options) as cluster, Client(cluster) as client:
+        with (
+            LocalCluster(n_workers=0, processes=True, dashboard_address=":0") as cluster,
+            Client(cluster) as client,
+            _workers_of(cluster.scheduler_address, workers or os.cpu_count() or 1),
+        ):
+            client.wait_for_workers(1, timeout=_STARTING)
             yield client
     else:
         with Client(scheduler, timeout="10s") as client:
             yield client
+
+
+@contextmanager
+def _workers_of(address: str, count: int) -> Iterator[None]:
+    """Start workers for a scheduler by dask's command, and end them afterwards.
+
+    LocalCluster would start copies of this program: a script that opens a window would open one more for each worker.
+    """
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nworkers", str(count)]
+    command += ["--nthreads", "1", "--no-dashboard", "--death-timeout", str(_STARTING)]
+    silent = subprocess.DEVNULL
+    process = subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent)
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(_ENDING)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

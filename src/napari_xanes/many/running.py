@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from napari_xanes.io.files import one_line
@@ -21,6 +22,9 @@ from napari_xanes.recipe import Recipe
 
 if TYPE_CHECKING:
     from distributed import Client
+
+
+_LOOK_EVERY = 0.1  # s
 
 
 def run_many(
@@ -72,7 +76,7 @@ def run_many(
         Whether to make a working copy first (`napari_xanes.working_copy`) of each stack that is too large for the
         memory and slow to read by pixels; `read` uses it from then on.
     began : callable
-        Called with each file as soon as it begins; where files run on a cluster, nobody says when they do.
+        Called with each file as soon as it begins; where files run on a cluster, when a worker has taken it.
     told : callable
         Called with each outcome as soon as it is there.
     progress : callable, optional
@@ -109,7 +113,7 @@ def run_many(
     elif split > 1:
         raise ValueError("bands need workers: give a client, or --scheduler processes")
     here = client is None or split > 1
-    made = _here(work, jobs, began, progress) if here else _on_workers(work, jobs, client)
+    made = _here(work, jobs, began, progress) if here else _on_workers(work, jobs, client, began, progress)
     for outcome in made:
         outcomes[Path(outcome.folder)] = outcome
         told(outcome)
@@ -157,7 +161,13 @@ def _named(name: str, progress: Progress | None) -> Progress | None:
     return lambda done, message: progress(done, f"{name}: {message}")
 
 
-def _on_workers(work: Callable[..., Outcome], jobs: Sequence[tuple[Path, Path]], client: Client) -> Iterator[Outcome]:
+def _on_workers(
+    work: Callable[..., Outcome],
+    jobs: Sequence[tuple[Path, Path]],
+    client: Client,
+    began: Callable[[Path], object],
+    progress: Progress | None,
+) -> Iterator[Outcome]:
     """Yield the outcomes as they come; without them, if the caller stops, what has not begun is cancelled."""
     from distributed import as_completed
 
@@ -165,16 +175,35 @@ def _on_workers(work: Callable[..., Outcome], jobs: Sequence[tuple[Path, Path]],
         client.submit(alone, work, path.resolve(), folder.resolve(), pure=False): (path, folder)
         for path, folder in jobs
     }
+    waiting = {future.key: path for future, (path, _) in futures.items()}
+    ended, n_ended = as_completed(futures), 0
     try:
-        for future in as_completed(futures):
-            path, folder = futures[future]
-            if future.cancelled():
-                raise ConnectionError("the scheduler went away; run it again: what is done is kept")
-            error = future.exception()
-            if error is not None:  # the worker died, more than once
-                reason = one_line(str(error)) or type(error).__name__
-                yield Outcome(str(path), str(folder), "failed", error=reason)
-            else:
-                yield replace(future.result(), path=str(path), folder=str(folder))
+        while n_ended < len(futures):
+            for key in _taken(client) & waiting.keys():
+                began(waiting.pop(key))
+            for future in ended.next_batch(block=False):
+                n_ended += 1
+                yield _outcome_of(future, *futures[future])
+            if progress is not None:  # it may cancel the rest
+                progress(n_ended / len(futures), f"{n_ended} of {len(futures)} files")
+            sleep(_LOOK_EVERY)
     finally:
         client.cancel(list(futures))
+
+
+def _taken(client: Client) -> set[Any]:
+    """Return the keys of the tasks that workers have; none while nobody answers, which the futures will tell."""
+    try:
+        return {key for keys in client.processing().values() for key in keys}
+    except (OSError, TimeoutError):
+        return set()
+
+
+def _outcome_of(future: Any, path: Path, folder: Path) -> Outcome:
+    if future.cancelled():
+        raise ConnectionError("the scheduler went away; run it again: what is done is kept")
+    error = future.exception()
+    if error is not None:  # the worker died, more than once
+        return Outcome(str(path), str(folder), "failed", error=one_line(str(error)) or type(error).__name__)
+    outcome: Outcome = replace(future.result(), path=str(path), folder=str(folder))
+    return outcome

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QLineEdit, QWidget
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QLineEdit, QSizePolicy, QSpinBox, QWidget
 
 from napari_xanes.gui import recipe_files
 from napari_xanes.gui.dialogs import ask_for_folder
@@ -37,6 +39,8 @@ class Plan(NamedTuple):
         As in `napari_xanes.run_many`.
     reading : mapping
         Keywords of `napari_xanes.read`.
+    workers : int
+        Number of processes that take files; with one, files run in this process, one after the other.
     """
 
     steps: Sequence[Step]
@@ -44,6 +48,7 @@ class Plan(NamedTuple):
     out: Path
     by: str
     reading: Mapping[str, Any]
+    workers: int = 1
 
 
 class InputFields(QWidget):
@@ -70,7 +75,7 @@ class InputFields(QWidget):
         self.out.setToolTip("Each stack gets a folder in it; what was done before and has not changed is kept")
         self.by.setPlaceholderText(r"none; for example T=(\d+)C")
         self.by.setToolTip("Gets a column: what the brackets of this regular expression find in the name of a file")
-        self.as_stack = QCheckBox()
+        self.as_stack, self.workers = QCheckBox(), _workers_box()
         self._lay_out()
         self.recipe_button.setToolTip("Take the steps of a saved recipe")
         for field in (self.folder, self.pattern, self.out):
@@ -91,6 +96,7 @@ class InputFields(QWidget):
             ("files", self.pattern, None),
             ("results", self.out, push_button("Choose…", choose, lambda: self._choose(self.out))),
             ("column", self.by, None),
+            ("processes", self.workers, None),
         ]
         for row, (text, field, button) in enumerate(rows):
             label = QLabel(text)
@@ -175,7 +181,17 @@ class InputFields(QWidget):
             return None
         reading = self._reading_of_stack() if self.as_stack.isChecked() else {}
         out = Path(self.out.text().strip()).expanduser()
-        return Plan(self._steps, self.paths, out, self.by.text(), reading)
+        return Plan(self._steps, self.paths, out, self.by.text(), reading, self.workers.value())
+
+
+def _workers_box() -> QSpinBox:
+    """Return a field for the number of processes; only one without the package for more."""
+    box, there = QSpinBox(), find_spec("distributed") is not None
+    box.setRange(1, (os.cpu_count() or 1) if there else 1)
+    box.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+    several = "each takes a file at a time and one core; they need some seconds to start"
+    box.setToolTip(f"1: here. More: {several}" if there else "More need: pip install 'napari-xanes[distributed]'")
+    return box
 
 
 def _short(text: str) -> str:

@@ -22,6 +22,7 @@ from napari_xanes.gui.many.fields import InputFields, Plan
 from napari_xanes.gui.many.table import RUNNING, FileTable
 from napari_xanes.gui.telling import tell
 from napari_xanes.history import Source, Step
+from napari_xanes.many.clients import HERE, PROCESSES, client_for
 from napari_xanes.many.miniature import miniature
 from napari_xanes.many.outcome import Outcome
 from napari_xanes.many.running import run_many
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class ManyWindow(QDialog):
-    """Runs a recipe on the files of a folder, one after the other, while the viewer can be used.
+    """Runs a recipe on the files of a folder, here or in processes, while the viewer can be used.
 
     Parameters
     ----------
@@ -195,10 +196,11 @@ class _Report:
 def _run(plan: Plan, report: _Report, progress: Progress) -> list[Outcome]:
     """Run the recipe as if it had been saved: what its steps found on the stack before is found anew in each file."""
     recipe = Recipe.from_yaml(Recipe(with_named_files(plan.steps)).to_yaml())
-    return run_many(
-        recipe, plan.paths, plan.out, reading=plan.reading, by=plan.by, began=report.began, told=report.told,
-        progress=progress,
-    )  # fmt: skip
+    with client_for(PROCESSES if plan.workers > 1 else HERE, plan.workers) as client:
+        return run_many(
+            recipe, plan.paths, plan.out, client=client, reading=plan.reading, by=plan.by, began=report.began,
+            told=report.told, progress=progress,
+        )  # fmt: skip
 
 
 def open_window(viewer: Viewer, steps: Sequence[Step], source: Source | None) -> ManyWindow:
