@@ -1,4 +1,7 @@
-"""The decomposition of a surveyed stack, step by step: background, amounts, new features, fractions."""
+"""The decomposition of a surveyed stack, step by step: background, amounts, new features, fractions.
+
+Longer than 300 lines because the steps hand many values to each other, whose meaning stands here.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +94,28 @@ class Decomposition:
         return columns, maps
 
 
-def decompose(
+@dataclass(frozen=True)
+class ExplainedStack:
+    """What explains a stack before the fractions are cleaned.
+
+    ``cleaned``, amounts without the background; ``novelty``, new features; ``shared_residual``, None without;
+    ``unexplained``, variance per energy that nothing explains; ``precision`` and ``chi_square`` (Y, X), mean squared
+    residual over the noise; ``offset`` (E,), the spectrum that was subtracted from every pixel, and ``has_air``,
+    whether it is that of an empty area; ``neighbour_ratio``, as in `PixelFit`.
+    """
+
+    cleaned: CleanedAmounts
+    novelty: Novelty
+    shared_residual: SharedResidual | None
+    unexplained: float
+    precision: Float32Array
+    chi_square: Float32Array
+    offset: Float64Array
+    has_air: bool
+    neighbour_ratio: float
+
+
+def explain(
     survey: Survey,
     design: DesignMatrix,
     offset: Float64Array,
@@ -99,10 +123,9 @@ def decompose(
     has_air: bool,
     background: bool,
     keep_new: bool,
-    method: MapMethod,
     progress: Progress | None = None,
-) -> Decomposition:
-    """Decompose a stack.
+) -> ExplainedStack:
+    """Find the background, the amounts and the new features of a stack.
 
     Parameters
     ----------
@@ -118,23 +141,20 @@ def decompose(
         Whether to look for patterns of the beam.
     keep_new : bool
         Whether to look for new features, and keep them.
-    method : MapMethod
-        Method that cleans the maps of fractions.
     """
     weighted = survey.weighted
-    fit = fit_pixels(weighted, design, offset, part(progress, 0.0, 0.15))
+    fit = fit_pixels(weighted, design, offset, part(progress, 0.0, 0.3))
     chi_square = fit.mean_square * weighted.precision
     precision = _rescaled_precision(weighted, chi_square)
     patterns = plausible_background(survey.binned, design) if background and has_air else None
-    _report(progress, 0.3, "background")
+    _report(progress, 0.5, "background")
     cleaned = clean_amounts(fit.amounts, patterns, precision, design)
     if patterns is not None and not design.learned and design.references.shape[1] > 1:
         cleaned = _refined_amounts(survey, design, fit.amounts, precision, patterns, cleaned)
-    _report(progress, 0.5, "new features")
+    _report(progress, 0.8, "new features")
     residual = residual_bins(survey.binned, design, cleaned.background, has_air=has_air)
     novelty = no_novelty(offset.size, precision.shape)
     if keep_new:
-        search = part(progress, 0.5, 0.6)
         novelty = find_novelty(
             survey,
             design,
@@ -144,22 +164,56 @@ def decompose(
             residual,
             cleaned.jump,
             has_air=has_air,
-            progress=search,
+            progress=part(progress, 0.8, 1.0),
         )
-    unexplained = _unexplained_variance(survey, design, cleaned.background, offset, has_air)
-    shared = _shared_residual(survey, design, cleaned, novelty, residual, has_air=has_air)
+    return ExplainedStack(
+        cleaned=cleaned,
+        novelty=novelty,
+        shared_residual=_shared_residual(survey, design, cleaned, novelty, residual, has_air=has_air),
+        unexplained=_unexplained_variance(survey, design, cleaned.background, offset, has_air),
+        precision=precision,
+        chi_square=chi_square,
+        offset=offset,
+        has_air=has_air,
+        neighbour_ratio=fit.neighbour_ratio,
+    )
+
+
+def decompose(
+    explained: ExplainedStack,
+    weighted: WeightedStack,
+    design: DesignMatrix,
+    *,
+    method: MapMethod,
+    progress: Progress | None = None,
+) -> Decomposition:
+    """Clean the fractions of an explained stack, and return all its parts.
+
+    Parameters
+    ----------
+    explained : ExplainedStack
+        What explains the stack.
+    weighted : WeightedStack
+        The stack.
+    design : DesignMatrix
+        Columns of the fit.
+    method : MapMethod
+        Method that cleans the maps of fractions.
+    """
+    cleaned, novelty, shared = explained.cleaned, explained.novelty, explained.shared_residual
+    precision, chi_square, unexplained = explained.precision, explained.chi_square, explained.unexplained
     fractions = cleaned_fractions(
         weighted,
         design,
-        offset,
+        explained.offset,
         cleaned,
         precision_at_moving_edges(precision, chi_square, weighted.mean_depth),
         novelty.clear,
         unexplained,
         _noise_scale(weighted, chi_square),
         method,
-        part(progress, 0.6, 1.0),
-        hidden_length=_PATTERN_LENGTH if has_air else float(np.sqrt(cleaned.jump.size)),
+        progress,
+        hidden_length=_PATTERN_LENGTH if explained.has_air else float(np.sqrt(cleaned.jump.size)),
     )
     new = keep_clear(novelty.amounts, precision, novelty.clear)
     sigma = np.hypot(fractions.sigma, _error_beside(new, novelty.directions.new, cleaned.jump, design))
@@ -172,18 +226,18 @@ def decompose(
         baseline=clean_baseline(cleaned.amounts, cleaned.jump * fractions.fractions, precision, design),
         new=new,
         novelty=novelty.significance,
-        offset=offset,
+        offset=explained.offset,
         background=cleaned.background,
         directions=novelty.directions,
         chi_square=float(np.median(chi_square[precision > 0])),
-        has_air=has_air,
+        has_air=explained.has_air,
         used=weighted.precision > 0,
         adaptation=fractions.adaptation,
         fine_share=fractions.fine_share,
         shared_residual=shared,
         spot_limits=novelty.limits,
         covariance_length=max(fractions.covariance_length, 0.0 if shared is None else SHARED_LENGTH),
-        neighbour_ratio=fit.neighbour_ratio,
+        neighbour_ratio=explained.neighbour_ratio,
     )
 
 

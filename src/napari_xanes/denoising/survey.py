@@ -35,6 +35,11 @@ class Survey:
     binned: BinnedStack
     air_spectrum: Float64Array
 
+    def without_bins(self) -> Survey:
+        """Return the survey without the values of the bins, which take an eighth of the memory of the stack."""
+        nothing = np.empty((0, 0, 0), np.float32)
+        return replace(self, binned=replace(self.binned, air=nothing, sample=nothing))
+
 
 def survey_stack(stack: SpectralStack, progress: Progress | None = None) -> Survey:
     """Estimate the noise, find the air and compute means over bins."""

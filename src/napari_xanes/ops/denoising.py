@@ -10,12 +10,14 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator
 
+from napari_xanes import limits
+from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.denoising.bands import fill_product, lazy_product
-from napari_xanes.denoising.design_matrix import DesignMatrix, design_from_data, design_from_references
+from napari_xanes.denoising.design_matrix import design_from_data, design_from_references
 from napari_xanes.denoising.energy_offset import MAX_OFFSET, detect_energy_offset, offset_uncertainty
 from napari_xanes.denoising.fractions.maps import MapMethod
 from napari_xanes.denoising.network.cleaning import load_network, resolve_device
-from napari_xanes.denoising.pipeline import Decomposition, decompose
+from napari_xanes.denoising.pipeline import decompose, explain
 from napari_xanes.denoising.report import amount_noise, describe
 from napari_xanes.denoising.result import DenoisingResult, as_denoising_result, join_results
 from napari_xanes.denoising.survey import subtract_offset, survey_stack
@@ -221,16 +223,19 @@ def _denoise_image(
         design = design_from_data(survey.binned, stack.energy, weight)
     survey, offset, has_air = subtract_offset(survey, design)
     network = load_network(resolved) if noise in ("auto", "network") else None
-    parts = decompose(
+    explained = explain(
         survey,
         design,
         offset,
         has_air=has_air,
         background=background == "auto",
         keep_new=keep_new,
-        method=MapMethod(network, adapt, resolved, seed),
-        progress=part(progress, 0.15, 0.9),
+        progress=part(progress, 0.15, 0.5),
     )
+    survey = survey.without_bins()
+    method = MapMethod(network, adapt, resolved, seed)
+    parts = decompose(explained, survey.weighted, design, method=method, progress=part(progress, 0.5, 0.9))
+    del explained
     if reference_offset and len(spectra) > 1:
         error = offset_uncertainty(parts.fractions.astype(np.float64), spectra, design, stack.energy, reference_offset)
         parts = replace(parts, fraction_sigma=np.hypot(parts.fraction_sigma, error).astype(np.float32))
@@ -247,8 +252,10 @@ def _denoise_image(
         corrected = (absorption.data - result.background).astype(np.float32)
         data = corrected if stack.is_lazy else corrected.compute(callbacks=())
         return absorption.with_data(data, metadata={"denoise": result} | _with_warnings(absorption, result))
-    data = _assembled(absorption, stack, parts, design, part(progress, 0.9, 1.0))
     metadata = {"denoise": result, "noise": amount_noise(parts, design), COVARIANCE_LENGTH: parts.covariance_length}
+    columns, maps = parts.columns_and_maps(design)
+    del parts, survey
+    data = _assembled(absorption, stack, columns, maps, part(progress, 0.9, 1.0))
     return absorption.with_data(data, metadata=metadata | _with_warnings(absorption, result))
 
 
@@ -261,14 +268,14 @@ def _with_warnings(stack: SpectralStack, result: DenoisingResult) -> dict[str, l
 def _assembled(
     absorption: SpectralStack,
     stack: SpectralStack,
-    parts: Decomposition,
-    design: DesignMatrix,
+    columns: Float64Array,
+    maps: Float32Array,
     progress: Progress | None,
 ) -> Any:
     """Return the cleaned frames: lazy if the stack is, else in the memory of the optical depth made from the stack."""
-    columns, maps = parts.columns_and_maps(design)
     if stack.is_lazy:
         return lazy_product(columns, maps)
+    limits.release_memory()
     out = np.empty(absorption.shape, np.float32) if absorption is stack else absorption.data
     return fill_product(columns, maps, out, progress)
 

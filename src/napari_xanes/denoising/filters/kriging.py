@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 _MARGIN = 16  # pixels; keeps the periodic transform from joining opposite edges
-_ROUNDS, _STEPS, _LAST_STEPS = 4, 6, 12
+_ROUNDS, _STEPS, _LAST_STEPS = 3, 6, 10
 _BINS = 32
 _COARSEST = 128.0  # pixels; below this frequency the first spectrum is flat, and bins are no finer
 

@@ -26,6 +26,9 @@ EDGES = ((4.0, 0.03), (2.0, 0.1))
 REACH, GUIDED_REACH, GUIDED_STRENGTH = 5.0, 10.0, 1.0
 """Radius in pixels of the local regression on the guide, of the one before total variation, and its strength."""
 
+_HINT_RADII = (0.0, POOLS[0], POOLS[2])
+"""Radii at which the network is told how well the map is known; 0 is the pixel itself."""
+
 N_CANDIDATES = 1 + len(POOLS) + len(STRENGTHS) + len(EDGES) + 3
 N_FEATURES = N_CANDIDATES + 9
 VARIATION, GUIDED_VARIATION, KRIGED = 1 + len(POOLS), N_CANDIDATES - 2, N_CANDIDATES - 1
@@ -37,7 +40,7 @@ FRACTION_SPREAD = 0.3
 _RIDGE = 0.02 / FRACTION_SPREAD**2
 """Information that the mean fraction adds to each pixel before total variation is computed."""
 
-_ITERATIONS = 60
+_ITERATIONS = 40
 """Steps of total variation: the error is smallest on the way from a pooled map to the minimum."""
 
 _SCALES = (2.0, 4.0, 8.0, 16.0)
@@ -129,14 +132,24 @@ def crop_maps(
 
 def candidates(maps: NoisyMaps, statistics: MapStatistics) -> tuple[Tensor, Tensor]:
     """Return the cleaned maps (B, N_CANDIDATES, H, W) and features (B, N_FEATURES, H, W) of about unit size."""
+    images, hints = cleaned_maps(maps, statistics)
+    return images, network_features(images, hints, maps, statistics)
+
+
+def cleaned_maps(maps: NoisyMaps, statistics: MapStatistics) -> tuple[Tensor, Tensor]:
+    """Return the cleaned maps (B, N_CANDIDATES, H, W), and hints (B, 4, H, W).
+
+    The hints are how well the map is known in each pixel and at two of the radii of `POOLS`, and its slope on the
+    guide.
+    """
     mean = maps.mean[:, None, None]
     estimate, information, guide = maps.weighted_estimate, maps.information, statistics.guide.contrast
-    pooled, confidences = _pooled_means(maps)
-
-    slope, level, guide_level = local_regression(estimate - information * mean, information, guide, REACH)
-    wide_slope = local_regression(estimate - information * mean, information, guide, GUIDED_REACH)[0]
-    offset = wide_slope * guide
-    scale, even = statistics.guide.absorption_scale, statistics.guide.even
+    images = torch.empty(len(estimate), N_CANDIDATES, *estimate.shape[1:], device=estimate.device)
+    hints = torch.empty(len(estimate), len(_HINT_RADII) + 1, *estimate.shape[1:], device=estimate.device)
+    for i, radius in enumerate((0.0, *POOLS)):
+        images[:, i], known = _pooled_mean(maps, radius)
+        if radius in _HINT_RADII:
+            hints[:, _HINT_RADII.index(radius)] = torch.log10(known * FRACTION_SPREAD**2 + 1e-2) / 2
 
     def variation(image: Tensor, strength: float, weight: Tensor | None = None) -> Tensor:
         return total_variation(
@@ -148,43 +161,49 @@ def candidates(maps: NoisyMaps, statistics: MapStatistics) -> tuple[Tensor, Tens
             iterations=_ITERATIONS,
         )
 
-    cleaned = [
-        *pooled,
-        *(variation(estimate, strength) for strength in STRENGTHS),
-        *(variation(estimate, strength, weight) for (strength, _), weight in zip(EDGES, even, strict=True)),
-        mean + level + slope * (guide - guide_level),
-        offset + variation(estimate - information * offset, GUIDED_STRENGTH),
-        statistics.kriged,
-    ]
-    features = [
-        *(((image - mean) / FRACTION_SPREAD).clamp(-4, 4) for image in cleaned),
-        *(confidences[i] for i in (0, 1, 3)),
-        wide_slope.clamp(-2, 2),
-        maps.jump / statistics.guide.jump_scale,
-        maps.absorption / scale,
-        3 * guide,
-        even[0],
-        torch.log10(maps.absorption_sigma / scale + 1e-4) + 2,
-    ]
-    return torch.stack(cleaned, dim=1), torch.stack(features, dim=1)
+    for i, strength in enumerate(STRENGTHS, VARIATION):
+        images[:, i] = variation(estimate, strength)
+    for i, weight in enumerate(statistics.guide.even):
+        images[:, VARIATION + len(STRENGTHS) + i] = variation(estimate, EDGES[i][0], weight)
+    centred = estimate - information * mean
+    slope, level, guide_level = local_regression(centred, information, guide, REACH)
+    images[:, GUIDED_VARIATION - 1] = mean + level + slope * (guide - guide_level)
+    hints[:, -1] = local_regression(centred, information, guide, GUIDED_REACH)[0]
+    offset = hints[:, -1] * guide
+    images[:, GUIDED_VARIATION] = offset + variation(estimate - information * offset, GUIDED_STRENGTH)
+    images[:, KRIGED] = statistics.kriged
+    return images, hints
 
 
-def _pooled_means(maps: NoisyMaps) -> tuple[list[Tensor], list[Tensor]]:
-    """Return the map itself and its Gaussian means, shrunk to the mean, and how well each pixel is known."""
+def network_features(images: Tensor, hints: Tensor, maps: NoisyMaps, statistics: MapStatistics) -> Tensor:
+    """Return the features (B, N_FEATURES, H, W) of maps whose candidates and hints are known."""
+    guide = statistics.guide
+    shared = [
+        maps.jump / guide.jump_scale,
+        maps.absorption / guide.absorption_scale,
+        3 * guide.contrast,
+        guide.even[0],
+        torch.log10(maps.absorption_sigma / guide.absorption_scale + 1e-4) + 2,
+    ]
+    return torch.cat(
+        [
+            ((images - maps.mean[:, None, None, None]) / FRACTION_SPREAD).clamp_(-4, 4),
+            hints[:, :-1],
+            hints[:, -1:].clamp(-2, 2),
+            torch.stack([image.expand(len(images), -1, -1) for image in shared], dim=1),
+        ],
+        dim=1,
+    )
+
+
+def _pooled_mean(maps: NoisyMaps, radius: float) -> tuple[Tensor, Tensor]:
+    """Return the Gaussian mean of a map, or the map itself for radius 0, shrunk to its mean, and its information."""
     prior = 1 / FRACTION_SPREAD**2
-    gains = [1.0, *(4 * torch.pi * sigma**2 for sigma in POOLS)]
-    estimates = [maps.weighted_estimate, *(gaussian_blur(maps.weighted_estimate, sigma) for sigma in POOLS)]
-    informations = [maps.information, *(gaussian_blur(maps.information, sigma) for sigma in POOLS)]
-    mean = maps.mean[:, None, None]
-    pooled = [
-        (gain * estimate + prior * mean) / (gain * information + prior)
-        for estimate, information, gain in zip(estimates, informations, gains, strict=True)
-    ]
-    confidences = [
-        torch.log10(information * gain * FRACTION_SPREAD**2 + 1e-2) / 2
-        for information, gain in zip(informations, gains, strict=True)
-    ]
-    return pooled, confidences
+    estimate, information = maps.weighted_estimate, maps.information
+    if radius:
+        gain = 4 * torch.pi * radius**2  # a Gaussian mean of pixels of equal noise has so many times their information
+        estimate, information = gain * gaussian_blur(estimate, radius), gain * gaussian_blur(information, radius)
+    return (estimate + prior * maps.mean[:, None, None]) / (information + prior), information
 
 
 def _structure(maps: NoisyMaps) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,12 @@ from typing import Any
 import numpy as np
 
 from napari_xanes._typing import Float32Array
-from napari_xanes.limits import limit_torch
+from napari_xanes.blocks import on_threads
+from napari_xanes.denoising.network.one_thread import one_torch_thread
+from napari_xanes.limits import limit_torch, release_memory
 from napari_xanes.progress import Progress, part
+
+_Box = tuple[slice, slice]
 
 WEIGHTS = Path(__file__).parent / "weights.pt"
 WEIGHTS_SHA256 = "4755e861815cbd17505ad73d00b677f27ee566394bef161565734f56abfc80ac"
@@ -91,7 +96,8 @@ def clean_maps(
 
     images = (jump, absorption, absorption_sigma)
     try:
-        return _clean_on(device, weighted_estimate, information, images, network, progress)
+        with one_torch_thread():  # torch's own threads wait for one another: beside a busy core, ten times as long
+            return _clean_on(device, weighted_estimate, information, images, network, progress)
     except torch.OutOfMemoryError:
         if device == "cpu":
             raise
@@ -126,6 +132,7 @@ def _clean_on(
     for i in range(count):
         if progress is not None:
             progress(i / count, "cleaning the maps")
+        release_memory()
         mean = float(weighted_estimate[i].sum() / max(float(information[i].sum()), 1e-30))
         centre = torch.tensor([min(max(mean, 0.0), 1.0)], dtype=torch.float32, device=device)
         estimate = tensor(weighted_estimate[i]), tensor(information[i])
@@ -133,9 +140,22 @@ def _clean_on(
         with torch.inference_mode():
             map_progress = part(progress, i / count, (i + 1) / count)
             statistics = map_statistics(maps, guide)
+            release_memory()
             _clean_in_tiles(maps, statistics, network, cleaned[i], errors[i], map_progress)
             cleaned[i] = agreeing(tensor(cleaned[i]), maps, statistics)[0].cpu().numpy()
     return cleaned, errors
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """A part of maps with its margin, its candidates, and the ``rows`` and ``columns`` of the whole that it covers."""
+
+    maps: Any
+    statistics: Any
+    images: Any
+    hints: Any
+    rows: slice
+    columns: slice
 
 
 def _clean_in_tiles(
@@ -147,30 +167,49 @@ def _clean_in_tiles(
     progress: Progress | None,
 ) -> None:
     """Fill a map and its error tile by tile; each tile is computed with the surroundings that influence it."""
-    from napari_xanes.denoising.network.candidates import candidates, crop_maps
+    from napari_xanes.denoising.network.candidates import cleaned_maps, crop_maps
     from napari_xanes.denoising.network.mixture_net import HALO
 
-    shape = cleaned.shape
+    shape, on_card = cleaned.shape, maps.information.device.type != "cpu"
     margin = _REACH if network is None else _REACH + HALO
     for top, left in _boxes((slice(0, shape[0]), slice(0, shape[1])), TILE):
         rows, columns = _with_margin(top, margin, shape[0]), _with_margin(left, margin, shape[1])
-        tile, statistics_of_tile = crop_maps(maps, statistics, rows, columns)
-        images, features = candidates(tile, statistics_of_tile)
-        for box in _boxes((top, left), NETWORK_TILE if network is not None else TILE):
-            if progress is not None:
-                progress(box[0].start / shape[0], "cleaning the maps")
-            wide = [_with_margin(side, HALO, size) for side, size in zip(box, shape, strict=True)]
-            y, x = (_moved(side, -start.start) for side, start in zip(wide, (rows, columns), strict=True))
-            if network is None:
-                clean, error = _average(images[..., y, x], tile.information[..., y, x])
-            else:
-                clean, error = _apply(network, images[..., y, x], features[..., y, x])
-            clean = tile.mean[:, None, None] + statistics.structure * (clean - tile.mean[:, None, None])
-            inner = (0, *(_moved(side, -outer.start) for side, outer in zip(box, wide, strict=True)))
-            cleaned[box], errors[box] = clean[inner].cpu().numpy(), error[inner].cpu().numpy()
+        crop = crop_maps(maps, statistics, rows, columns)
+        tile = _Tile(*crop, *cleaned_maps(*crop), rows, columns)
+
+        def work(box: _Box, tile: _Tile = tile) -> float:
+            cleaned[box], errors[box] = _cleaned_box(box, tile, network, shape)
+            return float(box[0].stop / shape[0])
+
+        boxes = _boxes((top, left), TILE if network is None else NETWORK_TILE)
+        on_threads(work, boxes, progress=progress, message="cleaning the maps", threads=1 if on_card else None)
 
 
-def _boxes(whole: tuple[slice, slice], size: int) -> list[tuple[slice, slice]]:
+def _cleaned_box(
+    box: _Box, tile: _Tile, network: Any | None, shape: tuple[int, ...]
+) -> tuple[Float32Array, Float32Array]:
+    """Return the cleaned map and its error in a box of the whole map, which the tile covers with its surroundings."""
+    import torch
+
+    from napari_xanes.denoising.network.candidates import crop_maps, network_features
+    from napari_xanes.denoising.network.mixture_net import HALO
+
+    wide = [_with_margin(side, HALO, size) for side, size in zip(box, shape, strict=True)]
+    y, x = _moved(wide[0], -tile.rows.start), _moved(wide[1], -tile.columns.start)
+    inner = (0, *(_moved(side, -outer.start) for side, outer in zip(box, wide, strict=True)))
+    with torch.inference_mode():  # which each thread has for itself
+        maps, statistics = crop_maps(tile.maps, tile.statistics, y, x)
+        images = tile.images[..., y, x]
+        if network is None:
+            clean, error = _average(images, maps.information)
+        else:
+            clean, error = _apply(network, images, network_features(images, tile.hints[..., y, x], maps, statistics))
+        mean = maps.mean[:, None, None]
+        clean = mean + statistics.structure * (clean - mean)
+        return clean[inner].cpu().numpy(), error[inner].cpu().numpy()
+
+
+def _boxes(whole: _Box, size: int) -> list[_Box]:
     """Cut a box into boxes of about equal sides, at most `size`, whose starts are as the network's coarsest pixels."""
 
     def cut(side: slice) -> list[slice]:
@@ -205,6 +244,8 @@ def _apply(network: Any, images: Any, features: Any) -> tuple[Any, Any]:
     import torch
 
     def applied(images: Any, features: Any) -> tuple[Any, Any]:
+        if halved:
+            features = features.to(torch.bfloat16)
         features = features.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=halved):
             result: tuple[Any, Any] = network(images, features)
