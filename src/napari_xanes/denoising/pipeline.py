@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 from napari_xanes.denoising.background.composition import composition_prior
+from napari_xanes.denoising.background.frame_drift import fit_frame_drift
 from napari_xanes.denoising.background.patterns import Background
 from napari_xanes.denoising.background.search import plausible_background, refine_background
 from napari_xanes.denoising.bands import outside
@@ -21,6 +22,7 @@ from napari_xanes.denoising.fractions.estimate import (
     CleanedAmounts,
     clean_amounts,
     edge_jump_variance,
+    equal_variance,
     estimate_fractions,
     unexplained_fraction_variance,
     unexplained_variance,
@@ -329,6 +331,10 @@ def _unexplained_variance(
     variance = unexplained_variance(survey.binned, design, background)
     if has_air:
         return variance
-    # The unknown part of the offset, within the design, is as large as the known part outside.
-    degrees_of_freedom = int(offset.size) - int(design.columns.shape[1])
-    return variance + float(np.sum((offset * design.root_weight) ** 2)) / degrees_of_freedom
+    outside_design = outside(design.basis, offset * design.root_weight)
+    if design.learned or design.references.shape[1] < 2:
+        # The unknown part of the offset, within the design, is as large as the known part outside.
+        degrees_of_freedom = int(offset.size) - int(design.columns.shape[1])
+        return variance + float(np.sum(outside_design**2)) / degrees_of_freedom
+    drift = fit_frame_drift(outside_design[:, None], design)
+    return variance + equal_variance(drift.covariance, design)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_xanes._typing import BoolArray, Float64Array
+from napari_xanes.denoising.background.frame_drift import fit_frame_drift
 from napari_xanes.denoising.bands import apply_matrix, outside
 from napari_xanes.denoising.binning import BinnedStack, bin_stack, find_air
 from napari_xanes.denoising.design_matrix import DesignMatrix
@@ -52,7 +53,8 @@ def survey_stack(stack: SpectralStack, progress: Progress | None = None) -> Surv
 def subtract_offset(survey: Survey, design: DesignMatrix) -> tuple[Survey, Float64Array, bool]:
     """Subtract the offset of each energy from the binned means and divide them by the noise.
 
-    The offset is the spectrum of the air. Without air, only the part of an offset outside the design can be known.
+    The offset is the spectrum of the air. Without air, only the part of an offset outside the design is seen; the part
+    inside is its most likely continuation.
 
     Returns
     -------
@@ -65,6 +67,9 @@ def subtract_offset(survey: Survey, design: DesignMatrix) -> tuple[Survey, Float
     else:
         binned = _all_as_sample(survey.binned)
         offset = _mean_outside_design(binned, design)
+        if not design.learned:
+            seen = offset * design.root_weight
+            offset = offset + fit_frame_drift(seen[:, None], design).extension @ seen / design.root_weight
     shift, factor = (spectrum.astype(np.float32)[:, None, None] for spectrum in (offset, design.root_weight))
     binned = replace(binned, air=(binned.air - shift) * factor, sample=(binned.sample - shift) * factor)
     return replace(survey, binned=binned), offset, has_air

@@ -122,6 +122,15 @@ def unexplained_variance(binned: BinnedStack, design: DesignMatrix, background: 
     return max(0.0, float(np.median(square / degrees_of_freedom - 1 / binned.sample_precision[used])))
 
 
+def equal_variance(covariance: Float64Array, design: DesignMatrix) -> float:
+    """Return the variance per energy that makes the fractions as uncertain as a covariance between energies (E, E)."""
+    count = design.references.shape[1]
+    solver = np.linalg.pinv(design.columns)[:count]
+    levers = solver - solver.mean(axis=0)
+    independent = np.diag(_given_sum(design.covariance()[:count, :count]))
+    return float(np.max(np.einsum("ke,ef,kf->k", levers, covariance, levers) / np.maximum(independent, 1e-30)))
+
+
 def unexplained_fraction_variance(variance: float, jump: Float32Array, design: DesignMatrix) -> Float32Array:
     """Return the variance (K, Y, X) that an unexplained variance per energy adds to each fraction."""
     count = design.references.shape[1]
