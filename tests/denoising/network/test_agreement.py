@@ -59,10 +59,10 @@ def test_the_trend_is_that_of_ridge_regression(core_and_shell: Images, monkeypat
     information, weighted, jump = (
         image[0].numpy().ravel().astype(float) for image in (maps.information, maps.weighted_estimate, maps.jump)
     )
-    columns = np.vander(np.clip(jump / statistics.guide.jump_scale.item(), 0, 1) - 0.5, 3, increasing=True)
+    columns = np.vander(np.clip(jump / statistics.guide.jump_scale.item(), 0, 1) - 0.5, 4, increasing=True)
     root = np.sqrt(information)
-    augmented = np.vstack([columns * root[:, None], np.eye(3) / 0.1])
-    target = np.concatenate([(weighted / information - 0.3) * root, np.zeros(3)])
+    augmented = np.vstack([columns * root[:, None], np.eye(4) / 0.2])
+    target = np.concatenate([(weighted / information - 0.3) * root, np.zeros(4)])
     expected = columns @ np.linalg.lstsq(augmented, target, rcond=None)[0]
     np.testing.assert_allclose(correction.ravel(), statistics.structure.item() * expected, atol=1e-5)
 

@@ -14,14 +14,14 @@ from torch import Tensor
 from napari_xanes.denoising.filters.gaussian import gaussian_blur
 from napari_xanes.denoising.network.candidates import MapStatistics, NoisyMaps
 
-_TREND_SPREAD, _LOCAL_SPREAD = 0.1, 0.02
+_TREND_SPREAD, _LOCAL_SPREAD = 0.2, 0.02
 """Expected standard deviations of the coefficients of the trend over the edge jump, and of a neighbourhood's error."""
 
 _RADIUS = 8.0
 """Standard deviation in pixels of a neighbourhood: less is the scale at which the network is better than a mean."""
 
-_TERMS = 3
-"""Number of terms of the trend: constant, straight and curved."""
+_TERMS = 4
+"""Number of terms of the trend, a cubic: rims are thin, and the composition changes fast there."""
 
 
 def agreeing(cleaned: Tensor, maps: NoisyMaps, statistics: MapStatistics) -> Tensor:
