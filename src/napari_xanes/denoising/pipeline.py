@@ -11,21 +11,15 @@ import numpy as np
 
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 from napari_xanes.denoising.background.composition import composition_prior
-from napari_xanes.denoising.background.frame_drift import fit_frame_drift
 from napari_xanes.denoising.background.patterns import Background
 from napari_xanes.denoising.background.search import plausible_background, refine_background
-from napari_xanes.denoising.bands import outside
-from napari_xanes.denoising.binning import bin_sums
 from napari_xanes.denoising.design_matrix import DesignMatrix
 from napari_xanes.denoising.fractions.cleaning import clean_baseline, expected_fractions
 from napari_xanes.denoising.fractions.estimate import (
     CleanedAmounts,
     clean_amounts,
     edge_jump_variance,
-    equal_variance,
     estimate_fractions,
-    unexplained_fraction_variance,
-    unexplained_variance,
 )
 from napari_xanes.denoising.fractions.fit import fit_pixels
 from napari_xanes.denoising.fractions.maps import MapMethod, cleaned_fractions
@@ -34,21 +28,16 @@ from napari_xanes.denoising.network.adaptation import Adaptation
 from napari_xanes.denoising.novelty.amounts import keep_clear
 from napari_xanes.denoising.novelty.search import Novelty, find_novelty, no_novelty
 from napari_xanes.denoising.novelty.shared_features import NovelDirections, residual_bins
-from napari_xanes.denoising.novelty.shared_residual import LEVER, SHARED_LENGTH, SharedResidual, find_shared_residual
+from napari_xanes.denoising.novelty.shared_residual import SHARED_LENGTH, SharedResidual
 from napari_xanes.denoising.precision import WeightedStack, masked_mean
 from napari_xanes.denoising.survey import Survey
+from napari_xanes.denoising.unexplained import error_beside, shared_residual, total_unexplained_variance
 from napari_xanes.progress import Progress, part
 
 _PASSES = ((2.0, 0.06), (1.4, 0.05))
 """For each refinement of the background: strength of the total variation of the expected fractions, and the standard
 error of these fractions."""
 
-
-_SMALL_SHARE = 0.2
-"""Share of the sample below which new features are small: their residual is theirs, not that of the whole sample."""
-
-_LARGEST_ERROR = 12**-0.5
-"""Largest error of a fraction beside a new feature: that of a number between 0 and 1 of which nothing is known."""
 
 _PATTERN_LENGTH = 30.0
 """Pixels in a square of this width share what is left of patterns of the beam; without an empty area, all pixels do."""
@@ -171,8 +160,8 @@ def explain(
     return ExplainedStack(
         cleaned=cleaned,
         novelty=novelty,
-        shared_residual=_shared_residual(survey, design, cleaned, novelty, residual, has_air=has_air),
-        unexplained=_unexplained_variance(survey, design, cleaned.background, offset, has_air),
+        shared_residual=shared_residual(survey, design, cleaned, novelty, residual, has_air=has_air),
+        unexplained=total_unexplained_variance(survey, design, cleaned.background, offset, has_air),
         precision=precision,
         chi_square=chi_square,
         offset=offset,
@@ -218,7 +207,7 @@ def decompose(
         hidden_length=_PATTERN_LENGTH if explained.has_air else float(np.sqrt(cleaned.jump.size)),
     )
     new = keep_clear(novelty.amounts, precision, novelty.clear)
-    sigma = np.hypot(fractions.sigma, _error_beside(new, novelty.directions.new, cleaned.jump, design))
+    sigma = np.hypot(fractions.sigma, error_beside(new, novelty.directions.new, cleaned.jump, design))
     jump_sigma = np.hypot(cleaned.jump_sigma, np.sqrt(unexplained * edge_jump_variance(design)))
     return Decomposition(
         fractions=fractions.fractions,
@@ -280,61 +269,3 @@ def _refined_amounts(
         background = refine_background(background, survey.binned, design, prior)
         cleaned = clean_amounts(fitted, background, precision, design)
     return cleaned
-
-
-def _shared_residual(
-    survey: Survey,
-    design: DesignMatrix,
-    cleaned: CleanedAmounts,
-    novelty: Novelty,
-    residual: Float32Array,
-    *,
-    has_air: bool,
-) -> SharedResidual | None:
-    """Look for a spectrum that the residuals of the sample share, without misregistration and small new features."""
-    from scipy.ndimage import binary_dilation
-
-    binned, weight = survey.binned, np.where(survey.air, 0, survey.weighted.precision).astype(np.float32)
-    jump = bin_sums(cleaned.jump * weight) / np.maximum(bin_sums(weight), 1e-30)
-    background = cleaned.background
-    patterns = 0.0 if background is None else background.rms(background.modes, binned.sample_precision > 0)
-    clear = bin_sums(np.asarray(novelty.clear.any(axis=0), np.float32)) > 0
-    small = clear.sum() < _SMALL_SHARE * np.sum(binned.sample_precision > 0)
-    precision = np.where(small & binary_dilation(clear), 0, binned.sample_precision).astype(np.float32)
-    return find_shared_residual(
-        outside(novelty.directions.nuisance, residual),
-        precision,
-        jump,
-        float(binned.air_precision.sum()) if has_air else 0.0,
-        design,
-        survey.air.shape,
-        patterns=patterns,
-    )
-
-
-def _error_beside(
-    amounts: Float32Array, directions: Float64Array, jump: Float32Array, design: DesignMatrix
-) -> Float32Array:
-    """Return the error (K, Y, X) of fractions beside new features of these amounts (N, Y, X), 0 where there are none.
-
-    Most of a new phase's spectrum is a mixture of the references, and its amount there is not known.
-    """
-    square = np.einsum("nyx,nm,myx->yx", amounts, (directions.T @ directions).astype(np.float32), amounts)
-    variance = LEVER**2 * square.astype(np.float32) * unexplained_fraction_variance(1.0, jump, design)
-    return np.asarray(np.minimum(np.sqrt(variance), _LARGEST_ERROR), np.float32)
-
-
-def _unexplained_variance(
-    survey: Survey, design: DesignMatrix, background: Background | None, offset: Float64Array, has_air: bool
-) -> float:
-    """Return the variance per energy that nothing explains; without air, with that of the unknown offset."""
-    variance = unexplained_variance(survey.binned, design, background)
-    if has_air:
-        return variance
-    outside_design = outside(design.basis, offset * design.root_weight)
-    if design.learned or design.references.shape[1] < 2:
-        # The unknown part of the offset, within the design, is as large as the known part outside.
-        degrees_of_freedom = int(offset.size) - int(design.columns.shape[1])
-        return variance + float(np.sum(outside_design**2)) / degrees_of_freedom
-    drift = fit_frame_drift(outside_design[:, None], design)
-    return variance + equal_variance(drift.covariance, design)
