@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from napari_xanes._typing import Float64Array
+from napari_xanes.live.running.model_errors import FROM_SAMPLE, with_model_errors
 from napari_xanes.live.running.solved import Solved, solve
+from napari_xanes.live.running.spectra import RunningMoments
 from napari_xanes.live.running.sums import FrameSums
 from napari_xanes.maps.fitting.design import Design, build_design
 from napari_xanes.maps.fitting.interpolation import reference_columns
@@ -128,6 +131,15 @@ class RunningFit:
             min_jump=self._parameters["min_jump"],
         )
         return _maps(design, solved, self._unit, self._shape, fractions=self._parameters["fractions"])
+
+    def maps_with_model_errors(self, sample: RunningMoments) -> MapSet:
+        """Return the maps; errors also count misfit, as far as a sample of the same frames shows it. See `maps`."""
+        maps = self.maps()
+        raised = with_model_errors(maps, sample, self._parameters, self._quantity)
+        if raised is None:
+            return maps
+        told = [FROM_SAMPLE if text == ONLY_NOISE else text for text in raised.metadata["warnings"]]
+        return replace(raised, metadata={**raised.metadata, "warnings": told})
 
     def _design(self) -> Design:
         needed = len(self._references) + self._parameters["constant"] + self._parameters["slope"] + 1

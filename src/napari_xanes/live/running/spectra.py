@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_xanes._typing import Float32Array, Float64Array
+from napari_xanes._typing import Float32Array, Float64Array, IndexArray
 from napari_xanes.exploring.factors import find_factors
 from napari_xanes.exploring.moments import RUN
 
@@ -36,6 +36,14 @@ class RunningMoments:
     def add(self, energy: float, frame: Any) -> None:
         """Add a frame (P,) at an energy in eV; another one of the same energy takes its place."""
         self._frames[energy] = np.asarray(frame).ravel()[self._pixels].astype(np.float32)
+
+    def runs(self) -> tuple[Float64Array, Float32Array, IndexArray]:
+        """Return the energies (E,), the runs of pixels (R, E, N) that are finite, and their pixels (R * N,)."""
+        order = sorted(self._frames)
+        data = np.array([self._frames[energy] for energy in order])
+        runs = data.reshape(len(order), -1, self._length).swapaxes(0, 1)
+        finite = np.isfinite(runs).all(axis=(1, 2))
+        return np.array(order), runs[finite], self._pixels.reshape(-1, self._length)[finite].ravel()
 
     def products(self) -> tuple[Float64Array, Float32Array]:
         """Return the mean products (E, E), in order of energy, and the runs of pixels (R, E, N).
