@@ -60,10 +60,14 @@ _ENTRY = re.compile(r"^- \[[^\]]+\]\(((?!http)[^)#]+)\.md\)", re.MULTILINE)
 _GENERATED = re.compile(r"^<!-- generated: (\w+)(?: (\w+))? -->$", re.MULTILINE)
 
 
-def menu(text: str) -> str:
-    """Return the menu of a page: the links that begin the entries of its lists."""
-    pages = "\n".join(dict.fromkeys(_ENTRY.findall(text)))
-    return f"\n\n```{{toctree}}\n:hidden:\n\n{pages}\n```\n"
+def menu(name: str, text: str) -> str:
+    """Return the menu of a page: the links that begin the entries of its lists; under *Develop* also what no list has."""
+    pages = list(dict.fromkeys(_ENTRY.findall(text)))
+    if name == "develop":
+        texts = (Path(__file__).parents[1] / f"{section}.md" for section in SECTIONS)
+        listed = {"index", *(page for path in texts for page in _ENTRY.findall(path.read_text(encoding="utf-8")))}
+        pages += sorted({path.stem for path in Path(__file__).parents[1].glob("*.md")} - listed)
+    return "\n\n```{toctree}\n:hidden:\n\n" + "\n".join(pages) + "\n```\n"
 
 
 def complete(app: Any, name: str, source: list[str]) -> None:
@@ -72,7 +76,7 @@ def complete(app: Any, name: str, source: list[str]) -> None:
     if notebooks.has_notebook(text):
         text = text.replace("\n\n", f'\n\n<a href="notebooks/{name}.ipynb" download>This page as a notebook</a>\n\n', 1)
     if name in SECTIONS:
-        text += menu(text)
+        text += menu(name, text)
     source[0] = _GENERATED.sub(lambda match: generated.TEXTS[match[1]](*filter(None, [match[2]])), text)
 
 

@@ -142,9 +142,30 @@ def part_of(module: str) -> str:
 
 
 def listed(part: str) -> str:
-    """Return the messages of a part as a list, in the order of their words."""
-    texts = {refusal.text for refusal in refusals() if part_of(refusal.module) == part}
-    return "\n".join(f"- {_code(text)}" for text in sorted(texts, key=_words))
+    """Return the messages of a part as a list in the order of their words, with links to the steps that say them."""
+    steps = steps_of()
+    found: dict[str, set[str]] = {}
+    for refusal in refusals():
+        if part_of(refusal.module) == part:
+            found.setdefault(refusal.text, set()).update(steps.get(refusal.module, ()))
+    lines = []
+    for text in sorted(found, key=_words):
+        links = ", ".join(f"[{name}](steps.md#{name})" for name in sorted(found[text]))
+        lines.append(f"- {_code(text)}" + (f" ({links})" if links else ""))
+    return "\n".join(lines)
+
+
+@cache
+def steps_of() -> dict[str, list[str]]:
+    """Return the names of the steps that each module of the package holds."""
+    from napari_xanes.maps import ESTIMATORS
+    from napari_xanes.ops import OPERATIONS
+
+    steps: dict[str, list[str]] = {}
+    for method in (*OPERATIONS.values(), *ESTIMATORS.values()):
+        module = method.function.__module__.removeprefix("napari_xanes.").replace(".", "/")
+        steps.setdefault(module, []).append(method.name)
+    return steps
 
 
 def _words(text: str) -> str:
