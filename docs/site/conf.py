@@ -61,7 +61,7 @@ _GENERATED = re.compile(r"^<!-- generated: (\w+)(?: (\w+))? -->$", re.MULTILINE)
 
 
 def menu(name: str, text: str) -> str:
-    """Return the menu of a page: the links that begin the entries of its lists; under *Develop* also what no list has."""
+    """Return the menu of a page: the links that begin the entries of its lists; Develop takes also what no list has."""
     pages = list(dict.fromkeys(_ENTRY.findall(text)))
     if name == "develop":
         texts = (Path(__file__).parents[1] / f"{section}.md" for section in SECTIONS)
