@@ -13,7 +13,7 @@ from benchmarks.denoise.cases import CASES, MIN_JUMP, SIZE
 from benchmarks.denoise.cost import cost_table, costs
 from benchmarks.denoise.figure import DOSES, dose_curves, dose_figure, dose_gains
 from benchmarks.denoise.real import real_table
-from benchmarks.denoise.runs import run
+from benchmarks.denoise.runs import RIVALS, run
 from benchmarks.denoise.tables import case_table, summary_table, timing_table
 
 QUICK = ("200", "1000", "null")
@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--background", default="auto", help="the denoiser's parameter of that name")
     parser.add_argument("--known-gain", action="store_true", help="tell the denoiser the counts per photon")
     parser.add_argument("--size", type=int, default=SIZE, help=f"width of the image in pixels (default {SIZE})")
+    parser.add_argument("--without", nargs="+", default=[], choices=RIVALS, help="rivals to leave out")
     parser.add_argument("--only-ours", action="store_true", help="no rivals: coverage by place and our scores only")
     parser.add_argument("--figure", action="store_true", help=f"only the dose figure, to {PICTURE.name}")
     parser.add_argument("--cost", action="store_true", help="only time and memory for several sizes of the stack")
@@ -61,6 +62,7 @@ def main() -> None:
         f"{'known' if arguments.known_gain else 'not known'}. Valence from 0 to 1 (true standard deviation 0.21),\n"
         f"scored where the edge jump is above {MIN_JUMP} (times the dilution) and the references explain the sample.\n"
     )
+    rivals = () if arguments.only_ours else [name for name in RIVALS if name not in arguments.without]
     all_outcomes = {}
     for name in arguments.cases or (QUICK if arguments.quick else CASES):
         numbers = range(arguments.first, arguments.first + seeds)
@@ -71,7 +73,7 @@ def main() -> None:
                 options,
                 gain=arguments.known_gain,
                 size=arguments.size,
-                rivals=not arguments.only_ours,
+                rivals=rivals,
             )
             for seed in numbers
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from math import nan
 from types import MappingProxyType
@@ -19,6 +19,8 @@ from benchmarks.denoise.scores import Score, score
 from numpy.typing import NDArray
 
 OURS = "denoise"
+RIVALS = (*PLAIN, *TUNED)
+"""Names of all other methods."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,12 @@ def run(
     *,
     gain: bool = False,
     size: int = SIZE,
-    rivals: bool = True,
+    rivals: Collection[str] = RIVALS,
 ) -> Outcome:
     """Simulate a case and run every method; a tuned method uses the strength with the smallest error.
 
     `options` are parameters of the denoiser. Without `gain`, the denoiser must estimate the noise; the other methods
-    know it. Without `rivals`, only the denoiser runs.
+    know it. Of the other methods, those named in `rivals` run.
     """
     measurement = simulate(case, seed, gain=gain, size=size)
     scores, seconds = {}, {}
@@ -61,9 +63,11 @@ def run(
     if rivals:
         data = prepare(measurement)
         for name, plain in PLAIN.items():
-            timed(name, lambda plain=plain: [score(plain(data), measurement)])  # type: ignore[misc]
+            if name in rivals:
+                timed(name, lambda plain=plain: [score(plain(data), measurement)])  # type: ignore[misc]
         for name, tuned in TUNED.items():
-            timed(name, lambda tuned=tuned: [score(estimate, measurement) for estimate in tuned(data)])  # type: ignore[misc]
+            if name in rivals:
+                timed(name, lambda tuned=tuned: [score(estimate, measurement) for estimate in tuned(data)])  # type: ignore[misc]
         ceiling = known_phase(measurement, data)
     start = time.process_time()
     ours = denoised(measurement, options)
@@ -85,9 +89,14 @@ def mean_score(outcomes: Sequence[Outcome], method: str) -> Score:
 def ratios(outcomes: Sequence[Outcome]) -> NDArray[np.float64]:
     """Return for each seed our valence error divided by that of the best tuned rival."""
     return np.array(
-        [outcome.scores[OURS].rmse / min(outcome.scores[name].rmse for name in TUNED) for outcome in outcomes],
+        [outcome.scores[OURS].rmse / outcome.scores[best_rival(outcome)].rmse for outcome in outcomes],
         dtype=np.float64,
     )
+
+
+def best_rival(outcome: Outcome) -> str:
+    """Return the name of the tuned rival with the smallest error."""
+    return min((name for name in TUNED if name in outcome.scores), key=lambda name: outcome.scores[name].rmse)
 
 
 def interval(values: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:

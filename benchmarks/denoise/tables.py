@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from benchmarks.denoise.bars import bar
 from benchmarks.denoise.places import mean_coverage
-from benchmarks.denoise.rivals import TUNED
-from benchmarks.denoise.runs import OURS, Outcome, interval, mean_score, ratios
+from benchmarks.denoise.runs import OURS, Outcome, best_rival, interval, mean_score, ratios
 from numpy.typing import NDArray
 
 COLUMNS: Mapping[str, str] = {
@@ -74,7 +73,8 @@ def coverage_lines(outcomes: Sequence[Outcome]) -> list[str]:
 def verdicts(name: str, outcomes: Sequence[Outcome]) -> list[tuple[str, bool]]:
     """Return each limit of a case in words, and whether it holds."""
     limits, ours, ratio = bar(name), mean_score(outcomes, OURS), ratios(outcomes)
-    times = mean_score(outcomes, "PCA k=5").rmse / ours.rmse
+    pca = "PCA k=5"
+    times = mean_score(outcomes, pca).rmse / ours.rmse if pca in outcomes[0].scores else np.nan
     low, high = limits.covered
     checks = [
         (f"ratio {ratio.mean():.3f} at most {limits.ratio}", ratio.mean() <= limits.ratio),
@@ -95,7 +95,7 @@ def verdicts(name: str, outcomes: Sequence[Outcome]) -> list[tuple[str, bool]]:
         ("contrast gain", ours.contrast, limits.contrast),
         ("amplitude kept", ours.kept, limits.kept),
     ):
-        if least is not None:
+        if least is not None and not np.isnan(value):
             checks.append((f"{title} {value:.3f} at least {least}", value >= least))
     share = spot_shares(outcomes)
     if share.size:
@@ -135,7 +135,7 @@ def _summary_line(name: str, outcomes: Sequence[Outcome]) -> str:
     of_ratio = f"{ratio.mean():.3f} ({low:.3f} to {high:.3f})" + ("" if ratio.mean() <= limits.ratio else "*")
     coverage = mean_coverage([outcome.places for outcome in outcomes])
     lowest = min((place for place in coverage if not place.startswith("means")), key=lambda p: coverage[p][0].within_2)
-    rivals = [min(TUNED, key=lambda method: outcome.scores[method].rmse) for outcome in outcomes]
+    rivals = [best_rival(outcome) for outcome in outcomes]
     least, most = limits.covered
     return (
         f"{name:16s}{len(outcomes):7d}{ours.rmse:8.3f}{of_ratio:>28s}"
