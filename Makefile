@@ -49,6 +49,7 @@ docs: .venv/tested
 
 pictures: .venv/tested
 	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python docs/dialog_pictures.py
 	$(BIN)/python docs/figures.py
 	$(BIN)/python docs/align_figures.py
 	$(BIN)/python docs/traps.py
