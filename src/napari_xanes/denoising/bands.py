@@ -105,6 +105,7 @@ def fill_product(
     def fill(band: Float32Array, rows: slice) -> None:
         band[...] = apply_matrix(columns, np.ascontiguousarray(maps[:, rows]))
 
+    limits.release_memory()  # before all of `out` is in memory
     over_bands(fill, out, progress=progress, message="assembling the stack")
     return out
 

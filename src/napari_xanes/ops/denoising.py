@@ -10,13 +10,13 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator
 
-from napari_xanes import limits
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.denoising.bands import fill_product, lazy_product
 from napari_xanes.denoising.design_matrix import design_from_data, design_from_references
 from napari_xanes.denoising.energy_offset import MAX_OFFSET, detect_energy_offset, offset_uncertainty
 from napari_xanes.denoising.fractions.maps import MapMethod
 from napari_xanes.denoising.network.cleaning import load_network, resolve_device
+from napari_xanes.denoising.network.one_thread import one_thread_each
 from napari_xanes.denoising.pipeline import decompose, explain
 from napari_xanes.denoising.report import amount_noise, describe
 from napari_xanes.denoising.result import DenoisingResult, as_denoising_result, join_results
@@ -60,8 +60,9 @@ def _fit_state(
     if references is None or reference_offset is not None:
         return {"reference_offset": reference_offset or 0.0}
     image = stack if len(stack.shape) == 3 else slices_of(stack, stack.shape[1] // 2)
-    survey = survey_stack(_absorption(_subsampled(image)), progress)
-    offset = detect_energy_offset(survey, _normalized(references), background=background == "auto")
+    with one_thread_each():
+        survey = survey_stack(_absorption(_subsampled(image)), progress)
+        offset = detect_energy_offset(survey, _normalized(references), background=background == "auto")
     return {"reference_offset": offset}
 
 
@@ -185,18 +186,19 @@ def denoise(
     """
     require_denoisable(stack, references)
     clean = _denoise_image if len(stack.shape) == 3 else _denoise_slices
-    return clean(
-        stack,
-        references=references,
-        background=background,
-        noise=noise,
-        adapt=adapt,
-        keep_new=keep_new,
-        reference_offset=reference_offset or 0.0,
-        device=device,
-        seed=seed,
-        progress=progress,
-    )
+    with one_thread_each():
+        return clean(
+            stack,
+            references=references,
+            background=background,
+            noise=noise,
+            adapt=adapt,
+            keep_new=keep_new,
+            reference_offset=reference_offset or 0.0,
+            device=device,
+            seed=seed,
+            progress=progress,
+        )
 
 
 def _denoise_image(
@@ -275,7 +277,6 @@ def _assembled(
     """Return the cleaned frames: lazy if the stack is, else in the memory of the optical depth made from the stack."""
     if stack.is_lazy:
         return lazy_product(columns, maps)
-    limits.release_memory()
     out = np.empty(absorption.shape, np.float32) if absorption is stack else absorption.data
     return fill_product(columns, maps, out, progress)
 
