@@ -42,6 +42,7 @@ def watch():
 
 limits.limit(memory=int(sys.argv[4]) * 2**20 or None)
 peak, before = [0.0], megabytes()
+most, began = 0.0, time.process_time()
 threading.Thread(target=watch, daemon=True).start()
 references = nx.sample.nmc_ni_k(size=16).stack.metadata["references"]
 result = nx.read(sys.argv[1], memory_limit=2**40 if sys.argv[3] == "memory" else 1)
@@ -52,8 +53,9 @@ for name in sys.argv[2].split(","):
     peak[0], start = megabytes(), time.process_time()
     result = nx.run([nx.Step(name, parameters.get(name, {}))], result)
     cpu = time.process_time() - start
-    held = megabytes() - before
+    held, most = megabytes() - before, max(most, peak[0])
     print(f"{name:16} largest {peak[0] - before:6.0f} MB, stays {held:6.0f} MB, {cpu:6.1f} s", flush=True)
+print(f"all steps: largest {most:.0f} MB of the whole process, {time.process_time() - began:.1f} s of processor time")
 """
 
 
@@ -77,7 +79,9 @@ def write(path: Path, size: int) -> None:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--size", type=int, default=1024, help=f"height and width in pixels, a multiple of {TILE}")
-    options.add_argument("--steps", default="optical_depth,align,fit_references", help="steps, with commas")
+    options.add_argument(
+        "--steps", default="optical_depth,align,normalize_edge,fit_references", help="steps, with commas"
+    )
     options.add_argument("--memory", action="store_true", help="read the stack into memory first")
     options.add_argument("--limit", type=int, default=0, help="memory limit in MB; none by default")
     options.add_argument("--folder", type=Path, default=None, help="where to write the stack")

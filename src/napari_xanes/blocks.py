@@ -20,7 +20,15 @@ import numpy as np
 from napari_xanes import limits
 from napari_xanes._typing import Block, Float32Array
 from napari_xanes.computing import SLAB_BYTES, load_dask_array
-from napari_xanes.on_demand import Read, array_behind, frames_in_part, made_on_demand, read_at_once, reader_of
+from napari_xanes.on_demand import (
+    Read,
+    array_behind,
+    frames_in_part,
+    made_on_demand,
+    read_at_once,
+    reader_of,
+    reuse_freed_memory,
+)
 from napari_xanes.progress import Progress
 
 if TYPE_CHECKING:
@@ -71,6 +79,7 @@ def over_pixels(
     Exception
         Any error of the kernel or of `progress`; blocks that are not begun yet are dropped.
     """
+    reuse_freed_memory()
     n_pixels = prod(data.shape[1:])
     if isinstance(data, np.ndarray):
         _in_threads(kernel, data.reshape(data.shape[0], -1), 0, n_pixels, progress, message, threads)
@@ -92,7 +101,9 @@ def _slab(data: Any, rows: slice) -> Block:
         out[frames] = read(frames, rows)
         return 0.0
 
-    on_threads(work, [slice(a, min(a + step, len(out))) for a in range(0, len(out), step)])
+    # Steps hold matrix products on one core, too; if each part did so by itself, their threads would come and go.
+    with single_threaded_blas():
+        on_threads(work, [slice(a, min(a + step, len(out))) for a in range(0, len(out), step)])
     return out
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -25,11 +26,20 @@ Make = Callable[[Read, slice, slice], Float32Array]
 """Makes some frames and rows (E, Y, ...) of what it reads."""
 
 PART_BYTES = 4 << 20
-"""About so much is made at once: what is larger, the system hands out as empty pages each time, which takes longer
-than some steps."""
+"""About so much is made at once, so that it is in the processor's cache while it goes through all steps."""
 
 _CHUNK_BYTES = 128 << 20
 """Size of a chunk. It is no least size: of a chunk, only what is asked for is made."""
+
+
+@cache
+def reuse_freed_memory() -> None:
+    """Let the memory of parts that are freed serve the next ones, once for the process.
+
+    The C library of Linux maps large arrays anew, each as empty pages: a third of the processor time of a fit in bands.
+    It stops doing so up to the size of the largest array that was freed, at most 32 MB (mallopt(3), M_MMAP_THRESHOLD).
+    """
+    np.empty((32 << 20) - (1 << 16), np.uint8)
 
 
 class Made:
@@ -124,6 +134,7 @@ def made_on_demand(make: Make, source: Any, *, whole_spectra: bool = False) -> A
     """
     import dask.array as da
 
+    reuse_freed_memory()
     frames = (source.shape[0],) if whole_spectra else source.chunks[0]
     thick = max(frames, default=1)
     row = max(1, thick * int(np.prod(source.shape[2:])) * 4)

@@ -15,6 +15,7 @@ from napari_xanes._typing import Float32Array, Float64Array, IndexArray
 from napari_xanes.blocks import on_threads, single_threaded_blas
 from napari_xanes.progress import Progress
 from napari_xanes.registration.background import SmoothPart
+from napari_xanes.registration.reading import frames_held
 
 Coefficients = NDArray[np.complex64]
 """Shape (E, K): K coefficients of each frame."""
@@ -235,7 +236,7 @@ def coefficients(
 
     numbered = enumerate(frames)
     with single_threaded_blas():
-        while some := list(islice(numbered, _AT_ONCE)):
+        while some := list(islice(numbered, frames_held(band.shape))):
             on_threads(transformed, some, progress=progress, message="transforming frames")
     return out, noise
 
@@ -245,9 +246,6 @@ _ROUNDING = 1e-6
 
 _MOST_OF_NOISE = 10_000
 """Coefficients that tell the noise of a frame, to 1 %."""
-
-_AT_ONCE = 16
-"""Frames that are held and transformed at once."""
 
 
 def _squares(values: Coefficients) -> Float64Array:

@@ -19,6 +19,7 @@ from napari_xanes._typing import Float32Array, Float64Array, IndexArray
 from napari_xanes.blocks import on_threads, single_threaded_blas
 from napari_xanes.progress import Progress
 from napari_xanes.registration.fourier import Band, Coefficients, phases
+from napari_xanes.registration.reading import frames_held
 from napari_xanes.registration.resampling import transformed_back
 from napari_xanes.registration.white_noise import white_noise
 
@@ -159,9 +160,9 @@ def tile_coefficients(
         out[i], noise[i] = _of_frame(frame, tiles, one, shifts[i], matrices[i])
         return (i + 1) / count
 
-    numbered = enumerate(frames)
+    numbered, height_and_width = enumerate(frames), tiles.corners.max(axis=0) + tiles.shape
     with single_threaded_blas():
-        while some := list(islice(numbered, _AT_ONCE)):
+        while some := list(islice(numbered, frames_held(tuple(height_and_width.astype(int).tolist())))):
             on_threads(transformed, some, progress=progress, message="transforming tiles")
     return out, noise
 
@@ -187,10 +188,6 @@ def _of_frame(
         parts.append(transform[one.row, one.column] * back)
         noise.append(_noise(frame, np.round(np.array([y, x]) + at).astype(np.intp), tiles.shape))
     return np.concatenate(parts), np.array(noise)
-
-
-_AT_ONCE = 16
-"""Frames that are held and transformed at once."""
 
 
 def _noise(frame: Float32Array, corner: IndexArray, shape: tuple[int, int]) -> float:
