@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import h5py
@@ -89,6 +90,29 @@ def test_workers_do_not_run_the_program_that_starts_them(tmp_path: Path) -> None
     (tmp_path / "script.py").write_text(code)
     subprocess.run([sys.executable, "script.py"], cwd=tmp_path, check=True, timeout=250, capture_output=True)
     assert (tmp_path / "runs").read_text() == "run "
+
+
+def test_workers_end_with_a_program_that_is_killed(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    code = (
+        "import os, time\n"
+        "from napari_xanes.many.clients import client_for\n"
+        "with client_for('processes', 1) as client:\n"
+        "    print(*client.run(os.getpid).values(), flush=True)\n"
+        "    client.submit(time.sleep, 300).result()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        worker = int(program.stdout.readline())
+        os.kill(worker, 0)
+        program.kill()
+    for _ in range(600):
+        try:
+            os.kill(worker, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{worker} goes on")
 
 
 def items_of(text: str) -> list[str]:

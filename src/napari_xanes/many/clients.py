@@ -81,8 +81,9 @@ def _workers_of(address: str, count: int) -> Iterator[None]:
     """
     command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nworkers", str(count)]
     command += ["--nthreads", "1", "--no-dashboard", "--death-timeout", str(_STARTING)]
+    command += ["--preload-nanny", "napari_xanes.many.ending_worker"]
     silent = subprocess.DEVNULL
-    process = subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=silent, stderr=silent)
     try:
         yield
     finally:
@@ -92,3 +93,5 @@ def _workers_of(address: str, count: int) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
