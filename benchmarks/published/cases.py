@@ -82,8 +82,6 @@ CASES = (
     Case(
         *("valence of Ni(OH)2, Ni K, by NiO of another beamline", 2, FORMULA, "references/ni_k/NiOH2_rt_01.xdi"),
         *("ni_k_theory", "valence"),
-        why="the axes of the two beamlines lie 4 eV apart (steepest rise 8346.1 and 8342.1 eV), which no estimator "
-        "can tell from a higher valence; calibrate on a compound of the same scan",
     ),
     _mixed("Fe", "Fe3O4", 8 / 3),
     _mixed("Mn", "Mn3O4", 8 / 3),

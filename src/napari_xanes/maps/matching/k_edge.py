@@ -14,6 +14,7 @@ from napari_xanes.edge import raise_if_frame_empty
 from napari_xanes.maps.fitting.design import Design, build_design
 from napari_xanes.maps.fitting.linear_fit import LinearFit
 from napari_xanes.maps.fitting.result import ReferenceFit
+from napari_xanes.maps.matching.axis_check import better_place
 from napari_xanes.maps.matching.doubts import NO_SIGNAL, Doubt, doubt_maps
 from napari_xanes.maps.matching.fit_misfit import is_poorly_fitted, misfit_beyond_noise
 from napari_xanes.maps.matching.k_edge_calibration import calibrate
@@ -92,13 +93,28 @@ def k_edge_maps(
     doubt = _doubt(fit, max_misfit).reshape(stack.shape[1:])
     settings = LibrarySettings(library.name, offset, broadening, calibration=accuracy.calibration)
     curve = ReferenceFit(design.energy, design.matrix, [*design.names, *design.backgrounds], fractions=True)
-    metadata = {
+    metadata: dict[str, Any] = {
         "name": stack.name,
         "warnings": [*design.warnings, *accuracy.warnings, *_warnings(doubt)],
         "library": settings,
         "fit": curve,
     }
-    model = None if accuracy.model_error is None else grown_error(accuracy.model_error, misfit).astype(np.float32)
+    model = None
+    if accuracy.model_error is not None:
+        error = grown_error(accuracy.model_error, misfit)
+        place = better_place(
+            library,
+            covered,
+            fit.good & fit.finite,
+            offset=offset,
+            broadening=broadening,
+            background=background,
+            error=_typical_error(fit, error),
+        )
+        if place is not None:
+            error = np.hypot(error, place.valence[1] - place.valence[0])
+            metadata["warnings"].append(place.warning)
+        model = error.astype(np.float32)
     maps = _maps(stack, design, fit, doubt, model)
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
 
@@ -159,6 +175,13 @@ def _members_on_stack(stack: SpectralStack, library: Library, offset: float, bro
         Spectrum(name, inside, mu, None if np.isnan(charge) else float(charge), metadata={"normalized": True})
         for name, mu, charge in zip(library.species, spectra, charges, strict=True)
     ]
+
+
+def _typical_error(fit: LinearFit, model: Float64Array) -> float:
+    """The median standard error of the valence, by noise and by theory."""
+    with np.errstate(all="ignore"):
+        total = np.hypot(fit.valence_sigma, model)[fit.good & np.isfinite(fit.valence)]
+    return float(np.median(total)) if total.size else np.inf
 
 
 def _misfit(fit: LinearFit) -> Float32Array:

@@ -1,0 +1,88 @@
+"""A library that fits much better elsewhere on the energy axis, with another valence: it is told, and counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.maps.matching.k_edge_samples import ENERGY, LNO, NIO, SHIFT, WIDTH, measured
+
+import napari_xanes as nx
+from napari_xanes import SpectralStack
+from napari_xanes.maps.matching.axis_check import better_place
+from napari_xanes.theory import Library
+
+WORDS = "measured on the stack's energy axis"
+
+
+def pixels(library: Library, rows: list[int], moved: float) -> SpectralStack:
+    """Return 4 x 5 noisy pixels of equal parts of members, on an axis that is moved by some eV."""
+    member = library.at(ENERGY, broadening=WIDTH, shift=SHIFT, rows=rows).mean(axis=0)
+    depth = np.random.default_rng(1).uniform(0.5, 1.5, 20) * member[:, None] + 0.2
+    depth += 0.003 * np.random.default_rng(2).standard_normal(depth.shape)
+    return SpectralStack(depth.reshape(-1, 4, 5).astype(np.float32), ENERGY + moved, "optical_depth", 0.05)
+
+
+def matched(library: Library, stack: SpectralStack) -> nx.MapSet:
+    return nx.maps.match_library(stack, library="ni-k", calibration=measured(library, NIO))
+
+
+@pytest.mark.parametrize(("rows", "truth"), [([NIO], 2.0), ([NIO, LNO], 2.5), ([LNO], 3.0)])
+def test_an_axis_that_is_off_is_told_and_counts_as_an_error(library: Library, rows: list[int], truth: float) -> None:
+    maps = matched(library, pixels(library, rows, 3.0))
+    valence = maps["valence"]
+    off = np.abs(valence.data - truth)[valence.mask]
+    assert valence.mask.all()
+    assert off.min() > 0.5
+    assert (off < 2 * valence.sigma[valence.mask]).all()
+    assert any(WORDS in warning and "moved by +3.0 eV" in warning for warning in maps.metadata["warnings"])
+
+
+@pytest.mark.parametrize("rows", [[NIO], [NIO, LNO], [LNO], [NIO, LNO, 5]])
+@pytest.mark.parametrize("moved", [0.0, 0.3])
+def test_an_axis_that_is_right_is_not_doubted(library: Library, rows: list[int], moved: float) -> None:
+    maps = matched(library, pixels(library, rows, moved))
+    assert not any(WORDS in warning for warning in maps.metadata["warnings"])
+    np.testing.assert_allclose(maps["valence_model"].data, 0.15, rtol=0.2)
+
+
+def test_pixels_that_can_tell_nothing_raise_no_doubt(library: Library) -> None:
+    stack, none = pixels(library, [NIO], 3.0), np.zeros(20, dtype=bool)
+    rest = {"offset": SHIFT, "broadening": WIDTH, "background": "linear", "error": 0.2}
+    assert better_place(library, stack, none, **rest) is None
+    assert better_place(library, stack, ~none, **rest) is not None
+    assert better_place(library, stack, ~none, **{**rest, "error": 2.0}) is None
+
+
+def test_a_lazy_stack_gives_the_same_answer(library: Library) -> None:
+    import dask.array as da
+
+    stack = pixels(library, [NIO, LNO], 3.0)
+    lazy = SpectralStack(da.from_array(stack.data, chunks=(-1, 2, 5)), stack.energy, "optical_depth", 0.05)
+    assert matched(library, lazy).metadata["warnings"] == matched(library, stack).metadata["warnings"]
+
+
+@pytest.mark.parametrize(
+    ("library", "calibration", "sample", "truth", "doubted"),
+    [
+        ("ni-k", "ni_k/ref_NiO.txt", "ni_k/NiOH2_rt_01.xdi", 2.0, True),
+        ("ni-k", "ni_k/ref_NiO.txt", "ni_k/Ni2O3_rt_01.xdi", 3.0, True),
+        ("ni-k", "ni_k/ref_NiO.txt", "ni_k/ref_LiNiO2.txt", 3.0, False),
+        ("mn-k", "mn_k/Mn2O3_rt_01.xdi", "mn_k/Mn3O4_rt_01.xdi", 8 / 3, False),
+        ("mn-k", "mn_k/Mn2O3_rt_01.xdi", "mn_k/MnO_rt_01.xdi", 2.0, False),
+        ("mn-k", "mn_k/Mn2O3_rt_01.xdi", "mn_k/MnO2_rt_01.xdi", 4.0, False),
+        ("fe-k", "fe_k/Fe2O3_rt_01.xdi", "fe_k/FeO_rt_01.xdi", 2.0, False),
+        ("fe-k", "fe_k/Fe2O3_rt_01.xdi", "fe_k/Fe3O4_rt_01.xdi", 8 / 3, False),
+    ],
+)
+def test_measured_oxides(
+    real_data: Path, library: str, calibration: str, sample: str, truth: float, doubted: bool
+) -> None:
+    spectrum = nx.read_spectra(real_data / "references" / sample)[0]
+    data = np.broadcast_to(np.asarray(spectrum.mu, dtype=np.float32)[:, None, None], (spectrum.mu.size, 2, 2))
+    stack = SpectralStack(data.copy(), spectrum.energy, "optical_depth")
+    known = nx.read_spectra(real_data / "references" / calibration)[0]
+    maps = nx.maps.match_library(stack, library=library, calibration=known)
+    assert any(WORDS in warning for warning in maps.metadata["warnings"]) == doubted
+    assert abs(maps["valence"].data[0, 0] - truth) < 2 * maps["valence"].sigma[0, 0]
