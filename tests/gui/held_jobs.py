@@ -188,6 +188,7 @@ OWNERS = {
     "EmbeddingDock",
     "NeedTest",
     "LiveLine",
+    "CopyOffer",
 }
 """What has jobs that these start; `NeedTest` starts from a menu, and its button cancels while the test runs. `LiveLine`
-starts from a dialog, and its own tests close it in the middle."""
+starts from a dialog, and `CopyOffer` from a slow file: their own tests close them in the middle."""

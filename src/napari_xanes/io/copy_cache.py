@@ -188,8 +188,8 @@ def key_of(identity: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> key_of({"shape": [3, 4]})
-    '4e2aeb3c6ac2b02f'
+    >>> key_of({"shape": [3, 4], "dtype": "float32"}) == key_of({"dtype": "float32", "shape": [3, 4]})
+    True
     """
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
