@@ -97,11 +97,13 @@ def images(tiff: tifffile.TiffFile, *, own: bool = False) -> tifffile.TiffPageSe
     OSError
         If it is cut short.
     ValueError
-        If there is none, or it promises more than the file can hold.
+        If there is none, it holds no numbers, or it promises more than the file can hold.
     """
     if not tiff.series:
         raise ValueError("it holds no image")
     series = tiff.series[0]
+    if series.dtype is None or series.dtype.kind not in "fiu":
+        raise ValueError(f"its pixels are of type {series.dtype}, not grey values")
     note_read(Path(tiff.filehandle.path), _found(0, series))
     size = tiff.filehandle.size
     allocation_limits.check("it", series.nbytes, size)
