@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 from napari_xanes.denoising.background.patterns import Background
 from napari_xanes.denoising.bands import outside
+from napari_xanes.denoising.binning import well_measured
 from napari_xanes.denoising.design_matrix import DesignMatrix
 from napari_xanes.denoising.novelty.amounts import CLEAR_SIGMA, amounts_along, high_pass, significance
 from napari_xanes.denoising.novelty.faint_features import FaintFeatures, find_faint_features
@@ -26,6 +27,9 @@ from napari_xanes.progress import Progress, part
 
 _SURROUNDINGS = 4.0
 """Radius in bins above which a residual belongs to the sample as a whole, and is no feature."""
+
+_MOST = 0.5
+"""Share of the sample from which on a residual belongs to it as a whole, whatever its shape."""
 
 
 @dataclass(frozen=True)
@@ -87,19 +91,32 @@ def find_novelty(
     """
     sample_precision = np.where(survey.air, 0, precision).astype(np.float32)
     height = jump if has_air else np.ones_like(jump)  # patterns of the beam are not proportional to the jump
-    faint, limits = _faint_features(
-        survey, design, background, offset, sample_precision, height, part(progress, 0.0, 0.3)
-    )
+    large = _large_features(residual, survey.binned.sample_precision, design)
+    known = replace(design, baseline=np.concatenate([design.baseline, large], axis=1))
+    faint, limits = _faint_features(survey, known, background, offset, sample_precision, height, part(progress, 0, 0.3))
     if has_air:  # else it was done before
         binned_precision = survey.binned.sample_precision
         residual = np.stack([high_pass(image, binned_precision, _SURROUNDINGS) for image in residual])
-    directions = _directions(survey, design, residual, faint, part(progress, 0.3, 0.6))
+    directions = _directions(survey, known, large, residual, faint, part(progress, 0.3, 0.6))
     if directions.new.shape[1] == 0:
         return no_novelty(len(offset), precision.shape, directions, limits)
     weighted, half = survey.weighted, part(progress, 0.6, 1.0)
     amounts = amounts_along(weighted, directions.new, design, offset, background, half, has_air=has_air)
     scores = significance(amounts, sample_precision)
     return Novelty(directions, amounts, scores > CLEAR_SIGMA, scores.max(axis=0), limits)
+
+
+def _large_features(residual: Float32Array, precision: Float32Array, design: DesignMatrix) -> Float64Array:
+    """Find spectra (E, N) of large places that stand out of the sample; their rims would look like moved edges.
+
+    What belongs to most of the sample is wrong references, and what adds here and takes there is movement: none is
+    kept then, and the searches below, which subtract the surroundings, decide.
+    """
+    new, nuisance = find_shared_features(residual, precision, design.columns.shape[1])
+    used = well_measured(precision)
+    scores = new.T @ residual[:, used] * np.sqrt(precision[used])
+    share = np.mean(scores > CLEAR_SIGMA, axis=1) if new.size else np.zeros(0)
+    return new[:, (share < _MOST) & (nuisance.shape[1] == 0)]
 
 
 def _faint_features(
@@ -120,9 +137,17 @@ def _faint_features(
 
 
 def _directions(
-    survey: Survey, design: DesignMatrix, residual: Float32Array, faint: FaintFeatures, progress: Progress | None
+    survey: Survey,
+    design: DesignMatrix,
+    large: Float64Array,
+    residual: Float32Array,
+    faint: FaintFeatures,
+    progress: Progress | None,
 ) -> NovelDirections:
-    """Add spectra of any shape that several bins share, and those of single places far beyond the noise."""
+    """Add spectra of any shape that several bins share, and those of single places far beyond the noise.
+
+    The last columns of the design are those of `large` features.
+    """
     precision, n_columns = survey.binned.sample_precision, design.columns.shape[1]
     explained = np.linalg.qr(np.concatenate([design.columns, faint.new, faint.nuisance], axis=1))[0]
     faint_new, faint_nuisance = np.split(explained[:, n_columns:], [faint.new.shape[1]], axis=1)
@@ -131,7 +156,7 @@ def _directions(
     new, nuisance = find_shared_features(residual, precision, explained.shape[1])
     if faint_nuisance.size or nuisance.size:  # what only adds may be the remainder of moved edges
         new, nuisance = new[:, :0], np.concatenate([nuisance, new], axis=1)
-    new = np.concatenate([faint_new, new], axis=1)[:, :MAX_FEATURES]
+    new = np.concatenate([faint_new, new], axis=1)[:, : MAX_FEATURES - large.shape[1]]
     nuisance = np.concatenate([faint_nuisance, nuisance], axis=1)
     directions = np.concatenate([new, nuisance], axis=1)
     small = find_small_features(
@@ -141,7 +166,7 @@ def _directions(
         survey.weighted,
         design,
         ~survey.air,
-        max_directions=0 if nuisance.size else MAX_FEATURES - new.shape[1],
+        max_directions=0 if nuisance.size else MAX_FEATURES - large.shape[1] - new.shape[1],
         progress=progress,
     )
-    return NovelDirections(np.concatenate([new, small.directions], axis=1), nuisance, small.unexplained)
+    return NovelDirections(np.concatenate([large, new, small.directions], axis=1), nuisance, small.unexplained)
