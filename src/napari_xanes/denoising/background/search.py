@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from napari_xanes._typing import Complex64Array
 from napari_xanes.denoising.background.composition import CompositionPrior
 from napari_xanes.denoising.background.patterns import Background
@@ -47,7 +49,7 @@ def find_background(binned: BinnedStack, design: DesignMatrix, *, from_sample: b
         if from_sample and number in (1, 3):
             background, state = _without_sample_modes(background, state, binned)
         if number < _ROUNDS:
-            background = replace(background, power=system.updated_power(background, state))
+            background, state = _with_new_power(system, background, state)
     return replace(background, initial_maps=background.maps)
 
 
@@ -73,8 +75,20 @@ def refine_background(
     """
     system = PatternSystem(binned, design, prior.with_slow_part_of(background))
     background, state = _solved(system, background, None)
-    background = replace(background, power=system.updated_power(background, state))
+    background, state = _with_new_power(system, background, state)
     return _solved(system, background, state)[0]
+
+
+def _with_new_power(
+    system: PatternSystem, background: Background, state: Complex64Array
+) -> tuple[Background, Complex64Array]:
+    """Return the background with the power of its maps, and whitened maps that stand for the same maps as before.
+
+    Without the second, maps would grow with their power, and where a solution is cut off early, power with the maps.
+    """
+    power = system.updated_power(background, state)
+    state = state * np.sqrt(background.power / power).astype(np.float32)
+    return replace(background, power=power), state
 
 
 def _solved(
