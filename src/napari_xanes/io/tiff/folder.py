@@ -65,7 +65,7 @@ def parse(path: Path) -> Part:
     with open_tiff(path) as tiff:
         series = images(tiff)
         shape, dtype, size = tuple(series.shape), series.dtype, _size(tiff, series.axes)
-    if len(shape) not in (2, 3) or dtype is None or dtype.kind not in "fiu":
+    if len(shape) not in (2, 3):
         raise ValueError(f"{path.name} holds {dtype} of shape {shape}, not a grey image or volume")
     energy = energy_in(path.stem)
     return Part(
