@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_xanes._typing import BoolArray, Float64Array
 from napari_xanes.computing import computed
+from napari_xanes.maps.matching.k_edge_calibration import fit_mixture
 from napari_xanes.stack import SpectralStack
 from napari_xanes.theory.embedding.placement import background_columns
 from napari_xanes.theory.library.model import Library
@@ -104,11 +105,8 @@ def _fit(
     members: Float64Array, mean: Float64Array, background: Float64Array, charges: Float64Array
 ) -> tuple[float, float]:
     """The misfit of the best non-negative mixture of members (M, E), as a share of its edge jump, and its valence."""
-    from scipy.optimize import nnls
-
-    columns = members.T - background @ (background.T @ members.T)
-    amounts, norm = nnls(columns, mean - background @ (background.T @ mean))
+    amounts, norm = fit_mixture(members, mean, background)
     jump = float(amounts.sum())
     if not jump > 0:
         return np.inf, np.nan
-    return float(norm) / np.sqrt(mean.size) / jump, float(amounts @ charges) / jump
+    return norm / np.sqrt(mean.size) / jump, float(amounts @ charges) / jump

@@ -186,14 +186,36 @@ class _Phase:
 
     def fit(self, members: Float64Array) -> _PhaseFit:
         """Fit the best non-negative mixture of members (M, E) with the phase's valence."""
-        from scipy.optimize import nnls
-
         difference = self.library.table["charge"][self.rows] - self.valence
         condition = _VALENCE_WEIGHT * np.linalg.norm(self.mu - self.mu.mean()) * difference
-        columns = members.T - self.background @ (self.background.T @ members.T)
-        measured = self.mu - self.background @ (self.background.T @ self.mu)
-        amounts, norm = nnls(np.vstack([columns, condition]), np.append(measured, 0.0))
-        return _PhaseFit(float(norm / np.sqrt(self.energy.size)), float(amounts.sum()))
+        amounts, norm = fit_mixture(members, self.mu, self.background, condition)
+        return _PhaseFit(norm / np.sqrt(self.energy.size), float(amounts.sum()))
+
+
+def fit_mixture(
+    members: Float64Array, mu: Float64Array, background: Float64Array, condition: Float64Array | None = None
+) -> tuple[Float64Array, float]:
+    """Return the amounts (M,) of the non-negative mixture of members nearest to a spectrum, and the residual's norm.
+
+    Parameters
+    ----------
+    members : ndarray, shape (M, E)
+        Spectra of unit height.
+    mu : ndarray, shape (E,)
+        The measured spectrum.
+    background : ndarray, shape (E, F)
+        Orthonormal columns that are fitted beside the members.
+    condition : ndarray, shape (M,), optional
+        Its scalar product with the amounts should be 0; its size is the weight of that.
+    """
+    from scipy.optimize import nnls
+
+    columns = members.T - background @ (background.T @ members.T)
+    measured = mu - background @ (background.T @ mu)
+    if condition is not None:
+        columns, measured = np.vstack([columns, condition]), np.append(measured, 0.0)
+    amounts, norm = nnls(columns, measured)
+    return amounts, float(norm)
 
 
 def _grid_search(phase: _Phase, offset: float | None, broadening: float | None) -> tuple[float, float] | None:
