@@ -1,4 +1,4 @@
-"""Archives of NumPy arrays, looked at before anything is unpacked."""
+"""Files of NumPy arrays, looked at before anything is loaded or unpacked."""
 
 from __future__ import annotations
 
@@ -18,6 +18,20 @@ HEADER_ERRORS = (EOFError, SyntaxError, TypeError, OverflowError, TokenError)
 """Errors that NumPy raises for a damaged header, which is the text of a Python mapping."""
 
 _HEADER_2 = np.lib.format.read_array_header_2_0
+
+
+def mapped_array(path: Path) -> Any:
+    """Map the array of an ``.npy`` file without loading it: NumPy checks first that the file is long enough.
+
+    Raises
+    ------
+    OSError
+        If the file is damaged.
+    """
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except HEADER_ERRORS as error:
+        raise OSError(f"{path}: damaged or cut short ({error})") from None
 
 
 def check_archive(path: Path, wanted: Collection[str] | None = None) -> dict[str, tuple[int, ...]]:

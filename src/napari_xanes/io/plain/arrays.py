@@ -13,7 +13,7 @@ import numpy as np
 from napari_xanes.io import allocation_limits
 from napari_xanes.io.energies import to_ev
 from napari_xanes.io.files import starts_with
-from napari_xanes.io.npz_archive import HEADER_ERRORS, check_archive
+from napari_xanes.io.npz_archive import HEADER_ERRORS, check_archive, mapped_array
 from napari_xanes.io.raw_arrays import native_array
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
@@ -28,7 +28,7 @@ def why_not_readable(path: Path, energies: Any = None) -> str | None:
     """Return why the file is not an array or archive of a stack, or None if it is."""
     first_bytes = starts_with(path, 6)
     if first_bytes == _NPY:
-        shape = _mapped(path).shape
+        shape = mapped_array(path).shape
         if len(shape) not in (3, 4):
             return f"an array of shape {shape}, not (E, Y, X)"
         if energies is None and not (same_stem(path) or only_fitting(path.parent, shape[:1])):
@@ -77,21 +77,13 @@ def read(path: Path, energies: Any = None) -> RawStack:
 
 
 def _array(path: Path, energies: Any) -> RawStack:
-    data = _mapped(path)
+    data = mapped_array(path)
     _check(data)
     values, metadata, notes = given_or_sidecar_energies(path, data.shape[0], energies)
     metadata["quantity_source"] = "an array does not say; pass quantity= if they are not counts"
     is_fortran = data.flags.f_contiguous and not data.flags.c_contiguous
     pixels = native_array(path, data.dtype, data.shape, data.offset, fortran=is_fortran)
     return RawStack(pixels, values, "counts", None, metadata, notes=notes)
-
-
-def _mapped(path: Path) -> Any:
-    """Map the array without loading it; the length of the file is checked before anything is allocated."""
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except HEADER_ERRORS as error:
-        raise OSError(f"{path}: damaged or cut short ({error})") from None
 
 
 def _check_lists(shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -12,7 +12,7 @@ from napari_xanes.io.allocation_limits import LONGEST_LIST
 from napari_xanes.io.column_choice import NOTHING, Choice
 from napari_xanes.io.energies import looks_like_energies
 from napari_xanes.io.files import starts_with
-from napari_xanes.io.npz_archive import HEADER_ERRORS
+from napari_xanes.io.npz_archive import mapped_array
 from napari_xanes.io.registry import spectra_reader
 from napari_xanes.io.spectra.columns import spectra_of
 from napari_xanes.io.spectra.table import MOST_COLUMNS, Table
@@ -25,7 +25,7 @@ def why_not_readable(path: Path) -> str | None:
     """Return why the file is no array of columns, or None if it is."""
     if starts_with(path, 6) != _NPY:
         return "not an .npy array"
-    array = _mapped(path)
+    array = mapped_array(path)
     if array.dtype.names is None and array.ndim != 2:
         return f"an array of shape {array.shape}, not columns (rows, columns)"
     return None
@@ -42,20 +42,12 @@ def read_spectra(path: Path, *, choice: Choice = NOTHING) -> list[Spectrum]:
     ValueError
         If the array holds no numbers, or energies can be along both of its axes or along none.
     """
-    array = _mapped(path)
+    array = mapped_array(path)
     names = list(array.dtype.names) if array.dtype.names else None
     values = _of_fields(array, names) if names else _upright(array, choice)
     if values.shape[0] > LONGEST_LIST or values.shape[1] > MOST_COLUMNS:
         raise ValueError(f"its shape {array.shape} is an image rather than columns of spectra")
     return spectra_of(Table(values, names, []), path.stem, {"path": str(path)}, choice=choice)
-
-
-def _mapped(path: Path) -> Any:
-    """The array, not loaded: its shape is checked first."""
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except HEADER_ERRORS as error:
-        raise OSError(f"{path}: damaged or cut short ({error})") from None
 
 
 def _of_fields(array: Any, names: list[str]) -> NDArray[np.float64]:
