@@ -84,7 +84,7 @@ class Search:
     def _grid(self) -> tuple[IndexArray, IndexArray, tuple[int, int]]:
         """Return where the coefficients are in the transform of a coarse grid, and the shape of this grid."""
         band = self.band
-        shape = (_coarse(band.shape[0]), _coarse(band.shape[1]))
+        shape = (coarse_length(band.shape[0]), coarse_length(band.shape[1]))
         row = np.round(band.ky * band.shape[0]).astype(np.intp) % shape[0]
         return row, np.round(band.kx * band.shape[1]).astype(np.intp), shape
 
@@ -103,6 +103,6 @@ def _beside(values: NDArray[np.floating]) -> float:
     return float(np.clip(0.5 * (values[0] - values[2]) / curvature, -0.5, 0.5)) if curvature else 0.0
 
 
-def _coarse(length: int) -> int:
+def coarse_length(length: int) -> int:
     """Return the length of a grid that holds frequencies of up to a quarter cycle per pixel."""
     return int(fft.next_fast_len(max(4, -(-length // 2) + 2), real=True))

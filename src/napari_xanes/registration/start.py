@@ -13,7 +13,7 @@ from scipy import fft
 from napari_xanes._typing import BoolArray, Float64Array, IndexArray
 from napari_xanes.registration.fourier import Band, Coefficients, over_rows, phases
 from napari_xanes.registration.products import combined, energy, inner
-from napari_xanes.registration.search import FOUND
+from napari_xanes.registration.search import FOUND, coarse_length
 
 MOST = 1 / 3
 """Largest shift that is looked for, as a share of the image: less than that is in common otherwise."""
@@ -187,7 +187,7 @@ def _matched(
 
     With `together`, the frames have one shift in common, and the results have length 1.
     """
-    shape = [_coarse(length) for length in band.shape]
+    shape = [coarse_length(length) for length in band.shape]
     reach = [int(MOST * length) for length in shape]
     frequencies = [np.rint(k * band.shape[a]).astype(np.intp) for a, k in enumerate((band.ky, band.kx))]
     places = np.ravel_multi_index((frequencies[0] % shape[0], frequencies[1]), (shape[0], shape[1] // 2 + 1))
@@ -214,11 +214,6 @@ def _matched(
 
     over_rows(match, (len(groups), len(images) * shape[0] * shape[1]))
     return shifts, scores
-
-
-def _coarse(length: int) -> int:
-    """Return the length of a grid that holds frequencies of up to a quarter cycle per pixel."""
-    return int(fft.next_fast_len(max(4, -(-length // 2) + 2), real=True))
 
 
 def refined(
