@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.spectrum_lines import LINE_KEYS, LINES
+from napari_xanes.wording import first_few
 
 _NAMED = 8
 """Longest list of names in a message."""
@@ -79,7 +80,9 @@ def _named(item: Mapping[str, Any], spectra: list[Spectrum]) -> list[Spectrum]:
     wanted = item.get("record", item.get("name"))
     matches = [spectrum for spectrum in spectra if spectrum.name == wanted]
     if wanted is not None and not matches and (len(spectra) > 1 or "record" in item):
-        raise ValueError(f"{item['path']} holds {_few([s.name for s in spectra])}, but no {str(wanted)[:60]!r}")
+        raise ValueError(
+            f"{item['path']} holds {first_few([s.name for s in spectra], _NAMED)}, but no {str(wanted)[:60]!r}"
+        )
     return matches or spectra
 
 
@@ -127,7 +130,3 @@ def load_reference(value: Any) -> Spectrum | None:
         names = ", ".join(spectrum.name for spectrum in spectra)
         raise ValueError(f"give one spectrum, not {len(spectra)} ({names}); choose by {{path: ..., name: ...}}")
     return spectra[0]
-
-
-def _few(names: list[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")

@@ -20,6 +20,7 @@ from napari_xanes.denoising.survey import Survey
 from napari_xanes.noise import AmountNoise
 from napari_xanes.saturation import saturated_share_of_frames, saturation_warnings
 from napari_xanes.spectrum import Spectrum
+from napari_xanes.wording import counted
 
 _MIN_BACKGROUND_SHARE = 0.002
 """Share of the absorption below which the report does not mention a removed background."""
@@ -208,7 +209,7 @@ def _reference_text(report: DenoisingReport, *, learned: bool) -> list[str]:
     text = []
     if report.new_features:
         spectra = "the learned spectra" if learned else "the references"
-        places = _counted(report.new_places, "place is", "places are")
+        places = counted(report.new_places or 0, "place is", "places are")
         text.append(f"{places} not explained by {spectra}; kept as measured.")
     if report.detection_limit and not learned:
         text.append(
@@ -251,7 +252,7 @@ def _warnings(report: DenoisingReport, *, has_background: bool) -> list[str]:
             "from the sample: slow changes across the image may not be real."
         )
     if report.unexplained_places:
-        places = _counted(report.unexplained_places, "place has", "places have")
+        places = counted(report.unexplained_places, "place has", "places have")
         text.append(
             f"{places} residuals far beyond the noise that can't be told from artefacts. They were not kept: "
             "look at the stack before denoising there."
@@ -288,7 +289,3 @@ def _fine_structure_text(report: DenoisingReport) -> list[str]:
         f"In {fine:.1%} of the sample, fractions change within one to three pixels, by more than the noise. A "
         "smooth map contradicts them, so the measured fractions were kept there, with their larger errors."
     ]
-
-
-def _counted(count: int | None, singular: str, plural: str) -> str:
-    return f"{count} {singular if count == 1 else plural}"

@@ -9,6 +9,7 @@ import numpy as np
 from napari_xanes._typing import Float64Array, IndexArray
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.stack import SpectralStack
+from napari_xanes.wording import first_few
 
 _PIXELS, _FEWEST = 4096, 100
 """Number of pixels that are looked at, and without which nothing is said."""
@@ -53,13 +54,13 @@ def told_about_jumps(stack: SpectralStack, i0: Any, depth: Any) -> list[str]:
     change = np.exp(-np.diff(thin)[jumps]) - 1
     named = [
         f"from {stack.energy[i]:g} to {stack.energy[i + 1]:g} eV ({by:+.1%})"
-        for i, by in zip(jumps[:_MOST_NAMED], change, strict=False)
+        for i, by in zip(jumps, change, strict=True)
     ]
-    more = f" and {jumps.size - _MOST_NAMED} more" if jumps.size > _MOST_NAMED else ""
     source = "I0" if isinstance(i0, Spectrum) else "the flats"
     return [
-        f"all pixels become brighter or darker at once, those without sample too, {', '.join(named)}{more}: the beam "
-        f"or {source} jumped there, and maps would show it as absorption; {way_out}, or drop these frames"
+        "all pixels become brighter or darker at once, those without sample too, "
+        f"{first_few(named, _MOST_NAMED)}: the beam or {source} jumped there, and maps would show it as absorption; "
+        f"{way_out}, or drop these frames"
     ]
 
 

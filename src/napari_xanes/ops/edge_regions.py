@@ -15,6 +15,7 @@ from napari_xanes.ops.edge_jumps import EdgeJumps, LineFit
 from napari_xanes.parameter_map import ParameterMap
 from napari_xanes.progress import Progress
 from napari_xanes.stack import SpectralStack
+from napari_xanes.wording import first_few
 
 LEAST_PIXELS = 8
 """Of fewer pixels nobody can say how certain their E0 is."""
@@ -250,6 +251,5 @@ def _joined(texts: Mapping[str, list[int]]) -> list[str]:
 
 def _names(numbers: Sequence[int]) -> str:
     labelled = [str(number) for number in numbers if number]
-    shown = ", ".join(labelled[:8]) + (f" and {len(labelled) - 8} more" if len(labelled) > 8 else "")
-    regions = [f"region{'s' * (len(labelled) > 1)} {shown}"] if labelled else []
+    regions = [f"region{'s' * (len(labelled) > 1)} {first_few(labelled, 8)}"] if labelled else []
     return " and ".join([*regions, *(["the rest of the image"] if 0 in numbers else [])])

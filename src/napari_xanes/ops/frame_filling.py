@@ -12,6 +12,7 @@ from napari_xanes._typing import Float64Array
 from napari_xanes.noise import Noise, PhotonNoise
 from napari_xanes.ops.spoiled_frames import dead_or_repeated
 from napari_xanes.stack import SpectralStack
+from napari_xanes.wording import first_few
 
 _NO_INFORMATION = 1e4
 """Factor on the variance of a frame that was not measured: fits that know the noise leave it out."""
@@ -94,9 +95,8 @@ def told_about_frames(stack: SpectralStack, frames: list[int]) -> list[str]:
     found = {i: reason for i, reason in dead_or_repeated(stack).items() if i not in frames}
     if not found:
         return []
-    named = ", ".join(f"{i} ({stack.energy[i]:g} eV: {reason})" for i, reason in list(found.items())[:8])
-    more = f" and {len(found) - 8} more" if len(found) > 8 else ""
+    named = first_few([f"{i} ({stack.energy[i]:g} eV: {reason})" for i, reason in found.items()], 8)
     return [
-        f"repair: these frames hold nothing of their own: {named}{more}. Drop them with drop_frames, or give their "
+        f"repair: these frames hold nothing of their own: {named}. Drop them with drop_frames, or give their "
         "numbers to repair as frames, after optical_depth, to interpolate them"
     ]

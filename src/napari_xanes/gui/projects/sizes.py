@@ -8,6 +8,7 @@ from napari_xanes.gui.layers import is_stack, kind_of, stack_of
 from napari_xanes.gui.map_layers import is_map
 from napari_xanes.gui.projects.gathering import stays_in_its_file
 from napari_xanes.gui.state.pin_layers import KIND as PIN_LAYER
+from napari_xanes.wording import first_few
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -28,17 +29,16 @@ class Sizes(NamedTuple):
     @property
     def about_files(self) -> str:
         """What becomes of stacks if they stay in their files."""
+        made_here = f"{first_few(self.made_here, _LONGEST_LIST)} {_are(self.made_here)}"
         if not self.in_files:
-            return (
-                f"{_listed(self.made_here)} {_are(self.made_here)} not as read from a file." if self.made_here else ""
-            )
-        text = f"{_listed(self.in_files)} {_are(self.in_files)} read again from there"
-        return f"{text}; {_listed(self.made_here)} {_are(self.made_here)} copied." if self.made_here else f"{text}."
+            return f"{made_here} not as read from a file." if self.made_here else ""
+        text = f"{first_few(self.in_files, _LONGEST_LIST)} {_are(self.in_files)} read again from there"
+        return f"{text}; {made_here} copied." if self.made_here else f"{text}."
 
     @property
     def about_rest(self) -> str:
         """Which layers no project holds; no text if there are none."""
-        return f"A project can't hold {_listed(self.left_out)}." if self.left_out else ""
+        return f"A project can't hold {first_few(self.left_out, _LONGEST_LIST)}." if self.left_out else ""
 
 
 def sizes_of(viewer: Viewer) -> Sizes:
@@ -85,11 +85,6 @@ def _parts(one: Any) -> tuple[Any, ...]:
 
 def _n_bytes(data: Any) -> int:
     return int(getattr(data, "nbytes", 0)) or sum(int(getattr(item, "nbytes", 0)) for item in data)
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - _LONGEST_LIST
-    return ", ".join(names[:_LONGEST_LIST]) + (f" and {more} more" if more > 0 else "")
 
 
 def _are(names: list[str]) -> str:

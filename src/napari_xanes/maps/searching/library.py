@@ -20,7 +20,7 @@ from napari_xanes.parameters import Param
 from napari_xanes.spectrum import Spectrum
 from napari_xanes.theory.library.model import Library
 from napari_xanes.theory.library.shipped import LIBRARIES, load_library
-from napari_xanes.wording import counted
+from napari_xanes.wording import counted, first_few
 
 _NAMED = 4
 """Longest list of names in a message."""
@@ -100,7 +100,7 @@ class SpectraLibrary:
             names = [s.name for s in meeting if s not in inside]
             warnings.append(
                 f"{counted(n_short, 'spectrum', 'spectra')} of the library left out, too short for {low:g} to "
-                f"{high:g} eV: {_few(names)}"
+                f"{high:g} eV: {first_few(names, _NAMED)}"
             )
         return on_one_scale([_per_atom(s) for s in inside], "auto", warnings), warnings
 
@@ -186,7 +186,7 @@ def _of_path(path: Path) -> SpectraLibrary:
             refused.append(f"{file.name}: {str(error)[:80]}")
     if not spectra and refused:
         raise ValueError(f"no file of {path} holds a spectrum; {refused[0]}; choose another folder")
-    warnings = [f"{counted(len(refused), 'file', 'files')} left out: {_few(refused)}"] if refused else []
+    warnings = [f"{counted(len(refused), 'file', 'files')} left out: {first_few(refused, _NAMED)}"] if refused else []
     return _named(path.stem, spectra, str(path.resolve()), warnings)
 
 
@@ -225,9 +225,5 @@ def _edges(spectra: Sequence[Spectrum]) -> str:
         f"{s.metadata['element']} {s.metadata.get('edge', '')}".strip() for s in spectra if "element" in s.metadata
     }
     if known:
-        return _few(sorted(known))
+        return first_few(sorted(known), _NAMED)
     return f"{min(s.energy[0] for s in spectra):g} to {max(s.energy[-1] for s in spectra):g} eV"
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
