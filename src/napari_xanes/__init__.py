@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_xanes.alignment import Alignment
     from napari_xanes.colour_mix import mix_colours
     from napari_xanes.edge.alignment import align_spectra
+    from napari_xanes.element_noise import element_noise
     from napari_xanes.exploring.growing import GrowingComponents
     from napari_xanes.exploring.pixel_map import map_pixels
     from napari_xanes.history import Source, Step
@@ -52,6 +53,7 @@ __all__ = [
     "Step",
     "__version__",
     "align_spectra",
+    "element_noise",
     "fit_dead_time",
     "frame_profile",
     "io",
@@ -91,6 +93,7 @@ _HOMES = {
     "alignment": ("Alignment",),
     "colour_mix": ("mix_colours",),
     "edge.alignment": ("align_spectra",),
+    "element_noise": ("element_noise",),
     "exploring.growing": ("GrowingComponents",),
     "exploring.pixel_map": ("map_pixels",),
     "history": ("Source", "Step"),

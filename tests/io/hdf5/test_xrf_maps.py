@@ -8,6 +8,7 @@ import pytest
 from tests.io.hdf5.hdf5_files import ENERGY, KEV, read_with_warnings, reader_of
 
 from napari_xanes import io
+from napari_xanes.element_noise import element_noise
 
 I0 = np.linspace(1.0, 3.0, 15).reshape(3, 5)
 FIT, ROI = "fit of each pixel", "sum over a region of the spectrum"
@@ -171,3 +172,47 @@ def test_the_unit_of_pyxrf_follows_from_its_size(factor, unit, tmp_path, frames)
     stack = io.read(series(tmp_path / "a", lambda path, frame, kev: pyxrf(path, frame, factor * kev), frames))
     np.testing.assert_allclose(stack.energy, ENERGY)
     assert stack.metadata["energy_unit"] == unit
+
+
+def test_elements_of_the_detector_tell_the_noise_of_their_sum(tmp_path):
+    """Four elements that count photons in unequal shares: the noise of the sum is known."""
+    rng = np.random.default_rng(5)
+    shares = (
+        np.array([0.4, 0.3, 0.2, 0.1])[:, None, None]
+        * (1 + 0.5 * np.cos(np.arange(40) / 9 + np.arange(4)[:, None]))[:, None]
+    )
+    photons = 200 * np.array([0.1, 0.4, 1.2, 1])[:, None, None, None] * shares * rng.gamma(2, 1, (40, 40))
+    counts, i0 = rng.poisson(photons).astype(float), rng.uniform(1000, 4000, (40, 40))
+    folder = tmp_path / "a"
+    folder.mkdir()
+    for number, (images, kev) in enumerate(zip(counts, KEV, strict=True)):
+        items = {"detsum/xrf_fit": images.sum(axis=0)[None], "detsum/xrf_fit_name": [b"Fe_K"], "scan_metadata/x": 0}
+        for k, image in enumerate(images, start=1):
+            items |= {f"det{k}/xrf_fit": image[None], f"det{k}/xrf_fit_name": [b"Fe_K"]}
+        items |= {"scalers/name": [b"i0"], "scalers/val": i0[..., None]}
+        write(
+            folder / f"{number}.h5", {f"xrfmap/{n}": v for n, v in items.items()}, instrument_mono_incident_energy=kev
+        )
+    stack = io.read(folder)
+    order = np.argsort(KEV)
+    np.testing.assert_allclose(stack.data, counts.sum(axis=1)[order] / i0, rtol=1e-6)
+    assert stack.metadata["elements"] == [f"Fe_K, {FIT}, det{k}" for k in (1, 2, 3, 4)]
+    assert any("sum of 4 elements of the detector" in line for line in stack.metadata["notes"])
+    elements = [io.read(folder, select=name) for name in stack.metadata["elements"]]
+    np.testing.assert_allclose(elements[1].data, counts[order, 1] / i0, rtol=1e-6)
+    assert "elements" not in elements[1].metadata
+    found = element_noise(elements)
+    expected = (photons.sum(axis=1) / i0**2).mean(axis=(1, 2))[order]
+    assert (abs(found.variance - expected) < 4 * found.sigma).all()
+
+
+def test_elements_that_only_some_files_hold_are_not_told(tmp_path, frames):
+    folder = series(tmp_path / "a", pyxrf, frames)
+    for name in ("scan_0000.h5", "scan_0001.h5"):
+        with h5py.File(folder / name, "a") as file:
+            for k in (1, 2):
+                file[f"xrfmap/det{k}/xrf_fit"] = np.ones((1, 3, 5))
+                file[f"xrfmap/det{k}/xrf_fit_name"] = [b"Fe_K"]
+    stack = io.read(folder)
+    np.testing.assert_allclose(stack.data, frames, rtol=1e-6)
+    assert "elements" not in stack.metadata

@@ -2,7 +2,8 @@
 
 MAPS and XRF-Maps (APS) write ``/MAPS/XRF_Analyzed/<method>/Counts_Per_Sec`` with ``Channel_Names``, before version 10
 ``/MAPS/XRF_fits`` and ``/MAPS/XRF_roi`` with ``/MAPS/channel_names``. PyXRF (NSLS-II) writes ``/xrfmap/detsum/xrf_fit``
-with ``xrf_fit_name``, and the same of ``xrf_roi``.
+with ``xrf_fit_name``, and the same of ``xrf_roi``; ``/xrfmap/det1``, ``det2`` ... hold as much of each element of the
+detector, where the user asked for it.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ _I0_NAMES = ("i0", "sclr_i0", "us_ic", "sclr1_ch4")
 """Scalers that count the incident beam, as beamlines call them: NSLS-II SRX and TES, APS, NSLS-II HXN."""
 
 _MOST_NAMES = 2000
+_DETECTOR = re.compile(r"det\d{1,3}")
 _ENERGY_DEVICES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (r"braggerdbkao$", r"braggeao(\.val)?$", r"\b(mono\w*|incident|photon)\b.*energy")
@@ -50,17 +52,21 @@ _ENERGY_DEVICES = tuple(
 
 @dataclass(frozen=True)
 class ElementMap:
-    """One map in a file: an element or a scattering peak, and how its counts were found."""
+    """One map in a file: a chemical element or a scattering peak, how its counts were found, and where it is.
+
+    `element` names the element of the detector that counted it; it is empty for the sum of all of them.
+    """
 
     name: str
     method: str
     dataset: str
     index: int
+    element: str = ""
 
     @property
     def title(self) -> str:
-        """Name for people and for `select`."""
-        return f"{self.name}, {self.method}"
+        """Name for people and for `select`; of a map by one element of the detector with the name of that."""
+        return ", ".join(filter(None, (self.name, self.method, self.element)))
 
 
 @dataclass(frozen=True)
@@ -76,16 +82,30 @@ class Scaler:
 def element_maps(file: h5py.File) -> list[ElementMap]:
     """Return the maps of a file, the best method first; none if there are none."""
     found: list[ElementMap] = []
-    for dataset, names, method in _MAPS:
+    for dataset, names, method, element in [*((*place, "") for place in _MAPS), *_of_detector_elements(file)]:
         values = array(file, dataset)
         if values is None or values.ndim != 3 or 0 in values.shape:
             continue
-        labels = _names(file, names)
-        found += [
-            ElementMap(label, method, dataset, index) for index, label in enumerate(labels[: values.shape[0]]) if label
-        ]
-    titles = [item.title for item in found]
-    return [item for index, item in enumerate(found) if item.title not in titles[:index]]
+        labels = enumerate(_names(file, names)[: values.shape[0]])
+        found += [ElementMap(label, method, dataset, index, element) for index, label in labels if label]
+    by_title: dict[str, ElementMap] = {}
+    for item in found:
+        by_title.setdefault(item.title, item)
+    return list(by_title.values())
+
+
+def _of_detector_elements(file: h5py.File) -> list[tuple[str, str, str, str]]:
+    """Return where PyXRF keeps the maps by single elements of the detector: dataset, names, method and element."""
+    group = child(file, "xrfmap")
+    names = (
+        sorted(filter(_DETECTOR.fullmatch, group), key=lambda name: int(name[3:]))
+        if isinstance(group, h5py.Group)
+        else []
+    )
+    places = [("xrf_fit", FIT), ("xrf_roi", ROI)]
+    return [
+        (f"xrfmap/{name}/{key}", f"xrfmap/{name}/{key}_name", method, name) for key, method in places for name in names
+    ]
 
 
 def i0_scaler(file: h5py.File, shape: tuple[int, ...]) -> Scaler | None:

@@ -104,7 +104,8 @@ def read(
     has_i0 = all(scan.i0 for scan in scans) and len(scalers) == 1
     is_divided = has_i0
     if is_divided:
-        available += [title + _AS_IT_IS for title in available]
+        sums = dict.fromkeys(item.title for scan in scans for item in scan.maps if not item.element)
+        available += [title + _AS_IT_IS for title in sums]
     known = [scan.energy for scan in scans if scan.energy] if energies is None else given_energies(energies)[0].tolist()
     title = available[_chosen(select, available, known)]
     plain = title.removesuffix(_AS_IT_IS)
@@ -126,6 +127,12 @@ def read(
             f"known as I0, so no map is divided by it: {first_names(without)}"
         )
     metadata = {"available": available, "detector": title, "quantity_source": f"counts of {plain}"}
+    if len(elements := _elements_of_detector(scans, plain)) > 1 and plain == title:
+        metadata["elements"] = elements
+        notes.append(
+            f"it is the sum of {len(elements)} elements of the detector, which the files hold, too "
+            "(metadata['elements']): nx.element_noise tells the noise by the differences between them"
+        )
     place = "among its metadata or in its name"
     return assemble(
         parts,
@@ -156,6 +163,13 @@ def _with_elastic_energies(scans: Sequence[_Scan]) -> tuple[list[_Scan], list[st
     note = "photon energies are those that the fits assumed for elastic scattering (COHERENT_SCT_ENERGY)"
     unit = "keV (COHERENT_SCT_ENERGY)"
     return [replace(scan, energy=scan.elastic, energy_unit=unit) for scan in scans], [note]
+
+
+def _elements_of_detector(scans: Sequence[_Scan], title: str) -> list[str]:
+    """Return the titles of the same map by each element of the detector, of those that all files hold."""
+    of_scans = [{item.title for item in scan.maps if item.title == f"{title}, {item.element}"} for scan in scans]
+    first = [item.title for item in scans[0].maps]
+    return [name for name in first if all(name in titles for titles in of_scans)]
 
 
 def _chosen(select: str | int | None, available: Sequence[str], energies: Sequence[float]) -> int:
