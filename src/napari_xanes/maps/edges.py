@@ -18,6 +18,7 @@ from napari_xanes.edge import (
     require_absorption,
     with_distinct_energies,
 )
+from napari_xanes.maps.fitting.edge_axis import axis_shift_of
 from napari_xanes.maps.fitting.edge_calibration import Calibration, calibrate
 from napari_xanes.maps.fitting.edge_fit import EdgeFit
 from napari_xanes.maps.fitting.edge_learning import learn_trials
@@ -30,7 +31,7 @@ from napari_xanes.maps.fitting.edge_references import (
 )
 from napari_xanes.maps.fitting.edge_scales import Scales, estimate_scales, sample_of
 from napari_xanes.maps.fitting.edge_trials import Trials
-from napari_xanes.maps.fitting.edge_words import on_lines, on_missing, on_other_lines
+from napari_xanes.maps.fitting.edge_words import on_axis_shift, on_lines, on_missing, on_other_lines
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
@@ -69,6 +70,7 @@ def _fit_state(
     left_out: list[float] | None,
     line_error: float | None,
     shared_noise: float | None,
+    axis_shift: float | None,
     progress: Progress | None = None,
 ) -> Mapping[str, Any]:
     """Estimate E0, the ranges, the smallest jump and the search range that were left as None."""
@@ -87,6 +89,8 @@ def _fit_state(
         "line_error": edge.model_error if line_error is None else line_error,
         "shared_noise": edge.shared_noise if shared_noise is None else shared_noise,
     }
+    if references is not None:
+        state["axis_shift"] = axis_shift_of(stack, references, edge.e0) if axis_shift is None else axis_shift
     energy = energy or _search_range(edge)
     sample = sample_of(stack)
     scales = estimate_scales(sample, edge, energy, level, min_jump, Scales(noise, smooth, shift))
@@ -126,6 +130,7 @@ def edge_energy(
     left_out: Annotated[list[float] | None, Param(unit="eV", label="frames left out", auto="spoiled frames")] = None,
     line_error: Annotated[float | None, Param(ge=0, label="error of the lines", auto="by the ranges")] = None,
     shared_noise: Annotated[float | None, Param(ge=0, label="noise shared by pixels", auto="measured")] = None,
+    axis_shift: Annotated[float | None, Param(unit="eV", label="shift of the energy axis", auto="measured")] = None,
     progress: Progress | None = None,
 ) -> MapSet:
     """Edge energy and white line of each pixel, and the valence if references calibrate it.
@@ -169,6 +174,10 @@ def edge_energy(
         Error of the edge jump, as a share of it, because spectra are not lines, as in `normalize_edge`.
     shared_noise : float, optional
         Noise that all pixels share at an energy, in the unit of the stack, as in `normalize_edge`.
+    axis_shift : float, optional
+        By how many eV the stack's energies read too high against those of the references. Nothing is moved, but the
+        valence may be off by as much. By default the shift with which mixtures of the references fit the mean spectrum
+        best, 0 if it is not clear. Give 0 if both axes are known to agree.
 
     Returns
     -------
@@ -197,7 +206,7 @@ def edge_energy(
     The calibration curve is exact for each reference and for mixtures of two neighbours. The standard error of the
     valence also holds the scatter of the references about a straight line (from three references on), and a model
     error: how far the valence may be off if the pixel is no such mixture, but a compound with an edge in between, or a
-    mixture of references that are not neighbours. Prefer `fit_references` for mixtures.
+    mixture of references that are not neighbours. So does `axis_shift`. Prefer `fit_references` for mixtures.
 
     Examples
     --------
@@ -235,19 +244,21 @@ def edge_energy(
         "warnings": [*on_twins, *on_lines(stack, edge, fit.mean), *on_missing(fit, tried)],
     }
     if calibration is not None:
-        maps["valence"], beyond = _valence(maps["edge_energy"], calibration)
+        moved = float(axis_shift or 0.0)
+        maps["valence"], beyond = _valence(maps["edge_energy"], calibration, moved)
         metadata["calibration"] = calibration.to_plain()
-        metadata["warnings"] += [*calibration.warnings, *beyond, *on_other_lines(stack, fit)]
+        told = [*calibration.warnings, *on_axis_shift(moved, calibration.per_ev), *beyond]
+        metadata["warnings"] += [*told, *on_other_lines(stack, fit)]
     # Lines that are wrong move pixels and references alike, so this is no part of the valence's error.
     edges, sigma = fit.energies["edge_energy"]
     maps["edge_energy"] = ParameterMap(edges.reshape(shape), "eV", np.hypot(sigma, fit.by_lines).reshape(shape))
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
 
 
-def _valence(edges: ParameterMap, calibration: Calibration) -> tuple[ParameterMap, list[str]]:
+def _valence(edges: ParameterMap, calibration: Calibration, shift: float) -> tuple[ParameterMap, list[str]]:
     """The valence of each edge energy, and what to say about those outside the references' range."""
     assert edges.sigma is not None
-    valence, sigma, inside = calibration.valence_of(edges.data, edges.sigma)
+    valence, sigma, inside = calibration.valence_of(edges.data, edges.sigma, shift)
     assert edges.mask is not None
     n_edges, n_beyond = int(edges.mask.sum()), int((edges.mask & ~inside).sum())
     valences = ParameterMap(valence, "1", sigma, edges.mask & inside)

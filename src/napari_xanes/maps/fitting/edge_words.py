@@ -31,6 +31,17 @@ def on_other_lines(stack: SpectralStack, fit: EdgeFit) -> list[str]:
     ]
 
 
+def on_axis_shift(shift: float, per_ev: float) -> list[str]:
+    """Return that the references fit the mean spectrum better elsewhere, by `shift` eV, if so."""
+    if not shift:
+        return []
+    return [
+        f"the stack fits better if the references are shifted by {shift:+.2f} eV: the valence may be off by "
+        f"{abs(shift * per_ev):.2g}, which is part of sigma; shift the references (calibrate_energy moves the stack), "
+        "or give axis_shift=0 if both axes agree"
+    ]
+
+
 def on_lines(stack: SpectralStack, edge: EdgeLines, mean: Float64Array | None) -> list[str]:
     """Return what is wrong with the lines, for the mean spectrum (E,) of a stack that is not normalized."""
     if stack.quantity == "normalized" or mean is None:
