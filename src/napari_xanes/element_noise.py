@@ -115,7 +115,7 @@ def _shares(elements: Sequence[SpectralStack]) -> _Shares:
     for total, stack in zip(sums, elements, strict=True):
         for image in frames_of(stack.data):
             total += image.ravel()
-    is_used: BoolArray = np.isfinite(sums).all(axis=0)
+    is_used: BoolArray = np.asarray(np.isfinite(sums).all(axis=0))
     sums = sums[:, is_used]
     total = sums.sum()
     if is_used.sum() < _LEAST_PIXELS or not total > 0:
