@@ -17,6 +17,9 @@ from napari_xanes.io.files import lines_of, read_text
 KEV_BELOW = 100.0
 """Axes without a unit that end below this are taken for keV."""
 
+SOFT_KEV_BELOW = 20.0
+"""The same for scanning microscopes of soft X-rays, which measure at edges below 100 eV, and never above 20 keV."""
+
 LOWEST, HIGHEST = 20.0, 1e5
 """eV; numbers beyond are no photon energies."""
 
@@ -33,7 +36,9 @@ MOST_COMMENTS = 10_000
 _UNIT_WORD = re.compile(r"(?<![A-Za-z])(k?eV)(?![A-Za-z])", re.IGNORECASE)
 
 
-def to_ev(values: ArrayLike, unit: str | None = None) -> tuple[NDArray[np.float64], str]:
+def to_ev(
+    values: ArrayLike, unit: str | None = None, *, kev_below: float = KEV_BELOW
+) -> tuple[NDArray[np.float64], str]:
     """Convert energies to eV; return them with the source of their unit.
 
     Parameters
@@ -42,6 +47,8 @@ def to_ev(values: ArrayLike, unit: str | None = None) -> tuple[NDArray[np.float6
         Photon energies.
     unit : str, optional
         eV, keV or J as the file says; anything else is guessed from the size of the numbers.
+    kev_below : float
+        Numbers without a unit that end below this are taken for keV.
 
     Returns
     -------
@@ -59,10 +66,10 @@ def to_ev(values: ArrayLike, unit: str | None = None) -> tuple[NDArray[np.float6
     factor = _UNITS.get((unit or "").strip().lower())
     if factor is not None:
         source = str(unit).strip()
-    elif axis.size and np.nanmax(np.where(np.isfinite(axis), axis, -np.inf)) < KEV_BELOW:
-        factor, source = 1e3, f"keV (guessed: below {KEV_BELOW:g})"
+    elif axis.size and np.nanmax(np.where(np.isfinite(axis), axis, -np.inf)) < kev_below:
+        factor, source = 1e3, f"keV (guessed: below {kev_below:g})"
     else:
-        factor, source = 1.0, f"eV (guessed: {KEV_BELOW:g} or more)"
+        factor, source = 1.0, f"eV (guessed: {kev_below:g} or more)"
     # 8.3331 keV is meant as 8333.1 eV, not as 8333.100000000002.
     return (axis if factor == 1.0 else np.round(axis * factor, 9)), source
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from napari_xanes._typing import Float64Array
 from napari_xanes.alignment import Alignment
 from napari_xanes.history import to_plain
 from napari_xanes.io.energies import ev_per_unit
@@ -70,6 +71,9 @@ class Facts:
 
 NO_FACTS = Facts()
 
+_KEV_LIMIT = 30.0
+"""eV: no stack ends below this energy, see `napari_xanes.spectrum.checked_energy`."""
+
 _LOWEST, _HIGHEST = 10.0, 2e5
 """Edges lie between these energies, in eV: M edges of metals, K edges of the heaviest elements."""
 
@@ -90,6 +94,45 @@ def _factor(read_as: str, unit: str) -> float:
             "energies="
         )
     return wanted / assumed
+
+
+def usable_energies(energy: Float64Array, read_as: str, unit: str | None) -> tuple[Float64Array, str]:
+    """Return energies of a file where X-ray edges lie, and their unit: the one that was given, if they need it.
+
+    Parameters
+    ----------
+    energy : array of float64, shape (E,)
+        In eV, as they were read, in increasing order.
+    read_as : str
+        The unit that they were read in.
+    unit : str or None
+        The unit that the user says.
+
+    Raises
+    ------
+    ValueError
+        If they lie where no edge is, in the unit that was given, too.
+
+    Examples
+    --------
+    >>> usable_energies(np.array([7.1, 7.2]), "eV", "keV")
+    (array([7100., 7200.]), 'keV (given)')
+    """
+    if energy[-1] >= _KEV_LIMIT and energy[0] < _HIGHEST:
+        return energy, read_as
+    range_read = f"{energy[0]:.4g} to {energy[-1]:.4g} eV"
+    if unit is None:
+        other = "keV" if energy[0] < _KEV_LIMIT else "eV"
+        raise ValueError(
+            f"energies of {range_read}, where no X-ray edge lies; they were read as {read_as}: pass "
+            f"energy_unit={other!r} if they are in {other}, else energies="
+        )
+    converted = np.round(energy * _factor(read_as, unit), 9)
+    if not (converted[-1] >= _KEV_LIMIT and converted[0] < _HIGHEST):
+        raise ValueError(
+            f"energies of {range_read}, where no X-ray edge lies, nor with energy_unit={unit!r}; pass energies="
+        )
+    return converted, f"{unit} (given)"
 
 
 def with_facts(stack: SpectralStack, facts: Facts) -> SpectralStack:

@@ -14,7 +14,7 @@ from napari_xanes._typing import Float64Array
 from napari_xanes.corrections import PER_FRAME, frame_count, take_frames
 from napari_xanes.history import Source, Step
 from napari_xanes.io.energies import given_energies
-from napari_xanes.io.facts import Facts, corrected, with_facts
+from napari_xanes.io.facts import Facts, corrected, usable_energies, with_facts
 from napari_xanes.io.files import fingerprint
 from napari_xanes.io.frames import (
     choose_repeats,
@@ -114,6 +114,10 @@ def finalize(
     if raw.interruptible:
         energy = _drop_empty_end(raw, energy)
     energy = _sort(raw, energy, repeat)
+    if not raw.own and energies is None:
+        read_as = str(raw.metadata.get("energy_unit") or "eV")
+        energy, read_as = usable_energies(energy, read_as, facts.energy_unit)
+        raw.metadata |= {"energy_unit": read_as} if "energy_unit" in raw.metadata or facts.energy_unit else {}
     metadata = raw.metadata if raw.own else {"format": title} | raw.metadata
     for key, lines in (("warnings", raw.warnings), ("notes", raw.notes)):
         if lines:

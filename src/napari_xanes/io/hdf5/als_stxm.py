@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_xanes._typing import Float32Array
-from napari_xanes.io.energies import to_ev
+from napari_xanes.io.energies import SOFT_KEV_BELOW, to_ev
 from napari_xanes.io.frames import filled_length, one_per_file
 from napari_xanes.io.hdf5.file import array, child, is_hdf5, load, open_hdf5, row, text
 from napari_xanes.io.hdf5.frames import exposures, spacing
@@ -186,7 +186,8 @@ def _energies(file: h5py.File, detector: _Detector) -> tuple[NDArray[np.float64]
     for name in (f"{detector.name}/energy", f"{entry}/instrument/monochromator/energy"):
         field = row(file, name)
         if field is not None and field.size:
-            energy, unit = to_ev(np.ravel(field[()]), text(field.attrs.get("units", "")))
+            unit = text(field.attrs.get("units", ""))
+            energy, unit = to_ev(np.ravel(field[()]), unit, kev_below=SOFT_KEV_BELOW)
             return energy, {"energy_unit": unit}
     raise ValueError(f"{detector.name} has no energies; pass energies=")
 

@@ -11,11 +11,13 @@ from typing import Any, get_args
 import h5py
 import numpy as np
 
-from napari_xanes.io.energies import to_ev
-from napari_xanes.io.hdf5.file import array, child, in_words, is_hdf5, load, open_hdf5, row, text, texts
+from napari_xanes.io.energies import SOFT_KEV_BELOW, to_ev
+from napari_xanes.io.hdf5.axis_order import axis_names, axis_order, is_energy
+from napari_xanes.io.hdf5.file import array, child, in_words, is_hdf5, load, open_hdf5, row, text
 from napari_xanes.io.hdf5.frames import exposures, spacing
 from napari_xanes.io.hdf5.native import STACK, own_group, read_own
 from napari_xanes.io.hdf5.polarizations import frames_of, polarizations
+from napari_xanes.io.hdf5.stored_scale import scaled, stored_scale
 from napari_xanes.io.raw_stack import RawStack
 from napari_xanes.io.registry import reader
 from napari_xanes.io.selection import choice_note, selected_index
@@ -110,7 +112,9 @@ def _n_frames(group: h5py.Group) -> int:
     signal, field = _signal(group), _energy_field(group)
     if signal is None or not signal.ndim:
         return 0
-    axes = _axes(group, signal.ndim) if signal.ndim > 1 else ["energy"]
+    if signal.ndim > 2:
+        return int(signal.shape[_stack_order(group, signal)[0][0]])
+    axes = _axes(group, signal) if signal.ndim > 1 else ["energy"]
     if "energy" in axes:
         return int(signal.shape[axes.index("energy")])
     return 0 if field is None else int(field.size)
@@ -146,7 +150,12 @@ def _signal(group: h5py.Group) -> h5py.Dataset | None:
 
 
 def _signal_name(group: h5py.Group) -> str:
-    return text(group.attrs.get("signal", "")) or "data"
+    """Return the name of the data: as the group says, in files before 2014 the field with ``@signal`` 1."""
+    if name := text(group.attrs.get("signal", "")):
+        return name
+    fields = [name for name in group if "signal" in getattr(array(group, name), "attrs", ())]
+    primary = [name for name in fields if str(np.ravel(group[name].attrs["signal"])[0]).strip("b'\0 ") == "1"]
+    return primary[0] if len(primary) == 1 else "data"
 
 
 def _kind(group: h5py.Group) -> str:
@@ -174,52 +183,42 @@ def _energy_field(group: h5py.Group) -> h5py.Dataset | None:
     return next((f for name in ("energy", "photon_energy") if (f := row(group, name)) is not None), None)
 
 
-def _axes(group: h5py.Group, ndim: int) -> list[str]:
-    """Name of each axis of the data, from the group's ``@axes`` or, in old files, each field's ``@axis``."""
-    names = texts(group.attrs["axes"]) if "axes" in group.attrs else []
-    if len(names) == ndim:
-        return ["energy" if name == "photon_energy" else name for name in names]
-    names_by_axis: dict[int, str] = {}
-    for name in ("energy", "photon_energy", "sample_y", "sample_x"):
-        field = row(group, name)
-        number = -1 if field is None else _integer(field.attrs.get("axis")) - 1
-        if number in range(ndim):
-            names_by_axis[number] = "energy" if name == "photon_energy" else name
-    if len(names_by_axis) == ndim == 3:
-        return [names_by_axis[i] for i in range(ndim)]
-    if ndim == 2:
-        return ["sample_y", "sample_x"]
-    return ["energy", "sample_z", "sample_y", "sample_x"] if ndim == 4 else ["energy", "sample_y", "sample_x"]
+def _axes(group: h5py.Group, signal: h5py.Dataset) -> list[str]:
+    """Name of each axis of an image or a line."""
+    names = axis_names(group, signal) or ["sample_y", "sample_x"]
+    return ["energy" if name == "photon_energy" else name for name in names]
 
 
-def _integer(value: Any) -> int:
-    """Return an attribute as an integer, from a number, a text or an array of one; 0 for anything else."""
+def _stack_order(group: h5py.Group, signal: h5py.Dataset) -> tuple[list[int], list[int]]:
+    """Return which axes of images are energy, z, y and x, and which to drop; see `axis_order`."""
+    fields = {"energy": _energy_field(group)} | {axis: row(group, f"sample_{axis}") for axis in "zyx"}
+    lengths = {name: field.size for name, field in fields.items() if field is not None and field.size > 1}
     try:
-        return int(np.ravel(value)[0])
-    except (TypeError, ValueError, IndexError):
-        return 0
+        return axis_order(axis_names(group, signal), signal.shape, lengths)
+    except ValueError as error:
+        raise ValueError(f"{group.name}: {error}") from None
 
 
 def _stack(group: h5py.Group, kind: str, at: int, available: list[str]) -> RawStack:
     signal, field = _signal(group), _energy_field(group)
     if signal is None:
         raise ValueError(f"{group.name} has no images")
-    axes = _axes(group, signal.ndim) if signal.ndim > 1 else ["energy"]
-    order: list[str] = [name for name in ("energy", "sample_z", "sample_y", "sample_x") if name in axes]
-    is_in_order = len(order) == signal.ndim
-    data = load(signal, [axes.index(name) for name in order] if is_in_order else None)
     warnings: list[str] = []
-    if kind == "line" and field is not None and not (is_in_order and order[0] == "energy"):
-        if axes[-1] == "energy" or data.shape[0] != field.size:
-            data = data.T
-        elif "energy" not in axes and data.shape[0] == data.shape[1]:
-            warnings.append("it has as many places as energies and names no axis: the first one is taken for energies")
-    if kind in _SMALL:
-        data = data[None] if kind == "image" else data.reshape(data.shape[0], 1, -1)
+    if kind == "stack":
+        data, places = _images(group, signal, warnings)
+    else:
+        data, places = _small_scan(group, signal, kind, warnings)
+    notes = choice_note(at, available)
+    if scale := stored_scale(group, signal):
+        data = scaled(data, scale)
+        notes.append(f"stored numbers times {scale[0]:g} plus {scale[1]:g}, as the file says")
     metadata: dict[str, Any] = {"detector": available[at], "available": available}
     energy = None
     if field is not None:
-        energy, metadata["energy_unit"] = to_ev(np.ravel(field[()]), text(field.attrs.get("units", "")))
+        if field.size > data.shape[0] and field.size == signal.size:
+            raise ValueError(f"{field.name} has an energy for each pixel of each image; write one for each image")
+        unit = text(field.attrs.get("units", ""))
+        energy, metadata["energy_unit"] = to_ev(np.ravel(field[()]), unit, kev_below=SOFT_KEV_BELOW)
     times = row(group, "count_time")
     unit_of_time = "" if times is None else text(times.attrs.get("units", ""))
     if (seconds := time_in_s(unit_of_time)) is None:
@@ -229,9 +228,40 @@ def _stack(group: h5py.Group, kind: str, at: int, available: list[str]) -> RawSt
     for name in ("title", "start_time"):
         if value := text(child(group.parent, name)):
             metadata[name] = value
-    size = _line_step(group) if kind == "line" else _pixel_size(group, [name for name in order if name != "energy"])
-    notes = [*choice_note(at, available), *([_SMALL[kind]] if kind in _SMALL else [])]
+    size = _line_step(group) if kind == "line" else _pixel_size(group, places)
+    notes += [_SMALL[kind]] if kind in _SMALL else []
     return RawStack(data, energy, "counts", size, metadata, warnings, notes, interruptible=True)
+
+
+def _images(group: h5py.Group, signal: h5py.Dataset, warnings: list[str]) -> tuple[Any, list[str]]:
+    """Return images as (E, Y, X) or (E, Z, Y, X), and the names of the fields with the positions of their pixels."""
+    kept, dropped = _stack_order(group, signal)
+    names = axis_names(group, signal)
+    if not any(is_energy(name) for name in names):
+        names = []
+        if kept != sorted(kept):
+            warnings.append(
+                f"images of shape {signal.shape}, whose axes have no names, are turned to (E, Y, X) by the lengths of "
+                "energies and positions"
+            )
+    data = load(signal, [*dropped, *kept])[(0,) * len(dropped)]
+    return data, [names[i] for i in kept[1:]] if names else ["sample_z", "sample_y", "sample_x"][1 - len(kept) :]
+
+
+def _small_scan(group: h5py.Group, signal: h5py.Dataset, kind: str, warnings: list[str]) -> tuple[Any, list[str]]:
+    """Return an image as (1, Y, X), a line as (E, 1, X) or a point as (E, 1, 1), and the names of its positions."""
+    axes = _axes(group, signal) if signal.ndim > 1 else ["energy"]
+    order = [name for name in ("energy", "sample_y", "sample_x") if name in axes]
+    is_in_order = len(order) == signal.ndim
+    data = load(signal, [axes.index(name) for name in order] if is_in_order else None)
+    field = _energy_field(group)
+    if kind == "line" and field is not None and not (is_in_order and order[0] == "energy"):
+        if axes[-1] == "energy" or data.shape[0] != field.size:
+            data = data.T
+        elif "energy" not in axes and data.shape[0] == data.shape[1]:
+            warnings.append("it has as many places as energies and names no axis: the first one is taken for energies")
+    data = data[None] if kind == "image" else data.reshape(data.shape[0], 1, -1)
+    return data, [name for name in order if name != "energy"]
 
 
 def _line_step(group: h5py.Group) -> tuple[float, float] | None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.energies import looks_like_energies, to_ev
+from napari_xanes.io.energies import SOFT_KEV_BELOW, looks_like_energies, to_ev
 from napari_xanes.io.files import files_in, lines_of, link_warnings, read_text
 from napari_xanes.io.raw_arrays import native_array
 from napari_xanes.io.raw_stack import RawStack
@@ -117,7 +117,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
         if first > last:
             data = data[:, ::-1] if axis == 1 else data[:, :, ::-1]
             notes.append(f"{name} runs from {first:g} to {last:g} in the file; the images are turned to increase")
-    values, unit = to_ev(sidecar.energy)
+    values, unit = to_ev(sidecar.energy, kev_below=SOFT_KEV_BELOW)
     metadata: dict[str, Any] = {"energy_unit": unit}
     if sidecar.dwell.size == sidecar.energy.size and np.isfinite(sidecar.dwell).all() and (sidecar.dwell > 0).all():
         metadata["exposure"] = sidecar.dwell * 1e-3

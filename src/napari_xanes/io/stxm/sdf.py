@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_xanes.io.energies import given_energies, to_ev
+from napari_xanes.io.energies import SOFT_KEV_BELOW, given_energies, to_ev
 from napari_xanes.io.files import files_in, inside, lines_of, link_warnings, read_text, starts_with
 from napari_xanes.io.length_units import length_in_um
 from napari_xanes.io.raw_stack import RawStack
@@ -76,7 +76,7 @@ def read(path: Path, energies: Any = None, select: str | int | None = None) -> R
         return _small_scan(header, scan, at, regions, available)
     x, y = (_points(regions[region], axis) for axis in ("PAxis", "QAxis"))
     planned = _points(scan, "StackAxis")
-    energy, unit = to_ev(planned, _text(scan, "StackAxis", "Unit"))
+    energy, unit = to_ev(planned, _text(scan, "StackAxis", "Unit"), kev_below=SOFT_KEV_BELOW)
     if energy.size > _MOST_IMAGES:
         raise ValueError(f"the header names {energy.size} energies, more than any scan has")
     names = [f"{header.stem}_{letter}{i:03d}" for i in range(energy.size)]
@@ -149,11 +149,13 @@ def _small_scan(
         notes.append("a single image, for looking at: steps and maps say how many energies they need")
         energy = None
         if isinstance(scan.get("StackAxis"), Mapping) and (points := _points(scan, "StackAxis")).size == 1:
-            energy, metadata["energy_unit"] = to_ev(points, _text(scan, "StackAxis", "Unit"))
+            energy, metadata["energy_unit"] = to_ev(points, _text(scan, "StackAxis", "Unit"), kev_below=SOFT_KEV_BELOW)
         return RawStack(image[None], energy, "counts", _pixel_size(region), metadata, notes=notes)
     notes.append("a line scan: its places are the pixels of one row")
     axis, other = ("PAxis", "QAxis") if "energy" in names[0] else ("QAxis", "PAxis")
-    energy, metadata["energy_unit"] = to_ev(_points(region, axis), _text(region, axis, "Unit"))
+    energy, metadata["energy_unit"] = to_ev(
+        _points(region, axis), _text(region, axis, "Unit"), kev_below=SOFT_KEV_BELOW
+    )
     lines = image.T if axis == "PAxis" else image
     step, factor = np.diff(_points(region, other)), length_in_um(_text(region, other, "Unit"))
     size = round(float(np.abs(np.mean(step))) * factor, 9) if step.size and factor else 0.0

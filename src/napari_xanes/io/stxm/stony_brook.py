@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_xanes.io.energies import looks_like_energies, to_ev
+from napari_xanes.io.energies import SOFT_KEV_BELOW, looks_like_energies, to_ev
 from napari_xanes.io.files import starts_with
 from napari_xanes.io.raw_arrays import native_array
 from napari_xanes.io.raw_stack import RawStack
@@ -55,7 +55,7 @@ def read(path: Path, energies: Any = None) -> RawStack:
     x, y, energy, dwell = np.split(lists, np.cumsum([columns, rows, images]))
     if energies is None and not looks_like_energies(np.sort(energy)):
         raise ValueError(f"{path}: the energies in it can't be any ({energy[0]:g} to {energy[-1]:g}); pass energies=")
-    values, unit = to_ev(energy)
+    values, unit = to_ev(energy, kev_below=SOFT_KEV_BELOW)
     metadata: dict[str, Any] = {"energy_unit": unit}
     if np.isfinite(dwell).all() and (dwell > 0).all():
         metadata["exposure"] = dwell[0] * 1e-3 if np.ptp(dwell) == 0 else dwell * 1e-3
