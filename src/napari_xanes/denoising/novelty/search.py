@@ -31,6 +31,13 @@ _SURROUNDINGS = 4.0
 _MOST = 0.5
 """Share of the sample from which on a residual belongs to it as a whole, whatever its shape."""
 
+_DOUBTFUL = 2.0
+"""Standard errors above which a place may belong to a feature. A feature ends at its rim, and few places are doubtful;
+a remainder of the beam changes slowly, and most are."""
+
+_LEAST_SMOOTH = 0.4
+"""Correlation of neighbouring energies below which a spectrum is the flicker of frames: absorption is .8 and more."""
+
 
 @dataclass(frozen=True)
 class Novelty:
@@ -109,14 +116,19 @@ def find_novelty(
 def _large_features(residual: Float32Array, precision: Float32Array, design: DesignMatrix) -> Float64Array:
     """Find spectra (E, N) of large places that stand out of the sample; their rims would look like moved edges.
 
-    What belongs to most of the sample is wrong references, and what adds here and takes there is movement: none is
-    kept then, and the searches below, which subtract the surroundings, decide.
+    What belongs to most of the sample is wrong references or a remainder of the beam, and what adds here and takes
+    there is movement: none is kept then, and the searches below, which subtract the surroundings, decide.
     """
     new, nuisance = find_shared_features(residual, precision, design.columns.shape[1])
     used = well_measured(precision)
     scores = new.T @ residual[:, used] * np.sqrt(precision[used])
-    share = np.mean(scores > CLEAR_SIGMA, axis=1) if new.size else np.zeros(0)
-    return new[:, (share < _MOST) & (nuisance.shape[1] == 0)]
+    if not new.size or nuisance.size:
+        return new[:, :0]
+    clear = np.mean(scores > CLEAR_SIGMA, axis=1)
+    # Noise adds as many doubtful places above as below.
+    doubtful = np.mean(scores > _DOUBTFUL, axis=1) - clear - np.mean(scores < -_DOUBTFUL, axis=1)
+    smooth = np.array([np.corrcoef(spectrum[1:], spectrum[:-1])[0, 1] for spectrum in new.T])
+    return new[:, (clear < _MOST) & (doubtful < clear) & (smooth > _LEAST_SMOOTH)]
 
 
 def _faint_features(
