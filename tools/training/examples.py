@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_xanes.denoising.filters.non_local_means import clean_edge_jump
-from tools.training.samples import particles, powder, thickness
+from tools.training.samples import particles, powder, secondary_particles, thickness
 from tools.training.textures import Image, Random, Shape, composition, cracks, log_uniform, rings, smooth
 
 
@@ -82,6 +82,8 @@ def _sample(rng: Random, shape: Shape) -> tuple[Image, Image]:
     composition map.
     """
     kind = rng.random()
+    if kind > 0.64:
+        return secondary_particles(rng, shape)
     if kind > 0.46:
         return particles(rng, shape)
     if kind > 0.38:

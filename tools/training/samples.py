@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tools.training.textures import Image, Random, Shape, cracks, grains, log_uniform, single, smooth
 
@@ -73,6 +74,54 @@ def particles(rng: Random, shape: Shape) -> tuple[Image, Image]:
         amount = amount * np.where(spots, rng.uniform(0.3, 1.3), 1)
     amount = amount * (1 + rng.uniform(0, 0.1) * smooth(rng, shape, log_uniform(rng, 0.7, 8)))
     return single(np.clip(fraction, 0, 1)), single(np.clip(amount, 0, 1.3))
+
+
+def secondary_particles(rng: Random, shape: Shape) -> tuple[Image, Image]:
+    """Draw fraction and amount of round particles, like those of battery cathodes.
+
+    Grains, cracks, pores and a course from the rim to the core are all there at once, each weak or strong. Unlike those
+    of `particles`, rims may be thick, and the spread of the fractions is drawn for the whole sample.
+    """
+    inside, depth, away = _round_bodies(rng, shape)
+    cell, border = grains(rng, shape, log_uniform(rng, 6, 28))
+    count = int(cell.max()) + 1
+    lines = cracks(rng, shape)
+    pores = smooth(rng, shape, log_uniform(rng, 1, 4)) > rng.uniform(1.8, 3)
+
+    depth = depth * (1 + rng.uniform(0, 0.2) * rng.standard_normal(count).clip(-2, 2)[cell])
+    depth *= 1 - rng.uniform(0, 0.6) * np.exp(-border / log_uniform(rng, 0.4, 2))
+    depth *= 1 - rng.uniform(0.1, 0.9) * lines
+    depth *= np.where(pores, rng.uniform(0.2, 1.1), 1.0)
+    amount = np.where(inside, rng.choice([0.0, rng.uniform(0.05, 0.4)]) + depth, 0.0)
+
+    fraction = rng.uniform(-1, 1) * np.clip(away, 0, 1) ** log_uniform(rng, 0.7, 4)
+    fraction = fraction + log_uniform(rng, 0.03, 0.4) * smooth(rng, shape, log_uniform(rng, 8, 60))
+    fraction = fraction + log_uniform(rng, 0.02, 0.4) * rng.standard_normal(count)[cell]
+    fraction = fraction + rng.uniform(-0.3, 0.3) * np.exp(-border / log_uniform(rng, 0.5, 4))
+    fraction = fraction + rng.uniform(-0.6, 0.6) * fronts(rng, shape, lines, single(amount))
+    fraction = fraction + rng.uniform(-0.8, 0.8) * pores
+    fraction = fraction + log_uniform(rng, 0.005, 0.1) * smooth(rng, shape, log_uniform(rng, 0.7, 8))
+    used = fraction[inside] if inside.any() else fraction
+    spread = log_uniform(rng, 0.06, 0.3) / max(float(used.std()), 1e-6)
+    fraction = rng.uniform(0.25, 0.75) + spread * (fraction - used.mean())
+    return single(np.clip(fraction, 0, 1)), single(np.clip(amount / max(float(amount.max()), 1e-6), 0, 1.3))
+
+
+def _round_bodies(rng: Random, shape: Shape) -> tuple[NDArray[np.bool_], Image, Image]:
+    """Draw where round bodies are, their thickness (1 at most), and the distance from their middle (1 at the rim)."""
+    y, x = np.indices(shape).astype(np.float32)
+    away = np.full(shape, np.inf)
+    bump = 1 + rng.uniform(0, 0.1) * smooth(rng, shape, log_uniform(rng, 4, 30))
+    for _ in range(int(rng.integers(1, 6))):
+        radius, turn, stretch = (
+            log_uniform(rng, 0.1, 0.9) * max(shape),
+            rng.uniform(0, np.pi),
+            log_uniform(rng, 0.8, 1.25),
+        )
+        down, across = y - rng.uniform(0.1, 0.9) * shape[0], x - rng.uniform(0.1, 0.9) * shape[1]
+        along, beside = np.cos(turn) * down + np.sin(turn) * across, np.cos(turn) * across - np.sin(turn) * down
+        away = np.minimum(away, np.hypot(along * stretch, beside / stretch) / radius * bump)
+    return away < 1, single(np.clip(1 - away**2, 0, None) ** rng.uniform(0.3, 1.2)), single(np.minimum(away, 1.5))
 
 
 def fronts(rng: Random, shape: Shape, lines: Image, amount: Image) -> Image:

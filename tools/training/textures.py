@@ -73,12 +73,15 @@ def warped(rng: Random, shape: Shape) -> tuple[Image, Image]:
     return u, v
 
 
-def grains(rng: Random, shape: Shape) -> tuple[NDArray[np.intp], Image]:
-    """Draw cells around random seeds; return the cell number of each pixel and its distance to a border in pixels."""
+def grains(rng: Random, shape: Shape, size: float | None = None) -> tuple[NDArray[np.intp], Image]:
+    """Draw cells around random seeds, of a given or a random size in pixels.
+
+    Return the cell number of each pixel and its distance to a border in pixels.
+    """
     from scipy.spatial import cKDTree
 
     u, v = warped(rng, shape)
-    size = log_uniform(rng, 4, 40)
+    size = log_uniform(rng, 4, 40) if size is None else size
     low, high = (u.min(), v.min()), (u.max(), v.max())
     count = int(np.clip((high[0] - low[0]) * (high[1] - low[1]) / size**2, 3, 3000))
     tree = cKDTree(rng.uniform(low, high, (count, 2)))

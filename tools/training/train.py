@@ -35,17 +35,17 @@ SIZE, CROP = 256, 128
 """Sides in pixels of the maps that are drawn, and of their parts that the network learns from."""
 
 BATCH = 4
-ROUND, FRESH = 16, 8
+ROUND, FRESH = 16, 4
 """Number of training steps and number of new examples in a round."""
 
 _IMAGES = ("weighted_estimate", "information", "jump", "absorption", "absorption_sigma")
 
 KEEP = 128
-"""Number of examples in memory. About eight parts of each are used, rotated or mirrored, before a newer one comes.
-With thirty, the network learns the examples by heart, and its error on others rises."""
+"""Number of examples in memory. About sixteen parts of each, a quarter of it, are used, rotated or mirrored, before a
+newer one comes. With sixty, the network learns the examples by heart, and its error on others rises."""
 
 PEAK_RATE, WARM_UP, DECAY = 1.5e-3, 60, 0.995
-HELD_OUT, REPORT = 64, 320
+HELD_OUT, REPORT = 64, 640
 """Number of examples that are not used for training, and number of steps between two reports on them."""
 
 _HELD_OUT_ROUND = 10**6  # the number of a round that training never reaches
@@ -66,10 +66,10 @@ def main(
     test = _prepared([_drawn(seed, _HELD_OUT_ROUND, i) for i in range(HELD_OUT)], device)
     stored: list[dict[str, Tensor]] = []
     with ProcessPoolExecutor(workers) if workers else nullcontext() as pool:
-        first = max(0, state.step // ROUND - KEEP // FRESH)
-        for number, fresh in enumerate(_rounds(seed, first, steps // ROUND, pool), first):
+        first = state.step // ROUND
+        for fresh in _rounds(seed, first, steps // ROUND + KEEP // FRESH - 1, pool):
             stored = (stored + _prepared(fresh, device))[-KEEP:]
-            if number * ROUND < state.step:
+            if len(stored) < KEEP:
                 continue
             report = state.train(stored)
             if state.step % REPORT == 0 or state.step >= steps:
