@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_xanes._typing import Float32Array
 
-_BLUR = 0.7  # pixels; the noise of the absorption must not count as gradient
+BLUR = 0.7  # pixels; the noise of the absorption must not count as gradient
 
 _MOST = 0.999
 """Share of the pixels below the limit of gradients and residuals: a few bad pixels must not decide."""
@@ -22,10 +22,8 @@ _SHARED = 4.0
 """Factor on the variance from shifts: pixels along an edge have the same error, so their mean has it too."""
 
 
-def precision_at_moving_edges(
-    precision: Float32Array, chi_square: Float32Array, absorption: Float32Array
-) -> Float32Array:
-    """Return a precision (Y, X) that is smaller at edges of the sample, as far as frames move against each other.
+def mean_square_shift(precision: Float32Array, chi_square: Float32Array, absorption: Float32Array) -> float:
+    """Return the mean squared shift of the frames along one axis in pixels.
 
     Parameters
     ----------
@@ -35,24 +33,41 @@ def precision_at_moving_edges(
         Mean squared residual of each pixel over its noise; 1 on average where nothing but noise is left.
     absorption : ndarray, shape (Y, X)
         Mean optical depth.
+    """
+    used = precision > 0
+    if min(precision.shape) < 2 or not used.any():
+        return 0.0
+    gradient = _squared_gradient(absorption) * precision
+    strong, excess = (np.minimum(x, np.quantile(x, _MOST)) for x in (gradient[used], chi_square[used] - 1))
+    return max(float(strong @ excess) / max(float(strong @ strong), 1e-30), 0.0)
+
+
+def precision_at_moving_edges(precision: Float32Array, absorption: Float32Array, square_shift: float) -> Float32Array:
+    """Return a precision (Y, X) that is smaller at edges of the sample, as far as frames move against each other.
+
+    Parameters
+    ----------
+    precision, absorption : ndarray, shape (Y, X)
+        As for `mean_square_shift`.
+    square_shift : float
+        Its result.
 
     Examples
     --------
     >>> step = np.repeat(np.float32([[0, 0, 0, 1, 1, 1]]), 6, axis=0)
     >>> precision = np.full((6, 6), 100, np.float32)
     >>> residual = 1 + 3 * (np.abs(np.gradient(step, axis=1)) > 0)
-    >>> precision_at_moving_edges(precision, residual, step)[0].round()
+    >>> square_shift = mean_square_shift(precision, residual, step)
+    >>> precision_at_moving_edges(precision, step, square_shift)[0].round()
     array([99., 52.,  8.,  8., 52., 99.], dtype=float32)
     """
-    from scipy.ndimage import gaussian_filter
-
-    if min(precision.shape) < 2:
-        return precision
-    down, across = np.gradient(gaussian_filter(np.asarray(absorption, np.float32), _BLUR))
-    gradient = (down**2 + across**2) * precision
-    used = precision > 0
-    strong, excess = (np.minimum(x, np.quantile(x, _MOST)) for x in (gradient[used], chi_square[used] - 1))
-    square_shift = float(strong @ excess) / max(float(strong @ strong), 1e-30)
     if square_shift < _LEAST_SHIFT**2:
         return precision
-    return np.asarray(precision / (1 + _SHARED * square_shift * gradient), np.float32)
+    return np.asarray(precision / (1 + _SHARED * square_shift * precision * _squared_gradient(absorption)), np.float32)
+
+
+def _squared_gradient(absorption: Float32Array) -> Float32Array:
+    from scipy.ndimage import gaussian_filter
+
+    down, across = np.gradient(gaussian_filter(np.asarray(absorption, np.float32), BLUR))
+    return np.asarray(down**2 + across**2, np.float32)

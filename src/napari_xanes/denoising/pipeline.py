@@ -23,7 +23,7 @@ from napari_xanes.denoising.fractions.estimate import (
 )
 from napari_xanes.denoising.fractions.fit import fit_pixels
 from napari_xanes.denoising.fractions.maps import MapMethod, cleaned_fractions
-from napari_xanes.denoising.moving_edges import precision_at_moving_edges
+from napari_xanes.denoising.moving_edges import mean_square_shift, precision_at_moving_edges
 from napari_xanes.denoising.network.adaptation import Adaptation
 from napari_xanes.denoising.novelty.amounts import keep_clear
 from napari_xanes.denoising.novelty.search import Novelty, find_novelty, no_novelty
@@ -193,17 +193,19 @@ def decompose(
     """
     cleaned, novelty, shared = explained.cleaned, explained.novelty, explained.shared_residual
     precision, chi_square, unexplained = explained.precision, explained.chi_square, explained.unexplained
+    square_shift = mean_square_shift(precision, chi_square, weighted.mean_depth)
     fractions = cleaned_fractions(
         weighted,
         design,
         explained.offset,
         cleaned,
-        precision_at_moving_edges(precision, chi_square, weighted.mean_depth),
+        precision_at_moving_edges(precision, weighted.mean_depth, square_shift),
         novelty.clear,
         unexplained,
         _noise_scale(weighted, chi_square),
         method,
         progress,
+        square_shift=square_shift,
         hidden_length=_PATTERN_LENGTH if explained.has_air else float(np.sqrt(cleaned.jump.size)),
     )
     new = keep_clear(novelty.amounts, precision, novelty.clear)

@@ -109,6 +109,14 @@ def _given_sum(covariance: Float64Array) -> Float64Array:
     return result
 
 
+def fraction_levers(design: DesignMatrix) -> Float64Array:
+    """Return the change (K, E) of each amount for a change of the optical depth at one energy, if the jump is known."""
+    count = design.references.shape[1]
+    covariance = design.covariance()[:count, :count]
+    solver = design.solver()[:count]
+    return np.asarray(solver - np.outer(covariance.sum(axis=1) / covariance.sum(), solver.sum(axis=0)))
+
+
 def unexplained_variance(binned: BinnedStack, design: DesignMatrix, background: Background | None) -> float:
     """Return the variance per energy that design, background and noise do not explain, in a typical bin, at least 0.
 

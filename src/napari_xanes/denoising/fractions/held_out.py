@@ -14,6 +14,7 @@ from napari_xanes.denoising.design_matrix import DesignMatrix
 from napari_xanes.denoising.fractions.calibration import HeldOut
 from napari_xanes.denoising.fractions.estimate import estimate_fractions
 from napari_xanes.denoising.fractions.fit import fit_pixels, subtract_background
+from napari_xanes.denoising.fractions.motion import FrameMotion
 from napari_xanes.denoising.network.adaptation import EnergyHalves
 from napari_xanes.denoising.precision import WeightedStack
 
@@ -31,12 +32,15 @@ def energy_halves(
     background: Background | None,
     precision: Float32Array,
     images: Images,
+    square_shift: float,
 ) -> EnergyHalves:
     """Estimate the fractions from every second energy, and from the other energies.
 
-    ``images`` are the edge jump, the mean absorption and its error, (Y, X).
+    ``images`` are the edge jump, the mean absorption and its error, (Y, X); ``square_shift`` is that of
+    `mean_square_shift`.
     """
     estimates = []
+    motion = FrameMotion(square_shift, *images[:2])
     for first in (0, 1):
         half = (np.arange(offset.size) % 2 == first).astype(np.float64)
         half_design = replace(
@@ -47,7 +51,8 @@ def energy_halves(
         )
         fit = fit_pixels(weighted, half_design, offset)
         amounts = subtract_background(fit.amounts, background, half_design)
-        estimates.append(estimate_fractions(amounts, images[0], precision, half_design))
+        estimate = estimate_fractions(amounts, images[0], precision, half_design)
+        estimates.append(motion.without(estimate, half_design))
     return EnergyHalves(
         np.stack([estimate.weighted_estimate for estimate in estimates]),
         np.stack([estimate.information for estimate in estimates]),
@@ -111,8 +116,11 @@ def halves_in_box(
     background: Background | None,
     precision: Float32Array,
     images: Images,
+    square_shift: float,
 ) -> EnergyHalves:
     """Return `energy_halves` of a part of the image that starts at bins."""
     inside = None if background is None else background.isel(box)
     jump, absorption, error = (image[box] for image in images)
-    return energy_halves(weighted.isel(box), design, offset, inside, precision[box], (jump, absorption, error))
+    return energy_halves(
+        weighted.isel(box), design, offset, inside, precision[box], (jump, absorption, error), square_shift
+    )

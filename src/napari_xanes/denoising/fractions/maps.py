@@ -26,6 +26,7 @@ from napari_xanes.denoising.fractions.held_out import (
     halves_in_box,
     held_out,
 )
+from napari_xanes.denoising.fractions.motion import FrameMotion
 from napari_xanes.denoising.network.adaptation import Adaptation, EnergyHalves, adapt
 from napari_xanes.denoising.network.cleaning import clean_maps
 from napari_xanes.denoising.precision import WeightedStack, positive_precision
@@ -77,19 +78,21 @@ def cleaned_fractions(
     method: MapMethod,
     progress: Progress | None,
     *,
+    square_shift: float,
     hidden_length: float,
 ) -> CleanedFractions:
     """Clean the fractions; keep the measured ones where new features are clear (N, Y, X).
 
-    ``noise_scale`` (Y, X) is the variance of the residuals over that of the noise, at least 1; ``hidden_length`` in
-    pixels, the range over which the unexplained variance is shared.
+    ``noise_scale`` (Y, X) is the variance of the residuals over that of the noise, at least 1; ``square_shift``, the
+    mean squared shift of the frames; ``hidden_length`` in pixels, the range over which the unexplained variance is
+    shared.
     """
     jump = cleaned.jump
     ordinary = np.where(clear.any(axis=0), 0, precision) if len(clear) else precision
     images = (jump, *_mean_absorption(weighted, cleaned.background, design, offset, precision))
     network, adaptation = method.network, None
     if method.adapt and network is not None and not design.learned:
-        halves = energy_halves(weighted, design, offset, cleaned.background, ordinary, images)
+        halves = energy_halves(weighted, design, offset, cleaned.background, ordinary, images, square_shift)
         adaptation = adapt(network, halves, seed=method.seed, device=method.device, progress=part(progress, 0.0, 0.5))
         network = adaptation.network
 
@@ -100,7 +103,7 @@ def cleaned_fractions(
     boxes: list[tuple[Box, EnergyHalves]] = []
     if not design.learned:
         boxes = [
-            (box, halves_in_box(box, weighted, design, offset, cleaned.background, ordinary, images))
+            (box, halves_in_box(box, weighted, design, offset, cleaned.background, ordinary, images, square_shift))
             for box in compared_boxes(ordinary > 0)
         ]
 
@@ -136,10 +139,11 @@ def cleaned_fractions(
             lengths.append(covariance_length(noise[of], fine.sigma[of], margin * hidden[i][of], hidden_length))
         return maps, errors
 
-    estimate = estimate_fractions(cleaned.amounts, jump, ordinary, design)
+    motion = FrameMotion(square_shift, *images[:2])
+    estimate = motion.without(estimate_fractions(cleaned.amounts, jump, ordinary, design), design)
     fractions, sigma = clean_ratios(estimate, clean) if design.learned else clean_fractions(estimate, clean)
     if clear.any() and len(fractions) > 1:
-        measured = estimate_fractions(cleaned.amounts, jump, precision, design)
+        measured = motion.without(estimate_fractions(cleaned.amounts, jump, precision, design), design)
         fractions, sigma = restore_measured(fractions, sigma, measured, clear)
     if not design.learned and len(fractions) > 1:
         sigma = np.sqrt(sigma**2 + margin * hidden)
