@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.large_recipe --size 1024 [--memory] [--limit 400] [--steps optical_depth,denoise]``
 
-The script writes an NXstxm stack of 100 energies of a drifting particle with photon noise, as plain uint16, and runs
+The script writes an NXstxm stack of 100 energies of drifting particles with photon noise, as plain uint16, and runs
 the steps in a new process, which prints after each step the largest memory during it, what stays, and processor time.
 With ``--memory`` the stack is read into memory first; ``--limit`` is the memory limit of the window's settings in MB:
 four times what is read of the stack at once, not a bound of the process. Lazy steps cost their time when a later step
@@ -23,7 +23,7 @@ from benchmarks.counts_file import counts_file
 import napari_xanes as nx
 
 N_ENERGIES, TILE, EMPTY = 100, 256, 16
-"""Energies; size in pixels of the particle that is repeated; rows without sample, which give I0."""
+"""Energies; size in pixels of a particle; rows without sample, which give I0."""
 
 WORK = """
 import os, sys, threading, time
@@ -67,13 +67,20 @@ def write(path: Path, size: int) -> None:
     columns = np.stack([one.at(energy) for one in sample.stack.metadata["references"]], axis=1)
     jump, share = truth["edge_jump"].data, np.nan_to_num(truth["Ni4+ model"].data)
     rng = np.random.default_rng(0)
+    ways = rng.integers(0, 8, (size // TILE, size // TILE))
     with counts_file(path, energy, size) as data:
         for i, (two, four) in enumerate(columns):
             light = np.exp(-jump * (two * (1 - share) + four * share + 0.9))
-            frame = np.tile(light, (size // TILE, size // TILE))
+            frame = np.block([[_turned(light, way) for way in row] for row in ways])
             frame = np.roll(frame, (round(2 * np.sin(i / 9)), round(2 * np.cos(i / 13))), (0, 1))
             frame[:EMPTY] = 1
             data[i] = rng.poisson(4000 * frame).astype(np.uint16)
+
+
+def _turned(image: np.ndarray, way: int) -> np.ndarray:
+    """Return an image in one of eight ways: an image that repeats itself has no one shift, and finds far ones."""
+    turned = np.rot90(image, way % 4)
+    return turned if way < 4 else turned.T
 
 
 def main() -> None:

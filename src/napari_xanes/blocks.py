@@ -27,6 +27,7 @@ from napari_xanes.on_demand import (
     made_on_demand,
     read_at_once,
     reader_of,
+    reads_rows_alone,
     reuse_freed_memory,
 )
 from napari_xanes.progress import Progress
@@ -39,6 +40,10 @@ Item = TypeVar("Item")
 CACHE_BYTES = 4 << 20
 """Size of a block: small enough for the cache, large enough for threads (in blocks below two megabytes, threads wait
 for the interpreter more than for memory)."""
+
+
+_LEAST_ROWS = 128
+"""So many rows of a slab are many beside those that an aligned stack reads around them."""
 
 
 def pixels_per_block(n_energies: int, itemsize: int = 4) -> int:
@@ -64,7 +69,7 @@ def over_pixels(
     Parameters
     ----------
     kernel : callable
-        Takes a block (E, P), which it must not change, and the slice of flattened pixels of the block.
+        Takes a block (E, P), which it must neither change nor keep, and the slice of flattened pixels of the block.
     data : numpy or dask array, shape (E, ...)
         A dask array is read in slabs of whole rows, one slab after the other.
     progress : callable, optional
@@ -84,17 +89,30 @@ def over_pixels(
     if isinstance(data, np.ndarray):
         _in_threads(kernel, data.reshape(data.shape[0], -1), 0, n_pixels, progress, message, threads)
         return
-    row, rows = prod(data.shape[2:]), rows_per_slab(data.shape, data.dtype.itemsize)
-    for start in range(0, data.shape[1], rows):
-        slab = _slab(data, slice(start, min(start + rows, data.shape[1])))
-        _in_threads(kernel, slab.reshape(slab.shape[0], -1), start * row, n_pixels, progress, message, threads)
+    row = prod(data.shape[2:])
+    for rows, slab in _slabs(data):
+        _in_threads(kernel, slab.reshape(slab.shape[0], -1), rows.start * row, n_pixels, progress, message, threads)
 
 
-def _slab(data: Any, rows: slice) -> Block:
-    """Return some rows of all frames of a dask array; a few frames are read at once."""
+def _slabs(data: Any) -> Iterator[tuple[slice, Block]]:
+    """Yield rows of all frames of a dask array; the memory of each slab serves the next one."""
+    height, size = data.shape[1], rows_per_slab(data.shape, data.dtype.itemsize)
+    if reads_rows_alone(data):
+        size = min(size, max(_LEAST_ROWS, -(-height // 4)))
+    each = [slice(start, min(start + size, height)) for start in range(0, height, size)]
     if array_behind(data) is None:
-        return load_dask_array(data[:, rows])
-    out = np.empty((data.shape[0], rows.stop - rows.start, *data.shape[2:]), data.dtype)
+        yield from ((rows, load_dask_array(data[:, rows])) for rows in each)
+        return
+    memory = np.empty(prod(data.shape) // max(1, height) * min(size, height), data.dtype)
+    for rows in each:
+        shape = (data.shape[0], rows.stop - rows.start, *data.shape[2:])
+        slab = memory[: prod(shape)].reshape(shape)
+        _read_into(slab, data, rows)
+        yield rows, slab
+
+
+def _read_into(out: Block, data: Any, rows: slice) -> None:
+    """Read some rows of all frames of a dask array into an array, a few frames at once."""
     read, step = reader_of(data), frames_in_part(read_at_once(data)[0], out[:1].nbytes)
 
     def work(frames: slice) -> float:
@@ -104,7 +122,6 @@ def _slab(data: Any, rows: slice) -> Block:
     # Steps hold matrix products on one core, too; if each part did so by itself, their threads would come and go.
     with single_threaded_blas():
         on_threads(work, [slice(a, min(a + step, len(out))) for a in range(0, len(out), step)])
-    return out
 
 
 def _in_threads(

@@ -80,3 +80,21 @@ def test_chunks_are_read_once_in_each_pass(name: str, monkeypatch: pytest.Monkey
     assert (source.decoded <= passes).all()
     if found is not None:
         np.testing.assert_allclose(found, read(stack), rtol=1e-6)
+
+
+def test_aligned_rows_read_what_each_frame_needs_however_far_frames_moved() -> None:
+    """A drift of hundreds of pixels must not make every frame read what all frames together need."""
+    data = np.random.default_rng(0).standard_normal((4, 300, 8)).astype(np.float32)
+    shifts = [(-120.3, 0.2), (-119.8, 0.0), (0.4, 0.3), (130.2, -0.4)]
+
+    class Rows(Chunked):
+        piece = (1, 1)
+
+    stored = Rows(data)
+    stack = nx.SpectralStack(stored.lazy(), [700.0, 701, 702, 703], "optical_depth")
+    aligned = nx.ops.align(stack, shifts=shifts)
+    stored.pixels = 0
+    rows = np.asarray(aligned.data[:, 150:151])
+    assert stored.pixels <= 4 * 36 * 8
+    whole = nx.ops.align(nx.SpectralStack(data, stack.energy, "optical_depth"), shifts=shifts).data
+    np.testing.assert_allclose(rows, whole[:, 150:151], atol=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ from napari_xanes.alignment import Alignment
 from napari_xanes.blocks import single_threaded_blas
 from napari_xanes.frames import map_frames
 from napari_xanes.noise import PhotonNoise
-from napari_xanes.on_demand import Read, made_on_demand
+from napari_xanes.on_demand import Read, made_on_demand, reads_rows_alone
 from napari_xanes.progress import Progress
 from napari_xanes.registration.resampling import moved_back, noise_gain, rows_moved_back, rows_needed
 
@@ -25,21 +26,44 @@ _SHARED = 0.5
 def moved(data: Any, found: Alignment, progress: Progress | None) -> Any:
     """Return all frames on the common grid; where the stack is lazy, rows of a frame when they are asked for."""
     if not isinstance(data, np.ndarray) and data.ndim == 3 and not found.stretches:
-        return made_on_demand(partial(_moved_rows, found.shifts, data.shape[1]), data)
+        return made_on_demand(partial(_moved_rows, found.shifts, data.shape[1:], reads_rows_alone(data)), data)
     move = partial(_moved, found=found, matrices=found.matrices)
     return map_frames(move, data, progress=progress, message="moving frames")
 
 
-def _moved_rows(shifts: Float64Array, height: int, read: Read, frames: slice, rows: slice) -> Float32Array:
-    """Return some rows of some frames; what all these frames need is read at once."""
+def _moved_rows(
+    shifts: Float64Array, shape: tuple[int, int], rows_alone: bool, read: Read, frames: slice, rows: slice
+) -> Float32Array:
+    """Return some rows of some frames; frames are read at once, but not where that reads more rows than they need."""
+    height, width = shape
     needed = [rows_needed(shift, rows, height) for shift in shifts[frames]]
-    first, last = min(some.start for some in needed), max(some.stop for some in needed)
-    parts = read(frames, slice(first, last))
-    out = np.empty((len(parts), rows.stop - rows.start, *parts.shape[2:]), np.float32)
+    out = np.empty((len(needed), rows.stop - rows.start, width), np.float32)
     with single_threaded_blas():
-        for part, shift, some, made in zip(parts, shifts[frames], needed, out, strict=True):
-            rows_moved_back(part[some.start - first : some.stop - first], shift, rows, height, some.start, out=made)
+        for some in _read_together(needed) if rows_alone else [slice(0, len(needed))]:
+            first, last = min(one.start for one in needed[some]), max(one.stop for one in needed[some])
+            parts = read(slice(frames.start + some.start, frames.start + some.stop), slice(first, last))
+            for part, shift, one, made in zip(parts, shifts[frames][some], needed[some], out[some], strict=True):
+                rows_moved_back(part[one.start - first : one.stop - first], shift, rows, height, one.start, out=made)
     return out
+
+
+def _read_together(needed: Sequence[slice]) -> list[slice]:
+    """Return runs of frames that are read at once: the rows of all of them are at most twice those of the first.
+
+    Examples
+    --------
+    >>> _read_together([slice(0, 30), slice(5, 35), slice(200, 230)])
+    [slice(0, 2, None), slice(2, 3, None)]
+    """
+    runs: list[slice] = []
+    start, first, last = 0, needed[0].start, needed[0].stop
+    for i, rows in enumerate(needed):
+        most = 2 * (needed[start].stop - needed[start].start)
+        if max(last, rows.stop) - min(first, rows.start) > most and i > start:
+            runs.append(slice(start, i))
+            start, first, last = i, rows.start, rows.stop
+        first, last = min(first, rows.start), max(last, rows.stop)
+    return [*runs, slice(start, len(needed))]
 
 
 def _moved(frame: NDArray[Any], i: int, found: Alignment, matrices: Float64Array) -> Float32Array:
