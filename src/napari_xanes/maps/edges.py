@@ -9,7 +9,6 @@ import numpy as np
 from pydantic import BeforeValidator
 
 from napari_xanes import blocks
-from napari_xanes._typing import Float64Array
 from napari_xanes.edge import (
     EdgeLines,
     Range,
@@ -18,20 +17,14 @@ from napari_xanes.edge import (
     require_absorption,
     with_distinct_energies,
 )
-from napari_xanes.maps.fitting.edge_axis import axis_shift_of
-from napari_xanes.maps.fitting.edge_calibration import Calibration, calibrate
+from napari_xanes.maps.fitting.edge_doubts import axis_shift_of, disagreement_of, fit_near_edge
 from napari_xanes.maps.fitting.edge_fit import EdgeFit
 from napari_xanes.maps.fitting.edge_learning import learn_trials
-from napari_xanes.maps.fitting.edge_references import (
-    covered,
-    is_flattened,
-    lines_of,
-    on_axis,
-    usable,
-)
+from napari_xanes.maps.fitting.edge_references import covered
 from napari_xanes.maps.fitting.edge_scales import Scales, estimate_scales, sample_of
 from napari_xanes.maps.fitting.edge_trials import Trials
-from napari_xanes.maps.fitting.edge_words import on_axis_shift, on_lines, on_missing, on_other_lines
+from napari_xanes.maps.fitting.edge_valence import calibration_of, valence_map
+from napari_xanes.maps.fitting.edge_words import on_lines, on_missing, on_other_lines
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
@@ -71,6 +64,7 @@ def _fit_state(
     line_error: float | None,
     shared_noise: float | None,
     axis_shift: float | None,
+    disagreement: float | None,
     progress: Progress | None = None,
 ) -> Mapping[str, Any]:
     """Estimate E0, the ranges, the smallest jump and the search range that were left as None."""
@@ -89,14 +83,20 @@ def _fit_state(
         "line_error": edge.model_error if line_error is None else line_error,
         "shared_noise": edge.shared_noise if shared_noise is None else shared_noise,
     }
-    if references is not None:
-        state["axis_shift"] = axis_shift_of(stack, references, edge.e0) if axis_shift is None else axis_shift
     energy = energy or _search_range(edge)
     sample = sample_of(stack)
     scales = estimate_scales(sample, edge, energy, level, min_jump, Scales(noise, smooth, shift))
     if trials is None:
         learned = learn_trials(sample, edge, energy, level, min_jump, scales)
         trials = [] if learned is None else learned.to_numbers()
+    if references is not None:
+        design = fit_near_edge(stack, references, edge.e0)
+        axis_shift = axis_shift_of(stack, design) if axis_shift is None else axis_shift
+        if disagreement is None:
+            fit = EdgeFit(edge, sample, energy, level, min_jump, scales.smooth or 0.0, scales.noise, scales.shift)
+            calibration = calibration_of(stack, references, edge, fit, level)
+            disagreement = disagreement_of(sample, design, edge, fit, calibration, min_jump, axis_shift)
+        state |= {"axis_shift": axis_shift, "disagreement": disagreement}
     return {**state, "energy": energy, **scales._asdict(), "trials": trials}
 
 
@@ -131,6 +131,7 @@ def edge_energy(
     line_error: Annotated[float | None, Param(ge=0, label="error of the lines", auto="by the ranges")] = None,
     shared_noise: Annotated[float | None, Param(ge=0, label="noise shared by pixels", auto="measured")] = None,
     axis_shift: Annotated[float | None, Param(unit="eV", label="shift of the energy axis", auto="measured")] = None,
+    disagreement: Annotated[float | None, Param(label="disagreement with mixtures", auto="measured")] = None,
     progress: Progress | None = None,
 ) -> MapSet:
     """Edge energy and white line of each pixel, and the valence if references calibrate it.
@@ -178,6 +179,9 @@ def edge_energy(
         By how many eV the stack's energies read too high against those of the references. Nothing is moved, but the
         valence may be off by as much. By default the shift with which mixtures of the references fit the mean spectrum
         best, 0 if it is not clear. Give 0 if both axes are known to agree.
+    disagreement : float, optional
+        How far the valence by the edge energy is above that of a mixture of the references, in the mean spectrum; the
+        valence may be off by as much. By default measured, 0 if it is not sure.
 
     Returns
     -------
@@ -206,7 +210,8 @@ def edge_energy(
     The calibration curve is exact for each reference and for mixtures of two neighbours. The standard error of the
     valence also holds the scatter of the references about a straight line (from three references on), and a model
     error: how far the valence may be off if the pixel is no such mixture, but a compound with an edge in between, or a
-    mixture of references that are not neighbours. So does `axis_shift`. Prefer `fit_references` for mixtures.
+    mixture of references that are not neighbours; at least `disagreement`. `axis_shift` is a part of its own. Prefer
+    `fit_references` for mixtures.
 
     Examples
     --------
@@ -228,7 +233,7 @@ def edge_energy(
     )
     tried = Trials.from_numbers(trials) if trials else None
     fit = EdgeFit(edge, stack, energy, level, float(min_jump or 0.0), float(smooth or 0.0), noise, shift, tried)
-    calibration = None if references is None else _calibration(stack, references, edge, fit, level)
+    calibration = None if references is None else calibration_of(stack, references, edge, fit, level)
     blocks.over_pixels(fit.block, stack.data, progress=progress, message="edge energies")
     if not fit.good.any():
         raise_if_frame_empty(stack)
@@ -244,57 +249,11 @@ def edge_energy(
         "warnings": [*on_twins, *on_lines(stack, edge, fit.mean), *on_missing(fit, tried)],
     }
     if calibration is not None:
-        moved = float(axis_shift or 0.0)
-        maps["valence"], beyond = _valence(maps["edge_energy"], calibration, moved)
+        doubts = float(axis_shift or 0.0), float(disagreement or 0.0)
+        maps["valence"], told = valence_map(maps["edge_energy"], calibration, *doubts)
         metadata["calibration"] = calibration.to_plain()
-        told = [*calibration.warnings, *on_axis_shift(moved, calibration.per_ev), *beyond]
         metadata["warnings"] += [*told, *on_other_lines(stack, fit)]
     # Lines that are wrong move pixels and references alike, so this is no part of the valence's error.
     edges, sigma = fit.energies["edge_energy"]
     maps["edge_energy"] = ParameterMap(edges.reshape(shape), "eV", np.hypot(sigma, fit.by_lines).reshape(shape))
     return MapSet(maps, pixel_size=stack.pixel_size, metadata=metadata)
-
-
-def _valence(edges: ParameterMap, calibration: Calibration, shift: float) -> tuple[ParameterMap, list[str]]:
-    """The valence of each edge energy, and what to say about those outside the references' range."""
-    assert edges.sigma is not None
-    valence, sigma, inside = calibration.valence_of(edges.data, edges.sigma, shift)
-    assert edges.mask is not None
-    n_edges, n_beyond = int(edges.mask.sum()), int((edges.mask & ~inside).sum())
-    valences = ParameterMap(valence, "1", sigma, edges.mask & inside)
-    if n_beyond <= 0.02 * max(1, n_edges):
-        return valences, []
-    low, high = calibration.energy[[0, -1]]
-    return valences, [
-        f"{n_beyond} of {n_edges} edges lie outside those of the references ({low:.2f} to {high:.2f} eV): their "
-        "valence is extrapolated and masked; add references beyond, or check the energy axis"
-    ]
-
-
-def _calibration(
-    stack: SpectralStack, references: list[Spectrum], edge: EdgeLines, fit: EdgeFit, level: float
-) -> Calibration:
-    """Calibrate with references that are processed as pixels are: same energies, lines, range and level."""
-    chosen = usable(references)
-    lines = covered(lines_of(stack, edge), chosen, pre_given=True, post_given=True)
-    own = np.isin(lines.energy, stack.energy)
-    flatten = is_flattened(stack)
-
-    def edges_of(spectra: Float64Array) -> Float64Array:
-        return fit.edges(lines.normalize(spectra, lines.measure(spectra), flatten=flatten)[own])
-
-    spectra = on_axis(lines.energy, chosen)
-    for jump, reference in zip(lines.measure(spectra).jump, chosen, strict=True):
-        if not jump > 0:
-            raise ValueError(
-                f"reference {reference.name!r} has no step between the lines of the stack (E0 = {edge.e0:.1f} eV): "
-                "choose a reference of the same edge, or longer ranges pre and post"
-            )
-    for reference, found in zip(chosen, edges_of(spectra), strict=True):
-        if not np.isfinite(found):
-            raise ValueError(
-                f"reference {reference.name!r} does not cross {level:g} of its edge step between "
-                f"{fit.search_range[0]:g} and {fit.search_range[1]:g} eV; widen the search range or leave this "
-                "reference out"
-            )
-    return calibrate(chosen, spectra, edges_of)

@@ -1,4 +1,4 @@
-"""`edge_energy`: an energy axis that is not that of the references is told, and is part of sigma."""
+"""`edge_energy`: references on another axis, or that the sample's spectra are no mixtures of, are part of sigma."""
 
 from __future__ import annotations
 
@@ -21,9 +21,14 @@ def references(moved: float = 0.0) -> list[Spectrum]:
     ]
 
 
-def stack(noise: float = 0.004) -> SpectralStack:
+def flattened(mu: np.ndarray, strength: float) -> np.ndarray:
+    """Return spectra with a step of 1 as self-absorption of fluorescence flattens them."""
+    return mu * (1 + strength) / (1 + strength * mu)
+
+
+def stack(noise: float = 0.004, strength: float = 0.0) -> SpectralStack:
     low, high = (reference.at(AXIS)[:, None, None] for reference in references())
-    data = 0.4 * ((1 - SHARE) * low + SHARE * high) + 0.3 * (AXIS[:, None, None] / AXIS[0]) ** -3
+    data = 0.4 * flattened((1 - SHARE) * low + SHARE * high, strength) + 0.3 * (AXIS[:, None, None] / AXIS[0]) ** -3
     data += noise * np.random.default_rng(2).standard_normal(data.shape)
     return SpectralStack(data.astype(np.float32), AXIS, "optical_depth", metadata={"element": "Ni", "edge": "K"})
 
@@ -41,9 +46,12 @@ def test_references_of_another_axis_widen_the_valence_and_are_told(moved: float)
     assert maps.history[-1].state["axis_shift"] == pytest.approx(-moved, abs=0.1)
 
 
-def test_references_of_the_same_axis_raise_no_doubt() -> None:
-    maps = edge_energy(stack(), references=references())
-    assert maps.history[-1].state["axis_shift"] == 0
+@pytest.mark.parametrize("noise", [0.004, 0.02])
+def test_references_of_the_same_axis_raise_no_doubt(noise: float) -> None:
+    maps = edge_energy(stack(noise), references=references())
+    state = maps.history[-1].state
+    assert state["axis_shift"] == 0
+    assert abs(state["disagreement"]) < 0.1
     assert not maps.metadata["warnings"]
 
 
@@ -67,3 +75,18 @@ def test_references_that_can_not_be_fitted_together_still_calibrate() -> None:
     between = Spectrum("between", low.energy, (low.mu + high.mu) / 2, 2.5, metadata={"normalized": True})
     maps = edge_energy(stack(), references=[low, between, high])
     assert maps.history[-1].state["axis_shift"] == 0
+
+
+@pytest.mark.parametrize("strength", [0.6, 1.5])
+def test_flattened_spectra_widen_the_valence_and_are_told(strength: float) -> None:
+    """Their edges lie lower at the same valence, so the edge energy alone reads a wrong valence."""
+    maps = edge_energy(stack(strength=strength), references=references())
+    valence = maps["valence"]
+    error = (valence.data - 2 - SHARE)[valence.mask]
+    assert error.mean() < -0.15
+    assert np.mean(np.abs(error) < 2 * valence.sigma[valence.mask]) > 0.95
+    assert any("below that of a mixture of the references" in text for text in maps.metadata["warnings"])
+    state = maps.history[-1].state
+    assert state["disagreement"] == pytest.approx(error.mean(), abs=0.25 * abs(error.mean()))
+    alone = edge_energy(stack(strength=strength), references=references(), disagreement=0.0)["valence"]
+    assert np.mean(np.abs(error) < 2 * alone.sigma[alone.mask]) < 0.9

@@ -58,7 +58,7 @@ class Calibration:
     warnings: tuple[str, ...] = ()
 
     def valence_of(
-        self, edges: Float64Array, sigma: Float64Array, shift: float = 0.0
+        self, edges: Float64Array, sigma: Float64Array, shift: float = 0.0, disagreement: float = 0.0
     ) -> tuple[Float64Array, Float64Array, BoolArray]:
         """Return valences, their errors, and which lie within the references' range.
 
@@ -68,15 +68,22 @@ class Calibration:
             Edge energies and their errors in eV.
         shift : float
             How far all edges may be off together, in eV.
+        disagreement : float
+            Least model error of the valence.
         """
         edges, sigma = edges.astype(np.float64), sigma.astype(np.float64)
         noise = np.abs(self._on_curve(edges + sigma) - self._on_curve(edges - sigma)) / 2
         axis = np.abs(self._on_curve(edges - shift) - self._on_curve(edges))
-        model = np.interp(edges, self.energy, self.model)
+        model = np.maximum(self.model_error(edges), abs(disagreement))
         low, high = self.energy[0], self.energy[-1]
         reach = 3 * sigma + _ALIKE * (high - low) + self.scatter / abs(self.per_ev)
         inside = (edges >= low - reach) & (edges <= high + reach)
-        return self._on_curve(edges), np.sqrt(noise**2 + axis**2 + self.scatter**2 + model**2), inside
+        return self._on_curve(edges), np.sqrt(noise**2 + axis**2 + model**2), inside
+
+    def model_error(self, edges: Float64Array) -> Float64Array:
+        """Return the error of the valence at edge energies in eV that noise has no part in."""
+        error: Float64Array = np.hypot(np.interp(edges, self.energy, self.model), self.scatter)
+        return error
 
     def _on_curve(self, edges: Float64Array) -> Float64Array:
         """The valence at each edge energy; outside the curve, its first or last slope goes on."""

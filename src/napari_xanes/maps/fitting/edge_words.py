@@ -14,6 +14,9 @@ from napari_xanes.stack import SpectralStack
 _FEW, _MANY = 0.05, 0.5
 """From these shares on it is told that pixels do not cross the level, or that noise hides an energy."""
 
+_DISAGREES = 0.1
+"""A smaller difference between valences by edge energies and by mixtures is not worth a word."""
+
 _SAME_STEP = 0.03
 """Difference from 1 up to which the step of a normalized stack counts as 1."""
 
@@ -39,6 +42,17 @@ def on_axis_shift(shift: float, per_ev: float) -> list[str]:
         f"the stack fits better if the references are shifted by {shift:+.2f} eV: the valence may be off by "
         f"{abs(shift * per_ev):.2g}, which is part of sigma; shift the references (calibrate_energy moves the stack), "
         "or give axis_shift=0 if both axes agree"
+    ]
+
+
+def on_disagreement(disagreement: float, usual: float) -> list[str]:
+    """Return that mixtures of the references give the mean spectrum another valence, if `usual` errors are smaller."""
+    if abs(disagreement) < max(usual, _DISAGREES):
+        return []
+    return [
+        f"the valence of the mean spectrum is {abs(disagreement):.2f} {'above' if disagreement > 0 else 'below'} that "
+        "of a mixture of the references, which is part of sigma: self-absorption, a sample too thick, or a compound "
+        "unlike the references moves edges; compare with fit_references"
     ]
 
 
