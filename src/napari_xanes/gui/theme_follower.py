@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QWidget
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ThemeFollower(QObject):
-    """Calls a method of a widget when the widget is shown, and with each other theme of the viewer until it is hidden.
+    """Tells a widget napari's theme when the widget is shown, and each other theme until it is hidden.
 
     A hidden widget draws nothing, and a closed dock leaves nothing connected.
 
@@ -23,13 +23,13 @@ class ThemeFollower(QObject):
         The widget.
     viewer : napari.viewer.Viewer
         The viewer.
-    on_theme : callable
-        The method; it takes an event of napari, or nothing.
+    set_theme : callable
+        ``set_theme(theme)`` draws the widget in the colours of a theme, given by its name.
     """
 
-    def __init__(self, widget: QWidget, viewer: Viewer, on_theme: Callable[..., None]) -> None:
+    def __init__(self, widget: QWidget, viewer: Viewer, set_theme: Callable[[str], None]) -> None:
         super().__init__(widget)
-        self._viewer, self._on_theme, self._live = viewer, on_theme, False
+        self._viewer, self._set_theme, self._live = viewer, set_theme, False
         widget.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
@@ -43,3 +43,6 @@ class ThemeFollower(QObject):
             self._live = False
             self._viewer.events.theme.disconnect(self._on_theme)
         return False
+
+    def _on_theme(self, event: Any = None) -> None:
+        self._set_theme(self._viewer.theme)

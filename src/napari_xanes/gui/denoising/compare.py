@@ -21,6 +21,7 @@ from napari_xanes.gui.spectra.curves import QUANTITY_LABELS
 from napari_xanes.gui.spectra.plot import SpectrumPlot
 from napari_xanes.gui.state.keys import hint
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.theme_follower import ThemeFollower
 from napari_xanes.noise import AmountNoise
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class BeforeAfter(QWidget):
         self.plot.legend.toggled.connect(self.plot.toggle)
         self._worker.done.connect(self._receive)
         self.plot.energy_requested.connect(self._go_to)
+        ThemeFollower(self, viewer, self.plot.set_theme)
 
     def start(self) -> None:
         """Start to follow the viewer."""
@@ -87,12 +89,10 @@ class BeforeAfter(QWidget):
         self._live = True
         viewer = self._viewer
         self._keys.take("swipe", self._on_key)
-        viewer.events.theme.connect(self._on_theme)
         viewer.layers.events.removed.connect(self._on_removed)
         self._stacks.step_changed.connect(self._on_step)
         self._cursor.pixel_changed.connect(self._follow)
         self._cursor.start(self)
-        self._on_theme()
         self._cover()
 
     def stop(self) -> None:
@@ -102,7 +102,6 @@ class BeforeAfter(QWidget):
         self._live = False
         viewer = self._viewer
         self._keys.leave("swipe", self._on_key)
-        viewer.events.theme.disconnect(self._on_theme)
         viewer.layers.events.removed.disconnect(self._on_removed)
         self._stacks.step_changed.disconnect(self._on_step)
         self._cursor.stop(self)
@@ -131,9 +130,6 @@ class BeforeAfter(QWidget):
 
     def _on_key(self) -> None:
         self.slider.setValue(0 if self.slider.value() else _SLIDER_STEPS)
-
-    def _on_theme(self, event: Any = None) -> None:
-        self.plot.set_theme(self._viewer.theme)
 
     def _on_removed(self, event: Any) -> None:
         if event.value is self._layer:

@@ -75,11 +75,11 @@ class FoundSpectra(QWidget):
         self._runs.chosen_changed.connect(self._refresh)
         self._runs.removed.connect(self._refresh)
         self._refresh()
-        ThemeFollower(self, viewer, self._on_theme)
+        ThemeFollower(self, viewer, self._set_theme)
 
-    def _on_theme(self, event: Any = None) -> None:
+    def _set_theme(self, theme: str) -> None:
         for plot in (self.scree, self.spectra):
-            plot.set_theme(self._viewer.theme)
+            plot.set_theme(theme)
         self._name_curves()
 
     def _maps(self) -> MapSet | None:

@@ -20,6 +20,7 @@ from napari_xanes.gui.prepare.step_words import spoken
 from napari_xanes.gui.state.stack_recipe import StackRecipe
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.telling import tell
+from napari_xanes.gui.theme_follower import ThemeFollower
 from napari_xanes.history import Step
 from napari_xanes.parameter_map import MapSet
 from napari_xanes.stack import SpectralStack
@@ -82,7 +83,7 @@ class StepResult(QWidget):
         view = DriftView()
         view.hide()
         self._column.addWidget(view, 1)
-        view.plot.set_theme(self._viewer.theme)
+        ThemeFollower(view, self._viewer, view.plot.set_theme)
         view.frame_requested.connect(self._go_to)
         view.align_requested.connect(self._align)
         return view
@@ -91,15 +92,13 @@ class StepResult(QWidget):
         return self.drift.drift if "drift" in vars(self) else None
 
     def start(self) -> None:
-        """Follow the frame, the layers and the theme of the viewer."""
+        """Follow the frame and the layers of the viewer."""
         if self._live:
             return
         self._live = True
         workspace_of(self._viewer).stacks.step_changed.connect(self._follow)
-        self._viewer.events.theme.connect(self._on_theme)
         for event in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
             event.connect(self._on_layers)
-        self._on_theme()
         self._on_layers()
         self._follow()
 
@@ -109,7 +108,6 @@ class StepResult(QWidget):
             return
         self._live = False
         workspace_of(self._viewer).stacks.step_changed.disconnect(self._follow)
-        self._viewer.events.theme.disconnect(self._on_theme)
         for event in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
             event.disconnect(self._on_layers)
 
@@ -184,7 +182,3 @@ class StepResult(QWidget):
         drift = self._shown_drift()
         if drift is not None and self._layer is not None and self._layer in self._viewer.layers:
             self.drift.show_drift(drift, self._why_not())
-
-    def _on_theme(self, event: Any = None) -> None:
-        if "drift" in vars(self):
-            self.drift.plot.set_theme(self._viewer.theme)

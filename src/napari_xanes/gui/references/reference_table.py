@@ -72,7 +72,7 @@ class ReferenceTable(QTableWidget):
         self.itemChanged.connect(self._on_edit)
         self._references.changed.connect(self._rebuild)
         self._rebuild()
-        ThemeFollower(self, viewer, self._on_theme)
+        ThemeFollower(self, viewer, lambda _theme: self._rebuild())
 
     def keyPressEvent(self, event: Any) -> None:
         """Ask to remove the selected references on Delete."""
@@ -155,9 +155,6 @@ class ReferenceTable(QTableWidget):
         item = QTableWidgetItem(text)
         item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
         return item
-
-    def _on_theme(self, event: Any = None) -> None:
-        self._rebuild()
 
     def _put_note(self, row: int, text: str) -> int:
         """Show a sentence about the reference in the row above; return the next row."""

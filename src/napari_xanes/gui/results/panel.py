@@ -74,7 +74,7 @@ class ResultsPanel(QGroupBox):
         self._rows.setColumnStretch(1, 1)
         self.colour_bar, self.legend = ColourBar(), wrapping_label()
         self.bias, self.warnings = wrapping_label(), wrapping_label()
-        ThemeFollower(self, viewer, self._on_theme)
+        ThemeFollower(self, viewer, self.colour_bar.set_theme)
         self.warnings.setTextFormat(Qt.TextFormat.PlainText)
         self.statistics, self.mix = StatisticsView(viewer, self._runs), MixView(viewer, self._runs)
         self._lay_out()
@@ -175,9 +175,6 @@ class ResultsPanel(QGroupBox):
     def _with_maps(self, action: Callable[[MapSet], None]) -> None:
         if self.maps is not None:
             action(self.maps)
-
-    def _on_theme(self, event: Any = None) -> None:
-        self.colour_bar.set_theme(self._viewer.theme)
 
     def _on_runs(self, _run: Run | None = None) -> None:
         self._refresh()

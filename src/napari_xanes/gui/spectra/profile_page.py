@@ -44,7 +44,7 @@ class ProfilePage(QWidget):
         self._live = False
         self._label, self._bottom, self._subject = "", "distance", None
         self.plot.legend.toggled.connect(self.plot.toggle)
-        ThemeFollower(self, viewer, self._on_theme)
+        ThemeFollower(self, viewer, self.plot.set_theme)
 
     def showEvent(self, event: Any) -> None:
         """Start to follow lines and layers."""
@@ -64,9 +64,6 @@ class ProfilePage(QWidget):
         self._live = False
         self._profiles.changed.disconnect(self.redraw)
         self._profiles.stop(self)
-
-    def _on_theme(self, event: Any = None) -> None:
-        self.plot.set_theme(self._viewer.theme)
 
     def redraw(self) -> None:
         """Draw the profiles as they are now."""

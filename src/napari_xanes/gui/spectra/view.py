@@ -19,6 +19,7 @@ from napari_xanes.gui.spectra.handles import StepHandles
 from napari_xanes.gui.spectra.pages import Pages
 from napari_xanes.gui.spectra.plot import SpectrumPlot
 from napari_xanes.gui.state.workspace import workspace_of
+from napari_xanes.gui.theme_follower import ThemeFollower
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -78,6 +79,7 @@ class SpectrumView(QWidget):
         self.plot.legend.toggled.connect(self.toggle)
         self.plot.energy_requested.connect(self._on_energy_requested)
         self.plot.line.sigPositionChangeFinished.connect(lambda *_: self._on_step())
+        ThemeFollower(self, viewer, self._set_theme)
 
     @property
     def mode(self) -> str:
@@ -133,12 +135,10 @@ class SpectrumView(QWidget):
         if self.live:
             return
         self.live = True
-        self._viewer.events.theme.connect(self._on_theme)
         self._viewer.layers.events.connect(self._on_layers)
         self._viewer.layers.selection.events.active.connect(self._on_layers)
         for signal, slot in self._followed():
             signal.connect(slot)
-        self._on_theme()
         self._on_stack()
         self._on_references()
         self._on_fit()
@@ -155,7 +155,6 @@ class SpectrumView(QWidget):
             state.stop(self)
         for signal, slot in self._followed():
             signal.disconnect(slot)
-        self._viewer.events.theme.disconnect(self._on_theme)
         self._viewer.layers.events.disconnect(self._on_layers)
         self._viewer.layers.selection.events.active.disconnect(self._on_layers)
 
@@ -183,9 +182,9 @@ class SpectrumView(QWidget):
             (self._workspace.reference_lines.changed, self._on_looked_at),
         )
 
-    def _on_theme(self, event: Any = None) -> None:
-        self.plot.set_theme(self._viewer.theme)
-        self.handles.set_theme(self._viewer.theme)
+    def _set_theme(self, theme: str) -> None:
+        self.plot.set_theme(theme)
+        self.handles.set_theme(theme)
 
     def _on_layers(self, event: Any = None) -> None:
         """Choose the page to show, and draw again what depends on layers."""
