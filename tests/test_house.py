@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -53,12 +54,17 @@ def imports_of(module: str, file: Path, modules: set[str]) -> set[str]:
     return (names & modules) - {module}
 
 
-def test_no_module_imports_itself_through_others() -> None:
+def module_files() -> dict[str, Path]:
+    """Return the files of all modules of the package by their names."""
     source = ROOT / "src"
-    files = {
+    return {
         ".".join(file.relative_to(source).with_suffix("").parts).removesuffix(".__init__"): file
         for file in source.rglob("*.py")
     }
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    files = module_files()
     sorter = TopologicalSorter({module: imports_of(module, file, set(files)) for module, file in files.items()})
     try:
         sorter.prepare()
@@ -66,12 +72,20 @@ def test_no_module_imports_itself_through_others() -> None:
         pytest.fail(f"import circle: {' -> '.join(reversed(error.args[1]))}")
 
 
+def test_modules_import_what_stands_above_them_in_the_table_of_the_architecture() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page[page.index("| folder or module") : page.index("A module imports only")].splitlines()
+    rows = {name: i for i, line in enumerate(table) for name in re.findall(r"`(\w+)`", line[1:].partition("|")[0])}
+    files = module_files()
+    tops = {name: name.split(".")[1] for name in files if "." in name}
+    assert set(tops.values()) <= set(rows), f"not in the table: {set(tops.values()) - set(rows)}"
+    for module, top in tops.items():
+        for imported in imports_of(module, files[module], set(tops)):
+            assert rows[tops[imported]] <= rows[top], f"{module} imports {imported}, which stands below it"
+
+
 def test_what_the_window_knows_needs_no_widgets() -> None:
-    source = ROOT / "src"
-    files = {
-        ".".join(file.relative_to(source).with_suffix("").parts).removesuffix(".__init__"): file
-        for file in source.rglob("*.py")
-    }
+    files = module_files()
     pending, seen = [name for name in files if name.startswith("napari_xanes.gui.state")], set()
     while pending:
         name = pending.pop()
