@@ -210,6 +210,7 @@ def test_after_more_steps_the_stack_is_aligned_again_before_them(
 
 def test_both_themes_draw_what_can_be_read(dock: Any, aligned: Any, viewer: Any) -> None:
     plot = dock.result.drift.plot
+    dock.panel.show_tab("result")
     for theme in ("light", "dark"):
         viewer.theme = theme
         assert plot.backgroundBrush().color().name() == plot_colours(theme).background[:7]

@@ -177,7 +177,7 @@ def test_dock_describes_the_point_under_the_cursor(viewer: Any, dock: EmbeddingD
 def test_a_lasso_makes_a_label_and_highlights_regions(viewer: Any, dock: EmbeddingDock, wait: Any) -> None:
     points = dock.picture.pixels[:, :5].reshape(-1, 2)
     low, high = points.min(axis=0) - 1e-3, points.max(axis=0) + 1e-3
-    dock.plot.lasso_drawn.emit(np.array([low, (high[0], low[1]), high, (low[0], high[1])]))
+    dock.plot.lasso.drawn.emit(np.array([low, (high[0], low[1]), high, (low[0], high[1])]))
     wait(lambda: "embedding selection" in viewer.layers)
     labels = viewer.layers["embedding selection"]
     np.testing.assert_array_equal(labels.data[:, :5], 1)
@@ -196,7 +196,7 @@ def test_a_lasso_makes_a_label_and_highlights_regions(viewer: Any, dock: Embeddi
 
 
 def test_a_lasso_around_nothing_is_an_error(dock: EmbeddingDock, errors: list[str], viewer: Any, wait: Any) -> None:
-    dock.plot.lasso_drawn.emit(np.array([(50.0, 50.0), (51.0, 50.0), (51.0, 51.0)]))
+    dock.plot.lasso.drawn.emit(np.array([(50.0, 50.0), (51.0, 50.0), (51.0, 51.0)]))
     wait(lambda: errors)
     assert "No pixel lies inside the lasso" in errors[0]
     assert len(viewer.layers) == 1

@@ -148,7 +148,7 @@ def draw_around(qtbot: Any, plot: ScatterPlot, corners: Any) -> None:
     """Draw a lasso with the mouse through corners in the units of the axes."""
 
     def at(corner: Any) -> Any:
-        return plot.mapFromScene(plot._view.mapViewToScene(QPointF(*corner)))
+        return plot.mapFromScene(plot.lasso.mapViewToScene(QPointF(*corner)))
 
     qtbot.mouseMove(plot.viewport(), at(corners[0]))
     qtbot.mousePress(plot.viewport(), Qt.MouseButton.LeftButton, pos=at(corners[0]))
@@ -167,7 +167,7 @@ def test_a_lasso_makes_a_label_and_a_region_lights_up(viewer: Any, wait: Any, qt
     assert [box.currentText() for box in scatter.axes] == ["score_1", "score_2"]
     assert "1024 of 1024 pixels are drawn" in scatter.readout.text()
     QTest.mouseClick(scatter.lasso_button, Qt.MouseButton.LeftButton)
-    (x0, x1), (y0, y1) = plot._view.viewRange()
+    (x0, x1), (y0, y1) = plot.lasso.viewRange()
     plot.grab()  # the axes take their place
     draw_around(qtbot, plot, ((x0, 0), (x1, 0), (x1, y1), (x0, y1)))  # where the second score is positive
     wait(lambda: "scatter selection" in viewer.layers)
@@ -199,11 +199,11 @@ def test_scatter_says_what_it_needs(viewer: Any, wait: Any, errors: list[str]) -
     dock.method_panel.show_tab("scatter")
     dock.scatter.axes[1].setCurrentText("score_1")
     np.testing.assert_array_equal(*dock.scatter.plot.points.getData())
-    dock.scatter.plot.lasso_drawn.emit(np.array([(1e5, 1e5), (2e5, 1e5), (2e5, 2e5)]))
+    dock.scatter.plot.lasso.drawn.emit(np.array([(1e5, 1e5), (2e5, 1e5), (2e5, 2e5)]))
     wait(lambda: errors)
     assert "No pixel lies inside the lasso" in errors[0]
     viewer.layers.remove(viewer.layers["two · optical depth"])
-    dock.scatter.plot.lasso_drawn.emit(np.array([(-100.0, -100), (100, -100), (100, 100)]))
+    dock.scatter.plot.lasso.drawn.emit(np.array([(-100.0, -100), (100, -100), (100, 100)]))
     wait(lambda: len(errors) == 2)
     assert "The stack of this run is not in the viewer" in errors[1]
 

@@ -40,6 +40,7 @@ from napari_xanes.gui.running.absorption import show_prepared
 from napari_xanes.gui.spectra.pages import EmptyPage
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.telling import sentence, tell
+from napari_xanes.gui.theme_follower import ThemeFollower
 from napari_xanes.maps.matching.result import library_settings
 
 if TYPE_CHECKING:
@@ -120,43 +121,41 @@ class EmbeddingDock(QWidget):
         self.method.currentIndexChanged.connect(lambda _: self._embed_again())
         self.library.library_changed.connect(self._on_choice)
         self.stacks.layer_changed.connect(self._on_layer)
-        self.lasso_button.toggled.connect(self.plot.set_lasso)
-        self.plot.lasso_drawn.connect(self._select)
+        self.lasso_button.toggled.connect(self.plot.lasso.switch)
+        self.plot.lasso.drawn.connect(self._select)
         self._lasso_worker.done.connect(self._label)
         self._lasso_worker.failed.connect(lambda _key, error: tell(error))
         self.job.done.connect(self._done)
         self.job.failed.connect(tell)
         self.job.ended.connect(self._on_ended)
         RunKeys(self, self._viewer, self.run_button, self.job)
+        ThemeFollower(self, self._viewer, self._set_theme)
 
     def showEvent(self, event: Any) -> None:
-        """Start to follow cursor, regions and theme."""
+        """Start to follow cursor, regions and pins."""
         super().showEvent(event)
         if self._live:
             return
         self._live = True
-        self._viewer.events.theme.connect(self._on_theme)
         self._cursor.pixel_changed.connect(self._on_cursor)
         for state in (self._tracker, self._workspace.pin_spectra):
             state.changed.connect(self._light_up)
             state.start(self)
         self._cursor.start(self)
-        self._on_theme()
 
     def hideEvent(self, event: Any) -> None:
         """Stop to follow them while the dock is hidden."""
         super().hideEvent(event)
         if self._live:
             self._live = False
-            self._viewer.events.theme.disconnect(self._on_theme)
             self._cursor.pixel_changed.disconnect(self._on_cursor)
             for state in (self._tracker, self._workspace.pin_spectra):
                 state.changed.disconnect(self._light_up)
                 state.stop(self)
             self._cursor.stop(self)
 
-    def _on_theme(self, event: Any = None) -> None:
-        self.plot.set_theme(self._viewer.theme)
+    def _set_theme(self, theme: str) -> None:
+        self.plot.set_theme(theme)
         if self.picture is not None:
             self.plot.show_picture(self.picture)
             self._light_up()

@@ -20,21 +20,32 @@ _MAX_LABEL = 255
 
 
 class LassoView(pg.ViewBox):
-    """A view of a plot; while `lasso` is on, dragging with the left button draws a line around points."""
+    """A view of a plot; while the lasso is switched on, dragging with the left button draws a line around points.
 
-    lasso_drawn = Signal(object)
+    Signals
+    -------
+    drawn : ndarray, shape (N, 2)
+        The user drew this line.
+    """
+
+    drawn = Signal(object)
 
     def __init__(self) -> None:
         super().__init__(enableMenu=False)
-        self.lasso = False
+        self._is_on = False
         self._points: list[tuple[float, float]] = []
         self._line = pg.PlotCurveItem(pen=pg.mkPen("#E69F00", width=2))
         self._line.setZValue(30)
         self.addItem(self._line, ignoreBounds=True)
 
+    def switch(self, on: bool) -> None:
+        """Switch the lasso on or off."""
+        self._is_on = on
+        self.setCursor(Qt.CursorShape.CrossCursor if on else Qt.CursorShape.ArrowCursor)
+
     def mouseDragEvent(self, event: Any, axis: Any = None) -> None:
         """Draw the lasso, or move the view if the lasso is off."""
-        if not self.lasso or event.button() != Qt.MouseButton.LeftButton:
+        if not self._is_on or event.button() != Qt.MouseButton.LeftButton:
             super().mouseDragEvent(event, axis)
             return
         event.accept()
@@ -46,7 +57,7 @@ class LassoView(pg.ViewBox):
         if event.isFinish():
             self._line.setData([], [])
             if len(self._points) > 2:
-                self.lasso_drawn.emit(np.array(self._points))
+                self.drawn.emit(np.array(self._points))
 
 
 def add_label(viewer: Viewer, stack: Layer, pixels: NDArray[np.bool_], name: str = SELECTION) -> tuple[Labels, int]:

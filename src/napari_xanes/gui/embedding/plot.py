@@ -9,7 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 from napari.settings import get_settings
 from numpy.typing import NDArray
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QSize
 from scipy.ndimage import gaussian_filter
 
 from napari_xanes.gui.embedding.lasso import LassoView
@@ -28,18 +28,15 @@ _USUAL_SIZE = 9
 class EmbeddingPlot(pg.PlotWidget):
     """Draws a `Picture`.
 
-    Signals
-    -------
-    lassoed : ndarray, shape (N, 2)
-        The user drew this line around points.
+    Attributes
+    ----------
+    lasso : LassoView
+        Its view, in which the user draws a line around points.
     """
 
-    lasso_drawn = Signal(object)
-
     def __init__(self) -> None:
-        self._view = LassoView()
-        super().__init__(viewBox=self._view)
-        self._view.lasso_drawn.connect(self.lasso_drawn)
+        self.lasso = LassoView()
+        super().__init__(viewBox=self.lasso)
         self._colours = plot_colours("dark")
         self.hideAxis("left")
         self.hideAxis("bottom")
@@ -63,11 +60,6 @@ class EmbeddingPlot(pg.PlotWidget):
     def mouseDoubleClickEvent(self, event: Any) -> None:
         """Show all."""
         self.show_all()
-
-    def set_lasso(self, on: bool) -> None:
-        """Switch the lasso on or off."""
-        self._view.lasso = on
-        self.setCursor(Qt.CursorShape.CrossCursor if on else Qt.CursorShape.ArrowCursor)
 
     def set_theme(self, theme: str) -> None:
         """Use the colours of a napari theme."""
@@ -95,7 +87,7 @@ class EmbeddingPlot(pg.PlotWidget):
 
     def show_all(self) -> None:
         """Show the whole picture, with space for the labels."""
-        self._view.autoRange(padding=0.08)
+        self.lasso.autoRange(padding=0.08)
 
     def _draw(self, branch: Branch, picture: Picture) -> None:
         coordinates, library = picture.embedding.coordinates, picture.library
@@ -142,7 +134,7 @@ class EmbeddingPlot(pg.PlotWidget):
     def show_marks(self, marks: Sequence[Mark]) -> None:
         """Show regions' means and pins as points with their names."""
         items: list[Any] = []
-        (low, high), _ = self._view.viewRange()
+        (low, high), _ = self.lasso.viewRange()
         for number, mark in enumerate(marks):
             if not np.isfinite(mark.point).all():
                 continue

@@ -9,7 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 from napari.utils.notifications import show_error
 from numpy.typing import NDArray
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_xanes.gui.dock_layout import narrowed, row_of, wrapping_label
@@ -36,27 +36,19 @@ _NOTHING = (
 class ScatterPlot(ThemedPlot):
     """Draws pixels as points, and those of regions in their colours.
 
-    Signals
-    -------
-    lasso_drawn : ndarray, shape (N, 2)
-        The user drew this line around points.
+    Attributes
+    ----------
+    lasso : LassoView
+        Its view, in which the user draws a line around points.
     """
 
-    lasso_drawn = Signal(object)
-
     def __init__(self) -> None:
-        self._view = LassoView()
-        super().__init__(viewBox=self._view)
-        self._view.lasso_drawn.connect(self.lasso_drawn)
+        self.lasso = LassoView()
+        super().__init__(viewBox=self.lasso)
         self.points = pg.ScatterPlotItem(size=3, pen=None)
         self.addItem(self.points)
         self.regions: list[pg.ScatterPlotItem] = []
         self._limits = ((0.0, 1.0), (0.0, 1.0))
-
-    def set_lasso(self, on: bool) -> None:
-        """Switch the lasso on or off."""
-        self._view.lasso = on
-        self.setCursor(Qt.CursorShape.CrossCursor if on else Qt.CursorShape.ArrowCursor)
 
     def show_points(self, points: NDArray[Any]) -> None:
         """Draw points (N, 2) instead of those before."""
@@ -78,7 +70,7 @@ class ScatterPlot(ThemedPlot):
     def show_all(self) -> None:
         """Show 99.8 % of the points along each axis: a few far ones would leave no room for the others."""
         x, y = self._limits
-        self._view.setRange(xRange=x, yRange=y, padding=0.06)
+        self.lasso.setRange(xRange=x, yRange=y, padding=0.06)
 
     def draw_again(self) -> None:
         """Draw with the present colours."""
@@ -106,8 +98,8 @@ class ScatterPanel(QWidget):
         self.lasso_button = QPushButton("Lasso → label")
         self.lasso_button.setCheckable(True)
         self.lasso_button.setToolTip("Draw a line around points; their pixels become a label in the image")
-        self.lasso_button.toggled.connect(self.plot.set_lasso)
-        self.plot.lasso_drawn.connect(self._select)
+        self.lasso_button.toggled.connect(self.plot.lasso.switch)
+        self.plot.lasso.drawn.connect(self._select)
         self._worker = LatestOnlyWorker(self)
         self._worker.done.connect(self._label)
         self._worker.failed.connect(lambda _key, error: tell(error))
@@ -115,7 +107,7 @@ class ScatterPanel(QWidget):
         self._lay_out()
         self._workspace.runs.chosen_changed.connect(self._refresh)
         self._workspace.runs.removed.connect(self._refresh)
-        ThemeFollower(self, viewer, self._on_theme)
+        ThemeFollower(self, viewer, self.plot.set_theme)
         self._draw()
 
     def _lay_out(self) -> None:
@@ -145,9 +137,6 @@ class ScatterPanel(QWidget):
             self._live = False
             self._workspace.regions.changed.disconnect(self._light_up)
             self._workspace.regions.stop(self)
-
-    def _on_theme(self, event: Any = None) -> None:
-        self.plot.set_theme(self._viewer.theme)
 
     def _refresh(self, _run: Any = None) -> None:
         """Offer the maps of the chosen run, and keep the chosen ones if it has them."""
