@@ -30,9 +30,18 @@ _THIN = 0.5
 class MeasuredPixels(NamedTuple):
     """Typical pixels of a stack.
 
-    ``energy`` (E,) in eV; ``seconds`` (E,), exposures; ``amounts`` (P, K); ``offset`` (P,), optical depth that does not
-    come from the references, in the mean over energies; ``noise`` (E, P), variance over exp(mu) of a frame of 1 s, in
-    s; ``references`` as they were fitted.
+    Parameters
+    ----------
+    energy, seconds : ndarray, shape (E,)
+        Energies in eV, and exposures in s.
+    amounts : ndarray, shape (P, K)
+        Of the references.
+    offset : ndarray, shape (P,)
+        Optical depth that does not come from the references, in the mean over energies.
+    noise : ndarray, shape (E, P)
+        Variance over exp(mu) of a frame of 1 s, in s.
+    references : list of Spectrum
+        As they were fitted.
     """
 
     energy: Float64Array

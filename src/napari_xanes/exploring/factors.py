@@ -139,9 +139,16 @@ def mean_noise(products: Float64Array) -> float:
 
 
 class NeighbourNoise(NamedTuple):
-    """How alike the noise of pixels is: how many of them count as one in sums of products, at least 1; and the mean
-    products of differences between neighbours (E, E), which are those of the noise, and of spectra where these change;
-    without their error, or None if there are too few neighbours."""
+    """How alike the noise of pixels is.
+
+    Parameters
+    ----------
+    sharing : float
+        How many pixels count as one in sums of products, at least 1.
+    differences : ndarray, shape (E, E), or None
+        Mean products of differences between neighbours. They are those of the noise, and of spectra where these change
+        from pixel to pixel. None if there are too few neighbours.
+    """
 
     sharing: float
     differences: Float64Array | None

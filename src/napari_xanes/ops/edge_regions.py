@@ -41,11 +41,24 @@ _MOST_WARNINGS = 6
 
 
 class RegionEdge(NamedTuple):
-    """Numbers of one region: whether E0 and the lines are its own (1) or those of the stack (0), and these.
+    """Edge and lines of one region, as numbers.
 
-    E0 and its standard error in eV (0 if E0 is that of the stack), both ranges in eV from E0, the smallest jump, the
-    error of the lines as a share of the jump, and the noise that all pixels share. With shared slopes, their four
-    numbers follow.
+    Parameters
+    ----------
+    own : float
+        1 if E0 and the lines are those of the region, 0 if they are those of the stack.
+    e0, e0_error : float
+        In eV; the error is 0 if E0 is that of the stack.
+    pre_from, pre_to, post_from, post_to : float
+        Both ranges, in eV from E0.
+    min_jump : float
+        Smallest edge jump of a pixel that is normalized.
+    line_error : float
+        Error of the lines as a share of the jump.
+    shared_noise : float
+        Noise that all pixels share.
+    slopes : tuple of float
+        With shared slopes, their four numbers.
     """
 
     own: float

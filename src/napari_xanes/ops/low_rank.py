@@ -38,10 +38,18 @@ Variance = Callable[[Block, IndexArray], Block]
 
 
 class LowRank(NamedTuple):
-    """Spectra (E, K), orthonormal after division by the root of the frames' variances (E,); how well they predict.
+    """Spectra by which values are predicted, and how well.
 
-    `usual` is the variance of a residual in the usual pixel, in units of the variance of the noise; `error` is the root
-    mean square of what values that are left out are off, in the unit of the stack.
+    Parameters
+    ----------
+    spectra : ndarray, shape (E, K)
+        Orthonormal after division by the root of `profile`.
+    profile : ndarray, shape (E,)
+        Variances of the frames, 1 on average.
+    usual : float
+        Variance of a residual in the usual pixel, in units of the variance of the noise.
+    error : float
+        Root mean square error of predicted values, in the unit of the stack.
     """
 
     spectra: Float64Array

@@ -24,9 +24,22 @@ _NEAR = 0.02
 class Fit:
     """Shifts (E, P) with their covariance (P E, P E), and what else was learned.
 
-    ``own`` (E, P) is what each frame alone tells of its shift, one over a variance; ``residual`` (E,) is the root mean
-    square of what is left, in units of the noise; ``explained`` (E,) the mean square of what the maps explain, and
-    ``held`` (E,) the mean product of the frame and this: the same in a frame that holds what the maps say.
+    Parameters
+    ----------
+    shifts : ndarray, shape (E, P)
+        In pixels.
+    covariance : ndarray, shape (P E, P E)
+        Of the shifts.
+    model, found, drift : Model, Posterior, Drift
+        What was learned of power and spectra, of maps and pattern, and of the drift.
+    own : ndarray, shape (E, P)
+        What each frame alone tells of its shift: one over a variance.
+    residual : ndarray, shape (E,)
+        Root mean square of what is left, in units of the noise.
+    explained : ndarray, shape (E,)
+        Mean square of what the maps explain.
+    held : ndarray, shape (E,)
+        Mean product of the frame and what the maps explain: equal to ``explained`` if the frame holds just that.
     """
 
     shifts: Float64Array

@@ -54,11 +54,20 @@ _FEWEST = 4
 
 
 class Strip(NamedTuple):
-    """Where the second image lies on the first, (y, x) in pixels, and its standard errors.
+    """Where the second image lies on the first.
 
-    ``correlation`` of both in the strip; ``chance``, that unrelated images fit as well; ``rival``, the same for the
-    best other place; ``size``, height and width of the strip; ``why_not``, why the place is not to be trusted; empty if
-    it is.
+    Parameters
+    ----------
+    position, sigma : ndarray, shape (2,)
+        The place (y, x) in pixels, and its standard errors.
+    correlation : float
+        Of both images in the strip.
+    chance, rival : float
+        How probable it is that unrelated images fit as well as both do there, and as at the best other place.
+    size : tuple of int
+        Height and width of the strip in pixels.
+    why_not : str
+        Why the place is not to be trusted; empty if it is.
     """
 
     position: Float64Array

@@ -25,10 +25,22 @@ _FEWEST = 8
 class Agreement(NamedTuple):
     """How the second of two stacks compares with the first, in their overlap.
 
-    ``step``, the mean of the first minus the second; ``offset`` that has to be added to the second and ``factor`` that
-    it has to be multiplied by, if this is all that is done; ``both``, factor and offset together; each with its
-    standard error, NaN where the overlap can't tell. ``chi2``, mean square of the differences over that of the noise;
-    ``chi2_matched``, the same after factor and offset. ``scale``, root mean square of the values of the first.
+    Each ``_sigma`` is a standard error, NaN where the overlap can't tell.
+
+    Parameters
+    ----------
+    n_values : int
+        Number of values that were compared.
+    step : float
+        Mean of the first minus the second.
+    factor : float
+        What the second has to be multiplied by, if nothing is added.
+    both : tuple of float
+        Factor and offset that match the second to the first together.
+    chi2, chi2_matched : float
+        Mean square of the differences over that of the noise, before and after factor and offset.
+    scale : float
+        Root mean square of the values of the first.
     """
 
     n_values: int

@@ -144,9 +144,16 @@ def _between(first: SpectralStack, second: SpectralStack) -> list[tuple[_Weights
 class Gap(NamedTuple):
     """What lies between two segments without a common energy.
 
-    ``width`` in eV; ``usual``, the largest step of both in eV; ``step``, by how much the mean of the second lies below
-    that of the first, both extrapolated to the middle of the gap; ``change``, by how much neighbouring frames differ,
-    NaN where both are single ones.
+    Parameters
+    ----------
+    width : float
+        In eV.
+    usual : float
+        The largest step between energies of both segments, in eV.
+    step : float
+        How far the mean of the second lies below that of the first, both extrapolated to the middle of the gap.
+    change : float
+        How much neighbouring frames differ; NaN where both segments are single frames.
     """
 
     width: float

@@ -36,9 +36,24 @@ _AT_ONCE = 32
 class BlockFit(NamedTuple):
     """The fit of P spectra.
 
-    Coefficients (K, P), (F, P), supports (P,), the data in the basis of the references (K, P); the data, their
-    residual (E, P), the sum of squares (P,) up to which it may be rounding, and its variance (E, P); of the residuals
-    the sums of squares (P,), the `white_variance` (P,), and the squares over the variance (E, P).
+    Parameters
+    ----------
+    coefficients, background : ndarray, shape (K, P) and (F, P)
+        Of the references and of the backgrounds.
+    support : ndarray of int, shape (P,)
+        Number of each pixel's support: which coefficients are not at their bound of 0 (see `active_set`).
+    target : ndarray, shape (K, P)
+        The data in the basis of the references.
+    data, residual : ndarray, shape (E, P)
+        What was fitted, and what is left of it.
+    rounding : ndarray, shape (P,)
+        Sum of squares up to which a residual may be rounding.
+    variance : ndarray, shape (E, P), optional
+        Of the data, where it is known.
+    squares, white : ndarray, shape (P,)
+        Sums of the squared residuals, and their `white_variance`.
+    relative_squares : ndarray, shape (E, P), optional
+        Squared residuals over the variance.
     """
 
     coefficients: Float64Array

@@ -33,11 +33,6 @@ _MOST_DOUBT = 0.15
 class EdgeFit:
     """Finds the edges of block after block of a stack, in flat float32 arrays with one value per pixel.
 
-    ``energies`` holds the values and errors (P,) of each map in eV; ``jump``, ``jump_sigma`` the edge jump; ``rough``
-    the noise of a point at E0 as a share of it; ``by_lines`` how far the error of the lines moves the edge energy, in
-    eV; ``good`` says which pixels are finite and have a sufficient jump, ``crossed`` which of them cross the level at
-    all; ``search_range`` is the range that was searched, in eV.
-
     Parameters
     ----------
     edge : EdgeLines
@@ -58,6 +53,21 @@ class EdgeFit:
         How far smoothing moves each of the three energies in eV, which is taken off, and the three errors of that.
     trials : Trials, optional
         What trials have shown beyond that: by how much noise moves the energies, and their true errors.
+
+    Attributes
+    ----------
+    energies : mapping
+        Values and errors (P,) of each map in eV.
+    jump, jump_sigma : ndarray, shape (P,)
+        Edge jump and its error.
+    rough : ndarray, shape (P,)
+        Noise of a point at E0, as a share of the jump.
+    by_lines : ndarray, shape (P,)
+        How far the error of the lines moves the edge energy, in eV.
+    good, crossed : ndarray of bool, shape (P,)
+        Which pixels are finite with a sufficient jump, and which of these cross the level at all.
+    search_range : tuple of float
+        The range that was searched, in eV.
 
     Raises
     ------

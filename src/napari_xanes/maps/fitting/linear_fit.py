@@ -20,13 +20,6 @@ _ROUNDING = 2 * float(np.finfo(np.float32).eps)
 class LinearFit:
     """Fits block after block of a stack into flat float32 arrays, one value per pixel.
 
-    ``contributions`` and ``contribution_sigma`` (K, P) are the coefficients or fractions of the references and errors;
-    ``background`` (F, P) are the coefficients of the backgrounds; ``jump``, ``valence``, ``rms``, ``chi_square``,
-    ``dominant`` (P,) are as in `fit_references`, ``valence_model`` is the part of the valence's error that is no noise;
-    ``misfit`` (P,) is the smooth part of the residual over the edge jump, in pixels that were tested alone;
-    ``smoothness`` (P,) is the variance of the residual over that of white noise, where no pixel of a block is good;
-    ``finite`` and ``good`` (P,) say which pixels have finite spectra and a sufficient edge jump.
-
     Parameters
     ----------
     design : Design
@@ -41,6 +34,23 @@ class LinearFit:
         What the residuals of the stack say about its errors.
     energy_sigma : float
         Standard error of the energy axis in eV.
+
+    Attributes
+    ----------
+    contributions, contribution_sigma : ndarray, shape (K, P)
+        Coefficients or fractions of the references, and their errors.
+    background : ndarray, shape (F, P)
+        Coefficients of the backgrounds.
+    jump, jump_sigma, valence, valence_sigma, rms, chi_square, dominant : ndarray, shape (P,)
+        As in `fit_references`.
+    valence_model : ndarray, shape (P,)
+        The part of the valence's error that is no noise.
+    misfit : ndarray, shape (P,)
+        Smooth part of the residual over the edge jump, in pixels that were tested alone.
+    smoothness : ndarray, shape (P,)
+        Variance of the residual over that of white noise, where no pixel of a block is good.
+    finite, good : ndarray of bool, shape (P,)
+        Which pixels have finite spectra, and which of them a sufficient edge jump.
     """
 
     def __init__(

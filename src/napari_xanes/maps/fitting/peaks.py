@@ -26,9 +26,20 @@ _MOST_ODDS = 8.0
 class PeakFits(NamedTuple):
     """Fits of P spectra.
 
-    Parameters (P, N); their response (P, N, E) to the spectrum, and their covariance (P, N, N) for a spectrum of unit
-    variance, or of the variance that the weights tell; weighted sums of squares (P,); the unweighted residual (P, E);
-    and which fits have converged to parameters that can be told apart (P,).
+    Parameters
+    ----------
+    parameters : ndarray, shape (P, N)
+        See `PeakModel`.
+    response : ndarray, shape (P, N, E)
+        How each parameter follows a change of the spectrum.
+    unit_covariance : ndarray, shape (P, N, N)
+        Of the parameters, for a spectrum of unit variance, or of the variance that the weights tell.
+    squares : ndarray, shape (P,)
+        Weighted sums of squared residuals.
+    residual : ndarray, shape (P, E)
+        Not weighted.
+    converged : ndarray of bool, shape (P,)
+        Which fits ended at parameters that can be told apart.
     """
 
     parameters: Float64Array

@@ -12,11 +12,20 @@ from napari_xanes.maps.matching.search_grid import SearchGrid
 
 
 class Projection(NamedTuple):
-    """Spectra projected onto the library's principal components: scores, squared norm and residual squares.
+    """P spectra projected onto the K principal components of a library.
 
-    ``scores`` (P, K); ``squared_norm`` (P,) that of the scores; ``residual_squares`` (P,) the squared norm of what
-    background and components do not describe; ``noise_variance`` (P,) the variance of one energy's noise, from the
-    residual; ``white_variance`` (P,) the same from neighbouring energies, which a misfit of the library changes little.
+    Parameters
+    ----------
+    scores : ndarray, shape (P, K)
+        Amounts of the components.
+    squared_norm : ndarray, shape (P,)
+        Of the scores.
+    residual_squares : ndarray, shape (P,)
+        Squared norm of what background and components do not describe.
+    noise_variance : ndarray, shape (P,)
+        Variance of the noise of one energy, from the residual.
+    white_variance : ndarray, shape (P,)
+        The same from neighbouring energies, which a misfit of the library changes little.
     """
 
     scores: Float32Array

@@ -23,9 +23,20 @@ _LARGEST_MOVE = 0.15
 class RefinedFit(NamedTuple):
     """The fit of each pixel, all arrays (P,).
 
-    ``node`` is the nearest node; ``ten_dq`` and ``shift`` are in eV; ``ten_dq_excess`` is how far (eV) 10Dq lies
-    beyond the library; ``squares`` are the squared residuals; ``ten_dq_variance`` and ``shift_variance`` are for a
-    noise variance of 1; ``amplitude`` is the norm of the fitted spectrum.
+    Parameters
+    ----------
+    node : ndarray of int
+        The nearest node of the library.
+    ten_dq, shift : ndarray
+        In eV.
+    ten_dq_excess : ndarray
+        How far 10Dq lies beyond the library, in eV.
+    squares : ndarray
+        Squared residuals.
+    ten_dq_variance, shift_variance : ndarray
+        For a noise variance of 1.
+    amplitude : ndarray
+        Norm of the fitted spectrum.
     """
 
     node: IndexArray

@@ -18,11 +18,22 @@ _RIDGE = 1e-10
 
 
 class Fits(NamedTuple):
-    """Fits of M combinations: columns (M, K), shifts (M,) in eV, amounts (M, K), residuals (M, E) in units of the noise
-    without backgrounds, sums of their squares (M,), and what describes small changes of the amounts and the shift
-    (M, K + 1, E).
+    """Fits of M combinations of K references.
 
-    Squares are infinite where an amount is not positive.
+    Parameters
+    ----------
+    rows : ndarray of int, shape (M, K)
+        Which references.
+    shifts : ndarray, shape (M,)
+        In eV.
+    amounts : ndarray, shape (M, K)
+        Of the references.
+    residuals : ndarray, shape (M, E)
+        In units of the noise, without backgrounds.
+    squares : ndarray, shape (M,)
+        Sums of the squared residuals, infinite where an amount is not positive.
+    changes : ndarray, shape (M, K + 1, E)
+        What the spectrum changes by with each amount and with the shift.
     """
 
     rows: IndexArray
