@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
 from weakref import WeakSet
 
 from qtpy.QtCore import QObject
@@ -24,6 +26,8 @@ class WhileAsked(QObject):
         was_asked = self.asked
         self._askers.add(asker)
         if not was_asked:
+            for signal, slot in self._followed():
+                signal.connect(slot)
             self._attach()
         self._emit_again()
 
@@ -32,13 +36,19 @@ class WhileAsked(QObject):
         if asker in self._askers:
             self._askers.remove(asker)
             if not self.asked:
+                for signal, slot in self._followed():
+                    signal.disconnect(slot)
                 self._detach()
 
+    def _followed(self) -> Sequence[tuple[Any, Callable[..., None]]]:
+        """Return signals and events of the window, each with the method that it calls meanwhile."""
+        return ()
+
     def _attach(self) -> None:
-        """Connect to the window."""
+        """Begin what else is done meanwhile."""
 
     def _detach(self) -> None:
-        """Disconnect from the window."""
+        """End it, and forget what would keep layers in memory."""
 
     def _emit_again(self) -> None:
         """Emit for a panel that has just been shown."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -99,18 +100,14 @@ class CursorFollower(WhileAsked):
         """The current stack."""
         return self._stacks.layer
 
-    def _attach(self) -> None:
+    def _followed(self) -> Sequence[tuple[Any, Callable[..., None]]]:
         viewer = self._viewer()
-        if viewer is not None:
-            viewer.cursor.events.position.connect(self._on_move)
+        return () if viewer is None else ((viewer.cursor.events.position, self._on_move),)
 
     def _detach(self) -> None:
         self._timer.stop()
         self._worker.forget()
         self._tiles = None
-        viewer = self._viewer()
-        if viewer is not None:
-            viewer.cursor.events.position.disconnect(self._on_move)
 
     def _emit_again(self) -> None:
         self.recompute()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -78,22 +79,19 @@ class PinSpectra(WhileAsked):
         self._worker.done.connect(self._receive)
         self._worker.failed.connect(lambda _key, error: self.failed.emit(error))
 
-    def _attach(self) -> None:
-        self._pins.changed.connect(self._look)
-        self._stacks.layer_changed.connect(self._rewatch)
-        self._shown.changed.connect(self._read_again)
+    def _followed(self) -> Sequence[tuple[Any, Callable[..., None]]]:
         viewer = self._viewer()
-        if viewer is not None:
-            viewer.dims.events.point.connect(self._on_slider)
+        return (
+            (self._pins.changed, self._look),
+            (self._stacks.layer_changed, self._rewatch),
+            (self._shown.changed, self._read_again),
+            *(() if viewer is None else ((viewer.dims.events.point, self._on_slider),)),
+        )
+
+    def _attach(self) -> None:
         self._rewatch()
 
     def _detach(self) -> None:
-        self._pins.changed.disconnect(self._look)
-        self._stacks.layer_changed.disconnect(self._rewatch)
-        self._shown.changed.disconnect(self._read_again)
-        viewer = self._viewer()
-        if viewer is not None:
-            viewer.dims.events.point.disconnect(self._on_slider)
         self._unwatch()
         self._worker.forget()
         # Nothing of layers that are removed meanwhile may stay in memory.

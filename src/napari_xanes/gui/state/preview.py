@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -112,21 +112,20 @@ class RecipePreview(WhileAsked):
             self.changed.emit()
             self._ask_for_curve()
 
+    def _followed(self) -> Sequence[tuple[Any, Callable[..., None]]]:
+        return (
+            (self._recipe.changed, self.update),
+            (self._recipe.selected, self._ask_for_curve),
+            (self._cursor.pixel_changed, self._on_pixel),
+            (self._cursor.box_changed, self._ask_for_curve),
+            (self._stacks.step_changed, self._show_frame),
+        )
+
     def _attach(self) -> None:
-        self._recipe.changed.connect(self.update)
-        self._recipe.selected.connect(self._ask_for_curve)
-        self._cursor.pixel_changed.connect(self._on_pixel)
-        self._cursor.box_changed.connect(self._ask_for_curve)
-        self._stacks.step_changed.connect(self._show_frame)
         self._cursor.start(self)
 
     def _detach(self) -> None:
         self._cursor.stop(self)
-        self._recipe.changed.disconnect(self.update)
-        self._recipe.selected.disconnect(self._ask_for_curve)
-        self._cursor.pixel_changed.disconnect(self._on_pixel)
-        self._cursor.box_changed.disconnect(self._ask_for_curve)
-        self._stacks.step_changed.disconnect(self._show_frame)
         self._clear("")
 
     def _emit_again(self) -> None:

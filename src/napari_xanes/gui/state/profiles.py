@@ -104,21 +104,15 @@ class LineProfiles(WhileAsked):
         layers = [] if viewer is None else [layer for layer in reversed(viewer.layers) if layer.visible]
         return next((layer for layer in layers if is_map(layer) or is_stack(layer)), None)
 
-    def _attach(self) -> None:
+    def _followed(self) -> Sequence[tuple[Any, Callable[..., None]]]:
         viewer = self._viewer()
-        if viewer is not None:
-            viewer.layers.events.connect(self._schedule)  # those of the layers come here, too
-            viewer.dims.events.point.connect(self._schedule)
-            self._runs.changed.connect(self._schedule)
+        # The events of layers come through those of their list.
+        events = [] if viewer is None else [viewer.layers.events, viewer.dims.events.point]
+        return [(signal, self._schedule) for signal in (self._runs.changed, *events)]
 
     def _detach(self) -> None:
         self._timer.stop()
         self._worker.forget()
-        self._runs.changed.disconnect(self._schedule)
-        viewer = self._viewer()
-        if viewer is not None:
-            viewer.layers.events.disconnect(self._schedule)
-            viewer.dims.events.point.disconnect(self._schedule)
         # Nothing of layers that are removed meanwhile may stay in memory.
         self.lines, self.profiles, self.subject, self._seen = [], [], None, None
 

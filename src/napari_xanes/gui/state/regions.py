@@ -115,29 +115,25 @@ class RegionTracker(WhileAsked):
         self._worker.done.connect(self._receive)
         self._worker.failed.connect(lambda key, error: self.failed.emit(error))
 
-    def _attach(self) -> None:
+    def _followed(self) -> Sequence[tuple[Any, Callable[..., None]]]:
+        own = (self._stacks.layer_changed, self.rewatch), (self._shown.changed, self._schedule)
         viewer = self._viewer()
-        if viewer is not None:
-            viewer.layers.events.inserted.connect(self.rewatch)
-            viewer.layers.events.removed.connect(self.rewatch)
-            viewer.dims.events.point.connect(self._on_slider)
-            self._stacks.layer_changed.connect(self.rewatch)
-            self._shown.changed.connect(self._schedule)
+        if viewer is None:
+            return own
+        return (
+            *own,
+            (viewer.layers.events.inserted, self.rewatch),
+            (viewer.layers.events.removed, self.rewatch),
+            (viewer.dims.events.point, self._on_slider),
+        )
 
     def _detach(self) -> None:
         self._timer.stop()
         self._worker.forget()
-        self._stacks.layer_changed.disconnect(self.rewatch)
-        self._shown.changed.disconnect(self._schedule)
         self._unwatch()
         # Nothing of layers that are removed meanwhile may stay in memory.
         self.regions, self.unused, self.cut = [], [], []
         self._cache, self._cached_data = {}, None
-        viewer = self._viewer()
-        if viewer is not None:
-            viewer.layers.events.inserted.disconnect(self.rewatch)
-            viewer.layers.events.removed.disconnect(self.rewatch)
-            viewer.dims.events.point.disconnect(self._on_slider)
 
     def _emit_again(self) -> None:
         self.changed.emit()

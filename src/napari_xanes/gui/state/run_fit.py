@@ -110,14 +110,10 @@ class RunFit(WhileAsked):
         self.text = ""
 
     def _attach(self) -> None:
-        for signal, slot in self._followed():
-            signal.connect(slot)
         self._cursor.start(self)
 
     def _detach(self) -> None:
         self._cursor.stop(self)
-        for signal, slot in self._followed():
-            signal.disconnect(slot)
         self._clear()
 
     def _followed(self) -> tuple[tuple[Any, Any], ...]:
