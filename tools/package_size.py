@@ -11,7 +11,12 @@ from zipfile import ZipFile
 
 LARGEST = 10e6
 """Bytes that a wheel may have."""
-NEEDED = ("napari_xanes/napari.yaml", "napari_xanes/py.typed", "napari_xanes/denoising/network/weights.pt")
+NEEDED = (
+    "napari_xanes/napari.yaml",
+    "napari_xanes/py.typed",
+    "napari_xanes/denoising/network/weights.pt",
+    "napari_xanes/edge/xray_tables.npz",
+)
 
 
 def complaints(wheel: Path) -> list[str]:

@@ -48,7 +48,7 @@ viewer.close()
 @pytest.mark.window
 def test_a_first_use_imports_nothing_in_the_main_thread(tmp_path: Path) -> None:
     sample = "import napari_xanes as nx, sys; nx.write(nx.sample.nmc_ni_k(size=16).stack, sys.argv[1])"
-    path, names = tmp_path / "scan.h5", ("napari_xanes", "scipy", "h5py", "pyqtgraph", "xraydb", "sklearn", "torch")
+    path, names = tmp_path / "scan.h5", ("napari_xanes", "scipy", "h5py", "pyqtgraph", "sklearn", "torch")
     subprocess.run([sys.executable, "-c", sample, str(path)], check=True, timeout=300)
     window = [sys.executable, "-c", _USED, str(path), *names]
     used = subprocess.run(window, check=True, capture_output=True, text=True, timeout=500)

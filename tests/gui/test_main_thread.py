@@ -14,10 +14,8 @@ from tests.gui.user import User
 
 import napari_xanes as nx
 from napari_xanes import io
-from napari_xanes.edge import elements
 from napari_xanes.gui.embedding import EmbeddingDock
 from napari_xanes.gui.embedding import dock as embedding_dock
-from napari_xanes.gui.files import samples
 from napari_xanes.gui.prepare import PrepareDock
 from napari_xanes.gui.prepare import next_step as proposing
 from napari_xanes.gui.results import panel as results
@@ -46,7 +44,6 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[bool]]:
         (io, "read"),
         (io, "write"),
         (io, "readers_of"),
-        (elements, "_main_edges"),
         (proposing, "suggested_step"),
         (results, "words_of"),
         (embedding_dock, "embed_stack"),
@@ -93,23 +90,4 @@ def test_nothing_heavy_runs_in_the_main_thread(
     ran = {name for name in calls if name.endswith(" of apply")}
     assert {"optical_depth of apply", "denoise of apply", "fit_references of apply"} <= ran
     assert {"read", "suggested_step", "words_of"} <= set(calls)
-    assert {name for name, in_main in calls.items() if True in in_main} <= {"_main_edges"}
-
-
-def test_tables_of_edges_are_loaded_in_a_thread(
-    user: User, calls: dict[str, set[bool]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first: list[bool] = []
-    tables = elements._main_edges
-
-    def noted() -> Any:
-        first.append(threading.current_thread() is threading.main_thread())
-        return tables()
-
-    monkeypatch.setattr(elements, "_main_edges", noted)
-    nx.write(nmc_ni_k(size=24).stack, tmp_path / "scan.h5")
-    user.drop(tmp_path / "scan.h5")
-    assert first
-    assert not first[0], "loading them takes half a second"
-    samples._as_layer(lambda: nmc_ni_k(size=24))
-    assert len(first) > 1
+    assert {name for name, in_main in calls.items() if True in in_main} == set()

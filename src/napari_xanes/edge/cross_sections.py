@@ -1,4 +1,4 @@
-"""The step of tabulated cross sections at an edge (xraydb), which MBACK matches spectra to."""
+"""The step of tabulated cross sections at an edge, which MBACK matches spectra to."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import numpy as np
 from napari_xanes._typing import Float64Array
 from napari_xanes.edge.elements import DECAY_EXPONENT, own_later_edges, tabulated_e0
 from napari_xanes.edge.ranges import start_behind
+from napari_xanes.edge.xray_tables import photo_section, symbol_of
 
 _LOWEST = 120.0
-"""The tables end at 100 eV."""
+"""The cross sections begin at 100 eV."""
 
 
 def tabulated_step(energy: Float64Array, e0: float, element: str, edge: str) -> Float64Array:
@@ -42,8 +43,6 @@ def tabulated_step(energy: Float64Array, e0: float, element: str, edge: str) -> 
     >>> tabulated_step(np.array([7000.0, 7121, 7300, 7600]), 7120.0, "Fe", "K").round(2).tolist()
     [0.0, 1.0, 0.94, 0.86]
     """
-    import xraydb
-
     start = tabulated_e0(element, edge)
     if start is None or start < _LOWEST:
         raise ValueError(f"cross sections at the edge {edge} of {element} are not tabulated: use method 'lines'")
@@ -52,12 +51,11 @@ def tabulated_step(energy: Float64Array, e0: float, element: str, edge: str) -> 
         steps = (2 * (energy > e0) + 1.0 * (energy > e0 + close[0])) / 3
         return np.asarray(steps * (energy / e0) ** -DECAY_EXPONENT, dtype=np.float64)
 
-    def cross_section(at: Float64Array) -> Float64Array:
-        return np.asarray(xraydb.mu_elam(element, at, kind="photo"), dtype=np.float64)
-
+    symbol = symbol_of(element)
+    assert symbol is not None
     below = np.array([0.97 * start, start - 0.5])
-    low, high = np.log(cross_section(below))
+    low, high = np.log(photo_section(symbol, below))
     exponent = (high - low) / np.log(below[1] / below[0])
     moved = np.append(energy - e0 + start, start + 0.5)
-    rise = cross_section(np.maximum(moved, start + 0.5)) - np.exp(high) * (moved / below[1]) ** exponent
+    rise = photo_section(symbol, np.maximum(moved, start + 0.5)) - np.exp(high) * (moved / below[1]) ** exponent
     return np.where(energy > e0, rise[:-1] / rise[-1], 0.0)

@@ -1,10 +1,12 @@
-"""Tabulated edges: where an element's edges lie, and which edge an energy belongs to (xraydb)."""
+"""Tabulated edges: where an element's edges lie, and which edge an energy belongs to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
+
+from napari_xanes.edge.xray_tables import edge_energies, symbol_of, symbols
 
 DECAY_EXPONENT = 2.7
 """A step falls as E to the power of about -2.7, like tabulated cross sections of K shells and measured foils."""
@@ -31,40 +33,22 @@ def tabulated_e0(element: str | None, edge: str | None = None) -> float | None:
     >>> tabulated_e0("Ni")
     8333.0
     """
-    try:
-        return _energy_of(element, edge or "K")
-    except TypeError:  # no text, from a file
+    edge = edge or "K"
+    if not isinstance(element, str) or not isinstance(edge, str):  # as files may have it
         return None
-
-
-@cache
-def _energy_of(element: str | None, edge: str) -> float | None:
-    """Look an edge up once: each question to the database takes milliseconds."""
-    import xraydb
-
-    try:
-        return float(xraydb.xray_edge(element, edge).energy)
-    except (ValueError, AttributeError, KeyError, TypeError):
-        return None
+    symbol = symbol_of(element)
+    return None if symbol is None else edge_energies().get((symbol, edge.title()))
 
 
 @cache
 def _main_edges() -> tuple[tuple[str, str, float], ...]:
-    """Return element, edge and energy (eV) of all K and L3 edges above 50 eV."""
-    import xraydb
-
-    edges = []
-    for number in range(4, 93):
-        symbol = xraydb.atomic_symbol(number)
-        for name, edge in xraydb.xray_edges(symbol).items():
-            if name in ("K", "L3") and edge.energy > 50:
-                edges.append((str(symbol), name, float(edge.energy)))
-    return tuple(edges)
-
-
-def load_tables() -> None:
-    """Load the tables of edges, which takes half a second once; a window does so in a thread before it needs them."""
-    _main_edges()
+    """Return element, edge and energy (eV) of the K and L3 edges above 50 eV, of beryllium to uranium."""
+    wanted = symbols()[3:92]
+    return tuple(
+        (symbol, edge, energy)
+        for (symbol, edge), energy in edge_energies().items()
+        if symbol in wanted and edge in ("K", "L3") and energy > 50
+    )
 
 
 def absorbers_at(e0: float) -> list[tuple[str, str]]:

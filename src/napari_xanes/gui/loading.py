@@ -31,11 +31,9 @@ def load(home: str) -> ModuleType:
 
 
 def warm_up() -> None:
-    """Load the tables of edges, the settings of the user, and what napari needs for its first layer."""
-    from napari_xanes.edge.elements import load_tables
+    """Load the settings of the user and what napari needs for its first layer."""
     from napari_xanes.gui.settings import settings
 
-    load_tables()
     settings()
     load_units()
     import_module("scipy.ndimage")  # for thumbnails

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import napari
 
 from napari_xanes import sample
-from napari_xanes.edge.elements import load_tables
 from napari_xanes.gui.files.readers import show_energies
 from napari_xanes.gui.in_thread import in_thread, is_closed
 from napari_xanes.gui.layers import LayerData, stack_to_layer
@@ -25,14 +24,8 @@ def mn_oxides_l() -> list[LayerData]:
 
 def _simulated(make: Callable[[], sample.Sample]) -> list[LayerData]:
     viewer = napari.current_viewer()
-    layer = in_thread(lambda: _as_layer(make), "simulate the sample")
+    layer = in_thread(lambda: stack_to_layer(make().stack), "simulate the sample")
     if viewer is not None and is_closed(viewer):
         return []
     show_energies(viewer)
     return [layer]
-
-
-def _as_layer(make: Callable[[], sample.Sample]) -> LayerData:
-    layer = stack_to_layer(make().stack)
-    load_tables()  # as when a file is opened
-    return layer

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from napari_xanes._typing import Float64Array
+from napari_xanes.edge.elements import tabulated_e0
 from napari_xanes.spectrum import Spectrum, check_grid
 from napari_xanes.theory.multiplet.atomic import Ion, find_ion
 from napari_xanes.theory.multiplet.broadening import between_l3_and_l2, broadened
@@ -21,7 +22,7 @@ def empirical_offset(ion: Ion) -> float:
     """Estimate the energy in eV to add to the relative axis of an ion.
 
     Multiplet theory does not predict this offset. For Mn it is measured. For other elements it is estimated from the
-    tabulated L3 energy (Elam, Ravel & Sieber, by xraydb), the spin-orbit splitting and the chemical shift of Mn
+    tabulated L3 energy (Elam, Ravel & Sieber), the spin-orbit splitting and the chemical shift of Mn
     (0.95 eV per charge). The estimate puts the maxima of Fe2+ and Fe3+ within 0.2 eV of measured maxima (STXM,
     ALS 11.0.2). For other elements, above all Cu, the error can be 3 eV: fit the offset. All offsets hold for the
     crystal field alone: charge transfer lowers the maximum, so Mn4+ needs 0.5 to 1 eV more.
@@ -34,9 +35,8 @@ def empirical_offset(ion: Ion) -> float:
     measured = OFFSETS.get((ion.element, ion.charge))
     if measured is not None:
         return measured
-    import xraydb
-
-    edge = float(xraydb.xray_edge(ion.element, "L3").energy)
+    edge = tabulated_e0(ion.element, "L3")
+    assert edge is not None
     return edge + 0.5 * ion.final.zeta_2p + 0.35 + 0.95 * (ion.charge - 2)
 
 
