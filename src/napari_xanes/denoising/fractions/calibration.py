@@ -25,9 +25,12 @@ _LEAST = 0.05  # of the expected variance always stays
 _HIDDEN = 2.0
 """Variance of the hidden part in the difference of two halves, over that of the whole; known as roughly."""
 
-MARGIN = 1.3
-"""Factor on the calibrated errors. Errors are not normal: they are larger at borders that the map does not show. With
-this margin, at least nine of ten lie within two standard errors there, and 97 % of all."""
+MARGINS = (1.0, 3.5, 3.0)
+"""Factors on the standard errors of the three parts. Errors of borders are not normal, most are small and a few are
+large: with less, these lie beyond two standard errors. Chosen on 28 simulated stacks of 14 kinds."""
+
+HIDDEN_MARGIN = 1.3
+"""Factor on the standard error of what is hidden beside the error of cleaning."""
 
 _NOISE_KNOWN = 0.03
 """Relative standard error of the noise variance that is subtracted."""
@@ -184,5 +187,4 @@ def _ratio(variance: Float32Array, sigma: Float32Array) -> float:
 def calibrated_sigma(parts: Float32Array, factors: Float64Array) -> Float32Array:
     """Return the calibrated standard error (Y, X) from the parts (3, Y, X) of the variance and their factors."""
     least = np.maximum(factors, [_LEAST, 0, 0])
-    variance: Float32Array = np.tensordot(least.astype(np.float32), parts, 1)
-    return np.asarray(MARGIN * np.sqrt(variance), np.float32)
+    return np.asarray(np.sqrt(np.tensordot(np.square(MARGINS) * least, parts, 1)), np.float32)

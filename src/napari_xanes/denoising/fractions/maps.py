@@ -10,7 +10,12 @@ import numpy as np
 from napari_xanes._typing import BoolArray, Float32Array, Float64Array
 from napari_xanes.denoising.background.patterns import Background
 from napari_xanes.denoising.design_matrix import DesignMatrix
-from napari_xanes.denoising.fractions.calibration import MARGIN, calibrate, calibrated_sigma, error_parts
+from napari_xanes.denoising.fractions.calibration import (
+    HIDDEN_MARGIN,
+    calibrate,
+    calibrated_sigma,
+    error_parts,
+)
 from napari_xanes.denoising.fractions.cleaning import clean_fractions, clean_ratios, normalize_sum, restore_measured
 from napari_xanes.denoising.fractions.estimate import (
     CleanedAmounts,
@@ -97,7 +102,7 @@ def cleaned_fractions(
         network = adaptation.network
 
     hidden = unexplained_fraction_variance(0.0 if design.learned else unexplained, jump, design)
-    margin = np.float32(MARGIN**2)
+    margin = np.float32(HIDDEN_MARGIN**2)
     found, examined = (np.zeros(jump.shape, bool) for _ in range(2))
     lengths = [1.0]
     boxes: list[tuple[Box, EnergyHalves]] = []

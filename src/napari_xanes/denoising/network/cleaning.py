@@ -20,7 +20,7 @@ from napari_xanes.progress import Progress, part
 _Box = tuple[slice, slice]
 
 WEIGHTS = Path(__file__).parent / "weights.pt"
-WEIGHTS_SHA256 = "4755e861815cbd17505ad73d00b677f27ee566394bef161565734f56abfc80ac"
+WEIGHTS_SHA256 = "f19b2e50d86da857cf9c16ca843d2dd40095ff1bff6b125c613171de187077dc"
 
 TILE, NETWORK_TILE = 1024, 512
 """Largest sides in pixels of the tiles whose candidates are computed one after the other, and of the tiles within these
