@@ -125,3 +125,29 @@ def test_a_measured_stack_is_quiet(real_data: Path) -> None:
     if not folder.is_dir():
         pytest.skip(f"no {folder}")
     assert not told(nx.read(folder))
+
+
+def drift_told(stack: SpectralStack, **options: Any) -> list[str]:
+    warnings = optical_depth(stack, **options).metadata.get("warnings", ())
+    return [line for line in warnings if "pixels without sample changes slowly" in line]
+
+
+@pytest.mark.parametrize("by", [-0.1, 0.06])
+def test_a_beam_that_drifts_is_told_with_its_size(still: SpectralStack, by: float) -> None:
+    (line,) = drift_told(under(still, 1 + by * np.linspace(0, 1, still.energy.size)))
+    assert float(line.partition("slowly by ")[2].partition(" from")[0]) == pytest.approx(-np.log1p(by), abs=0.02)
+    assert "run correct_beam before optical_depth" in line
+    assert not drift_told(correct_beam(under(still, 1 + by * np.linspace(0, 1, still.energy.size))))
+
+
+@pytest.mark.parametrize("photons", [30.0, 1000.0, 1e5])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_beam_that_stays_has_no_drift(photons: float, seed: int) -> None:
+    assert not drift_told(nmc_ni_k(size=64, photons=photons, seed=seed).stack)
+
+
+def test_a_measured_stack_has_no_drift(real_data: Path) -> None:
+    folder = real_data / "als_fe_l"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}")
+    assert not drift_told(nx.read(folder))

@@ -8,6 +8,7 @@ from napari_xanes.edge.one_spectrum import Normalized, normalize_mu, normalize_s
 from napari_xanes.edge.position import find_e0, three_point_slope
 from napari_xanes.edge.position_error import error_of_e0
 from napari_xanes.edge.ranges import Range, default_ranges
+from napari_xanes.edge.selection import on_selection
 from napari_xanes.edge.stacks import fit_edge, raise_if_frame_empty, require_absorption, with_distinct_energies
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "normalize_mu",
     "normalize_spectrum",
     "notices_of",
+    "on_selection",
     "raise_if_frame_empty",
     "require_absorption",
     "spectrum_jump_error",

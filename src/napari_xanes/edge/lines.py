@@ -157,7 +157,7 @@ class EdgeLines:
         -------
         Lines
             Float64. The noise is estimated from the residuals of a pre-edge line if it has at least four points, else
-            of lines on both sides.
+            of lines on both sides. Where these have two points each, it is NaN, and sigma is that of the lines alone.
         """
         n_before = self._offsets[0].size
         used = np.empty((self._weights.shape[1], block.shape[1]))
@@ -168,7 +168,7 @@ class EdgeLines:
         terms = fitted[:3] if self.lines.curves is None else fitted[4 : 4 + self.n_terms]
         noise = self._noise((used[:n_before], used[n_before:]), fitted[len(fitted) - 2 * self._n_free :])
         model = self.model_error * np.abs(jump)
-        sigma = np.hypot(self.error_by(noise), model)
+        sigma = np.hypot(self.error_by(noise), model) if self.knows_noise else np.where(model > 0, model, np.nan)
         return Lines(low, low_slope, high_slope, jump, noise, sigma, model, terms)
 
     def error_by(self, noise: Float64Array) -> Float64Array:
@@ -206,6 +206,11 @@ class EdgeLines:
         free[:2, :n_before] = self._free_lines[0][0]
         free[2:, n_before:] = self._free_lines[1][0][: 2 * self._n_free - 2]
         return np.vstack([self.lines.matrix, *([] if curves is None else [curves.weights]), free])
+
+    @property
+    def knows_noise(self) -> bool:
+        """Whether the ranges hold more points than their lines need, so that residuals tell the noise."""
+        return sum(max(at.size - 2, 0) for at in self._offsets[: self._n_free]) > 0
 
     @property
     def shared_error(self) -> float:

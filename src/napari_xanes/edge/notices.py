@@ -51,7 +51,7 @@ def notices_of(lines: EdgeLines, mu: Float64Array, element: str | None = None, e
             f"behind {name}, or fit references to optical depth"
         )
     else:
-        found += [_on_short_ranges(lines), _on_error(lines), _on_shared_noise(lines, mu)]
+        found += [_on_short_ranges(lines), _on_error(lines), _on_unknown_noise(lines), _on_shared_noise(lines, mu)]
     return [text for text in found if text]
 
 
@@ -116,6 +116,15 @@ def _on_error(lines: EdgeLines) -> str:
     return (
         f"the edge jump is uncertain by {lines.model_error:.0%}, whatever the counts: on ranges of {_range(lines.pre)} "
         f"and {_range(lines.post)} from E0, the lines depend on fine structure; longer ranges make the error smaller"
+    )
+
+
+def _on_unknown_noise(lines: EdgeLines) -> str:
+    if lines.knows_noise:
+        return ""
+    return (
+        f"the ranges of {_range(lines.pre)} and {_range(lines.post)} from E0 hold two energies each, which do not show "
+        "noise: the error of the edge jump may be that of the lines alone; measure more energies, or fit references"
     )
 
 

@@ -13,10 +13,12 @@ from napari_xanes.edge import (
     EdgeLines,
     Range,
     fit_edge,
+    on_selection,
     raise_if_frame_empty,
     require_absorption,
     with_distinct_energies,
 )
+from napari_xanes.hidden_noise import on_hidden_noise
 from napari_xanes.maps.fitting.edge_doubts import axis_shift_of, disagreement_of, fit_near_edge
 from napari_xanes.maps.fitting.edge_fit import EdgeFit
 from napari_xanes.maps.fitting.edge_learning import learn_trials
@@ -244,9 +246,11 @@ def edge_energy(
     }
     good = fit.good.reshape(shape)
     maps["edge_jump"] = ParameterMap(fit.jump.reshape(shape), stack.unit, fit.jump_sigma.reshape(shape), good)
+    least = float(min_jump or 0.0)
+    told = [*on_selection(fit.jump, fit.jump_noise, least, fit.good), *on_hidden_noise(stack)]
     metadata: dict[str, Any] = {
         "name": stack.name,
-        "warnings": [*on_twins, *on_lines(stack, edge, fit.mean), *on_missing(fit, tried)],
+        "warnings": [*on_twins, *on_lines(stack, edge, fit.mean), *on_missing(fit, tried), *told],
     }
     if calibration is not None:
         doubts = float(axis_shift or 0.0), float(disagreement or 0.0)

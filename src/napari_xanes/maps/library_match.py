@@ -12,6 +12,7 @@ from pydantic import BeforeValidator
 from napari_xanes import blocks
 from napari_xanes.arguments import Reference
 from napari_xanes.edge import raise_if_frame_empty, require_absorption
+from napari_xanes.hidden_noise import on_hidden_noise
 from napari_xanes.maps.matching.doubts import Doubt
 from napari_xanes.maps.matching.endmembers import mixture_state, mixture_width
 from napari_xanes.maps.matching.energy_window import energy_window
@@ -281,7 +282,7 @@ def match_library(
     if (matcher.doubt == Doubt.NOT_FINITE).all():
         raise_if_frame_empty(stack)
     maps = l_edge_maps(stack, library, matcher)
-    warnings = [*window.warnings, *l_edge_warnings(library, matcher, ambiguous, offset)]
+    warnings = [*window.warnings, *l_edge_warnings(library, matcher, ambiguous, offset), *on_hidden_noise(stack)]
     if mixture:
         settings_of_mixture = MixtureSettings(
             library, endmembers or [], window, offset, broadening, background, ambiguous

@@ -10,6 +10,7 @@ import numpy as np
 from napari_xanes import blocks
 from napari_xanes._typing import Block, Float32Array, Float64Array
 from napari_xanes.edge import Range, raise_if_frame_empty
+from napari_xanes.hidden_noise import on_hidden_noise
 from napari_xanes.maps.fitting.asked_peaks import AskedPeaks, Background, inside
 from napari_xanes.maps.fitting.mean_spectra import means_of
 from napari_xanes.maps.fitting.peak_model import PeakModel, Shape, Step, lorentzian_share
@@ -18,7 +19,6 @@ from napari_xanes.noise import AmountNoise, Noise, PhotonNoise
 from napari_xanes.parameter_map import MapSet, ParameterMap
 from napari_xanes.parameters import Param
 from napari_xanes.progress import Progress
-from napari_xanes.region_means import SHARED_ENERGIES
 from napari_xanes.registry import estimated, method
 from napari_xanes.stack import SpectralStack
 
@@ -152,7 +152,7 @@ def fit_peaks(
         blocks.over_pixels(kernel, stack.data, progress=progress, message="peaks")
     if not pixels_of.known.any():
         raise_if_frame_empty(stack)
-    told = {"name": stack.name, "warnings": _doubts(stack)}
+    told = {"name": stack.name, "warnings": on_hidden_noise(stack)}
     return MapSet(pixels_of.maps(stack), pixel_size=stack.pixel_size, metadata=told)
 
 
@@ -168,15 +168,6 @@ def _weights(
     with np.errstate(all="ignore"):
         variance = noise.variance(curve.T.astype(np.float32), pixels).astype(np.float64)
         return np.asarray(1 / np.sqrt(np.broadcast_to(variance, values.shape)))
-
-
-def _doubts(stack: SpectralStack) -> list[str]:
-    if stack.metadata.get(SHARED_ENERGIES) and stack.noise is None:
-        return [
-            "neighbouring energies share noise after smooth or interpolate_energy, so errors from the scatter of the "
-            "residuals are too small; fit the stack before that step"
-        ]
-    return []
 
 
 class _PeakMaps:

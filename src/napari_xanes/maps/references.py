@@ -9,7 +9,8 @@ import numpy as np
 
 from napari_xanes import blocks
 from napari_xanes.arguments import References
-from napari_xanes.edge import Range, raise_if_frame_empty, require_absorption
+from napari_xanes.edge import Range, on_selection, raise_if_frame_empty, require_absorption
+from napari_xanes.hidden_noise import on_hidden_noise
 from napari_xanes.maps.fitting.design import Design, build_design
 from napari_xanes.maps.fitting.error_learning import learn_errors
 from napari_xanes.maps.fitting.error_model import ErrorModel, Errors
@@ -197,9 +198,13 @@ def _maps(stack: SpectralStack, design: Design, fit: LinearFit, model: ErrorMode
     units = {"constant": unit, "slope": f"{unit}/eV"}
     for i, name in enumerate(design.backgrounds):
         maps[name] = map_of(fit.background[i], units[name], companion="fit")
+    # Noise that energies share is measured here, and is part of sigma.
+    told = on_hidden_noise(stack, energies=False)
+    if fit.min_jump is None:
+        told += on_selection(fit.jump, fit.least / 5, fit.least, fit.good)
     metadata: dict[str, Any] = {
         "name": stack.name,
-        "warnings": [*design.warnings, *model.warnings, *fit_warnings(fit), *on_spoiled_frames(fit, stack)],
+        "warnings": [*design.warnings, *model.warnings, *fit_warnings(fit), *on_spoiled_frames(fit, stack), *told],
         COVARIANCE_LENGTH: model.covariance_length,
         "fit": ReferenceFit(design.energy, design.matrix, [*names, *design.backgrounds], fit.fractions),
     }

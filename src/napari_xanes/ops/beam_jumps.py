@@ -23,6 +23,9 @@ _EMPTY = 0.1
 _LEAST, _CLEAR = 0.02, 8.0
 """A jump is at least so large, in optical depth, and so many times the usual change from frame to frame."""
 
+_LEAST_DRIFT, _SMOOTH = 0.05, 5
+"""A drift is also at least this share of what the sample changes over the energies; means over so many frames count."""
+
 _LEAST_CURRENT = 0.01
 """Smallest change of the logarithm of the ring current that images are searched for."""
 
@@ -50,7 +53,7 @@ def told_about_jumps(stack: SpectralStack, i0: Any, depth: Any) -> list[str]:
         jumps = _of_ring_current(stack, thin, thick)
         way_out = "run correct_beam(by='ring current') before optical_depth"
     if not jumps.size:
-        return []
+        return _of_drift(stack.energy, thin, thick)
     change = np.exp(-np.diff(thin)[jumps]) - 1
     named = [
         f"from {stack.energy[i]:g} to {stack.energy[i + 1]:g} eV ({by:+.1%})"
@@ -86,6 +89,25 @@ def _of_empty_area(thin: Float64Array, thick: Float64Array) -> IndexArray:
     beam -= np.median(beam)
     usual = 1.4826 * float(np.median(np.abs(beam)))
     return np.flatnonzero(np.abs(beam) > max(_LEAST, _CLEAR * usual))
+
+
+def _of_drift(energy: Float64Array, thin: Float64Array, thick: Float64Array) -> list[str]:
+    """Say that pixels without sample become darker or brighter slowly over the series, if they do."""
+    if abs(float(np.median(thin))) > _EMPTY:
+        return []
+    # The noise of thin pixels is not in thick ones, as it is in their difference.
+    beam = thin - _slope(np.diff(thick), np.diff(thin)) * thick
+    smooth = np.convolve(np.pad(beam, _SMOOTH // 2, mode="edge"), np.full(_SMOOTH, 1 / _SMOOTH), mode="valid")
+    noise = 1.4826 * float(np.median(np.abs(beam - smooth)))
+    low, high = sorted((int(smooth.argmin()), int(smooth.argmax())))
+    size = abs(float(smooth[high] - smooth[low]))
+    if size <= max(_LEAST, _CLEAR * noise, _LEAST_DRIFT * float(np.ptp(thick - thin))):
+        return []
+    return [
+        f"the optical depth of pixels without sample changes slowly by {smooth[high] - smooth[low]:+.3f} from "
+        f"{energy[low]:g} to {energy[high]:g} eV: the beam has drifted since I0 was measured, or a film absorbs there. "
+        "Edge jumps and amounts may be off by as much; run correct_beam before optical_depth"
+    ]
 
 
 def _slope(x: Float64Array, y: Float64Array) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_xanes import blocks
 from napari_xanes._typing import Block, Float32Array, Float64Array, IndexArray
-from napari_xanes.edge import EdgeLines, Lines, notices_of
+from napari_xanes.edge import EdgeLines, Lines, notices_of, on_selection
 from napari_xanes.edge.robust import measure_robust
 from napari_xanes.edge.shared_slopes import SharedLines, SharedSlopes, SlopeStatistics, words
 from napari_xanes.parameter_map import ParameterMap
@@ -71,6 +71,7 @@ class EdgeJumps:
     def __init__(self, fit: LineFit, min_jump: float, n_pixels: int) -> None:
         self.fit, self._min_jump = fit, min_jump
         self.jump, self.sigma = (np.full(n_pixels, np.nan, dtype=np.float32) for _ in range(2))
+        self._measured, self._noise = (np.full(n_pixels, np.nan, dtype=np.float32) for _ in range(2))
         self.mask = np.zeros(n_pixels, dtype=bool)
         self._sums: list[tuple[Float64Array, int]] = []
 
@@ -93,6 +94,7 @@ class EdgeJumps:
         with np.errstate(invalid="ignore", over="ignore"):
             lines = self.fit.measure(block)
             mask = self.edge.is_complete(block, lines) & (lines.jump > self._min_jump)
+        self._measured[pixels], self._noise[pixels] = lines.jump, self.edge.error_by(lines.noise)
         jump = np.where(mask, lines.jump, np.nan)
         self.mask[pixels], self.jump[pixels], self.sigma[pixels] = mask, jump, lines.sigma
         some = np.flatnonzero(mask)
@@ -107,6 +109,7 @@ class EdgeJumps:
         if count:
             mean = np.sum([total for total, _ in self._sums], axis=0) / count
             notices = notices_of(self.edge, mean, element, edge)
+        notices += on_selection(self._measured, self._noise, self._min_jump, self.mask)
         told: dict[str, Any] = {"robust": True} if self.fit.robust else {}
         if self.fit.shared is not None:
             told["slopes"], warnings = words(self.fit.shared, self.jump[self.mask].astype(np.float64))

@@ -58,8 +58,8 @@ class EdgeFit:
     ----------
     energies : mapping
         Values and errors (P,) of each map in eV.
-    jump, jump_sigma : ndarray, shape (P,)
-        Edge jump and its error.
+    jump, jump_sigma, jump_noise : ndarray, shape (P,)
+        Edge jump, its error, and the part of that which is noise.
     rough : ndarray, shape (P,)
         Noise of a point at E0, as a share of the jump.
     by_lines : ndarray, shape (P,)
@@ -106,8 +106,8 @@ class EdgeFit:
         self._shift = {name: (shift[i], shift[i + 3]) for i, name in enumerate(self.energies)}
         self._trials = trials
         self._at_e0 = int(np.abs(self._offset).argmin())
-        self.jump, self.jump_sigma, self.rough, self.by_lines = (
-            np.full(n_pixels, np.nan, np.float32) for _ in range(4)
+        self.jump, self.jump_sigma, self.jump_noise, self.rough, self.by_lines = (
+            np.full(n_pixels, np.nan, np.float32) for _ in range(5)
         )
         self.good, self.crossed = (np.zeros(n_pixels, dtype=bool) for _ in range(2))
         self._sums: list[tuple[Float64Array, int]] = []
@@ -150,7 +150,8 @@ class EdgeFit:
             good = self._edge.is_complete(block, lines) & (lines.jump > self._min_jump)
             noise = self._noise.of_block(block, lines, pixels)
             self.good[pixels], self.jump[pixels] = good, lines.jump
-            self.jump_sigma[pixels] = np.sqrt(np.maximum(noise.of_jump(), self._edge.shared_error**2) + lines.model**2)
+            of_noise = np.maximum(noise.of_jump(), self._edge.shared_error**2)
+            self.jump_noise[pixels], self.jump_sigma[pixels] = np.sqrt(of_noise), np.sqrt(of_noise + lines.model**2)
             chosen = np.flatnonzero(good)
             if chosen.size == 0:
                 return

@@ -71,7 +71,7 @@ class LinearFit:
         self.jump, self.jump_sigma, self.valence, self.valence_sigma, self.rms, self.chi_square, self.valence_model = (
             np.zeros(n_pixels, np.float32) for _ in range(7)
         )
-        self.misfit, self.smoothness = (np.zeros(n_pixels, np.float32) for _ in range(2))
+        self.misfit, self.smoothness, self.least = (np.zeros(n_pixels, np.float32) for _ in range(3))
         self.dominant = np.zeros(n_pixels, np.uint8)
         self.finite, self.good = (np.zeros(n_pixels, dtype=bool) for _ in range(2))
         self._has_valence = design.with_valence.astype(np.float64)
@@ -137,7 +137,7 @@ class LinearFit:
         model = self._model(fit, freedom, odd, of_local, pixels)
         if not good.any():
             self.smoothness[pixels] = squares / freedom / fit.white
-        self.finite[pixels], self.good[pixels] = finite, good
+        self.finite[pixels], self.good[pixels], self.least[pixels] = finite, good, least
         self.rms[pixels] = np.sqrt(squares / n_energies)
         self.background[:, pixels] = background
         self.dominant[pixels] = np.where(good, _largest(x) + 1, 0)

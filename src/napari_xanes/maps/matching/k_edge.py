@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_xanes import blocks
 from napari_xanes._typing import Float32Array, Float64Array
 from napari_xanes.edge import raise_if_frame_empty
+from napari_xanes.hidden_noise import on_hidden_noise
 from napari_xanes.maps.fitting.design import Design, build_design
 from napari_xanes.maps.fitting.linear_fit import LinearFit
 from napari_xanes.maps.fitting.result import ReferenceFit
@@ -95,7 +96,7 @@ def k_edge_maps(
     curve = ReferenceFit(design.energy, design.matrix, [*design.names, *design.backgrounds], fractions=True)
     metadata: dict[str, Any] = {
         "name": stack.name,
-        "warnings": [*design.warnings, *accuracy.warnings, *_warnings(doubt)],
+        "warnings": [*design.warnings, *accuracy.warnings, *_warnings(doubt), *on_hidden_noise(stack)],
         "library": settings,
         "fit": curve,
     }
