@@ -198,3 +198,16 @@ def test_cpu_is_used_if_the_graphics_card_has_too_little_memory(monkeypatch: pyt
     for maps, right in zip(cleaned(noisy, device="cpu:0"), expected, strict=True):
         np.testing.assert_allclose(maps, right, atol=1e-6)
     assert len(calls) == 2
+
+
+def test_weights_of_runs_are_averaged_by_their_shares(tmp_path: Path) -> None:
+    from tools.training import average
+
+    runs = [tmp_path / "one", tmp_path / "two"]
+    for run, value in zip(runs, (1.0, 4.0), strict=True):
+        torch.save({"layer": torch.full((2,), value).half()}, run)
+    average.main(runs, tmp_path / "mean", share=[1, 2])
+    mean = torch.load(tmp_path / "mean", weights_only=True)["layer"]
+    torch.testing.assert_close(mean, torch.full((2,), 3.0).half())
+    with pytest.raises(ValueError, match="one --share for each"):
+        average.main(runs, tmp_path / "mean", share=[1])

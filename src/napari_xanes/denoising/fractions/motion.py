@@ -24,6 +24,9 @@ _BY_CHANCE = 0.05
 """Standard deviation in pixels of the shifts that maps of aligned frames seem to have: by chance, details of the
 composition follow a gradient a little."""
 
+_UNSURE = 0.1
+"""Shifts in pixels, root mean square, that residuals of aligned frames seem to tell of: other errors of the model."""
+
 _SATURATION = 0.9
 """Share of the pixels below the largest information that counts: a few thick pixels must not decide."""
 
@@ -51,13 +54,14 @@ class FrameMotion:
         if design.learned or len(estimate.information) < 2:
             return estimate
         # One variance for all fractions, so that their sum stays 1.
-        variance = self.square_shift * float((fraction_levers(design) ** 2).sum(axis=1).mean())
+        certain = max(self.square_shift - _UNSURE**2, 0.0)
+        variance = certain * float((fraction_levers(design) ** 2).sum(axis=1).mean())
         if variance < _BY_CHANCE**2:
             return estimate
         directions = self._directions()
+        shifts = _common_shifts(estimate, directions) * (variance / (variance + _BY_CHANCE**2))
         weighted = estimate.weighted_estimate.copy()
-        for image, information in zip(weighted, estimate.information, strict=True):
-            shift = _common_shift(image, information, directions) * (variance / (variance + _BY_CHANCE**2))
+        for image, information, shift in zip(weighted, estimate.information, shifts, strict=True):
             image -= information * np.tensordot(shift.astype(np.float32), directions, 1)
         return replace(estimate, weighted_estimate=weighted)
 
@@ -69,25 +73,33 @@ class FrameMotion:
         return np.asarray(np.stack(np.gradient(smooth)) / self.jump, np.float32)
 
 
-def _common_shift(weighted: Float32Array, information: Float32Array, directions: Float32Array) -> Float64Array:
-    """Fit details of a map, given times its information, by those of the directions; return the two coefficients."""
-    known = information > 0
+def _common_shifts(estimate: FractionEstimate, directions: Float32Array) -> Float64Array:
+    """Fit details of each map by those of the directions (2, Y, X); return the coefficients, (K, 2)."""
+    weight = estimate.information.mean(axis=0)  # those of different fractions differ by a factor only
+    known = weight > 0
     if not known.any():
-        return np.zeros(2)
-    weight = np.minimum(information, np.quantile(information[known], _SATURATION))
-    measured = np.where(known, weighted / np.where(known, information, 1), 0)
-    target, *columns = (_details(image, weight) for image in (measured, *directions))
-    normal = np.array([[np.vdot(a * weight, b) for b in columns] for a in columns])
-    right = np.array([np.vdot(column * weight, target) for column in columns])
-    return np.linalg.solve(normal + 1e-9 * np.eye(2) * max(np.trace(normal), 1e-30), right)
+        return np.zeros((len(estimate.information), 2))
+    weight = np.minimum(weight, np.quantile(weight[known], _SATURATION))
+    mean_weight = np.maximum(_blurred(weight), 1e-6 * float(weight.max()))
+
+    def details(image: Float32Array) -> Float32Array:
+        return np.asarray(image - _blurred(image * weight) / mean_weight, np.float32)
+
+    columns = [details(direction) for direction in directions]
+    weighted = [column * weight for column in columns]
+    normal = np.array([[np.vdot(a, b) for b in columns] for a in weighted], np.float64)
+    normal += 1e-9 * max(float(np.trace(normal)), 1e-30) * np.eye(2)
+    shifts = []
+    for image, information in zip(estimate.weighted_estimate, estimate.information, strict=True):
+        target = details(np.where(known, image / np.maximum(information, 1e-30), 0).astype(np.float32))
+        shifts.append(np.linalg.solve(normal, [np.vdot(column, target) for column in weighted]))
+    return np.array(shifts)
 
 
-def _details(image: Float32Array, weight: Float32Array) -> Float32Array:
-    """Subtract from an image its weighted Gaussian mean."""
+def _blurred(image: Float32Array) -> Float32Array:
     import torch
 
     from napari_xanes.denoising.filters.gaussian import gaussian_blur
 
-    both = torch.from_numpy(np.stack([image * weight, weight]).astype(np.float32))
-    total, known = gaussian_blur(both, _DETAIL).numpy()
-    return np.asarray(image - total / np.maximum(known, 1e-6 * float(weight.max())), np.float32)
+    result: Float32Array = gaussian_blur(torch.from_numpy(np.ascontiguousarray(image))[None], _DETAIL)[0].numpy()
+    return result

@@ -20,7 +20,7 @@ from napari_xanes.progress import Progress, part
 _Box = tuple[slice, slice]
 
 WEIGHTS = Path(__file__).parent / "weights.pt"
-WEIGHTS_SHA256 = "f19b2e50d86da857cf9c16ca843d2dd40095ff1bff6b125c613171de187077dc"
+WEIGHTS_SHA256 = "e2ef88639ceadd5600774e372fcc02fe0c6bca64ce2d3084d6dd2e7a141bacec"
 
 TILE, NETWORK_TILE = 1024, 512
 """Largest sides in pixels of the tiles whose candidates are computed one after the other, and of the tiles within these
