@@ -8,6 +8,7 @@ import pyqtgraph as pg
 
 from napari_xanes.gui.plot_font import PlotFont
 from napari_xanes.gui.theme import PlotColours
+from napari_xanes.gui.upright_axis import UprightAxis
 
 _AXIS_WIDTH = 60  # px, for both, so that they line up
 
@@ -19,8 +20,8 @@ class TwoPlots(pg.GraphicsLayoutWidget):
         super().__init__(parent)
         self.ci.layout.setContentsMargins(2, 4, 6, 4)
         self.ci.layout.setSpacing(0)
-        self.main: pg.PlotItem = self.addPlot(row=0, col=0)
-        self.lower: pg.PlotItem = self.addPlot(row=1, col=0)
+        self.main: pg.PlotItem = self.addPlot(row=0, col=0, axisItems={"left": UprightAxis()})
+        self.lower: pg.PlotItem = self.addPlot(row=1, col=0, axisItems={"left": UprightAxis()})
         for plot in (self.main, self.lower):
             plot.hideButtons()
             plot.setMenuEnabled(False)

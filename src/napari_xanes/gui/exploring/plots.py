@@ -14,6 +14,7 @@ from napari_xanes.gui.exploring.evidence import FoundCurve, Scree
 from napari_xanes.gui.plot_font import PlotFont
 from napari_xanes.gui.spectra.curve_geometry import outline
 from napari_xanes.gui.theme import plot_colours, readable
+from napari_xanes.gui.upright_axis import UprightAxis
 
 _HEIGHT = 160  # px
 
@@ -22,7 +23,7 @@ class ThemedPlot(pg.PlotWidget):
     """A plot that zooms by wheel, moves by drag, shows all on a double click and follows napari's theme."""
 
     def __init__(self, **keywords: Any) -> None:
-        super().__init__(enableMenu=False, **keywords)
+        super().__init__(enableMenu=False, axisItems={"left": UprightAxis()}, **keywords)
         self.hideButtons()
         self.getPlotItem().setContentsMargins(2, 8, 6, 6)
         self.setMinimumHeight(_HEIGHT)

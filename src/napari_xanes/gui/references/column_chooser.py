@@ -27,6 +27,7 @@ from qtpy.QtWidgets import (
 import napari_xanes as nx
 from napari_xanes.colours import colour_of
 from napari_xanes.gui.present import present
+from napari_xanes.gui.upright_axis import UprightAxis
 from napari_xanes.io.column_choice import Choice, column_of
 from napari_xanes.io.spectra.columns import tables_of
 from napari_xanes.io.spectra.table import Table
@@ -138,7 +139,7 @@ class ColumnChooser(QDialog):
         present(self._table.verticalHeader()).hide()
         present(self._table.horizontalHeader()).setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         self._table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self._plot = pg.PlotWidget()
+        self._plot = pg.PlotWidget(axisItems={"left": UprightAxis()})
         self._plot.setLabel("bottom", "energy (eV)")
         self._plot.setLabel("left", "mu(E)")
         self._plot.setBackground(None)

@@ -26,6 +26,7 @@ from napari_xanes.gui.latest_only_worker import LatestOnlyWorker
 from napari_xanes.gui.layers import stack_of
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.theme import plot_colours, readable
+from napari_xanes.gui.upright_axis import UprightAxis
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -68,7 +69,7 @@ class PlanDialog(QDialog):
         self.dwell = _number(0.001, 1e4, 1.0, 0.1, " s")
         self.move_time = _number(0.0, 1e4, 0.5, 0.1, " s")
         self.axis_sigma = _number(0.0, 5.0, 0.05, 0.01, " eV")
-        self.curve = pg.PlotWidget()
+        self.curve = pg.PlotWidget(axisItems={"left": UprightAxis()})
         self.said = wrapping_label()
         self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.save_button = push_button("Save…", "Write a table, a plan for Bluesky, or the curve", self.save)
