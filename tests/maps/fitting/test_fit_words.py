@@ -26,6 +26,22 @@ def test_the_reason_of_masked_pixels_is_noise_or_misfit() -> None:
     assert "not for noise, but because the references do not fit" in text
 
 
+def test_a_mask_that_leaves_the_sample_out_is_told() -> None:
+    """A few pixels beside the sample are good by chance: the map is not empty, but says nothing about the sample."""
+    noise = 0.002 * np.random.default_rng(3).standard_normal((AXIS.size, 20, 20))
+    wave = 0.5 * np.sin((AXIS - 8330) / 9) + 0.1 * TWO[0].at(AXIS)
+    data = noise + wave[:, None, None]
+    data[:, 0, :5] = noise[:, 0, :5] + 0.05 * TWO[1].at(AXIS)[:, None]
+    stack = SpectralStack(data.astype("f4"), AXIS, "optical_depth")
+    maps = fit_references(stack, references=TWO)
+    told = [text for text in maps.metadata["warnings"] if "largest edge jumps are masked" in text]
+    assert 0 < maps["edge_jump"].mask.sum() <= 5
+    assert told, maps.metadata["warnings"]
+    assert told[0].startswith("100 % of the pixels")
+    whole = fit_references(SpectralStack(data[:, :1, :5], AXIS, "optical_depth"), references=TWO)
+    assert not [text for text in whole.metadata["warnings"] if "largest edge jumps" in text]
+
+
 def test_a_fixed_sum_of_amounts_is_told_where_the_stack_is_not_normalized() -> None:
     stack = stack_of(AMOUNTS, TWO, 0.01)
     told = fit_references(stack, references=TWO, sum_to_one=True).metadata["warnings"]

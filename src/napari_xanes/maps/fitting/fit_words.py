@@ -15,6 +15,9 @@ _MISFIT = 0.003
 _BY_CHANCE = 0.0005
 """A smaller share of pixels with smooth residuals is not worth a word."""
 
+_FEW = 0.05
+"""A larger share of good pixels is no accident."""
+
 _SMOOTH = 3.0
 """Residuals are no noise if their variance is so many times that of white noise with the same differences."""
 
@@ -22,6 +25,8 @@ _SMOOTH = 3.0
 def fit_warnings(fit: LinearFit) -> list[str]:
     """Say that the references do not describe most pixels of a fit, or some, or that all are masked."""
     if fit.good.any():
+        if masked := _of_masked_jumps(fit):
+            return masked
         misfit = fit.misfit[fit.good]
         found = misfit[misfit > 0]
         if np.median(misfit) > _MISFIT:
@@ -38,6 +43,22 @@ def fit_warnings(fit: LinearFit) -> list[str]:
         ]
     i = int(np.nanargmax(fit.jump))
     return [_of_all_masked(largest, float(fit.rms[i]), float(fit.smoothness[i]))]
+
+
+def _of_masked_jumps(fit: LinearFit) -> list[str]:
+    """Say that the few good pixels are not those with the largest edge jumps, so the mask leaves the sample out."""
+    if fit.min_jump is not None or fit.good.sum() > _FEW * fit.finite.sum():
+        return []
+    large = fit.finite & (fit.jump >= np.nanquantile(fit.jump[fit.finite], 0.99))
+    masked = 1 - float(np.mean(fit.good[large]))
+    if masked < 0.5:
+        return []
+    return [
+        f"{100 * masked:.0f} % of the pixels with the largest edge jumps are masked: their jumps are below five times "
+        "their errors. The errors are large if references resemble each other, lie at other energies, or leave a "
+        "residual: use fewer of them (nx.needed_references, or Needed? below the list of references), and check their "
+        "energies"
+    ]
 
 
 def on_spoiled_frames(fit: LinearFit, stack: SpectralStack) -> list[str]:
