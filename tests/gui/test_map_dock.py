@@ -12,9 +12,11 @@ from qtpy.QtWidgets import QApplication, QPushButton, QScrollArea
 from tests.gui.preparing import add_step, apply
 
 import napari_xanes as nx
-from napari_xanes import Recipe, SpectralStack, Step
+from napari_xanes import MapSet, ParameterMap, Recipe, SpectralStack, Step
 from napari_xanes.gui.maps.dock import MapDock
+from napari_xanes.gui.maps.fit_overlay import FitOverlay
 from napari_xanes.gui.prepare.dock import PrepareDock
+from napari_xanes.gui.state.run_fit import pixel_text
 from napari_xanes.progress import Cancelled
 from napari_xanes.sample import nmc_ni_k
 
@@ -142,7 +144,6 @@ def test_recipe_and_script_repeat_the_run(
 
 @pytest.mark.window
 def test_names_from_a_file_are_no_markup(viewer: Any, wait: Any) -> None:
-    from napari_xanes import MapSet, ParameterMap
     from napari_xanes.gui.results.panel import ResultsPanel
     from napari_xanes.gui.state.workspace import workspace_of
 
@@ -152,8 +153,26 @@ def test_names_from_a_file_are_no_markup(viewer: Any, wait: Any) -> None:
     results = ResultsPanel(viewer)
     wait(lambda: "&lt;img" in results.legend.text())
     assert "<b>&lt;b&gt;x</b>" in results.legend.text()
-    assert results.warnings.text() == "• <i>careful</i>"
-    assert results.warnings.textFormat() == Qt.TextFormat.PlainText
+    assert results.warnings.label.text() == "• <i>careful</i>"
+    assert results.warnings.label.textFormat() == Qt.TextFormat.PlainText
+
+
+def test_the_values_under_the_cursor_do_not_fill_the_panel(viewer: Any) -> None:
+    maps = MapSet({f"score_{i}": ParameterMap(np.full((2, 2), i, np.float32), "OD") for i in range(36)})
+    text = pixel_text(maps, (0, 1), "score_7")
+    assert text.startswith("score 7 7 OD · score 0 0 OD")
+    assert text.endswith(" · score 4 4 OD · and 30 more")
+
+
+def test_what_is_below_the_values_does_not_move_with_the_cursor(viewer: Any, qtbot: Any) -> None:
+    overlay = FitOverlay(viewer)
+    qtbot.addWidget(overlay)
+    overlay.resize(300, 20)
+    overlay.setText("a value with its error " * 8)
+    height = overlay.minimumHeight()
+    assert height > 3 * overlay.fontMetrics().height()
+    overlay.setText("masked")
+    assert overlay.minimumHeight() == height
 
 
 def test_closing_the_window_stops_the_work(viewer: Any, dock: MapDock, wait: Any) -> None:

@@ -59,10 +59,37 @@ def test_without_runs_there_is_nothing_to_choose(panel: Any, runs: RunList, maps
     assert panel.body.isHidden()
     run = runs.add(maps)
     assert not panel.body.isHidden()
-    assert panel.warnings.text() == "• 3 pixels are odd"
+    assert panel.warnings.label.text() == "• 3 pixels are odd"
     wait(lambda: "a: " in panel.legend.text())
     runs.delete(run)
     assert panel.body.isHidden()
+
+
+def test_warnings_and_the_share_of_the_mask_come_before_the_maps(
+    panel: Any, runs: RunList, maps: MapSet, wait: Any
+) -> None:
+    long = [f"warning {i}: " + "the references do not fit " * 4 for i in range(6)]
+    runs.add(MapSet(dict(maps), maps.history, pixel_size=maps.pixel_size, metadata={"warnings": long}))
+    wait(lambda: panel.share.text() == "704 of 768 pixels have a value (91.7 %), the others are masked")
+    button, label = panel.warnings.button, panel.warnings.label
+    assert button.text() == "⚠ 6 warnings"
+    assert not label.isVisible()
+    first = panel.maps_group.buttons()[0]
+    assert button.mapTo(panel, button.rect().bottomLeft()).y() < first.mapTo(panel, first.rect().topLeft()).y()
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert label.isVisible()
+    assert label.text().count("•") == 6
+    panel.show_map("phase")  # all of its pixels are inside the mask
+    assert panel.share.isHidden()
+
+
+def test_a_legend_lists_the_labels_that_are_there(panel: Any, runs: RunList, wait: Any) -> None:
+    labels = np.ones((10, 100), np.uint8)
+    labels[0, :4] = 2
+    runs.add(MapSet({"phase": ParameterMap(labels, labels={1: "a", 2: "b", 3: "c", 4: "d"})}))
+    wait(lambda: "a: 996 px, 99.6 %" in panel.legend.text())
+    assert "b: 4 px, 0.4 %" in panel.legend.text()
+    assert panel.legend.text().endswith("in no pixel: c, d")
 
 
 def test_the_tick_is_always_what_is_shown(panel: Any, runs: RunList, maps: MapSet, viewer: Any) -> None:

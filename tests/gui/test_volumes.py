@@ -217,7 +217,8 @@ def test_maps_of_a_volume(
             np.testing.assert_allclose(whole.data[z], flat[z][name].data, rtol=2e-4, atol=2e-5, err_msg=name)
 
     look_at(viewer, shown, (7, 2, 24, 24))
-    wait(lambda: dock.overlay.text() == pixel_text(dock.results.maps, (2, 24, 24)))
+    made = dock.results.run_list.selected()[0]
+    wait(lambda: dock.overlay.text() == pixel_text(made.maps, (2, 24, 24), made.shown.map))
     assert "edge jump" in dock.overlay.text()
     if estimator == "fit_references":
         (fit,) = (item for item in spectra.view.plot.curves if item.kind == "fit")

@@ -26,7 +26,7 @@ class FitOverlay(QLabel):
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWordWrap(True)
-        self._run_fit = workspace_of(viewer).run_fit
+        self._run_fit, self._runs = workspace_of(viewer).run_fit, workspace_of(viewer).runs
         self._live = False
 
     def showEvent(self, event: Any) -> None:
@@ -35,6 +35,7 @@ class FitOverlay(QLabel):
         if not self._live:
             self._live = True
             self._run_fit.changed.connect(self.setText)
+            self._runs.chosen_changed.connect(self._forget_height)
             self._run_fit.start(self)
 
     def hideEvent(self, event: Any) -> None:
@@ -42,5 +43,14 @@ class FitOverlay(QLabel):
         if self._live:
             self._live = False
             self._run_fit.changed.disconnect(self.setText)
+            self._runs.chosen_changed.disconnect(self._forget_height)
             self._run_fit.stop(self)
         super().hideEvent(event)
+
+    def setText(self, text: str | None) -> None:
+        """Show a text, as high as the highest so far: what is below must not move with the cursor."""
+        super().setText(text)
+        self.setMinimumHeight(max(self.minimumHeight(), self.heightForWidth(self.width())))
+
+    def _forget_height(self, _run: Any = None) -> None:
+        self.setMinimumHeight(0)

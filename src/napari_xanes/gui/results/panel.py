@@ -7,7 +7,6 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QButtonGroup,
     QGridLayout,
@@ -27,7 +26,8 @@ from napari_xanes.gui.results.colour_bar import ColourBar
 from napari_xanes.gui.results.mixing import MixView
 from napari_xanes.gui.results.run_list import RunListView
 from napari_xanes.gui.results.statistics import StatisticsView
-from napari_xanes.gui.results.words import RunWords, warning_lines, words_of
+from napari_xanes.gui.results.warning_list import WarningList
+from napari_xanes.gui.results.words import RunWords, words_of
 from napari_xanes.gui.state.run import Run
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.gui.theme_follower import ThemeFollower
@@ -73,9 +73,8 @@ class ResultsPanel(QGroupBox):
         self._rows = QGridLayout()
         self._rows.setColumnStretch(1, 1)
         self.colour_bar, self.legend = ColourBar(), wrapping_label()
-        self.bias, self.warnings = wrapping_label(), wrapping_label()
+        self.bias, self.share, self.warnings = wrapping_label(), wrapping_label(), WarningList()
         ThemeFollower(self, viewer, self.colour_bar.set_theme)
-        self.warnings.setTextFormat(Qt.TextFormat.PlainText)
         self.statistics, self.mix = StatisticsView(viewer, self._runs), MixView(viewer, self._runs)
         self._lay_out()
         self._refresh()
@@ -116,8 +115,10 @@ class ResultsPanel(QGroupBox):
         )
         layout.addWidget(self.run_list)
         layout.addLayout(roles)
+        for widget in (self.share, self.warnings):
+            layout.addWidget(widget)
         layout.addLayout(self._rows)
-        for widget in (self.bias, self.colour_bar, self.legend, self.warnings):
+        for widget in (self.bias, self.colour_bar, self.legend):
             layout.addWidget(widget)
         layout.addLayout(row_of((self.statistics_button, 1), (self.mix_button, 1)))
         layout.addWidget(self.statistics)
@@ -209,7 +210,7 @@ class ResultsPanel(QGroupBox):
             self._values[name] = wrapping_label("…")
             self._rows.addWidget(self._values[name], row, 1)
         say(self.legend, "")
-        say(self.warnings, warning_lines(run.maps))
+        self.warnings.show_warnings(run.maps.metadata.get("warnings", ()))
         if run in self._words:
             self._say_words(run)
         else:
@@ -225,7 +226,13 @@ class ResultsPanel(QGroupBox):
         for name, label in self._values.items():
             label.setText(words.values[name])
         say(self.legend, words.legend)
-        say(self.bias, words.biases[run.shown.map])
+        self._say_of_shown(run)
+
+    def _say_of_shown(self, run: Run) -> None:
+        """Say what is known of the map that is shown; nothing while that is worked out."""
+        words, name = self._words.get(run), run.shown.map
+        say(self.share, "" if words is None else words.shares[name])
+        say(self.bias, "" if words is None else words.biases[name])
 
     def _show_shown(self, run: Run) -> None:
         """Tick what the layer shows, and draw its colour bar."""
@@ -235,7 +242,7 @@ class ResultsPanel(QGroupBox):
         for other, button in self.role_buttons.items():
             button.setEnabled(run.can_show(Shown(name, other)))
             button.setChecked(other == role)
-        say(self.bias, self._words[run].biases[name] if run in self._words else "")
+        self._say_of_shown(run)
         layer = self._runs.layer_of(run)
         has_bar = layer is not None and layer._type_string == "image" and role != "mask"
         self.colour_bar.setVisible(has_bar)

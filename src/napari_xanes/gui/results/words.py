@@ -27,11 +27,14 @@ class RunWords(NamedTuple):
         The legend of the label maps, as rich text.
     biases : dict of str to str
         What is known to move the values of each map; no text if nothing is.
+    shares : dict of str to str
+        How many pixels of each map have a value; no text if all have.
     """
 
     values: dict[str, str]
     legend: str
     biases: dict[str, str]
+    shares: dict[str, str]
 
 
 def words_of(maps: MapSet) -> RunWords:
@@ -40,6 +43,7 @@ def words_of(maps: MapSet) -> RunWords:
         {name: map_text(one) for name, one in maps.items()},
         legend(maps),
         {name: known_bias(maps, name) for name in maps},
+        {name: share_text(one) for name, one in maps.items()},
     )
 
 
@@ -48,10 +52,19 @@ def map_text(parameter_map: ParameterMap) -> str:
     assert parameter_map.mask is not None
     values = subsample(parameter_map.data[parameter_map.mask])
     if parameter_map.labels is not None or values.size == 0:
-        return f"{100 * float(np.mean(parameter_map.mask)):.0f} % of pixels"
+        return f"{100 * float(np.mean(parameter_map.mask)):.3g} % of pixels"
     sigma = np.empty(0) if parameter_map.sigma is None else subsample(parameter_map.sigma[parameter_map.mask])
     error = float(np.nanmedian(sigma)) if np.isfinite(sigma).any() else float("nan")
     return with_error(float(np.nanmedian(values)), error, parameter_map.unit)
+
+
+def share_text(parameter_map: ParameterMap) -> str:
+    """Return how many pixels of a map have a value, as text; no text if all have."""
+    assert parameter_map.mask is not None
+    count, total = int(np.count_nonzero(parameter_map.mask)), parameter_map.mask.size
+    if count == total:
+        return ""
+    return f"{count:,} of {total:,} pixels have a value ({100 * count / total:.3g} %), the others are masked"
 
 
 def legend(maps: MapSet) -> str:
@@ -63,16 +76,17 @@ def legend(maps: MapSet) -> str:
         counts = np.bincount(parameter_map.data.ravel().astype(np.int64))
         total = max(1, int(counts[1:].sum()))
         lines.append(f"<b>{escape(map_title(name))}</b>")
+        absent = []
         for label, text in parameter_map.labels.items():
             count = int(counts[label]) if label < counts.size else 0
+            if count == 0:
+                absent.append(escape(text))
+                continue
             square = f"<span style='color:{colour_of(label)}'>&#9632;</span>"
-            lines.append(f"{square} {escape(text)}: {count} px, {100 * count / total:.0f} %")
+            lines.append(f"{square} {escape(text)}: {count} px, {100 * count / total:.3g} %")
+        if absent:
+            lines.append(f"in no pixel: {', '.join(absent)}")
     return "<br>".join(lines)
-
-
-def warning_lines(maps: MapSet) -> str:
-    """Return the warnings of a run, a line each."""
-    return "\n".join(f"• {text}" for text in maps.metadata.get("warnings", ()))
 
 
 _WHITE_LINES_BELOW = 1100.0

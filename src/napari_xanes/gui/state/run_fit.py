@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 OUTDATED = "The stack has changed since this map was made: press Run to map it as it is now"
 
 
-def pixel_text(maps: MapSet, index: tuple[int, ...]) -> str:
+_MOST_VALUES = 6
+"""Of more maps than these, the text names the number only: it must not fill the panel."""
+
+
+def pixel_text(maps: MapSet, index: tuple[int, ...], first: str = "") -> str:
     """Return the values of the maps at a pixel as text, with errors and units.
 
     Parameters
@@ -35,10 +39,13 @@ def pixel_text(maps: MapSet, index: tuple[int, ...]) -> str:
         The maps.
     index : tuple of int
         Pixel, (y, x) or (z, y, x).
+    first : str
+        The map to begin with, as the one that is shown.
     """
-    shown_maps = {name: parameter_map for name, parameter_map in maps.items() if not parameter_map.companion}
-    first = next(iter(shown_maps.values()), None)
-    if first is None or any(not 0 <= i < n for i, n in zip(index, first.data.shape, strict=True)):
+    names = sorted((name for name, one in maps.items() if not one.companion), key=lambda name: name != first)
+    shown_maps = {name: maps[name] for name in names}
+    any_map = next(iter(shown_maps.values()), None)
+    if any_map is None or any(not 0 <= i < n for i, n in zip(index, any_map.data.shape, strict=True)):
         return ""
     parts = []
     for name, parameter_map in shown_maps.items():
@@ -49,6 +56,8 @@ def pixel_text(maps: MapSet, index: tuple[int, ...]) -> str:
             continue
         error = float("nan") if parameter_map.sigma is None else float(parameter_map.sigma[index])
         parts.append(f"{map_title(name)} {with_error(float(parameter_map.data[index]), error, parameter_map.unit)}")
+    if len(parts) > _MOST_VALUES:
+        parts[_MOST_VALUES:] = [f"and {len(parts) - _MOST_VALUES} more"]
     return " · ".join(parts) or "masked: too weak here, or not fitted well enough, to give a value"
 
 
@@ -122,6 +131,7 @@ class RunFit(WhileAsked):
             (self._cursor.pixel_changed, self._on_pixel),
             (self._stacks.layer_changed, self._on_stack),
             (self._runs.chosen_changed, self._emit_again),
+            (self._runs.changed, self._emit_again),  # another map is shown
         )
 
     def _emit_again(self, *_: Any) -> None:
@@ -136,7 +146,7 @@ class RunFit(WhileAsked):
         if run is None or layer is None or not run.made_from(layer) or run.is_outdated(layer):
             self._clear()
             return
-        self._say(pixel_text(run.maps, index))
+        self._say(pixel_text(run.maps, index, run.shown.map))
         # With a box around the cursor, `values` are the mean of several pixels; the fit is that of one.
         measured = self._cursor.spectrum_of(index)
         if self._fit.asked and measured is not None:
