@@ -23,6 +23,13 @@ def test_words_are_short_and_say_nothing_twice() -> None:
     ]
 
 
+def test_clusters_that_are_doubtful_are_so_once() -> None:
+    one = {"x": ParameterMap(np.ones((2, 2), np.float32))}
+    doubt = "2 clusters, not stable: another half of the pixels gives others"
+    told = {"clusters": {"words": f"{doubt}; 7 pixels hold no more than noise, without a label"}, "warnings": [doubt]}
+    assert words_of(MapSet(one, metadata=told)) == f"• {told['clusters']['words']}"
+
+
 def test_found_spectra_say_their_unit() -> None:
     cluster = Spectrum("a", ENERGY, ENERGY, metadata={"quantity": "optical_depth"})
     maps = {"x": ParameterMap(np.ones((2, 2), np.float32))}

@@ -156,8 +156,9 @@ def words_of(maps: MapSet) -> str:
 
         sentences += filter(None, [words_of_targets(maps.metadata["targets"])])
     sentences += maps.metadata.get("warnings") or []
-    # What is in the words of a method can be among its warnings, too.
-    return "\n".join(f"• {sentence}" for sentence in dict.fromkeys(sentences)) or _NOTHING
+    # What a method says, or the beginning of it, can be among its warnings, too.
+    once = [s for s in dict.fromkeys(sentences) if not any(other != s and other.startswith(s) for other in sentences)]
+    return "\n".join(f"• {sentence}" for sentence in once) or _NOTHING
 
 
 def _shares_of(maps: MapSet) -> str:
