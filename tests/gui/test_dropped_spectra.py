@@ -54,7 +54,7 @@ def test_a_text_dropped_on_the_canvas_becomes_a_reference(
     assert viewer.open(path, plugin=None) == []
     assert names(viewer) == ["NiO"]
     assert told == [
-        f"{name}: 1 spectrum added to the references: Spectra dock > References, and the forms of Map and Denoise"
+        f"{name}: 1 spectrum added to the references: in Look > References, and in the forms of Map and Clean"
     ]
     assert dock.look.tabs.currentWidget() is dock.look.tabs.references
     viewer.open(path, plugin=None)

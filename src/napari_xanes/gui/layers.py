@@ -158,7 +158,7 @@ def stack_of(layer: Layer) -> SpectralStack:
     if not was_stack(layer):
         raise ValueError(
             f"layer {layer.name!r} has no energies; "
-            "open its file with napari-xanes, or attach energies in the Spectra dock"
+            "open its file with napari-xanes, or select it and press Attach energies… where the plot of spectra is"
         )
     if reason := why_no_stack(layer):
         raise ValueError(reason)

@@ -1,4 +1,4 @@
-"""Operations: stack in, stack out. Adding one is a file here and a line below."""
+"""Operations: stack in, stack out. Adding one is a file here and a line below, in the order of the work."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from napari_xanes.registry import Registry
 OPERATIONS = Registry(
     "napari_xanes.ops",
     {
-        "crop": "cropping",
-        "denoise": "denoising",
-        "denoise_blind_spot": "denoising_blind_spot",
-        "denoise_nlm": "denoising_nlm",
-        "denoise_pca": "denoising_pca",
         "optical_depth": "absorbance",
-        "align": "alignment",
-        "normalize": "scaled_spectra",
-        "normalize_edge": "normalization",
-        "repair": "repairing",
-        "correct_beam": "beam",
         "correct_dead_time": "dead_time",
+        "correct_beam": "beam",
+        "repair": "repairing",
         "remove_stripes": "stripes",
         "drop_frames": "frame_choice",
+        "align": "alignment",
+        "crop": "cropping",
+        "bin": "binning",
         "calibrate_energy": "energy_calibration",
         "interpolate_energy": "energy_interpolation",
-        "bin": "binning",
+        "normalize_edge": "normalization",
+        "normalize": "scaled_spectra",
         "smooth": "smoothing",
         "derivative": "slopes",
+        "denoise": "denoising",
+        "denoise_pca": "denoising_pca",
+        "denoise_nlm": "denoising_nlm",
+        "denoise_blind_spot": "denoising_blind_spot",
         "complete_sparse": "completion",
     },
 )

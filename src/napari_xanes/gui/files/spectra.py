@@ -15,7 +15,7 @@ from napari_xanes.gui.state.workspace import workspace_of
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-WHERE = "the references: Spectra dock > References, and the forms of Map and Denoise"
+WHERE = "the references: in Look > References, and in the forms of Map and Clean"
 """Where a user finds what was dropped."""
 
 

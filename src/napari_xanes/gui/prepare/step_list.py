@@ -82,12 +82,15 @@ class StepList(QListWidget):
         present(self.model()).rowsMoved.connect(self._on_moved)
 
     def sizeHint(self) -> QSize:
-        """A few rows."""
-        return QSize(200, (_ROWS + 1) * self._row_height())
+        """As many rows as there are, up to a few: the form below needs the height more."""
+        return QSize(200, self._height_of(min(max(self.count(), 1), _ROWS)))
 
     def minimumSizeHint(self) -> QSize:
-        """Two rows: the others are scrolled to."""
-        return QSize(60, _ROWS * self._row_height())
+        """All rows, up to a few: the others are scrolled to."""
+        return QSize(60, self._height_of(min(max(self.count(), 1), _ROWS)))
+
+    def _height_of(self, rows: int) -> int:
+        return rows * self._row_height() + 2 * self.frameWidth()
 
     def _row_height(self) -> int:
         return self.fontMetrics().height() + 6
@@ -104,6 +107,7 @@ class StepList(QListWidget):
             for number, row in enumerate(rows):
                 self._show(present(self.item(number)), number, row)
             self.setCurrentRow(selected + self._fixed if selected >= 0 else -1)
+        self.updateGeometry()
 
     def _show(self, item: QListWidgetItem, number: int, row: Row) -> None:
         item.setText(f"{'⚠ ' if row.wrong else ''}{number + 1}  {row.text}")

@@ -128,7 +128,7 @@ class ReferenceList(QWidget):
 
     def _add_regions(self, spectra: list[Spectrum]) -> None:
         if not spectra:
-            show_error("There are no regions: brush one first (Spectra dock > Regions > Brush)")
+            show_error("There are no regions: brush one first (Look > Regions > Brush)")
             return
         self.references.add(spectra)
 
