@@ -261,6 +261,26 @@ def test_the_plot_shows_the_fit_of_the_workspace(viewer, dock, add_stack, stack)
     assert not dock.view.plot.lower.isVisible()
 
 
+def test_the_residual_of_all_pixels_does_not_flatten_the_spectra(viewer, dock, add_stack, point_at, stack, wait):
+    data = (stack.data * 0.05 + 0.9).astype(np.float32)
+    layer = add_stack(SpectralStack(data, stack.energy, "optical_depth", 0.05))
+    point_at(layer, 5, 9)
+    wait(lambda: curve(dock, "cursor") is not None)
+    fit, panel, plot = workspace_of(viewer).fit, QObject(), dock.view.plot
+    shared = FitCurve("residual of all pixels", stack.energy, np.linspace(-0.2, 0.2, 30), "residual")
+    fit.show(panel, [FitCurve("fit", stack.energy, data[:, 5, 9]), shared], (stack.energy, np.full(30, 0.01)))
+    assert curve(dock, shared.name) is not None
+    (item,) = (plot._items[key] for key, one in plot._curves.items() if one.kind == "residual")
+    assert item in plot.lower.items
+    assert item not in plot.main.items
+    assert plot.main.vb.viewRange()[1][0] > 0.8
+    assert plot.lower.vb.viewRange()[1][1] >= 0.2
+    dock.look.mode.setCurrentText("normalized")
+    assert "residual" not in dock.view.message.text()
+    fit.clear(panel)
+    assert item not in plot.lower.items
+
+
 def test_layers_come_and_go(viewer, dock, add_stack, point_at, stack, wait):
     assert dock.view.pages.currentIndex() == 1
     first = add_stack()

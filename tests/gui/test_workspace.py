@@ -15,6 +15,7 @@ from tests.gui.plain_viewer import PlainViewer
 from napari_xanes import MapSet, ParameterMap
 from napari_xanes.gui.spectra import SpectraDock
 from napari_xanes.gui.state import run_fit
+from napari_xanes.gui.state.fit import FitCurve
 from napari_xanes.gui.state.run import Run
 from napari_xanes.gui.state.workspace import workspace_of
 from napari_xanes.history import Source, Step
@@ -102,7 +103,7 @@ def test_the_residual_is_that_of_the_pixel_that_was_fitted(
     viewer: Any, add_stack: Any, stack: Any, wait: Any, monkeypatch: Any
 ) -> None:
     layer, workspace = add_stack(), workspace_of(viewer)
-    fit = Spectrum("fit", stack.energy, stack.data[:, 5, 9].astype(float) - 0.25)
+    fit = FitCurve("fit", stack.energy, stack.data[:, 5, 9].astype(float) - 0.25)
     monkeypatch.setattr(run_fit, "fits_at", lambda *_: [fit])
     spectra = SpectraDock(viewer)
     viewer.window.add_dock_widget(spectra)

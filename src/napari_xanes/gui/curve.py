@@ -18,7 +18,7 @@ class Curve:
     energy, values : array, shape (E,)
         Photon energies in eV and the values at them.
     kind : str
-        ``cursor``, ``region``, ``pin``, ``reference`` or ``fit``.
+        ``cursor``, ``region``, ``pin``, ``reference``, ``fit`` or, below the others, ``residual``.
     colour : str
         As ``#rrggbb``; empty for the text colour of the theme.
     spread : array, shape (E,), optional

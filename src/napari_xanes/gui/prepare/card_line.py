@@ -25,7 +25,7 @@ def in_one_line(stack: SpectralStack) -> str:
     --------
     >>> import numpy as np
     >>> in_one_line(SpectralStack(np.ones((2, 3, 4)), [8270, 8460.5], "counts", 0.04))
-    'counts · 2 energies 8270 to 8460.5 eV · no flats · 0.04 µm'
+    'counts · 2 energies 8270 to 8460.5 eV · no flats · pixels of 0.04 µm'
     """
     parts = [stack.quantity.replace("_", " ")]
     first, last = stack.energy[0], stack.energy[-1]
@@ -33,7 +33,7 @@ def in_one_line(stack: SpectralStack) -> str:
     if stack.quantity == "counts":
         parts.append("no flats" if stack.corrections.flat is None else "flats")
     sizes = sorted(set(stack.pixel_size or ()))
-    parts.append(f"{' × '.join(f'{size:g}' for size in sizes)} µm" if sizes else "no pixel size")
+    parts.append(f"pixels of {' × '.join(f'{size:g}' for size in sizes)} µm" if sizes else "no pixel size")
     return " · ".join(parts)
 
 

@@ -82,8 +82,8 @@ class CurveSources:
     def set_fits(self, fits: Sequence[FitCurve]) -> None:
         """Set fitted curves (name, energy in eV, mu)."""
         self._fits = [
-            Curve(name, energy, mu, "fit", colour_of(_FIRST_FIT_COLOUR + number))
-            for number, (name, energy, mu) in enumerate(fits)
+            Curve(name, energy, mu, kind, colour_of(_FIRST_FIT_COLOUR + number))
+            for number, (name, energy, mu, kind) in enumerate(fits)
         ]
 
     def measured(self) -> list[Keyed]:

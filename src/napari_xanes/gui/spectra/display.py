@@ -126,7 +126,7 @@ class Composer:
         """
         if not offset:
             return list(curves)
-        with_cursor = ("cursor", "fit") if mode == "normalized" else ("cursor", "fit", "reference")
+        with_cursor = ("cursor", "fit", "residual", *(() if mode == "normalized" else ("reference",)))
         found, number = [], 0
         for key, curve in curves:
             number += curve.kind not in with_cursor
@@ -145,7 +145,7 @@ class Composer:
         return self._transform(curve, mode)
 
     def _transform(self, curve: Curve, mode: str) -> Curve:
-        if mode == MODES[0]:
+        if mode == MODES[0] or curve.kind == "residual":
             return curve  # kept here, it would be its own value and stay for ever
         if curve not in self._transformed:
             self._transformed[curve] = transform_curve(curve, mode)

@@ -74,7 +74,10 @@ def _drawn(picture: Picture) -> Any:
     rows = 1 if picture.residual is None else 2
     axes: Any = figure.subplots(rows, sharex=True, squeeze=False, height_ratios=(4, 1)[:rows])[:, 0]
     for curve in picture.curves:
-        _draw(axes[0], curve)
+        if curve.kind != "residual":
+            _draw(axes[0], curve)
+        elif rows == 2:
+            _draw(axes[1], curve)
     axes[0].set(xlim=picture.ranges[0], ylim=picture.ranges[1], ylabel=picture.label)
     if picture.residual is not None:
         axes[1].plot(*picture.residual, color=_INK, linewidth=0.8)
@@ -90,7 +93,7 @@ def _draw(axes: Any, curve: Curve) -> None:
     colour = readable(curve.colour, _PAPER) if curve.colour else _INK
     name = curve.name if len(curve.name) <= _LONGEST else f"{curve.name[: _LONGEST - 1]}…"
     name = name if curve.e0 is None else f"{name} · E0 {curve.e0:.1f} eV"
-    width = 0.9 if curve.kind == "fit" else 1.5
+    width = 0.9 if curve.kind in ("fit", "residual") else 1.5
     # matplotlib leaves names that begin with an underscore out of a legend, and reads $...$ as formulas.
     label = ("\u200b" + name if name.startswith("_") else name).replace("$", r"\$")
     axes.plot(

@@ -22,6 +22,7 @@ _STYLES = {
     "pin": (Qt.PenStyle.DotLine, 2),
     "reference": (Qt.PenStyle.DashLine, 2),
     "fit": (Qt.PenStyle.SolidLine, 1),
+    "residual": (Qt.PenStyle.SolidLine, 1),
 }
 _MARK = 7  # px, the size of the mark at E0
 _NEAR = 8  # px from a curve that still point at it
@@ -124,9 +125,13 @@ class SpectrumPlot(TwoPlots):
             return None
         here, pixel = self.main.vb.mapSceneToView(position), self.main.vb.viewPixelSize()
         point = (here.x(), here.y())
-        distances = {key: distance(curve, point, pixel, _NEAR) for key, curve in self._curves.items()}
+        distances = {key: distance(curve, point, pixel, _NEAR) for key, curve in self._above().items()}
         nearest = min(distances, key=lambda key: distances[key], default=None)
         return nearest if nearest is not None and distances[nearest] <= _NEAR else None
+
+    def _above(self) -> dict[str, Curve]:
+        """Return the curves of the large plot: a residual around 0 must not flatten them."""
+        return {key: curve for key, curve in self._curves.items() if curve.kind != "residual"}
 
     def _show(self) -> None:
         self._hidden = self._asked_hidden | self._own_hidden
@@ -158,7 +163,8 @@ class SpectrumPlot(TwoPlots):
                 self.lower.addItem(self._residual_item)
                 self.lower.addItem(pg.InfiniteLine(0, 0, pen=pg.mkPen("#888888", style=Qt.PenStyle.DotLine)))
             self._residual_item.setData(energy, residual, pen=pg.mkPen(self._colours.foreground))
-            reach = float(np.nanmax(np.abs(residual), initial=0.0)) or 1.0
+            shared = [curve.values for curve in self._curves.values() if curve.kind == "residual"]
+            reach = float(np.nanmax(np.abs(np.concatenate([residual, *shared])), initial=0.0)) or 1.0
             self.lower.setYRange(-reach, reach)
             # Two ticks, half way up and down: the panel is too low for more.
             step = 10.0 ** np.floor(np.log10(reach / 2))
@@ -194,7 +200,7 @@ class SpectrumPlot(TwoPlots):
         if key not in self._items:
             self._items[key] = pg.PlotCurveItem(connect="finite")
             self._items[key].setZValue({"reference": 1, "region": 2, "pin": 3, "cursor": 4}.get(curve.kind, 5))
-            self.main.addItem(self._items[key])
+            (self.lower if curve.kind == "residual" else self.main).addItem(self._items[key])
         if old is None or (old.colour, old.kind) != (curve.colour, curve.kind):
             self._paint(key, curve)
         self._items[key].setData(curve.energy, curve.values)
@@ -235,8 +241,8 @@ class SpectrumPlot(TwoPlots):
             self._bands[key].setBrush(fill)
 
     def _remove(self, key: str) -> None:
-        del self._curves[key]
-        self.main.removeItem(self._items.pop(key))
+        curve = self._curves.pop(key)
+        (self.lower if curve.kind == "residual" else self.main).removeItem(self._items.pop(key))
         if key in self._bands:
             self.main.removeItem(self._bands.pop(key))
 
@@ -256,16 +262,17 @@ class SpectrumPlot(TwoPlots):
 
     def _fit_range(self, *, force: bool = False) -> None:
         """Keep all curves in view, without a new range for each noisy pixel."""
-        if not self._fits_all or not self._curves:
+        if not self._fits_all or not self._above():
             return
-        measured = [curve for curve in self._curves.values() if curve.kind != "reference"] or self.curves
+        shown = self._above().values()
+        measured = [curve for curve in shown if curve.kind != "reference"] or list(shown)
         ends = [end for curve in measured for end in (curve.energy[0], curve.energy[-1])]
         low_x, high_x = min(ends), max(ends)
         view = self.main.vb.viewRange()
         slack = 0.02 * (high_x - low_x or 1.0)
         if abs(view[0][0] - low_x) > slack or abs(view[0][1] - high_x) > slack:
             self.main.setXRange(low_x, high_x, padding=0.01)
-        spans = [found for curve in self._curves.values() if (found := span(curve)) is not None]
+        spans = [found for curve in shown if (found := span(curve)) is not None]
         if not spans:
             return
         low, high = min(s[0] for s in spans), max(s[1] for s in spans)

@@ -277,8 +277,8 @@ class SpectrumView(QWidget):
         """Draw the fit of the workspace and its residual."""
         fit = self._workspace.fit
         self.curves.set_fits(fit.curves)
-        self.plot.show_residual(*(fit.residual or (None, None)))
         self.redraw()
+        self.plot.show_residual(*(fit.residual or (None, None)))
 
     def _on_unreadable(self, error: Exception) -> None:
         self._show_message(f"Spectra can't be read: {error}")

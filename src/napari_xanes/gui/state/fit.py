@@ -13,11 +13,15 @@ from napari_xanes.gui.state.asked import WhileAsked
 
 
 class FitCurve(NamedTuple):
-    """A fitted spectrum: photon energies (E,) in eV, and mu in the unit of the measured spectra."""
+    """A fitted spectrum: photon energies (E,) in eV, and mu in the unit of the measured spectra.
+
+    Of the kind ``residual``, it is drawn below them, with the residual of the pixel.
+    """
 
     name: str
     energy: Values
     mu: Values
+    kind: str = "fit"
 
 
 class ShownFit(WhileAsked):

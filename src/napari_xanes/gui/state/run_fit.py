@@ -52,7 +52,8 @@ def pixel_text(maps: MapSet, index: tuple[int, ...], first: str = "") -> str:
         if not present(parameter_map.mask)[index]:
             continue
         if parameter_map.labels is not None:
-            parts.append(f"{map_title(name)} {parameter_map.labels.get(int(parameter_map.data[index]), '')}")
+            title, label = map_title(name), parameter_map.labels.get(int(parameter_map.data[index]), "")
+            parts.append(label if label.startswith(title) else f"{title} {label}")  # not "cluster cluster 1"
             continue
         error = float("nan") if parameter_map.sigma is None else float(parameter_map.sigma[index])
         parts.append(f"{map_title(name)} {with_error(float(parameter_map.data[index]), error, parameter_map.unit)}")
@@ -61,7 +62,7 @@ def pixel_text(maps: MapSet, index: tuple[int, ...], first: str = "") -> str:
     return " · ".join(parts) or "masked: too weak here, or not fitted well enough, to give a value"
 
 
-def fits_at(maps: MapSet, index: tuple[int, ...], energy: Any, values: Any) -> list[Spectrum]:
+def fits_at(maps: MapSet, index: tuple[int, ...], energy: Any, values: Any) -> list[FitCurve]:
     """Return the fit of a pixel's spectrum, or the library spectra that match it best.
 
     Parameters
@@ -75,7 +76,7 @@ def fits_at(maps: MapSet, index: tuple[int, ...], energy: Any, values: Any) -> l
 
     Returns
     -------
-    list of Spectrum
+    list of FitCurve
         The best match first; empty if the pixel has no fit.
     """
     from napari_xanes.maps.fitting.result import reference_fit
@@ -88,13 +89,17 @@ def fits_at(maps: MapSet, index: tuple[int, ...], energy: Any, values: Any) -> l
         if not np.isfinite(fit.mu).all():
             return []
         shared = shared_residual(maps, index)
-        return [fit] if shared is None else [fit, shared]
+        return [_drawn(fit), *(() if shared is None else (_drawn(shared, "residual"),))]
     if library_match(maps.metadata) is None or not np.isfinite(values).all():
         return []
     from napari_xanes.maps.matching.best_matches import best_matches
 
     shift = float(maps["shift"].data[index]) if "shift" in maps else 0.0
-    return best_matches(maps, Spectrum("pixel", energy, values), shift=shift if np.isfinite(shift) else 0.0)
+    return list(map(_drawn, best_matches(maps, Spectrum("pixel", energy, values), shift=np.nan_to_num(shift))))
+
+
+def _drawn(spectrum: Spectrum, kind: str = "fit") -> FitCurve:
+    return FitCurve(spectrum.name, np.asarray(spectrum.energy), np.asarray(spectrum.mu), kind)
 
 
 class RunFit(WhileAsked):
@@ -161,7 +166,7 @@ class RunFit(WhileAsked):
         shared = np.isin(energies, best.energy)
         # The energies of the stack may have been corrected since the run.
         residual = (best.energy, measured[shared] - best.mu) if shared.sum() == best.energy.size else None
-        self._fit.show(self, [FitCurve(fit.name, fit.energy, fit.mu) for fit in fits], residual)
+        self._fit.show(self, fits, residual)
 
     def _on_stack(self, layer: Any) -> None:
         run = self._runs.chosen
